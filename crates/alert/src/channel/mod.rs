@@ -1,0 +1,75 @@
+//! What carries an alert out of the house; one file for each kind of carrier.
+
+pub mod sendmail;
+pub mod smtp;
+
+use crate::alert::Alert;
+use crate::route::Transport;
+
+/// Is told each step of a delivery, in words for people: `connected to 127.0.0.1:25`.
+pub trait Progress {
+    /// A step was done.
+    fn step(&mut self, what: &str);
+}
+
+/// Nobody wants to know.
+impl Progress for () {
+    fn step(&mut self, _: &str) {}
+}
+
+/// One way to send alerts, which may keep a connection from one alert to the next.
+pub trait Channel: Send {
+    /// Sends `alert` to all its recipients.
+    ///
+    /// `Ok` means that the carrier has taken it for at least one recipient; the receipt names the others.
+    /// Every step has a timeout of its own, so this returns in bounded time.
+    fn send(&mut self, alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered>;
+}
+
+/// What became of the recipients of an alert that was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Recipients that were not served although others were.
+    pub refused: Vec<Refusal>,
+}
+
+/// A recipient that was not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// As it stands in the route.
+    pub recipient: String,
+    /// The carrier's words.
+    pub reason: String,
+    /// Whether another try makes sense.
+    pub retry: Retry,
+}
+
+/// Whether another try makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The carrier may take it later.
+    Later,
+    /// The carrier will never take it.
+    Never,
+}
+
+/// Why nobody was served. The text is for people, and starts in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The carrier itself is out of order: whatever else is meant for it can wait as well.
+    Unreachable(String),
+    /// The carrier works and put this alert off.
+    Deferred(String),
+    /// The carrier works and will never take this alert.
+    Rejected(String),
+    /// A secret is missing in this process; another process may have it.
+    Unequipped(String),
+}
+
+/// The channel for a transport.
+pub fn open(transport: &Transport) -> Box<dyn Channel> {
+    match transport {
+        Transport::Sendmail { command } => Box::new(sendmail::Sendmail::new(command)),
+        Transport::Smtp(server) => Box::new(smtp::Smtp::new(server)),
+    }
+}

@@ -1,0 +1,14 @@
+//! What to say, to whom, and when; an alert that was taken in here is delivered, once.
+//!
+//! Nothing in here knows processes or supervisors.
+
+pub mod alert;
+pub mod channel;
+pub mod message;
+pub mod route;
+pub mod secret;
+pub mod sms;
+
+pub use alert::{Alert, Draft, Entry, Form};
+pub use route::{Route, Security, SmtpServer, Transport};
+pub use secret::Secret;

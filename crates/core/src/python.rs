@@ -1,0 +1,49 @@
+//! Python's `repr` of strings and lists, which the originals' messages are made of.
+
+use std::fmt::Write as _;
+
+/// `repr(text)` as CPython 3 gives it.
+pub fn repr(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c < ' ' || ('\x7f'..='\u{a0}').contains(&c) || c == '\u{ad}' => {
+                let _ = write!(out, "\\x{:02x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+/// `repr` of a list of strings.
+pub fn repr_list<S: AsRef<str>>(items: &[S]) -> String {
+    let items: Vec<String> = items.iter().map(|item| repr(item.as_ref())).collect();
+    format!("[{}]", items.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_quoted_as_python_quotes_them() {
+        assert_eq!(repr("a"), "'a'");
+        assert_eq!(repr("it's"), "\"it's\"");
+        assert_eq!(repr("it's \"it\""), "'it\\'s \"it\"'");
+        assert_eq!(repr("a\\b\n\x1b\u{a0}é"), "'a\\\\b\\n\\x1b\\xa0é'");
+        assert_eq!(repr_list(&["a", "b:c"]), "['a', 'b:c']");
+        assert_eq!(repr_list::<&str>(&[]), "[]");
+    }
+}

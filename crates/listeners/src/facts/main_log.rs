@@ -1,0 +1,151 @@
+//! What supervisord's own log tells of a process: how it ended, how long it had run, how often it has started.
+//!
+//! By the time a listener asks, supervisord may have started the program anew and forgotten how it ended; the
+//! log still knows. Its lines are those of supervisor's process.py:
+//!
+//! ```text
+//! 2026-11-23 09:48:09,123 INFO spawned: 'web' with pid 4711
+//! 2026-11-23 09:48:11,456 WARN exited: web (terminated by SIGKILL; not expected)
+//! ```
+
+use jiff::civil::DateTime;
+
+/// What a part of the log tells of one process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Story {
+    /// `exit status 3`, `terminated by SIGSEGV (core dumped)`.
+    pub ended: Option<String>,
+    /// Seconds from start to end.
+    pub ran_for: Option<f64>,
+    /// How many starts this part of the log holds.
+    pub starts: usize,
+    /// The time of the first line of this part of the log, to the second.
+    pub since: Option<String>,
+}
+
+/// A line of interest.
+struct Line<'a> {
+    time: DateTime,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Spawned { pid: &'a str },
+    Exited { how: &'a str },
+}
+
+/// Reads the end of a main log. `pid` is the id of the process that ended, when the event told it;
+/// without one the last end in the log counts.
+pub fn read(log: &str, process: &str, pid: Option<&str>) -> Story {
+    let since = log.lines().find_map(stamp).map(|(time, _)| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
+    let lines: Vec<Line<'_>> = log.lines().filter_map(|line| parse(line, process)).collect();
+    let starts = lines.iter().filter(|line| matches!(line.what, What::Spawned { .. })).count();
+    let born = |pid: &str| lines.iter().rposition(|line| matches!(line.what, What::Spawned { pid: p } if p == pid));
+    let end = match pid.and_then(born) {
+        // Two groups may each have a process of this name: only an end that follows its own start is certain.
+        Some(start) => Some(start + 1).filter(|next| lines.get(*next).is_some_and(Line::is_end)),
+        None => lines.iter().rposition(Line::is_end),
+    };
+    let Some(end) = end else { return Story { starts, since, ..Story::default() } };
+    let start = end.checked_sub(1).map(|before| &lines[before]).filter(|line| !line.is_end());
+    let ran_for = start.map(|start| lines[end].time.duration_since(start.time).as_secs_f64().max(0.0));
+    Story { ended: lines[end].how().map(str::to_owned), ran_for, starts, since }
+}
+
+impl<'a> Line<'a> {
+    fn how(&self) -> Option<&'a str> {
+        match self.what {
+            What::Exited { how } => Some(how),
+            What::Spawned { .. } => None,
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        self.how().is_some()
+    }
+}
+
+/// The time at the start of a line, and what follows it.
+fn stamp(line: &str) -> Option<(DateTime, &str)> {
+    let (time, rest) = line.split_at_checked("2026-11-23 09:48:09,123".len())?;
+    let time = time.replacen(' ', "T", 1).replacen(',', ".", 1);
+    Some((time.parse().ok()?, rest))
+}
+
+fn parse<'a>(line: &'a str, process: &str) -> Option<Line<'a>> {
+    let (time, rest) = stamp(line)?;
+    let (_, message) = rest.trim_start().split_once(' ')?;
+    let what = if let Some(rest) = message.strip_prefix("spawned: '") {
+        let pid = rest.strip_prefix(process)?.strip_prefix("' with pid ")?;
+        What::Spawned { pid }
+    } else {
+        let rest = message.strip_prefix("exited: ")?.strip_prefix(process)?.strip_prefix(" (")?;
+        What::Exited { how: rest.split_once("; ").map_or(rest, |(how, _)| how) }
+    };
+    Some(Line { time, what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LOG: &str = "\
+cut line of the log
+2026-11-23 09:00:00,000 INFO supervisord started with pid 1
+2026-11-23 09:00:01,000 INFO spawned: 'web' with pid 10
+2026-11-23 09:00:02,000 INFO success: web entered RUNNING state, process has stayed up for > than 1 seconds (startsecs)
+2026-11-23 09:00:03,500 WARN exited: web (terminated by SIGKILL; not expected)
+2026-11-23 09:00:03,600 INFO spawned: 'web' with pid 11
+2026-11-23 09:00:03,700 INFO spawned: 'webber' with pid 12
+2026-11-23 09:00:04,000 WARN exited: webber (exit status 3; not expected)
+";
+
+    #[test]
+    fn the_end_is_found_by_pid_although_the_program_was_started_anew() {
+        let story = read(LOG, "web", Some("10"));
+        assert_eq!(story.ended.as_deref(), Some("terminated by SIGKILL"));
+        assert_eq!(story.ran_for, Some(2.5));
+        assert_eq!(story.starts, 2);
+        assert_eq!(story.since.as_deref(), Some("2026-11-23 09:00:00"));
+    }
+
+    #[test]
+    fn without_a_pid_the_last_end_counts() {
+        let story = read(LOG, "webber", None);
+        assert_eq!(story.ended.as_deref(), Some("exit status 3"));
+        assert_eq!(story.starts, 1);
+    }
+
+    #[test]
+    fn a_process_that_still_runs_has_no_end() {
+        let story = read(LOG, "web", Some("11"));
+        assert_eq!((story.ended, story.ran_for), (None, None));
+    }
+
+    #[test]
+    fn a_start_older_than_the_log_leaves_the_run_time_out() {
+        let log = "2026-11-23 09:00:04,000 WARN exited: cat (exit status 3; not expected)\n";
+        let story = read(log, "cat", Some("9"));
+        assert_eq!(story.ended.as_deref(), Some("exit status 3"));
+        assert_eq!((story.ran_for, story.starts), (None, 0));
+    }
+
+    #[test]
+    fn two_starts_of_one_name_in_a_row_leave_the_end_uncertain() {
+        let log = "\
+2026-11-23 09:00:01,000 INFO spawned: 'web' with pid 10
+2026-11-23 09:00:01,001 INFO spawned: 'web' with pid 11
+2026-11-23 09:00:04,000 WARN exited: web (exit status 3; not expected)
+";
+        assert_eq!(read(log, "web", Some("10")).ended, None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_log_makes_the_reader_panic(log in "(?s)[-0-9 :,a-z'()\\PC\\n]*", name in ".*") {
+            let _ = read(&log, &name, Some("1"));
+            let _ = read(&log, &name, None);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Why it happened: what supervisord can tell of a process, for the Details of an alert.
+
+pub mod main_log;
+
+use std::time::Duration;
+
+use ironlance_core::{Namespec, ProcessState};
+use ironlance_rpc::{ProcessInfo, Supervisor, Value};
+
+use crate::clock;
+use main_log::Story;
+
+/// How long supervisord may take to tell; what is not told by then is left out.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How much of the main log is read: the last few hundred lines.
+const MAIN_LOG_TAIL: i64 = 64 * 1024;
+/// How much of a program's log is read to find its last lines.
+const LOG_TAIL: i64 = 16 * 1024;
+/// How many of a program's last lines an alert shows of each stream.
+const LAST_LINES: usize = 20;
+/// A line longer than this, in characters, is cut: a mail line has its limits (RFC 5322, 2.1.1).
+const LONGEST_LINE: usize = 400;
+
+/// Where an alert comes from.
+#[derive(Clone, Debug)]
+pub struct Scene<'a> {
+    /// This host's name.
+    pub host: &'a str,
+    /// The supervisor's identifier, empty when unknown.
+    pub supervisor: &'a str,
+}
+
+/// Asks supervisord about a process and writes down what it tells, a line for each fact.
+///
+/// `pid` is the id of the process that the alert is about, where the event told it. What cannot be had is
+/// left out.
+pub fn gather(supervisor: Option<&Supervisor>, scene: &Scene<'_>, namespec: &Namespec, pid: Option<&str>) -> String {
+    let answers = supervisor.map(|supervisor| ask(supervisor, namespec)).unwrap_or_default();
+    let story = answers.main_log.map(|log| main_log::read(&log, &namespec.process.0, pid)).unwrap_or_default();
+    let mut lines = vec![fact("host", scene.host)];
+    if !scene.supervisor.is_empty() {
+        lines.push(fact("supervisor", scene.supervisor));
+    }
+    lines.push(fact("program", &namespec.to_string()));
+    lines.extend(pid.map(|pid| fact("pid", pid)));
+    lines.extend(ending(&story, answers.info.as_ref(), pid));
+    lines.extend(starts(&story));
+    lines.extend(answers.info.as_ref().and_then(state_now));
+    for (stream, log) in [("stderr", answers.stderr), ("stdout", answers.stdout)] {
+        let last = last_lines(&log.unwrap_or_default());
+        if !last.is_empty() {
+            lines.push(format!("last lines of {stream}:"));
+            lines.extend(last.iter().map(|line| format!("    {line}")));
+        }
+    }
+    lines.join("\n")
+}
+
+#[derive(Default)]
+struct Answers {
+    info: Option<ProcessInfo>,
+    stderr: Option<String>,
+    stdout: Option<String>,
+    main_log: Option<String>,
+}
+
+fn ask(supervisor: &Supervisor, namespec: &Namespec) -> Answers {
+    let name = || Value::Str(namespec.qualified());
+    let tail = |bytes: i64| [Value::Int(-bytes), Value::Int(0)];
+    let log = |method| (method, [vec![name()], tail(LOG_TAIL).to_vec()].concat());
+    let calls = [
+        ("supervisor.getProcessInfo", vec![name()]),
+        log("supervisor.readProcessStderrLog"),
+        log("supervisor.readProcessStdoutLog"),
+        ("supervisor.readLog", tail(MAIN_LOG_TAIL).to_vec()),
+    ];
+    let Ok(answers) = supervisor.multicall(&calls, Some(PATIENCE)) else {
+        return Answers::default();
+    };
+    let mut answers = answers.into_iter().map(Result::ok);
+    let mut next = || answers.next().flatten();
+    let text = |value: Option<Value>| match value {
+        Some(Value::Str(text)) => Some(text),
+        _ => None,
+    };
+    Answers {
+        info: next().and_then(|value| ProcessInfo::from_value(&value).ok()),
+        stderr: text(next()),
+        stdout: text(next()),
+        main_log: text(next()),
+    }
+}
+
+fn fact(name: &str, value: &str) -> String {
+    format!("{:<12} {value}", format!("{name}:"))
+}
+
+/// How the process ended and how long it had run, from the log where it tells, else from supervisord's memory
+/// of a process that it has not started anew since.
+fn ending(story: &Story, info: Option<&ProcessInfo>, pid: Option<&str>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let remembered = info.filter(|info| info.pid == 0 && info.start <= info.stop);
+    let ended = story.ended.clone().or_else(|| {
+        let exited = remembered.filter(|info| info.state == ProcessState::Exited.code());
+        exited.map(|info| format!("exit status {}", info.exitstatus))
+    });
+    lines.extend(ended.map(|ended| fact("ended", &ended)));
+    let spawnerr = info.map(|info| info.spawnerr.as_str()).filter(|error| pid.is_none() && !error.is_empty());
+    lines.extend(spawnerr.map(|error| fact("start error", error)));
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+    let ran_for = story.ran_for.or(remembered.map(|info| (info.stop - info.start) as f64));
+    lines.extend(ran_for.map(|seconds| fact("ran for", &clock::span(seconds))));
+    lines
+}
+
+fn starts(story: &Story) -> Option<String> {
+    let since = story.since.as_deref()?;
+    let times = if story.starts == 1 { "time" } else { "times" };
+    (story.starts > 0).then(|| fact("started", &format!("{} {times} since {since}", story.starts)))
+}
+
+fn state_now(info: &ProcessInfo) -> Option<String> {
+    let state = ProcessState::from_code(info.state)?;
+    Some(fact("state now", &format!("{state}, {}", info.description)))
+}
+
+fn last_lines(log: &str) -> Vec<String> {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let start = lines.len().saturating_sub(LAST_LINES);
+    lines[start..]
+        .iter()
+        .map(|line| match line.char_indices().nth(LONGEST_LINE) {
+            Some((end, _)) => format!("{} [cut]", &line[..end]),
+            None => (*line).to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_supervisor_the_scene_alone_is_told() {
+        let scene = Scene { host: "web1", supervisor: "supervisor" };
+        assert_eq!(
+            gather(None, &scene, &Namespec::new("shop", "web"), Some("7")),
+            "host:        web1\nsupervisor:  supervisor\nprogram:     shop:web\npid:         7"
+        );
+    }
+
+    #[test]
+    fn the_last_twenty_lines_are_kept_and_long_ones_cut() {
+        let log: String = (0..30).map(|n| format!("line {n}\n\n")).collect();
+        let last = last_lines(&log);
+        assert_eq!((last.len(), last[0].as_str(), last[19].as_str()), (20, "line 10", "line 29"));
+        let long = last_lines(&"é".repeat(1000));
+        assert_eq!(long[0].chars().count(), LONGEST_LINE + " [cut]".len());
+    }
+}

@@ -1,0 +1,247 @@
+//! The listener's side of the event protocol: READY, an event, RESULT, and again.
+//!
+//! ```text
+//!          READY              header and body           RESULT OK
+//! start ─────────▶ waiting ─────────────────▶ handling ─────────▶ (start)
+//!                     │ end of input
+//!                     ▼
+//!                   ended, status 0
+//! ```
+
+use std::io::{self, BufRead, Write};
+
+use ironlance_core::envelope::{EnvelopeError, MAX_HEADER};
+use ironlance_core::handshake::{Answer, READY};
+use ironlance_core::{Envelope, Event};
+use thiserror::Error;
+
+/// What a command does with the events it is given.
+pub trait Handler {
+    /// Deals with one event; returns when whatever must not be lost is safe.
+    fn handle(&mut self, arrival: &Arrival);
+
+    /// The supervisor has been told that the last event is dealt with.
+    fn answered(&mut self);
+}
+
+/// An event as it arrived.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What the header says.
+    pub envelope: Envelope,
+    /// What the body says.
+    pub event: Event,
+    /// Header and body as they came: the same again when the supervisor sends the event again.
+    pub key: String,
+}
+
+/// Why a listener cannot go on.
+#[derive(Debug, Error)]
+pub enum ListenerError {
+    /// The other side is gone, or was never there.
+    #[error("cannot talk to the supervisor: {0}")]
+    Io(#[from] io::Error),
+    /// The stream is out of step; there is no way to find the next event in it.
+    #[error("{0}")]
+    Envelope(#[from] EnvelopeError),
+    /// A line without an end.
+    #[error("cannot read the event header: longer than {MAX_HEADER} bytes")]
+    HeaderTooLong,
+    /// The input ended within an event.
+    #[error("cannot read the event: the input ended within it")]
+    Cut,
+}
+
+/// Takes events from `input` and answers on `output` until the input ends.
+///
+/// A body that does not fit its event's type is said on stderr and answered with OK: to be sent it again would
+/// not make it better.
+pub fn serve(
+    mut input: impl BufRead,
+    mut output: impl Write,
+    handler: &mut dyn Handler,
+) -> Result<(), ListenerError> {
+    loop {
+        output.write_all(READY)?;
+        output.flush()?;
+        let Some(header) = read_header(&mut input)? else {
+            return Ok(());
+        };
+        let envelope = Envelope::parse(&header)?;
+        let body = read_characters(&mut input, envelope.len)?;
+        match Event::parse(&envelope, &body) {
+            Ok(event) => {
+                let key = format!("{}\n{body}", header.trim_end());
+                handler.handle(&Arrival { envelope, event, key });
+            }
+            Err(error) => crate::say(&format!("{error}\n")),
+        }
+        output.write_all(Answer::Ok.bytes())?;
+        output.flush()?;
+        handler.answered();
+    }
+}
+
+/// The next line without its newline; `None` at the end of the input.
+fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ListenerError> {
+    let mut line = Vec::new();
+    loop {
+        let chunk = input.fill_buf()?;
+        if chunk.is_empty() {
+            return if line.is_empty() { Ok(None) } else { Err(ListenerError::Cut) };
+        }
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        line.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
+        let used = end.map_or(chunk.len(), |end| end + 1);
+        input.consume(used);
+        if line.len() > MAX_HEADER {
+            return Err(ListenerError::HeaderTooLong);
+        }
+        if end.is_some() {
+            return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
+        }
+    }
+}
+
+/// Reads so many characters of UTF-8; a byte that is not UTF-8 counts as one.
+fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, ListenerError> {
+    let mut bytes = Vec::new();
+    let mut text = String::new();
+    let mut missing = count;
+    while missing > 0 {
+        // A character has at least one byte, so asking for as many bytes as characters never takes too much.
+        let start = bytes.len();
+        bytes.resize(start + missing, 0);
+        let got = input.read(&mut bytes[start..])?;
+        if got == 0 {
+            return Err(ListenerError::Cut);
+        }
+        bytes.truncate(start + got);
+        let taken = decode(&mut bytes, &mut text);
+        missing = missing.saturating_sub(taken);
+    }
+    // A character cut by the length stays behind only when the sender counted wrong.
+    while !bytes.is_empty() && std::str::from_utf8(&bytes).is_err_and(|error| error.error_len().is_none()) {
+        let mut next = [0];
+        if input.read(&mut next)? == 0 {
+            break;
+        }
+        bytes.push(next[0]);
+        decode(&mut bytes, &mut text);
+    }
+    Ok(text)
+}
+
+/// Moves every complete character from `bytes` to `text` and counts them; an unfinished one stays in `bytes`.
+fn decode(bytes: &mut Vec<u8>, text: &mut String) -> usize {
+    let mut count = 0;
+    let mut rest = bytes.as_slice();
+    loop {
+        match std::str::from_utf8(rest) {
+            Ok(good) => {
+                text.push_str(good);
+                count += good.chars().count();
+                rest = &[];
+                break;
+            }
+            Err(error) => {
+                let (good, bad) = rest.split_at(error.valid_up_to());
+                let good = std::str::from_utf8(good).expect("from_utf8 said that it is valid up to here");
+                text.push_str(good);
+                count += good.chars().count();
+                rest = bad;
+                let Some(length) = error.error_len() else { break };
+                text.push(char::REPLACEMENT_CHARACTER);
+                count += length;
+                rest = &rest[length..];
+            }
+        }
+    }
+    *bytes = rest.to_vec();
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ironlance_core::event::Tick;
+
+    #[derive(Default)]
+    struct Seen {
+        events: Vec<Event>,
+        keys: Vec<String>,
+        answers: usize,
+    }
+
+    impl Handler for Seen {
+        fn handle(&mut self, arrival: &Arrival) {
+            self.events.push(arrival.event.clone());
+            self.keys.push(arrival.key.clone());
+        }
+        fn answered(&mut self) {
+            self.answers += 1;
+        }
+    }
+
+    /// Gives one byte at a time, as a pipe may.
+    struct Dripping<'a>(&'a [u8]);
+
+    impl io::Read for Dripping<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let n = usize::from(!self.0.is_empty() && !buf.is_empty());
+            buf[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
+    fn run(input: &[u8]) -> (Result<(), ListenerError>, Vec<u8>, Seen) {
+        let mut output = Vec::new();
+        let mut seen = Seen::default();
+        let result = serve(io::BufReader::with_capacity(1, Dripping(input)), &mut output, &mut seen);
+        (result, output, seen)
+    }
+
+    #[test]
+    fn every_event_is_answered_and_the_end_of_input_ends_the_listener() {
+        let (result, output, seen) =
+            run(b"eventname:TICK_5 len:6\nwhen:5eventname:TICK_60 len:7\nwhen:60");
+        assert!(result.is_ok());
+        assert_eq!(output, b"READY\nRESULT 2\nOKREADY\nRESULT 2\nOKREADY\n");
+        assert_eq!(seen.events, [Event::Tick(Tick { seconds: 5 }), Event::Tick(Tick { seconds: 60 })]);
+        assert_eq!(seen.answers, 2);
+        assert_eq!(seen.keys[0], "eventname:TICK_5 len:6\nwhen:5");
+    }
+
+    #[test]
+    fn the_length_counts_characters_and_not_bytes() {
+        let body = "Ørésund €𝄞";
+        let stream = format!("eventname:X len:{}\n{body}eventname:TICK_5 len:0\n", body.chars().count());
+        let (result, _, seen) = run(stream.as_bytes());
+        assert!(result.is_ok());
+        assert_eq!(seen.keys[0], format!("eventname:X len:10\n{body}"));
+        assert_eq!(seen.events.len(), 2);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_count_one_each() {
+        let (result, _, seen) = run(b"eventname:X len:4\na\xff\xfebeventname:TICK_5 len:0\n");
+        assert!(result.is_ok(), "{result:?}");
+        assert_eq!(seen.events.len(), 2);
+    }
+
+    #[test]
+    fn a_body_that_does_not_fit_is_answered_and_passed_over() {
+        let (result, output, seen) = run(b"eventname:PROCESS_STATE_EXITED len:3\nxyzeventname:TICK_5 len:0\n");
+        assert!(result.is_ok());
+        assert_eq!(output, b"READY\nRESULT 2\nOKREADY\nRESULT 2\nOKREADY\n");
+        assert_eq!(seen.events.len(), 1);
+    }
+
+    #[test]
+    fn garbage_and_cut_events_end_the_listener_with_a_reason() {
+        assert!(run(b"garbage\n").0.unwrap_err().to_string().contains("\"garbage\" is not key:value"));
+        assert!(matches!(run(b"eventname:X len:9\nabc").0, Err(ListenerError::Cut)));
+        assert!(matches!(run(&vec![b'x'; MAX_HEADER + 2]).0, Err(ListenerError::HeaderTooLong)));
+    }
+}

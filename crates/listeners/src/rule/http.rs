@@ -1,0 +1,154 @@
+//! HTTP checks: what counts as well, how many failures it takes, how often a restart is allowed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ironlance_core::Namespec;
+
+use crate::probe::http::Reading;
+
+/// What is expected of a page, and how many failures in a row are too many.
+#[derive(Debug)]
+pub struct HttpRule {
+    url: String,
+    statuses: Vec<u16>,
+    retries: u32,
+    failures: u32,
+}
+
+/// What to do after one check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The page is as it should be.
+    Well,
+    /// It is not, and it takes more failures in a row.
+    Patient {
+        /// How many there were.
+        failures: u32,
+        /// How many it takes.
+        of: u32,
+        /// What was found.
+        message: String,
+    },
+    /// Something has to be done.
+    Act {
+        /// The subject, without the listener's name.
+        subject: String,
+        /// What was found.
+        message: String,
+    },
+}
+
+impl HttpRule {
+    /// `url` is how messages name the page; `retries` is at least 1.
+    pub fn new(url: String, statuses: Vec<u16>, retries: u32) -> Self {
+        Self { url, statuses, retries: retries.max(1), failures: 0 }
+    }
+
+    /// Judges one check.
+    pub fn judge(&mut self, reading: &Reading) -> Verdict {
+        let url = &self.url;
+        let (what, message) = match reading {
+            Reading::Failed { error } => ("status", format!("error contacting {url}:\n\n {error}")),
+            Reading::Answered { status, reason, body_has } => {
+                let message = format!("status contacting {url}: {status} {reason}");
+                if !self.statuses.contains(status) {
+                    ("status", message)
+                } else if *body_has == Some(false) {
+                    ("body", message)
+                } else {
+                    self.failures = 0;
+                    return Verdict::Well;
+                }
+            }
+        };
+        self.failures += 1;
+        if self.failures < self.retries {
+            return Verdict::Patient { failures: self.failures, of: self.retries, message };
+        }
+        self.failures = 0;
+        Verdict::Act { subject: format!("{url}: bad {what} returned"), message }
+    }
+}
+
+/// At most so many restarts of one process within a span of time.
+#[derive(Debug)]
+pub struct RestartBudget {
+    most: usize,
+    within: Duration,
+    done: HashMap<Namespec, Vec<Duration>>,
+}
+
+impl RestartBudget {
+    /// At most `most` restarts in any span of `within`.
+    pub fn new(most: usize, within: Duration) -> Self {
+        Self { most, within, done: HashMap::new() }
+    }
+
+    /// Whether the process may be restarted at `now`, a time since any fixed moment; a yes is counted.
+    pub fn allows(&mut self, namespec: &Namespec, now: Duration) -> bool {
+        let done = self.done.entry(namespec.clone()).or_default();
+        done.retain(|then| now.saturating_sub(*then) < self.within);
+        if done.len() >= self.most {
+            return false;
+        }
+        done.push(now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body_has: Option<bool>) -> Reading {
+        Reading::Answered { status, reason: "Because".into(), body_has }
+    }
+
+    fn rule(retries: u32) -> HttpRule {
+        HttpRule::new("http://shop/".into(), vec![200, 302], retries)
+    }
+
+    #[test]
+    fn an_expected_status_with_the_expected_body_is_well() {
+        assert_eq!(rule(1).judge(&answered(302, None)), Verdict::Well);
+        assert_eq!(rule(1).judge(&answered(200, Some(true))), Verdict::Well);
+    }
+
+    #[test]
+    fn what_went_wrong_is_said_in_the_originals_words() {
+        let act = |what: &str, message: &str| Verdict::Act {
+            subject: format!("http://shop/: bad {what} returned"),
+            message: message.into(),
+        };
+        let bad_status = "status contacting http://shop/: 500 Because";
+        assert_eq!(rule(1).judge(&answered(500, None)), act("status", bad_status));
+        let bad_body = "status contacting http://shop/: 200 Because";
+        assert_eq!(rule(1).judge(&answered(200, Some(false))), act("body", bad_body));
+        let failed = Reading::Failed { error: "timed out".into() };
+        assert_eq!(rule(1).judge(&failed), act("status", "error contacting http://shop/:\n\n timed out"));
+    }
+
+    #[test]
+    fn only_failures_in_a_row_count() {
+        let mut rule = rule(2);
+        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Patient { failures: 1, of: 2, .. }));
+        assert_eq!(rule.judge(&answered(200, None)), Verdict::Well);
+        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Patient { failures: 1, .. }));
+        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Act { .. }));
+        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Patient { failures: 1, .. }));
+    }
+
+    #[test]
+    fn a_budget_of_restarts_comes_back_with_time() {
+        let mut budget = RestartBudget::new(2, Duration::from_secs(60));
+        let (cat, dog) = (Namespec::new("cat", "cat"), Namespec::new("dog", "dog"));
+        let at = Duration::from_secs;
+        assert!(budget.allows(&cat, at(0)));
+        assert!(budget.allows(&cat, at(30)));
+        assert!(!budget.allows(&cat, at(59)));
+        assert!(budget.allows(&dog, at(59)), "each process has a budget of its own");
+        assert!(budget.allows(&cat, at(60)));
+        assert!(!budget.allows(&cat, at(61)));
+    }
+}

@@ -1,0 +1,5 @@
+//! When something is worth an alert or a restart: pure judgements on events and readings.
+
+pub mod crash;
+pub mod http;
+pub mod memory;

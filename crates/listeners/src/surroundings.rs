@@ -1,0 +1,58 @@
+//! What a listener finds around it: its supervisord, its own name, this host, the state folder.
+
+use std::env;
+use std::path::PathBuf;
+
+use ironlance_core::Namespec;
+use ironlance_rpc::client::EndpointError;
+use ironlance_rpc::Supervisor;
+
+/// The environment that a supervisord gives to a listener, and what else there is to know about here.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// `SUPERVISOR_SERVER_URL`; without it no supervisord has started us.
+    pub server_url: Option<String>,
+    /// `SUPERVISOR_USERNAME`.
+    pub username: Option<String>,
+    /// `SUPERVISOR_PASSWORD`.
+    pub password: Option<String>,
+    /// This listener, by `SUPERVISOR_GROUP_NAME` and `SUPERVISOR_PROCESS_NAME`.
+    pub own_name: Option<Namespec>,
+    /// This host's name.
+    pub host: String,
+    /// Where the outbox and the ledgers are.
+    pub state_dir: PathBuf,
+}
+
+impl Surroundings {
+    /// Looks around.
+    pub fn look() -> Self {
+        let group = env::var("SUPERVISOR_GROUP_NAME").ok();
+        let process = env::var("SUPERVISOR_PROCESS_NAME").ok();
+        Self {
+            server_url: env::var("SUPERVISOR_SERVER_URL").ok(),
+            username: env::var("SUPERVISOR_USERNAME").ok(),
+            password: env::var("SUPERVISOR_PASSWORD").ok(),
+            own_name: group.zip(process).map(|(group, process)| Namespec::new(group, process)),
+            host: host_name(),
+            state_dir: ironlance_alert::outbox::state_dir(),
+        }
+    }
+
+    /// The supervisord that has started us; `None` when nobody has.
+    pub fn supervisor(&self) -> Result<Option<Supervisor>, EndpointError> {
+        let Some(url) = &self.server_url else { return Ok(None) };
+        Supervisor::new(url, self.username.clone(), self.password.clone()).map(Some)
+    }
+
+    /// The name under which this listener is known to its own successors: command, name and supervisord.
+    pub fn origin(&self, command: &str) -> String {
+        let name = self.own_name.as_ref().map_or_else(|| "by hand".to_owned(), Namespec::qualified);
+        format!("{command} {name} {}", self.server_url.as_deref().unwrap_or_default())
+    }
+}
+
+/// The name of this host, as the kernel has it.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
