@@ -4,11 +4,15 @@
 
 pub mod alert;
 pub mod channel;
+pub mod deliver;
 pub mod message;
+pub mod outbox;
+pub mod post;
 pub mod route;
 pub mod secret;
 pub mod sms;
 
 pub use alert::{Alert, Draft, Entry, Form};
+pub use post::{Post, PostOptions};
 pub use route::{Route, Security, SmtpServer, Transport};
 pub use secret::Secret;

@@ -1,1 +1,31 @@
-//! End-to-end tests; see tests/.
+//! The harness of the end-to-end tests: real processes, the originals beside us, waits with deadlines.
+//!
+//! Nothing here links the code under test: we are a black box, as the originals are. A [`Scene`] is a folder
+//! and everything that runs in it; it ends all of that when it is dropped.
+
+pub mod duel;
+pub mod event;
+pub mod fake_supervisor;
+pub mod flavour;
+pub mod listener;
+pub mod mail_server;
+pub mod mailer;
+pub mod patience;
+pub mod scene;
+pub mod supervisord;
+pub mod transcript;
+pub mod web_server;
+pub mod xmlrpc;
+
+pub use duel::Duel;
+pub use event::Event;
+pub use fake_supervisor::{Answer, FakeSupervisor};
+pub use flavour::Flavour;
+pub use listener::Listener;
+pub use mail_server::MailServer;
+pub use mailer::Mailer;
+pub use patience::{PATIENCE, until};
+pub use scene::Scene;
+pub use supervisord::Supervisord;
+pub use transcript::Transcript;
+pub use web_server::{Manner, WebServer};

@@ -45,6 +45,13 @@ impl Surroundings {
         Supervisor::new(url, self.username.clone(), self.password.clone()).map(Some)
     }
 
+    /// The file in which this listener notes the programs that it stopped and has to start.
+    pub fn ledger(&self, command: &str) -> PathBuf {
+        let origin = self.origin(command);
+        let name: String = origin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        self.state_dir.join(format!("restart-{name}"))
+    }
+
     /// The name under which this listener is known to its own successors: command, name and supervisord.
     pub fn origin(&self, command: &str) -> String {
         let name = self.own_name.as_ref().map_or_else(|| "by hand".to_owned(), Namespec::qualified);

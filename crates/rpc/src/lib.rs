@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Supervisor's XML-RPC interface: values, faults, marshalling, typed calls and a client.
+
+pub mod client;
+pub mod fault;
+pub mod info;
+pub mod read;
+pub mod value;
+pub mod write;
+
+pub use client::{CallError, Supervisor};
+pub use fault::Fault;
+pub use info::ProcessInfo;
+pub use value::Value;

@@ -62,8 +62,6 @@ pub enum Undelivered {
     Deferred(String),
     /// The carrier works and will never take this alert.
     Rejected(String),
-    /// A secret is missing in this process; another process may have it.
-    Unequipped(String),
 }
 
 /// The channel for a transport.

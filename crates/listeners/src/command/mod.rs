@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The six commands: options, rule, probe and post, wired together.
+
+pub mod batch;
+pub mod crashmail;
+mod desk;
+pub mod httpok;
+pub mod memmon;
+mod test_alert;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::listener::{self, Handler};
+use crate::options::{Environment, Parsed};
+use crate::say;
+use crate::surroundings::host_name;
+
+/// Reads a command line in the environment that there is; `Err` when the command ends here.
+fn options<T>(parse: impl FnOnce(&[String], &Environment<'_>) -> Parsed<T>, args: &[String]) -> Result<T, ExitCode> {
+    let variable = |name: &str| std::env::var(name).ok();
+    match parse(args, &Environment { variable: &variable, host: &host_name() }) {
+        Parsed::Run(options) => Ok(options),
+        Parsed::Exit { code, stdout, stderr } => {
+            let _ = io::stdout().write_all(stdout.as_bytes());
+            say(&stderr);
+            Err(ExitCode::from(code))
+        }
+    }
+}
+
+/// Takes events from supervisord until it ends, or cannot be understood.
+fn listen(command: &str, handler: &mut dyn Handler) -> ExitCode {
+    match listener::serve(io::stdin().lock(), io::stdout().lock(), handler) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("{command}: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,348 @@
-//! Placeholder.
+//! httpok's check: one request, and whether its answer is what was expected.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ironlance_net::{ExchangeError, Peer, Request, Tls, exchange};
+use thiserror::Error;
+
+/// The first pause before a refused connection is tried again; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where a page is, as its URL says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Where to connect to.
+    pub peer: Peer,
+    /// Whether the page is behind TLS.
+    pub secure: bool,
+    /// The value of the Host header.
+    pub host: String,
+    /// Path and query.
+    pub path: String,
+    /// `user:password` of the URL, percent signs decoded.
+    pub user_info: Option<String>,
+}
+
+/// An URL that names no page.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// None of http, https and unix; the original's words.
+    #[error("Bad scheme {0}")]
+    Scheme(String),
+    /// Something in it is missing or out of range.
+    #[error("cannot read the URL {url:?}: {reason}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl Target {
+    /// Reads `http://…`, `https://…`, and `unix:/path/of/socket:/path/of/page`.
+    pub fn parse(url: &str) -> Result<Self, TargetError> {
+        let fault = |reason| TargetError::Url { url: url.to_owned(), reason };
+        let (scheme, rest) = url.split_once(':').ok_or_else(|| TargetError::Scheme(String::new()))?;
+        let secure = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            "unix" => return Self::unix(rest).ok_or_else(|| fault("no path of a socket")),
+            _ => return Err(TargetError::Scheme(scheme.to_owned())),
+        };
+        let rest = rest.strip_prefix("//").ok_or_else(|| fault("no // after the scheme"))?;
+        let rest = rest.split('#').next().unwrap_or_default();
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (user_info, authority) = match authority.rsplit_once('@') {
+            Some((user, authority)) => (Some(percent_decoded(user)), authority),
+            None => (None, authority),
+        };
+        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        let port = match port {
+            None | Some("") => if secure { 443 } else { 80 },
+            Some(port) => match port.parse() {
+                Ok(port) if port > 0 => port,
+                _ => return Err(fault("the port is no number from 1 to 65535")),
+            },
+        };
+        if host.is_empty() {
+            return Err(fault("no host"));
+        }
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let peer = Peer::Tcp { host: host.to_owned(), port };
+        Ok(Self { peer, secure, host: authority.to_owned(), path, user_info })
+    }
+
+    fn unix(rest: &str) -> Option<Self> {
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (socket, path) = rest.split_once(':').unwrap_or((rest, "/"));
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        socket.starts_with('/').then(|| Self {
+            peer: Peer::Unix(PathBuf::from(socket)),
+            secure: false,
+            host: "localhost".to_owned(),
+            path,
+            user_info: None,
+        })
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let code = behind.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match code.filter(|_| *first == b'%') {
+            Some(code) => {
+                bytes.push(code);
+                rest = &behind[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A request, and how long its answer may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Where the page is.
+    pub target: Target,
+    /// The method.
+    pub method: String,
+    /// Header fields beside `Host` and `User-Agent`, which they may replace.
+    pub headers: Vec<(String, String)>,
+    /// The request's body; may be empty.
+    pub body: Vec<u8>,
+    /// For everything together: tries, connecting, and the last byte of the answer.
+    pub timeout: Duration,
+    /// What must be found in the answer's body.
+    pub want_in_body: Option<Vec<u8>>,
+    /// How a secure page is verified.
+    pub tls: Tls,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The page answered.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// The server's words for it.
+        reason: String,
+        /// Whether the body holds what it must; `None` when nothing was asked for.
+        body_has: Option<bool>,
+    },
+    /// It did not.
+    Failed {
+        /// Why, as far as it goes in Python's words.
+        error: String,
+    },
+}
+
+impl Check {
+    /// Checks the page. A refused connection is tried again until the time is used up.
+    pub fn run(&self) -> Reading {
+        let start = Instant::now();
+        let request = self.request();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let left = self.timeout.saturating_sub(start.elapsed());
+            let reading = self.once(&request, left);
+            let left = self.timeout.saturating_sub(start.elapsed());
+            match reading {
+                Err(error) if error.is_refused() && left > pause => {
+                    thread::park_timeout(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(error) => return Reading::Failed { error: error.to_string() },
+                Ok(reading) => return reading,
+            }
+        }
+    }
+
+    fn once(&self, request: &Request, timeout: Duration) -> Result<Reading, ExchangeError> {
+        let mut search = self.want_in_body.as_deref().map(Search::new);
+        let response = exchange(request, Some(timeout), &mut |piece| {
+            if let Some(search) = &mut search {
+                search.feed(piece);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let body_has = search.map(|search| search.found);
+        Ok(Reading::Answered { status: response.status, reason: response.reason, body_has })
+    }
+
+    fn request(&self) -> Request {
+        let own = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let mut headers = Vec::new();
+        for (name, value) in [("Host", self.target.host.as_str()), ("Accept-Encoding", "identity"), ("User-Agent", "httpok")] {
+            if !own(name) {
+                headers.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        headers.extend(self.headers.iter().cloned());
+        Request {
+            peer: self.target.peer.clone(),
+            tls: if self.target.secure { self.tls.clone() } else { Tls::Off },
+            method: self.method.clone(),
+            target: self.target.path.clone(),
+            headers,
+            body: self.body.clone(),
+        }
+    }
+}
+
+/// Looks for some bytes in a stream, of which it keeps no more than it must.
+struct Search<'a> {
+    wanted: &'a [u8],
+    kept: Vec<u8>,
+    found: bool,
+}
+
+impl<'a> Search<'a> {
+    fn new(wanted: &'a [u8]) -> Self {
+        Self { wanted, kept: Vec::new(), found: wanted.is_empty() }
+    }
+
+    fn feed(&mut self, piece: &[u8]) {
+        if self.found {
+            return;
+        }
+        self.kept.extend_from_slice(piece);
+        self.found = self.kept.windows(self.wanted.len()).any(|window| window == self.wanted);
+        let overlap = self.wanted.len() - 1;
+        self.kept.drain(..self.kept.len().saturating_sub(overlap));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    fn tcp(url: &str) -> (String, u16, String) {
+        let target = Target::parse(url).unwrap();
+        let Peer::Tcp { host, port } = target.peer else { panic!("{url}") };
+        (host, port, target.path)
+    }
+
+    #[test]
+    fn urls_are_read() {
+        assert_eq!(tcp("http://localhost:8080/a?b#c"), ("localhost".into(), 8080, "/a?b".into()));
+        assert_eq!(tcp("HTTPS://host"), ("host".into(), 443, "/".into()));
+        assert_eq!(tcp("http://host?q"), ("host".into(), 80, "/?q".into()));
+        assert_eq!(tcp("http://[::1]:81/"), ("::1".into(), 81, "/".into()));
+        let target = Target::parse("http://tim:p%40ss@host/").unwrap();
+        assert_eq!((target.user_info.as_deref(), target.host.as_str()), (Some("tim:p@ss"), "host"));
+        let target = Target::parse("unix:/run/web.sock:/health").unwrap();
+        assert_eq!((target.peer, target.path.as_str()), (Peer::Unix("/run/web.sock".into()), "/health"));
+        assert_eq!(Target::parse("unix:/run/web.sock").unwrap().path, "/");
+    }
+
+    #[test]
+    fn bad_urls_are_refused_with_a_reason() {
+        let error = |url: &str| Target::parse(url).unwrap_err().to_string();
+        assert_eq!(error("ftp://x/"), "Bad scheme ftp");
+        assert_eq!(error("no url"), "Bad scheme ");
+        assert_eq!(error("http://:80/"), "cannot read the URL \"http://:80/\": no host");
+        assert_eq!(error("http://h:0/"), "cannot read the URL \"http://h:0/\": the port is no number from 1 to 65535");
+        assert!(error("unix:relative").ends_with("no path of a socket"));
+    }
+
+    fn check(port: u16, timeout: Duration) -> Check {
+        Check {
+            target: Target::parse(&format!("http://127.0.0.1:{port}/health")).unwrap(),
+            method: "GET".into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout,
+            want_in_body: Some(b"needle".to_vec()),
+            tls: Tls::Off,
+        }
+    }
+
+    #[test]
+    fn the_request_names_httpok_and_the_body_is_searched() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, asked) = mpsc::channel();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 2048];
+            let got = stream.read(&mut buffer).unwrap();
+            sender.send(String::from_utf8_lossy(&buffer[..got]).to_lowercase()).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhay need").unwrap();
+            stream.write_all(b"le hay").unwrap();
+        });
+        let reading = check(port, Duration::from_secs(5)).run();
+        assert_eq!(reading, Reading::Answered { status: 200, reason: "OK".into(), body_has: Some(true) });
+        let asked = asked.recv().unwrap();
+        assert!(asked.starts_with("get /health http/1.1\r\n"), "{asked}");
+        assert!(asked.contains("user-agent: httpok\r\n") && asked.contains(&format!("host: 127.0.0.1:{port}\r\n")));
+    }
+
+    #[test]
+    fn a_refused_connection_is_tried_until_the_time_is_used_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let start = Instant::now();
+        let reading = check(port, Duration::from_millis(500)).run();
+        assert_eq!(reading, Reading::Failed { error: "[Errno 111] Connection refused".into() });
+        assert!(start.elapsed() >= Duration::from_millis(200));
+        let server = thread::spawn(move || {
+            thread::park_timeout(Duration::from_millis(300));
+            let (mut stream, _) = TcpListener::bind(("127.0.0.1", port)).unwrap().accept().unwrap();
+            let _ = stream.read(&mut [0; 2048]);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        });
+        let reading = check(port, Duration::from_secs(10)).run();
+        assert_eq!(reading, Reading::Answered { status: 200, reason: "OK".into(), body_has: Some(false) });
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_page_that_drips_is_over_when_its_time_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            while stream.write_all(b"x").is_ok() {
+                thread::park_timeout(Duration::from_millis(20));
+            }
+        });
+        assert_eq!(check(port, Duration::from_millis(400)).run(), Reading::Failed { error: "timed out".into() });
+    }
+
+    proptest! {
+        #[test]
+        fn a_needle_is_found_however_the_hay_is_cut(hay in "[ab]{0,40}", needle in "[ab]{1,5}", size in 1_usize..7) {
+            let mut search = Search::new(needle.as_bytes());
+            hay.as_bytes().chunks(size).for_each(|piece| search.feed(piece));
+            prop_assert_eq!(search.found, hay.contains(&needle));
+        }
+
+        #[test]
+        fn no_url_makes_the_parser_panic(url in "\\PC*") {
+            let _ = Target::parse(&url);
+        }
+    }
+}

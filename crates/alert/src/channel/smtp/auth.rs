@@ -1,0 +1,95 @@
+//! Who we are to a mail server: CRAM-MD5 (RFC 2195), PLAIN (RFC 4616), LOGIN.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+
+use super::dialogue::{Dialogue, DialogueError, Reply, Timeouts};
+
+/// A way to prove who we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mechanism {
+    CramMd5,
+    Plain,
+    Login,
+}
+
+impl Mechanism {
+    /// In the order of preference of Python's smtplib.
+    const ALL: [Self; 3] = [Self::CramMd5, Self::Plain, Self::Login];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::CramMd5 => "CRAM-MD5",
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+        }
+    }
+
+    /// Those of ours that a server offers.
+    pub(super) fn offered(words: &[String]) -> Vec<Self> {
+        let offers = |own: &Self| words.iter().any(|word| word.eq_ignore_ascii_case(own.name()));
+        Self::ALL.into_iter().filter(offers).collect()
+    }
+}
+
+/// Speaks one mechanism to its end, and gives the server's verdict.
+pub(super) async fn authenticate(
+    dialogue: &mut Dialogue,
+    mechanism: Mechanism,
+    user: &str,
+    password: &str,
+    timeouts: &Timeouts,
+) -> Result<Reply, DialogueError> {
+    let (when, limit) = ("at AUTH", timeouts.command);
+    match mechanism {
+        Mechanism::Plain => {
+            let proof = STANDARD.encode(format!("\0{user}\0{password}"));
+            dialogue.command(&format!("AUTH PLAIN {proof}"), when, limit).await
+        }
+        Mechanism::Login => {
+            let asked = dialogue.command(&format!("AUTH LOGIN {}", STANDARD.encode(user)), when, limit).await?;
+            if asked.code != 334 {
+                return Ok(asked);
+            }
+            dialogue.command(&STANDARD.encode(password), when, limit).await
+        }
+        Mechanism::CramMd5 => {
+            let challenge = dialogue.command("AUTH CRAM-MD5", when, limit).await?;
+            if challenge.code != 334 {
+                return Ok(challenge);
+            }
+            let text = challenge.lines.concat();
+            let Ok(challenge) = STANDARD.decode(text.trim()) else {
+                return Err(DialogueError::Nonsense(when, text));
+            };
+            dialogue.command(&STANDARD.encode(cram_md5(user, password, &challenge)), when, limit).await
+        }
+    }
+}
+
+fn cram_md5(user: &str, password: &str, challenge: &[u8]) -> String {
+    let mut mac = Hmac::<Md5>::new_from_slice(password.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(challenge);
+    let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{user} {digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cram_md5_answers_as_in_its_rfc() {
+        let challenge = b"<1896.697170952@postoffice.reston.mci.net>";
+        let answer = cram_md5("tim", "tanstaaftanstaaf", challenge);
+        assert_eq!(answer, "tim b913a602c7eda7a495b4e6e7334d3890");
+    }
+
+    #[test]
+    fn the_strongest_offer_comes_first() {
+        let words = ["LOGIN", "plain", "XOAUTH2"].map(str::to_owned);
+        assert_eq!(Mechanism::offered(&words), [Mechanism::Plain, Mechanism::Login]);
+    }
+}

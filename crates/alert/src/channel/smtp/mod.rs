@@ -1,0 +1,96 @@
+//! A mail server (RFC 5321): one mail after the other over a connection that is kept.
+//!
+//! ```text
+//!           connect, banner, EHLO, STARTTLS?, AUTH?          MAIL, RCPT…, DATA
+//! closed ────────────────────────────────────────▶ ready ─────────────────────▶ ready
+//!    ▲                                               │ lost, 421, 100 mails
+//!    └───────────────────────────────────────────────┘
+//! ```
+
+mod auth;
+mod dialogue;
+mod session;
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Channel, Progress, Receipt, Undelivered};
+use crate::alert::Alert;
+use crate::message;
+use crate::route::SmtpServer;
+use dialogue::Timeouts;
+use session::{Mail, Session};
+
+/// After so many mails a connection is closed: servers grow impatient.
+const MAILS_PER_CONNECTION: usize = 100;
+
+/// A mail server.
+pub struct Smtp {
+    server: SmtpServer,
+    timeouts: Timeouts,
+    /// First of the two, so that a connection is dropped before the runtime that drives it.
+    session: Option<Session>,
+    runtime: io::Result<Runtime>,
+}
+
+impl Smtp {
+    /// The server to speak to; it is called when there is something to send.
+    pub fn new(server: &SmtpServer) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+        Self { server: server.clone(), timeouts: Timeouts::default(), session: None, runtime }
+    }
+}
+
+impl Channel for Smtp {
+    fn send(&mut self, alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+        let runtime = match &self.runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return Err(Undelivered::Unreachable(format!("cannot start a runtime: {error}"))),
+        };
+        let mail = Mail {
+            from: alert.route.from.clone().unwrap_or_default(),
+            to: alert.route.to.clone(),
+            content: message::for_server(alert),
+        };
+        let (server, timeouts, kept) = (&self.server, &self.timeouts, self.session.take());
+        let (outcome, session) = runtime.block_on(async {
+            let mut alive = None;
+            if let Some(mut session) = kept {
+                alive = session.reset(timeouts).await.then_some(session);
+            }
+            let mut session = match alive {
+                Some(session) => session,
+                None => match Session::open(server, timeouts, progress).await {
+                    Ok(session) => session,
+                    Err(error) => return (Err(error), None),
+                },
+            };
+            let outcome = session.send(&mail, timeouts, progress).await;
+            if session.is_spent(MAILS_PER_CONNECTION) {
+                session.quit(timeouts).await;
+                return (outcome, None);
+            }
+            (outcome, Some(session))
+        });
+        self.session = session;
+        outcome
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        let Ok(runtime) = &self.runtime else { return };
+        if let Some(session) = self.session.take() {
+            runtime.block_on(session.quit(&self.timeouts));
+        }
+        let own = std::mem::replace(&mut self.runtime, Err(io::ErrorKind::NotConnected.into()));
+        // A name lookup that hangs must not keep us.
+        if let Ok(runtime) = own {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

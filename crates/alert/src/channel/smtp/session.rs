@@ -1,0 +1,323 @@
+//! A connection to a mail server, from the banner on.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use ironlance_net::{DialError, Stream, Tls, dial};
+
+use super::auth::{Mechanism, authenticate};
+use super::dialogue::{Dialogue, Reply, Timeouts};
+use crate::channel::{Progress, Receipt, Refusal, Retry, Undelivered};
+use crate::message;
+use crate::route::{Security, SmtpServer};
+
+/// A mail and its envelope.
+pub(super) struct Mail {
+    pub(super) from: String,
+    pub(super) to: Vec<String>,
+    pub(super) content: Vec<u8>,
+}
+
+/// An open connection.
+pub(super) struct Session {
+    dialogue: Dialogue,
+    server: String,
+    extensions: Vec<String>,
+    sent: usize,
+    broken: bool,
+}
+
+impl Session {
+    /// Connects and says hello, with TLS and AUTH as the server's description asks for.
+    pub(super) async fn open(
+        server: &SmtpServer,
+        timeouts: &Timeouts,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, Undelivered> {
+        let secret = server.password.as_ref().map(crate::secret::Secret::reveal).transpose();
+        let password = secret.map_err(|error| Undelivered::Unreachable(error.to_string()))?;
+        let unreachable = |error: &dyn Display| Undelivered::Unreachable(format!("cannot reach {server}: {error}"));
+        let (stream, hello) = connect(server, timeouts, progress).await.map_err(|error| unreachable(&error))?;
+        let mut session = Self {
+            dialogue: Dialogue::new(stream),
+            server: server.to_string(),
+            extensions: Vec::new(),
+            sent: 0,
+            broken: false,
+        };
+        let banner = session.dialogue.reply("before its banner", timeouts.banner).await;
+        let banner = banner.map_err(|error| unreachable(&error))?;
+        if !banner.is_positive() {
+            return Err(unreachable(&banner));
+        }
+        progress.step(&format!("greeted: {banner}"));
+        session.hello(&hello, timeouts).await?;
+        let mut session = session.start_tls(server, &hello, timeouts, progress).await?;
+        if let (Some(user), Some(password)) = (&server.user, &password) {
+            session.log_in(user, password, timeouts, progress).await?;
+        }
+        Ok(session)
+    }
+
+    /// Whether there will be no further mail over this connection.
+    pub(super) const fn is_spent(&self, most: usize) -> bool {
+        self.broken || self.sent >= most
+    }
+
+    /// Says goodbye, if there is still somebody to hear it.
+    pub(super) async fn quit(mut self, timeouts: &Timeouts) {
+        if !self.broken {
+            let _ = self.dialogue.command("QUIT", "at QUIT", timeouts.quit).await;
+        }
+    }
+
+    /// Whether the server still listens after the connection lay idle; forgets the mail before.
+    pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
+        self.ask("RSET", "at RSET", timeouts).await.is_ok_and(|reply| reply.is_positive())
+    }
+
+    /// Sends one mail.
+    pub(super) async fn send(
+        &mut self,
+        mail: &Mail,
+        timeouts: &Timeouts,
+        progress: &mut dyn Progress,
+    ) -> Result<Receipt, Undelivered> {
+        self.sent += 1;
+        let from = self.sender(mail)?;
+        let reply = self.ask(&from, "at MAIL", timeouts).await?;
+        if !reply.is_positive() {
+            return Err(self.refused("the sender", &reply));
+        }
+        progress.step(&format!("sender <{}> accepted", message::bare(&mail.from)));
+        let refused = self.recipients(mail, timeouts, progress).await?;
+        if refused.len() == mail.to.len() {
+            return Err(all_refused(&refused));
+        }
+        let reply = self.ask("DATA", "at DATA", timeouts).await?;
+        if reply.code != 354 {
+            return Err(self.refused("the mail", &reply));
+        }
+        let sent = self.dialogue.content(&mail.content, timeouts.accept).await;
+        let reply = match sent {
+            Ok(()) => self.dialogue.reply("after the mail", timeouts.accept).await,
+            Err(error) => Err(error),
+        };
+        let reply = reply.map_err(|error| self.lost(&error))?;
+        if !reply.is_positive() {
+            return Err(self.refused("the mail", &reply));
+        }
+        progress.step(&format!("message accepted: {reply}"));
+        Ok(Receipt { refused })
+    }
+
+    /// The MAIL command; SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where there is reason to.
+    fn sender(&self, mail: &Mail) -> Result<String, Undelivered> {
+        let from = message::bare(&mail.from);
+        check_address(from).map_err(Undelivered::Rejected)?;
+        let mut command = format!("MAIL FROM:<{from}>");
+        if self.offers("SIZE").is_some() {
+            command.push_str(&format!(" SIZE={}", mail.content.len()));
+        }
+        if !from.is_ascii() || mail.to.iter().any(|to| !message::bare(to).is_ascii()) {
+            if self.offers("SMTPUTF8").is_none() {
+                let reason = format!("{} does not take addresses beyond ASCII (no SMTPUTF8)", self.server);
+                return Err(Undelivered::Rejected(reason));
+            }
+            command.push_str(" SMTPUTF8");
+        }
+        Ok(command)
+    }
+
+    async fn recipients(
+        &mut self,
+        mail: &Mail,
+        timeouts: &Timeouts,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Refusal>, Undelivered> {
+        let mut refused = Vec::new();
+        for to in &mail.to {
+            let bare = message::bare(to);
+            let refusal = match check_address(bare) {
+                Err(reason) => Some((reason, Retry::Never)),
+                Ok(()) => {
+                    let reply = self.ask(&format!("RCPT TO:<{bare}>"), "at RCPT", timeouts).await?;
+                    let retry = if reply.is_permanent() { Retry::Never } else { Retry::Later };
+                    (!reply.is_positive()).then(|| (format!("{} said {reply}", self.server), retry))
+                }
+            };
+            match refusal {
+                None => progress.step(&format!("recipient <{bare}> accepted")),
+                Some((reason, retry)) => {
+                    progress.step(&format!("recipient <{bare}> refused: {reason}"));
+                    refused.push(Refusal { recipient: to.clone(), reason, retry });
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    async fn hello(&mut self, name: &str, timeouts: &Timeouts) -> Result<(), Undelivered> {
+        let mut reply = self.ask(&format!("EHLO {name}"), "at EHLO", timeouts).await?;
+        if reply.is_permanent() {
+            reply = self.ask(&format!("HELO {name}"), "at HELO", timeouts).await?;
+            reply.lines.truncate(1);
+        }
+        if !reply.is_positive() {
+            return Err(self.lost(&reply));
+        }
+        self.extensions = reply.lines.split_off(1);
+        Ok(())
+    }
+
+    /// The words behind an extension's name, if the server has it.
+    fn offers(&self, extension: &str) -> Option<Vec<String>> {
+        self.extensions.iter().find_map(|line| {
+            // Old servers write `AUTH=LOGIN`.
+            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
+            let name = words.next()?;
+            name.eq_ignore_ascii_case(extension).then(|| words.map(str::to_owned).collect())
+        })
+    }
+
+    async fn start_tls(
+        mut self,
+        server: &SmtpServer,
+        hello: &str,
+        timeouts: &Timeouts,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, Undelivered> {
+        let offered = self.offers("STARTTLS").is_some();
+        match server.security {
+            Security::Plain | Security::Implicit => return Ok(self),
+            Security::Offered if !offered => {
+                progress.step("the server offers no STARTTLS: the mail goes in the clear");
+                return Ok(self);
+            }
+            Security::StartTls if !offered => {
+                return Err(self.lost(&"it offers no STARTTLS, and --tls asks for it"));
+            }
+            Security::Offered | Security::StartTls => {}
+        }
+        let reply = self.ask("STARTTLS", "at STARTTLS", timeouts).await?;
+        if !reply.is_positive() {
+            return Err(self.lost(&reply));
+        }
+        let name = self.server.clone();
+        let lost = |error: &dyn Display| Undelivered::Unreachable(format!("cannot reach {name}: {error}"));
+        let Stream::Tcp(stream) = self.dialogue.into_stream() else {
+            return Err(lost(&"STARTTLS needs a TCP connection in the clear"));
+        };
+        let stream = timed(timeouts.tls, dial::secure(stream, &server.host, &tls(server))).await;
+        let stream = stream.map_err(|error| lost(&error))?;
+        progress.step("TLS established by STARTTLS, certificate verified");
+        self.dialogue = Dialogue::new(stream);
+        self.hello(hello, timeouts).await?;
+        Ok(self)
+    }
+
+    /// Logs in by the first mechanism that works. A refusal is a matter of configuration: the mail waits.
+    async fn log_in(
+        &mut self,
+        user: &str,
+        password: &str,
+        timeouts: &Timeouts,
+        progress: &mut dyn Progress,
+    ) -> Result<(), Undelivered> {
+        let mechanisms = Mechanism::offered(&self.offers("AUTH").unwrap_or_default());
+        let mut verdict = "it offers none of AUTH CRAM-MD5, PLAIN, LOGIN".to_owned();
+        for mechanism in mechanisms {
+            let reply = authenticate(&mut self.dialogue, mechanism, user, password, timeouts).await;
+            let reply = reply.map_err(|error| self.lost(&error))?;
+            if reply.is_positive() {
+                progress.step(&format!("authenticated as {user} by {}", mechanism.name()));
+                return Ok(());
+            }
+            verdict = format!("it refused AUTH {} of {user}: {reply}", mechanism.name());
+        }
+        Err(self.lost(&verdict))
+    }
+
+    /// Says a line; a lost connection and a 421 are the server's trouble and not the mail's.
+    async fn ask(&mut self, line: &str, when: &'static str, timeouts: &Timeouts) -> Result<Reply, Undelivered> {
+        match self.dialogue.command(line, when, timeouts.command).await {
+            Ok(reply) if reply.code == 421 => Err(self.lost(&reply)),
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    fn lost(&mut self, error: &dyn Display) -> Undelivered {
+        self.broken = true;
+        Undelivered::Unreachable(format!("cannot reach {}: {error}", self.server))
+    }
+
+    fn refused(&mut self, what: &str, reply: &Reply) -> Undelivered {
+        let reason = format!("{} refused {what}: {reply}", self.server);
+        match reply.code {
+            421 => self.lost(reply),
+            _ if reply.is_permanent() => Undelivered::Rejected(reason),
+            _ => Undelivered::Deferred(reason),
+        }
+    }
+}
+
+fn all_refused(refused: &[Refusal]) -> Undelivered {
+    let reasons: Vec<String> =
+        refused.iter().map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason)).collect();
+    let reason = format!("no recipient accepted: {}", reasons.join("; "));
+    if refused.iter().all(|refusal| refusal.retry == Retry::Never) {
+        Undelivered::Rejected(reason)
+    } else {
+        Undelivered::Deferred(reason)
+    }
+}
+
+/// The stream to a server, and the name to greet it with.
+async fn connect(
+    server: &SmtpServer,
+    timeouts: &Timeouts,
+    progress: &mut dyn Progress,
+) -> Result<(Stream, String), StepError> {
+    let addresses = timed(timeouts.resolve, dial::resolve(&server.host, server.port)).await?;
+    let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    progress.step(&format!("resolved {}: {}", server.host, shown.join(", ")));
+    let stream = timed(timeouts.connect, dial::connect(&addresses)).await?;
+    let peer = stream.peer_addr().map(|address| address.to_string()).unwrap_or_default();
+    progress.step(&format!("connected to {peer}"));
+    let own = stream.local_addr().map(|address| address.ip());
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let hello = match own {
+        Ok(address) if !name.contains('.') => format!("[{address}]"),
+        _ => name,
+    };
+    if server.security != Security::Implicit {
+        return Ok((Stream::Tcp(stream), hello));
+    }
+    let stream = timed(timeouts.tls, dial::secure(stream, &server.host, &tls(server))).await?;
+    progress.step("TLS established, certificate verified");
+    Ok((stream, hello))
+}
+
+fn tls(server: &SmtpServer) -> Tls {
+    Tls::Verified { ca_file: server.ca_file.clone() }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error("timed out")]
+    TimedOut,
+}
+
+async fn timed<T>(limit: Duration, step: impl Future<Output = Result<T, DialError>>) -> Result<T, StepError> {
+    Ok(tokio::time::timeout(limit, step).await.map_err(|_| StepError::TimedOut)??)
+}
+
+/// An address that could say something else to the server than it says to us is not sent.
+fn check_address(address: &str) -> Result<(), String> {
+    let bad = |c: char| c.is_control() || c.is_whitespace() || "<>".contains(c);
+    if address.chars().any(bad) { Err(format!("cannot use {address:?} as an address")) } else { Ok(()) }
+}
+

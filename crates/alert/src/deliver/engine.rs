@@ -1,0 +1,307 @@
+//! Delivers what waits: one thread decides, one thread for each way carries.
+//!
+//! All that happens arrives in one inbox: a new alert, the end of a try, the end of the listener. The plan says what
+//! to do next; time goes by only while the inbox is empty.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::plan::{Lane, Outcome, Plan};
+use super::store::Store;
+use crate::alert::Alert;
+use crate::channel::{self, Channel, Progress, Receipt, Retry, Undelivered};
+use crate::outbox::record::Stored;
+use crate::outbox::unix_time;
+use crate::route::Transport;
+
+/// How long an alert is tried, unless `IRONLANCE_OUTBOX_DAYS` says otherwise.
+const DAYS: i64 = 3;
+/// A day in seconds.
+const DAY: i64 = 86_400;
+
+/// What a deliverer can be told.
+#[derive(Debug)]
+pub enum Input {
+    /// These were put into the store; none named means that something was.
+    Changed(Vec<String>),
+    /// Everything shall be looked at anew and tried at once.
+    Nudged,
+    /// Nobody needs us any more: finish what is due, and leave the rest.
+    Leave,
+    /// A try has ended.
+    Ended(Lane, String, Verdict),
+}
+
+/// How a try has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Sent, to some recipients at least.
+    Sent {
+        /// What people know it by.
+        subject: String,
+        /// How often it had failed before.
+        failures: usize,
+    },
+    /// Out of the store without being sent; the reason was said.
+    Over,
+    /// To be tried again.
+    Failed(Undelivered),
+    /// It goes another way now.
+    Moved,
+}
+
+/// How channels are made; tests make others.
+pub type Opener = fn(&Transport) -> Box<dyn Channel>;
+
+/// What a deliverer works with.
+pub struct Engine {
+    /// What waits.
+    pub store: Arc<dyn Store>,
+    /// How channels are made.
+    pub open: Opener,
+    /// Is told each step; for people who watch.
+    pub progress: fn() -> Box<dyn Progress>,
+    /// When an alert is too old, in seconds.
+    pub lifetime: i64,
+}
+
+impl Engine {
+    /// A deliverer for a store, by the real channels.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        let days = std::env::var("IRONLANCE_OUTBOX_DAYS").ok().and_then(|days| days.parse::<i64>().ok());
+        let lifetime = days.filter(|days| *days > 0).unwrap_or(DAYS).saturating_mul(DAY);
+        Self { store, open: channel::open, progress: || Box::new(()), lifetime }
+    }
+
+    /// Delivers until nothing is left, or until it was told to leave and nothing more is due.
+    pub fn run(&self, inbox: &Receiver<Input>, tell: &Sender<Input>) {
+        let mut lanes = Lanes { engine: self, workers: HashMap::new(), tell };
+        let mut plan = Plan::default();
+        let mut leaving = false;
+        self.survey(&mut plan);
+        loop {
+            for (lane, id) in plan.begin(Instant::now()) {
+                lanes.carry(&lane, id);
+            }
+            if !plan.is_busy() && (plan.is_empty() || leaving) && !self.has_more(&mut plan) {
+                return;
+            }
+            match wait(inbox, plan.next_deadline().filter(|_| !leaving)) {
+                Some(Input::Changed(ids)) if ids.is_empty() => self.survey(&mut plan),
+                Some(Input::Changed(ids)) => self.take_in(&mut plan, &ids),
+                Some(Input::Nudged) => {
+                    self.take_in(&mut plan, &self.store.ids());
+                    plan.all_due(Instant::now());
+                }
+                Some(Input::Leave) => leaving = true,
+                Some(Input::Ended(lane, id, verdict)) => self.ended(&mut plan, &lane, &id, verdict),
+                None => {}
+            }
+        }
+    }
+
+    /// Whether anything came in that is due now.
+    fn has_more(&self, plan: &mut Plan) -> bool {
+        self.survey(plan);
+        plan.next_deadline().is_some_and(|due| due <= Instant::now())
+    }
+
+    /// Puts what waits and is not known yet into the plan.
+    fn survey(&self, plan: &mut Plan) {
+        let mut ids = self.store.ids();
+        ids.retain(|id| !plan.knows(id));
+        self.take_in(plan, &ids);
+    }
+
+    /// Puts these into the plan, or into the lane where they belong now; what cannot be read goes to the dead.
+    fn take_in(&self, plan: &mut Plan, ids: &[String]) {
+        let now = Instant::now();
+        for id in ids {
+            match self.store.load(id) {
+                Ok(Some(stored)) => plan.add(&lane(&stored.alert.route.transport), id, now),
+                Ok(None) => {}
+                Err(error) => self.bury(id, &error.to_string()),
+            }
+        }
+    }
+
+    fn ended(&self, plan: &mut Plan, lane: &Lane, id: &str, verdict: Verdict) {
+        let now = Instant::now();
+        let jitter = fastrand::f64();
+        match verdict {
+            Verdict::Sent { subject, failures } => {
+                let lane_failures = plan.failures(lane);
+                plan.end(lane, id, Outcome::Done { reached: true }, now, jitter);
+                if failures > 0 || lane_failures > 0 {
+                    say(&format!("sent after all: {subject}; {} alert(s) waiting", plan.waiting(lane)));
+                }
+            }
+            Verdict::Over => drop(plan.end(lane, id, Outcome::Done { reached: false }, now, jitter)),
+            Verdict::Moved => {
+                plan.end(lane, id, Outcome::Done { reached: false }, now, jitter);
+                self.survey(plan);
+            }
+            Verdict::Failed(undelivered) => {
+                let (outcome, reason) = match undelivered {
+                    Undelivered::Unreachable(reason) => (Outcome::Unreachable, reason),
+                    Undelivered::Deferred(reason) | Undelivered::Rejected(reason) => (Outcome::Deferred, reason),
+                };
+                self.store.note(id, unix_time(), &reason);
+                let next = plan.end(lane, id, outcome, now, jitter);
+                let pause = next.map_or(Duration::ZERO, |(pause, _)| pause);
+                say(&format!(
+                    "Error sending email: {reason}; {} alert(s) waiting, next try in {:.1} s",
+                    plan.waiting(lane),
+                    pause.as_secs_f64()
+                ));
+            }
+        }
+    }
+
+    fn bury(&self, id: &str, reason: &str) {
+        match self.store.bury(id, unix_time(), reason) {
+            Ok(()) => say(&format!("Error sending email: given up, see ironlance outbox show {id}: {reason}")),
+            Err(error) => say(&format!("cannot give up the alert {id} ({reason}): {error}")),
+        }
+    }
+
+    /// One try of one alert.
+    fn attempt(&self, channel: &mut dyn Channel, own_lane: &Lane, id: &str) -> Verdict {
+        let stored = match self.store.load(id) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Verdict::Over,
+            Err(error) => {
+                self.bury(id, &error.to_string());
+                return Verdict::Over;
+            }
+        };
+        if lane(&stored.alert.route.transport) != *own_lane {
+            return Verdict::Moved;
+        }
+        let alert = &stored.alert;
+        match channel.send(alert, (self.progress)().as_mut()) {
+            Ok(receipt) => self.settle(&stored, &receipt),
+            Err(Undelivered::Rejected(reason)) => {
+                self.bury(id, &reason);
+                Verdict::Over
+            }
+            Err(undelivered) if unix_time() - alert.created > self.lifetime => {
+                let (Undelivered::Unreachable(reason) | Undelivered::Deferred(reason) | Undelivered::Rejected(reason)) =
+                    undelivered;
+                self.bury(id, &format!("too old; last: {reason}"));
+                Verdict::Over
+            }
+            Err(undelivered) => Verdict::Failed(undelivered),
+        }
+    }
+
+    /// The carrier has taken the alert: takes it out, but for recipients that it has refused.
+    fn settle(&self, stored: &Stored, receipt: &Receipt) -> Verdict {
+        let id = &stored.alert.id;
+        let pick = |retry: Retry| {
+            let refused = receipt.refused.iter().filter(move |refusal| refusal.retry == retry);
+            refused.map(|refusal| refusal.recipient.clone()).collect::<Vec<_>>()
+        };
+        let (later, never) = (pick(Retry::Later), pick(Retry::Never));
+        if let Some(refusal) = receipt.refused.iter().find(|refusal| refusal.retry == Retry::Never) {
+            let mut dead = stored.alert.clone();
+            dead.id = format!("{id}.refused");
+            dead.route.to = never;
+            let told = self.store.bury_part(&dead, unix_time(), &refusal.reason);
+            let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
+            say(&format!("Error sending email: given up for {}: {}{told}", dead.route.to.join(", "), refusal.reason));
+        }
+        if later.is_empty() {
+            if let Err(error) = self.store.taken(id) {
+                say(&format!("{error}: the alert was sent and will be sent again"));
+            }
+        } else {
+            let mut rest = stored.clone();
+            rest.alert.route.to = later;
+            if let Err(error) = self.store.replace(&rest) {
+                say(&format!("{error}: the alert will be sent again to all its recipients"));
+            }
+            let reasons = receipt.refused.iter().filter(|refusal| refusal.retry == Retry::Later);
+            let reason = reasons.map(|refusal| refusal.reason.clone()).collect::<Vec<_>>().join("; ");
+            return Verdict::Failed(Undelivered::Deferred(reason));
+        }
+        Verdict::Sent {
+            subject: stored.alert.subject.clone().unwrap_or_else(|| "(no subject)".to_owned()),
+            failures: stored.attempts.len(),
+        }
+    }
+}
+
+/// The threads that carry, one for each lane.
+struct Lanes<'a> {
+    engine: &'a Engine,
+    workers: HashMap<Lane, Sender<String>>,
+    tell: &'a Sender<Input>,
+}
+
+impl Lanes<'_> {
+    fn carry(&mut self, lane: &Lane, id: String) {
+        let worker = self.workers.entry(lane.clone()).or_insert_with(|| {
+            let (orders, ids) = channel::<String>();
+            let (lane, tell) = (lane.clone(), self.tell.clone());
+            let engine = Engine { store: Arc::clone(&self.engine.store), ..*self.engine };
+            thread::spawn(move || work(&engine, &lane, &ids, &tell));
+            orders
+        });
+        // A worker only ends when its orders do.
+        let _ = worker.send(id);
+    }
+}
+
+fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &Sender<Input>) {
+    let mut open: Option<(Transport, Box<dyn Channel>)> = None;
+    while let Ok(id) = ids.recv() {
+        let transport = engine.store.load(&id).ok().flatten().map(|stored| stored.alert.route.transport);
+        let verdict = match transport {
+            None => Verdict::Over,
+            Some(transport) => {
+                if open.as_ref().is_none_or(|(own, _)| *own != transport) {
+                    open = Some((transport.clone(), (engine.open)(&transport)));
+                }
+                let channel = &mut open.as_mut().expect("it was opened just now").1;
+                engine.attempt(channel.as_mut(), lane, &id)
+            }
+        };
+        if tell.send(Input::Ended(lane.clone(), id, verdict)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Alerts of one lane can share a connection; a password that changed makes another.
+fn lane(transport: &Transport) -> Lane {
+    serde_json::to_string(transport).expect("a transport has only strings for keys")
+}
+
+/// The next input, or `None` when the deadline is there.
+fn wait(inbox: &Receiver<Input>, deadline: Option<Instant>) -> Option<Input> {
+    match deadline {
+        // The inbox cannot close: we hold a sender ourselves.
+        None => inbox.recv().ok(),
+        Some(deadline) => match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(input) => Some(input),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        },
+    }
+}
+
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Sends one alert now, outside of any store, telling each step: for trying a configuration out.
+pub fn send_once(alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+    channel::open(&alert.route.transport).send(alert, progress)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! The engine on a real outbox, with shell commands for mailers.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+use crate::alert::{Entry, Form};
+use crate::outbox::{Outbox, Place, new_id};
+use crate::route::Route;
+
+fn put(outbox: &Outbox, command: &str, subject: &str) -> String {
+    let alert = Alert {
+        id: new_id(),
+        origin: "test".into(),
+        host: "web1".into(),
+        created: unix_time(),
+        route: Route {
+            transport: Transport::Sendmail { command: command.into() },
+            from: None,
+            to: vec!["ops@example.com".into()],
+        },
+        subject: Some(subject.into()),
+        form: Form::Mail,
+        entries: vec![Entry { text: "text".into(), details: None }],
+    };
+    outbox.put(&alert, None).unwrap();
+    alert.id
+}
+
+/// Runs the engine until it ends by itself.
+fn run(outbox: &Outbox, lifetime: i64, first: Option<Input>) {
+    let (tell, inbox) = channel();
+    if let Some(first) = first {
+        tell.send(first).unwrap();
+    }
+    let engine = Engine { lifetime, ..Engine::new(Arc::new(outbox.clone())) };
+    engine.run(&inbox, &tell);
+}
+
+fn mails(dir: &Path) -> usize {
+    fs::read_to_string(dir.join("mails")).unwrap_or_default().matches("Subject: ").count()
+}
+
+fn setup() -> (tempfile::TempDir, Outbox, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    let command = format!("cat >> {}/mails", dir.path().display());
+    (dir, outbox, command)
+}
+
+#[test]
+fn everything_that_waits_is_sent_once() {
+    let (dir, outbox, command) = setup();
+    for number in 0..20 {
+        put(&outbox, &command, &number.to_string());
+    }
+    run(&outbox, DAY, None);
+    assert_eq!(mails(dir.path()), 20);
+    assert!(outbox.is_empty());
+}
+
+#[test]
+fn a_mailer_that_comes_back_gets_everything_once() {
+    let (dir, outbox, command) = setup();
+    let flag = dir.path().join("tried");
+    let command = format!("if [ ! -e {0} ]; then touch {0}; exit 75; fi; {command}", flag.display());
+    for number in 0..3 {
+        put(&outbox, &command, &number.to_string());
+    }
+    run(&outbox, DAY, None);
+    assert_eq!(mails(dir.path()), 3);
+}
+
+#[test]
+fn a_deliverer_that_is_told_to_leave_leaves_what_is_not_due() {
+    let (dir, outbox, command) = setup();
+    put(&outbox, "exit 75", "never");
+    put(&outbox, &command, "works");
+    run(&outbox, DAY, Some(Input::Leave));
+    assert_eq!(mails(dir.path()), 1);
+    let ids = outbox.ids(Place::New).unwrap();
+    assert_eq!(ids.len(), 1);
+    let stored = outbox.load(Place::New, &ids[0]).unwrap();
+    assert_eq!(stored.attempts[0].reason, "the mailer ended with status 75: exit 75");
+}
+
+#[test]
+fn an_alert_that_is_too_old_is_given_up_with_its_last_reason() {
+    let (_dir, outbox, _) = setup();
+    let id = put(&outbox, "exit 75", "old");
+    run(&outbox, -1, None);
+    let stored = outbox.load(Place::Dead, &id).unwrap();
+    assert_eq!(stored.attempts[0].reason, "too old; last: the mailer ended with status 75: exit 75");
+}
+
+#[test]
+fn a_damaged_file_goes_to_the_dead_and_the_rest_is_sent() {
+    let (dir, outbox, command) = setup();
+    fs::write(outbox.new_dir().join("0"), "garbage\n").unwrap();
+    put(&outbox, &command, "whole");
+    run(&outbox, DAY, None);
+    assert_eq!(mails(dir.path()), 1);
+    assert_eq!(outbox.ids(Place::Dead).unwrap(), ["0"]);
+}
+
+#[test]
+fn alerts_in_memory_are_sent_as_well() {
+    let (dir, outbox, command) = setup();
+    let id = put(&outbox, &command, "in memory");
+    let stored = outbox.load(Place::New, &id).unwrap();
+    let store = Arc::new(crate::deliver::store::Memory::new(vec![stored]));
+    let (tell, inbox) = channel();
+    Engine::new(Arc::<crate::deliver::store::Memory>::clone(&store)).run(&inbox, &tell);
+    assert_eq!((mails(dir.path()), store.ids().len()), (1, 0));
+}
+
+struct Fussy;
+
+impl Channel for Fussy {
+    /// Takes the mail for `a`, refuses `b` for ever and `c` for now, and takes whatever is left alone.
+    fn send(&mut self, alert: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+        let refusal = |to: &str, retry| channel::Refusal { recipient: to.into(), reason: "no".into(), retry };
+        if alert.route.to.len() == 1 {
+            return Ok(Receipt::default());
+        }
+        Ok(Receipt { refused: vec![refusal("b", Retry::Never), refusal("c", Retry::Later)] })
+    }
+}
+
+#[test]
+fn each_recipient_has_a_fate_of_its_own() {
+    let (_dir, outbox, _) = setup();
+    let id = put(&outbox, "fussy", "to three");
+    let mut stored = outbox.load(Place::New, &id).unwrap();
+    stored.alert.route.to = ["a", "b", "c"].map(str::to_owned).to_vec();
+    outbox.replace(&stored).unwrap();
+    let (tell, inbox) = channel();
+    tell.send(Input::Leave).unwrap();
+    let engine = Engine { open: |_| Box::new(Fussy), ..Engine::new(Arc::new(outbox.clone())) };
+    engine.run(&inbox, &tell);
+    let left = outbox.load(Place::New, &id).unwrap().alert.route.to;
+    let dead = outbox.load(Place::Dead, &format!("{id}.refused")).unwrap().alert.route.to;
+    assert_eq!((left, dead), (vec!["c".to_owned()], vec!["b".to_owned()]));
+    engine.run(&inbox, &tell);
+    assert!(outbox.is_empty());
+}

@@ -1,0 +1,225 @@
+//! An alert as a mail: RFC 5322 header and MIME body.
+//!
+//! Names and texts come from programs and configurations: nothing in them can end a header line.
+
+use email_encoding::headers::writer::EmailWriter;
+use email_encoding::{body, headers::rfc2047};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::alert::Alert;
+
+/// A header line is folded before it gets longer than this, in octets; the law is 998 (RFC 5322, 2.1.1).
+const LONGEST_LINE: usize = 900;
+
+/// The mail for a command such as sendmail: lines end in LF, the text stands as it is.
+///
+/// To and Subject come first and look as the originals write them; the rest of the header follows.
+pub fn for_command(alert: &Alert) -> Vec<u8> {
+    let text = printable(&alert.text());
+    let encoding = if text.is_ascii() { "7bit" } else { "8bit" };
+    let mut lines = vec![("To", addresses(&alert.route.to))];
+    lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
+    lines.extend(alert.route.from.as_ref().map(|from| ("From", address(from))));
+    lines.extend(common(alert, encoding));
+    render(&lines, &text, "\n").into_bytes()
+}
+
+/// The mail for a mail server: lines end in CRLF, everything is ASCII.
+pub fn for_server(alert: &Alert) -> Vec<u8> {
+    let text = printable(&alert.text());
+    let plain = text.is_ascii() && text.lines().all(|line| line.len() < LONGEST_LINE);
+    let (encoding, text) = if plain {
+        ("7bit", text.replace('\n', "\r\n"))
+    } else {
+        let mut encoded = String::new();
+        let ends = text.replace('\n', "\r\n");
+        // Writing into a String cannot fail.
+        let _ = body::base64::encode(ends.as_bytes(), &mut encoded);
+        ("base64", encoded)
+    };
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
+    lines.extend(alert.route.from.as_ref().map(|from| ("From", address(from))));
+    lines.push(("To", addresses(&alert.route.to)));
+    lines.extend(common(alert, encoding));
+    render(&lines, &text, "\r\n").into_bytes()
+}
+
+/// The Message-ID of an alert, the same at every try.
+pub fn message_id(alert: &Alert) -> String {
+    let right: String = alert.host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-".contains(*c)).collect();
+    format!("<{}@{}>", alert.id, if right.is_empty() { "localhost" } else { &right })
+}
+
+/// The bare address of `Name <user@host>`, for the envelope.
+pub fn bare(address: &str) -> &str {
+    match address.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>')) {
+        Some((inner, _)) => inner.trim(),
+        None => address.trim(),
+    }
+}
+
+fn common(alert: &Alert, encoding: &str) -> Vec<(&'static str, String)> {
+    let created = Timestamp::from_second(alert.created).unwrap_or(Timestamp::UNIX_EPOCH);
+    let date = created.to_zoned(TimeZone::system()).strftime("%a, %d %b %Y %H:%M:%S %z").to_string();
+    vec![
+        ("Date", date),
+        ("Message-ID", message_id(alert)),
+        ("Auto-Submitted", "auto-generated".to_owned()),
+        ("MIME-Version", "1.0".to_owned()),
+        ("Content-Type", "text/plain; charset=utf-8".to_owned()),
+        ("Content-Transfer-Encoding", encoding.to_owned()),
+    ]
+}
+
+fn render(lines: &[(&str, String)], text: &str, end: &str) -> String {
+    let mut mail = String::new();
+    for (name, value) in lines {
+        mail.push_str(&fold(&format!("{name}: {value}"), end));
+        mail.push_str(end);
+    }
+    mail + end + text
+}
+
+/// Breaks a long header line at its blanks, or anywhere if it has none.
+fn fold(line: &str, end: &str) -> String {
+    let mut folded = String::with_capacity(line.len());
+    let mut length = 0;
+    for c in line.chars() {
+        let full = length + c.len_utf8() > LONGEST_LINE + 90;
+        if full || (length > LONGEST_LINE && c == ' ') {
+            folded.push_str(end);
+            folded.push(' ');
+            length = 1;
+            if c == ' ' {
+                continue;
+            }
+        }
+        folded.push(c);
+        length += c.len_utf8();
+    }
+    folded
+}
+
+/// A text for a header; in another script than ASCII as encoded words (RFC 2047).
+fn unstructured(text: &str) -> String {
+    let text = one_line(text);
+    if text.is_ascii() { text } else { encoded(&text) }
+}
+
+fn addresses(list: &[String]) -> String {
+    list.iter().map(|item| address(item)).collect::<Vec<_>>().join(", ")
+}
+
+/// An address for a header; only its display name may be encoded.
+fn address(text: &str) -> String {
+    let text = one_line(text);
+    match text.rsplit_once('<') {
+        Some((name, rest)) if !name.is_ascii() => format!("{} <{rest}", encoded(name.trim().trim_matches('"'))),
+        _ => text,
+    }
+}
+
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = rfc2047::encode(text, &mut EmailWriter::new(&mut out, 0, 0, false));
+    // The folds are ours to make, in the line ends that this mail uses.
+    out.replace("\r\n", "")
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Text that shows what it is: no carriage returns, and other control characters made visible.
+fn printable(text: &str) -> String {
+    let visible = |c: char| match c {
+        '\n' | '\t' => Some(c),
+        '\r' => None,
+        c if c.is_control() => Some(char::REPLACEMENT_CHARACTER),
+        c => Some(c),
+    };
+    text.chars().filter_map(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Entry, Form};
+    use crate::route::{Route, Transport};
+
+    fn alert(subject: &str, to: &[&str], text: &str) -> Alert {
+        Alert {
+            id: "1.2.3".into(),
+            origin: "test".into(),
+            host: "web1".into(),
+            created: 1_700_000_000,
+            route: Route {
+                transport: Transport::Sendmail { command: "true".into() },
+                from: None,
+                to: to.iter().map(|to| (*to).to_owned()).collect(),
+            },
+            subject: Some(subject.into()),
+            form: Form::Mail,
+            entries: vec![Entry { text: text.into(), details: None }],
+        }
+    }
+
+    fn command_mail(alert: &Alert) -> String {
+        String::from_utf8(for_command(alert)).unwrap()
+    }
+
+    fn server_mail(alert: &Alert) -> String {
+        String::from_utf8(for_server(alert)).unwrap()
+    }
+
+    #[test]
+    fn a_mail_for_a_command_begins_as_the_originals_write_it() {
+        let mail = command_mail(&alert(" cat crashed at noon", &["ops@example.com"], "Process cat\ndied"));
+        assert!(mail.starts_with("To: ops@example.com\nSubject:  cat crashed at noon\n"), "{mail}");
+        assert!(mail.ends_with("\n\nProcess cat\ndied"), "{mail}");
+        assert!(mail.contains("\nMessage-ID: <1.2.3@web1>\n"), "{mail}");
+        assert!(mail.contains("\nAuto-Submitted: auto-generated\n"), "{mail}");
+        assert!(mail.contains(" 2023 ") && !mail.contains('\r'), "{mail}");
+    }
+
+    #[test]
+    fn nothing_can_break_into_the_header() {
+        let hostile = alert("x\r\nBcc: all@example.com\n\nbody", &["a@b\nCc: c@d"], "text");
+        for mail in [command_mail(&hostile), server_mail(&hostile).replace("\r\n", "\n")] {
+            let (header, body) = mail.split_once("\n\n").unwrap();
+            let intruder = header.lines().find(|line| line.starts_with("Bcc") || line.starts_with("Cc"));
+            assert_eq!((intruder, body), (None, "text"), "{mail}");
+        }
+    }
+
+    #[test]
+    fn other_scripts_are_encoded_for_a_server_and_stand_raw_for_a_command() {
+        let mut foreign = alert("Größe überschritten ".repeat(20).as_str(), &["Zoë Ü <zoe@example.com>"], "价格 \x1b[1m");
+        foreign.route.from = Some("ops@example.com".into());
+        let mail = server_mail(&foreign);
+        assert!(mail.is_ascii(), "{mail}");
+        assert!(mail.lines().all(|line| line.len() < 998));
+        assert!(mail.contains("To: =?utf-8?b?Wm/DqyDDnA==?= <zoe@example.com>\r\n"), "{mail}");
+        assert!(mail.contains("Content-Transfer-Encoding: base64\r\n"), "{mail}");
+        let mail = command_mail(&foreign);
+        assert!(mail.ends_with("\n\n价格 \u{fffd}[1m"), "{mail}");
+        assert!(mail.contains("Content-Transfer-Encoding: 8bit\n"), "{mail}");
+    }
+
+    #[test]
+    fn long_lines_are_folded_or_encoded() {
+        let many: Vec<String> = (0..200).map(|n| format!("someone{n}@example.com")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let mail = server_mail(&alert(&"word".repeat(600), &many, &"x".repeat(3000)));
+        assert!(mail.split("\r\n").all(|line| line.len() < 998), "{mail}");
+    }
+
+    #[test]
+    fn the_envelope_takes_the_bare_address() {
+        assert_eq!(bare("Zoë <zoe@example.com>"), "zoe@example.com");
+        assert_eq!(bare(" zoe@example.com "), "zoe@example.com");
+    }
+}

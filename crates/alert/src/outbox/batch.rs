@@ -1,0 +1,133 @@
+//! A batch in the making: an alert file that grows by an entry for each event, and is sent by one rename.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use super::folder::{self, FolderError, at};
+use super::record::{self, Header, Record};
+use super::{Outbox, OutboxError, Place, origin_file};
+use crate::alert::{Alert, Entry};
+
+/// A batch on disk, and in memory for the case that the disk refuses.
+#[derive(Debug)]
+pub struct Batch {
+    path: PathBuf,
+    /// The alert as far as it has come; its id is the one it will be sent by.
+    alert: Alert,
+    /// Open while everything of `alert` is in it.
+    pub(super) file: Option<File>,
+    unanswered: Option<String>,
+}
+
+impl Batch {
+    /// Takes up what an earlier process of the same origin has left, under the present subject, form and route;
+    /// `alert` has these and no entries.
+    pub fn open(outbox: &Outbox, alert: Alert) -> Result<Self, OutboxError> {
+        let path = outbox.dir().join("batch").join(origin_file(&alert.origin));
+        let mut batch = Self { path, alert, file: None, unanswered: None };
+        let content = match folder::read_own(&batch.path) {
+            Ok(content) => content,
+            Err(error) if error.is_not_found() => return Ok(batch),
+            Err(error) => return Err(error.into()),
+        };
+        match record::read_all(&content).map(|mut all| all.swap_remove(0)) {
+            Ok(stored) if !stored.alert.entries.is_empty() => {
+                batch.unanswered = stored.unanswered;
+                batch.alert.entries = stored.alert.entries;
+                batch.begin(outbox)?;
+            }
+            // Only a header, or not even that: nothing was said to be safe.
+            Ok(_) => folder::remove(&batch.path)?,
+            Err(source) => {
+                let dead = outbox.dir().join("dead").join(&batch.alert.id);
+                fs::rename(&batch.path, &dead).map_err(at("move to dead", &batch.path))?;
+                return Err(OutboxError::Record { path: dead, source });
+            }
+        }
+        Ok(batch)
+    }
+
+    /// A batch that is only in memory.
+    pub fn in_memory(outbox_dir: PathBuf, alert: Alert) -> Self {
+        let path = outbox_dir.join("batch").join(origin_file(&alert.origin));
+        Self { path, alert, file: None, unanswered: None }
+    }
+
+    /// What has been collected.
+    pub fn entries(&self) -> &[Entry] {
+        &self.alert.entries
+    }
+
+    /// The event of the last entry that an earlier process has stored without answering it.
+    pub fn unanswered(&self) -> Option<&str> {
+        self.unanswered.as_deref()
+    }
+
+    /// Adds what happened; it is safe when this returns `Ok`, and kept in memory in any case.
+    pub fn add(&mut self, outbox: &Outbox, entry: Entry, event: &str) -> Result<(), OutboxError> {
+        self.unanswered = None;
+        let line = record::entry_line(&entry, Some(event));
+        self.alert.entries.push(entry);
+        let Some(file) = &mut self.file else { return Ok(self.begin_with(outbox, Some(event))?) };
+        let appended = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
+        appended.map_err(|error| {
+            // The file may end in half a line now; the next entry writes it anew.
+            self.file = None;
+            at("write", &self.path)(error).into()
+        })
+    }
+
+    /// The supervisor has been told that the event of the last entry is dealt with.
+    pub fn answered(&mut self) {
+        self.unanswered = None;
+        if let Some(file) = &mut self.file
+            && file.write_all(record::line(&Record::Answered).as_bytes()).is_err()
+        {
+            self.file = None;
+        }
+    }
+
+    /// Sends the batch by moving it to the alerts that wait; gives the alert when it is not all on disk and has to
+    /// go another way.
+    pub fn send(&mut self, outbox: &Outbox, created: i64) -> Option<Alert> {
+        let mut alert = self.alert.clone();
+        alert.created = created;
+        self.alert.entries.clear();
+        self.alert.id = super::new_id();
+        self.unanswered = None;
+        let on_disk = self.file.take().is_some();
+        let new = outbox.path(Place::New, &alert.id);
+        if on_disk && fs::rename(&self.path, &new).is_ok() {
+            // The rename is what counts; that it outlives a power cut as well is as good as it gets.
+            let _ = folder::sync(&outbox.new_dir());
+            return None;
+        }
+        let _ = folder::remove(&self.path);
+        Some(alert)
+    }
+
+    fn begin(&mut self, outbox: &Outbox) -> Result<(), FolderError> {
+        let unanswered = self.unanswered.clone();
+        self.begin_with(outbox, unanswered.as_deref())
+    }
+
+    /// Writes the whole batch to a new file in the place of the old one. `event` belongs to the last entry.
+    fn begin_with(&mut self, outbox: &Outbox, event: Option<&str>) -> Result<(), FolderError> {
+        outbox.prepare()?;
+        let mut content = record::line(&Record::Header(Header::of(&self.alert)));
+        let last = self.alert.entries.len().saturating_sub(1);
+        for (index, entry) in self.alert.entries.iter().enumerate() {
+            content.push_str(&record::entry_line(entry, event.filter(|_| index == last)));
+        }
+        let tmp = outbox.dir().join("tmp").join(format!("{}-batch", self.alert.id));
+        let _ = folder::remove(&tmp);
+        folder::write_new(&tmp, content.as_bytes())?;
+        fs::rename(&tmp, &self.path).map_err(at("rename", &tmp))?;
+        folder::sync(&outbox.dir().join("batch"))?;
+        let file = OpenOptions::new().append(true).mode(0o600).open(&self.path).map_err(at("open", &self.path))?;
+        self.file = Some(file);
+        Ok(())
+    }
+}

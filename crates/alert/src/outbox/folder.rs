@@ -1,0 +1,130 @@
+//! Folders and files that only we can write: the outbox holds commands to run.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use thiserror::Error;
+
+/// A file larger than this, in bytes, is none of ours.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Why a folder or file of the outbox cannot be used.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// The operating system says no.
+    #[error("cannot {action} {path}: {}", ironlance_net::os_error(.source))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// Somebody else could write, or has written, there.
+    #[error("cannot trust {path}: {reason}")]
+    Foreign {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl FolderError {
+    /// Whether the thing is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Gives an error its place.
+pub(super) fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FolderError + 'a {
+    move |source| FolderError::Io { action, path: path.to_owned(), source }
+}
+
+/// Makes a folder of mode 0700 with all above it, and makes sure that it is ours alone.
+pub(super) fn prepare(path: &Path) -> Result<(), FolderError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("create", path))?;
+    let meta = fs::symlink_metadata(path).map_err(at("look at", path))?;
+    if !meta.is_dir() {
+        return Err(foreign(path, "it is no folder".to_owned()));
+    }
+    check_owner(path, &meta)?;
+    if meta.mode() & 0o022 != 0 {
+        return Err(foreign(path, format!("others can write in it (mode {:o})", meta.mode() & 0o7777)));
+    }
+    Ok(())
+}
+
+/// Makes a new file of mode 0600 with this content, on disk when this returns.
+pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), FolderError> {
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_data()
+    });
+    written.map_err(|error| {
+        // Half a file helps nobody, and on a full disk every block counts.
+        let _ = fs::remove_file(path);
+        at("write", path)(error)
+    })
+}
+
+/// Reads a file that must be a plain one of ours.
+pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).expect("open flags are small");
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(at("open", path))?;
+    let meta = file.metadata().map_err(at("look at", path))?;
+    if !meta.is_file() {
+        return Err(foreign(path, "it is no plain file".to_owned()));
+    }
+    check_owner(path, &meta)?;
+    if meta.len() > MAX_FILE {
+        return Err(foreign(path, format!("it is longer than {MAX_FILE} bytes")));
+    }
+    let mut content = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut content).map_err(at("read", path))?;
+    Ok(content)
+}
+
+/// Makes the names in a folder as safe as the files behind them.
+pub(super) fn sync(path: &Path) -> Result<(), FolderError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(at("sync", path))
+}
+
+/// Removes a file; one that is not there is as good.
+pub(super) fn remove(path: &Path) -> Result<(), FolderError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The names in a folder, sorted; one that is not there is empty.
+pub(super) fn names(path: &Path) -> Result<Vec<String>, FolderError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(at("list", path)(error)),
+    };
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn check_owner(path: &Path, meta: &fs::Metadata) -> Result<(), FolderError> {
+    let own = rustix::process::geteuid().as_raw();
+    if meta.uid() == own {
+        return Ok(());
+    }
+    Err(foreign(path, format!("it belongs to uid {}, and we are uid {own}", meta.uid())))
+}
+
+fn foreign(path: &Path, reason: String) -> FolderError {
+    FolderError::Foreign { path: path.to_owned(), reason }
+}

@@ -1,0 +1,323 @@
+//! The outbox: a folder with a file for each alert that waits.
+//!
+//! ```text
+//! put:   tmp/ID ──(link pending/ORIGIN)──rename──▶ new/ID ──taken──▶ gone
+//! batch: batch/ORIGIN ─append, append─────rename──▶    │
+//!                                                      └─ refused, too old ──▶ dead/ID
+//! ```
+//!
+//! An alert is safe once it is in `new`; each arrow is one rename, so a kill leaves it on one side or the other.
+//! `pending/ORIGIN` is a second name of the file that a listener is about to commit, kept until the supervisor has
+//! been answered: it tells a successor which event was stored last. `ways/ORIGIN` holds the transport that a
+//! listener uses now, for alerts that it left behind with another.
+
+pub mod batch;
+pub mod folder;
+pub mod record;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+
+use crate::alert::Alert;
+use crate::route::Transport;
+use folder::{FolderError, at};
+use record::{Attempt, Record, RecordError, Stored};
+
+/// What the lock, the folders and the files of an outbox are called.
+const FOLDERS: [&str; 6] = ["tmp", "new", "dead", "batch", "pending", "ways"];
+
+/// An outbox on disk.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    dir: PathBuf,
+}
+
+/// Why an alert cannot be stored or read.
+#[derive(Debug, Error)]
+pub enum OutboxError {
+    /// A folder or file cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A file is none of ours, or damaged.
+    #[error("cannot read the alert {path}: {source}")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+}
+
+impl OutboxError {
+    /// Whether the alert is simply gone: somebody else has dealt with it.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Folder(error) if error.is_not_found())
+    }
+}
+
+/// Where an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Waiting to be delivered.
+    New,
+    /// Given up.
+    Dead,
+}
+
+impl Place {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// The state folder: `IRONLANCE_STATE`, else `/var/lib/ironlance` for root, else below `XDG_STATE_HOME` or the home.
+pub fn state_dir() -> PathBuf {
+    let root = rustix::process::geteuid().is_root();
+    state_dir_by(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from), root)
+}
+
+fn state_dir_by(variable: impl Fn(&str) -> Option<PathBuf>, root: bool) -> PathBuf {
+    if let Some(dir) = variable("IRONLANCE_STATE") {
+        return dir;
+    }
+    if root {
+        return PathBuf::from("/var/lib/ironlance");
+    }
+    let home = || variable("HOME").unwrap_or_else(|| PathBuf::from("/")).join(".local/state");
+    variable("XDG_STATE_HOME").unwrap_or_else(home).join("ironlance")
+}
+
+/// Seconds since 1970.
+pub fn unix_time() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A new id: sorts by time, and is unique among processes.
+pub fn new_id() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:016}.{}.{:08x}", since.as_micros(), std::process::id(), fastrand::u32(..))
+}
+
+/// A file name for an origin.
+fn origin_file(origin: &str) -> String {
+    let name: String =
+        origin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
+    format!("{name}-{:08x}", crc32fast::hash(origin.as_bytes()))
+}
+
+impl Outbox {
+    /// Opens, and makes where needed, the outbox of a state folder.
+    pub fn open(state_dir: &Path) -> Result<Self, FolderError> {
+        let outbox = Self::at(state_dir);
+        outbox.prepare()?;
+        Ok(outbox)
+    }
+
+    /// The outbox of a state folder, without looking whether it is there.
+    pub fn at(state_dir: &Path) -> Self {
+        Self { dir: state_dir.join("outbox") }
+    }
+
+    /// Makes what is missing, and makes sure that nobody else can write there.
+    pub fn prepare(&self) -> Result<(), FolderError> {
+        folder::prepare(&self.dir)?;
+        FOLDERS.iter().try_for_each(|name| folder::prepare(&self.dir.join(name)))
+    }
+
+    /// The outbox's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The folder in which alerts wait.
+    pub fn new_dir(&self) -> PathBuf {
+        self.dir.join("new")
+    }
+
+    /// The folder in which listeners leave their present transports.
+    pub fn ways_dir(&self) -> PathBuf {
+        self.dir.join("ways")
+    }
+
+    fn path(&self, place: Place, id: &str) -> PathBuf {
+        self.dir.join(place.folder()).join(id)
+    }
+
+    /// Stores an alert; it is safe when this returns. With `event`, the event that it was made of stays known
+    /// until [`Outbox::answered`].
+    pub fn put(&self, alert: &Alert, event: Option<&str>) -> Result<(), OutboxError> {
+        self.prepare()?;
+        let tmp = self.dir.join("tmp").join(&alert.id);
+        folder::write_new(&tmp, record::file(alert, event).as_bytes())?;
+        if event.is_some() {
+            self.link_pending(alert, &tmp)?;
+        }
+        let new = self.path(Place::New, &alert.id);
+        fs::rename(&tmp, &new).map_err(at("rename", &tmp))?;
+        Ok(folder::sync(&self.new_dir())?)
+    }
+
+    fn pending(&self, origin: &str) -> PathBuf {
+        self.dir.join("pending").join(origin_file(origin))
+    }
+
+    fn link_pending(&self, alert: &Alert, tmp: &Path) -> Result<(), FolderError> {
+        let pending = self.pending(&alert.origin);
+        folder::remove(&pending)?;
+        fs::hard_link(tmp, &pending).map_err(at("link", &pending))
+    }
+
+    /// The supervisor has been told that the event of the last alert of `origin` is dealt with.
+    pub fn answered(&self, origin: &str) {
+        // What stays behind is found by the successor, and only matters if the same event comes again.
+        let _ = folder::remove(&self.pending(origin));
+    }
+
+    /// The event of an alert that an earlier process of `origin` has stored without answering it.
+    pub fn unanswered(&self, origin: &str) -> Option<String> {
+        let pending = self.pending(origin);
+        let stored = record::read(&folder::read_own(&pending).ok()?).ok()?;
+        let tmp = self.dir.join("tmp").join(&stored.alert.id);
+        if tmp.exists() {
+            // It was never committed: the event comes again, and the alert is made again.
+            let _ = folder::remove(&tmp);
+            let _ = folder::remove(&pending);
+            return None;
+        }
+        stored.unanswered
+    }
+
+    /// The ids of the alerts in a place, oldest first.
+    pub fn ids(&self, place: Place) -> Result<Vec<String>, FolderError> {
+        folder::names(&self.dir.join(place.folder()))
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.ids(Place::New).is_ok_and(|ids| ids.is_empty())
+    }
+
+    /// Reads an alert.
+    pub fn load(&self, place: Place, id: &str) -> Result<Stored, OutboxError> {
+        let path = self.path(place, id);
+        let content = folder::read_own(&path)?;
+        record::read(&content).map_err(|source| OutboxError::Record { path, source })
+    }
+
+    /// Reads an alert that waits, with the transport that its listener uses now.
+    pub fn load_for_delivery(&self, id: &str) -> Result<Stored, OutboxError> {
+        let mut stored = self.load(Place::New, id)?;
+        if let Some(transport) = self.way(&stored.alert.origin) {
+            stored.alert.route.transport = transport;
+        }
+        Ok(stored)
+    }
+
+    /// Notes a failed try, for people to see; not vital, so not synced.
+    pub fn note(&self, id: &str, at: i64, reason: &str) {
+        let _ = self.append(Place::New, id, &Record::Attempt(Attempt { at, reason: reason.to_owned() }));
+    }
+
+    fn append(&self, place: Place, id: &str, record: &Record) -> std::io::Result<()> {
+        let mut file = OpenOptions::new().append(true).open(self.path(place, id))?;
+        file.write_all(record::line(record).as_bytes())
+    }
+
+    /// Takes a delivered alert out.
+    pub fn taken(&self, id: &str) -> Result<(), FolderError> {
+        folder::remove(&self.path(Place::New, id))
+    }
+
+    /// Gives an alert up, for this reason.
+    pub fn bury(&self, id: &str, at: i64, reason: &str) -> Result<(), FolderError> {
+        self.note(id, at, reason);
+        let new = self.path(Place::New, id);
+        fs::rename(&new, self.path(Place::Dead, id)).map_err(folder::at("move to dead", &new))
+    }
+
+    /// Puts a changed alert in the place of the one with the same id, in one step.
+    pub fn replace(&self, stored: &Stored) -> Result<(), FolderError> {
+        self.write_over(Place::New, stored)
+    }
+
+    /// Makes a dead letter of its own, for the recipients that were refused.
+    pub fn put_dead(&self, alert: &Alert, at: i64, reason: &str) -> Result<(), FolderError> {
+        let attempt = Attempt { at, reason: reason.to_owned() };
+        self.write_over(Place::Dead, &Stored { alert: alert.clone(), attempts: vec![attempt], unanswered: None })
+    }
+
+    fn write_over(&self, place: Place, stored: &Stored) -> Result<(), FolderError> {
+        let attempts = stored.attempts.iter().map(|attempt| record::line(&Record::Attempt(attempt.clone())));
+        let content = record::file(&stored.alert, None) + &attempts.collect::<String>();
+        let tmp = self.dir.join("tmp").join(format!("{}-{:08x}", stored.alert.id, fastrand::u32(..)));
+        folder::write_new(&tmp, content.as_bytes())?;
+        fs::rename(&tmp, self.path(place, &stored.alert.id)).map_err(at("rename", &tmp))
+    }
+
+    /// Lets a dead alert live again, as if it were made now.
+    pub fn revive(&self, id: &str, now: i64) -> Result<(), OutboxError> {
+        let mut stored = self.load(Place::Dead, id)?;
+        stored.alert.created = now;
+        self.write_over(Place::New, &stored)?;
+        Ok(folder::remove(&self.path(Place::Dead, id))?)
+    }
+
+    /// Throws an alert away.
+    pub fn drop_alert(&self, place: Place, id: &str) -> Result<(), FolderError> {
+        folder::remove(&self.path(place, id))
+    }
+
+    /// Opens the lock of the outbox. Who holds it (`File::lock`) is the one that delivers.
+    pub fn lock_file(&self) -> Result<File, FolderError> {
+        let path = self.dir.join("lock");
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(at("open", &path))
+    }
+
+    /// Leaves word that the alerts of `origin` that wait shall go by this transport.
+    pub fn set_way(&self, origin: &str, transport: &Transport) -> Result<(), FolderError> {
+        let name = origin_file(origin);
+        let tmp = self.dir.join("tmp").join(format!("{name}-{:08x}", fastrand::u32(..)));
+        let json = serde_json::to_vec(transport).expect("a transport has only strings for keys");
+        folder::write_new(&tmp, &json)?;
+        fs::rename(&tmp, self.ways_dir().join(name)).map_err(at("rename", &tmp))
+    }
+
+    fn way(&self, origin: &str) -> Option<Transport> {
+        let content = folder::read_own(&self.ways_dir().join(origin_file(origin))).ok()?;
+        serde_json::from_slice(&content).ok()
+    }
+
+    /// Forgets the transports that were left, which may hold passwords, once nothing waits and nothing is dead.
+    pub fn forget_ways(&self) {
+        let idle = |place| self.ids(place).is_ok_and(|ids| ids.is_empty());
+        if idle(Place::New) && idle(Place::Dead) {
+            for name in folder::names(&self.ways_dir()).unwrap_or_default() {
+                let _ = folder::remove(&self.ways_dir().join(name));
+            }
+        }
+    }
+
+    /// Tells whoever delivers to look at everything anew, at once.
+    pub fn nudge(&self) {
+        let path = self.ways_dir().join("nudge");
+        let _ = fs::write(&path, b"").and_then(|()| fs::remove_file(&path));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The outbox, left in each of the states that a kill can leave it in.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::batch::Batch;
+use super::*;
+use crate::alert::{Entry, Form};
+use crate::route::Route;
+
+fn alert(origin: &str, text: &str) -> Alert {
+    Alert {
+        id: new_id(),
+        origin: origin.into(),
+        host: "web1".into(),
+        created: unix_time(),
+        route: Route {
+            transport: Transport::Sendmail { command: "true".into() },
+            from: None,
+            to: vec!["ops@example.com".into()],
+        },
+        subject: Some("subject".into()),
+        form: Form::Mail,
+        entries: vec![Entry { text: text.into(), details: None }],
+    }
+}
+
+fn draft(origin: &str) -> Alert {
+    Alert { entries: Vec::new(), ..alert(origin, "") }
+}
+
+fn outbox() -> (tempfile::TempDir, Outbox) {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    (dir, outbox)
+}
+
+#[test]
+fn the_state_folder_is_found_by_rule() {
+    let none = |_: &str| None;
+    assert_eq!(state_dir_by(none, true), Path::new("/var/lib/ironlance"));
+    let home = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/me"));
+    assert_eq!(state_dir_by(home, false), Path::new("/home/me/.local/state/ironlance"));
+    let xdg = |name: &str| (name == "XDG_STATE_HOME").then(|| PathBuf::from("/x"));
+    assert_eq!(state_dir_by(xdg, false), Path::new("/x/ironlance"));
+    let own = |name: &str| (name == "IRONLANCE_STATE").then(|| PathBuf::from("/own"));
+    assert_eq!(state_dir_by(own, true), Path::new("/own"));
+}
+
+#[test]
+fn an_alert_is_stored_read_and_taken() {
+    let (_dir, outbox) = outbox();
+    let alert = alert("a", "died");
+    outbox.put(&alert, None).unwrap();
+    assert_eq!(outbox.ids(Place::New).unwrap(), std::slice::from_ref(&alert.id));
+    assert_eq!(outbox.load(Place::New, &alert.id).unwrap().alert, alert);
+    outbox.taken(&alert.id).unwrap();
+    assert!(outbox.is_empty());
+    assert!(outbox.load(Place::New, &alert.id).unwrap_err().is_gone());
+}
+
+#[test]
+fn an_event_that_was_stored_and_not_answered_is_known_to_the_successor() {
+    let (_dir, outbox) = outbox();
+    let alert = alert("a", "died");
+    outbox.put(&alert, Some("event 7")).unwrap();
+    outbox.taken(&alert.id).unwrap();
+    assert_eq!(outbox.unanswered("a").as_deref(), Some("event 7"), "also when it is delivered already");
+    assert_eq!(outbox.unanswered("b"), None);
+    outbox.answered("a");
+    assert_eq!(outbox.unanswered("a"), None);
+}
+
+#[test]
+fn an_alert_that_was_not_committed_is_made_again() {
+    let (_dir, outbox) = outbox();
+    let alert = alert("a", "died");
+    // As after a kill between the link and the rename.
+    let tmp = outbox.dir.join("tmp").join(&alert.id);
+    folder::write_new(&tmp, record::file(&alert, Some("event 7")).as_bytes()).unwrap();
+    outbox.link_pending(&alert, &tmp).unwrap();
+    assert_eq!(outbox.unanswered("a"), None);
+    assert!(!tmp.exists());
+}
+
+#[test]
+fn the_dead_keep_their_reason_and_can_be_revived() {
+    let (_dir, outbox) = outbox();
+    let alert = alert("a", "died");
+    outbox.put(&alert, None).unwrap();
+    outbox.bury(&alert.id, 7, "550 no such user").unwrap();
+    let stored = outbox.load(Place::Dead, &alert.id).unwrap();
+    assert_eq!(stored.attempts, [Attempt { at: 7, reason: "550 no such user".into() }]);
+    outbox.revive(&alert.id, 99).unwrap();
+    assert_eq!(outbox.load(Place::New, &alert.id).unwrap().alert.created, 99);
+    assert!(outbox.ids(Place::Dead).unwrap().is_empty());
+}
+
+#[test]
+fn a_corrected_transport_holds_for_what_waits() {
+    let (_dir, outbox) = outbox();
+    let waiting = alert("a", "died");
+    outbox.put(&waiting, None).unwrap();
+    let corrected = Transport::Sendmail { command: "corrected".into() };
+    outbox.set_way("a", &corrected).unwrap();
+    assert_eq!(outbox.load_for_delivery(&waiting.id).unwrap().alert.route.transport, corrected);
+    outbox.forget_ways();
+    assert!(outbox.way("a").is_some(), "kept while something waits");
+    outbox.taken(&waiting.id).unwrap();
+    outbox.forget_ways();
+    assert_eq!(outbox.way("a"), None);
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_not_trusted() {
+    let (dir, outbox) = outbox();
+    fs::set_permissions(outbox.new_dir(), fs::Permissions::from_mode(0o777)).unwrap();
+    let error = Outbox::open(dir.path()).unwrap_err().to_string();
+    assert!(error.starts_with("cannot trust ") && error.ends_with("others can write in it (mode 777)"), "{error}");
+    assert!(outbox.put(&alert("a", "x"), None).is_err());
+}
+
+#[test]
+fn what_is_no_plain_file_is_not_read() {
+    let (dir, outbox) = outbox();
+    symlink("/etc/passwd", outbox.new_dir().join("1")).unwrap();
+    fs::create_dir(outbox.new_dir().join("2")).unwrap();
+    fs::write(outbox.new_dir().join("3"), "garbage").unwrap();
+    for id in ["1", "2", "3"] {
+        let error = outbox.load(Place::New, id).unwrap_err();
+        assert!(!error.is_gone(), "{error}");
+    }
+    drop(dir);
+}
+
+#[test]
+fn an_outbox_that_was_removed_is_made_again() {
+    let (dir, outbox) = outbox();
+    fs::remove_dir_all(dir.path().join("outbox")).unwrap();
+    outbox.put(&alert("a", "x"), None).unwrap();
+    assert_eq!(outbox.ids(Place::New).unwrap().len(), 1);
+}
+
+#[test]
+fn a_batch_outlives_its_process_and_is_sent_once() {
+    let (_dir, outbox) = outbox();
+    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    batch.add(&outbox, entry("one"), "event 1").unwrap();
+    batch.answered();
+    batch.add(&outbox, entry("two"), "event 2").unwrap();
+    drop(batch);
+    let mut batch = Batch::open(&outbox, Alert { subject: Some("new".into()), ..draft("a") }).unwrap();
+    assert_eq!(batch.entries(), [entry("one"), entry("two")]);
+    assert_eq!(batch.unanswered(), Some("event 2"));
+    batch.answered();
+    assert_eq!(batch.send(&outbox, 7), None);
+    let ids = outbox.ids(Place::New).unwrap();
+    let sent = outbox.load(Place::New, &ids[0]).unwrap().alert;
+    assert_eq!((sent.entries.len(), sent.subject.as_deref(), ids.len()), (2, Some("new"), 1));
+    assert!(Batch::open(&outbox, draft("a")).unwrap().entries().is_empty());
+}
+
+#[test]
+fn a_batch_without_a_disk_is_kept_and_handed_over() {
+    let (dir, outbox) = outbox();
+    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    batch.add(&outbox, entry("one"), "event 1").unwrap();
+    fs::remove_dir_all(dir.path().join("outbox")).unwrap();
+    fs::write(dir.path().join("outbox"), "in the way").unwrap();
+    batch.file = None;
+    assert!(batch.add(&outbox, entry("two"), "event 2").is_err());
+    let alert = batch.send(&outbox, 7).unwrap();
+    assert_eq!((alert.entries.len(), batch.entries().len()), (2, 0));
+}

@@ -1,0 +1,285 @@
+//! A supervisord that is only its XML-RPC interface: processes as a test wants them, answers as it orders them.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use anyhow::Context;
+
+use crate::scene::Scene;
+use crate::xmlrpc::{self, Value, fault};
+
+/// RUNNING in supervisord's numbers.
+pub const RUNNING: i64 = 20;
+/// STOPPED in supervisord's numbers.
+pub const STOPPED: i64 = 0;
+
+/// What the next call of a method gets instead of the ordinary answer.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// This value.
+    Value(Value),
+    /// This fault.
+    Fault(i64, &'static str),
+    /// The connection is closed without a word.
+    Hangup,
+    /// Nothing, for as long as the client is there.
+    Silence,
+}
+
+/// A process that it tells of.
+#[derive(Clone, Debug)]
+struct Process {
+    group: String,
+    name: String,
+    state: i64,
+    pid: u32,
+    started: i64,
+    now: i64,
+}
+
+impl Process {
+    fn info(&self) -> Value {
+        let running = self.state == RUNNING;
+        let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
+        let number = |name: &str, value: i64| (name.to_owned(), Value::Int(value));
+        Value::Struct(vec![
+            text("name", &self.name),
+            text("group", &self.group),
+            number("start", self.started),
+            number("stop", 0),
+            number("now", self.now),
+            number("state", self.state),
+            text("statename", if running { "RUNNING" } else { "STOPPED" }),
+            text("spawnerr", ""),
+            number("exitstatus", 0),
+            text("logfile", ""),
+            text("stdout_logfile", ""),
+            text("stderr_logfile", ""),
+            number("pid", if running { i64::from(self.pid) } else { 0 }),
+            text("description", "as the test wants it"),
+        ])
+    }
+
+    fn is(&self, namespec: &str) -> bool {
+        namespec == self.name || namespec == format!("{}:{}", self.group, self.name)
+    }
+}
+
+#[derive(Default)]
+struct Stage {
+    processes: Vec<Process>,
+    orders: HashMap<String, VecDeque<Answer>>,
+    calls: Vec<(String, Vec<Value>)>,
+    heads: Vec<String>,
+}
+
+/// The server; it ends with the value.
+pub struct FakeSupervisor {
+    url: String,
+    stage: Arc<Mutex<Stage>>,
+    over: Arc<AtomicBool>,
+    wake: Door,
+}
+
+enum Door {
+    Unix(PathBuf),
+    Tcp(std::net::SocketAddr),
+}
+
+impl FakeSupervisor {
+    /// On a unix socket in the scene.
+    pub fn start(scene: &Scene) -> anyhow::Result<Self> {
+        let path = (0..).map(|n| scene.path(&format!("fake{n}.sock"))).find(|path| !path.exists());
+        let path = path.context("cannot name a socket")?;
+        let listener =
+            UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
+        let server = Self::new(format!("unix://{}", path.display()), Door::Unix(path));
+        server.serve(move || listener.accept().map(|(stream, _)| stream), UnixStream::try_clone);
+        Ok(server)
+    }
+
+    /// On a TCP port of this host.
+    pub fn start_tcp() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
+        let address = listener.local_addr().context("cannot tell the port")?;
+        let server = Self::new(format!("http://{address}"), Door::Tcp(address));
+        server.serve(move || listener.accept().map(|(stream, _)| stream), TcpStream::try_clone);
+        Ok(server)
+    }
+
+    fn new(url: String, wake: Door) -> Self {
+        Self { url, stage: Arc::default(), over: Arc::default(), wake }
+    }
+
+    fn serve<S: Read + Write + Send + 'static>(
+        &self,
+        accept: impl Fn() -> std::io::Result<S> + Send + 'static,
+        twin: fn(&S) -> std::io::Result<S>,
+    ) {
+        let (stage, over) = (Arc::clone(&self.stage), Arc::clone(&self.over));
+        thread::spawn(move || {
+            while let Ok(stream) = accept() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let stage = Arc::clone(&stage);
+                thread::spawn(move || {
+                    if let Ok(writer) = twin(&stream) {
+                        // The client has hung up: nobody is left to be told.
+                        let _ = converse(&stage, stream, writer);
+                    }
+                });
+            }
+        });
+    }
+
+    /// For `SUPERVISOR_SERVER_URL`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Adds a process that has been running for ten minutes.
+    pub fn running(&self, namespec: &str, pid: u32) {
+        self.process(namespec, pid, RUNNING, 600);
+    }
+
+    /// Adds a process that is not running.
+    pub fn stopped(&self, namespec: &str) {
+        self.process(namespec, 0, STOPPED, 0);
+    }
+
+    /// Adds a process that was started so many seconds ago.
+    pub fn process(&self, namespec: &str, pid: u32, state: i64, uptime: i64) {
+        let (group, name) = namespec.split_once(':').unwrap_or((namespec, namespec));
+        let now = 1_795_430_400;
+        let (group, name) = (group.to_owned(), name.to_owned());
+        lock(&self.stage).processes.push(Process { group, name, state, pid, started: now - uptime, now });
+    }
+
+    /// The next call of `method` gets this answer; more orders for one method are carried out in turn.
+    pub fn order(&self, method: &str, answer: Answer) {
+        lock(&self.stage).orders.entry(method.to_owned()).or_default().push_back(answer);
+    }
+
+    /// The calls so far that change something, as `method(parameters)`.
+    pub fn actions(&self) -> Vec<String> {
+        let stage = lock(&self.stage);
+        let acts = |method: &str| ["stop", "start", "signal"].iter().any(|verb| method.contains(verb));
+        let calls = stage.calls.iter().filter(|(method, _)| acts(method));
+        calls.map(|(method, params)| format!("{method}({})", describe(params))).collect()
+    }
+
+    /// The methods called so far; the parts of a multicall count, the multicall itself does not.
+    pub fn methods(&self) -> Vec<String> {
+        lock(&self.stage).calls.iter().map(|(method, _)| method.clone()).collect()
+    }
+
+    /// The heads of the HTTP requests so far.
+    pub fn heads(&self) -> Vec<String> {
+        lock(&self.stage).heads.clone()
+    }
+}
+
+impl Drop for FakeSupervisor {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // The knock makes accept() return; when it does not get through, nobody listens any more.
+        let _ = match &self.wake {
+            Door::Unix(path) => UnixStream::connect(path).map(drop),
+            Door::Tcp(address) => TcpStream::connect(address).map(drop),
+        };
+    }
+}
+
+fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
+    stage.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn describe(params: &[Value]) -> String {
+    let text = |value: &Value| match value {
+        Value::Str(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    params.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn converse(stage: &Mutex<Stage>, stream: impl Read, mut writer: impl Write) -> anyhow::Result<()> {
+    let mut reader = BufReader::new(stream);
+    while let Some((head, body)) = xmlrpc::read_http(&mut reader)? {
+        let (method, params) = xmlrpc::parse_request(&String::from_utf8_lossy(&body))?;
+        lock(stage).heads.push(head);
+        let answer = match reply(stage, &method, &params) {
+            Answer::Value(value) => Ok(value),
+            Answer::Fault(code, text) => Err(fault(code, text)),
+            Answer::Hangup => return Ok(()),
+            Answer::Silence => {
+                reader.read_to_end(&mut Vec::new())?;
+                return Ok(());
+            }
+        };
+        let body = xmlrpc::response(&answer);
+        let length = body.len();
+        write!(
+            writer,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{body}"
+        )?;
+        writer.flush()?;
+    }
+    Ok(())
+}
+
+fn reply(stage: &Mutex<Stage>, method: &str, params: &[Value]) -> Answer {
+    if method == "system.multicall" {
+        let parts = params.first().map(Value::items).unwrap_or_default();
+        return Answer::Value(Value::Array(
+            parts.iter().map(|part| part_of_multicall(stage, part)).collect(),
+        ));
+    }
+    let mut stage = lock(stage);
+    stage.calls.push((method.to_owned(), params.to_vec()));
+    if let Some(answer) = stage.orders.get_mut(method).and_then(VecDeque::pop_front) {
+        return answer;
+    }
+    ordinary(&mut stage.processes, method, params)
+}
+
+fn part_of_multicall(stage: &Mutex<Stage>, part: &Value) -> Value {
+    let method = part.get("methodName").and_then(Value::as_str).unwrap_or_default();
+    let params = part.get("params").map(Value::items).unwrap_or_default();
+    match reply(stage, method, params) {
+        Answer::Value(value) => Value::Array(vec![value]),
+        Answer::Fault(code, text) => fault(code, text),
+        Answer::Hangup | Answer::Silence => fault(1, "UNKNOWN_METHOD"),
+    }
+}
+
+fn ordinary(processes: &mut [Process], method: &str, params: &[Value]) -> Answer {
+    let namespec = params.first().and_then(Value::as_str).unwrap_or_default();
+    let process = processes.iter_mut().find(|process| process.is(namespec));
+    match (method, process) {
+        ("supervisor.getAllProcessInfo", _) => {
+            Answer::Value(Value::Array(processes.iter().map(Process::info).collect()))
+        }
+        ("supervisor.getIdentification", _) => Answer::Value("supervisor".into()),
+        ("supervisor.getProcessInfo", Some(process)) => Answer::Value(process.info()),
+        ("supervisor.stopProcess", Some(process)) if process.state == RUNNING => {
+            process.state = STOPPED;
+            Answer::Value(Value::Bool(true))
+        }
+        ("supervisor.stopProcess", Some(_)) => Answer::Fault(70, "NOT_RUNNING"),
+        ("supervisor.startProcess", Some(process)) if process.state != RUNNING => {
+            process.state = RUNNING;
+            Answer::Value(Value::Bool(true))
+        }
+        ("supervisor.startProcess", Some(_)) => Answer::Fault(60, "ALREADY_STARTED"),
+        ("supervisor.signalProcess", Some(_)) => Answer::Value(Value::Bool(true)),
+        (_, None) if !namespec.is_empty() => Answer::Fault(10, "BAD_NAME"),
+        _ => Answer::Fault(1, "UNKNOWN_METHOD"),
+    }
+}

@@ -1,0 +1,124 @@
+//! A whole supervisord on a configuration of its own.
+
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::flavour::Flavour;
+use crate::patience::{PATIENCE, until};
+use crate::scene::Scene;
+use crate::xmlrpc::{self, Value};
+
+/// A running supervisord; ended, with all its children, when it is dropped.
+pub struct Supervisord {
+    child: Child,
+    socket: PathBuf,
+    log: PathBuf,
+}
+
+impl Supervisord {
+    /// Starts the daemon of the flavour with these sections; `PATH` leads its listeners to `listeners`.
+    ///
+    /// Returns when it answers.
+    pub fn start(scene: &Scene, daemon: Flavour, listeners: Flavour, sections: &str) -> anyhow::Result<Self> {
+        let folder = scene.folder().display();
+        let config = scene.write(
+            "supervisord.conf",
+            &format!(
+                "[unix_http_server]\nfile={folder}/supervisor.sock\n\n\
+                 [supervisord]\nnodaemon=true\nloglevel=debug\nlogfile={folder}/supervisord.log\n\
+                 pidfile={folder}/supervisord.pid\nchildlogdir={folder}\n\n\
+                 [rpcinterface:supervisor]\n\
+                 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n{sections}"
+            ),
+        )?;
+        let stderr = File::create(scene.path("supervisord.err")).context("cannot keep stderr")?;
+        let child = scene
+            .command(daemon.path("supervisord")?, listeners)?
+            .arg("-n")
+            .arg("-c")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .context("cannot start supervisord")?;
+        let mut this =
+            Self { child, socket: scene.path("supervisor.sock"), log: scene.path("supervisord.log") };
+        until("supervisord to answer", PATIENCE, || {
+            if let Some(status) = this.child.try_wait()? {
+                let stderr = fs::read_to_string(scene.path("supervisord.err")).unwrap_or_default();
+                bail!("supervisord ended with {status}: {stderr}");
+            }
+            Ok(this.call("getState", &[]).ok())
+        })?;
+        Ok(this)
+    }
+
+    /// Calls a method of `supervisor.*`.
+    pub fn call(&self, method: &str, params: &[Value]) -> anyhow::Result<Value> {
+        let stream = UnixStream::connect(&self.socket).context("cannot reach supervisord")?;
+        stream.set_read_timeout(Some(PATIENCE)).context("cannot set a time limit")?;
+        xmlrpc::call(stream, &format!("supervisor.{method}"), params)
+    }
+
+    /// Waits until the process is in this state, for example `RUNNING`; gives its pid, 0 when it has none.
+    pub fn wait_state(&self, namespec: &str, state: &str) -> anyhow::Result<i64> {
+        until(&format!("{namespec} to be {state}"), PATIENCE, || {
+            let info = self.call("getProcessInfo", &[namespec.into()])?;
+            let there = info.get("statename").and_then(Value::as_str) == Some(state);
+            Ok(info.get("pid").and_then(Value::as_int).filter(|_| there))
+        })
+        .with_context(|| self.log())
+    }
+
+    /// Sends SIGKILL to a running process of supervisord; gives its pid.
+    pub fn kill(&self, namespec: &str) -> anyhow::Result<i64> {
+        let pid = self.wait_state(namespec, "RUNNING")?;
+        let victim = i32::try_from(pid).ok().and_then(Pid::from_raw).context("cannot kill: it has no pid")?;
+        kill_process(victim, Signal::KILL).with_context(|| format!("cannot kill {namespec}"))?;
+        Ok(pid)
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until this stands in its log.
+    pub fn wait_log(&self, needle: &str) -> anyhow::Result<()> {
+        until(&format!("{needle:?} in supervisord's log"), PATIENCE, || {
+            Ok(self.log().contains(needle).then_some(()))
+        })
+        .with_context(|| self.log())
+    }
+
+    /// Ends it in order, and waits for that.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.terminate(Duration::from_secs(10))
+    }
+
+    fn terminate(&mut self, limit: Duration) -> anyhow::Result<()> {
+        let pid =
+            i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("cannot have that pid")?;
+        if self.child.try_wait()?.is_none() {
+            kill_process(pid, Signal::TERM).context("cannot end supervisord")?;
+        }
+        until("supervisord to end", limit, || Ok(self.child.try_wait()?)).map(drop)
+    }
+}
+
+impl Drop for Supervisord {
+    fn drop(&mut self) {
+        // Whatever it leaves behind is ended by the scene.
+        if self.terminate(Duration::from_secs(3)).is_err() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

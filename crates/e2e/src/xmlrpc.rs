@@ -1,0 +1,274 @@
+//! XML-RPC for the harness: small, and not the code under test.
+
+use std::io::{BufRead, BufReader, Read, Write};
+
+use anyhow::{Context, bail};
+
+/// A value of XML-RPC, as far as supervisord uses them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// `<int>`, `<i4>`.
+    Int(i64),
+    /// `<boolean>`.
+    Bool(bool),
+    /// `<string>`.
+    Str(String),
+    /// `<array>`.
+    Array(Vec<Value>),
+    /// `<struct>`, in the order of its members.
+    Struct(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// The member of a struct.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Struct(members) = self else { return None };
+        members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::Str(text) = self { Some(text) } else { None }
+    }
+
+    /// The number of an int.
+    pub fn as_int(&self) -> Option<i64> {
+        if let Self::Int(number) = self { Some(*number) } else { None }
+    }
+
+    /// The items of an array; none for anything else.
+    pub fn items(&self) -> &[Self] {
+        if let Self::Array(items) = self { items } else { &[] }
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str("<value>");
+        match self {
+            Self::Int(number) => out.push_str(&format!("<int>{number}</int>")),
+            Self::Bool(truth) => out.push_str(&format!("<boolean>{}</boolean>", u8::from(*truth))),
+            Self::Str(text) => out.push_str(&format!("<string>{}</string>", escape(text))),
+            Self::Array(items) => {
+                out.push_str("<array><data>");
+                items.iter().for_each(|item| item.write(out));
+                out.push_str("</data></array>");
+            }
+            Self::Struct(members) => {
+                out.push_str("<struct>");
+                for (name, value) in members {
+                    out.push_str(&format!("<member><name>{}</name>", escape(name)));
+                    value.write(out);
+                    out.push_str("</member>");
+                }
+                out.push_str("</struct>");
+            }
+        }
+        out.push_str("</value>");
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+/// A fault as a struct, which is also how a multicall carries it.
+pub fn fault(code: i64, text: &str) -> Value {
+    Value::Struct(vec![("faultCode".to_owned(), Value::Int(code)), ("faultString".to_owned(), text.into())])
+}
+
+/// The body of a request.
+pub fn request(method: &str, params: &[Value]) -> String {
+    let mut out = format!("<?xml version='1.0'?><methodCall><methodName>{method}</methodName><params>");
+    for param in params {
+        out.push_str("<param>");
+        param.write(&mut out);
+        out.push_str("</param>");
+    }
+    out + "</params></methodCall>"
+}
+
+/// The body of an answer; `Err` is a fault.
+pub fn response(answer: &Result<Value, Value>) -> String {
+    let mut out = String::from("<?xml version='1.0'?><methodResponse>");
+    match answer {
+        Ok(value) => {
+            out.push_str("<params><param>");
+            value.write(&mut out);
+            out.push_str("</param></params>");
+        }
+        Err(fault) => {
+            out.push_str("<fault>");
+            fault.write(&mut out);
+            out.push_str("</fault>");
+        }
+    }
+    out + "</methodResponse>"
+}
+
+/// The method and the parameters of a request's body.
+pub fn parse_request(text: &str) -> anyhow::Result<(String, Vec<Value>)> {
+    let (_, rest) = text.split_once("<methodName>").context("cannot read the request: no method")?;
+    let (method, rest) = rest.split_once("</methodName>").context("cannot read the request: no method")?;
+    let mut reader = Reader { rest };
+    let mut params = Vec::new();
+    while reader.skip_to("<value") {
+        params.push(reader.value()?);
+    }
+    Ok((method.trim().to_owned(), params))
+}
+
+/// The value of an answer's body; `Err` inside is a fault.
+pub fn parse_response(text: &str) -> anyhow::Result<Result<Value, Value>> {
+    let mut reader = Reader { rest: text };
+    let is_fault = text.contains("<fault>") && !text.contains("<params>");
+    if !reader.skip_to("<value") {
+        bail!("cannot read the answer: no value in {text:?}");
+    }
+    let value = reader.value()?;
+    Ok(if is_fault { Err(value) } else { Ok(value) })
+}
+
+/// Reads the plain XML that Python's marshaller and ours write: no attributes, comments or CDATA.
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn skip_to(&mut self, tag: &str) -> bool {
+        let Some(at) = self.rest.find(tag) else { return false };
+        self.rest = &self.rest[at..];
+        true
+    }
+
+    /// The next tag without its brackets, and the text before it.
+    fn tag(&mut self) -> anyhow::Result<(&'a str, &'a str)> {
+        let (text, rest) = self.rest.split_once('<').context("cannot read XML: it ended too early")?;
+        let (tag, rest) = rest.split_once('>').context("cannot read XML: a tag has no end")?;
+        self.rest = rest;
+        Ok((text, tag))
+    }
+
+    fn value(&mut self) -> anyhow::Result<Value> {
+        match self.tag()?.1 {
+            "value" => {}
+            "value/" => return Ok(Value::Str(String::new())),
+            tag => bail!("cannot read XML: <{tag}> where a value was due"),
+        }
+        let value = match self.tag()? {
+            (text, "/value") => return Ok(Value::Str(unescape(text))),
+            (_, "string/" | "nil/") => Value::Str(String::new()),
+            (_, "string") => Value::Str(unescape(self.tag()?.0)),
+            (_, "int" | "i4") => Value::Int(self.tag()?.0.trim().parse().context("cannot read an int")?),
+            (_, "boolean") => Value::Bool(self.tag()?.0.trim() == "1"),
+            (_, "array") => self.array()?,
+            (_, "struct") => self.members()?,
+            (_, tag) => bail!("cannot read XML: the type <{tag}> is not known here"),
+        };
+        self.skip_to("</value>");
+        self.tag()?;
+        Ok(value)
+    }
+
+    fn array(&mut self) -> anyhow::Result<Value> {
+        let mut items = Vec::new();
+        loop {
+            let rest = self.rest.trim_start();
+            if rest.starts_with("<value") {
+                items.push(self.value()?);
+            } else if matches!(self.tag()?.1, "/array") {
+                return Ok(Value::Array(items));
+            }
+        }
+    }
+
+    fn members(&mut self) -> anyhow::Result<Value> {
+        let mut members = Vec::new();
+        loop {
+            match self.tag()?.1 {
+                "name" => {
+                    let name = unescape(self.tag()?.0);
+                    members.push((name, self.value()?));
+                }
+                "/struct" => return Ok(Value::Struct(members)),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn unescape(text: &str) -> String {
+    let named = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
+    named.replace("&amp;", "&")
+}
+
+/// Asks once over a stream of its own and gives the answer's value; a fault is an error.
+pub fn call(mut stream: impl Read + Write, method: &str, params: &[Value]) -> anyhow::Result<Value> {
+    let body = request(method, params);
+    let length = body.len();
+    let head = "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nConnection: close";
+    write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").context("cannot ask")?;
+    let (_, body) = read_http(&mut BufReader::new(stream))?.context("cannot read the answer: closed")?;
+    match parse_response(&String::from_utf8_lossy(&body))? {
+        Ok(value) => Ok(value),
+        Err(fault) => bail!("{method}: {:?}", fault.get("faultString")),
+    }
+}
+
+/// One HTTP request or answer with its length in the head: the head's text and the body. `None` at the end.
+pub fn read_http(reader: &mut impl BufRead) -> anyhow::Result<Option<(String, Vec<u8>)>> {
+    let mut head = String::new();
+    loop {
+        let before = head.len();
+        if reader.read_line(&mut head).context("cannot read a head")? == 0 {
+            return Ok(None);
+        }
+        if head[before..].trim().is_empty() {
+            break;
+        }
+    }
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse().ok())
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).context("cannot read a body")?;
+    Ok(Some((head, body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let deep = Value::Struct(vec![
+            ("methodName".to_owned(), "supervisor.a<b>&".into()),
+            (
+                "params".to_owned(),
+                Value::Array(vec![Value::Int(-5), Value::Bool(true), Value::Array(vec![]), "".into()]),
+            ),
+        ]);
+        let params = [Value::Array(vec![deep.clone()])];
+        let (method, read) = parse_request(&request("system.multicall", &params)).unwrap();
+        assert_eq!((method.as_str(), read.as_slice()), ("system.multicall", params.as_slice()));
+        assert_eq!(parse_response(&response(&Ok(deep.clone()))).unwrap(), Ok(deep));
+        let fault = fault(70, "NOT_RUNNING");
+        assert_eq!(parse_response(&response(&Err(fault.clone()))).unwrap(), Err(fault));
+    }
+
+    #[test]
+    fn python_writes_newlines_between_the_tags() {
+        let text = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><array><data>\n<value><struct>\n\
+                    <member>\n<name>pid</name>\n<value><int>7</int></value>\n</member>\n</struct></value>\n</data>\
+                    </array></value>\n</param>\n</params>\n</methodResponse>\n";
+        let value = parse_response(text).unwrap().unwrap();
+        assert_eq!(value.items()[0].get("pid").and_then(Value::as_int), Some(7));
+    }
+}

@@ -1,0 +1,242 @@
+//! `ironlance outbox`: what waits, what was given up, and what to do about it.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use ironlance_alert::channel::Progress;
+use ironlance_alert::deliver;
+use ironlance_alert::deliver::engine::{Engine, Input};
+use ironlance_alert::outbox::record::Stored;
+use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
+
+/// Looks after the alerts that wait to be delivered and those that were given up.
+#[derive(Debug, Parser)]
+#[command(name = "ironlance outbox", after_help = "The outbox is in IRONLANCE_STATE, else /var/lib/ironlance for root, \
+    else ~/.local/state/ironlance. An ID may be cut as long as it stays unique.")]
+struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// A line for each alert, oldest first
+    List {
+        /// Only those that were given up
+        #[arg(long)]
+        dead: bool,
+    },
+    /// All of one alert, passwords left out
+    Show {
+        /// Which
+        id: String,
+    },
+    /// Try again now: all that waits, or these; those that were given up live again
+    Retry {
+        /// Which; without any, all that wait
+        ids: Vec<String>,
+        /// Also all that were given up
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+    /// Throw alerts away
+    Drop {
+        /// Which
+        #[arg(required_unless_present = "all_dead")]
+        ids: Vec<String>,
+        /// All that were given up
+        #[arg(long, conflicts_with = "ids")]
+        all_dead: bool,
+    },
+}
+
+/// The command; `args` without its own name.
+pub(crate) fn main(args: Vec<String>) -> ExitCode {
+    let args = match Args::try_parse_from(std::iter::once("ironlance outbox".to_owned()).chain(args)) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(args.verb) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "ironlance outbox: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The process that delivers; a listener starts it.
+pub(crate) fn deliver(args: Vec<String>) -> ExitCode {
+    match args.as_slice() {
+        [memory] if memory == "--memory" => deliver::memory(),
+        [dir] if !dir.starts_with('-') => deliver::outbox(Path::new(dir)),
+        _ => {
+            let help = "usage: ironlance deliver OUTBOX | --memory\n\n\
+                Delivers alerts; the listeners start it, with the outbox's lock for its input.\n\
+                To deliver by hand, see ironlance outbox retry.\n";
+            let _ = io::stderr().write_all(help.as_bytes());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<ExitCode> {
+    let outbox = Outbox::open(&state_dir())?;
+    match verb {
+        Verb::List { dead } => list(&outbox, dead),
+        Verb::Show { id } => show(&outbox, &id),
+        Verb::Retry { ids, all } => retry(&outbox, &ids, all),
+        Verb::Drop { ids, all_dead } => drop_alerts(&outbox, &ids, all_dead),
+    }
+}
+
+fn list(outbox: &Outbox, only_dead: bool) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let mut counts = [0, 0];
+    for (index, place) in [Place::New, Place::Dead].into_iter().enumerate() {
+        for id in outbox.ids(place)? {
+            counts[index] += 1;
+            if !(only_dead && place == Place::New) {
+                writeln!(out, "{}", line(outbox, place, &id))?;
+            }
+        }
+    }
+    writeln!(out, "{} waiting, {} dead in {}", counts[0], counts[1], outbox.dir().display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+const fn word(place: Place) -> &'static str {
+    match place {
+        Place::New => "waiting",
+        Place::Dead => "dead",
+    }
+}
+
+fn line(outbox: &Outbox, place: Place, id: &str) -> String {
+    let place_word = word(place);
+    let stored = match outbox.load(place, id) {
+        Ok(stored) => stored,
+        Err(error) => return format!("{place_word:<7}  {id}  {error}"),
+    };
+    let alert = &stored.alert;
+    let tries = stored.attempts.len();
+    let last = stored.attempts.last().map(|attempt| format!("  ({})", attempt.reason)).unwrap_or_default();
+    format!(
+        "{place_word:<7}  {id}  {:>6}  {tries} {}  by {}  to {}  {}{last}",
+        age(unix_time() - alert.created),
+        if tries == 1 { "failure" } else { "failures" },
+        alert.route.transport,
+        alert.route.to.join(", "),
+        one_line(alert.subject.as_deref().unwrap_or("(no subject)")),
+    )
+}
+
+fn age(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{} s", seconds.max(0)),
+        ..7_200 => format!("{} min", seconds / 60),
+        ..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The alert that an id, or its beginning, means.
+fn find(outbox: &Outbox, wanted: &str) -> Result<(Place, String)> {
+    let mut hits = Vec::new();
+    for place in [Place::New, Place::Dead] {
+        for id in outbox.ids(place)? {
+            if id == wanted {
+                return Ok((place, id));
+            }
+            if id.starts_with(wanted) && !wanted.is_empty() {
+                hits.push((place, id));
+            }
+        }
+    }
+    match (hits.pop(), hits.len()) {
+        (Some(hit), 0) => Ok(hit),
+        (Some(_), more) => bail!("cannot tell which alert {wanted} is: {} begin so", more + 1),
+        (None, _) => bail!("cannot find the alert {wanted}"),
+    }
+}
+
+fn show(outbox: &Outbox, id: &str) -> Result<ExitCode> {
+    let (place, id) = find(outbox, id)?;
+    let Stored { alert, attempts, .. } = outbox.load(place, &id)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "id:       {id}\nstate:    {}\nfrom:     {}", word(place), alert.origin)?;
+    writeln!(out, "made:     {} ago on {}", age(unix_time() - alert.created), alert.host)?;
+    writeln!(out, "goes by:  {}\nto:       {}", alert.route.transport, alert.route.to.join(", "))?;
+    writeln!(out, "subject:  {}", one_line(alert.subject.as_deref().unwrap_or("(none)")))?;
+    for attempt in attempts {
+        writeln!(out, "failed:   {} ago: {}", age(unix_time() - attempt.at), attempt.reason)?;
+    }
+    writeln!(out, "\n{}", alert.text())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
+    let mut revive = if all { outbox.ids(Place::Dead)? } else { Vec::new() };
+    for id in ids {
+        let (place, id) = find(outbox, id)?;
+        if place == Place::Dead {
+            revive.push(id);
+        }
+    }
+    for id in revive {
+        outbox.revive(&id, unix_time()).with_context(|| format!("cannot revive the alert {id}"))?;
+    }
+    let lock = outbox.lock_file()?;
+    if lock.try_lock().is_err() {
+        outbox.nudge();
+        writeln!(io::stdout(), "a listener's deliverer is at work; it tries everything again now")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let waiting = outbox.ids(Place::New)?;
+    let (tell, inbox) = channel();
+    // One try of everything, and no waiting for the next.
+    tell.send(Input::Leave)?;
+    let engine = Engine { progress: || Box::new(Aloud), ..Engine::new(Arc::new(outbox.clone())) };
+    engine.run(&inbox, &tell);
+    outbox.forget_ways();
+    let left = outbox.ids(Place::New)?.len();
+    writeln!(io::stdout(), "{} sent or given up, {left} still waiting", waiting.len().saturating_sub(left))?;
+    let dead = waiting.iter().any(|id| outbox.load(Place::Dead, id).is_ok());
+    Ok(if left == 0 && !dead { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says each step of a delivery.
+struct Aloud;
+
+impl Progress for Aloud {
+    fn step(&mut self, what: &str) {
+        let _ = writeln!(io::stdout(), "{what}");
+    }
+}
+
+fn drop_alerts(outbox: &Outbox, ids: &[String], all_dead: bool) -> Result<ExitCode> {
+    let chosen = if all_dead {
+        outbox.ids(Place::Dead)?.into_iter().map(|id| (Place::Dead, id)).collect()
+    } else {
+        ids.iter().map(|id| find(outbox, id)).collect::<Result<Vec<_>>>()?
+    };
+    for (place, id) in chosen {
+        let line = line(outbox, place, &id);
+        outbox.drop_alert(place, &id)?;
+        writeln!(io::stdout(), "dropped: {line}")?;
+    }
+    outbox.forget_ways();
+    Ok(ExitCode::SUCCESS)
+}

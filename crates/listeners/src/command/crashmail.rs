@@ -1,0 +1,72 @@
+//! crashmail: a mail for each crash.
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use ironlance_alert::Entry;
+use ironlance_core::Event;
+
+use super::desk::Desk;
+use super::{listen, options, test_alert};
+use crate::clock;
+use crate::listener::{Arrival, Handler};
+use crate::options::crashmail::parse;
+use crate::rule::crash::{self, CrashRule};
+use crate::say;
+use crate::surroundings::Surroundings;
+
+/// The command; `args` without its name.
+pub fn main(args: Vec<String>) -> ExitCode {
+    let options = match options(parse, &args) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    if options.test_alert {
+        return options.delivery.route.map_or(ExitCode::FAILURE, |route| test_alert::run("crashmail", &route));
+    }
+    let surroundings = Surroundings::look();
+    if surroundings.server_url.is_none() {
+        say("crashmail must be run as a supervisor event listener\n");
+        return ExitCode::SUCCESS;
+    }
+    // The original never speaks to supervisord: a URL that leads nowhere only costs the details.
+    let supervisor = surroundings.supervisor().ok().flatten();
+    let desk = Desk::open("crashmail", &surroundings, supervisor, options.delivery.route, !options.brief);
+    let rule = CrashRule { who: options.who, on: options.on };
+    let (header, email) = (options.header, options.delivery.email);
+    listen("crashmail", &mut Crashmail { desk, rule, header, email })
+}
+
+struct Crashmail {
+    desk: Desk,
+    rule: CrashRule,
+    header: Option<String>,
+    /// The recipients as they were given.
+    email: Option<String>,
+}
+
+impl Handler for Crashmail {
+    fn handle(&mut self, arrival: &Arrival) {
+        let stored = self.desk.seen(arrival);
+        let Event::Process(change) = &arrival.event else { return };
+        let Some(happening) = self.rule.judge(change) else { return };
+        if stored {
+            return;
+        }
+        let process = &change.namespec.process;
+        let time = clock::log_time(&clock::local(SystemTime::now()));
+        let subject = format!(" {process} {} at {time}", crash::verb(happening));
+        let subject = self.header.iter().map(|header| format!("{header}:")).collect::<String>() + &subject;
+        let text = crash::sentence(happening, change);
+        say(&format!("{}\n", crash::remark(happening)));
+        let Some(email) = &self.email else { return };
+        let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
+        let details = self.desk.details(arrival, &change.namespec, Some(&change.pid));
+        self.desk.mail(Some(&arrival.key), subject, Entry { text, details });
+        say(&mailed);
+    }
+
+    fn answered(&mut self) {
+        self.desk.answered();
+    }
+}

@@ -1,0 +1,83 @@
+//! Where a command's alerts are made up and handed to the post.
+
+use std::env;
+use std::path::PathBuf;
+
+use ironlance_alert::{Draft, Entry, Form, Post, PostOptions, Route};
+use ironlance_core::Namespec;
+use ironlance_rpc::Supervisor;
+
+use crate::facts::{self, Scene};
+use crate::listener::Arrival;
+use crate::surroundings::Surroundings;
+
+/// What a command needs to tell people.
+pub(super) struct Desk {
+    /// Whom to ask for facts; none when there is no supervisord to be asked.
+    pub(super) supervisor: Option<Supervisor>,
+    post: Option<Post>,
+    host: String,
+    details: bool,
+}
+
+impl Desk {
+    /// Opens the post for `command`. Without a route nobody is told.
+    pub(super) fn open(
+        command: &str,
+        surroundings: &Surroundings,
+        supervisor: Option<Supervisor>,
+        route: Option<Route>,
+        details: bool,
+    ) -> Self {
+        let post = route.map(|route| {
+            Post::open(PostOptions {
+                state_dir: surroundings.state_dir.clone(),
+                origin: surroundings.origin(command),
+                host: surroundings.host.clone(),
+                route,
+                program: deliverer(),
+            })
+        });
+        Self { supervisor, post, host: surroundings.host.clone(), details }
+    }
+
+    /// The post, when there is somebody to be told.
+    pub(super) fn post(&mut self) -> Option<&mut Post> {
+        self.post.as_mut()
+    }
+
+    /// An event arrived: a moment to look after what others left behind. Tells whether the alert of this very event
+    /// is stored already.
+    pub(super) fn seen(&mut self, arrival: &Arrival) -> bool {
+        let Some(post) = &mut self.post else { return false };
+        post.look_after();
+        post.seen(&arrival.key)
+    }
+
+    /// The event has been answered.
+    pub(super) fn answered(&mut self) {
+        if let Some(post) = &mut self.post {
+            post.answered();
+        }
+    }
+
+    /// The details of what happened to a process, unless they are not wanted.
+    pub(super) fn details(&self, arrival: &Arrival, namespec: &Namespec, pid: Option<&str>) -> Option<String> {
+        let scene = Scene { host: &self.host, supervisor: &arrival.envelope.server };
+        let pid = pid.filter(|pid| !pid.is_empty());
+        (self.details && self.post.is_some())
+            .then(|| facts::gather(self.supervisor.as_ref(), &scene, namespec, pid))
+    }
+
+    /// Sends a mail of one entry. `event` is what it was made of, where the same event would make the same mail.
+    pub(super) fn mail(&mut self, event: Option<&str>, subject: String, entry: Entry) {
+        let Some(post) = &mut self.post else { return };
+        post.send(event, Draft { subject: Some(subject), form: Form::Mail, entries: vec![entry] });
+    }
+}
+
+/// This very binary, also when it was replaced on disk since.
+fn deliverer() -> PathBuf {
+    let own = PathBuf::from("/proc/self/exe");
+    if own.exists() { own } else { env::current_exe().unwrap_or(own) }
+}

@@ -1,0 +1,275 @@
+//! httpok: restarts programs whose web page does not answer well.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ironlance_alert::Entry;
+use ironlance_core::python::repr_list;
+use ironlance_core::{Event, Namespec, ProcessState};
+use ironlance_net::Tls;
+use ironlance_rpc::{ProcessInfo, Supervisor};
+
+use super::desk::Desk;
+use super::{listen, options, test_alert};
+use crate::listener::{Arrival, Handler};
+use crate::options::httpok::{Eagerness, HttpokOptions, parse};
+use crate::probe::http::{Check, Target};
+use crate::restart::{Ledger, Restart, restart};
+use crate::rule::http::{HttpRule, RestartBudget, Verdict};
+use crate::say;
+use crate::surroundings::Surroundings;
+
+/// A mail has the details of so many programs at most.
+const DETAILED_PROGRAMS: usize = 10;
+
+/// The command; `args` without its name.
+pub fn main(args: Vec<String>) -> ExitCode {
+    let options = match options(parse, &args) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    if options.test_alert {
+        return options.delivery.route.map_or(ExitCode::FAILURE, |route| test_alert::run("httpok", &route));
+    }
+    let surroundings = Surroundings::look();
+    let supervisor = match surroundings.supervisor() {
+        Ok(Some(supervisor)) => supervisor,
+        Ok(None) => {
+            say("httpok must be run as a supervisor event listener\n");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(&error),
+    };
+    let check = match check(&options) {
+        Ok(check) => check,
+        Err(error) => return fail(&*error),
+    };
+    let route = options.delivery.route.clone();
+    let desk = Desk::open("httpok", &surroundings, Some(supervisor.clone()), route, !options.brief);
+    let rule = HttpRule::new(options.url.clone(), options.statuses.clone(), options.retries);
+    let budget = options.max_restarts.map(|max| RestartBudget::new(max.most, max.within));
+    let ledger = Ledger::open(surroundings.ledger("httpok"));
+    let own_name = surroundings.own_name;
+    let start = Instant::now();
+    let mut httpok = Httpok { desk, supervisor, rule, check, budget, ledger, own_name, options, start };
+    listen("httpok", &mut httpok)
+}
+
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    say(&format!("httpok: {error}\n"));
+    ExitCode::FAILURE
+}
+
+/// The request that the options describe.
+fn check(options: &HttpokOptions) -> Result<Check, Box<dyn std::error::Error>> {
+    let target = Target::parse(&options.url)?;
+    let mut headers = options.request.headers.clone();
+    let user_info = match &options.request.auth_file {
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .map_err(|error| format!("cannot read the --auth-file {}: {error}", path.display()))?;
+            Some(text.lines().next().unwrap_or_default().to_owned())
+        }
+        None => target.user_info.clone(),
+    };
+    if let Some(user_info) = user_info {
+        headers.push(("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(user_info))));
+    }
+    let tls = if options.insecure { Tls::Insecure } else { Tls::Verified { ca_file: options.ca_file.clone() } };
+    Ok(Check {
+        target,
+        method: options.request.method.clone(),
+        headers,
+        body: options.request.data.clone().into_bytes(),
+        timeout: options.timeout,
+        want_in_body: options.in_body.clone().map(String::into_bytes),
+        tls,
+    })
+}
+
+struct Httpok {
+    desk: Desk,
+    supervisor: Supervisor,
+    rule: HttpRule,
+    check: Check,
+    budget: Option<RestartBudget>,
+    ledger: Ledger,
+    own_name: Option<Namespec>,
+    options: HttpokOptions,
+    start: Instant,
+}
+
+/// What is told of an action: on stderr at once, and in the mail.
+struct Account(Vec<String>);
+
+impl Account {
+    fn write(&mut self, line: String) {
+        say(&format!("{line}\n"));
+        self.0.push(line);
+    }
+}
+
+impl Httpok {
+    /// Whether a process is one of those to restart.
+    fn is_selected(&self, namespec: &Namespec) -> bool {
+        self.own_name.as_ref() != Some(namespec) && self.options.who.selection.names(namespec)
+    }
+
+    /// Whether the page shall be checked now.
+    fn wants_check(&self) -> bool {
+        let eager = self.options.eagerness == Eagerness::Eager;
+        if eager && self.options.grace.is_zero() {
+            return true;
+        }
+        let infos = match self.supervisor.all_process_info() {
+            Ok(infos) => infos,
+            Err(error) => {
+                say(&format!("Exception retrieving process info {error}\n"));
+                return eager;
+            }
+        };
+        let selected: Vec<&ProcessInfo> =
+            infos.iter().filter(|info| self.is_selected(&info.namespec())).collect();
+        let running = selected.iter().any(|info| info.state == ProcessState::Running.code());
+        let in_grace = selected.iter().any(|info| self.is_in_grace(info));
+        (eager || running) && !in_grace
+    }
+
+    fn is_in_grace(&self, info: &ProcessInfo) -> bool {
+        let up = Duration::from_secs(u64::try_from(info.now - info.start).unwrap_or_default());
+        match ProcessState::from_code(info.state) {
+            Some(ProcessState::Starting) => !self.options.grace.is_zero(),
+            Some(ProcessState::Running) => up < self.options.grace,
+            _ => false,
+        }
+    }
+
+    fn act(&mut self, arrival: &Arrival, subject: &str, message: String) {
+        let subject = match &self.options.name {
+            None => format!("httpok: {subject}"),
+            Some(name) => format!("httpok [{name}]: {subject}"),
+        };
+        let mut account = Account(vec![message]);
+        let infos = match self.supervisor.all_process_info() {
+            Ok(infos) => infos,
+            Err(error) => {
+                account.write(format!("Exception retrieving process info {error}, not acting"));
+                Vec::new()
+            }
+        };
+        let concerned: Vec<ProcessInfo> =
+            infos.iter().filter(|info| self.is_selected(&info.namespec())).cloned().collect();
+        // Taken before the restart, while the processes are still the ones that failed.
+        let details: Vec<String> = concerned
+            .iter()
+            .take(DETAILED_PROGRAMS)
+            .filter_map(|info| self.desk.details(arrival, &info.namespec(), Some(&info.pid.to_string())))
+            .collect();
+        if !infos.is_empty() {
+            self.restart_all(&infos, &concerned, &mut account);
+        }
+        self.mail(subject, &account, details);
+    }
+
+    fn restart_all(&mut self, infos: &[ProcessInfo], concerned: &[ProcessInfo], account: &mut Account) {
+        let who = &self.options.who;
+        if self.options.notify_only {
+            account.write("Restarting nothing (--notify-only)".to_owned());
+            return;
+        }
+        if who.any {
+            account.write("Restarting all running processes".to_owned());
+        } else {
+            let groups = who.groups.iter().map(|group| format!("{group}:*"));
+            let named: Vec<String> = who.programs.iter().cloned().chain(groups).collect();
+            account.write(format!("Restarting selected processes {}", repr_list(&named)));
+        }
+        for info in concerned {
+            self.restart(info, account);
+        }
+        let is_pattern = |name: &str| name.starts_with('!') || name.ends_with('*');
+        let exists = |name: &str| infos.iter().any(|info| info.name == name || info.namespec().qualified() == name);
+        let named = self.options.who.programs.iter();
+        let absent: Vec<&String> = named.filter(|name| !is_pattern(name) && !exists(name)).collect();
+        if !absent.is_empty() {
+            account.write(format!("Programs not restarted because they did not exist: {}", repr_list(&absent)));
+        }
+    }
+
+    fn restart(&mut self, info: &ProcessInfo, account: &mut Account) {
+        let namespec = info.namespec();
+        if info.state != ProcessState::Running.code() {
+            account.write(format!("{namespec} not in RUNNING state, NOT restarting"));
+            return;
+        }
+        let now = self.start.elapsed();
+        if let Some(budget) = &mut self.budget
+            && !budget.allows(&namespec, now)
+        {
+            account.write(format!("{namespec} was restarted too often (--max-restarts), NOT restarting"));
+            return;
+        }
+        if let Some(dir) = self.options.core_dir.clone() {
+            let output = gcore(&self.options.gcore, &dir, &namespec, info.pid);
+            account.write(format!("gcore output for {namespec}:\n\n {output}"));
+        }
+        account.write(format!("{namespec} is in RUNNING state, restarting"));
+        let name = namespec.to_string();
+        let mut stop_failed =
+            |error: &_| account.write(format!("Failed to stop process {namespec}: {error}"));
+        match restart(&self.supervisor, &mut self.ledger, &name, Some(&mut stop_failed)) {
+            Restart::Done => account.write(format!("{namespec} restarted")),
+            Restart::NotStarted(error) | Restart::NotStopped(error) => {
+                account.write(format!("Failed to start process {namespec}: {error}"));
+            }
+        }
+    }
+
+    fn mail(&mut self, subject: String, account: &Account, details: Vec<String>) {
+        let Some(email) = &self.options.delivery.email else { return };
+        let text = account.0.join("\n");
+        let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
+        let details = (!details.is_empty()).then(|| details.join("\n\n"));
+        self.desk.mail(None, subject, Entry { text, details });
+        say(&mailed);
+    }
+}
+
+impl Handler for Httpok {
+    fn handle(&mut self, arrival: &Arrival) {
+        self.desk.seen(arrival);
+        let Event::Tick(_) = arrival.event else { return };
+        if !self.ledger.is_empty() {
+            self.ledger.settle(&self.supervisor, &mut |line| say(&format!("{line}\n")));
+        }
+        if !self.wants_check() {
+            return;
+        }
+        match self.rule.judge(&self.check.run()) {
+            Verdict::Well => {}
+            Verdict::Patient { failures, of, message } => {
+                say(&format!("{message}\nfailure {failures} of {of} (--retries), not acting yet\n"));
+            }
+            Verdict::Act { subject, message } => self.act(arrival, &subject, message),
+        }
+    }
+
+    fn answered(&mut self) {
+        self.desk.answered();
+    }
+}
+
+/// Has a core written, and gives what the program says on its stdout.
+fn gcore(command: &str, dir: &Path, namespec: &Namespec, pid: u32) -> String {
+    let core = dir.join(namespec.to_string());
+    let line = format!("{command} \"{}\" {pid}", core.display());
+    let output = Command::new("/bin/sh").args(["-c", &line]).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    match output {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(error) => format!("cannot run gcore: {error}"),
+    }
+}

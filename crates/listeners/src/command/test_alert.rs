@@ -1,0 +1,54 @@
+//! `--test-alert`: does my mail work?
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ironlance_alert::channel::{Progress, Undelivered};
+use ironlance_alert::deliver::engine::send_once;
+use ironlance_alert::outbox::{new_id, unix_time};
+use ironlance_alert::{Alert, Entry, Form, Route};
+
+use crate::surroundings::host_name;
+
+/// Says each step on stdout.
+struct Aloud;
+
+impl Progress for Aloud {
+    fn step(&mut self, what: &str) {
+        let _ = writeln!(io::stdout(), "{what}");
+    }
+}
+
+/// Sends one alert by `route`, telling each step; 0 when it was taken for every recipient, else 1.
+pub(super) fn run(command: &str, route: &Route) -> ExitCode {
+    let host = host_name();
+    let mut aloud = Aloud;
+    aloud.step(&format!("sending a test alert to {} by {}", route.to.join(", "), route.transport));
+    let alert = Alert {
+        id: new_id(),
+        origin: command.to_owned(),
+        host: host.clone(),
+        created: unix_time(),
+        route: route.clone(),
+        subject: Some(format!("test alert of {command} on {host}")),
+        form: Form::Mail,
+        entries: vec![Entry {
+            text: format!("This is a test: {command} on {host} can reach you by this way."),
+            details: None,
+        }],
+    };
+    match send_once(&alert, &mut aloud) {
+        Ok(receipt) if receipt.refused.is_empty() => {
+            aloud.step("the test alert was sent");
+            ExitCode::SUCCESS
+        }
+        Ok(receipt) => {
+            aloud.step(&format!("the test alert was refused for {} recipient(s)", receipt.refused.len()));
+            ExitCode::FAILURE
+        }
+        Err(Undelivered::Unreachable(reason) | Undelivered::Deferred(reason) | Undelivered::Rejected(reason)) => {
+            aloud.step(&format!("the test alert was not sent: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The command line of the batch mailers: crashmailbatch, fatalmailbatch and crashsms.
+
+use ironlance_alert::Route;
+use ironlance_core::python::repr;
+
+use super::delivery::settle_batch;
+use super::happening::{Happening, Happenings, on_row};
+use super::help::{self, Page};
+use super::refusal::{Refusal, Style, exit};
+use super::table::{Given, Row, Takes, help_row, ironlance, superlance};
+use super::who::{self, Who};
+use super::wishes::{Wishes, batch_rows, batch_sendmail_row, shared_rows};
+use super::{Environment, Parsed, number, optparse};
+
+/// The characters of one short message in the GSM 7-bit alphabet (3GPP TS 23.038).
+const SMS_LENGTH: usize = 160;
+
+/// Which batch mailer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchMailer {
+    /// Unexpected exits.
+    Crashmailbatch,
+    /// Programs that could not be started.
+    Fatalmailbatch,
+    /// Unexpected exits, as short messages.
+    Crashsms,
+}
+
+/// What a batch mailer is told to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchOptions {
+    /// Which programs it is about; with none named, all but those left out.
+    pub who: Who,
+    /// What is worth a line.
+    pub on: Happenings,
+    /// How long to collect.
+    pub interval: Interval,
+    /// The event that is the clock, such as `TICK_60`.
+    pub tick_event: String,
+    /// The seconds between two of these.
+    pub tick_seconds: u64,
+    /// The subject as superlance logs it: what was given, else the command's own; crashsms has none. With an empty
+    /// one a mail has no Subject header.
+    pub subject: Option<String>,
+    /// Short messages are cut to so many GSM-7 characters.
+    pub max_length: Option<usize>,
+    /// How, from whom and to whom.
+    pub route: Route,
+    /// No Details.
+    pub brief: bool,
+    /// Send one alert now, and exit.
+    pub test_alert: bool,
+    /// Arguments that are no options. Superlance passes over them in silence.
+    pub ignored: Vec<String>,
+}
+
+/// How long a batch is collected, in minutes as they were given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval(f64);
+
+impl Interval {
+    /// The number of ticks, so many seconds apart, after which a batch is sent: at least 1, and exact where a sum
+    /// of fractions of minutes is not. `None`: never.
+    pub fn ticks(self, tick_seconds: u64) -> Option<u64> {
+        if self.0 <= 0.0 {
+            return Some(1);
+        }
+        // Rounded, for 0.1 minutes are not quite six seconds as a binary fraction.
+        let milliseconds = (self.0 * 60_000.0).round();
+        if !milliseconds.is_finite() || milliseconds >= 1e18 || tick_seconds == 0 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+        let milliseconds = milliseconds as u64;
+        Some(milliseconds.div_ceil(tick_seconds.saturating_mul(1000)).max(1))
+    }
+}
+
+impl BatchMailer {
+    /// The name of the command.
+    pub const fn name(self) -> &'static str {
+        self.page().command
+    }
+
+    const fn page(self) -> &'static Page {
+        match self {
+            Self::Crashmailbatch => &Page {
+                command: "crashmailbatch",
+                operands: "",
+                about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
+                        unexpectedly, and mails about all of them once per interval.",
+                example: "crashmailbatch -t ops@example.com -f supervisor@example.com -i 5",
+            },
+            Self::Fatalmailbatch => &Page {
+                command: "fatalmailbatch",
+                operands: "",
+                about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that could \
+                        not be started, and mails about all of them once per interval.",
+                example: "fatalmailbatch -t ops@example.com -f supervisor@example.com",
+            },
+            Self::Crashsms => &Page {
+                command: "crashsms",
+                operands: "",
+                about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
+                        unexpectedly, and sends a short message about them once per interval, by a provider that \
+                        takes mail.",
+                example: "crashsms -t 1234567890@sms.example.com -f supervisor@example.com \\\n-e TICK_5 --max-length",
+            },
+        }
+    }
+
+    const fn default_subject(self) -> Option<&'static str> {
+        match self {
+            Self::Crashmailbatch => Some("Crash alert from supervisord"),
+            Self::Fatalmailbatch => Some("Fatal start alert from supervisord"),
+            Self::Crashsms => None,
+        }
+    }
+
+    const fn default_on(self) -> Happening {
+        match self {
+            Self::Crashmailbatch | Self::Crashsms => Happening::Exited,
+            Self::Fatalmailbatch => Happening::Fatal,
+        }
+    }
+
+    const fn on_help(self) -> &'static str {
+        match self {
+            Self::Crashmailbatch | Self::Crashsms => {
+                "what counts, with commas: exited (unexpectedly; the default), expected (exits), fatal, backoff, \
+                 stopped, stopping, starting, running, unknown"
+            }
+            Self::Fatalmailbatch => {
+                "what counts, with commas: fatal (the default), exited (unexpectedly), expected (exits), backoff, \
+                 stopped, stopping, starting, running, unknown"
+            }
+        }
+    }
+}
+
+struct Asked {
+    who: Who,
+    on: Happenings,
+    interval: f64,
+    tick: Given,
+    subject: Option<String>,
+    max_length: Option<usize>,
+    wishes: Wishes,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            who: Who::default(),
+            on: Happenings::default(),
+            interval: 1.0,
+            tick: Given { name: "--tickEvent".into(), value: Some("TICK_60".into()) },
+            subject: None,
+            max_length: None,
+            wishes: Wishes::default(),
+        }
+    }
+}
+
+impl AsMut<Who> for Asked {
+    fn as_mut(&mut self) -> &mut Who {
+        &mut self.who
+    }
+}
+
+impl AsMut<Happenings> for Asked {
+    fn as_mut(&mut self) -> &mut Happenings {
+        &mut self.on
+    }
+}
+
+impl AsMut<Wishes> for Asked {
+    fn as_mut(&mut self) -> &mut Wishes {
+        &mut self.wishes
+    }
+}
+
+fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
+    let mut rows = vec![
+        help_row(),
+        superlance(
+            'i',
+            "interval",
+            Takes::Value("MINUTES"),
+            "how long to collect, 1.0 unless told otherwise",
+            |asked: &mut Asked, given| {
+                asked.interval = number::float(given.value()).ok_or_else(|| {
+                    let value = repr(given.value());
+                    Refusal::Usage(format!("option {}: invalid floating-point value: {value}", given.name))
+                })?;
+                Ok(())
+            },
+        ),
+    ];
+    rows.extend(batch_rows());
+    rows.push(superlance('s', "subject", Takes::Value("TEXT"), "the subject", |asked, given| {
+        asked.subject = Some(given.value().to_owned());
+        Ok(())
+    }));
+    rows.push(superlance(
+        'e',
+        "tickEvent",
+        Takes::Value("TICK_n"),
+        "the event that is the clock, TICK_60 unless told otherwise; must be among events=",
+        |asked, given| {
+            asked.tick = given.clone();
+            Ok(())
+        },
+    ));
+    rows.push(who::program_row(
+        "only these programs: NAME, GROUP:NAME or GROUP:*; a ! before it leaves these out; may be repeated",
+    ));
+    rows.push(who::group_row("only the programs of this group; ! leaves it out; may be repeated"));
+    rows.push(on_row(mailer.on_help()));
+    if mailer == BatchMailer::Crashsms {
+        rows.push(ironlance(
+            "max-length",
+            Takes::OptionalNumber("N"),
+            "cut the text to one short message: N characters of the GSM alphabet, 160 unless told otherwise, or \
+             70 of any other for each 160; what did not fit is counted",
+            set_max_length,
+        ));
+    }
+    rows.push(batch_sendmail_row());
+    rows.extend(shared_rows());
+    rows
+}
+
+fn set_max_length(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+    let length = match &given.value {
+        None => SMS_LENGTH,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|length| *length > 0)
+            .ok_or_else(|| Refusal::value(given, "not a number of characters, at least 1"))?,
+    };
+    asked.max_length = Some(length);
+    Ok(())
+}
+
+/// Reads the arguments, without the command's name.
+pub fn parse(mailer: BatchMailer, args: &[String], environment: &Environment<'_>) -> Parsed<BatchOptions> {
+    match read(mailer, args, environment) {
+        Ok(options) => Parsed::Run(options),
+        Err(refusal) => exit(&refusal, Style::Optparse, mailer.name(), &help(mailer)),
+    }
+}
+
+/// The text of `--help`.
+pub fn help(mailer: BatchMailer) -> String {
+    help::text(mailer.page(), &rows(mailer))
+}
+
+fn read(
+    mailer: BatchMailer,
+    args: &[String],
+    environment: &Environment<'_>,
+) -> Result<BatchOptions, Refusal> {
+    let mut asked = Asked::default();
+    let ignored = optparse::parse(&rows(mailer), args, &mut asked)?;
+    let route = settle_batch(&asked.wishes, environment)?;
+    let tick_event = asked.tick.value().to_owned();
+    let seconds = tick_event.strip_prefix("TICK_").and_then(|seconds| seconds.parse().ok());
+    let tick_seconds = seconds.ok_or_else(|| {
+        Refusal::traceback(&asked.tick, &format!("Invalid TICK event name: {}", asked.tick.value()))
+    })?;
+    Ok(BatchOptions {
+        who: asked.who.settled(),
+        on: asked.on.or(mailer.default_on()),
+        interval: Interval(asked.interval),
+        tick_event,
+        tick_seconds,
+        subject: asked.subject.or(mailer.default_subject().map(str::to_owned)),
+        max_length: asked.max_length,
+        route,
+        brief: asked.wishes.brief,
+        test_alert: asked.wishes.test_alert,
+        ignored,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,428 @@
+//! The command line of httpok.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::delivery::{self, Delivery};
+use super::help::{self, Page};
+use super::refusal::{Refusal, Style, exit};
+use super::table::{Given, Row, Takes, help_row, ironlance, superlance};
+use super::who::{self, Who};
+use super::wishes::{Wishes, filled, mailer_rows, server_rows, shared_rows};
+use super::{Environment, Parsed, getopt, number};
+
+/// What httpok is told to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpokOptions {
+    /// The page; empty only together with `test_alert`.
+    pub url: String,
+    /// Which programs to restart. With none named it is none; `who.any` is all.
+    pub who: Who,
+    /// How long the whole check may take.
+    pub timeout: Duration,
+    /// The statuses that are well; never empty.
+    pub statuses: Vec<u16>,
+    /// What must be in the body; never empty.
+    pub in_body: Option<String>,
+    /// The folder for cores of hung processes.
+    pub core_dir: Option<PathBuf>,
+    /// The command line that writes one, up to the file's name.
+    pub gcore: String,
+    /// When to check.
+    pub eagerness: Eagerness,
+    /// A name for the subject.
+    pub name: Option<String>,
+    /// How and to whom.
+    pub delivery: Delivery,
+    /// The failures in a row that it takes; at least 1.
+    pub retries: u32,
+    /// How long a program is left alone after its start.
+    pub grace: Duration,
+    /// How often a program may be restarted.
+    pub max_restarts: Option<MaxRestarts>,
+    /// The request.
+    pub request: Request,
+    /// Do not verify the page's certificate.
+    pub insecure: bool,
+    /// Authorities to trust for the page, beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Mail, and restart nothing.
+    pub notify_only: bool,
+    /// No Details.
+    pub brief: bool,
+    /// Send one alert now, and exit.
+    pub test_alert: bool,
+}
+
+/// Whether the page is checked when none of the programs is RUNNING.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Eagerness {
+    /// It is.
+    #[default]
+    Eager,
+    /// It is not.
+    NotEager,
+}
+
+/// At most so many restarts of one program in a span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxRestarts {
+    /// How many; at least 1.
+    pub most: usize,
+    /// The span; not zero.
+    pub within: Duration,
+}
+
+/// What is asked of the web server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`, or `POST` with data, unless told otherwise.
+    pub method: String,
+    /// Names and values, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty for none.
+    pub data: String,
+    /// The file whose first line is `USER:PASSWORD`.
+    pub auth_file: Option<PathBuf>,
+}
+
+const PAGE: Page = Page {
+    command: "httpok",
+    operands: " URL",
+    about: "An event listener of supervisord for TICK_60: fetches URL, and restarts programs and mails when it does \
+            not answer well. URL is http://…, https://…, or unix:/path/to.sock:/page for a socket. PATTERN is NAME, \
+            GROUP:NAME or GROUP:*; a ! before it leaves these out.",
+    example: "httpok -p shop:web -t 5 --retries 2 -m ops@example.com \\\nhttp://localhost:8080/health",
+};
+
+struct Asked {
+    who: Who,
+    timeout: Duration,
+    statuses: Vec<u16>,
+    in_body: Option<String>,
+    core_dir: Option<PathBuf>,
+    gcore: String,
+    eagerness: Eagerness,
+    name: Option<String>,
+    retries: u32,
+    grace: Duration,
+    max_restarts: Option<MaxRestarts>,
+    method: Option<String>,
+    headers: Vec<(String, String)>,
+    data: Option<String>,
+    auth_file: Option<PathBuf>,
+    insecure: bool,
+    notify_only: bool,
+    wishes: Wishes,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Self {
+            who: Who::default(),
+            timeout: Duration::from_secs(10),
+            statuses: Vec::new(),
+            in_body: None,
+            core_dir: None,
+            gcore: "/usr/bin/gcore -o".into(),
+            eagerness: Eagerness::default(),
+            name: None,
+            retries: 1,
+            grace: Duration::ZERO,
+            max_restarts: None,
+            method: None,
+            headers: Vec::new(),
+            data: None,
+            auth_file: None,
+            insecure: false,
+            notify_only: false,
+            wishes: Wishes::default(),
+        }
+    }
+}
+
+impl AsMut<Who> for Asked {
+    fn as_mut(&mut self) -> &mut Who {
+        &mut self.who
+    }
+}
+
+impl AsMut<Wishes> for Asked {
+    fn as_mut(&mut self) -> &mut Wishes {
+        &mut self.wishes
+    }
+}
+
+fn rows() -> Vec<Row<Asked>> {
+    let mut rows = vec![help_row()];
+    rows.extend(who::superlance_rows(
+        "restart these programs if they are RUNNING; may be repeated",
+        "restart every RUNNING program but those left out, whatever -p says",
+    ));
+    rows.extend(check_rows());
+    rows.extend(mailer_rows());
+    rows.push(who::group_row(
+        "restart the programs of this group if they are RUNNING; ! leaves it out; may be repeated",
+    ));
+    rows.extend(restraint_rows());
+    rows.extend(request_rows());
+    rows.extend(server_rows());
+    rows.extend(shared_rows());
+    rows
+}
+
+/// Superlance's options about the check and what follows from it.
+fn check_rows() -> Vec<Row<Asked>> {
+    vec![
+        superlance(
+            't',
+            "timeout",
+            Takes::Value("SECONDS"),
+            "for the whole check, 10 unless told otherwise; a refused connection is tried again until then",
+            set_timeout,
+        ),
+        superlance(
+            'c',
+            "code",
+            Takes::Value("STATUS"),
+            "an expected status, 200 unless told otherwise; may be repeated",
+            add_status,
+        ),
+        superlance('b', "body", Takes::Value("TEXT"), "must be in the body", |asked, given| {
+            asked.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
+            Ok(())
+        }),
+        superlance(
+            'g',
+            "gcore",
+            Takes::Value("COMMAND"),
+            "what writes a core, given a file and a pid; /usr/bin/gcore -o unless told otherwise",
+            |asked, given| {
+                asked.gcore = given.value().to_owned();
+                Ok(())
+            },
+        ),
+        superlance(
+            'd',
+            "coredir",
+            Takes::Value("FOLDER"),
+            "write a core of each hung process to this folder before it is restarted",
+            |asked, given| {
+                asked.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+                Ok(())
+            },
+        ),
+        superlance(
+            'e',
+            "eager",
+            Takes::Nothing,
+            "check also when none of the programs is RUNNING; the default",
+            |asked, _| {
+                asked.eagerness = Eagerness::Eager;
+                Ok(())
+            },
+        ),
+        superlance(
+            'E',
+            "not-eager",
+            Takes::Nothing,
+            "do not check when none of the programs is RUNNING",
+            |asked, _| {
+                asked.eagerness = Eagerness::NotEager;
+                Ok(())
+            },
+        ),
+        superlance('n', "name", Takes::Value("NAME"), "a name for the subject: httpok [NAME]: …", |asked, given| {
+            asked.name = Some(given.value().to_owned());
+            Ok(())
+        }),
+    ]
+}
+
+/// Our options that hold it back.
+fn restraint_rows() -> Vec<Row<Asked>> {
+    vec![
+        ironlance(
+            "retries",
+            Takes::Value("N"),
+            "act after N failed checks in a row, 1 unless told otherwise",
+            |asked: &mut Asked, given| {
+                asked.retries = given.count()?;
+                Ok(())
+            },
+        ),
+        ironlance(
+            "grace",
+            Takes::Value("TIME"),
+            "leave programs alone for so long after their start (45, 45s, 2m, 1h)",
+            |asked, given| {
+                let refusal = || Refusal::value(given, "not a time such as 45, 45s, 2m or 1h");
+                asked.grace = number::span(given.value()).ok_or_else(refusal)?;
+                Ok(())
+            },
+        ),
+        ironlance(
+            "max-restarts",
+            Takes::Value("N/TIME"),
+            "restart a program at most N times in TIME (3/10m); beyond that only mail",
+            set_max_restarts,
+        ),
+        ironlance("notify-only", Takes::Nothing, "mail, and restart nothing", |asked, _| {
+            asked.notify_only = true;
+            Ok(())
+        }),
+    ]
+}
+
+/// Our options about the request.
+fn request_rows() -> Vec<Row<Asked>> {
+    vec![
+        ironlance(
+            "header",
+            Takes::Value("'NAME: VALUE'"),
+            "send this header too; may be repeated",
+            |asked: &mut Asked, given| {
+                let header = header(given.value());
+                asked.headers.push(header.ok_or_else(|| Refusal::value(given, "not NAME: VALUE"))?);
+                Ok(())
+            },
+        ),
+        ironlance(
+            "method",
+            Takes::Value("METHOD"),
+            "the request's method; GET, or POST with --data, unless told otherwise",
+            |asked, given| {
+                if !is_token(given.value()) {
+                    return Err(Refusal::value(given, "not a method such as GET or HEAD"));
+                }
+                asked.method = Some(given.value().to_owned());
+                Ok(())
+            },
+        ),
+        ironlance("data", Takes::Value("TEXT"), "the request's body", |asked, given| {
+            asked.data = Some(given.value().to_owned());
+            Ok(())
+        }),
+        ironlance(
+            "auth-file",
+            Takes::Value("FILE"),
+            "basic authentication: the first line of this file is USER:PASSWORD",
+            |asked, given| {
+                asked.auth_file = Some(filled(given)?.into());
+                Ok(())
+            },
+        ),
+        ironlance("insecure", Takes::Nothing, "do not verify the page's certificate", |asked, _| {
+            asked.insecure = true;
+            Ok(())
+        }),
+    ]
+}
+
+fn set_timeout(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+    let seconds = whole(given)?;
+    let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
+    let seconds = seconds.ok_or_else(|| Refusal::traceback(given, "not a number of seconds, at least 1"))?;
+    asked.timeout = Duration::from_secs(seconds.into());
+    Ok(())
+}
+
+fn add_status(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+    let status = u16::try_from(whole(given)?).ok().filter(|status| *status <= 999);
+    asked.statuses.push(status.ok_or_else(|| Refusal::traceback(given, "not an HTTP status such as 200"))?);
+    Ok(())
+}
+
+fn whole(given: &Given) -> Result<i128, Refusal> {
+    number::int(given.value()).ok_or_else(|| Refusal::traceback(given, "not a whole number"))
+}
+
+fn set_max_restarts(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+    let parse = || {
+        let (most, within) = given.value().split_once('/')?;
+        let most = most.trim().parse().ok().filter(|most| *most > 0)?;
+        let within = number::span(within).filter(|within| !within.is_zero())?;
+        Some(MaxRestarts { most, within })
+    };
+    let max_restarts = parse().ok_or_else(|| Refusal::value(given, "not N/TIME such as 3/10m, both at least 1"))?;
+    asked.max_restarts = Some(max_restarts);
+    Ok(())
+}
+
+/// `NAME: VALUE` with a name and a value that may stand in a request (RFC 9110, 5.5).
+fn header(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once(':')?;
+    let value = value.trim();
+    let fits = is_token(name) && !value.chars().any(|c| c.is_control() && c != '\t');
+    fits.then(|| (name.to_owned(), value.to_owned()))
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Reads the arguments, without the command's name.
+pub fn parse(args: &[String], environment: &Environment<'_>) -> Parsed<HttpokOptions> {
+    match read(args, environment) {
+        Ok(options) => Parsed::Run(options),
+        Err(refusal) => exit(&refusal, Style::Getopt, PAGE.command, &help()),
+    }
+}
+
+/// The text of `--help`.
+pub fn help() -> String {
+    help::text(&PAGE, &rows())
+}
+
+fn read(args: &[String], environment: &Environment<'_>) -> Result<HttpokOptions, Refusal> {
+    let rows = rows();
+    let (hits, operands) = getopt::split(&rows, args)?;
+    if hits.iter().any(|hit| hit.row.long == "help") {
+        return Err(Refusal::Help);
+    }
+    let is_test = hits.iter().any(|hit| hit.row.long == "test-alert");
+    let url = match operands {
+        [url] => url.clone(),
+        [] if is_test => String::new(),
+        [] => return Err(Refusal::Usage("cannot check anything: the URL is missing".into())),
+        [_, more, ..] => {
+            return Err(Refusal::Usage(format!("cannot use the argument {more:?}: one URL is enough")));
+        }
+    };
+    let mut asked = Asked::default();
+    getopt::apply(&hits, &mut asked)?;
+    asked.settled(url, environment)
+}
+
+impl Asked {
+    fn settled(self, url: String, environment: &Environment<'_>) -> Result<HttpokOptions, Refusal> {
+        let method = self.method.unwrap_or_else(|| if self.data.is_some() { "POST" } else { "GET" }.to_owned());
+        let data = self.data.unwrap_or_default();
+        Ok(HttpokOptions {
+            url,
+            who: self.who.settled(),
+            timeout: self.timeout,
+            statuses: if self.statuses.is_empty() { vec![200] } else { self.statuses },
+            in_body: self.in_body,
+            // As in superlance, an empty command switches the cores off.
+            core_dir: self.core_dir.filter(|_| !self.gcore.is_empty()),
+            gcore: self.gcore,
+            eagerness: self.eagerness,
+            name: self.name,
+            delivery: delivery::settle(&self.wishes, environment)?,
+            retries: self.retries,
+            grace: self.grace,
+            max_restarts: self.max_restarts,
+            request: Request { method, headers: self.headers, data, auth_file: self.auth_file },
+            insecure: self.insecure,
+            ca_file: self.wishes.ca_file,
+            notify_only: self.notify_only,
+            brief: self.wishes.brief,
+            test_alert: self.wishes.test_alert,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Why a command line leads to no work, and what the command then says: superlance's streams and exit codes.
+
+use ironlance_core::python::repr;
+use thiserror::Error;
+
+use super::Parsed;
+use super::table::Given;
+
+/// Why a command line leads to no work.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum Refusal {
+    /// Help was asked for.
+    #[error("help was asked for")]
+    Help,
+    /// The arguments cannot be taken apart, or there are too few or too many.
+    #[error("{0}")]
+    Usage(String),
+    /// An address is missing without which a batch mailer does not start.
+    #[error("{0}")]
+    Incomplete(String),
+    /// memmon refuses a value, in words that superlance prints on stdout.
+    #[error("{0}")]
+    Unparseable(String),
+    /// Superlance ends with a traceback and status 1.
+    #[error("{0}")]
+    Traceback(String),
+    /// We refuse a value, or options that contradict each other.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl Refusal {
+    /// A value that we refuse.
+    pub(super) fn value(given: &Given, why: &str) -> Self {
+        Self::Unusable(cannot_use(given, given.value(), why))
+    }
+
+    /// A value that superlance dies of.
+    pub(super) fn traceback(given: &Given, why: &str) -> Self {
+        Self::Traceback(cannot_use(given, given.value(), why))
+    }
+}
+
+/// `cannot use 'x' for -p: why`, with `shown` for the value.
+pub(super) fn cannot_use(given: &Given, shown: &str, why: &str) -> String {
+    format!("cannot use {} for {}: {why}", repr(shown), given.name)
+}
+
+/// Which of Python's modules a command is parsed with; usage errors look accordingly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Getopt,
+    Optparse,
+}
+
+/// The end of a command that was refused.
+pub(super) fn exit<T>(refusal: &Refusal, style: Style, command: &str, help: &str) -> Parsed<T> {
+    let line = format!("{command}: {refusal}\n");
+    let usage = format!("Usage: {command} [options]\n\n{command}: error: {refusal}\n");
+    let (code, stdout, stderr) = match (refusal, style) {
+        (Refusal::Help, Style::Getopt | Style::Optparse) => (0, help.to_owned(), String::new()),
+        (Refusal::Usage(_), Style::Getopt) => (255, help.to_owned(), line),
+        (Refusal::Unparseable(words), Style::Getopt) => (255, format!("{words}\n{help}"), line),
+        (Refusal::Unusable(_), Style::Getopt) => (255, String::new(), line),
+        (Refusal::Usage(_) | Refusal::Unparseable(_) | Refusal::Unusable(_), Style::Optparse) => {
+            (2, String::new(), usage)
+        }
+        (Refusal::Incomplete(_), Style::Getopt | Style::Optparse) => (1, help.to_owned(), line),
+        (Refusal::Traceback(_), Style::Getopt | Style::Optparse) => (1, String::new(), line),
+    };
+    Parsed::Exit { code, stdout, stderr }
+}

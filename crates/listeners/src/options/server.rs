@@ -1,0 +1,253 @@
+//! Where a mail server is: a URL of ours, or `host[:port]` as Python's smtplib takes it.
+
+use ironlance_alert::Security;
+
+const SMTP_PORT: u16 = 25;
+/// RFC 8314: submission over TLS from the first byte, by whatever scheme it is named.
+const SMTPS_PORT: u16 = 465;
+
+/// A mail server as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    pub(super) scheme: Scheme,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+}
+
+/// How it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// `smtp://`
+    Smtp,
+    /// `smtps://`
+    Smtps,
+    /// `host[:port]`
+    Bare,
+}
+
+/// Whether `--tls` was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum TlsDemand {
+    #[default]
+    None,
+    Required,
+}
+
+impl Server {
+    /// superlance's default for the batch mailers.
+    pub(super) fn localhost() -> Self {
+        Self { scheme: Scheme::Bare, host: "localhost".into(), port: SMTP_PORT, user: None, password: None }
+    }
+
+    /// Reads a `smtp://` or `smtps://` URL; `Err` says what is wrong with it.
+    pub(super) fn from_url(text: &str) -> Result<Self, &'static str> {
+        let (scheme, rest) = text.split_once("://").ok_or("not smtp://HOST or smtps://HOST")?;
+        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "smtp" => (Scheme::Smtp, SMTP_PORT),
+            "smtps" => (Scheme::Smtps, SMTPS_PORT),
+            _ => return Err("not smtp://HOST or smtps://HOST"),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (userinfo, host) = match rest.rsplit_once('@') {
+            Some((userinfo, host)) => (Some(userinfo), host),
+            None => (None, rest),
+        };
+        let (user, password) = match userinfo {
+            Some(userinfo) => credentials(userinfo)?,
+            None => (None, None),
+        };
+        let (host, port) = host_and_port(host)?;
+        Ok(Self { scheme, host, port: port.unwrap_or(default_port), user, password })
+    }
+
+    /// Reads `host[:port]` or a URL.
+    pub(super) fn from_host(text: &str) -> Result<Self, &'static str> {
+        if text.contains("://") {
+            return Self::from_url(text);
+        }
+        let (host, port) = host_and_port(text)?;
+        Ok(Self { host, port: port.unwrap_or(SMTP_PORT), ..Self::localhost() })
+    }
+
+    /// How a connection to this server is to be secured.
+    pub(super) fn security(&self, demand: TlsDemand) -> Security {
+        match (self.scheme, self.port, demand) {
+            (Scheme::Smtps, _, TlsDemand::None | TlsDemand::Required)
+            | (Scheme::Smtp, SMTPS_PORT, TlsDemand::None | TlsDemand::Required)
+            | (Scheme::Bare, SMTPS_PORT, TlsDemand::Required) => Security::Implicit,
+            (Scheme::Smtp | Scheme::Bare, _, TlsDemand::Required) => Security::StartTls,
+            (Scheme::Smtp, _, TlsDemand::None) => Security::Offered,
+            (Scheme::Bare, _, TlsDemand::None) => Security::Plain,
+        }
+    }
+}
+
+/// The text without what may be a password, for messages.
+pub(super) fn redacted(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    let scheme = before.find("://").map_or("", |end| &before[..end + "://".len()]);
+    format!("{scheme}***@{host}")
+}
+
+type Credentials = (Option<String>, Option<String>);
+
+fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
+    let (user, password) = match userinfo.split_once(':') {
+        Some((user, password)) => (user, Some(password)),
+        None => (userinfo, None),
+    };
+    if user.is_empty() {
+        return Err("the user before @ is missing");
+    }
+    let decode = |text: &str| percent_decoded(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
+    let password = password.filter(|password| !password.is_empty()).map(decode).transpose()?;
+    Ok((Some(decode(user)?), password))
+}
+
+/// RFC 3986, 2.1.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        bytes.push(digit()? << 4 | digit()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// `host`, `host:port`, `[v6]`, `[v6]:port`; with several colons and no brackets all of it is an IPv6 address, as
+/// smtplib has it. A port of 0 is the default, as there.
+fn host_and_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(bracketed) => {
+            let (host, behind) = bracketed.split_once(']').ok_or("the ] is missing")?;
+            let port = behind.strip_prefix(':');
+            if port.is_none() && !behind.is_empty() {
+                return Err("something else than :PORT stands behind the ]");
+            }
+            (host, port)
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            Some(_) | None => (text, None),
+        },
+    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "/@[]?#\\".contains(c);
+    if host.is_empty() {
+        return Err("the host is missing");
+    }
+    if host.contains(odd) {
+        return Err("this is no host name");
+    }
+    let port = match port {
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(port.parse().map_err(|_| "the port is not a number from 1 to 65535")?)
+        }
+        Some(_) => return Err("the port is not a number from 1 to 65535"),
+        None => None,
+    };
+    Ok((host.to_owned(), port.filter(|port| *port != 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parts(server: Result<Server, &'static str>) -> (String, u16, String, String) {
+        let server = server.unwrap();
+        (server.host, server.port, server.user.unwrap_or_default(), server.password.unwrap_or_default())
+    }
+
+    fn expected(host: &str, port: u16, user: &str, password: &str) -> (String, u16, String, String) {
+        (host.into(), port, user.into(), password.into())
+    }
+
+    #[test]
+    fn urls_are_taken_apart() {
+        for (url, wanted) in [
+            ("smtp://mail", expected("mail", 25, "", "")),
+            ("SMTPS://mail/", expected("mail", 465, "", "")),
+            ("smtp://mail:587", expected("mail", 587, "", "")),
+            ("smtps://joe@mail", expected("mail", 465, "joe", "")),
+            ("smtp://joe%40x.org:p%3Aq%25@[::1]:26", expected("::1", 26, "joe@x.org", "p:q%")),
+            ("smtp://joe@x.org:a/b@c@mail", expected("mail", 25, "joe@x.org", "a/b@c")),
+            ("smtp://j%C3%B6:@mail", expected("mail", 25, "jö", "")),
+        ] {
+            assert_eq!(parts(Server::from_url(url)), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_taken_apart_as_smtplib_does() {
+        for (text, host, port) in [
+            ("localhost", "localhost", 25),
+            ("mail:2525", "mail", 2525),
+            ("mail:0", "mail", 25),
+            ("::1", "::1", 25),
+            ("fe80::1:25", "fe80::1:25", 25),
+            ("[::1]:2525", "::1", 2525),
+            ("[::1]", "::1", 25),
+            ("smtps://mail", "mail", 465),
+        ] {
+            assert_eq!(parts(Server::from_host(text)), expected(host, port, "", ""), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused() {
+        for text in ["", "mail", "http://mail", "smtp://", "smtp:///", "smtp://@mail", "smtp://:pw@mail"] {
+            assert!(Server::from_url(text).is_err(), "{text}");
+        }
+        for text in ["smtp://a%4@mail", "smtp://a%ff@mail", "smtp://mail/path", "smtp://mail?x=1", "smtp://[::1"] {
+            assert!(Server::from_url(text).is_err(), "{text}");
+        }
+        for text in ["", ":25", "mail:x", "mail:", "mail:70000", "a b", "[::1]x", "joe@mail", "mail\n"] {
+            // An empty port is no port either: smtplib calls it nonnumeric.
+            assert!(Server::from_host(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn security_follows_from_scheme_port_and_demand() {
+        let security = |text, demand| Server::from_host(text).unwrap().security(demand);
+        for (text, without, with) in [
+            ("mail", Security::Plain, Security::StartTls),
+            ("mail:465", Security::Plain, Security::Implicit),
+            ("smtp://mail", Security::Offered, Security::StartTls),
+            ("smtp://mail:465", Security::Implicit, Security::Implicit),
+            ("smtps://mail:587", Security::Implicit, Security::Implicit),
+        ] {
+            assert_eq!(security(text, TlsDemand::None), without, "{text}");
+            assert_eq!(security(text, TlsDemand::Required), with, "{text} --tls");
+        }
+    }
+
+    #[test]
+    fn a_password_is_left_out_of_messages() {
+        assert_eq!(redacted("smtp://joe:secret@mail:x"), "smtp://***@mail:x");
+        assert_eq!(redacted("smtp://joe:se@cret@mail"), "smtp://***@mail");
+        assert_eq!(redacted("secret@mail"), "***@mail");
+        assert_eq!(redacted("mail:x"), "mail:x");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(smtps?://)?\\PC{0,40}") {
+            let _ = (Server::from_url(&text), Server::from_host(&text), redacted(&text));
+        }
+
+        #[test]
+        fn a_percent_encoded_user_and_password_come_back(user in "\\PC{1,12}", password in "\\PC{1,12}") {
+            let encode = |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02x}")).collect() };
+            let url = format!("smtps://{}:{}@mail:99", encode(&user), encode(&password));
+            prop_assert_eq!(parts(Server::from_url(&url)), (String::from("mail"), 99, user, password));
+        }
+    }
+}

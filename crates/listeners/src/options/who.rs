@@ -1,0 +1,71 @@
+//! Which programs a command is about: `--program`, `--group`, and `!` to leave out.
+
+use ironlance_core::Selection;
+
+use super::refusal::Refusal;
+use super::table::{Given, Row, Takes, ironlance, superlance};
+
+/// Which programs a command is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// What the patterns select.
+    pub selection: Selection,
+    /// The values of `--program` as they were given and in their order, those with `!` among them.
+    pub programs: Vec<String>,
+    /// The values of `--group` likewise.
+    pub groups: Vec<String>,
+    /// `--any` was given: every program, whatever else is named.
+    pub any: bool,
+}
+
+impl Who {
+    /// The same when all options have been read: `--any` overrides the names, not what is left out.
+    pub(super) fn settled(mut self) -> Self {
+        if self.any {
+            self.selection.take_every();
+        }
+        self
+    }
+}
+
+fn add_program<T: AsMut<Who>>(target: &mut T, given: &Given) -> Result<(), Refusal> {
+    let who = target.as_mut();
+    who.selection.add(given.value()).map_err(|error| refusal(given, &error))?;
+    who.programs.push(given.value().to_owned());
+    Ok(())
+}
+
+fn add_group<T: AsMut<Who>>(target: &mut T, given: &Given) -> Result<(), Refusal> {
+    let who = target.as_mut();
+    who.selection.add_group(given.value()).map_err(|error| refusal(given, &error))?;
+    who.groups.push(given.value().to_owned());
+    Ok(())
+}
+
+fn refusal(given: &Given, error: &dyn std::fmt::Display) -> Refusal {
+    Refusal::Unusable(format!("cannot use the value of {}: {error}", given.name))
+}
+
+/// `-p` and `-a` of crashmail and httpok.
+pub(super) fn superlance_rows<T: AsMut<Who>>(
+    program_help: &'static str,
+    any_help: &'static str,
+) -> Vec<Row<T>> {
+    vec![
+        superlance('p', "program", Takes::Value("PATTERN"), program_help, add_program),
+        superlance('a', "any", Takes::Nothing, any_help, |target, _| {
+            target.as_mut().any = true;
+            Ok(())
+        }),
+    ]
+}
+
+/// `--group GROUP`.
+pub(super) fn group_row<T: AsMut<Who>>(help: &'static str) -> Row<T> {
+    ironlance("group", Takes::Value("GROUP"), help, add_group)
+}
+
+/// `--program PATTERN` where superlance has none.
+pub(super) fn program_row<T: AsMut<Who>>(help: &'static str) -> Row<T> {
+    ironlance("program", Takes::Value("PATTERN"), help, add_program)
+}

@@ -1,0 +1,195 @@
+//! What all six commands are told about their mails, before it is known whether it fits together.
+
+use std::path::PathBuf;
+
+use super::refusal::{Refusal, cannot_use};
+use super::server::{Server, TlsDemand, redacted};
+use super::table::{Given, Row, Takes, ironlance, superlance};
+
+/// Options of delivery, in the order of their coming; a later one replaces an earlier, recipients add up.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) recipients: Vec<String>,
+    pub(super) from: Option<String>,
+    pub(super) sendmail: Option<Given>,
+    /// The server, and the option's name.
+    pub(super) server: Option<(String, Server)>,
+    pub(super) tls: TlsDemand,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) brief: bool,
+    pub(super) test_alert: bool,
+}
+
+fn wishes<T: AsMut<Wishes>>(target: &mut T) -> &mut Wishes {
+    target.as_mut()
+}
+
+/// A value that must not be empty.
+pub(super) fn filled(given: &Given) -> Result<String, Refusal> {
+    match given.value() {
+        "" => Err(Refusal::value(given, "it is empty")),
+        value => Ok(value.to_owned()),
+    }
+}
+
+fn server<T: AsMut<Wishes>>(
+    target: &mut T,
+    given: &Given,
+    parsed: Result<Server, &'static str>,
+) -> Result<(), Refusal> {
+    let server = parsed.map_err(|why| Refusal::Unusable(cannot_use(given, &redacted(given.value()), why)))?;
+    wishes(target).server = Some((given.name.clone(), server));
+    Ok(())
+}
+
+/// `-s` and `-m` of crashmail, httpok and memmon.
+pub(super) fn mailer_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+    vec![
+        superlance(
+            's',
+            "sendmail_program",
+            Takes::Value("COMMAND"),
+            "a command line for sh that takes the mail on its standard input; \
+             /usr/sbin/sendmail -t -i unless told otherwise",
+            set_sendmail,
+        ),
+        superlance(
+            'm',
+            "email",
+            Takes::Value("ADDRESS"),
+            "to whom; may be repeated, or a list with commas; without it nobody gets mail",
+            |target, given| {
+                wishes(target).recipients.push(given.value().to_owned());
+                Ok(())
+            },
+        ),
+    ]
+}
+
+/// The mail server of crashmail, httpok and memmon.
+pub(super) fn server_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+    vec![
+        ironlance(
+            "smtp",
+            Takes::Value("URL"),
+            "send by this mail server instead: smtp://[USER@]HOST[:PORT], with STARTTLS where it is offered, \
+             or smtps://[USER@]HOST[:PORT]",
+            |target, given| server(target, given, Server::from_url(given.value())),
+        ),
+        ironlance(
+            "from",
+            Takes::Value("ADDRESS"),
+            "the sender; with --smtp it is ironlance@ and this host's name unless told otherwise",
+            |target, given| {
+                wishes(target).from = Some(filled(given)?);
+                Ok(())
+            },
+        ),
+        ironlance("tls", Takes::Nothing, "with --smtp: no mail without TLS", set_tls),
+    ]
+}
+
+/// Superlance's way for the batch mailers.
+pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+    vec![
+        superlance(
+            't',
+            "toEmail",
+            Takes::Value("LIST"),
+            "to whom: addresses, with commas; must be given",
+            |target, given| {
+                wishes(target).recipients = vec![given.value().to_owned()];
+                Ok(())
+            },
+        ),
+        superlance('f', "fromEmail", Takes::Value("ADDRESS"), "from whom; must be given", |target, given| {
+            wishes(target).from = Some(given.value().to_owned());
+            Ok(())
+        }),
+        superlance(
+            'H',
+            "smtpHost",
+            Takes::Value("HOST[:PORT]"),
+            "the mail server, localhost unless told otherwise; smtp://[USER@]HOST[:PORT] (STARTTLS where it is \
+             offered) and smtps://… as well",
+            |target, given| server(target, given, Server::from_host(given.value())),
+        ),
+        superlance('u', "userName", Takes::Value("USER"), "who we are to the mail server", |target, given| {
+            wishes(target).user = Some(given.value().to_owned());
+            Ok(())
+        }),
+        superlance(
+            'p',
+            "password",
+            Takes::Value("PASSWORD"),
+            "the password for the mail server, for everybody to see in ps: --password-file is better",
+            |target, given| {
+                wishes(target).password = Some(given.value().to_owned());
+                Ok(())
+            },
+        ),
+        superlance(None, "tls", Takes::Nothing, "no mail without TLS", set_tls),
+    ]
+}
+
+/// `--sendmail_program` of the batch mailers, whose `-s` is the subject.
+pub(super) fn batch_sendmail_row<T: AsMut<Wishes>>() -> Row<T> {
+    ironlance(
+        "sendmail_program",
+        Takes::Value("COMMAND"),
+        "send by this command line for sh instead, which takes the mail on its standard input",
+        set_sendmail,
+    )
+}
+
+/// What all six have.
+pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+    vec![
+        ironlance(
+            "password-file",
+            Takes::Value("FILE"),
+            "the password for the mail server is the first line of this file; else it is taken from \
+             IRONLANCE_SMTP_PASSWORD in the environment, else from the systemd credential ironlance-smtp-password",
+            |target, given| {
+                wishes(target).password_file = Some(filled(given)?.into());
+                Ok(())
+            },
+        ),
+        ironlance(
+            "ca-file",
+            Takes::Value("FILE"),
+            "trust the certificate authorities in this PEM file too",
+            |target, given| {
+                wishes(target).ca_file = Some(filled(given)?.into());
+                Ok(())
+            },
+        ),
+        ironlance("brief", Takes::Nothing, "leave out the Details below a message", |target, _| {
+            wishes(target).brief = true;
+            Ok(())
+        }),
+        ironlance(
+            "test-alert",
+            Takes::Nothing,
+            "send one alert by what is configured, tell each step, and exit with 0 or 1",
+            |target, _| {
+                wishes(target).test_alert = true;
+                Ok(())
+            },
+        ),
+    ]
+}
+
+fn set_sendmail<T: AsMut<Wishes>>(target: &mut T, given: &Given) -> Result<(), Refusal> {
+    wishes(target).sendmail = Some(given.clone());
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the type of a row's apply")]
+fn set_tls<T: AsMut<Wishes>>(target: &mut T, _: &Given) -> Result<(), Refusal> {
+    wishes(target).tls = TlsDemand::Required;
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! The memory of processes from /proc: no fork, one read per file, one walk for any number of processes.
+
+mod proc_dir;
+pub mod smaps;
+pub mod stat;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use thiserror::Error;
+
+use proc_dir::ProcDir;
+use stat::Stat;
+
+/// Where Linux shows its processes.
+const PROC: &str = "/proc";
+
+/// Which memory is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Resident memory of the process, as `ps -o rss=` shows it.
+    Rss,
+    /// Resident memory of the process and all its descendants.
+    CumulativeRss,
+    /// Proportional memory of the process: a page shared by three processes counts a third.
+    Pss,
+    /// Proportional memory of the process and all its descendants.
+    CumulativePss,
+}
+
+/// Why the memory of a process is not known.
+#[derive(Clone, Debug, Error)]
+pub enum MemoryError {
+    /// There is no such process, or it has just ended.
+    #[error("cannot find the process {0}")]
+    Gone(u32),
+    /// A file of the process, or of a descendant, cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: Errno,
+    },
+    /// A file is not in the form that proc(5) tells.
+    #[error("cannot read {0}: not in the form that proc(5) gives it")]
+    Garbled(PathBuf),
+}
+
+/// The memory of some processes at one moment.
+#[derive(Debug)]
+pub struct Readings {
+    found: HashMap<u32, Result<u64, MemoryError>>,
+}
+
+impl Readings {
+    /// Reads the memory of the processes `pids`.
+    pub fn take(pids: &[u32], measure: Measure) -> Self {
+        Self::take_from(Path::new(PROC), pids, measure)
+    }
+
+    /// The same with another folder in the place of `/proc`.
+    pub fn take_from(root: &Path, pids: &[u32], measure: Measure) -> Self {
+        let mut proc = match ProcDir::open(root) {
+            Ok(proc) => proc,
+            Err(error) => return Self { found: pids.iter().map(|pid| (*pid, Err(error.clone()))).collect() },
+        };
+        let found = match measure {
+            Measure::Rss => each(pids, |pid| proc.rss(pid)),
+            Measure::Pss => each(pids, |pid| proc.pss(pid)),
+            Measure::CumulativeRss => cumulative(&mut proc, pids, ProcDir::rss),
+            Measure::CumulativePss => cumulative(&mut proc, pids, ProcDir::pss),
+        };
+        Self { found }
+    }
+
+    /// The memory of a process in bytes; `None` when it is not known.
+    pub fn bytes(&self, pid: u32) -> Option<u64> {
+        self.found.get(&pid)?.as_ref().ok().copied()
+    }
+
+    /// Why the memory of a process that was asked for is not known.
+    pub fn failure(&self, pid: u32) -> Option<&MemoryError> {
+        self.found.get(&pid)?.as_ref().err()
+    }
+}
+
+/// When a process was started, in clock ticks since boot (proc(5), field 22 of stat): a pid with another start
+/// is another process. `None` when there is no such process.
+pub fn start_ticks(pid: u32) -> Option<u64> {
+    start_ticks_in(Path::new(PROC), pid)
+}
+
+/// The same with another folder in the place of `/proc`.
+pub fn start_ticks_in(root: &Path, pid: u32) -> Option<u64> {
+    Some(ProcDir::open(root).ok()?.stat(pid).ok()?.start_ticks)
+}
+
+type Found = HashMap<u32, Result<u64, MemoryError>>;
+
+fn each(pids: &[u32], mut read: impl FnMut(u32) -> Result<u64, MemoryError>) -> Found {
+    pids.iter().map(|pid| (*pid, read(*pid))).collect()
+}
+
+/// Sums over each process and its descendants; a process that is in several of these trees is read once.
+fn cumulative(
+    proc: &mut ProcDir,
+    pids: &[u32],
+    read: fn(&mut ProcDir, u32) -> Result<u64, MemoryError>,
+) -> Found {
+    let family = match Family::survey(proc) {
+        Ok(family) => family,
+        Err(error) => return each(pids, |_| Err(error.clone())),
+    };
+    let mut known: Found = HashMap::new();
+    let mut read_once = |pid| known.entry(pid).or_insert_with(|| read(proc, pid)).clone();
+    each(pids, |pid| {
+        let mut sum = read_once(pid)?;
+        for descendant in family.descendants(pid) {
+            match read_once(descendant) {
+                Ok(bytes) => sum = sum.saturating_add(bytes),
+                // It ended since the walk, and has no memory any more.
+                Err(MemoryError::Gone(_)) => {}
+                // A sum without this part would look like health.
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sum)
+    })
+}
+
+/// Who is whose child.
+struct Family {
+    /// Parent and child, sorted.
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Family {
+    fn survey(proc: &mut ProcDir) -> Result<Self, MemoryError> {
+        let mut pairs = Vec::new();
+        for pid in proc.pids()? {
+            match proc.stat(pid) {
+                Ok(Stat { ppid, .. }) => pairs.push((ppid, pid)),
+                Err(MemoryError::Gone(_)) => {}
+                // Whose child it is stays unknown; the others are still told apart.
+                Err(MemoryError::Unreadable { .. } | MemoryError::Garbled(_)) => {}
+            }
+        }
+        pairs.sort_unstable();
+        Ok(Self { pairs })
+    }
+
+    fn children(&self, pid: u32) -> impl Iterator<Item = u32> {
+        let start = self.pairs.partition_point(|(parent, _)| *parent < pid);
+        self.pairs[start..].iter().take_while(move |(parent, _)| *parent == pid).map(|(_, child)| *child)
+    }
+
+    /// Children, their children and so on, each once. Pids can be used anew during the walk, so what was read
+    /// may hold a circle.
+    fn descendants(&self, pid: u32) -> Vec<u32> {
+        let mut seen = HashSet::from([pid]);
+        let mut order = vec![pid];
+        let mut next = 0;
+        while let Some(&parent) = order.get(next) {
+            order.extend(self.children(parent).filter(|child| seen.insert(*child)));
+            next += 1;
+        }
+        order.split_off(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use tempfile::TempDir;
+
+    struct FakeProc(TempDir);
+
+    impl FakeProc {
+        fn new() -> Self {
+            let proc = Self(TempDir::new().unwrap());
+            fs::write(proc.0.path().join("uptime"), "1 1\n").unwrap();
+            proc
+        }
+
+        fn process(&self, pid: u32, ppid: u32, pages: u64, pss_kib: Option<u64>) -> &Self {
+            let dir = self.0.path().join(pid.to_string());
+            fs::create_dir(&dir).unwrap();
+            let stat = format!("{pid} (a ) R 1 b) S {ppid} 1 1 0 -1 0 1 1 1 1 1 1 1 1 20 0 1 0 4711 99 7 1\n");
+            fs::write(dir.join("stat"), stat).unwrap();
+            fs::write(dir.join("statm"), format!("900 {pages} 5 1 0 9 0\n")).unwrap();
+            if let Some(kib) = pss_kib {
+                let text = format!("0-1 ---p 00000000 00:00 0 [rollup]\nRss: 9 kB\nPss:  {kib} kB\n");
+                fs::write(dir.join("smaps_rollup"), text).unwrap();
+            }
+            self
+        }
+
+        fn take(&self, pids: &[u32], measure: Measure) -> Readings {
+            Readings::take_from(self.0.path(), pids, measure)
+        }
+    }
+
+    fn page() -> u64 {
+        rustix::param::page_size() as u64
+    }
+
+    #[test]
+    fn plain_memory_is_the_resident_pages_of_the_process_alone() {
+        let proc = FakeProc::new();
+        proc.process(7, 1, 3, None).process(8, 7, 100, None);
+        let readings = proc.take(&[7, 9], Measure::Rss);
+        assert_eq!(readings.bytes(7), Some(3 * page()));
+        assert_eq!((readings.bytes(8), readings.bytes(9)), (None, None));
+        assert_eq!(readings.failure(9).unwrap().to_string(), "cannot find the process 9");
+    }
+
+    #[test]
+    fn cumulative_memory_counts_every_descendant_once() {
+        let proc = FakeProc::new();
+        proc.process(7, 1, 1, Some(5)).process(8, 7, 10, Some(50)).process(9, 8, 100, Some(500));
+        proc.process(10, 1, 1000, Some(1));
+        let readings = proc.take(&[7, 8, 10, 11], Measure::CumulativeRss);
+        assert_eq!(readings.bytes(7), Some(111 * page()));
+        assert_eq!(readings.bytes(8), Some(110 * page()));
+        assert_eq!(readings.bytes(10), Some(1000 * page()));
+        assert!(matches!(readings.failure(11), Some(MemoryError::Gone(11))));
+        assert_eq!(proc.take(&[7], Measure::CumulativePss).bytes(7), Some(555 * 1024));
+    }
+
+    #[test]
+    fn a_circle_of_parents_ends() {
+        let proc = FakeProc::new();
+        proc.process(7, 9, 1, None).process(8, 7, 2, None).process(9, 8, 4, None).process(5, 5, 8, None);
+        let readings = proc.take(&[8, 5], Measure::CumulativeRss);
+        assert_eq!((readings.bytes(8), readings.bytes(5)), (Some(7 * page()), Some(8 * page())));
+    }
+
+    #[test]
+    fn a_descendant_that_cannot_be_measured_makes_the_sum_unknown_and_is_named() {
+        let proc = FakeProc::new();
+        proc.process(7, 1, 1, Some(5)).process(8, 7, 1, None);
+        // A folder opens, and reading it fails: also for root, who may read every file.
+        fs::create_dir(proc.0.path().join("8/smaps_rollup")).unwrap();
+        let readings = proc.take(&[7], Measure::CumulativePss);
+        assert_eq!(readings.bytes(7), None);
+        let message = readings.failure(7).unwrap().to_string();
+        assert!(message.contains("8/smaps_rollup: Is a directory"), "{message}");
+    }
+
+    #[test]
+    fn a_kernel_without_smaps_rollup_is_told_from_a_process_that_is_gone() {
+        let proc = FakeProc::new();
+        proc.process(7, 1, 1, None);
+        let readings = proc.take(&[7, 8], Measure::Pss);
+        assert!(matches!(readings.failure(7), Some(MemoryError::Unreadable { .. })), "{readings:?}");
+        assert!(matches!(readings.failure(8), Some(MemoryError::Gone(8))));
+    }
+
+    #[test]
+    fn garbage_and_a_missing_proc_are_told_as_such() {
+        let proc = FakeProc::new();
+        proc.process(7, 1, 1, None);
+        fs::write(proc.0.path().join("7/statm"), "x").unwrap();
+        assert!(matches!(proc.take(&[7], Measure::Rss).failure(7), Some(MemoryError::Garbled(_))));
+        let nowhere = proc.0.path().join("nowhere");
+        for measure in [Measure::Rss, Measure::CumulativeRss] {
+            let readings = Readings::take_from(&nowhere, &[7], measure);
+            assert!(readings.failure(7).unwrap().to_string().contains("nowhere: No such file"));
+        }
+    }
+
+    #[test]
+    fn more_pages_than_bytes_can_count_are_as_many_bytes_as_can_be_counted() {
+        let proc = FakeProc::new();
+        proc.process(7, 1, u64::MAX, None).process(8, 7, 1, None);
+        assert_eq!(proc.take(&[7], Measure::CumulativeRss).bytes(7), Some(u64::MAX));
+    }
+
+    #[test]
+    fn this_very_process_has_memory_and_a_start() {
+        let me = std::process::id();
+        for measure in [Measure::Rss, Measure::CumulativeRss, Measure::Pss, Measure::CumulativePss] {
+            assert!(Readings::take(&[me], measure).bytes(me).unwrap() > 100 * 1024, "{measure:?}");
+        }
+        assert!(start_ticks(me).unwrap() > 0);
+        assert_eq!(start_ticks(0), None);
+        assert_eq!(start_ticks_in(FakeProc::new().process(7, 1, 1, None).0.path(), 7), Some(4711));
+    }
+}

@@ -1,0 +1,103 @@
+//! Which crate may lean on which: ARCHITECTURE.md's arrows, held to the manifests.
+
+use std::fs;
+
+use anyhow::{Context, bail};
+
+use crate::workshop::Workshop;
+
+/// A folder under crates/ and the crates of ours that it may depend on. The daemon may become PID 1 and
+/// therefore knows neither alerts nor listeners; nothing depends on the end-to-end tests.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("net", &[]),
+    ("config", &["core"]),
+    ("rpc", &["core", "net"]),
+    ("alert", &["net"]),
+    ("listeners", &["alert", "core", "net", "rpc"]),
+    ("daemon", &["config", "core", "net", "rpc"]),
+    ("ctl", &["config", "core", "net", "rpc"]),
+    ("ironlance", &["alert", "config", "core", "ctl", "daemon", "listeners", "net", "rpc"]),
+    ("e2e", &[]),
+];
+
+/// Our crates' names in a manifest begin so.
+const OURS: &str = "ironlance-";
+
+/// Holds each crate's manifest to its row.
+pub(crate) fn run(shop: &Workshop) -> anyhow::Result<()> {
+    let crates = shop.root.join("crates");
+    let mut faults = Vec::new();
+    for entry in crates.read_dir().with_context(|| format!("cannot list {}", crates.display()))? {
+        let folder = entry?.path();
+        let manifest = folder.join("Cargo.toml");
+        let text =
+            fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        faults.extend(judge(&name, &text));
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
+    }
+    Ok(())
+}
+
+/// What is wrong with the manifest of the crate in the folder `name`.
+fn judge(name: &str, manifest: &str) -> Vec<String> {
+    let Some((_, allowed)) = ARROWS.iter().find(|(folder, _)| *folder == name) else {
+        return vec![format!(
+            "crates/{name}: cannot say what it may depend on: no row in xtask/src/arrows.rs"
+        )];
+    };
+    let forbidden = |other: &&str| !allowed.contains(other);
+    our_dependencies(manifest)
+        .filter(forbidden)
+        .map(|other| format!("crates/{name}: cannot depend on {OURS}{other}: see xtask/src/arrows.rs"))
+        .collect()
+}
+
+/// The crates of ours that a manifest names as any kind of dependency, without the common prefix.
+fn our_dependencies(manifest: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    manifest.lines().map(str::trim).filter_map(move |line| {
+        if let Some(section) = line.strip_prefix('[') {
+            let section = section.trim_end_matches(']');
+            inside = section.ends_with("dependencies");
+            // The long form: [dependencies.ironlance-core]
+            return section.rsplit_once("dependencies.").and_then(|(_, name)| name.strip_prefix(OURS));
+        }
+        let name = line.strip_prefix(OURS).filter(|_| inside)?;
+        name.split(['.', ' ', '=']).next()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_name_a_dependency_is_seen() {
+        let manifest = "[package]\nname = \"ironlance-x\"\n[dependencies]\nironlance-core.workspace = true\n\
+            serde = \"1\"\n[dev-dependencies]\nironlance-net = { path = \"..\" }\n[dependencies.ironlance-rpc]\n\
+            [target.'cfg(unix)'.build-dependencies]\nironlance-alert={}\n[lints]\nironlance-no = 1\n";
+        assert_eq!(our_dependencies(manifest).collect::<Vec<_>>(), ["core", "net", "rpc", "alert"]);
+    }
+
+    #[test]
+    fn the_daemon_may_not_know_alerts_and_a_new_crate_needs_a_row() {
+        let manifest = "[dependencies]\nironlance-core.workspace = true\nironlance-alert.workspace = true\n";
+        assert_eq!(judge("daemon", manifest).len(), 1);
+        assert_eq!(judge("alert", manifest).len(), 2);
+        assert!(judge("listeners", manifest).is_empty());
+        assert_eq!(judge("brand_new", "").len(), 1);
+    }
+
+    #[test]
+    fn the_arrows_make_no_circle() {
+        for (index, (_, allowed)) in ARROWS.iter().enumerate() {
+            let above: Vec<&str> = ARROWS[index..].iter().map(|(name, _)| *name).collect();
+            // A row stands below all that it depends on.
+            assert!(allowed.iter().all(|name| !above.contains(name)), "row {index}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where the chores work: the repository's folders, and commands that are shown before they run.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+/// The checkout and its build folder.
+pub(crate) struct Workshop {
+    /// The folder of the workspace's Cargo.toml.
+    pub(crate) root: PathBuf,
+    /// Cargo's build folder, absolute.
+    pub(crate) target: PathBuf,
+}
+
+impl Workshop {
+    /// Finds the repository this program was built from.
+    pub(crate) fn find() -> anyhow::Result<Self> {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.parent().context("cannot find the repository: xtask stands in no folder")?;
+        let root = root.canonicalize().with_context(|| format!("cannot find the repository {root:?}"))?;
+        let target = root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+        Ok(Self { root, target })
+    }
+
+    /// The command, to be run in the repository's root.
+    pub(crate) fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(&self.root);
+        command
+    }
+
+    /// Cargo as it called us, so that the pinned toolchain stays the same.
+    pub(crate) fn cargo(&self, args: &[&str]) -> Command {
+        let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        self.command(&cargo, args)
+    }
+
+    /// Makes sure that the packages the tests need are there; says which when they cannot be had.
+    pub(crate) fn debian(&self) -> anyhow::Result<()> {
+        run(self.command("scripts/debian", &[]))
+    }
+
+    /// Makes sure that the originals are there; gives the folder of their commands.
+    pub(crate) fn originals(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.target.join("originals");
+        let folder = folder.to_str().with_context(|| format!("cannot use {folder:?}: not UTF-8"))?;
+        let mut command = self.command("scripts/originals", &[folder]);
+        show(&command);
+        let output = command.stderr(Stdio::inherit()).output().context("cannot run scripts/originals")?;
+        if !output.status.success() {
+            bail!("cannot get the originals: scripts/originals ended with {}", output.status);
+        }
+        let bin = String::from_utf8(output.stdout).context("cannot read where the originals are")?;
+        Ok(PathBuf::from(bin.trim_end()))
+    }
+
+    /// A path of the repository, for messages.
+    pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}
+
+/// Shows the command, runs it, and fails when it fails.
+pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
+    show(&command);
+    let program = command.get_program().to_owned();
+    let status = command.status().with_context(|| format!("cannot run {program:?}"))?;
+    if !status.success() {
+        bail!("{} ended with {status}", describe(&command));
+    }
+    Ok(())
+}
+
+fn show(command: &Command) {
+    eprintln!("xtask: {}", describe(command));
+}
+
+fn describe(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().filter(|_| program.is_absolute()).unwrap_or(program.as_os_str());
+    std::iter::once(name)
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
