@@ -30,6 +30,9 @@ pub(crate) fn run(shop: &Workshop) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     for entry in crates.read_dir().with_context(|| format!("cannot list {}", crates.display()))? {
         let folder = entry?.path();
+        if !folder.is_dir() {
+            continue;
+        }
         let manifest = folder.join("Cargo.toml");
         let text =
             fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;

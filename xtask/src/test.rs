@@ -10,7 +10,7 @@ pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
     shop.debian()?;
     let originals = shop.originals()?;
     workshop::run(shop.cargo(&["build", "--package", "ironlance"]))?;
-    let mut tests = shop.cargo(&["test", "--workspace"]);
+    let mut tests = shop.cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests
         .args(args)
         .env("IRONLANCE_BIN", shop.target.join("debug/ironlance"))

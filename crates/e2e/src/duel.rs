@@ -30,9 +30,9 @@ pub struct Duel<'a> {
 }
 
 impl<'a> Duel<'a> {
-    /// A command with arguments, divided at blanks; `_` in an argument stands for a blank.
+    /// A command with arguments, divided at blanks; `␣` in an argument stands for a blank.
     pub fn new(command: &'a str, args: &str, events: &[Event]) -> Self {
-        let args = args.split_whitespace().map(|arg| arg.replace('_', " ")).collect();
+        let args = args.split_whitespace().map(|arg| arg.replace('␣', " ")).collect();
         let smtp = command.ends_with("batch") || command == "crashsms";
         Self { command, args, events: events.to_vec(), supervisor: Box::new(|_| {}), smtp }
     }

@@ -14,6 +14,8 @@ use crate::event::Event;
 use crate::patience::{PATIENCE, until};
 
 const READY: &[u8] = b"READY\n";
+/// So much of stderr is told when something goes wrong.
+const LAST_LINES: usize = 40;
 const OK: &[u8] = b"RESULT 2\nOK";
 
 /// A listener that waits for events from us.
@@ -82,10 +84,15 @@ impl Listener {
 
     /// READY, the event, OK: gives the time from the event to the OK.
     pub fn handle(&mut self, event: &Event) -> anyhow::Result<Duration> {
+        self.handle_within(event, PATIENCE)
+    }
+
+    /// The same for what may take longer.
+    pub fn handle_within(&mut self, event: &Event, limit: Duration) -> anyhow::Result<Duration> {
         self.ready()?;
         let began = Instant::now();
         self.send(event)?;
-        self.ok_within(PATIENCE)?;
+        self.ok_within(limit)?;
         Ok(began.elapsed())
     }
 
@@ -112,7 +119,10 @@ impl Listener {
 
     fn plight(&self) -> String {
         let said = String::from_utf8_lossy(&self.unread);
-        format!("on stdout {said:?}, on stderr\n{}", self.stderr().unwrap_or_default())
+        let stderr = self.stderr().unwrap_or_default();
+        let lines: Vec<&str> = stderr.lines().rev().take(LAST_LINES).collect();
+        let last: Vec<&str> = lines.into_iter().rev().collect();
+        format!("on stdout {said:?}, last on stderr\n{}", last.join("\n"))
     }
 
     /// What it has written to stderr so far.
@@ -142,9 +152,12 @@ impl Listener {
         until(what, PATIENCE, || Ok(self.child.try_wait()?)).map(|status| status.code())
     }
 
-    /// Whatever it has said on stdout and nobody has asked for.
+    /// Whatever it had said on stdout before it ended, and nobody has asked for.
     pub fn rest_of_stdout(&mut self) -> String {
-        self.unread.extend(self.stdout.try_iter().flatten());
+        // The thread that reads may be behind: it hangs up when it has seen the end.
+        while let Ok(bytes) = self.stdout.recv_timeout(PATIENCE) {
+            self.unread.extend(bytes);
+        }
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
     }
 }

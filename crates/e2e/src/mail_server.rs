@@ -153,6 +153,16 @@ impl MailServer {
         Ok(read_mails(&self.folder)?.iter().map(|text| parse(text)).collect())
     }
 
+    /// How many there are so far, without reading them.
+    pub fn count_mails(&self) -> anyhow::Result<usize> {
+        let entries =
+            fs::read_dir(&self.folder).with_context(|| format!("cannot list {}", self.folder.display()))?;
+        Ok(entries
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|end| end == "mail"))
+            .count())
+    }
+
     /// Waits until there are so many mails.
     pub fn wait(&self, count: usize) -> anyhow::Result<Vec<Received>> {
         until(&format!("{count} mails at the server"), PATIENCE, || {

@@ -1,8 +1,9 @@
 //! A whole supervisord on a configuration of its own.
 
 use std::fs::{self, File};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -17,8 +18,41 @@ use crate::xmlrpc::{self, Value};
 /// A running supervisord; ended, with all its children, when it is dropped.
 pub struct Supervisord {
     child: Child,
+    interface: Interface,
     socket: PathBuf,
     log: PathBuf,
+}
+
+/// Where its XML-RPC interface is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// On a unix socket, open to whoever may open the file.
+    Unix,
+    /// On a unix socket, for this `USER:PASSWORD`.
+    UnixFor(String),
+    /// On this port of 127.0.0.1, for this `USER:PASSWORD`.
+    TcpFor(u16, String),
+}
+
+impl Interface {
+    fn login(&self) -> &str {
+        match self {
+            Self::Unix => "",
+            Self::UnixFor(login) | Self::TcpFor(_, login) => login,
+        }
+    }
+
+    fn section(&self, socket: &Path) -> String {
+        let credentials = self.login().split_once(':').map(|(user, password)| {
+            // A percent sign begins an expansion in the file.
+            format!("username={user}\npassword={}\n", password.replace('%', "%%"))
+        });
+        let place = match self {
+            Self::Unix | Self::UnixFor(_) => format!("[unix_http_server]\nfile={}\n", socket.display()),
+            Self::TcpFor(port, _) => format!("[inet_http_server]\nport=127.0.0.1:{port}\n"),
+        };
+        place + &credentials.unwrap_or_default()
+    }
 }
 
 impl Supervisord {
@@ -26,12 +60,24 @@ impl Supervisord {
     ///
     /// Returns when it answers.
     pub fn start(scene: &Scene, daemon: Flavour, listeners: Flavour, sections: &str) -> anyhow::Result<Self> {
+        Self::start_on(Interface::Unix, scene, daemon, listeners, sections)
+    }
+
+    /// The same with another interface.
+    pub fn start_on(
+        interface: Interface,
+        scene: &Scene,
+        daemon: Flavour,
+        listeners: Flavour,
+        sections: &str,
+    ) -> anyhow::Result<Self> {
         let folder = scene.folder().display();
+        let socket = scene.path("supervisor.sock");
+        let server = interface.section(&socket);
         let config = scene.write(
             "supervisord.conf",
             &format!(
-                "[unix_http_server]\nfile={folder}/supervisor.sock\n\n\
-                 [supervisord]\nnodaemon=true\nloglevel=debug\nlogfile={folder}/supervisord.log\n\
+                "{server}\n[supervisord]\nnodaemon=true\nloglevel=debug\nlogfile={folder}/supervisord.log\n\
                  pidfile={folder}/supervisord.pid\nchildlogdir={folder}\n\n\
                  [rpcinterface:supervisor]\n\
                  supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n{sections}"
@@ -48,8 +94,7 @@ impl Supervisord {
             .stderr(stderr)
             .spawn()
             .context("cannot start supervisord")?;
-        let mut this =
-            Self { child, socket: scene.path("supervisor.sock"), log: scene.path("supervisord.log") };
+        let mut this = Self { child, interface, socket, log: scene.path("supervisord.log") };
         until("supervisord to answer", PATIENCE, || {
             if let Some(status) = this.child.try_wait()? {
                 let stderr = fs::read_to_string(scene.path("supervisord.err")).unwrap_or_default();
@@ -62,9 +107,16 @@ impl Supervisord {
 
     /// Calls a method of `supervisor.*`.
     pub fn call(&self, method: &str, params: &[Value]) -> anyhow::Result<Value> {
+        let method = format!("supervisor.{method}");
+        let login = self.interface.login();
+        if let Interface::TcpFor(port, _) = self.interface {
+            let stream = TcpStream::connect(("127.0.0.1", port)).context("cannot reach supervisord")?;
+            stream.set_read_timeout(Some(PATIENCE)).context("cannot set a time limit")?;
+            return xmlrpc::call(stream, login, &method, params);
+        }
         let stream = UnixStream::connect(&self.socket).context("cannot reach supervisord")?;
         stream.set_read_timeout(Some(PATIENCE)).context("cannot set a time limit")?;
-        xmlrpc::call(stream, &format!("supervisor.{method}"), params)
+        xmlrpc::call(stream, login, &method, params)
     }
 
     /// Waits until the process is in this state, for example `RUNNING`; gives its pid, 0 when it has none.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::mail_text::Mail;
+
 /// Times as the originals write them: `#` is a digit, `~` a digit or a space, `@` a letter.
 const TIMES: &[&str] = &["####-##-## ##:##:##,###", "@@@ @@@ ~# ##:##:## ####"];
 
@@ -51,15 +53,15 @@ fn fits(text: &str, shape: &str) -> bool {
 
 /// The part of a mail that must agree: the headers that a reader sees, and the text above the Details.
 pub fn gist(mail: &str) -> String {
-    let (head, body) = mail.split_once("\n\n").unwrap_or((mail, ""));
-    let mut headers: Vec<&str> = Vec::new();
-    for name in ["To:", "From:", "Subject:"] {
-        headers.extend(head.lines().filter(|line| line.starts_with(name)));
+    let mail = Mail::parse(mail);
+    let mut out = String::new();
+    for name in ["To", "From", "Subject"] {
+        out.extend(mail.header(name).map(|value| format!("{name}: {value}\n")));
     }
     // A text that is nothing but Details still has its blank line before them.
-    let body = format!("\n\n{body}");
+    let body = format!("\n\n{}", mail.text);
     let text = body.split_once(DETAILS).map_or(body.as_str(), |(text, _)| text);
-    format!("{}{}", headers.join("\n"), text.trim_end())
+    out + text.trim_end().trim_start_matches("\n\n")
 }
 
 /// Stderr without our Details and without the traceback by which the originals end with their input.

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 
 use anyhow::{Context, bail};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 /// A value of XML-RPC, as far as supervisord uses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,10 +209,21 @@ fn unescape(text: &str) -> String {
 }
 
 /// Asks once over a stream of its own and gives the answer's value; a fault is an error.
-pub fn call(mut stream: impl Read + Write, method: &str, params: &[Value]) -> anyhow::Result<Value> {
+///
+/// `login` is `USER:PASSWORD`, not sent when empty.
+pub fn call(
+    mut stream: impl Read + Write,
+    login: &str,
+    method: &str,
+    params: &[Value],
+) -> anyhow::Result<Value> {
     let body = request(method, params);
     let length = body.len();
-    let head = "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nConnection: close";
+    let mut head =
+        "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nConnection: close".to_owned();
+    if !login.is_empty() {
+        head.push_str(&format!("\r\nAuthorization: Basic {}", BASE64_STANDARD.encode(login)));
+    }
     write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").context("cannot ask")?;
     let (_, body) = read_http(&mut BufReader::new(stream))?.context("cannot read the answer: closed")?;
     match parse_response(&String::from_utf8_lossy(&body))? {

@@ -26,13 +26,13 @@ fn every_option_does_what_the_originals_does() {
         "-m ops@example.com -s {mailer}",
         "-a -m ops@example.com -s {mailer}",
         "-m ops@example.com -s {mailer} -o web1",
-        "-o [web1]_Ünïcode -a -m ops@example.com -s {mailer}",
+        "-o [web1]␣Ünïcode -a -m ops@example.com -s {mailer}",
         "--any --email=ops@example.com --sendmail_program={mailer} --optionalheader=web1",
         "--an --em ops@example.com --send {mailer} --opt web1",
         "-aoweb1 -mops@example.com -s {mailer}",
         "-m first@example.com -m last@example.com -s {mailer} -o first -o last",
         "-m a@example.com,b@example.com -s {mailer}",
-        "-a -m ops@example.com -s {mailer}_>/dev/null_2>&1",
+        "-a -m ops@example.com -s {mailer}␣>/dev/null␣2>&1",
         "-a -m ops@example.com -s {mailer} operands are ignored",
         "-a -m ops@example.com -s {mailer} -- -x",
     ];
@@ -52,7 +52,7 @@ fn every_option_does_what_the_originals_does() {
 
 #[test]
 fn the_article_s_mailer_of_several_words_and_redirections_is_run_by_a_shell() {
-    let line = "-a -m ops@example.com -s X=1_{mailer}_|_cat_>/dev/null;_true";
+    let line = "-a -m ops@example.com -s X=1␣{mailer}␣|␣cat␣>/dev/null;␣true";
     let transcript = Duel::new("crashmail", line, &[Event::crashed("cat", 1)]).agree().unwrap();
     assert_eq!(transcript.mails.len(), 1);
 }

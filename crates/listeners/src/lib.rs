@@ -6,6 +6,7 @@ pub mod facts;
 pub mod listener;
 pub mod options;
 pub mod probe;
+pub mod residency;
 pub mod restart;
 pub mod rule;
 pub mod surroundings;

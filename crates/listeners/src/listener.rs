@@ -15,6 +15,8 @@ use ironlance_core::handshake::{Answer, READY};
 use ironlance_core::{Envelope, Event};
 use thiserror::Error;
 
+use crate::residency::Residency;
+
 /// What a command does with the events it is given.
 pub trait Handler {
     /// Deals with one event; returns when whatever must not be lost is safe.
@@ -61,9 +63,11 @@ pub fn serve(
     mut output: impl Write,
     handler: &mut dyn Handler,
 ) -> Result<(), ListenerError> {
+    let mut residency = Residency::default();
     loop {
         output.write_all(READY)?;
         output.flush()?;
+        residency.before_wait();
         let Some(header) = read_header(&mut input)? else {
             return Ok(());
         };

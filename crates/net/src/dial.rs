@@ -123,7 +123,7 @@ pub async fn secure(stream: TcpStream, host: &str, tls: &Tls) -> Result<Stream, 
     let fault = |reason: String| DialError::Handshake { host: host.to_owned(), reason };
     let name = ServerName::try_from(host.to_owned()).map_err(|error| fault(error.to_string()))?;
     let connected = TlsConnector::from(config).connect(name, stream).await;
-    let stream = connected.map_err(|error| fault(error.to_string()))?;
+    let stream = connected.map_err(|error| fault(tls::reason(&error)))?;
     Ok(Stream::Tls(Box::new(stream)))
 }
 

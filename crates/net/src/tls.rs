@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use thiserror::Error;
 
 /// Whether a connection is encrypted, and how the peer is verified.
@@ -39,7 +41,9 @@ pub enum TlsError {
         reason: String,
     },
     /// There is nobody to trust.
-    #[error("cannot verify a server: no certificate authorities found on this system (SSL_CERT_FILE names a file)")]
+    #[error(
+        "cannot verify a server: no certificate authorities found on this system (SSL_CERT_FILE names a file)"
+    )]
     NoRoots,
     /// The provider cannot do what we ask of it.
     #[error("cannot set up TLS: {0}")]
@@ -51,18 +55,46 @@ pub enum TlsError {
 /// The system's authorities are read each time: this is done once for a connection, and they may have changed.
 pub fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let config = match tls {
         Tls::Off => return Ok(None),
         Tls::Insecure => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))),
-        Tls::Verified { ca_file } => builder.with_root_certificates(roots(ca_file.as_ref())?),
+        Tls::Verified { ca_file } => {
+            let trusted = trusted(ca_file.as_ref())?;
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(trusted.iter().cloned());
+            let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+            let chains = chains.build().map_err(|_| TlsError::NoRoots)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Trusted { chains, trusted }))
+        }
     };
     Ok(Some(Arc::new(config.with_no_client_auth())))
 }
 
-fn roots(ca_file: Option<&PathBuf>) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+/// Why a handshake failed, in words that say what to do about the commonest reasons.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(fault)) = inner else { return error.to_string() };
+    let what = match fault {
+        CertificateError::UnknownIssuer => "no authority that is trusted here has signed it",
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is self-signed, and not trusted here"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            return "its certificate has expired".to_owned();
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            return "its certificate is for another name".to_owned();
+        }
+        _ => return error.to_string(),
+    };
+    format!("cannot verify its certificate: {what} (--ca-file or SSL_CERT_FILE name what to trust)")
+}
+
+/// The certificates to trust: the system's, and those of the file.
+fn trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let mut trusted = rustls_native_certs::load_native_certs().certs;
     if let Some(path) = ca_file {
         let fault = |reason: String| TlsError::CaFile { path: path.clone(), reason };
         let file = File::open(path).map_err(|error: io::Error| fault(error.to_string()))?;
@@ -72,9 +104,62 @@ fn roots(ca_file: Option<&PathBuf>) -> Result<RootCertStore, TlsError> {
         if certificates.is_empty() {
             return Err(fault("no certificate in it".to_owned()));
         }
-        roots.add_parsable_certificates(certificates);
+        trusted.extend(certificates);
     }
-    if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
+    if trusted.is_empty() { Err(TlsError::NoRoots) } else { Ok(trusted) }
+}
+
+/// Believes a certificate that leads to a trusted one, and a trusted one that the server shows itself.
+///
+/// The latter is what `openssl req -x509` makes: it says that it is an authority, which a chain must not end in, but
+/// who trusts this very certificate means this very server. Its name and dates are checked all the same.
+#[derive(Debug)]
+struct Trusted {
+    chains: Arc<WebPkiServerVerifier>,
+    trusted: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Trusted {
+    fn verify_server_cert(
+        &self,
+        cert: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict = self.chains.verify_server_cert(cert, intermediates, name, ocsp, now);
+        // The dates are checked before this error can come (rustls-webpki, verify_cert.rs).
+        let is_authority =
+            verdict.as_ref().is_err_and(|error| format!("{error:?}").contains("CaUsedAsEndEntity"));
+        if is_authority && self.trusted.iter().any(|trusted| trusted == cert) {
+            verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        verdict
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chains.supported_verify_schemes()
+    }
 }
 
 /// Believes every certificate, and still checks that the peer holds its key.
@@ -99,7 +184,12 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(
+            message,
+            cert,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -108,7 +198,12 @@ impl ServerCertVerifier for Anyone {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            cert,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -121,7 +121,8 @@ fn starts(story: &Story) -> Option<String> {
 
 fn state_now(info: &ProcessInfo) -> Option<String> {
     let state = ProcessState::from_code(info.state)?;
-    Some(fact("state now", &format!("{state}, {}", info.description)))
+    let described = format!("{state} {}", info.description);
+    Some(fact("state now", described.trim_end()))
 }
 
 fn last_lines(log: &str) -> Vec<String> {

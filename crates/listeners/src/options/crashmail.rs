@@ -68,10 +68,16 @@ fn rows() -> Vec<Row<Asked>> {
         "only these programs; may be repeated",
         "every program but those left out, whatever -p and -g say; the default",
     ));
-    rows.push(superlance('o', "optionalheader", Takes::Value("TEXT"), "put TEXT: before the subject", |asked: &mut Asked, given| {
-        asked.header = Some(given.value().to_owned()).filter(|text| !text.is_empty());
-        Ok(())
-    }));
+    rows.push(superlance(
+        'o',
+        "optionalheader",
+        Takes::Value("TEXT"),
+        "put TEXT: before the subject",
+        |asked: &mut Asked, given| {
+            asked.header = Some(given.value().to_owned()).filter(|text| !text.is_empty());
+            Ok(())
+        },
+    ));
     rows.extend(mailer_rows());
     rows.push(who::group_row("only the programs of this group; ! leaves it out; may be repeated").short('g'));
     rows.push(on_row(

@@ -79,9 +79,10 @@ pub(super) fn settle_batch(wishes: &Wishes, environment: &Environment<'_>) -> Re
 
 fn refuse_both(wishes: &Wishes, option: &str) -> Result<(), Refusal> {
     match &wishes.sendmail {
-        Some(sendmail) => {
-            Err(Refusal::Unusable(format!("cannot use {option} and {} together: which is it?", sendmail.name)))
-        }
+        Some(sendmail) => Err(Refusal::Unusable(format!(
+            "cannot use {option} and {} together: which is it?",
+            sendmail.name
+        ))),
         None => Ok(()),
     }
 }

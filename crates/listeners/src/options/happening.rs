@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn every_state_has_a_word_and_exits_have_two() {
-        let names: Vec<Happening> = ProcessState::ALL.iter().map(|state| Happening::of(*state, false)).collect();
+        let names: Vec<Happening> =
+            ProcessState::ALL.iter().map(|state| Happening::of(*state, false)).collect();
         assert!(WORDS.iter().all(|(_, word)| names.contains(word) || *word == Happening::Expected));
         assert_eq!(Happening::of(ProcessState::Exited, true), Happening::Expected);
         assert_eq!(Happening::of(ProcessState::Fatal, true), Happening::Fatal);

@@ -90,7 +90,7 @@ const PAGE: Page = Page {
     command: "httpok",
     operands: " URL",
     about: "An event listener of supervisord for TICK_60: fetches URL, and restarts programs and mails when it does \
-            not answer well. URL is http://…, https://…, or unix:/path/to.sock:/page for a socket. PATTERN is NAME, \
+            not answer well. URL is http://..., https://..., or unix:/path/to.sock:/page for a socket. PATTERN is NAME, \
             GROUP:NAME or GROUP:*; a ! before it leaves these out.",
     example: "httpok -p shop:web -t 5 --retries 2 -m ops@example.com \\\nhttp://localhost:8080/health",
 };
@@ -232,10 +232,16 @@ fn check_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance('n', "name", Takes::Value("NAME"), "a name for the subject: httpok [NAME]: …", |asked, given| {
-            asked.name = Some(given.value().to_owned());
-            Ok(())
-        }),
+        superlance(
+            'n',
+            "name",
+            Takes::Value("NAME"),
+            "a name for the subject: httpok [NAME]: ...",
+            |asked, given| {
+                asked.name = Some(given.value().to_owned());
+                Ok(())
+            },
+        ),
     ]
 }
 
@@ -344,7 +350,8 @@ fn set_max_restarts(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
         let within = number::span(within).filter(|within| !within.is_zero())?;
         Some(MaxRestarts { most, within })
     };
-    let max_restarts = parse().ok_or_else(|| Refusal::value(given, "not N/TIME such as 3/10m, both at least 1"))?;
+    let max_restarts =
+        parse().ok_or_else(|| Refusal::value(given, "not N/TIME such as 3/10m, both at least 1"))?;
     asked.max_restarts = Some(max_restarts);
     Ok(())
 }
@@ -359,7 +366,8 @@ fn header(text: &str) -> Option<(String, String)> {
 
 /// RFC 9110, 5.6.2.
 fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// Reads the arguments, without the command's name.
@@ -397,7 +405,8 @@ fn read(args: &[String], environment: &Environment<'_>) -> Result<HttpokOptions,
 
 impl Asked {
     fn settled(self, url: String, environment: &Environment<'_>) -> Result<HttpokOptions, Refusal> {
-        let method = self.method.unwrap_or_else(|| if self.data.is_some() { "POST" } else { "GET" }.to_owned());
+        let method =
+            self.method.unwrap_or_else(|| if self.data.is_some() { "POST" } else { "GET" }.to_owned());
         let data = self.data.unwrap_or_default();
         Ok(HttpokOptions {
             url,

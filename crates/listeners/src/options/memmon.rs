@@ -164,10 +164,16 @@ fn mail_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance('n', "name", Takes::Value("NAME"), "a name for the subject: memmon [NAME]: …", |asked, given| {
-            asked.name = Some(given.value().to_owned());
-            Ok(())
-        }),
+        superlance(
+            'n',
+            "name",
+            Takes::Value("NAME"),
+            "a name for the subject: memmon [NAME]: ...",
+            |asked, given| {
+                asked.name = Some(given.value().to_owned());
+                Ok(())
+            },
+        ),
     ]
 }
 
@@ -197,8 +203,10 @@ fn our_rows() -> Vec<Row<Asked>> {
             "send this (USR1, SIGUSR1 or 10) to the process instead of restarting it",
             |asked, given| {
                 let signal = Signal::parse(given.value());
-                asked.signal =
-                    Some(signal.ok_or_else(|| Refusal::value(given, "not a signal such as USR1, SIGUSR1 or 10"))?);
+                asked.signal = Some(
+                    signal
+                        .ok_or_else(|| Refusal::value(given, "not a signal such as USR1, SIGUSR1 or 10"))?,
+                );
                 Ok(())
             },
         ),
@@ -282,7 +290,9 @@ impl Asked {
     fn settled(self, ignored: Vec<String>, environment: &Environment<'_>) -> Result<MemmonOptions, Refusal> {
         let remedy = match (self.signal, self.notify_only) {
             (Some(_), true) => {
-                return Err(Refusal::Unusable("cannot use --signal and --notify-only together: which is it?".into()));
+                return Err(Refusal::Unusable(
+                    "cannot use --signal and --notify-only together: which is it?".into(),
+                ));
             }
             (Some(signal), false) => Remedy::Signal(signal),
             (None, true) => Remedy::NotifyOnly,
@@ -318,7 +328,8 @@ impl Asked {
         let limits = programs.chain(groups).chain(any).map(|((name, bytes), add)| {
             let mut who = Selection::default();
             let left_out = self.leave_programs.iter().map(|name| (name, Selection::add as Check));
-            let left_out = left_out.chain(self.leave_groups.iter().map(|name| (name, Selection::add_group as Check)));
+            let left_out =
+                left_out.chain(self.leave_groups.iter().map(|name| (name, Selection::add_group as Check)));
             for (pattern, add) in std::iter::once((name, add)).chain(left_out) {
                 add(&mut who, pattern).expect("every pattern was tried when it was given");
             }

@@ -21,6 +21,8 @@ mod refusal;
 mod server;
 pub mod signal;
 mod table;
+#[cfg(test)]
+mod trial;
 pub mod who;
 mod wishes;
 
@@ -55,4 +57,33 @@ pub struct Environment<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// This host's name, for the sender's address.
     pub host: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Pieces of command lines, right and wrong.
+    fn argument() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "-[a-zA-Z!:]{0,4}",
+            "--[a-zA-Z_-]{0,10}(=\\PC{0,8})?",
+            "(--(smtp|on|header|max-restarts|signal|program|grace)=)?[a-z0-9:/@!%*=.,\\[\\]]{0,16}",
+            "\\PC{0,8}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_command_line_makes_it_panic(args in proptest::collection::vec(argument(), 0..6)) {
+            let environment = trial::bare();
+            let _ = crashmail::parse(&args, &environment);
+            let _ = httpok::parse(&args, &environment);
+            let _ = memmon::parse(&args, &environment);
+            for mailer in [batch::BatchMailer::Crashmailbatch, batch::BatchMailer::Crashsms] {
+                let _ = batch::parse(mailer, &args, &environment);
+            }
+        }
+    }
 }

@@ -32,7 +32,8 @@ pub(super) fn float(text: &str) -> Option<f64> {
 fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let is_digit = |n: Option<usize>| n.and_then(|n| bytes.get(n)).is_some_and(u8::is_ascii_digit);
-    let stray = |(n, byte): (usize, &u8)| *byte == b'_' && !(is_digit(n.checked_sub(1)) && is_digit(Some(n + 1)));
+    let stray =
+        |(n, byte): (usize, &u8)| *byte == b'_' && !(is_digit(n.checked_sub(1)) && is_digit(Some(n + 1)));
     if text.is_empty() || bytes.iter().enumerate().any(stray) {
         return None;
     }
@@ -85,7 +86,8 @@ mod tests {
 
     #[test]
     fn numbers_with_a_point_are_read_as_python_reads_them() {
-        for (text, number) in [(" 0.5", 0.5), ("5.", 5.0), (".5", 0.5), ("1e3", 1000.0), ("1_0.2_5", 10.25), ("-1", -1.0)]
+        for (text, number) in
+            [(" 0.5", 0.5), ("5.", 5.0), (".5", 0.5), ("1e3", 1000.0), ("1_0.2_5", 10.25), ("-1", -1.0)]
         {
             assert_eq!(float(text), Some(number), "{text:?}");
         }
@@ -105,7 +107,8 @@ mod tests {
             assert_eq!(bytes(text), None, "{text:?}");
         }
         assert_eq!(bytes("99999999999GB"), Some(u64::MAX));
-        for (text, number) in [("90", 90), ("90S", 90), ("5m", 300), ("2H", 7200), ("1d", 86_400), ("-5", -5)] {
+        for (text, number) in [("90", 90), ("90S", 90), ("5m", 300), ("2H", 7200), ("1d", 86_400), ("-5", -5)]
+        {
             assert_eq!(seconds(text), Some(number), "{text:?}");
         }
         assert_eq!(seconds("5w"), None);

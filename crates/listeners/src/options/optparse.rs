@@ -56,7 +56,8 @@ fn take_shorts<T>(
     let mut letters = cluster.chars();
     while let Some(letter) = letters.next() {
         let name = format!("-{letter}");
-        let row = find_short(rows, letter).ok_or_else(|| Refusal::Usage(format!("no such option: {name}")))?;
+        let row =
+            find_short(rows, letter).ok_or_else(|| Refusal::Usage(format!("no such option: {name}")))?;
         let attached = Some(letters.as_str()).filter(|text| row.takes != Takes::Nothing && !text.is_empty());
         act(row, name, attached, rest, target)?;
         if attached.is_some() {

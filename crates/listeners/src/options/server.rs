@@ -101,7 +101,8 @@ fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
     if user.is_empty() {
         return Err("the user before @ is missing");
     }
-    let decode = |text: &str| percent_decoded(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
+    let decode =
+        |text: &str| percent_decoded(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
     let password = password.filter(|password| !password.is_empty()).map(decode).transpose()?;
     Ok((Some(decode(user)?), password))
 }
@@ -205,7 +206,9 @@ mod tests {
         for text in ["", "mail", "http://mail", "smtp://", "smtp:///", "smtp://@mail", "smtp://:pw@mail"] {
             assert!(Server::from_url(text).is_err(), "{text}");
         }
-        for text in ["smtp://a%4@mail", "smtp://a%ff@mail", "smtp://mail/path", "smtp://mail?x=1", "smtp://[::1"] {
+        for text in
+            ["smtp://a%4@mail", "smtp://a%ff@mail", "smtp://mail/path", "smtp://mail?x=1", "smtp://[::1"]
+        {
             assert!(Server::from_url(text).is_err(), "{text}");
         }
         for text in ["", ":25", "mail:x", "mail:", "mail:70000", "a b", "[::1]x", "joe@mail", "mail\n"] {

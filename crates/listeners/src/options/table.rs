@@ -130,7 +130,8 @@ pub(super) fn value_of(
         Takes::Value(_) => rest.next().cloned().map(Some).ok_or(NoValue),
         Takes::OptionalNumber(_) => {
             let next = rest.as_slice().first();
-            let is_number = next.is_some_and(|next| !next.is_empty() && next.bytes().all(|b| b.is_ascii_digit()));
+            let is_number =
+                next.is_some_and(|next| !next.is_empty() && next.bytes().all(|b| b.is_ascii_digit()));
             Ok(if is_number { rest.next().cloned() } else { None })
         }
     }
@@ -144,7 +145,14 @@ mod tests {
     use super::*;
 
     fn table() -> Vec<Row<()>> {
-        let row = |long, origin| Row { short: None, long, takes: Takes::Nothing, origin, help: "", apply: |(), _| Ok(()) };
+        let row = |long, origin| Row {
+            short: None,
+            long,
+            takes: Takes::Nothing,
+            origin,
+            help: "",
+            apply: |(), _| Ok(()),
+        };
         vec![
             row("program", Origin::Superlance),
             row("email", Origin::Superlance),

@@ -114,13 +114,19 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             "smtpHost",
             Takes::Value("HOST[:PORT]"),
             "the mail server, localhost unless told otherwise; smtp://[USER@]HOST[:PORT] (STARTTLS where it is \
-             offered) and smtps://… as well",
+             offered) and smtps://... as well",
             |target, given| server(target, given, Server::from_host(given.value())),
         ),
-        superlance('u', "userName", Takes::Value("USER"), "who we are to the mail server", |target, given| {
-            wishes(target).user = Some(given.value().to_owned());
-            Ok(())
-        }),
+        superlance(
+            'u',
+            "userName",
+            Takes::Value("USER"),
+            "who we are to the mail server",
+            |target, given| {
+                wishes(target).user = Some(given.value().to_owned());
+                Ok(())
+            },
+        ),
         superlance(
             'p',
             "password",

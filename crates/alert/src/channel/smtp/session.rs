@@ -256,6 +256,8 @@ impl Session {
         let reason = format!("{} refused {what}: {reply}", self.server);
         match reply.code {
             421 => self.lost(reply),
+            // No TLS, no AUTH, or not the right one (RFC 4954, 6): a matter of configuration, so the mail waits.
+            530 | 534 | 535 | 538 => self.lost(&format!("it refused {what}: {reply}")),
             _ if reply.is_permanent() => Undelivered::Rejected(reason),
             _ => Undelivered::Deferred(reason),
         }

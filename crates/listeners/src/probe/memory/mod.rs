@@ -188,7 +188,8 @@ mod tests {
         fn process(&self, pid: u32, ppid: u32, pages: u64, pss_kib: Option<u64>) -> &Self {
             let dir = self.0.path().join(pid.to_string());
             fs::create_dir(&dir).unwrap();
-            let stat = format!("{pid} (a ) R 1 b) S {ppid} 1 1 0 -1 0 1 1 1 1 1 1 1 1 20 0 1 0 4711 99 7 1\n");
+            let stat =
+                format!("{pid} (a ) R 1 b) S {ppid} 1 1 0 -1 0 1 1 1 1 1 1 1 1 20 0 1 0 4711 99 7 1\n");
             fs::write(dir.join("stat"), stat).unwrap();
             fs::write(dir.join("statm"), format!("900 {pages} 5 1 0 9 0\n")).unwrap();
             if let Some(kib) = pss_kib {

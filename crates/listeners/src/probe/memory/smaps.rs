@@ -24,7 +24,9 @@ mod tests {
 
     #[test]
     fn another_form_is_refused() {
-        for text in ["", "Rss: 1 kB", "Pss: kB", "Pss: 1", "Pss: -1 kB", "Pss: 1 MB", "Pss: 99999999999999999999 kB"] {
+        for text in
+            ["", "Rss: 1 kB", "Pss: kB", "Pss: 1", "Pss: -1 kB", "Pss: 1 MB", "Pss: 99999999999999999999 kB"]
+        {
             assert_eq!(pss_bytes(text.as_bytes()), None, "{text}");
         }
         assert_eq!(pss_bytes(format!("Pss: {} kB", u64::MAX).as_bytes()), None);

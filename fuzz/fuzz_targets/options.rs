@@ -1,0 +1,18 @@
+//! A command line of each of the six, one argument a line.
+#![no_main]
+
+use ironlance_listeners::options::batch::BatchMailer;
+use ironlance_listeners::options::{Environment, batch, crashmail, httpok, memmon};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let text = String::from_utf8_lossy(data);
+    let args: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    let environment = Environment { variable: &|_| None, host: "box" };
+    let _ = crashmail::parse(&args, &environment);
+    let _ = httpok::parse(&args, &environment);
+    let _ = memmon::parse(&args, &environment);
+    for mailer in [BatchMailer::Crashmailbatch, BatchMailer::Fatalmailbatch, BatchMailer::Crashsms] {
+        let _ = batch::parse(mailer, &args, &environment);
+    }
+});
