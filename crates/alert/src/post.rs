@@ -16,12 +16,14 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::alert::{Alert, Draft, Entry, Form};
 use crate::deliver::backoff;
 use crate::outbox::batch::Batch;
-use crate::outbox::{Outbox, Place, new_id, record, unix_time};
+use crate::outbox::{Outbox, Place, Way, new_id, record, unix_time};
 use crate::route::{Route, Transport};
 use crate::secret::Secret;
 
 /// How often, at most, to look for alerts that others have left behind.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
+/// So many processes at most deliver from memory at a time.
+const MEMORY_DELIVERERS: usize = 64;
 /// So many entries of a batch have details; a mail of thousands would help nobody.
 const DETAILED_ENTRIES: usize = 50;
 
@@ -46,7 +48,6 @@ pub struct PostOptions {
 pub struct Post {
     options: PostOptions,
     outbox: Option<Outbox>,
-    unanswered: Option<String>,
     batch: Option<Batch>,
     deliverer: Deliverer,
     looked: Instant,
@@ -59,26 +60,33 @@ impl Post {
         let outbox = Outbox::open(&options.state_dir);
         let outbox = outbox.inspect_err(|error| say_trouble(&options.state_dir, error)).ok();
         let deliverer = Deliverer::new(options.program.clone());
-        let unanswered = outbox.as_ref().and_then(|outbox| outbox.unanswered(&options.origin));
-        let post = Self { options, outbox, unanswered, batch: None, deliverer, looked: Instant::now() };
-        if let Some(outbox) = post.outbox.as_ref().filter(|outbox| !outbox.is_empty()) {
-            post.correct_ways(outbox);
-            post.deliverer.deliver(outbox);
+        let post = Self { options, outbox, batch: None, deliverer, looked: Instant::now() };
+        if let Some(outbox) = &post.outbox {
+            post.correct_way(outbox);
+            if !outbox.is_empty() {
+                post.deliverer.deliver(outbox);
+            }
         }
         post
     }
 
-    /// Alerts of ours that wait with another transport shall take the present one.
-    fn correct_ways(&self, outbox: &Outbox) {
+    /// Alerts of ours that wait with another transport, or that an earlier word sends another way, shall take the
+    /// present one.
+    fn correct_way(&self, outbox: &Outbox) {
         let (origin, transport) = (&self.options.origin, &self.options.route.transport);
+        let way = Way { transport: transport.clone(), from: self.options.route.from.clone() };
+        let left = outbox.way(origin);
+        if left.as_ref() == Some(&way) {
+            return;
+        }
         let other = |place, id: &String| {
             outbox.load(place, id).is_ok_and(|stored| {
                 stored.alert.origin == *origin && stored.alert.route.transport != *transport
             })
         };
         let waits = |place| outbox.ids(place).unwrap_or_default().iter().any(|id| other(place, id));
-        if (waits(Place::New) || waits(Place::Dead))
-            && let Err(error) = outbox.set_way(origin, transport)
+        if (left.is_some() || waits(Place::New) || waits(Place::Dead))
+            && let Err(error) = outbox.set_way(origin, &way)
         {
             say(&error.to_string());
         }
@@ -88,7 +96,7 @@ impl Post {
     /// could say so.
     pub fn seen(&self, event: &str) -> bool {
         let of_batch = self.batch.as_ref().and_then(Batch::unanswered);
-        self.unanswered.as_deref() == Some(event) || of_batch == Some(event)
+        of_batch == Some(event) || self.outbox.as_ref().is_some_and(|outbox| outbox.is_unanswered(event))
     }
 
     /// Takes an alert; it is safe when this returns. `event` is what it was made of, for [`Post::seen`].
@@ -138,7 +146,8 @@ impl Post {
             self.batch = Some(in_memory);
             return;
         };
-        let opened = Batch::open(&outbox, draft).inspect_err(|error| say_trouble(&self.options.state_dir, error));
+        let opened =
+            Batch::open(&outbox, draft).inspect_err(|error| say_trouble(&self.options.state_dir, error));
         self.batch = Some(opened.unwrap_or(in_memory));
     }
 
@@ -166,15 +175,17 @@ impl Post {
     pub fn send_batch(&mut self) {
         let outbox = self.outbox().unwrap_or_else(|| Outbox::at(&self.options.state_dir));
         let Some(batch) = self.batch.as_mut().filter(|batch| !batch.entries().is_empty()) else { return };
-        match batch.send(&outbox, unix_time()) {
+        match batch.send(&outbox) {
             None => self.deliverer.deliver(&outbox),
-            Some(alert) => self.send_alert(&alert, None),
+            Some(alert) => {
+                self.send_alert(&alert, None);
+                self.batch.iter().for_each(Batch::discard);
+            }
         }
     }
 
     /// The supervisor was told that the last event is dealt with.
     pub fn answered(&mut self) {
-        self.unanswered = None;
         if let Some(batch) = &mut self.batch {
             batch.answered();
         } else if let Some(outbox) = &self.outbox {
@@ -222,9 +233,9 @@ struct Shared {
     on_disk: bool,
     /// Something came in since that thread last looked.
     again: bool,
-    /// A thread is seeing to the alerts that are only in memory.
-    in_memory: bool,
-    /// Alerts for that thread.
+    /// So many threads are seeing to alerts that are only in memory.
+    in_memory: usize,
+    /// Alerts that wait for such a thread.
     queue: Vec<Alert>,
 }
 
@@ -249,9 +260,9 @@ impl Deliverer {
     fn deliver(&self, outbox: &Outbox) {
         let mut shared = self.shared();
         shared.again = true;
-        if !std::mem::replace(&mut shared.on_disk, true) {
+        if !shared.on_disk {
             let (own, outbox) = (self.clone(), outbox.clone());
-            thread::spawn(move || own.see_to(&outbox));
+            shared.on_disk = start(move || own.see_to(&outbox));
         }
     }
 
@@ -282,8 +293,14 @@ impl Deliverer {
     }
 
     fn run_on(&self, outbox: &Outbox) -> io::Result<ExitStatus> {
-        let lock = outbox.lock_file().map_err(io::Error::other)?;
-        lock.lock()?;
+        let lock = loop {
+            let lock = outbox.lock_file().map_err(io::Error::other)?;
+            lock.lock()?;
+            // Whoever had it may have seen the folder go; then this is the lock of nothing.
+            if outbox.is_locked_by(&lock) {
+                break lock;
+            }
+        };
         if outbox.is_empty() {
             return Ok(ExitStatus::default());
         }
@@ -296,9 +313,9 @@ impl Deliverer {
     fn deliver_from_memory(&self, alert: &Alert) {
         let mut shared = self.shared();
         shared.queue.push(alert.clone());
-        if !std::mem::replace(&mut shared.in_memory, true) {
+        if shared.in_memory < MEMORY_DELIVERERS {
             let own = self.clone();
-            thread::spawn(move || own.see_to_memory());
+            shared.in_memory += usize::from(start(move || own.see_to_memory()));
         }
     }
 
@@ -306,7 +323,8 @@ impl Deliverer {
         let mut breakdowns = 0;
         loop {
             let alerts = std::mem::take(&mut self.shared().queue);
-            match self.hand_over(&alerts) {
+            let handed_over = if alerts.is_empty() { Ok(()) } else { self.hand_over(&alerts) };
+            match handed_over {
                 Ok(()) => breakdowns = 0,
                 Err(error) => {
                     self.shared().queue.splice(0..0, alerts);
@@ -315,7 +333,7 @@ impl Deliverer {
             }
             let mut shared = self.shared();
             if shared.queue.is_empty() {
-                shared.in_memory = false;
+                shared.in_memory -= 1;
                 return;
             }
         }
@@ -332,6 +350,17 @@ impl Deliverer {
         command.arg0("ironlance").args(["deliver", "--memory"]).stdin(input);
         let status = run(command)?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+    }
+}
+
+/// Starts a thread; a machine without room for one gets another chance at the next alert.
+fn start(work: impl FnOnce() + Send + 'static) -> bool {
+    match thread::Builder::new().spawn(work) {
+        Ok(_) => true,
+        Err(error) => {
+            say(&format!("cannot start a thread to deliver: {error}; the alert is kept"));
+            false
+        }
     }
 }
 

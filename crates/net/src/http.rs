@@ -9,6 +9,7 @@ use hyper::body::Bytes;
 use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::dial::{DialError, Peer, dial};
 use crate::runtime;
@@ -89,7 +90,7 @@ pub fn exchange(
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Response, ExchangeError> {
     let all = async {
-        let exchange = converse(request, on_body);
+        let exchange = dial_and_ask(request, on_body);
         match deadline {
             None => exchange.await,
             Some(deadline) => {
@@ -100,12 +101,30 @@ pub fn exchange(
     runtime::block_on(all).map_err(ExchangeError::Runtime)?
 }
 
-async fn converse(
+async fn dial_and_ask(
     request: &Request,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Response, ExchangeError> {
+    // A request that is none must not cost the server a connection.
     let prepared = prepare(request)?;
     let stream = dial(&request.peer, &request.tls).await?;
+    ask(stream, prepared, on_body).await
+}
+
+/// The same over a stream that is there already; without a deadline.
+pub async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &Request,
+    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Response, ExchangeError> {
+    ask(stream, prepare(request)?, on_body).await
+}
+
+async fn ask(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    prepared: hyper::Request<Full<Bytes>>,
+    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Response, ExchangeError> {
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -22,6 +23,9 @@ use crate::route::Transport;
 const DAYS: i64 = 3;
 /// A day in seconds.
 const DAY: i64 = 86_400;
+
+/// How long until something that could not be read or removed is tried again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// What a deliverer can be told.
 #[derive(Debug)]
@@ -46,8 +50,8 @@ pub enum Verdict {
         /// How often it had failed before.
         failures: usize,
     },
-    /// Out of the store without being sent; the reason was said.
-    Over,
+    /// Not to be sent, or not any more; the reason, if it was given up, was said.
+    Over(Option<String>),
     /// To be tried again.
     Failed(Undelivered),
     /// It goes another way now.
@@ -80,56 +84,99 @@ impl Engine {
     /// Delivers until nothing is left, or until it was told to leave and nothing more is due.
     pub fn run(&self, inbox: &Receiver<Input>, tell: &Sender<Input>) {
         let mut lanes = Lanes { engine: self, workers: HashMap::new(), tell };
-        let mut plan = Plan::default();
+        let mut round = Round::default();
         let mut leaving = false;
-        self.survey(&mut plan);
+        self.survey(&mut round);
         loop {
-            for (lane, id) in plan.begin(Instant::now()) {
+            for (lane, id) in round.plan.begin(Instant::now()) {
                 lanes.carry(&lane, id);
             }
-            if !plan.is_busy() && (plan.is_empty() || leaving) && !self.has_more(&mut plan) {
+            let done = leaving || (round.plan.is_empty() && round.look_again.is_none());
+            if !round.plan.is_busy() && done && !self.has_more(&mut round) {
                 return;
             }
-            match wait(inbox, plan.next_deadline().filter(|_| !leaving)) {
-                Some(Input::Changed(ids)) if ids.is_empty() => self.survey(&mut plan),
-                Some(Input::Changed(ids)) => self.take_in(&mut plan, &ids),
+            match wait(inbox, round.next_deadline().filter(|_| !leaving)) {
+                Some(Input::Changed(ids)) if ids.is_empty() => self.survey(&mut round),
+                Some(Input::Changed(ids)) => self.take_in(&mut round, &ids),
                 Some(Input::Nudged) => {
-                    self.take_in(&mut plan, &self.store.ids());
-                    plan.all_due(Instant::now());
+                    self.take_in(&mut round, &self.store.ids());
+                    round.plan.all_due(Instant::now());
                 }
                 Some(Input::Leave) => leaving = true,
-                Some(Input::Ended(lane, id, verdict)) => self.ended(&mut plan, &lane, &id, verdict),
-                None => {}
+                Some(Input::Ended(lane, id, verdict)) => self.ended(&mut round, &lane, &id, verdict),
+                None => self.look_again(&mut round),
             }
         }
     }
 
     /// Whether anything came in that is due now.
-    fn has_more(&self, plan: &mut Plan) -> bool {
-        self.survey(plan);
-        plan.next_deadline().is_some_and(|due| due <= Instant::now())
+    fn has_more(&self, round: &mut Round) -> bool {
+        self.survey(round);
+        round.plan.next_deadline().is_some_and(|due| due <= Instant::now())
     }
 
     /// Puts what waits and is not known yet into the plan.
-    fn survey(&self, plan: &mut Plan) {
+    fn survey(&self, round: &mut Round) {
         let mut ids = self.store.ids();
-        ids.retain(|id| !plan.knows(id));
-        self.take_in(plan, &ids);
+        ids.retain(|id| !round.plan.knows(id));
+        self.take_in(round, &ids);
     }
 
-    /// Puts these into the plan, or into the lane where they belong now; what cannot be read goes to the dead.
-    fn take_in(&self, plan: &mut Plan, ids: &[String]) {
+    /// Puts these into the plan, or into the lane where they belong now. What is damaged goes to the dead; what
+    /// cannot be read for another reason is looked at again.
+    fn take_in(&self, round: &mut Round, ids: &[String]) {
         let now = Instant::now();
         for id in ids {
+            if round.over.contains_key(id) {
+                continue;
+            }
             match self.store.load(id) {
-                Ok(Some(stored)) => plan.add(&lane(&stored.alert.route.transport), id, now),
+                Ok(Some(stored)) => round.plan.add(&lane(&stored.alert.route.transport), id, now),
                 Ok(None) => {}
-                Err(error) => self.bury(id, &error.to_string()),
+                Err(error) if error.is_damage() => {
+                    self.bury(id, &error.to_string());
+                    self.over(round, id, Some(error.to_string()));
+                }
+                Err(error) => {
+                    say(&format!("{error}; trying again"));
+                    round.look_again = Some(now + LOOK_AGAIN);
+                }
             }
         }
     }
 
-    fn ended(&self, plan: &mut Plan, lane: &Lane, id: &str, verdict: Verdict) {
+    /// An alert is done with. Should the store still hold it, it must not be sent again: only its removal is tried
+    /// again.
+    fn over(&self, round: &mut Round, id: &str, reason: Option<String>) {
+        if self.store.holds(id) {
+            round.over.insert(id.to_owned(), reason);
+            round.look_again = Some(Instant::now() + LOOK_AGAIN);
+        }
+    }
+
+    /// Tries again to remove what is done with and to read what could not be read.
+    fn look_again(&self, round: &mut Round) {
+        if round.look_again.is_none_or(|at| Instant::now() < at) {
+            return;
+        }
+        round.look_again = None;
+        for (id, reason) in std::mem::take(&mut round.over) {
+            let gone = match &reason {
+                Some(reason) => self.store.bury(&id, unix_time(), reason),
+                None => self.store.taken(&id),
+            };
+            drop(gone);
+            self.over(round, &id, reason);
+        }
+        self.survey(round);
+    }
+
+    fn ended(&self, round: &mut Round, lane: &Lane, id: &str, verdict: Verdict) {
+        if let Verdict::Sent { .. } | Verdict::Over(_) = &verdict {
+            let reason = if let Verdict::Over(reason) = &verdict { reason.clone() } else { None };
+            self.over(round, id, reason);
+        }
+        let plan = &mut round.plan;
         let now = Instant::now();
         let jitter = fastrand::f64();
         match verdict {
@@ -140,15 +187,17 @@ impl Engine {
                     say(&format!("sent after all: {subject}; {} alert(s) waiting", plan.waiting(lane)));
                 }
             }
-            Verdict::Over => drop(plan.end(lane, id, Outcome::Done { reached: false }, now, jitter)),
+            Verdict::Over(_) => drop(plan.end(lane, id, Outcome::Done { reached: false }, now, jitter)),
             Verdict::Moved => {
                 plan.end(lane, id, Outcome::Done { reached: false }, now, jitter);
-                self.survey(plan);
+                self.survey(round);
             }
             Verdict::Failed(undelivered) => {
                 let (outcome, reason) = match undelivered {
                     Undelivered::Unreachable(reason) => (Outcome::Unreachable, reason),
-                    Undelivered::Deferred(reason) | Undelivered::Rejected(reason) => (Outcome::Deferred, reason),
+                    Undelivered::Deferred(reason) | Undelivered::Rejected(reason) => {
+                        (Outcome::Deferred, reason)
+                    }
                 };
                 self.store.note(id, unix_time(), &reason);
                 let next = plan.end(lane, id, outcome, now, jitter);
@@ -164,20 +213,23 @@ impl Engine {
 
     fn bury(&self, id: &str, reason: &str) {
         match self.store.bury(id, unix_time(), reason) {
-            Ok(()) => say(&format!("Error sending email: given up, see ironlance outbox show {id}: {reason}")),
+            Ok(()) => say(&format!("Error sending email: given up{}: {reason}", self.store.hint(id))),
             Err(error) => say(&format!("cannot give up the alert {id} ({reason}): {error}")),
         }
+    }
+
+    fn give_up(&self, id: &str, reason: String) -> Verdict {
+        self.bury(id, &reason);
+        Verdict::Over(Some(reason))
     }
 
     /// One try of one alert.
     fn attempt(&self, channel: &mut dyn Channel, own_lane: &Lane, id: &str) -> Verdict {
         let stored = match self.store.load(id) {
             Ok(Some(stored)) => stored,
-            Ok(None) => return Verdict::Over,
-            Err(error) => {
-                self.bury(id, &error.to_string());
-                return Verdict::Over;
-            }
+            Ok(None) => return Verdict::Over(None),
+            Err(error) if error.is_damage() => return self.give_up(id, error.to_string()),
+            Err(error) => return Verdict::Failed(Undelivered::Deferred(error.to_string())),
         };
         if lane(&stored.alert.route.transport) != *own_lane {
             return Verdict::Moved;
@@ -185,15 +237,12 @@ impl Engine {
         let alert = &stored.alert;
         match channel.send(alert, (self.progress)().as_mut()) {
             Ok(receipt) => self.settle(&stored, &receipt),
-            Err(Undelivered::Rejected(reason)) => {
-                self.bury(id, &reason);
-                Verdict::Over
-            }
+            Err(Undelivered::Rejected(reason)) => self.give_up(id, reason),
             Err(undelivered) if unix_time() - alert.created > self.lifetime => {
-                let (Undelivered::Unreachable(reason) | Undelivered::Deferred(reason) | Undelivered::Rejected(reason)) =
-                    undelivered;
-                self.bury(id, &format!("too old; last: {reason}"));
-                Verdict::Over
+                let (Undelivered::Unreachable(reason)
+                | Undelivered::Deferred(reason)
+                | Undelivered::Rejected(reason)) = undelivered;
+                self.give_up(id, format!("too old; last: {reason}"))
             }
             Err(undelivered) => Verdict::Failed(undelivered),
         }
@@ -213,11 +262,15 @@ impl Engine {
             dead.route.to = never;
             let told = self.store.bury_part(&dead, unix_time(), &refusal.reason);
             let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
-            say(&format!("Error sending email: given up for {}: {}{told}", dead.route.to.join(", "), refusal.reason));
+            say(&format!(
+                "Error sending email: given up for {}: {}{told}",
+                dead.route.to.join(", "),
+                refusal.reason
+            ));
         }
         if later.is_empty() {
             if let Err(error) = self.store.taken(id) {
-                say(&format!("{error}: the alert was sent and will be sent again"));
+                say(&format!("{error}: the alert was sent; its removal is tried again"));
             }
         } else {
             let mut rest = stored.clone();
@@ -233,6 +286,21 @@ impl Engine {
             subject: stored.alert.subject.clone().unwrap_or_else(|| "(no subject)".to_owned()),
             failures: stored.attempts.len(),
         }
+    }
+}
+
+/// What a deliverer knows while it runs.
+#[derive(Default)]
+struct Round {
+    plan: Plan,
+    /// Alerts that are done with and could not be removed; with a reason, they were given up.
+    over: HashMap<String, Option<String>>,
+    look_again: Option<Instant>,
+}
+
+impl Round {
+    fn next_deadline(&self) -> Option<Instant> {
+        self.plan.next_deadline().into_iter().chain(self.look_again).min()
     }
 }
 
@@ -262,13 +330,18 @@ fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &Sender<Inpu
     while let Ok(id) = ids.recv() {
         let transport = engine.store.load(&id).ok().flatten().map(|stored| stored.alert.route.transport);
         let verdict = match transport {
-            None => Verdict::Over,
+            None => Verdict::Over(None),
             Some(transport) => {
                 if open.as_ref().is_none_or(|(own, _)| *own != transport) {
                     open = Some((transport.clone(), (engine.open)(&transport)));
                 }
                 let channel = &mut open.as_mut().expect("it was opened just now").1;
-                engine.attempt(channel.as_mut(), lane, &id)
+                // A fault of ours in one carrier must not keep the others from their work.
+                let attempt = AssertUnwindSafe(|| engine.attempt(channel.as_mut(), lane, &id));
+                catch_unwind(attempt).unwrap_or_else(|_| {
+                    open = None;
+                    Verdict::Failed(Undelivered::Unreachable(format!("internal error with {transport}")))
+                })
             }
         };
         if tell.send(Input::Ended(lane.clone(), id, verdict)).is_err() {

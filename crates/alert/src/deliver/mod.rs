@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use inotify::{Inotify, WatchMask};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -42,6 +42,10 @@ pub fn outbox(dir: &Path) -> ExitCode {
         Ok(outbox) => outbox,
         Err(error) => return fail(&error.to_string()),
     };
+    if !outbox.is_locked_by(&io::stdin()) {
+        return fail(&format!("cannot deliver {}: my input is not its lock", dir.display()));
+    }
+    outbox.sweep();
     let (tell, inbox) = channel();
     watch_listener(tell.clone(), Duration::ZERO);
     watch_folders(&outbox, tell.clone());
@@ -66,7 +70,8 @@ pub fn memory() -> ExitCode {
     let store = Arc::new(Memory::new(alerts));
     Engine::new(Arc::<Memory>::clone(&store)).run(&inbox, &tell);
     for id in store.ids() {
-        let subject = store.load(&id).ok().flatten().and_then(|stored| stored.alert.subject).unwrap_or_default();
+        let subject =
+            store.load(&id).ok().flatten().and_then(|stored| stored.alert.subject).unwrap_or_default();
         fail(&format!("lost, as it could neither be stored nor sent: {subject}"));
     }
     ExitCode::SUCCESS
@@ -85,7 +90,9 @@ fn watch_listener(tell: Sender<Input>, grace: Duration) {
         loop {
             let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty())];
             match poll(&mut fds, None) {
-                Ok(_) if fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) => break,
+                Ok(_) if fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) => {
+                    break;
+                }
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => break,
             }
@@ -97,7 +104,10 @@ fn watch_listener(tell: Sender<Input>, grace: Duration) {
 
 /// Lets time go by in a thread that has nothing else to do.
 fn pass(time: Duration) {
-    thread::park_timeout(time);
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        thread::park_timeout(left);
+    }
 }
 
 /// Tells what changes in the folders.

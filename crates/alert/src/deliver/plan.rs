@@ -87,7 +87,14 @@ impl Plan {
     }
 
     /// A try has ended. Gives the pause that follows for the alert or the lane, if any, and how often it has failed.
-    pub fn end(&mut self, lane: &Lane, id: &str, outcome: Outcome, now: Instant, jitter: f64) -> Option<(Duration, u32)> {
+    pub fn end(
+        &mut self,
+        lane: &Lane,
+        id: &str,
+        outcome: Outcome,
+        now: Instant,
+        jitter: f64,
+    ) -> Option<(Duration, u32)> {
         let queue = self.lanes.get_mut(lane)?;
         queue.under_way = None;
         match outcome {

@@ -13,6 +13,10 @@ pub trait Store: Send + Sync {
     fn ids(&self) -> Vec<String>;
     /// An alert; `Ok(None)` when it is gone.
     fn load(&self, id: &str) -> Result<Option<Stored>, OutboxError>;
+    /// Whether it is still there.
+    fn holds(&self, id: &str) -> bool;
+    /// Where people find an alert that was given up, to be put behind `given up`.
+    fn hint(&self, id: &str) -> String;
     /// It was delivered.
     fn taken(&self, id: &str) -> Result<(), String>;
     /// It is given up.
@@ -36,6 +40,14 @@ impl Store for Outbox {
             Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn holds(&self, id: &str) -> bool {
+        Self::holds(self, id)
+    }
+
+    fn hint(&self, id: &str) -> String {
+        format!(", see ironlance outbox show {id}")
     }
 
     fn taken(&self, id: &str) -> Result<(), String> {
@@ -81,6 +93,15 @@ impl Store for Memory {
 
     fn load(&self, id: &str) -> Result<Option<Stored>, OutboxError> {
         Ok(self.with(|alerts| alerts.get(id).cloned()))
+    }
+
+    fn holds(&self, id: &str) -> bool {
+        self.with(|alerts| alerts.contains_key(id))
+    }
+
+    fn hint(&self, id: &str) -> String {
+        let subject = self.with(|alerts| alerts.get(id).and_then(|stored| stored.alert.subject.clone()));
+        subject.map(|subject| format!(", {subject}")).unwrap_or_default()
     }
 
     fn taken(&self, id: &str) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use super::folder::{self, FolderError, at};
@@ -36,6 +36,7 @@ impl Batch {
             Ok(stored) if !stored.alert.entries.is_empty() => {
                 batch.unanswered = stored.unanswered;
                 batch.alert.entries = stored.alert.entries;
+                batch.alert.created = stored.alert.created;
                 batch.begin(outbox)?;
             }
             // Only a header, or not even that: nothing was said to be safe.
@@ -68,8 +69,13 @@ impl Batch {
     /// Adds what happened; it is safe when this returns `Ok`, and kept in memory in any case.
     pub fn add(&mut self, outbox: &Outbox, entry: Entry, event: &str) -> Result<(), OutboxError> {
         self.unanswered = None;
-        let line = record::entry_line(&entry, Some(event));
+        let now = super::unix_time();
+        let line = record::entry_line(&entry, Some(event), Some(now));
         self.alert.entries.push(entry);
+        self.alert.created = now;
+        if self.file.as_ref().is_some_and(|file| !self.is_in_place(file)) {
+            self.file = None;
+        }
         let Some(file) = &mut self.file else { return Ok(self.begin_with(outbox, Some(event))?) };
         let appended = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
         appended.map_err(|error| {
@@ -89,23 +95,33 @@ impl Batch {
         }
     }
 
-    /// Sends the batch by moving it to the alerts that wait; gives the alert when it is not all on disk and has to
-    /// go another way.
-    pub fn send(&mut self, outbox: &Outbox, created: i64) -> Option<Alert> {
-        let mut alert = self.alert.clone();
-        alert.created = created;
+    /// Whether the file that we write is still the one that has the batch's name.
+    fn is_in_place(&self, file: &File) -> bool {
+        let inode = |meta: fs::Metadata| (meta.dev(), meta.ino());
+        let there = fs::symlink_metadata(&self.path).map(inode);
+        file.metadata().map(inode).ok() == there.ok()
+    }
+
+    /// Sends the batch by moving it to the alerts that wait. Gives the alert when it is not all on disk and has to
+    /// go another way; [`Batch::discard`] is to be called when it has gone.
+    pub fn send(&mut self, outbox: &Outbox) -> Option<Alert> {
+        let alert = self.alert.clone();
         self.alert.entries.clear();
         self.alert.id = super::new_id();
         self.unanswered = None;
-        let on_disk = self.file.take().is_some();
+        let on_disk = self.file.take().is_some_and(|file| self.is_in_place(&file));
         let new = outbox.path(Place::New, &alert.id);
         if on_disk && fs::rename(&self.path, &new).is_ok() {
             // The rename is what counts; that it outlives a power cut as well is as good as it gets.
             let _ = folder::sync(&outbox.new_dir());
             return None;
         }
-        let _ = folder::remove(&self.path);
         Some(alert)
+    }
+
+    /// Removes what is left of a batch on disk that went another way.
+    pub fn discard(&self) {
+        let _ = folder::remove(&self.path);
     }
 
     fn begin(&mut self, outbox: &Outbox) -> Result<(), FolderError> {
@@ -116,17 +132,18 @@ impl Batch {
     /// Writes the whole batch to a new file in the place of the old one. `event` belongs to the last entry.
     fn begin_with(&mut self, outbox: &Outbox, event: Option<&str>) -> Result<(), FolderError> {
         outbox.prepare()?;
-        let mut content = record::line(&Record::Header(Header::of(&self.alert)));
+        let mut content = record::line(&Record::Header(Box::new(Header::of(&self.alert))));
         let last = self.alert.entries.len().saturating_sub(1);
         for (index, entry) in self.alert.entries.iter().enumerate() {
-            content.push_str(&record::entry_line(entry, event.filter(|_| index == last)));
+            content.push_str(&record::entry_line(entry, event.filter(|_| index == last), None));
         }
         let tmp = outbox.dir().join("tmp").join(format!("{}-batch", self.alert.id));
         let _ = folder::remove(&tmp);
         folder::write_new(&tmp, content.as_bytes())?;
         fs::rename(&tmp, &self.path).map_err(at("rename", &tmp))?;
         folder::sync(&outbox.dir().join("batch"))?;
-        let file = OpenOptions::new().append(true).mode(0o600).open(&self.path).map_err(at("open", &self.path))?;
+        let file =
+            OpenOptions::new().append(true).mode(0o600).open(&self.path).map_err(at("open", &self.path))?;
         self.file = Some(file);
         Ok(())
     }

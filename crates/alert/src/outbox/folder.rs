@@ -62,10 +62,11 @@ pub(super) fn prepare(path: &Path) -> Result<(), FolderError> {
 
 /// Makes a new file of mode 0600 with this content, on disk when this returns.
 pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), FolderError> {
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_data()
-    });
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_data()
+        });
     written.map_err(|error| {
         // Half a file helps nobody, and on a full disk every block counts.
         let _ = fs::remove_file(path);

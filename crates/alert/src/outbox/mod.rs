@@ -16,11 +16,14 @@ pub mod folder;
 pub mod record;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::fs::FlockOperation;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::alert::Alert;
@@ -54,10 +57,27 @@ pub enum OutboxError {
 }
 
 impl OutboxError {
+    /// Whether the file will never be better than it is.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Record { .. } => true,
+            Self::Folder(error) => matches!(error, FolderError::Foreign { .. }),
+        }
+    }
+
     /// Whether the alert is simply gone: somebody else has dealt with it.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Folder(error) if error.is_not_found())
     }
+}
+
+/// How the alerts of a listener go now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// See [`crate::Route::transport`].
+    pub transport: Transport,
+    /// See [`crate::Route::from`].
+    pub from: Option<String>,
 }
 
 /// Where an alert is.
@@ -81,7 +101,8 @@ impl Place {
 /// The state folder: `IRONLANCE_STATE`, else `/var/lib/ironlance` for root, else below `XDG_STATE_HOME` or the home.
 pub fn state_dir() -> PathBuf {
     let root = rustix::process::geteuid().is_root();
-    state_dir_by(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from), root)
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    state_dir_by(|name| if name == "HOME" { own_home() } else { variable(name) }, root)
 }
 
 fn state_dir_by(variable: impl Fn(&str) -> Option<PathBuf>, root: bool) -> PathBuf {
@@ -93,6 +114,19 @@ fn state_dir_by(variable: impl Fn(&str) -> Option<PathBuf>, root: bool) -> PathB
     }
     let home = || variable("HOME").unwrap_or_else(|| PathBuf::from("/")).join(".local/state");
     variable("XDG_STATE_HOME").unwrap_or_else(home).join("ironlance")
+}
+
+/// The home folder of our user by /etc/passwd, when `HOME` is another's: supervisord's `user=` does not change it.
+fn own_home() -> Option<PathBuf> {
+    let uid = rustix::process::geteuid().as_raw();
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    if home.as_ref().is_some_and(|home| fs::metadata(home).is_ok_and(|meta| meta.uid() == uid)) {
+        return home;
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let own = lines.find(|fields| fields.get(2).and_then(|field| field.parse().ok()) == Some(uid));
+    own.and_then(|fields| fields.get(5).map(PathBuf::from)).or(home)
 }
 
 /// Seconds since 1970.
@@ -159,11 +193,14 @@ impl Outbox {
         let tmp = self.dir.join("tmp").join(&alert.id);
         folder::write_new(&tmp, record::file(alert, event).as_bytes())?;
         if event.is_some() {
-            self.link_pending(alert, &tmp)?;
+            // Without the link an event that comes twice makes two mails; that is better than none.
+            let _ = self.link_pending(alert, &tmp);
         }
         let new = self.path(Place::New, &alert.id);
         fs::rename(&tmp, &new).map_err(at("rename", &tmp))?;
-        Ok(folder::sync(&self.new_dir())?)
+        // From here on it will be delivered, so this is no failure any more, whatever the disk says.
+        let _ = folder::sync(&self.new_dir());
+        Ok(())
     }
 
     fn pending(&self, origin: &str) -> PathBuf {
@@ -182,18 +219,19 @@ impl Outbox {
         let _ = folder::remove(&self.pending(origin));
     }
 
-    /// The event of an alert that an earlier process of `origin` has stored without answering it.
-    pub fn unanswered(&self, origin: &str) -> Option<String> {
-        let pending = self.pending(origin);
-        let stored = record::read(&folder::read_own(&pending).ok()?).ok()?;
+    /// Whether a process, of this listener or of another in its pool, has stored the alert of this event without
+    /// answering it.
+    pub fn is_unanswered(&self, event: &str) -> bool {
+        let dir = self.dir.join("pending");
+        let names = folder::names(&dir).unwrap_or_default();
+        names.iter().any(|name| self.unanswered(&dir.join(name)).as_deref() == Some(event))
+    }
+
+    fn unanswered(&self, pending: &Path) -> Option<String> {
+        let stored = record::read(&folder::read_own(pending).ok()?).ok()?;
         let tmp = self.dir.join("tmp").join(&stored.alert.id);
-        if tmp.exists() {
-            // It was never committed: the event comes again, and the alert is made again.
-            let _ = folder::remove(&tmp);
-            let _ = folder::remove(&pending);
-            return None;
-        }
-        stored.unanswered
+        // A twin in tmp means that it was never committed: the alert has to be made again.
+        if tmp.exists() { None } else { stored.unanswered }
     }
 
     /// The ids of the alerts in a place, oldest first.
@@ -210,14 +248,21 @@ impl Outbox {
     pub fn load(&self, place: Place, id: &str) -> Result<Stored, OutboxError> {
         let path = self.path(place, id);
         let content = folder::read_own(&path)?;
-        record::read(&content).map_err(|source| OutboxError::Record { path, source })
+        let stored = record::read(&content).and_then(|stored| stored.named(id));
+        stored.map_err(|source| OutboxError::Record { path, source })
+    }
+
+    /// Whether an alert is still among those that wait.
+    pub fn holds(&self, id: &str) -> bool {
+        self.path(Place::New, id).symlink_metadata().is_ok()
     }
 
     /// Reads an alert that waits, with the transport that its listener uses now.
     pub fn load_for_delivery(&self, id: &str) -> Result<Stored, OutboxError> {
         let mut stored = self.load(Place::New, id)?;
-        if let Some(transport) = self.way(&stored.alert.origin) {
-            stored.alert.route.transport = transport;
+        if let Some(way) = self.way(&stored.alert.origin) {
+            stored.alert.route.transport = way.transport;
+            stored.alert.route.from = stored.alert.route.from.or(way.from);
         }
         Ok(stored)
     }
@@ -228,7 +273,13 @@ impl Outbox {
     }
 
     fn append(&self, place: Place, id: &str, record: &Record) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().append(true).open(self.path(place, id))?;
+        let mut file = OpenOptions::new().read(true).write(true).open(self.path(place, id))?;
+        // A line that a crash or a full disk has cut must not end up in the middle.
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
+        file.seek(SeekFrom::End(0))?;
         file.write_all(record::line(record).as_bytes())
     }
 
@@ -252,7 +303,10 @@ impl Outbox {
     /// Makes a dead letter of its own, for the recipients that were refused.
     pub fn put_dead(&self, alert: &Alert, at: i64, reason: &str) -> Result<(), FolderError> {
         let attempt = Attempt { at, reason: reason.to_owned() };
-        self.write_over(Place::Dead, &Stored { alert: alert.clone(), attempts: vec![attempt], unanswered: None })
+        self.write_over(
+            Place::Dead,
+            &Stored { alert: alert.clone(), attempts: vec![attempt], unanswered: None },
+        )
     }
 
     fn write_over(&self, place: Place, stored: &Stored) -> Result<(), FolderError> {
@@ -288,16 +342,37 @@ impl Outbox {
             .map_err(at("open", &path))
     }
 
-    /// Leaves word that the alerts of `origin` that wait shall go by this transport.
-    pub fn set_way(&self, origin: &str, transport: &Transport) -> Result<(), FolderError> {
+    /// Whether `lock` is the lock of this outbox, and held by whoever holds this descriptor.
+    pub fn is_locked_by(&self, lock: &impl AsFd) -> bool {
+        let Ok(own) = rustix::fs::fstat(lock) else { return false };
+        let Ok(there) = fs::symlink_metadata(self.dir.join("lock")) else { return false };
+        let same = own.st_dev == there.dev() && own.st_ino == there.ino();
+        same && rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+    }
+
+    /// Removes what a kill has left half written, if it is older than an hour.
+    pub fn sweep(&self) {
+        let dir = self.dir.join("tmp");
+        for name in folder::names(&dir).unwrap_or_default() {
+            let path = dir.join(name);
+            let written = fs::symlink_metadata(&path).map_or(i64::MAX, |meta| meta.mtime());
+            if unix_time().saturating_sub(written) > 3600 {
+                let _ = folder::remove(&path);
+            }
+        }
+    }
+
+    /// Leaves word that the alerts of `origin` that wait shall go by this transport, and from whom if they do not say.
+    pub fn set_way(&self, origin: &str, way: &Way) -> Result<(), FolderError> {
         let name = origin_file(origin);
         let tmp = self.dir.join("tmp").join(format!("{name}-{:08x}", fastrand::u32(..)));
-        let json = serde_json::to_vec(transport).expect("a transport has only strings for keys");
+        let json = serde_json::to_vec(way).expect("a way has only strings for keys");
         folder::write_new(&tmp, &json)?;
         fs::rename(&tmp, self.ways_dir().join(name)).map_err(at("rename", &tmp))
     }
 
-    fn way(&self, origin: &str) -> Option<Transport> {
+    /// The word that was left for `origin`.
+    pub fn way(&self, origin: &str) -> Option<Way> {
         let content = folder::read_own(&self.ways_dir().join(origin_file(origin))).ok()?;
         serde_json::from_slice(&content).ok()
     }

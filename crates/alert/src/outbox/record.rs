@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 #[serde(rename_all = "snake_case")]
 pub enum Record {
     /// The first line: all but the entries.
-    Header(Header),
+    Header(Box<Header>),
     /// Something that happened.
     Entry(EntryRecord),
     /// A try that failed.
@@ -60,6 +60,9 @@ pub struct EntryRecord {
     /// The event as it came from the supervisor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// When it happened, in seconds since 1970; an alert is as old as its last entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
 }
 
 /// A try that failed.
@@ -82,6 +85,18 @@ pub struct Stored {
     pub unanswered: Option<String>,
 }
 
+impl Stored {
+    /// Makes sure that the file of this name is the alert that it says it is.
+    pub fn named(self, name: &str) -> Result<Self, RecordError> {
+        let is_id = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if self.alert.id == name && name.chars().all(is_id) {
+            Ok(self)
+        } else {
+            Err(RecordError::Name(self.alert.id))
+        }
+    }
+}
+
 /// Why bytes are no alert file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RecordError {
@@ -99,6 +114,9 @@ pub enum RecordError {
     /// It says nothing.
     #[error("no entry")]
     NoEntry,
+    /// It says that it is another one, or has a name that cannot be an id.
+    #[error("its name is not its id {0:?}")]
+    Name(String),
 }
 
 impl Header {
@@ -136,15 +154,15 @@ pub fn line(record: &Record) -> String {
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
 }
 
-/// An entry as a line; `event` is the one it was made of.
-pub fn entry_line(entry: &Entry, event: Option<&str>) -> String {
-    line(&Record::Entry(EntryRecord { entry: entry.clone(), event: event.map(str::to_owned) }))
+/// An entry as a line; `event` is the one it was made of, `at` when it happened, if later than the header.
+pub fn entry_line(entry: &Entry, event: Option<&str>, at: Option<i64>) -> String {
+    line(&Record::Entry(EntryRecord { entry: entry.clone(), event: event.map(str::to_owned), at }))
 }
 
 /// A whole alert as a file; `event` is the one it was made of.
 pub fn file(alert: &Alert, event: Option<&str>) -> String {
-    let header = line(&Record::Header(Header::of(alert)));
-    let entries = alert.entries.iter().map(|entry| entry_line(entry, event));
+    let header = line(&Record::Header(Box::new(Header::of(alert))));
+    let entries = alert.entries.iter().map(|entry| entry_line(entry, event, None));
     std::iter::once(header).chain(entries).collect()
 }
 
@@ -172,13 +190,16 @@ pub fn read_all(bytes: &[u8]) -> Result<Vec<Stored>, RecordError> {
             (Record::Header(header), _) => {
                 all.push(Stored { alert: header.into_alert(), attempts: Vec::new(), unanswered: None });
             }
-            (Record::Entry(EntryRecord { entry, event }), Some(stored)) => {
+            (Record::Entry(EntryRecord { entry, event, at }), Some(stored)) => {
                 stored.alert.entries.push(entry);
+                stored.alert.created = stored.alert.created.max(at.unwrap_or(i64::MIN));
                 stored.unanswered = event;
             }
             (Record::Attempt(attempt), Some(stored)) => stored.attempts.push(attempt),
             (Record::Answered, Some(stored)) => stored.unanswered = None,
-            (Record::Entry(_) | Record::Attempt(_) | Record::Answered, None) => return Err(RecordError::NoHeader),
+            (Record::Entry(_) | Record::Attempt(_) | Record::Answered, None) => {
+                return Err(RecordError::NoHeader);
+            }
         }
     }
     if all.is_empty() { Err(RecordError::NoHeader) } else { Ok(all) }
@@ -193,7 +214,7 @@ fn parse(bytes: &[u8]) -> Result<Record, String> {
     }
     let record: Record = serde_json::from_str(json).map_err(|error| error.to_string())?;
     match record {
-        Record::Header(Header { v, .. }) if v != VERSION => Err(format!("version {v}, not {VERSION}")),
+        Record::Header(header) if header.v != VERSION => Err(format!("version {}, not {VERSION}", header.v)),
         Record::Header(header) if header.route.to.is_empty() => Err("no recipient".to_owned()),
         record => Ok(record),
     }
@@ -236,7 +257,7 @@ mod tests {
         let error = read(text.replace("two", "TWO").as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "line 3: the checksum does not fit");
         assert_eq!(read(b""), Err(RecordError::NoHeader));
-        let header = line(&Record::Header(Header::of(&alert(&[]))));
+        let header = line(&Record::Header(Box::new(Header::of(&alert(&[])))));
         assert_eq!(read(header.as_bytes()), Err(RecordError::NoEntry));
     }
 

@@ -64,10 +64,10 @@ fn an_event_that_was_stored_and_not_answered_is_known_to_the_successor() {
     let alert = alert("a", "died");
     outbox.put(&alert, Some("event 7")).unwrap();
     outbox.taken(&alert.id).unwrap();
-    assert_eq!(outbox.unanswered("a").as_deref(), Some("event 7"), "also when it is delivered already");
-    assert_eq!(outbox.unanswered("b"), None);
+    assert!(outbox.is_unanswered("event 7"), "also when it is delivered already");
+    assert!(!outbox.is_unanswered("event 8"));
     outbox.answered("a");
-    assert_eq!(outbox.unanswered("a"), None);
+    assert!(!outbox.is_unanswered("event 7"));
 }
 
 #[test]
@@ -78,8 +78,9 @@ fn an_alert_that_was_not_committed_is_made_again() {
     let tmp = outbox.dir.join("tmp").join(&alert.id);
     folder::write_new(&tmp, record::file(&alert, Some("event 7")).as_bytes()).unwrap();
     outbox.link_pending(&alert, &tmp).unwrap();
-    assert_eq!(outbox.unanswered("a"), None);
-    assert!(!tmp.exists());
+    assert!(!outbox.is_unanswered("event 7"));
+    outbox.put(&Alert { id: new_id(), ..alert }, Some("event 7")).unwrap();
+    assert!(outbox.is_unanswered("event 7"));
 }
 
 #[test]
@@ -101,8 +102,9 @@ fn a_corrected_transport_holds_for_what_waits() {
     let waiting = alert("a", "died");
     outbox.put(&waiting, None).unwrap();
     let corrected = Transport::Sendmail { command: "corrected".into() };
-    outbox.set_way("a", &corrected).unwrap();
-    assert_eq!(outbox.load_for_delivery(&waiting.id).unwrap().alert.route.transport, corrected);
+    outbox.set_way("a", &Way { transport: corrected.clone(), from: Some("me@example.com".into()) }).unwrap();
+    let route = outbox.load_for_delivery(&waiting.id).unwrap().alert.route;
+    assert_eq!((route.transport, route.from.as_deref()), (corrected, Some("me@example.com")));
     outbox.forget_ways();
     assert!(outbox.way("a").is_some(), "kept while something waits");
     outbox.taken(&waiting.id).unwrap();
@@ -115,7 +117,10 @@ fn a_folder_that_others_can_write_is_not_trusted() {
     let (dir, outbox) = outbox();
     fs::set_permissions(outbox.new_dir(), fs::Permissions::from_mode(0o777)).unwrap();
     let error = Outbox::open(dir.path()).unwrap_err().to_string();
-    assert!(error.starts_with("cannot trust ") && error.ends_with("others can write in it (mode 777)"), "{error}");
+    assert!(
+        error.starts_with("cannot trust ") && error.ends_with("others can write in it (mode 777)"),
+        "{error}"
+    );
     assert!(outbox.put(&alert("a", "x"), None).is_err());
 }
 
@@ -153,7 +158,7 @@ fn a_batch_outlives_its_process_and_is_sent_once() {
     assert_eq!(batch.entries(), [entry("one"), entry("two")]);
     assert_eq!(batch.unanswered(), Some("event 2"));
     batch.answered();
-    assert_eq!(batch.send(&outbox, 7), None);
+    assert_eq!(batch.send(&outbox), None);
     let ids = outbox.ids(Place::New).unwrap();
     let sent = outbox.load(Place::New, &ids[0]).unwrap().alert;
     assert_eq!((sent.entries.len(), sent.subject.as_deref(), ids.len()), (2, Some("new"), 1));
@@ -170,6 +175,55 @@ fn a_batch_without_a_disk_is_kept_and_handed_over() {
     fs::write(dir.path().join("outbox"), "in the way").unwrap();
     batch.file = None;
     assert!(batch.add(&outbox, entry("two"), "event 2").is_err());
-    let alert = batch.send(&outbox, 7).unwrap();
+    let alert = batch.send(&outbox).unwrap();
     assert_eq!((alert.entries.len(), batch.entries().len()), (2, 0));
+}
+
+#[test]
+fn a_file_under_another_name_is_not_the_alert_that_it_says_it_is() {
+    let (_dir, outbox) = outbox();
+    let alert = alert("a", "died");
+    outbox.put(&alert, None).unwrap();
+    let other = outbox.new_dir().join("other");
+    fs::copy(outbox.new_dir().join(&alert.id), other).unwrap();
+    assert!(outbox.load(Place::New, "other").unwrap_err().is_damage());
+}
+
+#[test]
+fn a_note_behind_a_cut_line_does_no_damage() {
+    let (_dir, outbox) = outbox();
+    let alert = alert("a", "died");
+    outbox.put(&alert, None).unwrap();
+    let path = outbox.new_dir().join(&alert.id);
+    outbox.note(&alert.id, 1, "first");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+    outbox.note(&alert.id, 2, "second");
+    outbox.note(&alert.id, 3, "third");
+    let reasons = outbox.load(Place::New, &alert.id).unwrap().attempts;
+    assert_eq!(reasons.iter().map(|attempt| attempt.at).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
+fn a_batch_is_as_old_as_its_last_entry_and_notices_that_its_file_is_gone() {
+    let (dir, outbox) = outbox();
+    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let mut batch = Batch::open(&outbox, Alert { created: 7, ..draft("a") }).unwrap();
+    batch.add(&outbox, entry("one"), "event 1").unwrap();
+    fs::remove_dir_all(dir.path().join("outbox")).unwrap();
+    batch.add(&outbox, entry("two"), "event 2").unwrap();
+    assert_eq!(batch.send(&outbox), None);
+    let sent = outbox.load(Place::New, &outbox.ids(Place::New).unwrap()[0]).unwrap().alert;
+    assert_eq!(sent.entries.len(), 2);
+    assert!(unix_time() - sent.created < 60);
+}
+
+#[test]
+fn the_lock_is_known_by_the_file_that_holds_it() {
+    let (_dir, outbox) = outbox();
+    let lock = outbox.lock_file().unwrap();
+    lock.lock().unwrap();
+    assert!(outbox.is_locked_by(&lock));
+    assert!(!outbox.is_locked_by(&outbox.lock_file().unwrap()));
+    assert!(!outbox.is_locked_by(&File::open("/dev/null").unwrap()));
 }

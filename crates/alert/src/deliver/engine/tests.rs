@@ -144,3 +144,76 @@ fn each_recipient_has_a_fate_of_its_own() {
     engine.run(&inbox, &tell);
     assert!(outbox.is_empty());
 }
+
+/// Keeps what it should let go, as a folder that became read-only does.
+struct Stuck(Outbox);
+
+impl Store for Stuck {
+    fn ids(&self) -> Vec<String> {
+        self.0.ids(Place::New).unwrap()
+    }
+    fn load(&self, id: &str) -> Result<Option<Stored>, crate::outbox::OutboxError> {
+        Store::load(&self.0, id)
+    }
+    fn holds(&self, id: &str) -> bool {
+        self.0.holds(id)
+    }
+    fn hint(&self, _: &str) -> String {
+        String::new()
+    }
+    fn taken(&self, _: &str) -> Result<(), String> {
+        Err("read-only".into())
+    }
+    fn bury(&self, _: &str, _: i64, _: &str) -> Result<(), String> {
+        Err("read-only".into())
+    }
+    fn bury_part(&self, _: &Alert, _: i64, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+    fn replace(&self, _: &Stored) -> Result<(), String> {
+        Ok(())
+    }
+    fn note(&self, _: &str, _: i64, _: &str) {}
+}
+
+#[test]
+fn what_was_sent_and_cannot_be_removed_is_not_sent_again() {
+    let (dir, outbox, command) = setup();
+    put(&outbox, &command, "once");
+    let (tell, inbox) = channel();
+    let leave = tell.clone();
+    let mails_file = dir.path().join("mails");
+    let leaver = thread::spawn(move || {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !mails_file.exists() && Instant::now() < deadline {
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        // Whoever sends without end has sent many by the time that these have come.
+        for _ in 0..20 {
+            leave.send(Input::Nudged).unwrap();
+            thread::park_timeout(Duration::from_millis(10));
+        }
+        leave.send(Input::Leave).unwrap();
+    });
+    Engine::new(Arc::new(Stuck(outbox))).run(&inbox, &tell);
+    leaver.join().unwrap();
+    assert_eq!(mails(dir.path()), 1);
+}
+
+struct Broken;
+
+impl Channel for Broken {
+    fn send(&mut self, _: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+        panic!("a fault of ours");
+    }
+}
+
+#[test]
+fn a_carrier_that_panics_is_a_carrier_that_fails() {
+    let (_dir, outbox, _) = setup();
+    put(&outbox, "broken", "x");
+    let (tell, inbox) = channel();
+    tell.send(Input::Leave).unwrap();
+    Engine { open: |_| Box::new(Broken), ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
+    assert_eq!(outbox.ids(Place::New).unwrap().len(), 1);
+}
