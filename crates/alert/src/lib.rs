@@ -2,6 +2,7 @@
 //!
 //! Nothing in here knows processes or supervisors.
 
+pub mod address;
 pub mod alert;
 pub mod channel;
 pub mod deliver;

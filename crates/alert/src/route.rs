@@ -79,6 +79,10 @@ impl fmt::Display for SmtpServer {
             Security::Plain | Security::Offered | Security::StartTls => "smtp",
         };
         let user = self.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        write!(f, "{scheme}://{user}{}:{}", self.host, self.port)
+        if self.host.contains(':') {
+            write!(f, "{scheme}://{user}[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{scheme}://{user}{}:{}", self.host, self.port)
+        }
     }
 }

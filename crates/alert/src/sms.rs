@@ -6,7 +6,7 @@
 /// The alphabet's characters that take one place.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 /// Those that take two.
-const EXTENDED: &str = "^{}\\[~]|€";
+const EXTENDED: &str = "\x0c^{}\\[~]|€";
 
 /// How many places a character takes.
 #[derive(Clone, Copy)]
@@ -44,19 +44,25 @@ impl Alphabet {
 /// Joins `texts` by newlines into one message that holds `limit` GSM-7 characters; texts that do not fit are
 /// counted at its end: `+2 more`. A first text that does not fit by itself is cut.
 pub fn fit(texts: &[&str], limit: usize) -> String {
-    let alphabet = Alphabet::of(texts);
-    let places = alphabet.places(limit);
-    let whole = texts.join("\n");
-    if alphabet.size(&whole) <= places {
-        return whole;
-    }
-    for shown in (1..texts.len()).rev() {
-        let message = format!("{}\n+{} more", texts[..shown].join("\n"), texts.len() - shown);
-        if alphabet.size(&message) <= places {
+    let message = |shown: usize| match texts.len() - shown {
+        0 => texts.join("\n"),
+        hidden => format!("{}\n+{hidden} more", texts[..shown].join("\n")),
+    };
+    // Each text has a character at least, or a line end: no more of them can ever fit than there are places.
+    for shown in (1..=texts.len().min(limit + 1)).rev() {
+        let alphabet = Alphabet::of(&texts[..shown]);
+        let fewest = texts[..shown].iter().map(|text| text.len().min(1) + 1).sum::<usize>();
+        if fewest > limit + 1 {
+            continue;
+        }
+        let message = message(shown);
+        if alphabet.size(&message) <= alphabet.places(limit) {
             return message;
         }
     }
     let first = texts.first().copied().unwrap_or_default();
+    let alphabet = Alphabet::of(&[first]);
+    let places = alphabet.places(limit);
     let tail = if texts.len() > 1 { format!("\n+{} more", texts.len() - 1) } else { String::new() };
     match places.checked_sub(alphabet.size(&tail)) {
         Some(room) => cut(first, room, alphabet) + &tail,
@@ -110,8 +116,9 @@ mod tests {
         #[test]
         fn a_message_is_never_longer_than_its_limit(texts in prop::collection::vec("\\PC{0,90}", 1..6), limit in 0_usize..200) {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let alphabet = Alphabet::of(&texts);
-            prop_assert!(alphabet.size(&fit(&texts, limit)) <= alphabet.places(limit));
+            let message = fit(&texts, limit);
+            let alphabet = Alphabet::of(&[&message]);
+            prop_assert!(alphabet.size(&message) <= alphabet.places(limit));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! A web page that misbehaves on order.
 
 use std::io::{BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -29,44 +31,70 @@ pub enum Manner {
 
 /// The server; it ends with the value.
 pub struct WebServer {
-    port: u16,
+    door: Door,
     manner: Arc<Mutex<Manner>>,
     requests: Arc<Mutex<Vec<String>>>,
     over: Arc<AtomicBool>,
+}
+
+enum Door {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
 }
 
 impl WebServer {
     /// Starts one on a port of 127.0.0.1.
     pub fn start(manner: Manner) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
-        let port = listener.local_addr().context("cannot tell the port")?.port();
-        let this = Self {
-            port,
-            manner: Arc::new(Mutex::new(manner)),
-            requests: Arc::default(),
-            over: Arc::default(),
-        };
+        let door = Door::Tcp(listener.local_addr().context("cannot tell the port")?);
+        let this = Self::new(door, manner);
+        this.accept(move || listener.accept().map(|(stream, _)| stream), TcpStream::try_clone);
+        Ok(this)
+    }
+
+    /// Starts one on a socket in the file system.
+    pub fn start_unix(path: &Path, manner: Manner) -> anyhow::Result<Self> {
+        let listener =
+            UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
+        let this = Self::new(Door::Unix(path.to_owned()), manner);
+        this.accept(move || listener.accept().map(|(stream, _)| stream), UnixStream::try_clone);
+        Ok(this)
+    }
+
+    fn new(door: Door, manner: Manner) -> Self {
+        Self { door, manner: Arc::new(Mutex::new(manner)), requests: Arc::default(), over: Arc::default() }
+    }
+
+    fn accept<S: Read + Write + Send + 'static>(
+        &self,
+        accept: impl Fn() -> std::io::Result<S> + Send + 'static,
+        twin: fn(&S) -> std::io::Result<S>,
+    ) {
         let (manner, requests, over) =
-            (Arc::clone(&this.manner), Arc::clone(&this.requests), Arc::clone(&this.over));
+            (Arc::clone(&self.manner), Arc::clone(&self.requests), Arc::clone(&self.over));
         thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
+            while let Ok(stream) = accept() {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
                 let manner = manner.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let (requests, over) = (Arc::clone(&requests), Arc::clone(&over));
                 thread::spawn(move || {
-                    // A client that hangs up early is what some tests are about.
-                    let _ = serve(stream, &manner, &requests, &over);
+                    if let Ok(reader) = twin(&stream) {
+                        // A client that hangs up early is what some tests are about.
+                        let _ = serve(reader, stream, &manner, &requests, &over);
+                    }
                 });
             }
         });
-        Ok(this)
     }
 
-    /// Its address, for example `http://127.0.0.1:4711`.
+    /// Its address for httpok, for example `http://127.0.0.1:4711`; a path may follow.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        match &self.door {
+            Door::Tcp(address) => format!("http://{address}"),
+            Door::Unix(path) => format!("unix:{}:", path.display()),
+        }
     }
 
     /// From now on it behaves so.
@@ -84,17 +112,21 @@ impl Drop for WebServer {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         // The knock makes accept() return.
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let _ = match &self.door {
+            Door::Tcp(address) => TcpStream::connect(address).map(drop),
+            Door::Unix(path) => UnixStream::connect(path).map(drop),
+        };
     }
 }
 
 fn serve(
-    mut stream: TcpStream,
+    reader: impl Read,
+    mut stream: impl Write,
     manner: &Manner,
     requests: &Mutex<Vec<String>>,
     over: &AtomicBool,
 ) -> anyhow::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone().context("cannot share the stream")?);
+    let mut reader = BufReader::new(reader);
     let Some((head, body)) = read_http(&mut reader)? else { return Ok(()) };
     let request = head + &String::from_utf8_lossy(&body);
     requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);

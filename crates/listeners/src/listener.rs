@@ -208,8 +208,7 @@ mod tests {
 
     #[test]
     fn every_event_is_answered_and_the_end_of_input_ends_the_listener() {
-        let (result, output, seen) =
-            run(b"eventname:TICK_5 len:6\nwhen:5eventname:TICK_60 len:7\nwhen:60");
+        let (result, output, seen) = run(b"eventname:TICK_5 len:6\nwhen:5eventname:TICK_60 len:7\nwhen:60");
         assert!(result.is_ok());
         assert_eq!(output, b"READY\nRESULT 2\nOKREADY\nRESULT 2\nOKREADY\n");
         assert_eq!(seen.events, [Event::Tick(Tick { seconds: 5 }), Event::Tick(Tick { seconds: 60 })]);
@@ -236,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_body_that_does_not_fit_is_answered_and_passed_over() {
-        let (result, output, seen) = run(b"eventname:PROCESS_STATE_EXITED len:3\nxyzeventname:TICK_5 len:0\n");
+        let (result, output, seen) =
+            run(b"eventname:PROCESS_STATE_EXITED len:3\nxyzeventname:TICK_5 len:0\n");
         assert!(result.is_ok());
         assert_eq!(output, b"READY\nRESULT 2\nOKREADY\nRESULT 2\nOKREADY\n");
         assert_eq!(seen.events.len(), 1);

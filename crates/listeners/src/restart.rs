@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use ironlance_alert::outbox::folder::prepare;
 use ironlance_core::ProcessState;
 use ironlance_rpc::{CallError, Supervisor};
 
@@ -52,9 +53,13 @@ impl Ledger {
         }
         let text: String = self.owed.iter().map(|name| format!("{name}\n")).collect();
         let new = self.file.with_extension("new");
-        let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &self.file));
+        let folder = self.file.parent().unwrap_or_else(|| Path::new("/"));
+        let written = prepare(folder).map_err(|error| error.to_string()).and_then(|()| {
+            let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &self.file));
+            written.map_err(|error| format!("cannot write {}: {error}", self.file.display()))
+        });
         if let Err(error) = written {
-            say(&format!("cannot write {}: {error}\n", self.file.display()));
+            say(&format!("{error}: should I be killed between a stop and a start, the program stays down\n"));
         }
     }
 
@@ -68,7 +73,9 @@ impl Ledger {
                             self.paid(&name);
                             say_line(&format!("{name} started"));
                         }
-                        Err(error) => say_line(&format!("Failed to start process {name}, trying again: {error}")),
+                        Err(error) => {
+                            say_line(&format!("Failed to start process {name}, trying again: {error}"))
+                        }
                     }
                 }
                 // Supervisord is at it, or somebody else was faster, or nobody can tell yet.

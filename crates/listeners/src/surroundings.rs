@@ -4,8 +4,8 @@ use std::env;
 use std::path::PathBuf;
 
 use ironlance_core::Namespec;
-use ironlance_rpc::client::EndpointError;
 use ironlance_rpc::Supervisor;
+use ironlance_rpc::client::EndpointError;
 
 /// The environment that a supervisord gives to a listener, and what else there is to know about here.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use crate::os_error;
 use crate::tls::{self, Tls, TlsError};
 
 /// How long one address may take to be reached when there are others to try.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(10);
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The other side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,13 @@ pub enum Stream {
 /// Connects to `peer`. Its addresses are tried in the resolver's order.
 pub async fn dial(peer: &Peer, tls: &Tls) -> Result<Stream, DialError> {
     match peer {
-        Peer::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix).map_err(connect_error),
+        Peer::Unix(path) => {
+            UnixStream::connect(path).await.map(Stream::Unix).map_err(|error| match error.kind() {
+                // No socket yet, or a full queue: as good as a port where nobody listens yet.
+                io::ErrorKind::NotFound | io::ErrorKind::WouldBlock => DialError::Refused(error),
+                _ => connect_error(error),
+            })
+        }
         Peer::Tcp { host, port } => {
             let stream = connect(&resolve(host, *port).await?).await?;
             secure(stream, host, tls).await
@@ -90,11 +96,26 @@ pub async fn dial(peer: &Peer, tls: &Tls) -> Result<Stream, DialError> {
 pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
     let fault = |reason: String| DialError::Resolve { host: host.to_owned(), reason };
     let addresses: Vec<SocketAddr> =
-        tokio::net::lookup_host((host, port)).await.map_err(|error| fault(error.to_string()))?.collect();
+        tokio::net::lookup_host((host, port)).await.map_err(|error| fault(resolver_error(&error)))?.collect();
     if addresses.is_empty() { Err(fault("it has no address".to_owned())) } else { Ok(addresses) }
 }
 
-/// Connects to the first of the addresses that answers; the error is that of the last one.
+/// What getaddrinfo says, in Python's words: with its number in front.
+fn resolver_error(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    let codes = [
+        ("Name or service not known", -2),
+        ("Temporary failure in name resolution", -3),
+        ("No address associated with hostname", -5),
+    ];
+    match codes.iter().find(|(words, _)| *words == text) {
+        Some((words, code)) => format!("[Errno {code}] {words}"),
+        None => text.to_owned(),
+    }
+}
+
+/// Connects to the first of the addresses that answers; the error is that of the last one, but a refusal stays.
 pub async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
@@ -111,6 +132,8 @@ pub async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
+            // That nobody listens says more than that an address cannot be reached.
+            Err(_) if last.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) => last = error,
         }
     }
@@ -128,7 +151,11 @@ pub async fn secure(stream: TcpStream, host: &str, tls: &Tls) -> Result<Stream, 
 }
 
 fn connect_error(error: io::Error) -> DialError {
-    if error.kind() == io::ErrorKind::ConnectionRefused { DialError::Refused(error) } else { DialError::Connect(error) }
+    if error.kind() == io::ErrorKind::ConnectionRefused {
+        DialError::Refused(error)
+    } else {
+        DialError::Connect(error)
+    }
 }
 
 impl AsyncRead for Stream {
@@ -136,7 +163,13 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            // A peer that closes without saying so in TLS first has ended all the same; what it cut is seen above.
+            Self::Tls(stream) => match Pin::new(stream).poll_read(cx, buf) {
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                other => other,
+            },
         }
     }
 }

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::ask_first::AskFirst;
 use crate::dial::{DialError, Peer, dial};
 use crate::runtime;
 use crate::tls::Tls;
@@ -67,7 +68,7 @@ pub enum ExchangeError {
         reason: String,
     },
     /// The connection broke, or what came is no HTTP.
-    #[error("cannot read the answer: {0}")]
+    #[error("{0}")]
     Broken(String),
     /// The machine refuses us a runtime.
     #[error("cannot start a runtime: {0}")]
@@ -127,7 +128,12 @@ async fn ask(
 ) -> Result<Response, ExchangeError> {
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+    // As forgiving as Python's http.client: who speaks a little oddly is not down.
+    builder.allow_obsolete_multiline_headers_in_responses(true);
+    builder.allow_spaces_after_header_name_in_responses(true);
+    builder.ignore_invalid_headers_in_responses(true);
+    let stream = TokioIo::new(AskFirst::new(stream));
+    let (mut sender, connection) = builder.handshake(stream).await.map_err(|e| broken(&e))?;
     let answer = async {
         let response = sender.send_request(prepared).await.map_err(|e| broken(&e))?;
         let (head, mut body) = response.into_parts();
@@ -135,8 +141,13 @@ async fn ask(
             Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
             None => head.status.canonical_reason().unwrap_or_default().to_owned(),
         };
+        let length = head.headers.get(hyper::header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let mut got = 0;
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|e| broken(&e))?;
+            let frame =
+                frame.map_err(|error| if is_cut(&error) { cut(got, length) } else { broken(&error) })?;
+            got += frame.data_ref().map_or(0, Bytes::len);
             if frame.data_ref().is_some_and(|data| on_body(data).is_break()) {
                 break;
             }
@@ -164,10 +175,20 @@ fn prepare(request: &Request) -> Result<hyper::Request<Full<Bytes>>, ExchangeErr
         builder = builder.header(name, value.as_bytes());
     }
     let body = Full::new(Bytes::copy_from_slice(&request.body));
-    builder.body(body).map_err(|error| ExchangeError::Request {
-        target: request.target.clone(),
-        reason: error.to_string(),
-    })
+    builder
+        .body(body)
+        .map_err(|error| ExchangeError::Request { target: request.target.clone(), reason: error.to_string() })
+}
+
+fn is_cut(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    error.is_incomplete_message() || cause.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+/// A body that ended early, in Python's words.
+fn cut(got: usize, length: Option<usize>) -> ExchangeError {
+    let more = length.map(|length| format!(", {} more expected", length.saturating_sub(got)));
+    ExchangeError::Broken(format!("IncompleteRead({got} bytes read{})", more.unwrap_or_default()))
 }
 
 fn broken(error: &hyper::Error) -> ExchangeError {
@@ -247,8 +268,28 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_answers_before_it_was_asked_is_understood() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+        });
+        assert_eq!(get(port).0.unwrap().status, 200);
+    }
+
+    #[test]
+    fn a_cut_body_is_told_in_pythons_words() {
+        let error = get(serve(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\nhello", None)).0.unwrap_err();
+        assert_eq!(error.to_string(), "IncompleteRead(5 bytes read, 10 more expected)");
+    }
+
+    #[test]
     fn garbage_is_an_error_and_not_a_panic() {
-        for garbage in [&b"\xff\xfe\n\n"[..], b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nX"] {
+        for garbage in
+            [&b"\xff\xfe\n\n"[..], b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nX"]
+        {
             assert!(get(serve(garbage, None)).0.is_err(), "{garbage:?}");
         }
     }

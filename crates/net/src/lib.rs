@@ -2,6 +2,7 @@
 //!
 //! Callers are plain threads: a runtime exists only while something is exchanged.
 
+mod ask_first;
 pub mod dial;
 pub mod http;
 pub mod runtime;

@@ -8,7 +8,8 @@ use std::io;
 /// The runtime is left without waiting for its helper threads: a name lookup that hangs in the C library cannot be
 /// cancelled, and must not keep the caller beyond its deadline.
 pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build()?;
     let output = runtime.block_on(future);
     runtime.shutdown_background();
     Ok(output)

@@ -85,6 +85,7 @@ impl Supervisor {
         };
         let host = match &peer {
             Peer::Unix(_) => "localhost".to_owned(),
+            Peer::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             Peer::Tcp { host, port } => format!("{host}:{port}"),
         };
         let mut headers = vec![
@@ -102,7 +103,12 @@ impl Supervisor {
     }
 
     /// Calls a method. `timeout` bounds the whole call; `None` waits for as long as supervisord takes.
-    pub fn call(&self, method: &str, params: &[Value], timeout: Option<Duration>) -> Result<Value, CallError> {
+    pub fn call(
+        &self,
+        method: &str,
+        params: &[Value],
+        timeout: Option<Duration>,
+    ) -> Result<Value, CallError> {
         let request = Request {
             peer: self.peer.clone(),
             tls: self.tls.clone(),
@@ -228,7 +234,15 @@ mod tests {
             while !asked.ends_with("\r\n\r\n") {
                 reader.read_line(&mut asked).unwrap();
             }
-            let length = asked.to_lowercase().split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().to_owned();
+            let length = asked
+                .to_lowercase()
+                .split("content-length: ")
+                .nth(1)
+                .unwrap()
+                .split("\r\n")
+                .next()
+                .unwrap()
+                .to_owned();
             let mut body = vec![0; length.parse().unwrap()];
             reader.read_exact(&mut body).unwrap();
             reader.get_mut().write_all(answer.as_bytes()).unwrap();
@@ -280,8 +294,9 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_kind_is_an_error() {
-        let (port, _asked) =
-            serve(answer("<methodResponse><params><param><value><int>1</int></value></param></params></methodResponse>"));
+        let (port, _asked) = serve(answer(
+            "<methodResponse><params><param><value><int>1</int></value></param></params></methodResponse>",
+        ));
         let error = supervisor(port).all_process_info().unwrap_err();
         assert_eq!(
             error.to_string(),

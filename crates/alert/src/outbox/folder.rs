@@ -47,7 +47,7 @@ pub(super) fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error)
 }
 
 /// Makes a folder of mode 0700 with all above it, and makes sure that it is ours alone.
-pub(super) fn prepare(path: &Path) -> Result<(), FolderError> {
+pub fn prepare(path: &Path) -> Result<(), FolderError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("create", path))?;
     let meta = fs::symlink_metadata(path).map_err(at("look at", path))?;
     if !meta.is_dir() {

@@ -82,10 +82,14 @@ impl Batch {
         };
         say(&format!("{text}\n"));
         let wants_details = self.desk.post().is_some_and(|post| post.wants_details());
-        let details =
-            if wants_details { self.desk.details(arrival, &change.namespec, Some(&change.pid)) } else { None };
+        let details = if wants_details {
+            self.desk.details(arrival, &change.namespec, Some(&change.pid))
+        } else {
+            None
+        };
+        let event = self.desk.event(arrival);
         if let Some(post) = self.desk.post() {
-            post.add_to_batch(&arrival.key, Entry { text, details });
+            post.add_to_batch(&event, Entry { text, details });
         }
     }
 

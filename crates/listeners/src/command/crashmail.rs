@@ -22,7 +22,10 @@ pub fn main(args: Vec<String>) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        return options.delivery.route.map_or(ExitCode::FAILURE, |route| test_alert::run("crashmail", &route));
+        return options
+            .delivery
+            .route
+            .map_or(ExitCode::FAILURE, |route| test_alert::run("crashmail", &route));
     }
     let surroundings = Surroundings::look();
     if surroundings.server_url.is_none() {
@@ -62,7 +65,8 @@ impl Handler for Crashmail {
         let Some(email) = &self.email else { return };
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         let details = self.desk.details(arrival, &change.namespec, Some(&change.pid));
-        self.desk.mail(Some(&arrival.key), subject, Entry { text, details });
+        let event = self.desk.event(arrival);
+        self.desk.mail(Some(&event), subject, Entry { text, details });
         say(&mailed);
     }
 

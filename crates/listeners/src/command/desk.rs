@@ -1,7 +1,7 @@
 //! Where a command's alerts are made up and handed to the post.
 
-use std::env;
 use std::path::PathBuf;
+use std::{env, fs};
 
 use ironlance_alert::{Draft, Entry, Form, Post, PostOptions, Route};
 use ironlance_core::Namespec;
@@ -9,6 +9,7 @@ use ironlance_rpc::Supervisor;
 
 use crate::facts::{self, Scene};
 use crate::listener::Arrival;
+use crate::probe::memory::start_ticks;
 use crate::surroundings::Surroundings;
 
 /// What a command needs to tell people.
@@ -18,6 +19,8 @@ pub(super) struct Desk {
     post: Option<Post>,
     host: String,
     details: bool,
+    /// Which life of which supervisord: its serials begin anew with each.
+    incarnation: String,
 }
 
 impl Desk {
@@ -38,7 +41,7 @@ impl Desk {
                 program: deliverer(),
             })
         });
-        Self { supervisor, post, host: surroundings.host.clone(), details }
+        Self { supervisor, post, host: surroundings.host.clone(), details, incarnation: incarnation() }
     }
 
     /// The post, when there is somebody to be told.
@@ -49,9 +52,15 @@ impl Desk {
     /// An event arrived: a moment to look after what others left behind. Tells whether the alert of this very event
     /// is stored already.
     pub(super) fn seen(&mut self, arrival: &Arrival) -> bool {
+        let event = self.event(arrival);
         let Some(post) = &mut self.post else { return false };
         post.look_after();
-        post.seen(&arrival.key)
+        post.seen(&event)
+    }
+
+    /// What tells this event from every other, and is the same when it is sent again.
+    pub(super) fn event(&self, arrival: &Arrival) -> String {
+        format!("{} {}", self.incarnation, arrival.key)
     }
 
     /// The event has been answered.
@@ -62,7 +71,12 @@ impl Desk {
     }
 
     /// The details of what happened to a process, unless they are not wanted.
-    pub(super) fn details(&self, arrival: &Arrival, namespec: &Namespec, pid: Option<&str>) -> Option<String> {
+    pub(super) fn details(
+        &self,
+        arrival: &Arrival,
+        namespec: &Namespec,
+        pid: Option<&str>,
+    ) -> Option<String> {
         let scene = Scene { host: &self.host, supervisor: &arrival.envelope.server };
         let pid = pid.filter(|pid| !pid.is_empty());
         (self.details && self.post.is_some())
@@ -74,6 +88,14 @@ impl Desk {
         let Some(post) = &mut self.post else { return };
         post.send(event, Draft { subject: Some(subject), form: Form::Mail, entries: vec![entry] });
     }
+}
+
+/// Our supervisord by pid and start, and the boot that these belong to.
+fn incarnation() -> String {
+    let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    let start = start_ticks(parent).unwrap_or_default();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    format!("{parent} {start} {}", boot.trim())
 }
 
 /// This very binary, also when it was replaced on disk since.

@@ -17,7 +17,7 @@ use super::desk::Desk;
 use super::{listen, options, test_alert};
 use crate::listener::{Arrival, Handler};
 use crate::options::httpok::{Eagerness, HttpokOptions, parse};
-use crate::probe::http::{Check, Target};
+use crate::probe::http::{Check, Target, redacted};
 use crate::restart::{Ledger, Restart, restart};
 use crate::rule::http::{HttpRule, RestartBudget, Verdict};
 use crate::say;
@@ -50,7 +50,7 @@ pub fn main(args: Vec<String>) -> ExitCode {
     };
     let route = options.delivery.route.clone();
     let desk = Desk::open("httpok", &surroundings, Some(supervisor.clone()), route, !options.brief);
-    let rule = HttpRule::new(options.url.clone(), options.statuses.clone(), options.retries);
+    let rule = HttpRule::new(redacted(&options.url), options.statuses.clone(), options.retries);
     let budget = options.max_restarts.map(|max| RestartBudget::new(max.most, max.within));
     let ledger = Ledger::open(surroundings.ledger("httpok"));
     let own_name = surroundings.own_name;
@@ -79,7 +79,8 @@ fn check(options: &HttpokOptions) -> Result<Check, Box<dyn std::error::Error>> {
     if let Some(user_info) = user_info {
         headers.push(("Authorization".to_owned(), format!("Basic {}", STANDARD.encode(user_info))));
     }
-    let tls = if options.insecure { Tls::Insecure } else { Tls::Verified { ca_file: options.ca_file.clone() } };
+    let tls =
+        if options.insecure { Tls::Insecure } else { Tls::Verified { ca_file: options.ca_file.clone() } };
     Ok(Check {
         target,
         method: options.request.method.clone(),
@@ -192,11 +193,13 @@ impl Httpok {
             self.restart(info, account);
         }
         let is_pattern = |name: &str| name.starts_with('!') || name.ends_with('*');
-        let exists = |name: &str| infos.iter().any(|info| info.name == name || info.namespec().qualified() == name);
+        let exists =
+            |name: &str| infos.iter().any(|info| info.name == name || info.namespec().qualified() == name);
         let named = self.options.who.programs.iter();
         let absent: Vec<&String> = named.filter(|name| !is_pattern(name) && !exists(name)).collect();
         if !absent.is_empty() {
-            account.write(format!("Programs not restarted because they did not exist: {}", repr_list(&absent)));
+            account
+                .write(format!("Programs not restarted because they did not exist: {}", repr_list(&absent)));
         }
     }
 
@@ -267,7 +270,8 @@ impl Handler for Httpok {
 fn gcore(command: &str, dir: &Path, namespec: &Namespec, pid: u32) -> String {
     let core = dir.join(namespec.to_string());
     let line = format!("{command} \"{}\" {pid}", core.display());
-    let output = Command::new("/bin/sh").args(["-c", &line]).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output =
+        Command::new("/bin/sh").args(["-c", &line]).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     match output {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
         Err(error) => format!("cannot run gcore: {error}"),

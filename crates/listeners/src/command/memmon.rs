@@ -104,7 +104,8 @@ impl Memmon {
     /// A process that has ended since supervisord told of it is no trouble.
     fn unreadable(&self, info: &ProcessInfo, readings: &Readings) -> Option<String> {
         use crate::probe::memory::MemoryError;
-        let failure = readings.failure(info.pid).filter(|failure| !matches!(failure, MemoryError::Gone(_)))?;
+        let failure =
+            readings.failure(info.pid).filter(|failure| !matches!(failure, MemoryError::Gone(_)))?;
         Some(format!("{} of {} is not known: {failure}\n", self.unit(), info.namespec().qualified()))
     }
 
@@ -118,7 +119,9 @@ impl Memmon {
         match verdict.finding {
             Finding::Within => {}
             Finding::Patient { ticks, of } => {
-                log.push_str(&format!("{name} is over its limit, tick {ticks} of {of} (--for), not acting yet\n"));
+                log.push_str(&format!(
+                    "{name} is over its limit, tick {ticks} of {of} (--for), not acting yet\n"
+                ));
             }
             Finding::Over(limit) => {
                 say(&std::mem::take(log));
@@ -137,7 +140,10 @@ impl Memmon {
             Remedy::Restart => self.restart(&name, bytes),
             Remedy::Signal(signal) => self.signal(&name, signal, bytes),
             Remedy::NotifyOnly => Account::happened("process NAME uses too much memory", &name, {
-                format!("The process named {name} is consuming too much memory ({bytes} bytes {})", self.unit())
+                format!(
+                    "The process named {name} is consuming too much memory ({bytes} bytes {})",
+                    self.unit()
+                )
             }),
         };
         if account.is_failure {

@@ -16,7 +16,10 @@ use crate::say;
 use crate::surroundings::host_name;
 
 /// Reads a command line in the environment that there is; `Err` when the command ends here.
-fn options<T>(parse: impl FnOnce(&[String], &Environment<'_>) -> Parsed<T>, args: &[String]) -> Result<T, ExitCode> {
+fn options<T>(
+    parse: impl FnOnce(&[String], &Environment<'_>) -> Parsed<T>,
+    args: &[String],
+) -> Result<T, ExitCode> {
     let variable = |name: &str| std::env::var(name).ok();
     match parse(args, &Environment { variable: &variable, host: &host_name() }) {
         Parsed::Run(options) => Ok(options),

@@ -46,7 +46,9 @@ pub(super) fn run(command: &str, route: &Route) -> ExitCode {
             aloud.step(&format!("the test alert was refused for {} recipient(s)", receipt.refused.len()));
             ExitCode::FAILURE
         }
-        Err(Undelivered::Unreachable(reason) | Undelivered::Deferred(reason) | Undelivered::Rejected(reason)) => {
+        Err(
+            Undelivered::Unreachable(reason) | Undelivered::Deferred(reason) | Undelivered::Rejected(reason),
+        ) => {
             aloud.step(&format!("the test alert was not sent: {reason}"));
             ExitCode::FAILURE
         }

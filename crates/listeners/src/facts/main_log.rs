@@ -40,7 +40,8 @@ pub fn read(log: &str, process: &str, pid: Option<&str>) -> Story {
     let since = log.lines().find_map(stamp).map(|(time, _)| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
     let lines: Vec<Line<'_>> = log.lines().filter_map(|line| parse(line, process)).collect();
     let starts = lines.iter().filter(|line| matches!(line.what, What::Spawned { .. })).count();
-    let born = |pid: &str| lines.iter().rposition(|line| matches!(line.what, What::Spawned { pid: p } if p == pid));
+    let born =
+        |pid: &str| lines.iter().rposition(|line| matches!(line.what, What::Spawned { pid: p } if p == pid));
     let end = match pid.and_then(born) {
         // Two groups may each have a process of this name: only an end that follows its own start is certain.
         Some(start) => Some(start + 1).filter(|next| lines.get(*next).is_some_and(Line::is_end)),

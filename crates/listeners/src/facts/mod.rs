@@ -34,9 +34,15 @@ pub struct Scene<'a> {
 ///
 /// `pid` is the id of the process that the alert is about, where the event told it. What cannot be had is
 /// left out.
-pub fn gather(supervisor: Option<&Supervisor>, scene: &Scene<'_>, namespec: &Namespec, pid: Option<&str>) -> String {
+pub fn gather(
+    supervisor: Option<&Supervisor>,
+    scene: &Scene<'_>,
+    namespec: &Namespec,
+    pid: Option<&str>,
+) -> String {
     let answers = supervisor.map(|supervisor| ask(supervisor, namespec)).unwrap_or_default();
-    let story = answers.main_log.map(|log| main_log::read(&log, &namespec.process.0, pid)).unwrap_or_default();
+    let story =
+        answers.main_log.map(|log| main_log::read(&log, &namespec.process.0, pid)).unwrap_or_default();
     let mut lines = vec![fact("host", scene.host)];
     if !scene.supervisor.is_empty() {
         lines.push(fact("supervisor", scene.supervisor));
@@ -69,26 +75,41 @@ fn ask(supervisor: &Supervisor, namespec: &Namespec) -> Answers {
     let tail = |bytes: i64| [Value::Int(-bytes), Value::Int(0)];
     let log = |method| (method, [vec![name()], tail(LOG_TAIL).to_vec()].concat());
     let calls = [
-        ("supervisor.getProcessInfo", vec![name()]),
         log("supervisor.readProcessStderrLog"),
         log("supervisor.readProcessStdoutLog"),
         ("supervisor.readLog", tail(MAIN_LOG_TAIL).to_vec()),
+        ("supervisor.getProcessInfo", vec![name()]),
     ];
     let Ok(answers) = supervisor.multicall(&calls, Some(PATIENCE)) else {
         return Answers::default();
     };
-    let mut answers = answers.into_iter().map(Result::ok);
-    let mut next = || answers.next().flatten();
-    let text = |value: Option<Value>| match value {
-        Some(Value::Str(text)) => Some(text),
+    let mut answers = answers.into_iter();
+    let mut text = |method: &str| match answers.next() {
+        Some(Ok(Value::Str(text))) => Some(text),
+        // Python's supervisord cannot give a log from the middle of a character on: begin a little later.
+        Some(Err(fault)) if fault.string.contains("utf") => later_tail(supervisor, method, name()),
         _ => None,
     };
-    Answers {
-        info: next().and_then(|value| ProcessInfo::from_value(&value).ok()),
-        stderr: text(next()),
-        stdout: text(next()),
-        main_log: text(next()),
-    }
+    let stderr = text("supervisor.readProcessStderrLog");
+    let stdout = text("supervisor.readProcessStdoutLog");
+    let main_log = text("supervisor.readLog");
+    let info = answers.next().and_then(Result::ok).and_then(|value| ProcessInfo::from_value(&value).ok());
+    Answers { info, stderr, stdout, main_log }
+}
+
+/// The end of a log from one, two or three bytes later on, whichever is a character's first.
+fn later_tail(supervisor: &Supervisor, method: &str, name: Value) -> Option<String> {
+    let own = (method != "supervisor.readLog").then_some(name);
+    let whole = if own.is_some() { LOG_TAIL } else { MAIN_LOG_TAIL };
+    let call = |later: i64| {
+        let params = own.iter().cloned().chain([Value::Int(later - whole), Value::Int(0)]);
+        (method, params.collect::<Vec<_>>())
+    };
+    let answers = supervisor.multicall(&[call(1), call(2), call(3)], Some(PATIENCE)).ok()?;
+    answers.into_iter().find_map(|answer| match answer {
+        Ok(Value::Str(text)) => Some(text),
+        _ => None,
+    })
 }
 
 fn fact(name: &str, value: &str) -> String {
@@ -126,6 +147,7 @@ fn state_now(info: &ProcessInfo) -> Option<String> {
 }
 
 fn last_lines(log: &str) -> Vec<String> {
+    let log = without_colours(log);
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let start = lines.len().saturating_sub(LAST_LINES);
     lines[start..]
@@ -135,6 +157,17 @@ fn last_lines(log: &str) -> Vec<String> {
             None => (*line).to_owned(),
         })
         .collect()
+}
+
+/// A text without the control sequences by which programs colour it (ECMA-48, 5.4).
+fn without_colours(text: &str) -> String {
+    let mut pieces = text.split("\x1b[");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(|c: char| ('@'..='~').contains(&c)).map_or(piece.len(), |at| at + 1);
+        plain.push_str(&piece[end..]);
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -148,6 +181,11 @@ mod tests {
             gather(None, &scene, &Namespec::new("shop", "web"), Some("7")),
             "host:        web1\nsupervisor:  supervisor\nprogram:     shop:web\npid:         7"
         );
+    }
+
+    #[test]
+    fn colours_are_left_out() {
+        assert_eq!(without_colours("\x1b[1;31mred\x1b[0m and\x1b[K plain\x1b["), "red and plain");
     }
 
     #[test]

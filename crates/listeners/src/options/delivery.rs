@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ironlance_alert::address::addresses;
 use ironlance_alert::{Route, Secret, SmtpServer, Transport};
 
 use super::Environment;
@@ -27,7 +28,7 @@ pub struct Delivery {
 
 /// Makes a delivery of the wishes: by sendmail unless they name a server.
 pub(super) fn settle(wishes: &Wishes, environment: &Environment<'_>) -> Result<Delivery, Refusal> {
-    let to = recipients(&wishes.recipients);
+    let to = addresses(&wishes.recipients);
     let transport = match &wishes.server {
         Some((option, server)) => {
             refuse_both(wishes, option)?;
@@ -50,12 +51,18 @@ pub(super) fn settle(wishes: &Wishes, environment: &Environment<'_>) -> Result<D
     }
     let given: Vec<&str> =
         wishes.recipients.iter().map(String::as_str).filter(|given| !given.is_empty()).collect();
-    Ok(Delivery { route: Some(Route { transport, from, to }), email: Some(given.join(", ")) })
+    let email = given.join(", ");
+    // Only a server needs to know them one by one; for a command the To line stands as it was given.
+    let to = match &transport {
+        Transport::Smtp(_) => to,
+        Transport::Sendmail { .. } => vec![email.clone()],
+    };
+    Ok(Delivery { route: Some(Route { transport, from, to }), email: Some(email) })
 }
 
 /// Makes a route of the wishes of a batch mailer: by SMTP unless they name a command.
 pub(super) fn settle_batch(wishes: &Wishes, environment: &Environment<'_>) -> Result<Route, Refusal> {
-    let to = recipients(&wishes.recipients);
+    let to = addresses(&wishes.recipients);
     let missing = |what: &str| Refusal::Incomplete(format!("cannot mail: {what}"));
     if to.is_empty() {
         return Err(missing("-t/--toEmail names no recipient"));
@@ -144,48 +151,4 @@ fn password(wishes: &Wishes, server: &Server, environment: &Environment<'_>) -> 
     }
     let credential: PathBuf = Path::new(&variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
     credential.is_file().then_some(Secret::File(credential))
-}
-
-/// The addresses of comma separated lists. A comma in a quoted name or between angle brackets divides nothing
-/// (RFC 5322, 3.4).
-fn recipients(lists: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    for list in lists {
-        let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
-        let mut start = 0;
-        for (at, c) in list.char_indices() {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' if quoted => escaped = true,
-                '"' => quoted = !quoted,
-                '<' if !quoted => bracketed = true,
-                '>' if !quoted => bracketed = false,
-                ',' if !quoted && !bracketed => {
-                    found.push(&list[start..at]);
-                    start = at + 1;
-                }
-                _ => {}
-            }
-        }
-        found.push(&list[start..]);
-    }
-    found.into_iter().map(str::trim).filter(|address| !address.is_empty()).map(str::to_owned).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn split(lists: &[&str]) -> Vec<String> {
-        recipients(&lists.iter().map(|list| (*list).to_owned()).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn lists_are_divided_at_commas_outside_of_names() {
-        assert_eq!(split(&["a@x, b@y ,,", "", "c@z"]), ["a@x", "b@y", "c@z"]);
-        let named = r#""Doe, \"J\", Jane" <j@x>"#;
-        assert_eq!(split(&[&format!("{named},k@x")]), [named, "k@x"]);
-        assert_eq!(split(&[r#""unclosed, a@x"#]), [r#""unclosed, a@x"#]);
-        assert!(split(&[]).is_empty());
-    }
 }

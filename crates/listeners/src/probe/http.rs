@@ -47,7 +47,7 @@ pub enum TargetError {
 impl Target {
     /// Reads `http://…`, `https://…`, and `unix:/path/of/socket:/path/of/page`.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
-        let fault = |reason| TargetError::Url { url: url.to_owned(), reason };
+        let fault = |reason| TargetError::Url { url: redacted(url), reason };
         let (scheme, rest) = url.split_once(':').ok_or_else(|| TargetError::Scheme(String::new()))?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
@@ -68,7 +68,13 @@ impl Target {
             None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
         };
         let port = match port {
-            None | Some("") => if secure { 443 } else { 80 },
+            None | Some("") => {
+                if secure {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(port) => match port.parse() {
                 Ok(port) if port > 0 => port,
                 _ => return Err(fault("the port is no number from 1 to 65535")),
@@ -77,7 +83,7 @@ impl Target {
         if host.is_empty() {
             return Err(fault("no host"));
         }
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let path = request_path(path);
         let peer = Peer::Tcp { host: host.to_owned(), port };
         Ok(Self { peer, secure, host: authority.to_owned(), path, user_info })
     }
@@ -85,7 +91,7 @@ impl Target {
     fn unix(rest: &str) -> Option<Self> {
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let (socket, path) = rest.split_once(':').unwrap_or((rest, "/"));
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let path = request_path(path);
         socket.starts_with('/').then(|| Self {
             peer: Peer::Unix(PathBuf::from(socket)),
             secure: false,
@@ -96,11 +102,35 @@ impl Target {
     }
 }
 
+/// A path with its slash in front, and with what a request line cannot hold percent-encoded.
+fn request_path(path: &str) -> String {
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let encode = |byte: u8| match byte {
+        0x21..=0x7e if !b"\"<>`{|}\\^".contains(&byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    slash.to_owned() + &path.bytes().map(encode).collect::<String>()
+}
+
+/// An URL as it may be shown: with the password of `user:password@` left out.
+pub fn redacted(url: &str) -> String {
+    let start = url.find("://").map_or(0, |at| at + "://".len());
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+    match url[start..end].rsplit_once('@') {
+        Some((user_info, host)) => {
+            let user = user_info.split(':').next().unwrap_or_default();
+            format!("{}{user}:***@{host}{}", &url[..start], &url[end..])
+        }
+        None => url.to_owned(),
+    }
+}
+
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, behind)) = rest.split_first() {
-        let code = behind.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        let code =
+            behind.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         match code.filter(|_| *first == b'%') {
             Some(code) => {
                 bytes.push(code);
@@ -189,7 +219,9 @@ impl Check {
     fn request(&self) -> Request {
         let own = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let mut headers = Vec::new();
-        for (name, value) in [("Host", self.target.host.as_str()), ("Accept-Encoding", "identity"), ("User-Agent", "httpok")] {
+        for (name, value) in
+            [("Host", self.target.host.as_str()), ("Accept-Encoding", "identity"), ("User-Agent", "httpok")]
+        {
             if !own(name) {
                 headers.push((name.to_owned(), value.to_owned()));
             }
@@ -251,6 +283,9 @@ mod tests {
         assert_eq!(tcp("http://[::1]:81/"), ("::1".into(), 81, "/".into()));
         let target = Target::parse("http://tim:p%40ss@host/").unwrap();
         assert_eq!((target.user_info.as_deref(), target.host.as_str()), (Some("tim:p@ss"), "host"));
+        assert_eq!(tcp("http://host/a b/ä%20?x=\"y\"").2, "/a%20b/%C3%A4%20?x=%22y%22");
+        assert_eq!(redacted("http://tim:p@ss@host/x@y"), "http://tim:***@host/x@y");
+        assert_eq!(redacted("http://host/x@y"), "http://host/x@y");
         let target = Target::parse("unix:/run/web.sock:/health").unwrap();
         assert_eq!((target.peer, target.path.as_str()), (Peer::Unix("/run/web.sock".into()), "/health"));
         assert_eq!(Target::parse("unix:/run/web.sock").unwrap().path, "/");
@@ -262,7 +297,10 @@ mod tests {
         assert_eq!(error("ftp://x/"), "Bad scheme ftp");
         assert_eq!(error("no url"), "Bad scheme ");
         assert_eq!(error("http://:80/"), "cannot read the URL \"http://:80/\": no host");
-        assert_eq!(error("http://h:0/"), "cannot read the URL \"http://h:0/\": the port is no number from 1 to 65535");
+        assert_eq!(
+            error("http://h:0/"),
+            "cannot read the URL \"http://h:0/\": the port is no number from 1 to 65535"
+        );
         assert!(error("unix:relative").ends_with("no path of a socket"));
     }
 
@@ -295,7 +333,10 @@ mod tests {
         assert_eq!(reading, Reading::Answered { status: 200, reason: "OK".into(), body_has: Some(true) });
         let asked = asked.recv().unwrap();
         assert!(asked.starts_with("get /health http/1.1\r\n"), "{asked}");
-        assert!(asked.contains("user-agent: httpok\r\n") && asked.contains(&format!("host: 127.0.0.1:{port}\r\n")));
+        assert!(
+            asked.contains("user-agent: httpok\r\n")
+                && asked.contains(&format!("host: 127.0.0.1:{port}\r\n"))
+        );
     }
 
     #[test]
@@ -329,7 +370,10 @@ mod tests {
                 thread::park_timeout(Duration::from_millis(20));
             }
         });
-        assert_eq!(check(port, Duration::from_millis(400)).run(), Reading::Failed { error: "timed out".into() });
+        assert_eq!(
+            check(port, Duration::from_millis(400)).run(),
+            Reading::Failed { error: "timed out".into() }
+        );
     }
 
     proptest! {

@@ -49,7 +49,8 @@ pub(super) async fn authenticate(
             dialogue.command(&format!("AUTH PLAIN {proof}"), when, limit).await
         }
         Mechanism::Login => {
-            let asked = dialogue.command(&format!("AUTH LOGIN {}", STANDARD.encode(user)), when, limit).await?;
+            let asked =
+                dialogue.command(&format!("AUTH LOGIN {}", STANDARD.encode(user)), when, limit).await?;
             if asked.code != 334 {
                 return Ok(asked);
             }

@@ -123,7 +123,11 @@ impl Dialogue {
     }
 
     /// The next reply, of one line or many.
-    pub(super) async fn reply(&mut self, when: &'static str, limit: Duration) -> Result<Reply, DialogueError> {
+    pub(super) async fn reply(
+        &mut self,
+        when: &'static str,
+        limit: Duration,
+    ) -> Result<Reply, DialogueError> {
         timed(when, limit, async {
             let mut lines = Vec::new();
             let mut limited = (&mut self.stream).take(MAX_REPLY);
@@ -135,8 +139,11 @@ impl Dialogue {
                     return Err(DialogueError::HungUp(when));
                 }
                 let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-                let code = line.get(..3).and_then(|code| code.parse().ok()).filter(|code| (200..600).contains(code));
-                let Some(code) = code else { return Err(DialogueError::Nonsense(when, line)) };
+                let code =
+                    line.get(..3).and_then(|code| code.parse().ok()).filter(|code| (200..600).contains(code));
+                let Some(code) = code else {
+                    return Err(DialogueError::Nonsense(when, line.chars().take(200).collect()));
+                };
                 lines.push(line.get(4..).unwrap_or_default().to_owned());
                 if line.as_bytes().get(3) != Some(&b'-') {
                     return Ok(Reply { code, lines });
@@ -146,7 +153,12 @@ impl Dialogue {
         .await
     }
 
-    async fn write(&mut self, bytes: &[u8], when: &'static str, limit: Duration) -> Result<(), DialogueError> {
+    async fn write(
+        &mut self,
+        bytes: &[u8],
+        when: &'static str,
+        limit: Duration,
+    ) -> Result<(), DialogueError> {
         timed(when, limit, async {
             let written = async {
                 self.stream.get_mut().write_all(bytes).await?;

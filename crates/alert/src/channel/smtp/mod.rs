@@ -16,6 +16,7 @@ use std::io;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Channel, Progress, Receipt, Undelivered};
+use crate::address::addresses;
 use crate::alert::Alert;
 use crate::message;
 use crate::route::SmtpServer;
@@ -50,7 +51,7 @@ impl Channel for Smtp {
         };
         let mail = Mail {
             from: alert.route.from.clone().unwrap_or_default(),
-            to: alert.route.to.clone(),
+            to: addresses(&alert.route.to),
             content: message::for_server(alert),
         };
         let (server, timeouts, kept) = (&self.server, &self.timeouts, self.session.take());

@@ -1,14 +1,15 @@
 //! A connection to a mail server, from the banner on.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ironlance_net::{DialError, Stream, Tls, dial};
 
 use super::auth::{Mechanism, authenticate};
 use super::dialogue::{Dialogue, Reply, Timeouts};
+use crate::address::bare;
 use crate::channel::{Progress, Receipt, Refusal, Retry, Undelivered};
-use crate::message;
 use crate::route::{Security, SmtpServer};
 
 /// A mail and its envelope.
@@ -36,8 +37,10 @@ impl Session {
     ) -> Result<Self, Undelivered> {
         let secret = server.password.as_ref().map(crate::secret::Secret::reveal).transpose();
         let password = secret.map_err(|error| Undelivered::Unreachable(error.to_string()))?;
-        let unreachable = |error: &dyn Display| Undelivered::Unreachable(format!("cannot reach {server}: {error}"));
-        let (stream, hello) = connect(server, timeouts, progress).await.map_err(|error| unreachable(&error))?;
+        let unreachable =
+            |error: &dyn Display| Undelivered::Unreachable(format!("cannot reach {server}: {error}"));
+        let (stream, hello) =
+            connect(server, timeouts, progress).await.map_err(|error| unreachable(&error))?;
         let mut session = Self {
             dialogue: Dialogue::new(stream),
             server: server.to_string(),
@@ -89,7 +92,7 @@ impl Session {
         if !reply.is_positive() {
             return Err(self.refused("the sender", &reply));
         }
-        progress.step(&format!("sender <{}> accepted", message::bare(&mail.from)));
+        progress.step(&format!("sender <{}> accepted", bare(&mail.from)));
         let refused = self.recipients(mail, timeouts, progress).await?;
         if refused.len() == mail.to.len() {
             return Err(all_refused(&refused));
@@ -113,20 +116,23 @@ impl Session {
 
     /// The MAIL command; SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where there is reason to.
     fn sender(&self, mail: &Mail) -> Result<String, Undelivered> {
-        let from = message::bare(&mail.from);
-        check_address(from).map_err(Undelivered::Rejected)?;
+        let from = bare(&mail.from);
+        check_address(&mail.from).map_err(Undelivered::Rejected)?;
         let mut command = format!("MAIL FROM:<{from}>");
         if self.offers("SIZE").is_some() {
             command.push_str(&format!(" SIZE={}", mail.content.len()));
         }
-        if !from.is_ascii() || mail.to.iter().any(|to| !message::bare(to).is_ascii()) {
-            if self.offers("SMTPUTF8").is_none() {
-                let reason = format!("{} does not take addresses beyond ASCII (no SMTPUTF8)", self.server);
-                return Err(Undelivered::Rejected(reason));
-            }
-            command.push_str(" SMTPUTF8");
+        let beyond_ascii = !from.is_ascii() || mail.to.iter().any(|to| !bare(to).is_ascii());
+        if beyond_ascii && self.offers("SMTPUTF8").is_some() {
+            command.push_str(" BODY=8BITMIME SMTPUTF8");
+        } else if !from.is_ascii() {
+            return Err(Undelivered::Rejected(self.ascii_only()));
         }
         Ok(command)
+    }
+
+    fn ascii_only(&self) -> String {
+        format!("{} does not take addresses beyond ASCII (no SMTPUTF8)", self.server)
     }
 
     async fn recipients(
@@ -137,9 +143,15 @@ impl Session {
     ) -> Result<Vec<Refusal>, Undelivered> {
         let mut refused = Vec::new();
         for to in &mail.to {
-            let bare = message::bare(to);
-            let refusal = match check_address(bare) {
+            let bare = bare(to);
+            let refusal = match check_address(to) {
                 Err(reason) => Some((reason, Retry::Never)),
+                Ok(()) if bare.is_empty() => {
+                    Some(("cannot send to an empty address".to_owned(), Retry::Never))
+                }
+                Ok(()) if !bare.is_ascii() && self.offers("SMTPUTF8").is_none() => {
+                    Some((self.ascii_only(), Retry::Never))
+                }
                 Ok(()) => {
                     let reply = self.ask(&format!("RCPT TO:<{bare}>"), "at RCPT", timeouts).await?;
                     let retry = if reply.is_permanent() { Retry::Never } else { Retry::Later };
@@ -170,14 +182,14 @@ impl Session {
         Ok(())
     }
 
-    /// The words behind an extension's name, if the server has it.
+    /// The words behind an extension's name, if the server has it; old servers write `AUTH=LOGIN` on another line.
     fn offers(&self, extension: &str) -> Option<Vec<String>> {
-        self.extensions.iter().find_map(|line| {
-            // Old servers write `AUTH=LOGIN`.
+        let lines = self.extensions.iter().filter_map(|line| {
             let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
             let name = words.next()?;
-            name.eq_ignore_ascii_case(extension).then(|| words.map(str::to_owned).collect())
-        })
+            name.eq_ignore_ascii_case(extension).then(|| words.map(str::to_owned).collect::<Vec<_>>())
+        });
+        lines.reduce(|all, more| [all, more].concat())
     }
 
     async fn start_tls(
@@ -229,7 +241,8 @@ impl Session {
         for mechanism in mechanisms {
             let reply = authenticate(&mut self.dialogue, mechanism, user, password, timeouts).await;
             let reply = reply.map_err(|error| self.lost(&error))?;
-            if reply.is_positive() {
+            // 503: the server knows us already.
+            if reply.is_positive() || reply.code == 503 {
                 progress.step(&format!("authenticated as {user} by {}", mechanism.name()));
                 return Ok(());
             }
@@ -239,7 +252,12 @@ impl Session {
     }
 
     /// Says a line; a lost connection and a 421 are the server's trouble and not the mail's.
-    async fn ask(&mut self, line: &str, when: &'static str, timeouts: &Timeouts) -> Result<Reply, Undelivered> {
+    async fn ask(
+        &mut self,
+        line: &str,
+        when: &'static str,
+        timeouts: &Timeouts,
+    ) -> Result<Reply, Undelivered> {
         match self.dialogue.command(line, when, timeouts.command).await {
             Ok(reply) if reply.code == 421 => Err(self.lost(&reply)),
             Ok(reply) => Ok(reply),
@@ -290,7 +308,8 @@ async fn connect(
     let own = stream.local_addr().map(|address| address.ip());
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let hello = match own {
-        Ok(address) if !name.contains('.') => format!("[{address}]"),
+        Ok(IpAddr::V4(address)) if !name.contains('.') => format!("[{address}]"),
+        Ok(IpAddr::V6(address)) if !name.contains('.') => format!("[IPv6:{address}]"),
         _ => name,
     };
     if server.security != Security::Implicit {
@@ -319,7 +338,10 @@ async fn timed<T>(limit: Duration, step: impl Future<Output = Result<T, DialErro
 
 /// An address that could say something else to the server than it says to us is not sent.
 fn check_address(address: &str) -> Result<(), String> {
-    let bad = |c: char| c.is_control() || c.is_whitespace() || "<>".contains(c);
-    if address.chars().any(bad) { Err(format!("cannot use {address:?} as an address")) } else { Ok(()) }
+    let bad = |c: char| c.is_whitespace() || "<>".contains(c);
+    if address.chars().any(char::is_control) || bare(address).chars().any(bad) {
+        Err(format!("cannot use {address:?} as an address"))
+    } else {
+        Ok(())
+    }
 }
-

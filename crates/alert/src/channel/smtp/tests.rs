@@ -81,7 +81,8 @@ fn server(port: u16) -> SmtpServer {
 fn channel(server: &SmtpServer) -> Smtp {
     let mut channel = Smtp::new(server);
     let short = Duration::from_millis(300);
-    channel.timeouts = Timeouts { banner: short, command: short, accept: short, quit: short, ..Timeouts::default() };
+    channel.timeouts =
+        Timeouts { banner: short, command: short, accept: short, quit: short, ..Timeouts::default() };
     channel
 }
 
@@ -168,6 +169,21 @@ fn one_refused_recipient_does_not_stop_the_others() {
 }
 
 #[test]
+fn an_address_beyond_ascii_is_refused_alone_by_a_server_that_cannot_take_it() {
+    let (port, _lines) = serve(&[]);
+    let server = server(port);
+    let outcome =
+        channel(&server).send(&alert(&server, &["a@example.com, Ö <ö@example.com>"], "text"), &mut ());
+    assert_eq!(outcome.unwrap().refused.len(), 1);
+}
+
+#[test]
+fn a_server_that_hangs_up_in_the_middle_of_a_mail_has_not_taken_it() {
+    assert!(unreachable(send(&[("DATA", "CLOSE")])).ends_with("the server hung up at DATA"));
+    assert!(unreachable(send(&[("Subject", "CLOSE")])).contains("after the mail"));
+}
+
+#[test]
 fn an_old_server_is_greeted_the_old_way() {
     assert_eq!(send(&[("EHLO", "502 what?"), ("HELO", "250 hi")]), Ok(Receipt::default()));
 }
@@ -180,7 +196,12 @@ fn log_in(script: Script, password: Secret) -> (Result<Receipt, Undelivered>, Re
 
 #[test]
 fn the_mechanisms_are_tried_until_one_works() {
-    let script: Script = &[("AUTH CRAM", "504 no"), ("AUTH PLAIN", "535 no"), ("AUTH LOGIN", "334 UGFzcw=="), ("cHc=", "235 yes")];
+    let script: Script = &[
+        ("AUTH CRAM", "504 no"),
+        ("AUTH PLAIN", "535 no"),
+        ("AUTH LOGIN", "334 UGFzcw=="),
+        ("cHc=", "235 yes"),
+    ];
     let (outcome, lines) = log_in(script, Secret::Literal("pw".into()));
     assert_eq!(outcome, Ok(Receipt::default()));
     let said: Vec<String> = lines.iter().filter(|line| line.starts_with("AUTH")).take(3).collect();

@@ -216,7 +216,7 @@ fn mails_take_the_way_that_is_asked_for() {
         ("-H|mail|--tls", "smtp://mail:25 starttls None"),
         ("-H|mail:465", "smtp://mail:465 plain None"),
         ("-H|mail:465|--tls", "smtps://mail:465 implicit None"),
-        ("-H|[::1]:26", "smtp://::1:26 plain None"),
+        ("-H|[::1]:26", "smtp://[::1]:26 plain None"),
         ("--smtp=smtps://mail", "smtps://mail:465 implicit None"),
         ("--smtp|smtp://joe:pw@mail:587", "smtp://joe@mail:587 offered Some(Literal(***))"),
         ("-H|smtp://joe@mail|-p|pw|-u|ann", "smtp://ann@mail:25 offered Some(Literal(***))"),
