@@ -141,7 +141,7 @@ impl Post {
     /// Begins to collect, with what an earlier process has collected and not sent.
     pub fn open_batch(&mut self, subject: Option<String>, form: Form) {
         let draft = self.alert(subject, form, Vec::new());
-        let in_memory = Batch::in_memory(self.options.state_dir.join("outbox"), draft.clone());
+        let in_memory = Batch::in_memory(&Outbox::at(&self.options.state_dir), draft.clone());
         let Some(outbox) = self.outbox() else {
             self.batch = Some(in_memory);
             return;

@@ -35,7 +35,10 @@ fn a_page_with_a_certificate_that_nobody_vouches_for_is_bad_unless_told_otherwis
         assert!(refused.mails[0].contains("certificate"), "{host}: {}", refused.mails[0]);
         for trust in [format!("--ca-file {}", authority.display()), "--insecure".to_owned()] {
             let transcript = httpok(&format!("{trust} {url}"), 0);
-            assert!(transcript.actions.is_empty() && transcript.mails.is_empty(), "{trust} {url}: {transcript:?}");
+            assert!(
+                transcript.actions.is_empty() && transcript.mails.is_empty(),
+                "{trust} {url}: {transcript:?}"
+            );
         }
     }
 }
@@ -98,7 +101,8 @@ fn data_makes_a_post_unless_a_method_is_named() {
 
 #[test]
 fn headers_are_added_and_replace_our_own() {
-    let request = request("--header X-One:1 --header x-two:␣a:b --header User-Agent:␣probe --header Host:␣shop {url}/");
+    let request =
+        request("--header X-One:1 --header x-two:␣a:b --header User-Agent:␣probe --header Host:␣shop {url}/");
     for line in ["x-one: 1\r\n", "x-two: a:b\r\n", "user-agent: probe\r\n", "host: shop\r\n"] {
         assert_eq!(request.matches(line).count(), 1, "{line:?} in\n{request}");
     }
@@ -120,8 +124,8 @@ fn a_login_comes_from_a_file_or_from_the_url() {
 }
 
 #[test]
-fn a_login_that_cannot_be_read_is_told() {
-    let page = WebServer::start(Manner::Answer("200 OK", "")).unwrap();
-    let transcript = httpok(&format!("--auth-file /nowhere/login {}/", page.url()), 1);
-    assert!(transcript.mails[0].contains("/nowhere/login"), "{}", transcript.mails[0]);
+fn a_login_that_cannot_be_read_is_told_before_the_first_event() {
+    let args = "-p cat --auth-file /nowhere/login http://127.0.0.1/";
+    let error = format!("{:#}", Duel::new("httpok", args, &[Event::tick(60)]).ours(0).unwrap_err());
+    assert!(error.contains("cannot read the --auth-file /nowhere/login"), "{error}");
 }

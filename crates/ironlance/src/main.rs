@@ -14,7 +14,7 @@ use ironlance_listeners::command::{batch, crashmail, httpok, memmon};
 struct Command {
     name: &'static str,
     about: &'static str,
-    main: fn(Vec<String>) -> ExitCode,
+    main: fn(&[String]) -> ExitCode,
 }
 
 /// What this binary can be. Each takes its arguments without its own name.
@@ -31,7 +31,11 @@ const COMMANDS: &[Command] = &[
         main: batch::fatalmailbatch,
     },
     Command { name: "crashsms", about: "short messages about crashes", main: batch::crashsms },
-    Command { name: "httpok", about: "restart programs whose web page does not answer well", main: httpok::main },
+    Command {
+        name: "httpok",
+        about: "restart programs whose web page does not answer well",
+        main: httpok::main,
+    },
     Command { name: "memmon", about: "restart programs that use too much memory", main: memmon::main },
     Command { name: "outbox", about: "list, show, retry and drop alerts that wait", main: outbox::main },
     Command { name: "deliver", about: "deliver an outbox (the listeners start this)", main: outbox::deliver },
@@ -46,8 +50,8 @@ fn main() -> ExitCode {
         find(first.as_ref().and_then(|first| first.to_str()).unwrap_or("--help"))
     });
     let Some(command) = command else { return other(env::args_os().nth(1)) };
-    match args.map(OsString::into_string).collect() {
-        Ok(args) => (command.main)(args),
+    match args.map(OsString::into_string).collect::<Result<Vec<_>, _>>() {
+        Ok(args) => (command.main)(&args),
         Err(arg) => {
             let _ = writeln!(io::stderr(), "{}: cannot read the argument {arg:?}: not UTF-8", command.name);
             ExitCode::from(2)
@@ -72,7 +76,8 @@ fn other(first: Option<OsString>) -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => {
-            let _ = writeln!(io::stderr(), "ironlance: cannot find the command {first:?}; see ironlance --help");
+            let _ =
+                writeln!(io::stderr(), "ironlance: cannot find the command {first:?}; see ironlance --help");
             ExitCode::from(2)
         }
     }

@@ -16,8 +16,11 @@ use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
 
 /// Looks after the alerts that wait to be delivered and those that were given up.
 #[derive(Debug, Parser)]
-#[command(name = "ironlance outbox", after_help = "The outbox is in IRONLANCE_STATE, else /var/lib/ironlance for root, \
-    else ~/.local/state/ironlance. An ID may be cut as long as it stays unique.")]
+#[command(
+    name = "ironlance outbox",
+    after_help = "The outbox is in IRONLANCE_STATE, else /var/lib/ironlance for root, \
+    else ~/.local/state/ironlance. An ID may be cut as long as it stays unique."
+)]
 struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -56,8 +59,10 @@ enum Verb {
 }
 
 /// The command; `args` without its own name.
-pub(crate) fn main(args: Vec<String>) -> ExitCode {
-    let args = match Args::try_parse_from(std::iter::once("ironlance outbox".to_owned()).chain(args)) {
+pub(crate) fn main(args: &[String]) -> ExitCode {
+    let args = match Args::try_parse_from(
+        std::iter::once("ironlance outbox".to_owned()).chain(args.iter().cloned()),
+    ) {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
@@ -74,8 +79,8 @@ pub(crate) fn main(args: Vec<String>) -> ExitCode {
 }
 
 /// The process that delivers; a listener starts it.
-pub(crate) fn deliver(args: Vec<String>) -> ExitCode {
-    match args.as_slice() {
+pub(crate) fn deliver(args: &[String]) -> ExitCode {
+    match args {
         [memory] if memory == "--memory" => deliver::memory(),
         [dir] if !dir.starts_with('-') => deliver::outbox(Path::new(dir)),
         _ => {
@@ -141,9 +146,9 @@ fn line(outbox: &Outbox, place: Place, id: &str) -> String {
 
 fn age(seconds: i64) -> String {
     match seconds {
-        ..120 => format!("{} s", seconds.max(0)),
-        ..7_200 => format!("{} min", seconds / 60),
-        ..172_800 => format!("{} h", seconds / 3_600),
+        i64::MIN..120 => format!("{} s", seconds.max(0)),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
     }
 }

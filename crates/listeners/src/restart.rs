@@ -74,7 +74,7 @@ impl Ledger {
                             say_line(&format!("{name} started"));
                         }
                         Err(error) => {
-                            say_line(&format!("Failed to start process {name}, trying again: {error}"))
+                            say_line(&format!("Failed to start process {name}, trying again: {error}"));
                         }
                     }
                 }

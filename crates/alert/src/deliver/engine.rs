@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -360,10 +360,7 @@ fn wait(inbox: &Receiver<Input>, deadline: Option<Instant>) -> Option<Input> {
     match deadline {
         // The inbox cannot close: we hold a sender ourselves.
         None => inbox.recv().ok(),
-        Some(deadline) => match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(input) => Some(input),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        },
+        Some(deadline) => inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok(),
     }
 }
 

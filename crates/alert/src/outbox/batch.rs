@@ -51,8 +51,8 @@ impl Batch {
     }
 
     /// A batch that is only in memory.
-    pub fn in_memory(outbox_dir: PathBuf, alert: Alert) -> Self {
-        let path = outbox_dir.join("batch").join(origin_file(&alert.origin));
+    pub fn in_memory(outbox: &Outbox, alert: Alert) -> Self {
+        let path = outbox.dir().join("batch").join(origin_file(&alert.origin));
         Self { path, alert, file: None, unanswered: None }
     }
 

@@ -20,18 +20,18 @@ use crate::surroundings::Surroundings;
 const DIGEST: usize = 76;
 
 /// crashmailbatch; `args` without its name.
-pub fn crashmailbatch(args: Vec<String>) -> ExitCode {
-    main(BatchMailer::Crashmailbatch, &args)
+pub fn crashmailbatch(args: &[String]) -> ExitCode {
+    main(BatchMailer::Crashmailbatch, args)
 }
 
 /// fatalmailbatch; `args` without its name.
-pub fn fatalmailbatch(args: Vec<String>) -> ExitCode {
-    main(BatchMailer::Fatalmailbatch, &args)
+pub fn fatalmailbatch(args: &[String]) -> ExitCode {
+    main(BatchMailer::Fatalmailbatch, args)
 }
 
 /// crashsms; `args` without its name.
-pub fn crashsms(args: Vec<String>) -> ExitCode {
-    main(BatchMailer::Crashsms, &args)
+pub fn crashsms(args: &[String]) -> ExitCode {
+    main(BatchMailer::Crashsms, args)
 }
 
 fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
@@ -40,7 +40,7 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        return test_alert::run(mailer.name(), &options.route);
+        return test_alert::run(mailer.name(), &options.route, &options.ignored);
     }
     let surroundings = Surroundings::look();
     if surroundings.server_url.is_none() {

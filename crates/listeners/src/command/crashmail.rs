@@ -16,16 +16,15 @@ use crate::say;
 use crate::surroundings::Surroundings;
 
 /// The command; `args` without its name.
-pub fn main(args: Vec<String>) -> ExitCode {
-    let options = match options(parse, &args) {
+pub fn main(args: &[String]) -> ExitCode {
+    let options = match options(parse, args) {
         Ok(options) => options,
         Err(code) => return code,
     };
     if options.test_alert {
-        return options
-            .delivery
-            .route
-            .map_or(ExitCode::FAILURE, |route| test_alert::run("crashmail", &route));
+        let route = options.delivery.route;
+        return route
+            .map_or(ExitCode::FAILURE, |route| test_alert::run("crashmail", &route, &options.ignored));
     }
     let surroundings = Surroundings::look();
     if surroundings.server_url.is_none() {

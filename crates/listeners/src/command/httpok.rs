@@ -27,13 +27,14 @@ use crate::surroundings::Surroundings;
 const DETAILED_PROGRAMS: usize = 10;
 
 /// The command; `args` without its name.
-pub fn main(args: Vec<String>) -> ExitCode {
-    let options = match options(parse, &args) {
+pub fn main(args: &[String]) -> ExitCode {
+    let options = match options(parse, args) {
         Ok(options) => options,
         Err(code) => return code,
     };
     if options.test_alert {
-        return options.delivery.route.map_or(ExitCode::FAILURE, |route| test_alert::run("httpok", &route));
+        let route = options.delivery.route;
+        return route.map_or(ExitCode::FAILURE, |route| test_alert::run("httpok", &route, &[]));
     }
     let surroundings = Surroundings::look();
     let supervisor = match surroundings.supervisor() {
@@ -173,7 +174,7 @@ impl Httpok {
         if !infos.is_empty() {
             self.restart_all(&infos, &concerned, &mut account);
         }
-        self.mail(subject, &account, details);
+        self.mail(subject, &account, &details);
     }
 
     fn restart_all(&mut self, infos: &[ProcessInfo], concerned: &[ProcessInfo], account: &mut Account) {
@@ -232,7 +233,7 @@ impl Httpok {
         }
     }
 
-    fn mail(&mut self, subject: String, account: &Account, details: Vec<String>) {
+    fn mail(&mut self, subject: String, account: &Account, details: &[String]) {
         let Some(email) = &self.options.delivery.email else { return };
         let text = account.0.join("\n");
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");

@@ -20,13 +20,14 @@ use crate::say;
 use crate::surroundings::Surroundings;
 
 /// The command; `args` without its name.
-pub fn main(args: Vec<String>) -> ExitCode {
-    let options = match options(parse, &args) {
+pub fn main(args: &[String]) -> ExitCode {
+    let options = match options(parse, args) {
         Ok(options) => options,
         Err(code) => return code,
     };
     if options.test_alert {
-        return options.delivery.route.map_or(ExitCode::FAILURE, |route| test_alert::run("memmon", &route));
+        let route = options.delivery.route;
+        return route.map_or(ExitCode::FAILURE, |route| test_alert::run("memmon", &route, &options.ignored));
     }
     let surroundings = Surroundings::look();
     let supervisor = match surroundings.supervisor() {

@@ -20,9 +20,14 @@ impl Progress for Aloud {
 }
 
 /// Sends one alert by `route`, telling each step; 0 when it was taken for every recipient, else 1.
-pub(super) fn run(command: &str, route: &Route) -> ExitCode {
+///
+/// `ignored` are the arguments that superlance passes over in silence: here is the place to mention them.
+pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode {
     let host = host_name();
     let mut aloud = Aloud;
+    if !ignored.is_empty() {
+        aloud.step(&format!("note: these arguments mean nothing to {command}: {}", ignored.join(" ")));
+    }
     aloud.step(&format!("sending a test alert to {} by {}", route.to.join(", "), route.transport));
     let alert = Alert {
         id: new_id(),

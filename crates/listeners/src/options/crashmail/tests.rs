@@ -138,7 +138,9 @@ fn mails_take_the_way_that_is_asked_for() {
     ] {
         let line = if line.is_empty() { to.to_owned() } else { format!("{to}|{line}") };
         let delivery = run(&line).delivery;
-        assert_eq!(way(&delivery.route.unwrap()), format!("{expected} a@x b@y c@z"), "{line}");
+        // A command is given the line as it is; a server has to know them one by one.
+        let everybody = if expected.starts_with('[') { "a@x, b@y, c@z" } else { "a@x b@y c@z" };
+        assert_eq!(way(&delivery.route.unwrap()), format!("{expected} {everybody}"), "{line}");
         assert_eq!(delivery.email.unwrap(), "a@x, b@y, c@z");
     }
 }

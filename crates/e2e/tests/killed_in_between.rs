@@ -1,0 +1,155 @@
+//! Kills at the two moments that matter: between a stop and its start, and between an alert and its RESULT.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::{PipeReader, Read, Write, pipe};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ironlance_e2e::patience::pause;
+use ironlance_e2e::{
+    Answer, Event, FakeSupervisor, Flavour, Listener, Mailer, Manner, PATIENCE, Scene, WebServer, until,
+};
+
+/// Long enough for a second mail to show itself.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+fn command(scene: &Scene, name: &str, args: &[&str], url: &str) -> Command {
+    let mut command = scene.command(Flavour::Ours.path(name).unwrap(), Flavour::Ours).unwrap();
+    command
+        .args(args)
+        .env("SUPERVISOR_SERVER_URL", url)
+        .env("SUPERVISOR_PROCESS_NAME", name)
+        .env("SUPERVISOR_GROUP_NAME", name);
+    command
+}
+
+fn count(supervisor: &FakeSupervisor, method: &str) -> usize {
+    supervisor.methods().iter().filter(|called| *called == method).count()
+}
+
+fn wait_call(supervisor: &FakeSupervisor, method: &str, times: usize) {
+    until(&format!("{times} of {method}"), PATIENCE, || {
+        Ok((count(supervisor, method) >= times).then_some(()))
+    })
+    .unwrap();
+}
+
+/// A listener that restarts `cat` at the first tick is killed while `held` of supervisord does not answer.
+fn killed_during(held: &str, name: &str, args: &[&str]) -> (Scene, FakeSupervisor) {
+    let scene = Scene::new().unwrap();
+    let supervisor = FakeSupervisor::start(&scene).unwrap();
+    supervisor.running("cat", std::process::id());
+    supervisor.order(held, Answer::Silence);
+    let mut listener =
+        Listener::start(command(&scene, name, args, supervisor.url()), scene.path("stderr")).unwrap();
+    listener.ready().unwrap();
+    listener.send(&Event::tick(60)).unwrap();
+    wait_call(&supervisor, held, 1);
+    listener.kill().unwrap();
+    (scene, supervisor)
+}
+
+#[test]
+fn a_program_whose_restarter_was_killed_after_the_stop_is_started_by_the_next_one() {
+    let page = WebServer::start(Manner::Answer("500 No", "")).unwrap();
+    let url = format!("{}/", page.url());
+    for (name, args) in [("memmon", vec!["-p", "cat=1KB"]), ("httpok", vec!["-p", "cat", &url])] {
+        let (scene, supervisor) = killed_during("supervisor.startProcess", name, &args);
+        page.order(Manner::Answer("200 OK", ""));
+        // The successor has no reason of its own to restart anything.
+        let harmless = if name == "memmon" { vec!["-p", "cat=1000GB"] } else { args };
+        let started = command(&scene, name, &harmless, supervisor.url());
+        let mut listener = Listener::start(started, scene.path("stderr")).unwrap();
+        listener.handle(&Event::tick(60)).unwrap();
+        assert_eq!(count(&supervisor, "supervisor.startProcess"), 2, "{name}: {:?}", listener.stderr());
+        listener.handle(&Event::tick(60)).unwrap();
+        assert_eq!(supervisor.actions().len(), 3, "{name}: once is enough: {:?}", supervisor.actions());
+    }
+}
+
+#[test]
+fn a_program_that_was_not_stopped_before_the_kill_is_left_alone() {
+    let (scene, supervisor) = killed_during("supervisor.stopProcess", "memmon", &["-p", "cat=1KB"]);
+    let successor = command(&scene, "memmon", &["-p", "cat=1000GB"], supervisor.url());
+    let mut listener = Listener::start(successor, scene.path("stderr")).unwrap();
+    listener.handle(&Event::tick(60)).unwrap();
+    assert_eq!(supervisor.actions(), ["supervisor.stopProcess(cat:cat)"]);
+}
+
+/// A listener whose RESULT does not fit into its full stdout.
+struct Stuck {
+    child: Child,
+    /// Full; nobody reads it while the listener lives.
+    stdout: PipeReader,
+}
+
+impl Stuck {
+    fn start(mut command: Command) -> Self {
+        const READY: usize = "READY\n".len();
+        const LEAST: usize = 4096;
+        let (stdout, mut end) = pipe().unwrap();
+        let size = rustix::pipe::fcntl_setpipe_size(&end, LEAST).unwrap();
+        // READY fits behind it, RESULT does not: a write of so few bytes is done as a whole or not at all.
+        end.write_all(&vec![b'.'; size - READY]).unwrap();
+        let child = command.stdin(Stdio::piped()).stdout(end).stderr(Stdio::null()).spawn().unwrap();
+        Self { child, stdout: stdout }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.child.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Kills it and tells what it had said since READY.
+    fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        drop(self.child);
+        let mut said = Vec::new();
+        self.stdout.read_to_end(&mut said).unwrap();
+        String::from_utf8_lossy(&said).trim_start_matches('.').to_owned()
+    }
+}
+
+#[test]
+fn an_event_that_comes_again_because_the_listener_was_killed_before_its_result_makes_one_mail() {
+    let scene = Scene::new().unwrap();
+    let mailer = Mailer::new(&scene).unwrap();
+    let crashmail = || {
+        command(&scene, "crashmail", &["-m", "ops@example.com", "-s", mailer.command()], "unix:///nowhere")
+    };
+    let event = Event::crashed("cat", 7).encode(4);
+    let mut stuck = Stuck::start(crashmail());
+    stuck.send(&event);
+    // The alert is not only safe by now, it has been delivered.
+    mailer.wait(1).unwrap();
+    assert_eq!(stuck.kill(), "READY\n");
+    let mut listener = Listener::start(crashmail(), scene.path("stderr")).unwrap();
+    listener.ready().unwrap();
+    listener.send_bytes(&event).unwrap();
+    listener.ok_within(PATIENCE).unwrap();
+    listener.ready().unwrap();
+    pause(A_WHILE);
+    assert_eq!(mailer.mails().unwrap().len(), 1);
+}
+
+#[test]
+fn the_same_bytes_after_a_result_are_another_event_and_make_another_mail() {
+    let scene = Scene::new().unwrap();
+    let mailer = Mailer::new(&scene).unwrap();
+    let event = Event::crashed("cat", 7).encode(4);
+    for mails in 1..=2 {
+        let args = ["-m", "ops@example.com", "-s", mailer.command()];
+        let crashmail = command(&scene, "crashmail", &args, "unix:///nowhere");
+        let mut listener = Listener::start(crashmail, scene.path("stderr")).unwrap();
+        listener.ready().unwrap();
+        listener.send_bytes(&event).unwrap();
+        listener.ok_within(PATIENCE).unwrap();
+        // With the next READY it knows that its answer was taken.
+        listener.ready().unwrap();
+        listener.kill().unwrap();
+        assert_eq!(mailer.wait(mails).unwrap().len(), mails);
+    }
+    pause(A_WHILE);
+    assert_eq!(mailer.mails().unwrap().len(), 2);
+}

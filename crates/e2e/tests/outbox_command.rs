@@ -1,0 +1,171 @@
+//! `ironlance outbox` on alerts that cannot go, and the password that only systemd knows.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use ironlance_e2e::mail_server::{Certificate, Setup};
+use ironlance_e2e::{Event, Flavour, Listener, MailServer, PATIENCE, Scene, until};
+
+/// A scene in which crashmail has stored alerts about the pids 1 to `count`, and nobody delivers them any more.
+struct Waiting {
+    scene: Scene,
+    server: MailServer,
+    /// The server's own: it lives longer than what is killed in `scene`.
+    _surroundings: Scene,
+}
+
+impl Waiting {
+    fn new(trouble: &str, count: u32) -> Self {
+        let (scene, surroundings) = (Scene::new().unwrap(), Scene::new().unwrap());
+        let mut server = MailServer::start(&surroundings, &Setup::default()).unwrap();
+        server.order(trouble).unwrap();
+        let url = format!("smtp://127.0.0.1:{}", server.port());
+        let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+        command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
+        command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
+        let mut listener = Listener::start(command, scene.path("stderr")).unwrap();
+        for pid in 1..=count {
+            listener.handle(&Event::crashed("cat", pid)).unwrap();
+        }
+        let this = Self { scene, server, _surroundings: surroundings };
+        let tried = |list: String| list.lines().filter(|line| line.contains(" 1 failure ")).count();
+        until("a try of each", PATIENCE, || {
+            Ok((tried(this.outbox(&["list"]).1) == usize::try_from(count)?).then_some(()))
+        })
+        .unwrap();
+        listener.kill().unwrap();
+        for pid in this.scene.processes() {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        until("the deliverer's end", PATIENCE, || Ok(this.scene.processes().is_empty().then_some(())))
+            .unwrap();
+        this
+    }
+
+    /// The exit code, and what it said on stdout and stderr.
+    fn outbox(&self, args: &[&str]) -> (Option<i32>, String) {
+        let mut command =
+            self.scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+        let output = command.arg("outbox").args(args).output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), said)
+    }
+
+    /// The ids of the alerts, oldest first.
+    fn ids(&self) -> Vec<String> {
+        let (_, list) = self.outbox(&["list"]);
+        let alerts = list.lines().filter(|line| line.contains("ops@example.com"));
+        alerts.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
+    }
+
+    /// The pids of which the server has heard.
+    fn arrived(&self) -> Vec<String> {
+        let mails = self.server.mails().unwrap();
+        let pid =
+            |content: &str| content.split_once("(pid ")?.1.split_once(')').map(|(pid, _)| pid.to_owned());
+        mails.iter().map(|mail| pid(&mail.content).unwrap_or_default()).collect()
+    }
+}
+
+#[test]
+fn show_tells_all_of_an_alert() {
+    let waiting = Waiting::new("mail 451 come back later", 1);
+    let id = &waiting.ids()[0];
+    let (code, said) = waiting.outbox(&["show", id]);
+    assert_eq!(code, Some(0), "{said}");
+    let port = format!("smtp://127.0.0.1:{}", waiting.server.port());
+    for fact in [
+        id.as_str(),
+        "waiting",
+        "crashmail",
+        "ops@example.com",
+        &port,
+        "cat crashed at",
+        "451 come back later",
+        "Process cat in group cat exited unexpectedly (pid 1) from state RUNNING",
+    ] {
+        assert!(said.contains(fact), "{fact:?} in\n{said}");
+    }
+    assert_eq!(waiting.outbox(&["show", &id[..id.len() - 1]]), (code, said), "a unique beginning will do");
+}
+
+#[test]
+fn an_alert_that_is_not_there_is_named_and_nothing_done() {
+    let waiting = Waiting::new("mail 451 later", 2);
+    for verb in ["show", "retry", "drop"] {
+        let (code, said) = waiting.outbox(&[verb, "nonsense"]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("cannot find the alert nonsense"), "{said}");
+    }
+    // Every id begins like that.
+    let ids = waiting.ids();
+    let same = ids[0].chars().zip(ids[1].chars()).take_while(|(one, other)| one == other).count();
+    let (code, said) = waiting.outbox(&["drop", &ids[0][..same]]);
+    if same > 0 {
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("cannot tell which alert"), "{said}");
+    }
+    assert_eq!(waiting.ids(), ids);
+}
+
+#[test]
+fn drop_throws_away_what_is_named_and_only_that() {
+    let mut waiting = Waiting::new("mail 451 later", 3);
+    let ids = waiting.ids();
+    let (code, said) = waiting.outbox(&["drop", &ids[0], &ids[2]]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&ids[0]) && said.contains(&ids[2]) && !said.contains(&ids[1]), "{said}");
+    assert_eq!(waiting.ids(), ids[1..2]);
+    waiting.server.order("ok").unwrap();
+    let (code, said) = waiting.outbox(&["retry"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(waiting.arrived(), ["2"]);
+}
+
+#[test]
+fn retry_of_a_dead_letter_by_its_id_sends_that_one() {
+    let mut waiting = Waiting::new("data 554 spam", 2);
+    let ids = waiting.ids();
+    assert_eq!(waiting.outbox(&["list"]).1.matches("dead ").count(), 2);
+    waiting.server.order("ok").unwrap();
+    let (code, said) = waiting.outbox(&["retry", &ids[1]]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(waiting.arrived(), ["2"]);
+    assert_eq!(waiting.ids(), ids[..1]);
+    let (code, said) = waiting.outbox(&["drop", "--all-dead"]);
+    assert_eq!((code, waiting.ids().len()), (Some(0), 0), "{said}");
+}
+
+#[test]
+fn a_retry_in_vain_says_why_and_fails() {
+    let waiting = Waiting::new("mail 451 still busy", 1);
+    let (code, said) = waiting.outbox(&["retry", &waiting.ids()[0]]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("451 still busy") && said.contains("1 still waiting"), "{said}");
+}
+
+#[test]
+fn the_password_may_be_a_systemd_credential() {
+    let scene = Scene::new().unwrap();
+    let server = MailServer::start(&scene, &Setup::default().auth("ops:secret").implicit_tls()).unwrap();
+    let authority = Certificate::of(&scene).unwrap().authority.display().to_string();
+    let url = format!("smtps://ops@localhost:{}", server.port());
+    let crashmail = || {
+        let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+        command.args(["-m", "a@example.com", "--smtp", &url, "--ca-file", &authority]);
+        command
+            .env("SUPERVISOR_SERVER_URL", "unix:///nowhere")
+            .env("CREDENTIALS_DIRECTORY", scene.path("run"));
+        command
+    };
+    // No such credential: who asks for a user must not be left without a word.
+    let output = crashmail().arg("--test-alert").output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("ironlance-smtp-password"), "{output:?}");
+
+    scene.write("run/ironlance-smtp-password", "secret\n").unwrap();
+    let mut listener = Listener::start(crashmail(), scene.path("stderr")).unwrap();
+    listener.handle(&Event::crashed("cat", 7)).unwrap();
+    let mails = server.wait(1).unwrap();
+    assert!(mails[0].auth.ends_with(" ops"), "{}", mails[0].auth);
+    assert!(!listener.stderr().unwrap().contains("secret"));
+}

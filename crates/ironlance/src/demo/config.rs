@@ -1,0 +1,211 @@
+//! What the demo runs: five small programs, and the supervisord.conf with the six listeners that watch them.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::{fs, io, path::Path};
+
+/// The names of the six, as sections and as commands.
+pub(super) const LISTENERS: [&str; 6] =
+    ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
+
+/// A program of the demo.
+pub(super) struct Program {
+    pub(super) name: &'static str,
+    /// What is the matter with it, for the person who watches.
+    pub(super) about: &'static str,
+    /// Who tells of it.
+    pub(super) watched_by: &'static str,
+    file: &'static str,
+    source: &'static str,
+    /// More lines for its section.
+    settings: &'static str,
+}
+
+/// All programs. Each prints something, for the last lines that a mail shows.
+pub(super) const PROGRAMS: [Program; 5] = [
+    Program {
+        name: "flaky",
+        about: "crashes every few seconds",
+        watched_by: "crashmail, crashmailbatch, crashsms",
+        file: "flaky.sh",
+        source: FLAKY,
+        settings: "",
+    },
+    Program {
+        name: "shop",
+        about: "a web page that soon hangs",
+        watched_by: "httpok",
+        file: "shop.py",
+        source: SHOP,
+        settings: "environment=SHOP_PORT=\"{shop_port}\"\n",
+    },
+    Program {
+        name: "leaky",
+        about: "leaks 6 MB of memory a second",
+        watched_by: "memmon",
+        file: "leaky.py",
+        source: LEAKY,
+        settings: "",
+    },
+    Program {
+        name: "broken",
+        about: "cannot even start",
+        watched_by: "fatalmailbatch",
+        file: "broken.sh",
+        source: BROKEN,
+        settings: "startretries=1\n",
+    },
+    Program {
+        name: "steady",
+        about: "behaves",
+        watched_by: "all of them, in silence",
+        file: "steady.sh",
+        source: STEADY,
+        settings: "",
+    },
+];
+
+const FLAKY: &str = r#"echo "flaky: open for business"
+lives=$(cat flaky.lives 2>/dev/null || echo 0)
+echo $((lives + 1)) >flaky.lives
+sleep 5
+echo "flaky: the database went away" >&2
+[ $((lives % 2)) -eq 1 ] || exit 3
+kill -KILL $$
+"#;
+
+const SHOP: &str = r#"import os, sys, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Shop(BaseHTTPRequestHandler):
+    served = 0
+
+    def do_GET(self):
+        Shop.served += 1
+        if Shop.served > 1:
+            print("shop: waiting for a lock that nobody releases", file=sys.stderr, flush=True)
+            threading.Event().wait()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"welcome\n")
+
+print("shop: open on port", os.environ["SHOP_PORT"], flush=True)
+HTTPServer(("127.0.0.1", int(os.environ["SHOP_PORT"])), Shop).serve_forever()
+"#;
+
+const LEAKY: &str = r#"import time
+
+hoard = []
+while True:
+    hoard.append(b"x" * (1 << 20))
+    if len(hoard) % 10 == 0:
+        print("leaky: keeping", len(hoard), "MB, just in case", flush=True)
+    time.sleep(0.16)
+"#;
+
+const BROKEN: &str = r#"echo "broken: cannot read /etc/broken.conf: no such file" >&2
+exit 1
+"#;
+
+const STEADY: &str = r#"while :; do
+    echo "steady: all is well"
+    sleep 2
+done
+"#;
+
+/// Ports of 127.0.0.1 that the configuration names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ports {
+    /// The mail server.
+    pub(super) mail: u16,
+    /// The shop's page.
+    pub(super) shop: u16,
+}
+
+/// A port that is free now. Somebody else may take it before the shop does; then httpok has one more thing to tell.
+pub(super) fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Writes the programs and supervisord.conf into the folder. Errors are those of the file system.
+pub(super) fn write(folder: &Path, ports: Ports) -> io::Result<()> {
+    for program in &PROGRAMS {
+        fs::write(folder.join(program.file), program.source)?;
+    }
+    fs::write(folder.join("supervisord.conf"), text(ports))
+}
+
+/// The configuration. Paths are relative: supervisord is started in the folder, with the commands in its PATH.
+fn text(ports: Ports) -> String {
+    let mail = ports.mail;
+    let mut text = HEAD.to_owned();
+    for Program { name, file, settings, .. } in &PROGRAMS {
+        let shell = if file.ends_with(".py") { "python3" } else { "sh" };
+        let settings = settings.replace("{shop_port}", &ports.shop.to_string());
+        text += &format!("[program:{name}]\ncommand={shell} {file}\nstopasgroup=true\n{settings}\n");
+    }
+    let smtp = |name: &str| {
+        format!("-m ops@demo.example --smtp smtp://127.0.0.1:{mail} --from {name}@demo.example")
+    };
+    let batch = |name: &str, to: &str| format!("-t {to} -f {name}@demo.example -H 127.0.0.1:{mail} -e TICK_5");
+    let rows = [
+        ("crashmail", format!("-p flaky {}", smtp("crashmail")), "PROCESS_STATE_EXITED"),
+        (
+            "crashmailbatch",
+            format!("-i 0.25 {}", batch("crashmailbatch", "ops@demo.example")),
+            "PROCESS_STATE,TICK_5",
+        ),
+        (
+            "fatalmailbatch",
+            format!("-i 0.1 {}", batch("fatalmailbatch", "ops@demo.example")),
+            "PROCESS_STATE,TICK_5",
+        ),
+        (
+            "crashsms",
+            format!("-i 0.1 --max-length {}", batch("crashsms", "5550100@sms.demo.example")),
+            "PROCESS_STATE,TICK_5",
+        ),
+        ("httpok", format!("-p shop -t 2 {} http://127.0.0.1:{}/", smtp("httpok"), ports.shop), "TICK_5"),
+        ("memmon", format!("-p leaky=40MB {}", smtp("memmon")), "TICK_5"),
+    ];
+    for (name, options, events) in rows {
+        text += &format!("[eventlistener:{name}]\ncommand={name} {options}\nevents={events}\n\n");
+    }
+    text
+}
+
+const HEAD: &str = "\
+[unix_http_server]
+file=%(here)s/supervisor.sock
+
+[supervisord]
+nodaemon=true
+logfile=%(here)s/supervisord.log
+pidfile=%(here)s/supervisord.pid
+childlogdir=%(here)s
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://%(here)s/supervisor.sock
+
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_program_and_every_listener_has_a_section() {
+        let text = text(Ports { mail: 2525, shop: 8080 });
+        for name in LISTENERS {
+            assert!(text.contains(&format!("[eventlistener:{name}]\ncommand={name} ")), "{text}");
+        }
+        for program in &PROGRAMS {
+            assert!(text.contains(&format!("[program:{}]\ncommand=", program.name)), "{text}");
+        }
+        assert!(text.contains("SHOP_PORT=\"8080\"") && text.contains(" http://127.0.0.1:8080/\n"), "{text}");
+        assert_eq!(text.matches("127.0.0.1:2525").count(), LISTENERS.len(), "{text}");
+        assert!(!text.contains('{'), "{text}");
+    }
+}
