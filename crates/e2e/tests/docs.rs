@@ -26,9 +26,9 @@ fn sections(text: &str) -> Vec<(&str, &str)> {
     parts.map(|part| part.split_once('\n').unwrap_or((part, ""))).collect()
 }
 
-/// The options in backquotes in a text: `-p`, `--program`.
+/// The options in backquotes in a text: `-p`, `--program`; those behind a command's name are that command's.
 fn options(text: &str) -> BTreeSet<String> {
-    let quoted = text.split('`').skip(1).step_by(2);
+    let quoted = text.split('`').skip(1).step_by(2).filter(|code| code.starts_with('-'));
     let words = quoted.flat_map(|code| code.split([' ', ',', '=', '\n']));
     words.filter(|word| is_option(word)).map(str::to_owned).collect()
 }

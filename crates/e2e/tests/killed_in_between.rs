@@ -55,6 +55,7 @@ fn a_program_whose_restarter_was_killed_after_the_stop_is_started_by_the_next_on
     let page = WebServer::start(Manner::Answer("500 No", "")).unwrap();
     let url = format!("{}/", page.url());
     for (name, args) in [("memmon", vec!["-p", "cat=1KB"]), ("httpok", vec!["-p", "cat", &url])] {
+        page.order(Manner::Answer("500 No", ""));
         let (scene, supervisor) = killed_during("supervisor.startProcess", name, &args);
         page.order(Manner::Answer("200 OK", ""));
         // The successor has no reason of its own to restart anything.
@@ -137,19 +138,24 @@ fn an_event_that_comes_again_because_the_listener_was_killed_before_its_result_m
 fn the_same_bytes_after_a_result_are_another_event_and_make_another_mail() {
     let scene = Scene::new().unwrap();
     let mailer = Mailer::new(&scene).unwrap();
-    let event = Event::crashed("cat", 7).encode(4);
-    for mails in 1..=2 {
+    let start = || {
         let args = ["-m", "ops@example.com", "-s", mailer.command()];
         let crashmail = command(&scene, "crashmail", &args, "unix:///nowhere");
         let mut listener = Listener::start(crashmail, scene.path("stderr")).unwrap();
         listener.ready().unwrap();
-        listener.send_bytes(&event).unwrap();
+        listener
+    };
+    for _ in 1..=2 {
+        let mut listener = start();
+        listener.send_bytes(&Event::crashed("cat", 7).encode(4)).unwrap();
         listener.ok_within(PATIENCE).unwrap();
         // With the next READY it knows that its answer was taken.
         listener.ready().unwrap();
         listener.kill().unwrap();
-        assert_eq!(mailer.wait(mails).unwrap().len(), mails);
     }
+    // A kill may have come before the delivery began: whoever comes next sees to that.
+    let _successor = start();
+    mailer.wait(2).unwrap();
     pause(A_WHILE);
     assert_eq!(mailer.mails().unwrap().len(), 2);
 }

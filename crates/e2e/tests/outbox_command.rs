@@ -4,6 +4,7 @@
 
 use ironlance_e2e::mail_server::{Certificate, Setup};
 use ironlance_e2e::{Event, Flavour, Listener, MailServer, PATIENCE, Scene, until};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A scene in which crashmail has stored alerts about the pids 1 to `count`, and nobody delivers them any more.
 struct Waiting {
@@ -32,12 +33,16 @@ impl Waiting {
             Ok((tried(this.outbox(&["list"]).1) == usize::try_from(count)?).then_some(()))
         })
         .unwrap();
+        // Looked up first: a deliverer whose listener is gone ends, and must have done so.
+        let all = this.scene.processes();
         listener.kill().unwrap();
-        for pid in this.scene.processes() {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        for pid in &all {
+            let _ = kill_process(*pid, Signal::KILL);
         }
-        until("the deliverer's end", PATIENCE, || Ok(this.scene.processes().is_empty().then_some(())))
-            .unwrap();
+        until("the end of all processes", PATIENCE, || {
+            Ok(all.iter().all(|pid| has_ended(*pid)).then_some(()))
+        })
+        .unwrap();
         this
     }
 
@@ -64,6 +69,12 @@ impl Waiting {
             |content: &str| content.split_once("(pid ")?.1.split_once(')').map(|(pid, _)| pid.to_owned());
         mails.iter().map(|mail| pid(&mail.content).unwrap_or_default()).collect()
     }
+}
+
+/// Whether nothing of a process is left but its exit status: only then its locks are surely free.
+fn has_ended(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['Z', 'X']))
 }
 
 #[test]
@@ -125,7 +136,8 @@ fn drop_throws_away_what_is_named_and_only_that() {
 fn retry_of_a_dead_letter_by_its_id_sends_that_one() {
     let mut waiting = Waiting::new("data 554 spam", 2);
     let ids = waiting.ids();
-    assert_eq!(waiting.outbox(&["list"]).1.matches("dead ").count(), 2);
+    let list = waiting.outbox(&["list"]).1;
+    assert_eq!(list.lines().filter(|line| line.starts_with("dead ")).count(), 2, "{list}");
     waiting.server.order("ok").unwrap();
     let (code, said) = waiting.outbox(&["retry", &ids[1]]);
     assert_eq!(code, Some(0), "{said}");

@@ -33,8 +33,17 @@ pub struct Arrival {
     pub envelope: Envelope,
     /// What the body says.
     pub event: Event,
-    /// Header and body as they came: the same again when the supervisor sends the event again.
-    pub key: String,
+    /// The header line as it came.
+    pub header: String,
+    /// The body as it came.
+    pub body: String,
+}
+
+impl Arrival {
+    /// Header and body: the same again when the supervisor sends the event again.
+    pub fn key(&self) -> String {
+        format!("{}\n{}", self.header.trim_end(), self.body)
+    }
 }
 
 /// Why a listener cannot go on.
@@ -74,10 +83,7 @@ pub fn serve(
         let envelope = Envelope::parse(&header)?;
         let body = read_characters(&mut input, envelope.len)?;
         match Event::parse(&envelope, &body) {
-            Ok(event) => {
-                let key = format!("{}\n{body}", header.trim_end());
-                handler.handle(&Arrival { envelope, event, key });
-            }
+            Ok(event) => handler.handle(&Arrival { envelope, event, header, body }),
             Err(error) => crate::say(&format!("{error}\n")),
         }
         output.write_all(Answer::Ok.bytes())?;
@@ -180,7 +186,7 @@ mod tests {
     impl Handler for Seen {
         fn handle(&mut self, arrival: &Arrival) {
             self.events.push(arrival.event.clone());
-            self.keys.push(arrival.key.clone());
+            self.keys.push(arrival.key());
         }
         fn answered(&mut self) {
             self.answers += 1;

@@ -73,6 +73,9 @@ struct Batch {
 impl Batch {
     fn happened(&mut self, arrival: &Arrival, change: &StateChange) {
         let Some(happening) = self.rule.judge(change) else { return };
+        if self.desk.seen(arrival) {
+            return;
+        }
         let time = clock::log_time(&clock::local(SystemTime::now()));
         let text = match self.mailer {
             BatchMailer::Crashsms => format!("{} {time}", crash::sms_line(happening, change)),
@@ -123,9 +126,7 @@ impl Batch {
 
 impl Handler for Batch {
     fn handle(&mut self, arrival: &Arrival) {
-        if self.desk.seen(arrival) {
-            return;
-        }
+        self.desk.look_after();
         match &arrival.event {
             Event::Process(change) => self.happened(arrival, change),
             Event::Tick(_) if arrival.envelope.event_name == self.options.tick_event => self.tick(),

@@ -49,10 +49,10 @@ struct Crashmail {
 
 impl Handler for Crashmail {
     fn handle(&mut self, arrival: &Arrival) {
-        let stored = self.desk.seen(arrival);
+        self.desk.look_after();
         let Event::Process(change) = &arrival.event else { return };
         let Some(happening) = self.rule.judge(change) else { return };
-        if stored {
+        if self.desk.seen(arrival) {
             return;
         }
         let process = &change.namespec.process;

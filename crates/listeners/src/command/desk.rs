@@ -49,18 +49,21 @@ impl Desk {
         self.post.as_mut()
     }
 
-    /// An event arrived: a moment to look after what others left behind. Tells whether the alert of this very event
-    /// is stored already.
-    pub(super) fn seen(&mut self, arrival: &Arrival) -> bool {
-        let event = self.event(arrival);
-        let Some(post) = &mut self.post else { return false };
-        post.look_after();
-        post.seen(&event)
+    /// An event arrived: a moment to look after what others left behind.
+    pub(super) fn look_after(&mut self) {
+        if let Some(post) = &mut self.post {
+            post.look_after();
+        }
+    }
+
+    /// Whether the alert of this very event is stored already.
+    pub(super) fn seen(&self, arrival: &Arrival) -> bool {
+        self.post.as_ref().is_some_and(|post| post.seen(&self.event(arrival)))
     }
 
     /// What tells this event from every other, and is the same when it is sent again.
     pub(super) fn event(&self, arrival: &Arrival) -> String {
-        format!("{} {}", self.incarnation, arrival.key)
+        format!("{} {}", self.incarnation, arrival.key())
     }
 
     /// The event has been answered.

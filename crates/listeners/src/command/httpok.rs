@@ -134,18 +134,21 @@ impl Httpok {
                 return eager;
             }
         };
-        let selected: Vec<&ProcessInfo> =
-            infos.iter().filter(|info| self.is_selected(&info.namespec())).collect();
-        let running = selected.iter().any(|info| info.state == ProcessState::Running.code());
-        let in_grace = selected.iter().any(|info| self.is_in_grace(info));
-        (eager || running) && !in_grace
+        let is_up = |info: &&ProcessInfo| {
+            [ProcessState::Running.code(), ProcessState::Starting.code()].contains(&info.state)
+        };
+        let selected = infos.iter().filter(|info| self.is_selected(&info.namespec()));
+        let up: Vec<&ProcessInfo> = selected.filter(is_up).collect();
+        let running = up.iter().any(|info| info.state == ProcessState::Running.code());
+        // A page whose programs have all just been started says nothing yet.
+        let all_in_grace = !up.is_empty() && up.iter().all(|info| self.is_in_grace(info));
+        (eager || running) && !all_in_grace
     }
 
     fn is_in_grace(&self, info: &ProcessInfo) -> bool {
         let up = Duration::from_secs(u64::try_from(info.now - info.start).unwrap_or_default());
         match ProcessState::from_code(info.state) {
-            Some(ProcessState::Starting) => !self.options.grace.is_zero(),
-            Some(ProcessState::Running) => up < self.options.grace,
+            Some(ProcessState::Starting | ProcessState::Running) => up < self.options.grace,
             _ => false,
         }
     }
@@ -169,7 +172,10 @@ impl Httpok {
         let details: Vec<String> = concerned
             .iter()
             .take(DETAILED_PROGRAMS)
-            .filter_map(|info| self.desk.details(arrival, &info.namespec(), Some(&info.pid.to_string())))
+            .filter_map(|info| {
+                let pid = (info.pid != 0).then(|| info.pid.to_string());
+                self.desk.details(arrival, &info.namespec(), pid.as_deref())
+            })
             .collect();
         if !infos.is_empty() {
             self.restart_all(&infos, &concerned, &mut account);
@@ -210,6 +216,10 @@ impl Httpok {
             account.write(format!("{namespec} not in RUNNING state, NOT restarting"));
             return;
         }
+        if self.is_in_grace(info) {
+            account.write(format!("{namespec} was started only just now (--grace), NOT restarting"));
+            return;
+        }
         let now = self.start.elapsed();
         if let Some(budget) = &mut self.budget
             && !budget.allows(&namespec, now)
@@ -245,7 +255,7 @@ impl Httpok {
 
 impl Handler for Httpok {
     fn handle(&mut self, arrival: &Arrival) {
-        self.desk.seen(arrival);
+        self.desk.look_after();
         let Event::Tick(_) = arrival.event else { return };
         if !self.ledger.is_empty() {
             self.ledger.settle(&self.supervisor, &mut |line| say(&format!("{line}\n")));

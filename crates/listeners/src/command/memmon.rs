@@ -223,7 +223,7 @@ impl Account {
 
 impl Handler for Memmon {
     fn handle(&mut self, arrival: &Arrival) {
-        self.desk.seen(arrival);
+        self.desk.look_after();
         let Event::Tick(_) = arrival.event else { return };
         if !self.ledger.is_empty() {
             self.ledger.settle(&self.supervisor, &mut |line| say(&format!("{line}\n")));
