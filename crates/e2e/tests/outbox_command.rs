@@ -4,7 +4,7 @@
 
 use ironlance_e2e::mail_server::{Certificate, Setup};
 use ironlance_e2e::{Event, Flavour, Listener, MailServer, PATIENCE, Scene, until};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 
 /// A scene in which crashmail has stored alerts about the pids 1 to `count`, and nobody delivers them any more.
 struct Waiting {
@@ -33,17 +33,24 @@ impl Waiting {
             Ok((tried(this.outbox(&["list"]).1) == usize::try_from(count)?).then_some(()))
         })
         .unwrap();
-        // Looked up first: a deliverer whose listener is gone ends, and must have done so.
-        let all = this.scene.processes();
         listener.kill().unwrap();
-        for pid in &all {
-            let _ = kill_process(*pid, Signal::KILL);
+        for pid in this.scene.processes() {
+            let _ = kill_process(pid, Signal::KILL);
         }
-        until("the end of all processes", PATIENCE, || {
-            Ok(all.iter().all(|pid| has_ended(*pid)).then_some(()))
-        })
-        .unwrap();
+        // A process that dies has its locks longer than its environment, and its threads longer than itself.
+        until("nobody to hold the lock", PATIENCE, || Ok(this.is_unlocked()?.then_some(()))).unwrap();
         this
+    }
+
+    /// Asked by a process of its own: a lock of ours would be inherited by whatever another test starts just then.
+    fn is_unlocked(&self) -> anyhow::Result<bool> {
+        let mut command = self.scene.command("flock", Flavour::Ours)?;
+        Ok(command
+            .arg("--nonblock")
+            .arg(self.scene.path("state/outbox/lock"))
+            .arg("true")
+            .status()?
+            .success())
     }
 
     /// The exit code, and what it said on stdout and stderr.
@@ -69,12 +76,6 @@ impl Waiting {
             |content: &str| content.split_once("(pid ")?.1.split_once(')').map(|(pid, _)| pid.to_owned());
         mails.iter().map(|mail| pid(&mail.content).unwrap_or_default()).collect()
     }
-}
-
-/// Whether nothing of a process is left but its exit status: only then its locks are surely free.
-fn has_ended(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['Z', 'X']))
 }
 
 #[test]

@@ -46,7 +46,8 @@ pub fn main(args: &[String]) -> ExitCode {
     let rule = MemoryRule::new(options.limits.clone(), options.ticks);
     let ledger = Ledger::open(surroundings.ledger("memmon"));
     let status = status(&options);
-    listen("memmon", &mut Memmon { desk, supervisor, rule, ledger, options, status })
+    let own_name = surroundings.own_name;
+    listen("memmon", &mut Memmon { desk, supervisor, rule, ledger, own_name, options, status })
 }
 
 /// What is checked, as the original logs it at each tick.
@@ -67,6 +68,7 @@ struct Memmon {
     supervisor: Supervisor,
     rule: MemoryRule,
     ledger: Ledger,
+    own_name: Option<Namespec>,
     options: MemmonOptions,
     status: String,
 }
@@ -123,6 +125,10 @@ impl Memmon {
                 log.push_str(&format!(
                     "{name} is over its limit, tick {ticks} of {of} (--for), not acting yet\n"
                 ));
+            }
+            // Whoever stops itself cannot start itself again.
+            Finding::Over(_) if self.own_name.as_ref() == Some(&namespec) => {
+                log.push_str(&format!("{name} is over its limit and is myself, NOT restarting\n"));
             }
             Finding::Over(limit) => {
                 say(&std::mem::take(log));
