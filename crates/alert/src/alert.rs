@@ -39,7 +39,9 @@ pub enum Form {
 }
 
 /// An alert in the outbox: a draft, and all that its delivery needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// As JSON it is the header of an alert file; the entries have records of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// Unique among all alerts; the Message-ID is made of it, so a second delivery can be recognised.
     pub id: String,
@@ -56,6 +58,7 @@ pub struct Alert {
     /// See [`Draft::form`].
     pub form: Form,
     /// See [`Draft::entries`].
+    #[serde(skip)]
     pub entries: Vec<Entry>,
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -55,21 +55,23 @@ pub enum TlsError {
 /// The system's authorities are read each time: this is done once for a connection, and they may have changed.
 pub fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let provider = Arc::new(ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-    let config = match tls {
+    let trust = match tls {
         Tls::Off => return Ok(None),
-        Tls::Insecure => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider))),
+        Tls::Insecure => Trust::Anyone,
         Tls::Verified { ca_file } => {
             let trusted = trusted(ca_file.as_ref())?;
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(trusted.iter().cloned());
-            let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-            let chains = chains.build().map_err(|_| TlsError::NoRoots)?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Trusted { chains, trusted }))
+            let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            Trust::Known { chains: chains.build().map_err(|_| TlsError::NoRoots)?, trusted }
         }
     };
-    Ok(Some(Arc::new(config.with_no_client_auth())))
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier { provider, trust }))
+        .with_no_client_auth();
+    Ok(Some(Arc::new(config)))
 }
 
 /// Why a handshake failed, in words that say what to do about the commonest reasons.
@@ -109,17 +111,26 @@ fn trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, Tl
     if trusted.is_empty() { Err(TlsError::NoRoots) } else { Ok(trusted) }
 }
 
-/// Believes a certificate that leads to a trusted one, and a trusted one that the server shows itself.
-///
-/// The latter is what `openssl req -x509` makes: it says that it is an authority, which a chain must not end in, but
-/// who trusts this very certificate means this very server. Its name and dates are checked all the same.
+/// Decides whether to believe a server's certificate.
 #[derive(Debug)]
-struct Trusted {
-    chains: Arc<WebPkiServerVerifier>,
-    trusted: Vec<CertificateDer<'static>>,
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    trust: Trust,
 }
 
-impl ServerCertVerifier for Trusted {
+/// Whom to believe; that the server holds the key of its certificate is checked in any case.
+#[derive(Debug)]
+enum Trust {
+    /// Whoever it is.
+    Anyone,
+    /// A certificate that leads to a trusted one, and a trusted one that the server shows itself.
+    ///
+    /// The latter is what `openssl req -x509` makes: it says that it is an authority, which a chain must not end in,
+    /// but who trusts this very certificate means this very server. Its name and dates are checked all the same.
+    Known { chains: Arc<WebPkiServerVerifier>, trusted: Vec<CertificateDer<'static>> },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         cert: &CertificateDer<'_>,
@@ -128,11 +139,14 @@ impl ServerCertVerifier for Trusted {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verdict = self.chains.verify_server_cert(cert, intermediates, name, ocsp, now);
+        let Trust::Known { chains, trusted } = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let verdict = chains.verify_server_cert(cert, intermediates, name, ocsp, now);
         // The dates are checked before this error can come (rustls-webpki, verify_cert.rs).
         let is_authority =
             verdict.as_ref().is_err_and(|error| format!("{error:?}").contains("CaUsedAsEndEntity"));
-        if is_authority && self.trusted.iter().any(|trusted| trusted == cert) {
+        if is_authority && trusted.iter().any(|trusted| trusted == cert) {
             verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -145,7 +159,7 @@ impl ServerCertVerifier for Trusted {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chains.verify_tls12_signature(message, cert, signed)
+        verify_tls12_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -154,59 +168,10 @@ impl ServerCertVerifier for Trusted {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chains.verify_tls13_signature(message, cert, signed)
+        verify_tls13_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chains.supported_verify_schemes()
-    }
-}
-
-/// Believes every certificate, and still checks that the peer holds its key.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(
-            message,
-            cert,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(
-            message,
-            cert,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -11,8 +11,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::alert::{Alert, Entry, Form};
-use crate::route::Route;
+use crate::alert::{Alert, Entry};
 
 /// The version of this format.
 const VERSION: u32 = 1;
@@ -35,20 +34,8 @@ pub enum Record {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     v: u32,
-    /// See [`Alert::id`].
-    pub id: String,
-    /// See [`Alert::origin`].
-    pub origin: String,
-    /// See [`Alert::host`].
-    pub host: String,
-    /// See [`Alert::created`].
-    pub created: i64,
-    /// See [`Alert::route`].
-    pub route: Route,
-    /// See [`Alert::subject`].
-    pub subject: Option<String>,
-    /// See [`Alert::form`].
-    pub form: Form,
+    #[serde(flatten)]
+    alert: Alert,
 }
 
 /// An entry, and the event that it was made of.
@@ -122,29 +109,7 @@ pub enum RecordError {
 impl Header {
     /// The header of an alert.
     pub fn of(alert: &Alert) -> Self {
-        Self {
-            v: VERSION,
-            id: alert.id.clone(),
-            origin: alert.origin.clone(),
-            host: alert.host.clone(),
-            created: alert.created,
-            route: alert.route.clone(),
-            subject: alert.subject.clone(),
-            form: alert.form,
-        }
-    }
-
-    fn into_alert(self) -> Alert {
-        Alert {
-            id: self.id,
-            origin: self.origin,
-            host: self.host,
-            created: self.created,
-            route: self.route,
-            subject: self.subject,
-            form: self.form,
-            entries: Vec::new(),
-        }
+        Self { v: VERSION, alert: Alert { entries: Vec::new(), ..alert.clone() } }
     }
 }
 
@@ -188,7 +153,7 @@ pub fn read_all(bytes: &[u8]) -> Result<Vec<Stored>, RecordError> {
         };
         match (record, all.last_mut()) {
             (Record::Header(header), _) => {
-                all.push(Stored { alert: header.into_alert(), attempts: Vec::new(), unanswered: None });
+                all.push(Stored { alert: header.alert, attempts: Vec::new(), unanswered: None });
             }
             (Record::Entry(EntryRecord { entry, event, at }), Some(stored)) => {
                 stored.alert.entries.push(entry);
@@ -215,7 +180,7 @@ fn parse(bytes: &[u8]) -> Result<Record, String> {
     let record: Record = serde_json::from_str(json).map_err(|error| error.to_string())?;
     match record {
         Record::Header(header) if header.v != VERSION => Err(format!("version {}, not {VERSION}", header.v)),
-        Record::Header(header) if header.route.to.is_empty() => Err("no recipient".to_owned()),
+        Record::Header(header) if header.alert.route.to.is_empty() => Err("no recipient".to_owned()),
         record => Ok(record),
     }
 }
@@ -223,7 +188,8 @@ fn parse(bytes: &[u8]) -> Result<Record, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::Transport;
+    use crate::alert::Form;
+    use crate::route::{Route, Transport};
     use proptest::prelude::*;
 
     fn alert(texts: &[String]) -> Alert {
