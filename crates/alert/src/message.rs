@@ -5,7 +5,6 @@
 use email_encoding::headers::writer::EmailWriter;
 use email_encoding::{body, headers::rfc2047};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::alert::Alert;
 
@@ -58,7 +57,7 @@ pub fn message_id(alert: &Alert) -> String {
 
 fn common(alert: &Alert, encoding: &str) -> Vec<(&'static str, String)> {
     let created = Timestamp::from_second(alert.created).unwrap_or(Timestamp::UNIX_EPOCH);
-    let date = created.to_zoned(TimeZone::system()).strftime("%a, %d %b %Y %H:%M:%S %z").to_string();
+    let date = created.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string();
     vec![
         ("Date", date),
         ("Message-ID", message_id(alert)),

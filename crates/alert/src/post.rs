@@ -51,6 +51,8 @@ pub struct Post {
     batch: Option<Batch>,
     deliverer: Deliverer,
     looked: Instant,
+    /// Something was stored since the last answer.
+    has_stored: bool,
 }
 
 impl Post {
@@ -60,7 +62,7 @@ impl Post {
         let outbox = Outbox::open(&options.state_dir);
         let outbox = outbox.inspect_err(|error| say_trouble(&options.state_dir, error)).ok();
         let deliverer = Deliverer::new(options.program.clone());
-        let post = Self { options, outbox, batch: None, deliverer, looked: Instant::now() };
+        let post = Self { options, outbox, batch: None, deliverer, looked: Instant::now(), has_stored: true };
         if let Some(outbox) = &post.outbox {
             post.correct_way(outbox);
             if !outbox.is_empty() {
@@ -101,6 +103,7 @@ impl Post {
 
     /// Takes an alert; it is safe when this returns. `event` is what it was made of, for [`Post::seen`].
     pub fn send(&mut self, event: Option<&str>, draft: Draft) {
+        self.has_stored = true;
         let alert = self.alert(draft.subject, draft.form, draft.entries);
         self.send_alert(&alert, event);
     }
@@ -163,6 +166,7 @@ impl Post {
 
     /// Adds to the batch; it is safe when this returns.
     pub fn add_to_batch(&mut self, event: &str, entry: Entry) {
+        self.has_stored = true;
         let outbox = self.outbox();
         let Some(batch) = &mut self.batch else { return };
         let fallback = || Outbox::at(&self.options.state_dir);
@@ -186,6 +190,9 @@ impl Post {
 
     /// The supervisor was told that the last event is dealt with.
     pub fn answered(&mut self) {
+        if !std::mem::take(&mut self.has_stored) {
+            return;
+        }
         if let Some(batch) = &mut self.batch {
             batch.answered();
         } else if let Some(outbox) = &self.outbox {

@@ -10,6 +10,7 @@ Writes `port N` when it listens. Takes orders on stdin, one a line, and answers 
     mail TEXT     answer TEXT to MAIL; likewise rcpt, data
     cut           close in the middle of DATA
     count         answers `done N`: connections so far
+    mails         answers `done N`: mails taken so far
 It ends when stdin does.
 """
 import argparse
@@ -131,6 +132,8 @@ async def main():
         answer = 'done'
         if word == 'count':
             answer = 'done %d' % Orders.connections
+        elif word == 'mails':
+            answer = 'done %d' % Orders.mails
         elif word == 'refuse':
             server.close()
         elif word == 'listen':

@@ -361,7 +361,7 @@ fn ten_thousand_pending_alerts_slow_no_answer_and_all_arrive() {
     }
     server.order("listen").unwrap();
     let wanted = usize::try_from(PENDING).unwrap();
-    let arrived = || server.count_mails();
+    let mut arrived = || server.count_mails();
     until("all of them", Duration::from_secs(60), || Ok((arrived()? >= wanted).then_some(())))
         .with_context(|| format!("{:?} of them\n{}", arrived(), listener.stderr().unwrap_or_default()))
         .unwrap();

@@ -1,14 +1,36 @@
 //! The local time in the originals' three ways of writing it.
 
+use std::fs;
+use std::path::Path;
 use std::time::SystemTime;
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
-/// A moment in the local time zone (`TZ`, else /etc/localtime).
+/// Where the zones of this system are described.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// A moment in the local time zone.
 pub fn local(now: SystemTime) -> Zoned {
     let timestamp = jiff::Timestamp::try_from(now).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    timestamp.to_zoned(TimeZone::system())
+    timestamp.to_zoned(zone(std::env::var("TZ").ok().as_deref()))
+}
+
+/// The zone by the value of `TZ`, else by /etc/localtime, as tzset(3) has it.
+///
+/// One file is read. jiff's own way to the system's zone looks for its name in all of them, which takes longer than
+/// everything else between a crash and its mail.
+fn zone(variable: Option<&str>) -> TimeZone {
+    let read = |path: &Path| Some(TimeZone::tzif("local", &fs::read(path).ok()?).ok()?);
+    let found = match variable {
+        None => read(Path::new("/etc/localtime")),
+        Some(value) => {
+            let value = value.strip_prefix(':').unwrap_or(value);
+            // Joining an absolute path gives just that path.
+            read(&Path::new(ZONES).join(value)).or_else(|| TimeZone::posix(value).ok())
+        }
+    };
+    found.unwrap_or(TimeZone::UTC)
 }
 
 /// `2026-11-23 09:48:09,123`, as supervisor's childutils.get_asctime.
@@ -49,10 +71,26 @@ mod tests {
 
     #[test]
     fn times_are_written_as_python_writes_them() {
-        let now = "2026-11-03T09:48:09.0127+01:00[Europe/Berlin]".parse::<Zoned>().unwrap();
+        let now = "2026-11-03T08:48:09.0127Z".parse::<jiff::Timestamp>().unwrap();
+        let now = now.to_zoned(zone(Some("Europe/Berlin")));
         assert_eq!(log_time(&now), "2026-11-03 09:48:09,012");
         assert_eq!(asctime(&now), "Tue Nov  3 09:48:09 2026");
         assert_eq!(zone_name(&now), "CET");
+    }
+
+    #[test]
+    fn the_zone_is_found_as_the_c_library_finds_it() {
+        let hour = |variable: &str| {
+            let noon = "2026-07-01T12:00:00Z".parse::<jiff::Timestamp>().unwrap();
+            let zoned = noon.to_zoned(zone(Some(variable)));
+            (zoned.hour(), zone_name(&zoned))
+        };
+        assert_eq!(hour("Europe/Berlin"), (14, "CEST".into()));
+        assert_eq!(hour(":Asia/Tokyo"), (21, "JST".into()));
+        assert_eq!(hour("EST5EDT,M3.2.0,M11.1.0"), (8, "EDT".into()));
+        assert_eq!(hour("/usr/share/zoneinfo/UTC"), (12, "UTC".into()));
+        assert_eq!(hour(""), (12, "UTC".into()));
+        assert_eq!(hour("no such zone"), (12, "UTC".into()));
     }
 
     #[test]

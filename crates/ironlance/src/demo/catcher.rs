@@ -233,7 +233,11 @@ impl Session {
         if *at_line_start && line == b".\r\n" {
             let (delivery, too_long) = (std::mem::take(delivery), *too_long);
             self.stage = Stage::Greeted;
-            return if too_long { Answer::Say("552 5.3.4 that mail is too long") } else { Answer::Take(delivery) };
+            return if too_long {
+                Answer::Say("552 5.3.4 that mail is too long")
+            } else {
+                Answer::Take(delivery)
+            };
         }
         let unstuffed = line.strip_prefix(b".").filter(|_| *at_line_start).unwrap_or(line);
         *too_long |= delivery.content.len() + unstuffed.len() > LONGEST_MAIL;
@@ -277,7 +281,10 @@ mod tests {
 
     fn in_content() -> Session {
         let mut session = Session::default();
-        let said = codes(&mut session, &["EHLO me", "MAIL FROM:<a@b> SIZE=9", "rcpt to:<c@d>", "RCPT TO:<e@f>", "DATA"]);
+        let said = codes(
+            &mut session,
+            &["EHLO me", "MAIL FROM:<a@b> SIZE=9", "rcpt to:<c@d>", "RCPT TO:<e@f>", "DATA"],
+        );
         assert_eq!(said, ["250", "250", "250", "250", "354"]);
         session
     }
@@ -285,9 +292,14 @@ mod tests {
     #[test]
     fn a_mail_comes_whole_and_without_the_doubled_dots() {
         let mut session = in_content();
-        assert!(codes(&mut session, &["Subject: x", "", "..", "...two", "end."]).iter().all(String::is_empty));
+        assert!(
+            codes(&mut session, &["Subject: x", "", "..", "...two", "end."]).iter().all(String::is_empty)
+        );
         let Answer::Take(delivery) = session.line(b".\r\n") else { panic!("the mail did not end") };
-        assert_eq!((delivery.from.as_str(), delivery.to.as_slice()), ("a@b", ["c@d".into(), "e@f".into()].as_slice()));
+        assert_eq!(
+            (delivery.from.as_str(), delivery.to.as_slice()),
+            ("a@b", ["c@d".into(), "e@f".into()].as_slice())
+        );
         assert_eq!(delivery.content, b"Subject: x\r\n\r\n.\r\n..two\r\nend.\r\n");
         assert_eq!(codes(&mut session, &["MAIL FROM:<>", "RCPT TO:<c@d>", "DATA"]), ["250", "250", "354"]);
     }
@@ -306,9 +318,15 @@ mod tests {
     fn commands_out_of_order_are_refused() {
         let mut session = Session::default();
         assert_eq!(codes(&mut session, &["MAIL FROM:<a@b>", "RCPT TO:<a@b>", "DATA"]), ["503", "503", "503"]);
-        assert_eq!(codes(&mut session, &["HELO me", "MAIL FROM:a@b", "MAIL FROM:<a@b>"]), ["250", "501", "250"]);
+        assert_eq!(
+            codes(&mut session, &["HELO me", "MAIL FROM:a@b", "MAIL FROM:<a@b>"]),
+            ["250", "501", "250"]
+        );
         assert_eq!(codes(&mut session, &["MAIL FROM:<a@b>", "DATA", "RCPT TO:<>"]), ["503", "554", "501"]);
-        assert_eq!(codes(&mut session, &["RSET", "RCPT TO:<a@b>", "NOOP", "STARTTLS"]), ["250", "503", "250", "502"]);
+        assert_eq!(
+            codes(&mut session, &["RSET", "RCPT TO:<a@b>", "NOOP", "STARTTLS"]),
+            ["250", "503", "250", "502"]
+        );
         assert_eq!(session.line(b"quit\r\n"), Answer::Bye("221 2.0.0 bye"));
     }
 
@@ -325,10 +343,13 @@ mod tests {
         let patience = Some(Duration::from_secs(15));
         for (opens, banner) in [(Duration::from_secs(3600), "421 "), (Duration::ZERO, "220 ")] {
             let (tell, told) = channel();
-            let catcher = Catcher::open(Instant::now() + opens, move |caught| tell.send(caught).unwrap()).unwrap();
+            let catcher =
+                Catcher::open(Instant::now() + opens, move |caught| tell.send(caught).unwrap()).unwrap();
             let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, catcher.port())).unwrap();
             client.set_read_timeout(patience).unwrap();
-            client.write_all(b"EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n").unwrap();
+            client
+                .write_all(b"EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n")
+                .unwrap();
             let mut line = String::new();
             BufReader::new(&client).read_line(&mut line).unwrap();
             assert!(line.starts_with(banner), "{line}");

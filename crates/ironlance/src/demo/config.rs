@@ -143,10 +143,10 @@ fn text(ports: Ports) -> String {
         let settings = settings.replace("{shop_port}", &ports.shop.to_string());
         text += &format!("[program:{name}]\ncommand={shell} {file}\nstopasgroup=true\n{settings}\n");
     }
-    let smtp = |name: &str| {
-        format!("-m ops@demo.example --smtp smtp://127.0.0.1:{mail} --from {name}@demo.example")
-    };
-    let batch = |name: &str, to: &str| format!("-t {to} -f {name}@demo.example -H 127.0.0.1:{mail} -e TICK_5");
+    let smtp =
+        |name: &str| format!("-m ops@demo.example --smtp smtp://127.0.0.1:{mail} --from {name}@demo.example");
+    let batch =
+        |name: &str, to: &str| format!("-t {to} -f {name}@demo.example -H 127.0.0.1:{mail} -e TICK_5");
     let rows = [
         ("crashmail", format!("-p flaky {}", smtp("crashmail")), "PROCESS_STATE_EXITED"),
         (

@@ -37,7 +37,8 @@ impl Letter {
             let mut fields = header.lines().filter_map(|line| line.split_once(':'));
             fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| visible(value.trim()))
         };
-        let is_base64 = field("Content-Transfer-Encoding").is_some_and(|encoding| encoding.eq_ignore_ascii_case("base64"));
+        let is_base64 = field("Content-Transfer-Encoding")
+            .is_some_and(|encoding| encoding.eq_ignore_ascii_case("base64"));
         Self {
             listener: visible(delivery.from.split('@').next().unwrap_or_default()),
             to: visible(&delivery.to.join(", ")),
@@ -50,7 +51,10 @@ impl Letter {
 
     /// The text without its details: the original's words.
     pub(super) fn words(&self) -> &str {
-        self.text.split_once(&format!("\n{DETAILS}\n")).map_or(self.text.as_str(), |(words, _)| words).trim_end()
+        self.text
+            .split_once(&format!("\n{DETAILS}\n"))
+            .map_or(self.text.as_str(), |(words, _)| words)
+            .trim_end()
     }
 
     /// A line of the details, by the name before its colon.

@@ -7,7 +7,9 @@ pub mod httpok;
 pub mod memmon;
 mod test_alert;
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use crate::listener::{self, Handler};
@@ -33,7 +35,15 @@ fn options<T>(
 
 /// Takes events from supervisord until it ends, or cannot be understood.
 fn listen(command: &str, handler: &mut dyn Handler) -> ExitCode {
-    match listener::serve(io::stdin().lock(), io::stdout().lock(), handler) {
+    // Std's stdout gives each line to the kernel by itself, and a RESULT is a line and a half.
+    let stdout = match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(stdout) => File::from(stdout),
+        Err(error) => {
+            say(&format!("{command}: cannot talk to the supervisor: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match listener::serve(io::stdin().lock(), stdout, handler) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("{command}: {error}\n"));

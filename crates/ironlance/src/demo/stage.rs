@@ -1,0 +1,209 @@
+//! The folder of the demo and the supervisord in it; at the end nothing of either is left.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use std::{env, thread};
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use tempfile::TempDir;
+use thiserror::Error;
+
+use super::config::{self, LISTENERS, Ports};
+
+/// Every process of the demo has this in its environment, whoever its parent is by then.
+const MARK: &str = "IRONLANCE_STATE";
+/// A unix socket's path has 107 octets at most (unix(7)); so much is left for the folder.
+const LONGEST_FOLDER: usize = 60;
+/// Supervisord ends its programs in order; none of them takes this long.
+const ORDERLY_END: Duration = Duration::from_secs(10);
+/// How often the processes are looked through for ones that were just being started.
+const SWEEPS: usize = 20;
+
+/// Why the stage cannot be set.
+#[derive(Debug, Error)]
+pub(super) enum StageError {
+    #[error("cannot make a folder for the demo: {0}")]
+    Folder(io::Error),
+    #[error("cannot write into {}: {}", .0.display(), .1)]
+    Write(PathBuf, io::Error),
+    #[error("cannot start {}: {}", .0.display(), .1)]
+    Start(PathBuf, io::Error),
+}
+
+/// A running supervisord in a folder of its own. Dropping it ends and removes all.
+#[derive(Debug)]
+pub(super) struct Stage {
+    folder: TempDir,
+    supervisord: Option<OwnedFd>,
+    ended: Receiver<ExitStatus>,
+}
+
+impl Stage {
+    /// Writes everything and starts supervisord of the folder `originals`; `tell` is called when it ends.
+    pub(super) fn set(
+        originals: &Path,
+        ports: Ports,
+        tell: impl FnOnce(ExitStatus) + Send + 'static,
+    ) -> Result<Self, StageError> {
+        let folder = folder().map_err(StageError::Folder)?;
+        let unwritten = |error| StageError::Write(folder.path().to_owned(), error);
+        config::write(folder.path(), ports)
+            .and_then(|()| links(&folder.path().join("bin")))
+            .map_err(unwritten)?;
+        let log = File::create(folder.path().join("supervisord.out")).map_err(unwritten)?;
+        let log_too = log.try_clone().map_err(unwritten)?;
+        let program = originals.join("supervisord");
+        let unstarted = |error| StageError::Start(program.clone(), error);
+        let mut child = Command::new(&program)
+            .args(["-n", "-c", "supervisord.conf"])
+            .current_dir(folder.path())
+            .env("PATH", search_path(&[&folder.path().join("bin"), originals]))
+            .env(MARK, folder.path().join("state"))
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(log_too)
+            // Ctrl-C is for us alone: we end supervisord in order.
+            .process_group(0)
+            .spawn()
+            .map_err(unstarted)?;
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        // The child is not waited for yet, so the id is still its own.
+        let handle = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let (send, ended) = channel();
+        thread::spawn(move || {
+            if let Ok(status) = child.wait() {
+                let _ = send.send(status);
+                tell(status);
+            }
+        });
+        Ok(Self { folder, supervisord: handle, ended })
+    }
+
+    /// Where it all is.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// How often a program has crashed, by supervisord's own log.
+    pub(super) fn crashes(&self, program: &str) -> usize {
+        let log = fs::read(self.folder().join("supervisord.log")).unwrap_or_default();
+        crashes(&String::from_utf8_lossy(&log), program)
+    }
+
+    /// The last lines that supervisord printed, for when it ends by itself.
+    pub(super) fn last_words(&self) -> String {
+        let said = fs::read(self.folder().join("supervisord.out")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let lines: Vec<&str> = said.lines().collect();
+        lines[lines.len().saturating_sub(5)..].join("\n")
+    }
+
+    /// Leaves the folder where it is.
+    pub(super) fn keep_folder(&mut self) {
+        self.folder.disable_cleanup(true);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(supervisord) = &self.supervisord {
+            // It may have ended by itself.
+            let _ = pidfd_send_signal(supervisord, signal);
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.signal(Signal::TERM);
+        if self.ended.recv_timeout(ORDERLY_END).is_err() {
+            self.signal(Signal::KILL);
+            let _ = self.ended.recv_timeout(ORDERLY_END);
+        }
+        for _ in 0..SWEEPS {
+            let left = marked(&self.folder().join("state"));
+            if left.is_empty() {
+                return;
+            }
+            for pid in left {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+}
+
+/// A new folder, in /tmp when the usual place has too long a name for a socket.
+fn folder() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("ironlance-demo-");
+    let usual = env::temp_dir();
+    if usual.is_absolute() && usual.as_os_str().len() <= LONGEST_FOLDER {
+        return builder.tempdir_in(usual);
+    }
+    builder.tempdir_in("/tmp")
+}
+
+/// The six names, all of this very binary.
+fn links(bin: &Path) -> io::Result<()> {
+    let binary = env::current_exe()?;
+    fs::create_dir(bin)?;
+    LISTENERS.iter().try_for_each(|name| symlink(&binary, bin.join(name)))
+}
+
+fn search_path(first: &[&Path]) -> std::ffi::OsString {
+    let mut path = std::ffi::OsString::new();
+    for folder in first {
+        path.push(folder);
+        path.push(":");
+    }
+    path.push(env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()));
+    path
+}
+
+/// The lines `exited: NAME (…; not expected)` in supervisord's log.
+fn crashes(log: &str, program: &str) -> usize {
+    let exit = format!(" exited: {program} (");
+    log.lines().filter(|line| line.contains(&exit) && line.ends_with("; not expected)")).count()
+}
+
+/// The processes that have our state folder in their environment.
+fn marked(state: &Path) -> Vec<Pid> {
+    let mark = format!("{MARK}={}", state.display());
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    ids.filter(|id| {
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    })
+    .filter_map(Pid::from_raw)
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unexpected_exits_of_the_program_are_crashes() {
+        let log = "t INFO spawned: 'flaky' with pid 1\n\
+            t WARN exited: flaky (exit status 3; not expected)\n\
+            t WARN exited: flaky (terminated by SIGKILL; not expected)\n\
+            t INFO exited: flaky (exit status 0; expected)\n\
+            t WARN exited: broken (exit status 1; not expected)\n\
+            t WARN stopped: flaky (terminated by SIGTERM)\n";
+        assert_eq!(crashes(log, "flaky"), 2);
+        assert_eq!(crashes("", "flaky"), 0);
+    }
+
+    #[test]
+    fn our_commands_are_found_before_others() {
+        let path = search_path(&[Path::new("/a"), Path::new("/b")]);
+        assert!(path.to_str().unwrap().starts_with("/a:/b:"), "{path:?}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Which mails were expected, and which came: the demo's verdict on ironlance.
+
+use std::collections::HashSet;
+
+use super::config::LISTENERS;
+use super::letter::Letter;
+
+/// The program that crashes.
+pub(super) const FLAKY: &str = "flaky";
+/// The program that gives no reason for a mail.
+const STEADY: &str = "steady";
+
+/// What has come so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    mails: [usize; LISTENERS.len()],
+    strangers: usize,
+    about_steady: usize,
+    twice: usize,
+    ids: HashSet<String>,
+    /// How often the mail server said 421.
+    pub(super) turned_away: usize,
+}
+
+/// A line of the summary.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// What the line is about.
+    pub(super) name: &'static str,
+    /// How many there were.
+    pub(super) count: usize,
+    /// What was expected.
+    pub(super) remark: String,
+    /// Whether it is as expected.
+    pub(super) is_well: bool,
+}
+
+impl Tally {
+    /// Counts a mail; gives how many there were of its listener, this one included.
+    pub(super) fn add(&mut self, letter: &Letter) -> usize {
+        if !self.ids.insert(letter.message_id.clone()) {
+            self.twice += 1;
+        }
+        if letter.text.contains(STEADY) {
+            self.about_steady += 1;
+        }
+        let count = match LISTENERS.iter().position(|name| *name == letter.listener) {
+            Some(index) => &mut self.mails[index],
+            None => &mut self.strangers,
+        };
+        *count += 1;
+        *count
+    }
+
+    /// What was expected and what came, when the flaky program has crashed so often.
+    pub(super) fn lines(&self, crashes: usize) -> Vec<Line> {
+        let mut lines: Vec<Line> =
+            LISTENERS.iter().zip(self.mails).map(|(name, count)| row(name, count, crashes)).collect();
+        lines.push(Line {
+            name: STEADY,
+            count: self.about_steady,
+            remark: "mails about the program that behaves: none expected".into(),
+            is_well: self.about_steady == 0,
+        });
+        lines.push(Line {
+            name: "twice",
+            count: self.twice,
+            remark: "mails that came a second time: none expected".into(),
+            is_well: self.twice == 0,
+        });
+        lines
+    }
+
+    /// Whether everything expected has come.
+    pub(super) fn is_whole(&self, crashes: usize) -> bool {
+        self.lines(crashes).iter().all(|line| line.is_well)
+    }
+}
+
+fn row(name: &'static str, count: usize, crashes: usize) -> Line {
+    if name == "crashmail" {
+        let remark = format!("by supervisord's own log {FLAKY} crashed {crashes} times");
+        return Line { name, count, remark, is_well: crashes > 0 && count == crashes };
+    }
+    Line { name, count, remark: "at least one expected".into(), is_well: count > 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(listener: &str, id: &str, text: &str) -> Letter {
+        let (listener, message_id, text) = (listener.to_owned(), id.to_owned(), text.to_owned());
+        Letter { listener, message_id, text, ..Letter::default() }
+    }
+
+    fn full() -> Tally {
+        let mut tally = Tally::default();
+        for name in LISTENERS {
+            assert_eq!(tally.add(&mail(name, name, "")), 1);
+        }
+        tally
+    }
+
+    #[test]
+    fn it_is_whole_when_each_listener_told_and_every_crash_has_its_mail() {
+        let mut tally = full();
+        assert!(tally.is_whole(1));
+        assert!(!tally.is_whole(2) && !tally.is_whole(0));
+        assert_eq!(tally.add(&mail("crashmail", "other", "")), 2);
+        assert!(tally.is_whole(2));
+        assert!(!Tally::default().is_whole(0));
+    }
+
+    #[test]
+    fn a_mail_that_comes_twice_or_without_a_reason_spoils_it() {
+        let mut tally = full();
+        tally.add(&mail("memmon", "memmon", ""));
+        assert!(!tally.is_whole(1));
+        let mut tally = full();
+        tally.add(&mail("memmon", "other", "Process steady died"));
+        assert!(!tally.is_whole(1));
+    }
+}
