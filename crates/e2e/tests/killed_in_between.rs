@@ -94,7 +94,7 @@ impl Stuck {
         // READY fits behind it, RESULT does not: a write of so few bytes is done as a whole or not at all.
         end.write_all(&vec![b'.'; size - READY]).unwrap();
         let child = command.stdin(Stdio::piped()).stdout(end).stderr(Stdio::null()).spawn().unwrap();
-        Self { child, stdout: stdout }
+        Self { child, stdout }
     }
 
     fn send(&mut self, bytes: &[u8]) {

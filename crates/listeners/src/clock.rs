@@ -21,7 +21,7 @@ pub fn local(now: SystemTime) -> Zoned {
 /// One file is read. jiff's own way to the system's zone looks for its name in all of them, which takes longer than
 /// everything else between a crash and its mail.
 fn zone(variable: Option<&str>) -> TimeZone {
-    let read = |path: &Path| Some(TimeZone::tzif("local", &fs::read(path).ok()?).ok()?);
+    let read = |path: &Path| fs::read(path).ok().and_then(|data| TimeZone::tzif("local", &data).ok());
     let found = match variable {
         None => read(Path::new("/etc/localtime")),
         Some(value) => {

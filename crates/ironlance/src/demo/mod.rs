@@ -34,6 +34,8 @@ use tally::{FLAKY, Tally};
 const CLOSED: Duration = Duration::from_secs(10);
 /// At the end, mails that are under way have so long to arrive.
 const LAST_MAILS: Duration = Duration::from_secs(8);
+/// By then each listener has had a reason to tell.
+const WHOLE: Duration = Duration::from_secs(25);
 /// When nothing is due.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -63,7 +65,9 @@ enum Input {
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {
-    let args = match Args::try_parse_from(std::iter::once("ironlance demo".to_owned()).chain(args.iter().cloned())) {
+    let args = match Args::try_parse_from(
+        std::iter::once("ironlance demo".to_owned()).chain(args.iter().cloned()),
+    ) {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
@@ -138,7 +142,7 @@ struct Story {
 
 impl Story {
     /// Tells what happens until the end, or until somebody is tired of it.
-    fn tell(&mut self, inbox: &Receiver<Input>, end: Option<Instant>) -> Result<()> {
+    fn tell(&mut self, inbox: &Receiver<Input>, mut end: Option<Instant>) -> Result<()> {
         let closed = CLOSED.as_secs();
         self.event(
             Colour::Bold,
@@ -157,6 +161,12 @@ impl Story {
                 Ok(Input::Caught(Caught::TurnedAway)) => self.turned_away()?,
                 Ok(Input::Ended(status)) => {
                     bail!("supervisord ended by itself with {status}:\n{}", self.stage.last_words())
+                }
+                // A crash of this moment may have its mail under way.
+                Ok(Input::Interrupted)
+                    if self.tally.has_all_listeners() && end.is_none_or(|end| Instant::now() < end) =>
+                {
+                    end = Some(Instant::now());
                 }
                 Ok(Input::Interrupted) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -213,6 +223,13 @@ impl Story {
         drop(self.stage);
         let lines = self.tally.lines(crashes);
         self.narrator.summary(&lines, self.tally.turned_away)?;
+        if !self.tally.has_all_listeners() && self.start.elapsed() < WHOLE {
+            writeln!(
+                self.narrator.out,
+                "It was stopped early: the whole story takes {} seconds.",
+                WHOLE.as_secs()
+            )?;
+        }
         if args.keep {
             writeln!(self.narrator.out, "The folder is still there: {}", folder.display())?;
         }

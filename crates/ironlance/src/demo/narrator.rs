@@ -183,7 +183,8 @@ fn fold(text: &str, width: usize) -> Vec<String> {
             return lines;
         };
         // A break within the indent would make an empty line, and no progress.
-        let blank = rest[..end].rfind(' ').filter(|at| !rest[..*at].trim().is_empty());
+        let whole = rest[end..].starts_with(' ').then_some(end);
+        let blank = whole.or_else(|| rest[..end].rfind(' ')).filter(|at| !rest[..*at].trim().is_empty());
         let at = blank.unwrap_or(end);
         lines.push(format!("{prefix}{}", rest[..at].trim_end()));
         rest = rest[at..].trim_start();
@@ -215,7 +216,7 @@ mod tests {
     #[test]
     fn an_event_has_its_time_and_colours_only_when_wanted() {
         let tell = |narrator: &mut Narrator<Vec<u8>>| {
-            narrator.event(Duration::from_secs(67), Colour::Red, "x").unwrap()
+            narrator.event(Duration::from_secs(67), Colour::Red, "x").unwrap();
         };
         assert_eq!(told(Paint::Plain, tell), "01:07  x\n");
         assert_eq!(told(Paint::Coloured, tell), "\x1b[2m01:07\x1b[0m  \x1b[31mx\x1b[0m\n");

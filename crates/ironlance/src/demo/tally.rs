@@ -71,6 +71,11 @@ impl Tally {
         lines
     }
 
+    /// Whether each listener has told something.
+    pub(super) fn has_all_listeners(&self) -> bool {
+        self.mails.iter().all(|count| *count > 0)
+    }
+
     /// Whether everything expected has come.
     pub(super) fn is_whole(&self, crashes: usize) -> bool {
         self.lines(crashes).iter().all(|line| line.is_well)
@@ -79,7 +84,8 @@ impl Tally {
 
 fn row(name: &'static str, count: usize, crashes: usize) -> Line {
     if name == "crashmail" {
-        let remark = format!("by supervisord's own log {FLAKY} crashed {crashes} times");
+        let times = if crashes == 1 { "once".to_owned() } else { format!("{crashes} times") };
+        let remark = format!("by supervisord's own log {FLAKY} crashed {times}");
         return Line { name, count, remark, is_well: crashes > 0 && count == crashes };
     }
     Line { name, count, remark: "at least one expected".into(), is_well: count > 0 }
