@@ -1,10 +1,13 @@
 //! `ironlance outbox`: what waits, what was given up, and what to do about it.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
@@ -13,6 +16,9 @@ use ironlance_alert::deliver;
 use ironlance_alert::deliver::engine::{Engine, Input};
 use ironlance_alert::outbox::record::Stored;
 use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
+
+/// How long to wait for the lock of an outbox.
+const MOMENT: Duration = Duration::from_millis(1000);
 
 /// Looks after the alerts that wait to be delivered and those that were given up.
 #[derive(Debug, Parser)]
@@ -204,7 +210,7 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
         outbox.revive(&id, unix_time()).with_context(|| format!("cannot revive the alert {id}"))?;
     }
     let lock = outbox.lock_file()?;
-    if lock.try_lock().is_err() {
+    if !take(&lock) {
         outbox.nudge();
         writeln!(io::stdout(), "a listener's deliverer is at work; it tries everything again now")?;
         return Ok(ExitCode::SUCCESS);
@@ -220,6 +226,18 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
     writeln!(io::stdout(), "{} sent or given up, {left} still waiting", waiting.len().saturating_sub(left))?;
     let dead = waiting.iter().any(|id| outbox.load(Place::Dead, id).is_ok());
     Ok(if left == 0 && !dead { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Takes the lock. A deliverer that is just ending, or was just killed, gets a moment to let go of it.
+fn take(lock: &File) -> bool {
+    let end = Instant::now() + MOMENT;
+    while lock.try_lock().is_err() {
+        if Instant::now() >= end {
+            return false;
+        }
+        thread::park_timeout(MOMENT / 20);
+    }
+    true
 }
 
 /// Says each step of a delivery.

@@ -9,7 +9,7 @@
 //!    └──────── its pause is over ──┴──▶ unreachable: the whole lane waits
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::backoff::pause;
@@ -26,9 +26,24 @@ struct Job {
 #[derive(Debug, Default)]
 struct Queue {
     jobs: BTreeMap<String, Job>,
+    /// The jobs in the order in which they are tried: by failures, then by age.
+    order: BTreeSet<(u32, String)>,
     under_way: Option<String>,
     failures: u32,
     closed_until: Option<Instant>,
+}
+
+impl Queue {
+    fn insert(&mut self, id: &str, job: Job) {
+        self.order.insert((job.failures, id.to_owned()));
+        self.jobs.insert(id.to_owned(), job);
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Job> {
+        let job = self.jobs.remove(id)?;
+        self.order.remove(&(job.failures, id.to_owned()));
+        Some(job)
+    }
 }
 
 /// What became of a try.
@@ -58,10 +73,9 @@ impl Plan {
             if queue.under_way.as_deref() == Some(id) || (name == lane && queue.jobs.contains_key(id)) {
                 return;
             }
-            queue.jobs.remove(id);
+            queue.remove(id);
         }
-        let job = Job { failures: 0, due: now };
-        self.lanes.entry(lane.clone()).or_default().jobs.insert(id.to_owned(), job);
+        self.lanes.entry(lane.clone()).or_default().insert(id, Job { failures: 0, due: now });
     }
 
     /// Whether an alert is in a lane.
@@ -77,8 +91,8 @@ impl Plan {
             if queue.under_way.is_some() || queue.closed_until.is_some_and(|until| now < until) {
                 continue;
             }
-            let due = queue.jobs.iter().filter(|(_, job)| job.due <= now);
-            if let Some((id, _)) = due.min_by_key(|(id, job)| (job.failures, id.as_str())) {
+            let is_due = |id: &String| queue.jobs.get(id).is_some_and(|job| job.due <= now);
+            if let Some((_, id)) = queue.order.iter().find(|(_, id)| is_due(id)) {
                 queue.under_way = Some(id.clone());
                 begun.push((lane.clone(), id.clone()));
             }
@@ -99,7 +113,7 @@ impl Plan {
         queue.under_way = None;
         match outcome {
             Outcome::Done { reached } => {
-                queue.jobs.remove(id);
+                queue.remove(id);
                 if reached && queue.failures > 0 {
                     queue.jobs.values_mut().for_each(|job| job.due = now);
                 }
@@ -113,16 +127,15 @@ impl Plan {
             }
             Outcome::Deferred => {
                 (queue.failures, queue.closed_until) = (0, None);
-                let job = queue.jobs.get_mut(id)?;
-                job.failures += 1;
-                let pause = pause(job.failures, jitter);
-                job.due = now + pause;
-                Some((pause, job.failures))
+                let failures = queue.remove(id)?.failures + 1;
+                let pause = pause(failures, jitter);
+                queue.insert(id, Job { failures, due: now + pause });
+                Some((pause, failures))
             }
             Outcome::Unreachable => {
                 queue.failures += 1;
-                if let Some(job) = queue.jobs.get_mut(id) {
-                    job.failures += 1;
+                if let Some(job) = queue.remove(id) {
+                    queue.insert(id, Job { failures: job.failures + 1, ..job });
                 }
                 let pause = pause(queue.failures, jitter);
                 queue.closed_until = Some(now + pause);
@@ -152,7 +165,10 @@ impl Plan {
     /// When the next try is due; `None` when nothing waits or all that waits is under way.
     pub fn next_deadline(&self) -> Option<Instant> {
         let lane = |queue: &Queue| {
-            let first = queue.jobs.values().map(|job| job.due).min().filter(|_| queue.under_way.is_none())?;
+            if queue.under_way.is_some() {
+                return None;
+            }
+            let first = queue.jobs.values().map(|job| job.due).min()?;
             Some(queue.closed_until.map_or(first, |until| until.max(first)))
         };
         self.lanes.values().filter_map(lane).min()
