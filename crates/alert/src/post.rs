@@ -101,6 +101,13 @@ impl Post {
         of_batch == Some(event) || self.outbox.as_ref().is_some_and(|outbox| outbox.is_unanswered(event))
     }
 
+    /// An alert is being made: whoever will deliver it can get ready meanwhile.
+    pub fn announce(&self) {
+        if let Some(outbox) = &self.outbox {
+            self.deliverer.start(outbox, Start::Announced);
+        }
+    }
+
     /// Takes an alert; it is safe when this returns. `event` is what it was made of, for [`Post::seen`].
     pub fn send(&mut self, event: Option<&str>, draft: Draft) {
         self.has_stored = true;
@@ -246,6 +253,15 @@ struct Shared {
     queue: Vec<Alert>,
 }
 
+/// Why a deliverer is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// An alert is in the outbox.
+    Stored,
+    /// An alert is on its way there.
+    Announced,
+}
+
 /// Starts the process that delivers, when there is something for it to do.
 #[derive(Clone, Debug)]
 struct Deliverer {
@@ -265,19 +281,23 @@ impl Deliverer {
     /// Sees to it that the outbox is delivered. A thread waits for the lock, hands it to a process, and waits for
     /// that; it ends when nothing waits any more.
     fn deliver(&self, outbox: &Outbox) {
+        self.start(outbox, Start::Stored);
+    }
+
+    fn start(&self, outbox: &Outbox, reason: Start) {
         let mut shared = self.shared();
-        shared.again = true;
+        shared.again |= reason == Start::Stored;
         if !shared.on_disk {
             let (own, outbox) = (self.clone(), outbox.clone());
-            shared.on_disk = start(move || own.see_to(&outbox));
+            shared.on_disk = start(move || own.see_to(&outbox, reason));
         }
     }
 
-    fn see_to(&self, outbox: &Outbox) {
+    fn see_to(&self, outbox: &Outbox, mut reason: Start) {
         let mut breakdowns = 0;
         loop {
             self.shared().again = false;
-            match self.run_on(outbox) {
+            match self.run_on(outbox, std::mem::replace(&mut reason, Start::Stored)) {
                 Ok(status) if status.success() => breakdowns = 0,
                 Ok(status) => self.recover(&mut breakdowns, &format!("it ended with {status}")),
                 Err(error) => self.recover(&mut breakdowns, &error.to_string()),
@@ -299,7 +319,7 @@ impl Deliverer {
         thread::park_timeout(pause);
     }
 
-    fn run_on(&self, outbox: &Outbox) -> io::Result<ExitStatus> {
+    fn run_on(&self, outbox: &Outbox, reason: Start) -> io::Result<ExitStatus> {
         let lock = loop {
             let lock = outbox.lock_file().map_err(io::Error::other)?;
             lock.lock()?;
@@ -308,7 +328,7 @@ impl Deliverer {
                 break lock;
             }
         };
-        if outbox.is_empty() {
+        if outbox.is_empty() && reason == Start::Stored {
             return Ok(ExitStatus::default());
         }
         let mut command = Command::new(&self.program);

@@ -24,6 +24,8 @@ const DAYS: i64 = 3;
 /// A day in seconds.
 const DAY: i64 = 86_400;
 
+/// How long to wait for the first alert: a listener starts us before it has gathered what to say.
+const LINGER: Duration = Duration::from_secs(1);
 /// How long until something that could not be read or removed is tried again.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -81,17 +83,18 @@ impl Engine {
         Self { store, open: channel::open, progress: || Box::new(()), lifetime }
     }
 
-    /// Delivers until nothing is left, or until it was told to leave and nothing more is due.
+    /// Delivers until nothing is left, waiting a moment for the first alert, or until it was told to leave and nothing more is due.
     pub fn run(&self, inbox: &Receiver<Input>, tell: &Sender<Input>) {
         let mut lanes = Lanes { engine: self, workers: HashMap::new(), tell };
         let mut round = Round::default();
         let mut leaving = false;
         self.survey(&mut round);
+        round.linger = round.plan.is_empty().then(|| Instant::now() + LINGER);
         loop {
             for (lane, id) in round.plan.begin(Instant::now()) {
                 lanes.carry(&lane, id);
             }
-            let done = leaving || (round.plan.is_empty() && round.look_again.is_none());
+            let done = leaving || (round.plan.is_empty() && round.look_again.is_none() && !round.lingers());
             if !round.plan.is_busy() && done && !self.has_more(&mut round) {
                 return;
             }
@@ -131,7 +134,10 @@ impl Engine {
                 continue;
             }
             match self.store.load(id) {
-                Ok(Some(stored)) => round.plan.add(&lane(&stored.alert.route.transport), id, now),
+                Ok(Some(stored)) => {
+                    round.linger = None;
+                    round.plan.add(&lane(&stored.alert.route.transport), id, now);
+                }
                 Ok(None) => {}
                 Err(error) if error.is_damage() => {
                     self.bury(id, &error.to_string());
@@ -296,11 +302,17 @@ struct Round {
     /// Alerts that are done with and could not be removed; with a reason, they were given up.
     over: HashMap<String, Option<String>>,
     look_again: Option<Instant>,
+    /// Until when to stay although nothing has come yet.
+    linger: Option<Instant>,
 }
 
 impl Round {
     fn next_deadline(&self) -> Option<Instant> {
-        self.plan.next_deadline().into_iter().chain(self.look_again).min()
+        self.plan.next_deadline().into_iter().chain(self.look_again).chain(self.linger).min()
+    }
+
+    fn lingers(&self) -> bool {
+        self.linger.is_some_and(|until| Instant::now() < until)
     }
 }
 

@@ -55,6 +55,7 @@ impl Handler for Crashmail {
         if self.desk.seen(arrival) {
             return;
         }
+        self.desk.announce();
         let process = &change.namespec.process;
         let time = clock::log_time(&clock::local(SystemTime::now()));
         let subject = format!(" {process} {} at {time}", crash::verb(happening));

@@ -56,6 +56,11 @@ impl Desk {
         }
     }
 
+    /// There will be a mail.
+    pub(super) fn announce(&self) {
+        self.post.iter().for_each(Post::announce);
+    }
+
     /// Whether the alert of this very event is stored already.
     pub(super) fn seen(&self, arrival: &Arrival) -> bool {
         self.post.as_ref().is_some_and(|post| post.seen(&self.event(arrival)))
