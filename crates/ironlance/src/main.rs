@@ -38,7 +38,11 @@ const COMMANDS: &[Command] = &[
         main: httpok::main,
     },
     Command { name: "memmon", about: "restart programs that use too much memory", main: memmon::main },
-    Command { name: "demo", about: "half a minute of crashes, hangs and leaks, and of the mails", main: demo::main },
+    Command {
+        name: "demo",
+        about: "half a minute of crashes, hangs and leaks, and of the mails",
+        main: demo::main,
+    },
     Command { name: "outbox", about: "list, show, retry and drop alerts that wait", main: outbox::main },
     Command { name: "deliver", about: "deliver an outbox (the listeners start this)", main: outbox::deliver },
 ];
