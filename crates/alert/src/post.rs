@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ use crate::secret::Secret;
 
 /// How often, at most, to look for alerts that others have left behind.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
+/// How long to stay for alerts that are on their way when there is nothing else to do any more.
+const LAST_MOMENT: Duration = Duration::from_secs(3);
 /// So many processes at most deliver from memory at a time.
 const MEMORY_DELIVERERS: usize = 64;
 /// So many entries of a batch have details; a mail of thousands would help nobody.
@@ -207,6 +209,12 @@ impl Post {
         }
     }
 
+    /// There will be no further alert: gives those that were stored a moment to be delivered before we end. What is
+    /// still on its way then goes on without us, or waits for our successor.
+    pub fn close(&self) {
+        self.deliverer.wait(LAST_MOMENT);
+    }
+
     /// At most once a minute, sees to alerts that nobody delivers any more.
     pub fn look_after(&mut self) {
         if self.looked.elapsed() < LOOK_AFTER {
@@ -267,11 +275,19 @@ enum Start {
 struct Deliverer {
     program: PathBuf,
     shared: Arc<Mutex<Shared>>,
+    /// Told when a thread ends.
+    idle: Arc<Condvar>,
 }
 
 impl Deliverer {
     fn new(program: PathBuf) -> Self {
-        Self { program, shared: Arc::default() }
+        Self { program, shared: Arc::default(), idle: Arc::default() }
+    }
+
+    /// Waits until no thread of ours is left, or the time is up.
+    fn wait(&self, time: Duration) {
+        let busy = |shared: &mut Shared| shared.on_disk || shared.in_memory > 0;
+        drop(self.idle.wait_timeout_while(self.shared(), time, busy));
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -305,6 +321,7 @@ impl Deliverer {
             let mut shared = self.shared();
             if !shared.again && outbox.is_empty() {
                 shared.on_disk = false;
+                self.idle.notify_all();
                 return;
             }
         }
@@ -361,6 +378,7 @@ impl Deliverer {
             let mut shared = self.shared();
             if shared.queue.is_empty() {
                 shared.in_memory -= 1;
+                self.idle.notify_all();
                 return;
             }
         }

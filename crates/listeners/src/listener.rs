@@ -24,6 +24,9 @@ pub trait Handler {
 
     /// The supervisor has been told that the last event is dealt with.
     fn answered(&mut self);
+
+    /// The input has ended: there will be no further event.
+    fn ended(&mut self);
 }
 
 /// An event as it arrived.
@@ -78,6 +81,7 @@ pub fn serve(
         output.flush()?;
         residency.before_wait();
         let Some(header) = read_header(&mut input)? else {
+            handler.ended();
             return Ok(());
         };
         let envelope = Envelope::parse(&header)?;
@@ -181,6 +185,7 @@ mod tests {
         events: Vec<Event>,
         keys: Vec<String>,
         answers: usize,
+        has_ended: bool,
     }
 
     impl Handler for Seen {
@@ -190,6 +195,9 @@ mod tests {
         }
         fn answered(&mut self) {
             self.answers += 1;
+        }
+        fn ended(&mut self) {
+            self.has_ended = true;
         }
     }
 
@@ -218,7 +226,7 @@ mod tests {
         assert!(result.is_ok());
         assert_eq!(output, b"READY\nRESULT 2\nOKREADY\nRESULT 2\nOKREADY\n");
         assert_eq!(seen.events, [Event::Tick(Tick { seconds: 5 }), Event::Tick(Tick { seconds: 60 })]);
-        assert_eq!(seen.answers, 2);
+        assert!(seen.answers == 2 && seen.has_ended);
         assert_eq!(seen.keys[0], "eventname:TICK_5 len:6\nwhen:5");
     }
 

@@ -208,10 +208,14 @@ impl Engine {
                 self.store.note(id, unix_time(), &reason);
                 let next = plan.end(lane, id, outcome, now, jitter);
                 let pause = next.map_or(Duration::ZERO, |(pause, _)| pause);
+                let origin =
+                    self.store.load(id).ok().flatten().map(|stored| stored.alert.origin).unwrap_or_default();
+                let who: Vec<&str> = origin.split(' ').take(2).collect();
                 say(&format!(
-                    "Error sending email: {reason}; {} alert(s) waiting, next try in {:.1} s",
+                    "Error sending email: {reason}; {} alert(s) waiting, next try in {:.1} s (alert of {})",
                     plan.waiting(lane),
-                    pause.as_secs_f64()
+                    pause.as_secs_f64(),
+                    who.join(" ")
                 ));
             }
         }

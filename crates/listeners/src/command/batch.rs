@@ -137,4 +137,8 @@ impl Handler for Batch {
     fn answered(&mut self) {
         self.desk.answered();
     }
+
+    fn ended(&mut self) {
+        self.desk.close();
+    }
 }

@@ -73,4 +73,8 @@ impl Handler for Crashmail {
     fn answered(&mut self) {
         self.desk.answered();
     }
+
+    fn ended(&mut self) {
+        self.desk.close();
+    }
 }

@@ -71,6 +71,11 @@ impl Desk {
         format!("{} {}", self.incarnation, arrival.key())
     }
 
+    /// There will be no further event.
+    pub(super) fn close(&self) {
+        self.post.iter().for_each(Post::close);
+    }
+
     /// The event has been answered.
     pub(super) fn answered(&mut self) {
         if let Some(post) = &mut self.post {

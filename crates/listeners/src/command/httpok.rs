@@ -275,6 +275,10 @@ impl Handler for Httpok {
     fn answered(&mut self) {
         self.desk.answered();
     }
+
+    fn ended(&mut self) {
+        self.desk.close();
+    }
 }
 
 /// Has a core written, and gives what the program says on its stdout.

@@ -240,4 +240,8 @@ impl Handler for Memmon {
     fn answered(&mut self) {
         self.desk.answered();
     }
+
+    fn ended(&mut self) {
+        self.desk.close();
+    }
 }

@@ -51,7 +51,7 @@ pub fn gather(
     lines.extend(pid.map(|pid| fact("pid", pid)));
     lines.extend(ending(&story, answers.info.as_ref(), pid));
     lines.extend(starts(&story));
-    lines.extend(answers.info.as_ref().and_then(state_now));
+    lines.extend(answers.info.as_ref().and_then(state));
     for (stream, log) in [("stderr", answers.stderr), ("stdout", answers.stdout)] {
         let last = last_lines(&log.unwrap_or_default());
         if !last.is_empty() {
@@ -140,10 +140,10 @@ fn starts(story: &Story) -> Option<String> {
     (story.starts > 0).then(|| fact("started", &format!("{} {times} since {since}", story.starts)))
 }
 
-fn state_now(info: &ProcessInfo) -> Option<String> {
+fn state(info: &ProcessInfo) -> Option<String> {
     let state = ProcessState::from_code(info.state)?;
     let described = format!("{state} {}", info.description);
-    Some(fact("state now", described.trim_end()))
+    Some(fact("state", described.trim_end()))
 }
 
 fn last_lines(log: &str) -> Vec<String> {
