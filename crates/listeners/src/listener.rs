@@ -17,6 +17,9 @@ use thiserror::Error;
 
 use crate::residency::Residency;
 
+/// So much of a body is read at a time, in bytes.
+const PIECE: usize = 64 * 1024;
+
 /// What a command does with the events it is given.
 pub trait Handler {
     /// Deals with one event; returns when whatever must not be lost is safe.
@@ -125,7 +128,7 @@ fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, Lis
     while missing > 0 {
         // A character has at least one byte, so asking for as many bytes as characters never takes too much.
         let start = bytes.len();
-        bytes.resize(start + missing, 0);
+        bytes.resize(start + missing.min(PIECE), 0);
         let got = input.read(&mut bytes[start..])?;
         if got == 0 {
             return Err(ListenerError::Cut);

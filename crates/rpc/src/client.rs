@@ -17,6 +17,8 @@ use crate::write;
 
 /// An answer larger than this, in bytes, is refused: logs come in pieces, and 10,000 programs in 10 MB.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// The same for several calls in one, which are made when there is little time.
+const MAX_MULTICALL: usize = 4 * 1024 * 1024;
 /// How long supervisord may take for what it answers at once.
 const PROMPT: Duration = Duration::from_secs(30);
 
@@ -57,8 +59,8 @@ pub enum CallError {
     #[error("cannot reach supervisord: {0}")]
     Lost(#[from] ExchangeError),
     /// Its answer is too large.
-    #[error("cannot read the answer: longer than {MAX_ANSWER} bytes")]
-    TooLong,
+    #[error("cannot read the answer: longer than {0} bytes")]
+    TooLong(usize),
     /// Its answer is none.
     #[error(transparent)]
     Malformed(#[from] ReadError),
@@ -109,6 +111,17 @@ impl Supervisor {
         params: &[Value],
         timeout: Option<Duration>,
     ) -> Result<Value, CallError> {
+        self.call_for(MAX_ANSWER, method, params, timeout)
+    }
+
+    /// The same for an answer of at most so many bytes.
+    fn call_for(
+        &self,
+        most: usize,
+        method: &str,
+        params: &[Value],
+        timeout: Option<Duration>,
+    ) -> Result<Value, CallError> {
         let request = Request {
             peer: self.peer.clone(),
             tls: self.tls.clone(),
@@ -120,13 +133,13 @@ impl Supervisor {
         let mut answer = Vec::new();
         let response = exchange(&request, timeout, &mut |piece| {
             answer.extend_from_slice(piece);
-            if answer.len() > MAX_ANSWER { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if answer.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if response.status != 200 {
             return Err(CallError::Http { status: response.status, reason: response.reason });
         }
         if answer.len() > MAX_ANSWER {
-            return Err(CallError::TooLong);
+            return Err(CallError::TooLong(most));
         }
         Ok(read::response(&String::from_utf8_lossy(&answer))??)
     }
@@ -145,7 +158,7 @@ impl Supervisor {
         };
         let calls = Value::Array(calls.iter().map(wrap).collect());
         let method = "system.multicall";
-        let Value::Array(answers) = self.call(method, &[calls], timeout)? else {
+        let Value::Array(answers) = self.call_for(MAX_MULTICALL, method, &[calls], timeout)? else {
             return Err(CallError::Type(method.to_owned()));
         };
         // Supervisord gives each value bare; by the original idea of multicall it would be an array of one.

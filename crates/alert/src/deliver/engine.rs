@@ -71,7 +71,7 @@ pub struct Engine {
     pub open: Opener,
     /// Is told each step; for people who watch.
     pub progress: fn() -> Box<dyn Progress>,
-    /// When an alert is too old, in seconds.
+    /// For how long an alert is tried, in seconds.
     pub lifetime: i64,
 }
 
@@ -234,8 +234,10 @@ impl Engine {
     }
 
     /// One try of one alert.
-    fn attempt(&self, channel: &mut dyn Channel, own_lane: &Lane, id: &str) -> Verdict {
-        let stored = match self.store.load(id) {
+    ///
+    /// `left` holds the recipients of alerts that were sent to some of theirs while the disk refused to note it.
+    fn attempt(&self, channel: &mut dyn Channel, own_lane: &Lane, id: &str, left: &mut Left) -> Verdict {
+        let mut stored = match self.store.load(id) {
             Ok(Some(stored)) => stored,
             Ok(None) => return Verdict::Over(None),
             Err(error) if error.is_damage() => return self.give_up(id, error.to_string()),
@@ -244,11 +246,16 @@ impl Engine {
         if lane(&stored.alert.route.transport) != *own_lane {
             return Verdict::Moved;
         }
+        if let Some(to) = left.get(id) {
+            stored.alert.route.to.clone_from(to);
+        }
         let alert = &stored.alert;
+        // Counted from the first try: a machine that was off for a week owes its alerts as many tries as any other.
+        let tried_for = stored.attempts.first().map_or(0, |attempt| unix_time() - attempt.at);
         match channel.send(alert, (self.progress)().as_mut()) {
-            Ok(receipt) => self.settle(&stored, &receipt),
+            Ok(receipt) => self.settle(&stored, &receipt, left),
             Err(Undelivered::Rejected(reason)) => self.give_up(id, reason),
-            Err(undelivered) if unix_time() - alert.created > self.lifetime => {
+            Err(undelivered) if tried_for > self.lifetime => {
                 let (Undelivered::Unreachable(reason)
                 | Undelivered::Deferred(reason)
                 | Undelivered::Rejected(reason)) = undelivered;
@@ -259,7 +266,7 @@ impl Engine {
     }
 
     /// The carrier has taken the alert: takes it out, but for recipients that it has refused.
-    fn settle(&self, stored: &Stored, receipt: &Receipt) -> Verdict {
+    fn settle(&self, stored: &Stored, receipt: &Receipt, left: &mut Left) -> Verdict {
         let id = &stored.alert.id;
         let pick = |retry: Retry| {
             let refused = receipt.refused.iter().filter(move |refusal| refusal.retry == retry);
@@ -286,7 +293,8 @@ impl Engine {
             let mut rest = stored.clone();
             rest.alert.route.to = later;
             if let Err(error) = self.store.replace(&rest) {
-                say(&format!("{error}: the alert will be sent again to all its recipients"));
+                say(&format!("{error}: who still has to get the alert is only known in memory"));
+                left.insert(id.clone(), rest.alert.route.to);
             }
             let reasons = receipt.refused.iter().filter(|refusal| refusal.retry == Retry::Later);
             let reason = reasons.map(|refusal| refusal.reason.clone()).collect::<Vec<_>>().join("; ");
@@ -320,6 +328,9 @@ impl Round {
     }
 }
 
+/// The recipients that are left of alerts, by id.
+type Left = HashMap<String, Vec<String>>;
+
 /// The threads that carry, one for each lane.
 struct Lanes<'a> {
     engine: &'a Engine,
@@ -343,6 +354,7 @@ impl Lanes<'_> {
 
 fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &Sender<Input>) {
     let mut open: Option<(Transport, Box<dyn Channel>)> = None;
+    let mut left = Left::new();
     while let Ok(id) = ids.recv() {
         let transport = engine.store.load(&id).ok().flatten().map(|stored| stored.alert.route.transport);
         let verdict = match transport {
@@ -353,7 +365,7 @@ fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &Sender<Inpu
                 }
                 let channel = &mut open.as_mut().expect("it was opened just now").1;
                 // A fault of ours in one carrier must not keep the others from their work.
-                let attempt = AssertUnwindSafe(|| engine.attempt(channel.as_mut(), lane, &id));
+                let attempt = AssertUnwindSafe(|| engine.attempt(channel.as_mut(), lane, &id, &mut left));
                 catch_unwind(attempt).unwrap_or_else(|_| {
                     open = None;
                     Verdict::Failed(Undelivered::Unreachable(format!("internal error with {transport}")))

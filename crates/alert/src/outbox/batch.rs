@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
-use super::folder::{self, FolderError, at};
+use super::folder::{self, at};
 use super::record::{self, Header, Record};
 use super::{Outbox, OutboxError, Place, origin_file};
 use crate::alert::{Alert, Entry};
@@ -19,41 +19,53 @@ pub struct Batch {
     /// Open while everything of `alert` is in it.
     pub(super) file: Option<File>,
     unanswered: Option<String>,
+    /// What an earlier process left is in `alert`, or there was nothing.
+    has_adopted: bool,
 }
 
 impl Batch {
     /// Takes up what an earlier process of the same origin has left, under the present subject, form and route;
     /// `alert` has these and no entries.
     pub fn open(outbox: &Outbox, alert: Alert) -> Result<Self, OutboxError> {
-        let path = outbox.dir().join("batch").join(origin_file(&alert.origin));
-        let mut batch = Self { path, alert, file: None, unanswered: None };
-        let content = match folder::read_own(&batch.path) {
-            Ok(content) => content,
-            Err(error) if error.is_not_found() => return Ok(batch),
-            Err(error) => return Err(error.into()),
-        };
-        match record::read_all(&content).map(|mut all| all.swap_remove(0)) {
-            Ok(stored) if !stored.alert.entries.is_empty() => {
-                batch.unanswered = stored.unanswered;
-                batch.alert.entries = stored.alert.entries;
-                batch.alert.created = stored.alert.created;
-                batch.begin(outbox)?;
-            }
-            // Only a header, or not even that: nothing was said to be safe.
-            Ok(_) => folder::remove(&batch.path)?,
-            Err(source) => {
-                let dead = outbox.dir().join("dead").join(&batch.alert.id);
-                fs::rename(&batch.path, &dead).map_err(at("move to dead", &batch.path))?;
-                return Err(OutboxError::Record { path: dead, source });
-            }
+        let mut batch = Self::in_memory(outbox, alert);
+        batch.adopt(outbox)?;
+        if !batch.alert.entries.is_empty() {
+            let unanswered = batch.unanswered.clone();
+            batch.begin(outbox, unanswered.as_deref())?;
         }
         Ok(batch)
     }
 
-    /// A batch that is only in memory.
+    /// A batch that is only in memory, until the disk can be used.
     pub fn in_memory(outbox: &Outbox, alert: Alert) -> Self {
         let path = outbox.dir().join("batch").join(origin_file(&alert.origin));
-        Self { path, alert, file: None, unanswered: None }
+        Self { path, alert, file: None, unanswered: None, has_adopted: false }
+    }
+
+    /// Puts what an earlier process has left in front of what we have. Until that has succeeded its file is not
+    /// touched.
+    fn adopt(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
+        match folder::read_own(&self.path) {
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+            Ok(content) => match record::read_all(&content).map(|mut all| all.swap_remove(0)) {
+                Ok(stored) => {
+                    if self.alert.entries.is_empty() && !stored.alert.entries.is_empty() {
+                        self.unanswered = stored.unanswered;
+                        self.alert.created = stored.alert.created;
+                    }
+                    self.alert.entries.splice(0..0, stored.alert.entries);
+                }
+                Err(source) => {
+                    let dead = outbox.path(Place::Dead, &super::new_id());
+                    fs::rename(&self.path, &dead).map_err(at("move to dead", &self.path))?;
+                    self.has_adopted = true;
+                    return Err(OutboxError::Record { path: dead, source });
+                }
+            },
+        }
+        self.has_adopted = true;
+        Ok(())
     }
 
     /// What has been collected.
@@ -76,7 +88,7 @@ impl Batch {
         if self.file.as_ref().is_some_and(|file| !self.is_in_place(file)) {
             self.file = None;
         }
-        let Some(file) = &mut self.file else { return Ok(self.begin_with(outbox, Some(event))?) };
+        let Some(file) = &mut self.file else { return self.begin(outbox, Some(event)) };
         let appended = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
         appended.map_err(|error| {
             // The file may end in half a line now; the next entry writes it anew.
@@ -121,17 +133,17 @@ impl Batch {
 
     /// Removes what is left of a batch on disk that went another way.
     pub fn discard(&self) {
-        let _ = folder::remove(&self.path);
-    }
-
-    fn begin(&mut self, outbox: &Outbox) -> Result<(), FolderError> {
-        let unanswered = self.unanswered.clone();
-        self.begin_with(outbox, unanswered.as_deref())
+        if self.has_adopted {
+            let _ = folder::remove(&self.path);
+        }
     }
 
     /// Writes the whole batch to a new file in the place of the old one. `event` belongs to the last entry.
-    fn begin_with(&mut self, outbox: &Outbox, event: Option<&str>) -> Result<(), FolderError> {
+    fn begin(&mut self, outbox: &Outbox, event: Option<&str>) -> Result<(), OutboxError> {
         outbox.prepare()?;
+        if !self.has_adopted {
+            self.adopt(outbox)?;
+        }
         let mut content = record::line(&Record::Header(Box::new(Header::of(&self.alert))));
         let last = self.alert.entries.len().saturating_sub(1);
         for (index, entry) in self.alert.entries.iter().enumerate() {

@@ -74,11 +74,12 @@ pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), FolderError> 
     })
 }
 
-/// Reads a file that must be a plain one of ours.
-pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
+/// Opens a file that must be a plain one of ours, and of a size that ours can have. Neither a link, nor a pipe that
+/// would keep us waiting, nor somebody else's file is taken.
+pub(super) fn open_own(path: &Path, how: &mut OpenOptions) -> Result<File, FolderError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).expect("open flags are small");
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(at("open", path))?;
+    let file = how.custom_flags(flags).mode(0o600).open(path).map_err(at("open", path))?;
     let meta = file.metadata().map_err(at("look at", path))?;
     if !meta.is_file() {
         return Err(foreign(path, "it is no plain file".to_owned()));
@@ -87,6 +88,12 @@ pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
     if meta.len() > MAX_FILE {
         return Err(foreign(path, format!("it is longer than {MAX_FILE} bytes")));
     }
+    Ok(file)
+}
+
+/// Reads a file that must be a plain one of ours.
+pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
+    let file = open_own(path, OpenOptions::new().read(true))?;
     let mut content = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut content).map_err(at("read", path))?;
     Ok(content)

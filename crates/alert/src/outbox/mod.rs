@@ -18,7 +18,7 @@ pub mod record;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -272,15 +272,19 @@ impl Outbox {
         let _ = self.append(Place::New, id, &Record::Attempt(Attempt { at, reason: reason.to_owned() }));
     }
 
-    fn append(&self, place: Place, id: &str, record: &Record) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().read(true).write(true).open(self.path(place, id))?;
-        // A line that a crash or a full disk has cut must not end up in the middle.
-        let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
-        let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
-        file.seek(SeekFrom::End(0))?;
-        file.write_all(record::line(record).as_bytes())
+    fn append(&self, place: Place, id: &str, record: &Record) -> Result<(), FolderError> {
+        let path = self.path(place, id);
+        let mut file = folder::open_own(&path, OpenOptions::new().read(true).write(true))?;
+        let mut append = || -> std::io::Result<()> {
+            // A line that a crash or a full disk has cut must not end up in the middle.
+            let mut content = Vec::new();
+            file.read_to_end(&mut content)?;
+            let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
+            file.seek(SeekFrom::End(0))?;
+            file.write_all(record::line(record).as_bytes())
+        };
+        append().map_err(at("write", &path))
     }
 
     /// Takes a delivered alert out.
@@ -321,6 +325,7 @@ impl Outbox {
     pub fn revive(&self, id: &str, now: i64) -> Result<(), OutboxError> {
         let mut stored = self.load(Place::Dead, id)?;
         stored.alert.created = now;
+        stored.attempts.clear();
         self.write_over(Place::New, &stored)?;
         Ok(folder::remove(&self.path(Place::Dead, id))?)
     }
@@ -332,14 +337,7 @@ impl Outbox {
 
     /// Opens the lock of the outbox. Who holds it (`File::lock`) is the one that delivers.
     pub fn lock_file(&self) -> Result<File, FolderError> {
-        let path = self.dir.join("lock");
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(at("open", &path))
+        folder::open_own(&self.dir.join("lock"), OpenOptions::new().write(true).create(true).truncate(false))
     }
 
     /// Whether `lock` is the lock of this outbox, and held by whoever holds this descriptor.

@@ -227,3 +227,32 @@ fn the_lock_is_known_by_the_file_that_holds_it() {
     assert!(!outbox.is_locked_by(&outbox.lock_file().unwrap()));
     assert!(!outbox.is_locked_by(&File::open("/dev/null").unwrap()));
 }
+
+#[test]
+fn a_batch_that_could_not_be_read_at_first_is_not_lost() {
+    let (_dir, outbox) = outbox();
+    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let mut first = Batch::open(&outbox, draft("a")).unwrap();
+    first.add(&outbox, entry("one"), "event 1").unwrap();
+    drop(first);
+    let mut second = Batch::in_memory(&outbox, draft("a"));
+    fs::set_permissions(outbox.new_dir(), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(second.add(&outbox, entry("two"), "event 2").is_err());
+    fs::set_permissions(outbox.new_dir(), fs::Permissions::from_mode(0o700)).unwrap();
+    second.add(&outbox, entry("three"), "event 3").unwrap();
+    let texts: Vec<&str> = second.entries().iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+}
+
+#[test]
+fn a_pipe_or_a_link_keeps_nobody_waiting() {
+    let (dir, outbox) = outbox();
+    let pipe = outbox.new_dir().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    outbox.note("pipe", 1, "reason");
+    assert!(outbox.load(Place::New, "pipe").unwrap_err().is_damage());
+    outbox.bury("pipe", 1, "no plain file").unwrap();
+    symlink("/dev/null", dir.path().join("outbox/lock")).unwrap();
+    assert!(outbox.lock_file().is_err());
+}
