@@ -138,7 +138,7 @@ impl Supervisor {
         if response.status != 200 {
             return Err(CallError::Http { status: response.status, reason: response.reason });
         }
-        if answer.len() > MAX_ANSWER {
+        if answer.len() > most {
             return Err(CallError::TooLong(most));
         }
         Ok(read::response(&String::from_utf8_lossy(&answer))??)
