@@ -41,7 +41,8 @@ fuzz_target!(|data: &[u8]| {
         patience
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
-    let (response, ()) = runtime.block_on(async { tokio::join!(converse(ours, &request, &mut on_body), server) });
+    let (response, ()) =
+        runtime.block_on(async { tokio::join!(converse(ours, &request, &mut on_body), server) });
     assert!(received <= answer.len());
     if let Ok(response) = response {
         assert!((100..1000).contains(&response.status));

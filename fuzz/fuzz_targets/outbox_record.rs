@@ -8,7 +8,8 @@ fuzz_target!(|data: &[u8]| {
     check(data);
     // A fuzzer does not find checksums: here every line gets the one that fits, so that the JSON is read.
     let text = String::from_utf8_lossy(data);
-    let sealed: String = text.lines().map(|json| format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))).collect();
+    let sealed: String =
+        text.lines().map(|json| format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))).collect();
     check(sealed.as_bytes());
 });
 
