@@ -18,6 +18,7 @@ use crate::deliver::backoff;
 use crate::outbox::batch::Batch;
 use crate::outbox::{Outbox, Place, Way, new_id, record, unix_time};
 use crate::route::{Route, Transport};
+use crate::say;
 use crate::secret::Secret;
 
 /// How often, at most, to look for alerts that others have left behind.
@@ -242,10 +243,6 @@ fn embed_password(transport: &mut Transport) {
 fn say_trouble(state_dir: &std::path::Path, error: &dyn std::error::Error) {
     let outbox = state_dir.join("outbox");
     say(&format!("cannot use the outbox {}: {error}; delivering from memory", outbox.display()));
-}
-
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// What the threads of a deliverer share with the listener.

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
+use ironlance_alert::outbox::{origin_file, state_dir};
 use ironlance_core::Namespec;
 use ironlance_rpc::Supervisor;
 use ironlance_rpc::client::EndpointError;
@@ -35,7 +36,7 @@ impl Surroundings {
             password: env::var("SUPERVISOR_PASSWORD").ok(),
             own_name: group.zip(process).map(|(group, process)| Namespec::new(group, process)),
             host: host_name(),
-            state_dir: ironlance_alert::outbox::state_dir(),
+            state_dir: state_dir(),
         }
     }
 
@@ -47,9 +48,7 @@ impl Surroundings {
 
     /// The file in which this listener notes the programs that it stopped and has to start.
     pub fn ledger(&self, command: &str) -> PathBuf {
-        let origin = self.origin(command);
-        let name: String = origin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        self.state_dir.join(format!("restart-{name}"))
+        self.state_dir.join(format!("restart-{}", origin_file(&self.origin(command))))
     }
 
     /// The name under which this listener is known to its own successors: command, name and supervisord.

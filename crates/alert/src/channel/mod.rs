@@ -64,6 +64,15 @@ pub enum Undelivered {
     Rejected(String),
 }
 
+impl Undelivered {
+    /// Why, in words.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Unreachable(reason) | Self::Deferred(reason) | Self::Rejected(reason) => reason,
+        }
+    }
+}
+
 /// The channel for a transport.
 pub fn open(transport: &Transport) -> Box<dyn Channel> {
     match transport {

@@ -4,7 +4,6 @@
 //! to do next; time goes by only while the inbox is empty.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,6 +17,7 @@ use crate::channel::{self, Channel, Progress, Receipt, Retry, Undelivered};
 use crate::outbox::record::Stored;
 use crate::outbox::unix_time;
 use crate::route::Transport;
+use crate::say;
 
 /// How long an alert is tried, unless `IRONLANCE_OUTBOX_DAYS` says otherwise.
 const DAYS: i64 = 3;
@@ -228,6 +228,17 @@ impl Engine {
         }
     }
 
+    /// The alert to try, or what to do when there is none to be had.
+    fn fetch(&self, own_lane: &Lane, id: &str) -> Result<Stored, Verdict> {
+        match self.store.load(id) {
+            Ok(Some(stored)) if lane(&stored.alert.route.transport) == *own_lane => Ok(stored),
+            Ok(Some(_)) => Err(Verdict::Moved),
+            Ok(None) => Err(Verdict::Over(None)),
+            Err(error) if error.is_damage() => Err(self.give_up(id, error.to_string())),
+            Err(error) => Err(Verdict::Failed(Undelivered::Deferred(error.to_string()))),
+        }
+    }
+
     fn give_up(&self, id: &str, reason: String) -> Verdict {
         self.bury(id, &reason);
         Verdict::Over(Some(reason))
@@ -236,16 +247,8 @@ impl Engine {
     /// One try of one alert.
     ///
     /// `left` holds the recipients of alerts that were sent to some of theirs while the disk refused to note it.
-    fn attempt(&self, channel: &mut dyn Channel, own_lane: &Lane, id: &str, left: &mut Left) -> Verdict {
-        let mut stored = match self.store.load(id) {
-            Ok(Some(stored)) => stored,
-            Ok(None) => return Verdict::Over(None),
-            Err(error) if error.is_damage() => return self.give_up(id, error.to_string()),
-            Err(error) => return Verdict::Failed(Undelivered::Deferred(error.to_string())),
-        };
-        if lane(&stored.alert.route.transport) != *own_lane {
-            return Verdict::Moved;
-        }
+    fn attempt(&self, channel: &mut dyn Channel, mut stored: Stored, left: &mut Left) -> Verdict {
+        let id = &stored.alert.id.clone();
         if let Some(to) = left.get(id) {
             stored.alert.route.to.clone_from(to);
         }
@@ -256,10 +259,7 @@ impl Engine {
             Ok(receipt) => self.settle(&stored, &receipt, left),
             Err(Undelivered::Rejected(reason)) => self.give_up(id, reason),
             Err(undelivered) if tried_for > self.lifetime => {
-                let (Undelivered::Unreachable(reason)
-                | Undelivered::Deferred(reason)
-                | Undelivered::Rejected(reason)) = undelivered;
-                self.give_up(id, format!("too old; last: {reason}"))
+                self.give_up(id, format!("too old; last: {}", undelivered.reason()))
             }
             Err(undelivered) => Verdict::Failed(undelivered),
         }
@@ -353,25 +353,22 @@ impl Lanes<'_> {
 }
 
 fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &Sender<Input>) {
-    let mut open: Option<(Transport, Box<dyn Channel>)> = None;
+    let mut open: Option<Box<dyn Channel>> = None;
     let mut left = Left::new();
     while let Ok(id) = ids.recv() {
-        let transport = engine.store.load(&id).ok().flatten().map(|stored| stored.alert.route.transport);
-        let verdict = match transport {
-            None => Verdict::Over(None),
-            Some(transport) => {
-                if open.as_ref().is_none_or(|(own, _)| *own != transport) {
-                    open = Some((transport.clone(), (engine.open)(&transport)));
-                }
-                let channel = &mut open.as_mut().expect("it was opened just now").1;
+        let verdict = engine.fetch(lane, &id).map_or_else(
+            |verdict| verdict,
+            |stored| {
+                let transport = stored.alert.route.transport.clone();
+                let channel = open.get_or_insert_with(|| (engine.open)(&transport));
                 // A fault of ours in one carrier must not keep the others from their work.
-                let attempt = AssertUnwindSafe(|| engine.attempt(channel.as_mut(), lane, &id, &mut left));
+                let attempt = AssertUnwindSafe(|| engine.attempt(channel.as_mut(), stored, &mut left));
                 catch_unwind(attempt).unwrap_or_else(|_| {
                     open = None;
                     Verdict::Failed(Undelivered::Unreachable(format!("internal error with {transport}")))
                 })
-            }
-        };
+            },
+        );
         if tell.send(Input::Ended(lane.clone(), id, verdict)).is_err() {
             return;
         }
@@ -390,10 +387,6 @@ fn wait(inbox: &Receiver<Input>, deadline: Option<Instant>) -> Option<Input> {
         None => inbox.recv().ok(),
         Some(deadline) => inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok(),
     }
-}
-
-fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Sends one alert now, outside of any store, telling each step: for trying a configuration out.

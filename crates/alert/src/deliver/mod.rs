@@ -78,8 +78,7 @@ pub fn memory() -> ExitCode {
 }
 
 fn fail(line: &str) -> ExitCode {
-    use std::io::Write;
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    crate::say(line);
     ExitCode::FAILURE
 }
 

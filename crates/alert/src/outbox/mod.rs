@@ -141,8 +141,8 @@ pub fn new_id() -> String {
     format!("{:016}.{}.{:08x}", since.as_micros(), std::process::id(), fastrand::u32(..))
 }
 
-/// A file name for an origin.
-fn origin_file(origin: &str) -> String {
+/// A file name for an origin: readable, of bounded length, and different for different origins.
+pub fn origin_file(origin: &str) -> String {
     let name: String =
         origin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
     format!("{name}-{:08x}", crc32fast::hash(origin.as_bytes()))

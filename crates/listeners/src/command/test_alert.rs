@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ironlance_alert::channel::{Progress, Undelivered};
+use ironlance_alert::channel::Progress;
 use ironlance_alert::deliver::engine::send_once;
 use ironlance_alert::outbox::{new_id, unix_time};
 use ironlance_alert::{Alert, Entry, Form, Route};
@@ -51,10 +51,8 @@ pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode 
             aloud.step(&format!("the test alert was refused for {} recipient(s)", receipt.refused.len()));
             ExitCode::FAILURE
         }
-        Err(
-            Undelivered::Unreachable(reason) | Undelivered::Deferred(reason) | Undelivered::Rejected(reason),
-        ) => {
-            aloud.step(&format!("the test alert was not sent: {reason}"));
+        Err(undelivered) => {
+            aloud.step(&format!("the test alert was not sent: {}", undelivered.reason()));
             ExitCode::FAILURE
         }
     }

@@ -217,3 +217,49 @@ fn a_carrier_that_panics_is_a_carrier_that_fails() {
     Engine { open: |_| Box::new(Broken), ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
     assert_eq!(outbox.ids(Place::New).unwrap().len(), 1);
 }
+
+/// Cannot read once, when the alert is about to be sent, as a process that is out of descriptors.
+struct Hiccup(Outbox, std::sync::atomic::AtomicUsize);
+
+impl Store for Hiccup {
+    fn ids(&self) -> Vec<String> {
+        self.0.ids(Place::New).unwrap()
+    }
+    fn load(&self, id: &str) -> Result<Option<Stored>, crate::outbox::OutboxError> {
+        if self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
+            let source = std::io::Error::other("out of descriptors");
+            let error = crate::outbox::folder::FolderError::Io { action: "open", path: id.into(), source };
+            return Err(error.into());
+        }
+        Store::load(&self.0, id)
+    }
+    fn holds(&self, id: &str) -> bool {
+        self.0.holds(id)
+    }
+    fn hint(&self, _: &str) -> String {
+        String::new()
+    }
+    fn taken(&self, id: &str) -> Result<(), String> {
+        Store::taken(&self.0, id)
+    }
+    fn bury(&self, id: &str, at: i64, reason: &str) -> Result<(), String> {
+        Store::bury(&self.0, id, at, reason)
+    }
+    fn bury_part(&self, _: &Alert, _: i64, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+    fn replace(&self, _: &Stored) -> Result<(), String> {
+        Ok(())
+    }
+    fn note(&self, _: &str, _: i64, _: &str) {}
+}
+
+#[test]
+fn an_alert_that_cannot_be_read_for_once_is_sent_later() {
+    let (dir, outbox, command) = setup();
+    put(&outbox, &command, "later");
+    let (tell, inbox) = channel();
+    Engine::new(Arc::new(Hiccup(outbox.clone(), 0.into()))).run(&inbox, &tell);
+    assert_eq!(mails(dir.path()), 1);
+    assert!(outbox.is_empty() && outbox.ids(Place::Dead).unwrap().is_empty());
+}
