@@ -11,13 +11,14 @@ use crate::workshop::Workshop;
 const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("net", &[]),
+    ("host", &[]),
     ("config", &["core"]),
     ("rpc", &["core", "net"]),
     ("alert", &["net"]),
-    ("listeners", &["alert", "core", "net", "rpc"]),
-    ("daemon", &["config", "core", "net", "rpc"]),
+    ("listeners", &["alert", "core", "host", "net", "rpc"]),
+    ("daemon", &["config", "core", "host", "net", "rpc"]),
     ("ctl", &["config", "core", "net", "rpc"]),
-    ("ironlance", &["alert", "config", "core", "ctl", "daemon", "listeners", "net", "rpc"]),
+    ("ironlance", &["alert", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc"]),
     ("e2e", &[]),
 ];
 

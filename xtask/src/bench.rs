@@ -1,4 +1,4 @@
-//! `cargo xtask bench [--quick]`: the originals and us, measured in one run.
+//! `cargo xtask bench [--quick] [--only WORKLOAD] [--who CONTENDER]`: the originals and us, measured in one run.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,8 +11,16 @@ use crate::workshop::{self, Workshop};
 ///
 /// They live there because they need the harness, and nothing may depend on that crate.
 pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
-    if let Some(arg) = args.iter().find(|arg| *arg != "--quick") {
-        bail!("cannot take {arg:?}: only --quick");
+    let mut left = args.iter();
+    while let Some(arg) = left.next() {
+        let is_known = match arg.as_str() {
+            "--quick" => true,
+            "--only" | "--who" => left.next().is_some(),
+            _ => false,
+        };
+        if !is_known {
+            bail!("cannot take {arg:?}: only --quick, --only WORKLOAD and --who CONTENDER");
+        }
     }
     shop.debian()?;
     let originals = shop.originals()?;

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod fuzz;
 mod house;
+mod soak;
 mod test;
 mod workshop;
 
@@ -23,8 +24,17 @@ struct Chore {
 const CHORES: &[Chore] = &[
     Chore { name: "check", about: "everything a change must pass", run: check::run },
     Chore { name: "test", about: "gets the originals, builds us, runs all tests", run: test::run },
-    Chore { name: "bench", about: "measures the originals and us in one run [--quick]", run: bench::run },
+    Chore {
+        name: "bench",
+        about: "measures the originals and us in one run [--quick] [--only WORKLOAD] [--who CONTENDER]",
+        run: bench::run,
+    },
     Chore { name: "fuzz", about: "runs each fuzz target for a while [--seconds N]", run: fuzz::run },
+    Chore {
+        name: "soak",
+        about: "kills children, listeners and clients of a loaded daemon [--seconds N]",
+        run: soak::run,
+    },
 ];
 
 fn main() -> ExitCode {

@@ -2,13 +2,27 @@
 //!
 //! Nothing in here does I/O, reads a clock or looks at the environment.
 
+pub mod ansi;
+pub mod args;
+pub mod bus;
+pub mod capture;
 pub mod envelope;
 pub mod event;
+pub mod exit;
 pub mod handshake;
+pub mod kind;
+pub mod level;
+pub mod lifecycle;
 pub mod name;
+pub mod notice;
+pub mod order;
+pub mod pool;
 pub mod python;
 pub mod selection;
+pub mod shlex;
+pub mod signal;
 pub mod state;
+pub mod tick;
 
 pub use envelope::Envelope;
 pub use event::Event;

@@ -1,4 +1,4 @@
-//! Python's `repr` of strings and lists, which the originals' messages are made of.
+//! Python's `repr` of strings, bytes and lists, which the originals' messages are made of.
 
 use std::fmt::Write as _;
 
@@ -27,6 +27,37 @@ pub fn repr(text: &str) -> String {
     out
 }
 
+/// `repr(data)` of bytes, such as `b'\xff'`.
+pub fn repr_bytes(data: &[u8]) -> String {
+    let mut out = String::with_capacity(data.len() + 3);
+    push_repr_bytes(&mut out, data);
+    out
+}
+
+/// The same, appended to `out`.
+pub fn push_repr_bytes(out: &mut String, data: &[u8]) {
+    let quote = if data.contains(&b'\'') && !data.contains(&b'"') { '"' } else { '\'' };
+    out.push('b');
+    out.push(quote);
+    for byte in data {
+        match *byte {
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            byte if char::from(byte) == quote => {
+                out.push('\\');
+                out.push(quote);
+            }
+            b' '..=b'~' => out.push(char::from(*byte)),
+            _ => {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
+        }
+    }
+    out.push(quote);
+}
+
 /// `repr` of a list of strings.
 pub fn repr_list<S: AsRef<str>>(items: &[S]) -> String {
     let items: Vec<String> = items.iter().map(|item| repr(item.as_ref())).collect();
@@ -45,5 +76,13 @@ mod tests {
         assert_eq!(repr("a\\b\n\x1b\u{a0}é"), "'a\\\\b\\n\\x1b\\xa0é'");
         assert_eq!(repr_list(&["a", "b:c"]), "['a', 'b:c']");
         assert_eq!(repr_list::<&str>(&[]), "[]");
+    }
+
+    #[test]
+    fn bytes_are_shown_as_python_shows_them() {
+        assert_eq!(repr_bytes(b""), "b''");
+        assert_eq!(repr_bytes(b"a\\\n\r\t\0\x7f\xe9~ "), r"b'a\\\n\r\t\x00\x7f\xe9~ '");
+        assert_eq!(repr_bytes(b"it's"), "b\"it's\"");
+        assert_eq!(repr_bytes(b"it's \"it\""), "b'it\\'s \"it\"'");
     }
 }

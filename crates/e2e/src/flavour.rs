@@ -9,6 +9,9 @@ use std::{env, process};
 
 use anyhow::{Context, bail};
 
+/// The names under which our binary stands in for Supervisor, as far as it does by now.
+pub const SUPERVISORS: [&str; 1] = ["supervisord"];
+
 /// The names under which our binary stands in for superlance.
 pub const LISTENERS: [&str; 6] =
     ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
@@ -86,7 +89,7 @@ fn links() -> anyhow::Result<PathBuf> {
     let target = binary.parent().and_then(Path::parent).context("cannot find the build folder")?;
     let bin = target.join("e2e").join(kind);
     fs::create_dir_all(&bin).with_context(|| format!("cannot make {}", bin.display()))?;
-    for name in LISTENERS.into_iter().chain(["ironlance"]) {
+    for name in LISTENERS.into_iter().chain(SUPERVISORS).chain(["ironlance"]) {
         link(&binary, &bin.join(name))?;
     }
     Ok(bin)

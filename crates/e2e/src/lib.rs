@@ -3,6 +3,8 @@
 //! Nothing here links the code under test: we are a black box, as the originals are. A [`Scene`] is a folder
 //! and everything that runs in it; it ends all of that when it is dropped.
 
+pub mod contest;
+pub mod daemon;
 pub mod duel;
 pub mod event;
 pub mod fake_supervisor;
@@ -12,13 +14,19 @@ pub mod mail_server;
 pub mod mail_text;
 pub mod mailer;
 pub mod patience;
+pub mod raw_http;
+pub mod recorder;
+pub mod redaction;
 pub mod scene;
 pub mod secure_page;
+pub mod soak;
 pub mod supervisord;
 pub mod transcript;
 pub mod web_server;
 pub mod xmlrpc;
 
+pub use contest::{Stage, alone, contest};
+pub use daemon::Daemon;
 pub use duel::Duel;
 pub use event::Event;
 pub use fake_supervisor::{Answer, FakeSupervisor};
@@ -28,6 +36,7 @@ pub use mail_server::MailServer;
 pub use mail_text::Mail;
 pub use mailer::Mailer;
 pub use patience::{PATIENCE, until};
+pub use recorder::{Recorded, Recorder};
 pub use scene::Scene;
 pub use secure_page::SecurePage;
 pub use supervisord::Supervisord;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::flavour::Flavour;
 
 /// Every process of a scene carries this in its environment, whatever session or parent it has by then.
-const MARK: &str = "IRONLANCE_E2E";
+pub(crate) const MARK: &str = "IRONLANCE_E2E";
 
 /// How often the processes are looked through for ones that were just being started.
 const SWEEPS: usize = 20;
@@ -92,6 +92,15 @@ impl Scene {
         })
         .filter_map(Pid::from_raw)
         .collect()
+    }
+
+    /// The processes of the scene whose command line contains this.
+    pub fn processes_named(&self, words: &str) -> Vec<Pid> {
+        let names = |pid: &Pid| {
+            let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ").contains(words)
+        };
+        self.processes().into_iter().filter(names).collect()
     }
 }
 

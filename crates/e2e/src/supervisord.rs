@@ -137,6 +137,12 @@ impl Supervisord {
         Ok(pid)
     }
 
+    /// What a process has written to stderr.
+    pub fn stderr_of(&self, namespec: &str) -> anyhow::Result<String> {
+        let text = self.call("tailProcessStderrLog", &[namespec.into(), 0.into(), 1_000_000.into()])?;
+        Ok(text.items().first().and_then(Value::as_str).unwrap_or_default().to_owned())
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

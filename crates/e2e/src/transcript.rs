@@ -41,7 +41,8 @@ pub fn redact(text: &str, folder: &Path) -> String {
     out
 }
 
-fn fits(text: &str, shape: &str) -> bool {
+/// Whether the text begins in this shape: `#` a digit, `~` a digit or a space, `@` a letter.
+pub(crate) fn fits(text: &str, shape: &str) -> bool {
     let fit = |(byte, shape): (u8, u8)| match shape {
         b'#' => byte.is_ascii_digit(),
         b'~' => byte.is_ascii_digit() || byte == b' ',

@@ -1,5 +1,6 @@
 //! XML-RPC for the harness: small, and not the code under test.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 
 use anyhow::{Context, bail};
@@ -19,6 +20,8 @@ pub enum Value {
     Array(Vec<Value>),
     /// `<struct>`, in the order of its members.
     Struct(Vec<(String, Value)>),
+    /// What stands between the tags `<value>`, as it is: for types that only a hostile client sends.
+    Raw(String),
 }
 
 impl Value {
@@ -63,8 +66,47 @@ impl Value {
                 }
                 out.push_str("</struct>");
             }
+            Self::Raw(xml) => out.push_str(xml),
         }
         out.push_str("</value>");
+    }
+}
+
+/// As Python prints it, so that a list of answers can be read.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(number) => write!(f, "{number}"),
+            Self::Bool(truth) => write!(f, "{truth}"),
+            Self::Str(text) => write!(f, "{text:?}"),
+            Self::Raw(xml) => f.write_str(xml),
+            Self::Array(items) => {
+                f.write_str("[")?;
+                for (at, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
+            Self::Struct(members) => {
+                f.write_str("{")?;
+                for (at, (name, value)) in members.iter().enumerate() {
+                    write!(f, "{}{name}: {value}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Self::Bool(truth)
     }
 }
 
@@ -78,6 +120,18 @@ impl From<&str> for Value {
 pub fn fault(code: i64, text: &str) -> Value {
     Value::Struct(vec![("faultCode".to_owned(), Value::Int(code)), ("faultString".to_owned(), text.into())])
 }
+
+/// The first line of an answer that is not 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpStatus(pub String);
+
+impl fmt::Display for HttpStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for HttpStatus {}
 
 /// The body of a request.
 pub fn request(method: &str, params: &[Value]) -> String {
@@ -211,13 +265,15 @@ fn unescape(text: &str) -> String {
 /// Asks once over a stream of its own and gives the answer's value; a fault is an error.
 ///
 /// `login` is `USER:PASSWORD`, not sent when empty.
-pub fn call(
-    mut stream: impl Read + Write,
-    login: &str,
-    method: &str,
-    params: &[Value],
-) -> anyhow::Result<Value> {
-    let body = request(method, params);
+pub fn call(stream: impl Read + Write, login: &str, method: &str, params: &[Value]) -> anyhow::Result<Value> {
+    match ask(stream, login, &request(method, params))? {
+        Ok(value) => Ok(value),
+        Err(fault) => bail!("{method}: {:?}", fault.get("faultString")),
+    }
+}
+
+/// Asks once with this body over a stream of its own; `Err` inside is a fault.
+pub fn ask(mut stream: impl Read + Write, login: &str, body: &str) -> anyhow::Result<Result<Value, Value>> {
     let length = body.len();
     let mut head =
         "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nConnection: close".to_owned();
@@ -225,11 +281,12 @@ pub fn call(
         head.push_str(&format!("\r\nAuthorization: Basic {}", BASE64_STANDARD.encode(login)));
     }
     write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").context("cannot ask")?;
-    let (_, body) = read_http(&mut BufReader::new(stream))?.context("cannot read the answer: closed")?;
-    match parse_response(&String::from_utf8_lossy(&body))? {
-        Ok(value) => Ok(value),
-        Err(fault) => bail!("{method}: {:?}", fault.get("faultString")),
+    let (head, body) = read_http(&mut BufReader::new(stream))?.context("cannot read the answer: closed")?;
+    let status = head.lines().next().unwrap_or_default();
+    if !status.contains(" 200 ") {
+        return Err(HttpStatus(status.to_owned()).into());
     }
+    parse_response(&String::from_utf8_lossy(&body))
 }
 
 /// One HTTP request or answer with its length in the head: the head's text and the body. `None` at the end.

@@ -20,6 +20,11 @@ struct Command {
 
 /// What this binary can be. Each takes its arguments without its own name.
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "supervisord",
+        about: "keep programs running, and tell listeners what happens to them",
+        main: ironlance_daemon::main,
+    },
     Command { name: "crashmail", about: "mail when a program exits unexpectedly", main: crashmail::main },
     Command {
         name: "crashmailbatch",
@@ -93,7 +98,7 @@ fn help() -> String {
     let commands: String =
         COMMANDS.iter().map(|command| format!("  {:<16} {}\n", command.name, command.about)).collect();
     format!(
-        "ironlance {}: the event listeners of superlance, and no alert lost\n\n\
+        "ironlance {}: Supervisor and superlance in one binary, and no alert lost\n\n\
          usage: ironlance COMMAND [OPTIONS]     or by a link of the command's name\n\n\
          commands:\n{commands}\n\
          COMMAND --help tells the options of each.\n",

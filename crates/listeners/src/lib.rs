@@ -1,12 +1,10 @@
 //! The event listeners of superlance, under any supervisord.
 
-pub mod clock;
 pub mod command;
 pub mod facts;
 pub mod listener;
 pub mod options;
 pub mod probe;
-pub mod residency;
 pub mod restart;
 pub mod rule;
 pub mod surroundings;

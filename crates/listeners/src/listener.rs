@@ -13,9 +13,9 @@ use std::io::{self, BufRead, Write};
 use ironlance_core::envelope::{EnvelopeError, MAX_HEADER};
 use ironlance_core::handshake::{Answer, READY};
 use ironlance_core::{Envelope, Event};
+use ironlance_host::residency::Residency;
 use thiserror::Error;
 
-use crate::residency::Residency;
 
 /// So much of a body is read at a time, in bytes.
 const PIECE: usize = 64 * 1024;

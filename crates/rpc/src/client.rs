@@ -151,10 +151,7 @@ impl Supervisor {
         timeout: Option<Duration>,
     ) -> Result<Vec<Result<Value, Fault>>, CallError> {
         let wrap = |(method, params): &(&str, Vec<Value>)| {
-            Value::Struct(vec![
-                ("methodName".to_owned(), Value::Str((*method).to_owned())),
-                ("params".to_owned(), Value::Array(params.clone())),
-            ])
+            Value::record([("methodName", (*method).into()), ("params", Value::Array(params.clone()))])
         };
         let calls = Value::Array(calls.iter().map(wrap).collect());
         let method = "system.multicall";

@@ -8,6 +8,6 @@ pub mod value;
 pub mod write;
 
 pub use client::{CallError, Supervisor};
-pub use fault::Fault;
+pub use fault::{Fault, FaultKind};
 pub use info::ProcessInfo;
-pub use value::Value;
+pub use value::{Members, Value};

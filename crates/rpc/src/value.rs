@@ -1,5 +1,10 @@
 //! The values that XML-RPC carries.
 
+use std::borrow::Cow;
+
+/// The members of a struct, in order. The names that we give ourselves cost nothing.
+pub type Members = Vec<(Cow<'static, str>, Value)>;
+
 /// A value of XML-RPC, with Python's `nil` beside the types of the specification.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -18,12 +23,17 @@ pub enum Value {
     /// `<array>`.
     Array(Vec<Value>),
     /// `<struct>`, its members in order.
-    Struct(Vec<(String, Value)>),
+    Struct(Members),
     /// `<nil/>`.
     Nil,
 }
 
 impl Value {
+    /// A struct whose names are known when we are built.
+    pub fn record<const N: usize>(members: [(&'static str, Self); N]) -> Self {
+        Self::Struct(members.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
+    }
+
     /// The member of a struct; the last one wins where a name stands twice.
     pub fn member(&self, name: &str) -> Option<&Self> {
         match self {
@@ -46,5 +56,53 @@ impl Value {
             Self::Int(number) => Some(*number),
             _ => None,
         }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self::Bool(yes)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(number: i32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Double(number)
+    }
+}
+
+impl From<Vec<Self>> for Value {
+    fn from(items: Vec<Self>) -> Self {
+        Self::Array(items)
     }
 }

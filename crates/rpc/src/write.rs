@@ -1,16 +1,15 @@
-//! Requests to bytes, byte for byte as Python's xmlrpc.client writes them.
-
-use std::fmt::Write;
+//! Calls and answers to bytes, byte for byte as Python's xmlrpc.client writes them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::fault::Fault;
 use crate::value::Value;
 
 /// A call of `method` with `params`.
 pub fn request(method: &str, params: &[Value]) -> String {
     let mut out = String::from("<?xml version='1.0'?>\n<methodCall>\n<methodName>");
-    escape(&mut out, method);
+    text(&mut out, method);
     out.push_str("</methodName>\n<params>\n");
     for param in params {
         out.push_str("<param>\n");
@@ -21,67 +20,132 @@ pub fn request(method: &str, params: &[Value]) -> String {
     out
 }
 
+/// The answer with a result.
+pub fn response(result: &Value) -> String {
+    let mut out = String::from("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n");
+    value(&mut out, result);
+    out.push_str("</param>\n</params>\n</methodResponse>\n");
+    out
+}
+
+/// The answer that says no.
+pub fn fault(fault: &Fault) -> String {
+    let mut out = String::from(
+        "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n<value><int>",
+    );
+    number(&mut out, fault.code);
+    out.push_str("</int></value>\n</member>\n<member>\n<name>faultString</name>\n<value><string>");
+    text(&mut out, &fault.string);
+    out.push_str("</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n");
+    out
+}
+
 fn value(out: &mut String, item: &Value) {
     out.push_str("<value>");
-    // Writing into a String cannot fail.
-    let _ = match item {
-        Value::Int(number) => write!(out, "<int>{number}</int>"),
-        Value::Bool(yes) => write!(out, "<boolean>{}</boolean>", u8::from(*yes)),
-        Value::Double(number) => write!(out, "<double>{number:?}</double>"),
-        Value::DateTime(text) => write!(out, "<dateTime.iso8601>{text}</dateTime.iso8601>"),
+    match item {
+        Value::Int(int) => {
+            out.push_str("<int>");
+            number(out, *int);
+            out.push_str("</int>");
+        }
+        Value::Bool(yes) => {
+            out.push_str(if *yes { "<boolean>1</boolean>" } else { "<boolean>0</boolean>" });
+        }
+        Value::Double(double) => out.push_str(&format!("<double>{double:?}</double>")),
+        Value::DateTime(moment) => {
+            out.push_str("<dateTime.iso8601>");
+            text(out, moment);
+            out.push_str("</dateTime.iso8601>");
+        }
         Value::Nil => {
             // Python ends every value with a newline but this one.
             out.push_str("<nil/></value>");
             return;
         }
-        Value::Str(text) => {
+        Value::Str(string) => {
             out.push_str("<string>");
-            escape(out, text);
-            write!(out, "</string>")
+            text(out, string);
+            out.push_str("</string>");
         }
         Value::Base64(bytes) => {
             out.push_str("<base64>\n");
             // Python breaks after 76 characters, that is after 57 bytes.
             for line in bytes.chunks(57) {
-                out.push_str(&STANDARD.encode(line));
+                STANDARD.encode_string(line, out);
                 out.push('\n');
             }
-            write!(out, "</base64>")
+            out.push_str("</base64>");
         }
         Value::Array(items) => {
             out.push_str("<array><data>\n");
             items.iter().for_each(|item| value(out, item));
-            write!(out, "</data></array>")
+            out.push_str("</data></array>");
         }
         Value::Struct(members) => {
             out.push_str("<struct>\n");
             for (name, member) in members {
                 out.push_str("<member>\n<name>");
-                escape(out, name);
+                text(out, name);
                 out.push_str("</name>\n");
                 value(out, member);
                 out.push_str("</member>\n");
             }
-            write!(out, "</struct>")
+            out.push_str("</struct>");
         }
-    };
+    }
     out.push_str("</value>\n");
 }
 
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            c => out.push(c),
+fn number(out: &mut String, number: i64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 {
+            break;
         }
     }
+    if number < 0 {
+        out.push('-');
+    }
+    out.extend(digits[at..].iter().map(|&digit| char::from(digit)));
 }
+
+/// Text with what XML takes for itself escaped, as Python does it.
+///
+/// What XML 1.0 cannot hold at all, which is most control characters, is shown by its picture: an escape of a coloured
+/// log becomes U+241B. Python's supervisord sends such characters as they are, and then no XML parser takes the answer.
+fn text(out: &mut String, text: &str) {
+    let mut plain = 0;
+    for (at, &byte) in text.as_bytes().iter().enumerate() {
+        // One byte decides; only U+FFFE and U+FFFF, which begin with 0xEF, need a look at more.
+        let (width, instead) = match byte {
+            b'&' => (1, "&amp;"),
+            b'<' => (1, "&lt;"),
+            b'>' => (1, "&gt;"),
+            b'\t' | b'\n' | b'\r' => continue,
+            control @ 0..0x20 => (1, &PICTURES[usize::from(control) * 3..][..3]),
+            0xef if text[at..].starts_with(['\u{fffe}', '\u{ffff}']) => (3, "\u{fffd}"),
+            _ => continue,
+        };
+        out.push_str(&text[plain..at]);
+        out.push_str(instead);
+        plain = at + width;
+    }
+    out.push_str(&text[plain..]);
+}
+
+/// The pictures of the 32 control characters, three bytes each.
+const PICTURES: &str = "␀␁␂␃␄␅␆␇␈␉␊␋␌␍␎␏␐␑␒␓␔␕␖␗␘␙␚␛␜␝␞␟";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read;
+    use proptest::prelude::*;
 
     #[test]
     fn a_request_is_the_one_that_python_writes() {
@@ -92,7 +156,7 @@ mod tests {
             Value::Double(1.5),
             Value::Nil,
             Value::Array(vec![Value::Int(1)]),
-            Value::Struct(vec![("k".into(), Value::Str("v".into()))]),
+            Value::record([("k", "v".into())]),
             Value::Base64(b"hello".to_vec()),
         ];
         // As xmlrpc.client.dumps(("a<b>&c", -1, True, 1.5, None, [1], {"k": "v"}, b"hello"), "m", allow_none=True).
@@ -107,5 +171,71 @@ mod tests {
             <param>\n<value><base64>\naGVsbG8=\n</base64></value>\n</param>\n\
             </params>\n</methodCall>\n";
         assert_eq!(request("m", &params), expected);
+    }
+
+    #[test]
+    fn an_answer_is_the_one_that_python_writes() {
+        let result = Value::Array(vec![Value::Int(1), Value::record([("a", true.into())])]);
+        // As xmlrpc.client.dumps(([1, {"a": True}],), methodresponse=True).
+        let expected = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><array><data>\n\
+            <value><int>1</int></value>\n<value><struct>\n<member>\n<name>a</name>\n<value><boolean>1</boolean></value>\n\
+            </member>\n</struct></value>\n</data></array></value>\n</param>\n</params>\n</methodResponse>\n";
+        assert_eq!(response(&result), expected);
+    }
+
+    #[test]
+    fn a_fault_is_the_one_that_python_writes() {
+        // As xmlrpc.client.dumps(Fault(10, "BAD_NAME: a<b")).
+        let expected = "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n\
+            <name>faultCode</name>\n<value><int>10</int></value>\n</member>\n<member>\n<name>faultString</name>\n\
+            <value><string>BAD_NAME: a&lt;b</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n";
+        assert_eq!(fault(&Fault { code: 10, string: "BAD_NAME: a<b".into() }), expected);
+    }
+
+    #[test]
+    fn a_coloured_log_can_be_read_by_any_client() {
+        let answer = response(&Value::from("\x1b[31mred\x1b[0m\r\n\t\0 \u{fffe}é"));
+        assert!(answer.contains("<string>␛[31mred␛[0m\r\n\t␀ \u{fffd}é</string>"), "{answer}");
+    }
+
+    #[test]
+    fn the_ends_of_the_numbers_are_written() {
+        for int in [i64::MIN, -10, 0, 7, i64::MAX] {
+            assert!(response(&Value::Int(int)).contains(&format!("<int>{int}</int>")));
+        }
+    }
+
+    /// Any value whose text XML can hold.
+    fn values() -> impl Strategy<Value = Value> {
+        let text = "[ -~\t\né\u{fffd}🦀]{0,12}";
+        let leaf = prop_oneof![
+            any::<i64>().prop_map(Value::Int),
+            any::<bool>().prop_map(Value::Bool),
+            text.prop_map(Value::Str),
+            prop::collection::vec(any::<u8>(), 0..80).prop_map(Value::Base64),
+            Just(Value::Nil),
+        ];
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+                prop::collection::vec((text.prop_map(Into::into), inner), 0..6).prop_map(Value::Struct),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back_the_same(value in values(), method in "[a-zA-Z.]{1,20}") {
+            prop_assert_eq!(read::response(&response(&value)), Ok(Ok(value.clone())));
+            prop_assert_eq!(
+                read::request(request(&method, std::slice::from_ref(&value)).as_bytes()),
+                Ok((method, vec![value]))
+            );
+        }
+
+        #[test]
+        fn no_text_makes_an_answer_that_cannot_be_read(text in "(?s).*") {
+            prop_assert!(read::response(&response(&Value::from(text))).is_ok());
+        }
     }
 }

@@ -1,59 +1,48 @@
-//! From SIGKILL of a program under the Python supervisord until the mailer runs.
+//! From SIGKILL of a program until crashmail's mailer runs, and until the program runs again.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::process::Command;
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use ironlance_e2e::patience::pause;
-use ironlance_e2e::{Flavour, PATIENCE, Scene, Supervisord};
+use ironlance_e2e::{PATIENCE, Scene};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::contender::Contender;
-use crate::{Effort, Figure, Figures};
+use crate::daemon::{Daemon, NO_LOGS, Plan};
+use crate::reports::Reports;
+use crate::{Effort, Figure, Figures, actor};
 
-/// crashmail with a mailer that reports as soon as it runs.
+/// Daemon and listener of one contender; the program and the mailer report as soon as they run.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let scene = Scene::new()?;
-    let fifo = scene.path("fifo");
-    ensure!(
-        Command::new("mkfifo").arg(&fifo).status().context("cannot run mkfifo")?.success(),
-        "cannot make a fifo"
-    );
-    let mailer = scene.script("mailer", &format!("echo up >{}; cat >/dev/null", fifo.display()))?;
-    // Open in both directions: neither side waits for the other, and there is no end of file.
-    let reader = File::options().read(true).write(true).open(&fifo).context("cannot open the fifo")?;
-    let (sender, reports) = mpsc::channel();
-    thread::spawn(move || {
-        for _line in BufReader::new(reader).lines() {
-            if sender.send(Instant::now()).is_err() {
-                return;
-            }
-        }
-    });
+    let (lives, mails) = (Reports::open(&scene, "lives")?, Reports::open(&scene, "mails")?);
     let sections = format!(
-        "[program:victim]\ncommand=sleep 100000\nstartsecs=0\n\n[eventlistener:crashmail]\n\
-         command={} -a -m ops@example.com -s \"{mailer}\"\nevents=PROCESS_STATE_EXITED\n",
-        contender.command_line("crashmail")?
+        "[program:victim]\ncommand={} {}\nstartsecs=0\nautorestart=true\n{NO_LOGS}\n[eventlistener:crashmail]\n\
+         command={} -a -m ops@example.com -s \"{} {}\"\nevents=PROCESS_STATE_EXITED\n",
+        actor::command("alive")?,
+        lives.path(),
+        contender.command_line("crashmail")?,
+        actor::command("mailer")?,
+        mails.path(),
     );
-    let supervisord = Supervisord::start(&scene, Flavour::Original, Flavour::Original, &sections)?;
-    supervisord.wait_state("crashmail", "RUNNING")?;
-    let mut values = Vec::new();
-    for round in 0..effort.times(20) {
-        let pid = supervisord.wait_state("victim", "RUNNING")?;
-        let pid = i32::try_from(pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-            .context("cannot have that pid")?;
-        // Another moment of supervisord's second each time, and no question that would wake it in between.
+    let daemon = Daemon::start(&scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
+    daemon.wait_count(2, "RUNNING")?;
+    let mut pid = lives.next(PATIENCE)?.1;
+    let (mut to_mail, mut to_life) = (Vec::new(), Vec::new());
+    for round in 0..effort.times(15) {
+        // Another moment of the original's second each time, and no question that would wake it in between.
         pause(Duration::from_millis(1200 + u64::try_from(round)? * 137 % 1000));
+        let victim = pid.parse().ok().and_then(Pid::from_raw).context("cannot have that pid")?;
         let killed = Instant::now();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL)
-            .context("cannot kill the program")?;
-        let up = reports.recv_timeout(PATIENCE).context("no mail")?;
-        values.push(up.duration_since(killed).as_secs_f64() * 1e3);
+        kill_process(victim, Signal::KILL).context("cannot kill the program")?;
+        let (up, next) = lives.next(PATIENCE)?;
+        let (mail, _) = mails.next(PATIENCE)?;
+        to_mail.push(mail.duration_since(killed).as_secs_f64() * 1e3);
+        to_life.push(up.duration_since(killed).as_secs_f64() * 1e3);
+        pid = next;
     }
-    Ok(vec![Figure::new("SIGKILL to the mailer running", "ms", values)])
+    Ok(vec![
+        Figure::new("SIGKILL to crashmail's mailer running", "ms", to_mail),
+        Figure::new("SIGKILL to the program running again", "ms", to_life),
+    ])
 }

@@ -7,8 +7,8 @@ use std::thread;
 
 use anyhow::Context;
 
-use crate::Figure;
 use crate::contender::Contender;
+use crate::figure::{Better, Figure};
 
 /// A row for each figure, a column for each contender.
 pub(crate) struct Table {
@@ -19,6 +19,8 @@ pub(crate) struct Table {
 struct Row {
     what: String,
     unit: &'static str,
+    better: Better,
+    /// By column; the first is the original.
     values: Vec<(String, f64)>,
 }
 
@@ -32,48 +34,61 @@ impl Table {
         if !self.columns.contains(&column) {
             self.columns.push(column.clone());
         }
-        let value = (column, figure.value);
-        match self.rows.iter_mut().find(|row| row.what == figure.what) {
-            Some(row) => row.values.push(value),
-            None => self.rows.push(Row { what: figure.what, unit: figure.unit, values: vec![value] }),
+        let Figure { what, unit, value, better } = figure;
+        match self.rows.iter_mut().find(|row| row.what == what) {
+            Some(row) => row.values.push((column, value)),
+            None => self.rows.push(Row { what, unit, better, values: vec![(column, value)] }),
         }
     }
 
-    /// Writes it to stdout. A ratio is the original's value divided by ours.
+    /// Writes it to stdout. A ratio says how many times better than the original we are.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let mut out = format!("\n{}\n\n| what |", machine());
-        for column in &self.columns {
+        for (index, column) in self.columns.iter().enumerate() {
             out.push_str(&format!(" {column} |"));
-            if *column != self.columns[0] {
+            if index > 0 {
                 out.push_str(" times better |");
             }
         }
         let cells = 2 * self.columns.len();
         out.push_str(&format!("\n|{}\n", "---|".repeat(cells)));
         for row in &self.rows {
-            out.push_str(&row.line());
+            out.push_str(&row.line(&self.columns));
         }
         io::stdout().write_all(out.as_bytes()).context("cannot write the table")
     }
 }
 
 impl Row {
-    fn line(&self) -> String {
+    fn line(&self, columns: &[String]) -> String {
         let mut line = format!("| {} |", self.what);
-        let original = self.values.first().map_or(f64::NAN, |(_, value)| *value);
-        for (index, (_, value)) in self.values.iter().enumerate() {
-            line.push_str(&format!(" {} {} |", number(*value), self.unit));
+        let original = columns.first().and_then(|column| self.value(column)).unwrap_or(f64::NAN);
+        for (index, column) in columns.iter().enumerate() {
+            let Some(value) = self.value(column) else {
+                line.push_str(if index > 0 { " | |" } else { " |" });
+                continue;
+            };
+            let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
+            line.push_str(&format!(" {}{unit} |", number(value)));
             if index > 0 {
-                let ratio = original / value;
-                line.push_str(&if ratio.is_finite() {
-                    format!(" {} |", number(ratio))
-                } else {
-                    " — |".to_owned()
-                });
+                line.push_str(&format!(" {} |", ratio(original, value, self.better)));
             }
         }
         line + "\n"
     }
+
+    fn value(&self, column: &str) -> Option<f64> {
+        self.values.iter().find(|(name, _)| name == column).map(|(_, value)| *value)
+    }
+}
+
+/// How many times better; a dash where nothing can be divided by nothing.
+fn ratio(original: f64, ours: f64, better: Better) -> String {
+    let ratio = match better {
+        Better::Less => original / ours,
+        Better::More => ours / original,
+    };
+    if ratio.is_finite() { number(ratio) } else { "—".to_owned() }
 }
 
 /// Three digits are all that such a measurement is good for.

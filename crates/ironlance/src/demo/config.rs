@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::{fs, io, path::Path};
 
+use super::part;
+
 /// The names of the six, as sections and as commands.
 pub(super) const LISTENERS: [&str; 6] =
     ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
@@ -14,10 +16,17 @@ pub(super) struct Program {
     pub(super) about: &'static str,
     /// Who tells of it.
     pub(super) watched_by: &'static str,
-    file: &'static str,
-    source: &'static str,
+    runs: Runs,
     /// More lines for its section.
     settings: &'static str,
+}
+
+/// What a program is.
+enum Runs {
+    /// A text for `sh`, which goes into a file of the program's name.
+    Shell(&'static str),
+    /// This very binary, playing the part of that name; see [`part`].
+    Part(&'static str),
 }
 
 /// All programs. Each prints something, for the last lines that a mail shows.
@@ -26,40 +35,35 @@ pub(super) const PROGRAMS: [Program; 5] = [
         name: "flaky",
         about: "crashes every few seconds",
         watched_by: "crashmail, crashmailbatch, crashsms",
-        file: "flaky.sh",
-        source: FLAKY,
+        runs: Runs::Shell(FLAKY),
         settings: "",
     },
     Program {
         name: "shop",
         about: "a web page that soon hangs",
         watched_by: "httpok",
-        file: "shop.py",
-        source: SHOP,
-        settings: "environment=SHOP_PORT=\"{shop_port}\"\n",
+        runs: Runs::Part("shop {shop_port}"),
+        settings: "",
     },
     Program {
         name: "leaky",
         about: "leaks 6 MB of memory a second",
         watched_by: "memmon",
-        file: "leaky.py",
-        source: LEAKY,
+        runs: Runs::Part("leaky"),
         settings: "",
     },
     Program {
         name: "broken",
         about: "cannot even start",
         watched_by: "fatalmailbatch",
-        file: "broken.sh",
-        source: BROKEN,
+        runs: Runs::Shell(BROKEN),
         settings: "startretries=1\n",
     },
     Program {
         name: "steady",
         about: "behaves",
         watched_by: "all of them, in silence",
-        file: "steady.sh",
-        source: STEADY,
+        runs: Runs::Shell(STEADY),
         settings: "",
     },
 ];
@@ -71,35 +75,6 @@ sleep 5
 echo "flaky: the database went away" >&2
 [ $((lives % 2)) -eq 1 ] || exit 3
 kill -KILL $$
-"#;
-
-const SHOP: &str = r#"import os, sys, threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-class Shop(BaseHTTPRequestHandler):
-    served = 0
-
-    def do_GET(self):
-        Shop.served += 1
-        if Shop.served > 1:
-            print("shop: waiting for a lock that nobody releases", file=sys.stderr, flush=True)
-            threading.Event().wait()
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"welcome\n")
-
-print("shop: open on port", os.environ["SHOP_PORT"], flush=True)
-HTTPServer(("127.0.0.1", int(os.environ["SHOP_PORT"])), Shop).serve_forever()
-"#;
-
-const LEAKY: &str = r#"import time
-
-hoard = []
-while True:
-    hoard.append(b"x" * (1 << 20))
-    if len(hoard) % 10 == 0:
-        print("leaky: keeping", len(hoard), "MB, just in case", flush=True)
-    time.sleep(0.16)
 "#;
 
 const BROKEN: &str = r#"echo "broken: cannot read /etc/broken.conf: no such file" >&2
@@ -129,7 +104,9 @@ pub(super) fn free_port() -> io::Result<u16> {
 /// Writes the programs and supervisord.conf into the folder. Errors are those of the file system.
 pub(super) fn write(folder: &Path, ports: Ports) -> io::Result<()> {
     for program in &PROGRAMS {
-        fs::write(folder.join(program.file), program.source)?;
+        if let Runs::Shell(source) = program.runs {
+            fs::write(folder.join(program.name), source)?;
+        }
     }
     fs::write(folder.join("supervisord.conf"), text(ports))
 }
@@ -138,10 +115,18 @@ pub(super) fn write(folder: &Path, ports: Ports) -> io::Result<()> {
 fn text(ports: Ports) -> String {
     let mail = ports.mail;
     let mut text = HEAD.to_owned();
-    for Program { name, file, settings, .. } in &PROGRAMS {
-        let shell = if file.ends_with(".py") { "python3" } else { "sh" };
-        let settings = settings.replace("{shop_port}", &ports.shop.to_string());
-        text += &format!("[program:{name}]\ncommand={shell} {file}\nstopasgroup=true\n{settings}\n");
+    for Program { name, runs, settings, .. } in &PROGRAMS {
+        let command = match runs {
+            Runs::Shell(_) => format!("sh {name}"),
+            Runs::Part(part) => {
+                format!(
+                    "ironlance demo {} {}",
+                    part::FLAG,
+                    part.replace("{shop_port}", &ports.shop.to_string())
+                )
+            }
+        };
+        text += &format!("[program:{name}]\ncommand={command}\nstopasgroup=true\n{settings}\n");
     }
     let smtp =
         |name: &str| format!("-m ops@demo.example --smtp smtp://127.0.0.1:{mail} --from {name}@demo.example");
@@ -204,7 +189,11 @@ mod tests {
         for program in &PROGRAMS {
             assert!(text.contains(&format!("[program:{}]\ncommand=", program.name)), "{text}");
         }
-        assert!(text.contains("SHOP_PORT=\"8080\"") && text.contains(" http://127.0.0.1:8080/\n"), "{text}");
+        assert!(
+            text.contains("\ncommand=ironlance demo --play shop 8080\n")
+                && text.contains(" http://127.0.0.1:8080/\n"),
+            "{text}"
+        );
         assert_eq!(text.matches("127.0.0.1:2525").count(), LISTENERS.len(), "{text}");
         assert!(!text.contains('{'), "{text}");
     }

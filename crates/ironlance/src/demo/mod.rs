@@ -1,13 +1,13 @@
 //! `ironlance demo`: half a minute of programs that go wrong, and of mails that tell.
 //!
-//! Supervisord (the Python one, until ours is there) runs the programs, the six listeners are links to this very
-//! binary, and the mail server is a thread of this process. Everything that happens comes through one channel.
+//! The daemon, the six listeners and two of the programs are links to this very binary, and the mail server is a
+//! thread of this process. Everything that happens comes through one channel.
 
 mod catcher;
 mod config;
 mod letter;
 mod narrator;
-mod originals;
+mod part;
 mod stage;
 mod tally;
 
@@ -43,9 +43,7 @@ const LONG: Duration = Duration::from_secs(3600);
 #[derive(Debug, Parser)]
 #[command(
     name = "ironlance demo",
-    after_help = "The Python supervisord comes from the venv that scripts/originals makes in the checkout (python3 and \
-        the package index are needed once), or from the bin folder that IRONLANCE_ORIGINALS names. Exits with 0 when \
-        all expected mails arrived, with 1 otherwise."
+    after_help = "Exits with 0 when all expected mails arrived, with 1 otherwise."
 )]
 struct Args {
     /// End after so long; 0: at Ctrl-C only
@@ -65,6 +63,9 @@ enum Input {
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {
+    if let Some((_, part)) = args.split_first().filter(|(flag, _)| *flag == part::FLAG) {
+        return part::play(part);
+    }
     let args = match Args::try_parse_from(
         std::iter::once("ironlance demo".to_owned()).chain(args.iter().cloned()),
     ) {
@@ -86,7 +87,6 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
 
 /// Plays it; gives whether every expected mail came.
 fn run(args: &Args) -> Result<bool> {
-    let originals = originals::bin()?;
     let (tell, inbox) = channel();
     listen_for_signals(tell.clone()).context("cannot listen for Ctrl-C")?;
     let start = Instant::now();
@@ -96,7 +96,7 @@ fn run(args: &Args) -> Result<bool> {
         .context("cannot listen on a port of 127.0.0.1 for mail")?;
     let shop = config::free_port().context("cannot find a free port of 127.0.0.1")?;
     let ports = Ports { mail: catcher.port(), shop };
-    let mut stage = Stage::set(&originals, ports, move |status| drop(tell.send(Input::Ended(status))))?;
+    let mut stage = Stage::set(ports, move |status| drop(tell.send(Input::Ended(status))))?;
     if args.keep {
         stage.keep_folder();
     }
@@ -105,7 +105,7 @@ fn run(args: &Args) -> Result<bool> {
         0 => "Ctrl-C ends it.".to_owned(),
         seconds => format!("It ends after {seconds} seconds, or at Ctrl-C."),
     };
-    narrator.opening(&originals, stage.folder(), &ending)?;
+    narrator.opening(stage.folder(), &ending)?;
     let end = (args.seconds > 0).then(|| start + Duration::from_secs(args.seconds.into()));
     let server = Server { opens, opened_at: Timestamp::now() + CLOSED, is_closed: true };
     let mut story = Story { stage, narrator, tally: Tally::default(), server, start };

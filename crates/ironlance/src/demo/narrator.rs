@@ -48,19 +48,18 @@ pub(super) struct Narrator<W> {
 
 impl<W: Write> Narrator<W> {
     /// What is shown, where it is, and how to look inside.
-    pub(super) fn opening(&mut self, originals: &Path, folder: &Path, ending: &str) -> io::Result<()> {
+    pub(super) fn opening(&mut self, folder: &Path, ending: &str) -> io::Result<()> {
         let title = self.painted(Colour::Bold, "ironlance demo");
         writeln!(self.out, "{title}: programs go wrong, and a mail tells of each\n")?;
         for program in &PROGRAMS {
             let name = self.painted(Colour::Bold, &format!("{:<7}", program.name));
             writeln!(self.out, "  {name} {:<30} -> {}", program.about, program.watched_by)?;
         }
-        let (originals, folder) = (originals.display(), folder.display());
+        let folder = folder.display();
         writeln!(
             self.out,
-            "\n  daemon  {originals}/supervisord\n  folder  {folder}\n  socket  {folder}/supervisor.sock\n\n\
-             Look inside from another terminal:\n  {originals}/supervisorctl -c {folder}/supervisord.conf status\n\n\
-             {ending}\n"
+            "\n  folder  {folder}\n  socket  {folder}/supervisor.sock\n\n\
+             Look inside from another terminal:\n  tail -f {folder}/supervisord.log\n\n{ending}\n"
         )
     }
 

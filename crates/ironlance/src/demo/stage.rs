@@ -19,6 +19,8 @@ use super::config::{self, LISTENERS, Ports};
 
 /// Every process of the demo has this in its environment, whoever its parent is by then.
 const MARK: &str = "IRONLANCE_STATE";
+/// The name under which our binary is the daemon.
+const DAEMON: &str = "supervisord";
 /// A unix socket's path has 107 octets at most (unix(7)); so much is left for the folder.
 const LONGEST_FOLDER: usize = 60;
 /// Supervisord ends its programs in order; none of them takes this long.
@@ -46,25 +48,23 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Writes everything and starts supervisord of the folder `originals`; `tell` is called when it ends.
+    /// Writes everything and starts our supervisord; `tell` is called when it ends.
     pub(super) fn set(
-        originals: &Path,
         ports: Ports,
         tell: impl FnOnce(ExitStatus) + Send + 'static,
     ) -> Result<Self, StageError> {
         let folder = folder().map_err(StageError::Folder)?;
         let unwritten = |error| StageError::Write(folder.path().to_owned(), error);
-        config::write(folder.path(), ports)
-            .and_then(|()| links(&folder.path().join("bin")))
-            .map_err(unwritten)?;
+        let bin = folder.path().join("bin");
+        config::write(folder.path(), ports).and_then(|()| links(&bin)).map_err(unwritten)?;
         let log = File::create(folder.path().join("supervisord.out")).map_err(unwritten)?;
         let log_too = log.try_clone().map_err(unwritten)?;
-        let program = originals.join("supervisord");
+        let program = bin.join(DAEMON);
         let unstarted = |error| StageError::Start(program.clone(), error);
         let mut child = Command::new(&program)
             .args(["-n", "-c", "supervisord.conf"])
             .current_dir(folder.path())
-            .env("PATH", search_path(&[&folder.path().join("bin"), originals]))
+            .env("PATH", search_path(&bin))
             .env(MARK, folder.path().join("state"))
             .stdin(Stdio::null())
             .stdout(log)
@@ -149,19 +149,17 @@ fn folder() -> io::Result<TempDir> {
     builder.tempdir_in("/tmp")
 }
 
-/// The six names, all of this very binary.
+/// The daemon, the six listeners and the parts: all are this very binary.
 fn links(bin: &Path) -> io::Result<()> {
     let binary = env::current_exe()?;
     fs::create_dir(bin)?;
-    LISTENERS.iter().try_for_each(|name| symlink(&binary, bin.join(name)))
+    let names = LISTENERS.iter().chain([&DAEMON, &"ironlance"]);
+    names.copied().try_for_each(|name| symlink(&binary, bin.join(name)))
 }
 
-fn search_path(first: &[&Path]) -> std::ffi::OsString {
-    let mut path = std::ffi::OsString::new();
-    for folder in first {
-        path.push(folder);
-        path.push(":");
-    }
+fn search_path(first: &Path) -> std::ffi::OsString {
+    let mut path = first.as_os_str().to_owned();
+    path.push(":");
     path.push(env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()));
     path
 }
@@ -203,7 +201,7 @@ mod tests {
 
     #[test]
     fn our_commands_are_found_before_others() {
-        let path = search_path(&[Path::new("/a"), Path::new("/b")]);
-        assert!(path.to_str().unwrap().starts_with("/a:/b:"), "{path:?}");
+        let path = search_path(Path::new("/a"));
+        assert!(path.to_str().unwrap().starts_with("/a:"), "{path:?}");
     }
 }

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use ironlance_alert::{Entry, Form};
 use ironlance_core::Event;
 use ironlance_core::event::StateChange;
+use ironlance_host::clock;
 
 use super::desk::Desk;
 use super::{listen, options, test_alert};
-use crate::clock;
 use crate::listener::{Arrival, Handler};
 use crate::options::batch::{BatchMailer, BatchOptions, parse};
 use crate::rule::crash::{self, CrashRule};

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use ironlance_alert::Entry;
 use ironlance_core::Event;
+use ironlance_host::clock;
 
 use super::desk::Desk;
 use super::{listen, options, test_alert};
-use crate::clock;
 use crate::listener::{Arrival, Handler};
 use crate::options::crashmail::parse;
 use crate::rule::crash::{self, CrashRule};

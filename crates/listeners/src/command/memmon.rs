@@ -5,11 +5,11 @@ use std::time::SystemTime;
 
 use ironlance_alert::Entry;
 use ironlance_core::{Event, Namespec};
+use ironlance_host::clock;
 use ironlance_rpc::{ProcessInfo, Supervisor};
 
 use super::desk::Desk;
 use super::{listen, options, test_alert};
-use crate::clock;
 use crate::listener::{Arrival, Handler};
 use crate::options::memmon::{MemmonOptions, Remedy, parse};
 use crate::options::signal::Signal;

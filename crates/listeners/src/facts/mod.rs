@@ -5,9 +5,9 @@ pub mod main_log;
 use std::time::Duration;
 
 use ironlance_core::{Namespec, ProcessState};
+use ironlance_host::clock;
 use ironlance_rpc::{ProcessInfo, Supervisor, Value};
 
-use crate::clock;
 use main_log::Story;
 
 /// How long supervisord may take to tell; what is not told by then is left out.

@@ -5,12 +5,16 @@ use ironlance_core::python::repr;
 
 use super::delivery::settle_batch;
 use super::happening::{Happening, Happenings, on_row};
-use super::help::{self, Page};
-use super::refusal::{Refusal, Style, exit};
-use super::table::{Given, Row, Takes, help_row, ironlance, superlance};
+use super::refusal::{Refusal, Row, Style, exit, help_row};
 use super::who::{self, Who};
 use super::wishes::{Wishes, batch_rows, batch_sendmail_row, shared_rows};
-use super::{Environment, Parsed, number, optparse};
+use super::{Environment, Parsed, number};
+use ironlance_core::args::{
+    Given, Takes,
+    help::{self, Page},
+    optparse,
+    table::{original, ours},
+};
 
 /// The characters of one short message in the GSM 7-bit alphabet (3GPP TS 23.038).
 const SMS_LENGTH: usize = 160;
@@ -86,6 +90,7 @@ impl BatchMailer {
         match self {
             Self::Crashmailbatch => &Page {
                 command: "crashmailbatch",
+                original: "as in superlance",
                 operands: "",
                 about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
                         unexpectedly, and mails about all of them once per interval.",
@@ -93,6 +98,7 @@ impl BatchMailer {
             },
             Self::Fatalmailbatch => &Page {
                 command: "fatalmailbatch",
+                original: "as in superlance",
                 operands: "",
                 about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that could \
                         not be started, and mails about all of them once per interval.",
@@ -100,6 +106,7 @@ impl BatchMailer {
             },
             Self::Crashsms => &Page {
                 command: "crashsms",
+                original: "as in superlance",
                 operands: "",
                 about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
                         unexpectedly, and sends a short message about them once per interval, by a provider that \
@@ -183,7 +190,7 @@ impl AsMut<Wishes> for Asked {
 fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
     let mut rows = vec![
         help_row(),
-        superlance(
+        original(
             'i',
             "interval",
             Takes::Value("MINUTES"),
@@ -198,11 +205,11 @@ fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
         ),
     ];
     rows.extend(batch_rows());
-    rows.push(superlance('s', "subject", Takes::Value("TEXT"), "the subject", |asked, given| {
+    rows.push(original('s', "subject", Takes::Value("TEXT"), "the subject", |asked, given| {
         asked.subject = Some(given.value().to_owned());
         Ok(())
     }));
-    rows.push(superlance(
+    rows.push(original(
         'e',
         "tickEvent",
         Takes::Value("TICK_n"),
@@ -218,7 +225,7 @@ fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
     rows.push(who::group_row("only the programs of this group; ! leaves it out; may be repeated"));
     rows.push(on_row(mailer.on_help()));
     if mailer == BatchMailer::Crashsms {
-        rows.push(ironlance(
+        rows.push(ours(
             "max-length",
             Takes::OptionalNumber("N"),
             "cut the text to one short message: N characters of the GSM alphabet, 160 unless told otherwise, or \

@@ -2,12 +2,15 @@
 
 use super::delivery::{self, Delivery};
 use super::happening::{Happening, Happenings, on_row};
-use super::help::{self, Page};
-use super::refusal::{Refusal, Style, exit};
-use super::table::{Row, Takes, help_row, superlance};
+use super::refusal::{Refusal, Row, Style, exit, help_row};
 use super::who::{self, Who};
 use super::wishes::{Wishes, mailer_rows, server_rows, shared_rows};
-use super::{Environment, Parsed, getopt};
+use super::{Environment, Parsed};
+use ironlance_core::args::{
+    Takes, getopt,
+    help::{self, Page},
+    table::original,
+};
 
 /// What crashmail is told to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,7 @@ pub struct CrashmailOptions {
 
 const PAGE: Page = Page {
     command: "crashmail",
+    original: "as in superlance",
     operands: "",
     about: "An event listener of supervisord for PROCESS_STATE_EXITED: mails when a program exits unexpectedly. \
             PATTERN is NAME, GROUP:NAME or GROUP:*; a ! before it leaves these out.",
@@ -68,7 +72,7 @@ fn rows() -> Vec<Row<Asked>> {
         "only these programs; may be repeated",
         "every program but those left out, whatever -p and -g say; the default",
     ));
-    rows.push(superlance(
+    rows.push(original(
         'o',
         "optionalheader",
         Takes::Value("TEXT"),

@@ -2,8 +2,8 @@
 
 use ironlance_core::ProcessState;
 
-use super::refusal::Refusal;
-use super::table::{Given, Row, Takes, ironlance};
+use super::refusal::{Refusal, Row};
+use ironlance_core::args::{Given, Takes, table::ours};
 
 /// What can happen to a process, by the state that it enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Happenings {
 
 /// `--on LIST`.
 pub(super) fn on_row<T: AsMut<Happenings>>(help: &'static str) -> Row<T> {
-    ironlance("on", Takes::Value("LIST"), help, |target, given: &Given| {
+    ours("on", Takes::Value("LIST"), help, |target, given: &Given| {
         target.as_mut().add(given.value()).map_err(|word| {
             let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
             Refusal::value(given, &format!("{word:?} is none of {}", words.join(", ")))

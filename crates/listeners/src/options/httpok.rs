@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::delivery::{self, Delivery};
-use super::help::{self, Page};
-use super::refusal::{Refusal, Style, exit};
-use super::table::{Given, Row, Takes, help_row, ironlance, superlance};
+use super::refusal::{Refusal, Row, Style, count, exit, help_row};
 use super::who::{self, Who};
 use super::wishes::{Wishes, filled, mailer_rows, server_rows, shared_rows};
-use super::{Environment, Parsed, getopt, number};
+use super::{Environment, Parsed, number};
+use ironlance_core::args::{
+    Given, Takes, getopt,
+    help::{self, Page},
+    table::{original, ours},
+};
 
 /// What httpok is told to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +91,7 @@ pub struct Request {
 
 const PAGE: Page = Page {
     command: "httpok",
+    original: "as in superlance",
     operands: " URL",
     about: "An event listener of supervisord for TICK_60: fetches URL, and restarts programs and mails when it does \
             not answer well. URL is http://..., https://..., or unix:/path/to.sock:/page for a socket. PATTERN is NAME, \
@@ -174,25 +178,25 @@ fn rows() -> Vec<Row<Asked>> {
 /// Superlance's options about the check and what follows from it.
 fn check_rows() -> Vec<Row<Asked>> {
     vec![
-        superlance(
+        original(
             't',
             "timeout",
             Takes::Value("SECONDS"),
             "for the whole check, 10 unless told otherwise; a refused connection is tried again until then",
             set_timeout,
         ),
-        superlance(
+        original(
             'c',
             "code",
             Takes::Value("STATUS"),
             "an expected status, 200 unless told otherwise; may be repeated",
             add_status,
         ),
-        superlance('b', "body", Takes::Value("TEXT"), "must be in the body", |asked, given| {
+        original('b', "body", Takes::Value("TEXT"), "must be in the body", |asked, given| {
             asked.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
             Ok(())
         }),
-        superlance(
+        original(
             'g',
             "gcore",
             Takes::Value("COMMAND"),
@@ -202,7 +206,7 @@ fn check_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance(
+        original(
             'd',
             "coredir",
             Takes::Value("FOLDER"),
@@ -212,7 +216,7 @@ fn check_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance(
+        original(
             'e',
             "eager",
             Takes::Nothing,
@@ -222,7 +226,7 @@ fn check_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance(
+        original(
             'E',
             "not-eager",
             Takes::Nothing,
@@ -232,7 +236,7 @@ fn check_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance(
+        original(
             'n',
             "name",
             Takes::Value("NAME"),
@@ -248,16 +252,16 @@ fn check_rows() -> Vec<Row<Asked>> {
 /// Our options that hold it back.
 fn restraint_rows() -> Vec<Row<Asked>> {
     vec![
-        ironlance(
+        ours(
             "retries",
             Takes::Value("N"),
             "act after N failed checks in a row, 1 unless told otherwise",
             |asked: &mut Asked, given| {
-                asked.retries = given.count()?;
+                asked.retries = count(given)?;
                 Ok(())
             },
         ),
-        ironlance(
+        ours(
             "grace",
             Takes::Value("TIME"),
             "leave programs alone for so long after their start (45, 45s, 2m, 1h)",
@@ -267,13 +271,13 @@ fn restraint_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        ironlance(
+        ours(
             "max-restarts",
             Takes::Value("N/TIME"),
             "restart a program at most N times in TIME (3/10m); beyond that only mail",
             set_max_restarts,
         ),
-        ironlance("notify-only", Takes::Nothing, "mail, and restart nothing", |asked, _| {
+        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |asked, _| {
             asked.notify_only = true;
             Ok(())
         }),
@@ -283,7 +287,7 @@ fn restraint_rows() -> Vec<Row<Asked>> {
 /// Our options about the request.
 fn request_rows() -> Vec<Row<Asked>> {
     vec![
-        ironlance(
+        ours(
             "header",
             Takes::Value("'NAME: VALUE'"),
             "send this header too; may be repeated",
@@ -293,7 +297,7 @@ fn request_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        ironlance(
+        ours(
             "method",
             Takes::Value("METHOD"),
             "the request's method; GET, or POST with --data, unless told otherwise",
@@ -305,11 +309,11 @@ fn request_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        ironlance("data", Takes::Value("TEXT"), "the request's body", |asked, given| {
+        ours("data", Takes::Value("TEXT"), "the request's body", |asked, given| {
             asked.data = Some(given.value().to_owned());
             Ok(())
         }),
-        ironlance(
+        ours(
             "auth-file",
             Takes::Value("FILE"),
             "basic authentication: the first line of this file is USER:PASSWORD",
@@ -318,7 +322,7 @@ fn request_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        ironlance("insecure", Takes::Nothing, "do not verify the page's certificate", |asked, _| {
+        ours("insecure", Takes::Nothing, "do not verify the page's certificate", |asked, _| {
             asked.insecure = true;
             Ok(())
         }),

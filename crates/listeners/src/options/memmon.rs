@@ -7,14 +7,17 @@ use ironlance_core::python::repr;
 use ironlance_core::selection::SelectionError;
 
 use super::delivery::{self, Delivery};
-use super::help::{self, Page};
-use super::refusal::{Refusal, Style, exit};
+use super::refusal::{Refusal, Row, Style, count, exit, help_row};
 use super::signal::Signal;
-use super::table::{Given, Row, Takes, help_row, ironlance, superlance};
 use super::wishes::{Wishes, mailer_rows, server_rows, shared_rows};
-use super::{Environment, Parsed, getopt, number};
+use super::{Environment, Parsed, number};
 use crate::probe::memory::Measure;
 use crate::rule::memory::Limit;
+use ironlance_core::args::{
+    Given, Takes, getopt,
+    help::{self, Page},
+    table::{original, ours},
+};
 
 /// What memmon is told to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +63,7 @@ pub enum Remedy {
 
 const PAGE: Page = Page {
     command: "memmon",
+    original: "as in superlance",
     operands: "",
     about: "An event listener of supervisord for TICK_60: restarts programs that use too much memory, and mails. SIZE \
             is bytes, or with KB, MB or GB. PATTERN is NAME, GROUP:NAME or GROUP:*; -p '!PATTERN' and -g '!GROUP' \
@@ -105,7 +109,7 @@ fn rows() -> Vec<Row<Asked>> {
 
 fn limit_rows() -> Vec<Row<Asked>> {
     vec![
-        superlance(
+        original(
             'c',
             "cumulative",
             Takes::Nothing,
@@ -115,7 +119,7 @@ fn limit_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance(
+        original(
             'p',
             "program",
             Takes::Value("PATTERN=SIZE"),
@@ -128,7 +132,7 @@ fn limit_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance(
+        original(
             'g',
             "group",
             Takes::Value("GROUP=SIZE"),
@@ -141,7 +145,7 @@ fn limit_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance('a', "any", Takes::Value("SIZE"), "a limit for every process", |asked, given| {
+        original('a', "any", Takes::Value("SIZE"), "a limit for every process", |asked, given| {
             asked.any = Some(size(given, given.value())?);
             Ok(())
         }),
@@ -150,7 +154,7 @@ fn limit_rows() -> Vec<Row<Asked>> {
 
 fn mail_rows() -> Vec<Row<Asked>> {
     vec![
-        superlance(
+        original(
             'u',
             "uptime",
             Takes::Value("TIME"),
@@ -164,7 +168,7 @@ fn mail_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        superlance(
+        original(
             'n',
             "name",
             Takes::Value("NAME"),
@@ -179,16 +183,16 @@ fn mail_rows() -> Vec<Row<Asked>> {
 
 fn our_rows() -> Vec<Row<Asked>> {
     vec![
-        ironlance(
+        ours(
             "for",
             Takes::Value("N"),
             "act after N ticks over the limit in a row, 1 unless told otherwise",
             |asked: &mut Asked, given| {
-                asked.ticks = Some(given.count()?);
+                asked.ticks = Some(count(given)?);
                 Ok(())
             },
         ),
-        ironlance(
+        ours(
             "pss",
             Takes::Nothing,
             "proportional instead of resident memory: shared pages are shared out",
@@ -197,7 +201,7 @@ fn our_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        ironlance(
+        ours(
             "signal",
             Takes::Value("SIGNAL"),
             "send this (USR1, SIGUSR1 or 10) to the process instead of restarting it",
@@ -210,7 +214,7 @@ fn our_rows() -> Vec<Row<Asked>> {
                 Ok(())
             },
         ),
-        ironlance("notify-only", Takes::Nothing, "mail, and restart nothing", |asked, _| {
+        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |asked, _| {
             asked.notify_only = true;
             Ok(())
         }),

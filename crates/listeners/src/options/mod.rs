@@ -10,17 +10,13 @@
 pub mod batch;
 pub mod crashmail;
 pub mod delivery;
-mod getopt;
 pub mod happening;
-mod help;
 pub mod httpok;
 pub mod memmon;
 mod number;
-mod optparse;
 mod refusal;
 mod server;
 pub mod signal;
-mod table;
 #[cfg(test)]
 mod trial;
 pub mod who;

@@ -4,7 +4,8 @@ use ironlance_core::python::repr;
 use thiserror::Error;
 
 use super::Parsed;
-use super::table::Given;
+use ironlance_core::args::table::original;
+use ironlance_core::args::{self, Given, Takes, Usage};
 
 /// Why a command line leads to no work.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -27,6 +28,26 @@ pub(super) enum Refusal {
     /// We refuse a value, or options that contradict each other.
     #[error("{0}")]
     Unusable(String),
+}
+
+impl From<Usage> for Refusal {
+    fn from(usage: Usage) -> Self {
+        Self::Usage(usage.0)
+    }
+}
+
+/// An option of a listener.
+pub(super) type Row<T> = args::Row<T, Refusal>;
+
+/// `-h`, which both parsers have.
+pub(super) fn help_row<T>() -> Row<T> {
+    original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(Refusal::Help))
+}
+
+/// The value as a number from 1.
+pub(super) fn count(given: &Given) -> Result<u32, Refusal> {
+    let count = given.value().trim().parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| Refusal::value(given, "not a whole number from 1"))
 }
 
 impl Refusal {

@@ -1,58 +1,19 @@
-//! Signals by name or number, as people write them.
+//! A signal as people write it on a command line.
 
 use std::fmt;
 
-use rustix::process::Signal as Kernel;
-
-/// The signals with a name, by the numbers of this machine.
-const NAMES: &[(&str, Kernel)] = &[
-    ("HUP", Kernel::HUP),
-    ("INT", Kernel::INT),
-    ("QUIT", Kernel::QUIT),
-    ("ILL", Kernel::ILL),
-    ("TRAP", Kernel::TRAP),
-    ("ABRT", Kernel::ABORT),
-    ("BUS", Kernel::BUS),
-    ("FPE", Kernel::FPE),
-    ("KILL", Kernel::KILL),
-    ("USR1", Kernel::USR1),
-    ("SEGV", Kernel::SEGV),
-    ("USR2", Kernel::USR2),
-    ("PIPE", Kernel::PIPE),
-    ("ALRM", Kernel::ALARM),
-    ("TERM", Kernel::TERM),
-    ("CHLD", Kernel::CHILD),
-    ("CONT", Kernel::CONT),
-    ("STOP", Kernel::STOP),
-    ("TSTP", Kernel::TSTP),
-    ("TTIN", Kernel::TTIN),
-    ("TTOU", Kernel::TTOU),
-    ("URG", Kernel::URG),
-    ("XCPU", Kernel::XCPU),
-    ("XFSZ", Kernel::XFSZ),
-    ("VTALRM", Kernel::VTALARM),
-    ("PROF", Kernel::PROF),
-    ("WINCH", Kernel::WINCH),
-    ("IO", Kernel::IO),
-    ("PWR", Kernel::POWER),
-    ("SYS", Kernel::SYS),
-];
+use ironlance_core::signal;
 
 /// A signal that has a name here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal {
     number: i32,
-    name: &'static str,
 }
 
 impl Signal {
-    /// Reads `SIGUSR1`, `usr1` or `10`; `None` when there is no such signal.
+    /// Reads `SIGUSR1`, `usr1` or `10`; `None` when there is no such signal, and for 0, which does nothing.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().to_ascii_uppercase();
-        let name = text.strip_prefix("SIG").unwrap_or(&text);
-        let number = name.parse::<i32>().ok();
-        let hit = NAMES.iter().find(|(known, signal)| *known == name || Some(signal.as_raw()) == number)?;
-        Some(Self { number: hit.1.as_raw(), name: hit.0 })
+        signal::number(text).filter(|number| *number != 0).map(|number| Self { number })
     }
 
     /// Its number on this machine; `supervisor.signalProcess` takes it as a text.
@@ -64,7 +25,7 @@ impl Signal {
 impl fmt::Display for Signal {
     /// `SIGUSR1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SIG{}", self.name)
+        f.write_str(&signal::name(self.number))
     }
 }
 

@@ -2,8 +2,11 @@
 
 use ironlance_core::Selection;
 
-use super::refusal::Refusal;
-use super::table::{Given, Row, Takes, ironlance, superlance};
+use super::refusal::{Refusal, Row};
+use ironlance_core::args::{
+    Given, Takes,
+    table::{original, ours},
+};
 
 /// Which programs a command is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,8 +55,8 @@ pub(super) fn superlance_rows<T: AsMut<Who>>(
     any_help: &'static str,
 ) -> Vec<Row<T>> {
     vec![
-        superlance('p', "program", Takes::Value("PATTERN"), program_help, add_program),
-        superlance('a', "any", Takes::Nothing, any_help, |target, _| {
+        original('p', "program", Takes::Value("PATTERN"), program_help, add_program),
+        original('a', "any", Takes::Nothing, any_help, |target, _| {
             target.as_mut().any = true;
             Ok(())
         }),
@@ -62,10 +65,10 @@ pub(super) fn superlance_rows<T: AsMut<Who>>(
 
 /// `--group GROUP`.
 pub(super) fn group_row<T: AsMut<Who>>(help: &'static str) -> Row<T> {
-    ironlance("group", Takes::Value("GROUP"), help, add_group)
+    ours("group", Takes::Value("GROUP"), help, add_group)
 }
 
 /// `--program PATTERN` where superlance has none.
 pub(super) fn program_row<T: AsMut<Who>>(help: &'static str) -> Row<T> {
-    ironlance("program", Takes::Value("PATTERN"), help, add_program)
+    ours("program", Takes::Value("PATTERN"), help, add_program)
 }

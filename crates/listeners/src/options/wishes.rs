@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::refusal::{Refusal, cannot_use};
+use super::refusal::{Refusal, Row, cannot_use};
 use super::server::{Server, TlsDemand, redacted};
-use super::table::{Given, Row, Takes, ironlance, superlance};
+use ironlance_core::args::{
+    Given, Takes,
+    table::{original, ours},
+};
 
 /// Options of delivery, in the order of their coming; a later one replaces an earlier, recipients add up.
 #[derive(Debug, Default)]
@@ -48,7 +51,7 @@ fn server<T: AsMut<Wishes>>(
 /// `-s` and `-m` of crashmail, httpok and memmon.
 pub(super) fn mailer_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
     vec![
-        superlance(
+        original(
             's',
             "sendmail_program",
             Takes::Value("COMMAND"),
@@ -56,7 +59,7 @@ pub(super) fn mailer_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
              /usr/sbin/sendmail -t -i unless told otherwise",
             set_sendmail,
         ),
-        superlance(
+        original(
             'm',
             "email",
             Takes::Value("ADDRESS"),
@@ -72,14 +75,14 @@ pub(super) fn mailer_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
 /// The mail server of crashmail, httpok and memmon.
 pub(super) fn server_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
     vec![
-        ironlance(
+        ours(
             "smtp",
             Takes::Value("URL"),
             "send by this mail server instead: smtp://[USER@]HOST[:PORT], with STARTTLS where it is offered, \
              or smtps://[USER@]HOST[:PORT]",
             |target, given| server(target, given, Server::from_url(given.value())),
         ),
-        ironlance(
+        ours(
             "from",
             Takes::Value("ADDRESS"),
             "the sender; with --smtp it is ironlance@ and this host's name unless told otherwise",
@@ -88,14 +91,14 @@ pub(super) fn server_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
                 Ok(())
             },
         ),
-        ironlance("tls", Takes::Nothing, "with --smtp: no mail without TLS", set_tls),
+        ours("tls", Takes::Nothing, "with --smtp: no mail without TLS", set_tls),
     ]
 }
 
 /// Superlance's way for the batch mailers.
 pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
     vec![
-        superlance(
+        original(
             't',
             "toEmail",
             Takes::Value("LIST"),
@@ -105,11 +108,11 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
                 Ok(())
             },
         ),
-        superlance('f', "fromEmail", Takes::Value("ADDRESS"), "from whom; must be given", |target, given| {
+        original('f', "fromEmail", Takes::Value("ADDRESS"), "from whom; must be given", |target, given| {
             wishes(target).from = Some(given.value().to_owned());
             Ok(())
         }),
-        superlance(
+        original(
             'H',
             "smtpHost",
             Takes::Value("HOST[:PORT]"),
@@ -117,17 +120,11 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
              offered) and smtps://... as well",
             |target, given| server(target, given, Server::from_host(given.value())),
         ),
-        superlance(
-            'u',
-            "userName",
-            Takes::Value("USER"),
-            "who we are to the mail server",
-            |target, given| {
-                wishes(target).user = Some(given.value().to_owned());
-                Ok(())
-            },
-        ),
-        superlance(
+        original('u', "userName", Takes::Value("USER"), "who we are to the mail server", |target, given| {
+            wishes(target).user = Some(given.value().to_owned());
+            Ok(())
+        }),
+        original(
             'p',
             "password",
             Takes::Value("PASSWORD"),
@@ -137,13 +134,13 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
                 Ok(())
             },
         ),
-        superlance(None, "tls", Takes::Nothing, "no mail without TLS", set_tls),
+        original(None, "tls", Takes::Nothing, "no mail without TLS", set_tls),
     ]
 }
 
 /// `--sendmail_program` of the batch mailers, whose `-s` is the subject.
 pub(super) fn batch_sendmail_row<T: AsMut<Wishes>>() -> Row<T> {
-    ironlance(
+    ours(
         "sendmail_program",
         Takes::Value("COMMAND"),
         "send by this command line for sh instead, which takes the mail on its standard input",
@@ -154,7 +151,7 @@ pub(super) fn batch_sendmail_row<T: AsMut<Wishes>>() -> Row<T> {
 /// What all six have.
 pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
     vec![
-        ironlance(
+        ours(
             "password-file",
             Takes::Value("FILE"),
             "the password for the mail server is the first line of this file; else it is taken from \
@@ -164,7 +161,7 @@ pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
                 Ok(())
             },
         ),
-        ironlance(
+        ours(
             "ca-file",
             Takes::Value("FILE"),
             "trust the certificate authorities in this PEM file too",
@@ -173,11 +170,11 @@ pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
                 Ok(())
             },
         ),
-        ironlance("brief", Takes::Nothing, "leave out the Details below a message", |target, _| {
+        ours("brief", Takes::Nothing, "leave out the Details below a message", |target, _| {
             wishes(target).brief = true;
             Ok(())
         }),
-        ironlance(
+        ours(
             "test-alert",
             Takes::Nothing,
             "send one alert by what is configured, tell each step, and exit with 0 or 1",

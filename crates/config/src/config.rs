@@ -1,0 +1,55 @@
+//! The whole of a configuration, as the daemon takes it.
+
+use std::path::PathBuf;
+
+use crate::group::Group;
+use crate::server::{Server, ServerAddress};
+use crate::settings::Settings;
+
+/// A configuration file and all that it includes, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// `[supervisord]`, under what the command line gave.
+    pub settings: Settings,
+    /// By priority, then by name; no name twice.
+    pub groups: Vec<Group>,
+    /// The TCP servers in the order of their sections, then the unix sockets.
+    pub servers: Vec<Server>,
+    /// The namespaces at which the stock XML-RPC interface is served: the names of the `rpcinterface` sections.
+    pub interfaces: Vec<String>,
+    /// What to log about the configuration once there is a log.
+    pub notes: Notes,
+}
+
+impl Config {
+    /// The URL that a child finds in `SUPERVISOR_SERVER_URL`: the first unix socket, else the first TCP
+    /// server; `None` where there is no server at all.
+    pub fn server_url(&self) -> Option<String> {
+        let unix = self.servers.iter().find_map(|server| match &server.address {
+            ServerAddress::Unix { path, .. } => Some(format!("unix://{}", path.display())),
+            ServerAddress::Tcp { .. } => None,
+        });
+        unix.or_else(|| {
+            self.servers.iter().find_map(|server| match &server.address {
+                ServerAddress::Unix { .. } => None,
+                ServerAddress::Tcp { host, port } if host.is_empty() => {
+                    Some(format!("http://localhost:{port}"))
+                }
+                ServerAddress::Tcp { host, port } => Some(format!("http://{host}:{port}")),
+            })
+        })
+    }
+}
+
+/// Lines for the log, each in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// To be logged as CRIT; the configuration itself has none, the start adds to them.
+    pub criticals: Vec<String>,
+    /// To be logged as WARN.
+    pub warnings: Vec<String>,
+    /// To be logged as INFO.
+    pub infos: Vec<String>,
+}

@@ -1,0 +1,229 @@
+//! `%(name)s` in a value: Python's `%` operator with a mapping on its right, and the original's words when it fails.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ironlance_core::python;
+
+use crate::conversion::{Conversion, ConversionError, Word};
+
+/// The `ENV_x` names, which every value may use: the environment, and that of `[supervisord]` over it.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(HashMap<String, Word>);
+
+impl Variables {
+    /// The environment, as pairs of name and value.
+    pub fn new(environment: &[(String, String)]) -> Self {
+        let mut variables = Self::default();
+        for (name, value) in environment {
+            variables.set(name, value);
+        }
+        variables
+    }
+
+    /// Makes `%(ENV_name)s` stand for the value.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(format!("ENV_{name}"), Word::Text(value.to_owned()));
+    }
+}
+
+/// The names that a value may use beside the variables; a name that was added later hides an earlier one.
+#[derive(Clone, Debug, Default)]
+pub struct Names(Vec<(Cow<'static, str>, Word)>);
+
+impl Names {
+    /// The same, and one more that stands for a text.
+    pub fn and(mut self, name: &'static str, text: &str) -> Self {
+        self.set(name, Word::Text(text.to_owned()));
+        self
+    }
+
+    /// Makes a name stand for something.
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, word: Word) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = word,
+            None => self.0.push((name, word)),
+        }
+    }
+
+    /// Forgets those that the variables know as well.
+    pub fn give_way(&mut self, variables: &Variables) {
+        self.0.retain(|(name, _)| !variables.0.contains_key(name.as_ref()));
+    }
+
+    fn find<'a>(&'a self, variables: &'a Variables, name: &str) -> Option<&'a Word> {
+        let own = self.0.iter().find(|(known, _)| known == name).map(|(_, word)| word);
+        own.or_else(|| variables.0.get(name))
+    }
+
+    /// All names, in order, as the message about an unknown one lists them.
+    fn list(&self, variables: &Variables) -> String {
+        let own = self.0.iter().map(|(name, _)| name.as_ref());
+        let mut names: Vec<&str> = own.chain(variables.0.keys().map(String::as_str)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    }
+}
+
+/// A value with everything in the place of its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expanded<'t> {
+    /// The text.
+    pub text: Cow<'t, str>,
+    /// A `%s` without a name was left as it stands. Python writes the whole mapping, environment and all,
+    /// in its place.
+    pub bare: bool,
+}
+
+/// Why a value cannot be expanded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpandError {
+    /// For a person: `cannot …: value`.
+    pub what: String,
+    /// The original's words.
+    pub original: String,
+}
+
+/// No value may grow beyond this many bytes.
+const MAX_BYTES: usize = 16 << 20;
+
+/// Expands `text`. `title` is what the message calls it.
+pub fn expand<'t>(
+    text: &'t str,
+    names: &Names,
+    variables: &Variables,
+    title: &str,
+) -> Result<Expanded<'t>, ExpandError> {
+    if !text.contains('%') {
+        return Ok(Expanded { text: Cow::Borrowed(text), bare: false });
+    }
+    let format = Format { text, names, variables, operand: Operand::Mapping, bare: false };
+    format.run().map_err(|problem| problem.told(text, title, names, variables))
+}
+
+enum Problem {
+    Unknown(String),
+    Form(String),
+}
+
+impl Problem {
+    fn told(self, text: &str, title: &str, names: &Names, variables: &Variables) -> ExpandError {
+        let (quoted, title) = (python::repr(text), python::repr(title));
+        match self {
+            Self::Unknown(name) => {
+                let (key, known) = (python::repr(&name), names.list(variables));
+                ExpandError {
+                    what: format!("cannot expand the unknown name {name:?}: {text}"),
+                    original: format!(
+                        "Format string {quoted} for {title} contains names ({key}) which cannot be expanded. \
+                         Available names: {known}"
+                    ),
+                }
+            }
+            Self::Form(why) => ExpandError {
+                what: format!("cannot expand ({why}; a percent sign is written %%): {text}"),
+                original: format!("Format string {quoted} for {title} is badly formatted: {why}"),
+            },
+        }
+    }
+}
+
+impl From<ConversionError> for Problem {
+    fn from(error: ConversionError) -> Self {
+        Self::Form(error.to_string())
+    }
+}
+
+/// What a conversion without a name of its own would take.
+#[derive(Clone, Copy)]
+enum Operand<'a> {
+    /// The mapping itself: no name was used yet.
+    Mapping,
+    /// What the last name stands for, when `%(name)…` broke off before it was used.
+    Word(&'a Word),
+    /// It was taken.
+    Nothing,
+}
+
+struct Format<'t, 'n> {
+    text: &'t str,
+    names: &'n Names,
+    variables: &'n Variables,
+    operand: Operand<'n>,
+    bare: bool,
+}
+
+impl<'t, 'n> Format<'t, 'n> {
+    fn run(mut self) -> Result<Expanded<'t>, Problem> {
+        let mut out = String::with_capacity(self.text.len() + 64);
+        let mut at = 0;
+        while let Some(sign) = self.text[at..].find('%') {
+            out.push_str(&self.text[at..at + sign]);
+            at = self.one(at + sign + 1, &mut out)?;
+            if out.len() > MAX_BYTES {
+                return Err(Problem::Form("the result is too long".to_owned()));
+            }
+        }
+        out.push_str(&self.text[at..]);
+        Ok(Expanded { text: Cow::Owned(out), bare: self.bare })
+    }
+
+    /// What follows a percent sign at `start`; gives where it ends.
+    fn one(&mut self, start: usize, out: &mut String) -> Result<usize, Problem> {
+        let mut at = start;
+        if self.text[at..].starts_with('%') {
+            out.push('%');
+            return Ok(at + 1);
+        }
+        if self.text[at..].starts_with('(') {
+            let end = closing(self.text, at).ok_or(ConversionError::IncompleteKey)?;
+            let name = &self.text[at + 1..end];
+            let word = self.names.find(self.variables, name);
+            self.operand = Operand::Word(word.ok_or_else(|| Problem::Unknown(name.to_owned()))?);
+            at = end + 1;
+        }
+        let (conversion, length) = Conversion::parse(&self.text[at..], || match self.take() {
+            Operand::Word(Word::Number(_)) => Ok(()),
+            Operand::Word(Word::Text(_)) | Operand::Mapping => Err(ConversionError::StarWantsNumber),
+            Operand::Nothing => Err(ConversionError::NotEnough),
+        })?;
+        at += length;
+        let text = self.text;
+        let index = || text[..at].chars().count() - 1;
+        match self.take() {
+            Operand::Word(word) => out.push_str(&conversion.apply(word, index)?),
+            Operand::Mapping => {
+                conversion.check_mapping(index)?;
+                self.bare = true;
+                out.push_str(&text[start - 1..at]);
+            }
+            Operand::Nothing => return Err(ConversionError::NotEnough.into()),
+        }
+        Ok(at)
+    }
+
+    fn take(&mut self) -> Operand<'n> {
+        std::mem::replace(&mut self.operand, Operand::Nothing)
+    }
+}
+
+/// Where the bracket that opens at `open` is closed; names may have brackets in pairs.
+fn closing(text: &str, open: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, byte) in text.bytes().enumerate().skip(open) {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! What is wrong with a configuration, and where: for a person, and in the original's words.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// One fault.
+///
+/// Shown as `file:line: [section] key: cannot …: value`; parts that do not apply are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The file it stands in.
+    pub file: PathBuf,
+    /// The line of the key, else of the section; from 1.
+    pub line: Option<u32>,
+    /// The section's name; empty where the fault is about the whole file.
+    pub section: String,
+    /// The key; empty where the fault is about the whole section.
+    pub key: String,
+    /// What is wrong: `cannot …: value`.
+    pub what: String,
+    /// The words of Supervisor 4.3 for the same fault, as it prints them after `Error: `.
+    pub original: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        if !self.section.is_empty() {
+            write!(f, " [{}]", self.section)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, " {}:", self.key)?;
+        }
+        write!(f, " {}", self.what)
+    }
+}
+
+/// All faults of a configuration, at least one; the first is what Supervisor 4.3 would have stopped at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Faults {
+    /// What Supervisor 4.3 would say after `Error: `.
+    pub fn original(&self) -> &str {
+        self.0.first().map_or("", |fault| &fault.original)
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}

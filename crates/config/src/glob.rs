@@ -1,0 +1,212 @@
+//! File name patterns of `[include]`, as Python's glob without recursion expands them.
+
+use std::fs;
+
+use crate::path::{join, on_disk, split};
+use crate::surroundings::Surroundings;
+
+/// The paths that match, in no order. A relative pattern counts from the working directory.
+pub(crate) fn glob(pattern: &str, machine: &Surroundings) -> Vec<String> {
+    if !has_magic(pattern) {
+        let there = match split(pattern) {
+            (folder, "") => on_disk(folder, machine).is_dir(),
+            _ => exists(pattern, machine),
+        };
+        return if there { vec![pattern.to_owned()] } else { Vec::new() };
+    }
+    let (folder, name) = split(pattern);
+    let folders = if has_magic(folder) { glob(folder, machine) } else { vec![folder.to_owned()] };
+    let mut found = Vec::new();
+    for folder in folders {
+        if has_magic(name) {
+            found.extend(matching(&folder, name, machine).iter().map(|name| join(&folder, name)));
+        } else if name.is_empty() && on_disk(&folder, machine).is_dir() {
+            found.push(format!("{folder}/"));
+        } else if !name.is_empty() && exists(&join(&folder, name), machine) {
+            found.push(join(&folder, name));
+        }
+    }
+    found
+}
+
+fn has_magic(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '['])
+}
+
+fn exists(path: &str, machine: &Surroundings) -> bool {
+    fs::symlink_metadata(on_disk(path, machine)).is_ok()
+}
+
+/// The names in a folder that match; those with a leading dot only where the pattern has one.
+fn matching(folder: &str, pattern: &str, machine: &Surroundings) -> Vec<String> {
+    let folder = if folder.is_empty() { "." } else { folder };
+    let Ok(entries) = fs::read_dir(on_disk(folder, machine)) else { return Vec::new() };
+    let pattern_parts = parse(pattern);
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter(|name| pattern.starts_with('.') || !name.starts_with('.'))
+        .filter(|name| fits(&pattern_parts, &name.chars().collect::<Vec<char>>()))
+        .collect()
+}
+
+/// A piece of a pattern.
+#[derive(Debug)]
+enum Part {
+    Any,
+    One,
+    Letter(char),
+    Among { ranges: Vec<(char, char)>, inside: Inside },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    Matches,
+    Refuses,
+}
+
+impl Part {
+    fn takes(&self, c: char) -> bool {
+        match self {
+            Self::Any => false,
+            Self::One => true,
+            Self::Letter(letter) => *letter == c,
+            Self::Among { ranges, inside } => {
+                let found = ranges.iter().any(|(first, last)| (*first..=*last).contains(&c));
+                found == (*inside == Inside::Matches)
+            }
+        }
+    }
+}
+
+fn parse(pattern: &str) -> Vec<Part> {
+    let chars: Vec<char> = pattern.chars().collect();
+    let mut parts = Vec::new();
+    let mut at = 0;
+    while let Some(c) = chars.get(at) {
+        at += 1;
+        match c {
+            '*' => parts.push(Part::Any),
+            '?' => parts.push(Part::One),
+            '[' => match class(&chars[at..]) {
+                Some((part, length)) => {
+                    parts.push(part);
+                    at += length;
+                }
+                None => parts.push(Part::Letter('[')),
+            },
+            letter => parts.push(Part::Letter(*letter)),
+        }
+    }
+    parts
+}
+
+/// What follows a `[`, and its length with the `]`; `None` where there is no `]`.
+fn class(chars: &[char]) -> Option<(Part, usize)> {
+    let negated = usize::from(chars.first() == Some(&'!'));
+    // A bracket that comes first stands for itself.
+    let first = negated + usize::from(chars.get(negated) == Some(&']'));
+    let end = first + chars.get(first..)?.iter().position(|c| *c == ']')?;
+    let mut ranges = Vec::new();
+    let mut set = &chars[negated..end];
+    while let Some(c) = set.first() {
+        let range = match set {
+            [first, '-', last, ..] => (*first, *last),
+            _ => (*c, *c),
+        };
+        set = &set[if set.len() > 2 && set[1] == '-' { 3 } else { 1 }..];
+        ranges.push(range);
+    }
+    let inside = if negated == 1 { Inside::Refuses } else { Inside::Matches };
+    Some((Part::Among { ranges, inside }, end + 1))
+}
+
+/// Whether the whole name fits. Only the last `*` is ever tried again, which is enough.
+fn fits(parts: &[Part], name: &[char]) -> bool {
+    let (mut part, mut at) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while at < name.len() {
+        match parts.get(part) {
+            Some(Part::Any) => {
+                star = Some((part, at));
+                part += 1;
+            }
+            Some(one) if one.takes(name[at]) => {
+                part += 1;
+                at += 1;
+            }
+            _ => {
+                let Some((behind, from)) = star else { return false };
+                star = Some((behind, from + 1));
+                part = behind + 1;
+                at = from + 1;
+            }
+        }
+    }
+    parts[part..].iter().all(|part| matches!(part, Part::Any))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_as_in_fnmatch() {
+        for (pattern, name, expected) in [
+            ("*.conf", "a.conf", true),
+            ("*.conf", "a.conf~", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("[ab]*", "bx", true),
+            ("[!ab]*", "bx", false),
+            ("[a-c]", "b", true),
+            ("[c-a]", "b", false),
+            ("[!c-a]", "b", true),
+            ("[]a]", "]", true),
+            ("[a-]", "-", true),
+            ("[a-c-e]", "-", true),
+            ("[a-c-e]", "d", false),
+            ("[", "[", true),
+            ("[a", "[a", true),
+            ("[^a]", "^", true),
+            ("*a*b*c", "xaybzc", true),
+            ("*a*b*c", "xaybz", false),
+            ("**", "", true),
+            ("é?", "éß", true),
+        ] {
+            let name: Vec<char> = name.chars().collect();
+            assert_eq!(fits(&parse(pattern), &name), expected, "{pattern} {name:?}");
+        }
+    }
+
+    #[test]
+    fn folders_may_be_patterns_and_hidden_files_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap().to_owned();
+        for file in ["a/x.conf", "b/x.conf", "b/.y.conf", "b/z.ini"] {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let machine = Surroundings {
+            environment: Vec::new(),
+            cwd: folder.path().to_owned(),
+            host_node_name: String::new(),
+            temp_dir: "/tmp".into(),
+            uid: 0,
+        };
+        let sorted = |pattern: &str| {
+            let mut found = glob(pattern, &machine);
+            found.sort();
+            found
+        };
+        assert_eq!(
+            sorted(&format!("{root}/*/*.conf")),
+            [format!("{root}/a/x.conf"), format!("{root}/b/x.conf")]
+        );
+        assert_eq!(sorted("*/x.conf"), ["a/x.conf", "b/x.conf"]);
+        assert_eq!(sorted("b/.*"), ["b/.y.conf"]);
+        assert_eq!(sorted("*/"), ["a/", "b/"]);
+        assert_eq!(sorted("b/z.ini"), ["b/z.ini"]);
+        assert_eq!(sorted("nothing/*"), Vec::<String>::new());
+    }
+}

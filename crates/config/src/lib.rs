@@ -1,0 +1,38 @@
+//! The configuration file of a supervisord, to typed values: every fault at once, no map of strings leaves.
+//!
+//! [`load`] is the way in. Nothing here but `source` and `glob` reads files, and `account` the user database.
+
+mod account;
+mod config;
+mod control;
+pub mod conversion;
+mod diff;
+pub mod expand;
+mod fault;
+mod glob;
+mod group;
+mod hint;
+pub mod ini;
+mod load;
+mod number;
+pub mod pairs;
+mod path;
+mod program;
+mod reading;
+mod section;
+mod server;
+mod settings;
+mod source;
+mod surroundings;
+pub mod value;
+
+pub use config::{Config, Notes};
+pub use control::Control;
+pub use diff::{Diff, diff};
+pub use fault::{Fault, Faults};
+pub use group::{Group, GroupKind, Owner, Socket, SocketAddress};
+pub use load::{load, load_control};
+pub use program::{LogTarget, Output, Program};
+pub use server::{Credentials, Server, ServerAddress};
+pub use settings::{MainLog, Overrides, Settings, UserRef};
+pub use surroundings::Surroundings;

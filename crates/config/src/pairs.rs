@@ -1,0 +1,107 @@
+//! `KEY=value,KEY2="a,b"`: the environment of a section, taken apart as Python's shlex in its older mode does.
+
+use std::collections::BTreeMap;
+
+use crate::value::Bad;
+
+/// The pairs; of a key that occurs twice, the last counts.
+pub fn pairs(text: &str) -> Result<BTreeMap<String, String>, Bad> {
+    let tokens = tokens(text)
+        .ok_or_else(|| Bad::new("find the closing quotation mark in", text, "No closing quotation"))?;
+    let mut pairs = BTreeMap::new();
+    // What stands between two pairs should be a comma, but the original never looks.
+    for pair in tokens.chunks(4) {
+        let [key, equals, value, ..] = pair else { return Err(unexpected_end(text)) };
+        if equals != "=" {
+            return Err(unexpected_end(text));
+        }
+        pairs.insert(key.clone(), value.trim_matches(['\'', '"']).to_owned());
+    }
+    Ok(pairs)
+}
+
+fn unexpected_end(text: &str) -> Bad {
+    let original = format!("Unexpected end of key/value pairs in value '{text}'");
+    Bad::new("read as KEY=\"value\" pairs with commas between them", text, original)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_/.+-():".contains(c)
+}
+
+/// The tokens of `shlex.shlex(text)` with the word characters of supervisord; `None` where a quotation is not closed.
+///
+/// A quotation mark at the beginning of a token quotes, and ends the token; within a word it is a letter. `#` drops
+/// the rest of a line, and a word goes on behind that.
+fn tokens(text: &str) -> Option<Vec<String>> {
+    let mut tokens = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(first) = chars.next() {
+        match first {
+            ' ' | '\t' | '\r' | '\n' => {}
+            '#' => drop(chars.by_ref().find(|c| *c == '\n')),
+            quote @ ('\'' | '"') => {
+                let mut token = String::from(quote);
+                loop {
+                    let c = chars.next()?;
+                    token.push(c);
+                    if c == quote {
+                        break;
+                    }
+                }
+                tokens.push(token);
+            }
+            first if is_word(first) => {
+                let mut token = String::from(first);
+                while let Some(c) = chars.peek().copied() {
+                    match c {
+                        '#' => drop(chars.by_ref().find(|c| *c == '\n')),
+                        '\'' | '"' => token.extend(chars.next()),
+                        c if is_word(c) => token.extend(chars.next()),
+                        _ => break,
+                    }
+                }
+                tokens.push(token);
+            }
+            sign => tokens.push(String::from(sign)),
+        }
+    }
+    Some(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(String, String)>, String> {
+        pairs(text).map(|pairs| pairs.into_iter().collect()).map_err(|bad| bad.original)
+    }
+
+    fn good(expected: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+        Ok(expected.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn pairs_are_read_as_the_original_reads_them() {
+        for (text, expected) in [
+            ("", good(&[])),
+            ("A=b", good(&[("A", "b")])),
+            ("A=\"b,c\",D='e'", good(&[("A", "b,c"), ("D", "e")])),
+            ("A=b,", good(&[("A", "b")])),
+            ("A=/x/y.z-1:2(3)+4 , B=c\n,C=d", good(&[("A", "/x/y.z-1:2(3)+4"), ("B", "c"), ("C", "d")])),
+            ("A=b B=c", Err("Unexpected end of key/value pairs in value 'A=b B=c'".to_owned())),
+            ("A=b;B=c", good(&[("A", "b"), ("B", "c")])),
+            ("A=b#c\nd", good(&[("A", "bd")])),
+            ("A=b'c d'", Err("Unexpected end of key/value pairs in value 'A=b'c d''".to_owned())),
+            ("A='b", Err("No closing quotation".to_owned())),
+            ("A=", Err("Unexpected end of key/value pairs in value 'A='".to_owned())),
+            ("A", Err("Unexpected end of key/value pairs in value 'A'".to_owned())),
+            ("'A'=b", good(&[("'A'", "b")])),
+            ("A=\"'b'\"", good(&[("A", "b")])),
+            ("A=''", good(&[("A", "")])),
+            ("A=b,A=c", good(&[("A", "c")])),
+        ] {
+            assert_eq!(read(text), expected, "{text:?}");
+        }
+    }
+}

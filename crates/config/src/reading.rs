@@ -1,0 +1,208 @@
+//! A reading of all sections: takes values out of them, and collects everything that is wrong on the way.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use ironlance_core::python;
+
+use crate::account::Accounts;
+use crate::config::Notes;
+use crate::expand::{Names, Variables, expand};
+use crate::fault::Fault;
+use crate::ini::{Entry, Ini, Place, Section};
+use crate::surroundings::Surroundings;
+use crate::value::Bad;
+
+/// So many faults are enough to begin with.
+const MAX_FAULTS: usize = 1000;
+
+/// What all sections share while they are read.
+pub(crate) struct Reading<'a> {
+    /// The sections.
+    pub(crate) ini: &'a Ini,
+    /// The files by the numbers in a [`Place`]; the first is the configuration file as it was named.
+    pub(crate) files: &'a [String],
+    /// The folder of the configuration file, for `%(here)s`.
+    pub(crate) here: &'a str,
+    /// The machine.
+    pub(crate) machine: &'a Surroundings,
+    /// The users.
+    pub(crate) accounts: &'a Accounts,
+    /// The `ENV_x` names.
+    pub(crate) variables: Variables,
+    /// What to log.
+    pub(crate) notes: Notes,
+    faults: Vec<Fault>,
+    seen: HashSet<(String, String, String)>,
+}
+
+/// A section, and how its values are read.
+#[derive(Clone)]
+pub(crate) struct Page<'a> {
+    /// The section.
+    pub(crate) section: &'a Section,
+    /// The names its values may use.
+    pub(crate) names: Names,
+    /// How the original words its faults.
+    pub(crate) wording: Wording,
+}
+
+/// How the original words the faults of a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wording {
+    /// The fault only.
+    Plain,
+    /// The fault, the section and the file.
+    WithSection,
+}
+
+/// A fault was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recorded;
+
+impl<'a> Page<'a> {
+    /// A section whose values may use these names.
+    pub(crate) fn new(section: &'a Section, names: Names) -> Self {
+        Self { section, names, wording: Wording::Plain }
+    }
+
+    /// What follows the colon in the section's name.
+    pub(crate) fn label(&self) -> &'a str {
+        self.section.name.split_once(':').map_or("", |(_, label)| label)
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// Begins with no faults and no notes.
+    pub(crate) fn new(
+        ini: &'a Ini,
+        files: &'a [String],
+        here: &'a str,
+        machine: &'a Surroundings,
+        accounts: &'a Accounts,
+    ) -> Self {
+        let variables = Variables::new(&machine.environment);
+        let (notes, faults, seen) = (Notes::default(), Vec::new(), HashSet::new());
+        Self { ini, files, here, machine, accounts, variables, notes, faults, seen }
+    }
+
+    /// How many faults there are by now.
+    pub(crate) fn fault_count(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Gives up the notes and the faults.
+    pub(crate) fn close(self) -> (Notes, Vec<Fault>) {
+        (self.notes, self.faults)
+    }
+
+    /// The value of a key as it stands.
+    pub(crate) fn raw(&self, page: &Page<'a>, key: &str) -> Option<&'a Entry> {
+        self.ini.get(page.section, key)
+    }
+
+    /// The value of a key, expanded; `None` where it is not set.
+    pub(crate) fn text(&mut self, page: &Page<'a>, key: &str) -> Result<Option<Cow<'a, str>>, Recorded> {
+        let Some(entry) = self.raw(page, key) else { return Ok(None) };
+        if !entry.value.contains('%') {
+            return Ok(Some(Cow::Borrowed(&entry.value)));
+        }
+        let title = format!("{}.{key}", page.section.name);
+        self.expanded(page, key, &entry.value, &title).map(Some)
+    }
+
+    /// Expands a text that belongs to a key; `title` is what the original's message calls it.
+    pub(crate) fn expanded<'t>(
+        &mut self,
+        page: &Page<'a>,
+        key: &str,
+        text: &'t str,
+        title: &str,
+    ) -> Result<Cow<'t, str>, Recorded> {
+        match expand(text, &page.names, &self.variables, title) {
+            Ok(expanded) => {
+                if expanded.bare {
+                    self.warn_at(page, key, "has a % without a (name), which is left as it is; write %%");
+                }
+                Ok(expanded.text)
+            }
+            Err(error) => Err(self.refuse(page, key, Bad { what: error.what, original: error.original })),
+        }
+    }
+
+    /// The value of a key, expanded and converted; `None` where it is not set or wrong.
+    pub(crate) fn optional<T>(
+        &mut self,
+        page: &Page<'a>,
+        key: &str,
+        convert: impl FnOnce(&str) -> Result<T, Bad>,
+    ) -> Option<T> {
+        let text = self.text(page, key).ok()??;
+        match convert(&text) {
+            Ok(value) => Some(value),
+            Err(bad) => {
+                self.refuse(page, key, bad);
+                None
+            }
+        }
+    }
+
+    /// The same, with something to go on with where it is not set or wrong.
+    pub(crate) fn or<T>(
+        &mut self,
+        page: &Page<'a>,
+        key: &str,
+        default: T,
+        convert: impl FnOnce(&str) -> Result<T, Bad>,
+    ) -> T {
+        self.optional(page, key, convert).unwrap_or(default)
+    }
+
+    /// Records that a key (or with an empty one the section) cannot be used.
+    pub(crate) fn refuse(&mut self, page: &Page<'a>, key: &str, bad: Bad) -> Recorded {
+        let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
+        let original = match page.wording {
+            Wording::Plain => bad.original,
+            Wording::WithSection => {
+                let section = python::repr(&page.section.name);
+                let file = python::repr(self.file(page.section.place));
+                format!("{} in section {section} (file: {file})", bad.original)
+            }
+        };
+        self.record(Fault {
+            file: PathBuf::from(self.file(place)),
+            line: Some(place.line),
+            section: page.section.name.clone(),
+            key: key.to_owned(),
+            what: bad.what,
+            original,
+        });
+        Recorded
+    }
+
+    /// Records a fault; one that is known already is not repeated.
+    pub(crate) fn record(&mut self, fault: Fault) {
+        let id = (fault.section.clone(), fault.key.clone(), fault.what.clone());
+        if self.faults.len() < MAX_FAULTS && self.seen.insert(id) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Adds a warning; one that is known already is not repeated.
+    pub(crate) fn warn(&mut self, text: String) {
+        if self.notes.warnings.len() < MAX_FAULTS && !self.notes.warnings.contains(&text) {
+            self.notes.warnings.push(text);
+        }
+    }
+
+    /// Adds a warning that begins with where the key stands: `file:line: [section] key …`.
+    pub(crate) fn warn_at(&mut self, page: &Page<'a>, key: &str, text: &str) {
+        let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
+        self.warn(format!("{}:{}: [{}] {key} {text}", self.file(place), place.line, page.section.name));
+    }
+
+    fn file(&self, place: Place) -> &str {
+        self.files.get(place.file).map_or("", String::as_str)
+    }
+}

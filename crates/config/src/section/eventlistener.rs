@@ -1,0 +1,99 @@
+//! `[eventlistener:x]`: a pool of processes that are told of events.
+
+use std::collections::BTreeMap;
+
+use ironlance_core::GroupName;
+use ironlance_core::kind::EventKind;
+
+use crate::expand::Names;
+use crate::group::{Group, GroupKind};
+use crate::ini::Section;
+use crate::reading::{Page, Reading};
+use crate::section::process;
+use crate::value::{self, Bad};
+
+/// The keys that the section knows beside those of a program.
+pub(crate) const KEYS: [&str; 3] = ["buffer_size", "events", "result_handler"];
+
+/// The one result handler that there is.
+const STOCK_HANDLER: &str = "supervisor.dispatchers:default_handler";
+
+/// The pool.
+pub(crate) fn read<'a>(
+    reading: &mut Reading<'a>,
+    section: &'a Section,
+    shared: &BTreeMap<String, String>,
+) -> Group {
+    let page = Page::new(section, Names::default().and("here", reading.here));
+    let name = page.label().to_owned();
+    // Listeners are started first and stopped last.
+    let priority = reading.or(&page, "priority", -1, value::integer);
+    let buffer_size = buffer_size(reading, &page);
+    let result_handler = result_handler(reading, &page);
+    let events = events(reading, &page);
+    redirect(reading, &page);
+    let programs = process::read(reading, section, &name, shared);
+    let kind = GroupKind::Listeners { events, buffer_size, result_handler };
+    Group { name: GroupName(name), priority, programs, kind }
+}
+
+fn buffer_size<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Option<usize> {
+    let section = &page.section.name;
+    reading.optional(page, "buffer_size", |text| {
+        let size = value::integer(text)?;
+        let original = || format!("[{section}] section sets invalid buffer_size ({size})");
+        match size {
+            1.. => Ok(usize::try_from(size).unwrap_or(usize::MAX)),
+            ..1 => Err(Bad::new("keep fewer than one event", text, original())),
+        }
+    })
+}
+
+fn result_handler<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
+    let handler = reading.or(page, "result_handler", STOCK_HANDLER.to_owned(), |text| Ok(text.to_owned()));
+    if handler != STOCK_HANDLER {
+        reading.warn_at(
+            page,
+            "result_handler",
+            &format!("names Python code, which cannot be loaded: {handler}; {STOCK_HANDLER} is used"),
+        );
+    }
+    handler
+}
+
+/// Each event once, in the order of the file.
+fn events<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Vec<EventKind> {
+    let Ok(text) = reading.text(page, "events") else { return Vec::new() };
+    let text = text.unwrap_or_default();
+    let section = &page.section.name;
+    if text.is_empty() {
+        let original = format!("[{section}] section requires an \"events\" line");
+        reading.refuse(page, "events", Bad { what: "cannot listen to no events".to_owned(), original });
+    }
+    let mut kinds = Vec::new();
+    for name in value::list(&text) {
+        let upper = name.to_uppercase();
+        match EventKind::from_name(&upper) {
+            Some(kind) if kinds.contains(&kind) => {}
+            Some(kind) => kinds.push(kind),
+            None => {
+                let original = format!("Unknown event type {upper} in [{section}] events");
+                reading.refuse(page, "events", Bad::new("find the event type", name, original));
+            }
+        }
+    }
+    kinds
+}
+
+/// A listener's stdout is for the protocol alone.
+fn redirect<'a>(reading: &mut Reading<'a>, page: &Page<'a>) {
+    if reading.or(page, "redirect_stderr", false, value::boolean) {
+        let section = &page.section.name;
+        let original = format!(
+            "[{section}] section sets redirect_stderr=true but this is not allowed because it will interfere with \
+             the eventlistener protocol"
+        );
+        let what = "cannot mix the stderr of an event listener into its protocol on stdout: true".to_owned();
+        reading.refuse(page, "redirect_stderr", Bad { what, original });
+    }
+}

@@ -1,0 +1,90 @@
+//! `[inet_http_server]` and `[unix_http_server]`: where the daemon is to be talked to.
+
+use crate::expand::Names;
+use crate::ini::{Section, strip};
+use crate::path::normalize;
+use crate::reading::{Page, Reading, Recorded};
+use crate::server::{Credentials, Server, ServerAddress};
+use crate::value::{self, Bad};
+
+/// The keys of a TCP server.
+pub(crate) const INET_KEYS: [&str; 3] = ["port", "username", "password"];
+/// The keys of a unix socket.
+pub(crate) const UNIX_KEYS: [&str; 5] = ["file", "chmod", "chown", "username", "password"];
+
+/// Nobody but its owner talks to a socket unless told otherwise.
+const DEFAULT_MODE: u32 = 0o700;
+
+/// Every server, those on TCP first.
+pub(crate) fn read(reading: &mut Reading<'_>) -> Vec<Server> {
+    let mut servers = Vec::new();
+    for (prefix, read) in [("inet_http_server", inet as ReadServer), ("unix_http_server", unix)] {
+        for section in reading.ini.sections().iter().filter(|section| section.name.starts_with(prefix)) {
+            let page = Page::new(section, Names::default());
+            servers.extend(read(reading, &page).ok());
+        }
+    }
+    servers
+}
+
+type ReadServer = for<'a> fn(&mut Reading<'a>, &Page<'a>) -> Result<Server, Recorded>;
+
+fn inet<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Recorded> {
+    let credentials = credentials(reading, page);
+    let port = needed(reading, page, "port", "listen without a port");
+    let (host, port) = value::inet_address(&port?).map_err(|bad| reading.refuse(page, "port", bad))?;
+    Ok(server(page.section, ServerAddress::Tcp { host, port }, credentials?))
+}
+
+fn unix<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Recorded> {
+    // Only the path may be said in relation to the configuration file.
+    let placed = Page::new(page.section, Names::default().and("here", reading.here));
+    let file = needed(reading, &placed, "file", "listen without a file");
+    let credentials = credentials(reading, page);
+    let accounts = reading.accounts;
+    let owner = reading.optional(page, "chown", |text| {
+        value::owner(text, accounts)
+            .map_err(|bad| Bad { original: format!("Invalid sockchown value {text}"), ..bad })
+    });
+    let mode = reading.or(page, "chmod", DEFAULT_MODE, |text| {
+        value::mode(text).map_err(|bad| Bad { original: format!("Invalid chmod value {text}"), ..bad })
+    });
+    let path = normalize(strip(&file?), reading.machine);
+    Ok(server(page.section, ServerAddress::Unix { path, mode, owner }, credentials?))
+}
+
+fn server(section: &Section, address: ServerAddress, credentials: Option<Credentials>) -> Server {
+    Server { section: section.name.clone(), address, credentials }
+}
+
+/// The value of a key without which there is no server.
+fn needed<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str, what: &str) -> Result<String, Recorded> {
+    match reading.text(page, key)? {
+        Some(text) => Ok(text.into_owned()),
+        None => {
+            let original = format!("section [{}] has no {key} value", page.section.name);
+            Err(reading.refuse(page, key, Bad { what: format!("cannot {what}"), original }))
+        }
+    }
+}
+
+fn credentials<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Option<Credentials>, Recorded> {
+    let username = reading.text(page, "username");
+    let password = reading.text(page, "password");
+    let missing = match (username?, password?) {
+        (None, None) => return Ok(None),
+        (Some(username), Some(password)) => {
+            let (username, password) = (username.into_owned(), password.into_owned());
+            return Ok(Some(Credentials { username, password }));
+        }
+        (Some(_), None) => "password",
+        (None, Some(_)) => "username",
+    };
+    let original = format!(
+        "Section [{}] contains incomplete authentication: If a username or a password is specified, both the username \
+         and password must be specified",
+        page.section.name
+    );
+    let what = format!("cannot ask for a password without both a username and a password: no {missing}");
+    Err(reading.refuse(page, missing, Bad { what, original }))
+}

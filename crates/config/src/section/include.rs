@@ -1,0 +1,28 @@
+//! `[include]`: which other files to read.
+
+use crate::expand::Names;
+use crate::ini::is_space;
+use crate::path::{absolute, folder_of, join, without_dots};
+use crate::reading::{Page, Reading};
+use crate::value::Bad;
+
+/// The key of the section.
+pub(crate) const KEYS: [&str; 1] = ["files"];
+
+/// The patterns, each joined to the folder of the configuration file.
+pub(crate) fn patterns(reading: &mut Reading<'_>) -> Vec<String> {
+    let Some(section) = reading.ini.section("include") else { return Vec::new() };
+    let machine = reading.machine;
+    let names = Names::default().and("here", reading.here).and("host_node_name", &machine.host_node_name);
+    let page = Page::new(section, names);
+    let Some(entry) = reading.raw(&page, "files") else {
+        let original = ".ini file has [include] section, but no files setting".to_owned();
+        let what = "cannot include files without a files setting".to_owned();
+        reading.refuse(&page, "files", Bad { what, original });
+        return Vec::new();
+    };
+    let Ok(text) = reading.expanded(&page, "files", &entry.value, "include.files") else { return Vec::new() };
+    let file = reading.files.first().map_or("", String::as_str);
+    let base = without_dots(&absolute(file, machine));
+    text.split(is_space).filter(|part| !part.is_empty()).map(|part| join(folder_of(&base), part)).collect()
+}

@@ -1,0 +1,314 @@
+//! What `[program:x]`, `[eventlistener:x]` and `[fcgi-program:x]` have in common: the processes of a section.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ironlance_core::ProcessName;
+use ironlance_core::lifecycle::Autorestart;
+
+use crate::conversion::Word;
+use crate::expand::Names;
+use crate::ini::Section;
+use crate::pairs::pairs;
+use crate::program::{LogTarget, Output, Program};
+use crate::reading::{Page, Reading, Recorded, Wording};
+use crate::value::{self, Bad, LogWish};
+
+/// The keys that all three know.
+pub(crate) const KEYS: [&str; 32] = [
+    "command",
+    "process_name",
+    "numprocs",
+    "numprocs_start",
+    "priority",
+    "autostart",
+    "startsecs",
+    "startretries",
+    "autorestart",
+    "exitcodes",
+    "stopsignal",
+    "stopwaitsecs",
+    "stopasgroup",
+    "killasgroup",
+    "user",
+    "redirect_stderr",
+    "stdout_logfile",
+    "stdout_logfile_maxbytes",
+    "stdout_logfile_backups",
+    "stdout_capture_maxbytes",
+    "stdout_events_enabled",
+    "stdout_syslog",
+    "stderr_logfile",
+    "stderr_logfile_maxbytes",
+    "stderr_logfile_backups",
+    "stderr_capture_maxbytes",
+    "stderr_events_enabled",
+    "stderr_syslog",
+    "environment",
+    "directory",
+    "umask",
+    "serverurl",
+];
+
+/// So many processes of one section are not meant: each takes memory and two pipes.
+const MAX_PROCESSES: i64 = 100_000;
+
+/// What a section says about all its processes, and how many there are.
+struct Common {
+    program: Program,
+    process_name: String,
+    environment: String,
+    first: i64,
+    count: i64,
+}
+
+/// The keys of one stream's file.
+struct OutputKeys {
+    logfile: &'static str,
+    backups: &'static str,
+    maxbytes: &'static str,
+    syslog: &'static str,
+}
+
+const STDOUT: OutputKeys = OutputKeys {
+    logfile: "stdout_logfile",
+    backups: "stdout_logfile_backups",
+    maxbytes: "stdout_logfile_maxbytes",
+    syslog: "stdout_syslog",
+};
+const STDERR: OutputKeys = OutputKeys {
+    logfile: "stderr_logfile",
+    backups: "stderr_logfile_backups",
+    maxbytes: "stderr_logfile_maxbytes",
+    syslog: "stderr_syslog",
+};
+
+/// The processes of a section, by priority and name. After a fault there may be too few, or wrong ones: the
+/// configuration is refused then.
+pub(crate) fn read<'a>(
+    reading: &mut Reading<'a>,
+    section: &'a Section,
+    group: &str,
+    shared: &BTreeMap<String, String>,
+) -> Vec<Program> {
+    let mut page = Page::new(section, Names::default());
+    page.wording = Wording::WithSection;
+    let label = page.label();
+    let name = match value::name(label) {
+        Ok(name) => name,
+        Err(bad) => {
+            reading.refuse(&page, "", bad);
+            label.to_owned()
+        }
+    };
+    page.names = Names::default()
+        .and("here", reading.here)
+        .and("program_name", &name)
+        .and("host_node_name", &reading.machine.host_node_name)
+        .and("group_name", group);
+    let before = reading.fault_count();
+    let common = common(reading, &page);
+    check(reading, &page, &common);
+    let mut programs = Vec::new();
+    for number in common.first..common.first.saturating_add(common.count) {
+        // What is wrong with one process is wrong with them all.
+        match process(reading, &mut page, &common, number, shared) {
+            Ok(program) if reading.fault_count() == before => programs.push(program),
+            _ => break,
+        }
+    }
+    programs.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+    programs
+}
+
+fn common<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Common {
+    let accounts = reading.accounts;
+    let priority = reading.or(page, "priority", 999, value::integer);
+    let autostart = reading.or(page, "autostart", true, value::boolean);
+    let autorestart = reading.or(page, "autorestart", Autorestart::Unexpected, value::autorestart);
+    let startsecs = reading.or(page, "startsecs", 1, value::integer);
+    let startretries = reading.or(page, "startretries", 3, value::integer);
+    let stopsignal = reading.or(page, "stopsignal", SIGTERM, value::stop_signal);
+    let stopwaitsecs = reading.or(page, "stopwaitsecs", 10, value::integer);
+    let stopasgroup = reading.or(page, "stopasgroup", false, value::boolean);
+    let killasgroup = reading.or(page, "killasgroup", stopasgroup, value::boolean);
+    let exitcodes = reading.or(page, "exitcodes", vec![0], value::exit_codes);
+    let redirect_stderr = reading.or(page, "redirect_stderr", false, value::boolean);
+    let count = reading.or(page, "numprocs", 1, value::integer);
+    let first = reading.or(page, "numprocs_start", 0, value::integer);
+    let environment = reading.raw(page, "environment").map_or(String::new(), |entry| entry.value.clone());
+    let mut output = |capture: &str, events: &str| Output {
+        logfile: LogTarget::Auto,
+        maxbytes: 0,
+        backups: 0,
+        capture_maxbytes: reading.or(page, capture, 0, value::bytes),
+        events_enabled: reading.or(page, events, false, value::boolean),
+        syslog: false,
+    };
+    let stdout = output("stdout_capture_maxbytes", "stdout_events_enabled");
+    let stderr = output("stderr_capture_maxbytes", "stderr_events_enabled");
+    let serverurl = reading.optional(page, "serverurl", |text| Ok(text.to_owned()));
+    let uid = reading.optional(page, "user", |text| value::user(text, accounts)).map(|user| user.uid);
+    let umask = reading.optional(page, "umask", value::umask);
+    let raw_name = reading.raw(page, "process_name").map_or("%(program_name)s", |entry| &entry.value);
+    let process_name = value::name(raw_name).unwrap_or_else(|bad| {
+        reading.refuse(page, "process_name", bad);
+        raw_name.to_owned()
+    });
+    let program = Program {
+        name: ProcessName(String::new()),
+        command: String::new(),
+        directory: None,
+        umask,
+        priority,
+        autostart,
+        autorestart,
+        startsecs,
+        startretries,
+        uid,
+        stdout,
+        stderr,
+        stopsignal,
+        stopwaitsecs,
+        stopasgroup,
+        killasgroup,
+        exitcodes,
+        redirect_stderr,
+        environment: BTreeMap::new(),
+        serverurl: serverurl.filter(|url| value::is_other_than_auto(url)),
+    };
+    Common { program, process_name, environment, first, count }
+}
+
+/// SIGTERM, which is 15 everywhere.
+const SIGTERM: i32 = 15;
+
+/// What two keys say against each other.
+fn check<'a>(reading: &mut Reading<'a>, page: &Page<'a>, common: &Common) {
+    let program = &common.program;
+    if common.count > 1 && !common.process_name.contains("%(process_num)") {
+        let original = "%(process_num) must be present within process_name when numprocs > 1";
+        let what = "name more than one process without %(process_num)d in";
+        reading.refuse(page, "process_name", Bad::new(what, &common.process_name, original));
+    }
+    if program.stopasgroup && !program.killasgroup {
+        let original = "Cannot set stopasgroup=true and killasgroup=false";
+        let what = "stop as a group and not kill as a group".to_owned();
+        reading.refuse(
+            page,
+            "killasgroup",
+            Bad { what: format!("cannot {what}: false"), original: original.to_owned() },
+        );
+    }
+    if common.count > MAX_PROCESSES {
+        let original = format!("numprocs {} is above {MAX_PROCESSES}", common.count);
+        reading.refuse(
+            page,
+            "numprocs",
+            Bad::new("run that many processes of a section", &common.count.to_string(), original),
+        );
+    }
+}
+
+fn process<'a>(
+    reading: &mut Reading<'a>,
+    page: &mut Page<'a>,
+    common: &Common,
+    number: i64,
+    shared: &BTreeMap<String, String>,
+) -> Result<Program, Recorded> {
+    page.names.set("process_num", Word::Number(number));
+    page.names.set("numprocs", Word::Number(common.count));
+    // The variables of the process before may still be used, as in the original, but hide nothing.
+    page.names.give_way(&reading.variables);
+    let own = own_environment(reading, page, common);
+    for (name, value) in own.iter().flatten() {
+        page.names.set(format!("ENV_{name}"), Word::Text(value.clone()));
+    }
+    let directory = reading.text(page, "directory");
+    let stdout = output(reading, page, &STDOUT, &common.program.stdout);
+    let mut stderr = output(reading, page, &STDERR, &common.program.stderr);
+    if common.program.redirect_stderr {
+        if matches!(stderr.logfile, LogTarget::File(_)) {
+            reading.warn(format!(
+                "For [{}], redirect_stderr=true but stderr_logfile has also been set to a filename, the filename \
+                 has been ignored",
+                page.section.name
+            ));
+        }
+        stderr.logfile = LogTarget::None;
+    }
+    let command = command(reading, page)?.into_owned();
+    let name = reading.expanded(page, "process_name", &common.process_name, "process_name")?.into_owned();
+    let mut environment = shared.clone();
+    environment.extend(own?);
+    Ok(Program {
+        name: ProcessName(name),
+        command,
+        directory: directory?.map(|text| PathBuf::from(text.into_owned())),
+        stdout,
+        stderr,
+        environment,
+        ..common.program.clone()
+    })
+}
+
+fn own_environment<'a>(
+    reading: &mut Reading<'a>,
+    page: &Page<'a>,
+    common: &Common,
+) -> Result<BTreeMap<String, String>, Recorded> {
+    let text = reading.expanded(page, "environment", &common.environment, "environment")?;
+    pairs(&text).map_err(|bad| reading.refuse(page, "environment", bad))
+}
+
+fn command<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Cow<'a, str>, Recorded> {
+    match reading.text(page, "command")? {
+        Some(command) => Ok(command),
+        None => {
+            let original = format!("program section {} does not specify a command", page.section.name);
+            let what = "run a program without a command".to_owned();
+            Err(reading.refuse(page, "command", Bad { what: format!("cannot {what}"), original }))
+        }
+    }
+}
+
+/// The file of a stream, with what the section says of the stream beside it.
+fn output<'a>(reading: &mut Reading<'a>, page: &Page<'a>, keys: &OutputKeys, common: &Output) -> Output {
+    let wish = log_wish(reading, page, keys.logfile);
+    let backups = reading.or(page, keys.backups, 10, value::backups);
+    let maxbytes = reading.or(page, keys.maxbytes, 50 << 20, value::byte_size);
+    let mut syslog = reading.or(page, keys.syslog, false, value::boolean);
+    let (section, key) = (&page.section.name, keys.logfile);
+    let logfile = match wish {
+        LogWish::Target(target) => target,
+        LogWish::Syslog => {
+            reading.warn(format!(
+                "For [{section}], {key}=syslog but this is deprecated and will be removed.  Use {}=true to enable \
+                 syslog instead.",
+                keys.syslog
+            ));
+            syslog = true;
+            LogTarget::None
+        }
+    };
+    if logfile == LogTarget::Auto && maxbytes == 0 {
+        reading.warn(format!(
+            "For [{section}], AUTO logging used for {key} without rollover, set maxbytes > 0 to avoid filling up \
+             filesystem unintentionally"
+        ));
+    }
+    Output { logfile, maxbytes: u64::try_from(maxbytes).unwrap_or(0), backups, syslog, ..common.clone() }
+}
+
+/// The original expands this value twice.
+fn log_wish<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str) -> LogWish {
+    let auto = LogWish::Target(LogTarget::Auto);
+    let Ok(Some(once)) = reading.text(page, key) else { return auto };
+    let Ok(twice) = reading.expanded(page, key, &once, key) else { return auto };
+    value::log_file(&twice, reading.machine).unwrap_or_else(|bad| {
+        reading.refuse(page, key, bad);
+        auto
+    })
+}

@@ -1,0 +1,33 @@
+//! `[program:x]`: a program that is a group of its own.
+
+use std::collections::BTreeMap;
+
+use ironlance_core::GroupName;
+
+use crate::expand::Names;
+use crate::group::{Group, GroupKind};
+use crate::ini::Section;
+use crate::reading::{Page, Reading};
+use crate::section::process;
+use crate::value;
+
+/// The group of the section's processes.
+pub(crate) fn read<'a>(
+    reading: &mut Reading<'a>,
+    section: &'a Section,
+    shared: &BTreeMap<String, String>,
+) -> Group {
+    let page = Page::new(section, Names::default().and("here", reading.here));
+    let name = group_name(reading, &page);
+    let priority = reading.or(&page, "priority", 999, value::integer);
+    let programs = process::read(reading, section, &name, shared);
+    Group { name: GroupName(name), priority, programs, kind: GroupKind::Programs }
+}
+
+/// The name of a group, from the section's.
+pub(crate) fn group_name<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
+    value::name(page.label()).unwrap_or_else(|bad| {
+        reading.refuse(page, "", bad);
+        page.label().to_owned()
+    })
+}

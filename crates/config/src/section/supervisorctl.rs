@@ -1,0 +1,33 @@
+//! `[supervisorctl]`: the control program.
+
+use crate::config::Notes;
+use crate::control::Control;
+use crate::expand::Names;
+use crate::ini::Section;
+use crate::path::normalize;
+use crate::reading::{Page, Reading};
+
+/// The keys of the section.
+pub(crate) const KEYS: [&str; 5] = ["serverurl", "username", "password", "prompt", "history_file"];
+
+const DEFAULT_URL: &str = "http://localhost:9001";
+const DEFAULT_PROMPT: &str = "supervisor";
+
+/// The settings; the notes are still with the reading.
+pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section) -> Control {
+    let machine = reading.machine;
+    let plain = Page::new(section, Names::default());
+    let placed = Page::new(section, Names::default().and("here", reading.here));
+    let mut take = |page: &Page<'a>, key: &str| reading.optional(page, key, |text| Ok(text.to_owned()));
+    let url = take(&placed, "serverurl").unwrap_or_else(|| DEFAULT_URL.to_owned());
+    let prompt = take(&plain, "prompt").unwrap_or_else(|| DEFAULT_PROMPT.to_owned());
+    let username = take(&plain, "username");
+    let password = take(&plain, "password");
+    let history = take(&placed, "history_file").filter(|file| !file.is_empty());
+    let serverurl = match url.strip_prefix("unix://") {
+        Some(path) => format!("unix://{}", normalize(path, machine).display()),
+        None => url,
+    };
+    let history_file = history.map(|file| normalize(&file, machine));
+    Control { serverurl, prompt, username, password, history_file, notes: Notes::default() }
+}

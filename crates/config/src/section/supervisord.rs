@@ -1,0 +1,170 @@
+//! `[supervisord]`: the daemon itself, and the command line over it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ironlance_core::level::Level;
+
+use crate::expand::Names;
+use crate::fault::Fault;
+use crate::ini::Section;
+use crate::number;
+use crate::pairs::pairs;
+use crate::path::normalize;
+use crate::reading::{Page, Reading};
+use crate::settings::{MainLog, Overrides, Settings, UserRef};
+use crate::value::{self, Bad};
+
+/// The keys of the section.
+pub(crate) const KEYS: [&str; 18] = [
+    "minfds",
+    "minprocs",
+    "directory",
+    "user",
+    "umask",
+    "logfile",
+    "logfile_maxbytes",
+    "logfile_backups",
+    "loglevel",
+    "pidfile",
+    "identifier",
+    "nodaemon",
+    "silent",
+    "childlogdir",
+    "nocleanup",
+    "strip_ansi",
+    "environment",
+    "profile_options",
+];
+
+/// The section's values; whom to become is not looked up yet.
+pub(crate) struct Draft {
+    /// All but the user.
+    pub(crate) settings: Settings,
+    /// The user as given.
+    user: Option<String>,
+}
+
+/// Reads the section, and lets the values of all sections use its environment.
+pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section, overrides: &Overrides) -> Draft {
+    let machine = reading.machine;
+    let page = Page::new(section, Names::default().and("here", reading.here));
+    let folder = |text: &str| value::existing_folder(text, machine);
+    let file = |text: &str| value::file_in_folder(text, machine);
+
+    let minfds = reading.or(&page, "minfds", 1024, value::count);
+    let minprocs = reading.or(&page, "minprocs", 200, value::count);
+    let directory = reading.optional(&page, "directory", folder).map(PathBuf::from);
+    let user = reading.optional(&page, "user", owned);
+    let umask = reading.or(&page, "umask", 0o022, value::umask);
+    let logfile = reading.or(&page, "logfile", "supervisord.log".to_owned(), file);
+    let logfile_maxbytes = reading.or(&page, "logfile_maxbytes", 50 << 20, value::bytes);
+    let logfile_backups = reading.or(&page, "logfile_backups", 10, value::backups);
+    let loglevel = reading.or(&page, "loglevel", Level::Info, value::level);
+    let pidfile = reading.or(&page, "pidfile", "supervisord.pid".to_owned(), file);
+    let identifier = reading.or(&page, "identifier", "supervisor".to_owned(), owned);
+    let nodaemon = reading.or(&page, "nodaemon", false, value::boolean);
+    let silent = reading.or(&page, "silent", false, value::boolean);
+    let childlogdir = child_log_folder(reading, &page);
+    let nocleanup = reading.or(&page, "nocleanup", false, value::boolean);
+    let strip_ansi = reading.or(&page, "strip_ansi", false, value::boolean);
+    let environment = environment(reading, page);
+
+    let logfile = overrides.logfile.clone().unwrap_or(logfile);
+    let pidfile = overrides.pidfile.clone().unwrap_or(pidfile);
+    let settings = Settings {
+        minfds: overrides.minfds.unwrap_or(minfds),
+        minprocs: overrides.minprocs.unwrap_or(minprocs),
+        directory: overrides.directory.clone().or(directory),
+        user: None,
+        umask: overrides.umask.unwrap_or(umask),
+        logfile: match logfile.as_str() {
+            "syslog" => MainLog::Syslog,
+            path => MainLog::File(normalize(path, machine)),
+        },
+        logfile_maxbytes: overrides.logfile_maxbytes.unwrap_or(logfile_maxbytes),
+        logfile_backups: overrides.logfile_backups.unwrap_or(logfile_backups),
+        loglevel: overrides.loglevel.unwrap_or(loglevel),
+        pidfile: normalize(&pidfile, machine),
+        identifier: overrides.identifier.clone().unwrap_or(identifier),
+        nodaemon: overrides.nodaemon.unwrap_or(nodaemon),
+        silent: overrides.silent.unwrap_or(silent),
+        childlogdir: overrides.childlogdir.clone().unwrap_or(childlogdir),
+        nocleanup: overrides.nocleanup.unwrap_or(nocleanup),
+        strip_ansi: overrides.strip_ansi.unwrap_or(strip_ansi),
+        environment,
+    };
+    Draft { settings, user }
+}
+
+impl Draft {
+    /// Looks up whom to become, which the original does after everything else.
+    pub(crate) fn finish<'a>(
+        mut self,
+        reading: &mut Reading<'a>,
+        section: &'a Section,
+        overrides: &Overrides,
+    ) -> Settings {
+        let Some(text) = overrides.user.as_deref().or(self.user.as_deref()) else { return self.settings };
+        match value::user(text, reading.accounts) {
+            Ok(account) => {
+                let name = number::integer(text).is_err().then(|| text.to_owned());
+                self.settings.user = Some(UserRef { uid: account.uid, name });
+            }
+            Err(bad) if overrides.user.is_some() => reading.record(Fault {
+                file: PathBuf::from("-u"),
+                line: None,
+                section: String::new(),
+                key: String::new(),
+                what: bad.what,
+                original: bad.original,
+            }),
+            Err(bad) => {
+                reading.refuse(&Page::new(section, Names::default()), "user", bad);
+            }
+        }
+        self.settings
+    }
+}
+
+fn owned(text: &str) -> Result<String, Bad> {
+    Ok(text.to_owned())
+}
+
+/// The folder for temporary files, unless told otherwise, and that must exist as well.
+fn child_log_folder<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> PathBuf {
+    let machine = reading.machine;
+    let default = machine.temp_dir.to_string_lossy().into_owned();
+    let text = match reading.text(page, "childlogdir") {
+        Ok(text) => text.map_or(default, std::borrow::Cow::into_owned),
+        Err(_) => return machine.temp_dir.clone(),
+    };
+    match value::existing_folder(&text, machine) {
+        Ok(path) => path.into(),
+        Err(bad) => {
+            reading.refuse(page, "childlogdir", bad);
+            machine.temp_dir.clone()
+        }
+    }
+}
+
+/// The original expands this value twice, and only the second time with the name of the host.
+fn environment<'a>(reading: &mut Reading<'a>, mut page: Page<'a>) -> BTreeMap<String, String> {
+    let Ok(Some(once)) = reading.text(&page, "environment") else { return BTreeMap::new() };
+    page.names = page.names.and("host_node_name", &reading.machine.host_node_name);
+    let Ok(twice) = reading.expanded(&page, "environment", &once, "environment") else {
+        return BTreeMap::new();
+    };
+    match pairs(&twice) {
+        Ok(pairs) => {
+            for (name, value) in &pairs {
+                reading.variables.set(name, value);
+            }
+            pairs
+        }
+        Err(bad) => {
+            reading.refuse(&page, "environment", bad);
+            BTreeMap::new()
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The files of a configuration: read, joined by `[include]`, with the faults of their form.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::account::Accounts;
+use crate::config::Notes;
+use crate::fault::{Fault, Faults};
+use crate::glob::glob;
+use crate::ini::{Ini, SyntaxError};
+use crate::path::{absolute, folder_of, on_disk, without_dots};
+use crate::reading::Reading;
+use crate::section::include;
+use crate::surroundings::Surroundings;
+use crate::value::shown;
+
+/// The most that a file may hold, in bytes; one of 10,000 programs has 2 MB.
+const MAX_FILE: u64 = 16 << 20;
+/// The most that all files together may hold, in bytes.
+const MAX_TOTAL: u64 = 64 << 20;
+
+/// What was read.
+pub(crate) struct Source {
+    /// The sections of all files.
+    pub(crate) ini: Ini,
+    /// The files' names; the first is the configuration file as it was named.
+    pub(crate) files: Vec<String>,
+    /// The folder of the configuration file.
+    pub(crate) here: String,
+    /// What the include says.
+    pub(crate) notes: Notes,
+    /// Faults of the form, behind which the rest was read all the same.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// Which files to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The file, and what it includes.
+    WithIncludes,
+    /// The file alone.
+    Alone,
+}
+
+/// Reads the configuration file. Fails where nothing sensible can be said about the sections.
+pub(crate) fn open(file: &Path, scope: Scope, machine: &Surroundings) -> Result<Source, Faults> {
+    let name = file.to_string_lossy().into_owned();
+    let here = without_dots(&absolute(folder_of(&name), machine));
+    let (ini, files) = (Ini::default(), vec![name.clone()]);
+    let mut source = Source { ini, files, here, notes: Notes::default(), faults: Vec::new() };
+    let mut room = MAX_TOTAL;
+    let text = read(&on_disk(&name, machine), &mut room).map_err(|error| Faults(vec![error.main(&name)]))?;
+    let mut whole = source.take(&text, 0);
+    if scope == Scope::WithIncludes && whole == Whole::Yes && source.ini.section("include").is_some() {
+        let here = source.here.clone();
+        source.ini.replace_here(&here);
+        for path in source.included(machine) {
+            if source.include(&path, machine, &mut room) == Whole::No {
+                whole = Whole::No;
+            }
+        }
+    }
+    match whole {
+        Whole::Yes => Ok(source),
+        Whole::No => Err(Faults(source.faults)),
+    }
+}
+
+/// Whether a file could be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+impl Source {
+    /// The files that are included, in order.
+    fn included(&mut self, machine: &Surroundings) -> Vec<String> {
+        let accounts = Accounts::default();
+        let mut reading = Reading::new(&self.ini, &self.files, &self.here, machine, &accounts);
+        let patterns = include::patterns(&mut reading);
+        let (notes, faults) = reading.close();
+        self.notes.warnings.extend(notes.warnings);
+        self.faults.extend(faults);
+        let mut paths = Vec::new();
+        for pattern in patterns {
+            let mut found = glob(&pattern, machine);
+            if found.is_empty() {
+                self.notes.warnings.push(format!("No file matches via include \"{pattern}\""));
+            }
+            found.sort();
+            paths.extend(found);
+        }
+        paths
+    }
+
+    fn include(&mut self, path: &str, machine: &Surroundings, room: &mut u64) -> Whole {
+        self.notes.infos.push(format!("Included extra file \"{path}\" during parsing"));
+        let text = match read(&on_disk(path, machine), room) {
+            Ok(text) => text,
+            Err(error) => return self.refuse_included(path, &error),
+        };
+        let number = self.files.len();
+        self.files.push(path.to_owned());
+        let whole = self.take(&text, number);
+        let here = without_dots(&absolute(folder_of(path), machine));
+        self.ini.replace_here(&here);
+        whole
+    }
+
+    /// What cannot be opened is left out, as in the original, but not in silence.
+    fn refuse_included(&mut self, path: &str, error: &ReadError) -> Whole {
+        if let ReadError::Io(error) = error {
+            self.notes.warnings.push(format!("{path}: cannot read the included file: {error}"));
+            return Whole::Yes;
+        }
+        self.faults.push(error.included(path));
+        Whole::No
+    }
+
+    fn take(&mut self, text: &str, number: usize) -> Whole {
+        let Err(error) = self.ini.read(text, number) else { return Whole::Yes };
+        let file = self.files[number].clone();
+        let original = error.original(&file);
+        let mut record = |line: u32, what: String| {
+            self.faults.push(Fault {
+                file: PathBuf::from(&file),
+                line: Some(line),
+                section: String::new(),
+                key: String::new(),
+                what,
+                original: original.clone(),
+            });
+        };
+        match error {
+            SyntaxError::NoSection { line, text } => {
+                let bom = if text.starts_with('\u{feff}') {
+                    " (the file begins with a byte order mark)"
+                } else {
+                    ""
+                };
+                record(
+                    line,
+                    format!("cannot read what stands before the first [section]{bom}: {}", told(&text)),
+                );
+                Whole::No
+            }
+            SyntaxError::Lines(lines) => {
+                for (line, text) in lines {
+                    record(line, format!("cannot read as [section] or key=value: {}", told(&text)));
+                }
+                Whole::Yes
+            }
+        }
+    }
+}
+
+fn told(line: &str) -> String {
+    shown(line.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}'))
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error("cannot read the file: {0}")]
+    Io(io::Error),
+    #[error("cannot read the file: more than {} MiB", MAX_FILE >> 20)]
+    Size,
+    #[error("cannot read the file as UTF-8: {0}")]
+    Encoding(String),
+    #[error("cannot use a NUL byte: line {0}")]
+    Nul(usize),
+}
+
+impl ReadError {
+    fn main(&self, file: &str) -> Fault {
+        let original = match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                format!("could not find config file {file}")
+            }
+            Self::Io(_) | Self::Size | Self::Nul(_) => format!("could not read config file {file}"),
+            Self::Encoding(words) => words.clone(),
+        };
+        Fault { original, ..self.included(file) }
+    }
+
+    fn included(&self, file: &str) -> Fault {
+        let original = match self {
+            Self::Encoding(words) => words.clone(),
+            Self::Io(_) | Self::Size | Self::Nul(_) => format!("could not read config file {file}"),
+        };
+        Fault {
+            file: PathBuf::from(file),
+            line: None,
+            section: String::new(),
+            key: String::new(),
+            what: self.to_string(),
+            original,
+        }
+    }
+}
+
+/// Reads a text; `room` is how much all files may still hold.
+fn read(path: &Path, room: &mut u64) -> Result<String, ReadError> {
+    let most = MAX_FILE.min(*room);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(ReadError::Io)?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+    let size = bytes.len() as u64;
+    if size > most {
+        return Err(ReadError::Size);
+    }
+    *room -= size;
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(ReadError::Nul(1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count()));
+    }
+    String::from_utf8(bytes).map_err(|error| ReadError::Encoding(decode_error(&error)))
+}
+
+/// Python's words for bytes that are no UTF-8.
+fn decode_error(error: &std::string::FromUtf8Error) -> String {
+    let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+    let first = bytes.get(at).copied().unwrap_or(0);
+    let (length, why) = match error.utf8_error().error_len() {
+        None => (bytes.len() - at, "unexpected end of data"),
+        Some(1) if !(0xc2..0xf5).contains(&first) => (1, "invalid start byte"),
+        Some(length) => (length, "invalid continuation byte"),
+    };
+    if length == 1 {
+        return format!("'utf-8' codec can't decode byte {first:#04x} in position {at}: {why}");
+    }
+    format!("'utf-8' codec can't decode bytes in position {at}-{}: {why}", at + length - 1)
+}
+
+#[cfg(test)]
+mod tests;

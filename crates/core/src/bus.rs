@@ -1,0 +1,112 @@
+//! Who has subscribed to which events, and the number of each event.
+
+use crate::kind::EventKind;
+
+/// A listener pool, by the owner's numbering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolId(pub u32);
+
+/// The subscriptions of all pools, and the serial numbers.
+#[derive(Debug, Default)]
+pub struct Bus {
+    /// In the order of subscribing, which is the order of handing out.
+    subscriptions: Vec<(PoolId, Kinds)>,
+    /// What anybody wants.
+    wanted: Kinds,
+    next_serial: u64,
+}
+
+/// A set of types, as bits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kinds(u32);
+
+impl Kinds {
+    /// Each of `asked`, and every kind of it.
+    fn below(asked: &[EventKind]) -> Self {
+        let hit = |kind: &EventKind| asked.iter().any(|ancestor| kind.is_a(*ancestor));
+        Self(EventKind::ALL.into_iter().filter(hit).fold(0, |bits, kind| bits | Self::bit(kind)))
+    }
+
+    const fn bit(kind: EventKind) -> u32 {
+        1 << kind as u32
+    }
+
+    const fn has(self, kind: EventKind) -> bool {
+        self.0 & Self::bit(kind) != 0
+    }
+}
+
+impl Bus {
+    /// `pool` wants all that is a kind of one of `asked`; what it wanted before is forgotten.
+    pub fn subscribe(&mut self, pool: PoolId, asked: &[EventKind]) {
+        let kinds = Kinds::below(asked);
+        match self.subscriptions.iter_mut().find(|(id, _)| *id == pool) {
+            Some((_, before)) => *before = kinds,
+            None => self.subscriptions.push((pool, kinds)),
+        }
+        self.count_wanted();
+    }
+
+    /// `pool` wants nothing more.
+    pub fn unsubscribe(&mut self, pool: PoolId) {
+        self.subscriptions.retain(|(id, _)| *id != pool);
+        self.count_wanted();
+    }
+
+    /// Whether anybody wants events of this type; if not, none need be made.
+    pub const fn wants(&self, kind: EventKind) -> bool {
+        self.wanted.has(kind)
+    }
+
+    /// The event's serial number, from 0, and the pools to offer it to, each once. A number is used only where a pool
+    /// takes the event.
+    pub fn publish(&mut self, kind: EventKind) -> Option<(u64, Vec<PoolId>)> {
+        if !self.wants(kind) {
+            return None;
+        }
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        let takers = self.subscriptions.iter().filter(|(_, kinds)| kinds.has(kind));
+        Some((serial, takers.map(|(pool, _)| *pool).collect()))
+    }
+
+    fn count_wanted(&mut self) {
+        self.wanted = Kinds(self.subscriptions.iter().fold(0, |bits, (_, kinds)| bits | kinds.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_goes_once_to_each_pool_that_wants_it_or_a_parent_of_it() {
+        let mut bus = Bus::default();
+        bus.subscribe(PoolId(7), &[EventKind::Event, EventKind::Tick, EventKind::Tick5]);
+        bus.subscribe(PoolId(3), &[EventKind::ProcessState]);
+        bus.subscribe(PoolId(4), &[EventKind::Tick60]);
+        assert_eq!(bus.publish(EventKind::Tick5), Some((0, vec![PoolId(7)])));
+        assert_eq!(bus.publish(EventKind::ProcessStateFatal), Some((1, vec![PoolId(7), PoolId(3)])));
+        assert_eq!(bus.publish(EventKind::Tick60), Some((2, vec![PoolId(7), PoolId(4)])));
+    }
+
+    #[test]
+    fn an_event_that_nobody_wants_uses_no_serial() {
+        let mut bus = Bus::default();
+        bus.subscribe(PoolId(1), &[EventKind::ProcessLogStderr]);
+        assert!(!bus.wants(EventKind::ProcessLogStdout));
+        assert_eq!(bus.publish(EventKind::ProcessLogStdout), None);
+        assert_eq!(bus.publish(EventKind::ProcessLogStderr), Some((0, vec![PoolId(1)])));
+        bus.unsubscribe(PoolId(1));
+        assert_eq!(bus.publish(EventKind::ProcessLogStderr), None);
+    }
+
+    #[test]
+    fn a_second_subscription_replaces_the_first() {
+        let mut bus = Bus::default();
+        bus.subscribe(PoolId(1), &[EventKind::Tick]);
+        bus.subscribe(PoolId(1), &[EventKind::ProcessGroup]);
+        assert!(!bus.wants(EventKind::Tick5));
+        assert_eq!(bus.publish(EventKind::ProcessGroupAdded), Some((0, vec![PoolId(1)])));
+    }
+}

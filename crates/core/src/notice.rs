@@ -1,0 +1,151 @@
+//! An event of ours: its type and its body, as listeners get it.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use crate::kind::EventKind;
+use crate::name::{GroupName, Namespec};
+use crate::python;
+use crate::state::ProcessState;
+
+/// An event that has happened. The body is rendered once, for all pools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The event's type.
+    pub kind: EventKind,
+    /// The body, byte for byte as the `payload()` of events.py.
+    pub body: Rc<str>,
+}
+
+/// One of the two ways out of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+impl Channel {
+    /// `stdout` or `stderr`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// What the body of a state event says beyond the names and the state before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing (FATAL, UNKNOWN).
+    Nothing,
+    /// How often a start has failed in a row (STARTING, BACKOFF).
+    Tries(u32),
+    /// The process id; 0 where there is no process (RUNNING, STOPPING, STOPPED).
+    Pid(u32),
+    /// How it ended (EXITED).
+    Exit {
+        /// Whether the exit status is one of `exitcodes`.
+        expected: bool,
+        /// The id it had.
+        pid: u32,
+    },
+}
+
+impl Notice {
+    /// `PROCESS_STATE_*`: a process went from one state to another.
+    pub fn state(who: &Namespec, from: ProcessState, to: ProcessState, detail: Detail) -> Self {
+        let mut body = String::with_capacity(96);
+        let _ = write!(body, "processname:{} groupname:{} from_state:{from}", who.process, who.group);
+        let _ = match detail {
+            Detail::Nothing => Ok(()),
+            Detail::Tries(tries) => write!(body, " tries:{tries}"),
+            Detail::Pid(pid) => write!(body, " pid:{pid}"),
+            Detail::Exit { expected, pid } => write!(body, " expected:{} pid:{pid}", u8::from(expected)),
+        };
+        Self { kind: EventKind::of_state(to), body: body.into() }
+    }
+
+    /// `PROCESS_LOG_*`: a process wrote `data`.
+    pub fn log(channel: Channel, who: &Namespec, pid: u32, data: &[u8]) -> Self {
+        let mut body = written(who, pid, data.len());
+        let _ = writeln!(body, " channel:{}", channel.name());
+        push_text(&mut body, data);
+        let kind = match channel {
+            Channel::Stdout => EventKind::ProcessLogStdout,
+            Channel::Stderr => EventKind::ProcessLogStderr,
+        };
+        Self { kind, body: body.into() }
+    }
+
+    /// `PROCESS_COMMUNICATION_*`: a process wrote `data` between the communication tags.
+    pub fn communication(channel: Channel, who: &Namespec, pid: u32, data: &[u8]) -> Self {
+        let mut body = written(who, pid, data.len());
+        body.push('\n');
+        push_text(&mut body, data);
+        let kind = match channel {
+            Channel::Stdout => EventKind::ProcessCommunicationStdout,
+            Channel::Stderr => EventKind::ProcessCommunicationStderr,
+        };
+        Self { kind, body: body.into() }
+    }
+
+    /// `REMOTE_COMMUNICATION`: a client's event, of a kind that the client names.
+    pub fn remote(kind: &str, data: &str) -> Self {
+        Self { kind: EventKind::RemoteCommunication, body: format!("type:{kind}\n{data}").into() }
+    }
+
+    /// `SUPERVISOR_STATE_CHANGE_RUNNING`.
+    pub fn supervisor_running() -> Self {
+        Self { kind: EventKind::SupervisorStateChangeRunning, body: "".into() }
+    }
+
+    /// `SUPERVISOR_STATE_CHANGE_STOPPING`.
+    pub fn supervisor_stopping() -> Self {
+        Self { kind: EventKind::SupervisorStateChangeStopping, body: "".into() }
+    }
+
+    /// `TICK_5`, `TICK_60` or `TICK_3600`; any other period counts as the next longer, at most an hour. `when` is the
+    /// second since 1970 at which the period began.
+    pub fn tick(seconds: u32, when: u64) -> Self {
+        let kind = match seconds {
+            ..=5 => EventKind::Tick5,
+            6..=60 => EventKind::Tick60,
+            61.. => EventKind::Tick3600,
+        };
+        Self { kind, body: format!("when:{when}").into() }
+    }
+
+    /// `PROCESS_GROUP_ADDED`.
+    pub fn group_added(group: &GroupName) -> Self {
+        Self { kind: EventKind::ProcessGroupAdded, body: format!("groupname:{group}\n").into() }
+    }
+
+    /// `PROCESS_GROUP_REMOVED`.
+    pub fn group_removed(group: &GroupName) -> Self {
+        Self { kind: EventKind::ProcessGroupRemoved, body: format!("groupname:{group}\n").into() }
+    }
+}
+
+/// The beginning of a body about output, with room for the rest.
+fn written(who: &Namespec, pid: u32, data: usize) -> String {
+    let names = who.process.0.len() + who.group.0.len();
+    let mut body = String::with_capacity(names + data + 64);
+    let _ = write!(body, "processname:{} groupname:{} pid:{pid}", who.process, who.group);
+    body
+}
+
+fn push_text(body: &mut String, data: &[u8]) {
+    match std::str::from_utf8(data) {
+        Ok(text) => body.push_str(text),
+        Err(_) => {
+            body.push_str("Undecodable: ");
+            python::push_repr_bytes(body, data);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

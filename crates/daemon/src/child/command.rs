@@ -1,0 +1,142 @@
+//! From the words of a command to the file that is run: `get_execv_args` and `check_execv_args` of the original.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ironlance_core::{python, shlex};
+use rustix::fs::{Access, access};
+use thiserror::Error;
+
+/// Where commands are looked for when nobody says otherwise (options.py, `get_path`).
+const USUAL_PATH: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
+
+/// A command that can be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// What is given to execve.
+    pub file: PathBuf,
+    /// The words, the program's own name first.
+    pub argv: Vec<String>,
+}
+
+/// Why a command cannot be run, in the original's words: they become `spawnerr`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CommandError {
+    /// Its quotes do not match.
+    #[error("can't parse command {}: {why}", python::repr(command))]
+    Unparsable {
+        /// The whole command.
+        command: String,
+        /// What shlex has against it.
+        why: String,
+    },
+    /// There is not a word in it.
+    #[error("command is empty")]
+    Empty,
+    /// No such file.
+    #[error("can't find command {}", python::repr(.0))]
+    NotFound(String),
+    /// There is a folder of that name.
+    #[error("command at {} is a directory", python::repr(.0))]
+    Directory(String),
+    /// Nobody may execute it.
+    #[error("command at {} is not executable", python::repr(.0))]
+    NotExecutable(String),
+    /// Others may execute it, we may not.
+    #[error("no permission to run command {}", python::repr(.0))]
+    NoPermission(String),
+}
+
+/// Splits a command as Python's shlex does and finds its file. `path` are the folders to look in, see
+/// [`search_path`]; a name with a slash is taken as it is, from the daemon's own working folder.
+pub fn resolve(command: &str, path: &[String]) -> Result<Resolved, CommandError> {
+    let argv = shlex::split(command)
+        .map_err(|fault| CommandError::Unparsable { command: command.to_owned(), why: fault.to_string() })?;
+    let Some(program) = argv.first() else { return Err(CommandError::Empty) };
+    let file = if program.contains('/') { PathBuf::from(program) } else { found(program, path) };
+    check(&file)?;
+    Ok(Resolved { file, argv })
+}
+
+/// The folders of a PATH: the program's own if its `environment=` has one, else the daemon's, else the usual ones.
+pub fn search_path(program: Option<&str>, daemon: Option<&str>) -> Vec<String> {
+    let split = |path: &str| path.split(':').map(str::to_owned).collect();
+    match (program, daemon) {
+        (Some(path), _) => split(path),
+        (None, Some(path)) if !path.is_empty() => split(path),
+        (None, _) => USUAL_PATH.map(str::to_owned).to_vec(),
+    }
+}
+
+/// The first that exists, whatever it is: so does the original. None: the bare name, which then is not found.
+fn found(program: &str, path: &[String]) -> PathBuf {
+    let mut places = path.iter().map(|folder| Path::new(folder).join(program));
+    places.find(|place| fs::metadata(place).is_ok()).unwrap_or_else(|| PathBuf::from(program))
+}
+
+fn check(file: &Path) -> Result<(), CommandError> {
+    let name = || file.display().to_string();
+    // A bare name was found nowhere, and must not be taken for a file of the working folder.
+    let known =
+        if file.as_os_str().as_encoded_bytes().contains(&b'/') { fs::metadata(file).ok() } else { None };
+    let Some(metadata) = known else { return Err(CommandError::NotFound(name())) };
+    if metadata.is_dir() {
+        return Err(CommandError::Directory(name()));
+    }
+    if metadata.permissions().mode() & 0o111 == 0 {
+        return Err(CommandError::NotExecutable(name()));
+    }
+    access(file, Access::EXEC_OK).map_err(|_| CommandError::NoPermission(name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usual() -> Vec<String> {
+        search_path(None, None)
+    }
+
+    #[test]
+    fn a_bare_name_is_looked_for_in_the_path_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("first");
+        let second = folder.path().join("second");
+        fs::create_dir_all(first.join("tool")).unwrap();
+        fs::create_dir_all(&second).unwrap();
+        fs::copy("/bin/true", second.join("tool")).unwrap();
+        let path = |folders: &[&Path]| -> Vec<String> {
+            folders.iter().map(|folder| folder.display().to_string()).collect()
+        };
+        let resolved = resolve("tool 'a b' c", &path(&[folder.path(), &second, &first])).unwrap();
+        assert_eq!(resolved.file, second.join("tool"));
+        assert_eq!(resolved.argv, ["tool", "a b", "c"]);
+        // What comes first is taken, even if it is a folder.
+        let refused = resolve("tool", &path(&[&first, &second])).unwrap_err();
+        assert_eq!(refused, CommandError::Directory(first.join("tool").display().to_string()));
+        // An empty folder of the PATH is the working folder, but a bare name is not looked up there otherwise.
+        assert_eq!(resolve("Cargo.toml", &[]).unwrap_err(), CommandError::NotFound("Cargo.toml".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_in_the_words_of_the_original() {
+        let words = |command: &str| resolve(command, &usual()).unwrap_err().to_string();
+        assert_eq!(words("cat 'a"), "can't parse command \"cat 'a\": No closing quotation");
+        assert_eq!(words(""), "command is empty");
+        assert_eq!(words("  "), "command is empty");
+        assert_eq!(words("no-such-tool x"), "can't find command 'no-such-tool'");
+        assert_eq!(words("/no/such"), "can't find command '/no/such'");
+        assert_eq!(words("/etc"), "command at '/etc' is a directory");
+        assert_eq!(words("/etc/passwd"), "command at '/etc/passwd' is not executable");
+    }
+
+    #[test]
+    fn the_path_of_a_program_goes_before_that_of_the_daemon() {
+        assert_eq!(search_path(Some("/a:/b"), Some("/c")), ["/a", "/b"]);
+        assert_eq!(search_path(Some(""), Some("/c")), [""]);
+        assert_eq!(search_path(None, Some("/c:")), ["/c", ""]);
+        assert_eq!(search_path(None, Some("")), USUAL_PATH);
+        assert_eq!(search_path(None, None), USUAL_PATH);
+    }
+}

@@ -1,0 +1,208 @@
+//! The socket that the processes of a FastCGI group share as their stdin (socket_manager.py, datatypes.py).
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use ironlance_config::{Owner, Socket, SocketAddress};
+use rustix::fs::{Gid, Mode, Uid, chmod, chown, fchmod};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
+};
+use thiserror::Error;
+
+/// How many connections wait where the configuration says nothing: the kernel's own limit holds anyway (SOMAXCONN).
+const USUAL_BACKLOG: i32 = 4096;
+
+/// A socket that listens; it is given to children and never used here.
+#[derive(Debug)]
+pub struct FastCgiSocket {
+    fd: OwnedFd,
+}
+
+/// Why there is no socket.
+#[derive(Debug, Error)]
+pub enum FastCgiError {
+    /// The host has no IPv4 address.
+    #[error("cannot find the host of {url}: {why}")]
+    Host {
+        /// The socket.
+        url: String,
+        /// What the resolver says.
+        why: io::Error,
+    },
+    /// The address is taken, not ours, or the folder is missing.
+    #[error("cannot bind {url}: {why}")]
+    Bind {
+        /// The socket.
+        url: String,
+        /// What the kernel says.
+        why: io::Error,
+    },
+    /// `socket_mode`, in the original's words.
+    #[error("Could not change permissions of socket file: {0}")]
+    Mode(io::Error),
+    /// `socket_owner`, in the original's words.
+    #[error("Could not change ownership of socket file: {0}")]
+    Owner(io::Error),
+}
+
+impl FastCgiSocket {
+    /// Binds and listens. What is at the path of a unix socket is removed first, and stays when the socket is closed:
+    /// both as in the original. A host name is looked up, which may take time.
+    pub fn open(socket: &Socket) -> Result<Self, FastCgiError> {
+        let fd = match &socket.address {
+            SocketAddress::Unix { path, owner, mode } => unix(&socket.url, path, *owner, *mode)?,
+            SocketAddress::Tcp { host, port } => tcp(&socket.url, host, *port)?,
+        };
+        let backlog = socket.backlog.filter(|backlog| *backlog > 0);
+        let backlog = backlog.map_or(USUAL_BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
+        listen(&fd, backlog).map_err(|why| bind_error(&socket.url, why))?;
+        Ok(Self { fd })
+    }
+}
+
+impl AsFd for FastCgiSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn bind_error(url: &str, why: impl Into<io::Error>) -> FastCgiError {
+    FastCgiError::Bind { url: url.to_owned(), why: why.into() }
+}
+
+fn tcp(url: &str, host: &str, port: u16) -> Result<OwnedFd, FastCgiError> {
+    let host_error = |why| FastCgiError::Host { url: url.to_owned(), why };
+    let mut found = (host, port).to_socket_addrs().map_err(host_error)?;
+    let address = found
+        .find(SocketAddr::is_ipv4)
+        .ok_or_else(|| host_error(io::Error::new(io::ErrorKind::NotFound, "no IPv4 address")))?;
+    let open = || {
+        let fd = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        sockopt::set_socket_reuseaddr(&fd, true)?;
+        bind(&fd, &address)?;
+        Ok(fd)
+    };
+    open().map_err(|why: rustix::io::Errno| bind_error(url, why))
+}
+
+fn unix(url: &str, path: &Path, owner: Option<Owner>, mode: Option<u32>) -> Result<OwnedFd, FastCgiError> {
+    let unbound = Unbound(Some(path.to_owned()));
+    let open = || {
+        if path.exists() {
+            std::fs::remove_file(path)?;
+        }
+        let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        if let Some(mode) = mode {
+            // The file is made with the mode of the socket: at no time can others connect that may not.
+            fchmod(&fd, Mode::from_raw_mode(mode))?;
+        }
+        bind(&fd, &SocketAddrUnix::new(path)?)?;
+        Ok(fd)
+    };
+    let fd = open().map_err(|why: io::Error| bind_error(url, why))?;
+    if let Some(Owner { uid, gid }) = owner {
+        let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
+        chown(path, uid, gid).map_err(|why| FastCgiError::Owner(why.into()))?;
+    }
+    if let Some(mode) = mode {
+        chmod(path, Mode::from_raw_mode(mode)).map_err(|why| FastCgiError::Mode(why.into()))?;
+    }
+    unbound.keep();
+    Ok(fd)
+}
+
+/// Removes the file of a socket that was not finished.
+struct Unbound(Option<PathBuf>);
+
+impl Unbound {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unbound {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // It may not have come into being.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::TcpStream;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn of_path(path: &Path, owner: Option<Owner>, mode: Option<u32>) -> Socket {
+        Socket {
+            url: format!("unix://{}", path.display()),
+            address: SocketAddress::Unix { path: path.to_owned(), owner, mode },
+            backlog: Some(5),
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_takes_the_place_of_an_old_one_and_has_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        fs::write(&path, "old").unwrap();
+        for mode in [0o700, 0o777] {
+            let socket = FastCgiSocket::open(&of_path(&path, None, Some(mode))).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+            UnixStream::connect(&path).unwrap();
+            drop(socket);
+            UnixStream::connect(&path).unwrap_err();
+            assert!(path.exists());
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_is_given_to_its_owner_by_root_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let owner = Owner { uid: Some(1), gid: Some(2) };
+        let opened = FastCgiSocket::open(&of_path(&path, Some(owner), Some(0o700)));
+        if nix::unistd::getuid().is_root() {
+            opened.unwrap();
+            let metadata = fs::metadata(&path).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (1, 2));
+        } else {
+            let words = opened.unwrap_err().to_string();
+            assert!(words.starts_with("Could not change ownership of socket file: "), "{words}");
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn a_tcp_socket_listens_and_its_address_is_taken_then() {
+        let wish = |port| Socket {
+            url: format!("tcp://localhost:{port}"),
+            address: SocketAddress::Tcp { host: "localhost".to_owned(), port },
+            backlog: None,
+        };
+        let socket = FastCgiSocket::open(&wish(0)).unwrap();
+        let address = rustix::net::getsockname(&socket.fd).unwrap();
+        let address = SocketAddr::try_from(address).unwrap();
+        TcpStream::connect(address).unwrap();
+        let words = FastCgiSocket::open(&wish(address.port())).unwrap_err().to_string();
+        let url = format!("tcp://localhost:{}", address.port());
+        assert_eq!(words, format!("cannot bind {url}: Address already in use (os error 98)"));
+        drop(socket);
+        FastCgiSocket::open(&wish(address.port())).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_an_error() {
+        let words =
+            FastCgiSocket::open(&of_path(Path::new("/no/such/socket"), None, None)).unwrap_err().to_string();
+        assert_eq!(words, "cannot bind unix:///no/such/socket: No such file or directory (os error 2)");
+    }
+}

@@ -1,0 +1,11 @@
+//! Child processes: how they are started, what they write, how they end.
+
+pub mod command;
+pub mod fcgi;
+pub mod identity;
+pub mod oom;
+pub mod pipes;
+pub mod reap;
+pub mod report;
+mod setup;
+pub mod spawn;

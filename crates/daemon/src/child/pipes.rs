@@ -1,0 +1,247 @@
+//! The pipes of all children in one epoll of our own: no task, no buffer and no registration with the runtime for each.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+
+/// What a full pipe grows to at most, in bytes: the kernel's own limit for users who are not root.
+const LARGEST_PIPE: usize = 1 << 20;
+/// A read of so many bytes has emptied a pipe of the usual size, so it may have been full.
+pub const FULL_PIPE: usize = 1 << 16;
+/// How many descriptors are told of at once.
+const BATCH: usize = 128;
+
+/// What to wait for at a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// There is something to read, or the other side has closed.
+    Read,
+    /// There is room to write, or nobody reads any more.
+    Write,
+}
+
+/// What a read gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now.
+    Empty,
+    /// Nothing any more.
+    Closed,
+}
+
+/// What a write took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// So many bytes.
+    Bytes(usize),
+    /// None now: the pipe is full.
+    Full,
+    /// None any more: nobody reads.
+    Closed,
+}
+
+/// One epoll for the pipes of all children, level-triggered.
+///
+/// Its own descriptor ([`AsFd`]) becomes readable when one of them is ready. Where that is watched by edges, as tokio's
+/// `AsyncFd` does, [`Poller::wait`] is called until it says 0 before the readiness is cleared.
+pub struct Poller {
+    epoll: OwnedFd,
+    events: Vec<epoll::Event>,
+}
+
+impl Poller {
+    /// A poller of nothing. The error is that of epoll_create1(2).
+    pub fn new() -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Self { epoll, events: Vec::with_capacity(BATCH) })
+    }
+
+    /// Watches a descriptor; `token` is what [`Poller::wait`] calls it.
+    ///
+    /// A pipe to write to is best added only while there is something to write: once its reader is gone, it is always
+    /// ready.
+    pub fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags(interest))?)
+    }
+
+    /// Changes what is waited for at a descriptor that was added.
+    pub fn modify(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), flags(interest))?)
+    }
+
+    /// Watches a descriptor no more; to be called before it is closed, as a child may hold a copy of it.
+    pub fn remove(&self, fd: BorrowedFd<'_>) {
+        // It fails for a descriptor that is not watched, which is what was wanted.
+        let _ = epoll::delete(&self.epoll, fd);
+    }
+
+    /// Gives the tokens of what is ready now and how many these were, at most 128; never waits.
+    pub fn wait(&mut self, sink: &mut dyn FnMut(u64)) -> io::Result<usize> {
+        self.events.clear();
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), Some(&at_once)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(why) => return Err(why.into()),
+        }
+        self.events.iter().for_each(|event| sink(event.data.u64()));
+        Ok(self.events.len())
+    }
+}
+
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Poller").field(&self.epoll).finish()
+    }
+}
+
+impl AsRawFd for Poller {
+    fn as_raw_fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+fn flags(interest: Interest) -> epoll::EventFlags {
+    match interest {
+        Interest::Read => epoll::EventFlags::IN,
+        Interest::Write => epoll::EventFlags::OUT,
+    }
+}
+
+/// Reads once into `buffer`. An error is an end: there is nothing to be had from such a pipe.
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Read {
+    loop {
+        return match rustix::io::read(fd, &mut *buffer) {
+            Ok(0) => Read::Closed,
+            Ok(count) => Read::Bytes(count),
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Read::Empty,
+            Err(_) => Read::Closed,
+        };
+    }
+}
+
+/// Writes once, as much as there is room for.
+pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Write {
+    loop {
+        return match rustix::io::write(fd, data) {
+            Ok(count) => Write::Bytes(count),
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Write::Full,
+            Err(_) => Write::Closed,
+        };
+    }
+}
+
+/// Gives a pipe that was found full ([`FULL_PIPE`]) the room of a megabyte, or what the kernel lets us have.
+/// Returns its size in bytes.
+pub fn grow(fd: BorrowedFd<'_>) -> usize {
+    let sizes = [LARGEST_PIPE, LARGEST_PIPE / 4];
+    let grown = sizes.iter().find_map(|size| rustix::pipe::fcntl_setpipe_size(fd, *size).ok());
+    grown.or_else(|| rustix::pipe::fcntl_getpipe_size(fd).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    use super::*;
+
+    fn pipe() -> (OwnedFd, OwnedFd) {
+        pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap()
+    }
+
+    fn ready(poller: &mut Poller) -> Vec<u64> {
+        let mut tokens = Vec::new();
+        let count = poller.wait(&mut |token| tokens.push(token)).unwrap();
+        assert_eq!(count, tokens.len());
+        tokens
+    }
+
+    #[test]
+    fn who_is_ready_is_told_until_it_is_dealt_with() {
+        let mut poller = Poller::new().unwrap();
+        let (read_end, write_end) = pipe();
+        poller.add(read_end.as_fd(), 7, Interest::Read).unwrap();
+        assert_eq!(ready(&mut poller), []);
+        assert_eq!(write(write_end.as_fd(), b"hello"), Write::Bytes(5));
+        assert_eq!(ready(&mut poller), [7]);
+        assert_eq!(ready(&mut poller), [7]);
+        let mut buffer = [0; 100];
+        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Bytes(5));
+        assert_eq!(ready(&mut poller), []);
+        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Empty);
+        drop(write_end);
+        assert_eq!(ready(&mut poller), [7]);
+        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Closed);
+        poller.remove(read_end.as_fd());
+        assert_eq!(ready(&mut poller), []);
+        poller.remove(read_end.as_fd());
+    }
+
+    #[test]
+    fn room_to_write_is_told_and_so_is_a_reader_that_is_gone() {
+        let mut poller = Poller::new().unwrap();
+        let (read_end, write_end) = pipe();
+        let block = [0; 4096];
+        while write(write_end.as_fd(), &block) != Write::Full {}
+        poller.add(write_end.as_fd(), 1, Interest::Write).unwrap();
+        assert_eq!(ready(&mut poller), []);
+        let mut buffer = [0; FULL_PIPE];
+        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Bytes(FULL_PIPE));
+        assert_eq!(ready(&mut poller), [1]);
+        poller.modify(write_end.as_fd(), 2, Interest::Read).unwrap();
+        assert_eq!(ready(&mut poller), []);
+        drop(read_end);
+        assert_eq!(ready(&mut poller), [2]);
+        assert_eq!(write(write_end.as_fd(), &block), Write::Closed);
+    }
+
+    #[test]
+    fn a_pipe_that_is_full_gets_more_room() {
+        let (_read_end, write_end) = pipe();
+        let size = grow(write_end.as_fd());
+        assert!(size > FULL_PIPE, "{size}");
+        let mut taken = 0;
+        while let Write::Bytes(count) = write(write_end.as_fd(), &[0; 4096]) {
+            taken += count;
+        }
+        assert_eq!(taken, size);
+    }
+
+    #[test]
+    fn hundreds_of_pipes_are_all_told_in_turns() {
+        let mut poller = Poller::new().unwrap();
+        let pipes: BTreeMap<u64, _> = (0..400).map(|token| (token, pipe())).collect();
+        for (token, (read_end, write_end)) in &pipes {
+            poller.add(read_end.as_fd(), *token, Interest::Read).unwrap();
+            write(write_end.as_fd(), b"x");
+        }
+        let mut seen = Vec::new();
+        loop {
+            let tokens = ready(&mut poller);
+            if tokens.is_empty() {
+                break;
+            }
+            assert!(tokens.len() <= BATCH);
+            for token in tokens {
+                read(pipes[&token].0.as_fd(), &mut [0; 10]);
+                seen.push(token);
+            }
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, pipes.keys().copied().collect::<Vec<_>>());
+    }
+}

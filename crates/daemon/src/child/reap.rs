@@ -1,0 +1,20 @@
+//! The one place that waits for children: a second one would take the other's exit statuses.
+
+use ironlance_core::exit::ExitStatus;
+use rustix::process::{WaitOptions, wait};
+
+use super::setup;
+
+/// Sees to it that children wait for us when they have ended: who started us may have had SIGCHLD ignored, and then
+/// the kernel throws their statuses away. To be called before the first child is started.
+pub fn prepare() {
+    setup::keep_statuses();
+}
+
+/// Tells of all children that have ended, ours and those that were left to us as PID 1, and waits for none.
+pub fn reap(sink: &mut dyn FnMut(u32, ExitStatus)) {
+    // An error is ECHILD: there are no children. EINTR cannot be, as nothing is waited for.
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        sink(pid.as_raw_nonzero().get().unsigned_abs(), ExitStatus::from_wait(status.as_raw()));
+    }
+}

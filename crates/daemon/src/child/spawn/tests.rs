@@ -1,0 +1,313 @@
+//! Real children, one at a time, and what they see of the world.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ironlance_core::exit::ExitStatus;
+use nix::unistd::{User, getuid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
+
+use super::*;
+use crate::child::fcgi::FastCgiSocket;
+use crate::child::identity::Standing;
+use crate::child::pipes::{self, Read};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What a child wrote, and how it ended.
+struct Story {
+    pid: u32,
+    stdout: String,
+    stderr: String,
+    status: ExitStatus,
+    failure: Option<String>,
+}
+
+fn launch<'a>(file: &'a str, argv: &'a [String]) -> Launch<'a> {
+    Launch {
+        file: Path::new(file),
+        argv,
+        environment: &[],
+        directory: None,
+        umask: None,
+        identity: None,
+        stdin: Stdin::Pipe,
+        stderr: Stderr::Pipe,
+        nofile: None,
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn shell(script: &str) -> Vec<String> {
+    words(&["sh", "-c", script])
+}
+
+fn run(launch: &Launch<'_>) -> Story {
+    let reports = Reports::new().unwrap();
+    let mut born = spawn(launch, &reports).unwrap();
+    born.stdin = None;
+    let stdout = all(&born.stdout);
+    let stderr = born.stderr.as_ref().map(all).unwrap_or_default();
+    let status = ended(born.pid);
+    let failure = reports.take(born.pid).map(|failure| failure.to_string());
+    Story { pid: born.pid, stdout, stderr, status, failure }
+}
+
+fn wait_until(fd: impl AsFd, flags: PollFlags) {
+    let deadline = Timespec::try_from(DEADLINE).unwrap();
+    assert_eq!(poll(&mut [PollFd::new(&fd, flags)], Some(&deadline)), Ok(1), "nothing came in time");
+}
+
+fn all(fd: &OwnedFd) -> String {
+    let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        match pipes::read(fd.as_fd(), &mut buffer) {
+            Read::Bytes(count) => text.extend_from_slice(&buffer[..count]),
+            Read::Empty => wait_until(fd, PollFlags::IN),
+            Read::Closed => return String::from_utf8(text).unwrap(),
+        }
+    }
+}
+
+/// Waits for this child only: other tests have children too.
+fn ended(pid: u32) -> ExitStatus {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    wait_until(pidfd_open(pid, PidfdFlags::empty()).unwrap(), PollFlags::IN);
+    let (_, status) = waitpid(Some(pid), WaitOptions::NOHANG).unwrap().unwrap();
+    ExitStatus::from_wait(status.as_raw())
+}
+
+#[test]
+fn a_child_has_its_arguments_and_nothing_but_its_environment() {
+    let argv = shell("echo \"$0 $1 $X-$Y\"; tr '\\0' '\\n' < /proc/self/environ; exit 3");
+    let argv: Vec<String> = argv.into_iter().chain(words(&["a b", "ü"])).collect();
+    let environment = [("X".to_owned(), "1=2".to_owned()), ("Y".to_owned(), String::new())];
+    let story = run(&Launch { environment: &environment, ..launch("/bin/sh", &argv) });
+    let mut lines = story.stdout.lines();
+    assert_eq!(lines.next(), Some("a b ü 1=2-"));
+    let seen: BTreeSet<_> =
+        lines.filter(|line| !line.starts_with("PWD=") && !line.starts_with("_=")).collect();
+    assert_eq!(seen, BTreeSet::from(["X=1=2", "Y="]));
+    assert_eq!((story.status, story.failure), (ExitStatus::Code(3), None));
+}
+
+#[test]
+fn what_a_child_reads_comes_from_us_and_ends_with_us() {
+    let reports = Reports::new().unwrap();
+    let argv = words(&["cat"]);
+    let mut born = spawn(&launch("/bin/cat", &argv), &reports).unwrap();
+    let stdin = born.stdin.take().unwrap();
+    assert_eq!(pipes::write(stdin.as_fd(), b"hello"), pipes::Write::Bytes(5));
+    drop(stdin);
+    assert_eq!(all(&born.stdout), "hello");
+    assert_eq!(ended(born.pid), ExitStatus::Code(0));
+}
+
+#[test]
+fn errors_go_to_a_pipe_of_their_own_or_with_the_rest() {
+    let argv = shell("echo out; echo err >&2");
+    let apart = run(&launch("/bin/sh", &argv));
+    assert_eq!((apart.stdout.as_str(), apart.stderr.as_str()), ("out\n", "err\n"));
+    let together = run(&Launch { stderr: Stderr::WithStdout, ..launch("/bin/sh", &argv) });
+    assert_eq!((together.stdout.as_str(), together.stderr.as_str()), ("out\nerr\n", ""));
+}
+
+#[test]
+fn a_child_has_no_descriptors_but_the_three_and_these_block() {
+    // One that is not closed by itself, as a careless parent may leave it to us.
+    let file = fs::File::open("/dev/null").unwrap();
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
+    let argv =
+        shell("ls /proc/self/fd; grep flags /proc/self/fdinfo/0 /proc/self/fdinfo/1 /proc/self/fdinfo/2");
+    let environment = [("PATH".to_owned(), "/bin:/usr/bin".to_owned())];
+    let story = run(&Launch { environment: &environment, ..launch("/bin/sh", &argv) });
+    let lines: Vec<_> = story.stdout.lines().collect();
+    // ls itself has the folder open.
+    assert_eq!(lines[..4], ["0", "1", "2", "3"], "{}", story.stdout);
+    assert_eq!(lines.len(), 7, "{}", story.stdout);
+    for line in &lines[4..] {
+        let flags = u32::from_str_radix(line.rsplit('\t').next().unwrap(), 8).unwrap();
+        assert_eq!(flags & OFlags::NONBLOCK.bits(), 0, "{line}");
+    }
+}
+
+#[test]
+fn a_child_leads_a_process_group_from_the_first_moment() {
+    let reports = Reports::new().unwrap();
+    let argv = words(&["sleep", "100"]);
+    let born = spawn(&launch("/bin/sleep", &argv), &reports).unwrap();
+    let pid = Pid::from_raw(i32::try_from(born.pid).unwrap()).unwrap();
+    assert_eq!(rustix::process::getpgid(Some(pid)), Ok(pid));
+    rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).unwrap();
+    assert_eq!(ended(born.pid), ExitStatus::Signal { number: 9, core: false });
+}
+
+#[test]
+fn a_child_starts_with_the_usual_signals_whatever_we_block_or_ignore() {
+    // Rust ignores SIGPIPE, as Python does.
+    let argv = shell("grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status");
+    let environment = [("PATH".to_owned(), "/bin:/usr/bin".to_owned())];
+    let mut set = nix::sys::signal::SigSet::empty();
+    set.add(nix::sys::signal::Signal::SIGUSR2);
+    set.thread_block().unwrap();
+    let story = run(&Launch { environment: &environment, ..launch("/bin/sh", &argv) });
+    set.thread_unblock().unwrap();
+    for line in story.stdout.lines() {
+        assert_eq!(line.split_whitespace().nth(1), Some("0000000000000000"), "{line}");
+    }
+    assert_eq!(story.stdout.lines().count(), 3);
+}
+
+#[test]
+fn umask_folder_and_limit_are_those_of_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let argv = shell("umask; pwd; ulimit -Sn; ulimit -Hn");
+    let story = run(&Launch {
+        umask: Some(0o027),
+        directory: Some(folder.path()),
+        nofile: Some(77),
+        ..launch("/bin/sh", &argv)
+    });
+    let (_, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    assert_eq!(story.stdout, format!("0027\n{}\n77\n{hard}\n", path.display()));
+}
+
+fn not_spawned(story: &Story, words: &str) {
+    assert_eq!(story.stderr, format!("supervisor: {words}\nsupervisor: child process was not spawned\n"));
+    assert_eq!(story.failure.as_deref(), Some(words));
+    assert_eq!(story.status, ExitStatus::Code(127));
+    assert_eq!(story.stdout, "");
+    assert!(story.pid > 0);
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_is_told_as_the_original_tells_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("text");
+    fs::write(&file, "no program").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let argv = words(&["./text", "x"]);
+    not_spawned(&run(&launch(file.to_str().unwrap(), &argv)), "couldn't exec ./text: ENOEXEC");
+    not_spawned(&run(&launch("/no/such", &argv)), "couldn't exec ./text: ENOENT");
+    let together = run(&Launch { stderr: Stderr::WithStdout, ..launch("/no/such", &argv) });
+    assert!(together.stdout.starts_with("supervisor: couldn't exec ./text: ENOENT\n"), "{}", together.stdout);
+}
+
+#[test]
+fn a_folder_that_is_missing_is_told_as_the_original_tells_it() {
+    let argv = words(&["true"]);
+    let launch = Launch { directory: Some(Path::new("/no/such")), ..launch("/bin/true", &argv) };
+    not_spawned(&run(&launch), "couldn't chdir to /no/such: ENOENT");
+}
+
+#[test]
+fn a_user_that_is_unknown_is_told_as_the_original_tells_it() {
+    let argv = words(&["true"]);
+    let nobody = Identity::of(3_999_999_999);
+    let launch = Launch { identity: Some(&nobody), ..launch("/bin/true", &argv) };
+    not_spawned(&run(&launch), "couldn't setuid to 3999999999: Can't find uid 3999999999");
+}
+
+#[test]
+fn root_starts_a_program_as_another_user_and_others_are_refused() {
+    let other = User::from_name("daemon").unwrap().unwrap();
+    let uid = other.uid.as_raw();
+    let identity = Identity::of(uid);
+    let argv = shell("grep -E '^(Uid|Gid|Groups)' /proc/self/status | tr -s '\\t ' ' '");
+    let environment = [("PATH".to_owned(), "/bin:/usr/bin".to_owned())];
+    let story =
+        run(&Launch { identity: Some(&identity), environment: &environment, ..launch("/bin/sh", &argv) });
+    if !getuid().is_root() {
+        return not_spawned(
+            &story,
+            &format!("couldn't setuid to {uid}: Can't drop privilege as nonroot user"),
+        );
+    }
+    let Standing::Change { gid, groups } = &identity.standing else { panic!() };
+    let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
+    let wanted =
+        format!("Uid: {uid} {uid} {uid} {uid}\nGid: {gid} {gid} {gid} {gid}\nGroups: {}\n", groups.join(" "));
+    assert_eq!(story.stdout.replace(" \n", "\n"), wanted, "{}", story.stderr);
+}
+
+#[test]
+fn a_group_that_cannot_be_set_is_told_with_its_error() {
+    let identity = Identity { uid: 1, standing: Standing::Change { gid: u32::MAX, groups: vec![1] } };
+    let argv = words(&["true"]);
+    let story = run(&Launch { identity: Some(&identity), ..launch("/bin/true", &argv) });
+    let words = if getuid().is_root() { "EINVAL" } else { "EPERM" };
+    not_spawned(&story, &format!("couldn't setuid to 1: {words}"));
+}
+
+#[test]
+fn a_fastcgi_program_has_the_socket_as_its_stdin() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let socket = ironlance_config::Socket {
+        url: format!("unix://{}", path.display()),
+        address: ironlance_config::SocketAddress::Unix { path, owner: None, mode: None },
+        backlog: None,
+    };
+    let socket = FastCgiSocket::open(&socket).unwrap();
+    let argv = shell("readlink /proc/self/fd/0");
+    let environment = [("PATH".to_owned(), "/bin:/usr/bin".to_owned())];
+    let launch = Launch {
+        stdin: Stdin::Socket(socket.as_fd()),
+        environment: &environment,
+        ..launch("/bin/sh", &argv)
+    };
+    let reports = Reports::new().unwrap();
+    let born = spawn(&launch, &reports).unwrap();
+    assert!(born.stdin.is_none());
+    assert!(all(&born.stdout).starts_with("socket:"));
+    assert_eq!(ended(born.pid), ExitStatus::Code(0));
+}
+
+#[test]
+fn a_zero_byte_is_refused_before_there_is_a_child() {
+    let reports = Reports::new().unwrap();
+    let argv = words(&["true", "a\0b"]);
+    let refused = spawn(&launch("/bin/true", &argv), &reports).unwrap_err();
+    assert_eq!(refused.words("web"), "cannot start 'web' with a zero byte in \"a\\0b\"");
+    let folder = PathBuf::from("/a\0b");
+    let argv = words(&["true"]);
+    let launch = Launch { directory: Some(&folder), ..launch("/bin/true", &argv) };
+    assert!(matches!(spawn(&launch, &reports), Err(SpawnError::Zero(_))));
+}
+
+#[test]
+fn what_the_kernel_refuses_is_told_as_the_original_tells_it() {
+    let of = |code| io::Error::from_raw_os_error(code);
+    let errno = |errno: rustix::io::Errno| errno.raw_os_error();
+    use rustix::io::Errno;
+    let told = SpawnError::Pipes(of(errno(Errno::MFILE))).words("web");
+    assert_eq!(told, "too many open files to spawn 'web'");
+    let told = SpawnError::Pipes(of(errno(Errno::NFILE))).words("web");
+    assert_eq!(told, "unknown error making dispatchers for 'web': ENFILE");
+    let told = SpawnError::Fork(of(errno(Errno::AGAIN))).words("web");
+    assert_eq!(told, "Too many processes in process table to spawn 'web'");
+    let told = SpawnError::Fork(of(errno(Errno::NOMEM))).words("web");
+    assert_eq!(told, "unknown error during fork for 'web': ENOMEM");
+}
+
+#[test]
+fn two_hundred_children_are_started_in_a_moment() {
+    let reports = Reports::new().unwrap();
+    let argv = words(&["true"]);
+    let start = Instant::now();
+    let born: Vec<Born> = (0..200).map(|_| spawn(&launch("/bin/true", &argv), &reports).unwrap()).collect();
+    let spawned = start.elapsed();
+    for child in &born {
+        assert_eq!(ended(child.pid), ExitStatus::Code(0));
+    }
+    eprintln!("200 children: started in {spawned:?}, ended after {:?}", start.elapsed());
+    assert!(start.elapsed() < DEADLINE);
+}

@@ -1,0 +1,133 @@
+//! Into the background, and the file that says who is there: `_daemonize` and `write_pidfile` of the original.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use ironlance_core::level::Level;
+use ironlance_core::python;
+use nix::errno::Errno;
+use nix::unistd::daemon;
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{chdir, umask};
+
+/// Leaves the terminal: a new process in a session of its own, with nothing on stdin, stdout and stderr; the caller's
+/// process ends with status 0. To be called while there are no threads and no runtime. `log` gets the original's lines.
+pub(crate) fn daemonize(
+    directory: Option<&Path>,
+    mask: u32,
+    log: &mut dyn FnMut(Level, &str),
+) -> io::Result<()> {
+    log(Level::Blather, "supervisord forked; parent exiting");
+    // Folder and streams: the folder is ours to choose, the streams are replaced by /dev/null.
+    daemon(true, false)?;
+    log(Level::Info, "daemonizing the supervisord process");
+    if let Some(folder) = directory {
+        let name = python::repr(&folder.display().to_string());
+        match chdir(folder) {
+            Ok(()) => log(Level::Info, &format!("set current directory: {name}")),
+            Err(why) => log(
+                Level::Critical,
+                &format!("can't chdir into {name}: {}", python_error(why.raw_os_error(), &name)),
+            ),
+        }
+    }
+    set_umask(mask);
+    Ok(())
+}
+
+/// Sets the mask for files that are made from now on.
+pub(crate) fn set_umask(mask: u32) {
+    umask(Mode::from_raw_mode(mask));
+}
+
+/// An OSError of Python in words.
+fn python_error(code: i32, name: &str) -> String {
+    format!("[Errno {code}] {}: {name}", Errno::from_raw(code).desc())
+}
+
+/// The file with our pid.
+#[derive(Debug)]
+pub(crate) struct Pidfile {
+    path: PathBuf,
+    pid: u32,
+}
+
+impl Pidfile {
+    /// Writes our pid, over whatever is there. Whether or not it works, `log` gets the original's line.
+    pub(crate) fn write(path: &Path, log: &mut dyn FnMut(Level, &str)) -> Option<Self> {
+        let pid = std::process::id();
+        #[expect(clippy::cast_possible_wrap, reason = "a flag")]
+        let flags = OFlags::NONBLOCK.bits() as i32;
+        let opened = File::options().write(true).create(true).truncate(true).custom_flags(flags).open(path);
+        match opened.and_then(|mut file| file.write_all(format!("{pid}\n").as_bytes())) {
+            Ok(()) => {
+                log(Level::Info, &format!("supervisord started with pid {pid}"));
+                Some(Self { path: path.to_owned(), pid })
+            }
+            Err(_) => {
+                log(Level::Critical, &format!("could not write pidfile {}", path.display()));
+                None
+            }
+        }
+    }
+
+    /// Removes the file, unless another daemon has written its own pid to it meanwhile.
+    pub(crate) fn remove(self) {
+        let ours = fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == self.pid.to_string());
+        if ours {
+            // Somebody else may have removed it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path) -> (Option<Pidfile>, Vec<(Level, String)>) {
+        let mut lines = Vec::new();
+        let written = Pidfile::write(path, &mut |level, text| lines.push((level, text.to_owned())));
+        (written, lines)
+    }
+
+    #[test]
+    fn the_pid_file_holds_our_pid_and_goes_with_us() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        fs::write(&path, "999999999 and more\n").unwrap();
+        let (pidfile, lines) = write(&path);
+        let pid = std::process::id();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{pid}\n"));
+        assert_eq!(lines, [(Level::Info, format!("supervisord started with pid {pid}"))]);
+        pidfile.unwrap().remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_pid_file_that_another_daemon_took_over_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let (pidfile, _) = write(&path);
+        fs::write(&path, "1\n").unwrap();
+        pidfile.unwrap().remove();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn a_pid_file_that_cannot_be_written_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/pid");
+        let (pidfile, lines) = write(&path);
+        assert!(pidfile.is_none());
+        assert_eq!(lines, [(Level::Critical, format!("could not write pidfile {}", path.display()))]);
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_told_as_python_tells_it() {
+        let told = python_error(2, "'/no'");
+        assert_eq!(told, "[Errno 2] No such file or directory: '/no'");
+    }
+}

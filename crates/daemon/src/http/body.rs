@@ -1,0 +1,78 @@
+//! The body of an answer. When it has gone out, its connection is idle again.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+
+use super::pulse::{Phase, Pulse};
+use super::tail::Tail;
+
+/// What is sent.
+pub(super) enum Content {
+    /// All of it, once.
+    Whole(Bytes),
+    /// A log, for as long as the client stays.
+    Log(Box<Tail>),
+}
+
+/// An answer's body.
+pub(super) struct Answer {
+    source: Source,
+    pulse: Rc<Pulse>,
+}
+
+enum Source {
+    Whole(Bytes),
+    Log(Pin<Box<dyn Future<Output = (Bytes, Box<Tail>)>>>),
+}
+
+impl Answer {
+    pub(super) fn new(content: Content, pulse: Rc<Pulse>) -> Self {
+        let source = match content {
+            Content::Whole(bytes) => Source::Whole(bytes),
+            Content::Log(tail) => Source::Log(Box::pin(tail.next())),
+        };
+        Self { source, pulse }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.pulse.enter(Phase::Idle);
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut self.source {
+            Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Source::Log(next) => {
+                let (bytes, tail) = ready!(next.as_mut().poll(cx));
+                *next = Box::pin(tail.next());
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.source, Source::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Log(_) => SizeHint::default(),
+        }
+    }
+}

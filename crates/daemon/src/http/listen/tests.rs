@@ -1,0 +1,142 @@
+//! Sockets, as a second daemon and a user with `ls -l` see them.
+
+use std::cell::RefCell;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use ironlance_config::Credentials;
+
+#[derive(Default)]
+struct Lines(RefCell<Vec<String>>);
+
+impl Journal for Lines {
+    fn enabled(&self, _: Level) -> bool {
+        true
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        self.0.borrow_mut().push(format!("{} {text}", level.tag()));
+    }
+}
+
+fn unix(path: &Path, mode: u32) -> Server {
+    let address = ServerAddress::Unix { path: path.to_owned(), mode, owner: None };
+    Server { section: "unix_http_server".into(), address, credentials: None }
+}
+
+fn tcp(host: &str, credentials: Option<Credentials>) -> Server {
+    let address = ServerAddress::Tcp { host: host.into(), port: 0 };
+    Server { section: "inet_http_server".into(), address, credentials }
+}
+
+fn opened(server: &Server) -> Result<Listening, OpenError> {
+    open(std::slice::from_ref(server), &[], &Lines::default()).map(|mut all| all.remove(0))
+}
+
+#[test]
+fn a_unix_socket_has_its_mode_whatever_the_umask_and_goes_when_it_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    for mode in [0o700, 0o777, 0o660] {
+        let path = folder.path().join("sock");
+        let listening = opened(&unix(&path, mode)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the socket is left in the folder");
+        assert!(unix::UnixStream::connect(&path).is_ok());
+        drop(listening);
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn a_live_socket_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sock");
+    let first = opened(&unix(&path, 0o700)).unwrap();
+    let error = opened(&unix(&path, 0o700)).err().unwrap();
+    assert!(matches!(error, OpenError::InUse));
+    assert_eq!(
+        error.to_string(),
+        "Another program is already listening on a port that one of our HTTP servers is configured to use.  Shut \
+         this program down first before starting supervisord."
+    );
+    assert!(unix::UnixStream::connect(&path).is_ok());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    drop(first);
+}
+
+#[test]
+fn a_stale_socket_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sock");
+    drop(unix::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let listening = opened(&unix(&path, 0o700)).unwrap();
+    assert!(unix::UnixStream::connect(&path).is_ok());
+    drop(listening);
+}
+
+#[test]
+fn what_is_no_socket_is_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("precious");
+    fs::write(&path, "data").unwrap();
+    let error = opened(&unix(&path, 0o700)).err().unwrap();
+    assert!(error.to_string().ends_with("precious is there already and is no socket"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "data");
+}
+
+#[test]
+fn a_socket_that_somebody_else_has_put_in_our_place_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sock");
+    let listening = opened(&unix(&path, 0o700)).unwrap();
+    fs::remove_file(&path).unwrap();
+    let other = unix::UnixListener::bind(&path).unwrap();
+    drop(listening);
+    assert!(path.exists());
+    drop(other);
+}
+
+#[test]
+fn a_taken_port_is_refused_in_the_words_of_the_original() {
+    let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: taken.local_addr().unwrap().port() };
+    let server = Server { address, ..tcp("", None) };
+    assert!(matches!(opened(&server), Err(OpenError::InUse)));
+}
+
+#[test]
+fn what_the_system_refuses_is_named_as_the_original_names_it() {
+    let error = opened(&unix(Path::new("/nonexistent/sock"), 0o700)).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "Cannot open an HTTP server: socket.error reported errno.ENOENT (2)"
+    );
+    let error = opened(&unix(Path::new(&format!("/tmp/{}", "x".repeat(120))), 0o700)).err().unwrap();
+    assert!(error.to_string().ends_with("AF_UNIX path too long"), "{error}");
+}
+
+#[test]
+fn only_a_server_open_to_the_world_without_a_password_is_restricted() {
+    let credentials = Some(Credentials { username: "u".into(), password: "p".into() });
+    let cases = [
+        ("127.0.0.1", None, Rights::All),
+        ("localhost", None, Rights::All),
+        ("", None, Rights::Reads),
+        ("0.0.0.0", None, Rights::Reads),
+        ("", credentials, Rights::All),
+    ];
+    for (host, credentials, rights) in cases {
+        assert_eq!(opened(&tcp(host, credentials)).unwrap().rights, rights, "{host}");
+    }
+}
+
+#[test]
+fn the_log_says_what_is_open() {
+    let lines = Lines::default();
+    drop(open(&[tcp("", None)], &["supervisor".to_owned()], &lines).unwrap());
+    let lines = lines.0.into_inner();
+    assert_eq!(lines[0], "INFO RPC interface 'supervisor' initialized");
+    assert_eq!(lines[1], "CRIT Server 'inet_http_server' running without any HTTP authentication checking");
+    assert!(lines[2].starts_with("WARN [inet_http_server] can be reached from other hosts"), "{}", lines[2]);
+}

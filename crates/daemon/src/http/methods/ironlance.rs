@@ -1,0 +1,48 @@
+//! `ironlance.*`: what supervisord knows beyond the original's answers. docs/xmlrpc.md has the structs.
+
+use super::{Access, Answer, Param, Row};
+use crate::request::Request;
+
+const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
+
+/// The methods of this namespace.
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "getAllProcessEnds",
+        returns: "array",
+        params: &[],
+        optional: 0,
+        access: Access::Reads,
+        help: "How each process last ended, in the order of supervisor.getAllProcessInfo; one that never ended has \
+            an empty reason.",
+        answer: Answer::Owner(|_| Ok(Request::GetAllProcessEnds)),
+    },
+    Row {
+        name: "getDaemonInfo",
+        returns: "struct",
+        params: &[],
+        optional: 0,
+        access: Access::Reads,
+        help: "Facts about the daemon itself: version, process id, start, configuration file, memory, descriptors.",
+        answer: Answer::Owner(|_| Ok(Request::GetDaemonInfo)),
+    },
+    Row {
+        name: "getListeners",
+        returns: "array",
+        params: &[],
+        optional: 0,
+        access: Access::Reads,
+        help: "Each event listener: its state, the event it works on, and the counts of its pool.",
+        answer: Answer::Owner(|_| Ok(Request::GetListeners)),
+    },
+    Row {
+        name: "getProcessEnd",
+        returns: "struct",
+        params: &[NAME],
+        optional: 0,
+        access: Access::Reads,
+        help: "How a process last ended: exit status or signal, core dump, out-of-memory kill, how long it had been \
+            up, and the last lines it had written.",
+        answer: Answer::Owner(|params| Ok(Request::GetProcessEnd { name: params.text()? })),
+    },
+];

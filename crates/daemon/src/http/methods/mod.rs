@@ -1,0 +1,139 @@
+//! The static table of all methods: what each takes, gives and changes. Nothing in it is computed.
+
+mod ironlance;
+mod parameter;
+mod supervisor;
+mod system;
+
+use ironlance_rpc::{Fault, FaultKind, Value};
+
+pub use parameter::Params;
+
+use crate::request::Request;
+
+/// Whether a method changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It only tells.
+    Reads,
+    /// It changes what runs, what is logged, or what the daemon will do.
+    Changes,
+}
+
+/// A parameter: its type and name as `system.methodSignature` and `system.methodHelp` give them.
+pub struct Param {
+    /// Type, such as `string`.
+    pub kind: &'static str,
+    /// Name.
+    pub name: &'static str,
+    /// In words.
+    pub about: &'static str,
+}
+
+/// One method.
+pub struct Row {
+    /// Its name after the dot.
+    pub name: &'static str,
+    /// The type of its result.
+    pub returns: &'static str,
+    /// Its parameters in order.
+    pub params: &'static [Param],
+    /// How many of them, from the end, may be missing.
+    pub optional: usize,
+    /// Whether it changes anything.
+    pub access: Access,
+    /// What it does, for `system.methodHelp`.
+    pub help: &'static str,
+    /// Who answers it.
+    pub answer: Answer,
+}
+
+/// Who answers a method, and how its parameters are read.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// The owner of all state.
+    Owner(fn(&mut Params) -> Result<Request, Fault>),
+    /// The table itself.
+    Table(fn(&Interfaces, &mut Params) -> Result<Value, Fault>),
+    /// `system.multicall`.
+    Each,
+}
+
+/// A call whose method and parameters have been understood.
+#[derive(Debug)]
+pub enum Plan {
+    /// The owner is to be asked.
+    Ask(Request),
+    /// This is the answer.
+    Told(Value),
+    /// Several calls, to be answered one after the other.
+    Each(Vec<Value>),
+}
+
+/// The namespaces that are offered, and the methods of each.
+///
+/// `supervisor.*` is there under the name of each `[rpcinterface:NAME]` section with the stock factory, as in the
+/// original; without any there is only `system.*`.
+#[derive(Clone, Debug)]
+pub struct Interfaces {
+    names: Vec<String>,
+}
+
+impl Interfaces {
+    /// The stock interfaces under these names.
+    pub fn new(names: Vec<String>) -> Self {
+        Self { names }
+    }
+
+    /// The method of a full name such as `supervisor.getState`.
+    pub fn find(&self, method: &str) -> Result<&'static Row, Fault> {
+        let unknown = || FaultKind::UnknownMethod.bare();
+        let (namespace, name) = method.split_once('.').ok_or_else(unknown)?;
+        let rows = self.rows(namespace).ok_or_else(unknown)?;
+        rows.iter().find(|row| row.name == name).ok_or_else(unknown)
+    }
+
+    /// Reads the parameters of a call.
+    pub fn plan(&self, row: &Row, params: Vec<Value>) -> Result<Plan, Fault> {
+        if params.len() > row.params.len() || params.len() + row.optional < row.params.len() {
+            return Err(FaultKind::IncorrectParameters.bare());
+        }
+        let mut params = Params::new(params);
+        match row.answer {
+            Answer::Owner(read) => read(&mut params).map(Plan::Ask),
+            Answer::Table(tell) => tell(self, &mut params).map(Plan::Told),
+            Answer::Each => match params.value()? {
+                Value::Array(calls) => Ok(Plan::Each(calls)),
+                _ => Err(FaultKind::IncorrectParameters.bare()),
+            },
+        }
+    }
+
+    fn rows(&self, namespace: &str) -> Option<&'static [Row]> {
+        if namespace == "system" {
+            return Some(system::ROWS);
+        }
+        if self.names.iter().any(|name| name == namespace) {
+            return Some(supervisor::ROWS);
+        }
+        (namespace == "ironlance" && !self.names.is_empty()).then_some(ironlance::ROWS)
+    }
+
+    /// Every full name with its row, in the order of the names.
+    fn all(&self) -> Vec<(String, &'static Row)> {
+        let mut namespaces: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        namespaces.extend(["ironlance", "system"]);
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        let mut all: Vec<_> = namespaces
+            .into_iter()
+            .flat_map(|space| self.rows(space).unwrap_or_default().iter().map(move |row| (space, row)))
+            .map(|(space, row)| (format!("{space}.{}", row.name), row))
+            .collect();
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Parameters of a call, taken one by one as Python's supervisord would take them.
+
+use ironlance_core::python::repr;
+use ironlance_rpc::{Fault, FaultKind, Value};
+
+use crate::request::{SignalWish, Wait};
+
+/// The parameters of one call. How many there are has been checked against the table before.
+pub struct Params(std::vec::IntoIter<Value>);
+
+impl Params {
+    /// Takes them in their order.
+    pub fn new(values: Vec<Value>) -> Self {
+        Self(values.into_iter())
+    }
+
+    fn next(&mut self) -> Result<Value, Fault> {
+        self.0.next().ok_or_else(|| FaultKind::IncorrectParameters.bare())
+    }
+
+    /// A string. What else it may be is refused (the original answers with HTTP status 500).
+    pub fn text(&mut self) -> Result<String, Fault> {
+        match self.next()? {
+            Value::Str(text) => Ok(text),
+            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| refusal()),
+            other => Err(FaultKind::IncorrectParameters.about(format_args!("no string: {}", shown(&other)))),
+        }
+    }
+
+    /// The name of a group: a number stands for its text, as it does in the original's faults.
+    pub fn group(&mut self) -> Result<String, Fault> {
+        match self.next()? {
+            Value::Str(text) => Ok(text),
+            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| refusal()),
+            scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => Ok(shown(&scalar)),
+            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(refusal()),
+        }
+    }
+
+    /// What `int()` of Python makes of it, within 64 bits.
+    pub fn integer(&mut self) -> Result<i64, Fault> {
+        integer(&self.next()?).ok_or_else(refusal)
+    }
+
+    /// What is true waits, and so does what is not given.
+    pub fn wait(&mut self) -> Wait {
+        match self.0.next() {
+            Some(value) if !is_true(&value) => Wait::No,
+            _ => Wait::UntilDone,
+        }
+    }
+
+    /// A signal's name or number.
+    pub fn signal(&mut self) -> Result<SignalWish, Fault> {
+        match self.next()? {
+            Value::Str(text) => Ok(SignalWish::new(text)),
+            Value::Base64(bytes) => String::from_utf8(bytes).map(SignalWish::new).map_err(|_| refusal()),
+            scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => {
+                let number = integer(&scalar).ok_or_else(refusal)?;
+                Ok(SignalWish { given: shown(&scalar), ..SignalWish::new(number.to_string()) })
+            }
+            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(refusal()),
+        }
+    }
+
+    /// Characters for a process, in UTF-8; base64 stands for its bytes.
+    pub fn chars(&mut self) -> Result<Vec<u8>, Fault> {
+        match self.next()? {
+            Value::Str(text) => Ok(text.into_bytes()),
+            Value::Base64(bytes) => Ok(bytes),
+            Value::Nil => Err(refusal()),
+            other => Err(FaultKind::IncorrectParameters.about(shown(&other))),
+        }
+    }
+
+    /// Anything, as the text that Python's `str()` makes of it.
+    pub fn anything(&mut self) -> Result<String, Fault> {
+        Ok(match self.next()? {
+            Value::Str(text) | Value::DateTime(text) => text,
+            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| refusal())?,
+            other => shown(&other),
+        })
+    }
+
+    /// The value as it came.
+    pub fn value(&mut self) -> Result<Value, Fault> {
+        self.next()
+    }
+}
+
+fn refusal() -> Fault {
+    FaultKind::IncorrectParameters.bare()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "int() of a double cuts it off, and a cast saturates")]
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::Bool(yes) => Some(i64::from(*yes)),
+        Value::Double(number) => number.is_finite().then_some(*number as i64),
+        Value::Str(text) => integer_of_text(text),
+        Value::Base64(bytes) => integer_of_text(std::str::from_utf8(bytes).ok()?),
+        Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => None,
+    }
+}
+
+/// Python's `int(text)`: white space around it, a sign, single underscores between digits.
+fn integer_of_text(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let well_formed =
+        digits.split('_').all(|run| !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_digit()));
+    if !well_formed {
+        return None;
+    }
+    let bound = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    Some(text.replace('_', "").parse().unwrap_or(bound))
+}
+
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Nil => false,
+        Value::Bool(yes) => *yes,
+        Value::Int(number) => *number != 0,
+        Value::Double(number) => *number != 0.0,
+        Value::Str(text) => !text.is_empty(),
+        Value::Base64(bytes) => !bytes.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Struct(members) => !members.is_empty(),
+        Value::DateTime(_) => true,
+    }
+}
+
+/// A value as Python's `repr` shows it, which faults quote.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Nil => "None".to_owned(),
+        Value::Bool(yes) => if *yes { "True" } else { "False" }.to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Double(number) => double(*number),
+        Value::Str(text) | Value::DateTime(text) => repr(text),
+        Value::Base64(bytes) => repr(&String::from_utf8_lossy(bytes)),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Struct(members) => {
+            let members = members.iter().map(|(name, value)| format!("{}: {}", repr(name), shown(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// Python's `repr` of a float: the exponent has a sign and two digits, and begins at 1e16 and below 1e-4.
+fn double(number: f64) -> String {
+    let size = number.abs();
+    if number.is_nan() {
+        return "nan".to_owned();
+    }
+    if !number.is_finite() || number == 0.0 || (1e-4..1e16).contains(&size) {
+        return format!("{number:?}");
+    }
+    let text = format!("{number:e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(value: Value) -> Params {
+        Params::new(vec![value])
+    }
+
+    #[test]
+    fn an_integer_is_what_int_of_python_takes() {
+        let of = |text: &str| params(text.into()).integer();
+        assert_eq!(of("5"), Ok(5));
+        assert_eq!(of(" -1_0 "), Ok(-10));
+        assert_eq!(of("+7"), Ok(7));
+        assert_eq!(of("99999999999999999999"), Ok(i64::MAX));
+        for no in ["", "x", "1__0", "_1", "1_", "- 1", "+-1", "1.5"] {
+            assert_eq!(of(no), Err(refusal()), "{no:?}");
+        }
+        assert_eq!(params(Value::Double(-5.9)).integer(), Ok(-5));
+        assert_eq!(params(Value::Bool(true)).integer(), Ok(1));
+        assert_eq!(params(Value::Double(f64::INFINITY)).integer(), Err(refusal()));
+        assert_eq!(params(Value::Nil).integer(), Err(refusal()));
+    }
+
+    #[test]
+    fn what_is_true_in_python_waits() {
+        assert_eq!(Params::new(vec![]).wait(), Wait::UntilDone);
+        for yes in [Value::Bool(true), Value::Int(2), "0".into(), Value::Array(vec![Value::Nil])] {
+            assert_eq!(params(yes).wait(), Wait::UntilDone);
+        }
+        for no in [Value::Bool(false), Value::Int(0), "".into(), Value::Nil, Value::Struct(vec![])] {
+            assert_eq!(params(no).wait(), Wait::No);
+        }
+    }
+
+    #[test]
+    fn a_signal_is_a_name_or_a_number() {
+        for one in ["HUP".into(), "SIGHUP".into(), " sighup ".into(), "1".into(), Value::Int(1), Value::Bool(true)]
+        {
+            assert_eq!(params(one).signal().unwrap().number, Some(1));
+        }
+        let odd = params(Value::Int(999)).signal().unwrap();
+        assert_eq!(odd, SignalWish { given: "999".into(), number: None });
+        assert_eq!(params(Value::Array(vec![])).signal(), Err(refusal()));
+    }
+
+    #[test]
+    fn what_cannot_be_written_to_a_process_is_quoted_as_python_shows_it() {
+        let quoted = |value| params(value).chars().unwrap_err().string;
+        assert_eq!(quoted(Value::Int(5)), "INCORRECT_PARAMETERS: 5");
+        assert_eq!(quoted(Value::Bool(true)), "INCORRECT_PARAMETERS: True");
+        assert_eq!(
+            quoted(Value::Array(vec![Value::Int(1), "a".into()])),
+            "INCORRECT_PARAMETERS: [1, 'a']"
+        );
+        assert_eq!(quoted(Value::record([("a", "b".into())])), "INCORRECT_PARAMETERS: {'a': 'b'}");
+        assert_eq!(quoted(Value::Nil), "INCORRECT_PARAMETERS");
+    }
+
+    #[test]
+    fn doubles_are_shown_as_python_shows_them() {
+        let cases = [(1.0, "1.0"), (1e30, "1e+30"), (1.5e-7, "1.5e-07"), (1e16, "1e+16"), (0.0001, "0.0001")];
+        for (number, text) in cases {
+            assert_eq!(double(number), text);
+        }
+    }
+
+    #[test]
+    fn a_group_may_be_named_by_a_number_and_a_process_may_not() {
+        assert_eq!(params(Value::Int(5)).group(), Ok("5".to_owned()));
+        assert_eq!(params(Value::Nil).group(), Err(refusal()));
+        assert_eq!(params(Value::Int(5)).text().unwrap_err().code, FaultKind::IncorrectParameters.code());
+    }
+}

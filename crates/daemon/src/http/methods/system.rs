@@ -1,0 +1,83 @@
+//! `system.*`: what the table tells of itself.
+
+use std::fmt::Write;
+
+use ironlance_rpc::{Fault, FaultKind, Value};
+
+use super::{Access, Answer, Interfaces, Param, Params, Row};
+
+const METHOD: Param =
+    Param { kind: "string", name: "name", about: "A method with its namespace, such as supervisor.getState." };
+
+/// The methods of this namespace.
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "listMethods",
+        returns: "array",
+        params: &[],
+        optional: 0,
+        access: Access::Reads,
+        help: "The names of all methods, sorted.",
+        answer: Answer::Table(list_methods),
+    },
+    Row {
+        name: "methodHelp",
+        returns: "string",
+        params: &[METHOD],
+        optional: 0,
+        access: Access::Reads,
+        help: "What a method does, takes and gives.",
+        answer: Answer::Table(method_help),
+    },
+    Row {
+        name: "methodSignature",
+        returns: "array",
+        params: &[METHOD],
+        optional: 0,
+        access: Access::Reads,
+        help: "The type of a method's result, and of each of its parameters.",
+        answer: Answer::Table(method_signature),
+    },
+    Row {
+        name: "multicall",
+        returns: "array",
+        params: &[Param {
+            kind: "array",
+            name: "calls",
+            about: "Structs with methodName (a string) and params (an array).",
+        }],
+        optional: 0,
+        access: Access::Reads,
+        help: "Answers several calls one after the other, each when the one before it is done. The result has, for \
+            each, its result, or a struct of faultCode and faultString.",
+        answer: Answer::Each,
+    },
+];
+
+fn list_methods(interfaces: &Interfaces, _: &mut Params) -> Result<Value, Fault> {
+    Ok(Value::Array(interfaces.all().into_iter().map(|(name, _)| Value::Str(name)).collect()))
+}
+
+fn method_help(interfaces: &Interfaces, params: &mut Params) -> Result<Value, Fault> {
+    let row = described(interfaces, params)?;
+    let mut help = format!("{}\n\n", row.help);
+    // Writing into a String cannot fail.
+    for Param { kind, name, about } in row.params {
+        let _ = writeln!(help, "@param {kind} {name} {about}");
+    }
+    let _ = writeln!(help, "@return {} result", row.returns);
+    Ok(Value::Str(help))
+}
+
+fn method_signature(interfaces: &Interfaces, params: &mut Params) -> Result<Value, Fault> {
+    let row = described(interfaces, params)?;
+    let types = std::iter::once(row.returns).chain(row.params.iter().map(|param| param.kind));
+    Ok(Value::Array(types.map(Value::from).collect()))
+}
+
+/// The method that is asked about; whatever names none is SIGNATURE_UNSUPPORTED.
+fn described(interfaces: &Interfaces, params: &mut Params) -> Result<&'static Row, Fault> {
+    let unsupported = |_| FaultKind::SignatureUnsupported.bare();
+    let method = params.text().map_err(unsupported)?;
+    interfaces.find(&method).map_err(unsupported)
+}

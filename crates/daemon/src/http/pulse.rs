@@ -1,0 +1,106 @@
+//! Where a connection stands: shared by the wire under it, the answer on it, and the seats that may ask it to leave.
+
+use std::cell::Cell;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::limits::Limits;
+
+/// What a connection is doing.
+///
+/// ```text
+/// Fresh ──▶ Head ──▶ Body ──▶ Busy ──▶ Idle
+///             ▲  └──────────▶ Tail      │
+///             └─────────────────────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing has come yet.
+    Fresh,
+    /// A head is coming in.
+    Head,
+    /// A body is coming in.
+    Body,
+    /// An answer is being made or sent.
+    Busy,
+    /// A log is being followed.
+    Tail,
+    /// Answered; the next request may come.
+    Idle,
+}
+
+/// How a connection is asked to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// When it has been answered.
+    WhenAnswered,
+    /// At once.
+    Now,
+}
+
+/// The state of one connection.
+pub(super) struct Pulse {
+    phase: Cell<Phase>,
+    since: Cell<Instant>,
+    leave: Cell<Option<Leave>>,
+    called: Notify,
+    pub(super) limits: Limits,
+}
+
+impl Pulse {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            phase: Cell::new(Phase::Fresh),
+            since: Cell::new(Instant::now()),
+            leave: Cell::new(None),
+            called: Notify::new(),
+            limits,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// When this phase began.
+    pub(super) fn since(&self) -> Instant {
+        self.since.get()
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        self.since.set(Instant::now());
+    }
+
+    /// When the client must have said what it has to say.
+    pub(super) fn read_deadline(&self) -> Option<Instant> {
+        match self.phase.get() {
+            Phase::Fresh => Some(self.since.get() + self.limits.first_byte),
+            Phase::Head => Some(self.since.get() + self.limits.head_time),
+            // A body has its time limit where it is read.
+            Phase::Body | Phase::Busy | Phase::Tail | Phase::Idle => None,
+        }
+    }
+
+    /// How long the client may take nothing of what it is sent.
+    pub(super) fn stall(&self) -> std::time::Duration {
+        if self.phase.get() == Phase::Tail { self.limits.tail_stall } else { self.limits.stall }
+    }
+
+    /// Asks the connection to leave.
+    pub(super) fn ask_to_leave(&self, how: Leave) {
+        self.leave.set(Some(how));
+        self.called.notify_one();
+    }
+
+    /// Waits until the connection is asked to leave.
+    pub(super) async fn asked_to_leave(&self) -> Leave {
+        loop {
+            if let Some(how) = self.leave.take() {
+                return how;
+            }
+            self.called.notified().await;
+        }
+    }
+}

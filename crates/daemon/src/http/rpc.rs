@@ -1,0 +1,100 @@
+//! Calls: found in the table, allowed or not, asked of the owner.
+
+use ironlance_core::level::Level;
+use ironlance_rpc::{Fault, FaultKind, Members, Value};
+use tokio::sync::oneshot;
+
+use super::answer::Desk;
+use super::methods::{Access, Plan};
+use crate::inbox::Input;
+use crate::request::{Call, Request};
+
+/// What a client may do at this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rights {
+    /// Everything.
+    All,
+    /// Only what changes nothing: the server is open to other hosts and has no password.
+    Reads,
+}
+
+impl Desk {
+    /// The answer to one call.
+    pub(super) async fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, Fault> {
+        match self.plan(method, params)? {
+            Plan::Ask(request) => self.ask(request).await,
+            Plan::Told(value) => Ok(value),
+            Plan::Each(calls) => Ok(self.each(calls).await),
+        }
+    }
+
+    fn plan(&self, method: &str, params: Vec<Value>) -> Result<Plan, Fault> {
+        let row = self.interfaces.find(method)?;
+        if row.access == Access::Changes && self.rights == Rights::Reads {
+            self.journal.log(Level::Warn, &format!("{method} was refused: {} has no password", self.section));
+            return Err(FaultKind::Failed.about(format_args!(
+                "cannot change anything here: [{}] can be reached from other hosts and has no password; set username \
+                 and password in it, or bind it to 127.0.0.1",
+                self.section
+            )));
+        }
+        self.interfaces.plan(row, params)
+    }
+
+    /// `system.multicall`: one call after the other, each when the one before has its answer.
+    async fn each(&self, calls: Vec<Value>) -> Value {
+        let mut results = Vec::new();
+        for call in calls {
+            results.push(self.one_of_many(call).await.unwrap_or_else(|fault| {
+                Value::record([("faultCode", fault.code.into()), ("faultString", fault.string.into())])
+            }));
+        }
+        Value::Array(results)
+    }
+
+    async fn one_of_many(&self, call: Value) -> Result<Value, Fault> {
+        let Value::Struct(members) = call else { return Err(FaultKind::IncorrectParameters.bare()) };
+        let (method, params) = named(members)?;
+        match self.plan(&method, params)? {
+            Plan::Ask(request) => self.ask(request).await,
+            Plan::Told(value) => Ok(value),
+            Plan::Each(_) => Err(recursion()),
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Value, Fault> {
+        let (reply, answer) = oneshot::channel();
+        // An owner that is gone, or drops the question, is one that stops.
+        let gone = || FaultKind::ShutdownState.bare();
+        self.owner.send(Input::Call(Call { request, reply })).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn recursion() -> Fault {
+    FaultKind::IncorrectParameters.about("Recursive system.multicall forbidden")
+}
+
+/// The method and parameters that an entry of `system.multicall` names.
+fn named(members: Members) -> Result<(String, Vec<Value>), Fault> {
+    let (mut method, mut params) = (Value::Nil, Value::Array(Vec::new()));
+    for (name, value) in members {
+        match &*name {
+            "methodName" => method = value,
+            "params" => params = value,
+            _ => {}
+        }
+    }
+    let method = match method {
+        Value::Str(method) => method,
+        Value::Nil => return Err(FaultKind::IncorrectParameters.about("No methodName")),
+        _ => return Err(FaultKind::IncorrectParameters.about("methodName is no string")),
+    };
+    if method == "system.multicall" {
+        return Err(recursion());
+    }
+    match params {
+        Value::Array(params) => Ok((method, params)),
+        _ => Err(FaultKind::IncorrectParameters.bare()),
+    }
+}

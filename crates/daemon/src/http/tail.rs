@@ -1,0 +1,221 @@
+//! A log as it grows: its end first, then what comes, across rotation and truncation.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use hyper::body::Bytes;
+use rustix::fs::OFlags;
+use tokio::time::{Instant, sleep_until};
+
+use super::watch::Watch;
+
+/// So much of the end comes first, in bytes.
+const HEAD: u64 = 1024;
+/// So much is read at a time, in bytes.
+const CHUNK: usize = 64 * 1024;
+/// A log that grows all the time is looked at this often, as the original does.
+const PACE: Duration = Duration::from_millis(100);
+/// What is sent when the file has become shorter.
+const TRUNCATED: &[u8] = b"==> File truncated <==\n";
+
+/// A log that is followed.
+pub(super) struct Tail {
+    reader: Reader,
+    watch: Watch,
+    next_look: Instant,
+}
+
+impl Tail {
+    /// Begins 1,024 bytes before the end of the file at `path`. Only plain files can be followed.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let watch = Watch::new(path);
+        Ok(Self { reader: Reader::open(path)?, watch, next_look: Instant::now() })
+    }
+
+    /// When the file was last written to.
+    pub(super) fn modified(&self) -> io::Result<SystemTime> {
+        self.reader.file.metadata()?.modified()
+    }
+
+    /// Waits for more, and gives it with the tail that goes on from there.
+    pub(super) async fn next(mut self: Box<Self>) -> (Bytes, Box<Self>) {
+        loop {
+            match self.reader.more() {
+                More::Bytes(bytes) => return (bytes.into(), self),
+                More::Replaced => self.watch.renew(),
+                More::Nothing => {
+                    sleep_until(self.next_look).await;
+                    self.watch.changed().await;
+                    self.next_look = Instant::now() + PACE;
+                }
+            }
+        }
+    }
+}
+
+/// What a look at the file gave.
+#[derive(Debug, PartialEq, Eq)]
+enum More {
+    Bytes(Vec<u8>),
+    /// Another file stands at the path; it is read from its start.
+    Replaced,
+    Nothing,
+}
+
+/// A position in the file at a path, whichever file that is.
+struct Reader {
+    path: PathBuf,
+    file: File,
+    at: u64,
+}
+
+impl Reader {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = plain_file(path)?;
+        let at = file.metadata()?.len().saturating_sub(HEAD);
+        Ok(Self { path: path.to_owned(), file, at })
+    }
+
+    fn more(&mut self) -> More {
+        let Ok(here) = self.file.metadata() else { return More::Nothing };
+        if here.len() < self.at {
+            self.at = 0;
+            return More::Bytes(TRUNCATED.to_vec());
+        }
+        if here.len() > self.at {
+            return self.read();
+        }
+        // Only what has been read to its end is left for the file that took its name.
+        if fs::metadata(&self.path).is_ok_and(|there| !is_same(&here, &there))
+            && let Ok(file) = plain_file(&self.path)
+        {
+            self.file = file;
+            self.at = 0;
+            return More::Replaced;
+        }
+        More::Nothing
+    }
+
+    fn read(&mut self) -> More {
+        let mut bytes = vec![0; CHUNK];
+        match self.file.read_at(&mut bytes, self.at) {
+            Ok(read @ 1..) => {
+                bytes.truncate(read);
+                self.at += read as u64;
+                More::Bytes(bytes)
+            }
+            Ok(0) | Err(_) => More::Nothing,
+        }
+    }
+}
+
+fn plain_file(path: &Path) -> io::Result<File> {
+    // A FIFO must not hold us up while it is opened.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn append(path: &Path, text: &str) {
+        OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn bytes(text: &str) -> More {
+        More::Bytes(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn the_last_kibibyte_comes_first_and_then_what_is_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        append(&log, &format!("{}{}", "a".repeat(500), "b".repeat(1024)));
+        let mut reader = Reader::open(&log).unwrap();
+        assert_eq!(reader.more(), bytes(&"b".repeat(1024)));
+        assert_eq!(reader.more(), More::Nothing);
+        append(&log, "c");
+        assert_eq!(reader.more(), bytes("c"));
+    }
+
+    #[test]
+    fn a_truncated_log_says_so_and_starts_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        append(&log, "old text");
+        let mut reader = Reader::open(&log).unwrap();
+        assert_eq!(reader.more(), bytes("old text"));
+        fs::write(&log, "new").unwrap();
+        assert_eq!(reader.more(), bytes("==> File truncated <==\n"));
+        assert_eq!(reader.more(), bytes("new"));
+    }
+
+    #[test]
+    fn a_rotated_log_is_read_to_its_end_before_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        append(&log, "one");
+        let mut reader = Reader::open(&log).unwrap();
+        assert_eq!(reader.more(), bytes("one"));
+        append(&log, "two");
+        fs::rename(&log, folder.path().join("log.1")).unwrap();
+        append(&log, "three");
+        assert_eq!(reader.more(), bytes("two"));
+        assert_eq!(reader.more(), More::Replaced);
+        assert_eq!(reader.more(), bytes("three"));
+    }
+
+    #[test]
+    fn a_log_that_was_removed_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        append(&log, "one");
+        let mut reader = Reader::open(&log).unwrap();
+        assert_eq!(reader.more(), bytes("one"));
+        fs::remove_file(&log).unwrap();
+        assert_eq!(reader.more(), More::Nothing);
+        append(&log, "two");
+        assert_eq!(reader.more(), More::Replaced);
+        assert_eq!(reader.more(), bytes("two"));
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_not_followed_and_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(Reader::open(&fifo).is_err());
+        assert!(Reader::open(folder.path()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_change_ends_the_wait_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        append(&log, "one");
+        let tail = Box::new(Tail::open(&log).unwrap());
+        let (first, tail) = tail.next().await;
+        assert_eq!(first, "one");
+        let (next, ()) = tokio::join!(tail.next(), async {
+            tokio::task::yield_now().await;
+            append(&log, "two");
+        });
+        assert_eq!(next.0, "two");
+        fs::rename(&log, folder.path().join("log.1")).unwrap();
+        let (next, ()) = tokio::join!(next.1.next(), async {
+            tokio::task::yield_now().await;
+            append(&log, "three");
+        });
+        assert_eq!(next.0, "three");
+    }
+}

@@ -1,0 +1,59 @@
+//! Waiting until a file may have changed, without looking at it all the time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use tokio::net::unix::pipe;
+use tokio::time::sleep;
+
+/// Where the kernel cannot tell us (no inotify instances left), we look this often.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Tells when a file, or what stands at its path, may have changed.
+pub(super) struct Watch {
+    path: PathBuf,
+    /// An inotify descriptor: it is waited for and read as a pipe is.
+    kernel: Option<pipe::Receiver>,
+}
+
+impl Watch {
+    /// Watches what is at `path` now. Whoever reads the file after this misses nothing.
+    pub(super) fn new(path: &Path) -> Self {
+        let mut watch = Self { path: path.to_owned(), kernel: notices(path) };
+        watch.renew();
+        watch
+    }
+
+    /// Watches what is at the path now, after the file has been replaced.
+    pub(super) fn renew(&mut self) {
+        let Some(kernel) = &self.kernel else { return };
+        let wanted = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
+        // A path with nothing at it is watched by its folder alone.
+        if let Err(error) = inotify::add_watch(kernel, &self.path, wanted)
+            && error != rustix::io::Errno::NOENT
+        {
+            self.kernel = None;
+        }
+    }
+
+    /// Waits until something may have changed.
+    pub(super) async fn changed(&mut self) {
+        let Some(kernel) = &self.kernel else { return sleep(LOOK).await };
+        if kernel.readable().await.is_err() {
+            self.kernel = None;
+            return;
+        }
+        // What changed does not matter: the file is looked at anyway.
+        let mut notices = [0; 4096];
+        while kernel.try_read(&mut notices).is_ok_and(|read| read > 0) {}
+    }
+}
+
+/// The kernel's notices about the folder of `path`: a log that rotates comes back under its name.
+fn notices(path: &Path) -> Option<pipe::Receiver> {
+    let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    inotify::add_watch(&fd, folder, WatchFlags::CREATE | WatchFlags::MOVED_TO).ok()?;
+    pipe::Receiver::from_owned_fd_unchecked(fd).ok()
+}

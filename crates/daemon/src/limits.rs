@@ -1,0 +1,115 @@
+//! How many descriptors and processes we may have: `set_rlimits_or_exit` of the original, and then as many
+//! descriptors as the hard limit allows.
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+
+/// What was raised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Raised {
+    /// For the log, in the original's words.
+    pub(crate) infos: Vec<String>,
+    /// The soft limit of descriptors that a child is given: what the original would have left it with.
+    pub(crate) nofile: u64,
+}
+
+/// One of the two limits.
+struct Limit {
+    resource: Resource,
+    name: &'static str,
+    least: u64,
+    /// What the original calls it in its refusal: descriptors "to run this process", processes "this program".
+    what: &'static str,
+    subject: &'static str,
+    setting: &'static str,
+}
+
+/// Sees to it that there are at least `minfds` descriptors and `minprocs` processes, raising the hard limits if we may.
+/// The error is the original's words, as after `Error: `.
+pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<Raised, String> {
+    let limits = [
+        Limit {
+            resource: Resource::RLIMIT_NOFILE,
+            name: "RLIMIT_NOFILE",
+            least: minfds,
+            what: "file descriptors",
+            subject: "process",
+            setting: "minfds",
+        },
+        Limit {
+            resource: Resource::RLIMIT_NPROC,
+            name: "RLIMIT_NPROC",
+            least: minprocs,
+            what: "processes",
+            subject: "program",
+            setting: "minprocs",
+        },
+    ];
+    let mut infos = Vec::new();
+    for limit in &limits {
+        infos.extend(at_least(limit)?);
+    }
+    Ok(Raised { infos, nofile: all_descriptors() })
+}
+
+fn at_least(limit: &Limit) -> Result<Option<String>, String> {
+    let Ok((soft, hard)) = getrlimit(limit.resource) else { return Ok(None) };
+    if soft >= limit.least || soft == RLIM_INFINITY {
+        return Ok(None);
+    }
+    // Only root can raise a hard limit.
+    setrlimit(limit.resource, limit.least, hard.max(limit.least)).map_err(|_| refusal(limit, hard))?;
+    Ok(Some(format!("Increased {} limit to {}", limit.name, limit.least)))
+}
+
+fn refusal(limit: &Limit, hard: u64) -> String {
+    let Limit { what, subject, setting, least, .. } = limit;
+    let required = match limit.resource {
+        Resource::RLIMIT_NOFILE => format!("file descriptors required to run this {subject}"),
+        _ => format!("available processes required to run this {subject}"),
+    };
+    format!(
+        "The minimum number of {required} is {least} as per the \"{setting}\" command-line argument or config file \
+         setting. The current environment will only allow you to open {hard} {what}.  Either raise the number of \
+         usable {what} in your environment (see README.rst) or lower the {setting} setting in the config file to \
+         allow the {subject} to start."
+    )
+}
+
+/// Raises our own soft limit of descriptors to the hard one, so that `minfds` need not be set for many programs.
+/// Returns what it was.
+fn all_descriptors() -> u64 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return RLIM_INFINITY };
+    // It is always allowed; if it fails nevertheless, we have as many as the original.
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    soft
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_raised_for_us_and_not_for_children() {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let raised = raise(1, 1).unwrap();
+        assert_eq!(raised, Raised { infos: Vec::new(), nofile: soft });
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (hard, hard));
+    }
+
+    #[test]
+    fn more_than_the_kernel_has_is_refused_in_the_words_of_the_original() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        // No user, not even root, may have more descriptors than fs.nr_open says.
+        let refused = raise(u64::from(u32::MAX), 1).unwrap_err();
+        assert_eq!(
+            refused,
+            format!(
+                "The minimum number of file descriptors required to run this process is 4294967295 as per the \
+                 \"minfds\" command-line argument or config file setting. The current environment will only allow \
+                 you to open {hard} file descriptors.  Either raise the number of usable file descriptors in your \
+                 environment (see README.rst) or lower the minfds setting in the config file to allow the process \
+                 to start."
+            )
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! The log files of programs that name none: `get_autochildlog_name` and `clear_autochildlogdir` of the original.
+
+use std::collections::hash_map::RandomState;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use ironlance_core::notice::Channel;
+use ironlance_core::python;
+
+/// What Python's tempfile makes names of.
+const LETTERS: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";
+/// How many letters it takes.
+const LENGTH: usize = 8;
+/// How many names are tried before we believe that something else is wrong.
+const TRIES: u32 = 100;
+
+/// Makes an empty file for a channel of a process, closed to others: `NAME-stdout---IDENTIFIER-XXXXXXXX.log`.
+pub fn auto_name(folder: &Path, name: &str, channel: Channel, identifier: &str) -> io::Result<PathBuf> {
+    let mut last = io::ErrorKind::AlreadyExists.into();
+    for _ in 0..TRIES {
+        let path = folder.join(format!("{name}-{}---{identifier}-{}.log", channel.name(), letters()));
+        match File::options().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(_) => return Ok(path),
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => last = why,
+            Err(why) => return Err(why),
+        }
+    }
+    Err(last)
+}
+
+/// Letters that nobody has had before. They need not be secret: the file is made only if it is not there.
+fn letters() -> String {
+    let mut number = RandomState::new().build_hasher().finish();
+    let mut next = || {
+        let letter = LETTERS[(number % LETTERS.len() as u64) as usize];
+        number /= LETTERS.len() as u64;
+        char::from(letter)
+    };
+    (0..LENGTH).map(|_| next()).collect()
+}
+
+/// Removes what earlier runs with this identifier have left. Returns warnings for the log, in the original's words.
+pub fn clear(folder: &Path, identifier: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return vec!["Could not clear childlog dir".to_owned()] };
+    let ours =
+        entries.flatten().filter(|entry| is_left_over(&entry.file_name().to_string_lossy(), identifier));
+    let failed = ours.map(|entry| entry.path()).filter(|path| fs::remove_file(path).is_err());
+    failed.map(|path| format!("Failed to clean up {}", python::repr(&path.display().to_string()))).collect()
+}
+
+/// Whether a name begins with what the original looks for: `.+?---IDENTIFIER-\S+\.log`; backups have more behind it.
+fn is_left_over(name: &str, identifier: &str) -> bool {
+    let mark = format!("---{identifier}-");
+    let places = name.match_indices(&mark).filter(|(place, _)| *place > 0);
+    let mut rests = places.map(|(place, _)| &name[place + mark.len()..]);
+    rests.any(|rest| {
+        let word = rest.split(char::is_whitespace).next().unwrap_or_default();
+        word.match_indices(".log").any(|(place, _)| place > 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_once_and_closed_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = || auto_name(folder.path(), "web_1", Channel::Stderr, "supervisor").unwrap();
+        let (first, second) = (make(), make());
+        assert_ne!(first, second);
+        let name = first.file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with("web_1-stderr---supervisor-") && name.ends_with(".log"), "{name}");
+        assert_eq!(name.len(), "web_1-stderr---supervisor-".len() + LENGTH + ".log".len());
+        assert_eq!(fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
+        auto_name(&folder.path().join("missing"), "x", Channel::Stdout, "supervisor").unwrap_err();
+    }
+
+    #[test]
+    fn what_earlier_runs_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = [
+            "x.log",
+            "a-stdout---other-abc.log",
+            "---supervisor-abc.log",
+            "a---supervisor-.log",
+            "a---supervisor-b c",
+        ];
+        let remove = [
+            "a-stdout---supervisor-abc.log",
+            "a-stdout---supervisor-abc.log.1",
+            "a-stderr---supervisor-b.log.12",
+        ];
+        for name in keep.iter().chain(&remove) {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("d---supervisor-x.log")).unwrap();
+        let warnings = clear(folder.path(), "supervisor");
+        let path = folder.path().join("d---supervisor-x.log");
+        assert_eq!(warnings, [format!("Failed to clean up '{}'", path.display())]);
+        assert!(keep.iter().all(|name| folder.path().join(name).exists()));
+        assert!(!remove.iter().any(|name| folder.path().join(name).exists()));
+        assert_eq!(clear(&folder.path().join("missing"), "x"), ["Could not clear childlog dir"]);
+    }
+}

@@ -1,0 +1,263 @@
+//! A log file that is rotated: `FileHandler` and `RotatingFileHandler` of the original, without ever holding up whoever
+//! writes, and with an account of what could not be written.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ironlance_core::level::Level;
+
+use super::sink::{Loss, Opening, Sink};
+
+/// How often a file that could not be opened is tried again, and how often it is looked whether an open one is still
+/// what it was.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long after a rotation that failed it is tried again.
+const ROTATE_AGAIN: Duration = Duration::from_secs(60);
+
+/// A log file. It takes a descriptor when something is written, not before.
+#[derive(Debug)]
+pub struct LogFile {
+    path: Box<Path>,
+    /// The size at which it is rotated, in bytes; 0 is never.
+    maxbytes: u64,
+    backups: u32,
+    sink: Option<Sink>,
+    /// The size, as far as we know.
+    size: u64,
+    /// When to look again: at an open file, or whether it can be opened.
+    look: Option<Instant>,
+    /// When to rotate again after it failed.
+    rotate: Option<Instant>,
+    /// Bytes lost since it last worked.
+    lost: u64,
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub enum Written {
+    /// It is in the file.
+    All,
+    /// So many bytes are lost, the first since it last worked.
+    Lost {
+        /// Of this write.
+        bytes: u64,
+        /// The reason.
+        why: io::Error,
+    },
+    /// More is lost; this was said before.
+    StillLosing,
+    /// It is in the file, the first since so many bytes were lost.
+    Recovered {
+        /// Of all the writes that failed.
+        bytes: u64,
+    },
+    /// It is in the file, which has reached its size and cannot be rotated: it goes on growing, and this is said once a
+    /// minute.
+    NotRotated {
+        /// The reason.
+        why: io::Error,
+    },
+}
+
+impl Written {
+    /// What the main log should say of it, if anything.
+    pub fn complaint(&self, path: &Path) -> Option<(Level, String)> {
+        let path = path.display();
+        match self {
+            Self::All | Self::StillLosing => None,
+            Self::Lost { why, .. } => Some((
+                Level::Error,
+                format!("cannot write to {path}: {why}; what it should hold is lost until it works again"),
+            )),
+            Self::Recovered { bytes } => {
+                Some((Level::Warn, format!("{path} can be written to again; {bytes} bytes were lost")))
+            }
+            Self::NotRotated { why } => {
+                Some((Level::Error, format!("cannot rotate {path}: {why}; it grows beyond its size")))
+            }
+        }
+    }
+}
+
+impl LogFile {
+    /// A log at `path`, which is made now; it is rotated when it has `maxbytes` (0: never), and `backups` old ones are
+    /// kept. The error is that of open(2); a FIFO that nobody reads is none.
+    pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
+        let mut log = Self {
+            path: path.into(),
+            maxbytes,
+            backups,
+            sink: None,
+            size: 0,
+            look: None,
+            rotate: None,
+            lost: 0,
+        };
+        log.reopen()?;
+        Ok(log)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends; a file that has reached its size is rotated after it.
+    pub fn write(&mut self, data: &[u8]) -> Written {
+        if data.is_empty() {
+            return Written::All;
+        }
+        match self.try_write(data) {
+            Ok(()) => match std::mem::take(&mut self.lost) {
+                0 => self.rotate_if_full(),
+                bytes => Written::Recovered { bytes },
+            },
+            Err(Loss { written, why }) => {
+                let bytes = (data.len() - written) as u64;
+                let first = self.lost == 0;
+                self.lost = self.lost.saturating_add(bytes);
+                if first { Written::Lost { bytes, why } } else { Written::StillLosing }
+            }
+        }
+    }
+
+    /// Closes it and makes it anew: somebody has moved it away. The error is that of open(2).
+    pub fn reopen(&mut self) -> io::Result<()> {
+        self.let_go();
+        self.look = None;
+        match Sink::open(&self.path, Opening::Append) {
+            Err(why) if why.raw_os_error() != Some(rustix::io::Errno::NXIO.raw_os_error()) => Err(why),
+            // It was made, or it is a FIFO without a reader. The descriptor is wanted with the first write.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Removes it and makes it anew, empty. What is no regular file stays. The error is that of unlink(2) or open(2).
+    pub fn remove_and_reopen(&mut self) -> io::Result<()> {
+        self.let_go();
+        if !is_special(&self.path) {
+            missing_is_fine(fs::remove_file(&self.path))?;
+        }
+        self.reopen()
+    }
+
+    /// Gives the descriptor back until the next write.
+    pub fn let_go(&mut self) {
+        self.sink = None;
+    }
+
+    fn try_write(&mut self, data: &[u8]) -> Result<(), Loss> {
+        self.look().map_err(|why| Loss { written: 0, why })?;
+        let sink =
+            self.sink.as_mut().ok_or_else(|| Loss { written: 0, why: io::ErrorKind::NotFound.into() })?;
+        let outcome = sink.write(data);
+        let written = outcome.as_ref().map_or_else(|loss| loss.written, |()| data.len());
+        self.size = self.size.saturating_add(written as u64);
+        if let Err(loss) = &outcome
+            && !matches!(loss.why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::StorageFull)
+        {
+            // The reader of a FIFO is gone, or worse: it is opened again.
+            self.sink = None;
+            self.look = Some(Instant::now() + LOOK);
+        }
+        outcome
+    }
+
+    /// Sees to it that there is an open file. Once a second it is looked whether it was removed: the original would
+    /// write to where nobody can read.
+    fn look(&mut self) -> io::Result<()> {
+        let due = |look: Option<Instant>, now| look.is_none_or(|look| now >= look);
+        let now = Instant::now();
+        if let Some(sink) = &self.sink {
+            if !sink.is_file() || !due(self.look, now) {
+                return Ok(());
+            }
+            let stat = sink.stat()?;
+            self.look = Some(now + LOOK);
+            self.size = stat.st_size.unsigned_abs();
+            if stat.st_nlink > 0 {
+                return Ok(());
+            }
+            self.sink = None;
+        } else if self.lost > 0 && !due(self.look, now) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.look = Some(now + LOOK);
+        self.open_sink(Opening::Append)
+    }
+
+    fn open_sink(&mut self, opening: Opening) -> io::Result<()> {
+        self.sink = None;
+        let sink = Sink::open(&self.path, opening)?;
+        self.size = if sink.is_file() { sink.stat()?.st_size.unsigned_abs() } else { 0 };
+        self.sink = Some(sink);
+        Ok(())
+    }
+
+    fn rotate_if_full(&mut self) -> Written {
+        if self.maxbytes == 0 || self.size < self.maxbytes {
+            return Written::All;
+        }
+        match self.rotate() {
+            Ok(()) => Written::All,
+            Err(why) => {
+                self.rotate = Some(Instant::now() + ROTATE_AGAIN);
+                Written::NotRotated { why }
+            }
+        }
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        if self.rotate.is_some_and(|again| Instant::now() < again) {
+            return Ok(());
+        }
+        let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_file()) else { return Ok(()) };
+        // Somebody may have emptied it.
+        self.size = sink.stat()?.st_size.unsigned_abs();
+        if self.size < self.maxbytes || is_special(&self.path) {
+            return Ok(());
+        }
+        self.rotate = None;
+        self.move_backups()?;
+        // If it cannot be opened, the next write says so.
+        let _ = self.open_sink(Opening::Truncate);
+        Ok(())
+    }
+
+    /// x.9 to x.10, …, x to x.1. Without backups nothing is moved, and the file will be emptied.
+    fn move_backups(&self) -> io::Result<()> {
+        for number in (1..self.backups).rev() {
+            missing_is_fine(fs::rename(self.backup(number), self.backup(number + 1)))?;
+        }
+        if self.backups > 0 {
+            missing_is_fine(fs::rename(&self.path, self.backup(1)))?;
+        }
+        Ok(())
+    }
+
+    fn backup(&self, number: u32) -> PathBuf {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+}
+
+fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether this is a device, a FIFO or the like, which is not ours to move or remove; also if it leads to a file.
+fn is_special(path: &Path) -> bool {
+    if path.starts_with("/dev") || path.starts_with("/proc") {
+        return true;
+    }
+    fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_symlink())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! Real files, FIFOs and a disk that is full.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::process::Command;
+
+use rustix::fs::OFlags;
+use tempfile::TempDir;
+
+use super::*;
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.log");
+    (folder, path)
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    PathBuf::from(format!("{}.{number}", path.display()))
+}
+
+/// The time at which a file that failed is tried again has come.
+fn a_moment_later(log: &mut LogFile) {
+    log.look = None;
+}
+
+#[test]
+fn a_log_is_there_from_the_start_and_takes_a_descriptor_with_the_first_write() {
+    let (_folder, path) = folder();
+    fs::write(&path, "before\n").unwrap();
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    assert!(log.sink.is_none());
+    assert_eq!(log.path(), path);
+    assert!(matches!(log.write(b"after\n"), Written::All));
+    assert!(log.sink.is_some());
+    assert_eq!(text(&path), "before\nafter\n");
+    log.let_go();
+    assert!(matches!(log.write(b"more\n"), Written::All));
+    assert_eq!(text(&path), "before\nafter\nmore\n");
+}
+
+#[test]
+fn a_log_that_cannot_be_made_is_an_error() {
+    let (folder, _) = folder();
+    let why = LogFile::open(&folder.path().join("missing/x.log"), 0, 0).unwrap_err();
+    assert_eq!(why.kind(), io::ErrorKind::NotFound);
+    LogFile::open(folder.path(), 0, 0).unwrap_err();
+}
+
+#[test]
+fn a_log_is_rotated_once_it_has_reached_its_size() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 10, 2).unwrap();
+    for line in ["0123456\n", "1\n", "2_______________\n", "3\n", "3_______\n", "4"] {
+        assert!(matches!(log.write(line.as_bytes()), Written::All));
+    }
+    assert_eq!(text(&path), "4");
+    assert_eq!(text(&numbered(&path, 1)), "3\n3_______\n");
+    assert_eq!(text(&numbered(&path, 2)), "2_______________\n");
+    assert!(!numbered(&path, 3).exists());
+}
+
+#[test]
+fn a_log_without_backups_is_emptied() {
+    let (folder, path) = folder();
+    fs::write(&path, "12345678").unwrap();
+    let mut log = LogFile::open(&path, 10, 0).unwrap();
+    log.write(b"90");
+    assert_eq!(text(&path), "");
+    log.write(b"1");
+    assert_eq!(text(&path), "1");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_log_that_somebody_has_emptied_starts_from_nothing() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 10, 1).unwrap();
+    log.write(b"12345678");
+    File::create(&path).unwrap();
+    log.write(b"abcd");
+    assert_eq!(text(&path), "abcd");
+    assert!(!numbered(&path, 1).exists());
+}
+
+#[test]
+fn a_log_that_cannot_be_rotated_goes_on_and_is_complained_of_once() {
+    let (_folder, path) = folder();
+    fs::create_dir(numbered(&path, 1)).unwrap();
+    let mut log = LogFile::open(&path, 4, 1).unwrap();
+    let written = log.write(b"12345");
+    let (level, words) = written.complaint(&path).unwrap();
+    assert_eq!(level, Level::Error);
+    assert!(words.starts_with(&format!("cannot rotate {}: ", path.display())), "{words}");
+    assert!(matches!(log.write(b"6789"), Written::All));
+    assert_eq!(text(&path), "123456789");
+    fs::remove_dir(numbered(&path, 1)).unwrap();
+    log.rotate = None;
+    assert!(matches!(log.write(b"0"), Written::All));
+    assert_eq!(text(&numbered(&path, 1)), "1234567890");
+}
+
+#[test]
+fn a_log_that_was_moved_away_is_made_anew_when_asked() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    log.write(b"old\n");
+    fs::rename(&path, numbered(&path, 1)).unwrap();
+    log.write(b"old too\n");
+    log.reopen().unwrap();
+    assert_eq!(text(&path), "");
+    log.write(b"new\n");
+    assert_eq!(text(&numbered(&path, 1)), "old\nold too\n");
+    assert_eq!(text(&path), "new\n");
+}
+
+#[test]
+fn a_log_that_is_cleared_is_empty_and_goes_on() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    log.write(b"old\n");
+    log.remove_and_reopen().unwrap();
+    assert_eq!(text(&path), "");
+    fs::remove_file(&path).unwrap();
+    log.remove_and_reopen().unwrap();
+    log.write(b"new\n");
+    assert_eq!(text(&path), "new\n");
+}
+
+#[test]
+fn a_log_that_was_removed_comes_back() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    log.write(b"1");
+    fs::remove_file(&path).unwrap();
+    a_moment_later(&mut log);
+    assert!(matches!(log.write(b"2"), Written::All));
+    assert_eq!(text(&path), "2");
+}
+
+#[test]
+fn what_a_missing_folder_costs_is_counted_and_said_twice() {
+    let (folder, _) = folder();
+    let inner = folder.path().join("logs");
+    let path = inner.join("x.log");
+    fs::create_dir(&inner).unwrap();
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    log.write(b"1");
+    fs::remove_dir_all(&inner).unwrap();
+    a_moment_later(&mut log);
+    let first = log.write(b"22");
+    assert!(matches!(&first, Written::Lost { bytes: 2, why } if why.kind() == io::ErrorKind::NotFound));
+    assert_eq!(first.complaint(&path).unwrap().0, Level::Error);
+    a_moment_later(&mut log);
+    assert!(matches!(log.write(b"333"), Written::StillLosing));
+    fs::create_dir(&inner).unwrap();
+    // It is not tried with every write.
+    assert!(matches!(log.write(b"4444"), Written::StillLosing));
+    a_moment_later(&mut log);
+    let again = log.write(b"5");
+    assert!(matches!(again, Written::Recovered { bytes: 9 }));
+    let (_, words) = again.complaint(&path).unwrap();
+    assert_eq!(words, format!("{} can be written to again; 9 bytes were lost", path.display()));
+    assert_eq!(text(&path), "5");
+}
+
+#[test]
+fn a_full_disk_holds_up_nobody_and_is_used_again_at_once() {
+    let mut log = LogFile::open(Path::new("/dev/full"), 0, 0).unwrap();
+    assert!(matches!(log.write(b"12"), Written::Lost { bytes: 2, .. }));
+    assert!(matches!(log.write(b"3"), Written::StillLosing));
+    // The same descriptor goes on being used: a disk may have room at any moment.
+    assert!(log.sink.is_some());
+    log.path = Path::new("/dev/null").into();
+    log.let_go();
+    a_moment_later(&mut log);
+    assert!(matches!(log.write(b"4"), Written::Recovered { bytes: 3 }));
+}
+
+fn fifo() -> (TempDir, PathBuf) {
+    let (folder, path) = folder();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    (folder, path)
+}
+
+fn reader(path: &Path) -> File {
+    File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path).unwrap()
+}
+
+#[test]
+fn a_fifo_is_written_to_while_somebody_reads() {
+    let (_folder, path) = fifo();
+    let mut log = LogFile::open(&path, 5, 1).unwrap();
+    assert!(matches!(log.write(b"nobody"), Written::Lost { .. }));
+    let mut first = reader(&path);
+    a_moment_later(&mut log);
+    assert!(matches!(log.write(b"somebody"), Written::Recovered { bytes: 6 }));
+    let mut buffer = [0; 100];
+    assert_eq!(first.read(&mut buffer).unwrap(), 8);
+    drop(first);
+    assert!(matches!(log.write(b"gone"), Written::Lost { .. }));
+    let _second = reader(&path);
+    a_moment_later(&mut log);
+    assert!(matches!(log.write(b"back"), Written::Recovered { bytes: 4 }));
+    // It is neither rotated nor removed.
+    log.remove_and_reopen().unwrap();
+    assert!(fs::metadata(&path).unwrap().file_type().is_fifo());
+    assert!(!numbered(&path, 1).exists());
+}
+
+#[test]
+fn a_reader_that_sleeps_costs_a_moment_once() {
+    let (_folder, path) = fifo();
+    let mut reader = reader(&path);
+    let mut log = LogFile::open(&path, 0, 0).unwrap();
+    let start = Instant::now();
+    let big = vec![b'x'; 1 << 20];
+    assert!(matches!(log.write(&big), Written::Lost { .. }));
+    for _ in 0..100 {
+        assert!(matches!(log.write(&big), Written::StillLosing));
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let mut buffer = vec![0; 1 << 20];
+    assert!(reader.read(&mut buffer).unwrap() > 0);
+    assert!(matches!(log.write(b"y"), Written::Recovered { .. }));
+}
+
+#[test]
+fn a_symbolic_link_to_a_standard_stream_is_left_alone() {
+    assert!(is_special(Path::new("/dev/stdout")));
+    assert!(is_special(Path::new("/proc/self/fd/1")));
+    let (_folder, path) = folder();
+    assert!(!is_special(&path));
+    fs::write(&path, "").unwrap();
+    assert!(!is_special(&path));
+}

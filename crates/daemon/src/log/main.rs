@@ -1,0 +1,141 @@
+//! The daemon's own log, line by line as the original writes it: `2026-11-23 12:00:00,123 INFO text`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ironlance_config::{MainLog as Target, Settings};
+use ironlance_core::level::Level;
+use ironlance_host::clock::Clock;
+use thiserror::Error;
+
+use super::file::{LogFile, Written};
+use super::sink::{Sink, Standard};
+use super::syslog::Syslog;
+
+/// The log of the daemon. It neither waits nor fails; lines that are lost are counted, and the log says so when it can.
+#[derive(Debug)]
+pub struct MainLog {
+    level: Level,
+    clock: Clock,
+    way: Way,
+    /// Where lines are repeated for who has started us in the foreground.
+    stdout: Option<Sink>,
+    line: String,
+    lost: u64,
+}
+
+#[derive(Debug)]
+enum Way {
+    File(LogFile),
+    Syslog(Syslog),
+}
+
+/// Why there is no log.
+#[derive(Debug, Error)]
+#[error("cannot open log file {}: {why}", path.display())]
+pub struct MainLogError {
+    /// Where it should be.
+    pub path: PathBuf,
+    /// What the kernel says.
+    pub why: io::Error,
+}
+
+impl MainLog {
+    /// Opens the log of these settings; `ident` is the name of the program in the system's log.
+    pub fn open(settings: &Settings, ident: &str) -> Result<Self, MainLogError> {
+        let way = match &settings.logfile {
+            Target::Syslog => Way::Syslog(Syslog::open(ident)),
+            Target::File(path) => Way::File(
+                LogFile::open(path, settings.logfile_maxbytes, settings.logfile_backups)
+                    .map_err(|why| MainLogError { path: path.clone(), why })?,
+            ),
+        };
+        let repeats = settings.nodaemon && !settings.silent;
+        let stdout = if repeats { Sink::standard(Standard::Output).ok() } else { None };
+        Ok(Self { level: settings.loglevel, clock: Clock::new(), way, stdout, line: String::new(), lost: 0 })
+    }
+
+    /// Whether lines of this level are written.
+    pub fn enabled(&self, level: Level) -> bool {
+        level >= self.level
+    }
+
+    /// Where the log is, if it is a file.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.way {
+            Way::File(file) => Some(file.path()),
+            Way::Syslog(_) => None,
+        }
+    }
+
+    /// Writes a line, if its level is to be written.
+    pub fn log(&mut self, level: Level, text: &str) {
+        if self.enabled(level) {
+            self.write(level, text);
+        }
+    }
+
+    /// Closes the file and makes it anew: somebody has moved it away. What is no file is left alone. If it cannot be
+    /// made, the next line finds out and says so.
+    pub fn reopen(&mut self) {
+        if let Way::File(file) = &mut self.way {
+            let _ = file.reopen();
+        }
+    }
+
+    fn write(&mut self, level: Level, text: &str) {
+        self.line.clear();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        self.clock.push_log_time(now, &mut self.line);
+        self.line.push(' ');
+        self.line.push_str(level.tag());
+        self.line.push(' ');
+        let head = self.line.len();
+        self.line.push_str(text);
+        self.line.push('\n');
+        if let Some(stdout) = &mut self.stdout {
+            // The file has it; who does not read this misses nothing else.
+            let _ = stdout.write(self.line.as_bytes());
+        }
+        match &mut self.way {
+            Way::Syslog(syslog) => {
+                if syslog.write(&self.line[..head], text.as_bytes(), "\n").is_err() {
+                    self.lost += 1;
+                } else if self.lost > 0 {
+                    let lost = std::mem::take(&mut self.lost);
+                    self.write(Level::Warn, &format!("cannot have had {lost} lines in the system's log"));
+                }
+            }
+            Way::File(file) => {
+                let written = file.write(self.line.as_bytes());
+                self.account(&written);
+            }
+        }
+    }
+
+    /// Says what became of a line: in the log if it takes something, else on stderr.
+    fn account(&mut self, written: &Written) {
+        let Way::File(file) = &self.way else { return };
+        let complaint = written.complaint(file.path());
+        match (written, complaint) {
+            (Written::Lost { .. }, Some((_, text))) => {
+                self.lost = 1;
+                let said = Sink::standard(Standard::Error)
+                    .map(|mut stderr| stderr.write(format!("Error: {text}\n").as_bytes()));
+                // There is nobody left to tell.
+                let _ = said;
+            }
+            (Written::StillLosing, _) => self.lost += 1,
+            (Written::Recovered { .. }, Some((level, text))) => {
+                let lost = std::mem::take(&mut self.lost);
+                self.write(level, &format!("{text} ({lost} lines)"));
+            }
+            (Written::NotRotated { .. }, Some((level, text))) => self.write(level, &text),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

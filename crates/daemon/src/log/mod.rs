@@ -1,0 +1,8 @@
+//! Logs: of children and of the daemon itself, to files, streams and syslog, and read back.
+
+pub mod auto;
+pub mod file;
+pub mod main;
+mod sink;
+pub mod syslog;
+pub mod tail;

@@ -1,0 +1,166 @@
+//! Where the bytes of a log go: an open file, or a stream that must not hold us up.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::net::{SendFlags, send};
+
+/// How long a stream may keep us waiting, once; then what it does not take is lost until it takes something again.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// So much a pipe takes without blocking when it says that it is ready (PIPE_BUF).
+const ATOMIC: usize = 4096;
+
+/// An open log.
+#[derive(Debug)]
+pub(super) struct Sink {
+    fd: OwnedFd,
+    way: Way,
+    /// Whether it kept us waiting in vain and has taken nothing since.
+    stalled: bool,
+}
+
+/// How to write without being held up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A regular file: it is always ready.
+    File,
+    /// A FIFO or a terminal that was opened here: it does not block.
+    Opened,
+    /// A socket of somebody else's: each write says that it must not block.
+    Socket,
+    /// A pipe or a terminal of somebody else's: its flags are not ours to change, so it is asked before each write.
+    Shared,
+}
+
+/// What was not written, and why.
+#[derive(Debug)]
+pub(super) struct Loss {
+    /// So many bytes were written before.
+    pub(super) written: usize,
+    pub(super) why: io::Error,
+}
+
+/// What becomes of what is in a file already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    Append,
+    Truncate,
+}
+
+/// A stream that every process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standard {
+    Output,
+    Error,
+}
+
+impl Sink {
+    /// Opens a log, making the file if need be, without waiting for the reader of a FIFO. `/dev/stdout` and
+    /// `/dev/stderr` also work where they are sockets, or belong to the user that we were.
+    pub(super) fn open(path: &Path, opening: Opening) -> io::Result<Self> {
+        let mut flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
+        flags |= OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        if opening == Opening::Truncate {
+            flags |= OFlags::TRUNC;
+        }
+        match rustix::fs::open(path, flags, Mode::from_raw_mode(0o666)) {
+            Ok(fd) => {
+                let way = if is_file(&fstat(&fd)?) { Way::File } else { Way::Opened };
+                Ok(Self { fd, way, stalled: false })
+            }
+            Err(why @ (Errno::NXIO | Errno::ACCESS | Errno::PERM)) => match standard(path) {
+                Some(stream) => Self::standard(stream),
+                None => Err(why.into()),
+            },
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// Writes to a stream that we share with others, where they are.
+    pub(super) fn standard(stream: Standard) -> io::Result<Self> {
+        let fd = match stream {
+            Standard::Output => fcntl_dupfd_cloexec(io::stdout(), 3)?,
+            Standard::Error => fcntl_dupfd_cloexec(io::stderr(), 3)?,
+        };
+        let way = match FileType::from_raw_mode(fstat(&fd)?.st_mode) {
+            FileType::RegularFile => Way::File,
+            FileType::Socket => Way::Socket,
+            _ => Way::Shared,
+        };
+        Ok(Self { fd, way, stalled: false })
+    }
+
+    /// Whether this is a regular file: only these have a size, and are rotated.
+    pub(super) fn is_file(&self) -> bool {
+        self.way == Way::File
+    }
+
+    pub(super) fn stat(&self) -> io::Result<Stat> {
+        Ok(fstat(&self.fd)?)
+    }
+
+    /// Writes all of it, or as much as is taken: a full disk, a reader that is gone or sleeps.
+    pub(super) fn write(&mut self, data: &[u8]) -> Result<(), Loss> {
+        let mut written = 0;
+        let mut patience = None;
+        while written < data.len() {
+            match self.once(&data[written..]) {
+                Ok(0) => return Err(Loss { written, why: io::ErrorKind::WriteZero.into() }),
+                Ok(count) => {
+                    written += count;
+                    self.stalled = false;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let end = *patience.get_or_insert_with(|| Instant::now() + PATIENCE);
+                    if self.stalled || !self.ready(end.saturating_duration_since(Instant::now())) {
+                        self.stalled = true;
+                        return Err(Loss { written, why: Errno::AGAIN.into() });
+                    }
+                }
+                Err(why) => return Err(Loss { written, why: why.into() }),
+            }
+        }
+        Ok(())
+    }
+
+    fn once(&self, data: &[u8]) -> Result<usize, Errno> {
+        match self.way {
+            Way::File | Way::Opened => rustix::io::write(&self.fd, data),
+            Way::Socket => send(&self.fd, data, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+            Way::Shared if self.ready(Duration::ZERO) => {
+                rustix::io::write(&self.fd, &data[..data.len().min(ATOMIC)])
+            }
+            Way::Shared => Err(Errno::AGAIN),
+        }
+    }
+
+    /// Whether a write is taken or fails within this time.
+    fn ready(&self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
+            match poll(&mut [PollFd::new(&self.fd.as_fd(), PollFlags::OUT)], Some(&left)) {
+                Err(Errno::INTR) => {}
+                Err(_) | Ok(0) => return false,
+                Ok(_) => return true,
+            }
+        }
+    }
+}
+
+fn is_file(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+fn standard(path: &Path) -> Option<Standard> {
+    let of = |names: [&str; 3], stream| names.iter().any(|name| path == Path::new(name)).then_some(stream);
+    of(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"], Standard::Output)
+        .or_else(|| of(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"], Standard::Error))
+}

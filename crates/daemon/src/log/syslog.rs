@@ -1,0 +1,123 @@
+//! Lines to the system's log, as Python's `syslog.syslog` sends them with nothing else said: facility user, level info.
+
+use std::io::{self, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use ironlance_host::clock::Clock;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
+
+/// Where the system's log listens.
+const SOCKET: &str = "/dev/log";
+/// `LOG_USER | LOG_INFO`.
+const PRIORITY: u8 = 14;
+/// How often a log that is not there is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A way to the system's log; it connects when something is written, and again when that fails.
+#[derive(Debug)]
+pub struct Syslog {
+    socket: PathBuf,
+    ident: String,
+    clock: Clock,
+    connection: Option<Connection>,
+    again: Option<Instant>,
+    line: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Connection {
+    Datagram(UnixDatagram),
+    Stream(UnixStream),
+}
+
+impl Syslog {
+    /// `ident` is the name of the program, as which the lines appear.
+    pub fn open(ident: &str) -> Self {
+        Self::at(Path::new(SOCKET), ident)
+    }
+
+    pub(super) fn at(socket: &Path, ident: &str) -> Self {
+        Self {
+            socket: socket.to_owned(),
+            ident: ident.to_owned(),
+            clock: Clock::new(),
+            connection: None,
+            again: None,
+            line: Vec::new(),
+        }
+    }
+
+    /// Sends a message without the newlines at its end, one line at a time, each with `prefix` before and `suffix`
+    /// behind it. What the log does not take at once is lost; the error is the first one.
+    pub fn write(&mut self, prefix: &str, message: &[u8], suffix: &str) -> io::Result<()> {
+        let end = message.iter().rposition(|byte| *byte != b'\n').map_or(0, |place| place + 1);
+        let mut outcome = Ok(());
+        for line in message[..end].split(|byte| *byte == b'\n') {
+            outcome = outcome.and(self.send(&[prefix.as_bytes(), line, suffix.as_bytes()]));
+        }
+        outcome
+    }
+
+    fn send(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        self.line.clear();
+        let time = self.clock.local(SystemTime::now());
+        let time = time.strftime("%b %e %H:%M:%S");
+        write!(self.line, "<{PRIORITY}>{time} {}: ", self.ident)?;
+        pieces.iter().for_each(|piece| self.line.extend_from_slice(piece));
+        // A connection that was good may have been closed by a log that started anew.
+        let known = self.connection.is_some();
+        match self.try_send() {
+            Err(why) if known && why.kind() != io::ErrorKind::WouldBlock => self.try_send(),
+            outcome => outcome,
+        }
+    }
+
+    fn try_send(&mut self) -> io::Result<()> {
+        let sent = match self.connected()? {
+            (Connection::Datagram(socket), line) => socket.send(line).map(drop),
+            (Connection::Stream(socket), line) => {
+                // In a stream a zero ends a line (glibc's syslog(3)).
+                line.push(0);
+                let sent = socket.write_all(line);
+                line.pop();
+                sent
+            }
+        };
+        // Half a line in a stream would spoil the next one.
+        let stays = matches!(self.connection, Some(Connection::Datagram(_)));
+        if sent.as_ref().is_err_and(|why| !(stays && why.kind() == io::ErrorKind::WouldBlock)) {
+            self.connection = None;
+        }
+        sent
+    }
+
+    fn connected(&mut self) -> io::Result<(&mut Connection, &mut Vec<u8>)> {
+        if self.connection.is_none() {
+            if self.again.is_some_and(|again| Instant::now() < again) {
+                return Err(io::ErrorKind::NotConnected.into());
+            }
+            let connected = connect(&self.socket);
+            self.again = connected.is_err().then(|| Instant::now() + AGAIN);
+            self.connection = Some(connected?);
+        }
+        let connection = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        Ok((connection, &mut self.line))
+    }
+}
+
+fn connect(socket: &Path) -> io::Result<Connection> {
+    let datagram = UnixDatagram::unbound()?;
+    datagram.set_nonblocking(true)?;
+    if datagram.connect(socket).is_ok() {
+        return Ok(Connection::Datagram(datagram));
+    }
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let stream = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&stream, &SocketAddrUnix::new(socket)?)?;
+    Ok(Connection::Stream(stream.into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,339 @@
+//! The command line of supervisord, taken apart as Python's getopt does, and where its configuration is looked for.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use ironlance_config::value::{self, Bad};
+use ironlance_config::{Overrides, Surroundings};
+use ironlance_core::args::table::{original, ours};
+use ironlance_core::args::{Given, Row, Takes, getopt, help};
+use ironlance_core::python;
+
+/// What a command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// To be the daemon.
+    Run(Options),
+    /// To read the configuration as the daemon would, and say what is wrong with it.
+    Check(Options),
+    /// To show this text on stdout and end with 0.
+    Help(String),
+    /// To show the version on stdout and end with 0.
+    Version,
+    /// Nothing that can be done; ends with 2.
+    Refused {
+        /// What the original says after `Error: `.
+        message: String,
+    },
+}
+
+/// The options of a daemon.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// The file that `-c` names.
+    pub configuration: Option<PathBuf>,
+    /// What goes before the configuration.
+    pub overrides: Overrides,
+}
+
+/// The options so far, and what is needed to read their values.
+struct Draft<'m> {
+    machine: &'m Surroundings,
+    options: Options,
+    task: Task,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    Run,
+    Check,
+}
+
+/// Why no more options are looked at.
+enum Stop {
+    Help,
+    Version,
+    Refused(String),
+}
+
+/// The name in the help unless the caller has another.
+const COMMAND: &str = "supervisord";
+const PAGE: help::Page = help::Page {
+    command: COMMAND,
+    original: "options",
+    operands: "",
+    about: "Starts programs, watches over them, and starts them again. What it runs is said in a configuration \
+            file; an option goes before what stands there.",
+    example: "supervisord -n -c /etc/supervisord.conf\nsupervisord --check -c /etc/supervisord.conf",
+};
+
+/// Reads a command line, without the command's own name. `progname` is what the help calls it.
+pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Wish {
+    let rows = rows();
+    let (hits, rest) = match getopt::split(&rows, args) {
+        Ok(split) => split,
+        Err(usage) => return Wish::Refused { message: usage.0 },
+    };
+    if !rest.is_empty() {
+        let list = python::repr_list(rest);
+        return Wish::Refused { message: format!("positional arguments are not supported: {list}") };
+    }
+    let mut draft = Draft { machine, options: Options::default(), task: Task::Run };
+    match (getopt::apply(&hits, &mut draft), draft.task) {
+        (Ok(()), Task::Run) => Wish::Run(draft.options),
+        (Ok(()), Task::Check) => Wish::Check(draft.options),
+        (Err(Stop::Help), _) => Wish::Help(help_text(progname)),
+        (Err(Stop::Version), _) => Wish::Version,
+        (Err(Stop::Refused(message)), _) => Wish::Refused { message },
+    }
+}
+
+fn help_text(progname: &str) -> String {
+    let mut rows = rows();
+    rows.retain(|row| row.long != QUESTION);
+    help::text(&PAGE, &rows).replacen(COMMAND, progname, 1)
+}
+
+/// `-?` has no long name, but a row must have one: this is what nobody writes.
+const QUESTION: &str = "?";
+
+/// The options in the original's order.
+#[rustfmt::skip]
+fn rows<'m>() -> Vec<Row<Draft<'m>, Stop>> {
+    vec![
+        original('c', "configuration", Takes::Value("FILE"), "the configuration file; looked for if not given",
+            |draft, given| set(&mut draft.options.configuration, given, Ok(given.value().into()))),
+        original('n', "nodaemon", Takes::Nothing, "stay in the foreground", |draft, given| {
+            set(&mut draft.options.overrides.nodaemon, given, Ok(true))
+        }),
+        original('s', "silent", Takes::Nothing, "in the foreground, do not repeat the log on stdout", |draft, given| {
+            set(&mut draft.options.overrides.silent, given, Ok(true))
+        }),
+        original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(Stop::Help)),
+        original('?', QUESTION, Takes::Nothing, "", |_, _| Err(Stop::Help)),
+        original('v', "version", Takes::Nothing, "show the version of Supervisor that this stands in for, and exit",
+            |_, _| Err(Stop::Version)),
+        original('u', "user", Takes::Value("USER"), "become this user, by name or number", |draft, given| {
+            set(&mut draft.options.overrides.user, given, Ok(given.value().to_owned()))
+        }),
+        original('m', "umask", Takes::Value("UMASK"), "the umask, in octal; 022 unless told otherwise",
+            |draft, given| set(&mut draft.options.overrides.umask, given, value::umask(given.value()))),
+        original('d', "directory", Takes::Value("DIRECTORY"), "change to this directory when going into the background",
+            |draft, given| {
+                let folder = value::existing_folder(given.value(), draft.machine).map(PathBuf::from);
+                set(&mut draft.options.overrides.directory, given, folder)
+            }),
+        original('l', "logfile", Takes::Value("FILE"), "the log of the daemon itself, or syslog", |draft, given| {
+            let file = value::file_in_folder(given.value(), draft.machine);
+            set(&mut draft.options.overrides.logfile, given, file)
+        }),
+        original('y', "logfile_maxbytes", Takes::Value("BYTES"), "how large that log may grow; KB, MB and GB are known",
+            |draft, given| set(&mut draft.options.overrides.logfile_maxbytes, given, value::bytes(given.value()))),
+        original('z', "logfile_backups", Takes::Value("NUM"), "how many old ones are kept", |draft, given| {
+            set(&mut draft.options.overrides.logfile_backups, given, value::backups(given.value()))
+        }),
+        original('e', "loglevel", Takes::Value("LEVEL"),
+            "what is logged: critical, error, warn, info, debug, trace or blather, and all before it",
+            |draft, given| set(&mut draft.options.overrides.loglevel, given, value::level(given.value()))),
+        original('j', "pidfile", Takes::Value("FILE"), "where to write the process id", |draft, given| {
+            let file = value::file_in_folder(given.value(), draft.machine);
+            set(&mut draft.options.overrides.pidfile, given, file)
+        }),
+        original('i', "identifier", Takes::Value("STR"), "the name of this daemon in events and over XML-RPC",
+            |draft, given| set(&mut draft.options.overrides.identifier, given, Ok(given.value().to_owned()))),
+        original('q', "childlogdir", Takes::Value("DIRECTORY"), "where the AUTO logs of programs go", |draft, given| {
+            let folder = value::existing_folder(given.value(), draft.machine).map(PathBuf::from);
+            set(&mut draft.options.overrides.childlogdir, given, folder)
+        }),
+        original('k', "nocleanup", Takes::Nothing, "keep the AUTO logs of earlier runs", |draft, given| {
+            set(&mut draft.options.overrides.nocleanup, given, Ok(true))
+        }),
+        original('a', "minfds", Takes::Value("NUM"), "how many file descriptors there must be", |draft, given| {
+            set(&mut draft.options.overrides.minfds, given, value::count(given.value()))
+        }),
+        original('t', "strip_ansi", Takes::Nothing, "take escape sequences out of what programs write",
+            |draft, given| set(&mut draft.options.overrides.strip_ansi, given, Ok(true))),
+        original(None, "minprocs", Takes::Value("NUM"), "how many processes there must be", |draft, given| {
+            set(&mut draft.options.overrides.minprocs, given, value::count(given.value()))
+        }),
+        original(None, "profile_options", Takes::Value("LIST"), "not supported: it is for Python's profiler",
+            |_, _| Err(Stop::Refused("profile_options are for Python's profiler, which there is none of here".to_owned()))),
+        ours("check", Takes::Nothing, "read the configuration, name every fault in it, and exit with 0 or 2", |draft, _| {
+            draft.task = Task::Check;
+            Ok(())
+        }),
+    ]
+}
+
+/// Sets what an option is about, which may be done once.
+fn set<T>(slot: &mut Option<T>, given: &Given, value: Result<T, Bad>) -> Result<(), Stop> {
+    let value = value.map_err(|bad| {
+        let (name, text) = (&given.name, python::repr(given.value()));
+        Stop::Refused(format!("invalid value for {name} {text}: {}", bad.original))
+    })?;
+    if slot.is_some() {
+        let name = python::repr(&given.name);
+        return Err(Stop::Refused(format!("conflicting command line option {name}")));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+/// The configuration file where none is named: beside the folder of the program, in the working directory, in
+/// `/etc`. `Err` has the original's words.
+///
+/// `program` is how the program was called; by a bare name, the path that the kernel was given counts, which is
+/// what a Python script is told. Root is warned on stderr, since whoever owns the working directory owns root then.
+pub fn find_configuration(program: &str) -> Result<PathBuf, String> {
+    if rustix::process::getuid().is_root() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: root looks for its configuration in default places, the working directory among them: better \
+             name it with -c"
+        );
+    }
+    let called = rustix::param::linux_execfn().to_string_lossy();
+    let paths = Paths::of(if program.contains('/') { program } else { &called });
+    let found = paths.0.iter().find(|path| path.exists()).cloned();
+    found.ok_or_else(|| {
+        format!(
+            "No config file found at default paths ({paths}); use the -c option to specify a config file at a \
+             different path"
+        )
+    })
+}
+
+/// Where a configuration is looked for.
+struct Paths([PathBuf; 6]);
+
+impl Paths {
+    fn of(program: &str) -> Self {
+        let beside = Path::new(program).parent().and_then(Path::parent).unwrap_or(Path::new(""));
+        Self([
+            beside.join("etc/supervisord.conf"),
+            beside.join("supervisord.conf"),
+            "supervisord.conf".into(),
+            "etc/supervisord.conf".into(),
+            "/etc/supervisord.conf".into(),
+            "/etc/supervisor/supervisord.conf".into(),
+        ])
+    }
+}
+
+impl fmt::Display for Paths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(|path| path.display().to_string()).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ironlance_core::level::Level;
+
+    fn wish(line: &str) -> Wish {
+        let machine = Surroundings {
+            environment: Vec::new(),
+            cwd: "/".into(),
+            host_node_name: "box".to_owned(),
+            temp_dir: "/tmp".into(),
+            uid: 0,
+        };
+        let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse("supervisord", &args, &machine)
+    }
+
+    fn refused(line: &str) -> String {
+        match wish(line) {
+            Wish::Refused { message } => message,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_option_is_understood_in_both_forms() {
+        let short = "-c /c -n -s -u me -m 27 -d /tmp -l /tmp/l -y 1KB -z 3 -e debug -j /tmp/p -i id -q /tmp -k -a 7 -t \
+                     --minprocs 9";
+        let long = "--configuration=/c --nodaemon --silent --user=me --umask 27 --directory=/tmp --logfile=/tmp/l \
+                    --logfile_maxbytes=1KB --logfile_backups=3 --loglevel=debug --pidfile=/tmp/p --identifier=id \
+                    --childlogdir=/tmp --nocleanup --minfds=7 --strip_ansi --minp=9";
+        let options = Options {
+            configuration: Some("/c".into()),
+            overrides: Overrides {
+                minfds: Some(7),
+                minprocs: Some(9),
+                directory: Some("/tmp".into()),
+                user: Some("me".to_owned()),
+                umask: Some(0o27),
+                logfile: Some("/tmp/l".to_owned()),
+                logfile_maxbytes: Some(1024),
+                logfile_backups: Some(3),
+                loglevel: Some(Level::Debug),
+                pidfile: Some("/tmp/p".to_owned()),
+                identifier: Some("id".to_owned()),
+                nodaemon: Some(true),
+                silent: Some(true),
+                childlogdir: Some("/tmp".into()),
+                nocleanup: Some(true),
+                strip_ansi: Some(true),
+            },
+        };
+        assert_eq!(wish(short), Wish::Run(options.clone()));
+        assert_eq!(wish(long), Wish::Run(options.clone()));
+        assert_eq!(wish(&format!("{long} --check")), Wish::Check(options));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_refused_in_the_originals_words() {
+        for (line, message) in [
+            ("-n -n", "conflicting command line option '-n'"),
+            ("-c x --configuration y", "conflicting command line option '--configuration'"),
+            ("-e foo", "invalid value for -e 'foo': bad logging level name 'foo'"),
+            ("-m 9", "invalid value for -m '9': 9 can not be converted to an octal type"),
+            ("-d /nope", "invalid value for -d '/nope': /nope is not an existing directory"),
+            (
+                "-l /nope/x",
+                "invalid value for -l '/nope/x': The directory named as part of the path /nope/x does not exist",
+            ),
+            ("-y 1x", "invalid value for -y '1x': invalid literal for int() with base 10: '1x'"),
+            ("--minprocs=x", "invalid value for --minprocs 'x': invalid literal for int() with base 10: 'x'"),
+            ("a b", "positional arguments are not supported: ['a', 'b']"),
+            ("-n x -k", "positional arguments are not supported: ['x', '-k']"),
+            ("--nodaemon=1", "option --nodaemon must not have an argument"),
+            ("--no", "option --no not a unique prefix"),
+            ("--c=nope", "option --c not a unique prefix"),
+            ("-Z", "option -Z not recognized"),
+            ("-c", "option -c requires argument"),
+            ("--user", "option --user requires argument"),
+            ("-e foo -h", "invalid value for -e 'foo': bad logging level name 'foo'"),
+        ] {
+            assert_eq!(refused(line), message, "{line}");
+        }
+        assert!(refused("--profile_options=calls").contains("profiler"));
+    }
+
+    #[test]
+    fn help_and_version_stop_at_once() {
+        for line in ["-h", "--help", "-?", "-hv", "-h -e foo"] {
+            let Wish::Help(text) = wish(line) else { panic!("{line} gives no help") };
+            assert!(text.starts_with("usage: supervisord [options]"), "{text}");
+            for row in rows().iter().filter(|row| row.long != QUESTION) {
+                assert!(text.contains(&format!("--{}", row.long)), "{}", row.long);
+            }
+        }
+        assert_eq!(wish("-vh"), Wish::Version);
+        assert_eq!(wish("--version"), Wish::Version);
+    }
+
+    #[test]
+    fn the_configuration_is_looked_for_where_the_original_looks() {
+        assert_eq!(
+            Paths::of("/work/V/bin/supervisord").to_string(),
+            "/work/V/etc/supervisord.conf, /work/V/supervisord.conf, supervisord.conf, etc/supervisord.conf, \
+             /etc/supervisord.conf, /etc/supervisor/supervisord.conf"
+        );
+        assert!(Paths::of("supervisord").to_string().starts_with("etc/supervisord.conf, supervisord.conf, "));
+    }
+}

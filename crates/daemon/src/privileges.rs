@@ -1,0 +1,45 @@
+//! The daemon gives up being root, as `drop_privileges` and `set_uid_or_exit` of the original do.
+
+use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
+
+use crate::child::identity::{Identity, Standing};
+
+/// What the log says of a daemon that stays root because nobody told it not to.
+pub(crate) const STILL_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no user is \
+     specified in the config file.  If you intend to run as root, you can set user=root in the config file to avoid \
+     this message.";
+
+/// Whether [`STILL_ROOT`] is to be said if no user is set.
+pub(crate) fn is_root() -> bool {
+    getuid().is_root()
+}
+
+/// Makes this process the user's. The info is for the log; the error is the original's words, as after `Error: `.
+/// To be called while there are no threads.
+pub(crate) fn drop_to(uid: u32) -> Result<String, String> {
+    match Identity::of(uid).standing {
+        Standing::Already => {}
+        Standing::Refused(why) => return Err(why),
+        Standing::Change { gid, groups } => change(uid, gid, &groups).map_err(str::to_owned)?,
+    }
+    Ok(format!("Set uid to user {uid} succeeded"))
+}
+
+fn change(uid: u32, gid: u32, groups: &[u32]) -> Result<(), &'static str> {
+    let groups: Vec<_> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
+    setgroups(&groups).map_err(|_| "Could not set groups of effective user")?;
+    setgid(Gid::from_raw(gid)).map_err(|_| "Could not set group id of effective user")?;
+    setuid(Uid::from_raw(uid)).map_err(|_| "Could not set user id of effective user")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_stay_who_we_are_succeeds_and_an_unknown_user_does_not() {
+        let uid = getuid().as_raw();
+        assert_eq!(drop_to(uid), Ok(format!("Set uid to user {uid} succeeded")));
+        assert_eq!(drop_to(3_999_999_999), Err("Can't find uid 3999999999".to_owned()));
+    }
+}

@@ -1,0 +1,98 @@
+//! What a client may ask of the owner, typed: one variant for each method of `supervisor.*` and `ironlance.*`.
+
+use ironlance_core::notice::Channel;
+use ironlance_core::signal;
+use ironlance_rpc::{Fault, Value};
+use tokio::sync::oneshot;
+
+/// A method with its parameters. Aliases of a method are the same request.
+///
+/// Names are as the client gave them: `NAME`, `GROUP:NAME`, and where a method takes it `GROUP:*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant is the method of its name; docs/xmlrpc.md describes them")]
+pub enum Request {
+    GetApiVersion,
+    GetSupervisorVersion,
+    GetIdentification,
+    GetState,
+    GetPid,
+    ReadLog { offset: i64, length: i64 },
+    ClearLog,
+    Shutdown,
+    Restart,
+    ReloadConfig,
+    AddProcessGroup { name: String },
+    RemoveProcessGroup { name: String },
+    StartProcess { name: String, wait: Wait },
+    StartProcessGroup { name: String, wait: Wait },
+    StartAllProcesses { wait: Wait },
+    StopProcess { name: String, wait: Wait },
+    StopProcessGroup { name: String, wait: Wait },
+    StopAllProcesses { wait: Wait },
+    SignalProcess { name: String, signal: SignalWish },
+    SignalProcessGroup { name: String, signal: SignalWish },
+    SignalAllProcesses { signal: SignalWish },
+    GetAllConfigInfo,
+    GetProcessInfo { name: String },
+    GetAllProcessInfo,
+    ReadProcessLog { name: String, channel: Channel, offset: i64, length: i64 },
+    TailProcessLog { name: String, channel: Channel, offset: i64, length: i64 },
+    ClearProcessLogs { name: String },
+    ClearAllProcessLogs,
+    SendProcessStdin { name: String, chars: Vec<u8> },
+    SendRemoteCommEvent { kind: String, data: String },
+    GetProcessEnd { name: String },
+    GetAllProcessEnds,
+    GetListeners,
+    GetDaemonInfo,
+}
+
+impl Request {
+    /// Whether the owner answers this also while it stops or restarts; all else is then SHUTDOWN_STATE.
+    pub const fn is_answered_while_stopping(&self) -> bool {
+        matches!(
+            self,
+            Self::SendRemoteCommEvent { .. }
+                | Self::GetProcessEnd { .. }
+                | Self::GetAllProcessEnds
+                | Self::GetListeners
+                | Self::GetDaemonInfo
+        )
+    }
+}
+
+/// Whether a start or stop is answered at once or when it has come true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// When the process runs, or has stopped.
+    UntilDone,
+    /// As soon as it is on its way.
+    No,
+}
+
+/// A signal as a client named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalWish {
+    /// As it was given, for BAD_SIGNAL: the name is looked at first, so the owner gives that fault.
+    pub given: String,
+    /// Its number, where it is a signal of this machine.
+    pub number: Option<i32>,
+}
+
+impl SignalWish {
+    /// Reads `HUP`, `SIGHUP` (in any case), or a number.
+    pub fn new(given: impl Into<String>) -> Self {
+        let given = given.into();
+        let number = signal::number(&given);
+        Self { given, number }
+    }
+}
+
+/// A request and where its answer goes.
+#[derive(Debug)]
+pub struct Call {
+    /// What is asked.
+    pub request: Request,
+    /// Closed when the client has gone: nobody waits for the answer any more.
+    pub reply: oneshot::Sender<Result<Value, Fault>>,
+}

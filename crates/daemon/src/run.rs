@@ -1,0 +1,271 @@
+//! The life of the daemon: from the command line to the configuration, into the background, to the owner, and out.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use ironlance_config::{self as config, Config, Faults, Surroundings};
+use ironlance_core::level::Level;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::child::report::Reports;
+use crate::daemonize::{self, Pidfile};
+use crate::http::{self, Journal, Limits, Listening};
+use crate::inbox::Input;
+use crate::limits;
+use crate::log::auto;
+use crate::log::main::MainLog;
+use crate::options::{self, Options, Wish};
+use crate::privileges;
+use crate::signals::Signals;
+use crate::supervisor::{Beginning, Outcome, SUPERVISOR_VERSION, Supervisor};
+
+/// The command's name where nothing else is said.
+const COMMAND: &str = "supervisord";
+/// Faults of the command line or of the configuration, as in the original.
+const REFUSED: u8 = 2;
+/// A fault of our own (sysexits.h, EX_SOFTWARE).
+const BROKEN: u8 = 70;
+/// So many requests wait for the owner; more wait in their connections.
+const INBOX: usize = 256;
+
+/// The daemon, or what its command line asks for instead. `args` are without the command's name.
+///
+/// Gives 0 after an ordinary end, 2 where the command line or the configuration is refused.
+pub fn main(args: &[String]) -> ExitCode {
+    let surroundings = surroundings();
+    match options::parse(COMMAND, args, &surroundings) {
+        Wish::Help(text) => say(&text),
+        Wish::Version => say(&format!("{SUPERVISOR_VERSION}\n")),
+        Wish::Refused { message } => refuse(&message),
+        Wish::Check(options) => check(&options, &surroundings),
+        Wish::Run(options) => run(&options, &surroundings),
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// What the original says before it ends with 2.
+fn refuse(message: &str) -> ExitCode {
+    let _ = write!(io::stderr(), "Error: {message}\nFor help, use {COMMAND} -h\n");
+    ExitCode::from(REFUSED)
+}
+
+/// The original's words for the first fault, and each fault on a line of its own.
+fn refuse_configuration(faults: &Faults) -> ExitCode {
+    let _ = write!(io::stderr(), "Error: {}\n{faults}\nFor help, use {COMMAND} -h\n", faults.original());
+    ExitCode::from(REFUSED)
+}
+
+fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
+    let file = match file_of(options) {
+        Ok(file) => file,
+        Err(message) => return refuse(&message),
+    };
+    match config::load(&file, &options.overrides, surroundings) {
+        Ok(config) => {
+            for warning in &config.notes.warnings {
+                let _ = writeln!(io::stderr(), "{warning}");
+            }
+            let programs: usize = config.groups.iter().map(|group| group.programs.len()).sum();
+            say(&format!("{}: no faults; {programs} processes in {} groups\n", file.display(), config.groups.len()))
+        }
+        Err(faults) => {
+            let _ = writeln!(io::stderr(), "{faults}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn file_of(options: &Options) -> Result<PathBuf, String> {
+    match &options.configuration {
+        Some(file) => Ok(file.clone()),
+        None => options::find_configuration(COMMAND),
+    }
+}
+
+fn surroundings() -> Surroundings {
+    let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    Surroundings {
+        environment: environment.collect(),
+        cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        host_node_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        temp_dir: std::env::temp_dir(),
+        uid: rustix::process::getuid().as_raw(),
+    }
+}
+
+/// Whether this is the daemon's first life or one after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    First,
+    Again,
+}
+
+fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
+    let file = match file_of(options) {
+        Ok(file) => file,
+        Err(message) => return refuse(&message),
+    };
+    let mut life = Life::First;
+    loop {
+        let config = match config::load(&file, &options.overrides, surroundings) {
+            Ok(config) => config,
+            Err(faults) => return refuse_configuration(&faults),
+        };
+        match live(config, options, surroundings, life) {
+            Ok(Outcome::Restart) => life = Life::Again,
+            Ok(Outcome::End) => return ExitCode::SUCCESS,
+            Err(code) => return code,
+        }
+    }
+}
+
+/// One life of the daemon, until it ends or begins anew.
+fn live(config: Config, options: &Options, surroundings: &Surroundings, life: Life) -> Result<Outcome, ExitCode> {
+    let mut criticals = config.notes.criticals.clone();
+    let mut infos = config.notes.infos.clone();
+    match &config.settings.user {
+        Some(user) => infos.push(privileges::drop_to(user.uid).map_err(|words| refuse(&words))?),
+        None if privileges::is_root() => criticals.push(privileges::STILL_ROOT.into()),
+        None => {}
+    }
+    let raised = limits::raise(config.settings.minfds, config.settings.minprocs).map_err(|words| refuse(&words))?;
+    if life == Life::First {
+        infos.extend(raised.infos);
+    }
+    let mut log = MainLog::open(&config.settings, COMMAND).map_err(|error| refuse(&error.to_string()))?;
+    let notes = [(Level::Critical, &criticals), (Level::Warn, &config.notes.warnings), (Level::Info, &infos)];
+    for (level, lines) in notes {
+        lines.iter().for_each(|line| log.log(level, line));
+    }
+    if !config.settings.nocleanup {
+        let warnings = auto::clear(&config.settings.childlogdir, &config.settings.identifier);
+        warnings.iter().for_each(|line| log.log(Level::Warn, line));
+    }
+    let sockets = open_servers(&config, &mut log)?;
+    let signals = Signals::new().map_err(|error| refuse(&format!("cannot take signals: {error}")))?;
+    if life == Life::First && !config.settings.nodaemon {
+        let settings = &config.settings;
+        daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| log.log(level, line))
+            .map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
+    }
+    let pidfile = Pidfile::write(&config.settings.pidfile, &mut |level, line| log.log(level, line));
+    let house = House { sockets, signals, interfaces: config.interfaces.clone(), level: config.settings.loglevel };
+    let beginning = Beginning {
+        config,
+        overrides: options.overrides.clone(),
+        surroundings: surroundings.clone(),
+        log,
+        nofile_of_children: Some(raised.nofile),
+        reports: Reports::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
+    };
+    let outcome = serve(beginning, house);
+    if let Some(pidfile) = pidfile {
+        pidfile.remove();
+    }
+    outcome
+}
+
+fn open_servers(config: &Config, log: &mut MainLog) -> Result<Vec<Listening>, ExitCode> {
+    let journal = OwnLog(RefCell::new(log));
+    http::open(&config.servers, &config.interfaces, &journal).map_err(|error| refuse(&error.to_string()))
+}
+
+/// What the owner's runtime needs beside the owner.
+struct House {
+    sockets: Vec<Listening>,
+    signals: Signals,
+    interfaces: Vec<String>,
+    level: Level,
+}
+
+/// The owner and the HTTP server, on one thread.
+fn serve(beginning: Beginning, house: House) -> Result<Outcome, ExitCode> {
+    let cannot = |error: io::Error| refuse(&format!("cannot start the event loop: {error}"));
+    let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(cannot)?;
+    let local = LocalSet::new();
+    let mut signals = house.signals;
+    let mut owner = {
+        let _inside = runtime.enter();
+        signals.enter_runtime().map_err(cannot)?;
+        Supervisor::new(beginning).map_err(cannot)?
+    };
+    owner.begin();
+    let (sender, mut inbox) = mpsc::channel(INBOX);
+    let journal: Rc<dyn Journal> = Rc::new(LogSender { sender: sender.clone(), level: house.level });
+    let serve = async { http::serve(house.sockets, &house.interfaces, &sender, &journal, Limits::default()) };
+    let serving = local.block_on(&runtime, serve).map_err(cannot)?;
+    let outcome = own(&runtime, &local, &mut owner, &mut inbox, &mut signals);
+    local.block_on(&runtime, serving.close());
+    outcome
+}
+
+/// Runs the owner. A fault of our own is said, and the children are stopped in order.
+fn own(
+    runtime: &Runtime,
+    local: &LocalSet,
+    owner: &mut Supervisor,
+    inbox: &mut mpsc::Receiver<Input>,
+    signals: &mut Signals,
+) -> Result<Outcome, ExitCode> {
+    let mut once = |owner: &mut Supervisor| {
+        catch_unwind(AssertUnwindSafe(|| local.block_on(runtime, owner.run(inbox, signals))))
+    };
+    match once(owner) {
+        Ok(outcome) => Ok(outcome),
+        Err(fault) => {
+            owner.give_up(&words_of(&*fault));
+            // A second fault ends it: there is nobody left to stop the children in order.
+            let _ = once(owner);
+            Err(ExitCode::from(BROKEN))
+        }
+    }
+}
+
+/// What a panic said.
+fn words_of(fault: &(dyn Any + Send)) -> String {
+    let text = fault.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| fault.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".into())
+}
+
+/// The main log while there is no owner yet.
+struct OwnLog<'a>(RefCell<&'a mut MainLog>);
+
+impl Journal for OwnLog<'_> {
+    fn enabled(&self, level: Level) -> bool {
+        self.0.borrow().enabled(level)
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        self.0.borrow_mut().log(level, text);
+    }
+}
+
+/// The main log for the HTTP server: lines go through the owner, who has the log.
+struct LogSender {
+    sender: mpsc::Sender<Input>,
+    level: Level,
+}
+
+impl Journal for LogSender {
+    fn enabled(&self, level: Level) -> bool {
+        level >= self.level
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        // With a full inbox the owner has more urgent things to do than lines about clients.
+        let _ = self.sender.try_send(Input::Log { level, line: text.to_owned() });
+    }
+}

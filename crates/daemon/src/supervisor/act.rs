@@ -1,0 +1,120 @@
+//! The one place that acts: an input for a process goes into its machine, and what comes out is carried out.
+
+use std::collections::VecDeque;
+
+use ironlance_core::lifecycle::{Effect, Input, Reach};
+use ironlance_core::notice::{Detail, Notice};
+use ironlance_core::kind::EventKind;
+use ironlance_core::level::Level;
+use ironlance_core::{ProcessState, signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::Supervisor;
+use super::population::ProcessId;
+use super::waits::{Standing, Teller};
+
+impl Supervisor {
+    /// One input for one process, and everything that follows from it.
+    pub(super) fn step(&mut self, id: ProcessId, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let (now, mood) = (self.clock.now(), self.mood);
+            let Some(process) = self.population.process_mut(id) else { return };
+            for effect in process.life.step(input, now, mood) {
+                inputs.extend(self.act(id, effect));
+            }
+        }
+        self.arm(id);
+        self.settle(id);
+    }
+
+    /// Carries out one effect; what comes of it may be an input for the same process.
+    fn act(&mut self, id: ProcessId, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Spawn => Some(self.spawn(id)),
+            Effect::Kill { pid, signal, reach } => self.kill(id, pid, signal, reach),
+            Effect::Changed { from, to, detail } => {
+                self.changed(id, from, to, detail);
+                None
+            }
+            Effect::Log(level, line) => {
+                self.log.log(level, &line);
+                None
+            }
+        }
+    }
+
+    fn changed(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: Detail) {
+        let Some(process) = self.population.process(id) else { return };
+        if self.bus.wants(EventKind::of_state(to)) {
+            let notice = Notice::state(process.namespec(), from, to, detail);
+            self.publish(&notice);
+        }
+    }
+
+    /// Sends the signal that the machine asked for.
+    fn kill(&mut self, id: ProcessId, pid: u32, number: i32, reach: Reach) -> Option<Input> {
+        match send_signal(pid, number, reach) {
+            Ok(()) => None,
+            Err(Errno::SRCH) => {
+                let name = &self.population.process(id)?.namespec().process;
+                let line = format!(
+                    "unable to signal {name} (pid {pid}), it probably just exited on its own: [Errno 3] No such process"
+                );
+                self.log.log(Level::Debug, &line);
+                None
+            }
+            Err(error) => Some(Input::KillFailed { why: format!("{}: {error}", signal::name(number)) }),
+        }
+    }
+
+    /// Notes when the process has to be woken next.
+    pub(super) fn arm(&mut self, id: ProcessId) {
+        let mood = self.mood;
+        let Some(process) = self.population.process(id) else { return };
+        let due = [process.life.next_deadline(mood), process.penance.back_at].into_iter().flatten().min();
+        self.population.set_due(id, due);
+    }
+
+    /// Notes for all processes when they have to be woken next: what holds for all has changed.
+    pub(super) fn arm_all(&mut self) {
+        let ids: Vec<ProcessId> = self.population.processes().map(|(id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.arm(id));
+    }
+
+    /// Answers the clients who waited for the state that the process is in now.
+    pub(super) fn settle(&mut self, id: ProcessId) {
+        let Some(process) = self.population.process_mut(id) else { return };
+        if process.waits.is_empty() {
+            return;
+        }
+        let standing = Standing { state: process.life.state(), spawnerr: process.life.spawnerr() };
+        let mut done = Vec::new();
+        let mut waiting = Vec::new();
+        for wait in std::mem::take(&mut process.waits) {
+            match wait.until.judge(&standing, &wait.called) {
+                Some(outcome) => done.push((wait.teller, outcome)),
+                None => waiting.push(wait),
+            }
+        }
+        process.waits = waiting;
+        for (teller, outcome) in done {
+            match teller {
+                // A client that has gone misses nothing.
+                Teller::Client(reply) => drop(reply.send(outcome)),
+                Teller::Batch(batch, namespec) => self.batches.tell(batch, &namespec, &outcome),
+            }
+        }
+    }
+}
+
+/// Sends a signal to a process or to all of its group.
+pub(super) fn send_signal(pid: u32, number: i32, reach: Reach) -> Result<(), Errno> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+    let signal = Signal::from_named_raw(number).ok_or(Errno::INVAL)?;
+    match reach {
+        Reach::Process => kill_process(pid, signal),
+        Reach::Group => kill_process_group(pid, signal),
+    }
+}

@@ -1,0 +1,256 @@
+//! Starting, stopping and signalling on request.
+
+use std::time::Duration;
+
+use ironlance_core::lifecycle::{Input, Reach};
+use ironlance_core::level::Level;
+use ironlance_core::{ProcessState, signal};
+use ironlance_rpc::{Fault, FaultKind, Value};
+use rustix::io::Errno;
+
+use super::{Answer, Named};
+use crate::child::command::CommandError;
+use crate::request::{SignalWish, Wait as Patience};
+use crate::supervisor::Supervisor;
+use crate::supervisor::act::send_signal;
+use crate::supervisor::population::{GroupId, ProcessId};
+use crate::supervisor::waits::{
+    Reply, Teller, Until, Wait, is_running, is_signallable,
+};
+use crate::supervisor::status::status;
+
+impl Supervisor {
+    pub(super) fn start_process(&mut self, name: &str, wait: Patience, reply: Reply) {
+        match self.find(name) {
+            Ok(Named::Process(id)) => self.start_one(id, name, wait, Teller::Client(reply)),
+            Ok(Named::Group(group)) => self.start_many(self.members(group), wait, reply),
+            Err(fault) => drop(reply.send(Err(fault))),
+        }
+    }
+
+    pub(super) fn start_group(&mut self, name: &str, wait: Patience, reply: Reply) {
+        match self.find_group(name) {
+            Ok(group) => self.start_many(self.members(group), wait, reply),
+            Err(fault) => drop(reply.send(Err(fault))),
+        }
+    }
+
+    pub(super) fn start_all(&mut self, wait: Patience, reply: Reply) {
+        self.start_many(self.population.by_priority(), wait, reply);
+    }
+
+    pub(super) fn stop_process(&mut self, name: &str, wait: Patience, reply: Reply) {
+        match self.find(name) {
+            Ok(Named::Process(id)) => self.stop_one(id, name, wait, Teller::Client(reply)),
+            Ok(Named::Group(group)) => self.stop_many(self.members(group), wait, reply),
+            Err(fault) => drop(reply.send(Err(fault))),
+        }
+    }
+
+    pub(super) fn stop_named_group(&mut self, name: &str, wait: Patience, reply: Reply) {
+        match self.find_group(name) {
+            Ok(group) => self.stop_many(self.members(group), wait, reply),
+            Err(fault) => drop(reply.send(Err(fault))),
+        }
+    }
+
+    pub(super) fn stop_all(&mut self, wait: Patience, reply: Reply) {
+        self.stop_many(self.population.by_priority(), wait, reply);
+    }
+
+    fn members(&self, group: GroupId) -> Vec<ProcessId> {
+        self.population.group(group).map(|group| group.members.clone()).unwrap_or_default()
+    }
+
+    fn start_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
+        self.each(ids, reply, |state| !is_running(state), |this, id, called, teller| {
+            this.start_one(id, called, wait, teller);
+        });
+    }
+
+    fn stop_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
+        self.each(ids, reply, is_running, |this, id, called, teller| {
+            this.stop_one(id, called, wait, teller);
+        });
+    }
+
+    /// Does something to each process that is in a fitting state, and answers when all of it has come true.
+    fn each(
+        &mut self,
+        ids: Vec<ProcessId>,
+        reply: Reply,
+        fits: impl Fn(ProcessState) -> bool,
+        act: impl Fn(&mut Self, ProcessId, &str, Teller),
+    ) {
+        let batch = self.batches.begin();
+        for id in ids {
+            let Some(process) = self.population.process(id).filter(|process| fits(process.life.state())) else {
+                continue;
+            };
+            let namespec = process.namespec().clone();
+            let called = namespec.to_string();
+            self.batches.expect_one(batch);
+            act(self, id, &called, Teller::Batch(batch, namespec));
+        }
+        self.batches.close(batch, reply);
+    }
+
+    fn start_one(&mut self, id: ProcessId, called: &str, wait: Patience, teller: Teller) {
+        if let Err(fault) = self.may_start(id, called) {
+            return self.tell(teller, Err(fault));
+        }
+        self.step(id, Input::Start);
+        let Some(process) = self.population.process(id) else { return };
+        let failed = process.life.spawnerr().is_some();
+        match wait {
+            _ if failed => self.tell(teller, Err(FaultKind::SpawnError.about(called))),
+            Patience::No => self.tell(teller, Ok(Value::Bool(true))),
+            Patience::UntilDone => self.wait(id, Until::Up, called, teller),
+        }
+    }
+
+    /// Whether a start makes sense; the command is looked at first, as in the original.
+    fn may_start(&self, id: ProcessId, called: &str) -> Result<(), Fault> {
+        let process = self.population.process(id).ok_or_else(|| FaultKind::BadName.about(called))?;
+        self.resolve(process).map_err(|error| match error {
+            CommandError::NotFound(_) => FaultKind::NoFile.about(error),
+            CommandError::Unparsable { .. }
+            | CommandError::Empty
+            | CommandError::Directory(_)
+            | CommandError::NotExecutable(_)
+            | CommandError::NoPermission(_) => FaultKind::NotExecutable.about(error),
+        })?;
+        match process.life.state() {
+            state if is_running(state) => Err(FaultKind::AlreadyStarted.about(called)),
+            ProcessState::Unknown => {
+                Err(FaultKind::Failed.about(format!("{called} is in an unknown process state")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn stop_one(&mut self, id: ProcessId, called: &str, wait: Patience, teller: Teller) {
+        let Some(process) = self.population.process_mut(id) else { return };
+        if !is_running(process.life.state()) {
+            return self.tell(teller, Err(FaultKind::NotRunning.about(called)));
+        }
+        // Whoever stops a listener means it, whatever it did wrong before.
+        process.penance = Default::default();
+        self.step(id, Input::Stop);
+        let unknown =
+            self.population.process(id).is_some_and(|process| process.life.state() == ProcessState::Unknown);
+        match wait {
+            _ if unknown => self.tell(teller, Err(FaultKind::Failed.about(called))),
+            Patience::No => self.tell(teller, Ok(Value::Bool(true))),
+            Patience::UntilDone => self.wait(id, Until::Down, called, teller),
+        }
+    }
+
+    /// Tells the outcome when the process has come where it shall be, which may be now.
+    fn wait(&mut self, id: ProcessId, until: Until, called: &str, teller: Teller) {
+        let Some(process) = self.population.process_mut(id) else { return };
+        process.waits.push(Wait { until, called: called.to_owned(), teller });
+        if until == Until::Down {
+            let now = self.clock.now().mono;
+            self.stop_reports.push((id, now));
+        }
+        self.settle(id);
+    }
+
+    fn tell(&mut self, teller: Teller, outcome: Answer) {
+        match teller {
+            // A client that has gone misses nothing.
+            Teller::Client(reply) => drop(reply.send(outcome)),
+            Teller::Batch(batch, namespec) => self.batches.tell(batch, &namespec, &outcome),
+        }
+    }
+
+    /// Says of processes whose stop is waited for that they still have not stopped, every two seconds.
+    pub(in crate::supervisor) fn report_stops(&mut self) {
+        let now = self.clock.now().mono;
+        let mut still = Vec::new();
+        for (id, due) in std::mem::take(&mut self.stop_reports) {
+            let Some(process) = self.population.process(id) else { continue };
+            if process.life.state() != ProcessState::Stopping
+                || !process.waits.iter().any(|wait| wait.until == Until::Down)
+            {
+                continue;
+            }
+            if due > now {
+                still.push((id, due));
+                continue;
+            }
+            let line = format!("waiting for {} to stop", process.namespec().process);
+            self.log.log(Level::Info, &line);
+            still.push((id, now + STOP_REPORT_EVERY));
+        }
+        self.stop_reports = still;
+    }
+
+    pub(super) fn signal_process(&mut self, name: &str, wish: &SignalWish) -> Answer {
+        match self.find(name)? {
+            Named::Process(id) => self.signal_one(id, name, wish),
+            Named::Group(group) => Ok(self.signal_many(&self.members(group), wish)),
+        }
+    }
+
+    pub(super) fn signal_group(&mut self, name: &str, wish: &SignalWish) -> Answer {
+        let group = self.find_group(name)?;
+        Ok(self.signal_many(&self.members(group), wish))
+    }
+
+    pub(super) fn signal_all(&mut self, wish: &SignalWish) -> Value {
+        self.signal_many(&self.population.by_priority(), wish)
+    }
+
+    fn signal_many(&mut self, ids: &[ProcessId], wish: &SignalWish) -> Value {
+        let mut results = Vec::new();
+        for id in ids {
+            let Some(process) = self.population.process(*id) else { continue };
+            if is_signallable(process.life.state()) {
+                let namespec = process.namespec().clone();
+                let outcome = self.signal_one(*id, &namespec.to_string(), wish);
+                results.push(status(&namespec, outcome.as_ref().err()));
+            }
+        }
+        Value::Array(results)
+    }
+
+    fn signal_one(&mut self, id: ProcessId, called: &str, wish: &SignalWish) -> Answer {
+        let number = wish.number.ok_or_else(|| FaultKind::BadSignal.about(&wish.given))?;
+        let process = self.population.process(id).ok_or_else(|| FaultKind::BadName.about(called))?;
+        let (name, state) = (process.namespec().process.clone(), process.life.state());
+        let pid = process.life.pid().filter(|_| is_signallable(state));
+        let pid = pid.ok_or_else(|| FaultKind::NotRunning.about(called))?;
+        let word = signal::name(number);
+        self.log.log(Level::Debug, &format!("sending {name} (pid {pid}) sig {word}"));
+        match send_signal(pid, number, Reach::Process) {
+            Ok(()) => Ok(Value::Bool(true)),
+            Err(Errno::SRCH) => {
+                let line = format!(
+                    "unable to signal {name} (pid {pid}), it probably just now exited on its own: \
+                     [Errno 3] No such process"
+                );
+                self.log.log(Level::Debug, &line);
+                Ok(Value::Bool(true))
+            }
+            Err(error) => {
+                let line = format!("unknown problem sending sig {name} ({pid}): {word}: {error}");
+                self.log.log(Level::Critical, &line);
+                Err(FaultKind::Failed.about(line))
+            }
+        }
+    }
+
+    pub(super) fn send_process_stdin(&mut self, name: &str, chars: &[u8]) -> Answer {
+        let (id, process) = self.find_process(name)?;
+        if process.life.pid().is_none() || process.life.killing() {
+            return Err(FaultKind::NotRunning.about(name));
+        }
+        self.write_stdin(id, chars).map_err(|_| FaultKind::NoFile.about(name))?;
+        Ok(Value::Bool(true))
+    }
+}
+
+/// How often the log says that a stop takes long.
+const STOP_REPORT_EVERY: Duration = Duration::from_secs(2);

@@ -1,0 +1,138 @@
+//! Logs on request: reading, tailing, clearing, and where they are.
+
+use std::path::{Path, PathBuf};
+
+use ironlance_config::MainLog;
+use ironlance_core::level::Level;
+use ironlance_core::notice::{Channel, Notice};
+use ironlance_rpc::{FaultKind, Value};
+
+use super::{Answer, Named};
+use crate::inbox::LogPathOf;
+use crate::log::tail::{self, ReadFault};
+use crate::supervisor::Supervisor;
+use crate::supervisor::population::{Process, ProcessId};
+use crate::supervisor::status::status;
+
+fn log_of(process: &Process, channel: Channel) -> Option<&Path> {
+    match channel {
+        Channel::Stdout => process.stdout_log.as_deref(),
+        Channel::Stderr => process.stderr_log.as_deref(),
+    }
+}
+
+/// A part of a file, as the original reads it (options.py, readFile). A file that is not there is NO_FILE.
+fn read(path: Option<&Path>, offset: i64, length: i64) -> Answer {
+    let Some(path) = path else { return Err(FaultKind::NoFile.about("None")) };
+    if !path.exists() {
+        return Err(FaultKind::NoFile.about(path.display()));
+    }
+    match tail::read_file(path, offset, length) {
+        Ok(bytes) => Ok(Value::Str(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(ReadFault::BadArguments) => Err(FaultKind::BadArguments.bare()),
+        Err(ReadFault::Failed) => Err(FaultKind::Failed.bare()),
+    }
+}
+
+impl Supervisor {
+    pub(super) fn read_main_log(&self, offset: i64, length: i64) -> Answer {
+        read(self.main_log_file(), offset, length)
+    }
+
+    fn main_log_file(&self) -> Option<&Path> {
+        match &self.settings.logfile {
+            MainLog::File(path) => Some(path),
+            MainLog::Syslog => None,
+        }
+    }
+
+    pub(super) fn clear_main_log(&mut self) -> Answer {
+        let file = self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
+        std::fs::remove_file(file).map_err(|_| FaultKind::Failed.bare())?;
+        self.log.log(Level::Info, "reopening log file");
+        self.log.reopen();
+        Ok(Value::Bool(true))
+    }
+
+    pub(super) fn read_process_log(&self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+        let (_, process) = self.find_process(name)?;
+        read(log_of(process, channel), offset, length)
+    }
+
+    pub(super) fn tail_process_log(&self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+        let (_, process) = self.find_process(name)?;
+        let path = log_of(process, channel).filter(|path| path.exists());
+        let (bytes, offset, overflow) =
+            path.map_or((Vec::new(), 0, false), |path| tail::tail_file(path, offset, length));
+        Ok(Value::Array(vec![
+            Value::Str(String::from_utf8_lossy(&bytes).into_owned()),
+            Value::Int(offset),
+            Value::Bool(overflow),
+        ]))
+    }
+
+    pub(super) fn clear_process_logs(&mut self, name: &str) -> Answer {
+        let (id, _) = self.find_process(name)?;
+        self.clear_logs_of(id).map_err(|_| FaultKind::Failed.about(name))?;
+        Ok(Value::Bool(true))
+    }
+
+    pub(super) fn clear_all_process_logs(&mut self) -> Value {
+        let mut results = Vec::new();
+        for id in self.population.by_priority() {
+            let Some(process) = self.population.process(id) else { continue };
+            let namespec = process.namespec().clone();
+            let outcome = self.clear_logs_of(id).map_err(|_| FaultKind::Failed.about(&namespec));
+            results.push(status(&namespec, outcome.as_ref().err()));
+        }
+        Value::Array(results)
+    }
+
+    /// Empties both logs of a process, whether it runs or not.
+    fn clear_logs_of(&mut self, id: ProcessId) -> std::io::Result<()> {
+        let Some(process) = self.population.process_mut(id) else { return Ok(()) };
+        for (output, path) in
+            [(&mut process.stdout, &process.stdout_log), (&mut process.stderr, &process.stderr_log)]
+        {
+            match (output, path) {
+                (Some(output), _) => output.clear()?,
+                (None, Some(path)) if path.is_file() => drop(std::fs::File::create(path)?),
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The file that a client wants to follow.
+    pub(in crate::supervisor) fn log_path_of(&self, what: &LogPathOf) -> Option<PathBuf> {
+        match what {
+            LogPathOf::Main => self.main_log_file().map(Path::to_owned),
+            LogPathOf::Process { name, channel } => match self.find(name).ok()? {
+                Named::Process(id) => log_of(self.population.process(id)?, *channel).map(Path::to_owned),
+                Named::Group(_) => None,
+            },
+        }
+    }
+
+    /// Opens every log anew under its name: somebody has rotated them.
+    pub(in crate::supervisor) fn reopen_logs(&mut self) {
+        self.log.log(Level::Info, "supervisord logreopen");
+        self.log.reopen();
+        let ids = self.population.by_priority();
+        for id in ids {
+            let Some(process) = self.population.process_mut(id) else { continue };
+            let outputs = [process.stdout.as_mut(), process.stderr.as_mut()];
+            let failed: Vec<std::io::Error> =
+                outputs.into_iter().flatten().filter_map(|output| output.reopen().err()).collect();
+            let name = process.namespec().to_string();
+            for error in failed {
+                self.log.log(Level::Error, &format!("cannot open a log of {name} again: {error}"));
+            }
+        }
+    }
+
+    pub(super) fn send_remote_event(&mut self, kind: &str, data: &str) -> Value {
+        self.publish(&Notice::remote(kind, data));
+        Value::Bool(true)
+    }
+}

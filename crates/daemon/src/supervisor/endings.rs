@@ -1,0 +1,100 @@
+//! What happens when a child has ended: its last output, its place in the books, its listeners.
+
+use ironlance_core::exit::ExitStatus;
+use ironlance_core::lifecycle::Input;
+use ironlance_core::notice::Channel;
+use ironlance_core::pool::MemberId;
+use ironlance_core::level::Level;
+
+use super::Supervisor;
+use super::ends::{self, End};
+use super::population::ProcessId;
+use crate::child::reap;
+
+/// SIGKILL, which is what the kernel sends when memory has run out.
+const SIGKILL: i32 = 9;
+
+impl Supervisor {
+    /// Takes note of every child that has ended.
+    pub(super) fn reap(&mut self) {
+        let mut ended = Vec::new();
+        reap::reap(&mut |pid, status| ended.push((pid, status)));
+        for (pid, status) in ended {
+            match self.population.pids.remove(&pid) {
+                Some(id) => self.ended(id, pid, status),
+                None => self.log.log(Level::Info, &format!("reaped unknown pid {pid} ({})", status.words())),
+            }
+        }
+    }
+
+    fn ended(&mut self, id: ProcessId, pid: u32, status: ExitStatus) {
+        self.drain(id);
+        let not_started = self.reports.take(pid).map(|failure| failure.to_string());
+        let told = self.population.process(id).is_some_and(|process| process.life.killing());
+        self.step(
+            id,
+            match &not_started {
+                Some(why) => Input::NeverRan { status, why: why.clone() },
+                None => Input::Ended { status },
+            },
+        );
+        self.write_down(id, not_started, told);
+        self.close_pipes(id);
+        self.leave_pool(id);
+        self.after_penance(id);
+        self.arm(id);
+    }
+
+    /// Keeps why the process ended, before a next start writes over it.
+    fn write_down(&mut self, id: ProcessId, not_started: Option<String>, told: bool) {
+        let Some(process) = self.population.process_mut(id) else { return };
+        let Some(last) = process.life.last_exit() else { return };
+        let killed = matches!(last.status, ExitStatus::Signal { number: SIGKILL, .. }) && !told;
+        let out_of_memory = killed && self.out_of_memory.killed_since_last();
+        let tail = |path: Option<&std::path::Path>, output: Option<&super::output::Output>| {
+            match (path, output.and_then(super::output::Output::recent)) {
+                (Some(path), _) => ends::tail_of_file(path),
+                (None, Some(recent)) => ends::last_lines(recent),
+                (None, None) => String::new(),
+            }
+        };
+        let expected = told || process.life.policy().exitcodes.contains(&last.status.code());
+        let end = End {
+            status: last.status,
+            pid: last.pid,
+            up: last.up,
+            at: last.at,
+            expected,
+            told,
+            out_of_memory,
+            not_started,
+            stdout_tail: tail(process.stdout_log.as_deref(), process.stdout.as_ref()),
+            stderr_tail: tail(process.stderr_log.as_deref(), process.stderr.as_ref()),
+        };
+        process.end = Some(Box::new(end));
+    }
+
+    /// Closes our ends of the child's pipes. Grandchildren that hold the other ends are on their own, as with the
+    /// original.
+    fn close_pipes(&mut self, id: ProcessId) {
+        for channel in [Channel::Stdout, Channel::Stderr] {
+            self.close_output(id, channel);
+        }
+        self.close_stdin(id);
+        let Some(process) = self.population.process_mut(id) else { return };
+        process.stdout = None;
+        process.stderr = None;
+        let group = process.group;
+        if process.socket.take().is_some() {
+            self.socket_let_go(group);
+        }
+    }
+
+    /// A listener that has ended gives back the event that it had not dealt with.
+    fn leave_pool(&mut self, id: ProcessId) {
+        let Some(group) = self.population.process(id).map(|process| process.group) else { return };
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let effects = pool.leave(MemberId(id.0));
+        self.carry_out(group, effects);
+    }
+}

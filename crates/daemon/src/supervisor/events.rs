@@ -1,0 +1,111 @@
+//! Events on their way: from the bus to the pools, and from the pools to the listeners' standard inputs.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ironlance_core::lifecycle::Input;
+use ironlance_core::notice::Notice;
+use ironlance_core::pool::{MemberId, PoolEffect};
+use ironlance_core::ProcessState;
+use ironlance_core::level::Level;
+
+use super::Supervisor;
+use super::population::{GroupId, ProcessId};
+
+/// A listener that breaks the protocol again and again is started after 1, 2, 4 … seconds, up to this.
+const LONGEST_PENANCE: Duration = Duration::from_secs(60);
+
+impl Supervisor {
+    /// Gives an event to every pool that asked for its type.
+    pub(super) fn publish(&mut self, notice: &Notice) {
+        let Some((serial, pools)) = self.bus.publish(notice.kind) else { return };
+        for pool in pools {
+            let id = GroupId(pool.0);
+            let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else { continue };
+            let effects = pool.offer(serial, notice);
+            self.carry_out(id, effects);
+        }
+    }
+
+    /// Carries out what a pool asks for.
+    pub(super) fn carry_out(&mut self, group: GroupId, effects: Vec<PoolEffect>) {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                PoolEffect::Send { member, bytes } => {
+                    if self.write_stdin(ProcessId(member.0), &bytes).is_err()
+                        && let Some(pool) =
+                            self.population.group_mut(group).and_then(|group| group.pool.as_mut())
+                    {
+                        effects.extend(pool.refused(member));
+                    }
+                }
+                PoolEffect::Log(level, line) => self.log.log(level, &line),
+                PoolEffect::Restart { member, why } => self.punish(ProcessId(member.0), &why),
+            }
+        }
+    }
+
+    /// What a listener has said on its standard output.
+    pub(super) fn heard(&mut self, id: ProcessId, data: &[u8]) {
+        let Some(process) = self.population.process(id) else { return };
+        let group = process.group;
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let answered = pool.answered();
+        let effects = pool.heard(MemberId(id.0), data);
+        let good = pool.answered() > answered;
+        if good && let Some(process) = self.population.process_mut(id) {
+            process.penance.offences = 0;
+        }
+        self.carry_out(group, effects);
+        self.relieve();
+    }
+
+    /// A listener broke the protocol: it is stopped now, and started again.
+    fn punish(&mut self, id: ProcessId, why: &str) {
+        let Some(process) = self.population.process_mut(id) else { return };
+        if process.penance.leaving {
+            return;
+        }
+        process.penance.leaving = true;
+        process.penance.offences += 1;
+        let line = format!("restarting the listener {}: {why}", process.namespec());
+        self.log.log(Level::Warn, &line);
+        self.errands.push(id);
+    }
+
+    /// Stops the listeners that are to be restarted. Not done at once, as the reason may be an event about them.
+    pub(super) fn run_errands(&mut self) {
+        for id in std::mem::take(&mut self.errands) {
+            self.step(id, Input::Stop);
+            // One that could not be stopped has already gone.
+            self.after_penance(id);
+        }
+    }
+
+    /// A listener that was stopped because it broke the protocol is started again, after a while.
+    pub(super) fn after_penance(&mut self, id: ProcessId) {
+        let now = self.clock.now().mono;
+        let Some(process) = self.population.process_mut(id) else { return };
+        if !process.penance.leaving || process.life.state() != ProcessState::Stopped {
+            return;
+        }
+        process.penance.leaving = false;
+        let doublings = process.penance.offences.saturating_sub(2).min(6);
+        let pause = match process.penance.offences {
+            0 | 1 => Duration::ZERO,
+            _ => Duration::from_secs(1 << doublings).min(LONGEST_PENANCE),
+        };
+        process.penance.back_at = Some(now + pause);
+        self.arm(id);
+    }
+
+    /// A listener's penance is over when its time has come.
+    pub(super) fn end_penance(&mut self, id: ProcessId, now: Duration) {
+        let Some(process) = self.population.process_mut(id) else { return };
+        if process.penance.back_at.is_some_and(|due| due <= now) {
+            process.penance.back_at = None;
+            self.step(id, Input::Start);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Groups come and go: at start, and when the configuration was read again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::{Rc, Weak};
+
+use ironlance_config::{self as config, GroupKind, LogTarget};
+use ironlance_core::bus::PoolId;
+use ironlance_core::lifecycle::Lifecycle;
+use ironlance_core::notice::{Channel, Notice};
+use ironlance_core::pool::{Capacity, Pool};
+use ironlance_core::level::Level;
+use ironlance_core::{GroupName, Namespec};
+
+use super::Supervisor;
+use super::population::{Group, GroupId, Penance, Process, ProcessId};
+use super::waits::is_stopped;
+use crate::log::auto;
+
+/// Why a group was not removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotRemoved {
+    Unknown,
+    StillRunning,
+}
+
+impl Supervisor {
+    /// Takes a group into service; what starts by itself starts soon after. Says whether it was new.
+    pub(super) fn add_group(&mut self, wanted: &Rc<config::Group>) -> bool {
+        if self.population.group_id(&wanted.name).is_some() {
+            return false;
+        }
+        let id = GroupId(self.population.fresh_number());
+        let mut members = Vec::with_capacity(wanted.programs.len());
+        let mut names = BTreeMap::new();
+        for index in 0..wanted.programs.len() {
+            let member = ProcessId(self.population.fresh_number());
+            let process = self.make_process(id, wanted, index);
+            names.insert(wanted.programs[index].name.clone(), member);
+            members.push(member);
+            self.population.add_process(member, process);
+        }
+        let pool = self.make_pool(id, wanted);
+        let group = Group { config: Rc::clone(wanted), members: members.clone(), names, pool, socket: Weak::new() };
+        self.population.add_group(id, group);
+        members.into_iter().for_each(|member| self.arm(member));
+        self.publish(&Notice::group_added(&wanted.name));
+        true
+    }
+
+    fn make_process(&mut self, group: GroupId, origin: &Rc<config::Group>, index: usize) -> Process {
+        let program = &origin.programs[index];
+        let stdout_log = self.log_path(program, Channel::Stdout, &program.stdout.logfile);
+        let stderr_log = self.log_path(program, Channel::Stderr, &program.stderr.logfile);
+        let namespec = Namespec { group: origin.name.clone(), process: program.name.clone() };
+        Process {
+            group,
+            life: Lifecycle::new(namespec, program.policy()),
+            origin: Rc::clone(origin),
+            index,
+            stdout_log,
+            stderr_log,
+            stdin: None,
+            stdout: None,
+            stderr: None,
+            socket: None,
+            waits: Vec::new(),
+            due: None,
+            end: None,
+            penance: Penance::default(),
+        }
+    }
+
+    /// Where a channel is logged to; AUTO gets a name of its own.
+    fn log_path(&mut self, program: &config::Program, channel: Channel, target: &LogTarget) -> Option<PathBuf> {
+        match target {
+            LogTarget::None => None,
+            LogTarget::File(path) => Some(path.clone()),
+            LogTarget::Auto => {
+                let folder: &Path = &self.settings.childlogdir;
+                match auto::auto_name(folder, &program.name.0, channel, &self.settings.identifier) {
+                    Ok(path) => Some(path),
+                    Err(error) => {
+                        let line = format!(
+                            "cannot make a log for {} of {} in {}: {error}; its output is not kept",
+                            channel.name(),
+                            program.name,
+                            folder.display()
+                        );
+                        self.log.log(Level::Critical, &line);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn make_pool(&mut self, id: GroupId, wanted: &config::Group) -> Option<Pool> {
+        let GroupKind::Listeners { events, buffer_size, .. } = &wanted.kind else { return None };
+        let capacity = buffer_size.map_or(Capacity::Unset, Capacity::Fixed);
+        self.bus.subscribe(PoolId(id.0), events);
+        Some(Pool::new(wanted.name.clone(), self.settings.identifier.clone(), capacity))
+    }
+
+    /// Takes a group out of service, if all of its processes have stopped.
+    pub(super) fn remove_group(&mut self, name: &GroupName) -> Result<(), NotRemoved> {
+        let id = self.population.group_id(name).ok_or(NotRemoved::Unknown)?;
+        let group = self.population.group(id).ok_or(NotRemoved::Unknown)?;
+        let process = |member: &ProcessId| self.population.process(*member);
+        if group.members.iter().filter_map(process).any(|process| !is_stopped(process.life.state())) {
+            return Err(NotRemoved::StillRunning);
+        }
+        self.bus.unsubscribe(PoolId(id.0));
+        self.population.remove_group(id);
+        self.publish(&Notice::group_removed(name));
+        Ok(())
+    }
+}

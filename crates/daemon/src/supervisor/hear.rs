@@ -1,0 +1,251 @@
+//! Reading what children say and writing what they are to hear: everything between the poller and the outputs.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use ironlance_core::notice::Channel;
+use ironlance_core::level::Level;
+use ironlance_core::python;
+
+use super::Supervisor;
+use super::output::{Consequences, Output, Source};
+use super::population::{Process, ProcessId};
+use crate::child::pipes::{self, Interest, Read};
+
+/// What is read at once (bytes): a pipe that was made larger, in four reads.
+pub(super) const BUFFER: usize = 256 * 1024;
+/// As large as a pipe is made by default; one found with so much in it is made larger.
+const FULL_PIPE: usize = 64 * 1024;
+/// So much may lie in the pipes of a child that has ended, or come from its children while we look (bytes).
+const LAST_WORDS: usize = 8 * 1024 * 1024;
+
+/// Which pipe of which process the poller means.
+pub(super) fn token(id: ProcessId, end: End) -> u64 {
+    u64::from(id.0) << 2 | end as u64
+}
+
+/// A pipe's place in a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Stdin = 0,
+    Stdout = 1,
+    Stderr = 2,
+}
+
+fn read_token(token: u64) -> Option<(ProcessId, End)> {
+    let id = ProcessId(u32::try_from(token >> 2).ok()?);
+    let end = [End::Stdin, End::Stdout, End::Stderr].into_iter().find(|end| *end as u64 == token & 3)?;
+    Some((id, end))
+}
+
+fn output(process: &mut Process, channel: Channel) -> Option<&mut Output> {
+    match channel {
+        Channel::Stdout => process.stdout.as_mut(),
+        Channel::Stderr => process.stderr.as_mut(),
+    }
+}
+
+impl Supervisor {
+    /// Reads and writes pipes that are ready; says whether there were any.
+    pub(super) fn hear(&mut self) -> bool {
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.clear();
+        let waited = self.poller.wait(&mut |token| ready.push(token));
+        if let Err(error) = waited {
+            self.log.log(Level::Critical, &format!("cannot poll the children's pipes: {error}"));
+        }
+        for token in &ready {
+            match read_token(*token) {
+                Some((id, End::Stdin)) => self.flush_stdin(id),
+                Some((id, End::Stdout)) => drop(self.read_once(id, Channel::Stdout)),
+                Some((id, End::Stderr)) => drop(self.read_once(id, Channel::Stderr)),
+                None => {}
+            }
+        }
+        let some = !ready.is_empty();
+        self.ready = ready;
+        some
+    }
+
+    /// Reads one buffer from a child; says how much that was.
+    fn read_once(&mut self, id: ProcessId, channel: Channel) -> usize {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let Some(process) = self.population.process_mut(id) else { return 0 };
+        let Some(out) = output(process, channel) else { return 0 };
+        let Some(fd) = out.fd() else { return 0 };
+        let read = pipes::read(fd, &mut buffer);
+        let size = match read {
+            Read::Bytes(size) => {
+                if size >= FULL_PIPE && !out.grown {
+                    pipes::grow(fd);
+                    out.grown = true;
+                }
+                self.said(id, channel, &buffer[..size]);
+                size
+            }
+            Read::Empty => 0,
+            Read::Closed => {
+                self.close_output(id, channel);
+                0
+            }
+        };
+        self.buffer = buffer;
+        size
+    }
+
+    /// A child has said something.
+    fn said(&mut self, id: ProcessId, channel: Channel, data: &[u8]) {
+        let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
+        let Some(process) = self.population.process_mut(id) else { return };
+        let to_pool = channel == Channel::Stdout && process.is_listener();
+        let namespec = process.life.namespec().clone();
+        let source = Source {
+            namespec: &namespec,
+            pid: process.life.pid().unwrap_or_default(),
+            strip_ansi,
+            in_main_log: in_main_log && !to_pool,
+        };
+        let mut consequences = Consequences::default();
+        if let Some(out) = output(process, channel) {
+            out.take(data, &source, &mut consequences);
+        }
+        if to_pool {
+            if in_main_log {
+                let line = format!(
+                    "{} stdout output:\n{}",
+                    python::repr(&namespec.process.0),
+                    python::repr_bytes(data)
+                );
+                self.log.log(Level::Debug, &line);
+            }
+            self.heard(id, data);
+        }
+        self.follow_up(consequences);
+        self.hold_if_behind(id, channel);
+    }
+
+    fn follow_up(&mut self, consequences: Consequences) {
+        for (level, line) in consequences.lines {
+            self.log.log(level, &line);
+        }
+        for notice in consequences.notices {
+            self.publish(&notice);
+        }
+    }
+
+    /// Reads what a child that has ended left in its pipes.
+    pub(super) fn drain(&mut self, id: ProcessId) {
+        for channel in [Channel::Stdout, Channel::Stderr] {
+            let mut total = 0;
+            while total < LAST_WORDS {
+                match self.read_once(id, channel) {
+                    0 => break,
+                    size => total += size,
+                }
+            }
+            self.finish_output(id, channel);
+        }
+    }
+
+    fn finish_output(&mut self, id: ProcessId, channel: Channel) {
+        let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
+        let Some(process) = self.population.process_mut(id) else { return };
+        let namespec = process.life.namespec().clone();
+        let pid = process.life.pid().unwrap_or_default();
+        let source = Source { namespec: &namespec, pid, strip_ansi, in_main_log };
+        let mut consequences = Consequences::default();
+        if let Some(out) = output(process, channel) {
+            out.finish(&source, &mut consequences);
+        }
+        self.follow_up(consequences);
+    }
+
+    /// Stops reading a channel for good.
+    pub(super) fn close_output(&mut self, id: ProcessId, channel: Channel) {
+        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else { return };
+        if let Some(fd) = out.fd()
+            && !out.held
+        {
+            self.poller.remove(fd);
+        }
+        out.close();
+    }
+
+    /// Reads a channel no more for now, or again.
+    pub(super) fn hold(&mut self, id: ProcessId, channel: Channel, hold: Hold) {
+        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else { return };
+        let held = hold == Hold::Back;
+        let Some(fd) = out.fd().filter(|_| out.held != held) else { return };
+        let end = match channel {
+            Channel::Stdout => End::Stdout,
+            Channel::Stderr => End::Stderr,
+        };
+        let done = match hold {
+            Hold::Back => {
+                self.poller.remove(fd);
+                Ok(())
+            }
+            Hold::Released => self.poller.add(fd, token(id, end), Interest::Read),
+        };
+        out.held = held;
+        if let Err(error) = done {
+            self.log.log(Level::Critical, &format!("cannot watch a pipe again: {error}"));
+        }
+    }
+
+    /// Writes to a child's standard input; what does not fit follows when the child has read.
+    ///
+    /// Errors: it has no standard input that it reads.
+    pub(super) fn write_stdin(&mut self, id: ProcessId, bytes: &[u8]) -> io::Result<()> {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let process = self.population.process_mut(id).ok_or_else(closed)?;
+        let stdin = process.stdin.as_mut().ok_or_else(closed)?;
+        let written = stdin.write(bytes);
+        match written {
+            Ok(()) => self.watch_stdin(id),
+            Err(_) => self.close_stdin(id),
+        }
+        written
+    }
+
+    fn flush_stdin(&mut self, id: ProcessId) {
+        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else { return };
+        match stdin.flush() {
+            Ok(()) => self.watch_stdin(id),
+            Err(_) => self.close_stdin(id),
+        }
+    }
+
+    /// Has the pipe watched exactly while something waits for it.
+    fn watch_stdin(&mut self, id: ProcessId) {
+        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else { return };
+        match (stdin.is_waiting(), stdin.watched) {
+            (true, false) => {
+                let added = self.poller.add(stdin.as_fd(), token(id, End::Stdin), Interest::Write);
+                stdin.watched = added.is_ok();
+            }
+            (false, true) => {
+                self.poller.remove(stdin.as_fd());
+                stdin.watched = false;
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// Closes a child's standard input.
+    pub(super) fn close_stdin(&mut self, id: ProcessId) {
+        let Some(process) = self.population.process_mut(id) else { return };
+        if let Some(stdin) = process.stdin.take()
+            && stdin.watched
+        {
+            self.poller.remove(stdin.as_fd());
+        }
+    }
+}
+
+/// Whether a channel is kept waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    Back,
+    Released,
+}

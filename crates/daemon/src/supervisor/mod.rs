@@ -1,0 +1,319 @@
+//! The one owner of all state: every input reaches it in order, and nobody else changes anything.
+//!
+//! ```text
+//!   signal ─────────────┐
+//!   child's pipe ───────┤              ┌─▶ act: spawn, kill, log
+//!   client's request ───┼─▶ run ─▶ step ─▶ events ─▶ pools ─▶ listeners' stdin
+//!   deadline ───────────┘              └─▶ waits: answers to clients
+//! ```
+
+mod act;
+mod answer;
+mod clock;
+mod ends;
+mod endings;
+mod events;
+mod groups;
+mod hear;
+mod output;
+mod population;
+mod pressure;
+mod shutdown;
+mod spawning;
+mod status;
+mod stdin;
+mod waits;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ironlance_config::{self as config, Overrides, Settings, Surroundings};
+use ironlance_core::bus::Bus;
+use ironlance_core::lifecycle::{Input as LifeInput, Mood};
+use ironlance_core::notice::Notice;
+use ironlance_core::tick::Ticks;
+use ironlance_core::kind::EventKind;
+use ironlance_core::level::Level;
+use ironlance_host::clock::Clock as LocalTime;
+use tokio::sync::mpsc;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until};
+
+use crate::child::oom::OomWatch;
+use crate::child::pipes::Poller;
+use crate::child::report::Reports;
+use crate::inbox::Input;
+use crate::log::main::MainLog;
+use crate::readiness::Readiness;
+use crate::signals::{Signal, Signals};
+use clock::Clock;
+use population::{Population, ProcessId};
+use pressure::Pressure;
+use shutdown::Shutdown;
+use waits::Batches;
+
+pub(crate) use answer::SUPERVISOR_VERSION;
+
+/// So many processes are woken before clients and children get their turn.
+const WAKES_AT_ONCE: usize = 16;
+
+/// What the daemon has found out before the owner takes over.
+pub struct Beginning {
+    /// The configuration.
+    pub config: config::Config,
+    /// What the command line said; it holds when the file is read again.
+    pub overrides: Overrides,
+    /// What the configuration depends on beside its files.
+    pub surroundings: Surroundings,
+    /// The main log, open.
+    pub log: MainLog,
+    /// The soft limit of descriptors that children are given.
+    pub nofile_of_children: Option<u64>,
+    /// The channel of children that fail before they are what they shall be.
+    pub reports: Reports,
+}
+
+/// What comes after the owner's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The daemon ends.
+    End,
+    /// The daemon begins anew, with the configuration as it is then.
+    Restart,
+}
+
+/// All state of the daemon.
+pub struct Supervisor {
+    settings: Settings,
+    /// The groups of the configuration as it was last read; those in service are in `population`.
+    available: Vec<Rc<config::Group>>,
+    file: PathBuf,
+    overrides: Overrides,
+    surroundings: Surroundings,
+    /// The daemon's environment, which children inherit.
+    environment: Vec<(String, String)>,
+    path: Option<String>,
+    server_url: Option<String>,
+    nofile_of_children: Option<u64>,
+    mood: Mood,
+    log: MainLog,
+    clock: Clock,
+    /// When the owner took over, since 1970.
+    since: Duration,
+    population: Population,
+    bus: Bus,
+    ticks: Ticks,
+    batches: Batches,
+    /// All pipes of all children.
+    poller: Poller,
+    /// Tells that the poller has something.
+    readiness: Readiness,
+    reports: Reports,
+    out_of_memory: OomWatch,
+    pressure: Pressure,
+    shutdown: Option<Shutdown>,
+    /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
+    stop_reports: Vec<(ProcessId, Duration)>,
+    local_time: LocalTime,
+    /// Listeners that are to be stopped and started again.
+    errands: Vec<ProcessId>,
+    /// What all pipes are read into.
+    buffer: Vec<u8>,
+    /// Which pipes are ready; kept for its room.
+    ready: Vec<u64>,
+    /// The poller has not been asked to its end.
+    pipes_ready: bool,
+}
+
+impl Supervisor {
+    /// Takes over. Must be called inside the runtime.
+    ///
+    /// Errors: the kernel gives no poller.
+    pub fn new(beginning: Beginning) -> io::Result<Self> {
+        let clock = Clock::start();
+        let poller = Poller::new()?;
+        let wall = clock.now().wall;
+        let server_url = beginning.config.server_url();
+        let config::Config { file, settings, groups, .. } = beginning.config;
+        let environment = beginning.surroundings.environment.clone();
+        let path = environment.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
+        Ok(Self {
+            settings,
+            available: groups.into_iter().map(Rc::new).collect(),
+            file,
+            overrides: beginning.overrides,
+            surroundings: beginning.surroundings,
+            environment,
+            path,
+            server_url,
+            nofile_of_children: beginning.nofile_of_children,
+            mood: Mood::Running,
+            log: beginning.log,
+            clock,
+            since: wall,
+            population: Population::default(),
+            bus: Bus::default(),
+            ticks: Ticks::new(wall),
+            batches: Batches::default(),
+            readiness: Readiness::of(poller.as_fd())?,
+            poller,
+            reports: beginning.reports,
+            out_of_memory: OomWatch::new(),
+            pressure: Pressure::default(),
+            shutdown: None,
+            stop_reports: Vec::new(),
+            local_time: LocalTime::new(),
+            errands: Vec::new(),
+            buffer: vec![0; hear::BUFFER],
+            ready: Vec::new(),
+            pipes_ready: false,
+        })
+    }
+
+    /// Takes all groups of the configuration into service, and tells that the daemon runs.
+    pub fn begin(&mut self) {
+        for group in self.available.clone() {
+            self.add_group(&group);
+        }
+        self.publish(&Notice::supervisor_running());
+    }
+
+    /// Something in here is broken: all children are stopped in order, and the daemon ends.
+    pub fn give_up(&mut self, what: &str) {
+        self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
+        self.begin_shutdown(Mood::Shutdown);
+    }
+
+    /// The main log, for what is said before and after.
+    pub fn log(&mut self) -> &mut MainLog {
+        &mut self.log
+    }
+
+    /// Does the daemon's work until it ends or begins anew.
+    pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
+        while !self.go_on() {
+            let deadline = self.deadline();
+            let woken = tokio::select! {
+                signal = signals.next() => Woken::Signal(signal),
+                input = inbox.recv() => Woken::Input(input),
+                ready = self.readiness.ready(), if !self.pipes_ready => {
+                    ready.map_or_else(Woken::Poller, |()| Woken::Pipes)
+                }
+                () = yield_now(), if self.pipes_ready => Woken::Pipes,
+                () = sleep_until(deadline) => Woken::Deadline,
+            };
+            self.take(woken);
+        }
+        if self.mood == Mood::Restarting { Outcome::Restart } else { Outcome::End }
+    }
+
+    fn take(&mut self, woken: Woken) {
+        match woken {
+            Woken::Signal(Ok(signal)) => self.signal(signal),
+            Woken::Signal(Err(error)) => self.log.log(Level::Critical, &format!("cannot take a signal: {error}")),
+            Woken::Poller(error) => self.log.log(Level::Critical, &format!("cannot watch the children: {error}")),
+            Woken::Input(input) => self.receive(input),
+            Woken::Pipes => self.pipes_ready = self.hear(),
+            Woken::Deadline => {}
+        }
+    }
+
+    /// Does what is due without anybody asking; says whether the work is over.
+    fn go_on(&mut self) -> bool {
+        self.tick();
+        self.wake();
+        self.run_errands();
+        self.lose_patience();
+        self.report_stops();
+        self.shutdown.is_some() && self.continue_shutdown()
+    }
+
+    fn tick(&mut self) {
+        let due = self.ticks.due(self.clock.now().wall);
+        for (seconds, when) in due {
+            self.publish(&Notice::tick(seconds, when));
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = self.clock.now().mono;
+        for id in self.population.take_due(now, WAKES_AT_ONCE) {
+            self.end_penance(id, now);
+            self.step(id, LifeInput::Wake);
+        }
+    }
+
+    /// When something is due next, if nobody asks before.
+    fn deadline(&self) -> Instant {
+        let now = self.clock.now();
+        let tick = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)));
+        let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall));
+        let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
+        let own = [self.shutdown_deadline(), self.pressure_deadline(), stop_report];
+        let next = own.into_iter().chain([self.population.next_due(), tick]);
+        let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
+        Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))
+    }
+
+    fn receive(&mut self, input: Option<Input>) {
+        match input {
+            Some(Input::Call(call)) => self.answer(call),
+            Some(Input::LogPath { what, reply }) => {
+                // A client that has gone misses nothing.
+                let _ = reply.send(self.log_path_of(&what));
+            }
+            Some(Input::Log { level, line }) => self.log.log(level, &line),
+            None => {}
+        }
+    }
+
+    /// What the original does on each signal (supervisord.py, handle_signal).
+    fn signal(&mut self, signal: Signal) {
+        let name = signal.name();
+        match signal {
+            Signal::Child => {
+                self.log.log(Level::Debug, &format!("received {name} indicating a child quit"));
+                self.reap();
+            }
+            Signal::Terminate | Signal::Interrupt | Signal::Quit => {
+                self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
+                self.begin_shutdown(Mood::Shutdown);
+            }
+            Signal::HangUp if self.mood == Mood::Shutdown => {
+                let line = format!("ignored {name} indicating restart request (shutdown in progress)");
+                self.log.log(Level::Warn, &line);
+            }
+            Signal::HangUp => {
+                self.log.log(Level::Warn, &format!("received {name} indicating restart request"));
+                self.restart();
+            }
+            Signal::User2 => {
+                self.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
+                self.reopen_logs();
+            }
+        }
+    }
+}
+
+/// Why the owner has something to do.
+enum Woken {
+    Signal(io::Result<Signal>),
+    Input(Option<Input>),
+    Pipes,
+    Poller(io::Error),
+    Deadline,
+}
+
+/// The loop looks around at least so often; nothing depends on it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn tick_kind(seconds: u32) -> EventKind {
+    match seconds {
+        5 => EventKind::Tick5,
+        60 => EventKind::Tick60,
+        _ => EventKind::Tick3600,
+    }
+}

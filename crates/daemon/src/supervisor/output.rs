@@ -1,0 +1,204 @@
+//! Where the output of one channel of one child goes: file, syslog, events, captured communication.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use ironlance_config as config;
+use ironlance_core::capture::{Piece, Splitter};
+use ironlance_core::notice::{Channel, Notice};
+use ironlance_core::level::Level;
+use ironlance_core::{Namespec, ansi, python};
+
+use crate::log::file::LogFile;
+use crate::log::syslog::Syslog;
+
+/// A child's standard output or standard error.
+pub(super) struct Output {
+    /// Closed once the child has closed its end.
+    fd: Option<OwnedFd>,
+    channel: Channel,
+    log: Option<LogFile>,
+    syslog: Option<Syslog>,
+    splitter: Option<Splitter>,
+    events: bool,
+    /// The pipe has been made larger, because it was found full.
+    pub(super) grown: bool,
+    /// It is not read at present: its listeners are behind.
+    pub(super) held: bool,
+    /// The last bytes, where no file keeps them.
+    recent: Option<Vec<u8>>,
+}
+
+/// Of whom the output is, and what the daemon wants of all output.
+pub(super) struct Source<'a> {
+    pub(super) namespec: &'a Namespec,
+    pub(super) pid: u32,
+    pub(super) strip_ansi: bool,
+    /// The main log is at a level at which output goes there too.
+    pub(super) in_main_log: bool,
+}
+
+/// What follows from a piece of output.
+#[derive(Default)]
+pub(super) struct Consequences {
+    pub(super) notices: Vec<Notice>,
+    pub(super) lines: Vec<(Level, String)>,
+}
+
+/// So much of the last output is kept in memory where there is no file (bytes).
+const RECENT: usize = 2048;
+
+impl Output {
+    /// Takes over a pipe. The file, where there is one, is open.
+    pub(super) fn new(
+        fd: OwnedFd,
+        channel: Channel,
+        wish: &config::Output,
+        log: Option<LogFile>,
+        syslog: Option<Syslog>,
+    ) -> Self {
+        let capture = usize::try_from(wish.capture_maxbytes).unwrap_or(usize::MAX);
+        Self {
+            fd: Some(fd),
+            channel,
+            recent: log.is_none().then(Vec::new),
+            log,
+            syslog,
+            splitter: (capture > 0).then(|| Splitter::new(capture)),
+            events: wish.events_enabled,
+            grown: false,
+            held: false,
+        }
+    }
+
+    /// The pipe, until the child has closed it.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    pub(super) fn close(&mut self) {
+        self.fd = None;
+    }
+
+    /// Whether what is read becomes `PROCESS_LOG` events.
+    pub(super) fn makes_events(&self) -> bool {
+        self.events
+    }
+
+    /// What was read from the pipe goes where it belongs.
+    pub(super) fn take(&mut self, data: &[u8], source: &Source<'_>, into: &mut Consequences) {
+        let Some(mut splitter) = self.splitter.take() else {
+            return self.pass_on(data, Destination::Log, source, into);
+        };
+        splitter.push(data, &mut |piece| self.take_piece(piece, source, into));
+        self.splitter = Some(splitter);
+    }
+
+    /// The child has ended: what a splitter holds back for want of a token's end is output after all.
+    pub(super) fn finish(&mut self, source: &Source<'_>, into: &mut Consequences) {
+        if let Some(mut splitter) = self.splitter.take() {
+            splitter.finish(&mut |piece| self.take_piece(piece, source, into));
+        }
+    }
+
+    fn take_piece(&mut self, piece: Piece<'_>, source: &Source<'_>, into: &mut Consequences) {
+        match piece {
+            Piece::Plain(data) => self.pass_on(data, Destination::Log, source, into),
+            Piece::Inside(data) => self.pass_on(data, Destination::Capture, source, into),
+            Piece::Captured(data) => {
+                let data = if source.strip_ansi { ansi::strip(&data) } else { data.as_slice().into() };
+                into.notices.push(Notice::communication(self.channel, source.namespec, source.pid, &data));
+                let name = python::repr(&source.namespec.process.0);
+                into.lines.push((Level::Debug, format!("{name} {} emitted a comm event", self.channel.name())));
+            }
+        }
+    }
+
+    fn pass_on(
+        &mut self,
+        data: &[u8],
+        destination: Destination,
+        source: &Source<'_>,
+        into: &mut Consequences,
+    ) {
+        if data.is_empty() {
+            return;
+        }
+        let stripped = if source.strip_ansi { ansi::strip(data) } else { data.into() };
+        if destination == Destination::Log {
+            self.write(&stripped, source, into);
+        }
+        if source.in_main_log {
+            into.lines.push((Level::Debug, self.as_debug_line(&stripped, source)));
+        }
+        if self.events {
+            into.notices.push(Notice::log(self.channel, source.namespec, source.pid, &stripped));
+        }
+    }
+
+    fn as_debug_line(&self, data: &[u8], source: &Source<'_>) -> String {
+        let text = match std::str::from_utf8(data) {
+            Ok(text) => text.to_owned(),
+            Err(_) => format!("Undecodable: {}", python::repr_bytes(data)),
+        };
+        format!("{} {} output:\n{text}", python::repr(&source.namespec.process.0), self.channel.name())
+    }
+
+    fn write(&mut self, data: &[u8], source: &Source<'_>, into: &mut Consequences) {
+        if let Some(log) = &mut self.log {
+            let written = log.write(data);
+            into.lines.extend(written.complaint(log.path()));
+        }
+        if let Some(syslog) = &mut self.syslog {
+            // What the system's log does not take is lost, as with every program.
+            let _ = syslog.write(&format!("{} ", source.namespec.process), data, "");
+        }
+        if let Some(recent) = &mut self.recent {
+            keep_end(recent, data);
+        }
+    }
+
+    /// The last output, where no file has it.
+    pub(super) fn recent(&self) -> Option<&[u8]> {
+        self.recent.as_deref()
+    }
+
+    /// Opens the file anew, under its name.
+    pub(super) fn reopen(&mut self) -> std::io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), LogFile::reopen)
+    }
+
+    /// Removes the file and begins a new one.
+    pub(super) fn clear(&mut self) -> std::io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), LogFile::remove_and_reopen)
+    }
+}
+
+/// Whether output is for the log, or for the event that is being captured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Destination {
+    Log,
+    Capture,
+}
+
+/// Appends to `recent`, of which only the end is kept.
+fn keep_end(recent: &mut Vec<u8>, data: &[u8]) {
+    let data = &data[data.len().saturating_sub(RECENT)..];
+    let surplus = (recent.len() + data.len()).saturating_sub(RECENT);
+    recent.drain(..surplus.min(recent.len()));
+    recent.extend_from_slice(data);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_what_was_said_is_remembered() {
+        let mut recent = Vec::new();
+        keep_end(&mut recent, &[b'a'; RECENT + 10]);
+        assert_eq!(recent.len(), RECENT);
+        keep_end(&mut recent, b"end");
+        assert_eq!(recent.len(), RECENT);
+        assert!(recent.ends_with(b"aend"));
+    }
+}

@@ -1,0 +1,211 @@
+//! Who there is: the groups and their processes, found by name, by number and by pid.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use ironlance_config as config;
+use ironlance_core::lifecycle::Lifecycle;
+use ironlance_core::pool::Pool;
+use ironlance_core::{GroupName, Namespec, ProcessName};
+
+use super::ends::End;
+use super::output::Output;
+use super::stdin::Stdin;
+use super::waits::Wait;
+use crate::child::fcgi::FastCgiSocket;
+
+/// A process of this daemon's life; numbers are not used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ProcessId(pub(super) u32);
+
+/// A group of this daemon's life; numbers are not used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct GroupId(pub(super) u32);
+
+/// A process, whether it runs or not.
+pub(super) struct Process {
+    pub(super) group: GroupId,
+    pub(super) life: Lifecycle,
+    /// Shared with the configuration it came from.
+    pub(super) origin: Rc<config::Group>,
+    /// Which of the group's programs it is.
+    pub(super) index: usize,
+    /// Where its standard output goes, with AUTO put into words.
+    pub(super) stdout_log: Option<PathBuf>,
+    /// Where its standard error goes.
+    pub(super) stderr_log: Option<PathBuf>,
+    pub(super) stdin: Option<Stdin>,
+    pub(super) stdout: Option<Output>,
+    pub(super) stderr: Option<Output>,
+    /// Kept while it runs; the socket is closed when nobody keeps it.
+    pub(super) socket: Option<Rc<FastCgiSocket>>,
+    /// Who waits for it to be up or down.
+    pub(super) waits: Vec<Wait>,
+    /// When it has to be woken, as it stands in `Population::deadlines`.
+    pub(super) due: Option<Duration>,
+    /// How it last ended.
+    pub(super) end: Option<Box<End>>,
+    /// A listener that broke the protocol, and when it shall be started again.
+    pub(super) penance: Penance,
+}
+
+/// What becomes of a listener that broke the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Penance {
+    /// How often in a row, without an event dealt with in between.
+    pub(super) offences: u32,
+    /// It is being stopped, to be started again.
+    pub(super) leaving: bool,
+    /// It has stopped; start it at this time.
+    pub(super) back_at: Option<Duration>,
+}
+
+impl Process {
+    pub(super) fn program(&self) -> &config::Program {
+        &self.origin.programs[self.index]
+    }
+
+    pub(super) fn namespec(&self) -> &Namespec {
+        self.life.namespec()
+    }
+
+    pub(super) fn is_listener(&self) -> bool {
+        matches!(self.origin.kind, config::GroupKind::Listeners { .. })
+    }
+}
+
+/// A group as it is active now.
+pub(super) struct Group {
+    pub(super) config: Rc<config::Group>,
+    /// Its processes by rising priority.
+    pub(super) members: Vec<ProcessId>,
+    /// The same by name.
+    pub(super) names: BTreeMap<ProcessName, ProcessId>,
+    /// Its event buffer, where it is a pool of listeners.
+    pub(super) pool: Option<Pool>,
+    /// The socket that its processes share while one of them runs.
+    pub(super) socket: Weak<FastCgiSocket>,
+}
+
+/// All groups and processes.
+#[derive(Default)]
+pub(super) struct Population {
+    /// In the order in which they were added.
+    groups: BTreeMap<GroupId, Group>,
+    group_names: BTreeMap<GroupName, GroupId>,
+    processes: BTreeMap<ProcessId, Process>,
+    /// Running children.
+    pub(super) pids: HashMap<u32, ProcessId>,
+    /// When which process has to be woken.
+    deadlines: BTreeSet<(Duration, ProcessId)>,
+    next: u32,
+}
+
+impl Population {
+    pub(super) fn fresh_number(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    pub(super) fn add_group(&mut self, id: GroupId, group: Group) {
+        self.group_names.insert(group.config.name.clone(), id);
+        self.groups.insert(id, group);
+    }
+
+    pub(super) fn add_process(&mut self, id: ProcessId, process: Process) {
+        self.processes.insert(id, process);
+    }
+
+    /// Takes a group and its processes out.
+    pub(super) fn remove_group(&mut self, id: GroupId) -> Option<Group> {
+        let group = self.groups.remove(&id)?;
+        self.group_names.remove(&group.config.name);
+        for member in &group.members {
+            self.set_due(*member, None);
+            self.processes.remove(member);
+        }
+        Some(group)
+    }
+
+    pub(super) fn group_id(&self, name: &GroupName) -> Option<GroupId> {
+        self.group_names.get(name).copied()
+    }
+
+    pub(super) fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.get(&id)
+    }
+
+    pub(super) fn group_mut(&mut self, id: GroupId) -> Option<&mut Group> {
+        self.groups.get_mut(&id)
+    }
+
+    pub(super) fn process(&self, id: ProcessId) -> Option<&Process> {
+        self.processes.get(&id)
+    }
+
+    pub(super) fn process_mut(&mut self, id: ProcessId) -> Option<&mut Process> {
+        self.processes.get_mut(&id)
+    }
+
+    /// Groups in the order in which they were added.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        self.groups.iter().map(|(id, group)| (*id, group))
+    }
+
+    pub(super) fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process)> {
+        self.processes.iter().map(|(id, process)| (*id, process))
+    }
+
+    /// Groups by rising priority; those of equal priority in the order in which they were added.
+    pub(super) fn groups_by_priority(&self) -> Vec<GroupId> {
+        let mut ids: Vec<GroupId> = self.groups.keys().copied().collect();
+        ids.sort_by_key(|id| self.groups[id].config.priority);
+        ids
+    }
+
+    /// All processes: groups by rising priority, and within them processes by rising priority.
+    pub(super) fn by_priority(&self) -> Vec<ProcessId> {
+        self.groups_by_priority().iter().flat_map(|id| self.groups[id].members.iter().copied()).collect()
+    }
+
+    /// All processes by the name of their group, then by their own.
+    pub(super) fn by_name(&self) -> impl Iterator<Item = &Process> {
+        let groups = self.group_names.values().map(|id| &self.groups[id]);
+        groups.flat_map(|group| group.names.values()).map(|id| &self.processes[id])
+    }
+
+    /// Sets or takes back when a process has to be woken.
+    pub(super) fn set_due(&mut self, id: ProcessId, due: Option<Duration>) {
+        let Some(process) = self.processes.get_mut(&id) else { return };
+        if process.due == due {
+            return;
+        }
+        if let Some(old) = process.due {
+            self.deadlines.remove(&(old, id));
+        }
+        if let Some(new) = due {
+            self.deadlines.insert((new, id));
+        }
+        process.due = due;
+    }
+
+    /// The next time at which a process has to be woken.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    /// Takes out up to `limit` processes whose time has come.
+    pub(super) fn take_due(&mut self, now: Duration, limit: usize) -> Vec<ProcessId> {
+        let mut due = Vec::new();
+        while due.len() < limit
+            && let Some((when, id)) = self.deadlines.first().copied()
+            && when <= now
+        {
+            self.set_due(id, None);
+            due.push(id);
+        }
+        due
+    }
+}

@@ -1,0 +1,135 @@
+//! The end: groups stop one after the other, the highest priority first, and listeners last.
+
+use std::time::Duration;
+
+use ironlance_core::lifecycle::{Input, Mood};
+use ironlance_core::notice::Notice;
+use ironlance_core::ProcessState;
+use ironlance_core::level::Level;
+
+use super::Supervisor;
+use super::population::{GroupId, ProcessId};
+use super::waits::is_stopped;
+
+/// How often the log says who is waited for.
+const REPORT_EVERY: Duration = Duration::from_secs(3);
+/// So long a pool of listeners may take to deal with the events that it still has, before it is stopped.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// The state of a shutdown.
+pub(super) struct Shutdown {
+    /// Groups that are still to be stopped; the last one is next.
+    groups: Vec<GroupId>,
+    /// When the log was last told who is waited for (monotonic).
+    reported: Option<Duration>,
+    /// Until when the next pool may finish its events.
+    grace: Option<Duration>,
+}
+
+impl Supervisor {
+    /// From now on everything stops. `mood` says what comes after.
+    pub(super) fn begin_shutdown(&mut self, mood: Mood) {
+        self.mood = mood;
+        if self.shutdown.is_some() {
+            return;
+        }
+        let groups = self.population.groups_by_priority();
+        self.shutdown = Some(Shutdown { groups, reported: None, grace: None });
+        self.publish(&Notice::supervisor_stopping());
+        self.arm_all();
+    }
+
+    /// Stops what is next to be stopped; says whether everything has.
+    pub(super) fn continue_shutdown(&mut self) -> bool {
+        while let Some(group) = self.next_to_stop() {
+            if !self.may_stop(group) {
+                break;
+            }
+            self.stop_group(group);
+            if !self.unstopped_of(group).is_empty() {
+                break;
+            }
+            if let Some(shutdown) = &mut self.shutdown {
+                shutdown.groups.pop();
+                shutdown.grace = None;
+            }
+        }
+        let unstopped: Vec<ProcessId> = self
+            .population
+            .processes()
+            .filter(|(_, process)| !is_stopped(process.life.state()))
+            .map(|(id, _)| id)
+            .collect();
+        if unstopped.is_empty() {
+            return true;
+        }
+        self.report_unstopped(&unstopped);
+        false
+    }
+
+    fn next_to_stop(&self) -> Option<GroupId> {
+        self.shutdown.as_ref()?.groups.last().copied()
+    }
+
+    /// Listeners get a moment for the events that wait for them: an alert may be among them.
+    fn may_stop(&mut self, id: GroupId) -> bool {
+        let now = self.clock.now().mono;
+        let Some(pool) = self.population.group(id).and_then(|group| group.pool.as_ref()) else { return true };
+        let busy = pool.pending() > 0 || pool.members().any(|member| member.event.is_some());
+        let anybody = pool.members().next().is_some();
+        if !busy || !anybody {
+            return true;
+        }
+        let Some(shutdown) = &mut self.shutdown else { return true };
+        let until = *shutdown.grace.get_or_insert(now + LAST_EVENTS);
+        now >= until
+    }
+
+    fn stop_group(&mut self, id: GroupId) {
+        let Some(group) = self.population.group(id) else { return };
+        for member in group.members.clone().into_iter().rev() {
+            let Some(process) = self.population.process(member) else { continue };
+            match process.life.state() {
+                ProcessState::Running | ProcessState::Starting => self.step(member, Input::Stop),
+                ProcessState::Backoff => self.step(member, Input::GiveUp),
+                ProcessState::Stopped
+                | ProcessState::Stopping
+                | ProcessState::Exited
+                | ProcessState::Fatal
+                | ProcessState::Unknown => {}
+            }
+        }
+    }
+
+    fn unstopped_of(&self, id: GroupId) -> Vec<ProcessId> {
+        let members = self.population.group(id).map(|group| group.members.as_slice()).unwrap_or_default();
+        let unstopped = |member: &&ProcessId| {
+            self.population.process(**member).is_some_and(|process| !is_stopped(process.life.state()))
+        };
+        members.iter().filter(unstopped).copied().collect()
+    }
+
+    fn report_unstopped(&mut self, unstopped: &[ProcessId]) {
+        let now = self.clock.now().mono;
+        let Some(shutdown) = &mut self.shutdown else { return };
+        if shutdown.reported.is_some_and(|at| now < at + REPORT_EVERY) {
+            return;
+        }
+        shutdown.reported = Some(now);
+        let of = |id: &ProcessId| self.population.process(*id);
+        let names: Vec<&str> =
+            unstopped.iter().filter_map(of).map(|process| process.namespec().process.0.as_str()).collect();
+        let line = format!("waiting for {} to die", names.join(", "));
+        self.log.log(Level::Info, &line);
+        for process in unstopped.iter().filter_map(of) {
+            let line = format!("{} state: {}", process.namespec().process, process.life.state());
+            self.log.log(Level::Blather, &line);
+        }
+    }
+
+    /// When the shutdown has to be looked at again though nothing has happened (monotonic).
+    pub(super) fn shutdown_deadline(&self) -> Option<Duration> {
+        let shutdown = self.shutdown.as_ref()?;
+        [shutdown.grace, shutdown.reported.map(|at| at + REPORT_EVERY)].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,179 @@
+//! Starting a child: its command, its logs, its pipes, its place in the books.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::rc::Rc;
+
+use ironlance_config as config;
+use ironlance_core::level::Level;
+use ironlance_core::lifecycle::Input;
+use ironlance_core::notice::Channel;
+use ironlance_core::pool::MemberId;
+
+use super::Supervisor;
+use super::hear::{End, token};
+use super::output::Output;
+use super::population::{GroupId, Process, ProcessId};
+use super::stdin::Stdin;
+use crate::child::command::{self, Resolved};
+use crate::child::fcgi::FastCgiSocket;
+use crate::child::identity::Identity;
+use crate::child::pipes::Interest;
+use crate::child::spawn::{self, Born, Launch, SpawnError};
+use crate::log::file::LogFile;
+use crate::log::syslog::Syslog;
+
+/// The files that a child's output goes to.
+struct Logs {
+    stdout: Option<LogFile>,
+    stderr: Option<LogFile>,
+}
+
+impl Supervisor {
+    /// Starts the process; says how that went.
+    pub(super) fn spawn(&mut self, id: ProcessId) -> Input {
+        match self.try_spawn(id) {
+            Ok(pid) => Input::Spawned { pid },
+            Err(why) => Input::SpawnFailed { why },
+        }
+    }
+
+    /// Starts the process. Gives its pid, or why it could not be started, in the original's words.
+    fn try_spawn(&mut self, id: ProcessId) -> Result<u32, String> {
+        let process = self.population.process(id).ok_or("it has been removed")?;
+        let resolved = self.resolve(process).map_err(|error| error.to_string())?;
+        let name = process.namespec().process.clone();
+        let logs = open_logs(process).map_err(|error| spawn::dispatcher_words(&name.0, &error))?;
+        let socket = self.fastcgi_socket(id)?;
+        let process = self.population.process(id).ok_or("it has been removed")?;
+        let born = self.launch(process, &resolved, socket.as_deref()).map_err(|error| error.words(&name.0))?;
+        let pid = born.pid;
+        self.take_in(id, born, logs, socket);
+        Ok(pid)
+    }
+
+    /// The file that a process's command means, and its arguments.
+    pub(super) fn resolve(&self, process: &Process) -> Result<Resolved, command::CommandError> {
+        let program = process.program();
+        let own = program.environment.get("PATH").map(String::as_str);
+        let path = command::search_path(own, self.path.as_deref());
+        command::resolve(&program.command, &path)
+    }
+
+    fn launch(
+        &self,
+        process: &Process,
+        resolved: &Resolved,
+        socket: Option<&FastCgiSocket>,
+    ) -> Result<Born, SpawnError> {
+        let program = process.program();
+        let environment = self.environment_of(process);
+        let identity = program.uid.map(Identity::of);
+        let own_stderr = process.is_listener() || !program.redirect_stderr;
+        let launch = Launch {
+            file: &resolved.file,
+            argv: &resolved.argv,
+            environment: &environment,
+            directory: program.directory.as_deref(),
+            umask: program.umask,
+            identity: identity.as_ref(),
+            stdin: socket.map_or(spawn::Stdin::Pipe, |socket| spawn::Stdin::Socket(socket.as_fd())),
+            stderr: if own_stderr { spawn::Stderr::Pipe } else { spawn::Stderr::WithStdout },
+            nofile: self.nofile_of_children,
+        };
+        spawn::spawn(&launch, &self.reports)
+    }
+
+    /// The daemon's environment, what children are told of it, and the program's own.
+    fn environment_of(&self, process: &Process) -> Vec<(String, String)> {
+        let program = process.program();
+        let url = program.serverurl.as_ref().or(self.server_url.as_ref()).filter(|url| !url.is_empty());
+        let namespec = process.namespec();
+        let told = [
+            Some(("SUPERVISOR_ENABLED", "1")),
+            url.map(|url| ("SUPERVISOR_SERVER_URL", url.as_str())),
+            Some(("SUPERVISOR_PROCESS_NAME", namespec.process.0.as_str())),
+            Some(("SUPERVISOR_GROUP_NAME", namespec.group.0.as_str())),
+        ];
+        let told: Vec<(&str, &str)> = told.into_iter().flatten().collect();
+        let replaced = |key: &str| {
+            program.environment.contains_key(key) || told.iter().any(|(name, _)| *name == key)
+        };
+        let inherited = self.environment.iter().filter(|(key, _)| !replaced(key)).cloned();
+        let told = told.iter().filter(|(key, _)| !program.environment.contains_key(*key));
+        let told = told.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let own = program.environment.iter().map(|(key, value)| (key.clone(), value.clone()));
+        inherited.chain(told).chain(own).collect()
+    }
+
+    /// The books are opened for a child that has been born.
+    fn take_in(&mut self, id: ProcessId, born: Born, logs: Logs, socket: Option<Rc<FastCgiSocket>>) {
+        self.population.pids.insert(born.pid, id);
+        let Some(process) = self.population.process_mut(id) else { return };
+        let program = &process.origin.programs[process.index];
+        let syslog = |wish: &config::Output| wish.syslog.then(|| Syslog::open("supervisord"));
+        let (out, err) = (syslog(&program.stdout), syslog(&program.stderr));
+        let stdout = Output::new(born.stdout, Channel::Stdout, &program.stdout, logs.stdout, out);
+        let stderr =
+            born.stderr.map(|fd| Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err));
+        let poller = &self.poller;
+        let mut watched = Ok(());
+        for (end, output) in [(End::Stdout, Some(&stdout)), (End::Stderr, stderr.as_ref())] {
+            if let Some(fd) = output.and_then(Output::fd) {
+                watched = watched.and(poller.add(fd, token(id, end), Interest::Read));
+            }
+        }
+        process.stdout = Some(stdout);
+        process.stderr = stderr;
+        process.stdin = born.stdin.map(Stdin::new);
+        process.socket = socket;
+        process.penance.back_at = None;
+        let (group, name) = (process.group, process.namespec().process.clone());
+        if let Err(error) = watched {
+            let line = format!("cannot watch the output of {name}: {error}");
+            self.log.log(Level::Critical, &line);
+        }
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let effects = pool.join(MemberId(id.0), name);
+        self.carry_out(group, effects);
+    }
+
+    /// The socket that the process shares with its group, opened if it is the first to need it.
+    fn fastcgi_socket(&mut self, id: ProcessId) -> Result<Option<Rc<FastCgiSocket>>, String> {
+        let Some(group) = self.population.process(id).map(|process| process.group) else { return Ok(None) };
+        let Some(group) = self.population.group_mut(group) else { return Ok(None) };
+        let config::GroupKind::FastCgi(wish) = &group.config.kind else { return Ok(None) };
+        if let Some(socket) = group.socket.upgrade() {
+            return Ok(Some(socket));
+        }
+        self.log.log(Level::Info, &format!("Creating socket {}", wish.url));
+        let socket = FastCgiSocket::open(wish)
+            .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", wish.url))?;
+        let socket = Rc::new(socket);
+        group.socket = Rc::downgrade(&socket);
+        Ok(Some(socket))
+    }
+
+    /// A process has let go of its group's socket.
+    pub(super) fn socket_let_go(&mut self, group: GroupId) {
+        let Some(group) = self.population.group(group) else { return };
+        if let config::GroupKind::FastCgi(wish) = &group.config.kind
+            && group.socket.strong_count() == 0
+        {
+            self.log.log(Level::Info, &format!("Closing socket {}", wish.url));
+        }
+    }
+}
+
+/// Opens the files of a process's output.
+fn open_logs(process: &Process) -> io::Result<Logs> {
+    let program = process.program();
+    let open = |path: Option<&Path>, wish: &config::Output| {
+        path.map(|path| LogFile::open(path, wish.maxbytes, wish.backups)).transpose()
+    };
+    Ok(Logs {
+        stdout: open(process.stdout_log.as_deref(), &program.stdout)?,
+        stderr: open(process.stderr_log.as_deref(), &program.stderr)?,
+    })
+}

@@ -1,0 +1,149 @@
+//! Answers that wait: a client asked for a process to be up or down, and it is not yet.
+
+use std::collections::HashMap;
+
+use ironlance_core::{Namespec, ProcessState};
+use ironlance_rpc::{Fault, FaultKind, Value};
+use tokio::sync::oneshot;
+
+use super::status;
+
+/// Where an answer goes.
+pub(super) type Reply = oneshot::Sender<Result<Value, Fault>>;
+
+/// A client waits for a process.
+pub(super) struct Wait {
+    pub(super) until: Until,
+    /// The name by which the client called the process; faults repeat it.
+    pub(super) called: String,
+    pub(super) teller: Teller,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    Up,
+    Down,
+}
+
+/// Who is told of the outcome.
+pub(super) enum Teller {
+    /// A client that asked about this process alone.
+    Client(Reply),
+    /// One of several processes that a client asked about.
+    Batch(BatchId, Namespec),
+}
+
+/// What is known of a waiting process.
+pub(super) struct Standing<'a> {
+    pub(super) state: ProcessState,
+    pub(super) spawnerr: Option<&'a str>,
+}
+
+impl Until {
+    /// The outcome, if it is known already (rpcinterface.py: the two `onwait`).
+    pub(super) fn judge(self, standing: &Standing<'_>, called: &str) -> Option<Result<Value, Fault>> {
+        match self {
+            Self::Up => match standing.state {
+                _ if standing.spawnerr.is_some() => Some(Err(FaultKind::SpawnError.about(called))),
+                ProcessState::Running => Some(Ok(Value::Bool(true))),
+                ProcessState::Starting => None,
+                ProcessState::Stopped
+                | ProcessState::Backoff
+                | ProcessState::Stopping
+                | ProcessState::Exited
+                | ProcessState::Fatal
+                | ProcessState::Unknown => Some(Err(FaultKind::AbnormalTermination.about(called))),
+            },
+            Self::Down => is_stopped(standing.state).then_some(Ok(Value::Bool(true))),
+        }
+    }
+}
+
+/// Whether a process in this state counts as stopped (states.py, STOPPED_STATES).
+pub(super) fn is_stopped(state: ProcessState) -> bool {
+    matches!(
+        state,
+        ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal | ProcessState::Unknown
+    )
+}
+
+/// Whether a process in this state counts as running (states.py, RUNNING_STATES).
+pub(super) fn is_running(state: ProcessState) -> bool {
+    matches!(state, ProcessState::Running | ProcessState::Backoff | ProcessState::Starting)
+}
+
+/// Whether a process in this state can be sent a signal (states.py, SIGNALLABLE_STATES).
+pub(super) fn is_signallable(state: ProcessState) -> bool {
+    matches!(state, ProcessState::Running | ProcessState::Starting | ProcessState::Stopping)
+}
+
+/// A request about several processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct BatchId(u32);
+
+/// Requests about several processes that are not answered yet.
+#[derive(Default)]
+pub(super) struct Batches {
+    open: HashMap<BatchId, Batch>,
+    next: u32,
+}
+
+struct Batch {
+    results: Vec<Value>,
+    /// How many processes have not come to an end of it.
+    missing: usize,
+    reply: Option<Reply>,
+}
+
+impl Batches {
+    /// Begins a request. It is answered by `close`, or after it by the last `tell`.
+    pub(super) fn begin(&mut self) -> BatchId {
+        self.next = self.next.wrapping_add(1);
+        let id = BatchId(self.next);
+        self.open.insert(id, Batch { results: Vec::new(), missing: 0, reply: None });
+        id
+    }
+
+    /// One more process will be told of later.
+    pub(super) fn expect_one(&mut self, id: BatchId) {
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.missing += 1;
+        }
+    }
+
+    /// The outcome for a process that was known at once.
+    pub(super) fn note(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.results.push(status::status(namespec, outcome.as_ref().err()));
+        }
+    }
+
+    /// The outcome for a process that had been expected.
+    pub(super) fn tell(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
+        self.note(id, namespec, outcome);
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.missing -= 1;
+        }
+        self.answer_if_complete(id);
+    }
+
+    /// All processes have been asked: answers now or when the last one has been told of.
+    pub(super) fn close(&mut self, id: BatchId, reply: Reply) {
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.reply = Some(reply);
+        }
+        self.answer_if_complete(id);
+    }
+
+    fn answer_if_complete(&mut self, id: BatchId) {
+        let complete = self.open.get(&id).is_some_and(|batch| batch.missing == 0 && batch.reply.is_some());
+        if complete
+            && let Some(batch) = self.open.remove(&id)
+            && let Some(reply) = batch.reply
+        {
+            // A client that has gone misses nothing.
+            let _ = reply.send(Ok(Value::Array(batch.results)));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The reaper takes whatever child has ended, so its test has a process of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ironlance_core::exit::ExitStatus;
+use ironlance_daemon::child::reap::{prepare, reap};
+use ironlance_daemon::child::report::Reports;
+use ironlance_daemon::child::spawn::{Launch, Stderr, Stdin, spawn};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+#[test]
+fn every_child_is_told_of_once_with_its_status() {
+    prepare();
+    let reports = Reports::new().unwrap();
+    let mut told = BTreeMap::new();
+    reap(&mut |pid, status| assert!(told.insert(pid, status).is_none()));
+    assert!(told.is_empty());
+
+    let cases =
+        [("exit 0", 0), ("exit 3", 3 << 8), ("exit 255", 255 << 8), ("kill -9 $$", 9), ("kill -15 $$", 15)];
+    let mut wanted = BTreeMap::new();
+    let mut pipes = Vec::new();
+    for (script, raw) in cases {
+        let argv = ["sh", "-c", script].map(str::to_owned);
+        let born = spawn(
+            &Launch {
+                file: Path::new("/bin/sh"),
+                argv: &argv,
+                environment: &[],
+                directory: None,
+                umask: None,
+                identity: None,
+                stdin: Stdin::Pipe,
+                stderr: Stderr::WithStdout,
+                nofile: None,
+            },
+            &reports,
+        )
+        .unwrap();
+        wanted.insert(born.pid, ExitStatus::from_wait(raw));
+        pipes.push(born.stdout);
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while told.len() < wanted.len() {
+        assert!(Instant::now() < deadline, "{told:?}");
+        // The end of a pipe comes a little before the end of its process.
+        let moment = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+        poll(&mut [PollFd::new(&reports_like(), PollFlags::IN)], Some(&moment)).unwrap();
+        reap(&mut |pid, status| assert!(told.insert(pid, status).is_none(), "{pid} twice"));
+    }
+    assert_eq!(told, wanted);
+}
+
+/// Something that never becomes ready: the deadline of a poll is waited for.
+fn reports_like() -> rustix::fd::OwnedFd {
+    let (read_end, write_end) = rustix::pipe::pipe().unwrap();
+    std::mem::forget(write_end);
+    read_end
+}

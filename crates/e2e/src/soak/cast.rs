@@ -1,0 +1,144 @@
+//! The programs and listeners of the soak: what each is for, and how the scene is made calm.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use crate::daemon::{Daemon, told};
+use crate::flavour::Flavour;
+use crate::patience::{PATIENCE, pause, until};
+use crate::scene::Scene;
+use crate::xmlrpc::Value;
+
+/// Programs that shall run all the time.
+const STEADY: [(&str, usize); 3] = [("sleeper", 12), ("teller", TELLERS), ("family", 2)];
+/// Programs that shall never come to rest, until they are stopped.
+const RESTLESS: [&str; 2] = ["crasher", "failer"];
+/// Programs that clients start and stop.
+pub(super) const SWITCHED: usize = 4;
+/// Programs whose output is kept.
+pub(super) const TELLERS: usize = 4;
+/// The listeners' groups.
+pub(super) const LISTENERS: [&str; 2] = ["scribe", "crew"];
+/// The listener whose record must be in order, and the pool of several.
+pub(super) const RECORDS: [&str; 2] = ["scribe.events", "crew.events"];
+/// Calm is what stays so for this time.
+const CALM: Duration = Duration::from_millis(1500);
+
+const SCRIBE: &str = include_str!("../../python/scribe.py");
+
+/// Numbers its lines within each life, and each life has a name of its own.
+const TELLER: &str = "life=$$.$(date +%s%N); n=0\n\
+    while :; do echo \"$life $n\"; n=$((n + 1)); sleep 0.05; done";
+
+/// Leaves a process behind that holds its pipes for a while.
+const FAMILY: &str = "sleep 3 &\nexec sleep 100000";
+
+/// The configuration, with its files beside it.
+pub(super) fn sections(scene: &Scene) -> anyhow::Result<String> {
+    let teller = scene.script("teller", TELLER)?;
+    let family = scene.script("family", FAMILY)?;
+    let python = Flavour::Original.path("python")?;
+    let scribe = format!("{} -ISu {}", python.display(), scene.write("scribe.py", SCRIBE)?.display());
+    let quiet = "stdout_logfile=NONE\nstderr_logfile=NONE\n";
+    let several = "process_name=%(process_num)d\nstartsecs=0\nautorestart=true\nnumprocs=";
+    Ok(format!(
+        "[program:sleeper]\ncommand=sleep 100000\n{several}12\n{quiet}\n\
+         [program:teller]\ncommand={teller}\n{several}{TELLERS}\nstdout_events_enabled=true\n\
+         stdout_logfile={{dir}}/teller.%(process_num)d\nstdout_logfile_maxbytes=50KB\nstdout_logfile_backups=200\n\
+         stderr_logfile=NONE\n\
+         [program:family]\ncommand={family}\n{several}2\n{quiet}\n\
+         [program:crasher]\ncommand=sh -c \"sleep 0.3; exit 1\"\nautostart=false\n{several}3\n{quiet}\n\
+         [program:failer]\ncommand=sh -c \"exit 1\"\nprocess_name=%(process_num)d\nnumprocs=2\nautostart=false\n\
+         startretries=100000\n{quiet}\n\
+         [program:switched]\ncommand=sleep 100000\nautostart=false\n{several}{SWITCHED}\n{quiet}\n\
+         [eventlistener:scribe]\ncommand={scribe} {{dir}}/{}\nevents=PROCESS_STATE\nbuffer_size=100000\nstartsecs=0\n\
+         autorestart=true\nstderr_logfile=NONE\n\
+         [eventlistener:crew]\ncommand={scribe} {{dir}}/{}\nevents=PROCESS_STATE,PROCESS_LOG\n\
+         buffer_size=100000\n{several}3\nstderr_logfile=NONE\n",
+        RECORDS[0], RECORDS[1]
+    ))
+}
+
+/// Waits until all is as it is to be afterwards, with every descriptor open that stays open.
+pub(super) fn assemble(daemon: &Daemon) -> anyhow::Result<()> {
+    for number in 0..SWITCHED {
+        switch(daemon, "startProcess", &format!("switched:{number}"))?;
+        switch(daemon, "stopProcess", &format!("switched:{number}"))?;
+    }
+    until("the tellers to tell", PATIENCE, || {
+        let told = (0..TELLERS).all(|number| !daemon.file(&format!("teller.{number}")).is_empty());
+        Ok(told.then_some(()))
+    })?;
+    calm(daemon)
+}
+
+/// Starts what is never at rest.
+pub(super) fn let_loose(daemon: &Daemon) -> anyhow::Result<()> {
+    let start = |group: &&str| switch(daemon, "startProcessGroup", group);
+    RESTLESS.iter().try_for_each(start)
+}
+
+/// Stops what is never at rest, and waits until the others have stayed in their states for a while.
+pub(super) fn calm(daemon: &Daemon) -> anyhow::Result<()> {
+    for group in RESTLESS {
+        switch(daemon, "stopProcessGroup", group)?;
+    }
+    let mut since = Instant::now();
+    let mut last = String::new();
+    until("the programs to be calm", PATIENCE, || {
+        let answer = daemon.call("getAllProcessInfo", &[])?.map_err(|fault| anyhow::anyhow!("{fault}"))?;
+        let field = |info: &Value, name| info.get(name).map(Value::to_string).unwrap_or_default();
+        let states: Vec<String> = answer
+            .items()
+            .iter()
+            .map(|info| format!("{} {}", field(info, "statename"), field(info, "pid")))
+            .collect();
+        let states = states.join("\n");
+        if states != last || states.contains("STARTING") || states.contains("STOPPING") {
+            last = states;
+            since = Instant::now();
+        }
+        pause(Duration::from_millis(50));
+        Ok((since.elapsed() >= CALM).then_some(()))
+    })
+}
+
+/// In which state a process of this group and name must be in the end; `wanted` is what clients asked for last.
+pub(super) fn expected(group: &str, name: &str, wanted: &[&'static str; SWITCHED]) -> &'static str {
+    if group == "switched" {
+        return name.parse().ok().and_then(|number: usize| wanted.get(number).copied()).unwrap_or("?");
+    }
+    let is_steady = STEADY.iter().any(|(steady, _)| *steady == group) || LISTENERS.contains(&group);
+    if is_steady { "RUNNING" } else { "STOPPED" }
+}
+
+/// How many processes there are.
+pub(super) fn size() -> usize {
+    STEADY.iter().map(|(_, count)| count).sum::<usize>() + 3 + 2 + SWITCHED + 1 + 3
+}
+
+/// Starts or stops; that it was so before is as good.
+fn switch(daemon: &Daemon, method: &str, name: &str) -> anyhow::Result<()> {
+    let answer = daemon.call(method, &[name.into(), Value::Bool(true)])?;
+    match &answer {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.to_string().contains("NOT_RUNNING") => Ok(()),
+        Err(_) => bail!("{method} {name}: {}", told(&answer)),
+    }
+}
+
+/// A teller's log, the oldest part first.
+pub(super) fn tale(scene: &Scene, number: usize) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for part in
+        (1..=200).rev().map(|part| format!("teller.{number}.{part}")).chain([format!("teller.{number}")])
+    {
+        let path = scene.path(&part);
+        if path.exists() {
+            text += &fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,317 @@
+//! The event bus of both daemons: which events, in which order, with which bytes, and what becomes of refused ones.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use ironlance_e2e::{Daemon, Recorded, Recorder, Stage, contest};
+use rustix::process::Signal;
+
+/// Notes header and body of events, with the process ids taken out.
+fn note_whole<'a>(stage: &mut Stage, heading: &str, events: impl IntoIterator<Item = &'a Recorded>) {
+    let lines = events.into_iter().map(|event| format!("{} | {}", event.header, event.body.escape_debug()));
+    stage.note_all(heading, lines.collect::<Vec<_>>());
+}
+
+fn remote(daemon: &Daemon, kind: &str, data: &str) -> anyhow::Result<()> {
+    daemon
+        .call("sendRemoteCommEvent", &[kind.into(), data.into()])?
+        .map(drop)
+        .map_err(|fault| anyhow::anyhow!("{fault}"))
+}
+
+fn is_remote(event: &Recorded, kind: &str) -> bool {
+    event.body.starts_with(&format!("type:{kind}\n"))
+}
+
+#[test]
+fn a_listener_of_everything_gets_everything_byte_for_byte() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "all", "")?;
+        let daemon = stage.daemon(&format!(
+            "[supervisord]\nidentifier=me_and:you\n{}\
+             [program:one]\ncommand=sh -c 'read go; echo out; echo err >&2; exec sleep 1000'\nautostart=false\nstartsecs=0\nstdout_events_enabled=true\nstderr_events_enabled=true\n",
+            recorder.section("recorder", "EVENT")
+        ))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        remote(&daemon, "first", "the first event of ours: Malmö €")?;
+        recorder.wait("of ours", |event| is_remote(event, "first"))?;
+        daemon.call("startProcess", &["one".into()])?.unwrap();
+        daemon.call("sendProcessStdin", &["one".into(), "go\n".into()])?.unwrap();
+        recorder.wait_all("of both channels", |events| {
+            events.iter().filter(|event| event.name().starts_with("PROCESS_LOG_")).count() == 2
+        })?;
+        daemon.call("stopProcess", &["one".into()])?.unwrap();
+        recorder.wait("of the stop", |event| event.name() == "PROCESS_STATE_STOPPED")?;
+        daemon.call("removeProcessGroup", &["one".into()])?.unwrap();
+        daemon.call("addProcessGroup", &["one".into()])?.unwrap();
+        remote(&daemon, "last", "")?;
+        let events = recorder.wait("of the end", |event| is_remote(event, "last"))?;
+        let about = |event: &&Recorded| !event.name().starts_with("TICK") && event.fact("processname") != Some("recorder");
+        // A tick may come in between, so the serials are looked at only for being in order.
+        let serials: Vec<u64> = events.iter().map(|event| event.token("serial").unwrap().parse().unwrap()).collect();
+        let pool: Vec<u64> = events.iter().map(|event| event.token("poolserial").unwrap().parse().unwrap()).collect();
+        stage.note(format!("serials from 0, without a gap: {} {}", serials.iter().copied().eq(0..serials.len() as u64), pool == serials));
+        for event in events.iter().filter(about) {
+            let tokens: Vec<&str> = event.header.split(' ').filter(|token| !token.contains("serial:")).collect();
+            // Whether out comes before err is up to the kernel.
+            if !event.name().starts_with("PROCESS_LOG") {
+                stage.note(format!("{} | {}", tokens.join(" "), event.body.escape_debug()));
+            }
+        }
+        let mut logs: Vec<String> = events.iter().filter(|event| event.name().starts_with("PROCESS_LOG")).map(|event| event.body.clone()).collect();
+        logs.sort();
+        stage.note_all("logs", logs.iter().map(|body| body.escape_debug().to_string()));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn output_becomes_events_whatever_bytes_it_has() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "logs", "")?;
+        let says = |name: &str, what: &str| {
+            format!("[program:{name}]\ncommand=sh -c 'read go; printf \"{what}\"; exec sleep 1000'\nstartsecs=0\nstdout_events_enabled=true\nstdout_logfile={{dir}}/{name}.log\n")
+        };
+        let daemon = stage.daemon(&format!(
+            "{}{}{}{}{}{}{}",
+            recorder.section("recorder", "PROCESS_LOG,PROCESS_COMMUNICATION"),
+            says("umlaut", "M\\\\303\\\\266 \\\\342\\\\202\\\\254 \\\\360\\\\237\\\\230\\\\200\\\\n"),
+            says("broken", "a\\\\210\\\\t\\\\001b\\\\047c\\\\042\\\\\\\\\\\\n"),
+            says("half", "x\\\\303"),
+            says("nul", "a\\\\000b\\\\r\\\\n"),
+            says("quoted", "\\\\210\\\\042"),
+            says("tagged", "before <!--XSUPERVISOR:BEGIN-->inside<!--XSUPERVISOR:END--> after"),
+        ))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        for (at, name) in ["umlaut", "broken", "half", "nul", "quoted", "tagged"].iter().enumerate() {
+            daemon.wait_state(name, "RUNNING")?;
+            daemon.call("sendProcessStdin", &[(*name).into(), "go\n".into()])?.unwrap();
+            let events = recorder.wait_all("of the output", |events| events.len() > at)?;
+            note_whole(stage, name, &events[at..]);
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_stands_between_the_tokens_is_captured() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "captured", "")?;
+        let says = |name: &str, keys: &str, what: &str| {
+            format!(
+                "[program:{name}]\ncommand=sh -c 'read go; {what}; exec sleep 1000'\nstartsecs=0\n{keys}stdout_logfile={{dir}}/{name}.log\nstderr_logfile={{dir}}/{name}.err\n"
+            )
+        };
+        let (begin, end) = ("<!--XSUPERVISOR:BEGIN-->", "<!--XSUPERVISOR:END-->");
+        let out = "stdout_capture_maxbytes=1MB\n";
+        let daemon = stage.daemon(&format!(
+            "{}{}{}{}{}{}{}",
+            recorder.section("recorder", "PROCESS_COMMUNICATION"),
+            says("plain", out, &format!("echo \"before {begin}inside é{end} after\"")),
+            says("twice", out, &format!("echo \"1{begin}a{end}2{begin}{end}3\"")),
+            says("split", out, &format!("printf \"x<!--XSUPER\"; sleep 0.1; printf \"VISOR:BEGIN-->in\"; sleep 0.1; printf \"side<!--XSUPERVISOR:EN\"; sleep 0.1; echo \"D-->y{begin}z{end}\"")),
+            says("small", "stdout_capture_maxbytes=5\n", &format!("echo \"{begin}0123456789{end}\"")),
+            says("errors", "stderr_capture_maxbytes=1MB\n", &format!("echo \"{begin}on stderr{end}\" >&2")),
+            says("bytes", out, &format!("printf \"{begin}\\\\\\\\210{end}\"")),
+        ))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        let mut seen = 0;
+        // The original holds back what may begin a token, up to 25 bytes, and loses it when the process ends.
+        for (name, count, original, ours) in [
+            ("plain", 1, "before ", "before  after\n"),
+            ("twice", 2, "12", "123\n"),
+            ("split", 2, "xy", "xy\n"),
+            ("small", 1, "", "\n"),
+            ("errors", 1, "", "\n"),
+            ("bytes", 1, "", ""),
+        ] {
+            daemon.wait_state(name, "RUNNING")?;
+            daemon.call("sendProcessStdin", &[name.into(), "go\n".into()])?.unwrap();
+            let events = recorder.wait_all("of what was captured", |events| events.len() >= seen + count)?;
+            note_whole(stage, name, &events[seen..]);
+            seen += count;
+            daemon.call("stopProcess", &[name.into()])?.unwrap();
+            let logs = daemon.file(&format!("{name}.log")) + &daemon.file(&format!("{name}.err"));
+            stage.decided(logs, original, ours)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn remote_events_keep_type_and_data() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "remote", "")?;
+        let daemon = stage.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        for (kind, data) in [("kind", "data"), ("", ""), ("a b", "x\ny\n"), ("ö", "€😀"), ("k:v", " \t ")]
+        {
+            remote(&daemon, kind, data)?;
+        }
+        let events = recorder.wait_all("number 5", |events| events.len() == 5)?;
+        note_whole(stage, "events", &events);
+        stage.ask(&daemon, "sendRemoteCommEvent", &["only".into()])?;
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_refused_event_comes_again() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "refusing", "FAIL FAIL OK")?;
+        let daemon = stage.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        remote(&daemon, "one", "1")?;
+        let events = recorder.wait_all("three times", |events| events.len() == 3)?;
+        remote(&daemon, "two", "2")?;
+        let all = recorder.wait("after it", |event| is_remote(event, "two"))?;
+        note_whole(stage, "events", events.iter().chain(all.last()));
+        stage.note_log(&daemon, &["recorder"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_event_outlives_the_listener_that_died_of_it() {
+    contest(|stage| {
+        let recorder = Recorder::new(
+            &stage.scene,
+            "dying",
+            "$(test -e {dir}/second && echo OK || echo DIE; touch {dir}/second)",
+        )?;
+        let section = recorder
+            .section("recorder", "REMOTE_COMMUNICATION")
+            .replace("command=", "command=sh -c 'exec ")
+            .replace("\nevents", "'\nevents");
+        let daemon = stage.daemon(&section)?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        remote(&daemon, "one", "1")?;
+        remote(&daemon, "two", "2")?;
+        let events = recorder.wait("after it", |event| is_remote(event, "two"))?;
+        note_whole(stage, "events", &events);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_event_goes_to_one_member_of_each_pool() {
+    contest(|stage| {
+        let (pool, single) =
+            (Recorder::new(&stage.scene, "pool", "")?, Recorder::new(&stage.scene, "single", "")?);
+        let daemon = stage.daemon(&format!(
+            "{}numprocs=3\nprocess_name=member%(process_num)d\n{}",
+            pool.section("pool", "REMOTE_COMMUNICATION"),
+            single.section("single", "EVENT")
+        ))?;
+        for name in ["pool:member0", "pool:member1", "pool:member2", "single"] {
+            daemon.wait_state(name, "RUNNING")?;
+        }
+        for number in 0..10 {
+            remote(&daemon, "n", &number.to_string())?;
+        }
+        let of_pool = pool.wait_all("number 10", |events| events.len() == 10)?;
+        let of_single = single.wait_all("number 10", |events| {
+            events.iter().filter(|event| is_remote(event, "n")).count() == 10
+        })?;
+        let key = |event: &Recorded| event.body.clone();
+        let mut bodies: Vec<String> = of_pool.iter().map(key).collect();
+        bodies.sort();
+        stage.note_all("pool", bodies.iter().map(|body| body.escape_debug().to_string()));
+        let single: Vec<_> = of_single.iter().filter(|event| is_remote(event, "n")).map(key).collect();
+        stage.note_all("single", single.iter().map(|body| body.escape_debug().to_string()));
+        // One event is one serial, whoever gets it.
+        let serial_of = |events: &[Recorded], body: &str| {
+            events
+                .iter()
+                .find(|event| event.body == body)
+                .map(|event| event.token("serial").unwrap().to_owned())
+        };
+        let same = bodies.iter().all(|body| serial_of(&of_pool, body) == serial_of(&of_single, body));
+        stage.note(format!("same serials: {same}"));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_full_buffer_drops_the_oldest_and_says_so() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "mute", "MUTE")?;
+        let section =
+            recorder.section("recorder", "REMOTE_COMMUNICATION").replace("buffer_size=1000", "buffer_size=2");
+        let daemon = stage.daemon(&section)?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        remote(&daemon, "n", "0")?;
+        recorder.wait("number 0", |event| is_remote(event, "n"))?;
+        for number in 1..=4 {
+            remote(&daemon, "n", &number.to_string())?;
+        }
+        daemon.wait_log("discarding event 2")?;
+        stage.note_all("log", daemon.log_lines().into_iter().filter(|line| line.contains("event")));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_stopped_listener_is_stopped_and_its_events_wait() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "resting", "")?;
+        let daemon = stage.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        remote(&daemon, "n", "0")?;
+        recorder.wait("number 0", |event| is_remote(event, "n"))?;
+        stage.ask(&daemon, "stopProcess", &["recorder".into()])?;
+        remote(&daemon, "n", "1")?;
+        remote(&daemon, "n", "2")?;
+        stage.ask(&daemon, "startProcess", &["recorder".into()])?;
+        let events = recorder.wait_all("number 2", |events| events.len() == 3)?;
+        note_whole(stage, "events", &events);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn ticks_say_when() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "ticks", "")?;
+        let _daemon = stage.daemon(&recorder.section("recorder", "TICK_5"))?;
+        let events = recorder.wait_all("of two ticks", |events| events.len() == 2)?;
+        let when: Vec<u64> =
+            events.iter().map(|event| event.fact("when").unwrap().parse().unwrap()).collect();
+        stage.note(format!("{} {} {}", when[0] % 5, when[1] - when[0], events[0].header));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_supervisors_own_states_are_events_until_the_last() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "own", "")?;
+        let mut daemon = stage.daemon(&format!(
+            "{}[program:one]\ncommand=sleep 1000\nstartsecs=0\n",
+            recorder.section("recorder", "SUPERVISOR_STATE_CHANGE,PROCESS_STATE_STOPPING")
+        ))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        recorder.wait("of the start", |event| event.name() == "SUPERVISOR_STATE_CHANGE_RUNNING")?;
+        daemon.wait_state("one", "RUNNING")?;
+        daemon.signal(Signal::TERM)?;
+        stage.note(daemon.wait_end()?);
+        let events =
+            recorder.wait("of the end", |event| event.name() == "SUPERVISOR_STATE_CHANGE_STOPPING")?;
+        note_whole(
+            stage,
+            "events",
+            events.iter().filter(|event| event.fact("processname") != Some("recorder")),
+        );
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,281 @@
+//! The logs of both daemons: which files there are, how they are rotated, cleared, reopened, and what stands in them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::time::Duration;
+
+use ironlance_e2e::daemon::{BASE, connect, send, supervisord, write_config};
+use ironlance_e2e::patience::pause;
+use ironlance_e2e::{Daemon, Stage, contest, until};
+use rustix::process::Signal;
+
+/// Names and sizes of the files whose names begin so.
+fn sizes(daemon: &Daemon, prefix: &str) -> Vec<String> {
+    let names = daemon.files().into_iter().filter(|name| name.starts_with(prefix));
+    names.map(|name| format!("{name} {}", daemon.file(&name).len())).collect()
+}
+
+#[test]
+fn rotation_keeps_as_many_files_of_that_size() {
+    contest(|stage| {
+        // One line of 100 bytes each time, so that every read ends at the same place.
+        let writer = |name: &str, keys: &str| {
+            format!(
+                "[program:{name}]\ncommand=sh -c 'for i in $(seq 10 69); do printf \"%%099d\\n\" $i; sleep 0.01; done; exec sleep 1000'\nstartsecs=0\nstdout_logfile={{dir}}/{name}.log\n{keys}\n"
+            )
+        };
+        let daemon = stage.daemon(&format!(
+            "{}{}{}{}{}{}",
+            writer("usual", "stdout_logfile_maxbytes=1000\nstdout_logfile_backups=3"),
+            writer("bare", "stdout_logfile_maxbytes=1000\nstdout_logfile_backups=0"),
+            writer("endless", "stdout_logfile_maxbytes=0\nstdout_logfile_backups=3"),
+            writer("roomy", "stdout_logfile_maxbytes=1MB"),
+            writer("tiny", "stdout_logfile_maxbytes=1\nstdout_logfile_backups=2"),
+            writer("none", "stderr_logfile=NONE").replace("{dir}/none.log", "NONE"),
+        ))?;
+        for name in ["endless.log", "roomy.log"] {
+            daemon.wait_file(name, "69\n")?;
+        }
+        until("the other writers", Duration::from_secs(10), || {
+            let last = |name: &str| sizes(&daemon, name).iter().any(|file| daemon.file(file.split(' ').next().unwrap()).contains("0069\n"));
+            Ok(["usual", "tiny"].iter().all(|name| last(name)).then_some(()))
+        })?;
+        // One read may bring two lines at once, and a file is renamed only after a write: so the sizes are a matter of time.
+        for name in ["endless", "roomy", "none"] {
+            stage.note_all(name, sizes(&daemon, name));
+        }
+        for name in ["usual", "bare", "tiny"] {
+            stage.note_all(name, sizes(&daemon, name).into_iter().map(|file| file.split(' ').next().unwrap().to_owned()));
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn rotation_goes_by_the_write_that_crosses_the_limit() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\nstdout_logfile_maxbytes=100\nstdout_logfile_backups=2\n")?;
+        daemon.wait_state("cat", "RUNNING")?;
+        for (step, length) in [50, 49, 1, 250, 10, 99, 1, 1, 300].into_iter().enumerate() {
+            let mark = format!("{step}\n");
+            let text = if length == 1 { "\n".to_owned() } else { "x".repeat(length - mark.len()) + &mark };
+            let before = sizes(&daemon, "cat.log");
+            daemon.call("sendProcessStdin", &["cat".into(), text.as_str().into()])?.unwrap();
+            // A rotation is several steps: it is over when nothing changes any more.
+            until("the write", Duration::from_secs(10), || {
+                let seen = sizes(&daemon, "cat.log");
+                pause(Duration::from_millis(30));
+                Ok((seen != before && seen == sizes(&daemon, "cat.log")).then_some(()))
+            })?;
+            stage.note_all(&format!("after {length}"), sizes(&daemon, "cat.log"));
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn automatic_logs_have_random_names_and_are_cleared_at_the_next_start() {
+    contest(|stage| {
+        stage.scene.write("stale-stdout---supervisor-abcd1234.log", "old")?;
+        stage.scene.write("other-stdout---someone-abcd1234.log", "old")?;
+        stage.scene.write("stale-stdout---supervisor-abcd1234.log.1", "old")?;
+        stage.scene.write("notes---supervisor-x.txt", "old")?;
+        let config = "[program:a]\ncommand=sh -c 'echo out; echo err >&2; exec sleep 1000'\nstartsecs=0\n[program:b]\ncommand=sleep 1000\nstdout_logfile=AUTO\nstderr_logfile=none\nstartsecs=0\n";
+        let mut daemon = stage.daemon(config)?;
+        daemon.wait_state("a", "RUNNING")?;
+        let logs = |daemon: &Daemon| daemon.files().into_iter().filter(|name| name.contains("---")).collect::<Vec<_>>();
+        stage.note_all("first", logs(&daemon));
+        use std::os::unix::fs::PermissionsExt;
+        for name in logs(&daemon).iter().filter(|name| name.starts_with("a-")) {
+            stage.note(format!("{name} {:o}", fs::metadata(stage.scene.path(name))?.permissions().mode()));
+        }
+        stage.note(daemon.stop()?);
+        stage.note_all("after the end", logs(&daemon));
+        let mut daemon = stage.daemon(config)?;
+        stage.note_all("second", logs(&daemon));
+        daemon.stop()?;
+        let daemon = stage.daemon(&format!("{config}[supervisord]\nnocleanup=true\n"))?;
+        stage.note_all("third, without cleaning", logs(&daemon));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_cannot_seek_is_written_all_the_same() {
+    contest(|stage| {
+        let config = format!(
+            "{BASE}[program:one]\ncommand=sh -c 'echo to stdout; echo to stderr >&2; exec sleep 1000'\nstartsecs=0\nstdout_logfile=/dev/stdout\nstdout_logfile_maxbytes=0\nstderr_logfile=/dev/stderr\nstderr_logfile_maxbytes=0\n\
+             [program:two]\ncommand=sh -c 'echo to fd; exec sleep 1000'\nstartsecs=0\nstdout_logfile=/dev/fd/1\nstdout_logfile_maxbytes=0\n"
+        )
+        .replace("logfile={dir}/supervisord.log", "logfile=/dev/null\nlogfile_maxbytes=0\nsilent=true")
+        .replace("loglevel=debug", "loglevel=info");
+        let mut command = supervisord(&stage.scene, stage.flavour, &["-c", &write_config(&stage.scene, &config)?.display().to_string()])?;
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn()?;
+        let read = |pipe: Box<dyn std::io::Read + Send>| std::thread::spawn(move || {
+            let mut pipe = pipe;
+            let mut text = String::new();
+            let _ = pipe.read_to_string(&mut text);
+            text
+        });
+        let stdout = read(Box::new(child.stdout.take().unwrap()));
+        let stderr = read(Box::new(child.stderr.take().unwrap()));
+        until("both to run", Duration::from_secs(10), || {
+            let Ok(stream) = connect(&stage.scene.path("s.sock")) else { return Ok(None) };
+            let all = ironlance_e2e::xmlrpc::call(stream, "", "supervisor.getAllProcessInfo", &[])?;
+            Ok((all.items().iter().all(|info| info.get("state").and_then(|state| state.as_int()) == Some(20))).then_some(()))
+        })?;
+        // The words are on their way through two pipes.
+        pause(Duration::from_millis(1500));
+        send(i64::from(child.id()), Signal::TERM)?;
+        stage.note(child.wait()?);
+        let mut lines: Vec<String> = stdout.join().unwrap().lines().map(str::to_owned).collect();
+        lines.sort();
+        stage.note_all("stdout", lines);
+        stage.note(stderr.join().unwrap());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_main_log_goes_to_stdout_too_unless_it_is_silent() {
+    contest(|stage| {
+        let mut daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstartsecs=0\n")?;
+        daemon.wait_state("a", "RUNNING")?;
+        daemon.stop()?;
+        stage.note(format!("{} {}", daemon.stdout() == daemon.log(), daemon.stderr()));
+        let lines: Vec<String> = daemon.log().lines().map(str::to_owned).collect();
+        let shape = lines.iter().all(|line| {
+            line.split(' ').nth(2).is_some_and(|level| {
+                ["CRIT", "ERRO", "WARN", "INFO", "DEBG", "TRAC", "BLAT"].contains(&level)
+            })
+        });
+        stage.note(format!("every line has time and level: {shape}"));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn usr2_reopens_what_was_renamed() {
+    contest(|stage| {
+        let daemon =
+            stage.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\n")?;
+        daemon.wait_state("cat", "RUNNING")?;
+        let say = |words: &str| {
+            daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap())
+        };
+        say("one\n")?;
+        daemon.wait_file("cat.log", "one\n")?;
+        fs::rename(stage.scene.path("cat.log"), stage.scene.path("cat.old"))?;
+        fs::rename(stage.scene.path("supervisord.log"), stage.scene.path("supervisord.old"))?;
+        say("two\n")?;
+        daemon.wait_file("cat.old", "two\n")?;
+        daemon.signal(Signal::USR2)?;
+        daemon.wait_file("supervisord.old", "supervisord logreopen")?;
+        until("the child's log", Duration::from_secs(10), || {
+            Ok(stage.scene.path("cat.log").exists().then_some(()))
+        })?;
+        say("three\n")?;
+        daemon.wait_file("cat.log", "three\n")?;
+        let notes = [daemon.file("cat.old"), daemon.file("cat.log")];
+        stage.note_all("files", notes);
+        stage.note_all(
+            "old log",
+            daemon
+                .file("supervisord.old")
+                .lines()
+                .filter(|line| line.contains("SIGUSR2"))
+                .map(|line| line.split_once(",").unwrap().1[4..].to_owned())
+                .collect::<Vec<_>>(),
+        );
+        stage.note_all("new log", daemon.log_lines());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn colours_are_stripped_where_that_is_wanted() {
+    contest(|stage| {
+        let colours = r#"printf "\033[1;31mred\033[0m plain\033[K\033[2J\033]0;title\007 end\n""#;
+        let daemon = stage.daemon(&format!("[supervisord]\nstrip_ansi=true\n[program:a]\ncommand=sh -c '{colours}; exec sleep 1000'\nstartsecs=0\nstdout_logfile={{dir}}/a.log\n"))?;
+        let text = daemon.wait_file("a.log", "end")?;
+        stage.note(format!("{text:?}"));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn cleared_logs_are_empty_and_go_on() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\nstdout_logfile_maxbytes=10\nstderr_logfile={dir}/cat.err\n[program:off]\ncommand=cat\nautostart=false\nstdout_logfile={dir}/off.log\n")?;
+        daemon.wait_state("cat", "RUNNING")?;
+        let say = |words: &str| daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap());
+        say("12345678\n")?;
+        daemon.wait_file("cat.log", "12345678\n")?;
+        say("abcdefg\n")?;
+        daemon.wait_file("cat.log.1", "12345678\nabcdefg\n")?;
+        stage.note_all("before", sizes(&daemon, "cat"));
+        stage.ask(&daemon, "clearProcessLogs", &["cat".into()])?;
+        stage.note_all("after", sizes(&daemon, "cat"));
+        say("again\n")?;
+        daemon.wait_file("cat.log", "again\n")?;
+        stage.scene.write("off.log", "old")?;
+        stage.ask(&daemon, "clearProcessLogs", &["off".into()])?;
+        stage.note_all("off", sizes(&daemon, "off"));
+        fs::remove_file(stage.scene.path("cat.log"))?;
+        stage.ask(&daemon, "clearProcessLogs", &["cat".into()])?;
+        stage.note_all("after it was gone", sizes(&daemon, "cat"));
+        stage.ask(&daemon, "clearLog", &[])?;
+        stage.note_all("main log", daemon.log_lines());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn output_is_shown_in_the_main_log_at_debug() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:a]\ncommand=sh -c 'read go; printf \"one\\ntwo \\303\\266 \\210\\n\"; read go; echo plain; exec sleep 1000'\nstartsecs=0\nstdout_logfile=NONE\n")?;
+        daemon.wait_state("a", "RUNNING")?;
+        for wait in ["Undecodable", "plain"] {
+            daemon.call("sendProcessStdin", &["a".into(), "go\n".into()])?.unwrap();
+            daemon.wait_log(wait)?;
+        }
+        let log = daemon.log();
+        let from = log.find("'a' stdout output").unwrap();
+        let lines: Vec<&str> = log[from..].lines().filter(|line| !line.contains("SIGCHLD")).take(6).collect();
+        stage.note_all("log", lines);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_main_log_is_rotated() {
+    contest(|stage| {
+        let daemon = stage.daemon("[supervisord]\nlogfile_maxbytes=2000\nlogfile_backups=2\n[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile=NONE\n")?;
+        daemon.wait_state("cat", "RUNNING")?;
+        for step in 0..40 {
+            let words = format!("{} {step} is on the way\n", "x".repeat(150));
+            daemon.call("sendProcessStdin", &["cat".into(), words.as_str().into()])?.unwrap();
+            until("the words", Duration::from_secs(10), || {
+                let logs = ["supervisord.log", "supervisord.log.1"].map(|name| daemon.file(name)).concat();
+                Ok(logs.contains(&words).then_some(()))
+            })?;
+        }
+        let names = daemon.files().into_iter().filter(|name| name.starts_with("supervisord.log")).collect::<Vec<_>>();
+        let whole = names.iter().all(|name| daemon.file(name).ends_with('\n') && daemon.file(name).len() < 2300);
+        stage.note_all("files", names);
+        stage.note(whole);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,326 @@
+//! Changing a running daemon: reload, groups added and removed, restart, signals, sockets and pid files left behind.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use ironlance_e2e::daemon::{BASE, run, send, write_config};
+use ironlance_e2e::{Daemon, Recorder, contest, until};
+use rustix::process::Signal;
+
+const LIMIT: Duration = Duration::from_secs(15);
+
+#[test]
+fn a_reload_tells_what_is_new_changed_and_gone_and_changes_nothing_itself() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "groups", "")?;
+        let base = format!("{BASE}{}", recorder.section("recorder", "PROCESS_GROUP"));
+        let program =
+            |name: &str, keys: &str| format!("[program:{name}]\ncommand=sleep 1000\nstartsecs=0\n{keys}\n");
+        let before = [
+            program("same", ""),
+            program("changed", "priority=5"),
+            program("gone", ""),
+            program("env", "environment=A=1"),
+            "[group:g]\nprograms=m1,m2\n".to_owned(),
+            program("m1", ""),
+            program("m2", ""),
+        ]
+        .concat();
+        let daemon = Daemon::start_on(&stage.scene, stage.flavour, &format!("{base}{before}"), &[])?;
+        for name in ["same", "changed", "gone", "recorder", "g:m1"] {
+            daemon.wait_state(name, "RUNNING")?;
+        }
+        let pids = ["same", "changed", "gone", "g:m1"].map(|name| daemon.pid_of(name).unwrap());
+        stage.ask(&daemon, "reloadConfig", &[])?;
+        let after = [
+            program("same", ""),
+            program("changed", "priority=6"),
+            program("added", ""),
+            program("env", "environment=A=2"),
+            "[group:g]\nprograms=m1\n".to_owned(),
+            program("m1", ""),
+            program("m2", ""),
+        ]
+        .concat();
+        write_config(&stage.scene, &format!("{base}{after}"))?;
+        stage.ask(&daemon, "reloadConfig", &[])?;
+        stage.ask(&daemon, "reloadConfig", &[])?;
+        let still = ["same", "changed", "gone", "g:m1"].map(|name| daemon.pid_of(name).unwrap());
+        stage.note(format!("untouched: {}", pids == still));
+        stage.ask(&daemon, "getAllConfigInfo", &[])?;
+        stage.ask(&daemon, "addProcessGroup", &["added".into()])?;
+        daemon.wait_state("added", "RUNNING")?;
+        stage.ask(&daemon, "removeProcessGroup", &["gone".into()])?;
+        stage.ask(&daemon, "stopProcess", &["gone".into()])?;
+        stage.ask(&daemon, "removeProcessGroup", &["gone".into()])?;
+        stage.ask(&daemon, "addProcessGroup", &["gone".into()])?;
+        stage.ask(&daemon, "stopProcess", &["changed".into()])?;
+        stage.ask(&daemon, "removeProcessGroup", &["changed".into()])?;
+        stage.ask(&daemon, "addProcessGroup", &["changed".into()])?;
+        daemon.wait_state("changed", "RUNNING")?;
+        stage.ask(&daemon, "addProcessGroup", &["m2".into()])?;
+        stage.ask(&daemon, "reloadConfig", &[])?;
+        let events = recorder.wait_all("of each change", |events| events.len() >= 5)?;
+        stage.note_all(
+            "events",
+            events
+                .iter()
+                .map(|event| format!("{} {:?}", event.name(), event.body))
+                .filter(|line| !line.contains("recorder")),
+        );
+        stage.note(format!("untouched: {}", pids[0] == daemon.pid_of("same")?));
+        stage.note_all(
+            "log",
+            daemon.log_lines().into_iter().filter(|line| line.contains("roup") || line.contains("eload")),
+        );
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_broken_file_is_not_read_again_and_nothing_changes() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstartsecs=0\n")?;
+        let pid = daemon.wait_state("a", "RUNNING")?;
+        for broken in [
+            "[program:a]\ncommand=sleep 1000\nstartsecs=soon\n",
+            "garbage\n",
+            "[program:b]\n",
+            "[eventlistener:e]\ncommand=x\n",
+            "[supervisord]\nminfds=x\n",
+            "[group:g]\nprograms=none\n",
+            "[program:c]\ncommand=%(none)s\n",
+            "[include]\n",
+        ] {
+            write_config(&stage.scene, &format!("{BASE}{broken}"))?;
+            stage.ask(&daemon, "reloadConfig", &[])?;
+        }
+        write_config(&stage.scene, "")?;
+        stage.ask(&daemon, "reloadConfig", &[])?;
+        fs::remove_file(stage.scene.path("supervisord.conf"))?;
+        stage.ask(&daemon, "reloadConfig", &[])?;
+        stage.note(format!("untouched: {}", pid == daemon.pid_of("a")?));
+        write_config(
+            &stage.scene,
+            &format!(
+                "{BASE}[program:a]\ncommand=sleep 1000\nstartsecs=0\n[program:new]\ncommand=sleep 1000\n"
+            ),
+        )?;
+        stage.ask(&daemon, "reloadConfig", &[])?;
+        stage.ask(&daemon, "addProcessGroup", &["new".into()])?;
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// Waits until the daemon has gone through a restart: the pid is the same, `started` stands so often in the log.
+fn wait_started(daemon: &Daemon, count: usize) -> anyhow::Result<()> {
+    until("the restart", LIMIT, || {
+        Ok((daemon.log().matches("supervisord started with pid").count() == count).then_some(()))
+    })?;
+    until("an answer", LIMIT, || {
+        Ok(daemon
+            .call("getState", &[])
+            .ok()
+            .and_then(Result::ok)
+            .and_then(|state| (state.get("statecode")?.as_int()? == 1).then_some(())))
+    })
+}
+
+#[test]
+fn hup_and_restart_begin_anew_with_the_new_file() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:old]\ncommand=sleep 1000\nstartsecs=0\n[program:kept]\ncommand=sleep 1000\nstartsecs=0\n")?;
+        daemon.wait_state("old", "RUNNING")?;
+        let before = daemon.wait_state("kept", "RUNNING")?;
+        write_config(&stage.scene, &format!("{BASE}[program:new]\ncommand=sleep 1000\nstartsecs=0\n[program:kept]\ncommand=sleep 1000\nstartsecs=0\n"))?;
+        daemon.signal(Signal::HUP)?;
+        wait_started(&daemon, 2)?;
+        daemon.wait_state("new", "RUNNING")?;
+        let after = daemon.wait_state("kept", "RUNNING")?;
+        stage.note(format!("another process: {}", before != after));
+        stage.ask(&daemon, "getProcessInfo", &["old".into()])?;
+        let pid = daemon.call("getPID", &[])?.unwrap();
+        stage.note(format!("the same pid: {}", pid.as_int() == Some(i64::from(daemon.pid()))));
+        stage.ask(&daemon, "restart", &[])?;
+        wait_started(&daemon, 3)?;
+        daemon.wait_state("new", "RUNNING")?;
+        stage.note_log(&daemon, &["old", "received", "Restarting", "Included", "RPC interface", "unix_http_server", "supervisord"]);
+        stage.note(format!("{:?}", fs::read_to_string(stage.scene.path("supervisord.pid"))? == format!("{}\n", daemon.pid())));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn each_signal_ends_it_or_is_ignored_as_by_the_original() {
+    contest(|stage| {
+        for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+            let mut daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstartsecs=0\n")?;
+            daemon.wait_state("a", "RUNNING")?;
+            daemon.signal(signal)?;
+            stage.note(format!("{signal:?}: {}", daemon.wait_end()?));
+            stage.note_log(&daemon, &["received", "a"]);
+            stage.note(format!("{:?}", daemon.files()));
+            fs::remove_file(stage.scene.path("supervisord.log"))?;
+        }
+        let mut daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstartsecs=0\n")?;
+        daemon.wait_state("a", "RUNNING")?;
+        daemon.signal(Signal::PIPE)?;
+        daemon.signal(Signal::WINCH)?;
+        daemon.signal(Signal::CHILD)?;
+        stage.ask(&daemon, "getState", &[])?;
+        stage.ask(&daemon, "shutdown", &[])?;
+        stage.note(daemon.wait_end()?);
+        stage.note_log(&daemon, &["received", "a"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_second_signal_does_not_hurry_it() {
+    contest(|stage| {
+        let mut daemon = stage.daemon("[program:deaf]\ncommand=sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=2\nstdout_logfile={dir}/deaf\n")?;
+        daemon.wait_file("deaf", "up")?;
+        daemon.signal(Signal::TERM)?;
+        daemon.wait_log("received SIGTERM")?;
+        daemon.signal(Signal::INT)?;
+        daemon.wait_log("received SIGINT")?;
+        stage.note(daemon.wait_end()?);
+        stage.note_log(&daemon, &["received", "deaf"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_stale_socket_is_taken_over_and_a_live_one_is_not() {
+    contest(|stage| {
+        drop(UnixListener::bind(stage.scene.path("s.sock"))?);
+        let daemon = stage.daemon("")?;
+        stage.note_all("log", daemon.log_lines());
+        stage.note(format!("{} {}", daemon.stdout().contains("Unlinking stale socket"), daemon.stderr()));
+        // The second one goes: the socket is in use.
+        let config = stage.scene.write(
+            "second.conf",
+            &BASE
+                .replace("{dir}/supervisord", "{dir}/second")
+                .replace("{dir}", &stage.scene.folder().display().to_string()),
+        )?;
+        let output = run(&stage.scene, stage.flavour, &["-c", &config.display().to_string()])?;
+        let bin = stage.flavour.bin()?.display().to_string();
+        stage.note(format!(
+            "{} {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).replace(&bin, "BIN")
+        ));
+        stage.note(stage.scene.path("second.pid").exists());
+        stage.ask(&daemon, "getState", &[])?;
+        // A port that is taken.
+        let door = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let port = door.local_addr()?.port();
+        let config = stage.scene.write(
+            "third.conf",
+            &format!(
+                "{}[inet_http_server]\nport=127.0.0.1:{port}\n",
+                BASE.replace("{dir}/s", "{dir}/third")
+                    .replace("{dir}", &stage.scene.folder().display().to_string())
+            ),
+        )?;
+        let output = run(&stage.scene, stage.flavour, &["-c", &config.display().to_string()])?;
+        stage.note(format!(
+            "{} {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).replace(&bin, "BIN").replace(&port.to_string(), "PORT")
+        ));
+        stage.note_all("files", daemon.files());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_socket_has_the_mode_and_owner_of_the_file() {
+    contest(|stage| {
+        use std::os::unix::fs::MetadataExt;
+        let facts = |name: &str| {
+            fs::metadata(stage.scene.path(name))
+                .map(|it| format!("{:o} {}:{} {name}", it.mode(), it.uid(), it.gid()))
+                .unwrap_or_default()
+        };
+        let mut daemon = stage.daemon("")?;
+        let mut notes = vec![facts("s.sock"), facts("supervisord.pid"), facts("supervisord.log")];
+        daemon.stop()?;
+        let mut daemon = stage.daemon("[unix_http_server]\nchmod=0770\nchown=nobody:nogroup\n")?;
+        notes.push(facts("s.sock"));
+        daemon.stop()?;
+        let daemon = stage.daemon("[unix_http_server]\nchmod=0666\nchown=nobody\n")?;
+        notes.push(facts("s.sock"));
+        drop(daemon);
+        stage.note_all("facts", notes);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_pid_file_that_is_there_is_replaced_and_one_that_cannot_be_written_is_said() {
+    contest(|stage| {
+        stage.scene.write("supervisord.pid", "1\n")?;
+        let daemon = stage.daemon("")?;
+        stage.note(format!(
+            "{}",
+            fs::read_to_string(stage.scene.path("supervisord.pid"))? == format!("{}\n", daemon.pid())
+        ));
+        drop(daemon);
+        let folder = stage.scene.path("folder.pid");
+        fs::create_dir(&folder)?;
+        let mut daemon = stage.daemon("[supervisord]\npidfile={dir}/folder.pid\n")?;
+        daemon.wait_log("could not write pidfile")?;
+        stage.note_log(&daemon, &["pidfile"]);
+        stage.note(daemon.stop()?);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_user_to_run_as_is_taken_on() {
+    contest(|stage| {
+        fs::set_permissions(stage.scene.folder(), fs::Permissions::from_mode(0o777))?;
+        let mut daemon = stage.daemon("[supervisord]\nuser=nobody\n[program:a]\ncommand=sh -c 'id >{dir}/id; exec sleep 1000'\nstartsecs=0\n[program:b]\ncommand=true\nuser=root\nstartretries=0\nstderr_logfile={dir}/b.err\n")?;
+        let id = daemon.wait_file("id", "\n")?;
+        stage.note(id);
+        daemon.wait_state("b", "FATAL")?;
+        stage.note(daemon.file("b.err"));
+        stage.decided(daemon.info("b", "spawnerr")?, "\"Exited too quickly (process log may have details)\"", "\"couldn't setuid to 0: Can't drop privilege as nonroot user\"")?;
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()))?;
+        stage.note_all("status", status.lines().filter(|line| ["Uid:", "Gid:", "Groups:"].iter().any(|key| line.starts_with(key))));
+        stage.note_all("log", daemon.log_lines().into_iter().filter(|line| !line.contains("'a'") && !line.contains(" a ") && !line.contains('b')));
+        stage.note(daemon.stop()?);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_killed_daemon_leaves_its_programs_and_the_next_one_does_not_take_them() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstartsecs=0\n")?;
+        let pid = daemon.wait_state("a", "RUNNING")?;
+        drop(daemon);
+        stage.note(format!("alive: {}", fs::metadata(format!("/proc/{pid}")).is_ok()));
+        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstartsecs=0\n")?;
+        let again = daemon.wait_state("a", "RUNNING")?;
+        stage.note(format!("another: {}", pid != again));
+        send(pid, Signal::KILL)?;
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,197 @@
+//! What a child is born with under both daemons: environment, folder, umask, user, descriptors, sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use ironlance_e2e::web_server::closed_port;
+use ironlance_e2e::{Stage, contest};
+
+/// The lines of a file of the scene, sorted.
+fn sorted(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Waits for `done` at the end of each file, and notes the files' lines, sorted.
+fn note_files(stage: &mut Stage, daemon: &ironlance_e2e::Daemon, names: &[&str]) -> anyhow::Result<()> {
+    for name in names {
+        let text = daemon.wait_file(name, "done\n")?;
+        stage.note_all(name, sorted(&text));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_child_gets_the_environment_that_the_file_describes() {
+    contest(|stage| {
+        let show = "sh -c 'env >{dir}/$SUPERVISOR_PROCESS_NAME.env; echo done >>{dir}/$SUPERVISOR_PROCESS_NAME.env'";
+        let daemon = stage.daemon(&format!(
+            "[supervisord]\nenvironment=BASE=\"from base\",SHARED=base\n\
+             [program:bare]\ncommand={show}\nstartsecs=0\n\
+             [program:own]\ncommand={show}\nstartsecs=0\nenvironment=SHARED=own,A=\"x,y=z\",B='single',C=plain,HERE=\"%(here)s\",\n  HOMED=\"%(ENV_HOME)s\",\
+             NAMES=\"%(group_name)s/%(program_name)s/%(process_num)d\",LATE=\"%(ENV_BASE)s\"\n\
+             [program:many]\ncommand={show}\nstartsecs=0\nnumprocs=2\nnumprocs_start=7\nprocess_name=%(program_name)s_%(process_num)02d\nenvironment=NUM=\"%(process_num)d of %(numprocs)d\"\n\
+             [program:member]\ncommand={show}\nstartsecs=0\nserverurl=unix:///elsewhere\n\
+             [group:club]\nprograms=member\n"
+        ))?;
+        note_files(stage, &daemon, &["bare.env", "own.env", "many_07.env", "many_08.env", "member.env"])
+    })
+    .unwrap();
+}
+
+#[test]
+fn commands_are_split_and_expanded_alike() {
+    contest(|stage| {
+        let daemon = stage.daemon(
+            "[program:words]\ncommand=sh -c 'for word in \"$@\"; do echo \"[$word]\"; done; echo done' x one \"two words\" 'three  3' a\\ b \"q\\\"q\" '' é%%s \"%(program_name)s\" \\;x ;a comment\nstartsecs=0\nstdout_logfile={dir}/words\n\
+             [program:lines]\ncommand=sh -c 'for word in \"$@\"; do echo \"[$word]\"; done; echo done' x one\n  two\n  three\nstartsecs=0\nstdout_logfile={dir}/lines\n\
+             [program:tilde]\ncommand=sh -c 'echo \"$0 $*\"; echo done' ~ $HOME *\nstartsecs=0\nstdout_logfile={dir}/tilde\n\
+             [program:zero]\ncommand=/bin/sh -c 'tr \"\\0\" \" \" </proc/$$/cmdline; echo; echo done' sh\nstartsecs=0\nstdout_logfile={dir}/zero\n",
+        )?;
+        for name in ["words", "lines", "tilde", "zero"] {
+            let text = daemon.wait_file(name, "done\n")?;
+            stage.note_all(name, text.lines());
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn folder_umask_user_group_and_descriptors_are_those_of_the_file() {
+    contest(|stage| {
+        std::fs::set_permissions(stage.scene.folder(), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
+        let show = "sh -c 'F={dir}/$SUPERVISOR_PROCESS_NAME.facts; pwd >$F; umask >>$F; id >>$F; ls /proc/self/fd >>$F; cut -d\" \" -f5,6,7 /proc/$$/stat | sed \"s/$$/SELF/g; s/ [0-9][0-9]* / SESSION /\" >>$F; \
+                    grep SigBlk /proc/self/status >>$F; ulimit -n >>$F; echo $HOME $USER $LOGNAME >>$F; echo done >>$F'";
+        let daemon = stage.daemon(&format!(
+            "[supervisord]\numask=027\n\
+             [program:plain]\ncommand={show}\nstartsecs=0\n\
+             [program:special]\ncommand={show}\nstartsecs=0\ndirectory=/usr\numask=077\n\
+             [program:nobody]\ncommand={show}\nstartsecs=0\nuser=nobody\numask=0\n\
+             [program:number]\ncommand={show}\nstartsecs=0\nuser=65534\numask=000\n\
+             [program:merged]\ncommand=sh -c 'echo out; echo err >&2; echo done'\nstartsecs=0\nredirect_stderr=true\nstdout_logfile={{dir}}/merged\n"
+        ))?;
+        note_files(stage, &daemon, &["plain.facts", "special.facts", "nobody.facts", "number.facts", "merged"])
+    })
+    .unwrap();
+}
+
+#[test]
+fn stdin_is_a_pipe_that_can_be_written() {
+    contest(|stage| {
+        let daemon = stage.daemon(
+            "[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat\n\
+             [program:closed]\ncommand=sh -c 'exec <&-; echo up; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/closed\n\
+             [program:off]\ncommand=cat\nautostart=false\n",
+        )?;
+        daemon.wait_state("cat", "RUNNING")?;
+        daemon.wait_file("closed", "up")?;
+        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), "hello\n".into()])?;
+        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), "Malmö &<>\n".into()])?;
+        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), "".into()])?;
+        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), 5.into()])?;
+        stage.ask(&daemon, "sendProcessStdin", &["off".into(), "x".into()])?;
+        stage.ask(&daemon, "sendProcessStdin", &["closed".into(), "x".into()])?;
+        stage.ask(&daemon, "sendProcessStdin", &["cat:*".into(), "x".into()])?;
+        let text = daemon.wait_file("cat", "Malm\u{f6} &<>\n")?;
+        stage.note(text);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn groups_and_priorities_order_the_starts() {
+    contest(|stage| {
+        let program = |name: &str, keys: &str| format!("[program:{name}]\ncommand=sleep 1000\nstartsecs=0\n{keys}\n");
+        let daemon = stage.daemon(&format!(
+            "{}{}{}{}{}{}[group:late]\nprograms=g1,g2\npriority=500\n[group:early]\nprograms=g3\npriority=2\n",
+            program("zeta", ""),
+            program("alpha", "priority=1"),
+            program("many", "numprocs=3\nprocess_name=m%(process_num)d\npriority=100"),
+            program("g1", "priority=9"),
+            program("g2", "priority=8"),
+            program("g3", "priority=900"),
+        ))?;
+        for name in ["zeta", "alpha", "many:m2", "late:g1", "early:g3"] {
+            daemon.wait_state(name, "RUNNING")?;
+        }
+        let starts = daemon.log_lines().into_iter().filter(|line| line.contains("spawned"));
+        stage.note_all("starts", starts);
+        stage.ask(&daemon, "getAllProcessInfo", &[])?;
+        // Stops are told in the order in which they are over.
+        stage.ask_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
+        stage.ask_unordered(&daemon, "stopProcess", &["late:*".into()])?;
+        stage.ask(&daemon, "startProcess", &["late:*".into()])?;
+        stage.ask(&daemon, "startProcessGroup", &["many".into()])?;
+        stage.ask(&daemon, "startProcessGroup", &["many".into()])?;
+        stage.ask_unordered(&daemon, "stopAllProcesses", &[])?;
+        stage.ask(&daemon, "startAllProcesses", &[])?;
+        stage.ask(&daemon, "startAllProcesses", &[])?;
+        let starts = daemon.log_lines().into_iter().filter(|line| line.contains("spawned"));
+        stage.note_all("all starts", starts);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn fcgi_programs_share_a_socket() {
+    contest(|stage| {
+        let serve = "sh -c 'F={dir}/$SUPERVISOR_PROCESS_NAME.fd; readlink /proc/$$/fd/0 | sed s/[0-9]//g >$F; echo done >>$F; exec sleep 1000'";
+        let daemon = stage.daemon(&format!(
+            "[fcgi-program:un]\ncommand={serve}\nsocket=unix://{{dir}}/un.fcgi\nsocket_mode=0640\nsocket_owner=nobody\nnumprocs=2\nprocess_name=un%(process_num)d\nstartsecs=0\n\
+             [fcgi-program:plain]\ncommand={serve}\nsocket=unix://%(here)s/%(program_name)s.fcgi\nstartsecs=0\nautostart=false\n\
+             [fcgi-program:tcp]\ncommand={serve}\nsocket=tcp://localhost:{}\nsocket_backlog=7\nstartsecs=0\n",
+            closed_port()?
+        ))?;
+        note_files(stage, &daemon, &["un0.fd", "un1.fd", "tcp.fd"])?;
+        let facts = |name: &str| {
+            use std::os::unix::fs::MetadataExt;
+            std::fs::symlink_metadata(stage.scene.path(name)).map_or_else(|_| "none".to_owned(), |it| format!("{:o} {}:{}", it.mode(), it.uid(), it.gid()))
+        };
+        let mut seen = vec![facts("un.fcgi"), facts("plain.fcgi")];
+        daemon.call("startProcess", &["plain".into()])?.unwrap();
+        seen.push(facts("plain.fcgi"));
+        daemon.call("stopProcess", &["plain".into()])?.unwrap();
+        seen.push(facts("plain.fcgi"));
+        daemon.call("stopProcess", &["un:un0".into()])?.unwrap();
+        seen.push(facts("un.fcgi"));
+        daemon.call("stopProcess", &["un:un1".into()])?.unwrap();
+        seen.push(facts("un.fcgi"));
+        stage.note_all("sockets", seen);
+        stage.note_log(&daemon, &["un", "plain", "tcp", "socket"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_user_that_cannot_be_taken_on_is_said() {
+    contest(|stage| {
+        let daemon = stage.daemon(
+            "[program:perms]\ncommand={dir}/secret\nuser=nobody\nstartretries=0\nstderr_logfile={dir}/perms\n\
+             [program:script]\ncommand={dir}/noexec\nstartretries=0\n[program:badinterp]\ncommand={dir}/badinterp\nstartretries=0\nstderr_logfile={dir}/badinterp.err\n",
+        )?;
+        use std::os::unix::fs::PermissionsExt;
+        stage.scene.write("secret", "#!/bin/sh\n")?;
+        stage.scene.write("noexec", "echo\n")?;
+        stage.scene.write("badinterp", "#!/no/such/interpreter\n")?;
+        for (name, mode) in [("secret", 0o700), ("noexec", 0o644), ("badinterp", 0o755)] {
+            std::fs::set_permissions(stage.scene.path(name), std::fs::Permissions::from_mode(mode))?;
+        }
+        for name in ["perms", "script", "badinterp"] {
+            daemon.wait_state(name, "FATAL")?;
+            stage.ask(&daemon, "startProcess", &[name.into()])?;
+        }
+        let quickly = "\"Exited too quickly (process log may have details)\"";
+        let exec = "\"couldn't exec DIR/badinterp: ENOENT\"";
+        stage.decided(daemon.info("badinterp", "spawnerr")?, quickly, exec)?;
+        let text = daemon.wait_file("perms", "not spawned")?;
+        stage.note(text);
+        let text = daemon.wait_file("badinterp.err", "not spawned")?;
+        stage.note(text);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,5 @@
+//! What the machine tells its listeners and its daemon alike: local time, names of errors, resident pages.
+
+pub mod clock;
+pub mod errno;
+pub mod residency;

@@ -1,0 +1,236 @@
+//! The bounded parser under calls and answers: no DOCTYPE, no entities but XML's own, limited depth and number.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use super::{MAX_DEPTH, ReadError, unexpected};
+use crate::value::Value;
+
+/// What a parser looks at; text with its entities resolved.
+#[derive(Clone, Debug)]
+enum Token {
+    Open(String),
+    Close(String),
+    Text(String),
+    End,
+}
+
+/// A position in the text.
+pub(super) struct Parser<'a> {
+    reader: Reader<&'a [u8]>,
+    /// Tokens that come before the rest of the input; the last one is next.
+    ahead: Vec<Token>,
+    /// How many values may still come.
+    budget: usize,
+}
+
+impl<'a> Parser<'a> {
+    /// At the start of a text that may hold `budget` values.
+    pub(super) fn new(text: &'a str, budget: usize) -> Self {
+        Self { reader: Reader::from_str(text), ahead: Vec::new(), budget }
+    }
+
+    /// The next token; comments and declarations are passed over, an empty element opens and closes.
+    fn token(&mut self) -> Result<Token, ReadError> {
+        if let Some(token) = self.ahead.pop() {
+            return Ok(token);
+        }
+        loop {
+            match self.reader.read_event().map_err(|error| ReadError::Xml(error.to_string()))? {
+                Event::Start(tag) => return Ok(Token::Open(tag.name().as_ref().to_owned())),
+                Event::End(tag) => return Ok(Token::Close(tag.name().as_ref().to_owned())),
+                Event::Empty(tag) => {
+                    let name = tag.name().as_ref().to_owned();
+                    self.ahead.push(Token::Close(name.clone()));
+                    return Ok(Token::Open(name));
+                }
+                Event::Text(text) => return Ok(Token::Text(text.to_string())),
+                Event::CData(text) => return Ok(Token::Text(text.to_string())),
+                Event::GeneralRef(entity) => {
+                    let resolved = match entity.resolve_char_ref() {
+                        Ok(Some(c)) => Some(c.to_string()),
+                        Ok(None) => quick_xml::escape::resolve_predefined_entity(&entity).map(str::to_owned),
+                        Err(_) => None,
+                    };
+                    let unknown = || ReadError::Xml(format!("unknown entity &{};", &*entity));
+                    return resolved.map(Token::Text).ok_or_else(unknown);
+                }
+                Event::DocType(_) => return Err(ReadError::Xml("a DOCTYPE is not taken".to_owned())),
+                Event::Eof => return Ok(Token::End),
+                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+            }
+        }
+    }
+
+    /// The next element that opens; only white space may come before it.
+    pub(super) fn next_open(&mut self) -> Result<String, ReadError> {
+        loop {
+            match self.token()? {
+                Token::Open(name) => return Ok(name),
+                Token::Text(text) if text.trim().is_empty() => {}
+                other => return Err(other.instead_of("an element")),
+            }
+        }
+    }
+
+    pub(super) fn open(&mut self, name: &'static str) -> Result<(), ReadError> {
+        let found = self.next_open()?;
+        if found == name { Ok(()) } else { Err(unexpected(name, &found)) }
+    }
+
+    fn close(&mut self, name: &'static str) -> Result<(), ReadError> {
+        if self.next_is_open()? { Err(unexpected(name, "another element")) } else { self.closed(name) }
+    }
+
+    /// Whether an element opens before the current one closes; white space is passed over.
+    pub(super) fn next_is_open(&mut self) -> Result<bool, ReadError> {
+        loop {
+            let token = self.token()?;
+            match &token {
+                Token::Text(text) if text.trim().is_empty() => {}
+                Token::Open(_) | Token::Close(_) => {
+                    let open = matches!(token, Token::Open(_));
+                    self.ahead.push(token);
+                    return Ok(open);
+                }
+                Token::Text(_) | Token::End => return Err(token.instead_of("an element")),
+            }
+        }
+    }
+
+    pub(super) fn closed(&mut self, name: &'static str) -> Result<(), ReadError> {
+        match self.token()? {
+            Token::Close(found) if found == name => Ok(()),
+            other => Err(other.instead_of(name)),
+        }
+    }
+
+    /// A value, after its `<value>`; takes its `</value>` as well.
+    pub(super) fn value(&mut self, depth: usize) -> Result<Value, ReadError> {
+        if depth > MAX_DEPTH {
+            return Err(ReadError::Depth);
+        }
+        self.budget = self.budget.checked_sub(1).ok_or(ReadError::Number)?;
+        let mut bare = String::new();
+        loop {
+            match self.token()? {
+                Token::Text(text) => bare.push_str(&text),
+                Token::Close(name) if name == "value" => return Ok(Value::Str(bare)),
+                Token::Open(kind) => {
+                    let value = self.typed(&kind, depth)?;
+                    self.close("value")?;
+                    return Ok(value);
+                }
+                other => return Err(other.instead_of("a value")),
+            }
+        }
+    }
+
+    fn typed(&mut self, kind: &str, depth: usize) -> Result<Value, ReadError> {
+        match kind {
+            "int" | "i4" | "i8" => self.scalar(kind, "int", |text| text.trim().parse().ok().map(Value::Int)),
+            "boolean" => self.scalar(kind, "boolean", |text| match text.trim() {
+                "0" => Some(Value::Bool(false)),
+                "1" => Some(Value::Bool(true)),
+                _ => None,
+            }),
+            "double" => self.scalar(kind, "double", |text| text.trim().parse().ok().map(Value::Double)),
+            "string" => self.text(kind).map(Value::Str),
+            "dateTime.iso8601" => self.text(kind).map(Value::DateTime),
+            "base64" => self.scalar(kind, "base64", |text| {
+                let packed: String = text.split_whitespace().collect();
+                STANDARD.decode(packed).ok().map(Value::Base64)
+            }),
+            "nil" => self.text(kind).map(|_| Value::Nil),
+            "array" => self.array(depth),
+            "struct" => self.members(depth),
+            other => Err(unexpected("a type", other)),
+        }
+    }
+
+    /// The text up to the close of the element.
+    pub(super) fn text(&mut self, element: &str) -> Result<String, ReadError> {
+        let mut text = String::new();
+        loop {
+            match self.token()? {
+                Token::Text(more) => text.push_str(&more),
+                Token::Close(name) if name == element => return Ok(text),
+                other => return Err(other.instead_of("text")),
+            }
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        element: &str,
+        kind: &'static str,
+        parse: impl Fn(&str) -> Option<Value>,
+    ) -> Result<Value, ReadError> {
+        let text = self.text(element)?;
+        parse(&text).ok_or(ReadError::Scalar { kind, text })
+    }
+
+    /// The values of `<params>`, after it; takes its `</params>` as well.
+    pub(super) fn params(&mut self) -> Result<Vec<Value>, ReadError> {
+        let mut params = Vec::new();
+        while self.next_is_open()? {
+            self.open("param")?;
+            self.open("value")?;
+            params.push(self.value(0)?);
+            self.close("param")?;
+        }
+        self.closed("params")?;
+        Ok(params)
+    }
+
+    /// Nothing may come any more.
+    pub(super) fn end(&mut self) -> Result<(), ReadError> {
+        loop {
+            match self.token()? {
+                Token::End => return Ok(()),
+                Token::Text(text) if text.trim().is_empty() => {}
+                other => return Err(other.instead_of("the end")),
+            }
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, ReadError> {
+        let mut items = Vec::new();
+        self.open("data")?;
+        while self.next_is_open()? {
+            self.open("value")?;
+            items.push(self.value(depth + 1)?);
+        }
+        self.closed("data")?;
+        self.close("array")?;
+        Ok(Value::Array(items))
+    }
+
+    fn members(&mut self, depth: usize) -> Result<Value, ReadError> {
+        let mut members = Vec::new();
+        while self.next_is_open()? {
+            self.open("member")?;
+            self.open("name")?;
+            let name = self.text("name")?;
+            self.open("value")?;
+            members.push((name.into(), self.value(depth + 1)?));
+            self.close("member")?;
+        }
+        self.closed("struct")?;
+        Ok(Value::Struct(members))
+    }
+}
+
+impl Token {
+    fn instead_of(self, expected: &'static str) -> ReadError {
+        let found = match self {
+            Self::Open(name) => format!("<{name}>"),
+            Self::Close(name) => format!("</{name}>"),
+            Self::Text(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+            Self::End => "the end".to_owned(),
+        };
+        ReadError::Unexpected { expected, found }
+    }
+}

@@ -1,0 +1,31 @@
+//! What a listener writes on its stdout, in any pieces: the pool survives it, keeps little of it, and loses no event.
+#![no_main]
+
+use ironlance_core::notice::Notice;
+use ironlance_core::pool::{Capacity, MemberId, Pool, PoolEffect};
+use ironlance_core::{GroupName, ProcessName};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let mut pool = Pool::new(GroupName("pool".into()), "supervisor".into(), Capacity::Unset);
+    let member = MemberId(1);
+    pool.join(member, ProcessName("listener".into()));
+    let mut offered = 0;
+    // The first byte of each piece says how long it is.
+    let mut rest = data;
+    while let Some((size, after)) = rest.split_first() {
+        let (piece, later) = after.split_at(usize::from(*size).min(after.len()));
+        rest = later;
+        pool.offer(offered, &Notice::tick(5, offered));
+        offered += 1;
+        let effects = pool.heard(member, piece);
+        if effects.iter().any(|effect| matches!(effect, PoolEffect::Restart { .. })) {
+            pool.leave(member);
+            pool.join(member, ProcessName("listener".into()));
+        }
+        let held = pool.members().filter(|view| view.event.is_some()).count() as u64;
+        let lost = pool.dropped() + pool.merged();
+        assert_eq!(offered, pool.pending() as u64 + held + pool.answered() + lost);
+        assert!(pool.members().all(|view| view.last_result.is_none_or(|result| result.len() <= 600)));
+    }
+});
