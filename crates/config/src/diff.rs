@@ -1,5 +1,7 @@
 //! What a new configuration changes in the groups that are active.
 
+use std::collections::HashMap;
+
 use ironlance_core::GroupName;
 
 use crate::group::{Group, GroupKind};
@@ -20,18 +22,23 @@ pub struct Diff {
 ///
 /// Of a FastCGI socket only the URL counts. A log file that is AUTO in the new configuration is no change.
 pub fn diff(active: &[&Group], new: &[&Group]) -> Diff {
-    let find = |groups: &[&Group], name: &GroupName| groups.iter().position(|group| group.name == *name);
+    let active_names = by_name(active);
+    let new_names = by_name(new);
     let mut diff = Diff::default();
     for group in new {
-        match find(active, &group.name) {
+        match active_names.get(&group.name) {
             None => diff.added.push(group.name.clone()),
-            Some(at) if same_group(active[at], group) => {}
+            Some(active) if same_group(active, group) => {}
             Some(_) => diff.changed.push(group.name.clone()),
         }
     }
-    let gone = active.iter().filter(|group| find(new, &group.name).is_none());
+    let gone = active.iter().filter(|group| !new_names.contains_key(&group.name));
     diff.removed = gone.map(|group| group.name.clone()).collect();
     diff
+}
+
+fn by_name<'g>(groups: &[&'g Group]) -> HashMap<&'g GroupName, &'g Group> {
+    groups.iter().map(|group| (&group.name, *group)).collect()
 }
 
 fn same_group(active: &Group, new: &Group) -> bool {

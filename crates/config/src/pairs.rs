@@ -92,7 +92,7 @@ mod tests {
             ("A=b B=c", Err("Unexpected end of key/value pairs in value 'A=b B=c'".to_owned())),
             ("A=b;B=c", good(&[("A", "b"), ("B", "c")])),
             ("A=b#c\nd", good(&[("A", "bd")])),
-            ("A=b'c d'", Err("Unexpected end of key/value pairs in value 'A=b'c d''".to_owned())),
+            ("A=b'c d'", good(&[("A", "b'c")])),
             ("A='b", Err("No closing quotation".to_owned())),
             ("A=", Err("Unexpected end of key/value pairs in value 'A='".to_owned())),
             ("A", Err("Unexpected end of key/value pairs in value 'A'".to_owned())),

@@ -74,7 +74,7 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
 
 /// Whether there is such a folder; a relative path counts from the working directory.
 pub(crate) fn is_folder(path: &str, machine: &Surroundings) -> bool {
-    on_disk(path, machine).is_dir()
+    !path.is_empty() && on_disk(path, machine).is_dir()
 }
 
 /// The path to give to the system.

@@ -199,7 +199,8 @@ impl<'a> Reading<'a> {
     /// Adds a warning that begins with where the key stands: `file:line: [section] key …`.
     pub(crate) fn warn_at(&mut self, page: &Page<'a>, key: &str, text: &str) {
         let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
-        self.warn(format!("{}:{}: [{}] {key} {text}", self.file(place), place.line, page.section.name));
+        let key = if key.is_empty() { String::new() } else { format!(" {key}") };
+        self.warn(format!("{}:{}: [{}]{key} {text}", self.file(place), place.line, page.section.name));
     }
 
     fn file(&self, place: Place) -> &str {

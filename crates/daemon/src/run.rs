@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use ironlance_config::{self as config, Config, Faults, Surroundings};
 use ironlance_core::level::Level;
+use ironlance_host::heap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -32,6 +33,8 @@ const COMMAND: &str = "supervisord";
 const REFUSED: u8 = 2;
 /// A fault of our own (sysexits.h, EX_SOFTWARE).
 const BROKEN: u8 = 70;
+/// So much may lie free at the end of the heap (bytes): buffers of 64 KiB come and go with every large event.
+const KEPT_HEAP: i32 = 4 * 1024 * 1024;
 /// So many requests wait for the owner; more wait in their connections.
 const INBOX: usize = 256;
 
@@ -114,6 +117,7 @@ enum Life {
 }
 
 fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
+    heap::keep(KEPT_HEAP);
     let file = match file_of(options) {
         Ok(file) => file,
         Err(message) => return refuse(&message),

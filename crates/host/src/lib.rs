@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod errno;
+pub mod heap;
 pub mod residency;

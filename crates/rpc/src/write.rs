@@ -22,7 +22,8 @@ pub fn request(method: &str, params: &[Value]) -> String {
 
 /// The answer with a result.
 pub fn response(result: &Value) -> String {
-    let mut out = String::from("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n");
+    let mut out = String::with_capacity(size_hint(result) + 128);
+    out.push_str("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n");
     value(&mut out, result);
     out.push_str("</param>\n</params>\n</methodResponse>\n");
     out
@@ -38,6 +39,19 @@ pub fn fault(fault: &Fault) -> String {
     text(&mut out, &fault.string);
     out.push_str("</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n");
     out
+}
+
+/// About how many bytes of XML a value will be. An answer about thousands of processes is a megabyte: it should not be
+/// moved about while it grows, and somebody has to count such answers.
+pub fn size_hint(item: &Value) -> usize {
+    let inside = match item {
+        Value::Int(_) | Value::Bool(_) | Value::Double(_) | Value::Nil => 12,
+        Value::Str(text) | Value::DateTime(text) => text.len(),
+        Value::Base64(bytes) => bytes.len() / 2 * 3,
+        Value::Array(items) => items.iter().map(size_hint).sum(),
+        Value::Struct(members) => members.iter().map(|(name, item)| 35 + name.len() + size_hint(item)).sum(),
+    };
+    34 + inside
 }
 
 fn value(out: &mut String, item: &Value) {
@@ -119,24 +133,37 @@ fn number(out: &mut String, number: i64) {
 /// What XML 1.0 cannot hold at all, which is most control characters, is shown by its picture: an escape of a coloured
 /// log becomes U+241B. Python's supervisord sends such characters as they are, and then no XML parser takes the answer.
 fn text(out: &mut String, text: &str) {
-    let mut plain = 0;
-    for (at, &byte) in text.as_bytes().iter().enumerate() {
-        // One byte decides; only U+FFFE and U+FFFF, which begin with 0xEF, need a look at more.
-        let (width, instead) = match byte {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| SUSPECT[usize::from(byte)]) {
+        let (width, instead) = match rest.as_bytes()[at] {
             b'&' => (1, "&amp;"),
             b'<' => (1, "&lt;"),
             b'>' => (1, "&gt;"),
-            b'\t' | b'\n' | b'\r' => continue,
             control @ 0..0x20 => (1, &PICTURES[usize::from(control) * 3..][..3]),
-            0xef if text[at..].starts_with(['\u{fffe}', '\u{ffff}']) => (3, "\u{fffd}"),
-            _ => continue,
+            _ if rest[at..].starts_with(['\u{fffe}', '\u{ffff}']) => (3, "\u{fffd}"),
+            _ => (3, &rest[at..at + 3]),
         };
-        out.push_str(&text[plain..at]);
+        out.push_str(&rest[..at]);
         out.push_str(instead);
-        plain = at + width;
+        rest = &rest[at + width..];
     }
-    out.push_str(&text[plain..]);
+    out.push_str(rest);
 }
+
+/// Which bytes need a look: what XML takes for itself, control characters, and 0xEF, with which U+FFFE begins.
+const SUSPECT: [bool; 256] = {
+    let mut suspect = [false; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        suspect[control] = !matches!(control as u8, b'\t' | b'\n' | b'\r');
+        control += 1;
+    }
+    suspect[b'&' as usize] = true;
+    suspect[b'<' as usize] = true;
+    suspect[b'>' as usize] = true;
+    suspect[0xef] = true;
+    suspect
+};
 
 /// The pictures of the 32 control characters, three bytes each.
 const PICTURES: &str = "␀␁␂␃␄␅␆␇␈␉␊␋␌␍␎␏␐␑␒␓␔␕␖␗␘␙␚␛␜␝␞␟";

@@ -118,6 +118,7 @@ pub(crate) fn read<'a>(
             _ => break,
         }
     }
+    programs.shrink_to_fit();
     programs.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
     programs
 }

@@ -1,1 +1,61 @@
+//! Files that are not there, not text, or too much of it.
 
+use std::fs;
+
+use super::*;
+
+/// Opens a file of these bytes.
+fn fault(bytes: &[u8]) -> Fault {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.conf");
+    fs::write(&path, bytes).unwrap();
+    let machine = machine(folder.path());
+    let faults = open(&path, Scope::WithIncludes, &machine).map(|_| ()).unwrap_err();
+    assert_eq!(faults.0.len(), 1, "{faults}");
+    faults.0[0].clone()
+}
+
+fn machine(cwd: &Path) -> Surroundings {
+    Surroundings {
+        environment: Vec::new(),
+        cwd: cwd.to_owned(),
+        host_node_name: "box".to_owned(),
+        temp_dir: "/tmp".into(),
+        uid: 0,
+    }
+}
+
+#[test]
+fn what_is_no_utf_8_is_one_fault_in_pythons_words() {
+    for (bytes, words) in [
+        (&b"[a]\nk=\xff"[..], "'utf-8' codec can't decode byte 0xff in position 6: invalid start byte"),
+        (b"\xe2\x28", "'utf-8' codec can't decode byte 0xe2 in position 0: invalid continuation byte"),
+        (b"\xe2\x82\x28", "'utf-8' codec can't decode bytes in position 0-1: invalid continuation byte"),
+        (b"x\xe2", "'utf-8' codec can't decode byte 0xe2 in position 1: unexpected end of data"),
+        (b"x\xe2\x82", "'utf-8' codec can't decode bytes in position 1-2: unexpected end of data"),
+        (b"\xed\xa0\x80", "'utf-8' codec can't decode byte 0xed in position 0: invalid continuation byte"),
+    ] {
+        let fault = fault(bytes);
+        assert_eq!(fault.original, words);
+        assert!(fault.what.starts_with("cannot read the file as UTF-8"), "{}", fault.what);
+    }
+}
+
+#[test]
+fn nul_bytes_marks_and_too_much_are_one_fault() {
+    assert_eq!(fault(b"[a]\nk=\0\n").what, "cannot use a NUL byte: line 2");
+    assert!(fault("\u{feff}[a]\nk=v\n".as_bytes()).what.contains("byte order mark"));
+    let huge = vec![b'#'; usize::try_from(MAX_FILE).unwrap() + 1];
+    assert_eq!(fault(&huge).what, "cannot read the file: more than 16 MiB");
+}
+
+#[test]
+fn a_file_that_is_not_there_and_one_that_is_a_folder_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = machine(folder.path());
+    let words =
+        |path: &Path| open(path, Scope::Alone, &machine).map(|_| ()).unwrap_err().original().to_owned();
+    assert_eq!(words(Path::new("nope.conf")), "could not find config file nope.conf");
+    let path = folder.path();
+    assert_eq!(words(path), format!("could not read config file {}", path.display()));
+}

@@ -23,7 +23,8 @@ use tokio::time::timeout;
 
 use super::Journal;
 use super::auth::{Admission, Lock};
-use super::body::{Answer, Content};
+use super::body::{Answer, Burden, Content};
+use super::limits::Limits;
 use super::methods::Interfaces;
 use super::origin::{Door, is_ours};
 use super::pulse::{Phase, Pulse};
@@ -41,7 +42,9 @@ pub struct Desk {
     pub(super) interfaces: Interfaces,
     pub(super) owner: mpsc::Sender<Input>,
     pub(super) journal: Rc<dyn Journal>,
+    pub(super) limits: Limits,
     lock: Option<Lock>,
+    burden: Burden,
 }
 
 /// Where a connection comes from, and where it arrived; nothing on a unix socket.
@@ -71,8 +74,8 @@ impl Reply {
         Self { status, kind: "text/plain;charset=utf-8", content, modified: None }
     }
 
-    fn xml(text: String) -> Self {
-        Self { kind: "text/xml", ..Self::words(StatusCode::OK, text) }
+    fn xml(content: Content) -> Self {
+        Self { kind: "text/xml", content, ..Self::words(StatusCode::OK, "") }
     }
 
     fn tail(tail: Tail) -> Self {
@@ -89,9 +92,11 @@ impl Desk {
         interfaces: Interfaces,
         owner: mpsc::Sender<Input>,
         journal: Rc<dyn Journal>,
+        limits: Limits,
     ) -> Self {
         let lock = server.credentials.as_ref().map(Lock::new);
-        Self { section: server.section.clone(), rights, interfaces, owner, journal, lock }
+        let burden = Burden::default();
+        Self { section: server.section.clone(), rights, interfaces, owner, journal, limits, lock, burden }
     }
 
     /// The whole answer to a request. It never fails: what goes wrong is a status or a fault.
@@ -113,13 +118,7 @@ impl Desk {
         Ok(head(reply, pulse, unread))
     }
 
-    async fn reply(
-        &self,
-        request: Request<Incoming>,
-        ends: Ends,
-        pulse: &Pulse,
-        unread: &mut bool,
-    ) -> Reply {
+    async fn reply(&self, request: Request<Incoming>, ends: Ends, pulse: &Pulse, unread: &mut bool) -> Reply {
         match self.lock.as_ref().map_or(Admission::Granted, |lock| lock.admits(request.headers())) {
             Admission::Granted => {}
             Admission::Refused => return Reply::bare(StatusCode::UNAUTHORIZED),
@@ -135,7 +134,11 @@ impl Desk {
             return if is_get { self.process_log(rest).await } else { Reply::bare(StatusCode::BAD_REQUEST) };
         }
         if path.starts_with("/mainlogtail") {
-            return if is_get { self.tail(LogPathOf::Main).await } else { Reply::bare(StatusCode::BAD_REQUEST) };
+            return if is_get {
+                self.tail(LogPathOf::Main).await
+            } else {
+                Reply::bare(StatusCode::BAD_REQUEST)
+            };
         }
         match (is_get || request.method() == Method::HEAD, &*path) {
             (false, _) => Reply::bare(StatusCode::BAD_REQUEST),
@@ -163,7 +166,11 @@ impl Desk {
         };
         *unread = false;
         match read::request(&data) {
-            Ok((method, params)) => Reply::xml(self.called(&method, params).await),
+            Ok((method, params)) => {
+                let xml = self.called(&method, params).await;
+                let content = self.burden.add(xml, self.limits.answers);
+                content.map_or_else(|| Reply::bare(StatusCode::SERVICE_UNAVAILABLE), Reply::xml)
+            }
             Err(why) => {
                 let shown: String = String::from_utf8_lossy(&data).chars().take(SHOWN).collect();
                 let complaint = match &why {
@@ -179,7 +186,7 @@ impl Desk {
 
     /// The whole body of a request, or the status that says why there is none.
     async fn body(&self, body: Incoming, pulse: &Pulse) -> Result<Bytes, StatusCode> {
-        let limits = &pulse.limits;
+        let limits = &self.limits;
         if body.size_hint().lower() > limits.body as u64 {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -17,6 +19,41 @@ pub(super) enum Content {
     Whole(Bytes),
     /// A log, for as long as the client stays.
     Log(Box<Tail>),
+}
+
+/// How many bytes of answers lie here because their clients have not taken them.
+#[derive(Clone, Default)]
+pub(super) struct Burden(Arc<AtomicUsize>);
+
+impl Burden {
+    /// Takes the text as an answer's content until it has been sent; nothing where there would be more than `most`.
+    /// What comes alone is always taken.
+    pub(super) fn add(&self, text: String, most: usize) -> Option<Content> {
+        let before = self.0.load(Ordering::Relaxed);
+        if before > 0 && before + text.len() > most {
+            return None;
+        }
+        self.0.fetch_add(text.len(), Ordering::Relaxed);
+        Some(Content::Whole(Bytes::from_owner(Weighed { text, burden: self.clone() })))
+    }
+}
+
+/// A text that is counted for as long as any part of it is kept.
+struct Weighed {
+    text: String,
+    burden: Burden,
+}
+
+impl AsRef<[u8]> for Weighed {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+impl Drop for Weighed {
+    fn drop(&mut self) {
+        self.burden.0.fetch_sub(self.text.len(), Ordering::Relaxed);
+    }
 }
 
 /// An answer's body.

@@ -14,6 +14,9 @@ pub struct Limits {
     pub headers: usize,
     /// The body of a request, in bytes.
     pub body: usize,
+    /// Answers that clients have not taken yet, all connections together, in bytes. What goes beyond gets status 503,
+    /// and a `system.multicall` faults for the calls that are left. One answer alone may be larger.
+    pub answers: usize,
     /// From the connection to the first byte. After an answer a client may be idle as long as it likes: Python's
     /// supervisor clients hold a connection for days and do not try again on a new one.
     pub first_byte: Duration,
@@ -36,6 +39,7 @@ impl Default for Limits {
             head: 32 * 1024,
             headers: 64,
             body: 8 * 1024 * 1024,
+            answers: 64 * 1024 * 1024,
             first_byte: Duration::from_secs(30),
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(60),

@@ -87,6 +87,16 @@ pub struct Listening {
     pub(super) name: Option<Name>,
 }
 
+impl Listening {
+    /// The TCP port, where it is one.
+    pub fn port(&self) -> Option<u16> {
+        match &self.socket {
+            Socket::Unix(_) => None,
+            Socket::Tcp(socket) => socket.local_addr().ok().map(|address| address.port()),
+        }
+    }
+}
+
 /// An open socket, non-blocking and closed in children.
 pub(super) enum Socket {
     Unix(unix::UnixListener),
@@ -215,7 +225,8 @@ fn give(own_name: &Path, path: &Path, (uid, gid): Ids) -> Result<(), OpenError> 
     }
     let id = |id: Option<u32>| id.map_or(-1, i64::from);
     let me = nix::unistd::geteuid();
-    let user = nix::unistd::User::from_uid(me).ok().flatten().map_or_else(|| me.to_string(), |user| user.name);
+    let user =
+        nix::unistd::User::from_uid(me).ok().flatten().map_or_else(|| me.to_string(), |user| user.name);
     Err(OpenError::Chown { path: path.to_owned(), uid: id(uid), gid: id(gid), user })
 }
 

@@ -69,7 +69,14 @@ mod tests {
     #[test]
     fn a_page_elsewhere_is_turned_away() {
         for door in [Door::Open, Door::Locked] {
-            for origin in ["http://evil.example", "https://evil.example:9001", "null", "", "file://", "http://127.0.0.1"] {
+            for origin in [
+                "http://evil.example",
+                "https://evil.example:9001",
+                "null",
+                "",
+                "file://",
+                "http://127.0.0.1",
+            ] {
                 assert!(!call(Some(origin), "127.0.0.1:9001", door), "{origin}");
             }
         }

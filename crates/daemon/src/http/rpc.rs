@@ -1,7 +1,7 @@
 //! Calls: found in the table, allowed or not, asked of the owner.
 
 use ironlance_core::level::Level;
-use ironlance_rpc::{Fault, FaultKind, Members, Value};
+use ironlance_rpc::{Fault, FaultKind, Members, Value, write};
 use tokio::sync::oneshot;
 
 use super::answer::Desk;
@@ -44,10 +44,18 @@ impl Desk {
     /// `system.multicall`: one call after the other, each when the one before has its answer.
     async fn each(&self, calls: Vec<Value>) -> Value {
         let mut results = Vec::new();
+        let mut size = 0;
         for call in calls {
-            results.push(self.one_of_many(call).await.unwrap_or_else(|fault| {
+            let outcome = if size < self.limits.answers {
+                self.one_of_many(call).await
+            } else {
+                Err(FaultKind::Failed.about("cannot answer this call: the answers before it are too long"))
+            };
+            let result = outcome.unwrap_or_else(|fault| {
                 Value::record([("faultCode", fault.code.into()), ("faultString", fault.string.into())])
-            }));
+            });
+            size += write::size_hint(&result);
+            results.push(result);
         }
         Value::Array(results)
     }

@@ -29,13 +29,7 @@ pub(super) struct Seat {
 
 impl Seats {
     pub(super) fn new(limits: Limits, journal: Rc<dyn Journal>) -> Self {
-        Self {
-            limits,
-            taken: RefCell::default(),
-            next: Cell::default(),
-            freed: Notify::new(),
-            journal,
-        }
+        Self { limits, taken: RefCell::default(), next: Cell::default(), freed: Notify::new(), journal }
     }
 
     /// A seat for a new connection; nothing where all are taken by clients that are being answered.
@@ -58,9 +52,8 @@ impl Seats {
             Phase::Fresh | Phase::Head => Some(1),
             Phase::Body | Phase::Busy | Phase::Tail => None,
         };
-        let candidates = taken
-            .iter()
-            .filter_map(|(&number, pulse)| Some((rank(pulse.phase())?, pulse.since(), number)));
+        let candidates =
+            taken.iter().filter_map(|(&number, pulse)| Some((rank(pulse.phase())?, pulse.since(), number)));
         let Some((_, _, number)) = candidates.min() else { return false };
         if let Some(pulse) = taken.remove(&number) {
             pulse.ask_to_leave(Leave::Now);

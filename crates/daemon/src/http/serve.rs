@@ -61,7 +61,7 @@ pub fn serve(
     let mut servers = Vec::new();
     for Listening { server, socket, rights, name } in listening {
         let interfaces = Interfaces::new(interfaces.to_vec());
-        let desk = Rc::new(Desk::new(&server, rights, interfaces, owner.clone(), Rc::clone(journal)));
+        let desk = Rc::new(Desk::new(&server, rights, interfaces, owner.clone(), Rc::clone(journal), limits));
         let seats = Rc::new(Seats::new(limits, Rc::clone(journal)));
         let accepting = match socket {
             Socket::Unix(socket) => {
@@ -154,18 +154,20 @@ where
         let (desk, pulse) = (Rc::clone(&desk), Rc::clone(&pulse));
         async move { desk.answer(request, ends, pulse).await }
     });
-    let wire = TokioIo::new(Wire::new(stream, Rc::clone(&pulse)));
+    let wire = Wire::new(stream, Rc::clone(&pulse));
     let limits = &pulse.limits;
     let mut connection = pin!(
         http1::Builder::new()
             .max_buf_size(limits.head)
             .max_headers(limits.headers)
             .title_case_headers(true)
-            .serve_connection(wire, service)
+            .serve_connection(TokioIo::new(wire.clone()), service)
     );
     loop {
         tokio::select! {
+            biased;
             _ = &mut connection => break,
+            () = wire.follower_gone() => break,
             how = pulse.asked_to_leave() => match how {
                 Leave::Now => break,
                 Leave::WhenAnswered => connection.as_mut().graceful_shutdown(),
@@ -188,7 +190,7 @@ pub async fn serve_stream<S>(
 {
     let interfaces = Interfaces::new(interfaces.to_vec());
     let seats = Rc::new(Seats::new(limits, Rc::clone(&journal)));
-    let desk = Desk::new(server, super::rpc::Rights::All, interfaces, owner, journal);
+    let desk = Desk::new(server, super::rpc::Rights::All, interfaces, owner, journal, limits);
     if let Some(seat) = seats.take() {
         converse(stream, Ends::default(), Rc::new(desk), seat).await;
     }

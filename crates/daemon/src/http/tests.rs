@@ -144,7 +144,8 @@ impl Client {
     /// More bytes; false at the end of the connection.
     async fn more(&mut self) -> bool {
         let mut bytes = [0; 4096];
-        let read = timeout(PATIENCE, self.stream.read(&mut bytes)).await.expect("nothing came for a long time");
+        let read =
+            timeout(PATIENCE, self.stream.read(&mut bytes)).await.expect("nothing came for a long time");
         let read = read.unwrap_or(0);
         self.read.extend(&bytes[..read]);
         read > 0
@@ -319,13 +320,23 @@ fn a_password_stands_before_everything() {
     run(async {
         let credentials = Credentials { username: "user".into(), password: "pass".into() };
         let scene = Scene::open(Some(credentials), Limits::default());
-        for request in [call("system.listMethods", &[]), "GET / HTTP/1.1\r\n\r\n".into(), "GET /mainlogtail HTTP/1.1\r\n\r\n".into()] {
+        for request in [
+            call("system.listMethods", &[]),
+            "GET / HTTP/1.1\r\n\r\n".into(),
+            "GET /mainlogtail HTTP/1.1\r\n\r\n".into(),
+        ] {
             let got = scene.ask(&request).await;
             assert_eq!(got.status(), "401");
-            assert!(got.has("Www-Authenticate: Basic realm=\"default\"") || got.has("WWW-Authenticate: Basic realm=\"default\""), "{}", got.head);
+            assert!(
+                got.has("Www-Authenticate: Basic realm=\"default\"")
+                    || got.has("WWW-Authenticate: Basic realm=\"default\""),
+                "{}",
+                got.head
+            );
         }
         // user:pass
-        let admitted = post(&write::request("system.listMethods", &[]), "Authorization: Basic dXNlcjpwYXNz\r\n");
+        let admitted =
+            post(&write::request("system.listMethods", &[]), "Authorization: Basic dXNlcjpwYXNz\r\n");
         assert_eq!(scene.ask(&admitted).await.status(), "200");
     });
 }
@@ -418,9 +429,8 @@ fn who_takes_nothing_of_the_answer_is_dropped() {
         let mut client = scene.connect().await;
         // Answers pile up until the socket's buffer is full; in the end the server closes, and so sending fails.
         let request = call("system.listMethods", &[]).repeat(50);
-        let dropped = timeout(PATIENCE, async {
-            while client.stream.write_all(request.as_bytes()).await.is_ok() {}
-        });
+        let dropped =
+            timeout(PATIENCE, async { while client.stream.write_all(request.as_bytes()).await.is_ok() {} });
         assert!(dropped.await.is_ok());
     });
 }
@@ -440,11 +450,121 @@ fn the_longest_idle_makes_room_and_a_full_house_says_so() {
             client.send(&call("supervisor.shutdown", &[])).await;
         }
         // Both are being answered once this has been asked in vain.
+        timeout(PATIENCE, async { while scene.ask("GET / HTTP/1.1\r\n\r\n").await.status() != "503" {} })
+            .await
+            .expect("no 503");
+    });
+}
+
+#[test]
+fn answers_that_nobody_takes_are_bounded() {
+    run(async {
+        let scene = Scene::open(None, Limits { answers: 2000, ..Limits::default() });
+        let mut greedy = scene.connect().await;
+        // Enough that the socket's buffer cannot hold the answers: some lie with us.
+        let (requests, mut piled) = (call("system.listMethods", &[]).repeat(400), false);
+        let sent = timeout(Duration::from_millis(300), greedy.stream.write_all(requests.as_bytes())).await;
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        while !piled && tokio::time::Instant::now() < patience {
+            piled = scene.ask(&call("system.listMethods", &[])).await.status() == "503";
+        }
+        assert!(piled, "{sent:?}");
+        drop(greedy);
         timeout(PATIENCE, async {
-            while scene.ask("GET / HTTP/1.1\r\n\r\n").await.status() != "503" {}
+            while scene.ask(&call("system.listMethods", &[])).await.status() != "200" {}
         })
         .await
-        .expect("no 503");
+        .expect("what the greedy client left is still counted");
+    });
+}
+
+#[test]
+fn many_calls_in_one_cannot_fill_the_memory() {
+    run(async {
+        let scene = Scene::open(None, Limits { answers: 3000, ..Limits::default() });
+        let one = Value::record([("methodName", "system.listMethods".into())]);
+        let got = scene.ask(&call("system.multicall", &[vec![one; 50].into()])).await;
+        let Ok(Value::Array(results)) = got.result() else { panic!("{got:?}") };
+        assert_eq!(results.len(), 50);
+        let last = read::fault(&results[49]).unwrap();
+        assert!(last.string.starts_with("FAILED: cannot answer this call"), "{last}");
+    });
+}
+
+/// A journal that breaks when a certain method is called.
+struct Broken;
+
+impl Journal for Broken {
+    fn enabled(&self, _: Level) -> bool {
+        true
+    }
+
+    fn log(&self, _: Level, text: &str) {
+        assert!(!text.contains("called: supervisor.restart"), "broken");
+    }
+}
+
+#[test]
+fn a_fault_of_ours_costs_only_the_client_that_met_it() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sock");
+        let address = ServerAddress::Unix { path: path.clone(), mode: 0o700, owner: None };
+        let server = Server { section: "unix_http_server".into(), address, credentials: None };
+        let journal: Rc<dyn Journal> = Rc::new(Broken);
+        let (owner, inbox) = mpsc::channel(16);
+        let listening = open(&[server], &[], &*journal).unwrap();
+        let limits = Limits { connections: 2, ..Limits::default() };
+        let _serving = serve(listening, &["supervisor".to_owned()], &owner, &journal, limits).unwrap();
+        spawn_local(own(inbox, folder.path().join("log")));
+        let mut other = connect(&path).await;
+        for _ in 0..3 {
+            let mut client = connect(&path).await;
+            client.send(&call("supervisor.restart", &[])).await;
+            assert!(client.is_hung_up().await);
+            other.send(&call("supervisor.getIdentification", &[])).await;
+            assert_eq!(other.answer().await.status(), "200");
+        }
+    });
+}
+
+#[test]
+fn a_server_open_to_the_world_without_a_password_only_tells() {
+    run(async {
+        let address = ServerAddress::Tcp { host: String::new(), port: 0 };
+        let server = Server { section: "inet_http_server".into(), address, credentials: None };
+        let lines = Rc::new(Lines::default());
+        let journal: Rc<dyn Journal> = lines.clone();
+        let (owner, inbox) = mpsc::channel(16);
+        let listening = open(&[server], &[], &*journal).unwrap();
+        let port = listening[0].port().unwrap();
+        let _serving =
+            serve(listening, &["supervisor".to_owned()], &owner, &journal, Limits::default()).unwrap();
+        spawn_local(own(inbox, PathBuf::from("/nonexistent")));
+        let ask = async |request: String| {
+            let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            stream.write_all(request.replace("HTTP/1.1", "HTTP/1.0").as_bytes()).await.unwrap();
+            let mut all = String::new();
+            stream.read_to_string(&mut all).await.unwrap();
+            read::response(all.split_once("\r\n\r\n").unwrap().1).unwrap()
+        };
+        assert_eq!(ask(call("supervisor.getIdentification", &[])).await, Ok("the daemon é".into()));
+        let refusal = ask(call("supervisor.shutdown", &[])).await.unwrap_err();
+        assert!(
+            refusal.string.starts_with("FAILED: cannot change anything here: [inet_http_server]"),
+            "{refusal}"
+        );
+        let hidden = vec![Value::record([("methodName", "supervisor.shutdown".into())])];
+        let Ok(Value::Array(results)) = ask(call("system.multicall", &[hidden.into()])).await else {
+            panic!("no array")
+        };
+        assert_eq!(read::fault(&results[0]).unwrap(), refusal);
+        let logged = lines.0.borrow();
+        assert!(
+            logged
+                .iter()
+                .any(|line| line == "WARN supervisor.shutdown was refused: inet_http_server has no password")
+        );
     });
 }
 
@@ -453,27 +573,36 @@ fn a_log_is_followed_and_its_client_may_go() {
     run(async {
         let scene = Scene::open(None, Limits { connections: 1, ..Limits::default() });
         let append = |text: &str| {
-            OpenOptions::new().append(true).create(true).open(scene.log()).unwrap().write_all(text.as_bytes()).unwrap();
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(scene.log())
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
         };
         append("first line\n");
         let mut client = scene.connect().await;
         // The empty line behind it is supervisorctl's.
         client.send("GET /logtail/a%3Ab/stdout HTTP/1.1\r\n\r\n\r\n").await;
         let head = client.until("\r\n\r\n").await;
-        for line in ["HTTP/1.1 200 OK", "Content-Type: text/plain;charset=utf-8", "Transfer-Encoding: chunked", "X-Accel-Buffering: no"] {
+        for line in [
+            "HTTP/1.1 200 OK",
+            "Content-Type: text/plain;charset=utf-8",
+            "Transfer-Encoding: chunked",
+            "X-Accel-Buffering: no",
+        ] {
             assert!(head.to_lowercase().contains(&line.to_lowercase()), "{head}");
         }
         assert!(head.contains("Last-Modified: "), "{head}");
-        client.until("b\r\nfirst line\n\r\n").await;
+        client.until("B\r\nfirst line\n\r\n").await;
         append("second\n");
         client.until("7\r\nsecond\n\r\n").await;
         drop(client);
         // There is one seat, and it is free again although nothing more is written to the log.
-        timeout(PATIENCE, async {
-            while scene.ask("GET / HTTP/1.1\r\n\r\n").await.status() != "200" {}
-        })
-        .await
-        .expect("the seat is not given back");
+        timeout(PATIENCE, async { while scene.ask("GET / HTTP/1.1\r\n\r\n").await.status() != "200" {} })
+            .await
+            .expect("the seat is not given back");
     });
 }
 

@@ -28,7 +28,8 @@ impl Watch {
     /// Watches what is at the path now, after the file has been replaced.
     pub(super) fn renew(&mut self) {
         let Some(kernel) = &self.kernel else { return };
-        let wanted = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
+        let wanted =
+            WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
         // A path with nothing at it is watched by its folder alone.
         if let Err(error) = inotify::add_watch(kernel, &self.path, wanted)
             && error != rustix::io::Errno::NOENT

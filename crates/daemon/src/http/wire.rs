@@ -1,6 +1,7 @@
 //! The bytes of a connection, with the time limits that hyper does not have.
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -11,8 +12,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::pulse::{Phase, Pulse};
 
-/// A stream whose peer has to be quick enough.
-pub(super) struct Wire<S> {
+/// A stream whose peer has to be quick enough. Clones are the same stream.
+pub(super) struct Wire<S>(Rc<RefCell<Line<S>>>);
+
+impl<S> Clone for Wire<S> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+struct Line<S> {
     stream: S,
     pulse: Rc<Pulse>,
     reading: Alarm,
@@ -21,9 +30,37 @@ pub(super) struct Wire<S> {
 
 impl<S> Wire<S> {
     pub(super) fn new(stream: S, pulse: Rc<Pulse>) -> Self {
-        Self { stream, pulse, reading: Alarm::default(), writing: Alarm::default() }
+        let (reading, writing) = (Alarm::default(), Alarm::default());
+        Self(Rc::new(RefCell::new(Line { stream, pulse, reading, writing })))
     }
+}
 
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Ends when a client that follows a log has hung up.
+    ///
+    /// hyper looks for that only while it holds no bytes that it has not used, and supervisorctl sends an empty line
+    /// behind its request; a log that does not grow would be followed for ever. Whatever comes is dropped here: a
+    /// following ends with its connection, so there is no request after it.
+    ///
+    /// It has to be polled after hyper, in the same task.
+    pub(super) async fn follower_gone(&self) {
+        poll_fn(|cx| {
+            let line = &mut *self.0.borrow_mut();
+            while line.pulse.phase() == Phase::Tail {
+                let mut bytes = [0; 256];
+                let mut buf = ReadBuf::new(&mut bytes);
+                let outcome = ready!(Pin::new(&mut line.stream).poll_read(cx, &mut buf));
+                if outcome.is_err() || buf.filled().is_empty() {
+                    return Poll::Ready(());
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl<S> Line<S> {
     /// The peer gives nothing.
     fn wait_for_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(deadline) = self.pulse.read_deadline() else {
@@ -47,72 +84,47 @@ impl<S> Wire<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        loop {
-            let before = buf.filled().len();
-            match Pin::new(&mut this.stream).poll_read(cx, buf) {
-                Poll::Pending => return this.wait_for_more(cx),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(())) => {}
-            }
-            if buf.filled().len() == before {
-                return Poll::Ready(Ok(()));
-            }
-            // supervisorctl sends empty lines behind its requests. Taken for the start of another request they would
-            // keep hyper from looking for the end of the connection.
-            if matches!(this.pulse.phase(), Phase::Fresh | Phase::Idle | Phase::Tail)
-                && !drop_empty_lines(buf, before)
-            {
-                continue;
-            }
-            if matches!(this.pulse.phase(), Phase::Fresh | Phase::Idle) {
-                this.pulse.enter(Phase::Head);
-            }
-            return Poll::Ready(Ok(()));
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let line = &mut *self.0.borrow_mut();
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut line.stream).poll_read(cx, buf);
+        if outcome.is_pending() {
+            return line.wait_for_more(cx);
         }
+        if buf.filled().len() > before && matches!(line.pulse.phase(), Phase::Fresh | Phase::Idle) {
+            line.pulse.enter(Phase::Head);
+        }
+        outcome
     }
-}
-
-/// Removes line ends from the start of what was read behind `start`; whether anything is left.
-fn drop_empty_lines(buf: &mut ReadBuf<'_>, start: usize) -> bool {
-    let filled = buf.filled_mut();
-    let end = filled.len();
-    let ends = filled[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    filled.copy_within(start + ends.., start);
-    buf.set_filled(end - ends);
-    start + ends < end
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(outcome, cx)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let line = &mut *self.0.borrow_mut();
+        let outcome = Pin::new(&mut line.stream).poll_write(cx, buf);
+        line.wrote(outcome, cx)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(outcome, cx)
+        let line = &mut *self.0.borrow_mut();
+        let outcome = Pin::new(&mut line.stream).poll_write_vectored(cx, bufs);
+        line.wrote(outcome, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.0.borrow().stream.is_write_vectored()
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.borrow_mut().stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.borrow_mut().stream).poll_shutdown(cx)
     }
 }
 

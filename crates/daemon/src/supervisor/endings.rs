@@ -68,8 +68,8 @@ impl Supervisor {
             told,
             out_of_memory,
             not_started,
-            stdout_tail: tail(process.stdout_log.as_deref(), process.stdout.as_ref()),
-            stderr_tail: tail(process.stderr_log.as_deref(), process.stderr.as_ref()),
+            stdout_tail: tail(process.stdout_log.as_deref(), process.stdout.as_deref()),
+            stderr_tail: tail(process.stderr_log.as_deref(), process.stderr.as_deref()),
         };
         process.end = Some(Box::new(end));
     }

@@ -76,6 +76,11 @@ impl Supervisor {
 
     /// Stops the listeners that are to be restarted. Not done at once, as the reason may be an event about them.
     pub(super) fn run_errands(&mut self) {
+        if self.errands.is_empty() {
+            return;
+        }
+        // One that has just ended on its own is not stopped, it has exited.
+        self.reap();
         for id in std::mem::take(&mut self.errands) {
             self.step(id, Input::Stop);
             // One that could not be stopped has already gone.

@@ -1,6 +1,5 @@
 //! Groups come and go: at start, and when the configuration was read again.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 
@@ -32,15 +31,17 @@ impl Supervisor {
         }
         let id = GroupId(self.population.fresh_number());
         let mut members = Vec::with_capacity(wanted.programs.len());
-        let mut names = BTreeMap::new();
+        let mut names = Vec::with_capacity(wanted.programs.len());
         for index in 0..wanted.programs.len() {
             let member = ProcessId(self.population.fresh_number());
             let process = self.make_process(id, wanted, index);
-            names.insert(wanted.programs[index].name.clone(), member);
+            names.push((wanted.programs[index].name.clone(), member));
             members.push(member);
             self.population.add_process(member, process);
         }
         let pool = self.make_pool(id, wanted);
+        names.sort_unstable();
+        let names = names.into_boxed_slice();
         let group = Group { config: Rc::clone(wanted), members: members.clone(), names, pool, socket: Weak::new() };
         self.population.add_group(id, group);
         members.into_iter().for_each(|member| self.arm(member));
@@ -99,7 +100,9 @@ impl Supervisor {
         let GroupKind::Listeners { events, buffer_size, .. } = &wanted.kind else { return None };
         let capacity = buffer_size.map_or(Capacity::Unset, Capacity::Fixed);
         self.bus.subscribe(PoolId(id.0), events);
-        Some(Pool::new(wanted.name.clone(), self.settings.identifier.clone(), capacity))
+        let mut pool = Pool::new(wanted.name.clone(), self.settings.identifier.clone(), capacity);
+        pool.log_from(self.settings.loglevel);
+        Some(pool)
     }
 
     /// Takes a group out of service, if all of its processes have stopped.

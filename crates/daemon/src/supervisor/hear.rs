@@ -40,8 +40,8 @@ fn read_token(token: u64) -> Option<(ProcessId, End)> {
 
 fn output(process: &mut Process, channel: Channel) -> Option<&mut Output> {
     match channel {
-        Channel::Stdout => process.stdout.as_mut(),
-        Channel::Stderr => process.stderr.as_mut(),
+        Channel::Stdout => process.stdout.as_deref_mut(),
+        Channel::Stderr => process.stderr.as_deref_mut(),
     }
 }
 
@@ -69,18 +69,18 @@ impl Supervisor {
 
     /// Reads one buffer from a child; says how much that was.
     fn read_once(&mut self, id: ProcessId, channel: Channel) -> usize {
-        let mut buffer = std::mem::take(&mut self.buffer);
         let Some(process) = self.population.process_mut(id) else { return 0 };
         let Some(out) = output(process, channel) else { return 0 };
         let Some(fd) = out.fd() else { return 0 };
-        let read = pipes::read(fd, &mut buffer);
-        let size = match read {
+        match pipes::read(fd, &mut self.buffer) {
             Read::Bytes(size) => {
                 if size >= FULL_PIPE && !out.grown {
                     pipes::grow(fd);
                     out.grown = true;
                 }
+                let buffer = std::mem::take(&mut self.buffer);
                 self.said(id, channel, &buffer[..size]);
+                self.buffer = buffer;
                 size
             }
             Read::Empty => 0,
@@ -88,9 +88,7 @@ impl Supervisor {
                 self.close_output(id, channel);
                 0
             }
-        };
-        self.buffer = buffer;
-        size
+        }
     }
 
     /// A child has said something.

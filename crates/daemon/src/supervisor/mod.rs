@@ -22,6 +22,7 @@ mod shutdown;
 mod spawning;
 mod status;
 mod stdin;
+mod tidy;
 mod waits;
 
 use std::io;
@@ -53,6 +54,7 @@ use clock::Clock;
 use population::{Population, ProcessId};
 use pressure::Pressure;
 use shutdown::Shutdown;
+use tidy::Tidiness;
 use waits::Batches;
 
 pub(crate) use answer::SUPERVISOR_VERSION;
@@ -61,24 +63,24 @@ pub(crate) use answer::SUPERVISOR_VERSION;
 const WAKES_AT_ONCE: usize = 16;
 
 /// What the daemon has found out before the owner takes over.
-pub struct Beginning {
+pub(crate) struct Beginning {
     /// The configuration.
-    pub config: config::Config,
+    pub(crate) config: config::Config,
     /// What the command line said; it holds when the file is read again.
-    pub overrides: Overrides,
+    pub(crate) overrides: Overrides,
     /// What the configuration depends on beside its files.
-    pub surroundings: Surroundings,
+    pub(crate) surroundings: Surroundings,
     /// The main log, open.
-    pub log: MainLog,
+    pub(crate) log: MainLog,
     /// The soft limit of descriptors that children are given.
-    pub nofile_of_children: Option<u64>,
+    pub(crate) nofile_of_children: Option<u64>,
     /// The channel of children that fail before they are what they shall be.
-    pub reports: Reports,
+    pub(crate) reports: Reports,
 }
 
 /// What comes after the owner's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The daemon ends.
     End,
     /// The daemon begins anew, with the configuration as it is then.
@@ -86,7 +88,7 @@ pub enum Outcome {
 }
 
 /// All state of the daemon.
-pub struct Supervisor {
+pub(crate) struct Supervisor {
     settings: Settings,
     /// The groups of the configuration as it was last read; those in service are in `population`.
     available: Vec<Rc<config::Group>>,
@@ -115,6 +117,7 @@ pub struct Supervisor {
     out_of_memory: OomWatch,
     pressure: Pressure,
     shutdown: Option<Shutdown>,
+    tidiness: Tidiness,
     /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
     stop_reports: Vec<(ProcessId, Duration)>,
     local_time: LocalTime,
@@ -132,7 +135,7 @@ impl Supervisor {
     /// Takes over. Must be called inside the runtime.
     ///
     /// Errors: the kernel gives no poller.
-    pub fn new(beginning: Beginning) -> io::Result<Self> {
+    pub(crate) fn new(beginning: Beginning) -> io::Result<Self> {
         let clock = Clock::start();
         let poller = Poller::new()?;
         let wall = clock.now().wall;
@@ -164,6 +167,7 @@ impl Supervisor {
             out_of_memory: OomWatch::new(),
             pressure: Pressure::default(),
             shutdown: None,
+            tidiness: Tidiness::default(),
             stop_reports: Vec::new(),
             local_time: LocalTime::new(),
             errands: Vec::new(),
@@ -174,23 +178,20 @@ impl Supervisor {
     }
 
     /// Takes all groups of the configuration into service, and tells that the daemon runs.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         for group in self.available.clone() {
             self.add_group(&group);
         }
         self.publish(&Notice::supervisor_running());
+        self.untidy();
     }
 
     /// Something in here is broken: all children are stopped in order, and the daemon ends.
-    pub fn give_up(&mut self, what: &str) {
+    pub(crate) fn give_up(&mut self, what: &str) {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
         self.begin_shutdown(Mood::Shutdown);
     }
 
-    /// The main log, for what is said before and after.
-    pub fn log(&mut self) -> &mut MainLog {
-        &mut self.log
-    }
 
     /// Does the daemon's work until it ends or begins anew.
     pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
@@ -228,6 +229,7 @@ impl Supervisor {
         self.run_errands();
         self.lose_patience();
         self.report_stops();
+        self.tidy();
         self.shutdown.is_some() && self.continue_shutdown()
     }
 
@@ -252,7 +254,7 @@ impl Supervisor {
         let tick = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)));
         let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
-        let own = [self.shutdown_deadline(), self.pressure_deadline(), stop_report];
+        let own = [self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), stop_report];
         let next = own.into_iter().chain([self.population.next_due(), tick]);
         let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
         Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))
@@ -260,7 +262,10 @@ impl Supervisor {
 
     fn receive(&mut self, input: Option<Input>) {
         match input {
-            Some(Input::Call(call)) => self.answer(call),
+            Some(Input::Call(call)) => {
+                self.untidy();
+                self.answer(call);
+            }
             Some(Input::LogPath { what, reply }) => {
                 // A client that has gone misses nothing.
                 let _ = reply.send(self.log_path_of(&what));

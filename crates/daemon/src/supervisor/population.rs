@@ -37,8 +37,8 @@ pub(super) struct Process {
     /// Where its standard error goes.
     pub(super) stderr_log: Option<PathBuf>,
     pub(super) stdin: Option<Stdin>,
-    pub(super) stdout: Option<Output>,
-    pub(super) stderr: Option<Output>,
+    pub(super) stdout: Option<Box<Output>>,
+    pub(super) stderr: Option<Box<Output>>,
     /// Kept while it runs; the socket is closed when nobody keeps it.
     pub(super) socket: Option<Rc<FastCgiSocket>>,
     /// Who waits for it to be up or down.
@@ -81,21 +81,29 @@ pub(super) struct Group {
     pub(super) config: Rc<config::Group>,
     /// Its processes by rising priority.
     pub(super) members: Vec<ProcessId>,
-    /// The same by name.
-    pub(super) names: BTreeMap<ProcessName, ProcessId>,
+    /// The same, in the order of their names.
+    pub(super) names: Box<[(ProcessName, ProcessId)]>,
     /// Its event buffer, where it is a pool of listeners.
     pub(super) pool: Option<Pool>,
     /// The socket that its processes share while one of them runs.
     pub(super) socket: Weak<FastCgiSocket>,
 }
 
+impl Group {
+    /// The process of that name.
+    pub(super) fn member(&self, name: &ProcessName) -> Option<ProcessId> {
+        let found = self.names.binary_search_by(|(known, _)| known.cmp(name)).ok();
+        found.map(|at| self.names[at].1)
+    }
+}
+
 /// All groups and processes.
 #[derive(Default)]
 pub(super) struct Population {
     /// In the order in which they were added.
-    groups: BTreeMap<GroupId, Group>,
+    groups: BTreeMap<GroupId, Box<Group>>,
     group_names: BTreeMap<GroupName, GroupId>,
-    processes: BTreeMap<ProcessId, Process>,
+    processes: BTreeMap<ProcessId, Box<Process>>,
     /// Running children.
     pub(super) pids: HashMap<u32, ProcessId>,
     /// When which process has to be woken.
@@ -111,22 +119,21 @@ impl Population {
 
     pub(super) fn add_group(&mut self, id: GroupId, group: Group) {
         self.group_names.insert(group.config.name.clone(), id);
-        self.groups.insert(id, group);
+        self.groups.insert(id, Box::new(group));
     }
 
     pub(super) fn add_process(&mut self, id: ProcessId, process: Process) {
-        self.processes.insert(id, process);
+        self.processes.insert(id, Box::new(process));
     }
 
     /// Takes a group and its processes out.
-    pub(super) fn remove_group(&mut self, id: GroupId) -> Option<Group> {
-        let group = self.groups.remove(&id)?;
+    pub(super) fn remove_group(&mut self, id: GroupId) {
+        let Some(group) = self.groups.remove(&id) else { return };
         self.group_names.remove(&group.config.name);
         for member in &group.members {
             self.set_due(*member, None);
             self.processes.remove(member);
         }
-        Some(group)
     }
 
     pub(super) fn group_id(&self, name: &GroupName) -> Option<GroupId> {
@@ -134,28 +141,28 @@ impl Population {
     }
 
     pub(super) fn group(&self, id: GroupId) -> Option<&Group> {
-        self.groups.get(&id)
+        self.groups.get(&id).map(|group| &**group)
     }
 
     pub(super) fn group_mut(&mut self, id: GroupId) -> Option<&mut Group> {
-        self.groups.get_mut(&id)
+        self.groups.get_mut(&id).map(|group| &mut **group)
     }
 
     pub(super) fn process(&self, id: ProcessId) -> Option<&Process> {
-        self.processes.get(&id)
+        self.processes.get(&id).map(|process| &**process)
     }
 
     pub(super) fn process_mut(&mut self, id: ProcessId) -> Option<&mut Process> {
-        self.processes.get_mut(&id)
+        self.processes.get_mut(&id).map(|process| &mut **process)
     }
 
     /// Groups in the order in which they were added.
     pub(super) fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
-        self.groups.iter().map(|(id, group)| (*id, group))
+        self.groups.iter().map(|(id, group)| (*id, &**group))
     }
 
     pub(super) fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process)> {
-        self.processes.iter().map(|(id, process)| (*id, process))
+        self.processes.iter().map(|(id, process)| (*id, &**process))
     }
 
     /// Groups by rising priority; those of equal priority in the order in which they were added.
@@ -173,7 +180,7 @@ impl Population {
     /// All processes by the name of their group, then by their own.
     pub(super) fn by_name(&self) -> impl Iterator<Item = &Process> {
         let groups = self.group_names.values().map(|id| &self.groups[id]);
-        groups.flat_map(|group| group.names.values()).map(|id| &self.processes[id])
+        groups.flat_map(|group| group.names.iter()).map(|(_, id)| &*self.processes[id])
     }
 
     /// Sets or takes back when a process has to be woken.

@@ -124,8 +124,8 @@ impl Supervisor {
                 watched = watched.and(poller.add(fd, token(id, end), Interest::Read));
             }
         }
-        process.stdout = Some(stdout);
-        process.stderr = stderr;
+        process.stdout = Some(Box::new(stdout));
+        process.stderr = stderr.map(Box::new);
         process.stdin = born.stdin.map(Stdin::new);
         process.socket = socket;
         process.penance.back_at = None;

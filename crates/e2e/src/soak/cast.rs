@@ -87,13 +87,16 @@ pub(super) fn calm(daemon: &Daemon) -> anyhow::Result<()> {
     }
     let mut since = Instant::now();
     let mut last = String::new();
-    until("the programs to be calm", PATIENCE, || {
+    let calm = until("the programs to be calm", PATIENCE, || {
         let answer = daemon.call("getAllProcessInfo", &[])?.map_err(|fault| anyhow::anyhow!("{fault}"))?;
         let field = |info: &Value, name| info.get(name).map(Value::to_string).unwrap_or_default();
         let states: Vec<String> = answer
             .items()
             .iter()
-            .map(|info| format!("{} {}", field(info, "statename"), field(info, "pid")))
+            .map(|info| {
+                let name = |name| field(info, name);
+                format!("{}:{} {} {}", name("group"), name("name"), name("statename"), name("pid"))
+            })
             .collect();
         let states = states.join("\n");
         if states != last || states.contains("STARTING") || states.contains("STOPPING") {
@@ -102,7 +105,8 @@ pub(super) fn calm(daemon: &Daemon) -> anyhow::Result<()> {
         }
         pause(Duration::from_millis(50));
         Ok((since.elapsed() >= CALM).then_some(()))
-    })
+    });
+    calm.with_context(|| format!("they are\n{last}"))
 }
 
 /// In which state a process of this group and name must be in the end; `wanted` is what clients asked for last.

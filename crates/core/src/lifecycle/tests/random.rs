@@ -51,7 +51,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     let mood = prop_oneof![8 => Just(Mood::Running), 1 => Just(Mood::Restarting), 1 => Just(Mood::Shutdown)];
     prop::collection::vec(
         (input(), pass, mood).prop_map(|(input, pass, mood)| Move { input, pass, mood }),
-        0..120,
+        0..60,
     )
 }
 

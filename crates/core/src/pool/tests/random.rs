@@ -117,13 +117,13 @@ fn check(pool: &Pool, witness: &Witness) {
 
 proptest! {
     #[test]
-    fn below_capacity_nothing_is_lost(happenings in prop::collection::vec(happening(), 0..200)) {
+    fn below_capacity_nothing_is_lost(happenings in prop::collection::vec(happening(), 0..120)) {
         let pool = run(Capacity::Unset, &happenings);
         prop_assert_eq!((pool.dropped(), pool.merged()), (0, 0));
     }
 
     #[test]
-    fn in_a_small_buffer_every_loss_is_counted(happenings in prop::collection::vec(happening(), 0..200)) {
+    fn in_a_small_buffer_every_loss_is_counted(happenings in prop::collection::vec(happening(), 0..120)) {
         run(Capacity::Fixed(3), &happenings);
     }
 

@@ -108,10 +108,7 @@ fn a_taken_port_is_refused_in_the_words_of_the_original() {
 #[test]
 fn what_the_system_refuses_is_named_as_the_original_names_it() {
     let error = opened(&unix(Path::new("/nonexistent/sock"), 0o700)).err().unwrap();
-    assert_eq!(
-        error.to_string(),
-        "Cannot open an HTTP server: socket.error reported errno.ENOENT (2)"
-    );
+    assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.ENOENT (2)");
     let error = opened(&unix(Path::new(&format!("/tmp/{}", "x".repeat(120))), 0o700)).err().unwrap();
     assert!(error.to_string().ends_with("AF_UNIX path too long"), "{error}");
 }

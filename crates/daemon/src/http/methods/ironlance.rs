@@ -13,8 +13,7 @@ pub(super) const ROWS: &[Row] = &[
         params: &[],
         optional: 0,
         access: Access::Reads,
-        help: "How each process last ended, in the order of supervisor.getAllProcessInfo; one that never ended has \
-            an empty reason.",
+        help: "How each process last ended that has ended at all, in the order of supervisor.getAllProcessInfo.",
         answer: Answer::Owner(|_| Ok(Request::GetAllProcessEnds)),
     },
     Row {

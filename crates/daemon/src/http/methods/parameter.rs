@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn a_signal_is_a_name_or_a_number() {
-        for one in ["HUP".into(), "SIGHUP".into(), " sighup ".into(), "1".into(), Value::Int(1), Value::Bool(true)]
+        for one in
+            ["HUP".into(), "SIGHUP".into(), " sighup ".into(), "1".into(), Value::Int(1), Value::Bool(true)]
         {
             assert_eq!(params(one).signal().unwrap().number, Some(1));
         }
@@ -214,10 +215,7 @@ mod tests {
         let quoted = |value| params(value).chars().unwrap_err().string;
         assert_eq!(quoted(Value::Int(5)), "INCORRECT_PARAMETERS: 5");
         assert_eq!(quoted(Value::Bool(true)), "INCORRECT_PARAMETERS: True");
-        assert_eq!(
-            quoted(Value::Array(vec![Value::Int(1), "a".into()])),
-            "INCORRECT_PARAMETERS: [1, 'a']"
-        );
+        assert_eq!(quoted(Value::Array(vec![Value::Int(1), "a".into()])), "INCORRECT_PARAMETERS: [1, 'a']");
         assert_eq!(quoted(Value::record([("a", "b".into())])), "INCORRECT_PARAMETERS: {'a': 'b'}");
         assert_eq!(quoted(Value::Nil), "INCORRECT_PARAMETERS");
     }

@@ -6,11 +6,17 @@ use super::{Access, Answer, Param, Row};
 use crate::request::Request;
 
 const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
-const NAMES: Param =
-    Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME; GROUP:* for a whole group." };
+const NAMES: Param = Param {
+    kind: "string",
+    name: "name",
+    about: "The process, as NAME or GROUP:NAME; GROUP:* for a whole group.",
+};
 const GROUP: Param = Param { kind: "string", name: "name", about: "The group." };
-const WAIT: Param =
-    Param { kind: "boolean", name: "wait", about: "Whether to answer only when it is done; true if not given." };
+const WAIT: Param = Param {
+    kind: "boolean",
+    name: "wait",
+    about: "Whether to answer only when it is done; true if not given.",
+};
 const SIGNAL: Param = Param { kind: "string", name: "signal", about: "A name (HUP, SIGHUP) or a number." };
 const OFFSET: Param = Param { kind: "int", name: "offset", about: "Where to begin, in bytes." };
 const LENGTH: Param = Param { kind: "int", name: "length", about: "How many bytes at most." };
@@ -154,7 +160,9 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end.",
-        answer: Answer::Owner(|params| Ok(Request::ReadLog { offset: params.integer()?, length: params.integer()? })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::ReadLog { offset: params.integer()?, length: params.integer()? })
+        }),
     },
     Row {
         name: "readMainLog",
@@ -164,7 +172,9 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end. The same as readLog.",
-        answer: Answer::Owner(|params| Ok(Request::ReadLog { offset: params.integer()?, length: params.integer()? })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::ReadLog { offset: params.integer()?, length: params.integer()? })
+        }),
     },
     Row {
         name: "readProcessLog",
@@ -240,7 +250,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Writes to the standard input of a process.",
-        answer: Answer::Owner(|params| Ok(Request::SendProcessStdin { name: params.text()?, chars: params.chars()? })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::SendProcessStdin { name: params.text()?, chars: params.chars()? })
+        }),
     },
     Row {
         name: "sendRemoteCommEvent",
@@ -249,7 +261,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Sends an event to the listeners that take REMOTE_COMMUNICATION.",
-        answer: Answer::Owner(|params| Ok(Request::SendRemoteCommEvent { kind: params.anything()?, data: params.anything()? })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::SendRemoteCommEvent { kind: params.anything()?, data: params.anything()? })
+        }),
     },
     Row {
         name: "shutdown",
@@ -276,7 +290,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Sends a signal to a process.",
-        answer: Answer::Owner(|params| Ok(Request::SignalProcess { name: params.text()?, signal: params.signal()? })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::SignalProcess { name: params.text()?, signal: params.signal()? })
+        }),
     },
     Row {
         name: "signalProcessGroup",
@@ -285,7 +301,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Sends a signal to all processes of a group.",
-        answer: Answer::Owner(|params| Ok(Request::SignalProcessGroup { name: params.group()?, signal: params.signal()? })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::SignalProcessGroup { name: params.group()?, signal: params.signal()? })
+        }),
     },
     Row {
         name: "startAllProcesses",
@@ -303,7 +321,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 1,
         access: Access::Changes,
         help: "Starts a process.",
-        answer: Answer::Owner(|params| Ok(Request::StartProcess { name: params.text()?, wait: params.wait() })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::StartProcess { name: params.text()?, wait: params.wait() })
+        }),
     },
     Row {
         name: "startProcessGroup",
@@ -312,7 +332,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 1,
         access: Access::Changes,
         help: "Starts all processes of a group.",
-        answer: Answer::Owner(|params| Ok(Request::StartProcessGroup { name: params.group()?, wait: params.wait() })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::StartProcessGroup { name: params.group()?, wait: params.wait() })
+        }),
     },
     Row {
         name: "stopAllProcesses",
@@ -330,7 +352,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 1,
         access: Access::Changes,
         help: "Stops a process.",
-        answer: Answer::Owner(|params| Ok(Request::StopProcess { name: params.text()?, wait: params.wait() })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::StopProcess { name: params.text()?, wait: params.wait() })
+        }),
     },
     Row {
         name: "stopProcessGroup",
@@ -339,7 +363,9 @@ pub(super) const ROWS: &[Row] = &[
         optional: 1,
         access: Access::Changes,
         help: "Stops all processes of a group.",
-        answer: Answer::Owner(|params| Ok(Request::StopProcessGroup { name: params.group()?, wait: params.wait() })),
+        answer: Answer::Owner(|params| {
+            Ok(Request::StopProcessGroup { name: params.group()?, wait: params.wait() })
+        }),
     },
     Row {
         name: "tailProcessLog",

@@ -6,8 +6,11 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::{Access, Answer, Interfaces, Param, Params, Row};
 
-const METHOD: Param =
-    Param { kind: "string", name: "name", about: "A method with its namespace, such as supervisor.getState." };
+const METHOD: Param = Param {
+    kind: "string",
+    name: "name",
+    about: "A method with its namespace, such as supervisor.getState.",
+};
 
 /// The methods of this namespace.
 pub(super) const ROWS: &[Row] = &[

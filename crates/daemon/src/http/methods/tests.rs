@@ -120,7 +120,9 @@ fn what_is_no_method_has_no_help_and_no_signature() {
 
 #[test]
 fn what_is_not_in_the_table_is_an_unknown_method() {
-    for odd in ["", "nope", "supervisor", "supervisor.nope", "supervisor._update", "a.b.c", "supervisor.getState.x"] {
+    for odd in
+        ["", "nope", "supervisor", "supervisor.nope", "supervisor._update", "a.b.c", "supervisor.getState.x"]
+    {
         assert_eq!(stock().find(odd).err(), Some(FaultKind::UnknownMethod.bare()), "{odd}");
     }
 }
@@ -178,7 +180,9 @@ fn parameters_arrive_typed() {
 fn whatever_tells_is_open_to_readers_and_whatever_acts_is_not() {
     for (name, row) in stock().all() {
         let method = name.split_once('.').unwrap().1;
-        let tells = ["get", "read", "tail", "list", "method", "multicall"].iter().any(|verb| method.starts_with(verb));
+        let tells = ["get", "read", "tail", "list", "method", "multicall"]
+            .iter()
+            .any(|verb| method.starts_with(verb));
         assert_eq!(row.access == Access::Reads, tells, "{name}");
     }
 }

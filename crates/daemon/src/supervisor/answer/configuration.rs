@@ -91,8 +91,8 @@ impl Supervisor {
         let or_none = |value: Option<Value>| value.unwrap_or_else(|| text("none"));
         let path = |path: &Path| text(&path.display().to_string());
         let process = self.population.group_id(&group.name).and_then(|id| {
-            let member = self.population.group(id)?.names.get(&program.name)?;
-            self.population.process(*member)
+            let member = self.population.group(id)?.member(&program.name)?;
+            self.population.process(member)
         });
         let log = |target: &LogTarget, found: Option<&Path>| match (target, found) {
             (LogTarget::File(file), _) => path(file),

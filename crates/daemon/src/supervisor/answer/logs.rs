@@ -121,7 +121,7 @@ impl Supervisor {
         let ids = self.population.by_priority();
         for id in ids {
             let Some(process) = self.population.process_mut(id) else { continue };
-            let outputs = [process.stdout.as_mut(), process.stderr.as_mut()];
+            let outputs = [process.stdout.as_deref_mut(), process.stderr.as_deref_mut()];
             let failed: Vec<std::io::Error> =
                 outputs.into_iter().flatten().filter_map(|output| output.reopen().err()).collect();
             let name = process.namespec().to_string();

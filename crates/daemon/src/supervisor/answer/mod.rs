@@ -118,7 +118,7 @@ impl Supervisor {
         let id = self.population.group_id(&GroupName(group.to_owned())).ok_or_else(unknown)?;
         let Some(process) = process else { return Ok(Named::Group(id)) };
         let group = self.population.group(id).ok_or_else(unknown)?;
-        let member = group.names.get(&ProcessName(process.to_owned())).copied();
+        let member = group.member(&ProcessName(process.to_owned()));
         member.map(Named::Process).ok_or_else(unknown)
     }
 

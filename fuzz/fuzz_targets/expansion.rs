@@ -1,0 +1,18 @@
+//! A value with `%(name)s` in it.
+#![no_main]
+
+use ironlance_config::conversion::Word;
+use ironlance_config::expand::{Names, Variables, expand};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let text = String::from_utf8_lossy(data);
+    let mut names = Names::default().and("here", "/etc");
+    names.set("n", Word::Number(-7));
+    names.set("c", Word::Number(0x1f600));
+    let variables = Variables::new(&[("X".to_owned(), "50%".to_owned())]);
+    match expand(&text, &names, &variables, "program:x.command") {
+        Ok(expanded) => assert!(text.contains('%') || expanded.text == text),
+        Err(error) => assert!(error.what.starts_with("cannot expand")),
+    }
+});
