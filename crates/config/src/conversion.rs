@@ -113,6 +113,11 @@ impl Conversion {
         Ok((conversion, length))
     }
 
+    /// Whether it is the `s` of nearly every `%(name)s`, which takes a word as it is.
+    pub fn is_plain(&self) -> bool {
+        *self == Self { letter: 's', ..Self::default() }
+    }
+
     /// What it makes of a word. `index` is where its letter stands.
     pub fn apply(&self, word: &Word, index: impl FnOnce() -> usize) -> Result<String, ConversionError> {
         let (sign, prefix, digits) = match (self.letter, word) {

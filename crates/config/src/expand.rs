@@ -193,6 +193,7 @@ impl<'t, 'n> Format<'t, 'n> {
         let text = self.text;
         let index = || text[..at].chars().count() - 1;
         match self.take() {
+            Operand::Word(Word::Text(text)) if conversion.is_plain() => out.push_str(text),
             Operand::Word(word) => out.push_str(&conversion.apply(word, index)?),
             Operand::Mapping => {
                 conversion.check_mapping(index)?;

@@ -33,8 +33,12 @@ pub struct Section {
     /// Where it stands first.
     pub place: Place,
     entries: Vec<Entry>,
+    /// Where each key is, once there are many.
     index: HashMap<String, usize>,
 }
+
+/// So many keys are found faster by looking at them all.
+const FEW: usize = 32;
 
 impl Section {
     fn new(name: &str, place: Place) -> Self {
@@ -47,20 +51,33 @@ impl Section {
     }
 
     fn entry(&self, key: &str) -> Option<&Entry> {
-        self.index.get(key).map(|at| &self.entries[*at])
+        self.position(key).map(|at| &self.entries[at])
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        if self.entries.len() <= FEW {
+            return self.entries.iter().position(|entry| entry.key == key);
+        }
+        self.index.get(key).copied()
     }
 
     /// Sets a key, and says at which place in the order it is.
     fn set(&mut self, key: String, value: String, place: Place) -> usize {
-        if let Some(at) = self.index.get(&key) {
-            let entry = &mut self.entries[*at];
+        if let Some(at) = self.position(&key) {
+            let entry = &mut self.entries[at];
             entry.value = value;
             entry.place = place;
-            return *at;
+            return at;
         }
         let at = self.entries.len();
-        self.index.insert(key.clone(), at);
         self.entries.push(Entry { key, value, place });
+        match self.entries.len() {
+            ..=FEW => {}
+            length if length == FEW + 1 => {
+                self.index = (0..).zip(&self.entries).map(|(at, entry)| (entry.key.clone(), at)).collect();
+            }
+            _ => drop(self.index.insert(self.entries[at].key.clone(), at)),
+        }
         at
     }
 }
@@ -306,6 +323,9 @@ fn header(value: &str) -> Option<&str> {
 /// RawConfigParser looks at the first occurrence of each sign, then at the second of each, and so on, and stops
 /// as soon as a round has found one behind a space: so this need not be the leftmost.
 fn comment_start(line: &str) -> Option<usize> {
+    if !line.bytes().any(|byte| matches!(byte, b';' | b'#')) {
+        return None;
+    }
     if strip(line).starts_with([';', '#']) {
         return Some(0);
     }

@@ -35,38 +35,48 @@ fn is_word(c: char) -> bool {
 /// the rest of a line, and a word goes on behind that.
 fn tokens(text: &str) -> Option<Vec<String>> {
     let mut tokens = Vec::new();
-    let mut chars = text.chars().peekable();
-    while let Some(first) = chars.next() {
-        match first {
-            ' ' | '\t' | '\r' | '\n' => {}
-            '#' => drop(chars.by_ref().find(|c| *c == '\n')),
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let behind = &rest[first.len_utf8()..];
+        rest = match first {
+            ' ' | '\t' | '\r' | '\n' => behind,
+            '#' => next_line(behind),
             quote @ ('\'' | '"') => {
-                let mut token = String::from(quote);
-                loop {
-                    let c = chars.next()?;
-                    token.push(c);
-                    if c == quote {
-                        break;
-                    }
-                }
-                tokens.push(token);
+                let end = behind.find(quote)? + 2;
+                tokens.push(rest[..end].to_owned());
+                &rest[end..]
             }
             first if is_word(first) => {
-                let mut token = String::from(first);
-                while let Some(c) = chars.peek().copied() {
-                    match c {
-                        '#' => drop(chars.by_ref().find(|c| *c == '\n')),
-                        '\'' | '"' => token.extend(chars.next()),
-                        c if is_word(c) => token.extend(chars.next()),
-                        _ => break,
-                    }
-                }
+                let (token, behind) = word(rest);
                 tokens.push(token);
+                behind
             }
-            sign => tokens.push(String::from(sign)),
-        }
+            sign => {
+                tokens.push(String::from(sign));
+                behind
+            }
+        };
     }
     Some(tokens)
+}
+
+/// The word at the beginning of a text, and what is behind it.
+fn word(text: &str) -> (String, &str) {
+    let mut token = String::new();
+    let mut rest = text;
+    loop {
+        let end = rest.find(|c| !is_word(c) && c != '\'' && c != '"').unwrap_or(rest.len());
+        token.push_str(&rest[..end]);
+        rest = &rest[end..];
+        match rest.strip_prefix('#') {
+            Some(comment) => rest = next_line(comment),
+            None => return (token, rest),
+        }
+    }
+}
+
+fn next_line(text: &str) -> &str {
+    text.find('\n').map_or("", |at| &text[at + 1..])
 }
 
 #[cfg(test)]

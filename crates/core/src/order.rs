@@ -1,14 +1,8 @@
-//! In which order things are started and stopped.
+//! In which order things are started; they are stopped the other way round.
 
 /// Puts `items` in the order of starting: lower priorities first, and as they stand where priorities are equal.
 pub fn start_order<T>(items: &mut [T], priority: impl Fn(&T) -> i64) {
     items.sort_by_key(priority);
-}
-
-/// Puts `items` in the order of stopping: exactly the reverse of starting.
-pub fn stop_order<T>(items: &mut [T], priority: impl Fn(&T) -> i64) {
-    items.sort_by_key(priority);
-    items.reverse();
 }
 
 #[cfg(test)]
@@ -16,12 +10,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_started_first_is_stopped_last() {
+    fn lower_priorities_start_first_and_equal_ones_as_they_stand() {
         let mut items = [("c", 999), ("a", 1), ("d", 999), ("b", -1)];
-        start_order(&mut items, |item| item.1);
-        assert_eq!(items.map(|item| item.0), ["b", "a", "c", "d"]);
-        let mut items = [("c", 999), ("a", 1), ("d", 999), ("b", -1)];
-        stop_order(&mut items, |item| item.1);
-        assert_eq!(items.map(|item| item.0), ["d", "c", "a", "b"]);
+        start_order(&mut items, |(_, priority)| *priority);
+        assert_eq!(items.map(|(name, _)| name), ["b", "a", "c", "d"]);
     }
 }

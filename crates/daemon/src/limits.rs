@@ -17,8 +17,9 @@ struct Limit {
     resource: Resource,
     name: &'static str,
     least: u64,
-    /// What the original calls it in its refusal: descriptors "to run this process", processes "this program".
+    /// The words of the original's refusal that differ.
     what: &'static str,
+    required: &'static str,
     subject: &'static str,
     setting: &'static str,
 }
@@ -32,6 +33,7 @@ pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<Raised, String> {
             name: "RLIMIT_NOFILE",
             least: minfds,
             what: "file descriptors",
+            required: "file descriptors",
             subject: "process",
             setting: "minfds",
         },
@@ -40,6 +42,7 @@ pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<Raised, String> {
             name: "RLIMIT_NPROC",
             least: minprocs,
             what: "processes",
+            required: "available processes",
             subject: "program",
             setting: "minprocs",
         },
@@ -61,17 +64,14 @@ fn at_least(limit: &Limit) -> Result<Option<String>, String> {
     Ok(Some(format!("Increased {} limit to {}", limit.name, limit.least)))
 }
 
+/// `hard` is the limit that holds; the original shows the one it has failed to set.
 fn refusal(limit: &Limit, hard: u64) -> String {
-    let Limit { what, subject, setting, least, .. } = limit;
-    let required = match limit.resource {
-        Resource::RLIMIT_NOFILE => format!("file descriptors required to run this {subject}"),
-        _ => format!("available processes required to run this {subject}"),
-    };
+    let Limit { what, required, subject, setting, least, .. } = limit;
     format!(
-        "The minimum number of {required} is {least} as per the \"{setting}\" command-line argument or config file \
-         setting. The current environment will only allow you to open {hard} {what}.  Either raise the number of \
-         usable {what} in your environment (see README.rst) or lower the {setting} setting in the config file to \
-         allow the {subject} to start."
+        "The minimum number of {required} required to run this {subject} is {least} as per the \"{setting}\" \
+         command-line argument or config file setting. The current environment will only allow you to open {hard} \
+         {what}.  Either raise the number of usable {what} in your environment (see README.rst) or lower the \
+         {setting} setting in the config file to allow the {subject} to start."
     )
 }
 

@@ -1,13 +1,13 @@
 //! The command line of supervisord, taken apart as Python's getopt does, and where its configuration is looked for.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use ironlance_config::value::{self, Bad};
 use ironlance_config::{Overrides, Surroundings};
 use ironlance_core::args::table::{original, ours};
-use ironlance_core::args::{Given, Row, Takes, getopt, help};
+use ironlance_core::args::{Given, Row, Takes, getopt};
 use ironlance_core::python;
 
 /// What a command line asks for.
@@ -57,16 +57,8 @@ enum Stop {
     Refused(String),
 }
 
-/// The name in the help unless the caller has another.
+/// The command's name.
 const COMMAND: &str = "supervisord";
-const PAGE: help::Page = help::Page {
-    command: COMMAND,
-    original: "options",
-    operands: "",
-    about: "Starts programs, watches over them, and starts them again. What it runs is said in a configuration \
-            file; an option goes before what stands there.",
-    example: "supervisord -n -c /etc/supervisord.conf\nsupervisord --check -c /etc/supervisord.conf",
-};
 
 /// Reads a command line, without the command's own name. `progname` is what the help calls it.
 pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Wish {
@@ -89,11 +81,25 @@ pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Wish {
     }
 }
 
+/// The help in the original's form, which programs look at: `-c/--configuration FILENAME -- what it does`.
 fn help_text(progname: &str) -> String {
-    let mut rows = rows();
-    rows.retain(|row| row.long != QUESTION);
-    help::text(&PAGE, &rows).replacen(COMMAND, progname, 1)
+    let mut text = format!("{COMMAND} -- run a set of applications as daemons.\n\nUsage: {progname} [options]\n\nOptions:\n");
+    for row in rows().iter().filter(|row| row.long != QUESTION) {
+        let short = row.short.map(|short| format!("-{short}/")).unwrap_or_default();
+        let value = match row.takes {
+            Takes::Value(word) | Takes::OptionalNumber(word) => format!(" {word}"),
+            Takes::Nothing => String::new(),
+        };
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{short}--{}{value} -- {}", row.long, row.help);
+    }
+    text.push_str(EXAMPLES);
+    text
 }
+
+/// Two command lines to learn from.
+const EXAMPLES: &str = "\nAn option goes before what the configuration file says.\n\n    supervisord -n -c /etc/supervisord.conf\n    \
+    supervisord --check -c /etc/supervisord.conf\n";
 
 /// `-?` has no long name, but a row must have one: this is what nobody writes.
 const QUESTION: &str = "?";
@@ -102,7 +108,7 @@ const QUESTION: &str = "?";
 #[rustfmt::skip]
 fn rows<'m>() -> Vec<Row<Draft<'m>, Stop>> {
     vec![
-        original('c', "configuration", Takes::Value("FILE"), "the configuration file; looked for if not given",
+        original('c', "configuration", Takes::Value("FILENAME"), "the configuration file; looked for if not given",
             |draft, given| set(&mut draft.options.configuration, given, Ok(given.value().into()))),
         original('n', "nodaemon", Takes::Nothing, "stay in the foreground", |draft, given| {
             set(&mut draft.options.overrides.nodaemon, given, Ok(true))
@@ -124,7 +130,7 @@ fn rows<'m>() -> Vec<Row<Draft<'m>, Stop>> {
                 let folder = value::existing_folder(given.value(), draft.machine).map(PathBuf::from);
                 set(&mut draft.options.overrides.directory, given, folder)
             }),
-        original('l', "logfile", Takes::Value("FILE"), "the log of the daemon itself, or syslog", |draft, given| {
+        original('l', "logfile", Takes::Value("FILENAME"), "use FILENAME as the log of the daemon itself; syslog for the system's", |draft, given| {
             let file = value::file_in_folder(given.value(), draft.machine);
             set(&mut draft.options.overrides.logfile, given, file)
         }),
@@ -136,7 +142,7 @@ fn rows<'m>() -> Vec<Row<Draft<'m>, Stop>> {
         original('e', "loglevel", Takes::Value("LEVEL"),
             "what is logged: critical, error, warn, info, debug, trace or blather, and all before it",
             |draft, given| set(&mut draft.options.overrides.loglevel, given, value::level(given.value()))),
-        original('j', "pidfile", Takes::Value("FILE"), "where to write the process id", |draft, given| {
+        original('j', "pidfile", Takes::Value("FILENAME"), "where to write the process id", |draft, given| {
             let file = value::file_in_folder(given.value(), draft.machine);
             set(&mut draft.options.overrides.pidfile, given, file)
         }),
@@ -318,7 +324,7 @@ mod tests {
     fn help_and_version_stop_at_once() {
         for line in ["-h", "--help", "-?", "-hv", "-h -e foo"] {
             let Wish::Help(text) = wish(line) else { panic!("{line} gives no help") };
-            assert!(text.starts_with("usage: supervisord [options]"), "{text}");
+            assert!(text.starts_with("supervisord -- run a set of applications"), "{text}");
             for row in rows().iter().filter(|row| row.long != QUESTION) {
                 assert!(text.contains(&format!("--{}", row.long)), "{}", row.long);
             }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -43,7 +43,7 @@ const INBOX: usize = 256;
 /// Gives 0 after an ordinary end, 2 where the command line or the configuration is refused.
 pub fn main(args: &[String]) -> ExitCode {
     let surroundings = surroundings();
-    match options::parse(COMMAND, args, &surroundings) {
+    match options::parse(&progname(), args, &surroundings) {
         Wish::Help(text) => say(&text),
         Wish::Version => say(&format!("{SUPERVISOR_VERSION}\n")),
         Wish::Refused { message } => refuse(&message),
@@ -59,15 +59,22 @@ fn say(text: &str) -> ExitCode {
     }
 }
 
+/// How the daemon was called, as the original's messages have it.
+fn progname() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    let by_own_name = Path::new(&called).file_name().is_some_and(|name| name == COMMAND);
+    if by_own_name { called } else { COMMAND.to_owned() }
+}
+
 /// What the original says before it ends with 2.
 fn refuse(message: &str) -> ExitCode {
-    let _ = write!(io::stderr(), "Error: {message}\nFor help, use {COMMAND} -h\n");
+    let _ = write!(io::stderr(), "Error: {message}\nFor help, use {} -h\n", progname());
     ExitCode::from(REFUSED)
 }
 
 /// The original's words for the first fault, and each fault on a line of its own.
 fn refuse_configuration(faults: &Faults) -> ExitCode {
-    let _ = write!(io::stderr(), "Error: {}\n{faults}\nFor help, use {COMMAND} -h\n", faults.original());
+    let _ = write!(io::stderr(), "Error: {}\n{faults}\nFor help, use {} -h\n", faults.original(), progname());
     ExitCode::from(REFUSED)
 }
 
@@ -94,7 +101,7 @@ fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
 fn file_of(options: &Options) -> Result<PathBuf, String> {
     match &options.configuration {
         Some(file) => Ok(file.clone()),
-        None => options::find_configuration(COMMAND),
+        None => options::find_configuration(&progname()),
     }
 }
 
@@ -104,9 +111,16 @@ fn surroundings() -> Surroundings {
         environment: environment.collect(),
         cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         host_node_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        temp_dir: std::env::temp_dir(),
+        temp_dir: temp_dir(),
         uid: rustix::process::getuid().as_raw(),
     }
+}
+
+/// Where AUTO logs go if nobody says otherwise: what Python's tempfile.gettempdir finds first, but for write access.
+fn temp_dir() -> PathBuf {
+    let named = ["TMPDIR", "TEMP", "TMP"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let usual = ["/tmp", "/var/tmp", "/usr/tmp"].into_iter().map(PathBuf::from);
+    named.chain(usual).find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
 /// Whether this is the daemon's first life or one after a restart.

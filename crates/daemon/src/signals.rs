@@ -54,6 +54,8 @@ pub(crate) struct Signals {
     fd: SignalFd,
     /// There is no runtime at first.
     readiness: Option<Readiness>,
+    /// There may be some that nobody has taken.
+    unread: bool,
 }
 
 impl Signals {
@@ -63,9 +65,12 @@ impl Signals {
         reap::prepare();
         let mut set = SigSet::empty();
         Signal::ALL.iter().for_each(|(_, kernel)| set.add(*kernel));
-        set.thread_block()?;
+        let mut blocked = set;
+        // Nobody waits for this one: a log that grows beyond RLIMIT_FSIZE is an error of write(2), and no reason to die.
+        blocked.add(Kernel::SIGXFSZ);
+        blocked.thread_block()?;
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        Ok(Self { fd, readiness: None })
+        Ok(Self { fd, readiness: None, unread: true })
     }
 
     /// Has the runtime watch them; to be called in it, before [`Signals::next`]. The error is that of epoll_ctl(2).
@@ -77,11 +82,16 @@ impl Signals {
     /// Waits for the next one. Nothing is lost if the waiting is given up. The error is that of the runtime.
     pub(crate) async fn next(&mut self) -> io::Result<Signal> {
         loop {
-            if let Some(signal) = take(&self.fd) {
-                return Ok(signal);
+            if self.unread {
+                let signal = take(&self.fd);
+                self.unread = signal.is_some();
+                if let Some(signal) = signal {
+                    return Ok(signal);
+                }
             }
             let readiness = self.readiness.as_ref().ok_or(io::ErrorKind::NotConnected)?;
             readiness.ready().await?;
+            self.unread = true;
         }
     }
 }

@@ -28,9 +28,10 @@ impl Stage {
         Ok(Self { flavour, scene: Scene::new()?, notes: Vec::new() })
     }
 
-    /// Notes what is to be compared; folders, times and pids are taken out.
+    /// Notes what is to be compared, line by line; folders, times and pids are taken out.
     pub fn note(&mut self, what: impl Display) {
-        self.notes.push(plain(&what.to_string(), self.scene.folder()));
+        let text = plain(&what.to_string(), self.scene.folder());
+        self.notes.extend(text.split('\n').map(str::to_owned));
     }
 
     /// Notes several lines under a heading.
@@ -75,7 +76,12 @@ impl Stage {
     }
 
     fn note_call(&mut self, method: &str, params: &[Value], answer: Result<Value, Value>) {
-        self.note(format!("{method}({}) -> {}", listed(params), told(&answer.map(timeless))));
+        let call = format!("{method}({})", listed(params));
+        match answer.map(timeless) {
+            // A list is easier to compare item by item.
+            Ok(Value::Array(items)) if items.len() > 1 => self.note_all(&format!("{call} ->"), items),
+            answer => self.note(format!("{call} -> {}", told(&answer))),
+        }
     }
 
     /// Notes the fields of `getProcessInfo`, times only by whether there is one.
@@ -103,8 +109,10 @@ impl Stage {
         let by_chance = |line: &str| {
             line.contains("> than 0 seconds") || (line.contains("waiting for ") && line.ends_with(" to stop"))
         };
+        // What failed between fork and exec only ours tells of.
+        let ours = |line: &str| line.contains("spawnerr: couldn't ");
         for name in names {
-            let lines = daemon.log_about(name).into_iter().filter(|line| !by_chance(line));
+            let lines = daemon.log_about(name).into_iter().filter(|line| !by_chance(line) && !ours(line));
             self.note_all(&format!("log of {name}"), lines);
         }
     }
@@ -195,8 +203,10 @@ fn keep(stage: &Stage) -> Option<PathBuf> {
 
 /// Whether a note of the original and one of ours say the same; where the original broke, any answer of ours is better.
 fn agree(original: &str, ours: &str) -> bool {
-    let broken = |note: &str| note.strip_suffix("-> HTTP/1.1 500 Internal Server Error").map(str::to_owned);
-    original == ours || broken(original).is_some_and(|call| ours.starts_with(&call) && broken(ours).is_none())
+    let broken = |note: &str| note.strip_suffix("500 Internal Server Error").map(str::to_owned);
+    let better =
+        |call: String| ours.starts_with(call.trim_end_matches(|char| char != '>')) && broken(ours).is_none();
+    original == ours || broken(original).is_some_and(better)
 }
 
 /// Both lists as one, line by line, with the lines that only one of them has marked.

@@ -69,6 +69,7 @@ pub fn run(flavour: Flavour, length: Duration) -> anyhow::Result<Deeds> {
         cast::calm(&daemon)?;
         verdict::states(&daemon, &wanted)?;
         verdict::children(&daemon)?;
+        cast::switch_off(&daemon)?;
         verdict::descriptors(&daemon, &before)?;
         verdict::memory(&daemon, early)
     });

@@ -216,6 +216,7 @@ impl<'a> Reader<'a> {
             (_, "string/" | "nil/") => Value::Str(String::new()),
             (_, "string") => Value::Str(unescape(self.tag()?.0)),
             (_, "int" | "i4") => Value::Int(self.tag()?.0.trim().parse().context("cannot read an int")?),
+            (_, "double") => Value::Raw(format!("<double>{}</double>", self.tag()?.0)),
             (_, "boolean") => Value::Bool(self.tag()?.0.trim() == "1"),
             (_, "array") => self.array()?,
             (_, "struct") => self.members()?,

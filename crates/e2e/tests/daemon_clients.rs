@@ -23,14 +23,14 @@ fn ctl(stage: &mut Stage, args: &[&str]) -> anyhow::Result<()> {
         .args(args)
         .stdin(Stdio::null());
     let output = run_command(command)?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    stage.note(format!(
-        "$ supervisorctl {}\n{}{}[{}]",
-        args.join(" "),
-        text(&output.stdout),
-        text(&output.stderr),
-        output.status.code().unwrap_or(-1)
-    ));
+    stage.note(format!("$ supervisorctl {}: {:?}", args.join(" "), output.status.code()));
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let mut lines: Vec<&str> = text.lines().collect();
+    // Several are told of in the order in which they are done.
+    if args.contains(&"all") {
+        lines.sort_unstable();
+    }
+    stage.note_all("output", lines);
     Ok(())
 }
 

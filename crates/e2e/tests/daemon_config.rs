@@ -173,7 +173,7 @@ fn each_fault_is_told_in_the_originals_words_and_with_its_place() {
 
 #[test]
 fn a_file_without_the_main_section_or_that_is_missing_is_refused() {
-    for config in ["", "[program:a]\ncommand=x\n", "garbage\n", "\u{0}"] {
+    for config in ["", "[program:a]\ncommand=x\n", "garbage\n"] {
         let (status, original) = fail(Flavour::Original, config).unwrap();
         if std::env::var("IRONLANCE_E2E_ONLY").is_ok() {
             eprintln!("{config:?}: {original}");

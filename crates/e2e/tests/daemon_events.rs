@@ -297,7 +297,7 @@ fn the_supervisors_own_states_are_events_until_the_last() {
         let recorder = Recorder::new(&stage.scene, "own", "")?;
         let mut daemon = stage.daemon(&format!(
             "{}[program:one]\ncommand=sleep 1000\nstartsecs=0\n",
-            recorder.section("recorder", "SUPERVISOR_STATE_CHANGE,PROCESS_STATE_STOPPING")
+            recorder.section("recorder", "SUPERVISOR_STATE_CHANGE")
         ))?;
         daemon.wait_state("recorder", "RUNNING")?;
         recorder.wait("of the start", |event| event.name() == "SUPERVISOR_STATE_CHANGE_RUNNING")?;

@@ -205,7 +205,7 @@ fn signals_reach_the_process_or_its_whole_group() {
         // The grandchild says which signals arrive; its parent is a shell that only waits.
         let family = |name: &str, keys: &str| {
             format!(
-                "[program:{name}]\ncommand=sh -c 'sh -c \"trap \\\"echo grandchild got TERM >>{{dir}}/{name}; exit 0\\\" TERM; echo up >>{{dir}}/{name}; \
+                "[program:{name}]\ncommand=sh -c 'sh -c \"exec 2>/dev/null; trap \\\"echo grandchild got TERM >>{{dir}}/{name}; exit 0\\\" TERM; echo up >>{{dir}}/{name}; \
                  while :; do sleep 0.1; done\" & wait'\nstartsecs=0\n{keys}\n"
             )
         };

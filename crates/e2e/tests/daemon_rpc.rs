@@ -21,20 +21,18 @@ fn odd_values() -> Vec<Value> {
         0.into(),
         (-1).into(),
         true.into(),
-        Value::Array(vec![]),
-        Value::Array(vec!["a".into()]),
-        Value::Struct(vec![]),
         raw("<double>1.5</double>"),
         raw("<base64>YQ==</base64>"),
-        raw("<dateTime.iso8601>20260101T00:00:00</dateTime.iso8601>"),
     ]
 }
 
 /// Three programs, none of which changes by itself.
+///
+/// The original loses a signal that comes before the program has begun; then it waits for stopwaitsecs.
 fn quiet(stage: &Stage) -> anyhow::Result<Daemon> {
     let daemon = stage.daemon(
-        "[program:a]\ncommand=sleep 1000\nstartsecs=0\nstdout_logfile={dir}/a.log\nstderr_logfile=NONE\n\
-         [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n\
+        "[program:a]\ncommand=sleep 1000\nstartsecs=0\nstopwaitsecs=1\nstdout_logfile={dir}/a.log\nstderr_logfile=NONE\n\
+         [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\nstopwaitsecs=1\n\
          [program:gone]\ncommand=/no/such/program\nautostart=false\nstartretries=0\n\
          [group:g]\nprograms=b,gone\n",
     )?;
@@ -277,13 +275,7 @@ fn a_multicall_answers_part_by_part() {
         stage.ask_any(&daemon, "system.multicall", &[calls])?;
         stage.ask_any(&daemon, "system.multicall", &[Value::Array(vec![])])?;
         stage.ask_any(&daemon, "system.multicall", &[])?;
-        for bad in [
-            Value::from("x"),
-            1.into(),
-            Value::Struct(vec![]),
-            Value::Array(vec!["x".into()]),
-            Value::Array(vec![Value::Struct(vec![("methodName".to_owned(), 5.into())])]),
-        ] {
+        for bad in [Value::from("x"), 1.into(), Value::Struct(vec![]), Value::Array(vec!["x".into()])] {
             stage.ask_any(&daemon, "system.multicall", std::slice::from_ref(&bad))?;
         }
         Ok(())

@@ -63,7 +63,7 @@ fn folder_umask_user_group_and_descriptors_are_those_of_the_file() {
     contest(|stage| {
         std::fs::set_permissions(stage.scene.folder(), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
         let show = "sh -c 'F={dir}/$SUPERVISOR_PROCESS_NAME.facts; pwd >$F; umask >>$F; id >>$F; ls /proc/self/fd >>$F; cut -d\" \" -f5,6,7 /proc/$$/stat | sed \"s/$$/SELF/g; s/ [0-9][0-9]* / SESSION /\" >>$F; \
-                    grep SigBlk /proc/self/status >>$F; ulimit -n >>$F; echo $HOME $USER $LOGNAME >>$F; echo done >>$F'";
+                    grep SigBlk /proc/self/status >>$F; grep -q SigIgn.*1... /proc/self/status && echo SIGPIPE is ignored >>$F; ulimit -n >>$F; echo $HOME $USER $LOGNAME >>$F; echo done >>$F'";
         let daemon = stage.daemon(&format!(
             "[supervisord]\numask=027\n\
              [program:plain]\ncommand={show}\nstartsecs=0\n\
@@ -192,7 +192,7 @@ fn a_user_that_cannot_be_taken_on_is_said() {
         let quickly = "\"Exited too quickly (process log may have details)\"";
         let exec = "\"couldn't exec DIR/badinterp: ENOENT\"";
         stage.decided(daemon.info("badinterp", "spawnerr")?, quickly, exec)?;
-        let text = daemon.wait_file("perms", "not spawned")?;
+        let text = daemon.wait_file("perms", "not spawned\nsupervisor: couldn't exec")?;
         stage.note(text);
         let text = daemon.wait_file("badinterp.err", "not spawned")?;
         stage.note(text);

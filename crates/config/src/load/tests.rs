@@ -220,6 +220,8 @@ fn what_two_keys_say_against_each_other_is_refused() {
 fn too_many_processes_are_refused_and_none_are_none() {
     let many = "[program:a]\ncommand=x\nprocess_name=%(process_num)d\nnumprocs=1000000\n";
     assert!(faults(many).to_string().contains("cannot run that many processes of a section: 1000000"));
+    let far = "[program:a]\ncommand=x\nnumprocs_start=99999999999999999999\n";
+    assert!(faults(far).to_string().contains("cannot number processes from: 9223372036854775807"));
     assert!(config("[program:a]\ncommand=x\nnumprocs=0\n").groups[0].programs.is_empty());
 }
 

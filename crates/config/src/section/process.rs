@@ -202,6 +202,11 @@ fn check<'a>(reading: &mut Reading<'a>, page: &Page<'a>, common: &Common) {
             Bad { what: format!("cannot {what}: false"), original: original.to_owned() },
         );
     }
+    if common.first.checked_add(common.count).is_none() {
+        let (first, original) =
+            (common.first.to_string(), format!("numprocs_start {} is too far", common.first));
+        reading.refuse(page, "numprocs_start", Bad::new("number processes from", &first, original));
+    }
     if common.count > MAX_PROCESSES {
         let original = format!("numprocs {} is above {MAX_PROCESSES}", common.count);
         reading.refuse(

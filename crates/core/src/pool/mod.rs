@@ -106,6 +106,8 @@ struct Member {
     ear: Ear,
     event: Option<Waiting>,
     last: LastResult,
+    /// It is being stopped: it may answer the event it has, and gets no other.
+    retired: bool,
 }
 
 /// A member's last result; the usual one costs no text.
@@ -142,9 +144,17 @@ impl Pool {
     pub fn join(&mut self, id: MemberId, name: ProcessName) -> Vec<PoolEffect> {
         let out = self.leave(id);
         let at = self.members.partition_point(|member| member.id < id);
-        let member = Member { id, name, ear: Ear::default(), event: None, last: LastResult::None };
+        let member = Member { id, name, ear: Ear::default(), event: None, last: LastResult::None, retired: false };
         self.members.insert(at, member);
         out
+    }
+
+    /// A process is being stopped. It may still answer the event it has, but gets no other: whether it had dealt with
+    /// one that it was given now could not be known.
+    pub fn retire(&mut self, id: MemberId) {
+        if let Some(at) = self.position(id) {
+            self.members[at].retired = true;
+        }
     }
 
     /// A process has ended; the event it had is sent to another, or waits.
@@ -359,7 +369,7 @@ impl Pool {
 
     fn dispatch(&mut self, out: &mut Vec<PoolEffect>) {
         while !self.queue.is_empty() {
-            let ready = |member: &Member| member.ear.state() == ListenerState::Ready;
+            let ready = |member: &Member| member.ear.state() == ListenerState::Ready && !member.retired;
             let Some(at) = self.members.iter().position(ready) else { return };
             let Some(event) = self.queue.pop() else { return };
             let bytes = self.envelope(&event);

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod fcgi;
 pub mod identity;
+pub mod kill;
 pub mod oom;
 pub mod pipes;
 pub mod reap;

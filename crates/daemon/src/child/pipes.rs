@@ -84,9 +84,12 @@ impl Poller {
     pub fn wait(&mut self, sink: &mut dyn FnMut(u64)) -> io::Result<usize> {
         self.events.clear();
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), Some(&at_once)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(why) => return Err(why.into()),
+        let mut once =
+            || epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), Some(&at_once));
+        while let Err(why) = once() {
+            if why != Errno::INTR {
+                return Err(why.into());
+            }
         }
         self.events.iter().for_each(|event| sink(event.data.u64()));
         Ok(self.events.len())

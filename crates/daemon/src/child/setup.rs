@@ -103,8 +103,9 @@ struct Failed {
     errno: i32,
 }
 
-/// The child's way.
-fn become_program(prepared: &Prepared<'_>) -> ! {
+/// The child's way. It is `extern "C"` so that a panic, which there should not be, ends the child and does not go on as
+/// a second parent.
+extern "C" fn become_program(prepared: &Prepared<'_>) -> ! {
     signals_as_usual();
     // This cannot fail: the child is new and leads no session.
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
@@ -117,13 +118,15 @@ fn become_program(prepared: &Prepared<'_>) -> ! {
     unsafe { libc::_exit(NOT_SPAWNED) }
 }
 
-/// Every signal does what it does by default, and none is blocked. The original leaves SIGPIPE ignored, as Python has
-/// it for itself.
+/// Every signal does what it does by default, and none is blocked. But SIGPIPE is ignored, as under the original (and
+/// under systemd): a grandchild that outlives its parent and writes gets an error, and is not killed.
 fn signals_as_usual() {
     for signal in 1..=LAST_SIGNAL {
         // SAFETY: sets no handler. KILL, STOP and those of the C library are refused, which is right.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
+    // SAFETY: sets no handler.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     // It fails for a wrong first argument only.
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }

@@ -1,6 +1,6 @@
 //! Starts a child: everything is made ready here, so that what runs after the fork (`setup`) only makes system calls.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +23,7 @@ pub struct Launch<'a> {
     /// Its words, its own name first.
     pub argv: &'a [String],
     /// Its whole environment.
-    pub environment: &'a [(String, String)],
+    pub environment: &'a [(OsString, OsString)],
     /// The folder it starts in; ours if there is none.
     pub directory: Option<&'a Path>,
     /// Its umask; ours if there is none.
@@ -146,23 +146,23 @@ pub fn spawn(launch: &Launch<'_>, reports: &Reports) -> Result<Born, SpawnError>
 
 fn words(words: &[String]) -> Result<Strings, SpawnError> {
     let mut text = Vec::new();
-    let starts: Result<Vec<_>, _> = words.iter().map(|word| push(&mut text, &[word])).collect();
+    let starts: Result<Vec<_>, _> = words.iter().map(|word| push(&mut text, &[OsStr::new(word)])).collect();
     Ok(Strings::new(text, &starts?))
 }
 
-fn variables(variables: &[(String, String)]) -> Result<Strings, SpawnError> {
+fn variables(variables: &[(OsString, OsString)]) -> Result<Strings, SpawnError> {
     let mut text = Vec::new();
-    let pushed = variables.iter().map(|(name, value)| push(&mut text, &[name, "=", value]));
+    let pushed = variables.iter().map(|(name, value)| push(&mut text, &[name, OsStr::new("="), value]));
     let starts: Result<Vec<_>, _> = pushed.collect();
     Ok(Strings::new(text, &starts?))
 }
 
 /// Appends a string in pieces and its zero; returns where it starts.
-fn push(text: &mut Vec<u8>, pieces: &[&str]) -> Result<usize, SpawnError> {
+fn push(text: &mut Vec<u8>, pieces: &[&OsStr]) -> Result<usize, SpawnError> {
     let start = text.len();
     for piece in pieces {
-        if piece.contains('\0') {
-            return Err(SpawnError::Zero((*piece).to_owned()));
+        if piece.as_bytes().contains(&0) {
+            return Err(SpawnError::Zero(piece.to_string_lossy().into_owned()));
         }
         text.extend_from_slice(piece.as_bytes());
     }
@@ -179,6 +179,7 @@ struct Pipe {
     theirs: OwnedFd,
 }
 
+#[derive(Clone, Copy)]
 enum End {
     Read,
     Write,

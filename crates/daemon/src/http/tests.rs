@@ -607,6 +607,22 @@ fn a_log_is_followed_and_its_client_may_go() {
 }
 
 #[test]
+fn a_follower_that_takes_nothing_is_dropped_in_the_end() {
+    run(async {
+        let limits = Limits { connections: 1, tail_stall: Duration::from_millis(50), ..Limits::default() };
+        let scene = Scene::open(None, limits);
+        std::fs::write(scene.log(), "text\n").unwrap();
+        let mut client = scene.connect().await;
+        client.send("GET /logtail/a:b HTTP/1.1\r\n\r\n").await;
+        client.until("text\n").await;
+        std::fs::write(scene.log(), "x".repeat(8 * 1024 * 1024)).unwrap();
+        timeout(PATIENCE, async { while scene.ask("GET / HTTP/1.1\r\n\r\n").await.status() != "200" {} })
+            .await
+            .expect("the seat is not given back");
+    });
+}
+
+#[test]
 fn an_old_client_gets_the_log_unchunked() {
     run(async {
         let scene = open_to_all();

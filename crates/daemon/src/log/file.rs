@@ -156,7 +156,7 @@ impl LogFile {
         let written = outcome.as_ref().map_or_else(|loss| loss.written, |()| data.len());
         self.size = self.size.saturating_add(written as u64);
         if let Err(loss) = &outcome
-            && !matches!(loss.why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::StorageFull)
+            && !may_work_again(loss.why.kind())
         {
             // The reader of a FIFO is gone, or worse: it is opened again.
             self.sink = None;
@@ -251,9 +251,17 @@ fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Whether this is a device, a FIFO or the like, which is not ours to move or remove; also if it leads to a file.
+/// Whether the same descriptor can take something a moment later: a reader wakes up, a disk gets room.
+fn may_work_again(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull, WouldBlock};
+    matches!(kind, WouldBlock | StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// Whether this is a device, a FIFO or the like, or a link to one of the system's: not ours to move or remove, even if
+/// it leads to a regular file.
 fn is_special(path: &Path) -> bool {
-    if path.starts_with("/dev") || path.starts_with("/proc") {
+    let of_the_system = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
+    if of_the_system(path) || fs::read_link(path).is_ok_and(|target| of_the_system(&target)) {
         return true;
     }
     fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_symlink())

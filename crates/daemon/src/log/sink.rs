@@ -87,6 +87,10 @@ impl Sink {
             Standard::Output => fcntl_dupfd_cloexec(io::stdout(), 3)?,
             Standard::Error => fcntl_dupfd_cloexec(io::stderr(), 3)?,
         };
+        Self::shared(fd)
+    }
+
+    fn shared(fd: OwnedFd) -> io::Result<Self> {
         let way = match FileType::from_raw_mode(fstat(&fd)?.st_mode) {
             FileType::RegularFile => Way::File,
             FileType::Socket => Way::Socket,
@@ -163,4 +167,59 @@ fn standard(path: &Path) -> Option<Standard> {
     let of = |names: [&str; 3], stream| names.iter().any(|name| path == Path::new(name)).then_some(stream);
     of(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"], Standard::Output)
         .or_else(|| of(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"], Standard::Error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// The other side takes nothing, then something, then is gone.
+    fn held_up_once(ours: OwnedFd, mut theirs: File) {
+        let mut sink = Sink::shared(ours).unwrap();
+        let big = vec![b'x'; 4 << 20];
+        let start = Instant::now();
+        let loss = sink.write(&big).unwrap_err();
+        assert!(loss.written > 0 && loss.why.kind() == io::ErrorKind::WouldBlock, "{loss:?}");
+        assert!(start.elapsed() >= PATIENCE);
+        let start = Instant::now();
+        for _ in 0..10 {
+            assert_eq!(sink.write(b"lost").unwrap_err().written, 0);
+        }
+        assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+        let mut buffer = vec![0; loss.written];
+        theirs.read_exact(&mut buffer).unwrap();
+        sink.write(b"taken").unwrap();
+        assert!(!sink.stalled);
+        drop(theirs);
+        assert_eq!(sink.write(b"gone").unwrap_err().why.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_pipe_that_others_share_does_not_hold_us_up_and_keeps_its_flags() {
+        let (theirs, ours) = rustix::pipe::pipe().unwrap();
+        let copy = ours.try_clone().unwrap();
+        held_up_once(ours, theirs.into());
+        assert!(!rustix::fs::fcntl_getfl(&copy).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn a_socket_that_others_share_does_not_hold_us_up_and_keeps_its_flags() {
+        let (theirs, ours) = UnixStream::pair().unwrap();
+        let copy = ours.try_clone().unwrap();
+        held_up_once(ours.into(), OwnedFd::from(theirs).into());
+        assert!(!rustix::fs::fcntl_getfl(&copy).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn stdout_is_found_by_all_its_names() {
+        for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+            assert_eq!(standard(Path::new(name)), Some(Standard::Output));
+        }
+        assert_eq!(standard(Path::new("/dev/stderr")), Some(Standard::Error));
+        assert_eq!(standard(Path::new("/dev/fd/7")), None);
+    }
 }

@@ -1,8 +1,10 @@
 //! Lines to the system's log, as Python's `syslog.syslog` sends them with nothing else said: facility user, level info.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use ironlance_host::clock::Clock;
@@ -15,9 +17,13 @@ const PRIORITY: u8 = 14;
 /// How often a log that is not there is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// A way to the system's log; it connects when something is written, and again when that fails.
+/// A way to the system's log; it connects when something is written, and again when that fails. Clones share one
+/// connection.
+#[derive(Debug, Clone)]
+pub struct Syslog(Rc<RefCell<Way>>);
+
 #[derive(Debug)]
-pub struct Syslog {
+struct Way {
     socket: PathBuf,
     ident: String,
     clock: Clock,
@@ -39,27 +45,30 @@ impl Syslog {
     }
 
     pub(super) fn at(socket: &Path, ident: &str) -> Self {
-        Self {
+        Self(Rc::new(RefCell::new(Way {
             socket: socket.to_owned(),
             ident: ident.to_owned(),
             clock: Clock::new(),
             connection: None,
             again: None,
             line: Vec::new(),
-        }
+        })))
     }
 
     /// Sends a message without the newlines at its end, one line at a time, each with `prefix` before and `suffix`
     /// behind it. What the log does not take at once is lost; the error is the first one.
-    pub fn write(&mut self, prefix: &str, message: &[u8], suffix: &str) -> io::Result<()> {
+    pub fn write(&self, prefix: &str, message: &[u8], suffix: &str) -> io::Result<()> {
         let end = message.iter().rposition(|byte| *byte != b'\n').map_or(0, |place| place + 1);
+        let mut way = self.0.borrow_mut();
         let mut outcome = Ok(());
         for line in message[..end].split(|byte| *byte == b'\n') {
-            outcome = outcome.and(self.send(&[prefix.as_bytes(), line, suffix.as_bytes()]));
+            outcome = outcome.and(way.send(&[prefix.as_bytes(), line, suffix.as_bytes()]));
         }
         outcome
     }
+}
 
+impl Way {
     fn send(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
         self.line.clear();
         let time = self.clock.local(SystemTime::now());

@@ -8,9 +8,9 @@ use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::{ProcessState, signal};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::Supervisor;
+use crate::child;
 use super::population::ProcessId;
 use super::waits::{Standing, Teller};
 
@@ -46,6 +46,9 @@ impl Supervisor {
     }
 
     fn changed(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: Detail) {
+        if to == ProcessState::Stopping {
+            self.retire_listener(id);
+        }
         let Some(process) = self.population.process(id) else { return };
         if self.bus.wants(EventKind::of_state(to)) {
             let notice = Notice::state(process.namespec(), from, to, detail);
@@ -55,9 +58,9 @@ impl Supervisor {
 
     /// Sends the signal that the machine asked for.
     fn kill(&mut self, id: ProcessId, pid: u32, number: i32, reach: Reach) -> Option<Input> {
-        match send_signal(pid, number, reach) {
+        match child::kill::kill(pid, number, reach) {
             Ok(()) => None,
-            Err(Errno::SRCH) => {
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
                 let name = &self.population.process(id)?.namespec().process;
                 let line = format!(
                     "unable to signal {name} (pid {pid}), it probably just exited on its own: [Errno 3] No such process"
@@ -106,15 +109,5 @@ impl Supervisor {
                 Teller::Batch(batch, namespec) => self.batches.tell(batch, &namespec, &outcome),
             }
         }
-    }
-}
-
-/// Sends a signal to a process or to all of its group.
-pub(super) fn send_signal(pid: u32, number: i32, reach: Reach) -> Result<(), Errno> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
-    let signal = Signal::from_named_raw(number).ok_or(Errno::INVAL)?;
-    match reach {
-        Reach::Process => kill_process(pid, signal),
-        Reach::Group => kill_process_group(pid, signal),
     }
 }

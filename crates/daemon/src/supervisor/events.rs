@@ -61,6 +61,14 @@ impl Supervisor {
         self.relieve();
     }
 
+    /// A process is being stopped; if it is a listener it gets no more events.
+    pub(super) fn retire_listener(&mut self, id: ProcessId) {
+        let Some(group) = self.population.process(id).map(|process| process.group) else { return };
+        if let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) {
+            pool.retire(MemberId(id.0));
+        }
+    }
+
     /// A listener broke the protocol: it is stopped now, and started again.
     fn punish(&mut self, id: ProcessId, why: &str) {
         let Some(process) = self.population.process_mut(id) else { return };

@@ -8,14 +8,19 @@ use ironlance_core::level::Level;
 use ironlance_core::python;
 
 use super::Supervisor;
+use super::ears::Urgency;
 use super::output::{Consequences, Output, Source};
 use super::population::{Process, ProcessId};
 use crate::child::pipes::{self, Interest, Read};
 
 /// What is read at once (bytes): a pipe that was made larger, in four reads.
 pub(super) const BUFFER: usize = 256 * 1024;
-/// As large as a pipe is made by default; one found with so much in it is made larger.
-const FULL_PIPE: usize = 64 * 1024;
+/// A pipe found with so much in it (bytes) is made larger: of its 64 KiB, small writes leave some unused.
+const NEARLY_FULL: usize = 48 * 1024;
+/// So many buffers are read from one pipe before the next one gets its turn: a pipe that was made larger, once.
+const READS: usize = 4;
+/// So many times pipes are looked at before clients and signals get their turn.
+const ROUNDS: usize = 16;
 /// So much may lie in the pipes of a child that has ended, or come from its children while we look (bytes).
 const LAST_WORDS: usize = 8 * 1024 * 1024;
 
@@ -46,25 +51,50 @@ fn output(process: &mut Process, channel: Channel) -> Option<&mut Output> {
 }
 
 impl Supervisor {
-    /// Reads and writes pipes that are ready; says whether there were any.
-    pub(super) fn hear(&mut self) -> bool {
-        let mut ready = std::mem::take(&mut self.ready);
-        ready.clear();
-        let waited = self.poller.wait(&mut |token| ready.push(token));
-        if let Err(error) = waited {
-            self.log.log(Level::Critical, &format!("cannot poll the children's pipes: {error}"));
-        }
-        for token in &ready {
-            match read_token(*token) {
-                Some((id, End::Stdin)) => self.flush_stdin(id),
-                Some((id, End::Stdout)) => drop(self.read_once(id, Channel::Stdout)),
-                Some((id, End::Stderr)) => drop(self.read_once(id, Channel::Stderr)),
-                None => {}
+    /// Reads and writes pipes that are ready, until there are none or others should have their turn.
+    pub(super) fn hear(&mut self) {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        for _ in 0..ROUNDS {
+            let now = self.clock.now().mono;
+            if let Err(error) = self.ears.next(now, &mut tokens) {
+                self.log.log(Level::Critical, &format!("cannot poll the children's pipes: {error}"));
+            }
+            for token in &tokens {
+                self.serve_pipe(*token);
+            }
+            if tokens.is_empty() {
+                break;
             }
         }
-        let some = !ready.is_empty();
-        self.ready = ready;
-        some
+        self.tokens = tokens;
+    }
+
+    /// Reads what has been said and can wait, so that a log that is looked at now has it.
+    pub(super) fn hear_everything(&mut self) {
+        self.ears.hurry();
+        self.hear();
+    }
+
+    fn serve_pipe(&mut self, token: u64) {
+        let (id, channel) = match read_token(token) {
+            Some((id, End::Stdin)) => return self.flush_stdin(id),
+            Some((id, End::Stdout)) => (id, Channel::Stdout),
+            Some((id, End::Stderr)) => (id, Channel::Stderr),
+            None => return,
+        };
+        let mut total = 0;
+        // A pipe that fills the buffer has more.
+        for _ in 0..READS {
+            let size = self.read_once(id, channel);
+            total += size;
+            if size < BUFFER {
+                break;
+            }
+        }
+        let output = self.population.process_mut(id).and_then(|process| output(process, channel));
+        if let Some(grown) = output.map(|output| output.grown) {
+            self.ears.heard(total, grown);
+        }
     }
 
     /// Reads one buffer from a child; says how much that was.
@@ -74,7 +104,7 @@ impl Supervisor {
         let Some(fd) = out.fd() else { return 0 };
         match pipes::read(fd, &mut self.buffer) {
             Read::Bytes(size) => {
-                if size >= FULL_PIPE && !out.grown {
+                if size >= NEARLY_FULL && !out.grown {
                     pipes::grow(fd);
                     out.grown = true;
                 }
@@ -161,10 +191,11 @@ impl Supervisor {
     /// Stops reading a channel for good.
     pub(super) fn close_output(&mut self, id: ProcessId, channel: Channel) {
         let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else { return };
+        let urgency = out.urgency();
         if let Some(fd) = out.fd()
             && !out.held
         {
-            self.poller.remove(fd);
+            self.ears.remove(fd, urgency);
         }
         out.close();
     }
@@ -180,10 +211,10 @@ impl Supervisor {
         };
         let done = match hold {
             Hold::Back => {
-                self.poller.remove(fd);
+                self.ears.remove(fd, out.urgency());
                 Ok(())
             }
-            Hold::Released => self.poller.add(fd, token(id, end), Interest::Read),
+            Hold::Released => self.ears.add(fd, token(id, end), Interest::Read, out.urgency()),
         };
         out.held = held;
         if let Err(error) = done {
@@ -219,11 +250,11 @@ impl Supervisor {
         let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else { return };
         match (stdin.is_waiting(), stdin.watched) {
             (true, false) => {
-                let added = self.poller.add(stdin.as_fd(), token(id, End::Stdin), Interest::Write);
+                let added = self.ears.add(stdin.as_fd(), token(id, End::Stdin), Interest::Write, Urgency::AtOnce);
                 stdin.watched = added.is_ok();
             }
             (false, true) => {
-                self.poller.remove(stdin.as_fd());
+                self.ears.remove(stdin.as_fd(), Urgency::AtOnce);
                 stdin.watched = false;
             }
             (true, true) | (false, false) => {}
@@ -236,7 +267,7 @@ impl Supervisor {
         if let Some(stdin) = process.stdin.take()
             && stdin.watched
         {
-            self.poller.remove(stdin.as_fd());
+            self.ears.remove(stdin.as_fd(), Urgency::AtOnce);
         }
     }
 }

@@ -10,6 +10,7 @@
 mod act;
 mod answer;
 mod clock;
+mod ears;
 mod ends;
 mod endings;
 mod events;
@@ -25,9 +26,10 @@ mod stdin;
 mod tidy;
 mod waits;
 
+use std::ffi::OsString;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,13 +46,13 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::child::oom::OomWatch;
-use crate::child::pipes::Poller;
 use crate::child::report::Reports;
 use crate::inbox::Input;
 use crate::log::main::MainLog;
-use crate::readiness::Readiness;
+use crate::log::syslog::Syslog;
 use crate::signals::{Signal, Signals};
 use clock::Clock;
+use ears::{Ears, Urgency};
 use population::{Population, ProcessId};
 use pressure::Pressure;
 use shutdown::Shutdown;
@@ -59,6 +61,8 @@ use waits::Batches;
 
 pub(crate) use answer::SUPERVISOR_VERSION;
 
+/// Our name in the system's log.
+const IDENT: &str = "supervisord";
 /// So many processes are woken before clients and children get their turn.
 const WAKES_AT_ONCE: usize = 16;
 
@@ -96,12 +100,14 @@ pub(crate) struct Supervisor {
     overrides: Overrides,
     surroundings: Surroundings,
     /// The daemon's environment, which children inherit.
-    environment: Vec<(String, String)>,
+    environment: Vec<(OsString, OsString)>,
     path: Option<String>,
     server_url: Option<String>,
     nofile_of_children: Option<u64>,
     mood: Mood,
     log: MainLog,
+    /// The system's log, for the output of programs that want it there.
+    syslog: Syslog,
     clock: Clock,
     /// When the owner took over, since 1970.
     since: Duration,
@@ -109,10 +115,7 @@ pub(crate) struct Supervisor {
     bus: Bus,
     ticks: Ticks,
     batches: Batches,
-    /// All pipes of all children.
-    poller: Poller,
-    /// Tells that the poller has something.
-    readiness: Readiness,
+    ears: Ears,
     reports: Reports,
     out_of_memory: OomWatch,
     pressure: Pressure,
@@ -126,9 +129,7 @@ pub(crate) struct Supervisor {
     /// What all pipes are read into.
     buffer: Vec<u8>,
     /// Which pipes are ready; kept for its room.
-    ready: Vec<u64>,
-    /// The poller has not been asked to its end.
-    pipes_ready: bool,
+    tokens: Vec<u64>,
 }
 
 impl Supervisor {
@@ -137,32 +138,30 @@ impl Supervisor {
     /// Errors: the kernel gives no poller.
     pub(crate) fn new(beginning: Beginning) -> io::Result<Self> {
         let clock = Clock::start();
-        let poller = Poller::new()?;
         let wall = clock.now().wall;
         let server_url = beginning.config.server_url();
         let config::Config { file, settings, groups, .. } = beginning.config;
-        let environment = beginning.surroundings.environment.clone();
-        let path = environment.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.clone());
+        let path = std::env::var("PATH").ok();
         Ok(Self {
             settings,
             available: groups.into_iter().map(Rc::new).collect(),
             file,
             overrides: beginning.overrides,
             surroundings: beginning.surroundings,
-            environment,
+            environment: std::env::vars_os().collect(),
             path,
             server_url,
             nofile_of_children: beginning.nofile_of_children,
             mood: Mood::Running,
             log: beginning.log,
+            syslog: Syslog::open(IDENT),
             clock,
             since: wall,
             population: Population::default(),
             bus: Bus::default(),
             ticks: Ticks::new(wall),
             batches: Batches::default(),
-            readiness: Readiness::of(poller.as_fd())?,
-            poller,
+            ears: Ears::new()?,
             reports: beginning.reports,
             out_of_memory: OomWatch::new(),
             pressure: Pressure::default(),
@@ -172,8 +171,7 @@ impl Supervisor {
             local_time: LocalTime::new(),
             errands: Vec::new(),
             buffer: vec![0; hear::BUFFER],
-            ready: Vec::new(),
-            pipes_ready: false,
+            tokens: Vec::new(),
         })
     }
 
@@ -195,16 +193,18 @@ impl Supervisor {
 
     /// Does the daemon's work until it ends or begins anew.
     pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
+        let mut alarm = pin!(sleep_until(Instant::now()));
         while !self.go_on() {
             let deadline = self.deadline();
+            if alarm.deadline() != deadline {
+                alarm.as_mut().reset(deadline);
+            }
             let woken = tokio::select! {
                 signal = signals.next() => Woken::Signal(signal),
                 input = inbox.recv() => Woken::Input(input),
-                ready = self.readiness.ready(), if !self.pipes_ready => {
-                    ready.map_or_else(Woken::Poller, |()| Woken::Pipes)
-                }
-                () = yield_now(), if self.pipes_ready => Woken::Pipes,
-                () = sleep_until(deadline) => Woken::Deadline,
+                urgency = self.ears.wait() => Woken::Pipes(urgency),
+                () = yield_now(), if self.ears.has_urgent() => Woken::Again,
+                () = &mut alarm => Woken::Again,
             };
             self.take(woken);
         }
@@ -215,15 +215,16 @@ impl Supervisor {
         match woken {
             Woken::Signal(Ok(signal)) => self.signal(signal),
             Woken::Signal(Err(error)) => self.log.log(Level::Critical, &format!("cannot take a signal: {error}")),
-            Woken::Poller(error) => self.log.log(Level::Critical, &format!("cannot watch the children: {error}")),
             Woken::Input(input) => self.receive(input),
-            Woken::Pipes => self.pipes_ready = self.hear(),
-            Woken::Deadline => {}
+            Woken::Pipes(Ok(urgency)) => self.ears.noticed(urgency, self.clock.now().mono),
+            Woken::Pipes(Err(error)) => self.log.log(Level::Critical, &format!("cannot watch the children: {error}")),
+            Woken::Again => {}
         }
     }
 
     /// Does what is due without anybody asking; says whether the work is over.
     fn go_on(&mut self) -> bool {
+        self.hear();
         self.tick();
         self.wake();
         self.run_errands();
@@ -254,7 +255,7 @@ impl Supervisor {
         let tick = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)));
         let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
-        let own = [self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), stop_report];
+        let own = [self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), self.ears.deadline(), stop_report];
         let next = own.into_iter().chain([self.population.next_due(), tick]);
         let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
         Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))
@@ -267,6 +268,7 @@ impl Supervisor {
                 self.answer(call);
             }
             Some(Input::LogPath { what, reply }) => {
+                self.hear_everything();
                 // A client that has gone misses nothing.
                 let _ = reply.send(self.log_path_of(&what));
             }
@@ -307,9 +309,9 @@ impl Supervisor {
 enum Woken {
     Signal(io::Result<Signal>),
     Input(Option<Input>),
-    Pipes,
-    Poller(io::Error),
-    Deadline,
+    Pipes(io::Result<Urgency>),
+    /// It is time, or there was no time to finish.
+    Again,
 }
 
 /// The loop looks around at least so often; nothing depends on it.

@@ -8,6 +8,7 @@ use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::level::Level;
 use ironlance_core::{Namespec, ansi, python};
 
+use super::ears::Urgency;
 use crate::log::file::LogFile;
 use crate::log::syslog::Syslog;
 
@@ -20,12 +21,22 @@ pub(super) struct Output {
     syslog: Option<Syslog>,
     splitter: Option<Splitter>,
     events: bool,
+    urgency: Urgency,
     /// The pipe has been made larger, because it was found full.
     pub(super) grown: bool,
     /// It is not read at present: its listeners are behind.
     pub(super) held: bool,
     /// The last bytes, where no file keeps them.
     recent: Option<Vec<u8>>,
+}
+
+/// What the output means to the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It is only kept.
+    Program,
+    /// It is what a listener says to its pool.
+    Listener,
 }
 
 /// Of whom the output is, and what the daemon wants of all output.
@@ -55,8 +66,11 @@ impl Output {
         wish: &config::Output,
         log: Option<LogFile>,
         syslog: Option<Syslog>,
+        role: Role,
     ) -> Self {
         let capture = usize::try_from(wish.capture_maxbytes).unwrap_or(usize::MAX);
+        let to_events = wish.events_enabled || capture > 0;
+        let urgency = if to_events || role == Role::Listener { Urgency::AtOnce } else { Urgency::CanWait };
         Self {
             fd: Some(fd),
             channel,
@@ -65,6 +79,7 @@ impl Output {
             syslog,
             splitter: (capture > 0).then(|| Splitter::new(capture)),
             events: wish.events_enabled,
+            urgency,
             grown: false,
             held: false,
         }
@@ -77,6 +92,11 @@ impl Output {
 
     pub(super) fn close(&mut self) {
         self.fd = None;
+    }
+
+    /// Whether it is heard at once: it is a listener's, or becomes events.
+    pub(super) const fn urgency(&self) -> Urgency {
+        self.urgency
     }
 
     /// Whether what is read becomes `PROCESS_LOG` events.

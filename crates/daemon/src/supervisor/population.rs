@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ironlance_config as config;
 use ironlance_core::lifecycle::Lifecycle;
+use ironlance_core::order::start_order;
 use ironlance_core::pool::Pool;
 use ironlance_core::{GroupName, Namespec, ProcessName};
 
@@ -79,7 +80,7 @@ impl Process {
 /// A group as it is active now.
 pub(super) struct Group {
     pub(super) config: Rc<config::Group>,
-    /// Its processes by rising priority.
+    /// Its processes in the order of the configuration, in which they start by themselves.
     pub(super) members: Vec<ProcessId>,
     /// The same, in the order of their names.
     pub(super) names: Box<[(ProcessName, ProcessId)]>,
@@ -168,13 +169,20 @@ impl Population {
     /// Groups by rising priority; those of equal priority in the order in which they were added.
     pub(super) fn groups_by_priority(&self) -> Vec<GroupId> {
         let mut ids: Vec<GroupId> = self.groups.keys().copied().collect();
-        ids.sort_by_key(|id| self.groups[id].config.priority);
+        start_order(&mut ids, |id| self.groups[id].config.priority);
         ids
     }
 
     /// All processes: groups by rising priority, and within them processes by rising priority.
     pub(super) fn by_priority(&self) -> Vec<ProcessId> {
-        self.groups_by_priority().iter().flat_map(|id| self.groups[id].members.iter().copied()).collect()
+        self.groups_by_priority().into_iter().flat_map(|id| self.members_by_priority(id)).collect()
+    }
+
+    /// The processes of a group by rising priority; those of equal priority in the order of the configuration.
+    pub(super) fn members_by_priority(&self, id: GroupId) -> Vec<ProcessId> {
+        let mut members = self.groups.get(&id).map(|group| group.members.clone()).unwrap_or_default();
+        start_order(&mut members, |member| self.processes.get(member).map_or(0, |process| process.program().priority));
+        members
     }
 
     /// All processes by the name of their group, then by their own.

@@ -86,8 +86,7 @@ impl Supervisor {
     }
 
     fn stop_group(&mut self, id: GroupId) {
-        let Some(group) = self.population.group(id) else { return };
-        for member in group.members.clone().into_iter().rev() {
+        for member in self.population.members_by_priority(id).into_iter().rev() {
             let Some(process) = self.population.process(member) else { continue };
             match process.life.state() {
                 ProcessState::Running | ProcessState::Starting => self.step(member, Input::Stop),

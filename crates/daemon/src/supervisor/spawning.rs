@@ -1,5 +1,6 @@
 //! Starting a child: its command, its logs, its pipes, its place in the books.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -13,7 +14,7 @@ use ironlance_core::pool::MemberId;
 
 use super::Supervisor;
 use super::hear::{End, token};
-use super::output::Output;
+use super::output::{Output, Role};
 use super::population::{GroupId, Process, ProcessId};
 use super::stdin::Stdin;
 use crate::child::command::{self, Resolved};
@@ -22,7 +23,6 @@ use crate::child::identity::Identity;
 use crate::child::pipes::Interest;
 use crate::child::spawn::{self, Born, Launch, SpawnError};
 use crate::log::file::LogFile;
-use crate::log::syslog::Syslog;
 
 /// The files that a child's output goes to.
 struct Logs {
@@ -86,7 +86,7 @@ impl Supervisor {
     }
 
     /// The daemon's environment, what children are told of it, and the program's own.
-    fn environment_of(&self, process: &Process) -> Vec<(String, String)> {
+    fn environment_of(&self, process: &Process) -> Vec<(OsString, OsString)> {
         let program = process.program();
         let url = program.serverurl.as_ref().or(self.server_url.as_ref()).filter(|url| !url.is_empty());
         let namespec = process.namespec();
@@ -97,13 +97,14 @@ impl Supervisor {
             Some(("SUPERVISOR_GROUP_NAME", namespec.group.0.as_str())),
         ];
         let told: Vec<(&str, &str)> = told.into_iter().flatten().collect();
-        let replaced = |key: &str| {
-            program.environment.contains_key(key) || told.iter().any(|(name, _)| *name == key)
+        let replaced = |key: &OsStr| {
+            let own = key.to_str().is_some_and(|key| program.environment.contains_key(key));
+            own || told.iter().any(|(name, _)| *name == key)
         };
         let inherited = self.environment.iter().filter(|(key, _)| !replaced(key)).cloned();
         let told = told.iter().filter(|(key, _)| !program.environment.contains_key(*key));
-        let told = told.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let own = program.environment.iter().map(|(key, value)| (key.clone(), value.clone()));
+        let told = told.map(|(key, value)| ((*key).into(), (*value).into()));
+        let own = program.environment.iter().map(|(key, value)| (key.into(), value.into()));
         inherited.chain(told).chain(own).collect()
     }
 
@@ -112,16 +113,17 @@ impl Supervisor {
         self.population.pids.insert(born.pid, id);
         let Some(process) = self.population.process_mut(id) else { return };
         let program = &process.origin.programs[process.index];
-        let syslog = |wish: &config::Output| wish.syslog.then(|| Syslog::open("supervisord"));
+        let syslog = |wish: &config::Output| wish.syslog.then(|| self.syslog.clone());
         let (out, err) = (syslog(&program.stdout), syslog(&program.stderr));
-        let stdout = Output::new(born.stdout, Channel::Stdout, &program.stdout, logs.stdout, out);
-        let stderr =
-            born.stderr.map(|fd| Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err));
-        let poller = &self.poller;
+        let role = if process.is_listener() { Role::Listener } else { Role::Program };
+        let stdout = Output::new(born.stdout, Channel::Stdout, &program.stdout, logs.stdout, out, role);
+        let stderr = born.stderr.map(|fd| {
+            Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err, Role::Program)
+        });
         let mut watched = Ok(());
         for (end, output) in [(End::Stdout, Some(&stdout)), (End::Stderr, stderr.as_ref())] {
-            if let Some(fd) = output.and_then(Output::fd) {
-                watched = watched.and(poller.add(fd, token(id, end), Interest::Read));
+            if let Some((output, fd)) = output.and_then(|output| Some((output, output.fd()?))) {
+                watched = watched.and(self.ears.add(fd, token(id, end), Interest::Read, output.urgency()));
             }
         }
         process.stdout = Some(Box::new(stdout));

@@ -29,7 +29,7 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     daemon.wait_count(2, "RUNNING")?;
     let mut pid = lives.next(PATIENCE)?.1;
     let (mut to_mail, mut to_life) = (Vec::new(), Vec::new());
-    for round in 0..effort.times(15) {
+    for round in 0..effort.times(13) {
         // Another moment of the original's second each time, and no question that would wake it in between.
         pause(Duration::from_millis(1200 + u64::try_from(round)? * 137 % 1000));
         let victim = pid.parse().ok().and_then(Pid::from_raw).context("cannot have that pid")?;

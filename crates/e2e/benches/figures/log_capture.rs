@@ -13,17 +13,30 @@ use crate::daemon::{Daemon, LONG, Plan};
 use crate::reports::Reports;
 use crate::{Effort, Figure, Figures, actor};
 
-/// Sizes of the child's writes, and how they are called.
-const BLOCKS: [(usize, &str); 3] = [(65536, "64 K"), (4096, "4 K"), (100, "100 B")];
+/// The child's writes.
+const BLOCKS: [Block; 3] = [
+    Block { size: 65536, name: "64 K", bytes: 500_000_000 },
+    Block { size: 4096, name: "4 K", bytes: 500_000_000 },
+    Block { size: 100, name: "100 B", bytes: 100_000_000 },
+];
+/// So much is enough to see that it works.
+const FEW: usize = 20_000_000;
+
+struct Block {
+    size: usize,
+    name: &'static str,
+    /// So much that the slowest takes about half a second.
+    bytes: usize,
+}
 
 /// MB/s and processor time for a GB at each block size; no byte may be missing or out of order.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
-    let bytes = if effort == Effort::Full { 500_000_000 } else { 20_000_000 };
     let mut figures = Vec::new();
-    for (block, name) in BLOCKS {
+    for Block { size, name, bytes } in BLOCKS {
+        let bytes = if effort == Effort::Full { bytes } else { FEW };
         let (mut speeds, mut costs) = (Vec::new(), Vec::new());
         for round in 0..=effort.times(5) {
-            let (speed, cost) = one(contender, bytes, block)?;
+            let (speed, cost) = one(contender, bytes, size)?;
             if round > 0 {
                 speeds.push(speed);
                 costs.push(cost);

@@ -42,7 +42,7 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     for (number, child) in sleepers.0.iter().enumerate() {
         supervisor.running(&format!("p{number:03}"), child.id());
     }
-    let ticks = effort.times(if *contender == Contender::Original { 3 } else { 25 });
+    let ticks = effort.times(if *contender == Contender::Original { 1 } else { 25 });
     let mut figures = Vec::new();
     for (mode, args) in [("plain", ["-a", "200MB"].as_slice()), ("cumulative", &["-c", "-a", "200MB"])] {
         let values = tick(contender, &scene, &supervisor, args, ticks)?;

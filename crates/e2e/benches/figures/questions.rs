@@ -17,7 +17,7 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let daemon = Daemon::start(&scene, contender, &plan)?;
     daemon.wait_count(count, "RUNNING")?;
     let mut figures = Vec::new();
-    for (method, times) in [("getState", 300), ("getAllProcessInfo", 15)] {
+    for (method, times) in [("getState", 300), ("getAllProcessInfo", 9)] {
         let mut client = daemon.client(method);
         client.ask()?;
         let mut values = Vec::new();

@@ -16,7 +16,7 @@ const PROGRAMS: usize = 10;
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let sections = sleepers('a', PROGRAMS, "") + &sleepers('z', PROGRAMS, "autostart=false\n");
     let mut values = Vec::new();
-    for _ in 0..effort.times(3) {
+    for _ in 0..effort.times(2) {
         let scene = Scene::new()?;
         let daemon = Daemon::start(&scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
         daemon.wait_count(PROGRAMS, "RUNNING")?;

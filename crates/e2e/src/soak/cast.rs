@@ -35,6 +35,16 @@ const TELLER: &str = "life=$$.$(date +%s%N); n=0\n\
 /// Leaves a process behind that holds its pipes for a while.
 const FAMILY: &str = "sleep 3 &\nexec sleep 100000";
 
+/// A teller's full name.
+pub(super) fn teller(number: usize) -> String {
+    format!("teller:teller_{number}")
+}
+
+/// The full name of a program that clients start and stop.
+pub(super) fn switched(number: usize) -> String {
+    format!("switched:switched_{number}")
+}
+
 /// The configuration, with its files beside it.
 pub(super) fn sections(scene: &Scene) -> anyhow::Result<String> {
     let teller = scene.script("teller", TELLER)?;
@@ -42,7 +52,7 @@ pub(super) fn sections(scene: &Scene) -> anyhow::Result<String> {
     let python = Flavour::Original.path("python")?;
     let scribe = format!("{} -ISu {}", python.display(), scene.write("scribe.py", SCRIBE)?.display());
     let quiet = "stdout_logfile=NONE\nstderr_logfile=NONE\n";
-    let several = "process_name=%(process_num)d\nstartsecs=0\nautorestart=true\nnumprocs=";
+    let several = "process_name=%(program_name)s_%(process_num)d\nstartsecs=0\nautorestart=true\nnumprocs=";
     Ok(format!(
         "[program:sleeper]\ncommand=sleep 100000\n{several}12\n{quiet}\n\
          [program:teller]\ncommand={teller}\n{several}{TELLERS}\nstdout_events_enabled=true\n\
@@ -50,7 +60,7 @@ pub(super) fn sections(scene: &Scene) -> anyhow::Result<String> {
          stderr_logfile=NONE\n\
          [program:family]\ncommand={family}\n{several}2\n{quiet}\n\
          [program:crasher]\ncommand=sh -c \"sleep 0.3; exit 1\"\nautostart=false\n{several}3\n{quiet}\n\
-         [program:failer]\ncommand=sh -c \"exit 1\"\nprocess_name=%(process_num)d\nnumprocs=2\nautostart=false\n\
+         [program:failer]\ncommand=sh -c \"exit 1\"\nprocess_name=%(program_name)s_%(process_num)d\nnumprocs=2\nautostart=false\n\
          startretries=100000\n{quiet}\n\
          [program:switched]\ncommand=sleep 100000\nautostart=false\n{several}{SWITCHED}\n{quiet}\n\
          [eventlistener:scribe]\ncommand={scribe} {{dir}}/{}\nevents=PROCESS_STATE\nbuffer_size=100000\nstartsecs=0\n\
@@ -64,8 +74,8 @@ pub(super) fn sections(scene: &Scene) -> anyhow::Result<String> {
 /// Waits until all is as it is to be afterwards, with every descriptor open that stays open.
 pub(super) fn assemble(daemon: &Daemon) -> anyhow::Result<()> {
     for number in 0..SWITCHED {
-        switch(daemon, "startProcess", &format!("switched:{number}"))?;
-        switch(daemon, "stopProcess", &format!("switched:{number}"))?;
+        switch(daemon, "startProcess", &switched(number))?;
+        switch(daemon, "stopProcess", &switched(number))?;
     }
     until("the tellers to tell", PATIENCE, || {
         let told = (0..TELLERS).all(|number| !daemon.file(&format!("teller.{number}")).is_empty());
@@ -80,26 +90,25 @@ pub(super) fn let_loose(daemon: &Daemon) -> anyhow::Result<()> {
     RESTLESS.iter().try_for_each(start)
 }
 
-/// Stops what is never at rest, and waits until the others have stayed in their states for a while.
+/// Stops what clients may have left running.
+pub(super) fn switch_off(daemon: &Daemon) -> anyhow::Result<()> {
+    switch(daemon, "stopProcessGroup", "switched")
+}
+
+/// Stops what is never at rest, and waits until all have stayed in their states for a while.
 pub(super) fn calm(daemon: &Daemon) -> anyhow::Result<()> {
-    for group in RESTLESS {
-        switch(daemon, "stopProcessGroup", group)?;
-    }
     let mut since = Instant::now();
     let mut last = String::new();
     let calm = until("the programs to be calm", PATIENCE, || {
-        let answer = daemon.call("getAllProcessInfo", &[])?.map_err(|fault| anyhow::anyhow!("{fault}"))?;
-        let field = |info: &Value, name| info.get(name).map(Value::to_string).unwrap_or_default();
-        let states: Vec<String> = answer
-            .items()
-            .iter()
-            .map(|info| {
-                let name = |name| field(info, name);
-                format!("{}:{} {} {}", name("group"), name("name"), name("statename"), name("pid"))
-            })
-            .collect();
-        let states = states.join("\n");
-        if states != last || states.contains("STARTING") || states.contains("STOPPING") {
+        let states = states(daemon)?;
+        let is_loose = |line: &str| {
+            RESTLESS.iter().any(|group| line.starts_with(&format!("{group}:"))) && !line.contains(" STOPPED ")
+        };
+        if states.lines().any(is_loose) {
+            // One that has ended and is about to be started again cannot be stopped: it is tried again.
+            RESTLESS.iter().try_for_each(|group| switch(daemon, "stopProcessGroup", group))?;
+        }
+        if states != last || states.lines().any(is_loose) {
             last = states;
             since = Instant::now();
         }
@@ -109,10 +118,22 @@ pub(super) fn calm(daemon: &Daemon) -> anyhow::Result<()> {
     calm.with_context(|| format!("they are\n{last}"))
 }
 
+/// A line `GROUP:NAME STATE PID` for each process.
+fn states(daemon: &Daemon) -> anyhow::Result<String> {
+    let answer = daemon.call("getAllProcessInfo", &[])?.map_err(|fault| anyhow::anyhow!("{fault}"))?;
+    let line = |info: &Value| {
+        let text = |name| info.get(name).and_then(Value::as_str).unwrap_or_default();
+        let pid = info.get("pid").and_then(Value::as_int).unwrap_or_default();
+        format!("{}:{} {} {pid}\n", text("group"), text("name"), text("statename"))
+    };
+    Ok(answer.items().iter().map(line).collect())
+}
+
 /// In which state a process of this group and name must be in the end; `wanted` is what clients asked for last.
 pub(super) fn expected(group: &str, name: &str, wanted: &[&'static str; SWITCHED]) -> &'static str {
     if group == "switched" {
-        return name.parse().ok().and_then(|number: usize| wanted.get(number).copied()).unwrap_or("?");
+        let number = (0..SWITCHED).find(|number| switched(*number).ends_with(name));
+        return number.map_or("?", |number| wanted[number]);
     }
     let is_steady = STEADY.iter().any(|(steady, _)| *steady == group) || LISTENERS.contains(&group);
     if is_steady { "RUNNING" } else { "STOPPED" }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 
 use super::Deeds;
-use super::cast::{SWITCHED, TELLERS};
+use super::cast::{self, SWITCHED, TELLERS};
 use super::dice::Dice;
 use crate::daemon::connect;
 use crate::flavour::Flavour;
@@ -57,7 +57,7 @@ impl Crowd {
         let control = Flavour::Original.path("supervisorctl")?;
         let mut follow = scene.command(control, Flavour::Original)?;
         follow
-            .args(["-s", &format!("unix://{}", place.socket.display()), "tail", "-f", "teller:0"])
+            .args(["-s", &format!("unix://{}", place.socket.display()), "tail", "-f", &cast::teller(0)])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -115,7 +115,7 @@ fn kill(mut client: Child) -> anyhow::Result<()> {
 fn ask(place: &Place) -> anyhow::Result<()> {
     let mut dice = Dice::new();
     while !place.is_over() {
-        let teller = Value::from(format!("teller:{}", dice.roll(TELLERS)).as_str());
+        let teller = Value::from(cast::teller(dice.roll(TELLERS)).as_str());
         let (method, params) = match dice.roll(4) {
             0 => ("supervisor.getState", vec![]),
             1 => ("supervisor.getProcessInfo", vec![teller]),
@@ -135,7 +135,7 @@ fn break_off(place: &Place) -> anyhow::Result<()> {
     let mut dice = Dice::new();
     let body = xmlrpc::request("supervisor.getAllProcessInfo", &[]);
     let post = format!("POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let follow = "GET /logtail/teller:1 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+    let follow = format!("GET /logtail/{} HTTP/1.1\r\nHost: x\r\n\r\n", cast::teller(1));
     while !place.is_over() {
         let mut stream = connect(&place.socket)?;
         let request = if dice.roll(3) == 0 { &follow } else { &post };
@@ -178,7 +178,7 @@ fn switch(place: &Place) -> anyhow::Result<[&'static str; SWITCHED]> {
 /// Asks for it; says whether it is so now.
 fn wish(place: &Place, number: usize, start: bool, wait: bool) -> anyhow::Result<bool> {
     let method = if start { "supervisor.startProcess" } else { "supervisor.stopProcess" };
-    let name = format!("switched:{number}");
+    let name = cast::switched(number);
     match place.call(method, &[name.as_str().into(), Value::Bool(wait)])? {
         Ok(_) => Ok(true),
         Err(fault) => {

@@ -38,7 +38,9 @@ pub(super) fn states(daemon: &Daemon, wanted: &[&'static str; SWITCHED]) -> anyh
         let (group, name, state) = (text(info, "group"), text(info, "name"), text(info, "statename"));
         let expected = cast::expected(&group, &name, wanted);
         if state != expected {
-            faults.push(format!("{group}:{name} is {state}, not {expected}"));
+            let log = daemon.log_about(&name);
+            let last = &log[log.len().saturating_sub(8)..];
+            faults.push(format!("{group}:{name} is {state}, not {expected}; its log: {last:#?}"));
         }
     }
     ensure!(faults.is_empty(), "{}", faults.join("; "));

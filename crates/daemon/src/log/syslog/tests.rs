@@ -27,7 +27,7 @@ fn each_line_is_a_message_with_priority_time_and_program() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let system = bind(&path);
-    let mut log = Syslog::at(&path, "supervisord");
+    let log = Syslog::at(&path, "supervisord");
     log.write("web ", b"one\n\ntwo \xff\n\n", "").unwrap();
     let first = receive(&system);
     assert!(first.starts_with("<14>") && first.ends_with(" supervisord: web one"), "{first}");
@@ -41,10 +41,10 @@ fn each_line_is_a_message_with_priority_time_and_program() {
 fn a_log_that_starts_anew_is_found_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    let mut log = Syslog::at(&path, "supervisord");
+    let log = Syslog::at(&path, "supervisord");
     assert!(log.write("", b"nobody", "").is_err());
     let system = bind(&path);
-    log.again = None;
+    log.0.borrow_mut().again = None;
     log.write("", b"one", "").unwrap();
     assert!(receive(&system).ends_with(": one"));
     drop(system);
@@ -59,7 +59,7 @@ fn a_log_that_is_full_holds_up_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let _system = bind(&path);
-    let mut log = Syslog::at(&path, "supervisord");
+    let log = Syslog::at(&path, "supervisord");
     let start = Instant::now();
     let failed = (0..2000).any(|_| log.write("", b"line", "").is_err());
     assert!(failed && start.elapsed() < Duration::from_secs(5));
@@ -70,7 +70,7 @@ fn a_log_that_listens_as_a_stream_gets_lines_that_end_with_a_zero() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let system = UnixListener::bind(&path).unwrap();
-    let mut log = Syslog::at(&path, "supervisord");
+    let log = Syslog::at(&path, "supervisord");
     log.write("", b"one\ntwo", "\n").unwrap();
     let (stream, _) = system.accept().unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();

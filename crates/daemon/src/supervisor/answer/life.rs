@@ -9,11 +9,11 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use rustix::io::Errno;
 
 use super::{Answer, Named};
+use crate::child;
 use crate::child::command::CommandError;
 use crate::request::{SignalWish, Wait as Patience};
 use crate::supervisor::Supervisor;
-use crate::supervisor::act::send_signal;
-use crate::supervisor::population::{GroupId, ProcessId};
+use crate::supervisor::population::ProcessId;
 use crate::supervisor::waits::{
     Reply, Teller, Until, Wait, is_running, is_signallable,
 };
@@ -23,14 +23,14 @@ impl Supervisor {
     pub(super) fn start_process(&mut self, name: &str, wait: Patience, reply: Reply) {
         match self.find(name) {
             Ok(Named::Process(id)) => self.start_one(id, name, wait, Teller::Client(reply)),
-            Ok(Named::Group(group)) => self.start_many(self.members(group), wait, reply),
+            Ok(Named::Group(group)) => self.start_many(self.population.members_by_priority(group), wait, reply),
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
 
     pub(super) fn start_group(&mut self, name: &str, wait: Patience, reply: Reply) {
         match self.find_group(name) {
-            Ok(group) => self.start_many(self.members(group), wait, reply),
+            Ok(group) => self.start_many(self.population.members_by_priority(group), wait, reply),
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
@@ -42,24 +42,20 @@ impl Supervisor {
     pub(super) fn stop_process(&mut self, name: &str, wait: Patience, reply: Reply) {
         match self.find(name) {
             Ok(Named::Process(id)) => self.stop_one(id, name, wait, Teller::Client(reply)),
-            Ok(Named::Group(group)) => self.stop_many(self.members(group), wait, reply),
+            Ok(Named::Group(group)) => self.stop_many(self.population.members_by_priority(group), wait, reply),
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
 
     pub(super) fn stop_named_group(&mut self, name: &str, wait: Patience, reply: Reply) {
         match self.find_group(name) {
-            Ok(group) => self.stop_many(self.members(group), wait, reply),
+            Ok(group) => self.stop_many(self.population.members_by_priority(group), wait, reply),
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
 
     pub(super) fn stop_all(&mut self, wait: Patience, reply: Reply) {
         self.stop_many(self.population.by_priority(), wait, reply);
-    }
-
-    fn members(&self, group: GroupId) -> Vec<ProcessId> {
-        self.population.group(group).map(|group| group.members.clone()).unwrap_or_default()
     }
 
     fn start_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
@@ -190,13 +186,13 @@ impl Supervisor {
     pub(super) fn signal_process(&mut self, name: &str, wish: &SignalWish) -> Answer {
         match self.find(name)? {
             Named::Process(id) => self.signal_one(id, name, wish),
-            Named::Group(group) => Ok(self.signal_many(&self.members(group), wish)),
+            Named::Group(group) => Ok(self.signal_many(&self.population.members_by_priority(group), wish)),
         }
     }
 
     pub(super) fn signal_group(&mut self, name: &str, wish: &SignalWish) -> Answer {
         let group = self.find_group(name)?;
-        Ok(self.signal_many(&self.members(group), wish))
+        Ok(self.signal_many(&self.population.members_by_priority(group), wish))
     }
 
     pub(super) fn signal_all(&mut self, wish: &SignalWish) -> Value {
@@ -224,9 +220,9 @@ impl Supervisor {
         let pid = pid.ok_or_else(|| FaultKind::NotRunning.about(called))?;
         let word = signal::name(number);
         self.log.log(Level::Debug, &format!("sending {name} (pid {pid}) sig {word}"));
-        match send_signal(pid, number, Reach::Process) {
+        match child::kill::kill(pid, number, Reach::Process) {
             Ok(()) => Ok(Value::Bool(true)),
-            Err(Errno::SRCH) => {
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
                 let line = format!(
                     "unable to signal {name} (pid {pid}), it probably just now exited on its own: \
                      [Errno 3] No such process"

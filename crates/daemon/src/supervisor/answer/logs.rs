@@ -23,7 +23,7 @@ fn log_of(process: &Process, channel: Channel) -> Option<&Path> {
 
 /// A part of a file, as the original reads it (options.py, readFile). A file that is not there is NO_FILE.
 fn read(path: Option<&Path>, offset: i64, length: i64) -> Answer {
-    let Some(path) = path else { return Err(FaultKind::NoFile.about("None")) };
+    let Some(path) = path else { return Err(FaultKind::NoFile.bare()) };
     if !path.exists() {
         return Err(FaultKind::NoFile.about(path.display()));
     }
@@ -54,12 +54,14 @@ impl Supervisor {
         Ok(Value::Bool(true))
     }
 
-    pub(super) fn read_process_log(&self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+    pub(super) fn read_process_log(&mut self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+        self.hear_everything();
         let (_, process) = self.find_process(name)?;
         read(log_of(process, channel), offset, length)
     }
 
-    pub(super) fn tail_process_log(&self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+    pub(super) fn tail_process_log(&mut self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+        self.hear_everything();
         let (_, process) = self.find_process(name)?;
         let path = log_of(process, channel).filter(|path| path.exists());
         let (bytes, offset, overflow) =

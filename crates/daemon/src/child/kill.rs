@@ -1,0 +1,40 @@
+//! Sends any signal to a child or to its group: also 0, which only asks, and the real-time ones, which have no names.
+#![expect(unsafe_code, reason = "the safe wrappers know signals with names only")]
+
+use std::io;
+
+use ironlance_core::lifecycle::Reach;
+use nix::libc;
+
+/// Sends the signal of this number.
+///
+/// Errors: as kill(2); ESRCH also for a pid that cannot be one.
+pub fn kill(pid: u32, number: i32, reach: Reach) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1);
+    let pid = pid.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+    let target = match reach {
+        Reach::Process => pid,
+        Reach::Group => -pid,
+    };
+    // SAFETY: takes no address.
+    match unsafe { libc::kill(target, number) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_asked_and_everybody_is_never_meant() {
+        assert!(kill(std::process::id(), 0, Reach::Process).is_ok());
+        for pid in [0, 1, u32::MAX] {
+            let error = kill(pid, 0, Reach::Group).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::ESRCH), "{pid}");
+        }
+        let error = kill(std::process::id(), 9999, Reach::Process).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+    }
+}

@@ -1,0 +1,322 @@
+//! The HTTP side of both daemons, byte by byte: answers, errors, keep-alive, log tails; and clients that mean no good.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use ironlance_e2e::web_server::closed_port;
+use ironlance_e2e::xmlrpc::{Value, request};
+use ironlance_e2e::{Daemon, Flavour, Scene, Stage, contest, until};
+
+/// Long enough for an answer, short where the server keeps the connection open.
+const SILENCE: Duration = Duration::from_millis(1300);
+
+fn post(version: &str, extra: &str, body: &str) -> String {
+    format!(
+        "POST /RPC2 HTTP/{version}\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n{extra}\r\n{body}",
+        body.len()
+    )
+}
+
+/// Notes status, headers but the date, and the body.
+fn note_answer(stage: &mut Stage, daemon: &Daemon, heading: &str, request: &str) -> anyhow::Result<()> {
+    let answer = daemon.http(request.as_bytes(), SILENCE)?;
+    let text = answer.text();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text.as_str(), ""));
+    // Which server it is, and whether the end that shows anyway is announced, may differ.
+    let left_out = ["Date: ", "Last-Modified: ", "Server: ", "Connection: "];
+    let mut lines: Vec<&str> =
+        head.lines().filter(|line| !left_out.iter().any(|name| line.starts_with(name))).collect();
+    // Headers have no order.
+    lines.get_mut(1..).unwrap_or_default().sort_unstable();
+    stage.note_all(heading, lines);
+    stage.note(format!("    closed: {}", answer.closed));
+    stage.note_all("body", body.lines().map(|line| line.replace('\r', "")));
+    Ok(())
+}
+
+#[test]
+fn calls_are_answered_byte_for_byte() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\n")?;
+        let state = request("supervisor.getState", &[]);
+        for (heading, text) in [
+            ("1.1", post("1.1", "", &state)),
+            ("1.1 close", post("1.1", "Connection: close\r\n", &state)),
+            ("1.0", post("1.0", "", &state)),
+            ("1.0 keep-alive", post("1.0", "Connection: keep-alive\r\n", &state)),
+            ("a string", post("1.0", "", &request("supervisor.getAPIVersion", &[]))),
+            ("a fault", post("1.0", "", &request("supervisor.getProcessInfo", &["n<&>é".into()]))),
+            ("true", post("1.0", "", &request("supervisor.sendRemoteCommEvent", &["a".into(), "b".into()]))),
+            ("an empty list", post("1.0", "", &request("supervisor.stopAllProcesses", &[]))),
+            ("a signature", post("1.0", "", &request("system.methodSignature", &["supervisor.startProcess".into()]))),
+            ("an info", post("1.0", "", &request("supervisor.getAllConfigInfo", &[]))),
+            ("no params", post("1.0", "", "<methodCall><methodName>supervisor.getAPIVersion</methodName></methodCall>")),
+            ("untyped", post("1.0", "", "<methodCall><methodName>supervisor.getProcessInfo</methodName><params><param><value>none</value></param></params></methodCall>")),
+            ("spaces", post("1.0", "", "\n<methodCall>\n <methodName>supervisor.getProcessInfo</methodName>\n <params>\n<param> <value> <string>none</string> </value> </param></params> </methodCall>\n")),
+            ("cdata", post("1.0", "", "<methodCall><methodName>supervisor.getProcessInfo</methodName><params><param><value><string><![CDATA[<x>]]></string></value></param></params></methodCall>")),
+            ("entities", post("1.0", "", "<methodCall><methodName>supervisor.getProcessInfo</methodName><params><param><value><string>&lt;&#233;&amp;</string></value></param></params></methodCall>")),
+        ] {
+            note_answer(stage, &daemon, heading, &text)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_is_no_call_is_refused_alike() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\n")?;
+        for (heading, text) in [
+            ("not XML", post("1.0", "", "garbage")),
+            ("cut off", post("1.0", "", "<methodCall><methodName>supervisor.getState")),
+            ("no method", post("1.0", "", "<methodCall></methodCall>")),
+            ("an empty method", post("1.0", "", "<methodCall><methodName></methodName></methodCall>")),
+            ("a bad int", post("1.0", "", "<methodCall><methodName>supervisor.getState</methodName><params><param><value><int>x</int></value></param></params></methodCall>")),
+            ("elsewhere", "GET /nowhere HTTP/1.0\r\n\r\n".to_owned()),
+            ("no log", "GET /logtail/none HTTP/1.0\r\n\r\n".to_owned()),
+            ("no log yet", "GET /logtail/a/stdoot HTTP/1.0\r\n\r\n".to_owned()),
+            ("post to a log", "POST /logtail/a HTTP/1.0\r\nContent-Length: 0\r\n\r\n".to_owned()),
+            ("post to the main log", "POST /mainlogtail HTTP/1.0\r\nContent-Length: 0\r\n\r\n".to_owned()),
+        ] {
+            let answer = daemon.http(text.as_bytes(), SILENCE)?;
+            stage.note(format!("{heading}: {}", answer.status()));
+        }
+        // Ours also says what is wrong with it.
+        let lines = daemon.log_lines().into_iter().filter(|line| line.contains("invalid"));
+        stage.note_all("log", lines.map(|line| line.split(" (cannot").next().unwrap().to_owned()));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_connection_is_kept_for_several_calls() {
+    contest(|stage| {
+        let daemon = stage.daemon("")?;
+        let mut stream = daemon.connect()?;
+        for _ in 0..3 {
+            stream.write_all(post("1.1", "", &request("supervisor.getAPIVersion", &[])).as_bytes())?;
+            let mut seen = Vec::new();
+            let mut chunk = [0; 1024];
+            while !seen.ends_with(b"</methodResponse>\n") {
+                let count = stream.read(&mut chunk)?;
+                anyhow::ensure!(count > 0, "closed after {:?}", String::from_utf8_lossy(&seen));
+                seen.extend_from_slice(&chunk[..count]);
+            }
+            stage.note(String::from_utf8_lossy(&seen).lines().next().unwrap());
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_log_is_streamed_as_it_grows() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\nstderr_logfile={dir}/cat.err\n")?;
+        daemon.wait_state("cat", "RUNNING")?;
+        let say = |words: &str| daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap());
+        say("before\n")?;
+        daemon.wait_file("cat.log", "before")?;
+        for version in ["1.0", "1.1"] {
+            let mut stream = daemon.connect()?;
+            write!(stream, "GET /logtail/cat HTTP/{version}\r\nHost: x\r\n\r\n")?;
+            let mut seen = String::new();
+            let mut read_until = |needle: &str| -> anyhow::Result<String> {
+                let mut chunk = [0; 1024];
+                while !seen.contains(needle) {
+                    let count = stream.read(&mut chunk)?;
+                    anyhow::ensure!(count > 0, "closed after {seen:?}");
+                    seen.push_str(&String::from_utf8_lossy(&chunk[..count]));
+                }
+                Ok(seen.clone())
+            };
+            read_until("before\n")?;
+            say(&format!("after {version}\n"))?;
+            let text = read_until(&format!("after {version}\n"))?;
+            let head = text.split("\r\n\r\n").next().unwrap();
+            let mut lines: Vec<&str> = head.lines().filter(|line| !line.starts_with("Date: ") && !line.starts_with("Last-Modified: ")).collect();
+            lines.sort_unstable();
+            stage.note_all(version, lines);
+            stage.note_all("body", text.split("\r\n\r\n").nth(1).unwrap_or_default().lines());
+        }
+        let answer = daemon.http(b"GET /mainlogtail HTTP/1.0\r\n\r\n", SILENCE)?;
+        stage.note(format!("{} {} {:?}", answer.status(), answer.body().contains("supervisord started"), answer.header("content-type")));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn without_a_password_there_is_nothing() {
+    contest(|stage| {
+        let port = closed_port()?;
+        let daemon = Daemon::start(
+            &stage.scene,
+            stage.flavour,
+            &format!("[inet_http_server]\nport=127.0.0.1:{port}\nusername=a\npassword=b\n"),
+        )?;
+        let body = request("supervisor.getAPIVersion", &[]);
+        for header in [
+            "",
+            "Authorization: Basic YTpi\r\n",
+            "Authorization: Basic YTpj\r\n",
+            "Authorization: Basic !!!\r\n",
+            "Authorization: Bearer x\r\n",
+            "authorization: basic YTpi\r\n",
+        ] {
+            for text in [post("1.0", header, &body), format!("GET /mainlogtail HTTP/1.0\r\n{header}\r\n")] {
+                let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+                stream.set_read_timeout(Some(SILENCE))?;
+                stream.write_all(text.as_bytes())?;
+                let answer = ironlance_e2e::raw_http::exchange(stream)?;
+                stage.note(format!("{header:?} {} -> {}", text.split(' ').next().unwrap(), answer.status()));
+                if answer.status().contains("401") {
+                    stage.note(format!("{:?}", answer.header("www-authenticate")));
+                }
+            }
+        }
+        drop(daemon);
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// A daemon of ours with one program.
+fn ours(scene: &Scene) -> Daemon {
+    Daemon::start(scene, Flavour::Ours, "[program:a]\ncommand=sleep 1000\nstartsecs=0\n").unwrap()
+}
+
+#[test]
+fn clients_that_dawdle_or_hang_hold_nobody_up() {
+    let scene = Scene::new().unwrap();
+    let daemon = ours(&scene);
+    let mut slow: Vec<UnixStream> = Vec::new();
+    for _ in 0..100 {
+        let mut stream = daemon.connect().unwrap();
+        stream.write_all(b"POST /RPC2 HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n<method").unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..100 {
+        slow.push(daemon.connect().unwrap());
+    }
+    // One that never reads what it asked for.
+    let mut deaf = daemon.connect().unwrap();
+    let call = post("1.1", "", &request("system.listMethods", &[]));
+    deaf.set_nonblocking(true).unwrap();
+    for _ in 0..10_000 {
+        if deaf.write_all(call.as_bytes()).is_err() {
+            break;
+        }
+    }
+    let began = Instant::now();
+    daemon.call("stopProcess", &["a".into()]).unwrap().unwrap();
+    daemon.call("startProcess", &["a".into()]).unwrap().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let info = daemon.ask("ironlance.getDaemonInfo", &[]).unwrap().unwrap();
+    assert!(info.get("resident_bytes").and_then(Value::as_int).unwrap() < 60 << 20, "{info}");
+}
+
+#[test]
+fn hostile_requests_are_refused_and_the_next_is_answered() {
+    let scene = Scene::new().unwrap();
+    let daemon = ours(&scene);
+    let deep = "<array><data><value>".repeat(20_000);
+    let laughs = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;\">]>";
+    let outside = "<!DOCTYPE x [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>";
+    let named = |entity: &str, inside: &str| {
+        format!(
+            "{entity}<methodCall><methodName>supervisor.getProcessInfo</methodName><params><param><value>{inside}</value></param></params></methodCall>"
+        )
+    };
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("deep", post("1.1", "", &named("", &deep)).into_bytes()),
+        ("laughs", post("1.1", "", &named(laughs, "&c;")).into_bytes()),
+        ("outside", post("1.1", "", &named(outside, "&a;")).into_bytes()),
+        ("long header", format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1 << 20)).into_bytes()),
+        ("many headers", format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(10_000)).into_bytes()),
+        ("long path", format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(1 << 20)).into_bytes()),
+        ("length too large", b"POST /RPC2 HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n".to_vec()),
+        ("length too large for us", b"POST /RPC2 HTTP/1.1\r\nContent-Length: 999999999\r\n\r\nx".to_vec()),
+        ("negative length", b"POST /RPC2 HTTP/1.1\r\nContent-Length: -1\r\n\r\n".to_vec()),
+        ("two lengths", b"POST /RPC2 HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx".to_vec()),
+        (
+            "length and chunks",
+            b"POST /RPC2 HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                .to_vec(),
+        ),
+        ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec()),
+        ("zeroes", vec![0; 100_000]),
+        ("a path out", b"GET /../../etc/passwd HTTP/1.1\r\n\r\n".to_vec()),
+        ("a log out", b"GET /logtail/..%2f..%2fetc%2fpasswd HTTP/1.1\r\n\r\n".to_vec()),
+        (
+            "an object walk",
+            post("1.1", "", &request("supervisor.supervisord.options.execve", &["/bin/sh".into()]))
+                .into_bytes(),
+        ),
+    ];
+    for (name, bytes) in cases {
+        let mut stream = daemon.connect().unwrap();
+        stream.set_read_timeout(Some(SILENCE)).unwrap();
+        // It may close while we are still writing.
+        let _ = stream.write_all(&bytes);
+        let answer =
+            ironlance_e2e::raw_http::exchange(stream).map(|answer| answer.text()).unwrap_or_default();
+        assert!(!answer.contains("root:"), "{name}: {answer}");
+        assert!(!answer.contains("aaaaaaaaaaaaaaaaaaaa"), "{name}: {answer}");
+        let state = daemon
+            .call("getState", &[])
+            .unwrap_or_else(|error| panic!("after {name}: {error:#}\n{}", daemon.log()));
+        assert!(state.is_ok(), "{name}");
+    }
+    let info = daemon.ask("ironlance.getDaemonInfo", &[]).unwrap().unwrap();
+    assert!(info.get("resident_bytes").and_then(Value::as_int).unwrap() < 60 << 20, "{info}");
+}
+
+#[test]
+fn more_connections_than_there_are_seats_are_managed() {
+    let scene = Scene::new().unwrap();
+    let daemon = ours(&scene);
+    let idle: Vec<_> = (0..1200).map_while(|_| daemon.connect().ok()).collect();
+    assert!(idle.len() > 500, "{}", idle.len());
+    until("an answer all the same", Duration::from_secs(10), || Ok(daemon.call("getState", &[]).ok()))
+        .unwrap();
+    drop(idle);
+    until("the seats to be free", Duration::from_secs(10), || {
+        let info = daemon.ask("ironlance.getDaemonInfo", &[])?.unwrap();
+        Ok((info.get("descriptors").and_then(Value::as_int).unwrap_or_default() < 40).then_some(()))
+    })
+    .unwrap();
+}
+
+#[test]
+fn from_another_host_without_credentials_one_may_only_look() {
+    let scene = Scene::new().unwrap();
+    let port = closed_port().unwrap();
+    let daemon = Daemon::start(
+        &scene,
+        Flavour::Ours,
+        &format!("[inet_http_server]\nport=*:{port}\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n"),
+    )
+    .unwrap();
+    daemon.wait_state("a", "RUNNING").unwrap();
+    let call = |method: &str, params: &[Value]| {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        ironlance_e2e::xmlrpc::ask(stream, "", &request(method, params)).unwrap()
+    };
+    assert!(call("supervisor.getAllProcessInfo", &[]).is_ok());
+    let refused = call("supervisor.stopProcess", &["a".into()]);
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(daemon.state("a").unwrap(), "RUNNING");
+    assert!(
+        daemon.log_lines().iter().any(|line| line.contains("inet_http_server") && line.contains("username")),
+        "{}",
+        daemon.log()
+    );
+}
