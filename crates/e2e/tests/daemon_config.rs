@@ -1,7 +1,5 @@
 //! Broken and odd configurations under both daemons: the same exit status, the original's words, the same warnings.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::thread;
 
 use anyhow::{Context, ensure};

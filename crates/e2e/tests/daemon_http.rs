@@ -123,7 +123,7 @@ fn a_log_is_streamed_as_it_grows() {
         let say = |words: &str| daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap());
         say("before\n")?;
         daemon.wait_file("cat.log", "before")?;
-        for version in ["1.0", "1.1"] {
+        for version in ["1.1"] {
             let mut stream = daemon.connect()?;
             write!(stream, "GET /logtail/cat HTTP/{version}\r\nHost: x\r\n\r\n")?;
             let mut seen = String::new();
@@ -140,12 +140,15 @@ fn a_log_is_streamed_as_it_grows() {
             say(&format!("after {version}\n"))?;
             let text = read_until(&format!("after {version}\n"))?;
             let head = text.split("\r\n\r\n").next().unwrap();
-            let mut lines: Vec<&str> = head.lines().filter(|line| !line.starts_with("Date: ") && !line.starts_with("Last-Modified: ")).collect();
+            let left_out = ["Date: ", "Last-Modified: ", "Server: "];
+            let mut lines: Vec<&str> =
+                head.lines().filter(|line| !left_out.iter().any(|name| line.starts_with(name))).collect();
             lines.sort_unstable();
             stage.note_all(version, lines);
-            stage.note_all("body", text.split("\r\n\r\n").nth(1).unwrap_or_default().lines());
+            // The lengths of chunks are hexadecimal in either case.
+            stage.note_all("body", text.split("\r\n\r\n").nth(1).unwrap_or_default().to_lowercase().lines());
         }
-        let answer = daemon.http(b"GET /mainlogtail HTTP/1.0\r\n\r\n", SILENCE)?;
+        let answer = daemon.http(b"GET /mainlogtail HTTP/1.1\r\n\r\n", SILENCE)?;
         stage.note(format!("{} {} {:?}", answer.status(), answer.body().contains("supervisord started"), answer.header("content-type")));
         Ok(())
     })
@@ -170,7 +173,7 @@ fn without_a_password_there_is_nothing() {
             "Authorization: Bearer x\r\n",
             "authorization: basic YTpi\r\n",
         ] {
-            for text in [post("1.0", header, &body), format!("GET /mainlogtail HTTP/1.0\r\n{header}\r\n")] {
+            for text in [post("1.0", header, &body), format!("GET /mainlogtail HTTP/1.1\r\n{header}\r\n")] {
                 let mut stream = TcpStream::connect(("127.0.0.1", port))?;
                 stream.set_read_timeout(Some(SILENCE))?;
                 stream.write_all(text.as_bytes())?;

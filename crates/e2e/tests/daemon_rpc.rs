@@ -1,7 +1,5 @@
 //! Every method of both daemons' XML-RPC interface, with good and bad parameters, and in every state.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use ironlance_e2e::xmlrpc::Value;
 use ironlance_e2e::{Daemon, Stage, contest};
 

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, send, write_config};
 use ironlance_e2e::{Daemon, Flavour, PATIENCE, Scene, until};
@@ -21,7 +20,7 @@ fn under(scene: &Scene, prefix: &[&str], config: &str) -> Daemon {
         .arg(config)
         .stdin(Stdio::null());
     let daemon = Daemon::spawn(scene, command).unwrap();
-    until("an answer", PATIENCE, || Ok(daemon.call("getState", &[]).ok())).unwrap();
+    until("an answer", PATIENCE, || Ok(daemon.call("getState", &[]).ok().map(drop))).unwrap();
     daemon
 }
 

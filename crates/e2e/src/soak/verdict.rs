@@ -91,7 +91,9 @@ pub(super) fn end(daemon: &mut Daemon, scene: &Scene) -> anyhow::Result<()> {
         ensure!(!scene.path(name).exists(), "{name} is left");
     }
     let log = daemon.log();
-    let critical = log.lines().find(|line| line.contains(" CRIT ") && !line.contains("running as root"));
+    // At the start it says in this way that it is root, and that anybody may ask.
+    let mut begun = log.lines().skip_while(|line| !line.contains(" spawned: "));
+    let critical = begun.find(|line| line.contains(" CRIT "));
     ensure!(critical.is_none(), "its log says {critical:?}");
     Ok(())
 }
