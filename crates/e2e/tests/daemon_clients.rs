@@ -23,13 +23,15 @@ fn ctl(stage: &mut Stage, args: &[&str]) -> anyhow::Result<()> {
         .args(args)
         .stdin(Stdio::null());
     let output = run_command(command)?;
-    stage.note(format!("$ supervisorctl {}: {:?}", args.join(" "), output.status.code()));
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let mut lines: Vec<&str> = text.lines().collect();
-    // Several are told of in the order in which they are done.
+    let mut status = output.status.code();
+    // Several are told of in the order in which they are done, and the last fault gives the status.
     if args.contains(&"all") {
         lines.sort_unstable();
+        status = status.map(|code| code.min(1));
     }
+    stage.note(format!("$ supervisorctl {}: {status:?}", args.join(" ")));
     stage.note_all("output", lines);
     Ok(())
 }

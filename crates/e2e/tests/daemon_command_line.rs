@@ -1,7 +1,5 @@
 //! The command line of both daemons: options, help, faults, the search for the file, what options override.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

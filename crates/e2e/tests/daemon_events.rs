@@ -1,7 +1,5 @@
 //! The event bus of both daemons: which events, in which order, with which bytes, and what becomes of refused ones.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use ironlance_e2e::{Daemon, Recorded, Recorder, Stage, contest};
 use rustix::process::Signal;
 

@@ -1,7 +1,5 @@
 //! The life of processes under both daemons: starts, exits, retries, stops, signals.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::time::Duration;
 
 use ironlance_e2e::{Recorder, contest, until};
@@ -57,10 +55,10 @@ fn programs_end_in_each_way_and_are_treated_alike() {
             let quickly = "\"Exited too quickly (process log may have details)\"";
             match name {
                 "nodir" => {
-                    stage.decided(spawnerr, quickly, "\"couldn't chdir to /no/such/folder: ENOENT\"")?
+                    stage.decided(spawnerr, quickly, "\"couldn't chdir to /no/such/folder: ENOENT\"")?;
                 }
                 "plainfile" => {
-                    stage.decided(spawnerr, quickly, "\"couldn't exec DIR/plainfile: ENOEXEC\"")?
+                    stage.decided(spawnerr, quickly, "\"couldn't exec DIR/plainfile: ENOEXEC\"")?;
                 }
                 _ => stage.note_info(&daemon, name)?,
             }
@@ -265,7 +263,7 @@ fn a_daemon_that_ends_stops_its_programs_in_order_and_says_so() {
                  startsecs=0\npriority={priority}\n"
             )
         };
-        let mut daemon = stage.daemon(&format!("{listener}{}{}{}[program:waiting]\ncommand=false\nstartretries=90\n",
+        let mut daemon = stage.daemon(&format!("{listener}{}{}{}[program:waiting]\ncommand=/no/such/program\nstartretries=90\n",
             polite("second", 20), polite("third", 30), polite("first", 10)))?;
         for name in ["first", "second", "third"] {
             daemon.wait_file("order", &format!("start {name}"))?;

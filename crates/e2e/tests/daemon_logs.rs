@@ -1,13 +1,11 @@
 //! The logs of both daemons: which files there are, how they are rotated, cleared, reopened, and what stands in them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, connect, send, supervisord, write_config};
 use ironlance_e2e::patience::pause;
-use ironlance_e2e::{Daemon, Stage, contest, until};
+use ironlance_e2e::{Daemon, contest, until};
 use rustix::process::Signal;
 
 /// Names and sizes of the files whose names begin so.

@@ -1,7 +1,5 @@
 //! Changing a running daemon: reload, groups added and removed, restart, signals, sockets and pid files left behind.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;

@@ -12,13 +12,15 @@ const LARGEST_PIPE: usize = 1 << 20;
 /// A read of so many bytes has emptied a pipe of the usual size, so it may have been full.
 pub const FULL_PIPE: usize = 1 << 16;
 /// How many descriptors are told of at once.
-const BATCH: usize = 128;
+pub const BATCH: usize = 128;
 
 /// What to wait for at a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
     /// There is something to read, or the other side has closed.
     Read,
+    /// The same, told once; then not before it is modified.
+    ReadOnce,
     /// There is room to write, or nobody reads any more.
     Write,
 }
@@ -117,6 +119,7 @@ impl AsFd for Poller {
 fn flags(interest: Interest) -> epoll::EventFlags {
     match interest {
         Interest::Read => epoll::EventFlags::IN,
+        Interest::ReadOnce => epoll::EventFlags::IN | epoll::EventFlags::ONESHOT,
         Interest::Write => epoll::EventFlags::OUT,
     }
 }

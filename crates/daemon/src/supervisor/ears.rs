@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::child::pipes::{Interest, Poller};
+use crate::child::pipes::{BATCH, Interest, Poller};
 use crate::readiness::Readiness;
 
 /// The shortest pause but none: the runtime's clock counts milliseconds.
@@ -38,28 +38,23 @@ pub(super) enum Urgency {
     CanWait,
 }
 
-/// One poller, and the runtime's word that it has something.
-struct Ear {
-    poller: Poller,
-    readiness: Readiness,
-    /// It has not been asked to its end.
-    ready: bool,
-}
-
-impl Ear {
-    fn new() -> io::Result<Self> {
-        let poller = Poller::new()?;
-        Ok(Self { readiness: Readiness::of(poller.as_fd())?, poller, ready: false })
-    }
-}
+/// Stands for all pipes that can wait, among those that cannot.
+const PATIENT: u64 = u64::MAX;
 
 /// All pipes of all children.
 pub(super) struct Ears {
-    urgent: Ear,
-    patient: Ear,
+    urgent: Poller,
+    /// Told by the runtime that `urgent` has something.
+    readiness: Readiness,
+    /// `urgent` has not been asked to its end.
+    ready: bool,
+    /// A member of `urgent` that tells once, and not again before the pause is over.
+    patient: Poller,
     pause: Duration,
     /// When the patient ones are heard next, if anything has been said (monotonic).
     hear_at: Option<Duration>,
+    /// Every patient pipe that has something is being heard. What comes after that waits for the next pause.
+    all_told: bool,
     /// What was heard since the pause: the most from one pipe, and whether one was full.
     most: usize,
     full: bool,
@@ -68,19 +63,23 @@ pub(super) struct Ears {
 impl Ears {
     /// To be called in the runtime.
     pub(super) fn new() -> io::Result<Self> {
-        let (urgent, patient) = (Ear::new()?, Ear::new()?);
-        Ok(Self { urgent, patient, pause: Duration::ZERO, hear_at: None, most: 0, full: false })
+        let (urgent, patient) = (Poller::new()?, Poller::new()?);
+        urgent.add(patient.as_fd(), PATIENT, Interest::ReadOnce)?;
+        let readiness = Readiness::of(urgent.as_fd())?;
+        let (pause, hear_at) = (Duration::ZERO, None);
+        let (ready, all_told) = (false, false);
+        Ok(Self { urgent, readiness, ready, patient, pause, hear_at, all_told, most: 0, full: false })
     }
 
     pub(super) fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest, urgency: Urgency) -> io::Result<()> {
-        self.ear(urgency).poller.add(fd, token, interest)
+        self.poller(urgency).add(fd, token, interest)
     }
 
     pub(super) fn remove(&self, fd: BorrowedFd<'_>, urgency: Urgency) {
-        self.ear(urgency).poller.remove(fd);
+        self.poller(urgency).remove(fd);
     }
 
-    const fn ear(&self, urgency: Urgency) -> &Ear {
+    const fn poller(&self, urgency: Urgency) -> &Poller {
         match urgency {
             Urgency::AtOnce => &self.urgent,
             Urgency::CanWait => &self.patient,
@@ -88,23 +87,13 @@ impl Ears {
     }
 
     /// Waits until something has been said that was not known. Nothing is lost if the waiting is given up.
-    pub(super) async fn wait(&self) -> io::Result<Urgency> {
-        tokio::select! {
-            ready = self.urgent.readiness.ready() => ready.map(|()| Urgency::AtOnce),
-            // While a pause lasts it is known that there is something.
-            ready = self.patient.readiness.ready(), if !self.patient.ready => ready.map(|()| Urgency::CanWait),
-        }
+    pub(super) async fn wait(&self) -> io::Result<()> {
+        self.readiness.ready().await
     }
 
     /// Something has been said.
-    pub(super) fn noticed(&mut self, urgency: Urgency, now: Duration) {
-        match urgency {
-            Urgency::AtOnce => self.urgent.ready = true,
-            Urgency::CanWait => {
-                self.patient.ready = true;
-                self.hear_at = Some(now + self.pause);
-            }
-        }
+    pub(super) const fn noticed(&mut self) {
+        self.ready = true;
     }
 
     /// When the pause ends, if something has been said (monotonic).
@@ -112,36 +101,39 @@ impl Ears {
         self.hear_at
     }
 
-    /// Whether there is something to be heard at once that is known already.
-    pub(super) const fn has_urgent(&self) -> bool {
-        self.urgent.ready
+    /// Whether there is something to be heard now.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.ready || self.hear_at.is_some_and(|at| at <= now)
     }
 
-    /// The pipes that are to be read or written now; none when all has been heard.
+    /// The pipes that are to be read or written now.
     pub(super) fn next(&mut self, now: Duration, tokens: &mut Vec<u64>) -> io::Result<()> {
         tokens.clear();
-        if self.urgent.ready {
-            let found = self.urgent.poller.wait(&mut |token| tokens.push(token));
-            self.urgent.ready = found.as_ref().is_ok_and(|count| *count > 0);
-            if self.urgent.ready || found.is_err() {
+        if self.ready {
+            let found = self.urgent.wait(&mut |token| tokens.push(token));
+            self.ready = found.as_ref().is_ok_and(|count| *count > 0);
+            if let Some(at) = tokens.iter().position(|token| *token == PATIENT) {
+                tokens.swap_remove(at);
+                self.hear_at = Some(now + self.pause);
+            }
+            if !tokens.is_empty() || found.is_err() {
                 return found.map(drop);
             }
         }
-        if self.patient.ready && self.hear_at.is_none_or(|at| at <= now) {
-            let found = self.patient.poller.wait(&mut |token| tokens.push(token));
-            self.patient.ready = found.as_ref().is_ok_and(|count| *count > 0);
-            if !self.patient.ready {
-                self.end_of_round();
+        if self.hear_at.is_some_and(|at| at <= now) {
+            if self.all_told {
+                return self.end_of_round();
             }
+            let found = self.patient.wait(&mut |token| tokens.push(token));
+            self.all_told = found.as_ref().is_ok_and(|count| *count < BATCH);
             found?;
         }
         Ok(())
     }
 
     /// Ends the pause: somebody wants to know now what was said.
-    pub(super) fn hurry(&mut self) {
-        self.patient.ready = true;
-        self.hear_at = None;
+    pub(super) const fn hurry(&mut self) {
+        self.hear_at = Some(Duration::ZERO);
     }
 
     /// So much was read from one pipe that could wait.
@@ -150,10 +142,12 @@ impl Ears {
         self.full |= size >= if grown { FULL_GROWN } else { FULL };
     }
 
-    fn end_of_round(&mut self) {
+    fn end_of_round(&mut self) -> io::Result<()> {
         self.hear_at = None;
+        self.all_told = false;
         self.pause = next_pause(self.pause, self.most, self.full);
         (self.most, self.full) = (0, false);
+        self.urgent.modify(self.patient.as_fd(), PATIENT, Interest::ReadOnce)
     }
 }
 

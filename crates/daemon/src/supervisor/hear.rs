@@ -62,7 +62,7 @@ impl Supervisor {
             for token in &tokens {
                 self.serve_pipe(*token);
             }
-            if tokens.is_empty() {
+            if tokens.is_empty() && !self.ears.is_due(now) {
                 break;
             }
         }

@@ -52,7 +52,7 @@ use crate::log::main::MainLog;
 use crate::log::syslog::Syslog;
 use crate::signals::{Signal, Signals};
 use clock::Clock;
-use ears::{Ears, Urgency};
+use ears::Ears;
 use population::{Population, ProcessId};
 use pressure::Pressure;
 use shutdown::Shutdown;
@@ -195,6 +195,7 @@ impl Supervisor {
     pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
         let mut alarm = pin!(sleep_until(Instant::now()));
         while !self.go_on() {
+            let now = self.clock.now().mono;
             let deadline = self.deadline();
             if alarm.deadline() != deadline {
                 alarm.as_mut().reset(deadline);
@@ -202,8 +203,8 @@ impl Supervisor {
             let woken = tokio::select! {
                 signal = signals.next() => Woken::Signal(signal),
                 input = inbox.recv() => Woken::Input(input),
-                urgency = self.ears.wait() => Woken::Pipes(urgency),
-                () = yield_now(), if self.ears.has_urgent() => Woken::Again,
+                said = self.ears.wait() => Woken::Pipes(said),
+                () = yield_now(), if self.ears.is_due(now) => Woken::Again,
                 () = &mut alarm => Woken::Again,
             };
             self.take(woken);
@@ -216,7 +217,7 @@ impl Supervisor {
             Woken::Signal(Ok(signal)) => self.signal(signal),
             Woken::Signal(Err(error)) => self.log.log(Level::Critical, &format!("cannot take a signal: {error}")),
             Woken::Input(input) => self.receive(input),
-            Woken::Pipes(Ok(urgency)) => self.ears.noticed(urgency, self.clock.now().mono),
+            Woken::Pipes(Ok(())) => self.ears.noticed(),
             Woken::Pipes(Err(error)) => self.log.log(Level::Critical, &format!("cannot watch the children: {error}")),
             Woken::Again => {}
         }
@@ -309,7 +310,7 @@ impl Supervisor {
 enum Woken {
     Signal(io::Result<Signal>),
     Input(Option<Input>),
-    Pipes(io::Result<Urgency>),
+    Pipes(io::Result<()>),
     /// It is time, or there was no time to finish.
     Again,
 }
