@@ -127,7 +127,10 @@ fn temp_dir() -> PathBuf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     First,
-    Again,
+    /// With the soft limit of descriptors that children were given in the first: ours has been raised since.
+    Again {
+        nofile: u64,
+    },
 }
 
 fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
@@ -143,15 +146,20 @@ fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
             Err(faults) => return refuse_configuration(&faults),
         };
         match live(config, options, surroundings, life) {
-            Ok(Outcome::Restart) => life = Life::Again,
-            Ok(Outcome::End) => return ExitCode::SUCCESS,
+            Ok((Outcome::Restart, nofile)) => life = Life::Again { nofile },
+            Ok((Outcome::End, _)) => return ExitCode::SUCCESS,
             Err(code) => return code,
         }
     }
 }
 
-/// One life of the daemon, until it ends or begins anew.
-fn live(config: Config, options: &Options, surroundings: &Surroundings, life: Life) -> Result<Outcome, ExitCode> {
+/// One life of the daemon, until it ends or begins anew. Tells also which soft limit of descriptors children had.
+fn live(
+    config: Config,
+    options: &Options,
+    surroundings: &Surroundings,
+    life: Life,
+) -> Result<(Outcome, u64), ExitCode> {
     let mut criticals = config.notes.criticals.clone();
     let mut infos = config.notes.infos.clone();
     match &config.settings.user {
@@ -160,9 +168,13 @@ fn live(config: Config, options: &Options, surroundings: &Surroundings, life: Li
         None => {}
     }
     let raised = limits::raise(config.settings.minfds, config.settings.minprocs).map_err(|words| refuse(&words))?;
-    if life == Life::First {
-        infos.extend(raised.infos);
-    }
+    let nofile = match life {
+        Life::First => {
+            infos.extend(raised.infos);
+            raised.nofile
+        }
+        Life::Again { nofile } => nofile.max(config.settings.minfds),
+    };
     let mut log = MainLog::open(&config.settings, COMMAND).map_err(|error| refuse(&error.to_string()))?;
     let notes = [(Level::Critical, &criticals), (Level::Warn, &config.notes.warnings), (Level::Info, &infos)];
     for (level, lines) in notes {
@@ -186,14 +198,14 @@ fn live(config: Config, options: &Options, surroundings: &Surroundings, life: Li
         overrides: options.overrides.clone(),
         surroundings: surroundings.clone(),
         log,
-        nofile_of_children: Some(raised.nofile),
+        nofile_of_children: Some(nofile),
         reports: Reports::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
     };
     let outcome = serve(beginning, house);
     if let Some(pidfile) = pidfile {
         pidfile.remove();
     }
-    outcome
+    outcome.map(|outcome| (outcome, nofile))
 }
 
 fn open_servers(config: &Config, log: &mut MainLog) -> Result<Vec<Listening>, ExitCode> {

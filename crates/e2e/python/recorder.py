@@ -14,11 +14,14 @@ stdin = sys.stdin.buffer
 def characters(count):
     """Reads so many characters: the length of an event counts them, not bytes."""
     text = b""
-    while len(text.decode("utf-8", "ignore")) < count:
-        byte = stdin.read(1)
-        if not byte:
+    missing = count
+    while missing:
+        # No character is shorter than a byte.
+        more = stdin.read(missing)
+        if not more:
             sys.exit(0)
-        text += byte
+        text += more
+        missing = count - len(text.decode("utf-8", "ignore"))
     return text
 
 

@@ -1,6 +1,6 @@
 //! The event bus of both daemons: which events, in which order, with which bytes, and what becomes of refused ones.
 
-use ironlance_e2e::{Daemon, Recorded, Recorder, Stage, contest};
+use ironlance_e2e::{Daemon, Flavour, Recorded, Recorder, Scene, Stage, contest};
 use rustix::process::Signal;
 
 /// Notes header and body of events, with the process ids taken out.
@@ -293,22 +293,89 @@ fn ticks_say_when() {
 fn the_supervisors_own_states_are_events_until_the_last() {
     contest(|stage| {
         let recorder = Recorder::new(&stage.scene, "own", "")?;
-        let mut daemon = stage.daemon(&format!(
-            "{}[program:one]\ncommand=sleep 1000\nstartsecs=0\n",
-            recorder.section("recorder", "SUPERVISOR_STATE_CHANGE")
-        ))?;
+        let listener = recorder.section("recorder", "SUPERVISOR_STATE_CHANGE");
+        // Something has to take its time: otherwise the original may end the listener before that has read its last event.
+        let deaf = "[program:deaf]\ncommand=sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=3\nstdout_logfile={dir}/deaf\n";
+        let mut daemon = stage.daemon(&format!("{listener}{deaf}"))?;
         daemon.wait_state("recorder", "RUNNING")?;
         recorder.wait("of the start", |event| event.name() == "SUPERVISOR_STATE_CHANGE_RUNNING")?;
-        daemon.wait_state("one", "RUNNING")?;
+        daemon.wait_file("deaf", "up")?;
         daemon.signal(Signal::TERM)?;
         stage.note(daemon.wait_end()?);
-        let events =
-            recorder.wait("of the end", |event| event.name() == "SUPERVISOR_STATE_CHANGE_STOPPING")?;
-        note_whole(
-            stage,
-            "events",
-            events.iter().filter(|event| event.fact("processname") != Some("recorder")),
-        );
+        let events = recorder.wait("of the end", |event| event.name() == "SUPERVISOR_STATE_CHANGE_STOPPING")?;
+        note_whole(stage, "events", &events);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn ours_lets_a_listener_read_its_last_events_however_fast_the_programs_end() {
+    let scene = Scene::new().unwrap();
+    let recorder = Recorder::new(&scene, "last", "").unwrap();
+    let listener = recorder.section("recorder", "SUPERVISOR_STATE_CHANGE,PROCESS_STATE_STOPPED");
+    let programs =
+        "[program:p]\ncommand=sleep 1000\nstartsecs=0\nnumprocs=20\nprocess_name=p%(process_num)d\n";
+    let mut daemon = Daemon::start(&scene, Flavour::Ours, &format!("{listener}{programs}")).unwrap();
+    daemon.wait_state("recorder", "RUNNING").unwrap();
+    daemon.wait_state("p:p19", "RUNNING").unwrap();
+    assert_eq!(daemon.stop().unwrap().code(), Some(0));
+    let names: Vec<_> = recorder.events().unwrap().iter().map(|event| event.name().to_owned()).collect();
+    assert!(names.contains(&"SUPERVISOR_STATE_CHANGE_STOPPING".to_owned()), "{names:?}");
+    assert_eq!(names.iter().filter(|name| *name == "PROCESS_STATE_STOPPED").count(), 20, "{names:?}");
+}
+
+#[test]
+fn output_of_any_length_becomes_events_without_a_gap() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "long", "")?;
+        let listener = recorder.section("recorder", "PROCESS_LOG");
+        let program = "[program:long]\ncommand=sh -c 'read go; seq 100000 199999; exec sleep 1000'\nstartsecs=0\nstdout_events_enabled=true\nstdout_logfile={dir}/long.log\nstdout_logfile_maxbytes=0\n";
+        let daemon = stage.daemon(&format!("[supervisord]\nloglevel=info\n{listener}{program}"))?;
+        daemon.wait_state("recorder", "RUNNING")?;
+        daemon.wait_state("long", "RUNNING")?;
+        daemon.call("sendProcessStdin", &["long".into(), "go\n".into()])?.unwrap();
+        let text = |events: &[Recorded]| events.iter().filter_map(|event| event.body.split_once('\n')).map(|(_, data)| data).collect::<String>();
+        let events = recorder.wait_all("of the last line", |events| text(events).ends_with("199999\n"))?;
+        let expected: String = (100_000..200_000).map(|number| format!("{number}\n")).collect();
+        stage.note(format!("whole: {} {}", text(&events) == expected, daemon.file("long.log") == expected));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn two_types_that_meet_in_one_event_bring_it_once() {
+    let scene = Scene::new().unwrap();
+    let recorder = Recorder::new(&scene, "once", "").unwrap();
+    let section = recorder.section("recorder", "EVENT, REMOTE_COMMUNICATION,remote_communication");
+    let daemon = Daemon::start(&scene, Flavour::Ours, &section).unwrap();
+    daemon.wait_state("recorder", "RUNNING").unwrap();
+    remote(&daemon, "n", "1").unwrap();
+    remote(&daemon, "n", "2").unwrap();
+    let events = recorder.wait("number 2", |event| event.body == "type:n\n2").unwrap();
+    let mine: Vec<_> = events.iter().filter(|event| event.name() == "REMOTE_COMMUNICATION").collect();
+    // The original sends each event for each of the two types.
+    assert_eq!(mine.len(), 2, "{mine:#?}");
+}
+
+#[test]
+fn a_pool_that_is_removed_and_added_listens_again() {
+    contest(|stage| {
+        let recorder = Recorder::new(&stage.scene, "pool", "")?;
+        let daemon = stage.daemon(&recorder.section("pool", "REMOTE_COMMUNICATION"))?;
+        daemon.wait_state("pool", "RUNNING")?;
+        remote(&daemon, "n", "1")?;
+        recorder.wait("number 1", |event| event.body == "type:n\n1")?;
+        stage.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
+        stage.ask(&daemon, "stopProcess", &["pool".into()])?;
+        stage.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
+        remote(&daemon, "n", "nobody hears it")?;
+        stage.ask(&daemon, "addProcessGroup", &["pool".into()])?;
+        daemon.wait_state("pool", "RUNNING")?;
+        remote(&daemon, "n", "2")?;
+        let events = recorder.wait("number 2", |event| event.body == "type:n\n2")?;
+        note_whole(stage, "events", &events);
         Ok(())
     })
     .unwrap();

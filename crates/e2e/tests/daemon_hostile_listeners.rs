@@ -119,7 +119,9 @@ fn a_listener_that_never_answers_holds_nobody_up() {
     good.wait_all("number 199", |events| data(events).last().is_some_and(|last| last == "199")).unwrap();
     daemon.call("stopProcess", &["a".into()]).unwrap().unwrap();
     for (recorder, name) in [(&mute, "mute"), (&half, "half")] {
-        recorder.wait_all("number 0", |events| events.len() == 1).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        recorder
+            .wait_all("number 0", |events| events.len() == 1)
+            .unwrap_or_else(|error| panic!("{name}: {error:#}"));
         let info = listener(&daemon, name);
         assert_eq!(info.get("state").and_then(Value::as_str), Some("BUSY"), "{info}");
         assert!(info.get("pending").and_then(Value::as_int).unwrap() >= 200, "{info}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, run, send, write_config};
 use ironlance_e2e::xmlrpc::Value;
-use ironlance_e2e::{Daemon, Recorder, contest, until};
+use ironlance_e2e::{Daemon, Flavour, Recorder, Scene, contest, until};
 use rustix::process::Signal;
 
 const LIMIT: Duration = Duration::from_secs(15);
@@ -325,6 +325,68 @@ fn a_killed_daemon_leaves_its_programs_and_the_next_one_does_not_take_them() {
         let again = daemon.wait_state("a", "RUNNING")?;
         stage.note(format!("another: {}", pid != again));
         send(pid, Signal::KILL)?;
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_restart_takes_over_every_setting_of_the_new_file() {
+    contest(|stage| {
+        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstartsecs=0\n")?;
+        daemon.wait_state("a", "RUNNING")?;
+        let new = BASE.replace("{dir}/supervisord.log", "{dir}/new.log").replace("{dir}/supervisord.pid", "{dir}/new.pid").replace("loglevel=debug", "loglevel=info")
+            + "[supervisord]\nidentifier=renamed\nenvironment=NEW=\"yes\"\n[unix_http_server]\nchmod=0770\n[program:b]\ncommand=sh -c 'echo $NEW $OLD >{dir}/b; exec sleep 1000'\nstartsecs=0\nenvironment=OLD=no\n";
+        write_config(&stage.scene, &new)?;
+        stage.ask(&daemon, "restart", &[])?;
+        daemon.wait_file("new.log", "supervisord started")?;
+        until("an answer", LIMIT, || Ok(daemon.call("getIdentification", &[]).ok().map(drop)))?;
+        stage.ask(&daemon, "getIdentification", &[])?;
+        let words = daemon.wait_file("b", "\n")?;
+        stage.note(words);
+        let mode = fs::metadata(stage.scene.path("s.sock"))?.permissions().mode();
+        stage.note(format!("{mode:o} {} {}", stage.scene.path("new.pid").exists(), stage.scene.path("supervisord.pid").exists()));
+        stage.note(daemon.file("new.log").contains("DEBG"));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_restart_with_a_broken_file_is_refused_by_ours_and_the_end_of_the_original() {
+    for flavour in Flavour::BOTH {
+        let scene = Scene::new().unwrap();
+        let mut daemon =
+            Daemon::start(&scene, flavour, "[program:a]\ncommand=sleep 1000\nstartsecs=0\n").unwrap();
+        let pid = daemon.wait_state("a", "RUNNING").unwrap();
+        write_config(&scene, &format!("{BASE}[program:a]\ncommand=sleep 1000\nstartsecs=soon\n")).unwrap();
+        daemon.signal(Signal::HUP).unwrap();
+        if flavour == Flavour::Original {
+            assert_eq!(daemon.wait_end().unwrap().code(), Some(2));
+            continue;
+        }
+        daemon.wait_log("[program:a] startsecs: cannot ").unwrap();
+        assert_eq!(daemon.wait_state("a", "RUNNING").unwrap(), pid);
+        assert_eq!(daemon.call("getState", &[]).unwrap().unwrap().get("statecode"), Some(&Value::Int(1)));
+    }
+}
+
+#[test]
+fn a_group_that_grows_or_shrinks_is_changed_as_a_whole() {
+    contest(|stage| {
+        let many = |count: u32| format!("{BASE}[program:many]\ncommand=sleep 1000\nstartsecs=0\nnumprocs={count}\nprocess_name=m%(process_num)d\n");
+        let daemon = Daemon::start_on(&stage.scene, stage.flavour, &many(2), &[])?;
+        daemon.wait_state("many:m1", "RUNNING")?;
+        for count in [3, 1] {
+            write_config(&stage.scene, &many(count))?;
+            stage.ask(&daemon, "reloadConfig", &[])?;
+            stage.ask_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
+            stage.ask(&daemon, "removeProcessGroup", &["many".into()])?;
+            stage.ask(&daemon, "addProcessGroup", &["many".into()])?;
+            daemon.wait_state("many:m0", "RUNNING")?;
+            let all = daemon.call("getAllProcessInfo", &[])?.unwrap();
+            stage.note_all("all", all.items().iter().map(|info| info.get("name").map(Value::to_string).unwrap_or_default()));
+        }
         Ok(())
     })
     .unwrap();

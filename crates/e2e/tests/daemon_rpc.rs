@@ -236,7 +236,6 @@ fn a_start_waits_until_it_is_known_how_it_went() {
         }
         stage.ask(&daemon, "startProcess", &["short".into()])?;
         daemon.wait_state("short", "EXITED")?;
-        stage.ask(&daemon, "startAllProcesses", &[false.into()])?;
         Ok(())
     })
     .unwrap();

@@ -97,6 +97,9 @@ pub struct Pool {
     dropped: u64,
     merged: u64,
     answered: u64,
+    /// How often events were rejected since one was dealt with.
+    rejections: u32,
+    paused: bool,
 }
 
 #[derive(Debug)]
@@ -132,6 +135,8 @@ impl Pool {
             dropped: 0,
             merged: 0,
             answered: 0,
+            rejections: 0,
+            paused: false,
         }
     }
 
@@ -248,6 +253,24 @@ impl Pool {
         self.answered
     }
 
+    /// How often events were rejected, by any member, since one was dealt with.
+    pub const fn rejections_in_a_row(&self) -> u32 {
+        self.rejections
+    }
+
+    /// Sends no events until [`Pool::resume`].
+    pub const fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Sends events again.
+    pub fn resume(&mut self) -> Vec<PoolEffect> {
+        let mut out = Vec::new();
+        self.paused = false;
+        self.dispatch(&mut out);
+        out
+    }
+
     /// The name of the pool.
     pub const fn name(&self) -> &GroupName {
         &self.name
@@ -280,11 +303,13 @@ impl Pool {
                 self.members[at].event = None;
                 self.members[at].last = LastResult::Ok;
                 self.answered += 1;
+                self.rejections = 0;
                 self.log_of(at, out, Level::Debug, |name| format!("{name}: event was processed"));
                 self.log_change(at, Busy, Acknowledged, out);
             }
             Said::Refused(result) => {
                 self.members[at].last = LastResult::Other(result);
+                self.rejections = self.rejections.saturating_add(1);
                 self.log_of(at, out, Level::Warn, |name| format!("{name}: event was rejected"));
                 self.log_change(at, Busy, Acknowledged, out);
                 if let Some(event) = self.members[at].event.take() {
@@ -368,7 +393,7 @@ impl Pool {
     }
 
     fn dispatch(&mut self, out: &mut Vec<PoolEffect>) {
-        while !self.queue.is_empty() {
+        while !self.queue.is_empty() && !self.paused {
             let ready = |member: &Member| member.ear.state() == ListenerState::Ready && !member.retired;
             let Some(at) = self.members.iter().position(ready) else { return };
             let Some(event) = self.queue.pop() else { return };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -34,6 +34,18 @@ use crate::inbox::{Input, LogPathOf};
 
 /// So much of a request that cannot be read is shown in the log, in characters.
 const SHOWN: usize = 400;
+
+/// So much of a body, in bytes, is read from a client that is refused by its head alone.
+const REFUSED_BODY: usize = 64 * 1024;
+/// So long is waited for it.
+const REFUSED_TIME: Duration = Duration::from_secs(2);
+
+/// Reads the body of a request that is refused. A client that sends head and body apart, as Python's does, would
+/// otherwise see its connection closed, and not the refusal. Says whether that was all.
+async fn swallow(body: Incoming) -> bool {
+    let rest = Limited::new(body, REFUSED_BODY).collect();
+    timeout(REFUSED_TIME, rest).await.is_ok_and(|read| read.is_ok())
+}
 
 /// What all connections of one server share.
 pub struct Desk {
@@ -119,10 +131,14 @@ impl Desk {
     }
 
     async fn reply(&self, request: Request<Incoming>, ends: Ends, pulse: &Pulse, unread: &mut bool) -> Reply {
-        match self.lock.as_ref().map_or(Admission::Granted, |lock| lock.admits(request.headers())) {
-            Admission::Granted => {}
-            Admission::Refused => return Reply::bare(StatusCode::UNAUTHORIZED),
-            Admission::Malformed => return Reply::bare(StatusCode::BAD_REQUEST),
+        let refusal = match self.lock.as_ref().map_or(Admission::Granted, |lock| lock.admits(request.headers())) {
+            Admission::Granted => None,
+            Admission::Refused => Some(StatusCode::UNAUTHORIZED),
+            Admission::Malformed => Some(StatusCode::BAD_REQUEST),
+        };
+        if let Some(status) = refusal {
+            *unread = !swallow(request.into_body()).await;
+            return Reply::bare(status);
         }
         // As in the original, a path is taken for what it begins with.
         let Some(path) = unquoted(request.uri().path()) else { return Reply::bare(StatusCode::BAD_REQUEST) };
@@ -155,6 +171,7 @@ impl Desk {
         let door = if self.lock.is_some() { Door::Locked } else { Door::Open };
         if !is_ours(headers, ends.local, door) {
             let words = "403 Forbidden: this call comes from a page of another site\n";
+            *unread = !swallow(request.into_body()).await;
             return Reply::words(StatusCode::FORBIDDEN, words);
         }
         if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {

@@ -1,11 +1,11 @@
 //! Why a process last ended: everything that is known only at that moment.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
 use ironlance_core::exit::ExitStatus;
+
+use crate::log::tail;
 
 /// How a process ended.
 #[derive(Clone, Debug)]
@@ -30,25 +30,13 @@ pub(super) struct End {
 }
 
 /// So much of a log is looked at for the last lines (bytes).
-const TAIL: u64 = 2048;
+const TAIL: i64 = 2048;
 /// So many lines are kept.
 const LINES: usize = 20;
 
 /// The last lines of a file, as far as it can be read.
 pub(super) fn tail_of_file(path: &Path) -> String {
-    read_end(path).map(|bytes| last_lines(&bytes)).unwrap_or_default()
-}
-
-fn read_end(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Ok(Vec::new());
-    }
-    file.seek(SeekFrom::Start(meta.len().saturating_sub(TAIL)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    tail::read_file(path, -TAIL, 0).map(|bytes| last_lines(&bytes)).unwrap_or_default()
 }
 
 /// The last lines of `bytes`, of which the first may be cut off.

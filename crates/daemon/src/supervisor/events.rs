@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use ironlance_core::lifecycle::Input;
 use ironlance_core::notice::Notice;
-use ironlance_core::pool::{MemberId, PoolEffect};
+use ironlance_core::pool::{MemberId, Pool, PoolEffect};
 use ironlance_core::ProcessState;
 use ironlance_core::level::Level;
 
 use super::Supervisor;
-use super::population::{GroupId, ProcessId};
+use super::population::{Group, GroupId, ProcessId};
 
+/// So many rejections in a row are answered by sending the event again at once.
+const REJECTIONS_AT_ONCE: u32 = 3;
 /// A listener that breaks the protocol again and again is started after 1, 2, 4 … seconds, up to this.
 const LONGEST_PENANCE: Duration = Duration::from_secs(60);
 
@@ -51,14 +53,52 @@ impl Supervisor {
         let Some(process) = self.population.process(id) else { return };
         let group = process.group;
         let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
-        let answered = pool.answered();
+        let (answered, rejections) = (pool.answered(), pool.rejections_in_a_row());
         let effects = pool.heard(MemberId(id.0), data);
         let good = pool.answered() > answered;
+        let bad = pool.rejections_in_a_row() > rejections;
         if good && let Some(process) = self.population.process_mut(id) {
             process.penance.offences = 0;
         }
+        if bad {
+            self.slow_down(group);
+        }
         self.carry_out(group, effects);
-        self.relieve();
+        if good || bad {
+            self.relieve(group);
+        }
+    }
+
+    /// A pool that rejects its events again and again gets them after a pause: 1, 2, 4 … seconds.
+    fn slow_down(&mut self, id: GroupId) {
+        let now = self.clock.now().mono;
+        let Some(group) = self.population.group_mut(id) else { return };
+        let Some(pool) = &mut group.pool else { return };
+        let Some(doublings) = pool.rejections_in_a_row().checked_sub(REJECTIONS_AT_ONCE) else { return };
+        pool.pause();
+        let pause = Duration::from_secs(1 << doublings.min(6)).min(LONGEST_PENANCE);
+        group.resume_at = Some(now + pause);
+    }
+
+    /// Pools whose pause is over get their events again.
+    pub(super) fn resume_pools(&mut self) {
+        let now = self.clock.now().mono;
+        let due = |group: &Group| group.resume_at.is_some_and(|at| at <= now);
+        let due: Vec<GroupId> = self.population.groups().filter(|(_, group)| due(group)).map(|(id, _)| id).collect();
+        for id in due {
+            let Some(group) = self.population.group_mut(id) else { continue };
+            group.resume_at = None;
+            let effects = group.pool.as_mut().map(Pool::resume).unwrap_or_default();
+            self.carry_out(id, effects);
+        }
+    }
+
+    /// A listener has closed its standard input: what it was to read goes to another.
+    pub(super) fn refused(&mut self, id: ProcessId) {
+        let Some(group) = self.population.process(id).map(|process| process.group) else { return };
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let effects = pool.refused(MemberId(id.0));
+        self.carry_out(group, effects);
     }
 
     /// A process is being stopped; if it is a listener it gets no more events.
@@ -76,10 +116,7 @@ impl Supervisor {
             return;
         }
         process.penance.leaving = true;
-        process.penance.offences += 1;
-        let line = format!("restarting the listener {}: {why}", process.namespec());
-        self.log.log(Level::Warn, &line);
-        self.errands.push(id);
+        self.errands.push((id, why.to_owned()));
     }
 
     /// Stops the listeners that are to be restarted. Not done at once, as the reason may be an event about them.
@@ -89,7 +126,15 @@ impl Supervisor {
         }
         // One that has just ended on its own is not stopped, it has exited.
         self.reap();
-        for id in std::mem::take(&mut self.errands) {
+        for (id, why) in std::mem::take(&mut self.errands) {
+            let Some(process) = self.population.process_mut(id) else { continue };
+            if process.life.pid().is_none() {
+                process.penance.leaving = false;
+                continue;
+            }
+            process.penance.offences += 1;
+            let line = format!("restarting the listener {}: {why}", process.namespec());
+            self.log.log(Level::Warn, &line);
             self.step(id, Input::Stop);
             // One that could not be stopped has already gone.
             self.after_penance(id);

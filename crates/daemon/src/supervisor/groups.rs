@@ -42,7 +42,15 @@ impl Supervisor {
         let pool = self.make_pool(id, wanted);
         names.sort_unstable();
         let names = names.into_boxed_slice();
-        let group = Group { config: Rc::clone(wanted), members: members.clone(), names, pool, socket: Weak::new() };
+        let group = Group {
+            config: Rc::clone(wanted),
+            members: members.clone(),
+            names,
+            pool,
+            behind: None,
+            resume_at: None,
+            socket: Weak::new(),
+        };
         self.population.add_group(id, group);
         members.into_iter().for_each(|member| self.arm(member));
         self.publish(&Notice::group_added(&wanted.name));

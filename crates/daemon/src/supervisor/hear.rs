@@ -17,8 +17,10 @@ use crate::child::pipes::{self, Interest, Read};
 pub(super) const BUFFER: usize = 256 * 1024;
 /// A pipe found with so much in it (bytes) is made larger: of its 64 KiB, small writes leave some unused.
 const NEARLY_FULL: usize = 48 * 1024;
-/// So many buffers are read from one pipe before the next one gets its turn: a pipe that was made larger, once.
+/// So many buffers are read from a pipe that has nobody beside it: one that was made larger, once.
 const READS: usize = 4;
+/// So much is heard before clients and signals get their turn (bytes).
+const AT_ONCE: usize = 4 * 1024 * 1024;
 /// So many times pipes are looked at before clients and signals get their turn.
 const ROUNDS: usize = 16;
 /// So much may lie in the pipes of a child that has ended, or come from its children while we look (bytes).
@@ -53,20 +55,31 @@ fn output(process: &mut Process, channel: Channel) -> Option<&mut Output> {
 impl Supervisor {
     /// Reads and writes pipes that are ready, until there are none or others should have their turn.
     pub(super) fn hear(&mut self) {
-        let mut tokens = std::mem::take(&mut self.tokens);
+        let mut heard = 0;
         for _ in 0..ROUNDS {
             let now = self.clock.now().mono;
-            if let Err(error) = self.ears.next(now, &mut tokens) {
-                self.log.log(Level::Critical, &format!("cannot poll the children's pipes: {error}"));
+            if self.served == self.tokens.len() {
+                self.served = 0;
+                if let Err(error) = self.ears.next(now, &mut self.tokens) {
+                    self.log.log(Level::Critical, &format!("cannot poll the children's pipes: {error}"));
+                }
             }
-            for token in &tokens {
-                self.serve_pipe(*token);
+            while let Some(token) = self.tokens.get(self.served).copied() {
+                self.served += 1;
+                heard += self.serve_pipe(token);
+                if heard >= AT_ONCE {
+                    return;
+                }
             }
-            if tokens.is_empty() && !self.ears.is_due(now) {
-                break;
+            if self.tokens.is_empty() && !self.ears.is_due(now) {
+                return;
             }
         }
-        self.tokens = tokens;
+    }
+
+    /// Whether there is something to be heard now.
+    pub(super) fn has_more_to_hear(&self) -> bool {
+        self.served < self.tokens.len() || self.ears.is_due(self.clock.now().mono)
     }
 
     /// Reads what has been said and can wait, so that a log that is looked at now has it.
@@ -75,16 +88,21 @@ impl Supervisor {
         self.hear();
     }
 
-    fn serve_pipe(&mut self, token: u64) {
+    /// Serves one pipe; says how many bytes were read.
+    fn serve_pipe(&mut self, token: u64) -> usize {
         let (id, channel) = match read_token(token) {
-            Some((id, End::Stdin)) => return self.flush_stdin(id),
+            Some((id, End::Stdin)) => {
+                self.flush_stdin(id);
+                return 0;
+            }
             Some((id, End::Stdout)) => (id, Channel::Stdout),
             Some((id, End::Stderr)) => (id, Channel::Stderr),
-            None => return,
+            None => return 0,
         };
         let mut total = 0;
-        // A pipe that fills the buffer has more.
-        for _ in 0..READS {
+        // A pipe that fills the buffer has more; who is alone may say it all.
+        let reads = if self.tokens.len() == 1 { READS } else { 1 };
+        for _ in 0..reads {
             let size = self.read_once(id, channel);
             total += size;
             if size < BUFFER {
@@ -95,6 +113,7 @@ impl Supervisor {
         if let Some(grown) = output.map(|output| output.grown) {
             self.ears.heard(total, grown);
         }
+        total
     }
 
     /// Reads one buffer from a child; says how much that was.
@@ -241,7 +260,10 @@ impl Supervisor {
         let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else { return };
         match stdin.flush() {
             Ok(()) => self.watch_stdin(id),
-            Err(_) => self.close_stdin(id),
+            Err(_) => {
+                self.close_stdin(id);
+                self.refused(id);
+            }
         }
     }
 

@@ -27,6 +27,7 @@ mod tidy;
 mod waits;
 
 use std::ffi::OsString;
+use std::future::ready;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -36,7 +37,7 @@ use std::time::Duration;
 use ironlance_config::{self as config, Overrides, Settings, Surroundings};
 use ironlance_core::bus::Bus;
 use ironlance_core::lifecycle::{Input as LifeInput, Mood};
-use ironlance_core::notice::Notice;
+use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::tick::Ticks;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
@@ -54,7 +55,6 @@ use crate::signals::{Signal, Signals};
 use clock::Clock;
 use ears::Ears;
 use population::{Population, ProcessId};
-use pressure::Pressure;
 use shutdown::Shutdown;
 use tidy::Tidiness;
 use waits::Batches;
@@ -63,6 +63,8 @@ pub(crate) use answer::SUPERVISOR_VERSION;
 
 /// Our name in the system's log.
 const IDENT: &str = "supervisord";
+/// So many requests are answered before the children get their turn.
+const INPUTS_AT_ONCE: usize = 64;
 /// So many processes are woken before clients and children get their turn.
 const WAKES_AT_ONCE: usize = 16;
 
@@ -118,18 +120,21 @@ pub(crate) struct Supervisor {
     ears: Ears,
     reports: Reports,
     out_of_memory: OomWatch,
-    pressure: Pressure,
+    /// Output that is not read at present: its listeners are behind.
+    held: Vec<(ProcessId, Channel)>,
     shutdown: Option<Shutdown>,
     tidiness: Tidiness,
     /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
     stop_reports: Vec<(ProcessId, Duration)>,
     local_time: LocalTime,
-    /// Listeners that are to be stopped and started again.
-    errands: Vec<ProcessId>,
+    /// Listeners that are to be stopped and started again, and why.
+    errands: Vec<(ProcessId, String)>,
     /// What all pipes are read into.
     buffer: Vec<u8>,
     /// Which pipes are ready; kept for its room.
     tokens: Vec<u64>,
+    /// How many of them have been served.
+    served: usize,
 }
 
 impl Supervisor {
@@ -164,7 +169,7 @@ impl Supervisor {
             ears: Ears::new()?,
             reports: beginning.reports,
             out_of_memory: OomWatch::new(),
-            pressure: Pressure::default(),
+            held: Vec::new(),
             shutdown: None,
             tidiness: Tidiness::default(),
             stop_reports: Vec::new(),
@@ -172,6 +177,7 @@ impl Supervisor {
             errands: Vec::new(),
             buffer: vec![0; hear::BUFFER],
             tokens: Vec::new(),
+            served: 0,
         })
     }
 
@@ -195,19 +201,28 @@ impl Supervisor {
     pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
         let mut alarm = pin!(sleep_until(Instant::now()));
         while !self.go_on() {
-            let now = self.clock.now().mono;
+            let more = self.has_more_to_hear();
+            if more {
+                // The runtime would not look at clients and the clock as long as there is something to hear.
+                yield_now().await;
+            }
             let deadline = self.deadline();
             if alarm.deadline() != deadline {
                 alarm.as_mut().reset(deadline);
             }
             let woken = tokio::select! {
+                biased;
                 signal = signals.next() => Woken::Signal(signal),
                 input = inbox.recv() => Woken::Input(input),
                 said = self.ears.wait() => Woken::Pipes(said),
-                () = yield_now(), if self.ears.is_due(now) => Woken::Again,
                 () = &mut alarm => Woken::Again,
+                () = ready(()), if more => Woken::Again,
             };
             self.take(woken);
+            for _ in 0..INPUTS_AT_ONCE {
+                let Ok(input) = inbox.try_recv() else { break };
+                self.receive(Some(input));
+            }
         }
         if self.mood == Mood::Restarting { Outcome::Restart } else { Outcome::End }
     }
@@ -230,6 +245,7 @@ impl Supervisor {
         self.wake();
         self.run_errands();
         self.lose_patience();
+        self.resume_pools();
         self.report_stops();
         self.tidy();
         self.shutdown.is_some() && self.continue_shutdown()
@@ -256,7 +272,8 @@ impl Supervisor {
         let tick = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)));
         let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
-        let own = [self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), self.ears.deadline(), stop_report];
+        let resume = self.population.groups().filter_map(|(_, group)| group.resume_at).min();
+        let own = [resume, self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), self.ears.deadline(), stop_report];
         let next = own.into_iter().chain([self.population.next_due(), tick]);
         let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
         Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))

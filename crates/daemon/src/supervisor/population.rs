@@ -6,13 +6,14 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use ironlance_config as config;
-use ironlance_core::lifecycle::Lifecycle;
+use ironlance_core::lifecycle::{Lifecycle, Mood};
 use ironlance_core::order::start_order;
 use ironlance_core::pool::Pool;
-use ironlance_core::{GroupName, Namespec, ProcessName};
+use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use super::ends::End;
 use super::output::Output;
+use super::pressure::Behind;
 use super::stdin::Stdin;
 use super::waits::Wait;
 use crate::child::fcgi::FastCgiSocket;
@@ -72,6 +73,12 @@ impl Process {
         self.life.namespec()
     }
 
+    /// Whether it is down only for a moment: it will be started again by itself.
+    pub(super) fn comes_back(&self) -> bool {
+        let restarts = self.life.state() == ProcessState::Exited && self.life.next_deadline(Mood::Running).is_some();
+        restarts || self.penance.leaving || self.penance.back_at.is_some()
+    }
+
     pub(super) fn is_listener(&self) -> bool {
         matches!(self.origin.kind, config::GroupKind::Listeners { .. })
     }
@@ -86,6 +93,10 @@ pub(super) struct Group {
     pub(super) names: Box<[(ProcessName, ProcessId)]>,
     /// Its event buffer, where it is a pool of listeners.
     pub(super) pool: Option<Pool>,
+    /// It has more to do than it should, and children may be kept waiting for it.
+    pub(super) behind: Option<Behind>,
+    /// A pool that rejects its events gets none before this time (monotonic).
+    pub(super) resume_at: Option<Duration>,
     /// The socket that its processes share while one of them runs.
     pub(super) socket: Weak<FastCgiSocket>,
 }
@@ -147,6 +158,10 @@ impl Population {
 
     pub(super) fn group_mut(&mut self, id: GroupId) -> Option<&mut Group> {
         self.groups.get_mut(&id).map(|group| &mut **group)
+    }
+
+    pub(super) fn groups_mut(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.groups.values_mut().map(|group| &mut **group)
     }
 
     pub(super) fn process(&self, id: ProcessId) -> Option<&Process> {

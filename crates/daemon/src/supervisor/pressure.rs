@@ -1,7 +1,7 @@
 //! No event is lost in a burst: a child whose output makes events is not read while its listeners are behind.
 //!
-//! Its writes then wait in its pipe, as they would before any slow reader. Listeners that deal with nothing for a
-//! while do not hold anybody up: then the pool drops its oldest events, as it does in the original.
+//! Its writes then wait in its pipe, as they would before any slow reader. But nobody waits for listeners that deal
+//! with nothing for a while, nor for long: then the pool drops its oldest events, as it does in the original.
 
 use std::time::Duration;
 
@@ -11,19 +11,27 @@ use ironlance_core::notice::Channel;
 
 use super::Supervisor;
 use super::hear::Hold;
-use super::population::ProcessId;
+use super::population::{Group, GroupId, ProcessId};
 
-/// So long a child waits for listeners that make no progress.
+/// So long a child waits for a pool that makes no progress.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So long a child waits for a pool at all, before it has caught up.
+const LONGEST: Duration = Duration::from_secs(10);
 
-/// Who is kept waiting, and for how long.
-#[derive(Default)]
-pub(super) struct Pressure {
-    held: Vec<(ProcessId, Channel)>,
-    /// When the listeners last dealt with an event, or the waiting began (monotonic).
+/// A pool that has more to do than it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Behind {
+    /// Since when (monotonic).
+    since: Duration,
+    /// When it last dealt with an event, or fell behind (monotonic).
     progress: Duration,
-    /// Nobody is kept waiting until the pools have room again: the listeners have stopped.
-    given_up: bool,
+}
+
+impl Behind {
+    /// Until when children wait for this pool.
+    fn patience_ends(self) -> Duration {
+        (self.progress + PATIENCE).min(self.since + LONGEST)
+    }
 }
 
 impl Supervisor {
@@ -36,24 +44,31 @@ impl Supervisor {
             };
             output.is_some_and(|output| output.makes_events() && output.fd().is_some())
         });
-        if !makes_events || self.pressure.given_up || !self.pools_over(3, 4) {
+        if !makes_events {
             return;
         }
-        if self.pressure.held.is_empty() {
-            self.pressure.progress = self.clock.now().mono;
+        let now = self.clock.now().mono;
+        let mut hold = false;
+        for group in self.population.groups_mut() {
+            if is_over(group, 3, 4) {
+                let behind = group.behind.get_or_insert(Behind { since: now, progress: now });
+                hold |= now < behind.patience_ends();
+            }
         }
-        self.hold(id, channel, Hold::Back);
-        self.pressure.held.push((id, channel));
+        if hold {
+            self.hold(id, channel, Hold::Back);
+            self.held.push((id, channel));
+        }
     }
 
-    /// Listeners have dealt with events: who was kept waiting may go on once half of the room is free.
-    pub(super) fn relieve(&mut self) {
-        if self.pressure.held.is_empty() && !self.pressure.given_up {
-            return;
-        }
-        self.pressure.progress = self.clock.now().mono;
-        if !self.pools_over(1, 2) {
-            self.pressure.given_up = false;
+    /// A pool has dealt with an event: who waited for it may go on once half of its room is free.
+    pub(super) fn relieve(&mut self, id: GroupId) {
+        let now = self.clock.now().mono;
+        let Some(group) = self.population.group_mut(id) else { return };
+        let Some(behind) = &mut group.behind else { return };
+        behind.progress = now;
+        if !is_over(group, 1, 2) {
+            group.behind = None;
             self.release();
         }
     }
@@ -61,30 +76,33 @@ impl Supervisor {
     /// Nobody waits for listeners that have stopped dealing with events.
     pub(super) fn lose_patience(&mut self) {
         if self.pressure_deadline().is_some_and(|deadline| self.clock.now().mono >= deadline) {
-            self.pressure.given_up = true;
             self.release();
         }
     }
 
-    /// When patience ends (monotonic).
+    /// When patience ends, if somebody waits (monotonic).
     pub(super) fn pressure_deadline(&self) -> Option<Duration> {
-        (!self.pressure.held.is_empty()).then(|| self.pressure.progress + PATIENCE)
+        if self.held.is_empty() {
+            return None;
+        }
+        let behind = self.population.groups().filter_map(|(_, group)| group.behind);
+        // Without a pool to wait for it is over at once.
+        Some(behind.map(Behind::patience_ends).max().unwrap_or_default())
     }
 
     fn release(&mut self) {
-        for (id, channel) in std::mem::take(&mut self.pressure.held) {
+        for (id, channel) in std::mem::take(&mut self.held) {
             self.hold(id, channel, Hold::Released);
         }
     }
+}
 
-    /// Whether a pool with living listeners that takes log events is filled beyond this part of its room.
-    fn pools_over(&self, part: usize, whole: usize) -> bool {
-        self.population.groups().filter(|(_, group)| takes_output(&group.config.kind)).any(|(_, group)| {
-            group.pool.as_ref().is_some_and(|pool| {
-                pool.members().next().is_some() && pool.pending() * whole > pool.capacity() * part
-            })
-        })
-    }
+/// Whether a group is a pool with living listeners, has asked for output, and is filled beyond this part of its room.
+fn is_over(group: &Group, part: usize, whole: usize) -> bool {
+    let Some(pool) = &group.pool else { return false };
+    takes_output(&group.config.kind)
+        && pool.members().next().is_some()
+        && pool.pending() * whole > pool.capacity() * part
 }
 
 /// Whether a group is a pool that asked for events about output.

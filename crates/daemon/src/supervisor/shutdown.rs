@@ -13,8 +13,8 @@ use super::waits::is_stopped;
 
 /// How often the log says who is waited for.
 const REPORT_EVERY: Duration = Duration::from_secs(3);
-/// So long a pool of listeners may take to deal with the events that it still has, before it is stopped.
-const LAST_EVENTS: Duration = Duration::from_secs(3);
+/// So long all listeners together may take to deal with the events that they still have, before they are stopped.
+const LAST_EVENTS: Duration = Duration::from_millis(1500);
 
 /// The state of a shutdown.
 pub(super) struct Shutdown {
@@ -22,7 +22,7 @@ pub(super) struct Shutdown {
     groups: Vec<GroupId>,
     /// When the log was last told who is waited for (monotonic).
     reported: Option<Duration>,
-    /// Until when the next pool may finish its events.
+    /// Until when pools may finish their events, from the first one on that has some.
     grace: Option<Duration>,
 }
 
@@ -51,7 +51,6 @@ impl Supervisor {
             }
             if let Some(shutdown) = &mut self.shutdown {
                 shutdown.groups.pop();
-                shutdown.grace = None;
             }
         }
         let unstopped: Vec<ProcessId> = self
@@ -129,6 +128,8 @@ impl Supervisor {
     /// When the shutdown has to be looked at again though nothing has happened (monotonic).
     pub(super) fn shutdown_deadline(&self) -> Option<Duration> {
         let shutdown = self.shutdown.as_ref()?;
-        [shutdown.grace, shutdown.reported.map(|at| at + REPORT_EVERY)].into_iter().flatten().min()
+        let now = self.clock.now().mono;
+        let grace = shutdown.grace.filter(|until| *until > now);
+        [grace, shutdown.reported.map(|at| at + REPORT_EVERY)].into_iter().flatten().min()
     }
 }

@@ -13,7 +13,7 @@ use crate::child;
 use crate::child::command::CommandError;
 use crate::request::{SignalWish, Wait as Patience};
 use crate::supervisor::Supervisor;
-use crate::supervisor::population::ProcessId;
+use crate::supervisor::population::{Process, ProcessId};
 use crate::supervisor::waits::{
     Reply, Teller, Until, Wait, is_running, is_signallable,
 };
@@ -59,13 +59,14 @@ impl Supervisor {
     }
 
     fn start_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
-        self.each(ids, reply, |state| !is_running(state), |this, id, called, teller| {
+        self.each(ids, reply, |process| !is_running(process.life.state()), |this, id, called, teller| {
             this.start_one(id, called, wait, teller);
         });
     }
 
     fn stop_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
-        self.each(ids, reply, is_running, |this, id, called, teller| {
+        let up = |process: &Process| is_running(process.life.state()) || process.comes_back();
+        self.each(ids, reply, up, |this, id, called, teller| {
             this.stop_one(id, called, wait, teller);
         });
     }
@@ -75,12 +76,12 @@ impl Supervisor {
         &mut self,
         ids: Vec<ProcessId>,
         reply: Reply,
-        fits: impl Fn(ProcessState) -> bool,
+        fits: impl Fn(&Process) -> bool,
         act: impl Fn(&mut Self, ProcessId, &str, Teller),
     ) {
         let batch = self.batches.begin();
         for id in ids {
-            let Some(process) = self.population.process(id).filter(|process| fits(process.life.state())) else {
+            let Some(process) = self.population.process(id).filter(|process| fits(process)) else {
                 continue;
             };
             let namespec = process.namespec().clone();
@@ -127,7 +128,7 @@ impl Supervisor {
 
     fn stop_one(&mut self, id: ProcessId, called: &str, wait: Patience, teller: Teller) {
         let Some(process) = self.population.process_mut(id) else { return };
-        if !is_running(process.life.state()) {
+        if !is_running(process.life.state()) && !process.comes_back() {
             return self.tell(teller, Err(FaultKind::NotRunning.about(called)));
         }
         // Whoever stops a listener means it, whatever it did wrong before.
