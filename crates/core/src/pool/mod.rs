@@ -20,6 +20,9 @@ use crate::level::Level;
 use crate::name::{GroupName, ProcessName};
 use crate::notice::Notice;
 
+/// So many bytes of bodies may wait in a pool, whatever its capacity: a mute listener must not eat the memory.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+
 /// A process of a pool, by the owner's numbering; lower numbers are asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u32);
@@ -180,7 +183,11 @@ impl Pool {
         let mut out = Vec::new();
         let event = Waiting { serial, pool_serial: self.next_serial, notice: notice.clone() };
         self.next_serial += 1;
-        if self.queue.len() < self.capacity.events() || self.make_room(&event, &mut out) {
+        let mut fits = true;
+        while fits && !self.queue.is_empty() && self.is_too_full_for(&event) {
+            fits = self.make_room(&event, &mut out);
+        }
+        if fits {
             self.queue.insert(event);
         }
         self.dispatch(&mut out);
@@ -360,6 +367,10 @@ impl Pool {
     }
 
     /// Makes room in a full queue; `false` when it is the new event that has to go.
+    fn is_too_full_for(&self, new: &Waiting) -> bool {
+        self.queue.len() >= self.capacity.events() || self.queue.bytes() + new.notice.body.len() > MAX_BYTES
+    }
+
     fn make_room(&mut self, new: &Waiting, out: &mut Vec<PoolEffect>) -> bool {
         let lost = match self.capacity {
             Capacity::Fixed(_) => self.queue.pop().map_or(Lost::Nothing, |event| Lost::Dropped(event.serial)),

@@ -34,6 +34,18 @@ pub struct LogFile {
     lost: u64,
 }
 
+/// What became of an offer.
+#[derive(Debug)]
+pub enum Offered {
+    /// It is done with, one way or the other.
+    Written(Written),
+    /// A stream took so many bytes, and no more for now.
+    Later {
+        /// How many.
+        taken: usize,
+    },
+}
+
 /// What became of a write.
 #[derive(Debug)]
 pub enum Written {
@@ -120,6 +132,21 @@ impl LogFile {
                 self.lost = self.lost.saturating_add(bytes);
                 if first { Written::Lost { bytes, why } } else { Written::StillLosing }
             }
+        }
+    }
+
+    /// Appends as much as is taken without waiting. A file takes all of it, or fails as in [`LogFile::write`]; a stream
+    /// whose reader is slow may take less, of which nothing is lost: what is left is for the caller to offer again.
+    pub fn offer(&mut self, data: &[u8]) -> Offered {
+        let stream = self.lost == 0 && self.look().is_ok() && self.sink.as_ref().is_some_and(|sink| !sink.is_file());
+        if !stream {
+            return Offered::Written(self.write(data));
+        }
+        match self.sink.as_mut().map(|sink| sink.offer(data)) {
+            Some(Ok(taken)) if taken < data.len() => Offered::Later { taken },
+            Some(Ok(_)) => Offered::Written(Written::All),
+            Some(Err(Loss { written, .. })) => Offered::Written(self.write(&data[written..])),
+            None => Offered::Written(self.write(data)),
         }
     }
 

@@ -133,6 +133,24 @@ impl Sink {
         Ok(())
     }
 
+    /// Writes as much as is taken at once; says how much.
+    pub(super) fn offer(&mut self, data: &[u8]) -> Result<usize, Loss> {
+        let mut written = 0;
+        while written < data.len() {
+            match self.once(&data[written..]) {
+                Ok(0) => return Err(Loss { written, why: io::ErrorKind::WriteZero.into() }),
+                Ok(count) => {
+                    written += count;
+                    self.stalled = false;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(why) => return Err(Loss { written, why: why.into() }),
+            }
+        }
+        Ok(written)
+    }
+
     fn once(&self, data: &[u8]) -> Result<usize, Errno> {
         match self.way {
             Way::File | Way::Opened => rustix::io::write(&self.fd, data),

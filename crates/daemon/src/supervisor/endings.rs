@@ -82,9 +82,12 @@ impl Supervisor {
         }
         self.close_stdin(id);
         let Some(process) = self.population.process_mut(id) else { return };
-        process.stdout = None;
-        process.stderr = None;
+        let outputs = [process.stdout.take(), process.stderr.take()];
         let group = process.group;
+        for leftover in outputs.into_iter().flatten().filter_map(|output| output.into_leftover()) {
+            self.keep_leftover(leftover);
+        }
+        let Some(process) = self.population.process_mut(id) else { return };
         if process.socket.take().is_some() {
             self.socket_let_go(group);
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ironlance_core::lifecycle::Input;
+use ironlance_core::lifecycle::{Autorestart, Input};
 use ironlance_core::notice::Notice;
 use ironlance_core::pool::{MemberId, Pool, PoolEffect};
 use ironlance_core::ProcessState;
@@ -149,6 +149,9 @@ impl Supervisor {
             return;
         }
         process.penance.leaving = false;
+        if process.life.policy().autorestart == Autorestart::Never {
+            return;
+        }
         let doublings = process.penance.offences.saturating_sub(2).min(6);
         let pause = match process.penance.offences {
             0 | 1 => Duration::ZERO,

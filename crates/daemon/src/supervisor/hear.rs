@@ -169,6 +169,11 @@ impl Supervisor {
         }
         self.follow_up(consequences);
         self.hold_if_behind(id, channel);
+        self.hold_if_backed_up(id, channel);
+    }
+
+    pub(super) fn output_mut(&mut self, id: ProcessId, channel: Channel) -> Option<&mut Output> {
+        self.population.process_mut(id).and_then(|process| output(process, channel))
     }
 
     fn follow_up(&mut self, consequences: Consequences) {
@@ -212,7 +217,7 @@ impl Supervisor {
         let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else { return };
         let urgency = out.urgency();
         if let Some(fd) = out.fd()
-            && !out.held
+            && !out.held.at_all()
         {
             self.ears.remove(fd, urgency);
         }
@@ -220,10 +225,14 @@ impl Supervisor {
     }
 
     /// Reads a channel no more for now, or again.
-    pub(super) fn hold(&mut self, id: ProcessId, channel: Channel, hold: Hold) {
+    pub(super) fn hold(&mut self, id: ProcessId, channel: Channel, hold: Hold, why: Why) {
         let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else { return };
-        let held = hold == Hold::Back;
-        let Some(fd) = out.fd().filter(|_| out.held != held) else { return };
+        let before = out.held.at_all();
+        match why {
+            Why::Listeners => out.held.listeners = hold == Hold::Back,
+            Why::Log => out.held.log = hold == Hold::Back,
+        }
+        let Some(fd) = out.fd().filter(|_| out.held.at_all() != before) else { return };
         let end = match channel {
             Channel::Stdout => End::Stdout,
             Channel::Stderr => End::Stderr,
@@ -235,7 +244,6 @@ impl Supervisor {
             }
             Hold::Released => self.ears.add(fd, token(id, end), Interest::Read, out.urgency()),
         };
-        out.held = held;
         if let Err(error) = done {
             self.log.log(Level::Critical, &format!("cannot watch a pipe again: {error}"));
         }
@@ -291,6 +299,28 @@ impl Supervisor {
         {
             self.ears.remove(stdin.as_fd(), Urgency::AtOnce);
         }
+    }
+}
+
+/// Why a channel is kept waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Its listeners are behind.
+    Listeners,
+    /// Its log is.
+    Log,
+}
+
+/// All reasons for which a channel is kept waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    listeners: bool,
+    log: bool,
+}
+
+impl Held {
+    const fn at_all(self) -> bool {
+        self.listeners || self.log
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod act;
 mod answer;
+mod backlog;
 mod clock;
 mod ears;
 mod ends;
@@ -26,6 +27,7 @@ mod stdin;
 mod tidy;
 mod waits;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::future::ready;
 use std::io;
@@ -46,12 +48,14 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
+use crate::child::identity::Identity;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
 use crate::inbox::Input;
 use crate::log::main::MainLog;
 use crate::log::syslog::Syslog;
 use crate::signals::{Signal, Signals};
+use backlog::Leftover;
 use clock::Clock;
 use ears::Ears;
 use population::{Population, ProcessId};
@@ -106,6 +110,8 @@ pub(crate) struct Supervisor {
     path: Option<String>,
     server_url: Option<String>,
     nofile_of_children: Option<u64>,
+    /// Users that were looked up.
+    identities: HashMap<u32, Rc<Identity>>,
     mood: Mood,
     log: MainLog,
     /// The system's log, for the output of programs that want it there.
@@ -122,6 +128,12 @@ pub(crate) struct Supervisor {
     out_of_memory: OomWatch,
     /// Output that is not read at present: its listeners are behind.
     held: Vec<(ProcessId, Channel)>,
+    /// Output that is not read at present: its log is a stream that takes no more.
+    backed_up: Vec<(ProcessId, Channel)>,
+    /// What the logs of children that have ended have not taken.
+    leftovers: Vec<Leftover>,
+    /// When logs that took no more are asked again (monotonic).
+    offer_at: Option<Duration>,
     shutdown: Option<Shutdown>,
     tidiness: Tidiness,
     /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
@@ -157,6 +169,7 @@ impl Supervisor {
             path,
             server_url,
             nofile_of_children: beginning.nofile_of_children,
+            identities: HashMap::new(),
             mood: Mood::Running,
             log: beginning.log,
             syslog: Syslog::open(IDENT),
@@ -170,6 +183,9 @@ impl Supervisor {
             reports: beginning.reports,
             out_of_memory: OomWatch::new(),
             held: Vec::new(),
+            backed_up: Vec::new(),
+            leftovers: Vec::new(),
+            offer_at: None,
             shutdown: None,
             tidiness: Tidiness::default(),
             stop_reports: Vec::new(),
@@ -224,6 +240,7 @@ impl Supervisor {
                 self.receive(Some(input));
             }
         }
+        self.write_leftovers();
         if self.mood == Mood::Restarting { Outcome::Restart } else { Outcome::End }
     }
 
@@ -246,6 +263,7 @@ impl Supervisor {
         self.run_errands();
         self.lose_patience();
         self.resume_pools();
+        self.offer_again();
         self.report_stops();
         self.tidy();
         self.shutdown.is_some() && self.continue_shutdown()
@@ -270,10 +288,11 @@ impl Supervisor {
     fn deadline(&self) -> Instant {
         let now = self.clock.now();
         let tick = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)));
-        let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall));
+        // Somebody may set the clock meanwhile.
+        let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall).min(LONGEST_TICK_SLEEP));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
         let resume = self.population.groups().filter_map(|(_, group)| group.resume_at).min();
-        let own = [resume, self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), self.ears.deadline(), stop_report];
+        let own = [resume, self.offer_at, self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), self.ears.deadline(), stop_report];
         let next = own.into_iter().chain([self.population.next_due(), tick]);
         let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
         Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))
@@ -332,6 +351,8 @@ enum Woken {
     Again,
 }
 
+/// A tick that is far away is looked for so often.
+const LONGEST_TICK_SLEEP: Duration = Duration::from_secs(60);
 /// The loop looks around at least so often; nothing depends on it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 

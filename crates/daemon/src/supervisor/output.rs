@@ -1,6 +1,7 @@
 //! Where the output of one channel of one child goes: file, syslog, events, captured communication.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use ironlance_config as config;
 use ironlance_core::capture::{Piece, Splitter};
@@ -8,7 +9,9 @@ use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::level::Level;
 use ironlance_core::{Namespec, ansi, python};
 
+use super::backlog::{Backlog, Leftover};
 use super::ears::Urgency;
+use super::hear::Held;
 use crate::log::file::LogFile;
 use crate::log::syslog::Syslog;
 
@@ -24,8 +27,10 @@ pub(super) struct Output {
     urgency: Urgency,
     /// The pipe has been made larger, because it was found full.
     pub(super) grown: bool,
-    /// It is not read at present: its listeners are behind.
-    pub(super) held: bool,
+    /// Why it is not read at present.
+    pub(super) held: Held,
+    /// What the log has not taken yet.
+    backlog: Backlog,
     /// The last bytes, where no file keeps them.
     recent: Option<Vec<u8>>,
 }
@@ -55,6 +60,8 @@ pub(super) struct Consequences {
     pub(super) lines: Vec<(Level, String)>,
 }
 
+/// So much output goes into one event (bytes), as in the original.
+const LARGEST_EVENT: usize = 128 * 1024;
 /// So much of the last output is kept in memory where there is no file (bytes).
 const RECENT: usize = 2048;
 
@@ -81,7 +88,8 @@ impl Output {
             events: wish.events_enabled,
             urgency,
             grown: false,
-            held: false,
+            held: Held::default(),
+            backlog: Backlog::default(),
         }
     }
 
@@ -151,7 +159,8 @@ impl Output {
             into.lines.push((Level::Debug, self.as_debug_line(&stripped, source)));
         }
         if self.events {
-            into.notices.push(Notice::log(self.channel, source.namespec, source.pid, &stripped));
+            let notice = |part| Notice::log(self.channel, source.namespec, source.pid, part);
+            into.notices.extend(stripped.chunks(LARGEST_EVENT).map(notice));
         }
     }
 
@@ -165,8 +174,7 @@ impl Output {
 
     fn write(&mut self, data: &[u8], source: &Source<'_>, into: &mut Consequences) {
         if let Some(log) = &mut self.log {
-            let written = log.write(data);
-            into.lines.extend(written.complaint(log.path()));
+            into.lines.extend(self.backlog.write(log, data));
         }
         if let Some(syslog) = &mut self.syslog {
             // What the system's log does not take is lost, as with every program.
@@ -175,6 +183,22 @@ impl Output {
         if let Some(recent) = &mut self.recent {
             keep_end(recent, data);
         }
+    }
+
+    /// Whether the log has not taken all.
+    pub(super) const fn is_backed_up(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Offers to the log again what it has not taken. Gives what the main log should say, if anything.
+    pub(super) fn flush(&mut self, now: Duration) -> Option<(Level, String)> {
+        self.backlog.flush(self.log.as_mut()?, now)
+    }
+
+    /// What the log has not taken, when there will be no more.
+    pub(super) fn into_leftover(self) -> Option<Leftover> {
+        let log = self.log.filter(|_| !self.backlog.is_empty())?;
+        Some(Leftover { log, backlog: self.backlog })
     }
 
     /// The last output, where no file has it.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use ironlance_config::GroupKind;
 use ironlance_core::kind::EventKind;
 use ironlance_core::notice::Channel;
+use ironlance_core::pool::MAX_BYTES;
 
 use super::Supervisor;
-use super::hear::Hold;
+use super::hear::{Hold, Why};
 use super::population::{Group, GroupId, ProcessId};
 
 /// So long a child waits for a pool that makes no progress.
@@ -56,7 +57,7 @@ impl Supervisor {
             }
         }
         if hold {
-            self.hold(id, channel, Hold::Back);
+            self.hold(id, channel, Hold::Back, Why::Listeners);
             self.held.push((id, channel));
         }
     }
@@ -92,7 +93,7 @@ impl Supervisor {
 
     fn release(&mut self) {
         for (id, channel) in std::mem::take(&mut self.held) {
-            self.hold(id, channel, Hold::Released);
+            self.hold(id, channel, Hold::Released, Why::Listeners);
         }
     }
 }
@@ -102,7 +103,7 @@ fn is_over(group: &Group, part: usize, whole: usize) -> bool {
     let Some(pool) = &group.pool else { return false };
     takes_output(&group.config.kind)
         && pool.members().next().is_some()
-        && pool.pending() * whole > pool.capacity() * part
+        && (pool.pending() * whole > pool.capacity() * part || pool.pending_bytes() * whole > MAX_BYTES * part)
 }
 
 /// Whether a group is a pool that asked for events about output.

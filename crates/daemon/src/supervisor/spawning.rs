@@ -19,7 +19,7 @@ use super::population::{GroupId, Process, ProcessId};
 use super::stdin::Stdin;
 use crate::child::command::{self, Resolved};
 use crate::child::fcgi::FastCgiSocket;
-use crate::child::identity::Identity;
+use crate::child::identity::{Identity, Standing};
 use crate::child::pipes::Interest;
 use crate::child::spawn::{self, Born, Launch, SpawnError};
 use crate::log::file::LogFile;
@@ -46,8 +46,9 @@ impl Supervisor {
         let name = process.namespec().process.clone();
         let logs = open_logs(process).map_err(|error| spawn::dispatcher_words(&name.0, &error))?;
         let socket = self.fastcgi_socket(id)?;
+        let identity = self.identity_of(id);
         let process = self.population.process(id).ok_or("it has been removed")?;
-        let born = self.launch(process, &resolved, socket.as_deref()).map_err(|error| error.words(&name.0))?;
+        let born = self.launch(process, &resolved, socket.as_deref(), identity.as_deref()).map_err(|error| error.words(&name.0))?;
         let pid = born.pid;
         self.take_in(id, born, logs, socket);
         Ok(pid)
@@ -66,10 +67,10 @@ impl Supervisor {
         process: &Process,
         resolved: &Resolved,
         socket: Option<&FastCgiSocket>,
+        identity: Option<&Identity>,
     ) -> Result<Born, SpawnError> {
         let program = process.program();
         let environment = self.environment_of(process);
-        let identity = program.uid.map(Identity::of);
         let own_stderr = process.is_listener() || !program.redirect_stderr;
         let launch = Launch {
             file: &resolved.file,
@@ -77,12 +78,26 @@ impl Supervisor {
             environment: &environment,
             directory: program.directory.as_deref(),
             umask: program.umask,
-            identity: identity.as_ref(),
+            identity,
             stdin: socket.map_or(spawn::Stdin::Pipe, |socket| spawn::Stdin::Socket(socket.as_fd())),
             stderr: if own_stderr { spawn::Stderr::Pipe } else { spawn::Stderr::WithStdout },
             nofile: self.nofile_of_children,
         };
         spawn::spawn(&launch, &self.reports)
+    }
+
+    /// As whom the process runs. Users that were found are remembered until the configuration is read again: to look
+    /// for one may take long, and nobody should have to wait for it at each start.
+    fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
+        let uid = self.population.process(id)?.program().uid?;
+        if let Some(known) = self.identities.get(&uid) {
+            return Some(Rc::clone(known));
+        }
+        let identity = Rc::new(Identity::of(uid));
+        if !matches!(identity.standing, Standing::Refused(_)) {
+            self.identities.insert(uid, Rc::clone(&identity));
+        }
+        Some(identity)
     }
 
     /// The daemon's environment, what children are told of it, and the program's own.

@@ -22,6 +22,7 @@ impl Supervisor {
         let diff = config::diff(&active, &new);
         self.available = read.groups.into_iter().map(Rc::new).collect();
         let names = |groups: Vec<GroupName>| Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect());
+        self.identities.clear();
         let lists = [diff.added, diff.changed, diff.removed].map(names);
         Ok(Value::Array(vec![Value::Array(lists.into())]))
     }

@@ -1,0 +1,143 @@
+//! A log that is a stream with a slow reader, such as a container's stdout: its child waits, and nothing is lost.
+//!
+//! What the stream does not take is kept and offered again; the child's pipe is not read meanwhile, so that the child
+//! waits in its own writes. Only a reader that takes nothing at all for long loses output.
+
+use std::time::Duration;
+
+use ironlance_core::level::Level;
+use ironlance_core::notice::Channel;
+
+use super::Supervisor;
+use super::hear::{Hold, Why};
+use super::population::ProcessId;
+use crate::log::file::{LogFile, Offered};
+
+/// How often what was left is offered again.
+const AGAIN: Duration = Duration::from_millis(10);
+/// So long a reader may take nothing before output is lost.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a log has not taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    bytes: Vec<u8>,
+    /// Since when nothing was taken, as far as it was looked at (monotonic).
+    stuck: Option<Duration>,
+}
+
+impl Backlog {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Writes `data` behind what is kept. Gives what the main log should say, if anything.
+    pub(super) fn write(&mut self, log: &mut LogFile, data: &[u8]) -> Option<(Level, String)> {
+        if !self.is_empty() {
+            self.bytes.extend_from_slice(data);
+            return None;
+        }
+        match log.offer(data) {
+            Offered::Written(written) => written.complaint(log.path()),
+            Offered::Later { taken } => {
+                self.bytes.extend_from_slice(&data[taken..]);
+                self.stuck = None;
+                None
+            }
+        }
+    }
+
+    /// Offers what is kept again. Gives what the main log should say, if anything.
+    pub(super) fn flush(&mut self, log: &mut LogFile, now: Duration) -> Option<(Level, String)> {
+        if self.is_empty() {
+            return None;
+        }
+        let stuck = *self.stuck.get_or_insert(now);
+        if now >= stuck + PATIENCE {
+            return self.give_up(log);
+        }
+        match log.offer(&self.bytes) {
+            Offered::Written(written) => {
+                self.bytes = Vec::new();
+                written.complaint(log.path())
+            }
+            Offered::Later { taken } => {
+                self.bytes.drain(..taken);
+                self.stuck = (taken == 0).then_some(stuck);
+                None
+            }
+        }
+    }
+
+    /// Writes what is kept as far as it is taken soon; the rest is lost, and counted.
+    pub(super) fn give_up(&mut self, log: &mut LogFile) -> Option<(Level, String)> {
+        let written = log.write(&std::mem::take(&mut self.bytes));
+        written.complaint(log.path())
+    }
+}
+
+/// The log of a child that has ended before all was taken.
+pub(super) struct Leftover {
+    pub(super) log: LogFile,
+    pub(super) backlog: Backlog,
+}
+
+impl Supervisor {
+    /// Keeps a child waiting whose log is behind.
+    pub(super) fn hold_if_backed_up(&mut self, id: ProcessId, channel: Channel) {
+        if self.output_mut(id, channel).is_some_and(|output| output.is_backed_up() && output.fd().is_some()) {
+            self.hold(id, channel, Hold::Back, Why::Log);
+            self.backed_up.push((id, channel));
+            self.offer_again_soon();
+        }
+    }
+
+    /// Offers to all logs again what they did not take, when it is time.
+    pub(super) fn offer_again(&mut self) {
+        let now = self.clock.now().mono;
+        if self.offer_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.offer_at = None;
+        let mut lines = Vec::new();
+        for (id, channel) in std::mem::take(&mut self.backed_up) {
+            let Some(output) = self.output_mut(id, channel) else { continue };
+            lines.extend(output.flush(now));
+            if output.is_backed_up() {
+                self.backed_up.push((id, channel));
+            } else {
+                self.hold(id, channel, Hold::Released, Why::Log);
+            }
+        }
+        for leftover in &mut self.leftovers {
+            lines.extend(leftover.backlog.flush(&mut leftover.log, now));
+        }
+        self.leftovers.retain(|leftover| !leftover.backlog.is_empty());
+        for (level, line) in lines {
+            self.log.log(level, &line);
+        }
+        if !self.backed_up.is_empty() || !self.leftovers.is_empty() {
+            self.offer_again_soon();
+        }
+    }
+
+    /// A child has ended before its log had taken all.
+    pub(super) fn keep_leftover(&mut self, leftover: Leftover) {
+        self.leftovers.push(leftover);
+        self.offer_again_soon();
+    }
+
+    /// The daemon ends: what is left is written as far as it is taken soon.
+    pub(super) fn write_leftovers(&mut self) {
+        for mut leftover in std::mem::take(&mut self.leftovers) {
+            if let Some((level, line)) = leftover.backlog.give_up(&mut leftover.log) {
+                self.log.log(level, &line);
+            }
+        }
+    }
+
+    fn offer_again_soon(&mut self) {
+        let soon = self.clock.now().mono + AGAIN;
+        self.offer_at.get_or_insert(soon);
+    }
+}
