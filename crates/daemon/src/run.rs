@@ -224,7 +224,8 @@ struct House {
 /// The owner and the HTTP server, on one thread.
 fn serve(beginning: Beginning, house: House) -> Result<Outcome, ExitCode> {
     let cannot = |error: io::Error| refuse(&format!("cannot start the event loop: {error}"));
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(cannot)?;
+    // The owner may have work for many turns: clients, signals and the clock are looked at between any two.
+    let runtime = Builder::new_current_thread().enable_io().enable_time().event_interval(1).build().map_err(cannot)?;
     let local = LocalSet::new();
     let mut signals = house.signals;
     let mut owner = {

@@ -25,10 +25,17 @@ pub(super) enum Content {
 #[derive(Clone, Default)]
 pub(super) struct Burden(Arc<AtomicUsize>);
 
+/// An answer of this size (bytes) is not counted; each connection has one at most.
+const SMALL: usize = 64 * 1024;
+
 impl Burden {
     /// Takes the text as an answer's content until it has been sent; nothing where there would be more than `most`.
-    /// What comes alone is always taken.
+    /// What comes alone is always taken, and what is small: whoever leaves much untaken must not keep others from being
+    /// told what came of their calls.
     pub(super) fn add(&self, text: String, most: usize) -> Option<Content> {
+        if text.len() <= SMALL {
+            return Some(Content::Whole(Bytes::from(text)));
+        }
         let before = self.0.load(Ordering::Relaxed);
         if before > 0 && before + text.len() > most {
             return None;

@@ -39,7 +39,7 @@ impl Default for Limits {
             head: 32 * 1024,
             headers: 64,
             body: 8 * 1024 * 1024,
-            answers: 64 * 1024 * 1024,
+            answers: 128 * 1024 * 1024,
             first_byte: Duration::from_secs(30),
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(60),

@@ -121,7 +121,8 @@ impl Supervisor {
         let Some(process) = self.population.process_mut(id) else { return 0 };
         let Some(out) = output(process, channel) else { return 0 };
         let Some(fd) = out.fd() else { return 0 };
-        match pipes::read(fd, &mut self.buffer) {
+        let size = out.appetite().min(self.buffer.len());
+        match pipes::read(fd, &mut self.buffer[..size]) {
             Read::Bytes(size) => {
                 if size >= NEARLY_FULL && !out.grown {
                     pipes::grow(fd);

@@ -217,12 +217,12 @@ impl Supervisor {
     pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
         let mut alarm = pin!(sleep_until(Instant::now()));
         while !self.go_on() {
+            let deadline = self.deadline();
             let more = self.has_more_to_hear();
-            if more {
-                // The runtime would not look at clients and the clock as long as there is something to hear.
+            if more || deadline <= Instant::now() {
+                // The runtime would not look at clients, signals and the clock as long as there is something to do.
                 yield_now().await;
             }
-            let deadline = self.deadline();
             if alarm.deadline() != deadline {
                 alarm.as_mut().reset(deadline);
             }

@@ -62,6 +62,9 @@ pub(super) struct Consequences {
 
 /// So much output goes into one event (bytes), as in the original.
 const LARGEST_EVENT: usize = 128 * 1024;
+/// So much is read at once where messages are captured (bytes): at 45 bytes of tags each, no more events than a
+/// listener's buffer has room for when it is three quarters full.
+const CAPTURED: usize = 8 * 1024;
 /// So much of the last output is kept in memory where there is no file (bytes).
 const RECENT: usize = 2048;
 
@@ -107,9 +110,14 @@ impl Output {
         self.urgency
     }
 
-    /// Whether what is read becomes `PROCESS_LOG` events.
-    pub(super) fn makes_events(&self) -> bool {
-        self.events
+    /// Whether what is read becomes events.
+    pub(super) const fn makes_events(&self) -> bool {
+        self.events || self.splitter.is_some()
+    }
+
+    /// How much may be read at once (bytes): each message that is captured becomes an event.
+    pub(super) const fn appetite(&self) -> usize {
+        if self.splitter.is_some() { CAPTURED } else { usize::MAX }
     }
 
     /// What was read from the pipe goes where it belongs.

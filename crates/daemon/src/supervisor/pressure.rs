@@ -109,6 +109,11 @@ fn is_over(group: &Group, part: usize, whole: usize) -> bool {
 /// Whether a group is a pool that asked for events about output.
 fn takes_output(kind: &GroupKind) -> bool {
     let GroupKind::Listeners { events, .. } = kind else { return false };
-    let output = [EventKind::ProcessLogStdout, EventKind::ProcessLogStderr];
+    let output = [
+        EventKind::ProcessLogStdout,
+        EventKind::ProcessLogStderr,
+        EventKind::ProcessCommunicationStdout,
+        EventKind::ProcessCommunicationStderr,
+    ];
     events.iter().any(|asked| output.iter().any(|kind| kind.is_a(*asked)))
 }
