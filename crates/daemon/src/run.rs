@@ -180,11 +180,12 @@ fn live(
     for (level, lines) in notes {
         lines.iter().for_each(|line| log.log(level, line));
     }
+    // First the sockets: if another daemon has them, its logs are not ours to clear.
+    let sockets = open_servers(&config, &mut log)?;
     if !config.settings.nocleanup {
         let warnings = auto::clear(&config.settings.childlogdir, &config.settings.identifier);
         warnings.iter().for_each(|line| log.log(Level::Warn, line));
     }
-    let sockets = open_servers(&config, &mut log)?;
     let signals = Signals::new().map_err(|error| refuse(&format!("cannot take signals: {error}")))?;
     if life == Life::First && !config.settings.nodaemon {
         let settings = &config.settings;

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::flavour::Flavour;
 use crate::patience::{PATIENCE, until};
-use crate::raw_http::{Answer, exchange};
+use crate::raw_http::{self, Answer};
 use crate::redaction::plain;
 use crate::scene::Scene;
 use crate::xmlrpc::{self, Value};
@@ -140,12 +140,16 @@ impl Daemon {
         self.ask(&format!("supervisor.{method}"), params)
     }
 
-    /// Sends these bytes over a connection of its own, and reads until it is closed or silent for `limit`.
+    /// Sends these bytes over a connection of its own, and reads until it is closed or, the head being there, silent
+    /// for `limit`.
     pub fn http(&self, request: &[u8], limit: Duration) -> anyhow::Result<Answer> {
         let mut stream = self.connect()?;
-        stream.set_read_timeout(Some(limit)).context("cannot set a time limit")?;
         stream.write_all(request).context("cannot ask")?;
-        exchange(stream)
+        let mut answer = raw_http::head(&mut stream)?;
+        stream.set_read_timeout(Some(limit)).context("cannot set a time limit")?;
+        let rest = raw_http::exchange(stream)?;
+        answer.bytes.extend(rest.bytes);
+        Ok(Answer { closed: rest.closed, ..answer })
     }
 
     /// A field of `getProcessInfo`.

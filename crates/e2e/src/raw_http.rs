@@ -39,10 +39,19 @@ impl Answer {
 }
 
 /// Reads until the server closes, or is silent for the stream's time limit.
-pub fn exchange(mut stream: impl Read) -> anyhow::Result<Answer> {
+pub fn exchange(stream: impl Read) -> anyhow::Result<Answer> {
+    read(stream, |_| false)
+}
+
+/// Reads until the head of the answer is whole, or the server closes.
+pub fn head(stream: impl Read) -> anyhow::Result<Answer> {
+    read(stream, |bytes| bytes.windows(4).any(|four| four == b"\r\n\r\n"))
+}
+
+fn read(mut stream: impl Read, enough: impl Fn(&[u8]) -> bool) -> anyhow::Result<Answer> {
     let mut answer = Answer::default();
     let mut chunk = vec![0; 64 * 1024];
-    loop {
+    while !enough(&answer.bytes) {
         match stream.read(&mut chunk) {
             Ok(0) => return Ok(Answer { closed: true, ..answer }),
             Ok(count) => answer.bytes.extend_from_slice(&chunk[..count]),
@@ -55,4 +64,5 @@ pub fn exchange(mut stream: impl Read) -> anyhow::Result<Answer> {
             Err(error) => return Err(error).context("cannot read the answer"),
         }
     }
+    Ok(answer)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use ironlance_e2e::daemon::{BASE, connect, send, supervisord, write_config};
+use ironlance_e2e::daemon::{BASE, write_config};
 use ironlance_e2e::patience::pause;
 use ironlance_e2e::{Daemon, contest, until};
 use rustix::process::Signal;
@@ -112,30 +112,22 @@ fn what_cannot_seek_is_written_all_the_same() {
         )
         .replace("logfile={dir}/supervisord.log", "logfile=/dev/null\nlogfile_maxbytes=0\nsilent=true")
         .replace("loglevel=debug", "loglevel=info");
-        let mut command = supervisord(&stage.scene, stage.flavour, &["-c", &write_config(&stage.scene, &config)?.display().to_string()])?;
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        let mut child = command.spawn()?;
-        let read = |pipe: Box<dyn std::io::Read + Send>| std::thread::spawn(move || {
-            let mut pipe = pipe;
-            let mut text = String::new();
-            let _ = pipe.read_to_string(&mut text);
-            text
-        });
-        let stdout = read(Box::new(child.stdout.take().unwrap()));
-        let stderr = read(Box::new(child.stderr.take().unwrap()));
-        until("both to run", Duration::from_secs(10), || {
-            let Ok(stream) = connect(&stage.scene.path("s.sock")) else { return Ok(None) };
-            let all = ironlance_e2e::xmlrpc::call(stream, "", "supervisor.getAllProcessInfo", &[])?;
-            Ok((all.items().iter().all(|info| info.get("state").and_then(|state| state.as_int()) == Some(20))).then_some(()))
-        })?;
-        // The words are on their way through two pipes.
-        pause(Duration::from_millis(1500));
-        send(i64::from(child.id()), Signal::TERM)?;
-        stage.note(child.wait()?);
-        let mut lines: Vec<String> = stdout.join().unwrap().lines().map(str::to_owned).collect();
-        lines.sort();
+        write_config(&stage.scene, &config)?;
+        // Two pipes, and a cat at the end of each.
+        let program = stage.flavour.path("supervisord")?.display().to_string();
+        let mut shell = stage.scene.command("sh", stage.flavour)?;
+        shell.args(["-c", "{ \"$0\" -c supervisord.conf 2>&3 | cat >out; } 3>&1 | cat >err", &program]);
+        let mut daemon = Daemon::spawn(&stage.scene, shell)?;
+        for (file, words) in [("out", "to stdout\n"), ("out", "to fd\n"), ("err", "to stderr\n")] {
+            daemon.wait_file(file, words)?;
+        }
+        stage.ask(&daemon, "shutdown", &[])?;
+        daemon.wait_end()?;
+        let out = daemon.file("out");
+        let mut lines: Vec<&str> = out.lines().collect();
+        lines.sort_unstable();
         stage.note_all("stdout", lines);
-        stage.note(stderr.join().unwrap());
+        stage.note(daemon.file("err"));
         Ok(())
     })
     .unwrap();
@@ -253,6 +245,25 @@ fn output_is_shown_in_the_main_log_at_debug() {
         let from = log.find("'a' stdout output").unwrap();
         let lines: Vec<&str> = log[from..].lines().filter(|line| !line.contains("SIGCHLD")).take(6).collect();
         stage.note_all("log", lines);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_last_words_come_before_the_end_and_that_before_the_signal_of_it() {
+    contest(|stage| {
+        let daemon = stage.daemon(
+            "[program:p]\ncommand=sh -c 'read go; echo last words; exit 3'\nstartsecs=0\nautorestart=false\n",
+        )?;
+        daemon.wait_state("p", "RUNNING")?;
+        daemon.call("sendProcessStdin", &["p".into(), "go\n".into()])?.unwrap();
+        daemon.wait_state("p", "EXITED")?;
+        daemon.wait_log("indicating a child quit")?;
+        let log = daemon.log();
+        let at = |words: &str| log.find(words);
+        let order = [at("last words"), at("exited: p"), at("received SIGCHLD")];
+        stage.note(format!("{}", order.is_sorted() && !order.contains(&None)));
         Ok(())
     })
     .unwrap();

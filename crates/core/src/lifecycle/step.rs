@@ -159,7 +159,9 @@ impl Lifecycle {
         let (reach, words) = if as_group { (Reach::Group, "process group ") } else { (Reach::Process, "") };
         let line = format!("killing {} (pid {pid}) {words}with signal {}", self.name(), signal::name(signal));
         self.log(Level::Debug, line, out);
-        let kill_at = now.mono.saturating_add(self.policy.stopwaitsecs);
+        // Whom SIGKILL has not ended at once is stuck in the kernel: there is no hurry to send it again.
+        let least = if signal == signal::KILL { QUICK } else { Duration::ZERO };
+        let kill_at = now.mono.saturating_add(self.policy.stopwaitsecs.max(least));
         self.enter(Phase::Stopping { pid, kill_at }, Detail::Pid(pid), out);
         out.push(Effect::Kill { pid, signal, reach });
     }

@@ -102,6 +102,8 @@ pub struct Pool {
     answered: u64,
     /// How often events were rejected since one was dealt with.
     rejections: u32,
+    /// Who rejected an event last: others are asked first.
+    rejecter: Option<MemberId>,
     paused: bool,
 }
 
@@ -139,6 +141,7 @@ impl Pool {
             merged: 0,
             answered: 0,
             rejections: 0,
+            rejecter: None,
             paused: false,
         }
     }
@@ -317,6 +320,7 @@ impl Pool {
             Said::Refused(result) => {
                 self.members[at].last = LastResult::Other(result);
                 self.rejections = self.rejections.saturating_add(1);
+                self.rejecter = Some(self.members[at].id);
                 self.log_of(at, out, Level::Warn, |name| format!("{name}: event was rejected"));
                 self.log_change(at, Busy, Acknowledged, out);
                 if let Some(event) = self.members[at].event.take() {
@@ -406,7 +410,9 @@ impl Pool {
     fn dispatch(&mut self, out: &mut Vec<PoolEffect>) {
         while !self.queue.is_empty() && !self.paused {
             let ready = |member: &Member| member.ear.state() == ListenerState::Ready && !member.retired;
-            let Some(at) = self.members.iter().position(ready) else { return };
+            let willing = |member: &Member| ready(member) && Some(member.id) != self.rejecter;
+            let willing = self.members.iter().position(willing);
+            let Some(at) = willing.or_else(|| self.members.iter().position(ready)) else { return };
             let Some(event) = self.queue.pop() else { return };
             let bytes = self.envelope(&event);
             let member = &mut self.members[at];

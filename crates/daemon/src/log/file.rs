@@ -116,6 +116,11 @@ impl LogFile {
         &self.path
     }
 
+    /// Whether it is a stream whose reader may be slow, and no file; known from the first write on.
+    pub fn is_stream(&self) -> bool {
+        self.sink.as_ref().is_some_and(|sink| !sink.is_file())
+    }
+
     /// Appends; a file that has reached its size is rotated after it.
     pub fn write(&mut self, data: &[u8]) -> Written {
         if data.is_empty() {

@@ -3,6 +3,7 @@
 //! What the stream does not take is kept and offered again; the child's pipe is not read meanwhile, so that the child
 //! waits in its own writes. Only a reader that takes nothing at all for long loses output.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ironlance_core::level::Level;
@@ -10,6 +11,7 @@ use ironlance_core::notice::Channel;
 
 use super::Supervisor;
 use super::hear::{Hold, Why};
+use super::output::{Output, Turn};
 use super::population::ProcessId;
 use crate::log::file::{LogFile, Offered};
 
@@ -17,6 +19,9 @@ use crate::log::file::{LogFile, Offered};
 const AGAIN: Duration = Duration::from_millis(10);
 /// So long a reader may take nothing before output is lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// So long the daemon waits at its end for the readers of what children have left.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What a log has not taken yet.
 #[derive(Debug, Default)]
@@ -45,6 +50,11 @@ impl Backlog {
                 None
             }
         }
+    }
+
+    /// Keeps `data` for later.
+    pub(super) fn put_off(&mut self, data: &[u8]) {
+        self.bytes.extend_from_slice(data);
     }
 
     /// Offers what is kept again. Gives what the main log should say, if anything.
@@ -100,25 +110,65 @@ impl Supervisor {
         }
         self.offer_at = None;
         let mut lines = Vec::new();
+        // Who has begun to write to a stream ends before others write to it.
+        let mut taken: Vec<PathBuf> = Vec::new();
+        for leftover in &mut self.leftovers {
+            if !taken.iter().any(|path| path == leftover.log.path()) {
+                lines.extend(leftover.backlog.flush(&mut leftover.log, now));
+            }
+            if !leftover.backlog.is_empty() {
+                taken.push(leftover.log.path().to_owned());
+            }
+        }
+        self.leftovers.retain(|leftover| !leftover.backlog.is_empty());
         for (id, channel) in std::mem::take(&mut self.backed_up) {
             let Some(output) = self.output_mut(id, channel) else { continue };
-            lines.extend(output.flush(now));
+            let stream = output.stream().map(Path::to_owned);
+            if !stream.as_ref().is_some_and(|stream| taken.contains(stream)) {
+                lines.extend(output.flush(now));
+            }
             if output.is_backed_up() {
+                taken.extend(stream);
                 self.backed_up.push((id, channel));
             } else {
                 self.hold(id, channel, Hold::Released, Why::Log);
             }
         }
-        for leftover in &mut self.leftovers {
-            lines.extend(leftover.backlog.flush(&mut leftover.log, now));
-        }
-        self.leftovers.retain(|leftover| !leftover.backlog.is_empty());
         for (level, line) in lines {
             self.log.log(level, &line);
         }
         if !self.backed_up.is_empty() || !self.leftovers.is_empty() {
             self.offer_again_soon();
         }
+    }
+
+    /// Whether a channel may write to its log, or others have begun to write to the same stream.
+    pub(super) fn turn_of(&self, id: ProcessId, channel: Channel) -> Turn {
+        if self.backed_up.is_empty() && self.leftovers.is_empty() {
+            return Turn::Now;
+        }
+        let output_of = |id, channel| {
+            let process = self.population.process(id)?;
+            match channel {
+                Channel::Stdout => process.stdout.as_deref(),
+                Channel::Stderr => process.stderr.as_deref(),
+            }
+        };
+        let Some(stream) = output_of(id, channel).and_then(Output::stream) else { return Turn::Now };
+        let others = self.backed_up.iter().filter(|other| **other != (id, channel));
+        let busy = others.filter_map(|(id, channel)| output_of(*id, *channel)?.stream()).any(|other| other == stream)
+            || self.leftovers.iter().any(|leftover| leftover.log.path() == stream);
+        if busy { Turn::AfterOthers } else { Turn::Now }
+    }
+
+    /// Whether the daemon should wait before it ends: a slow reader still takes what children have left.
+    pub(super) fn has_leftovers(&mut self) -> bool {
+        if self.leftovers.is_empty() {
+            return false;
+        }
+        let now = self.clock.now().mono;
+        let until = *self.leave_at.get_or_insert(now + LAST_WORDS);
+        now < until
     }
 
     /// A child has ended before its log had taken all.

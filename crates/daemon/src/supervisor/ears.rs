@@ -134,6 +134,7 @@ impl Ears {
     /// Ends the pause: somebody wants to know now what was said.
     pub(super) const fn hurry(&mut self) {
         self.hear_at = Some(Duration::ZERO);
+        self.all_told = false;
     }
 
     /// So much was read from one pipe that could wait.

@@ -20,7 +20,8 @@ impl Supervisor {
         let mut ended = Vec::new();
         reap::reap(&mut |pid, status| ended.push((pid, status)));
         for (pid, status) in ended {
-            match self.population.pids.remove(&pid) {
+            let id = self.population.pids.remove(&pid).filter(|id| self.population.process(*id).is_some());
+            match id {
                 Some(id) => self.ended(id, pid, status),
                 None => self.log.log(Level::Info, &format!("reaped unknown pid {pid} ({})", status.words())),
             }
@@ -98,6 +99,7 @@ impl Supervisor {
         let Some(group) = self.population.process(id).map(|process| process.group) else { return };
         let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
         let effects = pool.leave(MemberId(id.0));
+        self.forget_that_it_was_behind(group);
         self.carry_out(group, effects);
     }
 }

@@ -17,6 +17,14 @@ const REJECTIONS_AT_ONCE: u32 = 3;
 /// A listener that breaks the protocol again and again is started after 1, 2, 4 … seconds, up to this.
 const LONGEST_PENANCE: Duration = Duration::from_secs(60);
 
+/// A listener is to be stopped and started again.
+pub(super) struct Errand {
+    id: ProcessId,
+    /// The child it is about; a later one is innocent.
+    pid: u32,
+    why: String,
+}
+
 impl Supervisor {
     /// Gives an event to every pool that asked for its type.
     pub(super) fn publish(&mut self, notice: &Notice) {
@@ -84,7 +92,7 @@ impl Supervisor {
     pub(super) fn resume_pools(&mut self) {
         let now = self.clock.now().mono;
         let due = |group: &Group| group.resume_at.is_some_and(|at| at <= now);
-        let due: Vec<GroupId> = self.population.groups().filter(|(_, group)| due(group)).map(|(id, _)| id).collect();
+        let due: Vec<GroupId> = self.population.pools().filter(|(_, group)| due(group)).map(|(id, _)| id).collect();
         for id in due {
             let Some(group) = self.population.group_mut(id) else { continue };
             group.resume_at = None;
@@ -115,8 +123,9 @@ impl Supervisor {
         if process.penance.leaving {
             return;
         }
+        let Some(pid) = process.life.pid() else { return };
         process.penance.leaving = true;
-        self.errands.push((id, why.to_owned()));
+        self.errands.push(Errand { id, pid, why: why.to_owned() });
     }
 
     /// Stops the listeners that are to be restarted. Not done at once, as the reason may be an event about them.
@@ -126,9 +135,9 @@ impl Supervisor {
         }
         // One that has just ended on its own is not stopped, it has exited.
         self.reap();
-        for (id, why) in std::mem::take(&mut self.errands) {
+        for Errand { id, pid, why } in std::mem::take(&mut self.errands) {
             let Some(process) = self.population.process_mut(id) else { continue };
-            if process.life.pid().is_none() {
+            if process.life.pid() != Some(pid) {
                 process.penance.leaving = false;
                 continue;
             }

@@ -124,7 +124,8 @@ impl Supervisor {
         let size = out.appetite().min(self.buffer.len());
         match pipes::read(fd, &mut self.buffer[..size]) {
             Read::Bytes(size) => {
-                if size >= NEARLY_FULL && !out.grown {
+                // A slow log should be felt by the child early.
+                if size >= NEARLY_FULL && !out.grown && out.stream().is_none() {
                     pipes::grow(fd);
                     out.grown = true;
                 }
@@ -144,6 +145,7 @@ impl Supervisor {
     /// A child has said something.
     fn said(&mut self, id: ProcessId, channel: Channel, data: &[u8]) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
+        let turn = self.turn_of(id, channel);
         let Some(process) = self.population.process_mut(id) else { return };
         let to_pool = channel == Channel::Stdout && process.is_listener();
         let namespec = process.life.namespec().clone();
@@ -152,6 +154,7 @@ impl Supervisor {
             pid: process.life.pid().unwrap_or_default(),
             strip_ansi,
             in_main_log: in_main_log && !to_pool,
+            turn,
         };
         let mut consequences = Consequences::default();
         if let Some(out) = output(process, channel) {
@@ -202,10 +205,11 @@ impl Supervisor {
 
     fn finish_output(&mut self, id: ProcessId, channel: Channel) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
+        let turn = self.turn_of(id, channel);
         let Some(process) = self.population.process_mut(id) else { return };
         let namespec = process.life.namespec().clone();
         let pid = process.life.pid().unwrap_or_default();
-        let source = Source { namespec: &namespec, pid, strip_ansi, in_main_log };
+        let source = Source { namespec: &namespec, pid, strip_ansi, in_main_log, turn };
         let mut consequences = Consequences::default();
         if let Some(out) = output(process, channel) {
             out.finish(&source, &mut consequences);
@@ -260,7 +264,9 @@ impl Supervisor {
         let written = stdin.write(bytes);
         match written {
             Ok(()) => self.watch_stdin(id),
-            Err(_) => self.close_stdin(id),
+            Err(ref error) if error.kind() == io::ErrorKind::BrokenPipe => self.close_stdin(id),
+            // It reads too slowly for this; what waits for it already is its own.
+            Err(_) => {}
         }
         written
     }

@@ -58,6 +58,7 @@ use crate::signals::{Signal, Signals};
 use backlog::Leftover;
 use clock::Clock;
 use ears::Ears;
+use events::Errand;
 use population::{Population, ProcessId};
 use shutdown::Shutdown;
 use tidy::Tidiness;
@@ -134,13 +135,15 @@ pub(crate) struct Supervisor {
     leftovers: Vec<Leftover>,
     /// When logs that took no more are asked again (monotonic).
     offer_at: Option<Duration>,
+    /// Until when the end waits for that (monotonic).
+    leave_at: Option<Duration>,
     shutdown: Option<Shutdown>,
     tidiness: Tidiness,
     /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
     stop_reports: Vec<(ProcessId, Duration)>,
     local_time: LocalTime,
     /// Listeners that are to be stopped and started again, and why.
-    errands: Vec<(ProcessId, String)>,
+    errands: Vec<Errand>,
     /// What all pipes are read into.
     buffer: Vec<u8>,
     /// Which pipes are ready; kept for its room.
@@ -186,6 +189,7 @@ impl Supervisor {
             backed_up: Vec::new(),
             leftovers: Vec::new(),
             offer_at: None,
+            leave_at: None,
             shutdown: None,
             tidiness: Tidiness::default(),
             stop_reports: Vec::new(),
@@ -203,6 +207,8 @@ impl Supervisor {
             self.add_group(&group);
         }
         self.publish(&Notice::supervisor_running());
+        // Children that were left to us before we were told of any.
+        self.reap();
         self.untidy();
     }
 
@@ -291,7 +297,7 @@ impl Supervisor {
         // Somebody may set the clock meanwhile.
         let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall).min(LONGEST_TICK_SLEEP));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
-        let resume = self.population.groups().filter_map(|(_, group)| group.resume_at).min();
+        let resume = self.population.pools().filter_map(|(_, group)| group.resume_at).min();
         let own = [resume, self.offer_at, self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), self.ears.deadline(), stop_report];
         let next = own.into_iter().chain([self.population.next_due(), tick]);
         let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
@@ -319,8 +325,9 @@ impl Supervisor {
         let name = signal.name();
         match signal {
             Signal::Child => {
-                self.log.log(Level::Debug, &format!("received {name} indicating a child quit"));
+                // What the child said and how it ended come before the line about the signal, as in the original.
                 self.reap();
+                self.log.log(Level::Debug, &format!("received {name} indicating a child quit"));
             }
             Signal::Terminate | Signal::Interrupt | Signal::Quit => {
                 self.log.log(Level::Warn, &format!("received {name} indicating exit request"));

@@ -1,6 +1,7 @@
 //! Where the output of one channel of one child goes: file, syslog, events, captured communication.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use ironlance_config as config;
@@ -51,6 +52,16 @@ pub(super) struct Source<'a> {
     pub(super) strip_ansi: bool,
     /// The main log is at a level at which output goes there too.
     pub(super) in_main_log: bool,
+    /// Whether others have to write to the same stream first.
+    pub(super) turn: Turn,
+}
+
+/// Whether a log that is a stream may be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Now,
+    /// The stream has taken a part of what somebody else writes, and the rest of it comes first.
+    AfterOthers,
 }
 
 /// What follows from a piece of output.
@@ -182,7 +193,10 @@ impl Output {
 
     fn write(&mut self, data: &[u8], source: &Source<'_>, into: &mut Consequences) {
         if let Some(log) = &mut self.log {
-            into.lines.extend(self.backlog.write(log, data));
+            match source.turn {
+                Turn::Now => into.lines.extend(self.backlog.write(log, data)),
+                Turn::AfterOthers => self.backlog.put_off(data),
+            }
         }
         if let Some(syslog) = &mut self.syslog {
             // What the system's log does not take is lost, as with every program.
@@ -191,6 +205,11 @@ impl Output {
         if let Some(recent) = &mut self.recent {
             keep_end(recent, data);
         }
+    }
+
+    /// Where it is logged, if that is a stream.
+    pub(super) fn stream(&self) -> Option<&Path> {
+        self.log.as_ref().filter(|log| log.is_stream()).map(LogFile::path)
     }
 
     /// Whether the log has not taken all.

@@ -114,6 +114,8 @@ impl Group {
 pub(super) struct Population {
     /// In the order in which they were added.
     groups: BTreeMap<GroupId, Box<Group>>,
+    /// Those that are pools, by rising number.
+    pools: Vec<GroupId>,
     group_names: BTreeMap<GroupName, GroupId>,
     processes: BTreeMap<ProcessId, Box<Process>>,
     /// Running children.
@@ -131,6 +133,9 @@ impl Population {
 
     pub(super) fn add_group(&mut self, id: GroupId, group: Group) {
         self.group_names.insert(group.config.name.clone(), id);
+        if group.pool.is_some() {
+            self.pools.push(id);
+        }
         self.groups.insert(id, Box::new(group));
     }
 
@@ -142,6 +147,7 @@ impl Population {
     pub(super) fn remove_group(&mut self, id: GroupId) {
         let Some(group) = self.groups.remove(&id) else { return };
         self.group_names.remove(&group.config.name);
+        self.pools.retain(|pool| *pool != id);
         for member in &group.members {
             self.set_due(*member, None);
             self.processes.remove(member);
@@ -160,8 +166,13 @@ impl Population {
         self.groups.get_mut(&id).map(|group| &mut **group)
     }
 
-    pub(super) fn groups_mut(&mut self) -> impl Iterator<Item = &mut Group> {
-        self.groups.values_mut().map(|group| &mut **group)
+    /// Groups that are pools of listeners.
+    pub(super) fn pools(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        self.pools.iter().filter_map(|id| Some((*id, self.group(*id)?)))
+    }
+
+    pub(super) fn pool_ids(&self) -> Vec<GroupId> {
+        self.pools.clone()
     }
 
     pub(super) fn process(&self, id: ProcessId) -> Option<&Process> {

@@ -50,7 +50,8 @@ impl Supervisor {
         }
         let now = self.clock.now().mono;
         let mut hold = false;
-        for group in self.population.groups_mut() {
+        for id in self.population.pool_ids() {
+            let Some(group) = self.population.group_mut(id) else { continue };
             if is_over(group, 3, 4) {
                 let behind = group.behind.get_or_insert(Behind { since: now, progress: now });
                 hold |= now < behind.patience_ends();
@@ -74,6 +75,13 @@ impl Supervisor {
         }
     }
 
+    /// A pool has other members than before: how long it has been behind does not count against these.
+    pub(super) fn forget_that_it_was_behind(&mut self, id: GroupId) {
+        if let Some(group) = self.population.group_mut(id) {
+            group.behind = None;
+        }
+    }
+
     /// Nobody waits for listeners that have stopped dealing with events.
     pub(super) fn lose_patience(&mut self) {
         if self.pressure_deadline().is_some_and(|deadline| self.clock.now().mono >= deadline) {
@@ -86,7 +94,7 @@ impl Supervisor {
         if self.held.is_empty() {
             return None;
         }
-        let behind = self.population.groups().filter_map(|(_, group)| group.behind);
+        let behind = self.population.pools().filter_map(|(_, group)| group.behind);
         // Without a pool to wait for it is over at once.
         Some(behind.map(Behind::patience_ends).max().unwrap_or_default())
     }

@@ -60,7 +60,7 @@ impl Supervisor {
             .map(|(id, _)| id)
             .collect();
         if unstopped.is_empty() {
-            return true;
+            return !self.has_leftovers();
         }
         self.report_unstopped(&unstopped);
         false

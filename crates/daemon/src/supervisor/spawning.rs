@@ -153,6 +153,7 @@ impl Supervisor {
         }
         let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
         let effects = pool.join(MemberId(id.0), name);
+        self.forget_that_it_was_behind(group);
         self.carry_out(group, effects);
     }
 

@@ -8,7 +8,7 @@ use ironlance_host::residency::Residency;
 use super::Supervisor;
 
 /// So long after the first of new activity (monotonic).
-const REST: Duration = Duration::from_secs(3);
+const REST: Duration = Duration::from_secs(1);
 
 /// When memory was and will be given back.
 #[derive(Default)]

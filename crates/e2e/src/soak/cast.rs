@@ -15,6 +15,8 @@ use crate::xmlrpc::Value;
 const STEADY: [(&str, usize); 3] = [("sleeper", 12), ("teller", TELLERS), ("family", 2)];
 /// Programs that shall never come to rest, until they are stopped.
 const RESTLESS: [&str; 2] = ["crasher", "failer"];
+/// One that ended by itself and is then stopped stays EXITED: it is only not started again.
+const AT_REST: [&str; 2] = ["STOPPED", "EXITED"];
 /// Programs that clients start and stop.
 pub(super) const SWITCHED: usize = 4;
 /// Programs whose output is kept.
@@ -97,16 +99,19 @@ pub(super) fn switch_off(daemon: &Daemon) -> anyhow::Result<()> {
 
 /// Stops what is never at rest, and waits until all have stayed in their states for a while.
 pub(super) fn calm(daemon: &Daemon) -> anyhow::Result<()> {
+    let stop_restless = || RESTLESS.iter().try_for_each(|group| switch(daemon, "stopProcessGroup", group));
+    stop_restless()?;
     let mut since = Instant::now();
     let mut last = String::new();
     let calm = until("the programs to be calm", PATIENCE, || {
         let states = states(daemon)?;
         let is_loose = |line: &str| {
-            RESTLESS.iter().any(|group| line.starts_with(&format!("{group}:"))) && !line.contains(" STOPPED ")
+            let is_restless = RESTLESS.iter().any(|group| line.starts_with(&format!("{group}:")));
+            is_restless && !AT_REST.iter().any(|state| line.contains(&format!(" {state} ")))
         };
         if states.lines().any(is_loose) {
-            // One that has ended and is about to be started again cannot be stopped: it is tried again.
-            RESTLESS.iter().try_for_each(|group| switch(daemon, "stopProcessGroup", group))?;
+            // One that ended just now may have been missed: it is tried again.
+            stop_restless()?;
         }
         if states != last || states.lines().any(is_loose) {
             last = states;
@@ -129,14 +134,15 @@ fn states(daemon: &Daemon) -> anyhow::Result<String> {
     Ok(answer.items().iter().map(line).collect())
 }
 
-/// In which state a process of this group and name must be in the end; `wanted` is what clients asked for last.
-pub(super) fn expected(group: &str, name: &str, wanted: &[&'static str; SWITCHED]) -> &'static str {
-    if group == "switched" {
+/// In which states a process of this group and name may be in the end; `wanted` is what clients asked for last.
+pub(super) fn expected(group: &str, name: &str, wanted: &[&str; SWITCHED]) -> &'static [&'static str] {
+    let runs = if group == "switched" {
         let number = (0..SWITCHED).find(|number| switched(*number).ends_with(name));
-        return number.map_or("?", |number| wanted[number]);
-    }
-    let is_steady = STEADY.iter().any(|(steady, _)| *steady == group) || LISTENERS.contains(&group);
-    if is_steady { "RUNNING" } else { "STOPPED" }
+        number.is_some_and(|number| wanted[number] == "RUNNING")
+    } else {
+        STEADY.iter().any(|(steady, _)| *steady == group) || LISTENERS.contains(&group)
+    };
+    if runs { &["RUNNING"] } else { &AT_REST }
 }
 
 /// How many processes there are.
