@@ -1,6 +1,6 @@
 //! The configuration file of a supervisord, to typed values: every fault at once, no map of strings leaves.
 //!
-//! [`load`] is the way in. Nothing here but `source` and `glob` reads files, and `account` the user database.
+//! [`load()`] is the way in. Nothing here but `source` and `glob` reads files, and `account` the user database.
 
 mod account;
 mod config;

@@ -89,7 +89,7 @@ mod tests {
     fn machine() -> Surroundings {
         Surroundings {
             environment: vec![("HOME".to_owned(), "/home/me/".to_owned())],
-            cwd: PathBuf::from("/work"),
+            cwd: PathBuf::from("/home"),
             host_node_name: "box".to_owned(),
             temp_dir: PathBuf::from("/tmp"),
             uid: 0,
@@ -99,15 +99,15 @@ mod tests {
     #[test]
     fn paths_are_normalized_as_python_does() {
         for (text, path) in [
-            ("a/../b/./c//d", "/work/b/c/d"),
+            ("a/../b/./c//d", "/home/b/c/d"),
             ("~", "/home/me"),
             ("~/x", "/home/me/x"),
             ("~root/x", "/root/x"),
-            ("~nobody-of-this-name/x", "/work/~nobody-of-this-name/x"),
+            ("~nobody-of-this-name/x", "/home/~nobody-of-this-name/x"),
             ("//a/../b", "//b"),
             ("///a", "/a"),
             ("/../..", "/"),
-            ("", "/work"),
+            ("", "/home"),
             ("/a/", "/a"),
         ] {
             assert_eq!(normalize(text, &machine()), PathBuf::from(path), "{text:?}");

@@ -83,7 +83,9 @@ pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Wish {
 
 /// The help in the original's form, which programs look at: `-c/--configuration FILENAME -- what it does`.
 fn help_text(progname: &str) -> String {
-    let mut text = format!("{COMMAND} -- run a set of applications as daemons.\n\nUsage: {progname} [options]\n\nOptions:\n");
+    let mut text = format!(
+        "{COMMAND} -- run a set of applications as daemons.\n\nUsage: {progname} [options]\n\nOptions:\n"
+    );
     for row in rows().iter().filter(|row| row.long != QUESTION) {
         let short = row.short.map(|short| format!("-{short}/")).unwrap_or_default();
         let value = match row.takes {
@@ -336,8 +338,8 @@ mod tests {
     #[test]
     fn the_configuration_is_looked_for_where_the_original_looks() {
         assert_eq!(
-            Paths::of("/work/V/bin/supervisord").to_string(),
-            "/work/V/etc/supervisord.conf, /work/V/supervisord.conf, supervisord.conf, etc/supervisord.conf, \
+            Paths::of("/opt/V/bin/supervisord").to_string(),
+            "/opt/V/etc/supervisord.conf, /opt/V/supervisord.conf, supervisord.conf, etc/supervisord.conf, \
              /etc/supervisord.conf, /etc/supervisor/supervisord.conf"
         );
         assert!(Paths::of("supervisord").to_string().starts_with("etc/supervisord.conf, supervisord.conf, "));

@@ -89,7 +89,11 @@ fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
                 let _ = writeln!(io::stderr(), "{warning}");
             }
             let programs: usize = config.groups.iter().map(|group| group.programs.len()).sum();
-            say(&format!("{}: no faults; {programs} processes in {} groups\n", file.display(), config.groups.len()))
+            say(&format!(
+                "{}: no faults; {programs} processes in {} groups\n",
+                file.display(),
+                config.groups.len()
+            ))
         }
         Err(faults) => {
             let _ = writeln!(io::stderr(), "{faults}");
@@ -106,7 +110,8 @@ fn file_of(options: &Options) -> Result<PathBuf, String> {
 }
 
 fn surroundings() -> Surroundings {
-    let environment = std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    let environment = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
     Surroundings {
         environment: environment.collect(),
         cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
@@ -167,7 +172,8 @@ fn live(
         None if privileges::is_root() => criticals.push(privileges::STILL_ROOT.into()),
         None => {}
     }
-    let raised = limits::raise(config.settings.minfds, config.settings.minprocs).map_err(|words| refuse(&words))?;
+    let raised =
+        limits::raise(config.settings.minfds, config.settings.minprocs).map_err(|words| refuse(&words))?;
     let nofile = match life {
         Life::First => {
             infos.extend(raised.infos);
@@ -189,11 +195,14 @@ fn live(
     let signals = Signals::new().map_err(|error| refuse(&format!("cannot take signals: {error}")))?;
     if life == Life::First && !config.settings.nodaemon {
         let settings = &config.settings;
-        daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| log.log(level, line))
-            .map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
+        daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| {
+            log.log(level, line);
+        })
+        .map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
     }
     let pidfile = Pidfile::write(&config.settings.pidfile, &mut |level, line| log.log(level, line));
-    let house = House { sockets, signals, interfaces: config.interfaces.clone(), level: config.settings.loglevel };
+    let house =
+        House { sockets, signals, interfaces: config.interfaces.clone(), level: config.settings.loglevel };
     let beginning = Beginning {
         config,
         overrides: options.overrides.clone(),
@@ -226,7 +235,8 @@ struct House {
 fn serve(beginning: Beginning, house: House) -> Result<Outcome, ExitCode> {
     let cannot = |error: io::Error| refuse(&format!("cannot start the event loop: {error}"));
     // The owner may have work for many turns: clients, signals and the clock are looked at between any two.
-    let runtime = Builder::new_current_thread().enable_io().enable_time().event_interval(1).build().map_err(cannot)?;
+    let runtime =
+        Builder::new_current_thread().enable_io().enable_time().event_interval(1).build().map_err(cannot)?;
     let local = LocalSet::new();
     let mut signals = house.signals;
     let mut owner = {

@@ -16,7 +16,6 @@ use ironlance_core::{Envelope, Event};
 use ironlance_host::residency::Residency;
 use thiserror::Error;
 
-
 /// So much of a body is read at a time, in bytes.
 const PIECE: usize = 64 * 1024;
 

@@ -1,3 +1,5 @@
+//! Messages between tags, cut anywhere.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! What listeners say, cut anywhere.
+
 use super::*;
 use proptest::prelude::*;
 

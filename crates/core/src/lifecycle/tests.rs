@@ -1,3 +1,5 @@
+//! The machine held to its diagram, and to what the original does.
+
 use super::*;
 use crate::exit::ExitStatus;
 use crate::signal;

@@ -1,3 +1,5 @@
+//! Bodies, byte for byte.
+
 use super::*;
 
 fn cat() -> Namespec {

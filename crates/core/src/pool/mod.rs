@@ -155,7 +155,8 @@ impl Pool {
     pub fn join(&mut self, id: MemberId, name: ProcessName) -> Vec<PoolEffect> {
         let out = self.leave(id);
         let at = self.members.partition_point(|member| member.id < id);
-        let member = Member { id, name, ear: Ear::default(), event: None, last: LastResult::None, retired: false };
+        let member =
+            Member { id, name, ear: Ear::default(), event: None, last: LastResult::None, retired: false };
         self.members.insert(at, member);
         out
     }

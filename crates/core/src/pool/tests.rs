@@ -1,3 +1,5 @@
+//! Events on their way through a pool.
+
 use super::*;
 use crate::handshake::{Answer, READY};
 use crate::name::Namespec;

@@ -131,11 +131,12 @@ impl Desk {
     }
 
     async fn reply(&self, request: Request<Incoming>, ends: Ends, pulse: &Pulse, unread: &mut bool) -> Reply {
-        let refusal = match self.lock.as_ref().map_or(Admission::Granted, |lock| lock.admits(request.headers())) {
-            Admission::Granted => None,
-            Admission::Refused => Some(StatusCode::UNAUTHORIZED),
-            Admission::Malformed => Some(StatusCode::BAD_REQUEST),
-        };
+        let refusal =
+            match self.lock.as_ref().map_or(Admission::Granted, |lock| lock.admits(request.headers())) {
+                Admission::Granted => None,
+                Admission::Refused => Some(StatusCode::UNAUTHORIZED),
+                Admission::Malformed => Some(StatusCode::BAD_REQUEST),
+            };
         if let Some(status) = refusal {
             *unread = !swallow(request.into_body()).await;
             return Reply::bare(status);

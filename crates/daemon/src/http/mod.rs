@@ -1,6 +1,6 @@
 //! The HTTP server: XML-RPC and the tails of logs, over unix sockets and TCP.
 //!
-//! [`open`] takes the sockets (before the daemon goes into the background), [`serve`] answers on them. Each connection
+//! [`open`] takes the sockets (before the daemon goes into the background), [`serve()`] answers on them. Each connection
 //! is a task of its own on the owner's thread; it turns what comes into a [`crate::request::Request`] and waits for
 //! the owner's answer. Everything from outside is bounded: in size, in number and in time.
 

@@ -473,11 +473,9 @@ fn long_answers_that_nobody_takes_are_bounded_and_short_ones_are_always_given() 
         assert!(piled, "{sent:?}");
         assert_eq!(scene.ask(&call("system.listMethods", &[])).await.status(), "200");
         drop(greedy);
-        timeout(PATIENCE, async {
-            while scene.ask(&long).await.status() != "200" {}
-        })
-        .await
-        .expect("what the greedy client left is still counted");
+        timeout(PATIENCE, async { while scene.ask(&long).await.status() != "200" {} })
+            .await
+            .expect("what the greedy client left is still counted");
     });
 }
 

@@ -143,7 +143,8 @@ impl LogFile {
     /// Appends as much as is taken without waiting. A file takes all of it, or fails as in [`LogFile::write`]; a stream
     /// whose reader is slow may take less, of which nothing is lost: what is left is for the caller to offer again.
     pub fn offer(&mut self, data: &[u8]) -> Offered {
-        let stream = self.lost == 0 && self.look().is_ok() && self.sink.as_ref().is_some_and(|sink| !sink.is_file());
+        let stream =
+            self.lost == 0 && self.look().is_ok() && self.sink.as_ref().is_some_and(|sink| !sink.is_file());
         if !stream {
             return Offered::Written(self.write(data));
         }

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use ironlance_core::lifecycle::{Effect, Input, Reach};
-use ironlance_core::notice::{Detail, Notice};
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
+use ironlance_core::lifecycle::{Effect, Input, Reach};
+use ironlance_core::notice::{Detail, Notice};
 use ironlance_core::{ProcessState, signal};
 use rustix::io::Errno;
 
 use super::Supervisor;
-use crate::child;
 use super::population::ProcessId;
 use super::waits::{Standing, Teller};
+use crate::child;
 
 impl Supervisor {
     /// One input for one process, and everything that follows from it.

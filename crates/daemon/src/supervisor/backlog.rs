@@ -156,7 +156,9 @@ impl Supervisor {
         };
         let Some(stream) = output_of(id, channel).and_then(Output::stream) else { return Turn::Now };
         let others = self.backed_up.iter().filter(|other| **other != (id, channel));
-        let busy = others.filter_map(|(id, channel)| output_of(*id, *channel)?.stream()).any(|other| other == stream)
+        let busy = others
+            .filter_map(|(id, channel)| output_of(*id, *channel)?.stream())
+            .any(|other| other == stream)
             || self.leftovers.iter().any(|leftover| leftover.log.path() == stream);
         if busy { Turn::AfterOthers } else { Turn::Now }
     }

@@ -71,7 +71,13 @@ impl Ears {
         Ok(Self { urgent, readiness, ready, patient, pause, hear_at, all_told, most: 0, full: false })
     }
 
-    pub(super) fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest, urgency: Urgency) -> io::Result<()> {
+    pub(super) fn add(
+        &self,
+        fd: BorrowedFd<'_>,
+        token: u64,
+        interest: Interest,
+        urgency: Urgency,
+    ) -> io::Result<()> {
         self.poller(urgency).add(fd, token, interest)
     }
 
@@ -168,7 +174,9 @@ mod tests {
     fn the_pause_grows_while_little_is_said_and_shrinks_when_a_pipe_was_full() {
         let mut pause = Duration::ZERO;
         let mut pauses = Vec::new();
-        for (most, full) in [(100, false), (100, false), (100, false), (100, false), (100, false), (20_000, false)] {
+        for (most, full) in
+            [(100, false), (100, false), (100, false), (100, false), (100, false), (20_000, false)]
+        {
             pause = next_pause(pause, most, full);
             pauses.push(pause.as_millis());
         }

@@ -1,10 +1,10 @@
 //! What happens when a child has ended: its last output, its place in the books, its listeners.
 
 use ironlance_core::exit::ExitStatus;
+use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Input;
 use ironlance_core::notice::Channel;
 use ironlance_core::pool::MemberId;
-use ironlance_core::level::Level;
 
 use super::Supervisor;
 use super::ends::{self, End};
@@ -52,12 +52,13 @@ impl Supervisor {
         let Some(last) = process.life.last_exit() else { return };
         let killed = matches!(last.status, ExitStatus::Signal { number: SIGKILL, .. }) && !told;
         let out_of_memory = killed && self.out_of_memory.killed_since_last();
-        let tail = |path: Option<&std::path::Path>, output: Option<&super::output::Output>| {
-            match (path, output.and_then(super::output::Output::recent)) {
-                (Some(path), _) => ends::tail_of_file(path),
-                (None, Some(recent)) => ends::last_lines(recent),
-                (None, None) => String::new(),
-            }
+        let tail = |path: Option<&std::path::Path>, output: Option<&super::output::Output>| match (
+            path,
+            output.and_then(super::output::Output::recent),
+        ) {
+            (Some(path), _) => ends::tail_of_file(path),
+            (None, Some(recent)) => ends::last_lines(recent),
+            (None, None) => String::new(),
         };
         let expected = told || process.life.policy().exitcodes.contains(&last.status.code());
         let end = End {
@@ -97,7 +98,9 @@ impl Supervisor {
     /// A listener that has ended gives back the event that it had not dealt with.
     fn leave_pool(&mut self, id: ProcessId) {
         let Some(group) = self.population.process(id).map(|process| process.group) else { return };
-        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else {
+            return;
+        };
         let effects = pool.leave(MemberId(id.0));
         self.forget_that_it_was_behind(group);
         self.carry_out(group, effects);

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use ironlance_core::ProcessState;
+use ironlance_core::level::Level;
 use ironlance_core::lifecycle::{Autorestart, Input};
 use ironlance_core::notice::Notice;
 use ironlance_core::pool::{MemberId, Pool, PoolEffect};
-use ironlance_core::ProcessState;
-use ironlance_core::level::Level;
 
 use super::Supervisor;
 use super::population::{Group, GroupId, ProcessId};
@@ -31,7 +31,9 @@ impl Supervisor {
         let Some((serial, pools)) = self.bus.publish(notice.kind) else { return };
         for pool in pools {
             let id = GroupId(pool.0);
-            let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else { continue };
+            let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else {
+                continue;
+            };
             let effects = pool.offer(serial, notice);
             self.carry_out(id, effects);
         }
@@ -60,7 +62,9 @@ impl Supervisor {
     pub(super) fn heard(&mut self, id: ProcessId, data: &[u8]) {
         let Some(process) = self.population.process(id) else { return };
         let group = process.group;
-        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else {
+            return;
+        };
         let (answered, rejections) = (pool.answered(), pool.rejections_in_a_row());
         let effects = pool.heard(MemberId(id.0), data);
         let good = pool.answered() > answered;
@@ -92,7 +96,8 @@ impl Supervisor {
     pub(super) fn resume_pools(&mut self) {
         let now = self.clock.now().mono;
         let due = |group: &Group| group.resume_at.is_some_and(|at| at <= now);
-        let due: Vec<GroupId> = self.population.pools().filter(|(_, group)| due(group)).map(|(id, _)| id).collect();
+        let due: Vec<GroupId> =
+            self.population.pools().filter(|(_, group)| due(group)).map(|(id, _)| id).collect();
         for id in due {
             let Some(group) = self.population.group_mut(id) else { continue };
             group.resume_at = None;
@@ -104,7 +109,9 @@ impl Supervisor {
     /// A listener has closed its standard input: what it was to read goes to another.
     pub(super) fn refused(&mut self, id: ProcessId) {
         let Some(group) = self.population.process(id).map(|process| process.group) else { return };
-        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else {
+            return;
+        };
         let effects = pool.refused(MemberId(id.0));
         self.carry_out(group, effects);
     }

@@ -5,10 +5,10 @@ use std::rc::{Rc, Weak};
 
 use ironlance_config::{self as config, GroupKind, LogTarget};
 use ironlance_core::bus::PoolId;
+use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Lifecycle;
 use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::pool::{Capacity, Pool};
-use ironlance_core::level::Level;
 use ironlance_core::{GroupName, Namespec};
 
 use super::Supervisor;
@@ -81,7 +81,12 @@ impl Supervisor {
     }
 
     /// Where a channel is logged to; AUTO gets a name of its own.
-    fn log_path(&mut self, program: &config::Program, channel: Channel, target: &LogTarget) -> Option<PathBuf> {
+    fn log_path(
+        &mut self,
+        program: &config::Program,
+        channel: Channel,
+        target: &LogTarget,
+    ) -> Option<PathBuf> {
         match target {
             LogTarget::None => None,
             LogTarget::File(path) => Some(path.clone()),

@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use ironlance_core::notice::Channel;
 use ironlance_core::level::Level;
+use ironlance_core::notice::Channel;
 use ironlance_core::python;
 
 use super::Supervisor;
@@ -219,7 +219,9 @@ impl Supervisor {
 
     /// Stops reading a channel for good.
     pub(super) fn close_output(&mut self, id: ProcessId, channel: Channel) {
-        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else { return };
+        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else {
+            return;
+        };
         let urgency = out.urgency();
         if let Some(fd) = out.fd()
             && !out.held.at_all()
@@ -231,7 +233,9 @@ impl Supervisor {
 
     /// Reads a channel no more for now, or again.
     pub(super) fn hold(&mut self, id: ProcessId, channel: Channel, hold: Hold, why: Why) {
-        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else { return };
+        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else {
+            return;
+        };
         let before = out.held.at_all();
         match why {
             Why::Listeners => out.held.listeners = hold == Hold::Back,
@@ -272,7 +276,9 @@ impl Supervisor {
     }
 
     fn flush_stdin(&mut self, id: ProcessId) {
-        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else { return };
+        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else {
+            return;
+        };
         match stdin.flush() {
             Ok(()) => self.watch_stdin(id),
             Err(_) => {
@@ -284,10 +290,13 @@ impl Supervisor {
 
     /// Has the pipe watched exactly while something waits for it.
     fn watch_stdin(&mut self, id: ProcessId) {
-        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else { return };
+        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else {
+            return;
+        };
         match (stdin.is_waiting(), stdin.watched) {
             (true, false) => {
-                let added = self.ears.add(stdin.as_fd(), token(id, End::Stdin), Interest::Write, Urgency::AtOnce);
+                let added =
+                    self.ears.add(stdin.as_fd(), token(id, End::Stdin), Interest::Write, Urgency::AtOnce);
                 stdin.watched = added.is_ok();
             }
             (false, true) => {

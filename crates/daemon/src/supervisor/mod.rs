@@ -12,8 +12,8 @@ mod answer;
 mod backlog;
 mod clock;
 mod ears;
-mod ends;
 mod endings;
+mod ends;
 mod events;
 mod groups;
 mod hear;
@@ -38,11 +38,11 @@ use std::time::Duration;
 
 use ironlance_config::{self as config, Overrides, Settings, Surroundings};
 use ironlance_core::bus::Bus;
+use ironlance_core::kind::EventKind;
+use ironlance_core::level::Level;
 use ironlance_core::lifecycle::{Input as LifeInput, Mood};
 use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::tick::Ticks;
-use ironlance_core::kind::EventKind;
-use ironlance_core::level::Level;
 use ironlance_host::clock::Clock as LocalTime;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
@@ -218,7 +218,6 @@ impl Supervisor {
         self.begin_shutdown(Mood::Shutdown);
     }
 
-
     /// Does the daemon's work until it ends or begins anew.
     pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
         let mut alarm = pin!(sleep_until(Instant::now()));
@@ -253,10 +252,14 @@ impl Supervisor {
     fn take(&mut self, woken: Woken) {
         match woken {
             Woken::Signal(Ok(signal)) => self.signal(signal),
-            Woken::Signal(Err(error)) => self.log.log(Level::Critical, &format!("cannot take a signal: {error}")),
+            Woken::Signal(Err(error)) => {
+                self.log.log(Level::Critical, &format!("cannot take a signal: {error}"));
+            }
             Woken::Input(input) => self.receive(input),
             Woken::Pipes(Ok(())) => self.ears.noticed(),
-            Woken::Pipes(Err(error)) => self.log.log(Level::Critical, &format!("cannot watch the children: {error}")),
+            Woken::Pipes(Err(error)) => {
+                self.log.log(Level::Critical, &format!("cannot watch the children: {error}"));
+            }
             Woken::Again => {}
         }
     }
@@ -298,7 +301,15 @@ impl Supervisor {
         let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall).min(LONGEST_TICK_SLEEP));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
         let resume = self.population.pools().filter_map(|(_, group)| group.resume_at).min();
-        let own = [resume, self.offer_at, self.shutdown_deadline(), self.pressure_deadline(), self.tidy_deadline(), self.ears.deadline(), stop_report];
+        let own = [
+            resume,
+            self.offer_at,
+            self.shutdown_deadline(),
+            self.pressure_deadline(),
+            self.tidy_deadline(),
+            self.ears.deadline(),
+            stop_report,
+        ];
         let next = own.into_iter().chain([self.population.next_due(), tick]);
         let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
         Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))

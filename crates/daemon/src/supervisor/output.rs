@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ironlance_config as config;
 use ironlance_core::capture::{Piece, Splitter};
-use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::level::Level;
+use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::{Namespec, ansi, python};
 
 use super::backlog::{Backlog, Leftover};
@@ -155,7 +155,8 @@ impl Output {
                 let data = if source.strip_ansi { ansi::strip(&data) } else { data.as_slice().into() };
                 into.notices.push(Notice::communication(self.channel, source.namespec, source.pid, &data));
                 let name = python::repr(&source.namespec.process.0);
-                into.lines.push((Level::Debug, format!("{name} {} emitted a comm event", self.channel.name())));
+                into.lines
+                    .push((Level::Debug, format!("{name} {} emitted a comm event", self.channel.name())));
             }
         }
     }

@@ -75,7 +75,8 @@ impl Process {
 
     /// Whether it is down only for a moment: it will be started again by itself.
     pub(super) fn comes_back(&self) -> bool {
-        let restarts = self.life.state() == ProcessState::Exited && self.life.next_deadline(Mood::Running).is_some();
+        let restarts =
+            self.life.state() == ProcessState::Exited && self.life.next_deadline(Mood::Running).is_some();
         restarts || self.penance.leaving || self.penance.back_at.is_some()
     }
 
@@ -207,7 +208,9 @@ impl Population {
     /// The processes of a group by rising priority; those of equal priority in the order of the configuration.
     pub(super) fn members_by_priority(&self, id: GroupId) -> Vec<ProcessId> {
         let mut members = self.groups.get(&id).map(|group| group.members.clone()).unwrap_or_default();
-        start_order(&mut members, |member| self.processes.get(member).map_or(0, |process| process.program().priority));
+        start_order(&mut members, |member| {
+            self.processes.get(member).map_or(0, |process| process.program().priority)
+        });
         members
     }
 

@@ -111,7 +111,8 @@ fn is_over(group: &Group, part: usize, whole: usize) -> bool {
     let Some(pool) = &group.pool else { return false };
     takes_output(&group.config.kind)
         && pool.members().next().is_some()
-        && (pool.pending() * whole > pool.capacity() * part || pool.pending_bytes() * whole > MAX_BYTES * part)
+        && (pool.pending() * whole > pool.capacity() * part
+            || pool.pending_bytes() * whole > MAX_BYTES * part)
 }
 
 /// Whether a group is a pool that asked for events about output.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ironlance_core::lifecycle::{Input, Mood};
-use ironlance_core::notice::Notice;
 use ironlance_core::ProcessState;
 use ironlance_core::level::Level;
+use ironlance_core::lifecycle::{Input, Mood};
+use ironlance_core::notice::Notice;
 
 use super::Supervisor;
 use super::population::{GroupId, ProcessId};

@@ -48,7 +48,9 @@ impl Supervisor {
         let socket = self.fastcgi_socket(id)?;
         let identity = self.identity_of(id);
         let process = self.population.process(id).ok_or("it has been removed")?;
-        let born = self.launch(process, &resolved, socket.as_deref(), identity.as_deref()).map_err(|error| error.words(&name.0))?;
+        let born = self
+            .launch(process, &resolved, socket.as_deref(), identity.as_deref())
+            .map_err(|error| error.words(&name.0))?;
         let pid = born.pid;
         self.take_in(id, born, logs, socket);
         Ok(pid)
@@ -132,9 +134,9 @@ impl Supervisor {
         let (out, err) = (syslog(&program.stdout), syslog(&program.stderr));
         let role = if process.is_listener() { Role::Listener } else { Role::Program };
         let stdout = Output::new(born.stdout, Channel::Stdout, &program.stdout, logs.stdout, out, role);
-        let stderr = born.stderr.map(|fd| {
-            Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err, Role::Program)
-        });
+        let stderr = born
+            .stderr
+            .map(|fd| Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err, Role::Program));
         let mut watched = Ok(());
         for (end, output) in [(End::Stdout, Some(&stdout)), (End::Stderr, stderr.as_ref())] {
             if let Some((output, fd)) = output.and_then(|output| Some((output, output.fd()?))) {
@@ -151,7 +153,9 @@ impl Supervisor {
             let line = format!("cannot watch the output of {name}: {error}");
             self.log.log(Level::Critical, &line);
         }
-        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else { return };
+        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else {
+            return;
+        };
         let effects = pool.join(MemberId(id.0), name);
         self.forget_that_it_was_behind(group);
         self.carry_out(group, effects);

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::rc::Rc;
 
 use ironlance_config::{self as config, LogTarget};
-use ironlance_core::lifecycle::Mood;
 use ironlance_core::GroupName;
 use ironlance_core::level::Level;
+use ironlance_core::lifecycle::Mood;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::Answer;
@@ -16,12 +16,15 @@ use crate::supervisor::groups::NotRemoved;
 impl Supervisor {
     /// Reads the configuration; tells which groups are new, changed and gone. Nothing else changes.
     pub(super) fn reload_configuration(&mut self) -> Answer {
-        let read = self.read_configuration().map_err(|faults| FaultKind::CantReread.about(faults.original()))?;
+        let read =
+            self.read_configuration().map_err(|faults| FaultKind::CantReread.about(faults.original()))?;
         let active: Vec<&config::Group> = self.population.groups().map(|(_, group)| &*group.config).collect();
         let new: Vec<&config::Group> = read.groups.iter().collect();
         let diff = config::diff(&active, &new);
         self.available = read.groups.into_iter().map(Rc::new).collect();
-        let names = |groups: Vec<GroupName>| Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect());
+        let names = |groups: Vec<GroupName>| {
+            Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect())
+        };
         self.identities.clear();
         let lists = [diff.added, diff.changed, diff.removed].map(names);
         Ok(Value::Array(vec![Value::Array(lists.into())]))
@@ -101,8 +104,10 @@ impl Supervisor {
             (LogTarget::Auto, Some(file)) => path(file),
             (LogTarget::Auto, None) => text("auto"),
         };
-        let stdout_log = log(&program.stdout.logfile, process.and_then(|process| process.stdout_log.as_deref()));
-        let stderr_log = log(&program.stderr.logfile, process.and_then(|process| process.stderr_log.as_deref()));
+        let stdout_log =
+            log(&program.stdout.logfile, process.and_then(|process| process.stdout_log.as_deref()));
+        let stderr_log =
+            log(&program.stderr.logfile, process.and_then(|process| process.stderr_log.as_deref()));
         let exitcodes = program.exitcodes.iter().map(|code| int(i64::from(*code))).collect();
         Value::Struct(vec![
             ("autostart".into(), Value::Bool(program.autostart)),

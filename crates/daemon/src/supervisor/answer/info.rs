@@ -29,7 +29,8 @@ impl Supervisor {
         let life = &process.life;
         let state = life.state();
         let seconds = |time: Option<Duration>| time.map_or(0, |time| seconds(time).min(MAX_INT));
-        let path = |path: Option<&Path>| Value::Str(path.map(|path| path.display().to_string()).unwrap_or_default());
+        let path =
+            |path: Option<&Path>| Value::Str(path.map(|path| path.display().to_string()).unwrap_or_default());
         let text = |text: &str| Value::Str(text.to_owned());
         Value::Struct(vec![
             ("name".into(), text(&life.namespec().process.0)),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ironlance_core::lifecycle::{Input, Reach};
 use ironlance_core::level::Level;
+use ironlance_core::lifecycle::{Input, Reach};
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{Fault, FaultKind, Value};
 use rustix::io::Errno;
@@ -14,16 +14,16 @@ use crate::child::command::CommandError;
 use crate::request::{SignalWish, Wait as Patience};
 use crate::supervisor::Supervisor;
 use crate::supervisor::population::{Process, ProcessId};
-use crate::supervisor::waits::{
-    Reply, Teller, Until, Wait, is_running, is_signallable,
-};
 use crate::supervisor::status::status;
+use crate::supervisor::waits::{Reply, Teller, Until, Wait, is_running, is_signallable};
 
 impl Supervisor {
     pub(super) fn start_process(&mut self, name: &str, wait: Patience, reply: Reply) {
         match self.find(name) {
             Ok(Named::Process(id)) => self.start_one(id, name, wait, Teller::Client(reply)),
-            Ok(Named::Group(group)) => self.start_many(self.population.members_by_priority(group), wait, reply),
+            Ok(Named::Group(group)) => {
+                self.start_many(self.population.members_by_priority(group), wait, reply);
+            }
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
@@ -42,7 +42,9 @@ impl Supervisor {
     pub(super) fn stop_process(&mut self, name: &str, wait: Patience, reply: Reply) {
         match self.find(name) {
             Ok(Named::Process(id)) => self.stop_one(id, name, wait, Teller::Client(reply)),
-            Ok(Named::Group(group)) => self.stop_many(self.population.members_by_priority(group), wait, reply),
+            Ok(Named::Group(group)) => {
+                self.stop_many(self.population.members_by_priority(group), wait, reply);
+            }
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
@@ -59,9 +61,14 @@ impl Supervisor {
     }
 
     fn start_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
-        self.each(ids, reply, |process| !is_running(process.life.state()), |this, id, called, teller| {
-            this.start_one(id, called, wait, teller);
-        });
+        self.each(
+            ids,
+            reply,
+            |process| !is_running(process.life.state()),
+            |this, id, called, teller| {
+                this.start_one(id, called, wait, teller);
+            },
+        );
     }
 
     fn stop_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {

@@ -47,20 +47,33 @@ impl Supervisor {
     }
 
     pub(super) fn clear_main_log(&mut self) -> Answer {
-        let file = self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
+        let file =
+            self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
         std::fs::remove_file(file).map_err(|_| FaultKind::Failed.bare())?;
         self.log.log(Level::Info, "reopening log file");
         self.log.reopen();
         Ok(Value::Bool(true))
     }
 
-    pub(super) fn read_process_log(&mut self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+    pub(super) fn read_process_log(
+        &mut self,
+        name: &str,
+        channel: Channel,
+        offset: i64,
+        length: i64,
+    ) -> Answer {
         self.hear_everything();
         let (_, process) = self.find_process(name)?;
         read(log_of(process, channel), offset, length)
     }
 
-    pub(super) fn tail_process_log(&mut self, name: &str, channel: Channel, offset: i64, length: i64) -> Answer {
+    pub(super) fn tail_process_log(
+        &mut self,
+        name: &str,
+        channel: Channel,
+        offset: i64,
+        length: i64,
+    ) -> Answer {
         self.hear_everything();
         let (_, process) = self.find_process(name)?;
         let path = log_of(process, channel).filter(|path| path.exists());
