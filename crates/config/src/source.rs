@@ -1,6 +1,6 @@
 //! The files of a configuration: read, joined by `[include]`, with the faults of their form.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,8 @@ impl Source {
 
     fn include(&mut self, path: &str, machine: &Surroundings, room: &mut u64) -> Whole {
         self.notes.infos.push(format!("Included extra file \"{path}\" during parsing"));
-        let text = match read(&on_disk(path, machine), room) {
+        let on_disk = on_disk(path, machine);
+        let text = match only_files(&on_disk).and_then(|()| read(&on_disk, room)) {
             Ok(text) => text,
             Err(error) => return self.refuse_included(path, &error),
         };
@@ -198,6 +199,16 @@ impl ReadError {
             what: self.to_string(),
             original,
         }
+    }
+}
+
+/// A pipe or a device that a pattern happens to match could keep a daemon waiting for ever. The configuration file
+/// itself may be one: somebody has named it.
+fn only_files(path: &Path) -> Result<(), ReadError> {
+    match fs::metadata(path) {
+        Ok(data) if !data.is_file() => Err(ReadError::Io(io::Error::other("it is no regular file"))),
+        // Whatever else is wrong with it, opening it says so.
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

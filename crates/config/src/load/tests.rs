@@ -353,6 +353,13 @@ fn includes_are_told_and_missing_ones_warned_of() {
 }
 
 #[test]
+fn an_include_that_matches_a_device_is_left_out_and_does_not_keep_the_daemon_waiting() {
+    let config = config("[include]\nfiles=/dev/zero\n[program:x]\ncommand=1\n");
+    assert_eq!(config.notes.warnings, ["/dev/zero: cannot read the included file: it is no regular file"]);
+    assert_eq!(config.groups.len(), 1);
+}
+
+#[test]
 fn python_plugins_and_slips_of_the_pen_are_warned_of() {
     let config = config(
         "[rpcinterface:mine]\nsupervisor.rpcinterface_factory=my.module:make\n[eventlistener:l]\ncommand=x\nevents=TICK\n\

@@ -253,3 +253,52 @@ fn a_process_that_joins_under_the_number_of_another_takes_its_place() {
     pool.join(A, name(A));
     assert_eq!((pool.members().count(), pool.pending()), (1, 1));
 }
+
+#[test]
+fn a_member_that_is_being_stopped_gets_no_more_events_and_may_answer_the_one_it_has() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
+    pool.retire(A);
+    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n")), []);
+    assert_eq!(sent(&pool.offer(1, &fatal())), []);
+    assert_eq!((pool.answered(), pool.pending()), (1, 1));
+    pool.leave(A);
+    pool.join(A, name(A));
+    assert_eq!(sent(&pool.heard(A, b"READY\n")), [(1, 1)]);
+}
+
+#[test]
+fn an_event_that_was_rejected_goes_to_another_member_that_is_ready() {
+    let mut pool = ready(Capacity::Unset, &[A, B]);
+    assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
+    assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n")), [(2, 0)]);
+    assert_eq!(pool.rejections_in_a_row(), 1);
+    pool.heard(B, b"RESULT 2\nOKREADY\n");
+    assert_eq!((pool.answered(), pool.rejections_in_a_row()), (1, 0));
+}
+
+#[test]
+fn a_pool_that_was_paused_goes_on_where_it_stopped() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.pause();
+    assert_eq!(sent(&pool.offer(0, &fatal())), []);
+    assert_eq!(sent(&pool.offer(1, &fatal())), []);
+    assert_eq!(sent(&pool.resume()), [(1, 0)]);
+    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n")), [(1, 1)]);
+}
+
+#[test]
+fn a_mute_listener_does_not_eat_the_memory() {
+    let mut pool = pool(Capacity::Unset);
+    let block = vec![b'x'; 1 << 20];
+    let output = Notice::log(Channel::Stdout, &Namespec::new("web", "web"), 1, &block);
+    pool.offer(0, &fatal());
+    for serial in 1..100 {
+        pool.offer(serial, &output);
+        assert!(pool.pending_bytes() <= MAX_BYTES, "{}", pool.pending_bytes());
+    }
+    assert!(pool.dropped() > 80, "{}", pool.dropped());
+    pool.join(A, name(A));
+    // What is not output is still there.
+    assert_eq!(sent(&pool.heard(A, b"READY\n")), [(1, 0)]);
+}
