@@ -104,7 +104,7 @@ impl Supervisor {
 
     /// Offers to all logs again what they did not take, when it is time.
     pub(super) fn offer_again(&mut self) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         if self.offer_at.is_none_or(|at| now < at) {
             return;
         }
@@ -168,7 +168,7 @@ impl Supervisor {
         if self.leftovers.is_empty() {
             return false;
         }
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let until = *self.leave_at.get_or_insert(now + LAST_WORDS);
         now < until
     }
@@ -189,7 +189,7 @@ impl Supervisor {
     }
 
     fn offer_again_soon(&mut self) {
-        let soon = self.clock.now().mono + AGAIN;
+        let soon = self.clock.mono() + AGAIN;
         self.offer_at.get_or_insert(soon);
     }
 }

@@ -18,7 +18,12 @@ impl Clock {
     /// Monotonic time since the start of the daemon, and the time of day since 1970.
     pub(super) fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono: self.begin.elapsed(), wall }
+        Now { mono: self.mono(), wall }
+    }
+
+    /// Monotonic time since the start of the daemon.
+    pub(super) fn mono(&self) -> Duration {
+        self.begin.elapsed()
     }
 
     /// The moment at which the monotonic time is `mono`.

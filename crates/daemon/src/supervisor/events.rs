@@ -83,7 +83,7 @@ impl Supervisor {
 
     /// A pool that rejects its events again and again gets them after a pause: 1, 2, 4 … seconds.
     fn slow_down(&mut self, id: GroupId) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let Some(group) = self.population.group_mut(id) else { return };
         let Some(pool) = &mut group.pool else { return };
         let Some(doublings) = pool.rejections_in_a_row().checked_sub(REJECTIONS_AT_ONCE) else { return };
@@ -94,7 +94,7 @@ impl Supervisor {
 
     /// Pools whose pause is over get their events again.
     pub(super) fn resume_pools(&mut self) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let due = |group: &Group| group.resume_at.is_some_and(|at| at <= now);
         let due: Vec<GroupId> =
             self.population.pools().filter(|(_, group)| due(group)).map(|(id, _)| id).collect();
@@ -159,7 +159,7 @@ impl Supervisor {
 
     /// A listener that was stopped because it broke the protocol is started again, after a while.
     pub(super) fn after_penance(&mut self, id: ProcessId) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let Some(process) = self.population.process_mut(id) else { return };
         if !process.penance.leaving || process.life.state() != ProcessState::Stopped {
             return;

@@ -57,7 +57,7 @@ impl Supervisor {
     pub(super) fn hear(&mut self) {
         let mut heard = 0;
         for _ in 0..ROUNDS {
-            let now = self.clock.now().mono;
+            let now = self.clock.mono();
             if self.served == self.tokens.len() {
                 self.served = 0;
                 if let Err(error) = self.ears.next(now, &mut self.tokens) {
@@ -79,7 +79,7 @@ impl Supervisor {
 
     /// Whether there is something to be heard now.
     pub(super) fn has_more_to_hear(&self) -> bool {
-        self.served < self.tokens.len() || self.ears.is_due(self.clock.now().mono)
+        self.served < self.tokens.len() || self.ears.is_due(self.clock.mono())
     }
 
     /// Reads what has been said and can wait, so that a log that is looked at now has it.

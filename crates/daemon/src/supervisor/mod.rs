@@ -286,7 +286,7 @@ impl Supervisor {
     }
 
     fn wake(&mut self) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         for id in self.population.take_due(now, WAKES_AT_ONCE) {
             self.end_penance(id, now);
             self.step(id, LifeInput::Wake);

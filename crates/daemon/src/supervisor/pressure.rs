@@ -48,7 +48,7 @@ impl Supervisor {
         if !makes_events {
             return;
         }
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let mut hold = false;
         for id in self.population.pool_ids() {
             let Some(group) = self.population.group_mut(id) else { continue };
@@ -65,7 +65,7 @@ impl Supervisor {
 
     /// A pool has dealt with an event: who waited for it may go on once half of its room is free.
     pub(super) fn relieve(&mut self, id: GroupId) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let Some(group) = self.population.group_mut(id) else { return };
         let Some(behind) = &mut group.behind else { return };
         behind.progress = now;
@@ -84,7 +84,7 @@ impl Supervisor {
 
     /// Nobody waits for listeners that have stopped dealing with events.
     pub(super) fn lose_patience(&mut self) {
-        if self.pressure_deadline().is_some_and(|deadline| self.clock.now().mono >= deadline) {
+        if self.pressure_deadline().is_some_and(|deadline| self.clock.mono() >= deadline) {
             self.release();
         }
     }

@@ -72,7 +72,7 @@ impl Supervisor {
 
     /// Listeners get a moment for the events that wait for them: an alert may be among them.
     fn may_stop(&mut self, id: GroupId) -> bool {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let Some(pool) = self.population.group(id).and_then(|group| group.pool.as_ref()) else { return true };
         let busy = pool.pending() > 0 || pool.members().any(|member| member.event.is_some());
         let anybody = pool.members().next().is_some();
@@ -108,7 +108,7 @@ impl Supervisor {
     }
 
     fn report_unstopped(&mut self, unstopped: &[ProcessId]) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let Some(shutdown) = &mut self.shutdown else { return };
         if shutdown.reported.is_some_and(|at| now < at + REPORT_EVERY) {
             return;
@@ -128,7 +128,7 @@ impl Supervisor {
     /// When the shutdown has to be looked at again though nothing has happened (monotonic).
     pub(super) fn shutdown_deadline(&self) -> Option<Duration> {
         let shutdown = self.shutdown.as_ref()?;
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let grace = shutdown.grace.filter(|until| *until > now);
         [grace, shutdown.reported.map(|at| at + REPORT_EVERY)].into_iter().flatten().min()
     }

@@ -21,13 +21,13 @@ impl Supervisor {
     /// Something was done that may have needed memory: look after it soon.
     pub(super) fn untidy(&mut self) {
         if self.tidiness.due.is_none() {
-            self.tidiness.due = Some(self.clock.now().mono + REST);
+            self.tidiness.due = Some(self.clock.mono() + REST);
         }
     }
 
     /// Gives memory back when it is time.
     pub(super) fn tidy(&mut self) {
-        if self.tidiness.due.is_some_and(|due| self.clock.now().mono >= due) {
+        if self.tidiness.due.is_some_and(|due| self.clock.mono() >= due) {
             self.tidiness.due = None;
             heap::trim();
             self.tidiness.residency.before_wait();

@@ -155,7 +155,7 @@ impl Supervisor {
         let Some(process) = self.population.process_mut(id) else { return };
         process.waits.push(Wait { until, called: called.to_owned(), teller });
         if until == Until::Down {
-            let now = self.clock.now().mono;
+            let now = self.clock.mono();
             self.stop_reports.push((id, now));
         }
         self.settle(id);
@@ -171,7 +171,7 @@ impl Supervisor {
 
     /// Says of processes whose stop is waited for that they still have not stopped, every two seconds.
     pub(in crate::supervisor) fn report_stops(&mut self) {
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         let mut still = Vec::new();
         for (id, due) in std::mem::take(&mut self.stop_reports) {
             let Some(process) = self.population.process(id) else { continue };

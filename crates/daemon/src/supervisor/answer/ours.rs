@@ -71,7 +71,7 @@ impl Supervisor {
             ("supervisor_version".into(), text(SUPERVISOR_VERSION)),
             ("pid".into(), Value::Int(i64::from(std::process::id()))),
             ("started".into(), Value::Int(seconds(self.since))),
-            ("uptime".into(), Value::Int(seconds(self.clock.now().mono))),
+            ("uptime".into(), Value::Int(seconds(self.clock.mono()))),
             ("config_file".into(), text(self.file.display().to_string())),
             ("groups".into(), size(self.population.groups().count())),
             ("processes".into(), size(self.population.processes().count())),
