@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 
 /// What a full pipe grows to at most, in bytes: the kernel's own limit for users who are not root.
@@ -101,6 +102,15 @@ impl Poller {
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Poller").field(&self.epoll).finish()
+    }
+}
+
+impl Poller {
+    /// Waits until something is ready, or this long.
+    pub fn nap(&self, time: Duration) {
+        let time = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
+        // Whatever ends it, all is looked at afterwards.
+        let _ = poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&time));
     }
 }
 

@@ -20,12 +20,12 @@ use std::time::Duration;
 use crate::child::pipes::{BATCH, Interest, Poller};
 use crate::readiness::Readiness;
 
-/// The shortest pause but none: the runtime's clock counts milliseconds.
+/// The shortest pause but none. The runtime's clock counts milliseconds, so the owner itself waits so long.
+const NAP: Duration = Duration::from_micros(150);
+/// The shortest that the runtime can time.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// The longest. A log is written so much later than it could be, at most.
 const LONGEST: Duration = Duration::from_millis(8);
-/// Less than this from one child is little (bytes).
-const LITTLE: usize = 16 * 1024;
 /// A pipe that gives so much was as good as full (bytes).
 const FULL: usize = 48 * 1024;
 /// The same for one that was made larger.
@@ -53,6 +53,9 @@ pub(super) struct Ears {
     pause: Duration,
     /// When the patient ones are heard next, if anything has been said (monotonic).
     hear_at: Option<Duration>,
+    /// Pipes that can wait and have so much to say that they are read after each pause, and not watched: a watched pipe
+    /// costs its writer more for each write.
+    talkers: Vec<u64>,
     /// Every patient pipe that has something is being heard. What comes after that waits for the next pause.
     all_told: bool,
     /// What was heard since the pause: the most from one pipe, and whether one was full.
@@ -68,7 +71,18 @@ impl Ears {
         let readiness = Readiness::of(urgent.as_fd())?;
         let (pause, hear_at) = (Duration::ZERO, None);
         let (ready, all_told) = (false, false);
-        Ok(Self { urgent, readiness, ready, patient, pause, hear_at, all_told, most: 0, full: false })
+        Ok(Self {
+            urgent,
+            readiness,
+            ready,
+            patient,
+            pause,
+            hear_at,
+            talkers: Vec::new(),
+            all_told,
+            most: 0,
+            full: false,
+        })
     }
 
     pub(super) fn add(
@@ -120,7 +134,7 @@ impl Ears {
             self.ready = found.as_ref().is_ok_and(|count| *count > 0);
             if let Some(at) = tokens.iter().position(|token| *token == PATIENT) {
                 tokens.swap_remove(at);
-                self.hear_at = Some(now + self.pause);
+                self.begin_pause(now, tokens.is_empty());
             }
             if !tokens.is_empty() || found.is_err() {
                 return found.map(drop);
@@ -128,13 +142,33 @@ impl Ears {
         }
         if self.hear_at.is_some_and(|at| at <= now) {
             if self.all_told {
-                return self.end_of_round();
+                return self.end_of_round(now);
             }
             let found = self.patient.wait(&mut |token| tokens.push(token));
             self.all_told = found.as_ref().is_ok_and(|count| *count < BATCH);
+            if self.all_told {
+                tokens.extend(&self.talkers);
+            }
             found?;
         }
         Ok(())
+    }
+
+    fn begin_pause(&mut self, now: Duration, nothing_else: bool) {
+        if self.pause > NAP {
+            self.hear_at = Some(now + self.pause);
+            return;
+        }
+        if self.pause == NAP && nothing_else {
+            self.urgent.nap(NAP);
+            self.ready = true;
+        }
+        self.hear_at = Some(now);
+    }
+
+    /// Whether output that can wait is heard without any pause, as its pipes were found full.
+    pub(super) const fn is_in_a_hurry(&self) -> bool {
+        self.pause.is_zero()
     }
 
     /// Ends the pause: somebody wants to know now what was said.
@@ -149,21 +183,54 @@ impl Ears {
         self.full |= size >= if grown { FULL_GROWN } else { FULL };
     }
 
-    fn end_of_round(&mut self) -> io::Result<()> {
+    /// Whether this pipe is read without being watched.
+    pub(super) fn is_talker(&self, token: u64) -> bool {
+        self.talkers.contains(&token)
+    }
+
+    /// Watches a pipe no more, and reads it after each pause.
+    pub(super) fn add_talker(&mut self, fd: BorrowedFd<'_>, token: u64) {
+        self.patient.remove(fd);
+        self.talkers.push(token);
+    }
+
+    /// Reads a pipe only when it has something again.
+    pub(super) fn watch_again(&mut self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        self.forget_talker(token);
+        self.patient.add(fd, token, Interest::Read)
+    }
+
+    /// A pipe is closed, or not to be read for now.
+    pub(super) fn forget_talker(&mut self, token: u64) {
+        self.talkers.retain(|talker| *talker != token);
+    }
+
+    fn end_of_round(&mut self, now: Duration) -> io::Result<()> {
         self.hear_at = None;
         self.all_told = false;
         self.pause = next_pause(self.pause, self.most, self.full);
         (self.most, self.full) = (0, false);
+        if !self.talkers.is_empty() {
+            self.begin_pause(now, true);
+        }
         self.urgent.modify(self.patient.as_fd(), PATIENT, Interest::ReadOnce)
     }
 }
 
 fn next_pause(pause: Duration, most: usize, full: bool) -> Duration {
     if full {
-        let half = pause / 2;
-        return if half < SHORTEST { Duration::ZERO } else { half };
+        return match pause / 2 {
+            _ if pause <= NAP => Duration::ZERO,
+            half if half < SHORTEST => NAP,
+            half => half,
+        };
     }
-    if most < LITTLE { (pause * 2).clamp(SHORTEST, LONGEST) } else { pause }
+    let (little, longer) = match pause {
+        Duration::ZERO => (2 * 1024, NAP),
+        NAP => (4 * 1024, SHORTEST),
+        _ => (16 * 1024, (pause * 2).min(LONGEST)),
+    };
+    if most < little { longer } else { pause }
 }
 
 #[cfg(test)]
@@ -174,18 +241,20 @@ mod tests {
     fn the_pause_grows_while_little_is_said_and_shrinks_when_a_pipe_was_full() {
         let mut pause = Duration::ZERO;
         let mut pauses = Vec::new();
-        for (most, full) in
-            [(100, false), (100, false), (100, false), (100, false), (100, false), (20_000, false)]
-        {
+        for (most, full) in [(100, false); 6] {
             pause = next_pause(pause, most, full);
-            pauses.push(pause.as_millis());
+            pauses.push(pause.as_micros());
         }
-        assert_eq!(pauses, [1, 2, 4, 8, 8, 8]);
+        assert_eq!(pauses, [150, 1000, 2000, 4000, 8000, 8000]);
+        assert_eq!(next_pause(pause, 20_000, false), pause);
         pauses.clear();
-        for _ in 0..5 {
+        for _ in 0..6 {
             pause = next_pause(pause, 65_536, true);
-            pauses.push(pause.as_millis());
+            pauses.push(pause.as_micros());
         }
-        assert_eq!(pauses, [4, 2, 1, 0, 0]);
+        assert_eq!(pauses, [4000, 2000, 1000, 150, 0, 0]);
+        // A child that says much in small pieces is left alone for a moment at a time.
+        assert_eq!(next_pause(Duration::ZERO, 1_000, false), NAP);
+        assert_eq!(next_pause(NAP, 36_000, false), NAP);
     }
 }

@@ -19,6 +19,8 @@ pub(super) const BUFFER: usize = 256 * 1024;
 const NEARLY_FULL: usize = 48 * 1024;
 /// So many buffers are read from a pipe that has nobody beside it: one that was made larger, once.
 const READS: usize = 4;
+/// Who says so much at once (bytes) will go on.
+const MUCH: usize = 8 * 1024;
 /// So much is heard before clients and signals get their turn (bytes).
 const AT_ONCE: usize = 4 * 1024 * 1024;
 /// So many times pipes are looked at before clients and signals get their turn.
@@ -37,6 +39,15 @@ pub(super) enum End {
     Stdin = 0,
     Stdout = 1,
     Stderr = 2,
+}
+
+impl End {
+    const fn of(channel: Channel) -> Self {
+        match channel {
+            Channel::Stdout => Self::Stdout,
+            Channel::Stderr => Self::Stderr,
+        }
+    }
 }
 
 fn read_token(token: u64) -> Option<(ProcessId, End)> {
@@ -109,11 +120,32 @@ impl Supervisor {
                 break;
             }
         }
-        let output = self.population.process_mut(id).and_then(|process| output(process, channel));
-        if let Some(grown) = output.map(|output| output.grown) {
-            self.ears.heard(total, grown);
-        }
+        self.note_how_much(id, channel, token, total);
         total
+    }
+
+    /// A pipe was read; how much that was decides how it is listened to.
+    fn note_how_much(&mut self, id: ProcessId, channel: Channel, token: u64, size: usize) {
+        let process = self.population.process_mut(id);
+        let Some(out) = process.and_then(|process| output(process, channel)) else {
+            return self.ears.forget_talker(token);
+        };
+        if out.urgency() == Urgency::AtOnce {
+            return;
+        }
+        self.ears.heard(size, out.grown);
+        let Some(fd) = out.fd().filter(|_| !out.held.at_all()) else { return self.ears.forget_talker(token) };
+        let watched = match (self.ears.is_talker(token), size) {
+            (true, 0) => self.ears.watch_again(fd, token),
+            (false, MUCH..) => {
+                self.ears.add_talker(fd, token);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = watched {
+            self.log.log(Level::Critical, &format!("cannot watch a pipe again: {error}"));
+        }
     }
 
     /// Reads one buffer from a child; says how much that was.
@@ -125,7 +157,8 @@ impl Supervisor {
         match pipes::read(fd, &mut self.buffer[..size]) {
             Read::Bytes(size) => {
                 // A slow log should be felt by the child early.
-                if size >= NEARLY_FULL && !out.grown && out.stream().is_none() {
+                let hurried = out.urgency() == Urgency::AtOnce || self.ears.is_in_a_hurry();
+                if size >= NEARLY_FULL && hurried && !out.grown && out.stream().is_none() {
                     pipes::grow(fd);
                     out.grown = true;
                 }
@@ -219,6 +252,7 @@ impl Supervisor {
 
     /// Stops reading a channel for good.
     pub(super) fn close_output(&mut self, id: ProcessId, channel: Channel) {
+        self.ears.forget_talker(token(id, End::of(channel)));
         let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else {
             return;
         };
@@ -242,10 +276,7 @@ impl Supervisor {
             Why::Log => out.held.log = hold == Hold::Back,
         }
         let Some(fd) = out.fd().filter(|_| out.held.at_all() != before) else { return };
-        let end = match channel {
-            Channel::Stdout => End::Stdout,
-            Channel::Stderr => End::Stderr,
-        };
+        let end = End::of(channel);
         let done = match hold {
             Hold::Back => {
                 self.ears.remove(fd, out.urgency());
