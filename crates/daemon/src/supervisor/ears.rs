@@ -61,6 +61,8 @@ pub(super) struct Ears {
     /// What was heard since the pause: the most from one pipe, and whether one was full.
     most: usize,
     full: bool,
+    /// One of them had been made larger.
+    roomy: bool,
 }
 
 impl Ears {
@@ -82,6 +84,7 @@ impl Ears {
             all_told,
             most: 0,
             full: false,
+            roomy: false,
         })
     }
 
@@ -181,6 +184,7 @@ impl Ears {
     pub(super) fn heard(&mut self, size: usize, grown: bool) {
         self.most = self.most.max(size);
         self.full |= size >= if grown { FULL_GROWN } else { FULL };
+        self.roomy |= grown;
     }
 
     /// Whether this pipe is read without being watched.
@@ -208,8 +212,8 @@ impl Ears {
     fn end_of_round(&mut self, now: Duration) -> io::Result<()> {
         self.hear_at = None;
         self.all_told = false;
-        self.pause = next_pause(self.pause, self.most, self.full);
-        (self.most, self.full) = (0, false);
+        self.pause = next_pause(self.pause, self.most, self.full, self.roomy);
+        (self.most, self.full, self.roomy) = (0, false, false);
         if !self.talkers.is_empty() {
             self.begin_pause(now, true);
         }
@@ -217,7 +221,7 @@ impl Ears {
     }
 }
 
-fn next_pause(pause: Duration, most: usize, full: bool) -> Duration {
+fn next_pause(pause: Duration, most: usize, full: bool, roomy: bool) -> Duration {
     if full {
         return match pause / 2 {
             _ if pause <= NAP => Duration::ZERO,
@@ -226,6 +230,8 @@ fn next_pause(pause: Duration, most: usize, full: bool) -> Duration {
         };
     }
     let (little, longer) = match pause {
+        // A large pipe takes a while to fill, and gives more at a time then.
+        Duration::ZERO if roomy => (FULL_GROWN / 3, NAP),
         Duration::ZERO => (2 * 1024, NAP),
         NAP => (4 * 1024, SHORTEST),
         _ => (16 * 1024, (pause * 2).min(LONGEST)),
@@ -242,19 +248,19 @@ mod tests {
         let mut pause = Duration::ZERO;
         let mut pauses = Vec::new();
         for (most, full) in [(100, false); 6] {
-            pause = next_pause(pause, most, full);
+            pause = next_pause(pause, most, full, false);
             pauses.push(pause.as_micros());
         }
         assert_eq!(pauses, [150, 1000, 2000, 4000, 8000, 8000]);
-        assert_eq!(next_pause(pause, 20_000, false), pause);
+        assert_eq!(next_pause(pause, 20_000, false, false), pause);
         pauses.clear();
         for _ in 0..6 {
-            pause = next_pause(pause, 65_536, true);
+            pause = next_pause(pause, 65_536, true, false);
             pauses.push(pause.as_micros());
         }
         assert_eq!(pauses, [4000, 2000, 1000, 150, 0, 0]);
         // A child that says much in small pieces is left alone for a moment at a time.
-        assert_eq!(next_pause(Duration::ZERO, 1_000, false), NAP);
-        assert_eq!(next_pause(NAP, 36_000, false), NAP);
+        assert_eq!(next_pause(Duration::ZERO, 1_000, false, false), NAP);
+        assert_eq!(next_pause(NAP, 36_000, false, false), NAP);
     }
 }

@@ -1,5 +1,6 @@
 //! Why it happened: what supervisord can tell of a process, for the Details of an alert.
 
+mod last_end;
 pub mod main_log;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::clock;
 use ironlance_rpc::{ProcessInfo, Supervisor, Value};
 
+use last_end::LastEnd;
 use main_log::Story;
 
 /// How long supervisord may take to tell; what is not told by then is left out.
@@ -49,10 +51,20 @@ pub fn gather(
     }
     lines.push(fact("program", &namespec.to_string()));
     lines.extend(pid.map(|pid| fact("pid", pid)));
-    lines.extend(ending(&story, answers.info.as_ref(), pid));
-    lines.extend(starts(&story));
+    let (mut stderr, mut stdout) = (answers.stderr, answers.stdout);
+    match answers.end.and_then(|end| LastEnd::of(&end, pid)) {
+        Some(end) => {
+            lines.extend(end.lines());
+            // The logs may have gone on since, with what came after it.
+            (stderr, stdout) = (Some(end.stderr_tail), Some(end.stdout_tail));
+        }
+        None => {
+            lines.extend(ending(&story, answers.info.as_ref(), pid));
+            lines.extend(starts(&story));
+        }
+    }
     lines.extend(answers.info.as_ref().and_then(state));
-    for (stream, log) in [("stderr", answers.stderr), ("stdout", answers.stdout)] {
+    for (stream, log) in [("stderr", stderr), ("stdout", stdout)] {
         let last = last_lines(&log.unwrap_or_default());
         if !last.is_empty() {
             lines.push(format!("last lines of {stream}:"));
@@ -68,6 +80,8 @@ struct Answers {
     stderr: Option<String>,
     stdout: Option<String>,
     main_log: Option<String>,
+    /// How it last ended, which only our own supervisord tells.
+    end: Option<Value>,
 }
 
 fn ask(supervisor: &Supervisor, namespec: &Namespec) -> Answers {
@@ -79,6 +93,7 @@ fn ask(supervisor: &Supervisor, namespec: &Namespec) -> Answers {
         log("supervisor.readProcessStdoutLog"),
         ("supervisor.readLog", tail(MAIN_LOG_TAIL).to_vec()),
         ("supervisor.getProcessInfo", vec![name()]),
+        ("ironlance.getProcessEnd", vec![name()]),
     ];
     let Ok(answers) = supervisor.multicall(&calls, Some(PATIENCE)) else {
         return Answers::default();
@@ -94,7 +109,8 @@ fn ask(supervisor: &Supervisor, namespec: &Namespec) -> Answers {
     let stdout = text("supervisor.readProcessStdoutLog");
     let main_log = text("supervisor.readLog");
     let info = answers.next().and_then(Result::ok).and_then(|value| ProcessInfo::from_value(&value).ok());
-    Answers { info, stderr, stdout, main_log }
+    let end = answers.next().and_then(Result::ok);
+    Answers { info, stderr, stdout, main_log, end }
 }
 
 /// The end of a log from one, two or three bytes later on, whichever is a character's first.
@@ -161,6 +177,8 @@ fn last_lines(log: &str) -> Vec<String> {
 
 /// A text without the control sequences by which programs colour it (ECMA-48, 5.4).
 fn without_colours(text: &str) -> String {
+    // Our own supervisord gives the character that begins one as its picture, as XML cannot hold it.
+    let text = text.replace('\u{241b}', "\x1b");
     let mut pieces = text.split("\x1b[");
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
@@ -185,6 +203,7 @@ mod tests {
 
     #[test]
     fn colours_are_left_out() {
+        assert_eq!(without_colours("\u{241b}[1;31mred\u{241b}[0m"), "red");
         assert_eq!(without_colours("\x1b[1;31mred\x1b[0m and\x1b[K plain\x1b["), "red and plain");
     }
 
