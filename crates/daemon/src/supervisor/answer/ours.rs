@@ -72,7 +72,7 @@ impl Supervisor {
             ("pid".into(), Value::Int(i64::from(std::process::id()))),
             ("started".into(), Value::Int(seconds(self.since))),
             ("uptime".into(), Value::Int(seconds(self.clock.mono()))),
-            ("config_file".into(), text(self.file.display().to_string())),
+            ("config_file".into(), text(self.surroundings.cwd.join(&self.file).display().to_string())),
             ("groups".into(), size(self.population.groups().count())),
             ("processes".into(), size(self.population.processes().count())),
             ("running".into(), size(running)),
