@@ -37,6 +37,9 @@ impl Config {
                 ServerAddress::Tcp { host, port } if host.is_empty() => {
                     Some(format!("http://localhost:{port}"))
                 }
+                ServerAddress::Tcp { host, port } if host.contains(':') && !host.starts_with('[') => {
+                    Some(format!("http://[{host}]:{port}"))
+                }
                 ServerAddress::Tcp { host, port } => Some(format!("http://{host}:{port}")),
             })
         })

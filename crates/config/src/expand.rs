@@ -1,11 +1,12 @@
 //! `%(name)s` in a value: Python's `%` operator with a mapping on its right, and the original's words when it fails.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ironlance_core::python;
 
 use crate::conversion::{Conversion, ConversionError, Word};
+use crate::value::shown;
 
 /// The `ENV_x` names, which every value may use: the environment, and that of `[supervisord]` over it.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +30,7 @@ impl Variables {
 
 /// The names that a value may use beside the variables; a name that was added later hides an earlier one.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Vec<(Cow<'static, str>, Word)>);
+pub struct Names(BTreeMap<Cow<'static, str>, Word>);
 
 impl Names {
     /// The same, and one more that stands for a text.
@@ -40,26 +41,21 @@ impl Names {
 
     /// Makes a name stand for something.
     pub fn set(&mut self, name: impl Into<Cow<'static, str>>, word: Word) {
-        let name = name.into();
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = word,
-            None => self.0.push((name, word)),
-        }
+        self.0.insert(name.into(), word);
     }
 
     /// Forgets those that the variables know as well.
     pub fn give_way(&mut self, variables: &Variables) {
-        self.0.retain(|(name, _)| !variables.0.contains_key(name.as_ref()));
+        self.0.retain(|name, _| !variables.0.contains_key(name.as_ref()));
     }
 
     fn find<'a>(&'a self, variables: &'a Variables, name: &str) -> Option<&'a Word> {
-        let own = self.0.iter().find(|(known, _)| known == name).map(|(_, word)| word);
-        own.or_else(|| variables.0.get(name))
+        self.0.get(name).or_else(|| variables.0.get(name))
     }
 
     /// All names, in order, as the message about an unknown one lists them.
     fn list(&self, variables: &Variables) -> String {
-        let own = self.0.iter().map(|(name, _)| name.as_ref());
+        let own = self.0.keys().map(AsRef::as_ref);
         let mut names: Vec<&str> = own.chain(variables.0.keys().map(String::as_str)).collect();
         names.sort_unstable();
         names.dedup();
@@ -110,12 +106,12 @@ enum Problem {
 
 impl Problem {
     fn told(self, text: &str, title: &str, names: &Names, variables: &Variables) -> ExpandError {
-        let (quoted, title) = (python::repr(text), python::repr(title));
+        let (quoted, title, text) = (python::repr(text), python::repr(title), shown(text));
         match self {
             Self::Unknown(name) => {
                 let (key, known) = (python::repr(&name), names.list(variables));
                 ExpandError {
-                    what: format!("cannot expand the unknown name {name:?}: {text}"),
+                    what: format!("cannot expand the unknown name \"{}\": {text}", shown(&name)),
                     original: format!(
                         "Format string {quoted} for {title} contains names ({key}) which cannot be expanded. \
                          Available names: {known}"

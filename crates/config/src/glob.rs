@@ -5,8 +5,14 @@ use std::fs;
 use crate::path::{join, on_disk, split};
 use crate::surroundings::Surroundings;
 
+/// No path is longer (limits.h, `PATH_MAX`), and what matches one is not shorter than half of its pattern.
+const LONGEST: usize = 2 * 4096;
+
 /// The paths that match, in no order. A relative pattern counts from the working directory.
 pub(crate) fn glob(pattern: &str, machine: &Surroundings) -> Vec<String> {
+    if pattern.len() > LONGEST {
+        return Vec::new();
+    }
     if !has_magic(pattern) {
         let there = match split(pattern) {
             (folder, "") => on_disk(folder, machine).is_dir(),

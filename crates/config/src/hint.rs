@@ -1,6 +1,7 @@
 //! "Did you mean": keys and sections that nobody reads, and that are nearly ones that somebody would.
 
 use crate::expand::Names;
+use crate::ini::{Entry, Section};
 use crate::reading::{Page, Reading};
 use crate::section::{SORTS, Sort};
 
@@ -9,11 +10,19 @@ const MAX_DISTANCE: usize = 2;
 /// Keys longer than this are not compared.
 const MAX_LENGTH: usize = 64;
 
+/// So many unknown names are compared; whoever has more has not mistyped them.
+const MAX_COMPARED: usize = 2000;
+
 /// Adds a warning for each key that is nearly one of its section's, and for each section that is nearly of a known sort.
 pub(crate) fn keys(reading: &mut Reading<'_>) {
+    let mut left = MAX_COMPARED;
     for section in reading.ini.sections() {
+        if left == 0 {
+            return;
+        }
         let page = Page::new(section, Names::default());
         let Some(sort) = sort_of(&section.name) else {
+            left -= 1;
             if let Some(meant) = nearest_sort(&section.name) {
                 reading.warn_at(
                     &page,
@@ -23,12 +32,20 @@ pub(crate) fn keys(reading: &mut Reading<'_>) {
             }
             continue;
         };
-        for entry in section.entries() {
+        for entry in section.entries().iter().filter(|entry| !sort.knows(&entry.key)).take(left) {
+            left -= 1;
             if let Some(meant) = nearest(&entry.key, sort) {
                 reading.warn_at(&page, &entry.key, &format!("is unknown and ignored: did you mean {meant}?"));
             }
         }
     }
+}
+
+/// The keys of a section that nobody reads, and that are not nearly ones that somebody would. Those of a plug-in are its own.
+pub(crate) fn strangers(section: &Section) -> Vec<&Entry> {
+    let Some(sort) = sort_of(&section.name).filter(|sort| !sort.is_plugin()) else { return Vec::new() };
+    let unknown = section.entries().iter().filter(|entry| !sort.knows(&entry.key)).take(MAX_COMPARED);
+    unknown.filter(|entry| nearest(&entry.key, sort).is_none()).collect()
 }
 
 fn sort_of(section: &str) -> Option<&'static Sort> {
@@ -39,12 +56,18 @@ fn sort_of(section: &str) -> Option<&'static Sort> {
     })
 }
 
+impl Sort {
+    /// Whether a key is one of its own, or one that is marked as somebody else's.
+    fn knows(&self, key: &str) -> bool {
+        key.starts_with("x-") || self.keys.iter().chain(self.also).any(|known| *known == key)
+    }
+}
+
 fn nearest(key: &str, sort: &Sort) -> Option<&'static str> {
-    let known = || sort.keys.iter().chain(sort.also).copied();
-    if key.starts_with("x-") || known().any(|known| known == key) {
+    if sort.knows(key) {
         return None;
     }
-    closest(key, known())
+    closest(key, sort.keys.iter().chain(sort.also).copied())
 }
 
 fn nearest_sort(section: &str) -> Option<String> {

@@ -37,6 +37,8 @@ pub struct Section {
     index: HashMap<String, usize>,
 }
 
+/// So many lines that mean nothing are told of.
+const MAX_BAD: usize = 1000;
 /// So many keys are found faster by looking at them all.
 const FEW: usize = 32;
 
@@ -90,7 +92,17 @@ pub struct Ini {
     defaults: Section,
     /// What was set since [`Ini::replace_here`] was last called: section and entry.
     fresh: Vec<(usize, usize)>,
+    /// How much `[DEFAULT]` has lent (bytes).
+    lent: usize,
 }
+
+/// The most that `[DEFAULT]` may lend for good (bytes).
+const MAX_LENT: usize = 64 << 20;
+
+/// `[DEFAULT]` has more with `%(here)s` than so many sections can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot give every section what [DEFAULT] has with {HERE}: more than {} MiB", MAX_LENT >> 20)]
+pub struct TooMuchLent;
 
 /// What is wrong with the form of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +114,7 @@ pub enum SyntaxError {
         /// The line itself, with its end.
         text: String,
     },
-    /// These lines are neither section, key nor continuation; the others were read.
+    /// These lines are neither section, key nor continuation; the others were read. A thousand are enough to begin with.
     Lines(Vec<(u32, String)>),
 }
 
@@ -138,6 +150,7 @@ impl Default for Ini {
             index: HashMap::new(),
             defaults: Section::new(DEFAULT, nowhere),
             fresh: Vec::new(),
+            lent: 0,
         }
     }
 }
@@ -176,7 +189,9 @@ impl Ini {
 
     /// Writes `here` for `%(here)s` in every value that was read since the last call, and in what
     /// `[DEFAULT]` lends to a section, which has a value of its own from then on.
-    pub fn replace_here(&mut self, here: &str) {
+    ///
+    /// Fails when what it lends would take more than 64 MiB in all.
+    pub fn replace_here(&mut self, here: &str) -> Result<(), TooMuchLent> {
         for (section, entry) in std::mem::take(&mut self.fresh) {
             let entry = &mut self.sections[section].entries[entry];
             if entry.value.contains(HERE) {
@@ -189,10 +204,15 @@ impl Ini {
             let value = entry.value.replace(HERE, here);
             for section in &mut self.sections {
                 if section.entry(&entry.key).is_none() {
+                    self.lent += entry.key.len() + value.len() + size_of::<Entry>();
+                    if self.lent > MAX_LENT {
+                        return Err(TooMuchLent);
+                    }
                     section.set(entry.key.clone(), value.clone(), entry.place);
                 }
             }
         }
+        Ok(())
     }
 
     /// Goes into a section, which is made if it is new.
@@ -273,13 +293,13 @@ impl Reader<'_> {
 
     fn option_line(&mut self, value: &str, line: Line<'_>, place: Place) {
         let Some(at) = value.find(['=', ':']) else {
-            self.bad.push((place.line, line.whole()));
+            self.refuse(line);
             return;
         };
         self.close_option();
         let key = strip(&value[..at]);
         if key.is_empty() {
-            self.bad.push((place.line, line.whole()));
+            self.refuse(line);
             self.option = Some(Open::Nameless);
             return;
         }
@@ -289,6 +309,12 @@ impl Reader<'_> {
         self.option = Some(Open::Entry(entry));
         if let Some(Current::Section(section)) = self.section {
             self.ini.fresh.push((section, entry));
+        }
+    }
+
+    fn refuse(&mut self, line: Line<'_>) {
+        if self.bad.len() < MAX_BAD {
+            self.bad.push((line.number, line.whole()));
         }
     }
 

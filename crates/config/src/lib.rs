@@ -3,6 +3,7 @@
 //! [`load()`] is the way in. Nothing here but `source` and `glob` reads files, and `account` the user database.
 
 mod account;
+mod check;
 mod config;
 mod control;
 pub mod conversion;
@@ -15,10 +16,13 @@ mod hint;
 pub mod ini;
 mod load;
 mod number;
+mod outline;
 pub mod pairs;
 mod path;
 mod program;
 mod reading;
+mod sample;
+mod search;
 mod section;
 mod server;
 mod settings;
@@ -26,13 +30,17 @@ mod source;
 mod surroundings;
 pub mod value;
 
+pub use check::{Checked, Verdict, check};
 pub use config::{Config, Notes};
 pub use control::Control;
 pub use diff::{Diff, diff};
 pub use fault::{Fault, Faults};
 pub use group::{Group, GroupKind, Owner, Socket, SocketAddress};
 pub use load::{load, load_control};
+pub use outline::{Outline, outline};
 pub use program::{LogTarget, Output, Program};
+pub use sample::SAMPLE;
+pub use search::usual_places;
 pub use server::{Credentials, Server, ServerAddress};
 pub use settings::{MainLog, Overrides, Settings, UserRef};
 pub use surroundings::Surroundings;

@@ -17,6 +17,9 @@ use crate::value::Bad;
 /// So many faults are enough to begin with.
 const MAX_FAULTS: usize = 1000;
 
+/// The most that all programs together may take (bytes), 1 KiB each and their commands and environments.
+const MAX_PROGRAMS: usize = 256 << 20;
+
 /// What all sections share while they are read.
 pub(crate) struct Reading<'a> {
     /// The sections.
@@ -35,6 +38,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) notes: Notes,
     faults: Vec<Fault>,
     seen: HashSet<(String, String, String)>,
+    room: usize,
 }
 
 /// A section, and how its values are read.
@@ -84,12 +88,25 @@ impl<'a> Reading<'a> {
     ) -> Self {
         let variables = Variables::new(&machine.environment);
         let (notes, faults, seen) = (Notes::default(), Vec::new(), HashSet::new());
-        Self { ini, files, here, machine, accounts, variables, notes, faults, seen }
+        let room = MAX_PROGRAMS;
+        Self { ini, files, here, machine, accounts, variables, notes, faults, seen, room }
     }
 
     /// How many faults there are by now.
     pub(crate) fn fault_count(&self) -> usize {
         self.faults.len()
+    }
+
+    /// Whether no more faults are taken, or no more programs: what is left need not be read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.faults.len() >= MAX_FAULTS || self.room == 0
+    }
+
+    /// Makes room for a program of so many bytes; `false` when all programs together would take too much.
+    pub(crate) fn take_room(&mut self, bytes: usize) -> bool {
+        let left = self.room.checked_sub(bytes);
+        self.room = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Gives up the notes and the faults.

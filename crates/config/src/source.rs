@@ -1,7 +1,9 @@
 //! The files of a configuration: read, joined by `[include]`, with the faults of their form.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+mod bytes;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::account::Accounts;
@@ -54,7 +56,7 @@ pub(crate) fn open(file: &Path, scope: Scope, machine: &Surroundings) -> Result<
     let mut whole = source.take(&text, 0);
     if scope == Scope::WithIncludes && whole == Whole::Yes && source.ini.section("include").is_some() {
         let here = source.here.clone();
-        source.ini.replace_here(&here);
+        whole = source.replace_here(&here, 0);
         for path in source.included(machine) {
             if source.include(&path, machine, &mut room) == Whole::No {
                 whole = Whole::No;
@@ -106,8 +108,16 @@ impl Source {
         self.files.push(path.to_owned());
         let whole = self.take(&text, number);
         let here = without_dots(&absolute(folder_of(path), machine));
-        self.ini.replace_here(&here);
-        whole
+        match self.replace_here(&here, number) {
+            Whole::Yes => whole,
+            Whole::No => Whole::No,
+        }
+    }
+
+    fn replace_here(&mut self, here: &str, number: usize) -> Whole {
+        let Err(error) = self.ini.replace_here(here) else { return Whole::Yes };
+        self.faults.push(about_file(&self.files[number], error.to_string(), error.to_string()));
+        Whole::No
     }
 
     /// What cannot be opened is left out, as in the original, but not in silence.
@@ -123,15 +133,18 @@ impl Source {
     fn take(&mut self, text: &str, number: usize) -> Whole {
         let Err(error) = self.ini.read(text, number) else { return Whole::Yes };
         let file = self.files[number].clone();
-        let original = error.original(&file);
-        let mut record = |line: u32, what: String| {
+        // The original tells of all lines at once: those are the words of the first fault, and not of a thousand.
+        let mut words = Some(error.original(&file));
+        let mut record = |line: u32, text: &str, what: String| {
+            let alone = || SyntaxError::Lines(vec![(line, text.to_owned())]).original(&file);
+            let original = words.take().unwrap_or_else(alone);
             self.faults.push(Fault {
                 file: PathBuf::from(&file),
                 line: Some(line),
                 section: String::new(),
                 key: String::new(),
                 what,
-                original: original.clone(),
+                original,
             });
         };
         match error {
@@ -143,13 +156,14 @@ impl Source {
                 };
                 record(
                     line,
+                    &text,
                     format!("cannot read what stands before the first [section]{bom}: {}", told(&text)),
                 );
                 Whole::No
             }
             SyntaxError::Lines(lines) => {
                 for (line, text) in lines {
-                    record(line, format!("cannot read as [section] or key=value: {}", told(&text)));
+                    record(line, &text, format!("cannot read as [section] or key=value: {}", told(&text)));
                 }
                 Whole::Yes
             }
@@ -191,19 +205,17 @@ impl ReadError {
             Self::Encoding(words) => words.clone(),
             Self::Io(_) | Self::Size | Self::Nul(_) => format!("could not read config file {file}"),
         };
-        Fault {
-            file: PathBuf::from(file),
-            line: None,
-            section: String::new(),
-            key: String::new(),
-            what: self.to_string(),
-            original,
-        }
+        about_file(file, self.to_string(), original)
     }
 }
 
-/// A pipe or a device that a pattern happens to match could keep a daemon waiting for ever. The configuration file
-/// itself may be one: somebody has named it.
+fn about_file(file: &str, what: String, original: String) -> Fault {
+    let (section, key) = (String::new(), String::new());
+    Fault { file: PathBuf::from(file), line: None, section, key, what, original }
+}
+
+/// A pipe or a device that a pattern happens to match is not meant. The configuration file itself may be one: somebody
+/// has named it.
 fn only_files(path: &Path) -> Result<(), ReadError> {
     match fs::metadata(path) {
         Ok(data) if !data.is_file() => Err(ReadError::Io(io::Error::other("it is no regular file"))),
@@ -215,9 +227,7 @@ fn only_files(path: &Path) -> Result<(), ReadError> {
 /// Reads a text; `room` is how much all files may still hold.
 fn read(path: &Path, room: &mut u64) -> Result<String, ReadError> {
     let most = MAX_FILE.min(*room);
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(ReadError::Io)?;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+    let bytes = bytes::read(path, most + 1).map_err(ReadError::Io)?;
     let size = bytes.len() as u64;
     if size > most {
         return Err(ReadError::Size);

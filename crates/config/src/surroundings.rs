@@ -1,5 +1,6 @@
 //! What a configuration depends on beside its files; read once by the caller.
 
+use std::env;
 use std::path::PathBuf;
 
 /// The machine and the process, as far as a configuration can tell them.
@@ -15,4 +16,26 @@ pub struct Surroundings {
     pub temp_dir: PathBuf,
     /// Who we are.
     pub uid: u32,
+}
+
+impl Surroundings {
+    /// As they are for this process. Variables that are not UTF-8 are left out.
+    pub fn here() -> Self {
+        let environment = env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        Self {
+            environment: environment.collect(),
+            cwd: env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            host_node_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            temp_dir: temp_dir(),
+            uid: rustix::process::getuid().as_raw(),
+        }
+    }
+}
+
+/// Where AUTO logs go if nobody says otherwise: what Python's tempfile.gettempdir finds first, but for write access.
+fn temp_dir() -> PathBuf {
+    let named = ["TMPDIR", "TEMP", "TMP"].into_iter().filter_map(env::var_os).map(PathBuf::from);
+    let usual = ["/tmp", "/var/tmp", "/usr/tmp"].into_iter().map(PathBuf::from);
+    named.chain(usual).find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("/tmp"))
 }

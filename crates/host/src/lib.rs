@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod errno;
 pub mod heap;
+pub mod name_service;
 pub mod residency;

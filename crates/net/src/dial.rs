@@ -64,6 +64,16 @@ pub enum DialError {
     },
 }
 
+impl DialError {
+    /// The operating system's number for it, where it is the system that refused.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Refused(error) | Self::Connect(error) => error.raw_os_error(),
+            Self::Resolve { .. } | Self::Tls(_) | Self::Handshake { .. } => None,
+        }
+    }
+}
+
 /// A connection of any kind.
 #[derive(Debug)]
 pub enum Stream {

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
@@ -126,37 +127,45 @@ async fn ask(
     prepared: hyper::Request<Full<Bytes>>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Response, ExchangeError> {
+    ask_head(stream, prepared, &mut |_| ControlFlow::Continue(()), on_body).await
+}
+
+/// The same, with the head handed over as soon as it is there.
+pub(crate) async fn ask_head(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    prepared: hyper::Request<Full<Bytes>>,
+    on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
+    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Response, ExchangeError> {
+    let (mut sender, connection) = shake_hands(stream).await?;
+    let answer = async {
+        let response = sender.send_request(prepared).await.map_err(|e| broken(&e))?;
+        read_answer(response, on_head, on_body).await
+    };
+    while_driven(connection, answer).await
+}
+
+/// A connection that must be polled for its answers to come.
+pub(crate) type Link<S> = Connection<TokioIo<AskFirst<S>>, Full<Bytes>>;
+
+/// Makes a stream one that speaks HTTP.
+pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+) -> Result<(SendRequest<Full<Bytes>>, Link<S>), ExchangeError> {
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
     // As forgiving as Python's http.client: who speaks a little oddly is not down.
     builder.allow_obsolete_multiline_headers_in_responses(true);
     builder.allow_spaces_after_header_name_in_responses(true);
     builder.ignore_invalid_headers_in_responses(true);
-    let stream = TokioIo::new(AskFirst::new(stream));
-    let (mut sender, connection) = builder.handshake(stream).await.map_err(|e| broken(&e))?;
-    let answer = async {
-        let response = sender.send_request(prepared).await.map_err(|e| broken(&e))?;
-        let (head, mut body) = response.into_parts();
-        let reason = match head.extensions.get::<ReasonPhrase>() {
-            Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
-            None => head.status.canonical_reason().unwrap_or_default().to_owned(),
-        };
-        let length = head.headers.get(hyper::header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        let mut got = 0;
-        while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|error| if is_cut(&error) { cut(got, length) } else { broken(&error) })?;
-            got += frame.data_ref().map_or(0, Bytes::len);
-            if frame.data_ref().is_some_and(|data| on_body(data).is_break()) {
-                break;
-            }
-        }
-        Ok(Response { status: head.status.as_u16(), reason })
-    };
+    builder.handshake(TokioIo::new(AskFirst::new(stream))).await.map_err(|e| broken(&e))
+}
+
+/// Waits for an answer while its connection is kept moving.
+async fn while_driven<T>(connection: impl Future, answer: impl Future<Output = T>) -> T {
     // The connection only moves while it is polled; its own error is that of the answer as well.
     let drive = async {
-        let _ = connection.await;
+        connection.await;
         std::future::pending::<()>().await;
     };
     tokio::pin!(answer, drive);
@@ -169,7 +178,35 @@ async fn ask(
     }
 }
 
-fn prepare(request: &Request) -> Result<hyper::Request<Full<Bytes>>, ExchangeError> {
+/// Hands over the head, then the body piece by piece, until one of them says stop.
+pub(crate) async fn read_answer(
+    response: hyper::Response<Incoming>,
+    on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
+    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Response, ExchangeError> {
+    let (head, mut body) = response.into_parts();
+    let reason = match head.extensions.get::<ReasonPhrase>() {
+        Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+        None => head.status.canonical_reason().unwrap_or_default().to_owned(),
+    };
+    let length = head.headers.get(hyper::header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let response = Response { status: head.status.as_u16(), reason };
+    if on_head(&response).is_break() {
+        return Ok(response);
+    }
+    let mut got = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| if is_cut(&error) { cut(got, length) } else { broken(&error) })?;
+        got += frame.data_ref().map_or(0, Bytes::len);
+        if frame.data_ref().is_some_and(|data| on_body(data).is_break()) {
+            break;
+        }
+    }
+    Ok(response)
+}
+
+pub(crate) fn prepare(request: &Request) -> Result<hyper::Request<Full<Bytes>>, ExchangeError> {
     let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
     for (name, value) in &request.headers {
         builder = builder.header(name, value.as_bytes());
@@ -191,7 +228,7 @@ fn cut(got: usize, length: Option<usize>) -> ExchangeError {
     ExchangeError::Broken(format!("IncompleteRead({got} bytes read{})", more.unwrap_or_default()))
 }
 
-fn broken(error: &hyper::Error) -> ExchangeError {
+pub(crate) fn broken(error: &hyper::Error) -> ExchangeError {
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         return ExchangeError::Closed;
     }

@@ -1,15 +1,20 @@
 //! Bytes over sockets: dialling, TLS, one HTTP exchange; each bounded in time.
 //!
-//! Callers are plain threads: a runtime exists only while something is exchanged.
+//! Callers are plain threads: a runtime exists only while something is exchanged, or a connection is kept.
 
 mod ask_first;
 pub mod dial;
+pub mod follow;
 pub mod http;
+pub mod kept;
+pub mod percent;
 pub mod runtime;
 pub mod tls;
 
 pub use dial::{DialError, Peer, Stream};
+pub use follow::{Followed, follow};
 pub use http::{ExchangeError, Request, Response, exchange};
+pub use kept::Kept;
 pub use tls::Tls;
 
 /// An operating-system error in Python's words, which the originals' messages carry: `[Errno 111] Connection refused`.

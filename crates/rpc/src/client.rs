@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ironlance_net::{ExchangeError, Peer, Request, Tls, exchange};
+use ironlance_net::{ExchangeError, Kept, Peer, Request, Response, Tls, exchange};
 use thiserror::Error;
 
 use crate::fault::Fault;
@@ -21,6 +21,9 @@ const MAX_ANSWER: usize = 64 * 1024 * 1024;
 const MAX_MULTICALL: usize = 4 * 1024 * 1024;
 /// How long supervisord may take for what it answers at once.
 const PROMPT: Duration = Duration::from_secs(30);
+
+/// Takes an answer's body piece by piece.
+type OnBody<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 
 /// A supervisord: where it is, and who we are to it.
 #[derive(Clone, Debug)]
@@ -114,6 +117,18 @@ impl Supervisor {
         self.call_for(MAX_ANSWER, method, params, timeout)
     }
 
+    /// The same over a connection that is kept, for who calls several methods in a row.
+    pub fn call_over(
+        &self,
+        kept: &mut Kept,
+        method: &str,
+        params: &[Value],
+        timeout: Option<Duration>,
+    ) -> Result<Value, CallError> {
+        let mut exchange = |request: &Request, on_body: OnBody<'_>| kept.exchange(request, timeout, on_body);
+        self.call_through(&mut exchange, MAX_ANSWER, method, params)
+    }
+
     /// The same for an answer of at most so many bytes.
     fn call_for(
         &self,
@@ -121,6 +136,17 @@ impl Supervisor {
         method: &str,
         params: &[Value],
         timeout: Option<Duration>,
+    ) -> Result<Value, CallError> {
+        let mut exchange = |request: &Request, on_body: OnBody<'_>| exchange(request, timeout, on_body);
+        self.call_through(&mut exchange, most, method, params)
+    }
+
+    fn call_through(
+        &self,
+        exchange: &mut dyn FnMut(&Request, OnBody<'_>) -> Result<Response, ExchangeError>,
+        most: usize,
+        method: &str,
+        params: &[Value],
     ) -> Result<Value, CallError> {
         let request = Request {
             peer: self.peer.clone(),
@@ -131,7 +157,7 @@ impl Supervisor {
             body: write::request(method, params).into_bytes(),
         };
         let mut answer = Vec::new();
-        let response = exchange(&request, timeout, &mut |piece| {
+        let response = exchange(&request, &mut |piece| {
             answer.extend_from_slice(piece);
             if answer.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
@@ -141,7 +167,23 @@ impl Supervisor {
         if answer.len() > most {
             return Err(CallError::TooLong(most));
         }
-        Ok(read::response(&String::from_utf8_lossy(&answer))??)
+        let answer = String::from_utf8(answer)
+            .unwrap_or_else(|not| String::from_utf8_lossy(not.as_bytes()).into_owned());
+        Ok(read::response(&answer)??)
+    }
+
+    /// The request for a page of this supervisord, such as `/logtail/web`; its name must be fit for an URL.
+    pub fn page(&self, target: String) -> Request {
+        let about_bodies = |name: &str| name == "Content-Type" || name == "Accept";
+        let headers = self.headers.iter().filter(|(name, _)| !about_bodies(name)).cloned().collect();
+        Request {
+            peer: self.peer.clone(),
+            tls: self.tls.clone(),
+            method: "GET".to_owned(),
+            target,
+            headers,
+            body: Vec::new(),
+        }
     }
 
     /// Several calls in one, by `system.multicall`: a value or a fault for each.
@@ -164,8 +206,13 @@ impl Supervisor {
 
     /// All processes, in supervisord's order.
     pub fn all_process_info(&self) -> Result<Vec<ProcessInfo>, CallError> {
+        self.all_process_info_within(PROMPT)
+    }
+
+    /// The same, for who can wait only so long.
+    pub fn all_process_info_within(&self, timeout: Duration) -> Result<Vec<ProcessInfo>, CallError> {
         let method = "supervisor.getAllProcessInfo";
-        let Value::Array(infos) = self.call(method, &[], Some(PROMPT))? else {
+        let Value::Array(infos) = self.call(method, &[], Some(timeout))? else {
             return Err(CallError::Type(method.to_owned()));
         };
         infos.iter().map(|info| ProcessInfo::from_value(info).map_err(CallError::from)).collect()

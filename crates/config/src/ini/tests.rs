@@ -105,9 +105,9 @@ fn a_value_knows_the_line_of_its_key_through_files_and_continuations() {
 fn here_is_the_folder_of_the_file_that_a_value_stands_in() {
     let mut ini = Ini::default();
     ini.read("[DEFAULT]\nd=%(here)s\n[a]\nk=%(here)s/%(here)s\n", 0).unwrap();
-    ini.replace_here("/one");
+    ini.replace_here("/one").unwrap();
     ini.read("[b]\nk=%(here)s\n[a]\nl=%(here)s\n", 1).unwrap();
-    ini.replace_here("/two");
+    ini.replace_here("/two").unwrap();
     let value = |section: &str, key: &str| {
         ini.get(ini.section(section).unwrap(), key).map(|entry| entry.value.clone())
     };

@@ -296,6 +296,19 @@ fn servers_are_read_with_owner_mode_and_password() {
 }
 
 #[test]
+fn children_are_told_an_address_that_is_a_url() {
+    for (port, url) in [
+        ("9001", "http://localhost:9001"),
+        ("127.0.0.1:9001", "http://127.0.0.1:9001"),
+        ("[::1]:9001", "http://[::1]:9001"),
+        ("::1:9001", "http://[::1]:9001"),
+    ] {
+        let config = config(&format!("[inet_http_server]\nport={port}\n"));
+        assert_eq!(config.server_url().as_deref(), Some(url));
+    }
+}
+
+#[test]
 fn fastcgi_sockets_are_checked() {
     let fcgi = |text: &str| format!("[fcgi-program:f]\ncommand=x\n{text}\n");
     for (text, words) in [
@@ -443,4 +456,42 @@ fn every_key_that_is_known_stands_in_the_document() {
         }
     }
     assert!(!rest.is_empty());
+}
+
+#[test]
+fn more_than_can_be_held_is_refused_at_once() {
+    let long = "x".repeat(16 << 10);
+    let many = format!("[program:a]\nnumprocs=100000\nprocess_name=%(process_num)d\ncommand={long}\n");
+    let patterns = format!("[include]\nfiles={}\n", "a* ".repeat(1001));
+    let lent = format!("[include]\nfiles=none\n[DEFAULT]\nk=%(here)s{}\n", "x".repeat(1 << 20));
+    let lent: String = (0..100).fold(lent, |text, n| text + &format!("[x{n}]\n"));
+    for (text, needle) in [
+        (many.as_str(), "cannot hold so many programs"),
+        (&patterns, "cannot include more than 1000 patterns"),
+        (&lent, "cannot give every section what [DEFAULT] has"),
+    ] {
+        let Faults(found) = faults(text);
+        assert!(found[0].what.contains(needle), "{}", found[0]);
+    }
+}
+
+#[test]
+fn of_very_many_faults_the_first_are_told_and_none_is_as_long_as_its_value() {
+    let Faults(found) = faults(&"no key\n".repeat(20_000));
+    assert_eq!(found.len(), 1000);
+    let size: usize = found.iter().map(|fault| fault.original.len() + fault.what.len()).sum();
+    assert!(size < 1 << 20, "{size}");
+    let Faults(found) = faults(&format!("[program:a]\ncommand={}%(zzz)s\n", "y".repeat(1 << 20)));
+    assert!(found[0].what.len() < 1000, "{}", found[0].what.len());
+}
+
+#[test]
+fn very_many_variables_and_unknown_keys_take_no_longer_each_than_a_few() {
+    let variables: String = (0..50_000).map(|n| format!(" A{n}=b,\n")).collect();
+    let keys: String = (0..50_000).map(|n| format!("stdout_k{n}=1\n")).collect();
+    let begin = std::time::Instant::now();
+    let program = only_program(&format!("[program:a]\ncommand=a\n{keys}environment=\n{variables}"));
+    assert_eq!(program.environment.len(), 50_000);
+    // A busy machine takes one of these seconds; looking at all for each took more than twenty.
+    assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
 }

@@ -9,6 +9,9 @@ use crate::value::Bad;
 /// The key of the section.
 pub(crate) const KEYS: [&str; 1] = ["files"];
 
+/// Each is looked for on the disk.
+const MAX_PATTERNS: usize = 1000;
+
 /// The patterns, each joined to the folder of the configuration file.
 pub(crate) fn patterns(reading: &mut Reading<'_>) -> Vec<String> {
     let Some(section) = reading.ini.section("include") else { return Vec::new() };
@@ -24,5 +27,11 @@ pub(crate) fn patterns(reading: &mut Reading<'_>) -> Vec<String> {
     let Ok(text) = reading.expanded(&page, "files", &entry.value, "include.files") else { return Vec::new() };
     let file = reading.files.first().map_or("", String::as_str);
     let base = without_dots(&absolute(file, machine));
-    text.split(is_space).filter(|part| !part.is_empty()).map(|part| join(folder_of(&base), part)).collect()
+    let parts = || text.split(is_space).filter(|part| !part.is_empty());
+    if parts().nth(MAX_PATTERNS).is_some() {
+        let what = format!("cannot include more than {MAX_PATTERNS} patterns of files");
+        reading.refuse(&page, "files", Bad { original: what.clone(), what });
+        return Vec::new();
+    }
+    parts().map(|part| join(folder_of(&base), part)).collect()
 }

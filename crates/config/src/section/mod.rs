@@ -21,6 +21,13 @@ pub(crate) struct Sort {
     pub(crate) also: &'static [&'static str],
 }
 
+impl Sort {
+    /// Whether its keys are arguments to Python code.
+    pub(crate) fn is_plugin(&self) -> bool {
+        matches!(self.prefix, "rpcinterface:" | "ctlplugin:")
+    }
+}
+
 /// Every sort of section.
 pub(crate) const SORTS: [Sort; 11] = [
     Sort { prefix: "unix_http_server", keys: &http::UNIX_KEYS, also: &[] },

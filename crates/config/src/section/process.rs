@@ -54,6 +54,11 @@ pub(crate) const KEYS: [&str; 32] = [
 /// So many processes of one section are not meant: each takes memory and two pipes.
 const MAX_PROCESSES: i64 = 100_000;
 
+/// What a program takes beside its command and its environment: its other texts, its share of a group (bytes).
+const PROGRAM: usize = 1024;
+/// What a pair of an environment takes beside its texts (bytes).
+const PAIR: usize = 64;
+
 /// What a section says about all its processes, and how many there are.
 struct Common {
     program: Program,
@@ -92,6 +97,9 @@ pub(crate) fn read<'a>(
     group: &str,
     shared: &BTreeMap<String, String>,
 ) -> Vec<Program> {
+    if reading.is_full() {
+        return Vec::new();
+    }
     let mut page = Page::new(section, Names::default());
     page.wording = Wording::WithSection;
     let label = page.label();
@@ -247,8 +255,15 @@ fn process<'a>(
     }
     let command = command(reading, page)?.into_owned();
     let name = reading.expanded(page, "process_name", &common.process_name, "process_name")?.into_owned();
+    let own = own?;
+    let pair = |(name, value): (&String, &String)| name.len() + value.len() + PAIR;
+    let size = PROGRAM + command.len() + shared.iter().chain(&own).map(pair).sum::<usize>();
+    if !reading.take_room(size) {
+        let what = "cannot hold so many programs with such commands and environments".to_owned();
+        return Err(reading.refuse(page, "", Bad { original: what.clone(), what }));
+    }
     let mut environment = shared.clone();
-    environment.extend(own?);
+    environment.extend(own);
     Ok(Program {
         name: ProcessName(name),
         command,

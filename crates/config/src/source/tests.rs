@@ -59,3 +59,19 @@ fn a_file_that_is_not_there_and_one_that_is_a_folder_are_told_apart() {
     let path = folder.path();
     assert_eq!(words(path), format!("could not read config file {}", path.display()));
 }
+
+#[test]
+fn a_pipe_that_nobody_writes_to_and_a_device_without_end_are_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for (path, what) in [
+        (fifo.as_path(), "cannot read the file: it is no regular file, and nothing comes from it"),
+        (Path::new("/dev/zero"), "cannot read the file: more than 16 MiB"),
+    ] {
+        let faults = open(path, Scope::WithIncludes, &machine(folder.path())).map(|_| ()).unwrap_err();
+        assert_eq!(faults.0.len(), 1);
+        assert_eq!(faults.0[0].what, what);
+        assert_eq!(faults.0[0].original, format!("could not read config file {}", path.display()));
+    }
+}

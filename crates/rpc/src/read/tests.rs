@@ -120,3 +120,49 @@ proptest! {
         let _ = request(&bytes);
     }
 }
+
+/// Values as supervisord has them.
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<i32>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::Bool),
+        "[a-z<>&'\" \\n\u{e9}]{0,12}".prop_map(Value::Str),
+        Just(Value::Nil),
+        Just(Value::Double(1.5)),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        let members =
+            prop::collection::vec(("[a-z&]{0,6}".prop_map(std::borrow::Cow::Owned), inner.clone()), 0..6);
+        prop_oneof![
+            prop::collection::vec(inner, 0..6).prop_map(Value::Array),
+            members.prop_map(Value::Struct)
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_quick_way_and_the_thorough_one_read_the_same(value in any_value(), cut in any::<prop::sample::Index>()) {
+        let text = crate::write::response(&value);
+        prop_assert_eq!(thorough_response(&text), Ok(Ok(value.clone())));
+        prop_assert_eq!(response(&text), Ok(Ok(value)));
+        let at = (0..=cut.index(text.len() + 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        if let Some(quick) = brisk::response(&text[..at]) {
+            prop_assert_eq!(thorough_response(&text[..at]), Ok(Ok(quick)));
+        }
+    }
+
+    #[test]
+    fn the_quick_way_takes_nothing_that_the_thorough_one_refuses(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "<array><data>", "</data></array>", "<value>", "</value>", "<struct>", "</struct>", "<member>", "</member>",
+            "<name>n</name>", "<int>", "1", "</int>", "<string>", "</string>", "<boolean>0</boolean>", "&amp;", "&x;",
+            " ", "a", "<value><int>1</int></value>", "<string>x</string>",
+        ]), 0..12)
+    ) {
+        let text = format!("<methodResponse><params><param><value>{}</value>", parts.concat());
+        if let Some(quick) = brisk::response(&text) {
+            prop_assert_eq!(thorough_response(&text), Ok(Ok(quick)));
+        }
+    }
+}

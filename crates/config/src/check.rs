@@ -1,0 +1,92 @@
+//! A configuration looked at for a person: everything that is wrong with it, or what is in it.
+
+use std::path::Path;
+
+use crate::load::load;
+use crate::settings::Overrides;
+use crate::surroundings::Surroundings;
+
+/// What came of looking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// A line for each fault, or where there is none for each warning.
+    pub remarks: Vec<String>,
+    /// Whether the daemon would take it.
+    pub verdict: Verdict,
+}
+
+/// Whether the daemon would take a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would; the line says what is in it.
+    Sound(String),
+    /// It would not.
+    Faulty,
+}
+
+/// Reads a configuration file as [`load()`] does, and tells what a person should know of it.
+pub fn check(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Checked {
+    match load(file, overrides, machine) {
+        Ok(config) => {
+            let processes =
+                counted(config.groups.iter().map(|group| group.programs.len()).sum(), "process", "es");
+            let groups = counted(config.groups.len(), "group", "s");
+            let line = format!("{}: no faults; {processes} in {groups}", file.display());
+            Checked { remarks: config.notes.warnings, verdict: Verdict::Sound(line) }
+        }
+        Err(faults) => {
+            Checked { remarks: faults.0.iter().map(ToString::to_string).collect(), verdict: Verdict::Faulty }
+        }
+    }
+}
+
+/// `1 process`, `2 processes`: a word takes its `plural` ending but for one.
+fn counted(count: usize, word: &str, plural: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { plural })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn checked(text: &str) -> Checked {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("s.conf");
+        fs::write(&file, text).unwrap();
+        let machine = Surroundings {
+            environment: Vec::new(),
+            cwd: folder.path().to_owned(),
+            host_node_name: String::new(),
+            temp_dir: folder.path().to_owned(),
+            uid: 0,
+        };
+        let mut checked = check(&file, &Overrides::default(), &machine);
+        let shorten = |line: &mut String| *line = line.replace(&file.display().to_string(), "s.conf");
+        checked.remarks.iter_mut().for_each(shorten);
+        if let Verdict::Sound(line) = &mut checked.verdict {
+            shorten(line);
+        }
+        checked
+    }
+
+    #[test]
+    fn a_sound_configuration_says_what_is_in_it() {
+        let checked = checked("[supervisord]\n[program:cat]\ncommand=/bin/cat\n");
+        let sound = Verdict::Sound("s.conf: no faults; 1 process in 1 group".to_owned());
+        assert_eq!(checked.verdict, sound);
+        assert_eq!(
+            (counted(0, "group", "s"), counted(2, "process", "es")),
+            ("0 groups".into(), "2 processes".into())
+        );
+    }
+
+    #[test]
+    fn every_fault_is_a_line() {
+        let checked =
+            checked("[supervisord]\n[program:a]\npriority=x\n[program:b]\ncommand=b\nstartsecs=y\n");
+        assert_eq!(checked.verdict, Verdict::Faulty);
+        assert!(checked.remarks.len() >= 3, "{checked:?}");
+        assert!(checked.remarks.iter().all(|line| line.starts_with("s.conf:")), "{checked:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! An answer that has no end, such as a log that is followed.
+
+use std::ops::ControlFlow;
+use std::os::unix::net::UnixStream;
+
+use tokio::io::AsyncReadExt;
+
+use crate::dial::dial;
+use crate::http::{self, ExchangeError, Request, Response};
+use crate::runtime;
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// The server ended it, or one of the callbacks did.
+    Ended(Response),
+    /// Something came on the `stop` socket first.
+    Stopped,
+}
+
+/// Sends `request`, hands over the head of the answer, then its body piece by piece as it comes, until the server ends
+/// it or a callback says stop, or until a byte or the end comes on `stop`.
+pub fn follow(
+    request: &Request,
+    stop: UnixStream,
+    on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
+    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<Followed, ExchangeError> {
+    let prepared = http::prepare(request)?;
+    stop.set_nonblocking(true).map_err(ExchangeError::Runtime)?;
+    let all = async {
+        let mut stop = tokio::net::UnixStream::from_std(stop).map_err(ExchangeError::Runtime)?;
+        let mut byte = [0];
+        let answer = async {
+            let stream = dial(&request.peer, &request.tls).await?;
+            http::ask_head(stream, prepared, on_head, on_body).await
+        };
+        tokio::select! {
+            biased;
+            _ = stop.read(&mut byte) => Ok(Followed::Stopped),
+            answer = answer => answer.map(Followed::Ended),
+        }
+    };
+    runtime::block_on(all).map_err(ExchangeError::Runtime)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dial::Peer;
+    use crate::tls::Tls;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread::{self, JoinHandle};
+
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    /// A server that sends `parts` to one client and stays until that hangs up.
+    fn serve(parts: &'static [&'static [u8]]) -> (Request, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let (mut stream, _): (TcpStream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            for part in parts {
+                stream.write_all(part).unwrap();
+            }
+            let _ = stream.read(&mut [0]);
+        });
+        let request = Request {
+            peer: Peer::Tcp { host: "127.0.0.1".to_owned(), port },
+            tls: Tls::Off,
+            method: "GET".to_owned(),
+            target: "/logtail/x".to_owned(),
+            headers: vec![("Host".to_owned(), "x".to_owned())],
+            body: Vec::new(),
+        };
+        (request, server)
+    }
+
+    #[test]
+    fn pieces_come_as_they_are_and_the_end_is_told() {
+        let (request, server) = serve(&[HEAD, b"2\r\n\xff\xfe\r\n", b"1\r\nx\r\n0\r\n\r\n"]);
+        let (_keep, stop) = UnixStream::pair().unwrap();
+        let mut got = Vec::new();
+        let end = follow(&request, stop, &mut |_| ControlFlow::Continue(()), &mut |piece| {
+            got.extend_from_slice(piece);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(end.unwrap(), Followed::Ended(Response { status: 200, reason: "OK".to_owned() }));
+        assert_eq!(got, b"\xff\xfex");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_byte_on_the_stop_socket_ends_it_at_once() {
+        let (request, server) = serve(&[HEAD, b"1\r\nx\r\n"]);
+        let (mut hand, stop) = UnixStream::pair().unwrap();
+        let end = follow(&request, stop, &mut |_| ControlFlow::Continue(()), &mut |_| {
+            hand.write_all(b"!").unwrap();
+            ControlFlow::Continue(())
+        });
+        assert_eq!(end.unwrap(), Followed::Stopped);
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_head_that_is_not_wanted_ends_it() {
+        let (request, server) = serve(&[b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n"]);
+        let (_keep, stop) = UnixStream::pair().unwrap();
+        let end = follow(&request, stop, &mut |_| ControlFlow::Break(()), &mut |_| ControlFlow::Continue(()));
+        assert_eq!(end.unwrap(), Followed::Ended(Response { status: 404, reason: "Not Found".to_owned() }));
+        server.join().unwrap();
+    }
+}
