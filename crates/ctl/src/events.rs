@@ -1,0 +1,148 @@
+//! `events [TYPES…]`: what happens in supervisord, as it happens.
+
+pub mod feed;
+mod line;
+mod lines;
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+use ironlance_net::{ExchangeError, Followed, Response, follow};
+use ironlance_rpc::CallError;
+
+use crate::json::{self, Form};
+use crate::paint;
+use crate::screen::Terminal;
+use crate::session::{Session, status};
+use crate::trouble::Trouble;
+use crate::typed::words;
+use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
+pub use lines::Lines;
+
+pub(crate) const VERB: Verb = Verb {
+    name: "events",
+    help: &[
+        "events\t\t\tShow what happens to processes and groups, as it happens. Ctrl-C to exit.",
+        "events <type> <type>\tShow events of these types: PROCESS_STATE, PROCESS_LOG, TICK_60, EVENT (all), ...",
+        "--json\t\t\tThe same as JSON, for scripts: an object a line",
+    ],
+    ours: &[],
+    completes: Completes::EventTypes,
+    shelf: Shelf::Ours,
+    run,
+};
+
+/// A page that is there.
+const OK: u16 = 200;
+/// The page of a type that there is not.
+const BAD_REQUEST: u16 = 400;
+/// A supervisord without this page.
+const NOT_FOUND: u16 = 404;
+/// So much of a refusal is read, in bytes.
+const MOST_REFUSAL: usize = 1024;
+
+fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+    let mut arguments = words(rest);
+    let form = json::form(&mut arguments);
+    let types: Vec<&str> =
+        arguments.iter().flat_map(|list| list.split(',')).filter(|name| !name.is_empty()).collect();
+    let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if let Some(odd) = types.iter().find(|name| !is_name(name)) {
+        session.refuse(status::INVALID_ARGS, &format!("Error: no event type {}", paint::plain(odd)));
+        say_help(session, &VERB);
+        return Ok(Flow::Next);
+    }
+    if session.is_up()? {
+        watch(session, &types.join(","), form)?;
+    }
+    Ok(Flow::Next)
+}
+
+fn watch(session: &mut Session, types: &str, form: Form) -> Result<(), Trouble> {
+    let terminal = session.terminal();
+    if terminal.is_terminal {
+        session.say("==> Press Ctrl-C to exit <==");
+        session.flush();
+    }
+    let machine = |reason| Trouble::Machine { what: "watch for ^C", reason };
+    let catch = session.interrupts.catch().map_err(machine)?;
+    let stop = catch.socket().map_err(machine)?;
+    let query = if types.is_empty() { String::new() } else { format!("?types={types}") };
+    let request = session.supervisor()?.page(format!("/events{query}"));
+    let answered = Cell::new(0);
+    let mut reader = Reader { lines: Lines::new(form, terminal), refusal: Vec::new() };
+    let mut on_head = |head: &Response| {
+        answered.set(head.status);
+        ControlFlow::Continue(())
+    };
+    let mut on_body = |piece: &[u8]| match answered.get() {
+        OK => reader.read(session, piece),
+        _ => reader.read_refusal(piece),
+    };
+    let outcome = follow(&request, stop, &mut on_head, &mut on_body);
+    drop(catch);
+    reader.conclude(session, outcome, answered.get(), terminal)
+}
+
+/// What came.
+struct Reader {
+    lines: Lines,
+    refusal: Vec<u8>,
+}
+
+impl Reader {
+    /// Says the events of a piece; nothing is held back.
+    fn read(&mut self, session: &mut Session, piece: &[u8]) -> ControlFlow<()> {
+        self.lines.push(piece, &mut |line| session.say(line));
+        session.flush();
+        if session.is_unheard() || self.lines.is_lost() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn read_refusal(&mut self, piece: &[u8]) -> ControlFlow<()> {
+        let room = MOST_REFUSAL.saturating_sub(self.refusal.len());
+        self.refusal.extend(piece.iter().take(room));
+        if room == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Says why there are no more events.
+    fn conclude(
+        &self,
+        session: &mut Session,
+        outcome: Result<Followed, ExchangeError>,
+        answered: u16,
+        terminal: Terminal,
+    ) -> Result<(), Trouble> {
+        match (outcome, answered) {
+            (Ok(Followed::Stopped), _) => {
+                if terminal.is_terminal {
+                    session.say("");
+                }
+            }
+            (Err(error), 0) => return Err(CallError::from(error).into()),
+            (Ok(Followed::Ended(_)) | Err(_), OK) => {
+                let words = if self.lines.is_lost() {
+                    "events: lost some, as they came faster than they were read; ask again"
+                } else {
+                    "events: supervisord has ended the stream"
+                };
+                session.refuse(status::GENERIC, words);
+            }
+            (_, NOT_FOUND) => {
+                let words = "This supervisord does not tell what happens; ironlance's does.";
+                session.refuse(status::UNIMPLEMENTED_FEATURE, words);
+            }
+            (_, BAD_REQUEST) if !self.refusal.is_empty() => {
+                let words = String::from_utf8_lossy(&self.refusal);
+                session.refuse(status::INVALID_ARGS, &format!("Error: {}", paint::plain(words.trim())));
+            }
+            (_, other) => {
+                session.refuse(status::GENERIC, &format!("events: supervisord answers with status {other}"));
+            }
+        }
+        Ok(())
+    }
+}

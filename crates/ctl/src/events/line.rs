@@ -1,0 +1,210 @@
+//! An event in one line: when, what, who, the facts, why.
+
+use std::time::{Duration, SystemTime};
+
+use ironlance_core::kind::EventKind;
+use ironlance_core::{Namespec, ProcessState};
+use ironlance_host::clock::{self, Clock};
+use serde::Deserialize;
+
+use crate::paint::{self, Ending};
+use crate::screen::Terminal;
+
+/// So much of an output or a message is shown, in characters; `--json` has it all.
+const MOST_TEXT: usize = 400;
+/// Times beyond the year 9999 are none.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
+/// Less than a millisecond, and more than such a float can be short of one.
+const NEAR: Duration = Duration::from_micros(100);
+
+/// The data of an event (docs/events.md).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Happening {
+    /// Seconds since 1970.
+    at: f64,
+    event: String,
+    group: Option<String>,
+    process: Option<String>,
+    why: Option<String>,
+    body: String,
+}
+
+/// The line of an event. Data that are no event are shown as they came, with `kind` before them. Nothing in it is
+/// obeyed by a terminal.
+pub(crate) fn line(kind: &str, data: &str, clock: &Clock, terminal: Terminal) -> String {
+    let Ok(happening) = serde_json::from_str::<Happening>(data) else {
+        return format!("{} {}", paint::plain(kind), text(data));
+    };
+    let mut parts = vec![clock::log_time(&clock.local(moment(happening.at)))];
+    let event = if happening.event.is_empty() { kind } else { &happening.event };
+    parts.push(coloured(event, &happening.body, terminal));
+    let who = match (&happening.group, &happening.process) {
+        (Some(group), Some(process)) => Some(Namespec::new(group.as_str(), process.as_str()).to_string()),
+        _ => None,
+    };
+    let facts = facts(EventKind::from_name(event), &happening.body);
+    let why = happening.why.as_deref().map(paint::plain).unwrap_or_default();
+    let told = [facts, why].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    match (who, told.is_empty()) {
+        (Some(who), true) => parts.push(paint::plain(&who)),
+        (Some(who), false) => parts.push(format!("{}: {told}", paint::plain(&who))),
+        (None, true) => {}
+        (None, false) => parts.push(told),
+    }
+    parts.join(" ")
+}
+
+fn moment(seconds: f64) -> SystemTime {
+    let seconds = if seconds.is_finite() { seconds.clamp(0.0, LAST_SECOND) } else { 0.0 };
+    // Supervisord tells whole milliseconds, which a float only comes near to.
+    SystemTime::UNIX_EPOCH + Duration::from_secs_f64((seconds * 1000.0).round() / 1000.0) + NEAR
+}
+
+/// The type, its state in the colour that `status` gives it.
+fn coloured(event: &str, body: &str, terminal: Terminal) -> String {
+    let plain = paint::plain(event);
+    let ending = if value(body, "expected") == Some("1") { Ending::Expected } else { Ending::Unexpected };
+    match plain.strip_prefix("PROCESS_STATE_").and_then(ProcessState::from_name) {
+        Some(state) => format!("PROCESS_STATE_{}", paint::state(state, ending, terminal)),
+        None => plain,
+    }
+}
+
+/// What the body says, in words.
+fn facts(kind: Option<EventKind>, body: &str) -> String {
+    let (head, rest) = body.split_once('\n').unwrap_or((body, ""));
+    match kind {
+        Some(kind) if kind.is_a(EventKind::ProcessState) => state_facts(kind, head),
+        Some(kind) if kind.is_a(EventKind::ProcessLog) || kind.is_a(EventKind::ProcessCommunication) => {
+            text(rest)
+        }
+        Some(kind) if kind.is_a(EventKind::ProcessGroup) => text(value(head, "groupname").unwrap_or(head)),
+        Some(EventKind::RemoteCommunication) => {
+            let kind = head.strip_prefix("type:").unwrap_or(head);
+            [text(kind), text(rest)]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(": ")
+        }
+        Some(_) | None => text(body),
+    }
+}
+
+/// `from STARTING, pid 7`, and what belongs to the new state.
+fn state_facts(kind: EventKind, head: &str) -> String {
+    let from = value(head, "from_state").map(|state| format!("from {}", paint::plain(state)));
+    let expected = match (kind, value(head, "expected")) {
+        (EventKind::ProcessStateExited, Some("1")) => Some("as expected".to_owned()),
+        (EventKind::ProcessStateExited, Some(_)) => Some("not expected".to_owned()),
+        _ => None,
+    };
+    let failed = |tries: &str| match tries {
+        "0" => None,
+        "1" => Some("1 try failed".to_owned()),
+        tries => Some(format!("{} tries failed", paint::plain(tries))),
+    };
+    let tries = value(head, "tries").and_then(failed);
+    let pid = value(head, "pid").filter(|pid| *pid != "0").map(|pid| format!("pid {}", paint::plain(pid)));
+    [from, expected, tries, pid].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The value of `key:value` in a line of them.
+fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split(' ').find_map(|token| token.strip_prefix(key)?.strip_prefix(':'))
+}
+
+/// What was written or sent, in one harmless line of bounded length, without the newline at its end.
+fn text(raw: &str) -> String {
+    let raw = raw.strip_suffix('\n').unwrap_or(raw);
+    match raw.char_indices().nth(MOST_TEXT) {
+        Some((end, _)) => format!("{}…", paint::plain(&raw[..end])),
+        None => paint::plain(raw),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
+
+    /// The line without its time.
+    fn told(data: &serde_json::Value) -> String {
+        let line = line("message", &data.to_string(), &Clock::new(), PIPE);
+        line.splitn(3, ' ').nth(2).unwrap().to_owned()
+    }
+
+    #[test]
+    fn an_end_says_who_and_why() {
+        let data = serde_json::json!({"number": 1, "at": 1_763_899_980.25, "event": "PROCESS_STATE_EXITED",
+            "group": "shop", "process": "web", "why": "terminated by SIGKILL",
+            "body": "processname:web groupname:shop from_state:RUNNING expected:0 pid:2766"});
+        assert_eq!(
+            told(&data),
+            "PROCESS_STATE_EXITED shop:web: from RUNNING, not expected, pid 2766; terminated by SIGKILL"
+        );
+        let line = line("message", &data.to_string(), &Clock::new(), PIPE);
+        let moment = |at| clock::log_time(&Clock::new().local(moment(at)));
+        assert!(moment(1_795_451_540.495).ends_with(",495") && moment(0.0).ends_with(",000"));
+        assert!(line[..24].ends_with(",250 ") && line.starts_with("2025-11-2"), "{line}");
+    }
+
+    #[test]
+    fn each_kind_of_event_is_told_in_words() {
+        let data = |event: &str, body: &str| serde_json::json!({"event": event, "body": body});
+        let who = |event: &str, body: &str| serde_json::json!({"event": event, "body": body, "group": "web", "process": "web"});
+        for (data, words) in [
+            (
+                who("PROCESS_STATE_BACKOFF", "processname:web groupname:web from_state:STARTING tries:2"),
+                "PROCESS_STATE_BACKOFF web: from STARTING, 2 tries failed",
+            ),
+            (
+                who("PROCESS_STATE_STARTING", "processname:web groupname:web from_state:STOPPED tries:0"),
+                "PROCESS_STATE_STARTING web: from STOPPED",
+            ),
+            (
+                who(
+                    "PROCESS_LOG_STDOUT",
+                    "processname:web groupname:web pid:7 channel:stdout\na\x1b[1m\nb\n",
+                ),
+                "PROCESS_LOG_STDOUT web: a\\x1b[1m\\nb",
+            ),
+            (data("REMOTE_COMMUNICATION", "type:deploy\nv 2"), "REMOTE_COMMUNICATION deploy: v 2"),
+            (data("PROCESS_GROUP_ADDED", "groupname:cats\n"), "PROCESS_GROUP_ADDED cats"),
+            (data("SUPERVISOR_STATE_CHANGE_STOPPING", ""), "SUPERVISOR_STATE_CHANGE_STOPPING"),
+            (data("TICK_5", "when:1763899980"), "TICK_5 when:1763899980"),
+            (data("SOMETHING_NEW", "a:b"), "SOMETHING_NEW a:b"),
+        ] {
+            assert_eq!(told(&data).trim_end(), words);
+        }
+    }
+
+    #[test]
+    fn data_that_are_no_event_are_shown_as_they_came() {
+        assert_eq!(line("odd", "\u{7}{", &Clock::new(), PIPE), "odd \\x07{");
+    }
+
+    #[test]
+    fn long_output_is_cut() {
+        let body = format!("processname:a groupname:a pid:7 channel:stdout\n{}", "é".repeat(10_000));
+        let data = serde_json::json!({"event": "PROCESS_LOG_STDOUT", "body": body});
+        assert_eq!(told(&data).chars().count(), "PROCESS_LOG_STDOUT ".len() + MOST_TEXT + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn any_data_make_one_harmless_line(kind in any::<String>(), data in any::<String>(), at in any::<f64>(),
+                                           body in any::<String>(), event in "[A-Z_]{0,24}") {
+            let whole = serde_json::json!({"at": at, "event": event, "body": body, "why": data, "group": kind,
+                "process": kind}).to_string();
+            for data in [&data, &whole] {
+                let line = line(&kind, data, &Clock::new(), PIPE);
+                prop_assert!(!line.chars().any(char::is_control), "{}", line);
+            }
+        }
+    }
+}

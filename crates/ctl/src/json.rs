@@ -1,0 +1,169 @@
+//! What programs read: JSON with keys that stay, an object a line.
+
+use std::fmt::Write as _;
+
+use ironlance_core::ProcessState;
+use ironlance_rpc::{ProcessInfo, Value};
+use serde::Serialize;
+
+use crate::paint;
+
+/// How an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For a person.
+    Text,
+    /// For a program.
+    Json,
+}
+
+/// Takes `--json` out of a verb's words.
+pub(crate) fn form(words: &mut Vec<&str>) -> Form {
+    let before = words.len();
+    words.retain(|word| *word != "--json");
+    if words.len() < before { Form::Json } else { Form::Text }
+}
+
+/// A process in `status --json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    name: String,
+    group: String,
+    namespec: String,
+    state: &'static str,
+    /// `null` where there is no process.
+    pid: Option<u32>,
+    /// Seconds; `null` where there is no process.
+    uptime: Option<i64>,
+    description: String,
+    exitstatus: i64,
+    spawnerr: String,
+    /// `null` where supervisord does not tell.
+    starts: Option<i64>,
+}
+
+impl Status {
+    /// What is told of a process, and how often it was started if that is known.
+    pub(crate) fn new(info: &ProcessInfo, starts: Option<i64>) -> Self {
+        let pid = (info.pid != 0).then_some(info.pid);
+        Self {
+            name: info.name.clone(),
+            group: info.group.clone(),
+            namespec: info.namespec().to_string(),
+            state: state_of(info).name(),
+            pid,
+            uptime: pid.map(|_| (info.now - info.start).max(0)),
+            description: info.description.clone(),
+            exitstatus: info.exitstatus,
+            spawnerr: info.spawnerr.clone(),
+            starts,
+        }
+    }
+}
+
+/// The state that supervisord tells; a code that nobody knows is UNKNOWN.
+pub(crate) fn state_of(info: &ProcessInfo) -> ProcessState {
+    ProcessState::from_code(info.state).unwrap_or(ProcessState::Unknown)
+}
+
+/// How often each of `infos` was started, from the answer of `ironlance.getAllProcessEnds`, which leaves out those
+/// that have not ended: they were started once or never. All `None` where the daemon does not know that method.
+pub(crate) fn starts(infos: &[ProcessInfo], ends: Option<&Value>) -> Vec<Option<i64>> {
+    let Some(Value::Array(ends)) = ends else { return vec![None; infos.len()] };
+    let member = |end: &Value, key| end.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let known: std::collections::HashMap<(String, String), i64> = ends
+        .iter()
+        .filter_map(|end| {
+            let starts = end.member("starts").and_then(Value::as_int)?;
+            Some(((member(end, "group"), member(end, "name")), starts))
+        })
+        .collect();
+    let of = |info: &ProcessInfo| {
+        let counted = known.get(&(info.group.clone(), info.name.clone())).copied();
+        // Without an end, a start that failed before there was a process may stand between none and one.
+        counted.or_else(|| info.spawnerr.is_empty().then_some(i64::from(info.start > 0)))
+    };
+    infos.iter().map(of).collect()
+}
+
+/// An array, each element in a line of its own.
+pub(crate) fn lines<T: Serialize>(rows: &[T]) -> Vec<String> {
+    if rows.is_empty() {
+        return vec!["[]".to_owned()];
+    }
+    let last = rows.len() - 1;
+    let row = |(at, row): (usize, &T)| {
+        // Our rows are structs of strings and numbers, which can always be written.
+        let text = harmless(&serde_json::to_string(row).unwrap_or_default());
+        let (before, behind) = (if at == 0 { "[" } else { " " }, if at == last { "]" } else { "," });
+        format!("{before}{text}{behind}")
+    };
+    rows.iter().enumerate().map(row).collect()
+}
+
+/// The same JSON, with what a terminal would obey as `\u009b`: JSON itself escapes the controls of ASCII only.
+pub(crate) fn harmless(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            // Between the pieces of JSON they are blanks.
+            '\n' | '\t' => out.push(character),
+            _ if paint::is_obeyed(character) => {
+                // Writing into a String cannot fail. All of them have four digits.
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, pid: u32, start: i64) -> ProcessInfo {
+        let (group, state) = (name.to_owned(), if pid == 0 { 0 } else { 20 });
+        ProcessInfo { name: name.into(), group, state, pid, start, now: 100, ..ProcessInfo::default() }
+    }
+
+    #[test]
+    fn the_keys_of_a_process_stay() {
+        let running = Status::new(&info("web", 7, 40), Some(2));
+        let down = Status::new(&info("a\"b", 0, 0), None);
+        let lines = lines(&[running, down]);
+        assert_eq!(
+            lines[0],
+            r#"[{"name":"web","group":"web","namespec":"web","state":"RUNNING","pid":7,"uptime":60,"description":"","exitstatus":0,"spawnerr":"","starts":2},"#
+        );
+        assert_eq!(
+            lines[1],
+            r#" {"name":"a\"b","group":"a\"b","namespec":"a\"b","state":"STOPPED","pid":null,"uptime":null,"description":"","exitstatus":0,"spawnerr":"","starts":null}]"#
+        );
+        let whole: serde_json::Value = serde_json::from_str(&lines.join("\n")).unwrap();
+        assert_eq!(whole.as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_and_means_the_same() {
+        let odd = "\u{1b}[2J\u{9b}2J\u{7f}\u{202e}é队\n";
+        let lines = lines(&[odd]);
+        assert_eq!(lines, [r#"["\u001b[2J\u009b2J\u007f\u202eé队\n"]"#]);
+        assert_eq!(serde_json::from_str::<Vec<String>>(&lines[0]).unwrap(), [odd]);
+    }
+
+    #[test]
+    fn nothing_is_an_empty_array() {
+        assert_eq!(lines::<Status>(&[]), ["[]"]);
+    }
+
+    #[test]
+    fn who_has_not_ended_was_started_once_or_never() {
+        let infos = [info("ended", 7, 40), info("up", 8, 40), info("down", 0, 0)];
+        let end =
+            Value::record([("name", "ended".into()), ("group", "ended".into()), ("starts", 5_i64.into())]);
+        let ends = Value::Array(vec![end]);
+        assert_eq!(starts(&infos, Some(&ends)), [Some(5), Some(1), Some(0)]);
+        assert_eq!(starts(&infos, None), [None, None, None]);
+    }
+}

@@ -1,0 +1,78 @@
+//! supervisorctl: what a person asks of a running supervisord, as one command or in a shell.
+
+mod ask;
+mod check;
+pub mod events;
+mod input;
+mod interrupt;
+mod json;
+mod listeners;
+mod options;
+mod paint;
+mod pattern;
+mod progress;
+mod record;
+pub mod reference;
+mod screen;
+mod session;
+mod shell;
+mod stream;
+mod trouble;
+mod typed;
+mod verb;
+mod wait;
+mod why;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use options::{Options, Wish};
+use session::Session;
+
+/// The command's name where nothing else is said.
+const COMMAND: &str = "supervisorctl";
+/// The command line or the configuration is refused, as in the original.
+const REFUSED: u8 = 2;
+
+/// The control program. `args` are without the command's name.
+///
+/// Gives the status that the verb ended with, as in the original; 0 after a shell; 2 where the command line or the
+/// configuration is refused.
+pub fn main(args: &[String]) -> ExitCode {
+    let progname = progname();
+    match options::parse(&progname, args) {
+        Wish::Help(text) => say(&text),
+        Wish::Refused { message } => {
+            let _ = write!(io::stderr(), "Error: {message}\nFor help, use {progname} -h\n");
+            ExitCode::from(REFUSED)
+        }
+        Wish::Once(options, line) => once(options, &line),
+        Wish::Shell(options) => shell::run(Session::new(options)),
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn once(options: Options, line: &str) -> ExitCode {
+    let mut session = Session::new(options);
+    shell::line::obey(&mut session, line);
+    session.flush();
+    if let Some(loss) = session.loss() {
+        let _ = writeln!(io::stderr(), "error: cannot write to stdout: {loss}");
+        session.status = session::status::GENERIC;
+    }
+    ExitCode::from(session.status)
+}
+
+/// How we were called, as the original's messages have it.
+fn progname() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    let by_own_name = Path::new(&called).file_name().is_some_and(|name| name == COMMAND);
+    if by_own_name { called } else { COMMAND.to_owned() }
+}

@@ -1,0 +1,250 @@
+//! `listeners`: how each event listener is, and what is wrong with it.
+
+use ironlance_core::Namespec;
+use ironlance_rpc::FaultKind;
+use serde::Serialize;
+
+use crate::json::{self, Form};
+use crate::paint;
+use crate::record::{Record, records};
+use crate::screen::Terminal;
+use crate::session::{Ask, Session, is_fault, status};
+use crate::trouble::Trouble;
+use crate::typed::words;
+use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
+
+pub(crate) const VERB: Verb = Verb {
+    name: "listeners",
+    help: &[
+        "listeners\t\tShow the event listeners: state, events that wait, what was lost",
+        "--json\t\t\tThe same as JSON, for scripts",
+    ],
+    ours: &[],
+    completes: Completes::Nothing,
+    shelf: Shelf::Ours,
+    run,
+};
+
+const METHOD: &str = "ironlance.getListeners";
+
+/// A listener, as supervisord tells it and as `--json` shows it.
+#[derive(Clone, Debug, Serialize)]
+struct Listener {
+    pool: String,
+    process: String,
+    namespec: String,
+    state: String,
+    /// The serial of the event it works on; `null` for none.
+    event: Option<i64>,
+    pending: i64,
+    capacity: i64,
+    dropped: i64,
+    merged: i64,
+    answered: i64,
+    offences: i64,
+    last_result: String,
+    /// What somebody should look at.
+    wrong: Vec<String>,
+}
+
+fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+    let mut arguments = words(rest);
+    let form = json::form(&mut arguments);
+    if !arguments.is_empty() {
+        session.refuse(status::GENERIC, "Error: listeners accepts no arguments but --json");
+        say_help(session, &VERB);
+        return Ok(Flow::Next);
+    }
+    if !session.is_up()? {
+        return Ok(Flow::Next);
+    }
+    let Some(listeners) = ask(&mut |method, params| session.call(method, params))? else {
+        session.refuse(
+            status::UNIMPLEMENTED_FEATURE,
+            "This supervisord does not tell how its listeners are; ironlance's does. See: status",
+        );
+        return Ok(Flow::Next);
+    };
+    let lines = match form {
+        Form::Json => json::lines(&listeners),
+        Form::Text => table(&listeners, session.terminal()),
+    };
+    lines.iter().for_each(|line| session.say(line));
+    Ok(Flow::Next)
+}
+
+/// Every listener; nothing where this supervisord does not tell.
+fn ask(ask: &mut Ask<'_>) -> Result<Option<Vec<Listener>>, Trouble> {
+    match ask(METHOD, &[]) {
+        Err(trouble) if is_fault(&trouble, FaultKind::UnknownMethod) => Ok(None),
+        told => records(METHOD, &told?)?.into_iter().map(Listener::read).collect::<Result<_, _>>().map(Some),
+    }
+}
+
+/// What is wrong with each listener, by its process; nobody where this supervisord does not tell.
+pub(crate) fn wrong(session: &mut Session) -> Result<Vec<(Namespec, Vec<String>)>, Trouble> {
+    let listeners = ask(&mut |method, params| session.call(method, params))?.unwrap_or_default();
+    let told = |one: Listener| (Namespec::new(&one.pool, &one.process), one.wrong);
+    Ok(listeners.into_iter().map(told).collect())
+}
+
+impl Listener {
+    fn read(record: Record<'_>) -> Result<Self, Trouble> {
+        let (pool, process) = (record.text("pool")?, record.text("process")?);
+        let event = record.int("event")?;
+        let mut listener = Self {
+            pool: pool.to_owned(),
+            process: process.to_owned(),
+            namespec: Namespec::new(pool, process).to_string(),
+            state: record.text("state")?.to_owned(),
+            event: (event >= 0).then_some(event),
+            pending: record.int("pending")?,
+            capacity: record.int("capacity")?,
+            dropped: record.int("dropped")?,
+            merged: record.int("merged")?,
+            answered: record.int("answered")?,
+            offences: record.int("offences")?,
+            last_result: record.text("last_result")?.to_owned(),
+            wrong: Vec::new(),
+        };
+        listener.wrong = listener.look();
+        Ok(listener)
+    }
+
+    fn look(&self) -> Vec<String> {
+        let waiting = self.pending;
+        let mut wrong = Vec::new();
+        match self.state.as_str() {
+            "NOT_RUNNING" => wrong.push("not running".to_owned()),
+            "UNKNOWN" => wrong.push("broke the protocol".to_owned()),
+            "ACKNOWLEDGED" if waiting > 0 => wrong.push("has not said READY".to_owned()),
+            _ => {}
+        }
+        if waiting > 0 && waiting >= self.capacity {
+            wrong.push("its buffer is full".to_owned());
+        } else if waiting > 0 {
+            wrong.push(format!("{waiting} {} waiting", events(waiting)));
+        }
+        if self.dropped > 0 {
+            wrong.push(format!("{} {} lost", self.dropped, events(self.dropped)));
+        }
+        if self.offences > 0 {
+            wrong.push(format!("restarted for breaking the protocol, {} in a row", self.offences));
+        }
+        wrong
+    }
+
+    fn cells(&self) -> [String; COLUMNS] {
+        let result = if self.last_result.is_empty() { "-" } else { &self.last_result };
+        [
+            paint::plain(&self.namespec),
+            paint::plain(&self.state),
+            self.event.map_or_else(|| "-".to_owned(), |event| event.to_string()),
+            format!("{}/{}", self.pending, self.capacity),
+            self.dropped.to_string(),
+            self.merged.to_string(),
+            self.answered.to_string(),
+            paint::cut(&paint::plain(result), RESULT_WIDTH),
+        ]
+    }
+}
+
+const fn events(count: i64) -> &'static str {
+    if count == 1 { "event" } else { "events" }
+}
+
+/// A result may be a megabyte; so much of it is shown, in columns.
+const RESULT_WIDTH: usize = 16;
+const COLUMNS: usize = 8;
+const TITLES: [&str; COLUMNS] =
+    ["LISTENER", "STATE", "EVENT", "PENDING", "DROPPED", "MERGED", "ANSWERED", "LAST RESULT"];
+
+/// A line for each listener, and below it what is wrong with it.
+fn table(listeners: &[Listener], terminal: Terminal) -> Vec<String> {
+    if listeners.is_empty() {
+        return vec!["No event listeners.".to_owned()];
+    }
+    let mut rows = vec![TITLES.map(str::to_owned)];
+    rows.extend(listeners.iter().map(Listener::cells));
+    let widths: [usize; COLUMNS] =
+        std::array::from_fn(|at| rows.iter().map(|row| paint::width(&row[at])).max().unwrap_or(0));
+    let mut lines = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| paint::pad(cell, width)).collect();
+        lines.push(cells.join("  ").trim_end().to_owned());
+        // The first row are the titles.
+        let wrong = at.checked_sub(1).map_or(&[][..], |at| &listeners[at].wrong);
+        if !wrong.is_empty() {
+            lines.push(format!("  {}", paint::warning(&format!("! {}", wrong.join("; ")), terminal)));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use ironlance_rpc::Value;
+
+    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
+
+    fn listener(process: &str, state: &str, pending: i64, dropped: i64, offences: i64) -> Listener {
+        let value = Value::record([
+            ("pool", "alarm".into()),
+            ("process", process.into()),
+            ("state", state.into()),
+            ("event", if state == "BUSY" { Value::Int(42) } else { Value::Int(-1) }),
+            ("last_result", if state == "READY" { "OK".into() } else { "".into() }),
+            ("offences", offences.into()),
+            ("pending", pending.into()),
+            ("capacity", 5_i64.into()),
+            ("dropped", dropped.into()),
+            ("merged", 0_i64.into()),
+            ("answered", 7_i64.into()),
+        ]);
+        Listener::read(Record::new(METHOD, &value)).unwrap()
+    }
+
+    #[test]
+    fn a_healthy_listener_is_one_line_and_a_sick_one_is_marked() {
+        let lines = table(&[listener("alarm", "READY", 0, 0, 0), listener("队列", "BUSY", 5, 17, 0)], PIPE);
+        assert_eq!(
+            lines,
+            [
+                "LISTENER    STATE  EVENT  PENDING  DROPPED  MERGED  ANSWERED  LAST RESULT",
+                "alarm       READY  -      0/5      0        0       7         OK",
+                "alarm:队列  BUSY   42     5/5      17       0       7         -",
+                "  ! its buffer is full; 17 events lost",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_words() {
+        for (state, pending, dropped, offences, wrong) in [
+            ("NOT_RUNNING", 0, 0, 0, "not running"),
+            ("UNKNOWN", 0, 0, 0, "broke the protocol"),
+            ("ACKNOWLEDGED", 1, 0, 0, "has not said READY; 1 event waiting"),
+            ("BUSY", 3, 0, 0, "3 events waiting"),
+            ("READY", 0, 1, 2, "1 event lost; restarted for breaking the protocol, 2 in a row"),
+            ("ACKNOWLEDGED", 0, 0, 0, ""),
+            ("BUSY", 0, 0, 0, ""),
+        ] {
+            assert_eq!(listener("x", state, pending, dropped, offences).wrong.join("; "), wrong);
+        }
+    }
+
+    #[test]
+    fn no_listener_is_a_line_too() {
+        assert_eq!(table(&[], PIPE), ["No event listeners."]);
+    }
+
+    #[test]
+    fn an_answer_of_another_kind_is_one_line() {
+        let value = Value::record([("pool", "a".into())]);
+        let trouble = Listener::read(Record::new(METHOD, &value)).unwrap_err();
+        assert!(trouble.to_string().starts_with("cannot read the answer to ironlance.getListeners: "));
+    }
+}

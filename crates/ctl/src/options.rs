@@ -1,0 +1,237 @@
+//! The command line of supervisorctl, taken apart as Python's getopt does, over the configuration it names.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ironlance_config::{self as config, Surroundings, usual_places};
+use ironlance_core::args::table::{original, ours};
+use ironlance_core::args::{Given, Row, Takes, getopt};
+use ironlance_core::python;
+
+/// What a command line asks for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Wish {
+    /// To obey one line and end.
+    Once(Options, String),
+    /// To obey lines until there are no more.
+    Shell(Options),
+    /// To show this text on stdout and end with 0.
+    Help(String),
+    /// Nothing that can be done; ends with 2.
+    Refused {
+        /// What the original says after `Error: `.
+        message: String,
+    },
+}
+
+/// Where supervisord is, who we are to it, and how the shell looks.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Options {
+    /// `unix://PATH` or `http://HOST:PORT`.
+    pub(crate) serverurl: String,
+    /// The user to be.
+    pub(crate) username: Option<String>,
+    /// The password of this user.
+    pub(crate) password: Option<String>,
+    /// What stands before `> `.
+    pub(crate) prompt: String,
+    /// Where the shell keeps what was typed.
+    pub(crate) history_file: Option<PathBuf>,
+    /// The configuration file: that of `-c`, or the one that was found.
+    pub(crate) configuration: Option<PathBuf>,
+    /// Whether somebody is there who can be asked.
+    pub(crate) interactive: bool,
+}
+
+/// The password is not shown.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("serverurl", &self.serverurl)
+            .field("username", &self.username)
+            .field("prompt", &self.prompt)
+            .field("history_file", &self.history_file)
+            .field("interactive", &self.interactive)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the command line itself says.
+#[derive(Default)]
+struct Draft {
+    configuration: Option<String>,
+    interactive: Option<()>,
+    serverurl: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+    history_file: Option<String>,
+}
+
+/// Why no more options are looked at.
+enum Stop {
+    Help,
+    Refused(String),
+}
+
+/// The verb that wants to see a configuration whatever is wrong with it.
+pub(crate) const CHECK: &str = "check";
+
+const DEFAULT_URL: &str = "http://localhost:9001";
+const DEFAULT_PROMPT: &str = "supervisor";
+
+/// `-?` has no long name, but a row must have one: this is what nobody writes.
+const QUESTION: &str = "?";
+
+/// Reads a command line, without the command's own name, and the configuration. `progname` is what the help calls it.
+pub(crate) fn parse(progname: &str, args: &[String]) -> Wish {
+    match read(progname, args) {
+        Ok((options, [])) => Wish::Shell(Options { interactive: true, ..options }),
+        Ok((options, rest)) => Wish::Once(options, rest.join(" ")),
+        Err(Stop::Help) => Wish::Help(help_text(progname)),
+        Err(Stop::Refused(message)) => Wish::Refused { message },
+    }
+}
+
+fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]), Stop> {
+    let rows = rows();
+    let (hits, rest) = getopt::split(&rows, args).map_err(|usage| Stop::Refused(usage.0))?;
+    let mut draft = Draft::default();
+    getopt::apply(&hits, &mut draft)?;
+    let file = match &draft.configuration {
+        Some(named) => Some(PathBuf::from(named)).filter(|file| !file.as_os_str().is_empty()),
+        None => usual_places(progname).into_iter().find(|path| path.exists()),
+    };
+    let machine = Surroundings::here();
+    let alone = || Options {
+        serverurl: DEFAULT_URL.to_owned(),
+        username: None,
+        password: None,
+        prompt: DEFAULT_PROMPT.to_owned(),
+        history_file: None,
+        configuration: None,
+        interactive: false,
+    };
+    let base = match file.as_ref().map(|file| config::load_control(file, &machine)) {
+        None => alone(),
+        // It is `check` that tells all that is wrong with the file.
+        Some(Err(_)) if rest.first().is_some_and(|verb| verb == CHECK) => alone(),
+        Some(Err(faults)) => return Err(Stop::Refused(refusal(file.as_deref(), &faults))),
+        Some(Ok(control)) => Options {
+            serverurl: control.serverurl,
+            username: control.username,
+            password: control.password,
+            prompt: control.prompt,
+            history_file: control.history_file,
+            ..alone()
+        },
+    };
+    let options = Options {
+        serverurl: draft.serverurl.unwrap_or(base.serverurl),
+        username: draft.username.or(base.username),
+        password: draft.password.or(base.password),
+        prompt: base.prompt,
+        history_file: draft.history_file.map(|file| machine.cwd.join(file)).or(base.history_file),
+        configuration: file,
+        interactive: draft.interactive.is_some(),
+    };
+    Ok((options, rest))
+}
+
+/// The original's words for a configuration that cannot be used. A file whose path leads through another file is one
+/// that is not there.
+fn refusal(file: Option<&Path>, faults: &config::Faults) -> String {
+    match file {
+        Some(file) if !file.exists() => format!("could not find config file {}", file.display()),
+        _ => faults.original().to_owned(),
+    }
+}
+
+/// The options in the original's order.
+#[rustfmt::skip]
+fn rows() -> Vec<Row<Draft, Stop>> {
+    vec![
+        original('c', "configuration", Takes::Value("FILENAME"), "", |draft, given| {
+            set(&mut draft.configuration, given, given.value().to_owned())
+        }),
+        original('h', "help", Takes::Nothing, "", |_, _| Err(Stop::Help)),
+        original('?', QUESTION, Takes::Nothing, "", |_, _| Err(Stop::Help)),
+        original('i', "interactive", Takes::Nothing, "", |draft, given| set(&mut draft.interactive, given, ())),
+        original('s', "serverurl", Takes::Value("URL"), "", |draft, given| {
+            set(&mut draft.serverurl, given, url(given)?)
+        }),
+        original('u', "username", Takes::Value("USERNAME"), "", |draft, given| {
+            set(&mut draft.username, given, given.value().to_owned())
+        }),
+        original('p', "password", Takes::Value("PASSWORD"), "", |draft, given| {
+            set(&mut draft.password, given, given.value().to_owned())
+        }),
+        original('r', "history_file", Takes::Value("FILENAME"), "", |draft, given| {
+            set(&mut draft.history_file, given, given.value().to_owned())
+        }),
+        // The original's help calls it so, and its code does not.
+        ours("history-file", Takes::Value("FILENAME"), "", |draft, given| {
+            set(&mut draft.history_file, given, given.value().to_owned())
+        }),
+    ]
+}
+
+/// Sets what an option is about, which may be done once.
+fn set<T>(slot: &mut Option<T>, given: &Given, value: T) -> Result<(), Stop> {
+    if slot.is_some() {
+        let name = python::repr(&given.name);
+        return Err(Stop::Refused(format!("conflicting command line option {name}")));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+/// An URL as Supervisor's datatypes.py wants it: a scheme, and something behind it.
+fn url(given: &Given) -> Result<String, Stop> {
+    let text = given.value();
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    let leads_somewhere = |rest: &str| {
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        !rest.strip_prefix("//").unwrap_or(rest).is_empty()
+    };
+    match text.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) && leads_somewhere(rest) => Ok(text.to_owned()),
+        _ => {
+            let (name, text) = (&given.name, python::repr(text));
+            Err(Stop::Refused(format!("invalid value for {name} {text}: value {text} is not a URL")))
+        }
+    }
+}
+
+/// The original's help, which programs look at, word for word.
+fn help_text(progname: &str) -> String {
+    format!(
+        r#"supervisorctl -- control applications run by supervisord from the cmd line.
+
+Usage: {progname} [options] [action [arguments]]
+
+Options:
+-c/--configuration FILENAME -- configuration file path (searches if not given)
+-h/--help -- print usage message and exit
+-i/--interactive -- start an interactive shell after executing commands
+-s/--serverurl URL -- URL on which supervisord server is listening
+     (default "http://localhost:9001").
+-u/--username USERNAME -- username to use for authentication with server
+-p/--password PASSWORD -- password to use for authentication with server
+-r/--history-file -- keep a readline history (if readline is available)
+
+action [arguments] -- see below
+
+Actions are commands like "tail" or "stop".  If -i is specified or no action is
+specified on the command line, a "shell" interpreting actions typed
+interactively is started.  Use the action "help" to find out about available
+actions.
+
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! What a terminal shows: colour where it is wanted, columns that fit, and nothing that a terminal would obey.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use ironlance_core::ProcessState;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::screen::Terminal;
+
+/// How good a state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Good,
+    Passing,
+    Bad,
+    Resting,
+}
+
+impl Mood {
+    /// The parameter of the escape sequence that colours (ECMA-48, SGR).
+    const fn sequence(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Passing => "33",
+            Self::Bad => "31",
+            Self::Resting => "2",
+        }
+    }
+}
+
+/// Whether a process that is EXITED ended as its configuration expects it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its status is one of its `exitcodes`.
+    Expected,
+    /// It is not, or a signal ended it.
+    Unexpected,
+}
+
+impl Ending {
+    /// By the exit status alone, where nobody tells the `exitcodes`: 0 unless told otherwise.
+    pub(crate) const fn of_status(status: i64) -> Self {
+        if status == 0 { Self::Expected } else { Self::Unexpected }
+    }
+}
+
+const fn mood(state: ProcessState, ending: Ending) -> Mood {
+    match (state, ending) {
+        (ProcessState::Running, _) => Mood::Good,
+        (ProcessState::Starting | ProcessState::Stopping | ProcessState::Backoff, _) => Mood::Passing,
+        (ProcessState::Fatal | ProcessState::Unknown, _) | (ProcessState::Exited, Ending::Unexpected) => {
+            Mood::Bad
+        }
+        (ProcessState::Stopped, _) | (ProcessState::Exited, Ending::Expected) => Mood::Resting,
+    }
+}
+
+/// The name of a state, coloured where that is wanted.
+pub(crate) fn state(state: ProcessState, ending: Ending, terminal: Terminal) -> String {
+    in_colour(state.name(), mood(state, ending), terminal)
+}
+
+/// What is wrong, in red where colour is wanted.
+pub(crate) fn warning(text: &str, terminal: Terminal) -> String {
+    in_colour(text, Mood::Bad, terminal)
+}
+
+fn in_colour(text: &str, mood: Mood, terminal: Terminal) -> String {
+    if terminal.colour { format!("\x1b[{}m{text}\x1b[0m", mood.sequence()) } else { text.to_owned() }
+}
+
+/// One process of `status`.
+#[derive(Clone, Debug)]
+pub(crate) struct StatusRow<'a> {
+    /// Who it is, as it is shown.
+    pub(crate) namespec: String,
+    /// Its state, in supervisord's word.
+    pub(crate) word: &'a str,
+    /// Its state.
+    pub(crate) state: ProcessState,
+    /// Where it is EXITED.
+    pub(crate) ending: Ending,
+    /// What supervisord says of it.
+    pub(crate) description: &'a str,
+}
+
+/// The least width of a name's column, and what is between it and the next: the original's.
+const NAME_COLUMN: usize = 30;
+const NAME_GAP: usize = 3;
+/// The width of a state's column: the original's.
+const STATE_COLUMN: usize = 10;
+
+/// The lines of `status`. In a pipe they are the original's, byte for byte, and columns count characters; on a
+/// terminal they count what a character takes on the screen.
+pub(crate) fn status(rows: &[StatusRow<'_>], terminal: Terminal) -> Vec<String> {
+    let names: Vec<Cow<'_, str>> = rows.iter().map(|row| shown(&row.namespec, terminal)).collect();
+    let measure = |text: &str| if terminal.is_terminal { text.width() } else { text.chars().count() };
+    let column = names.iter().map(|name| measure(name)).fold(NAME_COLUMN, usize::max) + NAME_GAP;
+    let line = |(row, name): (&StatusRow<'_>, &Cow<'_, str>)| {
+        let word = in_colour(&shown(row.word, terminal), mood(row.state, row.ending), terminal);
+        let gap = " ".repeat(column - measure(name));
+        let behind = " ".repeat(STATE_COLUMN.saturating_sub(measure(row.word)));
+        format!("{name}{gap}{word}{behind}{}", shown(row.description, terminal))
+    };
+    rows.iter().zip(&names).map(line).collect()
+}
+
+/// On a terminal without what it would obey; in a pipe as it is.
+pub(crate) fn shown(text: &str, terminal: Terminal) -> Cow<'_, str> {
+    if terminal.is_terminal { plain(text).into() } else { text.into() }
+}
+
+/// `text` in one line and harmless: control characters, and those that turn the direction of writing, come as `\n`,
+/// `\x1b`, `\u{202e}`.
+pub(crate) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            other if other.is_ascii_control() => {
+                // Writing into a String cannot fail.
+                let _ = write!(out, "\\x{:02x}", u32::from(other));
+            }
+            other if is_obeyed(other) => out.extend(other.escape_unicode()),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Whether a terminal would do something else with it than show it.
+pub(crate) fn is_obeyed(character: char) -> bool {
+    character.is_control() || turns_writing(character)
+}
+
+/// The characters that make a line read otherwise than it stands (Unicode UAX #9, and the line separators).
+const fn turns_writing(character: char) -> bool {
+    matches!(character,
+        '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// How many columns `text` takes on a screen.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// `text` and blanks up to so many columns; longer text as it is.
+pub(crate) fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
+}
+
+/// As much of `text` as fits in so many columns, with `…` where something is missing.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let room = columns.saturating_sub(1);
+    let mut used = 0;
+    let fits = |character: &char| {
+        used += character.width().unwrap_or(0);
+        used <= room
+    };
+    let mut out: String = text.chars().take_while(fits).collect();
+    // Some characters are wider together than each for itself.
+    while out.width() > room {
+        out.pop();
+    }
+    if columns > 0 {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
+    const SCREEN: Terminal = Terminal { columns: 80, colour: true, is_terminal: true };
+
+    fn row(name: &str, state: ProcessState, description: &'static str) -> StatusRow<'static> {
+        StatusRow { namespec: name.into(), word: state.name(), state, ending: Ending::Expected, description }
+    }
+
+    #[test]
+    fn in_a_pipe_status_is_the_originals() {
+        let rows = [row("cat", ProcessState::Running, "pid 7, uptime 0:00:01")];
+        let line = "cat                              RUNNING   pid 7, uptime 0:00:01";
+        assert_eq!(status(&rows, PIPE), [line]);
+        let long = "a".repeat(40);
+        let lines = status(&[row(&long, ProcessState::Stopped, "Not started"), rows[0].clone()], PIPE);
+        assert_eq!(lines[0], format!("{long}   STOPPED   Not started"));
+        assert_eq!(lines[1], format!("{:43}RUNNING   pid 7, uptime 0:00:01", "cat"));
+    }
+
+    #[test]
+    fn on_a_terminal_the_state_is_coloured_and_wide_names_take_what_they_take() {
+        let rows = [row("队列", ProcessState::Fatal, "x"), row("q", ProcessState::Running, "y")];
+        let lines = status(&rows, SCREEN);
+        assert_eq!(lines[0], format!("队列{}\x1b[31mFATAL\x1b[0m     x", " ".repeat(29)));
+        assert_eq!(lines[1], format!("q{}\x1b[32mRUNNING\x1b[0m   y", " ".repeat(32)));
+    }
+
+    #[test]
+    fn an_unexpected_end_is_red_and_an_expected_one_is_not() {
+        assert!(state(ProcessState::Exited, Ending::of_status(1), SCREEN).contains("[31m"));
+        assert!(state(ProcessState::Exited, Ending::of_status(0), SCREEN).contains("[2m"));
+        assert_eq!(state(ProcessState::Exited, Ending::Unexpected, PIPE), "EXITED");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        assert_eq!(plain("a\x1b[2Jb\r\n\tc\u{9b}\u{202e}d é队"), "a\\x1b[2Jb\\r\\n\\tc\\u{9b}\\u{202e}d é队");
+    }
+
+    #[test]
+    fn text_is_cut_by_columns() {
+        assert_eq!(cut("hello", 5), "hello");
+        assert_eq!(cut("hello!", 5), "hell…");
+        assert_eq!(cut("队列队列", 5), "队列…");
+        assert_eq!(cut("x", 0), "");
+        assert_eq!(pad("队", 4), "队  ");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_fits_and_what_is_plain_has_no_controls(text in any::<String>(), columns in 0_usize..40) {
+            let plain = plain(&text);
+            prop_assert!(!plain.chars().any(char::is_control));
+            prop_assert!(width(&cut(&plain, columns)) <= columns);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Names as a person gives them: NAME, GROUP:NAME, GROUP:*, and patterns where nobody has such a name.
+
+use std::time::Duration;
+
+use ironlance_core::Namespec;
+
+use ironlance_rpc::{CallError, ProcessInfo, Value};
+
+use crate::record::{Target, lacking};
+use crate::session::Session;
+use crate::trouble::Trouble;
+
+/// The characters that make a pattern.
+const MAGIC: [char; 3] = ['*', '?', '['];
+
+/// Whether `name` can only be known with the names of all processes: it has `*`, `?` or `[`, and is no `GROUP:*`.
+pub(crate) fn is_pattern(name: &str) -> bool {
+    match Target::of(name) {
+        Target::Group(group) => group.contains(MAGIC),
+        Target::Process { group, name } => group.contains(MAGIC) || name.contains(MAGIC),
+    }
+}
+
+/// The places in `all` that `name` means, in the order of `all`; none where it means nobody.
+///
+/// As a literal name first. Only where nobody has it, as a pattern (`*`, `?`, `[a-z]`, `[!a-z]`): with a colon for
+/// group and process, without one for whichever of the group, the process and `GROUP:NAME` fits.
+pub(crate) fn select(name: &str, all: &[Namespec]) -> Vec<usize> {
+    let found = places(all, |namespec| is_literally(Target::of(name), namespec));
+    if !found.is_empty() || !is_pattern(name) {
+        return found;
+    }
+    match name.split_once(':') {
+        Some((group, process)) => {
+            let process = if process.is_empty() { "*" } else { process };
+            places(all, |namespec| fits(group, &namespec.group.0) && fits(process, &namespec.process.0))
+        }
+        None => places(all, |namespec| {
+            fits(name, &namespec.group.0)
+                || fits(name, &namespec.process.0)
+                || fits(name, &namespec.to_string())
+        }),
+    }
+}
+
+/// A supervisord that cannot say within this time whom it has is none.
+const PROMPT: Duration = Duration::from_secs(30);
+
+/// The processes that supervisord has.
+pub(crate) fn everybody(session: &mut Session) -> Result<Vec<ProcessInfo>, Trouble> {
+    let method = "supervisor.getAllProcessInfo";
+    let Value::Array(infos) = session.call_within(Some(PROMPT), method, &[])? else {
+        return Err(lacking(method, "the list"));
+    };
+    let read = |info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into());
+    infos.iter().map(read).collect()
+}
+
+/// `names` as verbs without patterns take them, see [`expand`]. Supervisord is asked only where there is a pattern.
+pub(crate) fn resolve(session: &mut Session, names: &[&str]) -> Result<Vec<String>, Trouble> {
+    if names.contains(&"all") || !names.iter().any(|name| is_pattern(name)) {
+        return Ok(names.iter().map(|name| (*name).to_owned()).collect());
+    }
+    let all: Vec<Namespec> = everybody(session)?.iter().map(ProcessInfo::namespec).collect();
+    Ok(expand(names, &all))
+}
+
+/// `names` without the processes in `left_out`: where a name means some of them, it is replaced by the others.
+pub(crate) fn without(names: &[&str], left_out: &[String], all: &[Namespec]) -> Vec<String> {
+    let is_left_out = |at: &usize| left_out.iter().any(|name| *name == all[*at].to_string());
+    let rest = |name: &str| -> Vec<String> {
+        let meant = if name == "all" { (0..all.len()).collect() } else { select(name, all) };
+        if !meant.iter().any(is_left_out) {
+            return vec![name.to_owned()];
+        }
+        meant.into_iter().filter(|at| !is_left_out(at)).map(|at| all[at].to_string()).collect()
+    };
+    names.iter().flat_map(|name| rest(name)).collect()
+}
+
+/// `names` with each pattern replaced by the processes it means; the rest, and patterns that fit nobody, stay as they
+/// are, so that what is said about them stays the original's. A process comes once for each name that means it.
+fn expand(names: &[&str], all: &[Namespec]) -> Vec<String> {
+    let processes = |name: &str| -> Vec<String> {
+        let found = if is_pattern(name) { select(name, all) } else { Vec::new() };
+        if found.is_empty() {
+            return vec![name.to_owned()];
+        }
+        found.into_iter().map(|at| all[at].to_string()).collect()
+    };
+    names.iter().flat_map(|name| processes(name)).collect()
+}
+
+fn is_literally(target: Target<'_>, namespec: &Namespec) -> bool {
+    match target {
+        Target::Group(group) => group == namespec.group.0,
+        Target::Process { group, name } => group == namespec.group.0 && name == namespec.process.0,
+    }
+}
+
+fn places(all: &[Namespec], is_meant: impl Fn(&Namespec) -> bool) -> Vec<usize> {
+    (0..all.len()).filter(|at| is_meant(&all[*at])).collect()
+}
+
+/// Whether `text` as a whole fits `pattern`, as in Python's fnmatch and in case. Takes time in proportion to the
+/// product of the lengths at worst.
+fn fits(pattern: &str, text: &str) -> bool {
+    let pieces = pieces(pattern);
+    let text: Vec<char> = text.chars().collect();
+    // Which beginnings of the text fit the pieces so far.
+    let mut fitting = vec![false; text.len() + 1];
+    fitting[0] = true;
+    for piece in &pieces {
+        match piece {
+            Piece::Any => {
+                let first = fitting.iter().position(|fits| *fits).unwrap_or(fitting.len());
+                fitting[first..].fill(true);
+            }
+            Piece::One(set) => {
+                for at in (0..text.len()).rev() {
+                    fitting[at + 1] = fitting[at] && set.has(text[at]);
+                }
+                fitting[0] = false;
+            }
+        }
+    }
+    fitting[text.len()]
+}
+
+/// A piece of a pattern.
+#[derive(Debug, PartialEq)]
+enum Piece {
+    /// Any number of characters.
+    Any,
+    /// One character.
+    One(Set),
+}
+
+/// Characters that fit.
+#[derive(Debug, PartialEq)]
+enum Set {
+    All,
+    Among(Vec<(char, char)>),
+    Without(Vec<(char, char)>),
+}
+
+impl Set {
+    fn has(&self, character: char) -> bool {
+        let within = |ranges: &[(char, char)]| {
+            ranges.iter().any(|(first, last)| (*first..=*last).contains(&character))
+        };
+        match self {
+            Self::All => true,
+            Self::Among(ranges) => within(ranges),
+            Self::Without(ranges) => !within(ranges),
+        }
+    }
+}
+
+fn pieces(pattern: &str) -> Vec<Piece> {
+    let mut rest = pattern;
+    let mut pieces = Vec::new();
+    while let Some(character) = rest.chars().next() {
+        rest = &rest[character.len_utf8()..];
+        pieces.push(match character {
+            '*' => Piece::Any,
+            '?' => Piece::One(Set::All),
+            '[' => match bracket(rest) {
+                Some((set, behind)) => {
+                    rest = behind;
+                    Piece::One(set)
+                }
+                None => Piece::One(Set::Among(vec![('[', '[')])),
+            },
+            letter => Piece::One(Set::Among(vec![(letter, letter)])),
+        });
+    }
+    pieces
+}
+
+/// The set that `rest` begins with, behind its `[`, and what follows its `]`; `None` where there is no `]`.
+fn bracket(rest: &str) -> Option<(Set, &str)> {
+    let (inside, is_negated) = rest.strip_prefix('!').map_or((rest, false), |inside| (inside, true));
+    // A bracket that comes first stands for itself.
+    let end = inside.char_indices().skip(1).find(|(_, character)| *character == ']')?.0;
+    let mut members = inside[..end].chars().peekable();
+    let mut ranges = Vec::new();
+    while let Some(first) = members.next() {
+        let mut ahead = members.clone();
+        match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(last)) => {
+                ranges.push((first, last));
+                members = ahead;
+            }
+            _ => ranges.push((first, first)),
+        }
+    }
+    let set = if is_negated { Set::Without(ranges) } else { Set::Among(ranges) };
+    Some((set, &inside[end + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn house() -> Vec<Namespec> {
+        [("web", "web"), ("shop", "web1"), ("shop", "web2"), ("shop", "db"), ("odd*", "odd*")]
+            .map(|(group, process)| Namespec::new(group, process))
+            .to_vec()
+    }
+
+    fn selected(name: &str) -> Vec<String> {
+        let all = house();
+        select(name, &all).into_iter().map(|at| all[at].to_string()).collect()
+    }
+
+    #[test]
+    fn literal_names_mean_what_they_mean_to_the_original() {
+        assert_eq!(selected("web"), ["web"]);
+        assert_eq!(selected("shop:web1"), ["shop:web1"]);
+        assert_eq!(selected("shop:*"), ["shop:web1", "shop:web2", "shop:db"]);
+        assert_eq!(selected("shop:"), ["shop:web1", "shop:web2", "shop:db"]);
+        assert_eq!(selected("shop"), Vec::<String>::new());
+        assert_eq!(selected("web1"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_pattern_means_whose_group_name_or_whole_name_fits() {
+        assert_eq!(selected("web*"), ["web", "shop:web1", "shop:web2"]);
+        assert_eq!(selected("web[12]"), ["shop:web1", "shop:web2"]);
+        assert_eq!(selected("sh?p"), ["shop:web1", "shop:web2", "shop:db"]);
+        assert_eq!(selected("s*:web?"), ["shop:web1", "shop:web2"]);
+        assert_eq!(selected("s*:"), ["shop:web1", "shop:web2", "shop:db"]);
+        assert_eq!(selected("nobody*"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_name_that_somebody_has_is_no_pattern() {
+        assert_eq!(selected("odd*"), ["odd*"]);
+        assert_eq!(selected("od*"), ["odd*"]);
+    }
+
+    #[test]
+    fn only_patterns_are_replaced_and_strangers_stay() {
+        let expanded = expand(&["web", "shop:*", "web?", "x*"], &house());
+        assert_eq!(expanded, ["web", "shop:*", "shop:web1", "shop:web2", "x*"]);
+    }
+
+    #[test]
+    fn a_group_without_one_of_its_processes_is_the_others() {
+        let left_out = ["shop:web2".to_owned()];
+        let rest = |names: &[&str]| without(names, &left_out, &house());
+        assert_eq!(rest(&["web", "shop:*", "x"]), ["web", "shop:web1", "shop:db", "x"]);
+        assert_eq!(rest(&["shop:web2"]), Vec::<String>::new());
+        assert_eq!(rest(&["all"]), ["web", "shop:web1", "shop:db", "odd*"]);
+        assert_eq!(without(&["all"], &[], &house()), ["all"]);
+    }
+
+    #[test]
+    fn patterns_fit_as_in_fnmatch() {
+        for (pattern, text, expected) in [
+            ("*.conf", "a.conf", true),
+            ("*.conf", "a.conf~", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("[!ab]*", "bx", false),
+            ("[!ab]*", "cx", true),
+            ("[a-c]", "b", true),
+            ("[c-a]", "b", false),
+            ("[]a]", "]", true),
+            ("[a-]", "-", true),
+            ("[a-c-e]", "-", true),
+            ("[", "[", true),
+            ("[a", "[a", true),
+            ("[!]", "[!]", true),
+            ("*a*b*c", "xaybzc", true),
+            ("*a*b*c", "xaybz", false),
+            ("**", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("é?", "éß", true),
+        ] {
+            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_fits_a_star_and_itself(text in "[^*?\\[]{0,20}", pattern in "\\PC{0,20}") {
+            prop_assert!(fits("*", &text));
+            prop_assert!(fits(&text, &text));
+            fits(&pattern, &text);
+        }
+    }
+}

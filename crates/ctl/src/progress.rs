@@ -1,0 +1,196 @@
+//! How far starting or stopping has come: one line that is written over, on a terminal only, and gone before results.
+
+use std::time::{Duration, Instant};
+
+use ironlance_core::{Namespec, ProcessState};
+use ironlance_rpc::ProcessInfo;
+
+use crate::json::state_of;
+use crate::paint;
+use crate::pattern;
+use crate::session::Session;
+use crate::trouble::Trouble;
+
+/// What is quicker than this needs no line.
+const GRACE: Duration = Duration::from_millis(400);
+
+/// What is going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Processes are started.
+    Starting,
+    /// They are stopped.
+    Stopping,
+}
+
+impl Direction {
+    /// As a word.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// Whether a process in that state has arrived.
+    const fn is_done(self, state: ProcessState) -> bool {
+        match (self, state) {
+            (Self::Starting, ProcessState::Running)
+            | (Self::Stopping, ProcessState::Stopped)
+            | (_, ProcessState::Exited | ProcessState::Fatal | ProcessState::Unknown) => true,
+            (Self::Starting, ProcessState::Stopped)
+            | (Self::Stopping, ProcessState::Running)
+            | (_, ProcessState::Starting | ProcessState::Backoff | ProcessState::Stopping) => false,
+        }
+    }
+
+    /// Whether a process in that state will have to go there at all.
+    const fn is_needed(self, state: ProcessState) -> bool {
+        use ProcessState::{Backoff, Exited, Fatal, Running, Starting, Stopped, Stopping, Unknown};
+        match self {
+            Self::Starting => matches!(state, Stopped | Exited | Fatal | Backoff | Stopping),
+            Self::Stopping => matches!(state, Running | Starting | Backoff | Unknown),
+        }
+    }
+}
+
+/// Who of those that `name` means has not arrived.
+pub(crate) fn missing(
+    session: &mut Session,
+    direction: Direction,
+    name: &str,
+) -> Result<Vec<Namespec>, Trouble> {
+    let infos = pattern::everybody(session)?;
+    let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
+    let meant = if name == "all" { (0..all.len()).collect() } else { pattern::select(name, &all) };
+    let is_missing = |at: &usize| !direction.is_done(state_of(&infos[*at]));
+    Ok(meant.into_iter().filter(is_missing).map(|at| all[at].clone()).collect())
+}
+
+/// The line, and for whom we wait.
+pub(crate) struct Progress {
+    direction: Direction,
+    /// And when each was last started, before we began.
+    wanted: Vec<(Namespec, i64)>,
+    began: Instant,
+    columns: usize,
+    /// How much of the line is taken, in columns.
+    drawn: usize,
+}
+
+impl Progress {
+    /// Progress of what `names` mean; nothing where nobody looks, or fewer than two processes are on their way.
+    pub(crate) fn begin(
+        session: &mut Session,
+        direction: Direction,
+        names: &[&str],
+    ) -> Result<Option<Self>, Trouble> {
+        let terminal = session.terminal();
+        if !terminal.is_terminal {
+            return Ok(None);
+        }
+        let infos = pattern::everybody(session)?;
+        Ok(Some(Self::of(direction, names, &infos, terminal.columns))
+            .filter(|progress| progress.wanted.len() > 1))
+    }
+
+    fn of(direction: Direction, names: &[&str], infos: &[ProcessInfo], columns: usize) -> Self {
+        let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
+        let mut meant: Vec<usize> = if names.contains(&"all") {
+            (0..all.len()).collect()
+        } else {
+            names.iter().flat_map(|name| pattern::select(name, &all)).collect()
+        };
+        meant.sort_unstable();
+        meant.dedup();
+        meant.retain(|at| direction.is_needed(state_of(&infos[*at])));
+        let wanted = meant.into_iter().map(|at| (all[at].clone(), infos[at].start)).collect();
+        Self { direction, wanted, began: Instant::now(), columns, drawn: 0 }
+    }
+
+    /// Whether it is worth asking for the states.
+    pub(crate) fn is_due(&self) -> bool {
+        self.began.elapsed() >= GRACE
+    }
+
+    /// Writes the line anew.
+    pub(crate) fn draw(&mut self, session: &mut Session, infos: &[ProcessInfo]) {
+        let line = paint::cut(&self.line(infos, self.began.elapsed()), self.columns.saturating_sub(1));
+        let width = paint::width(&line);
+        // Blanks instead of an escape sequence: every terminal knows them.
+        let blanks = " ".repeat(self.drawn.saturating_sub(width));
+        session.say_bytes(format!("\r{line}{blanks}").as_bytes());
+        session.flush();
+        self.drawn = width.max(self.drawn);
+    }
+
+    /// Takes the line away.
+    pub(crate) fn erase(&mut self, session: &mut Session) {
+        if self.drawn > 0 {
+            session.say_bytes(format!("\r{}\r", " ".repeat(self.drawn)).as_bytes());
+            self.drawn = 0;
+        }
+    }
+
+    /// What is to be started and is down, as it was `before`, has not been started yet.
+    fn has_arrived(&self, info: &ProcessInfo, before: i64) -> bool {
+        let state = state_of(info);
+        let is_as_before =
+            self.direction == Direction::Starting && state != ProcessState::Running && info.start == before;
+        self.direction.is_done(state) && !is_as_before
+    }
+
+    /// `starting 12 of 40 … 3.1 s: web:3, web:4`: how many have arrived, and who has not.
+    fn line(&self, infos: &[ProcessInfo], elapsed: Duration) -> String {
+        let is_missing = |(namespec, before): &&(Namespec, i64)| {
+            let is_it =
+                |info: &&ProcessInfo| info.name == namespec.process.0 && info.group == namespec.group.0;
+            infos.iter().find(is_it).is_some_and(|info| !self.has_arrived(info, *before))
+        };
+        let missing = self.wanted.iter().filter(is_missing);
+        let missing: Vec<String> = missing.map(|(namespec, _)| paint::plain(&namespec.to_string())).collect();
+        let (all, arrived) = (self.wanted.len(), self.wanted.len() - missing.len());
+        let (word, seconds) = (self.direction.word(), elapsed.as_secs_f64());
+        let colon = if missing.is_empty() { "" } else { ": " };
+        format!("{word} {arrived} of {all} … {seconds:.1} s{colon}{}", missing.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, state: ProcessState) -> ProcessInfo {
+        ProcessInfo { name: name.into(), group: "web".into(), state: state.code(), ..ProcessInfo::default() }
+    }
+
+    fn of(direction: Direction, names: &[&str], states: &[ProcessState]) -> Progress {
+        Progress::of(direction, names, &infos(states), 80)
+    }
+
+    fn infos(states: &[ProcessState]) -> Vec<ProcessInfo> {
+        states.iter().enumerate().map(|(at, state)| info(&at.to_string(), *state)).collect()
+    }
+
+    #[test]
+    fn the_line_counts_who_has_arrived_and_names_who_has_not() {
+        use ProcessState::{Fatal, Running, Starting, Stopped};
+        let progress = of(Direction::Starting, &["web:*"], &[Stopped, Fatal, Stopped, Running]);
+        let mut now = infos(&[Running, Starting, Fatal, Running]);
+        now[2].start = 1;
+        let line = progress.line(&now, Duration::from_millis(3140));
+        assert_eq!(line, "starting 2 of 3 … 3.1 s: web:1");
+        let line = progress.line(&infos(&[Running, Fatal, Running, Running]), Duration::from_secs(3));
+        assert_eq!(line, "starting 2 of 3 … 3.0 s: web:1", "it was FATAL before, and still is");
+        let line = progress.line(&infos(&[Running, Running, Running, Running]), Duration::from_secs(4));
+        assert_eq!(line, "starting 3 of 3 … 4.0 s");
+    }
+
+    #[test]
+    fn who_has_arrived_already_is_not_waited_for() {
+        use ProcessState::{Running, Stopped};
+        assert_eq!(of(Direction::Starting, &["all"], &[Stopped, Running]).wanted.len(), 1);
+        assert_eq!(of(Direction::Stopping, &["web:0", "web:0"], &[Running, Running]).wanted.len(), 1);
+        assert_eq!(of(Direction::Stopping, &["web:*", "web:1"], &[Running, Running]).wanted.len(), 2);
+    }
+}

@@ -1,0 +1,124 @@
+//! What supervisord tells in structs and lists, believed only as far as it can be read.
+
+use ironlance_rpc::Value;
+
+use crate::trouble::Trouble;
+
+/// A struct of an answer, and the method that gave it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'v> {
+    method: &'static str,
+    value: &'v Value,
+}
+
+impl<'v> Record<'v> {
+    /// A value that should be a struct.
+    pub(crate) const fn new(method: &'static str, value: &'v Value) -> Self {
+        Self { method, value }
+    }
+
+    /// The text under `key`.
+    pub(crate) fn text(&self, key: &str) -> Result<&'v str, Trouble> {
+        self.member(key, Value::as_str)
+    }
+
+    /// The number under `key`.
+    pub(crate) fn int(&self, key: &str) -> Result<i64, Trouble> {
+        self.member(key, Value::as_int)
+    }
+
+    /// Whether what is under `key` is true, in Python's sense for booleans and numbers.
+    pub(crate) fn truth(&self, key: &str) -> Result<bool, Trouble> {
+        self.member(key, |value| match value {
+            Value::Bool(yes) => Some(*yes),
+            Value::Int(number) => Some(*number != 0),
+            _ => None,
+        })
+    }
+
+    fn member<T>(&self, key: &str, read: impl Fn(&'v Value) -> Option<T>) -> Result<T, Trouble> {
+        self.value.member(key).and_then(read).ok_or_else(|| lacking(self.method, key))
+    }
+}
+
+/// The structs of a list.
+pub(crate) fn records<'v>(method: &'static str, value: &'v Value) -> Result<Vec<Record<'v>>, Trouble> {
+    Ok(list(method, value)?.iter().map(|item| Record::new(method, item)).collect())
+}
+
+/// The items of a list.
+pub(crate) fn list<'v>(method: &'static str, value: &'v Value) -> Result<&'v [Value], Trouble> {
+    match value {
+        Value::Array(items) => Ok(items),
+        _ => Err(lacking(method, "the list")),
+    }
+}
+
+/// The text that an answer is.
+pub(crate) fn text(method: &'static str, value: Value) -> Result<String, Trouble> {
+    match value {
+        Value::Str(text) => Ok(text),
+        _ => Err(lacking(method, "the text")),
+    }
+}
+
+/// An answer without something.
+pub(crate) fn lacking(method: &str, what: &str) -> Trouble {
+    Trouble::Answer { method: method.to_owned(), what: what.to_owned() }
+}
+
+/// `NAME` where group and process have the same name, else `GROUP:NAME`.
+pub(crate) fn namespec(group: &str, process: &str) -> String {
+    if group == process { process.to_owned() } else { format!("{group}:{process}") }
+}
+
+/// What a name on the command line means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target<'n> {
+    /// All processes of a group: `GROUP:*` or `GROUP:`.
+    Group(&'n str),
+    /// One process.
+    Process {
+        /// Its group.
+        group: &'n str,
+        /// Its name there.
+        name: &'n str,
+    },
+}
+
+impl<'n> Target<'n> {
+    /// Takes `GROUP:NAME` apart (Supervisor's split_namespec).
+    pub(crate) fn of(text: &'n str) -> Self {
+        match text.split_once(':') {
+            Some((group, "" | "*")) => Self::Group(group),
+            Some((group, name)) => Self::Process { group, name },
+            None => Self::Process { group: text, name: text },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart_at_the_first_colon() {
+        assert_eq!(Target::of("web"), Target::Process { group: "web", name: "web" });
+        assert_eq!(Target::of("shop:web"), Target::Process { group: "shop", name: "web" });
+        assert_eq!(Target::of("shop:a:b"), Target::Process { group: "shop", name: "a:b" });
+        assert_eq!(Target::of("shop:*"), Target::Group("shop"));
+        assert_eq!(Target::of("shop:"), Target::Group("shop"));
+    }
+
+    #[test]
+    fn an_answer_of_another_kind_is_one_line() {
+        let answer = Value::record([("name", "web".into()), ("state", "up".into())]);
+        let record = Record::new("supervisor.getProcessInfo", &answer);
+        assert_eq!(record.text("name").unwrap(), "web");
+        assert_eq!(
+            record.int("state").unwrap_err().to_string(),
+            "cannot read the answer to supervisor.getProcessInfo: state is missing or of another type"
+        );
+        assert!(records("x", &answer).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! What Tab offers: verbs, groups and processes as they are now.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use ironlance_core::kind::EventKind;
+use ironlance_rpc::{ProcessInfo, Supervisor};
+use rustyline::completion::Completer;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::validate::Validator;
+use rustyline::{Context, Helper};
+
+use crate::verb::{self, Completes, Shelf, VERBS};
+
+/// Somebody who pressed Tab waits no longer than this.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What ends a word, as in the original: Python's readline's signs without those that names may have.
+const DELIMITERS: &str = " \t\n`~!@#$%^&()=+[{]}\\|;'\",<>/?";
+
+/// A process and its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) group: String,
+    pub(super) process: String,
+}
+
+/// Tab. Who runs is asked once between two commands, and only when Tab is pressed.
+pub(super) struct Tab {
+    supervisor: Option<Supervisor>,
+    names: RefCell<Option<Vec<Name>>>,
+}
+
+impl Tab {
+    /// Asks `supervisor`, the first time that Tab is pressed.
+    pub(super) fn new(supervisor: Option<Supervisor>) -> Self {
+        Self { supervisor, names: RefCell::default() }
+    }
+
+    /// Everybody; nobody where supervisord does not answer.
+    fn names(&self) -> Vec<Name> {
+        self.names.borrow_mut().get_or_insert_with(|| self.ask().unwrap_or_default()).clone()
+    }
+
+    fn ask(&self) -> Option<Vec<Name>> {
+        let infos = self.supervisor.as_ref()?.all_process_info_within(PATIENCE).ok()?;
+        let name = |info: ProcessInfo| Name { group: info.group, process: info.name };
+        Some(infos.into_iter().map(name).collect())
+    }
+}
+
+impl Completer for Tab {
+    type Candidate = String;
+
+    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
+        let before = line.get(..pos).unwrap_or(line);
+        let start = before.rfind(|c| DELIMITERS.contains(c)).map_or(0, |at| at + 1);
+        Ok((start, candidates(line, &before[start..], || self.names())))
+    }
+}
+
+// Nothing is hinted, coloured or held back.
+impl Helper for Tab {}
+impl Highlighter for Tab {}
+impl Validator for Tab {}
+impl Hinter for Tab {
+    type Hint = String;
+}
+
+/// What `text`, a word of `line`, may become; sorted, each with the space behind it.
+pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Name>) -> Vec<String> {
+    let mut words = line.split_whitespace();
+    let offers = match words.next() {
+        None => verbs(),
+        Some(_) if words.next().is_none() && !line.ends_with(' ') => verbs(),
+        Some(verb) => match verb::find(verb).map_or(Completes::Nothing, |verb| verb.completes) {
+            Completes::Nothing => Vec::new(),
+            Completes::Verbs => verbs(),
+            Completes::EventTypes => EventKind::ALL.iter().map(|kind| kind.name().to_owned()).collect(),
+            Completes::Groups => names().into_iter().map(|name| name.group).collect(),
+            // What is said of the original's verbs here is the original's.
+            Completes::Processes | Completes::SignalAndProcesses | Completes::ProcessAndChannel => {
+                names().into_iter().flat_map(|name| processes(name, text)).collect()
+            }
+        },
+    };
+    let mut offers: Vec<String> =
+        offers.into_iter().filter(|offer| offer.starts_with(text)).map(|offer| offer + " ").collect();
+    offers.sort();
+    offers.dedup();
+    offers
+}
+
+fn verbs() -> Vec<String> {
+    let is_known = |verb: &&verb::Verb| verb.shelf != Shelf::Unlisted || !verb.help.is_empty();
+    VERBS.iter().filter(is_known).map(|verb| verb.name.to_owned()).collect()
+}
+
+/// A process by its bare name where that is enough, else with its group, of which all can be meant as well.
+fn processes(Name { group, process }: Name, text: &str) -> Vec<String> {
+    if text.contains(':') || group != process {
+        vec![format!("{group}:{process}"), format!("{group}:*")]
+    } else {
+        vec![process]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offers(line: &str) -> Vec<String> {
+        let name = |group: &str, process: &str| Name { group: group.to_owned(), process: process.to_owned() };
+        let start = line.rfind(|c| DELIMITERS.contains(c)).map_or(0, |at| at + 1);
+        candidates(line, &line[start..], || {
+            vec![name("cat", "cat"), name("shop", "web-1"), name("shop", "web-2")]
+        })
+    }
+
+    #[test]
+    fn the_first_word_is_a_verb() {
+        assert_eq!(offers("sta"), ["start ", "status "]);
+        assert_eq!(offers("he"), ["help "]);
+        assert!(offers("").contains(&"stop ".to_owned()));
+        assert!(!offers("").contains(&"EOF ".to_owned()));
+        assert!(offers("nope").is_empty());
+    }
+
+    #[test]
+    fn behind_a_verb_come_the_names_that_it_takes() {
+        assert_eq!(offers("start "), ["cat ", "shop:* ", "shop:web-1 ", "shop:web-2 "]);
+        assert_eq!(offers("start shop:web-"), ["shop:web-1 ", "shop:web-2 "]);
+        assert_eq!(offers("start cat:"), ["cat:* ", "cat:cat "]);
+        assert_eq!(offers("stop cat s"), ["shop:* ", "shop:web-1 ", "shop:web-2 "]);
+        assert_eq!(offers("update "), ["cat ", "shop "]);
+        assert_eq!(offers("help sta"), ["start ", "status "]);
+        assert_eq!(offers("signal HUP c"), ["cat "]);
+        assert_eq!(offers("tail c"), ["cat "]);
+        assert_eq!(offers("events TICK_6"), ["TICK_60 "]);
+        assert!(offers("version ").is_empty());
+        assert!(offers("nope ").is_empty());
+    }
+}

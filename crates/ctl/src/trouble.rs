@@ -1,0 +1,106 @@
+//! Why a line could not be obeyed: everything that the shell says after `error: `.
+
+use ironlance_net::ExchangeError;
+use ironlance_rpc::client::EndpointError;
+use ironlance_rpc::{CallError, Fault};
+use thiserror::Error;
+
+/// A failure that a verb has no words of its own for. Where the original prints a piece of a traceback, this is one
+/// line with the reason.
+#[derive(Debug, Error)]
+pub(crate) enum Trouble {
+    /// Supervisord refused, or could not be asked.
+    #[error("{}", reason(.0))]
+    Call(#[from] CallError),
+    /// The server URL leads nowhere.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// An answer lacks something.
+    #[error("cannot read the answer to {method}: {what} is missing or of another type")]
+    Answer {
+        /// What was asked.
+        method: String,
+        /// What is not there.
+        what: String,
+    },
+    /// A result of a kind that the verb does not know.
+    #[error("Unknown result code {code} for {name}")]
+    ResultCode {
+        /// The code.
+        code: i64,
+        /// Whose it is.
+        name: String,
+    },
+    /// A number that XML-RPC cannot carry; Python's words.
+    #[error("int exceeds XML-RPC limits")]
+    TooLarge,
+    /// Nobody answered a question.
+    #[error("EOF when reading a line")]
+    NoAnswer,
+    /// ^C at a question, which ends the shell.
+    #[error("interrupted")]
+    Interrupted,
+    /// The terminal or a signal could not be set up.
+    #[error("cannot {what}: {reason}")]
+    Machine {
+        /// What could not be done.
+        what: &'static str,
+        /// Why.
+        reason: std::io::Error,
+    },
+}
+
+/// What is shown of a call that failed: the bare reason, as in the original.
+fn reason(error: &CallError) -> String {
+    match error {
+        CallError::Lost(reason) => reason.to_string(),
+        other => other.to_string(),
+    }
+}
+
+impl Trouble {
+    /// The fault that supervisord answered with, if it did.
+    pub(crate) const fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Call(CallError::Fault(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Whether the server wants to know who we are.
+    pub(crate) const fn wants_authentication(&self) -> bool {
+        matches!(self, Self::Call(CallError::Http { status: 401, .. }))
+    }
+
+    /// Why nobody is there, where that is so.
+    pub(crate) fn absence(&self) -> Option<Absence> {
+        let Self::Call(CallError::Lost(ExchangeError::Dial(dial))) = self else { return None };
+        dial.errno().and_then(Absence::of)
+    }
+}
+
+/// Why there is no server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// Nobody listens.
+    Refused,
+    /// There is no socket.
+    NoFile,
+}
+
+impl Absence {
+    fn of(errno: i32) -> Option<Self> {
+        [(rustix::io::Errno::CONNREFUSED, Self::Refused), (rustix::io::Errno::NOENT, Self::NoFile)]
+            .into_iter()
+            .find(|(known, _)| known.raw_os_error() == errno)
+            .map(|(_, absence)| absence)
+    }
+
+    /// What is said of the URL.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Refused => "refused connection",
+            Self::NoFile => "no such file",
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A line that was typed, taken apart as Python's cmd.py does.
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Line<'l> {
+    /// Nothing.
+    Empty,
+    /// No verb at its beginning; the whole of it.
+    Unknown(&'l str),
+    /// A word and what follows it, both without space around.
+    Verb {
+        /// The word: letters, digits and underscores.
+        name: &'l str,
+        /// What follows.
+        rest: &'l str,
+        /// The whole.
+        line: &'l str,
+    },
+}
+
+/// Takes a line apart: a question mark is short for `help`, an exclamation mark for a shell that there is none of.
+pub(crate) fn parse(line: &str) -> Line<'_> {
+    let line = strip(line);
+    match line.chars().next() {
+        None => Line::Empty,
+        Some('?') => Line::Verb { name: "help", rest: strip(&line[1..]), line },
+        Some('!') => Line::Unknown(line),
+        Some(_) => {
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let end = line.find(|c: char| !is_word(c)).unwrap_or(line.len());
+            match line.split_at(end) {
+                ("", _) => Line::Unknown(line),
+                (name, rest) => Line::Verb { name, rest: strip(rest), line },
+            }
+        }
+    }
+}
+
+/// The words of a text, as Python's `split()` gives them.
+pub(crate) fn words(text: &str) -> Vec<&str> {
+    text.split(is_space).filter(|word| !word.is_empty()).collect()
+}
+
+fn strip(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
+
+/// What Python takes for space: Unicode's, and the four separators of ASCII.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn verb<'l>(name: &'l str, rest: &'l str, line: &'l str) -> Line<'l> {
+        Line::Verb { name, rest, line }
+    }
+
+    #[test]
+    fn a_line_is_a_word_and_the_rest() {
+        assert_eq!(parse("  start  a b \n"), verb("start", "a b", "start  a b"));
+        assert_eq!(parse("status"), verb("status", "", "status"));
+        assert_eq!(parse("tail-f x"), verb("tail", "-f x", "tail-f x"));
+        assert_eq!(parse("status2 x"), verb("status2", "x", "status2 x"));
+        assert_eq!(parse("EOF"), verb("EOF", "", "EOF"));
+    }
+
+    #[test]
+    fn a_question_mark_asks_for_help() {
+        assert_eq!(parse("?"), verb("help", "", "?"));
+        assert_eq!(parse(" ? start "), verb("help", "start", "? start"));
+        assert_eq!(parse("?start"), verb("help", "start", "?start"));
+    }
+
+    #[test]
+    fn what_begins_with_no_word_is_unknown() {
+        assert_eq!(parse("!ls"), Line::Unknown("!ls"));
+        assert_eq!(parse("-f x"), Line::Unknown("-f x"));
+        assert_eq!(parse("état"), Line::Unknown("état"));
+        assert_eq!(parse(" \t\x1c"), Line::Empty);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_can_be_taken_apart(line in "\\PC*") {
+            match parse(&line) {
+                Line::Empty => prop_assert!(words(&line).is_empty()),
+                Line::Unknown(whole) => prop_assert!(line.contains(whole)),
+                Line::Verb { name, rest, line: whole } => {
+                    prop_assert!(!name.is_empty());
+                    prop_assert!(line.contains(whole) && whole.ends_with(rest));
+                }
+            }
+        }
+    }
+}

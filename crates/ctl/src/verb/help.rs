@@ -1,0 +1,95 @@
+//! `help`: what there is, and what each does.
+
+use crate::session::Session;
+use crate::trouble::Trouble;
+use crate::verb::{Completes, Flow, Shelf, VERBS, Verb, find, say_help};
+
+pub(super) const VERB: Verb = Verb {
+    name: "help",
+    help: &["help\t\tPrint a list of available actions", "help <action>\tPrint help for <action>"],
+    ours: &[],
+    completes: Completes::Verbs,
+    shelf: Shelf::Unlisted,
+    run,
+};
+
+/// The list is so wide, in columns.
+const WIDTH: usize = 79;
+
+#[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
+fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+    if rest.is_empty() {
+        session.say("");
+        list(session, "default", Shelf::Original);
+        list(session, "ironlance", Shelf::Ours);
+        return Ok(Flow::Next);
+    }
+    match find(rest).filter(|verb| !verb.help.is_empty()) {
+        Some(verb) => {
+            say_help(session, verb);
+            // What reads from a pipe gets the original's words and no more.
+            if session.terminal().is_terminal {
+                more(verb).iter().for_each(|line| session.say(line));
+            }
+        }
+        None => session.tell(&format!("*** No help on {rest}")),
+    }
+    Ok(Flow::Next)
+}
+
+/// What a verb of the original can do here beyond it.
+fn more(verb: &Verb) -> Vec<&'static str> {
+    let title: &[&str] = if verb.ours.is_empty() { &[] } else { &["", "ironlance:"] };
+    [title, verb.ours].concat()
+}
+
+fn list(session: &mut Session, whose: &str, shelf: Shelf) {
+    let names: Vec<&str> = VERBS.iter().filter(|verb| verb.shelf == shelf).map(|verb| verb.name).collect();
+    if names.is_empty() {
+        return;
+    }
+    let title = format!("{whose} commands (type help <topic>):");
+    session.say(&title);
+    session.say(&"=".repeat(title.len()));
+    columns(&names, WIDTH).iter().for_each(|line| session.say(line));
+    session.say("");
+}
+
+/// Names in columns, down first, in as few lines as fit into `width` (Python's cmd.py, columnize). Two spaces stand
+/// between columns; a line ends after its last name, padded where its column is wider.
+fn columns(names: &[&str], width: usize) -> Vec<String> {
+    let layout = |rows: usize| -> Vec<usize> {
+        names.chunks(rows).map(|column| column.iter().map(|name| name.len()).max().unwrap_or(0)).collect()
+    };
+    let fits = |widths: &Vec<usize>| widths.iter().sum::<usize>() + 2 * (widths.len() - 1) <= width;
+    let (rows, widths) = (1..names.len())
+        .map(|rows| (rows, layout(rows)))
+        .find(|(_, widths)| fits(widths))
+        .unwrap_or_else(|| (names.len().max(1), vec![0]));
+    let line = |row: usize| {
+        let cells = names.chunks(rows).zip(&widths);
+        let cells = cells.filter_map(|(column, width)| column.get(row).map(|name| format!("{name:<width$}")));
+        cells.collect::<Vec<String>>().join("  ")
+    };
+    (0..rows).map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ours_stands_behind_a_title() {
+        let lines = more(find("start").unwrap());
+        assert_eq!(lines[..2], ["", "ironlance:"]);
+        assert!(lines[2].starts_with("--timeout <seconds>\tWait"), "{lines:?}");
+        assert_eq!(more(find("version").unwrap()), [""; 0]);
+    }
+
+    #[test]
+    fn names_stand_in_columns_as_python_puts_them() {
+        assert_eq!(columns(&["a", "bb", "c", "dd", "e"], 8), ["a   dd", "bb  e ", "c "]);
+        assert_eq!(columns(&["one"], 79), ["one"]);
+        assert_eq!(columns(&["long-name", "longer-name"], 5), ["long-name", "longer-name"]);
+    }
+}

@@ -1,0 +1,162 @@
+//! `tail`: the end of a program's log, once or for as long as it grows.
+
+use ironlance_core::python::repr;
+use ironlance_rpc::{FaultKind, Value};
+
+use crate::record::text;
+use crate::session::{Session, is_fault, status};
+use crate::stream::{self, Page};
+use crate::trouble::Trouble;
+use crate::typed::words;
+use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
+
+pub(super) const VERB: Verb = Verb {
+    name: "tail",
+    help: &[
+        "tail [-f] <name> [stdout|stderr] (default stdout)",
+        "Ex:",
+        "tail -f <name>\t\tContinuous tail of named process stdout",
+        "\t\t\tCtrl-C to exit.",
+        "tail -100 <name>\tlast 100 *bytes* of process stdout",
+        "tail <name> stderr\tlast 1600 *bytes* of process stderr",
+    ],
+    ours: &[],
+    completes: Completes::ProcessAndChannel,
+    shelf: Shelf::Original,
+    run,
+};
+
+/// So much of a log is shown unless told otherwise, in bytes.
+pub(super) const DEFAULT_BYTES: i64 = 1600;
+
+/// How much of a log is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// The last so many bytes.
+    Last(i64),
+    /// The end, and what is added to it from now on.
+    Follow,
+}
+
+impl Extent {
+    /// Reads `-f` or `-100`; what follows the dash is a number as Python's `int()` reads it.
+    pub(super) fn of(modifier: &str) -> Option<Self> {
+        match modifier.strip_prefix('-')? {
+            "f" => Some(Self::Follow),
+            number => python_int(number).map(Self::Last),
+        }
+    }
+}
+
+/// A number in Python's notation: a sign, digits with single underscores between them, space around. One beyond 64 bits
+/// is the outermost of them.
+fn python_int(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_number =
+        digits.split('_').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    if !is_number {
+        return None;
+    }
+    let outermost = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    Some(text.replace('_', "").parse().unwrap_or(outermost))
+}
+
+/// Where to begin to read for the last so many bytes: XML-RPC has numbers of 32 bits.
+pub(super) fn offset(bytes: i64) -> Result<Value, Trouble> {
+    bytes
+        .checked_neg()
+        .and_then(|offset| i32::try_from(offset).ok())
+        .map(Value::from)
+        .ok_or(Trouble::TooLarge)
+}
+
+fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+    if !session.is_up()? {
+        return Ok(Flow::Next);
+    }
+    let words = words(rest);
+    match words.len() {
+        0 => return too(session, "few"),
+        1..=3 => {}
+        _ => return too(session, "many"),
+    }
+    let (modifier, rest) = match words.split_first() {
+        Some((first, rest)) if first.starts_with('-') => (Some(*first), rest),
+        _ => (None, words.as_slice()),
+    };
+    let (name, channel) = match rest {
+        [] => return refuse(session, "Error: tail requires process name"),
+        [name] => (*name, "stdout".to_owned()),
+        [name, .., channel] => (*name, channel.to_lowercase()),
+    };
+    let method = match channel.as_str() {
+        "stdout" => "supervisor.readProcessStdoutLog",
+        "stderr" => "supervisor.readProcessStderrLog",
+        _ => return refuse(session, &format!("Error: bad channel {}", repr(&channel))),
+    };
+    match modifier.map_or(Some(Extent::Last(DEFAULT_BYTES)), Extent::of) {
+        None => refuse(session, &format!("Error: bad argument {}", modifier.unwrap_or_default())),
+        Some(Extent::Follow) => {
+            stream::tail(session, &Page::Log { name, channel: &channel })?;
+            Ok(Flow::Next)
+        }
+        Some(Extent::Last(bytes)) => last(session, name, method, bytes),
+    }
+}
+
+fn last(session: &mut Session, name: &str, method: &'static str, bytes: i64) -> Result<Flow, Trouble> {
+    let trouble = match session.call(method, &[name.into(), offset(bytes)?, Value::Int(0)]) {
+        Ok(output) => {
+            session.say(&text(method, output)?);
+            return Ok(Flow::Next);
+        }
+        Err(trouble) => trouble,
+    };
+    let words = [
+        (FaultKind::NoFile, "no log file"),
+        (FaultKind::Failed, "unknown error reading log"),
+        (FaultKind::BadName, "no such process name"),
+    ];
+    match words.into_iter().find(|(kind, _)| is_fault(&trouble, *kind)) {
+        Some((_, words)) => refuse(session, &format!("{name}: ERROR ({words})")),
+        None => Err(trouble),
+    }
+}
+
+fn too(session: &mut Session, which: &str) -> Result<Flow, Trouble> {
+    let flow = refuse(session, &format!("Error: too {which} arguments"));
+    say_help(session, &VERB);
+    flow
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it ends a verb, and every verb may fail")]
+fn refuse(session: &mut Session, line: &str) -> Result<Flow, Trouble> {
+    session.refuse(status::GENERIC, line);
+    Ok(Flow::Next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extent_is_a_number_as_python_reads_it() {
+        for (text, extent) in [
+            ("-f", Some(Extent::Follow)),
+            ("-100", Some(Extent::Last(100))),
+            ("--5", Some(Extent::Last(-5))),
+            ("-+5", Some(Extent::Last(5))),
+            ("-1_000", Some(Extent::Last(1000))),
+            ("-0", Some(Extent::Last(0))),
+            ("-99999999999999999999", Some(Extent::Last(i64::MAX))),
+            ("-", None),
+            ("-1e3", None),
+            ("-1__0", None),
+            ("-x", None),
+            ("5", None),
+        ] {
+            assert_eq!(Extent::of(text), extent, "{text}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What can be known of a process and its last end, from whichever supervisord is asked.
+
+use ironlance_core::ProcessState;
+use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
+
+use crate::json::state_of;
+use crate::pattern;
+use crate::record::lacking;
+use crate::session::{Ask, is_fault};
+use crate::trouble::Trouble;
+
+/// So much of a log is asked for, in bytes; our own supervisord keeps as much of an end.
+const TAIL: i64 = 2048;
+/// Together with what stands before them, so many lines of each output fit in one screen.
+pub(super) const TAIL_LINES: usize = 7;
+/// What supervisord says of a process that ended before its `startsecs`: no failure to start it.
+const TOO_QUICKLY: &str = "Exited too quickly";
+
+/// A process that is asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Case {
+    pub(super) info: ProcessInfo,
+    pub(super) knowledge: Knowledge,
+    /// The last lines of its output.
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+    /// What is wrong with it as a listener; nothing where it is none, or supervisord does not tell.
+    pub(super) listener: Option<Vec<String>>,
+}
+
+/// Who told.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Knowledge {
+    /// Our supervisord, which keeps how processes ended.
+    Full { starts: i64, end: Option<End> },
+    /// The original, which does not.
+    Slight,
+}
+
+/// How a process last ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct End {
+    pub(super) how: How,
+    pub(super) pid: i64,
+    pub(super) expectation: Expectation,
+    /// Seconds.
+    pub(super) uptime: f64,
+    /// Seconds since 1970.
+    pub(super) at: i64,
+    /// In supervisord's words.
+    pub(super) description: String,
+}
+
+/// What ended it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum How {
+    Exited { status: i64 },
+    Killed { signal: String, core: bool },
+    OutOfMemory { signal: String },
+    NotStarted { why: String },
+}
+
+/// Whether that was meant to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expectation {
+    /// Somebody told it to stop.
+    Told,
+    /// Its status is one of its `exitcodes`.
+    Expected,
+    Unexpected,
+}
+
+/// An answer to a name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Found {
+    Case(Box<Case>),
+    /// Nobody has that name.
+    Nobody(String),
+}
+
+impl Case {
+    pub(super) fn state(&self) -> ProcessState {
+        state_of(&self.info)
+    }
+
+    pub(super) fn end(&self) -> Option<&End> {
+        match &self.knowledge {
+            Knowledge::Full { end, .. } => end.as_ref(),
+            Knowledge::Slight => None,
+        }
+    }
+
+    /// Why the last try to start it made no process at all, or none that got as far as the program.
+    pub(super) fn start_failure(&self) -> Option<&str> {
+        let is_failing = matches!(self.state(), ProcessState::Backoff | ProcessState::Fatal);
+        let why = self.info.spawnerr.as_str();
+        (is_failing && !why.is_empty() && !why.starts_with(TOO_QUICKLY)).then_some(why)
+    }
+
+    /// Whether somebody should look at it: it ended as it should not have, or cannot be started.
+    fn is_unexpected(&self) -> bool {
+        let is_failing = matches!(self.state(), ProcessState::Backoff | ProcessState::Fatal);
+        match &self.knowledge {
+            Knowledge::Full { end, .. } => {
+                is_failing || end.as_ref().is_some_and(|end| end.expectation == Expectation::Unexpected)
+            }
+            Knowledge::Slight => {
+                is_failing || (self.state() == ProcessState::Exited && self.info.exitstatus != 0)
+            }
+        }
+    }
+}
+
+/// The processes that `names` mean; `all`, or no name, is every one that ended unexpectedly.
+pub(super) fn gather(ask: &mut Ask<'_>, names: &[&str]) -> Result<Vec<Found>, Trouble> {
+    let infos = all_infos(ask)?;
+    if names.is_empty() || names.contains(&"all") {
+        return unexpected(ask, &infos);
+    }
+    let namespecs: Vec<_> = infos.iter().map(ProcessInfo::namespec).collect();
+    let mut found = Vec::new();
+    for name in names {
+        let meant = pattern::select(name, &namespecs);
+        if meant.is_empty() {
+            found.push(Found::Nobody((*name).to_owned()));
+        }
+        for at in meant {
+            found.push(Found::Case(Box::new(case(ask, &infos[at])?)));
+        }
+    }
+    Ok(found)
+}
+
+fn all_infos(ask: &mut Ask<'_>) -> Result<Vec<ProcessInfo>, Trouble> {
+    let method = "supervisor.getAllProcessInfo";
+    let Value::Array(infos) = ask(method, &[])? else { return Err(lacking(method, "the list")) };
+    infos
+        .iter()
+        .map(|info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into()))
+        .collect()
+}
+
+fn unexpected(ask: &mut Ask<'_>, infos: &[ProcessInfo]) -> Result<Vec<Found>, Trouble> {
+    let ends = match ask("ironlance.getAllProcessEnds", &[]) {
+        Ok(Value::Array(ends)) => Some(ends),
+        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => None,
+        Err(error) => return Err(error),
+        Ok(_) => return Err(lacking("ironlance.getAllProcessEnds", "the list")),
+    };
+    let mut found = Vec::new();
+    for info in infos {
+        let end = ends.as_ref().and_then(|ends| ends.iter().find(|end| is_of(end, info)));
+        let known = match (&ends, end) {
+            (Some(_), Some(end)) => of_end(info, end),
+            // What has not ended is not among the ends, and the original has none; the rest is asked for if need be.
+            (Some(_), None) => of_nothing(info, Knowledge::Full { starts: 0, end: None }),
+            (None, _) => of_nothing(info, Knowledge::Slight),
+        };
+        if known.is_unexpected() {
+            let whole = if end.is_some() { known } else { case(ask, info)? };
+            found.push(Found::Case(Box::new(whole)));
+        }
+    }
+    Ok(found)
+}
+
+fn of_nothing(info: &ProcessInfo, knowledge: Knowledge) -> Case {
+    Case { info: info.clone(), knowledge, stdout: String::new(), stderr: String::new(), listener: None }
+}
+
+fn is_of(end: &Value, info: &ProcessInfo) -> bool {
+    let text = |key| end.member(key).and_then(Value::as_str);
+    text("name") == Some(&info.name) && text("group") == Some(&info.group)
+}
+
+fn case(ask: &mut Ask<'_>, info: &ProcessInfo) -> Result<Case, Trouble> {
+    let name = Value::Str(info.namespec().qualified());
+    match ask("ironlance.getProcessEnd", &[name]) {
+        Ok(end) => Ok(of_end(info, &end)),
+        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => Ok(from_the_original(ask, info)),
+        Err(error) => Err(error),
+    }
+}
+
+fn of_end(info: &ProcessInfo, told: &Value) -> Case {
+    let text = |key| told.member(key).and_then(Value::as_str).unwrap_or_default();
+    let starts = told.member("starts").and_then(Value::as_int).unwrap_or_default();
+    let end = read_end(told);
+    Case {
+        info: info.clone(),
+        knowledge: Knowledge::Full { starts, end },
+        stdout: last_lines(text("stdout_tail")),
+        stderr: last_lines(text("stderr_tail")),
+        listener: None,
+    }
+}
+
+/// Reads the answer of `ironlance.getProcessEnd`; nothing where it has never ended.
+fn read_end(told: &Value) -> Option<End> {
+    let yes = |key| told.member(key) == Some(&Value::Bool(true));
+    let text = |key| told.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |key| told.member(key).and_then(Value::as_int).unwrap_or_default();
+    let (signal, why) = (text("signal_name"), text("not_started"));
+    let how = match () {
+        () if !why.is_empty() => How::NotStarted { why },
+        () if yes("oom_kill") => How::OutOfMemory { signal },
+        () if !signal.is_empty() => How::Killed { signal, core: yes("core") },
+        () => How::Exited { status: number("status") },
+    };
+    let expectation = match (yes("told"), yes("expected")) {
+        (true, _) => Expectation::Told,
+        (false, true) => Expectation::Expected,
+        (false, false) => Expectation::Unexpected,
+    };
+    let uptime = match told.member("uptime") {
+        Some(Value::Double(seconds)) if seconds.is_finite() => seconds.max(0.0),
+        _ => 0.0,
+    };
+    let end = || End {
+        how,
+        pid: number("pid"),
+        expectation,
+        uptime,
+        at: number("ended_at"),
+        description: text("description"),
+    };
+    yes("ended").then(end)
+}
+
+/// What the original knows: the logs as they are now stand for those of the end.
+fn from_the_original(ask: &mut Ask<'_>, info: &ProcessInfo) -> Case {
+    let mut tail = |method: &str| {
+        let params = [Value::Str(info.namespec().qualified()), Value::Int(-TAIL), Value::Int(0)];
+        // There may be no log, or one that XML cannot carry: then the rest is told all the same.
+        let text = ask(method, &params).ok();
+        text.as_ref().and_then(Value::as_str).map(last_lines).unwrap_or_default()
+    };
+    let stdout = tail("supervisor.readProcessStdoutLog");
+    let stderr = tail("supervisor.readProcessStderrLog");
+    Case { info: info.clone(), knowledge: Knowledge::Slight, stdout, stderr, listener: None }
+}
+
+/// The last lines without colours, in which control characters may have come as their pictures (docs/xmlrpc.md).
+fn last_lines(text: &str) -> String {
+    let text = text.replace('\u{241b}', "\x1b");
+    let text = without_sequences(&text);
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+/// `text` without control sequences (ECMA-48, 5.4). One that is broken off takes a letter with it at most: what stands
+/// behind it may be the reason that is looked for.
+fn without_sequences(text: &str) -> String {
+    let mut pieces = text.split("\x1b[");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest = piece.trim_start_matches(|char| matches!(char, '\x20'..='\x3f'));
+        out.push_str(rest.strip_prefix(|char| matches!(char, '\x40'..='\x7e')).unwrap_or(rest));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(name: &str, state: i64, exitstatus: i64) -> Value {
+        Value::record([
+            ("name", name.into()),
+            ("group", name.into()),
+            ("state", state.into()),
+            ("pid", 0_i64.into()),
+            ("exitstatus", exitstatus.into()),
+            ("start", 5_i64.into()),
+        ])
+    }
+
+    /// Answers as the original does.
+    fn original(method: &str, params: &[Value]) -> Result<Value, Trouble> {
+        match method {
+            "supervisor.getAllProcessInfo" => {
+                Ok(Value::Array(vec![info("up", 20, 0), info("down", 100, 3), info("done", 100, 0)]))
+            }
+            "supervisor.readProcessStdoutLog" => {
+                assert_eq!(params, ["down:down".into(), Value::Int(-TAIL), 0_i64.into()]);
+                Ok("one\n\u{241b}[31mtwo\u{241b}[0m\n".into())
+            }
+            "supervisor.readProcessStderrLog" => Err(CallError::from(FaultKind::NoFile.bare()).into()),
+            _ => Err(CallError::from(FaultKind::UnknownMethod.bare()).into()),
+        }
+    }
+
+    #[test]
+    fn the_originals_logs_are_asked_for_and_a_missing_one_does_no_harm() {
+        let found = gather(&mut original, &["down", "nobody"]).unwrap();
+        let Found::Case(case) = &found[0] else { panic!("{found:?}") };
+        assert_eq!((case.stdout.as_str(), case.stderr.as_str()), ("one\ntwo", ""));
+        assert_eq!(case.knowledge, Knowledge::Slight);
+        assert_eq!(found[1], Found::Nobody("nobody".into()));
+    }
+
+    #[test]
+    fn control_sequences_take_no_words_with_them() {
+        for (text, shown) in [
+            ("\x1b[1;31mred\x1b[0m", "red"),
+            ("\u{241b}[6nwhere am I", "where am I"),
+            ("\x1b[?25hdone\x1b[ qdone", "donedone"),
+            ("fatal: \x1b[31;\nno such file", "fatal: \nno such file"),
+            ("the end\x1b[", "the end"),
+            ("\x1b[31\x1b[32mx é", "x é"),
+        ] {
+            assert_eq!(last_lines(text), shown);
+        }
+    }
+
+    #[test]
+    fn all_are_those_that_ended_as_they_should_not_have() {
+        for names in [&["all"][..], &[]] {
+            let found = gather(&mut original, names).unwrap();
+            assert!(matches!(&found[..], [Found::Case(case)] if case.info.name == "down"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn the_kinds_of_ends_are_told_apart() {
+        let how = |members: Vec<(&'static str, Value)>| {
+            let mut members: Vec<_> = members.into_iter().map(|(key, value)| (key.into(), value)).collect();
+            members.push(("ended".into(), true.into()));
+            read_end(&Value::Struct(members)).unwrap().how
+        };
+        assert_eq!(how(vec![("status", 3_i64.into())]), How::Exited { status: 3 });
+        let killed = ("signal_name", Value::from("SIGKILL"));
+        assert_eq!(
+            how(vec![killed.clone(), ("core", true.into())]),
+            How::Killed { signal: "SIGKILL".into(), core: true }
+        );
+        assert_eq!(
+            how(vec![killed, ("oom_kill", true.into())]),
+            How::OutOfMemory { signal: "SIGKILL".into() }
+        );
+        assert_eq!(
+            how(vec![("status", 127_i64.into()), ("not_started", "x".into())]),
+            How::NotStarted { why: "x".into() }
+        );
+        assert_eq!(read_end(&Value::Nil), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! Why a process ended, in words: the first line is the answer, the rest is what it rests on.
+
+use std::time::{Duration, SystemTime};
+
+use ironlance_core::ProcessState;
+use ironlance_host::clock::{self, Clock};
+
+use super::case::{Case, End, Expectation, How, Knowledge};
+use crate::json::state_of;
+use crate::paint::{self, Ending};
+use crate::screen::Terminal;
+
+/// The labels stand in a column of this width.
+const LABEL: usize = 11;
+/// What is said below the screens where the original answers.
+pub(super) const ONLY_OURS: &str = "(The rest, as signal, core dump, out of memory, how long it ran and how often it was \
+     started, is known to ironlance's supervisord only.)";
+
+/// The screen of one process.
+pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<String> {
+    let mut lines = vec![paint::plain(&answer(case, clock))];
+    let mut fact = |label: &str, text: &str| {
+        let label = paint::pad(label, LABEL);
+        lines.push(format!("  {label}{text}"));
+    };
+    fact("now", &now_in_full(case, clock, terminal));
+    if let Some(wrong) = case.listener.as_ref().filter(|wrong| !wrong.is_empty()) {
+        fact("listener", &format!("! {}", paint::plain(&wrong.join("; "))));
+    }
+    if let Some(end) = case.end() {
+        fact("last end", &paint::plain(&end_in_full(end, clock)));
+        fact("ran for", &span(end.uptime));
+    } else if case.info.stop > 0 {
+        fact("last end", &moment(clock, case.info.stop));
+    }
+    if let Knowledge::Full { starts, .. } = &case.knowledge {
+        fact("started", &times(*starts));
+    }
+    if let Some(why) = case.start_failure().filter(|_| !is_told_by_end(case)) {
+        fact("last start", &paint::plain(why));
+    }
+    if case.state() != ProcessState::Running {
+        fact("next", next(case));
+    }
+    let mut tail = |channel: &str, text: &str| {
+        if !text.is_empty() {
+            lines.push(format!("  {channel}"));
+            lines.extend(text.lines().map(|line| format!("  | {}", paint::plain(line))));
+        }
+    };
+    tail("stdout", &case.stdout);
+    tail("stderr", &case.stderr);
+    // The first line is the answer, and comes whole; of the others a screen takes what fits.
+    let fitting = |(at, line): (usize, String)| match at {
+        0 | 1 => line,
+        _ if terminal.is_terminal => paint::cut(&line, terminal.columns),
+        _ => line,
+    };
+    lines.into_iter().enumerate().map(fitting).collect()
+}
+
+fn is_told_by_end(case: &Case) -> bool {
+    matches!(case.end().map(|end| &end.how), Some(How::NotStarted { why }) if *why == case.info.spawnerr)
+}
+
+/// Why, in one line: `worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again …`.
+pub(super) fn answer(case: &Case, clock: &Clock) -> String {
+    let clauses = [Some(cause(case, clock)), count(case), standing(case, clock)];
+    let clauses: Vec<String> = clauses.into_iter().flatten().collect();
+    format!("{}: {}", case.info.namespec(), clauses.join("; "))
+}
+
+fn cause(case: &Case, clock: &Clock) -> String {
+    if let Some(why) = case.start_failure() {
+        return format!("cannot be started: {why}");
+    }
+    match &case.knowledge {
+        Knowledge::Full { end: Some(end), .. } => ended(end, too_quickly(case)),
+        Knowledge::Full { starts: 0, .. } => "has never been started".to_owned(),
+        Knowledge::Full { .. } => "has never ended".to_owned(),
+        Knowledge::Slight => slight_cause(case, clock),
+    }
+}
+
+fn too_quickly(case: &Case) -> &'static str {
+    let is_failing = matches!(case.state(), ProcessState::Backoff | ProcessState::Fatal);
+    if is_failing && !case.info.spawnerr.is_empty() { ", too quickly" } else { "" }
+}
+
+fn ended(end: &End, addition: &str) -> String {
+    let by = match &end.how {
+        How::NotStarted { why } => return format!("could not be started: {why}"),
+        How::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
+        How::Killed { signal, core } => {
+            let core = if *core { " (core dumped)" } else { "" };
+            match end.expectation {
+                Expectation::Told => format!("stopped as it was told, by {signal}{core},"),
+                Expectation::Expected | Expectation::Unexpected => format!("killed by {signal}{core}"),
+            }
+        }
+        How::Exited { status } => match end.expectation {
+            Expectation::Told => format!("stopped as it was told, with exit status {status},"),
+            Expectation::Expected => format!("ended as expected, with exit status {status},"),
+            Expectation::Unexpected => format!("ended with exit status {status}"),
+        },
+    };
+    format!("{by} after {}{addition}", span(end.uptime))
+}
+
+/// The original forgets the status when it starts the process again, and has none for a start that failed.
+fn slight_cause(case: &Case, clock: &Clock) -> String {
+    let info = &case.info;
+    match case.state() {
+        _ if info.start == 0 => "has never been started".to_owned(),
+        _ if info.stop == 0 => "has never ended".to_owned(),
+        ProcessState::Exited => {
+            let by = match info.exitstatus {
+                -1 => "ended by a signal".to_owned(),
+                status => format!("ended with exit status {status}"),
+            };
+            format!("{by} after {}", whole_span(info.stop.saturating_sub(info.start)))
+        }
+        ProcessState::Backoff | ProcessState::Fatal => "ended too quickly".to_owned(),
+        ProcessState::Stopped
+        | ProcessState::Starting
+        | ProcessState::Running
+        | ProcessState::Stopping
+        | ProcessState::Unknown => {
+            format!("last ended at {}", moment(clock, info.stop))
+        }
+    }
+}
+
+fn count(case: &Case) -> Option<String> {
+    let Knowledge::Full { starts, .. } = &case.knowledge else { return None };
+    match case.state() {
+        ProcessState::Backoff | ProcessState::Fatal if *starts > 0 => {
+            Some(format!("started {}", times(*starts)))
+        }
+        _ if *starts > 1 => Some(format!("restarted {}", times(*starts - 1))),
+        _ => None,
+    }
+}
+
+fn standing(case: &Case, clock: &Clock) -> Option<String> {
+    let again = if case.info.stop > 0 { " again" } else { "" };
+    Some(match case.state() {
+        ProcessState::Running => format!("RUNNING{again} since {}", moment(clock, case.info.start)),
+        ProcessState::Starting => format!("STARTING{again}"),
+        ProcessState::Stopping => "STOPPING now".to_owned(),
+        ProcessState::Backoff => "will be tried again".to_owned(),
+        ProcessState::Fatal => "supervisord has given up".to_owned(),
+        ProcessState::Exited | ProcessState::Stopped if case.info.start == 0 => return None,
+        ProcessState::Exited | ProcessState::Stopped => {
+            format!("{} since {}", case.state(), moment(clock, case.info.stop))
+        }
+        ProcessState::Unknown => "supervisord has lost hold of it".to_owned(),
+    })
+}
+
+fn now_in_full(case: &Case, clock: &Clock, terminal: Terminal) -> String {
+    let info = &case.info;
+    let ending = match case.end().map(|end| end.expectation) {
+        Some(Expectation::Told | Expectation::Expected) => Ending::Expected,
+        Some(Expectation::Unexpected) => Ending::Unexpected,
+        None => Ending::of_status(info.exitstatus),
+    };
+    let word = paint::state(state_of(info), ending, terminal);
+    if info.pid == 0 {
+        return word;
+    }
+    let up = whole_span(info.now.saturating_sub(info.start));
+    format!("{word}, pid {}, since {} ({up})", info.pid, moment(clock, info.start))
+}
+
+fn end_in_full(end: &End, clock: &Clock) -> String {
+    let words = match &end.how {
+        How::OutOfMemory { .. } => format!("{}: the kernel killed it for want of memory", end.description),
+        How::NotStarted { why } => format!("{why} (before the program ran)"),
+        How::Killed { .. } if end.expectation == Expectation::Unexpected => {
+            format!("{}, which supervisord did not send", end.description)
+        }
+        How::Killed { .. } | How::Exited { .. } => end.description.clone(),
+    };
+    let expectation = match (&end.how, end.expectation) {
+        (_, Expectation::Told) => ", as it was told",
+        (How::Exited { .. }, Expectation::Expected) => ", as expected",
+        (How::Exited { .. }, Expectation::Unexpected) => ", not expected",
+        (_, Expectation::Expected | Expectation::Unexpected) => "",
+    };
+    format!("{}, pid {}: {words}{expectation}", moment(clock, end.at), end.pid)
+}
+
+/// What supervisord will do.
+pub(super) fn next(case: &Case) -> &'static str {
+    match case.state() {
+        ProcessState::Running => "nothing: it runs",
+        ProcessState::Starting => "it counts as RUNNING when it has been up for its startsecs",
+        ProcessState::Stopping => "it gets SIGKILL when its stopwaitsecs are over",
+        ProcessState::Backoff => "supervisord tries again in a moment",
+        ProcessState::Fatal => "nothing: supervisord has given up, until somebody starts it",
+        ProcessState::Exited | ProcessState::Stopped => "nothing: it stays down until somebody starts it",
+        ProcessState::Unknown => "nothing: supervisord could not send it a signal",
+    }
+}
+
+fn times(count: i64) -> String {
+    match count {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
+/// Below a second in milliseconds.
+fn span(seconds: f64) -> String {
+    if seconds < 0.9995 { format!("{:.0} ms", seconds * 1000.0) } else { clock::span(seconds) }
+}
+
+/// Of what is only known in seconds.
+fn whole_span(seconds: i64) -> String {
+    match i32::try_from(seconds.max(0)).unwrap_or(i32::MAX) {
+        seconds @ ..60 => format!("{seconds} s"),
+        seconds => clock::span(f64::from(seconds)),
+    }
+}
+
+/// The time of a day of today, else with its date; seconds since 1970.
+fn moment(clock: &Clock, seconds: i64) -> String {
+    let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+    let at = clock.local(SystemTime::UNIX_EPOCH.checked_add(seconds).unwrap_or(SystemTime::UNIX_EPOCH));
+    let is_today = at.date() == clock.local(SystemTime::now()).date();
+    at.strftime(if is_today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ironlance_rpc::ProcessInfo;
+
+    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
+
+    fn now() -> i64 {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        i64::try_from(since.as_secs()).unwrap()
+    }
+
+    fn info(state: ProcessState) -> ProcessInfo {
+        ProcessInfo {
+            name: "worker".into(),
+            group: "shop".into(),
+            state: state.code(),
+            start: now() - 60,
+            stop: now() - 62,
+            now: now(),
+            ..ProcessInfo::default()
+        }
+    }
+
+    fn case(state: ProcessState, starts: i64, end: Option<End>) -> Case {
+        let knowledge = Knowledge::Full { starts, end };
+        Case { info: info(state), knowledge, stdout: String::new(), stderr: String::new(), listener: None }
+    }
+
+    fn end(how: How, expectation: Expectation) -> Option<End> {
+        let (uptime, at) = (11_520.0, now() - 62);
+        Some(End { how, pid: 7, expectation, uptime, at, description: "terminated by SIGKILL".into() })
+    }
+
+    /// The answer without the moment, which changes.
+    fn said(case: &Case) -> String {
+        let answer = answer(case, &Clock::new());
+        answer.split(" since ").next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_first_line_is_the_answer() {
+        let killed = How::OutOfMemory { signal: "SIGKILL".into() };
+        let case = case(ProcessState::Running, 5, end(killed, Expectation::Unexpected));
+        assert_eq!(
+            said(&case),
+            "shop:worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again"
+        );
+    }
+
+    #[test]
+    fn each_kind_of_end_has_its_words() {
+        let exited = |status| How::Exited { status };
+        let killed = |core| How::Killed { signal: "SIGSEGV".into(), core };
+        let not_started = How::NotStarted { why: "couldn't chdir to /x: ENOENT".into() };
+        for (how, expectation, words) in [
+            (exited(3), Expectation::Unexpected, "ended with exit status 3 after 3 h 12 min"),
+            (exited(0), Expectation::Expected, "ended as expected, with exit status 0, after 3 h 12 min"),
+            (exited(0), Expectation::Told, "stopped as it was told, with exit status 0, after 3 h 12 min"),
+            (killed(true), Expectation::Unexpected, "killed by SIGSEGV (core dumped) after 3 h 12 min"),
+            (killed(false), Expectation::Told, "stopped as it was told, by SIGSEGV, after 3 h 12 min"),
+            (not_started, Expectation::Unexpected, "could not be started: couldn't chdir to /x: ENOENT"),
+        ] {
+            let case = case(ProcessState::Exited, 1, end(how, expectation));
+            assert_eq!(said(&case), format!("shop:worker: {words}; EXITED"));
+        }
+    }
+
+    #[test]
+    fn who_never_ended_is_told_as_such() {
+        let mut up = case(ProcessState::Running, 1, None);
+        up.info.stop = 0;
+        assert_eq!(said(&up), "shop:worker: has never ended; RUNNING");
+        let mut down = case(ProcessState::Stopped, 0, None);
+        (down.info.start, down.info.stop) = (0, 0);
+        assert_eq!(said(&down), "shop:worker: has never been started");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_the_answer_and_not_its_end_before() {
+        let mut case = case(ProcessState::Fatal, 3, end(How::Exited { status: 1 }, Expectation::Unexpected));
+        case.info.spawnerr = "can't find command '/x'".into();
+        assert_eq!(
+            said(&case),
+            "shop:worker: cannot be started: can't find command '/x'; started 3 times; supervisord has given up"
+        );
+        case.info.spawnerr = "Exited too quickly (process log may have details)".into();
+        assert_eq!(
+            said(&case),
+            "shop:worker: ended with exit status 1 after 3 h 12 min, too quickly; started 3 times; supervisord has \
+             given up"
+        );
+    }
+
+    #[test]
+    fn the_original_is_taken_at_its_word_and_no_more() {
+        let slight = |state, exitstatus| {
+            let info = ProcessInfo { exitstatus, ..info(state) };
+            let info = ProcessInfo { start: info.stop - 12, ..info };
+            let stderr = "oh\u{7}".to_owned();
+            Case { info, knowledge: Knowledge::Slight, stdout: String::new(), stderr, listener: None }
+        };
+        let exited = slight(ProcessState::Exited, 3);
+        assert_eq!(said(&exited), "shop:worker: ended with exit status 3 after 12 s; EXITED");
+        let by_signal = slight(ProcessState::Exited, -1);
+        assert_eq!(said(&by_signal), "shop:worker: ended by a signal after 12 s; EXITED");
+        assert!(said(&slight(ProcessState::Running, 0)).starts_with("shop:worker: last ended at "));
+        let lines = screen(&exited, &Clock::new(), PIPE);
+        assert!(lines.contains(&"  | oh\\x07".to_owned()), "{lines:?}");
+    }
+
+    #[test]
+    fn a_screen_takes_no_more_than_its_columns_but_for_the_answer() {
+        let mut case =
+            case(ProcessState::Running, 2, end(How::Exited { status: 1 }, Expectation::Unexpected));
+        case.stdout = "x".repeat(200);
+        let terminal = Terminal { columns: 60, colour: false, is_terminal: true };
+        let lines = screen(&case, &Clock::new(), terminal);
+        assert!(lines[2..].iter().all(|line| paint::width(line) <= 60), "{lines:?}");
+        let whole = screen(&case, &Clock::new(), PIPE);
+        assert!(whole.iter().any(|line| line.ends_with(&case.stdout)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_listener_is_told_too() {
+        let mut case = case(ProcessState::Running, 1, None);
+        let says = |case: &Case| {
+            let lines = screen(case, &Clock::new(), PIPE);
+            lines.into_iter().find(|line| line.starts_with("  listener"))
+        };
+        assert_eq!(says(&case), None);
+        case.listener = Some(Vec::new());
+        assert_eq!(says(&case), None);
+        case.listener = Some(vec!["has not said READY".to_owned(), "2 events waiting".to_owned()]);
+        assert_eq!(says(&case).unwrap(), "  listener   ! has not said READY; 2 events waiting");
+    }
+
+    #[test]
+    fn short_spans_are_told_in_milliseconds() {
+        assert_eq!(span(0.002_24), "2 ms");
+        assert_eq!(span(0.9996), "1.0 s");
+    }
+}
