@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
+use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::notice::Channel;
 use tokio::sync::oneshot;
 
 use crate::request::Call;
+use crate::view::View;
+use crate::view::stream::Happenings;
 
 /// One input.
 #[derive(Debug)]
@@ -19,6 +22,15 @@ pub enum Input {
         level: Level,
         /// The line.
         line: String,
+    },
+    /// A page is to be made.
+    View(oneshot::Sender<View>),
+    /// A client wants to hear what happens from now on.
+    Watch {
+        /// These types, and all below them in the tree.
+        kinds: Vec<EventKind>,
+        /// Takes the stream; it ends when its reader is too far behind, or with the daemon.
+        reply: oneshot::Sender<Happenings>,
     },
     /// A client wants to follow a log.
     LogPath {

@@ -7,11 +7,13 @@ pub mod inbox;
 mod limits;
 pub mod log;
 pub mod options;
+pub mod pidproxy;
 mod privileges;
 mod readiness;
 pub mod request;
 mod run;
 mod signals;
 mod supervisor;
+pub mod view;
 
 pub use run::main;

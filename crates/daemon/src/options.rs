@@ -1,11 +1,11 @@
 //! The command line of supervisord, taken apart as Python's getopt does, and where its configuration is looked for.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ironlance_config::value::{self, Bad};
-use ironlance_config::{Overrides, Surroundings};
+use ironlance_config::{Overrides, Surroundings, usual_places};
 use ironlance_core::args::table::{original, ours};
 use ironlance_core::args::{Given, Row, Takes, getopt};
 use ironlance_core::python;
@@ -201,39 +201,16 @@ pub fn find_configuration(program: &str) -> Result<PathBuf, String> {
              name it with -c"
         );
     }
-    let called = rustix::param::linux_execfn().to_string_lossy();
-    let paths = Paths::of(if program.contains('/') { program } else { &called });
-    let found = paths.0.iter().find(|path| path.exists()).cloned();
-    found.ok_or_else(|| {
-        format!(
-            "No config file found at default paths ({paths}); use the -c option to specify a config file at a \
-             different path"
-        )
-    })
-}
-
-/// Where a configuration is looked for.
-struct Paths([PathBuf; 6]);
-
-impl Paths {
-    fn of(program: &str) -> Self {
-        let beside = Path::new(program).parent().and_then(Path::parent).unwrap_or(Path::new(""));
-        Self([
-            beside.join("etc/supervisord.conf"),
-            beside.join("supervisord.conf"),
-            "supervisord.conf".into(),
-            "etc/supervisord.conf".into(),
-            "/etc/supervisord.conf".into(),
-            "/etc/supervisor/supervisord.conf".into(),
-        ])
+    let places = usual_places(program);
+    if let Some(found) = places.iter().find(|path| path.exists()) {
+        return Ok(found.clone());
     }
-}
-
-impl fmt::Display for Paths {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self.0.iter().map(|path| path.display().to_string()).collect();
-        f.write_str(&names.join(", "))
-    }
+    let names: Vec<_> = places.iter().map(|path| path.to_string_lossy()).collect();
+    let paths = names.join(", ");
+    Err(format!(
+        "No config file found at default paths ({paths}); use the -c option to specify a config file at a different \
+         path"
+    ))
 }
 
 #[cfg(test)]
@@ -333,15 +310,5 @@ mod tests {
         }
         assert_eq!(wish("-vh"), Wish::Version);
         assert_eq!(wish("--version"), Wish::Version);
-    }
-
-    #[test]
-    fn the_configuration_is_looked_for_where_the_original_looks() {
-        assert_eq!(
-            Paths::of("/opt/V/bin/supervisord").to_string(),
-            "/opt/V/etc/supervisord.conf, /opt/V/supervisord.conf, supervisord.conf, etc/supervisord.conf, \
-             /etc/supervisord.conf, /etc/supervisor/supervisord.conf"
-        );
-        assert!(Paths::of("supervisord").to_string().starts_with("etc/supervisord.conf, supervisord.conf, "));
     }
 }

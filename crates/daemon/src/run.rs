@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use ironlance_config::{self as config, Config, Faults, Surroundings};
+use ironlance_config::{self as config, Config, Faults, Surroundings, Verdict};
 use ironlance_core::level::Level;
 use ironlance_host::heap;
 use tokio::runtime::{Builder, Runtime};
@@ -42,7 +42,7 @@ const INBOX: usize = 256;
 ///
 /// Gives 0 after an ordinary end, 2 where the command line or the configuration is refused.
 pub fn main(args: &[String]) -> ExitCode {
-    let surroundings = surroundings();
+    let surroundings = Surroundings::here();
     match options::parse(&progname(), args, &surroundings) {
         Wish::Help(text) => say(&text),
         Wish::Version => say(&format!("{SUPERVISOR_VERSION}\n")),
@@ -83,22 +83,13 @@ fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
         Ok(file) => file,
         Err(message) => return refuse(&message),
     };
-    match config::load(&file, &options.overrides, surroundings) {
-        Ok(config) => {
-            for warning in &config.notes.warnings {
-                let _ = writeln!(io::stderr(), "{warning}");
-            }
-            let programs: usize = config.groups.iter().map(|group| group.programs.len()).sum();
-            say(&format!(
-                "{}: no faults; {programs} processes in {} groups\n",
-                file.display(),
-                config.groups.len()
-            ))
-        }
-        Err(faults) => {
-            let _ = writeln!(io::stderr(), "{faults}");
-            ExitCode::from(REFUSED)
-        }
+    let checked = config::check(&file, &options.overrides, surroundings);
+    for remark in &checked.remarks {
+        let _ = writeln!(io::stderr(), "{remark}");
+    }
+    match checked.verdict {
+        Verdict::Sound(line) => say(&format!("{line}\n")),
+        Verdict::Faulty => ExitCode::from(REFUSED),
     }
 }
 
@@ -107,25 +98,6 @@ fn file_of(options: &Options) -> Result<PathBuf, String> {
         Some(file) => Ok(file.clone()),
         None => options::find_configuration(&progname()),
     }
-}
-
-fn surroundings() -> Surroundings {
-    let environment = std::env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
-    Surroundings {
-        environment: environment.collect(),
-        cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
-        host_node_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        temp_dir: temp_dir(),
-        uid: rustix::process::getuid().as_raw(),
-    }
-}
-
-/// Where AUTO logs go if nobody says otherwise: what Python's tempfile.gettempdir finds first, but for write access.
-fn temp_dir() -> PathBuf {
-    let named = ["TMPDIR", "TEMP", "TMP"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
-    let usual = ["/tmp", "/var/tmp", "/usr/tmp"].into_iter().map(PathBuf::from);
-    named.chain(usual).find(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
 /// Whether this is the daemon's first life or one after a restart.

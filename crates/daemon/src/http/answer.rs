@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LAST_MODIFIED, SERVER, TRANSFER_ENCODING,
-    WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LAST_MODIFIED, SERVER,
+    TRANSFER_ENCODING, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use ironlance_config::Server;
 use ironlance_core::level::Level;
 use ironlance_core::notice::Channel;
@@ -24,9 +24,11 @@ use tokio::time::timeout;
 use super::Journal;
 use super::auth::{Admission, Lock};
 use super::body::{Answer, Burden, Content};
+use super::events::{self, Events};
 use super::limits::Limits;
 use super::methods::Interfaces;
 use super::origin::{Door, is_ours};
+use super::pages::{self, May, Pages, Sheet};
 use super::pulse::{Phase, Pulse};
 use super::rpc::Rights;
 use super::tail::Tail;
@@ -34,6 +36,9 @@ use crate::inbox::{Input, LogPathOf};
 
 /// So much of a request that cannot be read is shown in the log, in characters.
 const SHOWN: usize = 400;
+
+/// Answers that go on for as long as somebody reads them.
+const FOLLOWED: [&str; 4] = ["/logtail", "/mainlogtail", "/events", "/live"];
 
 /// So much of a body, in bytes, is read from a client that is refused by its head alone.
 const REFUSED_BODY: usize = 64 * 1024;
@@ -57,6 +62,7 @@ pub struct Desk {
     pub(super) limits: Limits,
     lock: Option<Lock>,
     burden: Burden,
+    pages: Pages,
 }
 
 /// Where a connection comes from, and where it arrived; nothing on a unix socket.
@@ -72,6 +78,8 @@ struct Reply {
     kind: &'static str,
     content: Content,
     modified: Option<SystemTime>,
+    /// What this answer alone has in its head.
+    headers: HeaderMap,
 }
 
 impl Reply {
@@ -83,7 +91,7 @@ impl Reply {
 
     fn words(status: StatusCode, text: impl Into<String>) -> Self {
         let content = Content::Whole(Bytes::from(text.into()));
-        Self { status, kind: "text/plain;charset=utf-8", content, modified: None }
+        Self { status, kind: "text/plain;charset=utf-8", content, modified: None, headers: HeaderMap::new() }
     }
 
     fn xml(content: Content) -> Self {
@@ -93,6 +101,14 @@ impl Reply {
     fn tail(tail: Tail) -> Self {
         let modified = tail.modified().ok();
         Self { content: Content::Log(Box::new(tail)), modified, ..Self::words(StatusCode::OK, "") }
+    }
+
+    fn live(content: Content) -> Self {
+        let headers = HeaderMap::from_iter([
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        ]);
+        Self { kind: "text/event-stream", content, headers, ..Self::words(StatusCode::OK, "") }
     }
 }
 
@@ -107,8 +123,13 @@ impl Desk {
         limits: Limits,
     ) -> Self {
         let lock = server.credentials.as_ref().map(Lock::new);
-        let burden = Burden::default();
-        Self { section: server.section.clone(), rights, interfaces, owner, journal, limits, lock, burden }
+        let may = match rights {
+            Rights::All => May::Change,
+            Rights::Reads => May::Look,
+        };
+        let pages = Pages::new(owner.clone(), Rc::clone(&journal), may);
+        let (section, burden) = (server.section.clone(), Burden::default());
+        Self { section, rights, interfaces, owner, journal, limits, lock, burden, pages }
     }
 
     /// The whole answer to a request. It never fails: what goes wrong is a status or a fault.
@@ -122,8 +143,11 @@ impl Desk {
         let line = self.journal.enabled(Level::Trace).then(|| request_line(&request));
         let mut unread = !request.body().is_end_stream();
         let reply = self.reply(request, ends, &pulse, &mut unread).await;
-        let is_log = matches!(reply.content, Content::Log(_));
-        pulse.enter(if is_log && !unread { Phase::Tail } else { Phase::Busy });
+        pulse.enter(match reply.content {
+            Content::Log(_) if !unread => Phase::Tail,
+            Content::Live(_) if !unread => Phase::Live,
+            Content::Log(_) | Content::Live(_) | Content::Whole(_) => Phase::Busy,
+        });
         if let Some(line) = line {
             self.trace_access(&line, ends, &reply);
         }
@@ -147,6 +171,13 @@ impl Desk {
             return self.rpc(request, ends, pulse, unread).await;
         }
         let is_get = request.method() == Method::GET;
+        if FOLLOWED.iter().any(|followed| path.starts_with(followed)) && !self.may_follow(&request, ends) {
+            *unread = !swallow(request.into_body()).await;
+            return Reply::words(
+                StatusCode::FORBIDDEN,
+                "403 Forbidden: this comes from a page of another site\n",
+            );
+        }
         if let Some(rest) = path.strip_prefix("/logtail") {
             return if is_get { self.process_log(rest).await } else { Reply::bare(StatusCode::BAD_REQUEST) };
         }
@@ -157,11 +188,57 @@ impl Desk {
                 Reply::bare(StatusCode::BAD_REQUEST)
             };
         }
-        match (is_get || request.method() == Method::HEAD, &*path) {
-            (false, _) => Reply::bare(StatusCode::BAD_REQUEST),
-            (true, "/") => Reply::words(StatusCode::OK, WELCOME),
-            (true, _) => Reply::bare(StatusCode::NOT_FOUND),
+        if path == "/events" && (is_get || request.method() == Method::HEAD) {
+            return self.events(&request).await;
         }
+        if path == "/action" && request.method() == Method::POST {
+            return self.action(request, pulse, unread).await;
+        }
+        if !is_get && request.method() != Method::HEAD {
+            return Reply::bare(StatusCode::BAD_REQUEST);
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let sheet = self.pages.get(&path, query, request.headers()).await;
+        sheet.map_or_else(|| Reply::bare(StatusCode::NOT_FOUND), |sheet| self.sheet(sheet, request.method()))
+    }
+
+    fn door(&self) -> Door {
+        if self.lock.is_some() { Door::Locked } else { Door::Open }
+    }
+
+    /// Whether a stream may be followed: a page elsewhere must not fill our seats, but a link there may lead here.
+    fn may_follow(&self, request: &Request<Incoming>, ends: Ends) -> bool {
+        let headers = request.headers();
+        is_ours(headers, ends.local, self.door())
+            || headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+    }
+
+    /// What a page's buttons ask for.
+    async fn action(&self, request: Request<Incoming>, pulse: &Pulse, unread: &mut bool) -> Reply {
+        if let Some(refusal) = self.pages.refusal(request.headers(), self.lock.is_some()) {
+            *unread = !swallow(request.into_body()).await;
+            return self.sheet(refusal, &Method::POST);
+        }
+        let (head, body) = request.into_parts();
+        let form = match self.body(body, pages::FORM, pulse).await {
+            Ok(form) => form,
+            Err(status) => return Reply::bare(status),
+        };
+        *unread = false;
+        self.sheet(self.pages.act(&head.headers, &form).await, &Method::POST)
+    }
+
+    /// An answer of the pages; those that go on have only a head where only that is asked for.
+    fn sheet(&self, sheet: Sheet, method: &Method) -> Reply {
+        let Sheet { status, kind, body, headers } = sheet;
+        let content = match body {
+            pages::Body::Text(text) => self.burden.add(text, self.limits.answers),
+            pages::Body::Fixed(text) => Some(Content::Whole(Bytes::from_static(text.as_bytes()))),
+            pages::Body::Live(_) if method == Method::HEAD => Some(Content::Whole(Bytes::new())),
+            pages::Body::Live(live) => Some(Content::Live(live)),
+        };
+        let Some(content) = content else { return Reply::bare(StatusCode::SERVICE_UNAVAILABLE) };
+        Reply { status, kind, content, modified: None, headers }
     }
 
     async fn rpc(&self, request: Request<Incoming>, ends: Ends, pulse: &Pulse, unread: &mut bool) -> Reply {
@@ -169,8 +246,7 @@ impl Desk {
             return Reply::bare(StatusCode::BAD_REQUEST);
         }
         let headers = request.headers();
-        let door = if self.lock.is_some() { Door::Locked } else { Door::Open };
-        if !is_ours(headers, ends.local, door) {
+        if !is_ours(headers, ends.local, self.door()) {
             let words = "403 Forbidden: this call comes from a page of another site\n";
             *unread = !swallow(request.into_body()).await;
             return Reply::words(StatusCode::FORBIDDEN, words);
@@ -178,7 +254,7 @@ impl Desk {
         if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
             return Reply::bare(StatusCode::LENGTH_REQUIRED);
         }
-        let data = match self.body(request.into_body(), pulse).await {
+        let data = match self.body(request.into_body(), self.limits.body, pulse).await {
             Ok(data) => data,
             Err(status) => return Reply::bare(status),
         };
@@ -202,14 +278,13 @@ impl Desk {
         }
     }
 
-    /// The whole body of a request, or the status that says why there is none.
-    async fn body(&self, body: Incoming, pulse: &Pulse) -> Result<Bytes, StatusCode> {
-        let limits = &self.limits;
-        if body.size_hint().lower() > limits.body as u64 {
+    /// The whole body of a request, of `most` bytes, or the status that says why there is none.
+    async fn body(&self, body: Incoming, most: usize, pulse: &Pulse) -> Result<Bytes, StatusCode> {
+        if body.size_hint().lower() > most as u64 {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         pulse.enter(Phase::Body);
-        let body = timeout(limits.body_time, Limited::new(body, limits.body).collect()).await;
+        let body = timeout(self.limits.body_time, Limited::new(body, most).collect()).await;
         pulse.enter(Phase::Busy);
         match body {
             Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -263,6 +338,28 @@ impl Desk {
         Tail::open(&path).map_or_else(|_| Reply::bare(StatusCode::NOT_FOUND), Reply::tail)
     }
 
+    /// What happens from now on; the head alone where only that is asked for.
+    async fn events(&self, request: &Request<Incoming>) -> Reply {
+        let Some(query) = unquoted(request.uri().query().unwrap_or_default()) else {
+            return Reply::bare(StatusCode::BAD_REQUEST);
+        };
+        let kinds = match events::types_of(&query) {
+            Ok(kinds) => kinds,
+            Err(unknown) => return Reply::words(StatusCode::BAD_REQUEST, format!("{unknown}\n")),
+        };
+        if request.method() == Method::HEAD {
+            return Reply::live(Content::Whole(Bytes::new()));
+        }
+        let (reply, answer) = oneshot::channel();
+        if self.owner.send(Input::Watch { kinds, reply }).await.is_err() {
+            return Reply::bare(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        match answer.await {
+            Ok(happenings) => Reply::live(Content::Live(Box::new(Events::new(happenings)))),
+            Err(_) => Reply::bare(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
     /// The line that the original's server writes for each request.
     fn trace_access(&self, line: &str, ends: Ends, reply: &Reply) {
         let (host, port) = ends
@@ -270,7 +367,7 @@ impl Desk {
             .map_or_else(|| ("localhost".to_owned(), 0), |peer| (peer.ip().to_string(), peer.port()));
         let size = match &reply.content {
             Content::Whole(bytes) => bytes.len(),
-            Content::Log(_) => 0,
+            Content::Log(_) | Content::Live(_) => 0,
         };
         // "Mon, 23 Nov 2026 13:11:27 GMT" to "23/Nov/2026:13:11:27 +0000".
         let now = httpdate::fmt_http_date(SystemTime::now());
@@ -285,30 +382,24 @@ impl Desk {
     }
 }
 
-/// What `GET /` says.
-const WELCOME: &str = concat!(
-    "ironlance ",
-    env!("CARGO_PKG_VERSION"),
-    ": supervisord.\n\nTalk to it with supervisorctl, or by XML-RPC at /RPC2.\n"
-);
-
 fn request_line(request: &Request<Incoming>) -> String {
     format!("{} {} {:?}", request.method(), request.uri(), request.version())
 }
 
 /// The answer with its head. One whose request was not read to its end is the last on its connection.
 fn head(reply: Reply, pulse: Rc<Pulse>, unread: bool) -> Response<Answer> {
-    let Reply { status, kind, content, modified } = reply;
-    let is_log = matches!(content, Content::Log(_));
+    let Reply { status, kind, content, modified, headers: own } = reply;
+    let goes_on = matches!(content, Content::Log(_) | Content::Live(_));
     let mut response = Response::new(Answer::new(content, pulse));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(SERVER, HeaderValue::from_static("ironlance"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    if is_log {
+    if goes_on {
         // A proxy in between must not collect what should be seen at once.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
+    headers.extend(own);
     if let Some(modified) = modified.and_then(|when| httpdate::fmt_http_date(when).parse().ok()) {
         headers.insert(LAST_MODIFIED, modified);
     }

@@ -19,6 +19,14 @@ pub(super) enum Content {
     Whole(Bytes),
     /// A log, for as long as the client stays.
     Log(Box<Tail>),
+    /// What happens, for as long as it goes on.
+    Live(Box<dyn Live>),
+}
+
+/// An answer that is never whole: there is more whenever something happens.
+pub(super) trait Live {
+    /// The next part; nothing at the end.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 }
 
 /// How many bytes of answers lie here because their clients have not taken them.
@@ -72,6 +80,7 @@ pub(super) struct Answer {
 enum Source {
     Whole(Bytes),
     Log(Pin<Box<dyn Future<Output = (Bytes, Box<Tail>)>>>),
+    Live(Box<dyn Live>),
 }
 
 impl Answer {
@@ -79,6 +88,7 @@ impl Answer {
         let source = match content {
             Content::Whole(bytes) => Source::Whole(bytes),
             Content::Log(tail) => Source::Log(Box::pin(tail.next())),
+            Content::Live(live) => Source::Live(live),
         };
         Self { source, pulse }
     }
@@ -106,6 +116,7 @@ impl Body for Answer {
                 *next = Box::pin(tail.next());
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
+            Source::Live(live) => live.poll_more(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -116,7 +127,7 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Log(_) => SizeHint::default(),
+            Source::Log(_) | Source::Live(_) => SizeHint::default(),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// The bounds of one listening socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time. One more takes the place of the one that has been idle longest; where none is idle, it
-    /// gets status 503.
+    /// Connections at a time. One more takes the place of the one that has been idle longest, of one whose request
+    /// is slow to come, or of a follower where they have more than three quarters of them; else it gets status 503.
     pub connections: usize,
     /// The head of a request, in bytes.
     pub head: usize,
@@ -24,9 +24,11 @@ pub struct Limits {
     pub head_time: Duration,
     /// From the end of the head to the end of the body.
     pub body_time: Duration,
+    /// A body may take so long before its connection may be closed for a new one, when there is no room.
+    pub body_patience: Duration,
     /// How long a client may take no byte of its answer.
     pub stall: Duration,
-    /// The same for one that follows a log: a terminal may be paused for lunch.
+    /// The same for one that follows a log or what happens: a terminal may be paused for lunch.
     pub tail_stall: Duration,
     /// What is being answered when the server closes has so long.
     pub farewell: Duration,
@@ -43,6 +45,7 @@ impl Default for Limits {
             first_byte: Duration::from_secs(30),
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(60),
+            body_patience: Duration::from_secs(5),
             stall: Duration::from_secs(60),
             tail_stall: Duration::from_secs(3600),
             farewell: Duration::from_millis(500),

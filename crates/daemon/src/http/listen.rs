@@ -26,12 +26,12 @@ const ATTEMPTS: usize = 10;
 /// Why a server cannot be opened, in the original's words where it has any; printed after `Error: `.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Somebody listens there.
+    /// Somebody listens there. The original does not say where; we do, on a line of its own.
     #[error(
         "Another program is already listening on a port that one of our HTTP servers is configured to use.  \
-         Shut this program down first before starting supervisord."
+         Shut this program down first before starting supervisord.{}", on_a_line(.0)
     )]
-    InUse,
+    InUse(String),
     /// The socket cannot be given to whom it shall belong.
     #[error(
         "Not permitted to chown {path} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
@@ -63,7 +63,11 @@ pub enum OpenError {
 
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::AddrInUse { Self::InUse } else { Self::Refused(error) }
+        if error.kind() == io::ErrorKind::AddrInUse {
+            Self::InUse(String::new())
+        } else {
+            Self::Refused(error)
+        }
     }
 }
 
@@ -71,6 +75,27 @@ impl From<Errno> for OpenError {
     fn from(errno: Errno) -> Self {
         io::Error::from(errno).into()
     }
+}
+
+impl OpenError {
+    /// The same, with the server that it is about where that should be said.
+    fn of(self, server: &Server) -> Self {
+        let section = &server.section;
+        match (self, &server.address) {
+            (Self::InUse(_), ServerAddress::Unix { path, .. }) => {
+                Self::InUse(format!("[{section}]: {} is in use", path.display()))
+            }
+            (Self::InUse(_), ServerAddress::Tcp { host, port }) => {
+                let host = if host.is_empty() { "*" } else { host };
+                Self::InUse(format!("[{section}]: {host}:{port} is in use"))
+            }
+            (other, _) => other,
+        }
+    }
+}
+
+fn on_a_line(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("\n{text}") }
 }
 
 /// `errno.EACCES (13)`.
@@ -129,7 +154,8 @@ pub fn open(
     interfaces: &[String],
     journal: &dyn Journal,
 ) -> Result<Vec<Listening>, OpenError> {
-    servers.iter().map(|server| open_one(server, interfaces, journal)).collect()
+    let opened = |server: &Server| open_one(server, interfaces, journal).map_err(|error| error.of(server));
+    servers.iter().map(opened).collect()
 }
 
 fn open_one(server: &Server, interfaces: &[String], journal: &dyn Journal) -> Result<Listening, OpenError> {
@@ -168,6 +194,9 @@ fn open_one(server: &Server, interfaces: &[String], journal: &dyn Journal) -> Re
 
 fn open_tcp(host: &str, port: u16) -> Result<net::TcpListener, OpenError> {
     let host = if host.is_empty() { "0.0.0.0" } else { host };
+    // `[::1]:9001`, as in a URL.
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = bare.filter(|host| host.contains(':')).unwrap_or(host);
     let found: Vec<_> = (host, port).to_socket_addrs().map_err(|_| OpenError::NoSuchHost)?.collect();
     // As the original, IPv4 where there is a choice.
     let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
@@ -250,11 +279,11 @@ fn take_name(own_name: &Path, path: &Path) -> Result<(), OpenError> {
                 }
             }
             Occupant::Gone => {}
-            Occupant::Somebody => return Err(OpenError::InUse),
+            Occupant::Somebody => return Err(OpenError::InUse(String::new())),
             Occupant::Thing => return Err(OpenError::InTheWay(path.to_owned())),
         }
     }
-    Err(OpenError::InUse)
+    Err(OpenError::InUse(String::new()))
 }
 
 /// What stands at the name.

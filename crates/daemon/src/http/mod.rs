@@ -7,10 +7,12 @@
 mod answer;
 mod auth;
 mod body;
+mod events;
 mod limits;
 mod listen;
 pub mod methods;
 mod origin;
+pub mod pages;
 mod pulse;
 mod rpc;
 mod seats;

@@ -10,9 +10,9 @@ use super::limits::Limits;
 /// What a connection is doing.
 ///
 /// ```text
-/// Fresh ──▶ Head ──▶ Body ──▶ Busy ──▶ Idle
-///             ▲  └──────────▶ Tail      │
-///             └─────────────────────────┘
+/// Fresh ──▶ Head ──▶ Body ──▶ Busy ─────────▶ Idle
+///             ▲  └──────────▶ Tail, Live ─────▶ │
+///             └─────────────────────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -24,8 +24,10 @@ pub(super) enum Phase {
     Body,
     /// An answer is being made or sent.
     Busy,
-    /// A log is being followed.
+    /// A log is being followed, which ends with its connection.
     Tail,
+    /// What happens is being told, which ends with the daemon.
+    Live,
     /// Answered; the next request may come.
     Idle,
 }
@@ -43,6 +45,8 @@ pub(super) enum Leave {
 pub(super) struct Pulse {
     phase: Cell<Phase>,
     since: Cell<Instant>,
+    /// Since when the client has taken nothing of what there is for it.
+    stuck: Cell<Option<Instant>>,
     leave: Cell<Option<Leave>>,
     called: Notify,
     pub(super) limits: Limits,
@@ -53,6 +57,7 @@ impl Pulse {
         Self {
             phase: Cell::new(Phase::Fresh),
             since: Cell::new(Instant::now()),
+            stuck: Cell::new(None),
             leave: Cell::new(None),
             called: Notify::new(),
             limits,
@@ -79,13 +84,35 @@ impl Pulse {
             Phase::Fresh => Some(self.since.get() + self.limits.first_byte),
             Phase::Head => Some(self.since.get() + self.limits.head_time),
             // A body has its time limit where it is read.
-            Phase::Body | Phase::Busy | Phase::Tail | Phase::Idle => None,
+            Phase::Body | Phase::Busy | Phase::Tail | Phase::Live | Phase::Idle => None,
         }
     }
 
     /// How long the client may take nothing of what it is sent.
     pub(super) fn stall(&self) -> std::time::Duration {
-        if self.phase.get() == Phase::Tail { self.limits.tail_stall } else { self.limits.stall }
+        if self.is_following() { self.limits.tail_stall } else { self.limits.stall }
+    }
+
+    /// Whether the answer goes on for as long as the client stays.
+    pub(super) fn is_following(&self) -> bool {
+        matches!(self.phase.get(), Phase::Tail | Phase::Live)
+    }
+
+    /// The client has taken something.
+    pub(super) fn flows(&self) {
+        self.stuck.set(None);
+    }
+
+    /// The client takes nothing.
+    pub(super) fn sticks(&self) {
+        if self.stuck.get().is_none() {
+            self.stuck.set(Some(Instant::now()));
+        }
+    }
+
+    /// Whether the client has taken nothing for so long that it is not waited for at the end.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck.get().is_some_and(|since| since.elapsed() >= self.limits.farewell)
     }
 
     /// Asks the connection to leave.

@@ -44,16 +44,21 @@ impl Seats {
     }
 
     /// Asks the connection to leave that has been idle longest, or else the one that has been silent longest before
-    /// its first request. Its seat counts as free from now on.
+    /// its first request, or else the one whose body is slowest; followers only where they have nearly all seats. Its
+    /// seat counts as free from now on.
     pub(super) fn make_room(&self) -> bool {
         let mut taken = self.taken.borrow_mut();
-        let rank = |phase| match phase {
+        let followers = taken.values().filter(|pulse| pulse.is_following()).count();
+        let crowded = followers > self.limits.connections * 3 / 4;
+        let rank = |pulse: &Pulse| match pulse.phase() {
             Phase::Idle => Some(0),
             Phase::Fresh | Phase::Head => Some(1),
-            Phase::Body | Phase::Busy | Phase::Tail => None,
+            Phase::Body => (pulse.since().elapsed() > self.limits.body_patience).then_some(2),
+            Phase::Tail | Phase::Live => crowded.then_some(3),
+            Phase::Busy => None,
         };
         let candidates =
-            taken.iter().filter_map(|(&number, pulse)| Some((rank(pulse.phase())?, pulse.since(), number)));
+            taken.iter().filter_map(|(&number, pulse)| Some((rank(pulse)?, pulse.since(), number)));
         let Some((_, _, number)) = candidates.min() else { return false };
         if let Some(pulse) = taken.remove(&number) {
             pulse.ask_to_leave(Leave::Now);
@@ -61,11 +66,11 @@ impl Seats {
         true
     }
 
-    /// Asks everybody to leave: who is being answered when that is done, the others at once. Ends when all have left,
-    /// or after the time for it.
+    /// Asks everybody to leave: who is being answered, and takes the answer, when that is done, the others at once.
+    /// Ends when all have left, or after the time for it.
     pub(super) async fn empty(&self) {
         for pulse in self.taken.borrow().values() {
-            let busy = matches!(pulse.phase(), Phase::Busy | Phase::Body);
+            let busy = matches!(pulse.phase(), Phase::Busy | Phase::Body | Phase::Live) && !pulse.is_stuck();
             pulse.ask_to_leave(if busy { Leave::WhenAnswered } else { Leave::Now });
         }
         let all_gone = async {
@@ -87,5 +92,61 @@ impl Drop for Seat {
             let line = "a client was cut off: answering it failed (a defect of ironlance, please report it)";
             self.seats.journal.log(Level::Error, line);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Silence;
+
+    impl Journal for Silence {
+        fn enabled(&self, _: Level) -> bool {
+            false
+        }
+
+        fn log(&self, _: Level, _: &str) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn followers_and_slow_bodies_do_not_keep_everybody_else_out() {
+        let limits = Limits { connections: 8, ..Limits::default() };
+        let seats = Rc::new(Seats::new(limits, Rc::new(Silence)));
+        let all: Vec<Seat> = (0..8).map(|_| seats.take().unwrap()).collect();
+        all.iter().for_each(|seat| seat.pulse.enter(Phase::Busy));
+        assert!(seats.take().is_none());
+        all[..6].iter().for_each(|seat| seat.pulse.enter(Phase::Live));
+        assert!(seats.take().is_none(), "six of eight may follow");
+        all[6].pulse.enter(Phase::Body);
+        assert!(seats.take().is_none(), "a body has a moment to come");
+        tokio::time::advance(limits.body_patience * 2).await;
+        let late = seats.take().unwrap();
+        assert_eq!(all[6].pulse.asked_to_leave().await, Leave::Now);
+        late.pulse.enter(Phase::Live);
+        let _next = seats.take().unwrap();
+        assert_eq!(all[0].pulse.asked_to_leave().await, Leave::Now);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_who_takes_nothing_is_not_waited_for() {
+        let limits = Limits::default();
+        let seats = Rc::new(Seats::new(limits, Rc::new(Silence)));
+        let [reader, sleeper, slow] = [(); 3].map(|()| seats.take().unwrap());
+        for seat in [&reader, &sleeper, &slow] {
+            seat.pulse.enter(Phase::Live);
+            seat.pulse.sticks();
+        }
+        tokio::time::advance(limits.farewell).await;
+        reader.pulse.flows();
+        slow.pulse.flows();
+        slow.pulse.sticks();
+        let leaves = async {
+            assert_eq!(sleeper.pulse.asked_to_leave().await, Leave::Now);
+            assert_eq!(reader.pulse.asked_to_leave().await, Leave::WhenAnswered);
+            assert_eq!(slow.pulse.asked_to_leave().await, Leave::WhenAnswered);
+            drop([reader, sleeper, slow]);
+        };
+        tokio::join!(seats.empty(), leaves);
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use super::*;
 use crate::inbox::{Input, LogPathOf};
 use crate::request::Request;
+use crate::view::View;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -85,6 +86,10 @@ async fn own(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
             let _ = reply.send(known.then(|| log.clone()));
             continue;
         }
+        if let Input::View(reply) = input {
+            let _ = reply.send(nothing_to_see());
+            continue;
+        }
         let Input::Call(call) = input else { continue };
         let answer = match call.request {
             Request::GetIdentification => Ok("the daemon é".into()),
@@ -103,6 +108,19 @@ async fn own(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
             _ => Err(FaultKind::Failed.bare()),
         };
         let _ = call.reply.send(answer);
+    }
+}
+
+fn nothing_to_see() -> View {
+    View {
+        identifier: "supervisor".into(),
+        mood: "RUNNING",
+        pid: 1,
+        since: Duration::ZERO,
+        now: Duration::ZERO,
+        programs: Vec::new(),
+        listeners: Vec::new(),
+        recent: Vec::new(),
     }
 }
 
@@ -291,6 +309,11 @@ fn what_is_no_call_gets_the_status_that_the_original_gives_it() {
             ("GET /logtail/a:b HTTP/1.1\r\n\r\n", "404"),
             ("GET /logtail/a:b/nope HTTP/1.1\r\n\r\n", "404"),
             ("GET / HTTP/1.1\r\n\r\n", "200"),
+            ("GET /index.html?lang=zh HTTP/1.1\r\n\r\n", "200"),
+            ("GET /action HTTP/1.1\r\n\r\n", "404"),
+            ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "400"),
+            ("POST /action HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "415"),
+            ("POST /action HTTP/1.1\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n\r\n", "403"),
             ("garbage\r\n\r\n", "400"),
         ];
         for (request, status) in cases {
@@ -347,6 +370,14 @@ fn a_page_of_another_site_cannot_call() {
         let scene = open_to_all();
         let xml = write::request("supervisor.getIdentification", &[]);
         assert_eq!(scene.ask(&post(&xml, "Origin: http://evil.example\r\n")).await.status(), "403");
+        for stream in ["/logtail/a:b", "/mainlogtail", "/events", "/live"] {
+            let from =
+                |more: &str| format!("GET {stream} HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n{more}\r\n");
+            let picture = scene.ask(&from("Sec-Fetch-Mode: no-cors\r\n")).await;
+            assert_eq!(picture.status(), "403", "{stream} as a picture");
+        }
+        let link = "GET /logtail/a:nobody HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\r\n";
+        assert_eq!(scene.ask(link).await.status(), "404", "a link elsewhere may lead here");
     });
 }
 
@@ -632,6 +663,34 @@ fn an_old_client_gets_the_log_unchunked() {
         client.send("GET /mainlogtail HTTP/1.0\r\n\r\n").await;
         let all = client.until("\r\n\r\ntext\n").await;
         assert!(!all.contains("chunked"), "{all}");
+    });
+}
+
+#[test]
+fn who_asks_for_the_head_of_a_page_gets_that() {
+    run(async {
+        let scene = open_to_all();
+        for path in ["/", "/live", "/assets/page.css"] {
+            let mut client = scene.connect().await;
+            client.send(&format!("HEAD {path} HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n")).await;
+            for _ in 0..2 {
+                let head = client.until("\r\n\r\n").await;
+                assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{path}: {head}");
+                client.read.drain(..head.len());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_form_that_is_too_long_is_not_read() {
+    run(async {
+        let scene = open_to_all();
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        let long = format!("POST /action HTTP/1.1\r\n{kind}Content-Length: 20000\r\n\r\n");
+        assert_eq!(scene.ask(&long).await.status(), "413");
+        let unknown = format!("POST /action HTTP/1.1\r\n{kind}Content-Length: 7\r\n\r\ndo=stop");
+        assert_eq!(scene.ask(&unknown).await.status(), "403");
     });
 }
 

@@ -36,7 +36,7 @@ impl<S> Wire<S> {
 }
 
 impl<S: AsyncRead + Unpin> Wire<S> {
-    /// Ends when a client that follows a log has hung up.
+    /// Ends when a client that follows a log, or what happens, has hung up.
     ///
     /// hyper looks for that only while it holds no bytes that it has not used, and supervisorctl sends an empty line
     /// behind its request; a log that does not grow would be followed for ever. Whatever comes is dropped here: a
@@ -46,7 +46,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
     pub(super) async fn follower_gone(&self) {
         poll_fn(|cx| {
             let line = &mut *self.0.borrow_mut();
-            while line.pulse.phase() == Phase::Tail {
+            while line.pulse.is_following() {
                 let mut bytes = [0; 256];
                 let mut buf = ReadBuf::new(&mut bytes);
                 let outcome = ready!(Pin::new(&mut line.stream).poll_read(cx, &mut buf));
@@ -75,8 +75,10 @@ impl<S> Line<S> {
     fn wrote<T>(&mut self, outcome: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             self.writing.off();
+            self.pulse.flows();
             return outcome;
         }
+        self.pulse.sticks();
         let deadline = self.writing.deadline().unwrap_or_else(|| Instant::now() + self.pulse.stall());
         ready!(self.writing.poll(deadline, cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))

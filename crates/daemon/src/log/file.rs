@@ -271,10 +271,15 @@ impl LogFile {
     }
 
     fn backup(&self, number: u32) -> PathBuf {
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
-        name.into()
+        backup(&self.path, number)
     }
+}
+
+/// Where a rotation moves the file at `path`: `x.1`, and from there to `x.2` and so on.
+pub fn backup(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
 }
 
 fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::{Effect, Input, Reach};
 use ironlance_core::notice::{Detail, Notice};
@@ -50,10 +49,11 @@ impl Supervisor {
             self.retire_listener(id);
         }
         let Some(process) = self.population.process(id) else { return };
-        if self.bus.wants(EventKind::of_state(to)) {
-            let notice = Notice::state(process.namespec(), from, to, detail);
-            self.publish(&notice);
-        }
+        let namespec = process.namespec().clone();
+        let notice = Notice::state(&namespec, from, to, detail);
+        let why = is_down(to).then(|| process.why.clone()).flatten();
+        self.note(&notice, Some(&namespec), why);
+        self.offer(&notice);
     }
 
     /// Sends the signal that the machine asked for.
@@ -108,6 +108,16 @@ impl Supervisor {
                 Teller::Client(reply) => drop(reply.send(outcome)),
                 Teller::Batch(batch, namespec) => self.batches.tell(batch, &namespec, &outcome),
             }
+        }
+    }
+}
+
+/// States that a process is in because it has ended, or could not be started.
+const fn is_down(state: ProcessState) -> bool {
+    match state {
+        ProcessState::Stopped | ProcessState::Backoff | ProcessState::Exited | ProcessState::Fatal => true,
+        ProcessState::Starting | ProcessState::Running | ProcessState::Stopping | ProcessState::Unknown => {
+            false
         }
     }
 }

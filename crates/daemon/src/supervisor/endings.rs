@@ -1,5 +1,7 @@
 //! What happens when a child has ended: its last output, its place in the books, its listeners.
 
+use std::path::Path;
+
 use ironlance_core::exit::ExitStatus;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Input;
@@ -7,7 +9,8 @@ use ironlance_core::notice::Channel;
 use ironlance_core::pool::MemberId;
 
 use super::Supervisor;
-use super::ends::{self, End};
+use super::ends::{self, Cause, End};
+use super::output::Output;
 use super::population::ProcessId;
 use crate::child::reap;
 
@@ -32,14 +35,20 @@ impl Supervisor {
         self.drain(id);
         let not_started = self.reports.take(pid).map(|failure| failure.to_string());
         let told = self.population.process(id).is_some_and(|process| process.life.killing());
+        let killed = matches!(status, ExitStatus::Signal { number: SIGKILL, .. }) && !told;
+        let out_of_memory = killed && self.out_of_memory.killed_since_last();
+        let cause = Cause { status, told, out_of_memory, not_started };
+        if let Some(process) = self.population.process_mut(id) {
+            process.why = Some(cause.why().into());
+        }
         self.step(
             id,
-            match &not_started {
+            match &cause.not_started {
                 Some(why) => Input::NeverRan { status, why: why.clone() },
                 None => Input::Ended { status },
             },
         );
-        self.write_down(id, not_started, told);
+        self.write_down(id, cause);
         self.close_pipes(id);
         self.leave_pool(id);
         self.after_penance(id);
@@ -47,29 +56,21 @@ impl Supervisor {
     }
 
     /// Keeps why the process ended, before a next start writes over it.
-    fn write_down(&mut self, id: ProcessId, not_started: Option<String>, told: bool) {
+    fn write_down(&mut self, id: ProcessId, cause: Cause) {
         let Some(process) = self.population.process_mut(id) else { return };
         let Some(last) = process.life.last_exit() else { return };
-        let killed = matches!(last.status, ExitStatus::Signal { number: SIGKILL, .. }) && !told;
-        let out_of_memory = killed && self.out_of_memory.killed_since_last();
-        let tail = |path: Option<&std::path::Path>, output: Option<&super::output::Output>| match (
-            path,
-            output.and_then(super::output::Output::recent),
-        ) {
-            (Some(path), _) => ends::tail_of_file(path),
-            (None, Some(recent)) => ends::last_lines(recent),
-            (None, None) => String::new(),
+        let tail = |path: Option<&Path>, output: Option<&Output>| match (path, output) {
+            (_, None) => String::new(),
+            (Some(path), Some(output)) => ends::tail_of_file(path, output.logged()),
+            (None, Some(output)) => output.recent().map(ends::last_lines).unwrap_or_default(),
         };
-        let expected = told || process.life.policy().exitcodes.contains(&last.status.code());
+        let expected = cause.told || process.life.policy().exitcodes.contains(&last.status.code());
         let end = End {
-            status: last.status,
+            cause,
             pid: last.pid,
             up: last.up,
             at: last.at,
             expected,
-            told,
-            out_of_memory,
-            not_started,
             stdout_tail: tail(process.stdout_log.as_deref(), process.stdout.as_deref()),
             stderr_tail: tail(process.stderr_log.as_deref(), process.stderr.as_deref()),
         };

@@ -26,8 +26,14 @@ pub(super) struct Errand {
 }
 
 impl Supervisor {
-    /// Gives an event to every pool that asked for its type.
+    /// Gives an event that is about no process to every pool that asked for its type, and notes it for people.
     pub(super) fn publish(&mut self, notice: &Notice) {
+        self.note(notice, None, None);
+        self.offer(notice);
+    }
+
+    /// Gives an event to every pool that asked for its type.
+    pub(super) fn offer(&mut self, notice: &Notice) {
         let Some((serial, pools)) = self.bus.publish(notice.kind) else { return };
         for pool in pools {
             let id = GroupId(pool.0);

@@ -76,6 +76,7 @@ impl Supervisor {
             waits: Vec::new(),
             due: None,
             end: None,
+            why: None,
             penance: Penance::default(),
         }
     }

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use ironlance_core::Namespec;
+use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::notice::Channel;
 use ironlance_core::python;
@@ -178,7 +180,7 @@ impl Supervisor {
     /// A child has said something.
     fn said(&mut self, id: ProcessId, channel: Channel, data: &[u8]) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
-        let turn = self.turn_of(id, channel);
+        let (turn, events_wanted) = (self.turn_of(id, channel), self.wants_output(channel));
         let Some(process) = self.population.process_mut(id) else { return };
         let to_pool = channel == Channel::Stdout && process.is_listener();
         let namespec = process.life.namespec().clone();
@@ -187,6 +189,7 @@ impl Supervisor {
             pid: process.life.pid().unwrap_or_default(),
             strip_ansi,
             in_main_log: in_main_log && !to_pool,
+            events_wanted,
             turn,
         };
         let mut consequences = Consequences::default();
@@ -204,21 +207,31 @@ impl Supervisor {
             }
             self.heard(id, data);
         }
-        self.follow_up(consequences);
+        self.follow_up(&namespec, consequences);
         self.hold_if_behind(id, channel);
         self.hold_if_backed_up(id, channel);
+    }
+
+    /// Whether anybody wants events about output.
+    fn wants_output(&self, channel: Channel) -> bool {
+        let kind = match channel {
+            Channel::Stdout => EventKind::ProcessLogStdout,
+            Channel::Stderr => EventKind::ProcessLogStderr,
+        };
+        self.bus.wants(kind) || self.chronicle.is_watched(kind)
     }
 
     pub(super) fn output_mut(&mut self, id: ProcessId, channel: Channel) -> Option<&mut Output> {
         self.population.process_mut(id).and_then(|process| output(process, channel))
     }
 
-    fn follow_up(&mut self, consequences: Consequences) {
+    fn follow_up(&mut self, namespec: &Namespec, consequences: Consequences) {
         for (level, line) in consequences.lines {
             self.log.log(level, &line);
         }
         for notice in consequences.notices {
-            self.publish(&notice);
+            self.note(&notice, Some(namespec), None);
+            self.offer(&notice);
         }
     }
 
@@ -238,16 +251,16 @@ impl Supervisor {
 
     fn finish_output(&mut self, id: ProcessId, channel: Channel) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
-        let turn = self.turn_of(id, channel);
+        let (turn, events_wanted) = (self.turn_of(id, channel), self.wants_output(channel));
         let Some(process) = self.population.process_mut(id) else { return };
         let namespec = process.life.namespec().clone();
         let pid = process.life.pid().unwrap_or_default();
-        let source = Source { namespec: &namespec, pid, strip_ansi, in_main_log, turn };
+        let source = Source { namespec: &namespec, pid, strip_ansi, in_main_log, events_wanted, turn };
         let mut consequences = Consequences::default();
         if let Some(out) = output(process, channel) {
             out.finish(&source, &mut consequences);
         }
-        self.follow_up(consequences);
+        self.follow_up(&namespec, consequences);
     }
 
     /// Stops reading a channel for good.

@@ -10,6 +10,7 @@
 mod act;
 mod answer;
 mod backlog;
+mod chronicle;
 mod clock;
 mod ears;
 mod endings;
@@ -56,6 +57,7 @@ use crate::log::main::MainLog;
 use crate::log::syslog::Syslog;
 use crate::signals::{Signal, Signals};
 use backlog::Leftover;
+use chronicle::Chronicle;
 use clock::Clock;
 use ears::Ears;
 use events::Errand;
@@ -122,6 +124,7 @@ pub(crate) struct Supervisor {
     since: Duration,
     population: Population,
     bus: Bus,
+    chronicle: Chronicle,
     ticks: Ticks,
     batches: Batches,
     ears: Ears,
@@ -180,6 +183,7 @@ impl Supervisor {
             since: wall,
             population: Population::default(),
             bus: Bus::default(),
+            chronicle: Chronicle::default(),
             ticks: Ticks::new(wall),
             batches: Batches::default(),
             ears: Ears::new()?,
@@ -246,6 +250,7 @@ impl Supervisor {
             }
         }
         self.write_leftovers();
+        self.chronicle.close();
         if self.mood == Mood::Restarting { Outcome::Restart } else { Outcome::End }
     }
 
@@ -327,6 +332,15 @@ impl Supervisor {
                 let _ = reply.send(self.log_path_of(&what));
             }
             Some(Input::Log { level, line }) => self.log.log(level, &line),
+            Some(Input::View(reply)) => {
+                self.untidy();
+                // A client that has gone misses nothing, here and below.
+                let _ = reply.send(self.view());
+            }
+            Some(Input::Watch { kinds, reply }) => {
+                self.untidy();
+                let _ = reply.send(self.chronicle.watch(kinds));
+            }
             None => {}
         }
     }

@@ -34,6 +34,8 @@ pub(super) struct Output {
     backlog: Backlog,
     /// The last bytes, where no file keeps them.
     recent: Option<Vec<u8>>,
+    /// How much went to the log, in bytes.
+    logged: u64,
 }
 
 /// What the output means to the daemon.
@@ -52,6 +54,8 @@ pub(super) struct Source<'a> {
     pub(super) strip_ansi: bool,
     /// The main log is at a level at which output goes there too.
     pub(super) in_main_log: bool,
+    /// Somebody wants events about output of this channel.
+    pub(super) events_wanted: bool,
     /// Whether others have to write to the same stream first.
     pub(super) turn: Turn,
 }
@@ -104,6 +108,7 @@ impl Output {
             grown: false,
             held: Held::default(),
             backlog: Backlog::default(),
+            logged: 0,
         }
     }
 
@@ -178,7 +183,7 @@ impl Output {
         if source.in_main_log {
             into.lines.push((Level::Debug, self.as_debug_line(&stripped, source)));
         }
-        if self.events {
+        if self.events && source.events_wanted {
             let notice = |part| Notice::log(self.channel, source.namespec, source.pid, part);
             into.notices.extend(stripped.chunks(LARGEST_EVENT).map(notice));
         }
@@ -194,6 +199,7 @@ impl Output {
 
     fn write(&mut self, data: &[u8], source: &Source<'_>, into: &mut Consequences) {
         if let Some(log) = &mut self.log {
+            self.logged += data.len() as u64;
             match source.turn {
                 Turn::Now => into.lines.extend(self.backlog.write(log, data)),
                 Turn::AfterOthers => self.backlog.put_off(data),
@@ -232,6 +238,11 @@ impl Output {
     /// The last output, where no file has it.
     pub(super) fn recent(&self) -> Option<&[u8]> {
         self.recent.as_deref()
+    }
+
+    /// How much of the log is of this child, in bytes.
+    pub(super) const fn logged(&self) -> u64 {
+        self.logged
     }
 
     /// Opens the file anew, under its name.

@@ -49,6 +49,8 @@ pub(super) struct Process {
     pub(super) due: Option<Duration>,
     /// How it last ended.
     pub(super) end: Option<Box<End>>,
+    /// Why it last went down: how it ended, or could not be started.
+    pub(super) why: Option<Rc<str>>,
     /// A listener that broke the protocol, and when it shall be started again.
     pub(super) penance: Penance,
 }

@@ -35,7 +35,12 @@ impl Supervisor {
     pub(super) fn spawn(&mut self, id: ProcessId) -> Input {
         match self.try_spawn(id) {
             Ok(pid) => Input::Spawned { pid },
-            Err(why) => Input::SpawnFailed { why },
+            Err(why) => {
+                if let Some(process) = self.population.process_mut(id) {
+                    process.why = Some(why.as_str().into());
+                }
+                Input::SpawnFailed { why }
+            }
         }
     }
 

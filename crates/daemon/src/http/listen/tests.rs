@@ -53,11 +53,14 @@ fn a_live_socket_is_left_alone() {
     let path = folder.path().join("sock");
     let first = opened(&unix(&path, 0o700)).unwrap();
     let error = opened(&unix(&path, 0o700)).err().unwrap();
-    assert!(matches!(error, OpenError::InUse));
+    assert!(matches!(error, OpenError::InUse(_)));
     assert_eq!(
         error.to_string(),
-        "Another program is already listening on a port that one of our HTTP servers is configured to use.  Shut \
-         this program down first before starting supervisord."
+        format!(
+            "Another program is already listening on a port that one of our HTTP servers is configured to use.  Shut \
+             this program down first before starting supervisord.\n[unix_http_server]: {} is in use",
+            path.display()
+        )
     );
     assert!(unix::UnixStream::connect(&path).is_ok());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -102,7 +105,10 @@ fn a_taken_port_is_refused_in_the_words_of_the_original() {
     let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: taken.local_addr().unwrap().port() };
     let server = Server { address, ..tcp("", None) };
-    assert!(matches!(opened(&server), Err(OpenError::InUse)));
+    let error = opened(&server).err().unwrap();
+    let ServerAddress::Tcp { port, .. } = server.address else { panic!("not of TCP") };
+    let where_it_is = format!("\n[inet_http_server]: 127.0.0.1:{port} is in use");
+    assert!(matches!(error, OpenError::InUse(_)) && error.to_string().ends_with(&where_it_is), "{error}");
 }
 
 #[test]
@@ -125,6 +131,25 @@ fn only_a_server_open_to_the_world_without_a_password_is_restricted() {
     ];
     for (host, credentials, rights) in cases {
         assert_eq!(opened(&tcp(host, credentials)).unwrap().rights, rights, "{host}");
+    }
+}
+
+#[test]
+fn an_address_of_ip_6_is_listened_on_with_and_without_its_brackets() {
+    // Not every machine has it.
+    let has_it = net::TcpListener::bind(("::1", 0)).is_ok();
+    for host in ["::1", "[::1]"].into_iter().filter(|_| has_it) {
+        let listening = opened(&tcp(host, None)).unwrap();
+        assert_eq!(listening.rights, Rights::All);
+        let port = listening.port().unwrap();
+        assert!(net::TcpStream::connect(("::1", port)).is_ok());
+        assert!(net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    }
+    if has_it {
+        assert_eq!(opened(&tcp("[::]", None)).unwrap().rights, Rights::Reads);
+    }
+    for host in ["[]", "[127.0.0.1]", "[::1", "[localhost]"] {
+        assert!(matches!(opened(&tcp(host, None)), Err(OpenError::NoSuchHost)), "{host}");
     }
 }
 

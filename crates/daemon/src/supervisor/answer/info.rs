@@ -51,7 +51,7 @@ impl Supervisor {
     }
 
     /// What supervisorctl shows behind the state (rpcinterface.py, _interpretProcessInfo).
-    fn in_words(&self, process: &Process, now: Duration) -> String {
+    pub(super) fn in_words(&self, process: &Process, now: Duration) -> String {
         let life = &process.life;
         match life.state() {
             ProcessState::Running => {

@@ -18,99 +18,60 @@ use crate::supervisor::status::status;
 use crate::supervisor::waits::{Reply, Teller, Until, Wait, is_running, is_signallable};
 
 impl Supervisor {
-    pub(super) fn start_process(&mut self, name: &str, wait: Patience, reply: Reply) {
+    /// Starts or stops what the name means: a process, or all of a group.
+    pub(super) fn bring_named(&mut self, name: &str, goal: Until, wait: Patience, reply: Reply) {
         match self.find(name) {
-            Ok(Named::Process(id)) => self.start_one(id, name, wait, Teller::Client(reply)),
+            Ok(Named::Process(id)) => self.bring(id, name, goal, wait, Teller::Client(reply)),
             Ok(Named::Group(group)) => {
-                self.start_many(self.population.members_by_priority(group), wait, reply);
+                self.bring_many(self.population.members_by_priority(group), goal, wait, reply);
             }
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
 
-    pub(super) fn start_group(&mut self, name: &str, wait: Patience, reply: Reply) {
+    pub(super) fn bring_group(&mut self, name: &str, goal: Until, wait: Patience, reply: Reply) {
         match self.find_group(name) {
-            Ok(group) => self.start_many(self.population.members_by_priority(group), wait, reply),
+            Ok(group) => self.bring_many(self.population.members_by_priority(group), goal, wait, reply),
             Err(fault) => drop(reply.send(Err(fault))),
         }
     }
 
-    pub(super) fn start_all(&mut self, wait: Patience, reply: Reply) {
-        self.start_many(self.population.by_priority(), wait, reply);
+    pub(super) fn bring_all(&mut self, goal: Until, wait: Patience, reply: Reply) {
+        self.bring_many(self.population.by_priority(), goal, wait, reply);
     }
 
-    pub(super) fn stop_process(&mut self, name: &str, wait: Patience, reply: Reply) {
-        match self.find(name) {
-            Ok(Named::Process(id)) => self.stop_one(id, name, wait, Teller::Client(reply)),
-            Ok(Named::Group(group)) => {
-                self.stop_many(self.population.members_by_priority(group), wait, reply);
-            }
-            Err(fault) => drop(reply.send(Err(fault))),
-        }
-    }
-
-    pub(super) fn stop_named_group(&mut self, name: &str, wait: Patience, reply: Reply) {
-        match self.find_group(name) {
-            Ok(group) => self.stop_many(self.population.members_by_priority(group), wait, reply),
-            Err(fault) => drop(reply.send(Err(fault))),
-        }
-    }
-
-    pub(super) fn stop_all(&mut self, wait: Patience, reply: Reply) {
-        self.stop_many(self.population.by_priority(), wait, reply);
-    }
-
-    fn start_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
-        self.each(
-            ids,
-            reply,
-            |process| !is_running(process.life.state()),
-            |this, id, called, teller| {
-                this.start_one(id, called, wait, teller);
-            },
-        );
-    }
-
-    fn stop_many(&mut self, ids: Vec<ProcessId>, wait: Patience, reply: Reply) {
-        let up = |process: &Process| is_running(process.life.state()) || process.comes_back();
-        self.each(ids, reply, up, |this, id, called, teller| {
-            this.stop_one(id, called, wait, teller);
-        });
-    }
-
-    /// Does something to each process that is in a fitting state, and answers when all of it has come true.
-    fn each(
-        &mut self,
-        ids: Vec<ProcessId>,
-        reply: Reply,
-        fits: impl Fn(&Process) -> bool,
-        act: impl Fn(&mut Self, ProcessId, &str, Teller),
-    ) {
+    /// Starts or stops those that are not there yet, and answers when all of it has come true.
+    fn bring_many(&mut self, ids: Vec<ProcessId>, goal: Until, wait: Patience, reply: Reply) {
         let batch = self.batches.begin();
         for id in ids {
-            let Some(process) = self.population.process(id).filter(|process| fits(process)) else {
+            let Some(process) = self.population.process(id).filter(|process| !is_at(process, goal)) else {
                 continue;
             };
             let namespec = process.namespec().clone();
             let called = namespec.to_string();
             self.batches.expect_one(batch);
-            act(self, id, &called, Teller::Batch(batch, namespec));
+            self.bring(id, &called, goal, wait, Teller::Batch(batch, namespec));
         }
         self.batches.close(batch, reply);
     }
 
-    fn start_one(&mut self, id: ProcessId, called: &str, wait: Patience, teller: Teller) {
-        if let Err(fault) = self.may_start(id, called) {
-            return self.tell(teller, Err(fault));
+    fn bring(&mut self, id: ProcessId, called: &str, goal: Until, wait: Patience, teller: Teller) {
+        let begun = match goal {
+            Until::Up => self.start(id, called),
+            Until::Down => self.stop(id, called),
+        };
+        match (begun, wait) {
+            (Err(fault), _) => self.tell(teller, Err(fault)),
+            (Ok(()), Patience::No) => self.tell(teller, Ok(Value::Bool(true))),
+            (Ok(()), Patience::UntilDone) => self.wait(id, goal, called, teller),
         }
+    }
+
+    fn start(&mut self, id: ProcessId, called: &str) -> Result<(), Fault> {
+        self.may_start(id, called)?;
         self.step(id, Input::Start);
-        let Some(process) = self.population.process(id) else { return };
-        let failed = process.life.spawnerr().is_some();
-        match wait {
-            _ if failed => self.tell(teller, Err(FaultKind::SpawnError.about(called))),
-            Patience::No => self.tell(teller, Ok(Value::Bool(true))),
-            Patience::UntilDone => self.wait(id, Until::Up, called, teller),
-        }
+        let failed = self.population.process(id).is_some_and(|process| process.life.spawnerr().is_some());
+        if failed { Err(FaultKind::SpawnError.about(called)) } else { Ok(()) }
     }
 
     /// Whether a start makes sense; the command is looked at first, as in the original.
@@ -133,21 +94,14 @@ impl Supervisor {
         }
     }
 
-    fn stop_one(&mut self, id: ProcessId, called: &str, wait: Patience, teller: Teller) {
-        let Some(process) = self.population.process_mut(id) else { return };
-        if !is_running(process.life.state()) && !process.comes_back() {
-            return self.tell(teller, Err(FaultKind::NotRunning.about(called)));
-        }
+    fn stop(&mut self, id: ProcessId, called: &str) -> Result<(), Fault> {
+        let process = self.population.process_mut(id).filter(|process| !is_at(process, Until::Down));
+        let process = process.ok_or_else(|| FaultKind::NotRunning.about(called))?;
         // Whoever stops a listener means it, whatever it did wrong before.
         process.penance = Default::default();
         self.step(id, Input::Stop);
-        let unknown =
-            self.population.process(id).is_some_and(|process| process.life.state() == ProcessState::Unknown);
-        match wait {
-            _ if unknown => self.tell(teller, Err(FaultKind::Failed.about(called))),
-            Patience::No => self.tell(teller, Ok(Value::Bool(true))),
-            Patience::UntilDone => self.wait(id, Until::Down, called, teller),
-        }
+        let state = self.population.process(id).map(|process| process.life.state());
+        if state == Some(ProcessState::Unknown) { Err(FaultKind::Failed.about(called)) } else { Ok(()) }
     }
 
     /// Tells the outcome when the process has come where it shall be, which may be now.
@@ -253,6 +207,15 @@ impl Supervisor {
         }
         self.write_stdin(id, chars).map_err(|_| FaultKind::NoFile.about(name))?;
         Ok(Value::Bool(true))
+    }
+}
+
+/// Whether the process is where it shall be brought. What comes back by itself is not down.
+fn is_at(process: &Process, goal: Until) -> bool {
+    let running = is_running(process.life.state());
+    match goal {
+        Until::Up => running,
+        Until::Down => !running && !process.comes_back(),
     }
 }
 

@@ -5,6 +5,7 @@ mod info;
 mod life;
 mod logs;
 mod ours;
+mod view;
 
 use ironlance_core::lifecycle::Mood;
 use ironlance_core::{GroupName, ProcessName};
@@ -12,6 +13,7 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::Supervisor;
 use super::population::{GroupId, Process, ProcessId};
+use super::waits::Until;
 use crate::request::{Call, Request};
 
 /// The version of the interface.
@@ -37,12 +39,20 @@ impl Supervisor {
             return;
         }
         let answer = match request {
-            Request::StartProcess { name, wait } => return self.start_process(&name, wait, reply),
-            Request::StartProcessGroup { name, wait } => return self.start_group(&name, wait, reply),
-            Request::StartAllProcesses { wait } => return self.start_all(wait, reply),
-            Request::StopProcess { name, wait } => return self.stop_process(&name, wait, reply),
-            Request::StopProcessGroup { name, wait } => return self.stop_named_group(&name, wait, reply),
-            Request::StopAllProcesses { wait } => return self.stop_all(wait, reply),
+            Request::StartProcess { name, wait } => {
+                return self.bring_named(&name, Until::Up, wait, reply);
+            }
+            Request::StartProcessGroup { name, wait } => {
+                return self.bring_group(&name, Until::Up, wait, reply);
+            }
+            Request::StartAllProcesses { wait } => return self.bring_all(Until::Up, wait, reply),
+            Request::StopProcess { name, wait } => {
+                return self.bring_named(&name, Until::Down, wait, reply);
+            }
+            Request::StopProcessGroup { name, wait } => {
+                return self.bring_group(&name, Until::Down, wait, reply);
+            }
+            Request::StopAllProcesses { wait } => return self.bring_all(Until::Down, wait, reply),
             at_once => self.answer_at_once(at_once),
         };
         // A client that has gone misses nothing.
@@ -96,11 +106,7 @@ impl Supervisor {
     }
 
     fn state(&self) -> Value {
-        let (code, name) = match self.mood {
-            Mood::Running => (1, "RUNNING"),
-            Mood::Restarting => (0, "RESTARTING"),
-            Mood::Shutdown => (-1, "SHUTDOWN"),
-        };
+        let (code, name) = mood_in_words(self.mood);
         Value::Struct(vec![
             ("statecode".into(), Value::Int(code)),
             ("statename".into(), Value::Str(name.into())),
@@ -131,5 +137,14 @@ impl Supervisor {
 
     pub(super) fn find_group(&self, name: &str) -> Result<GroupId, Fault> {
         self.population.group_id(&GroupName(name.to_owned())).ok_or_else(|| FaultKind::BadName.about(name))
+    }
+}
+
+/// `statecode` and `statename` (SupervisorStates of states.py).
+const fn mood_in_words(mood: Mood) -> (i64, &'static str) {
+    match mood {
+        Mood::Running => (1, "RUNNING"),
+        Mood::Restarting => (0, "RESTARTING"),
+        Mood::Shutdown => (-1, "SHUTDOWN"),
     }
 }

@@ -9,7 +9,8 @@ use super::info::seconds;
 use super::{Answer, SUPERVISOR_VERSION};
 use crate::supervisor::Supervisor;
 use crate::supervisor::ends::End;
-use crate::supervisor::population::{Group, Process};
+use crate::supervisor::population::Process;
+use crate::view::ListenerView;
 
 fn text(text: impl Into<String>) -> Value {
     Value::Str(text.into())
@@ -35,33 +36,7 @@ impl Supervisor {
     }
 
     pub(super) fn listeners(&self) -> Value {
-        let pools = self.population.groups().map(|(_, group)| group);
-        Value::Array(pools.flat_map(|group| self.listeners_of(group)).collect())
-    }
-
-    fn listeners_of(&self, group: &Group) -> Vec<Value> {
-        let Some(pool) = &group.pool else { return Vec::new() };
-        let describe = |id| -> Option<Value> {
-            let process = self.population.process(id)?;
-            let member = pool.members().find(|member| member.id.0 == id.0);
-            let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
-            let event = member.as_ref().and_then(|member| member.event);
-            let result = member.as_ref().and_then(|member| member.last_result.clone());
-            Some(Value::Struct(vec![
-                ("pool".into(), text(&group.config.name.0)),
-                ("process".into(), text(&process.namespec().process.0)),
-                ("state".into(), text(state)),
-                ("event".into(), event.map_or(Value::Int(-1), count)),
-                ("last_result".into(), text(result.unwrap_or_default())),
-                ("offences".into(), Value::Int(i64::from(process.penance.offences))),
-                ("pending".into(), size(pool.pending())),
-                ("capacity".into(), size(pool.capacity())),
-                ("dropped".into(), count(pool.dropped())),
-                ("merged".into(), count(pool.merged())),
-                ("answered".into(), count(pool.answered())),
-            ]))
-        };
-        group.members.iter().copied().filter_map(describe).collect()
+        Value::Array(self.listener_views().into_iter().map(listener).collect())
     }
 
     pub(super) fn daemon_info(&self) -> Value {
@@ -82,6 +57,22 @@ impl Supervisor {
     }
 }
 
+fn listener(view: ListenerView) -> Value {
+    Value::Struct(vec![
+        ("pool".into(), text(view.namespec.group.0)),
+        ("process".into(), text(view.namespec.process.0)),
+        ("state".into(), text(view.state)),
+        ("event".into(), view.event.map_or(Value::Int(-1), count)),
+        ("last_result".into(), text(view.last_result.unwrap_or_default())),
+        ("offences".into(), Value::Int(i64::from(view.offences))),
+        ("pending".into(), size(view.pending)),
+        ("capacity".into(), size(view.capacity)),
+        ("dropped".into(), count(view.dropped)),
+        ("merged".into(), count(view.merged)),
+        ("answered".into(), count(view.answered)),
+    ])
+}
+
 /// How a process last ended; without an end only who it is and how often it was started.
 fn end_of(process: &Process) -> Value {
     let namespec = process.namespec();
@@ -98,24 +89,24 @@ fn end_of(process: &Process) -> Value {
 }
 
 fn particulars(end: &End) -> Members {
-    let (number, core) = match end.status {
+    let (number, core) = match end.cause.status {
         ExitStatus::Signal { number, core } => (number, core),
         ExitStatus::Code(_) | ExitStatus::Other(_) => (0, false),
     };
     let signal = if number == 0 { String::new() } else { signal::name(number).into_owned() };
     vec![
         ("pid".into(), Value::Int(i64::from(end.pid))),
-        ("status".into(), Value::Int(i64::from(end.status.code()))),
+        ("status".into(), Value::Int(i64::from(end.cause.status.code()))),
         ("signal".into(), Value::Int(i64::from(number))),
         ("signal_name".into(), text(signal)),
         ("core".into(), Value::Bool(core)),
-        ("oom_kill".into(), Value::Bool(end.out_of_memory)),
+        ("oom_kill".into(), Value::Bool(end.cause.out_of_memory)),
         ("expected".into(), Value::Bool(end.expected)),
-        ("told".into(), Value::Bool(end.told)),
+        ("told".into(), Value::Bool(end.cause.told)),
         ("uptime".into(), Value::Double(end.up.as_secs_f64())),
         ("ended_at".into(), Value::Int(seconds(end.at))),
-        ("description".into(), text(end.status.words())),
-        ("not_started".into(), text(end.not_started.clone().unwrap_or_default())),
+        ("description".into(), text(end.cause.status.words())),
+        ("not_started".into(), text(end.cause.not_started.clone().unwrap_or_default())),
         ("stdout_tail".into(), text(&end.stdout_tail)),
         ("stderr_tail".into(), text(&end.stderr_tail)),
     ]

@@ -1,0 +1,268 @@
+//! `GET /events`: what happens, as it happens, as server-sent events (WHATWG HTML, 9.2).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use ironlance_core::kind::EventKind;
+use serde::Serialize;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::body::Live;
+use crate::view::Happening;
+use crate::view::stream::Happenings;
+
+/// What is told where the client names no types.
+const USUAL: [EventKind; 4] = [
+    EventKind::ProcessState,
+    EventKind::ProcessGroup,
+    EventKind::SupervisorStateChange,
+    EventKind::RemoteCommunication,
+];
+/// A comment tells the client, and whatever is in between, that we are still there.
+const ALIVE: &[u8] = b":\n\n";
+/// It is sent after so much silence.
+const SILENCE: Duration = Duration::from_secs(15);
+/// The last words to a client that did not keep up.
+const LOST: &str = "event: lost\ndata: {}\n\n";
+/// About so much is sent at a time (bytes).
+const PORTION: usize = 64 * 1024;
+/// So much of a type that nobody knows is shown, in characters.
+const SHOWN: usize = 80;
+
+/// A client asks for events that do not exist.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot watch {0:?}: there is no such event type")]
+pub(super) struct UnknownType(String);
+
+/// Which types a query asks for: `types=PROCESS_STATE,PROCESS_LOG`, without its escapes. What else it says is not ours.
+pub(super) fn types_of(query: &str) -> Result<Vec<EventKind>, UnknownType> {
+    let lists = query.split('&').filter_map(|pair| pair.strip_prefix("types="));
+    let names = lists.flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    let mut kinds = Vec::new();
+    for name in names {
+        let known = EventKind::from_name(&name.to_ascii_uppercase());
+        let kind = known.ok_or_else(|| UnknownType(name.chars().take(SHOWN).collect()))?;
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    Ok(if kinds.is_empty() { USUAL.to_vec() } else { kinds })
+}
+
+/// The body of the answer, which ends with the stream.
+pub(super) struct Events {
+    happenings: Happenings,
+    /// When the client has to hear of us again.
+    silence: Pin<Box<Sleep>>,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// The client does not know yet that it is watching.
+    Begins,
+    Goes,
+    Ends,
+}
+
+impl Events {
+    pub(super) fn new(happenings: Happenings) -> Self {
+        Self { happenings, silence: Box::pin(sleep(SILENCE)), progress: Progress::Begins }
+    }
+
+    /// All that waits, up to a portion.
+    fn gather(&mut self, cx: &mut Context<'_>) -> String {
+        let mut text = String::new();
+        while text.len() < PORTION {
+            match self.happenings.poll_recv(cx) {
+                Poll::Ready(Some(happening)) => push_message(&mut text, &happening),
+                Poll::Ready(None) => {
+                    self.progress = Progress::Ends;
+                    text.push_str(if self.happenings.is_lost() { LOST } else { "" });
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        text
+    }
+}
+
+impl Live for Events {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match self.progress {
+            Progress::Begins => {
+                self.progress = Progress::Goes;
+                return Poll::Ready(Some(Bytes::from_static(ALIVE)));
+            }
+            Progress::Goes => {}
+            Progress::Ends => return Poll::Ready(None),
+        }
+        let text = self.gather(cx);
+        if text.is_empty() {
+            if self.progress == Progress::Ends {
+                return Poll::Ready(None);
+            }
+            ready!(self.silence.as_mut().poll(cx));
+        }
+        self.silence.as_mut().reset(Instant::now() + SILENCE);
+        let bytes = if text.is_empty() { Bytes::from_static(ALIVE) } else { text.into() };
+        Poll::Ready(Some(bytes))
+    }
+}
+
+/// A happening as clients read it.
+#[derive(Serialize)]
+struct Message<'a> {
+    number: u64,
+    /// Seconds since 1970.
+    at: f64,
+    event: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    body: &'a str,
+}
+
+impl<'a> Message<'a> {
+    fn of(happening: &'a Happening) -> Self {
+        let about = happening.about.as_ref();
+        Self {
+            number: happening.number,
+            at: Duration::from_millis(u64::try_from(happening.at.as_millis()).unwrap_or(u64::MAX))
+                .as_secs_f64(),
+            event: happening.kind.name(),
+            group: about.map(|about| about.group.0.as_str()),
+            process: about.map(|about| about.process.0.as_str()),
+            why: happening.why.as_deref(),
+            body: &happening.body,
+        }
+    }
+}
+
+fn push_message(text: &mut String, happening: &Rc<Happening>) {
+    // Nothing in a message can fail to be written: it has no maps, and no numbers that JSON does not know.
+    let json = serde_json::to_string(&Message::of(happening)).unwrap_or_default();
+    let (number, event) = (happening.number, happening.kind);
+    text.push_str(&format!("id: {number}\nevent: {event}\ndata: {json}\n\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use ironlance_core::Namespec;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::view::stream::{MOST_WAITING, stream};
+
+    fn happening(body: &str, why: Option<&str>) -> Rc<Happening> {
+        Rc::new(Happening {
+            number: 7,
+            at: Duration::from_micros(1_764_000_000_250_900),
+            kind: EventKind::ProcessStateExited,
+            about: Some(Namespec::new("shop", "web")),
+            body: body.into(),
+            why: why.map(Into::into),
+        })
+    }
+
+    async fn read(mut events: Events) -> String {
+        let mut text = String::new();
+        while let Some(bytes) = poll_fn(|cx| events.poll_more(cx)).await {
+            text.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+        text
+    }
+
+    #[test]
+    fn types_are_named_as_in_the_configuration_and_nothing_means_the_usual() {
+        for query in ["", "types=", "types=,", "other=1", "&&"] {
+            assert_eq!(types_of(query), Ok(USUAL.to_vec()), "{query}");
+        }
+        let both = vec![EventKind::Tick5, EventKind::ProcessLog];
+        assert_eq!(types_of("a=b&types=TICK_5,process_log,TICK_5"), Ok(both));
+        let no = types_of("types=TICK,CPU").unwrap_err();
+        assert_eq!(no.to_string(), "cannot watch \"CPU\": there is no such event type");
+        assert!(types_of(&format!("types={}", "x".repeat(9000))).unwrap_err().to_string().len() < 200);
+    }
+
+    #[tokio::test]
+    async fn a_message_says_who_and_why_and_is_one_line_of_json() {
+        let (feed, happenings) = stream();
+        feed.send(&happening("a\n\"b\"", Some("exit status 1")));
+        feed.send(&happening("", None));
+        drop(feed);
+        let text = read(Events::new(happenings)).await;
+        let messages: Vec<&str> = text.split_terminator("\n\n").collect();
+        assert_eq!(messages[0], ":");
+        assert_eq!(
+            messages[1],
+            "id: 7\nevent: PROCESS_STATE_EXITED\ndata: {\"number\":7,\"at\":1764000000.25,\
+             \"event\":\"PROCESS_STATE_EXITED\",\"group\":\"shop\",\"process\":\"web\",\
+             \"why\":\"exit status 1\",\"body\":\"a\\n\\\"b\\\"\"}"
+        );
+        assert!(!messages[2].contains("why"));
+        assert_eq!(messages.len(), 3);
+    }
+
+    #[test]
+    fn what_is_about_no_process_names_none() {
+        let nobody = Happening { about: None, ..(*happening("", None)).clone() };
+        let json = serde_json::to_value(Message::of(&nobody)).unwrap();
+        let expected =
+            json!({"number": 7, "at": 1_764_000_000.25, "event": "PROCESS_STATE_EXITED", "body": ""});
+        assert_eq!(json, expected);
+    }
+
+    #[tokio::test]
+    async fn a_slow_client_is_told_that_it_lost_the_stream() {
+        let (feed, happenings) = stream();
+        for _ in 0..=MOST_WAITING {
+            feed.send(&happening("", None));
+        }
+        assert_eq!(read(Events::new(happenings)).await, ":\n\nevent: lost\ndata: {}\n\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_silence_there_is_a_sign_of_life() {
+        let (feed, happenings) = stream();
+        let mut events = Events::new(happenings);
+        let mut more = async || poll_fn(|cx| events.poll_more(cx)).await;
+        let begin = Instant::now();
+        assert_eq!(more().await.unwrap(), ALIVE);
+        assert_eq!(more().await.unwrap(), ALIVE);
+        assert_eq!(begin.elapsed().as_secs(), 15);
+        feed.send(&happening("", None));
+        assert!(more().await.unwrap().starts_with(b"id: 7\n"));
+        assert_eq!(more().await.unwrap(), ALIVE);
+        assert_eq!(begin.elapsed().as_secs(), 30);
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_one_line_and_reads_back(body in ".*", why in proptest::option::of(".*")) {
+            let mut text = String::new();
+            push_message(&mut text, &happening(&body, why.as_deref()));
+            let lines: Vec<&str> = text.split('\n').collect();
+            prop_assert_eq!(lines.len(), 5);
+            let json: Value = serde_json::from_str(lines[2].strip_prefix("data: ").unwrap()).unwrap();
+            prop_assert_eq!(json["body"].as_str(), Some(body.as_str()));
+            prop_assert_eq!(json["why"].as_str(), why.as_deref());
+        }
+
+        #[test]
+        fn no_query_is_too_odd(query in ".*") {
+            let _ = types_of(&query);
+        }
+    }
+}

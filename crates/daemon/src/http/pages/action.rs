@@ -1,0 +1,452 @@
+//! `POST /action`: the one way in which a page changes anything.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use hyper::{HeaderMap, StatusCode};
+use ironlance_core::level::Level;
+use ironlance_host::clock::Clock;
+use ironlance_rpc::{Fault, FaultKind, Value};
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+
+use super::frame::{Frame, May};
+use super::gauge::Readings;
+use super::language::{Choice, Words};
+use super::message::Message;
+use super::owner;
+use super::query::{Fields, encode};
+use super::question::{Asked, Ending, Question};
+use super::sheet::Sheet;
+use super::token::Token;
+use crate::http::Journal;
+use crate::inbox::Input;
+use crate::request::{Request, Wait};
+
+/// So many restarts may be under way: each waits for its process to stop.
+const RESTARTS: usize = 256;
+/// So many names of processes that failed are told.
+const TOLD: usize = 5;
+
+/// Restarts under way.
+#[derive(Default)]
+struct Restarts(Rc<Cell<usize>>);
+
+/// One of them, until it is dropped.
+struct Restart(Rc<Cell<usize>>);
+
+impl Restarts {
+    fn one(&self) -> Option<Restart> {
+        if self.0.get() >= RESTARTS {
+            return None;
+        }
+        self.0.set(self.0.get() + 1);
+        Some(Restart(Rc::clone(&self.0)))
+    }
+}
+
+impl Drop for Restart {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// What a button does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    Start,
+    Stop,
+    Restart,
+    Clear,
+}
+
+impl Deed {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "start" => Some(Self::Start),
+            "stop" => Some(Self::Stop),
+            "restart" => Some(Self::Restart),
+            "clear" => Some(Self::Clear),
+            _ => None,
+        }
+    }
+
+    /// What would end many processes, where it was done to many.
+    const fn ending(self) -> Option<Ending> {
+        match self {
+            Self::Stop => Some(Ending::Stop),
+            Self::Restart => Some(Ending::Restart),
+            Self::Start | Self::Clear => None,
+        }
+    }
+}
+
+/// So many characters of a name that the form gave come back in a message, which is part of an address.
+const LONGEST_SHOWN: usize = 200;
+
+/// To whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Process(String),
+    Group(String),
+    All,
+}
+
+impl Target {
+    /// Nothing where the form names nobody: everybody has to be meant.
+    fn of(fields: &Fields<'_>) -> Option<Self> {
+        let text = |name| fields.filled(name).map(str::to_owned);
+        match (text("process"), text("group"), fields.get("all")) {
+            (Some(process), _, _) => Some(Self::Process(process)),
+            (None, Some(group), _) => Some(Self::Group(group)),
+            (None, None, Some("1")) => Some(Self::All),
+            (None, None, _) => None,
+        }
+    }
+
+    /// As the page shows it.
+    fn shown(&self) -> &str {
+        match self {
+            Self::Process(name) | Self::Group(name) => shown(name),
+            Self::All => "",
+        }
+    }
+
+    fn start(&self) -> Request {
+        let wait = Wait::No;
+        match self.clone() {
+            Self::Process(name) => Request::StartProcess { name, wait },
+            Self::Group(name) => Request::StartProcessGroup { name, wait },
+            Self::All => Request::StartAllProcesses { wait },
+        }
+    }
+
+    fn stop(&self, wait: Wait) -> Request {
+        match self.clone() {
+            Self::Process(name) => Request::StopProcess { name, wait },
+            Self::Group(name) => Request::StopProcessGroup { name, wait },
+            Self::All => Request::StopAllProcesses { wait },
+        }
+    }
+}
+
+/// `web` of `web:web`, and all of `shop:web`.
+fn shown(name: &str) -> &str {
+    let name = name.char_indices().nth(LONGEST_SHOWN).map_or(name, |(at, _)| &name[..at]);
+    name.split_once(':').filter(|(group, process)| group == process).map_or(name, |(group, _)| group)
+}
+
+/// Whether a form may come from where its browser says it does. What no browser sends is let through: it has to know
+/// the token in any case.
+///
+/// A name that somebody points at us (DNS rebinding) makes his page one of ours, token and all. So without a
+/// password in front, only addresses and `localhost` count: nobody can point those elsewhere.
+fn is_own(headers: &HeaderMap, locked: bool) -> bool {
+    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+        return false;
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let Some(authority) = authority(origin) else { return false };
+    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
+    host.eq_ignore_ascii_case(authority.as_bytes()) && (locked || is_fixed(authority))
+}
+
+/// `HOST[:PORT]` of an origin such as `http://localhost:9001`.
+fn authority(origin: &HeaderValue) -> Option<&str> {
+    let origin = origin.to_str().ok()?;
+    origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
+}
+
+/// Whether an authority names an address, or this machine.
+fn is_fixed(authority: &str) -> bool {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.contains(']');
+    }
+    let host = authority.split(':').next().unwrap_or_default();
+    host.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost")
+}
+
+/// Who does what the buttons say.
+pub(super) struct Actions {
+    owner: mpsc::Sender<Input>,
+    journal: Rc<dyn Journal>,
+    may: May,
+    restarts: Restarts,
+}
+
+impl Actions {
+    pub(super) fn new(owner: mpsc::Sender<Input>, journal: Rc<dyn Journal>, may: May) -> Self {
+        Self { owner, journal, may, restarts: Restarts::default() }
+    }
+
+    /// Why a form is not looked at, judged by its head. `locked`: a password stands in front.
+    pub(super) fn refusal(&self, headers: &HeaderMap, locked: bool) -> Option<Sheet> {
+        let words = Choice::of(&Fields::default(), headers).language.words();
+        if self.may == May::Look {
+            return Some(Sheet::plain(StatusCode::FORBIDDEN, words.read_only));
+        }
+        if !is_own(headers, locked) {
+            return Some(Sheet::plain(StatusCode::FORBIDDEN, words.foreign));
+        }
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        (!kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+            .then(|| Sheet::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, words.not_understood))
+    }
+
+    /// Does what a form asks for; the answer leads back to the page, or is the message alone where a script asks.
+    /// `token` is the one that our forms have.
+    pub(super) async fn act(&self, token: Option<&Token>, headers: &HeaderMap, form: &[u8]) -> Sheet {
+        let fields = Fields::parse(std::str::from_utf8(form).unwrap_or_default());
+        let choice = Choice::of(&fields, headers);
+        let words = choice.language.words();
+        let shown = fields.get("token").unwrap_or_default();
+        let Some(token) = token.filter(|token| token.is(shown)) else {
+            return Sheet::plain(StatusCode::FORBIDDEN, words.stale);
+        };
+        let Some(deed) = fields.get("do").and_then(Deed::named) else {
+            return Sheet::plain(StatusCode::BAD_REQUEST, words.not_understood);
+        };
+        let Some(target) = Target::of(&fields) else {
+            return Sheet::plain(StatusCode::BAD_REQUEST, words.not_understood);
+        };
+        let by_script = headers.get(ACCEPT).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+        if fields.get("sure") != Some("1")
+            && let Some((asked, ending)) = self.question(deed, &target).await
+        {
+            if by_script {
+                return Sheet::plain(StatusCode::CONFLICT, &(words.really)(ending, asked));
+            }
+            let (clock, readings) = (Clock::new(), Readings::new());
+            let frame = Frame::new(choice, self.may, token, &clock, Duration::ZERO, &readings);
+            return Sheet::html(&Question::new(&frame, asked, ending));
+        }
+        let message = self.perform(deed, &target, words).await;
+        if by_script {
+            let mut sheet = Sheet::plain(StatusCode::OK, &message.words);
+            message.mark(&mut sheet.headers);
+            return sheet;
+        }
+        let message = message.fields();
+        let more = choice.more();
+        match (&target, fields.get("page")) {
+            (Target::Process(name), Some("program")) => {
+                let name = encode(name);
+                Sheet::back(&format!("program.html?processname={name}&{message}{more}"))
+            }
+            _ => Sheet::back(&format!("./?{message}{more}")),
+        }
+    }
+
+    /// What has to be asked before, where it would end many processes.
+    async fn question<'a>(&self, deed: Deed, target: &'a Target) -> Option<(Asked<'a>, Ending)> {
+        let ending = deed.ending()?;
+        let group = match target {
+            Target::Process(_) => return None,
+            Target::Group(group) => Some(&**group),
+            Target::All => None,
+        };
+        let view = owner::view(&self.owner).await?;
+        Asked::about(&view, group, ending).map(|asked| (asked, ending))
+    }
+
+    /// Does it, and says what came of it.
+    async fn perform(&self, deed: Deed, target: &Target, words: &'static Words) -> Message {
+        let outcome = match deed {
+            Deed::Start => owner::ask(&self.owner, target.start()).await,
+            Deed::Stop => owner::ask(&self.owner, target.stop(Wait::No)).await,
+            Deed::Clear => self.clear(target).await,
+            Deed::Restart => match self.restart(target).await {
+                Ok(true) => Ok(Value::Bool(true)),
+                Ok(false) => return Message::warning(words.too_many),
+                Err(fault) => Err(fault),
+            },
+        };
+        match outcome {
+            Ok(Value::Array(statuses)) => many(deed, &statuses, words),
+            Ok(_) => Message::good(one(deed, target, words)),
+            Err(fault) => Message::warning(worded(&fault, target.shown(), words)),
+        }
+    }
+
+    async fn clear(&self, target: &Target) -> Result<Value, Fault> {
+        let group = match target {
+            Target::All => return owner::ask(&self.owner, Request::ClearAllProcessLogs).await,
+            Target::Process(name) => {
+                return owner::ask(&self.owner, Request::ClearProcessLogs { name: name.clone() }).await;
+            }
+            Target::Group(group) => group,
+        };
+        let view = owner::view(&self.owner).await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
+        let members = view.programs.iter().filter(|program| program.namespec.group.0 == *group);
+        let mut statuses = Vec::new();
+        for program in members {
+            let name = program.namespec.qualified();
+            let outcome = owner::ask(&self.owner, Request::ClearProcessLogs { name }).await;
+            let code = outcome.map_or_else(|fault| fault.code, |_| FaultKind::Success.code());
+            statuses.push(Value::record([
+                ("name", program.namespec.process.0.as_str().into()),
+                ("status", code.into()),
+            ]));
+        }
+        if statuses.is_empty() { Err(FaultKind::BadName.about(group)) } else { Ok(Value::Array(statuses)) }
+    }
+
+    /// Stops it, and starts it when it has stopped, which may take long: nobody waits for that. Says whether it was
+    /// taken on.
+    async fn restart(&self, target: &Target) -> Result<bool, Fault> {
+        self.known(target).await?;
+        let Some(restart) = self.restarts.one() else { return Ok(false) };
+        let (owner, journal, target) = (self.owner.clone(), Rc::clone(&self.journal), target.clone());
+        spawn_local(async move {
+            let _restart = restart;
+            let mut outcome = owner::ask(&owner, target.stop(Wait::UntilDone)).await;
+            if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
+                outcome = owner::ask(&owner, target.start()).await;
+            }
+            if let Err(fault) = outcome {
+                let line = format!("cannot restart {:?} for a visitor of the page: {fault}", target.shown());
+                journal.log(Level::Warn, &line);
+            }
+        });
+        Ok(true)
+    }
+
+    /// Whether there is such a target.
+    async fn known(&self, target: &Target) -> Result<(), Fault> {
+        match target {
+            Target::Process(name) => {
+                owner::ask(&self.owner, Request::GetProcessInfo { name: name.clone() }).await.map(drop)
+            }
+            Target::Group(group) => {
+                let view = owner::view(&self.owner).await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
+                let known = view.programs.iter().any(|program| program.namespec.group.0 == *group);
+                if known { Ok(()) } else { Err(FaultKind::BadName.about(group)) }
+            }
+            Target::All => Ok(()),
+        }
+    }
+}
+
+/// What is said of one target that a deed was done to.
+fn one(deed: Deed, target: &Target, words: &Words) -> String {
+    let about = match deed {
+        Deed::Start => words.starting,
+        Deed::Stop => words.stopping,
+        Deed::Restart => words.restarting,
+        Deed::Clear => words.cleared,
+    };
+    match target {
+        Target::All => words.restarting_many.to_owned(),
+        Target::Process(_) | Target::Group(_) => about(target.shown()),
+    }
+}
+
+/// What is said of several processes.
+fn many(deed: Deed, statuses: &[Value], words: &Words) -> Message {
+    let success = Value::Int(FaultKind::Success.code());
+    let is_well = |status: &Value| status.member("status") == Some(&success);
+    let well = statuses.iter().filter(|status| is_well(status)).count();
+    let failed: Vec<&str> = statuses
+        .iter()
+        .filter(|status| !is_well(status))
+        .filter_map(|status| status.member("name").and_then(Value::as_str))
+        .collect();
+    let about = match deed {
+        Deed::Start => words.starting_many,
+        Deed::Stop => words.stopping_many,
+        Deed::Restart | Deed::Clear => words.cleared_many,
+    };
+    let message = about(well);
+    if failed.is_empty() {
+        return Message::good(message);
+    }
+    let mut names = failed.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
+    if failed.len() > TOLD {
+        names.push_str(", …");
+    }
+    Message::warning(format!("{message} {}", (words.failed_many)(failed.len(), &names)))
+}
+
+/// A fault in the language of the page.
+pub(super) fn worded(fault: &Fault, name: &str, words: &Words) -> String {
+    let is = |kind: FaultKind| fault.code == kind.code();
+    if is(FaultKind::AlreadyStarted) {
+        return (words.already_started)(name);
+    }
+    if is(FaultKind::NotRunning) {
+        return (words.not_running)(name);
+    }
+    if is(FaultKind::BadName) {
+        return (words.unknown)(name);
+    }
+    let known = [
+        (FaultKind::NoFile, words.no_such_file),
+        (FaultKind::NotExecutable, words.not_executable),
+        (FaultKind::SpawnError, words.spawn_error),
+        (FaultKind::AbnormalTermination, words.spawn_error),
+        (FaultKind::ShutdownState, words.shutting_down),
+    ];
+    let why = known.into_iter().find(|(kind, _)| is(*kind)).map_or(&*fault.string, |(_, why)| why);
+    (words.cannot)(name, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(origin: Option<&str>, site: Option<&str>, host: &str, locked: bool) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, origin.parse().unwrap());
+        }
+        if let Some(site) = site {
+            headers.insert("sec-fetch-site", site.parse().unwrap());
+        }
+        is_own(&headers, locked)
+    }
+
+    #[test]
+    fn a_form_of_ours_may_come_by_any_address_of_this_machine() {
+        for (origin, host) in [
+            ("http://127.0.0.1:9001", "127.0.0.1:9001"),
+            ("http://localhost:9001", "localhost:9001"),
+            ("http://localhost:8080", "localhost:8080"),
+            ("http://192.168.1.5", "192.168.1.5"),
+            ("http://[::1]:9001", "[::1]:9001"),
+        ] {
+            for locked in [true, false] {
+                assert!(form(Some(origin), Some("same-origin"), host, locked), "{origin}");
+            }
+        }
+        assert!(form(Some("https://status.example"), None, "status.example", true));
+        assert!(form(None, None, "whatever", false), "programs need the token alone");
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_turned_away() {
+        for locked in [true, false] {
+            for origin in
+                ["http://evil.example", "null", "", "file://", "http://127.0.0.1", "http://localhost:9001"]
+            {
+                assert!(!form(Some(origin), None, "127.0.0.1:9001", locked), "{origin}");
+            }
+            for site in ["cross-site", "same-site"] {
+                assert!(!form(None, Some(site), "127.0.0.1:9001", locked), "{site}");
+            }
+        }
+        assert!(!form(Some("http://evil.example:9001"), Some("same-origin"), "evil.example:9001", false));
+    }
+
+    #[test]
+    fn a_program_is_called_as_the_page_shows_it() {
+        assert_eq!(
+            [shown("web:web"), shown("shop:web"), shown("web"), shown("a:")],
+            ["web", "shop:web", "web", "a:"]
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! What the pages need beside themselves: one style sheet, one script, one icon. Their addresses change when they do.
+
+/// A file that is part of the binary.
+#[derive(Clone, Copy)]
+pub(super) struct Asset {
+    /// Its content type.
+    pub(super) kind: &'static str,
+    pub(super) text: &'static str,
+}
+
+const STYLE: &str = include_str!("../../../templates/page.css");
+const SCRIPT: &str = include_str!("../../../templates/page.js");
+const ICON: &str = include_str!("../../../templates/icon.svg");
+
+/// Stands in the addresses of all of them.
+pub(super) const EDITION: Edition = Edition(sum(sum(sum(SEED, STYLE), SCRIPT), ICON));
+
+/// A number that is another one when what it was made of is.
+#[derive(Clone, Copy)]
+pub(super) struct Edition(u64);
+
+impl std::fmt::Display for Edition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The asset at a path without the slash in front.
+pub(super) fn find(path: &str) -> Option<Asset> {
+    let (kind, text) = match path {
+        // The second is where the original has its style sheet.
+        "assets/page.css" | "stylesheets/supervisor.css" => ("text/css;charset=utf-8", STYLE),
+        "assets/page.js" => ("text/javascript;charset=utf-8", SCRIPT),
+        "assets/icon.svg" => ("image/svg+xml", ICON),
+        _ => return None,
+    };
+    Some(Asset { kind, text })
+}
+
+/// FNV-1a (draft-eastlake-fnv): enough to tell one edition from the next, and a constant.
+const fn sum(seed: u64, text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let (mut sum, mut at) = (seed, 0);
+    while at < bytes.len() {
+        sum = (sum ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        at += 1;
+    }
+    sum
+}
+
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;

@@ -1,0 +1,53 @@
+//! Which programs are shown: those whose name and state have all the words that somebody typed. The page's script filters
+//! in the same way.
+
+use super::language::Words;
+use super::query::{Fields, encode};
+use super::row::has_failed;
+use crate::view::ProgramView;
+
+/// So much of what was typed is looked at, in characters.
+const LENGTH: usize = 100;
+
+/// What was typed.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    text: String,
+    words: Vec<String>,
+}
+
+impl Filter {
+    /// What `?filter=` asks for.
+    pub(super) fn of(fields: &Fields<'_>) -> Self {
+        let text: String = fields.get("filter").unwrap_or_default().trim().chars().take(LENGTH).collect();
+        let words = text.to_lowercase().split_whitespace().map(str::to_owned).collect();
+        Self { text, words }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) const fn is_active(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    /// `&filter=…`, to stand behind a query; nothing where nothing is filtered.
+    pub(super) fn more(&self) -> String {
+        if self.is_active() { format!("&filter={}", encode(&self.text)) } else { String::new() }
+    }
+
+    /// Whether a program is shown.
+    pub(super) fn lets(&self, program: &ProgramView, words: &Words) -> bool {
+        if !self.is_active() {
+            return true;
+        }
+        let (name, state) = (program.namespec.qualified(), program.state);
+        let end = if has_failed(program) { UNEXPECTED } else { "" };
+        let text = format!("{name} {} {} {end}", state.name(), (words.states)(state)).to_lowercase();
+        self.words.iter().all(|word| text.contains(word))
+    }
+}
+
+/// Stands in the row of a program that ended as it should not have.
+pub(super) const UNEXPECTED: &str = "unexpected";

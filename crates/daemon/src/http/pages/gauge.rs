@@ -1,0 +1,224 @@
+//! What programs take of the machine: processor and memory of each, with all processes below it.
+//!
+//! One pass over /proc for everybody. It blocks, so it belongs in a thread of its own, and it is only done while
+//! somebody looks.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What a program takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Reading {
+    /// Of one core, in percent: since the last look, or since the process was started.
+    pub(super) cpu: f32,
+    /// Resident memory in bytes.
+    pub(super) memory: u64,
+}
+
+/// What each program takes, by the pid that the supervisor knows.
+pub(super) type Readings = HashMap<u32, Reading>;
+
+/// Looks, and remembers what it saw for the next look.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    proc: PathBuf,
+    before: Option<(Instant, HashMap<u32, Spent>)>,
+}
+
+/// What a process had used at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Spent {
+    ticks: u64,
+    /// When it was born, in ticks since the machine was started: a pid may be somebody else's next time.
+    born: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    parent: u32,
+    spent: Spent,
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        Self { proc: PathBuf::from("/proc"), before: None }
+    }
+}
+
+impl Gauge {
+    /// What the processes `roots` take, each with its descendants. A process that is not there has no reading.
+    pub(super) fn look(&mut self, roots: &[u32]) -> Readings {
+        let now = Instant::now();
+        let stats = stats(&self.proc);
+        let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (pid, stat) in &stats {
+            below.entry(stat.parent).or_default().push(*pid);
+        }
+        let up = self.uptime();
+        let elapsed = self.before.as_ref().map(|(then, _)| now.duration_since(*then));
+        let mut spent = HashMap::new();
+        let mut readings = Readings::with_capacity(roots.len());
+        for root in roots.iter().filter(|root| stats.contains_key(root)) {
+            let family = family(*root, &below);
+            let born = stats.get(root).map_or(0, |stat| stat.spent.born);
+            let (mut ticks, mut memory) = (0, 0);
+            for pid in family {
+                let Some(stat) = stats.get(&pid) else { continue };
+                ticks += stat.spent.ticks - self.known(pid, stat.spent).min(stat.spent.ticks);
+                memory += resident(&self.proc, pid);
+                spent.insert(pid, stat.spent);
+            }
+            let time = match elapsed {
+                Some(elapsed) => elapsed.as_secs_f64(),
+                None => (up.as_secs_f64() - seconds(born)).max(0.01),
+            };
+            readings.insert(*root, Reading { cpu: share(seconds(ticks), time), memory });
+        }
+        self.before = Some((now, spent));
+        readings
+    }
+
+    /// What of it was there at the last look. A process that is new has used all of it since, and one that was born
+    /// before our first look has its whole life to look back on.
+    fn known(&self, pid: u32, spent: Spent) -> u64 {
+        let Some((_, before)) = &self.before else { return 0 };
+        before.get(&pid).filter(|known| known.born == spent.born).map_or(0, |known| known.ticks)
+    }
+
+    /// How long the machine has been up.
+    fn uptime(&self) -> Duration {
+        let text = fs::read_to_string(self.proc.join("uptime")).unwrap_or_default();
+        let seconds = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0);
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "one digit behind the point is shown")]
+fn share(used: f64, time: f64) -> f32 {
+    if time > 0.0 { (used / time * 100.0) as f32 } else { 0.0 }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shares have three digits")]
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / rustix::param::clock_ticks_per_second().max(1) as f64
+}
+
+/// A process and all below it.
+fn family(root: u32, below: &HashMap<u32, Vec<u32>>) -> HashSet<u32> {
+    let mut found = HashSet::from([root]);
+    let mut open = vec![root];
+    while let Some(pid) = open.pop() {
+        // What is known already is passed over: /proc is not read in one moment, so there may be circles.
+        let children = below.get(&pid).into_iter().flatten().copied();
+        open.extend(children.filter(|child| found.insert(*child)).collect::<Vec<_>>());
+    }
+    found
+}
+
+fn stats(proc: &Path) -> HashMap<u32, Stat> {
+    let mut found = HashMap::new();
+    let mut text = Vec::with_capacity(1024);
+    let Ok(entries) = fs::read_dir(proc) else { return found };
+    for entry in entries.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        text.clear();
+        // A process may end while we look.
+        let read = File::open(entry.path().join("stat")).and_then(|mut file| file.read_to_end(&mut text));
+        if let Some(stat) = read.ok().and_then(|_| stat(&text)) {
+            found.insert(pid, stat);
+        }
+    }
+    found
+}
+
+/// Reads /proc/PID/stat (proc_pid_stat(5)). The name of the process may hold anything, also spaces and brackets.
+fn stat(text: &[u8]) -> Option<Stat> {
+    let behind_name = text.iter().rposition(|byte| *byte == b')')?;
+    let fields = std::str::from_utf8(text.get(behind_name + 1..)?).ok()?;
+    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+    // The first of these is the third of all.
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    let ticks = number(14)?.saturating_add(number(15)?);
+    Some(Stat { parent: u32::try_from(number(4)?).ok()?, spent: Spent { ticks, born: number(22)? } })
+}
+
+/// Resident memory in bytes; 0 of a process that has gone.
+fn resident(proc: &Path, pid: u32) -> u64 {
+    let text = fs::read_to_string(proc.join(pid.to_string()).join("statm")).unwrap_or_default();
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
+    pages.saturating_mul(rustix::param::page_size() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A /proc of our own.
+    struct Machine(tempfile::TempDir);
+
+    impl Machine {
+        fn new() -> Self {
+            let machine = Self(tempfile::tempdir().unwrap());
+            fs::write(machine.0.path().join("uptime"), "100.00 50.00\n").unwrap();
+            machine
+        }
+
+        fn process(&self, pid: u32, parent: u32, ticks: u64, pages: u64) {
+            let dir = self.0.path().join(pid.to_string());
+            fs::create_dir_all(&dir).unwrap();
+            let born = 100 * rustix::param::clock_ticks_per_second() - 1000;
+            let stat =
+                format!("{pid} (a) b) S {parent} 0 0 0 0 0 0 0 0 0 {ticks} 0 0 0 20 0 1 0 {born} 0 0\n");
+            fs::write(dir.join("stat"), stat).unwrap();
+            fs::write(dir.join("statm"), format!("900 {pages} 5 1 0 9 0\n")).unwrap();
+        }
+
+        fn gauge(&self) -> Gauge {
+            Gauge { proc: self.0.path().to_owned(), before: None }
+        }
+    }
+
+    #[test]
+    fn a_program_is_its_process_and_all_below_it() {
+        let machine = Machine::new();
+        machine.process(10, 1, 300, 2);
+        machine.process(11, 10, 200, 3);
+        machine.process(12, 11, 0, 4);
+        machine.process(20, 1, 0, 7);
+        let mut gauge = machine.gauge();
+        let readings = gauge.look(&[10, 20, 99]);
+        let page = rustix::param::page_size() as u64;
+        assert_eq!(readings.len(), 2);
+        assert_eq!((readings[&10].memory, readings[&20].memory), (9 * page, 7 * page));
+        // Born 1,000 ticks ago, and 500 of them used.
+        assert!((readings[&10].cpu - 50.0).abs() < 0.5, "{readings:?}");
+        machine.process(11, 10, 200, 3);
+        assert!(gauge.look(&[10])[&10].cpu.abs() < 0.01, "nothing was used since the last look");
+    }
+
+    #[test]
+    fn we_can_be_measured_ourselves() {
+        let mut gauge = Gauge::default();
+        let own = std::process::id();
+        assert!(gauge.look(&[own])[&own].memory > 100_000);
+        let readings = gauge.look(&[own]);
+        assert!(readings[&own].cpu >= 0.0);
+    }
+
+    #[test]
+    fn families_that_go_round_in_circles_end() {
+        let below = HashMap::from([(1, vec![2]), (2, vec![3]), (3, vec![1, 2])]);
+        assert_eq!(family(1, &below), HashSet::from([1, 2, 3]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_stat_is_read(text in proptest::collection::vec(any::<u8>(), 0..200)) {
+            stat(&text);
+        }
+    }
+}

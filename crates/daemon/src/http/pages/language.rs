@@ -1,0 +1,270 @@
+//! Every word of the page, in each of its languages. A word that one of them lacks does not compile.
+
+use hyper::HeaderMap;
+use hyper::header::ACCEPT_LANGUAGE;
+use ironlance_core::ProcessState;
+use ironlance_core::kind::EventKind;
+
+use super::health::Wrong;
+use super::query::Fields;
+use super::question::{Asked, Ending};
+
+/// A language of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    Chinese,
+}
+
+impl Language {
+    /// Its tag in `lang=` (RFC 5646).
+    pub(super) const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh",
+        }
+    }
+
+    pub(super) const fn words(self) -> &'static Words {
+        match self {
+            Self::English => &ENGLISH,
+            Self::Chinese => &CHINESE,
+        }
+    }
+
+    /// The language of a tag such as `zh-Hans-CN`.
+    fn of_tag(tag: &str) -> Option<Self> {
+        let main = tag.split('-').next().unwrap_or_default();
+        [Self::English, Self::Chinese].into_iter().find(|known| known.tag().eq_ignore_ascii_case(main))
+    }
+}
+
+/// In which language a page is, and whether its address says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) language: Language,
+    /// It was chosen by `?lang=`: links keep it.
+    pub(super) kept: bool,
+}
+
+impl Choice {
+    /// What the query asks for, else what the browser likes best, else English.
+    pub(super) fn of(fields: &Fields<'_>, headers: &HeaderMap) -> Self {
+        match fields.get("lang").and_then(Language::of_tag) {
+            Some(language) => Self { language, kept: true },
+            None => Self { language: accepted(headers), kept: false },
+        }
+    }
+
+    /// `&lang=zh`, to stand behind a query.
+    pub(super) const fn more(self) -> &'static str {
+        match (self.kept, self.language) {
+            (false, _) => "",
+            (true, Language::English) => "&lang=en",
+            (true, Language::Chinese) => "&lang=zh",
+        }
+    }
+
+    /// `?lang=zh`, to stand behind a path.
+    pub(super) const fn query(self) -> &'static str {
+        match (self.kept, self.language) {
+            (false, _) => "",
+            (true, Language::English) => "?lang=en",
+            (true, Language::Chinese) => "?lang=zh",
+        }
+    }
+}
+
+/// A browser names so many languages at most that we look at.
+const NAMED: usize = 16;
+
+/// The language with the highest weight in Accept-Language (RFC 9110, section 12.5.4); the first of several.
+fn accepted(headers: &HeaderMap) -> Language {
+    let header = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut best = (0.0, Language::English);
+    for entry in header.split(',').take(NAMED) {
+        let (tag, rest) = entry.split_once(';').unwrap_or((entry, ""));
+        let weight = rest.trim().strip_prefix("q=").map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+        if let Some(language) = Language::of_tag(tag.trim())
+            && weight > best.0
+        {
+            best = (weight, language);
+        }
+    }
+    best.1
+}
+
+/// Words for one thing and for several.
+pub(super) type Counted = fn(usize) -> String;
+/// Words about something with a name.
+pub(super) type About = fn(&str) -> String;
+
+/// The words of one language, in the order in which they are met on the page.
+pub(super) struct Words {
+    pub(super) tag: &'static str,
+    /// The other language: its tag, and its name in itself.
+    pub(super) other: (&'static str, &'static str),
+    pub(super) skip: &'static str,
+    pub(super) page: &'static str,
+    pub(super) supervisor: &'static str,
+    pub(super) daemon_pid: &'static str,
+    pub(super) up_since: &'static str,
+    pub(super) refresh: &'static str,
+    pub(super) live: &'static str,
+    pub(super) not_live: &'static str,
+    pub(super) lost: &'static str,
+    /// `{time}` stands for when.
+    pub(super) lost_since: &'static str,
+    pub(super) nowhere: &'static str,
+    pub(super) main_log: &'static str,
+    pub(super) programs: &'static str,
+    pub(super) no_programs: &'static str,
+    pub(super) filter: &'static str,
+    pub(super) filter_hint: &'static str,
+    pub(super) no_match: &'static str,
+    pub(super) name: &'static str,
+    pub(super) state: &'static str,
+    pub(super) pid: &'static str,
+    pub(super) uptime: &'static str,
+    pub(super) cpu: &'static str,
+    pub(super) cpu_hint: &'static str,
+    pub(super) memory: &'static str,
+    pub(super) memory_hint: &'static str,
+    pub(super) restarts: &'static str,
+    pub(super) actions: &'static str,
+    pub(super) group: &'static str,
+    pub(super) listener: &'static str,
+    pub(super) start: &'static str,
+    pub(super) stop: &'static str,
+    pub(super) restart: &'static str,
+    pub(super) clear: &'static str,
+    pub(super) log: &'static str,
+    pub(super) start_of: About,
+    pub(super) stop_of: About,
+    pub(super) restart_of: About,
+    pub(super) clear_of: About,
+    pub(super) log_of: About,
+    pub(super) stderr_of: About,
+    pub(super) start_all: &'static str,
+    pub(super) stop_all: &'static str,
+    pub(super) restart_all: &'static str,
+    pub(super) really: fn(Ending, Asked<'_>) -> String,
+    pub(super) again: &'static str,
+    pub(super) cancel: &'static str,
+    pub(super) running_of: fn(usize, usize) -> String,
+    pub(super) states: fn(ProcessState) -> &'static str,
+    pub(super) exited_unexpectedly: &'static str,
+    pub(super) moods: fn(&str) -> &'static str,
+    pub(super) listeners: &'static str,
+    pub(super) event: &'static str,
+    pub(super) last_result: &'static str,
+    pub(super) pending: &'static str,
+    pub(super) pending_hint: &'static str,
+    pub(super) dropped: &'static str,
+    pub(super) merged: &'static str,
+    pub(super) answered: &'static str,
+    pub(super) listener_states: fn(&str) -> &'static str,
+    pub(super) wrong: fn(Wrong) -> String,
+    /// So many of so many listeners.
+    pub(super) not_well: fn(usize, usize) -> String,
+    pub(super) recent: &'static str,
+    pub(super) no_events: &'static str,
+    pub(super) no_events_among: Counted,
+    pub(super) happened: fn(EventKind) -> &'static str,
+    pub(super) ended: About,
+    pub(super) expected: &'static str,
+    pub(super) unexpected: &'static str,
+    pub(super) told: &'static str,
+    pub(super) out_of_memory: &'static str,
+    pub(super) after: About,
+    pub(super) before: About,
+    pub(super) why_title: &'static str,
+    pub(super) why_not_title: &'static str,
+    pub(super) never_ended: &'static str,
+    pub(super) when: &'static str,
+    pub(super) how: &'static str,
+    pub(super) was_up: &'static str,
+    pub(super) last_stdout: &'static str,
+    pub(super) last_stderr: &'static str,
+    pub(super) nothing_written: &'static str,
+    pub(super) back: &'static str,
+    pub(super) search: &'static str,
+    pub(super) pause: &'static str,
+    pub(super) go_on: &'static str,
+    pub(super) more: &'static str,
+    pub(super) empty_log: &'static str,
+    pub(super) truncated: &'static str,
+    pub(super) no_name: &'static str,
+    pub(super) no_file: About,
+    pub(super) units: [&'static str; 4],
+    pub(super) day: &'static str,
+    pub(super) read_only: &'static str,
+    pub(super) by_link: &'static str,
+    pub(super) unknown: About,
+    pub(super) gone: &'static str,
+    pub(super) stale: &'static str,
+    pub(super) foreign: &'static str,
+    pub(super) not_understood: &'static str,
+    pub(super) unreachable: &'static str,
+    pub(super) too_many: &'static str,
+    pub(super) starting: About,
+    pub(super) stopping: About,
+    pub(super) restarting: About,
+    pub(super) cleared: About,
+    pub(super) already_started: About,
+    pub(super) not_running: About,
+    pub(super) cannot: fn(&str, &str) -> String,
+    pub(super) starting_many: Counted,
+    pub(super) stopping_many: Counted,
+    pub(super) restarting_many: &'static str,
+    pub(super) cleared_many: Counted,
+    pub(super) failed_many: fn(usize, &str) -> String,
+    pub(super) no_such_file: &'static str,
+    pub(super) not_executable: &'static str,
+    pub(super) spawn_error: &'static str,
+    pub(super) shutting_down: &'static str,
+}
+
+mod chinese;
+mod english;
+
+use chinese::CHINESE;
+use english::ENGLISH;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(query: &str, accept: &str) -> Choice {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_LANGUAGE, accept.parse().unwrap());
+        Choice::of(&Fields::parse(query), &headers)
+    }
+
+    #[test]
+    fn the_browser_says_which_language_and_the_address_overrides_it() {
+        use Language::{Chinese, English};
+        for (query, accept, language) in [
+            ("", "", English),
+            ("", "zh", Chinese),
+            ("", "zh-CN,zh;q=0.9,en;q=0.8", Chinese),
+            ("", "en-US,en;q=0.9,zh-CN;q=0.8", English),
+            ("", "de-DE,de;q=0.9,zh;q=0.5,en;q=0.3", Chinese),
+            ("", "fr", English),
+            ("", "zh;q=0, *", English),
+            ("", ";;q=,,zh;q=x", English),
+            ("lang=zh", "en", Chinese),
+            ("lang=en", "zh", English),
+            ("lang=tlh", "zh", Chinese),
+        ] {
+            assert_eq!(choose(query, accept).language, language, "{query} {accept}");
+        }
+    }
+
+    #[test]
+    fn links_keep_what_the_address_has_chosen_and_nothing_else() {
+        assert_eq!(choose("lang=zh", "en").more(), "&lang=zh");
+        assert_eq!(choose("lang=en", "zh").query(), "?lang=en");
+        assert_eq!((choose("", "zh").more(), choose("", "zh").query()), ("", ""));
+    }
+}

@@ -1,0 +1,234 @@
+//! 中文页面：the page in Chinese.
+
+use ironlance_core::ProcessState as State;
+use ironlance_core::kind::EventKind as Kind;
+
+use super::Words;
+use crate::http::pages::health::Wrong;
+use crate::http::pages::question::{Asked, Ending};
+
+pub(super) const CHINESE: Words = Words {
+    tag: "zh",
+    other: ("en", "English"),
+    skip: "跳到正文",
+    page: "页面",
+    supervisor: "supervisord",
+    daemon_pid: "进程号",
+    up_since: "已运行",
+    refresh: "刷新",
+    live: "实时",
+    not_live: "非实时",
+    lost: "连接已断开，正在重试",
+    lost_since: "自 {time} 起连不上 supervisord，页面停留在那一刻。",
+    nowhere: "没有这个页面。",
+    main_log: "supervisord 日志",
+    programs: "程序",
+    no_programs: "还没有程序。在配置里加一段 [program:x]，再执行 supervisorctl update。",
+    filter: "筛选程序",
+    filter_hint: "名称或状态",
+    no_match: "没有匹配的程序。",
+    name: "名称",
+    state: "状态",
+    pid: "进程号",
+    uptime: "运行时间",
+    cpu: "CPU",
+    cpu_hint: "占单核的百分比，含子进程；页面转为实时之前是启动以来的平均值",
+    memory: "内存",
+    memory_hint: "常驻内存，含子进程",
+    restarts: "重启次数",
+    actions: "操作",
+    group: "组",
+    listener: "监听器",
+    start: "启动",
+    stop: "停止",
+    restart: "重启",
+    clear: "清空日志",
+    log: "日志",
+    start_of: |name| format!("启动 {name}"),
+    stop_of: |name| format!("停止 {name}"),
+    restart_of: |name| format!("重启 {name}"),
+    clear_of: |name| format!("清空 {name} 的日志"),
+    log_of: |name| format!("{name} 的日志"),
+    stderr_of: |name| format!("{name} 的标准错误"),
+    start_all: "全部启动",
+    stop_all: "全部停止",
+    restart_all: "全部重启",
+    really,
+    again: "再按一次确认。",
+    cancel: "取消",
+    running_of: |running, all| format!("{running}/{all} 运行中"),
+    states: |state| match state {
+        State::Stopped => "已停止",
+        State::Starting => "启动中",
+        State::Running => "运行中",
+        State::Backoff => "等待重试",
+        State::Stopping => "停止中",
+        State::Exited => "已退出",
+        State::Fatal => "启动失败",
+        State::Unknown => "未知",
+    },
+    exited_unexpectedly: "异常退出",
+    moods: |mood| match mood {
+        "RESTARTING" => "重启中",
+        "SHUTDOWN" => "关闭中",
+        _ => "运行中",
+    },
+    listeners: "事件监听器",
+    event: "正在处理",
+    last_result: "上次结果",
+    pending: "排队",
+    pending_hint: "事件池中排队的事件数，以及队列容量",
+    dropped: "已丢弃",
+    merged: "已合并的 TICK",
+    answered: "已处理",
+    listener_states: |state| match state {
+        "ACKNOWLEDGED" => "尚未就绪",
+        "READY" => "就绪",
+        "BUSY" => "处理中",
+        "NOT_RUNNING" => "未运行",
+        _ => "协议错误",
+    },
+    wrong: |wrong| match wrong {
+        Wrong::NotRunning => "未运行".to_owned(),
+        Wrong::BrokeProtocol => "违反协议".to_owned(),
+        Wrong::NotReady => "尚未发出 READY".to_owned(),
+        Wrong::BufferFull => "事件队列已满".to_owned(),
+        Wrong::Waiting(count) => format!("{count} 个事件在排队"),
+        Wrong::Lost(count) => format!("丢了 {count} 个事件"),
+        Wrong::Offences(count) => format!("因违反协议连续重启 {count} 次"),
+    },
+    not_well: |unwell, all| format!("{all} 个监听器中 {unwell} 个异常"),
+    recent: "最近事件",
+    no_events: "还没有事件。",
+    no_events_among: |count| format!("最近 {count} 个事件中没有。"),
+    happened: |kind| match kind {
+        Kind::ProcessStateStopped => "已停止",
+        Kind::ProcessStateExited => "已退出",
+        Kind::ProcessStateStarting => "启动中",
+        Kind::ProcessStateStopping => "停止中",
+        Kind::ProcessStateBackoff => "启动失败，稍后重试",
+        Kind::ProcessStateFatal => "启动失败，不再重试",
+        Kind::ProcessStateRunning => "运行中",
+        Kind::ProcessStateUnknown => "状态未知",
+        Kind::SupervisorStateChangeRunning => "supervisord 已运行",
+        Kind::SupervisorStateChangeStopping => "supervisord 正在停止",
+        Kind::ProcessGroupAdded => "新增进程组",
+        Kind::ProcessGroupRemoved => "移除进程组",
+        Kind::RemoteCommunication => "外部事件",
+        Kind::ProcessCommunicationStdout | Kind::ProcessCommunicationStderr => "发出事件",
+        Kind::ProcessLogStdout | Kind::ProcessLogStderr => "有输出",
+        Kind::Event
+        | Kind::ProcessState
+        | Kind::ProcessCommunication
+        | Kind::ProcessLog
+        | Kind::SupervisorStateChange
+        | Kind::ProcessGroup
+        | Kind::Tick
+        | Kind::Tick5
+        | Kind::Tick60
+        | Kind::Tick3600 => "事件",
+    },
+    ended,
+    expected: "正常",
+    unexpected: "异常",
+    told: "按要求停止",
+    out_of_memory: "内存不足，被内核杀死",
+    after: |span| format!("运行了 {span}"),
+    before: |end| format!("上次：{end}"),
+    why_title: "上次退出的原因",
+    why_not_title: "启动不了的原因",
+    never_ended: "supervisord 启动以来没有退出过。",
+    when: "时间",
+    how: "方式",
+    was_up: "运行了",
+    last_stdout: "标准输出的最后几行",
+    last_stderr: "标准错误的最后几行",
+    nothing_written: "无",
+    back: "全部程序",
+    search: "搜索",
+    pause: "暂停",
+    go_on: "继续",
+    more: "显示更多",
+    empty_log: "日志为空。",
+    truncated: "日志已被清空。",
+    no_name: "没有给出进程名",
+    no_file: |name| format!("{name} 没有日志文件"),
+    units: ["天", "小时", "分", "秒"],
+    day: "天",
+    read_only: "只读：此端口可从其他主机访问，却没有设密码。要在这里操作，请在对应配置段设置 username 和 password，\
+                或只监听 127.0.0.1。",
+    by_link: "什么都没有改：打开链接不会执行操作，请用页面上的按钮。",
+    unknown: |name| format!("没有 {name}。"),
+    gone: "supervisord 没有应答：正在停止或重启。",
+    stale: "什么都没有改：supervisord 在此页面打开之后重启过，请刷新页面再试。",
+    foreign: "什么都没有改：请求来自其他网站的页面。",
+    not_understood: "什么都没有改：无法理解这个请求。",
+    unreachable: "连不上 supervisord。",
+    too_many: "什么都没有改：正在进行的重启太多。",
+    starting: |name| format!("正在启动 {name}。"),
+    stopping: |name| format!("正在停止 {name}。"),
+    restarting: |name| format!("正在重启 {name}。"),
+    cleared: |name| format!("已清空 {name} 的日志。"),
+    already_started: |name| format!("{name} 已在运行。"),
+    not_running: |name| format!("{name} 没有运行。"),
+    cannot: |name, why| format!("{name}：{why}"),
+    starting_many: |count| format!("正在启动 {count} 个进程。"),
+    stopping_many: |count| format!("正在停止 {count} 个进程。"),
+    restarting_many: "正在全部重启。",
+    cleared_many: |count| format!("已清空 {count} 个进程的日志。"),
+    failed_many: |count, names| format!("{count} 个失败：{names}"),
+    no_such_file: "找不到要执行的命令",
+    not_executable: "命令无法执行",
+    spawn_error: "启动失败（请看日志或上次退出的原因）",
+    shutting_down: "supervisord 正在停止或重启",
+};
+
+/// What is said in English of an end, and how it begins in Chinese.
+const PHRASES: [(&str, &str); 4] = [
+    ("exit status ", "退出码 "),
+    ("terminated by ", "终止信号 "),
+    ("can't find command ", "找不到命令 "),
+    ("no permission to run command ", "没有权限执行命令 "),
+];
+
+/// How a process ended; what we have no words for stays as it is.
+fn ended(words: &str) -> String {
+    let (words, core) =
+        words.strip_suffix(" (core dumped)").map_or((words, ""), |words| (words, "（已转储 core）"));
+    let known = PHRASES.iter().find_map(|(english, chinese)| Some((chinese, words.strip_prefix(english)?)));
+    match known {
+        Some((chinese, rest)) => format!("{chinese}{rest}{core}"),
+        None => format!("{words}{core}"),
+    }
+}
+
+/// 确认批量操作：whether many are really to be stopped.
+fn really(ending: Ending, asked: Asked<'_>) -> String {
+    let verb = match ending {
+        Ending::Stop => "停止",
+        Ending::Restart => "重启",
+    };
+    let listeners = match asked.listeners {
+        0 => String::new(),
+        count => format!("（含 {count} 个监听器）"),
+    };
+    let of = asked.group.map(|group| format!(" {group} 的")).unwrap_or_default();
+    format!("确定{verb}{of} {} 个进程{listeners}？", asked.processes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_told_in_chinese_where_there_are_words() {
+        for (english, chinese) in [
+            ("exit status 1", "退出码 1"),
+            ("terminated by SIGSEGV (core dumped)", "终止信号 SIGSEGV（已转储 core）"),
+            ("can't find command '/x'", "找不到命令 '/x'"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(ended(english), chinese);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The page in English.
+
+use ironlance_core::ProcessState as State;
+use ironlance_core::kind::EventKind as Kind;
+
+use super::Words;
+use crate::http::pages::health::Wrong;
+use crate::http::pages::question::{Asked, Ending};
+
+pub(super) const ENGLISH: Words = Words {
+    tag: "en",
+    other: ("zh", "中文"),
+    skip: "Skip to the content",
+    page: "Page",
+    supervisor: "supervisord",
+    daemon_pid: "pid",
+    up_since: "up",
+    refresh: "Refresh",
+    live: "Live",
+    not_live: "Not live",
+    lost: "Connection lost, trying again",
+    lost_since: "No connection to supervisord since {time}. What you see is from then.",
+    nowhere: "There is no page at this address.",
+    main_log: "supervisord's log",
+    programs: "Programs",
+    no_programs: "No programs to manage. Add a [program:x] section to the configuration, then run supervisorctl update.",
+    filter: "Filter programs",
+    filter_hint: "Name or state",
+    no_match: "No program matches.",
+    name: "Name",
+    state: "State",
+    pid: "PID",
+    uptime: "Uptime",
+    cpu: "CPU",
+    cpu_hint: "Of one core, with child processes; on average since the start until the page is live",
+    memory: "Memory",
+    memory_hint: "Resident memory, with child processes",
+    restarts: "Restarts",
+    actions: "Actions",
+    group: "Group",
+    listener: "listener",
+    start: "Start",
+    stop: "Stop",
+    restart: "Restart",
+    clear: "Clear log",
+    log: "Log",
+    start_of: |name| format!("Start {name}"),
+    stop_of: |name| format!("Stop {name}"),
+    restart_of: |name| format!("Restart {name}"),
+    clear_of: |name| format!("Clear the logs of {name}"),
+    log_of: |name| format!("Log of {name}"),
+    stderr_of: |name| format!("Standard error of {name}"),
+    start_all: "Start all",
+    stop_all: "Stop all",
+    restart_all: "Restart all",
+    really,
+    again: "Press again to do it.",
+    cancel: "Cancel",
+    running_of: |running, all| format!("{running} of {all} running"),
+    states: |state| match state {
+        State::Stopped => "STOPPED",
+        State::Starting => "STARTING",
+        State::Running => "RUNNING",
+        State::Backoff => "BACKOFF",
+        State::Stopping => "STOPPING",
+        State::Exited => "EXITED",
+        State::Fatal => "FATAL",
+        State::Unknown => "UNKNOWN",
+    },
+    exited_unexpectedly: "EXITED unexpectedly",
+    moods: |mood| match mood {
+        "RESTARTING" => "RESTARTING",
+        "SHUTDOWN" => "SHUTTING DOWN",
+        _ => "RUNNING",
+    },
+    listeners: "Event listeners",
+    event: "Working on",
+    last_result: "Last result",
+    pending: "Waiting",
+    pending_hint: "Events that wait in the pool's queue, and how many may",
+    dropped: "Dropped",
+    merged: "Merged ticks",
+    answered: "Answered",
+    listener_states: |state| match state {
+        "ACKNOWLEDGED" => "NOT READY",
+        "READY" => "READY",
+        "BUSY" => "BUSY",
+        "NOT_RUNNING" => "NOT RUNNING",
+        _ => "UNKNOWN",
+    },
+    wrong: |wrong| match wrong {
+        Wrong::NotRunning => "not running".to_owned(),
+        Wrong::BrokeProtocol => "broke the protocol".to_owned(),
+        Wrong::NotReady => "has not said READY".to_owned(),
+        Wrong::BufferFull => "its buffer is full".to_owned(),
+        Wrong::Waiting(1) => "1 event waiting".to_owned(),
+        Wrong::Waiting(count) => format!("{count} events waiting"),
+        Wrong::Lost(1) => "1 event lost".to_owned(),
+        Wrong::Lost(count) => format!("{count} events lost"),
+        Wrong::Offences(count) => format!("restarted for breaking the protocol, {count} in a row"),
+    },
+    not_well: |unwell, all| format!("Listeners: {unwell} of {all} not well"),
+    recent: "Recent events",
+    no_events: "Nothing has happened yet.",
+    no_events_among: |count| match count {
+        1 => "Nothing in the last event.".to_owned(),
+        count => format!("Nothing among the last {count} events."),
+    },
+    happened: |kind| match kind {
+        Kind::ProcessStateStopped => "STOPPED",
+        Kind::ProcessStateExited => "EXITED",
+        Kind::ProcessStateStarting => "STARTING",
+        Kind::ProcessStateStopping => "STOPPING",
+        Kind::ProcessStateBackoff => "BACKOFF",
+        Kind::ProcessStateFatal => "FATAL",
+        Kind::ProcessStateRunning => "RUNNING",
+        Kind::ProcessStateUnknown => "UNKNOWN",
+        Kind::SupervisorStateChangeRunning => "supervisord is running",
+        Kind::SupervisorStateChangeStopping => "supervisord is stopping",
+        Kind::ProcessGroupAdded => "group added",
+        Kind::ProcessGroupRemoved => "group removed",
+        Kind::RemoteCommunication => "remote event",
+        Kind::ProcessCommunicationStdout | Kind::ProcessCommunicationStderr => "sent an event",
+        Kind::ProcessLogStdout | Kind::ProcessLogStderr => "wrote output",
+        Kind::Event
+        | Kind::ProcessState
+        | Kind::ProcessCommunication
+        | Kind::ProcessLog
+        | Kind::SupervisorStateChange
+        | Kind::ProcessGroup
+        | Kind::Tick
+        | Kind::Tick5
+        | Kind::Tick60
+        | Kind::Tick3600 => "event",
+    },
+    ended: str::to_owned,
+    expected: "expected",
+    unexpected: "unexpected",
+    told: "stopped on request",
+    out_of_memory: "killed by the kernel: out of memory",
+    after: |span| format!("after {span}"),
+    before: |end| format!("Before: {end}"),
+    why_title: "Why it last ended",
+    why_not_title: "Why it does not start",
+    never_ended: "It has not ended since supervisord started.",
+    when: "When",
+    how: "How",
+    was_up: "Had been up",
+    last_stdout: "Last lines of standard output",
+    last_stderr: "Last lines of standard error",
+    nothing_written: "nothing",
+    back: "All programs",
+    search: "Search",
+    pause: "Pause",
+    go_on: "Continue",
+    more: "Show more of it",
+    empty_log: "The log is empty.",
+    truncated: "The log was cleared.",
+    no_name: "No process name found",
+    no_file: |name| format!("No log file for {name}"),
+    units: ["d", "h", "min", "s"],
+    day: "d",
+    read_only: "Read only: this server can be reached from other hosts and has no password. To change things here, set \
+                username and password in its section, or bind it to 127.0.0.1.",
+    by_link: "Nothing was changed: a link changes nothing here. Please use the buttons.",
+    unknown: |name| format!("There is no {name}."),
+    gone: "supervisord does not answer: it is stopping or restarting.",
+    stale: "Nothing was changed: this page is from before supervisord's last start. Please reload it and try again.",
+    foreign: "Nothing was changed: the request came from a page of another site.",
+    not_understood: "Nothing was changed: the request could not be understood.",
+    unreachable: "supervisord cannot be reached.",
+    too_many: "Nothing was changed: too many restarts are under way.",
+    starting: |name| format!("{name} is being started."),
+    stopping: |name| format!("{name} is being stopped."),
+    restarting: |name| format!("{name} is being restarted."),
+    cleared: |name| format!("The logs of {name} are cleared."),
+    already_started: |name| format!("{name} is already running."),
+    not_running: |name| format!("{name} is not running."),
+    cannot: |name, why| format!("{name}: {why}"),
+    starting_many: |count| format!("{count} being started."),
+    stopping_many: |count| format!("{count} being stopped."),
+    restarting_many: "All of them are being restarted.",
+    cleared_many: |count| format!("Logs cleared: {count}."),
+    failed_many: |count, names| format!("{count} failed: {names}"),
+    no_such_file: "its command was not found",
+    not_executable: "its command cannot be executed",
+    spawn_error: "it could not be started (see its log, or why it last ended)",
+    shutting_down: "supervisord is stopping or restarting",
+};
+
+/// Whether many are really to be stopped.
+fn really(ending: Ending, asked: Asked<'_>) -> String {
+    let verb = match ending {
+        Ending::Stop => "stop",
+        Ending::Restart => "restart",
+    };
+    let listeners = match asked.listeners {
+        0 => String::new(),
+        1 => ", with 1 listener".to_owned(),
+        count => format!(", with {count} listeners"),
+    };
+    let of = asked.group.map(|group| format!(" of {group}")).unwrap_or_default();
+    format!("Really {verb} {}{of}{listeners}?", asked.processes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_are_stopped_after_a_question() {
+        let asked = Asked { group: None, processes: 197, listeners: 2 };
+        assert_eq!(really(Ending::Stop, asked), "Really stop 197, with 2 listeners?");
+        let asked = Asked { group: Some("shop"), processes: 3, listeners: 0 };
+        assert_eq!(really(Ending::Restart, asked), "Really restart 3 of shop?");
+    }
+}

@@ -1,0 +1,236 @@
+//! `/live`: a page that is open is told what has changed, as pieces of HTML from the templates that made it. Each watcher
+//! is sent what differs from what it was sent before.
+
+use std::fmt::Write as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use askama::Template;
+use hyper::body::Bytes;
+use ironlance_host::clock::Clock;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::frame::{Frame, May};
+use super::hub::Reader;
+use super::language::Choice;
+use super::parts::{Events, GroupHead, Listeners, Summary, groups, has_head};
+use super::program::End;
+use super::row::{Place, Row, is_called, measured};
+use super::snapshot::{Prints, Snapshot};
+use super::token::Token;
+use crate::http::body;
+
+/// A watcher hears of us at least so often.
+const SILENCE: Duration = Duration::from_secs(15);
+/// First of all: when a browser that lost us tries again, in milliseconds.
+const GREETING: &str = "retry: 2000\n\n";
+const ALIVE: &str = ":\n\n";
+
+/// One who watches.
+pub(super) struct Viewer {
+    reader: Reader,
+    choice: Choice,
+    may: May,
+    token: Token,
+    clock: Clock,
+    /// The page is about this process alone.
+    only: Option<String>,
+    /// What the page says that it has seen.
+    seen: Option<String>,
+    told: Option<Told>,
+    greeted: bool,
+}
+
+/// What a watcher knows.
+struct Told {
+    prints: Prints,
+    looks: u64,
+    /// Processor and memory of each program, as they stand in the page.
+    gauges: Vec<(String, String)>,
+}
+
+/// One line of what the gauges say: who, and processor and memory in words and in numbers.
+#[derive(Serialize)]
+struct Pointer<'a>(String, &'a str, &'a str, f32, u64);
+
+impl Viewer {
+    pub(super) fn new(
+        mut reader: Reader,
+        choice: Choice,
+        may: May,
+        token: Token,
+        only: Option<String>,
+        seen: Option<String>,
+    ) -> Self {
+        reader.mark_changed();
+        Self { reader, choice, may, token, clock: Clock::new(), only, seen, told: None, greeted: false }
+    }
+
+    /// The body of the answer.
+    pub(super) fn stream(self) -> Stream {
+        Stream(Some(Box::pin(self.next())))
+    }
+
+    /// Waits until there is something to be told; nothing comes after the end.
+    async fn next(mut self) -> Option<(Bytes, Self)> {
+        if !self.greeted {
+            self.greeted = true;
+            return Some((GREETING.into(), self));
+        }
+        loop {
+            match timeout(SILENCE, self.reader.changed()).await {
+                Err(_) => return Some((ALIVE.into(), self)),
+                Ok(Err(_)) => return None,
+                Ok(Ok(())) => {}
+            }
+            let snapshot = self.reader.borrow_and_update().clone();
+            let text = snapshot.map(|snapshot| self.tell(&snapshot)).unwrap_or_default();
+            if !text.is_empty() {
+                return Some((text.into(), self));
+            }
+        }
+    }
+
+    /// What is new in a snapshot, as server-sent events (WHATWG HTML, 9.2).
+    fn tell(&mut self, snapshot: &Snapshot) -> String {
+        let now = &snapshot.prints;
+        let before = self.told.take();
+        let mut text = String::new();
+        let fresh = before.is_none() && self.seen.take().is_none_or(|seen| seen != now.sum());
+        let moved = before.as_ref().is_some_and(|told| told.prints.layout != now.layout);
+        if fresh || moved {
+            // Which rows there are is for the page itself to say.
+            push_event(&mut text, "layout", "");
+        } else if let Some(told) = &before {
+            let frame = Frame::new(
+                self.choice,
+                self.may,
+                &self.token,
+                &self.clock,
+                snapshot.view.now,
+                &snapshot.readings,
+            );
+            match &self.only {
+                Some(name) => push_pieces_of_one(&mut text, &frame, snapshot, &told.prints, name),
+                None => push_pieces(&mut text, &frame, snapshot, &told.prints),
+            }
+        }
+        let known = before.filter(|told| told.prints.layout == now.layout);
+        let (looks, gauges) = match known {
+            Some(told) => (told.looks, told.gauges),
+            None => (0, vec![Default::default(); now.rows.len()]),
+        };
+        let mut told = Told { prints: now.clone(), looks, gauges };
+        if told.looks != snapshot.looks {
+            told.looks = snapshot.looks;
+            push_event(&mut text, "gauges", &self.pointers(snapshot, &mut told.gauges));
+        }
+        self.told = Some(told);
+        text
+    }
+
+    /// What the gauges say of those programs of which they say something new.
+    fn pointers(&self, snapshot: &Snapshot, gauges: &mut [(String, String)]) -> String {
+        let mut new = Vec::new();
+        for (program, known) in snapshot.view.programs.iter().zip(gauges) {
+            let reading = program.pid.and_then(|pid| snapshot.readings.get(&pid)).copied();
+            let now = measured(reading);
+            let wanted = self.only.as_ref().is_none_or(|name| is_called(program, name));
+            if now != *known && wanted {
+                *known = now;
+                new.push((program, reading.unwrap_or_default(), &*known));
+            }
+        }
+        let pointers = new.into_iter().map(|(program, reading, (cpu, memory))| {
+            Pointer(program.namespec.qualified(), cpu, memory, reading.cpu, reading.memory)
+        });
+        serde_json::to_string(&pointers.collect::<Vec<_>>()).unwrap_or_default()
+    }
+}
+
+/// The pieces of the page of all programs that are not as they were. `before` has the same layout.
+fn push_pieces(text: &mut String, frame: &Frame<'_>, snapshot: &Snapshot, before: &Prints) {
+    let (view, now) = (&snapshot.view, &snapshot.prints);
+    let mut changed = now.rows.iter().zip(&before.rows).map(|(now, before)| now != before);
+    let heads = now.heads.iter().zip(&before.heads).map(|(now, before)| now != before);
+    for (members, changed_head) in groups(view).zip(heads) {
+        let headed = has_head(members);
+        if headed && changed_head {
+            push(text, &GroupHead::new(frame, members));
+        }
+        let place = if headed { Place::InGroup } else { Place::Single };
+        for program in members {
+            if changed.next().unwrap_or(false) {
+                push(text, &Row::new(frame, program, place));
+            }
+        }
+    }
+    if now.summary != before.summary {
+        push(text, &Summary::new(frame, view));
+    }
+    if now.listeners != before.listeners {
+        push(text, &Listeners::new(frame, view));
+    }
+    if now.events != before.events {
+        push(text, &Events::new(frame, view));
+    }
+}
+
+/// The pieces of the page of one program that are not as they were.
+fn push_pieces_of_one(
+    text: &mut String,
+    frame: &Frame<'_>,
+    snapshot: &Snapshot,
+    before: &Prints,
+    name: &str,
+) {
+    let (view, now) = (&snapshot.view, &snapshot.prints);
+    let Some(at) = view.programs.iter().position(|program| is_called(program, name)) else { return };
+    let program = &view.programs[at];
+    if now.rows.get(at) != before.rows.get(at) {
+        push(text, &Row::new(frame, program, Place::Alone));
+        push(text, &End::new(frame, program));
+    }
+    if now.events != before.events {
+        push(text, &Events::about(frame, view, program));
+    }
+}
+
+/// Appends a piece as an event of its own: a browser reads rows and sections by different rules.
+fn push(text: &mut String, piece: &impl Template) {
+    // Writing to a string does not fail; a piece that did would stay as it was.
+    if let Ok(html) = piece.render() {
+        push_event(text, "swap", &html);
+    }
+}
+
+/// Appends an event; each line of its data is a line of its own.
+fn push_event(text: &mut String, name: &str, data: &str) {
+    let _ = writeln!(text, "event: {name}");
+    // A carriage return alone would end a line as well.
+    for line in data.split(['\n', '\r']) {
+        let _ = writeln!(text, "data: {line}");
+    }
+    text.push('\n');
+}
+
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Viewer)>>>>;
+
+/// What a watcher is sent, one part after the other.
+pub(super) struct Stream(Option<Next>);
+
+impl body::Live for Stream {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(next) = &mut self.0 else { return Poll::Ready(None) };
+        let Poll::Ready(outcome) = next.as_mut().poll(cx) else { return Poll::Pending };
+        let Some((bytes, viewer)) = outcome else {
+            self.0 = None;
+            return Poll::Ready(None);
+        };
+        self.0 = Some(Box::pin(viewer.next()));
+        Poll::Ready(Some(bytes))
+    }
+}

@@ -1,0 +1,241 @@
+//! The parts of a page beside the rows: the summary, the groups, the listeners, what happened lately.
+
+use askama::Template;
+use ironlance_core::ProcessState;
+use ironlance_core::kind::EventKind;
+
+use super::filter::UNEXPECTED;
+use super::frame::Frame;
+use super::health::{is_unwell, wrongs};
+use super::query::encode;
+use super::row::{ago, has_failed, is_up};
+use super::{figures, frame};
+use crate::view::{Happening, ListenerView, ProgramView, View};
+
+/// So many events are shown.
+const EVENTS: usize = 30;
+
+/// The line that says how all is.
+#[derive(Template)]
+#[template(path = "summary.html")]
+pub(super) struct Summary<'a> {
+    frame: &'a Frame<'a>,
+    view: &'a View,
+    mood: &'static str,
+    up: String,
+    counts: Vec<Count>,
+    /// How many listeners are not well, where any is not.
+    unwell: Option<String>,
+}
+
+/// So many programs are in a state.
+struct Count {
+    /// The state, as a class of the style sheet.
+    class: &'static str,
+    number: usize,
+    words: &'static str,
+    /// What shows these programs alone.
+    filter: String,
+}
+
+impl<'a> Summary<'a> {
+    pub(super) fn new(frame: &'a Frame<'a>, view: &'a View) -> Self {
+        let words = frame.words;
+        let failed = view.programs.iter().filter(|program| has_failed(program)).count();
+        let states = ProcessState::ALL.into_iter().map(|state| {
+            let is_in = |program: &&ProgramView| program.state == state && !has_failed(program);
+            let number = view.programs.iter().filter(is_in).count();
+            let filter = state.name().to_lowercase();
+            Count { class: state.name(), number, words: (words.states)(state), filter }
+        });
+        let filter = format!("exited {UNEXPECTED}");
+        let failed = Count { class: "FATAL", number: failed, words: words.exited_unexpectedly, filter };
+        let counts = states.chain([failed]).filter(|count| count.number > 0).collect();
+        let (unwell, all) = (unwell(view), view.listeners.len());
+        let unwell = (unwell > 0).then(|| (words.not_well)(unwell, all));
+        Self { frame, view, mood: (words.moods)(view.mood), up: ago(frame, view.since), counts, unwell }
+    }
+}
+
+/// How many listeners are not well.
+pub(super) fn unwell(view: &View) -> usize {
+    view.listeners.iter().filter(|listener| is_unwell(&wrongs(listener))).count()
+}
+
+/// The row above the programs of a group.
+#[derive(Template)]
+#[template(path = "group.html")]
+pub(super) struct GroupHead<'a> {
+    frame: &'a Frame<'a>,
+    name: &'a str,
+    count: String,
+    /// What the first button does.
+    main: &'static str,
+    labels: GroupLabels,
+}
+
+struct GroupLabels {
+    main: String,
+    main_word: &'static str,
+    restart: String,
+    clear: String,
+}
+
+impl<'a> GroupHead<'a> {
+    pub(super) fn new(frame: &'a Frame<'a>, members: &'a [ProgramView]) -> Self {
+        let words = frame.words;
+        let name = members.first().map_or("", |program| &*program.namespec.group.0);
+        let Standing { running, up } = Standing::of(members);
+        let (main, main_of, main_word): (_, super::language::About, _) = match up {
+            true => ("stop", words.stop_of, words.stop),
+            false => ("start", words.start_of, words.start),
+        };
+        let called = format!("{} {name}", words.group);
+        Self {
+            frame,
+            name,
+            count: (words.running_of)(running, members.len()),
+            main,
+            labels: GroupLabels {
+                main: main_of(&called),
+                main_word,
+                restart: (words.restart_of)(&called),
+                clear: (words.clear_of)(&called),
+            },
+        }
+    }
+}
+
+/// What the row of a group shows of its programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    running: usize,
+    /// Any of them is there to be stopped.
+    up: bool,
+}
+
+impl Standing {
+    pub(super) fn of(members: &[ProgramView]) -> Self {
+        let running = members.iter().filter(|program| program.state == ProcessState::Running).count();
+        Self { running, up: members.iter().any(|program| is_up(program.state)) }
+    }
+}
+
+/// The programs of a view by group, in its order.
+pub(super) fn groups(view: &View) -> impl Iterator<Item = &[ProgramView]> {
+    view.programs.chunk_by(|one, next| one.namespec.group == next.namespec.group)
+}
+
+/// Whether the programs of a group have a row above them: all but a program that is its own group.
+pub(super) fn has_head(members: &[ProgramView]) -> bool {
+    members.len() > 1 || members.iter().any(|program| program.namespec.group.0 != program.namespec.process.0)
+}
+
+/// The table of listeners.
+#[derive(Template)]
+#[template(path = "listeners.html")]
+pub(super) struct Listeners<'a> {
+    frame: &'a Frame<'a>,
+    view: &'a View,
+    rows: Vec<Listener<'a>>,
+}
+
+struct Listener<'a> {
+    view: &'a ListenerView,
+    key: String,
+    link: String,
+    shown: String,
+    state: &'static str,
+    /// What is wrong with it, if anything.
+    why: Option<String>,
+    bad: bool,
+}
+
+impl<'a> Listeners<'a> {
+    pub(super) fn new(frame: &'a Frame<'a>, view: &'a View) -> Self {
+        let rows = view.listeners.iter().map(|listener| {
+            let wrongs = wrongs(listener);
+            let words: Vec<String> = wrongs.iter().map(|wrong| (frame.words.wrong)(*wrong)).collect();
+            Listener {
+                view: listener,
+                key: listener.namespec.qualified(),
+                link: encode(&listener.namespec.qualified()),
+                shown: listener.namespec.to_string(),
+                state: (frame.words.listener_states)(listener.state),
+                why: (!words.is_empty()).then(|| words.join(" · ")),
+                bad: is_unwell(&wrongs),
+            }
+        });
+        Self { frame, view, rows: rows.collect() }
+    }
+}
+
+/// What happened lately.
+#[derive(Template)]
+#[template(path = "events.html")]
+pub(super) struct Events<'a> {
+    frame: &'a Frame<'a>,
+    lines: Vec<Line<'a>>,
+    /// What stands where there are none.
+    none: String,
+}
+
+struct Line<'a> {
+    at: String,
+    happened: &'static str,
+    /// The state that was reached, as a class of the style sheet.
+    class: &'static str,
+    about: Option<About>,
+    why: Option<std::borrow::Cow<'a, str>>,
+}
+
+struct About {
+    link: String,
+    shown: String,
+}
+
+impl<'a> Events<'a> {
+    /// Of all programs.
+    pub(super) fn new(frame: &'a frame::Frame<'a>, view: &'a View) -> Self {
+        Self::of(frame, view, view.recent.iter().map(|happening| &**happening))
+    }
+
+    /// Of one program.
+    pub(super) fn about(frame: &'a Frame<'a>, view: &'a View, program: &ProgramView) -> Self {
+        let about = view.recent.iter().map(|happening| &**happening);
+        Self::of(frame, view, about.filter(|happening| happening.about.as_ref() == Some(&program.namespec)))
+    }
+
+    fn of(frame: &'a Frame<'a>, view: &View, happenings: impl Iterator<Item = &'a Happening>) -> Self {
+        let lines = happenings.take(EVENTS).map(|happening| Line {
+            at: figures::moment(frame.clock, happening.at, frame.now),
+            happened: (frame.words.happened)(happening.kind),
+            class: class(happening),
+            about: happening
+                .about
+                .as_ref()
+                .map(|namespec| About { link: encode(&namespec.qualified()), shown: namespec.to_string() }),
+            why: match (&happening.why, &happening.about) {
+                (Some(why), _) => Some((frame.words.ended)(why).into()),
+                // What it is about stands in the body alone.
+                (None, None) => happening.body.lines().next().map(Into::into),
+                (None, Some(_)) => None,
+            },
+        });
+        // What is not among those that are kept may have happened all the same.
+        let none = match view.recent.len() {
+            0 => frame.words.no_events.to_owned(),
+            kept => (frame.words.no_events_among)(kept),
+        };
+        Self { frame, lines: lines.collect(), none }
+    }
+}
+
+/// `EXITED` of `PROCESS_STATE_EXITED`, with a word more where nobody expected it; nothing of what is no state.
+fn class(happening: &Happening) -> &'static str {
+    let kind = happening.kind;
+    if kind == EventKind::ProcessStateExited && happening.body.split(' ').any(|field| field == "expected:0") {
+        return "EXITED unexpected";
+    }
+    kind.name().strip_prefix("PROCESS_STATE_").unwrap_or_default()
+}

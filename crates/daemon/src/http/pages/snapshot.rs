@@ -1,0 +1,89 @@
+//! What is shown at one moment, and how it is told from what was shown before.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use super::gauge::Readings;
+use super::parts::{Standing, groups, unwell};
+use super::row::{fingerprint, has_failed};
+use crate::view::View;
+
+/// All that is shown at one moment.
+pub(super) struct Snapshot {
+    pub(super) view: View,
+    pub(super) readings: Readings,
+    /// How often the gauges have been looked at.
+    pub(super) looks: u64,
+    pub(super) prints: Prints,
+}
+
+impl Snapshot {
+    pub(super) fn new(view: View, readings: Readings, looks: u64) -> Self {
+        let prints = Prints::of(&view);
+        Self { view, readings, looks, prints }
+    }
+}
+
+/// Numbers by which two views are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Prints {
+    /// Which programs and listeners there are.
+    pub(super) layout: u64,
+    /// One for each program, in the view's order.
+    pub(super) rows: Vec<u64>,
+    /// One for each group.
+    pub(super) heads: Vec<Standing>,
+    pub(super) summary: u64,
+    pub(super) listeners: u64,
+    pub(super) events: u64,
+}
+
+impl Prints {
+    pub(super) fn of(view: &View) -> Self {
+        let states: Vec<_> =
+            view.programs.iter().map(|program| (program.state, has_failed(program))).collect();
+        let listeners = view.listeners.iter().map(|one| {
+            (
+                one.state,
+                one.event,
+                &one.last_result,
+                one.offences,
+                one.pending,
+                one.capacity,
+                one.dropped,
+                one.merged,
+                one.answered,
+            )
+        });
+        Self {
+            layout: print(|hasher| {
+                view.programs.iter().for_each(|program| program.namespec.hash(hasher));
+                view.listeners.iter().for_each(|one| one.namespec.hash(hasher));
+            }),
+            rows: view.programs.iter().map(fingerprint).collect(),
+            heads: groups(view).map(Standing::of).collect(),
+            summary: print(|hasher| (view.mood, view.pid, view.since, &states, unwell(view)).hash(hasher)),
+            listeners: print(|hasher| listeners.for_each(|one| one.hash(hasher))),
+            events: view.recent.first().map_or(0, |last| last.number),
+        }
+    }
+
+    /// All of them in one text, which stands in a page that was made of this view.
+    pub(super) fn sum(&self) -> String {
+        let all = print(|hasher| {
+            (self.layout, &self.rows, self.summary, self.listeners, self.events).hash(hasher);
+        });
+        format!("{all:016x}")
+    }
+}
+
+fn print(hash: impl FnOnce(&mut DefaultHasher)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What a page that shows this view says that it has seen.
+pub(super) fn seen(view: &View) -> String {
+    Prints::of(view).sum()
+}

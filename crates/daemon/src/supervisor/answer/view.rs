@@ -1,0 +1,94 @@
+//! What a person is shown: the whole daemon at one moment, from the same sources as the answers to clients.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::mood_in_words;
+use crate::supervisor::Supervisor;
+use crate::supervisor::ends::End;
+use crate::supervisor::output::Output;
+use crate::supervisor::population::{Group, Process, ProcessId};
+use crate::view::{EndView, ListenerView, ProgramView, View};
+
+impl Supervisor {
+    /// Everything that there is to be seen.
+    pub(in crate::supervisor) fn view(&self) -> View {
+        let now = self.clock.now().wall;
+        let (_, mood) = mood_in_words(self.mood);
+        View {
+            identifier: self.settings.identifier.clone(),
+            mood,
+            pid: std::process::id(),
+            since: self.since,
+            now,
+            programs: self.population.by_name().map(|process| self.program_view(process, now)).collect(),
+            listeners: self.listener_views(),
+            recent: self.chronicle.recent().collect(),
+        }
+    }
+
+    fn program_view(&self, process: &Process, now: Duration) -> ProgramView {
+        let life = &process.life;
+        ProgramView {
+            namespec: life.namespec().clone(),
+            state: life.state(),
+            description: self.in_words(process, now),
+            pid: life.pid(),
+            started: life.pid().and(life.started()),
+            starts: life.starts(),
+            is_listener: process.is_listener(),
+            has_stdout: is_readable(process.stdout_log.as_deref(), process.stdout.as_deref()),
+            has_stderr: is_readable(process.stderr_log.as_deref(), process.stderr.as_deref()),
+            end: process.end.as_deref().map(End::view),
+        }
+    }
+
+    /// Each process of each pool, in the order in which they were added.
+    pub(super) fn listener_views(&self) -> Vec<ListenerView> {
+        let pools = self.population.groups().map(|(_, group)| group);
+        pools.flat_map(|group| self.listeners_of(group)).collect()
+    }
+
+    fn listeners_of(&self, group: &Group) -> Vec<ListenerView> {
+        let Some(pool) = &group.pool else { return Vec::new() };
+        let processes = group.members.iter().filter_map(|id| Some((*id, self.population.process(*id)?)));
+        let describe = |(id, process): (ProcessId, &Process)| {
+            let member = pool.members().find(|member| member.id.0 == id.0);
+            let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
+            let event = member.as_ref().and_then(|member| member.event);
+            ListenerView {
+                namespec: process.namespec().clone(),
+                state,
+                event,
+                last_result: member.and_then(|member| member.last_result),
+                offences: process.penance.offences,
+                pending: pool.pending(),
+                capacity: pool.capacity(),
+                dropped: pool.dropped(),
+                merged: pool.merged(),
+                answered: pool.answered(),
+            }
+        };
+        processes.map(describe).collect()
+    }
+}
+
+/// Whether a log is a file that can be read: there is one, and it is no terminal or pipe.
+fn is_readable(log: Option<&Path>, output: Option<&Output>) -> bool {
+    log.is_some() && output.is_none_or(|output| output.stream().is_none())
+}
+
+impl End {
+    fn view(&self) -> EndView {
+        EndView {
+            words: self.cause.words(),
+            expected: self.expected,
+            told: self.cause.told,
+            out_of_memory: self.cause.out_of_memory,
+            at: self.at,
+            up: self.up,
+            stdout_tail: self.stdout_tail.clone(),
+            stderr_tail: self.stderr_tail.clone(),
+        }
+    }
+}

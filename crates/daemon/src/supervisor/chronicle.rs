@@ -1,0 +1,211 @@
+//! What happened lately, and who wants to hear of it as it happens: for people, beside the bus for listeners.
+//!
+//! It uses no serial and changes no event. Output, ticks and communications are told to those who watch them, and are
+//! not kept.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ironlance_core::Namespec;
+use ironlance_core::kind::EventKind;
+use ironlance_core::notice::Notice;
+
+use super::Supervisor;
+use crate::view::Happening;
+use crate::view::stream::{Feed, Happenings, stream};
+
+/// So many happenings are kept.
+const KEPT: usize = 200;
+/// So much of a body is kept (bytes): what a client sends may be very long.
+const KEPT_BODY: usize = 4 * 1024;
+/// So much of a body is told (bytes): output as the bus has it, and what clients send within reason.
+const TOLD_BODY: usize = 256 * 1024;
+
+/// These, and all below them, are kept.
+const KEPT_KINDS: [EventKind; 4] = [
+    EventKind::ProcessState,
+    EventKind::ProcessGroup,
+    EventKind::SupervisorStateChange,
+    EventKind::RemoteCommunication,
+];
+
+/// The last happenings, and who watches.
+#[derive(Default)]
+pub(super) struct Chronicle {
+    number: u64,
+    recent: VecDeque<Rc<Happening>>,
+    watchers: Vec<Watcher>,
+}
+
+struct Watcher {
+    kinds: Vec<EventKind>,
+    feed: Feed,
+}
+
+fn is_among(kind: EventKind, asked: &[EventKind]) -> bool {
+    asked.iter().any(|ancestor| kind.is_a(*ancestor))
+}
+
+impl Chronicle {
+    /// Whether somebody watches happenings of this type; if not, and the type is not kept, none need be made.
+    pub(super) fn is_watched(&self, kind: EventKind) -> bool {
+        self.watchers.iter().any(|watcher| is_among(kind, &watcher.kinds))
+    }
+
+    /// From now on the stream has what is of one of these types, or below them.
+    pub(super) fn watch(&mut self, kinds: Vec<EventKind>) -> Happenings {
+        self.forget_who_left();
+        let (feed, happenings) = stream();
+        self.watchers.push(Watcher { kinds, feed });
+        happenings
+    }
+
+    /// What is kept, the newest first.
+    pub(super) fn recent(&self) -> impl Iterator<Item = Rc<Happening>> {
+        self.recent.iter().rev().cloned()
+    }
+
+    /// Nothing more will happen: all streams end.
+    pub(super) fn close(&mut self) {
+        self.watchers = Vec::new();
+    }
+
+    fn add(&mut self, happening: Happening) {
+        let kind = happening.kind;
+        self.number += 1;
+        let told = Rc::new(Happening { number: self.number, ..happening });
+        if is_among(kind, &KEPT_KINDS) {
+            if self.recent.len() == KEPT {
+                self.recent.pop_front();
+            }
+            let kept = cut(&told.body, KEPT_BODY).map(|body| Rc::new(Happening { body, ..(*told).clone() }));
+            self.recent.push_back(kept.unwrap_or_else(|| Rc::clone(&told)));
+        }
+        for watcher in self.watchers.iter().filter(|watcher| is_among(kind, &watcher.kinds)) {
+            watcher.feed.send(&told);
+        }
+        self.forget_who_left();
+    }
+
+    fn forget_who_left(&mut self) {
+        self.watchers.retain(|watcher| watcher.feed.is_read());
+    }
+}
+
+/// The beginning of a body that is longer than `most` bytes.
+fn cut(body: &str, most: usize) -> Option<Rc<str>> {
+    (body.len() > most).then(|| body[..body.floor_char_boundary(most)].into())
+}
+
+impl Supervisor {
+    /// Notes what has happened, for people. `why` is for ends.
+    pub(super) fn note(&mut self, notice: &Notice, about: Option<&Namespec>, why: Option<Rc<str>>) {
+        let kind = notice.kind;
+        if !is_among(kind, &KEPT_KINDS) && !self.chronicle.is_watched(kind) {
+            return;
+        }
+        let body = cut(&notice.body, TOLD_BODY).unwrap_or_else(|| Rc::clone(&notice.body));
+        let at: Duration = self.clock.now().wall;
+        self.chronicle.add(Happening { number: 0, at, kind, about: about.cloned(), body, why });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn happening(kind: EventKind, body: &str) -> Happening {
+        let about = Some(Namespec::new("shop", "web"));
+        Happening { number: 0, at: Duration::from_secs(9), kind, about, body: body.into(), why: None }
+    }
+
+    fn kept(chronicle: &Chronicle) -> Vec<u64> {
+        chronicle.recent().map(|happening| happening.number).collect()
+    }
+
+    #[test]
+    fn the_last_two_hundred_are_kept_and_the_newest_comes_first() {
+        let mut chronicle = Chronicle::default();
+        for _ in 0..250 {
+            chronicle.add(happening(EventKind::ProcessStateExited, ""));
+        }
+        assert_eq!(kept(&chronicle), (51..=250).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn output_and_ticks_are_not_kept() {
+        let mut chronicle = Chronicle::default();
+        for kind in [
+            EventKind::ProcessLogStdout,
+            EventKind::Tick5,
+            EventKind::ProcessCommunicationStderr,
+            EventKind::ProcessGroupAdded,
+            EventKind::RemoteCommunication,
+            EventKind::SupervisorStateChangeRunning,
+        ] {
+            chronicle.add(happening(kind, ""));
+        }
+        assert_eq!(kept(&chronicle), [6, 5, 4]);
+    }
+
+    #[test]
+    fn a_long_body_is_told_in_full_and_kept_in_part() {
+        let mut chronicle = Chronicle::default();
+        let stream = chronicle.watch(vec![EventKind::Event]);
+        let body = "é".repeat(KEPT_BODY);
+        chronicle.add(happening(EventKind::RemoteCommunication, &body));
+        chronicle.close();
+        assert_eq!(&*chronicle.recent().next().unwrap().body, "é".repeat(KEPT_BODY / 2));
+        assert_eq!(read(stream)[0].body.len(), body.len());
+    }
+
+    fn read(mut stream: Happenings) -> Vec<Rc<Happening>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut all = Vec::new();
+            while let Some(happening) = stream.recv().await {
+                all.push(happening);
+            }
+            all
+        })
+    }
+
+    #[test]
+    fn a_watcher_is_told_what_is_below_the_types_that_it_asked_for() {
+        let mut chronicle = Chronicle::default();
+        chronicle.add(happening(EventKind::ProcessStateStarting, "before"));
+        let stream = chronicle.watch(vec![EventKind::ProcessState, EventKind::Tick60]);
+        for kind in [EventKind::ProcessStateFatal, EventKind::Tick5, EventKind::Tick60] {
+            chronicle.add(happening(kind, ""));
+        }
+        chronicle.close();
+        let kinds: Vec<EventKind> = read(stream).iter().map(|happening| happening.kind).collect();
+        assert_eq!(kinds, [EventKind::ProcessStateFatal, EventKind::Tick60]);
+    }
+
+    #[test]
+    fn who_has_gone_is_forgotten_at_the_next_happening() {
+        let mut chronicle = Chronicle::default();
+        let stream = chronicle.watch(vec![EventKind::ProcessLog]);
+        assert!(chronicle.is_watched(EventKind::ProcessLogStdout));
+        assert!(!chronicle.is_watched(EventKind::ProcessStateExited));
+        drop(stream);
+        chronicle.add(happening(EventKind::ProcessStateExited, ""));
+        assert!(!chronicle.is_watched(EventKind::ProcessLogStdout));
+    }
+
+    #[test]
+    fn a_slow_watcher_is_forgotten_and_the_others_go_on() {
+        let mut chronicle = Chronicle::default();
+        let slow = chronicle.watch(vec![EventKind::Event]);
+        let body = "x".repeat(TOLD_BODY);
+        for _ in 0..4 {
+            chronicle.add(happening(EventKind::ProcessLogStdout, &body));
+        }
+        let other = chronicle.watch(vec![EventKind::Event]);
+        chronicle.add(happening(EventKind::ProcessLogStdout, &body));
+        assert!(slow.is_lost() && !other.is_lost());
+        assert_eq!(chronicle.watchers.len(), 1);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a person is shown of the daemon: plain data, made by the owner in one turn and kept by whoever asked.
+
+pub mod stream;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use ironlance_core::kind::EventKind;
+use ironlance_core::{Namespec, ProcessState};
+
+/// The whole daemon at one moment. Times are since 1970 unless they say otherwise.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The `identifier` of the configuration.
+    pub identifier: String,
+    /// RUNNING, RESTARTING or SHUTDOWN.
+    pub mood: &'static str,
+    /// The daemon's own process.
+    pub pid: u32,
+    /// When the owner took over.
+    pub since: Duration,
+    /// When this was looked at.
+    pub now: Duration,
+    /// In the order of `getAllProcessInfo`.
+    pub programs: Vec<ProgramView>,
+    /// Each process of each pool of event listeners.
+    pub listeners: Vec<ListenerView>,
+    /// What happened lately, the newest first.
+    pub recent: Vec<Rc<Happening>>,
+}
+
+/// One process.
+#[derive(Clone, Debug)]
+pub struct ProgramView {
+    /// Group and name.
+    pub namespec: Namespec,
+    /// Its state.
+    pub state: ProcessState,
+    /// The `description` of `getProcessInfo`.
+    pub description: String,
+    /// The running child.
+    pub pid: Option<u32>,
+    /// When that child was started.
+    pub started: Option<Duration>,
+    /// How often it was started in this daemon's life.
+    pub starts: u64,
+    /// It is an event listener.
+    pub is_listener: bool,
+    /// Its standard output goes to a file that can be read.
+    pub has_stdout: bool,
+    /// Its standard error goes to a file that can be read.
+    pub has_stderr: bool,
+    /// How it last ended.
+    pub end: Option<EndView>,
+}
+
+/// How a process last ended.
+#[derive(Clone, Debug)]
+pub struct EndView {
+    /// In words, such as `exit status 1` or `terminated by SIGKILL`; or the step that failed before it ran.
+    pub words: String,
+    /// One of its `exitcodes`, or somebody had told it to stop.
+    pub expected: bool,
+    /// Somebody had told it to stop.
+    pub told: bool,
+    /// The kernel killed it for want of memory.
+    pub out_of_memory: bool,
+    /// When.
+    pub at: Duration,
+    /// How long it had been up.
+    pub up: Duration,
+    /// Its last lines of standard output.
+    pub stdout_tail: String,
+    /// Its last lines of standard error.
+    pub stderr_tail: String,
+}
+
+/// One process of a pool of event listeners.
+#[derive(Clone, Debug)]
+pub struct ListenerView {
+    /// Who it is; its group is the pool.
+    pub namespec: Namespec,
+    /// ACKNOWLEDGED, READY, BUSY, UNKNOWN or NOT_RUNNING.
+    pub state: &'static str,
+    /// The serial of the event that it works on.
+    pub event: Option<u64>,
+    /// The last RESULT it gave.
+    pub last_result: Option<String>,
+    /// How often in a row it broke the protocol, without dealing with an event in between.
+    pub offences: u32,
+    /// Events that wait in its pool, and how many may.
+    pub pending: usize,
+    /// See `pending`.
+    pub capacity: usize,
+    /// Events of its pool that were given up.
+    pub dropped: u64,
+    /// Ticks of its pool that were merged.
+    pub merged: u64,
+    /// Events of its pool that were answered.
+    pub answered: u64,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// Counts up from 1 in this daemon's life.
+    pub number: u64,
+    /// When.
+    pub at: Duration,
+    /// Which event it was.
+    pub kind: EventKind,
+    /// Who it is about, where it is about a process.
+    pub about: Option<Namespec>,
+    /// The event's body, as listeners get it; cut where it is very long.
+    pub body: Rc<str>,
+    /// Why, where it is an end: `exit status 1`, `terminated by SIGKILL`, a step that failed.
+    pub why: Option<Rc<str>>,
+}

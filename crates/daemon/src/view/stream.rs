@@ -1,0 +1,208 @@
+//! Happenings on their way from the owner to one who watches. Who is too slow loses the stream, and holds up nobody.
+//!
+//! What waits for a reader reaches from where it stands to now, and the happenings are shared: all readers together
+//! keep hardly more than the slowest of them.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::Happening;
+
+/// So many happenings may wait for their reader: all programs of a large installation, stopped and started at once.
+pub const MOST_WAITING: usize = 4096;
+/// So much of their bodies (bytes), unless one alone is longer.
+pub const MOST_BYTES: usize = 1024 * 1024;
+
+/// Makes a stream: the end that is fed and the end that is read.
+pub(crate) fn stream() -> (Feed, Happenings) {
+    let shared = Rc::new(RefCell::new(Shared::default()));
+    (Feed(Rc::clone(&shared)), Happenings(shared))
+}
+
+/// The owner's end of a stream; the reader sees its end when it is dropped.
+pub(crate) struct Feed(Rc<RefCell<Shared>>);
+
+/// The reader's end of a stream.
+pub struct Happenings(Rc<RefCell<Shared>>);
+
+#[derive(Default)]
+struct Shared {
+    waiting: VecDeque<Rc<Happening>>,
+    bytes: usize,
+    standing: Standing,
+    reader: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    #[default]
+    Open,
+    /// Nothing more comes: the daemon ends.
+    Over,
+    /// The reader was too slow.
+    Lost,
+}
+
+impl Shared {
+    fn wake(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+impl Feed {
+    /// Whether somebody still reads.
+    pub(crate) fn is_read(&self) -> bool {
+        Rc::strong_count(&self.0) > 1 && self.0.borrow().standing == Standing::Open
+    }
+
+    /// Gives a happening to the reader. One who has not kept up loses all that waits, and the stream.
+    pub(crate) fn send(&self, happening: &Rc<Happening>) {
+        let shared = &mut *self.0.borrow_mut();
+        let size = happening.body.len();
+        let full = shared.waiting.len() >= MOST_WAITING
+            || (!shared.waiting.is_empty() && shared.bytes + size > MOST_BYTES);
+        if full {
+            shared.waiting = VecDeque::new();
+            shared.standing = Standing::Lost;
+        } else {
+            shared.bytes += size;
+            shared.waiting.push_back(Rc::clone(happening));
+        }
+        shared.wake();
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let shared = &mut *self.0.borrow_mut();
+        if shared.standing == Standing::Open {
+            shared.standing = Standing::Over;
+        }
+        shared.wake();
+    }
+}
+
+impl Happenings {
+    /// The next happening, when there is one; nothing when the stream has ended.
+    pub async fn recv(&mut self) -> Option<Rc<Happening>> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// The same, for who polls.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rc<Happening>>> {
+        let shared = &mut *self.0.borrow_mut();
+        if let Some(happening) = shared.waiting.pop_front() {
+            shared.bytes -= happening.body.len();
+            return Poll::Ready(Some(happening));
+        }
+        if shared.standing != Standing::Open {
+            return Poll::Ready(None);
+        }
+        // A burst is over: its room is given back.
+        shared.waiting = VecDeque::new();
+        shared.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Whether the stream has ended because its reader was too slow.
+    pub fn is_lost(&self) -> bool {
+        self.0.borrow().standing == Standing::Lost
+    }
+}
+
+impl std::fmt::Debug for Happenings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shared = self.0.borrow();
+        f.debug_struct("Happenings")
+            .field("waiting", &shared.waiting.len())
+            .field("standing", &shared.standing)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ironlance_core::kind::EventKind;
+
+    use super::*;
+
+    fn happening(number: u64, body: &str) -> Rc<Happening> {
+        let (at, kind) = (Duration::from_secs(1), EventKind::RemoteCommunication);
+        Rc::new(Happening { number, at, kind, about: None, body: body.into(), why: None })
+    }
+
+    async fn numbers(mut stream: Happenings) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        while let Some(happening) = stream.recv().await {
+            numbers.push(happening.number);
+        }
+        numbers
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_before_the_end_is_read_before_the_end() {
+        let (feed, stream) = stream();
+        feed.send(&happening(1, "a"));
+        feed.send(&happening(2, "b"));
+        drop(feed);
+        assert!(!stream.is_lost());
+        assert_eq!(numbers(stream).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_is_woken() {
+        let (feed, mut stream) = stream();
+        let (read, ()) = tokio::join!(stream.recv(), async {
+            tokio::task::yield_now().await;
+            feed.send(&happening(7, ""));
+        });
+        assert_eq!(read.unwrap().number, 7);
+        let (read, ()) = tokio::join!(stream.recv(), async {
+            tokio::task::yield_now().await;
+            drop(feed);
+        });
+        assert_eq!(read, None);
+    }
+
+    #[tokio::test]
+    async fn who_is_too_slow_loses_the_stream_and_what_waits_takes_no_room() {
+        let (feed, mut stream) = stream();
+        for number in 0..MOST_WAITING as u64 {
+            feed.send(&happening(number, ""));
+        }
+        assert!(feed.is_read() && !stream.is_lost());
+        let last = happening(0, "");
+        feed.send(&last);
+        assert!(!feed.is_read() && stream.is_lost());
+        assert_eq!(Rc::strong_count(&last), 1);
+        assert_eq!(stream.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn long_bodies_count_by_their_length_but_one_alone_is_always_taken() {
+        let (feed, mut stream) = stream();
+        feed.send(&happening(1, &"x".repeat(MOST_BYTES + 1)));
+        assert!(!stream.is_lost());
+        assert_eq!(stream.recv().await.unwrap().number, 1);
+        feed.send(&happening(2, &"x".repeat(MOST_BYTES)));
+        feed.send(&happening(3, ""));
+        assert!(!stream.is_lost());
+        feed.send(&happening(4, "x"));
+        assert!(stream.is_lost());
+    }
+
+    #[test]
+    fn a_feed_knows_that_nobody_reads_any_more() {
+        let (feed, stream) = stream();
+        assert!(feed.is_read());
+        drop(stream);
+        assert!(!feed.is_read());
+    }
+}
