@@ -1,7 +1,13 @@
 //! The binary: by the name it is called by, or by its first argument, it is one of many commands.
 
+mod completion;
 mod demo;
+mod import;
+mod init;
+mod manual;
 mod outbox;
+mod sample;
+mod usage;
 
 use std::env;
 use std::ffi::OsString;
@@ -9,6 +15,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use ironlance_daemon::pidproxy;
+use ironlance_host::name_service;
 use ironlance_listeners::command::{batch, crashmail, httpok, memmon};
 
 /// A command, by its name.
@@ -24,6 +32,11 @@ const COMMANDS: &[Command] = &[
         name: "supervisord",
         about: "keep programs running, and tell listeners what happens to them",
         main: ironlance_daemon::main,
+    },
+    Command {
+        name: "supervisorctl",
+        about: "see, start and stop the programs of a supervisord",
+        main: ironlance_ctl::main,
     },
     Command { name: "crashmail", about: "mail when a program exits unexpectedly", main: crashmail::main },
     Command {
@@ -44,15 +57,42 @@ const COMMANDS: &[Command] = &[
     },
     Command { name: "memmon", about: "restart programs that use too much memory", main: memmon::main },
     Command {
+        name: "pidproxy",
+        about: "pass signals on to a daemon that leaves its pid in a file",
+        main: pidproxy::main,
+    },
+    Command {
+        name: "echo_supervisord_conf",
+        about: "print a sample configuration with every key",
+        main: sample::main,
+    },
+    Command {
+        name: "init",
+        about: "write a configuration whose listeners mail, and try it",
+        main: init::main,
+    },
+    Command {
+        name: "import",
+        about: "what moving over means for a supervisord.conf; changes nothing",
+        main: import::main,
+    },
+    Command {
         name: "demo",
         about: "half a minute of crashes, hangs and leaks, and of the mails",
         main: demo::main,
     },
     Command { name: "outbox", about: "list, show, retry and drop alerts that wait", main: outbox::main },
+    Command { name: "manual", about: "print the manual page of a command", main: manual::main },
+    Command {
+        name: "completion",
+        about: "print what makes a shell complete the commands",
+        main: completion::main,
+    },
     Command { name: "deliver", about: "deliver an outbox (the listeners start this)", main: outbox::deliver },
 ];
 
 fn main() -> ExitCode {
+    name_service::without_plugins();
     let mut args = env::args_os();
     let called_as = args.next().unwrap_or_default();
     let by_name = Path::new(&called_as).file_name().and_then(|name| find(name.to_str()?));
@@ -78,14 +118,8 @@ fn find(name: &str) -> Option<&'static Command> {
 fn other(first: Option<OsString>) -> ExitCode {
     let first = first.unwrap_or_else(|| "--help".into());
     match first.to_str() {
-        Some("-h" | "--help" | "help") => {
-            let _ = io::stdout().write_all(help().as_bytes());
-            ExitCode::SUCCESS
-        }
-        Some("-V" | "--version" | "version") => {
-            let _ = writeln!(io::stdout(), "ironlance {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        Some("-h" | "--help" | "help") => say(&help()),
+        Some("-V" | "--version" | "version") => say(&format!("ironlance {}\n", env!("CARGO_PKG_VERSION"))),
         _ => {
             let _ =
                 writeln!(io::stderr(), "ironlance: cannot find the command {first:?}; see ironlance --help");
@@ -94,9 +128,19 @@ fn other(first: Option<OsString>) -> ExitCode {
     }
 }
 
+fn say(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "ironlance: cannot write to stdout: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn help() -> String {
     let commands: String =
-        COMMANDS.iter().map(|command| format!("  {:<16} {}\n", command.name, command.about)).collect();
+        COMMANDS.iter().map(|command| format!("  {:<22} {}\n", command.name, command.about)).collect();
     format!(
         "ironlance {}: Supervisor and superlance in one binary, and no alert lost\n\n\
          usage: ironlance COMMAND [OPTIONS]     or by a link of the command's name\n\n\

@@ -17,6 +17,8 @@ use ironlance_alert::deliver::engine::{Engine, Input};
 use ironlance_alert::outbox::record::Stored;
 use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
 
+use crate::usage;
+
 /// How long to wait for the lock of an outbox.
 const MOMENT: Duration = Duration::from_millis(1000);
 
@@ -66,14 +68,9 @@ enum Verb {
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {
-    let args = match Args::try_parse_from(
-        std::iter::once("ironlance outbox".to_owned()).chain(args.iter().cloned()),
-    ) {
+    let args: Args = match usage::parse("ironlance outbox", args) {
         Ok(args) => args,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(status) => return status,
     };
     match run(args.verb) {
         Ok(code) => code,

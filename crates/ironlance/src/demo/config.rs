@@ -94,11 +94,15 @@ pub(super) struct Ports {
     pub(super) mail: u16,
     /// The shop's page.
     pub(super) shop: u16,
+    /// The web page of supervisord.
+    pub(super) page: u16,
 }
 
-/// A port that is free now. Somebody else may take it before the shop does; then httpok has one more thing to tell.
-pub(super) fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// Two ports that are free now, and not one twice. Somebody else may take them before they are used.
+pub(super) fn free_ports() -> io::Result<[u16; 2]> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (one, two) = (bind()?, bind()?);
+    Ok([one.local_addr()?.port(), two.local_addr()?.port()])
 }
 
 /// Writes the programs and supervisord.conf into the folder. Errors are those of the file system.
@@ -114,7 +118,7 @@ pub(super) fn write(folder: &Path, ports: Ports) -> io::Result<()> {
 /// The configuration. Paths are relative: supervisord is started in the folder, with the commands in its PATH.
 fn text(ports: Ports) -> String {
     let mail = ports.mail;
-    let mut text = HEAD.to_owned();
+    let mut text = HEAD.replace("{page_port}", &ports.page.to_string());
     for Program { name, runs, settings, .. } in &PROGRAMS {
         let command = match runs {
             Runs::Shell(_) => format!("sh {name}"),
@@ -162,6 +166,9 @@ const HEAD: &str = "\
 [unix_http_server]
 file=%(here)s/supervisor.sock
 
+[inet_http_server]
+port=127.0.0.1:{page_port}
+
 [supervisord]
 nodaemon=true
 logfile=%(here)s/supervisord.log
@@ -182,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_program_and_every_listener_has_a_section() {
-        let text = text(Ports { mail: 2525, shop: 8080 });
+        let text = text(Ports { mail: 2525, shop: 8080, page: 9001 });
         for name in LISTENERS {
             assert!(text.contains(&format!("[eventlistener:{name}]\ncommand={name} ")), "{text}");
         }
@@ -195,6 +202,6 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.matches("127.0.0.1:2525").count(), LISTENERS.len(), "{text}");
-        assert!(!text.contains('{'), "{text}");
+        assert!(!text.contains('{') && text.contains("\nport=127.0.0.1:9001\n"), "{text}");
     }
 }

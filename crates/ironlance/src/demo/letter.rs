@@ -56,13 +56,6 @@ impl Letter {
             .map_or(self.text.as_str(), |(words, _)| words)
             .trim_end()
     }
-
-    /// A line of the details, by the name before its colon.
-    pub(super) fn detail(&self, name: &str) -> Option<&str> {
-        let (_, details) = self.text.split_once(&format!("\n{DETAILS}\n"))?;
-        let mut pairs = details.lines().filter_map(|line| line.split_once(':'));
-        pairs.find(|(found, _)| *found == name).map(|(_, value)| value.trim())
-    }
 }
 
 /// What is no base64 is shown as it stands.
@@ -98,8 +91,7 @@ mod tests {
         assert_eq!((letter.listener.as_str(), letter.to.as_str()), ("crashmail", "ops@x"));
         assert_eq!((letter.subject.as_deref(), letter.message_id.as_str()), (Some("flaky crashed"), "<1@x>"));
         assert_eq!(letter.date, Some("2026-11-23T10:00:00Z".parse().unwrap()));
-        assert_eq!((letter.words(), letter.detail("ended")), ("It died", Some("exit status 3")));
-        assert_eq!(letter.detail("pid"), None);
+        assert_eq!(letter.words(), "It died");
     }
 
     #[test]

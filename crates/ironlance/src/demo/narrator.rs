@@ -1,18 +1,19 @@
-//! Tells in the terminal what happens: a line in plain words, and below it the mail.
+//! Tells in the terminal what happens: a line for each event, and the text of a mail below its line.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use super::config::PROGRAMS;
 use super::letter::Letter;
-use super::tally::Line;
+use super::tally::{Line, Mark};
 
 /// A terminal of 80 columns shows everything.
 const COLUMNS: usize = 79;
-/// Before the text of an event: `00:07  `.
-const INDENT: usize = 7;
+/// Before the name of whom an event is about: `00:07  `.
+const CLOCK: usize = 7;
+/// Before the text of an event: the time, and the name.
+const INDENT: usize = CLOCK + 8;
 
 /// A colour of the terminal, as its SGR parameter (ECMA-48, 8.3.117).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,32 @@ impl Paint {
     }
 }
 
+/// How to look at the demo from outside.
+pub(super) struct Doors<'a> {
+    pub(super) page: &'a str,
+    /// A command line.
+    pub(super) control: &'a str,
+    pub(super) log: &'a str,
+}
+
+/// How the demo ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Everything had its time.
+    Whole,
+    /// Somebody stopped it before.
+    Early,
+}
+
+/// How much of a mail is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excerpt {
+    /// All of it.
+    Whole,
+    /// Without its details.
+    Words,
+}
+
 /// Writes the story. Its errors are those of the output.
 pub(super) struct Narrator<W> {
     pub(super) out: W,
@@ -47,87 +74,87 @@ pub(super) struct Narrator<W> {
 }
 
 impl<W: Write> Narrator<W> {
-    /// What is shown, where it is, and how to look inside.
-    pub(super) fn opening(&mut self, folder: &Path, ending: &str) -> io::Result<()> {
+    /// What is shown, and how to look inside.
+    pub(super) fn opening(&mut self, doors: &Doors<'_>, ending: &str) -> io::Result<()> {
         let title = self.painted(Colour::Bold, "ironlance demo");
-        writeln!(self.out, "{title}: programs go wrong, and a mail tells of each\n")?;
+        writeln!(self.out, "{title}: five programs, and who mails when one goes wrong\n")?;
         for program in &PROGRAMS {
             let name = self.painted(Colour::Bold, &format!("{:<7}", program.name));
             writeln!(self.out, "  {name} {:<30} -> {}", program.about, program.watched_by)?;
         }
-        let folder = folder.display();
-        writeln!(
-            self.out,
-            "\n  folder  {folder}\n  socket  {folder}/supervisor.sock\n\n\
-             Look inside from another terminal:\n  tail -f {folder}/supervisord.log\n\n{ending}\n"
-        )
+        writeln!(self.out, "\nWhile it runs:")?;
+        let Doors { page, control, log } = doors;
+        for (name, value) in [("web page", page), ("in a shell", control), ("its log", log)] {
+            writeln!(self.out, "  {name:<11} {}", self.painted(Colour::Bold, value))?;
+        }
+        writeln!(self.out, "\n{ending}\n")
     }
 
-    /// A line, or several, about something that happened `at` a time since the start.
-    pub(super) fn event(&mut self, at: Duration, colour: Colour, text: &str) -> io::Result<()> {
+    /// A line, or several, about something that happened to `who`, `at` a time since the start.
+    pub(super) fn event(&mut self, at: Duration, who: &str, colour: Colour, text: &str) -> io::Result<()> {
         let clock = self.painted(Colour::Dim, &clock(at));
+        let who = self.painted(Colour::Bold, &format!("{who:<7}"));
         for (index, line) in fold(text, COLUMNS - INDENT).iter().enumerate() {
             let line = self.painted(colour, line);
             match index {
-                0 => writeln!(self.out, "{clock}  {line}")?,
+                0 => writeln!(self.out, "{clock}  {who} {line}")?,
                 _ => writeln!(self.out, "{:INDENT$}{line}", "")?,
             }
         }
         self.out.flush()
     }
 
-    /// A mail: all of it when it is its listener's `first`, otherwise without the details.
-    pub(super) fn mail(&mut self, letter: &Letter, nth: usize) -> io::Result<()> {
-        self.quote(Colour::Dim, &format!("From: {}   To: {}", letter.listener, letter.to))?;
-        if let Some(subject) = &letter.subject {
-            self.quote(Colour::Cyan, &format!("Subject: {subject}"))?;
-        }
-        self.quote(Colour::Dim, "")?;
-        let text = if nth == 1 { letter.text.trim_end() } else { letter.words() };
-        for line in text.lines() {
-            self.quote_plain(line)?;
-        }
-        if text.len() < letter.text.trim_end().len() {
-            self.quote(Colour::Dim, "(and Details, as in the first one)")?;
+    /// A mail's text.
+    pub(super) fn mail(&mut self, letter: &Letter, excerpt: Excerpt) -> io::Result<()> {
+        let text = match excerpt {
+            Excerpt::Whole => letter.text.trim_end(),
+            Excerpt::Words => letter.words(),
+        };
+        let bar = self.painted(Colour::Dim, "|");
+        for line in text.lines().flat_map(|line| fold(line, COLUMNS - CLOCK - 2)) {
+            writeln!(self.out, "{}", format!("{:CLOCK$}{bar} {line}", "").trim_end())?;
         }
         writeln!(self.out)?;
         self.out.flush()
     }
 
-    /// What was expected and what came.
-    pub(super) fn summary(&mut self, lines: &[Line], turned_away: usize) -> io::Result<()> {
+    /// What was expected and what came; what is missing could still have come where the demo was stopped early.
+    pub(super) fn summary(&mut self, lines: &[Line], turned_away: usize, ending: Ending) -> io::Result<()> {
         let title = self.painted(Colour::Bold, "What came");
         writeln!(self.out, "\n{title}")?;
         for line in lines {
-            let (colour, sign) = if line.is_well { (Colour::Green, "ok") } else { (Colour::Red, "!!") };
+            let (colour, sign) = match (line.mark, ending) {
+                (Mark::Well, _) => (Colour::Green, "ok"),
+                (Mark::Missing, Ending::Early) => (Colour::Dim, ".."),
+                (Mark::Missing | Mark::Wrong, _) => (Colour::Red, "!!"),
+            };
             let sign = self.painted(colour, sign);
             writeln!(self.out, "  {sign} {:<15} {:>3}  {}", line.name, line.count, line.remark)?;
         }
         writeln!(self.out, "     {:<15} {turned_away:>3}  while the mail server was down", "tries in vain")?;
-        let (colour, verdict) = match lines.iter().all(|line| line.is_well) {
+        let is_wrong = lines.iter().any(|line| line.mark == Mark::Wrong);
+        let (colour, verdict) = match lines.iter().all(|line| line.mark == Mark::Well) {
             true => (Colour::Green, "yes"),
             false => (Colour::Red, "no"),
         };
-        let verdict = self.painted(colour, verdict);
-        writeln!(self.out, "\nAll expected mails arrived, none was lost, none came twice: {verdict}")?;
+        match ending {
+            Ending::Early if is_wrong => {
+                writeln!(self.out, "\nIt was stopped early, and something came that should not have come.")?;
+            }
+            Ending::Early => writeln!(
+                self.out,
+                "\nIt was stopped early: what is marked .. had not come by then, and still could\n\
+                 have. Nothing came twice, and nothing without a reason."
+            )?,
+            Ending::Whole => {
+                let verdict = self.painted(colour, verdict);
+                writeln!(
+                    self.out,
+                    "\nAll expected mails arrived, none was lost, none came twice: {verdict}"
+                )?;
+            }
+        }
         self.out.flush()
-    }
-
-    fn quote_plain(&mut self, text: &str) -> io::Result<()> {
-        let bar = self.painted(Colour::Dim, "|");
-        for line in fold(text, COLUMNS - INDENT - 2) {
-            writeln!(self.out, "{}", format!("{:INDENT$}{bar} {line}", "").trim_end())?;
-        }
-        Ok(())
-    }
-
-    fn quote(&mut self, colour: Colour, text: &str) -> io::Result<()> {
-        let bar = self.painted(Colour::Dim, "|");
-        for line in fold(text, COLUMNS - INDENT - 2) {
-            let line = self.painted(colour, &line);
-            writeln!(self.out, "{}", format!("{:INDENT$}{bar} {line}", "").trim_end())?;
-        }
-        Ok(())
     }
 
     fn painted(&self, colour: Colour, text: &str) -> String {
@@ -140,33 +167,6 @@ impl<W: Write> Narrator<W> {
 
 fn clock(at: Duration) -> String {
     format!("{:02}:{:02}", at.as_secs() / 60, at.as_secs() % 60)
-}
-
-/// What a mail means, in plain words.
-pub(super) fn explain(letter: &Letter) -> String {
-    let count = |needle: &str| letter.text.matches(needle).count();
-    let times = |n: usize| if n == 1 { "1 crash".to_owned() } else { format!("{n} crashes") };
-    match letter.listener.as_str() {
-        "crashmail" => {
-            let how = letter.detail("ended").map(|ended| format!(" ({ended})")).unwrap_or_default();
-            format!("flaky crashed{how}; supervisord starts it again, and crashmail tells")
-        }
-        "crashmailbatch" => {
-            let crashes = times(count("died unexpectedly"));
-            format!("crashmailbatch sums up 15 seconds in one mail: {crashes}")
-        }
-        "fatalmailbatch" => "supervisord gave up starting broken: fatalmailbatch tells".to_owned(),
-        "crashsms" => {
-            let crashes = times(count("exited unexpectedly"));
-            format!(
-                "crashsms sends a short message, {} characters: {crashes}",
-                letter.text.trim_end().chars().count()
-            )
-        }
-        "httpok" => "the shop's page hung: httpok restarted the shop".to_owned(),
-        "memmon" => "the worker that leaks was restarted by memmon".to_owned(),
-        other => format!("a mail of {other}"),
-    }
 }
 
 /// Breaks a line at its blanks, or anywhere if it has none; what follows is indented as the line is.
@@ -215,31 +215,45 @@ mod tests {
     #[test]
     fn an_event_has_its_time_and_colours_only_when_wanted() {
         let tell = |narrator: &mut Narrator<Vec<u8>>| {
-            narrator.event(Duration::from_secs(67), Colour::Red, "x").unwrap();
+            narrator.event(Duration::from_secs(67), "flaky", Colour::Red, "x").unwrap();
         };
-        assert_eq!(told(Paint::Plain, tell), "01:07  x\n");
-        assert_eq!(told(Paint::Coloured, tell), "\x1b[2m01:07\x1b[0m  \x1b[31mx\x1b[0m\n");
+        assert_eq!(told(Paint::Plain, tell), "01:07  flaky   x\n");
+        assert!(told(Paint::Coloured, tell).ends_with("\x1b[31mx\x1b[0m\n"));
     }
 
     #[test]
-    fn the_first_mail_of_a_listener_is_shown_whole_and_the_next_without_details() {
-        assert!(told(Paint::Plain, |it| it.mail(&crash(), 1).unwrap()).contains("exit status 3"));
-        let second = told(Paint::Plain, |it| it.mail(&crash(), 2).unwrap());
-        assert!(second.contains("       | It died\n") && !second.contains("exit status 3"), "{second}");
+    fn a_mail_is_shown_whole_or_without_its_details() {
+        let whole = told(Paint::Plain, |it| it.mail(&crash(), Excerpt::Whole).unwrap());
+        assert!(whole.contains("       | It died\n") && whole.contains("exit status 3"), "{whole}");
+        let words = told(Paint::Plain, |it| it.mail(&crash(), Excerpt::Words).unwrap());
+        assert!(words.contains("       | It died\n") && !words.contains("exit status 3"), "{words}");
     }
 
     #[test]
-    fn a_mail_is_explained_by_who_sent_it_and_what_it_says() {
-        assert_eq!(
-            explain(&crash()),
-            "flaky crashed (exit status 3); supervisord starts it again, and crashmail tells"
-        );
-        let sms = Letter {
-            listener: "crashsms".into(),
-            text: "[x] exited unexpectedly\n".into(),
-            ..Letter::default()
-        };
-        assert_eq!(explain(&sms), "crashsms sends a short message, 23 characters: 1 crash");
+    fn what_is_missing_is_a_fault_only_when_everything_had_its_time() {
+        let line = |mark| Line { name: "memmon", count: 0, remark: "at least one expected".into(), mark };
+        let summed = |mark, ending| told(Paint::Plain, |it| it.summary(&[line(mark)], 0, ending).unwrap());
+        let early = summed(Mark::Missing, Ending::Early);
+        assert!(early.contains("  .. memmon") && early.contains("It was stopped early: "), "{early}");
+        assert!(!early.contains("!!") && !early.contains("none was lost"), "{early}");
+        assert!(early.lines().all(|line| line.chars().count() <= COLUMNS), "{early}");
+        let wrong = summed(Mark::Wrong, Ending::Early);
+        assert!(wrong.contains("  !! memmon") && wrong.contains("should not have come"), "{wrong}");
+        let whole = summed(Mark::Missing, Ending::Whole);
+        assert!(whole.contains("  !! memmon") && whole.ends_with("none came twice: no\n"), "{whole}");
+    }
+
+    #[test]
+    fn nothing_is_wider_than_a_terminal_but_what_is_to_be_copied() {
+        let doors = Doors { page: "http://127.0.0.1:54321/", control: "x", log: "y" };
+        let opening = told(Paint::Plain, |it| {
+            it.opening(
+                &doors,
+                "It ends after 30 seconds, with up to 8 more for mails under way; or at Ctrl-C.",
+            )
+            .unwrap();
+        });
+        assert!(opening.lines().all(|line| line.chars().count() <= COLUMNS), "{opening}");
     }
 
     #[test]

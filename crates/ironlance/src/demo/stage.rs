@@ -4,11 +4,12 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
@@ -23,8 +24,16 @@ const MARK: &str = "IRONLANCE_STATE";
 const DAEMON: &str = "supervisord";
 /// A unix socket's path has 107 octets at most (unix(7)); so much is left for the folder.
 const LONGEST_FOLDER: usize = 60;
+/// A demo of a minute writes about a fifth of this (bytes).
+const ROOM: usize = 1 << 20;
 /// Supervisord ends its programs in order; none of them takes this long.
 const ORDERLY_END: Duration = Duration::from_secs(10);
+/// It answers within a hundredth of this.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two tries to connect: the first events are not to be missed.
+const BETWEEN_TRIES: Duration = Duration::from_millis(1);
+/// From the end of its connections to the end of its process.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How often the processes are looked through for ones that were just being started.
 const SWEEPS: usize = 20;
 
@@ -37,22 +46,24 @@ pub(super) enum StageError {
     Write(PathBuf, io::Error),
     #[error("cannot start {}: {}", .0.display(), .1)]
     Start(PathBuf, io::Error),
+    #[error("supervisord does not start:\n{0}")]
+    Ended(String),
+    #[error("supervisord does not answer within {} seconds", PATIENCE.as_secs())]
+    Silent,
 }
 
 /// A running supervisord in a folder of its own. Dropping it ends and removes all.
 #[derive(Debug)]
 pub(super) struct Stage {
     folder: TempDir,
+    page_port: u16,
     supervisord: Option<OwnedFd>,
     ended: Receiver<ExitStatus>,
 }
 
 impl Stage {
-    /// Writes everything and starts our supervisord; `tell` is called when it ends.
-    pub(super) fn set(
-        ports: Ports,
-        tell: impl FnOnce(ExitStatus) + Send + 'static,
-    ) -> Result<Self, StageError> {
+    /// Writes everything and starts our supervisord; gives also a connection to it, which shows that it answers.
+    pub(super) fn set(ports: Ports) -> Result<(Self, UnixStream), StageError> {
         let folder = folder().map_err(StageError::Folder)?;
         let unwritten = |error| StageError::Write(folder.path().to_owned(), error);
         let bin = folder.path().join("bin");
@@ -80,15 +91,44 @@ impl Stage {
         thread::spawn(move || {
             if let Ok(status) = child.wait() {
                 let _ = send.send(status);
-                tell(status);
             }
         });
-        Ok(Self { folder, supervisord: handle, ended })
+        let stage = Self { folder, page_port: ports.page, supervisord: handle, ended };
+        stage.connect().map(|stream| (stage, stream))
+    }
+
+    /// The first connection that is taken.
+    fn connect(&self) -> Result<UnixStream, StageError> {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Ok(stream) = UnixStream::connect(self.folder().join("supervisor.sock")) {
+                return Ok(stream);
+            }
+            if self.ended.recv_timeout(BETWEEN_TRIES).is_ok() {
+                return Err(StageError::Ended(self.last_words()));
+            }
+        }
+        Err(StageError::Silent)
+    }
+
+    /// Whether supervisord has ended by itself; one that is just ending gets a moment.
+    pub(super) fn has_ended(&self) -> Option<ExitStatus> {
+        self.ended.recv_timeout(MOMENT).ok()
     }
 
     /// Where it all is.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The port of the web page.
+    pub(super) const fn page_port(&self) -> u16 {
+        self.page_port
+    }
+
+    /// The control program; by where it is, it finds the configuration.
+    pub(super) fn control(&self) -> PathBuf {
+        self.folder().join("bin/supervisorctl")
     }
 
     /// How often a program has crashed, by supervisord's own log.
@@ -138,22 +178,35 @@ impl Drop for Stage {
     }
 }
 
-/// A new folder, in /tmp when the usual place has too long a name for a socket.
+/// A new folder: in the usual place, or where there is room when that is full, or has too long a name for a socket.
 fn folder() -> io::Result<TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("ironlance-demo-");
     let usual = env::temp_dir();
-    if usual.is_absolute() && usual.as_os_str().len() <= LONGEST_FOLDER {
-        return builder.tempdir_in(usual);
+    let places = [usual, "/tmp".into(), "/var/tmp".into(), "/dev/shm".into()];
+    let short = |place: &&PathBuf| place.is_absolute() && place.as_os_str().len() <= LONGEST_FOLDER;
+    let mut refused = io::ErrorKind::NotFound.into();
+    for place in places.iter().filter(short) {
+        match roomy(place) {
+            Ok(folder) => return Ok(folder),
+            Err(error) => refused = error,
+        }
     }
-    builder.tempdir_in("/tmp")
+    Err(refused)
+}
+
+/// A folder in which there is room for logs and mails.
+fn roomy(place: &Path) -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("ironlance-demo-").tempdir_in(place)?;
+    let trial = folder.path().join("trial");
+    fs::write(&trial, vec![b'x'; ROOM])?;
+    fs::remove_file(trial)?;
+    Ok(folder)
 }
 
 /// The daemon, the six listeners and the parts: all are this very binary.
 fn links(bin: &Path) -> io::Result<()> {
     let binary = env::current_exe()?;
     fs::create_dir(bin)?;
-    let names = LISTENERS.iter().chain([&DAEMON, &"ironlance"]);
+    let names = LISTENERS.iter().chain([&DAEMON, &"supervisorctl", &"ironlance"]);
     names.copied().try_for_each(|name| symlink(&binary, bin.join(name)))
 }
 

@@ -1,5 +1,6 @@
 //! Which mails were expected, and which came: the demo's verdict on ironlance.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::config::LISTENERS;
@@ -22,6 +23,16 @@ pub(super) struct Tally {
     pub(super) turned_away: usize,
 }
 
+/// How what came compares with what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Well,
+    /// It has not come, and could still.
+    Missing,
+    /// It should not have come.
+    Wrong,
+}
+
 /// A line of the summary.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -32,7 +43,7 @@ pub(super) struct Line {
     /// What was expected.
     pub(super) remark: String,
     /// Whether it is as expected.
-    pub(super) is_well: bool,
+    pub(super) mark: Mark,
 }
 
 impl Tally {
@@ -60,13 +71,13 @@ impl Tally {
             name: STEADY,
             count: self.about_steady,
             remark: "mails about the program that behaves: none expected".into(),
-            is_well: self.about_steady == 0,
+            mark: none(self.about_steady),
         });
         lines.push(Line {
             name: "twice",
             count: self.twice,
             remark: "mails that came a second time: none expected".into(),
-            is_well: self.twice == 0,
+            mark: none(self.twice),
         });
         lines
     }
@@ -78,17 +89,27 @@ impl Tally {
 
     /// Whether everything expected has come.
     pub(super) fn is_whole(&self, crashes: usize) -> bool {
-        self.lines(crashes).iter().all(|line| line.is_well)
+        self.lines(crashes).iter().all(|line| line.mark == Mark::Well)
     }
+}
+
+fn none(count: usize) -> Mark {
+    if count == 0 { Mark::Well } else { Mark::Wrong }
 }
 
 fn row(name: &'static str, count: usize, crashes: usize) -> Line {
     if name == "crashmail" {
         let times = if crashes == 1 { "once".to_owned() } else { format!("{crashes} times") };
         let remark = format!("by supervisord's own log {FLAKY} crashed {times}");
-        return Line { name, count, remark, is_well: crashes > 0 && count == crashes };
+        let mark = match count.cmp(&crashes) {
+            Ordering::Equal if crashes > 0 => Mark::Well,
+            Ordering::Equal | Ordering::Less => Mark::Missing,
+            Ordering::Greater => Mark::Wrong,
+        };
+        return Line { name, count, remark, mark };
     }
-    Line { name, count, remark: "at least one expected".into(), is_well: count > 0 }
+    let mark = if count > 0 { Mark::Well } else { Mark::Missing };
+    Line { name, count, remark: "at least one expected".into(), mark }
 }
 
 #[cfg(test)]
@@ -116,6 +137,17 @@ mod tests {
         assert_eq!(tally.add(&mail("crashmail", "other", "")), 2);
         assert!(tally.is_whole(2));
         assert!(!Tally::default().is_whole(0));
+    }
+
+    #[test]
+    fn what_has_not_come_is_told_from_what_should_not_have_come() {
+        let marks =
+            |tally: &Tally, crashes| tally.lines(crashes).iter().map(|line| line.mark).collect::<Vec<_>>();
+        let nothing = marks(&Tally::default(), 2);
+        assert!(nothing[..LISTENERS.len()].iter().all(|mark| *mark == Mark::Missing));
+        assert!(nothing[LISTENERS.len()..].iter().all(|mark| *mark == Mark::Well));
+        assert!(marks(&full(), 2).contains(&Mark::Missing) && !marks(&full(), 2).contains(&Mark::Wrong));
+        assert!(marks(&full(), 0).contains(&Mark::Wrong));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Where a mail server is: a URL of ours, or `host[:port]` as Python's smtplib takes it.
 
 use ironlance_alert::Security;
+use ironlance_net::percent;
 
 const SMTP_PORT: u16 = 25;
 /// RFC 8314: submission over TLS from the first byte, by whatever scheme it is named.
@@ -102,24 +103,9 @@ fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
         return Err("the user before @ is missing");
     }
     let decode =
-        |text: &str| percent_decoded(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
+        |text: &str| percent::decoded(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
     let password = password.filter(|password| !password.is_empty()).map(decode).transpose()?;
     Ok((Some(decode(user)?), password))
-}
-
-/// RFC 3986, 2.1.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        bytes.push(digit()? << 4 | digit()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port`; with several colons and no brackets all of it is an IPv6 address, as

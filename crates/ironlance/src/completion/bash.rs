@@ -1,0 +1,67 @@
+//! The script for bash.
+
+use ironlance_ctl::reference::Completes;
+
+use super::known::{self, BEFORE_PROCESSES, CHANNELS, Choice, Known};
+
+/// The script around what is known; `@NAME@` stands for a part of it.
+const SCRIPT: &str = include_str!("ironlance.bash");
+
+/// The whole script.
+pub(super) fn script(known: &Known) -> String {
+    let commands: Vec<&str> = known.commands.iter().map(|command| command.name.as_str()).collect();
+    let actions: Vec<&str> = known.actions.iter().map(|action| action.name.as_str()).collect();
+    let fill = [
+        ("@LINKS@", known.links()),
+        ("@COMMANDS@", commands.join(" ")),
+        ("@ACTIONS@", actions.join(" ")),
+        ("@WITH_ALL@", pattern(&known.actions_before_all())),
+        ("@WITH_VERBS@", pattern(&known.actions_before(&[Completes::Verbs]))),
+        ("@WITH_GROUPS@", pattern(&known.actions_before(&[Completes::Groups]))),
+        ("@WITH_PROCESSES@", pattern(&known.actions_before(&BEFORE_PROCESSES))),
+        ("@WITH_SIGNAL@", pattern(&known.actions_before(&[Completes::SignalAndProcesses]))),
+        ("@WITH_CHANNEL@", pattern(&known.actions_before(&[Completes::ProcessAndChannel]))),
+        ("@WITH_EVENTS@", pattern(&known.actions_before(&[Completes::EventTypes]))),
+        ("@SIGNALS@", known::signals()),
+        ("@CHANNELS@", CHANNELS.to_owned()),
+        ("@EVENTS@", known::events()),
+        ("@OPTIONS@", options(known)),
+        ("@TAKERS@", takers(known.takers())),
+        ("@VERB_TAKERS@", takers(known.verb_takers())),
+        ("@ACTION_OPTIONS@", action_options(known)),
+        ("@SUBCOMMANDS@", subcommands(known)),
+    ];
+    fill.iter().fold(SCRIPT.to_owned(), |script, (mark, text)| script.replace(mark, text))
+}
+
+/// A pattern of `case`; one that nothing matches where there is nothing.
+fn pattern(words: &[&str]) -> String {
+    if words.is_empty() { "''".to_owned() } else { words.join(" | ") }
+}
+
+fn options(known: &Known) -> String {
+    known.commands.iter().map(|command| spelled(&command.name, &command.options)).collect()
+}
+
+fn action_options(known: &Known) -> String {
+    known.actions.iter().map(|action| spelled(&action.name, &action.options)).collect()
+}
+
+/// A row that says the options; none where there are none.
+fn spelled(name: &str, options: &[Choice]) -> String {
+    let words: Vec<String> = options.iter().flat_map(Choice::spellings).collect();
+    if words.is_empty() { String::new() } else { format!("        {name}) echo '{}' ;;\n", words.join(" ")) }
+}
+
+fn takers(rows: impl Iterator<Item = Vec<String>>) -> String {
+    rows.map(|words| format!("        {}) return 0 ;;\n", words.join(" | "))).collect()
+}
+
+fn subcommands(known: &Known) -> String {
+    let with = known.commands.iter().filter(|command| !command.subcommands.is_empty());
+    let row = with.map(|command| {
+        let names: Vec<&str> = command.subcommands.iter().map(|(name, _)| name.as_str()).collect();
+        format!("        {}) echo '{}' ;;\n", command.name, names.join(" "))
+    });
+    row.collect()
+}

@@ -1,0 +1,111 @@
+//! The script for fish.
+
+use std::fmt::Write as _;
+
+use ironlance_ctl::reference::Completes;
+
+use super::known::{self, CHANNELS, Choice, Command, Known};
+
+/// What asks supervisorctl; `@ACTIONS@` stands for its verbs.
+const FUNCTIONS: &str = include_str!("ironlance.fish");
+
+const GROUPS: &str = "(__ironlance_groups)";
+const PROCESSES: &str = "(__ironlance_processes)";
+
+/// The whole script.
+pub(super) fn script(known: &Known) -> String {
+    let actions: Vec<&str> = known.actions.iter().map(|action| action.name.as_str()).collect();
+    let mut script = FUNCTIONS.replace("@ACTIONS@", &actions.join(" "));
+    let names: Vec<&str> = known.commands.iter().map(|command| command.name.as_str()).collect();
+    let none_yet = format!("not __fish_seen_subcommand_from {}", names.join(" "));
+    for command in &known.commands {
+        row(&mut script, "ironlance", &none_yet, &format!("-f -a {}", command.name), &command.about);
+        let behind = format!("__fish_seen_subcommand_from {}", command.name);
+        of_command(&mut script, known, command, "ironlance", &behind);
+        if command.is_link {
+            of_command(&mut script, known, command, &command.name, "");
+        }
+    }
+    script
+}
+
+/// What can stand behind one command, where the condition holds.
+fn of_command(script: &mut String, known: &Known, command: &Command, program: &str, condition: &str) {
+    if command.name == "supervisorctl" {
+        // Behind a verb stand the verb's own options.
+        options(script, program, &both(condition, "__ironlance_needs_verb"), &command.options);
+        return of_control(script, known, program, condition);
+    }
+    options(script, program, condition, &command.options);
+    for (name, text) in &command.subcommands {
+        row(script, program, condition, &format!("-f -a {name}"), text);
+    }
+}
+
+fn options(script: &mut String, program: &str, condition: &str, options: &[Choice]) {
+    for choice in options {
+        let mut words: Vec<String> = Vec::new();
+        words.extend(choice.short.map(|short| format!("-s {short}")));
+        words.extend(choice.long.as_ref().map(|long| format!("-l {long}")));
+        words.extend(choice.takes.then(|| "-r".to_owned()));
+        row(script, program, condition, &words.join(" "), &choice.text);
+    }
+}
+
+fn of_control(script: &mut String, known: &Known, program: &str, condition: &str) {
+    let no_verb = both(condition, "__ironlance_needs_verb");
+    for action in &known.actions {
+        row(script, program, &no_verb, &format!("-f -a {}", action.name), &action.text);
+        let verb = both(condition, &format!("__ironlance_verb_is {}", action.name));
+        options(script, program, &verb, &action.options);
+        let first = both(&verb, "__ironlance_place_is 0");
+        let names = if action.behind == Completes::SignalAndProcesses {
+            both(&verb, "not __ironlance_place_is 0")
+        } else {
+            verb.clone()
+        };
+        if action.all {
+            row(script, program, &names, "-f -a all", "");
+        }
+        let mut offer = |condition: &str, list: &str| {
+            row(script, program, condition, &format!("-f -a {}", quoted(list)), "");
+        };
+        match action.behind {
+            Completes::Nothing => {}
+            Completes::Verbs => offer(&verb, "(__ironlance_verbs)"),
+            Completes::Groups => offer(&verb, GROUPS),
+            Completes::Processes => offer(&verb, PROCESSES),
+            Completes::EventTypes => offer(&verb, &known::events()),
+            Completes::SignalAndProcesses => {
+                offer(&first, &known::signals());
+                offer(&names, PROCESSES);
+            }
+            Completes::ProcessAndChannel => {
+                offer(&first, PROCESSES);
+                offer(&both(&verb, "__ironlance_place_is 1"), CHANNELS);
+            }
+        }
+    }
+}
+
+/// A condition that may be empty, and one more.
+fn both(condition: &str, more: &str) -> String {
+    if condition.is_empty() { more.to_owned() } else { format!("{condition}; and {more}") }
+}
+
+fn row(script: &mut String, program: &str, condition: &str, what: &str, text: &str) {
+    // Writing into a String cannot fail.
+    let _ = write!(script, "complete -c {program}");
+    if !condition.is_empty() {
+        let _ = write!(script, " -n {}", quoted(condition));
+    }
+    let _ = write!(script, " {what}");
+    if !text.is_empty() {
+        let _ = write!(script, " -d {}", quoted(text));
+    }
+    script.push('\n');
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}

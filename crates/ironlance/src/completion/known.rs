@@ -1,0 +1,228 @@
+//! What can be completed: commands, their options and subcommands, and the verbs of supervisorctl.
+
+use anyhow::Result;
+use ironlance_core::kind::EventKind;
+use ironlance_core::signal;
+use ironlance_ctl::reference::Completes;
+
+use crate::manual::ask::{self, Asked, Verb};
+use crate::manual::help::{Entry, Names};
+
+/// What a program writes to.
+pub(super) const CHANNELS: &str = "stdout stderr";
+/// One more than the highest signal (signal(7)).
+const SIGNALS: i32 = 65;
+
+/// Everything that can be completed.
+pub(super) struct Known {
+    /// In the order of `ironlance --help`.
+    pub(super) commands: Vec<Command>,
+    /// By name.
+    pub(super) actions: Vec<Action>,
+}
+
+/// A command.
+pub(super) struct Command {
+    /// Its name as a link, and behind `ironlance`.
+    pub(super) name: String,
+    /// What it is for.
+    pub(super) about: String,
+    /// Whether there is a link of this name.
+    pub(super) is_link: bool,
+    /// Its options.
+    pub(super) options: Vec<Choice>,
+    /// What it can be told to do.
+    pub(super) subcommands: Vec<(String, String)>,
+}
+
+/// An option.
+pub(super) struct Choice {
+    /// `c`
+    pub(super) short: Option<char>,
+    /// `configuration`
+    pub(super) long: Option<String>,
+    /// Whether a value follows.
+    pub(super) takes: bool,
+    /// What it does.
+    pub(super) text: String,
+}
+
+/// A verb of supervisorctl.
+pub(super) struct Action {
+    /// How it is called.
+    pub(super) name: String,
+    /// What it does, in its simplest form.
+    pub(super) text: String,
+    /// What may stand behind it.
+    pub(super) behind: Completes,
+    /// Whether `all` may stand there too.
+    pub(super) all: bool,
+    /// Its own options.
+    pub(super) options: Vec<Choice>,
+}
+
+impl Known {
+    /// Asks every command of ours for its help.
+    pub(super) fn gather() -> Result<Self> {
+        let commands = ask::commands()?.iter().map(Command::of).collect();
+        let actions = ask::verbs().iter().map(Action::of).collect();
+        Ok(Self { commands, actions })
+    }
+
+    /// The verbs behind which one of these can stand.
+    pub(super) fn actions_before(&self, behind: &[Completes]) -> Vec<&str> {
+        let actions = self.actions.iter().filter(|action| behind.contains(&action.behind));
+        actions.map(|action| action.name.as_str()).collect()
+    }
+
+    /// The verbs behind which `all` can stand.
+    pub(super) fn actions_before_all(&self) -> Vec<&str> {
+        let actions = self.actions.iter().filter(|action| action.all);
+        actions.map(|action| action.name.as_str()).collect()
+    }
+
+    /// The names that are links, with spaces between them.
+    pub(super) fn links(&self) -> String {
+        let links = self.commands.iter().filter(|command| command.is_link);
+        links.map(|command| command.name.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// For each command that has options with a value: `COMMAND:OPTION` for each spelling of one.
+    pub(super) fn takers(&self) -> impl Iterator<Item = Vec<String>> {
+        self.commands.iter().map(Command::takers).filter(|takers| !takers.is_empty())
+    }
+
+    /// The same for verbs: `VERB:OPTION`.
+    pub(super) fn verb_takers(&self) -> impl Iterator<Item = Vec<String>> {
+        self.actions
+            .iter()
+            .map(|action| takers(&action.name, &action.options))
+            .filter(|takers| !takers.is_empty())
+    }
+}
+
+/// The verbs behind which programs can stand, at some place.
+pub(super) const BEFORE_PROCESSES: [Completes; 3] =
+    [Completes::Processes, Completes::SignalAndProcesses, Completes::ProcessAndChannel];
+
+/// The types of events, with spaces between them.
+pub(super) fn events() -> String {
+    EventKind::ALL.map(EventKind::name).join(" ")
+}
+
+/// The names of signals as people write them, with spaces between them.
+pub(super) fn signals() -> String {
+    let names = (1..SIGNALS).filter_map(|number| Some(signal::name(number).strip_prefix("SIG")?.to_owned()));
+    names.collect::<Vec<String>>().join(" ")
+}
+
+fn takers(name: &str, options: &[Choice]) -> Vec<String> {
+    let takers = options.iter().filter(|choice| choice.takes).flat_map(Choice::spellings);
+    takers.map(|word| format!("{name}:{word}")).collect()
+}
+
+impl Choice {
+    fn of(names: Names, entry: &Entry) -> Self {
+        Self {
+            // A question mark would be a pattern to the shells.
+            short: names.short.filter(char::is_ascii_alphanumeric),
+            long: names.long,
+            takes: !names.value.is_empty(),
+            text: entry.text.clone(),
+        }
+    }
+
+    /// `-c`, `--configuration`
+    pub(super) fn spellings(&self) -> impl Iterator<Item = String> {
+        let short = self.short.map(|short| format!("-{short}"));
+        let long = self.long.as_ref().map(|long| format!("--{long}"));
+        short.into_iter().chain(long)
+    }
+}
+
+impl Command {
+    fn takers(&self) -> Vec<String> {
+        takers(&self.name, &self.options)
+    }
+
+    fn of(asked: &Asked) -> Self {
+        let subcommands = asked.help.part("commands");
+        Self {
+            name: asked.command.clone(),
+            about: asked.about.clone(),
+            is_link: asked.command == asked.name,
+            options: asked
+                .help
+                .options()
+                .into_iter()
+                .map(|(names, entry)| Choice::of(names, entry))
+                .collect(),
+            subcommands: subcommands.map(|entry| (entry.term.clone(), entry.text.clone())).collect(),
+        }
+    }
+}
+
+impl Action {
+    fn of(verb: &Verb) -> Self {
+        let text = verb.forms.first().map(|form| form.text.clone()).unwrap_or_default();
+        let all = verb.forms.iter().any(|form| form.term.ends_with(" all"));
+        let told = verb.forms.iter().chain(&verb.ours).filter(|form| form.term.starts_with("--"));
+        let options = told.map(|form| Choice::of(form.names(), form)).collect();
+        Self { name: verb.name.clone(), text, behind: verb.completes, all, options }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(name: &str) -> Action {
+        let verbs = ask::verbs();
+        Action::of(verbs.iter().find(|verb| verb.name == name).unwrap())
+    }
+
+    #[test]
+    fn the_options_of_a_verb_are_known_and_whether_a_value_follows() {
+        let options = |name: &str| {
+            let options = action(name).options.into_iter();
+            options.map(|choice| (choice.long.unwrap(), choice.takes)).collect::<Vec<_>>()
+        };
+        let waiting = [("timeout", true), ("no-wait", false), ("wait", false)];
+        let waiting = waiting.map(|(long, takes)| (long.to_owned(), takes));
+        for verb in ["start", "stop", "restart"] {
+            assert_eq!(options(verb), waiting);
+        }
+        for verb in ["status", "why", "listeners", "events"] {
+            assert_eq!(options(verb), [("json".to_owned(), false)]);
+        }
+        assert_eq!(options("tail"), []);
+    }
+
+    #[test]
+    fn what_stands_behind_a_verb_is_known() {
+        for (verb, behind, all) in [
+            ("start", Completes::Processes, true),
+            ("fg", Completes::Processes, false),
+            ("update", Completes::Groups, true),
+            ("add", Completes::Groups, false),
+            ("help", Completes::Verbs, false),
+            ("reload", Completes::Nothing, false),
+            ("signal", Completes::SignalAndProcesses, true),
+            ("tail", Completes::ProcessAndChannel, false),
+            ("events", Completes::EventTypes, false),
+        ] {
+            let action = action(verb);
+            assert_eq!((action.behind, action.all), (behind, all), "{verb}");
+        }
+    }
+
+    #[test]
+    fn signals_and_events_are_listed_once_each() {
+        assert!(
+            signals().starts_with("HUP INT QUIT ") && signals().ends_with(" SYS RTMIN RTMAX"),
+            "{}",
+            signals()
+        );
+        assert!(events().starts_with("EVENT PROCESS_STATE "));
+    }
+}

@@ -1,0 +1,64 @@
+//! `ironlance completion`: what makes a shell complete the commands, made of what they say of themselves.
+
+mod bash;
+mod fish;
+mod known;
+mod zsh;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+
+use known::Known;
+
+use crate::usage;
+
+/// Prints what makes a shell complete all commands: verbs, options, and programs as they are at that moment
+#[derive(Debug, Parser)]
+#[command(
+    name = "ironlance completion",
+    after_help = "bash: ironlance completion bash > /etc/bash_completion.d/ironlance\n\
+        zsh:  ironlance completion zsh > /usr/local/share/zsh/site-functions/_ironlance\n\
+        fish: ironlance completion fish > ~/.config/fish/conf.d/ironlance.fish"
+)]
+struct Args {
+    /// Which
+    shell: Shell,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    /// bash, from 4.2
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish, from 3.0
+    Fish,
+}
+
+/// The command; `args` without its own name.
+pub(crate) fn main(args: &[String]) -> ExitCode {
+    let args: Args = match usage::parse("ironlance completion", args) {
+        Ok(args) => args,
+        Err(status) => return status,
+    };
+    match print(args.shell) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "ironlance completion: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(shell: Shell) -> Result<()> {
+    let known = Known::gather()?;
+    let script = match shell {
+        Shell::Bash => bash::script(&known),
+        Shell::Zsh => zsh::script(&known),
+        Shell::Fish => fish::script(&known),
+    };
+    io::stdout().write_all(script.as_bytes()).context("cannot print the script")
+}

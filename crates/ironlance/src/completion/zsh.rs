@@ -1,0 +1,76 @@
+//! The script for zsh.
+
+use ironlance_ctl::reference::Completes;
+
+use super::known::{self, BEFORE_PROCESSES, CHANNELS, Choice, Known};
+
+/// The script around what is known; `@NAME@` stands for a part of it.
+const SCRIPT: &str = include_str!("ironlance.zsh");
+
+/// The whole script.
+pub(super) fn script(known: &Known) -> String {
+    let commands = known.commands.iter().map(|command| described(&command.name, &command.about));
+    let actions = known.actions.iter().map(|action| described(&action.name, &action.text));
+    let fill = [
+        ("@LINKS@", known.links()),
+        ("@COMMANDS@", commands.collect::<Vec<_>>().join(" ")),
+        ("@ACTIONS@", actions.collect::<Vec<_>>().join(" ")),
+        ("@WITH_ALL@", pattern(&known.actions_before_all())),
+        ("@WITH_VERBS@", pattern(&known.actions_before(&[Completes::Verbs]))),
+        ("@WITH_GROUPS@", pattern(&known.actions_before(&[Completes::Groups]))),
+        ("@WITH_PROCESSES@", pattern(&known.actions_before(&BEFORE_PROCESSES))),
+        ("@WITH_SIGNAL@", pattern(&known.actions_before(&[Completes::SignalAndProcesses]))),
+        ("@WITH_CHANNEL@", pattern(&known.actions_before(&[Completes::ProcessAndChannel]))),
+        ("@WITH_EVENTS@", pattern(&known.actions_before(&[Completes::EventTypes]))),
+        ("@SIGNALS@", known::signals()),
+        ("@CHANNELS@", CHANNELS.to_owned()),
+        ("@EVENTS@", known::events()),
+        ("@OPTIONS@", options(known)),
+        ("@TAKERS@", takers(known.takers())),
+        ("@VERB_TAKERS@", takers(known.verb_takers())),
+        ("@ACTION_OPTIONS@", action_options(known)),
+        ("@SUBCOMMANDS@", subcommands(known)),
+    ];
+    fill.iter().fold(SCRIPT.to_owned(), |script, (mark, text)| script.replace(mark, text))
+}
+
+fn pattern(words: &[&str]) -> String {
+    if words.is_empty() { "''".to_owned() } else { words.join("|") }
+}
+
+/// `'name:what it is'`, quoted.
+fn described(name: &str, text: &str) -> String {
+    let word = format!("{}:{text}", name.replace(':', "\\:"));
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+fn options(known: &Known) -> String {
+    known.commands.iter().map(|command| found("    ", &command.name, &command.options)).collect()
+}
+
+fn action_options(known: &Known) -> String {
+    known.actions.iter().map(|action| found("      ", &action.name, &action.options)).collect()
+}
+
+/// A row that finds the options; none where there are none.
+fn found(margin: &str, name: &str, options: &[Choice]) -> String {
+    if options.is_empty() {
+        return String::new();
+    }
+    let words =
+        options.iter().flat_map(|choice| choice.spellings().map(|word| described(&word, &choice.text)));
+    format!("{margin}{name}) found=({}) ;;\n", words.collect::<Vec<_>>().join(" "))
+}
+
+fn takers(rows: impl Iterator<Item = Vec<String>>) -> String {
+    rows.map(|words| format!("    ({}) return 0 ;;\n", words.join("|"))).collect()
+}
+
+fn subcommands(known: &Known) -> String {
+    let mut rows = String::new();
+    for command in known.commands.iter().filter(|command| !command.subcommands.is_empty()) {
+        let words = command.subcommands.iter().map(|(name, text)| described(name, text));
+        rows.push_str(&format!("    {}) found=({}) ;;\n", command.name, words.collect::<Vec<_>>().join(" ")));
+    }
+    rows
+}

@@ -1,0 +1,72 @@
+//! What happens in the demo's supervisord, as it happens: its stream of events, read by a thread.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use serde::Deserialize;
+
+/// HTTP/1.0, so that the answer is a plain stream. docs/events.md, "Live stream".
+const REQUEST: &[u8] = b"GET /events?types=PROCESS_STATE HTTP/1.0\r\nHost: localhost\r\n\r\n";
+/// What begins the line with the event itself.
+const DATA: &str = "data:";
+
+/// An event about a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Happened {
+    /// Such as `PROCESS_STATE_EXITED`.
+    pub(super) event: String,
+    #[serde(default)]
+    pub(super) process: String,
+    /// Why it ended, where it did.
+    #[serde(default)]
+    pub(super) why: Option<String>,
+    /// As a listener gets it.
+    #[serde(default)]
+    pub(super) body: String,
+}
+
+/// What the watcher tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Happened(Happened),
+    /// The stream has ended, as it does with supervisord.
+    Over,
+}
+
+/// Watches the supervisord at the other end of a connection to its socket, and calls `tell` for each event.
+pub(super) fn watch(mut stream: UnixStream, tell: impl Fn(Told) + Send + 'static) -> io::Result<()> {
+    stream.write_all(REQUEST)?;
+    let watcher = move || {
+        // A connection that breaks is one that has ended.
+        let _ = read(BufReader::new(stream), &|happened| tell(Told::Happened(happened)));
+        tell(Told::Over);
+    };
+    thread::Builder::new().name("watcher".into()).spawn(watcher).map(drop)
+}
+
+fn read(input: impl BufRead, tell: &impl Fn(Happened)) -> io::Result<()> {
+    for line in input.lines() {
+        if let Some(happened) = line?.strip_prefix(DATA).and_then(|data| serde_json::from_str(data).ok()) {
+            tell(happened);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn events_are_read_out_of_the_stream_and_the_rest_is_passed_over() {
+        let stream = "HTTP/1.0 200 OK\r\n\r\n:\n\nid: 7\nevent: PROCESS_STATE_EXITED\n\
+            data: {\"number\":7,\"at\":1.5,\"event\":\"PROCESS_STATE_EXITED\",\"group\":\"g\",\"process\":\"p\",\
+            \"why\":\"exit status 3\",\"body\":\"x\"}\n\ndata: nonsense\n\n";
+        let found = RefCell::new(Vec::new());
+        read(stream.as_bytes(), &|happened| found.borrow_mut().push(happened)).unwrap();
+        let [happened] = &found.into_inner()[..] else { panic!("not one event") };
+        assert_eq!((happened.process.as_str(), happened.why.as_deref()), ("p", Some("exit status 3")));
+    }
+}

@@ -1,0 +1,76 @@
+//! The ways in: sockets and ports, and who may use them.
+
+use std::net::IpAddr;
+
+use ironlance_config::ini::Section;
+
+use super::finding::{Findings, Weight};
+use super::look::Look;
+
+/// Write permission for everybody.
+const OPEN: u32 = 0o002;
+
+/// What is found about `[inet_http_server]` and `[unix_http_server]`.
+pub(super) fn examine(look: &Look<'_>, found: &mut Findings) {
+    for section in look.sections("inet_http_server") {
+        tcp(look, section, found);
+    }
+    for section in look.sections("unix_http_server") {
+        unix(look, section, found);
+    }
+}
+
+fn has_password(look: &Look<'_>, section: &Section) -> bool {
+    ["username", "password"].iter().all(|key| look.outline.ini.get(section, key).is_some())
+}
+
+fn tcp(look: &Look<'_>, section: &Section, found: &mut Findings) {
+    let Some(port) = look.text(section, "port").filter(|_| !has_password(look, section)) else { return };
+    let text = match is_loopback(&port) {
+        true => format!(
+            "{port} has no password: every user of this machine can stop programs and read their logs, as under \
+             Supervisor; set username and password, or use [unix_http_server]"
+        ),
+        false => format!(
+            "{port} is open to other hosts without a password: Supervisor lets everybody do everything, ironlance only \
+             tells and changes nothing; set username and password, or bind it to 127.0.0.1"
+        ),
+    };
+    found.about(look.outline, section, "port", Weight::Attention, &text);
+}
+
+/// Whether `HOST:PORT` is this machine's own. A name may be anybody's, but for that of localhost.
+fn is_loopback(port: &str) -> bool {
+    let Some((host, _)) = port.rsplit_once(':') else { return false };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn unix(look: &Look<'_>, section: &Section, found: &mut Findings) {
+    let Some(text) = look.text(section, "chmod") else { return };
+    let digits = text.trim().trim_start_matches("0o");
+    if u32::from_str_radix(digits, 8).is_ok_and(|mode| mode & OPEN != 0) && !has_password(look, section) {
+        let text = format!(
+            "{} lets every user of this machine start and stop programs; 0700, or 0770 with chown=root:GROUP, \
+             lets in whom you mean",
+            text.trim()
+        );
+        found.about(look.outline, section, "chmod", Weight::Attention, &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_its_own() {
+        for port in ["127.0.0.1:9001", "localhost:9001", "127.1.2.3:1", "[::1]:9001"] {
+            assert!(is_loopback(port), "{port}");
+        }
+        for port in ["9001", "*:9001", ":9001", "0.0.0.0:9001", "web1:9001", "[::]:9001"] {
+            assert!(!is_loopback(port), "{port}");
+        }
+    }
+}

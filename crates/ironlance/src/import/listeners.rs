@@ -1,0 +1,269 @@
+//! The event listeners: which are superlance's, and what their options mean here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ironlance_alert::{Route, Secret, Transport};
+use ironlance_config::ini::Section;
+use ironlance_core::shlex;
+use ironlance_listeners::options::batch::{self, BatchMailer};
+use ironlance_listeners::options::{
+    BatchOptions, CrashmailOptions, Environment, HttpokOptions, MemmonOptions, Parsed, crashmail, httpok,
+    memmon,
+};
+
+use super::finding::{Findings, Weight};
+use super::look::Look;
+use super::machine::find_program;
+
+/// Our names of superlance's listeners.
+const NAMES: [&str; 6] = ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
+/// Fewer events than this are full within a bad minute.
+const SMALL_BUFFER: usize = 100;
+
+/// So many listeners' options are looked at; nobody has as many.
+const MOST: usize = 1000;
+
+/// A listener of superlance's in a section.
+struct Wired<'w> {
+    name: &'static str,
+    args: &'w [String],
+    /// The file that is run, where it is not whatever the `PATH` has by the listener's name.
+    at: Option<PathBuf>,
+}
+
+/// What is found about `[eventlistener:x]`; gives how many are superlance's.
+pub(super) fn examine(look: &Look<'_>, found: &mut Findings) -> usize {
+    let mut count = 0;
+    let mut gains: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for section in look.sections("eventlistener:") {
+        buffer(look, section, found);
+        let words = look.words(section);
+        let Some(wired) = recognised(&words) else { continue };
+        count += 1;
+        if count > MOST {
+            continue;
+        }
+        place(look, section, &wired, found);
+        clock(look, section, &wired, found);
+        let Remarks { attention, better } = options(look, &wired);
+        for text in attention {
+            found.about(look.outline, section, "command", Weight::Attention, &text);
+        }
+        for gain in better {
+            gains.entry(gain).or_default().push(section.name.trim_start_matches("eventlistener:"));
+        }
+    }
+    for (gain, names) in gains {
+        found.whole(Weight::Better, &format!("{}: {gain}", names.join(", ")));
+    }
+    count
+}
+
+fn buffer(look: &Look<'_>, section: &Section, found: &mut Findings) {
+    let size = look.text(section, "buffer_size").and_then(|text| text.trim().parse::<usize>().ok());
+    if let Some(size) = size.filter(|size| *size < SMALL_BUFFER) {
+        let text = format!(
+            "keeps {size} events at most and throws older ones away, as under Supervisor; without it 1024 may wait"
+        );
+        found.about(look.outline, section, "buffer_size", Weight::Attention, &text);
+    }
+}
+
+/// The listener that a command line runs: by its name or path, through ironlance, or by Python.
+fn recognised(words: &[String]) -> Option<Wired<'_>> {
+    let base = |word: &str| {
+        Path::new(word).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
+    };
+    let named = |name: &str| NAMES.into_iter().find(|known| *known == name);
+    let (first, rest) = words.split_first()?;
+    let at = |word: &str| Some(PathBuf::from(word)).filter(|_| word.contains('/'));
+    if let Some(name) = named(&base(first)) {
+        return Some(Wired { name, args: rest, at: at(first) });
+    }
+    let (second, rest) = rest.split_first()?;
+    if base(first) == "ironlance" {
+        return Some(Wired { name: named(second)?, args: rest, at: None });
+    }
+    if !base(first).starts_with("python") {
+        return None;
+    }
+    let (module, args) = if second == "-m" { rest.split_first()? } else { (second, rest) };
+    let name = named(module.strip_prefix("superlance.").unwrap_or(&base(module)).trim_end_matches(".py"))?;
+    Some(Wired { name, args, at: Some(PathBuf::from(module)) })
+}
+
+/// A path leads to superlance's own, which goes on running. One that leads nowhere is told of elsewhere.
+fn place(look: &Look<'_>, section: &Section, wired: &Wired<'_>, found: &mut Findings) {
+    let ours = std::env::current_exe().and_then(|file| file.canonicalize()).ok();
+    let is_ours = |file: &Path| file.canonicalize().ok().is_some_and(|file| Some(file) == ours);
+    let name = wired.name;
+    if let Some(at) = wired.at.as_deref().filter(|at| !is_ours(at)) {
+        let text = match at.exists() {
+            true => format!(
+                "goes on running superlance's own {}, which works; command={name} … runs ours",
+                at.display()
+            ),
+            false => format!("runs superlance's own {}; command={name} … runs ours", at.display()),
+        };
+        found.about(look.outline, section, "command", Weight::Attention, &text);
+    }
+}
+
+/// All but crashmail go by ticks: without any they never act.
+fn clock(look: &Look<'_>, section: &Section, wired: &Wired<'_>, found: &mut Findings) {
+    let events = look.text(section, "events").unwrap_or_default().to_uppercase();
+    let needs = !matches!(wired.name, "crashmail");
+    if needs && !events.split(',').any(|event| event.trim().starts_with("TICK") || event.trim() == "EVENT") {
+        let text = format!("has no TICK event, which is {}'s clock: it would never act", wired.name);
+        found.about(look.outline, section, "events", Weight::Attention, &text);
+    }
+}
+
+/// What options give reason to say.
+#[derive(Default)]
+struct Remarks {
+    attention: Vec<String>,
+    better: Vec<&'static str>,
+}
+
+impl Remarks {
+    fn attention(&mut self, text: impl Into<String>) {
+        self.attention.push(text.into());
+    }
+}
+
+/// What the options of a listener give reason to say.
+fn options(look: &Look<'_>, wired: &Wired<'_>) -> Remarks {
+    let variable = |name: &str| {
+        let mut pairs = look.machine.environment.iter();
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    };
+    let environment = Environment { variable: &variable, host: &look.machine.host_node_name };
+    match wired.name {
+        "crashmail" => taken(wired, crashmail::parse(wired.args, &environment), of_crashmail),
+        "httpok" => taken(wired, httpok::parse(wired.args, &environment), of_httpok),
+        "memmon" => taken(wired, memmon::parse(wired.args, &environment), of_memmon),
+        "crashmailbatch" => {
+            taken(wired, batch::parse(BatchMailer::Crashmailbatch, wired.args, &environment), of_batch)
+        }
+        "fatalmailbatch" => {
+            taken(wired, batch::parse(BatchMailer::Fatalmailbatch, wired.args, &environment), of_batch)
+        }
+        _ => taken(wired, batch::parse(BatchMailer::Crashsms, wired.args, &environment), of_batch),
+    }
+}
+
+fn taken<T>(wired: &Wired<'_>, parsed: Parsed<T>, remarks: impl FnOnce(&T, &[String]) -> Remarks) -> Remarks {
+    match parsed {
+        Parsed::Run(options) => remarks(&options, wired.args),
+        Parsed::Exit { stderr, .. } => {
+            let why =
+                stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it asks for help only");
+            Remarks { attention: vec![format!("would end at once: {}", why.trim())], better: Vec::new() }
+        }
+    }
+}
+
+fn of_crashmail(options: &CrashmailOptions, _: &[String]) -> Remarks {
+    let mut remarks = of_route(options.delivery.route.as_ref());
+    if !options.who.programs.is_empty() && !options.who.any {
+        remarks
+            .attention("has -p, which superlance reads and does not use: it mails about every program; here only about these");
+    }
+    if options.delivery.route.is_none() {
+        remarks
+            .attention("has no -m: crashes are logged, and nobody is mailed (superlance mails to \"None\")");
+    }
+    remarks
+}
+
+fn of_httpok(options: &HttpokOptions, _: &[String]) -> Remarks {
+    let mut remarks = of_route(options.delivery.route.as_ref());
+    if options.url.to_ascii_lowercase().starts_with("https:") && !options.insecure {
+        remarks.attention(
+            "checks an https page, whose certificate is verified here; --insecure or --ca-file for one that cannot be",
+        );
+    }
+    if options.who.any {
+        remarks.better.push(NEVER_ITSELF);
+    }
+    if options.in_body.is_some() {
+        remarks.better.push("-b works; superlance's fails on Python 3 (TypeError)");
+    }
+    remarks
+}
+
+fn of_memmon(options: &MemmonOptions, _: &[String]) -> Remarks {
+    let mut remarks = of_route(options.delivery.route.as_ref());
+    if options.any.is_some() {
+        remarks.better.push(NEVER_ITSELF);
+    }
+    remarks
+}
+
+const NEVER_ITSELF: &str =
+    "-a never restarts the listener itself; superlance's stops itself, and stays stopped";
+
+fn of_batch(options: &BatchOptions, args: &[String]) -> Remarks {
+    let mut remarks = of_route(Some(&options.route));
+    remarks.better.push("what was collected is on disk, and survives a restart within the interval");
+    if args.iter().any(|arg| arg == "--tls") {
+        remarks.attention(
+            "has --tls: the certificate is verified here, user or not; --ca-file for a server with its own",
+        );
+    }
+    remarks
+}
+
+/// What there is to say about how mails are sent.
+fn of_route(route: Option<&Route>) -> Remarks {
+    let mut remarks = Remarks::default();
+    let Some(route) = route else { return remarks };
+    remarks.better.push("an alert that cannot be sent waits on disk for three days; superlance tries once");
+    match &route.transport {
+        Transport::Smtp(server) => {
+            if let Some(Secret::Literal(_)) = &server.password {
+                remarks.attention("has the mail server's password, which ps shows to every user; --password-file FILE hides it");
+            }
+        }
+        Transport::Sendmail { command } => mailer(command, &mut remarks),
+    }
+    remarks
+}
+
+fn mailer(command: &str, remarks: &mut Remarks) {
+    let words = shlex::split(command).unwrap_or_default();
+    let Some(program) = words.first() else { return };
+    if find_program(program).is_none() {
+        remarks.attention(format!("mails by {program}, which is not here: its alerts would wait"));
+    } else if !program.contains("sendmail") {
+        remarks.attention(format!(
+            "mails by {program}: a mail is sent when it exits with 0, and tried again otherwise (superlance does not look)"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(line: &str) -> Option<(String, usize, bool)> {
+        let words = shlex::split(line).unwrap();
+        recognised(&words).map(|wired| (wired.name.to_owned(), wired.args.len(), wired.at.is_some()))
+    }
+
+    #[test]
+    fn a_listener_of_superlance_is_known_however_it_is_started() {
+        assert_eq!(found("crashmail -a -m x"), Some(("crashmail".into(), 3, false)));
+        assert_eq!(found("/venv/bin/memmon -a 1GB"), Some(("memmon".into(), 2, true)));
+        assert_eq!(found("/opt/ironlance httpok x"), Some(("httpok".into(), 1, false)));
+        assert_eq!(found("python3 -m superlance.crashsms -t x"), Some(("crashsms".into(), 2, true)));
+        assert_eq!(found("/usr/bin/python /venv/bin/crashmail -a"), Some(("crashmail".into(), 1, true)));
+        for line in
+            ["", "python", "python3 my_listener.py", "node crashmailer", "ironlance demo", "sh -c crashmail"]
+        {
+            assert_eq!(found(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A configuration under examination: its sections with their places, and values as supervisord would expand them.
+
+use ironlance_config::conversion::Word;
+use ironlance_config::expand::{Names, Variables, expand};
+use ironlance_config::ini::Section;
+use ironlance_config::{Outline, Surroundings};
+use ironlance_core::shlex;
+
+/// The prefixes of the sections that run something.
+const RUNNERS: [&str; 3] = ["program:", "eventlistener:", "fcgi-program:"];
+
+/// What is looked at.
+pub(super) struct Look<'a> {
+    pub(super) outline: &'a Outline,
+    pub(super) machine: &'a Surroundings,
+    variables: Variables,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(outline: &'a Outline, machine: &'a Surroundings) -> Self {
+        Self { outline, machine, variables: Variables::new(&machine.environment) }
+    }
+
+    /// The sections whose name begins so.
+    pub(super) fn sections(&self, prefix: &'static str) -> impl Iterator<Item = &'a Section> + use<'a> {
+        self.outline.ini.sections().iter().filter(move |section| section.name.starts_with(prefix))
+    }
+
+    /// The sections that run something.
+    pub(super) fn runners(&self) -> impl Iterator<Item = &'a Section> + use<'a> {
+        let runs = |section: &&Section| RUNNERS.iter().any(|prefix| section.name.starts_with(prefix));
+        self.outline.ini.sections().iter().filter(runs)
+    }
+
+    /// A value, expanded as for the first of the section's processes; as it stands where that cannot be done.
+    pub(super) fn text(&self, section: &Section, key: &str) -> Option<String> {
+        let value = &self.outline.ini.get(section, key)?.value;
+        if !value.contains('%') {
+            return Some(value.clone());
+        }
+        let label = section.name.split_once(':').map_or("", |(_, label)| label);
+        let mut names = Names::default()
+            .and("here", &self.outline.here)
+            .and("host_node_name", &self.machine.host_node_name)
+            .and("program_name", label)
+            .and("group_name", label);
+        for name in ["process_num", "numprocs"] {
+            names.set(name, Word::Number(0));
+        }
+        Some(
+            expand(value, &names, &self.variables, key)
+                .map_or_else(|_| value.clone(), |expanded| expanded.text.into_owned()),
+        )
+    }
+
+    /// The words of a section's command.
+    pub(super) fn words(&self, section: &Section) -> Vec<String> {
+        self.text(section, "command").and_then(|command| shlex::split(&command).ok()).unwrap_or_default()
+    }
+}

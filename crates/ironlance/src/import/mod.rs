@@ -1,0 +1,207 @@
+//! `ironlance import`: reads a supervisord.conf and says what moving over means for it. Changes nothing.
+
+mod doors;
+mod finding;
+mod listeners;
+mod look;
+pub(crate) mod machine;
+mod passwords;
+mod programs;
+pub(crate) mod secret;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use ironlance_config::{Config, Faults, GroupKind, Outline, Overrides, Surroundings, load, outline};
+
+use finding::{Findings, Weight, plain};
+use look::Look;
+
+use crate::usage;
+
+/// The exit status when something needs attention.
+const ATTENTION: u8 = 1;
+/// The exit status when the file cannot be read.
+const UNREADABLE: u8 = 2;
+
+/// Reads a supervisord.conf and says what stays the same, what gets better, and what needs attention.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ironlance import",
+    after_help = "Changes nothing, and starts nothing. Exits with 0 when nothing needs attention, with 1 when something \
+    does, with 2 when the file cannot be read."
+)]
+struct Args {
+    /// The configuration; without it, the one that supervisord would find
+    file: Option<PathBuf>,
+}
+
+/// The command; `args` without its own name.
+pub(crate) fn main(args: &[String]) -> ExitCode {
+    let args: Args = match usage::parse("ironlance import", args) {
+        Ok(args) => args,
+        Err(status) => return status,
+    };
+    let file =
+        match args.file.map_or_else(|| ironlance_daemon::options::find_configuration("supervisord"), Ok) {
+            Ok(file) => file,
+            Err(message) => return unreadable(&plain(&message)),
+        };
+    let machine = Surroundings::here();
+    let outline = match outline(&file, &machine) {
+        Ok(outline) => outline,
+        Err(Faults(faults)) => {
+            let lines: Vec<String> = faults.iter().map(|fault| plain(&fault.to_string())).collect();
+            return unreadable(&lines.join("\n"));
+        }
+    };
+    let report = Report::of(&file, &outline, &machine);
+    match write!(io::stdout().lock(), "{}", report.text()) {
+        Ok(()) if report.needs_attention() => ExitCode::from(ATTENTION),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(UNREADABLE),
+    }
+}
+
+fn unreadable(message: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "ironlance import: {message}");
+    ExitCode::from(UNREADABLE)
+}
+
+/// What there is to say.
+struct Report {
+    file: PathBuf,
+    files: usize,
+    found: Findings,
+}
+
+/// The parts of a report.
+const PARTS: [(Weight, &str); 4] = [
+    (Weight::Same, "The same"),
+    (Weight::Better, "Better"),
+    (Weight::Fault, "Faults: no supervisord starts with these, neither ours nor Supervisor's"),
+    (Weight::Attention, "Needs attention"),
+];
+
+impl Report {
+    fn of(file: &Path, outline: &Outline, machine: &Surroundings) -> Self {
+        let loaded = load(file, &Overrides::default(), machine);
+        let mut found = Findings::default();
+        for fault in loaded.as_ref().err().iter().flat_map(|Faults(faults)| faults) {
+            found.line(outline, Weight::Fault, &fault.to_string());
+        }
+        let noted = loaded.as_ref().map(|config| config.notes.warnings.as_slice()).unwrap_or_default();
+        for warning in outline.warnings.iter().chain(noted) {
+            // A folder for files that may come later is as good as empty.
+            let weight = if warning.starts_with(NO_FILE) { Weight::Same } else { Weight::Attention };
+            found.line(outline, weight, warning);
+        }
+        let look = Look::new(outline, machine);
+        doors::examine(&look, &mut found);
+        passwords::examine(&look, &mut found);
+        let superlance = listeners::examine(&look, &mut found);
+        programs::examine(&look, &mut found);
+        strangers(&look, &mut found);
+        if let Ok(config) = &loaded {
+            count(config, superlance, &mut found);
+        }
+        for gain in GAINS.iter().filter(|_| loaded.is_ok()) {
+            found.whole(Weight::Better, gain);
+        }
+        Self { file: file.to_owned(), files: outline.files.len(), found }
+    }
+
+    fn needs_attention(&self) -> bool {
+        self.attention() > 0
+    }
+
+    fn attention(&self) -> usize {
+        [Weight::Fault, Weight::Attention].into_iter().map(|weight| self.found.of(weight).len()).sum()
+    }
+
+    fn text(&self) -> String {
+        let files = match self.files {
+            1 => String::new(),
+            more => format!(" and {} it includes", number(more - 1, "file")),
+        };
+        let file = plain(&self.file.display().to_string());
+        let mut text = format!("{file}{files}, read as our supervisord would; nothing is changed.\n");
+        for (weight, title) in PARTS {
+            let lines = self.found.of(weight);
+            if !lines.is_empty() {
+                text += &format!("\n{title}\n");
+                text.extend(lines.iter().map(|line| format!("  {line}\n")));
+                if self.found.is_cut(weight) {
+                    text += "  … and more of the kind\n";
+                }
+            }
+        }
+        let more = [Weight::Fault, Weight::Attention].into_iter().any(|weight| self.found.is_cut(weight));
+        text + match self.attention() {
+            many if more => format!("\nMore than {many} things need attention.\n"),
+            0 => "\nNothing needs attention.\n".to_owned(),
+            1 => "\n1 thing needs attention.\n".to_owned(),
+            more => format!("\n{more} things need attention.\n"),
+        }
+        .as_str()
+    }
+}
+
+/// How the warning about an include without files begins.
+const NO_FILE: &str = "No file matches via include";
+
+/// What every configuration gains.
+const GAINS: [&str; 3] = [
+    "an exit is seen at once instead of within a second; nothing is polled",
+    "listeners: 1024 events may wait where buffer_size is not set, instead of 10; state changes are kept longest",
+    "memory: about 2.4 MB for supervisord instead of 26, and 1.5 for each of superlance's listeners instead of 25",
+];
+
+/// How much stays as it is.
+fn count(config: &Config, superlance: usize, found: &mut Findings) {
+    let is_pool = |kind: &GroupKind| matches!(kind, GroupKind::Listeners { .. });
+    let (pools, groups): (Vec<_>, Vec<_>) = config.groups.iter().partition(|group| is_pool(&group.kind));
+    let processes: usize = groups.iter().map(|group| group.programs.len()).sum();
+    let counts = [
+        (processes, format!("{} in {}", number(processes, "process"), number(groups.len(), "group"))),
+        (superlance, format!("{} of superlance", number(superlance, "listener"))),
+        (pools.len().saturating_sub(superlance), {
+            format!(
+                "{} of another kind, in whatever language",
+                number(pools.len().saturating_sub(superlance), "listener")
+            )
+        }),
+        (
+            config.servers.len(),
+            format!("{} for supervisorctl and other clients", number(config.servers.len(), "way in")),
+        ),
+    ];
+    for (_, line) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        found.whole(Weight::Same, &line);
+    }
+    let rest = "names, states, events, log files, XML-RPC, environment of programs, exit statuses";
+    found.whole(Weight::Same, rest);
+}
+
+fn number(count: usize, what: &str) -> String {
+    match (count, what) {
+        (1, _) => format!("1 {what}"),
+        (_, "process") => format!("{count} processes"),
+        (_, "way in") => format!("{count} ways in"),
+        (..) => format!("{count} {what}s"),
+    }
+}
+
+fn strangers(look: &Look<'_>, found: &mut Findings) {
+    for section in look.outline.ini.sections() {
+        if found.is_full(Weight::Attention) {
+            return;
+        }
+        for entry in look.outline.strangers(section) {
+            let text = "is unknown, here and to Supervisor 4.3.0: ignored";
+            found.about(look.outline, section, &entry.key, Weight::Attention, text);
+        }
+    }
+}

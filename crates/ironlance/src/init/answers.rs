@@ -1,0 +1,347 @@
+//! The answers that a configuration is made of: how each is read, and what is wrong with one that cannot be.
+
+use std::path::PathBuf;
+
+use ironlance_alert::address::addresses;
+use ironlance_core::shlex;
+use ironlance_net::percent;
+use thiserror::Error;
+
+use crate::import::machine::find_program;
+
+/// The listeners that are wired; no program has their names.
+pub(super) const LISTENERS: [&str; 2] = ["crashmail", "fatalmailbatch"];
+
+/// An answer that cannot be used; the text is for the person who gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub(super) struct Unusable(String);
+
+fn unusable<T>(text: impl Into<String>) -> Result<T, Unusable> {
+    Err(Unusable(text.into()))
+}
+
+/// How mail is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A command that takes a mail on its standard input.
+    Sendmail(String),
+    /// A mail server.
+    Server(Server),
+}
+
+/// A mail server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    /// `smtp://[USER@]HOST[:PORT]` or `smtps://…`, without a password.
+    pub(super) url: String,
+    /// Whom to be there.
+    pub(super) user: Option<String>,
+    /// What was given between user and host.
+    pub(super) password: Option<String>,
+    /// The host is this machine.
+    pub(super) is_here: bool,
+}
+
+/// A program to keep running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// Its name in the configuration.
+    pub(super) name: String,
+    /// Its command line, as a shell would be given it.
+    pub(super) command: String,
+}
+
+/// Where the mails go, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mail {
+    /// Addresses with commas between them.
+    pub(super) to: String,
+    /// The sender.
+    pub(super) from: String,
+    /// How.
+    pub(super) way: Way,
+    /// The file with the password, absolute; there is one where the server has a user.
+    pub(super) password_file: Option<PathBuf>,
+}
+
+/// One or more mail addresses.
+pub(super) fn mail_to(text: &str) -> Result<String, Unusable> {
+    let found = addresses(&[text.to_owned()]);
+    if found.is_empty() {
+        return unusable("cannot mail to nobody: give an address such as ops@example.com");
+    }
+    match found.iter().find(|address| !is_address(address)) {
+        Some(bad) => unusable(format!("cannot use as a mail address: {bad}")),
+        None => Ok(found.join(",")),
+    }
+}
+
+/// A plain address: what has a display name or a space is more than a command line should carry.
+fn is_address(text: &str) -> bool {
+    let strange = |c: char| c.is_whitespace() || c.is_control() || "<>\"'`\\$;|&()".contains(c);
+    let parts: Vec<&str> = text.split('@').collect();
+    !text.contains(strange)
+        && !text.starts_with('-')
+        && parts.len() <= 2
+        && parts.iter().all(|part| !part.is_empty())
+}
+
+/// The sender.
+pub(super) fn mail_from(text: &str) -> Result<String, Unusable> {
+    match is_address(text) {
+        true => Ok(text.to_owned()),
+        false => unusable(format!("cannot use as a mail address: {text}")),
+    }
+}
+
+/// `sendmail` for the one that was found, a command with a path, or a mail server.
+pub(super) fn way(text: &str, found: Option<&str>) -> Result<Way, Unusable> {
+    if text == "sendmail" {
+        return match found {
+            Some(command) => Ok(Way::Sendmail(command.to_owned())),
+            None => unusable(
+                "cannot find sendmail on this machine: name a mail server, or a mailer by its full path",
+            ),
+        };
+    }
+    if text.starts_with('/') { sendmail(text) } else { server(text).map(Way::Server) }
+}
+
+/// A command that takes a mail.
+pub(super) fn sendmail(text: &str) -> Result<Way, Unusable> {
+    if text.trim().is_empty() {
+        return unusable("cannot send mail by an empty command");
+    }
+    one_line(text).map(|text| Way::Sendmail(text.to_owned()))
+}
+
+/// `HOST[:PORT]`, or a URL.
+pub(super) fn server(text: &str) -> Result<Server, Unusable> {
+    let text = text.trim();
+    let bad =
+        |why: &str| unusable(format!("cannot use as a mail server ({why}): {}", without_password(text)));
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+        None => ("smtp".to_owned(), text),
+    };
+    if scheme != "smtp" && scheme != "smtps" {
+        return bad("not HOST[:PORT], smtp://… or smtps://…");
+    }
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let (login, host) = match rest.rsplit_once('@') {
+        Some((login, host)) => (Some(login), host),
+        None => (None, rest),
+    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "/?#\\'\"`$;|&()<>,".contains(c);
+    if host.is_empty()
+        || host.starts_with('-')
+        || host.contains(odd)
+        || login.is_some_and(|login| login.contains(odd))
+    {
+        return bad("there is no host name, or a sign that must be written as %XX");
+    }
+    if !has_good_port(host) {
+        return bad("the port is not a number from 1 to 65535, or a ] is missing");
+    }
+    let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
+        Some(("", _)) => return bad("there is no user before the @"),
+        Some((user, password)) => (Some(user), Some(password).filter(|password| !password.is_empty())),
+        None => (None, None),
+    };
+    let Some(password) = password.map(percent::decoded).map_or(Some(None), |decoded| decoded.map(Some))
+    else {
+        return bad("a % is not followed by two hexadecimal digits");
+    };
+    let at = user.map(|user| format!("{user}@")).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_here = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+    Ok(Server { url: format!("{scheme}://{at}{host}"), user: user.map(str::to_owned), password, is_here })
+}
+
+/// Whether the port is one, where there is one. Several colons without brackets are an IPv6 address, as for the listeners.
+fn has_good_port(host: &str) -> bool {
+    let behind = match host.strip_prefix('[') {
+        Some(bracketed) => match bracketed.split_once(']') {
+            Some((_, "")) => None,
+            Some((_, behind)) => behind.strip_prefix(':').or(Some("")),
+            None => Some(""),
+        },
+        None => host.split_once(':').map(|(_, port)| port).filter(|port| !port.contains(':')),
+    };
+    behind.is_none_or(|port| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+fn without_password(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, host)) => format!("***@{host}"),
+        None => text.to_owned(),
+    }
+}
+
+/// `NAME=COMMAND`, or a command that gives the name; nothing is no program.
+pub(super) fn program(text: &str) -> Result<Option<Program>, Unusable> {
+    let text = one_line(text.trim())?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (name, command) = match named(text)? {
+        Some((name, command)) => (name.to_owned(), command),
+        None => (name_of(text), text),
+    };
+    let words = shlex::split(command)
+        .map_err(|error| Unusable(format!("cannot split the command ({error}): {command}")))?;
+    if words.first().is_none_or(String::is_empty) {
+        return unusable(format!("cannot run an empty command: {text}"));
+    }
+    if LISTENERS.contains(&name.as_str()) {
+        return unusable(format!(
+            "cannot name the program {name}: that is a listener here; give it as NAME=COMMAND"
+        ));
+    }
+    Ok(Some(Program { name, command: command.to_owned() }))
+}
+
+/// A name and a command with `=` between them; nothing where the sign belongs to the command, as in `web --port=80`.
+fn named(text: &str) -> Result<Option<(&str, &str)>, Unusable> {
+    let Some((before, command)) = text.split_once('=') else { return Ok(None) };
+    let (name, command) = (before.trim_end(), command.trim());
+    if name.contains('/') || name.contains(char::is_whitespace) {
+        return Ok(None);
+    }
+    if name.is_empty() || !name.chars().all(is_of_name) {
+        return unusable(format!(
+            "cannot name a program {name:?}: a name is made of a-z, A-Z, 0-9, _, - and .; give it as NAME=COMMAND"
+        ));
+    }
+    if is_variable(name, command) {
+        return unusable(format!(
+            "cannot run {text}: that sets a variable, as a shell does; give it as NAME=env {text}"
+        ));
+    }
+    Ok(Some((name, command)))
+}
+
+/// Whether `NAME=value command` is meant for a shell: a name as variables have it, and no program before the command.
+fn is_variable(name: &str, command: &str) -> bool {
+    let is_upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let words = shlex::split(command).unwrap_or_default();
+    name.chars().all(is_upper) && words.len() > 1 && find_program(&words[0]).is_none()
+}
+
+/// Refuses two of one name.
+pub(super) fn no_doubles(programs: &[Program]) -> Result<(), Unusable> {
+    let mut names: Vec<&str> = programs.iter().map(|program| program.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => {
+            unusable(format!("cannot have two programs of one name: {}; give each as NAME=COMMAND", pair[0]))
+        }
+        None => Ok(()),
+    }
+}
+
+const fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+/// A name made of a command: `/usr/bin/web --port 80` is `web`.
+fn name_of(command: &str) -> String {
+    let words = shlex::split(command).unwrap_or_default();
+    let first = words.first().map(String::as_str).unwrap_or_default();
+    let base = first.rsplit('/').next().unwrap_or_default();
+    let name: String = base.chars().filter(|c| is_of_name(*c)).collect();
+    if name.is_empty() { "program".to_owned() } else { name }
+}
+
+fn one_line(text: &str) -> Result<&str, Unusable> {
+    match text.contains(char::is_control) {
+        true => unusable("cannot use a line break, a tab or another control character"),
+        false => Ok(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_taken_one_by_one_and_strange_ones_refused() {
+        assert_eq!(mail_to(" a@x, b@y ").as_deref(), Ok("a@x,b@y"));
+        assert_eq!(mail_to("root").as_deref(), Ok("root"));
+        for text in ["", " , ", "a b@x", "a@", "@x", "a@b@c", "$(id)@x", "-m@x", "a;b@x"] {
+            assert!(mail_to(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mail_server_is_a_host_or_a_url_and_its_password_is_taken_out() {
+        let taken = |text: &str| {
+            let server = server(text).unwrap();
+            (server.url, server.user.unwrap_or_default(), server.password.unwrap_or_default())
+        };
+        for (text, url, user, password) in [
+            ("mail", "smtp://mail", "", ""),
+            ("mail:2525", "smtp://mail:2525", "", ""),
+            ("SMTPS://joe@mail/", "smtps://joe@mail", "joe", ""),
+            ("smtp://joe%40x:p%25%3B%22%23@mail:587", "smtp://joe%40x@mail:587", "joe%40x", "p%;\"#"),
+        ] {
+            assert_eq!(taken(text), (url.to_owned(), user.to_owned(), password.to_owned()), "{text}");
+        }
+        for text in
+            ["", "http://mail", "smtp://", "smtp://@mail", "a b", "mail;x", "smtp://joe:%zz@mail", "-x"]
+        {
+            let error = server(text).unwrap_err().to_string();
+            assert!(!error.contains("zz"), "{error}");
+        }
+        for host in ["mail:99999", "mail:0", "mail:", "mail:+25", "mail:smtp", "[::1]:x", "[::1", "[::1]25"] {
+            let error = server(host).unwrap_err().to_string();
+            assert!(error.contains("from 1 to 65535") && error.ends_with(host), "{error}");
+        }
+        for host in ["mail:65535", "::1", "[::1]", "[::1]:25"] {
+            assert!(server(host).is_ok(), "{host}");
+        }
+        assert!(server("localhost:25").unwrap().is_here && !server("mail").unwrap().is_here);
+    }
+
+    #[test]
+    fn sendmail_must_be_there_to_be_chosen_by_its_name() {
+        assert_eq!(way("sendmail", Some("/x -t")), Ok(Way::Sendmail("/x -t".to_owned())));
+        assert!(way("sendmail", None).is_err());
+        assert_eq!(way("/opt/mailer -a", None), Ok(Way::Sendmail("/opt/mailer -a".to_owned())));
+        assert!(matches!(way("mail", None), Ok(Way::Server(_))));
+    }
+
+    #[test]
+    fn a_program_has_the_name_it_is_given_or_that_of_its_command() {
+        let taken = |text: &str| program(text).unwrap().map(|program| (program.name, program.command));
+        assert_eq!(taken("web=/srv/web --port=80"), Some(("web".into(), "/srv/web --port=80".into())));
+        assert_eq!(taken("/srv/web --port=80"), Some(("web".into(), "/srv/web --port=80".into())));
+        assert_eq!(taken("web = sleep 1"), Some(("web".into(), "sleep 1".into())));
+        assert_eq!(taken("WEB=sh -c :"), Some(("WEB".into(), "sh -c :".into())));
+        assert_eq!(taken("dd if=/x of=/y"), Some(("dd".into(), "dd if=/x of=/y".into())));
+        assert_eq!(taken("./a=b c"), Some(("ab".into(), "./a=b c".into())));
+        assert_eq!(taken("  "), None);
+        for text in ["a:b=/bin/cat", "ü=/bin/cat", "a]=x", "=", "=/bin/cat", "'a'=x"] {
+            let error = program(text).unwrap_err().to_string();
+            assert!(error.contains("a name is made of a-z"), "{error}");
+        }
+        let error = program("FOO=1 sleep 5").unwrap_err().to_string();
+        assert!(error.ends_with("give it as NAME=env FOO=1 sleep 5"), "{error}");
+        for text in ["web=", "x='a", "a\nb", "crashmail=/bin/true"] {
+            assert!(program(text).is_err(), "{text}");
+        }
+        let twice = [program("a=b").unwrap().unwrap(), program("a=c").unwrap().unwrap()];
+        assert!(no_doubles(&twice).is_err() && no_doubles(&twice[..1]).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(text in "\\PC{0,40}") {
+            let _ = (mail_to(&text), way(&text, None), program(&text), mail_from(&text));
+        }
+    }
+}

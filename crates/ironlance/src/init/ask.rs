@@ -1,0 +1,169 @@
+//! Asks a person: a question, a default in brackets, and again when the answer cannot be used.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, BufRead, Write};
+use std::thread;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+use thiserror::Error;
+
+/// A longer answer is a mistake.
+const LONGEST: u64 = 64 * 1024;
+/// So many answers that cannot be used, and nobody is there.
+const TRIES: usize = 20;
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub(super) enum NoAnswer {
+    /// The input has ended.
+    #[error("cannot go on: the answers have ended; nothing was written")]
+    Ended,
+    /// Every try was refused.
+    #[error("cannot go on: no answer could be used; nothing was written")]
+    Tired,
+    /// The system refuses.
+    #[error("cannot ask: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Where questions go and answers come from.
+pub(super) struct Ask<R, W> {
+    pub(super) input: R,
+    pub(super) output: W,
+    asked: usize,
+}
+
+/// A question.
+pub(super) struct Question<'a> {
+    pub(super) title: &'a str,
+    /// How to answer, a line.
+    pub(super) hint: &'a str,
+    /// What an empty answer means; empty for nothing.
+    pub(super) default: &'a str,
+}
+
+impl<R: BufRead, W: Write> Ask<R, W> {
+    pub(super) const fn new(input: R, output: W) -> Self {
+        Self { input, output, asked: 0 }
+    }
+
+    /// Asks until `read` takes the answer.
+    pub(super) fn ask<T, E: Display>(
+        &mut self,
+        question: &Question<'_>,
+        mut read: impl FnMut(&str) -> Result<T, E>,
+    ) -> Result<T, NoAnswer> {
+        let Question { title, hint, default } = question;
+        self.asked += 1;
+        writeln!(self.output, "{}. {title}\n   {hint}", self.asked)?;
+        for _ in 0..TRIES {
+            let brackets = if default.is_empty() { "nothing" } else { default };
+            write!(self.output, "   [{brackets}] ")?;
+            self.output.flush()?;
+            let line = self.line()?;
+            let answer = if line.is_empty() { default } else { line.as_str() };
+            match read(answer) {
+                Ok(value) => {
+                    writeln!(self.output)?;
+                    return Ok(value);
+                }
+                Err(error) => writeln!(self.output, "   {error}")?,
+            }
+        }
+        Err(NoAnswer::Tired)
+    }
+
+    /// Asks for something that is not to be seen; `terminal` does not show what is typed meanwhile.
+    pub(super) fn secret(&mut self, prompt: &str, terminal: &File) -> Result<String, NoAnswer> {
+        write!(self.output, "   {prompt} (not shown): ")?;
+        self.output.flush()?;
+        let dark = Dark::new(terminal);
+        let line = self.line();
+        drop(dark);
+        writeln!(self.output, "\n")?;
+        line
+    }
+
+    /// A line without its end and the space around it.
+    fn line(&mut self) -> Result<String, NoAnswer> {
+        let mut bytes = Vec::new();
+        let read = io::Read::take(&mut self.input, LONGEST).read_until(b'\n', &mut bytes)?;
+        if read == 0 {
+            return Err(NoAnswer::Ended);
+        }
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+}
+
+/// Whoever ends us while a password is typed gets the terminal back as it was.
+pub(super) fn leave_as_found(terminal: &File) -> io::Result<()> {
+    let before = tcgetattr(terminal)?;
+    let terminal = terminal.try_clone()?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+    let restore = move || {
+        for signal in signals.forever() {
+            let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+            let _ = emulate_default_handler(signal);
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(restore).map(drop)
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Dark<'a> {
+    terminal: &'a File,
+    before: Option<Termios>,
+}
+
+impl<'a> Dark<'a> {
+    fn new(terminal: &'a File) -> Self {
+        let before = tcgetattr(terminal).ok();
+        if let Some(before) = &before {
+            let mut dark = before.clone();
+            dark.local_modes.remove(LocalModes::ECHO);
+            // A terminal that goes on showing it is better than no answer.
+            let _ = tcsetattr(terminal, OptionalActions::Flush, &dark);
+        }
+        Self { terminal, before }
+    }
+}
+
+impl Drop for Dark<'_> {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = tcsetattr(self.terminal, OptionalActions::Flush, before);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUESTION: Question<'_> = Question { title: "How many?", hint: "A number.", default: "3" };
+
+    fn asked(input: &str) -> (Result<u8, NoAnswer>, String) {
+        let mut ask = Ask::new(input.as_bytes(), Vec::new());
+        let answer = ask.ask(&QUESTION, |text| text.parse::<u8>());
+        (answer, String::from_utf8(ask.output).unwrap())
+    }
+
+    #[test]
+    fn an_empty_answer_is_the_default_and_a_bad_one_is_asked_for_again() {
+        let (answer, said) = asked("\n");
+        assert_eq!((answer.unwrap(), said.as_str()), (3, "1. How many?\n   A number.\n   [3] \n"));
+        let (answer, said) = asked("x\n 7 \n");
+        assert_eq!(answer.unwrap(), 7);
+        assert!(said.contains("invalid digit"), "{said}");
+    }
+
+    #[test]
+    fn it_ends_with_its_input_and_is_not_patient_for_ever() {
+        assert!(matches!(asked("").0, Err(NoAnswer::Ended)));
+        assert!(matches!(asked(&"x\n".repeat(100)).0, Err(NoAnswer::Tired)));
+    }
+}

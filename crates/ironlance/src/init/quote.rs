@@ -1,0 +1,88 @@
+//! Texts into values of supervisord.conf: what its parser, its expansions and its splitting of commands would take for theirs.
+
+/// A command line of these words, as the value of `command=`.
+pub(super) fn command(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    value(&words.join(" "))
+}
+
+/// A text as a value: a percent sign begins an expansion, so that it is doubled.
+pub(super) fn value(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
+/// Whether a text holds what begins a comment in a value: a semicolon or a number sign behind a space, in quotes as well.
+pub(super) fn has_comment(text: &str) -> bool {
+    text.match_indices([';', '#']).any(|(at, _)| text[..at].ends_with(char::is_whitespace))
+}
+
+/// A word as `shlex` reads it, also where a comment would begin.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-{}!*".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let mut out = String::from("'");
+    let mut before = '\'';
+    for c in word.chars() {
+        match c {
+            '\'' => out.push_str("'\"'\"'"),
+            // Nothing, quoted, keeps the sign and the space apart.
+            ';' | '#' if before.is_whitespace() => {
+                out.push_str("''");
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+        before = c;
+    }
+    out.push('\'');
+    out
+}
+
+/// A word for the shell of whoever pastes a command.
+pub(crate) fn for_shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ironlance_config::expand::{Names, Variables, expand};
+    use ironlance_config::ini::Ini;
+    use ironlance_core::shlex;
+    use proptest::prelude::*;
+
+    /// The words that a supervisord makes of the value.
+    fn read_back(value: &str) -> Vec<String> {
+        let mut ini = Ini::default();
+        ini.read(&format!("[program:x]\ncommand={value}\n"), 0).unwrap();
+        let text = &ini.get(ini.section("program:x").unwrap(), "command").unwrap().value;
+        let text = expand(text, &Names::default(), &Variables::default(), "command").unwrap();
+        shlex::split(&text.text).unwrap()
+    }
+
+    #[test]
+    fn signs_that_mean_something_come_back_as_they_were() {
+        for word in
+            ["", "a b", "100%", "%(here)s", " ; not a comment", "a # b", ";", "it's", "\"", "\\", "a\\ b"]
+        {
+            let words = ["echo".to_owned(), word.to_owned(), "#last".to_owned()];
+            assert_eq!(read_back(&command(&words)), words, "{}", command(&words));
+        }
+        assert_eq!(command(&["echo".into(), "a=b,c@d".into()]), "echo a=b,c@d");
+        assert!(has_comment("a ;b") && has_comment("'a #'") && !has_comment("a;b#c"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_come_back(words in prop::collection::vec("[ -~äß;#%'\"\\\\]{0,12}", 1..5)) {
+            let words = [vec!["echo".to_owned()], words].concat();
+            prop_assert_eq!(read_back(&command(&words)), words);
+        }
+    }
+}

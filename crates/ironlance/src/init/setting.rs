@@ -1,0 +1,86 @@
+//! What is known before anything is asked: this machine, its mailer, our binary, and the defaults that follow.
+
+use std::env;
+use std::io;
+use std::path::PathBuf;
+
+use ironlance_config::Surroundings;
+
+use super::place;
+use super::quote::for_shell;
+use super::text::Call;
+use crate::import::machine::find_program;
+
+/// Where a mailer is looked for beside the `PATH`; crashmail's own default first.
+const MAILERS: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
+
+/// What is known before anything is asked.
+pub(super) struct Setting {
+    pub(super) machine: Surroundings,
+    /// The folder that the paths of the system are in: `/`, but for tests.
+    pub(super) root: PathBuf,
+    /// Our binary, absolute.
+    pub(super) binary: PathBuf,
+    /// The command of the mailer that was found.
+    pub(super) mailer: Option<String>,
+}
+
+impl Setting {
+    pub(super) fn look() -> io::Result<Self> {
+        let binary = env::current_exe()?;
+        let found =
+            MAILERS.iter().map(PathBuf::from).find(|file| file.exists()).or_else(|| find_program("sendmail"));
+        let mailer = found.map(|file| format!("{} -t -i", for_shell(&file.display().to_string())));
+        Ok(Self { machine: Surroundings::here(), root: PathBuf::from("/"), binary, mailer })
+    }
+
+    pub(super) fn default_address(&self) -> String {
+        let user = self
+            .variable("USER")
+            .or_else(|| self.variable("LOGNAME"))
+            .unwrap_or_else(|| if self.machine.uid == 0 { "root".to_owned() } else { "ops".to_owned() });
+        format!("{user}@{}", self.machine.host_node_name)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let found = self.machine.environment.iter().find(|(key, value)| key == name && !value.is_empty());
+        found.map(|(_, value)| value.clone())
+    }
+
+    pub(super) fn default_way(&self) -> &'static str {
+        if self.mailer.is_some() { "sendmail" } else { "localhost:25" }
+    }
+
+    pub(super) fn default_file(&self) -> PathBuf {
+        place::default_file(&self.root, self.machine.uid)
+    }
+
+    /// The configuration that a package has brought, where it is root who asks.
+    pub(super) fn packaged(&self) -> Option<PathBuf> {
+        place::packaged(&self.root, self.machine.uid)
+    }
+
+    /// How a command of ours is called: by its name where the `PATH` leads to this binary, else through it.
+    pub(super) fn call(&self) -> Call {
+        match self.is_ours("crashmail") {
+            true => Call::ByName,
+            false => Call::Through(self.binary.display().to_string()),
+        }
+    }
+
+    /// The same for a line to paste.
+    pub(super) fn line(&self, command: &str) -> String {
+        if self.is_ours(command) {
+            return command.to_owned();
+        }
+        match self.is_ours("ironlance") {
+            true => format!("ironlance {command}"),
+            false => format!("{} {command}", for_shell(&self.binary.display().to_string())),
+        }
+    }
+
+    fn is_ours(&self, command: &str) -> bool {
+        let found = find_program(command).and_then(|file| file.canonicalize().ok());
+        found.is_some() && found == self.binary.canonicalize().ok()
+    }
+}

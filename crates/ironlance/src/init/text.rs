@@ -1,0 +1,217 @@
+//! The text of the configuration: what stands in it, in which words.
+
+use std::fmt::Write;
+
+use ironlance_core::shlex;
+
+use super::answers::{Mail, Program, Way};
+use super::place::{Place, Role};
+use super::quote;
+
+/// How the listeners are called: `crashmail` where that is found as ours, else `/path/to/ironlance crashmail`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// By their own names.
+    ByName,
+    /// As an argument of our binary, which is here.
+    Through(String),
+}
+
+/// The words of a listener's command line.
+pub(super) fn listener(call: &Call, name: &str, mail: &Mail) -> Vec<String> {
+    let mut words = match call {
+        Call::ByName => vec![name.to_owned()],
+        Call::Through(binary) => vec![binary.clone(), name.to_owned()],
+    };
+    words.extend(mail_options(name, mail).map(str::to_owned));
+    if name == "fatalmailbatch" {
+        words.extend(["-e", "TICK_60"].map(str::to_owned));
+    }
+    words
+}
+
+fn mail_options<'a>(name: &str, mail: &'a Mail) -> impl Iterator<Item = &'a str> {
+    let is_batch = name.ends_with("batch");
+    let mut options = vec![if is_batch { "-t" } else { "-m" }, &mail.to];
+    match &mail.way {
+        Way::Sendmail(command) => {
+            // A mailer knows its sender itself; a batch mailer will not start without one.
+            if is_batch {
+                options.extend(["-f", &mail.from]);
+            }
+            options.extend(["--sendmail_program", command]);
+        }
+        Way::Server(server) => {
+            options.extend([if is_batch { "-f" } else { "--from" }, &mail.from]);
+            options.extend([if is_batch { "-H" } else { "--smtp" }, &server.url]);
+            if server.user.is_some() && !server.is_here {
+                options.push("--tls");
+            }
+            if let Some(file) = mail.password_file.as_deref().and_then(std::path::Path::to_str) {
+                options.extend(["--password-file", file]);
+            }
+        }
+    }
+    options.into_iter()
+}
+
+/// The whole file.
+pub(super) fn configuration(place: &Place, call: &Call, mail: &Mail, programs: &[Program]) -> String {
+    let mut text = head(place);
+    for program in programs {
+        text += &section(place, program);
+    }
+    if programs.is_empty() {
+        text += NO_PROGRAM;
+    }
+    let command = |name: &str| quote::command(&listener(call, name, mail));
+    let _ = write!(
+        text,
+        "{WATCH}\
+         ; A mail for each crash, as it happens.\n\
+         [eventlistener:crashmail]\ncommand={}\nevents=PROCESS_STATE_EXITED\n\n\
+         ; One mail a minute about programs that could not be started at all.\n\
+         [eventlistener:fatalmailbatch]\ncommand={}\nevents=PROCESS_STATE,TICK_60\n\n",
+        command("crashmail"),
+        command("fatalmailbatch")
+    );
+    let example = |name: &str, options: &str| {
+        let line = quote::command(&listener(call, name, mail));
+        let (start, rest) = line.split_at(line.find(&format!("{name} ")).map_or(0, |at| at + name.len()));
+        format!("{start} {options}{rest}")
+    };
+    let _ = write!(
+        text,
+        "; Restart a program whose page does not answer well, and mail. Take the semicolons away to use it.\n\
+         ;[eventlistener:httpok]\n;command={}\n;events=TICK_60\n\n\
+         ; Restart a program that outgrows its memory, and mail.\n\
+         ;[eventlistener:memmon]\n;command={}\n;events=TICK_60\n",
+        // The page comes last, behind the options.
+        example("httpok", "-p web -t 10 --retries 2") + " http://127.0.0.1:8080/",
+        example("memmon", "-p web=500MB"),
+    );
+    match place.role {
+        Role::Whole { .. } => text + TAIL,
+        Role::Part { .. } => text,
+    }
+}
+
+fn head(place: &Place) -> String {
+    let logs = &place.logs;
+    let (socket, pidfile) = match &place.role {
+        Role::Whole { socket, pidfile } => (socket, pidfile),
+        Role::Part { of } => {
+            return format!(
+                "; Written by `ironlance init`; yours to change. What begins with a semicolon is a comment.\n\
+                 ; It is a part of {of}: `supervisorctl update` takes changes over.\n\n\
+                 ; ---- Programs\n\n",
+                of = of.display()
+            );
+        }
+    };
+    format!(
+        "; Written by `ironlance init`; yours to change. What begins with a semicolon is a comment.\n\
+         ; `supervisord --check -c FILE` names every fault. %(here)s is the folder of this file.\n\n\
+         [unix_http_server]\n\
+         file={socket}\n\
+         ; Only its owner and root may talk to it.\n\
+         chmod=0700\n\n\
+         [supervisord]\n\
+         logfile={logs}/supervisord.log\n\
+         pidfile={pidfile}\n\
+         ; Output of listeners, and of programs that name no file of their own.\n\
+         childlogdir={logs}\n\n\
+         [rpcinterface:supervisor]\n\
+         supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n\
+         [supervisorctl]\n\
+         serverurl=unix://{socket}\n\n\
+         ; The web page, at http://127.0.0.1:9001/ and for whoever knows the password. Without one every user of this\n\
+         ; machine could stop programs.\n\
+         ;[inet_http_server]\n\
+         ;port=127.0.0.1:9001\n\
+         ;username=admin\n\
+         ;password=choose one\n\n\
+         ; ---- Programs\n\n"
+    )
+}
+
+fn section(place: &Place, program: &Program) -> String {
+    let Program { name, command } = program;
+    let command = match quote::has_comment(command) {
+        true => quote::command(&shlex::split(command).unwrap_or_default()),
+        false => quote::value(command),
+    };
+    let logs = &place.logs;
+    format!(
+        "[program:{name}]\n\
+         command={command}\n\
+         ; Up for a second, it counts as started. `unexpected`: an exit with status 0 is one that was meant.\n\
+         startsecs=1\n\
+         autorestart=unexpected\n\
+         stdout_logfile={logs}/%(program_name)s.log\n\
+         stderr_logfile={logs}/%(program_name)s.err\n\n"
+    )
+}
+
+const NO_PROGRAM: &str = "\
+; None yet. One looks like this:
+;[program:web]
+;command=/usr/local/bin/web --port 8080
+;user=www-data
+
+";
+
+const WATCH: &str = "; ---- Who watches, and mails\n\n";
+
+const TAIL: &str = "
+; More programs, a file each:
+;[include]
+;files=conf.d/*.conf
+";
+
+#[cfg(test)]
+mod tests {
+    use super::super::answers::{program, server};
+    use super::*;
+    use std::path::Path;
+
+    fn mail(way: Way) -> Mail {
+        let (to, from) = ("ops@x".to_owned(), "me@y".to_owned());
+        Mail { to, from, way, password_file: Some("/etc/pw".into()) }
+    }
+
+    fn by(url: &str) -> Mail {
+        mail(Way::Server(server(url).unwrap()))
+    }
+
+    #[test]
+    fn a_password_goes_to_another_machine_only_over_tls() {
+        let line = |url: &str| listener(&Call::ByName, "crashmail", &by(url)).join(" ");
+        let login = "crashmail -m ops@x --from me@y --smtp smtp://joe@mail --tls --password-file /etc/pw";
+        assert_eq!(line("joe@mail"), login);
+        assert!(!line("joe@localhost").contains("--tls") && !line("mail").contains("--tls"));
+    }
+
+    #[test]
+    fn a_batch_mailer_gets_the_same_by_its_own_options() {
+        let call = Call::Through("/opt/iron lance".to_owned());
+        let words = listener(&call, "fatalmailbatch", &mail(Way::Sendmail("/x -t".to_owned())));
+        let expected = "/opt/iron lance|fatalmailbatch|-t|ops@x|-f|me@y|--sendmail_program|/x -t|-e|TICK_60";
+        assert_eq!(words.join("|"), expected);
+    }
+
+    #[test]
+    fn examples_are_commented_out_and_whole() {
+        let place = Place::of(Path::new("s.conf"), Path::new("/x"), Path::new("/"), 1).unwrap();
+        let programs = [program("web=date +%s ;x").unwrap().unwrap()];
+        let text = configuration(&place, &Call::ByName, &by("mail"), &programs);
+        for line in [
+            "command=date +%%s ';x'",
+            ";command=httpok -p web -t 10 --retries 2 -m ops@x --from me@y --smtp smtp://mail --password-file /etc/pw \
+             http://127.0.0.1:8080/",
+            ";command=memmon -p web=500MB -m ops@x --from me@y --smtp smtp://mail --password-file /etc/pw",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+}

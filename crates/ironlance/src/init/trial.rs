@@ -1,0 +1,55 @@
+//! Tries what was written: the loader that supervisord itself uses, and a mail by the very command of the listener.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use ironlance_config::ini::Ini;
+use ironlance_config::{Config, Faults, Overrides, Surroundings, load, outline};
+use ironlance_core::shlex;
+
+/// Reads the configuration as supervisord would.
+pub(super) fn check(file: &Path, machine: &Surroundings) -> Result<Config, Faults> {
+    load(file, &Overrides::default(), machine)
+}
+
+/// The sections of `text` that a configuration has already, in another file than `but`; as `[section] in FILE`.
+///
+/// Fails with what keeps the configuration from being read.
+pub(super) fn doubles(
+    main: &Path,
+    text: &str,
+    but: &Path,
+    machine: &Surroundings,
+) -> Result<Vec<String>, Faults> {
+    let outline = outline(main, machine)?;
+    let mut new = Ini::default();
+    // Of a text of ours nothing is refused here that would not be refused by the check.
+    let _ = new.read(text, 0);
+    let found = outline.ini.sections().iter().filter(|section| new.section(&section.name).is_some());
+    let elsewhere = found.filter(|section| Path::new(outline.file(section.place)) != but);
+    Ok(elsewhere.map(|section| format!("[{}] in {}", section.name, outline.file(section.place))).collect())
+}
+
+/// What became of the test alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Yes,
+    /// It was not sent; its listener has said why.
+    No,
+}
+
+/// Runs the listener of this name as the configuration has it, with `--test-alert`; it tells each step on stdout.
+///
+/// Our binary is started for it, by its path, whatever the command is found as. Fails when that cannot be started.
+pub(super) fn test_alert(config: &Config, listener: &str, binary: &Path) -> io::Result<Sent> {
+    let group = config.groups.iter().find(|group| group.name.0 == listener);
+    let command =
+        group.and_then(|group| group.programs.first()).map_or("", |program| program.command.as_str());
+    let words = shlex::split(command).unwrap_or_default();
+    let options = words.iter().skip_while(|word| *word != listener).skip(1);
+    io::stdout().flush()?;
+    let status =
+        Command::new(binary).arg(listener).args(options).arg("--test-alert").stdin(Stdio::null()).status()?;
+    Ok(if status.success() { Sent::Yes } else { Sent::No })
+}
