@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("alert", &["net"]),
     ("listeners", &["alert", "core", "host", "net", "rpc"]),
     ("daemon", &["config", "core", "host", "net", "rpc"]),
-    ("ctl", &["config", "core", "net", "rpc"]),
+    ("ctl", &["config", "core", "host", "net", "rpc"]),
     ("ironlance", &["alert", "config", "core", "ctl", "daemon", "host", "listeners", "net", "rpc"]),
     ("e2e", &[]),
 ];

@@ -3,6 +3,7 @@
 mod arrows;
 mod bench;
 mod check;
+mod dist;
 mod fuzz;
 mod house;
 mod soak;
@@ -28,6 +29,11 @@ const CHORES: &[Chore] = &[
         name: "bench",
         about: "measures the originals and us in one run [--quick] [--only WORKLOAD] [--who CONTENDER]",
         run: bench::run,
+    },
+    Chore {
+        name: "dist",
+        about: "packages a static build [--binary PATH] [--folder DIR] [--only tarball|deb|rpm|docker]",
+        run: dist::run,
     },
     Chore { name: "fuzz", about: "runs each fuzz target for a while [--seconds N]", run: fuzz::run },
     Chore {

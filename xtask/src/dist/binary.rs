@@ -1,0 +1,64 @@
+//! The binary of a release: static, so that it runs on any Linux of its architecture, also alone in a container.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use super::told;
+use crate::workshop::{self, Workshop};
+
+/// The target triple, without which the flags below would be those of build scripts and macros too.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Builds it, in a build folder of its own: other flags, other objects.
+pub(super) fn build(shop: &Workshop, folder: &Path) -> anyhow::Result<PathBuf> {
+    let target = shop.target.join("static");
+    let mut cargo =
+        shop.cargo(&["build", "--release", "--locked", "--target", TARGET, "--package", "ironlance"]);
+    cargo.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", flags(shop));
+    workshop::run(cargo)?;
+    let built = target.join(TARGET).join("release/ironlance");
+    let copy = copy(&built, folder)?;
+    check_static(&copy)?;
+    Ok(copy)
+}
+
+/// No folder of this machine is in the binary.
+fn flags(shop: &Workshop) -> String {
+    let home =
+        std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let home = home.map(|home| format!(" --remap-path-prefix={home}=cargo")).unwrap_or_default();
+    format!("-C target-feature=+crt-static --remap-path-prefix={}=.{home}", shop.root.display())
+}
+
+/// A binary that exists already, without what is only for debuggers.
+pub(super) fn stripped(shop: &Workshop, binary: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let copy = copy(binary, folder)?;
+    let path = copy.to_str().with_context(|| format!("cannot use {copy:?}: not UTF-8"))?;
+    workshop::run(shop.command("strip", &[path]))?;
+    Ok(copy)
+}
+
+fn copy(binary: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let copy = folder.join("ironlance");
+    // A copy onto itself would empty it.
+    if copy.canonicalize().is_ok_and(|there| binary.canonicalize().is_ok_and(|binary| binary == there)) {
+        return Ok(copy);
+    }
+    fs::copy(binary, &copy)
+        .with_context(|| format!("cannot copy {} to {}", binary.display(), copy.display()))?;
+    Ok(copy)
+}
+
+/// A static program names no loader and needs no library.
+fn check_static(binary: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new("readelf");
+    command.args(["--wide", "--program-headers", "--dynamic"]).arg(binary);
+    let headers = told(command)?;
+    match headers.lines().find(|line| line.contains("INTERP") || line.contains("(NEEDED)")) {
+        Some(line) => bail!("cannot call {} static: {}", binary.display(), line.trim()),
+        None => Ok(()),
+    }
+}

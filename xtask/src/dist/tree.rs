@@ -1,0 +1,147 @@
+//! Files where they are to be on a machine.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::fresh;
+use super::product::Product;
+use crate::workshop::Workshop;
+
+/// A folder that stands for `/`, or for `/usr/local`.
+pub(super) struct Tree {
+    /// The folder.
+    pub(super) root: PathBuf,
+}
+
+/// Where the completions of a shell are found under `share`. All but zsh look for a file of the command's name.
+const COMPLETIONS: [(&str, &str, &str); 2] =
+    [("bash", "share/bash-completion/completions", ""), ("fish", "share/fish/vendor_completions.d", ".fish")];
+
+impl Tree {
+    /// An empty one.
+    pub(super) fn new(root: PathBuf) -> anyhow::Result<Self> {
+        fresh(&root)?;
+        Ok(Self { root })
+    }
+
+    /// Puts the program, its links, pages and completions under a prefix such as `usr`.
+    pub(super) fn program(&self, product: &Product, prefix: &str) -> anyhow::Result<()> {
+        self.links(product, prefix)?;
+        for (section, page) in product.page_files()? {
+            let name = page.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            self.copy(&page, &format!("{prefix}/share/man/{section}/{name}"), 0o644)?;
+        }
+        for (shell, folder, ending) in COMPLETIONS {
+            let folder = format!("{prefix}/{folder}");
+            self.copy(&product.scripts.join(shell), &format!("{folder}/ironlance{ending}"), 0o644)?;
+            for link in &product.links {
+                self.link(&format!("ironlance{ending}"), &format!("{folder}/{link}{ending}"))?;
+            }
+        }
+        let zsh = format!("{prefix}/share/zsh/site-functions/_ironlance");
+        self.copy(&product.scripts.join("zsh"), &zsh, 0o644)
+    }
+
+    /// Puts the program and its links in `bin` under a prefix, and nothing else.
+    pub(super) fn links(&self, product: &Product, prefix: &str) -> anyhow::Result<()> {
+        self.copy(&product.binary, &format!("{prefix}/bin/ironlance"), 0o755)?;
+        product.links.iter().try_for_each(|link| self.link("ironlance", &format!("{prefix}/bin/{link}")))
+    }
+
+    /// Puts what a machine with systemd needs: the configuration, the folder of programs, the unit, the log's folder.
+    pub(super) fn service(&self, shop: &Workshop) -> anyhow::Result<()> {
+        let packaging = shop.root.join("packaging");
+        self.copy(&packaging.join("supervisord.conf"), "etc/supervisor/supervisord.conf", 0o644)?;
+        self.folder("etc/supervisor/conf.d")?;
+        self.folder("var/log/supervisor")?;
+        let unit = "usr/lib/systemd/system/supervisor.service";
+        self.copy(&packaging.join("supervisor.service"), unit, 0o644)
+    }
+
+    /// Puts licences, what there is to read, and the sample configuration into a folder. The links in the README lead
+    /// on to the rest there as they do in the sources.
+    pub(super) fn papers(&self, shop: &Workshop, folder: &str) -> anyhow::Result<()> {
+        for name in ["LICENSE-MIT", "LICENSE-APACHE", "README.md"] {
+            let file = shop.root.join(name);
+            if file.exists() {
+                self.copy(&file, &format!("{folder}/{name}"), 0o644)?;
+            }
+        }
+        self.pages(&shop.root.join("docs"), &format!("{folder}/docs"))?;
+        let sample = shop.root.join("crates/config/sample/supervisord.conf");
+        self.copy(&sample, &format!("{folder}/examples/supervisord.conf"), 0o644)
+    }
+
+    /// Every file of a folder and of those in it.
+    fn pages(&self, from: &Path, path: &str) -> anyhow::Result<()> {
+        for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+            let entry = entry?;
+            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                self.pages(&entry.path(), &path)?;
+            } else {
+                self.copy(&entry.path(), &path, 0o644)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty folder.
+    pub(super) fn folder(&self, path: &str) -> anyhow::Result<()> {
+        let folder = self.root.join(path);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))
+    }
+
+    /// A copy of a file.
+    pub(super) fn copy(&self, from: &Path, path: &str, mode: u32) -> anyhow::Result<()> {
+        let to = self.place(path)?;
+        fs::copy(from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+        mode_of(&to, mode)
+    }
+
+    /// A new file.
+    pub(super) fn write(&self, path: &str, text: &str, mode: u32) -> anyhow::Result<()> {
+        let to = self.place(path)?;
+        fs::write(&to, text).with_context(|| format!("cannot write {}", to.display()))?;
+        mode_of(&to, mode)
+    }
+
+    fn link(&self, target: &str, path: &str) -> anyhow::Result<()> {
+        let to = self.place(path)?;
+        symlink(target, &to).with_context(|| format!("cannot make the link {}", to.display()))
+    }
+
+    /// The path, its folder being there.
+    fn place(&self, path: &str) -> anyhow::Result<PathBuf> {
+        let to = self.root.join(path);
+        let folder = to.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(to)
+    }
+
+    /// Every file that is none of a folder, by its path from the root, sorted.
+    pub(super) fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut folders = vec![self.root.clone()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    files.push(entry.path().strip_prefix(&self.root).unwrap_or(&entry.path()).to_owned());
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn mode_of(file: &Path, mode: u32) -> anyhow::Result<()> {
+    fs::set_permissions(file, fs::Permissions::from_mode(mode))
+        .with_context(|| format!("cannot change the mode of {}", file.display()))
+}
