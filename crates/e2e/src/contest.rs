@@ -210,7 +210,7 @@ fn agree(original: &str, ours: &str) -> bool {
 }
 
 /// Both lists as one, line by line, with the lines that only one of them has marked.
-fn difference(left: &[String], right: &[String]) -> Vec<String> {
+pub(crate) fn difference(left: &[String], right: &[String]) -> Vec<String> {
     // The longest common subsequence, from the end.
     let mut longest = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
     for l in (0..left.len()).rev() {

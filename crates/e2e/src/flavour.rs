@@ -10,7 +10,7 @@ use std::{env, process};
 use anyhow::{Context, bail};
 
 /// The names under which our binary stands in for Supervisor, as far as it does by now.
-pub const SUPERVISORS: [&str; 1] = ["supervisord"];
+pub const SUPERVISORS: [&str; 4] = ["supervisord", "supervisorctl", "echo_supervisord_conf", "pidproxy"];
 
 /// The names under which our binary stands in for superlance.
 pub const LISTENERS: [&str; 6] =

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, write_config};
 use ironlance_e2e::patience::pause;
-use ironlance_e2e::{Daemon, contest, until};
+use ironlance_e2e::{Daemon, PATIENCE, contest, until};
 use rustix::process::Signal;
 
 /// Names and sizes of the files whose names begin so.
@@ -213,6 +213,8 @@ fn cleared_logs_are_empty_and_go_on() {
         daemon.wait_file("cat.log", "12345678\n")?;
         say("abcdefg\n")?;
         daemon.wait_file("cat.log.1", "12345678\nabcdefg\n")?;
+        // The new file comes a moment after the old one was moved.
+        until("a new cat.log", PATIENCE, || Ok(stage.scene.path("cat.log").exists().then_some(())))?;
         stage.note_all("before", sizes(&daemon, "cat"));
         stage.ask(&daemon, "clearProcessLogs", &["cat".into()])?;
         stage.note_all("after", sizes(&daemon, "cat"));

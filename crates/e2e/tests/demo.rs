@@ -1,13 +1,21 @@
 //! `ironlance demo`, as the README lets a newcomer run it, where there is neither Python nor Supervisor.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use anyhow::Context;
+use ironlance_e2e::daemon::send;
 use ironlance_e2e::flavour::{LISTENERS, binary};
-use ironlance_e2e::{Scene, until};
+use ironlance_e2e::{PATIENCE, Scene, until};
+use rustix::process::Signal;
+use tempfile::TempDir;
 
 /// The demo's time, its patience with late mails, and the orderly end of supervisord.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -15,30 +23,25 @@ const LIMIT: Duration = Duration::from_secs(90);
 #[test]
 fn the_demo_shows_a_mail_of_each_listener_and_leaves_nothing_behind() {
     let scene = Scene::new().unwrap();
-    let story = scene.path("story");
     let tools = tools(&scene).unwrap();
-    let mut demo = Command::new(binary().unwrap())
-        .args(["demo", "--seconds", "25"])
-        .current_dir(scene.folder())
-        .env_remove("IRONLANCE_ORIGINALS")
-        .env("PATH", tools.path())
-        .env("TMPDIR", scene.folder())
-        .env("IRONLANCE_E2E", scene.folder())
-        .stdin(Stdio::null())
-        .stdout(fs::File::create(&story).unwrap())
-        .spawn()
-        .unwrap();
-    let ended = until("the demo to end", LIMIT, || Ok(demo.try_wait()?));
-    if ended.is_err() {
-        let _ = demo.kill();
-        let _ = demo.wait();
-    }
-    let story = fs::read_to_string(&story).unwrap();
-    assert!(ended.unwrap().success(), "{story}");
+    let mut demo = Demo::start(&scene, &tools, "25", "story");
+    let (status, story) = demo.end();
+    assert!(status.success(), "{story}");
     for name in LISTENERS {
-        assert!(story.contains(&format!("| From: {name} ")), "no mail of {name}: {story}");
+        assert!(story.contains(&format!("mail    {name}: ")), "no mail of {name}: {story}");
     }
-    assert!(story.contains("turned a delivery away (421)"), "{story}");
+    for event in [
+        "mail    refused (421): it waits on disk",
+        "flaky   crashed (exit status 3): supervisord starts it again",
+        "flaky   is running again",
+        "broken  does not start: supervisord has given up",
+        "shop    hangs, its page does not answer: httpok restarts it",
+        "leaky   has outgrown its 40 MB: memmon restarts it",
+    ] {
+        assert!(story.contains(event), "{event} is missing: {story}");
+    }
+    assert!(story.contains("  web page    http://127.0.0.1:"), "{story}");
+    assert!(story.lines().all(|line| line.chars().count() < 80 || line.contains("/bin/")), "{story}");
     assert!(story.contains("none came twice: yes"), "{story}");
     assert!(!story.contains('\x1b'), "colours are for terminals: {story}");
     drop(tools);
@@ -48,8 +51,112 @@ fn the_demo_shows_a_mail_of_each_listener_and_leaves_nothing_behind() {
     assert!(scene.processes().is_empty(), "processes of the demo are left");
 }
 
+#[test]
+fn two_demos_at_a_time_do_not_meet_and_can_be_looked_into() {
+    let scene = Scene::new().unwrap();
+    let tools = tools(&scene).unwrap();
+    let mut demos = ["one", "two"].map(|name| Demo::start(&scene, &tools, "0", name));
+    for demo in &demos {
+        let control = demo.wait_for("in a shell  ");
+        let command = control.trim_end_matches(" status");
+        let running = until("supervisorctl to tell", PATIENCE, || {
+            let output = Command::new(command).arg("status").output()?;
+            let told = String::from_utf8_lossy(&output.stdout).into_owned();
+            Ok(Some(told).filter(|told| told.contains("steady") && told.contains("pid")))
+        });
+        let running = running.with_context(|| demo.told()).unwrap();
+        assert!(running.contains("httpok"), "{running}");
+        let page = demo.wait_for("web page    ");
+        let address = page.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("data-process=\"flaky:flaky\""), "{answer}");
+    }
+    for demo in &mut demos {
+        demo.interrupt();
+        let (status, story) = demo.end();
+        // It was stopped before every mail could come, and says so.
+        assert_eq!(status.code(), Some(1), "{story}");
+        assert!(story.contains("It was stopped early"), "{story}");
+        assert!(!story.contains("!!") && !story.contains("none was lost"), "{story}");
+    }
+    assert!(scene.processes().is_empty(), "processes of the demos are left");
+}
+
+#[test]
+fn a_time_too_short_for_the_story_is_refused_in_a_line() {
+    for seconds in ["1", "24", "-1", "x"] {
+        let output =
+            Command::new(binary().unwrap()).args(["demo", &format!("--seconds={seconds}")]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(output.stdout.is_empty() && stderr.contains("--seconds"), "{stderr}");
+        if seconds == "24" {
+            assert!(stderr.contains("the whole story takes 25 seconds"), "{stderr}");
+        }
+    }
+}
+
+/// A demo that runs, and what it has told.
+struct Demo {
+    child: Child,
+    story: PathBuf,
+}
+
+impl Demo {
+    fn start(scene: &Scene, tools: &TempDir, seconds: &str, name: &str) -> Self {
+        let story = scene.path(name);
+        let child = Command::new(binary().unwrap())
+            .args(["demo", "--seconds", seconds])
+            .current_dir(scene.folder())
+            .env_remove("IRONLANCE_ORIGINALS")
+            .env("PATH", tools.path())
+            .env("TMPDIR", scene.folder())
+            .env("IRONLANCE_E2E", scene.folder())
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&story).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, story }
+    }
+
+    fn told(&self) -> String {
+        fs::read_to_string(&self.story).unwrap()
+    }
+
+    /// The rest of the line that begins so.
+    fn wait_for(&self, begin: &str) -> String {
+        until(begin, PATIENCE, || {
+            let told = self.told();
+            let mut lines = told.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            Ok(lines.find_map(|line| line.trim_start().strip_prefix(begin)).map(str::to_owned))
+        })
+        .unwrap()
+    }
+
+    fn interrupt(&self) {
+        send(self.child.id().into(), Signal::INT).unwrap();
+    }
+
+    fn end(&mut self) -> (ExitStatus, String) {
+        let child = &mut self.child;
+        let ended = until("the demo to end", LIMIT, || Ok(child.try_wait()?));
+        (ended.unwrap(), self.told())
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A folder with all that the demo may need of the system: a shell and two commands for its scripts.
-fn tools(scene: &Scene) -> std::io::Result<tempfile::TempDir> {
+fn tools(scene: &Scene) -> std::io::Result<TempDir> {
     let folder = tempfile::tempdir_in(scene.folder())?;
     for name in ["sh", "cat", "sleep"] {
         symlink(found(name), folder.path().join(name))?;

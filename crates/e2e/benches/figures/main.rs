@@ -20,6 +20,7 @@ mod reports;
 mod resident;
 mod shutdown;
 mod start;
+mod status;
 mod storm;
 mod table;
 mod thousands;
@@ -75,6 +76,7 @@ const WORKLOADS: &[Workload] = &[
     Workload { name: "idle", measure: idle::measure, field: Field::NotStatic },
     Workload { name: "children_held", measure: children_held::measure, field: Field::NotStatic },
     Workload { name: "questions", measure: questions::measure, field: Field::NotStatic },
+    Workload { name: "status", measure: status::measure, field: Field::Everybody },
     Workload { name: "kill_to_mail", measure: kill_to_mail::measure, field: Field::Everybody },
     Workload { name: "log_events", measure: log_events::measure, field: Field::NotStatic },
     Workload { name: "chatty", measure: chatty::measure, field: Field::NotStatic },

@@ -1,0 +1,12 @@
+//! What would keep somebody from using a page by keyboard or screen reader, as far as a script can tell.
+
+use anyhow::Context;
+
+use super::window::Window;
+
+/// Looks at the page; gives a sentence for each hindrance, none for a good page.
+pub fn hindrances(window: &Window) -> anyhow::Result<Vec<String>> {
+    let found = window.run(include_str!("accessibility.js"), &[])?;
+    let found = found.as_array().context("cannot read the list of hindrances")?;
+    Ok(found.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+}

@@ -1,0 +1,162 @@
+//! The shell of supervisorctl with a script on its stdin: prompts and answers byte for byte, and how it ends.
+
+use std::fs;
+
+use ironlance_e2e::daemon::BASE;
+use ironlance_e2e::{Daemon, PATIENCE, Play, quartet, until};
+
+const PROGRAMS: &str = "[program:a]\ncommand=sh -c 'echo hello; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.log\n\
+    [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\n";
+
+fn start(play: &Play) -> anyhow::Result<Daemon> {
+    let daemon = play.start(PROGRAMS)?;
+    daemon.wait_state("cat", "RUNNING")?;
+    daemon.wait_file("a.log", "hello")?;
+    Ok(daemon)
+}
+
+#[test]
+fn scripts() {
+    quartet(|play| {
+        start(play)?;
+        for script in [
+            "",
+            "\n",
+            "quit\n",
+            "exit\n",
+            "quit now\n",
+            "EOF\n",
+            "EOF",
+            "version",
+            "version\n",
+            "version\nversion\n",
+            "  version  \n",
+            "\tversion\n",
+            "version\r\n",
+            "\n\n\nversion\n\n",
+            "quit\nversion\n",
+            "nonsense\nversion\n",
+            "help\u{85}\n",
+            "status a\nstop a\nstart a b\nstop b\npid none\n",
+            "?\u{20}version\n!ls\n?\n!\n",
+            "help version\nhelp help\nhelp none\n",
+            "tail a\ntail none\nclear none\n",
+            "avail\navail x\nreread\nadd none\n",
+            "restart\nrestart none\nsignal\n",
+            "start é\nstatus é\né\n",
+            "status \\\na\n",
+            "version # comment\n# comment\n; comment\n",
+            "status 'a b'\n",
+            "-1\n1\n_\n",
+            "status a;version\n",
+            "fg\nfg none\nfg b\n",
+            "open\nopen x\nopen unix:///no/such.sock\nversion\nstatus a\n",
+            "version x\nversion\nEOF x\n",
+            "quit x\n",
+            "\x04\nversion\n",
+            "\x1b[A\nversion\n",
+            "\x03\nversion\n",
+            "version\x00\n",
+        ] {
+            play.shell(&[], script.as_bytes())?;
+        }
+        play.shell(&[], &[b"status ".as_slice(), "x".repeat(100_000).as_bytes(), b"\nversion\n"].concat())?;
+        play.shell(&["-i"], b"version\n")?;
+        play.shell(&["-i", "version"], b"version\n")?;
+        play.shell(&["-i", "stop", "none"], b"")?;
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_is_no_text_does_not_end_the_shell() {
+    quartet(|play| {
+        let _daemon = play.start("")?;
+        for script in
+            [b"status \xff\xfe\nversion\n".as_slice(), b"\xff\nversion\n", b"\xe9t\xe9 \n", b"start \x80\n"]
+        {
+            let told = play.quietly(&[], script)?;
+            // Python puts surrogates in the place of such bytes; what it prints then is its own affair.
+            play.note(format!("{} {}", told.status, told.text().matches("supervisor> ").count() > 0));
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn questions_before_what_cannot_be_undone() {
+    quartet(|play| {
+        let mut daemon = start(play)?;
+        for answer in ["n", "", "no", "N", " y", "x", "nyes"] {
+            play.shell(&[], format!("shutdown\n{answer}\nreload\n{answer}\nversion\n").as_bytes())?;
+        }
+        play.shell(&[], b"shutdown")?;
+        play.shell(&[], b"shutdown\n")?;
+        play.shell(&[], b"reload\n")?;
+        play.shell(&[], b"shutdown x\nreload x\n")?;
+        play.shell(&["-i", "version"], b"reload\nn\n")?;
+        play.shell(&[], b"reload\nyes\n")?;
+        until("the restart", PATIENCE, || {
+            let anew = daemon.log().matches("supervisord started").count() == 2;
+            Ok((anew && daemon.call("getState", &[]).is_ok_and(|state| state.is_ok())).then_some(()))
+        })?;
+        daemon.wait_state("cat", "RUNNING")?;
+        play.shell(&[], b"shutdown\nYES\n")?;
+        play.note(daemon.wait_end()?);
+        play.shell(&[], b"shutdown\ny\nreload\ny\nstatus\nversion\n")?;
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn prompts_and_history_from_the_configuration() {
+    quartet(|play| {
+        let _daemon = play.start("")?;
+        let socket = format!("unix://{}/s.sock", play.scene.folder().display());
+        for (name, more) in [
+            ("prompt.conf", "prompt=mysupervisor\n"),
+            ("unicode.conf", "prompt=überwacher\n"),
+            ("expanded.conf", "prompt=%(ENV_HOME)s %(host_node_name)s\n"),
+            ("env.conf", "prompt=<%(ENV_NAME)s>\n"),
+            ("empty.conf", "prompt=\n"),
+            ("history.conf", "history_file=%(here)s/kept.history\n"),
+        ] {
+            play.scene.write(name, &format!("[supervisorctl]\nserverurl={socket}\n{more}"))?;
+            let told = play.bare(
+                &["-c", &format!("{{dir}}/{name}")],
+                b"version\nhelp quit\n",
+                &[("NAME", "the name")],
+            )?;
+            play.note_told(name, &told);
+        }
+        // Without a terminal nothing is typed, and nothing is remembered.
+        play.note(
+            fs::read_to_string(play.scene.path("kept.history")).unwrap_or_default().contains("version"),
+        );
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_name_and_password_are_asked_for() {
+    quartet(|play| {
+        let sections = "[unix_http_server]\nusername=me\npassword=thepassword\n[supervisorctl]\nserverurl=unix://{dir}/s.sock\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n";
+        let daemon = Daemon::launch(&play.scene, play.daemon, &format!("{BASE}{sections}"), &[])?;
+        daemon.wait_log("entered RUNNING state")?;
+        // No terminal to ask for the password on: it is read from stdin, with a warning.
+        for script in ["me\nthepassword\nversion\nstatus b\n", "me\nwrong\nme\nthepassword\nversion\n", "me\nwrong\n", "me\n", "me", ""] {
+            let told = play.quietly(&[], script.as_bytes())?;
+            play.note(format!("<<< {script:?}: {}", told.status));
+            for line in told.text().lines() {
+                let trouble = line.find("error: ").map_or(line.len(), |at| at);
+                play.note(format!("| {}", &line[..trouble]));
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+}

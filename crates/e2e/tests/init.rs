@@ -1,0 +1,309 @@
+//! `ironlance init`: what it writes is taken by both supervisords, and has mailed before the first program crashes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use ironlance_e2e::daemon::Daemon;
+use ironlance_e2e::mail_server::{MailServer, Setup};
+use ironlance_e2e::{Flavour, PATIENCE, Scene, Terminal, until};
+use rustix::process::{Signal, kill_process};
+
+/// A password with all that means something in a configuration.
+const PASSWORD: &str = "p%;\"#";
+/// The same in a URL.
+const IN_URL: &str = "p%25%3B%22%23";
+const SLEEPER: &str = "sleep=sleep 1234";
+
+fn command(scene: &Scene) -> Command {
+    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+    command.arg("init");
+    command
+}
+
+fn init(scene: &Scene, args: &[&str]) -> Output {
+    command(scene).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A run that writes `s.conf` of the scene; gives what it said.
+fn written(scene: &Scene, args: &[&str]) -> String {
+    let output = init(scene, &[&["--output", "s.conf", "--mail-to", "ops@example.com"], args].concat());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+fn mode(file: &Path) -> u32 {
+    fs::metadata(file).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn from_options_to_the_first_crash_in_the_mailbox_under_both_supervisords() {
+    for daemon in Flavour::BOTH {
+        let scene = Scene::new().unwrap();
+        let setup = Setup::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+        let server = MailServer::start(&scene, &setup).unwrap();
+        let url = format!("smtp://joe:{IN_URL}@127.0.0.1:{}", server.port());
+        let said = written(&scene, &["--smtp", &url, "--program", SLEEPER]);
+        assert!(said.contains("the test alert was sent") && !said.contains(PASSWORD), "{said}");
+        let mails = server.wait(1).unwrap();
+        assert!(
+            mails[0].content.contains("Subject: test alert of crashmail on ")
+                && mails[0].auth.contains("joe")
+        );
+        let (config, password) = (scene.path("s.conf"), scene.path("s.smtp-password"));
+        let text = fs::read_to_string(&config).unwrap();
+        assert!(!text.contains(PASSWORD) && !text.contains(IN_URL), "{text}");
+        assert_eq!((mode(&password), mode(&config), mode(&scene.path("supervisor"))), (0o600, 0o644, 0o700));
+
+        let mut supervisord = scene.command(daemon.path("supervisord").unwrap(), Flavour::Ours).unwrap();
+        supervisord.args(["-n", "-c", "s.conf"]);
+        let _running = Daemon::spawn(&scene, supervisord).unwrap();
+        let pid =
+            until("the program to run", PATIENCE, || Ok(scene.processes_named("sleep 1234").pop())).unwrap();
+        // Within its startsecs it would not be a crash.
+        until("it to be RUNNING", PATIENCE, || {
+            let log = fs::read_to_string(scene.path("supervisor/supervisord.log")).unwrap_or_default();
+            Ok(log.contains("success: sleep entered RUNNING").then_some(()))
+        })
+        .unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        let mails = server.wait(2).unwrap();
+        assert!(mails[1].content.contains("sleep crashed at "), "{daemon}: {}", mails[1].content);
+    }
+}
+
+#[test]
+fn it_asks_four_questions_on_a_terminal_and_again_where_an_answer_cannot_be_used() {
+    let scene = Scene::new().unwrap();
+    let setup = Setup::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+    let server = MailServer::start(&scene, &setup).unwrap();
+    scene.write("taken.conf", "mine").unwrap();
+    let mut terminal = Terminal::start(&command(&scene), "xterm").unwrap();
+    terminal.expect("1. Where do alerts go?").unwrap();
+    terminal.line("nobody at home").unwrap();
+    terminal.expect("cannot use as a mail address: nobody at home").unwrap();
+    terminal.line("ops@example.com").unwrap();
+    terminal.expect("2. How is mail sent?").unwrap();
+    terminal.line(&format!("smtp://joe@127.0.0.1:{}", server.port())).unwrap();
+    terminal.expect("Password of joe (not shown):").unwrap();
+    terminal.wait_silent().unwrap();
+    terminal.line(PASSWORD).unwrap();
+    terminal.expect("3. Which program is to be kept running?").unwrap();
+    terminal.line("").unwrap();
+    terminal.expect("4. Where is the configuration to be written?").unwrap();
+    terminal.line("taken.conf").unwrap();
+    terminal.expect("it is there already").unwrap();
+    terminal.line("new.conf").unwrap();
+    terminal.expect("the test alert was sent").unwrap();
+    assert_eq!(terminal.end().unwrap(), 0);
+    let screen = terminal.screen();
+    assert!(!screen.contains(PASSWORD) && screen.contains("supervisord -c "), "{screen}");
+    assert!(terminal.is_sane().unwrap());
+    assert_eq!(fs::read_to_string(scene.path("new.smtp-password")).unwrap().trim_end(), PASSWORD);
+    assert_eq!(fs::read_to_string(scene.path("taken.conf")).unwrap(), "mine");
+    server.wait(1).unwrap();
+}
+
+#[test]
+fn who_gives_up_at_the_password_gets_the_terminal_back() {
+    let scene = Scene::new().unwrap();
+    let mut command = command(&scene);
+    command.args(["--mail-to", "a@x", "--smtp", "smtp://joe@localhost", "--output", "s.conf"]);
+    let mut terminal = Terminal::start(&command, "xterm").unwrap();
+    terminal.expect("Password of joe (not shown):").unwrap();
+    terminal.wait_silent().unwrap();
+    terminal.keys("\x03").unwrap();
+    assert_eq!(terminal.end().unwrap(), -Signal::INT.as_raw());
+    assert!(terminal.is_sane().unwrap());
+    assert!(!scene.path("s.conf").exists());
+}
+
+#[test]
+fn what_is_there_already_is_written_over_only_by_force() {
+    let scene = Scene::new().unwrap();
+    scene.write("s.conf", "mine").unwrap();
+    let args = ["--yes", "--no-test", "--output", "s.conf"];
+    let output = init(&scene, &args);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr.contains("s.conf: it is there already") && stderr.contains("--force"), "{stderr}");
+    assert_eq!(fs::read_to_string(scene.path("s.conf")).unwrap(), "mine");
+    assert!(init(&scene, &[&args[..], &["--force"]].concat()).status.success());
+    assert!(fs::read_to_string(scene.path("s.conf")).unwrap().contains("[eventlistener:crashmail]"));
+}
+
+#[test]
+fn by_force_a_link_leads_to_the_file_that_is_written_and_what_is_no_file_is_refused() {
+    let scene = Scene::new().unwrap();
+    scene.write("real/s.conf", "mine").unwrap();
+    symlink("real/s.conf", scene.path("link.conf")).unwrap();
+    let forced = |file: &str| init(&scene, &["--yes", "--no-test", "--force", "--output", file]);
+    let output = forced("link.conf");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(scene.path("link.conf").is_symlink() && !scene.path("real/supervisor").exists());
+    let text = fs::read_to_string(scene.path("real/s.conf")).unwrap();
+    assert!(text.contains("[eventlistener:crashmail]"), "{text}");
+
+    // A FIFO stands for devices too: it can be made without root, and missed by nobody.
+    let fifo = scene.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    symlink("fifo", scene.path("to-fifo")).unwrap();
+    for file in ["fifo", "to-fifo"] {
+        let output = forced(file);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{file}: {stderr}");
+        assert!(stderr.contains("it is no regular file") && stderr.lines().count() == 1, "{stderr}");
+    }
+    assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo() && scene.path("to-fifo").is_symlink());
+}
+
+#[test]
+fn where_nothing_can_be_written_the_file_is_named_and_nothing_stays() {
+    let scene = Scene::new().unwrap();
+    let ours = command(&scene);
+    // No file may grow: what a full disk does, without one.
+    let mut shell = scene.command("/bin/sh", Flavour::Ours).unwrap();
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
+    shell.arg(ours.get_program()).args(ours.get_args());
+    shell.args(["--yes", "--no-test", "--output", "new/s.conf"]).stdin(Stdio::null());
+    let output = shell.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let file = scene.path("new/s.conf");
+    assert!(stderr.contains(&format!("cannot write {}: File too large", file.display())), "{stderr}");
+    assert!(!scene.path("new").exists());
+}
+
+#[test]
+fn help_that_cannot_be_written_is_no_success() {
+    let scene = Scene::new().unwrap();
+    for name in ["init", "import"] {
+        let mut help = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(help.args([name, "--help"]).stdout(full).status().unwrap().code(), Some(1), "{name}");
+    }
+}
+
+#[test]
+fn without_a_terminal_the_options_that_are_missing_are_named_and_nothing_is_written() {
+    let scene = Scene::new().unwrap();
+    for (args, needles) in [
+        (&["--output", "s.conf"][..], &["--mail-to", "--smtp", "--sendmail", "--yes"][..]),
+        (&["--output", "s.conf", "--mail-to", "a@x"], &["--smtp"]),
+        (&["--output", "s.conf", "--mail-to", "a@x", "--smtp", "smtp://joe@mail"], &["--password-file"]),
+        (
+            &["--output", "s.conf", "--mail-to", "a b", "--smtp", "mail"],
+            &["cannot use as a mail address: a b"],
+        ),
+        (&["--output", "s.conf", "--yes", "--program", "crashmail=b"], &["that is a listener here"]),
+        (
+            &["--output", "s.conf", "--yes", "--program", "a=b", "--program", "a=c"],
+            &["two programs of one name: a"],
+        ),
+        (&["--output", "s.conf", "--smtp", "a", "--sendmail"], &["cannot be used with"]),
+        (&["--output", ".", "--yes"], &["it is a folder; name a file in it"]),
+        (&["--output", "s.conf", "--yes", "--program", "a:b=/bin/cat"], &["a name is made of a-z"]),
+        (&["--output", "s.conf", "--yes", "--program", "FOO=1 cat"], &["give it as NAME=env FOO=1 cat"]),
+        (&["--output", "s.conf", "--yes", "--smtp", "127.0.0.1:99999"], &["number from 1 to 65535"]),
+    ] {
+        let output = init(&scene, args);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(needles.iter().all(|needle| stderr.contains(needle)), "{args:?}: {stderr}");
+        assert!(!scene.path("s.conf").exists() && !scene.path("supervisor").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_mail_server_that_does_not_answer_is_told_and_the_file_stays() {
+    let scene = Scene::new().unwrap();
+    // Nobody listens on port 1.
+    let output = init(&scene, &["--output", "s.conf", "--mail-to", "a@x", "--smtp", "127.0.0.1:1"]);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    assert!(
+        stdout.contains("the test alert was not sent") && stdout.contains("Connection refused"),
+        "{stdout}"
+    );
+    assert!(scene.path("s.conf").exists());
+}
+
+#[test]
+fn a_mailer_with_quotes_and_a_command_with_comment_signs_mean_the_same_to_the_original() {
+    let scene = Scene::new().unwrap();
+    let mailer = format!("cat >{}/'a mail;100%'", scene.folder().display());
+    let shell = "odd=sh -c 'echo \"a ;b\" # 100% %(x)s'";
+    let said = written(&scene, &["--sendmail", &mailer, "--program", shell]);
+    assert!(said.contains("the test alert was sent"), "{said}");
+    assert!(fs::read_to_string(scene.path("a mail;100%")).unwrap().contains("To: ops@example.com"));
+    let script = "import sys\nfrom supervisor.options import ServerOptions\nimport shlex\n\
+        sys.argv = ['supervisord']\no = ServerOptions()\no.realize(['-c', 's.conf'])\n\
+        for g in o.process_group_configs:\n    print(g.name, shlex.split(g.process_configs[0].command)[-1])\n";
+    let python = Flavour::Original.path("python").unwrap();
+    let output = scene.command(python, Flavour::Original).unwrap().args(["-c", script]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        told.contains("odd echo \"a ;b\" # 100% %(x)s\n"),
+        "{told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(told.contains(&format!("crashmail {mailer}\n")), "{told}");
+}
+
+#[test]
+fn a_configuration_that_shows_a_password_is_for_its_owner_only() {
+    let scene = Scene::new().unwrap();
+    let said = written(&scene, &["--smtp", "mail", "--no-test", "--program", "web=sleep 1 --password=x"]);
+    assert!(said.contains("Next:"), "{said}");
+    assert_eq!(mode(&scene.path("s.conf")), 0o600);
+}
+
+/// What a shell makes of a line.
+fn words(line: &str) -> Vec<String> {
+    let output = Command::new("sh").args(["-fc", &format!("printf '%s\\n' {line}")]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The words that are long options.
+fn options(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| c.is_whitespace() || "`,=[]".contains(c));
+    words.filter(|word| word.starts_with("--") && word.len() > 2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_guide_names_every_option_and_its_example_is_taken() {
+    let scene = Scene::new().unwrap();
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/migration.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let (_, part) = guide.split_once("\n## A new configuration\n").unwrap();
+    let part = part.split("\n## ").next().unwrap();
+    let table: String = part.lines().filter(|line| line.starts_with("| `")).collect();
+    let written: String = table.split('|').map(|cell| format!("{cell}\n")).collect();
+    let mut offered = options(&String::from_utf8(init(&scene, &["--help"]).stdout).unwrap());
+    // Of the help itself, and of the program in its example.
+    for other in ["--help", "--port"] {
+        assert!(offered.remove(other));
+    }
+    assert_eq!(options(&written), offered);
+
+    let example = part.lines().find_map(|line| line.strip_prefix("    $ ironlance init --")).unwrap();
+    scene.write("alerts.pw", "x\n").unwrap();
+    let example = format!("--{example}")
+        .replace("/etc/alerts.pw", "alerts.pw")
+        .replace("/etc/supervisord.conf", "s.conf");
+    let output =
+        command(&scene).args(words(&example)).arg("--no-test").stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(scene.path("s.conf")).unwrap();
+    let line = format!(
+        "crashmail -m ops@example.com --from ironlance@{} --smtp smtps://alerts@mail.example.com --tls --password-file {}",
+        rustix::system::uname().nodename().to_str().unwrap(),
+        scene.path("alerts.pw").display()
+    );
+    assert!(text.contains(&format!("command={line}\n")), "{line} is not in\n{text}");
+}

@@ -1,0 +1,191 @@
+//! The manual pages and the completions of shells: made by the binary, taken by man and by real shells.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use ironlance_e2e::daemon::run_command;
+use ironlance_e2e::flavour::{LISTENERS, SUPERVISORS};
+use ironlance_e2e::{Daemon, Flavour, Scene};
+
+fn ironlance(scene: &Scene, args: &[&str]) -> String {
+    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+    command.args(args);
+    let output = run_command(command).unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn pages(scene: &Scene) -> Vec<PathBuf> {
+    ironlance(scene, &["manual", "--folder", "man"]);
+    let sections = ["man1", "man5", "man8"].map(|section| scene.path("man").join(section));
+    let pages = sections.iter().flat_map(|section| fs::read_dir(section).unwrap());
+    pages.map(|page| page.unwrap().path()).collect()
+}
+
+#[test]
+fn every_command_has_a_page_that_names_its_options() {
+    let scene = Scene::new().unwrap();
+    let pages = pages(&scene);
+    let stems: Vec<String> =
+        pages.iter().map(|page| page.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let ours = ["ironlance", "ironlance-demo", "ironlance-outbox", "supervisord.conf"];
+    for name in LISTENERS.iter().chain(&SUPERVISORS).chain(&ours) {
+        assert!(stems.iter().any(|stem| stem == name), "no page of {name}: {stems:?}");
+    }
+    let text = ironlance(&scene, &["manual", "crashmail"]);
+    assert!(text.contains("\\-\\-test\\-alert") && text.contains(".SH SYNOPSIS"), "{text}");
+    let text = ironlance(&scene, &["manual", "supervisorctl"]);
+    for verb in ["start", "status", "tail", "reread", "help"] {
+        assert!(text.contains(&format!(".SS {verb}\n")), "no verb {verb}: {text}");
+    }
+    // What is ours is told as such, and every status.
+    for told in [
+        ".SH \"ACTIONS OF IRONLANCE\"",
+        ".SS why\n",
+        "Of ironlance:\n",
+        "\\-\\-timeout",
+        "\\-\\-no\\-wait",
+        "\\-\\-json",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let statuses = text.split(".SH \"EXIT STATUS\"").nth(1).unwrap();
+    for status in ["0", "1", "2", "3", "4", "5", "7"] {
+        assert!(statuses.contains(&format!(".TP\n\\fB{status}\\fR\n")), "{status}: {statuses}");
+    }
+    let text = ironlance(&scene, &["manual", "outbox"]);
+    assert!(text.contains("\\-\\-dead"), "the options of subcommands are missing: {text}");
+}
+
+#[test]
+fn man_takes_every_page_without_a_warning() {
+    let scene = Scene::new().unwrap();
+    for page in pages(&scene) {
+        let mut command = scene.command("man", Flavour::Ours).unwrap();
+        command
+            .args(["--warnings", "-E", "UTF-8", "-l"])
+            .arg(&page)
+            .env("MANROFFSEQ", "")
+            .env("MANPAGER", "cat");
+        let output = run_command(command).unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said, "", "{}", page.display());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("NAME"), "{}", page.display());
+    }
+}
+
+/// What bash offers at the end of a line.
+fn offered(scene: &Scene, line: &str) -> Vec<String> {
+    let script = "source script.bash\n\
+        COMP_LINE=$1 COMP_POINT=${#1}\n\
+        COMP_WORDBREAKS=$' \\t\\n\"\\'><=;|&(:'\n\
+        read -ra COMP_WORDS <<<\"$1\"\n\
+        _ironlance\n\
+        printf '%s\\n' \"${COMPREPLY[@]}\"\n";
+    let mut command = scene.command("bash", Flavour::Ours).unwrap();
+    command.args(["-c", script, "bash", line]);
+    let output = run_command(command).unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{line}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+fn sorted(mut words: Vec<String>) -> String {
+    words.sort();
+    words.join(" ")
+}
+
+#[test]
+fn bash_completes_commands_options_and_verbs() {
+    let scene = Scene::new().unwrap();
+    scene.write("script.bash", &ironlance(&scene, &["completion", "bash"])).unwrap();
+    assert_eq!(sorted(offered(&scene, "supervisorctl rest")), "restart");
+    assert_eq!(sorted(offered(&scene, "supervisorctl --s")), "--serverurl");
+    assert_eq!(sorted(offered(&scene, "ironlance outb")), "outbox");
+    assert_eq!(sorted(offered(&scene, "ironlance outbox l")), "list");
+    assert_eq!(sorted(offered(&scene, "crashmail --test")), "--test-alert");
+    assert_eq!(sorted(offered(&scene, "/usr/bin/crashmail --test")), "--test-alert");
+    assert_eq!(sorted(offered(&scene, "ironlance httpok --grace 5 --ret")), "--retries");
+    assert_eq!(sorted(offered(&scene, "ironlance completion ")), "bash fish zsh");
+    // Behind a verb are the verb's own.
+    assert_eq!(sorted(offered(&scene, "supervisorctl why --j")), "--json");
+    assert_eq!(sorted(offered(&scene, "supervisorctl shutdown --s")), "");
+    for verb in ["start", "stop", "restart"] {
+        let line = format!("supervisorctl {verb} --");
+        assert_eq!(sorted(offered(&scene, &line)), "--no-wait --timeout --wait");
+    }
+    assert_eq!(sorted(offered(&scene, "supervisorctl start --timeout ")), "");
+    assert_eq!(sorted(offered(&scene, "supervisorctl status --")), "--json");
+    assert_eq!(sorted(offered(&scene, "supervisorctl signal H")), "HUP");
+    assert_eq!(sorted(offered(&scene, "supervisorctl tail x st")), "stderr stdout");
+    assert_eq!(sorted(offered(&scene, "supervisorctl tail -f x stdo")), "stdout");
+    assert_eq!(sorted(offered(&scene, "supervisorctl tail x stderr ")), "");
+    assert_eq!(
+        sorted(offered(&scene, "supervisorctl events PROCESS_G")),
+        "PROCESS_GROUP PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED"
+    );
+    assert_eq!(sorted(offered(&scene, "ironlance supervisorctl events TICK TICK_6")), "TICK_60");
+    // The value of an option is a file.
+    assert_eq!(sorted(offered(&scene, "supervisord -c script.b")), "script.bash");
+    assert_eq!(sorted(offered(&scene, "supervisorctl help rel")), "reload");
+}
+
+#[test]
+fn bash_completes_the_programs_of_the_daemon_that_is_meant() {
+    let scene = Scene::new().unwrap();
+    scene.write("script.bash", &ironlance(&scene, &["completion", "bash"])).unwrap();
+    let sections = "[supervisorctl]\nserverurl=unix://{dir}/s.sock\n\
+        [program:web]\ncommand=sleep 1000\n[program:worker]\ncommand=sleep 1000\n[group:shop]\nprograms=worker\n";
+    let _daemon = Daemon::start(&scene, Flavour::Ours, sections).unwrap();
+    let ask = |line: &str| sorted(offered(&scene, &format!("supervisorctl -c supervisord.conf {line}")));
+    assert_eq!(ask("start w"), "web");
+    assert_eq!(ask("start "), "all shop:* shop:worker web");
+    // bash has taken what stands before the colon already.
+    assert_eq!(ask("stop shop:"), "* worker");
+    assert_eq!(ask("stop web shop:w"), "worker");
+    assert_eq!(ask("update s"), "shop");
+    assert_eq!(ask("start --timeout 5 w"), "web");
+    assert_eq!(ask("signal HUP w"), "web");
+    assert_eq!(ask("tail w"), "web");
+    assert_eq!(ask("shutdown "), "");
+    // Nobody there: nothing is said, and nothing is offered.
+    assert_eq!(sorted(offered(&scene, "supervisorctl -s unix:///nonexistent stop w")), "");
+}
+
+#[test]
+fn the_other_shells_take_their_scripts() {
+    let scene = Scene::new().unwrap();
+    for shell in ["zsh", "fish"] {
+        let script = scene.write(shell, &ironlance(&scene, &["completion", shell])).unwrap();
+        let mut command = scene.command(shell, Flavour::Ours).unwrap();
+        command.arg("-n").arg(&script);
+        let output = run_command(command).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
+    }
+    let fish = |line: &str| {
+        let mut command = scene.command("fish", Flavour::Ours).unwrap();
+        command.args(["--no-config", "-c", &format!("source fish; complete -C '{line}'")]);
+        let said = String::from_utf8(run_command(command).unwrap().stdout).unwrap();
+        sorted(said.lines().filter_map(|line| line.split('\t').next()).map(str::to_owned).collect())
+    };
+    for (line, offers) in [
+        ("supervisorctl rerea", "reread"),
+        ("crashmail --test", "--test-alert"),
+        ("supervisorctl --s", "--serverurl"),
+        ("supervisorctl start --", "--no-wait --timeout --wait"),
+        ("ironlance supervisorctl restart --t", "--timeout"),
+        ("supervisorctl status --", "--json"),
+        ("supervisorctl signal H", "HUP"),
+        ("supervisorctl tail x st", "stderr stdout"),
+        ("supervisorctl events PROCESS_GROUP_", "PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED"),
+    ] {
+        assert_eq!(fish(line), offers, "{line}");
+    }
+}
