@@ -26,12 +26,12 @@ const ATTEMPTS: usize = 10;
 /// Why a server cannot be opened, in the original's words where it has any; printed after `Error: `.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Somebody listens there. The original does not say where; we do, on a line of its own.
+    /// Somebody listens there.
     #[error(
         "Another program is already listening on a port that one of our HTTP servers is configured to use.  \
-         Shut this program down first before starting supervisord.{}", on_a_line(.0)
+         Shut this program down first before starting supervisord."
     )]
-    InUse(String),
+    InUse,
     /// The socket cannot be given to whom it shall belong.
     #[error(
         "Not permitted to chown {path} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
@@ -63,11 +63,7 @@ pub enum OpenError {
 
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::AddrInUse {
-            Self::InUse(String::new())
-        } else {
-            Self::Refused(error)
-        }
+        if error.kind() == io::ErrorKind::AddrInUse { Self::InUse } else { Self::Refused(error) }
     }
 }
 
@@ -75,27 +71,6 @@ impl From<Errno> for OpenError {
     fn from(errno: Errno) -> Self {
         io::Error::from(errno).into()
     }
-}
-
-impl OpenError {
-    /// The same, with the server that it is about where that should be said.
-    fn of(self, server: &Server) -> Self {
-        let section = &server.section;
-        match (self, &server.address) {
-            (Self::InUse(_), ServerAddress::Unix { path, .. }) => {
-                Self::InUse(format!("[{section}]: {} is in use", path.display()))
-            }
-            (Self::InUse(_), ServerAddress::Tcp { host, port }) => {
-                let host = if host.is_empty() { "*" } else { host };
-                Self::InUse(format!("[{section}]: {host}:{port} is in use"))
-            }
-            (other, _) => other,
-        }
-    }
-}
-
-fn on_a_line(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("\n{text}") }
 }
 
 /// `errno.EACCES (13)`.
@@ -154,8 +129,7 @@ pub fn open(
     interfaces: &[String],
     journal: &dyn Journal,
 ) -> Result<Vec<Listening>, OpenError> {
-    let opened = |server: &Server| open_one(server, interfaces, journal).map_err(|error| error.of(server));
-    servers.iter().map(opened).collect()
+    servers.iter().map(|server| open_one(server, interfaces, journal)).collect()
 }
 
 fn open_one(server: &Server, interfaces: &[String], journal: &dyn Journal) -> Result<Listening, OpenError> {
@@ -279,11 +253,11 @@ fn take_name(own_name: &Path, path: &Path) -> Result<(), OpenError> {
                 }
             }
             Occupant::Gone => {}
-            Occupant::Somebody => return Err(OpenError::InUse(String::new())),
+            Occupant::Somebody => return Err(OpenError::InUse),
             Occupant::Thing => return Err(OpenError::InTheWay(path.to_owned())),
         }
     }
-    Err(OpenError::InUse(String::new()))
+    Err(OpenError::InUse)
 }
 
 /// What stands at the name.

@@ -53,14 +53,11 @@ fn a_live_socket_is_left_alone() {
     let path = folder.path().join("sock");
     let first = opened(&unix(&path, 0o700)).unwrap();
     let error = opened(&unix(&path, 0o700)).err().unwrap();
-    assert!(matches!(error, OpenError::InUse(_)));
+    assert!(matches!(error, OpenError::InUse));
     assert_eq!(
         error.to_string(),
-        format!(
-            "Another program is already listening on a port that one of our HTTP servers is configured to use.  Shut \
-             this program down first before starting supervisord.\n[unix_http_server]: {} is in use",
-            path.display()
-        )
+        "Another program is already listening on a port that one of our HTTP servers is configured to use.  Shut \
+         this program down first before starting supervisord."
     );
     assert!(unix::UnixStream::connect(&path).is_ok());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -105,10 +102,7 @@ fn a_taken_port_is_refused_in_the_words_of_the_original() {
     let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: taken.local_addr().unwrap().port() };
     let server = Server { address, ..tcp("", None) };
-    let error = opened(&server).err().unwrap();
-    let ServerAddress::Tcp { port, .. } = server.address else { panic!("not of TCP") };
-    let where_it_is = format!("\n[inet_http_server]: 127.0.0.1:{port} is in use");
-    assert!(matches!(error, OpenError::InUse(_)) && error.to_string().ends_with(&where_it_is), "{error}");
+    assert!(matches!(opened(&server), Err(OpenError::InUse)));
 }
 
 #[test]
