@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod name;
 pub mod notice;
 pub mod order;
+pub mod plain;
 pub mod pool;
 pub mod python;
 pub mod selection;

@@ -1,9 +1,9 @@
 //! What a terminal shows: colour where it is wanted, columns that fit, and nothing that a terminal would obey.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use ironlance_core::ProcessState;
+pub(crate) use ironlance_core::plain::{is_obeyed, plain};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::screen::Terminal;
@@ -109,37 +109,6 @@ pub(crate) fn status(rows: &[StatusRow<'_>], terminal: Terminal) -> Vec<String> 
 /// On a terminal without what it would obey; in a pipe as it is.
 pub(crate) fn shown(text: &str, terminal: Terminal) -> Cow<'_, str> {
     if terminal.is_terminal { plain(text).into() } else { text.into() }
-}
-
-/// `text` in one line and harmless: control characters, and those that turn the direction of writing, come as `\n`,
-/// `\x1b`, `\u{202e}`.
-pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            other if other.is_ascii_control() => {
-                // Writing into a String cannot fail.
-                let _ = write!(out, "\\x{:02x}", u32::from(other));
-            }
-            other if is_obeyed(other) => out.extend(other.escape_unicode()),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-/// Whether a terminal would do something else with it than show it.
-pub(crate) fn is_obeyed(character: char) -> bool {
-    character.is_control() || turns_writing(character)
-}
-
-/// The characters that make a line read otherwise than it stands (Unicode UAX #9, and the line separators).
-const fn turns_writing(character: char) -> bool {
-    matches!(character,
-        '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How many columns `text` takes on a screen.

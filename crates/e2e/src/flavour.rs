@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::{env, process};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// The names under which our binary stands in for Supervisor, as far as it does by now.
 pub const SUPERVISORS: [&str; 4] = ["supervisord", "supervisorctl", "echo_supervisord_conf", "pidproxy"];
@@ -35,6 +35,16 @@ impl Flavour {
             Self::Original => originals(),
             Self::Ours => links(),
         }
+    }
+
+    /// Where the two differ by decision: fails unless this one says what is its own to say.
+    pub fn decided(self, actual: &str, original: &str, ours: &str) -> anyhow::Result<()> {
+        let expected = match self {
+            Self::Original => original,
+            Self::Ours => ours,
+        };
+        ensure!(actual == expected, "expected {expected:?}, found {actual:?}");
+        Ok(())
     }
 
     /// The path of one command.

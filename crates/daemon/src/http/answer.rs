@@ -29,6 +29,7 @@ use super::limits::Limits;
 use super::methods::Interfaces;
 use super::origin::{Door, is_ours};
 use super::pages::{self, May, Pages, Sheet};
+use super::percent;
 use super::pulse::{Phase, Pulse};
 use super::rpc::Rights;
 use super::tail::Tail;
@@ -417,15 +418,5 @@ fn unquoted(path: &str) -> Option<Cow<'_, str>> {
     if !path.contains('%') {
         return Some(path.into());
     }
-    let bytes = path.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escape = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        let escaped = escape.filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-        let value = escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        out.push(value.unwrap_or(bytes[at]));
-        at += if value.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8(out).ok().map(Cow::Owned)
+    String::from_utf8(percent::decoded(path)).ok().map(Cow::Owned)
 }

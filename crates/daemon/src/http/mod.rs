@@ -13,6 +13,7 @@ mod listen;
 pub mod methods;
 mod origin;
 pub mod pages;
+mod percent;
 mod pulse;
 mod rpc;
 mod seats;

@@ -1,8 +1,6 @@
 //! The script for bash.
 
-use ironlance_ctl::reference::Completes;
-
-use super::known::{self, BEFORE_PROCESSES, CHANNELS, Choice, Known};
+use super::known::{Choice, Known};
 
 /// The script around what is known; `@NAME@` stands for a part of it.
 const SCRIPT: &str = include_str!("ironlance.bash");
@@ -11,32 +9,16 @@ const SCRIPT: &str = include_str!("ironlance.bash");
 pub(super) fn script(known: &Known) -> String {
     let commands: Vec<&str> = known.commands.iter().map(|command| command.name.as_str()).collect();
     let actions: Vec<&str> = known.actions.iter().map(|action| action.name.as_str()).collect();
-    let fill = [
-        ("@LINKS@", known.links()),
+    let own = [
         ("@COMMANDS@", commands.join(" ")),
         ("@ACTIONS@", actions.join(" ")),
-        ("@WITH_ALL@", pattern(&known.actions_before_all())),
-        ("@WITH_VERBS@", pattern(&known.actions_before(&[Completes::Verbs]))),
-        ("@WITH_GROUPS@", pattern(&known.actions_before(&[Completes::Groups]))),
-        ("@WITH_PROCESSES@", pattern(&known.actions_before(&BEFORE_PROCESSES))),
-        ("@WITH_SIGNAL@", pattern(&known.actions_before(&[Completes::SignalAndProcesses]))),
-        ("@WITH_CHANNEL@", pattern(&known.actions_before(&[Completes::ProcessAndChannel]))),
-        ("@WITH_EVENTS@", pattern(&known.actions_before(&[Completes::EventTypes]))),
-        ("@SIGNALS@", known::signals()),
-        ("@CHANNELS@", CHANNELS.to_owned()),
-        ("@EVENTS@", known::events()),
         ("@OPTIONS@", options(known)),
         ("@TAKERS@", takers(known.takers())),
         ("@VERB_TAKERS@", takers(known.verb_takers())),
         ("@ACTION_OPTIONS@", action_options(known)),
         ("@SUBCOMMANDS@", subcommands(known)),
     ];
-    fill.iter().fold(SCRIPT.to_owned(), |script, (mark, text)| script.replace(mark, text))
-}
-
-/// A pattern of `case`; one that nothing matches where there is nothing.
-fn pattern(words: &[&str]) -> String {
-    if words.is_empty() { "''".to_owned() } else { words.join(" | ") }
+    known.fill(SCRIPT, " | ", &own)
 }
 
 fn options(known: &Known) -> String {

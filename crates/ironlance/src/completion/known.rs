@@ -69,6 +69,28 @@ impl Known {
         Ok(Self { commands, actions })
     }
 
+    /// A script with what is known in the places of its marks: `own` is what only this shell writes so, and `or` stands
+    /// between the words of a pattern.
+    pub(super) fn fill(&self, script: &str, or: &str, own: &[(&str, String)]) -> String {
+        let pattern = |words: &[&str]| if words.is_empty() { "''".to_owned() } else { words.join(or) };
+        let behind = |what: &[Completes]| pattern(&self.actions_before(what));
+        let shared = [
+            ("@LINKS@", self.links()),
+            ("@WITH_ALL@", pattern(&self.actions_before_all())),
+            ("@WITH_VERBS@", behind(&[Completes::Verbs])),
+            ("@WITH_GROUPS@", behind(&[Completes::Groups])),
+            ("@WITH_PROCESSES@", behind(&BEFORE_PROCESSES)),
+            ("@WITH_SIGNAL@", behind(&[Completes::SignalAndProcesses])),
+            ("@WITH_CHANNEL@", behind(&[Completes::ProcessAndChannel])),
+            ("@WITH_EVENTS@", behind(&[Completes::EventTypes])),
+            ("@SIGNALS@", signals()),
+            ("@CHANNELS@", CHANNELS.to_owned()),
+            ("@EVENTS@", events()),
+        ];
+        let marks = shared.iter().chain(own);
+        marks.fold(script.to_owned(), |script, (mark, text)| script.replace(mark, text))
+    }
+
     /// The verbs behind which one of these can stand.
     pub(super) fn actions_before(&self, behind: &[Completes]) -> Vec<&str> {
         let actions = self.actions.iter().filter(|action| behind.contains(&action.behind));

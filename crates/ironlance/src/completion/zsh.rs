@@ -1,8 +1,6 @@
 //! The script for zsh.
 
-use ironlance_ctl::reference::Completes;
-
-use super::known::{self, BEFORE_PROCESSES, CHANNELS, Choice, Known};
+use super::known::{Choice, Known};
 
 /// The script around what is known; `@NAME@` stands for a part of it.
 const SCRIPT: &str = include_str!("ironlance.zsh");
@@ -11,31 +9,16 @@ const SCRIPT: &str = include_str!("ironlance.zsh");
 pub(super) fn script(known: &Known) -> String {
     let commands = known.commands.iter().map(|command| described(&command.name, &command.about));
     let actions = known.actions.iter().map(|action| described(&action.name, &action.text));
-    let fill = [
-        ("@LINKS@", known.links()),
+    let own = [
         ("@COMMANDS@", commands.collect::<Vec<_>>().join(" ")),
         ("@ACTIONS@", actions.collect::<Vec<_>>().join(" ")),
-        ("@WITH_ALL@", pattern(&known.actions_before_all())),
-        ("@WITH_VERBS@", pattern(&known.actions_before(&[Completes::Verbs]))),
-        ("@WITH_GROUPS@", pattern(&known.actions_before(&[Completes::Groups]))),
-        ("@WITH_PROCESSES@", pattern(&known.actions_before(&BEFORE_PROCESSES))),
-        ("@WITH_SIGNAL@", pattern(&known.actions_before(&[Completes::SignalAndProcesses]))),
-        ("@WITH_CHANNEL@", pattern(&known.actions_before(&[Completes::ProcessAndChannel]))),
-        ("@WITH_EVENTS@", pattern(&known.actions_before(&[Completes::EventTypes]))),
-        ("@SIGNALS@", known::signals()),
-        ("@CHANNELS@", CHANNELS.to_owned()),
-        ("@EVENTS@", known::events()),
         ("@OPTIONS@", options(known)),
         ("@TAKERS@", takers(known.takers())),
         ("@VERB_TAKERS@", takers(known.verb_takers())),
         ("@ACTION_OPTIONS@", action_options(known)),
         ("@SUBCOMMANDS@", subcommands(known)),
     ];
-    fill.iter().fold(SCRIPT.to_owned(), |script, (mark, text)| script.replace(mark, text))
-}
-
-fn pattern(words: &[&str]) -> String {
-    if words.is_empty() { "''".to_owned() } else { words.join("|") }
+    known.fill(SCRIPT, "|", &own)
 }
 
 /// `'name:what it is'`, quoted.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use ironlance_config::Outline;
 use ironlance_config::ini::Section;
+use ironlance_core::plain::plain;
 
 /// What a finding means for whoever moves over; the order is that of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,26 +33,6 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-/// A text in one line that a terminal shows and does not obey: control characters, and those that turn the direction of
-/// writing (Unicode UAX #9), come as `\n`, `\x1b`, `\u{202e}`; as supervisorctl has it.
-pub(super) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' | '\t' => out.extend(character.escape_default()),
-            _ if character.is_ascii_control() => out += &format!("\\x{:02x}", u32::from(character)),
-            _ if character.is_control() || turns_writing(character) => out.extend(character.escape_unicode()),
-            _ => out.push(character),
-        }
-    }
-    out
-}
-
-const fn turns_writing(character: char) -> bool {
-    matches!(character,
-        '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// More of one weight are read by nobody.

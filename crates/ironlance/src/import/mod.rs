@@ -15,8 +15,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ironlance_config::{Config, Faults, GroupKind, Outline, Overrides, Surroundings, load, outline};
+use ironlance_core::plain::plain;
 
-use finding::{Findings, Weight, plain};
+use finding::{Findings, Weight};
 use look::Look;
 
 use crate::usage;

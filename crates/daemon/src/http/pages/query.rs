@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::http::percent;
+
 /// More fields than this are not looked at; the page's forms have five.
 const FIELDS: usize = 32;
 /// What is longer than this (bytes, undecoded) is not looked at.
@@ -43,24 +45,11 @@ fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return text.into();
     }
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%').then(|| escaped(&bytes[at + 1..])).flatten();
-        out.push(escaped.unwrap_or(if bytes[at] == b'+' { b' ' } else { bytes[at] }));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
+    let out = percent::decoded(&text.replace('+', " "));
     match String::from_utf8_lossy(&out) {
         Cow::Borrowed(valid) => valid.to_owned().into(),
         Cow::Owned(mended) => mended.into(),
     }
-}
-
-/// The byte that two hexadecimal digits stand for.
-fn escaped(digits: &[u8]) -> Option<u8> {
-    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
-    u8::try_from(digit(0)? << 4 | digit(1)?).ok()
 }
 
 /// A text as it can stand in a query, in a path and in an attribute: all but letters, digits and `-._~` is escaped.
