@@ -2,9 +2,11 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -152,8 +154,19 @@ fn serve(
     Ok(())
 }
 
-/// A port of 127.0.0.1 where nobody listens.
+/// Below the ports that the kernel gives to clients, so that none of them is taken by one before a server of ours has it.
+const PORTS: Range<u16> = 12_000..32_000;
+
+/// A port of 127.0.0.1 where nobody listens, another each time.
 pub fn closed_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("cannot find a free port")?;
-    Ok(listener.local_addr().context("cannot tell the port")?.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test programs that run side by side begin far from each other.
+    let start = process::id().wrapping_mul(101);
+    let ports = (0..PORTS.len()).map(|_| {
+        let turn =
+            start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
+        PORTS.start + u16::try_from(turn).unwrap_or_default()
+    });
+    let mut free = ports.filter(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok());
+    free.next().context("cannot find a free port")
 }

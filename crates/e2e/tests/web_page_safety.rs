@@ -193,8 +193,7 @@ fn nothing_is_done_without_this_daemons_token_and_from_elsewhere() {
         ensure!(daemon.state("web")? == "RUNNING", "it was stopped all the same");
         let answer = post(&[], &ours)?;
         ensure!(answer.status().contains(" 303 "), "{}", answer.text());
-        ensure!(daemon.state("web")? == "STOPPED", "it was not stopped");
-        Ok(())
+        daemon.wait_state("web", "STOPPED").map(drop)
     })
     .unwrap();
 }
