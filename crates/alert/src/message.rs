@@ -101,7 +101,8 @@ fn fold(line: &str) -> String {
 fn unstructured(text: &str) -> String {
     let text = one_line(text);
     // What looks like an encoded word already would be decoded by the reader.
-    if text.is_ascii() && !text.contains("=?") { text } else { encoded(&text) }
+    let looks_encoded = text.split_once("=?").is_some_and(|(_, behind)| behind.contains("?="));
+    if text.is_ascii() && !looks_encoded { text } else { encoded(&text) }
 }
 
 fn addresses(list: &[String]) -> String {
@@ -205,6 +206,17 @@ mod tests {
         let mail = command_mail(&foreign);
         assert!(mail.ends_with("\n\n价格 ?[1m"), "{mail}");
         assert!(mail.contains("Content-Transfer-Encoding: 8bit\n"), "{mail}");
+    }
+
+    #[test]
+    fn only_what_looks_like_an_encoded_word_is_encoded_once_more() {
+        for (subject, header) in [
+            ("http://h/?a=?&b=c", "Subject: http://h/?a=?&b=c\n"),
+            ("=?utf-8?q?x?=", "Subject: =?utf-8?b?PT91dGYtOD9xP3g/PQ==?=\n"),
+        ] {
+            let mail = command_mail(&alert(subject, &["a@b"], "text"));
+            assert!(mail.contains(header), "{mail}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a new configuration changes in the groups that are active.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::Path;
 
 use ironlance_core::GroupName;
 
@@ -77,7 +79,20 @@ fn same_program(active: &Program, new: &Program) -> bool {
     };
     let stdout = as_active(&new.stdout, &active.stdout);
     let stderr = as_active(&new.stderr, &active.stderr);
-    *active == Program { stdout, stderr, ..new.clone() }
+    let new = Program { stdout, stderr, ..new.clone() };
+    *active == new && spelling(active) == spelling(&new)
+}
+
+/// The paths letter by letter: `/tmp` and `/tmp/` are equal as paths, but not in the original.
+fn spelling(program: &Program) -> [Option<&OsStr>; 3] {
+    [program.directory.as_deref().map(Path::as_os_str), file(&program.stdout), file(&program.stderr)]
+}
+
+fn file(output: &Output) -> Option<&OsStr> {
+    match &output.logfile {
+        LogTarget::File(path) => Some(path.as_os_str()),
+        LogTarget::None | LogTarget::Auto => None,
+    }
 }
 
 #[cfg(test)]

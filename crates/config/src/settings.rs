@@ -34,7 +34,7 @@ pub struct Settings {
     pub nodaemon: bool,
     /// Do not repeat the log on stdout.
     pub silent: bool,
-    /// Where AUTO logs go; as given, `~` resolved.
+    /// Where AUTO logs go; absolute.
     pub childlogdir: PathBuf,
     /// Keep the AUTO logs of earlier runs.
     pub nocleanup: bool,

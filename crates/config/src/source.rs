@@ -52,7 +52,8 @@ pub(crate) fn open(file: &Path, scope: Scope, machine: &Surroundings) -> Result<
     let (ini, files) = (Ini::default(), vec![name.clone()]);
     let mut source = Source { ini, files, here, notes: Notes::default(), faults: Vec::new() };
     let mut room = MAX_TOTAL;
-    let text = read(&on_disk(&name, machine), &mut room).map_err(|error| Faults(vec![error.main(&name)]))?;
+    let path = on_disk(&name, machine);
+    let text = read(&path, &mut room).map_err(|error| Faults(vec![error.main(&name, &path)]))?;
     let mut whole = source.take(&text, 0);
     if scope == Scope::WithIncludes && whole == Whole::Yes && source.ini.section("include").is_some() {
         let here = source.here.clone();
@@ -184,28 +185,33 @@ enum ReadError {
     Size,
     #[error("cannot read the file as UTF-8: {0}")]
     Encoding(String),
-    #[error("cannot use a NUL byte: line {0}")]
-    Nul(usize),
+    /// A file in UTF-16, too, of which the original says what is wrong with its encoding.
+    #[error("cannot use a NUL byte: line {line}")]
+    Nul { line: usize, encoding: Option<String> },
 }
 
 impl ReadError {
-    fn main(&self, file: &str) -> Fault {
+    fn main(&self, file: &str, on_disk: &Path) -> Fault {
         let original = match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-                format!("could not find config file {file}")
-            }
-            Self::Io(_) | Self::Size | Self::Nul(_) => format!("could not read config file {file}"),
-            Self::Encoding(words) => words.clone(),
+            // Not only what is missing: also what is below a file, or in a folder that is closed to us.
+            Self::Io(_) if !on_disk.exists() => format!("could not find config file {file}"),
+            Self::Io(_) | Self::Size | Self::Nul { .. } | Self::Encoding(_) => self.words(file),
         };
         Fault { original, ..self.included(file) }
     }
 
     fn included(&self, file: &str) -> Fault {
-        let original = match self {
-            Self::Encoding(words) => words.clone(),
-            Self::Io(_) | Self::Size | Self::Nul(_) => format!("could not read config file {file}"),
-        };
-        about_file(file, self.to_string(), original)
+        about_file(file, self.to_string(), self.words(file))
+    }
+
+    /// Supervisor's words, or Python's.
+    fn words(&self, file: &str) -> String {
+        match self {
+            Self::Encoding(words) | Self::Nul { encoding: Some(words), .. } => words.clone(),
+            Self::Io(_) | Self::Size | Self::Nul { encoding: None, .. } => {
+                format!("could not read config file {file}")
+            }
+        }
     }
 }
 
@@ -233,17 +239,38 @@ fn read(path: &Path, room: &mut u64) -> Result<String, ReadError> {
         return Err(ReadError::Size);
     }
     *room -= size;
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(ReadError::Nul(1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count()));
+    let nul = bytes.iter().position(|byte| *byte == 0);
+    let nul = nul.map(|at| 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count());
+    match (String::from_utf8(bytes), nul) {
+        (Ok(text), None) => Ok(text),
+        (Ok(_), Some(line)) => Err(ReadError::Nul { line, encoding: None }),
+        (Err(error), None) => Err(ReadError::Encoding(decode_error(error.as_bytes()))),
+        (Err(error), Some(line)) => {
+            Err(ReadError::Nul { line, encoding: Some(decode_error(error.as_bytes())) })
+        }
     }
-    String::from_utf8(bytes).map_err(|error| ReadError::Encoding(decode_error(&error)))
 }
 
-/// Python's words for bytes that are no UTF-8.
-fn decode_error(error: &std::string::FromUtf8Error) -> String {
-    let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+/// So much Python decodes at a time (bytes).
+const PYTHONS_CHUNK: usize = 8192;
+
+/// Python's words for bytes that are no UTF-8. Positions are those within what Python decodes at a time.
+fn decode_error(bytes: &[u8]) -> String {
+    let (mut start, mut end) = (0, 0);
+    let error = loop {
+        let is_end = end == bytes.len();
+        end = bytes.len().min(end + PYTHONS_CHUNK);
+        match std::str::from_utf8(&bytes[start..end]) {
+            Ok(_) if is_end => return String::new(),
+            Ok(_) => start = end,
+            // Half a character waits for its other half, which may be at the end that there is none.
+            Err(error) if error.error_len().is_none() && !is_end => start += error.valid_up_to(),
+            Err(error) => break error,
+        }
+    };
+    let (bytes, at) = (&bytes[start..end], error.valid_up_to());
     let first = bytes.get(at).copied().unwrap_or(0);
-    let (length, why) = match error.utf8_error().error_len() {
+    let (length, why) = match error.error_len() {
         None => (bytes.len() - at, "unexpected end of data"),
         Some(1) if !(0xc2..0xf5).contains(&first) => (1, "invalid start byte"),
         Some(length) => (length, "invalid continuation byte"),

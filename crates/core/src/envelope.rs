@@ -19,11 +19,11 @@ pub struct Envelope {
     pub len: usize,
     /// The supervisor's identifier (`server:`), empty when not given.
     pub server: String,
-    /// The number of the event over the supervisor's life.
+    /// The number of the event over the supervisor's life; none where it is no number.
     pub serial: Option<u64>,
     /// The listener pool the event was sent to, empty when not given.
     pub pool: String,
-    /// The number of the event over the pool's life.
+    /// The number of the event over the pool's life; none where it is no number.
     pub pool_serial: Option<u64>,
 }
 
@@ -63,8 +63,8 @@ impl Envelope {
                 "len" => len = Some(number("len", value, MAX_BODY as u64)?),
                 "server" => value.clone_into(&mut server),
                 "pool" => value.clone_into(&mut pool),
-                "serial" => serial = Some(number("serial", value, u64::MAX)?),
-                "poolserial" => pool_serial = Some(number("poolserial", value, u64::MAX)?),
+                "serial" => serial = value.parse().ok(),
+                "poolserial" => pool_serial = value.parse().ok(),
                 _ => {}
             }
         }

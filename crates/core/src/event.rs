@@ -24,7 +24,7 @@ pub struct StateChange {
     pub state: ProcessState,
     /// Which process.
     pub namespec: Namespec,
-    /// The state that was left, as it stands in the body.
+    /// The state that was left, as it stands in the body; empty where it does not.
     pub from_state: String,
     /// The process id as it stands in the body; empty where the type carries none.
     pub pid: String,
@@ -108,7 +108,7 @@ impl StateChange {
         Ok(Self {
             state,
             namespec: Namespec::new(need("groupname")?, need("processname")?),
-            from_state: need("from_state")?,
+            from_state: find("from_state").unwrap_or_default(),
             pid: find("pid").unwrap_or_default(),
             expected,
         })

@@ -1,6 +1,7 @@
 //! Python's `repr` of strings, bytes and lists, which the originals' messages are made of.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 /// `repr(text)` as CPython 3 gives it.
 pub fn repr(text: &str) -> String {
@@ -17,14 +18,54 @@ pub fn repr(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            c if c < ' ' || ('\x7f'..='\u{a0}').contains(&c) || c == '\u{ad}' => {
-                let _ = write!(out, "\\x{:02x}", u32::from(c));
+            c if is_printable(c) => out.push(c),
+            c => {
+                let _ = match u32::from(c) {
+                    code @ ..0x100 => write!(out, "\\x{code:02x}"),
+                    code @ 0x100..0x1_0000 => write!(out, "\\u{code:04x}"),
+                    code => write!(out, "\\U{code:08x}"),
+                };
             }
-            c => out.push(c),
         }
     }
     out.push(quote);
     out
+}
+
+/// What `str.isprintable` refuses: controls, formats, private use, and blanks but the space (categories Cc, Cf, Co, Zl,
+/// Zp, Zs). Code points that nobody has assigned yet are left as they are.
+const UNPRINTABLE: [RangeInclusive<char>; 26] = [
+    '\0'..='\x1f',
+    '\x7f'..='\u{a0}',
+    '\u{ad}'..='\u{ad}',
+    '\u{600}'..='\u{605}',
+    '\u{61c}'..='\u{61c}',
+    '\u{6dd}'..='\u{6dd}',
+    '\u{70f}'..='\u{70f}',
+    '\u{890}'..='\u{891}',
+    '\u{8e2}'..='\u{8e2}',
+    '\u{1680}'..='\u{1680}',
+    '\u{180e}'..='\u{180e}',
+    '\u{2000}'..='\u{200f}',
+    '\u{2028}'..='\u{202f}',
+    '\u{205f}'..='\u{206f}',
+    '\u{3000}'..='\u{3000}',
+    '\u{e000}'..='\u{f8ff}',
+    '\u{feff}'..='\u{feff}',
+    '\u{fff0}'..='\u{fffb}',
+    '\u{fffe}'..='\u{ffff}',
+    '\u{110bd}'..='\u{110bd}',
+    '\u{110cd}'..='\u{110cd}',
+    '\u{13430}'..='\u{13438}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0001}'..='\u{e007f}',
+    '\u{f0000}'..='\u{10ffff}',
+];
+
+fn is_printable(c: char) -> bool {
+    // Most text is ASCII.
+    (' '..='~').contains(&c) || !UNPRINTABLE.iter().any(|range| range.contains(&c))
 }
 
 /// `repr(data)` of bytes, such as `b'\xff'`.
@@ -74,6 +115,10 @@ mod tests {
         assert_eq!(repr("it's"), "\"it's\"");
         assert_eq!(repr("it's \"it\""), "'it\\'s \"it\"'");
         assert_eq!(repr("a\\b\n\x1b\u{a0}é"), "'a\\\\b\\n\\x1b\\xa0é'");
+        assert_eq!(
+            repr("\u{feff}[x]\u{200b}\u{3000}\u{f0000}\0中"),
+            "'\\ufeff[x]\\u200b\\u3000\\U000f0000\\x00中'"
+        );
         assert_eq!(repr_list(&["a", "b:c"]), "['a', 'b:c']");
         assert_eq!(repr_list::<&str>(&[]), "[]");
     }

@@ -28,6 +28,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use options::{Options, Wish};
+use screen::Screen;
 use session::Session;
 
 /// The command's name where nothing else is said.
@@ -53,21 +54,31 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 fn say(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    let mut screen = Screen::new(Box::new(io::stdout()));
+    screen.push(text.as_bytes());
+    screen.flush();
+    if complain(screen.failure()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn once(options: Options, line: &str) -> ExitCode {
     let mut session = Session::new(options);
     shell::line::obey(&mut session, line);
     session.flush();
-    if let Some(loss) = session.loss() {
-        let _ = writeln!(io::stderr(), "error: cannot write to stdout: {loss}");
+    if complain(session.loss()) {
         session.status = session::status::GENERIC;
     }
     ExitCode::from(session.status)
+}
+
+/// Says why stdout cannot be written, if so and somebody should know. Tells whether that is so.
+fn complain(loss: Option<&io::Error>) -> bool {
+    // A reader that left knows it.
+    let loss = loss.filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+    if let Some(loss) = loss {
+        // A stderr that is gone leaves nobody to complain to.
+        let _ = writeln!(io::stderr(), "error: cannot write to stdout: {loss}");
+    }
+    loss.is_some()
 }
 
 /// How we were called, as the original's messages have it.

@@ -101,9 +101,9 @@ impl Session {
         self.screen.failure().is_some()
     }
 
-    /// Why what was said could not be written, where somebody should know: a reader that left does not count.
-    pub(crate) fn loss(&self) -> Option<&io::Error> {
-        self.screen.failure().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
+    /// Why what was said could not be written, if so.
+    pub(crate) const fn loss(&self) -> Option<&io::Error> {
+        self.screen.failure()
     }
 
     /// Says a line and notes the status to end with.

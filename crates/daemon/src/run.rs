@@ -222,6 +222,8 @@ fn serve(beginning: Beginning, house: House) -> Result<Outcome, ExitCode> {
     let serve = async { http::serve(house.sockets, &house.interfaces, &sender, &journal, Limits::default()) };
     let serving = local.block_on(&runtime, serve).map_err(cannot)?;
     let outcome = own(&runtime, &local, &mut owner, &mut inbox, &mut signals);
+    // Who still asks, as a multicall does after its shutdown, is told so instead of waiting for nobody.
+    drop(inbox);
     local.block_on(&runtime, serving.close());
     outcome
 }

@@ -26,8 +26,9 @@ const MOMENT: Duration = Duration::from_millis(1000);
 #[derive(Debug, Parser)]
 #[command(
     name = "ironlance outbox",
-    after_help = "The outbox is in IRONLANCE_STATE, else /var/lib/ironlance for root, \
-    else ~/.local/state/ironlance. An ID may be cut as long as it stays unique."
+    after_help = "Each user has an outbox: run this as the user that the listener runs as. It is the folder outbox \
+    in IRONLANCE_STATE, else in /var/lib/ironlance for root, else in ironlance in XDG_STATE_HOME, else in \
+    ~/.local/state/ironlance. An ID may be cut as long as it stays unique."
 )]
 struct Args {
     #[command(subcommand)]

@@ -21,6 +21,9 @@ const PIECE: usize = 64 * 1024;
 
 /// What a command does with the events it is given.
 pub trait Handler {
+    /// Whether it has to do with events of this type at all; what the others say need not even be right.
+    fn reads(&self, event_name: &str) -> bool;
+
     /// Deals with one event; returns when whatever must not be lost is safe.
     fn handle(&mut self, arrival: &Arrival);
 
@@ -63,7 +66,7 @@ pub enum ListenerError {
     /// A line without an end.
     #[error("cannot read the event header: longer than {MAX_HEADER} bytes")]
     HeaderTooLong,
-    /// The input ended within an event.
+    /// The input ended within a header.
     #[error("cannot read the event: the input ended within it")]
     Cut,
 }
@@ -71,7 +74,7 @@ pub enum ListenerError {
 /// Takes events from `input` and answers on `output` until the input ends.
 ///
 /// A body that does not fit its event's type is said on stderr and answered with OK: to be sent it again would
-/// not make it better.
+/// not make it better. One that the input's end has cut short is taken for what it is.
 pub fn serve(
     mut input: impl BufRead,
     mut output: impl Write,
@@ -90,6 +93,7 @@ pub fn serve(
         let body = read_characters(&mut input, envelope.len)?;
         match Event::parse(&envelope, &body) {
             Ok(event) => handler.handle(&Arrival { envelope, event, header, body }),
+            Err(_) if !handler.reads(&envelope.event_name) => {}
             Err(error) => crate::say(&format!("{error}\n")),
         }
         output.write_all(Answer::Ok.bytes())?;
@@ -119,7 +123,7 @@ fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ListenerError
     }
 }
 
-/// Reads so many characters of UTF-8; a byte that is not UTF-8 counts as one.
+/// Reads so many characters of UTF-8, or up to the end of the input; a byte that is not UTF-8 counts as one.
 fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, ListenerError> {
     let mut bytes = Vec::new();
     let mut text = String::new();
@@ -129,10 +133,10 @@ fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, Lis
         let start = bytes.len();
         bytes.resize(start + missing.min(PIECE), 0);
         let got = input.read(&mut bytes[start..])?;
-        if got == 0 {
-            return Err(ListenerError::Cut);
-        }
         bytes.truncate(start + got);
+        if got == 0 {
+            break;
+        }
         let taken = decode(&mut bytes, &mut text);
         missing = missing.saturating_sub(taken);
     }
@@ -191,6 +195,9 @@ mod tests {
     }
 
     impl Handler for Seen {
+        fn reads(&self, event_name: &str) -> bool {
+            event_name == "PROCESS_STATE_EXITED"
+        }
         fn handle(&mut self, arrival: &Arrival) {
             self.events.push(arrival.event.clone());
             self.keys.push(arrival.key());
@@ -259,9 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_is_shorter_than_its_length_is_taken_when_the_input_ends() {
+        let (result, output, seen) = run(b"eventname:TICK_5 len:20\nwhen:5\xc3");
+        assert!(result.is_ok(), "{result:?}");
+        assert_eq!(output, b"READY\nRESULT 2\nOKREADY\n");
+        assert_eq!(seen.keys[0], "eventname:TICK_5 len:20\nwhen:5");
+        assert!(seen.has_ended);
+    }
+
+    #[test]
     fn garbage_and_cut_events_end_the_listener_with_a_reason() {
         assert!(run(b"garbage\n").0.unwrap_err().to_string().contains("\"garbage\" is not key:value"));
-        assert!(matches!(run(b"eventname:X len:9\nabc").0, Err(ListenerError::Cut)));
+        assert!(matches!(run(b"eventname:X len").0, Err(ListenerError::Cut)));
         assert!(matches!(run(&vec![b'x'; MAX_HEADER + 2]).0, Err(ListenerError::HeaderTooLong)));
     }
 }

@@ -6,17 +6,21 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::status_line::FirstLine;
+
 /// Holds reading back until the first byte was written.
 #[derive(Debug)]
 pub(crate) struct AskFirst<S> {
     stream: S,
     has_asked: bool,
     reader: Option<Waker>,
+    first_line: FirstLine,
 }
 
 impl<S> AskFirst<S> {
-    pub(crate) fn new(stream: S) -> Self {
-        Self { stream, has_asked: false, reader: None }
+    /// `first_line` is told what comes first.
+    pub(crate) fn new(stream: S, first_line: FirstLine) -> Self {
+        Self { stream, has_asked: false, reader: None, first_line }
     }
 }
 
@@ -27,7 +31,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for AskFirst<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.has_asked {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            let before = buf.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            self.first_line.hear(&buf.filled()[before..]);
+            return read;
         }
         self.reader = Some(cx.waker().clone());
         Poll::Pending

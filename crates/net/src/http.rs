@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::ask_first::AskFirst;
 use crate::dial::{DialError, Peer, dial};
 use crate::runtime;
+use crate::status_line::FirstLine;
 use crate::tls::Tls;
 
 /// An answer's head may be so large, in bytes.
@@ -137,10 +138,11 @@ pub(crate) async fn ask_head(
     on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Response, ExchangeError> {
-    let (mut sender, connection) = shake_hands(stream).await?;
+    let first_line = FirstLine::default();
+    let (mut sender, connection) = shake_hands(stream, first_line.clone()).await?;
     let answer = async {
-        let response = sender.send_request(prepared).await.map_err(|e| broken(&e))?;
-        read_answer(response, on_head, on_body).await
+        let response = sender.send_request(prepared).await.map_err(|e| broken_head(&e, &first_line))?;
+        read_answer(response, &first_line, on_head, on_body).await
     };
     while_driven(connection, answer).await
 }
@@ -151,6 +153,7 @@ pub(crate) type Link<S> = Connection<TokioIo<AskFirst<S>>, Full<Bytes>>;
 /// Makes a stream one that speaks HTTP.
 pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
+    first_line: FirstLine,
 ) -> Result<(SendRequest<Full<Bytes>>, Link<S>), ExchangeError> {
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
@@ -158,7 +161,7 @@ pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     builder.allow_obsolete_multiline_headers_in_responses(true);
     builder.allow_spaces_after_header_name_in_responses(true);
     builder.ignore_invalid_headers_in_responses(true);
-    builder.handshake(TokioIo::new(AskFirst::new(stream))).await.map_err(|e| broken(&e))
+    builder.handshake(TokioIo::new(AskFirst::new(stream, first_line))).await.map_err(|e| broken(&e))
 }
 
 /// Waits for an answer while its connection is kept moving.
@@ -181,14 +184,17 @@ async fn while_driven<T>(connection: impl Future, answer: impl Future<Output = T
 /// Hands over the head, then the body piece by piece, until one of them says stop.
 pub(crate) async fn read_answer(
     response: hyper::Response<Incoming>,
+    first_line: &FirstLine,
     on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<Response, ExchangeError> {
     let (head, mut body) = response.into_parts();
-    let reason = match head.extensions.get::<ReasonPhrase>() {
-        Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
-        None => head.status.canonical_reason().unwrap_or_default().to_owned(),
-    };
+    let reason = first_line.reason(head.status.as_u16()).unwrap_or_else(|| {
+        match head.extensions.get::<ReasonPhrase>() {
+            Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+            None => head.status.canonical_reason().unwrap_or_default().to_owned(),
+        }
+    });
     let length = head.headers.get(hyper::header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let response = Response { status: head.status.as_u16(), reason };
@@ -226,6 +232,12 @@ fn is_cut(error: &hyper::Error) -> bool {
 fn cut(got: usize, length: Option<usize>) -> ExchangeError {
     let more = length.map(|length| format!(", {} more expected", length.saturating_sub(got)));
     ExchangeError::Broken(format!("IncompleteRead({got} bytes read{})", more.unwrap_or_default()))
+}
+
+/// What came first may be no answer at all.
+fn broken_head(error: &hyper::Error, first_line: &FirstLine) -> ExchangeError {
+    let fault = first_line.fault().filter(|_| error.is_parse() || error.is_incomplete_message());
+    fault.map_or_else(|| broken(error), ExchangeError::Broken)
 }
 
 pub(crate) fn broken(error: &hyper::Error) -> ExchangeError {
@@ -302,6 +314,19 @@ mod tests {
         assert_eq!(mute.to_string(), "timed out");
         let endless = get(serve(b"HTTP/1.1 200 OK\r\n\r\nx", Some(Duration::from_secs(5)))).0.unwrap_err();
         assert_eq!(endless.to_string(), "timed out");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_http_is_its_own_error_as_in_python() {
+        for (answer, words) in [
+            (&b"SSH-2.0-x\r\n"[..], "SSH-2.0-x\r\n"),
+            (b"HTTP/1.1 abc OK\r\n\r\n", "HTTP/1.1 abc OK\r\n"),
+            (b"HTTP/2.0 200 OK\r\n\r\n", "HTTP/2.0"),
+        ] {
+            assert_eq!(get(serve(answer, None)).0.unwrap_err().to_string(), words);
+        }
+        let response = get(serve(b"HTTP/1.1 500  Gr\xf6\xdfe \r\n\r\n", None)).0.unwrap();
+        assert_eq!(response.reason, "Größe");
     }
 
     #[test]

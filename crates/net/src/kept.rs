@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use crate::dial::{Peer, dial};
 use crate::http::{self, ExchangeError, Request, Response};
 use crate::runtime;
+use crate::status_line::FirstLine;
 use crate::tls::Tls;
 
 /// A connection, or the place for one.
@@ -95,7 +96,7 @@ async fn over(
         }
     }
     let stream = dial(&request.peer, &request.tls).await?;
-    let (sender, link) = http::shake_hands(stream).await?;
+    let (sender, link) = http::shake_hands(stream, FirstLine::default()).await?;
     let drive = Box::pin(async move { drop(link.await) });
     let line = Line { peer: request.peer.clone(), tls: request.tls.clone(), sender, drive };
     ask(line, prepared, on_body).await.map_err(|unasked| match unasked {
@@ -136,9 +137,14 @@ async fn ask(
                 is_whole &= flow.is_continue();
                 flow
             };
-            http::read_answer(response, &mut |_| ControlFlow::Continue(()), &mut on_body)
-                .await
-                .map_err(Unasked::Failed)
+            http::read_answer(
+                response,
+                &FirstLine::default(),
+                &mut |_| ControlFlow::Continue(()),
+                &mut on_body,
+            )
+            .await
+            .map_err(Unasked::Failed)
         };
         tokio::pin!(answer);
         loop {

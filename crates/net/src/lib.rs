@@ -9,6 +9,7 @@ pub mod http;
 pub mod kept;
 pub mod percent;
 pub mod runtime;
+mod status_line;
 pub mod tls;
 
 pub use dial::{DialError, Peer, Stream};

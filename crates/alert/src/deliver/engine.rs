@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::plan::{Lane, Outcome, Plan};
@@ -95,8 +95,12 @@ impl Engine {
                 lanes.carry(&lane, id);
             }
             let done = leaving || (round.plan.is_empty() && round.look_again.is_none() && !round.lingers());
-            if !round.plan.is_busy() && done && !self.has_more(&mut round) {
-                return;
+            if !round.plan.is_busy() && done {
+                // Before the last look: to say goodbye to a server takes a moment in which something may come in.
+                lanes.close();
+                if !self.has_more(&mut round) {
+                    return;
+                }
             }
             match wait(inbox, round.next_deadline().filter(|_| !leaving)) {
                 Some(Input::Changed(ids)) if ids.is_empty() => self.survey(&mut round),
@@ -334,7 +338,7 @@ type Left = HashMap<String, Vec<String>>;
 /// The threads that carry, one for each lane.
 struct Lanes<'a> {
     engine: &'a Engine,
-    workers: HashMap<Lane, Sender<String>>,
+    workers: HashMap<Lane, (Sender<String>, JoinHandle<()>)>,
     tell: &'a Sender<Input>,
 }
 
@@ -344,11 +348,20 @@ impl Lanes<'_> {
             let (orders, ids) = channel::<String>();
             let (lane, tell) = (lane.clone(), self.tell.clone());
             let engine = Engine { store: Arc::clone(&self.engine.store), ..*self.engine };
-            thread::spawn(move || work(&engine, &lane, &ids, &tell));
-            orders
+            let worker = thread::spawn(move || work(&engine, &lane, &ids, &tell));
+            (orders, worker)
         });
         // A worker only ends when its orders do.
-        let _ = worker.send(id);
+        let _ = worker.0.send(id);
+    }
+
+    /// Lets idle workers hang up in order, and waits for them: the process may end right after.
+    fn close(&mut self) {
+        for (_, (orders, worker)) in self.workers.drain() {
+            drop(orders);
+            // A carrier that broke while it hung up costs nobody an alert.
+            let _ = worker.join();
+        }
     }
 }
 

@@ -58,6 +58,20 @@ fn any_setting_of_a_program_is_a_change() {
 }
 
 #[test]
+fn paths_are_compared_as_they_are_written() {
+    for (key, one, other) in [
+        ("directory", "/tmp", "/tmp/"),
+        ("directory", "/tmp", "/./tmp"),
+        ("stdout_logfile", "/tmp/x", "/tmp//x"),
+        ("stderr_logfile", "/tmp/x", "/tmp/./x"),
+    ] {
+        let program = |value: &str| format!("[program:a]\ncommand=x\n{key}={value}\n");
+        assert!(!changed(&program(one), &program(one)), "{key}");
+        assert!(changed(&program(one), &program(other)), "{key} {other}");
+    }
+}
+
+#[test]
 fn a_log_that_becomes_auto_is_no_change_and_one_that_was_auto_is() {
     let auto = "[program:a]\ncommand=x\n";
     let file = "[program:a]\ncommand=x\nstdout_logfile=/tmp/x\n";

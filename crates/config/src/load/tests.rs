@@ -140,6 +140,36 @@ fn the_command_line_goes_before_the_file() {
 }
 
 #[test]
+fn the_folder_of_auto_logs_is_meant_from_where_the_daemon_was_started() {
+    let text = "[supervisord]\nchildlogdir=./logs/../logs/\nlogfile=x.log\n";
+    let place = Place::new(&[("main.conf", text), ("logs/x", ""), ("other/x", "")]);
+    let load = |overrides: &Overrides| load(Path::new("main.conf"), overrides, &place.machine()).unwrap();
+    assert_eq!(load(&Overrides::default()).settings.childlogdir, place.folder.path().join("logs"));
+    let overrides =
+        Overrides { childlogdir: Some("other".into()), logfile: Some(String::new()), ..Overrides::default() };
+    let settings = load(&overrides).settings;
+    assert_eq!(settings.childlogdir, place.folder.path().join("other"));
+    assert_eq!(settings.logfile, MainLog::File(place.folder.path().join("x.log")), "an empty option is none");
+}
+
+#[test]
+fn a_factory_that_no_python_could_find_is_refused() {
+    for (text, words) in [
+        (
+            "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main\n",
+            "supervisor.rpcinterface:make_main cannot be resolved within [rpcinterface:supervisor]",
+        ),
+        (
+            "[eventlistener:l]\ncommand=x\nevents=TICK_5\nresult_handler=\n",
+            " cannot be resolved within [eventlistener:l]",
+        ),
+    ] {
+        let faults = faults(text);
+        assert_eq!((faults.original(), faults.0.len()), (words, 1), "{faults}");
+    }
+}
+
+#[test]
 fn every_fault_is_told_at_once_with_its_line_in_the_originals_order() {
     let main = "\
 [include]

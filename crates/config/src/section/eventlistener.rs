@@ -9,14 +9,12 @@ use crate::expand::Names;
 use crate::group::{Group, GroupKind};
 use crate::ini::Section;
 use crate::reading::{Page, Reading};
+use crate::section::factory::{Factory, HANDLER, factory};
 use crate::section::process;
 use crate::value::{self, Bad};
 
 /// The keys that the section knows beside those of a program.
 pub(crate) const KEYS: [&str; 3] = ["buffer_size", "events", "result_handler"];
-
-/// The one result handler that there is.
-const STOCK_HANDLER: &str = "supervisor.dispatchers:default_handler";
 
 /// The pool.
 pub(crate) fn read<'a>(
@@ -50,15 +48,18 @@ fn buffer_size<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Option<usize> 
 }
 
 fn result_handler<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
-    let handler = reading.or(page, "result_handler", STOCK_HANDLER.to_owned(), |text| Ok(text.to_owned()));
-    if handler != STOCK_HANDLER {
+    let section = &page.section.name;
+    let given =
+        reading.optional(page, "result_handler", |text| Ok((factory(text, section)?, text.to_owned())));
+    let Some((handler, name)) = given else { return HANDLER.to_owned() };
+    if handler != Factory::Stock(HANDLER) {
         reading.warn_at(
             page,
             "result_handler",
-            &format!("names Python code, which cannot be loaded: {handler}; {STOCK_HANDLER} is used"),
+            &format!("names Python code, which cannot be loaded: {name}; {HANDLER} is used"),
         );
     }
-    handler
+    name
 }
 
 /// Each event once, in the order of the file.

@@ -1,6 +1,7 @@
 //! One file for each sort of section: its keys, their defaults, and what is made of them.
 
 pub(crate) mod eventlistener;
+pub(crate) mod factory;
 pub(crate) mod fcgi;
 pub(crate) mod group;
 pub(crate) mod http;

@@ -3,6 +3,7 @@
 use crate::expand::Names;
 use crate::ini::Section;
 use crate::reading::{Page, Reading};
+use crate::section::factory::{self, Factory, INTERFACE};
 use crate::value::Bad;
 
 /// The key of an interface of the daemon.
@@ -10,22 +11,19 @@ pub(crate) const RPC_KEYS: [&str; 1] = ["supervisor.rpcinterface_factory"];
 /// The key of a plugin of the control program.
 pub(crate) const CTL_KEYS: [&str; 1] = ["supervisor.ctl_factory"];
 
-const STOCK_INTERFACE: &str = "supervisor.rpcinterface:make_main_rpcinterface";
-
 /// The namespaces that the stock interface is served at.
 pub(crate) fn interfaces(reading: &mut Reading<'_>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for section in sections(reading, "rpcinterface:") {
         let page = Page::new(section, Names::default());
         let Some(factory) = factory(reading, &page, RPC_KEYS[0]) else { continue };
-        if factory == STOCK_INTERFACE {
-            names.push(page.label().to_owned());
-        } else {
-            reading.warn_at(
+        match factory {
+            (Factory::Stock(INTERFACE), _) => names.push(page.label().to_owned()),
+            (Factory::Stock(_) | Factory::Foreign, name) => reading.warn_at(
                 &page,
                 RPC_KEYS[0],
-                &format!("names Python code, which cannot be loaded: {factory}; its methods are missing"),
-            );
+                &format!("names Python code, which cannot be loaded: {name}; its methods are missing"),
+            ),
         }
     }
     names
@@ -35,11 +33,11 @@ pub(crate) fn interfaces(reading: &mut Reading<'_>) -> Vec<String> {
 pub(crate) fn plugins(reading: &mut Reading<'_>) {
     for section in sections(reading, "ctlplugin:") {
         let page = Page::new(section, Names::default());
-        if let Some(factory) = factory(reading, &page, CTL_KEYS[0]) {
+        if let Some((_, name)) = factory(reading, &page, CTL_KEYS[0]) {
             reading.warn_at(
                 &page,
                 CTL_KEYS[0],
-                &format!("names Python code, which cannot be loaded: {factory}; its commands are missing"),
+                &format!("names Python code, which cannot be loaded: {name}; its commands are missing"),
             );
         }
     }
@@ -49,17 +47,18 @@ fn sections<'a>(reading: &Reading<'a>, prefix: &'static str) -> impl Iterator<It
     reading.ini.sections().iter().filter(move |section| section.name.starts_with(prefix))
 }
 
-/// The factory of a section. The other keys are arguments to it: they must at least be well formed.
-fn factory<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str) -> Option<String> {
-    let factory = reading.text(page, key);
-    if factory == Ok(None) {
-        let original = format!("section [{}] does not specify a {key}", page.section.name);
+/// The factory of a section, with its name. The other keys are arguments to it: they must at least be well formed.
+fn factory<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str) -> Option<(Factory, String)> {
+    let section = &page.section.name;
+    if reading.raw(page, key).is_none() {
+        let original = format!("section [{section}] does not specify a {key}");
         reading.refuse(page, key, Bad { what: format!("cannot do without a {key}"), original });
     }
+    let factory = reading.optional(page, key, |text| Ok((factory::factory(text, section)?, text.to_owned())));
     for entry in page.section.entries().iter().chain(reading.ini.defaults().entries()) {
         if entry.key != key {
             let _ = reading.text(page, &entry.key);
         }
     }
-    factory.ok().flatten().map(std::borrow::Cow::into_owned)
+    factory
 }

@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::ini::Section;
 use crate::number;
 use crate::pairs::pairs;
-use crate::path::normalize;
+use crate::path::{absolute, normalize, without_dots};
 use crate::reading::{Page, Reading};
 use crate::settings::{MainLog, Overrides, Settings, UserRef};
 use crate::value::{self, Bad};
@@ -70,8 +70,11 @@ pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section, override
     let strip_ansi = reading.or(&page, "strip_ansi", false, value::boolean);
     let environment = environment(reading, page);
 
-    let logfile = overrides.logfile.clone().unwrap_or(logfile);
-    let pidfile = overrides.pidfile.clone().unwrap_or(pidfile);
+    // An empty option counts as none, an empty value does not.
+    let given = |option: &Option<String>| option.clone().filter(|path| !path.is_empty());
+    let logfile = given(&overrides.logfile).unwrap_or(logfile);
+    let pidfile = given(&overrides.pidfile).unwrap_or(pidfile);
+    let childlogdir = overrides.childlogdir.as_ref().unwrap_or(&childlogdir);
     let settings = Settings {
         minfds: overrides.minfds.unwrap_or(minfds),
         minprocs: overrides.minprocs.unwrap_or(minprocs),
@@ -89,7 +92,8 @@ pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section, override
         identifier: overrides.identifier.clone().unwrap_or(identifier),
         nodaemon: overrides.nodaemon.unwrap_or(nodaemon),
         silent: overrides.silent.unwrap_or(silent),
-        childlogdir: overrides.childlogdir.clone().unwrap_or(childlogdir),
+        // Logs are made once the daemon has changed its folder; the name is meant from where it was started.
+        childlogdir: PathBuf::from(without_dots(&absolute(&childlogdir.to_string_lossy(), machine))),
         nocleanup: overrides.nocleanup.unwrap_or(nocleanup),
         strip_ansi: overrides.strip_ansi.unwrap_or(strip_ansi),
         environment,

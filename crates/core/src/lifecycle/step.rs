@@ -90,9 +90,6 @@ impl Lifecycle {
         self.starts = self.starts.saturating_add(1);
         self.phase = Phase::Starting { pid };
         self.log(Level::Info, format!("spawned: '{}' with pid {pid}", self.name()), out);
-        if self.policy.startsecs.is_zero() {
-            self.stayed_up(pid, out);
-        }
     }
 
     fn stayed_up(&mut self, pid: u32, out: &mut Vec<Effect>) {

@@ -111,13 +111,13 @@ fn a_program_is_started_with_the_daemon_and_runs_once_it_stayed_up() {
 }
 
 #[test]
-fn without_startsecs_it_runs_as_soon_as_it_is_spawned() {
+fn without_startsecs_it_runs_when_it_is_looked_at_next() {
     let mut bench = Bench::new(Policy { startsecs: secs(0), ..Policy::default() });
+    assert_eq!(bench.on(Input::Start), ["STOPPED -> STARTING Tries(0)", "INFO spawned: 'cat' with pid 1"]);
+    assert_eq!(bench.life.next_deadline(Mood::Running), Some(bench.now.mono));
     assert_eq!(
-        bench.on(Input::Start),
+        bench.on(Input::Wake),
         [
-            "STOPPED -> STARTING Tries(0)",
-            "INFO spawned: 'cat' with pid 1",
             "STARTING -> RUNNING Pid(1)",
             "INFO success: cat entered RUNNING state, process has stayed up for > than 0 seconds (startsecs)"
         ]

@@ -4,15 +4,17 @@ mod complete;
 mod history;
 pub(crate) mod line;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use ironlance_rpc::Supervisor;
+use rustix::termios::{LocalModes, tcgetattr};
 use rustyline::config::Configurer as _;
 use rustyline::error::ReadlineError;
 use rustyline::history::{History as _, MemHistory};
 use rustyline::{Behavior, CompletionType, Config, Editor};
 
+use crate::complain;
 use crate::input::{Edits, Heard};
 use crate::session::Session;
 use crate::verb::Flow;
@@ -22,7 +24,8 @@ use history::History;
 /// So many lines can be called back.
 const MAX_HISTORY: usize = 100_000;
 
-/// Obeys lines until there are no more. What went wrong in a shell is no failure of the shell: the status is 0.
+/// Obeys lines until there are no more. What went wrong in a shell is no failure of the shell: the status is 0, unless
+/// what it says cannot be written.
 pub(crate) fn run(mut session: Session) -> ExitCode {
     // Without it, ^C ends us all the same, only with another status.
     let _ = session.interrupts.end_on_interrupt();
@@ -37,7 +40,7 @@ pub(crate) fn run(mut session: Session) -> ExitCode {
         flow = next(&mut session);
         session.flush();
     }
-    ExitCode::SUCCESS
+    if complain(session.loss()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Reads a line and obeys it.
@@ -60,11 +63,13 @@ fn next(session: &mut Session) -> Flow {
     }
 }
 
-/// Whether a person sits at a terminal that understands what an editor writes.
+/// Whether a person sits at a terminal that understands what an editor writes. One that does not show what is typed is
+/// in the hands of a program, such as expect or Emacs, that wants to see no more than what is said.
 fn can_edit() -> bool {
     let term = std::env::var("TERM").unwrap_or_default();
     let is_plain = ["", "dumb", "cons25", "emacs"].contains(&term.as_str());
-    !is_plain && io::stdin().is_terminal() && io::stdout().is_terminal()
+    let shows = tcgetattr(io::stdin()).is_ok_and(|mode| mode.local_modes.contains(LocalModes::ECHO));
+    !is_plain && shows && io::stdout().is_terminal()
 }
 
 /// A person at a terminal, with what was typed before.

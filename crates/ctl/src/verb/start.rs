@@ -40,6 +40,7 @@ const ACT: Act = Act {
         (FaultKind::AlreadyStarted, Words::Ours("already started")),
         (FaultKind::SpawnError, Words::Ours("spawn error")),
         (FaultKind::AbnormalTermination, Words::Ours("abnormal termination")),
+        (FaultKind::Failed, Words::Server),
     ],
     ignored: Some(FaultKind::AlreadyStarted),
     no_group: status::INVALID_ARGS,

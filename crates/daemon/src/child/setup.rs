@@ -118,15 +118,18 @@ extern "C" fn become_program(prepared: &Prepared<'_>) -> ! {
     unsafe { libc::_exit(NOT_SPAWNED) }
 }
 
-/// Every signal does what it does by default, and none is blocked. But SIGPIPE is ignored, as under the original (and
-/// under systemd): a grandchild that outlives its parent and writes gets an error, and is not killed.
+/// Every signal does what it does by default, and none is blocked. But SIGPIPE and SIGXFSZ are ignored, as under the
+/// original (SIGPIPE under systemd as well): a grandchild that outlives its parent and writes gets an error, and is not
+/// killed; nor is who writes more than its limit.
 fn signals_as_usual() {
     for signal in 1..=LAST_SIGNAL {
         // SAFETY: sets no handler. KILL, STOP and those of the C library are refused, which is right.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
-    // SAFETY: sets no handler.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+        // SAFETY: sets no handler.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
     // It fails for a wrong first argument only.
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }

@@ -61,6 +61,20 @@ pub enum OpenError {
     Refused(io::Error),
 }
 
+impl OpenError {
+    /// The same for a person, who is also told which server it is.
+    fn reason(&self) -> String {
+        match self {
+            Self::InUse => "another program listens there".to_owned(),
+            Self::Chown { uid, gid, .. } => format!("it cannot be given to uid {uid} and gid {gid}"),
+            Self::InTheWay(_) => "something is there already and is no socket".to_owned(),
+            Self::NoSuchHost => "there is no such host".to_owned(),
+            Self::TooLong => "the path is too long for a socket".to_owned(),
+            Self::Refused(error) => error.to_string(),
+        }
+    }
+}
+
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::AddrInUse { Self::InUse } else { Self::Refused(error) }
@@ -129,7 +143,21 @@ pub fn open(
     interfaces: &[String],
     journal: &dyn Journal,
 ) -> Result<Vec<Listening>, OpenError> {
-    servers.iter().map(|server| open_one(server, interfaces, journal)).collect()
+    let open = |server| {
+        open_one(server, interfaces, journal).inspect_err(|error| {
+            // The original's words do not say which server it is.
+            let (section, place) = (&server.section, place(&server.address));
+            journal.log(Level::Error, &format!("[{section}] cannot listen at {place}: {}", error.reason()));
+        })
+    };
+    servers.iter().map(open).collect()
+}
+
+fn place(address: &ServerAddress) -> String {
+    match address {
+        ServerAddress::Unix { path, .. } => path.display().to_string(),
+        ServerAddress::Tcp { host, port } => format!("{}:{port}", if host.is_empty() { "*" } else { host }),
+    }
 }
 
 fn open_one(server: &Server, interfaces: &[String], journal: &dyn Journal) -> Result<Listening, OpenError> {

@@ -291,10 +291,16 @@ impl Supervisor {
     }
 
     fn wake(&mut self) {
-        let now = self.clock.mono();
-        for id in self.population.take_due(now, WAKES_AT_ONCE) {
-            self.end_penance(id, now);
-            self.step(id, LifeInput::Wake);
+        let mut left = WAKES_AT_ONCE;
+        // The second time is for programs without startsecs: they run once all that were due have been started.
+        for _ in 0..2 {
+            let now = self.clock.mono();
+            let due = self.population.take_due(now, left);
+            left -= due.len();
+            for id in due {
+                self.end_penance(id, now);
+                self.step(id, LifeInput::Wake);
+            }
         }
     }
 

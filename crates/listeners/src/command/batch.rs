@@ -125,11 +125,17 @@ impl Batch {
 }
 
 impl Handler for Batch {
+    fn reads(&self, event_name: &str) -> bool {
+        self.rule.reads(event_name)
+    }
+
     fn handle(&mut self, arrival: &Arrival) {
         self.desk.look_after();
         match &arrival.event {
             Event::Process(change) => self.happened(arrival, change),
-            Event::Tick(_) if arrival.envelope.event_name == self.options.tick_event => self.tick(),
+            Event::Tick(_) | Event::Other if arrival.envelope.event_name == self.options.tick_event => {
+                self.tick();
+            }
             Event::Tick(_) | Event::Other => {}
         }
     }

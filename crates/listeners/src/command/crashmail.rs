@@ -48,6 +48,10 @@ struct Crashmail {
 }
 
 impl Handler for Crashmail {
+    fn reads(&self, event_name: &str) -> bool {
+        self.rule.reads(event_name)
+    }
+
     fn handle(&mut self, arrival: &Arrival) {
         self.desk.look_after();
         let Event::Process(change) = &arrival.event else { return };

@@ -9,12 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ironlance_alert::Entry;
 use ironlance_core::python::repr_list;
-use ironlance_core::{Event, Namespec, ProcessState};
+use ironlance_core::{Namespec, ProcessState};
 use ironlance_net::Tls;
 use ironlance_rpc::{ProcessInfo, Supervisor};
 
 use super::desk::Desk;
-use super::{listen, options, test_alert};
+use super::{is_tick, listen, options, test_alert};
 use crate::listener::{Arrival, Handler};
 use crate::options::httpok::{Eagerness, HttpokOptions, parse};
 use crate::probe::http::{Check, Target, redacted};
@@ -160,14 +160,14 @@ impl Httpok {
         };
         let mut account = Account(vec![message]);
         let infos = match self.supervisor.all_process_info() {
-            Ok(infos) => infos,
+            Ok(infos) => Some(infos),
             Err(error) => {
                 account.write(format!("Exception retrieving process info {error}, not acting"));
-                Vec::new()
+                None
             }
         };
         let concerned: Vec<ProcessInfo> =
-            infos.iter().filter(|info| self.is_selected(&info.namespec())).cloned().collect();
+            infos.iter().flatten().filter(|info| self.is_selected(&info.namespec())).cloned().collect();
         // Taken before the restart, while the processes are still the ones that failed.
         let details: Vec<String> = concerned
             .iter()
@@ -177,7 +177,7 @@ impl Httpok {
                 self.desk.details(arrival, &info.namespec(), pid.as_deref())
             })
             .collect();
-        if !infos.is_empty() {
+        if let Some(infos) = infos {
             self.restart_all(&infos, &concerned, &mut account);
         }
         self.mail(subject, &account, &details);
@@ -254,9 +254,15 @@ impl Httpok {
 }
 
 impl Handler for Httpok {
+    fn reads(&self, event_name: &str) -> bool {
+        is_tick(event_name)
+    }
+
     fn handle(&mut self, arrival: &Arrival) {
         self.desk.look_after();
-        let Event::Tick(_) = arrival.event else { return };
+        if !is_tick(&arrival.envelope.event_name) {
+            return;
+        }
         if !self.ledger.is_empty() {
             self.ledger.settle(&self.supervisor, &mut |line| say(&format!("{line}\n")));
         }

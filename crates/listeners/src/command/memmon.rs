@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use ironlance_alert::Entry;
-use ironlance_core::{Event, Namespec};
+use ironlance_core::Namespec;
 use ironlance_host::clock;
 use ironlance_rpc::{ProcessInfo, Supervisor};
 
 use super::desk::Desk;
-use super::{listen, options, test_alert};
+use super::{is_tick, listen, options, test_alert};
 use crate::listener::{Arrival, Handler};
 use crate::options::memmon::{MemmonOptions, Remedy, parse};
 use crate::options::signal::Signal;
@@ -228,9 +228,15 @@ impl Account {
 }
 
 impl Handler for Memmon {
+    fn reads(&self, event_name: &str) -> bool {
+        is_tick(event_name)
+    }
+
     fn handle(&mut self, arrival: &Arrival) {
         self.desk.look_after();
-        let Event::Tick(_) = arrival.event else { return };
+        if !is_tick(&arrival.envelope.event_name) {
+            return;
+        }
         if !self.ledger.is_empty() {
             self.ledger.settle(&self.supervisor, &mut |line| say(&format!("{line}\n")));
         }

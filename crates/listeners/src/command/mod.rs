@@ -33,6 +33,11 @@ fn options<T>(
     }
 }
 
+/// Whether an event is a tick to httpok and memmon: the original looks no further than this.
+fn is_tick(event_name: &str) -> bool {
+    event_name.starts_with("TICK")
+}
+
 /// Takes events from supervisord until it ends, or cannot be understood.
 fn listen(command: &str, handler: &mut dyn Handler) -> ExitCode {
     // Std's stdout gives each line to the kernel by itself, and a RESULT is a line and a half.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ironlance_net::{ExchangeError, Peer, Request, Tls, exchange};
+use ironlance_net::{DialError, ExchangeError, Peer, Request, Tls, exchange};
 use thiserror::Error;
 
 /// The first pause before a refused connection is tried again; it doubles up to the longest.
@@ -83,7 +83,11 @@ impl Target {
         if host.is_empty() {
             return Err(fault("no host"));
         }
-        let path = request_path(path);
+        // A query that is empty is none; Python's urlsplit cannot tell the two apart.
+        let path = match path.split_once('?') {
+            Some((path, "")) => request_path(path),
+            _ => request_path(path),
+        };
         let peer = Peer::Tcp { host: host.to_owned(), port };
         Ok(Self { peer, secure, host: authority.to_owned(), path, user_info })
     }
@@ -198,7 +202,7 @@ impl Check {
                     thread::park_timeout(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                Err(error) => return Reading::Failed { error: error.to_string() },
+                Err(error) => return Reading::Failed { error: in_pythons_words(&error) },
                 Ok(reading) => return reading,
             }
         }
@@ -235,6 +239,14 @@ impl Check {
             headers,
             body: self.body.clone(),
         }
+    }
+}
+
+/// The error as the original mails it. The URL stands beside it: the resolver's words need no name.
+fn in_pythons_words(error: &ExchangeError) -> String {
+    match error {
+        ExchangeError::Dial(DialError::Resolve { reason, .. }) => reason.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -280,6 +292,8 @@ mod tests {
         assert_eq!(tcp("http://localhost:8080/a?b#c"), ("localhost".into(), 8080, "/a?b".into()));
         assert_eq!(tcp("HTTPS://host"), ("host".into(), 443, "/".into()));
         assert_eq!(tcp("http://host?q"), ("host".into(), 80, "/?q".into()));
+        assert_eq!(tcp("http://host/x??").2, "/x??");
+        assert_eq!((tcp("http://host/x?#f").2, tcp("http://host?").2), ("/x".into(), "/".into()));
         assert_eq!(tcp("http://[::1]:81/"), ("::1".into(), 81, "/".into()));
         let target = Target::parse("http://tim:p%40ss@host/").unwrap();
         assert_eq!((target.user_info.as_deref(), target.host.as_str()), (Some("tim:p@ss"), "host"));
@@ -357,6 +371,20 @@ mod tests {
         let reading = check(port, Duration::from_secs(10)).run();
         assert_eq!(reading, Reading::Answered { status: 200, reason: "OK".into(), body_has: Some(false) });
         server.join().unwrap();
+    }
+
+    #[test]
+    fn a_name_without_an_address_is_told_in_pythons_words() {
+        let page = Check {
+            target: Target::parse("http://nobody.invalid/").unwrap(),
+            ..check(1, Duration::from_secs(20))
+        };
+        let Reading::Failed { error } = page.run() else { panic!("nobody answered") };
+        // Which of them it is depends on this host's name servers.
+        assert!(
+            error.starts_with("[Errno -2] ") || error.starts_with("[Errno -3] ") || error == "timed out",
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Which state changes are worth a mail, and the words for them.
 
+use ironlance_core::ProcessState;
 use ironlance_core::event::StateChange;
 
 use crate::options::{Happening, Happenings, Who};
@@ -14,6 +15,14 @@ pub struct CrashRule {
 }
 
 impl CrashRule {
+    /// Whether events of this type can be worth a mail.
+    pub fn reads(&self, event_name: &str) -> bool {
+        let state = event_name.strip_prefix("PROCESS_STATE_").and_then(ProcessState::from_name);
+        let wants =
+            |state| [false, true].iter().any(|expected| self.on.contains(Happening::of(state, *expected)));
+        state.is_some_and(wants)
+    }
+
     /// What has happened, if it is worth a mail.
     pub fn judge(&self, change: &StateChange) -> Option<Happening> {
         let happening = Happening::of(change.state, change.expected);
@@ -96,7 +105,7 @@ pub fn sms_line(happening: Happening, change: &StateChange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_core::{Namespec, ProcessState};
+    use ironlance_core::Namespec;
 
     fn change(state: ProcessState, expected: bool, pid: &str) -> StateChange {
         let namespec = Namespec::new("shop", "web");

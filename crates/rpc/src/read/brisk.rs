@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::MAX_DEPTH;
-use super::parser::{MEMBERS, named};
+use super::parser::{MEMBERS, line_ends, named};
 use crate::value::Value;
 
 /// The value of an answer; nothing where it has any other form, is a fault, or is no answer at all.
@@ -82,7 +82,8 @@ impl<'a> Cursor<'a> {
     fn text(&mut self) -> Option<Cow<'a, str>> {
         let (text, rest) = self.rest.split_at(self.rest.find('<')?);
         self.rest = rest;
-        if text.contains('&') { unescaped(text).map(Cow::Owned) } else { Some(Cow::Borrowed(text)) }
+        let text = line_ends(Cow::Borrowed(text));
+        if text.contains('&') { unescaped(&text).map(Cow::Owned) } else { Some(text) }
     }
 
     /// Takes a tag, and the space in front of it.

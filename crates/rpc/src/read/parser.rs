@@ -69,8 +69,8 @@ impl<'a> Parser<'a> {
                     self.ahead.push(Token::Close(name.clone()));
                     return Ok(Token::Open(name));
                 }
-                Event::Text(text) => return Ok(Token::Text(text.into_inner())),
-                Event::CData(text) => return Ok(Token::Text(text.into_inner())),
+                Event::Text(text) => return Ok(Token::Text(line_ends(text.into_inner()))),
+                Event::CData(text) => return Ok(Token::Text(line_ends(text.into_inner()))),
                 Event::GeneralRef(entity) => {
                     let resolved = match entity.resolve_char_ref() {
                         Ok(Some(c)) => Some(c.to_string()),
@@ -200,10 +200,16 @@ impl<'a> Parser<'a> {
     pub(super) fn params(&mut self) -> Result<Vec<Value>, ReadError> {
         let mut params = Vec::new();
         while self.next_is_open()? {
-            self.open("param")?;
-            self.open("value")?;
-            params.push(self.value(0)?);
-            self.close("param")?;
+            // The original asks for no <param> around the value, and there are clients that write none.
+            match &*self.next_open()? {
+                "value" => params.push(self.value(0)?),
+                "param" => {
+                    self.open("value")?;
+                    params.push(self.value(0)?);
+                    self.close("param")?;
+                }
+                found => return Err(unexpected("param", found)),
+            }
         }
         self.closed("params")?;
         Ok(params)
@@ -245,6 +251,11 @@ impl<'a> Parser<'a> {
         self.closed("struct")?;
         Ok(Value::Struct(members))
     }
+}
+
+/// Line ends as a reader of XML is to see them (XML 1.0, 2.11): each is one `\n`.
+pub(super) fn line_ends(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text }
 }
 
 impl Token<'_> {

@@ -44,6 +44,14 @@ fn control_characters_of_a_raw_log_are_let_through() {
 }
 
 #[test]
+fn line_ends_are_read_as_xml_has_them() {
+    let text = "<string>a\r\nb\rc\n&amp;&#13;<![CDATA[d\r\n]]></string>";
+    assert_eq!(value(text), Ok(Value::Str("a\nb\nc\n&\rd\n".into())));
+    assert_eq!(value("<string>a\r\nb\rc</string>"), Ok(Value::Str("a\nb\nc".into())));
+    assert_eq!(value("a\r\nb"), Ok(Value::Str("a\nb".into())));
+}
+
+#[test]
 fn a_fault_is_an_answer() {
     let text = "<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>10</int></value></member>\
         <member><name>faultString</name><value><string>BAD_NAME</string></value></member></struct></value></fault></methodResponse>";
@@ -91,7 +99,12 @@ fn a_call_is_read_with_or_without_parameters() {
     assert_eq!(call(name), Ok((method.clone(), vec![])));
     assert_eq!(call(&format!("{name}<params/>")), Ok((method.clone(), vec![])));
     let params = "<params>\n<param><value>web</value></param>\n<param>\n<value><boolean>0</boolean></value>\n</param></params>";
-    assert_eq!(call(&format!("{name}\n{params}")), Ok((method, vec!["web".into(), Value::Bool(false)])));
+    assert_eq!(
+        call(&format!("{name}\n{params}")),
+        Ok((method.clone(), vec!["web".into(), Value::Bool(false)]))
+    );
+    let bare = "<params><value>web</value><param><value><int>1</int></value></param></params>";
+    assert_eq!(call(&format!("{name}\n{bare}")), Ok((method, vec!["web".into(), Value::Int(1)])));
 }
 
 #[test]
@@ -157,7 +170,7 @@ proptest! {
         parts in prop::collection::vec(prop::sample::select(vec![
             "<array><data>", "</data></array>", "<value>", "</value>", "<struct>", "</struct>", "<member>", "</member>",
             "<name>n</name>", "<int>", "1", "</int>", "<string>", "</string>", "<boolean>0</boolean>", "&amp;", "&x;",
-            " ", "a", "<value><int>1</int></value>", "<string>x</string>",
+            " ", "a", "\r\n", "<value><int>1</int></value>", "<string>x</string>",
         ]), 0..12)
     ) {
         let text = format!("<methodResponse><params><param><value>{}</value>", parts.concat());

@@ -56,8 +56,11 @@ impl Session {
         progress.step(&format!("greeted: {banner}"));
         session.hello(&hello, timeouts).await?;
         let mut session = session.start_tls(server, &hello, timeouts, progress).await?;
-        if let (Some(user), Some(password)) = (&server.user, &password) {
-            session.log_in(user, password, timeouts, progress).await?;
+        if let (Some(user), Some(password)) = (&server.user, &password)
+            && let Err(error) = session.log_in(user, password, timeouts, progress).await
+        {
+            session.quit(timeouts).await;
+            return Err(error);
         }
         Ok(session)
     }
@@ -248,7 +251,8 @@ impl Session {
             }
             verdict = format!("it refused AUTH {} of {user}: {reply}", mechanism.name());
         }
-        Err(self.lost(&verdict))
+        // The server still listens.
+        Err(Undelivered::Unreachable(format!("cannot reach {}: {verdict}", self.server)))
     }
 
     /// Says a line; a lost connection and a 421 are the server's trouble and not the mail's.

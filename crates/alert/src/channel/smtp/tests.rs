@@ -117,6 +117,18 @@ fn unreachable(outcome: Result<Receipt, Undelivered>) -> String {
 }
 
 #[test]
+fn a_server_that_refuses_who_we_are_is_told_goodbye() {
+    for script in [&[("EHLO", "250 nothing")][..], &[("AUTH", "535 no")]] {
+        let (port, lines) = serve(script);
+        let (user, password) = (Some("joe".into()), Some(Secret::Literal("pw".into())));
+        let server = SmtpServer { user, password, ..server(port) };
+        unreachable(channel(&server).send(&alert(&server, &["a@example.com"], "text"), &mut ()));
+        let said = std::iter::from_fn(|| lines.recv_timeout(Duration::from_secs(5)).ok());
+        assert!(said.into_iter().any(|line| line == "QUIT"), "{script:?}");
+    }
+}
+
+#[test]
 fn a_mail_is_given_to_the_server_with_its_dots_doubled() {
     let (port, lines) = serve(&[]);
     let server = server(port);

@@ -263,3 +263,33 @@ fn an_alert_that_cannot_be_read_for_once_is_sent_later() {
     assert_eq!(mails(dir.path()), 1);
     assert!(outbox.is_empty() && outbox.ids(Place::Dead).unwrap().is_empty());
 }
+
+/// A carrier whose goodbye takes a moment, as that to a mail server does.
+struct Polite(std::path::PathBuf);
+
+impl Channel for Polite {
+    fn send(&mut self, _: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+        Ok(Receipt::default())
+    }
+}
+
+impl Drop for Polite {
+    fn drop(&mut self) {
+        thread::park_timeout(Duration::from_millis(50));
+        fs::write(&self.0, "bye").unwrap();
+    }
+}
+
+#[test]
+fn a_carrier_has_said_goodbye_before_the_deliverer_ends() {
+    let (dir, outbox, _) = setup();
+    let bye = dir.path().join("bye");
+    put(&outbox, bye.to_str().unwrap(), "subject");
+    let (tell, inbox) = channel();
+    let open: Opener = |transport| {
+        let Transport::Sendmail { command } = transport else { panic!("another transport") };
+        Box::new(Polite(command.into()))
+    };
+    Engine { open, ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
+    assert!(bye.exists() && outbox.is_empty());
+}

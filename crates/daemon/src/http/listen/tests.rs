@@ -106,6 +106,28 @@ fn a_taken_port_is_refused_in_the_words_of_the_original() {
 }
 
 #[test]
+fn the_log_says_which_server_cannot_be_opened_and_why() {
+    let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port };
+    for (server, line) in [
+        (
+            unix(Path::new("/nonexistent/sock"), 0o700),
+            "ERRO [unix_http_server] cannot listen at /nonexistent/sock: No such file or directory (os error 2)"
+                .to_owned(),
+        ),
+        (
+            Server { address, ..tcp("", None) },
+            format!("ERRO [inet_http_server] cannot listen at 127.0.0.1:{port}: another program listens there"),
+        ),
+    ] {
+        let lines = Lines::default();
+        assert!(open(&[server], &[], &lines).is_err());
+        assert_eq!(lines.0.into_inner(), [line]);
+    }
+}
+
+#[test]
 fn what_the_system_refuses_is_named_as_the_original_names_it() {
     let error = opened(&unix(Path::new("/nonexistent/sock"), 0o700)).err().unwrap();
     assert_eq!(error.to_string(), "Cannot open an HTTP server: socket.error reported errno.ENOENT (2)");

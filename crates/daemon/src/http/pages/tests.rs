@@ -473,7 +473,7 @@ fn a_listener_says_what_is_wrong_with_it() {
         }
         let wrong = "has not said READY · its buffer is full · 1 event lost · restarted for breaking the protocol, 3 in a row";
         assert!(visit.get("/").await.contains(wrong));
-        assert!(visit.get("/?lang=zh").await.contains("尚未发出 READY · 事件队列已满 · 丢了 1 个事件"));
+        assert!(visit.get("/?lang=zh").await.contains("尚未发出 READY · 事件队列已满 · 已丢弃 1 个事件"));
         {
             let listener = &mut visit.view.borrow_mut().listeners[0];
             (listener.state, listener.pending, listener.offences, listener.dropped) = ("BUSY", 2, 0, 0);

@@ -71,7 +71,12 @@ impl Supervisor {
         self.may_start(id, called)?;
         self.step(id, Input::Start);
         let failed = self.population.process(id).is_some_and(|process| process.life.spawnerr().is_some());
-        if failed { Err(FaultKind::SpawnError.about(called)) } else { Ok(()) }
+        if failed {
+            return Err(FaultKind::SpawnError.about(called));
+        }
+        // Without startsecs it runs already, and who asked is told so.
+        self.step(id, Input::Wake);
+        Ok(())
     }
 
     /// Whether a start makes sense; the command is looked at first, as in the original.

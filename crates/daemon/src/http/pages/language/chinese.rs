@@ -94,7 +94,7 @@ pub(super) const CHINESE: Words = Words {
         Wrong::NotReady => "尚未发出 READY".to_owned(),
         Wrong::BufferFull => "事件队列已满".to_owned(),
         Wrong::Waiting(count) => format!("{count} 个事件在排队"),
-        Wrong::Lost(count) => format!("丢了 {count} 个事件"),
+        Wrong::Lost(count) => format!("已丢弃 {count} 个事件"),
         Wrong::Offences(count) => format!("因违反协议连续重启 {count} 次"),
     },
     not_well: |unwell, all| format!("{all} 个监听器中 {unwell} 个异常"),
@@ -158,7 +158,7 @@ pub(super) const CHINESE: Words = Words {
     read_only: "只读：此端口可从其他主机访问，却没有设密码。要在这里操作，请在对应配置段设置 username 和 password，\
                 或只监听 127.0.0.1。",
     by_link: "什么都没有改：打开链接不会执行操作，请用页面上的按钮。",
-    unknown: |name| format!("没有 {name}。"),
+    unknown: |name| format!("没有名为 {name} 的进程或组。"),
     gone: "supervisord 没有应答：正在停止或重启。",
     stale: "什么都没有改：supervisord 在此页面打开之后重启过，请刷新页面再试。",
     foreign: "什么都没有改：请求来自其他网站的页面。",

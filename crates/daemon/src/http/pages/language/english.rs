@@ -163,7 +163,7 @@ pub(super) const ENGLISH: Words = Words {
     read_only: "Read only: this server can be reached from other hosts and has no password. To change things here, set \
                 username and password in its section, or bind it to 127.0.0.1.",
     by_link: "Nothing was changed: a link changes nothing here. Please use the buttons.",
-    unknown: |name| format!("There is no {name}."),
+    unknown: |name| format!("There is no process or group named {name}."),
     gone: "supervisord does not answer: it is stopping or restarting.",
     stale: "Nothing was changed: this page is from before supervisord's last start. Please reload it and try again.",
     foreign: "Nothing was changed: the request came from a page of another site.",

@@ -1,0 +1,114 @@
+//! The first line of an answer as Python's http.client reads it: hyper keeps neither a reason beyond ASCII nor what
+//! stood there instead of HTTP, and both are what a person wants to see.
+
+use std::sync::{Arc, OnceLock};
+
+/// So much of what came first is kept, in bytes.
+const KEPT: usize = 1024;
+
+/// What came first over a connection, once something has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FirstLine(Arc<OnceLock<Vec<u8>>>);
+
+impl FirstLine {
+    /// Keeps the first line of the first piece; later pieces are none of its business.
+    pub(crate) fn hear(&self, piece: &[u8]) {
+        if !piece.is_empty() {
+            self.0.get_or_init(|| {
+                let end = piece.iter().position(|byte| *byte == b'\n').map_or(piece.len(), |end| end + 1);
+                piece[..end.min(KEPT)].to_vec()
+            });
+        }
+    }
+
+    /// The line as Latin-1, which every byte is a letter of.
+    fn text(&self) -> Option<String> {
+        Some(self.0.get()?.iter().copied().map(char::from).collect())
+    }
+
+    /// The server's reason, if the line is that of an answer with this status.
+    pub(crate) fn reason(&self, status: u16) -> Option<String> {
+        let line = self.text().filter(|line| line.ends_with('\n'))?;
+        let (_, code, reason) = parts(&line);
+        (code.parse() == Ok(status)).then(|| reason.to_owned())
+    }
+
+    /// What is wrong with the line, in Python's words: the line itself, or its version. `None` when it is well.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let line = self.text()?;
+        let (version, code, _) = parts(&line);
+        let is_status = code.parse().is_ok_and(|code: u16| (100..=999).contains(&code));
+        if !version.starts_with("HTTP/") || !is_status {
+            // It goes to logs: no escape sequences of strangers.
+            let shown = |c: char| if c.is_control() && !"\r\n\t".contains(c) { '?' } else { c };
+            return Some(line.chars().map(shown).collect());
+        }
+        let is_known = version.starts_with("HTTP/1.") || version == "HTTP/0.9";
+        (!is_known).then(|| version.to_owned())
+    }
+}
+
+/// Version, status and reason; empty where missing.
+fn parts(line: &str) -> (&str, &str, &str) {
+    let cut = |text: &'_ str| {
+        let end = text.find(char::is_whitespace).unwrap_or(text.len());
+        (end, text[end..].len() - text[end..].trim_start().len())
+    };
+    let line = line.trim();
+    let (end, blanks) = cut(line);
+    let (version, rest) = (&line[..end], &line[end + blanks..]);
+    let (end, blanks) = cut(rest);
+    (version, &rest[..end], &rest[end + blanks..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn heard(piece: &[u8]) -> FirstLine {
+        let line = FirstLine::default();
+        line.hear(piece);
+        line.hear(b"HTTP/1.1 200 later\r\n");
+        line
+    }
+
+    #[test]
+    fn a_reason_is_latin_1_without_the_blanks_around_it() {
+        for (line, reason) in [
+            (&b"HTTP/1.1 500 Gr\xf6\xdfe\r\nX: y\r\n"[..], Some("Größe")),
+            (b"HTTP/1.1 500   a  b \r\n", Some("a  b")),
+            (b"HTTP/1.1 500\r\n", Some("")),
+            (b"HTTP/1.1 500 cut", None),
+            (b"HTTP/1.1 100 Continue\r\n", None),
+            (b"", Some("later")),
+        ] {
+            let status = if line.is_empty() { 200 } else { 500 };
+            assert_eq!(heard(line).reason(status).as_deref(), reason, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_status_line_is_its_own_fault() {
+        for (line, fault) in [
+            (&b"SSH-2.0-x\r\nmore"[..], Some("SSH-2.0-x\r\n")),
+            (b"\x1b[1m\xff", Some("?[1mÿ")),
+            (b"HTTP/1.1 abc OK\r\n", Some("HTTP/1.1 abc OK\r\n")),
+            (b"HTTP/1.1 2000 OK\r\n", Some("HTTP/1.1 2000 OK\r\n")),
+            (b"HTTP/2.0 200 OK\r\n", Some("HTTP/2.0")),
+            (b"HTTP/1.1 200 OK\r\n", None),
+        ] {
+            assert_eq!(heard(line).fault().as_deref(), fault, "{line:?}");
+        }
+        assert_eq!(FirstLine::default().fault(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in proptest::collection::vec(any::<u8>(), 0..40), text in "\\PC{0,20}") {
+            for line in [heard(&line), heard(text.as_bytes())] {
+                let _ = (line.reason(200), line.fault());
+            }
+        }
+    }
+}
