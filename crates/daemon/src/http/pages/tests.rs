@@ -355,12 +355,12 @@ fn a_button_does_what_it_says() {
             ("process=shop:api&do=start", "shop%3Aapi%20is%20being%20started"),
             ("process=web:web&do=stop", "web%20is%20being%20stopped"),
             ("process=off&do=stop", "off%20is%20not%20running"),
-            ("process=nope&do=start", "There%20is%20no%20nope"),
-            ("process=nope&do=restart", "There%20is%20no%20nope"),
+            ("process=nope&do=start", "no%20process%20or%20group%20named%20nope"),
+            ("process=nope&do=restart", "no%20process%20or%20group%20named%20nope"),
             ("process=odd&do=start", "FAILED%3A%20%3Codd%3E"),
             ("process=web&do=clear", "logs%20of%20web%20are%20cleared"),
             ("group=shop&do=clear", "Logs%20cleared"),
-            ("group=none&do=restart", "There%20is%20no%20none"),
+            ("group=none&do=restart", "no%20process%20or%20group%20named%20none"),
             ("all=1&do=stop&sure=1", "1%20being%20stopped.%201%20failed%3A%20b&tone=warn"),
         ];
         for (form, message) in cases {
