@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt::Display;
 use std::path::PathBuf;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context, anyhow, bail};
 
@@ -151,14 +151,7 @@ pub fn timeless(value: Value) -> Value {
 pub fn contest(play: impl Fn(&mut Stage) -> anyhow::Result<()> + Sync) -> anyhow::Result<Vec<String>> {
     let only = env::var("IRONLANCE_E2E_ONLY").unwrap_or_default();
     let flavours = Flavour::BOTH.into_iter().filter(|flavour| only.is_empty() || flavour.to_string() == only);
-    let mut played = thread::scope(|scope| {
-        let play = &play;
-        let threads: Vec<_> = flavours.map(|flavour| scope.spawn(move || alone(flavour, play))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().map_err(|_| anyhow!("the scenario panicked"))?)
-            .collect::<anyhow::Result<Vec<_>>>()
-    })?;
+    let mut played = at_once(flavours, |flavour| alone(flavour, &play))?;
     if env::var_os("IRONLANCE_E2E_SHOW").is_some() {
         for notes in &played {
             eprintln!("{}\n", notes.join("\n"));
@@ -171,6 +164,20 @@ pub fn contest(play: impl Fn(&mut Stage) -> anyhow::Result<()> + Sync) -> anyhow
         bail!("they differ (- original, + ours):\n{}", difference(original, ours).join("\n"));
     }
     played.pop().context("cannot play: IRONLANCE_E2E_ONLY names nobody")
+}
+
+/// Plays each part on a thread of its own; gives what came of them, in the order of the parts.
+pub(crate) fn at_once<P: Send, T: Send>(
+    parts: impl IntoIterator<Item = P>,
+    play: impl Fn(P) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
+    thread::scope(|scope| {
+        let play = &play;
+        let threads: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || play(part))).collect();
+        let end =
+            |thread: ScopedJoinHandle<'_, _>| thread.join().map_err(|_| anyhow!("the scenario panicked"))?;
+        threads.into_iter().map(end).collect()
+    })
 }
 
 /// Plays the scenario with one of them; gives its notes.

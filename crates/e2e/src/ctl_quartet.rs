@@ -2,11 +2,10 @@
 
 use std::env;
 use std::fmt::Display;
-use std::thread;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, bail, ensure};
 
-use crate::contest::difference;
+use crate::contest::{at_once, difference};
 use crate::ctl::{Ctl, Told};
 use crate::daemon::{BASE, Daemon, write_config};
 use crate::flavour::Flavour;
@@ -213,17 +212,7 @@ fn contest(daemons: &[Flavour], play: impl Fn(&mut Play) -> anyhow::Result<()> +
             }
         }
     }
-    let played = thread::scope(|scope| {
-        let play = &play;
-        let threads: Vec<_> = parts
-            .iter()
-            .map(|(daemon, flavour)| scope.spawn(move || alone(*daemon, *flavour, play)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().map_err(|_| anyhow!("the scenario panicked"))?)
-            .collect::<anyhow::Result<Vec<_>>>()
-    })?;
+    let played = at_once(parts.iter().copied(), |(daemon, flavour)| alone(daemon, flavour, &play))?;
     if env::var_os("IRONLANCE_E2E_SHOW").is_some() {
         for ((daemon, flavour), notes) in parts.iter().zip(&played) {
             eprintln!("=== {flavour} supervisorctl on {daemon} daemon\n{}\n", notes.join("\n"));

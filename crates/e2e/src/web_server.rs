@@ -27,8 +27,8 @@ pub enum Manner {
     Drip,
     /// The connection is closed when the request has been read.
     Close,
-    /// Bytes that are no HTTP.
-    Garbage,
+    /// These bytes, whatever they are.
+    Raw(&'static [u8]),
 }
 
 /// The server; it ends with the value.
@@ -149,7 +149,7 @@ fn serve(
             }
         }
         Manner::Close => {}
-        Manner::Garbage => stream.write_all(b"\x00\x01 this is no HTTP\r\n\r\n")?,
+        Manner::Raw(bytes) => stream.write_all(bytes)?,
     }
     Ok(())
 }

@@ -2,15 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::Write;
 use std::process::Stdio;
-use std::thread;
 
 use ironlance_e2e::mailer::Mailer;
 use ironlance_e2e::transcript::{redact, without_additions};
+use ironlance_e2e::web_server::{Manner, WebServer};
 use ironlance_e2e::{Duel, Event, FakeSupervisor, Flavour, Scene, Transcript};
 
+/// What a page says that is out of order.
+const OOPS: &[u8] = b"HTTP/1.1 500 Oops\r\n\r\n";
 const MAIL: &str = "-m ops@example.com -s {mailer}";
 
 /// What both write to stdout and stderr when their input is these bytes.
@@ -80,7 +81,8 @@ fn duel<'a>(command: &'a str, args: &str, events: &[Event]) -> Duel<'a> {
 #[test]
 fn whatever_begins_with_tick_is_a_tick() {
     let events = ["TICK", "TICK_X", "TICKLE", "TOCK", "TICK_5"].map(|name| Event::new(name, ""));
-    let page = format!("-p cat -t 1 {}", page(b"HTTP/1.1 500 Oops\r\n\r\n"));
+    let server = WebServer::start(Manner::Raw(OOPS)).unwrap();
+    let page = format!("-p cat -t 1 {}/", server.url());
     for (command, args) in [("memmon", "-p cat=1KB -n x"), ("httpok", page.as_str())] {
         let duel = duel(command, args, &events);
         // How much memory the test takes differs from one to the other.
@@ -91,28 +93,13 @@ fn whatever_begins_with_tick_is_a_tick() {
 
 #[test]
 fn a_supervisor_without_programs_is_told_about() {
-    let page = page(b"HTTP/1.1 500 Oops\r\n\r\n");
+    let server = WebServer::start(Manner::Raw(OOPS)).unwrap();
+    let page = format!("{}/", server.url());
     for args in ["-p cat", "-a", ""] {
         let args = format!("{MAIL} {args} {page}");
         let transcript = Duel::new("httpok", &args, &[Event::tick(60)]).agree().unwrap();
         assert_eq!(transcript.mails.len(), 1, "{args}");
     }
-}
-
-/// The URL of a server that answers everything with these bytes.
-fn page(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            thread::spawn(move || {
-                let _ = stream.read(&mut [0; 4096]);
-                let _ = stream.write_all(answer);
-            });
-        }
-    });
-    format!("http://127.0.0.1:{port}/")
 }
 
 #[test]
@@ -127,7 +114,8 @@ fn what_a_page_says_instead_of_http_is_told_in_the_originals_words() {
         (b"", "Remote end closed connection without response"),
     ];
     for (answer, words) in answers {
-        let args = format!("-p cat {}", page(answer));
+        let server = WebServer::start(Manner::Raw(answer)).unwrap();
+        let args = format!("-p cat {}/", server.url());
         let [original, ours] = {
             let duel = duel("httpok", &args, &[Event::tick(60)]);
             // Ours has no carriage return within a mail.

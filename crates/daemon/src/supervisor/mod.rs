@@ -296,6 +296,9 @@ impl Supervisor {
         for _ in 0..2 {
             let now = self.clock.mono();
             let due = self.population.take_due(now, left);
+            if due.is_empty() {
+                return;
+            }
             left -= due.len();
             for id in due {
                 self.end_penance(id, now);

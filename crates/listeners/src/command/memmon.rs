@@ -234,7 +234,7 @@ impl Handler for Memmon {
 
     fn handle(&mut self, arrival: &Arrival) {
         self.desk.look_after();
-        if !is_tick(&arrival.envelope.event_name) {
+        if !self.reads(&arrival.envelope.event_name) {
             return;
         }
         if !self.ledger.is_empty() {
