@@ -185,9 +185,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("etc/supervisor");
         fs::create_dir_all(folder.join("conf.d")).unwrap();
-        let text = include_str!("../../../../packaging/supervisord.conf");
-        fs::write(folder.join("supervisord.conf"), text.replace("/etc/supervisor/conf.d/*.conf", include))
-            .unwrap();
+        // The package makes this folder as well; on this machine it must not depend on an installed one.
+        let logs = root.path().join("var/log/supervisor");
+        fs::create_dir_all(&logs).unwrap();
+        let text = include_str!("../../../../packaging/supervisord.conf")
+            .replace("/etc/supervisor/conf.d/*.conf", include)
+            .replace("/var/log/supervisor", logs.to_str().unwrap());
+        fs::write(folder.join("supervisord.conf"), text).unwrap();
         let machine = Surroundings {
             environment: Vec::new(),
             cwd: root.path().to_owned(),
