@@ -66,8 +66,11 @@ fn printable(letter: char) -> char {
     if (' '..='~').contains(&letter) { letter } else { '?' }
 }
 
-/// No field may be wider, and no number longer; in characters.
-const MAX_WIDTH: usize = 1 << 20;
+/// No field may be wider, and no number longer; in characters. A path has at most 4096, a variable 131,072.
+pub const MAX_WIDTH: usize = 1 << 17;
+
+/// Digits of a number beyond these are zeros: a whole number of 64 bits has 19.
+const DIGITS: usize = 32;
 
 /// One conversion, without its percent sign and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,7 +190,8 @@ impl Conversion {
             _ => (size.to_string(), ""),
         };
         let least = self.precision.unwrap_or(0);
-        (self.sign(number), if self.alternate { prefix } else { "" }, format!("{digits:0>least$}"))
+        let digits = filled("0", least.saturating_sub(digits.len())) + &digits;
+        (self.sign(number), if self.alternate { prefix } else { "" }, digits)
     }
 
     /// The digits of a number as floating point.
@@ -195,7 +199,7 @@ impl Conversion {
         let size = number.unsigned_abs() as f64;
         let precision = self.precision.unwrap_or(6);
         let text = match self.letter.to_ascii_lowercase() {
-            'f' => self.point(format!("{size:.precision$}")),
+            'f' => self.point(fixed(size, precision)),
             'e' => self.scientific(size, precision),
             _ => self.general(size, precision.max(1)),
         };
@@ -211,20 +215,22 @@ impl Conversion {
     }
 
     fn scientific(&self, size: f64, precision: usize) -> String {
-        let text = format!("{size:.precision$e}");
+        let few = precision.min(DIGITS);
+        let text = format!("{size:.few$e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        format!("{}e+{exponent:0>2}", self.point(mantissa.to_owned()))
+        let mantissa = self.point(mantissa.to_owned()) + &filled("0", precision - few);
+        format!("{mantissa}e+{exponent:0>2}")
     }
 
     fn general(&self, size: f64, precision: usize) -> String {
-        let text = format!("{size:.*e}", precision - 1);
+        let text = format!("{size:.*e}", (precision - 1).min(DIGITS));
         let exponent: usize = text.split_once('e').and_then(|(_, digits)| digits.parse().ok()).unwrap_or(0);
         let strip = |text: &str| match text.contains('.') {
             true if !self.alternate => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
             _ => text.to_owned(),
         };
         if exponent < precision {
-            return strip(&self.point(format!("{size:.*}", precision - 1 - exponent)));
+            return strip(&self.point(fixed(size, precision - 1 - exponent)));
         }
         let text = self.scientific(size, precision - 1);
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "+00"));
@@ -239,8 +245,19 @@ impl Conversion {
             (false, Fill::Zeros) => (0, gap, 0),
             (false, Fill::Spaces) => (gap, 0, 0),
         };
-        format!("{:before$}{sign}{prefix}{:0>zeros$}{digits}{:after$}", "", "", "")
+        [&filled(" ", before), sign, prefix, &filled("0", zeros), digits, &filled(" ", after)].concat()
     }
+}
+
+/// So many of one sign. The widths of `format!` end at 65,535, and a panic waits behind that.
+fn filled(sign: &str, count: usize) -> String {
+    sign.repeat(count)
+}
+
+/// A whole number with so many digits behind the point, which are zeros.
+fn fixed(size: f64, precision: usize) -> String {
+    let few = precision.min(DIGITS);
+    format!("{size:.few$}") + &filled("0", precision - few)
 }
 
 #[derive(Clone, Copy)]

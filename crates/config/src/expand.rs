@@ -1,7 +1,7 @@
 //! `%(name)s` in a value: Python's `%` operator with a mapping on its right, and the original's words when it fails.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use ironlance_core::python;
 
@@ -10,7 +10,7 @@ use crate::value::shown;
 
 /// The `ENV_x` names, which every value may use: the environment, and that of `[supervisord]` over it.
 #[derive(Clone, Debug, Default)]
-pub struct Variables(HashMap<String, Word>);
+pub struct Variables(BTreeMap<String, Word>);
 
 impl Variables {
     /// The environment, as pairs of name and value.
@@ -53,12 +53,14 @@ impl Names {
         self.0.get(name).or_else(|| variables.0.get(name))
     }
 
-    /// All names, in order, as the message about an unknown one lists them.
+    /// The names, in order, as the message about an unknown one lists them; of very many the first.
     fn list(&self, variables: &Variables) -> String {
-        let own = self.0.keys().map(AsRef::as_ref);
-        let mut names: Vec<&str> = own.chain(variables.0.keys().map(String::as_str)).collect();
+        let own = self.0.keys().map(AsRef::as_ref).take(MAX_LISTED);
+        let mut names: Vec<&str> =
+            own.chain(variables.0.keys().map(String::as_str).take(MAX_LISTED)).collect();
         names.sort_unstable();
         names.dedup();
+        names.truncate(MAX_LISTED);
         names.join(", ")
     }
 }
@@ -82,6 +84,10 @@ pub struct ExpandError {
     pub original: String,
 }
 
+/// So many names are listed where one is not known.
+const MAX_LISTED: usize = 2000;
+/// So much of a value stands in the original's words (bytes).
+const MAX_QUOTED: usize = 64 << 10;
 /// No value may grow beyond this many bytes.
 const MAX_BYTES: usize = 16 << 20;
 
@@ -106,7 +112,8 @@ enum Problem {
 
 impl Problem {
     fn told(self, text: &str, title: &str, names: &Names, variables: &Variables) -> ExpandError {
-        let (quoted, title, text) = (python::repr(text), python::repr(title), shown(text));
+        let quoted = python::repr(&text[..text.floor_char_boundary(MAX_QUOTED)]);
+        let (title, text) = (python::repr(title), shown(text));
         match self {
             Self::Unknown(name) => {
                 let (key, known) = (python::repr(&name), names.list(variables));

@@ -42,10 +42,24 @@ impl fmt::Display for Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 
+/// So many faults are told in one answer; the log has them all.
+const MOST_TOLD: usize = 5;
+
 impl Faults {
     /// What Supervisor 4.3 would say after `Error: `.
     pub fn original(&self) -> &str {
         self.0.first().map_or("", |fault| &fault.original)
+    }
+
+    /// What Supervisor 4.3 would say, and behind it in brackets the faults with their files and lines, on one line; of
+    /// many the first.
+    pub fn original_and_ours(&self) -> String {
+        let mut ours: Vec<String> = self.0.iter().take(MOST_TOLD).map(ToString::to_string).collect();
+        match self.0.len().saturating_sub(MOST_TOLD) {
+            0 => {}
+            more => ours.push(format!("and {more} more")),
+        }
+        format!("{} [{}]", self.original(), ours.join("; "))
     }
 }
 
@@ -62,3 +76,29 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_begins_with_the_originals_words_and_names_each_fault_with_its_line() {
+        let fault = |line: u32| Fault {
+            file: "/etc/s.conf".into(),
+            line: Some(line),
+            section: "program:a".to_owned(),
+            key: "startsecs".to_owned(),
+            what: "cannot read as a whole number: soon".to_owned(),
+            original: format!("invalid {line}"),
+        };
+        assert_eq!(
+            Faults(vec![fault(3)]).original_and_ours(),
+            "invalid 3 [/etc/s.conf:3: [program:a] startsecs: cannot read as a whole number: soon]"
+        );
+        let many = Faults((1..=7).map(fault).collect()).original_and_ours();
+        assert!(
+            many.starts_with("invalid 1 [/etc/s.conf:1: ") && many.ends_with("soon; and 2 more]"),
+            "{many}"
+        );
+    }
+}

@@ -8,31 +8,43 @@ use crate::surroundings::Surroundings;
 /// No path is longer (limits.h, `PATH_MAX`), and what matches one is not shorter than half of its pattern.
 const LONGEST: usize = 2 * 4096;
 
-/// The paths that match, in no order. A relative pattern counts from the working directory.
-pub(crate) fn glob(pattern: &str, machine: &Surroundings) -> Vec<String> {
+/// The most names that all patterns of a configuration are held against. `/proc` leads back to `/` by many ways, so that
+/// a pattern of some stars has no end.
+pub(crate) const MAX_LOOKED_AT: usize = 200_000;
+
+/// There are more names than anybody means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+/// The paths that match, in no order. A relative pattern counts from the working directory. `left` is how many names
+/// may still be looked at.
+pub(crate) fn glob(pattern: &str, machine: &Surroundings, left: &mut usize) -> Result<Vec<String>, TooMany> {
     if pattern.len() > LONGEST {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     if !has_magic(pattern) {
         let there = match split(pattern) {
             (folder, "") => on_disk(folder, machine).is_dir(),
             _ => exists(pattern, machine),
         };
-        return if there { vec![pattern.to_owned()] } else { Vec::new() };
+        return Ok(if there { vec![pattern.to_owned()] } else { Vec::new() });
     }
     let (folder, name) = split(pattern);
-    let folders = if has_magic(folder) { glob(folder, machine) } else { vec![folder.to_owned()] };
+    let folders = if has_magic(folder) { glob(folder, machine, left)? } else { vec![folder.to_owned()] };
     let mut found = Vec::new();
     for folder in folders {
         if has_magic(name) {
-            found.extend(matching(&folder, name, machine).iter().map(|name| join(&folder, name)));
-        } else if name.is_empty() && on_disk(&folder, machine).is_dir() {
+            found.extend(matching(&folder, name, machine, left)?.iter().map(|name| join(&folder, name)));
+            continue;
+        }
+        *left = left.checked_sub(1).ok_or(TooMany)?;
+        if name.is_empty() && on_disk(&folder, machine).is_dir() {
             found.push(format!("{folder}/"));
         } else if !name.is_empty() && exists(&join(&folder, name), machine) {
             found.push(join(&folder, name));
         }
     }
-    found
+    Ok(found)
 }
 
 fn has_magic(pattern: &str) -> bool {
@@ -44,15 +56,27 @@ fn exists(path: &str, machine: &Surroundings) -> bool {
 }
 
 /// The names in a folder that match; those with a leading dot only where the pattern has one.
-fn matching(folder: &str, pattern: &str, machine: &Surroundings) -> Vec<String> {
+fn matching(
+    folder: &str,
+    pattern: &str,
+    machine: &Surroundings,
+    left: &mut usize,
+) -> Result<Vec<String>, TooMany> {
+    *left = left.checked_sub(1).ok_or(TooMany)?;
     let folder = if folder.is_empty() { "." } else { folder };
-    let Ok(entries) = fs::read_dir(on_disk(folder, machine)) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(on_disk(folder, machine)) else { return Ok(Vec::new()) };
     let pattern_parts = parse(pattern);
-    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    names
-        .filter(|name| pattern.starts_with('.') || !name.starts_with('.'))
-        .filter(|name| fits(&pattern_parts, &name.chars().collect::<Vec<char>>()))
-        .collect()
+    let mut found = Vec::new();
+    // What cannot be read is no name; a folder that gives nothing but errors would have no end.
+    for entry in entries.map_while(Result::ok) {
+        *left = left.checked_sub(1).ok_or(TooMany)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_shown = pattern.starts_with('.') || !name.starts_with('.');
+        if is_shown && fits(&pattern_parts, &name.chars().collect::<Vec<char>>()) {
+            found.push(name);
+        }
+    }
+    Ok(found)
 }
 
 /// A piece of a pattern.
@@ -201,7 +225,7 @@ mod tests {
             uid: 0,
         };
         let sorted = |pattern: &str| {
-            let mut found = glob(pattern, &machine);
+            let mut found = glob(pattern, &machine, &mut 100).unwrap();
             found.sort();
             found
         };
@@ -214,5 +238,7 @@ mod tests {
         assert_eq!(sorted("*/"), ["a/", "b/"]);
         assert_eq!(sorted("b/z.ini"), ["b/z.ini"]);
         assert_eq!(sorted("nothing/*"), Vec::<String>::new());
+        assert_eq!(glob("*/*", &machine, &mut 4), Err(TooMany));
+        assert_eq!(glob("*/x.conf", &machine, &mut 4), Err(TooMany));
     }
 }

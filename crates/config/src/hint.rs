@@ -4,6 +4,7 @@ use crate::expand::Names;
 use crate::ini::{Entry, Section};
 use crate::reading::{Page, Reading};
 use crate::section::{SORTS, Sort};
+use crate::value::shown;
 
 /// The most letters that may be wrong.
 const MAX_DISTANCE: usize = 2;
@@ -27,7 +28,7 @@ pub(crate) fn keys(reading: &mut Reading<'_>) {
                 reading.warn_at(
                     &page,
                     "",
-                    &format!("is no section of ours and is ignored: did you mean [{meant}]?"),
+                    &format!("is no section of ours and is ignored: did you mean [{}]?", shown(&meant)),
                 );
             }
             continue;

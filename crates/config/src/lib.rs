@@ -12,6 +12,7 @@ pub mod expand;
 mod fault;
 mod glob;
 mod group;
+mod guard;
 mod hint;
 pub mod ini;
 mod load;

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::fault::{Fault, Faults};
 use crate::group::Group;
+use crate::guard::guarded;
 use crate::hint;
 use crate::ini::Section;
 use crate::program::Program;
@@ -20,8 +21,12 @@ use crate::surroundings::Surroundings;
 /// Reads a configuration file and all that it includes.
 ///
 /// `overrides` is what the command line gave. Fails with every fault there is; the first is the one at which
-/// Supervisor 4.3 would have stopped.
+/// Supervisor 4.3 would have stopped. A panic of the reader is a fault as well.
 pub fn load(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Config, Faults> {
+    guarded(file, || read(file, overrides, machine))
+}
+
+fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Config, Faults> {
     let source = source::open(file, Scope::WithIncludes, machine)?;
     let accounts = Accounts::default();
     let mut reading = Reading::new(&source.ini, &source.files, &source.here, machine, &accounts);
@@ -52,6 +57,10 @@ pub fn load(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Resul
 
 /// Reads `[supervisorctl]` of a configuration file; what the file includes does not count for it.
 pub fn load_control(file: &Path, machine: &Surroundings) -> Result<Control, Faults> {
+    guarded(file, || read_control(file, machine))
+}
+
+fn read_control(file: &Path, machine: &Surroundings) -> Result<Control, Faults> {
     let source = source::open(file, Scope::Alone, machine)?;
     let accounts = Accounts::default();
     let mut reading = Reading::new(&source.ini, &source.files, &source.here, machine, &accounts);
@@ -150,5 +159,7 @@ fn without_doubles(reading: &mut Reading<'_>, group: &str, programs: Vec<Program
     kept
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

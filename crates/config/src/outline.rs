@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::account::Accounts;
 use crate::fault::Faults;
+use crate::guard::guarded;
 use crate::hint;
 use crate::ini::{Entry, Ini, Place, Section};
 use crate::reading::Reading;
@@ -42,6 +43,10 @@ impl Outline {
 ///
 /// Fails with what cannot be read; a line that is no key is left out, and is one of the faults of [`load`](crate::load()).
 pub fn outline(file: &Path, machine: &Surroundings) -> Result<Outline, Faults> {
+    guarded(file, || read(file, machine))
+}
+
+fn read(file: &Path, machine: &Surroundings) -> Result<Outline, Faults> {
     let source = source::open(file, Scope::WithIncludes, machine)?;
     let accounts = Accounts::default();
     let mut reading = Reading::new(&source.ini, &source.files, &source.here, machine, &accounts);

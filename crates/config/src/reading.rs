@@ -12,13 +12,23 @@ use crate::expand::{Names, Variables, expand};
 use crate::fault::Fault;
 use crate::ini::{Entry, Ini, Place, Section};
 use crate::surroundings::Surroundings;
-use crate::value::Bad;
+use crate::value::{Bad, shown};
 
 /// So many faults are enough to begin with.
 const MAX_FAULTS: usize = 1000;
 
 /// The most that all programs together may take (bytes), 1 KiB each and their commands and environments.
 const MAX_PROGRAMS: usize = 256 << 20;
+
+/// The most text that all values together are read from and expanded to (bytes): a second or so of work. What `[DEFAULT]`
+/// lends counts in every section, and what a program says in each of its processes.
+const MAX_WORK: usize = 1 << 30;
+/// What a section or a process costs beside its texts (bytes of work).
+pub(crate) const TURN: usize = 4096;
+/// What a fault costs, one that is known already too (bytes of work).
+const FAULT: usize = 1024;
+/// The longest words of the original that are kept (bytes): they repeat the whole value, and list every variable.
+const MAX_WORDS: usize = 64 << 10;
 
 /// What all sections share while they are read.
 pub(crate) struct Reading<'a> {
@@ -39,6 +49,7 @@ pub(crate) struct Reading<'a> {
     faults: Vec<Fault>,
     seen: HashSet<(String, String, String)>,
     room: usize,
+    work: usize,
 }
 
 /// A section, and how its values are read.
@@ -77,6 +88,10 @@ impl<'a> Page<'a> {
     }
 }
 
+fn shown_key(key: &str) -> String {
+    if key.is_empty() { String::new() } else { shown(key) }
+}
+
 impl<'a> Reading<'a> {
     /// Begins with no faults and no notes.
     pub(crate) fn new(
@@ -88,8 +103,8 @@ impl<'a> Reading<'a> {
     ) -> Self {
         let variables = Variables::new(&machine.environment);
         let (notes, faults, seen) = (Notes::default(), Vec::new(), HashSet::new());
-        let room = MAX_PROGRAMS;
-        Self { ini, files, here, machine, accounts, variables, notes, faults, seen, room }
+        let (room, work) = (MAX_PROGRAMS, MAX_WORK);
+        Self { ini, files, here, machine, accounts, variables, notes, faults, seen, room, work }
     }
 
     /// How many faults there are by now.
@@ -99,12 +114,27 @@ impl<'a> Reading<'a> {
 
     /// Whether no more faults are taken, or no more programs: what is left need not be read.
     pub(crate) fn is_full(&self) -> bool {
-        self.faults.len() >= MAX_FAULTS || self.room == 0
+        self.faults.len() >= MAX_FAULTS || self.room == 0 || self.work == 0
+    }
+
+    /// Counts work (bytes of text); the first that is too much is a fault, and what is left is not done.
+    pub(crate) fn take_work(&mut self, page: &Page<'a>, key: &str, bytes: usize) -> Result<(), Recorded> {
+        if let Some(left) = self.work.checked_sub(bytes).filter(|left| *left > 0) {
+            self.work = left;
+            return Ok(());
+        }
+        if self.work > 0 {
+            self.work = 0;
+            let what =
+                format!("cannot read so much: all values together take more than {} MiB", MAX_WORK >> 20);
+            self.refuse(page, key, Bad { original: what.clone(), what });
+        }
+        Err(Recorded)
     }
 
     /// Makes room for a program of so many bytes; `false` when all programs together would take too much.
     pub(crate) fn take_room(&mut self, bytes: usize) -> bool {
-        let left = self.room.checked_sub(bytes);
+        let left = self.room.checked_sub(bytes).filter(|left| *left > 0);
         self.room = left.unwrap_or(0);
         left.is_some()
     }
@@ -122,6 +152,7 @@ impl<'a> Reading<'a> {
     /// The value of a key, expanded; `None` where it is not set.
     pub(crate) fn text(&mut self, page: &Page<'a>, key: &str) -> Result<Option<Cow<'a, str>>, Recorded> {
         let Some(entry) = self.raw(page, key) else { return Ok(None) };
+        self.take_work(page, key, entry.value.len())?;
         if !entry.value.contains('%') {
             return Ok(Some(Cow::Borrowed(&entry.value)));
         }
@@ -137,8 +168,10 @@ impl<'a> Reading<'a> {
         text: &'t str,
         title: &str,
     ) -> Result<Cow<'t, str>, Recorded> {
+        self.take_work(page, key, text.len())?;
         match expand(text, &page.names, &self.variables, title) {
             Ok(expanded) => {
+                self.take_work(page, key, expanded.text.len())?;
                 if expanded.bare {
                     self.warn_at(page, key, "has a % without a (name), which is left as it is; write %%");
                 }
@@ -190,8 +223,8 @@ impl<'a> Reading<'a> {
         self.record(Fault {
             file: PathBuf::from(self.file(place)),
             line: Some(place.line),
-            section: page.section.name.clone(),
-            key: key.to_owned(),
+            section: shown(&page.section.name),
+            key: shown_key(key),
             what: bad.what,
             original,
         });
@@ -199,7 +232,13 @@ impl<'a> Reading<'a> {
     }
 
     /// Records a fault; one that is known already is not repeated.
-    pub(crate) fn record(&mut self, fault: Fault) {
+    pub(crate) fn record(&mut self, mut fault: Fault) {
+        self.work = self.work.saturating_sub(fault.what.len() + fault.original.len() + FAULT);
+        let words = &mut fault.original;
+        if words.len() > MAX_WORDS {
+            words.truncate(words.floor_char_boundary(MAX_WORDS));
+            words.push('…');
+        }
         let id = (fault.section.clone(), fault.key.clone(), fault.what.clone());
         if self.faults.len() < MAX_FAULTS && self.seen.insert(id) {
             self.faults.push(fault);
@@ -216,8 +255,9 @@ impl<'a> Reading<'a> {
     /// Adds a warning that begins with where the key stands: `file:line: [section] key …`.
     pub(crate) fn warn_at(&mut self, page: &Page<'a>, key: &str, text: &str) {
         let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
-        let key = if key.is_empty() { String::new() } else { format!(" {key}") };
-        self.warn(format!("{}:{}: [{}]{key} {text}", self.file(place), place.line, page.section.name));
+        let key = if key.is_empty() { String::new() } else { format!(" {}", shown_key(key)) };
+        let section = shown(&page.section.name);
+        self.warn(format!("{}:{}: [{section}]{key} {text}", self.file(place), place.line));
     }
 
     fn file(&self, place: Place) -> &str {

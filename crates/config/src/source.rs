@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::account::Accounts;
 use crate::config::Notes;
 use crate::fault::{Fault, Faults};
-use crate::glob::glob;
+use crate::glob::{MAX_LOOKED_AT, TooMany, glob};
 use crate::ini::{Ini, SyntaxError};
 use crate::path::{absolute, folder_of, on_disk, without_dots};
 use crate::reading::Reading;
@@ -21,6 +21,9 @@ use crate::value::shown;
 const MAX_FILE: u64 = 16 << 20;
 /// The most that all files together may hold, in bytes.
 const MAX_TOTAL: u64 = 64 << 20;
+
+/// So many files with faults are enough to begin with.
+const MAX_FAULTS: usize = 1000;
 
 /// What was read.
 pub(crate) struct Source {
@@ -58,10 +61,18 @@ pub(crate) fn open(file: &Path, scope: Scope, machine: &Surroundings) -> Result<
     if scope == Scope::WithIncludes && whole == Whole::Yes && source.ini.section("include").is_some() {
         let here = source.here.clone();
         whole = source.replace_here(&here, 0);
-        for path in source.included(machine) {
-            if source.include(&path, machine, &mut room) == Whole::No {
-                whole = Whole::No;
+        match source.included(machine) {
+            Some(paths) => {
+                for path in paths {
+                    if source.include(&path, machine, &mut room) == Whole::No {
+                        whole = Whole::No;
+                    }
+                    if source.faults.len() > MAX_FAULTS {
+                        break;
+                    }
+                }
             }
+            None => whole = Whole::No,
         }
     }
     match whole {
@@ -78,8 +89,8 @@ enum Whole {
 }
 
 impl Source {
-    /// The files that are included, in order.
-    fn included(&mut self, machine: &Surroundings) -> Vec<String> {
+    /// The files that are included, in order; `None` where the patterns match too much to look through, which is a fault.
+    fn included(&mut self, machine: &Surroundings) -> Option<Vec<String>> {
         let accounts = Accounts::default();
         let mut reading = Reading::new(&self.ini, &self.files, &self.here, machine, &accounts);
         let patterns = include::patterns(&mut reading);
@@ -87,15 +98,39 @@ impl Source {
         self.notes.warnings.extend(notes.warnings);
         self.faults.extend(faults);
         let mut paths = Vec::new();
+        let mut left = MAX_LOOKED_AT;
         for pattern in patterns {
-            let mut found = glob(&pattern, machine);
+            let mut found = match glob(&pattern, machine, &mut left) {
+                Ok(found) => found,
+                Err(TooMany) => {
+                    self.refuse_pattern(&pattern);
+                    return None;
+                }
+            };
             if found.is_empty() {
                 self.notes.warnings.push(format!("No file matches via include \"{pattern}\""));
             }
             found.sort();
             paths.extend(found);
         }
-        paths
+        Some(paths)
+    }
+
+    fn refuse_pattern(&mut self, pattern: &str) {
+        let what = format!(
+            "cannot look through more than {MAX_LOOKED_AT} files for those to include: {}",
+            shown(pattern)
+        );
+        let place = self.ini.section("include").map(|section| section.place);
+        let file = place.and_then(|place| self.files.get(place.file)).cloned().unwrap_or_default();
+        self.faults.push(Fault {
+            file: PathBuf::from(file),
+            line: place.map(|place| place.line),
+            section: "include".to_owned(),
+            key: "files".to_owned(),
+            original: what.clone(),
+            what,
+        });
     }
 
     fn include(&mut self, path: &str, machine: &Surroundings, room: &mut u64) -> Whole {

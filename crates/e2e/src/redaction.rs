@@ -32,6 +32,9 @@ pub fn plain(text: &str, folder: &Path) -> String {
     out
 }
 
+/// Ours behind the original's words for a configuration that cannot be read: `[FILE:LINE: [SECTION] KEY: cannot …]`.
+const PLACES: &str = " [DIR/supervisord.conf:";
+
 /// What stands at the beginning of the text instead, and how much of the text it stands for.
 fn shape(text: &str) -> Option<(String, usize)> {
     for prefix in BEFORE_A_PID {
@@ -47,6 +50,10 @@ fn shape(text: &str) -> Option<(String, usize)> {
         if digits > 0 && after[digits..].starts_with(')') {
             return Some(("' (PID".to_owned(), "' (".len() + digits));
         }
+    }
+    if text.starts_with(PLACES) {
+        let line = text.lines().next().unwrap_or_default();
+        return Some((String::new(), line.rfind(']').map_or(0, |end| end + 1)));
     }
     if let Some(after) = text.strip_prefix(UPTIME) {
         return Some((
@@ -84,6 +91,10 @@ mod tests {
             ("pid: 0, pid 7, uptime 0:00:12", "pid: 0, pid PID, uptime UP"),
             ("Nov 23 01:02 PM", "DATE"),
             ("/tmp/x/a-stdout---supervisor-ab_d1234.log", "DIR/a-stdout---supervisor-RANDOM.log"),
+            (
+                "Fault: 'x (file: y) [/tmp/x/supervisord.conf:1: [a] b: cannot c: [d]]'\nz",
+                "Fault: 'x (file: y)'\nz",
+            ),
             ("exit status 12; é", "exit status 12; é"),
         ] {
             assert_eq!(plain(text, folder), expected);

@@ -123,6 +123,58 @@ fn a_broken_file_is_not_read_again_and_nothing_changes() {
     .unwrap();
 }
 
+#[test]
+fn a_file_made_to_bring_the_reader_down_takes_no_program_down() {
+    let scene = Scene::new().unwrap();
+    let start = "[program:a]\ncommand=sleep 1000\nstartsecs=0\n";
+    let daemon = Daemon::start_on(&scene, Flavour::Ours, &format!("{BASE}{start}"), &[]).unwrap();
+    let pid = daemon.wait_state("a", "RUNNING").unwrap();
+    for hostile in [
+        "[program:w]\ncommand=echo %(process_num)70000000d\n",
+        "[program:w]\ncommand=echo %(process_num).70000000f\n",
+        "[program:w]\ncommand=x\nprocess_name=%(process_num)d\nnumprocs=100000000\n",
+        "[program:w]\ncommand=x\nprocess_name=%(process_num)131072d\nnumprocs=10000\n",
+        "[include]\nfiles=/proc/*/root/proc/*/root/proc/*/root/proc/*/comm\n",
+    ] {
+        let config = write_config(&scene, &format!("{BASE}{start}{hostile}")).unwrap();
+        let fault = daemon.call("reloadConfig", &[]).unwrap().unwrap_err().to_string();
+        assert!(fault.contains("CANT_REREAD") && fault.contains("supervisord.conf:"), "{fault}");
+        assert!(daemon.call("restart", &[]).unwrap().is_err(), "{hostile}");
+        let refusals = daemon.log().matches("not restarted").count();
+        daemon.signal(Signal::HUP).unwrap();
+        until("the refusal", LIMIT, || {
+            Ok((daemon.log().matches("not restarted").count() > refusals).then_some(()))
+        })
+        .unwrap();
+        let checked = run(&scene, Flavour::Ours, &["--check", "-c", &config.display().to_string()]).unwrap();
+        assert_eq!(checked.status.code(), Some(2), "{}", String::from_utf8_lossy(&checked.stderr));
+        assert_eq!(daemon.pid_of("a").unwrap(), pid, "{hostile}");
+    }
+    // What is wide, but not too wide, is taken.
+    let wide = "[program:w]\ncommand=echo %(process_num)70000d\nautostart=false\n";
+    write_config(&scene, &format!("{BASE}{start}{wide}")).unwrap();
+    daemon.call("reloadConfig", &[]).unwrap().unwrap();
+}
+
+#[test]
+fn a_refused_reread_names_each_fault_with_its_file_and_line() {
+    let scene = Scene::new().unwrap();
+    let daemon = Daemon::start_on(&scene, Flavour::Ours, BASE, &[]).unwrap();
+    let broken = "[program:a]\ncommand=x\nstartsecs=soon\n[program:b]\n";
+    let config = write_config(&scene, &format!("{BASE}{broken}")).unwrap();
+    let first =
+        std::fs::read_to_string(&config).unwrap().lines().position(|line| line.starts_with("startsecs"));
+    let place = format!("{}:{}: [program:a] startsecs: cannot", config.display(), first.unwrap() + 1);
+    for method in ["reloadConfig", "restart"] {
+        let fault = daemon.call(method, &[]).unwrap().unwrap_err().to_string();
+        for part in
+            ["CANT_REREAD: invalid literal for int() with base 10: ", &place, "[program:b] command: cannot"]
+        {
+            assert!(fault.contains(part), "{method}: {part} in {fault}");
+        }
+    }
+}
+
 /// Waits until the daemon has gone through a restart: the pid is the same, `started` stands so often in the log.
 fn wait_started(daemon: &Daemon, count: usize) -> anyhow::Result<()> {
     until("the restart", LIMIT, || {

@@ -92,6 +92,35 @@ fn an_unknown_name_is_told_with_those_that_there_are() {
     );
 }
 
+#[test]
+fn a_field_may_be_wider_than_a_format_of_rust_allows_and_is_refused_beyond_its_bound() {
+    for (conversion, length) in [
+        ("70000d", 70_000),
+        ("-70000d", 70_000),
+        ("070000d", 70_000),
+        (".70000d", 70_000),
+        (".70000f", 70_002),
+    ] {
+        let text = format!("%(n){conversion}");
+        assert_eq!(told(&text).unwrap().text.len(), length, "{text}");
+    }
+    for (text, length) in [
+        ("%(a)70000s", 70_000),
+        ("%(n)#.70000x", 70_002),
+        ("%(big).70000e", 70_006),
+        ("%(big)#.70000g", 70_001),
+        ("%(big).70000g", 7),
+        ("%(n)70000.70000d", 70_000),
+        ("%(n)131072d", 131_072),
+    ] {
+        assert_eq!(told(text).unwrap().text.len(), length, "{text}");
+    }
+    assert_eq!(told("%(n)08.3f|%(n).40f").unwrap().text, format!("0005.000|5.{}", "0".repeat(40)));
+    for (text, why) in [("%(n)131073d", "width too big"), ("%(n).131073f", "precision too big")] {
+        assert!(told(text).unwrap_err().original.ends_with(why), "{text}");
+    }
+}
+
 /// Python would write the whole environment in its place.
 #[test]
 fn a_percent_sign_without_a_name_stays_as_it_is() {

@@ -73,6 +73,9 @@ fn events<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Vec<EventKind> {
     }
     let mut kinds = Vec::new();
     for name in value::list(&text) {
+        if reading.is_full() {
+            break;
+        }
         let upper = name.to_uppercase();
         match EventKind::from_name(&upper) {
             Some(kind) if kinds.contains(&kind) => {}

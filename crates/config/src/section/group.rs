@@ -30,6 +30,9 @@ pub(crate) fn read<'a>(
     // The original's messages name the section it looked at last.
     let mut looked_at = section;
     for program in value::list(&names) {
+        if reading.is_full() {
+            break;
+        }
         match member(reading.ini.section(&format!("program:{program}")), fcgi(reading, program)) {
             Member::One(member) => {
                 taken.insert(&member.name);

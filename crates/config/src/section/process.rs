@@ -12,7 +12,7 @@ use crate::expand::Names;
 use crate::ini::Section;
 use crate::pairs::pairs;
 use crate::program::{LogTarget, Output, Program};
-use crate::reading::{Page, Reading, Recorded, Wording};
+use crate::reading::{Page, Reading, Recorded, TURN, Wording};
 use crate::value::{self, Bad, LogWish};
 
 /// The keys that all three know.
@@ -97,10 +97,10 @@ pub(crate) fn read<'a>(
     group: &str,
     shared: &BTreeMap<String, String>,
 ) -> Vec<Program> {
-    if reading.is_full() {
+    let mut page = Page::new(section, Names::default());
+    if reading.is_full() || reading.take_work(&page, "", TURN).is_err() {
         return Vec::new();
     }
-    let mut page = Page::new(section, Names::default());
     page.wording = Wording::WithSection;
     let label = page.label();
     let name = match value::name(label) {
@@ -123,7 +123,7 @@ pub(crate) fn read<'a>(
         // What is wrong with one process is wrong with them all.
         match process(reading, &mut page, &common, number, shared) {
             Ok(program) if reading.fault_count() == before => programs.push(program),
-            _ => break,
+            _ => return programs,
         }
     }
     programs.shrink_to_fit();
@@ -256,8 +256,19 @@ fn process<'a>(
     let command = command(reading, page)?.into_owned();
     let name = reading.expanded(page, "process_name", &common.process_name, "process_name")?.into_owned();
     let own = own?;
+    let directory = directory?.map(|text| PathBuf::from(text.into_owned()));
     let pair = |(name, value): (&String, &String)| name.len() + value.len() + PAIR;
-    let size = PROGRAM + command.len() + shared.iter().chain(&own).map(pair).sum::<usize>();
+    let pairs = shared.iter().chain(&own).map(pair).sum::<usize>();
+    let path = |target: &LogTarget| match target {
+        LogTarget::File(path) => path.as_os_str().len(),
+        LogTarget::Auto | LogTarget::None => 0,
+    };
+    let paths = path(&stdout.logfile)
+        + path(&stderr.logfile)
+        + directory.as_ref().map_or(0, |path| path.as_os_str().len());
+    let exitcodes = size_of_val(common.program.exitcodes.as_slice());
+    let serverurl = common.program.serverurl.as_ref().map_or(0, String::len);
+    let size = PROGRAM + command.len() + name.len() + pairs + paths + exitcodes + serverurl;
     if !reading.take_room(size) {
         let what = "cannot hold so many programs with such commands and environments".to_owned();
         return Err(reading.refuse(page, "", Bad { original: what.clone(), what }));
@@ -267,7 +278,7 @@ fn process<'a>(
     Ok(Program {
         name: ProcessName(name),
         command,
-        directory: directory?.map(|text| PathBuf::from(text.into_owned())),
+        directory,
         stdout,
         stderr,
         environment,

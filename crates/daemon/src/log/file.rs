@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long after a rotation that failed it is tried again.
 const ROTATE_AGAIN: Duration = Duration::from_secs(60);
 
+/// More backups than this are not all looked for at a rotation.
+const MANY_BACKUPS: u32 = 1000;
+
 /// A log file. It takes a descriptor when something is written, not before.
 #[derive(Debug)]
 pub struct LogFile {
@@ -261,13 +264,23 @@ impl LogFile {
 
     /// x.9 to x.10, …, x to x.1. Without backups nothing is moved, and the file will be emptied.
     fn move_backups(&self) -> io::Result<()> {
-        for number in (1..self.backups).rev() {
+        for number in (1..self.highest_backup()).rev() {
             missing_is_fine(fs::rename(self.backup(number), self.backup(number + 1)))?;
         }
         if self.backups > 0 {
             missing_is_fine(fs::rename(&self.path, self.backup(1)))?;
         }
         Ok(())
+    }
+
+    /// The highest number that a backup may be moved to. Where very many are wished for, it is the first that is free:
+    /// a million names are not tried at each rotation.
+    fn highest_backup(&self) -> u32 {
+        if self.backups <= MANY_BACKUPS {
+            return self.backups;
+        }
+        let is_free = |number: &u32| fs::symlink_metadata(self.backup(*number)).is_err();
+        (1..self.backups).find(is_free).unwrap_or(self.backups)
     }
 
     fn backup(&self, number: u32) -> PathBuf {

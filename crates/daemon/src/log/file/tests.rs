@@ -66,6 +66,19 @@ fn a_log_is_rotated_once_it_has_reached_its_size() {
 }
 
 #[test]
+fn a_rotation_with_four_thousand_million_backups_takes_no_longer_than_one_with_two() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 4, u32::MAX).unwrap();
+    for line in ["0000", "1111", "2222", "3333"] {
+        log.write(line.as_bytes());
+    }
+    for (number, line) in [(1, "3333"), (2, "2222"), (3, "1111"), (4, "0000")] {
+        assert_eq!(text(&numbered(&path, number)), line);
+    }
+    assert!(!numbered(&path, 5).exists());
+}
+
+#[test]
 fn a_log_without_backups_is_emptied() {
     let (folder, path) = folder();
     fs::write(&path, "12345678").unwrap();

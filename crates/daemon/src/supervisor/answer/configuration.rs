@@ -16,8 +16,9 @@ use crate::supervisor::groups::NotRemoved;
 impl Supervisor {
     /// Reads the configuration; tells which groups are new, changed and gone. Nothing else changes.
     pub(super) fn reload_configuration(&mut self) -> Answer {
-        let read =
-            self.read_configuration().map_err(|faults| FaultKind::CantReread.about(faults.original()))?;
+        let read = self
+            .read_configuration()
+            .map_err(|faults| FaultKind::CantReread.about(faults.original_and_ours()))?;
         let active: Vec<&config::Group> = self.population.groups().map(|(_, group)| &*group.config).collect();
         let new: Vec<&config::Group> = read.groups.iter().collect();
         let diff = config::diff(&active, &new);
@@ -50,7 +51,8 @@ impl Supervisor {
     }
 
     pub(super) fn restart_on_request(&mut self) -> Answer {
-        self.read_configuration().map_err(|faults| FaultKind::CantReread.about(faults.original()))?;
+        self.read_configuration()
+            .map_err(|faults| FaultKind::CantReread.about(faults.original_and_ours()))?;
         self.begin_shutdown(Mood::Restarting);
         Ok(Value::Bool(true))
     }
