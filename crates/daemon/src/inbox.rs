@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::notice::Channel;
+use ironlance_rpc::Fault;
 use tokio::sync::oneshot;
 
 use crate::request::Call;
@@ -32,16 +33,25 @@ pub enum Input {
         /// Takes the stream; it ends when its reader is too far behind, or with the daemon.
         reply: oneshot::Sender<Happenings>,
     },
-    /// A client wants to follow a log.
+    /// A client wants to read or follow a log. The owner tells where it is; reading it is not his work.
     LogPath {
         /// Which one.
         what: LogPathOf,
-        /// Takes the file; nothing where there is no such process, or its log is no file.
-        reply: oneshot::Sender<Option<PathBuf>>,
+        /// Takes the place of the file.
+        reply: oneshot::Sender<LogPlace>,
     },
 }
 
-/// The log that is to be followed.
+/// Where a log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPlace {
+    /// Whether the daemon stops or restarts: calls are then refused.
+    pub stopping: bool,
+    /// The file; nothing where the log is no file. The fault says that there is no such process.
+    pub path: Result<Option<PathBuf>, Fault>,
+}
+
+/// The log that is to be read or followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogPathOf {
     /// The daemon's own.

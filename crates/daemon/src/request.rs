@@ -1,9 +1,10 @@
 //! What a client may ask of the owner, typed: one variant for each method of `supervisor.*` and `ironlance.*`.
 
-use ironlance_core::notice::Channel;
 use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::oneshot;
+
+use crate::inbox::LogPathOf;
 
 /// A method with its parameters. Aliases of a method are the same request.
 ///
@@ -16,7 +17,6 @@ pub enum Request {
     GetIdentification,
     GetState,
     GetPid,
-    ReadLog { offset: i64, length: i64 },
     ClearLog,
     Shutdown,
     Restart,
@@ -35,8 +35,6 @@ pub enum Request {
     GetAllConfigInfo,
     GetProcessInfo { name: String },
     GetAllProcessInfo,
-    ReadProcessLog { name: String, channel: Channel, offset: i64, length: i64 },
-    TailProcessLog { name: String, channel: Channel, offset: i64, length: i64 },
     ClearProcessLogs { name: String },
     ClearAllProcessLogs,
     SendProcessStdin { name: String, chars: Vec<u8> },
@@ -86,6 +84,26 @@ impl SignalWish {
         let number = signal::number(&given);
         Self { given, number }
     }
+}
+
+/// A part of a log that a client wants to have. The owner is asked only where the log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogWish {
+    /// Which log.
+    pub whose: LogPathOf,
+    /// Which part of it.
+    pub part: LogPart,
+}
+
+/// Which part of a log, in the original's terms (options.py, readFile and tailFile).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "bytes, as the methods of these names take them; docs/xmlrpc.md describes them"
+)]
+pub enum LogPart {
+    Read { offset: i64, length: i64 },
+    Tail { offset: i64, length: i64 },
 }
 
 /// A request and where its answer goes.

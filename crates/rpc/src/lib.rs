@@ -1,6 +1,7 @@
 //! Supervisor's XML-RPC interface: values, faults, marshalling, typed calls and a client.
 
 pub mod client;
+pub mod encode;
 pub mod fault;
 pub mod info;
 pub mod read;

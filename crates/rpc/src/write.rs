@@ -20,12 +20,22 @@ pub fn request(method: &str, params: &[Value]) -> String {
     out
 }
 
+/// What stands before and behind the result in an answer.
+pub const RESPONSE: (&str, &str) = (
+    "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n",
+    "</param>\n</params>\n</methodResponse>\n",
+);
+/// What stands before and behind the values of an array.
+pub const ARRAY: (&str, &str) = ("<value><array><data>\n", "</data></array></value>\n");
+/// What stands before and behind the text of a string.
+pub const STRING: (&str, &str) = ("<value><string>", "</string></value>\n");
+
 /// The answer with a result.
 pub fn response(result: &Value) -> String {
     let mut out = String::with_capacity(size_hint(result) + 128);
-    out.push_str("<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n");
+    out.push_str(RESPONSE.0);
     value(&mut out, result);
-    out.push_str("</param>\n</params>\n</methodResponse>\n");
+    out.push_str(RESPONSE.1);
     out
 }
 
@@ -54,7 +64,8 @@ pub fn size_hint(item: &Value) -> usize {
     34 + inside
 }
 
-fn value(out: &mut String, item: &Value) {
+/// Appends a value as it stands in an answer.
+pub fn value(out: &mut String, item: &Value) {
     out.push_str("<value>");
     match item {
         Value::Int(int) => {
@@ -132,7 +143,7 @@ fn number(out: &mut String, number: i64) {
 ///
 /// What XML 1.0 cannot hold at all, which is most control characters, is shown by its picture: an escape of a coloured
 /// log becomes U+241B. Python's supervisord sends such characters as they are, and then no XML parser takes the answer.
-fn text(out: &mut String, text: &str) {
+pub(crate) fn text(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| SUSPECT[usize::from(byte)]) {
         let (width, instead) = match rest.as_bytes()[at] {

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use super::Journal;
 use super::auth::{Admission, Lock};
 use super::body::{Answer, Burden, Content};
+use super::document::{self, LogReader, Made};
 use super::events::{self, Events};
 use super::limits::Limits;
 use super::methods::Interfaces;
@@ -61,6 +62,7 @@ pub struct Desk {
     pub(super) owner: mpsc::Sender<Input>,
     pub(super) journal: Rc<dyn Journal>,
     pub(super) limits: Limits,
+    pub(super) reader: Rc<LogReader>,
     lock: Option<Lock>,
     burden: Burden,
     pages: Pages,
@@ -128,9 +130,10 @@ impl Desk {
             Rights::All => May::Change,
             Rights::Reads => May::Look,
         };
-        let pages = Pages::new(owner.clone(), Rc::clone(&journal), may);
+        let reader = Rc::new(LogReader::new(owner.clone()));
+        let pages = Pages::new(owner.clone(), Rc::clone(&journal), may, Rc::clone(&reader));
         let (section, burden) = (server.section.clone(), Burden::default());
-        Self { section, rights, interfaces, owner, journal, limits, lock, burden, pages }
+        Self { section, rights, interfaces, owner, journal, limits, reader, lock, burden, pages }
     }
 
     /// The whole answer to a request. It never fails: what goes wrong is a status or a fault.
@@ -147,7 +150,7 @@ impl Desk {
         pulse.enter(match reply.content {
             Content::Log(_) if !unread => Phase::Tail,
             Content::Live(_) if !unread => Phase::Live,
-            Content::Log(_) | Content::Live(_) | Content::Whole(_) => Phase::Busy,
+            Content::Log(_) | Content::Live(_) | Content::Whole(_) | Content::InParts(..) => Phase::Busy,
         });
         if let Some(line) = line {
             self.trace_access(&line, ends, &reply);
@@ -262,8 +265,12 @@ impl Desk {
         *unread = false;
         match read::request(&data) {
             Ok((method, params)) => {
-                let xml = self.called(&method, params).await;
-                let content = self.burden.add(xml, self.limits.answers);
+                let content = match self.called(&method, params).await {
+                    Made::Whole(xml) => self.burden.add(xml, self.limits.answers),
+                    Made::InParts(document) => {
+                        self.burden.add_parts(document, &self.reader, self.limits.answers)
+                    }
+                };
                 content.map_or_else(|| Reply::bare(StatusCode::SERVICE_UNAVAILABLE), Reply::xml)
             }
             Err(why) => {
@@ -298,7 +305,7 @@ impl Desk {
     }
 
     /// Calls a method and writes down what comes of it.
-    async fn called(&self, method: &str, params: Vec<ironlance_rpc::Value>) -> String {
+    async fn called(&self, method: &str, params: Vec<ironlance_rpc::Value>) -> Made {
         let trace = self.journal.enabled(Level::Trace);
         if trace {
             self.journal.log(Level::Trace, &format!("XML-RPC method called: {method}()"));
@@ -316,8 +323,8 @@ impl Desk {
             );
         }
         match result {
-            Ok(value) => write::response(&value),
-            Err(fault) => write::fault(&fault),
+            Ok(told) => document::response(told),
+            Err(fault) => Made::Whole(write::fault(&fault)),
         }
     }
 
@@ -333,11 +340,10 @@ impl Desk {
     }
 
     async fn tail(&self, what: LogPathOf) -> Reply {
-        let (reply, answer) = oneshot::channel();
-        if self.owner.send(Input::LogPath { what, reply }).await.is_err() {
+        let Some(place) = self.reader.place(what).await else {
             return Reply::bare(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        let Ok(Some(path)) = answer.await else { return Reply::bare(StatusCode::NOT_FOUND) };
+        };
+        let Ok(Some(path)) = place.path else { return Reply::bare(StatusCode::NOT_FOUND) };
         Tail::open(&path).map_or_else(|_| Reply::bare(StatusCode::NOT_FOUND), Reply::tail)
     }
 
@@ -369,7 +375,8 @@ impl Desk {
             .peer
             .map_or_else(|| ("localhost".to_owned(), 0), |peer| (peer.ip().to_string(), peer.port()));
         let size = match &reply.content {
-            Content::Whole(bytes) => bytes.len(),
+            Content::Whole(bytes) => bytes.len() as u64,
+            Content::InParts(document, ..) => document.left(),
             Content::Log(_) | Content::Live(_) => 0,
         };
         // "Mon, 23 Nov 2026 13:11:27 GMT" to "23/Nov/2026:13:11:27 +0000".

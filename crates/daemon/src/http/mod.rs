@@ -7,10 +7,12 @@
 mod answer;
 mod auth;
 mod body;
+mod document;
 mod events;
 mod limits;
 mod listen;
 pub mod methods;
+mod offload;
 mod origin;
 pub mod pages;
 mod percent;

@@ -1,10 +1,11 @@
 //! Calls: found in the table, allowed or not, asked of the owner.
 
 use ironlance_core::level::Level;
-use ironlance_rpc::{Fault, FaultKind, Members, Value, write};
+use ironlance_rpc::{Fault, FaultKind, Members, Value};
 use tokio::sync::oneshot;
 
 use super::answer::Desk;
+use super::document::Told;
 use super::methods::{Access, Plan};
 use crate::inbox::Input;
 use crate::request::{Call, Request};
@@ -20,11 +21,19 @@ pub(super) enum Rights {
 
 impl Desk {
     /// The answer to one call.
-    pub(super) async fn call(&self, method: &str, params: Vec<Value>) -> Result<Value, Fault> {
+    pub(super) async fn call(&self, method: &str, params: Vec<Value>) -> Result<Told, Fault> {
         match self.plan(method, params)? {
-            Plan::Ask(request) => self.ask(request).await,
-            Plan::Told(value) => Ok(value),
             Plan::Each(calls) => Ok(self.each(calls).await),
+            one => self.one(one).await,
+        }
+    }
+
+    async fn one(&self, plan: Plan) -> Result<Told, Fault> {
+        match plan {
+            Plan::Ask(request) => self.ask(request).await.map(Told::Value),
+            Plan::Read(wish) => self.reader.told(wish).await,
+            Plan::Told(value) => Ok(Told::Value(value)),
+            Plan::Each(_) => Err(recursion()),
         }
     }
 
@@ -42,32 +51,29 @@ impl Desk {
     }
 
     /// `system.multicall`: one call after the other, each when the one before has its answer.
-    async fn each(&self, calls: Vec<Value>) -> Value {
+    async fn each(&self, calls: Vec<Value>) -> Told {
         let mut results = Vec::new();
         let mut size = 0;
         for call in calls {
-            let outcome = if size < self.limits.answers {
+            let outcome = if size < self.limits.answers as u64 {
                 self.one_of_many(call).await
             } else {
                 Err(FaultKind::Failed.about("cannot answer this call: the answers before it are too long"))
             };
             let result = outcome.unwrap_or_else(|fault| {
-                Value::record([("faultCode", fault.code.into()), ("faultString", fault.string.into())])
+                let members = [("faultCode", fault.code.into()), ("faultString", fault.string.into())];
+                Told::Value(Value::record(members))
             });
-            size += write::size_hint(&result);
+            size += result.size_hint();
             results.push(result);
         }
-        Value::Array(results)
+        Told::Each(results)
     }
 
-    async fn one_of_many(&self, call: Value) -> Result<Value, Fault> {
+    async fn one_of_many(&self, call: Value) -> Result<Told, Fault> {
         let Value::Struct(members) = call else { return Err(FaultKind::IncorrectParameters.bare()) };
         let (method, params) = named(members)?;
-        match self.plan(&method, params)? {
-            Plan::Ask(request) => self.ask(request).await,
-            Plan::Told(value) => Ok(value),
-            Plan::Each(_) => Err(recursion()),
-        }
+        self.one(self.plan(&method, params)?).await
     }
 
     async fn ask(&self, request: Request) -> Result<Value, Fault> {

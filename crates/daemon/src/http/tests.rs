@@ -17,8 +17,10 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
+mod long_logs;
+
 use super::*;
-use crate::inbox::{Input, LogPathOf};
+use crate::inbox::{Input, LogPathOf, LogPlace};
 use crate::request::Request;
 use crate::view::View;
 
@@ -79,11 +81,12 @@ async fn own(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
     let mut forgotten = Vec::new();
     while let Some(input) = inbox.recv().await {
         if let Input::LogPath { what, reply } = input {
-            let known = match what {
+            let known = match &what {
                 LogPathOf::Main => true,
                 LogPathOf::Process { name, .. } => name == "a:b",
             };
-            let _ = reply.send(known.then(|| log.clone()));
+            let path = if known { Ok(Some(log.clone())) } else { Err(FaultKind::BadName.about("x")) };
+            let _ = reply.send(LogPlace { stopping: false, path });
             continue;
         }
         if let Input::View(reply) = input {

@@ -1,9 +1,10 @@
 //! Reads logs back: `readFile` and `tailFile` of the original (options.py).
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use thiserror::Error;
@@ -22,9 +23,79 @@ pub enum ReadFault {
     Failed,
 }
 
-/// Reads `length` bytes from `offset`, all that follows if `length` is 0, or the last bytes if `offset` is negative;
+/// A part of a log file that stays where it is until somebody reads it. It is the file that was opened, also when the
+/// log is rotated meanwhile.
+#[derive(Clone, Debug)]
+pub struct Excerpt {
+    file: Arc<File>,
+    start: u64,
+    end: u64,
+}
+
+impl Excerpt {
+    /// How many bytes are left.
+    pub fn len(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends the next bytes to `piece`, `most` at most; all that is left where it is shorter. A file that has been
+    /// truncated since it was opened ends there.
+    ///
+    /// # Errors
+    /// Those of read(2).
+    pub fn read(&mut self, most: usize, piece: &mut Vec<u8>) -> io::Result<()> {
+        let (from, wanted) = (piece.len(), usize::try_from(self.len()).unwrap_or(most).min(most));
+        piece.resize(from + wanted, 0);
+        let mut filled = from;
+        while filled < piece.len() {
+            match self.file.read_at(&mut piece[filled..], self.start) {
+                Ok(0) => self.end = self.start,
+                Ok(read) => {
+                    filled += read;
+                    self.start += read as u64;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            piece.truncate(filled);
+        }
+        Ok(())
+    }
+
+    /// All that is left.
+    ///
+    /// # Errors
+    /// Those of read(2).
+    pub fn all(mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read(usize::MAX, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// What [`tail_file`] finds.
+#[derive(Debug)]
+pub struct TailOf {
+    /// The end of the file; nothing where there is none.
+    pub end: Option<Excerpt>,
+    /// Where to go on: the size of the file.
+    pub offset: i64,
+    /// Whether the file has more than what was asked for; then it is the last bytes that are given.
+    pub overflow: bool,
+}
+
+/// Finds `length` bytes from `offset`, all that follows if `length` is 0, or the last bytes if `offset` is negative;
 /// at most 64 MiB.
-pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<Vec<u8>, ReadFault> {
+///
+/// # Errors
+/// Bad arguments, or a file that is none.
+pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<Excerpt, ReadFault> {
     let (file, size) = open(path).map_err(|_| ReadFault::Failed)?;
     let (start, wanted) = match (u64::try_from(offset), u64::try_from(length)) {
         (Ok(start), Ok(0)) => (start, u64::MAX),
@@ -32,17 +103,17 @@ pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<Vec<u8>, ReadF
         (Err(_), Ok(0)) => (size.saturating_sub(offset.unsigned_abs()), offset.unsigned_abs()),
         (_, _) => return Err(ReadFault::BadArguments),
     };
-    piece(file, start, wanted).map_err(|_| ReadFault::Failed)
+    Ok(excerpt(file, size, start, wanted))
 }
 
-/// Reads `length` bytes from `offset` for who follows a log. Returns the bytes, the size of the file, which is where
-/// to go on, and whether the file has more than what was asked for; then it is the last bytes that are given.
-pub fn tail_file(path: &Path, offset: i64, length: i64) -> (Vec<u8>, i64, bool) {
-    tail(path, offset, length).unwrap_or((Vec::new(), offset, false))
+/// Finds `length` bytes from `offset` for who follows a log. What cannot be read is empty.
+pub fn tail_file(path: &Path, offset: i64, length: i64) -> TailOf {
+    tail(path, offset, length).unwrap_or(TailOf { end: None, offset, overflow: false })
 }
 
-fn tail(path: &Path, offset: i64, length: i64) -> io::Result<(Vec<u8>, i64, bool)> {
+fn tail(path: &Path, offset: i64, length: i64) -> io::Result<TailOf> {
     let (file, size) = open(path)?;
+    let whole = size;
     let size = i64::try_from(size).unwrap_or(i64::MAX);
     let (mut offset, mut length) = (offset, length);
     let mut overflow = false;
@@ -56,11 +127,11 @@ fn tail(path: &Path, offset: i64, length: i64) -> io::Result<(Vec<u8>, i64, bool
         }
         offset = size.saturating_sub(length);
     }
-    let bytes = match (u64::try_from(offset), u64::try_from(length)) {
-        (_, Err(_) | Ok(0)) => Vec::new(),
-        (start, Ok(length)) => piece(file, start.unwrap_or(0), length)?,
+    let end = match (u64::try_from(offset), u64::try_from(length)) {
+        (_, Err(_) | Ok(0)) => None,
+        (start, Ok(length)) => Some(excerpt(file, whole, start.unwrap_or(0), length)),
     };
-    Ok((bytes, size, overflow))
+    Ok(TailOf { end, offset: size, overflow })
 }
 
 /// Opens a regular file, and tells its size. Others have no offsets; a FIFO would keep us waiting.
@@ -75,11 +146,9 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-fn piece(mut file: File, start: u64, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(start))?;
-    file.take(length.min(MOST)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn excerpt(file: File, size: u64, start: u64, length: u64) -> Excerpt {
+    let end = start.saturating_add(length.min(MOST)).min(size);
+    Excerpt { file: Arc::new(file), start, end }
 }
 
 #[cfg(test)]

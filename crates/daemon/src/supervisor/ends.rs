@@ -71,7 +71,7 @@ fn end_of(path: &Path, length: usize) -> Vec<u8> {
         return Vec::new();
     }
     let offset = i64::try_from(length).map_or(i64::MIN, |length| -length);
-    tail::read_file(path, offset, 0).unwrap_or_default()
+    tail::read_file(path, offset, 0).ok().and_then(|end| end.all().ok()).unwrap_or_default()
 }
 
 /// The last lines of `bytes`, of which the first may be cut off.

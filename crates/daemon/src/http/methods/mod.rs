@@ -9,7 +9,7 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 
 pub use parameter::Params;
 
-use crate::request::Request;
+use crate::request::{LogWish, Request};
 
 /// Whether a method changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Row {
 pub enum Answer {
     /// The owner of all state.
     Owner(fn(&mut Params) -> Result<Request, Fault>),
+    /// A log's file, whose place the owner tells.
+    Log(fn(&mut Params) -> Result<LogWish, Fault>),
     /// The table itself.
     Table(fn(&Interfaces, &mut Params) -> Result<Value, Fault>),
     /// `system.multicall`.
@@ -64,6 +66,8 @@ pub enum Answer {
 pub enum Plan {
     /// The owner is to be asked.
     Ask(Request),
+    /// A log is to be read.
+    Read(LogWish),
     /// This is the answer.
     Told(Value),
     /// Several calls, to be answered one after the other.
@@ -101,6 +105,7 @@ impl Interfaces {
         let mut params = Params::new(params);
         match row.answer {
             Answer::Owner(read) => read(&mut params).map(Plan::Ask),
+            Answer::Log(wish) => wish(&mut params).map(Plan::Read),
             Answer::Table(tell) => tell(self, &mut params).map(Plan::Told),
             Answer::Each => match params.value()? {
                 Value::Array(calls) => Ok(Plan::Each(calls)),

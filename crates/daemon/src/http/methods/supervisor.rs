@@ -1,9 +1,11 @@
 //! `supervisor.*`: the methods of the original (its rpcinterface.py), with the parameters it names.
 
 use ironlance_core::notice::Channel;
+use ironlance_rpc::Fault;
 
-use super::{Access, Answer, Param, Row};
-use crate::request::Request;
+use super::{Access, Answer, Param, Params, Row};
+use crate::inbox::LogPathOf;
+use crate::request::{LogPart, LogWish, Request};
 
 const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
 const NAMES: Param = Param {
@@ -160,9 +162,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end.",
-        answer: Answer::Owner(|params| {
-            Ok(Request::ReadLog { offset: params.integer()?, length: params.integer()? })
-        }),
+        answer: Answer::Log(|params| read(LogPathOf::Main, params)),
     },
     Row {
         name: "readMainLog",
@@ -172,9 +172,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end. The same as readLog.",
-        answer: Answer::Owner(|params| {
-            Ok(Request::ReadLog { offset: params.integer()?, length: params.integer()? })
-        }),
+        answer: Answer::Log(|params| read(LogPathOf::Main, params)),
     },
     Row {
         name: "readProcessLog",
@@ -184,10 +182,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end. The same as readProcessStdoutLog.",
-        answer: Answer::Owner(|params| {
-            let (name, offset, length) = (params.text()?, params.integer()?, params.integer()?);
-            Ok(Request::ReadProcessLog { name, channel: Channel::Stdout, offset, length })
-        }),
+        answer: Answer::Log(|params| read(process(params, Channel::Stdout)?, params)),
     },
     Row {
         name: "readProcessStderrLog",
@@ -197,10 +192,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of what a process wrote to its standard error. An offset below 0 with length 0 gives \
             that many bytes of the end.",
-        answer: Answer::Owner(|params| {
-            let (name, offset, length) = (params.text()?, params.integer()?, params.integer()?);
-            Ok(Request::ReadProcessLog { name, channel: Channel::Stderr, offset, length })
-        }),
+        answer: Answer::Log(|params| read(process(params, Channel::Stderr)?, params)),
     },
     Row {
         name: "readProcessStdoutLog",
@@ -210,10 +202,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end.",
-        answer: Answer::Owner(|params| {
-            let (name, offset, length) = (params.text()?, params.integer()?, params.integer()?);
-            Ok(Request::ReadProcessLog { name, channel: Channel::Stdout, offset, length })
-        }),
+        answer: Answer::Log(|params| read(process(params, Channel::Stdout)?, params)),
     },
     Row {
         name: "reloadConfig",
@@ -376,10 +365,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given. The same as \
             tailProcessStdoutLog.",
-        answer: Answer::Owner(|params| {
-            let (name, offset, length) = (params.text()?, params.integer()?, params.integer()?);
-            Ok(Request::TailProcessLog { name, channel: Channel::Stdout, offset, length })
-        }),
+        answer: Answer::Log(|params| tail(process(params, Channel::Stdout)?, params)),
     },
     Row {
         name: "tailProcessStderrLog",
@@ -389,10 +375,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "The newest of what a process wrote to its standard error, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
-        answer: Answer::Owner(|params| {
-            let (name, offset, length) = (params.text()?, params.integer()?, params.integer()?);
-            Ok(Request::TailProcessLog { name, channel: Channel::Stderr, offset, length })
-        }),
+        answer: Answer::Log(|params| tail(process(params, Channel::Stderr)?, params)),
     },
     Row {
         name: "tailProcessStdoutLog",
@@ -402,9 +385,20 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
-        answer: Answer::Owner(|params| {
-            let (name, offset, length) = (params.text()?, params.integer()?, params.integer()?);
-            Ok(Request::TailProcessLog { name, channel: Channel::Stdout, offset, length })
-        }),
+        answer: Answer::Log(|params| tail(process(params, Channel::Stdout)?, params)),
     },
 ];
+
+fn process(params: &mut Params, channel: Channel) -> Result<LogPathOf, Fault> {
+    Ok(LogPathOf::Process { name: params.text()?, channel })
+}
+
+fn read(whose: LogPathOf, params: &mut Params) -> Result<LogWish, Fault> {
+    let part = LogPart::Read { offset: params.integer()?, length: params.integer()? };
+    Ok(LogWish { whose, part })
+}
+
+fn tail(whose: LogPathOf, params: &mut Params) -> Result<LogWish, Fault> {
+    let part = LogPart::Tail { offset: params.integer()?, length: params.integer()? };
+    Ok(LogWish { whose, part })
+}

@@ -3,7 +3,8 @@
 use ironlance_core::notice::Channel;
 
 use super::*;
-use crate::request::Wait;
+use crate::inbox::LogPathOf;
+use crate::request::{LogPart, Wait};
 
 fn stock() -> Interfaces {
     Interfaces::new(vec!["supervisor".to_owned()])
@@ -17,6 +18,13 @@ fn plan(method: &str, params: Vec<Value>) -> Result<Plan, Fault> {
 fn asked(method: &str, params: Vec<Value>) -> Request {
     match plan(method, params) {
         Ok(Plan::Ask(request)) => request,
+        other => panic!("{method}: {other:?}"),
+    }
+}
+
+fn wished(method: &str, params: Vec<Value>) -> LogWish {
+    match plan(method, params) {
+        Ok(Plan::Read(wish)) => wish,
         other => panic!("{method}: {other:?}"),
     }
 }
@@ -157,11 +165,17 @@ fn aliases_are_the_same_request() {
     let part = || vec!["web".into(), Value::Int(0), Value::Int(9)];
     assert_eq!(asked("supervisor.getVersion", vec![]), Request::GetApiVersion);
     assert_eq!(asked("supervisor.clearProcessLog", name()), asked("supervisor.clearProcessLogs", name()));
-    assert_eq!(asked("supervisor.readProcessLog", part()), asked("supervisor.readProcessStdoutLog", part()));
     assert_eq!(
-        asked("supervisor.tailProcessStderrLog", part()),
-        Request::TailProcessLog { name: "web".into(), channel: Channel::Stderr, offset: 0, length: 9 }
+        wished("supervisor.readProcessLog", part()),
+        wished("supervisor.readProcessStdoutLog", part())
     );
+    let whose = LogPathOf::Process { name: "web".into(), channel: Channel::Stderr };
+    let wish = LogWish { whose, part: LogPart::Tail { offset: 0, length: 9 } };
+    assert_eq!(wished("supervisor.tailProcessStderrLog", part()), wish);
+    let wish = LogWish { whose: LogPathOf::Main, part: LogPart::Read { offset: 0, length: 9 } };
+    for method in ["supervisor.readLog", "supervisor.readMainLog"] {
+        assert_eq!(wished(method, part().split_off(1)), wish);
+    }
 }
 
 #[test]

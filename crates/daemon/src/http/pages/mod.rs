@@ -38,14 +38,15 @@ use hyper::header::ACCEPT;
 use hyper::{HeaderMap, StatusCode};
 use ironlance_core::level::Level;
 use ironlance_host::clock::Clock;
-use ironlance_rpc::{Fault, FaultKind, Value};
+use ironlance_rpc::{Fault, FaultKind};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::Journal;
-use crate::inbox::Input;
-use crate::request::Request;
+use super::document::LogReader;
+use crate::inbox::{Input, LogPathOf};
+use crate::request::{LogPart, LogWish};
 use crate::view::View;
 use action::Actions;
 use filter::Filter;
@@ -79,6 +80,7 @@ pub(super) struct Pages {
     token: OnceCell<Token>,
     hub: Hub,
     actions: Actions,
+    reader: Rc<LogReader>,
     /// To look at the gauges for a page that is not live.
     turn: Arc<Semaphore>,
 }
@@ -87,11 +89,16 @@ pub(super) struct Pages {
 struct Gone;
 
 impl Pages {
-    pub(super) fn new(owner: mpsc::Sender<Input>, journal: Rc<dyn Journal>, may: May) -> Self {
+    pub(super) fn new(
+        owner: mpsc::Sender<Input>,
+        journal: Rc<dyn Journal>,
+        may: May,
+        reader: Rc<LogReader>,
+    ) -> Self {
         let hub = Hub::new(owner.clone());
         let turn = Arc::new(Semaphore::new(1));
         let actions = Actions::new(owner.clone(), Rc::clone(&journal), may);
-        Self { owner, journal, may, token: OnceCell::new(), hub, actions, turn }
+        Self { owner, journal, may, token: OnceCell::new(), hub, actions, reader, turn }
     }
 
     /// Whether a form may be looked at, judged by its head; else the refusal. `locked`: a password stands in front.
@@ -162,24 +169,23 @@ impl Pages {
 
     async fn log(&self, wanted: &Wanted<'_>, choice: Choice) -> Result<Sheet, Gone> {
         let words = choice.language.words();
+        let limit = wanted.limit;
         // One byte more says whether there is more.
-        let (offset, length) = (-wanted.limit - 1, 0);
-        let answer = match wanted.whose {
-            Whose::Nobody => Err(words.no_name.to_owned()),
-            Whose::Main => {
-                let answer = self.ask(Request::ReadLog { offset, length }).await;
-                answer.map_err(|fault| self.read_fault(&fault, words.supervisor, choice))
-            }
+        let part = LogPart::Read { offset: -limit - 1, length: 0 };
+        let log = match wanted.whose {
+            Whose::Nobody => None,
+            Whose::Main => Some((LogPathOf::Main, words.supervisor)),
             Whose::Process(name, channel) => {
-                let name_of = name.to_owned();
-                let answer = self.ask(Request::ReadProcessLog { name: name_of, channel, offset, length });
-                answer.await.map_err(|fault| self.read_fault(&fault, name, choice))
+                Some((LogPathOf::Process { name: name.to_owned(), channel }, name))
             }
         };
-        let text = match &answer {
-            Ok(Value::Str(text)) => Ok(&**text),
-            Ok(_) => Ok(""),
-            Err(why) => Err(why.clone()),
+        let text = match log {
+            None => Err(words.no_name.to_owned()),
+            Some((whose, name)) => {
+                let text =
+                    self.reader.shown(LogWish { whose, part }, move |bytes| tail::shown(bytes, limit)).await;
+                text.map_err(|fault| self.read_fault(&fault, name, choice))
+            }
         };
         let (clock, readings) = (Clock::new(), Readings::new());
         let frame = Frame::new(choice, self.may, self.token()?, &clock, now(), &readings);
@@ -253,10 +259,6 @@ impl Pages {
             Gauge::default().look(&roots)
         });
         timeout(GAUGE_TIME, look).await.ok().and_then(Result::ok).unwrap_or_default()
-    }
-
-    async fn ask(&self, request: Request) -> Result<Value, Fault> {
-        owner::ask(&self.owner, request).await
     }
 }
 

@@ -74,14 +74,14 @@ pub(super) struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    /// With the end of the log, or with the words that say why there is none.
-    pub(super) fn new(frame: &'a Frame<'a>, wanted: &Wanted<'_>, text: Result<&str, String>) -> Self {
+    /// With the end of the log as [`shown`] has made it, or with the words that say why there is none.
+    pub(super) fn new(frame: &'a Frame<'a>, wanted: &Wanted<'_>, text: Result<String, String>) -> Self {
         let words = frame.words;
         let limit = wanted.limit;
         let more = frame.choice.more();
         let there = text.is_ok();
         let (text, message) = match text {
-            Ok(text) => (harmless(whole_lines(text, limit)), Message::default()),
+            Ok(text) => (text, Message::default()),
             Err(why) => (String::new(), Message::warning(why)),
         };
         let (shown, channel, label, base, source) = match wanted.whose {
@@ -136,6 +136,11 @@ impl<'a> Log<'a> {
             others,
         }
     }
+}
+
+/// The end of a log as it is shown. One byte more than `limit` was read, where there was more.
+pub(super) fn shown(bytes: &[u8], limit: i64) -> String {
+    harmless(whole_lines(&String::from_utf8_lossy(bytes), limit))
 }
 
 /// The end of a log without the line that its beginning was cut from, and perhaps an escape sequence with it. One byte

@@ -8,11 +8,13 @@ use hyper::header::{
 };
 use ironlance_core::kind::EventKind;
 use ironlance_core::{Namespec, ProcessState};
+use ironlance_rpc::Value;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::message::MESSAGE;
 use super::*;
-use crate::request::Wait;
+use crate::inbox::LogPlace;
+use crate::request::{Request, Wait};
 use crate::view::{EndView, Happening, ListenerView, ProgramView};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
@@ -103,6 +105,10 @@ fn sample() -> View {
 struct Visit {
     pages: Pages,
     asked: Rc<RefCell<Vec<Request>>>,
+    /// Logs that were asked for.
+    logs: Rc<RefCell<Vec<LogPathOf>>>,
+    /// Every process has this log, and so has the daemon.
+    log: tempfile::NamedTempFile,
     view: Rc<RefCell<View>>,
 }
 
@@ -112,6 +118,9 @@ impl Visit {
         let asked: Rc<RefCell<Vec<Request>>> = Rc::default();
         let view = Rc::new(RefCell::new(sample()));
         let (heard, shown) = (Rc::clone(&asked), Rc::clone(&view));
+        let logs: Rc<RefCell<Vec<LogPathOf>>> = Rc::default();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let (sought, file) = (Rc::clone(&logs), log.path().to_owned());
         spawn_local(async move {
             while let Some(input) = inbox.recv().await {
                 match input {
@@ -121,11 +130,18 @@ impl Visit {
                         heard.borrow_mut().push(call.request);
                         let _ = call.reply.send(answer);
                     }
-                    Input::Log { .. } | Input::Watch { .. } | Input::LogPath { .. } => {}
+                    Input::LogPath { what, reply } => {
+                        let is_silent = matches!(&what, LogPathOf::Process { name, .. } if name == "silent");
+                        sought.borrow_mut().push(what);
+                        let path = Ok((!is_silent).then(|| file.clone()));
+                        let _ = reply.send(LogPlace { stopping: false, path });
+                    }
+                    Input::Log { .. } | Input::Watch { .. } => {}
                 }
             }
         });
-        Self { pages: Pages::new(owner, Rc::new(Quiet), may), asked, view }
+        let reader = Rc::new(LogReader::new(owner.clone()));
+        Self { pages: Pages::new(owner, Rc::new(Quiet), may, reader), asked, logs, log, view }
     }
 
     async fn get_with(&self, address: &str, headers: &HeaderMap) -> Sheet {
@@ -165,9 +181,6 @@ fn answer(request: &Request) -> Result<Value, Fault> {
         Request::StopAllProcesses { .. } => {
             Ok(vec![status("a", FaultKind::Success), status("b", FaultKind::Failed)].into())
         }
-        Request::ReadProcessLog { name, .. } if name == "silent" => Err(FaultKind::NoFile.about("/x")),
-        Request::ReadProcessLog { offset, .. } => Ok(format!("<b>{offset}</b>\x1b[31m\x07").into()),
-        Request::ReadLog { .. } => Ok("INFO main log".into()),
         _ => Ok(true.into()),
     }
 }
@@ -293,18 +306,21 @@ fn a_program_that_runs_again_says_why_it_did_not_and_one_that_was_told_to_stop_s
 fn a_log_is_shown_from_its_end_by_the_originals_address() {
     run(async {
         let visit = Visit::new(May::Change);
+        std::fs::write(visit.log.path(), format!("{}\n<b>INFO\x1b[31m\x07", "old\n".repeat(600))).unwrap();
         let page = visit.get("/tail.html?processname=web&limit=2000").await;
-        assert!(page.contains("&#60;b&#62;-2001&#60;/b&#62;␇</pre>"), "{page}");
+        assert!(page.contains("old\n\n&#60;b&#62;INFO␇</pre>"), "{page}");
+        assert!((490..500).contains(&page.matches("old\n").count()), "only the end is shown, in whole lines");
         assert!(page.contains("data-source=\"logtail/web/stdout\""));
-        let asked = visit.asked.borrow().last().cloned();
+        let asked = visit.logs.borrow().last().cloned();
         let (name, channel) = ("web".to_owned(), ironlance_core::notice::Channel::Stdout);
-        assert_eq!(asked, Some(Request::ReadProcessLog { name, channel, offset: -2001, length: 0 }));
+        assert_eq!(asked, Some(LogPathOf::Process { name, channel }));
+        assert_eq!(*visit.asked.borrow(), [], "the owner reads no log");
         let nobody = visit.get("/tail.html").await;
         assert!(nobody.contains("No process name found") && !nobody.contains("data-source"));
         assert!(!nobody.contains("The log is empty") && !nobody.contains("id=\"search\""), "{nobody}");
         let silent = visit.get("/tail.html?processname=silent").await;
         assert!(silent.contains("No log file for silent") && !silent.contains("data-source"));
-        assert!(visit.get("/mainlog.html").await.contains("INFO main log"));
+        assert!(visit.get("/mainlog.html").await.contains("&#62;INFO"));
     });
 }
 
@@ -689,7 +705,8 @@ fn a_daemon_that_stops_says_so() {
     run(async {
         let (owner, inbox) = mpsc::channel(1);
         drop(inbox);
-        let pages = Pages::new(owner, Rc::new(Quiet), May::Change);
+        let reader = Rc::new(LogReader::new(owner.clone()));
+        let pages = Pages::new(owner, Rc::new(Quiet), May::Change, reader);
         let sheet = pages.get("/", "", &HeaderMap::new()).await.unwrap();
         assert_eq!(sheet.status, 503);
     });

@@ -14,8 +14,9 @@ fn with(text: &str, check: impl FnOnce(&Path)) {
 #[test]
 fn reading_has_the_rules_of_the_original() {
     with("0123456789", |path| {
-        let read =
-            |offset, length| read_file(path, offset, length).map(|bytes| String::from_utf8(bytes).unwrap());
+        let read = |offset, length| {
+            read_file(path, offset, length).map(|found| String::from_utf8(found.all().unwrap()).unwrap())
+        };
         let table: &[(i64, i64, Result<&str, ReadFault>)] = &[
             (0, 0, Ok("0123456789")),
             (0, 4, Ok("0123")),
@@ -36,15 +37,16 @@ fn reading_has_the_rules_of_the_original() {
             assert_eq!(read(*offset, *length), wanted.map(str::to_owned), "{offset} {length}");
         }
     });
-    assert_eq!(read_file(Path::new("/no/such"), -1, 1), Err(ReadFault::Failed));
-    assert_eq!(read_file(Path::new("/dev/zero"), 0, 0), Err(ReadFault::Failed));
+    assert_eq!(read_file(Path::new("/no/such"), -1, 1).err(), Some(ReadFault::Failed));
+    assert_eq!(read_file(Path::new("/dev/zero"), 0, 0).err(), Some(ReadFault::Failed));
 }
 
 #[test]
 fn tailing_has_the_rules_of_the_original() {
     with("0123456789", |path| {
         let tail = |offset, length| {
-            let (bytes, offset, overflow) = tail_file(path, offset, length);
+            let TailOf { end, offset, overflow } = tail_file(path, offset, length);
+            let bytes = end.map_or(Vec::new(), |end| end.all().unwrap());
             (String::from_utf8(bytes).unwrap(), offset, overflow)
         };
         let table: &[(i64, i64, (&str, bool))] = &[
@@ -73,5 +75,33 @@ fn tailing_has_the_rules_of_the_original() {
         tail(i64::MIN, i64::MIN);
         tail(i64::MAX, i64::MAX);
     });
-    assert_eq!(tail_file(Path::new("/no/such"), 7, 1), (Vec::new(), 7, false));
+    let TailOf { end, offset, overflow } = tail_file(Path::new("/no/such"), 7, 1);
+    assert!(end.is_none() && offset == 7 && !overflow);
+}
+
+#[test]
+fn an_excerpt_is_that_of_the_file_that_was_opened_and_comes_in_pieces() {
+    with("0123456789", |path| {
+        let mut excerpt = read_file(path, 2, 7).unwrap();
+        fs::rename(path, path.with_extension("1")).unwrap();
+        fs::write(path, "another file").unwrap();
+        let mut pieces = Vec::new();
+        while !excerpt.is_empty() {
+            let mut piece = Vec::new();
+            excerpt.read(3, &mut piece).unwrap();
+            pieces.push(String::from_utf8(piece).unwrap());
+        }
+        assert_eq!(pieces, ["234", "567", "8"]);
+    });
+}
+
+#[test]
+fn what_is_added_later_is_not_read_and_what_is_cut_off_is_missed() {
+    with("0123456789", |path| {
+        let excerpt = read_file(path, 0, 0).unwrap();
+        fs::write(path, "0123456789abc").unwrap();
+        assert_eq!(excerpt.clone().all().unwrap(), b"0123456789");
+        fs::write(path, "0123").unwrap();
+        assert_eq!(excerpt.all().unwrap(), b"0123");
+    });
 }

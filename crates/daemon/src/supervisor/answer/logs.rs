@@ -1,15 +1,15 @@
-//! Logs on request: reading, tailing, clearing, and where they are.
+//! Logs on request: where they are, and clearing them. Who reads them does so without us.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ironlance_config::MainLog;
 use ironlance_core::level::Level;
+use ironlance_core::lifecycle::Mood;
 use ironlance_core::notice::{Channel, Notice};
 use ironlance_rpc::{FaultKind, Value};
 
-use super::{Answer, Named};
-use crate::inbox::LogPathOf;
-use crate::log::tail::{self, ReadFault};
+use super::Answer;
+use crate::inbox::{LogPathOf, LogPlace};
 use crate::supervisor::Supervisor;
 use crate::supervisor::population::{Process, ProcessId};
 use crate::supervisor::status::status;
@@ -21,24 +21,7 @@ fn log_of(process: &Process, channel: Channel) -> Option<&Path> {
     }
 }
 
-/// A part of a file, as the original reads it (options.py, readFile). A file that is not there is NO_FILE.
-fn read(path: Option<&Path>, offset: i64, length: i64) -> Answer {
-    let Some(path) = path else { return Err(FaultKind::NoFile.bare()) };
-    if !path.exists() {
-        return Err(FaultKind::NoFile.about(path.display()));
-    }
-    match tail::read_file(path, offset, length) {
-        Ok(bytes) => Ok(Value::Str(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(ReadFault::BadArguments) => Err(FaultKind::BadArguments.bare()),
-        Err(ReadFault::Failed) => Err(FaultKind::Failed.bare()),
-    }
-}
-
 impl Supervisor {
-    pub(super) fn read_main_log(&self, offset: i64, length: i64) -> Answer {
-        read(self.main_log_file(), offset, length)
-    }
-
     fn main_log_file(&self) -> Option<&Path> {
         match &self.settings.logfile {
             MainLog::File(path) => Some(path),
@@ -53,37 +36,6 @@ impl Supervisor {
         self.log.log(Level::Info, "reopening log file");
         self.log.reopen();
         Ok(Value::Bool(true))
-    }
-
-    pub(super) fn read_process_log(
-        &mut self,
-        name: &str,
-        channel: Channel,
-        offset: i64,
-        length: i64,
-    ) -> Answer {
-        self.hear_everything();
-        let (_, process) = self.find_process(name)?;
-        read(log_of(process, channel), offset, length)
-    }
-
-    pub(super) fn tail_process_log(
-        &mut self,
-        name: &str,
-        channel: Channel,
-        offset: i64,
-        length: i64,
-    ) -> Answer {
-        self.hear_everything();
-        let (_, process) = self.find_process(name)?;
-        let path = log_of(process, channel).filter(|path| path.exists());
-        let (bytes, offset, overflow) =
-            path.map_or((Vec::new(), 0, false), |path| tail::tail_file(path, offset, length));
-        Ok(Value::Array(vec![
-            Value::Str(String::from_utf8_lossy(&bytes).into_owned()),
-            Value::Int(offset),
-            Value::Bool(overflow),
-        ]))
     }
 
     pub(super) fn clear_process_logs(&mut self, name: &str) -> Answer {
@@ -118,15 +70,16 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The file that a client wants to follow.
-    pub(in crate::supervisor) fn log_path_of(&self, what: &LogPathOf) -> Option<PathBuf> {
-        match what {
-            LogPathOf::Main => self.main_log_file().map(Path::to_owned),
-            LogPathOf::Process { name, channel } => match self.find(name).ok()? {
-                Named::Process(id) => log_of(self.population.process(id)?, *channel).map(Path::to_owned),
-                Named::Group(_) => None,
-            },
-        }
+    /// Where the log is that a client wants to read or follow; all that has been written so far is in it.
+    pub(in crate::supervisor) fn log_place(&mut self, what: &LogPathOf) -> LogPlace {
+        self.hear_everything();
+        let path = match what {
+            LogPathOf::Main => Ok(self.main_log_file().map(Path::to_owned)),
+            LogPathOf::Process { name, channel } => {
+                self.find_process(name).map(|(_, process)| log_of(process, *channel).map(Path::to_owned))
+            }
+        };
+        LogPlace { stopping: self.mood != Mood::Running, path }
     }
 
     /// Opens every log anew under its name: somebody has rotated them.

@@ -66,7 +66,6 @@ impl Supervisor {
             Request::GetIdentification => Ok(Value::Str(self.settings.identifier.clone())),
             Request::GetState => Ok(self.state()),
             Request::GetPid => Ok(Value::Int(i64::from(std::process::id()))),
-            Request::ReadLog { offset, length } => self.read_main_log(offset, length),
             Request::ClearLog => self.clear_main_log(),
             Request::Shutdown => {
                 self.begin_shutdown(Mood::Shutdown);
@@ -82,12 +81,6 @@ impl Supervisor {
             Request::GetAllConfigInfo => Ok(self.all_config_info()),
             Request::GetProcessInfo { name } => self.process_info(&name),
             Request::GetAllProcessInfo => Ok(self.all_process_info()),
-            Request::ReadProcessLog { name, channel, offset, length } => {
-                self.read_process_log(&name, channel, offset, length)
-            }
-            Request::TailProcessLog { name, channel, offset, length } => {
-                self.tail_process_log(&name, channel, offset, length)
-            }
             Request::ClearProcessLogs { name } => self.clear_process_logs(&name),
             Request::ClearAllProcessLogs => Ok(self.clear_all_process_logs()),
             Request::SendProcessStdin { name, chars } => self.send_process_stdin(&name, &chars),

@@ -1,0 +1,85 @@
+//! Work that would hold up the owner, on a thread of its own: reading files, and making text of what they hold.
+//!
+//! There is one such thread for each life of the daemon, from the first work on. Jobs are small, a piece of a log each,
+//! and are done in the order in which they come, so that one client's long log does not keep another's waiting.
+
+use std::cell::RefCell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use tokio::sync::oneshot;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The thread needs no more than this (bytes): a job has its buffers on the heap.
+const STACK: usize = 256 * 1024;
+
+/// Takes work for the thread.
+#[derive(Default)]
+pub(super) struct Offload(RefCell<Option<Sender<Job>>>);
+
+impl Offload {
+    /// Does the work elsewhere and waits for what comes of it. Where the system has no thread for us, it is done here.
+    ///
+    /// # Errors
+    /// The work has panicked.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let (reply, answer) = oneshot::channel();
+        // Who asked may have gone meanwhile.
+        self.submit(Box::new(move || drop(reply.send(work()))));
+        answer.await.map_err(|_| io::Error::other("cannot read a log: reading it failed"))
+    }
+
+    fn submit(&self, job: Job) {
+        let mut jobs = self.0.borrow_mut();
+        if jobs.is_none() {
+            let (sender, inbox) = channel();
+            let thread = thread::Builder::new().name("log-reader".into()).stack_size(STACK);
+            *jobs = thread.spawn(move || work_off(&inbox)).is_ok().then_some(sender);
+        }
+        let left = match &*jobs {
+            Some(sender) => sender.send(job).err().map(|unsent| unsent.0),
+            None => Some(job),
+        };
+        if let Some(job) = left {
+            job();
+        }
+    }
+}
+
+/// The thread's work, until nobody can send more.
+fn work_off(jobs: &Receiver<Job>) {
+    while let Ok(job) = jobs.recv() {
+        // The panic has been said; who waits for this job learns it by its channel.
+        let _ = catch_unwind(AssertUnwindSafe(job));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_done_on_another_thread_in_its_order() {
+        let offload = Offload::default();
+        let here = thread::current().id();
+        let (first, second) = tokio::join!(
+            offload.run(|| (thread::current().id(), 1)),
+            offload.run(|| (thread::current().id(), 2))
+        );
+        let ((one, 1), (other, 2)) = (first.unwrap(), second.unwrap()) else { panic!("mixed up") };
+        assert!(one == other && one != here);
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_costs_only_who_asked_for_it() {
+        let offload = Offload::default();
+        assert!(offload.run(|| panic!("a defect")).await.is_err());
+        assert_eq!(offload.run(|| 1).await.unwrap(), 1);
+    }
+}

@@ -1,0 +1,65 @@
+//! Clients that ask for much, or only sit there: the daemon goes on with its work, and others are served.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::io::{Read, Write};
+
+use ironlance_e2e::raw_http;
+use ironlance_e2e::xmlrpc::{Value, request};
+use ironlance_e2e::{Daemon, Flavour, Recorder, Scene};
+
+fn post(body: &str, extra: &str) -> String {
+    format!("POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{extra}\r\n{body}", body.len())
+}
+
+/// The most memory that the daemon ever had, in bytes.
+fn peak(daemon: &Daemon) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn while_six_read_a_log_of_20_megabytes_the_daemon_answers_and_delivers_and_stays_small() {
+    let scene = Scene::new().unwrap();
+    let recorder = Recorder::new(&scene, "all", "").unwrap();
+    let text = [&b"odd bytes \x00\x1b\xff\xfe\n"[..], &b"a line of <text>\n".repeat(4000)].concat();
+    let log: Vec<u8> = text.iter().copied().cycle().take(20_000_000).collect();
+    fs::write(scene.path("big.log"), &log).unwrap();
+    let program = "[program:big]\ncommand=sleep 1000\nautostart=false\nstdout_logfile={dir}/big.log\n\
+        stdout_logfile_maxbytes=0\n";
+    let sections = format!("{program}{}", recorder.section("recorder", "REMOTE_COMMUNICATION"));
+    let daemon = Daemon::start(&scene, Flavour::Ours, &sections).unwrap();
+    daemon.wait_state("recorder", "RUNNING").unwrap();
+
+    let wish = ["big".into(), 0.into(), 0.into()];
+    let mut readers: Vec<_> = (0..6).map(|_| daemon.connect().unwrap()).collect();
+    for reader in &mut readers {
+        reader.write_all(post(&request("supervisor.readProcessStdoutLog", &wish), "").as_bytes()).unwrap();
+    }
+    // None of them reads, so none of them has its answer before this.
+    daemon.call("getState", &[]).unwrap().unwrap();
+    daemon.call("sendRemoteCommEvent", &["a".into(), "while they read".into()]).unwrap().unwrap();
+    recorder.wait("of ours", |event| event.body.contains("while they read")).unwrap();
+    let mut lengths = Vec::new();
+    for reader in &mut readers {
+        let head = raw_http::head(&mut *reader).unwrap();
+        assert!(head.status().ends_with("200 OK"), "{}", head.status());
+        lengths.push(head.header("content-length").unwrap().parse::<usize>().unwrap() - head.body().len());
+    }
+    daemon.call("getState", &[]).unwrap().unwrap();
+    assert!(peak(&daemon) < 60 << 20, "{} bytes", peak(&daemon));
+
+    let (mut reader, rest) = (readers.swap_remove(0), lengths[0]);
+    let mut end = Vec::new();
+    (&mut reader).take(u64::try_from(rest).unwrap()).read_to_end(&mut end).unwrap();
+    assert_eq!(end.len(), rest);
+    assert!(end.ends_with(b"</string></value>\n</param>\n</params>\n</methodResponse>\n"));
+    // The connection can be used again.
+    reader.write_all(post(&request("supervisor.getState", &[]), "").as_bytes()).unwrap();
+    assert!(raw_http::head(&mut reader).unwrap().status().ends_with("200 OK"));
+    drop(readers);
+    let info = daemon.call("getProcessInfo", &["big".into()]).unwrap().unwrap();
+    assert_eq!(info.get("statename").and_then(Value::as_str), Some("STOPPED"));
+}
