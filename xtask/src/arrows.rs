@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("net", &[]),
     ("host", &[]),
-    ("config", &["core"]),
+    ("config", &["core", "host"]),
     ("rpc", &["core", "net"]),
     ("alert", &["net"]),
     ("listeners", &["alert", "core", "host", "net", "rpc"]),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::load::load;
+use crate::outboxes::homeless;
 use crate::settings::Overrides;
 use crate::surroundings::Surroundings;
 
@@ -32,7 +33,9 @@ pub fn check(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Chec
                 counted(config.groups.iter().map(|group| group.programs.len()).sum(), "process", "es");
             let groups = counted(config.groups.len(), "group", "s");
             let line = format!("{}: no faults; {processes} in {groups}", file.display());
-            Checked { remarks: config.notes.warnings, verdict: Verdict::Sound(line) }
+            let mut remarks = homeless(&config, machine);
+            remarks.splice(0..0, config.notes.warnings);
+            Checked { remarks, verdict: Verdict::Sound(line) }
         }
         Err(faults) => {
             Checked { remarks: faults.0.iter().map(ToString::to_string).collect(), verdict: Verdict::Faulty }

@@ -1,5 +1,6 @@
 //! supervisorctl: what a person asks of a running supervisord, as one command or in a shell.
 
+mod alerts;
 mod ask;
 mod check;
 pub mod events;

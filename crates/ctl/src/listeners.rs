@@ -1,9 +1,11 @@
 //! `listeners`: how each event listener is, and what is wrong with it.
 
 use ironlance_core::Namespec;
+use ironlance_host::clock::Clock;
 use ironlance_rpc::FaultKind;
 use serde::Serialize;
 
+use crate::alerts::{self, Outbox};
 use crate::json::{self, Form};
 use crate::paint;
 use crate::record::{Record, records};
@@ -16,7 +18,7 @@ use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
 pub(crate) const VERB: Verb = Verb {
     name: "listeners",
     help: &[
-        "listeners\t\tShow the event listeners: state, events that wait, what was lost",
+        "listeners\t\tShow the event listeners: state, events and alerts that wait, what was lost",
         "--json\t\t\tThe same as JSON, for scripts",
     ],
     ours: &[],
@@ -43,6 +45,8 @@ struct Listener {
     answered: i64,
     offences: i64,
     last_result: String,
+    /// Its outbox; `null` where it is no listener of ours, or supervisord does not tell.
+    alerts: Option<Outbox>,
     /// What somebody should look at.
     wrong: Vec<String>,
 }
@@ -58,13 +62,15 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
     if !session.is_up()? {
         return Ok(Flow::Next);
     }
-    let Some(listeners) = ask(&mut |method, params| session.call(method, params))? else {
+    let Some(mut listeners) = ask(&mut |method, params| session.call(method, params))? else {
         session.refuse(
             status::UNIMPLEMENTED_FEATURE,
             "This supervisord does not tell how its listeners are; ironlance's does. See: status",
         );
         return Ok(Flow::Next);
     };
+    let outboxes = alerts::ask(&mut |method, params| session.call(method, params))?;
+    add_alerts(&mut listeners, &outboxes);
     let lines = match form {
         Form::Json => json::lines(&listeners),
         Form::Text => table(&listeners, session.terminal()),
@@ -81,9 +87,22 @@ fn ask(ask: &mut Ask<'_>) -> Result<Option<Vec<Listener>>, Trouble> {
     }
 }
 
+/// Adds to each listener what waits in its outbox.
+fn add_alerts(listeners: &mut [Listener], outboxes: &[Outbox]) {
+    let clock = Clock::new();
+    for listener in listeners {
+        let namespec = Namespec::new(&listener.pool, &listener.process);
+        listener.alerts = outboxes.iter().find(|outbox| outbox.is_of(&namespec)).cloned();
+        listener.wrong.extend(listener.alerts.iter().flat_map(|outbox| outbox.wrong(&clock)));
+    }
+}
+
 /// What is wrong with each listener, by its process; nobody where this supervisord does not tell.
 pub(crate) fn wrong(session: &mut Session) -> Result<Vec<(Namespec, Vec<String>)>, Trouble> {
-    let listeners = ask(&mut |method, params| session.call(method, params))?.unwrap_or_default();
+    let mut listeners = ask(&mut |method, params| session.call(method, params))?.unwrap_or_default();
+    if !listeners.is_empty() {
+        add_alerts(&mut listeners, &alerts::ask(&mut |method, params| session.call(method, params))?);
+    }
     let told = |one: Listener| (Namespec::new(&one.pool, &one.process), one.wrong);
     Ok(listeners.into_iter().map(told).collect())
 }
@@ -105,6 +124,7 @@ impl Listener {
             answered: record.int("answered")?,
             offences: record.int("offences")?,
             last_result: record.text("last_result")?.to_owned(),
+            alerts: None,
             wrong: Vec::new(),
         };
         listener.wrong = listener.look();
@@ -176,9 +196,16 @@ fn table(listeners: &[Listener], terminal: Terminal) -> Vec<String> {
         // The first row are the titles.
         let wrong = at.checked_sub(1).map_or(&[][..], |at| &listeners[at].wrong);
         if !wrong.is_empty() {
-            lines.push(format!("  {}", paint::warning(&format!("! {}", wrong.join("; ")), terminal)));
+            let wrong = paint::plain(&wrong.join("; "));
+            lines.push(format!("  {}", paint::warning(&format!("! {wrong}"), terminal)));
         }
     }
+    // An outbox of several listeners is one line.
+    let mut ways: Vec<String> =
+        listeners.iter().filter_map(|listener| listener.alerts.as_ref()?.way_in()).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    lines.extend(ways.iter().map(|way| paint::plain(way)));
     lines
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::request::Call;
 use crate::view::View;
+use crate::view::outboxes::StateFolderView;
 use crate::view::stream::Happenings;
 
 /// One input.
@@ -26,6 +27,8 @@ pub enum Input {
     },
     /// A page is to be made.
     View(oneshot::Sender<View>),
+    /// Somebody wants to look into the outboxes of listeners.
+    StateFolders(oneshot::Sender<Vec<StateFolderView>>),
     /// A client wants to hear what happens from now on.
     Watch {
         /// These types, and all below them in the tree.

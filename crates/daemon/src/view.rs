@@ -1,5 +1,6 @@
 //! What a person is shown of the daemon: plain data, made by the owner in one turn and kept by whoever asked.
 
+pub mod outboxes;
 pub mod stream;
 
 use std::rc::Rc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use ironlance_core::kind::EventKind;
 use ironlance_core::{Namespec, ProcessState};
+use outboxes::OutboxView;
 
 /// The whole daemon at one moment. Times are since 1970 unless they say otherwise.
 #[derive(Clone, Debug)]
@@ -27,6 +29,16 @@ pub struct View {
     pub listeners: Vec<ListenerView>,
     /// What happened lately, the newest first.
     pub recent: Vec<Rc<Happening>>,
+}
+
+impl View {
+    /// Tells each listener of its outbox.
+    pub fn add_outboxes(&mut self, outboxes: &[Rc<OutboxView>]) {
+        for listener in &mut self.listeners {
+            let is_its = |outbox: &&Rc<OutboxView>| outbox.folder.listeners.contains(&listener.namespec);
+            listener.outbox = outboxes.iter().find(is_its).cloned();
+        }
+    }
 }
 
 /// One process.
@@ -98,6 +110,8 @@ pub struct ListenerView {
     pub merged: u64,
     /// Events of its pool that were answered.
     pub answered: u64,
+    /// Where its alerts wait, where somebody has looked.
+    pub outbox: Option<Rc<OutboxView>>,
 }
 
 /// Something that happened.

@@ -3,6 +3,7 @@
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
+use crate::alerts;
 use crate::json::{self, Form, Status};
 use crate::paint::{self, Ending, StatusRow};
 use crate::pattern;
@@ -68,6 +69,14 @@ pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), Trouble> {
         Form::Text => table(session, &matching),
     };
     lines.iter().for_each(|line| session.say(line));
+    // In a pipe the lines are the original's and no more.
+    if form == Form::Text
+        && session.terminal().is_terminal
+        && let Some(mark) = alerts::mark(session)
+    {
+        let mark = paint::warning(&paint::plain(&mark), session.terminal());
+        session.say(&mark);
+    }
     if matching.iter().any(|row| is_down(row.state)) {
         session.status = status::STATUS_NOT_RUNNING;
     }

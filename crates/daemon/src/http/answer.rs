@@ -29,6 +29,7 @@ use super::events::{self, Events};
 use super::limits::Limits;
 use super::methods::Interfaces;
 use super::origin::{Door, is_ours};
+use super::outboxes::Lookout;
 use super::pages::{self, May, Pages, Sheet};
 use super::percent;
 use super::pulse::{Phase, Pulse};
@@ -63,6 +64,7 @@ pub struct Desk {
     pub(super) journal: Rc<dyn Journal>,
     pub(super) limits: Limits,
     pub(super) reader: Rc<LogReader>,
+    pub(super) lookout: Lookout,
     lock: Option<Lock>,
     burden: Burden,
     pages: Pages,
@@ -133,7 +135,8 @@ impl Desk {
         let reader = Rc::new(LogReader::new(owner.clone()));
         let pages = Pages::new(owner.clone(), Rc::clone(&journal), may, Rc::clone(&reader));
         let (section, burden) = (server.section.clone(), Burden::default());
-        Self { section, rights, interfaces, owner, journal, limits, reader, lock, burden, pages }
+        let lookout = Lookout::new(owner.clone());
+        Self { section, rights, interfaces, owner, journal, limits, reader, lookout, lock, burden, pages }
     }
 
     /// The whole answer to a request. It never fails: what goes wrong is a status or a fault.

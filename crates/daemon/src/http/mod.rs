@@ -14,6 +14,7 @@ mod listen;
 pub mod methods;
 mod offload;
 mod origin;
+mod outboxes;
 pub mod pages;
 mod percent;
 mod pulse;

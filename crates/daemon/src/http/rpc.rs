@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::answer::Desk;
 use super::document::Told;
 use super::methods::{Access, Plan};
+use super::outboxes;
 use crate::inbox::Input;
 use crate::request::{Call, Request};
 
@@ -33,6 +34,7 @@ impl Desk {
             Plan::Ask(request) => self.ask(request).await.map(Told::Value),
             Plan::Read(wish) => self.reader.told(wish).await,
             Plan::Told(value) => Ok(Told::Value(value)),
+            Plan::Outboxes => self.outboxes().await.map(Told::Value),
             Plan::Each(_) => Err(recursion()),
         }
     }
@@ -74,6 +76,11 @@ impl Desk {
         let Value::Struct(members) = call else { return Err(FaultKind::IncorrectParameters.bare()) };
         let (method, params) = named(members)?;
         self.one(self.plan(&method, params)?).await
+    }
+
+    async fn outboxes(&self) -> Result<Value, Fault> {
+        let seen = self.lookout.look(outboxes::PATIENCE).await;
+        seen.map(outboxes::value).ok_or_else(|| FaultKind::ShutdownState.bare())
     }
 
     async fn ask(&self, request: Request) -> Result<Value, Fault> {

@@ -75,6 +75,7 @@ impl Supervisor {
             socket: None,
             waits: Vec::new(),
             due: None,
+            keeping: None,
             end: None,
             why: None,
             penance: Penance::default(),

@@ -23,6 +23,7 @@ mod population;
 mod pressure;
 mod shutdown;
 mod spawning;
+mod state_folders;
 mod status;
 mod stdin;
 mod tidy;
@@ -45,6 +46,7 @@ use ironlance_core::lifecycle::{Input as LifeInput, Mood};
 use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::tick::Ticks;
 use ironlance_host::clock::Clock as LocalTime;
+use ironlance_host::state::Owner;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -115,6 +117,8 @@ pub(crate) struct Supervisor {
     nofile_of_children: Option<u64>,
     /// Users that were looked up.
     identities: HashMap<u32, Rc<Identity>>,
+    /// The same users, as owners of state folders.
+    owners: HashMap<u32, Rc<Owner>>,
     mood: Mood,
     log: MainLog,
     /// The system's log, for the output of programs that want it there.
@@ -176,6 +180,7 @@ impl Supervisor {
             server_url,
             nofile_of_children: beginning.nofile_of_children,
             identities: HashMap::new(),
+            owners: HashMap::new(),
             mood: Mood::Running,
             log: beginning.log,
             syslog: Syslog::open(IDENT),
@@ -345,6 +350,7 @@ impl Supervisor {
                 // A client that has gone misses nothing, here and below.
                 let _ = reply.send(self.view());
             }
+            Some(Input::StateFolders(reply)) => drop(reply.send(self.state_folders())),
             Some(Input::Watch { kinds, reply }) => {
                 self.untidy();
                 let _ = reply.send(self.chronicle.watch(kinds));

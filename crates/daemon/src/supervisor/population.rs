@@ -14,6 +14,7 @@ use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 use super::ends::End;
 use super::output::Output;
 use super::pressure::Behind;
+use super::state_folders::Keeping;
 use super::stdin::Stdin;
 use super::waits::Wait;
 use crate::child::fcgi::FastCgiSocket;
@@ -47,6 +48,8 @@ pub(super) struct Process {
     pub(super) waits: Vec<Wait>,
     /// When it has to be woken, as it stands in `Population::deadlines`.
     pub(super) due: Option<Duration>,
+    /// Where it keeps alerts, if it is a listener that has been started.
+    pub(super) keeping: Option<Box<Keeping>>,
     /// How it last ended.
     pub(super) end: Option<Box<End>>,
     /// Why it last went down: how it ended, or could not be started.

@@ -16,6 +16,7 @@ use super::Supervisor;
 use super::hear::{End, token};
 use super::output::{Output, Role};
 use super::population::{GroupId, Process, ProcessId};
+use super::state_folders::Keeping;
 use super::stdin::Stdin;
 use crate::child::command::{self, Resolved};
 use crate::child::fcgi::FastCgiSocket;
@@ -52,6 +53,7 @@ impl Supervisor {
         let logs = open_logs(process).map_err(|error| spawn::dispatcher_words(&name.0, &error))?;
         let socket = self.fastcgi_socket(id)?;
         let identity = self.identity_of(id);
+        self.keep_state(id, &resolved);
         let process = self.population.process(id).ok_or("it has been removed")?;
         let born = self
             .launch(process, &resolved, socket.as_deref(), identity.as_deref())
@@ -112,21 +114,26 @@ impl Supervisor {
         let program = process.program();
         let url = program.serverurl.as_ref().or(self.server_url.as_ref()).filter(|url| !url.is_empty());
         let namespec = process.namespec();
+        let state = process.keeping.as_deref().and_then(Keeping::variable);
         let told = [
-            Some(("SUPERVISOR_ENABLED", "1")),
-            url.map(|url| ("SUPERVISOR_SERVER_URL", url.as_str())),
-            Some(("SUPERVISOR_PROCESS_NAME", namespec.process.0.as_str())),
-            Some(("SUPERVISOR_GROUP_NAME", namespec.group.0.as_str())),
+            Some(("SUPERVISOR_ENABLED", OsStr::new("1"))),
+            url.map(|url| ("SUPERVISOR_SERVER_URL", OsStr::new(url))),
+            Some(("SUPERVISOR_PROCESS_NAME", OsStr::new(&namespec.process.0))),
+            Some(("SUPERVISOR_GROUP_NAME", OsStr::new(&namespec.group.0))),
+            state,
         ];
-        let told: Vec<(&str, &str)> = told.into_iter().flatten().collect();
+        let told: Vec<(&str, &OsStr)> = told.into_iter().flatten().collect();
         let replaced = |key: &OsStr| {
             let own = key.to_str().is_some_and(|key| program.environment.contains_key(key));
             own || told.iter().any(|(name, _)| *name == key)
         };
         let inherited = self.environment.iter().filter(|(key, _)| !replaced(key)).cloned();
-        let told = told.iter().filter(|(key, _)| !program.environment.contains_key(*key));
+        // A state folder that was made goes before one that is shared with programs of other users.
+        let is_state = |key: &str| state.is_some_and(|(name, _)| name == key);
+        let told = told.iter().filter(|(key, _)| is_state(key) || !program.environment.contains_key(*key));
         let told = told.map(|(key, value)| ((*key).into(), (*value).into()));
-        let own = program.environment.iter().map(|(key, value)| (key.into(), value.into()));
+        let own = program.environment.iter().filter(|(key, _)| !is_state(key));
+        let own = own.map(|(key, value)| (key.into(), value.into()));
         inherited.chain(told).chain(own).collect()
     }
 

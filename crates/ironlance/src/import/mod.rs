@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ironlance_config::{Config, Faults, GroupKind, Outline, Overrides, Surroundings, load, outline};
+use ironlance_config::{
+    Config, Faults, GroupKind, Outline, Overrides, Surroundings, homeless, load, outline,
+};
 use ironlance_core::plain::plain;
 
 use finding::{Findings, Weight};
@@ -106,6 +108,9 @@ impl Report {
         programs::examine(&look, &mut found);
         strangers(&look, &mut found);
         if let Ok(config) = &loaded {
+            for line in homeless(config, machine) {
+                found.whole(Weight::Attention, &line);
+            }
             count(config, superlance, &mut found);
         }
         for gain in GAINS.iter().filter(|_| loaded.is_ok()) {

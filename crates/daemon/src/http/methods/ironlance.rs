@@ -8,6 +8,16 @@ const NAME: Param = Param { kind: "string", name: "name", about: "The process, a
 /// The methods of this namespace.
 pub(super) const ROWS: &[Row] = &[
     Row {
+        name: "getAlerts",
+        returns: "array",
+        params: &[],
+        optional: 0,
+        access: Access::Reads,
+        help: "Each state folder that event listeners keep their alerts in: how many wait and since when, how many were \
+            given up, and why the last try failed.",
+        answer: Answer::Outboxes,
+    },
+    Row {
         name: "getAllProcessEnds",
         returns: "array",
         params: &[],

@@ -57,6 +57,8 @@ pub enum Answer {
     Log(fn(&mut Params) -> Result<LogWish, Fault>),
     /// The table itself.
     Table(fn(&Interfaces, &mut Params) -> Result<Value, Fault>),
+    /// The disk: what waits in the outboxes of listeners.
+    Outboxes,
     /// `system.multicall`.
     Each,
 }
@@ -70,6 +72,8 @@ pub enum Plan {
     Read(LogWish),
     /// This is the answer.
     Told(Value),
+    /// The outboxes of listeners are to be looked into.
+    Outboxes,
     /// Several calls, to be answered one after the other.
     Each(Vec<Value>),
 }
@@ -107,6 +111,7 @@ impl Interfaces {
             Answer::Owner(read) => read(&mut params).map(Plan::Ask),
             Answer::Log(wish) => wish(&mut params).map(Plan::Read),
             Answer::Table(tell) => tell(self, &mut params).map(Plan::Told),
+            Answer::Outboxes => Ok(Plan::Outboxes),
             Answer::Each => match params.value()? {
                 Value::Array(calls) => Ok(Plan::Each(calls)),
                 _ => Err(FaultKind::IncorrectParameters.bare()),

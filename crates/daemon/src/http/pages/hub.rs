@@ -14,7 +14,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::gauge::{Gauge, Readings};
 use super::owner;
 use super::snapshot::Snapshot;
+use crate::http::outboxes::Lookout;
 use crate::inbox::Input;
+use crate::view::outboxes::OutboxView;
 use crate::view::stream::Happenings;
 
 /// The gauges are looked at so often.
@@ -23,6 +25,8 @@ const PACE: Duration = Duration::from_secs(2);
 const BREATH: Duration = Duration::from_millis(60);
 /// And where a look takes long, what happens in this many times as long: watching must not be what the daemon does.
 const REST: u32 = 10;
+/// A look at the outboxes of listeners may take so long.
+const LOOK_TIME: Duration = Duration::from_millis(300);
 /// So many pages of one server may be live at a time; each is a connection for as long as it is looked at.
 const WATCHERS: usize = 128;
 /// What makes a page look different.
@@ -39,12 +43,13 @@ pub(super) type Reader = watch::Receiver<Option<Rc<Snapshot>>>;
 /// Where watchers meet. There is nothing behind it as long as nobody watches.
 pub(super) struct Hub {
     owner: mpsc::Sender<Input>,
+    lookout: Lookout,
     board: RefCell<Weak<Board>>,
 }
 
 impl Hub {
-    pub(super) fn new(owner: mpsc::Sender<Input>) -> Self {
-        Self { owner, board: RefCell::default() }
+    pub(super) fn new(owner: mpsc::Sender<Input>, lookout: Lookout) -> Self {
+        Self { owner, lookout, board: RefCell::default() }
     }
 
     /// One more watcher; nothing where there are too many.
@@ -55,7 +60,7 @@ impl Hub {
         let (board, reader) = watch::channel(None);
         let board = Rc::new(board);
         *self.board.borrow_mut() = Rc::downgrade(&board);
-        spawn_local(look(self.owner.clone(), board));
+        spawn_local(look(self.owner.clone(), self.lookout.clone(), board));
         Some(reader)
     }
 
@@ -67,10 +72,11 @@ impl Hub {
 }
 
 /// Looks for all watchers, until there is none.
-async fn look(owner: mpsc::Sender<Input>, board: Rc<Board>) {
+async fn look(owner: mpsc::Sender<Input>, lookout: Lookout, board: Rc<Board>) {
     let mut happenings = owner::watch(&owner, &KINDS).await;
     let mut breath = BREATH;
     let (mut gauge, mut readings, mut looks) = (Some(Gauge::default()), Readings::new(), 0);
+    let mut outboxes: Vec<Rc<OutboxView>> = Vec::new();
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -92,8 +98,12 @@ async fn look(owner: mpsc::Sender<Input>, board: Rc<Board>) {
             happenings = None;
         }
         let began = Instant::now();
-        let Some(view) = owner::view(&owner).await else { return };
+        let Some(mut view) = owner::view(&owner).await else { return };
         if !happened {
+            outboxes = match view.listeners.as_slice() {
+                [] => Vec::new(),
+                _ => lookout.look(LOOK_TIME).await.unwrap_or_default().into_iter().map(Rc::new).collect(),
+            };
             let roots: Vec<u32> = view.programs.iter().filter_map(|program| program.pid).collect();
             let mut measuring = gauge.take().unwrap_or_default();
             let measured = spawn_blocking(move || {
@@ -104,6 +114,7 @@ async fn look(owner: mpsc::Sender<Input>, board: Rc<Board>) {
                 (gauge, readings, looks) = (Some(back), new, looks + 1);
             }
         }
+        view.add_outboxes(&outboxes);
         board.send_replace(Some(Rc::new(Snapshot::new(view, readings.clone(), looks))));
         if happened {
             breath = (began.elapsed() * REST).clamp(BREATH, PACE);

@@ -165,6 +165,10 @@ pub(super) struct Words {
     pub(super) answered: &'static str,
     pub(super) listener_states: fn(&str) -> &'static str,
     pub(super) wrong: fn(Wrong) -> String,
+    /// So many alerts wait, since when.
+    pub(super) alerts_wait: fn(usize, &str) -> String,
+    pub(super) alerts_dead: Counted,
+    pub(super) no_state_folder: About,
     /// So many of so many listeners.
     pub(super) not_well: fn(usize, usize) -> String,
     pub(super) recent: &'static str,

@@ -4,6 +4,7 @@
 //! the only way to change anything, and `gauge` measures what programs take while somebody looks.
 
 mod action;
+mod alerts;
 mod assets;
 mod figures;
 mod filter;
@@ -45,6 +46,7 @@ use tokio::time::timeout;
 
 use super::Journal;
 use super::document::LogReader;
+use super::outboxes::Lookout;
 use crate::inbox::{Input, LogPathOf};
 use crate::request::{LogPart, LogWish};
 use crate::view::View;
@@ -81,6 +83,7 @@ pub(super) struct Pages {
     hub: Hub,
     actions: Actions,
     reader: Rc<LogReader>,
+    lookout: Lookout,
     /// To look at the gauges for a page that is not live.
     turn: Arc<Semaphore>,
 }
@@ -95,10 +98,11 @@ impl Pages {
         may: May,
         reader: Rc<LogReader>,
     ) -> Self {
-        let hub = Hub::new(owner.clone());
+        let lookout = Lookout::new(owner.clone());
+        let hub = Hub::new(owner.clone(), lookout.clone());
         let turn = Arc::new(Semaphore::new(1));
         let actions = Actions::new(owner.clone(), Rc::clone(&journal), may);
-        Self { owner, journal, may, token: OnceCell::new(), hub, actions, reader, turn }
+        Self { owner, journal, may, token: OnceCell::new(), hub, actions, reader, lookout, turn }
     }
 
     /// Whether a form may be looked at, judged by its head; else the refusal. `locked`: a password stands in front.
@@ -240,7 +244,12 @@ impl Pages {
     }
 
     async fn view(&self) -> Result<View, Gone> {
-        owner::view(&self.owner).await.ok_or(Gone)
+        let mut view = owner::view(&self.owner).await.ok_or(Gone)?;
+        if !view.listeners.is_empty() {
+            let outboxes = self.lookout.look(GAUGE_TIME).await.unwrap_or_default();
+            view.add_outboxes(&outboxes.into_iter().map(Rc::new).collect::<Vec<_>>());
+        }
+        Ok(view)
     }
 
     /// What programs take, as the live pages know it, or by a look of our own.

@@ -1,5 +1,7 @@
 //! The parts of a page beside the rows: the summary, the groups, the listeners, what happened lately.
 
+use std::time::Duration;
+
 use askama::Template;
 use ironlance_core::ProcessState;
 use ironlance_core::kind::EventKind;
@@ -9,7 +11,7 @@ use super::frame::Frame;
 use super::health::{is_unwell, wrongs};
 use super::query::encode;
 use super::row::{ago, has_failed, is_up};
-use super::{figures, frame};
+use super::{alerts, figures, frame};
 use crate::view::{Happening, ListenerView, ProgramView, View};
 
 /// So many events are shown.
@@ -59,7 +61,13 @@ impl<'a> Summary<'a> {
 
 /// How many listeners are not well.
 pub(super) fn unwell(view: &View) -> usize {
-    view.listeners.iter().filter(|listener| is_unwell(&wrongs(listener))).count()
+    let is_bad =
+        |listener: &&ListenerView| is_unwell(&wrongs(listener)) || has_bad_outbox(listener, view.now);
+    view.listeners.iter().filter(is_bad).count()
+}
+
+fn has_bad_outbox(listener: &ListenerView, now: Duration) -> bool {
+    listener.outbox.as_ref().is_some_and(|outbox| outbox.is_unwell(now))
 }
 
 /// The row above the programs of a group.
@@ -155,7 +163,8 @@ impl<'a> Listeners<'a> {
     pub(super) fn new(frame: &'a Frame<'a>, view: &'a View) -> Self {
         let rows = view.listeners.iter().map(|listener| {
             let wrongs = wrongs(listener);
-            let words: Vec<String> = wrongs.iter().map(|wrong| (frame.words.wrong)(*wrong)).collect();
+            let mut words: Vec<String> = wrongs.iter().map(|wrong| (frame.words.wrong)(*wrong)).collect();
+            words.extend(listener.outbox.iter().flat_map(|outbox| alerts::words(frame, outbox)));
             Listener {
                 view: listener,
                 key: listener.namespec.qualified(),
@@ -163,7 +172,7 @@ impl<'a> Listeners<'a> {
                 shown: listener.namespec.to_string(),
                 state: (frame.words.listener_states)(listener.state),
                 why: (!words.is_empty()).then(|| words.join(" · ")),
-                bad: is_unwell(&wrongs),
+                bad: is_unwell(&wrongs) || has_bad_outbox(listener, view.now),
             }
         });
         Self { frame, view, rows: rows.collect() }

@@ -53,6 +53,7 @@ impl Prints {
                 one.dropped,
                 one.merged,
                 one.answered,
+                one.outbox.as_ref().map(|outbox| (&outbox.alerts, &outbox.folder.trouble)),
             )
         });
         Self {

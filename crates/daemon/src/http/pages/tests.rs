@@ -96,6 +96,7 @@ fn sample() -> View {
             dropped: 1,
             merged: 0,
             answered: 5,
+            outbox: None,
         }],
         recent: vec![Rc::new(happening)],
     }
@@ -125,6 +126,7 @@ impl Visit {
             while let Some(input) = inbox.recv().await {
                 match input {
                     Input::View(reply) => drop(reply.send(shown.borrow().clone())),
+                    Input::StateFolders(reply) => drop(reply.send(Vec::new())),
                     Input::Call(call) => {
                         let answer = answer(&call.request);
                         heard.borrow_mut().push(call.request);

@@ -27,6 +27,7 @@ impl Supervisor {
             Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect())
         };
         self.identities.clear();
+        self.owners.clear();
         let lists = [diff.added, diff.changed, diff.removed].map(names);
         Ok(Value::Array(vec![Value::Array(lists.into())]))
     }

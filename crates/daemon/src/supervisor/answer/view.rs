@@ -67,6 +67,7 @@ impl Supervisor {
                 dropped: pool.dropped(),
                 merged: pool.merged(),
                 answered: pool.answered(),
+                outbox: None,
             }
         };
         processes.map(describe).collect()

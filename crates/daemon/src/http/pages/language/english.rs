@@ -99,6 +99,15 @@ pub(super) const ENGLISH: Words = Words {
         Wrong::Lost(count) => format!("{count} events lost"),
         Wrong::Offences(count) => format!("restarted for breaking the protocol, {count} in a row"),
     },
+    alerts_wait: |count, since| match count {
+        1 => format!("1 alert waits to be delivered since {since}"),
+        count => format!("{count} alerts wait to be delivered since {since}"),
+    },
+    alerts_dead: |count| match count {
+        1 => "1 alert was given up".to_owned(),
+        count => format!("{count} alerts were given up"),
+    },
+    no_state_folder: |why| format!("its alerts wait in memory only: {why}"),
     not_well: |unwell, all| format!("Listeners: {unwell} of {all} not well"),
     recent: "Recent events",
     no_events: "Nothing has happened yet.",

@@ -1,0 +1,81 @@
+//! What waits in the outboxes of listeners: the owner says where they are, and the disk is read beside it.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ironlance_core::Namespec;
+use ironlance_rpc::Value;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::inbox::Input;
+use crate::view::outboxes::OutboxView;
+
+/// A client that asks waits so long for a disk.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Looks into outboxes, one look at a time: a disk that hangs costs one thread.
+#[derive(Clone)]
+pub(super) struct Lookout {
+    owner: mpsc::Sender<Input>,
+    turn: Arc<Semaphore>,
+}
+
+impl Lookout {
+    pub(super) fn new(owner: mpsc::Sender<Input>) -> Self {
+        Self { owner, turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// All state folders of listeners and what waits there, as far as it is known in so much time. Nothing where there is
+    /// no owner any more.
+    pub(super) async fn look(&self, patience: Duration) -> Option<Vec<OutboxView>> {
+        let (reply, answer) = oneshot::channel();
+        self.owner.send(Input::StateFolders(reply)).await.ok()?;
+        let folders = answer.await.ok()?;
+        if folders.is_empty() {
+            return Some(Vec::new());
+        }
+        let asked = folders.clone();
+        let read = async {
+            let turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
+            let (tell, told) = oneshot::channel();
+            // Not the runtime's thread: its end would wait for a disk that hangs.
+            let started = thread::Builder::new().name("outboxes".into()).spawn(move || {
+                let _turn = turn;
+                let seen: Vec<OutboxView> = asked.into_iter().filter_map(|folder| folder.look()).collect();
+                // Who asked may have gone.
+                let _ = tell.send(seen);
+            });
+            started.ok()?;
+            told.await.ok()
+        };
+        let seen = timeout(patience, read).await.ok().flatten();
+        Some(seen.unwrap_or_else(|| folders.into_iter().map(|folder| folder.unseen()).collect()))
+    }
+}
+
+/// The answer to `ironlance.getAlerts`.
+pub(super) fn value(outboxes: Vec<OutboxView>) -> Value {
+    Value::Array(outboxes.into_iter().map(outbox).collect())
+}
+
+fn outbox(view: OutboxView) -> Value {
+    let OutboxView { folder, alerts } = view;
+    let size = |number: usize| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let seconds = |time: Duration| Value::Int(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    let (error_at, error) =
+        alerts.last_error.map_or((Duration::ZERO, String::new()), |error| (error.at, error.reason));
+    let listeners = folder.listeners.iter().map(Namespec::qualified).map(Value::Str).collect();
+    Value::record([
+        ("folder", Value::Str(folder.path.display().to_string())),
+        ("user", Value::Str(folder.user)),
+        ("listeners", Value::Array(listeners)),
+        ("trouble", Value::Str(folder.trouble.unwrap_or_default())),
+        ("waiting", size(alerts.waiting)),
+        ("oldest", seconds(alerts.oldest.unwrap_or_default())),
+        ("dead", size(alerts.dead)),
+        ("last_error", Value::Str(error)),
+        ("last_error_at", seconds(error_at)),
+    ])
+}

@@ -1,0 +1,126 @@
+//! State folders of event listeners: found when a listener starts, made where its user cannot, and told of.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::rc::Rc;
+
+use ironlance_core::level::Level;
+use ironlance_host::state::{self, Owner, StateFolder};
+
+use super::Supervisor;
+use super::population::{Process, ProcessId};
+use crate::child::command::Resolved;
+use crate::view::outboxes::StateFolderView;
+
+/// The state folder that a process was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Keeping {
+    pub(super) folder: StateFolder,
+    owner: Rc<Owner>,
+    /// It is a listener of ours, and so keeps alerts there.
+    is_ours: bool,
+}
+
+impl Supervisor {
+    /// Finds the state folder for a listener that is about to be started. That alerts cannot be kept is said in the log,
+    /// once for each reason.
+    pub(super) fn keep_state(&mut self, id: ProcessId, resolved: &Resolved) {
+        let Some(process) = self.population.process(id).filter(|process| process.is_listener()) else {
+            return;
+        };
+        let uid = process.program().uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+        let owner = self.owner_of(uid);
+        let Some(process) = self.population.process(id) else { return };
+        let folder = state::find(&self.variables_of(process), &owner);
+        let keeping = Keeping { folder, owner, is_ours: is_ours(&resolved.file) };
+        let name = process.namespec().to_string();
+        let before = process.keeping.as_deref().and_then(Keeping::trouble);
+        let line = keeping.trouble().filter(|trouble| before != Some(*trouble)).map(|trouble| {
+            format!(
+                "the listener {name} has no state folder, so its alerts wait in memory only: {trouble}; set \
+                 IRONLANCE_STATE in its environment= to a folder of {}",
+                keeping.owner.name
+            )
+        });
+        if let Some(process) = self.population.process_mut(id) {
+            process.keeping = Some(Box::new(keeping));
+        }
+        if let Some(line) = line {
+            self.log.log(Level::Warn, &line);
+        }
+    }
+
+    fn variables_of<'a>(&'a self, process: &'a Process) -> state::Environment<'a> {
+        let program = &process.program().environment;
+        let own = |name: &str| program.get(name).map(OsStr::new);
+        // What stands in [supervisord] is meant for no program in particular, and has been handed down to each.
+        let shared = self.settings.environment.get(state::VARIABLE);
+        let is_shared = shared.is_some() && shared == program.get(state::VARIABLE);
+        let told = own(state::VARIABLE);
+        let inherited = |name: &str| {
+            let found = self.environment.iter().find(|(key, _)| key.as_os_str() == OsStr::new(name));
+            found.map(|(_, value): &(OsString, OsString)| value.as_os_str())
+        };
+        state::Environment {
+            own: told.filter(|_| !is_shared),
+            inherited: told.or_else(|| inherited(state::VARIABLE)),
+            xdg_state_home: own("XDG_STATE_HOME").or_else(|| inherited("XDG_STATE_HOME")),
+            home: own("HOME").or_else(|| inherited("HOME")),
+        }
+    }
+
+    /// Users are remembered until the configuration is read again, as identities are.
+    fn owner_of(&mut self, uid: u32) -> Rc<Owner> {
+        Rc::clone(self.owners.entry(uid).or_insert_with(|| Rc::new(Owner::of(uid))))
+    }
+
+    /// Every state folder of a listener that has been started, with all that use it.
+    pub(super) fn state_folders(&self) -> Vec<StateFolderView> {
+        let mut all: Vec<StateFolderView> = Vec::new();
+        for process in self.population.by_name() {
+            let Some(keeping) = &process.keeping else { continue };
+            let (path, uid) = (&keeping.folder.path, keeping.owner.uid);
+            let known = all.iter().position(|view| view.path == *path && view.uid == uid);
+            let at = known.unwrap_or_else(|| {
+                all.push(StateFolderView {
+                    path: path.clone(),
+                    uid,
+                    user: keeping.owner.name.clone(),
+                    listeners: Vec::new(),
+                    is_used: false,
+                    trouble: None,
+                });
+                all.len() - 1
+            });
+            let view = &mut all[at];
+            view.listeners.push(process.namespec().clone());
+            view.is_used |= keeping.is_ours;
+            view.trouble = view.trouble.take().or_else(|| keeping.trouble().map(str::to_owned));
+        }
+        all
+    }
+}
+
+impl Keeping {
+    /// Why its alerts cannot be kept. Whether a listener that is not ours keeps any is its own business.
+    fn trouble(&self) -> Option<&str> {
+        self.folder.trouble.as_deref().filter(|_| self.is_ours)
+    }
+
+    /// What the listener is to be told in its environment.
+    pub(super) fn variable(&self) -> Option<(&'static str, &OsStr)> {
+        self.folder.granted.then(|| (state::VARIABLE, self.folder.path.as_os_str()))
+    }
+}
+
+/// Whether a command is one of the binary that we are ourselves, under whatever name.
+fn is_ours(file: &Path) -> bool {
+    let id = |path: &Path| {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+    };
+    let same = id(file).is_some_and(|command| id(Path::new("/proc/self/exe")) == Some(command));
+    // A newer binary may have taken the place of the one that runs.
+    let name = || std::fs::canonicalize(file).ok()?.file_name().map(OsStr::to_owned);
+    same || name().is_some_and(|name| name == "ironlance")
+}

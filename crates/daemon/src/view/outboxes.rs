@@ -1,0 +1,102 @@
+//! The state folders of event listeners, and what waits in them: known to the owner, read by whoever asks.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ironlance_core::Namespec;
+use ironlance_host::state::alerts::Alerts;
+
+/// A state folder, as the owner knows it. Nobody has looked into it yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFolderView {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whose it is.
+    pub uid: u32,
+    /// The same by name.
+    pub user: String,
+    /// The processes of listeners that use it.
+    pub listeners: Vec<Namespec>,
+    /// One of them is a listener of ours, which keeps alerts there. Others may.
+    pub is_used: bool,
+    /// Why alerts cannot be kept there.
+    pub trouble: Option<String>,
+}
+
+/// A state folder and what waits in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxView {
+    /// The folder.
+    pub folder: StateFolderView,
+    /// What its outbox holds.
+    pub alerts: Alerts,
+}
+
+/// Alerts that wait no longer than this are on their way.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
+
+impl OutboxView {
+    /// Whether somebody should look. `now` is since 1970.
+    pub fn is_unwell(&self, now: Duration) -> bool {
+        let Alerts { waiting, oldest, dead, last_error } = &self.alerts;
+        let late = oldest.is_some_and(|oldest| now.saturating_sub(oldest) > ON_ITS_WAY);
+        self.folder.trouble.is_some() || *dead > 0 || (*waiting > 0 && (late || last_error.is_some()))
+    }
+}
+
+impl StateFolderView {
+    /// Looks into the folder, which may take as long as a disk takes. Nothing where it is nobody's outbox.
+    pub fn look(mut self) -> Option<OutboxView> {
+        let alerts = match Alerts::read(&self.path, self.uid) {
+            Ok(alerts) => alerts,
+            Err(why) => {
+                self.trouble.get_or_insert(why);
+                Alerts::default()
+            }
+        };
+        (self.is_used || !alerts.is_well()).then_some(OutboxView { folder: self, alerts })
+    }
+
+    /// The same where nobody could look in time.
+    pub fn unseen(mut self) -> OutboxView {
+        let why = format!("cannot read {}: it takes too long", self.path.display());
+        self.trouble.get_or_insert(why);
+        OutboxView { folder: self, alerts: Alerts::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ironlance_host::state::alerts::LastError;
+
+    use super::*;
+
+    #[test]
+    fn an_alert_on_its_way_is_well_and_one_that_was_refused_or_is_late_is_not() {
+        let now = Duration::from_secs(1000);
+        let folder = || StateFolderView {
+            path: "/nonexistent/state".into(),
+            uid: 0,
+            user: "root".into(),
+            listeners: Vec::new(),
+            is_used: true,
+            trouble: None,
+        };
+        let outbox = |age: u64, dead, error: bool| OutboxView {
+            folder: folder(),
+            alerts: Alerts {
+                waiting: usize::from(age > 0),
+                oldest: (age > 0).then(|| now - Duration::from_secs(age)),
+                dead,
+                last_error: error.then(|| LastError { at: now, reason: "no".into() }),
+            },
+        };
+        assert!(!outbox(0, 0, false).is_unwell(now) && !outbox(5, 0, false).is_unwell(now));
+        assert!(!outbox(0, 0, true).is_unwell(now), "what has gone since is no trouble");
+        for unwell in [outbox(61, 0, false), outbox(5, 0, true), outbox(0, 1, false), folder().unseen()] {
+            assert!(unwell.is_unwell(now), "{unwell:?}");
+        }
+        assert_eq!(folder().look().unwrap().alerts, Alerts::default());
+        assert_eq!(StateFolderView { is_used: false, ..folder() }.look(), None);
+    }
+}

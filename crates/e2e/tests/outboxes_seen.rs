@@ -1,0 +1,135 @@
+//! Where alerts wait, and that a person sees it: a state folder for users without a home, and counts of what waits.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::Duration;
+
+use ironlance_e2e::xmlrpc::Value;
+use ironlance_e2e::{Flavour, PATIENCE, Scene, Stand, until};
+use rustix::process::Signal;
+use serde_json::Value as Json;
+
+/// A port that nobody listens on: no mail server is there.
+const CLOSED: u16 = 1;
+
+/// A program to kill and a crashmail whose mail server is down, with these lines more.
+fn sections(more: &str) -> String {
+    format!(
+        "[program:victim]\ncommand=sleep 1000\nstartsecs=0\n\
+         [eventlistener:alarm]\ncommand=crashmail -m ops@example.com --brief --smtp smtp://127.0.0.1:{CLOSED}\n\
+         events=PROCESS_STATE_EXITED\nstderr_logfile={{dir}}/alarm.err\n{more}"
+    )
+}
+
+fn crash(stand: &Stand) {
+    stand.daemon.wait_state("alarm", "RUNNING").unwrap();
+    stand.daemon.wait_state("victim", "RUNNING").unwrap();
+    stand.daemon.hit("victim", Signal::KILL).unwrap();
+}
+
+/// The entry of the listener's state folder, once so many alerts wait there.
+fn outbox(stand: &Stand, waiting: i64) -> Value {
+    until(&format!("{waiting} alerts to wait"), PATIENCE, || {
+        let told = stand.daemon.ask("ironlance.getAlerts", &[])?.unwrap();
+        let Value::Array(all) = told else { panic!("{told}") };
+        let mut all = all.into_iter();
+        Ok(all.next().filter(|one| one.get("waiting") == Some(&Value::Int(waiting))))
+    })
+    .unwrap()
+}
+
+fn text<'v>(outbox: &'v Value, key: &str) -> &'v str {
+    outbox.get(key).and_then(Value::as_str).unwrap()
+}
+
+#[test]
+fn alerts_that_wait_are_counted_wherever_somebody_looks() {
+    let mut stand = Stand::new(Flavour::Ours, &sections("")).unwrap();
+    crash(&stand);
+    let told = outbox(&stand, 1);
+    let folder = stand.scene.path("state");
+    assert_eq!(text(&told, "folder"), folder.display().to_string());
+    assert_eq!((text(&told, "trouble"), told.get("dead")), ("", Some(&Value::Int(0))));
+    // What the deliverer leaves word of.
+    fs::create_dir_all(folder.join("outbox/dead")).unwrap();
+    fs::write(folder.join("outbox/dead/1600000000000000.1.0000000a"), "").unwrap();
+    fs::write(folder.join("outbox/last-error"), "1700000000 the server\u{1b}[2J is away\n").unwrap();
+    let (_, objects) = stand.objects("listeners --json").unwrap();
+    let alerts = &objects[0]["alerts"];
+    assert_eq!((&alerts["waiting"], &alerts["dead"]), (&Json::from(1), &Json::from(1)));
+    assert!(alerts["last_error"].as_str().unwrap().starts_with("the server"), "{alerts}");
+    let (_, lines) = stand.lines("listeners").unwrap();
+    let shown = lines.join("\n");
+    assert!(shown.contains("! 1 alert waits to be delivered since "), "{shown}");
+    assert!(shown.contains("1 alert was given up") && !shown.contains('\u{1b}'), "{shown}");
+    assert!(
+        shown.contains(&format!("IRONLANCE_STATE={} ironlance outbox list", folder.display())),
+        "{shown}"
+    );
+    let (_, lines) = stand.lines("why alarm").unwrap();
+    assert!(lines.iter().any(|line| line.contains("1 alert waits")), "{lines:?}");
+    let (_, lines) = stand.lines("status").unwrap();
+    assert_eq!(lines.len(), 2, "in a pipe the lines are those of the original: {lines:?}");
+    let mut terminal = stand.on_terminal("status", "dumb", &[]).unwrap();
+    terminal.expect("! 1 alert waits to be delivered since ").unwrap();
+    terminal.expect("; see: listeners").unwrap();
+    let page = stand.daemon.http(b"GET / HTTP/1.0\r\n\r\n", Duration::from_secs(10)).unwrap();
+    let page = String::from_utf8_lossy(&page.bytes).into_owned();
+    assert!(page.contains("1 alert waits to be delivered since ") && page.contains("1 alert was given up"));
+}
+
+#[test]
+fn a_listener_whose_user_has_no_home_gets_a_state_folder_of_its_own() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody but root starts programs as others; the rule itself is tested beside it.
+        return;
+    }
+    let scene = Scene::new().unwrap();
+    fs::set_permissions(scene.folder(), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut stand = Stand::within(scene, Flavour::Ours, &sections("user=nobody\n")).unwrap();
+    crash(&stand);
+    let told = outbox(&stand, 1);
+    let folder = stand.scene.path("state/users/nobody");
+    assert_eq!(
+        (text(&told, "folder"), text(&told, "user")),
+        (folder.display().to_string().as_str(), "nobody")
+    );
+    let found = fs::metadata(&folder).unwrap();
+    assert!(found.uid() != 0 && found.mode() & 0o7777 == 0o700, "{found:?}");
+    assert_eq!(fs::metadata(stand.scene.path("state/users")).unwrap().mode() & 0o7777, 0o711);
+    assert!(!stand.daemon.file("alarm.err").contains("memory"), "{}", stand.daemon.file("alarm.err"));
+    // Only listeners are told of state folders that were made.
+    let environment = |name: &str| {
+        let pid = stand.daemon.pid_of(name).unwrap();
+        fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default()
+    };
+    assert!(environment("alarm").contains("IRONLANCE_STATE="));
+    stand.daemon.wait_state("victim", "RUNNING").unwrap();
+    assert!(!environment("victim").contains("users/nobody"));
+    // Another daemon finds what waits.
+    let (_, lines) = stand.lines("restart alarm").unwrap();
+    assert_eq!(lines.last().unwrap(), "alarm: started");
+    assert_eq!(text(&outbox(&stand, 1), "folder"), folder.display().to_string());
+}
+
+#[test]
+fn where_no_folder_can_be_had_everybody_says_so() {
+    let more = "environment=IRONLANCE_STATE=\"/dev/null/state\"\n";
+    let mut stand = Stand::new(Flavour::Ours, &sections(more)).unwrap();
+    stand.daemon.wait_state("alarm", "RUNNING").unwrap();
+    stand
+        .daemon
+        .wait_log("the listener alarm has no state folder, so its alerts wait in memory only: ")
+        .unwrap();
+    let (_, lines) = stand.lines("listeners").unwrap();
+    assert!(lines.join("\n").contains("! its alerts wait in memory only: "), "{lines:?}");
+    let (_, lines) = stand.lines("why alarm").unwrap();
+    assert!(lines.join("\n").contains("its alerts wait in memory only: "), "{lines:?}");
+    stand.lines("restart alarm").unwrap();
+    let said = stand.daemon.log().matches("has no state folder").count();
+    assert_eq!(said, 1, "once for each reason");
+    let (_, lines) = stand.lines("check").unwrap();
+    assert!(lines.join("\n").contains("its alerts wait in memory only"), "{lines:?}");
+}

@@ -1,0 +1,207 @@
+//! What waits in an outbox: counts and the last error, read as a stranger's folder.
+//!
+//! The folder belongs to the listener's user, who may be anybody: no link is followed, nothing but plain files and
+//! folders of that user is read, and so much of them at most. The layout is docs/alerts.md's: `outbox/new/ID` and
+//! `outbox/dead/ID`, where an ID begins with microseconds since 1970 in 16 digits and a dot, and `outbox/last-error`, one
+//! line of `UNIXTIME REASON`.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+
+/// So many names of a folder are looked at.
+pub const MOST: usize = 10_000;
+/// So much of the last error is read (bytes).
+const MOST_ERROR: u64 = 500;
+/// An ID begins with so many digits.
+const DIGITS: usize = 16;
+
+/// What an outbox holds. Times are since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Alerts {
+    /// Alerts that wait to be delivered; [`MOST`] stands for that many or more.
+    pub waiting: usize,
+    /// Since when the oldest of them waits.
+    pub oldest: Option<Duration>,
+    /// Alerts that were given up; [`MOST`] stands for that many or more.
+    pub dead: usize,
+    /// Why the last try failed.
+    pub last_error: Option<LastError>,
+}
+
+/// The last failed try.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LastError {
+    /// When.
+    pub at: Duration,
+    /// Why, without control characters.
+    pub reason: String,
+}
+
+impl Alerts {
+    /// Reads the outbox of a state folder that belongs to the user `uid`. An outbox that is not there holds nothing.
+    /// It may block where the disk does.
+    ///
+    /// # Errors
+    /// In words, why the outbox cannot be read.
+    pub fn read(state: &Path, uid: u32) -> Result<Self, String> {
+        let shown = state.join("outbox");
+        let cannot = |why: &str| format!("cannot read {}: {why}", shown.display());
+        let outbox = match folder(CWD, &shown) {
+            Ok(outbox) => outbox,
+            Err(Errno::NOENT) => return Ok(Self::default()),
+            Err(Errno::LOOP | Errno::NOTDIR) => return Err(cannot("it is no folder")),
+            Err(errno) => return Err(cannot(&std::io::Error::from(errno).to_string())),
+        };
+        if fstat(&outbox).map_or(true, |stat| stat.st_uid != uid) {
+            return Err(cannot(&format!("it does not belong to uid {uid}")));
+        }
+        let (waiting, oldest) = count(&outbox, "new");
+        let (dead, _) = count(&outbox, "dead");
+        Ok(Self { waiting, oldest, dead, last_error: last_error(&outbox, uid) })
+    }
+
+    /// Whether somebody should look.
+    pub const fn is_well(&self) -> bool {
+        self.waiting == 0 && self.dead == 0
+    }
+}
+
+fn folder(above: impl AsFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    openat(above, name, flags, Mode::empty())
+}
+
+/// How many alerts are in a folder, and the time of the oldest.
+fn count(outbox: &OwnedFd, name: &str) -> (usize, Option<Duration>) {
+    let Ok(entries) = folder(outbox, name).and_then(Dir::new) else { return (0, None) };
+    let times = entries.take(MOST + 2).map_while(Result::ok).filter_map(|entry| time_of(entry.file_name()));
+    times.take(MOST).fold((0, None), |(count, oldest), time| {
+        (count + 1, Some(oldest.map_or(time, |oldest: Duration| oldest.min(time))))
+    })
+}
+
+/// The time that an alert's name begins with; nothing where it is no alert's.
+fn time_of(name: &CStr) -> Option<Duration> {
+    let (digits, rest) = name.to_bytes().split_at_checked(DIGITS)?;
+    if rest.first() != Some(&b'.') || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok().map(Duration::from_micros)
+}
+
+fn last_error(outbox: &OwnedFd, uid: u32) -> Option<LastError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = openat(outbox, "last-error", flags, Mode::empty()).ok()?;
+    let stat = fstat(&file).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
+        || stat.st_uid != uid
+        || stat.st_nlink > 1
+    {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::from(file).take(MOST_ERROR).read_to_end(&mut bytes).ok()?;
+    parse(&bytes)
+}
+
+/// Reads `UNIXTIME REASON`; what follows the first line is not looked at.
+fn parse(bytes: &[u8]) -> Option<LastError> {
+    let text = String::from_utf8_lossy(bytes);
+    let (at, reason) = text.lines().next()?.split_once(' ')?;
+    let at = Duration::from_secs(at.parse::<u32>().ok()?.into());
+    let plain = |one: char| if one.is_control() { '\u{fffd}' } else { one };
+    let reason: String = reason.chars().map(plain).collect();
+    Some(LastError { at, reason: reason.trim().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use proptest::prelude::*;
+    use rustix::fs::mkfifoat;
+    use rustix::process::geteuid;
+
+    use super::*;
+
+    fn outbox() -> tempfile::TempDir {
+        let state = tempfile::tempdir().unwrap();
+        for name in ["new", "dead"] {
+            fs::create_dir_all(state.path().join("outbox").join(name)).unwrap();
+        }
+        state
+    }
+
+    fn read(state: &Path) -> Result<Alerts, String> {
+        Alerts::read(state, geteuid().as_raw())
+    }
+
+    #[test]
+    fn alerts_are_counted_and_the_oldest_and_the_last_error_are_told() {
+        let state = outbox();
+        let put = |name: &str| fs::write(state.path().join("outbox").join(name), "").unwrap();
+        put("new/1700000000000001.12.0000000a");
+        put("new/1600000000000000.12.0000000b");
+        put("dead/1500000000000000.9.0000000c");
+        // What is no alert does not count.
+        put("new/.hidden");
+        put("new/1600000000000000");
+        put("new/16000000000000-0.x");
+        fs::write(state.path().join("outbox/last-error"), "1700000100 mail:25 does not\tanswer\nmore\n")
+            .unwrap();
+        let error = LastError {
+            at: Duration::from_secs(1_700_000_100),
+            reason: "mail:25 does not\u{fffd}answer".to_owned(),
+        };
+        let expected = Alerts {
+            waiting: 2,
+            oldest: Some(Duration::from_secs(1_600_000_000)),
+            dead: 1,
+            last_error: Some(error),
+        };
+        assert_eq!(read(state.path()), Ok(expected));
+        assert_eq!(read(Path::new("/nonexistent/state")), Ok(Alerts::default()));
+    }
+
+    #[test]
+    fn links_pipes_and_folders_of_others_are_not_followed() {
+        let (state, secret) = (outbox(), outbox());
+        let own = state.path().join("outbox");
+        fs::write(secret.path().join("outbox/new/1600000000000000.1.a"), "").unwrap();
+        fs::write(secret.path().join("secret"), "1700000000 top secret\n").unwrap();
+        fs::remove_dir(own.join("new")).unwrap();
+        symlink(secret.path().join("outbox/new"), own.join("new")).unwrap();
+        symlink(secret.path().join("secret"), own.join("last-error")).unwrap();
+        assert_eq!(read(state.path()), Ok(Alerts::default()));
+        fs::remove_file(own.join("last-error")).unwrap();
+        fs::hard_link(secret.path().join("secret"), own.join("last-error")).unwrap();
+        assert_eq!(read(state.path()), Ok(Alerts::default()));
+        fs::remove_file(own.join("last-error")).unwrap();
+        mkfifoat(CWD, own.join("last-error"), Mode::from_raw_mode(0o600)).unwrap();
+        assert_eq!(read(state.path()), Ok(Alerts::default()));
+        let refused = Alerts::read(state.path(), geteuid().as_raw() + 1).unwrap_err();
+        assert!(refused.contains("does not belong to uid"), "{refused}");
+        let other = tempfile::tempdir().unwrap();
+        symlink(&own, other.path().join("outbox")).unwrap();
+        assert!(read(other.path()).unwrap_err().ends_with("it is no folder"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            if let Some(error) = parse(&bytes) {
+                prop_assert!(!error.reason.contains(char::is_control));
+            }
+            let name: Vec<u8> = bytes.into_iter().filter(|byte| *byte != 0).collect();
+            let _ = time_of(&std::ffi::CString::new(name).unwrap());
+        }
+    }
+}
