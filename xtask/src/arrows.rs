@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host", &[]),
     ("config", &["core", "host"]),
     ("rpc", &["core", "net"]),
-    ("alert", &["net"]),
+    ("alert", &["core", "net"]),
     ("listeners", &["alert", "core", "host", "net", "rpc"]),
     ("daemon", &["config", "core", "host", "net", "rpc"]),
     ("ctl", &["config", "core", "host", "net", "rpc"]),
@@ -91,7 +91,7 @@ mod tests {
     fn the_daemon_may_not_know_alerts_and_a_new_crate_needs_a_row() {
         let manifest = "[dependencies]\nironlance-core.workspace = true\nironlance-alert.workspace = true\n";
         assert_eq!(judge("daemon", manifest).len(), 1);
-        assert_eq!(judge("alert", manifest).len(), 2);
+        assert_eq!(judge("alert", manifest).len(), 1);
         assert!(judge("listeners", manifest).is_empty());
         assert_eq!(judge("brand_new", "").len(), 1);
     }

@@ -27,6 +27,15 @@ pub fn for_command(alert: &Alert) -> Vec<u8> {
     render(&lines, &text, "\n").into_bytes()
 }
 
+/// The text for a command that takes a body, which people read as it is: To, Subject, a blank line and the text, as
+/// superlance writes them. Nothing is encoded.
+pub fn for_people(alert: &Alert) -> Vec<u8> {
+    let to: Vec<String> = alert.route.to.iter().map(|to| one_line(to)).collect();
+    let subject = alert.subject.as_deref().map(|subject| format!("Subject: {}\n", one_line(subject)));
+    let text = printable(&alert.text());
+    format!("To: {}\n{}\n{text}", to.join(", "), subject.unwrap_or_default()).into_bytes()
+}
+
 /// The mail for a mail server: lines end in CRLF, everything is ASCII.
 pub fn for_server(alert: &Alert) -> Vec<u8> {
     let text = printable(&alert.text());
@@ -181,6 +190,17 @@ mod tests {
         assert!(mail.contains("\nMessage-ID: <1.2.3@web1>\n"), "{mail}");
         assert!(mail.contains("\nAuto-Submitted: auto-generated\n"), "{mail}");
         assert!(mail.contains(" 2023 ") && !mail.contains('\r'), "{mail}");
+    }
+
+    #[test]
+    fn a_command_that_takes_a_body_gets_text_that_people_can_read() {
+        let foreign = alert("Größe\r\nBcc: x", &["Zoë <zoe@example.com>", "b@c"], "价格 \x1b[1m\nzwei");
+        let text = String::from_utf8(for_people(&foreign)).unwrap();
+        assert_eq!(text, "To: Zoë <zoe@example.com>, b@c\nSubject: Größe  Bcc: x\n\n价格 ?[1m\nzwei");
+        let silent = Alert { subject: None, ..foreign };
+        assert!(
+            String::from_utf8(for_people(&silent)).unwrap().starts_with("To: Zoë <zoe@example.com>, b@c\n\n")
+        );
     }
 
     #[test]

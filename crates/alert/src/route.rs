@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use ironlance_core::redact::program;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
@@ -22,8 +23,14 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
-    /// A command line for `/bin/sh -c` that takes a mail on its standard input.
+    /// A command line for `/bin/sh -c` that takes a mail on its standard input, or a body where its name says so
+    /// ([`crate::channel::sendmail::intake`]).
     Sendmail {
+        /// The command line.
+        command: String,
+    },
+    /// A command line for `/bin/sh -c` that takes To, Subject and the text, as superlance writes them.
+    BodyOnly {
         /// The command line.
         command: String,
     },
@@ -63,10 +70,12 @@ pub enum Security {
 }
 
 impl fmt::Display for Transport {
-    /// For people: names the server or the command, and never a secret.
+    /// For people: names the server, or the program of the command, whose options may hold a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sendmail { command } => write!(f, "command {command}"),
+            Self::Sendmail { command } | Self::BodyOnly { command } => {
+                write!(f, "command {}", program(command))
+            }
             Self::Smtp(server) => server.fmt(f),
         }
     }

@@ -19,6 +19,7 @@ pub mod order;
 pub mod plain;
 pub mod pool;
 pub mod python;
+pub mod redact;
 pub mod selection;
 pub mod shlex;
 pub mod signal;

@@ -16,6 +16,7 @@ use ironlance_alert::deliver;
 use ironlance_alert::deliver::engine::{Engine, Input};
 use ironlance_alert::outbox::record::Stored;
 use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
+use ironlance_core::redact::redact;
 
 use crate::usage;
 
@@ -137,7 +138,8 @@ fn line(outbox: &Outbox, place: Place, id: &str) -> String {
     };
     let alert = &stored.alert;
     let tries = stored.attempts.len();
-    let last = stored.attempts.last().map(|attempt| format!("  ({})", attempt.reason)).unwrap_or_default();
+    let last =
+        stored.attempts.last().map(|attempt| format!("  ({})", redact(&attempt.reason))).unwrap_or_default();
     format!(
         "{place_word:<7}  {id}  {:>6}  {tries} {}  by {}  to {}  {}{last}",
         age(unix_time() - alert.created),
@@ -190,7 +192,7 @@ fn show(outbox: &Outbox, id: &str) -> Result<ExitCode> {
     writeln!(out, "goes by:  {}\nto:       {}", alert.route.transport, alert.route.to.join(", "))?;
     writeln!(out, "subject:  {}", one_line(alert.subject.as_deref().unwrap_or("(none)")))?;
     for attempt in attempts {
-        writeln!(out, "failed:   {} ago: {}", age(unix_time() - attempt.at), attempt.reason)?;
+        writeln!(out, "failed:   {} ago: {}", age(unix_time() - attempt.at), redact(&attempt.reason))?;
     }
     writeln!(out, "\n{}", alert.text())?;
     Ok(ExitCode::SUCCESS)

@@ -76,7 +76,10 @@ impl Undelivered {
 /// The channel for a transport.
 pub fn open(transport: &Transport) -> Box<dyn Channel> {
     match transport {
-        Transport::Sendmail { command } => Box::new(sendmail::Sendmail::new(command)),
+        Transport::Sendmail { command } => Box::new(sendmail::Sendmail::new(command, None)),
+        Transport::BodyOnly { command } => {
+            Box::new(sendmail::Sendmail::new(command, Some(sendmail::intake::Intake::Body)))
+        }
         Transport::Smtp(server) => Box::new(smtp::Smtp::new(server)),
     }
 }

@@ -1,14 +1,17 @@
 //! A command that takes a mail on its standard input, run by `/bin/sh -c` as the originals do.
 
+pub mod intake;
+mod said;
+
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ironlance_core::redact::{Secrets, program};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
@@ -18,54 +21,61 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use super::{Channel, Progress, Receipt, Undelivered};
 use crate::alert::Alert;
 use crate::message;
+use intake::Intake;
+use said::Relay;
 
 /// How long a mailer may take; it only has to hand the mail on.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long to wait for what it printed last.
-const LAST_WORDS: Duration = Duration::from_millis(100);
 /// How long it may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A sendmail command.
+/// A sendmail command. Its command line may hold a password: people are shown its program alone.
 #[derive(Debug)]
 pub struct Sendmail {
     command: String,
+    intake: Intake,
+    secrets: Arc<Secrets>,
     timeout: Duration,
 }
 
 impl Sendmail {
-    /// A command line for the shell.
-    pub fn new(command: &str) -> Self {
-        Self { command: command.to_owned(), timeout: TIMEOUT }
+    /// A command line for the shell, and what it takes; without an `intake`, what its name says.
+    pub fn new(command: &str, intake: Option<Intake>) -> Self {
+        let intake = intake.unwrap_or_else(|| intake::of_command(command));
+        let secrets = Arc::new(Secrets::of(command));
+        Self { command: command.to_owned(), intake, secrets, timeout: TIMEOUT }
     }
 
-    fn fault(&self, what: &str) -> String {
-        format!("{what}: {}", self.command)
+    /// What went wrong, the program, and its last words.
+    fn fault(&self, what: &str, said: &str) -> String {
+        let colon = if said.is_empty() { "" } else { ": " };
+        format!("{what} ({}){colon}{said}", program(&self.command))
     }
 
     /// Starts the command. Its input is a file with the whole mail: should we die now, the mailer still gets all
     /// of it, and a mailer that does not read cannot hold us up. What it prints we pass on to our stderr, which may
     /// have nobody behind it any more: a mailer must not die of that.
-    fn start(&self, mail: &[u8]) -> io::Result<(Child, Relay)> {
+    fn start(&self, mail: &[u8]) -> io::Result<(Child, Said)> {
         let mut input = File::from(rustix::fs::memfd_create("mail", MemfdFlags::CLOEXEC)?);
         input.write_all(mail)?;
         input.rewind()?;
-        let (printed, output) = pipe_with(PipeFlags::CLOEXEC)?;
-        let relay = Relay::start(File::from(printed))?;
+        let (printed, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (complained, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
+        let relay = |pipe| Relay::start(File::from(pipe), Arc::clone(&self.secrets));
+        let said = Said { stdout: relay(printed)?, stderr: relay(complained)? };
         let child = Command::new("/bin/sh")
             .args(["-c", &self.command])
             .stdin(input)
-            .stdout(Stdio::from(output.try_clone()?))
-            .stderr(Stdio::from(output))
+            .stdout(Stdio::from(stdout))
+            .stderr(Stdio::from(stderr))
             .process_group(0)
             .spawn()?;
-        Ok((child, relay))
+        Ok((child, said))
     }
 
     /// Waits for the command; ends it and all its helpers when its time is up.
     fn outcome(&self, mut child: Child) -> Result<ExitStatus, String> {
-        let fault =
-            |error: &dyn std::fmt::Display| self.fault(&format!("cannot wait for the mailer: {error}"));
+        let fault = |error: &dyn std::fmt::Display| format!("cannot wait for the mailer: {error}");
         let group = Pid::from_child(&child);
         let watch = pidfd_open(group, PidfdFlags::empty()).map_err(|error| fault(&error));
         let in_time = watch.map(|watch| (ends_within(&watch, self.timeout), watch));
@@ -78,9 +88,7 @@ impl Sendmail {
         let status = child.wait().map_err(|error| fault(&error))?;
         match in_time {
             Ok((true, _)) | Err(_) => Ok(status),
-            Ok((false, _)) => {
-                Err(self.fault(&format!("the mailer did not end within {} s", self.timeout.as_secs())))
-            }
+            Ok((false, _)) => Err(format!("the mailer did not end within {} s", self.timeout.as_secs())),
         }
     }
 }
@@ -102,53 +110,46 @@ fn ends_within(process: &OwnedFd, time: Duration) -> bool {
     }
 }
 
-/// Passes on what a mailer prints, for as long as anybody holds the other end.
-struct Relay {
-    done: Receiver<()>,
+/// What a mailer says.
+struct Said {
+    stdout: Relay,
+    stderr: Relay,
 }
 
-impl Relay {
-    fn start(mut printed: File) -> io::Result<Self> {
-        let (ended, done) = channel();
-        thread::Builder::new().spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(got) = printed.read(&mut buffer) {
-                if got == 0 {
-                    break;
-                }
-                let _ = io::stderr().lock().write_all(&buffer[..got]);
-            }
-            let _ = ended.send(());
-        })?;
-        Ok(Self { done })
-    }
-
-    /// Gives the last words of a mailer that has ended a moment to come through.
-    fn finish(self) {
-        let _ = self.done.recv_timeout(LAST_WORDS);
+impl Said {
+    /// Its last line, of stderr where there is one.
+    fn last_line(self) -> String {
+        let (complaint, printed) = (self.stderr.finish(), self.stdout.finish());
+        if complaint.is_empty() { printed } else { complaint }
     }
 }
 
 impl Channel for Sendmail {
     fn send(&mut self, alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered> {
-        let (child, relay) = self.start(&message::for_command(alert)).map_err(|error| {
-            Undelivered::Unreachable(self.fault(&format!("cannot start the mailer: {error}")))
+        let mail = match self.intake {
+            Intake::Mail => message::for_command(alert),
+            Intake::Body => message::for_people(alert),
+        };
+        let (child, said) = self.start(&mail).map_err(|error| {
+            Undelivered::Unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))
         })?;
-        progress.step(&format!("started {}", self.command));
+        progress.step(&format!("started {}", program(&self.command)));
         let status = self.outcome(child);
-        relay.finish();
-        let status = status.map_err(Undelivered::Unreachable)?;
-        let trouble = match (status.code(), status.signal()) {
-            (Some(0), _) => {
+        let said = said.last_line();
+        let trouble = match status.map(|status| (status.code(), status.signal())) {
+            Ok((Some(0), _)) => {
                 progress.step("the mailer ended with status 0: it has taken the mail");
                 return Ok(Receipt::default());
             }
             // What a shell says of a command that it cannot find or run.
-            (Some(code @ (126 | 127)), _) => format!("the mailer is missing or cannot be run, status {code}"),
-            (Some(code), _) => format!("the mailer ended with status {code}"),
-            (None, signal) => format!("the mailer was ended by signal {}", signal.unwrap_or_default()),
+            Ok((Some(code @ (126 | 127)), _)) => {
+                format!("the mailer is missing or cannot be run, status {code}")
+            }
+            Ok((Some(code), _)) => format!("the mailer ended with status {code}"),
+            Ok((None, signal)) => format!("the mailer was ended by signal {}", signal.unwrap_or_default()),
+            Err(trouble) => trouble,
         };
-        Err(Undelivered::Unreachable(self.fault(&trouble)))
+        Err(Undelivered::Unreachable(self.fault(&trouble, &said)))
     }
 }
 
@@ -173,7 +174,7 @@ mod tests {
             form: Form::Mail,
             entries: vec![Entry { text: "line\n".repeat(50_000), details: None }],
         };
-        Sendmail { command: command.into(), timeout }.send(&alert, &mut ())
+        Sendmail { timeout, ..Sendmail::new(command, None) }.send(&alert, &mut ())
     }
 
     #[test]
@@ -192,12 +193,37 @@ mod tests {
     }
 
     #[test]
-    fn failures_name_the_command_and_its_status() {
+    fn failures_name_the_program_its_status_and_its_last_line() {
         let failed = |text: &str| Err(Undelivered::Unreachable(text.into()));
-        assert_eq!(send("exit 75", TIMEOUT), failed("the mailer ended with status 75: exit 75"));
-        assert_eq!(send("kill -9 $$", TIMEOUT), failed("the mailer was ended by signal 9: kill -9 $$"));
-        let missing = "the mailer is missing or cannot be run, status 127: /nonexistent/sendmail -t";
-        assert_eq!(send("/nonexistent/sendmail -t", TIMEOUT), failed(missing));
+        assert_eq!(send("exit 75", TIMEOUT), failed("the mailer ended with status 75 (exit …)"));
+        assert_eq!(send("kill -9 $$", TIMEOUT), failed("the mailer was ended by signal 9 (kill …)"));
+        let spoken = "printf 'one\\n\\033two\\n\\n' >&2; echo three; exit 1";
+        assert_eq!(send(spoken, TIMEOUT), failed("the mailer ended with status 1 (printf …): \\x1btwo"));
+        let on_stdout = "the mailer ended with status 1 (echo …): three";
+        assert_eq!(send("echo three; exit 1", TIMEOUT), failed(on_stdout));
+        let missing = send("/nonexistent/sendmail -t", TIMEOUT).unwrap_err();
+        let known = "the mailer is missing or cannot be run, status 127 (/nonexistent/sendmail …): ";
+        assert!(
+            missing.reason().starts_with(known) && missing.reason().ends_with("not found"),
+            "{missing:?}"
+        );
+    }
+
+    #[test]
+    fn a_password_in_the_command_line_never_comes_out_of_it() {
+        let command = "f() { echo \"cannot log in as joe with $4\" >&2; return 1; }; f -xu joe -xp hunter2";
+        let reason = send(command, TIMEOUT).unwrap_err().reason().to_owned();
+        assert_eq!(reason, "the mailer ended with status 1 (f() …): cannot log in as joe with ***");
+    }
+
+    #[test]
+    fn a_command_that_takes_a_body_gets_what_superlance_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mail");
+        let keep = format!("mail() {{ cat > {}; }}; mail ops", file.display());
+        assert!(send(&keep, TIMEOUT).is_ok());
+        let mail = fs::read_to_string(file).unwrap();
+        assert!(mail.starts_with("To: ops@example.com\nSubject: hello\n\nline\n"), "{}", &mail[..200]);
     }
 
     #[test]
@@ -222,7 +248,7 @@ mod tests {
         };
         while lives() {
             assert!(started.elapsed() < Duration::from_secs(20), "{pid} lives");
-            thread::park_timeout(Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
     }
 }

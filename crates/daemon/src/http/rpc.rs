@@ -1,6 +1,9 @@
 //! Calls: found in the table, allowed or not, asked of the owner.
 
+use std::borrow::Cow;
+
 use ironlance_core::level::Level;
+use ironlance_core::redact::redact;
 use ironlance_rpc::{Fault, FaultKind, Members, Value};
 use tokio::sync::oneshot;
 
@@ -18,6 +21,24 @@ pub(super) enum Rights {
     All,
     /// Only what changes nothing: the server is open to other hosts and has no password.
     Reads,
+}
+
+/// The members of a configuration that can hold a secret: the options of a command, and the login in a URL.
+const MAY_HOLD_SECRETS: [&str; 2] = ["command", "serverurl"];
+
+/// What `getAllConfigInfo` answers, without secrets.
+fn redacted(answer: Value) -> Value {
+    match answer {
+        Value::Array(values) => Value::Array(values.into_iter().map(redacted).collect()),
+        Value::Struct(members) => {
+            let member = |(name, value): (Cow<'static, str>, Value)| match value {
+                Value::Str(text) if MAY_HOLD_SECRETS.contains(&&*name) => (name, Value::Str(redact(&text))),
+                value => (name, value),
+            };
+            Value::Struct(members.into_iter().map(member).collect())
+        }
+        other => other,
+    }
 }
 
 impl Desk {
@@ -84,11 +105,14 @@ impl Desk {
     }
 
     async fn ask(&self, request: Request) -> Result<Value, Fault> {
+        let is_configuration = matches!(request, Request::GetAllConfigInfo);
         let (reply, answer) = oneshot::channel();
         // An owner that is gone, or drops the question, is one that stops.
         let gone = || FaultKind::ShutdownState.bare();
         self.owner.send(Input::Call(Call { request, reply })).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let answer = answer.await.map_err(|_| gone())??;
+        // Who only reads may be anybody; who may do everything could read the configuration itself.
+        Ok(if is_configuration && self.rights == Rights::Reads { redacted(answer) } else { answer })
     }
 }
 

@@ -227,7 +227,7 @@ fn of_route(route: Option<&Route>) -> Remarks {
                 remarks.attention("has the mail server's password, which ps shows to every user; --password-file FILE hides it");
             }
         }
-        Transport::Sendmail { command } => mailer(command, &mut remarks),
+        Transport::Sendmail { command } | Transport::BodyOnly { command } => mailer(command, &mut remarks),
     }
     remarks
 }

@@ -19,9 +19,9 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     NAMES.iter().any(|part| name.contains(part)) && !name.contains("file") && !name.contains("path")
 }
 
-/// `--password`, as a word of its own.
+/// `--password`, as a word of its own, and the short options of sendEmail and ssmtp.
 fn names_secret(word: &str) -> bool {
-    word.starts_with("--") && !word.contains('=') && is_secret_name(word)
+    ["-xp", "-ap"].contains(&word) || word.starts_with("--") && !word.contains('=') && is_secret_name(word)
 }
 
 fn is_value(word: &str) -> bool {
@@ -55,6 +55,7 @@ mod tests {
             "web --db-password hunter2",
             "env API_TOKEN=x web",
             "smtp smtp://joe:pw@mail",
+            "sendemail -xu joe -xp pw",
             "w amqp://a:b@h/c@d",
         ] {
             assert!(looks_secret(line), "{line}");

@@ -7,6 +7,7 @@ use ironlance_alert::channel::Progress;
 use ironlance_alert::deliver::engine::send_once;
 use ironlance_alert::outbox::{new_id, unix_time};
 use ironlance_alert::{Alert, Entry, Form, Route};
+use ironlance_core::redact::redact_words;
 
 use crate::surroundings::host_name;
 
@@ -26,7 +27,10 @@ pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode 
     let host = host_name();
     let mut aloud = Aloud;
     if !ignored.is_empty() {
-        aloud.step(&format!("note: these arguments mean nothing to {command}: {}", ignored.join(" ")));
+        aloud.step(&format!(
+            "note: these arguments mean nothing to {command}: {}",
+            redact_words(ignored).join(" ")
+        ));
     }
     aloud.step(&format!("sending a test alert to {} by {}", route.to.join(", "), route.transport));
     let alert = Alert {

@@ -41,7 +41,7 @@ pub(super) fn settle(wishes: &Wishes, environment: &Environment<'_>) -> Result<D
     };
     let from = match (&wishes.from, &transport) {
         (None, Transport::Smtp(_)) => Some(format!("ironlance@{}", environment.host)),
-        (from, Transport::Smtp(_) | Transport::Sendmail { .. }) => from.clone(),
+        (from, Transport::Smtp(_) | Transport::Sendmail { .. } | Transport::BodyOnly { .. }) => from.clone(),
     };
     if to.is_empty() {
         if wishes.test_alert {
@@ -55,7 +55,7 @@ pub(super) fn settle(wishes: &Wishes, environment: &Environment<'_>) -> Result<D
     // Only a server needs to know them one by one; for a command the To line stands as it was given.
     let to = match &transport {
         Transport::Smtp(_) => to,
-        Transport::Sendmail { .. } => vec![email.clone()],
+        Transport::Sendmail { .. } | Transport::BodyOnly { .. } => vec![email.clone()],
     };
     Ok(Delivery { route: Some(Route { transport, from, to }), email: Some(email) })
 }
@@ -112,11 +112,15 @@ fn sendmail(wishes: &Wishes) -> Result<Transport, Refusal> {
     let command = wishes.sendmail.as_ref().map_or(DEFAULT_SENDMAIL, |given| given.value());
     match (&wishes.sendmail, command.trim()) {
         (Some(given), "") => Err(Refusal::value(given, "it is empty")),
+        (Some(_) | None, _) if wishes.body_only => Ok(Transport::BodyOnly { command: command.to_owned() }),
         (Some(_) | None, _) => Ok(Transport::Sendmail { command: command.to_owned() }),
     }
 }
 
 fn smtp(wishes: &Wishes, server: &Server, environment: &Environment<'_>) -> Result<Transport, Refusal> {
+    if wishes.body_only {
+        return Err(Refusal::Unusable("cannot use --body-only with a mail server, which takes mails".into()));
+    }
     let user = [&wishes.user, &server.user].into_iter().flatten().find(|user| !user.is_empty());
     let password = user.and_then(|_| password(wishes, server, environment));
     // Superlance's `-u` alone means no AUTH; a user in a URL of ours has a reason to be there.

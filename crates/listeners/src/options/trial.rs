@@ -67,6 +67,7 @@ pub(super) fn or_dash<T: ToString>(value: Option<T>) -> String {
 pub(super) fn mailer(route: Option<&Route>) -> String {
     match route.map(|route| &route.transport) {
         Some(Transport::Sendmail { command }) => command.clone(),
+        Some(Transport::BodyOnly { command }) => format!("{command} (body only)"),
         Some(Transport::Smtp(server)) => server.to_string(),
         None => SENDMAIL.into(),
     }
@@ -76,6 +77,7 @@ pub(super) fn mailer(route: Option<&Route>) -> String {
 pub(super) fn way(route: &Route) -> String {
     let by = match &route.transport {
         Transport::Sendmail { command } => format!("[{command}]"),
+        Transport::BodyOnly { command } => format!("[{command}] body only"),
         Transport::Smtp(server) => {
             let security = match server.security {
                 Security::Plain => "plain",

@@ -15,6 +15,8 @@ pub(super) struct Wishes {
     pub(super) recipients: Vec<String>,
     pub(super) from: Option<String>,
     pub(super) sendmail: Option<Given>,
+    /// The command takes To, Subject and the text, whatever its name says.
+    pub(super) body_only: bool,
     /// The server, and the option's name.
     pub(super) server: Option<(String, Server)>,
     pub(super) tls: TlsDemand,
@@ -167,6 +169,16 @@ pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             "trust the certificate authorities in this PEM file too",
             |target, given| {
                 wishes(target).ca_file = Some(filled(given)?.into());
+                Ok(())
+            },
+        ),
+        ours(
+            "body-only",
+            Takes::Nothing,
+            "the command takes what people read, not a mail: To, Subject, a blank line and the text, as in superlance; \
+             sendemail, mail, mailx, mutt, curl and others are known by their names",
+            |target, _| {
+                wishes(target).body_only = true;
                 Ok(())
             },
         ),

@@ -114,7 +114,7 @@ fn abbreviations_of_ours_come_after_superlances() {
     let route = run("--sm=smtp://mail|--em=a@x|--fr=me@x").delivery.route.unwrap();
     assert_eq!(way(&route), "smtp://mail:25 offered None from me@x to a@x");
     // superlance has --any, --help, --email, --optionalheader, --program and --sendmail_program.
-    assert_eq!(run("--g=shop|--b|--o=on").header.unwrap(), "on");
+    assert_eq!(run("--g=shop|--br|--o=on").header.unwrap(), "on");
 }
 
 #[test]
@@ -123,6 +123,7 @@ fn mails_take_the_way_that_is_asked_for() {
     for (line, expected) in [
         ("", "[/usr/sbin/sendmail -t -i] from - to"),
         ("-s|mail|--from=me@x", "[mail] from me@x to"),
+        ("-s|keep|--body-only", "[keep] body only from - to"),
         ("--smtp=smtp://mail", "smtp://mail:25 offered None from ironlance@box to"),
         ("--smtp=smtp://mail:587|--tls", "smtp://mail:587 starttls None from ironlance@box to"),
         ("--smtp=smtp://mail:465|--from=me@x", "smtps://mail:465 implicit None from me@x to"),
@@ -156,6 +157,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
     for (line, expected) in [
         ("-x", "option -x not recognized"),
         ("--smt", "option --smtp requires argument"),
+        ("--body-only|--smtp=smtp://h|-m|x", "cannot use --body-only with a mail server, which takes mails"),
         ("--brief=1", "option --brief must not have an argument"),
         ("--p|a|--=", "option -- not a unique prefix"),
         (
@@ -237,6 +239,7 @@ fn the_help_names_every_option() {
             "--tls",
             "--password-file FILE",
             "--ca-file FILE",
+            "--body-only",
             "--brief",
             "--test-alert",
         ],

@@ -1,0 +1,102 @@
+//! Secrets in URLs: logins, parameters, and the paths of web hooks.
+
+use super::MARK;
+use super::names::is_secret_parameter;
+
+/// Behind a part of the path that begins so, the rest of it is what lets one in.
+const HOOKS: [&str; 4] = ["webhook", "hook", "token", "key"];
+
+/// `word` with the secrets of all URLs in it hidden; they are added to `found`.
+pub(super) fn redact(word: &str, found: &mut Vec<String>) -> String {
+    let mut out = String::with_capacity(word.len());
+    let mut rest = word;
+    while let Some(at) = rest.find("://") {
+        let (scheme, behind) = rest.split_at(at + "://".len());
+        out.push_str(scheme);
+        let next = behind.find("://").map_or(behind.len(), |next| start_of_scheme(behind, next));
+        let (url, further) = behind.split_at(next);
+        let scheme = &scheme[..at];
+        one(url, scheme, &mut out, found);
+        rest = further;
+    }
+    out + rest
+}
+
+/// Where the scheme before `://` begins.
+fn start_of_scheme(text: &str, end: usize) -> usize {
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    end - text[..end].chars().rev().take_while(|c| is_scheme(*c)).count()
+}
+
+/// What stands behind `scheme://`.
+fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
+    let mut hide = |secret: &str, out: &mut String| {
+        if !secret.is_empty() && secret != MARK {
+            found.push(secret.to_owned());
+        }
+        out.push_str(MARK);
+    };
+    let (login, rest) = split_login(url);
+    if let Some(login) = login {
+        match login.split_once(':') {
+            Some((user, password)) => {
+                out.push_str(user);
+                out.push(':');
+                hide(password, out);
+            }
+            // A name alone is a name to a mail server and a token to a web server.
+            None if scheme.ends_with("http") || scheme.ends_with("https") => hide(login, out),
+            None => out.push_str(login),
+        }
+        out.push('@');
+    }
+    let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, behind) = rest.split_at(host_end);
+    out.push_str(host);
+    let path_end = behind.find(['?', '#']).unwrap_or(behind.len());
+    let (path, query) = behind.split_at(path_end);
+    let mut is_hook = host.starts_with("hooks.");
+    for (index, part) in path.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        let lower = part.to_ascii_lowercase();
+        if is_hook && !part.is_empty() {
+            hide(part, out);
+        } else if let Some((bot, token)) = part.split_once(':').filter(|_| lower.starts_with("bot")) {
+            out.push_str(bot);
+            out.push(':');
+            hide(token, out);
+        } else {
+            out.push_str(part);
+        }
+        is_hook |= HOOKS.iter().any(|hook| lower.starts_with(hook));
+    }
+    for (index, parameter) in query.split_inclusive(['&', '?', '#']).enumerate() {
+        let end = parameter.len() - usize::from(parameter.ends_with(['&', '?', '#']));
+        match parameter[..end].split_once('=') {
+            Some((name, value)) if is_secret_parameter(name) && index > 0 && !value.is_empty() => {
+                out.push_str(name);
+                out.push('=');
+                hide(value, out);
+                out.push_str(&parameter[end..]);
+            }
+            _ => out.push_str(parameter),
+        }
+    }
+}
+
+/// The login before the host, if there is one. A password with a slash in it is none for a browser; it is hidden all the
+/// same, unless what stands before the slash is a port.
+fn split_login(url: &str) -> (Option<&str>, &str) {
+    let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
+    if let Some(at) = url[..authority].rfind('@') {
+        return (Some(&url[..at]), &url[at + 1..]);
+    }
+    let port = url[..authority].rsplit_once(':').map(|(_, port)| port);
+    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    match url.rfind('@').filter(|_| !is_port) {
+        Some(at) => (Some(&url[..at]), &url[at + 1..]),
+        None => (None, url),
+    }
+}

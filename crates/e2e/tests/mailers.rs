@@ -1,0 +1,120 @@
+//! Mailers that are commands: what they are given, and that nobody is shown their passwords.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::net::TcpStream;
+use std::process::Command;
+
+use ironlance_e2e::daemon::Daemon;
+use ironlance_e2e::web_server::closed_port;
+use ironlance_e2e::xmlrpc::{self, Value, request};
+use ironlance_e2e::{Event, Flavour, Listener, PATIENCE, Scene, until};
+
+/// A program of a scene, as crashmail with a supervisord that does not answer.
+fn crashmail(scene: &Scene, args: &[&str]) -> Command {
+    let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+    command.args(["-m", "ops@example.com", "--brief"]).args(args);
+    command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
+    command
+}
+
+/// What `ironlance outbox` says on stdout and stderr.
+fn outbox(scene: &Scene, args: &[&str]) -> String {
+    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+    let output = command.arg("outbox").args(args).output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn the_password_of_a_mailer_is_shown_nowhere_and_its_last_line_is_the_reason() {
+    let scene = Scene::new().unwrap();
+    let line = "sendemail() { echo \"login joe $6 refused\"; echo \"ERROR => no server at $2\" >&2; return 1; }; \
+                sendemail -s 127.0.0.1:1 -xu joe -xp hunter2";
+    let mut listener = Listener::start(crashmail(&scene, &["-s", line]), scene.path("stderr")).unwrap();
+    listener.handle(&Event::crashed("cat", 7)).unwrap();
+    listener.wait_stderr("ERROR => no server at 127.0.0.1:1; 1 alert(s) waiting").unwrap();
+    let list = until("a try of it", PATIENCE, || {
+        let list = outbox(&scene, &["list"]);
+        Ok(list.contains("1 failure ").then_some(list))
+    })
+    .unwrap();
+    let id = list.split_whitespace().nth(1).unwrap();
+    let show = outbox(&scene, &["show", id]);
+    let retry = outbox(&scene, &["retry", id]);
+    let trial = crashmail(&scene, &["-s", line, "--test-alert"]).output().unwrap();
+    let trial = String::from_utf8_lossy(&[trial.stdout, trial.stderr].concat()).into_owned();
+    let stderr = listener.stderr().unwrap();
+    for said in [&list, &show, &retry, &trial, &stderr] {
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    for said in [&list, &show, &trial] {
+        assert!(said.contains("command sendemail() …"), "{said}");
+    }
+    for said in [&list, &show, &trial, &stderr] {
+        assert!(
+            said.contains("the mailer ended with status 1 (sendemail() …): ERROR => no server"),
+            "{said}"
+        );
+    }
+    assert!(stderr.contains("login joe *** refused"), "{stderr}");
+}
+
+#[test]
+fn a_mailer_that_takes_the_body_gets_two_lines_and_readable_text_and_others_a_mail() {
+    let mail = |name: &str, args: &[&str]| {
+        let scene = Scene::new().unwrap();
+        let file = scene.path("given").display().to_string();
+        let line = format!("{name}() {{ cat >{file}.part && mv {file}.part {file}; }}; {name} ops");
+        let args = [&["-s", line.as_str(), "-o", "Größe"], args].concat();
+        let mut listener = Listener::start(crashmail(&scene, &args), scene.path("stderr")).unwrap();
+        listener.handle(&Event::crashed("cat", 7)).unwrap();
+        until("the mail", PATIENCE, || Ok(fs::read_to_string(&file).ok())).unwrap()
+    };
+    for body in [mail("mail", &[]), mail("sendemail", &[]), mail("keep", &["--body-only"])] {
+        let lines: Vec<&str> = body.lines().collect();
+        assert_eq!(lines.len(), 4, "{body}");
+        assert_eq!(lines[0], "To: ops@example.com");
+        assert!(lines[1].starts_with("Subject: Größe: cat crashed at "), "{body}");
+        assert_eq!(lines[2], "");
+        assert_eq!(lines[3], "Process cat in group cat exited unexpectedly (pid 7) from state RUNNING");
+    }
+    let whole = mail("keep", &[]);
+    assert!(whole.contains("\nMIME-Version: 1.0\n") && whole.contains("\nSubject: =?utf-8?"), "{whole}");
+}
+
+#[test]
+fn who_may_only_look_is_told_of_commands_without_their_secrets() {
+    let scene = Scene::new().unwrap();
+    let port = closed_port().unwrap();
+    let daemon = Daemon::start(
+        &scene,
+        Flavour::Ours,
+        &format!(
+            "[inet_http_server]\nport=*:{port}\n\
+             [program:a]\ncommand=sleep 1000 --password=hunter2 -xp hunter2\nautostart=false\n\
+             serverurl=http://joe:hunter2@127.0.0.1:{port}\n"
+        ),
+    )
+    .unwrap();
+    let ask = |method: &str, params: &[Value]| {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        xmlrpc::ask(stream, "", &request(method, params)).unwrap().unwrap()
+    };
+    let method = "supervisor.getAllConfigInfo";
+    let call = Value::Struct(vec![
+        ("methodName".into(), method.into()),
+        ("params".into(), Value::Array(Vec::new())),
+    ]);
+    let alone = format!("{:?}", ask(method, &[]));
+    let of_many = format!("{:?}", ask("system.multicall", &[Value::Array(vec![call])]));
+    for told in [alone, of_many] {
+        assert!(!told.contains("hunter2"), "{told}");
+        assert!(told.contains("sleep 1000 --password=*** -xp ***"), "{told}");
+        assert!(told.contains("http://joe:***@127.0.0.1"), "{told}");
+    }
+    // Who may do everything is told what the original tells.
+    let whole = format!("{:?}", daemon.call("getAllConfigInfo", &[]).unwrap().unwrap());
+    assert!(whole.contains("--password=hunter2 -xp hunter2"), "{whole}");
+}
