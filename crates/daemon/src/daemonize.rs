@@ -1,8 +1,7 @@
 //! Into the background, and the file that says who is there: `_daemonize` and `write_pidfile` of the original.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ironlance_core::level::Level;
@@ -11,6 +10,12 @@ use nix::errno::Errno;
 use nix::unistd::daemon;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{chdir, umask};
+
+use crate::protected;
+use crate::special::is_special;
+
+/// So much of a pidfile is looked at (bytes).
+const LONGEST_PID: u64 = 64;
 
 /// Leaves the terminal: a new process in a session of its own, with nothing on stdin, stdout and stderr; the caller's
 /// process ends with status 0. To be called while there are no threads and no runtime. `log` gets the original's lines.
@@ -42,6 +47,13 @@ pub(crate) fn set_umask(mask: u32) {
     umask(Mode::from_raw_mode(mask));
 }
 
+/// The beginning of the file, if it can be read.
+fn read_pid(path: &Path) -> Option<String> {
+    let mut text = String::new();
+    protected::open_to_read(path).ok()?.take(LONGEST_PID).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
 /// An OSError of Python in words.
 fn python_error(code: i32, name: &str) -> String {
     format!("[Errno {code}] {}: {name}", Errno::from_raw(code).desc())
@@ -58,16 +70,16 @@ impl Pidfile {
     /// Writes our pid, over whatever is there. Whether or not it works, `log` gets the original's line.
     pub(crate) fn write(path: &Path, log: &mut dyn FnMut(Level, &str)) -> Option<Self> {
         let pid = std::process::id();
-        #[expect(clippy::cast_possible_wrap, reason = "a flag")]
-        let flags = OFlags::NONBLOCK.bits() as i32;
-        let opened = File::options().write(true).create(true).truncate(true).custom_flags(flags).open(path);
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let opened = protected::open(path, flags, Mode::from_raw_mode(0o666)).map(File::from);
         match opened.and_then(|mut file| file.write_all(format!("{pid}\n").as_bytes())) {
             Ok(()) => {
                 log(Level::Info, &format!("supervisord started with pid {pid}"));
                 Some(Self { path: path.to_owned(), pid })
             }
-            Err(_) => {
+            Err(why) => {
                 log(Level::Critical, &format!("could not write pidfile {}", path.display()));
+                log(Level::Error, &format!("cannot write to {}: {why}", path.display()));
                 None
             }
         }
@@ -75,8 +87,9 @@ impl Pidfile {
 
     /// Removes the file, unless another daemon has written its own pid to it meanwhile.
     pub(crate) fn remove(self) {
-        let ours = fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == self.pid.to_string());
-        if ours {
+        if !is_special(&self.path)
+            && read_pid(&self.path).is_some_and(|text| text.trim() == self.pid.to_string())
+        {
             // Somebody else may have removed it.
             let _ = fs::remove_file(&self.path);
         }
@@ -122,7 +135,14 @@ mod tests {
         let path = folder.path().join("missing/pid");
         let (pidfile, lines) = write(&path);
         assert!(pidfile.is_none());
-        assert_eq!(lines, [(Level::Critical, format!("could not write pidfile {}", path.display()))]);
+        let path = path.display();
+        assert_eq!(
+            lines,
+            [
+                (Level::Critical, format!("could not write pidfile {path}")),
+                (Level::Error, format!("cannot write to {path}: No such file or directory (os error 2)"))
+            ]
+        );
     }
 
     #[test]

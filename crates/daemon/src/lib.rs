@@ -9,11 +9,15 @@ pub mod log;
 pub mod options;
 pub mod pidproxy;
 mod privileges;
+mod protected;
 mod readiness;
+mod reload;
 pub mod request;
 mod run;
 mod signals;
+mod special;
 mod supervisor;
+mod unix_socket;
 pub mod view;
 
 pub use run::main;

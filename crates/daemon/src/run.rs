@@ -17,18 +17,17 @@ use tokio::task::LocalSet;
 
 use crate::child::report::Reports;
 use crate::daemonize::{self, Pidfile};
-use crate::http::{self, Journal, Limits, Listening};
+use crate::http::{self, Journal, Kept, Limits, Listening};
 use crate::inbox::Input;
 use crate::limits;
 use crate::log::auto;
 use crate::log::main::MainLog;
 use crate::options::{self, Options, Wish};
 use crate::privileges;
+use crate::reload::{COMMAND, Reload};
 use crate::signals::Signals;
 use crate::supervisor::{Beginning, Outcome, SUPERVISOR_VERSION, Supervisor};
 
-/// The command's name where nothing else is said.
-const COMMAND: &str = "supervisord";
 /// Faults of the command line or of the configuration, as in the original.
 const REFUSED: u8 = 2;
 /// A fault of our own (sysexits.h, EX_SOFTWARE).
@@ -100,99 +99,165 @@ fn file_of(options: &Options) -> Result<PathBuf, String> {
     }
 }
 
-/// Whether this is the daemon's first life or one after a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    First,
-    /// With the soft limit of descriptors that children were given in the first: ours has been raised since.
-    Again {
-        nofile: u64,
-    },
-}
-
 fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
     heap::keep(KEPT_HEAP);
     let file = match file_of(options) {
         Ok(file) => file,
         Err(message) => return refuse(&message),
     };
-    let mut life = Life::First;
+    let config = match config::load(&file, &options.overrides, surroundings) {
+        Ok(config) => config,
+        Err(faults) => return refuse_configuration(&faults),
+    };
+    let mut end = first_life(config, options, surroundings);
     loop {
-        let config = match config::load(&file, &options.overrides, surroundings) {
-            Ok(config) => config,
-            Err(faults) => return refuse_configuration(&faults),
-        };
-        match live(config, options, surroundings, life) {
-            Ok((Outcome::Restart, nofile)) => life = Life::Again { nofile },
-            Ok((Outcome::End, _)) => return ExitCode::SUCCESS,
+        end = match end {
+            Ok(End::Restart(reload, nofile)) => next_life(*reload, nofile, options, surroundings),
+            Ok(End::Over) => return ExitCode::SUCCESS,
             Err(code) => return code,
-        }
+        };
     }
 }
 
-/// One life of the daemon, until it ends or begins anew. Tells also which soft limit of descriptors children had.
-fn live(
-    config: Config,
-    options: &Options,
-    surroundings: &Surroundings,
-    life: Life,
-) -> Result<(Outcome, u64), ExitCode> {
-    let mut criticals = config.notes.criticals.clone();
-    let mut infos = config.notes.infos.clone();
-    match &config.settings.user {
-        Some(user) => infos.push(privileges::drop_to(user.uid).map_err(|words| refuse(&words))?),
-        None if privileges::is_root() => criticals.push(privileges::STILL_ROOT.into()),
-        None => {}
+/// How one life of the daemon ends.
+enum End {
+    Over,
+    /// With what the next life begins with, and the soft limit of descriptors that children were given: ours has been
+    /// raised since.
+    Restart(Box<Reload>, u64),
+}
+
+/// The life that begins at the command line. What cannot be had is said on stderr, and the daemon ends.
+fn first_life(config: Config, options: &Options, surroundings: &Surroundings) -> Result<End, ExitCode> {
+    let mut notes = notes_of(&config);
+    if let Some(user) = &config.settings.user {
+        notes.infos.push(privileges::drop_to(user.uid).map_err(|words| refuse(&words))?);
     }
     let raised =
         limits::raise(config.settings.minfds, config.settings.minprocs).map_err(|words| refuse(&words))?;
-    let nofile = match life {
-        Life::First => {
-            infos.extend(raised.infos);
-            raised.nofile
-        }
-        Life::Again { nofile } => nofile.max(config.settings.minfds),
-    };
+    notes.infos.extend(raised.infos);
     let mut log = MainLog::open(&config.settings, COMMAND).map_err(|error| refuse(&error.to_string()))?;
-    let notes = [(Level::Critical, &criticals), (Level::Warn, &config.notes.warnings), (Level::Info, &infos)];
-    for (level, lines) in notes {
-        lines.iter().for_each(|line| log.log(level, line));
-    }
+    notes.write(&mut log);
     // First the sockets: if another daemon has them, its logs are not ours to clear.
-    let sockets = open_servers(&config, &mut log)?;
-    if !config.settings.nocleanup {
-        let warnings = auto::clear(&config.settings.childlogdir, &config.settings.identifier);
-        warnings.iter().for_each(|line| log.log(Level::Warn, line));
-    }
-    let signals = Signals::new().map_err(|error| refuse(&format!("cannot take signals: {error}")))?;
-    if life == Life::First && !config.settings.nodaemon {
-        let settings = &config.settings;
+    let opened = http::open(&config.servers, &[], &OwnLog(RefCell::new(&mut log)));
+    let sockets = opened.map_err(|error| refuse(&error.to_string()))?;
+    let settings = config.settings.clone();
+    let mut daemon = Start { config, sockets, log, nofile: raised.nofile };
+    daemon.announce();
+    let signals = new_signals()?;
+    if !settings.nodaemon {
+        let log = &mut daemon.log;
         daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| {
             log.log(level, line);
         })
         .map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
     }
-    let pidfile = Pidfile::write(&config.settings.pidfile, &mut |level, line| log.log(level, line));
-    let house =
-        House { sockets, signals, interfaces: config.interfaces.clone(), level: config.settings.loglevel };
-    let beginning = Beginning {
-        config,
-        overrides: options.overrides.clone(),
-        surroundings: surroundings.clone(),
-        log,
-        nofile_of_children: Some(nofile),
-        reports: Reports::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
-    };
-    let outcome = serve(beginning, house);
-    if let Some(pidfile) = pidfile {
-        pidfile.remove();
-    }
-    outcome.map(|outcome| (outcome, nofile))
+    daemon.live(signals, options, surroundings)
 }
 
-fn open_servers(config: &Config, log: &mut MainLog) -> Result<Vec<Listening>, ExitCode> {
-    let journal = OwnLog(RefCell::new(log));
-    http::open(&config.servers, &config.interfaces, &journal).map_err(|error| refuse(&error.to_string()))
+/// A life after a restart. All it needs has been tried and is there.
+fn next_life(
+    reload: Reload,
+    nofile: u64,
+    options: &Options,
+    surroundings: &Surroundings,
+) -> Result<End, ExitCode> {
+    let Reload { config, mut sockets, mut log } = reload;
+    let mut notes = notes_of(&config);
+    if let Some(user) = &config.settings.user {
+        notes.infos.push(privileges::drop_to(user.uid).map_err(|words| refuse(&words))?);
+    }
+    // Tried as well, but the limit of all processes may have come nearer. We have as many as before.
+    if let Err(words) = limits::raise(config.settings.minfds, config.settings.minprocs) {
+        notes.criticals.push(words);
+    }
+    notes.write(&mut log);
+    let journal = OwnLog(RefCell::new(&mut log));
+    sockets.iter_mut().for_each(|listening| listening.settle(&journal));
+    let nofile = nofile.max(config.settings.minfds);
+    let mut daemon = Start { config, sockets, log, nofile };
+    daemon.announce();
+    daemon.live(new_signals()?, options, surroundings)
+}
+
+fn new_signals() -> Result<Signals, ExitCode> {
+    Signals::new().map_err(|error| refuse(&format!("cannot take signals: {error}")))
+}
+
+/// What is found out before there is a log.
+struct Notes {
+    criticals: Vec<String>,
+    warnings: Vec<String>,
+    infos: Vec<String>,
+}
+
+fn notes_of(config: &Config) -> Notes {
+    let mut criticals = config.notes.criticals.clone();
+    if config.settings.user.is_none() && privileges::is_root() {
+        criticals.push(privileges::STILL_ROOT.into());
+    }
+    Notes { criticals, warnings: config.notes.warnings.clone(), infos: config.notes.infos.clone() }
+}
+
+impl Notes {
+    fn write(&self, log: &mut MainLog) {
+        let notes =
+            [(Level::Critical, &self.criticals), (Level::Warn, &self.warnings), (Level::Info, &self.infos)];
+        for (level, lines) in notes {
+            lines.iter().for_each(|line| log.log(level, line));
+        }
+    }
+}
+
+/// All that a life begins with.
+struct Start {
+    config: Config,
+    sockets: Vec<Listening>,
+    log: MainLog,
+    /// The soft limit of descriptors that children are given.
+    nofile: u64,
+}
+
+impl Start {
+    /// Logs which servers there are.
+    fn announce(&mut self) {
+        let journal = OwnLog(RefCell::new(&mut self.log));
+        self.sockets.iter().for_each(|listening| listening.announce(&self.config.interfaces, &journal));
+    }
+
+    /// One life of the daemon, until it ends or begins anew.
+    fn live(self, signals: Signals, options: &Options, surroundings: &Surroundings) -> Result<End, ExitCode> {
+        let Self { config, sockets, mut log, nofile } = self;
+        if !config.settings.nocleanup {
+            let warnings = auto::clear(&config.settings.childlogdir, &config.settings.identifier);
+            warnings.iter().for_each(|line| log.log(Level::Warn, line));
+        }
+        let pidfile = Pidfile::write(&config.settings.pidfile, &mut |level, line| log.log(level, line));
+        let kept: io::Result<Vec<Kept>> = sockets.iter().map(Listening::kept).collect();
+        let house = House {
+            sockets,
+            signals,
+            interfaces: config.interfaces.clone(),
+            level: config.settings.loglevel,
+        };
+        let beginning = Beginning {
+            config,
+            overrides: options.overrides.clone(),
+            surroundings: surroundings.clone(),
+            log,
+            nofile_of_children: Some(nofile),
+            reports: Reports::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
+            sockets: kept.map_err(|error| refuse(&format!("cannot keep a socket: {error}")))?,
+        };
+        let outcome = serve(beginning, house);
+        if let Some(pidfile) = pidfile {
+            pidfile.remove();
+        }
+        Ok(match outcome? {
+            Some(reload) => End::Restart(reload, nofile),
+            None => End::Over,
+        })
+    }
 }
 
 /// What the owner's runtime needs beside the owner.
@@ -204,7 +269,9 @@ struct House {
 }
 
 /// The owner and the HTTP server, on one thread.
-fn serve(beginning: Beginning, house: House) -> Result<Outcome, ExitCode> {
+///
+/// Gives what the next life begins with, where there shall be one.
+fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Reload>>, ExitCode> {
     let cannot = |error: io::Error| refuse(&format!("cannot start the event loop: {error}"));
     // The owner may have work for many turns: clients, signals and the clock are looked at between any two.
     let runtime =
@@ -225,7 +292,10 @@ fn serve(beginning: Beginning, house: House) -> Result<Outcome, ExitCode> {
     // Who still asks, as a multicall does after its shutdown, is told so instead of waiting for nobody.
     drop(inbox);
     local.block_on(&runtime, serving.close());
-    outcome
+    Ok(match outcome? {
+        Outcome::Restart => owner.take_reload(),
+        Outcome::End => None,
+    })
 }
 
 /// Runs the owner. A fault of our own is said, and the children are stopped in order.

@@ -443,3 +443,75 @@ fn a_group_that_grows_or_shrinks_is_changed_as_a_whole() {
     })
     .unwrap();
 }
+
+/// What a restart with `[supervisord]` and server sections of `sections` is refused with; the program of before still
+/// runs and the daemon answers.
+fn refused(daemon: &Daemon, scene: &Scene, config: &str) -> (String, String) {
+    let pid = daemon.pid_of("a").unwrap();
+    write_config(scene, &format!("{config}[program:a]\ncommand=sleep 1000\nstartsecs=0\n")).unwrap();
+    let refusals = |log: &str| log.matches("not restarted: ").count();
+    let before = refusals(&daemon.log());
+    let fault = daemon.call("restart", &[]).unwrap().unwrap_err().to_string();
+    daemon.signal(Signal::HUP).unwrap();
+    until("two refusals", LIMIT, || Ok((refusals(&daemon.log()) == before + 2).then_some(()))).unwrap();
+    assert_eq!(daemon.wait_state("a", "RUNNING").unwrap(), pid);
+    let log = daemon.log();
+    let line = log.lines().rfind(|line| line.contains("not restarted: ")).unwrap();
+    (fault, line.to_owned())
+}
+
+#[test]
+fn a_restart_that_cannot_be_applied_stops_nothing_and_says_why() {
+    let scene = Scene::new().unwrap();
+    let daemon =
+        Daemon::start(&scene, Flavour::Ours, "[program:a]\ncommand=sleep 1000\nstartsecs=0\n").unwrap();
+    daemon.wait_state("a", "RUNNING").unwrap();
+    let door = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = door.local_addr().unwrap().port();
+    fs::create_dir(scene.path("is-a-folder")).unwrap();
+    let root = rustix::process::getuid().is_root();
+    let cases = [
+        (format!("{BASE}[inet_http_server]\nport=127.0.0.1:{port}\n"), "another program listens there"),
+        (BASE.replace("{dir}/s.sock", "{dir}/gone/s.sock"), "No such file or directory"),
+        (format!("{BASE}[supervisord]\nminfds=4000000000\n"), "The minimum number of file descriptors"),
+        (BASE.replace("{dir}/supervisord.log", "{dir}/is-a-folder"), "cannot open log file"),
+        (
+            format!("{BASE}[supervisord]\nuser=nobody\n"),
+            if root { "Permission denied" } else { "nonroot user" },
+        ),
+    ];
+    for (config, why) in &cases {
+        let (fault, line) = refused(&daemon, &scene, config);
+        assert!(fault.contains("CANT_REREAD") && fault.contains(why), "{fault}");
+        assert!(line.contains("nothing has been stopped") && line.contains(why), "{line}");
+    }
+    // A restart that can be applied still works.
+    write_config(
+        &scene,
+        &format!("{BASE}[inet_http_server]\nport=127.0.0.1:{port}\n[program:b]\ncommand=sleep 1000\n"),
+    )
+    .unwrap();
+    drop(door);
+    daemon.call("restart", &[]).unwrap().unwrap();
+    wait_started(&daemon, 2).unwrap();
+    daemon.wait_state("b", "RUNNING").unwrap();
+    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+}
+
+#[test]
+fn no_client_is_refused_while_the_daemon_begins_anew() {
+    let scene = Scene::new().unwrap();
+    let config = format!(
+        "{BASE}[program:slow]\ncommand=sh -c \"trap 'sleep 1; exit' TERM; while :; do sleep 0.1; done\"\n"
+    );
+    let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    daemon.wait_state("slow", "RUNNING").unwrap();
+    daemon.call("restart", &[]).unwrap().unwrap();
+    // Connections are taken all the time: by the old life, by the queue between the two, by the new one.
+    until("the restart", LIMIT, || {
+        daemon.connect()?;
+        Ok((daemon.log().matches("supervisord started with pid").count() == 2).then_some(()))
+    })
+    .unwrap();
+    wait_started(&daemon, 2).unwrap();
+}

@@ -6,11 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use ironlance_config::{Owner, Socket, SocketAddress};
-use rustix::fs::{Gid, Mode, Uid, chmod, chown, fchmod};
+use ironlance_core::level::Level;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
 };
 use thiserror::Error;
+
+use crate::unix_socket::{self, Live, NotTaken};
 
 /// How many connections wait where the configuration says nothing: the kernel's own limit holds anyway (SOMAXCONN).
 const USUAL_BACKLOG: i32 = 4096;
@@ -40,20 +42,18 @@ pub enum FastCgiError {
         /// What the kernel says.
         why: io::Error,
     },
-    /// `socket_mode`, in the original's words.
-    #[error("Could not change permissions of socket file: {0}")]
-    Mode(io::Error),
     /// `socket_owner`, in the original's words.
     #[error("Could not change ownership of socket file: {0}")]
     Owner(io::Error),
 }
 
 impl FastCgiSocket {
-    /// Binds and listens. What is at the path of a unix socket is removed first, and stays when the socket is closed:
-    /// both as in the original. A host name is looked up, which may take time.
-    pub fn open(socket: &Socket) -> Result<Self, FastCgiError> {
+    /// Binds and listens. What is at the path of a unix socket makes room first, which `log` is told, and the socket
+    /// stays when it is closed: both as in the original, but a file that holds something is kept under another name. A
+    /// host name is looked up, which may take time.
+    pub fn open(socket: &Socket, log: &mut dyn FnMut(Level, &str)) -> Result<Self, FastCgiError> {
         let fd = match &socket.address {
-            SocketAddress::Unix { path, owner, mode } => unix(&socket.url, path, *owner, *mode)?,
+            SocketAddress::Unix { path, owner, mode } => unix(&socket.url, path, *owner, *mode, log)?,
             SocketAddress::Tcp { host, port } => tcp(&socket.url, host, *port)?,
         };
         let backlog = socket.backlog.filter(|backlog| *backlog > 0);
@@ -88,27 +88,27 @@ fn tcp(url: &str, host: &str, port: u16) -> Result<OwnedFd, FastCgiError> {
     open().map_err(|why: rustix::io::Errno| bind_error(url, why))
 }
 
-fn unix(url: &str, path: &Path, owner: Option<Owner>, mode: Option<u32>) -> Result<OwnedFd, FastCgiError> {
-    let unbound = Unbound(Some(path.to_owned()));
-    let open = || {
-        if path.exists() {
-            std::fs::remove_file(path)?;
-        }
+fn unix(
+    url: &str,
+    path: &Path,
+    owner: Option<Owner>,
+    mode: Option<u32>,
+    log: &mut dyn FnMut(Level, &str),
+) -> Result<OwnedFd, FastCgiError> {
+    let mut open = || {
+        let address = SocketAddrUnix::new(path)?;
         let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        if let Some(mode) = mode {
-            // The file is made with the mode of the socket: at no time can others connect that may not.
-            fchmod(&fd, Mode::from_raw_mode(mode))?;
-        }
-        bind(&fd, &SocketAddrUnix::new(path)?)?;
+        unix_socket::make_room(path, Live::IsTakenOver, log).map_err(|why| match why {
+            NotTaken::Refused(why) => why,
+            NotTaken::InUse | NotTaken::InTheWay(_) => io::Error::other(why.to_string()),
+        })?;
+        unix_socket::bind_to(&fd, &address, mode)?;
         Ok(fd)
     };
     let fd = open().map_err(|why: io::Error| bind_error(url, why))?;
+    let unbound = Unbound(Some(path.to_owned()));
     if let Some(Owner { uid, gid }) = owner {
-        let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
-        chown(path, uid, gid).map_err(|why| FastCgiError::Owner(why.into()))?;
-    }
-    if let Some(mode) = mode {
-        chmod(path, Mode::from_raw_mode(mode)).map_err(|why| FastCgiError::Mode(why.into()))?;
+        unix_socket::give(path, (uid, gid)).map_err(FastCgiError::Owner)?;
     }
     unbound.keep();
     Ok(fd)
@@ -141,6 +141,10 @@ mod tests {
 
     use super::*;
 
+    fn open(socket: &Socket) -> Result<FastCgiSocket, FastCgiError> {
+        FastCgiSocket::open(socket, &mut |_, _| {})
+    }
+
     fn of_path(path: &Path, owner: Option<Owner>, mode: Option<u32>) -> Socket {
         Socket {
             url: format!("unix://{}", path.display()),
@@ -155,7 +159,7 @@ mod tests {
         let path = folder.path().join("socket");
         fs::write(&path, "old").unwrap();
         for mode in [0o700, 0o777] {
-            let socket = FastCgiSocket::open(&of_path(&path, None, Some(mode))).unwrap();
+            let socket = open(&of_path(&path, None, Some(mode))).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
             UnixStream::connect(&path).unwrap();
             drop(socket);
@@ -169,7 +173,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let owner = Owner { uid: Some(1), gid: Some(2) };
-        let opened = FastCgiSocket::open(&of_path(&path, Some(owner), Some(0o700)));
+        let opened = open(&of_path(&path, Some(owner), Some(0o700)));
         if nix::unistd::getuid().is_root() {
             opened.unwrap();
             let metadata = fs::metadata(&path).unwrap();
@@ -188,21 +192,20 @@ mod tests {
             address: SocketAddress::Tcp { host: "localhost".to_owned(), port },
             backlog: None,
         };
-        let socket = FastCgiSocket::open(&wish(0)).unwrap();
+        let socket = open(&wish(0)).unwrap();
         let address = rustix::net::getsockname(&socket.fd).unwrap();
         let address = SocketAddr::try_from(address).unwrap();
         TcpStream::connect(address).unwrap();
-        let words = FastCgiSocket::open(&wish(address.port())).unwrap_err().to_string();
+        let words = open(&wish(address.port())).unwrap_err().to_string();
         let url = format!("tcp://localhost:{}", address.port());
         assert_eq!(words, format!("cannot bind {url}: Address already in use (os error 98)"));
         drop(socket);
-        FastCgiSocket::open(&wish(address.port())).unwrap();
+        open(&wish(address.port())).unwrap();
     }
 
     #[test]
     fn a_folder_that_is_missing_is_an_error() {
-        let words =
-            FastCgiSocket::open(&of_path(Path::new("/no/such/socket"), None, None)).unwrap_err().to_string();
+        let words = open(&of_path(Path::new("/no/such/socket"), None, None)).unwrap_err().to_string();
         assert_eq!(words, "cannot bind unix:///no/such/socket: No such file or directory (os error 2)");
     }
 }

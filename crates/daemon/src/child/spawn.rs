@@ -104,6 +104,9 @@ pub fn dispatcher_words(process: &str, why: &io::Error) -> String {
     if code == rustix::io::Errno::MFILE.raw_os_error() {
         return format!("too many open files to spawn '{process}'");
     }
+    if why.raw_os_error().is_none() {
+        return format!("cannot open a log of '{process}': {why}");
+    }
     format!("unknown error making dispatchers for '{process}': {}", errno::name(code))
 }
 

@@ -3,20 +3,21 @@
 use std::fs;
 use std::io;
 use std::net::{self, ToSocketAddrs};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ironlance_config::{Server, ServerAddress};
 use ironlance_core::level::Level;
-use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use thiserror::Error;
 
 use super::Journal;
 use super::rpc::Rights;
+use crate::unix_socket::{self, Ids, Live, NotTaken};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -47,8 +48,8 @@ pub enum OpenError {
         /// Who we are.
         user: String,
     },
-    /// Something else than a socket is in the way. (The original removes it.)
-    #[error("Cannot open an HTTP server: {0} is there already and is no socket")]
+    /// A folder or a device is in the way.
+    #[error("Cannot open an HTTP server: {0} is there already and is a folder or a device")]
     InTheWay(PathBuf),
     /// The host's name leads nowhere.
     #[error("Cannot open an HTTP server: socket.error reported -2")]
@@ -67,7 +68,7 @@ impl OpenError {
         match self {
             Self::InUse => "another program listens there".to_owned(),
             Self::Chown { uid, gid, .. } => format!("it cannot be given to uid {uid} and gid {gid}"),
-            Self::InTheWay(_) => "something is there already and is no socket".to_owned(),
+            Self::InTheWay(_) => "a folder or a device is there already".to_owned(),
             Self::NoSuchHost => "there is no such host".to_owned(),
             Self::TooLong => "the path is too long for a socket".to_owned(),
             Self::Refused(error) => error.to_string(),
@@ -87,6 +88,16 @@ impl From<Errno> for OpenError {
     }
 }
 
+impl From<NotTaken> for OpenError {
+    fn from(why: NotTaken) -> Self {
+        match why {
+            NotTaken::InUse => Self::InUse,
+            NotTaken::InTheWay(path) => Self::InTheWay(path),
+            NotTaken::Refused(error) => error.into(),
+        }
+    }
+}
+
 /// `errno.EACCES (13)`.
 fn reported(error: &io::Error) -> String {
     let Some(number) = error.raw_os_error() else { return error.to_string() };
@@ -99,6 +110,14 @@ pub struct Listening {
     pub(super) socket: Socket,
     pub(super) rights: Rights,
     pub(super) name: Option<Name>,
+    /// The socket has a name of its own yet, and takes this one from the socket that has it now.
+    takes_over: Option<TakesOver>,
+}
+
+struct TakesOver {
+    own_name: Temporary,
+    path: PathBuf,
+    from: Name,
 }
 
 impl Listening {
@@ -109,42 +128,138 @@ impl Listening {
             Socket::Tcp(socket) => socket.local_addr().ok().map(|address| address.port()),
         }
     }
+
+    /// The same socket once more, for the daemon's next life. The error is that of dup(2).
+    pub fn kept(&self) -> io::Result<Kept> {
+        let socket = self.socket.try_clone()?;
+        Ok(Kept { address: self.server.address.clone(), socket, name: self.name.clone() })
+    }
+
+    /// The path of a unix socket.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.server.address {
+            ServerAddress::Unix { path, .. } => Some(path),
+            ServerAddress::Tcp { .. } => None,
+        }
+    }
+
+    /// Logs what the original logs of a server that it has opened.
+    pub fn announce(&self, interfaces: &[String], journal: &dyn Journal) {
+        for interface in interfaces {
+            journal.log(Level::Info, &format!("RPC interface '{interface}' initialized"));
+        }
+        let section = &self.server.section;
+        if self.server.credentials.is_none() {
+            let line = format!("Server '{section}' running without any HTTP authentication checking");
+            journal.log(Level::Critical, &line);
+        }
+        if self.rights == Rights::Reads {
+            journal.log(
+                Level::Warn,
+                &format!(
+                    "[{section}] can be reached from other hosts and has no password: it only tells, and changes \
+                     nothing; to open it, set username and password in it, or bind it to 127.0.0.1"
+                ),
+            );
+        }
+    }
+
+    /// Takes the name that clients know from the socket of the life before, if it has not got it yet: its permissions
+    /// are others now. There is no moment at which nobody answers there.
+    pub fn settle(&mut self, journal: &dyn Journal) {
+        let Some(TakesOver { own_name, path, from }) = self.takes_over.take() else { return };
+        let taken = if from.is_there() {
+            fs::rename(&own_name.0, &path).map_err(OpenError::from)
+        } else {
+            take_name(&own_name.0, &path, journal)
+        };
+        match taken.and_then(|()| Ok(Name::of(&path)?)) {
+            Ok(name) => self.name = Some(name),
+            Err(error) => {
+                let line = format!(
+                    "[{}] cannot listen at {}: {}",
+                    self.server.section,
+                    path.display(),
+                    error.reason()
+                );
+                journal.log(Level::Error, &line);
+            }
+        }
+    }
+}
+
+/// A socket that outlives the server that answers on it.
+#[derive(Debug)]
+pub struct Kept {
+    address: ServerAddress,
+    socket: Socket,
+    name: Option<Name>,
 }
 
 /// An open socket, non-blocking and closed in children.
+#[derive(Debug)]
 pub(super) enum Socket {
     Unix(unix::UnixListener),
     Tcp(net::TcpListener),
 }
 
-/// The name of a unix socket in its folder; removed with this where it still is our socket.
-pub(super) struct Name {
+impl Socket {
+    fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Unix(socket) => socket.try_clone().map(Self::Unix),
+            Self::Tcp(socket) => socket.try_clone().map(Self::Tcp),
+        }
+    }
+}
+
+/// The name of a unix socket in its folder. When nobody has it any more it is removed, where it still is our socket.
+#[derive(Clone, Debug)]
+pub(super) struct Name(Rc<Entry>);
+
+#[derive(Debug)]
+struct Entry {
     path: PathBuf,
     id: (u64, u64),
 }
 
-impl Drop for Name {
+impl Name {
+    /// Of what is at the path now.
+    fn of(path: &Path) -> io::Result<Self> {
+        let now = fs::symlink_metadata(path)?;
+        Ok(Self(Rc::new(Entry { path: path.to_owned(), id: (now.dev(), now.ino()) })))
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.is_there()
+    }
+}
+
+impl Entry {
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == self.id)
+    }
+}
+
+impl Drop for Entry {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == self.id) {
+        if self.is_there() {
             // Nobody is there to be told when it cannot be removed; the next start takes it over.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Opens all servers, in order, and logs what the original logs of them. No runtime is needed, so it can be done before
-/// the daemon goes into the background; the process that stays in front must end without dropping the result, which
-/// would remove the sockets.
+/// Opens all servers, in order. No runtime is needed, so it can be done before the daemon goes into the background; the
+/// process that stays in front must end without dropping the result, which would remove the sockets.
+///
+/// `kept` are sockets of the life before: who listens at the same address as before has the same socket again, so that
+/// no client is ever refused.
 ///
 /// # Errors
 /// The first server that cannot be opened; those before it are closed again.
-pub fn open(
-    servers: &[Server],
-    interfaces: &[String],
-    journal: &dyn Journal,
-) -> Result<Vec<Listening>, OpenError> {
+pub fn open(servers: &[Server], kept: &[Kept], journal: &dyn Journal) -> Result<Vec<Listening>, OpenError> {
     let open = |server| {
-        open_one(server, interfaces, journal).inspect_err(|error| {
+        open_one(server, kept, journal).inspect_err(|error| {
             // The original's words do not say which server it is.
             let (section, place) = (&server.section, place(&server.address));
             journal.log(Level::Error, &format!("[{section}] cannot listen at {place}: {}", error.reason()));
@@ -160,41 +275,41 @@ fn place(address: &ServerAddress) -> String {
     }
 }
 
-fn open_one(server: &Server, interfaces: &[String], journal: &dyn Journal) -> Result<Listening, OpenError> {
-    let (socket, name, rights) = match &server.address {
-        ServerAddress::Unix { path, mode, owner } => {
-            let owner = owner.as_ref().map(|owner| (owner.uid, owner.gid));
-            let (socket, name) = open_unix(path, *mode, owner.unwrap_or_default())?;
-            (Socket::Unix(socket), Some(name), Rights::All)
+fn open_one(server: &Server, kept: &[Kept], journal: &dyn Journal) -> Result<Listening, OpenError> {
+    let (mut name, mut takes_over) = (None, None);
+    let same = kept.iter().find(|kept| kept.address == server.address);
+    let socket = match (&server.address, same) {
+        (_, Some(kept)) => {
+            name.clone_from(&kept.name);
+            kept.socket.try_clone()?
         }
-        ServerAddress::Tcp { host, port } => {
-            let socket = open_tcp(host, *port)?;
-            let exposed = !socket.local_addr()?.ip().is_loopback() && server.credentials.is_none();
-            (Socket::Tcp(socket), None, if exposed { Rights::Reads } else { Rights::All })
+        (ServerAddress::Unix { path, mode, owner }, None) => {
+            let owner = owner.as_ref().map(|owner| (owner.uid, owner.gid)).unwrap_or_default();
+            let (socket, own_name) = bind_unix(path, *mode, owner)?;
+            let ours = kept.iter().filter_map(|kept| kept.name.as_ref());
+            match ours.filter(|name| name.0.path == *path).find(|name| name.is_there()) {
+                Some(from) => {
+                    takes_over = Some(TakesOver { own_name, path: path.clone(), from: from.clone() });
+                }
+                None => {
+                    take_name(&own_name.0, path, journal)?;
+                    name = Some(Name::of(path)?);
+                }
+            }
+            Socket::Unix(socket.into())
         }
+        (ServerAddress::Tcp { host, port }, None) => Socket::Tcp(open_tcp(host, *port, kept)?),
     };
-    for interface in interfaces {
-        journal.log(Level::Info, &format!("RPC interface '{interface}' initialized"));
-    }
-    if server.credentials.is_none() {
-        let section = &server.section;
-        let line = format!("Server '{section}' running without any HTTP authentication checking");
-        journal.log(Level::Critical, &line);
-    }
-    if rights == Rights::Reads {
-        journal.log(
-            Level::Warn,
-            &format!(
-                "[{}] can be reached from other hosts and has no password: it only tells, and changes nothing; to \
-                 open it, set username and password in it, or bind it to 127.0.0.1",
-                server.section
-            ),
-        );
-    }
-    Ok(Listening { server: server.clone(), socket, rights, name })
+    let rights = match &socket {
+        Socket::Tcp(socket) if server.credentials.is_none() && !socket.local_addr()?.ip().is_loopback() => {
+            Rights::Reads
+        }
+        Socket::Tcp(_) | Socket::Unix(_) => Rights::All,
+    };
+    Ok(Listening { server: server.clone(), socket, rights, name, takes_over })
 }
 
-fn open_tcp(host: &str, port: u16) -> Result<net::TcpListener, OpenError> {
+fn open_tcp(host: &str, port: u16, kept: &[Kept]) -> Result<net::TcpListener, OpenError> {
     let host = if host.is_empty() { "0.0.0.0" } else { host };
     // `[::1]:9001`, as in a URL.
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -205,9 +320,11 @@ fn open_tcp(host: &str, port: u16) -> Result<net::TcpListener, OpenError> {
     let address = address.ok_or(OpenError::NoSuchHost)?;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = new_socket(family)?;
-    rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    let shared = Shared::with(&socket, kept)?;
     rustix::net::bind(&socket, address)?;
     rustix::net::listen(&socket, BACKLOG)?;
+    drop(shared);
     Ok(socket.into())
 }
 
@@ -216,28 +333,61 @@ fn new_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(family, SocketType::STREAM, flags, None)
 }
 
-type Ids = (Option<u32>, Option<u32>);
+/// While it lives, a new socket may have the port of one of our own that is to be closed: `*:9001` becomes
+/// `127.0.0.1:9001`. A port of somebody else's stays taken.
+struct Shared<'a>(Vec<BorrowedFd<'a>>);
 
-/// Binds to a name of our own, gives it its permissions and owner, listens, and only then takes the name that clients
-/// know: there is no moment at which it is open wider, or at which it is there and does not answer.
-fn open_unix(path: &Path, mode: u32, owner: Ids) -> Result<(unix::UnixListener, Name), OpenError> {
-    let mut own_name = path.as_os_str().to_owned();
-    own_name.push(format!(".{}", std::process::id()));
-    let own_name = Temporary(PathBuf::from(own_name));
-    let _ = fs::remove_file(&own_name.0);
-    let address = SocketAddrUnix::new(&own_name.0).map_err(|errno| match errno {
+impl<'a> Shared<'a> {
+    fn with(new: &'a OwnedFd, kept: &'a [Kept]) -> Result<Self, Errno> {
+        let ours = kept.iter().filter_map(|kept| match &kept.socket {
+            Socket::Tcp(socket) => Some(socket.as_fd()),
+            Socket::Unix(_) => None,
+        });
+        let ours: Vec<_> = ours.collect();
+        let all = if ours.is_empty() { ours } else { ours.into_iter().chain([new.as_fd()]).collect() };
+        for socket in &all {
+            sockopt::set_socket_reuseport(socket, true)?;
+        }
+        Ok(Self(all))
+    }
+}
+
+impl Drop for Shared<'_> {
+    fn drop(&mut self) {
+        for socket in &self.0 {
+            // A socket that takes the option takes it back.
+            let _ = sockopt::set_socket_reuseport(socket, false);
+        }
+    }
+}
+
+/// Binds to a name of our own, with its permissions and its owner, and listens. Only then the socket takes the name that
+/// clients know: there is no moment at which it is open wider, or at which it is there and does not answer.
+fn bind_unix(path: &Path, mode: u32, owner: Ids) -> Result<(OwnedFd, Temporary), OpenError> {
+    let too_long = |errno| match errno {
         Errno::NAMETOOLONG => OpenError::TooLong,
         other => other.into(),
-    })?;
-    let socket = new_socket(AddressFamily::UNIX)?;
-    rustix::net::bind(&socket, &address)?;
-    rustix::fs::chmod(&own_name.0, Mode::from_raw_mode(mode))?;
-    give(&own_name.0, path, owner)?;
-    rustix::net::listen(&socket, BACKLOG)?;
-    take_name(&own_name.0, path)?;
-    let now = fs::symlink_metadata(path)?;
-    let name = Name { path: path.to_owned(), id: (now.dev(), now.ino()) };
-    Ok((socket.into(), name))
+    };
+    for attempt in 0..ATTEMPTS {
+        let mut own_name = path.as_os_str().to_owned();
+        own_name.push(format!(".{}", std::process::id()));
+        if attempt > 0 {
+            own_name.push(format!("-{attempt}"));
+        }
+        let address = SocketAddrUnix::new(&own_name).map_err(too_long)?;
+        let socket = new_socket(AddressFamily::UNIX)?;
+        match unix_socket::bind_to(&socket, &address, Some(mode)) {
+            Ok(()) => {}
+            // Left by one that had our number, or put there by somebody: not ours to take away.
+            Err(Errno::ADDRINUSE) => continue,
+            Err(errno) => return Err(errno.into()),
+        }
+        let own_name = Temporary(own_name.into());
+        give(&own_name.0, path, owner)?;
+        rustix::net::listen(&socket, BACKLOG)?;
+        return Ok((socket, own_name));
+    }
+    Err(OpenError::Refused(Errno::EXIST.into()))
 }
 
 /// A name that is removed in the end, whatever happens.
@@ -249,8 +399,8 @@ impl Drop for Temporary {
     }
 }
 
-fn give(own_name: &Path, path: &Path, (uid, gid): Ids) -> Result<(), OpenError> {
-    let Err(error) = std::os::unix::fs::lchown(own_name, uid, gid) else { return Ok(()) };
+fn give(own_name: &Path, path: &Path, owner: Ids) -> Result<(), OpenError> {
+    let Err(error) = unix_socket::give(own_name, owner) else { return Ok(()) };
     if error.raw_os_error() != Some(Errno::PERM.raw_os_error()) {
         return Err(OpenError::Refused(error));
     }
@@ -258,61 +408,27 @@ fn give(own_name: &Path, path: &Path, (uid, gid): Ids) -> Result<(), OpenError> 
     let me = nix::unistd::geteuid();
     let user =
         nix::unistd::User::from_uid(me).ok().flatten().map_or_else(|| me.to_string(), |user| user.name);
-    Err(OpenError::Chown { path: path.to_owned(), uid: id(uid), gid: id(gid), user })
+    Err(OpenError::Chown { path: path.to_owned(), uid: id(owner.0), gid: id(owner.1), user })
 }
 
-/// Gives the socket the name that clients know. A socket that nobody listens on any more is taken over.
-fn take_name(own_name: &Path, path: &Path) -> Result<(), OpenError> {
+/// Gives the socket the name that clients know. What stands there makes room, if it may.
+fn take_name(own_name: &Path, path: &Path, journal: &dyn Journal) -> Result<(), OpenError> {
     for _ in 0..ATTEMPTS {
         match fs::hard_link(own_name, path) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             // A file system without hard links.
-            Err(_) if !path.exists() => return Ok(fs::rename(own_name, path)?),
+            Err(_) if fs::symlink_metadata(path).is_err() => return Ok(fs::rename(own_name, path)?),
             Err(error) => return Err(error.into()),
         }
-        match occupant(path) {
-            Occupant::Nobody => {
-                eprintln!("Unlinking stale socket {}", path.display());
-                if let Err(error) = fs::remove_file(path)
-                    && error.kind() != io::ErrorKind::NotFound
-                {
-                    return Err(OpenError::Refused(error));
-                }
-            }
-            Occupant::Gone => {}
-            Occupant::Somebody => return Err(OpenError::InUse),
-            Occupant::Thing => return Err(OpenError::InTheWay(path.to_owned())),
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        if unix_socket::make_room(path, Live::Stays, &mut |level, line| journal.log(level, line))?
+            && is_socket
+        {
+            eprintln!("Unlinking stale socket {}", path.display());
         }
     }
     Err(OpenError::InUse)
-}
-
-/// What stands at the name.
-enum Occupant {
-    /// A socket that nobody listens on.
-    Nobody,
-    /// A socket that is listened on, or may be.
-    Somebody,
-    /// No socket.
-    Thing,
-    /// Nothing any more.
-    Gone,
-}
-
-fn occupant(path: &Path) -> Occupant {
-    let Ok(found) = fs::symlink_metadata(path) else { return Occupant::Gone };
-    if !found.file_type().is_socket() {
-        return Occupant::Thing;
-    }
-    let asked = SocketAddrUnix::new(path)
-        .and_then(|address| rustix::net::connect(&new_socket(AddressFamily::UNIX)?, &address));
-    match asked {
-        Err(Errno::CONNREFUSED) => Occupant::Nobody,
-        Err(Errno::NOENT) => Occupant::Gone,
-        // A full queue is somebody too, and so is one that we may not ask.
-        _ => Occupant::Somebody,
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ mod wire;
 
 pub use answer::Desk;
 pub use limits::Limits;
-pub use listen::{Listening, OpenError, open};
+pub use listen::{Kept, Listening, OpenError, open};
 pub use serve::{Serving, serve, serve_stream};
 
 use ironlance_core::level::Level;

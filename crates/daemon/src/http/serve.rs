@@ -59,7 +59,7 @@ pub fn serve(
     limits: Limits,
 ) -> std::io::Result<Serving> {
     let mut servers = Vec::new();
-    for Listening { server, socket, rights, name } in listening {
+    for Listening { server, socket, rights, name, .. } in listening {
         let interfaces = Interfaces::new(interfaces.to_vec());
         let desk = Rc::new(Desk::new(&server, rights, interfaces, owner.clone(), Rc::clone(journal), limits));
         let seats = Rc::new(Seats::new(limits, Rc::clone(journal)));

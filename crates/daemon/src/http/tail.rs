@@ -1,16 +1,16 @@
 //! A log as it grows: its end first, then what comes, across rotation and truncation.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use hyper::body::Bytes;
-use rustix::fs::OFlags;
 use tokio::time::{Instant, sleep_until};
 
 use super::watch::Watch;
+use crate::protected;
 
 /// So much of the end comes first, in bytes.
 const HEAD: u64 = 1024;
@@ -113,9 +113,7 @@ impl Reader {
 }
 
 fn plain_file(path: &Path) -> io::Result<File> {
-    // A FIFO must not hold us up while it is opened.
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = protected::open_to_read(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
@@ -125,6 +123,8 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
     use std::io::Write;
 

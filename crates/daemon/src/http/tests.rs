@@ -54,7 +54,7 @@ impl Scene {
         let lines = Rc::new(Lines::default());
         let journal: Rc<dyn Journal> = lines.clone();
         let interfaces = ["supervisor".to_owned()];
-        let listening = open(&[server], &interfaces, &*journal).unwrap();
+        let listening = open(&[server], &[], &*journal).unwrap();
         let (owner, inbox) = mpsc::channel(16);
         let serving = serve(listening, &interfaces, &owner, &journal, limits).unwrap();
         spawn_local(own(inbox, folder.path().join("log")));

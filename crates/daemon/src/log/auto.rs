@@ -47,8 +47,14 @@ pub fn clear(folder: &Path, identifier: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return vec!["Could not clear childlog dir".to_owned()] };
     let ours =
         entries.flatten().filter(|entry| is_left_over(&entry.file_name().to_string_lossy(), identifier));
-    let failed = ours.map(|entry| entry.path()).filter(|path| fs::remove_file(path).is_err());
-    failed.map(|path| format!("Failed to clean up {}", python::repr(&path.display().to_string()))).collect()
+    // A link's own name goes, and nothing that it leads to; a FIFO, a socket or a folder is none of ours.
+    let is_ours =
+        |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink());
+    let failed = ours.filter(|entry| !is_ours(entry) || fs::remove_file(entry.path()).is_err());
+    failed
+        .map(|entry| entry.path())
+        .map(|path| format!("Failed to clean up {}", python::repr(&path.display().to_string())))
+        .collect()
 }
 
 /// Whether a name begins with what the original looks for: `.+?---IDENTIFIER-\S+\.log`; backups have more behind it.

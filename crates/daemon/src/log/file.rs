@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use ironlance_core::level::Level;
 
 use super::sink::{Loss, Opening, Sink};
+use crate::special::is_special;
 
 /// How often a file that could not be opened is tried again, and how often it is looked whether an open one is still
 /// what it was.
@@ -265,10 +266,10 @@ impl LogFile {
     /// x.9 to x.10, …, x to x.1. Without backups nothing is moved, and the file will be emptied.
     fn move_backups(&self) -> io::Result<()> {
         for number in (1..self.highest_backup()).rev() {
-            missing_is_fine(fs::rename(self.backup(number), self.backup(number + 1)))?;
+            move_over(&self.backup(number), &self.backup(number + 1))?;
         }
         if self.backups > 0 {
-            missing_is_fine(fs::rename(&self.path, self.backup(1)))?;
+            move_over(&self.path, &self.backup(1))?;
         }
         Ok(())
     }
@@ -288,11 +289,28 @@ impl LogFile {
     }
 }
 
+/// Empties the log at `path`, which nobody has open. What is no regular file, or is not there, stays as it is. The error
+/// is that of open(2).
+pub fn empty(path: &Path) -> io::Result<()> {
+    if is_special(path) || !path.exists() {
+        return Ok(());
+    }
+    Sink::open(path, Opening::Truncate).map(drop)
+}
+
 /// Where a rotation moves the file at `path`: `x.1`, and from there to `x.2` and so on.
 pub fn backup(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     name.into()
+}
+
+/// Renames a backup. What is no regular file neither moves nor has its place taken.
+fn move_over(from: &Path, to: &Path) -> io::Result<()> {
+    match [from, to].into_iter().find(|path| is_special(path)) {
+        Some(special) => Err(io::Error::other(format!("{} is no regular file", special.display()))),
+        None => missing_is_fine(fs::rename(from, to)),
+    }
 }
 
 fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
@@ -306,16 +324,6 @@ fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
 fn may_work_again(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull, WouldBlock};
     matches!(kind, WouldBlock | StorageFull | QuotaExceeded | FileTooLarge)
-}
-
-/// Whether this is a device, a FIFO or the like, or a link to one of the system's: not ours to move or remove, even if
-/// it leads to a regular file.
-fn is_special(path: &Path) -> bool {
-    let of_the_system = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
-    if of_the_system(path) || fs::read_link(path).is_ok_and(|target| of_the_system(&target)) {
-        return true;
-    }
-    fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_symlink())
 }
 
 #[cfg(test)]

@@ -84,6 +84,15 @@ impl MainLog {
         }
     }
 
+    /// Removes the file and begins a new one. What is no regular file is left alone. The error is that of unlink(2) or
+    /// open(2).
+    pub fn clear(&mut self) -> io::Result<()> {
+        match &mut self.way {
+            Way::File(file) => file.remove_and_reopen(),
+            Way::Syslog(_) => Ok(()),
+        }
+    }
+
     fn write(&mut self, level: Level, text: &str) {
         self.line.clear();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);

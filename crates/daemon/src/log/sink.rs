@@ -10,6 +10,8 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::{SendFlags, send};
 
+use crate::protected;
+
 /// How long a stream may keep us waiting, once; then what it does not take is lost until it takes something again.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// So much a pipe takes without blocking when it says that it is ready (PIPE_BUF).
@@ -68,16 +70,15 @@ impl Sink {
         if opening == Opening::Truncate {
             flags |= OFlags::TRUNC;
         }
-        match rustix::fs::open(path, flags, Mode::from_raw_mode(0o666)) {
+        match protected::open(path, flags, Mode::from_raw_mode(0o666)) {
             Ok(fd) => {
                 let way = if is_file(&fstat(&fd)?) { Way::File } else { Way::Opened };
                 Ok(Self { fd, way, stalled: false })
             }
-            Err(why @ (Errno::NXIO | Errno::ACCESS | Errno::PERM)) => match standard(path) {
-                Some(stream) => Self::standard(stream),
-                None => Err(why.into()),
+            Err(why) => match (Errno::from_io_error(&why), standard(path)) {
+                (Some(Errno::NXIO | Errno::ACCESS | Errno::PERM), Some(stream)) => Self::standard(stream),
+                _ => Err(why),
             },
-            Err(why) => Err(why.into()),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
 use thiserror::Error;
+
+use crate::protected;
 
 /// The most that is read at once, in bytes. A log file is smaller unless somebody wants it otherwise.
 const MOST: u64 = 64 << 20;
@@ -136,9 +137,7 @@ fn tail(path: &Path, offset: i64, length: i64) -> io::Result<TailOf> {
 
 /// Opens a regular file, and tells its size. Others have no offsets; a FIFO would keep us waiting.
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    #[expect(clippy::cast_possible_wrap, reason = "a flag")]
-    let flags = OFlags::NONBLOCK.bits() as i32;
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let file = protected::open_to_read(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());

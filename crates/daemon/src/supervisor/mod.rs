@@ -54,9 +54,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::child::identity::Identity;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
+use crate::http::Kept;
 use crate::inbox::Input;
 use crate::log::main::MainLog;
 use crate::log::syslog::Syslog;
+use crate::reload::Reload;
 use crate::signals::{Signal, Signals};
 use backlog::Leftover;
 use chronicle::Chronicle;
@@ -91,6 +93,8 @@ pub(crate) struct Beginning {
     pub(crate) nofile_of_children: Option<u64>,
     /// The channel of children that fail before they are what they shall be.
     pub(crate) reports: Reports,
+    /// The servers' sockets, for a life after this one.
+    pub(crate) sockets: Vec<Kept>,
 }
 
 /// What comes after the owner's work.
@@ -145,6 +149,10 @@ pub(crate) struct Supervisor {
     /// Until when the end waits for that (monotonic).
     leave_at: Option<Duration>,
     shutdown: Option<Shutdown>,
+    /// The servers' sockets, for a life after this one.
+    sockets: Vec<Kept>,
+    /// What that life begins with, once it has been asked for and everything it needs is there.
+    reload: Option<Box<Reload>>,
     tidiness: Tidiness,
     /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
     stop_reports: Vec<(ProcessId, Duration)>,
@@ -200,6 +208,8 @@ impl Supervisor {
             offer_at: None,
             leave_at: None,
             shutdown: None,
+            sockets: beginning.sockets,
+            reload: None,
             tidiness: Tidiness::default(),
             stop_reports: Vec::new(),
             local_time: LocalTime::new(),
@@ -225,6 +235,11 @@ impl Supervisor {
     pub(crate) fn give_up(&mut self, what: &str) {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
         self.begin_shutdown(Mood::Shutdown);
+    }
+
+    /// What the next life begins with.
+    pub(crate) fn take_reload(&mut self) -> Option<Box<Reload>> {
+        self.reload.take()
     }
 
     /// Does the daemon's work until it ends or begins anew.

@@ -182,7 +182,7 @@ impl Supervisor {
             return Ok(Some(socket));
         }
         self.log.log(Level::Info, &format!("Creating socket {}", wish.url));
-        let socket = FastCgiSocket::open(wish)
+        let socket = FastCgiSocket::open(wish, &mut |level, line| self.log.log(level, line))
             .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", wish.url))?;
         let socket = Rc::new(socket);
         group.socket = Rc::downgrade(&socket);

@@ -76,13 +76,126 @@ fn a_stale_socket_is_taken_over() {
 }
 
 #[test]
-fn what_is_no_socket_is_not_removed() {
+fn a_file_at_the_sockets_path_makes_room_and_what_it_holds_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("precious");
-    fs::write(&path, "data").unwrap();
-    let error = opened(&unix(&path, 0o700)).err().unwrap();
-    assert!(error.to_string().ends_with("precious is there already and is no socket"), "{error}");
-    assert_eq!(fs::read_to_string(&path).unwrap(), "data");
+    let path = folder.path().join("sock");
+    for (text, names) in [("", 1), ("data", 2)] {
+        fs::write(&path, text).unwrap();
+        let listening = opened(&unix(&path, 0o700)).unwrap();
+        assert!(unix::UnixStream::connect(&path).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), names);
+        drop(listening);
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("sock.kept-1")).unwrap(), "data");
+}
+
+#[test]
+fn a_folder_at_the_sockets_path_is_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = opened(&unix(folder.path(), 0o700)).err().unwrap();
+    assert!(error.to_string().ends_with(" is there already and is a folder or a device"), "{error}");
+    assert!(folder.path().is_dir());
+}
+
+/// As many servers as `wanted`, on the sockets of `before` where they have the same address.
+fn again(wanted: &[Server], before: &[Listening]) -> Result<Vec<Listening>, OpenError> {
+    let kept: Vec<Kept> = before.iter().map(|listening| listening.kept().unwrap()).collect();
+    open(wanted, &kept, &Lines::default())
+}
+
+#[test]
+fn a_server_at_the_same_address_has_its_socket_again_and_one_that_is_gone_loses_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stays, goes) = (folder.path().join("stays"), folder.path().join("goes"));
+    let before = open(&[unix(&stays, 0o700), unix(&goes, 0o700)], &[], &Lines::default()).unwrap();
+    let inode = fs::metadata(&stays).unwrap().ino();
+    let mut client = unix::UnixStream::connect(&stays).unwrap();
+    let after = again(&[unix(&stays, 0o700)], &before).unwrap();
+    drop(before);
+    assert!(!goes.exists());
+    assert_eq!(fs::metadata(&stays).unwrap().ino(), inode);
+    // Who has come between the two lives is served by the second.
+    let Socket::Unix(socket) = &after[0].socket else { panic!() };
+    let (mut accepted, _) = socket.accept().unwrap();
+    std::io::Write::write_all(&mut client, b"x").unwrap();
+    std::io::Read::read_exact(&mut accepted, &mut [0]).unwrap();
+    drop(after);
+    assert!(!stays.exists());
+}
+
+#[test]
+fn a_socket_with_other_permissions_takes_the_name_only_when_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sock");
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    let before = open(&[unix(&path, 0o700)], &[], &Lines::default()).unwrap();
+    drop(again(&[unix(&path, 0o770)], &before).unwrap());
+    let mut after = again(&[unix(&path, 0o770)], &before).unwrap();
+    assert_eq!(mode(), 0o700);
+    after[0].settle(&Lines::default());
+    assert_eq!(mode(), 0o770);
+    drop(before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    drop(after);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_port_of_our_own_can_be_bound_more_narrowly_and_one_of_somebody_else_cannot() {
+    let before = open(&[tcp("", None)], &[], &Lines::default()).unwrap();
+    let at = |host: &str, port| {
+        let address = ServerAddress::Tcp { host: host.into(), port };
+        Server { address, ..tcp("", None) }
+    };
+    let port = before[0].port().unwrap();
+    let after = again(&[at("127.0.0.1", port)], &before).unwrap();
+    drop(before);
+    assert!(net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    // Neither of them shares its port with others afterwards.
+    assert!(matches!(opened(&at("", port)), Err(OpenError::InUse)));
+    let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = at("127.0.0.1", taken.local_addr().unwrap().port());
+    let _keep = net::TcpListener::bind(place(&taken.address));
+    assert!(matches!(again(&[taken], &after), Err(OpenError::InUse)));
+}
+
+#[test]
+fn who_owns_the_sockets_folder_gets_no_file_of_roots() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "of root").unwrap();
+    fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+    let theirs = folder.path().join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    let path = theirs.join("sock");
+    let owner = ironlance_config::Owner { uid: Some(12_345), gid: None };
+    let address = ServerAddress::Unix { path: path.clone(), mode: 0o777, owner: Some(owner) };
+    let server = Server { section: "unix_http_server".into(), address, credentials: None };
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // As fast as it can, somebody puts a link to the secret wherever a name comes up.
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                for entry in fs::read_dir(&theirs).unwrap().flatten() {
+                    let link = theirs.join("planted");
+                    let _ = std::os::unix::fs::symlink(&secret, &link);
+                    let _ = fs::rename(&link, entry.path());
+                }
+            }
+        });
+        for _ in 0..300 {
+            // Some of these fail as their name is taken away.
+            drop(opened(&server));
+            let _ = fs::remove_file(&path);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let found = fs::metadata(&secret).unwrap();
+    assert_eq!((found.uid(), found.permissions().mode() & 0o777), (0, 0o600));
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "of root");
 }
 
 #[test]
@@ -172,7 +285,8 @@ fn an_address_of_ip_6_is_listened_on_with_and_without_its_brackets() {
 #[test]
 fn the_log_says_what_is_open() {
     let lines = Lines::default();
-    drop(open(&[tcp("", None)], &["supervisor".to_owned()], &lines).unwrap());
+    let listening = open(&[tcp("", None)], &[], &lines).unwrap();
+    listening[0].announce(&["supervisor".to_owned()], &lines);
     let lines = lines.0.into_inner();
     assert_eq!(lines[0], "INFO RPC interface 'supervisor' initialized");
     assert_eq!(lines[1], "CRIT Server 'inet_http_server' running without any HTTP authentication checking");

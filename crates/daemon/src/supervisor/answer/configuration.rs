@@ -10,6 +10,7 @@ use ironlance_core::lifecycle::Mood;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::Answer;
+use crate::reload::Reload;
 use crate::supervisor::Supervisor;
 use crate::supervisor::groups::NotRemoved;
 
@@ -45,15 +46,23 @@ impl Supervisor {
 
     /// Stops everything and begins anew, unless the configuration is such that there would be no new beginning.
     pub(in crate::supervisor) fn restart(&mut self) {
-        match self.read_configuration() {
-            Ok(_) => self.begin_shutdown(Mood::Restarting),
-            Err(_) => self.log.log(Level::Error, "not restarted: the configuration has faults"),
-        }
+        // The log says why not.
+        let _ = self.restart_on_request();
     }
 
     pub(super) fn restart_on_request(&mut self) -> Answer {
-        self.read_configuration()
-            .map_err(|faults| FaultKind::CantReread.about(faults.original_and_ours()))?;
+        let config = self.read_configuration().map_err(|faults| {
+            self.log.log(Level::Error, "not restarted: the configuration has faults");
+            FaultKind::CantReread.about(faults.original_and_ours())
+        })?;
+        let reload = Reload::prepare(config, &self.sockets).map_err(|why| {
+            let line = format!(
+                "not restarted: the configuration cannot be applied: {why}; nothing has been stopped"
+            );
+            self.log.log(Level::Error, &line);
+            FaultKind::CantReread.about(format!("the configuration cannot be applied: {why}"))
+        })?;
+        self.reload = Some(Box::new(reload));
         self.begin_shutdown(Mood::Restarting);
         Ok(Value::Bool(true))
     }

@@ -10,6 +10,7 @@ use ironlance_rpc::{FaultKind, Value};
 
 use super::Answer;
 use crate::inbox::{LogPathOf, LogPlace};
+use crate::log::file;
 use crate::supervisor::Supervisor;
 use crate::supervisor::population::{Process, ProcessId};
 use crate::supervisor::status::status;
@@ -30,11 +31,9 @@ impl Supervisor {
     }
 
     pub(super) fn clear_main_log(&mut self) -> Answer {
-        let file =
-            self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
-        std::fs::remove_file(file).map_err(|_| FaultKind::Failed.bare())?;
+        self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
+        self.log.clear().map_err(|_| FaultKind::Failed.bare())?;
         self.log.log(Level::Info, "reopening log file");
-        self.log.reopen();
         Ok(Value::Bool(true))
     }
 
@@ -63,8 +62,8 @@ impl Supervisor {
         {
             match (output, path) {
                 (Some(output), _) => output.clear()?,
-                (None, Some(path)) if path.is_file() => drop(std::fs::File::create(path)?),
-                (None, _) => {}
+                (None, Some(path)) => file::empty(path)?,
+                (None, None) => {}
             }
         }
         Ok(())

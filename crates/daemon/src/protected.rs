@@ -1,0 +1,283 @@
+//! Opens files by name without following symbolic links that somebody else has planted there.
+//!
+//! A daemon that is root must not write to a file of root's, or tell what is in it, because a user has put a link of
+//! that name where the log or the pidfile belongs. `fs.protected_symlinks` does this for sticky folders that everybody
+//! may write to; here it holds whether the kernel does it or not, and for folders of one user as well:
+//!
+//! ```text
+//! who made the link                           followed
+//! ──────────────────────────────────────────  ──────────────────────────────────────────────────────────────
+//! root, or the user that we are               yes
+//! somebody else, in a folder that is sticky   no, unless the folder is theirs; then as below
+//!   or that everybody may write to
+//! somebody else, in another folder            we are not root: yes
+//!                                             we are root: to a file that is theirs, or that anybody may open so
+//! ```
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, setfsuid};
+use rustix::fs::{
+    CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, open as open_following, openat, readlinkat,
+};
+use rustix::io::Errno;
+use thiserror::Error;
+
+/// So many links may lead from one to the next, as in the kernel.
+const MOST_LINKS: usize = 40;
+/// What statfs(2) says of /proc (linux/magic.h): its links are the kernel's own, and no text can replace them.
+const PROC: i64 = 0x9fa0;
+const WRITE_BY_OTHERS: u32 = 0o002;
+const READ_BY_OTHERS: u32 = 0o004;
+const STICKY: u32 = 0o1000;
+
+/// A link that is not followed.
+#[derive(Debug, Error)]
+#[error("not followed: {} is a symbolic link that user {planter} has made", path.display())]
+struct Planted {
+    path: PathBuf,
+    planter: u32,
+}
+
+/// Opens the file at `path` as open(2) does, but follows only links that can be trusted.
+///
+/// # Errors
+/// Those of open(2); a link that is not followed is a refused permission, in words that name who made it.
+pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::CLOEXEC;
+    match open_following(path, flags | OFlags::NOFOLLOW, mode) {
+        // The second is what the kernel says of a link in a sticky folder where a file might be made.
+        Err(Errno::LOOP | Errno::ACCESS) if path.is_symlink() => {
+            through_links(path, flags, mode, file_user())
+        }
+        other => Ok(other?),
+    }
+}
+
+/// As whom this thread opens files.
+pub(crate) fn file_user() -> u32 {
+    // There is no such user, so nothing changes; the answer is who it was before.
+    setfsuid(Uid::from_raw(u32::MAX)).as_raw()
+}
+
+/// Opens a file to read it; never waits for who writes to a FIFO.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    open(path, flags, Mode::empty()).map(File::from)
+}
+
+/// Goes from link to link; `us` is the user that we are.
+fn through_links(path: &Path, flags: OFlags, mode: Mode, us: u32) -> io::Result<OwnedFd> {
+    let (mut folder, mut name) = folder_and_name(CWD, path)?;
+    let mut planter = None;
+    for _ in 0..MOST_LINKS {
+        if i64::from(fstatfs(&folder)?.f_type) == PROC {
+            return match planter {
+                Some(planter) => open_for(planter, &folder, &name, flags),
+                None => Ok(openat(&folder, &*name, flags, mode)?),
+            };
+        }
+        let link =
+            match openat(&folder, &*name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+                Ok(found) => found,
+                Err(Errno::NOENT) => return create_for(planter, &folder, &name, flags, mode),
+                Err(why) => return Err(why.into()),
+            };
+        let found = fstat(&link)?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
+            return match planter {
+                Some(planter) => open_for(planter, &folder, &name, flags),
+                None => Ok(openat(&folder, &*name, flags | OFlags::NOFOLLOW, mode)?),
+            };
+        }
+        match judge(found.st_uid, &fstat(&folder)?, us) {
+            Judgement::Trusted => {}
+            Judgement::OnlyToTheirs => planter = Some(found.st_uid),
+            Judgement::Refused => {
+                let planted = Planted { path: path.to_owned(), planter: found.st_uid };
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, planted));
+            }
+        }
+        let target = readlinkat(&link, "", Vec::new())?;
+        (folder, name) = folder_and_name(&folder, Path::new(OsStr::from_bytes(target.to_bytes())))?;
+    }
+    Err(Errno::LOOP.into())
+}
+
+fn folder_and_name(base: impl std::os::fd::AsFd, path: &Path) -> io::Result<(OwnedFd, std::ffi::OsString)> {
+    let name = path.file_name().ok_or(Errno::ISDIR)?.to_owned();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok((openat(base, folder, flags, Mode::empty())?, name))
+}
+
+/// Whether a link is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    Trusted,
+    /// To what belongs to who made it, or is open to everybody.
+    OnlyToTheirs,
+    Refused,
+}
+
+fn judge(planter: u32, folder: &Stat, us: u32) -> Judgement {
+    if planter == 0 || planter == us {
+        return Judgement::Trusted;
+    }
+    if folder.st_mode & (STICKY | WRITE_BY_OTHERS) != 0 && planter != folder.st_uid {
+        return Judgement::Refused;
+    }
+    if us == 0 { Judgement::OnlyToTheirs } else { Judgement::Trusted }
+}
+
+/// Opens what `planter` has led us to, if it is theirs or open to everybody. It is looked at before it is opened, as to
+/// open a device may do something.
+fn open_for(planter: u32, folder: &OwnedFd, name: &OsStr, flags: OFlags) -> io::Result<OwnedFd> {
+    let refused = || {
+        let planted = Planted { path: name.into(), planter };
+        io::Error::new(io::ErrorKind::PermissionDenied, planted)
+    };
+    let wanted =
+        if flags.intersects(OFlags::WRONLY | OFlags::RDWR) { WRITE_BY_OTHERS } else { READ_BY_OTHERS };
+    let suits = |stat: &Stat| stat.st_uid == planter || stat.st_mode & wanted != 0;
+    let before = fstat(openat(folder, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
+    if !suits(&before) {
+        return Err(refused());
+    }
+    let opened = openat(folder, name, flags.difference(OFlags::CREATE | OFlags::TRUNC), Mode::empty())?;
+    let after = fstat(&opened)?;
+    if (before.st_dev, before.st_ino) != (after.st_dev, after.st_ino) {
+        return Err(refused());
+    }
+    if flags.contains(OFlags::TRUNC) && FileType::from_raw_mode(after.st_mode) == FileType::RegularFile {
+        rustix::fs::ftruncate(&opened, 0)?;
+    }
+    Ok(opened)
+}
+
+/// Makes what is not there, if it may be made; where `planter` has led us, only in a folder of theirs.
+fn create_for(
+    planter: Option<u32>,
+    folder: &OwnedFd,
+    name: &OsStr,
+    flags: OFlags,
+    mode: Mode,
+) -> io::Result<OwnedFd> {
+    if !flags.contains(OFlags::CREATE) {
+        return Err(Errno::NOENT.into());
+    }
+    if let Some(planter) = planter
+        && fstat(folder)?.st_uid != planter
+    {
+        let planted = Planted { path: name.into(), planter };
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, planted));
+    }
+    Ok(openat(folder, name, flags | OFlags::NOFOLLOW, mode)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+
+    use super::*;
+
+    /// A user that is not us.
+    const THEM: u32 = 12_345;
+    const OTHERS: u32 = 12_346;
+
+    fn stat_of(uid: u32, mode: u32) -> Stat {
+        let mut stat = fstat(File::open(".").unwrap()).unwrap();
+        (stat.st_uid, stat.st_mode) = (uid, mode);
+        stat
+    }
+
+    #[test]
+    fn a_link_is_followed_by_who_made_it_and_where_it_stands() {
+        use Judgement::{OnlyToTheirs, Refused, Trusted};
+        let table = [
+            // planter, the folder's owner, its mode, us
+            (0, 0, 0o1777, 0, Trusted),
+            (0, THEM, 0o777, 1000, Trusted),
+            (1000, 0, 0o1777, 1000, Trusted),
+            (THEM, 0, 0o1777, 0, Refused),
+            (THEM, 0, 0o1777, 1000, Refused),
+            (THEM, 0, 0o777, 0, Refused),
+            (THEM, 0, 0o1770, 0, Refused),
+            (THEM, OTHERS, 0o1777, 0, Refused),
+            (THEM, THEM, 0o1777, 0, OnlyToTheirs),
+            (THEM, THEM, 0o755, 0, OnlyToTheirs),
+            (THEM, OTHERS, 0o775, 0, OnlyToTheirs),
+            (THEM, THEM, 0o755, 1000, Trusted),
+        ];
+        for (planter, owner, mode, us, wanted) in table {
+            assert_eq!(judge(planter, &stat_of(owner, mode), us), wanted, "{planter} {owner} {mode:o} {us}");
+        }
+    }
+
+    fn append(path: &Path) -> io::Result<OwnedFd> {
+        open(path, OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND, Mode::from_raw_mode(0o600))
+    }
+
+    #[test]
+    fn our_own_links_are_followed_also_to_what_is_not_there_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        symlink("second", at("first")).unwrap();
+        symlink(at("file"), at("second")).unwrap();
+        append(&at("first")).unwrap();
+        assert!(at("file").is_file());
+        symlink("circle", at("circle")).unwrap();
+        assert_eq!(append(&at("circle")).unwrap_err().raw_os_error(), Some(Errno::LOOP.raw_os_error()));
+        append(Path::new("/dev/stderr")).unwrap();
+        append(Path::new("/proc/self/fd/2")).unwrap();
+    }
+
+    #[test]
+    fn a_link_that_a_user_has_planted_leads_root_to_no_file_of_roots() {
+        if file_user() != 0 {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let secret = at("secret");
+        fs::write(&secret, "of root").unwrap();
+        fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+        let theirs = at("theirs");
+        fs::create_dir(&theirs).unwrap();
+        let plant = |name: &str, target: &Path| {
+            let link = theirs.join(name);
+            symlink(target, &link).unwrap();
+            lchown(&link, Some(THEM), None).unwrap();
+            link
+        };
+        let to_secret = plant("log", &secret);
+        let to_nothing = plant("new", &at("made"));
+        let own = theirs.join("own");
+        fs::write(&own, "").unwrap();
+        lchown(&own, Some(THEM), None).unwrap();
+        let to_own = plant("to-own", &own);
+        let to_null = plant("null", Path::new("/dev/null"));
+        let to_new_of_theirs = plant("next", &theirs.join("made-for-them"));
+        for (owner, mode, world) in [(THEM, 0o755, false), (0, 0o1777, true), (0, 0o777, true)] {
+            lchown(&theirs, Some(owner), None).unwrap();
+            fs::set_permissions(&theirs, PermissionsExt::from_mode(mode)).unwrap();
+            for planted in [&to_secret, &to_nothing] {
+                let refused = append(planted).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{refused}");
+                assert!(refused.to_string().contains("user 12345"), "{refused}");
+            }
+            assert!(open_to_read(&to_secret).is_err());
+            assert_eq!(append(&to_own).is_err(), world);
+            assert_eq!(append(&to_null).is_err(), world);
+            assert_eq!(append(&to_new_of_theirs).is_err(), world);
+        }
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "of root");
+        assert!(!at("made").exists());
+    }
+}

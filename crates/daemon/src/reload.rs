@@ -1,0 +1,104 @@
+//! What a restart needs is tried before anything is stopped: a configuration that cannot be applied stops nothing.
+//!
+//! ```text
+//!   SIGHUP, reload ─▶ read ─▶ try: user, limits, folders, sockets, log ─▶ stop everything ─▶ the next life
+//!                       └── a fault ──┴─▶ one line, a fault for who asked; the old configuration goes on
+//! ```
+//!
+//! What was opened in trying is kept and handed to the next life, so what has worked once cannot fail then.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use ironlance_config::{Config, LogTarget};
+use ironlance_core::level::Level;
+use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use crate::child::identity::{Identity, Standing};
+use crate::http::{self, Journal, Kept, Listening};
+use crate::limits;
+use crate::log::main::MainLog;
+
+/// The command's name in the system's log.
+pub(crate) const COMMAND: &str = "supervisord";
+
+/// All that the next life begins with.
+pub(crate) struct Reload {
+    /// The configuration as it was read when the restart was asked for.
+    pub(crate) config: Config,
+    /// Its servers, in order.
+    pub(crate) sockets: Vec<Listening>,
+    /// Its main log.
+    pub(crate) log: MainLog,
+}
+
+impl Reload {
+    /// Tries everything that a start with this configuration needs. `kept` are the sockets of the life that goes on.
+    /// The error says what cannot be had.
+    pub(crate) fn prepare(config: Config, kept: &[Kept]) -> Result<Self, String> {
+        let settings = &config.settings;
+        let next = match &settings.user {
+            Some(user) => Some(Identity::of(user.uid)),
+            None => None,
+        };
+        if let Some(Standing::Refused(why)) = next.as_ref().map(|identity| &identity.standing) {
+            return Err(why.clone());
+        }
+        limits::raise(settings.minfds, settings.minprocs)?;
+        let _as_the_next = next.as_ref().and_then(FileAccess::of);
+        let uses_childlogdir = config.groups.iter().flat_map(|group| &group.programs).any(|program| {
+            [&program.stdout, &program.stderr].iter().any(|output| output.logfile == LogTarget::Auto)
+        });
+        if uses_childlogdir {
+            writable(&settings.childlogdir)?;
+        }
+        let complaints = Complaints::default();
+        let sockets = http::open(&config.servers, kept, &complaints)
+            .map_err(|error| complaints.0.take().pop().unwrap_or_else(|| error.to_string()))?;
+        let log = MainLog::open(settings, COMMAND).map_err(|error| error.to_string())?;
+        Ok(Self { config, sockets, log })
+    }
+}
+
+fn writable(folder: &Path) -> Result<(), String> {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    accessat(CWD, folder, wanted, AtFlags::EACCESS).map_err(|why| {
+        format!("cannot make log files in {}: {}", folder.display(), std::io::Error::from(why))
+    })
+}
+
+/// While it lives, files are opened as the user that the next life will be; this thread goes on being root otherwise.
+struct FileAccess;
+
+impl FileAccess {
+    fn of(identity: &Identity) -> Option<Self> {
+        let Standing::Change { gid, .. } = &identity.standing else { return None };
+        setfsgid(Gid::from_raw(*gid));
+        setfsuid(Uid::from_raw(identity.uid));
+        Some(Self)
+    }
+}
+
+impl Drop for FileAccess {
+    fn drop(&mut self) {
+        setfsuid(geteuid());
+        setfsgid(getegid());
+    }
+}
+
+/// What the sockets complain of; the rest is for the log of a life that may never come.
+#[derive(Default)]
+struct Complaints(RefCell<Vec<String>>);
+
+impl Journal for Complaints {
+    fn enabled(&self, level: Level) -> bool {
+        level >= Level::Error
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        if self.enabled(level) {
+            self.0.borrow_mut().push(text.to_owned());
+        }
+    }
+}

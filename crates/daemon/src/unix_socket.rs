@@ -1,0 +1,237 @@
+//! Binding a unix socket where something may stand already, without ever changing a file that is not the socket.
+//!
+//! Who owns the folder can put anything at any name in it at any moment. So permissions are set by the umask while the
+//! socket is bound, and the owner by a descriptor of what was found to be the socket; nothing is changed by its name.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use ironlance_core::level::Level;
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Uid, chownat, fstat, open, renameat_with,
+};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with};
+use rustix::process::umask;
+use thiserror::Error;
+
+use crate::protected::file_user;
+
+/// So many names are tried for a file that is kept.
+const MOST_KEPT: u32 = 1000;
+/// All permissions that a socket can have.
+const ALL: u32 = 0o777;
+
+/// User and group; none is unchanged.
+pub(crate) type Ids = (Option<u32>, Option<u32>);
+
+/// What is at the name is not for us to take.
+#[derive(Debug, Error)]
+pub(crate) enum NotTaken {
+    /// Somebody listens there.
+    #[error("another program listens there")]
+    InUse,
+    /// A folder or a device.
+    #[error("{} is there already and is a folder or a device", .0.display())]
+    InTheWay(PathBuf),
+    /// The system refuses.
+    #[error(transparent)]
+    Refused(#[from] io::Error),
+}
+
+/// Whether a socket that somebody listens on is taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Live {
+    /// It is another daemon's.
+    Stays,
+    /// It is what an earlier run of us has left to its children.
+    IsTakenOver,
+}
+
+/// Binds a socket to a path at which nothing stands. `mode` holds from the first moment, whatever the umask is; without
+/// one the umask holds. To be called where no other thread makes files.
+pub(crate) fn bind_to(socket: &OwnedFd, address: &SocketAddrUnix, mode: Option<u32>) -> Result<(), Errno> {
+    let Some(mode) = mode else { return bind(socket, address) };
+    let before = umask(Mode::from_raw_mode(!mode & ALL));
+    let bound = bind(socket, address);
+    umask(before);
+    bound
+}
+
+/// Gives a socket that we have bound to `path` to its owner.
+///
+/// # Errors
+/// Those of chown(2); or something else has taken the socket's place meanwhile.
+pub(crate) fn give(path: &Path, (uid, gid): Ids) -> io::Result<()> {
+    if (uid, gid) == (None, None) {
+        return Ok(());
+    }
+    let found = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let stat = fstat(&found)?;
+    let is_socket = FileType::from_raw_mode(stat.st_mode) == FileType::Socket;
+    // A second name may be one that the socket of somebody else has.
+    if !is_socket || stat.st_uid != file_user() || stat.st_nlink != 1 {
+        return Err(io::Error::other("something else has taken the socket's place"));
+    }
+    let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
+    Ok(chownat(&found, "", uid, gid, AtFlags::EMPTY_PATH)?)
+}
+
+/// Makes room at `path`: a socket that nobody listens on, a FIFO, a link and an empty file go, a file that holds
+/// something is kept under another name. `log` is told what was done; says whether something was.
+pub(crate) fn make_room(path: &Path, live: Live, log: &mut dyn FnMut(Level, &str)) -> Result<bool, NotTaken> {
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
+    let kind = found.file_type();
+    let what = if kind.is_socket() {
+        if live == Live::Stays && is_listened_on(path) {
+            return Err(NotTaken::InUse);
+        }
+        "a socket that nobody listens on"
+    } else if kind.is_symlink() {
+        // Nothing is asked by a link that another user may have put there; it is only taken away.
+        let to_socket = fs::metadata(path).is_ok_and(|target| target.file_type().is_socket());
+        let ours = [0, file_user()].contains(&found.uid());
+        if live == Live::Stays && ours && to_socket && is_listened_on(path) {
+            return Err(NotTaken::InUse);
+        }
+        "a symbolic link"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_file() && found.len() == 0 {
+        "an empty file"
+    } else if kind.is_file() {
+        let kept = keep(path)?;
+        let line = format!(
+            "{} was a file that holds something: it is kept as {}, and the socket takes its place",
+            path.display(),
+            kept.display()
+        );
+        log(Level::Warn, &line);
+        return Ok(true);
+    } else {
+        return Err(NotTaken::InTheWay(path.to_owned()));
+    };
+    missing_is_fine(fs::remove_file(path))?;
+    if !kind.is_socket() {
+        log(Level::Warn, &format!("{} was {what}: the socket takes its place", path.display()));
+    }
+    Ok(true)
+}
+
+/// Moves a file to a name beside it that is not taken; gives the name.
+fn keep(path: &Path) -> io::Result<PathBuf> {
+    for number in 1..=MOST_KEPT {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".kept-{number}"));
+        let kept = PathBuf::from(name);
+        match renameat_with(CWD, path, CWD, &kept, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(kept),
+            Err(Errno::EXIST) => {}
+            // A file system that cannot promise it.
+            Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(&kept).is_err() => {
+                fs::rename(path, &kept)?;
+                return Ok(kept);
+            }
+            Err(Errno::INVAL | Errno::NOSYS) => {}
+            Err(why) => return Err(why.into()),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Whether somebody listens, or may: a full queue is somebody too, and so is one that we may not ask.
+fn is_listened_on(path: &Path) -> bool {
+    let asked = SocketAddrUnix::new(path).and_then(|address| {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        connect(&socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?, &address)
+    });
+    !matches!(asked, Err(Errno::CONNREFUSED | Errno::NOENT))
+}
+
+fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn room(path: &Path, live: Live) -> (Result<bool, NotTaken>, Vec<String>) {
+        let mut lines = Vec::new();
+        let made = make_room(path, live, &mut |_, line| lines.push(line.to_owned()));
+        (made, lines)
+    }
+
+    #[test]
+    fn what_holds_something_is_kept_under_another_name_which_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sock");
+        fs::write(folder.path().join("sock.kept-1"), "an earlier one").unwrap();
+        fs::write(&path, "precious").unwrap();
+        let (made, lines) = room(&path, Live::Stays);
+        assert!(made.unwrap() && !path.exists());
+        let kept = folder.path().join("sock.kept-2");
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "precious");
+        assert!(lines[0].contains(&format!("kept as {}", kept.display())), "{lines:?}");
+    }
+
+    #[test]
+    fn links_are_taken_away_and_what_they_lead_to_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("data"), "data").unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        for target in ["data", "folder", "nothing", "/dev/null"] {
+            symlink(target, at("sock")).unwrap();
+            let (made, lines) = room(&at("sock"), Live::Stays);
+            assert!(made.unwrap() && fs::symlink_metadata(at("sock")).is_err(), "{target}");
+            assert_eq!(
+                lines,
+                [format!("{} was a symbolic link: the socket takes its place", at("sock").display())]
+            );
+        }
+        assert_eq!(fs::read_to_string(at("data")).unwrap(), "data");
+        assert!(at("folder").is_dir());
+        let live = UnixListener::bind(at("live")).unwrap();
+        symlink("live", at("sock")).unwrap();
+        assert!(matches!(room(&at("sock"), Live::Stays).0, Err(NotTaken::InUse)));
+        assert!(room(&at("sock"), Live::IsTakenOver).0.unwrap());
+        drop(live);
+    }
+
+    #[test]
+    fn folders_and_devices_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path(), Path::new("/dev/null")] {
+            for live in [Live::Stays, Live::IsTakenOver] {
+                assert!(matches!(room(path, live).0, Err(NotTaken::InTheWay(_))), "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_socket_is_given_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let me = (Some(file_user()), None);
+        fs::write(at("file"), "").unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        symlink("socket", at("link")).unwrap();
+        for other in ["file", "link"] {
+            give(&at(other), me).unwrap_err();
+        }
+        give(&at("socket"), me).unwrap();
+        fs::hard_link(at("socket"), at("second")).unwrap();
+        give(&at("socket"), me).unwrap_err();
+        give(&at("missing"), (None, None)).unwrap();
+    }
+}

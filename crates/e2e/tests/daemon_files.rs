@@ -1,0 +1,94 @@
+//! Files and sockets of the daemon where others have been at their names: devices, links, leftovers, cleaners.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown, symlink};
+
+use ironlance_e2e::daemon::BASE;
+use ironlance_e2e::{Daemon, Flavour, Scene};
+use rustix::fs::{CWD, FileType, mknodat};
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+#[test]
+fn clearing_logs_leaves_devices_and_links_to_the_daemons_own_output_alone() {
+    let scene = Scene::new().unwrap();
+    symlink("/dev/stdout", scene.path("main")).unwrap();
+    symlink("main", scene.path("out")).unwrap();
+    let config = BASE.replace("{dir}/supervisord.log", "{dir}/main")
+        + "[supervisord]\nsilent=true\n[program:off]\ncommand=cat\nautostart=false\nstdout_logfile={dir}/out\n\
+           [program:on]\ncommand=sh -c 'echo said; exec cat'\nstartsecs=0\nstdout_logfile={dir}/out\n\
+           stdout_logfile_maxbytes=10\n";
+    let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    daemon.wait_state("on", "RUNNING").unwrap();
+    daemon.wait_file("supervisord.out", "said").unwrap();
+    daemon.call("clearLog", &[]).unwrap().unwrap();
+    daemon.call("clearAllProcessLogs", &[]).unwrap().unwrap();
+    // The daemon's own output has lost nothing, and both links are where they were.
+    let text = daemon.wait_file("supervisord.out", "reopening log file").unwrap();
+    assert!(text.contains("supervisord started with pid") && text.contains("said"), "{text}");
+    for link in ["main", "out"] {
+        assert!(scene.path(link).is_symlink(), "{link}");
+    }
+    assert!(fs::symlink_metadata("/dev/stdout").is_ok());
+}
+
+#[test]
+fn a_pid_file_that_is_a_fifo_is_neither_waited_for_nor_removed() {
+    let scene = Scene::new().unwrap();
+    mknodat(CWD, scene.path("supervisord.pid"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    let _reader = fs::File::options().read(true).write(true).open(scene.path("supervisord.pid")).unwrap();
+    let mut daemon = Daemon::start(&scene, Flavour::Ours, "").unwrap();
+    assert!(daemon.stop().unwrap().success());
+    assert!(fs::metadata(scene.path("supervisord.pid")).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn links_that_a_user_has_planted_get_nothing_of_roots() {
+    if !is_root() {
+        return;
+    }
+    let scene = Scene::new().unwrap();
+    let secret = scene.write("secret", "of root\n").unwrap();
+    fs::create_dir(scene.path("open")).unwrap();
+    fs::set_permissions(scene.path("open"), PermissionsExt::from_mode(0o1777)).unwrap();
+    for name in ["pid", "out", "tail"] {
+        let link = scene.path("open").join(name);
+        symlink(&secret, &link).unwrap();
+        lchown(&link, Some(12_345), None).unwrap();
+    }
+    let config = BASE.replace("{dir}/supervisord.pid", "{dir}/open/pid")
+        + "[program:a]\ncommand=echo written\nstartsecs=0\nautorestart=false\nstartretries=0\n\
+           stdout_logfile={dir}/open/out\n[program:b]\ncommand=cat\nautostart=false\nstdout_logfile={dir}/open/tail\n";
+    let mut daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    daemon.wait_log("could not write pidfile").unwrap();
+    daemon.wait_log("is a symbolic link that user 12345 has made").unwrap();
+    daemon.wait_state("a", "FATAL").unwrap();
+    let spawnerr = daemon.info("a", "spawnerr").unwrap().to_string();
+    assert!(spawnerr.contains("is a symbolic link that user 12345 has made"), "{spawnerr}");
+    daemon.call("readProcessStdoutLog", &["b".into(), 0.into(), 0.into()]).unwrap().unwrap_err();
+    daemon.call("clearAllProcessLogs", &[]).unwrap().unwrap();
+    assert!(daemon.stop().unwrap().success());
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "of root\n");
+}
+
+#[test]
+fn whatever_else_stands_at_the_sockets_path_makes_room_and_nothing_is_lost() {
+    let scene = Scene::new().unwrap();
+    let path = scene.path("s.sock");
+    for what in ["an empty file", "a file with text", "a FIFO", "a dangling link"] {
+        match what {
+            "an empty file" => fs::write(&path, "").unwrap(),
+            "a file with text" => fs::write(&path, "precious").unwrap(),
+            "a FIFO" => mknodat(CWD, &path, FileType::Fifo, 0o600.into(), 0).unwrap(),
+            _ => symlink("nowhere", &path).unwrap(),
+        }
+        // It answers on the socket.
+        let mut daemon = Daemon::start(&scene, Flavour::Ours, "").unwrap();
+        assert!(daemon.log().contains("the socket takes its place"), "{what}: {}", daemon.log());
+        assert!(daemon.stop().unwrap().success());
+        assert!(!path.exists());
+    }
+    assert_eq!(fs::read_to_string(scene.path("s.sock.kept-1")).unwrap(), "precious");
+}
