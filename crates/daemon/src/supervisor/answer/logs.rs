@@ -32,8 +32,8 @@ impl Supervisor {
 
     pub(super) fn clear_main_log(&mut self) -> Answer {
         self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
-        self.log.clear().map_err(|_| FaultKind::Failed.bare())?;
         self.log.log(Level::Info, "reopening log file");
+        self.log.clear().map_err(|_| FaultKind::Failed.bare())?;
         Ok(Value::Bool(true))
     }
 
