@@ -23,15 +23,14 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, setfsuid};
 use rustix::fs::{
-    CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, open as open_following, openat, readlinkat,
+    CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat, fstat, fstatfs, open as open_following, openat,
+    readlinkat,
 };
 use rustix::io::Errno;
 use thiserror::Error;
 
 /// So many links may lead from one to the next, as in the kernel.
 const MOST_LINKS: usize = 40;
-/// What statfs(2) says of /proc (linux/magic.h): its links are the kernel's own, and no text can replace them.
-const PROC: i64 = 0x9fa0;
 const WRITE_BY_OTHERS: u32 = 0o002;
 const READ_BY_OTHERS: u32 = 0o004;
 const STICKY: u32 = 0o1000;
@@ -76,7 +75,8 @@ fn through_links(path: &Path, flags: OFlags, mode: Mode, us: u32) -> io::Result<
     let (mut folder, mut name) = folder_and_name(CWD, path)?;
     let mut planter = None;
     for _ in 0..MOST_LINKS {
-        if i64::from(fstatfs(&folder)?.f_type) == PROC {
+        if fstatfs(&folder)?.f_type == PROC_SUPER_MAGIC {
+            // Links of /proc are the kernel's own: what they lead to has no name to go on with.
             return match planter {
                 Some(planter) => open_for(planter, &folder, &name, flags),
                 None => Ok(openat(&folder, &*name, flags, mode)?),

@@ -38,10 +38,7 @@ impl Reload {
     /// The error says what cannot be had.
     pub(crate) fn prepare(config: Config, kept: &[Kept]) -> Result<Self, String> {
         let settings = &config.settings;
-        let next = match &settings.user {
-            Some(user) => Some(Identity::of(user.uid)),
-            None => None,
-        };
+        let next = settings.user.as_ref().map(|user| Identity::of(user.uid));
         if let Some(Standing::Refused(why)) = next.as_ref().map(|identity| &identity.standing) {
             return Err(why.clone());
         }
