@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
-use ironlance_e2e::daemon::{BASE, run, send, write_config};
+use ironlance_e2e::daemon::{BASE, run, send, told, write_config};
 use ironlance_e2e::xmlrpc::Value;
 use ironlance_e2e::{Daemon, Flavour, Recorder, Scene, contest, until};
 use rustix::process::Signal;
@@ -446,18 +446,18 @@ fn a_group_that_grows_or_shrinks_is_changed_as_a_whole() {
 
 /// What a restart with `[supervisord]` and server sections of `sections` is refused with; the program of before still
 /// runs and the daemon answers.
-fn refused(daemon: &Daemon, scene: &Scene, config: &str) -> (String, String) {
-    let pid = daemon.pid_of("a").unwrap();
-    write_config(scene, &format!("{config}[program:a]\ncommand=sleep 1000\nstartsecs=0\n")).unwrap();
+fn refused(daemon: &Daemon, scene: &Scene, config: &str) -> anyhow::Result<(String, String)> {
+    let pid = daemon.pid_of("a")?;
+    write_config(scene, &format!("{config}[program:a]\ncommand=sleep 1000\nstartsecs=0\n"))?;
     let refusals = |log: &str| log.matches("not restarted: ").count();
     let before = refusals(&daemon.log());
-    let fault = daemon.call("restart", &[]).unwrap().unwrap_err().to_string();
-    daemon.signal(Signal::HUP).unwrap();
-    until("two refusals", LIMIT, || Ok((refusals(&daemon.log()) == before + 2).then_some(()))).unwrap();
-    assert_eq!(daemon.wait_state("a", "RUNNING").unwrap(), pid);
+    let fault = told(&daemon.call("restart", &[])?);
+    daemon.signal(Signal::HUP)?;
+    until("two refusals", LIMIT, || Ok((refusals(&daemon.log()) == before + 2).then_some(())))?;
+    anyhow::ensure!(daemon.wait_state("a", "RUNNING")? == pid, "it was restarted");
     let log = daemon.log();
-    let line = log.lines().rfind(|line| line.contains("not restarted: ")).unwrap();
-    (fault, line.to_owned())
+    let line = log.lines().rfind(|line| line.contains("not restarted: ")).unwrap_or_default();
+    Ok((fault, line.to_owned()))
 }
 
 #[test]
@@ -481,7 +481,7 @@ fn a_restart_that_cannot_be_applied_stops_nothing_and_says_why() {
         ),
     ];
     for (config, why) in &cases {
-        let (fault, line) = refused(&daemon, &scene, config);
+        let (fault, line) = refused(&daemon, &scene, config).unwrap();
         assert!(fault.contains("CANT_REREAD") && fault.contains(why), "{fault}");
         assert!(line.contains("nothing has been stopped") && line.contains(why), "{line}");
     }
