@@ -4,10 +4,18 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 
+use ironlance_e2e::daemon::BASE;
 use ironlance_e2e::raw_http;
+use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::xmlrpc::{Value, request};
-use ironlance_e2e::{Daemon, Flavour, Recorder, Scene};
+use ironlance_e2e::{Daemon, Flavour, PATIENCE, Recorder, Scene, until};
+
+trait ReadWrite: Read + Write {}
+
+impl<T: Read + Write> ReadWrite for T {}
 
 fn post(body: &str, extra: &str) -> String {
     format!("POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{extra}\r\n{body}", body.len())
@@ -62,4 +70,59 @@ fn while_six_read_a_log_of_20_megabytes_the_daemon_answers_and_delivers_and_stay
     drop(readers);
     let info = daemon.call("getProcessInfo", &["big".into()]).unwrap().unwrap();
     assert_eq!(info.get("statename").and_then(Value::as_str), Some("STOPPED"));
+}
+
+#[test]
+fn who_has_the_password_is_answered_while_560_connections_without_one_promise_a_body() {
+    let scene = Scene::new().unwrap();
+    let port = closed_port().unwrap();
+    let sections = format!(
+        "[unix_http_server]\nusername=user\npassword=secret\n\
+         [inet_http_server]\nport=127.0.0.1:{port}\nusername=user\npassword=secret\n"
+    );
+    let daemon = Daemon::launch(&scene, Flavour::Ours, &format!("{BASE}{sections}"), &[]).unwrap();
+    let unix = || UnixStream::connect(scene.path("s.sock"));
+    let inet = || TcpStream::connect(("127.0.0.1", port));
+    until("the daemon to listen", PATIENCE, || Ok(inet().and(unix()).ok().map(drop))).unwrap();
+
+    let body = request("supervisor.getState", &[]);
+    // user:secret
+    let password = "Authorization: Basic dXNlcjpzZWNyZXQ=\r\n";
+    let rightful = post(&body, &format!("{password}Connection: close\r\n"));
+    let is_answered = |mut stream: Box<dyn ReadWrite>| {
+        stream.write_all(rightful.as_bytes()).is_ok()
+            && raw_http::exchange(stream).is_ok_and(|answer| answer.status().ends_with("200 OK"))
+    };
+    let mut known = unix().unwrap();
+    let mut still_known = || {
+        known.write_all(post(&body, password).as_bytes()).unwrap();
+        let answer = raw_http::head(&mut known).unwrap();
+        assert!(answer.status().ends_with("200 OK"), "{:?}", answer.status());
+        let length: usize = answer.header("content-length").unwrap().parse().unwrap();
+        let rest = length - answer.body().len();
+        (&mut known).take(u64::try_from(rest).unwrap()).read_to_end(&mut Vec::new()).unwrap();
+    };
+    still_known();
+    let mut crowd: Vec<Box<dyn ReadWrite>> = Vec::new();
+    let mut more = |count: usize| {
+        for _ in 0..count {
+            let mut strangers: [Box<dyn ReadWrite>; 2] =
+                [Box::new(unix().unwrap()), Box::new(inet().unwrap())];
+            for stranger in &mut strangers {
+                // It may have been sent away by now.
+                let _ = stranger
+                    .write_all(b"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n");
+            }
+            crowd.extend(strangers);
+        }
+        // When this is answered the daemon has looked at all of them.
+        (0..3).for_each(|_| still_known());
+    };
+    more(560);
+    for at in 0..20 {
+        assert!(is_answered(Box::new(unix().unwrap())), "call {at}");
+        assert!(is_answered(Box::new(inet().unwrap())), "call {at}");
+        more(2);
+    }
+    drop(daemon);
 }

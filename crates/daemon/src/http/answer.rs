@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -42,18 +42,6 @@ const SHOWN: usize = 400;
 
 /// Answers that go on for as long as somebody reads them.
 const FOLLOWED: [&str; 4] = ["/logtail", "/mainlogtail", "/events", "/live"];
-
-/// So much of a body, in bytes, is read from a client that is refused by its head alone.
-const REFUSED_BODY: usize = 64 * 1024;
-/// So long is waited for it.
-const REFUSED_TIME: Duration = Duration::from_secs(2);
-
-/// Reads the body of a request that is refused. A client that sends head and body apart, as Python's does, would
-/// otherwise see its connection closed, and not the refusal. Says whether that was all.
-async fn swallow(body: Incoming) -> bool {
-    let rest = Limited::new(body, REFUSED_BODY).collect();
-    timeout(REFUSED_TIME, rest).await.is_ok_and(|read| read.is_ok())
-}
 
 /// What all connections of one server share.
 pub struct Desk {
@@ -150,10 +138,14 @@ impl Desk {
         let line = self.journal.enabled(Level::Trace).then(|| request_line(&request));
         let mut unread = !request.body().is_end_stream();
         let reply = self.reply(request, ends, &pulse, &mut unread).await;
+        if self.lock.is_none() {
+            pulse.is_known();
+        }
         pulse.enter(match reply.content {
-            Content::Log(_) if !unread => Phase::Tail,
-            Content::Live(_) if !unread => Phase::Live,
-            Content::Log(_) | Content::Live(_) | Content::Whole(_) | Content::InParts(..) => Phase::Busy,
+            _ if unread => Phase::Refused,
+            Content::Log(_) => Phase::Tail,
+            Content::Live(_) => Phase::Live,
+            Content::Whole(_) | Content::InParts(..) => Phase::Busy,
         });
         if let Some(line) = line {
             self.trace_access(&line, ends, &reply);
@@ -168,9 +160,12 @@ impl Desk {
                 Admission::Refused => Some(StatusCode::UNAUTHORIZED),
                 Admission::Malformed => Some(StatusCode::BAD_REQUEST),
             };
+        // Whoever shows no password is told so before anything else of the request is read.
         if let Some(status) = refusal {
-            *unread = !swallow(request.into_body()).await;
             return Reply::bare(status);
+        }
+        if self.lock.is_some() {
+            pulse.is_known();
         }
         // As in the original, a path is taken for what it begins with.
         let Some(path) = unquoted(request.uri().path()) else { return Reply::bare(StatusCode::BAD_REQUEST) };
@@ -179,7 +174,6 @@ impl Desk {
         }
         let is_get = request.method() == Method::GET;
         if FOLLOWED.iter().any(|followed| path.starts_with(followed)) && !self.may_follow(&request, ends) {
-            *unread = !swallow(request.into_body()).await;
             return Reply::words(
                 StatusCode::FORBIDDEN,
                 "403 Forbidden: this comes from a page of another site\n",
@@ -223,7 +217,6 @@ impl Desk {
     /// What a page's buttons ask for.
     async fn action(&self, request: Request<Incoming>, pulse: &Pulse, unread: &mut bool) -> Reply {
         if let Some(refusal) = self.pages.refusal(request.headers(), self.lock.is_some()) {
-            *unread = !swallow(request.into_body()).await;
             return self.sheet(refusal, &Method::POST);
         }
         let (head, body) = request.into_parts();
@@ -255,7 +248,6 @@ impl Desk {
         let headers = request.headers();
         if !is_ours(headers, ends.local, self.door()) {
             let words = "403 Forbidden: this call comes from a page of another site\n";
-            *unread = !swallow(request.into_body()).await;
             return Reply::words(StatusCode::FORBIDDEN, words);
         }
         if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {

@@ -139,7 +139,9 @@ fn reading(mut document: Document, reader: &Rc<LogReader>) -> Reading {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.pulse.enter(Phase::Idle);
+        if self.pulse.phase() != Phase::Refused {
+            self.pulse.enter(Phase::Idle);
+        }
     }
 }
 

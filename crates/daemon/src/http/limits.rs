@@ -5,8 +5,7 @@ use std::time::Duration;
 /// The bounds of one listening socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time. One more takes the place of the one that has been idle longest, of one whose request
-    /// is slow to come, or of a follower where they have more than three quarters of them; else it gets status 503.
+    /// Connections at a time. One more takes the place of another (`eviction` says which), or gets status 503.
     pub connections: usize,
     /// The head of a request, in bytes.
     pub head: usize,
@@ -24,8 +23,14 @@ pub struct Limits {
     pub head_time: Duration,
     /// From the end of the head to the end of the body.
     pub body_time: Duration,
-    /// A body may take so long before its connection may be closed for a new one, when there is no room.
-    pub body_patience: Duration,
+    /// The first request of a connection may take so long before it is the first to be closed for a new one.
+    pub stranger_patience: Duration,
+    /// The same for a later request, and for a client that takes nothing of its answer.
+    pub client_patience: Duration,
+    /// A client that is refused without its body being read is waited for so long, until it hangs up.
+    pub refused_time: Duration,
+    /// And so much of what it sends is thrown away meanwhile, in bytes.
+    pub refused_body: usize,
     /// How long a client may take no byte of its answer.
     pub stall: Duration,
     /// The same for one that follows a log or what happens: a terminal may be paused for lunch.
@@ -45,7 +50,10 @@ impl Default for Limits {
             first_byte: Duration::from_secs(30),
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(60),
-            body_patience: Duration::from_secs(5),
+            stranger_patience: Duration::from_secs(1),
+            client_patience: Duration::from_secs(5),
+            refused_time: Duration::from_secs(2),
+            refused_body: 8 * 1024 * 1024,
             stall: Duration::from_secs(60),
             tail_stall: Duration::from_secs(3600),
             farewell: Duration::from_millis(500),

@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod document;
 mod events;
+mod eviction;
 mod limits;
 mod listen;
 pub mod methods;

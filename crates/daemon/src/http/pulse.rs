@@ -5,13 +5,15 @@ use std::cell::Cell;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::eviction::Standing;
 use super::limits::Limits;
 
 /// What a connection is doing.
 ///
 /// ```text
 /// Fresh ──▶ Head ──▶ Body ──▶ Busy ─────────▶ Idle
-///             ▲  └──────────▶ Tail, Live ─────▶ │
+///             ▲  ├──────────▶ Tail, Live ─────▶ │
+///             │  └──────────▶ Refused           │
 ///             └─────────────────────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(super) enum Phase {
     Body,
     /// An answer is being made or sent.
     Busy,
+    /// It was told no, and is heard no more: it may hang up when it has read that.
+    Refused,
     /// A log is being followed, which ends with its connection.
     Tail,
     /// What happens is being told, which ends with the daemon.
@@ -47,6 +51,7 @@ pub(super) struct Pulse {
     since: Cell<Instant>,
     /// Since when the client has taken nothing of what there is for it.
     stuck: Cell<Option<Instant>>,
+    is_stranger: Cell<bool>,
     leave: Cell<Option<Leave>>,
     called: Notify,
     pub(super) limits: Limits,
@@ -58,6 +63,7 @@ impl Pulse {
             phase: Cell::new(Phase::Fresh),
             since: Cell::new(Instant::now()),
             stuck: Cell::new(None),
+            is_stranger: Cell::new(true),
             leave: Cell::new(None),
             called: Notify::new(),
             limits,
@@ -68,9 +74,19 @@ impl Pulse {
         self.phase.get()
     }
 
-    /// When this phase began.
-    pub(super) fn since(&self) -> Instant {
-        self.since.get()
+    /// What counts when somebody has to make room.
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            phase: self.phase.get(),
+            age: self.since.get().elapsed(),
+            stuck: self.stuck.get().map(|since| since.elapsed()),
+            is_stranger: self.is_stranger.get(),
+        }
+    }
+
+    /// The client has shown the password, or been answered where there is none.
+    pub(super) fn is_known(&self) {
+        self.is_stranger.set(false);
     }
 
     pub(super) fn enter(&self, phase: Phase) {
@@ -84,7 +100,7 @@ impl Pulse {
             Phase::Fresh => Some(self.since.get() + self.limits.first_byte),
             Phase::Head => Some(self.since.get() + self.limits.head_time),
             // A body has its time limit where it is read.
-            Phase::Body | Phase::Busy | Phase::Tail | Phase::Live | Phase::Idle => None,
+            Phase::Body | Phase::Busy | Phase::Refused | Phase::Tail | Phase::Live | Phase::Idle => None,
         }
     }
 

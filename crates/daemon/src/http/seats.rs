@@ -1,4 +1,4 @@
-//! The connections of one server: a bounded number, the longest idle making room for the new.
+//! The connections of one server: a bounded number, those that can be spared making room for the new.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use ironlance_core::level::Level;
 use tokio::sync::Notify;
 
 use super::Journal;
+use super::eviction;
 use super::limits::Limits;
 use super::pulse::{Leave, Phase, Pulse};
 
@@ -43,23 +44,11 @@ impl Seats {
         Some(Seat { number, seats: Rc::clone(self), pulse })
     }
 
-    /// Asks the connection to leave that has been idle longest, or else the one that has been silent longest before
-    /// its first request, or else the one whose body is slowest; followers only where they have nearly all seats. Its
-    /// seat counts as free from now on.
+    /// Asks the connection to leave that can best be spared. Its seat counts as free from now on.
     pub(super) fn make_room(&self) -> bool {
         let mut taken = self.taken.borrow_mut();
-        let followers = taken.values().filter(|pulse| pulse.is_following()).count();
-        let crowded = followers > self.limits.connections * 3 / 4;
-        let rank = |pulse: &Pulse| match pulse.phase() {
-            Phase::Idle => Some(0),
-            Phase::Fresh | Phase::Head => Some(1),
-            Phase::Body => (pulse.since().elapsed() > self.limits.body_patience).then_some(2),
-            Phase::Tail | Phase::Live => crowded.then_some(3),
-            Phase::Busy => None,
-        };
-        let candidates =
-            taken.iter().filter_map(|(&number, pulse)| Some((rank(pulse)?, pulse.since(), number)));
-        let Some((_, _, number)) = candidates.min() else { return false };
+        let all: Vec<_> = taken.iter().map(|(&number, pulse)| (number, pulse.standing())).collect();
+        let Some(number) = eviction::choose(&all, &self.limits) else { return false };
         if let Some(pulse) = taken.remove(&number) {
             pulse.ask_to_leave(Leave::Now);
         }
@@ -110,22 +99,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn followers_and_slow_bodies_do_not_keep_everybody_else_out() {
-        let limits = Limits { connections: 8, ..Limits::default() };
+    async fn a_new_connection_takes_the_seat_of_one_that_can_be_spared() {
+        let limits = Limits { connections: 2, ..Limits::default() };
         let seats = Rc::new(Seats::new(limits, Rc::new(Silence)));
-        let all: Vec<Seat> = (0..8).map(|_| seats.take().unwrap()).collect();
-        all.iter().for_each(|seat| seat.pulse.enter(Phase::Busy));
-        assert!(seats.take().is_none());
-        all[..6].iter().for_each(|seat| seat.pulse.enter(Phase::Live));
-        assert!(seats.take().is_none(), "six of eight may follow");
-        all[6].pulse.enter(Phase::Body);
+        let [busy, body] = [(); 2].map(|()| seats.take().unwrap());
+        [&busy, &body].into_iter().for_each(|seat| seat.pulse.is_known());
+        busy.pulse.enter(Phase::Busy);
+        body.pulse.enter(Phase::Body);
         assert!(seats.take().is_none(), "a body has a moment to come");
-        tokio::time::advance(limits.body_patience * 2).await;
-        let late = seats.take().unwrap();
-        assert_eq!(all[6].pulse.asked_to_leave().await, Leave::Now);
-        late.pulse.enter(Phase::Live);
-        let _next = seats.take().unwrap();
-        assert_eq!(all[0].pulse.asked_to_leave().await, Leave::Now);
+        tokio::time::advance(limits.client_patience * 2).await;
+        let _late = seats.take().unwrap();
+        assert_eq!(body.pulse.asked_to_leave().await, Leave::Now);
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,7 +22,7 @@ use super::answer::{Desk, Ends};
 use super::limits::Limits;
 use super::listen::{Listening, Name, Socket};
 use super::methods::Interfaces;
-use super::pulse::Leave;
+use super::pulse::{Leave, Phase, Pulse};
 use super::seats::{Seat, Seats};
 use super::wire::Wire;
 use crate::inbox::Input;
@@ -166,13 +166,25 @@ where
     loop {
         tokio::select! {
             biased;
-            _ = &mut connection => break,
+            _ = &mut connection => return farewell(&wire, &pulse).await,
             () = wire.follower_gone() => break,
             how = pulse.asked_to_leave() => match how {
                 Leave::Now => break,
                 Leave::WhenAnswered => connection.as_mut().graceful_shutdown(),
             },
         }
+    }
+}
+
+/// Waits a moment until a client has read its last answer and hangs up, or until somebody else needs its seat.
+async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(wire: &Wire<S>, pulse: &Pulse) {
+    pulse.enter(Phase::Refused);
+    let limits = &pulse.limits;
+    tokio::select! {
+        biased;
+        _ = pulse.asked_to_leave() => {}
+        () = sleep(limits.refused_time) => {}
+        () = wire.linger(limits.refused_body) => {}
     }
 }
 

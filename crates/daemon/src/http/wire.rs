@@ -60,6 +60,30 @@ impl<S: AsyncRead + Unpin> Wire<S> {
     }
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Ends what is sent, and throws away what still comes, until the peer hangs up or has sent `most` bytes. A socket
+    /// that is closed with bytes in it takes back what was sent last, which is the reason why we close.
+    pub(super) async fn linger(&self, most: usize) {
+        let mut left = most;
+        poll_fn(|cx| {
+            let line = &mut *self.0.borrow_mut();
+            // What cannot be ended has ended.
+            let _ = ready!(Pin::new(&mut line.stream).poll_shutdown(cx));
+            while left > 0 {
+                let mut bytes = [0; 4096];
+                let mut buf = ReadBuf::new(&mut bytes);
+                let outcome = ready!(Pin::new(&mut line.stream).poll_read(cx, &mut buf));
+                if outcome.is_err() || buf.filled().is_empty() {
+                    break;
+                }
+                left = left.saturating_sub(buf.filled().len());
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
 impl<S> Line<S> {
     /// The peer gives nothing.
     fn wait_for_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
