@@ -10,7 +10,7 @@ use crate::surroundings::Surroundings;
 /// What came of looking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// A line for each fault, or where there is none for each warning.
+    /// A line for each fault, or where there is none for each warning and each hint.
     pub remarks: Vec<String>,
     /// Whether the daemon would take it.
     pub verdict: Verdict,
@@ -32,9 +32,14 @@ pub fn check(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Chec
             let processes =
                 counted(config.groups.iter().map(|group| group.programs.len()).sum(), "process", "es");
             let groups = counted(config.groups.len(), "group", "s");
-            let line = format!("{}: no faults; {processes} in {groups}", file.display());
-            let mut remarks = homeless(&config, machine);
-            remarks.splice(0..0, config.notes.warnings);
+            let mut remarks = config.notes.warnings.clone();
+            remarks.extend(homeless(&config, machine));
+            let warnings = match remarks.len() {
+                0 => String::new(),
+                many => format!(", {}", counted(many, "warning", "s")),
+            };
+            let line = format!("{}: no faults{warnings}; {processes} in {groups}", file.display());
+            remarks.extend(config.notes.hints.iter().map(|hint| format!("hint: {hint}")));
             Checked { remarks, verdict: Verdict::Sound(line) }
         }
         Err(faults) => {

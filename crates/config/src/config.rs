@@ -55,4 +55,6 @@ pub struct Notes {
     pub warnings: Vec<String>,
     /// To be logged as INFO.
     pub infos: Vec<String>,
+    /// Not to be logged: what a person who looks at the configuration may want to know.
+    pub hints: Vec<String>,
 }

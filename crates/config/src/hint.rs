@@ -80,7 +80,8 @@ fn nearest_sort(section: &str) -> Option<String> {
     Some(format!("{meant}{label}"))
 }
 
-fn closest(word: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+/// The known word that differs in so few letters that it may be meant.
+pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > MAX_LENGTH {
         return None;
     }

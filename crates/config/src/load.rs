@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::account::Accounts;
-use crate::config::Config;
+use crate::config::{Config, Notes};
 use crate::control::Control;
 use crate::fault::{Fault, Faults};
 use crate::group::Group;
 use crate::guard::guarded;
 use crate::hint;
 use crate::ini::Section;
+use crate::lint;
 use crate::program::Program;
 use crate::reading::Reading;
 use crate::section::{eventlistener, fcgi, group, http, plugin, program, supervisorctl, supervisord};
@@ -23,10 +24,25 @@ use crate::surroundings::Surroundings;
 /// `overrides` is what the command line gave. Fails with every fault there is; the first is the one at which
 /// Supervisor 4.3 would have stopped. A panic of the reader is a fault as well.
 pub fn load(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Config, Faults> {
-    guarded(file, || read(file, overrides, machine))
+    examine(file, overrides, machine).config
 }
 
-fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Config, Faults> {
+/// A configuration that was read, and what there is to say of it even where it has faults.
+#[derive(Debug)]
+pub struct Examined {
+    /// What [`load`] gives.
+    pub config: Result<Config, Faults>,
+    /// All that was noted on the way; the configuration has the same.
+    pub notes: Notes,
+}
+
+/// Reads as [`load`] does, and keeps the notes also where there are faults.
+pub fn examine(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Examined {
+    guarded(file, || read(file, overrides, machine))
+        .unwrap_or_else(|faults| Examined { config: Err(faults), notes: Notes::default() })
+}
+
+fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Examined, Faults> {
     let source = source::open(file, Scope::WithIncludes, machine)?;
     let accounts = Accounts::default();
     let mut reading = Reading::new(&source.ini, &source.files, &source.here, machine, &accounts);
@@ -41,18 +57,26 @@ fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Co
     let groups = groups(&mut reading, shared);
     let servers = http::read(&mut reading);
     let settings = finish(&mut reading, section, draft, overrides);
+    if let Some(settings) = &settings {
+        lint::identifier(&mut reading, &settings.identifier);
+    }
+    lint::listeners(
+        &mut reading,
+        &lint::Whole { groups: &groups, servers: &servers, interfaces: &interfaces },
+    );
     hint::keys(&mut reading);
     let (mut notes, later) = reading.close();
     let Source { notes: earlier, faults: mut all, .. } = source;
     all.extend(later);
     notes.warnings.splice(0..0, earlier.warnings);
     notes.infos.splice(0..0, earlier.infos);
-    match settings {
+    let config = match settings {
         Some(settings) if all.is_empty() => {
-            Ok(Config { file: file.to_owned(), settings, groups, servers, interfaces, notes })
+            Ok(Config { file: file.to_owned(), settings, groups, servers, interfaces, notes: notes.clone() })
         }
         _ => Err(Faults(all)),
-    }
+    };
+    Ok(Examined { config, notes })
 }
 
 /// Reads `[supervisorctl]` of a configuration file; what the file includes does not count for it.

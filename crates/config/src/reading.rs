@@ -181,6 +181,31 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Expands a text for the second time, as the original does with some keys. Where that fails, what the first time gave
+    /// is taken: `100%%` was written for `100%`, and nothing else was meant.
+    pub(crate) fn expanded_again(&mut self, page: &Page<'a>, key: &str, once: Cow<'a, str>) -> Cow<'a, str> {
+        if !once.contains('%') || self.take_work(page, key, once.len()).is_err() {
+            return once;
+        }
+        let twice = expand(&once, &page.names, &self.variables, key);
+        match twice {
+            Ok(twice) if !twice.bare => {
+                let text = twice.text.into_owned();
+                let _ = self.take_work(page, key, text.len());
+                Cow::Owned(text)
+            }
+            Ok(_) | Err(_) => {
+                self.hint_at(
+                    page,
+                    key,
+                    "has a percent sign that Supervisor 4.3 does not take: it expands this key twice, so that there a percent \
+                     sign is written %%%%; here it stands for itself",
+                );
+                once
+            }
+        }
+    }
+
     /// The value of a key, expanded and converted; `None` where it is not set or wrong.
     pub(crate) fn optional<T>(
         &mut self,
@@ -254,10 +279,22 @@ impl<'a> Reading<'a> {
 
     /// Adds a warning that begins with where the key stands: `file:line: [section] key …`.
     pub(crate) fn warn_at(&mut self, page: &Page<'a>, key: &str, text: &str) {
+        self.warn(self.at(page, key, text));
+    }
+
+    /// Adds a hint of the same form.
+    pub(crate) fn hint_at(&mut self, page: &Page<'a>, key: &str, text: &str) {
+        let text = self.at(page, key, text);
+        if self.notes.hints.len() < MAX_FAULTS && !self.notes.hints.contains(&text) {
+            self.notes.hints.push(text);
+        }
+    }
+
+    fn at(&self, page: &Page<'a>, key: &str, text: &str) -> String {
         let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
         let key = if key.is_empty() { String::new() } else { format!(" {}", shown_key(key)) };
         let section = shown(&page.section.name);
-        self.warn(format!("{}:{}: [{section}]{key} {text}", self.file(place), place.line));
+        format!("{}:{}: [{section}]{key} {text}", self.file(place), place.line)
     }
 
     fn file(&self, place: Place) -> &str {

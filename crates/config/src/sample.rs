@@ -122,7 +122,10 @@ mod tests {
         let (config, _) = read(&switched_on());
         let warnings = &config.notes.warnings;
         // The examples of the original's sample say these two against each other.
-        assert!(warnings.len() == 1 && warnings[0].contains("redirect_stderr=true but"), "{warnings:?}");
+        assert!(warnings[0].contains("redirect_stderr=true but"), "{warnings:?}");
+        // With a password on the server, listeners need one too.
+        let asks = |line: &String| line.contains("cannot ask supervisord anything");
+        assert!(warnings[1..].iter().all(asks), "{warnings:?}");
         let names: Vec<&str> = config.groups.iter().map(|group| group.name.0.as_str()).collect();
         for name in [
             "thegroupname",

@@ -6,7 +6,7 @@ use ironlance_core::{python, signal};
 
 use crate::account::{Account, Accounts};
 use crate::group::Owner;
-use crate::ini::strip;
+use crate::ini::{is_space, strip};
 use crate::number;
 use crate::path;
 use crate::program::LogTarget;
@@ -180,6 +180,11 @@ pub fn name(text: &str) -> Result<String, Bad> {
             Err(Bad::new(&format!("use {sign} in a name"), text, original))
         }
     }
+}
+
+/// Whether a text falls apart where events are taken apart, at blanks (any of Python's) and at the first colon.
+pub fn breaks_tokens(text: &str) -> bool {
+    text.contains(|c| is_space(c) || c == ':')
 }
 
 /// A port, from 1.

@@ -228,7 +228,7 @@ fn check_tells_the_same_faults_and_starts_nothing() {
 fn odd_files_are_read_alike() {
     contest(|stage| {
         stage.scene.write("conf.d/b.conf", "[program:second]\ncommand=sleep 1000\nautostart=false\ndirectory=%(here)s\n")?;
-        stage.scene.write("conf.d/a.conf", "[program:first]\ncommand=sleep 1000\nautostart=false\n[supervisord]\nidentifier=from the include\n")?;
+        stage.scene.write("conf.d/a.conf", "[program:first]\ncommand=sleep 1000\nautostart=false\n[supervisord]\nidentifier=from-the-include\n")?;
         stage.scene.write("conf.d/not-me.txt", "[program:never]\ncommand=x\n")?;
         let daemon = stage.daemon(
             "; a comment\n# another\n[include]\nfiles = conf.d/*.conf  {dir}/conf.d/a.conf none/*.conf\n\

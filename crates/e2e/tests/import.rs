@@ -153,7 +153,7 @@ fn all_that_needs_attention_is_named_with_its_line_and_no_secret_is_shown() {
             "s.conf:25: [eventlistener:crashmail] buffer_size: keeps 10 events at most",
             "s.conf:27: [eventlistener:crashmailbatch] command: has the mail server's password",
             "s.conf:27: [eventlistener:crashmailbatch] command: has --tls",
-            "s.conf:28: [eventlistener:crashmailbatch] events: has no TICK event",
+            "s.conf:28: [eventlistener:crashmailbatch] events has no TICK event",
             "s.conf:30: [eventlistener:fatalmailbatch] command: runs superlance's own superlance.fatalmailbatch",
             "s.conf:33: [eventlistener:crashsms] command: would end at once: crashsms: cannot mail",
             "s.conf:36: [eventlistener:httpok] command: checks an https page",

@@ -468,6 +468,25 @@ fn the_control_program_has_a_section_of_its_own() {
 }
 
 #[test]
+fn where_the_second_expansion_fails_the_text_is_taken_as_it_is_with_a_hint() {
+    let config = config(
+        "environment=A=\"100%%\",B=\"%%(asctime)s %%s\",C=\"%(ENV_PCT)s\"\n\
+         [program:a]\ncommand=a\nstdout_logfile=/tmp/100%%.log\nstderr_logfile=/tmp/%%(program_name)s%%%%.log\n",
+    );
+    let value = |name: &str| config.settings.environment[name].as_str();
+    assert_eq!((value("A"), value("B"), value("C")), ("100%", "%(asctime)s %s", "50%"));
+    let program = &config.groups[0].programs[0];
+    assert_eq!(program.stdout.logfile, LogTarget::File("/tmp/100%.log".into()));
+    assert_eq!(program.stderr.logfile, LogTarget::File("/tmp/a%.log".into()));
+    assert_eq!(config.notes.warnings, Vec::<String>::new());
+    let hints = &config.notes.hints;
+    assert!(
+        hints.len() == 2 && hints[0].contains("main.conf:2: [supervisord] environment has a percent"),
+        "{hints:?}"
+    );
+}
+
+#[test]
 fn every_key_that_is_known_stands_in_the_document() {
     let document = include_str!("../../../../docs/configuration.md");
     let mut rest = document;

@@ -24,6 +24,16 @@ pub(crate) fn read<'a>(
 ) -> Group {
     let page = Page::new(section, Names::default().and("here", reading.here));
     let name = page.label().to_owned();
+    if value::breaks_tokens(&name) {
+        let name = value::shown(&name);
+        reading.warn_at(
+            &page,
+            "",
+            &format!(
+                "has a blank in its name, which stands in the header of its events: it can read none: {name}"
+            ),
+        );
+    }
     // Listeners are started first and stopped last.
     let priority = reading.or(&page, "priority", -1, value::integer);
     let buffer_size = buffer_size(reading, &page);

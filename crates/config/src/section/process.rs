@@ -13,7 +13,7 @@ use crate::ini::Section;
 use crate::pairs::pairs;
 use crate::program::{LogTarget, Output, Program};
 use crate::reading::{Page, Reading, Recorded, TURN, Wording};
-use crate::value::{self, Bad, LogWish};
+use crate::value::{self, Bad, LogWish, breaks_tokens, shown};
 
 /// The keys that all three know.
 pub(crate) const KEYS: [&str; 32] = [
@@ -50,6 +50,10 @@ pub(crate) const KEYS: [&str; 32] = [
     "umask",
     "serverurl",
 ];
+
+/// What is wrong with a name that falls apart within an event.
+pub(crate) const UNREADABLE: &str =
+    "gives a name with a blank or a colon in it, at which listeners take events apart: none can read of it";
 
 /// So many processes of one section are not meant: each takes memory and two pipes.
 const MAX_PROCESSES: i64 = 100_000;
@@ -122,7 +126,13 @@ pub(crate) fn read<'a>(
     for number in common.first..common.first.saturating_add(common.count) {
         // What is wrong with one process is wrong with them all.
         match process(reading, &mut page, &common, number, shared) {
-            Ok(program) if reading.fault_count() == before => programs.push(program),
+            Ok(program) if reading.fault_count() == before => {
+                if breaks_tokens(&program.name.0) && programs.is_empty() {
+                    let name = shown(&program.name.0);
+                    reading.warn_at(&page, "process_name", &format!("{UNREADABLE}: {name}"));
+                }
+                programs.push(program);
+            }
             _ => return programs,
         }
     }
@@ -338,7 +348,7 @@ fn output<'a>(reading: &mut Reading<'a>, page: &Page<'a>, keys: &OutputKeys, com
 fn log_wish<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str) -> LogWish {
     let auto = LogWish::Target(LogTarget::Auto);
     let Ok(Some(once)) = reading.text(page, key) else { return auto };
-    let Ok(twice) = reading.expanded(page, key, &once, key) else { return auto };
+    let twice = reading.expanded_again(page, key, once);
     value::log_file(&twice, reading.machine).unwrap_or_else(|bad| {
         reading.refuse(page, key, bad);
         auto

@@ -6,7 +6,7 @@ use ironlance_core::GroupName;
 
 use crate::expand::Names;
 use crate::group::{Group, GroupKind};
-use crate::ini::Section;
+use crate::ini::{Section, is_space};
 use crate::reading::{Page, Reading};
 use crate::section::process;
 use crate::value;
@@ -26,6 +26,9 @@ pub(crate) fn read<'a>(
 
 /// The name of a group, from the section's.
 pub(crate) fn group_name<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
+    if page.label().contains(is_space) {
+        reading.warn_at(page, "", &format!("{}: {}", process::UNREADABLE, value::shown(page.label())));
+    }
     value::name(page.label()).unwrap_or_else(|bad| {
         reading.refuse(page, "", bad);
         page.label().to_owned()

@@ -156,9 +156,7 @@ fn child_log_folder<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> PathBuf {
 fn environment<'a>(reading: &mut Reading<'a>, mut page: Page<'a>) -> BTreeMap<String, String> {
     let Ok(Some(once)) = reading.text(&page, "environment") else { return BTreeMap::new() };
     page.names = page.names.and("host_node_name", &reading.machine.host_node_name);
-    let Ok(twice) = reading.expanded(&page, "environment", &once, "environment") else {
-        return BTreeMap::new();
-    };
+    let twice = reading.expanded_again(&page, "environment", once);
     match pairs(&twice) {
         Ok(pairs) => {
             for (name, value) in &pairs {

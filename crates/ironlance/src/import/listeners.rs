@@ -1,10 +1,11 @@
 //! The event listeners: which are superlance's, and what their options mean here.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ironlance_alert::{Route, Secret, Transport};
 use ironlance_config::ini::Section;
+use ironlance_config::superlance::{Run, recognised};
 use ironlance_core::shlex;
 use ironlance_listeners::options::batch::{self, BatchMailer};
 use ironlance_listeners::options::{
@@ -16,21 +17,11 @@ use super::finding::{Findings, Weight};
 use super::look::Look;
 use super::machine::find_program;
 
-/// Our names of superlance's listeners.
-const NAMES: [&str; 6] = ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
 /// Fewer events than this are full within a bad minute.
 const SMALL_BUFFER: usize = 100;
 
 /// So many listeners' options are looked at; nobody has as many.
 const MOST: usize = 1000;
-
-/// A listener of superlance's in a section.
-struct Wired<'w> {
-    name: &'static str,
-    args: &'w [String],
-    /// The file that is run, where it is not whatever the `PATH` has by the listener's name.
-    at: Option<PathBuf>,
-}
 
 /// What is found about `[eventlistener:x]`; gives how many are superlance's.
 pub(super) fn examine(look: &Look<'_>, found: &mut Findings) -> usize {
@@ -45,7 +36,6 @@ pub(super) fn examine(look: &Look<'_>, found: &mut Findings) -> usize {
             continue;
         }
         place(look, section, &wired, found);
-        clock(look, section, &wired, found);
         let Remarks { attention, better } = options(look, &wired);
         for text in attention {
             found.about(look.outline, section, "command", Weight::Attention, &text);
@@ -70,35 +60,12 @@ fn buffer(look: &Look<'_>, section: &Section, found: &mut Findings) {
     }
 }
 
-/// The listener that a command line runs: by its name or path, through ironlance, or by Python.
-fn recognised(words: &[String]) -> Option<Wired<'_>> {
-    let base = |word: &str| {
-        Path::new(word).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
-    };
-    let named = |name: &str| NAMES.into_iter().find(|known| *known == name);
-    let (first, rest) = words.split_first()?;
-    let at = |word: &str| Some(PathBuf::from(word)).filter(|_| word.contains('/'));
-    if let Some(name) = named(&base(first)) {
-        return Some(Wired { name, args: rest, at: at(first) });
-    }
-    let (second, rest) = rest.split_first()?;
-    if base(first) == "ironlance" {
-        return Some(Wired { name: named(second)?, args: rest, at: None });
-    }
-    if !base(first).starts_with("python") {
-        return None;
-    }
-    let (module, args) = if second == "-m" { rest.split_first()? } else { (second, rest) };
-    let name = named(module.strip_prefix("superlance.").unwrap_or(&base(module)).trim_end_matches(".py"))?;
-    Some(Wired { name, args, at: Some(PathBuf::from(module)) })
-}
-
 /// A path leads to superlance's own, which goes on running. One that leads nowhere is told of elsewhere.
-fn place(look: &Look<'_>, section: &Section, wired: &Wired<'_>, found: &mut Findings) {
+fn place(look: &Look<'_>, section: &Section, wired: &Run<'_>, found: &mut Findings) {
     let ours = std::env::current_exe().and_then(|file| file.canonicalize()).ok();
     let is_ours = |file: &Path| file.canonicalize().ok().is_some_and(|file| Some(file) == ours);
     let name = wired.name;
-    if let Some(at) = wired.at.as_deref().filter(|at| !is_ours(at)) {
+    if let Some(at) = wired.at.filter(|at| !is_ours(at)) {
         let text = match at.exists() {
             true => format!(
                 "goes on running superlance's own {}, which works; command={name} … runs ours",
@@ -107,16 +74,6 @@ fn place(look: &Look<'_>, section: &Section, wired: &Wired<'_>, found: &mut Find
             false => format!("runs superlance's own {}; command={name} … runs ours", at.display()),
         };
         found.about(look.outline, section, "command", Weight::Attention, &text);
-    }
-}
-
-/// All but crashmail go by ticks: without any they never act.
-fn clock(look: &Look<'_>, section: &Section, wired: &Wired<'_>, found: &mut Findings) {
-    let events = look.text(section, "events").unwrap_or_default().to_uppercase();
-    let needs = !matches!(wired.name, "crashmail");
-    if needs && !events.split(',').any(|event| event.trim().starts_with("TICK") || event.trim() == "EVENT") {
-        let text = format!("has no TICK event, which is {}'s clock: it would never act", wired.name);
-        found.about(look.outline, section, "events", Weight::Attention, &text);
     }
 }
 
@@ -134,7 +91,7 @@ impl Remarks {
 }
 
 /// What the options of a listener give reason to say.
-fn options(look: &Look<'_>, wired: &Wired<'_>) -> Remarks {
+fn options(look: &Look<'_>, wired: &Run<'_>) -> Remarks {
     let variable = |name: &str| {
         let mut pairs = look.machine.environment.iter();
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.clone())
@@ -154,7 +111,7 @@ fn options(look: &Look<'_>, wired: &Wired<'_>) -> Remarks {
     }
 }
 
-fn taken<T>(wired: &Wired<'_>, parsed: Parsed<T>, remarks: impl FnOnce(&T, &[String]) -> Remarks) -> Remarks {
+fn taken<T>(wired: &Run<'_>, parsed: Parsed<T>, remarks: impl FnOnce(&T, &[String]) -> Remarks) -> Remarks {
     match parsed {
         Parsed::Run(options) => remarks(&options, wired.args),
         Parsed::Exit { stderr, .. } => {
@@ -241,29 +198,5 @@ fn mailer(command: &str, remarks: &mut Remarks) {
         remarks.attention(format!(
             "mails by {program}: a mail is sent when it exits with 0, and tried again otherwise (superlance does not look)"
         ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(line: &str) -> Option<(String, usize, bool)> {
-        let words = shlex::split(line).unwrap();
-        recognised(&words).map(|wired| (wired.name.to_owned(), wired.args.len(), wired.at.is_some()))
-    }
-
-    #[test]
-    fn a_listener_of_superlance_is_known_however_it_is_started() {
-        assert_eq!(found("crashmail -a -m x"), Some(("crashmail".into(), 3, false)));
-        assert_eq!(found("/venv/bin/memmon -a 1GB"), Some(("memmon".into(), 2, true)));
-        assert_eq!(found("/opt/ironlance httpok x"), Some(("httpok".into(), 1, false)));
-        assert_eq!(found("python3 -m superlance.crashsms -t x"), Some(("crashsms".into(), 2, true)));
-        assert_eq!(found("/usr/bin/python /venv/bin/crashmail -a"), Some(("crashmail".into(), 1, true)));
-        for line in
-            ["", "python", "python3 my_listener.py", "node crashmailer", "ironlance demo", "sh -c crashmail"]
-        {
-            assert_eq!(found(line), None, "{line}");
-        }
     }
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ironlance_config::{
-    Config, Faults, GroupKind, Outline, Overrides, Surroundings, homeless, load, outline,
+    Config, Examined, Faults, GroupKind, Outline, Overrides, Surroundings, examine, homeless, outline,
 };
 use ironlance_core::plain::plain;
 
@@ -90,13 +90,12 @@ const PARTS: [(Weight, &str); 4] = [
 
 impl Report {
     fn of(file: &Path, outline: &Outline, machine: &Surroundings) -> Self {
-        let loaded = load(file, &Overrides::default(), machine);
+        let Examined { config: loaded, notes } = examine(file, &Overrides::default(), machine);
         let mut found = Findings::default();
         for fault in loaded.as_ref().err().iter().flat_map(|Faults(faults)| faults) {
             found.line(outline, Weight::Fault, &fault.to_string());
         }
-        let noted = loaded.as_ref().map(|config| config.notes.warnings.as_slice()).unwrap_or_default();
-        for warning in outline.warnings.iter().chain(noted) {
+        for warning in outline.warnings.iter().chain(&notes.warnings).chain(&notes.hints) {
             // A folder for files that may come later is as good as empty.
             let weight = if warning.starts_with(NO_FILE) { Weight::Same } else { Weight::Attention };
             found.line(outline, weight, warning);

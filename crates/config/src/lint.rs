@@ -1,0 +1,206 @@
+//! What is valid and cannot work: a listener that hears nothing it acts on, or that nobody can answer. The original
+//! starts with all of it, and so do we: each is a warning, which `--check` and the log have.
+
+use ironlance_core::kind::EventKind;
+use ironlance_core::name::Namespec;
+use ironlance_core::{Selection, shlex};
+
+use crate::expand::Names;
+use crate::group::{Group, GroupKind};
+use crate::hint::closest;
+use crate::program::Program;
+use crate::reading::{Page, Reading};
+use crate::server::{Server, ServerAddress};
+use crate::superlance::{Run, recognised};
+use crate::value::{breaks_tokens, shown};
+
+/// What was made of the sections that listeners depend on.
+pub(crate) struct Whole<'w> {
+    /// Every group.
+    pub(crate) groups: &'w [Group],
+    /// Every server.
+    pub(crate) servers: &'w [Server],
+    /// The namespaces of the stock XML-RPC interface.
+    pub(crate) interfaces: &'w [String],
+}
+
+/// So many listeners are looked at.
+const MOST_LISTENERS: usize = 1000;
+/// So many names of one command line are looked for.
+const MOST_NAMES: usize = 50;
+
+/// The name of this supervisord stands in the header of each event, between blanks.
+pub(crate) fn identifier(reading: &mut Reading<'_>, identifier: &str) {
+    let Some(section) = reading.ini.section("supervisord") else { return };
+    if breaks_tokens(identifier) {
+        let text = format!(
+            "has a blank or a colon in it, and stands in the header of every event: no listener can read any: {}",
+            shown(identifier)
+        );
+        reading.warn_at(&Page::new(section, Names::default()), "identifier", &text);
+    }
+}
+
+/// Looks at every listener of superlance's.
+pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
+    let pools = whole.groups.iter().filter_map(|group| match &group.kind {
+        GroupKind::Listeners { events, .. } => Some((group, events.as_slice(), group.programs.first()?)),
+        GroupKind::Programs | GroupKind::FastCgi(_) => None,
+    });
+    for (group, events, program) in pools.take(MOST_LISTENERS) {
+        let name = format!("eventlistener:{}", group.name.0);
+        let Some(section) = reading.ini.section(&name) else { continue };
+        let words = shlex::split(&program.command).unwrap_or_default();
+        let Some(run) = recognised(&words) else { continue };
+        let page = Page::new(section, Names::default());
+        hears(reading, &page, events, &run);
+        asks(reading, &page, whole, program, &run);
+        // After a fault there may be too few programs.
+        if reading.fault_count() == 0 {
+            names(reading, &page, whole.groups, &run);
+        }
+    }
+}
+
+const TICKS: [EventKind; 3] = [EventKind::Tick5, EventKind::Tick60, EventKind::Tick3600];
+
+/// The states that a listener mails about unless `--on` says otherwise.
+fn states(name: &str) -> &'static [EventKind] {
+    match name {
+        "crashmail" | "crashmailbatch" | "crashsms" => &[EventKind::ProcessStateExited],
+        "fatalmailbatch" => &[EventKind::ProcessStateFatal],
+        _ => &[],
+    }
+}
+
+/// Whether it is told of anything that it acts on.
+fn hears<'a>(reading: &mut Reading<'a>, page: &Page<'a>, events: &[EventKind], run: &Run<'_>) {
+    let is_heard = |kind: &EventKind| events.iter().any(|event| kind.is_a(*event));
+    let name = run.name;
+    if name != "crashmail" && !TICKS.iter().any(is_heard) {
+        let text = format!("has no TICK event, which is {name}'s clock: it would never act");
+        reading.warn_at(page, "events", &text);
+    }
+    let Some(state) = states(name).first() else { return };
+    let has_on = run.args.iter().any(|arg| arg == "--on" || arg.starts_with("--on="));
+    let others: Vec<EventKind> = EventKind::ALL
+        .into_iter()
+        .filter(|kind| kind.parent() == Some(EventKind::ProcessState) && kind != state)
+        .filter(|kind| events.contains(kind))
+        .collect();
+    if has_on {
+        return;
+    }
+    if !is_heard(state) {
+        let text = format!("has no {state}, which is what {name} tells of: it would never tell anything");
+        reading.warn_at(page, "events", &text);
+    } else if name == "crashmail" && !others.is_empty() {
+        let words: Vec<String> = others
+            .iter()
+            .map(|kind| kind.name().trim_start_matches("PROCESS_STATE_").to_lowercase())
+            .collect();
+        let text = format!(
+            "names more than crashmail tells of, as in superlance: only unexpected exits; --on exited,{} adds the others",
+            words.join(",")
+        );
+        reading.hint_at(page, "events", &text);
+    }
+}
+
+/// Whether supervisord answers when it is asked, which httpok and memmon cannot do without.
+fn asks<'a>(reading: &mut Reading<'a>, page: &Page<'a>, whole: &Whole<'_>, program: &Program, run: &Run<'_>) {
+    // Somebody else's supervisord, or none on purpose.
+    if program.serverurl.is_some() {
+        return;
+    }
+    let is_given = |name: &str| {
+        let inherited = reading.machine.environment.iter().any(|(key, _)| key == name);
+        program.environment.contains_key(name) || inherited
+    };
+    let server = whole.servers.iter().find(|server| matches!(server.address, ServerAddress::Unix { .. }));
+    let server = server.or(whole.servers.first());
+    let why = match server {
+        None => "there is neither [unix_http_server] nor [inet_http_server]".to_owned(),
+        Some(_) if !whole.interfaces.iter().any(|name| name == "supervisor") => {
+            "there is no [rpcinterface:supervisor]".to_owned()
+        }
+        Some(server)
+            if server.credentials.is_some()
+                && !(is_given("SUPERVISOR_USERNAME") && is_given("SUPERVISOR_PASSWORD")) =>
+        {
+            format!(
+                "[{}] has a password, and environment= does not give it SUPERVISOR_USERNAME and SUPERVISOR_PASSWORD",
+                shown(&server.section)
+            )
+        }
+        Some(_) => return,
+    };
+    let what = match run.name {
+        "httpok" | "memmon" => "it can neither see nor restart a program",
+        _ => "its alerts have no details",
+    };
+    reading.warn_at(page, "command", &format!("cannot ask supervisord anything ({why}): {what}"));
+}
+
+/// Whether the programs that it is to look at are there.
+fn names<'a>(reading: &mut Reading<'a>, page: &Page<'a>, groups: &[Group], run: &Run<'_>) {
+    for (option, value) in given(run).into_iter().take(MOST_NAMES) {
+        let is_group = option == "group" || option == "g";
+        let pattern = value.split('=').next().unwrap_or_default();
+        let pattern = pattern.strip_prefix('!').unwrap_or(pattern);
+        let mut selection = Selection::default();
+        let added = if is_group { selection.add_group(pattern) } else { selection.add(pattern) };
+        // What is no pattern, the listener itself refuses.
+        if added.is_err() || is_there(&selection, groups) {
+            continue;
+        }
+        let sort = if is_group { "group" } else { "program" };
+        let known = groups.iter().flat_map(|group| {
+            let programs = group.programs.iter().map(|program| program.name.0.as_str());
+            std::iter::once(group.name.0.as_str()).chain(programs.take(MOST_NAMES))
+        });
+        let meant = closest(pattern, known.take(MOST_LISTENERS))
+            .map_or(String::new(), |meant| format!("; did you mean {}?", shown(meant)));
+        let text = format!("names a {sort} that is not in this configuration: {}{meant}", shown(pattern));
+        reading.warn_at(page, "command", &text);
+    }
+}
+
+fn is_there(selection: &Selection, groups: &[Group]) -> bool {
+    groups.iter().any(|group| {
+        group.programs.iter().any(|program| {
+            selection.names(&Namespec { group: group.name.clone(), process: program.name.clone() })
+        })
+    })
+}
+
+/// The values of `--program` and `--group`, and of their short forms where they mean the same.
+fn given<'w>(run: &Run<'w>) -> Vec<(&'static str, &'w str)> {
+    let options: &[&str] = match run.name {
+        // -p of the mailers by SMTP is a password.
+        "memmon" => &["program", "group", "p", "g"],
+        "crashmail" | "httpok" => &["program", "group", "p"],
+        _ => &["program", "group"],
+    };
+    let mut found = Vec::new();
+    let mut args = run.args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        for option in options {
+            let dashes = if option.len() == 1 { "-" } else { "--" };
+            let Some(rest) = arg.strip_prefix(dashes).and_then(|rest| rest.strip_prefix(option)) else {
+                continue;
+            };
+            let value = match (rest, option.len()) {
+                ("", _) => args.next(),
+                (rest, 1) => Some(rest),
+                (rest, _) => rest.strip_prefix('='),
+            };
+            found.extend(value.map(|value| (*option, value)));
+            break;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;
