@@ -81,7 +81,6 @@ const FAULTS: &[&str] = &[
     "[program:a]\ncommand=x %(ENV_NO_SUCH_THING)s",
     "[program:a]\ncommand=x\nenvironment=A",
     "[program:a]\ncommand=x\nenvironment=A=\"1;2\",B=\"3 ; 4\"",
-    "[program:a]\ncommand=x\nstdout_logfile={dir}/%%(x)s",
     "[program:a]\ncommand=x\nenvironment=A=\"%(x)s\"",
     "[program:a]\ncommand=x\ndirectory=%(x)s",
     // Groups.
