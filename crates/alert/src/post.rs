@@ -1,32 +1,26 @@
 //! The listener's side of the outbox: put an alert there, and see to it that somebody delivers.
 
-use std::fs::File;
-use std::io::{self, Seek, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
+mod deliverer;
+mod memory;
+
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::MemfdFlags;
-use rustix::pipe::{PipeFlags, pipe_with};
-
 use crate::alert::{Alert, Draft, Entry, Form};
-use crate::deliver::backoff;
 use crate::outbox::batch::Batch;
-use crate::outbox::{Outbox, Place, Way, new_id, record, unix_time};
+use crate::outbox::folder::FolderError;
+use crate::outbox::limits::{Keeper, Limits, Room};
+use crate::outbox::{Outbox, Place, Way, mend, new_id, unix_time};
 use crate::route::{Route, Transport};
 use crate::say;
 use crate::secret::Secret;
+use deliverer::{Deliverer, Start};
+use memory::Memory;
 
 /// How often, at most, to look for alerts that others have left behind.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
 /// How long to stay for alerts that are on their way when there is nothing else to do any more.
 const LAST_MOMENT: Duration = Duration::from_secs(3);
-/// So many processes at most deliver from memory at a time.
-const MEMORY_DELIVERERS: usize = 64;
 /// So many entries of a batch have details; a mail of thousands would help nobody.
 const DETAILED_ENTRIES: usize = 50;
 
@@ -53,6 +47,8 @@ pub struct Post {
     outbox: Option<Outbox>,
     batch: Option<Batch>,
     deliverer: Deliverer,
+    memory: Memory,
+    keeper: Keeper,
     looked: Instant,
     /// Something was stored since the last answer.
     has_stored: bool,
@@ -65,7 +61,18 @@ impl Post {
         let outbox = Outbox::open(&options.state_dir);
         let outbox = outbox.inspect_err(|error| say_trouble(&options.state_dir, error)).ok();
         let deliverer = Deliverer::new(options.program.clone());
-        let post = Self { options, outbox, batch: None, deliverer, looked: Instant::now(), has_stored: true };
+        let memory = Memory::new(deliverer.clone(), options.state_dir.clone());
+        let mut post = Self {
+            options,
+            outbox,
+            batch: None,
+            deliverer,
+            memory,
+            keeper: Keeper::new(Limits::of_environment()),
+            looked: Instant::now(),
+            has_stored: true,
+        };
+        post.expire();
         if let Some(outbox) = &post.outbox {
             post.correct_way(outbox);
             if !outbox.is_empty() {
@@ -119,13 +126,49 @@ impl Post {
     }
 
     fn send_alert(&mut self, alert: &Alert, event: Option<&str>) {
-        let Some(outbox) = self.outbox() else { return self.deliverer.deliver_from_memory(alert) };
+        let Some(outbox) = self.outbox() else { return self.memory.deliver(alert) };
+        let size = alert.entries.iter().map(mend::size).sum::<usize>();
+        if let Err(error) = self.make_room(&outbox, size) {
+            say_trouble(&self.options.state_dir, &error);
+            return self.memory.deliver(alert);
+        }
         match outbox.put(alert, event) {
             Ok(()) => self.deliverer.deliver(&outbox),
             Err(error) => {
                 say_trouble(&self.options.state_dir, &error);
-                self.deliverer.deliver_from_memory(alert);
+                self.memory.deliver(alert);
             }
+        }
+    }
+
+    /// Holds the outbox to its size; says what had to go.
+    fn make_room(&mut self, outbox: &Outbox, size: usize) -> Result<(), FolderError> {
+        let size = size.try_into().unwrap_or(u64::MAX);
+        match self.keeper.make_room(outbox, size, Instant::now()) {
+            Room::Made(0) => Ok(()),
+            Room::Made(removed) => {
+                let limit = self.keeper.limits().bytes;
+                say(&format!(
+                    "the outbox has reached {limit} bytes (IRONLANCE_OUTBOX_MB): {removed} dead letter(s) were removed, the oldest first"
+                ));
+                Ok(())
+            }
+            Room::None(size) => {
+                let limit = self.keeper.limits().bytes;
+                Err(FolderError::Full { path: outbox.dir().to_owned(), size, limit })
+            }
+        }
+    }
+
+    /// Removes dead letters that are too old, and says so.
+    fn expire(&mut self) {
+        let Some(outbox) = &self.outbox else { return };
+        let removed = self.keeper.expire(outbox, unix_time(), Instant::now());
+        if removed > 0 {
+            let days = self.keeper.limits().dead_age / 86_400;
+            say(&format!(
+                "{removed} dead letter(s) older than {days} days (IRONLANCE_OUTBOX_DEAD_DAYS) were removed"
+            ));
         }
     }
 
@@ -162,6 +205,10 @@ impl Post {
         let opened =
             Batch::open(&outbox, draft).inspect_err(|error| say_trouble(&self.options.state_dir, error));
         self.batch = Some(opened.unwrap_or(in_memory));
+        // A batch that was too large for one mail is among the alerts by now.
+        if !outbox.is_empty() {
+            self.deliverer.deliver(&outbox);
+        }
     }
 
     /// What has been collected.
@@ -178,7 +225,17 @@ impl Post {
     pub fn add_to_batch(&mut self, event: &str, entry: Entry) {
         self.has_stored = true;
         let outbox = self.outbox();
+        // All that it holds has been answered, so the event at hand is in one mail only.
+        if self.batch.as_ref().is_some_and(Batch::is_large) {
+            say("the batch is large: it is sent before its time");
+            self.send_batch();
+        }
+        let room = outbox.as_ref().map_or(Ok(()), |outbox| self.make_room(outbox, mend::size(&entry)));
         let Some(batch) = &mut self.batch else { return };
+        if let Err(error) = room {
+            say(&format!("{error}; keeping the batch in memory"));
+            return batch.add_in_memory(entry);
+        }
         let fallback = || Outbox::at(&self.options.state_dir);
         if let Err(error) = batch.add(&outbox.unwrap_or_else(fallback), entry, event) {
             say(&format!("{error}; keeping the batch in memory"));
@@ -213,7 +270,9 @@ impl Post {
     /// There will be no further alert: gives those that were stored a moment to be delivered before we end. What is
     /// still on its way then goes on without us, or waits for our successor.
     pub fn close(&self) {
+        let began = Instant::now();
         self.deliverer.wait(LAST_MOMENT);
+        self.memory.wait(LAST_MOMENT.saturating_sub(began.elapsed()));
     }
 
     /// At most once a minute, sees to alerts that nobody delivers any more.
@@ -222,6 +281,8 @@ impl Post {
             return;
         }
         self.looked = Instant::now();
+        self.expire();
+        self.memory.look_after();
         if let Some(outbox) = self.outbox.as_ref().filter(|outbox| !outbox.is_empty()) {
             self.deliverer.deliver(outbox);
         }
@@ -245,184 +306,14 @@ fn say_trouble(state_dir: &std::path::Path, error: &dyn std::error::Error) {
     say(&format!("cannot use the outbox {}: {error}; delivering from memory", outbox.display()));
 }
 
-/// What the threads of a deliverer share with the listener.
-#[derive(Debug, Default)]
-struct Shared {
-    /// A thread is seeing to the outbox.
-    on_disk: bool,
-    /// Something came in since that thread last looked.
-    again: bool,
-    /// So many threads are seeing to alerts that are only in memory.
-    in_memory: usize,
-    /// Alerts that wait for such a thread.
-    queue: Vec<Alert>,
-}
-
-/// Why a deliverer is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start {
-    /// An alert is in the outbox.
-    Stored,
-    /// An alert is on its way there.
-    Announced,
-}
-
-/// Starts the process that delivers, when there is something for it to do.
-#[derive(Clone, Debug)]
-struct Deliverer {
-    program: PathBuf,
-    shared: Arc<Mutex<Shared>>,
-    /// Told when a thread ends.
-    idle: Arc<Condvar>,
-}
-
-impl Deliverer {
-    fn new(program: PathBuf) -> Self {
-        Self { program, shared: Arc::default(), idle: Arc::default() }
-    }
-
-    /// Waits until no thread of ours is left, or the time is up.
-    fn wait(&self, time: Duration) {
-        let busy = |shared: &mut Shared| shared.on_disk || shared.in_memory > 0;
-        drop(self.idle.wait_timeout_while(self.shared(), time, busy));
-    }
-
-    fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sees to it that the outbox is delivered. A thread waits for the lock, hands it to a process, and waits for
-    /// that; it ends when nothing waits any more.
-    fn deliver(&self, outbox: &Outbox) {
-        self.start(outbox, Start::Stored);
-    }
-
-    fn start(&self, outbox: &Outbox, reason: Start) {
-        let mut shared = self.shared();
-        shared.again |= reason == Start::Stored;
-        if !shared.on_disk {
-            let (own, outbox) = (self.clone(), outbox.clone());
-            shared.on_disk = start(move || own.see_to(&outbox, reason));
-        }
-    }
-
-    fn see_to(&self, outbox: &Outbox, mut reason: Start) {
-        let mut breakdowns = 0;
-        loop {
-            self.shared().again = false;
-            match self.run_on(outbox, std::mem::replace(&mut reason, Start::Stored)) {
-                Ok(status) if status.success() => breakdowns = 0,
-                Ok(status) => self.recover(&mut breakdowns, &format!("it ended with {status}")),
-                Err(error) => self.recover(&mut breakdowns, &error.to_string()),
-            }
-            let mut shared = self.shared();
-            if !shared.again && outbox.is_empty() {
-                shared.on_disk = false;
-                self.idle.notify_all();
-                return;
-            }
-        }
-    }
-
-    /// Says that the deliverer broke down, and waits a while before the next.
-    fn recover(&self, breakdowns: &mut u32, reason: &str) {
-        *breakdowns += 1;
-        let pause = backoff::pause(*breakdowns, 0.5);
-        let program = self.program.display();
-        say(&format!("the deliverer {program} failed: {reason}; starting another in {} s", pause.as_secs()));
-        thread::park_timeout(pause);
-    }
-
-    fn run_on(&self, outbox: &Outbox, reason: Start) -> io::Result<ExitStatus> {
-        let lock = loop {
-            let lock = outbox.lock_file().map_err(io::Error::other)?;
-            lock.lock()?;
-            // Whoever had it may have seen the folder go; then this is the lock of nothing.
-            if outbox.is_locked_by(&lock) {
-                break lock;
-            }
-        };
-        if outbox.is_empty() && reason == Start::Stored {
-            return Ok(ExitStatus::default());
-        }
-        let mut command = Command::new(&self.program);
-        command.arg0("ironlance").arg("deliver").arg(outbox.dir()).stdin(lock);
-        run(command)
-    }
-
-    /// Delivers an alert that could not be stored.
-    fn deliver_from_memory(&self, alert: &Alert) {
-        let mut shared = self.shared();
-        shared.queue.push(alert.clone());
-        if shared.in_memory < MEMORY_DELIVERERS {
-            let own = self.clone();
-            shared.in_memory += usize::from(start(move || own.see_to_memory()));
-        }
-    }
-
-    fn see_to_memory(&self) {
-        let mut breakdowns = 0;
-        loop {
-            let alerts = std::mem::take(&mut self.shared().queue);
-            let handed_over = if alerts.is_empty() { Ok(()) } else { self.hand_over(&alerts) };
-            match handed_over {
-                Ok(()) => breakdowns = 0,
-                Err(error) => {
-                    self.shared().queue.splice(0..0, alerts);
-                    self.recover(&mut breakdowns, &error.to_string());
-                }
-            }
-            let mut shared = self.shared();
-            if shared.queue.is_empty() {
-                shared.in_memory -= 1;
-                self.idle.notify_all();
-                return;
-            }
-        }
-    }
-
-    /// Gives alerts to a process of their own, and waits until it is done.
-    fn hand_over(&self, alerts: &[Alert]) -> io::Result<()> {
-        let mut input = File::from(rustix::fs::memfd_create("alerts", MemfdFlags::CLOEXEC)?);
-        for alert in alerts {
-            input.write_all(record::file(alert, None).as_bytes())?;
-        }
-        input.rewind()?;
-        let mut command = Command::new(&self.program);
-        command.arg0("ironlance").args(["deliver", "--memory"]).stdin(input);
-        let status = run(command)?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
-    }
-}
-
-/// Starts a thread; a machine without room for one gets another chance at the next alert.
-fn start(work: impl FnOnce() + Send + 'static) -> bool {
-    match thread::Builder::new().spawn(work) {
-        Ok(_) => true,
-        Err(error) => {
-            say(&format!("cannot start a thread to deliver: {error}; the alert is kept"));
-            false
-        }
-    }
-}
-
-/// Runs a deliverer to its end. Its output is a pipe that nobody writes: when we die, it breaks.
-fn run(mut command: Command) -> io::Result<ExitStatus> {
-    let (alive, leash): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
-    let mut child = command.stdout(Stdio::from(leash)).spawn()?;
-    // The command holds our ends of the child's descriptors, the lock among them.
-    drop(command);
-    let status = child.wait();
-    drop(alive);
-    status
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbox::record;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
+    use std::thread;
 
     /// A stand-in for the deliverer: takes alerts out of the outbox and writes down how many.
     fn deliverer(dir: &Path, script: &str) -> PathBuf {
@@ -486,12 +377,14 @@ mod tests {
     #[test]
     fn without_an_outbox_the_alert_goes_to_a_deliverer_by_memory() {
         let dir = tempfile::tempdir().unwrap();
-        let script = "[ \"$2\" = --memory ] && cat >> got";
+        let script = "[ \"$2\" = --memory ] && { read length; head -c $length >got.part; mv got.part got; \
+            sed -n 's/.*\"id\":\"\\([^\"]*\\)\".*/done \\1/p' got | head -n 1; cat; }";
         fs::write(dir.path().join("outbox"), "in the way").unwrap();
         let mut post = post(dir.path(), deliverer(dir.path(), script));
         post.send(Some("event"), draft("one"));
         let got = || fs::read(dir.path().join("got")).unwrap_or_default();
         until("it is handed over", || record::read(&got()).is_ok());
+        post.close();
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod inbox;
 mod limits;
 pub mod log;
 pub mod options;
+mod orphans;
 pub mod pidproxy;
 mod privileges;
 mod protected;

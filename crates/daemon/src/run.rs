@@ -23,6 +23,7 @@ use crate::limits;
 use crate::log::auto;
 use crate::log::main::MainLog;
 use crate::options::{self, Options, Wish};
+use crate::orphans;
 use crate::privileges;
 use crate::reload::{COMMAND, Reload};
 use crate::signals::Signals;
@@ -111,11 +112,16 @@ fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
     };
     let mut end = first_life(config, options, surroundings);
     loop {
-        end = match end {
-            Ok(End::Restart(reload, nofile)) => next_life(*reload, nofile, options, surroundings),
-            Ok(End::Over) => return ExitCode::SUCCESS,
-            Err(code) => return code,
+        let code = match end {
+            Ok(End::Restart(reload, nofile)) => {
+                end = next_life(*reload, nofile, options, surroundings);
+                continue;
+            }
+            Ok(End::Over) => ExitCode::SUCCESS,
+            Err(code) => code,
         };
+        orphans::let_end();
+        return code;
     }
 }
 

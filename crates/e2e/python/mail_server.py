@@ -9,6 +9,7 @@ Writes `port N` when it listens. Takes orders on stdin, one a line, and answers 
     banner TEXT   say TEXT for a banner and close
     mail TEXT     answer TEXT to MAIL; likewise rcpt, data
     cut           close in the middle of DATA
+    goodbye N     answer to QUIT after N seconds, whatever else is ordered
     count         answers `done N`: connections so far
     mails         answers `done N`: mails taken so far
 It ends when stdin does.
@@ -41,6 +42,7 @@ class Orders:
     text = ''
     connections = 0
     mails = 0
+    goodbye = 0.0
 
 
 class Keeper:
@@ -92,6 +94,11 @@ class Server(SMTP):
         self.transport.abort()
 
 
+    async def smtp_QUIT(self, arg):
+        await asyncio.sleep(Orders.goodbye)
+        return await super().smtp_QUIT(arg)
+
+
 class Silent(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport  # keeps it alive
@@ -134,6 +141,8 @@ async def main():
             answer = 'done %d' % Orders.connections
         elif word == 'mails':
             answer = 'done %d' % Orders.mails
+        elif word == 'goodbye':
+            Orders.goodbye = float(text)
         elif word == 'refuse':
             server.close()
         elif word == 'listen':

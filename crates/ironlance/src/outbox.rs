@@ -1,5 +1,7 @@
 //! `ironlance outbox`: what waits, what was given up, and what to do about it.
 
+mod list;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,6 +21,7 @@ use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
 use ironlance_core::redact::redact;
 
 use crate::usage;
+use list::line;
 
 /// How long to wait for the lock of an outbox.
 const MOMENT: Duration = Duration::from_millis(1000);
@@ -43,6 +46,9 @@ enum Verb {
         /// Only those that were given up
         #[arg(long)]
         dead: bool,
+        /// For programs
+        #[arg(long)]
+        json: bool,
     },
     /// All of one alert, passwords left out
     Show {
@@ -86,10 +92,11 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
 /// The process that delivers; a listener starts it.
 pub(crate) fn deliver(args: &[String]) -> ExitCode {
     match args {
-        [memory] if memory == "--memory" => deliver::memory(),
+        [memory] if memory == "--memory" => deliver::memory(None),
+        [memory, state_dir] if memory == "--memory" => deliver::memory(Some(Path::new(state_dir))),
         [dir] if !dir.starts_with('-') => deliver::outbox(Path::new(dir)),
         _ => {
-            let help = "usage: ironlance deliver OUTBOX | --memory\n\n\
+            let help = "usage: ironlance deliver OUTBOX | --memory [STATE]\n\n\
                 Delivers alerts; the listeners start it, with the outbox's lock for its input.\n\
                 To deliver by hand, see ironlance outbox retry.\n";
             let _ = io::stderr().write_all(help.as_bytes());
@@ -101,26 +108,11 @@ pub(crate) fn deliver(args: &[String]) -> ExitCode {
 fn run(verb: Verb) -> Result<ExitCode> {
     let outbox = Outbox::open(&state_dir())?;
     match verb {
-        Verb::List { dead } => list(&outbox, dead),
+        Verb::List { dead, json } => list::list(&outbox, dead, json),
         Verb::Show { id } => show(&outbox, &id),
         Verb::Retry { ids, all } => retry(&outbox, &ids, all),
         Verb::Drop { ids, all_dead } => drop_alerts(&outbox, &ids, all_dead),
     }
-}
-
-fn list(outbox: &Outbox, only_dead: bool) -> Result<ExitCode> {
-    let mut out = io::stdout().lock();
-    let mut counts = [0, 0];
-    for (index, place) in [Place::New, Place::Dead].into_iter().enumerate() {
-        for id in outbox.ids(place)? {
-            counts[index] += 1;
-            if !(only_dead && place == Place::New) {
-                writeln!(out, "{}", line(outbox, place, &id))?;
-            }
-        }
-    }
-    writeln!(out, "{} waiting, {} dead in {}", counts[0], counts[1], outbox.dir().display())?;
-    Ok(ExitCode::SUCCESS)
 }
 
 const fn word(place: Place) -> &'static str {
@@ -128,26 +120,6 @@ const fn word(place: Place) -> &'static str {
         Place::New => "waiting",
         Place::Dead => "dead",
     }
-}
-
-fn line(outbox: &Outbox, place: Place, id: &str) -> String {
-    let place_word = word(place);
-    let stored = match outbox.load(place, id) {
-        Ok(stored) => stored,
-        Err(error) => return format!("{place_word:<7}  {id}  {error}"),
-    };
-    let alert = &stored.alert;
-    let tries = stored.attempts.len();
-    let last =
-        stored.attempts.last().map(|attempt| format!("  ({})", redact(&attempt.reason))).unwrap_or_default();
-    format!(
-        "{place_word:<7}  {id}  {:>6}  {tries} {}  by {}  to {}  {}{last}",
-        age(unix_time() - alert.created),
-        if tries == 1 { "failure" } else { "failures" },
-        alert.route.transport,
-        alert.route.to.join(", "),
-        one_line(alert.subject.as_deref().unwrap_or("(no subject)")),
-    )
 }
 
 fn age(seconds: i64) -> String {
@@ -200,6 +172,8 @@ fn show(outbox: &Outbox, id: &str) -> Result<ExitCode> {
 
 fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
     let mut revive = if all { outbox.ids(Place::Dead)? } else { Vec::new() };
+    // What was good of a damaged file has been sent.
+    revive.retain(|id| !Outbox::is_damaged_copy(id));
     for id in ids {
         let (place, id) = find(outbox, id)?;
         if place == Place::Dead {
@@ -207,7 +181,13 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
         }
     }
     for id in revive {
-        outbox.revive(&id, unix_time()).with_context(|| format!("cannot revive the alert {id}"))?;
+        let revived =
+            outbox.revive(&id, unix_time()).with_context(|| format!("cannot revive the alert {id}"));
+        match revived {
+            // One that cannot be read must not keep the others.
+            Err(error) if all => writeln!(io::stderr(), "ironlance outbox: {error:#}")?,
+            revived => revived?,
+        }
     }
     let lock = outbox.lock_file()?;
     if !take(&lock) {
@@ -261,5 +241,6 @@ fn drop_alerts(outbox: &Outbox, ids: &[String], all_dead: bool) -> Result<ExitCo
         writeln!(io::stdout(), "dropped: {line}")?;
     }
     outbox.forget_ways();
+    outbox.forget_last_error();
     Ok(ExitCode::SUCCESS)
 }

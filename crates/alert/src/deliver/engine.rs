@@ -1,20 +1,22 @@
-//! Delivers what waits: one thread decides, one thread for each way carries.
+//! Carries out what the machine decides: one thread looks and listens, one thread for each lane carries.
 //!
-//! All that happens arrives in one inbox: a new alert, the end of a try, the end of the listener. The plan says what
+//! All that happens arrives in one inbox: a new alert, the end of a try, the end of the listener. The machine says what
 //! to do next; time goes by only while the inbox is empty.
 
-use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::plan::{Lane, Outcome, Plan};
+use super::attempt::{Verdict, lane, work};
+use super::holder;
+use super::machine::{self, Command, Machine, Phase, Settings};
+use super::plan::{Lane, Outcome};
 use super::store::Store;
 use crate::alert::Alert;
-use crate::channel::{self, Channel, Progress, Receipt, Retry, Undelivered};
-use crate::outbox::record::Stored;
+use crate::channel::{self, Channel, Progress, Receipt, Undelivered};
+use crate::outbox::record::Attempt;
 use crate::outbox::unix_time;
 use crate::route::Transport;
 use crate::say;
@@ -23,11 +25,8 @@ use crate::say;
 const DAYS: i64 = 3;
 /// A day in seconds.
 const DAY: i64 = 86_400;
-
-/// How long to wait for the first alert: a listener starts us before it has gathered what to say.
-const LINGER: Duration = Duration::from_secs(1);
-/// How long until something that could not be read or removed is tried again.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// For how long a deliverer goes on without its listener, unless `IRONLANCE_OUTBOX_LINGER` says otherwise, in seconds.
+const LINGER: u64 = 3600;
 
 /// What a deliverer can be told.
 #[derive(Debug)]
@@ -36,28 +35,20 @@ pub enum Input {
     Changed(Vec<String>),
     /// Everything shall be looked at anew and tried at once.
     Nudged,
+    /// The listener is gone: go on for a while.
+    Orphaned,
+    /// Another deliverer would take over.
+    Claimed,
     /// Nobody needs us any more: finish what is due, and leave the rest.
     Leave,
+    /// Finish the mails in hand, and leave the rest.
+    Stop,
+    /// The mail in hand of a lane has got on.
+    Progress(Lane),
     /// A try has ended.
     Ended(Lane, String, Verdict),
-}
-
-/// How a try has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Sent, to some recipients at least.
-    Sent {
-        /// What people know it by.
-        subject: String,
-        /// How often it had failed before.
-        failures: usize,
-    },
-    /// Not to be sent, or not any more; the reason, if it was given up, was said.
-    Over(Option<String>),
-    /// To be tried again.
-    Failed(Undelivered),
-    /// It goes another way now.
-    Moved,
+    /// A connection was closed.
+    HungUp,
 }
 
 /// How channels are made; tests make others.
@@ -71,334 +62,282 @@ pub struct Engine {
     pub open: Opener,
     /// Is told each step; for people who watch.
     pub progress: fn() -> Box<dyn Progress>,
+    /// Gives a sign of life to whoever waits for the outbox.
+    pub beat: fn(),
     /// For how long an alert is tried, in seconds.
     pub lifetime: i64,
+    /// How it behaves.
+    pub settings: Settings,
 }
 
 impl Engine {
     /// A deliverer for a store, by the real channels.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let days = std::env::var("IRONLANCE_OUTBOX_DAYS").ok().and_then(|days| days.parse::<i64>().ok());
-        let lifetime = days.filter(|days| *days > 0).unwrap_or(DAYS).saturating_mul(DAY);
-        Self { store, open: channel::open, progress: || Box::new(()), lifetime }
-    }
-
-    /// Delivers until nothing is left, waiting a moment for the first alert, or until it was told to leave and nothing more is due.
-    pub fn run(&self, inbox: &Receiver<Input>, tell: &Sender<Input>) {
-        let mut lanes = Lanes { engine: self, workers: HashMap::new(), tell };
-        let mut round = Round::default();
-        let mut leaving = false;
-        self.survey(&mut round);
-        round.linger = round.plan.is_empty().then(|| Instant::now() + LINGER);
-        loop {
-            for (lane, id) in round.plan.begin(Instant::now()) {
-                lanes.carry(&lane, id);
-            }
-            let done = leaving || (round.plan.is_empty() && round.look_again.is_none() && !round.lingers());
-            if !round.plan.is_busy() && done {
-                // Before the last look: to say goodbye to a server takes a moment in which something may come in.
-                lanes.close();
-                if !self.has_more(&mut round) {
-                    return;
-                }
-            }
-            match wait(inbox, round.next_deadline().filter(|_| !leaving)) {
-                Some(Input::Changed(ids)) if ids.is_empty() => self.survey(&mut round),
-                Some(Input::Changed(ids)) => self.take_in(&mut round, &ids),
-                Some(Input::Nudged) => {
-                    self.take_in(&mut round, &self.store.ids());
-                    round.plan.all_due(Instant::now());
-                }
-                Some(Input::Leave) => leaving = true,
-                Some(Input::Ended(lane, id, verdict)) => self.ended(&mut round, &lane, &id, verdict),
-                None => self.look_again(&mut round),
-            }
+        let number = |name: &str| std::env::var(name).ok();
+        let days = number("IRONLANCE_OUTBOX_DAYS").and_then(|days| days.parse::<i64>().ok());
+        let linger = number("IRONLANCE_OUTBOX_LINGER").and_then(|seconds| seconds.parse::<u64>().ok());
+        Self {
+            store,
+            open: channel::open,
+            progress: || Box::new(()),
+            beat: || (),
+            lifetime: days.filter(|days| *days > 0).unwrap_or(DAYS).saturating_mul(DAY),
+            settings: Settings {
+                // A year is for ever, and no sum of times.
+                linger: Duration::from_secs(linger.unwrap_or(LINGER).min(365 * DAY.unsigned_abs())),
+                beat: holder::stalled() / 4,
+                is_fed: false,
+            },
         }
     }
 
-    /// Whether anything came in that is due now.
-    fn has_more(&self, round: &mut Round) -> bool {
-        self.survey(round);
-        round.plan.next_deadline().is_some_and(|due| due <= Instant::now())
-    }
-
-    /// Puts what waits and is not known yet into the plan.
-    fn survey(&self, round: &mut Round) {
-        let mut ids = self.store.ids();
-        ids.retain(|id| !round.plan.knows(id));
-        self.take_in(round, &ids);
-    }
-
-    /// Puts these into the plan, or into the lane where they belong now. What is damaged goes to the dead; what
-    /// cannot be read for another reason is looked at again.
-    fn take_in(&self, round: &mut Round, ids: &[String]) {
-        let now = Instant::now();
-        for id in ids {
-            if round.over.contains_key(id) {
-                continue;
-            }
-            match self.store.load(id) {
-                Ok(Some(stored)) => {
-                    round.linger = None;
-                    round.plan.add(&lane(&stored.alert.route.transport), id, now);
-                }
-                Ok(None) => {}
-                Err(error) if error.is_damage() => {
-                    self.bury(id, &error.to_string());
-                    self.over(round, id, Some(error.to_string()));
-                }
-                Err(error) => {
-                    say(&format!("{error}; trying again"));
-                    round.look_again = Some(now + LOOK_AGAIN);
-                }
-            }
-        }
-    }
-
-    /// An alert is done with. Should the store still hold it, it must not be sent again: only its removal is tried
-    /// again.
-    fn over(&self, round: &mut Round, id: &str, reason: Option<String>) {
-        if self.store.holds(id) {
-            round.over.insert(id.to_owned(), reason);
-            round.look_again = Some(Instant::now() + LOOK_AGAIN);
-        }
-    }
-
-    /// Tries again to remove what is done with and to read what could not be read.
-    fn look_again(&self, round: &mut Round) {
-        if round.look_again.is_none_or(|at| Instant::now() < at) {
-            return;
-        }
-        round.look_again = None;
-        for (id, reason) in std::mem::take(&mut round.over) {
-            let gone = match &reason {
-                Some(reason) => self.store.bury(&id, unix_time(), reason),
-                None => self.store.taken(&id),
-            };
-            drop(gone);
-            self.over(round, &id, reason);
-        }
-        self.survey(round);
-    }
-
-    fn ended(&self, round: &mut Round, lane: &Lane, id: &str, verdict: Verdict) {
-        if let Verdict::Sent { .. } | Verdict::Over(_) = &verdict {
-            let reason = if let Verdict::Over(reason) = &verdict { reason.clone() } else { None };
-            self.over(round, id, reason);
-        }
-        let plan = &mut round.plan;
-        let now = Instant::now();
-        let jitter = fastrand::f64();
-        match verdict {
-            Verdict::Sent { subject, failures } => {
-                let lane_failures = plan.failures(lane);
-                plan.end(lane, id, Outcome::Done { reached: true }, now, jitter);
-                if failures > 0 || lane_failures > 0 {
-                    say(&format!("sent after all: {subject}; {} alert(s) waiting", plan.waiting(lane)));
-                }
-            }
-            Verdict::Over(_) => drop(plan.end(lane, id, Outcome::Done { reached: false }, now, jitter)),
-            Verdict::Moved => {
-                plan.end(lane, id, Outcome::Done { reached: false }, now, jitter);
-                self.survey(round);
-            }
-            Verdict::Failed(undelivered) => {
-                let (outcome, reason) = match undelivered {
-                    Undelivered::Unreachable(reason) => (Outcome::Unreachable, reason),
-                    Undelivered::Deferred(reason) | Undelivered::Rejected(reason) => {
-                        (Outcome::Deferred, reason)
-                    }
-                };
-                self.store.note(id, unix_time(), &reason);
-                let next = plan.end(lane, id, outcome, now, jitter);
-                let pause = next.map_or(Duration::ZERO, |(pause, _)| pause);
-                let origin =
-                    self.store.load(id).ok().flatten().map(|stored| stored.alert.origin).unwrap_or_default();
-                let who: Vec<&str> = origin.split(' ').take(2).collect();
-                say(&format!(
-                    "Error sending email: {reason}; {} alert(s) waiting, next try in {:.1} s (alert of {})",
-                    plan.waiting(lane),
-                    pause.as_secs_f64(),
-                    who.join(" ")
-                ));
-            }
-        }
-    }
-
-    fn bury(&self, id: &str, reason: &str) {
-        match self.store.bury(id, unix_time(), reason) {
-            Ok(()) => say(&format!("Error sending email: given up{}: {reason}", self.store.hint(id))),
-            Err(error) => say(&format!("cannot give up the alert {id} ({reason}): {error}")),
-        }
-    }
-
-    /// The alert to try, or what to do when there is none to be had.
-    fn fetch(&self, own_lane: &Lane, id: &str) -> Result<Stored, Verdict> {
-        match self.store.load(id) {
-            Ok(Some(stored)) if lane(&stored.alert.route.transport) == *own_lane => Ok(stored),
-            Ok(Some(_)) => Err(Verdict::Moved),
-            Ok(None) => Err(Verdict::Over(None)),
-            Err(error) if error.is_damage() => Err(self.give_up(id, error.to_string())),
-            Err(error) => Err(Verdict::Failed(Undelivered::Deferred(error.to_string()))),
-        }
-    }
-
-    fn give_up(&self, id: &str, reason: String) -> Verdict {
-        self.bury(id, &reason);
-        Verdict::Over(Some(reason))
-    }
-
-    /// One try of one alert.
-    ///
-    /// `left` holds the recipients of alerts that were sent to some of theirs while the disk refused to note it.
-    fn attempt(&self, channel: &mut dyn Channel, mut stored: Stored, left: &mut Left) -> Verdict {
-        let id = &stored.alert.id.clone();
-        if let Some(to) = left.get(id) {
-            stored.alert.route.to.clone_from(to);
-        }
-        let alert = &stored.alert;
-        // Counted from the first try: a machine that was off for a week owes its alerts as many tries as any other.
-        let tried_for = stored.attempts.first().map_or(0, |attempt| unix_time() - attempt.at);
-        match channel.send(alert, (self.progress)().as_mut()) {
-            Ok(receipt) => self.settle(&stored, &receipt, left),
-            Err(Undelivered::Rejected(reason)) => self.give_up(id, reason),
-            Err(undelivered) if tried_for > self.lifetime => {
-                self.give_up(id, format!("too old; last: {}", undelivered.reason()))
-            }
-            Err(undelivered) => Verdict::Failed(undelivered),
-        }
-    }
-
-    /// The carrier has taken the alert: takes it out, but for recipients that it has refused.
-    fn settle(&self, stored: &Stored, receipt: &Receipt, left: &mut Left) -> Verdict {
-        let id = &stored.alert.id;
-        let pick = |retry: Retry| {
-            let refused = receipt.refused.iter().filter(move |refusal| refusal.retry == retry);
-            refused.map(|refusal| refusal.recipient.clone()).collect::<Vec<_>>()
+    /// Delivers until the machine says that it is over; gives how many alerts stay.
+    pub fn run(&self, inbox: &Receiver<Input>, tell: &Sender<Input>) -> usize {
+        let mut round = Round {
+            engine: self,
+            tell,
+            machine: Machine::new(self.settings, Instant::now()),
+            workers: HashMap::new(),
+            over: HashMap::new(),
+            is_settled: false,
         };
-        let (later, never) = (pick(Retry::Later), pick(Retry::Never));
-        if let Some(refusal) = receipt.refused.iter().find(|refusal| refusal.retry == Retry::Never) {
-            let mut dead = stored.alert.clone();
-            dead.id = format!("{id}.refused");
-            dead.route.to = never;
-            let told = self.store.bury_part(&dead, unix_time(), &refusal.reason);
-            let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
-            say(&format!(
-                "Error sending email: given up for {}: {}{told}",
-                dead.route.to.join(", "),
-                refusal.reason
-            ));
+        for id in self.store.sent_before() {
+            round.over(&id, None);
         }
-        if later.is_empty() {
-            if let Err(error) = self.store.taken(id) {
-                say(&format!("{error}: the alert was sent; its removal is tried again"));
+        let first = round.survey();
+        round.step(first);
+        while round.machine.phase() != Phase::Ended {
+            let Some(deadline) = round.machine.next_deadline() else { break };
+            // The inbox cannot close: we hold a sender ourselves.
+            match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(input) => round.take(input),
+                Err(_) => round.step(machine::Input::Tick),
             }
-        } else {
-            let mut rest = stored.clone();
-            rest.alert.route.to = later;
-            if let Err(error) = self.store.replace(&rest) {
-                say(&format!("{error}: who still has to get the alert is only known in memory"));
-                left.insert(id.clone(), rest.alert.route.to);
-            }
-            let reasons = receipt.refused.iter().filter(|refusal| refusal.retry == Retry::Later);
-            let reason = reasons.map(|refusal| refusal.reason.clone()).collect::<Vec<_>>().join("; ");
-            return Verdict::Failed(Undelivered::Deferred(reason));
         }
-        Verdict::Sent {
-            subject: stored.alert.subject.clone().unwrap_or_else(|| "(no subject)".to_owned()),
-            failures: stored.attempts.len(),
+        let stay = self.store.ids().iter().filter(|id| !round.over.contains_key(*id)).count();
+        if stay == 0 {
+            self.store.settled();
         }
+        stay
     }
 }
 
 /// What a deliverer knows while it runs.
-#[derive(Default)]
-struct Round {
-    plan: Plan,
+struct Round<'a> {
+    engine: &'a Engine,
+    tell: &'a Sender<Input>,
+    machine: Machine,
+    /// The threads that carry, one for each lane, by the orders that they are given.
+    workers: HashMap<Lane, Sender<String>>,
     /// Alerts that are done with and could not be removed; with a reason, they were given up.
     over: HashMap<String, Option<String>>,
-    look_again: Option<Instant>,
-    /// Until when to stay although nothing has come yet.
-    linger: Option<Instant>,
+    /// Nothing waits, and the store knows it.
+    is_settled: bool,
 }
 
-impl Round {
-    fn next_deadline(&self) -> Option<Instant> {
-        self.plan.next_deadline().into_iter().chain(self.look_again).chain(self.linger).min()
+impl Round<'_> {
+    /// Steps the machine, and carries out what it says until there is nothing more to be done at once.
+    fn step(&mut self, input: machine::Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for command in self.machine.step(input, Instant::now()) {
+                match command {
+                    Command::Survey => inputs.push_back(self.survey()),
+                    Command::LookAgain => inputs.extend(self.look_again()),
+                    Command::Carry(lane, id) => self.carry(&lane, id),
+                    // An idle worker ends with its orders, and says so.
+                    Command::HangUp(count) => {
+                        // A lane that got no thread has nobody to say so.
+                        let silent = count.saturating_sub(self.workers.len());
+                        inputs.extend((0..silent).map(|_| machine::Input::HungUp));
+                        self.workers.clear();
+                    }
+                    Command::Beat => (self.engine.beat)(),
+                }
+            }
+        }
+        let is_settled = self.machine.plan().is_empty();
+        if is_settled && !self.is_settled {
+            self.engine.store.settled();
+        }
+        self.is_settled = is_settled;
     }
 
-    fn lingers(&self) -> bool {
-        self.linger.is_some_and(|until| Instant::now() < until)
+    fn take(&mut self, input: Input) {
+        let input = match input {
+            Input::Changed(ids) if ids.is_empty() => self.survey(),
+            Input::Changed(ids) => self.found(&ids),
+            Input::Nudged => {
+                let found = self.found(&self.engine.store.ids());
+                self.step(found);
+                machine::Input::Nudged
+            }
+            Input::Orphaned => machine::Input::Orphaned,
+            Input::Claimed => machine::Input::Claimed,
+            Input::Leave => machine::Input::Leave,
+            Input::Stop => machine::Input::Stop,
+            Input::Progress(lane) => machine::Input::Progress(lane),
+            Input::HungUp => machine::Input::HungUp,
+            Input::Ended(lane, id, verdict) => return self.ended(&lane, &id, verdict),
+        };
+        self.step(input);
     }
-}
 
-/// The recipients that are left of alerts, by id.
-type Left = HashMap<String, Vec<String>>;
+    /// What waits and is not known yet.
+    fn survey(&mut self) -> machine::Input {
+        let mut ids = self.engine.store.ids();
+        ids.retain(|id| !self.machine.plan().knows(id));
+        self.found(&ids)
+    }
 
-/// The threads that carry, one for each lane.
-struct Lanes<'a> {
-    engine: &'a Engine,
-    workers: HashMap<Lane, (Sender<String>, JoinHandle<()>)>,
-    tell: &'a Sender<Input>,
-}
+    /// These alerts with the lanes where they belong now. What is damaged goes to the dead; what cannot be read for
+    /// another reason is looked at again.
+    fn found(&mut self, ids: &[String]) -> machine::Input {
+        let mut found = Vec::new();
+        let mut ids = VecDeque::from(ids.to_vec());
+        while let Some(id) = ids.pop_front() {
+            if self.over.contains_key(&id) {
+                continue;
+            }
+            match self.engine.store.load(&id) {
+                Ok(Some(stored)) if stored.sent => {
+                    let _ = self.engine.store.taken(&id);
+                    self.over(&id, None);
+                }
+                Ok(Some(stored)) => found.push((lane(&stored.alert.route.transport), id)),
+                Ok(None) => {}
+                Err(error) if error.is_damage() => {
+                    self.engine.bury(&id, &error.to_string(), 0);
+                    self.over(&id, Some(error.to_string()));
+                }
+                Err(error) if error.is_too_long() => match self.engine.store.split(&id) {
+                    Ok(pieces) => {
+                        say(&format!("{error}; it is sent in {} parts", pieces.len()));
+                        ids.extend(pieces);
+                    }
+                    Err(error) => self.trouble(&error),
+                },
+                Err(error) => self.trouble(&error.to_string()),
+            }
+        }
+        machine::Input::Found(found)
+    }
 
-impl Lanes<'_> {
+    fn trouble(&mut self, error: &str) {
+        say(&format!("{error}; trying again"));
+        self.step(machine::Input::Trouble);
+    }
+
+    /// An alert is done with. Should the store still hold it, it must not be sent again: only its removal is tried
+    /// again.
+    fn over(&mut self, id: &str, reason: Option<String>) {
+        if self.engine.store.holds(id) {
+            self.over.insert(id.to_owned(), reason);
+            self.step(machine::Input::Trouble);
+        }
+    }
+
+    /// Tries again to remove what is done with, to read what could not be read, and to store what is only in memory.
+    fn look_again(&mut self) -> Vec<machine::Input> {
+        let store = Arc::clone(&self.engine.store);
+        for (id, reason) in std::mem::take(&mut self.over) {
+            let gone = match &reason {
+                Some(reason) => store.bury(&id, &attempt(reason, 0)),
+                None => store.taken(&id),
+            };
+            drop(gone);
+            self.over(&id, reason);
+        }
+        let written = store.write_down(&|id| self.machine.plan().is_under_way(id));
+        let gone = (!written.is_empty()).then_some(machine::Input::Gone(written));
+        gone.into_iter().chain([self.survey()]).collect()
+    }
+
     fn carry(&mut self, lane: &Lane, id: String) {
         let worker = self.workers.entry(lane.clone()).or_insert_with(|| {
             let (orders, ids) = channel::<String>();
-            let (lane, tell) = (lane.clone(), self.tell.clone());
             let engine = Engine { store: Arc::clone(&self.engine.store), ..*self.engine };
-            let worker = thread::spawn(move || work(&engine, &lane, &ids, &tell));
-            (orders, worker)
+            let (lane, tell) = (lane.clone(), self.tell.clone());
+            let started = thread::Builder::new().spawn(move || work(&engine, &lane, &ids, &tell));
+            if let Err(error) = started {
+                say(&format!("cannot start a thread to deliver: {error}; trying again"));
+            }
+            orders
         });
-        // A worker only ends when its orders do.
-        let _ = worker.0.send(id);
+        if let Err(unsent) = worker.send(id) {
+            // There is no room for a thread: the lane is tried again as if its server could not be reached.
+            self.workers.remove(lane);
+            let reason = "cannot start a thread to deliver".to_owned();
+            let verdict = Verdict::Failed { undelivered: Undelivered::Unreachable(reason), tried: 0 };
+            let _ = self.tell.send(Input::Ended(lane.clone(), unsent.0, verdict));
+        }
     }
 
-    /// Lets idle workers hang up in order, and waits for them: the process may end right after.
-    fn close(&mut self) {
-        for (_, (orders, worker)) in self.workers.drain() {
-            drop(orders);
-            // A carrier that broke while it hung up costs nobody an alert.
-            let _ = worker.join();
+    fn ended(&mut self, lane: &Lane, id: &str, verdict: Verdict) {
+        let jitter = fastrand::f64();
+        let plan = self.machine.plan();
+        let (outcome, failures_of_lane) = (verdict.outcome(), plan.failures(lane));
+        if matches!(verdict, Verdict::Sent { .. } | Verdict::Over(_)) {
+            let reason = if let Verdict::Over(reason) = &verdict { reason.clone() } else { None };
+            self.over(id, reason);
+        }
+        self.step(machine::Input::Ended { lane: lane.clone(), id: id.to_owned(), outcome, jitter });
+        match verdict {
+            Verdict::Sent { subject, failures } if failures > 0 || failures_of_lane > 0 => {
+                let waiting = self.machine.plan().waiting(lane);
+                say(&format!("sent after all: {subject}; {waiting} alert(s) waiting"));
+            }
+            Verdict::Sent { .. } | Verdict::Over(_) => {}
+            Verdict::Moved => {
+                let found = self.survey();
+                self.step(found);
+            }
+            Verdict::Failed { undelivered, .. } => self.say_failure(lane, id, &undelivered),
+        }
+    }
+
+    fn say_failure(&self, lane: &Lane, id: &str, undelivered: &Undelivered) {
+        let plan = self.machine.plan();
+        let pause = plan.pause_of(lane, id, Instant::now()).unwrap_or_default();
+        let origin = self.engine.store.load(id).ok().flatten().map(|stored| stored.alert.origin);
+        let origin = origin.unwrap_or_default();
+        let who: Vec<&str> = origin.split(' ').take(2).collect();
+        say(&format!(
+            "Error sending email: {}; {} alert(s) waiting, next try in {:.1} s (alert of {})",
+            undelivered.reason(),
+            plan.waiting(lane),
+            pause.as_secs_f64(),
+            who.join(" ")
+        ));
+    }
+}
+
+impl Engine {
+    /// Gives an alert up, which was tried for so many seconds.
+    pub(super) fn bury(&self, id: &str, reason: &str, tried: u64) {
+        match self.store.bury(id, &attempt(reason, tried)) {
+            Ok(()) => say(&format!("Error sending email: given up{}: {reason}", self.store.hint(id))),
+            Err(error) => say(&format!("cannot give up the alert {id} ({reason}): {error}")),
         }
     }
 }
 
-fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &Sender<Input>) {
-    let mut open: Option<Box<dyn Channel>> = None;
-    let mut left = Left::new();
-    while let Ok(id) = ids.recv() {
-        let verdict = engine.fetch(lane, &id).map_or_else(
-            |verdict| verdict,
-            |stored| {
-                let transport = stored.alert.route.transport.clone();
-                let channel = open.get_or_insert_with(|| (engine.open)(&transport));
-                // A fault of ours in one carrier must not keep the others from their work.
-                let attempt = AssertUnwindSafe(|| engine.attempt(channel.as_mut(), stored, &mut left));
-                catch_unwind(attempt).unwrap_or_else(|_| {
-                    open = None;
-                    Verdict::Failed(Undelivered::Unreachable(format!("internal error with {transport}")))
-                })
-            },
-        );
-        if tell.send(Input::Ended(lane.clone(), id, verdict)).is_err() {
-            return;
+/// A try that failed now.
+pub(super) fn attempt(reason: &str, tried: u64) -> Attempt {
+    Attempt { at: unix_time(), reason: reason.to_owned(), tried }
+}
+
+impl Verdict {
+    /// What it means for the plan.
+    const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Sent { .. } => Outcome::Done { reached: true },
+            Self::Over(_) | Self::Moved => Outcome::Done { reached: false },
+            Self::Failed { undelivered: Undelivered::Unreachable(_), .. } => Outcome::Unreachable,
+            Self::Failed { undelivered: Undelivered::Deferred(_) | Undelivered::Rejected(_), .. } => {
+                Outcome::Deferred
+            }
         }
-    }
-}
-
-/// Alerts of one lane can share a connection; a password that changed makes another.
-fn lane(transport: &Transport) -> Lane {
-    serde_json::to_string(transport).expect("a transport has only strings for keys")
-}
-
-/// The next input, or `None` when the deadline is there.
-fn wait(inbox: &Receiver<Input>, deadline: Option<Instant>) -> Option<Input> {
-    match deadline {
-        // The inbox cannot close: we hold a sender ourselves.
-        None => inbox.recv().ok(),
-        Some(deadline) => inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok(),
     }
 }
 

@@ -2,18 +2,23 @@
 //!
 //! A listener starts it with the lock of the outbox for its standard input: it holds the lock for as long as it
 //! lives, whatever becomes of the listener. Its standard output is the end of a pipe that only the listener reads;
-//! when that breaks, the listener is gone. Then it finishes what is due, and leaves the rest to the next one.
+//! when that breaks, the listener is gone. Then it goes on for a while, or until another deliverer wants the lock.
+//! SIGTERM and SIGINT let it finish the mails in hand and end.
 
+pub(crate) mod attempt;
 pub(crate) mod backoff;
 pub mod engine;
+pub mod holder;
+pub mod machine;
 pub mod plan;
 pub mod store;
 
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
@@ -21,15 +26,20 @@ use std::time::{Duration, Instant};
 
 use inotify::{Inotify, WatchMask};
 use rustix::event::{PollFd, PollFlags, poll};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::outbox::{Outbox, record};
 use engine::{Engine, Input};
+use machine::Settings;
 use store::{Memory, Store};
 
-/// How long alerts that are only in memory are tried after the listener has gone.
-const MEMORY_AFTER_LISTENER: Duration = Duration::from_secs(3600);
 /// How often the folder is looked at where it cannot be watched.
 const LOOK: Duration = Duration::from_secs(5);
+/// The longest alert that is taken from a listener, in bytes.
+const LONGEST: usize = 64 * 1024 * 1024;
+/// So many alerts are named that could neither be stored nor sent.
+const NAMED: usize = 20;
 
 /// Delivers the outbox in `dir`, whose lock is our standard input. Ends when nothing waits.
 pub fn outbox(dir: &Path) -> ExitCode {
@@ -47,34 +57,61 @@ pub fn outbox(dir: &Path) -> ExitCode {
     }
     outbox.sweep();
     let (tell, inbox) = channel();
-    watch_listener(tell.clone(), Duration::ZERO);
+    watch_signals(tell.clone(), || Input::Stop);
+    watch_listener(tell.clone());
     watch_folders(&outbox, tell.clone());
-    Engine::new(Arc::new(outbox.clone())).run(&inbox, &tell);
+    let engine = Engine { beat: holder::beat, ..Engine::new(Arc::new(outbox.clone())) };
+    let stay = engine.run(&inbox, &tell);
     outbox.forget_ways();
+    if stay > 0 {
+        let reason = outbox.last_error().map(|(_, reason)| format!("; last: {reason}")).unwrap_or_default();
+        let line =
+            format!("{stay} alert(s) stay in the outbox until a listener starts, or ironlance outbox retry");
+        crate::say(&format!("{line}{reason}"));
+    }
     ExitCode::SUCCESS
 }
 
-/// Delivers the alerts that stand in our standard input, and are nowhere else.
-pub fn memory() -> ExitCode {
+/// Delivers the alerts that come on our standard input, each behind a line with its length, and are nowhere else. When
+/// the outbox of `state_dir` can be used again they go there.
+pub fn memory(state_dir: Option<&Path>) -> ExitCode {
     let _ = rustix::process::setsid();
-    let mut content = Vec::new();
-    if let Err(error) = io::stdin().lock().read_to_end(&mut content) {
-        return fail(&format!("cannot read the alerts to deliver: {error}"));
-    }
-    let alerts = match record::read_all(&content) {
-        Ok(alerts) => alerts,
-        Err(error) => return fail(&format!("cannot read the alerts to deliver: {error}")),
-    };
     let (tell, inbox) = channel();
-    watch_listener(tell.clone(), MEMORY_AFTER_LISTENER);
-    let store = Arc::new(Memory::new(alerts));
-    Engine::new(Arc::<Memory>::clone(&store)).run(&inbox, &tell);
-    for id in store.ids() {
-        let subject =
-            store.load(&id).ok().flatten().and_then(|stored| stored.alert.subject).unwrap_or_default();
-        fail(&format!("lost, as it could neither be stored nor sent: {subject}"));
+    let store = Arc::new(Memory::new(state_dir.map(Path::to_owned)));
+    // What is only in memory would be lost: one last try of everything, not only of the mails in hand.
+    watch_signals(tell.clone(), || Input::Leave);
+    take_alerts(Arc::clone(&store), tell.clone());
+    let engine = Engine::new(Arc::<Memory>::clone(&store));
+    let engine = Engine { settings: Settings { is_fed: true, ..engine.settings }, ..engine };
+    engine.run(&inbox, &tell);
+    say_lost(&store);
+    if let Some(outbox) = state_dir.map(Outbox::at).filter(|outbox| !outbox.is_empty()) {
+        return become_deliverer(&outbox);
     }
     ExitCode::SUCCESS
+}
+
+/// Says how many alerts go with us, and which.
+fn say_lost(store: &Memory) {
+    let lost = store.ids();
+    if lost.is_empty() {
+        return;
+    }
+    crate::say(&format!("{} alert(s) are lost, as they could neither be stored nor sent", lost.len()));
+    for id in lost.iter().take(NAMED) {
+        let alert = store.load(id).ok().flatten().map(|stored| stored.alert);
+        crate::say(&format!("lost: {}", alert.and_then(|alert| alert.subject).unwrap_or_default()));
+    }
+}
+
+/// Delivers what was written down, unless somebody does already. Our listener may be gone.
+fn become_deliverer(outbox: &Outbox) -> ExitCode {
+    let Some(lock) = outbox.lock_file().ok().filter(|lock| lock.try_lock().is_ok()) else {
+        return ExitCode::SUCCESS;
+    };
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("ironlance").arg("deliver").arg(outbox.dir()).stdin(lock);
+    fail(&format!("cannot deliver {}: {}", outbox.dir().display(), command.exec()))
 }
 
 fn fail(line: &str) -> ExitCode {
@@ -82,8 +119,48 @@ fn fail(line: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Tells when the reader of our standard output is gone, and `grace` is over.
-fn watch_listener(tell: Sender<Input>, grace: Duration) {
+/// Takes alerts from a listener until its end of the pipe is closed.
+fn take_alerts(store: Arc<Memory>, tell: Sender<Input>) {
+    thread::spawn(move || {
+        let mut input = BufReader::new(io::stdin());
+        while let Some(content) = frame(&mut input) {
+            match record::read(&content) {
+                Ok(stored) => {
+                    let id = stored.alert.id.clone();
+                    store.add(stored);
+                    let _ = tell.send(Input::Changed(vec![id]));
+                }
+                Err(error) => crate::say(&format!("cannot read an alert to deliver: {error}")),
+            }
+        }
+        let _ = tell.send(Input::Orphaned);
+    });
+}
+
+/// The next alert, as a file: a line with its length, and so many bytes. One that was cut was not promised to anybody.
+fn frame(input: &mut impl BufRead) -> Option<Vec<u8>> {
+    let mut line = String::new();
+    input.read_line(&mut line).ok().filter(|length| *length > 0)?;
+    let length = line.trim_end().parse::<usize>().ok().filter(|length| *length <= LONGEST)?;
+    let mut content = vec![0; length];
+    input.read_exact(&mut content).ok()?;
+    Some(content)
+}
+
+/// Tells when we are asked to end.
+fn watch_signals(tell: Sender<Input>, what: fn() -> Input) {
+    match Signals::new([SIGTERM, SIGINT]) {
+        Ok(mut signals) => drop(thread::spawn(move || {
+            for _ in signals.forever() {
+                let _ = tell.send(what());
+            }
+        })),
+        Err(error) => crate::say(&format!("cannot take signals: {error}")),
+    }
+}
+
+/// Tells when the reader of our standard output is gone.
+fn watch_listener(tell: Sender<Input>) {
     thread::spawn(move || {
         let stdout = io::stdout();
         loop {
@@ -96,8 +173,7 @@ fn watch_listener(tell: Sender<Input>, grace: Duration) {
                 Err(_) => break,
             }
         }
-        pass(grace);
-        let _ = tell.send(Input::Leave);
+        let _ = tell.send(Input::Orphaned);
     });
 }
 
@@ -130,16 +206,23 @@ fn watch(outbox: &Outbox, tell: &Sender<Input>) -> io::Result<()> {
     let _ = tell.send(Input::Changed(Vec::new()));
     let mut buffer = [0; 4096];
     loop {
-        let (mut changed, mut nudged) = (Vec::new(), false);
+        let (mut changed, mut nudged, mut claimed) = (Vec::new(), false, false);
         for event in inotify.read_events_blocking(&mut buffer)? {
-            match event.name.and_then(OsStr::to_str) {
-                Some(name) if event.wd == new => changed.push(name.to_owned()),
+            match event.name {
+                Some(name) if event.wd == new => changed.extend(name.to_str().map(str::to_owned)),
+                Some(name) if Outbox::is_claim(name) => claimed = true,
                 _ => nudged = true,
             }
         }
-        let input = if nudged { Input::Nudged } else { Input::Changed(changed) };
-        if tell.send(input).is_err() {
-            return Ok(());
+        let news = (nudged || !changed.is_empty()).then_some(if nudged {
+            Input::Nudged
+        } else {
+            Input::Changed(changed)
+        });
+        for input in news.into_iter().chain(claimed.then_some(Input::Claimed)) {
+            if tell.send(input).is_err() {
+                return Ok(());
+            }
         }
     }
 }

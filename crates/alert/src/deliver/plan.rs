@@ -83,15 +83,23 @@ impl Plan {
         self.lanes.values().any(|queue| queue.jobs.contains_key(id))
     }
 
+    /// Takes an alert out that is not under way; it is no longer ours to send.
+    pub fn forget(&mut self, id: &str) {
+        for queue in self.lanes.values_mut().filter(|queue| queue.under_way.as_deref() != Some(id)) {
+            queue.remove(id);
+        }
+        self.lanes.retain(|_, queue| !queue.jobs.is_empty());
+    }
+
     /// The tries that can begin now: at most one for each lane that is not at one, the alert that failed least
-    /// first, and of these the oldest.
-    pub fn begin(&mut self, now: Instant) -> Vec<(Lane, String)> {
+    /// first, and of these the oldest. Only alerts that `may` allows are begun.
+    pub fn begin(&mut self, now: Instant, may: impl Fn(&str) -> bool) -> Vec<(Lane, String)> {
         let mut begun = Vec::new();
         for (lane, queue) in &mut self.lanes {
             if queue.under_way.is_some() || queue.closed_until.is_some_and(|until| now < until) {
                 continue;
             }
-            let is_due = |id: &String| queue.jobs.get(id).is_some_and(|job| job.due <= now);
+            let is_due = |id: &String| queue.jobs.get(id).is_some_and(|job| job.due <= now) && may(id);
             if let Some((_, id)) = queue.order.iter().find(|(_, id)| is_due(id)) {
                 queue.under_way = Some(id.clone());
                 begun.push((lane.clone(), id.clone()));
@@ -144,6 +152,14 @@ impl Plan {
         }
     }
 
+    /// How long until an alert of a lane can be tried again.
+    pub fn pause_of(&self, lane: &Lane, id: &str, now: Instant) -> Option<Duration> {
+        let queue = self.lanes.get(lane)?;
+        let due = queue.jobs.get(id)?.due;
+        let due = queue.closed_until.map_or(due, |until| until.max(due));
+        Some(due.saturating_duration_since(now))
+    }
+
     /// How often a lane has failed in a row.
     pub fn failures(&self, lane: &Lane) -> u32 {
         self.lanes.get(lane).map_or(0, |queue| queue.failures)
@@ -174,6 +190,11 @@ impl Plan {
         self.lanes.values().filter_map(lane).min()
     }
 
+    /// Whether this alert is being tried.
+    pub fn is_under_way(&self, id: &str) -> bool {
+        self.lanes.values().any(|queue| queue.under_way.as_deref() == Some(id))
+    }
+
     /// Whether a try is under way.
     pub fn is_busy(&self) -> bool {
         self.lanes.values().any(|queue| queue.under_way.is_some())
@@ -192,6 +213,11 @@ mod tests {
 
     const SENT: Outcome = Outcome::Done { reached: true };
 
+    /// Every alert may be tried.
+    const fn every(_: &str) -> bool {
+        true
+    }
+
     fn lane(name: &str) -> Lane {
         name.to_owned()
     }
@@ -207,11 +233,11 @@ mod tests {
         let now = Instant::now();
         let ids: Vec<String> = (0..10_000).map(|id| format!("{id:05}")).collect();
         let mut plan = plan(&ids.iter().map(String::as_str).collect::<Vec<_>>(), now);
-        assert_eq!(plan.begin(now), [(lane("mail"), "00000".to_owned())]);
-        assert!(plan.begin(now).is_empty(), "one at a time");
+        assert_eq!(plan.begin(now, every), [(lane("mail"), "00000".to_owned())]);
+        assert!(plan.begin(now, every).is_empty(), "one at a time");
         let pause = plan.end(&lane("mail"), "00000", Outcome::Unreachable, now, 0.5);
         assert_eq!(pause, Some((Duration::from_secs(1), 1)));
-        assert!(plan.begin(now).is_empty());
+        assert!(plan.begin(now, every).is_empty());
         assert_eq!(plan.next_deadline(), Some(now + Duration::from_secs(1)));
     }
 
@@ -219,22 +245,22 @@ mod tests {
     fn the_next_try_takes_another_alert_so_that_a_bad_one_cannot_block_the_rest() {
         let now = Instant::now();
         let mut plan = plan(&["1", "2"], now);
-        plan.begin(now);
+        plan.begin(now, every);
         plan.end(&lane("mail"), "1", Outcome::Unreachable, now, 0.5);
-        assert_eq!(plan.begin(now + Duration::from_secs(1)), [(lane("mail"), "2".to_owned())]);
+        assert_eq!(plan.begin(now + Duration::from_secs(1), every), [(lane("mail"), "2".to_owned())]);
     }
 
     #[test]
     fn a_success_makes_everything_of_the_lane_due() {
         let now = Instant::now();
         let mut plan = plan(&["1", "2"], now);
-        plan.begin(now);
+        plan.begin(now, every);
         plan.end(&lane("mail"), "1", Outcome::Deferred, now, 0.5);
-        plan.begin(now);
+        plan.begin(now, every);
         plan.end(&lane("mail"), "2", Outcome::Unreachable, now, 0.5);
         let later = now + Duration::from_secs(2);
         plan.add(&lane("mail"), "3", later);
-        assert_eq!(plan.begin(later), [(lane("mail"), "3".to_owned())]);
+        assert_eq!(plan.begin(later, every), [(lane("mail"), "3".to_owned())]);
         plan.end(&lane("mail"), "3", SENT, later, 0.5);
         assert_eq!(plan.next_deadline(), Some(later));
     }
@@ -244,7 +270,7 @@ mod tests {
         let now = Instant::now();
         let mut plan = plan(&["1"], now);
         plan.add(&lane("sms"), "2", now);
-        let mut begun = plan.begin(now);
+        let mut begun = plan.begin(now, every);
         begun.sort();
         assert_eq!(begun, [(lane("mail"), "1".to_owned()), (lane("sms"), "2".to_owned())]);
         plan.end(&lane("sms"), "2", SENT, now, 0.5);
@@ -256,7 +282,7 @@ mod tests {
         let now = Instant::now();
         let mut plan = plan(&["1"], now);
         plan.add(&lane("other"), "1", now);
-        assert_eq!(plan.begin(now), [(lane("other"), "1".to_owned())]);
+        assert_eq!(plan.begin(now, every), [(lane("other"), "1".to_owned())]);
     }
 
     proptest! {
@@ -271,7 +297,7 @@ mod tests {
             let mut sent = Vec::new();
             while let Some(deadline) = plan.next_deadline() {
                 now = now.max(deadline);
-                let begun = plan.begin(now);
+                let begun = plan.begin(now, every);
                 prop_assert_eq!(begun.len(), 1, "a deadline always has something to do");
                 let (lane, id) = &begun[0];
                 let outcome = match outcomes.next() {

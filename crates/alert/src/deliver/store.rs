@@ -1,11 +1,14 @@
 //! What a deliverer delivers from: the outbox on disk, or memory when there is no disk to be had.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use crate::alert::Alert;
-use crate::outbox::record::Stored;
+use crate::outbox::record::{Attempt, Stored};
 use crate::outbox::{Outbox, OutboxError, Place};
+use crate::say;
 
 /// Where alerts wait while they are delivered. Used from several threads.
 pub trait Store: Send + Sync {
@@ -20,13 +23,40 @@ pub trait Store: Send + Sync {
     /// It was delivered.
     fn taken(&self, id: &str) -> Result<(), String>;
     /// It is given up.
-    fn bury(&self, id: &str, at: i64, reason: &str) -> Result<(), String>;
+    fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), String>;
     /// These of its recipients are given up.
-    fn bury_part(&self, alert: &Alert, at: i64, reason: &str) -> Result<(), String>;
+    fn bury_part(&self, alert: &Alert, attempt: &Attempt) -> Result<(), String>;
     /// Only some of its recipients are left.
     fn replace(&self, stored: &Stored) -> Result<(), String>;
     /// A try failed.
-    fn note(&self, id: &str, at: i64, reason: &str);
+    fn note(&self, id: &str, attempt: &Attempt);
+
+    /// It was delivered and cannot be removed: notes that it must not be sent again.
+    fn mark_sent(&self, _id: &str) -> Result<(), String> {
+        Ok(())
+    }
+    /// What waits although it was sent, as far as the alerts themselves do not say so.
+    fn sent_before(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Keeps the good lines of a damaged alert, and the file as it was elsewhere.
+    fn repair(&self, _stored: &mut Stored) -> Result<(), String> {
+        Ok(())
+    }
+    /// Makes several alerts of one that is too large; gives their ids.
+    fn split(&self, _id: &str) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+    /// Nothing waits any more.
+    fn settled(&self) {}
+    /// Puts what is only in memory and not being sent on disk, if that is possible by now; gives the ids.
+    fn write_down(&self, _is_under_way: &dyn Fn(&str) -> bool) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn words<T>(outcome: Result<T, impl ToString>) -> Result<T, String> {
+    outcome.map_err(|error| error.to_string())
 }
 
 impl Store for Outbox {
@@ -51,38 +81,75 @@ impl Store for Outbox {
     }
 
     fn taken(&self, id: &str) -> Result<(), String> {
-        Self::taken(self, id).map_err(|error| error.to_string())
+        words(Self::taken(self, id))
     }
 
-    fn bury(&self, id: &str, at: i64, reason: &str) -> Result<(), String> {
-        Self::bury(self, id, at, reason).map_err(|error| error.to_string())
+    fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), String> {
+        words(Self::bury(self, id, attempt))
     }
 
-    fn bury_part(&self, alert: &Alert, at: i64, reason: &str) -> Result<(), String> {
-        self.put_dead(alert, at, reason).map_err(|error| error.to_string())
+    fn bury_part(&self, alert: &Alert, attempt: &Attempt) -> Result<(), String> {
+        words(self.put_dead(alert, attempt))
     }
 
     fn replace(&self, stored: &Stored) -> Result<(), String> {
-        Self::replace(self, stored).map_err(|error| error.to_string())
+        words(Self::replace(self, stored))
     }
 
-    fn note(&self, id: &str, at: i64, reason: &str) {
-        Self::note(self, id, at, reason);
+    fn note(&self, id: &str, attempt: &Attempt) {
+        Self::note(self, id, attempt);
+    }
+
+    fn mark_sent(&self, id: &str) -> Result<(), String> {
+        words(Self::mark_sent(self, id))
+    }
+
+    fn sent_before(&self) -> Vec<String> {
+        Self::sent_before(self)
+    }
+
+    fn repair(&self, stored: &mut Stored) -> Result<(), String> {
+        words(Self::repair(self, stored))
+    }
+
+    fn split(&self, id: &str) -> Result<Vec<String>, String> {
+        words(Self::split(self, Place::New, id)).map(|split| split.ids)
+    }
+
+    fn settled(&self) {
+        self.forget_last_error();
     }
 }
 
-/// Alerts that are nowhere else.
+/// Alerts that are nowhere else. What becomes of one is told on our standard output, a line each: `done ID` or
+/// `stored ID`; the listener keeps each alert until then.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<BTreeMap<String, Stored>>);
+pub struct Memory {
+    alerts: Mutex<BTreeMap<String, Stored>>,
+    /// Where they belong when the disk is well again.
+    state_dir: Option<PathBuf>,
+}
 
 impl Memory {
-    /// These alerts.
-    pub fn new(alerts: Vec<Stored>) -> Self {
-        Self(Mutex::new(alerts.into_iter().map(|stored| (stored.alert.id.clone(), stored)).collect()))
+    /// Empty; `state_dir` has the outbox that cannot be used now.
+    pub fn new(state_dir: Option<PathBuf>) -> Self {
+        Self { alerts: Mutex::default(), state_dir }
+    }
+
+    /// Takes an alert.
+    pub fn add(&self, stored: Stored) {
+        self.with(|alerts| alerts.insert(stored.alert.id.clone(), stored));
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Stored>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        change(&mut self.alerts.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    fn done(&self, id: &str, how: &str) {
+        self.with(|alerts| alerts.remove(id));
+        // Without a listener there is nobody to be told.
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "{how} {id}").and_then(|()| out.flush());
     }
 }
 
@@ -105,22 +172,51 @@ impl Store for Memory {
     }
 
     fn taken(&self, id: &str) -> Result<(), String> {
-        self.with(|alerts| alerts.remove(id));
+        self.done(id, "done");
         Ok(())
     }
 
-    fn bury(&self, id: &str, _: i64, _: &str) -> Result<(), String> {
+    fn bury(&self, id: &str, _: &Attempt) -> Result<(), String> {
         self.taken(id)
     }
 
-    fn bury_part(&self, _: &Alert, _: i64, _: &str) -> Result<(), String> {
+    fn bury_part(&self, _: &Alert, _: &Attempt) -> Result<(), String> {
         Ok(())
     }
 
     fn replace(&self, stored: &Stored) -> Result<(), String> {
-        self.with(|alerts| alerts.insert(stored.alert.id.clone(), stored.clone()));
+        self.add(stored.clone());
         Ok(())
     }
 
-    fn note(&self, _: &str, _: i64, _: &str) {}
+    fn note(&self, id: &str, attempt: &Attempt) {
+        self.with(|alerts| {
+            // Only the last one counts for its age.
+            alerts.entry(id.to_owned()).and_modify(|stored| {
+                stored.attempts.truncate(1);
+                stored.attempts.push(attempt.clone());
+            });
+        });
+    }
+
+    fn write_down(&self, is_under_way: &dyn Fn(&str) -> bool) -> Vec<String> {
+        let Some(outbox) = self.state_dir.as_ref().and_then(|dir| Outbox::open(dir).ok()) else {
+            return Vec::new();
+        };
+        let mut written = Vec::new();
+        for id in self.ids().into_iter().filter(|id| !is_under_way(id)) {
+            let Ok(Some(stored)) = self.load(&id) else { continue };
+            let size = stored.alert.entries.iter().map(crate::outbox::mend::size).sum::<usize>();
+            let room = outbox.has_room(size.try_into().unwrap_or(u64::MAX));
+            if room.is_err() || outbox.put(&stored.alert, None).is_err() {
+                break;
+            }
+            self.done(&id, "stored");
+            written.push(id);
+        }
+        if !written.is_empty() {
+            say(&format!("the outbox can be used again: {} alert(s) were written down", written.len()));
+        }
+        written
+    }
 }

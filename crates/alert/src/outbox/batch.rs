@@ -2,13 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
-use super::folder::{self, at};
-use super::record::{self, Header, Record};
+use super::folder::{self, FolderError, at};
+use super::mend;
+use super::record::{self, Header, Record, Stored};
 use super::{Outbox, OutboxError, Place, origin_file};
 use crate::alert::{Alert, Entry};
+use crate::say;
 
 /// A batch on disk, and in memory for the case that the disk refuses.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Batch {
     /// Open while everything of `alert` is in it.
     pub(super) file: Option<File>,
     unanswered: Option<String>,
+    /// So many bytes the entries take in a mail.
+    size: usize,
     /// What an earlier process left is in `alert`, or there was nothing.
     has_adopted: bool,
 }
@@ -39,33 +43,57 @@ impl Batch {
     /// A batch that is only in memory, until the disk can be used.
     pub fn in_memory(outbox: &Outbox, alert: Alert) -> Self {
         let path = outbox.dir().join("batch").join(origin_file(&alert.origin));
-        Self { path, alert, file: None, unanswered: None, has_adopted: false }
+        Self { path, alert, file: None, unanswered: None, size: 0, has_adopted: false }
     }
 
     /// Puts what an earlier process has left in front of what we have. Until that has succeeded its file is not
-    /// touched.
+    /// touched. Of a damaged file the good lines are taken, and it is kept among the dead; one that is too large for
+    /// one mail is sent at once, in several.
     fn adopt(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
         match folder::read_own(&self.path) {
             Err(error) if error.is_not_found() => {}
+            Err(FolderError::TooLong { .. }) => {
+                let draft = Alert { entries: Vec::new(), ..self.alert.clone() };
+                let split = outbox.split_file(&self.path, Some(&draft))?;
+                say(&format!(
+                    "the batch of {} is too large for one mail: sent in {}",
+                    draft.origin,
+                    split.ids.len()
+                ));
+                if self.alert.entries.is_empty() {
+                    self.unanswered = split.unanswered;
+                }
+            }
             Err(error) => return Err(error.into()),
-            Ok(content) => match record::read_all(&content).map(|mut all| all.swap_remove(0)) {
-                Ok(stored) => {
-                    if self.alert.entries.is_empty() && !stored.alert.entries.is_empty() {
-                        self.unanswered = stored.unanswered;
-                        self.alert.created = stored.alert.created;
-                    }
-                    self.alert.entries.splice(0..0, stored.alert.entries);
+            Ok(content) => {
+                let draft = Alert { entries: Vec::new(), ..self.alert.clone() };
+                let mut stored =
+                    record::read_with(&content, Some(&draft)).unwrap_or_else(|_| Stored::new(draft));
+                if stored.damaged > 0 {
+                    let kept = outbox.keep_damaged(&self.path, &stored.alert.id)?;
+                    let lines = stored.damaged;
+                    say(&format!(
+                        "{lines} damaged line(s) of a batch cannot be read: ironlance outbox show {kept}"
+                    ));
+                    let text =
+                        format!("({lines} damaged line(s) of this batch could not be read; kept as {kept})");
+                    stored.alert.entries.push(Entry { text, details: None });
                 }
-                Err(source) => {
-                    let dead = outbox.path(Place::Dead, &super::new_id());
-                    fs::rename(&self.path, &dead).map_err(at("move to dead", &self.path))?;
-                    self.has_adopted = true;
-                    return Err(OutboxError::Record { path: dead, source });
+                if self.alert.entries.is_empty() && !stored.alert.entries.is_empty() {
+                    self.unanswered = stored.unanswered;
+                    self.alert.created = stored.alert.created;
                 }
-            },
+                self.alert.entries.splice(0..0, stored.alert.entries);
+                self.size = self.alert.entries.iter().map(mend::size).sum();
+            }
         }
         self.has_adopted = true;
         Ok(())
+    }
+
+    /// Whether it should be sent before anything is added to it.
+    pub const fn is_large(&self) -> bool {
+        self.size >= mend::LARGE
     }
 
     /// What has been collected.
@@ -83,6 +111,7 @@ impl Batch {
         self.unanswered = None;
         let now = super::unix_time();
         let line = record::entry_line(&entry, Some(event), Some(now));
+        self.size += mend::size(&entry);
         self.alert.entries.push(entry);
         self.alert.created = now;
         if self.file.as_ref().is_some_and(|file| !self.is_in_place(file)) {
@@ -95,6 +124,14 @@ impl Batch {
             self.file = None;
             at("write", &self.path)(error).into()
         })
+    }
+
+    /// Adds what happened to what is in memory only. The file, if there is one, is behind from now on.
+    pub fn add_in_memory(&mut self, entry: Entry) {
+        self.unanswered = None;
+        self.size += mend::size(&entry);
+        self.alert.entries.push(entry);
+        self.file = None;
     }
 
     /// The supervisor has been told that the event of the last entry is dealt with.
@@ -119,6 +156,7 @@ impl Batch {
     pub fn send(&mut self, outbox: &Outbox) -> Option<Alert> {
         let alert = self.alert.clone();
         self.alert.entries.clear();
+        self.size = 0;
         self.alert.id = super::new_id();
         self.unanswered = None;
         let on_disk = self.file.take().is_some_and(|file| self.is_in_place(&file));
@@ -159,4 +197,25 @@ impl Batch {
         self.file = Some(file);
         Ok(())
     }
+}
+
+/// So much of a batch's end is looked at for its last event, in bytes; an entry with its details is far smaller.
+const TAIL: u64 = 256 * 1024;
+
+/// The event of the last entry of a batch, unless it was answered.
+pub(super) fn unanswered_of(path: &Path) -> Option<String> {
+    let file = folder::open_any_length(path, OpenOptions::new().read(true)).ok()?;
+    let length = file.metadata().ok()?.len();
+    let start = length.saturating_sub(TAIL);
+    let mut tail = vec![0; usize::try_from(length - start).ok()?];
+    file.read_exact_at(&mut tail, start).ok()?;
+    for line in tail.split_inclusive(|byte| *byte == b'\n').rev() {
+        match record::parse(line) {
+            Ok(Record::Entry(entry)) => return entry.event,
+            Ok(Record::Answered | Record::Header(_)) => return None,
+            // Half a line at the end, or in the middle of the first one.
+            Ok(Record::Attempt(_) | Record::Sent) | Err(_) => {}
+        }
+    }
+    None
 }

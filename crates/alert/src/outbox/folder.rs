@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use thiserror::Error;
 
-/// A file larger than this, in bytes, is none of ours.
+/// A file larger than this, in bytes, is not read as a whole; `mend` splits it.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Why a folder or file of the outbox cannot be used.
@@ -23,6 +23,26 @@ pub enum FolderError {
         path: PathBuf,
         /// What went wrong.
         source: io::Error,
+    },
+    /// It is longer than any file that we read as a whole.
+    #[error("cannot read {path} as a whole: it has {length} bytes, more than {MAX_FILE}")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// There is no room by our own limit.
+    #[error(
+        "cannot store in {path}: what waits has {size} bytes, and {limit} are allowed (IRONLANCE_OUTBOX_MB)"
+    )]
+    Full {
+        /// The outbox.
+        path: PathBuf,
+        /// How large it is, in bytes.
+        size: u64,
+        /// How large it may become, in bytes.
+        limit: u64,
     },
     /// Somebody else could write, or has written, there.
     #[error("cannot trust {path}: {reason}")]
@@ -62,10 +82,19 @@ pub fn prepare(path: &Path) -> Result<(), FolderError> {
 
 /// Makes a new file of mode 0600 with this content, on disk when this returns.
 pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), FolderError> {
+    write(path, content, File::sync_data)
+}
+
+/// The same for what is not vital: a power cut may lose it.
+pub(super) fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), FolderError> {
+    write(path, content, |_| Ok(()))
+}
+
+fn write(path: &Path, content: &[u8], sync: impl Fn(&File) -> io::Result<()>) -> Result<(), FolderError> {
     let written =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
             file.write_all(content)?;
-            file.sync_data()
+            sync(&file)
         });
     written.map_err(|error| {
         // Half a file helps nobody, and on a full disk every block counts.
@@ -74,9 +103,16 @@ pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), FolderError> 
     })
 }
 
-/// Opens a file that must be a plain one of ours, and of a size that ours can have. Neither a link, nor a pipe that
+/// Opens a file that must be a plain one of ours, and of a size that can be read as a whole. Neither a link, nor a pipe that
 /// would keep us waiting, nor somebody else's file is taken.
 pub(super) fn open_own(path: &Path, how: &mut OpenOptions) -> Result<File, FolderError> {
+    let file = open_any_length(path, how)?;
+    let length = file.metadata().map_err(at("look at", path))?.len();
+    if length > MAX_FILE { Err(FolderError::TooLong { path: path.to_owned(), length }) } else { Ok(file) }
+}
+
+/// The same, however long it is.
+pub(super) fn open_any_length(path: &Path, how: &mut OpenOptions) -> Result<File, FolderError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).expect("open flags are small");
     let file = how.custom_flags(flags).mode(0o600).open(path).map_err(at("open", path))?;
@@ -85,9 +121,6 @@ pub(super) fn open_own(path: &Path, how: &mut OpenOptions) -> Result<File, Folde
         return Err(foreign(path, "it is no plain file".to_owned()));
     }
     check_owner(path, &meta)?;
-    if meta.len() > MAX_FILE {
-        return Err(foreign(path, format!("it is longer than {MAX_FILE} bytes")));
-    }
     Ok(file)
 }
 

@@ -9,16 +9,21 @@
 //! An alert is safe once it is in `new`; each arrow is one rename, so a kill leaves it on one side or the other.
 //! `pending/ORIGIN` is a second name of the file that a listener is about to commit, kept until the supervisor has
 //! been answered: it tells a successor which event was stored last. `ways/ORIGIN` holds the transport that a
-//! listener uses now, for alerts that it left behind with another.
+//! listener uses now, for alerts that it left behind with another. `last-error` says why the last try has failed.
 
 pub mod batch;
 pub mod folder;
+mod last_error;
+pub mod limits;
+pub mod mend;
 pub mod record;
+mod sent;
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,6 +38,9 @@ use record::{Attempt, Record, RecordError, Stored};
 
 /// What the lock, the folders and the files of an outbox are called.
 const FOLDERS: [&str; 6] = ["tmp", "new", "dead", "batch", "pending", "ways"];
+
+/// The name that a claim has in `ways`.
+const CLAIM: &str = "claim";
 
 /// An outbox on disk.
 #[derive(Clone, Debug)]
@@ -63,6 +71,11 @@ impl OutboxError {
             Self::Record { .. } => true,
             Self::Folder(error) => matches!(error, FolderError::Foreign { .. }),
         }
+    }
+
+    /// Whether the file has to be split before it can be read.
+    pub const fn is_too_long(&self) -> bool {
+        matches!(self, Self::Folder(FolderError::TooLong { .. }))
     }
 
     /// Whether the alert is simply gone: somebody else has dealt with it.
@@ -219,12 +232,15 @@ impl Outbox {
         let _ = folder::remove(&self.pending(origin));
     }
 
-    /// Whether a process, of this listener or of another in its pool, has stored the alert of this event without
-    /// answering it.
+    /// Whether a process, of this listener or of another in its pool, has stored the alert of this event, or has put
+    /// it into a batch, without answering it.
     pub fn is_unanswered(&self, event: &str) -> bool {
-        let dir = self.dir.join("pending");
-        let names = folder::names(&dir).unwrap_or_default();
-        names.iter().any(|name| self.unanswered(&dir.join(name)).as_deref() == Some(event))
+        let holds = |folder: &str, unanswered: &dyn Fn(&Path) -> Option<String>| {
+            let dir = self.dir.join(folder);
+            let names = folder::names(&dir).unwrap_or_default();
+            names.iter().any(|name| unanswered(&dir.join(name)).as_deref() == Some(event))
+        };
+        holds("pending", &|path| self.unanswered(path)) || holds("batch", &batch::unanswered_of)
     }
 
     fn unanswered(&self, pending: &Path) -> Option<String> {
@@ -252,6 +268,18 @@ impl Outbox {
         stored.map_err(|source| OutboxError::Record { path, source })
     }
 
+    /// The names of the batches that are collected, or were left by listeners that are no longer there.
+    pub fn batches(&self) -> Result<Vec<String>, FolderError> {
+        folder::names(&self.dir.join("batch"))
+    }
+
+    /// Reads a batch as far as it has come.
+    pub fn load_batch(&self, name: &str) -> Result<Stored, OutboxError> {
+        let path = self.dir.join("batch").join(name);
+        let content = folder::read_own(&path)?;
+        record::read_with(&content, None).map_err(|source| OutboxError::Record { path, source })
+    }
+
     /// Whether an alert is still among those that wait.
     pub fn holds(&self, id: &str) -> bool {
         self.path(Place::New, id).symlink_metadata().is_ok()
@@ -268,20 +296,19 @@ impl Outbox {
     }
 
     /// Notes a failed try, for people to see; not vital, so not synced.
-    pub fn note(&self, id: &str, at: i64, reason: &str) {
-        let _ = self.append(Place::New, id, &Record::Attempt(Attempt { at, reason: reason.to_owned() }));
+    pub fn note(&self, id: &str, attempt: &Attempt) {
+        let _ = self.append(Place::New, id, &Record::Attempt(attempt.clone()));
+        let _ = self.set_last_error(attempt.at, &attempt.reason);
     }
 
     fn append(&self, place: Place, id: &str, record: &Record) -> Result<(), FolderError> {
         let path = self.path(place, id);
-        let mut file = folder::open_own(&path, OpenOptions::new().read(true).write(true))?;
+        let mut file = folder::open_any_length(&path, OpenOptions::new().read(true).append(true))?;
         let mut append = || -> std::io::Result<()> {
             // A line that a crash or a full disk has cut must not end up in the middle.
-            let mut content = Vec::new();
-            file.read_to_end(&mut content)?;
-            let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            file.set_len(u64::try_from(whole).unwrap_or(u64::MAX))?;
-            file.seek(SeekFrom::End(0))?;
+            if let Some(whole) = cut_at(&file)? {
+                file.set_len(whole)?;
+            }
             file.write_all(record::line(record).as_bytes())
         };
         append().map_err(at("write", &path))
@@ -293,8 +320,8 @@ impl Outbox {
     }
 
     /// Gives an alert up, for this reason.
-    pub fn bury(&self, id: &str, at: i64, reason: &str) -> Result<(), FolderError> {
-        self.note(id, at, reason);
+    pub fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), FolderError> {
+        self.note(id, attempt);
         let new = self.path(Place::New, id);
         fs::rename(&new, self.path(Place::Dead, id)).map_err(folder::at("move to dead", &new))
     }
@@ -305,11 +332,10 @@ impl Outbox {
     }
 
     /// Makes a dead letter of its own, for the recipients that were refused.
-    pub fn put_dead(&self, alert: &Alert, at: i64, reason: &str) -> Result<(), FolderError> {
-        let attempt = Attempt { at, reason: reason.to_owned() };
+    pub fn put_dead(&self, alert: &Alert, attempt: &Attempt) -> Result<(), FolderError> {
         self.write_over(
             Place::Dead,
-            &Stored { alert: alert.clone(), attempts: vec![attempt], unanswered: None },
+            &Stored { attempts: vec![attempt.clone()], ..Stored::new(alert.clone()) },
         )
     }
 
@@ -321,9 +347,12 @@ impl Outbox {
         fs::rename(&tmp, self.path(place, &stored.alert.id)).map_err(at("rename", &tmp))
     }
 
-    /// Lets a dead alert live again, as if it were made now.
+    /// Lets a dead alert live again, as if it were made now. One that is too large to be sent is split.
     pub fn revive(&self, id: &str, now: i64) -> Result<(), OutboxError> {
-        let mut stored = self.load(Place::Dead, id)?;
+        let mut stored = match self.load(Place::Dead, id) {
+            Err(error) if error.is_too_long() => return self.split(Place::Dead, id).map(drop),
+            loaded => loaded?,
+        };
         stored.alert.created = now;
         stored.attempts.clear();
         self.write_over(Place::New, &stored)?;
@@ -387,9 +416,41 @@ impl Outbox {
 
     /// Tells whoever delivers to look at everything anew, at once.
     pub fn nudge(&self) {
-        let path = self.ways_dir().join("nudge");
+        self.ring("nudge");
+    }
+
+    /// Tells whoever delivers that another would take over: without a listener of its own it gives way.
+    pub fn claim(&self) {
+        self.ring(CLAIM);
+    }
+
+    fn ring(&self, name: &str) {
+        let path = self.ways_dir().join(name);
         let _ = fs::write(&path, b"").and_then(|()| fs::remove_file(&path));
     }
+
+    /// Whether this name, seen in [`Outbox::ways_dir`], is that of a claim.
+    pub fn is_claim(name: &OsStr) -> bool {
+        name == CLAIM
+    }
+}
+
+/// Where the last whole line of a file ends, if anything stands behind it.
+fn cut_at(file: &File) -> std::io::Result<Option<u64>> {
+    let mut end = file.metadata()?.len();
+    let mut is_cut = false;
+    let mut piece = [0; 4096];
+    while end > 0 {
+        let length = if is_cut { end.min(piece.len() as u64) } else { 1 };
+        let start = end - length;
+        let read = &mut piece[..usize::try_from(length).unwrap_or(1)];
+        file.read_exact_at(read, start)?;
+        match read.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => return Ok(is_cut.then_some(start + at as u64 + 1)),
+            None => (end, is_cut) = (if is_cut { start } else { end }, true),
+        }
+    }
+    Ok(is_cut.then_some(0))
 }
 
 #[cfg(test)]

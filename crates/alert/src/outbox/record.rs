@@ -6,7 +6,8 @@
 //! 45c48cce {"attempt":{"at":1700000000,"reason":"…"}}
 //! ```
 //!
-//! Records are only ever appended. A last line that was cut by a crash is as if it had never been written.
+//! Records are only ever appended. A last line that was cut by a crash is as if it had never been written; any other
+//! line that is damaged costs what it said, and is counted.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -28,6 +29,8 @@ pub enum Record {
     Attempt(Attempt),
     /// The supervisor was told that the entry before is dealt with.
     Answered,
+    /// The carrier has taken the alert, and the file could not be removed.
+    Sent,
 }
 
 /// All of an alert but its entries.
@@ -59,6 +62,14 @@ pub struct Attempt {
     pub at: i64,
     /// Why it failed.
     pub reason: String,
+    /// For how long it had been tried by then, in seconds of a clock that nobody sets.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tried: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// An alert file, read.
@@ -70,13 +81,25 @@ pub struct Stored {
     pub attempts: Vec<Attempt>,
     /// The event of the last entry, unless it was answered.
     pub unanswered: Option<String>,
+    /// The carrier has taken it already.
+    pub sent: bool,
+    /// So many lines could not be read.
+    pub damaged: usize,
 }
 
+/// What a damaged file is called beside the alert that was made of its good lines.
+pub(super) const DAMAGED: &str = ".damaged";
+
 impl Stored {
+    /// An alert that nobody has tried yet.
+    pub const fn new(alert: Alert) -> Self {
+        Self { alert, attempts: Vec::new(), unanswered: None, sent: false, damaged: 0 }
+    }
+
     /// Makes sure that the file of this name is the alert that it says it is.
     pub fn named(self, name: &str) -> Result<Self, RecordError> {
         let is_id = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if self.alert.id == name && name.chars().all(is_id) {
+        if name.strip_suffix(DAMAGED).unwrap_or(name) == self.alert.id && name.chars().all(is_id) {
             Ok(self)
         } else {
             Err(RecordError::Name(self.alert.id))
@@ -111,6 +134,16 @@ impl Header {
     pub fn of(alert: &Alert) -> Self {
         Self { v: VERSION, alert: Alert { entries: Vec::new(), ..alert.clone() } }
     }
+
+    /// The alert, without entries.
+    pub fn alert(self) -> Alert {
+        self.alert
+    }
+
+    /// The alert's id.
+    pub fn id(&self) -> &str {
+        &self.alert.id
+    }
 }
 
 /// One record as a line.
@@ -131,46 +164,50 @@ pub fn file(alert: &Alert, event: Option<&str>) -> String {
     std::iter::once(header).chain(entries).collect()
 }
 
-/// Reads an alert file.
+/// Reads an alert file. Only a damaged header makes it useless: nobody knows then where the alert should go.
 pub fn read(bytes: &[u8]) -> Result<Stored, RecordError> {
-    let mut all = read_all(bytes)?;
-    match (all.pop(), all.is_empty()) {
-        (Some(stored), true) if stored.alert.entries.is_empty() => Err(RecordError::NoEntry),
-        (Some(stored), true) => Ok(stored),
-        _ => Err(RecordError::NoHeader),
-    }
+    let stored = read_with(bytes, None)?;
+    if stored.alert.entries.is_empty() { Err(RecordError::NoEntry) } else { Ok(stored) }
 }
 
-/// Reads several alerts, one behind the other.
-pub fn read_all(bytes: &[u8]) -> Result<Vec<Stored>, RecordError> {
-    let mut all: Vec<Stored> = Vec::new();
-    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-    for (index, bytes) in lines.iter().enumerate() {
-        let record = match parse(bytes) {
-            Ok(record) => record,
-            Err(_) if index > 0 && index + 1 == lines.len() => break,
-            Err(reason) => return Err(RecordError::Line { line: index + 1, reason }),
-        };
-        match (record, all.last_mut()) {
-            (Record::Header(header), _) => {
-                all.push(Stored { alert: header.alert, attempts: Vec::new(), unanswered: None });
-            }
-            (Record::Entry(EntryRecord { entry, event, at }), Some(stored)) => {
-                stored.alert.entries.push(entry);
-                stored.alert.created = stored.alert.created.max(at.unwrap_or(i64::MIN));
-                stored.unanswered = event;
-            }
-            (Record::Attempt(attempt), Some(stored)) => stored.attempts.push(attempt),
-            (Record::Answered, Some(stored)) => stored.unanswered = None,
-            (Record::Entry(_) | Record::Attempt(_) | Record::Answered, None) => {
-                return Err(RecordError::NoHeader);
-            }
+/// Reads an alert file that may have no entry yet. Where its header is damaged, `fallback` is the alert, without
+/// entries, that takes what else can be read.
+pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<Stored, RecordError> {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let mut stored = match (lines.next().map(parse), fallback) {
+        (Some(Ok(Record::Header(header))), _) => Stored::new(header.alert),
+        (Some(_), Some(alert)) => Stored { damaged: 1, ..Stored::new(alert.clone()) },
+        (Some(Err(reason)), None) => return Err(RecordError::Line { line: 1, reason }),
+        (None | Some(Ok(_)), _) => return Err(RecordError::NoHeader),
+    };
+    for line in lines {
+        match parse(line) {
+            Ok(record) => stored.take(record),
+            Err(_) if !line.ends_with(b"\n") => {}
+            Err(_) => stored.damaged += 1,
         }
     }
-    if all.is_empty() { Err(RecordError::NoHeader) } else { Ok(all) }
+    Ok(stored)
 }
 
-fn parse(bytes: &[u8]) -> Result<Record, String> {
+impl Stored {
+    /// What a further line says.
+    pub(super) fn take(&mut self, record: Record) {
+        match record {
+            Record::Entry(EntryRecord { entry, event, at }) => {
+                self.alert.entries.push(entry);
+                self.alert.created = self.alert.created.max(at.unwrap_or(i64::MIN));
+                self.unanswered = event;
+            }
+            Record::Attempt(attempt) => self.attempts.push(attempt),
+            Record::Answered => self.unanswered = None,
+            Record::Sent => self.sent = true,
+            Record::Header(_) => self.damaged += 1,
+        }
+    }
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Record, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let text = text.strip_suffix('\n').ok_or("cut")?;
     let (sum, json) = text.split_once(' ').ok_or("no checksum")?;
@@ -218,10 +255,26 @@ mod tests {
     }
 
     #[test]
-    fn damage_in_the_middle_is_told_by_its_line() {
+    fn a_damaged_line_costs_only_what_it_said() {
         let text = file(&alert(&["one".into(), "two".into(), "three".into()]), None);
-        let error = read(text.replace("two", "TWO").as_bytes()).unwrap_err();
-        assert_eq!(error.to_string(), "line 3: the checksum does not fit");
+        let stored = read(text.replace("two", "TWO").as_bytes()).unwrap();
+        let texts: Vec<&str> = stored.alert.entries.iter().map(|entry| entry.text.as_str()).collect();
+        assert_eq!((texts, stored.damaged), (vec!["one", "three"], 1));
+    }
+
+    #[test]
+    fn a_damaged_header_is_told_and_can_be_replaced() {
+        let whole = alert(&["one".into(), "two".into()]);
+        let text = file(&whole, None).replace("ops@", "OPS@");
+        let error = read(text.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "line 1: the checksum does not fit");
+        let other = Alert { id: "2".into(), entries: Vec::new(), ..whole };
+        let stored = read_with(text.as_bytes(), Some(&other)).unwrap();
+        assert_eq!((stored.alert.id.as_str(), stored.alert.entries.len(), stored.damaged), ("2", 2, 1));
+    }
+
+    #[test]
+    fn a_file_without_a_header_or_without_an_entry_is_no_alert() {
         assert_eq!(read(b""), Err(RecordError::NoHeader));
         let header = line(&Record::Header(Box::new(Header::of(&alert(&[])))));
         assert_eq!(read(header.as_bytes()), Err(RecordError::NoEntry));
@@ -240,6 +293,20 @@ mod tests {
             let end = text.len() - cut.min(text.lines().last().unwrap().len());
             let stored = read(&text.as_bytes()[..end]).unwrap();
             prop_assert_eq!(stored.alert.entries.len(), texts.len() - 1);
+        }
+
+        #[test]
+        fn one_byte_of_damage_costs_at_most_two_entries(
+            texts in prop::collection::vec("[a-z]{1,20}", 1..6), at in any::<prop::sample::Index>(), byte in any::<u8>(),
+        ) {
+            let text = file(&alert(&texts), None);
+            let header = text.find('\n').unwrap() + 1;
+            let mut bytes = text.into_bytes();
+            let at = header + at.index(bytes.len() - header);
+            bytes[at] = byte;
+            let left = read(&bytes).map_or(0, |stored| stored.alert.entries.len());
+            // A newline that is damaged joins two lines.
+            prop_assert!(left + 2 >= texts.len(), "{left} of {}", texts.len());
         }
 
         #[test]

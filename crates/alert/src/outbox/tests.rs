@@ -24,6 +24,10 @@ fn alert(origin: &str, text: &str) -> Alert {
     }
 }
 
+fn failed(at: i64, reason: &str) -> Attempt {
+    Attempt { at, reason: reason.into(), tried: 0 }
+}
+
 fn draft(origin: &str) -> Alert {
     Alert { entries: Vec::new(), ..alert(origin, "") }
 }
@@ -88,9 +92,9 @@ fn the_dead_keep_their_reason_and_can_be_revived() {
     let (_dir, outbox) = outbox();
     let alert = alert("a", "died");
     outbox.put(&alert, None).unwrap();
-    outbox.bury(&alert.id, 7, "550 no such user").unwrap();
+    outbox.bury(&alert.id, &failed(7, "550 no such user")).unwrap();
     let stored = outbox.load(Place::Dead, &alert.id).unwrap();
-    assert_eq!(stored.attempts, [Attempt { at: 7, reason: "550 no such user".into() }]);
+    assert_eq!(stored.attempts, [failed(7, "550 no such user")]);
     outbox.revive(&alert.id, 99).unwrap();
     assert_eq!(outbox.load(Place::New, &alert.id).unwrap().alert.created, 99);
     assert!(outbox.ids(Place::Dead).unwrap().is_empty());
@@ -195,11 +199,11 @@ fn a_note_behind_a_cut_line_does_no_damage() {
     let alert = alert("a", "died");
     outbox.put(&alert, None).unwrap();
     let path = outbox.new_dir().join(&alert.id);
-    outbox.note(&alert.id, 1, "first");
+    outbox.note(&alert.id, &failed(1, "first"));
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 5]).unwrap();
-    outbox.note(&alert.id, 2, "second");
-    outbox.note(&alert.id, 3, "third");
+    outbox.note(&alert.id, &failed(2, "second"));
+    outbox.note(&alert.id, &failed(3, "third"));
     let reasons = outbox.load(Place::New, &alert.id).unwrap().attempts;
     assert_eq!(reasons.iter().map(|attempt| attempt.at).collect::<Vec<_>>(), [2, 3]);
 }
@@ -250,9 +254,9 @@ fn a_pipe_or_a_link_keeps_nobody_waiting() {
     let pipe = outbox.new_dir().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
-    outbox.note("pipe", 1, "reason");
+    outbox.note("pipe", &failed(1, "reason"));
     assert!(outbox.load(Place::New, "pipe").unwrap_err().is_damage());
-    outbox.bury("pipe", 1, "no plain file").unwrap();
+    outbox.bury("pipe", &failed(1, "no plain file")).unwrap();
     symlink("/dev/null", dir.path().join("outbox/lock")).unwrap();
     assert!(outbox.lock_file().is_err());
 }

@@ -1,7 +1,8 @@
 //! The one place that waits for children: a second one would take the other's exit statuses.
 
 use ironlance_core::exit::ExitStatus;
-use rustix::process::{WaitOptions, wait};
+use rustix::io::Errno;
+use rustix::process::{WaitId, WaitIdOptions, WaitOptions, wait, waitid};
 
 use super::setup;
 
@@ -17,4 +18,10 @@ pub fn reap(sink: &mut dyn FnMut(u32, ExitStatus)) {
     while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
         sink(pid.as_raw_nonzero().get().unsigned_abs(), ExitStatus::from_wait(status.as_raw()));
     }
+}
+
+/// Whether there is any child, ours or one that was left to us, alive or not reaped yet.
+pub fn has_children() -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(waitid(WaitId::All, look), Err(Errno::CHILD))
 }

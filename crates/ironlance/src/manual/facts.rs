@@ -75,6 +75,14 @@ pub(super) const FACTS: &[Facts] = &[
         )],
     },
     Facts {
+        pages: &["supervisord"],
+        title: "Environment",
+        rows: &[(
+            "IRONLANCE_STOP_WAIT",
+            "For how many seconds processes that were left to supervisord, as PID 1, may finish at its end; 3.",
+        )],
+    },
+    Facts {
         pages: LISTENERS,
         title: "Environment",
         rows: &[
@@ -83,6 +91,11 @@ pub(super) const FACTS: &[Facts] = &[
                 "How supervisord is reached; it sets them for its listeners.",
             ),
             ("IRONLANCE_STATE", "Where alerts wait until they are delivered."),
+            ("IRONLANCE_OUTBOX_DAYS", "For how many days an alert is tried; 3."),
+            ("IRONLANCE_OUTBOX_LINGER", "For how many seconds delivery goes on without a listener; 3600."),
+            ("IRONLANCE_OUTBOX_STALLED", "After how many seconds a deliverer that hangs is replaced; 180."),
+            ("IRONLANCE_OUTBOX_DEAD_DAYS", "For how many days dead letters are kept; 30."),
+            ("IRONLANCE_OUTBOX_MB", "How many MiB the outbox may have; 512."),
         ],
     },
     Facts {

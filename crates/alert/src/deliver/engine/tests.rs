@@ -5,6 +5,8 @@ use std::path::Path;
 
 use super::*;
 use crate::alert::{Entry, Form};
+use crate::channel::Retry;
+use crate::outbox::record::Stored;
 use crate::outbox::{Outbox, Place, new_id};
 use crate::route::Route;
 
@@ -108,7 +110,8 @@ fn alerts_in_memory_are_sent_as_well() {
     let (dir, outbox, command) = setup();
     let id = put(&outbox, &command, "in memory");
     let stored = outbox.load(Place::New, &id).unwrap();
-    let store = Arc::new(crate::deliver::store::Memory::new(vec![stored]));
+    let store = Arc::new(crate::deliver::store::Memory::new(None));
+    store.add(stored);
     let (tell, inbox) = channel();
     Engine::new(Arc::<crate::deliver::store::Memory>::clone(&store)).run(&inbox, &tell);
     assert_eq!((mails(dir.path()), store.ids().len()), (1, 0));
@@ -164,16 +167,16 @@ impl Store for Stuck {
     fn taken(&self, _: &str) -> Result<(), String> {
         Err("read-only".into())
     }
-    fn bury(&self, _: &str, _: i64, _: &str) -> Result<(), String> {
+    fn bury(&self, _: &str, _: &Attempt) -> Result<(), String> {
         Err("read-only".into())
     }
-    fn bury_part(&self, _: &Alert, _: i64, _: &str) -> Result<(), String> {
+    fn bury_part(&self, _: &Alert, _: &Attempt) -> Result<(), String> {
         Ok(())
     }
     fn replace(&self, _: &Stored) -> Result<(), String> {
         Ok(())
     }
-    fn note(&self, _: &str, _: i64, _: &str) {}
+    fn note(&self, _: &str, _: &Attempt) {}
 }
 
 #[test]
@@ -242,16 +245,16 @@ impl Store for Hiccup {
     fn taken(&self, id: &str) -> Result<(), String> {
         Store::taken(&self.0, id)
     }
-    fn bury(&self, id: &str, at: i64, reason: &str) -> Result<(), String> {
-        Store::bury(&self.0, id, at, reason)
+    fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), String> {
+        Store::bury(&self.0, id, attempt)
     }
-    fn bury_part(&self, _: &Alert, _: i64, _: &str) -> Result<(), String> {
+    fn bury_part(&self, _: &Alert, _: &Attempt) -> Result<(), String> {
         Ok(())
     }
     fn replace(&self, _: &Stored) -> Result<(), String> {
         Ok(())
     }
-    fn note(&self, _: &str, _: i64, _: &str) {}
+    fn note(&self, _: &str, _: &Attempt) {}
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! Who holds the lock of an outbox, whether it gets on, and how it is ended when it does not.
+//!
+//! A deliverer has the lock for its standard input. Its sign of life is the offset of that descriptor, which the kernel
+//! shows in `/proc/PID/fdinfo/0`: the seconds of the monotonic clock at the last sign. Nothing is written anywhere, so
+//! it also works on a disk that is full.
+//!
+//! ```text
+//!           no new sign for `stalled`            none for `grace` more
+//! getting on ─────────────────────▶ asked (SIGTERM) ─────────────────▶ killed
+//!     ▲        a new sign, or another holder │
+//!     └──────────────────────────────────────┘
+//! ```
+
+use std::env;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{SeekFrom, seek};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::outbox::Outbox;
+
+/// A deliverer without a sign of life for so long does not get on, unless `IRONLANCE_OUTBOX_STALLED` says otherwise
+/// (seconds).
+const STALLED: u64 = 180;
+/// How long it may take to end after it was asked to, at most.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// See [`STALLED`].
+pub fn stalled() -> Duration {
+    let seconds = env::var("IRONLANCE_OUTBOX_STALLED").ok().and_then(|seconds| seconds.parse::<u64>().ok());
+    Duration::from_secs(seconds.filter(|seconds| (1..86_400).contains(seconds)).unwrap_or(STALLED))
+}
+
+/// Gives a sign of life, as a deliverer.
+pub(super) fn beat() {
+    let seconds = clock_gettime(ClockId::Monotonic).tv_sec;
+    // A lock that is no file that can be sought has nobody who looks.
+    let _ = seek(io::stdin(), SeekFrom::Start(seconds.unsigned_abs()));
+}
+
+/// A process that holds the lock of an outbox and delivers.
+#[derive(Debug)]
+pub struct Holder {
+    pid: Pid,
+    handle: OwnedFd,
+    beat: u64,
+}
+
+impl Holder {
+    /// The one of this outbox. `None` when nobody of ours delivers, or it cannot be seen from here (another container).
+    pub fn find(outbox: &Outbox) -> Option<Self> {
+        let lock = fs::symlink_metadata(outbox.dir().join("lock")).ok()?;
+        let lock = (lock.dev(), lock.ino());
+        let processes = fs::read_dir("/proc").ok()?;
+        let mut ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        ids.find_map(|id| Self::examine(id, lock))
+    }
+
+    fn examine(id: i32, lock: (u64, u64)) -> Option<Self> {
+        let has_lock = || {
+            let input = fs::metadata(format!("/proc/{id}/fd/0")).ok()?;
+            ((input.dev(), input.ino()) == lock).then_some(())
+        };
+        has_lock()?;
+        let pid = Pid::from_raw(id)?;
+        // From here on the handle means this process and no later one of the same number.
+        let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        has_lock()?;
+        let owner = fs::metadata(format!("/proc/{id}")).ok()?.uid();
+        let own = rustix::process::geteuid().as_raw();
+        let command = fs::read(format!("/proc/{id}/cmdline")).ok()?;
+        let is_deliverer = command.split(|byte| *byte == 0).nth(1) == Some(b"deliver");
+        let info = fs::read_to_string(format!("/proc/{id}/fdinfo/0")).ok()?;
+        (owner == own && is_deliverer && holds(&info)).then(|| Self { pid, handle, beat: offset(&info) })
+    }
+
+    /// Sends it a signal; it may have ended.
+    fn signal(&self, signal: Signal) {
+        let _ = pidfd_send_signal(self.handle.as_fd(), signal);
+    }
+
+    /// Carries out a judgement; gives what to say about it.
+    pub fn carry_out(&self, judgement: Judgement) -> Option<String> {
+        let pid = self.pid.as_raw_nonzero();
+        match judgement {
+            Judgement::Wait => None,
+            Judgement::Ask => {
+                self.signal(Signal::TERM);
+                Some(format!("the deliverer (pid {pid}) does not get on; it was told to end"))
+            }
+            Judgement::Kill => {
+                self.signal(Signal::KILL);
+                Some(format!("the deliverer (pid {pid}) does not end; it was killed, and another is started"))
+            }
+        }
+    }
+
+    /// What tells this state of this process from others.
+    pub const fn sign(&self) -> (Pid, u64) {
+        (self.pid, self.beat)
+    }
+}
+
+/// Whether a descriptor holds a lock of its whole file, by its `fdinfo`.
+fn holds(info: &str) -> bool {
+    let locks = info.lines().filter_map(|line| line.strip_prefix("lock:"));
+    locks.into_iter().any(|lock| lock.contains("FLOCK") && lock.contains("WRITE"))
+}
+
+/// The offset of a descriptor, by its `fdinfo`.
+fn offset(info: &str) -> u64 {
+    let position = info.lines().find_map(|line| line.strip_prefix("pos:"));
+    position.and_then(|position| position.trim().parse().ok()).unwrap_or_default()
+}
+
+/// What to do about a holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It gets on, or has still time.
+    Wait,
+    /// It is to be told to end.
+    Ask,
+    /// It is to be ended.
+    Kill,
+}
+
+/// Judges a holder by its signs of life; see the diagram above. Pure: time is an argument.
+#[derive(Debug)]
+pub struct Patience<S> {
+    stalled: Duration,
+    /// The last sign, and when it was first seen.
+    last: Option<(S, Instant)>,
+    asked: Option<Instant>,
+}
+
+impl<S: PartialEq> Patience<S> {
+    /// Has seen nobody yet.
+    pub const fn new(stalled: Duration) -> Self {
+        Self { stalled, last: None, asked: None }
+    }
+
+    /// Takes the present sign of the present holder.
+    pub fn judge(&mut self, sign: S, now: Instant) -> Judgement {
+        let since = match &self.last {
+            Some((last, since)) if *last == sign => *since,
+            _ => {
+                (self.last, self.asked) = (Some((sign, now)), None);
+                return Judgement::Wait;
+            }
+        };
+        match self.asked {
+            None if now >= since + self.stalled => {
+                self.asked = Some(now);
+                Judgement::Ask
+            }
+            Some(asked) if now >= asked + GRACE.min(self.stalled) => {
+                self.asked = Some(now);
+                Judgement::Kill
+            }
+            None | Some(_) => Judgement::Wait,
+        }
+    }
+
+    /// There is no holder now.
+    pub fn forget(&mut self) {
+        (self.last, self.asked) = (None, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &str = "pos:\t4711\nflags:\t02100001\nmnt_id:\t29\nino:\t99\n\
+        lock:\t1: FLOCK  ADVISORY  WRITE 1234 fe:00:99 0 EOF\n";
+
+    #[test]
+    fn a_holder_is_known_by_the_lock_on_its_descriptor() {
+        assert!(holds(INFO));
+        assert!(!holds(&INFO.replace("FLOCK", "POSIX")));
+        assert!(!holds("pos:\t0\n"));
+        assert_eq!((offset(INFO), offset("")), (4711, 0));
+    }
+
+    #[test]
+    fn a_holder_without_a_sign_of_life_is_asked_and_then_killed() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut patience = Patience::new(Duration::from_secs(180));
+        assert_eq!(patience.judge("a 1", at(0)), Judgement::Wait);
+        assert_eq!(patience.judge("a 1", at(179)), Judgement::Wait);
+        assert_eq!(patience.judge("a 1", at(180)), Judgement::Ask);
+        assert_eq!(patience.judge("a 1", at(185)), Judgement::Wait, "it finishes its mail");
+        assert_eq!(patience.judge("a 1", at(190)), Judgement::Kill);
+    }
+
+    #[test]
+    fn a_sign_of_life_or_another_holder_begins_anew() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut patience = Patience::new(Duration::from_secs(180));
+        patience.judge("a 1", at(0));
+        assert_eq!(patience.judge("a 2", at(179)), Judgement::Wait);
+        assert_eq!(patience.judge("a 2", at(300)), Judgement::Wait);
+        assert_eq!(patience.judge("a 2", at(359)), Judgement::Ask);
+        assert_eq!(patience.judge("b 2", at(400)), Judgement::Wait);
+        assert_eq!(patience.judge("b 2", at(500)), Judgement::Wait);
+        patience.forget();
+        assert_eq!(patience.judge("b 2", at(600)), Judgement::Wait);
+    }
+
+    #[test]
+    fn nobody_who_only_opened_the_lock_is_taken_for_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(dir.path()).unwrap();
+        let lock = outbox.lock_file().unwrap();
+        assert!(Holder::find(&outbox).is_none());
+        // It holds the lock, and is no deliverer.
+        lock.lock().unwrap();
+        let mut other = std::process::Command::new("sleep").arg("1000").stdin(lock).spawn().unwrap();
+        assert!(Holder::find(&outbox).is_none());
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}

@@ -1,0 +1,328 @@
+//! The deliverer's machine with a store that the test makes up: what it is told, when it waits, when it ends.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SETTINGS: Settings = Settings { linger: Duration::from_secs(3600), beat: BEAT, is_fed: false };
+const BEAT: Duration = Duration::from_secs(30);
+const SENT: Outcome = Outcome::Done { reached: true };
+
+fn lane() -> Lane {
+    "mail".to_owned()
+}
+
+fn found(ids: &[&str]) -> Input {
+    Input::Found(ids.iter().map(|id| (lane(), (*id).to_owned())).collect())
+}
+
+fn ended(id: &str, outcome: Outcome) -> Input {
+    Input::Ended { lane: lane(), id: id.to_owned(), outcome, jitter: 0.5 }
+}
+
+fn carry(id: &str) -> Command {
+    Command::Carry(lane(), id.to_owned())
+}
+
+/// A machine that has looked at its store, which holds these.
+fn machine(ids: &[&str], now: Instant) -> Machine {
+    let mut machine = Machine::new(SETTINGS, now);
+    machine.step(found(ids), now);
+    machine
+}
+
+#[test]
+fn an_alert_that_became_due_while_connections_were_closed_is_tried_and_the_machine_ends() {
+    let now = Instant::now();
+    let mut machine = machine(&["1"], now);
+    machine.step(ended("1", Outcome::Deferred), now);
+    assert_eq!(machine.step(Input::Leave, now), [Command::HangUp(1)]);
+    // The server is slow at QUIT: meanwhile the pause of the alert is over.
+    let later = now + Duration::from_secs(2);
+    assert_eq!(machine.step(Input::HungUp, later), [carry("1")]);
+    assert_eq!(machine.step(ended("1", Outcome::Deferred), later), [Command::HangUp(1)]);
+    let later = later + Duration::from_secs(4);
+    assert_eq!(machine.step(Input::HungUp, later), [Command::Survey]);
+    machine.step(found(&["1"]), later);
+    assert_eq!(machine.phase(), Phase::Ended, "each alert is tried once by who leaves");
+}
+
+#[test]
+fn a_server_that_never_says_goodbye_keeps_nobody() {
+    let now = Instant::now();
+    let mut machine = machine(&["1"], now);
+    assert_eq!(machine.step(ended("1", SENT), now), [Command::HangUp(1)]);
+    let deadline = machine.next_deadline().unwrap();
+    assert_eq!(deadline, now + HANG_UP);
+    assert_eq!(machine.step(Input::Tick, deadline), [Command::Survey]);
+    machine.step(found(&[]), deadline);
+    assert_eq!((machine.phase(), machine.next_deadline()), (Phase::Ended, None));
+}
+
+#[test]
+fn what_comes_while_connections_are_closed_is_sent() {
+    let now = Instant::now();
+    let mut machine = machine(&["1"], now);
+    machine.step(ended("1", SENT), now);
+    assert_eq!(machine.step(found(&["2"]), now), [carry("2")]);
+    assert_eq!(machine.phase(), Phase::Delivering);
+}
+
+#[test]
+fn a_deliverer_without_a_listener_goes_on_for_its_time_and_then_leaves() {
+    let now = Instant::now();
+    let mut machine = machine(&["1"], now);
+    machine.step(ended("1", Outcome::Unreachable), now);
+    machine.step(Input::Orphaned, now);
+    assert_eq!(machine.phase(), Phase::Delivering);
+    let soon = now + Duration::from_secs(1);
+    assert!(machine.step(Input::Tick, soon).contains(&carry("1")));
+    machine.step(ended("1", Outcome::Unreachable), soon);
+    let end = now + SETTINGS.linger;
+    machine.step(Input::Tick, end);
+    machine.step(ended("1", Outcome::Unreachable), end);
+    machine.step(Input::HungUp, end);
+    machine.step(found(&["1"]), end);
+    assert_eq!(machine.phase(), Phase::Ended);
+}
+
+#[test]
+fn only_a_deliverer_without_a_listener_gives_way_to_another() {
+    let now = Instant::now();
+    let mut machine = machine(&["1"], now);
+    machine.step(ended("1", Outcome::Unreachable), now);
+    machine.step(Input::Claimed, now);
+    assert_eq!(machine.phase(), Phase::Delivering);
+    machine.step(Input::Orphaned, now);
+    machine.step(Input::Claimed, now);
+    assert_eq!(machine.phase(), Phase::Ended);
+}
+
+#[test]
+fn who_is_told_to_stop_finishes_the_mail_in_hand_and_begins_no_other() {
+    let now = Instant::now();
+    let mut machine = machine(&["1", "2"], now);
+    assert_eq!(machine.step(Input::Stop, now), []);
+    assert_eq!(machine.phase(), Phase::Delivering);
+    assert_eq!(machine.step(ended("1", SENT), now), []);
+    assert_eq!(machine.phase(), Phase::Ended);
+}
+
+#[test]
+fn a_mail_that_hangs_ends_the_signs_of_life_and_keeps_nobody_who_stops() {
+    let now = Instant::now();
+    let mut machine = machine(&["1"], now);
+    assert!(machine.step(Input::Tick, now + BEAT).contains(&Command::Beat));
+    machine.step(Input::Progress(lane()), now + BEAT);
+    let hung = now + BEAT + OVERDUE;
+    assert!(machine.step(Input::Tick, hung - Duration::from_secs(1)).contains(&Command::Beat));
+    assert!(!machine.step(Input::Tick, hung + BEAT).contains(&Command::Beat));
+    machine.step(Input::Stop, hung + BEAT);
+    assert_eq!(machine.phase(), Phase::Ended);
+}
+
+#[test]
+fn nothing_to_send_is_waited_for_a_moment() {
+    let now = Instant::now();
+    let mut machine = machine(&[], now);
+    assert_eq!(machine.phase(), Phase::Delivering);
+    assert_eq!(machine.next_deadline(), Some(now + FIRST_ALERT));
+    assert_eq!(machine.step(Input::Tick, now + FIRST_ALERT), [Command::Survey]);
+}
+
+/// What a random turn does.
+#[derive(Clone, Debug)]
+enum Turn {
+    /// The first mail in hand ends so.
+    End(Outcome),
+    /// A connection is closed.
+    Close,
+    /// This alert comes into the store.
+    Put(u8),
+    /// Told so.
+    Tell(Input),
+    /// So many milliseconds go by.
+    Pass(u64),
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        4 => prop_oneof![Just(SENT), Just(Outcome::Deferred), Just(Outcome::Unreachable)].prop_map(Turn::End),
+        3 => Just(Turn::Close),
+        2 => any::<u8>().prop_map(Turn::Put),
+        2 => prop_oneof![
+            Just(Input::Nudged), Just(Input::Orphaned), Just(Input::Claimed), Just(Input::Leave),
+            Just(Input::Stop), Just(Input::Trouble), Just(Input::Tick),
+        ].prop_map(Turn::Tell),
+        4 => (0_u64..5_000).prop_map(Turn::Pass),
+    ]
+}
+
+/// A machine, its store, and what is under way outside of it.
+struct World {
+    machine: Machine,
+    now: Instant,
+    /// The alerts by id, and their lanes: three servers.
+    store: BTreeMap<String, Lane>,
+    in_hand: Vec<(Lane, String)>,
+    closing: usize,
+    workers: HashSet<Lane>,
+}
+
+impl World {
+    fn new(settings: Settings) -> Self {
+        let now = Instant::now();
+        Self {
+            machine: Machine::new(settings, now),
+            now,
+            store: BTreeMap::new(),
+            in_hand: Vec::new(),
+            closing: 0,
+            workers: HashSet::new(),
+        }
+    }
+
+    /// One input, and all that follows of it at once.
+    fn tell(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for command in self.machine.step(input, self.now) {
+                match command {
+                    Command::Survey | Command::LookAgain => {
+                        let all = self.store.iter().map(|(id, lane)| (lane.clone(), id.clone()));
+                        inputs.push(Input::Found(all.collect()));
+                    }
+                    Command::Carry(lane, id) => {
+                        assert!(self.in_hand.iter().all(|(busy, _)| *busy != lane), "one at a time");
+                        self.workers.insert(lane.clone());
+                        self.in_hand.push((lane, id));
+                    }
+                    Command::HangUp(count) => {
+                        assert_eq!(count, self.workers.len());
+                        assert!(self.in_hand.is_empty(), "only idle connections are closed");
+                        self.closing += self.workers.len();
+                        self.workers.clear();
+                    }
+                    Command::Beat => {}
+                }
+            }
+        }
+        self.holds();
+    }
+
+    /// What must hold whenever the machine waits.
+    fn holds(&self) {
+        let ended = self.machine.phase() == Phase::Ended;
+        assert_eq!(self.machine.next_deadline().is_none(), ended, "a deadline whenever it waits");
+        if ended {
+            return;
+        }
+        let mut due = format!("{:?}", self.machine.phase());
+        assert_ne!(self.machine.phase(), Phase::LastLook, "the store answers at once");
+        let leaving = self.machine.leaving.is_some() || self.machine.is_stopping;
+        due.push_str(if leaving { ", leaving" } else { "" });
+        let works = !self.in_hand.is_empty() || self.closing > 0;
+        if leaving {
+            assert!(works, "who may leave waits only for work under way: {due}");
+        } else if let Some(at) = self.machine.plan.next_deadline() {
+            assert!(at > self.now, "what is due is under way: {due}");
+        }
+    }
+
+    fn play(&mut self, turn: Turn) {
+        if self.machine.phase() == Phase::Ended {
+            return;
+        }
+        match turn {
+            Turn::End(outcome) => self.end(outcome),
+            Turn::Close => self.close(),
+            Turn::Put(number) => {
+                let (id, lane) = (format!("{number:03}"), format!("server {}", number % 3));
+                self.store.insert(id.clone(), lane.clone());
+                self.tell(Input::Found(vec![(lane, id)]));
+            }
+            Turn::Tell(input) => self.tell(input),
+            Turn::Pass(milliseconds) => {
+                let end = self.now + Duration::from_millis(milliseconds);
+                while let Some(at) = self.machine.next_deadline().filter(|at| *at <= end) {
+                    self.now = self.now.max(at);
+                    self.tell(Input::Tick);
+                }
+                self.now = end;
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if let Some((lane, id)) = self.in_hand.pop() {
+            if matches!(outcome, Outcome::Done { .. }) {
+                self.store.remove(&id);
+            }
+            self.tell(Input::Ended { lane, id, outcome, jitter: 0.5 });
+        }
+    }
+
+    fn close(&mut self) {
+        if self.closing > 0 {
+            self.closing -= 1;
+            self.tell(Input::HungUp);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_never_waits_while_anything_is_due_or_it_may_leave_and_ends_at_last(
+        turns in prop::collection::vec(turn(), 0..80), is_fed in any::<bool>(),
+    ) {
+        let mut world = World::new(Settings { is_fed, ..SETTINGS });
+        world.tell(Input::Tick);
+        for turn in turns {
+            world.play(turn);
+        }
+        // From now on every server puts off what it gets, and is slow to say goodbye.
+        if world.machine.phase() != Phase::Ended {
+            world.tell(Input::Leave);
+        }
+        let mut steps = 0;
+        while world.machine.phase() != Phase::Ended {
+            steps += 1;
+            prop_assert!(steps < 2_000, "it does not end: {:?}", world.machine);
+            match (world.in_hand.is_empty(), world.closing) {
+                (false, _) => world.end(Outcome::Deferred),
+                (true, 0) => {
+                    world.now = world.machine.next_deadline().unwrap();
+                    world.tell(Input::Tick);
+                }
+                (true, _) => {
+                    world.now += Duration::from_secs(2);
+                    world.close();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_trouble_everything_is_sent_before_it_ends(
+        turns in prop::collection::vec(turn(), 0..40),
+    ) {
+        let mut world = World::new(SETTINGS);
+        world.tell(Input::Tick);
+        let harmless = |turn: &Turn| !matches!(turn, Turn::Tell(Input::Leave | Input::Stop | Input::Claimed));
+        turns.into_iter().filter(harmless).for_each(|turn| world.play(turn));
+        while world.machine.phase() != Phase::Ended {
+            if !world.in_hand.is_empty() {
+                world.end(SENT);
+            } else if world.closing > 0 {
+                world.close();
+            } else {
+                world.now = world.machine.next_deadline().unwrap();
+                world.tell(Input::Tick);
+            }
+        }
+        // What was put after the end is the next deliverer's.
+        prop_assert!(world.store.is_empty(), "{:?}", world.store);
+    }
+}

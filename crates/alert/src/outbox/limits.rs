@@ -1,0 +1,201 @@
+//! How much an outbox keeps: dead letters have an age, and all of it has a size. What waits is never thrown away.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::folder::{self, FolderError};
+use super::{Outbox, Place};
+
+/// For how many days dead letters are kept, unless `IRONLANCE_OUTBOX_DEAD_DAYS` says otherwise.
+const DEAD_DAYS: i64 = 30;
+/// How large an outbox may become, in MiB, unless `IRONLANCE_OUTBOX_MB` says otherwise.
+const MEGABYTES: u64 = 512;
+/// A day in seconds.
+const DAY: i64 = 86_400;
+/// A MiB in bytes.
+const MIB: u64 = 1024 * 1024;
+/// Dead letters must look too old for so long before they go: a clock that is set wrong for a while must not cost them.
+const SURE: Duration = Duration::from_secs(3600);
+/// For so long the size that was found is believed, but for what was added since.
+const BELIEVED: Duration = Duration::from_secs(60);
+
+/// The two limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The age of a dead letter, in seconds.
+    pub dead_age: i64,
+    /// The size of all files, in bytes.
+    pub bytes: u64,
+}
+
+impl Limits {
+    /// By the environment.
+    pub fn of_environment() -> Self {
+        Self::by(|name| std::env::var(name).ok())
+    }
+
+    fn by(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let days = variable("IRONLANCE_OUTBOX_DEAD_DAYS").and_then(|days| days.parse().ok());
+        let megabytes = variable("IRONLANCE_OUTBOX_MB").and_then(|size| size.parse().ok());
+        Self {
+            dead_age: days.filter(|days| *days > 0).unwrap_or(DEAD_DAYS).saturating_mul(DAY),
+            bytes: megabytes.filter(|size| *size > 0).unwrap_or(MEGABYTES).saturating_mul(MIB),
+        }
+    }
+}
+
+/// Whether there is room for another alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There is; so many dead letters had to go for it.
+    Made(usize),
+    /// There is none: so many bytes wait.
+    None(u64),
+}
+
+/// Holds an outbox to its limits, without looking through it for each alert.
+#[derive(Debug)]
+pub struct Keeper {
+    limits: Limits,
+    /// The size that was found, and when.
+    found: Option<(u64, Instant)>,
+    added: u64,
+    /// Since when there are dead letters that look too old.
+    too_old: Option<Instant>,
+}
+
+impl Keeper {
+    /// Knows nothing yet.
+    pub const fn new(limits: Limits) -> Self {
+        Self { limits, found: None, added: 0, too_old: None }
+    }
+
+    /// The limits.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Makes room for so many bytes; the oldest dead letters go first, and nothing that waits.
+    pub fn make_room(&mut self, outbox: &Outbox, bytes: u64, now: Instant) -> Room {
+        self.added = self.added.saturating_add(bytes);
+        let known = self.found.filter(|(_, at)| now < *at + BELIEVED && self.added < MIB);
+        if known.is_some_and(|(size, _)| size.saturating_add(self.added) <= self.limits.bytes) {
+            return Room::Made(0);
+        }
+        let mut size = outbox.size();
+        let mut removed = 0;
+        for id in outbox.ids(Place::Dead).unwrap_or_default() {
+            if size.saturating_add(bytes) <= self.limits.bytes {
+                break;
+            }
+            let path = outbox.path(Place::Dead, &id);
+            let length = fs::symlink_metadata(&path).map_or(0, |meta| meta.len());
+            if folder::remove(&path).is_ok() {
+                size = size.saturating_sub(length);
+                removed += 1;
+            }
+        }
+        if size.saturating_add(bytes) > self.limits.bytes {
+            (self.found, self.added) = (None, 0);
+            return Room::None(size);
+        }
+        (self.found, self.added) = (Some((size, now)), bytes);
+        Room::Made(removed)
+    }
+
+    /// Removes dead letters that have been too old for a while; gives how many. `at` in seconds since 1970.
+    pub fn expire(&mut self, outbox: &Outbox, at: i64, now: Instant) -> usize {
+        let old = outbox.dead_before(at.saturating_sub(self.limits.dead_age));
+        if old.is_empty() {
+            self.too_old = None;
+            return 0;
+        }
+        if now < *self.too_old.get_or_insert(now) + SURE {
+            return 0;
+        }
+        old.iter().filter(|id| outbox.drop_alert(Place::Dead, id).is_ok()).count()
+    }
+}
+
+impl Outbox {
+    /// The size of all that waits, is collected or is dead, in bytes.
+    pub fn size(&self) -> u64 {
+        let folders = ["new", "dead", "batch"].map(|name| self.dir().join(name));
+        let sizes = folders.iter().flat_map(|folder| metadata(folder));
+        sizes.map(|(_, meta)| meta.len()).sum()
+    }
+
+    /// The dead letters that have not been touched since then, oldest first; seconds since 1970.
+    fn dead_before(&self, then: i64) -> Vec<String> {
+        let dead = metadata(&self.dir().join("dead"));
+        dead.into_iter().filter(|(_, meta)| meta.mtime() < then).map(|(name, _)| name).collect()
+    }
+
+    /// Room for `bytes` more, by the limits of the environment.
+    pub fn has_room(&self, bytes: u64) -> Result<(), FolderError> {
+        let limits = Limits::of_environment();
+        match Keeper::new(limits).make_room(self, bytes, Instant::now()) {
+            Room::Made(_) => Ok(()),
+            Room::None(size) => {
+                Err(FolderError::Full { path: self.dir().to_owned(), size, limit: limits.bytes })
+            }
+        }
+    }
+}
+
+fn metadata(folder: &Path) -> Vec<(String, fs::Metadata)> {
+    let names = folder::names(folder).unwrap_or_default().into_iter();
+    names
+        .filter_map(|name| {
+            let meta = fs::symlink_metadata(folder.join(&name)).ok()?;
+            Some((name, meta))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outbox() -> (tempfile::TempDir, Outbox) {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(dir.path()).unwrap();
+        (dir, outbox)
+    }
+
+    #[test]
+    fn limits_come_from_the_environment_and_nonsense_is_ignored() {
+        let days = |days: &str| Limits::by(|name| name.contains("DAYS").then(|| days.to_owned()));
+        assert_eq!(days("2").dead_age, 2 * DAY);
+        assert_eq!(days("x"), Limits { dead_age: 30 * DAY, bytes: 512 * MIB });
+        assert_eq!(days("0"), days("-1"));
+    }
+
+    #[test]
+    fn a_full_outbox_loses_its_oldest_dead_letters_and_nothing_that_waits() {
+        let (_dir, outbox) = outbox();
+        for (place, id) in [("dead", "2"), ("dead", "1"), ("new", "0")] {
+            fs::write(outbox.dir().join(place).join(id), vec![0; 100]).unwrap();
+        }
+        let mut keeper = Keeper::new(Limits { dead_age: DAY, bytes: 300 });
+        assert_eq!(keeper.make_room(&outbox, 50, Instant::now()), Room::Made(1));
+        assert_eq!(outbox.ids(Place::Dead).unwrap(), ["2"]);
+        assert_eq!(keeper.make_room(&outbox, 250, Instant::now()), Room::None(100));
+        assert_eq!(outbox.ids(Place::New).unwrap(), ["0"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_for_a_moment_costs_no_dead_letter() {
+        let (_dir, outbox) = outbox();
+        fs::write(outbox.dir().join("dead/1"), "x").unwrap();
+        let mut keeper = Keeper::new(Limits { dead_age: DAY, bytes: MIB });
+        let (at, now) = (super::super::unix_time(), Instant::now());
+        assert_eq!(keeper.expire(&outbox, at, now), 0);
+        assert_eq!(keeper.expire(&outbox, at + 30 * DAY, now), 0, "not at first sight");
+        assert_eq!(keeper.expire(&outbox, at, now + SURE), 0, "it was the clock");
+        assert_eq!(keeper.expire(&outbox, at + 30 * DAY, now + SURE), 0);
+        assert_eq!(keeper.expire(&outbox, at + 31 * DAY, now + SURE * 2), 1);
+    }
+}

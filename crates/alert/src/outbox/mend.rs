@@ -1,0 +1,162 @@
+//! Files that cannot be sent as they are: damaged ones keep their good lines, ones that are too large are split.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use super::folder::{self, FolderError, at};
+use super::record::{self, DAMAGED, Record, RecordError, Stored};
+use super::{Outbox, OutboxError, Place};
+use crate::alert::{Alert, Entry};
+
+/// The text of an alert may have so many bytes, more or less: mail servers take 10 MiB, and encoding adds a third.
+pub const LARGE: usize = 4 * 1024 * 1024;
+/// A line of a file may have so many bytes.
+const LONGEST_LINE: u64 = 8 * 1024 * 1024;
+
+/// What was made of a file that was split.
+#[derive(Debug, Default)]
+pub struct Split {
+    /// The ids of the alerts, which wait now.
+    pub ids: Vec<String>,
+    /// So many lines could not be read.
+    pub damaged: usize,
+    /// The event of the last entry, unless it was answered.
+    pub unanswered: Option<String>,
+}
+
+/// So many bytes an entry takes in a mail.
+pub fn size(entry: &Entry) -> usize {
+    entry.text.len() + entry.details.as_ref().map_or(0, String::len) + 2
+}
+
+/// What people read in the place of what was lost.
+fn notice(damaged: usize, kept: &str) -> Entry {
+    let text = format!(
+        "({damaged} damaged line(s) of this alert could not be read; the file is kept: ironlance outbox show {kept})"
+    );
+    Entry { text, details: None }
+}
+
+impl Outbox {
+    /// Whether a dead letter is what a damaged file was like, and no alert of its own.
+    pub fn is_damaged_copy(id: &str) -> bool {
+        id.ends_with(DAMAGED)
+    }
+
+    /// Puts the good lines of a damaged alert in its place, with a word about the others. The file as it was goes to
+    /// the dead. Where the disk refuses, `stored` is mended all the same.
+    pub fn repair(&self, stored: &mut Stored) -> Result<(), FolderError> {
+        let id = stored.alert.id.clone();
+        let kept = format!("{id}{DAMAGED}");
+        stored.alert.entries.push(notice(stored.damaged, &kept));
+        stored.damaged = 0;
+        let (new, dead) = (self.path(Place::New, &id), self.path(Place::Dead, &kept));
+        match fs::hard_link(&new, &dead) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(at("link", &dead)(error));
+            }
+            _ => {}
+        }
+        self.replace(stored)
+    }
+
+    /// Keeps a copy of a damaged file among the dead.
+    pub(super) fn keep_damaged(&self, path: &Path, id: &str) -> Result<String, FolderError> {
+        let kept = format!("{id}{DAMAGED}");
+        let dead = self.path(Place::Dead, &kept);
+        fs::hard_link(path, &dead).map_err(at("link", &dead))?;
+        Ok(kept)
+    }
+
+    /// Splits an alert that is too large to be sent as one. The pieces wait when this returns, and the large one is
+    /// gone, or kept among the dead when it was damaged.
+    pub fn split(&self, place: Place, id: &str) -> Result<Split, OutboxError> {
+        self.split_file(&self.path(place, id), None)
+    }
+
+    /// The same for any file of ours. With `fallback`, that is the alert (without entries) whatever the header says.
+    ///
+    /// A kill in the midst of it leaves the file, so that pieces may be sent again, under the same ids.
+    pub(super) fn split_file(&self, path: &Path, fallback: Option<&Alert>) -> Result<Split, OutboxError> {
+        let bad = |source| OutboxError::Record { path: path.to_owned(), source };
+        let file = folder::open_any_length(path, OpenOptions::new().read(true))?;
+        let mut lines = Lines(BufReader::new(file));
+        let header = lines.next_line().map_err(at("read", path))?.map(|line| record::parse(&line));
+        let (id, alert, mut damaged) = match (header, fallback) {
+            (Some(Ok(Record::Header(header))), None) => (header.id().to_owned(), header.alert(), 0),
+            (Some(Ok(Record::Header(header))), Some(alert)) => (header.id().to_owned(), alert.clone(), 0),
+            (Some(_), Some(alert)) => (alert.id.clone(), alert.clone(), 1),
+            (_, _) => return Err(bad(RecordError::NoHeader)),
+        };
+        let mut pieces = Pieces { outbox: self, id: &id, names: Vec::new() };
+        let mut piece = Stored::new(alert.clone());
+        let mut length = 0;
+        while let Some(line) = lines.next_line().map_err(at("read", path))? {
+            match record::parse(&line) {
+                Ok(record) => piece.take(record),
+                Err(_) if line.ends_with(b"\n") => damaged += 1,
+                Err(_) => {}
+            }
+            length += line.len();
+            if length >= LARGE && !piece.alert.entries.is_empty() {
+                pieces.write(&mut piece)?;
+                (piece.alert.entries, length) = (Vec::new(), 0);
+            }
+        }
+        damaged += piece.damaged;
+        if damaged > 0 {
+            let kept = self.keep_damaged(path, &id).unwrap_or_else(|_| format!("{id}{DAMAGED}"));
+            piece.alert.entries.push(notice(damaged, &kept));
+        }
+        if !piece.alert.entries.is_empty() {
+            pieces.write(&mut piece)?;
+        }
+        let ids = pieces.commit()?;
+        folder::remove(path)?;
+        Ok(Split { ids, damaged, unanswered: piece.unanswered })
+    }
+}
+
+/// The alerts that a large one becomes, in `tmp` until all are there.
+struct Pieces<'a> {
+    outbox: &'a Outbox,
+    id: &'a str,
+    names: Vec<String>,
+}
+
+impl Pieces<'_> {
+    fn write(&mut self, piece: &mut Stored) -> Result<(), FolderError> {
+        let name = format!("{}.{}", self.id, self.names.len() + 1);
+        piece.alert.id.clone_from(&name);
+        let tmp = self.outbox.dir().join("tmp").join(&name);
+        folder::remove(&tmp)?;
+        folder::write_new(&tmp, record::file(&piece.alert, None).as_bytes())?;
+        self.names.push(name);
+        Ok(())
+    }
+
+    fn commit(self) -> Result<Vec<String>, FolderError> {
+        for name in &self.names {
+            let tmp = self.outbox.dir().join("tmp").join(name);
+            fs::rename(&tmp, self.outbox.path(Place::New, name)).map_err(at("rename", &tmp))?;
+        }
+        folder::sync(&self.outbox.new_dir())?;
+        Ok(self.names)
+    }
+}
+
+/// The lines of a file; one that is too long is cut, and so damaged.
+struct Lines<R>(BufReader<R>);
+
+impl<R: Read> Lines<R> {
+    fn next_line(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        self.0.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
+            self.0.skip_until(b'\n')?;
+            line.push(b'\n');
+        }
+        Ok((!line.is_empty()).then_some(line))
+    }
+}

@@ -1,0 +1,89 @@
+//! Alerts that were sent and cannot be removed: noted where it can be noted, so that no later deliverer sends them again.
+//!
+//! The first place is the alert's own file. Where that cannot be written either (the disk has become read-only), it is
+//! a ledger in a folder of this boot: `$XDG_RUNTIME_DIR`, `/run` or the folder for temporary files.
+
+use std::collections::HashSet;
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::folder::{self, FolderError, at};
+use super::record::Record;
+use super::{Outbox, Place, origin_file};
+
+impl Outbox {
+    /// Notes that an alert, whose file cannot be removed, was sent.
+    pub fn mark_sent(&self, id: &str) -> Result<(), FolderError> {
+        self.append(Place::New, id, &Record::Sent).or_else(|_| self.note_in_ledger(&ledgers(), id))
+    }
+
+    /// The alerts that wait by their files and were sent by the ledger.
+    pub fn sent_before(&self) -> Vec<String> {
+        self.sent_by(&ledgers())
+    }
+
+    fn sent_by(&self, folders: &[PathBuf]) -> Vec<String> {
+        let mut sent = HashSet::new();
+        for path in folders.iter().map(|folder| self.ledger(folder)) {
+            let Ok(content) = folder::read_own(&path) else { continue };
+            let text = String::from_utf8_lossy(&content).into_owned();
+            let held = text.lines().filter(|id| !id.contains('/') && self.holds(id));
+            sent.extend(held.map(str::to_owned));
+            if sent.is_empty() {
+                // What is in no folder any more need not be remembered.
+                let _ = folder::remove(&path);
+            }
+        }
+        sent.into_iter().collect()
+    }
+
+    fn ledger(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("sent-{}", origin_file(&self.dir().to_string_lossy())))
+    }
+
+    fn note_in_ledger(&self, folders: &[PathBuf], id: &str) -> Result<(), FolderError> {
+        let mut outcome = Ok(());
+        for folder in folders {
+            let path = self.ledger(folder);
+            outcome = folder::prepare(folder).and_then(|()| {
+                let mut file = folder::open_own(&path, OpenOptions::new().append(true).create(true))?;
+                file.write_all(format!("{id}\n").as_bytes()).map_err(at("write", &path))
+            });
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+/// The folders that may hold a ledger, the best first; each is of our own, by its name.
+fn ledgers() -> Vec<PathBuf> {
+    let own = format!("ironlance-{}", rustix::process::geteuid().as_raw());
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folders = runtime.into_iter().chain([PathBuf::from("/run"), env::temp_dir()]);
+    folders.map(|folder| folder.join(&own)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_ledger_knows_what_was_sent_for_as_long_as_its_file_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(dir.path()).unwrap();
+        let folders = [dir.path().join("outbox/dead/no folder\0"), dir.path().join("run")];
+        for id in ["1", "2"] {
+            fs::write(outbox.new_dir().join(id), "x").unwrap();
+        }
+        outbox.note_in_ledger(&folders, "1").unwrap();
+        assert_eq!(outbox.sent_by(&folders), ["1"]);
+        fs::remove_file(outbox.new_dir().join("1")).unwrap();
+        assert!(outbox.sent_by(&folders).is_empty());
+        assert!(!outbox.ledger(&folders[1]).exists(), "nothing to remember any more");
+    }
+}

@@ -1,0 +1,220 @@
+//! Sees to it that somebody delivers the outbox: starts the process, waits for it, and ends one that does not get on.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::deliver::backoff;
+use crate::deliver::holder::{Holder, Patience, stalled};
+use crate::outbox::Outbox;
+use crate::say;
+
+/// The stack of our threads, in bytes: they start processes and wait.
+pub(super) const STACK: usize = 256 * 1024;
+
+/// What the threads share with the listener.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The thread that sees to the outbox is there.
+    has_thread: bool,
+    /// It is at work, or shall be.
+    order: Option<(Outbox, Start)>,
+    is_busy: bool,
+    /// The thread that looks whether the deliverer gets on is there.
+    has_watchdog: bool,
+    /// Something came in since that thread last looked.
+    again: bool,
+    /// It waits until another process lets go of the lock.
+    wants_lock: bool,
+}
+
+/// Why a deliverer is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// An alert is in the outbox.
+    Stored,
+    /// An alert is on its way there.
+    Announced,
+}
+
+/// Starts the process that delivers, when there is something for it to do.
+#[derive(Clone, Debug)]
+pub(super) struct Deliverer {
+    program: PathBuf,
+    shared: Arc<Mutex<Shared>>,
+    /// Told whenever something in `shared` changes.
+    changed: Arc<Condvar>,
+}
+
+impl Deliverer {
+    /// With its thread: later, when it is needed, the machine may have no room for one.
+    pub(super) fn new(program: PathBuf) -> Self {
+        let deliverer = Self { program, shared: Arc::default(), changed: Arc::default() };
+        deliverer.have_thread(&mut deliverer.shared());
+        deliverer
+    }
+
+    fn have_thread(&self, shared: &mut Shared) {
+        if !shared.has_thread {
+            let own = self.clone();
+            shared.has_thread = start("deliverer", move || own.serve());
+        }
+    }
+
+    /// Waits until nothing is left to do, or the time is up.
+    pub(super) fn wait(&self, time: Duration) {
+        let is_busy = |shared: &mut Shared| shared.is_busy || shared.order.is_some();
+        drop(self.changed.wait_timeout_while(self.shared(), time, is_busy));
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that the outbox is delivered. A thread waits for the lock, hands it to a process, and waits for
+    /// that; it is idle again when nothing waits any more.
+    pub(super) fn deliver(&self, outbox: &Outbox) {
+        self.start(outbox, Start::Stored);
+    }
+
+    pub(super) fn start(&self, outbox: &Outbox, reason: Start) {
+        let mut shared = self.shared();
+        shared.again |= reason == Start::Stored;
+        if !shared.is_busy && shared.order.is_none() {
+            shared.order = Some((outbox.clone(), reason));
+            self.changed.notify_all();
+        }
+        self.have_thread(&mut shared);
+    }
+
+    /// The thread: takes one order after the other.
+    fn serve(&self) {
+        loop {
+            let idle = |shared: &mut Shared| shared.order.is_none();
+            let waited = self.changed.wait_while(self.shared(), idle);
+            let mut shared = waited.unwrap_or_else(PoisonError::into_inner);
+            let Some((outbox, reason)) = shared.order.take() else { continue };
+            shared.is_busy = true;
+            if !shared.has_watchdog {
+                let (own, watched) = (self.clone(), outbox.clone());
+                // Without room for it nobody looks whether the deliverer gets on; it does, nearly always.
+                shared.has_watchdog = start("watchdog", move || own.watch(&watched));
+            }
+            drop(shared);
+            self.see_to(&outbox, reason);
+        }
+    }
+
+    fn see_to(&self, outbox: &Outbox, mut reason: Start) {
+        let mut breakdowns = 0;
+        loop {
+            self.shared().again = false;
+            match self.run_on(outbox, std::mem::replace(&mut reason, Start::Stored)) {
+                Ok(status) if status.success() => breakdowns = 0,
+                Ok(status) => self.recover(&mut breakdowns, &format!("it ended with {status}")),
+                Err(error) => self.recover(&mut breakdowns, &error.to_string()),
+            }
+            let mut shared = self.shared();
+            if !shared.again && outbox.is_empty() {
+                shared.is_busy = false;
+                self.changed.notify_all();
+                return;
+            }
+        }
+    }
+
+    /// Says that the deliverer broke down, and waits a while before the next.
+    pub(super) fn recover(&self, breakdowns: &mut u32, reason: &str) {
+        *breakdowns += 1;
+        let pause = backoff::pause(*breakdowns, 0.5);
+        let program = self.program.display();
+        say(&format!("the deliverer {program} failed: {reason}; starting another in {} s", pause.as_secs()));
+        thread::park_timeout(pause);
+    }
+
+    fn run_on(&self, outbox: &Outbox, reason: Start) -> io::Result<ExitStatus> {
+        let lock = loop {
+            let lock = outbox.lock_file().map_err(io::Error::other)?;
+            if lock.try_lock().is_err() {
+                self.shared().wants_lock = true;
+                self.changed.notify_all();
+                let locked = lock.lock();
+                self.shared().wants_lock = false;
+                locked?;
+            }
+            // Whoever had it may have seen the folder go; then this is the lock of nothing.
+            if outbox.is_locked_by(&lock) {
+                break lock;
+            }
+        };
+        if outbox.is_empty() && reason == Start::Stored {
+            return Ok(ExitStatus::default());
+        }
+        let mut command = self.command();
+        command.arg(outbox.dir()).stdin(lock);
+        run(command)
+    }
+
+    /// The command that delivers; what it delivers is to be added.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg0("ironlance").arg("deliver");
+        command
+    }
+
+    /// For as long as the other thread is at work, looks whether the process that holds the lock gets on, whoever has
+    /// started it; and asks one without a listener to give way.
+    fn watch(&self, outbox: &Outbox) {
+        let every = stalled() / 4;
+        let mut patience = Patience::new(stalled());
+        loop {
+            if self.shared().wants_lock {
+                outbox.claim();
+            }
+            match Holder::find(outbox) {
+                Some(holder) => {
+                    let judgement = patience.judge(holder.sign(), Instant::now());
+                    holder.carry_out(judgement).iter().for_each(|line| say(line));
+                }
+                None => patience.forget(),
+            }
+            let wanted = self.shared().wants_lock;
+            let still = |shared: &mut Shared| shared.is_busy && (wanted || !shared.wants_lock);
+            let waited = self.changed.wait_timeout_while(self.shared(), every, still);
+            let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if !shared.is_busy {
+                shared.has_watchdog = false;
+                return;
+            }
+        }
+    }
+}
+
+/// Starts a thread; a machine without room for one gets another chance at the next alert.
+pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    match thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(work) {
+        Ok(_) => true,
+        Err(error) => {
+            say(&format!("cannot start a thread ({name}): {error}; the alert is kept"));
+            false
+        }
+    }
+}
+
+/// Runs a deliverer to its end. Its output is a pipe that nobody writes: when we die, it breaks.
+fn run(mut command: Command) -> io::Result<ExitStatus> {
+    let (alive, leash): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
+    let mut child = command.stdout(Stdio::from(leash)).spawn()?;
+    // The command holds our ends of the child's descriptors, the lock among them.
+    drop(command);
+    let status = child.wait();
+    drop(alive);
+    status
+}

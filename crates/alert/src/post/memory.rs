@@ -1,0 +1,208 @@
+//! Alerts that cannot be stored: one process delivers them all from memory, and gets each as soon as it is made.
+//!
+//! ```text
+//! listener ── length, alert ──▶ deliver --memory STATE ──▶ carriers
+//!    ▲                                │     └── the disk is well again ──▶ outbox
+//!    └── done ID, stored ID ──────────┘
+//! ```
+//!
+//! The listener keeps each alert until it is told what became of it; should the process die, the next one gets what is
+//! left. When the listener ends the process goes on.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{ChildStdout, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::deliverer::{Deliverer, start};
+use crate::alert::Alert;
+use crate::outbox::{Outbox, mend, record};
+use crate::say;
+
+/// How long an alert may take into the pipe before the listener goes on without it.
+const HAND_OVER: Duration = Duration::from_secs(2);
+/// How long the process is kept for the next alert.
+const KEEP: Duration = Duration::from_secs(1);
+/// So many bytes of alerts are kept in memory.
+const MOST: usize = 64 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+struct Shared {
+    has_thread: bool,
+    /// Alerts that the process does not have yet, oldest first.
+    queue: VecDeque<Alert>,
+    /// One of them is on its way into the pipe.
+    is_writing: bool,
+    /// Those that the process has, by their ids.
+    handed: BTreeMap<String, Alert>,
+    /// The size of all these.
+    size: usize,
+    /// The process has closed its end.
+    has_ended: bool,
+}
+
+/// Hands alerts to a process that delivers from memory.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    deliverer: Deliverer,
+    state_dir: PathBuf,
+    shared: Arc<Mutex<Shared>>,
+    changed: Arc<Condvar>,
+}
+
+impl Memory {
+    pub(super) fn new(deliverer: Deliverer, state_dir: PathBuf) -> Self {
+        Self { deliverer, state_dir, shared: Arc::default(), changed: Arc::default() }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an alert that could not be stored. When this returns it is with the process, nearly always: should the
+    /// listener die then, the alert goes on.
+    pub(super) fn deliver(&self, alert: &Alert) {
+        let mut shared = self.shared();
+        let size = alert.entries.iter().map(mend::size).sum::<usize>();
+        if shared.size.saturating_add(size) > MOST {
+            say(&format!(
+                "lost, as it could neither be stored nor kept with {} others in memory: {}",
+                shared.queue.len() + shared.handed.len(),
+                alert.subject.as_deref().unwrap_or_default()
+            ));
+            return;
+        }
+        shared.size += size;
+        shared.queue.push_back(alert.clone());
+        self.changed.notify_all();
+        self.have_thread(&mut shared);
+        let on_its_way =
+            |shared: &mut Shared| shared.has_thread && (shared.is_writing || !shared.queue.is_empty());
+        drop(self.changed.wait_timeout_while(shared, HAND_OVER, on_its_way));
+    }
+
+    fn have_thread(&self, shared: &mut Shared) {
+        if !shared.has_thread {
+            let own = self.clone();
+            shared.has_thread = start("memory", move || own.serve());
+        }
+    }
+
+    /// Another chance for what waits for a thread.
+    pub(super) fn look_after(&self) {
+        let mut shared = self.shared();
+        if !shared.queue.is_empty() {
+            self.have_thread(&mut shared);
+        }
+    }
+
+    /// Waits until everything is delivered or stored, or the time is up, and says what is not.
+    pub(super) fn wait(&self, time: Duration) {
+        let some = |shared: &mut Shared| !shared.queue.is_empty() || !shared.handed.is_empty();
+        let waited = self.changed.wait_timeout_while(self.shared(), time, some);
+        let (shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let (lost, handed) = (shared.queue.len(), shared.handed.len());
+        if lost > 0 {
+            say(&format!("{lost} alert(s) are lost: they could neither be stored nor handed to a deliverer"));
+        }
+        if handed > 0 {
+            say(&format!("{handed} alert(s) are only in memory; the deliverer goes on with them"));
+        }
+    }
+
+    /// The thread: one process after the other until nothing is left.
+    fn serve(&self) {
+        let mut breakdowns = 0;
+        loop {
+            let outcome = self.run();
+            let mut shared = self.shared();
+            // What the process had not told the end of, the next one gets.
+            let left = std::mem::take(&mut shared.handed);
+            for alert in left.into_values().rev() {
+                shared.queue.push_front(alert);
+            }
+            if shared.queue.is_empty() {
+                shared.has_thread = false;
+                self.changed.notify_all();
+                return;
+            }
+            drop(shared);
+            let error =
+                outcome.err().map_or_else(|| "it ended too early".to_owned(), |error| error.to_string());
+            self.deliverer.recover(&mut breakdowns, &error);
+        }
+    }
+
+    /// Runs one process until it ends, or nothing has been left for a moment.
+    fn run(&self) -> io::Result<()> {
+        self.shared().has_ended = false;
+        let mut command = self.deliverer.command();
+        command.arg("--memory").arg(&self.state_dir).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let output = child.stdout.take();
+        let own = self.clone();
+        let reads = output.is_some_and(|output| start("memory answers", move || own.hear(output)));
+        let fed = match child.stdin.take() {
+            Some(mut input) if reads => self.feed(&mut input),
+            _ => Err(io::Error::other("cannot talk to it")),
+        };
+        // Its input is closed by now, so it ends when nothing is left.
+        let status = child.wait()?;
+        let heard = |shared: &mut Shared| reads && !shared.has_ended;
+        drop(self.changed.wait_timeout_while(self.shared(), KEEP, heard));
+        fed?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+    }
+
+    /// Writes alerts as they come.
+    fn feed(&self, input: &mut impl Write) -> io::Result<()> {
+        loop {
+            let shared = self.shared();
+            let busy = |shared: &mut Shared| {
+                shared.queue.is_empty() && !shared.handed.is_empty() && !shared.has_ended
+            };
+            let shared = self.changed.wait_while(shared, busy).unwrap_or_else(PoisonError::into_inner);
+            let idle = |shared: &mut Shared| shared.queue.is_empty() && !shared.has_ended;
+            let waited = self.changed.wait_timeout_while(shared, KEEP, idle);
+            let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if shared.has_ended {
+                return Ok(());
+            }
+            let Some(alert) = shared.queue.pop_front() else {
+                if shared.handed.is_empty() {
+                    return Ok(());
+                }
+                continue;
+            };
+            let content = record::file(&alert, None);
+            shared.handed.insert(alert.id.clone(), alert);
+            shared.is_writing = true;
+            drop(shared);
+            let written = input.write_all(format!("{}\n{content}", content.len()).as_bytes());
+            self.shared().is_writing = false;
+            self.changed.notify_all();
+            written?;
+        }
+    }
+
+    /// Takes what the process tells of alerts.
+    fn hear(&self, output: ChildStdout) {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let (what, id) = line.split_once(' ').unwrap_or((&line, ""));
+            let mut shared = self.shared();
+            if let Some(alert) = shared.handed.remove(id) {
+                let size = alert.entries.iter().map(mend::size).sum::<usize>();
+                shared.size = shared.size.saturating_sub(size);
+            }
+            drop(shared);
+            self.changed.notify_all();
+            if what == "stored" {
+                self.deliverer.deliver(&Outbox::at(&self.state_dir));
+            }
+        }
+        self.shared().has_ended = true;
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,114 @@
+//! The end of a PID 1: processes that lost their parents and became our children get a moment to finish.
+//!
+//! When PID 1 ends the kernel kills whatever is left in the container. Among that may be the process that delivers a
+//! listener's alerts: killed within a mail, it sends it twice or not at all. So each child that is left is told to end
+//! (SIGTERM), and waited for, for three seconds or what `IRONLANCE_STOP_WAIT` says. What comes to us while we wait (the
+//! children of these) is waited for and not told anything: it may be a mailer at work.
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, child_subreaper, getpid, pidfd_open, pidfd_send_signal};
+
+use crate::child::reap;
+
+/// How long to wait, in seconds, unless `IRONLANCE_STOP_WAIT` says otherwise.
+const WAIT: u64 = 3;
+/// The longest wait that can be asked for, in seconds.
+const LONGEST: u64 = 3600;
+/// How often to look where children cannot be watched.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Lets the children that are left end. Does nothing where orphans do not come to us.
+pub(crate) fn let_end() {
+    let adopts = getpid().is_init() || child_subreaper().is_ok_and(|reaper| reaper.is_some());
+    if !adopts {
+        return;
+    }
+    let wait = wait_of(env::var("IRONLANCE_STOP_WAIT").ok().as_deref());
+    let until = Instant::now() + wait;
+    reap::reap(&mut |_, _| {});
+    for child in children() {
+        let _ = pidfd_send_signal(&child, Signal::TERM);
+    }
+    while reap::has_children() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let seconds = wait.as_secs();
+            let _ = writeln!(
+                std::io::stderr(),
+                "supervisord: processes are left that did not end within {seconds} s (IRONLANCE_STOP_WAIT)"
+            );
+            return;
+        }
+        wait_for_one(left);
+        reap::reap(&mut |_, _| {});
+    }
+}
+
+/// How long to wait, by the setting.
+fn wait_of(setting: Option<&str>) -> Duration {
+    let seconds = setting.and_then(|seconds| seconds.trim().parse::<u64>().ok());
+    Duration::from_secs(seconds.unwrap_or(WAIT).min(LONGEST))
+}
+
+/// Waits until a child ends, or the time is up.
+fn wait_for_one(left: Duration) {
+    let children = children();
+    let mut watched: Vec<PollFd<'_>> =
+        children.iter().map(|child| PollFd::new(child, PollFlags::IN)).collect();
+    let time = if watched.is_empty() { left.min(LOOK) } else { left };
+    let time = Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    // Interrupted or not: the caller looks again.
+    let _ = poll(&mut watched, Some(&time));
+}
+
+/// Our children, as handles. Empty where /proc is missing or shows other processes than those that we can signal.
+fn children() -> Vec<OwnedFd> {
+    let own = getpid().as_raw_nonzero().get();
+    let shown = fs::read_link("/proc/self").ok();
+    let shown = shown.and_then(|link| link.to_str()?.parse::<i32>().ok());
+    if shown != Some(own) {
+        return Vec::new();
+    }
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_ours = |id: &i32| {
+        fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| parent_of(&stat) == Some(own))
+    };
+    let ours = ids.filter(is_ours).filter_map(Pid::from_raw);
+    // A child stays what it is until we reap it, so its number is still its own.
+    ours.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect()
+}
+
+/// The parent of a process, by its `/proc/PID/stat`; its name may hold anything.
+fn parent_of(stat: &str) -> Option<i32> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_found_behind_whatever_name() {
+        assert_eq!(parent_of("7 (a) S 1) b) S 4711 7 7 0"), Some(4711));
+        assert_eq!(parent_of("nonsense"), None);
+    }
+
+    #[test]
+    fn three_seconds_unless_told_otherwise() {
+        assert_eq!(wait_of(None), Duration::from_secs(3));
+        assert_eq!(wait_of(Some("x")), Duration::from_secs(3));
+        assert_eq!(wait_of(Some("0")), Duration::ZERO);
+        assert_eq!(wait_of(Some("20")), Duration::from_secs(20));
+    }
+}

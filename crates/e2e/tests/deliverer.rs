@@ -1,0 +1,354 @@
+//! The process that delivers: told to leave, left alone, stuck, stopped in the middle of a mail.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+use ironlance_e2e::daemon::{BASE, send, write_config};
+use ironlance_e2e::mail_server::Setup;
+use ironlance_e2e::{Daemon, Event, Flavour, Listener, MailServer, Mailer, PATIENCE, Scene, until};
+use rustix::process::{Signal, kill_process};
+
+/// A scene for listeners, and a mail server that outlives what is ended there.
+struct Stage {
+    scene: Scene,
+    server: MailServer,
+    _surroundings: Scene,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (scene, surroundings) = (Scene::new().unwrap(), Scene::new().unwrap());
+        let server = MailServer::start(&surroundings, &Setup::default()).unwrap();
+        Self { scene, server, _surroundings: surroundings }
+    }
+
+    fn crashmail(&self, environment: &[(&str, &str)]) -> Listener {
+        let url = format!("smtp://127.0.0.1:{}", self.server.port());
+        let mut command = crashmail(&self.scene, &["--brief", "--smtp", &url]);
+        command.envs(environment.iter().copied());
+        Listener::start(command, self.scene.path("stderr")).unwrap()
+    }
+
+    fn stderr(&self) -> String {
+        fs::read_to_string(self.scene.path("stderr")).unwrap_or_default()
+    }
+
+    fn wait_stderr(&self, needle: &str) {
+        until(&format!("{needle:?} on stderr"), PATIENCE, || {
+            Ok(self.stderr().contains(needle).then_some(()))
+        })
+        .with_context(|| self.stderr())
+        .unwrap();
+    }
+
+    fn wait_no_deliverer(&self) {
+        until("the deliverer to end", PATIENCE, || {
+            Ok(self.scene.processes_named(" deliver ").is_empty().then_some(()))
+        })
+        .with_context(|| self.stderr())
+        .unwrap();
+    }
+
+    fn wait_mails(&mut self, count: usize) {
+        let stderr = self.stderr();
+        until(
+            &format!("{count} mails"),
+            PATIENCE,
+            || Ok((self.server.count_mails()? >= count).then_some(())),
+        )
+        .context(stderr)
+        .unwrap();
+        assert_eq!(self.server.count_mails().unwrap(), count);
+    }
+}
+
+fn crashmail(scene: &Scene, args: &[&str]) -> Command {
+    let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+    command.args(["-m", "ops@example.com"]).args(args).env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
+    command
+}
+
+fn end(mut listener: Listener) {
+    listener.ready().unwrap();
+    listener.close().unwrap();
+}
+
+const LEAVE_AT_ONCE: &[(&str, &str)] = &[("IRONLANCE_OUTBOX_LINGER", "0")];
+
+#[test]
+fn an_alert_put_off_by_a_server_that_is_slow_to_say_goodbye_does_not_keep_a_deliverer_for_ever() {
+    let mut stage = Stage::new();
+    stage.server.order("mail 451 later").unwrap();
+    stage.server.order("goodbye 1.5").unwrap();
+    let mut listener = stage.crashmail(LEAVE_AT_ONCE);
+    listener.handle(&Event::crashed("cat", 1)).unwrap();
+    stage.wait_stderr("451");
+    end(listener);
+    stage.wait_no_deliverer();
+    stage.server.order("ok").unwrap();
+    let listener = stage.crashmail(LEAVE_AT_ONCE);
+    stage.wait_mails(1);
+    end(listener);
+    stage.wait_no_deliverer();
+}
+
+#[test]
+fn five_hundred_alerts_put_off_by_a_fast_server_do_not_keep_a_deliverer_for_ever() {
+    let mut stage = Stage::new();
+    stage.server.order("mail 451 later").unwrap();
+    let mut listener = stage.crashmail(LEAVE_AT_ONCE);
+    for number in 1..=500 {
+        listener.handle(&Event::crashed("cat", number)).unwrap();
+    }
+    stage.wait_stderr("451");
+    end(listener);
+    stage.wait_no_deliverer();
+    stage.server.order("ok").unwrap();
+    let listener = stage.crashmail(LEAVE_AT_ONCE);
+    stage.wait_mails(500);
+    end(listener);
+    stage.wait_no_deliverer();
+}
+
+#[test]
+fn a_deliverer_that_is_left_alone_goes_on_with_what_waits() {
+    let mut stage = Stage::new();
+    stage.server.order("mail 451 later").unwrap();
+    let mut listener = stage.crashmail(&[]);
+    listener.handle(&Event::crashed("cat", 1)).unwrap();
+    stage.wait_stderr("451");
+    end(listener);
+    stage.server.order("ok").unwrap();
+    stage.wait_mails(1);
+    stage.wait_no_deliverer();
+}
+
+#[test]
+fn a_deliverer_that_leaves_says_how_many_alerts_stay() {
+    let mut stage = Stage::new();
+    stage.server.order("refuse").unwrap();
+    let mut listener = stage.crashmail(&[("IRONLANCE_OUTBOX_LINGER", "1")]);
+    for number in 1..=3 {
+        listener.handle(&Event::crashed("cat", number)).unwrap();
+    }
+    stage.wait_stderr("Connection refused");
+    let state = stage.scene.path("state/outbox/last-error");
+    assert!(fs::read_to_string(&state).unwrap().contains("Connection refused"));
+    end(listener);
+    stage.wait_stderr("3 alert(s) stay in the outbox");
+    stage.wait_no_deliverer();
+    stage.server.order("listen").unwrap();
+    let listener = stage.crashmail(&[]);
+    stage.wait_mails(3);
+    until("the last error to be forgotten", PATIENCE, || Ok((!state.exists()).then_some(()))).unwrap();
+    end(listener);
+}
+
+#[test]
+fn a_deliverer_that_is_left_alone_gives_way_to_the_next_listener_s() {
+    let mut stage = Stage::new();
+    stage.server.order("mail 451 later").unwrap();
+    let mut listener = stage.crashmail(&[]);
+    listener.handle(&Event::crashed("cat", 1)).unwrap();
+    stage.wait_stderr("451");
+    end(listener);
+    let first = stage.scene.processes_named(" deliver ");
+    assert_eq!(first.len(), 1);
+    let second = stage.crashmail(&[]);
+    until("another deliverer", PATIENCE, || {
+        let now = stage.scene.processes_named(" deliver ");
+        Ok((now.len() == 1 && now != first).then_some(()))
+    })
+    .unwrap();
+    stage.server.order("ok").unwrap();
+    stage.wait_mails(1);
+    end(second);
+}
+
+#[test]
+fn a_deliverer_that_does_not_get_on_is_taken_over() {
+    let mut stage = Stage::new();
+    stage.server.order("mail 451 later").unwrap();
+    let impatient = &[("IRONLANCE_OUTBOX_STALLED", "1")];
+    let mut listener = stage.crashmail(impatient);
+    listener.handle(&Event::crashed("cat", 1)).unwrap();
+    stage.wait_stderr("451");
+    // What a process does that hangs: nothing.
+    for pid in stage.scene.processes_named(" deliver ") {
+        kill_process(pid, Signal::STOP).unwrap();
+    }
+    stage.server.order("ok").unwrap();
+    stage.wait_mails(1);
+    stage.wait_stderr("does not get on");
+    end(listener);
+    stage.wait_no_deliverer();
+}
+
+#[test]
+fn a_deliverer_that_is_told_to_end_finishes_its_mail_and_leaves_the_rest() {
+    let scene = Scene::new().unwrap();
+    let gate = scene.path("gate");
+    let made = Command::new("mkfifo").arg(&gate).status().unwrap();
+    assert!(made.success());
+    // It has the mail, and ends when somebody opens the gate.
+    let mailer = Mailer::that(&scene, "slow", &format!("read line < {}", gate.display())).unwrap();
+    let mut command = crashmail(&scene, &["-s", mailer.command()]);
+    command.env("IRONLANCE_OUTBOX_LINGER", "1000");
+    let mut listener = Listener::start(command, scene.path("stderr")).unwrap();
+    for number in 1..=2 {
+        listener.handle(&Event::crashed("cat", number)).unwrap();
+    }
+    mailer.wait(1).unwrap();
+    // No listener: nobody starts another.
+    listener.kill().unwrap();
+    let deliverers = scene.processes_named(" deliver ");
+    assert_eq!(deliverers.len(), 1);
+    kill_process(deliverers[0], Signal::TERM).unwrap();
+    let waiting = || fs::read_dir(scene.path("state/outbox/new")).unwrap().count();
+    assert_eq!(waiting(), 2);
+    fs::write(&gate, "\n").unwrap();
+    until("the deliverer to end", PATIENCE, || {
+        Ok(scene.processes_named(" deliver ").is_empty().then_some(()))
+    })
+    .unwrap();
+    assert_eq!((waiting(), mailer.mails().unwrap().len()), (1, 1));
+}
+
+#[test]
+fn alerts_without_a_disk_and_without_a_server_all_arrive_after_the_listener_has_ended() {
+    const ALERTS: usize = 300;
+    let mut stage = Stage::new();
+    stage.server.order("refuse").unwrap();
+    // No folder can be made below a file.
+    fs::write(stage.scene.path("state"), "").unwrap();
+    let mut listener = stage.crashmail(&[]);
+    for number in 1..=u32::try_from(ALERTS).unwrap() {
+        listener.handle(&Event::crashed("cat", number)).unwrap();
+    }
+    assert_eq!(stage.scene.processes_named(" --memory ").len(), 1, "one process has them all");
+    listener.kill().unwrap();
+    stage.server.order("listen").unwrap();
+    stage.wait_mails(ALERTS);
+    stage.wait_no_deliverer();
+}
+
+#[test]
+fn alerts_in_memory_are_written_down_when_the_disk_is_well_again() {
+    let mut stage = Stage::new();
+    stage.server.order("refuse").unwrap();
+    fs::write(stage.scene.path("state"), "").unwrap();
+    let mut listener = stage.crashmail(&[]);
+    for number in 1..=20 {
+        listener.handle(&Event::crashed("cat", number)).unwrap();
+    }
+    listener.kill().unwrap();
+    fs::remove_file(stage.scene.path("state")).unwrap();
+    let new = stage.scene.path("state/outbox/new");
+    until("20 files", PATIENCE, || {
+        Ok(fs::read_dir(&new).is_ok_and(|files| files.count() == 20).then_some(()))
+    })
+    .with_context(|| stage.stderr())
+    .unwrap();
+    // Who had them in memory delivers them from disk.
+    stage.server.order("listen").unwrap();
+    stage.wait_mails(20);
+    stage.wait_no_deliverer();
+}
+
+#[test]
+fn alerts_that_could_neither_be_stored_nor_sent_are_counted() {
+    let mut stage = Stage::new();
+    stage.server.order("refuse").unwrap();
+    fs::write(stage.scene.path("state"), "").unwrap();
+    let mut listener = stage.crashmail(LEAVE_AT_ONCE);
+    for number in 1..=5 {
+        listener.handle(&Event::crashed("cat", number)).unwrap();
+    }
+    end(listener);
+    stage.wait_stderr("5 alert(s) are only in memory");
+    stage.wait_stderr("5 alert(s) are lost");
+}
+
+#[test]
+fn an_alert_that_was_sent_and_cannot_be_removed_is_not_sent_at_the_next_start() {
+    let mut stage = Stage::new();
+    stage.server.order("refuse").unwrap();
+    let mut listener = stage.crashmail(LEAVE_AT_ONCE);
+    listener.handle(&Event::crashed("cat", 1)).unwrap();
+    stage.wait_stderr("Connection refused");
+    end(listener);
+    stage.wait_no_deliverer();
+    stage.server.order("listen").unwrap();
+    fs::create_dir(stage.scene.path("run")).unwrap();
+    let url = format!("smtp://127.0.0.1:{}", stage.server.port());
+    for turn in 1..=2 {
+        // The folder with the alert is read-only, in a mount name space of its own.
+        let script = "mount --bind state/outbox/new state/outbox/new && mount -o remount,bind,ro state/outbox/new && \
+            exec crashmail \"$@\"";
+        let mut command = stage.scene.command("unshare", Flavour::Ours).unwrap();
+        command.args(["--map-root-user", "--user", "--mount", "sh", "-c", script, "sh"]);
+        command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
+        command
+            .env("SUPERVISOR_SERVER_URL", "unix:///nowhere")
+            .env("XDG_RUNTIME_DIR", stage.scene.path("run"));
+        command.envs(LEAVE_AT_ONCE.iter().copied());
+        let listener = Listener::start(command, stage.scene.path(&format!("stderr{turn}"))).unwrap();
+        if turn == 1 {
+            listener.wait_stderr("which is noted").unwrap();
+        }
+        end(listener);
+        stage.wait_no_deliverer();
+        stage.wait_mails(1);
+    }
+}
+
+/// A supervisord as PID 1 of a process name space, with crashmail and a program that is to crash; `None` where no such
+/// space can be made.
+fn as_first_process(scene: &Scene, config: &str) -> Option<(Daemon, i64)> {
+    let space = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child=TERM"];
+    let probe = Command::new(space[0]).args(&space[1..]).arg("true").status();
+    if !probe.is_ok_and(|status| status.success()) {
+        eprintln!("cannot make a process namespace here: PID 1 is not tested");
+        return None;
+    }
+    let config = write_config(scene, config).unwrap();
+    let mut command = scene.command(space[0], Flavour::Ours).unwrap();
+    command.args(&space[1..]).arg(Flavour::Ours.path("supervisord").unwrap()).arg("-c").arg(config);
+    command.stdin(Stdio::null()).env("IRONLANCE_STOP_WAIT", "25");
+    let daemon = Daemon::spawn(scene, command).unwrap();
+    until("an answer", PATIENCE, || Ok(daemon.call("getState", &[]).ok().map(drop))).unwrap();
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", daemon.pid())).unwrap();
+    Some((daemon, children.trim().parse().unwrap()))
+}
+
+#[test]
+fn as_pid_1_a_stop_during_a_delivery_sends_the_mail_once() {
+    let scene = Scene::new().unwrap();
+    let gate = scene.path("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let mailer = Mailer::that(&scene, "slow", &format!("read line < {}", gate.display())).unwrap();
+    let listener = Flavour::Ours.path("crashmail").unwrap();
+    let config = format!(
+        "{BASE}[eventlistener:crashmail]\ncommand={} -m ops@example.com -s '{}'\nevents=PROCESS_STATE_EXITED\n\
+         [program:cat]\ncommand=sh -c 'exit 3'\nautorestart=false\nstartsecs=0\nautostart=false\n",
+        listener.display(),
+        mailer.command()
+    );
+    let Some((mut daemon, init)) = as_first_process(&scene, &config) else { return };
+    daemon.wait_state("crashmail", "RUNNING").unwrap();
+    let _ = daemon.call("startProcess", &["cat".into(), false.into()]).unwrap();
+    let waiting = || fs::read_dir(scene.path("state/outbox/new")).map_or(0, Iterator::count);
+    mailer.wait(1).unwrap();
+    assert_eq!(waiting(), 1);
+    send(init, Signal::TERM).unwrap();
+    until("the listener to be gone", PATIENCE, || {
+        Ok(scene.processes_named("crashmail -m").is_empty().then_some(()))
+    })
+    .unwrap();
+    fs::write(&gate, "\n").unwrap();
+    assert_eq!(daemon.wait_end().unwrap().code(), Some(0));
+    assert_eq!((waiting(), mailer.mails().unwrap().len()), (0, 1), "{}", daemon.log());
+}
