@@ -1,15 +1,12 @@
 //! "Did you mean": keys and sections that nobody reads, and that are nearly ones that somebody would.
 
+use ironlance_core::nearest::closest;
+
 use crate::expand::Names;
 use crate::ini::{Entry, Section};
 use crate::reading::{Page, Reading};
 use crate::section::{SORTS, Sort};
 use crate::value::shown;
-
-/// The most letters that may be wrong.
-const MAX_DISTANCE: usize = 2;
-/// Keys longer than this are not compared.
-const MAX_LENGTH: usize = 64;
 
 /// So many unknown names are compared; whoever has more has not mistyped them.
 const MAX_COMPARED: usize = 2000;
@@ -78,39 +75,6 @@ fn nearest_sort(section: &str) -> Option<String> {
     };
     let meant = closest(prefix, SORTS.iter().map(|sort| sort.prefix))?;
     Some(format!("{meant}{label}"))
-}
-
-/// The known word that differs in so few letters that it may be meant.
-pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    if word.len() > MAX_LENGTH {
-        return None;
-    }
-    let near = known.map(|known| (distance(word, known), known));
-    // A short word is near to everything.
-    near.filter(|(distance, known)| *distance <= MAX_DISTANCE && distance * 3 <= known.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
-/// How many letters must be changed, added, taken away or swapped with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > MAX_DISTANCE {
-        return usize::MAX;
-    }
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let mut best = (rows[i][j] + usize::from(x != y)).min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                best = best.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]

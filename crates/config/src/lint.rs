@@ -1,13 +1,13 @@
 //! What is valid and cannot work: a listener that hears nothing it acts on, or that nobody can answer. The original
 //! starts with all of it, and so do we: each is a warning, which `--check` and the log have.
 
+use ironlance_core::aim::Named;
 use ironlance_core::kind::EventKind;
 use ironlance_core::name::Namespec;
 use ironlance_core::{Selection, shlex};
 
 use crate::expand::Names;
 use crate::group::{Group, GroupKind};
-use crate::hint::closest;
 use crate::program::Program;
 use crate::reading::{Page, Reading};
 use crate::server::{Server, ServerAddress};
@@ -26,6 +26,10 @@ pub(crate) struct Whole<'w> {
 
 /// So many listeners are looked at.
 const MOST_LISTENERS: usize = 1000;
+/// So many processes are compared with a name that is not there.
+const MOST_KNOWN: usize = 2000;
+/// For so many names it is looked for what was meant.
+const MOST_MEANT: usize = 200;
 /// So many names of one command line are looked for.
 const MOST_NAMES: usize = 50;
 
@@ -47,6 +51,7 @@ pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
         GroupKind::Listeners { events, .. } => Some((group, events.as_slice(), group.programs.first()?)),
         GroupKind::Programs | GroupKind::FastCgi(_) => None,
     });
+    let mut left = MOST_MEANT;
     for (group, events, program) in pools.take(MOST_LISTENERS) {
         let name = format!("eventlistener:{}", group.name.0);
         let Some(section) = reading.ini.section(&name) else { continue };
@@ -57,7 +62,7 @@ pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
         asks(reading, &page, whole, program, &run);
         // After a fault there may be too few programs.
         if reading.fault_count() == 0 {
-            names(reading, &page, whole.groups, &run);
+            names(reading, &page, whole.groups, &run, &mut left);
         }
     }
 }
@@ -143,7 +148,15 @@ fn asks<'a>(reading: &mut Reading<'a>, page: &Page<'a>, whole: &Whole<'_>, progr
 }
 
 /// Whether the programs that it is to look at are there.
-fn names<'a>(reading: &mut Reading<'a>, page: &Page<'a>, groups: &[Group], run: &Run<'_>) {
+fn names<'a>(reading: &mut Reading<'a>, page: &Page<'a>, groups: &[Group], run: &Run<'_>, left: &mut usize) {
+    let known = || -> Vec<Namespec> {
+        let names = groups.iter().flat_map(|group| {
+            let name =
+                |program: &Program| Namespec { group: group.name.clone(), process: program.name.clone() };
+            group.programs.iter().map(name)
+        });
+        names.take(MOST_KNOWN).collect()
+    };
     for (option, value) in given(run).into_iter().take(MOST_NAMES) {
         let is_group = option == "group" || option == "g";
         let pattern = value.split('=').next().unwrap_or_default();
@@ -154,13 +167,13 @@ fn names<'a>(reading: &mut Reading<'a>, page: &Page<'a>, groups: &[Group], run: 
         if added.is_err() || is_there(&selection, groups) {
             continue;
         }
-        let sort = if is_group { "group" } else { "program" };
-        let known = groups.iter().flat_map(|group| {
-            let programs = group.programs.iter().map(|program| program.name.0.as_str());
-            std::iter::once(group.name.0.as_str()).chain(programs.take(MOST_NAMES))
-        });
-        let meant = closest(pattern, known.take(MOST_LISTENERS))
-            .map_or(String::new(), |meant| format!("; did you mean {}?", shown(meant)));
+        let (sort, named) = match is_group {
+            true => ("group", Named::Group(pattern.to_owned())),
+            false => ("program", Named::Program(pattern.to_owned())),
+        };
+        let meant = if *left > 0 { named.meant(&known()) } else { None };
+        *left = left.saturating_sub(1);
+        let meant = meant.map_or(String::new(), |meant| format!("; did you mean {}?", shown(&meant)));
         let text = format!("names a {sort} that is not in this configuration: {}{meant}", shown(pattern));
         reading.warn_at(page, "command", &text);
     }
@@ -178,8 +191,9 @@ fn is_there(selection: &Selection, groups: &[Group]) -> bool {
 fn given<'w>(run: &Run<'w>) -> Vec<(&'static str, &'w str)> {
     let options: &[&str] = match run.name {
         // -p of the mailers by SMTP is a password.
-        "memmon" => &["program", "group", "p", "g"],
-        "crashmail" | "httpok" => &["program", "group", "p"],
+        "crashmail" | "memmon" => &["program", "group", "p", "g"],
+        // Its -g is the gcore program.
+        "httpok" => &["program", "group", "p"],
         _ => &["program", "group"],
     };
     let mut found = Vec::new();

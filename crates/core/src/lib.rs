@@ -2,6 +2,7 @@
 //!
 //! Nothing in here does I/O, reads a clock or looks at the environment.
 
+pub mod aim;
 pub mod ansi;
 pub mod args;
 pub mod bus;
@@ -14,6 +15,7 @@ pub mod kind;
 pub mod level;
 pub mod lifecycle;
 pub mod name;
+pub mod nearest;
 pub mod notice;
 pub mod order;
 pub mod plain;

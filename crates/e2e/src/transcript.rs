@@ -78,7 +78,22 @@ pub fn without_additions(stderr: &str) -> String {
         let length: usize = block.split_inclusive('\n').take_while(is_fact).map(str::len).sum();
         rest = &block[length..];
     }
-    out + rest
+    out.push_str(rest);
+    without_notes(&out)
+}
+
+/// Without what our listeners say about themselves. The sentence of a mail is logged without a line end, as the
+/// originals do: the one before a note is the note's.
+fn without_notes(stderr: &str) -> String {
+    let mut out = String::new();
+    for line in stderr.split_inclusive('\n') {
+        if !line.starts_with("note: ") {
+            out.push_str(line);
+        } else if out.lines().last().is_some_and(|line| line.starts_with("Process ")) && out.ends_with('\n') {
+            out.pop();
+        }
+    }
+    out
 }
 
 /// The names of the facts in a Details block.

@@ -164,6 +164,27 @@ fn all_that_needs_attention_is_named_with_its_line_and_no_secret_is_shown() {
     assert_eq!(listing(&scene), before, "something was changed");
 }
 
+#[test]
+fn a_listener_that_aims_at_nothing_and_events_that_it_makes_nothing_of_are_named() {
+    let scene = Scene::new().unwrap();
+    let config = "[supervisord]\n[program:worker]\ncommand=cat\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)d\n\
+        [eventlistener:crashmail]\ncommand=crashmail -p wroker_0 -m ops@example.com -s true\n\
+        events=PROCESS_STATE_EXITED,PROCESS_STATE_STOPPED,PROCESS_STATE_FATAL,PROCESS_LOG_STDERR\n\
+        [eventlistener:memmon]\ncommand=memmon -p worker=1GB\nevents=TICK_60\n";
+    scene.write("s.conf", config).unwrap();
+    let (_, said) = told(&scene, &["s.conf"]);
+    has_all(
+        &said,
+        &[
+            "[eventlistener:crashmail] command names a program that is not in this configuration: wroker_0; did you mean \
+             worker_0?",
+            "[eventlistener:crashmail] events names more than crashmail tells of",
+            "[eventlistener:memmon] command names a program that is not in this configuration: worker; did you mean \
+             worker:*?",
+        ],
+    );
+}
+
 fn listing(scene: &Scene) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(scene.folder()).unwrap().flatten();
     let mut files: Vec<_> = entries

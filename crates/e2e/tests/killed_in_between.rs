@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::fs;
 use std::io::{PipeReader, Read, Write, pipe};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -67,6 +69,25 @@ fn a_program_whose_restarter_was_killed_after_the_stop_is_started_by_the_next_on
         listener.handle(&Event::tick(60)).unwrap();
         assert_eq!(supervisor.actions().len(), 3, "{name}: once is enough: {:?}", supervisor.actions());
     }
+}
+
+#[test]
+fn a_program_that_was_stopped_long_ago_is_not_started_by_a_listener_that_comes_back() {
+    let (scene, supervisor) = killed_during("supervisor.startProcess", "memmon", &["-p", "cat=1KB"]);
+    let mut ledgers = fs::read_dir(scene.path("state")).unwrap().flatten().map(|entry| entry.path());
+    let is_ledger = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("restart-");
+    let ledger = ledgers.find(is_ledger).unwrap();
+    let text = fs::read_to_string(&ledger).unwrap();
+    let (tried, name) = text.trim_end().split_once(' ').unwrap();
+    let long_ago = tried.parse::<u64>().unwrap() - 7200;
+    fs::write(&ledger, format!("{long_ago} {name}\n")).unwrap();
+    let successor = command(&scene, "memmon", &["-p", "cat=1000GB"], supervisor.url());
+    let mut listener = Listener::start(successor, scene.path("stderr")).unwrap();
+    listener.handle(&Event::tick(60)).unwrap();
+    let told = "note: not starting cat:cat: I stopped it more than an hour ago and was not there since\n";
+    assert!(listener.stderr().unwrap().contains(told), "{:?}", listener.stderr());
+    assert!(!ledger.exists());
+    assert_eq!(count(&supervisor, "supervisor.startProcess"), 1);
 }
 
 #[test]

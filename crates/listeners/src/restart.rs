@@ -2,29 +2,39 @@
 //!
 //! Between stop and start a listener may be killed, or supervisord may refuse. Therefore the name is written to
 //! a ledger on disk before the stop and taken out after the start; what is left in the ledger is started at the
-//! next tick, by this listener or by its successor.
+//! next tick, by this listener or by its successor, unless `rule::debt` says that it is nobody's business any more.
+//!
+//! The ledger has a line for each program: `1700000000 shop:web`, the time of the last try and the name. A line
+//! without a time, as older versions wrote it, is as old as the file.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ironlance_alert::outbox::folder::prepare;
 use ironlance_core::ProcessState;
 use ironlance_rpc::{CallError, Supervisor};
 
-use crate::say;
+use crate::rule::debt::{Claim, Debt, Standing, judge};
+use crate::{note, say};
+
+/// More lines of a ledger are not read; nobody stops as many programs.
+const MOST: usize = 10_000;
 
 /// The names of processes that were stopped by us and are not up again, kept on disk.
 #[derive(Debug)]
 pub struct Ledger {
     file: PathBuf,
-    owed: BTreeSet<String>,
+    owed: BTreeMap<String, Debt>,
 }
 
 impl Ledger {
     /// Reads the ledger `file`; one that is not there is empty.
     pub fn open(file: PathBuf) -> Self {
-        let owed = fs::read_to_string(&file).unwrap_or_default().lines().map(str::to_owned).collect();
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let written = fs::metadata(&file).and_then(|data| data.modified()).unwrap_or(UNIX_EPOCH);
+        let owed = parse(&text, seconds(written));
         Self { file, owed }
     }
 
@@ -33,14 +43,16 @@ impl Ledger {
         self.owed.is_empty()
     }
 
+    /// A start is owed, counted from now on.
     fn owe(&mut self, name: &str) {
-        if self.owed.insert(name.to_owned()) {
+        let debt = Debt { tried: seconds(SystemTime::now()) };
+        if self.owed.insert(name.to_owned(), debt) != Some(debt) {
             self.store();
         }
     }
 
     fn paid(&mut self, name: &str) {
-        if self.owed.remove(name) {
+        if self.owed.remove(name).is_some() {
             self.store();
         }
     }
@@ -51,7 +63,7 @@ impl Ledger {
             let _ = fs::remove_file(&self.file);
             return;
         }
-        let text: String = self.owed.iter().map(|name| format!("{name}\n")).collect();
+        let text: String = self.owed.iter().map(|(name, debt)| format!("{} {name}\n", debt.tried)).collect();
         let new = self.file.with_extension("new");
         let folder = self.file.parent().unwrap_or_else(|| Path::new("/"));
         let written = prepare(folder).map_err(|error| error.to_string()).and_then(|()| {
@@ -63,32 +75,65 @@ impl Ledger {
         }
     }
 
-    /// Starts what is owed a start and is not up; `say_line` is told of each try.
+    /// Starts what is owed a start and is not up; `say_line` is told of each try. What is not to be started any more is
+    /// said and forgotten.
     pub fn settle(&mut self, supervisor: &Supervisor, say_line: &mut dyn FnMut(&str)) {
-        for name in self.owed.clone() {
-            match supervisor.process_info(&name).map(|info| ProcessState::from_code(info.state)) {
-                Ok(Some(ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal)) => {
-                    match supervisor.start_process(&name) {
-                        Ok(()) => {
-                            self.paid(&name);
-                            say_line(&format!("{name} started"));
-                        }
-                        Err(error) => {
-                            say_line(&format!("Failed to start process {name}, trying again: {error}"));
-                        }
-                    }
-                }
-                // Supervisord is at it, or somebody else was faster, or nobody can tell yet.
-                Ok(Some(ProcessState::Running) | None) => self.paid(&name),
-                Ok(Some(_)) => {}
+        for (name, debt) in self.owed.clone() {
+            let info = match supervisor.process_info(&name) {
+                Ok(info) => info,
                 Err(CallError::Fault(fault)) => {
                     self.paid(&name);
                     say_line(&format!("Failed to start process {name}: {fault}"));
+                    continue;
                 }
-                Err(error) => say_line(&format!("Failed to start process {name}, trying again: {error}")),
+                Err(error) => {
+                    say_line(&format!("Failed to start process {name}, trying again: {error}"));
+                    continue;
+                }
+            };
+            // Without supervisord's clock it was started before anything that we know of.
+            let ago = if info.now == 0 { i64::MAX } else { info.now.saturating_sub(info.start) };
+            let started_ago = (info.start != 0).then_some(ago);
+            let standing = Standing { state: ProcessState::from_code(info.state), started_ago };
+            match judge(debt, standing, seconds(SystemTime::now())) {
+                Claim::Start => match supervisor.start_process(&name) {
+                    Ok(()) => {
+                        self.paid(&name);
+                        say_line(&format!("{name} started"));
+                    }
+                    Err(error) => {
+                        self.owe(&name);
+                        say_line(&format!("Failed to start process {name}, trying again: {error}"));
+                    }
+                },
+                Claim::Paid => self.paid(&name),
+                // We are there and would start it: it does not grow old meanwhile.
+                Claim::Wait => self.owe(&name),
+                Claim::Dropped(reason) => {
+                    self.paid(&name);
+                    note(&[format!("not starting {name}: {reason}")]);
+                }
             }
         }
     }
+}
+
+/// Seconds since 1970.
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The lines of a ledger that was written at `written`.
+fn parse(text: &str, written: i64) -> BTreeMap<String, Debt> {
+    let entry = |line: &str| match line.split_once(' ') {
+        Some((tried, name)) if tried.len() >= 9 => match tried.parse() {
+            Ok(tried) => (name.to_owned(), Debt { tried }),
+            Err(_) => (line.to_owned(), Debt { tried: written }),
+        },
+        _ => (line.to_owned(), Debt { tried: written }),
+    };
+    text.lines().filter(|line| !line.is_empty()).take(MOST).map(entry).collect()
 }
 
 /// How far a restart came.
@@ -102,8 +147,8 @@ pub enum Restart {
     NotStarted(CallError),
 }
 
-/// Stops and starts a process. With `start_anyway` a start is tried also when the stop failed, as httpok does;
-/// `stop_failed` is then told why it failed.
+/// Stops and starts a process. With `stop_failed` a start is tried also when the stop failed, as httpok does; it
+/// is then told why the stop failed.
 pub fn restart(
     supervisor: &Supervisor,
     ledger: &mut Ledger,
@@ -126,6 +171,40 @@ pub fn restart(
             ledger.paid(name);
             Restart::Done
         }
-        Err(error) => Restart::NotStarted(error),
+        Err(error) => {
+            // Counted from this try: the stop before it may have taken long.
+            ledger.owe(name);
+            Restart::NotStarted(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_ledger_is_read_as_it_was_written_and_old_ones_are_as_old_as_their_file() {
+        let folder = std::env::temp_dir().join(format!("ironlance-ledger-{}", std::process::id()));
+        let file = folder.join("restart-x");
+        let mut ledger = Ledger::open(file.clone());
+        ledger.owe("shop:web");
+        ledger.owe("a b");
+        assert_eq!(Ledger::open(file.clone()).owed, ledger.owed);
+        ledger.paid("a b");
+        ledger.paid("shop:web");
+        assert!(!file.exists() && Ledger::open(file).is_empty());
+        fs::remove_dir_all(folder).unwrap();
+        let old = parse("shop:web\n1700000000 db\n12 monkeys\n", 7);
+        let tried = |name: &str| old[name].tried;
+        assert_eq!((tried("shop:web"), tried("db"), tried("12 monkeys")), (7, 1_700_000_000, 7));
+    }
+
+    proptest! {
+        #[test]
+        fn no_ledger_makes_the_reader_panic(text in "(?s).{0,120}", numbers in "[0-9 a:\n]{0,60}") {
+            let _ = (parse(&text, 0), parse(&numbers, i64::MAX));
+        }
     }
 }

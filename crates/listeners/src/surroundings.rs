@@ -19,6 +19,8 @@ pub struct Surroundings {
     pub password: Option<String>,
     /// This listener, by `SUPERVISOR_GROUP_NAME` and `SUPERVISOR_PROCESS_NAME`.
     pub own_name: Option<Namespec>,
+    /// `IRONLANCE_EVENTS`: what our own supervisord sends to this listener, by the names in `events=`.
+    pub events: Option<String>,
     /// This host's name.
     pub host: String,
     /// Where the outbox and the ledgers are.
@@ -35,6 +37,7 @@ impl Surroundings {
             username: env::var("SUPERVISOR_USERNAME").ok(),
             password: env::var("SUPERVISOR_PASSWORD").ok(),
             own_name: group.zip(process).map(|(group, process)| Namespec::new(group, process)),
+            events: env::var("IRONLANCE_EVENTS").ok(),
             host: host_name(),
             state_dir: state_dir(),
         }

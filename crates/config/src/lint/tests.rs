@@ -141,6 +141,8 @@ fn a_program_that_is_not_there_is_a_warning() {
         ),
         ("crashmail -p shop:dbs -m a@b", "PROCESS_STATE_EXITED", "not in this configuration: shop:dbs"),
         ("httpok --program=weeb http://x/", "TICK_60", "weeb; did you mean web?"),
+        ("crashmail -p shop -m a@b", "PROCESS_STATE_EXITED", "shop; did you mean shop:*?"),
+        ("crashmail -g web -g sohp -m a@b", "PROCESS_STATE_EXITED", "sohp; did you mean shop?"),
         (
             "memmon -g shops=1GB",
             "TICK_60",

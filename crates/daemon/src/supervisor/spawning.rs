@@ -31,6 +31,12 @@ struct Logs {
     stderr: Option<LogFile>,
 }
 
+/// What a pool of listeners is sent, by the names in `events=`, so that a listener can say what it makes nothing of.
+fn subscription(kind: &config::GroupKind) -> Option<String> {
+    let config::GroupKind::Listeners { events, .. } = kind else { return None };
+    Some(events.iter().map(|event| event.name()).collect::<Vec<_>>().join(","))
+}
+
 impl Supervisor {
     /// Starts the process; says how that went.
     pub(super) fn spawn(&mut self, id: ProcessId) -> Input {
@@ -114,6 +120,7 @@ impl Supervisor {
         let program = process.program();
         let url = program.serverurl.as_ref().or(self.server_url.as_ref()).filter(|url| !url.is_empty());
         let namespec = process.namespec();
+        let events = subscription(&process.origin.kind);
         let state = process.keeping.as_deref().and_then(Keeping::variable);
         let told = [
             Some(("SUPERVISOR_ENABLED", OsStr::new("1"))),
@@ -121,6 +128,7 @@ impl Supervisor {
             Some(("SUPERVISOR_PROCESS_NAME", OsStr::new(&namespec.process.0))),
             Some(("SUPERVISOR_GROUP_NAME", OsStr::new(&namespec.group.0))),
             state,
+            events.as_deref().map(|events| ("IRONLANCE_EVENTS", OsStr::new(events))),
         ];
         let told: Vec<(&str, &OsStr)> = told.into_iter().flatten().collect();
         let replaced = |key: &OsStr| {

@@ -9,10 +9,11 @@ use ironlance_core::event::StateChange;
 use ironlance_host::clock;
 
 use super::desk::Desk;
-use super::{listen, options, test_alert};
+use super::{listen, options, start_check, test_alert};
 use crate::listener::{Arrival, Handler};
 use crate::options::batch::{BatchMailer, BatchOptions, parse};
 use crate::rule::crash::{self, CrashRule};
+use crate::rule::subscription::Unheard;
 use crate::say;
 use crate::surroundings::Surroundings;
 
@@ -57,13 +58,16 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
     if let Some(post) = desk.post() {
         post.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()), form);
     }
+    start_check::names(desk.supervisor.as_ref(), options.who.named());
+    let unheard = start_check::events(&surroundings, options.on);
     let rule = CrashRule { who: options.who.clone(), on: options.on };
-    listen(mailer.name(), &mut Batch { desk, rule, mailer, options, ticks: 0 })
+    listen(mailer.name(), &mut Batch { desk, rule, unheard, mailer, options, ticks: 0 })
 }
 
 struct Batch {
     desk: Desk,
     rule: CrashRule,
+    unheard: Option<Unheard>,
     mailer: BatchMailer,
     options: BatchOptions,
     /// Ticks since the last message went, or would have gone.
@@ -131,6 +135,7 @@ impl Handler for Batch {
 
     fn handle(&mut self, arrival: &Arrival) {
         self.desk.look_after();
+        start_check::heard(&mut self.unheard, &arrival.envelope.event_name);
         match &arrival.event {
             Event::Process(change) => self.happened(arrival, change),
             Event::Tick(_) | Event::Other if arrival.envelope.event_name == self.options.tick_event => {

@@ -8,10 +8,11 @@ use ironlance_core::Event;
 use ironlance_host::clock;
 
 use super::desk::Desk;
-use super::{listen, options, test_alert};
+use super::{listen, options, start_check, test_alert};
 use crate::listener::{Arrival, Handler};
 use crate::options::crashmail::parse;
 use crate::rule::crash::{self, CrashRule};
+use crate::rule::subscription::Unheard;
 use crate::say;
 use crate::surroundings::Surroundings;
 
@@ -34,14 +35,17 @@ pub fn main(args: &[String]) -> ExitCode {
     // The original never speaks to supervisord: a URL that leads nowhere only costs the details.
     let supervisor = surroundings.supervisor().ok().flatten();
     let desk = Desk::open("crashmail", &surroundings, supervisor, options.delivery.route, !options.brief);
+    start_check::names(desk.supervisor.as_ref(), options.who.named());
+    let unheard = start_check::events(&surroundings, options.on);
     let rule = CrashRule { who: options.who, on: options.on };
     let (header, email) = (options.header, options.delivery.email);
-    listen("crashmail", &mut Crashmail { desk, rule, header, email })
+    listen("crashmail", &mut Crashmail { desk, rule, unheard, header, email })
 }
 
 struct Crashmail {
     desk: Desk,
     rule: CrashRule,
+    unheard: Option<Unheard>,
     header: Option<String>,
     /// The recipients as they were given.
     email: Option<String>,
@@ -54,6 +58,7 @@ impl Handler for Crashmail {
 
     fn handle(&mut self, arrival: &Arrival) {
         self.desk.look_after();
+        start_check::heard(&mut self.unheard, &arrival.envelope.event_name);
         let Event::Process(change) = &arrival.event else { return };
         let Some(happening) = self.rule.judge(change) else { return };
         if self.desk.seen(arrival) {

@@ -14,7 +14,7 @@ use ironlance_net::Tls;
 use ironlance_rpc::{ProcessInfo, Supervisor};
 
 use super::desk::Desk;
-use super::{is_tick, listen, options, test_alert};
+use super::{is_tick, listen, options, start_check, test_alert};
 use crate::listener::{Arrival, Handler};
 use crate::options::httpok::{Eagerness, HttpokOptions, parse};
 use crate::probe::http::{Check, Target, redacted};
@@ -54,6 +54,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let rule = HttpRule::new(redacted(&options.url), options.statuses.clone(), options.retries);
     let budget = options.max_restarts.map(|max| RestartBudget::new(max.most, max.within));
     let ledger = Ledger::open(surroundings.ledger("httpok"));
+    start_check::names(Some(&supervisor), options.who.named());
     let own_name = surroundings.own_name;
     let start = Instant::now();
     let mut httpok = Httpok { desk, supervisor, rule, check, budget, ledger, own_name, options, start };

@@ -9,7 +9,7 @@ use ironlance_host::clock;
 use ironlance_rpc::{ProcessInfo, Supervisor};
 
 use super::desk::Desk;
-use super::{is_tick, listen, options, test_alert};
+use super::{is_tick, listen, options, start_check, test_alert};
 use crate::listener::{Arrival, Handler};
 use crate::options::memmon::{MemmonOptions, Remedy, parse};
 use crate::options::signal::Signal;
@@ -46,6 +46,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let rule = MemoryRule::new(options.limits.clone(), options.ticks);
     let ledger = Ledger::open(surroundings.ledger("memmon"));
     let status = status(&options);
+    start_check::names(Some(&supervisor), options.named.clone());
     let own_name = surroundings.own_name;
     listen("memmon", &mut Memmon { desk, supervisor, rule, ledger, own_name, options, status })
 }

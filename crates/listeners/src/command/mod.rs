@@ -5,6 +5,7 @@ pub mod crashmail;
 mod desk;
 pub mod httpok;
 pub mod memmon;
+mod start_check;
 mod test_alert;
 
 use std::fs::File;

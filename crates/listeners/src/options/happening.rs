@@ -77,6 +77,17 @@ impl Happenings {
         self.0 & happening.bit() != 0
     }
 
+    /// The set with one more.
+    #[must_use]
+    pub const fn and(self, happening: Happening) -> Self {
+        Self(self.0 | happening.bit())
+    }
+
+    /// Its words, in the order of `--help`.
+    pub fn words(self) -> Vec<&'static str> {
+        WORDS.iter().filter(|(_, happening)| self.contains(*happening)).map(|(word, _)| *word).collect()
+    }
+
     /// Adds the words of a comma separated list; gives back the word that is none.
     fn add(&mut self, list: &str) -> Result<(), String> {
         for word in list.split(',').map(str::trim) {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ironlance_core::Selection;
 use ironlance_core::python::repr;
 use ironlance_core::selection::SelectionError;
+use ironlance_core::{Selection, aim};
 
 use super::delivery::{self, Delivery};
 use super::refusal::{Refusal, Row, Style, count, exit, help_row};
@@ -30,6 +30,8 @@ pub struct MemmonOptions {
     pub groups: BTreeMap<String, u64>,
     /// Bytes for every process.
     pub any: Option<u64>,
+    /// Every name that was given, those that are left out too; with `--any` also the pattern for all.
+    pub named: Vec<aim::Named>,
     /// Which memory counts.
     pub measure: Measure,
     /// No mail about a process that has been up for more seconds than this; may be negative, as in superlance.
@@ -291,6 +293,14 @@ fn read(args: &[String], environment: &Environment<'_>) -> Result<MemmonOptions,
 }
 
 impl Asked {
+    fn named(&self) -> Vec<aim::Named> {
+        let programs = self.programs.iter().map(|(name, _)| name).chain(&self.leave_programs);
+        let groups = self.groups.iter().map(|(name, _)| name).chain(&self.leave_groups);
+        let every = self.any.map(|_| aim::Named::Program("*".to_owned()));
+        let programs = programs.cloned().map(aim::Named::Program);
+        programs.chain(groups.cloned().map(aim::Named::Group)).chain(every).collect()
+    }
+
     fn settled(self, ignored: Vec<String>, environment: &Environment<'_>) -> Result<MemmonOptions, Refusal> {
         let remedy = match (self.signal, self.notify_only) {
             (Some(_), true) => {
@@ -304,6 +314,7 @@ impl Asked {
         };
         Ok(MemmonOptions {
             limits: self.limits(),
+            named: self.named(),
             any: self.any,
             measure: match (self.cumulative, self.pss) {
                 (false, false) => Measure::Rss,

@@ -1,6 +1,7 @@
 //! Which programs a command is about: `--program`, `--group`, and `!` to leave out.
 
 use ironlance_core::Selection;
+use ironlance_core::aim::Named;
 
 use super::refusal::{Refusal, Row};
 use ironlance_core::args::{
@@ -22,6 +23,13 @@ pub struct Who {
 }
 
 impl Who {
+    /// The names that were given; with `--any` only those left out are of weight.
+    pub fn named(&self) -> Vec<Named> {
+        let programs = self.programs.iter().cloned().map(Named::Program);
+        let groups = self.groups.iter().cloned().map(Named::Group);
+        programs.chain(groups).filter(|name| !self.any || name.leaves_out()).collect()
+    }
+
     /// The same when all options have been read: `--any` overrides the names, not what is left out.
     pub(super) fn settled(mut self) -> Self {
         if self.any {

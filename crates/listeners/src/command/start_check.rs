@@ -1,0 +1,58 @@
+//! What a listener says about its own wiring when it starts: names that match nothing, events of which it makes nothing.
+
+use std::thread;
+use std::time::Duration;
+
+use ironlance_core::Namespec;
+use ironlance_core::aim::{Named, unmatched};
+use ironlance_host::residency::Residency;
+use ironlance_rpc::{Supervisor, Value};
+
+use crate::note;
+use crate::options::Happenings;
+use crate::rule::subscription::{Unheard, unused};
+use crate::surroundings::Surroundings;
+
+/// How long supervisord may take to tell which programs it has; a listener is started while it is still busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks supervisord which programs there are, and says which names match none of them. READY does not wait for it, and
+/// a supervisord that does not answer is no matter.
+pub(super) fn names(supervisor: Option<&Supervisor>, named: Vec<Named>) {
+    let Some(supervisor) = supervisor.cloned().filter(|_| !named.is_empty()) else { return };
+    let ask = move || {
+        let Ok(configured) = supervisor.call("supervisor.getAllConfigInfo", &[], Some(PATIENCE)) else {
+            return;
+        };
+        note(&unmatched(&named, &processes(&configured)));
+        // The listener waits already: what asking has brought into memory would stay.
+        Residency::default().before_wait();
+    };
+    // Without room for a thread the question is not asked.
+    drop(thread::Builder::new().spawn(ask));
+}
+
+/// The processes of a configuration, those too that are not in use yet.
+fn processes(configured: &Value) -> Vec<Namespec> {
+    let Value::Array(configured) = configured else { return Vec::new() };
+    let text = |info: &Value, name: &str| info.member(name).and_then(Value::as_str).map(str::to_owned);
+    let namespec = |info: &Value| Some(Namespec::new(text(info, "group")?, text(info, "name")?));
+    configured.iter().filter_map(namespec).collect()
+}
+
+/// Says of which of its events a crash mailer makes no mail, where supervisord tells what it subscribed to. Else gives
+/// what is needed to say it when such an event comes.
+pub(super) fn events(surroundings: &Surroundings, on: Happenings) -> Option<Unheard> {
+    let Some(events) = &surroundings.events else { return Some(Unheard::new(on)) };
+    if let Some(line) = unused(events.split(',').map(str::trim).filter(|event| !event.is_empty()), on) {
+        note(&[line]);
+    }
+    None
+}
+
+/// Says it of an event that has come.
+pub(super) fn heard(unheard: &mut Option<Unheard>, event: &str) {
+    if let Some(line) = unheard.as_mut().and_then(|unheard| unheard.first(event)) {
+        note(&[line]);
+    }
+}
