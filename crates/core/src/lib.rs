@@ -14,6 +14,7 @@ pub mod handshake;
 pub mod kind;
 pub mod level;
 pub mod lifecycle;
+pub mod memory;
 pub mod name;
 pub mod nearest;
 pub mod notice;
