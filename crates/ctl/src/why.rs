@@ -66,6 +66,11 @@ struct EndReport<'a> {
     not_started: Option<&'a str>,
     expected: bool,
     told: bool,
+    /// Who had supervisord send it a signal, in words; `null` where it had sent none.
+    by: Option<&'a str>,
+    /// When a process of the control group was killed for want of memory, in seconds since 1970, where it cannot be known
+    /// whether it was this one.
+    oom_near: Option<[i64; 2]>,
     /// Seconds.
     uptime: f64,
     /// Seconds since 1970.
@@ -114,6 +119,8 @@ impl<'a> EndReport<'a> {
             not_started,
             expected: end.expectation != Expectation::Unexpected,
             told: end.expectation == Expectation::Told,
+            by: end.by.as_deref(),
+            oom_near: end.near.map(|(from, to)| [from, to]),
             uptime: end.uptime,
             ended_at: end.at,
         }

@@ -1,5 +1,6 @@
 //! supervisord: processes, logs, events and the XML-RPC server. One owner task holds all state.
 
+pub mod asker;
 pub mod child;
 mod daemonize;
 pub mod http;

@@ -4,6 +4,7 @@ use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::oneshot;
 
+use crate::asker::Asker;
 use crate::inbox::LogPathOf;
 
 /// A method with its parameters. Aliases of a method are the same request.
@@ -59,6 +60,26 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What it starts, stops or signals, for the log; nothing where it does none of these.
+    pub fn deed(&self) -> Option<String> {
+        Some(match self {
+            Self::StartProcess { name, .. } => format!("start of {name}"),
+            Self::StartProcessGroup { name, .. } => format!("start of {name}:*"),
+            Self::StartAllProcesses { .. } => "start of all".to_owned(),
+            Self::StopProcess { name, .. } => format!("stop of {name}"),
+            Self::StopProcessGroup { name, .. } => format!("stop of {name}:*"),
+            Self::StopAllProcesses { .. } => "stop of all".to_owned(),
+            Self::SignalProcess { name, signal } => format!("signal {} to {name}", signal.given),
+            Self::SignalProcessGroup { name, signal } => format!("signal {} to {name}:*", signal.given),
+            Self::SignalAllProcesses { signal } => format!("signal {} to all", signal.given),
+            Self::Shutdown => "shutdown".to_owned(),
+            Self::Restart => "restart".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
 /// Whether a start or stop is answered at once or when it has come true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -111,6 +132,8 @@ pub enum LogPart {
 pub struct Call {
     /// What is asked.
     pub request: Request,
+    /// By whom.
+    pub asker: Asker,
     /// Closed when the client has gone: nobody waits for the answer any more.
     pub reply: oneshot::Sender<Result<Value, Fault>>,
 }

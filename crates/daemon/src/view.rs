@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_core::kind::EventKind;
+use ironlance_core::memory::Window;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
 
@@ -75,8 +76,12 @@ pub struct EndView {
     pub expected: bool,
     /// Somebody had told it to stop.
     pub told: bool,
+    /// Who had supervisord send it a signal, in words.
+    pub by: Option<String>,
     /// The kernel killed it for want of memory.
     pub out_of_memory: bool,
+    /// When the kernel killed a process of the control group; whether it was this one cannot be known.
+    pub near_memory: Option<Window>,
     /// When.
     pub at: Duration,
     /// How long it had been up.

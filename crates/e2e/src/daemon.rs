@@ -267,12 +267,13 @@ impl Daemon {
         self.log_lines().into_iter().filter(|line| names(line, name)).collect()
     }
 
-    /// The lines of its log from INFO up, without times and pids.
+    /// The lines of its log from INFO up, without times and pids, and without ours that say who asked for something.
     pub fn log_lines(&self) -> Vec<String> {
         let log = plain(&self.log(), &self.folder);
         let lines = log.lines().filter_map(|line| line.strip_prefix("TIME "));
         lines
             .filter(|line| !line.starts_with("DEBG ") && !line.starts_with("TRAC "))
+            .filter(|line| !line.contains(" asked for by "))
             .map(str::to_owned)
             .collect()
     }

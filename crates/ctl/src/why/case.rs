@@ -49,6 +49,11 @@ pub(super) struct End {
     pub(super) at: i64,
     /// In supervisord's words.
     pub(super) description: String,
+    /// Who had supervisord send it a signal.
+    pub(super) by: Option<String>,
+    /// Between when a process of the control group was killed for want of memory, in seconds since 1970, where it
+    /// cannot be known whether it was this one.
+    pub(super) near: Option<(i64, i64)>,
 }
 
 /// What ended it.
@@ -223,6 +228,8 @@ fn read_end(told: &Value) -> Option<End> {
         uptime,
         at: number("ended_at"),
         description: text("description"),
+        by: Some(text("by")).filter(|by| !by.is_empty()),
+        near: Some((number("oom_near_from"), number("oom_near_to"))).filter(|(_, to)| *to > 0),
     };
     yes("ended").then(end)
 }

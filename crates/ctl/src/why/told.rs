@@ -29,6 +29,9 @@ pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<Stri
     }
     if let Some(end) = case.end() {
         fact("last end", &paint::plain(&end_in_full(end, clock)));
+        if let Some(by) = &end.by {
+            fact("by", &paint::plain(by));
+        }
         fact("ran for", &span(end.uptime));
     } else if case.info.stop > 0 {
         fact("last end", &moment(clock, case.info.stop));
@@ -88,18 +91,25 @@ fn too_quickly(case: &Case) -> &'static str {
 }
 
 fn ended(end: &End, addition: &str) -> String {
+    let told = match &end.by {
+        Some(by) => format!("stopped by {by}"),
+        None => "stopped as it was told".to_owned(),
+    };
     let by = match &end.how {
         How::NotStarted { why } => return format!("could not be started: {why}"),
         How::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
         How::Killed { signal, core } => {
             let core = if *core { " (core dumped)" } else { "" };
             match end.expectation {
-                Expectation::Told => format!("stopped as it was told, by {signal}{core},"),
-                Expectation::Expected | Expectation::Unexpected => format!("killed by {signal}{core}"),
+                Expectation::Told => format!("{told}, with {signal}{core},"),
+                Expectation::Expected | Expectation::Unexpected => match &end.by {
+                    Some(by) => format!("killed by {signal}{core}, which {by} sent,"),
+                    None => format!("killed by {signal}{core}"),
+                },
             }
         }
         How::Exited { status } => match end.expectation {
-            Expectation::Told => format!("stopped as it was told, with exit status {status},"),
+            Expectation::Told => format!("{told}, with exit status {status},"),
             Expectation::Expected => format!("ended as expected, with exit status {status},"),
             Expectation::Unexpected => format!("ended with exit status {status}"),
         },
@@ -173,11 +183,14 @@ fn now_in_full(case: &Case, clock: &Clock, terminal: Terminal) -> String {
     format!("{word}, pid {}, since {} ({up})", info.pid, moment(clock, info.start))
 }
 
+/// Said where it cannot be known whether it was this one.
+const NEAR: &str = "a process of its control group was killed for want of memory";
+
 fn end_in_full(end: &End, clock: &Clock) -> String {
     let words = match &end.how {
         How::OutOfMemory { .. } => format!("{}: the kernel killed it for want of memory", end.description),
         How::NotStarted { why } => format!("{why} (before the program ran)"),
-        How::Killed { .. } if end.expectation == Expectation::Unexpected => {
+        How::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
             format!("{}, which supervisord did not send", end.description)
         }
         How::Killed { .. } | How::Exited { .. } => end.description.clone(),
@@ -188,7 +201,12 @@ fn end_in_full(end: &End, clock: &Clock) -> String {
         (How::Exited { .. }, Expectation::Unexpected) => ", not expected",
         (_, Expectation::Expected | Expectation::Unexpected) => "",
     };
-    format!("{}, pid {}: {words}{expectation}", moment(clock, end.at), end.pid)
+    let near = match end.near {
+        Some((from, to)) if from == to => format!("; {NEAR} at {}", moment(clock, to)),
+        Some((from, to)) => format!("; {NEAR} between {} and {}", moment(clock, from), moment(clock, to)),
+        None => String::new(),
+    };
+    format!("{}, pid {}: {words}{expectation}{near}", moment(clock, end.at), end.pid)
 }
 
 /// What supervisord will do.
@@ -265,7 +283,8 @@ mod tests {
 
     fn end(how: How, expectation: Expectation) -> Option<End> {
         let (uptime, at) = (11_520.0, now() - 62);
-        Some(End { how, pid: 7, expectation, uptime, at, description: "terminated by SIGKILL".into() })
+        let description = "terminated by SIGKILL".into();
+        Some(End { how, pid: 7, expectation, uptime, at, description, by: None, near: None })
     }
 
     /// The answer without the moment, which changes.
@@ -294,12 +313,44 @@ mod tests {
             (exited(0), Expectation::Expected, "ended as expected, with exit status 0, after 3 h 12 min"),
             (exited(0), Expectation::Told, "stopped as it was told, with exit status 0, after 3 h 12 min"),
             (killed(true), Expectation::Unexpected, "killed by SIGSEGV (core dumped) after 3 h 12 min"),
-            (killed(false), Expectation::Told, "stopped as it was told, by SIGSEGV, after 3 h 12 min"),
+            (killed(false), Expectation::Told, "stopped as it was told, with SIGSEGV, after 3 h 12 min"),
             (not_started, Expectation::Unexpected, "could not be started: couldn't chdir to /x: ENOENT"),
         ] {
             let case = case(ProcessState::Exited, 1, end(how, expectation));
             assert_eq!(said(&case), format!("shop:worker: {words}; EXITED"));
         }
+    }
+
+    #[test]
+    fn who_stopped_it_is_told_and_who_may_have_been_killed_beside_it() {
+        let killed = || How::Killed { signal: "SIGTERM".into(), core: false };
+        let of = |expectation, by: Option<&str>, near| {
+            let end = end(killed(), expectation).map(|end| End { by: by.map(str::to_owned), near, ..end });
+            case(ProcessState::Stopped, 1, end)
+        };
+        let memmon = Some("memmon, a process of this supervisord");
+        assert_eq!(
+            said(&of(Expectation::Told, memmon, None)),
+            "shop:worker: stopped by memmon, a process of this supervisord, with SIGTERM, after 3 h 12 min; STOPPED"
+        );
+        let sent = of(Expectation::Unexpected, Some("supervisorctl (pid 7, root)"), None);
+        assert_eq!(
+            said(&sent),
+            "shop:worker: killed by SIGTERM, which supervisorctl (pid 7, root) sent, after 3 h 12 min; STOPPED"
+        );
+        let line = |case: &Case, label: &str| {
+            let lines = screen(case, &Clock::new(), PIPE);
+            lines.into_iter().find(|line| line.trim_start().starts_with(label)).unwrap()
+        };
+        assert!(!line(&sent, "last end").contains("did not send"));
+        assert_eq!(line(&sent, "by"), "  by         supervisorctl (pid 7, root)");
+        let near = of(Expectation::Unexpected, None, Some((now() - 3600, now() - 62)));
+        let line = line(&near, "last end");
+        assert!(
+            line.contains("which supervisord did not send; a process of its control group was killed"),
+            "{line}"
+        );
+        assert!(line.contains(" between ") && !line.contains("the kernel killed it"), "{line}");
     }
 
     #[test]

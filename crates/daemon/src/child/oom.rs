@@ -1,36 +1,91 @@
 //! Whether the kernel has killed for want of memory among our children: its count for our control group.
 
 use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// Follows the count of OOM kills in the control group of this process and those below it.
+use ironlance_core::lifecycle::Now;
+use ironlance_core::memory::{Ended, Kills, Verdict, Watching, Window};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+
+use crate::readiness::Readiness;
+
+/// The file of version 2, which tells when it changes.
+const EVENTS: &str = "memory.events";
+
+/// Follows the count of OOM kills in the control group of this process and those below it. Version 2 of control groups
+/// tells when the count changes; with version 1 it is read when children start and end.
 #[derive(Debug)]
 pub struct OomWatch {
     file: Option<PathBuf>,
-    seen: u64,
+    kills: Kills,
+    changes: Option<Changes>,
+}
+
+/// Tells when a file changes. Nothing wakes while it does not.
+#[derive(Debug)]
+struct Changes {
+    fd: OwnedFd,
+    readiness: Readiness,
 }
 
 impl OomWatch {
-    /// Finds the count; where the kernel offers none, nobody was ever killed.
-    pub fn new() -> Self {
+    /// Finds the count; where the kernel offers none, nobody was ever killed. To be called in the runtime.
+    pub fn new(now: Now) -> Self {
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let file = candidates(&groups).into_iter().find(|file| count(file).is_some());
-        let seen = file.as_deref().and_then(count).unwrap_or_default();
-        Self { file, seen }
+        Self::of(candidates(&groups).into_iter().find(|file| count(file).is_some()), now)
     }
 
-    /// Whether somebody was killed since this was last asked; to be asked when a child died of SIGKILL.
-    pub fn killed_since_last(&mut self) -> bool {
-        let Some(now) = self.file.as_deref().and_then(count) else { return false };
-        let killed = now > self.seen;
-        self.seen = now;
-        killed
+    fn of(file: Option<PathBuf>, now: Now) -> Self {
+        let watched = file.as_deref().filter(|file| file.ends_with(EVENTS));
+        // Without it the count is read now and then, and the windows are wider.
+        let changes = watched.and_then(|file| Changes::of(file).ok());
+        let watching = if changes.is_some() { Watching::AtOnce } else { Watching::NowAndThen };
+        let seen = file.as_deref().and_then(count).unwrap_or_default();
+        Self { file, kills: Kills::new(watching, seen, now), changes }
+    }
+
+    /// Waits until the count may have changed; for ever where nobody tells. Nothing is lost if the waiting is given up.
+    pub async fn changed(&self) {
+        match &self.changes {
+            Some(changes) => changes.next().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether the kernel tells when the count changes; if not, it has to be read often.
+    pub fn is_watched(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    /// Reads the count; gives how many were killed since it was last read, and when.
+    pub fn look(&mut self, now: Now) -> Option<(u64, Window)> {
+        let count = self.file.as_deref().and_then(count)?;
+        self.kills.read(count, now)
+    }
+
+    /// What want of memory had to do with the ends of children that were noticed together, see [`Kills::judge`].
+    pub fn judge(&mut self, ends: &[Ended], now: Now) -> Vec<Verdict> {
+        self.kills.judge(ends, now)
     }
 }
 
-impl Default for OomWatch {
-    fn default() -> Self {
-        Self::new()
+impl Changes {
+    fn of(file: &Path) -> io::Result<Self> {
+        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        inotify::add_watch(&fd, file, WatchFlags::MODIFY)?;
+        let readiness = Readiness::of(fd.as_fd())?;
+        Ok(Self { fd, readiness })
+    }
+
+    async fn next(&self) {
+        // A runtime that fails here fails everywhere else as well.
+        if self.readiness.ready().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let mut buffer = [0; 1024];
+        while rustix::io::read(&self.fd, &mut buffer).is_ok_and(|read| read > 0) {}
     }
 }
 
@@ -79,19 +134,43 @@ mod tests {
         assert_eq!(paths("garbage\n::\n").len(), 5);
     }
 
-    #[test]
-    fn a_kill_is_told_once() {
+    fn at(seconds: u64) -> Now {
+        let time = std::time::Duration::from_secs(seconds);
+        Now { mono: time, wall: time }
+    }
+
+    fn write(file: &Path, kills: u64) {
+        fs::write(file, format!("low 0\noom 9\noom_kill {kills}\n")).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_kill_among_grandchildren_is_not_pinned_on_who_is_killed_an_hour_later() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("memory.events");
-        let write = |kills: u64| fs::write(&file, format!("low 0\noom 9\noom_kill {kills}\n")).unwrap();
-        write(3);
-        let mut watch = OomWatch { file: Some(file.clone()), seen: count(&file).unwrap() };
-        assert!(!watch.killed_since_last());
-        write(5);
-        assert!(watch.killed_since_last());
-        assert!(!watch.killed_since_last());
+        let file = folder.path().join(EVENTS);
+        write(&file, 3);
+        let mut watch = OomWatch::of(Some(file.clone()), at(0));
+        write(&file, 4);
+        tokio::time::timeout(std::time::Duration::from_secs(10), watch.changed()).await.unwrap();
+        let now = Window { from: at(50).wall, to: at(50).wall };
+        assert_eq!(watch.look(at(50)), Some((1, now)));
+        assert_eq!(watch.look(at(3650)), None);
+        assert_eq!(watch.judge(&[Ended::Killed], at(3650)), [Verdict::Untouched]);
+        write(&file, 5);
+        watch.look(at(3700));
+        assert_eq!(watch.judge(&[Ended::Killed], at(3700)), [Verdict::Killed]);
+    }
+
+    #[tokio::test]
+    async fn without_a_count_nobody_was_killed() {
+        let mut watch = OomWatch::of(None, at(0));
+        assert_eq!(watch.look(at(1)), None);
+        assert_eq!(watch.judge(&[Ended::Killed], at(1)), [Verdict::Untouched]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("memory.oom_control");
+        write(&file, 3);
+        let mut watch = OomWatch::of(Some(file.clone()), at(0));
+        assert!(watch.changes.is_none(), "version 1 tells nobody");
         fs::remove_file(&file).unwrap();
-        assert!(!watch.killed_since_last());
-        assert!(!OomWatch { file: None, seen: 0 }.killed_since_last());
+        assert_eq!(watch.look(at(9)), None);
     }
 }

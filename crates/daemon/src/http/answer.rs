@@ -35,6 +35,7 @@ use super::percent;
 use super::pulse::{Phase, Pulse};
 use super::rpc::Rights;
 use super::tail::Tail;
+use crate::asker::{Asker, Client, Peer};
 use crate::inbox::{Input, LogPathOf};
 
 /// So much of a request that cannot be read is shown in the log, in characters.
@@ -54,15 +55,30 @@ pub struct Desk {
     pub(super) reader: Rc<LogReader>,
     pub(super) lookout: Lookout,
     lock: Option<Lock>,
+    /// Whose password opens the lock.
+    user: Option<Rc<str>>,
     burden: Burden,
     pages: Pages,
 }
 
-/// Where a connection comes from, and where it arrived; nothing on a unix socket.
+/// Where a connection comes from, and where it arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ends {
     pub(super) peer: Option<SocketAddr>,
     pub(super) local: Option<SocketAddr>,
+    /// On a unix socket, the process that connected, by the kernel's word: its number, if it can be seen, and its user.
+    pub(super) process: Option<(Option<u32>, u32)>,
+}
+
+impl Ends {
+    fn client(self, user: Option<&Rc<str>>) -> Client {
+        let peer = match (self.peer, self.process) {
+            (Some(address), _) => Peer::Remote(address),
+            (None, Some((pid, uid))) => Peer::Local { pid, uid, command: None },
+            (None, None) => Peer::Unknown,
+        };
+        Client { peer, user: user.cloned() }
+    }
 }
 
 /// An answer before it gets the head that all answers share.
@@ -124,7 +140,21 @@ impl Desk {
         let pages = Pages::new(owner.clone(), Rc::clone(&journal), may, Rc::clone(&reader));
         let (section, burden) = (server.section.clone(), Burden::default());
         let lookout = Lookout::new(owner.clone());
-        Self { section, rights, interfaces, owner, journal, limits, reader, lookout, lock, burden, pages }
+        let user = server.credentials.as_ref().map(|known| known.username.as_str().into());
+        Self {
+            section,
+            rights,
+            interfaces,
+            owner,
+            journal,
+            limits,
+            reader,
+            lookout,
+            lock,
+            user,
+            burden,
+            pages,
+        }
     }
 
     /// The whole answer to a request. It never fails: what goes wrong is a status or a fault.
@@ -193,7 +223,7 @@ impl Desk {
             return self.events(&request).await;
         }
         if path == "/action" && request.method() == Method::POST {
-            return self.action(request, pulse, unread).await;
+            return self.action(request, ends, pulse, unread).await;
         }
         if !is_get && request.method() != Method::HEAD {
             return Reply::bare(StatusCode::BAD_REQUEST);
@@ -215,7 +245,13 @@ impl Desk {
     }
 
     /// What a page's buttons ask for.
-    async fn action(&self, request: Request<Incoming>, pulse: &Pulse, unread: &mut bool) -> Reply {
+    async fn action(
+        &self,
+        request: Request<Incoming>,
+        ends: Ends,
+        pulse: &Pulse,
+        unread: &mut bool,
+    ) -> Reply {
         if let Some(refusal) = self.pages.refusal(request.headers(), self.lock.is_some()) {
             return self.sheet(refusal, &Method::POST);
         }
@@ -225,7 +261,8 @@ impl Desk {
             Err(status) => return Reply::bare(status),
         };
         *unread = false;
-        self.sheet(self.pages.act(&head.headers, &form).await, &Method::POST)
+        let asker = Asker::Page(ends.client(self.user.as_ref()));
+        self.sheet(self.pages.act(&asker, &head.headers, &form).await, &Method::POST)
     }
 
     /// An answer of the pages; those that go on have only a head where only that is asked for.
@@ -260,7 +297,8 @@ impl Desk {
         *unread = false;
         match read::request(&data) {
             Ok((method, params)) => {
-                let content = match self.called(&method, params).await {
+                let asker = Asker::Client(ends.client(self.user.as_ref()));
+                let content = match self.called(&asker, &method, params).await {
                     Made::Whole(xml) => self.burden.add(xml, self.limits.answers),
                     Made::InParts(document) => {
                         self.burden.add_parts(document, &self.reader, self.limits.answers)
@@ -300,12 +338,12 @@ impl Desk {
     }
 
     /// Calls a method and writes down what comes of it.
-    async fn called(&self, method: &str, params: Vec<ironlance_rpc::Value>) -> Made {
+    async fn called(&self, asker: &Asker, method: &str, params: Vec<ironlance_rpc::Value>) -> Made {
         let trace = self.journal.enabled(Level::Trace);
         if trace {
             self.journal.log(Level::Trace, &format!("XML-RPC method called: {method}()"));
         }
-        let result = self.call(method, params).await;
+        let result = self.call(asker, method, params).await;
         if trace {
             self.journal.log(
                 Level::Trace,

@@ -11,6 +11,7 @@ use super::answer::Desk;
 use super::document::Told;
 use super::methods::{Access, Plan};
 use super::outboxes;
+use crate::asker::Asker;
 use crate::inbox::Input;
 use crate::request::{Call, Request};
 
@@ -43,16 +44,16 @@ fn redacted(answer: Value) -> Value {
 
 impl Desk {
     /// The answer to one call.
-    pub(super) async fn call(&self, method: &str, params: Vec<Value>) -> Result<Told, Fault> {
+    pub(super) async fn call(&self, asker: &Asker, method: &str, params: Vec<Value>) -> Result<Told, Fault> {
         match self.plan(method, params)? {
-            Plan::Each(calls) => Ok(self.each(calls).await),
-            one => self.one(one).await,
+            Plan::Each(calls) => Ok(self.each(asker, calls).await),
+            one => self.one(asker, one).await,
         }
     }
 
-    async fn one(&self, plan: Plan) -> Result<Told, Fault> {
+    async fn one(&self, asker: &Asker, plan: Plan) -> Result<Told, Fault> {
         match plan {
-            Plan::Ask(request) => self.ask(request).await.map(Told::Value),
+            Plan::Ask(request) => self.ask(asker, request).await.map(Told::Value),
             Plan::Read(wish) => self.reader.told(wish).await,
             Plan::Told(value) => Ok(Told::Value(value)),
             Plan::Outboxes => self.outboxes().await.map(Told::Value),
@@ -74,12 +75,12 @@ impl Desk {
     }
 
     /// `system.multicall`: one call after the other, each when the one before has its answer.
-    async fn each(&self, calls: Vec<Value>) -> Told {
+    async fn each(&self, asker: &Asker, calls: Vec<Value>) -> Told {
         let mut results = Vec::new();
         let mut size = 0;
         for call in calls {
             let outcome = if size < self.limits.answers as u64 {
-                self.one_of_many(call).await
+                self.one_of_many(asker, call).await
             } else {
                 Err(FaultKind::Failed.about("cannot answer this call: the answers before it are too long"))
             };
@@ -93,10 +94,10 @@ impl Desk {
         Told::Each(results)
     }
 
-    async fn one_of_many(&self, call: Value) -> Result<Told, Fault> {
+    async fn one_of_many(&self, asker: &Asker, call: Value) -> Result<Told, Fault> {
         let Value::Struct(members) = call else { return Err(FaultKind::IncorrectParameters.bare()) };
         let (method, params) = named(members)?;
-        self.one(self.plan(&method, params)?).await
+        self.one(asker, self.plan(&method, params)?).await
     }
 
     async fn outboxes(&self) -> Result<Value, Fault> {
@@ -104,12 +105,15 @@ impl Desk {
         seen.map(outboxes::value).ok_or_else(|| FaultKind::ShutdownState.bare())
     }
 
-    async fn ask(&self, request: Request) -> Result<Value, Fault> {
+    async fn ask(&self, asker: &Asker, request: Request) -> Result<Value, Fault> {
         let is_configuration = matches!(request, Request::GetAllConfigInfo);
         let (reply, answer) = oneshot::channel();
         // An owner that is gone, or drops the question, is one that stops.
         let gone = || FaultKind::ShutdownState.bare();
-        self.owner.send(Input::Call(Call { request, reply })).await.map_err(|_| gone())?;
+        self.owner
+            .send(Input::Call(Call { request, asker: asker.clone(), reply }))
+            .await
+            .map_err(|_| gone())?;
         let answer = answer.await.map_err(|_| gone())??;
         // Who only reads may be anybody; who may do everything could read the configuration itself.
         Ok(if is_configuration && self.rights == Rights::Reads { redacted(answer) } else { answer })

@@ -100,7 +100,14 @@ impl Drop for Server {
 async fn accept_unix(socket: UnixListener, desk: Rc<Desk>, seats: Rc<Seats>) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => receive(stream, Ends::default(), &desk, &seats),
+            Ok((stream, _)) => {
+                let told = stream.peer_cred().ok();
+                let process = told.map(|told| {
+                    let pid = told.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+                    (pid, told.uid())
+                });
+                receive(stream, Ends { process, ..Ends::default() }, &desk, &seats);
+            }
             Err(error) => recover(&error, &desk, &seats).await,
         }
     }
@@ -114,7 +121,7 @@ async fn accept_tcp(socket: TcpListener, desk: Rc<Desk>, seats: Rc<Seats>) {
                 // ever. Where the kernel refuses, both are only slower.
                 let _ = stream.set_nodelay(true);
                 let _ = sockopt::set_socket_keepalive(&stream, true);
-                let ends = Ends { peer: Some(peer), local: stream.local_addr().ok() };
+                let ends = Ends { peer: Some(peer), local: stream.local_addr().ok(), process: None };
                 receive(stream, ends, &desk, &seats);
             }
             Err(error) => recover(&error, &desk, &seats).await,

@@ -1,10 +1,12 @@
 //! What happens when a child has ended: its last output, its place in the books, its listeners.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use ironlance_core::exit::ExitStatus;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Input;
+use ironlance_core::memory::{Ended, Verdict};
 use ironlance_core::notice::Channel;
 use ironlance_core::pool::MemberId;
 
@@ -12,6 +14,7 @@ use super::Supervisor;
 use super::ends::{self, Cause, End};
 use super::output::Output;
 use super::population::ProcessId;
+use crate::asker::{Asker, Reason};
 use crate::child::reap;
 
 /// SIGKILL, which is what the kernel sends when memory has run out.
@@ -20,26 +23,73 @@ const SIGKILL: i32 = 9;
 impl Supervisor {
     /// Takes note of every child that has ended.
     pub(super) fn reap(&mut self) {
-        let mut ended = Vec::new();
-        reap::reap(&mut |pid, status| ended.push((pid, status)));
-        for (pid, status) in ended {
-            let id = self.population.pids.remove(&pid).filter(|id| self.population.process(*id).is_some());
+        let mut reaped = Vec::new();
+        reap::reap(&mut |pid, status| reaped.push((pid, status)));
+        if reaped.is_empty() {
+            return;
+        }
+        self.look_at_memory();
+        let find = |pid: &u32| {
+            let id = self.population.pids.remove(pid);
+            id.filter(|id| self.population.process(*id).is_some())
+        };
+        let ids: Vec<Option<ProcessId>> = reaped.iter().map(|(pid, _)| pid).map(find).collect();
+        let ends: Vec<Ended> =
+            ids.iter().zip(&reaped).map(|(id, (_, status))| self.kind_of(*id, *status)).collect();
+        let verdicts = self.out_of_memory.judge(&ends, self.clock.now());
+        for ((id, (pid, status)), memory) in ids.into_iter().zip(reaped).zip(verdicts) {
             match id {
-                Some(id) => self.ended(id, pid, status),
+                Some(id) => self.ended(id, pid, status, memory),
                 None => self.log.log(Level::Info, &format!("reaped unknown pid {pid} ({})", status.words())),
             }
         }
     }
 
-    fn ended(&mut self, id: ProcessId, pid: u32, status: ExitStatus) {
+    /// How a child ended, as far as want of memory may have to do with it.
+    fn kind_of(&self, id: Option<ProcessId>, status: ExitStatus) -> Ended {
+        let killed = matches!(status, ExitStatus::Signal { number: SIGKILL, .. });
+        let Some(process) = id.and_then(|id| self.population.process(id)) else {
+            // Left to us as PID 1: it may be whom the kernel killed.
+            return if killed { Ended::Killed } else { Ended::Told };
+        };
+        let signalled =
+            process.signalled.as_ref().is_some_and(|sent| sent.explains(status, self.clock.mono()));
+        let expected = process.life.policy().exitcodes.contains(&status.code());
+        match () {
+            () if process.life.killing() || signalled => Ended::Told,
+            () if killed => Ended::Killed,
+            () if expected => Ended::Told,
+            () => Ended::Otherwise,
+        }
+    }
+
+    /// Reads the kernel's count of those it has killed for want of memory; what is new is said.
+    pub(super) fn look_at_memory(&mut self) {
+        let Some((new, window)) = self.out_of_memory.look(self.clock.now()) else { return };
+        let near = ends::near(window, &self.local_time);
+        let line = if new == 1 { near } else { format!("{near}, and {} more", new - 1) };
+        self.log.log(Level::Warn, &format!("out of memory: {line}"));
+    }
+
+    /// Why supervisord had sent a signal to the process that ends so.
+    fn reason_of(&mut self, id: ProcessId, status: ExitStatus) -> Option<Reason> {
+        let now = self.clock.mono();
+        let process = self.population.process_mut(id)?;
+        let (reason, signalled) = (process.reason.take(), process.signalled.take());
+        if process.life.killing() {
+            return Some(reason.unwrap_or_else(|| Reason::Stop(Rc::new(Asker::Unknown))));
+        }
+        signalled.filter(|sent| sent.explains(status, now)).map(|sent| sent.by)
+    }
+
+    fn ended(&mut self, id: ProcessId, pid: u32, status: ExitStatus, memory: Verdict) {
         self.drain(id);
         let not_started = self.reports.take(pid).map(|failure| failure.to_string());
-        let told = self.population.process(id).is_some_and(|process| process.life.killing());
-        let killed = matches!(status, ExitStatus::Signal { number: SIGKILL, .. }) && !told;
-        let out_of_memory = killed && self.out_of_memory.killed_since_last();
-        let cause = Cause { status, told, out_of_memory, not_started };
+        let by = self.reason_of(id, status);
+        let cause = Cause { status, by, memory, not_started };
+        let why = cause.why(&self.local_time);
         if let Some(process) = self.population.process_mut(id) {
-            process.why = Some(cause.why().into());
+            process.why = Some(why.into());
         }
         self.step(
             id,
@@ -64,7 +114,7 @@ impl Supervisor {
             (Some(path), Some(output)) => ends::tail_of_file(path, output.logged()),
             (None, Some(output)) => output.recent().map(ends::last_lines).unwrap_or_default(),
         };
-        let expected = cause.told || process.life.policy().exitcodes.contains(&last.status.code());
+        let expected = cause.told() || process.life.policy().exitcodes.contains(&last.status.code());
         let end = End {
             cause,
             pid: last.pid,

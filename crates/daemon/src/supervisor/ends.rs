@@ -1,20 +1,23 @@
 //! Why a process last ended: everything that is known only at that moment.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ironlance_core::exit::ExitStatus;
+use ironlance_core::memory::{Verdict, Window};
+use ironlance_host::clock::Clock;
 
+use crate::asker::Reason;
 use crate::log::{file, tail};
 
 /// What ended a process.
 #[derive(Clone, Debug)]
 pub(super) struct Cause {
     pub(super) status: ExitStatus,
-    /// Somebody had told it to stop.
-    pub(super) told: bool,
-    /// The kernel killed it for want of memory.
-    pub(super) out_of_memory: bool,
+    /// Why supervisord had sent a signal to it, if it had.
+    pub(super) by: Option<Reason>,
+    /// What want of memory had to do with it.
+    pub(super) memory: Verdict,
     /// Between fork and exec: which step failed, and why.
     pub(super) not_started: Option<String>,
 }
@@ -25,11 +28,71 @@ impl Cause {
         self.not_started.clone().unwrap_or_else(|| self.status.words())
     }
 
-    /// The same, and what the kernel did.
-    pub(super) fn why(&self) -> String {
-        let kernel = if self.out_of_memory { ", killed by the kernel: out of memory" } else { "" };
-        format!("{}{kernel}", self.words())
+    /// Whether somebody had told it to stop.
+    pub(super) fn told(&self) -> bool {
+        self.by.as_ref().is_some_and(Reason::is_stop)
     }
+
+    /// Whether the kernel killed it for want of memory.
+    pub(super) fn out_of_memory(&self) -> bool {
+        self.memory == Verdict::Killed
+    }
+
+    /// The status or signal, who it came from, and what the kernel did.
+    pub(super) fn why(&self, clock: &Clock) -> String {
+        let by = match &self.by {
+            None => String::new(),
+            Some(reason) if reason.is_stop() => format!(", as told by {reason}"),
+            Some(reason) => format!(", by the signal of {reason}"),
+        };
+        let kernel = match self.memory {
+            Verdict::Untouched => String::new(),
+            Verdict::Killed => ", killed by the kernel: out of memory".to_owned(),
+            Verdict::Near(window) => format!("; {}", near(window, clock)),
+        };
+        format!("{}{by}{kernel}", self.words())
+    }
+}
+
+/// A signal that somebody had sent to a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Signalled {
+    pub(super) number: i32,
+    /// When (monotonic).
+    pub(super) at: Duration,
+    pub(super) by: Reason,
+}
+
+/// A program that exits so soon after a signal that asks it to does so because of it.
+const LATE_EXIT: Duration = Duration::from_secs(10);
+/// Signals that ask a program to end, and that it may answer by exiting: SIGHUP, SIGINT, SIGQUIT, SIGTERM.
+const ASKING: [i32; 4] = [1, 2, 3, 15];
+
+impl Signalled {
+    /// Whether a process that ends so at this time (monotonic) ends because of the signal.
+    pub(super) fn explains(&self, status: ExitStatus, now: Duration) -> bool {
+        match status {
+            ExitStatus::Signal { number, .. } => number == self.number,
+            ExitStatus::Code(_) | ExitStatus::Other(_) => {
+                ASKING.contains(&self.number) && now.saturating_sub(self.at) <= LATE_EXIT
+            }
+        }
+    }
+}
+
+/// That somebody in the control group was killed, and when.
+pub(super) fn near(window: Window, clock: &Clock) -> String {
+    let when = |time: Duration| {
+        let moment = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH);
+        clock.local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    };
+    let Window { from, to } = window;
+    let time = if from.as_secs() == to.as_secs() {
+        format!("at {}", when(to))
+    } else {
+        format!("between {} and {}", when(from), when(to))
+    };
+    format!("a process of this control group was killed for want of memory {time}")
 }
 
 /// How a process ended.
@@ -85,8 +148,10 @@ pub(super) fn last_lines(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::rc::Rc;
 
     use super::*;
+    use crate::asker::Asker;
 
     #[test]
     fn the_last_twenty_lines_are_kept() {
@@ -104,14 +169,46 @@ mod tests {
 
     #[test]
     fn a_cause_is_put_into_words() {
+        let clock = Clock::new();
         let status = ExitStatus::Signal { number: 9, core: false };
-        let killed = Cause { status, told: false, out_of_memory: true, not_started: None };
+        let killed = Cause { status, by: None, memory: Verdict::Killed, not_started: None };
         assert_eq!(killed.words(), "terminated by SIGKILL");
-        assert_eq!(killed.why(), "terminated by SIGKILL, killed by the kernel: out of memory");
+        assert_eq!(killed.why(&clock), "terminated by SIGKILL, killed by the kernel: out of memory");
         let step = Some("couldn't exec /x: ENOENT".to_owned());
-        let never =
-            Cause { status: ExitStatus::Code(127), out_of_memory: false, not_started: step, ..killed };
-        assert_eq!(never.why(), "couldn't exec /x: ENOENT");
+        let status = ExitStatus::Code(127);
+        let never = Cause { status, memory: Verdict::Untouched, not_started: step, ..killed.clone() };
+        assert_eq!(never.why(&clock), "couldn't exec /x: ENOENT");
+        let asker = Rc::new(Asker::Signal("SIGTERM"));
+        let told = Cause { by: Some(Reason::Shutdown(asker)), memory: Verdict::Untouched, ..killed.clone() };
+        assert_eq!(
+            told.why(&clock),
+            "terminated by SIGKILL, as told by the shutdown, asked for by SIGTERM to supervisord"
+        );
+        let at = Duration::from_secs(1_700_000_000);
+        let near = Cause { memory: Verdict::Near(Window { from: at, to: at }), ..killed.clone() };
+        let words =
+            "terminated by SIGKILL; a process of this control group was killed for want of memory at 2023-";
+        assert!(near.why(&clock).starts_with(words), "{}", near.why(&clock));
+        let later = Window { from: at, to: at + Duration::from_secs(3600) };
+        assert!(super::near(later, &clock).contains(" between 2023-"));
+        assert!(told.told() && !killed.told() && killed.out_of_memory());
+    }
+
+    #[test]
+    fn a_signal_explains_the_end_that_it_makes_and_no_other() {
+        let by = Reason::Signal(Rc::new(Asker::Unknown));
+        let sent = |number| Signalled { number, at: Duration::from_secs(100), by: by.clone() };
+        let (code, soon, late) = (ExitStatus::Code(0), Duration::from_secs(101), Duration::from_secs(200));
+        let signal = |number| ExitStatus::Signal { number, core: false };
+        for (number, status, now, explains) in [
+            (15, signal(15), late, true),
+            (15, signal(9), soon, false),
+            (15, code, soon, true),
+            (15, code, late, false),
+            (10, code, soon, false),
+        ] {
+            assert_eq!(sent(number).explains(status, now), explains, "{number} {status:?} {now:?}");
+        }
     }
 
     #[test]

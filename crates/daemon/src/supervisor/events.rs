@@ -11,6 +11,7 @@ use ironlance_core::pool::{MemberId, Pool, PoolEffect};
 
 use super::Supervisor;
 use super::population::{Group, GroupId, ProcessId};
+use crate::asker::Reason;
 
 /// So many rejections in a row are answered by sending the event again at once.
 const REJECTIONS_AT_ONCE: u32 = 3;
@@ -157,6 +158,7 @@ impl Supervisor {
             process.penance.offences += 1;
             let line = format!("restarting the listener {}: {why}", process.namespec());
             self.log.log(Level::Warn, &line);
+            self.note_reason(id, Reason::Recycled);
             self.step(id, Input::Stop);
             // One that could not be stopped has already gone.
             self.after_penance(id);

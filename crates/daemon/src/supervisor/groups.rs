@@ -78,6 +78,8 @@ impl Supervisor {
             keeping: None,
             end: None,
             why: None,
+            reason: None,
+            signalled: None,
             penance: Penance::default(),
         }
     }

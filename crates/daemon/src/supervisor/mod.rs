@@ -9,6 +9,7 @@
 
 mod act;
 mod answer;
+mod askers;
 mod backlog;
 mod chronicle;
 mod clock;
@@ -51,6 +52,7 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
+use crate::asker::Asker;
 use crate::child::identity::Identity;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
@@ -124,6 +126,8 @@ pub(crate) struct Supervisor {
     /// The same users, as owners of state folders.
     owners: HashMap<u32, Rc<Owner>>,
     mood: Mood,
+    /// Who asks for what is being done right now.
+    asker: Option<Rc<Asker>>,
     log: MainLog,
     /// The system's log, for the output of programs that want it there.
     syslog: Syslog,
@@ -190,6 +194,7 @@ impl Supervisor {
             identities: HashMap::new(),
             owners: HashMap::new(),
             mood: Mood::Running,
+            asker: None,
             log: beginning.log,
             syslog: Syslog::open(IDENT),
             clock,
@@ -201,7 +206,7 @@ impl Supervisor {
             batches: Batches::default(),
             ears: Ears::new()?,
             reports: beginning.reports,
-            out_of_memory: OomWatch::new(),
+            out_of_memory: OomWatch::new(clock.now()),
             held: Vec::new(),
             backed_up: Vec::new(),
             leftovers: Vec::new(),
@@ -234,6 +239,7 @@ impl Supervisor {
     /// Something in here is broken: all children are stopped in order, and the daemon ends.
     pub(crate) fn give_up(&mut self, what: &str) {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
+        self.asker = Some(Rc::new(Asker::Itself));
         self.begin_shutdown(Mood::Shutdown);
     }
 
@@ -260,6 +266,7 @@ impl Supervisor {
                 signal = signals.next() => Woken::Signal(signal),
                 input = inbox.recv() => Woken::Input(input),
                 said = self.ears.wait() => Woken::Pipes(said),
+                () = self.out_of_memory.changed() => Woken::Memory,
                 () = &mut alarm => Woken::Again,
                 () = ready(()), if more => Woken::Again,
             };
@@ -276,7 +283,10 @@ impl Supervisor {
 
     fn take(&mut self, woken: Woken) {
         match woken {
-            Woken::Signal(Ok(signal)) => self.signal(signal),
+            Woken::Signal(Ok(signal)) => {
+                self.signal(signal);
+                self.asker = None;
+            }
             Woken::Signal(Err(error)) => {
                 self.log.log(Level::Critical, &format!("cannot take a signal: {error}"));
             }
@@ -285,6 +295,7 @@ impl Supervisor {
             Woken::Pipes(Err(error)) => {
                 self.log.log(Level::Critical, &format!("cannot watch the children: {error}"));
             }
+            Woken::Memory => self.look_at_memory(),
             Woken::Again => {}
         }
     }
@@ -354,6 +365,7 @@ impl Supervisor {
             Some(Input::Call(call)) => {
                 self.untidy();
                 self.answer(call);
+                self.asker = None;
             }
             Some(Input::LogPath { what, reply }) => {
                 // A client that has gone misses nothing.
@@ -377,6 +389,7 @@ impl Supervisor {
     /// What the original does on each signal (supervisord.py, handle_signal).
     fn signal(&mut self, signal: Signal) {
         let name = signal.name();
+        self.asker = (signal != Signal::Child).then(|| Rc::new(Asker::Signal(name)));
         match signal {
             Signal::Child => {
                 // What the child said and how it ended come before the line about the signal, as in the original.
@@ -408,6 +421,8 @@ enum Woken {
     Signal(io::Result<Signal>),
     Input(Option<Input>),
     Pipes(io::Result<()>),
+    /// The kernel may have killed somebody for want of memory.
+    Memory,
     /// It is time, or there was no time to finish.
     Again,
 }

@@ -11,12 +11,13 @@ use ironlance_core::order::start_order;
 use ironlance_core::pool::Pool;
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
-use super::ends::End;
+use super::ends::{End, Signalled};
 use super::output::Output;
 use super::pressure::Behind;
 use super::state_folders::Keeping;
 use super::stdin::Stdin;
 use super::waits::Wait;
+use crate::asker::Reason;
 use crate::child::fcgi::FastCgiSocket;
 
 /// A process of this daemon's life; numbers are not used again.
@@ -54,6 +55,10 @@ pub(super) struct Process {
     pub(super) end: Option<Box<End>>,
     /// Why it last went down: how it ended, or could not be started.
     pub(super) why: Option<Rc<str>>,
+    /// Why it was told to stop, from then until it has.
+    pub(super) reason: Option<Reason>,
+    /// The last signal that somebody had sent to it.
+    pub(super) signalled: Option<Signalled>,
     /// A listener that broke the protocol, and when it shall be started again.
     pub(super) penance: Penance,
 }

@@ -10,6 +10,7 @@ use ironlance_core::notice::Notice;
 use super::Supervisor;
 use super::population::{GroupId, ProcessId};
 use super::waits::is_stopped;
+use crate::asker::Reason;
 
 /// How often the log says who is waited for.
 const REPORT_EVERY: Duration = Duration::from_secs(3);
@@ -20,6 +21,8 @@ const LAST_EVENTS: Duration = Duration::from_millis(1500);
 pub(super) struct Shutdown {
     /// Groups that are still to be stopped; the last one is next.
     groups: Vec<GroupId>,
+    /// Who asked for it, and for what.
+    reason: Reason,
     /// When the log was last told who is waited for (monotonic).
     reported: Option<Duration>,
     /// Until when pools may finish their events, from the first one on that has some.
@@ -34,7 +37,12 @@ impl Supervisor {
             return;
         }
         let groups = self.population.groups_by_priority();
-        self.shutdown = Some(Shutdown { groups, reported: None, grace: None });
+        let asker = self.who_asks();
+        let reason = match mood {
+            Mood::Restarting => Reason::Restart(asker),
+            Mood::Running | Mood::Shutdown => Reason::Shutdown(asker),
+        };
+        self.shutdown = Some(Shutdown { groups, reason, reported: None, grace: None });
         self.publish(&Notice::supervisor_stopping());
         self.arm_all();
     }
@@ -85,10 +93,14 @@ impl Supervisor {
     }
 
     fn stop_group(&mut self, id: GroupId) {
+        let Some(reason) = self.shutdown.as_ref().map(|shutdown| shutdown.reason.clone()) else { return };
         for member in self.population.members_by_priority(id).into_iter().rev() {
             let Some(process) = self.population.process(member) else { continue };
             match process.life.state() {
-                ProcessState::Running | ProcessState::Starting => self.step(member, Input::Stop),
+                ProcessState::Running | ProcessState::Starting => {
+                    self.note_reason(member, reason.clone());
+                    self.step(member, Input::Stop);
+                }
                 ProcessState::Backoff => self.step(member, Input::GiveUp),
                 ProcessState::Stopped
                 | ProcessState::Stopping

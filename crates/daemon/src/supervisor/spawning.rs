@@ -65,6 +65,9 @@ impl Supervisor {
             .launch(process, &resolved, socket.as_deref(), identity.as_deref())
             .map_err(|error| error.words(&name.0))?;
         let pid = born.pid;
+        if !self.out_of_memory.is_watched() {
+            self.look_at_memory();
+        }
         self.take_in(id, born, logs, socket);
         Ok(pid)
     }
@@ -168,6 +171,7 @@ impl Supervisor {
         process.stdin = born.stdin.map(Stdin::new);
         process.socket = socket;
         process.penance.back_at = None;
+        (process.reason, process.signalled) = (None, None);
         let (group, name) = (process.group, process.namespec().process.clone());
         if let Err(error) = watched {
             let line = format!("cannot watch the output of {name}: {error}");

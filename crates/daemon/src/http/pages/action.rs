@@ -22,6 +22,7 @@ use super::query::{Fields, encode};
 use super::question::{Asked, Ending, Question};
 use super::sheet::Sheet;
 use super::token::Token;
+use crate::asker::Asker;
 use crate::http::Journal;
 use crate::inbox::Input;
 use crate::request::{Request, Wait};
@@ -198,8 +199,14 @@ impl Actions {
     }
 
     /// Does what a form asks for; the answer leads back to the page, or is the message alone where a script asks.
-    /// `token` is the one that our forms have.
-    pub(super) async fn act(&self, token: Option<&Token>, headers: &HeaderMap, form: &[u8]) -> Sheet {
+    /// `token` is the one that our forms have, `asker` whoever sent it.
+    pub(super) async fn act(
+        &self,
+        asker: &Asker,
+        token: Option<&Token>,
+        headers: &HeaderMap,
+        form: &[u8],
+    ) -> Sheet {
         let fields = Fields::parse(std::str::from_utf8(form).unwrap_or_default());
         let choice = Choice::of(&fields, headers);
         let words = choice.language.words();
@@ -224,7 +231,7 @@ impl Actions {
             let frame = Frame::new(choice, self.may, token, &clock, Duration::ZERO, &readings);
             return Sheet::html(&Question::new(&frame, asked, ending));
         }
-        let message = self.perform(deed, &target, words).await;
+        let message = self.perform(asker, deed, &target, words).await;
         if by_script {
             let mut sheet = Sheet::plain(StatusCode::OK, &message.words);
             message.mark(&mut sheet.headers);
@@ -254,12 +261,12 @@ impl Actions {
     }
 
     /// Does it, and says what came of it.
-    async fn perform(&self, deed: Deed, target: &Target, words: &'static Words) -> Message {
+    async fn perform(&self, asker: &Asker, deed: Deed, target: &Target, words: &'static Words) -> Message {
         let outcome = match deed {
-            Deed::Start => owner::ask(&self.owner, target.start()).await,
-            Deed::Stop => owner::ask(&self.owner, target.stop(Wait::No)).await,
-            Deed::Clear => self.clear(target).await,
-            Deed::Restart => match self.restart(target).await {
+            Deed::Start => owner::ask(&self.owner, asker, target.start()).await,
+            Deed::Stop => owner::ask(&self.owner, asker, target.stop(Wait::No)).await,
+            Deed::Clear => self.clear(asker, target).await,
+            Deed::Restart => match self.restart(asker, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
                 Ok(false) => return Message::warning(words.too_many),
                 Err(fault) => Err(fault),
@@ -272,11 +279,12 @@ impl Actions {
         }
     }
 
-    async fn clear(&self, target: &Target) -> Result<Value, Fault> {
+    async fn clear(&self, asker: &Asker, target: &Target) -> Result<Value, Fault> {
         let group = match target {
-            Target::All => return owner::ask(&self.owner, Request::ClearAllProcessLogs).await,
+            Target::All => return owner::ask(&self.owner, asker, Request::ClearAllProcessLogs).await,
             Target::Process(name) => {
-                return owner::ask(&self.owner, Request::ClearProcessLogs { name: name.clone() }).await;
+                return owner::ask(&self.owner, asker, Request::ClearProcessLogs { name: name.clone() })
+                    .await;
             }
             Target::Group(group) => group,
         };
@@ -285,7 +293,7 @@ impl Actions {
         let mut statuses = Vec::new();
         for program in members {
             let name = program.namespec.qualified();
-            let outcome = owner::ask(&self.owner, Request::ClearProcessLogs { name }).await;
+            let outcome = owner::ask(&self.owner, asker, Request::ClearProcessLogs { name }).await;
             let code = outcome.map_or_else(|fault| fault.code, |_| FaultKind::Success.code());
             statuses.push(Value::record([
                 ("name", program.namespec.process.0.as_str().into()),
@@ -297,15 +305,16 @@ impl Actions {
 
     /// Stops it, and starts it when it has stopped, which may take long: nobody waits for that. Says whether it was
     /// taken on.
-    async fn restart(&self, target: &Target) -> Result<bool, Fault> {
-        self.known(target).await?;
+    async fn restart(&self, asker: &Asker, target: &Target) -> Result<bool, Fault> {
+        self.known(asker, target).await?;
         let Some(restart) = self.restarts.one() else { return Ok(false) };
         let (owner, journal, target) = (self.owner.clone(), Rc::clone(&self.journal), target.clone());
+        let asker = asker.clone();
         spawn_local(async move {
             let _restart = restart;
-            let mut outcome = owner::ask(&owner, target.stop(Wait::UntilDone)).await;
+            let mut outcome = owner::ask(&owner, &asker, target.stop(Wait::UntilDone)).await;
             if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
-                outcome = owner::ask(&owner, target.start()).await;
+                outcome = owner::ask(&owner, &asker, target.start()).await;
             }
             if let Err(fault) = outcome {
                 let line = format!("cannot restart {:?} for a visitor of the page: {fault}", target.shown());
@@ -316,10 +325,10 @@ impl Actions {
     }
 
     /// Whether there is such a target.
-    async fn known(&self, target: &Target) -> Result<(), Fault> {
+    async fn known(&self, asker: &Asker, target: &Target) -> Result<(), Fault> {
         match target {
             Target::Process(name) => {
-                owner::ask(&self.owner, Request::GetProcessInfo { name: name.clone() }).await.map(drop)
+                owner::ask(&self.owner, asker, Request::GetProcessInfo { name: name.clone() }).await.map(drop)
             }
             Target::Group(group) => {
                 let view = owner::view(&self.owner).await.ok_or_else(|| FaultKind::ShutdownState.bare())?;

@@ -179,6 +179,11 @@ pub(super) struct Words {
     pub(super) expected: &'static str,
     pub(super) unexpected: &'static str,
     pub(super) told: &'static str,
+    pub(super) told_by: About,
+    /// How it ended, and who had the signal sent.
+    pub(super) signal_by: fn(&str, &str) -> String,
+    pub(super) by_whom: &'static str,
+    pub(super) near_memory: About,
     pub(super) out_of_memory: &'static str,
     pub(super) after: About,
     pub(super) before: About,

@@ -47,6 +47,7 @@ use tokio::time::timeout;
 use super::Journal;
 use super::document::LogReader;
 use super::outboxes::Lookout;
+use crate::asker::Asker;
 use crate::inbox::{Input, LogPathOf};
 use crate::request::{LogPart, LogWish};
 use crate::view::View;
@@ -111,9 +112,9 @@ impl Pages {
     }
 
     /// What comes of a form.
-    pub(super) async fn act(&self, headers: &HeaderMap, form: &[u8]) -> Sheet {
+    pub(super) async fn act(&self, asker: &Asker, headers: &HeaderMap, form: &[u8]) -> Sheet {
         // Before the first page there is no token, and so no form that has one.
-        self.actions.act(self.token.get(), headers, form).await
+        self.actions.act(asker, self.token.get(), headers, form).await
     }
 
     /// The page at a path; nothing where there is none.

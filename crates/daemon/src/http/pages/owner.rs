@@ -4,16 +4,21 @@ use ironlance_core::kind::EventKind;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::asker::Asker;
 use crate::inbox::Input;
 use crate::request::{Call, Request};
 use crate::view::View;
 use crate::view::stream::Happenings;
 
 /// Asks for something to be told or done. An owner that is gone, or drops the question, is one that stops.
-pub(super) async fn ask(owner: &mpsc::Sender<Input>, request: Request) -> Result<Value, Fault> {
+pub(super) async fn ask(
+    owner: &mpsc::Sender<Input>,
+    asker: &Asker,
+    request: Request,
+) -> Result<Value, Fault> {
     let (reply, answer) = oneshot::channel();
     let gone = || FaultKind::ShutdownState.bare();
-    owner.send(Input::Call(Call { request, reply })).await.map_err(|_| gone())?;
+    owner.send(Input::Call(Call { request, asker: asker.clone(), reply })).await.map_err(|_| gone())?;
     answer.await.map_err(|_| gone())?
 }
 

@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::message::Message;
 use super::parts::Events;
 use super::query::encode;
-use super::row::{Place, Row};
+use super::row::{Place, Row, near_memory};
 use super::tail::harmless;
 use crate::view::{EndView, ProgramView, View};
 
@@ -61,6 +61,8 @@ pub(super) struct End<'a> {
     words: String,
     at: String,
     up: String,
+    /// When somebody was killed for want of memory.
+    near_memory: Option<String>,
     stdout: String,
     stderr: String,
 }
@@ -78,6 +80,7 @@ impl<'a> End<'a> {
             description: failed.then_some(&*program.description),
             words: of(&|end| (frame.words.ended)(&end.words)),
             at: of(&|end| figures::moment(frame.clock, end.at, frame.now)),
+            near_memory: end.and_then(|end| end.near_memory).map(|window| near_memory(frame, window)),
             up: of(&|end| figures::span(end.up, frame.words.units)),
             stdout: of(&|end| harmless(&end.stdout_tail)),
             stderr: of(&|end| harmless(&end.stderr_tail)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use askama::Template;
 use ironlance_core::ProcessState;
+use ironlance_core::memory::Window;
 
 use super::figures;
 use super::filter::UNEXPECTED;
@@ -159,9 +160,19 @@ fn why(frame: &Frame<'_>, program: &ProgramView) -> Option<Why> {
     if failed && !program.description.is_empty() && !program.description.starts_with(TOO_QUICKLY) {
         parts.push((words.ended)(&program.description));
     }
-    parts.push(if end.told { words.told.to_owned() } else { (words.ended)(&end.words) });
+    let is_said = failed && end.words == program.description;
+    match (end.told, &end.by) {
+        (true, Some(by)) => parts.push((words.told_by)(by)),
+        (true, None) => parts.push(words.told.to_owned()),
+        (false, _) if is_said => {}
+        (false, Some(by)) => parts.push((words.signal_by)(&(words.ended)(&end.words), by)),
+        (false, None) => parts.push((words.ended)(&end.words)),
+    }
     if end.out_of_memory {
         parts.push(words.out_of_memory.to_owned());
+    }
+    if let Some(window) = end.near_memory {
+        parts.push(near_memory(frame, window));
     }
     if !end.told {
         parts.push((words.after)(&figures::span(end.up, words.units)));
@@ -170,6 +181,13 @@ fn why(frame: &Frame<'_>, program: &ProgramView) -> Option<Why> {
     let over = !matches!(program.state, ProcessState::Running | ProcessState::Starting);
     let all = parts.join(" · ");
     Some(Why { words: if over { all } else { (words.before)(&all) }, bad: over && !end.expected })
+}
+
+/// That somebody was killed for want of memory, and when.
+pub(super) fn near_memory(frame: &Frame<'_>, window: Window) -> String {
+    let Window { from, to } = window;
+    let [from, to] = [from, to].map(|at| figures::moment(frame.clock, at, frame.now));
+    (frame.words.near_memory)(&if from == to { to } else { format!("{from}–{to}") })
 }
 
 /// A number that changes whenever the row does, apart from what its own script and the gauges bring up to date.

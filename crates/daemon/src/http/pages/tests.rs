@@ -13,6 +13,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 use super::message::MESSAGE;
 use super::*;
+use crate::asker::Asker;
 use crate::inbox::LogPlace;
 use crate::request::{Request, Wait};
 use crate::view::{EndView, Happening, ListenerView, ProgramView};
@@ -51,7 +52,9 @@ fn end() -> EndView {
         words: "terminated by SIGKILL".into(),
         expected: false,
         told: false,
+        by: None,
         out_of_memory: false,
+        near_memory: None,
         at: NOW - Duration::from_secs(60),
         up: Duration::from_millis(3200),
         stdout_tail: "last <words>\x1b[0m\x07".into(),
@@ -167,7 +170,7 @@ impl Visit {
     async fn post(&self, form: &str, headers: &HeaderMap) -> Sheet {
         match self.pages.refusal(headers, false) {
             Some(refusal) => refusal,
-            None => self.pages.act(headers, form.as_bytes()).await,
+            None => self.pages.act(&Asker::Unknown, headers, form.as_bytes()).await,
         }
     }
 }

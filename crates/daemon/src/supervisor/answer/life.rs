@@ -9,6 +9,7 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use rustix::io::Errno;
 
 use super::{Answer, Named};
+use crate::asker::Reason;
 use crate::child;
 use crate::child::command::CommandError;
 use crate::request::{SignalWish, Wait as Patience};
@@ -100,10 +101,12 @@ impl Supervisor {
     }
 
     fn stop(&mut self, id: ProcessId, called: &str) -> Result<(), Fault> {
+        let asker = self.who_asks();
         let process = self.population.process_mut(id).filter(|process| !is_at(process, Until::Down));
         let process = process.ok_or_else(|| FaultKind::NotRunning.about(called))?;
         // Whoever stops a listener means it, whatever it did wrong before.
         process.penance = Default::default();
+        process.reason = Some(Reason::Stop(asker));
         self.step(id, Input::Stop);
         let state = self.population.process(id).map(|process| process.life.state());
         if state == Some(ProcessState::Unknown) { Err(FaultKind::Failed.about(called)) } else { Ok(()) }
@@ -187,6 +190,7 @@ impl Supervisor {
         let pid = pid.ok_or_else(|| FaultKind::NotRunning.about(called))?;
         let word = signal::name(number);
         self.log.log(Level::Debug, &format!("sending {name} (pid {pid}) sig {word}"));
+        self.note_signal(id, number);
         match child::kill::kill(pid, number, Reach::Process) {
             Ok(()) => Ok(Value::Bool(true)),
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {

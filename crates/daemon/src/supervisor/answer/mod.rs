@@ -33,11 +33,13 @@ pub(super) enum Named {
 impl Supervisor {
     /// Answers a call, now or when what it asks for has come true.
     pub(super) fn answer(&mut self, call: Call) {
-        let Call { request, reply } = call;
+        let Call { request, asker, reply } = call;
+        self.asker = Some(self.recognised(asker));
         if self.mood != Mood::Running && !request.is_answered_while_stopping() {
             let _ = reply.send(Err(FaultKind::ShutdownState.bare()));
             return;
         }
+        self.log_who_asks(&request);
         let answer = match request {
             Request::StartProcess { name, wait } => {
                 return self.bring_named(&name, Until::Up, wait, reply);

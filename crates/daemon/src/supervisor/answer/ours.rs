@@ -1,6 +1,9 @@
 //! `ironlance.*`: what we know beyond the original: why processes ended, how listeners are, how the daemon is.
 
+use std::time::Duration;
+
 use ironlance_core::exit::ExitStatus;
+use ironlance_core::memory::{Verdict, Window};
 use ironlance_core::signal;
 use ironlance_rpc::Value;
 use ironlance_rpc::value::Members;
@@ -93,6 +96,10 @@ fn particulars(end: &End) -> Members {
         ExitStatus::Signal { number, core } => (number, core),
         ExitStatus::Code(_) | ExitStatus::Other(_) => (0, false),
     };
+    let near = match end.cause.memory {
+        Verdict::Near(window) => window,
+        Verdict::Untouched | Verdict::Killed => Window { from: Duration::ZERO, to: Duration::ZERO },
+    };
     let signal = if number == 0 { String::new() } else { signal::name(number).into_owned() };
     vec![
         ("pid".into(), Value::Int(i64::from(end.pid))),
@@ -100,9 +107,12 @@ fn particulars(end: &End) -> Members {
         ("signal".into(), Value::Int(i64::from(number))),
         ("signal_name".into(), text(signal)),
         ("core".into(), Value::Bool(core)),
-        ("oom_kill".into(), Value::Bool(end.cause.out_of_memory)),
+        ("oom_kill".into(), Value::Bool(end.cause.out_of_memory())),
+        ("oom_near_from".into(), Value::Int(seconds(near.from))),
+        ("oom_near_to".into(), Value::Int(seconds(near.to))),
         ("expected".into(), Value::Bool(end.expected)),
-        ("told".into(), Value::Bool(end.cause.told)),
+        ("told".into(), Value::Bool(end.cause.told())),
+        ("by".into(), text(end.cause.by.as_ref().map(ToString::to_string).unwrap_or_default())),
         ("uptime".into(), Value::Double(end.up.as_secs_f64())),
         ("ended_at".into(), Value::Int(seconds(end.at))),
         ("description".into(), text(end.cause.status.words())),

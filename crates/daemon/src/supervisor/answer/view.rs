@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ironlance_core::memory::Verdict;
+
 use super::mood_in_words;
 use crate::supervisor::Supervisor;
 use crate::supervisor::ends::End;
@@ -84,8 +86,13 @@ impl End {
         EndView {
             words: self.cause.words(),
             expected: self.expected,
-            told: self.cause.told,
-            out_of_memory: self.cause.out_of_memory,
+            told: self.cause.told(),
+            by: self.cause.by.as_ref().map(ToString::to_string),
+            out_of_memory: self.cause.out_of_memory(),
+            near_memory: match self.cause.memory {
+                Verdict::Near(window) => Some(window),
+                Verdict::Untouched | Verdict::Killed => None,
+            },
             at: self.at,
             up: self.up,
             stdout_tail: self.stdout_tail.clone(),

@@ -1,0 +1,130 @@
+//! Who stopped a program, and whether the kernel did: in `why`, the log, XML-RPC, the events and on the page.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::time::Duration;
+
+use ironlance_e2e::daemon::{BASE, Daemon, write_config};
+use ironlance_e2e::patience::pause;
+use ironlance_e2e::xmlrpc::Value;
+use ironlance_e2e::{Flavour, PATIENCE, Scene, Stand, until};
+use rustix::process::Signal;
+
+const VICTIM: &str = "[program:victim]\ncommand=sleep 1000\nstartsecs=0\nautorestart=false\n";
+
+fn victim(more: &str) -> Stand {
+    let stand = Stand::new(Flavour::Ours, &format!("{VICTIM}{more}")).unwrap();
+    stand.daemon.wait_state("victim", "RUNNING").unwrap();
+    stand
+}
+
+/// What `ironlance.getProcessEnd` says of the victim under this key, as soon as it has ended.
+fn end(daemon: &Daemon, key: &str) -> Value {
+    until("the end of the victim", PATIENCE, || {
+        let end = daemon.ask("ironlance.getProcessEnd", &["victim".into()])?.unwrap();
+        Ok(end.get(key).cloned())
+    })
+    .unwrap()
+}
+
+fn text(daemon: &Daemon, key: &str) -> String {
+    end(daemon, key).as_str().unwrap().to_owned()
+}
+
+#[test]
+fn who_stopped_a_program_by_xml_rpc_is_told_everywhere() {
+    let mut stand = victim("");
+    stand.lines("stop victim").unwrap();
+    let by = text(&stand.daemon, "by");
+    assert!(by.starts_with("supervisorctl (pid ") || by.starts_with("a client (pid "), "{by}");
+    let (_, lines) = stand.lines("why victim").unwrap();
+    assert!(lines[0].starts_with(&format!("victim: stopped by {by}, with SIGTERM, after ")), "{lines:?}");
+    stand.daemon.wait_log(&format!("INFO stop of victim asked for by {by}")).unwrap();
+    let page = stand.daemon.http(b"GET / HTTP/1.0\r\n\r\n", Duration::from_secs(10)).unwrap();
+    let page = String::from_utf8_lossy(&page.bytes).into_owned();
+    assert!(page.contains(&format!("stopped by {by}")), "{page}");
+    // In the words of the original nothing changes.
+    assert_eq!(text(&stand.daemon, "description"), "terminated by SIGTERM");
+}
+
+#[test]
+fn a_signal_that_somebody_had_sent_is_not_one_that_came_from_nowhere() {
+    let mut stand = victim("");
+    stand.lines("signal KILL victim").unwrap();
+    let by = text(&stand.daemon, "by");
+    assert!(by.contains("(pid "), "{by}");
+    let (_, lines) = stand.lines("why victim").unwrap();
+    let shown = lines.join("\n");
+    assert!(shown.contains(&format!("killed by SIGKILL, which {by} sent, after ")), "{shown}");
+    assert!(!shown.contains("did not send"), "{shown}");
+    stand.lines("start victim").unwrap();
+    stand.daemon.wait_state("victim", "RUNNING").unwrap();
+    stand.daemon.hit("victim", Signal::KILL).unwrap();
+    stand.daemon.wait_state("victim", "EXITED").unwrap();
+    assert_eq!(text(&stand.daemon, "by"), "");
+}
+
+#[test]
+fn memmon_is_known_by_its_name() {
+    let stand = victim(
+        "[eventlistener:guard]\ncommand=memmon -p victim=1KB\nevents=TICK_5\nstderr_logfile={dir}/guard.err\n",
+    );
+    assert_eq!(text(&stand.daemon, "by"), "guard, a process of this supervisord");
+    stand.daemon.wait_log("stop of victim:victim asked for by guard, a process of this supervisord").unwrap();
+}
+
+#[test]
+fn who_ended_supervisord_is_told_to_those_who_watch() {
+    let mut stand = victim("");
+    let watcher = stand.beside("events").unwrap();
+    until("the watcher to hear", PATIENCE, || {
+        stand.daemon.call("sendRemoteCommEvent", &["hail".into(), "".into()])?.unwrap();
+        Ok(watcher.text().contains("hail").then_some(()))
+    })
+    .unwrap();
+    stand.daemon.stop().unwrap();
+    let line = watcher.wait("the end", |line| line.contains("PROCESS_STATE_STOPPED victim")).unwrap();
+    let told = "; terminated by SIGTERM, as told by the shutdown, asked for by SIGTERM to supervisord";
+    assert!(line.ends_with(told), "{line}");
+}
+
+#[test]
+fn a_kill_for_want_of_memory_is_pinned_only_on_who_died_of_it() {
+    let scene = Scene::new().unwrap();
+    let count = |kills: u32| {
+        // In its place: a rename would make another file of it.
+        fs::write(scene.path("memory.events"), format!("low 0\noom 9\noom_kill {kills}\n")).unwrap();
+    };
+    count(4);
+    let config = write_config(&scene, &format!("{BASE}{VICTIM}")).unwrap();
+    // The kernel's count is a file of ours, in a mount name space of the daemon's own.
+    let script = format!(
+        "g=$(sed -n s/^0:://p /proc/self/cgroup); mount -t tmpfs none /sys/fs/cgroup && mkdir -p /sys/fs/cgroup$g && \
+         f=/sys/fs/cgroup$g/memory.events && touch $f && mount --bind {} $f && exec supervisord -c {}",
+        scene.path("memory.events").display(),
+        config.display()
+    );
+    let mut command = scene.command("unshare", Flavour::Ours).unwrap();
+    command.args(["--map-root-user", "--user", "--mount", "sh", "-c", &script]);
+    let daemon = Daemon::spawn(&scene, command).unwrap();
+    until("supervisord to answer", PATIENCE, || Ok(daemon.ask("supervisor.getState", &[]).ok().map(drop)))
+        .map_err(|error| error.context(daemon.stderr()))
+        .unwrap();
+    daemon.wait_state("victim", "RUNNING").unwrap();
+    // A grandchild's, and it is said at once.
+    count(5);
+    daemon
+        .wait_log("out of memory: a process of this control group was killed for want of memory at ")
+        .unwrap();
+    // Whoever dies right after it may be the one, or its parent. So long is that, and a little more.
+    pause(Duration::from_millis(3500));
+    daemon.hit("victim", Signal::KILL).unwrap();
+    assert_eq!((end(&daemon, "oom_kill"), end(&daemon, "oom_near_to")), (Value::Bool(false), Value::Int(0)));
+    daemon.call("startProcess", &["victim".into()]).unwrap().unwrap();
+    daemon.wait_state("victim", "RUNNING").unwrap();
+    count(6);
+    daemon.hit("victim", Signal::KILL).unwrap();
+    daemon.wait_state("victim", "EXITED").unwrap();
+    assert_eq!(end(&daemon, "oom_kill"), Value::Bool(true));
+}
