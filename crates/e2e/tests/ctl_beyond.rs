@@ -69,7 +69,7 @@ fn why_has_the_answer_in_its_first_line_whatever_happened() {
     // What was told to stop has ended as it should.
     stand.run("stop up").unwrap();
     let (_, lines) = stand.lines("why up").unwrap();
-    assert_says(&lines[0], &["up: stopped as it was told, by SIGTERM, after ", "; STOPPED since "]);
+    assert_says(&lines[0], &["up: stopped by ", ", with SIGTERM, after ", "; STOPPED since "]);
 }
 
 #[test]

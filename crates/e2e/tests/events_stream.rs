@@ -114,7 +114,8 @@ fn a_life_and_a_death_are_told_with_the_reason() {
     daemon.wait_state("cat", "RUNNING").unwrap();
     daemon.call("stopProcess", &["cat".into()]).unwrap().unwrap();
     let stopped = watcher.wait("PROCESS_STATE_STOPPED", "cat").unwrap();
-    assert_eq!(stopped["why"], "terminated by SIGTERM");
+    let why = stopped["why"].as_str().unwrap();
+    assert!(why.starts_with("terminated by SIGTERM, as told by ") && why.contains(" (pid "), "{why}");
 }
 
 #[test]
