@@ -305,6 +305,67 @@ fn an_alert_that_was_sent_and_cannot_be_removed_is_not_sent_at_the_next_start() 
     }
 }
 
+/// A user who has no other processes.
+const AS_SOMEBODY: [&str; 3] = ["--reuid=64124", "--regid=64124", "--clear-groups"];
+
+#[test]
+fn at_the_limit_of_processes_an_alert_waits_for_room_and_not_for_the_next_event() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("cannot become another user here: a full process table is not tested");
+        return;
+    }
+    let mut stage = Stage::new();
+    std::os::unix::fs::chown(stage.scene.folder(), Some(64_124), Some(64_124)).unwrap();
+    let url = format!("smtp://127.0.0.1:{}", stage.server.port());
+    let mut command = stage.scene.command("setpriv", Flavour::Ours).unwrap();
+    command.args(AS_SOMEBODY).arg(Flavour::Ours.path("crashmail").unwrap());
+    command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
+    command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
+    let mut listener = Listener::start(command, stage.scene.path("stderr")).unwrap();
+    listener.ready().unwrap();
+    let pid = listener.pid().to_string();
+    let allow = |limit: &str| {
+        let mut prlimit = Command::new("setpriv");
+        prlimit.args(AS_SOMEBODY).args(["prlimit", &format!("--nproc={limit}:100"), "--pid", &pid]);
+        assert!(prlimit.status().unwrap().success());
+    };
+    allow("1");
+    listener.send(&Event::crashed("cat", 1)).unwrap();
+    listener.ok_within(PATIENCE).unwrap();
+    stage.wait_stderr("Resource temporarily unavailable");
+    assert_eq!(stage.server.count_mails().unwrap(), 0);
+    allow("100");
+    stage.wait_mails(1);
+}
+
+#[test]
+fn a_full_outbox_loses_dead_letters_first_and_then_delivers_from_memory() {
+    let mut stage = Stage::new();
+    let small = &[("IRONLANCE_OUTBOX_MB", "1")];
+    let listener = stage.crashmail(small);
+    let outbox = stage.scene.path("state/outbox");
+    until("an outbox", PATIENCE, || Ok(outbox.join("ways").exists().then_some(()))).unwrap();
+    end(listener);
+    let much = vec![b'x'; 700 * 1024];
+    for id in ["1", "2"] {
+        fs::write(outbox.join("dead").join(id), &much).unwrap();
+    }
+    let mut listener = stage.crashmail(small);
+    listener.handle(&Event::crashed("cat", 1)).unwrap();
+    stage.wait_stderr("1 dead letter(s) were removed, the oldest first");
+    stage.wait_mails(1);
+    assert!(!outbox.join("dead/1").exists() && outbox.join("dead/2").exists());
+    end(listener);
+    // What is collected is nothing that may go.
+    fs::write(outbox.join("batch/other"), [&much[..], &much[..]].concat()).unwrap();
+    let mut listener = stage.crashmail(small);
+    listener.handle(&Event::crashed("cat", 2)).unwrap();
+    stage.wait_stderr("IRONLANCE_OUTBOX_MB); delivering from memory");
+    stage.wait_mails(2);
+    assert!(outbox.join("batch/other").exists());
+    end(listener);
+}
+
 /// A supervisord as PID 1 of a process name space, with crashmail and a program that is to crash; `None` where no such
 /// space can be made.
 fn as_first_process(scene: &Scene, config: &str) -> Option<(Daemon, i64)> {

@@ -180,3 +180,41 @@ fn the_same_bytes_after_a_result_are_another_event_and_make_another_mail() {
     pause(A_WHILE);
     assert_eq!(mailer.mails().unwrap().len(), 2);
 }
+
+#[test]
+fn an_event_that_comes_again_to_another_process_of_a_batch_mailer_s_pool_is_told_once() {
+    let scene = Scene::new().unwrap();
+    let server =
+        ironlance_e2e::MailServer::start(&scene, &ironlance_e2e::mail_server::Setup::default()).unwrap();
+    let host = format!("127.0.0.1:{}", server.port());
+    let member = |name: &str| {
+        let args = ["-t", "ops@example.com", "-f", "sup@example.com", "-H", &host, "--brief"];
+        let mut member = command(&scene, "crashmailbatch", &args, "unix:///nowhere");
+        member.env("SUPERVISOR_PROCESS_NAME", name);
+        member
+    };
+    let event = Event::crashed("cat", 7).encode(4);
+    let mut stuck = Stuck::start(member("mailer_0"));
+    stuck.send(&event);
+    let batches = scene.path("state/outbox/batch");
+    until("the entry in the batch", PATIENCE, || {
+        let files = std::fs::read_dir(&batches).into_iter().flatten().flatten();
+        let texts: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect();
+        Ok(texts.iter().any(|text| text.contains("pid 7")).then_some(()))
+    })
+    .unwrap();
+    assert_eq!(stuck.kill(), "READY\n");
+    let mut second = Listener::start(member("mailer_1"), scene.path("stderr")).unwrap();
+    second.ready().unwrap();
+    second.send_bytes(&event).unwrap();
+    second.ok_within(PATIENCE).unwrap();
+    let mut first = Listener::start(member("mailer_0"), scene.path("stderr")).unwrap();
+    for listener in [&mut second, &mut first] {
+        listener.handle(&Event::tick(60)).unwrap();
+        listener.ready().unwrap();
+    }
+    server.wait(1).unwrap();
+    pause(A_WHILE);
+    let told: usize = server.mails().unwrap().iter().map(|mail| mail.content.matches("pid 7").count()).sum();
+    assert_eq!(told, 1);
+}

@@ -101,6 +101,32 @@ fn show_tells_all_of_an_alert() {
 }
 
 #[test]
+fn list_for_programs_tells_what_waits_what_is_dead_and_what_is_collected() {
+    let waiting = Waiting::new("mail 451 later", 2);
+    let ids = waiting.ids();
+    // What a batch mailer has left that is no longer configured.
+    let outbox = waiting.scene.path("state/outbox");
+    let text = std::fs::read_to_string(outbox.join("new").join(&ids[0])).unwrap();
+    std::fs::write(outbox.join("batch/old-mailer"), text).unwrap();
+    std::fs::write(outbox.join("dead/1"), "nonsense\n").unwrap();
+    let (code, said) = waiting.outbox(&["list", "--json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let list: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(list["waiting"][0]["id"], ids[0].as_str());
+    assert_eq!(list["waiting"][1]["failures"], 1);
+    assert_eq!(list["waiting"][0]["to"][0], "ops@example.com");
+    assert!(list["waiting"][0]["last_error"]["reason"].as_str().unwrap().contains("451 later"));
+    assert!(list["last_error"]["reason"].as_str().unwrap().contains("451 later"));
+    assert_eq!(
+        (&list["batches"][0]["id"], &list["batches"][0]["entries"]),
+        (&"old-mailer".into(), &1.into())
+    );
+    assert!(list["dead"][0]["error"].as_str().unwrap().contains("no checksum"));
+    let (_, said) = waiting.outbox(&["list"]);
+    assert!(said.contains("batch    old-mailer") && said.contains("2 waiting, 1 dead in "), "{said}");
+}
+
+#[test]
 fn an_alert_that_is_not_there_is_named_and_nothing_done() {
     let waiting = Waiting::new("mail 451 later", 2);
     for verb in ["show", "retry", "drop"] {

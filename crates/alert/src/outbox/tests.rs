@@ -260,3 +260,160 @@ fn a_pipe_or_a_link_keeps_nobody_waiting() {
     symlink("/dev/null", dir.path().join("outbox/lock")).unwrap();
     assert!(outbox.lock_file().is_err());
 }
+
+/// A file with one more entry than `mend::LARGE` bytes of text, `count` in all.
+fn large(alert: &Alert, count: usize) -> String {
+    let mut text = record::file(&Alert { entries: Vec::new(), ..alert.clone() }, None);
+    for number in 0..count {
+        let padding = "x".repeat(mend::LARGE / count + 1);
+        let entry = Entry { text: format!("{number:04} {padding}"), details: None };
+        text.push_str(&record::entry_line(&entry, Some(&format!("event {number}")), None));
+    }
+    text
+}
+
+/// The numbers of the entries of all that waits, in order.
+fn numbers(outbox: &Outbox) -> Vec<String> {
+    let ids = outbox.ids(Place::New).unwrap();
+    let alerts = ids.iter().map(|id| outbox.load(Place::New, id).unwrap().alert);
+    let texts = alerts.flat_map(|alert| alert.entries.into_iter().map(|entry| entry.text[..4].to_owned()));
+    texts.collect()
+}
+
+#[test]
+fn an_alert_that_is_too_large_is_sent_in_several_also_out_of_the_dead() {
+    for place in [Place::New, Place::Dead] {
+        let (_dir, outbox) = outbox();
+        let alert = alert("a", "");
+        // More than can be read as a whole.
+        let text = large(&alert, 40) + &large(&alert, 40).split_once('\n').unwrap().1.repeat(4);
+        fs::write(outbox.path(place, &alert.id), text).unwrap();
+        assert!(outbox.load(place, &alert.id).unwrap_err().is_too_long());
+        match place {
+            Place::New => drop(outbox.split(place, &alert.id).unwrap()),
+            Place::Dead => outbox.revive(&alert.id, 1).unwrap(),
+        }
+        assert_eq!(numbers(&outbox).len(), 200, "each entry once");
+        let ids = outbox.ids(Place::New).unwrap();
+        assert!((5..10).contains(&ids.len()) && ids[0] == format!("{}.1", alert.id), "{ids:?}");
+        assert!(outbox.ids(Place::Dead).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_batch_that_became_too_large_is_sent_when_its_listener_starts() {
+    let (_dir, outbox) = outbox();
+    let text = large(&alert("a", ""), 40).repeat(5);
+    fs::write(outbox.dir().join("batch").join(origin_file("a")), text).unwrap();
+    let mut batch = Batch::open(&outbox, Alert { subject: Some("now".into()), ..draft("a") }).unwrap();
+    assert!(batch.entries().is_empty() && outbox.batches().unwrap().is_empty());
+    assert_eq!(batch.unanswered(), Some("event 39"));
+    // The header of a copy in the middle is no entry; it is said.
+    assert_eq!(numbers(&outbox).len(), 201);
+    let id = outbox.ids(Place::New).unwrap().remove(0);
+    let sent = outbox.load(Place::New, &id).unwrap().alert;
+    assert_eq!(sent.subject.as_deref(), Some("now"));
+    batch.add(&outbox, Entry { text: "next".into(), details: None }, "event").unwrap();
+    assert_eq!(batch.entries().len(), 1);
+}
+
+#[test]
+fn a_batch_is_large_before_a_mail_server_would_refuse_it() {
+    let (_dir, outbox) = outbox();
+    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    let entry = || Entry { text: "x".repeat(mend::LARGE / 4), details: None };
+    for _ in 0..4 {
+        assert!(!batch.is_large());
+        batch.add(&outbox, entry(), "event").unwrap();
+    }
+    assert!(batch.is_large());
+    drop(batch);
+    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    assert!(batch.is_large(), "also one that was left behind");
+    batch.send(&outbox);
+    assert!(!batch.is_large());
+}
+
+#[test]
+fn the_good_entries_of_a_damaged_alert_are_sent_and_the_file_is_kept() {
+    let (_dir, outbox) = outbox();
+    let entries = ["one", "two", "three"].map(|text| Entry { text: text.into(), details: None });
+    let alert = Alert { entries: entries.to_vec(), ..alert("a", "") };
+    outbox.put(&alert, None).unwrap();
+    let path = outbox.path(Place::New, &alert.id);
+    let damaged = fs::read_to_string(&path).unwrap().replace("two", "tvo");
+    fs::write(&path, &damaged).unwrap();
+    let mut stored = outbox.load(Place::New, &alert.id).unwrap();
+    outbox.repair(&mut stored).unwrap();
+    assert_eq!(stored, outbox.load(Place::New, &alert.id).unwrap());
+    let texts: Vec<&str> = stored.alert.entries.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(texts[..2], ["one", "three"]);
+    assert!(texts[2].starts_with("(1 damaged line(s)"), "{}", texts[2]);
+    let kept = format!("{}.damaged", alert.id);
+    assert_eq!(outbox.ids(Place::Dead).unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(fs::read_to_string(outbox.path(Place::Dead, &kept)).unwrap(), damaged);
+    assert_eq!(outbox.load(Place::Dead, &kept).unwrap().damaged, 1, "people can look at it");
+}
+
+#[test]
+fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
+    for (damage, left) in [("two", vec!["one", "three"]), ("ops@", vec!["one", "two", "three"])] {
+        let (_dir, outbox) = outbox();
+        let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+        for text in ["one", "two", "three"] {
+            batch.add(&outbox, Entry { text: text.into(), details: None }, text).unwrap();
+        }
+        drop(batch);
+        let path = outbox.dir().join("batch").join(origin_file("a"));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace(damage, &damage.to_uppercase())).unwrap();
+        let batch = Batch::open(&outbox, draft("a")).unwrap();
+        let texts: Vec<&str> = batch.entries().iter().map(|entry| entry.text.as_str()).collect();
+        assert_eq!(texts[..left.len()], left);
+        assert_eq!(texts.len(), left.len() + 1, "and a word about the damage");
+        assert_eq!(outbox.ids(Place::Dead).unwrap().len(), 1);
+        assert_eq!(batch.unanswered(), Some("three"));
+    }
+}
+
+#[test]
+fn an_event_in_the_batch_of_another_process_of_the_pool_is_known_until_it_was_answered() {
+    let (_dir, outbox) = outbox();
+    let mut batch = Batch::open(&outbox, draft("a 0")).unwrap();
+    batch.add(&outbox, Entry { text: "one".into(), details: None }, "event 1").unwrap();
+    batch.answered();
+    batch.add(&outbox, Entry { text: "x".repeat(10_000), details: None }, "event 2").unwrap();
+    assert!(outbox.is_unanswered("event 2") && !outbox.is_unanswered("event 1"));
+    batch.answered();
+    assert!(!outbox.is_unanswered("event 2"));
+}
+
+#[test]
+fn a_failed_try_is_noted_on_a_file_of_any_length_and_kept_with_the_time_tried() {
+    let (_dir, outbox) = outbox();
+    let alert = alert("a", "");
+    fs::write(outbox.path(Place::New, &alert.id), large(&alert, 40).repeat(5)).unwrap();
+    outbox.note(&alert.id, &Attempt { tried: 7, ..failed(1, "first") });
+    let text = fs::read_to_string(outbox.path(Place::New, &alert.id)).unwrap();
+    assert!(
+        text.lines().last().unwrap().ends_with("{\"attempt\":{\"at\":1,\"reason\":\"first\",\"tried\":7}}")
+    );
+    assert_eq!(outbox.last_error(), Some((1, "first".to_owned())));
+}
+
+#[test]
+fn where_a_file_ends_in_half_a_line_is_found_from_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    for (content, end) in [
+        (String::new(), None),
+        ("a\n".into(), None),
+        ("a\nb".into(), Some(2)),
+        ("b".into(), Some(0)),
+        (format!("a\n{}", "b".repeat(10_000)), Some(2)),
+        (format!("{}\nb", "a".repeat(4095)), Some(4096)),
+    ] {
+        fs::write(&path, &content).unwrap();
+        assert_eq!(cut_at(&File::open(&path).unwrap()).unwrap(), end, "{} bytes", content.len());
+    }
+}

@@ -296,3 +296,52 @@ fn a_carrier_has_said_goodbye_before_the_deliverer_ends() {
     Engine { open, ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
     assert!(bye.exists() && outbox.is_empty());
 }
+
+/// An alert that has failed before, at that date and after so many seconds of trying.
+fn tried(outbox: &Outbox, command: &str, at: i64, tried: u64) -> String {
+    let id = put(outbox, command, "tried");
+    outbox.note(&id, &Attempt { at, reason: "down".into(), tried });
+    id
+}
+
+#[test]
+fn a_clock_that_was_set_forward_or_back_buries_nothing_and_keeps_nothing_for_ever() {
+    let now = unix_time();
+    let day = DAY.unsigned_abs();
+    for (at, seconds, is_dead) in [
+        // The first try was a second ago; since then the clock was set by four days.
+        (now - 4 * DAY, 1, false),
+        (now - 4 * DAY, 4 * day, true),
+        (now - DAY, 4 * day, false),
+        // Set back by a year in between.
+        (now + 365 * DAY, 4 * day, false),
+        (now + 365 * DAY, 7 * day, true),
+    ] {
+        let (_dir, outbox, _) = setup();
+        let id = tried(&outbox, "exit 75", at, seconds);
+        run(&outbox, 3 * DAY, Some(Input::Leave));
+        assert_eq!(outbox.load(Place::Dead, &id).is_ok(), is_dead, "{at} {seconds}");
+    }
+}
+
+#[test]
+fn a_damaged_alert_is_sent_with_what_is_left_of_it() {
+    let (dir, outbox, command) = setup();
+    let id = put(&outbox, &command, "damaged");
+    let path = outbox.new_dir().join(&id);
+    let more = crate::outbox::record::entry_line(&Entry { text: "more".into(), details: None }, None, None);
+    fs::write(&path, fs::read_to_string(&path).unwrap() + &more.replace("more", "MORE")).unwrap();
+    run(&outbox, DAY, None);
+    assert_eq!(mails(dir.path()), 1);
+    assert_eq!(outbox.ids(Place::Dead).unwrap(), [format!("{id}.damaged")]);
+}
+
+#[test]
+fn an_alert_whose_file_says_that_it_was_sent_is_only_removed() {
+    let (dir, outbox, command) = setup();
+    let id = put(&outbox, &command, "sent");
+    outbox.mark_sent(&id).unwrap();
+    run(&outbox, DAY, None);
+    assert_eq!(mails(dir.path()), 0);
+    assert!(outbox.is_empty());
+}
