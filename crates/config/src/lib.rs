@@ -46,6 +46,6 @@ pub use outline::{Outline, outline};
 pub use program::{LogTarget, Output, Program};
 pub use sample::SAMPLE;
 pub use search::usual_places;
-pub use server::{Credentials, Server, ServerAddress};
+pub use server::{Credentials, Password, Server, ServerAddress};
 pub use settings::{MainLog, Overrides, Settings, UserRef};
 pub use surroundings::Surroundings;

@@ -45,6 +45,16 @@ pub(crate) fn identifier(reading: &mut Reading<'_>, identifier: &str) {
     }
 }
 
+/// What `[supervisorctl]` has for a password is sent as it stands.
+pub(crate) fn control(reading: &mut Reading<'_>) {
+    let Some(section) = reading.ini.section("supervisorctl") else { return };
+    let page = Page::new(section, Names::default());
+    if reading.raw(&page, "password").is_some_and(|entry| entry.value.starts_with("{SHA}")) {
+        let text = "is sent as it stands, and no server takes a digest for its password: the password itself belongs here";
+        reading.hint_at(&page, "password", text);
+    }
+}
+
 /// Looks at every listener of superlance's.
 pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
     let pools = whole.groups.iter().filter_map(|group| match &group.kind {

@@ -60,6 +60,7 @@ fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Ex
     if let Some(settings) = &settings {
         lint::identifier(&mut reading, &settings.identifier);
     }
+    lint::control(&mut reading);
     lint::listeners(
         &mut reading,
         &lint::Whole { groups: &groups, servers: &servers, interfaces: &interfaces },

@@ -7,7 +7,8 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use ironlance_e2e::daemon::BASE;
+use ironlance_e2e::ctl::supervisorctl;
+use ironlance_e2e::daemon::{BASE, run, run_command, write_config};
 use ironlance_e2e::patience::pause;
 use ironlance_e2e::raw_http;
 use ironlance_e2e::web_server::closed_port;
@@ -330,7 +331,7 @@ fn from_another_host_without_credentials_one_may_only_look() {
     let daemon = Daemon::start(
         &scene,
         Flavour::Ours,
-        &format!("[inet_http_server]\nport=*:{port}\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n"),
+        &format!("[supervisorctl]\n[inet_http_server]\nport=*:{port}\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n"),
     )
     .unwrap();
     daemon.wait_state("a", "RUNNING").unwrap();
@@ -348,4 +349,63 @@ fn from_another_host_without_credentials_one_may_only_look() {
         "{}",
         daemon.log()
     );
+    // Whoever is refused is told what to do.
+    for verb in [
+        "stop a",
+        "restart a",
+        "stop all",
+        "signal HUP a",
+        "clear a",
+        "reread",
+        "update",
+        "reload",
+        "shutdown",
+    ] {
+        let mut args = vec!["-s".to_owned(), format!("http://127.0.0.1:{port}")];
+        args.extend(verb.split(' ').map(str::to_owned));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let command = supervisorctl(&scene, Flavour::Ours, &args).unwrap();
+        let output = run_command(command).unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(
+            said.contains("allow_anonymous_changes=true") && said.contains("set username"),
+            "{verb}: {said}"
+        );
+        assert!(!output.status.success(), "{verb}");
+    }
+    assert_eq!(daemon.state("a").unwrap(), "RUNNING");
+}
+
+#[test]
+fn who_means_it_opens_a_server_without_a_password_to_all_changes() {
+    let scene = Scene::new().unwrap();
+    let port = closed_port().unwrap();
+    let open = format!("[supervisorctl]\n[inet_http_server]\nport=*:{port}\nallow_anonymous_changes=true\n");
+    let daemon = Daemon::start(
+        &scene,
+        Flavour::Ours,
+        &format!("{open}[program:a]\ncommand=sleep 1000\nstartsecs=0\n"),
+    )
+    .unwrap();
+    daemon.wait_state("a", "RUNNING").unwrap();
+    let url = format!("http://127.0.0.1:{port}");
+    let output =
+        run_command(supervisorctl(&scene, Flavour::Ours, &["-s", &url, "stop", "a"]).unwrap()).unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "a: stopped\n");
+    daemon.wait_log("allow_anonymous_changes=true: everybody who reaches it").unwrap();
+}
+
+#[test]
+fn a_digest_that_is_none_is_refused_at_the_start_instead_of_locking_everybody_out() {
+    let scene = Scene::new().unwrap();
+    let config = "[unix_http_server]\nfile={dir}/s\nusername=a\npassword={SHA}geheim\n[supervisord]\n";
+    let config = write_config(&scene, config).unwrap();
+    let output = run(&scene, Flavour::Ours, &["-n", "-c", &config.display().to_string()]).unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("supervisord.conf:4: [unix_http_server] password: cannot read what follows {SHA}"),
+        "{said}"
+    );
+    assert!(!said.contains("geheim"), "{said}");
 }

@@ -132,6 +132,14 @@ fn a_listener_that_hears_of_nothing_it_acts_on_is_a_warning() {
 }
 
 #[test]
+fn a_digest_that_supervisorctl_would_send_is_a_hint() {
+    doubts(
+        "[supervisorctl]\npassword={SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d\n",
+        "hint: s.conf:4: [supervisorctl] password is sent as it stands",
+    );
+}
+
+#[test]
 fn a_program_that_is_not_there_is_a_warning() {
     for (command, events, needle) in [
         (

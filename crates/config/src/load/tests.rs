@@ -11,7 +11,7 @@ use super::*;
 use crate::group::{GroupKind, Owner, SocketAddress};
 use crate::program::{LogTarget, Output};
 use crate::section::SORTS;
-use crate::server::{Credentials, ServerAddress};
+use crate::server::{Credentials, Password, ServerAddress};
 use crate::settings::{MainLog, UserRef};
 
 /// A folder with files in it; the first is the configuration.
@@ -310,7 +310,7 @@ fn of_groups_and_processes_of_one_name_one_is_used_and_that_is_said() {
 #[test]
 fn servers_are_read_with_owner_mode_and_password() {
     let config = config(
-        "[unix_http_server]\nfile= %(here)s/../s.sock\nchmod=0770\nchown=root:root\nusername=u\npassword={SHA}%%1\n\
+        "[unix_http_server]\nfile= %(here)s/../s.sock\nchmod=0770\nchown=root:root\nusername=u\npassword={sha}%%1\n\
          [inet_http_server]\nport=*:9001\n[rpcinterface:supervisor]\n\
          supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n",
     );
@@ -318,7 +318,8 @@ fn servers_are_read_with_owner_mode_and_password() {
     let ServerAddress::Unix { path, mode, owner } = &config.servers[1].address else { panic!("no socket") };
     assert!(path.is_absolute() && !path.to_string_lossy().contains(".."), "{}", path.display());
     assert_eq!((*mode, *owner), (0o770, Some(Owner { uid: Some(0), gid: Some(0) })));
-    let credentials = Credentials { username: "u".to_owned(), password: "{SHA}%1".to_owned() };
+    let credentials =
+        Credentials { username: "u".to_owned(), password: Password::Plain("{sha}%1".to_owned()) };
     assert_eq!(config.servers[1].credentials, Some(credentials));
     assert!(!format!("{:?}", config.servers[1]).contains("SHA"));
     assert_eq!(config.server_url(), Some(format!("unix://{}", path.display())));
@@ -465,6 +466,18 @@ fn the_control_program_has_a_section_of_its_own() {
     let place = Place::new(&[("main.conf", "[supervisord]\n")]);
     let faults = load_control(Path::new("main.conf"), &place.machine()).unwrap_err();
     assert_eq!(faults.original(), ".ini file does not include supervisorctl section");
+}
+
+#[test]
+fn a_digest_that_is_none_is_a_fault_that_does_not_show_it() {
+    for section in ["[inet_http_server]\nport=9001\n", "[unix_http_server]\nfile=/tmp/s\n"] {
+        let Faults(found) = faults(&format!("{section}username=u\npassword={{SHA}}geheim\n"));
+        let told = format!("{} {}", found[0], found[0].original);
+        assert!(
+            told.contains("] password: cannot read what follows {SHA}") && !told.contains("geheim"),
+            "{told}"
+        );
+    }
 }
 
 #[test]

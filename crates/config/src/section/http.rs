@@ -4,11 +4,11 @@ use crate::expand::Names;
 use crate::ini::{Section, strip};
 use crate::path::normalize;
 use crate::reading::{Page, Reading, Recorded};
-use crate::server::{Credentials, Server, ServerAddress};
+use crate::server::{Credentials, Password, Server, ServerAddress};
 use crate::value::{self, Bad};
 
 /// The keys of a TCP server.
-pub(crate) const INET_KEYS: [&str; 3] = ["port", "username", "password"];
+pub(crate) const INET_KEYS: [&str; 4] = ["port", "username", "password", "allow_anonymous_changes"];
 /// The keys of a unix socket.
 pub(crate) const UNIX_KEYS: [&str; 5] = ["file", "chmod", "chown", "username", "password"];
 
@@ -33,7 +33,11 @@ fn inet<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Record
     let credentials = credentials(reading, page);
     let port = needed(reading, page, "port", "listen without a port");
     let (host, port) = value::inet_address(&port?).map_err(|bad| reading.refuse(page, "port", bad))?;
-    Ok(server(page.section, ServerAddress::Tcp { host, port }, credentials?))
+    let allow_anonymous_changes = reading.or(page, "allow_anonymous_changes", false, value::boolean);
+    Ok(Server {
+        allow_anonymous_changes,
+        ..server(page.section, ServerAddress::Tcp { host, port }, credentials?)
+    })
 }
 
 fn unix<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Recorded> {
@@ -54,7 +58,7 @@ fn unix<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Record
 }
 
 fn server(section: &Section, address: ServerAddress, credentials: Option<Credentials>) -> Server {
-    Server { section: section.name.clone(), address, credentials }
+    Server { section: section.name.clone(), address, credentials, allow_anonymous_changes: false }
 }
 
 /// The value of a key without which there is no server.
@@ -74,8 +78,10 @@ fn credentials<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Option<
     let missing = match (username?, password?) {
         (None, None) => return Ok(None),
         (Some(username), Some(password)) => {
-            let (username, password) = (username.into_owned(), password.into_owned());
-            return Ok(Some(Credentials { username, password }));
+            let Some(password) = Password::read(&password) else {
+                return Err(reading.refuse(page, "password", no_digest(page)));
+            };
+            return Ok(Some(Credentials { username: username.into_owned(), password }));
         }
         (Some(_), None) => "password",
         (None, Some(_)) => "username",
@@ -87,4 +93,15 @@ fn credentials<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Option<
     );
     let what = format!("cannot ask for a password without both a username and a password: no {missing}");
     Err(reading.refuse(page, missing, Bad { what, original }))
+}
+
+/// The value is not shown: it may be the password after all.
+fn no_digest(page: &Page<'_>) -> Bad {
+    let section = &page.section.name;
+    Bad {
+        what: "cannot read what follows {SHA} as a SHA-1 digest, which has 40 hexadecimal digits: printf %s 'thepassword' | \
+               sha1sum"
+            .to_owned(),
+        original: format!("Section [{section}] contains a password of {{SHA}} without a digest of 40 hexadecimal digits"),
+    }
 }

@@ -53,6 +53,12 @@ fn one(session: &mut Session, name: &str) -> Result<(), Trouble> {
     match session.call(ONE, &[Value::from(name)]) {
         Ok(_) => say_result(session, &shown, FaultKind::Success.code()),
         Err(trouble) => match trouble.fault() {
+            // Ours says why, and what would help.
+            Some(Fault { code, string }) if string.starts_with("FAILED: cannot ") => {
+                session.tell(&format!("{shown}: ERROR ({string})"));
+                session.note_result(*code, None);
+                Ok(())
+            }
             Some(Fault { code, .. }) => say_result(session, &shown, *code),
             None => Err(trouble),
         },

@@ -153,14 +153,20 @@ impl Listening {
             let line = format!("Server '{section}' running without any HTTP authentication checking");
             journal.log(Level::Critical, &line);
         }
-        if self.rights == Rights::Reads {
-            journal.log(
+        match self.rights {
+            Rights::Reads => journal.log(
                 Level::Warn,
                 &format!(
                     "[{section}] can be reached from other hosts and has no password: it only tells, and changes \
-                     nothing; to open it, set username and password in it, or bind it to 127.0.0.1"
+                     nothing; to open it, set username and password in it, or bind it to 127.0.0.1; if everybody who \
+                     reaches it may do everything, set allow_anonymous_changes=true"
                 ),
-            );
+            ),
+            Rights::All if self.server.allow_anonymous_changes && self.server.credentials.is_none() => journal.log(
+                Level::Warn,
+                &format!("[{section}] has allow_anonymous_changes=true: everybody who reaches it can stop and start programs"),
+            ),
+            Rights::All => {}
         }
     }
 
@@ -301,7 +307,11 @@ fn open_one(server: &Server, kept: &[Kept], journal: &dyn Journal) -> Result<Lis
         (ServerAddress::Tcp { host, port }, None) => Socket::Tcp(open_tcp(host, *port, kept)?),
     };
     let rights = match &socket {
-        Socket::Tcp(socket) if server.credentials.is_none() && !socket.local_addr()?.ip().is_loopback() => {
+        Socket::Tcp(socket)
+            if server.credentials.is_none()
+                && !server.allow_anonymous_changes
+                && !socket.local_addr()?.ip().is_loopback() =>
+        {
             Rights::Reads
         }
         Socket::Tcp(_) | Socket::Unix(_) => Rights::All,

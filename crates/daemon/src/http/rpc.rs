@@ -67,7 +67,7 @@ impl Desk {
             self.journal.log(Level::Warn, &format!("{method} was refused: {} has no password", self.section));
             return Err(FaultKind::Failed.about(format_args!(
                 "cannot change anything here: [{}] can be reached from other hosts and has no password; set username \
-                 and password in it, or bind it to 127.0.0.1",
+                 and password in it, bind it to 127.0.0.1, or set allow_anonymous_changes=true if that is meant",
                 self.section
             )));
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_config::{Credentials, Server, ServerAddress};
+use ironlance_config::{Credentials, Password, Server, ServerAddress};
 use ironlance_core::level::Level;
 use ironlance_rpc::{FaultKind, Value, read, write};
 use tempfile::TempDir;
@@ -51,7 +51,12 @@ impl Scene {
     fn open(credentials: Option<Credentials>, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = ServerAddress::Unix { path: folder.path().join("sock"), mode: 0o700, owner: None };
-        let server = Server { section: "unix_http_server".into(), address, credentials };
+        let server = Server {
+            section: "unix_http_server".into(),
+            address,
+            credentials,
+            allow_anonymous_changes: false,
+        };
         let lines = Rc::new(Lines::default());
         let journal: Rc<dyn Journal> = lines.clone();
         let interfaces = ["supervisor".to_owned()];
@@ -346,7 +351,7 @@ fn a_request_that_was_not_read_to_its_end_is_the_last_of_its_connection() {
 #[test]
 fn a_password_stands_before_everything() {
     run(async {
-        let credentials = Credentials { username: "user".into(), password: "pass".into() };
+        let credentials = Credentials { username: "user".into(), password: Password::Plain("pass".into()) };
         let scene = Scene::open(Some(credentials), Limits::default());
         for request in [
             call("system.listMethods", &[]),
@@ -547,7 +552,12 @@ fn a_fault_of_ours_costs_only_the_client_that_met_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sock");
         let address = ServerAddress::Unix { path: path.clone(), mode: 0o700, owner: None };
-        let server = Server { section: "unix_http_server".into(), address, credentials: None };
+        let server = Server {
+            section: "unix_http_server".into(),
+            address,
+            credentials: None,
+            allow_anonymous_changes: false,
+        };
         let journal: Rc<dyn Journal> = Rc::new(Broken);
         let (owner, inbox) = mpsc::channel(16);
         let listening = open(&[server], &[], &*journal).unwrap();
@@ -569,7 +579,12 @@ fn a_fault_of_ours_costs_only_the_client_that_met_it() {
 fn a_server_open_to_the_world_without_a_password_only_tells() {
     run(async {
         let address = ServerAddress::Tcp { host: String::new(), port: 0 };
-        let server = Server { section: "inet_http_server".into(), address, credentials: None };
+        let server = Server {
+            section: "inet_http_server".into(),
+            address,
+            credentials: None,
+            allow_anonymous_changes: false,
+        };
         let lines = Rc::new(Lines::default());
         let journal: Rc<dyn Journal> = lines.clone();
         let (owner, inbox) = mpsc::channel(16);

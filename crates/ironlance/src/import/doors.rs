@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ironlance_config::ini::Section;
+use ironlance_config::value::boolean;
 
 use super::finding::{Findings, Weight};
 use super::look::Look;
@@ -26,14 +27,21 @@ fn has_password(look: &Look<'_>, section: &Section) -> bool {
 
 fn tcp(look: &Look<'_>, section: &Section, found: &mut Findings) {
     let Some(port) = look.text(section, "port").filter(|_| !has_password(look, section)) else { return };
+    let is_meant =
+        look.text(section, "allow_anonymous_changes").is_some_and(|text| boolean(&text) == Ok(true));
     let text = match is_loopback(&port) {
+        false if is_meant => format!(
+            "{port} is open to other hosts without a password, and allow_anonymous_changes=true lets everybody who \
+             reaches it stop and start programs"
+        ),
         true => format!(
             "{port} has no password: every user of this machine can stop programs and read their logs, as under \
              Supervisor; set username and password, or use [unix_http_server]"
         ),
         false => format!(
             "{port} is open to other hosts without a password: Supervisor lets everybody do everything, ironlance only \
-             tells and changes nothing; set username and password, or bind it to 127.0.0.1"
+             tells and changes nothing; set username and password, bind it to 127.0.0.1, or, if this is meant, set \
+             allow_anonymous_changes=true"
         ),
     };
     found.about(look.outline, section, "port", Weight::Attention, &text);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use ironlance_config::Credentials;
+use ironlance_config::{Credentials, Password};
 
 #[derive(Default)]
 struct Lines(RefCell<Vec<String>>);
@@ -21,12 +21,12 @@ impl Journal for Lines {
 
 fn unix(path: &Path, mode: u32) -> Server {
     let address = ServerAddress::Unix { path: path.to_owned(), mode, owner: None };
-    Server { section: "unix_http_server".into(), address, credentials: None }
+    Server { section: "unix_http_server".into(), address, credentials: None, allow_anonymous_changes: false }
 }
 
 fn tcp(host: &str, credentials: Option<Credentials>) -> Server {
     let address = ServerAddress::Tcp { host: host.into(), port: 0 };
-    Server { section: "inet_http_server".into(), address, credentials }
+    Server { section: "inet_http_server".into(), address, credentials, allow_anonymous_changes: false }
 }
 
 fn opened(server: &Server) -> Result<Listening, OpenError> {
@@ -173,7 +173,12 @@ fn who_owns_the_sockets_folder_gets_no_file_of_roots() {
     let path = theirs.join("sock");
     let owner = ironlance_config::Owner { uid: Some(12_345), gid: None };
     let address = ServerAddress::Unix { path: path.clone(), mode: 0o777, owner: Some(owner) };
-    let server = Server { section: "unix_http_server".into(), address, credentials: None };
+    let server = Server {
+        section: "unix_http_server".into(),
+        address,
+        credentials: None,
+        allow_anonymous_changes: false,
+    };
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         // As fast as it can, somebody puts a link to the secret wherever a name comes up.
@@ -250,7 +255,7 @@ fn what_the_system_refuses_is_named_as_the_original_names_it() {
 
 #[test]
 fn only_a_server_open_to_the_world_without_a_password_is_restricted() {
-    let credentials = Some(Credentials { username: "u".into(), password: "p".into() });
+    let credentials = Some(Credentials { username: "u".into(), password: Password::Plain("p".into()) });
     let cases = [
         ("127.0.0.1", None, Rights::All),
         ("localhost", None, Rights::All),
@@ -261,6 +266,8 @@ fn only_a_server_open_to_the_world_without_a_password_is_restricted() {
     for (host, credentials, rights) in cases {
         assert_eq!(opened(&tcp(host, credentials)).unwrap().rights, rights, "{host}");
     }
+    let meant = Server { allow_anonymous_changes: true, ..tcp("", None) };
+    assert_eq!(opened(&meant).unwrap().rights, Rights::All);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::*;
 const SEATS: usize = 16;
 
 fn locked() -> Scene {
-    let credentials = Credentials { username: "user".into(), password: "secret".into() };
+    let credentials = Credentials { username: "user".into(), password: Password::Plain("secret".into()) };
     Scene::open(Some(credentials), Limits { connections: SEATS, ..Limits::default() })
 }
 

@@ -163,7 +163,7 @@ pub(super) const CHINESE: Words = Words {
     units: ["天", "小时", "分", "秒"],
     day: "天",
     read_only: "只读：此端口可从其他主机访问，却没有设密码。要在这里操作，请在对应配置段设置 username 和 password，\
-                或只监听 127.0.0.1。",
+                或只监听 127.0.0.1；若确实允许任何人操作，设置 allow_anonymous_changes=true。",
     by_link: "什么都没有改：打开链接不会执行操作，请用页面上的按钮。",
     unknown: |name| format!("没有名为 {name} 的进程或组。"),
     gone: "supervisord 没有应答：正在停止或重启。",

@@ -174,7 +174,8 @@ pub(super) const ENGLISH: Words = Words {
     units: ["d", "h", "min", "s"],
     day: "d",
     read_only: "Read only: this server can be reached from other hosts and has no password. To change things here, set \
-                username and password in its section, or bind it to 127.0.0.1.",
+                username and password in its section, or bind it to 127.0.0.1; allow_anonymous_changes=true if everybody \
+                may.",
     by_link: "Nothing was changed: a link changes nothing here. Please use the buttons.",
     unknown: |name| format!("There is no process or group named {name}."),
     gone: "supervisord does not answer: it is stopping or restarting.",
