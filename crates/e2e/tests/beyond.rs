@@ -201,13 +201,17 @@ fn httpok_waits_for_retries_and_grace_and_counts_restarts() {
         let args = format!("-m a@example.com -s {{mailer}} -p cat {args} {}/", page.url());
         let duel =
             Duel::new("httpok", &args, &ticks).with(|supervisor| supervisor.process("cat", 7, 20, uptime));
-        duel.ours(mails).unwrap().actions.iter().filter(|action| action.contains("startProcess")).count()
+        let transcript = duel.ours(mails).unwrap();
+        // A restart is told each time, what lasts only once.
+        assert_eq!(transcript.mails.len(), mails, "{args}: {:#?}", transcript.mails);
+        transcript.actions.iter().filter(|action| action.contains("startProcess")).count()
     };
     assert_eq!(restarts("", 600, 4), 4);
     assert_eq!(restarts("--retries 4", 600, 1), 1);
     assert_eq!(restarts("--retries 5", 600, 0), 0);
-    assert_eq!(restarts("--max-restarts 2/1h", 600, 2), 2);
-    assert_eq!(restarts("--notify-only", 600, 4), 0);
+    assert_eq!(restarts("--max-restarts 2/1h", 600, 3), 2);
+    assert_eq!(restarts("--notify-only", 600, 1), 0);
+    assert_eq!(restarts("--notify-only --remind 0", 600, 4), 0);
     assert_eq!(restarts("--grace 20m", 600, 0), 0);
 }
 
@@ -244,6 +248,11 @@ fn memmon_waits_signals_and_only_tells() {
     assert!(run("--for 3", 2, 0).actions.is_empty());
     assert_eq!(run("--for 3", 3, 1).actions.len(), 2);
     assert!(run("--notify-only", 1, 1).actions.is_empty());
+    assert_eq!(run("", 3, 3).mails.len(), 3);
+    for (args, mails) in [("--notify-only", 1), ("--signal USR2", 1), ("--notify-only --remind=0", 3)] {
+        let transcript = run(args, 3, mails);
+        assert_eq!(transcript.mails.len(), mails, "{args}: {:#?}", transcript.mails);
+    }
     assert_eq!(run("--pss", 1, 1).actions.len(), 2);
     let signalled = run("--signal USR1", 1, 1).actions;
     assert_eq!(signalled, ["supervisor.signalProcess(cat:cat, 10)"]);

@@ -14,15 +14,18 @@ use ironlance_net::Tls;
 use ironlance_rpc::{ProcessInfo, Supervisor};
 
 use super::desk::Desk;
-use super::{is_tick, listen, options, start_check, test_alert};
+use super::{is_tick, listen, options, start_check, test_alert, told_before};
 use crate::listener::{Arrival, Handler};
 use crate::options::httpok::{Eagerness, HttpokOptions, parse};
 use crate::probe::http::{Check, Target, redacted};
 use crate::restart::{Ledger, Restart, restart};
 use crate::rule::http::{HttpRule, RestartBudget, Verdict};
-use crate::say;
+use crate::rule::remind::{Mail, Reminder};
 use crate::surroundings::Surroundings;
+use crate::{note, say};
 
+/// There is one page: what is mailed is about it.
+const PAGE: &str = "page";
 /// A mail has the details of so many programs at most.
 const DETAILED_PROGRAMS: usize = 10;
 
@@ -56,8 +59,9 @@ pub fn main(args: &[String]) -> ExitCode {
     let ledger = Ledger::open(surroundings.ledger("httpok"));
     start_check::names(Some(&supervisor), options.who.named());
     let own_name = surroundings.own_name;
-    let start = Instant::now();
-    let mut httpok = Httpok { desk, supervisor, rule, check, budget, ledger, own_name, options, start };
+    let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
+    let mut httpok =
+        Httpok { desk, supervisor, rule, check, budget, ledger, own_name, options, reminder, start };
     listen("httpok", &mut httpok)
 }
 
@@ -103,16 +107,31 @@ struct Httpok {
     ledger: Ledger,
     own_name: Option<Namespec>,
     options: HttpokOptions,
+    reminder: Reminder,
     start: Instant,
 }
 
 /// What is told of an action: on stderr at once, and in the mail.
-struct Account(Vec<String>);
+struct Account {
+    lines: Vec<String>,
+    /// What became of each program: the same again is no news.
+    outcomes: String,
+    /// Something was restarted, which is news each time.
+    has_restarted: bool,
+}
 
 impl Account {
+    fn new(message: String) -> Self {
+        Self { lines: vec![message], outcomes: String::new(), has_restarted: false }
+    }
+
     fn write(&mut self, line: String) {
         say(&format!("{line}\n"));
-        self.0.push(line);
+        self.lines.push(line);
+    }
+
+    fn outcome(&mut self, about: &Namespec, what: &str) {
+        self.outcomes.push_str(&format!("{about} {what}; "));
     }
 }
 
@@ -159,7 +178,7 @@ impl Httpok {
             None => format!("httpok: {subject}"),
             Some(name) => format!("httpok [{name}]: {subject}"),
         };
-        let mut account = Account(vec![message]);
+        let mut account = Account::new(message);
         let infos = match self.supervisor.all_process_info() {
             Ok(infos) => Some(infos),
             Err(error) => {
@@ -215,10 +234,12 @@ impl Httpok {
         let namespec = info.namespec();
         if info.state != ProcessState::Running.code() {
             account.write(format!("{namespec} not in RUNNING state, NOT restarting"));
+            account.outcome(&namespec, "not running");
             return;
         }
         if self.is_in_grace(info) {
             account.write(format!("{namespec} was started only just now (--grace), NOT restarting"));
+            account.outcome(&namespec, "in grace");
             return;
         }
         let now = self.start.elapsed();
@@ -226,6 +247,7 @@ impl Httpok {
             && !budget.allows(&namespec, now)
         {
             account.write(format!("{namespec} was restarted too often (--max-restarts), NOT restarting"));
+            account.outcome(&namespec, "too often");
             return;
         }
         if let Some(dir) = self.options.core_dir.clone() {
@@ -237,16 +259,38 @@ impl Httpok {
         let mut stop_failed =
             |error: &_| account.write(format!("Failed to stop process {namespec}: {error}"));
         match restart(&self.supervisor, &mut self.ledger, &name, Some(&mut stop_failed)) {
-            Restart::Done => account.write(format!("{namespec} restarted")),
+            Restart::Done => {
+                account.write(format!("{namespec} restarted"));
+                account.has_restarted = true;
+            }
             Restart::NotStarted(error) | Restart::NotStopped(error) => {
                 account.write(format!("Failed to start process {namespec}: {error}"));
+                account.outcome(&namespec, "not started");
+            }
+        }
+    }
+
+    /// Whether people are to be told, or know it already.
+    fn is_news(&mut self, subject: &str, account: &Account) -> bool {
+        if account.has_restarted {
+            self.reminder.well(PAGE);
+        }
+        let kind = format!("{subject} {}", account.outcomes);
+        match self.reminder.trouble(PAGE, &kind, self.start.elapsed()) {
+            Mail::Goes => true,
+            Mail::Told(ago) => {
+                note(&[told_before("it", ago)]);
+                false
             }
         }
     }
 
     fn mail(&mut self, subject: String, account: &Account, details: &[String]) {
+        if self.options.delivery.email.is_none() || !self.is_news(&subject, account) {
+            return;
+        }
         let Some(email) = &self.options.delivery.email else { return };
-        let text = account.0.join("\n");
+        let text = account.lines.join("\n");
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         let details = (!details.is_empty()).then(|| details.join("\n\n"));
         self.desk.mail(None, subject, Entry { text, details });
@@ -271,7 +315,7 @@ impl Handler for Httpok {
             return;
         }
         match self.rule.judge(&self.check.run()) {
-            Verdict::Well => {}
+            Verdict::Well => self.reminder.well(PAGE),
             Verdict::Patient { failures, of, message } => {
                 say(&format!("{message}\nfailure {failures} of {of} (--retries), not acting yet\n"));
             }

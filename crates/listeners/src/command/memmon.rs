@@ -1,7 +1,7 @@
 //! memmon: restarts programs that outgrow their memory.
 
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use ironlance_alert::Entry;
 use ironlance_core::Namespec;
@@ -9,15 +9,16 @@ use ironlance_host::clock;
 use ironlance_rpc::{ProcessInfo, Supervisor};
 
 use super::desk::Desk;
-use super::{is_tick, listen, options, start_check, test_alert};
+use super::{is_tick, listen, options, start_check, test_alert, told_before};
 use crate::listener::{Arrival, Handler};
 use crate::options::memmon::{MemmonOptions, Remedy, parse};
 use crate::options::signal::Signal;
 use crate::probe::memory::{Measure, Readings};
 use crate::restart::{Ledger, Restart, restart};
 use crate::rule::memory::{Finding, Limit, MemoryRule};
-use crate::say;
+use crate::rule::remind::{Mail, Reminder};
 use crate::surroundings::Surroundings;
+use crate::{note, say};
 
 /// The command; `args` without its name.
 pub fn main(args: &[String]) -> ExitCode {
@@ -48,7 +49,9 @@ pub fn main(args: &[String]) -> ExitCode {
     let status = status(&options);
     start_check::names(Some(&supervisor), options.named.clone());
     let own_name = surroundings.own_name;
-    listen("memmon", &mut Memmon { desk, supervisor, rule, ledger, own_name, options, status })
+    let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
+    let mut memmon = Memmon { desk, supervisor, rule, ledger, own_name, options, status, reminder, start };
+    listen("memmon", &mut memmon)
 }
 
 /// What is checked, as the original logs it at each tick.
@@ -72,6 +75,8 @@ struct Memmon {
     own_name: Option<Namespec>,
     options: MemmonOptions,
     status: String,
+    reminder: Reminder,
+    start: Instant,
 }
 
 impl Memmon {
@@ -83,6 +88,7 @@ impl Memmon {
         };
         let known: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
         self.rule.keep_only(&known);
+        self.reminder.keep_only(|name| known.iter().any(|namespec| namespec.qualified() == name));
         let concerned: Vec<&ProcessInfo> =
             infos.iter().filter(|info| info.pid != 0 && self.rule.concerns(&info.namespec())).collect();
         let pids: Vec<u32> = concerned.iter().map(|info| info.pid).collect();
@@ -121,7 +127,7 @@ impl Memmon {
             log.push_str(&format!("{} of {name} is {bytes}\n", self.unit()));
         }
         match verdict.finding {
-            Finding::Within => {}
+            Finding::Within => self.reminder.well(&name),
             Finding::Patient { ticks, of } => {
                 log.push_str(&format!(
                     "{name} is over its limit, tick {ticks} of {of} (--for), not acting yet\n"
@@ -146,24 +152,41 @@ impl Memmon {
         let details = details.map(|details| format!("limit:       {}\n{details}", limit.named));
         let account = match self.options.remedy {
             Remedy::Restart => self.restart(&name, bytes),
-            Remedy::Signal(signal) => self.signal(&name, signal, bytes),
+            Remedy::Signal(signal) => self.signal(&name, info.pid, signal, bytes),
             Remedy::NotifyOnly => Account::happened("process NAME uses too much memory", &name, {
                 format!(
                     "The process named {name} is consuming too much memory ({bytes} bytes {})",
                     self.unit()
                 )
-            }),
+            })
+            .about(info.pid),
         };
         if account.is_failure {
             say(&format!("{}\n", account.text));
         }
         let uptime = info.now - info.start;
-        if account.is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit) {
+        let is_wanted = account.is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit);
+        if is_wanted && self.options.delivery.route.is_some() && self.is_news(&name, &account) {
             let subject = match &self.options.name {
                 None => format!("memmon: {}", account.subject),
                 Some(own) => format!("memmon [{own}]: {}", account.subject),
             };
             self.desk.mail(None, subject, Entry { text: account.text, details });
+        }
+    }
+
+    /// Whether people are to be told, or know it already.
+    fn is_news(&mut self, name: &str, account: &Account) -> bool {
+        let Some(kind) = &account.kind else {
+            self.reminder.well(name);
+            return true;
+        };
+        match self.reminder.trouble(name, kind, self.start.elapsed()) {
+            Mail::Goes => true,
+            Mail::Told(ago) => {
+                note(&[told_before(name, ago)]);
+                false
+            }
         }
     }
 
@@ -192,7 +215,7 @@ impl Memmon {
         }
     }
 
-    fn signal(&self, name: &str, signal: Signal, bytes: u64) -> Account {
+    fn signal(&self, name: &str, pid: u32, signal: Signal, bytes: u64) -> Account {
         say(&format!("Sending {signal} to {name}\n"));
         match self.supervisor.signal_process(name, &signal.number().to_string()) {
             Ok(()) => {
@@ -201,7 +224,7 @@ impl Memmon {
                     "memmon sent {signal} to the process named {name} because it was consuming too much memory \
                      ({bytes} bytes {unit})"
                 );
-                Account::happened("process NAME signalled", name, text)
+                Account::happened("process NAME signalled", name, text).about(pid)
             }
             Err(error) => {
                 let text = format!("Failed to send {signal} to process {name}: {error}");
@@ -216,15 +239,23 @@ struct Account {
     subject: String,
     text: String,
     is_failure: bool,
+    /// What would make another mail the same again; a restart is never the same again.
+    kind: Option<String>,
 }
 
 impl Account {
     fn happened(subject: &str, name: &str, text: String) -> Self {
-        Self { subject: subject.replace("NAME", name), text, is_failure: false }
+        Self { subject: subject.replace("NAME", name), text, is_failure: false, kind: None }
     }
 
     fn failed(subject: &str, name: &str, text: String) -> Self {
-        Self { is_failure: true, ..Self::happened(subject, name, text) }
+        let account = Self::happened(subject, name, text);
+        Self { is_failure: true, kind: Some(account.subject.clone()), ..account }
+    }
+
+    /// The same about the same process is no news; another process of that name is.
+    fn about(self, pid: u32) -> Self {
+        Self { kind: Some(format!("{} {pid}", self.subject)), ..self }
     }
 }
 

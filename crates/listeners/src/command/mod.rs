@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::listener::{self, Handler};
 use crate::options::{Environment, Parsed};
@@ -37,6 +38,11 @@ fn options<T>(
 /// Whether an event is a tick to httpok and memmon: the original looks no further than this.
 fn is_tick(event_name: &str) -> bool {
     event_name.starts_with("TICK")
+}
+
+/// Why there is no mail about a trouble that lasts.
+fn told_before(about: &str, ago: Duration) -> String {
+    format!("no mail about {about}: the same was mailed {} s ago (--remind)", ago.as_secs())
 }
 
 /// Takes events from supervisord until it ends, or cannot be understood.

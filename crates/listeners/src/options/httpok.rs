@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::delivery::{self, Delivery};
 use super::refusal::{Refusal, Row, Style, count, exit, help_row};
+use super::remind::{Remind, remind_row};
 use super::who::{self, Who};
 use super::wishes::{Wishes, filled, mailer_rows, server_rows, shared_rows};
 use super::{Environment, Parsed, number};
@@ -51,6 +52,8 @@ pub struct HttpokOptions {
     pub ca_file: Option<PathBuf>,
     /// Mail, and restart nothing.
     pub notify_only: bool,
+    /// How long a trouble that lasts is not mailed about again.
+    pub remind: Remind,
     /// No Details.
     pub brief: bool,
     /// Send one alert now, and exit.
@@ -117,6 +120,7 @@ struct Asked {
     auth_file: Option<PathBuf>,
     insecure: bool,
     notify_only: bool,
+    remind: Remind,
     wishes: Wishes,
 }
 
@@ -140,6 +144,7 @@ impl Default for Asked {
             auth_file: None,
             insecure: false,
             notify_only: false,
+            remind: Remind::default(),
             wishes: Wishes::default(),
         }
     }
@@ -148,6 +153,12 @@ impl Default for Asked {
 impl AsMut<Who> for Asked {
     fn as_mut(&mut self) -> &mut Who {
         &mut self.who
+    }
+}
+
+impl AsMut<Remind> for Asked {
+    fn as_mut(&mut self) -> &mut Remind {
+        &mut self.remind
     }
 }
 
@@ -281,6 +292,7 @@ fn restraint_rows() -> Vec<Row<Asked>> {
             asked.notify_only = true;
             Ok(())
         }),
+        remind_row(),
     ]
 }
 
@@ -431,6 +443,7 @@ impl Asked {
             insecure: self.insecure,
             ca_file: self.wishes.ca_file,
             notify_only: self.notify_only,
+            remind: self.remind,
             brief: self.wishes.brief,
             test_alert: self.wishes.test_alert,
         })

@@ -8,6 +8,7 @@ use ironlance_core::{Selection, aim};
 
 use super::delivery::{self, Delivery};
 use super::refusal::{Refusal, Row, Style, count, exit, help_row};
+use super::remind::{Remind, remind_row};
 use super::signal::Signal;
 use super::wishes::{Wishes, mailer_rows, server_rows, shared_rows};
 use super::{Environment, Parsed, number};
@@ -44,6 +45,8 @@ pub struct MemmonOptions {
     pub ticks: u32,
     /// What is done to a process over its limit.
     pub remedy: Remedy,
+    /// How long a trouble that lasts is not mailed about again.
+    pub remind: Remind,
     /// No Details.
     pub brief: bool,
     /// Send one alert now, and exit.
@@ -89,7 +92,14 @@ struct Asked {
     ticks: Option<u32>,
     signal: Option<Signal>,
     notify_only: bool,
+    remind: Remind,
     wishes: Wishes,
+}
+
+impl AsMut<Remind> for Asked {
+    fn as_mut(&mut self) -> &mut Remind {
+        &mut self.remind
+    }
 }
 
 impl AsMut<Wishes> for Asked {
@@ -220,6 +230,7 @@ fn our_rows() -> Vec<Row<Asked>> {
             asked.notify_only = true;
             Ok(())
         }),
+        remind_row(),
     ]
 }
 
@@ -326,6 +337,7 @@ impl Asked {
             delivery: delivery::settle(&self.wishes, environment)?,
             ticks: self.ticks.unwrap_or(1),
             remedy,
+            remind: self.remind,
             brief: self.wishes.brief,
             test_alert: self.wishes.test_alert,
             ignored,

@@ -15,6 +15,7 @@ pub mod httpok;
 pub mod memmon;
 mod number;
 mod refusal;
+pub mod remind;
 mod server;
 pub mod signal;
 #[cfg(test)]

@@ -4,4 +4,5 @@ pub mod crash;
 pub mod debt;
 pub mod http;
 pub mod memory;
+pub mod remind;
 pub mod subscription;

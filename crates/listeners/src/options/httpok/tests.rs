@@ -105,6 +105,12 @@ fn restraint_is_read_and_is_none_by_default() {
     let max_restarts = MaxRestarts { most: 3, within: Duration::from_secs(600) };
     assert_eq!(options.max_restarts, Some(max_restarts));
     assert!(options.notify_only && options.insecure && options.brief);
+    assert_eq!(options.remind, Remind::default());
+    assert_eq!(run("--remind=5m|http://x/").remind, Remind(Duration::from_secs(300)));
+    assert!(
+        refused(parse(&args("--remind=soon|http://x/"), &bare()))
+            .contains("not a time such as 90, 90s, 5m, 2h or 1d")
+    );
 }
 
 #[test]
@@ -206,6 +212,7 @@ fn the_help_names_every_option() {
             "--grace TIME",
             "--max-restarts N/TIME",
             "--notify-only",
+            "--remind",
             "--header 'NAME: VALUE'",
             "--method METHOD",
             "--data TEXT",

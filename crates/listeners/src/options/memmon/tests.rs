@@ -182,6 +182,7 @@ fn the_help_names_every_option() {
             "--pss",
             "--signal SIGNAL",
             "--notify-only",
+            "--remind",
             "--smtp URL",
             "--from ADDRESS",
             "--tls",

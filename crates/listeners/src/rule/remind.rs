@@ -1,0 +1,125 @@
+//! A mail about a trouble that lasts: the first at once, a change at once, and then a reminder now and then.
+//!
+//! ```text
+//!          trouble: mail             the same, within the interval: no mail
+//! well ─────────────────▶ told ─────────────────────────────────────────┐
+//!   ▲                     │ ▲                                           │
+//!   └─────────────────────┘ └───────────────────────────────────────────┘
+//!     well, or a restart       another kind, or the interval is over: mail
+//! ```
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// The same trouble of the same program is mailed about once in this time, unless `--remind` says otherwise.
+pub const INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// What was mailed last about one program.
+#[derive(Debug)]
+struct Told {
+    kind: String,
+    at: Duration,
+}
+
+/// Remembers what was mailed last about each program.
+#[derive(Debug)]
+pub struct Reminder {
+    interval: Duration,
+    told: HashMap<String, Told>,
+}
+
+/// Whether there is a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mail {
+    /// It goes.
+    Goes,
+    /// The same was mailed so long ago.
+    Told(Duration),
+}
+
+impl Reminder {
+    /// With no interval every trouble is mailed every time.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, told: HashMap::new() }
+    }
+
+    /// There is a trouble of this `kind` about a program at `now`, a time since any fixed moment. A mail that goes is
+    /// remembered.
+    pub fn trouble(&mut self, about: &str, kind: &str, now: Duration) -> Mail {
+        if let Some(told) = self.told.get(about) {
+            let ago = now.saturating_sub(told.at);
+            if told.kind == kind && ago < self.interval {
+                return Mail::Told(ago);
+            }
+        }
+        self.told.insert(about.to_owned(), Told { kind: kind.to_owned(), at: now });
+        Mail::Goes
+    }
+
+    /// The program is well, or was restarted: the next trouble is a new one.
+    pub fn well(&mut self, about: &str) {
+        self.told.remove(about);
+    }
+
+    /// Forgets the programs that are not among those that there are.
+    pub fn keep_only(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.told.retain(|about, _| is_there(about));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_trouble_that_lasts_is_told_at_once_and_then_once_an_hour() {
+        let mut reminder = Reminder::new(INTERVAL);
+        let mails = |kind: &str, minutes: std::ops::Range<u32>, reminder: &mut Reminder| {
+            minutes
+                .filter(|minute| reminder.trouble("web", kind, MINUTE * *minute) == Mail::Goes)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(mails("over", 0..150, &mut reminder), [0, 60, 120]);
+        assert_eq!(mails("cannot stop", 150..160, &mut reminder), [150], "a change is told at once");
+        reminder.well("web");
+        assert_eq!(mails("cannot stop", 160..170, &mut reminder), [160], "and a new trouble");
+        assert_eq!(reminder.trouble("db", "cannot stop", MINUTE * 170), Mail::Goes, "another program");
+        assert_eq!(reminder.trouble("web", "cannot stop", MINUTE * 170), Mail::Told(MINUTE * 10));
+        reminder.keep_only(|about| about == "db");
+        assert_eq!(reminder.told.len(), 1);
+    }
+
+    #[test]
+    fn without_an_interval_every_tick_is_told() {
+        let mut reminder = Reminder::new(Duration::ZERO);
+        assert!((0..5).all(|_| reminder.trouble("web", "over", MINUTE) == Mail::Goes));
+    }
+
+    proptest! {
+        #[test]
+        fn two_mails_of_one_kind_are_an_interval_apart_unless_something_came_between(
+            inputs in proptest::collection::vec((0_u8..3, 0_u64..40), 1..60),
+        ) {
+            let mut reminder = Reminder::new(MINUTE);
+            let mut now = Duration::ZERO;
+            let mut last: Option<(u8, Duration)> = None;
+            for (input, pause) in inputs {
+                now += Duration::from_secs(pause);
+                if input == 0 {
+                    reminder.well("web");
+                    last = None;
+                    continue;
+                }
+                let goes = reminder.trouble("web", &input.to_string(), now) == Mail::Goes;
+                let due = last.is_none_or(|(kind, at)| kind != input || now - at >= MINUTE);
+                prop_assert_eq!(goes, due);
+                if goes {
+                    last = Some((input, now));
+                }
+            }
+        }
+    }
+}
