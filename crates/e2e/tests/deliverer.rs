@@ -218,6 +218,33 @@ fn a_deliverer_that_is_told_to_end_finishes_its_mail_and_leaves_the_rest() {
 }
 
 #[test]
+fn a_stop_by_hand_waits_for_the_mail_in_hand() {
+    let scene = Scene::new().unwrap();
+    let gate = scene.path("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let mailer = Mailer::that(&scene, "slow", &format!("read line < {}", gate.display())).unwrap();
+    let mut listener =
+        Listener::start(crashmail(&scene, &["-s", mailer.command()]), scene.path("stderr")).unwrap();
+    listener.handle(&Event::crashed("cat", 1)).unwrap();
+    mailer.wait(1).unwrap();
+    listener.kill().unwrap();
+    let stop = |seconds: &str| {
+        let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+        command.args(["outbox", "stop", "--wait", seconds]).stdout(Stdio::piped());
+        command
+    };
+    let output = stop("0").output().unwrap();
+    assert_eq!(output.stdout, b"0 deliverer(s) ended, 1 still in a mail\n");
+    let waiting = stop("30").spawn().unwrap();
+    fs::write(&gate, "\n").unwrap();
+    let output = waiting.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(scene.processes_named(" deliver ").is_empty());
+    assert_eq!(fs::read_dir(scene.path("state/outbox/new")).unwrap().count(), 0);
+    assert_eq!(stop("0").output().unwrap().stdout, b"0 deliverer(s) ended, 0 still in a mail\n");
+}
+
+#[test]
 fn alerts_without_a_disk_and_without_a_server_all_arrive_after_the_listener_has_ended() {
     const ALERTS: usize = 300;
     let mut stage = Stage::new();
@@ -256,6 +283,25 @@ fn alerts_in_memory_are_written_down_when_the_disk_is_well_again() {
     stage.server.order("listen").unwrap();
     stage.wait_mails(20);
     stage.wait_no_deliverer();
+}
+
+#[test]
+fn a_deliverer_from_memory_that_does_not_get_on_is_replaced() {
+    let mut stage = Stage::new();
+    stage.server.order("refuse").unwrap();
+    fs::write(stage.scene.path("state"), "").unwrap();
+    let mut listener = stage.crashmail(&[("IRONLANCE_OUTBOX_STALLED", "1")]);
+    for number in 1..=3 {
+        listener.handle(&Event::crashed("cat", number)).unwrap();
+    }
+    stage.wait_stderr("Connection refused");
+    for pid in stage.scene.processes_named(" --memory ") {
+        kill_process(pid, Signal::STOP).unwrap();
+    }
+    stage.server.order("listen").unwrap();
+    stage.wait_mails(3);
+    assert!(!stage.stderr().contains("lost"), "{}", stage.stderr());
+    end(listener);
 }
 
 #[test]

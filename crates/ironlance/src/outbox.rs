@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use ironlance_alert::channel::Progress;
 use ironlance_alert::deliver;
+use ironlance_alert::deliver::ending::{self, Ended, Whose};
 use ironlance_alert::deliver::engine::{Engine, Input};
 use ironlance_alert::outbox::record::Stored;
 use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
@@ -63,6 +64,16 @@ enum Verb {
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
+    /// Let whoever delivers finish the mail in hand, and end; what waits stays
+    Stop {
+        /// All deliverers of the service (control group) that this command runs in, of all users; for systemd's
+        /// ExecStopPost
+        #[arg(long)]
+        service: bool,
+        /// How long to wait for their ends
+        #[arg(long, value_name = "SECONDS", default_value_t = 3)]
+        wait: u32,
+    },
     /// Throw alerts away
     Drop {
         /// Which
@@ -106,11 +117,15 @@ pub(crate) fn deliver(args: &[String]) -> ExitCode {
 }
 
 fn run(verb: Verb) -> Result<ExitCode> {
+    if let Verb::Stop { service: true, wait } = verb {
+        return stop(Whose::Service, wait);
+    }
     let outbox = Outbox::open(&state_dir())?;
     match verb {
         Verb::List { dead, json } => list::list(&outbox, dead, json),
         Verb::Show { id } => show(&outbox, &id),
         Verb::Retry { ids, all } => retry(&outbox, &ids, all),
+        Verb::Stop { wait, .. } => stop(Whose::Outbox(&outbox), wait),
         Verb::Drop { ids, all_dead } => drop_alerts(&outbox, &ids, all_dead),
     }
 }
@@ -227,6 +242,13 @@ impl Progress for Aloud {
     fn step(&mut self, what: &str) {
         let _ = writeln!(io::stdout(), "{what}");
     }
+}
+
+/// Ends deliverers. A listener that has something to send starts another.
+fn stop(whose: Whose<'_>, wait: u32) -> Result<ExitCode> {
+    let Ended { told, left } = ending::end(whose, Duration::from_secs(wait.into()));
+    writeln!(io::stdout(), "{} deliverer(s) ended, {left} still in a mail", told - left)?;
+    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn drop_alerts(outbox: &Outbox, ids: &[String], all_dead: bool) -> Result<ExitCode> {

@@ -13,7 +13,7 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
@@ -43,6 +43,13 @@ pub(super) fn beat() {
     let _ = seek(io::stdin(), SeekFrom::Start(seconds.unsigned_abs()));
 }
 
+/// Gives a sign of life to the listener, as a deliverer from memory.
+pub(super) fn beat_aloud() {
+    let mut out = io::stdout().lock();
+    // Without a listener nobody waits for it.
+    let _ = writeln!(out, "beat").and_then(|()| out.flush());
+}
+
 /// A process that holds the lock of an outbox and delivers.
 #[derive(Debug)]
 pub struct Holder {
@@ -59,6 +66,27 @@ impl Holder {
         let processes = fs::read_dir("/proc").ok()?;
         let mut ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         ids.find_map(|id| Self::examine(id, lock))
+    }
+
+    /// The deliverer with this number, whether of an outbox or from memory, and whosever it is; `None` if the process
+    /// is no deliverer.
+    pub(super) fn of_any_kind(id: i32) -> Option<Self> {
+        let pid = Pid::from_raw(id)?;
+        let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        let command = fs::read(format!("/proc/{id}/cmdline")).ok()?;
+        let mut words = command.split(|byte| *byte == 0);
+        let is_deliverer = words.next() == Some(b"ironlance") && words.next() == Some(b"deliver");
+        is_deliverer.then_some(Self { pid, handle, beat: 0 })
+    }
+
+    /// Sends it a signal; it may have ended.
+    pub(super) fn signal(&self, signal: Signal) {
+        let _ = pidfd_send_signal(&self.handle, signal);
+    }
+
+    /// A handle of the process, readable once it has ended.
+    pub(super) const fn handle(&self) -> &OwnedFd {
+        &self.handle
     }
 
     fn examine(id: i32, lock: (u64, u64)) -> Option<Self> {
@@ -79,25 +107,9 @@ impl Holder {
         (owner == own && is_deliverer && holds(&info)).then(|| Self { pid, handle, beat: offset(&info) })
     }
 
-    /// Sends it a signal; it may have ended.
-    fn signal(&self, signal: Signal) {
-        let _ = pidfd_send_signal(self.handle.as_fd(), signal);
-    }
-
     /// Carries out a judgement; gives what to say about it.
     pub fn carry_out(&self, judgement: Judgement) -> Option<String> {
-        let pid = self.pid.as_raw_nonzero();
-        match judgement {
-            Judgement::Wait => None,
-            Judgement::Ask => {
-                self.signal(Signal::TERM);
-                Some(format!("the deliverer (pid {pid}) does not get on; it was told to end"))
-            }
-            Judgement::Kill => {
-                self.signal(Signal::KILL);
-                Some(format!("the deliverer (pid {pid}) does not end; it was killed, and another is started"))
-            }
-        }
+        judgement.carry_out(&self.handle, &format!("the deliverer (pid {})", self.pid.as_raw_nonzero()))
     }
 
     /// What tells this state of this process from others.
@@ -127,6 +139,20 @@ pub enum Judgement {
     Ask,
     /// It is to be ended.
     Kill,
+}
+
+impl Judgement {
+    /// Carries it out on a process; gives what to say about it, if anything.
+    pub fn carry_out(self, process: &OwnedFd, name: &str) -> Option<String> {
+        let (signal, words) = match self {
+            Self::Wait => return None,
+            Self::Ask => (Signal::TERM, "does not get on; it was told to end"),
+            Self::Kill => (Signal::KILL, "does not end; it was killed, and another is started"),
+        };
+        // It may have ended just now.
+        let _ = pidfd_send_signal(process.as_fd(), signal);
+        Some(format!("{name} {words}"))
+    }
 }
 
 /// Judges a holder by its signs of life; see the diagram above. Pure: time is an argument.

@@ -7,6 +7,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod backoff;
+pub mod ending;
 pub mod engine;
 pub mod holder;
 pub mod machine;
@@ -20,6 +21,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,10 +82,15 @@ pub fn memory(state_dir: Option<&Path>) -> ExitCode {
     let store = Arc::new(Memory::new(state_dir.map(Path::to_owned)));
     // What is only in memory would be lost: one last try of everything, not only of the mails in hand.
     watch_signals(tell.clone(), || Input::Leave);
-    take_alerts(Arc::clone(&store), tell.clone());
-    let engine = Engine::new(Arc::<Memory>::clone(&store));
+    let is_orphaned = Arc::new(AtomicBool::new(false));
+    take_alerts(Arc::clone(&store), tell.clone(), Arc::clone(&is_orphaned));
+    let engine = Engine { beat: holder::beat_aloud, ..Engine::new(Arc::<Memory>::clone(&store)) };
     let engine = Engine { settings: Settings { is_fed: true, ..engine.settings }, ..engine };
     engine.run(&inbox, &tell);
+    if !is_orphaned.load(Ordering::SeqCst) {
+        // The listener has all of them, and gives them to the next one.
+        return ExitCode::FAILURE;
+    }
     say_lost(&store);
     if let Some(outbox) = state_dir.map(Outbox::at).filter(|outbox| !outbox.is_empty()) {
         return become_deliverer(&outbox);
@@ -120,7 +127,7 @@ fn fail(line: &str) -> ExitCode {
 }
 
 /// Takes alerts from a listener until its end of the pipe is closed.
-fn take_alerts(store: Arc<Memory>, tell: Sender<Input>) {
+fn take_alerts(store: Arc<Memory>, tell: Sender<Input>, is_orphaned: Arc<AtomicBool>) {
     thread::spawn(move || {
         let mut input = BufReader::new(io::stdin());
         while let Some(content) = frame(&mut input) {
@@ -133,6 +140,7 @@ fn take_alerts(store: Arc<Memory>, tell: Sender<Input>) {
                 Err(error) => crate::say(&format!("cannot read an alert to deliver: {error}")),
             }
         }
+        is_orphaned.store(true, Ordering::SeqCst);
         let _ = tell.send(Input::Orphaned);
     });
 }

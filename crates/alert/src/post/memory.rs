@@ -3,7 +3,7 @@
 //! ```text
 //! listener ── length, alert ──▶ deliver --memory STATE ──▶ carriers
 //!    ▲                                │     └── the disk is well again ──▶ outbox
-//!    └── done ID, stored ID ──────────┘
+//!    └── done ID, stored ID, beat ────┘
 //! ```
 //!
 //! The listener keeps each alert until it is told what became of it; should the process die, the next one gets what is
@@ -11,13 +11,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{ChildStdout, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::deliverer::{Deliverer, start};
 use crate::alert::Alert;
+use crate::deliver::holder::{Patience, stalled};
 use crate::outbox::{Outbox, mend, record};
 use crate::say;
 
@@ -41,6 +45,10 @@ struct Shared {
     size: usize,
     /// The process has closed its end.
     has_ended: bool,
+    /// Which process it is, counted from the first.
+    run: u64,
+    /// So many signs of life it has given.
+    beats: u64,
 }
 
 /// Hands alerts to a process that delivers from memory.
@@ -137,10 +145,20 @@ impl Memory {
 
     /// Runs one process until it ends, or nothing has been left for a moment.
     fn run(&self) -> io::Result<()> {
-        self.shared().has_ended = false;
+        let run = {
+            let mut shared = self.shared();
+            shared.has_ended = false;
+            shared.run += 1;
+            shared.run
+        };
         let mut command = self.deliverer.command();
         command.arg("--memory").arg(&self.state_dir).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
+        if let Ok(handle) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
+            let own = self.clone();
+            // Without room for it nobody looks whether the process gets on; it does, nearly always.
+            start("memory watchdog", move || own.watch(run, &handle));
+        }
         let output = child.stdout.take();
         let own = self.clone();
         let reads = output.is_some_and(|output| start("memory answers", move || own.hear(output)));
@@ -187,11 +205,28 @@ impl Memory {
         }
     }
 
+    /// For as long as the process of this number lives, looks whether it gets on.
+    fn watch(&self, run: u64, process: &OwnedFd) {
+        let mut patience = Patience::new(stalled());
+        loop {
+            let alive = |shared: &mut Shared| !shared.has_ended && shared.run == run;
+            let waited = self.changed.wait_timeout_while(self.shared(), stalled() / 4, alive);
+            let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if !alive(&mut shared) {
+                return;
+            }
+            let judgement = patience.judge(shared.beats, Instant::now());
+            drop(shared);
+            judgement.carry_out(process, "the deliverer from memory").iter().for_each(|line| say(line));
+        }
+    }
+
     /// Takes what the process tells of alerts.
     fn hear(&self, output: ChildStdout) {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let (what, id) = line.split_once(' ').unwrap_or((&line, ""));
             let mut shared = self.shared();
+            shared.beats = shared.beats.wrapping_add(1);
             if let Some(alert) = shared.handed.remove(id) {
                 let size = alert.entries.iter().map(mend::size).sum::<usize>();
                 shared.size = shared.size.saturating_sub(size);

@@ -1,0 +1,92 @@
+//! Lets deliverers finish the mail they are in and end, from outside: before a service manager kills what is left of a
+//! service, or before the folder is taken away.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
+
+use super::holder::Holder;
+use crate::outbox::Outbox;
+
+/// Whose deliverers.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    /// That of an outbox.
+    Outbox(&'a Outbox),
+    /// All that are in our own control group, of all users: those of the service that we are part of.
+    Service,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// So many deliverers were told to end.
+    pub told: usize,
+    /// So many had not ended when the time was up.
+    pub left: usize,
+}
+
+/// Tells deliverers to end after the mails in hand, and waits for them, at most so long.
+pub fn end(whose: Whose<'_>, wait: Duration) -> Ended {
+    let mut deliverers = match whose {
+        Whose::Outbox(outbox) => Holder::find(outbox).into_iter().collect(),
+        Whose::Service => of_group(),
+    };
+    let told = deliverers.len();
+    deliverers.iter().for_each(|deliverer| deliverer.signal(Signal::TERM));
+    let until = Instant::now() + wait;
+    loop {
+        deliverers.retain(|deliverer| !has_ended(deliverer, Duration::ZERO));
+        let left = until.saturating_duration_since(Instant::now());
+        match deliverers.first() {
+            Some(deliverer) if !left.is_zero() => drop(has_ended(deliverer, left)),
+            _ => return Ended { told, left: deliverers.len() },
+        }
+    }
+}
+
+/// Whether a process has ended, or ends within the time.
+fn has_ended(deliverer: &Holder, time: Duration) -> bool {
+    let time = Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    poll(&mut [PollFd::new(deliverer.handle(), PollFlags::IN)], Some(&time)).is_ok_and(|ready| ready > 0)
+}
+
+fn of_group() -> Vec<Holder> {
+    let Ok(own) = fs::read_to_string("/proc/self/cgroup") else { return Vec::new() };
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let in_group = |id: &i32| {
+        fs::read_to_string(format!("/proc/{id}/cgroup")).is_ok_and(|theirs| is_within(&theirs, &own))
+    };
+    ids.filter(in_group).filter_map(Holder::of_any_kind).collect()
+}
+
+/// Whether a process is in our control group, by the `/proc/PID/cgroup` of both; systemd may have put us into a group
+/// `.control` below that of the service. The root group is nobody's service.
+fn is_within(theirs: &str, own: &str) -> bool {
+    let path = |text: &str| text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned);
+    let (Some(theirs), Some(own)) = (path(theirs), path(own)) else { return false };
+    let service = own.strip_suffix("/.control").unwrap_or(&own);
+    service.len() > 1 && (theirs == service || theirs.starts_with(&format!("{service}/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_known_by_its_control_group() {
+        let service = "0::/system.slice/supervisor.service\n";
+        assert!(is_within(service, service));
+        assert!(is_within(service, "0::/system.slice/supervisor.service/.control\n"));
+        assert!(is_within("0::/system.slice/supervisor.service/web\n", service));
+        assert!(!is_within("0::/system.slice/supervisor2.service\n", service));
+        assert!(!is_within("0::/\n", "0::/\n"), "without control groups nothing is ours");
+        assert!(!is_within(service, "1:name=systemd:/\n"));
+    }
+}
