@@ -53,7 +53,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::asker::Asker;
-use crate::child::identity::Identity;
+use crate::child::identity::Identities;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
 use crate::http::Kept;
@@ -70,7 +70,7 @@ use events::Errand;
 use population::{Population, ProcessId};
 use shutdown::Shutdown;
 use tidy::Tidiness;
-use waits::Batches;
+use waits::{Batches, OrderedStop};
 
 pub(crate) use answer::SUPERVISOR_VERSION;
 
@@ -122,7 +122,7 @@ pub(crate) struct Supervisor {
     server_url: Option<String>,
     nofile_of_children: Option<u64>,
     /// Users that were looked up.
-    identities: HashMap<u32, Rc<Identity>>,
+    identities: Identities,
     /// The same users, as owners of state folders.
     owners: HashMap<u32, Rc<Owner>>,
     mood: Mood,
@@ -139,6 +139,8 @@ pub(crate) struct Supervisor {
     chronicle: Chronicle,
     ticks: Ticks,
     batches: Batches,
+    /// Stops that go by priority and are not through.
+    ordered_stops: Vec<OrderedStop>,
     ears: Ears,
     reports: Reports,
     out_of_memory: OomWatch,
@@ -169,6 +171,9 @@ pub(crate) struct Supervisor {
     tokens: Vec<u64>,
     /// How many of them have been served.
     served: usize,
+    /// Output at which the owner breaks.
+    #[cfg(test)]
+    break_at: Option<&'static [u8]>,
 }
 
 impl Supervisor {
@@ -191,7 +196,7 @@ impl Supervisor {
             path,
             server_url,
             nofile_of_children: beginning.nofile_of_children,
-            identities: HashMap::new(),
+            identities: Identities::default(),
             owners: HashMap::new(),
             mood: Mood::Running,
             asker: None,
@@ -204,6 +209,7 @@ impl Supervisor {
             chronicle: Chronicle::default(),
             ticks: Ticks::new(wall),
             batches: Batches::default(),
+            ordered_stops: Vec::new(),
             ears: Ears::new()?,
             reports: beginning.reports,
             out_of_memory: OomWatch::new(clock.now()),
@@ -222,6 +228,8 @@ impl Supervisor {
             buffer: vec![0; hear::BUFFER],
             tokens: Vec::new(),
             served: 0,
+            #[cfg(test)]
+            break_at: None,
         })
     }
 
@@ -240,6 +248,7 @@ impl Supervisor {
     pub(crate) fn give_up(&mut self, what: &str) {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
         self.asker = Some(Rc::new(Asker::Itself));
+        self.hear_everybody_again();
         self.begin_shutdown(Mood::Shutdown);
     }
 
@@ -309,6 +318,7 @@ impl Supervisor {
         self.lose_patience();
         self.resume_pools();
         self.offer_again();
+        self.continue_stops();
         self.report_stops();
         self.tidy();
         self.shutdown.is_some() && self.continue_shutdown()
@@ -398,7 +408,7 @@ impl Supervisor {
             }
             Signal::Terminate | Signal::Interrupt | Signal::Quit => {
                 self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
-                self.begin_shutdown(Mood::Shutdown);
+                self.end_on_request(Mood::Shutdown);
             }
             Signal::HangUp if self.mood == Mood::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
@@ -439,3 +449,6 @@ fn tick_kind(seconds: u32) -> EventKind {
         _ => EventKind::Tick3600,
     }
 }
+
+#[cfg(test)]
+mod tests;
