@@ -46,7 +46,13 @@ fuzz_target!(|data: &[u8]| {
             }
         });
         let address = ServerAddress::Unix { path: "/nowhere".into(), mode: 0o700, owner: None };
-        let server = Server { section: "unix_http_server".into(), address, credentials: None };
+        let server = Server {
+            section: "unix_http_server".into(),
+            address,
+            credentials: None,
+            allow_anonymous_changes: false,
+            allowed_hosts: Vec::new(),
+        };
         // A client that keeps still is hung up on, also here.
         let brief = Duration::from_millis(20);
         let limits = Limits { first_byte: brief, head_time: brief, body_time: brief, ..Limits::default() };

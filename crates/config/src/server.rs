@@ -16,6 +16,9 @@ pub struct Server {
     pub credentials: Option<Credentials>,
     /// Whoever comes in may also change something, although other hosts can reach it and it has no password.
     pub allow_anonymous_changes: bool,
+    /// Names that clients may call a TCP server by, beside those that it has anyway, in lower case: `status.example`;
+    /// `.example` for all names that end so; `*` for any.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// Where an HTTP server listens.

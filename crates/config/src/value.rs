@@ -283,5 +283,25 @@ pub fn owner(text: &str, accounts: &Accounts) -> Result<Owner, Bad> {
     Ok(Owner { uid: Some(uid), gid })
 }
 
+/// Names of hosts, with commas between them: `status.example`, `.example` or `*.example` for all below it, `*` for any.
+/// The result is in lower case, and says `.example` for both. A port behind a name is left out: names have none.
+pub fn host_names(text: &str) -> Result<Vec<String>, Bad> {
+    let mut names = Vec::new();
+    for given in text.split(',').map(strip).filter(|name| !name.is_empty()) {
+        let name = given.to_ascii_lowercase();
+        let name = if name.starts_with("*.") { &name[1..] } else { &*name };
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+        let name = name.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(name, |(name, _)| name);
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let is_empty = name.trim_matches('.').is_empty();
+        if name != "*" && (is_empty || !name.bytes().all(is_name)) {
+            let original = format!("{given} is not a host name");
+            return Err(Bad::new("use as the name of a host", given, original));
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,8 @@ use crate::server::{Credentials, Password, Server, ServerAddress};
 use crate::value::{self, Bad};
 
 /// The keys of a TCP server.
-pub(crate) const INET_KEYS: [&str; 4] = ["port", "username", "password", "allow_anonymous_changes"];
+pub(crate) const INET_KEYS: [&str; 5] =
+    ["port", "username", "password", "allow_anonymous_changes", "allowed_hosts"];
 /// The keys of a unix socket.
 pub(crate) const UNIX_KEYS: [&str; 5] = ["file", "chmod", "chown", "username", "password"];
 
@@ -34,8 +35,10 @@ fn inet<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Record
     let port = needed(reading, page, "port", "listen without a port");
     let (host, port) = value::inet_address(&port?).map_err(|bad| reading.refuse(page, "port", bad))?;
     let allow_anonymous_changes = reading.or(page, "allow_anonymous_changes", false, value::boolean);
+    let allowed_hosts = reading.or(page, "allowed_hosts", Vec::new(), value::host_names);
     Ok(Server {
         allow_anonymous_changes,
+        allowed_hosts,
         ..server(page.section, ServerAddress::Tcp { host, port }, credentials?)
     })
 }
@@ -58,7 +61,8 @@ fn unix<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Record
 }
 
 fn server(section: &Section, address: ServerAddress, credentials: Option<Credentials>) -> Server {
-    Server { section: section.name.clone(), address, credentials, allow_anonymous_changes: false }
+    let (section, allowed_hosts) = (section.name.clone(), Vec::new());
+    Server { section, address, credentials, allow_anonymous_changes: false, allowed_hosts }
 }
 
 /// The value of a key without which there is no server.

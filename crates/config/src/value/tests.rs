@@ -147,3 +147,18 @@ fn a_value_is_shown_on_one_line_of_bounded_length() {
     assert_eq!(shown(""), "(nothing)");
     assert_eq!(shown(&"x".repeat(300)).chars().count(), SHOWN + 1);
 }
+
+#[test]
+fn names_of_hosts_are_a_list_without_ports() {
+    let names = |text| host_names(text).map_err(|bad| bad.what);
+    assert_eq!(
+        names("Status.Example, *.lan,.corp.example:9001\n*,  "),
+        Err("cannot use as the name of a host: .corp.example:9001\\n*".to_owned())
+    );
+    let all = ["status.example", ".lan", ".corp.example", "*"].map(str::to_owned).to_vec();
+    assert_eq!(names("Status.Example, *.lan,.corp.example:9001, *,"), Ok(all));
+    assert_eq!(names(""), Ok(Vec::new()));
+    for odd in ["http://status.example", "a b", "*x", ".", "a/b", "[::1]"] {
+        assert!(names(odd).unwrap_err().starts_with("cannot use as the name of a host: "), "{odd}");
+    }
+}

@@ -1,6 +1,7 @@
 //! One request, answered: who may come in, what is wanted, and the answer's head.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -24,11 +25,11 @@ use tokio::time::timeout;
 use super::Journal;
 use super::auth::{Admission, Lock};
 use super::body::{Answer, Burden, Content};
+use super::cross_site::{Ask, CrossSite, Machine};
 use super::document::{self, LogReader, Made};
 use super::events::{self, Events};
 use super::limits::Limits;
 use super::methods::Interfaces;
-use super::origin::{Door, is_ours};
 use super::outboxes::Lookout;
 use super::pages::{self, May, Pages, Sheet};
 use super::percent;
@@ -57,15 +58,17 @@ pub struct Desk {
     lock: Option<Lock>,
     /// Whose password opens the lock.
     user: Option<Rc<str>>,
+    cross_site: CrossSite,
+    /// Whether the log knows that somebody came by a name that is none of ours.
+    told_of_name: Cell<bool>,
     burden: Burden,
     pages: Pages,
 }
 
-/// Where a connection comes from, and where it arrived.
+/// Where a connection comes from.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ends {
     pub(super) peer: Option<SocketAddr>,
-    pub(super) local: Option<SocketAddr>,
     /// On a unix socket, the process that connected, by the kernel's word: its number, if it can be seen, and its user.
     pub(super) process: Option<(Option<u32>, u32)>,
 }
@@ -141,6 +144,7 @@ impl Desk {
         let (section, burden) = (server.section.clone(), Burden::default());
         let lookout = Lookout::new(owner.clone());
         let user = server.credentials.as_ref().map(|known| known.username.as_str().into());
+        let (cross_site, told_of_name) = (CrossSite::new(server, &Machine::here()), Cell::new(false));
         Self {
             section,
             rights,
@@ -152,6 +156,8 @@ impl Desk {
             lookout,
             lock,
             user,
+            cross_site,
+            told_of_name,
             burden,
             pages,
         }
@@ -197,17 +203,19 @@ impl Desk {
         if self.lock.is_some() {
             pulse.is_known();
         }
+        if let Some(name) = self.cross_site.wrong_name(&request) {
+            return self.not_known_as(&name);
+        }
         // As in the original, a path is taken for what it begins with.
         let Some(path) = unquoted(request.uri().path()) else { return Reply::bare(StatusCode::BAD_REQUEST) };
         if path.starts_with("/RPC2") {
             return self.rpc(request, ends, pulse, unread).await;
         }
         let is_get = request.method() == Method::GET;
-        if FOLLOWED.iter().any(|followed| path.starts_with(followed)) && !self.may_follow(&request, ends) {
-            return Reply::words(
-                StatusCode::FORBIDDEN,
-                "403 Forbidden: this comes from a page of another site\n",
-            );
+        if FOLLOWED.iter().any(|followed| path.starts_with(followed))
+            && !self.cross_site.admits(Ask::Follow, request.headers())
+        {
+            return foreign();
         }
         if let Some(rest) = path.strip_prefix("/logtail") {
             return if is_get { self.process_log(rest).await } else { Reply::bare(StatusCode::BAD_REQUEST) };
@@ -233,15 +241,23 @@ impl Desk {
         sheet.map_or_else(|| Reply::bare(StatusCode::NOT_FOUND), |sheet| self.sheet(sheet, request.method()))
     }
 
-    fn door(&self) -> Door {
-        if self.lock.is_some() { Door::Locked } else { Door::Open }
-    }
-
-    /// Whether a stream may be followed: a page elsewhere must not fill our seats, but a link there may lead here.
-    fn may_follow(&self, request: &Request<Incoming>, ends: Ends) -> bool {
-        let headers = request.headers();
-        is_ours(headers, ends.local, self.door())
-            || headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+    /// The answer to a client that calls us by a name which somebody else may have pointed at us.
+    fn not_known_as(&self, name: &str) -> Reply {
+        let section = &self.section;
+        if !self.told_of_name.replace(true) {
+            let line = format!(
+                "[{section}] refused a client that called it {name:?} (further ones are not told): it has no password \
+                 and is not known by that name; if it is, add the name to allowed_hosts in [{section}]"
+            );
+            self.journal.log(Level::Warn, &line);
+        }
+        Reply::words(
+            StatusCode::FORBIDDEN,
+            format!(
+                "403 Forbidden: this server is not known as {name:?}; if it is, add the name to allowed_hosts in \
+                 [{section}], or set a password there\n"
+            ),
+        )
     }
 
     /// What a page's buttons ask for.
@@ -252,7 +268,7 @@ impl Desk {
         pulse: &Pulse,
         unread: &mut bool,
     ) -> Reply {
-        if let Some(refusal) = self.pages.refusal(request.headers(), self.lock.is_some()) {
+        if let Some(refusal) = self.pages.refusal(request.headers(), &self.cross_site) {
             return self.sheet(refusal, &Method::POST);
         }
         let (head, body) = request.into_parts();
@@ -283,9 +299,8 @@ impl Desk {
             return Reply::bare(StatusCode::BAD_REQUEST);
         }
         let headers = request.headers();
-        if !is_ours(headers, ends.local, self.door()) {
-            let words = "403 Forbidden: this call comes from a page of another site\n";
-            return Reply::words(StatusCode::FORBIDDEN, words);
+        if !self.cross_site.admits(Ask::Call, headers) {
+            return foreign();
         }
         if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
             return Reply::bare(StatusCode::LENGTH_REQUIRED);
@@ -423,6 +438,11 @@ impl Desk {
             &format!("{host}:{port} - - [{day}/{month}/{year}:{time} +0000] \"{line}\" {status} {size}"),
         );
     }
+}
+
+/// The answer to a request that a page of another site makes.
+fn foreign() -> Reply {
+    Reply::words(StatusCode::FORBIDDEN, "403 Forbidden: this comes from a page of another site\n")
 }
 
 fn request_line(request: &Request<Incoming>) -> String {

@@ -7,6 +7,7 @@
 mod answer;
 mod auth;
 mod body;
+mod cross_site;
 mod document;
 mod events;
 mod eviction;
@@ -14,7 +15,6 @@ mod limits;
 mod listen;
 pub mod methods;
 mod offload;
-mod origin;
 mod outboxes;
 pub mod pages;
 mod percent;

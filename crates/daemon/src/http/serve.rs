@@ -121,7 +121,7 @@ async fn accept_tcp(socket: TcpListener, desk: Rc<Desk>, seats: Rc<Seats>) {
                 // ever. Where the kernel refuses, both are only slower.
                 let _ = stream.set_nodelay(true);
                 let _ = sockopt::set_socket_keepalive(&stream, true);
-                let ends = Ends { peer: Some(peer), local: stream.local_addr().ok(), process: None };
+                let ends = Ends { peer: Some(peer), process: None };
                 receive(stream, ends, &desk, &seats);
             }
             Err(error) => recover(&error, &desk, &seats).await,

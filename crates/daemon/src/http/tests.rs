@@ -56,6 +56,7 @@ impl Scene {
             address,
             credentials,
             allow_anonymous_changes: false,
+            allowed_hosts: Vec::new(),
         };
         let lines = Rc::new(Lines::default());
         let journal: Rc<dyn Journal> = lines.clone();
@@ -557,6 +558,7 @@ fn a_fault_of_ours_costs_only_the_client_that_met_it() {
             address,
             credentials: None,
             allow_anonymous_changes: false,
+            allowed_hosts: Vec::new(),
         };
         let journal: Rc<dyn Journal> = Rc::new(Broken);
         let (owner, inbox) = mpsc::channel(16);
@@ -584,6 +586,7 @@ fn a_server_open_to_the_world_without_a_password_only_tells() {
             address,
             credentials: None,
             allow_anonymous_changes: false,
+            allowed_hosts: Vec::new(),
         };
         let lines = Rc::new(Lines::default());
         let journal: Rc<dyn Journal> = lines.clone();

@@ -21,12 +21,24 @@ impl Journal for Lines {
 
 fn unix(path: &Path, mode: u32) -> Server {
     let address = ServerAddress::Unix { path: path.to_owned(), mode, owner: None };
-    Server { section: "unix_http_server".into(), address, credentials: None, allow_anonymous_changes: false }
+    Server {
+        section: "unix_http_server".into(),
+        address,
+        credentials: None,
+        allow_anonymous_changes: false,
+        allowed_hosts: Vec::new(),
+    }
 }
 
 fn tcp(host: &str, credentials: Option<Credentials>) -> Server {
     let address = ServerAddress::Tcp { host: host.into(), port: 0 };
-    Server { section: "inet_http_server".into(), address, credentials, allow_anonymous_changes: false }
+    Server {
+        section: "inet_http_server".into(),
+        address,
+        credentials,
+        allow_anonymous_changes: false,
+        allowed_hosts: Vec::new(),
+    }
 }
 
 fn opened(server: &Server) -> Result<Listening, OpenError> {
@@ -178,6 +190,7 @@ fn who_owns_the_sockets_folder_gets_no_file_of_roots() {
         address,
         credentials: None,
         allow_anonymous_changes: false,
+        allowed_hosts: Vec::new(),
     };
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {

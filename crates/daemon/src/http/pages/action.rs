@@ -1,11 +1,10 @@
 //! `POST /action`: the one way in which a page changes anything.
 
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 use ironlance_core::level::Level;
 use ironlance_host::clock::Clock;
@@ -24,6 +23,7 @@ use super::sheet::Sheet;
 use super::token::Token;
 use crate::asker::Asker;
 use crate::http::Journal;
+use crate::http::cross_site::{Ask, CrossSite};
 use crate::inbox::Input;
 use crate::request::{Request, Wait};
 
@@ -140,36 +140,6 @@ fn shown(name: &str) -> &str {
     name.split_once(':').filter(|(group, process)| group == process).map_or(name, |(group, _)| group)
 }
 
-/// Whether a form may come from where its browser says it does. What no browser sends is let through: it has to know
-/// the token in any case.
-///
-/// A name that somebody points at us (DNS rebinding) makes his page one of ours, token and all. So without a
-/// password in front, only addresses and `localhost` count: nobody can point those elsewhere.
-fn is_own(headers: &HeaderMap, locked: bool) -> bool {
-    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
-        return false;
-    }
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Some(authority) = authority(origin) else { return false };
-    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
-    host.eq_ignore_ascii_case(authority.as_bytes()) && (locked || is_fixed(authority))
-}
-
-/// `HOST[:PORT]` of an origin such as `http://localhost:9001`.
-fn authority(origin: &HeaderValue) -> Option<&str> {
-    let origin = origin.to_str().ok()?;
-    origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))
-}
-
-/// Whether an authority names an address, or this machine.
-fn is_fixed(authority: &str) -> bool {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.contains(']');
-    }
-    let host = authority.split(':').next().unwrap_or_default();
-    host.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost")
-}
-
 /// Who does what the buttons say.
 pub(super) struct Actions {
     owner: mpsc::Sender<Input>,
@@ -183,13 +153,13 @@ impl Actions {
         Self { owner, journal, may, restarts: Restarts::default() }
     }
 
-    /// Why a form is not looked at, judged by its head. `locked`: a password stands in front.
-    pub(super) fn refusal(&self, headers: &HeaderMap, locked: bool) -> Option<Sheet> {
+    /// Why a form is not looked at, judged by its head.
+    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSite) -> Option<Sheet> {
         let words = Choice::of(&Fields::default(), headers).language.words();
         if self.may == May::Look {
             return Some(Sheet::plain(StatusCode::FORBIDDEN, words.read_only));
         }
-        if !is_own(headers, locked) {
+        if !policy.admits(Ask::Form, headers) {
             return Some(Sheet::plain(StatusCode::FORBIDDEN, words.foreign));
         }
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -406,50 +376,6 @@ pub(super) fn worded(fault: &Fault, name: &str, words: &Words) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn form(origin: Option<&str>, site: Option<&str>, host: &str, locked: bool) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(ORIGIN, origin.parse().unwrap());
-        }
-        if let Some(site) = site {
-            headers.insert("sec-fetch-site", site.parse().unwrap());
-        }
-        is_own(&headers, locked)
-    }
-
-    #[test]
-    fn a_form_of_ours_may_come_by_any_address_of_this_machine() {
-        for (origin, host) in [
-            ("http://127.0.0.1:9001", "127.0.0.1:9001"),
-            ("http://localhost:9001", "localhost:9001"),
-            ("http://localhost:8080", "localhost:8080"),
-            ("http://192.168.1.5", "192.168.1.5"),
-            ("http://[::1]:9001", "[::1]:9001"),
-        ] {
-            for locked in [true, false] {
-                assert!(form(Some(origin), Some("same-origin"), host, locked), "{origin}");
-            }
-        }
-        assert!(form(Some("https://status.example"), None, "status.example", true));
-        assert!(form(None, None, "whatever", false), "programs need the token alone");
-    }
-
-    #[test]
-    fn a_form_of_another_site_is_turned_away() {
-        for locked in [true, false] {
-            for origin in
-                ["http://evil.example", "null", "", "file://", "http://127.0.0.1", "http://localhost:9001"]
-            {
-                assert!(!form(Some(origin), None, "127.0.0.1:9001", locked), "{origin}");
-            }
-            for site in ["cross-site", "same-site"] {
-                assert!(!form(None, Some(site), "127.0.0.1:9001", locked), "{site}");
-            }
-        }
-        assert!(!form(Some("http://evil.example:9001"), Some("same-origin"), "evil.example:9001", false));
-    }
 
     #[test]
     fn a_program_is_called_as_the_page_shows_it() {

@@ -45,6 +45,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::Journal;
+use super::cross_site::CrossSite;
 use super::document::LogReader;
 use super::outboxes::Lookout;
 use crate::asker::Asker;
@@ -106,9 +107,9 @@ impl Pages {
         Self { owner, journal, may, token: OnceCell::new(), hub, actions, reader, lookout, turn }
     }
 
-    /// Whether a form may be looked at, judged by its head; else the refusal. `locked`: a password stands in front.
-    pub(super) fn refusal(&self, headers: &HeaderMap, locked: bool) -> Option<Sheet> {
-        self.actions.refusal(headers, locked)
+    /// Whether a form may be looked at, judged by its head; else the refusal.
+    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSite) -> Option<Sheet> {
+        self.actions.refusal(headers, policy)
     }
 
     /// What comes of a form.

@@ -6,11 +6,13 @@ use std::path::Path;
 use hyper::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN,
 };
+use ironlance_config::{Server, ServerAddress};
 use ironlance_core::kind::EventKind;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
 use tokio::task::{LocalSet, spawn_local};
 
+use super::super::cross_site::Machine;
 use super::message::MESSAGE;
 use super::*;
 use crate::asker::Asker;
@@ -168,7 +170,8 @@ impl Visit {
 
     /// What a form comes to, as the desk would have it.
     async fn post(&self, form: &str, headers: &HeaderMap) -> Sheet {
-        match self.pages.refusal(headers, false) {
+        let policy = CrossSite::new(&open_server(), &Machine::default());
+        match self.pages.refusal(headers, &policy) {
             Some(refusal) => refusal,
             None => self.pages.act(&Asker::Unknown, headers, form.as_bytes()).await,
         }
@@ -188,6 +191,12 @@ fn answer(request: &Request) -> Result<Value, Fault> {
         }
         _ => Ok(true.into()),
     }
+}
+
+fn open_server() -> Server {
+    let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: 9001 };
+    let section = "inet_http_server".to_owned();
+    Server { section, address, credentials: None, allow_anonymous_changes: false, allowed_hosts: Vec::new() }
 }
 
 fn text(sheet: Sheet) -> String {
