@@ -6,6 +6,7 @@ use email_encoding::headers::writer::EmailWriter;
 use email_encoding::{body, headers::rfc2047};
 use jiff::Timestamp;
 
+use crate::address;
 use crate::alert::Alert;
 
 /// A header line is folded before it gets longer than this, in octets; the law is 998 (RFC 5322, 2.1.1).
@@ -22,7 +23,7 @@ pub fn for_command(alert: &Alert) -> Vec<u8> {
     let encoding = if text.is_ascii() { "7bit" } else { "8bit" };
     let mut lines = vec![("To", addresses(&alert.route.to))];
     lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
-    lines.extend(alert.route.from.as_ref().map(|from| ("From", address(from))));
+    lines.extend(alert.route.from.as_ref().map(|from| ("From", header_address(from))));
     lines.extend(common(alert, encoding));
     render(&lines, &text, "\n").into_bytes()
 }
@@ -36,8 +37,20 @@ pub fn for_people(alert: &Alert) -> Vec<u8> {
     format!("To: {}\n{}\n{text}", to.join(", "), subject.unwrap_or_default()).into_bytes()
 }
 
-/// The mail for a mail server: lines end in CRLF, everything is ASCII.
-pub fn for_server(alert: &Alert) -> Vec<u8> {
+/// Which addresses a mail server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// ASCII only: RFC 5322 and a server without SMTPUTF8.
+    Ascii,
+    /// Any (RFC 6531).
+    Utf8,
+}
+
+/// The mail for a mail server: lines end in CRLF, and everything is ASCII but for the addresses that are not.
+///
+/// A recipient whom the server cannot reach is left out of To: the others could not answer to that address either, and
+/// raw bytes in a header are refused on the way.
+pub fn for_server(alert: &Alert, reach: Reach) -> Vec<u8> {
     let text = printable(&alert.text());
     let plain = text.is_ascii() && text.lines().all(|line| line.len() < LONGEST_LINE);
     let (encoding, text) = if plain {
@@ -51,8 +64,12 @@ pub fn for_server(alert: &Alert) -> Vec<u8> {
     };
     let mut lines: Vec<(&str, String)> = Vec::new();
     lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
-    lines.extend(alert.route.from.as_ref().map(|from| ("From", address(from))));
-    lines.push(("To", addresses(&alert.route.to)));
+    lines.extend(alert.route.from.as_ref().map(|from| ("From", header_address(from))));
+    let mut to = address::addresses(&alert.route.to);
+    to.retain(|to| reach == Reach::Utf8 || address::bare(to).is_ascii());
+    if !to.is_empty() {
+        lines.push(("To", addresses(&to)));
+    }
     lines.extend(common(alert, encoding));
     render(&lines, &text, "\r\n").into_bytes()
 }
@@ -115,15 +132,18 @@ fn unstructured(text: &str) -> String {
 }
 
 fn addresses(list: &[String]) -> String {
-    list.iter().map(|item| address(item)).collect::<Vec<_>>().join(", ")
+    list.iter().map(|item| header_address(item)).collect::<Vec<_>>().join(", ")
 }
 
-/// An address for a header; only its display name may be encoded.
-fn address(text: &str) -> String {
+/// An address for a header; only its display name, or the comment behind it, may be encoded (RFC 2047, 5).
+fn header_address(text: &str) -> String {
     let text = one_line(text);
-    match text.rsplit_once('<') {
-        Some((name, rest)) if !name.is_ascii() => {
+    match (text.rsplit_once('<'), text.split_once('(')) {
+        (Some((name, rest)), _) if !name.is_ascii() => {
             format!("{} <{rest}", encoded(name.trim().trim_matches('"')))
+        }
+        (None, Some((bare, comment))) if !comment.is_ascii() => {
+            format!("{bare}({})", encoded(comment.trim_end().trim_end_matches(')')))
         }
         _ => text,
     }
@@ -179,7 +199,7 @@ mod tests {
     }
 
     fn server_mail(alert: &Alert) -> String {
-        String::from_utf8(for_server(alert)).unwrap()
+        String::from_utf8(for_server(alert, Reach::Ascii)).unwrap()
     }
 
     #[test]
@@ -226,6 +246,20 @@ mod tests {
         let mail = command_mail(&foreign);
         assert!(mail.ends_with("\n\n价格 ?[1m"), "{mail}");
         assert!(mail.contains("Content-Transfer-Encoding: 8bit\n"), "{mail}");
+    }
+
+    #[test]
+    fn a_recipient_whom_the_server_cannot_reach_is_left_out_of_the_header() {
+        let both = alert("subject", &["Zoë <zoe@example.com>, Ö <ö@example.com>", "b@c (Größe)"], "text");
+        let mail = server_mail(&both);
+        assert!(mail.is_ascii(), "{mail}");
+        assert!(
+            mail.contains("To: =?utf-8?b?Wm/Dqw==?= <zoe@example.com>, b@c (=?utf-8?b?R3LDtsOfZQ==?=)\r\n"),
+            "{mail}"
+        );
+        let mail = String::from_utf8(for_server(&both, Reach::Utf8)).unwrap();
+        assert!(mail.contains(" <ö@example.com>, b@c "), "{mail}");
+        assert!(!server_mail(&alert("subject", &["ö@example.com"], "text")).contains("To:"));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use ironlance_e2e::daemon::Daemon;
+use ironlance_e2e::mail_server::Setup;
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::xmlrpc::{self, Value, request};
-use ironlance_e2e::{Event, Flavour, Listener, PATIENCE, Scene, until};
+use ironlance_e2e::{Event, Flavour, Listener, MailServer, PATIENCE, Scene, until};
 
 /// A program of a scene, as crashmail with a supervisord that does not answer.
 fn crashmail(scene: &Scene, args: &[&str]) -> Command {
@@ -117,4 +118,42 @@ fn who_may_only_look_is_told_of_commands_without_their_secrets() {
     // Who may do everything is told what the original tells.
     let whole = format!("{:?}", daemon.call("getAllConfigInfo", &[]).unwrap().unwrap());
     assert!(whole.contains("--password=hunter2 -xp hunter2"), "{whole}");
+}
+
+/// Makes the certificate that everybody makes by hand, as the scene's server certificate.
+fn self_signed(scene: &Scene, name: &str) -> String {
+    fs::create_dir_all(scene.path("tls")).unwrap();
+    let make = format!(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls/server.key -out tls/server.pem \
+         -subj /CN={name} -addext subjectAltName=DNS:{name} -days 2"
+    );
+    let made = scene.command("sh", Flavour::Ours).unwrap().args(["-c", &make]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    scene.path("tls/server.pem").display().to_string()
+}
+
+#[test]
+fn a_self_signed_certificate_is_believed_where_ca_file_names_it_and_nowhere_else() {
+    let (scene, other) = (Scene::new().unwrap(), Scene::new().unwrap());
+    let certificate = self_signed(&scene, "localhost");
+    let stranger = self_signed(&other, "localhost");
+    let server = MailServer::start(&scene, &Setup::default().implicit_tls()).unwrap();
+    let url = |host: &str| format!("smtps://{host}:{}", server.port());
+    let trial = |url: &str, args: &[&str]| {
+        let output = crashmail(&scene, &["--smtp", url, "--test-alert"]).args(args).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = trial(&url("localhost"), &["--ca-file", &certificate]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("certificate verified"), "{said}");
+    for args in [&[][..], &["--ca-file", stranger.as_str()]] {
+        let (code, said) = trial(&url("localhost"), args);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("it is self-signed, and not trusted here (--ca-file"), "{said}");
+    }
+    // What is trusted is this server by its name, not whoever shows the file.
+    let (code, said) = trial(&url("127.0.0.1"), &["--ca-file", &certificate]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("its certificate is for another name"), "{said}");
+    assert_eq!(server.mails().unwrap().len(), 1);
 }

@@ -11,7 +11,9 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+};
 use thiserror::Error;
 
 /// Whether a connection is encrypted, and how the peer is verified.
@@ -80,9 +82,7 @@ pub(crate) fn reason(error: &io::Error) -> String {
     let Some(rustls::Error::InvalidCertificate(fault)) = inner else { return error.to_string() };
     let what = match fault {
         CertificateError::UnknownIssuer => "no authority that is trusted here has signed it",
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "it is self-signed, and not trusted here"
-        }
+        CertificateError::Other(_) if is_authority(fault) => "it is self-signed, and not trusted here",
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             return "its certificate has expired".to_owned();
         }
@@ -92,6 +92,12 @@ pub(crate) fn reason(error: &io::Error) -> String {
         _ => return error.to_string(),
     };
     format!("cannot verify its certificate: {what} (--ca-file or SSL_CERT_FILE name what to trust)")
+}
+
+/// Whether what is wrong with a server's certificate is that it says of itself that it is an authority.
+fn is_authority(fault: &CertificateError) -> bool {
+    let CertificateError::Other(OtherError(error)) = fault else { return false };
+    matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// The certificates to trust: the system's, and those of the file.
@@ -144,9 +150,11 @@ impl ServerCertVerifier for Verifier {
         };
         let verdict = chains.verify_server_cert(cert, intermediates, name, ocsp, now);
         // The dates are checked before this error can come (rustls-webpki, verify_cert.rs).
-        let is_authority =
-            verdict.as_ref().is_err_and(|error| format!("{error:?}").contains("CaUsedAsEndEntity"));
-        if is_authority && trusted.iter().any(|trusted| trusted == cert) {
+        let shows_authority = matches!(
+            &verdict,
+            Err(rustls::Error::InvalidCertificate(fault)) if is_authority(fault)
+        );
+        if shows_authority && trusted.iter().any(|trusted| trusted == cert) {
             verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -173,5 +181,38 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn other(error: webpki::Error) -> CertificateError {
+        CertificateError::Other(OtherError(Arc::new(error)))
+    }
+
+    #[test]
+    fn an_authority_that_serves_is_known_by_the_type_of_the_error() {
+        assert!(is_authority(&other(webpki::Error::CaUsedAsEndEntity)));
+        assert!(!is_authority(&other(webpki::Error::EndEntityUsedAsCa)));
+        assert!(!is_authority(&CertificateError::UnknownIssuer));
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_with_what_would_help() {
+        let told = |fault: CertificateError| {
+            reason(&io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(fault)))
+        };
+        let help = " (--ca-file or SSL_CERT_FILE name what to trust)";
+        assert_eq!(
+            told(other(webpki::Error::CaUsedAsEndEntity)),
+            format!("cannot verify its certificate: it is self-signed, and not trusted here{help}")
+        );
+        let unknown = told(CertificateError::UnknownIssuer);
+        assert!(
+            unknown.contains("no authority that is trusted here has signed it") && unknown.ends_with(help)
+        );
+        assert_eq!(told(CertificateError::NotValidForName), "its certificate is for another name");
     }
 }

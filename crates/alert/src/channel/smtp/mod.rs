@@ -18,7 +18,6 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Channel, Progress, Receipt, Undelivered};
 use crate::address::addresses;
 use crate::alert::Alert;
-use crate::message;
 use crate::route::SmtpServer;
 use dialogue::Timeouts;
 use session::{Mail, Session};
@@ -52,7 +51,7 @@ impl Channel for Smtp {
         let mail = Mail {
             from: alert.route.from.clone().unwrap_or_default(),
             to: addresses(&alert.route.to),
-            content: message::for_server(alert),
+            alert,
         };
         let (server, timeouts, kept) = (&self.server, &self.timeouts, self.session.take());
         let (outcome, session) = runtime.block_on(async {

@@ -9,14 +9,17 @@ use ironlance_net::{DialError, Stream, Tls, dial};
 use super::auth::{Mechanism, authenticate};
 use super::dialogue::{Dialogue, Reply, Timeouts};
 use crate::address::bare;
+use crate::alert::Alert;
 use crate::channel::{Progress, Receipt, Refusal, Retry, Undelivered};
+use crate::message::{Reach, for_server};
 use crate::route::{Security, SmtpServer};
 
 /// A mail and its envelope.
-pub(super) struct Mail {
+pub(super) struct Mail<'a> {
     pub(super) from: String,
     pub(super) to: Vec<String>,
-    pub(super) content: Vec<u8>,
+    /// What it says; the content depends on what the server takes.
+    pub(super) alert: &'a Alert,
 }
 
 /// An open connection.
@@ -85,12 +88,14 @@ impl Session {
     /// Sends one mail.
     pub(super) async fn send(
         &mut self,
-        mail: &Mail,
+        mail: &Mail<'_>,
         timeouts: &Timeouts,
         progress: &mut dyn Progress,
     ) -> Result<Receipt, Undelivered> {
         self.sent += 1;
-        let from = self.sender(mail)?;
+        let reach = if self.offers("SMTPUTF8").is_some() { Reach::Utf8 } else { Reach::Ascii };
+        let content = for_server(mail.alert, reach);
+        let from = self.sender(mail, content.len())?;
         let reply = self.ask(&from, "at MAIL", timeouts).await?;
         if !reply.is_positive() {
             return Err(self.refused("the sender", &reply));
@@ -104,7 +109,7 @@ impl Session {
         if reply.code != 354 {
             return Err(self.refused("the mail", &reply));
         }
-        let sent = self.dialogue.content(&mail.content, timeouts.accept).await;
+        let sent = self.dialogue.content(&content, timeouts.accept).await;
         let reply = match sent {
             Ok(()) => self.dialogue.reply("after the mail", timeouts.accept).await,
             Err(error) => Err(error),
@@ -118,12 +123,12 @@ impl Session {
     }
 
     /// The MAIL command; SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where there is reason to.
-    fn sender(&self, mail: &Mail) -> Result<String, Undelivered> {
+    fn sender(&self, mail: &Mail<'_>, size: usize) -> Result<String, Undelivered> {
         let from = bare(&mail.from);
         check_address(&mail.from).map_err(Undelivered::Rejected)?;
         let mut command = format!("MAIL FROM:<{from}>");
         if self.offers("SIZE").is_some() {
-            command.push_str(&format!(" SIZE={}", mail.content.len()));
+            command.push_str(&format!(" SIZE={size}"));
         }
         let beyond_ascii = !from.is_ascii() || mail.to.iter().any(|to| !bare(to).is_ascii());
         if beyond_ascii && self.offers("SMTPUTF8").is_some() {
@@ -140,7 +145,7 @@ impl Session {
 
     async fn recipients(
         &mut self,
-        mail: &Mail,
+        mail: &Mail<'_>,
         timeouts: &Timeouts,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Refusal>, Undelivered> {
