@@ -94,7 +94,7 @@ fn it_asks_four_questions_on_a_terminal_and_again_where_an_answer_cannot_be_used
     terminal.wait_silent().unwrap();
     terminal.line(PASSWORD).unwrap();
     terminal.expect("3. Which program is to be kept running?").unwrap();
-    terminal.line("").unwrap();
+    terminal.line("none").unwrap();
     terminal.expect("4. Where is the configuration to be written?").unwrap();
     terminal.line("taken.conf").unwrap();
     terminal.expect("it is there already").unwrap();
@@ -107,6 +107,82 @@ fn it_asks_four_questions_on_a_terminal_and_again_where_an_answer_cannot_be_used
     assert_eq!(fs::read_to_string(scene.path("new.smtp-password")).unwrap().trim_end(), PASSWORD);
     assert_eq!(fs::read_to_string(scene.path("taken.conf")).unwrap(), "mine");
     server.wait(1).unwrap();
+}
+
+#[test]
+fn a_password_that_the_server_refuses_is_asked_for_again_and_kept_once_it_is_right() {
+    let scene = Scene::new().unwrap();
+    let setup = Setup::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+    let server = MailServer::start(&scene, &setup).unwrap();
+    let mut command = command(&scene);
+    let url = format!("smtp://joe@127.0.0.1:{}", server.port());
+    command.args(["--mail-to", "a@x", "--smtp", &url, "--program", "none", "--output", "s.conf"]);
+    let mut terminal = Terminal::start(&command, "xterm").unwrap();
+    terminal.expect("Password of joe (not shown):").unwrap();
+    terminal.wait_silent().unwrap();
+    terminal.line("wrong").unwrap();
+    terminal.expect("cannot log in to smtp://").unwrap();
+    terminal.expect("The server refused the login of joe").unwrap();
+    terminal.wait_silent().unwrap();
+    terminal.line(PASSWORD).unwrap();
+    terminal.expect("the test alert was sent").unwrap();
+    assert_eq!(terminal.end().unwrap(), 0);
+    assert!(!terminal.screen().contains("cannot reach"), "{}", terminal.screen());
+    let file = scene.path("s.smtp-password");
+    assert_eq!((fs::read_to_string(&file).unwrap().trim_end(), mode(&file)), (PASSWORD, 0o600));
+    server.wait(1).unwrap();
+}
+
+/// The commands of README's quick start from where the configuration is written, each as it stands there.
+fn quick_start() -> Vec<String> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, part) = readme.split_once("\n## Five minutes").unwrap();
+    let part = part.split("\n## ").next().unwrap();
+    let lines = part.lines().filter_map(|line| line.strip_prefix("       "));
+    lines.skip_while(|line| !line.starts_with("mkdir")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_quick_start_ends_with_an_alert_that_one_can_see_when_every_question_is_answered_by_enter() {
+    let scene = Scene::new().unwrap();
+    let commands = quick_start();
+    assert_eq!(commands.len(), 7, "{commands:#?}");
+    let mut shell = scene.command("/bin/sh", Flavour::Ours).unwrap();
+    shell.args(["-ec", &commands[..2].join("\n")]);
+    let mut terminal = Terminal::start(&shell, "xterm").unwrap();
+    terminal.expect("1. Where do alerts go?").unwrap();
+    terminal.line("").unwrap();
+    terminal.expect("2. How is mail sent?").unwrap();
+    // A machine with a mailer offers that one, and the alert would leave us.
+    terminal.expect("   [").unwrap();
+    terminal.line(if terminal.screen().contains("[file]") { "" } else { "file" }).unwrap();
+    terminal.expect("3. Which program").unwrap();
+    terminal.line("").unwrap();
+    terminal.expect("the test alert was sent").unwrap();
+    assert_eq!(terminal.end().unwrap(), 0, "{}", terminal.screen());
+    let run = |line: &str| {
+        let mut shell = scene.command("/bin/sh", Flavour::Ours).unwrap();
+        shell.args(["-ec", line]).current_dir(scene.path("watch"));
+        let output = shell.stdin(Stdio::null()).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let alerts = || fs::read_to_string(scene.path("watch/supervisor/alerts.txt")).unwrap_or_default();
+    assert!(alerts().contains("Subject: test alert of crashmail"), "{}", alerts());
+    run(&commands[2]);
+    until("the program to run", PATIENCE, || {
+        let status = run(&commands[3]);
+        Ok(status.lines().any(|line| line.starts_with("example ") && line.contains("RUNNING")).then_some(()))
+    })
+    .unwrap();
+    run(&commands[4]);
+    until("the alert", PATIENCE, || Ok(alerts().contains("example crashed at ").then_some(()))).unwrap();
+    assert!(alerts().starts_with("To: ") && alerts().contains("\n\nTo: "), "{}", alerts());
+    let why = run(&commands[5]);
+    assert!(why.contains("SIGKILL"), "{why}");
+    let waiting = run(&commands[6]);
+    assert!(!waiting.contains("crashmail"), "{waiting}");
+    run("supervisorctl -c supervisord.conf shutdown");
 }
 
 #[test]

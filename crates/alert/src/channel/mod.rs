@@ -10,6 +10,9 @@ use crate::route::Transport;
 pub trait Progress {
     /// A step was done.
     fn step(&mut self, what: &str);
+
+    /// The server knows the way to log in and refused who we are.
+    fn login_refused(&mut self) {}
 }
 
 /// Nobody wants to know.

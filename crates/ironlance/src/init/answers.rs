@@ -28,6 +28,8 @@ pub(super) enum Way {
     Sendmail(String),
     /// A mail server.
     Server(Server),
+    /// A file that alerts are appended to; an empty path is [`Place`](super::place::Place)'s own.
+    File(PathBuf),
 }
 
 /// A mail server.
@@ -95,17 +97,28 @@ pub(super) fn mail_from(text: &str) -> Result<String, Unusable> {
     }
 }
 
-/// `sendmail` for the one that was found, a command with a path, or a mail server.
+/// `sendmail` for the one that was found, a command with a path, `file` or `file:PATH`, or a mail server.
 pub(super) fn way(text: &str, found: Option<&str>) -> Result<Way, Unusable> {
     if text == "sendmail" {
         return match found {
             Some(command) => Ok(Way::Sendmail(command.to_owned())),
             None => unusable(
-                "cannot find sendmail on this machine: name a mail server, or a mailer by its full path",
+                "cannot find sendmail on this machine: name a mail server, or a mailer by its full path; or take file",
             ),
         };
     }
+    if let Some(path) = text.strip_prefix("file").filter(|rest| rest.is_empty() || rest.starts_with(':')) {
+        return file(path.trim_start_matches(':'));
+    }
     if text.starts_with('/') { sendmail(text) } else { server(text).map(Way::Server) }
+}
+
+/// A file for alerts; without a path the usual one.
+pub(super) fn file(path: &str) -> Result<Way, Unusable> {
+    if !path.is_empty() && !path.starts_with('/') {
+        return unusable(format!("cannot use a relative path for alerts, which come from elsewhere: {path}"));
+    }
+    one_line(path).map(|path| Way::File(PathBuf::from(path)))
 }
 
 /// A command that takes a mail.
@@ -181,10 +194,15 @@ fn without_password(text: &str) -> String {
     }
 }
 
-/// `NAME=COMMAND`, or a command that gives the name; nothing is no program.
+/// The answer that stands for no program.
+pub(super) const NONE: &str = "none";
+/// A program to try a crash on, for whoever has none yet.
+pub(super) const EXAMPLE: &str = "example=sleep 1000000";
+
+/// `NAME=COMMAND`, or a command that gives the name; nothing, or `none`, is no program.
 pub(super) fn program(text: &str) -> Result<Option<Program>, Unusable> {
     let text = one_line(text.trim())?;
-    if text.is_empty() {
+    if text.is_empty() || text == NONE {
         return Ok(None);
     }
     let (name, command) = match named(text)? {
@@ -313,6 +331,10 @@ mod tests {
         assert!(way("sendmail", None).is_err());
         assert_eq!(way("/opt/mailer -a", None), Ok(Way::Sendmail("/opt/mailer -a".to_owned())));
         assert!(matches!(way("mail", None), Ok(Way::Server(_))));
+        assert_eq!(way("file", None), Ok(Way::File("".into())));
+        assert_eq!(way("file:/var/mail/alerts", None), Ok(Way::File("/var/mail/alerts".into())));
+        assert!(way("file:alerts", None).is_err() && way("file:/a\nb", None).is_err());
+        assert!(matches!(way("fileserver", None), Ok(Way::Server(_))));
     }
 
     #[test]
@@ -324,7 +346,8 @@ mod tests {
         assert_eq!(taken("WEB=sh -c :"), Some(("WEB".into(), "sh -c :".into())));
         assert_eq!(taken("dd if=/x of=/y"), Some(("dd".into(), "dd if=/x of=/y".into())));
         assert_eq!(taken("./a=b c"), Some(("ab".into(), "./a=b c".into())));
-        assert_eq!(taken("  "), None);
+        assert_eq!((taken("  "), taken("none")), (None, None));
+        assert_eq!(taken(EXAMPLE), Some(("example".into(), "sleep 1000000".into())));
         for text in ["a:b=/bin/cat", "ü=/bin/cat", "a]=x", "=", "=/bin/cat", "'a'=x"] {
             let error = program(text).unwrap_err().to_string();
             assert!(error.contains("a name is made of a-z"), "{error}");

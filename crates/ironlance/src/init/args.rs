@@ -24,16 +24,19 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "SERVER",
-        conflicts_with = "sendmail",
+        conflicts_with_all = ["sendmail", "mail_file"],
         help = "Send by this mail server: HOST[:PORT], smtp://[USER@]HOST[:PORT] or smtps://…"
     )]
     pub(super) smtp: Option<String>,
     /// The file with the password for the mail server; its first line counts
-    #[arg(long, value_name = "FILE", conflicts_with = "sendmail")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sendmail", "mail_file"])]
     pub(super) password_file: Option<PathBuf>,
     /// Send by a command that takes a mail on its input; without COMMAND, by the sendmail of this machine
-    #[arg(long, value_name = "COMMAND", num_args = 0..=1, default_missing_value = "sendmail")]
+    #[arg(long, value_name = "COMMAND", num_args = 0..=1, default_missing_value = "sendmail", conflicts_with = "mail_file")]
     pub(super) sendmail: Option<String>,
+    /// Append alerts to a file instead; without FILE, to alerts.txt beside the logs
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    pub(super) mail_file: Option<PathBuf>,
     /// Keep this program running; may be repeated
     #[arg(long, value_name = "NAME=COMMAND")]
     pub(super) program: Vec<String>,

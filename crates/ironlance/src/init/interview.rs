@@ -28,7 +28,8 @@ pub(super) fn unasked(args: &Args, setting: &Setting, over: Over) -> Result<Want
     if !args.yes {
         let missing: Vec<&str> = [
             args.mail_to.is_none().then_some("--mail-to ADDRESS"),
-            (args.smtp.is_none() && args.sendmail.is_none()).then_some("--smtp SERVER or --sendmail"),
+            (args.smtp.is_none() && args.sendmail.is_none() && args.mail_file.is_none())
+                .then_some("--smtp SERVER, --sendmail or --mail-file"),
         ]
         .into_iter()
         .flatten()
@@ -55,6 +56,10 @@ pub(super) fn unasked(args: &Args, setting: &Setting, over: Over) -> Result<Want
 }
 
 fn given_way(args: &Args, setting: &Setting) -> Result<Option<Way>> {
+    if let Some(file) = &args.mail_file {
+        let path = if file.as_os_str().is_empty() { file.clone() } else { setting.machine.cwd.join(file) };
+        return Ok(Some(answers::file(path.to_str().context("cannot use a path that is not UTF-8")?)?));
+    }
     Ok(match (&args.smtp, &args.sendmail) {
         (Some(server), _) => Some(Way::Server(answers::server(server)?)),
         (None, Some(name)) if name == "sendmail" => Some(answers::way(name, setting.mailer.as_deref())?),
@@ -103,7 +108,8 @@ pub(super) fn asked(args: &Args, setting: &Setting, over: Over) -> Result<Wanted
         None => ask.ask(
             &Question {
                 title: "How is mail sent?",
-                hint: "sendmail, or a mail server: HOST[:PORT], or with a login smtps://USER@HOST[:PORT].",
+                hint: "sendmail, a mail server (HOST[:PORT], or with a login smtps://USER@HOST[:PORT]), or file: into a \
+                       file of this machine.",
                 default: setting.default_way(),
             },
             |text| answers::way(text, setting.mailer.as_deref()),
@@ -121,8 +127,9 @@ pub(super) fn asked(args: &Args, setting: &Setting, over: Over) -> Result<Wanted
             .ask(
                 &Question {
                     title: "Which program is to be kept running?",
-                    hint: "Its command line, or NAME=COMMAND; more can be added to the file later.",
-                    default: "",
+                    hint: "Its command line, or NAME=COMMAND; more can be added to the file later. Or none.",
+                    // Beside what a package runs already, nobody needs something to try.
+                    default: if setting.packaged().is_some() { answers::NONE } else { answers::EXAMPLE },
                 },
                 answers::program,
             )?
@@ -171,9 +178,13 @@ fn finish(
     ask_password: impl FnOnce(&str) -> Result<String>,
 ) -> Result<Wanted> {
     let Given { mail_to, way, programs, place } = given;
+    let way = match way {
+        Way::File(path) if path.as_os_str().is_empty() => Way::File(place.mail_file()),
+        way => way,
+    };
     let user = match &way {
         Way::Server(server) => server.user.clone(),
-        Way::Sendmail(_) => None,
+        Way::Sendmail(_) | Way::File(_) => None,
     };
     // A login that is an address is one that the server lets through as a sender.
     let decoded = user.as_deref().and_then(percent::decoded).filter(|user| user.contains('@'));
@@ -185,7 +196,7 @@ fn finish(
     };
     let literal = match &way {
         Way::Server(server) => server.password.clone(),
-        Way::Sendmail(_) => None,
+        Way::Sendmail(_) | Way::File(_) => None,
     };
     let (password_file, password) = match (&args.password_file, user, literal) {
         (Some(_), None, _) => {
@@ -202,4 +213,16 @@ fn finish(
         (None, Some(user), None) => (Some(place.password_file()), Some(ask_password(&user)?)),
     };
     Ok(Wanted { mail: Mail { to: mail_to, from, way, password_file }, password, programs, place })
+}
+
+/// Asks for the password once more after the server has refused it; an empty one, or no answer, gives up.
+pub(super) fn password_again(user: &str) -> Result<Option<String>> {
+    let terminal = File::from(io::stdin().as_fd().try_clone_to_owned().context("cannot use the terminal")?);
+    let mut ask: Ask<StdinLock<'_>, StdoutLock<'_>> = Ask::new(io::stdin().lock(), io::stdout().lock());
+    writeln!(ask.output, "The server refused the login of {user}. Enter alone gives up.")?;
+    match ask.secret(&format!("Password of {user}"), &terminal) {
+        Ok(password) => Ok(Some(password).filter(|password| !password.is_empty())),
+        Err(ask::NoAnswer::Ended) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -22,7 +22,7 @@ use crate::import::secret::looks_secret;
 use crate::usage;
 use answers::Way;
 use args::Args;
-use interview::{Wanted, asked, unasked};
+use interview::{Wanted, asked, password_again, unasked};
 use place::{Over, Role, Written};
 use quote::for_shell;
 use setting::Setting;
@@ -30,6 +30,8 @@ use trial::Sent;
 
 /// The exit status when nothing was written.
 const NOTHING_WRITTEN: u8 = 2;
+/// So often a password is asked for again.
+const LOGINS: usize = 3;
 /// The listener that sends the test alert.
 const TESTED: &str = "crashmail";
 
@@ -41,7 +43,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     };
     match run(&args) {
         Ok(Sent::Yes) => ExitCode::SUCCESS,
-        Ok(Sent::No) => ExitCode::FAILURE,
+        Ok(Sent::No | Sent::LoginRefused) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(io::stderr(), "ironlance init: {error:#}");
             ExitCode::from(NOTHING_WRITTEN)
@@ -52,11 +54,8 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
 fn run(args: &Args) -> Result<Sent> {
     let setting = Setting::look().context("cannot tell where this program is")?;
     let over = if args.force { Over::Force } else { Over::Never };
-    let wanted = if args.yes || !io::stdin().is_terminal() {
-        unasked(args, &setting, over)?
-    } else {
-        asked(args, &setting, over)?
-    };
+    let is_silent = args.yes || !io::stdin().is_terminal();
+    let wanted = if is_silent { unasked(args, &setting, over)? } else { asked(args, &setting, over)? };
     let config = write(&wanted, &setting, over)?;
     let mut out = io::stdout().lock();
     writeln!(out, "Wrote {}: no faults.", wanted.place.file.display())?;
@@ -72,7 +71,16 @@ fn run(args: &Args) -> Result<Sent> {
             "Mind: {main} is there as well, for a supervisord of its own; two may not share a socket."
         )?;
     }
-    let sent = if args.no_test { Sent::Yes } else { test(&mut out, &setting, &config)? };
+    let mut sent = if args.no_test { Sent::Yes } else { try_out(&mut out, &setting, &config)? };
+    for _ in 0..LOGINS {
+        if is_silent || sent != Sent::LoginRefused || !log_in_anew(&wanted)? {
+            break;
+        }
+        sent = try_out(&mut out, &setting, &config)?;
+    }
+    if !args.no_test {
+        conclude(&mut out, &sent, &wanted)?;
+    }
     next(&mut out, &setting, &wanted)?;
     Ok(sent)
 }
@@ -137,18 +145,41 @@ fn warn(out: &mut impl Write, config: &Config) -> io::Result<()> {
     Ok(())
 }
 
-fn test(out: &mut impl Write, setting: &Setting, config: &Config) -> Result<Sent> {
+fn try_out(out: &mut impl Write, setting: &Setting, config: &Config) -> Result<Sent> {
     writeln!(out)?;
-    let sent = trial::test_alert(config, TESTED, &setting.binary).context("cannot start crashmail")?;
-    let text = match sent {
-        Sent::Yes => "Look into the mailbox: the subject is \"test alert of crashmail on …\".",
-        Sent::No => {
+    trial::test_alert(config, TESTED, &setting.binary).context("cannot start crashmail")
+}
+
+/// Puts another password in the place of the one that was refused; `false` where there is none.
+fn log_in_anew(wanted: &Wanted) -> Result<bool> {
+    let (Way::Server(server), Some(file), true) =
+        (&wanted.mail.way, &wanted.mail.password_file, wanted.password.is_some())
+    else {
+        return Ok(false);
+    };
+    let Some(password) = password_again(server.user.as_deref().unwrap_or_default())? else {
+        return Ok(false);
+    };
+    Written::new(file, &format!("{password}\n"), 0o600, Over::Force)?.settle()?;
+    Ok(true)
+}
+
+fn conclude(out: &mut impl Write, sent: &Sent, wanted: &Wanted) -> io::Result<()> {
+    match (sent, &wanted.mail.way) {
+        (Sent::Yes, Way::File(file)) => writeln!(
+            out,
+            "Alerts go into {} until its listeners are told of a mailer: look, the test alert is there.",
+            file.display()
+        ),
+        (Sent::Yes, Way::Sendmail(_) | Way::Server(_)) => {
+            writeln!(out, "Look into the mailbox: the subject is \"test alert of crashmail on …\".")
+        }
+        (Sent::No | Sent::LoginRefused, _) => writeln!(
+            out,
             "\nThe configuration is written all the same. Mend the mail options of its listeners, and try them\n\
              by putting --test-alert behind the command."
-        }
-    };
-    writeln!(out, "{text}")?;
-    Ok(sent)
+        ),
+    }
 }
 
 /// Three commands to go on with.
@@ -204,6 +235,7 @@ mod tests {
             root: root.path().to_owned(),
             binary: PathBuf::from("/opt/ironlance"),
             mailer: None,
+            has_server: true,
         };
         (root, setting)
     }

@@ -49,6 +49,10 @@ pub(super) struct Place {
     pub(super) role: Role,
     /// A folder.
     pub(super) logs: String,
+    /// The same folder, absolute.
+    log_folder: PathBuf,
+    /// It is root's, and to be run as root.
+    pub(super) is_roots: bool,
     /// Folders to be made, and who may enter them.
     folders: Vec<(PathBuf, u32)>,
 }
@@ -111,8 +115,9 @@ impl Place {
         };
         if let Some(role) = systems {
             let logs = below("var/log/supervisor");
-            let folders = vec![(PathBuf::from(&logs), 0o750)];
-            return Ok(Self { file, role, logs, folders });
+            let log_folder = PathBuf::from(&logs);
+            let folders = vec![(log_folder.clone(), 0o750)];
+            return Ok(Self { file, role, logs, log_folder, is_roots: uid == 0, folders });
         }
         let folder = here.join("supervisor");
         if folder.as_os_str().len() + "/supervisor.sock".len() + SOCKET_SUFFIX > LONGEST_SOCKET {
@@ -123,6 +128,8 @@ impl Place {
             file,
             role: Role::Whole { socket: under("/supervisor.sock"), pidfile: under("/supervisord.pid") },
             logs: under(""),
+            log_folder: folder.clone(),
+            is_roots: uid == 0,
             folders: vec![(here, 0o755), (folder, 0o700)],
         })
     }
@@ -130,6 +137,11 @@ impl Place {
     /// Where a password is kept that was given: beside the configuration.
     pub(super) fn password_file(&self) -> PathBuf {
         self.file.with_extension("smtp-password")
+    }
+
+    /// Where alerts are kept that no mailer takes.
+    pub(super) fn mail_file(&self) -> PathBuf {
+        self.log_folder.join("alerts.txt")
     }
 
     /// What supervisord is started with.

@@ -2,7 +2,9 @@
 
 use std::env;
 use std::io;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ironlance_config::Surroundings;
 
@@ -23,7 +25,14 @@ pub(super) struct Setting {
     pub(super) binary: PathBuf,
     /// The command of the mailer that was found.
     pub(super) mailer: Option<String>,
+    /// A mail server listens on this machine.
+    pub(super) has_server: bool,
 }
+
+/// Where a mail server of this machine would listen.
+const LOCAL_SERVER: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 25);
+/// So long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Setting {
     pub(super) fn look() -> io::Result<Self> {
@@ -31,7 +40,9 @@ impl Setting {
         let found =
             MAILERS.iter().map(PathBuf::from).find(|file| file.exists()).or_else(|| find_program("sendmail"));
         let mailer = found.map(|file| format!("{} -t -i", for_shell(&file.display().to_string())));
-        Ok(Self { machine: Surroundings::here(), root: PathBuf::from("/"), binary, mailer })
+        let has_server =
+            mailer.is_none() && TcpStream::connect_timeout(&LOCAL_SERVER.into(), PATIENCE).is_ok();
+        Ok(Self { machine: Surroundings::here(), root: PathBuf::from("/"), binary, mailer, has_server })
     }
 
     pub(super) fn default_address(&self) -> String {
@@ -48,7 +59,11 @@ impl Setting {
     }
 
     pub(super) fn default_way(&self) -> &'static str {
-        if self.mailer.is_some() { "sendmail" } else { "localhost:25" }
+        match (&self.mailer, self.has_server) {
+            (Some(_), _) => "sendmail",
+            (None, true) => "localhost:25",
+            (None, false) => "file",
+        }
     }
 
     pub(super) fn default_file(&self) -> PathBuf {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use ironlance_core::shlex;
 
-use super::answers::{Mail, Program, Way};
+use super::answers::{EXAMPLE, Mail, Program, Way};
 use super::place::{Place, Role};
 use super::quote;
 
@@ -23,16 +23,17 @@ pub(super) fn listener(call: &Call, name: &str, mail: &Mail) -> Vec<String> {
         Call::ByName => vec![name.to_owned()],
         Call::Through(binary) => vec![binary.clone(), name.to_owned()],
     };
-    words.extend(mail_options(name, mail).map(str::to_owned));
+    words.extend(mail_options(name, mail));
     if name == "fatalmailbatch" {
         words.extend(["-e", "TICK_60"].map(str::to_owned));
     }
     words
 }
 
-fn mail_options<'a>(name: &str, mail: &'a Mail) -> impl Iterator<Item = &'a str> {
+fn mail_options(name: &str, mail: &Mail) -> Vec<String> {
     let is_batch = name.ends_with("batch");
     let mut options = vec![if is_batch { "-t" } else { "-m" }, &mail.to];
+    let append: String;
     match &mail.way {
         Way::Sendmail(command) => {
             // A mailer knows its sender itself; a batch mailer will not start without one.
@@ -40,6 +41,14 @@ fn mail_options<'a>(name: &str, mail: &'a Mail) -> impl Iterator<Item = &'a str>
                 options.extend(["-f", &mail.from]);
             }
             options.extend(["--sendmail_program", command]);
+        }
+        Way::File(path) => {
+            if is_batch {
+                options.extend(["-f", &mail.from]);
+            }
+            // An empty line behind each.
+            append = format!("sed \\$G >>{}", quote::for_shell(&path.display().to_string()));
+            options.extend(["--sendmail_program", &append, "--body-only"]);
         }
         Way::Server(server) => {
             options.extend([if is_batch { "-f" } else { "--from" }, &mail.from]);
@@ -52,7 +61,7 @@ fn mail_options<'a>(name: &str, mail: &'a Mail) -> impl Iterator<Item = &'a str>
             }
         }
     }
-    options.into_iter()
+    options.into_iter().map(str::to_owned).collect()
 }
 
 /// The whole file.
@@ -109,6 +118,7 @@ fn head(place: &Place) -> String {
             );
         }
     };
+    let user = if place.is_roots { ROOT } else { "" };
     format!(
         "; Written by `ironlance init`; yours to change. What begins with a semicolon is a comment.\n\
          ; `supervisord --check -c FILE` names every fault. %(here)s is the folder of this file.\n\n\
@@ -120,7 +130,8 @@ fn head(place: &Place) -> String {
          logfile={logs}/supervisord.log\n\
          pidfile={pidfile}\n\
          ; Output of listeners, and of programs that name no file of their own.\n\
-         childlogdir={logs}\n\n\
+         childlogdir={logs}\n\
+         {user}\n\
          [rpcinterface:supervisor]\n\
          supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n\
          [supervisorctl]\n\
@@ -142,16 +153,26 @@ fn section(place: &Place, program: &Program) -> String {
         false => quote::value(command),
     };
     let logs = &place.logs;
+    let stand_in =
+        if EXAMPLE.strip_prefix(name.as_str()) == Some(&format!("={command}")) { STAND_IN } else { "" };
     format!(
-        "[program:{name}]\n\
+        "{stand_in}[program:{name}]\n\
          command={command}\n\
-         ; Up for a second, it counts as started. `unexpected`: an exit with status 0 is one that was meant.\n\
+         ; Up for a second, it counts as started. It is started again whenever it ends, also with status 0, which is no crash\n\
+         ; and sends no mail.\n\
          startsecs=1\n\
-         autorestart=unexpected\n\
+         autorestart=true\n\
          stdout_logfile={logs}/%(program_name)s.log\n\
          stderr_logfile={logs}/%(program_name)s.err\n\n"
     )
 }
+
+const ROOT: &str =
+    "; It stays root, as it was started by root. A program has a user= of its own.\nuser=root\n";
+
+/// What stands before [`EXAMPLE`](super::answers::EXAMPLE).
+const STAND_IN: &str =
+    "; A stand-in to try a crash on. Take it away once there is something real to watch.\n";
 
 const NO_PROGRAM: &str = "\
 ; None yet. One looks like this:
@@ -198,6 +219,26 @@ mod tests {
         let words = listener(&call, "fatalmailbatch", &mail(Way::Sendmail("/x -t".to_owned())));
         let expected = "/opt/iron lance|fatalmailbatch|-t|ops@x|-f|me@y|--sendmail_program|/x -t|-e|TICK_60";
         assert_eq!(words.join("|"), expected);
+    }
+
+    #[test]
+    fn without_a_mailer_alerts_are_appended_to_a_file_as_plain_text() {
+        let words = listener(&Call::ByName, "crashmail", &mail(Way::File("/my logs/alerts.txt".into())));
+        assert_eq!(
+            words.join("|"),
+            "crashmail|-m|ops@x|--sendmail_program|sed \\$G >>'/my logs/alerts.txt'|--body-only"
+        );
+    }
+
+    #[test]
+    fn what_is_to_be_kept_running_is_started_again_whenever_it_ends_and_root_is_named() {
+        let programs = [program(EXAMPLE).unwrap().unwrap()];
+        for (uid, has_user) in [(0, true), (1000, false)] {
+            let place = Place::of(Path::new("s.conf"), Path::new("/x"), Path::new("/"), uid).unwrap();
+            let text = configuration(&place, &Call::ByName, &by("mail"), &programs);
+            assert!(text.contains("\nautorestart=true\n") && text.contains(STAND_IN), "{text}");
+            assert_eq!(text.contains("\nuser=root\n"), has_user, "{text}");
+        }
     }
 
     #[test]

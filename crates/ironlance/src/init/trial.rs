@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use ironlance_config::ini::Ini;
 use ironlance_config::{Config, Faults, Overrides, Surroundings, load, outline};
 use ironlance_core::shlex;
+use ironlance_listeners::command::LOGIN_REFUSED;
 
 /// Reads the configuration as supervisord would.
 pub(super) fn check(file: &Path, machine: &Surroundings) -> Result<Config, Faults> {
@@ -35,6 +36,8 @@ pub(super) fn doubles(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     Yes,
+    /// The mail server refused the login.
+    LoginRefused,
     /// It was not sent; its listener has said why.
     No,
 }
@@ -51,5 +54,9 @@ pub(super) fn test_alert(config: &Config, listener: &str, binary: &Path) -> io::
     io::stdout().flush()?;
     let status =
         Command::new(binary).arg(listener).args(options).arg("--test-alert").stdin(Stdio::null()).status()?;
-    Ok(if status.success() { Sent::Yes } else { Sent::No })
+    Ok(match status.code() {
+        Some(0) => Sent::Yes,
+        Some(code) if code == i32::from(LOGIN_REFUSED) => Sent::LoginRefused,
+        Some(_) | None => Sent::No,
+    })
 }

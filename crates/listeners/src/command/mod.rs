@@ -8,6 +8,8 @@ pub mod memmon;
 mod start_check;
 mod test_alert;
 
+pub use test_alert::LOGIN_REFUSED;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;

@@ -11,21 +11,31 @@ use ironlance_core::redact::redact_words;
 
 use crate::surroundings::host_name;
 
+/// The exit status where the mail server refused the login (sysexits.h, EX_NOPERM).
+pub const LOGIN_REFUSED: u8 = 77;
+
 /// Says each step on stdout.
-struct Aloud;
+#[derive(Default)]
+struct Aloud {
+    is_login_refused: bool,
+}
 
 impl Progress for Aloud {
+    fn login_refused(&mut self) {
+        self.is_login_refused = true;
+    }
+
     fn step(&mut self, what: &str) {
         let _ = writeln!(io::stdout(), "{what}");
     }
 }
 
-/// Sends one alert by `route`, telling each step; 0 when it was taken for every recipient, else 1.
+/// Sends one alert by `route`, telling each step; 0 when it was taken for every recipient, [`LOGIN_REFUSED`], else 1.
 ///
 /// `ignored` are the arguments that superlance passes over in silence: here is the place to mention them.
 pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode {
     let host = host_name();
-    let mut aloud = Aloud;
+    let mut aloud = Aloud::default();
     if !ignored.is_empty() {
         aloud.step(&format!(
             "note: these arguments mean nothing to {command}: {}",
@@ -57,7 +67,7 @@ pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode 
         }
         Err(undelivered) => {
             aloud.step(&format!("the test alert was not sent: {}", undelivered.reason()));
-            ExitCode::FAILURE
+            if aloud.is_login_refused { ExitCode::from(LOGIN_REFUSED) } else { ExitCode::FAILURE }
         }
     }
 }

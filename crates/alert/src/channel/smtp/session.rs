@@ -40,10 +40,10 @@ impl Session {
     ) -> Result<Self, Undelivered> {
         let secret = server.password.as_ref().map(crate::secret::Secret::reveal).transpose();
         let password = secret.map_err(|error| Undelivered::Unreachable(error.to_string()))?;
-        let unreachable =
-            |error: &dyn Display| Undelivered::Unreachable(format!("cannot reach {server}: {error}"));
-        let (stream, hello) =
-            connect(server, timeouts, progress).await.map_err(|error| unreachable(&error))?;
+        let (stream, hello) = connect(server, timeouts, progress).await.map_err(|error| {
+            let verb = if matches!(error, StepError::Secure(_)) { "send by" } else { "reach" };
+            Undelivered::Unreachable(format!("cannot {verb} {server}: {error}"))
+        })?;
         let mut session = Self {
             dialogue: Dialogue::new(stream),
             server: server.to_string(),
@@ -52,9 +52,9 @@ impl Session {
             broken: false,
         };
         let banner = session.dialogue.reply("before its banner", timeouts.banner).await;
-        let banner = banner.map_err(|error| unreachable(&error))?;
+        let banner = banner.map_err(|error| session.lost(&error))?;
         if !banner.is_positive() {
-            return Err(unreachable(&banner));
+            return Err(session.lost(&banner));
         }
         progress.step(&format!("greeted: {banner}"));
         session.hello(&hello, timeouts).await?;
@@ -224,7 +224,7 @@ impl Session {
             return Err(self.lost(&reply));
         }
         let name = self.server.clone();
-        let lost = |error: &dyn Display| Undelivered::Unreachable(format!("cannot reach {name}: {error}"));
+        let lost = |error: &dyn Display| Undelivered::Unreachable(format!("cannot send by {name}: {error}"));
         let Stream::Tcp(stream) = self.dialogue.into_stream() else {
             return Err(lost(&"STARTTLS needs a TCP connection in the clear"));
         };
@@ -255,9 +255,12 @@ impl Session {
                 return Ok(());
             }
             verdict = format!("it refused AUTH {} of {user}: {reply}", mechanism.name());
+            if reply.code == 535 {
+                progress.login_refused();
+            }
         }
         // The server still listens.
-        Err(Undelivered::Unreachable(format!("cannot reach {}: {verdict}", self.server)))
+        Err(Undelivered::Unreachable(format!("cannot log in to {}: {verdict}", self.server)))
     }
 
     /// Says a line; a lost connection and a 421 are the server's trouble and not the mail's.
@@ -276,7 +279,7 @@ impl Session {
 
     fn lost(&mut self, error: &dyn Display) -> Undelivered {
         self.broken = true;
-        Undelivered::Unreachable(format!("cannot reach {}: {error}", self.server))
+        Undelivered::Unreachable(format!("cannot send by {}: {error}", self.server))
     }
 
     fn refused(&mut self, what: &str, reply: &Reply) -> Undelivered {
@@ -324,7 +327,8 @@ async fn connect(
     if server.security != Security::Implicit {
         return Ok((Stream::Tcp(stream), hello));
     }
-    let stream = timed(timeouts.tls, dial::secure(stream, &server.host, &tls(server))).await?;
+    let stream = timed(timeouts.tls, dial::secure(stream, &server.host, &tls(server))).await;
+    let stream = stream.map_err(|error| StepError::Secure(Box::new(error)))?;
     progress.step("TLS established, certificate verified");
     Ok((stream, hello))
 }
@@ -339,6 +343,9 @@ enum StepError {
     Dial(#[from] DialError),
     #[error("timed out")]
     TimedOut,
+    /// It was reached, and there is no TLS with it.
+    #[error(transparent)]
+    Secure(Box<StepError>),
 }
 
 async fn timed<T>(limit: Duration, step: impl Future<Output = Result<T, DialError>>) -> Result<T, StepError> {
