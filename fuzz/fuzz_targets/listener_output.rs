@@ -1,15 +1,18 @@
 //! What a listener writes on its stdout, in any pieces: the pool survives it, keeps little of it, and loses no event.
 #![no_main]
 
+use std::time::Duration;
+
 use ironlance_core::notice::Notice;
-use ironlance_core::pool::{Capacity, MemberId, Pool, PoolEffect};
+use ironlance_core::pool::{Capacity, MemberId, Pool, PoolEffect, ResultHandler};
 use ironlance_core::{GroupName, ProcessName};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut pool = Pool::new(GroupName("pool".into()), "supervisor".into(), Capacity::Unset);
+    let mut pool = Pool::new(GroupName("pool".into()), "supervisor".into(), Capacity::Unset, ResultHandler::Stock);
     let member = MemberId(1);
-    pool.join(member, ProcessName("listener".into()));
+    let mut now = Duration::ZERO;
+    pool.join(member, ProcessName("listener".into()), now);
     let mut offered = 0;
     // The first byte of each piece says how long it is.
     let mut rest = data;
@@ -18,14 +21,17 @@ fuzz_target!(|data: &[u8]| {
         rest = later;
         pool.offer(offered, &Notice::tick(5, offered));
         offered += 1;
-        let effects = pool.heard(member, piece);
+        let mut effects = pool.heard(member, piece, now);
+        now += Duration::from_secs(u64::from(*size) / 16);
+        effects.extend(pool.wake(now));
         if effects.iter().any(|effect| matches!(effect, PoolEffect::Restart { .. })) {
-            pool.leave(member);
-            pool.join(member, ProcessName("listener".into()));
+            pool.leave(member, now);
+            pool.join(member, ProcessName("listener".into()), now);
         }
         let held = pool.members().filter(|view| view.event.is_some()).count() as u64;
-        let lost = pool.dropped() + pool.merged();
+        let lost = pool.dropped().total() + pool.dead().total() + pool.merged();
         assert_eq!(offered, pool.pending() as u64 + held + pool.answered() + lost);
         assert!(pool.members().all(|view| view.last_result.is_none_or(|result| result.len() <= 600)));
+        assert!(pool.members().all(|view| view.babbled.1.len() <= 600));
     }
 });

@@ -31,7 +31,7 @@ pub enum GroupKind {
         events: Vec<EventKind>,
         /// How many events may wait, at least 1; `None` where the file does not say.
         buffer_size: Option<usize>,
-        /// The factory's name as given; only the stock one exists.
+        /// The factory's name as given; see [`crate::result_handler`].
         result_handler: String,
     },
     /// FastCGI processes that share a socket.

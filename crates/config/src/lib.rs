@@ -46,6 +46,7 @@ pub use outline::{Outline, outline};
 pub use program::{LogTarget, Output, Program};
 pub use sample::SAMPLE;
 pub use search::usual_places;
+pub use section::factory::result_handler;
 pub use server::{Credentials, Password, Server, ServerAddress};
 pub use settings::{MainLog, Overrides, Settings, UserRef};
 pub use surroundings::Surroundings;

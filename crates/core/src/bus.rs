@@ -20,6 +20,9 @@ pub struct Bus {
 #[derive(Clone, Copy, Debug, Default)]
 struct Kinds(u32);
 
+/// Every type has a bit of its own.
+const _: () = assert!(EventKind::ALL.len() <= u32::BITS as usize, "a set of types has a bit for each type");
+
 impl Kinds {
     /// Each of `asked`, and every kind of it.
     fn below(asked: &[EventKind]) -> Self {
@@ -59,15 +62,29 @@ impl Bus {
     }
 
     /// The event's serial number, from 0, and the pools to offer it to, each once. A number is used only where a pool
-    /// takes the event.
-    pub fn publish(&mut self, kind: EventKind) -> Option<(u64, Vec<PoolId>)> {
+    /// takes the event. `but` is not told, whatever it wants.
+    pub fn publish(&mut self, kind: EventKind, but: Option<PoolId>) -> Option<(u64, Vec<PoolId>)> {
         if !self.wants(kind) {
+            return None;
+        }
+        let takes = |(pool, kinds): &&(PoolId, Kinds)| kinds.has(kind) && Some(*pool) != but;
+        let takers: Vec<PoolId> = self.subscriptions.iter().filter(takes).map(|(pool, _)| *pool).collect();
+        if takers.is_empty() {
             return None;
         }
         let serial = self.next_serial;
         self.next_serial += 1;
-        let takers = self.subscriptions.iter().filter(|(_, kinds)| kinds.has(kind));
-        Some((serial, takers.map(|(pool, _)| *pool).collect()))
+        Some((serial, takers))
+    }
+
+    /// The number that the next event gets.
+    pub const fn next_serial(&self) -> u64 {
+        self.next_serial
+    }
+
+    /// Goes on counting at `serial`, where it is later: events with the numbers before it wait still.
+    pub fn count_from(&mut self, serial: u64) {
+        self.next_serial = self.next_serial.max(serial);
     }
 
     fn count_wanted(&mut self) {
@@ -85,9 +102,9 @@ mod tests {
         bus.subscribe(PoolId(7), &[EventKind::Event, EventKind::Tick, EventKind::Tick5]);
         bus.subscribe(PoolId(3), &[EventKind::ProcessState]);
         bus.subscribe(PoolId(4), &[EventKind::Tick60]);
-        assert_eq!(bus.publish(EventKind::Tick5), Some((0, vec![PoolId(7)])));
-        assert_eq!(bus.publish(EventKind::ProcessStateFatal), Some((1, vec![PoolId(7), PoolId(3)])));
-        assert_eq!(bus.publish(EventKind::Tick60), Some((2, vec![PoolId(7), PoolId(4)])));
+        assert_eq!(bus.publish(EventKind::Tick5, None), Some((0, vec![PoolId(7)])));
+        assert_eq!(bus.publish(EventKind::ProcessStateFatal, None), Some((1, vec![PoolId(7), PoolId(3)])));
+        assert_eq!(bus.publish(EventKind::Tick60, None), Some((2, vec![PoolId(7), PoolId(4)])));
     }
 
     #[test]
@@ -95,10 +112,22 @@ mod tests {
         let mut bus = Bus::default();
         bus.subscribe(PoolId(1), &[EventKind::ProcessLogStderr]);
         assert!(!bus.wants(EventKind::ProcessLogStdout));
-        assert_eq!(bus.publish(EventKind::ProcessLogStdout), None);
-        assert_eq!(bus.publish(EventKind::ProcessLogStderr), Some((0, vec![PoolId(1)])));
+        assert_eq!(bus.publish(EventKind::ProcessLogStdout, None), None);
+        assert_eq!(bus.publish(EventKind::ProcessLogStderr, None), Some((0, vec![PoolId(1)])));
         bus.unsubscribe(PoolId(1));
-        assert_eq!(bus.publish(EventKind::ProcessLogStderr), None);
+        assert_eq!(bus.publish(EventKind::ProcessLogStderr, None), None);
+    }
+
+    #[test]
+    fn a_pool_that_is_not_to_be_told_takes_no_event_and_alone_uses_no_serial() {
+        let mut bus = Bus::default();
+        bus.subscribe(PoolId(1), &[EventKind::ProcessState]);
+        assert_eq!(bus.publish(EventKind::ProcessStateRunning, Some(PoolId(1))), None);
+        bus.subscribe(PoolId(2), &[EventKind::Event]);
+        assert_eq!(bus.publish(EventKind::ProcessStateRunning, Some(PoolId(1))), Some((0, vec![PoolId(2)])));
+        bus.count_from(7);
+        bus.count_from(3);
+        assert_eq!(bus.publish(EventKind::Tick5, None), Some((7, vec![PoolId(2)])));
     }
 
     #[test]
@@ -107,6 +136,6 @@ mod tests {
         bus.subscribe(PoolId(1), &[EventKind::Tick]);
         bus.subscribe(PoolId(1), &[EventKind::ProcessGroup]);
         assert!(!bus.wants(EventKind::Tick5));
-        assert_eq!(bus.publish(EventKind::ProcessGroupAdded), Some((0, vec![PoolId(1)])));
+        assert_eq!(bus.publish(EventKind::ProcessGroupAdded, None), Some((0, vec![PoolId(1)])));
     }
 }

@@ -27,6 +27,7 @@ pub mod selection;
 pub mod shlex;
 pub mod signal;
 pub mod state;
+pub mod tally;
 pub mod tick;
 
 pub use envelope::Envelope;

@@ -8,14 +8,51 @@ use crate::name::{GroupName, Namespec};
 use crate::python;
 use crate::state::ProcessState;
 
-/// An event that has happened. The body is rendered once, for all pools.
+/// An event that has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The event's type.
     pub kind: EventKind,
-    /// The body, byte for byte as the `payload()` of events.py.
-    pub body: Rc<str>,
+    /// The body.
+    pub body: Body,
 }
+
+/// The body of an event. Those of state changes are kept as facts until they are sent: a million of them may wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Rendered once, for all pools.
+    Text(Rc<str>),
+    /// A process went from one state to another.
+    State {
+        /// Which process; shared by all of its events.
+        who: Rc<Namespec>,
+        /// The state before.
+        from: ProcessState,
+        /// The rest.
+        detail: Detail,
+    },
+}
+
+impl Body {
+    /// The text, byte for byte as the `payload()` of events.py.
+    pub fn text(&self) -> Rc<str> {
+        match self {
+            Self::Text(text) => Rc::clone(text),
+            Self::State { who, from, detail } => state_text(who, *from, *detail).into(),
+        }
+    }
+
+    /// What the body takes beside itself while it waits, in bytes. The names of a process are shared by its events.
+    pub fn on_heap(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len() + RC_OVERHEAD,
+            Self::State { .. } => 0,
+        }
+    }
+}
+
+/// What a shared text costs beside its bytes: two counts and the allocator's own (bytes, on 64-bit machines).
+const RC_OVERHEAD: usize = 24;
 
 /// One of the two ways out of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,16 +93,12 @@ pub enum Detail {
 
 impl Notice {
     /// `PROCESS_STATE_*`: a process went from one state to another.
-    pub fn state(who: &Namespec, from: ProcessState, to: ProcessState, detail: Detail) -> Self {
-        let mut body = String::with_capacity(96);
-        let _ = write!(body, "processname:{} groupname:{} from_state:{from}", who.process, who.group);
-        let _ = match detail {
-            Detail::Nothing => Ok(()),
-            Detail::Tries(tries) => write!(body, " tries:{tries}"),
-            Detail::Pid(pid) => write!(body, " pid:{pid}"),
-            Detail::Exit { expected, pid } => write!(body, " expected:{} pid:{pid}", u8::from(expected)),
-        };
-        Self { kind: EventKind::of_state(to), body: body.into() }
+    pub fn state(who: &Rc<Namespec>, from: ProcessState, to: ProcessState, detail: Detail) -> Self {
+        Self { kind: EventKind::of_state(to), body: Body::State { who: Rc::clone(who), from, detail } }
+    }
+
+    fn text(kind: EventKind, text: impl Into<Rc<str>>) -> Self {
+        Self { kind, body: Body::Text(text.into()) }
     }
 
     /// `PROCESS_LOG_*`: a process wrote `data`.
@@ -77,7 +110,7 @@ impl Notice {
             Channel::Stdout => EventKind::ProcessLogStdout,
             Channel::Stderr => EventKind::ProcessLogStderr,
         };
-        Self { kind, body: body.into() }
+        Self::text(kind, body)
     }
 
     /// `PROCESS_COMMUNICATION_*`: a process wrote `data` between the communication tags.
@@ -89,22 +122,22 @@ impl Notice {
             Channel::Stdout => EventKind::ProcessCommunicationStdout,
             Channel::Stderr => EventKind::ProcessCommunicationStderr,
         };
-        Self { kind, body: body.into() }
+        Self::text(kind, body)
     }
 
     /// `REMOTE_COMMUNICATION`: a client's event, of a kind that the client names.
     pub fn remote(kind: &str, data: &str) -> Self {
-        Self { kind: EventKind::RemoteCommunication, body: format!("type:{kind}\n{data}").into() }
+        Self::text(EventKind::RemoteCommunication, format!("type:{kind}\n{data}"))
     }
 
     /// `SUPERVISOR_STATE_CHANGE_RUNNING`.
     pub fn supervisor_running() -> Self {
-        Self { kind: EventKind::SupervisorStateChangeRunning, body: "".into() }
+        Self::text(EventKind::SupervisorStateChangeRunning, "")
     }
 
     /// `SUPERVISOR_STATE_CHANGE_STOPPING`.
     pub fn supervisor_stopping() -> Self {
-        Self { kind: EventKind::SupervisorStateChangeStopping, body: "".into() }
+        Self::text(EventKind::SupervisorStateChangeStopping, "")
     }
 
     /// `TICK_5`, `TICK_60` or `TICK_3600`; any other period counts as the next longer, at most an hour. `when` is the
@@ -115,18 +148,30 @@ impl Notice {
             6..=60 => EventKind::Tick60,
             61.. => EventKind::Tick3600,
         };
-        Self { kind, body: format!("when:{when}").into() }
+        Self::text(kind, format!("when:{when}"))
     }
 
     /// `PROCESS_GROUP_ADDED`.
     pub fn group_added(group: &GroupName) -> Self {
-        Self { kind: EventKind::ProcessGroupAdded, body: format!("groupname:{group}\n").into() }
+        Self::text(EventKind::ProcessGroupAdded, format!("groupname:{group}\n"))
     }
 
     /// `PROCESS_GROUP_REMOVED`.
     pub fn group_removed(group: &GroupName) -> Self {
-        Self { kind: EventKind::ProcessGroupRemoved, body: format!("groupname:{group}\n").into() }
+        Self::text(EventKind::ProcessGroupRemoved, format!("groupname:{group}\n"))
     }
+}
+
+fn state_text(who: &Namespec, from: ProcessState, detail: Detail) -> String {
+    let mut body = String::with_capacity(96);
+    let _ = write!(body, "processname:{} groupname:{} from_state:{from}", who.process, who.group);
+    let _ = match detail {
+        Detail::Nothing => Ok(()),
+        Detail::Tries(tries) => write!(body, " tries:{tries}"),
+        Detail::Pid(pid) => write!(body, " pid:{pid}"),
+        Detail::Exit { expected, pid } => write!(body, " expected:{} pid:{pid}", u8::from(expected)),
+    };
+    body
 }
 
 /// The beginning of a body about output, with room for the rest.

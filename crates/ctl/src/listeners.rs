@@ -1,5 +1,7 @@
 //! `listeners`: how each event listener is, and what is wrong with it.
 
+use std::collections::BTreeMap;
+
 use ironlance_core::Namespec;
 use ironlance_host::clock::Clock;
 use ironlance_rpc::FaultKind;
@@ -39,11 +41,20 @@ struct Listener {
     /// The serial of the event it works on; `null` for none.
     event: Option<i64>,
     pending: i64,
-    capacity: i64,
+    /// `null` where `buffer_size` is not set: then memory is what bounds it.
+    capacity: Option<i64>,
+    pending_bytes: i64,
+    capacity_bytes: i64,
+    full: bool,
     dropped: i64,
+    dropped_by_type: BTreeMap<String, i64>,
     merged: i64,
     answered: i64,
+    dead_letters: i64,
+    dead_letters_by_type: BTreeMap<String, i64>,
     offences: i64,
+    babbles: i64,
+    babble: String,
     last_result: String,
     /// Its outbox; `null` where it is no listener of ours, or supervisord does not tell.
     alerts: Option<Outbox>,
@@ -118,11 +129,19 @@ impl Listener {
             state: record.text("state")?.to_owned(),
             event: (event >= 0).then_some(event),
             pending: record.int("pending")?,
-            capacity: record.int("capacity")?,
+            capacity: Some(record.int("capacity")?).filter(|capacity| *capacity >= 0),
+            pending_bytes: record.int("pending_bytes")?,
+            capacity_bytes: record.int("capacity_bytes")?,
+            full: record.truth("full")?,
             dropped: record.int("dropped")?,
+            dropped_by_type: record.counts("dropped_by_type")?,
             merged: record.int("merged")?,
             answered: record.int("answered")?,
+            dead_letters: record.int("dead_letters")?,
+            dead_letters_by_type: record.counts("dead_letters_by_type")?,
             offences: record.int("offences")?,
+            babbles: record.int("babbles")?,
+            babble: record.text("babble")?.to_owned(),
             last_result: record.text("last_result")?.to_owned(),
             alerts: None,
             wrong: Vec::new(),
@@ -140,16 +159,28 @@ impl Listener {
             "ACKNOWLEDGED" if waiting > 0 => wrong.push("has not said READY".to_owned()),
             _ => {}
         }
-        if waiting > 0 && waiting >= self.capacity {
+        if waiting > 0 && self.full {
             wrong.push("its buffer is full".to_owned());
         } else if waiting > 0 {
             wrong.push(format!("{waiting} {} waiting", events(waiting)));
         }
         if self.dropped > 0 {
-            wrong.push(format!("{} {} lost", self.dropped, events(self.dropped)));
+            wrong.push(format!(
+                "{} {} lost ({})",
+                self.dropped,
+                events(self.dropped),
+                by_type(&self.dropped_by_type)
+            ));
+        }
+        if self.dead_letters > 0 {
+            let (count, types) = (self.dead_letters, by_type(&self.dead_letters_by_type));
+            wrong.push(format!("{count} {} that nobody dealt with ({types})", events(count)));
         }
         if self.offences > 0 {
-            wrong.push(format!("restarted for breaking the protocol, {} in a row", self.offences));
+            wrong.push(format!("restarted for breaking the protocol, {} lately", self.offences));
+        }
+        if self.babbles > 0 {
+            wrong.push(format!("babbled: \"{}\"", self.babble.escape_debug()));
         }
         wrong
     }
@@ -160,13 +191,19 @@ impl Listener {
             paint::plain(&self.namespec),
             paint::plain(&self.state),
             self.event.map_or_else(|| "-".to_owned(), |event| event.to_string()),
-            format!("{}/{}", self.pending, self.capacity),
+            self.capacity.map_or_else(|| self.pending.to_string(), |most| format!("{}/{most}", self.pending)),
             self.dropped.to_string(),
             self.merged.to_string(),
             self.answered.to_string(),
             paint::cut(&paint::plain(result), RESULT_WIDTH),
         ]
     }
+}
+
+/// `3 TICK_5, 1 PROCESS_STATE_EXITED`.
+fn by_type(counts: &BTreeMap<String, i64>) -> String {
+    let counts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    counts.join(", ")
 }
 
 const fn events(count: i64) -> &'static str {
@@ -217,6 +254,10 @@ mod tests {
 
     const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
 
+    fn types(count: i64) -> Value {
+        Value::Struct((count > 0).then(|| ("TICK_5".into(), count.into())).into_iter().collect())
+    }
+
     fn listener(process: &str, state: &str, pending: i64, dropped: i64, offences: i64) -> Listener {
         let value = Value::record([
             ("pool", "alarm".into()),
@@ -226,10 +267,18 @@ mod tests {
             ("last_result", if state == "READY" { "OK".into() } else { "".into() }),
             ("offences", offences.into()),
             ("pending", pending.into()),
-            ("capacity", 5_i64.into()),
+            ("capacity", if process == "x" { Value::Int(-1) } else { 5_i64.into() }),
+            ("pending_bytes", 100_i64.into()),
+            ("capacity_bytes", 1000_i64.into()),
+            ("full", Value::Bool(pending == 5)),
             ("dropped", dropped.into()),
+            ("dropped_by_type", types(dropped)),
             ("merged", 0_i64.into()),
             ("answered", 7_i64.into()),
+            ("dead_letters", Value::Int(0)),
+            ("dead_letters_by_type", types(0)),
+            ("babbles", Value::Int(0)),
+            ("babble", "".into()),
         ]);
         Listener::read(Record::new(METHOD, &value)).unwrap()
     }
@@ -243,7 +292,7 @@ mod tests {
                 "LISTENER    STATE  EVENT  PENDING  DROPPED  MERGED  ANSWERED  LAST RESULT",
                 "alarm       READY  -      0/5      0        0       7         OK",
                 "alarm:队列  BUSY   42     5/5      17       0       7         -",
-                "  ! its buffer is full; 17 events lost",
+                "  ! its buffer is full; 17 events lost (17 TICK_5)",
             ]
         );
     }
@@ -255,7 +304,7 @@ mod tests {
             ("UNKNOWN", 0, 0, 0, "broke the protocol"),
             ("ACKNOWLEDGED", 1, 0, 0, "has not said READY; 1 event waiting"),
             ("BUSY", 3, 0, 0, "3 events waiting"),
-            ("READY", 0, 1, 2, "1 event lost; restarted for breaking the protocol, 2 in a row"),
+            ("READY", 0, 1, 2, "1 event lost (1 TICK_5); restarted for breaking the protocol, 2 lately"),
             ("ACKNOWLEDGED", 0, 0, 0, ""),
             ("BUSY", 0, 0, 0, ""),
         ] {

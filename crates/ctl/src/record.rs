@@ -1,5 +1,7 @@
 //! What supervisord tells in structs and lists, believed only as far as it can be read.
 
+use std::collections::BTreeMap;
+
 use ironlance_rpc::Value;
 
 use crate::trouble::Trouble;
@@ -32,6 +34,17 @@ impl<'v> Record<'v> {
         self.member(key, |value| match value {
             Value::Bool(yes) => Some(*yes),
             Value::Int(number) => Some(*number != 0),
+            _ => None,
+        })
+    }
+
+    /// The numbers of the struct under `key`, by name.
+    pub(crate) fn counts(&self, key: &str) -> Result<BTreeMap<String, i64>, Trouble> {
+        self.member(key, |value| match value {
+            Value::Struct(members) => {
+                let counts = members.iter().map(|(name, count)| Some((name.to_string(), count.as_int()?)));
+                counts.collect()
+            }
             _ => None,
         })
     }

@@ -64,6 +64,8 @@ struct EndReport<'a> {
     oom_kill: bool,
     /// What failed before the program ran; `null` if it did run.
     not_started: Option<&'a str>,
+    /// What a listener did that broke the protocol; `null` where that is not why.
+    recycled: Option<&'a str>,
     expected: bool,
     told: bool,
     /// Who had supervisord send it a signal, in words; `null` where it had sent none.
@@ -108,6 +110,7 @@ impl<'a> EndReport<'a> {
             How::Killed { signal, core } => (None, Some(signal.as_str()), *core, None),
             How::OutOfMemory { signal } => (None, Some(signal.as_str()), false, None),
             How::NotStarted { why } => (None, None, false, Some(why.as_str())),
+            How::Recycled { .. } => (None, None, false, None),
         };
         Self {
             description: &end.description,
@@ -117,6 +120,13 @@ impl<'a> EndReport<'a> {
             core,
             oom_kill: matches!(end.how, How::OutOfMemory { .. }),
             not_started,
+            recycled: match &end.how {
+                How::Recycled { did } => Some(did),
+                How::Exited { .. }
+                | How::Killed { .. }
+                | How::OutOfMemory { .. }
+                | How::NotStarted { .. } => None,
+            },
             expected: end.expectation != Expectation::Unexpected,
             told: end.expectation == Expectation::Told,
             by: end.by.as_deref(),

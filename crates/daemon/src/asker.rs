@@ -74,8 +74,9 @@ impl Reason {
     /// Whether the process was told to stop, by supervisord's own way of stopping.
     pub const fn is_stop(&self) -> bool {
         match self {
-            Self::Stop(_) | Self::Shutdown(_) | Self::Restart(_) | Self::Recycled => true,
-            Self::Signal(_) => false,
+            Self::Stop(_) | Self::Shutdown(_) | Self::Restart(_) => true,
+            // It comes back: nobody wanted it to be stopped.
+            Self::Signal(_) | Self::Recycled => false,
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::child::report::Reports;
-use crate::daemonize::{self, Foreground, Pidfile};
+use crate::daemonize::{self, Pidfile};
 use crate::http::{self, Journal, Kept, Limits, Listening};
 use crate::inbox::Input;
 use crate::limits;
@@ -27,7 +27,7 @@ use crate::orphans;
 use crate::privileges;
 use crate::reload::{COMMAND, Reload};
 use crate::signals::Signals;
-use crate::supervisor::{Beginning, Outcome, SUPERVISOR_VERSION, Supervisor};
+use crate::supervisor::{Beginning, Legacy, Outcome, SUPERVISOR_VERSION, Supervisor};
 
 /// Faults of the command line or of the configuration, as in the original.
 const REFUSED: u8 = 2;
@@ -113,8 +113,8 @@ fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
     let mut end = first_life(config, options, surroundings);
     loop {
         let code = match end {
-            Ok(End::Restart(reload, nofile)) => {
-                end = next_life(*reload, nofile, options, surroundings);
+            Ok(End::Restart(next, nofile)) => {
+                end = next_life(*next, nofile, options, surroundings);
                 continue;
             }
             Ok(End::Over) => ExitCode::SUCCESS,
@@ -130,7 +130,14 @@ enum End {
     Over,
     /// With what the next life begins with, and the soft limit of descriptors that children were given: ours has been
     /// raised since.
-    Restart(Box<Reload>, u64),
+    Restart(Box<Next>, u64),
+}
+
+/// What the next life begins with.
+struct Next {
+    reload: Reload,
+    /// Events that wait.
+    legacy: Legacy,
 }
 
 /// The life that begins at the command line. What cannot be had is said on stderr, and the daemon ends.
@@ -148,30 +155,27 @@ fn first_life(config: Config, options: &Options, surroundings: &Surroundings) ->
     let opened = http::open(&config.servers, &[], &OwnLog(RefCell::new(&mut log)));
     let sockets = opened.map_err(|error| refuse(&error.to_string()))?;
     let settings = config.settings.clone();
-    let mut daemon = Start { config, sockets, log, nofile: raised.nofile };
+    let mut daemon = Start { config, sockets, log, nofile: raised.nofile, legacy: Legacy::default() };
     daemon.announce();
     let signals = new_signals()?;
-    let mut foreground = None;
     if !settings.nodaemon {
         let log = &mut daemon.log;
-        let forked =
-            daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| {
-                log.log(level, line);
-            });
-        let forked = forked.map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
-        foreground = Some(forked);
+        daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| {
+            log.log(level, line);
+        })
+        .map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
     }
-    daemon.live(signals, foreground, options, surroundings)
+    daemon.live(signals, options, surroundings)
 }
 
 /// A life after a restart. All it needs has been tried and is there.
 fn next_life(
-    reload: Reload,
+    next: Next,
     nofile: u64,
     options: &Options,
     surroundings: &Surroundings,
 ) -> Result<End, ExitCode> {
-    let Reload { config, mut sockets, mut log } = reload;
+    let Next { reload: Reload { config, mut sockets, mut log }, legacy } = next;
     let mut notes = notes_of(&config);
     if let Some(user) = &config.settings.user {
         notes.infos.push(privileges::drop_to(user.uid).map_err(|words| refuse(&words))?);
@@ -184,9 +188,9 @@ fn next_life(
     let journal = OwnLog(RefCell::new(&mut log));
     sockets.iter_mut().for_each(|listening| listening.settle(&journal));
     let nofile = nofile.max(config.settings.minfds);
-    let mut daemon = Start { config, sockets, log, nofile };
+    let mut daemon = Start { config, sockets, log, nofile, legacy };
     daemon.announce();
-    daemon.live(new_signals()?, None, options, surroundings)
+    daemon.live(new_signals()?, options, surroundings)
 }
 
 fn new_signals() -> Result<Signals, ExitCode> {
@@ -225,6 +229,8 @@ struct Start {
     log: MainLog,
     /// The soft limit of descriptors that children are given.
     nofile: u64,
+    /// Events that waited in the life before.
+    legacy: Legacy,
 }
 
 impl Start {
@@ -234,23 +240,14 @@ impl Start {
         self.sockets.iter().for_each(|listening| listening.announce(&self.config.interfaces, &journal));
     }
 
-    /// One life of the daemon, until it ends or begins anew. `foreground` is who waits for the pidfile.
-    fn live(
-        self,
-        signals: Signals,
-        foreground: Option<Foreground>,
-        options: &Options,
-        surroundings: &Surroundings,
-    ) -> Result<End, ExitCode> {
-        let Self { config, sockets, mut log, nofile } = self;
+    /// One life of the daemon, until it ends or begins anew.
+    fn live(self, signals: Signals, options: &Options, surroundings: &Surroundings) -> Result<End, ExitCode> {
+        let Self { config, sockets, mut log, nofile, legacy } = self;
         if !config.settings.nocleanup {
             let warnings = auto::clear(&config.settings.childlogdir, &config.settings.identifier);
             warnings.iter().for_each(|line| log.log(Level::Warn, line));
         }
         let pidfile = Pidfile::write(&config.settings.pidfile, &mut |level, line| log.log(level, line));
-        if let Some(foreground) = foreground {
-            foreground.release();
-        }
         let kept: io::Result<Vec<Kept>> = sockets.iter().map(Listening::kept).collect();
         let house = House {
             sockets,
@@ -266,13 +263,14 @@ impl Start {
             nofile_of_children: Some(nofile),
             reports: Reports::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
             sockets: kept.map_err(|error| refuse(&format!("cannot keep a socket: {error}")))?,
+            legacy,
         };
         let outcome = serve(beginning, house);
         if let Some(pidfile) = pidfile {
             pidfile.remove();
         }
         Ok(match outcome? {
-            Some(reload) => End::Restart(reload, nofile),
+            Some(next) => End::Restart(next, nofile),
             None => End::Over,
         })
     }
@@ -289,7 +287,7 @@ struct House {
 /// The owner and the HTTP server, on one thread.
 ///
 /// Gives what the next life begins with, where there shall be one.
-fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Reload>>, ExitCode> {
+fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Next>>, ExitCode> {
     let cannot = |error: io::Error| refuse(&format!("cannot start the event loop: {error}"));
     // The owner may have work for many turns: clients, signals and the clock are looked at between any two.
     let runtime =
@@ -311,7 +309,10 @@ fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Reload>>, Exit
     drop(inbox);
     local.block_on(&runtime, serving.close());
     Ok(match outcome? {
-        Outcome::Restart => owner.take_reload(),
+        Outcome::Restart => {
+            let legacy = owner.legacy();
+            owner.take_reload().map(|reload| Box::new(Next { reload: *reload, legacy }))
+        }
         Outcome::End => None,
     })
 }

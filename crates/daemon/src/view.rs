@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ironlance_core::kind::EventKind;
 use ironlance_core::memory::Window;
+use ironlance_core::tally::Tally;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
 
@@ -103,20 +104,32 @@ pub struct ListenerView {
     pub event: Option<u64>,
     /// The last RESULT it gave.
     pub last_result: Option<String>,
-    /// How often in a row it broke the protocol, without dealing with an event in between.
+    /// How often it broke the protocol and was recycled; one is forgiven for each minute that passes well.
     pub offences: u32,
-    /// Events that wait in its pool, and how many may.
+    /// How often its process had stray output.
+    pub babbles: u64,
+    /// The beginning of the last.
+    pub babble: String,
+    /// Events that wait in its pool.
     pub pending: usize,
-    /// See `pending`.
-    pub capacity: usize,
-    /// Events of its pool that were given up.
-    pub dropped: u64,
+    /// How many may, where `buffer_size` is set.
+    pub capacity: Option<usize>,
+    /// What they take in memory (bytes).
+    pub pending_bytes: usize,
+    /// What they may take (bytes).
+    pub capacity_bytes: usize,
+    /// There is no room for more, or as good as none.
+    pub is_full: bool,
+    /// Events of its pool that were given up because it was full.
+    pub dropped: Tally,
     /// Ticks of its pool that were merged.
     pub merged: u64,
     /// Events of its pool that were answered.
     pub answered: u64,
     /// Where its alerts wait, where somebody has looked.
     pub outbox: Option<Rc<OutboxView>>,
+    /// Events of its pool that nobody dealt with, however often they were given.
+    pub dead: Tally,
 }
 
 /// Something that happened.

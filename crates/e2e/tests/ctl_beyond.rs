@@ -206,13 +206,19 @@ fn listeners_that_are_unwell_are_marked() {
         send(&stand, data);
     }
     let lines = settled(&mut stand, "2/2");
-    assert_eq!(lines[2], "  ! has not said READY; its buffer is full; 2 events lost");
+    assert_eq!(
+        lines[2],
+        "  ! has not said READY; its buffer is full; 2 events lost (2 REMOTE_COMMUNICATION)"
+    );
     // It runs, and `why` knows better.
     let (_, lines) = stand.lines("why mute").unwrap();
     assert_says(&lines[0], &["mute: has never ended; RUNNING since "]);
-    assert_eq!(lines[2], "  listener   ! has not said READY; its buffer is full; 2 events lost");
+    assert_eq!(
+        lines[2],
+        "  listener   ! has not said READY; its buffer is full; 2 events lost (2 REMOTE_COMMUNICATION)"
+    );
     let (_, objects) = stand.objects("why --json mute well").unwrap();
-    let wrong = json!(["has not said READY", "its buffer is full", "2 events lost"]);
+    let wrong = json!(["has not said READY", "its buffer is full", "2 events lost (2 REMOTE_COMMUNICATION)"]);
     assert_eq!((&objects[0]["listener"], &objects[1]["listener"]), (&wrong, &json!([])));
     let (status, objects) = stand.objects("listeners --json").unwrap();
     let [mute, well] = objects.as_slice() else { panic!("{objects:#?}") };

@@ -43,14 +43,14 @@ fn listener(daemon: &Daemon, name: &str) -> Value {
 }
 
 #[test]
-fn a_listener_that_breaks_the_protocol_is_restarted_and_gets_its_event_again() {
+fn a_listener_that_breaks_the_protocol_gets_its_event_again() {
     let cases = [
-        ("garbage", "hello, world\\n"),
-        ("noresult", "RESULT x\\nOK"),
-        ("negative", "RESULT -5\\nOK"),
-        ("huge", "RESULT 99999999\\nOK"),
-        ("binary", "\\x00\\xff\\n"),
-        ("endless", "RESULT 22222222222222222222222222222222222222222222222222\\n"),
+        ("garbage", "hello, world\\nREADY\\n"),
+        ("noresult", "RESULT x\\nOKREADY\\n"),
+        ("negative", "RESULT -5\\nOKREADY\\n"),
+        ("huge", "RESULT 99999999\\nOKREADY\\n"),
+        ("binary", "\\x00\\xff\\nREADY\\n"),
+        ("endless", "RESULT 22222222222222222222222222222222222222222222222222\\nREADY\\n"),
         ("twice", "RESULT 2\\nOKRESULT 2\\nOKREADY\\n"),
         ("dies", "DIE"),
     ];

@@ -418,7 +418,7 @@ fn python_plugins_and_slips_of_the_pen_are_warned_of() {
              loaded: my.module:make; its methods are missing",
             "main.conf:10: [program:a] command has a % without a (name), which is left as it is; write %%",
             "main.conf:7: [eventlistener:l] result_handler names Python code, which cannot be loaded: my:handler; \
-             supervisor.dispatchers:default_handler is used",
+             every RESULT counts as acceptance",
             "main.conf:8: [eventlistener:l] event is unknown and ignored: did you mean events?",
             "main.conf:11: [program:a] autorestrat is unknown and ignored: did you mean autorestart?",
             "main.conf:13: [progam:b] is no section of ours and is ignored: did you mean [program:b]?",

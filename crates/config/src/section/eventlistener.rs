@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use ironlance_core::GroupName;
 use ironlance_core::kind::EventKind;
+use ironlance_core::pool::ResultHandler;
 
 use crate::expand::Names;
 use crate::group::{Group, GroupKind};
 use crate::ini::Section;
 use crate::reading::{Page, Reading};
-use crate::section::factory::{Factory, HANDLER, factory};
+use crate::section::factory::{HANDLER, factory, result_handler as handler_of};
 use crate::section::process;
 use crate::value::{self, Bad};
 
@@ -61,12 +62,12 @@ fn result_handler<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
     let section = &page.section.name;
     let given =
         reading.optional(page, "result_handler", |text| Ok((factory(text, section)?, text.to_owned())));
-    let Some((handler, name)) = given else { return HANDLER.to_owned() };
-    if handler != Factory::Stock(HANDLER) {
+    let Some((_, name)) = given else { return HANDLER.to_owned() };
+    if handler_of(&name) == ResultHandler::Accepting {
         reading.warn_at(
             page,
             "result_handler",
-            &format!("names Python code, which cannot be loaded: {name}; {HANDLER} is used"),
+            &format!("names Python code, which cannot be loaded: {name}; every RESULT counts as acceptance"),
         );
     }
     name

@@ -3,6 +3,8 @@
 //! None of it can be loaded here. But a name that no Python could load is a slip of the pen, and refused as in the
 //! original: a daemon without its XML-RPC interface, because one letter is wrong, helps nobody.
 
+use ironlance_core::pool::ResultHandler;
+
 use crate::value::Bad;
 
 /// What stands behind a name.
@@ -16,10 +18,13 @@ pub(crate) enum Factory {
 
 /// The interface of the daemon.
 pub(crate) const INTERFACE: &str = "supervisor.rpcinterface:make_main_rpcinterface";
-/// The one result handler that there is.
+/// The result handler of Supervisor's own.
 pub(crate) const HANDLER: &str = "supervisor.dispatchers:default_handler";
 /// The commands of the control program.
 const CONTROLLER: &str = "supervisor.supervisorctl:DefaultControllerPlugin";
+
+/// The result handler of the package supervisor-stdout, which is built in.
+const STDOUT_HANDLER: &str = "supervisor_stdout:event_handler";
 
 /// All that the package `supervisor` has for this purpose.
 const STOCK: [&str; 3] = [INTERFACE, HANDLER, CONTROLLER];
@@ -34,6 +39,17 @@ pub(crate) fn factory(text: &str, section: &str) -> Result<Factory, Bad> {
         Some(stock) => Ok(Factory::Stock(stock)),
         None if module.split('.').next() == Some("supervisor") => Err(refuse()),
         None => Ok(Factory::Foreign),
+    }
+}
+
+/// What stands in for the result handler of this name, which is as `result_handler=` gives it. Python code is not loaded:
+/// of one that is not known every RESULT is taken as acceptance.
+pub fn result_handler(name: &str) -> ResultHandler {
+    let name = parts(name).map(|(module, attribute)| format!("{module}:{attribute}"));
+    match name.as_deref() {
+        Some(HANDLER) => ResultHandler::Stock,
+        Some(STDOUT_HANDLER) => ResultHandler::ToStdout,
+        _ => ResultHandler::Accepting,
     }
 }
 
@@ -60,6 +76,18 @@ fn is_identifier(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_handler_of_supervisor_stdout_is_built_in_and_others_accept_everything() {
+        for (name, handler) in [
+            (HANDLER, ResultHandler::Stock),
+            ("supervisor_stdout:event_handler", ResultHandler::ToStdout),
+            ("supervisor_stdout : event_handler", ResultHandler::ToStdout),
+            ("my.module:handler", ResultHandler::Accepting),
+        ] {
+            assert_eq!(result_handler(name), handler, "{name}");
+        }
+    }
 
     #[test]
     fn names_that_python_may_know_are_told_from_those_that_it_cannot() {

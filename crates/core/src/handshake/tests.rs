@@ -5,6 +5,11 @@ use proptest::prelude::*;
 
 /// All that an ear understands of the chunks. It is sent an event as soon as all of a chunk is heard and it is READY.
 fn hear(chunks: &[&[u8]]) -> (Vec<Said>, ListenerState) {
+    let (said, ear) = listen(chunks);
+    (said, ear.state())
+}
+
+fn listen(chunks: &[&[u8]]) -> (Vec<Said>, Ear) {
     let mut ear = Ear::default();
     let mut said = Vec::new();
     for chunk in chunks {
@@ -15,23 +20,69 @@ fn hear(chunks: &[&[u8]]) -> (Vec<Said>, ListenerState) {
         assert!(data.is_empty());
         ear.event_sent();
     }
-    (said, ear.state())
+    (said, ear)
 }
 
-fn breach(chunks: &[&[u8]]) -> String {
-    match hear(chunks) {
-        (said, ListenerState::Unknown) => match said.last() {
-            Some(Said::Broken(breach)) => breach.to_string(),
-            other => panic!("{other:?}"),
-        },
-        other => panic!("{other:?}"),
+fn refusal(result: &str) -> Said {
+    Said::Result(result.into())
+}
+
+/// An ear in a state, by what brings it there.
+fn in_state(state: ListenerState) -> Ear {
+    let mut ear = Ear::default();
+    let mut data: &[u8] = match state {
+        ListenerState::Acknowledged => b"",
+        ListenerState::Ready | ListenerState::Busy | ListenerState::Unknown => b"READY\n",
+    };
+    while ear.next(&mut data).is_some() {}
+    match state {
+        ListenerState::Acknowledged | ListenerState::Ready => {}
+        ListenerState::Busy => ear.event_sent(),
+        ListenerState::Unknown => ear.close(),
+    }
+    assert_eq!(ear.state(), state);
+    ear
+}
+
+/// The rows of a table of states, without the first cell's mark-up.
+fn table<'a>(text: &'a str, prefix: &str) -> Vec<Vec<&'a str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix(prefix));
+    let cells =
+        rows.map(|row| row.trim_matches(['|', ' ']).split('|').map(|cell| cell.trim_matches([' ', '`'])));
+    cells.map(Iterator::collect).collect()
+}
+
+#[test]
+fn the_table_of_states_is_what_the_machine_does_here_and_in_the_documents() {
+    let states =
+        [ListenerState::Acknowledged, ListenerState::Ready, ListenerState::Busy, ListenerState::Unknown];
+    let inputs: [&[u8]; 4] = [b"READY\n", b"RESULT 2\nOK", b" \n", b"hello\n"];
+    let sources = [
+        table(include_str!("../handshake.rs"), "//! | "),
+        table(include_str!("../../../../docs/events.md"), "| "),
+    ];
+    for rows in sources {
+        for state in states {
+            let wanted = rows.iter().find(|row| row.len() == 5 && row[0] == state.name());
+            let wanted = wanted.unwrap_or_else(|| panic!("no row for {}", state.name()));
+            for (at, input) in inputs.into_iter().enumerate() {
+                let mut ear = in_state(state);
+                let mut data = input;
+                let mut stray = "";
+                while let Some(said) = ear.next(&mut data) {
+                    stray = if said == Said::Stray { ", stray" } else { stray };
+                }
+                let got = format!("{}{stray}", ear.state().name());
+                assert_eq!(got, wanted[at + 1], "{} and {:?}", state.name(), quote(input));
+            }
+        }
     }
 }
 
 #[test]
 fn a_listener_says_ready_and_results_in_turn() {
     let (said, state) = hear(&[b"READY\n", b"RESULT 2\nOKREADY\n", b"RESULT 4\nFAIL", b"REA"]);
-    assert_eq!(said, [Said::Ready, Said::Done, Said::Ready, Said::Refused("FAIL".into())]);
+    assert_eq!(said, [Said::Ready, Said::Done, Said::Ready, refusal("FAIL")]);
     assert_eq!(state, ListenerState::Acknowledged);
 }
 
@@ -46,54 +97,123 @@ fn words_may_be_cut_anywhere() {
 }
 
 #[test]
-fn an_empty_result_and_any_other_than_ok_is_a_refusal() {
-    assert_eq!(hear(&[b"READY\n", b"RESULT 0\n"]).0[1], Said::Refused(String::new()));
-    assert_eq!(hear(&[b"READY\n", b"RESULT 3\nOK\n"]).0[1], Said::Refused("OK\n".into()));
-    let long = [b"RESULT 1048576\n".to_vec(), vec![b'x'; 1_048_576]].concat();
-    let (said, state) = hear(&[b"READY\n", &long]);
-    assert_eq!(said[1], Said::Refused("x".repeat(200)));
-    assert_eq!(state, ListenerState::Acknowledged);
-}
-
-#[test]
-fn a_length_may_stand_in_white_space_as_for_python() {
-    assert_eq!(hear(&[b"READY\n", b"RESULT  2 \r\nOK"]).0[1], Said::Done);
-    assert_eq!(hear(&[b"READY\n", b"RESULT +02\nOK"]).0[1], Said::Done);
-}
-
-#[test]
-fn whatever_else_is_said_breaks_the_protocol_with_a_reason() {
-    assert_eq!(breach(&[b"hello"]), "said \"hello\" where READY was due");
-    assert_eq!(breach(&[b"READ", b"ME"]), "said \"README\" where READY was due");
-    assert_eq!(
-        breach(&[b"READY\nRESULT 2\nOK"]),
-        "said \"RESULT 2\\nOK\" while it was READY and had no event"
-    );
-    assert_eq!(
-        breach(&[b"READY\n", b"RESULT 99999999\n"]),
-        "announced a RESULT of 99999999 bytes, the limit is 1048576"
-    );
-    for line in ["OK\n", "\n", "RESULT\n", "RESULT \n", "RESULT two\n", "RESULT -1\n", "result 2\n"] {
-        let reason = breach(&[b"READY\n", line.as_bytes()]);
-        assert_eq!(
-            reason,
-            format!("said {:?} where RESULT and a length were due", line.trim_end_matches('\n'))
-        );
+fn white_space_between_a_result_and_ready_is_no_fault_and_told_once() {
+    for answer in ["RESULT 2\nOK\nREADY\n", "RESULT 2\nOK\r\n\r\nREADY\r\n", "RESULT 2\nOK  \t READY \n"] {
+        let (said, ear) = listen(&[b"READY\n", answer.as_bytes(), answer.as_bytes()]);
+        let words: Vec<&Said> = said.iter().filter(|said| **said != Said::Blank).collect();
+        assert_eq!(words, [&Said::Ready, &Said::Done, &Said::Ready, &Said::Done, &Said::Ready], "{answer:?}");
+        assert!(said.len() - words.len() <= 1, "{said:?}");
+        assert_eq!((ear.state(), ear.babble()), (ListenerState::Busy, &b""[..]));
     }
 }
 
 #[test]
-fn a_line_without_an_end_is_not_waited_for() {
-    let reason = breach(&[b"READY\n", b"RESULT ", &[b' '; 100]]);
-    assert!(reason.ends_with("where RESULT and a length were due"), "{reason}");
-    let reason = breach(&[b"READY\n", b"something else"]);
-    assert_eq!(reason, "said \"something else\" where RESULT and a length were due");
+fn an_empty_result_and_any_other_than_ok_is_told_with_its_data() {
+    assert_eq!(hear(&[b"READY\n", b"RESULT 0\n"]).0[1], refusal(""));
+    assert_eq!(hear(&[b"READY\n", b"RESULT 3\nOK\n"]).0[1], Said::Done);
+    assert_eq!(hear(&[b"READY\n", b"RESULT 3\nNOK"]).0[1], refusal("NOK"));
+    let long = [b"RESULT 1048576\n".to_vec(), vec![b'x'; 1_048_576]].concat();
+    let (said, state) = hear(&[b"READY\n", &long]);
+    assert_eq!(said[1], refusal(&"x".repeat(200)));
+    assert_eq!(state, ListenerState::Acknowledged);
 }
 
 #[test]
-fn nothing_is_understood_of_a_listener_that_broke_the_protocol() {
-    let (said, state) = hear(&[b"x", b"READY\n", b"RESULT 2\nOK"]);
-    assert_eq!((said.len(), state), (1, ListenerState::Unknown));
+fn a_result_is_kept_whole_where_it_is_needed() {
+    let mut ear = Ear::new(Keep::Whole);
+    let mut said = Vec::new();
+    let long = [b"RESULT 300000\n".to_vec(), vec![b'x'; 300_000]].concat();
+    for chunk in [&b"READY\n"[..], &long[..200_000], &long[200_000..]] {
+        let mut data = chunk;
+        said.extend(std::iter::from_fn(|| ear.next(&mut data)));
+        ear.event_sent();
+    }
+    assert_eq!(said[1], Said::Result(vec![b'x'; 300_000]));
+    assert!(ear.heard.capacity() <= MAX_QUOTE);
+}
+
+#[test]
+fn a_length_may_stand_in_white_space_and_the_word_in_any_case_as_for_the_original() {
+    assert_eq!(hear(&[b"READY\n", b"RESULT  2 \r\nOK"]).0[1], Said::Done);
+    assert_eq!(hear(&[b"READY\n", b"RESULT +02\nOK"]).0[1], Said::Done);
+    assert_eq!(hear(&[b"READY\n", b"Result 2\nOK"]).0[1], Said::Done);
+}
+
+#[test]
+fn a_result_counts_whatever_stray_output_came_before_it() {
+    for stray in
+        ["working\n", "a\nb\n", "working...", "x".repeat(5000).as_str(), "\x00\x7f\n", "RESULT x\nOK\n"]
+    {
+        let answer = format!("{stray}RESULT 2\nOKREADY\n");
+        for at in 0..answer.len().min(40) {
+            let (said, ear) = listen(&[b"READY\n", &answer.as_bytes()[..at], &answer.as_bytes()[at..]]);
+            assert_eq!(said, [Said::Ready, Said::Stray, Said::Done, Said::Ready], "{stray:?} cut at {at}");
+            let told = stray.trim_end();
+            let babble = quote(ear.babble());
+            assert!(
+                babble.starts_with(&told[..told.len().min(190)]),
+                "{babble:?} for {stray:?}, cut at {at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_ready_counts_whatever_stray_output_came_before_it() {
+    for (said, babble) in [
+        ("banner\nREADY\n", "banner"),
+        ("x READY y\nREADY\n", "x READY y"),
+        ("RESULT 2\nOKREADY\n", "RESULT 2\nOK"),
+        ("RESULT 2\nOK\nREADY\n", "RESULT 2\nOK"),
+    ] {
+        let (heard, ear) = listen(&[said.as_bytes()]);
+        assert_eq!(heard, [Said::Stray, Said::Ready], "{said:?}");
+        assert_eq!(quote(ear.babble()), babble);
+    }
+    // A word behind the answer.
+    for answer in ["RESULT 2\nOK done\nREADY\n", "RESULT 2\nOK doneREADY\n", "RESULT 2\nOKdone READY\n"] {
+        let (said, state) = hear(&[b"READY\n", answer.as_bytes()]);
+        assert_eq!(said, [Said::Ready, Said::Done, Said::Stray, Said::Ready], "{answer:?}");
+        assert_eq!(state, ListenerState::Busy);
+    }
+}
+
+#[test]
+fn a_line_that_only_ends_with_ready_is_no_ready() {
+    let (said, state) = hear(&[b"Server is READY\n", b"ALREADY\n"]);
+    assert_eq!((said, state), (vec![Said::Stray], ListenerState::Acknowledged));
+}
+
+#[test]
+fn stray_output_is_told_once_until_the_next_word_and_is_quoted_up_to_a_limit() {
+    let (said, ear) =
+        listen(&[b"READY\n", b"one\n", b"two\n", &[b'x'; 1000], b"\nRESULT 2\nOKREADY\n", b"three\n"]);
+    assert_eq!(said, [Said::Ready, Said::Stray, Said::Done, Said::Ready, Said::Stray]);
+    assert_eq!(ear.babble(), b"three");
+    let (_, ear) = listen(&[b"READY\n", b"one\n", b"two\n", &[b'x'; 1000]]);
+    assert_eq!(quote(ear.babble()), format!("one\ntwo\n{}", "x".repeat(192)));
+}
+
+#[test]
+fn ready_without_a_result_and_a_flood_end_it() {
+    let (said, state) = hear(&[b"READY\n", b"READY\n", b"RESULT 2\nOK"]);
+    assert_eq!((said.last(), state), (Some(&Said::Broken(Breach::Unanswered)), ListenerState::Unknown));
+    let (said, _) = hear(&[b"READY\n", b"RESULT x\nOKREADY\n"]);
+    assert_eq!(said[1..], [Said::Stray, Said::Broken(Breach::Unanswered)]);
+    let mut ear = in_state(ListenerState::Busy);
+    let chunk = vec![0; 1 << 20];
+    let mut told = Vec::new();
+    for _ in 0..17 {
+        let mut data = &chunk[..];
+        told.extend(std::iter::from_fn(|| ear.next(&mut data)));
+    }
+    assert_eq!(told, [Said::Stray, Said::Broken(Breach::Flood)]);
+}
+
+#[test]
+fn a_result_that_is_announced_too_long_is_stray() {
+    let (said, state) = hear(&[b"READY\n", b"RESULT 99999999\nOK\n"]);
+    assert_eq!((said, state), (vec![Said::Ready, Said::Stray], ListenerState::Busy));
 }
 
 proptest! {
@@ -107,8 +227,31 @@ proptest! {
             let mut data = &chunk[..];
             while ear.next(&mut data).is_some() {}
             prop_assert!(data.is_empty());
-            prop_assert!(ear.heard.len() <= MAX_QUOTE);
+            prop_assert!(ear.heard.len() <= MAX_QUOTE && ear.babble.len() <= MAX_QUOTE);
             ear.event_sent();
         }
+    }
+
+    #[test]
+    fn what_is_understood_does_not_depend_on_where_the_bytes_are_cut(
+        words in prop::collection::vec(prop::sample::select(vec![
+            "READY\n", "RESULT 2\nOK", "\n", "RESULT 4\nFAIL", "stray", "RESULT x\n", " ", "RESULT 2\nOKREADY\n", "REA",
+        ]), 0..12),
+        cuts in prop::collection::vec(1usize..6, 1..20),
+    ) {
+        // Nobody sends an event here but after all was heard, so that both see the same states.
+        let text: String = words.concat();
+        let run = |cuts: &[usize]| {
+            let mut ear = in_state(ListenerState::Busy);
+            let (mut said, mut rest) = (Vec::new(), text.as_bytes());
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break }
+                let (mut now, later) = rest.split_at((*cut).min(rest.len()));
+                said.extend(std::iter::from_fn(|| ear.next(&mut now)).filter(|said| *said != Said::Stray));
+                rest = later;
+            }
+            (said, ear.state())
+        };
+        prop_assert_eq!(run(&cuts), run(&[usize::MAX]));
     }
 }

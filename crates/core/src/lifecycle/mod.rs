@@ -30,7 +30,10 @@
 //! | RUNNING | EXITED | ended |
 //! | RUNNING | STOPPING | stop |
 //! | EXITED | STARTING | autorestart, start |
+//! | EXITED | BACKOFF | autorestart of a listener that ended before its first READY |
 //! | STOPPING | STOPPED | ended |
+//! | STOPPING | BACKOFF | a listener that is recycled ended |
+//! | STOPPING | FATAL | the same, and `autorestart=false` |
 //! | STOPPING | UNKNOWN | the signal cannot be sent |
 //! | UNKNOWN | STOPPING | stop |
 //! | UNKNOWN | STOPPED | ended |
@@ -41,13 +44,15 @@
 mod policy;
 mod step;
 
+use std::rc::Rc;
 use std::time::Duration;
 
-pub use self::policy::{Autorestart, Policy};
+pub use self::policy::{Autorestart, Policy, Role};
 use crate::exit::ExitStatus;
 use crate::level::Level;
 use crate::name::Namespec;
 use crate::notice::Detail;
+use crate::pool::Shown;
 use crate::state::ProcessState;
 
 /// What time it is, by both clocks.
@@ -89,6 +94,15 @@ pub enum Input {
     },
     /// Somebody asks for a stop.
     Stop,
+    /// A listener broke the protocol: it is stopped, and started again so long after its end.
+    Recycle {
+        /// How long.
+        pause: Duration,
+        /// What it did, for `spawnerr`.
+        why: String,
+    },
+    /// A listener has shown for the first time that it works.
+    Shown(Shown),
     /// The daemon is to end: a process in BACKOFF is not tried again.
     GiveUp,
     /// [`Effect::Kill`] cannot be done. A process that is gone already is no failure: its end is on the way.
@@ -162,7 +176,7 @@ pub struct Ended {
 /// One process of a program, running or not.
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
-    namespec: Namespec,
+    namespec: Rc<Namespec>,
     policy: Policy,
     phase: Phase,
     /// How often a start has failed in a row.
@@ -177,6 +191,10 @@ pub struct Lifecycle {
     spawnerr: Option<String>,
     exitstatus: Option<i32>,
     last_exit: Option<Ended>,
+    /// What the listener has shown since its start.
+    shown: Option<Shown>,
+    /// How often in a row a listener ended before its first READY.
+    mute: u32,
 }
 
 /// A state, with what is known in this state only. Times are monotonic.
@@ -197,6 +215,8 @@ enum Phase {
     Stopping {
         pid: u32,
         kill_at: Duration,
+        /// It is recycled: started again so long after its end.
+        again: Option<Duration>,
     },
     Exited {
         restart_at: Option<Duration>,
@@ -216,9 +236,9 @@ pub const QUICK_ENDS: u32 = 5;
 
 impl Lifecycle {
     /// A process that has never been started.
-    pub const fn new(namespec: Namespec, policy: Policy) -> Self {
+    pub fn new(namespec: Namespec, policy: Policy) -> Self {
         Self {
-            namespec,
+            namespec: Rc::new(namespec),
             policy,
             phase: Phase::Stopped,
             backoff: 0,
@@ -230,6 +250,8 @@ impl Lifecycle {
             spawnerr: None,
             exitstatus: None,
             last_exit: None,
+            shown: None,
+            mute: 0,
         }
     }
 
@@ -277,8 +299,13 @@ impl Lifecycle {
     }
 
     /// Which process this is.
-    pub const fn namespec(&self) -> &Namespec {
+    pub fn namespec(&self) -> &Namespec {
         &self.namespec
+    }
+
+    /// The same, to be kept.
+    pub fn shared_namespec(&self) -> Rc<Namespec> {
+        Rc::clone(&self.namespec)
     }
 
     /// By what it is started and stopped.
@@ -316,6 +343,11 @@ impl Lifecycle {
         matches!(self.phase, Phase::Stopping { .. })
     }
 
+    /// Whether it is being stopped only to be started again: it is a listener that broke the protocol.
+    pub const fn is_recycled(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { again: Some(_), .. })
+    }
+
     /// How often a process was made for it.
     pub const fn starts(&self) -> u64 {
         self.starts
@@ -331,7 +363,7 @@ impl Lifecycle {
     }
 
     const fn is_out_of_tries(&self) -> bool {
-        self.backoff > self.policy.startretries
+        self.backoff > self.policy.startretries || self.mute > self.policy.startretries
     }
 }
 

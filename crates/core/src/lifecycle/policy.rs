@@ -25,6 +25,18 @@ pub struct Policy {
     pub stopasgroup: bool,
     /// Send SIGKILL to its process group.
     pub killasgroup: bool,
+    /// What it is, where that matters.
+    pub role: Role,
+}
+
+/// What shows that a program has started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It stays up.
+    #[default]
+    Program,
+    /// It is an event listener: it says READY, however long that takes.
+    Listener,
 }
 
 /// When a program that ended by itself is started again.
@@ -51,6 +63,7 @@ impl Default for Policy {
             stopwaitsecs: Duration::from_secs(10),
             stopasgroup: false,
             killasgroup: false,
+            role: Role::Program,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Autorestart, Effect, Ended, Input, Lifecycle, Mood, Now, Phase, QUICK, QUICK_ENDS, Reach};
+use super::{Autorestart, Effect, Ended, Input, Lifecycle, Mood, Now, Phase, QUICK, QUICK_ENDS, Reach, Role};
 use crate::exit::ExitStatus;
 use crate::level::Level;
 use crate::notice::Detail;
+use crate::pool::Shown;
 use crate::signal;
 
 /// What `spawnerr` says of a program that ended within `startsecs`.
@@ -21,6 +22,8 @@ impl Lifecycle {
             Input::Spawned { pid } => self.spawned(pid, &mut out),
             Input::SpawnFailed { why } => self.spawn_failed(why, now, &mut out),
             Input::Stop => self.stop(now, &mut out),
+            Input::Recycle { pause, why } => self.recycle(pause, why, now, &mut out),
+            Input::Shown(what) => self.has_shown(what),
             Input::GiveUp => self.give_up(&mut out),
             Input::KillFailed { why } => self.kill_failed(&why, &mut out),
             Input::Ended { status } => self.ended(status, None, now, &mut out),
@@ -35,6 +38,7 @@ impl Lifecycle {
             return;
         }
         match self.phase {
+            Phase::Exited { .. } if self.mute > 0 => self.back_off_mute(now, out),
             Phase::Stopped | Phase::Exited { .. } => self.spawn(now, out),
             Phase::Starting { pid } => self.stayed_up(pid, out),
             Phase::Backoff { .. } if self.is_out_of_tries() => {
@@ -43,9 +47,9 @@ impl Lifecycle {
                 self.log(Level::Info, format!("gave up: {} {words}", self.name()), out);
             }
             Phase::Backoff { .. } => self.spawn(now, out),
-            Phase::Stopping { pid, .. } => {
+            Phase::Stopping { pid, again, .. } => {
                 self.log(Level::Warn, format!("killing '{}' ({pid}) with SIGKILL", self.name()), out);
-                self.kill(pid, signal::KILL, now, out);
+                self.kill(pid, signal::KILL, again, now, out);
             }
             // These have no deadline.
             Phase::Spawning | Phase::Running { .. } | Phase::Fatal | Phase::Unknown { .. } => {}
@@ -60,6 +64,7 @@ impl Lifecycle {
             Phase::Stopped | Phase::Exited { .. } | Phase::Fatal | Phase::Backoff { .. } => {
                 self.backoff = 0;
                 self.quick = 0;
+                self.mute = 0;
                 self.spawn(now, out);
             }
             Phase::Spawning
@@ -75,6 +80,7 @@ impl Lifecycle {
     fn spawn(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.spawnerr = None;
         self.exitstatus = None;
+        self.shown = None;
         self.since = now.mono;
         self.started = Some(now.wall);
         self.enter(Phase::Spawning, Detail::Tries(self.backoff), out);
@@ -125,6 +131,35 @@ impl Lifecycle {
         self.enter(Phase::Backoff { until }, Detail::Tries(self.backoff), out);
     }
 
+    /// A listener ended before its first READY, and waits as after any failed start.
+    fn back_off_mute(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let until = now.mono.saturating_add(Duration::from_secs(self.mute.into()));
+        self.enter(Phase::Backoff { until }, Detail::Tries(self.mute), out);
+    }
+
+    fn has_shown(&mut self, what: Shown) {
+        if self.pid().is_some() {
+            self.shown = self.shown.max(Some(what));
+            self.mute = 0;
+        }
+    }
+
+    fn recycle(&mut self, pause: Duration, why: String, now: Now, out: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Starting { pid } | Phase::Running { pid } => {
+                self.spawnerr = Some(why);
+                self.kill(pid, self.policy.stopsignal, Some(pause), now, out);
+            }
+            Phase::Stopped
+            | Phase::Spawning
+            | Phase::Backoff { .. }
+            | Phase::Stopping { .. }
+            | Phase::Exited { .. }
+            | Phase::Fatal
+            | Phase::Unknown { .. } => {}
+        }
+    }
+
     fn stop(&mut self, now: Now, out: &mut Vec<Effect>) {
         match self.phase {
             Phase::Backoff { .. } => {
@@ -133,10 +168,12 @@ impl Lifecycle {
                 self.enter(Phase::Stopped, Detail::Pid(0), out);
             }
             Phase::Starting { pid } | Phase::Running { pid } | Phase::Unknown { pid } => {
-                self.kill(pid, self.policy.stopsignal, now, out);
+                self.kill(pid, self.policy.stopsignal, None, now, out);
             }
-            // The signal is sent already, and SIGKILL will follow.
-            Phase::Stopping { .. } => {}
+            // The signal is sent already, and SIGKILL will follow. Who was to come back does not.
+            Phase::Stopping { pid, kill_at, .. } => {
+                self.phase = Phase::Stopping { pid, kill_at, again: None };
+            }
             Phase::Exited { .. } => {
                 self.phase = Phase::Exited { restart_at: None };
                 self.log_not_running(out);
@@ -151,7 +188,7 @@ impl Lifecycle {
         self.log(Level::Debug, line, out);
     }
 
-    fn kill(&mut self, pid: u32, signal: i32, now: Now, out: &mut Vec<Effect>) {
+    fn kill(&mut self, pid: u32, signal: i32, again: Option<Duration>, now: Now, out: &mut Vec<Effect>) {
         let as_group = if self.killing() { self.policy.killasgroup } else { self.policy.stopasgroup };
         let (reach, words) = if as_group { (Reach::Group, "process group ") } else { (Reach::Process, "") };
         let line = format!("killing {} (pid {pid}) {words}with signal {}", self.name(), signal::name(signal));
@@ -159,7 +196,7 @@ impl Lifecycle {
         // Whom SIGKILL has not ended at once is stuck in the kernel: there is no hurry to send it again.
         let least = if signal == signal::KILL { QUICK } else { Duration::ZERO };
         let kill_at = now.mono.saturating_add(self.policy.stopwaitsecs.max(least));
-        self.enter(Phase::Stopping { pid, kill_at }, Detail::Pid(pid), out);
+        self.enter(Phase::Stopping { pid, kill_at, again }, Detail::Pid(pid), out);
         out.push(Effect::Kill { pid, signal, reach });
     }
 
@@ -179,6 +216,7 @@ impl Lifecycle {
     fn give_up(&mut self, out: &mut Vec<Effect>) {
         if let Phase::Backoff { .. } = self.phase {
             self.backoff = 0;
+            self.mute = 0;
             self.enter(Phase::Fatal, Detail::Nothing, out);
         }
     }
@@ -193,8 +231,9 @@ impl Lifecycle {
         self.last_exit = Some(Ended { status, pid, up, at: now.wall });
         self.stopped = Some(now.wall);
         match self.phase {
+            Phase::Stopping { again: Some(pause), .. } => self.ended_to_come_back(pause, status, now, out),
             Phase::Stopping { .. } | Phase::Unknown { .. } => self.ended_by_wish(pid, status, out),
-            Phase::Starting { .. } if up < self.policy.startsecs => {
+            Phase::Starting { .. } if up < self.policy.startsecs && self.shown < Some(Shown::Answer) => {
                 self.ended_too_quickly(status, why, now, out);
             }
             Phase::Starting { .. } => {
@@ -234,6 +273,28 @@ impl Lifecycle {
         self.log(level, format!("stopped: {} ({status})", self.name()), out);
     }
 
+    /// A listener that is recycled waits for its pause to pass.
+    fn ended_to_come_back(&mut self, pause: Duration, status: ExitStatus, now: Now, out: &mut Vec<Effect>) {
+        self.exitstatus = Some(status.code());
+        if self.policy.autorestart == Autorestart::Never {
+            self.enter(Phase::Fatal, Detail::Nothing, out);
+            self.log(
+                Level::Warn,
+                format!("recycled: {} ({status}); it has autorestart=false", self.name()),
+                out,
+            );
+            return;
+        }
+        let until = now.mono.saturating_add(pause);
+        self.enter(Phase::Backoff { until }, Detail::Tries(self.backoff), out);
+        let seconds = pause.as_secs();
+        self.log(
+            Level::Info,
+            format!("recycled: {} ({status}); starts again in {seconds} s", self.name()),
+            out,
+        );
+    }
+
     fn ended_by_itself(&mut self, pid: u32, status: ExitStatus, why: Option<String>, out: &mut Vec<Effect>) {
         let up = self.last_exit.map_or(Duration::ZERO, |end| end.up);
         self.backoff = 0;
@@ -247,6 +308,8 @@ impl Lifecycle {
         if let Some(why) = why {
             self.record_spawnerr(why, out);
         }
+        let mute = self.policy.role == Role::Listener && self.shown.is_none();
+        self.mute = if mute { self.mute.saturating_add(1) } else { 0 };
         let restart_at = self.shall_restart(expected).then(|| self.restart_time());
         self.enter(Phase::Exited { restart_at }, Detail::Exit { expected, pid }, out);
         self.log(level, format!("exited: {} ({status}; {word})", self.name()), out);

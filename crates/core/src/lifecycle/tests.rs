@@ -354,3 +354,103 @@ fn a_wall_clock_that_is_set_back_changes_no_deadline() {
     bench.now.mono += secs(1);
     assert_eq!(bench.ended(0)[0], "RUNNING -> EXITED Exit { expected: true, pid: 1 }");
 }
+
+/// A listener that has been started and has said this.
+fn listener(policy: Policy, shown: Option<Shown>) -> Bench {
+    let mut bench = Bench::new(Policy { role: Role::Listener, ..policy });
+    bench.on(Input::Start);
+    if let Some(shown) = shown {
+        assert_eq!(bench.on(Input::Shown(shown)), [""; 0]);
+    }
+    bench
+}
+
+#[test]
+fn a_listener_that_has_answered_an_event_has_started_however_soon_it_exits() {
+    let policy = Policy { autorestart: Autorestart::Always, ..Policy::default() };
+    let mut bench = listener(policy.clone(), Some(Shown::Answer));
+    assert_eq!(
+        bench.ended(0)[..2],
+        ["STARTING -> RUNNING Pid(1)", "RUNNING -> EXITED Exit { expected: true, pid: 1 }"]
+    );
+    assert_eq!(bench.on(Input::Wake)[0], "EXITED -> STARTING Tries(0)");
+    // The next process has to show it again.
+    assert_eq!(bench.ended(0)[0], "STARTING -> BACKOFF Tries(1)");
+    let mut bench = listener(policy, Some(Shown::Ready));
+    assert_eq!(bench.ended(0)[0], "STARTING -> BACKOFF Tries(1)");
+}
+
+#[test]
+fn a_listener_that_ends_before_its_first_ready_again_and_again_is_fatal_however_long_it_took() {
+    for startsecs in [0, 1] {
+        let policy =
+            Policy { startsecs: secs(startsecs), autorestart: Autorestart::Always, ..Policy::default() };
+        let mut bench = listener(policy, None);
+        for tries in 1..=3 {
+            bench.pass(secs(2));
+            assert_eq!(
+                bench.ended(2)[1],
+                "RUNNING -> EXITED Exit { expected: false, pid: ".to_owned() + &format!("{tries} }}")
+            );
+            assert_eq!(bench.on(Input::Wake), [format!("EXITED -> BACKOFF Tries({tries})")]);
+            assert_eq!(bench.life.next_deadline(Mood::Running), Some(bench.now.mono + secs(tries)));
+            bench.pass(secs(tries));
+            assert_eq!(bench.on(Input::Wake)[0].split(' ').nth(2), Some("STARTING"));
+        }
+        bench.pass(secs(2));
+        bench.ended(2);
+        bench.on(Input::Wake);
+        assert_eq!(bench.on(Input::Wake)[0], "BACKOFF -> FATAL Nothing", "startsecs={startsecs}");
+        assert_eq!(bench.life.next_deadline(Mood::Running), None);
+    }
+}
+
+#[test]
+fn one_ready_makes_up_for_the_ends_before_it() {
+    let policy = Policy { startsecs: secs(0), autorestart: Autorestart::Always, ..Policy::default() };
+    let mut bench = listener(policy, None);
+    for _ in 0..20 {
+        bench.pass(secs(2));
+        bench.ended(2);
+        bench.on(Input::Wake);
+        bench.pass(secs(9));
+        bench.on(Input::Wake);
+        bench.on(Input::Shown(Shown::Ready));
+        bench.pass(secs(2));
+        bench.ended(2);
+        assert_eq!(bench.on(Input::Wake)[0], "EXITED -> STARTING Tries(0)");
+    }
+}
+
+#[test]
+fn a_listener_that_is_recycled_waits_in_backoff_and_was_not_told_to_stop() {
+    let mut bench = Bench::running(Policy { role: Role::Listener, ..Policy::default() });
+    let why = "said READY without a RESULT for its event";
+    let recycle = Input::Recycle { pause: secs(4), why: why.into() };
+    assert_eq!(bench.on(recycle.clone()), ["RUNNING -> STOPPING Pid(1)", "kill 1 SIGTERM Process"]);
+    assert!(bench.life.is_recycled());
+    assert_eq!(bench.on(recycle), [""; 0]);
+    bench.pass(secs(10));
+    assert_eq!(bench.on(Input::Wake)[1], "kill 1 SIGKILL Process");
+    assert_eq!(
+        bench.on(Input::Ended { status: ExitStatus::Signal { number: 9, core: false } }),
+        ["STOPPING -> BACKOFF Tries(0)", "INFO recycled: cat (terminated by SIGKILL); starts again in 4 s"]
+    );
+    assert_eq!(bench.life.spawnerr(), Some(why));
+    assert_eq!(bench.life.next_deadline(Mood::Running), Some(bench.now.mono + secs(4)));
+    bench.pass(secs(4));
+    assert_eq!(bench.on(Input::Wake)[0], "BACKOFF -> STARTING Tries(0)");
+}
+
+#[test]
+fn a_recycled_listener_that_somebody_stops_stays_stopped_and_one_without_autorestart_is_fatal() {
+    let recycle = Input::Recycle { pause: secs(0), why: "x".into() };
+    let mut bench = Bench::running(Policy::default());
+    bench.on(recycle.clone());
+    bench.on(Input::Stop);
+    assert!(!bench.life.is_recycled());
+    assert_eq!(bench.ended(0)[0], "STOPPING -> STOPPED Pid(1)");
+    let mut bench = Bench::running(Policy { autorestart: Autorestart::Never, ..Policy::default() });
+    bench.on(recycle);
+    assert_eq!(bench.ended(0)[0], "STOPPING -> FATAL Nothing");
+}

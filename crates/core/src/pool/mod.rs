@@ -3,25 +3,46 @@
 //! ```text
 //!   offer ──▶ queue ──▶ the first READY member ──▶ RESULT OK: answered
 //!               ▲                │
-//!               └────────────────┴ RESULT of anything else, death, broken protocol, closed stdin:
-//!                                  back to its place, which is before all that came after it
+//!               ├── a pause ─────┤ RESULT of anything else, death, broken protocol: back to its place, which is
+//!               │                │ before all that came after it, at once, then after a pause
+//!               │                └──▶ for the fourth time: a dead letter in the log
+//!               └─────────────────── never taken (stdin closed), or its taker was told to stop: back to its place
 //! ```
 //!
-//! After each call either nothing waits or no member is READY. An event is with one member at most, and leaves the
-//! pool only by an answer, or as dropped or merged, which is counted and said.
+//! After each call either nothing waits in the queue or no member is READY. An event is with one member at most, and
+//! leaves the pool only by an answer, or as dropped, merged or dead, which is counted and said.
 
+mod hearing;
 mod queue;
+mod recycling;
+mod redelivery;
+mod view;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+pub use self::queue::STATE_EVENT;
 use self::queue::{Lost, Queue, Waiting};
-use crate::handshake::{Breach, Ear, ListenerState, Said};
+pub use self::recycling::{LONGEST_PAUSE, MOST_A_MINUTE, Recycling};
+pub use self::redelivery::MOST_AGAIN;
+pub use self::view::{Buffer, MemberView};
+use crate::handshake::{Breach, Ear, Keep, ListenerState};
+use crate::kind::EventKind;
 use crate::level::Level;
 use crate::name::{GroupName, ProcessName};
 use crate::notice::Notice;
+use crate::tally::Tally;
 
-/// So many bytes of bodies may wait in a pool, whatever its capacity: a mute listener must not eat the memory.
-pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// So much memory ticks, output and messages may take that wait in a pool where `buffer_size` is not set (bytes).
+pub const MINOR_BYTES: usize = 16 * 1024 * 1024;
+/// So much more there is for states (bytes).
+pub const STATE_BYTES: usize = 64 * 1024 * 1024;
+/// So much may wait in a pool where it is set (bytes): a mute listener must not eat the memory.
+pub const FIXED_BYTES: usize = 256 * 1024 * 1024;
+/// So many ticks, outputs and messages may wait before those who make them are held up, where `buffer_size` is not set.
+pub const BUSY: usize = 1024;
+
+const _: () = assert!(STATE_BYTES / STATE_EVENT >= 1_000_000, "a million states may wait");
 
 /// A process of a pool, by the owner's numbering; lower numbers are asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,23 +51,32 @@ pub struct MemberId(pub u32);
 /// How many events may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// `buffer_size` is not set: [`Capacity::UNSET`] events, and what matters least is dropped first.
+    /// `buffer_size` is not set: as many as fit into [`MINOR_BYTES`] and [`STATE_BYTES`], and what matters least is
+    /// dropped first.
     Unset,
     /// `buffer_size`: when so many wait, the oldest is dropped, whatever it is.
     Fixed(usize),
 }
 
-impl Capacity {
-    /// How many events may wait where `buffer_size` is not set.
-    pub const UNSET: usize = 1024;
+/// What the data of a RESULT means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResultHandler {
+    /// `OK` is acceptance, anything else a rejection (`default_handler` of dispatchers.py).
+    #[default]
+    Stock,
+    /// Every RESULT is acceptance: the handler that knows better is Python code.
+    Accepting,
+    /// The same, and what it holds goes to supervisord's stdout (`event_handler` of supervisor_stdout).
+    ToStdout,
+}
 
-    /// The number of events.
-    pub const fn events(self) -> usize {
-        match self {
-            Self::Unset => Self::UNSET,
-            Self::Fixed(events) => events,
-        }
-    }
+/// What a member has shown for the first time since it was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shown {
+    /// It has said READY.
+    Ready,
+    /// It has answered an event.
+    Answer,
 }
 
 /// What is to be done for a pool.
@@ -69,42 +99,37 @@ pub enum PoolEffect {
         /// The reason.
         why: String,
     },
+    /// The member has shown that it works.
+    Shown {
+        /// Who.
+        member: MemberId,
+        /// What.
+        what: Shown,
+    },
+    /// Write this to the daemon's own stdout.
+    Stdout(Vec<u8>),
 }
 
-/// A member as clients see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberView<'a> {
-    /// Its number.
-    pub id: MemberId,
-    /// Its name.
-    pub name: &'a ProcessName,
-    /// What it is about.
-    pub state: ListenerState,
-    /// The serial of the event it has.
-    pub event: Option<u64>,
-    /// Its last result, cut where it is long; `None` before the first.
-    pub last_result: Option<String>,
-}
-
-/// The events and members of one `[eventlistener:x]`.
+/// The events and members of one `[eventlistener:x]`. Times are monotonic.
 #[derive(Debug)]
 pub struct Pool {
     name: GroupName,
     identifier: String,
     capacity: Capacity,
+    handler: ResultHandler,
     queue: Queue,
+    /// Events that come back after a pause, and when.
+    later: Vec<(Duration, Waiting)>,
     /// By their numbers.
     members: Vec<Member>,
     next_serial: u64,
     log_from: Level,
-    dropped: u64,
+    dropped: Tally,
     merged: u64,
     answered: u64,
-    /// How often events were rejected since one was dealt with.
-    rejections: u32,
+    dead: Tally,
     /// Who rejected an event last: others are asked first.
     rejecter: Option<MemberId>,
-    paused: bool,
 }
 
 #[derive(Debug)]
@@ -116,6 +141,11 @@ struct Member {
     last: LastResult,
     /// It is being stopped: it may answer the event it has, and gets no other.
     retired: bool,
+    shown: Option<Shown>,
+    /// How often it had stray output.
+    babbles: u64,
+    /// When it is recycled, and why, if it does not help itself before.
+    due: Option<(Duration, Breach)>,
 }
 
 /// A member's last result; the usual one costs no text.
@@ -128,21 +158,22 @@ enum LastResult {
 
 impl Pool {
     /// A pool without members. `identifier` is the daemon's, for the header.
-    pub const fn new(name: GroupName, identifier: String, capacity: Capacity) -> Self {
+    pub fn new(name: GroupName, identifier: String, capacity: Capacity, handler: ResultHandler) -> Self {
         Self {
             name,
             identifier,
             capacity,
-            queue: Queue::new(),
+            handler,
+            queue: Queue::default(),
+            later: Vec::new(),
             members: Vec::new(),
             next_serial: 0,
             log_from: Level::Blather,
-            dropped: 0,
+            dropped: Tally::default(),
             merged: 0,
             answered: 0,
-            rejections: 0,
+            dead: Tally::default(),
             rejecter: None,
-            paused: false,
         }
     }
 
@@ -151,12 +182,55 @@ impl Pool {
         self.log_from = level;
     }
 
+    /// Takes over what waits in a pool of the same name that is no more, as far as the new one `wants` it, and its
+    /// counts. Gives what it does not want.
+    pub fn inherit(&mut self, mut old: Self, wants: impl Fn(EventKind) -> bool) -> (Vec<PoolEffect>, Tally) {
+        let mut out = Vec::new();
+        old.gather();
+        self.next_serial = self.next_serial.max(old.next_serial);
+        self.merged += old.merged;
+        self.answered += old.answered;
+        self.dropped = old.dropped;
+        self.dead = old.dead;
+        let mut unwanted = Tally::default();
+        while let Some(event) = old.queue.pop() {
+            if wants(event.kind) {
+                self.enqueue(event, &mut out);
+            } else {
+                unwanted.add(event.kind);
+            }
+        }
+        self.dispatch(&mut out);
+        (out, unwanted)
+    }
+
+    /// Takes all events back that members have: nobody is left to answer them.
+    fn gather(&mut self) {
+        let later = std::mem::take(&mut self.later).into_iter().map(|(_, event)| event);
+        let held = self.members.drain(..).filter_map(|member| member.event);
+        let all: Vec<Waiting> = later.chain(held).collect();
+        all.into_iter().for_each(|event| self.queue.insert(event));
+    }
+
     /// A process was started; it gets events once it has said READY.
-    pub fn join(&mut self, id: MemberId, name: ProcessName) -> Vec<PoolEffect> {
-        let out = self.leave(id);
+    pub fn join(&mut self, id: MemberId, name: ProcessName, now: Duration) -> Vec<PoolEffect> {
+        let out = self.leave(id, now);
         let at = self.members.partition_point(|member| member.id < id);
-        let member =
-            Member { id, name, ear: Ear::default(), event: None, last: LastResult::None, retired: false };
+        let keep = match self.handler {
+            ResultHandler::Stock | ResultHandler::Accepting => Keep::Beginning,
+            ResultHandler::ToStdout => Keep::Whole,
+        };
+        let member = Member {
+            id,
+            name,
+            ear: Ear::new(keep),
+            event: None,
+            last: LastResult::None,
+            retired: false,
+            shown: None,
+            babbles: 0,
+            due: None,
+        };
         self.members.insert(at, member);
         out
     }
@@ -170,12 +244,16 @@ impl Pool {
     }
 
     /// A process has ended; the event it had is sent to another, or waits.
-    pub fn leave(&mut self, id: MemberId) -> Vec<PoolEffect> {
+    pub fn leave(&mut self, id: MemberId, now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
         if let Some(at) = self.position(id) {
             let member = self.members.remove(at);
             if let Some(event) = member.event {
-                self.take_back(event, &mut out);
+                if member.retired {
+                    self.take_back(event, &mut out);
+                } else {
+                    self.failed(event, &member.name, "ended without a RESULT", now, &mut out);
+                }
                 self.dispatch(&mut out);
             }
         }
@@ -185,231 +263,88 @@ impl Pool {
     /// An event, with its serial number over the daemon's life.
     pub fn offer(&mut self, serial: u64, notice: &Notice) -> Vec<PoolEffect> {
         let mut out = Vec::new();
-        let event = Waiting { serial, pool_serial: self.next_serial, notice: notice.clone() };
+        let event = Waiting::new(serial, self.next_serial, notice);
         self.next_serial += 1;
-        let mut fits = true;
-        while fits && !self.queue.is_empty() && self.is_too_full_for(&event) {
-            fits = self.make_room(&event, &mut out);
-        }
-        if fits {
-            self.queue.insert(event);
-        }
+        self.enqueue(event, &mut out);
         self.dispatch(&mut out);
         out
     }
 
-    /// What a member wrote on its stdout.
-    pub fn heard(&mut self, id: MemberId, mut data: &[u8]) -> Vec<PoolEffect> {
+    /// Deadlines that have come, or may have; never wrong.
+    pub fn wake(&mut self, now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
-        let Some(at) = self.position(id) else { return out };
-        // All that was said was said before the next event is sent.
-        while let Some(said) = self.members[at].ear.next(&mut data) {
-            self.understand(at, said, &mut out);
-        }
+        self.recycle_who_is_due(now, &mut out);
+        self.bring_back(now, &mut out);
         self.dispatch(&mut out);
         out
     }
 
-    /// A member's stdin is closed (EPIPE): it takes no more events, and the one it did not take is sent to another, or
-    /// waits.
-    pub fn refused(&mut self, id: MemberId) -> Vec<PoolEffect> {
-        let mut out = Vec::new();
-        let Some(at) = self.position(id) else { return out };
-        let member = &mut self.members[at];
-        if member.ear.state() == ListenerState::Unknown {
-            return out;
-        }
-        member.ear.close();
-        let event = member.event.take();
-        let name = member.name.clone();
-        if let Some(event) = event {
-            let serial = event.serial;
-            self.log(&mut out, Level::Debug, || {
-                format!("epipe occurred while sending event {serial} to listener {name}")
-            });
-            self.take_back(event, &mut out);
-        }
-        out.push(PoolEffect::Restart { member: id, why: "closed its stdin".to_owned() });
-        self.dispatch(&mut out);
-        out
-    }
-
-    /// How many events wait; those that members have do not count.
-    pub fn pending(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// How many bytes the bodies of waiting events have.
-    pub const fn pending_bytes(&self) -> usize {
-        self.queue.bytes()
-    }
-
-    /// How many events may wait.
-    pub const fn capacity(&self) -> usize {
-        self.capacity.events()
-    }
-
-    /// How many events were lost because the buffer was full.
-    pub const fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// How many ticks were dropped in favour of a later one of their type.
-    pub const fn merged(&self) -> u64 {
-        self.merged
-    }
-
-    /// How many events were answered with OK.
-    pub const fn answered(&self) -> u64 {
-        self.answered
-    }
-
-    /// How often events were rejected, by any member, since one was dealt with.
-    pub const fn rejections_in_a_row(&self) -> u32 {
-        self.rejections
-    }
-
-    /// Sends no events until [`Pool::resume`].
-    pub const fn pause(&mut self) {
-        self.paused = true;
-    }
-
-    /// Sends events again.
-    pub fn resume(&mut self) -> Vec<PoolEffect> {
-        let mut out = Vec::new();
-        self.paused = false;
-        self.dispatch(&mut out);
-        out
-    }
-
-    /// The name of the pool.
-    pub const fn name(&self) -> &GroupName {
-        &self.name
-    }
-
-    /// The members, in the order in which they are asked.
-    pub fn members(&self) -> impl Iterator<Item = MemberView<'_>> {
-        self.members.iter().map(|member| MemberView {
-            id: member.id,
-            name: &member.name,
-            state: member.ear.state(),
-            event: member.event.as_ref().map(|event| event.serial),
-            last_result: match &member.last {
-                LastResult::None => None,
-                LastResult::Ok => Some("OK".to_owned()),
-                LastResult::Other(result) => Some(result.clone()),
-            },
-        })
+    /// When [`Pool::wake`] is due next.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let members = self.members.iter().filter_map(|member| member.due.map(|(at, _)| at));
+        members.chain(self.later.iter().map(|(at, _)| *at)).min()
     }
 
     fn position(&self, id: MemberId) -> Option<usize> {
         self.members.binary_search_by_key(&id, |member| member.id).ok()
     }
 
-    fn understand(&mut self, at: usize, said: Said, out: &mut Vec<PoolEffect>) {
-        use ListenerState::{Acknowledged, Busy, Ready};
-        match said {
-            Said::Ready => self.log_change(at, Acknowledged, Ready, out),
-            Said::Done => {
-                self.members[at].event = None;
-                self.members[at].last = LastResult::Ok;
-                self.answered += 1;
-                self.rejections = 0;
-                self.log_of(at, out, Level::Debug, |name| format!("{name}: event was processed"));
-                self.log_change(at, Busy, Acknowledged, out);
-            }
-            Said::Refused(result) => {
-                self.members[at].last = LastResult::Other(result);
-                self.rejections = self.rejections.saturating_add(1);
-                self.rejecter = Some(self.members[at].id);
-                self.log_of(at, out, Level::Warn, |name| format!("{name}: event was rejected"));
-                self.log_change(at, Busy, Acknowledged, out);
-                if let Some(event) = self.members[at].event.take() {
-                    self.take_back(event, out);
+    /// Puts a new event into the queue, where something has to go for it if need be.
+    fn enqueue(&mut self, event: Waiting, out: &mut Vec<PoolEffect>) {
+        while self.is_too_full_for(&event) {
+            let lost = match self.capacity {
+                Capacity::Fixed(_) => {
+                    self.queue.pop().map(|old| Lost::Dropped { serial: old.serial, kind: old.kind })
                 }
+                Capacity::Unset => self.queue.sacrifice(event.kind),
+            };
+            match lost {
+                Some(Lost::Dropped { serial, kind }) => self.drop_event(serial, kind, out),
+                Some(Lost::Merged { serial }) => {
+                    self.merged += 1;
+                    self.log(out, Level::Debug, || {
+                        format!("pool {} event buffer is full, leaving out tick event {serial}", self.name)
+                    });
+                }
+                None => return self.drop_event(event.serial, event.kind, out),
             }
-            Said::Broken(breach) => self.broken(at, &breach, out),
-        }
-    }
-
-    fn broken(&mut self, at: usize, breach: &Breach, out: &mut Vec<PoolEffect>) {
-        use ListenerState::{Acknowledged, Busy, Ready, Unknown};
-        let from = match breach {
-            Breach::NotReady { .. } => Acknowledged,
-            Breach::Uncalled { .. } => Ready,
-            Breach::NoResult { .. } | Breach::LongResult { .. } => Busy,
-        };
-        if let Breach::NoResult { said } = breach {
-            self.log_of(at, out, Level::Warn, |name| format!("{name}: bad result line: '{said}'"));
-        }
-        self.log_change(at, from, Unknown, out);
-        self.log_of(at, out, Level::Warn, |name| {
-            format!(
-                "{name}: has entered the UNKNOWN state and will no longer receive events, this usually indicates \
-                 the process violated the eventlistener protocol; restarting it, it {breach}"
-            )
-        });
-        if let Some(event) = self.members[at].event.take() {
-            self.take_back(event, out);
-        }
-        out.push(PoolEffect::Restart { member: self.members[at].id, why: breach.to_string() });
-    }
-
-    /// Puts an event back that a member did not deal with.
-    fn take_back(&mut self, event: Waiting, out: &mut Vec<PoolEffect>) {
-        let (serial, waiting, max) = (event.serial, self.queue.len(), self.capacity.events());
-        self.log(out, Level::Debug, || {
-            format!("rebuffering event {serial} for pool {} (buf size={waiting}, max={max})", self.name)
-        });
-        // Where `buffer_size` is not set there may be one more for each member: nothing is lost by a refusal.
-        if let Capacity::Fixed(max) = self.capacity
-            && waiting >= max
-            && let Some(oldest) = self.queue.pop()
-        {
-            self.drop_event(oldest.serial, out);
         }
         self.queue.insert(event);
     }
 
-    /// Makes room in a full queue; `false` when it is the new event that has to go.
+    /// Whether something has to go for a new event; never for the only one.
     fn is_too_full_for(&self, new: &Waiting) -> bool {
-        self.queue.len() >= self.capacity.events() || self.queue.bytes() + new.notice.body.len() > MAX_BYTES
-    }
-
-    fn make_room(&mut self, new: &Waiting, out: &mut Vec<PoolEffect>) -> bool {
-        let lost = match self.capacity {
-            Capacity::Fixed(_) => self.queue.pop().map_or(Lost::Nothing, |event| Lost::Dropped(event.serial)),
-            Capacity::Unset => self.queue.sacrifice(new),
-        };
-        match lost {
-            Lost::Nothing => true,
-            Lost::Dropped(serial) => {
-                self.drop_event(serial, out);
-                true
-            }
-            Lost::New => {
-                self.drop_event(new.serial, out);
-                false
-            }
-            Lost::Merged(serial) => {
-                self.merged += 1;
-                self.log(out, Level::Debug, || {
-                    format!("pool {} event buffer is full, leaving out tick event {serial}", self.name)
-                });
-                true
-            }
+        let (queue, cost) = (&self.queue, new.cost());
+        if queue.is_empty() {
+            return false;
+        }
+        match self.capacity {
+            Capacity::Fixed(max) => queue.len() >= max || queue.cost() + cost > FIXED_BYTES,
+            Capacity::Unset if Queue::is_state(new.kind) => queue.cost() + cost > MINOR_BYTES + STATE_BYTES,
+            Capacity::Unset => queue.minor() > 0 && queue.minor_cost() + cost > MINOR_BYTES,
         }
     }
 
-    fn drop_event(&mut self, serial: u64, out: &mut Vec<PoolEffect>) {
-        self.dropped += 1;
-        self.log(out, Level::Error, || {
-            format!("pool {} event buffer overflowed, discarding event {serial}", self.name)
-        });
+    fn drop_event(&mut self, serial: u64, kind: EventKind, out: &mut Vec<PoolEffect>) {
+        self.dropped.add(kind);
+        let total = self.dropped.total();
+        match self.capacity {
+            Capacity::Fixed(_) => self.log(out, Level::Error, || {
+                format!("pool {} event buffer overflowed, discarding event {serial}", self.name)
+            }),
+            // There may be a million of them.
+            Capacity::Unset if total.is_power_of_two() => self.log(out, Level::Error, || {
+                format!(
+                    "pool {} event buffer overflowed, discarding event {serial} ({kind}); given up so far: {}",
+                    self.name, self.dropped
+                )
+            }),
+            Capacity::Unset => {}
+        }
     }
 
     fn dispatch(&mut self, out: &mut Vec<PoolEffect>) {
-        while !self.queue.is_empty() && !self.paused {
+        while !self.queue.is_empty() {
             let ready = |member: &Member| member.ear.state() == ListenerState::Ready && !member.retired;
             let willing = |member: &Member| ready(member) && Some(member.id) != self.rejecter;
             let willing = self.members.iter().position(willing);
@@ -427,7 +362,7 @@ impl Pool {
 
     /// Header and body. The length is in characters, as Python listeners read them.
     fn envelope(&self, event: &Waiting) -> Vec<u8> {
-        let body = &*event.notice.body;
+        let body = event.body.text();
         let mut text = String::with_capacity(self.identifier.len() + self.name.0.len() + body.len() + 160);
         let _ = writeln!(
             text,
@@ -436,15 +371,11 @@ impl Pool {
             event.serial,
             self.name,
             event.pool_serial,
-            event.notice.kind.name(),
+            event.kind.name(),
             body.chars().count()
         );
-        text.push_str(body);
+        text.push_str(&body);
         text.into_bytes()
-    }
-
-    fn log_change(&self, at: usize, from: ListenerState, to: ListenerState, out: &mut Vec<PoolEffect>) {
-        self.log_of(at, out, Level::Debug, |name| format!("{name}: {} -> {}", from.name(), to.name()));
     }
 
     fn log_of(

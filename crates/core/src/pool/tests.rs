@@ -1,5 +1,7 @@
 //! Events on their way through a pool.
 
+use std::rc::Rc;
+
 use super::*;
 use crate::handshake::{Answer, READY};
 use crate::name::Namespec;
@@ -11,8 +13,15 @@ mod random;
 const A: MemberId = MemberId(1);
 const B: MemberId = MemberId(2);
 
+/// When nothing is said about the time.
+const T: Duration = Duration::from_secs(1000);
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
 fn pool(capacity: Capacity) -> Pool {
-    Pool::new(GroupName("mail".into()), "supervisor".into(), capacity)
+    Pool::new(GroupName("mail".into()), "supervisor".into(), capacity, ResultHandler::Stock)
 }
 
 fn name(id: MemberId) -> ProcessName {
@@ -23,14 +32,19 @@ fn name(id: MemberId) -> ProcessName {
 fn ready(capacity: Capacity, ids: &[MemberId]) -> Pool {
     let mut pool = pool(capacity);
     for id in ids {
-        pool.join(*id, name(*id));
-        pool.heard(*id, b"READY\n");
+        pool.join(*id, name(*id), T);
+        pool.heard(*id, b"READY\n", T);
     }
     pool
 }
 
 fn fatal() -> Notice {
-    Notice::state(&Namespec::new("web", "web"), ProcessState::Backoff, ProcessState::Fatal, Detail::Nothing)
+    state(ProcessState::Fatal)
+}
+
+fn state(to: ProcessState) -> Notice {
+    thread_local!(static WEB: Rc<Namespec> = Rc::new(Namespec::new("web", "web")));
+    WEB.with(|web| Notice::state(web, ProcessState::Backoff, to, Detail::Nothing))
 }
 
 fn log() -> Notice {
@@ -46,7 +60,7 @@ fn sent(out: &[PoolEffect]) -> Vec<(u32, u64)> {
     };
     let one = |effect: &PoolEffect| match effect {
         PoolEffect::Send { member, bytes } => Some((member.0, serial(bytes))),
-        PoolEffect::Log(..) | PoolEffect::Restart { .. } => None,
+        _ => None,
     };
     out.iter().filter_map(one).collect()
 }
@@ -54,7 +68,7 @@ fn sent(out: &[PoolEffect]) -> Vec<(u32, u64)> {
 fn lines(out: &[PoolEffect]) -> Vec<String> {
     let one = |effect: &PoolEffect| match effect {
         PoolEffect::Log(level, line) => Some(format!("{} {line}", level.tag())),
-        PoolEffect::Send { .. } | PoolEffect::Restart { .. } => None,
+        _ => None,
     };
     out.iter().filter_map(one).collect()
 }
@@ -73,10 +87,10 @@ fn restarts(out: &[PoolEffect]) -> Vec<(u32, &str)> {
 #[test]
 fn an_event_is_sent_with_the_header_of_the_original_and_its_length_in_characters() {
     let mut pool = pool(Capacity::Unset);
-    pool.join(A, name(A));
+    pool.join(A, name(A), T);
     assert_eq!(sent(&pool.offer(20, &fatal())), []);
-    assert_eq!(sent(&pool.heard(A, b"READY\n")), [(1, 20)]);
-    pool.heard(A, b"RESULT 2\nOKREADY\n");
+    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 20)]);
+    pool.heard(A, b"RESULT 2\nOKREADY\n", T);
     let notice = Notice::log(Channel::Stderr, &Namespec::new("g", "p"), 7, "grüß".as_bytes());
     let out = pool.offer(21, &notice);
     let PoolEffect::Send { bytes, .. } = &out[0] else { panic!("{out:?}") };
@@ -96,8 +110,8 @@ fn the_first_ready_member_gets_the_oldest_event() {
     assert_eq!(sent(&pool.offer(2, &fatal())), []);
     assert_eq!(sent(&pool.offer(3, &fatal())), []);
     assert_eq!(pool.pending(), 2);
-    assert_eq!(sent(&pool.heard(B, b"RESULT 2\nOKREADY\n")), [(2, 2)]);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n")), [(1, 3)]);
+    assert_eq!(sent(&pool.heard(B, b"RESULT 2\nOKREADY\n", T)), [(2, 2)]);
+    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), [(1, 3)]);
 }
 
 #[test]
@@ -106,68 +120,23 @@ fn events_of_refusing_and_dying_members_come_back_in_their_old_order() {
     for serial in 0..4 {
         pool.offer(serial, &fatal());
     }
-    let out = pool.heard(A, b"RESULT 4\nFAIL");
+    let out = pool.heard(A, b"RESULT 4\nFAIL", T);
     assert_eq!(lines(&out)[0], "WARN mail_1: event was rejected");
-    assert_eq!(sent(&pool.leave(B)), []);
-    assert_eq!(sent(&pool.heard(A, b"READY\n")), [(1, 0)]);
+    assert_eq!(sent(&pool.leave(B, T)), []);
+    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
     for serial in 1..4 {
-        assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n")), [(1, serial)]);
+        assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), [(1, serial)]);
     }
-    assert_eq!((pool.pending(), pool.dropped()), (0, 0));
+    assert_eq!((pool.pending(), pool.dropped().total()), (0, 0));
 }
 
 #[test]
 fn an_event_of_a_member_that_dies_goes_to_another_that_is_ready() {
     let mut pool = ready(Capacity::Unset, &[A]);
     pool.offer(0, &fatal());
-    pool.join(B, name(B));
-    pool.heard(B, b"READY\n");
-    assert_eq!(sent(&pool.leave(A)), [(2, 0)]);
-}
-
-#[test]
-fn a_member_with_closed_stdin_gives_its_event_back_and_is_restarted() {
-    let mut pool = ready(Capacity::Unset, &[A, B]);
-    pool.offer(0, &fatal());
-    let out = pool.refused(A);
-    assert_eq!(sent(&out), [(2, 0)]);
-    assert_eq!(restarts(&out), [(1, "closed its stdin")]);
-    assert_eq!(pool.refused(A), []);
-    assert_eq!(pool.leave(A), []);
-}
-
-#[test]
-fn a_member_that_breaks_the_protocol_is_restarted_and_its_event_is_sent_to_another() {
-    let mut pool = ready(Capacity::Unset, &[A, B]);
-    pool.offer(0, &fatal());
-    let out = pool.heard(A, b"oops\n");
-    assert_eq!(
-        lines(&out),
-        [
-            "WARN mail_1: bad result line: 'oops'",
-            "DEBG mail_1: BUSY -> UNKNOWN",
-            "WARN mail_1: has entered the UNKNOWN state and will no longer receive events, this usually indicates \
-             the process violated the eventlistener protocol; restarting it, it said \"oops\" where RESULT and a \
-             length were due",
-            "DEBG rebuffering event 0 for pool mail (buf size=0, max=1024)",
-            "DEBG event 0 sent to listener mail_2",
-        ]
-    );
-    assert_eq!(sent(&out), [(2, 0)]);
-    assert_eq!(restarts(&out), [(1, "said \"oops\" where RESULT and a length were due")]);
-    let view = pool.members().next().unwrap();
-    assert_eq!((view.id, view.state, view.event), (A, ListenerState::Unknown, None));
-}
-
-#[test]
-fn an_answer_before_the_event_is_babble() {
-    let mut pool = pool(Capacity::Unset);
-    pool.join(A, name(A));
-    pool.offer(0, &fatal());
-    let out = pool.heard(A, b"READY\nRESULT 2\nOK");
-    assert_eq!(sent(&out), []);
-    assert_eq!(restarts(&out).len(), 1);
-    assert_eq!((pool.pending(), pool.answered()), (1, 0));
+    pool.join(B, name(B), T);
+    pool.heard(B, b"READY\n", T);
+    assert_eq!(sent(&pool.leave(A, T)), [(2, 0)]);
 }
 
 #[test]
@@ -177,45 +146,7 @@ fn a_buffer_of_a_size_that_is_set_drops_its_oldest_event_in_the_words_of_the_ori
     pool.offer(6, &log());
     let out = pool.offer(7, &log());
     assert_eq!(lines(&out), ["ERRO pool mail event buffer overflowed, discarding event 5"]);
-    assert_eq!((pool.pending(), pool.dropped()), (2, 1));
-}
-
-#[test]
-fn an_unset_buffer_merges_ticks_then_drops_output_and_state_events_last() {
-    let mut pool = pool(Capacity::Unset);
-    pool.offer(0, &Notice::tick(5, 5));
-    pool.offer(1, &fatal());
-    pool.offer(2, &log());
-    pool.offer(3, &Notice::remote("a", "b"));
-    pool.offer(4, &Notice::tick(5, 10));
-    pool.offer(5, &Notice::tick(60, 60));
-    for serial in 6..1024 {
-        pool.offer(serial, &fatal());
-    }
-    assert_eq!(
-        lines(&pool.offer(1024, &fatal())),
-        ["DEBG pool mail event buffer is full, leaving out tick event 0"]
-    );
-    assert_eq!((pool.merged(), pool.dropped()), (1, 0));
-    let discarded = |out: &[PoolEffect]| lines(out)[0].rsplit(' ').next().unwrap().parse::<u64>().unwrap();
-    assert_eq!(discarded(&pool.offer(1025, &fatal())), 2);
-    assert_eq!(discarded(&pool.offer(1026, &Notice::tick(60, 120))), 5);
-    assert_eq!(pool.merged(), 2);
-    let order: Vec<u64> = (1027..1031).map(|serial| discarded(&pool.offer(serial, &fatal()))).collect();
-    assert_eq!(order, [3, 4, 1026, 1]);
-    assert_eq!(discarded(&pool.offer(1031, &log())), 1031);
-    assert_eq!((pool.pending(), pool.dropped()), (1024, 6));
-}
-
-#[test]
-fn a_refused_event_pushes_nothing_out_where_the_size_is_not_set() {
-    let mut pool = ready(Capacity::Unset, &[A]);
-    for serial in 0..1025 {
-        pool.offer(serial, &fatal());
-    }
-    pool.heard(A, b"RESULT 4\nFAIL");
-    assert_eq!((pool.pending(), pool.dropped()), (1025, 0));
-    assert_eq!(sent(&pool.heard(A, b"READY\n")), [(1, 0)]);
+    assert_eq!((pool.pending(), pool.dropped().total()), (2, 1));
 }
 
 #[test]
@@ -223,7 +154,10 @@ fn debug_lines_are_not_made_where_nobody_reads_them() {
     let mut pool = ready(Capacity::Unset, &[A]);
     pool.log_from(Level::Info);
     pool.offer(0, &fatal());
-    let out = pool.heard(A, b"RESULT 2\nOKREADY\n");
+    // That it answers at all is told.
+    pool.heard(A, b"RESULT 2\nOKREADY\n", T);
+    pool.offer(1, &fatal());
+    let out = pool.heard(A, b"RESULT 2\nOKREADY\n", T);
     assert_eq!(out.capacity(), 0);
 }
 
@@ -237,11 +171,11 @@ fn a_member_shows_its_state_event_and_last_result() {
     assert_eq!(view(&pool), (ListenerState::Ready, None, None));
     pool.offer(9, &fatal());
     assert_eq!(view(&pool), (ListenerState::Busy, Some(9), None));
-    pool.heard(A, b"RESULT 2\nOK");
+    pool.heard(A, b"RESULT 2\nOK", T);
     assert_eq!(view(&pool), (ListenerState::Acknowledged, None, Some("OK".into())));
-    pool.heard(A, b"READY\n");
+    pool.heard(A, b"READY\n", T);
     pool.offer(10, &fatal());
-    pool.heard(A, b"RESULT 5\nlater");
+    pool.heard(A, b"RESULT 5\nlater", T);
     assert_eq!(view(&pool), (ListenerState::Acknowledged, None, Some("later".into())));
     assert_eq!(pool.pending(), 1);
 }
@@ -250,7 +184,7 @@ fn a_member_shows_its_state_event_and_last_result() {
 fn a_process_that_joins_under_the_number_of_another_takes_its_place() {
     let mut pool = ready(Capacity::Unset, &[A]);
     pool.offer(0, &fatal());
-    pool.join(A, name(A));
+    pool.join(A, name(A), T);
     assert_eq!((pool.members().count(), pool.pending()), (1, 1));
 }
 
@@ -259,46 +193,337 @@ fn a_member_that_is_being_stopped_gets_no_more_events_and_may_answer_the_one_it_
     let mut pool = ready(Capacity::Unset, &[A]);
     assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
     pool.retire(A);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n")), []);
+    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), []);
     assert_eq!(sent(&pool.offer(1, &fatal())), []);
     assert_eq!((pool.answered(), pool.pending()), (1, 1));
-    pool.leave(A);
-    pool.join(A, name(A));
-    assert_eq!(sent(&pool.heard(A, b"READY\n")), [(1, 1)]);
+    pool.leave(A, T);
+    pool.join(A, name(A), T);
+    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 1)]);
+}
+
+#[test]
+fn a_member_with_closed_stdin_gives_its_event_back_and_is_recycled_if_it_does_not_end() {
+    let mut pool = ready(Capacity::Unset, &[A, B]);
+    pool.offer(0, &fatal());
+    assert_eq!(sent(&pool.refused(A, T)), [(2, 0)]);
+    assert_eq!(pool.next_deadline(), Some(T + secs(1)));
+    assert_eq!(restarts(&pool.wake(T + secs(1))), [(1, "closed its stdin")]);
+    assert_eq!(pool.refused(A, T), []);
+    assert_eq!(pool.leave(A, T), []);
+    assert_eq!(pool.next_deadline(), None);
+}
+
+#[test]
+fn a_member_with_closed_stdout_may_finish_its_work_and_is_recycled_then() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.offer(0, &fatal());
+    pool.fell_silent(A, T);
+    assert_eq!(restarts(&pool.wake(T + secs(29))), []);
+    assert_eq!(restarts(&pool.wake(T + secs(30))), [(1, "closed its stdout")]);
+    assert_eq!((pool.pending(), pool.members().next().unwrap().event), (1, None));
+    // Without an event there is nothing to finish.
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.fell_silent(A, T);
+    assert_eq!(sent(&pool.offer(0, &fatal())), []);
+    assert_eq!(restarts(&pool.wake(T + secs(1))), [(1, "closed its stdout")]);
+}
+
+#[test]
+fn a_member_that_babbles_may_go_on_and_its_result_counts() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.offer(0, &fatal());
+    let out = pool.heard(A, b"sending a mail\n", T);
+    assert_eq!(
+        lines(&out),
+        ["WARN mail_1: babbled: \"sending a mail\"; a listener's stdout is for READY and RESULT only"]
+    );
+    assert_eq!((sent(&out), restarts(&out)), (vec![], vec![]));
+    assert_eq!(pool.members().next().unwrap().babbled, (1, "sending a mail".into()));
+    assert_eq!(pool.next_deadline(), Some(T + secs(30)));
+    let out = pool.heard(A, b"RESULT 2\nOKREADY\n", T + secs(29));
+    assert_eq!((pool.answered(), restarts(&out), pool.next_deadline()), (1, vec![], None));
+    assert_eq!(pool.wake(T + secs(60)), []);
+}
+
+#[test]
+fn a_member_that_babbles_and_then_says_nothing_is_recycled_and_its_event_is_given_again() {
+    let mut pool = ready(Capacity::Unset, &[A, B]);
+    pool.offer(0, &fatal());
+    pool.heard(A, b"oops\n", T);
+    pool.heard(A, b"more\n", T + secs(20));
+    let out = pool.wake(T + secs(30));
+    let why = "babbled and then said neither RESULT nor READY";
+    assert_eq!(
+        lines(&out),
+        [
+            "DEBG mail_1: BUSY -> UNKNOWN".to_owned(),
+            format!(
+                "WARN mail_1: has entered the UNKNOWN state and will no longer receive events, this usually \
+                 indicates the process violated the eventlistener protocol; recycling it, it {why}"
+            ),
+            "DEBG rebuffering event 0 for pool mail (buf size=0)".into(),
+            "DEBG event 0 sent to listener mail_2".into(),
+        ]
+    );
+    assert_eq!((sent(&out), restarts(&out)), (vec![(2, 0)], vec![(1, why)]));
+    let view = pool.members().next().unwrap();
+    assert_eq!((view.id, view.state, view.event), (A, ListenerState::Unknown, None));
+}
+
+#[test]
+fn a_member_that_is_starting_may_babble_as_long_as_it_likes_and_one_without_an_event_too() {
+    let mut pool = pool(Capacity::Unset);
+    pool.join(A, name(A), T);
+    pool.offer(0, &fatal());
+    pool.heard(A, b"version 1.2 starting\n", T);
+    assert_eq!(pool.next_deadline(), None);
+    assert_eq!(sent(&pool.heard(A, b"READY\n", T + secs(500))), [(1, 0)]);
+    pool.heard(A, b"RESULT 2\nOKREADY\n", T + secs(500));
+    pool.heard(A, b"still there\n", T + secs(600));
+    assert_eq!(pool.next_deadline(), None);
+    // But one that does not come back to READY is lost.
+    pool.offer(1, &fatal());
+    pool.heard(A, b"RESULT 3\nOKREADY\n", T + secs(700));
+    assert_eq!(pool.next_deadline(), Some(T + secs(730)));
+}
+
+#[test]
+fn a_result_that_does_not_come_to_its_end_is_given_up() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.offer(0, &fatal());
+    pool.heard(A, b"RESULT 20\nOKREADY\n", T);
+    let out = pool.wake(T + secs(30));
+    assert_eq!(restarts(&out), [(1, "gave a RESULT that is shorter than it announced")]);
+}
+
+#[test]
+fn a_member_that_asks_for_more_without_a_result_is_recycled() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.offer(0, &fatal());
+    let out = pool.heard(A, b"done\nREADY\n", T);
+    assert_eq!(restarts(&out), [(1, "said READY without a RESULT for its event")]);
+    assert_eq!(pool.pending(), 1);
+}
+
+#[test]
+fn one_that_always_babbles_is_told_of_less_and_less_often() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.log_from(Level::Warn);
+    let mut told = 0;
+    for serial in 0..100 {
+        pool.offer(serial, &fatal());
+        told += lines(&pool.heard(A, b"working\nRESULT 2\nOKREADY\n", T)).len();
+    }
+    assert_eq!((told, pool.answered()), (7, 100));
+    assert_eq!(pool.members().next().unwrap().babbled.0, 100);
+}
+
+#[test]
+fn an_event_that_nobody_deals_with_is_given_again_three_times_and_then_a_dead_letter() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    assert_eq!(sent(&pool.offer(7, &fatal())), [(1, 7)]);
+    assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n", T)), [(1, 7)]);
+    let mut now = T;
+    for (other, pause) in [(8, 1), (9, 5)] {
+        // Meanwhile others are dealt with.
+        assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n", now)), []);
+        assert_eq!(sent(&pool.offer(other, &log())), [(1, other)]);
+        pool.heard(A, b"RESULT 2\nOKREADY\n", now);
+        assert_eq!(pool.next_deadline(), Some(now + secs(pause)));
+        now += secs(pause);
+        assert_eq!(sent(&pool.wake(now)), [(1, 7)]);
+    }
+    let out = pool.heard(A, b"RESULT 4\nFAILREADY\n", now);
+    assert_eq!(
+        lines(&out)[2],
+        "ERRO dead letter: event 7 (PROCESS_STATE_FATAL) of pool mail was given 4 times and is given up; last mail_1, \
+         which rejected it; processname:web groupname:web from_state:BACKOFF"
+    );
+    assert_eq!((pool.dead().to_string(), pool.pending()), ("1 PROCESS_STATE_FATAL".into(), 0));
+    assert_eq!((pool.next_deadline(), pool.answered()), (None, 2));
+}
+
+#[test]
+fn the_end_of_a_member_that_was_told_to_stop_is_no_failure_of_its_event() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    pool.offer(0, &fatal());
+    for _ in 0..10 {
+        pool.retire(A);
+        pool.leave(A, T);
+        pool.join(A, name(A), T);
+        assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+    }
+    for _ in 0..3 {
+        pool.leave(A, T);
+        pool.wake(T + secs(10));
+        pool.join(A, name(A), T);
+        assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+    }
+    let out = pool.leave(A, T);
+    assert!(lines(&out)[0].starts_with("ERRO dead letter: event 0 "), "{out:?}");
+}
+
+#[test]
+fn every_result_is_acceptance_where_the_handler_is_not_the_stock_one() {
+    for handler in [ResultHandler::Accepting, ResultHandler::ToStdout] {
+        let mut pool = Pool::new(GroupName("mail".into()), "supervisor".into(), Capacity::Unset, handler);
+        pool.join(A, name(A), T);
+        pool.heard(A, b"READY\n", T);
+        pool.offer(0, &fatal());
+        let data = "processname:web channel:stdout\nhello\n";
+        let answer = format!("RESULT {}\n{data}READY\n", data.len());
+        let out = pool.heard(A, answer.as_bytes(), T);
+        assert_eq!((pool.answered(), pool.pending()), (1, 0));
+        let printed = out.contains(&PoolEffect::Stdout(b"web stdout | hello\n".to_vec()));
+        assert_eq!(printed, handler == ResultHandler::ToStdout);
+    }
+}
+
+#[test]
+fn a_member_shows_once_that_it_says_ready_and_once_that_it_answers() {
+    let mut pool = pool(Capacity::Unset);
+    pool.join(A, name(A), T);
+    let shown = |out: Vec<PoolEffect>| {
+        let one = |effect: &PoolEffect| match effect {
+            PoolEffect::Shown { what, .. } => Some(*what),
+            _ => None,
+        };
+        out.iter().find_map(one)
+    };
+    assert_eq!(shown(pool.heard(A, b"READY\n", T)), Some(Shown::Ready));
+    pool.offer(0, &fatal());
+    assert_eq!(shown(pool.heard(A, b"RESULT 2\nOK", T)), Some(Shown::Answer));
+    assert_eq!(shown(pool.heard(A, b"READY\n", T)), None);
 }
 
 #[test]
 fn an_event_that_was_rejected_goes_to_another_member_that_is_ready() {
     let mut pool = ready(Capacity::Unset, &[A, B]);
     assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n")), [(2, 0)]);
-    assert_eq!(pool.rejections_in_a_row(), 1);
-    pool.heard(B, b"RESULT 2\nOKREADY\n");
-    assert_eq!((pool.answered(), pool.rejections_in_a_row()), (1, 0));
+    assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n", T)), [(2, 0)]);
+    pool.heard(B, b"RESULT 2\nOKREADY\n", T);
+    assert_eq!(pool.answered(), 1);
 }
 
 #[test]
-fn a_pool_that_was_paused_goes_on_where_it_stopped() {
-    let mut pool = ready(Capacity::Unset, &[A]);
-    pool.pause();
-    assert_eq!(sent(&pool.offer(0, &fatal())), []);
-    assert_eq!(sent(&pool.offer(1, &fatal())), []);
-    assert_eq!(sent(&pool.resume()), [(1, 0)]);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n")), [(1, 1)]);
+fn ten_thousand_programs_in_one_burst_lose_no_event() {
+    use ProcessState as S;
+    let mut pool = pool(Capacity::Unset);
+    pool.join(A, name(A), T);
+    let names: Vec<Rc<Namespec>> =
+        (0..10_000).map(|number| Rc::new(Namespec::new("web", format!("web_{number}")))).collect();
+    let mut serial = 0;
+    // All are killed and started again, and again, before the listener has said READY.
+    for round in 0..3 {
+        for (at, who) in names.iter().enumerate() {
+            let pid = u32::try_from(at).unwrap();
+            for (from, to, detail) in [
+                (S::Running, S::Exited, Detail::Exit { expected: false, pid }),
+                (S::Exited, S::Starting, Detail::Tries(0)),
+                (S::Starting, S::Running, Detail::Pid(pid)),
+            ] {
+                pool.offer(serial, &Notice::state(who, from, to, detail));
+                serial += 1;
+            }
+            pool.offer(serial, &log());
+            serial += 1;
+        }
+        assert_eq!(pool.pending(), (round + 1) * 40_000);
+    }
+    let mut exits = 0;
+    let mut out = pool.heard(A, b"READY\n", T);
+    while let Some(PoolEffect::Send { bytes, .. }) =
+        out.iter().find(|one| matches!(one, PoolEffect::Send { .. }))
+    {
+        exits += usize::from(bytes.windows(20).any(|part| part == b"PROCESS_STATE_EXITED"));
+        out = pool.heard(A, b"RESULT 2\nOKREADY\n", T);
+    }
+    assert_eq!((exits, pool.dropped().total(), pool.pending()), (30_000, 0, 0));
 }
 
 #[test]
-fn a_mute_listener_does_not_eat_the_memory() {
+fn a_million_states_wait_before_one_is_given_up_and_transient_ones_go_first() {
+    let mut pool = pool(Capacity::Unset);
+    let (starting, exited) = (state(ProcessState::Starting), state(ProcessState::Exited));
+    let mut serial = 0;
+    let mut offer = |pool: &mut Pool, notice: &Notice| {
+        pool.offer(serial, notice);
+        serial += 1;
+    };
+    for _ in 0..10 {
+        offer(&mut pool, &log());
+        offer(&mut pool, &Notice::tick(5, 5));
+    }
+    for _ in 0..500_000 {
+        offer(&mut pool, &starting);
+        offer(&mut pool, &exited);
+    }
+    assert_eq!((pool.dropped().total(), pool.pending(), STATE_EVENT), (0, 1_000_020, 48));
+    let mut lines = 0;
+    for _ in 0..1_500_000 {
+        lines += pool.offer(serial, &exited).len();
+        serial += 1;
+    }
+    // One line for each power of two, and for each tick that was merged.
+    assert!((20..40).contains(&lines), "{lines}");
+    let dropped: Vec<_> = pool.dropped().counts().collect();
+    let kinds: Vec<_> = dropped.iter().map(|(kind, _)| *kind).collect();
+    use EventKind as K;
+    assert_eq!(kinds, [K::ProcessStateExited, K::ProcessStateStarting, K::ProcessLogStdout, K::Tick5]);
+    assert_eq!((dropped[1].1, dropped[2].1, dropped[3].1, pool.merged()), (500_000, 10, 1, 9));
+    assert!(pool.buffer().is_full);
+    assert!(pool.buffer().bytes <= MINOR_BYTES + STATE_BYTES);
+}
+
+#[test]
+fn output_and_ticks_push_out_no_state_and_a_mute_listener_does_not_eat_the_memory() {
     let mut pool = pool(Capacity::Unset);
     let block = vec![b'x'; 1 << 20];
     let output = Notice::log(Channel::Stdout, &Namespec::new("web", "web"), 1, &block);
     pool.offer(0, &fatal());
-    for serial in 1..100 {
+    pool.offer(1, &Notice::tick(60, 60));
+    for serial in 2..100 {
         pool.offer(serial, &output);
-        assert!(pool.pending_bytes() <= MAX_BYTES, "{}", pool.pending_bytes());
+        assert!(pool.buffer().bytes <= MINOR_BYTES + 2 * STATE_EVENT, "{:?}", pool.buffer());
     }
-    assert!(pool.dropped() > 80, "{}", pool.dropped());
-    pool.join(A, name(A));
+    assert!(pool.dropped().total() > 80, "{}", pool.dropped());
+    assert_eq!(pool.dropped().counts().count(), 1);
+    assert!(pool.is_filled(3, 4) && pool.buffer().is_full);
+    pool.join(A, name(A), T);
     // What is not output is still there.
-    assert_eq!(sent(&pool.heard(A, b"READY\n")), [(1, 0)]);
+    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), [(1, 1)]);
+}
+
+#[test]
+fn a_refused_event_pushes_nothing_out_where_the_size_is_not_set() {
+    let mut pool = ready(Capacity::Unset, &[A]);
+    for serial in 0..2000 {
+        pool.offer(serial, &fatal());
+    }
+    pool.heard(A, b"RESULT 4\nFAIL", T);
+    assert_eq!((pool.pending(), pool.dropped().total()), (2000, 0));
+    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+}
+
+#[test]
+fn a_new_pool_takes_over_what_waits_in_the_old_one_and_says_what_it_does_not_want() {
+    let mut old = ready(Capacity::Unset, &[A]);
+    for serial in 0..3 {
+        old.offer(serial, &fatal());
+    }
+    old.offer(3, &log());
+    old.heard(A, b"RESULT 4\nFAILREADY\nRESULT 4\nFAIL", T);
+    let mut new = ready(Capacity::Unset, &[B]);
+    let (out, unwanted) = new.inherit(old, |kind| kind.is_a(EventKind::ProcessState));
+    assert_eq!(sent(&out), [(2, 0)]);
+    assert_eq!((new.pending(), unwanted.to_string()), (2, "1 PROCESS_LOG_STDOUT".into()));
+    assert_eq!(new.unanswered().to_string(), "3 PROCESS_STATE_FATAL");
+    new.heard(B, b"RESULT 2\nOKREADY\n", T);
+    // The numbers go on.
+    new.heard(B, b"RESULT 2\nOKREADY\nRESULT 2\nOKREADY\n", T);
+    new.heard(B, b"RESULT 2\nOKREADY\n", T);
+    let out = new.offer(9, &fatal());
+    let PoolEffect::Send { bytes, .. } = &out[0] else { panic!("{out:?}") };
+    assert!(String::from_utf8_lossy(bytes).contains("serial:9 pool:mail poolserial:4 "), "{out:?}");
 }

@@ -59,10 +59,23 @@ pub(super) struct End {
 /// What ended it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum How {
-    Exited { status: i64 },
-    Killed { signal: String, core: bool },
-    OutOfMemory { signal: String },
-    NotStarted { why: String },
+    Exited {
+        status: i64,
+    },
+    Killed {
+        signal: String,
+        core: bool,
+    },
+    OutOfMemory {
+        signal: String,
+    },
+    NotStarted {
+        why: String,
+    },
+    /// A listener that broke the protocol, and was stopped to be started again.
+    Recycled {
+        did: String,
+    },
 }
 
 /// Whether that was meant to be.
@@ -206,7 +219,9 @@ fn read_end(told: &Value) -> Option<End> {
     let text = |key| told.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |key| told.member(key).and_then(Value::as_int).unwrap_or_default();
     let (signal, why) = (text("signal_name"), text("not_started"));
+    let did = text("recycled");
     let how = match () {
+        () if !did.is_empty() => How::Recycled { did },
         () if !why.is_empty() => How::NotStarted { why },
         () if yes("oom_kill") => How::OutOfMemory { signal },
         () if !signal.is_empty() => How::Killed { signal, core: yes("core") },

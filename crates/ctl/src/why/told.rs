@@ -97,6 +97,9 @@ fn ended(end: &End, addition: &str) -> String {
     };
     let by = match &end.how {
         How::NotStarted { why } => return format!("could not be started: {why}"),
+        How::Recycled { did } => {
+            return format!("recycled by supervisord, because it {did}, after {}", span(end.uptime));
+        }
         How::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
         How::Killed { signal, core } => {
             let core = if *core { " (core dumped)" } else { "" };
@@ -190,6 +193,9 @@ fn end_in_full(end: &End, clock: &Clock) -> String {
     let words = match &end.how {
         How::OutOfMemory { .. } => format!("{}: the kernel killed it for want of memory", end.description),
         How::NotStarted { why } => format!("{why} (before the program ran)"),
+        How::Recycled { did } => {
+            format!("{}, because it {did}: supervisord stopped it to start it again", end.description)
+        }
         How::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
             format!("{}, which supervisord did not send", end.description)
         }
@@ -307,6 +313,7 @@ mod tests {
     fn each_kind_of_end_has_its_words() {
         let exited = |status| How::Exited { status };
         let killed = |core| How::Killed { signal: "SIGSEGV".into(), core };
+        let recycled = How::Recycled { did: "closed its stdout".into() };
         let not_started = How::NotStarted { why: "couldn't chdir to /x: ENOENT".into() };
         for (how, expectation, words) in [
             (exited(3), Expectation::Unexpected, "ended with exit status 3 after 3 h 12 min"),
@@ -315,6 +322,11 @@ mod tests {
             (killed(true), Expectation::Unexpected, "killed by SIGSEGV (core dumped) after 3 h 12 min"),
             (killed(false), Expectation::Told, "stopped as it was told, with SIGSEGV, after 3 h 12 min"),
             (not_started, Expectation::Unexpected, "could not be started: couldn't chdir to /x: ENOENT"),
+            (
+                recycled,
+                Expectation::Unexpected,
+                "recycled by supervisord, because it closed its stdout, after 3 h 12 min",
+            ),
         ] {
             let case = case(ProcessState::Exited, 1, end(how, expectation));
             assert_eq!(said(&case), format!("shop:worker: {words}; EXITED"));

@@ -8,5 +8,5 @@ pub mod oom;
 pub mod pipes;
 pub mod reap;
 pub mod report;
-pub(crate) mod setup;
+mod setup;
 pub mod spawn;

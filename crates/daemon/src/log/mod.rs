@@ -3,6 +3,7 @@
 pub mod auto;
 pub mod file;
 pub mod main;
+pub mod own_stdout;
 mod sink;
 pub mod syslog;
 pub mod tail;

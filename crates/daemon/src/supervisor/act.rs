@@ -20,6 +20,7 @@ impl Supervisor {
         while let Some(input) = inputs.pop_front() {
             let (now, mood) = (self.clock.now(), self.mood);
             let Some(process) = self.population.process_mut(id) else { return };
+            process.note_whose_wish(&input);
             for effect in process.life.step(input, now, mood) {
                 inputs.extend(self.act(id, effect));
             }
@@ -49,11 +50,12 @@ impl Supervisor {
             self.retire_listener(id);
         }
         let Some(process) = self.population.process(id) else { return };
-        let namespec = process.namespec().clone();
+        let namespec = process.life.shared_namespec();
         let notice = Notice::state(&namespec, from, to, detail);
         let why = is_down(to).then(|| process.why.clone()).flatten();
         self.note(&notice, Some(&namespec), why);
-        self.offer(&notice);
+        let but = self.who_must_not_hear(id, to, detail);
+        self.offer(&notice, but);
     }
 
     /// Sends the signal that the machine asked for.
@@ -76,7 +78,7 @@ impl Supervisor {
     pub(super) fn arm(&mut self, id: ProcessId) {
         let mood = self.mood;
         let Some(process) = self.population.process(id) else { return };
-        let due = [process.life.next_deadline(mood), process.penance.back_at].into_iter().flatten().min();
+        let due = process.life.next_deadline(mood);
         self.population.set_due(id, due);
     }
 

@@ -20,9 +20,8 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// So long a reader may take nothing before output is lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// So long the daemon waits at its end for the readers of what children have left. Who stops a container kills it after
-/// ten seconds.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// So long the daemon waits at its end for the readers of what children have left.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What a log has not taken yet.
 #[derive(Debug, Default)]
@@ -80,15 +79,6 @@ impl Backlog {
         }
     }
 
-    /// Writes what is kept as far as it is taken at once; tells how much is lost.
-    fn write_last(&mut self, log: &mut LogFile) -> usize {
-        let bytes = std::mem::take(&mut self.bytes);
-        match log.offer(&bytes) {
-            Offered::Written(_) => 0,
-            Offered::Later { taken } => bytes.len() - taken,
-        }
-    }
-
     /// Writes what is kept as far as it is taken soon; the rest is lost, and counted.
     pub(super) fn give_up(&mut self, log: &mut LogFile) -> Option<(Level, String)> {
         let written = log.write(&std::mem::take(&mut self.bytes));
@@ -130,6 +120,7 @@ impl Supervisor {
                 taken.push(leftover.log.path().to_owned());
             }
         }
+        lines.extend(self.own_stdout.flush());
         self.leftovers.retain(|leftover| !leftover.backlog.is_empty());
         for (id, channel) in std::mem::take(&mut self.backed_up) {
             let Some(output) = self.output_mut(id, channel) else { continue };
@@ -147,7 +138,7 @@ impl Supervisor {
         for (level, line) in lines {
             self.log.log(level, &line);
         }
-        if !self.backed_up.is_empty() || !self.leftovers.is_empty() {
+        if !self.backed_up.is_empty() || !self.leftovers.is_empty() || self.own_stdout.is_backed_up() {
             self.offer_again_soon();
         }
     }
@@ -189,18 +180,24 @@ impl Supervisor {
         self.offer_again_soon();
     }
 
-    /// The daemon ends: what is left is written as far as it is taken at once. It was waited for already, and there may
-    /// be many.
+    /// The daemon ends: what is left is written as far as it is taken soon.
     pub(super) fn write_leftovers(&mut self) {
+        let mut lines: Vec<(Level, String)> = self.own_stdout.flush().into_iter().collect();
         for mut leftover in std::mem::take(&mut self.leftovers) {
-            let lost = leftover.backlog.write_last(&mut leftover.log);
-            if lost > 0 {
-                let path = leftover.log.path().display();
-                self.log.log(
-                    Level::Error,
-                    &format!("cannot write {lost} bytes to {path} before the end: nobody reads"),
-                );
-            }
+            lines.extend(leftover.backlog.give_up(&mut leftover.log));
+        }
+        for (level, line) in lines {
+            self.log.log(level, &line);
+        }
+    }
+
+    /// Writes to the daemon's own standard output.
+    pub(super) fn write_own_stdout(&mut self, text: &[u8]) {
+        if let Some((level, line)) = self.own_stdout.write(text) {
+            self.log.log(level, &line);
+        }
+        if self.own_stdout.is_backed_up() {
+            self.offer_again_soon();
         }
     }
 

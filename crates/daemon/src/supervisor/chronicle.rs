@@ -105,7 +105,8 @@ impl Supervisor {
         if !is_among(kind, &KEPT_KINDS) && !self.chronicle.is_watched(kind) {
             return;
         }
-        let body = cut(&notice.body, TOLD_BODY).unwrap_or_else(|| Rc::clone(&notice.body));
+        let body = notice.body.text();
+        let body = cut(&body, TOLD_BODY).unwrap_or(body);
         let at: Duration = self.clock.now().wall;
         self.chronicle.add(Happening { number: 0, at, kind, about: about.cloned(), body, why });
     }

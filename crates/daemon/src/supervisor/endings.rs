@@ -85,8 +85,11 @@ impl Supervisor {
     fn ended(&mut self, id: ProcessId, pid: u32, status: ExitStatus, memory: Verdict) {
         self.drain(id);
         let not_started = self.reports.take(pid).map(|failure| failure.to_string());
+        let life = self.population.process(id).map(|process| &process.life);
+        let recycled = life.filter(|life| life.is_recycled()).map(|life| life.spawnerr().unwrap_or_default());
+        let recycled = recycled.map(str::to_owned);
         let by = self.reason_of(id, status);
-        let cause = Cause { status, by, memory, not_started };
+        let cause = Cause { status, by, memory, not_started, recycled };
         let why = cause.why(&self.local_time);
         if let Some(process) = self.population.process_mut(id) {
             process.why = Some(why.into());
@@ -101,7 +104,6 @@ impl Supervisor {
         self.write_down(id, cause);
         self.close_pipes(id);
         self.leave_pool(id);
-        self.after_penance(id);
         self.arm(id);
     }
 
@@ -148,11 +150,12 @@ impl Supervisor {
 
     /// A listener that has ended gives back the event that it had not dealt with.
     fn leave_pool(&mut self, id: ProcessId) {
+        let now = self.clock.mono();
         let Some(group) = self.population.process(id).map(|process| process.group) else { return };
         let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else {
             return;
         };
-        let effects = pool.leave(MemberId(id.0));
+        let effects = pool.leave(MemberId(id.0), now);
         self.forget_that_it_was_behind(group);
         self.carry_out(group, effects);
     }

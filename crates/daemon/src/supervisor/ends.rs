@@ -20,6 +20,8 @@ pub(super) struct Cause {
     pub(super) memory: Verdict,
     /// Between fork and exec: which step failed, and why.
     pub(super) not_started: Option<String>,
+    /// A listener that broke the protocol, and was stopped to be started again: what it did.
+    pub(super) recycled: Option<String>,
 }
 
 impl Cause {
@@ -41,6 +43,7 @@ impl Cause {
     /// The status or signal, who it came from, and what the kernel did.
     pub(super) fn why(&self, clock: &Clock) -> String {
         let by = match &self.by {
+            _ if let Some(did) = &self.recycled => format!(", recycled: it {did}"),
             None => String::new(),
             Some(reason) if reason.is_stop() => format!(", as told by {reason}"),
             Some(reason) => format!(", by the signal of {reason}"),
@@ -171,7 +174,7 @@ mod tests {
     fn a_cause_is_put_into_words() {
         let clock = Clock::new();
         let status = ExitStatus::Signal { number: 9, core: false };
-        let killed = Cause { status, by: None, memory: Verdict::Killed, not_started: None };
+        let killed = Cause { status, by: None, memory: Verdict::Killed, not_started: None, recycled: None };
         assert_eq!(killed.words(), "terminated by SIGKILL");
         assert_eq!(killed.why(&clock), "terminated by SIGKILL, killed by the kernel: out of memory");
         let step = Some("couldn't exec /x: ENOENT".to_owned());

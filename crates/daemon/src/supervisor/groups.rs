@@ -6,13 +6,13 @@ use std::rc::{Rc, Weak};
 use ironlance_config::{self as config, GroupKind, LogTarget};
 use ironlance_core::bus::PoolId;
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::Lifecycle;
+use ironlance_core::lifecycle::{Lifecycle, Policy, Role};
 use ironlance_core::notice::{Channel, Notice};
-use ironlance_core::pool::{Capacity, Pool};
+use ironlance_core::pool::{Capacity, Pool, Recycling};
 use ironlance_core::{GroupName, Namespec};
 
 use super::Supervisor;
-use super::population::{Group, GroupId, Penance, Process, ProcessId};
+use super::population::{Group, GroupId, Process, ProcessId};
 use super::waits::is_stopped;
 use crate::log::auto;
 
@@ -48,10 +48,12 @@ impl Supervisor {
             names,
             pool,
             behind: None,
-            resume_at: None,
             socket: Weak::new(),
         };
         self.population.add_group(id, group);
+        if let GroupKind::Listeners { events, .. } = &wanted.kind {
+            self.claim_estate(id, &wanted.name, events);
+        }
         members.into_iter().for_each(|member| self.arm(member));
         self.publish(&Notice::group_added(&wanted.name));
         true
@@ -62,9 +64,14 @@ impl Supervisor {
         let stdout_log = self.log_path(program, Channel::Stdout, &program.stdout.logfile);
         let stderr_log = self.log_path(program, Channel::Stderr, &program.stderr.logfile);
         let namespec = Namespec { group: origin.name.clone(), process: program.name.clone() };
+        let role = match origin.kind {
+            GroupKind::Listeners { .. } => Role::Listener,
+            GroupKind::Programs | GroupKind::FastCgi(_) => Role::Program,
+        };
+        let policy = Policy { role, ..program.policy() };
         Process {
             group,
-            life: Lifecycle::new(namespec, program.policy()),
+            life: Lifecycle::new(namespec, policy),
             origin: Rc::clone(origin),
             index,
             stdout_log,
@@ -80,7 +87,9 @@ impl Supervisor {
             why: None,
             reason: None,
             signalled: None,
-            penance: Penance::default(),
+            recycling: Recycling::default(),
+            by_itself: false,
+            told_of_end: None,
         }
     }
 
@@ -114,10 +123,11 @@ impl Supervisor {
     }
 
     fn make_pool(&mut self, id: GroupId, wanted: &config::Group) -> Option<Pool> {
-        let GroupKind::Listeners { events, buffer_size, .. } = &wanted.kind else { return None };
+        let GroupKind::Listeners { events, buffer_size, result_handler } = &wanted.kind else { return None };
         let capacity = buffer_size.map_or(Capacity::Unset, Capacity::Fixed);
         self.bus.subscribe(PoolId(id.0), events);
-        let mut pool = Pool::new(wanted.name.clone(), self.settings.identifier.clone(), capacity);
+        let handler = config::result_handler(result_handler);
+        let mut pool = Pool::new(wanted.name.clone(), self.settings.identifier.clone(), capacity, handler);
         pool.log_from(self.settings.loglevel);
         Some(pool)
     }
@@ -131,6 +141,10 @@ impl Supervisor {
             return Err(NotRemoved::StillRunning);
         }
         self.bus.unsubscribe(PoolId(id.0));
+        self.forget_that_it_was_behind(id);
+        if let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.take()) {
+            self.keep_estate(pool);
+        }
         self.population.remove_group(id);
         self.publish(&Notice::group_removed(name));
         Ok(())

@@ -19,6 +19,7 @@ mod ends;
 mod events;
 mod groups;
 mod hear;
+mod heirs;
 mod output;
 mod population;
 mod pressure;
@@ -53,12 +54,13 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::asker::Asker;
-use crate::child::identity::Identities;
+use crate::child::identity::Identity;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
 use crate::http::Kept;
 use crate::inbox::Input;
 use crate::log::main::MainLog;
+use crate::log::own_stdout::OwnStdout;
 use crate::log::syslog::Syslog;
 use crate::reload::Reload;
 use crate::signals::{Signal, Signals};
@@ -67,12 +69,15 @@ use chronicle::Chronicle;
 use clock::Clock;
 use ears::Ears;
 use events::Errand;
+use heirs::Estate;
 use population::{Population, ProcessId};
+use pressure::Holding;
 use shutdown::Shutdown;
 use tidy::Tidiness;
-use waits::{Batches, OrderedStop};
+use waits::Batches;
 
 pub(crate) use answer::SUPERVISOR_VERSION;
+pub(crate) use heirs::Legacy;
 
 /// Our name in the system's log.
 const IDENT: &str = "supervisord";
@@ -97,6 +102,8 @@ pub(crate) struct Beginning {
     pub(crate) reports: Reports,
     /// The servers' sockets, for a life after this one.
     pub(crate) sockets: Vec<Kept>,
+    /// What the life before has left.
+    pub(crate) legacy: Legacy,
 }
 
 /// What comes after the owner's work.
@@ -122,7 +129,7 @@ pub(crate) struct Supervisor {
     server_url: Option<String>,
     nofile_of_children: Option<u64>,
     /// Users that were looked up.
-    identities: Identities,
+    identities: HashMap<u32, Rc<Identity>>,
     /// The same users, as owners of state folders.
     owners: HashMap<u32, Rc<Owner>>,
     mood: Mood,
@@ -139,17 +146,18 @@ pub(crate) struct Supervisor {
     chronicle: Chronicle,
     ticks: Ticks,
     batches: Batches,
-    /// Stops that go by priority and are not through.
-    ordered_stops: Vec<OrderedStop>,
     ears: Ears,
     reports: Reports,
     out_of_memory: OomWatch,
     /// Output that is not read at present: its listeners are behind.
-    held: Vec<(ProcessId, Channel)>,
+    held: Vec<Holding>,
     /// Output that is not read at present: its log is a stream that takes no more.
     backed_up: Vec<(ProcessId, Channel)>,
     /// What the logs of children that have ended have not taken.
     leftovers: Vec<Leftover>,
+    own_stdout: OwnStdout,
+    /// Events of pools that are no more.
+    estates: Vec<Estate>,
     /// When logs that took no more are asked again (monotonic).
     offer_at: Option<Duration>,
     /// Until when the end waits for that (monotonic).
@@ -171,9 +179,6 @@ pub(crate) struct Supervisor {
     tokens: Vec<u64>,
     /// How many of them have been served.
     served: usize,
-    /// Output at which the owner breaks.
-    #[cfg(test)]
-    break_at: Option<&'static [u8]>,
 }
 
 impl Supervisor {
@@ -186,7 +191,7 @@ impl Supervisor {
         let server_url = beginning.config.server_url();
         let config::Config { file, settings, groups, .. } = beginning.config;
         let path = std::env::var("PATH").ok();
-        Ok(Self {
+        let mut supervisor = Self {
             settings,
             available: groups.into_iter().map(Rc::new).collect(),
             file,
@@ -196,7 +201,7 @@ impl Supervisor {
             path,
             server_url,
             nofile_of_children: beginning.nofile_of_children,
-            identities: Identities::default(),
+            identities: HashMap::new(),
             owners: HashMap::new(),
             mood: Mood::Running,
             asker: None,
@@ -209,13 +214,14 @@ impl Supervisor {
             chronicle: Chronicle::default(),
             ticks: Ticks::new(wall),
             batches: Batches::default(),
-            ordered_stops: Vec::new(),
             ears: Ears::new()?,
             reports: beginning.reports,
             out_of_memory: OomWatch::new(clock.now()),
             held: Vec::new(),
             backed_up: Vec::new(),
             leftovers: Vec::new(),
+            own_stdout: OwnStdout::default(),
+            estates: Vec::new(),
             offer_at: None,
             leave_at: None,
             shutdown: None,
@@ -228,9 +234,9 @@ impl Supervisor {
             buffer: vec![0; hear::BUFFER],
             tokens: Vec::new(),
             served: 0,
-            #[cfg(test)]
-            break_at: None,
-        })
+        };
+        supervisor.take_legacy(beginning.legacy);
+        Ok(supervisor)
     }
 
     /// Takes all groups of the configuration into service, and tells that the daemon runs.
@@ -248,7 +254,6 @@ impl Supervisor {
     pub(crate) fn give_up(&mut self, what: &str) {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
         self.asker = Some(Rc::new(Asker::Itself));
-        self.hear_everybody_again();
         self.begin_shutdown(Mood::Shutdown);
     }
 
@@ -287,7 +292,12 @@ impl Supervisor {
         }
         self.write_leftovers();
         self.chronicle.close();
-        if self.mood == Mood::Restarting { Outcome::Restart } else { Outcome::End }
+        if self.mood == Mood::Restarting {
+            Outcome::Restart
+        } else {
+            self.say_what_ends_with_us();
+            Outcome::End
+        }
     }
 
     fn take(&mut self, woken: Woken) {
@@ -314,11 +324,11 @@ impl Supervisor {
         self.hear();
         self.tick();
         self.wake();
+        self.wake_pools();
         self.run_errands();
+        self.give_up_estates();
         self.lose_patience();
-        self.resume_pools();
         self.offer_again();
-        self.continue_stops();
         self.report_stops();
         self.tidy();
         self.shutdown.is_some() && self.continue_shutdown()
@@ -342,7 +352,6 @@ impl Supervisor {
             }
             left -= due.len();
             for id in due {
-                self.end_penance(id, now);
                 self.step(id, LifeInput::Wake);
             }
         }
@@ -355,9 +364,10 @@ impl Supervisor {
         // Somebody may set the clock meanwhile.
         let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall).min(LONGEST_TICK_SLEEP));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
-        let resume = self.population.pools().filter_map(|(_, group)| group.resume_at).min();
         let own = [
-            resume,
+            (!self.errands.is_empty()).then_some(now.mono),
+            self.pools_deadline(),
+            self.estates_deadline(),
             self.offer_at,
             self.shutdown_deadline(),
             self.pressure_deadline(),
@@ -408,7 +418,7 @@ impl Supervisor {
             }
             Signal::Terminate | Signal::Interrupt | Signal::Quit => {
                 self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
-                self.end_on_request(Mood::Shutdown);
+                self.begin_shutdown(Mood::Shutdown);
             }
             Signal::HangUp if self.mood == Mood::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
@@ -449,6 +459,3 @@ fn tick_kind(seconds: u32) -> EventKind {
         _ => EventKind::Tick3600,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ironlance_config as config;
 use ironlance_core::capture::{Piece, Splitter};
+use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::{Namespec, ansi, python};
@@ -124,6 +125,16 @@ impl Output {
     /// Whether it is heard at once: it is a listener's, or becomes events.
     pub(super) const fn urgency(&self) -> Urgency {
         self.urgency
+    }
+
+    /// The types of events that what is read becomes.
+    pub(super) fn event_kinds(&self) -> Vec<EventKind> {
+        let (log, communication) = match self.channel {
+            Channel::Stdout => (EventKind::ProcessLogStdout, EventKind::ProcessCommunicationStdout),
+            Channel::Stderr => (EventKind::ProcessLogStderr, EventKind::ProcessCommunicationStderr),
+        };
+        let kinds = [self.events.then_some(log), self.splitter.is_some().then_some(communication)];
+        kinds.into_iter().flatten().collect()
     }
 
     /// Whether what is read becomes events.

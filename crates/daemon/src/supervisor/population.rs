@@ -6,9 +6,9 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use ironlance_config as config;
-use ironlance_core::lifecycle::{Lifecycle, Mood};
+use ironlance_core::lifecycle::{Input, Lifecycle, Mood};
 use ironlance_core::order::start_order;
-use ironlance_core::pool::Pool;
+use ironlance_core::pool::{Pool, Recycling};
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use super::ends::{End, Signalled};
@@ -59,19 +59,12 @@ pub(super) struct Process {
     pub(super) reason: Option<Reason>,
     /// The last signal that somebody had sent to it.
     pub(super) signalled: Option<Signalled>,
-    /// A listener that broke the protocol, and when it shall be started again.
-    pub(super) penance: Penance,
-}
-
-/// What becomes of a listener that broke the protocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Penance {
-    /// How often in a row, without an event dealt with in between.
-    pub(super) offences: u32,
-    /// It is being stopped, to be started again.
-    pub(super) leaving: bool,
-    /// It has stopped; start it at this time.
-    pub(super) back_at: Option<Duration>,
+    /// How a listener kept to the protocol.
+    pub(super) recycling: Recycling,
+    /// Its last start was nobody's wish: it had ended, and came back.
+    pub(super) by_itself: bool,
+    /// When the pool of a listener was last told that it ended (monotonic).
+    pub(super) told_of_end: Option<Duration>,
 }
 
 impl Process {
@@ -87,7 +80,17 @@ impl Process {
     pub(super) fn comes_back(&self) -> bool {
         let restarts =
             self.life.state() == ProcessState::Exited && self.life.next_deadline(Mood::Running).is_some();
-        restarts || self.penance.leaving || self.penance.back_at.is_some()
+        restarts || self.life.is_recycled()
+    }
+
+    /// Notes whether a start that begins is somebody's wish.
+    pub(super) fn note_whose_wish(&mut self, input: &Input) {
+        let ended = matches!(self.life.state(), ProcessState::Exited | ProcessState::Backoff);
+        match input {
+            Input::Start => self.by_itself = false,
+            Input::Wake if ended => self.by_itself = true,
+            _ => {}
+        }
     }
 
     pub(super) fn is_listener(&self) -> bool {
@@ -106,8 +109,6 @@ pub(super) struct Group {
     pub(super) pool: Option<Pool>,
     /// It has more to do than it should, and children may be kept waiting for it.
     pub(super) behind: Option<Behind>,
-    /// A pool that rejects its events gets none before this time (monotonic).
-    pub(super) resume_at: Option<Duration>,
     /// The socket that its processes share while one of them runs.
     pub(super) socket: Weak<FastCgiSocket>,
 }

@@ -1,14 +1,14 @@
 //! No event is lost in a burst: a child whose output makes events is not read while its listeners are behind.
 //!
-//! Its writes then wait in its pipe, as they would before any slow reader. But nobody waits for listeners that deal
-//! with nothing for a while, nor for long: then the pool drops its oldest events, as it does in the original.
+//! Its writes then wait in its pipe, as they would before any slow reader. A channel waits for the pools that take its
+//! events, and for no other; it is read again when none of them is behind. But nobody waits for listeners that deal
+//! with nothing for a while, nor for long: then the pool drops what matters least, as it must.
 
 use std::time::Duration;
 
 use ironlance_config::GroupKind;
 use ironlance_core::kind::EventKind;
 use ironlance_core::notice::Channel;
-use ironlance_core::pool::MAX_BYTES;
 
 use super::Supervisor;
 use super::hear::{Hold, Why};
@@ -35,31 +35,45 @@ impl Behind {
     }
 }
 
+/// A channel that is not read at present.
+pub(super) struct Holding {
+    id: ProcessId,
+    channel: Channel,
+    /// The pools that it waits for; at least one.
+    pools: Vec<GroupId>,
+}
+
 impl Supervisor {
     /// Keeps a child waiting that makes events faster than they are dealt with.
     pub(super) fn hold_if_behind(&mut self, id: ProcessId, channel: Channel) {
-        let makes_events = self.population.process(id).is_some_and(|process| {
-            let output = match channel {
-                Channel::Stdout => process.stdout.as_ref(),
-                Channel::Stderr => process.stderr.as_ref(),
-            };
-            output.is_some_and(|output| output.makes_events() && output.fd().is_some())
+        let output = self.population.process(id).and_then(|process| match channel {
+            Channel::Stdout => process.stdout.as_ref(),
+            Channel::Stderr => process.stderr.as_ref(),
         });
-        if !makes_events {
+        let Some(output) = output.filter(|output| output.makes_events() && output.fd().is_some()) else {
             return;
-        }
+        };
+        let kinds = output.event_kinds();
         let now = self.clock.mono();
-        let mut hold = false;
+        let mut waits_for = Vec::new();
         for id in self.population.pool_ids() {
             let Some(group) = self.population.group_mut(id) else { continue };
-            if is_over(group, 3, 4) {
+            if takes_any(&group.config.kind, &kinds) && is_over(group, 3, 4) {
                 let behind = group.behind.get_or_insert(Behind { since: now, progress: now });
-                hold |= now < behind.patience_ends();
+                if now < behind.patience_ends() {
+                    waits_for.push(id);
+                }
             }
         }
-        if hold {
-            self.hold(id, channel, Hold::Back, Why::Listeners);
-            self.held.push((id, channel));
+        if waits_for.is_empty() {
+            return;
+        }
+        match self.held.iter_mut().find(|held| (held.id, held.channel) == (id, channel)) {
+            Some(held) => held.pools = waits_for,
+            None => {
+                self.hold(id, channel, Hold::Back, Why::Listeners);
+                self.held.push(Holding { id, channel, pools: waits_for });
+            }
         }
     }
 
@@ -71,58 +85,83 @@ impl Supervisor {
         behind.progress = now;
         if !is_over(group, 1, 2) {
             group.behind = None;
-            self.release();
+            self.release(&[id]);
         }
     }
 
-    /// A pool has other members than before: how long it has been behind does not count against these.
+    /// A pool has other members than before, or is gone: how long it has been behind does not count against these.
     pub(super) fn forget_that_it_was_behind(&mut self, id: GroupId) {
         if let Some(group) = self.population.group_mut(id) {
             group.behind = None;
         }
+        self.release(&[id]);
     }
 
     /// Nobody waits for listeners that have stopped dealing with events.
     pub(super) fn lose_patience(&mut self) {
-        if self.pressure_deadline().is_some_and(|deadline| self.clock.mono() >= deadline) {
-            self.release();
-        }
-    }
-
-    /// When patience ends, if somebody waits (monotonic).
-    pub(super) fn pressure_deadline(&self) -> Option<Duration> {
         if self.held.is_empty() {
-            return None;
+            return;
         }
-        let behind = self.population.pools().filter_map(|(_, group)| group.behind);
-        // Without a pool to wait for it is over at once.
-        Some(behind.map(Behind::patience_ends).max().unwrap_or_default())
+        let now = self.clock.mono();
+        let is_over = |id: &GroupId| self.patience_with(*id).is_none_or(|until| now >= until);
+        let over: Vec<GroupId> =
+            self.held.iter().flat_map(|held| &held.pools).copied().filter(is_over).collect();
+        self.release(&over);
     }
 
-    fn release(&mut self) {
-        for (id, channel) in std::mem::take(&mut self.held) {
+    /// When patience with one of the pools that somebody waits for ends (monotonic).
+    pub(super) fn pressure_deadline(&self) -> Option<Duration> {
+        let pools = self.held.iter().flat_map(|held| &held.pools);
+        // With a pool that is behind no more it is over at once.
+        pools.map(|id| self.patience_with(*id).unwrap_or_default()).min()
+    }
+
+    fn patience_with(&self, id: GroupId) -> Option<Duration> {
+        self.population.group(id)?.behind.map(Behind::patience_ends)
+    }
+
+    /// Nobody waits for these pools any more.
+    fn release(&mut self, pools: &[GroupId]) {
+        if pools.is_empty() {
+            return;
+        }
+        let mut held = std::mem::take(&mut self.held);
+        held.iter_mut().for_each(|held| held.pools.retain(|id| !pools.contains(id)));
+        let (held, free): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| !held.pools.is_empty());
+        self.held = held;
+        for Holding { id, channel, .. } in free {
             self.hold(id, channel, Hold::Released, Why::Listeners);
         }
     }
 }
 
-/// Whether a group is a pool with living listeners, has asked for output, and is filled beyond this part of its room.
+/// Whether a group is a pool with living listeners that is filled beyond this part of its room.
 fn is_over(group: &Group, part: usize, whole: usize) -> bool {
     let Some(pool) = &group.pool else { return false };
-    takes_output(&group.config.kind)
-        && pool.members().next().is_some()
-        && (pool.pending() * whole > pool.capacity() * part
-            || pool.pending_bytes() * whole > MAX_BYTES * part)
+    pool.members().next().is_some() && pool.is_filled(part, whole)
 }
 
-/// Whether a group is a pool that asked for events about output.
-fn takes_output(kind: &GroupKind) -> bool {
+/// Whether a group is a pool that asked for events of one of these types.
+fn takes_any(kind: &GroupKind, kinds: &[EventKind]) -> bool {
     let GroupKind::Listeners { events, .. } = kind else { return false };
-    let output = [
-        EventKind::ProcessLogStdout,
-        EventKind::ProcessLogStderr,
-        EventKind::ProcessCommunicationStdout,
-        EventKind::ProcessCommunicationStderr,
-    ];
-    events.iter().any(|asked| output.iter().any(|kind| kind.is_a(*asked)))
+    events.iter().any(|asked| kinds.iter().any(|kind| kind.is_a(*asked)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_waits_only_for_pools_that_take_its_own_events() {
+        let pool = |events: &[EventKind]| GroupKind::Listeners {
+            events: events.to_vec(),
+            buffer_size: None,
+            result_handler: String::new(),
+        };
+        let stdout = [EventKind::ProcessLogStdout];
+        assert!(takes_any(&pool(&[EventKind::ProcessLog]), &stdout));
+        assert!(takes_any(&pool(&[EventKind::Tick, EventKind::Event]), &stdout));
+        assert!(!takes_any(&pool(&[EventKind::ProcessLogStderr, EventKind::ProcessCommunication]), &stdout));
+        assert!(!takes_any(&GroupKind::Programs, &stdout));
+    }
 }

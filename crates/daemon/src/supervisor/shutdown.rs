@@ -47,12 +47,6 @@ impl Supervisor {
         self.arm_all();
     }
 
-    /// The same for who asks for it. Who has ended by itself before was not stopped, and is told of as what it is.
-    pub(super) fn end_on_request(&mut self, mood: Mood) {
-        self.reap();
-        self.begin_shutdown(mood);
-    }
-
     /// Stops what is next to be stopped; says whether everything has.
     pub(super) fn continue_shutdown(&mut self) -> bool {
         while let Some(group) = self.next_to_stop() {
@@ -103,13 +97,14 @@ impl Supervisor {
         for member in self.population.members_by_priority(id).into_iter().rev() {
             let Some(process) = self.population.process(member) else { continue };
             match process.life.state() {
-                ProcessState::Running | ProcessState::Starting => {
+                // One that is recycled shall not come back.
+                ProcessState::Stopping if !process.life.is_recycled() => {}
+                ProcessState::Running | ProcessState::Starting | ProcessState::Stopping => {
                     self.note_reason(member, reason.clone());
                     self.step(member, Input::Stop);
                 }
                 ProcessState::Backoff => self.step(member, Input::GiveUp),
                 ProcessState::Stopped
-                | ProcessState::Stopping
                 | ProcessState::Exited
                 | ProcessState::Fatal
                 | ProcessState::Unknown => {}

@@ -20,7 +20,7 @@ use super::state_folders::Keeping;
 use super::stdin::Stdin;
 use crate::child::command::{self, Resolved};
 use crate::child::fcgi::FastCgiSocket;
-use crate::child::identity::Identity;
+use crate::child::identity::{Identity, Standing};
 use crate::child::pipes::Interest;
 use crate::child::spawn::{self, Born, Launch, SpawnError};
 use crate::log::file::LogFile;
@@ -104,10 +104,18 @@ impl Supervisor {
         spawn::spawn(&launch, &self.reports)
     }
 
-    /// As whom the process runs.
+    /// As whom the process runs. Users that were found are remembered until the configuration is read again: to look
+    /// for one may take long, and nobody should have to wait for it at each start.
     fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
         let uid = self.population.process(id)?.program().uid?;
-        Some(self.identities.of(uid, self.clock.mono()))
+        if let Some(known) = self.identities.get(&uid) {
+            return Some(Rc::clone(known));
+        }
+        let identity = Rc::new(Identity::of(uid));
+        if !matches!(identity.standing, Standing::Refused(_)) {
+            self.identities.insert(uid, Rc::clone(&identity));
+        }
+        Some(identity)
     }
 
     /// The daemon's environment, what children are told of it, and the program's own.
@@ -142,6 +150,7 @@ impl Supervisor {
 
     /// The books are opened for a child that has been born.
     fn take_in(&mut self, id: ProcessId, born: Born, logs: Logs, socket: Option<Rc<FastCgiSocket>>) {
+        let now = self.clock.mono();
         self.population.pids.insert(born.pid, id);
         let Some(process) = self.population.process_mut(id) else { return };
         let program = &process.origin.programs[process.index];
@@ -162,7 +171,6 @@ impl Supervisor {
         process.stderr = stderr.map(Box::new);
         process.stdin = born.stdin.map(Stdin::new);
         process.socket = socket;
-        process.penance.back_at = None;
         (process.reason, process.signalled) = (None, None);
         let (group, name) = (process.group, process.namespec().process.clone());
         if let Err(error) = watched {
@@ -172,7 +180,7 @@ impl Supervisor {
         let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else {
             return;
         };
-        let effects = pool.join(MemberId(id.0), name);
+        let effects = pool.join(MemberId(id.0), name, now);
         self.forget_that_it_was_behind(group);
         self.carry_out(group, effects);
     }

@@ -54,7 +54,7 @@ fn buffer(look: &Look<'_>, section: &Section, found: &mut Findings) {
     let size = look.text(section, "buffer_size").and_then(|text| text.trim().parse::<usize>().ok());
     if let Some(size) = size.filter(|size| *size < SMALL_BUFFER) {
         let text = format!(
-            "keeps {size} events at most and throws older ones away, as under Supervisor; without it 1024 may wait"
+            "keeps {size} events at most and throws older ones away, as under Supervisor; without it more than a million state changes may wait"
         );
         found.about(look.outline, section, "buffer_size", Weight::Attention, &text);
     }

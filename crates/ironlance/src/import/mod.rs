@@ -160,7 +160,7 @@ const NO_FILE: &str = "No file matches via include";
 /// What every configuration gains.
 const GAINS: [&str; 3] = [
     "an exit is seen at once instead of within a second; nothing is polled",
-    "listeners: 1024 events may wait where buffer_size is not set, instead of 10; state changes are kept longest",
+    "listeners: memory alone bounds the events that wait where buffer_size is not set, instead of 10; state changes are kept longest",
     "memory: about 2.4 MB for supervisord instead of 26, and 1.5 for each of superlance's listeners instead of 25",
 ];
 

@@ -35,6 +35,8 @@ fn input() -> impl Strategy<Value = Input> {
         4 => (1u32..1000).prop_map(|pid| Input::Spawned { pid }),
         2 => Just(Input::SpawnFailed { why: "why".into() }),
         2 => Just(Input::Stop),
+        1 => (0u64..90).prop_map(|pause| Input::Recycle { pause: Duration::from_secs(pause), why: "why".into() }),
+        1 => prop::sample::select(vec![Shown::Ready, Shown::Answer]).prop_map(Input::Shown),
         1 => Just(Input::GiveUp),
         1 => Just(Input::KillFailed { why: "why".into() }),
         3 => status.clone().prop_map(|status| Input::Ended { status }),
@@ -60,14 +62,21 @@ fn policy() -> impl Strategy<Value = Policy> {
         prop::sample::select(vec![Autorestart::Never, Autorestart::Unexpected, Autorestart::Always]);
     let time =
         prop_oneof![Just(Duration::ZERO), (0u64..4).prop_map(Duration::from_secs), Just(Duration::MAX)];
-    (any::<(bool, bool, bool)>(), autorestart, time.clone(), time, 0u32..3).prop_map(
-        |((autostart, stopasgroup, killasgroup), autorestart, startsecs, stopwaitsecs, startretries)| {
+    (any::<(bool, bool, bool, bool)>(), autorestart, time.clone(), time, 0u32..3).prop_map(
+        |(
+            (autostart, stopasgroup, killasgroup, listens),
+            autorestart,
+            startsecs,
+            stopwaitsecs,
+            startretries,
+        )| {
             Policy {
                 autostart,
                 autorestart,
                 startsecs,
                 startretries,
                 stopwaitsecs,
+                role: if listens { Role::Listener } else { Role::Program },
                 stopasgroup,
                 killasgroup,
                 ..Policy::default()
@@ -93,6 +102,8 @@ impl Witness {
                 | Input::Start
                 | Input::Spawned { .. }
                 | Input::Stop
+                | Input::Recycle { .. }
+                | Input::Shown(_)
                 | Input::GiveUp
                 | Input::KillFailed { .. }
                 | Input::Ended { .. }
@@ -161,11 +172,11 @@ proptest! {
 fn every_row_of_the_table_is_reached() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..400 {
+    for _ in 0..1000 {
         let tree = (policy(), moves()).new_tree(&mut runner).unwrap();
         let (policy, moves) = proptest::strategy::ValueTree::current(&tree);
         seen.extend(run(policy, &moves));
     }
     assert_eq!(seen, table());
-    assert_eq!(seen.len(), 15);
+    assert_eq!(seen.len(), 18);
 }

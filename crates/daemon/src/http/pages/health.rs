@@ -3,7 +3,7 @@
 use crate::view::ListenerView;
 
 /// Something that somebody should look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     NotRunning,
     BrokeProtocol,
@@ -12,15 +12,19 @@ pub(super) enum Wrong {
     BufferFull,
     /// So many events wait, which is well as long as they become fewer.
     Waiting(usize),
-    /// So many events of its pool were given up.
-    Lost(u64),
-    /// It was restarted for breaking the protocol, so often in a row.
+    /// So many events of its pool were given up, and of which types.
+    Lost(u64, String),
+    /// So many events were dealt with by nobody, and of which types.
+    Dead(u64, String),
+    /// It was recycled for breaking the protocol, so often lately.
     Offences(u32),
+    /// It had stray output that begins like this.
+    Babbled(String),
 }
 
 /// All that is wrong with it.
 pub(super) fn wrongs(listener: &ListenerView) -> Vec<Wrong> {
-    let &ListenerView { pending, capacity, dropped, offences, .. } = listener;
+    let &ListenerView { pending, is_full, offences, .. } = listener;
     let state = match listener.state {
         "NOT_RUNNING" => Some(Wrong::NotRunning),
         "UNKNOWN" => Some(Wrong::BrokeProtocol),
@@ -29,15 +33,18 @@ pub(super) fn wrongs(listener: &ListenerView) -> Vec<Wrong> {
     };
     let queue = match pending {
         0 => None,
-        _ if pending >= capacity => Some(Wrong::BufferFull),
+        _ if is_full => Some(Wrong::BufferFull),
         _ => Some(Wrong::Waiting(pending)),
     };
-    let lost = (dropped > 0).then_some(Wrong::Lost(dropped));
+    let (lost, dead) = (listener.dropped.total(), listener.dead.total());
+    let lost = (lost > 0).then(|| Wrong::Lost(lost, listener.dropped.to_string()));
+    let dead = (dead > 0).then(|| Wrong::Dead(dead, listener.dead.to_string()));
+    let babbled = (listener.babbles > 0).then(|| Wrong::Babbled(listener.babble.escape_debug().to_string()));
     let offences = (offences > 0).then_some(Wrong::Offences(offences));
-    [state, queue, lost, offences].into_iter().flatten().collect()
+    [state, queue, lost, dead, offences, babbled].into_iter().flatten().collect()
 }
 
-/// Whether any of it is more than a queue that is being worked on.
+/// Whether any of it is more than a queue that is being worked on, or an odd habit.
 pub(super) fn is_unwell(wrongs: &[Wrong]) -> bool {
-    wrongs.iter().any(|wrong| !matches!(wrong, Wrong::Waiting(_)))
+    wrongs.iter().any(|wrong| !matches!(wrong, Wrong::Waiting(_) | Wrong::Babbled(_)))
 }

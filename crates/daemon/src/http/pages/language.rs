@@ -164,7 +164,7 @@ pub(super) struct Words {
     pub(super) merged: &'static str,
     pub(super) answered: &'static str,
     pub(super) listener_states: fn(&str) -> &'static str,
-    pub(super) wrong: fn(Wrong) -> String,
+    pub(super) wrong: fn(&Wrong) -> String,
     /// So many alerts wait, since when.
     pub(super) alerts_wait: fn(usize, &str) -> String,
     pub(super) alerts_dead: Counted,

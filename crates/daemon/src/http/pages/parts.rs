@@ -163,7 +163,7 @@ impl<'a> Listeners<'a> {
     pub(super) fn new(frame: &'a Frame<'a>, view: &'a View) -> Self {
         let rows = view.listeners.iter().map(|listener| {
             let wrongs = wrongs(listener);
-            let mut words: Vec<String> = wrongs.iter().map(|wrong| (frame.words.wrong)(*wrong)).collect();
+            let mut words: Vec<String> = wrongs.iter().map(|wrong| (frame.words.wrong)(wrong)).collect();
             words.extend(listener.outbox.iter().flat_map(|outbox| alerts::words(frame, outbox)));
             Listener {
                 view: listener,

@@ -8,6 +8,7 @@ use hyper::header::{
 };
 use ironlance_config::{Server, ServerAddress};
 use ironlance_core::kind::EventKind;
+use ironlance_core::tally::Tally;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
 use tokio::task::{LocalSet, spawn_local};
@@ -97,11 +98,17 @@ fn sample() -> View {
             last_result: Some("OK</td>".into()),
             offences: 0,
             pending: 2,
-            capacity: 1024,
-            dropped: 1,
+            capacity: None,
+            pending_bytes: 96,
+            capacity_bytes: 80 << 20,
+            is_full: false,
+            dropped: [EventKind::Tick5].into_iter().collect(),
             merged: 0,
             answered: 5,
             outbox: None,
+            dead: Tally::default(),
+            babbles: 0,
+            babble: String::new(),
         }],
         recent: vec![Rc::new(happening)],
     }
@@ -249,7 +256,10 @@ fn the_table_has_a_row_for_each_program_and_a_head_for_each_group() {
         {
             assert!(listener.contains(part), "{part} is not in {listener}");
         }
-        assert!(page.contains("<tr data-listener=\"pool:pool\">") && page.contains("2 / 1024"));
+        assert!(
+            page.contains("<tr data-listener=\"pool:pool\">")
+                && page.contains("data-label=\"Waiting\">2</td>")
+        );
         assert!(page.contains("<ol id=\"events\">\n<li>"));
     });
 }
@@ -495,18 +505,30 @@ fn a_listener_says_what_is_wrong_with_it() {
     run(async {
         let visit = Visit::new(May::Change);
         assert!(
-            visit.get("/").await.contains("<span class=\"why bad\">2 events waiting · 1 event lost</span>")
+            visit
+                .get("/")
+                .await
+                .contains("<span class=\"why bad\">2 events waiting · 1 event lost (1 TICK_5)</span>")
         );
         {
             let listener = &mut visit.view.borrow_mut().listeners[0];
-            (listener.state, listener.pending, listener.offences) = ("ACKNOWLEDGED", 1024, 3);
+            (listener.state, listener.is_full, listener.offences) = ("ACKNOWLEDGED", true, 3);
+            listener.dead = [EventKind::Tick60].into_iter().collect();
+            (listener.babbles, listener.babble) = (1, "hello\n".into());
         }
-        let wrong = "has not said READY · its buffer is full · 1 event lost · restarted for breaking the protocol, 3 in a row";
+        let wrong = "has not said READY · its buffer is full · 1 event lost (1 TICK_5) · 1 event that nobody dealt with (1 TICK_60) · restarted for breaking the protocol, 3 lately · babbled: &#34;hello\\n&#34;";
         assert!(visit.get("/").await.contains(wrong));
-        assert!(visit.get("/?lang=zh").await.contains("尚未发出 READY · 事件队列已满 · 已丢弃 1 个事件"));
+        assert!(
+            visit
+                .get("/?lang=zh")
+                .await
+                .contains("尚未发出 READY · 事件队列已满 · 已丢弃 1 个事件（1 TICK_5）")
+        );
         {
             let listener = &mut visit.view.borrow_mut().listeners[0];
-            (listener.state, listener.pending, listener.offences, listener.dropped) = ("BUSY", 2, 0, 0);
+            (listener.state, listener.is_full, listener.offences) = ("BUSY", false, 0);
+            (listener.dropped, listener.dead) = (Tally::default(), Tally::default());
+            listener.babbles = 0;
         }
         let page = visit.get("/").await;
         assert!(

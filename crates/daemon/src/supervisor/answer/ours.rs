@@ -5,6 +5,7 @@ use std::time::Duration;
 use ironlance_core::exit::ExitStatus;
 use ironlance_core::memory::{Verdict, Window};
 use ironlance_core::signal;
+use ironlance_core::tally::Tally;
 use ironlance_rpc::Value;
 use ironlance_rpc::value::Members;
 
@@ -68,12 +69,24 @@ fn listener(view: ListenerView) -> Value {
         ("event".into(), view.event.map_or(Value::Int(-1), count)),
         ("last_result".into(), text(view.last_result.unwrap_or_default())),
         ("offences".into(), Value::Int(i64::from(view.offences))),
+        ("babbles".into(), count(view.babbles)),
+        ("babble".into(), text(view.babble)),
         ("pending".into(), size(view.pending)),
-        ("capacity".into(), size(view.capacity)),
-        ("dropped".into(), count(view.dropped)),
+        ("capacity".into(), view.capacity.map_or(Value::Int(-1), size)),
+        ("pending_bytes".into(), size(view.pending_bytes)),
+        ("capacity_bytes".into(), size(view.capacity_bytes)),
+        ("full".into(), Value::Bool(view.is_full)),
+        ("dropped".into(), count(view.dropped.total())),
+        ("dropped_by_type".into(), by_type(&view.dropped)),
         ("merged".into(), count(view.merged)),
         ("answered".into(), count(view.answered)),
+        ("dead_letters".into(), count(view.dead.total())),
+        ("dead_letters_by_type".into(), by_type(&view.dead)),
     ])
+}
+
+fn by_type(tally: &Tally) -> Value {
+    Value::Struct(tally.counts().map(|(kind, number)| (kind.name().into(), count(number))).collect())
 }
 
 /// How a process last ended; without an end only who it is and how often it was started.
@@ -116,6 +129,7 @@ fn particulars(end: &End) -> Members {
         ("uptime".into(), Value::Double(end.up.as_secs_f64())),
         ("ended_at".into(), Value::Int(seconds(end.at))),
         ("description".into(), text(end.cause.status.words())),
+        ("recycled".into(), text(end.cause.recycled.clone().unwrap_or_default())),
         ("not_started".into(), text(end.cause.not_started.clone().unwrap_or_default())),
         ("stdout_tail".into(), text(&end.stdout_tail)),
         ("stderr_tail".into(), text(&end.stderr_tail)),

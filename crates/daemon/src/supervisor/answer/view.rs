@@ -53,23 +53,32 @@ impl Supervisor {
 
     fn listeners_of(&self, group: &Group) -> Vec<ListenerView> {
         let Some(pool) = &group.pool else { return Vec::new() };
+        let now = self.clock.mono();
         let processes = group.members.iter().filter_map(|id| Some((*id, self.population.process(*id)?)));
         let describe = |(id, process): (ProcessId, &Process)| {
             let member = pool.members().find(|member| member.id.0 == id.0);
             let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
             let event = member.as_ref().and_then(|member| member.event);
+            let (babbles, babble) = member.as_ref().map(|member| member.babbled.clone()).unwrap_or_default();
+            let buffer = pool.buffer();
             ListenerView {
                 namespec: process.namespec().clone(),
                 state,
                 event,
                 last_result: member.and_then(|member| member.last_result),
-                offences: process.penance.offences,
-                pending: pool.pending(),
-                capacity: pool.capacity(),
-                dropped: pool.dropped(),
+                offences: process.recycling.level(now),
+                babbles,
+                babble,
+                pending: buffer.pending,
+                capacity: buffer.capacity,
+                pending_bytes: buffer.bytes,
+                capacity_bytes: buffer.capacity_bytes,
+                is_full: buffer.is_full,
+                dropped: pool.dropped().clone(),
                 merged: pool.merged(),
                 answered: pool.answered(),
                 outbox: None,
+                dead: pool.dead().clone(),
             }
         };
         processes.map(describe).collect()

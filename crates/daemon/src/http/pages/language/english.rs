@@ -77,7 +77,7 @@ pub(super) const ENGLISH: Words = Words {
     event: "Working on",
     last_result: "Last result",
     pending: "Waiting",
-    pending_hint: "Events that wait in the pool's queue, and how many may",
+    pending_hint: "Events that wait in the pool's queue, and how many may where buffer_size is set",
     dropped: "Dropped",
     merged: "Merged ticks",
     answered: "Answered",
@@ -95,9 +95,14 @@ pub(super) const ENGLISH: Words = Words {
         Wrong::BufferFull => "its buffer is full".to_owned(),
         Wrong::Waiting(1) => "1 event waiting".to_owned(),
         Wrong::Waiting(count) => format!("{count} events waiting"),
-        Wrong::Lost(1) => "1 event lost".to_owned(),
-        Wrong::Lost(count) => format!("{count} events lost"),
-        Wrong::Offences(count) => format!("restarted for breaking the protocol, {count} in a row"),
+        Wrong::Lost(1, types) => format!("1 event lost ({types})"),
+        Wrong::Lost(count, types) => format!("{count} events lost ({types})"),
+        Wrong::Dead(count, types) => {
+            let events = if *count == 1 { "event" } else { "events" };
+            format!("{count} {events} that nobody dealt with ({types})")
+        }
+        Wrong::Offences(count) => format!("restarted for breaking the protocol, {count} lately"),
+        Wrong::Babbled(babble) => format!("babbled: \"{babble}\""),
     },
     alerts_wait: |count, since| match count {
         1 => format!("1 alert waits to be delivered since {since}"),

@@ -1,0 +1,82 @@
+//! Events that come back: at once, after a pause, or not at all.
+
+use std::time::Duration;
+
+use super::{Capacity, Pool, PoolEffect, Waiting};
+use crate::level::Level;
+use crate::name::ProcessName;
+
+/// An event is given again so often.
+pub const MOST_AGAIN: u8 = 3;
+
+/// The pause before each time.
+const PAUSES: [Duration; MOST_AGAIN as usize] =
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
+
+/// So many events may be in a pause; others come back without one.
+const MOST_LATER: usize = 1024;
+
+impl Pool {
+    /// A member did not deal with an event: it is given again, if that was not done often enough.
+    pub(super) fn failed(
+        &mut self,
+        mut event: Waiting,
+        taker: &ProcessName,
+        why: &str,
+        now: Duration,
+        out: &mut Vec<PoolEffect>,
+    ) {
+        event.failures += 1;
+        let Some(pause) = PAUSES.get(usize::from(event.failures) - 1) else {
+            self.dead.add(event.kind);
+            let body = event.body.text();
+            let about: String = body.lines().next().unwrap_or_default().chars().take(200).collect();
+            let (serial, kind, times) = (event.serial, event.kind, event.failures);
+            return self.log(out, Level::Error, || {
+                format!(
+                    "dead letter: event {serial} ({kind}) of pool {} was given {times} times and is given up; last \
+                     {taker}, which {why}; {}",
+                    self.name,
+                    about.escape_debug()
+                )
+            });
+        };
+        if pause.is_zero() || self.later.len() >= MOST_LATER {
+            return self.take_back(event, out);
+        }
+        let serial = event.serial;
+        self.log(out, Level::Debug, || {
+            format!("event {serial} comes back to pool {} in {} s", self.name, pause.as_secs())
+        });
+        self.later.push((now + *pause, event));
+    }
+
+    /// Puts an event back into its place.
+    pub(super) fn take_back(&mut self, event: Waiting, out: &mut Vec<PoolEffect>) {
+        let (serial, waiting) = (event.serial, self.queue.len());
+        self.log(out, Level::Debug, || match self.capacity {
+            Capacity::Fixed(max) => {
+                format!("rebuffering event {serial} for pool {} (buf size={waiting}, max={max})", self.name)
+            }
+            Capacity::Unset => {
+                format!("rebuffering event {serial} for pool {} (buf size={waiting})", self.name)
+            }
+        });
+        // Where `buffer_size` is not set there may be one more for each member: nothing is lost by a refusal.
+        if let Capacity::Fixed(max) = self.capacity
+            && waiting >= max
+            && let Some(oldest) = self.queue.pop()
+        {
+            self.drop_event(oldest.serial, oldest.kind, out);
+        }
+        self.queue.insert(event);
+    }
+
+    /// Events whose pause is over go back into their places.
+    pub(super) fn bring_back(&mut self, now: Duration, out: &mut Vec<PoolEffect>) {
+        let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        self.later = later;
+        let due: Vec<(Duration, Waiting)> = due;
+        due.into_iter().for_each(|(_, event)| self.take_back(event, out));
+    }
+}

@@ -1,0 +1,124 @@
+//! A pool as clients and the owner see it.
+
+use super::{BUSY, Capacity, FIXED_BYTES, LastResult, MINOR_BYTES, MemberId, Pool, STATE_BYTES};
+use crate::handshake::{ListenerState, quote};
+use crate::name::{GroupName, ProcessName};
+use crate::tally::Tally;
+
+/// A member as clients see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView<'a> {
+    /// Its number.
+    pub id: MemberId,
+    /// Its name.
+    pub name: &'a ProcessName,
+    /// What it is about.
+    pub state: ListenerState,
+    /// The serial of the event it has.
+    pub event: Option<u64>,
+    /// Its last result, cut where it is long; `None` before the first.
+    pub last_result: Option<String>,
+    /// How often it had stray output, and the beginning of the last.
+    pub babbled: (u64, String),
+}
+
+/// How full a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// How many events wait; those that members have do not count.
+    pub pending: usize,
+    /// How many may wait, where `buffer_size` says so.
+    pub capacity: Option<usize>,
+    /// What those that wait take in memory (bytes).
+    pub bytes: usize,
+    /// What they may take (bytes).
+    pub capacity_bytes: usize,
+    /// There is no room for more, or as good as none.
+    pub is_full: bool,
+}
+
+impl Pool {
+    /// How full it is.
+    pub fn buffer(&self) -> Buffer {
+        let later: usize = self.later.iter().map(|(_, event)| event.cost()).sum();
+        let bytes = self.queue.cost() + later;
+        let pending = self.queue.len() + self.later.len();
+        let (capacity, capacity_bytes) = match self.capacity {
+            Capacity::Unset => (None, MINOR_BYTES + STATE_BYTES),
+            Capacity::Fixed(max) => (Some(max), FIXED_BYTES),
+        };
+        // What may come next is unknown: a buffer that has no room for output is full, too.
+        let rest = capacity_bytes / 8;
+        let minor_is_full =
+            self.capacity == Capacity::Unset && self.queue.minor_cost() + MINOR_BYTES / 8 > MINOR_BYTES;
+        let is_full =
+            capacity.is_some_and(|max| pending >= max) || bytes + rest > capacity_bytes || minor_is_full;
+        Buffer { pending, capacity, bytes, capacity_bytes, is_full }
+    }
+
+    /// Whether it is filled beyond this part of its room with what makes somebody wait: all events where `buffer_size`
+    /// is set, else those that are no states.
+    pub fn is_filled(&self, part: usize, whole: usize) -> bool {
+        let beyond = |is: usize, most: usize| is.saturating_mul(whole) > most.saturating_mul(part);
+        match self.capacity {
+            Capacity::Unset => {
+                beyond(self.queue.minor(), BUSY) || beyond(self.queue.minor_cost(), MINOR_BYTES)
+            }
+            Capacity::Fixed(max) => beyond(self.queue.len(), max) || beyond(self.queue.cost(), FIXED_BYTES),
+        }
+    }
+
+    /// What waits, by type, with what members have: all that is not dealt with.
+    pub fn unanswered(&self) -> Tally {
+        let mut tally = self.queue.tally();
+        let held = self.members.iter().filter_map(|member| member.event.as_ref());
+        held.chain(self.later.iter().map(|(_, event)| event)).for_each(|event| tally.add(event.kind));
+        tally
+    }
+
+    /// How many events wait; those that members have do not count.
+    pub fn pending(&self) -> usize {
+        self.queue.len() + self.later.len()
+    }
+
+    /// The events that were lost because the buffer was full.
+    pub const fn dropped(&self) -> &Tally {
+        &self.dropped
+    }
+
+    /// How many ticks were dropped in favour of a later one of their type.
+    pub const fn merged(&self) -> u64 {
+        self.merged
+    }
+
+    /// How many events were answered, and not rejected.
+    pub const fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    /// The events that nobody dealt with, however often they were given.
+    pub const fn dead(&self) -> &Tally {
+        &self.dead
+    }
+
+    /// The name of the pool.
+    pub const fn name(&self) -> &GroupName {
+        &self.name
+    }
+
+    /// The members, in the order in which they are asked.
+    pub fn members(&self) -> impl Iterator<Item = MemberView<'_>> {
+        self.members.iter().map(|member| MemberView {
+            id: member.id,
+            name: &member.name,
+            state: member.ear.state(),
+            event: member.event.as_ref().map(|event| event.serial),
+            last_result: match &member.last {
+                LastResult::None => None,
+                LastResult::Ok => Some("OK".to_owned()),
+                LastResult::Other(result) => Some(result.clone()),
+            },
+            babbled: (member.babbles, quote(member.ear.babble())),
+        })
+    }
+}

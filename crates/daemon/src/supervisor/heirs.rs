@@ -1,0 +1,119 @@
+//! Events that outlive their pool: an `update` takes a changed pool out of service and puts the new one in, and a restart
+//! begins anew. What waits is handed on by name; what nobody takes over is said.
+
+use std::time::Duration;
+
+use ironlance_core::GroupName;
+use ironlance_core::kind::EventKind;
+use ironlance_core::level::Level;
+use ironlance_core::pool::Pool;
+use ironlance_core::tally::Tally;
+
+use super::Supervisor;
+use super::population::GroupId;
+
+/// So long a pool of the same name is waited for.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// The events of a pool that is no more, for a pool of the same name.
+pub(super) struct Estate {
+    pool: Pool,
+    /// When it is given up (monotonic).
+    until: Duration,
+}
+
+/// What one life of the daemon hands to the next: events that wait, and the number of the next.
+#[derive(Debug, Default)]
+pub(crate) struct Legacy {
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) next_serial: u64,
+}
+
+impl Supervisor {
+    /// A pool is out of service: its events wait a while for a new one.
+    pub(super) fn keep_estate(&mut self, pool: Pool) {
+        let waiting = pool.unanswered();
+        if waiting.total() > 0 {
+            let line = format!(
+                "pool {} is out of service; the events that wait in it are kept for a pool of that name for {} s: {waiting}",
+                pool.name(),
+                WAIT.as_secs()
+            );
+            self.log.log(Level::Info, &line);
+            let until = self.clock.mono() + WAIT;
+            self.estates.push(Estate { pool, until });
+        }
+    }
+
+    /// A pool is new: it gets what waits for one of its name.
+    pub(super) fn claim_estate(&mut self, id: GroupId, name: &GroupName, wanted: &[EventKind]) {
+        let Some(at) = self.estates.iter().position(|estate| estate.pool.name() == name) else { return };
+        let old = self.estates.remove(at).pool;
+        let waiting = old.unanswered();
+        let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else { return };
+        let (effects, unwanted) = pool.inherit(old, |kind| wanted.iter().any(|asked| kind.is_a(*asked)));
+        self.carry_out(id, effects);
+        self.log.log(
+            Level::Info,
+            &format!("pool {name} takes over the events that waited in the old one: {waiting}"),
+        );
+        if unwanted.total() > 0 {
+            let line =
+                format!("pool {name} does not want events that waited, which are forgotten: {unwanted}");
+            self.log.log(Level::Warn, &line);
+        }
+    }
+
+    /// Nobody waits for ever: what nobody took over is forgotten, and said.
+    pub(super) fn give_up_estates(&mut self) {
+        if self.estates_deadline().is_none_or(|due| self.clock.mono() < due) {
+            return;
+        }
+        let now = self.clock.mono();
+        let (due, estates) =
+            std::mem::take(&mut self.estates).into_iter().partition(|estate| estate.until <= now);
+        self.estates = estates;
+        let due: Vec<Estate> = due;
+        due.iter().for_each(|estate| self.say_forgotten(estate.pool.name(), &estate.pool.unanswered()));
+    }
+
+    /// When that is due (monotonic).
+    pub(super) fn estates_deadline(&self) -> Option<Duration> {
+        self.estates.iter().map(|estate| estate.until).min()
+    }
+
+    fn say_forgotten(&mut self, name: &GroupName, events: &Tally) {
+        let line = format!("pool {name} is no more, and events that waited in it are forgotten: {events}");
+        self.log.log(Level::Warn, &line);
+    }
+
+    /// The daemon begins anew: what waits is for the pools of the next life.
+    pub(crate) fn legacy(&mut self) -> Legacy {
+        let estates = std::mem::take(&mut self.estates).into_iter().map(|estate| estate.pool);
+        let mut pools: Vec<Pool> = estates.collect();
+        for id in self.population.pool_ids() {
+            let pool = self.population.group_mut(id).and_then(|group| group.pool.take());
+            pools.extend(pool.filter(|pool| pool.unanswered().total() > 0));
+        }
+        Legacy { pools, next_serial: self.bus.next_serial() }
+    }
+
+    /// What the life before this one has left.
+    pub(super) fn take_legacy(&mut self, legacy: Legacy) {
+        self.bus.count_from(legacy.next_serial);
+        legacy.pools.into_iter().for_each(|pool| self.keep_estate(pool));
+    }
+
+    /// The daemon ends: events that wait end with it, which is said.
+    pub(super) fn say_what_ends_with_us(&mut self) {
+        let Legacy { pools, .. } = self.legacy();
+        for pool in pools {
+            let line = format!(
+                "events that nobody has dealt with end with pool {}: {}",
+                pool.name(),
+                pool.unanswered()
+            );
+            self.log.log(Level::Warn, &line);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Events that wait are not forgotten when their pool is changed or the daemon begins anew, and it is said where they are.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use ironlance_e2e::daemon::{BASE, write_config};
+use ironlance_e2e::xmlrpc::Value;
+use ironlance_e2e::{Ctl, Daemon, Flavour, PATIENCE, Recorded, Recorder, Scene, until};
+use rustix::process::Signal;
+
+fn remote(daemon: &Daemon, data: &str) {
+    daemon.call("sendRemoteCommEvent", &["n".into(), data.into()]).unwrap().unwrap();
+}
+
+fn data(events: &[Recorded]) -> Vec<String> {
+    let remote = events.iter().filter(|event| event.name() == "REMOTE_COMMUNICATION");
+    remote.map(|event| event.body.trim_start_matches("type:n\n").to_owned()).collect()
+}
+
+fn numbers(count: usize) -> Vec<String> {
+    (0..count).map(|number| number.to_string()).collect()
+}
+
+fn update(scene: &Scene) -> String {
+    Ctl::new(Flavour::Ours).run(scene, &["update"], b"", &[]).unwrap().text()
+}
+
+/// A listener that never answers; it has number 0, the others wait.
+fn mute(scene: &Scene) -> (Recorder, String) {
+    let mute = Recorder::new(scene, "mute", "MUTE").unwrap();
+    let section = mute.section("late", "REMOTE_COMMUNICATION").replace("buffer_size=1000\n", "");
+    (mute, section)
+}
+
+#[test]
+fn an_update_of_a_changed_listener_hands_its_events_to_the_new_one() {
+    let scene = Scene::new().unwrap();
+    let (mute, before) = mute(&scene);
+    let daemon = Daemon::start(&scene, Flavour::Ours, &before).unwrap();
+    daemon.wait_state("late", "RUNNING").unwrap();
+    for number in numbers(500) {
+        remote(&daemon, &number);
+    }
+    mute.wait_all("number 0", |events| events.len() == 1).unwrap();
+    let good = Recorder::new(&scene, "good", "").unwrap();
+    let after =
+        good.section("late", "REMOTE_COMMUNICATION,PROCESS_STATE_FATAL").replace("buffer_size=1000\n", "");
+    let control = "[supervisorctl]\nserverurl=unix://{dir}/s.sock\n";
+    write_config(&scene, &format!("{BASE}{control}{after}")).unwrap();
+    let told = update(&scene);
+    assert!(told.contains("late: updated process group"), "{told:?}");
+    let events = good.wait_all("all of them", |events| data(events).len() >= 500).unwrap();
+    assert_eq!(data(&events), numbers(500), "{}", daemon.log());
+    assert!(
+        daemon
+            .log()
+            .contains("pool late takes over the events that waited in the old one: 500 REMOTE_COMMUNICATION"),
+        "{}",
+        daemon.log()
+    );
+    // What the new one does not want is said.
+    let log = daemon.log();
+    assert!(!log.contains("forgotten"), "{log}");
+}
+
+#[test]
+fn what_a_pool_leaves_is_said_with_its_count_when_it_is_removed_and_when_the_daemon_ends() {
+    let scene = Scene::new().unwrap();
+    let (mute, section) = mute(&scene);
+    let other = Recorder::new(&scene, "other", "MUTE").unwrap();
+    let section = format!("{section}{}", other.section("other", "REMOTE_COMMUNICATION"));
+    let mut daemon = Daemon::start(&scene, Flavour::Ours, &section).unwrap();
+    daemon.wait_state("late", "RUNNING").unwrap();
+    for number in numbers(7) {
+        remote(&daemon, &number);
+    }
+    mute.wait_all("number 0", |events| events.len() == 1).unwrap();
+    daemon.call("stopProcess", &["late".into()]).unwrap().unwrap();
+    daemon.call("removeProcessGroup", &["late".into()]).unwrap().unwrap();
+    let line = "pool late is out of service; the events that wait in it are kept for a pool of that name for 60 s: 7 \
+                REMOTE_COMMUNICATION";
+    assert!(daemon.log().contains(line), "{}", daemon.log());
+    assert_eq!(daemon.stop().unwrap().code(), Some(0));
+    for pool in ["late", "other"] {
+        let line = format!("events that nobody has dealt with end with pool {pool}: 7 REMOTE_COMMUNICATION");
+        assert!(daemon.log().contains(&line), "{}", daemon.log());
+    }
+}
+
+#[test]
+fn a_restart_of_the_daemon_hands_waiting_events_to_the_next_life() {
+    let scene = Scene::new().unwrap();
+    let (mute, before) = mute(&scene);
+    let daemon = Daemon::start(&scene, Flavour::Ours, &before).unwrap();
+    daemon.wait_state("late", "RUNNING").unwrap();
+    for number in numbers(50) {
+        remote(&daemon, &number);
+    }
+    let first = mute.wait_all("number 0", |events| events.len() == 1).unwrap();
+    let good = Recorder::new(&scene, "good", "").unwrap();
+    let after = good.section("late", "REMOTE_COMMUNICATION").replace("buffer_size=1000\n", "");
+    write_config(&scene, &format!("{BASE}{after}")).unwrap();
+    daemon.signal(Signal::HUP).unwrap();
+    let events = good.wait_all("all of them", |events| data(events).len() >= 50).unwrap();
+    assert_eq!((data(&events), &events[0]), (numbers(50), &first[0]), "{}", daemon.log());
+    // Numbers go on, so that no two events have the same.
+    until("the daemon to answer", PATIENCE, || {
+        Ok(daemon.ask("supervisor.getState", &[]).ok().filter(|state| state.is_ok()).map(drop))
+    })
+    .unwrap();
+    remote(&daemon, "50");
+    let events = good.wait_all("one more", |events| data(events).len() >= 51).unwrap();
+    let serials: Vec<u64> =
+        events.iter().map(|event| event.token("serial").unwrap().parse().unwrap()).collect();
+    assert!(serials.windows(2).all(|two| two[0] < two[1]), "{serials:?}");
+    let all = daemon.ask("ironlance.getListeners", &[]).unwrap().unwrap();
+    assert_eq!(all.items()[0].get("pending").and_then(Value::as_int), Some(0), "{all}");
+}
