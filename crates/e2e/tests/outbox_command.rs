@@ -175,6 +175,26 @@ fn retry_of_a_dead_letter_by_its_id_sends_that_one() {
 }
 
 #[test]
+fn a_retry_that_was_stopped_by_its_terminal_does_not_keep_the_listeners_from_delivering() {
+    let mut waiting = Waiting::new("mail 451 later", 1);
+    waiting.server.order("hang").unwrap();
+    let mut retry = waiting.scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+    let mut retry = retry.args(["outbox", "retry"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    until("the lock to be taken", PATIENCE, || Ok((!waiting.is_unlocked()?).then_some(()))).unwrap();
+    let pid = rustix::process::Pid::from_child(&retry);
+    kill_process(pid, Signal::STOP).unwrap();
+    waiting.server.order("ok").unwrap();
+    let mut command = waiting.scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+    let url = format!("smtp://127.0.0.1:{}", waiting.server.port());
+    command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
+    command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere").env("IRONLANCE_OUTBOX_STALLED", "1");
+    let listener = Listener::start(command, waiting.scene.path("stderr"));
+    waiting.server.wait(1).unwrap();
+    retry.wait().unwrap();
+    drop(listener);
+}
+
+#[test]
 fn a_retry_in_vain_says_why_and_fails() {
     let waiting = Waiting::new("mail 451 still busy", 1);
     let (code, said) = waiting.outbox(&["retry", &waiting.ids()[0]]);

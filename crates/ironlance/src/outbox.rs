@@ -17,6 +17,7 @@ use ironlance_alert::channel::Progress;
 use ironlance_alert::deliver;
 use ironlance_alert::deliver::ending::{self, Ended, Whose};
 use ironlance_alert::deliver::engine::{Engine, Input};
+use ironlance_alert::deliver::holder;
 use ironlance_alert::outbox::record::Stored;
 use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
 use ironlance_core::redact::redact;
@@ -210,11 +211,14 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
         writeln!(io::stdout(), "a listener's deliverer is at work; it tries everything again now")?;
         return Ok(ExitCode::SUCCESS);
     }
+    // Who waits for the lock sees by it whether we get on: somebody may stop us by ^Z.
+    let _ = rustix::stdio::dup2_stdin(&lock);
     let waiting = outbox.ids(Place::New)?;
     let (tell, inbox) = channel();
     // One try of everything, and no waiting for the next.
     tell.send(Input::Leave)?;
-    let engine = Engine { progress: || Box::new(Aloud), ..Engine::new(Arc::new(outbox.clone())) };
+    let engine = Engine::new(Arc::new(outbox.clone()));
+    let engine = Engine { progress: || Box::new(Aloud), beat: holder::beat, ..engine };
     engine.run(&inbox, &tell);
     outbox.forget_ways();
     let left = outbox.ids(Place::New)?.len();

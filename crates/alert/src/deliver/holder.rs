@@ -1,6 +1,6 @@
 //! Who holds the lock of an outbox, whether it gets on, and how it is ended when it does not.
 //!
-//! A deliverer has the lock for its standard input. Its sign of life is the offset of that descriptor, which the kernel
+//! Who delivers has the lock for its standard input. Its sign of life is the offset of that descriptor, which the kernel
 //! shows in `/proc/PID/fdinfo/0`: the seconds of the monotonic clock at the last sign. Nothing is written anywhere, so
 //! it also works on a disk that is full.
 //!
@@ -37,7 +37,7 @@ pub fn stalled() -> Duration {
 }
 
 /// Gives a sign of life, as a deliverer.
-pub(super) fn beat() {
+pub fn beat() {
     let seconds = clock_gettime(ClockId::Monotonic).tv_sec;
     // A lock that is no file that can be sought has nobody who looks.
     let _ = seek(io::stdin(), SeekFrom::Start(seconds.unsigned_abs()));
@@ -102,7 +102,9 @@ impl Holder {
         let owner = fs::metadata(format!("/proc/{id}")).ok()?.uid();
         let own = rustix::process::geteuid().as_raw();
         let command = fs::read(format!("/proc/{id}/cmdline")).ok()?;
-        let is_deliverer = command.split(|byte| *byte == 0).nth(1) == Some(b"deliver");
+        // `outbox retry` delivers as well, and may have been stopped by ^Z.
+        let verb = command.split(|byte| *byte == 0).nth(1);
+        let is_deliverer = verb.is_some_and(|verb| verb == b"deliver" || verb == b"outbox");
         let info = fs::read_to_string(format!("/proc/{id}/fdinfo/0")).ok()?;
         (owner == own && is_deliverer && holds(&info)).then(|| Self { pid, handle, beat: offset(&info) })
     }

@@ -93,7 +93,7 @@ impl Store for Outbox {
     }
 
     fn replace(&self, stored: &Stored) -> Result<(), String> {
-        words(Self::replace(self, stored))
+        words(self.leave(stored))
     }
 
     fn note(&self, id: &str, attempt: &Attempt) {

@@ -214,7 +214,7 @@ pub(super) fn unanswered_of(path: &Path) -> Option<String> {
             Ok(Record::Entry(entry)) => return entry.event,
             Ok(Record::Answered | Record::Header(_)) => return None,
             // Half a line at the end, or in the middle of the first one.
-            Ok(Record::Attempt(_) | Record::Sent) | Err(_) => {}
+            Ok(Record::Attempt(_) | Record::Sent | Record::Left(_)) | Err(_) => {}
         }
     }
     None

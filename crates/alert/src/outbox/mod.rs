@@ -331,6 +331,15 @@ impl Outbox {
         self.write_over(Place::New, stored)
     }
 
+    /// Leaves only these recipients of an alert. Where its file cannot be replaced, that is noted in it.
+    pub fn leave(&self, stored: &Stored) -> Result<(), FolderError> {
+        let noted = || {
+            let left = Record::Left(stored.alert.route.to.clone());
+            self.append(Place::New, &stored.alert.id, &left)
+        };
+        self.replace(stored).or_else(|error| noted().map_err(|_| error))
+    }
+
     /// Makes a dead letter of its own, for the recipients that were refused.
     pub fn put_dead(&self, alert: &Alert, attempt: &Attempt) -> Result<(), FolderError> {
         self.write_over(

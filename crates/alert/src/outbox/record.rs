@@ -31,6 +31,8 @@ pub enum Record {
     Answered,
     /// The carrier has taken the alert, and the file could not be removed.
     Sent,
+    /// The carrier has taken it for all but these recipients, and the file could not be replaced.
+    Left(Vec<String>),
 }
 
 /// All of an alert but its entries.
@@ -202,6 +204,7 @@ impl Stored {
             Record::Attempt(attempt) => self.attempts.push(attempt),
             Record::Answered => self.unanswered = None,
             Record::Sent => self.sent = true,
+            Record::Left(to) => self.alert.route.to = to,
             Record::Header(_) => self.damaged += 1,
         }
     }

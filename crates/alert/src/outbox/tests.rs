@@ -417,3 +417,18 @@ fn where_a_file_ends_in_half_a_line_is_found_from_its_end() {
         assert_eq!(cut_at(&File::open(&path).unwrap()).unwrap(), end, "{} bytes", content.len());
     }
 }
+
+#[test]
+fn recipients_that_were_served_are_known_also_where_the_file_cannot_be_replaced() {
+    let (_dir, outbox) = outbox();
+    let mut alert = alert("a", "died");
+    alert.route.to = vec!["a@example.com".into(), "b@example.com".into()];
+    outbox.put(&alert, None).unwrap();
+    fs::remove_dir(outbox.dir().join("tmp")).unwrap();
+    fs::write(outbox.dir().join("tmp"), "in the way").unwrap();
+    let mut stored = outbox.load(Place::New, &alert.id).unwrap();
+    stored.alert.route.to = vec!["b@example.com".into()];
+    assert!(outbox.replace(&stored).is_err());
+    outbox.leave(&stored).unwrap();
+    assert_eq!(outbox.load(Place::New, &alert.id).unwrap().alert.route.to, ["b@example.com"]);
+}

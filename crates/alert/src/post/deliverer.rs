@@ -19,11 +19,16 @@ use crate::say;
 /// The stack of our threads, in bytes: they start processes and wait.
 pub(super) const STACK: usize = 256 * 1024;
 
+/// How long to wait for a thread that is being started.
+const START: Duration = Duration::from_secs(1);
+
 /// What the threads share with the listener.
 #[derive(Debug, Default)]
 struct Shared {
     /// The thread that sees to the outbox is there.
     has_thread: bool,
+    /// It has been at its place once.
+    is_idle: bool,
     /// It is at work, or shall be.
     order: Option<(Outbox, Start)>,
     is_busy: bool,
@@ -57,7 +62,11 @@ impl Deliverer {
     /// With its thread: later, when it is needed, the machine may have no room for one.
     pub(super) fn new(program: PathBuf) -> Self {
         let deliverer = Self { program, shared: Arc::default(), changed: Arc::default() };
-        deliverer.have_thread(&mut deliverer.shared());
+        let mut shared = deliverer.shared();
+        deliverer.have_thread(&mut shared);
+        // The listener gives memory back before it waits: by then what the thread needed to start is done with.
+        let starting = |shared: &mut Shared| shared.has_thread && !shared.is_idle;
+        drop(deliverer.changed.wait_timeout_while(shared, START, starting));
         deliverer
     }
 
@@ -96,6 +105,8 @@ impl Deliverer {
 
     /// The thread: takes one order after the other.
     fn serve(&self) {
+        self.shared().is_idle = true;
+        self.changed.notify_all();
         loop {
             let idle = |shared: &mut Shared| shared.order.is_none();
             let waited = self.changed.wait_while(self.shared(), idle);
