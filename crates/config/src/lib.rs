@@ -41,7 +41,7 @@ pub use diff::{Diff, diff};
 pub use fault::{Fault, Faults};
 pub use group::{Group, GroupKind, Owner, Socket, SocketAddress};
 pub use load::{Examined, examine, load, load_control};
-pub use outboxes::homeless;
+pub use outboxes::{Outbox, homeless, outboxes};
 pub use outline::{Outline, outline};
 pub use program::{LogTarget, Output, Program};
 pub use sample::SAMPLE;

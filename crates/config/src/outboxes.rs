@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use ironlance_core::shlex;
-use ironlance_host::state::{Environment, Owner, VARIABLE, foresee};
+use ironlance_core::{GroupName, shlex};
+use ironlance_host::state::{Environment, Owner, StateFolder, VARIABLE, foresee};
 
 use crate::config::Config;
 use crate::group::GroupKind;
@@ -18,40 +18,52 @@ const NAMES: [&str; 7] =
 /// So many listeners are looked at; each may cost a look into the user database.
 const MOST: usize = 1000;
 
-/// A line for each listener whose alerts would wait in memory only, if a supervisord were started now by whoever asks.
+/// Where the listeners of a pool keep their alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbox {
+    /// The pool.
+    pub pool: GroupName,
+    /// Their state folder.
+    pub state: StateFolder,
+}
+
+/// The state folders of the listeners that send alerts, if a supervisord of ours were started now by whoever asks.
 ///
-/// Nothing is made. A supervisord that starts as root makes folders where its listeners' users cannot.
-pub fn homeless(config: &Config, machine: &Surroundings) -> Vec<String> {
+/// Nothing is made. A supervisord that starts as root makes folders where its listeners' users cannot: those are `granted`.
+pub fn outboxes(config: &Config, machine: &Surroundings) -> Vec<Outbox> {
     let daemon = config.settings.user.as_ref().map_or(machine.uid, |user| user.uid);
     let listeners = config.groups.iter().filter(|group| matches!(group.kind, GroupKind::Listeners { .. }));
     let programs = listeners.flat_map(|group| group.programs.iter().map(move |program| (group, program)));
     let mut seen = BTreeSet::new();
-    let mut lines = Vec::new();
+    let mut found = Vec::new();
     for (group, program) in programs.filter(|(_, program)| is_ours(program)).take(MOST) {
         let uid = program.uid.unwrap_or(daemon);
         // Who is not root cannot start it as another, which is said elsewhere.
         if uid != daemon && daemon != 0 {
             continue;
         }
-        let Some(trouble) = trouble(config, machine, program, uid, daemon) else { continue };
-        if seen.insert((&group.name, trouble.clone())) {
-            lines.push(format!(
-                "the listener {}: its alerts wait in memory only: {trouble}; set {VARIABLE} in its environment= to a \
-                 folder of its user",
-                group.name
-            ));
+        let state = folder(config, machine, program, uid, daemon);
+        if seen.insert((&group.name, state.path.clone(), state.trouble.clone())) {
+            found.push(Outbox { pool: group.name.clone(), state });
         }
     }
-    lines
+    found
 }
 
-fn trouble(
-    config: &Config,
-    machine: &Surroundings,
-    program: &Program,
-    uid: u32,
-    daemon: u32,
-) -> Option<String> {
+/// A line for each listener whose alerts would wait in memory only.
+pub fn homeless(config: &Config, machine: &Surroundings) -> Vec<String> {
+    let found = outboxes(config, machine).into_iter();
+    let lines = found.filter_map(|Outbox { pool, state }| {
+        let trouble = state.trouble?;
+        Some(format!(
+            "the listener {pool}: its alerts wait in memory only: {trouble}; set {VARIABLE} in its environment= to a \
+             folder of its user"
+        ))
+    });
+    lines.collect()
+}
+
+fn folder(config: &Config, machine: &Surroundings, program: &Program, uid: u32, daemon: u32) -> StateFolder {
     let shared = &config.settings.environment;
     let own = program.environment.get(VARIABLE);
     let is_shared = own.is_some() && own == shared.get(VARIABLE);
@@ -65,7 +77,7 @@ fn trouble(
         xdg_state_home: given("XDG_STATE_HOME"),
         home: given("HOME"),
     };
-    foresee(&environment, &Owner::of(uid), daemon).trouble
+    foresee(&environment, &Owner::of(uid), daemon)
 }
 
 fn is_ours(program: &Program) -> bool {

@@ -185,6 +185,23 @@ fn a_listener_that_aims_at_nothing_and_events_that_it_makes_nothing_of_are_named
     );
 }
 
+#[test]
+fn it_says_where_alerts_wait_under_which_supervisord() {
+    let scene = Scene::new().unwrap();
+    scene.write("s.conf", &format!("{CLEAN}environment=IRONLANCE_STATE=\"/dev/null/state\"\n")).unwrap();
+    let (_, said) = told(&scene, &["s.conf"]);
+    assert!(said.contains("its alerts wait in memory only") && !said.contains("waits on disk"), "{said}");
+    if !rustix::process::geteuid().is_root() {
+        // Nobody but root starts programs as others.
+        return;
+    }
+    scene.write("s.conf", &format!("{CLEAN}user=nobody\n")).unwrap();
+    let (_, said) = told(&scene, &["s.conf"]);
+    let folder = scene.path("state/users/nobody");
+    let granted = format!("our supervisord makes {} for it; under Supervisor's own", folder.display());
+    has_all(&said, &["crashmail: an alert that cannot be sent waits on disk", &granted]);
+}
+
 fn listing(scene: &Scene) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(scene.folder()).unwrap().flatten();
     let mut files: Vec<_> = entries

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ironlance_alert::{Route, Secret, Transport};
+use ironlance_config::Outbox;
 use ironlance_config::ini::Section;
 use ironlance_config::superlance::{Run, recognised};
 use ironlance_core::shlex;
@@ -24,7 +25,9 @@ const SMALL_BUFFER: usize = 100;
 const MOST: usize = 1000;
 
 /// What is found about `[eventlistener:x]`; gives how many are superlance's.
-pub(super) fn examine(look: &Look<'_>, found: &mut Findings) -> usize {
+///
+/// `kept` is where each keeps its alerts, as far as that is known.
+pub(super) fn examine(look: &Look<'_>, kept: &[Outbox], found: &mut Findings) -> usize {
     let mut count = 0;
     let mut gains: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for section in look.sections("eventlistener:") {
@@ -44,7 +47,20 @@ pub(super) fn examine(look: &Look<'_>, found: &mut Findings) -> usize {
             gains.entry(gain).or_default().push(section.name.trim_start_matches("eventlistener:"));
         }
     }
-    for (gain, names) in gains {
+    if let Some(names) = gains.get_mut(WAITS) {
+        names.retain(|name| {
+            !kept.iter().any(|outbox| outbox.pool.0 == *name && outbox.state.trouble.is_some())
+        });
+    }
+    for Outbox { pool, state } in kept.iter().filter(|outbox| outbox.state.granted) {
+        let text = format!(
+            "{pool}: its user has no folder of its own for alerts: our supervisord makes {} for it; under Supervisor's own, \
+             which makes none, its alerts wait in memory only",
+            state.path.display()
+        );
+        found.whole(Weight::Better, &text);
+    }
+    for (gain, names) in gains.into_iter().filter(|(_, names)| !names.is_empty()) {
         found.whole(Weight::Better, &format!("{}: {gain}", names.join(", ")));
     }
     count
@@ -173,11 +189,13 @@ fn of_batch(options: &BatchOptions, args: &[String]) -> Remarks {
     remarks
 }
 
+const WAITS: &str = "an alert that cannot be sent waits on disk for three days; superlance tries once";
+
 /// What there is to say about how mails are sent.
 fn of_route(route: Option<&Route>) -> Remarks {
     let mut remarks = Remarks::default();
     let Some(route) = route else { return remarks };
-    remarks.better.push("an alert that cannot be sent waits on disk for three days; superlance tries once");
+    remarks.better.push(WAITS);
     match &route.transport {
         Transport::Smtp(server) => {
             if let Some(Secret::Literal(_)) = &server.password {

@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ironlance_config::{
-    Config, Examined, Faults, GroupKind, Outline, Overrides, Surroundings, examine, homeless, outline,
+    Config, Examined, Faults, GroupKind, Outline, Overrides, Surroundings, examine, homeless, outboxes,
+    outline,
 };
 use ironlance_core::plain::plain;
 
@@ -103,7 +104,8 @@ impl Report {
         let look = Look::new(outline, machine);
         doors::examine(&look, &mut found);
         passwords::examine(&look, &mut found);
-        let superlance = listeners::examine(&look, &mut found);
+        let kept = loaded.as_ref().map(|config| outboxes(config, machine)).unwrap_or_default();
+        let superlance = listeners::examine(&look, &kept, &mut found);
         programs::examine(&look, &mut found);
         strangers(&look, &mut found);
         if let Ok(config) = &loaded {
