@@ -70,8 +70,13 @@ struct Draft {
 /// Why no more options are looked at.
 enum Stop {
     Help,
+    Version,
     Refused(String),
 }
+
+/// Who we are, and in whose place.
+pub(crate) const OURS: &str =
+    concat!("ironlance ", env!("CARGO_PKG_VERSION"), ", in the place of Supervisor 4.3.0");
 
 /// The verb that wants to see a configuration whatever is wrong with it.
 pub(crate) const CHECK: &str = "check";
@@ -88,6 +93,7 @@ pub(crate) fn parse(progname: &str, args: &[String]) -> Wish {
         Ok((options, [])) => Wish::Shell(Options { interactive: true, ..options }),
         Ok((options, rest)) => Wish::Once(options, rest.join(" ")),
         Err(Stop::Help) => Wish::Help(help_text(progname)),
+        Err(Stop::Version) => Wish::Help(format!("{OURS}\n")),
         Err(Stop::Refused(message)) => Wish::Refused { message },
     }
 }
@@ -168,6 +174,7 @@ fn rows() -> Vec<Row<Draft, Stop>> {
         original('r', "history_file", Takes::Value("FILENAME"), "", |draft, given| {
             set(&mut draft.history_file, given, given.value().to_owned())
         }),
+        ours("version", Takes::Nothing, "", |_, _| Err(Stop::Version)),
         // The original's help calls it so, and its code does not.
         ours("history-file", Takes::Value("FILENAME"), "", |draft, given| {
             set(&mut draft.history_file, given, given.value().to_owned())

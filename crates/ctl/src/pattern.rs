@@ -56,6 +56,30 @@ pub(crate) fn everybody(session: &mut Session) -> Result<Vec<ProcessInfo>, Troub
     infos.iter().map(read).collect()
 }
 
+/// Whom a name that nobody has may mean: processes of that name in a group, or the processes of a group.
+pub(crate) fn meant(name: &str, all: &[Namespec]) -> Vec<String> {
+    let (group, process) =
+        name.split_once(':').map_or((None, name), |(group, process)| (Some(group), process));
+    let mut found: Vec<String> = Vec::new();
+    if group.is_none() && all.iter().any(|namespec| namespec.group.0 == name) {
+        found.push(format!("{name}:*"));
+    }
+    let same = all.iter().filter(|namespec| !process.is_empty() && namespec.process.0 == process);
+    found.extend(same.map(ToString::to_string));
+    found
+}
+
+/// So many names are suggested.
+const SUGGESTED: usize = 5;
+
+/// The line about whom a name may mean; nothing where there is nobody.
+pub(crate) fn suggestion(name: &str, all: &[Namespec]) -> Option<String> {
+    let found = meant(name, all);
+    let more = if found.len() > SUGGESTED { ", …" } else { "" };
+    let shown: Vec<String> = found.into_iter().take(SUGGESTED).collect();
+    (!shown.is_empty()).then(|| format!("did you mean {}{more}?", shown.join(", ")))
+}
+
 /// `names` as verbs without patterns take them, see [`expand`]. Supervisord is asked only where there is a pattern.
 pub(crate) fn resolve(session: &mut Session, names: &[&str]) -> Result<Vec<String>, Trouble> {
     if names.contains(&"all") || !names.iter().any(|name| is_pattern(name)) {
@@ -202,6 +226,19 @@ fn bracket(rest: &str) -> Option<(Set, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_without_its_group_is_found_with_it() {
+        let all = [("shop", "web_0"), ("shop", "web_1"), ("cat", "cat"), ("other", "web_0")];
+        let all: Vec<Namespec> = all.iter().map(|(group, process)| Namespec::new(*group, *process)).collect();
+        let of = |name: &str| suggestion(name, &all);
+        assert_eq!(of("web_0").unwrap(), "did you mean shop:web_0, other:web_0?");
+        assert_eq!(of("shop").unwrap(), "did you mean shop:*?");
+        assert_eq!(of("shap:web_1").unwrap(), "did you mean shop:web_1?");
+        assert_eq!((of("dog"), of("x:"), of("")), (None, None, None));
+        let many: Vec<Namespec> = (0..9).map(|at| Namespec::new(format!("g{at}"), "w")).collect();
+        assert_eq!(suggestion("w", &many).unwrap(), "did you mean g0:w, g1:w, g2:w, g3:w, g4:w, …?");
+    }
     use proptest::prelude::*;
 
     fn house() -> Vec<Namespec> {

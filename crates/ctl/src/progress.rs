@@ -13,6 +13,8 @@ use crate::trouble::Trouble;
 
 /// What is quicker than this needs no line.
 const GRACE: Duration = Duration::from_millis(400);
+/// The same for one process: that it takes its `startsecs` to start is no news.
+const GRACE_OF_ONE: Duration = Duration::from_millis(1500);
 
 /// What is going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +81,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Progress of what `names` mean; nothing where nobody looks, or fewer than two processes are on their way.
+    /// Progress of what `names` mean; nothing where nobody looks, or no process is on its way.
     pub(crate) fn begin(
         session: &mut Session,
         direction: Direction,
@@ -91,7 +93,7 @@ impl Progress {
         }
         let infos = pattern::everybody(session)?;
         Ok(Some(Self::of(direction, names, &infos, terminal.columns))
-            .filter(|progress| progress.wanted.len() > 1))
+            .filter(|progress| !progress.wanted.is_empty()))
     }
 
     fn of(direction: Direction, names: &[&str], infos: &[ProcessInfo], columns: usize) -> Self {
@@ -110,7 +112,8 @@ impl Progress {
 
     /// Whether it is worth asking for the states.
     pub(crate) fn is_due(&self) -> bool {
-        self.began.elapsed() >= GRACE
+        let grace = if self.wanted.len() == 1 { GRACE_OF_ONE } else { GRACE };
+        self.began.elapsed() >= grace
     }
 
     /// Writes the line anew.

@@ -1,15 +1,17 @@
 //! One person with one supervisord: what every verb works with.
 
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
+use ironlance_core::Namespec;
 use ironlance_net::Kept;
-use ironlance_rpc::{CallError, FaultKind, Supervisor, Value};
+use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Supervisor, Value};
 
 use crate::input::{Edits, Input};
 use crate::interrupt::Interrupts;
 use crate::options::Options;
 use crate::paint;
+use crate::pattern;
 use crate::screen::{Screen, Terminal};
 use crate::trouble::{Absence, Trouble};
 
@@ -106,6 +108,31 @@ impl Session {
         self.screen.failure()
     }
 
+    /// Says on stderr what has no room on stdout, as beside JSON.
+    pub(crate) fn complain(&mut self, line: &str) {
+        self.flush();
+        // A stderr that is gone leaves nobody to complain to.
+        let _ = writeln!(io::stderr(), "{}", paint::plain(line));
+    }
+
+    /// Says to a person at a terminal whom a name that nobody has may mean.
+    pub(crate) fn suggest(&mut self, name: &str) {
+        if let Some(line) = self.suggestion(name) {
+            self.say(&line);
+        }
+    }
+
+    /// The line that [`Session::suggest`] would say.
+    pub(crate) fn suggestion(&mut self, name: &str) -> Option<String> {
+        if !self.terminal().is_terminal {
+            return None;
+        }
+        // It is a kindness: who cannot tell is not asked why.
+        let infos = pattern::everybody(self).ok()?;
+        let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
+        pattern::suggestion(name, &all).map(|line| paint::plain(&line))
+    }
+
     /// Says a line and notes the status to end with.
     pub(crate) fn refuse(&mut self, status: u8, line: &str) {
         self.tell(line);
@@ -136,7 +163,8 @@ impl Session {
     ) -> Result<Value, Trouble> {
         self.flush();
         let (supervisor, kept) = self.server()?;
-        Ok(supervisor.call_over(kept, method, params, timeout)?)
+        let answer = supervisor.call_over(kept, method, params, timeout);
+        answer.map_err(|error| Trouble::of(error, &self.options.serverurl))
     }
 
     /// Forgets the connection: other options count from the next call on.

@@ -1,5 +1,9 @@
 //! Why a line could not be obeyed: everything that the shell says after `error: `.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use ironlance_host::state::Owner;
 use ironlance_net::ExchangeError;
 use ironlance_rpc::client::EndpointError;
 use ironlance_rpc::{CallError, Fault};
@@ -15,6 +19,14 @@ pub(crate) enum Trouble {
     /// The server URL leads nowhere.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// The socket is there, and not for us.
+    #[error("[Errno 13] Permission denied: {path}: {help}")]
+    Denied {
+        /// The socket.
+        path: String,
+        /// What would help.
+        help: String,
+    },
     /// An answer lacks something.
     #[error("cannot read the answer to {method}: {what} is missing or of another type")]
     Answer {
@@ -59,6 +71,19 @@ fn reason(error: &CallError) -> String {
 }
 
 impl Trouble {
+    /// What a call to this server URL failed of. A socket that we may not use is told with what would help.
+    pub(crate) fn of(error: CallError, url: &str) -> Self {
+        let denied = matches!(&error, CallError::Lost(ExchangeError::Dial(dial))
+            if dial.errno() == Some(rustix::io::Errno::ACCESS.raw_os_error()));
+        match url.strip_prefix("unix://") {
+            Some(path) if denied => {
+                let help = denial(Path::new(path));
+                Self::Denied { path: path.to_owned(), help }
+            }
+            _ => error.into(),
+        }
+    }
+
     /// The fault that supervisord answered with, if it did.
     pub(crate) const fn fault(&self) -> Option<&Fault> {
         match self {
@@ -76,6 +101,23 @@ impl Trouble {
     pub(crate) fn absence(&self) -> Option<Absence> {
         let Self::Call(CallError::Lost(ExchangeError::Dial(dial))) = self else { return None };
         dial.errno().and_then(Absence::of)
+    }
+}
+
+/// What would help who may not use a socket.
+fn denial(path: &Path) -> String {
+    let me = Owner::here();
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => {
+            let owner = Owner::of(found.uid()).name;
+            format!(
+                "it is {owner}'s (mode {:04o}), and we are {}; run this as {owner}, or give the socket to a group of yours \
+                 with chmod=0770 and chown={owner}:GROUP in [unix_http_server]",
+                found.mode() & 0o7777,
+                me.name
+            )
+        }
+        Err(_) => format!("{} cannot enter its folder; run this as the user of supervisord", me.name),
     }
 }
 

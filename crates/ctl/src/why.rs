@@ -157,7 +157,14 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
         match found {
             Found::Case(case) => cases.push(&**case),
             Found::Nobody(name) => {
-                lines.push(paint::shown(&format!("{name}: ERROR (no such process)"), terminal).into_owned());
+                let line = format!("{name}: ERROR (no such process)");
+                match form {
+                    Form::Text => {
+                        lines.push(paint::shown(&line, terminal).into_owned());
+                        lines.extend(session.suggestion(name));
+                    }
+                    Form::Json => session.complain(&line),
+                }
                 session.status = status::GENERIC;
             }
         }

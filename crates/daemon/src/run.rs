@@ -150,6 +150,9 @@ fn first_life(config: Config, options: &Options, surroundings: &Surroundings) ->
         limits::raise(config.settings.minfds, config.settings.minprocs).map_err(|words| refuse(&words))?;
     notes.infos.extend(raised.infos);
     let mut log = MainLog::open(&config.settings, COMMAND).map_err(|error| refuse(&error.to_string()))?;
+    let ours = env!("CARGO_PKG_VERSION");
+    let line = format!("ironlance {ours}, in the place of Supervisor {SUPERVISOR_VERSION}");
+    log.log(Level::Info, &line);
     notes.write(&mut log);
     // First the sockets: if another daemon has them, its logs are not ours to clear.
     let opened = http::open(&config.servers, &[], &OwnLog(RefCell::new(&mut log)));

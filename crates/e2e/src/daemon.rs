@@ -267,13 +267,16 @@ impl Daemon {
         self.log_lines().into_iter().filter(|line| names(line, name)).collect()
     }
 
-    /// The lines of its log from INFO up, without times and pids, and without ours that say who asked for something.
+    /// The lines of its log from INFO up, without times and pids, and without those of ours that say who asked for
+    /// something, and who we are.
     pub fn log_lines(&self) -> Vec<String> {
         let log = plain(&self.log(), &self.folder);
         let lines = log.lines().filter_map(|line| line.strip_prefix("TIME "));
         lines
             .filter(|line| !line.starts_with("DEBG ") && !line.starts_with("TRAC "))
-            .filter(|line| !line.contains(" asked for by "))
+            .filter(|line| {
+                !line.contains(" asked for by ") && !line.contains(", in the place of Supervisor ")
+            })
             .map(str::to_owned)
             .collect()
     }

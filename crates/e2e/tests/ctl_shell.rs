@@ -39,7 +39,7 @@ fn scripts() {
             "help\u{85}\n",
             "status a\nstop a\nstart a b\nstop b\npid none\n",
             "?\u{20}version\n!ls\n?\n!\n",
-            "help version\nhelp help\nhelp none\n",
+            "help pid\nhelp help\nhelp none\n",
             "tail a\ntail none\nclear none\n",
             "avail\navail x\nreread\nadd none\n",
             "restart\nrestart none\nsignal\n",

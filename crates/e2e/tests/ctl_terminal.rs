@@ -54,7 +54,7 @@ fn a_session() {
                 "start a b",
                 "status none",
                 "stop b",
-                "help version",
+                "help pid",
                 "?help",
                 "tail b",
             ] {

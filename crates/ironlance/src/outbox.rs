@@ -222,9 +222,15 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
     engine.run(&inbox, &tell);
     outbox.forget_ways();
     let left = outbox.ids(Place::New)?.len();
-    writeln!(io::stdout(), "{} sent or given up, {left} still waiting", waiting.len().saturating_sub(left))?;
-    let dead = waiting.iter().any(|id| outbox.load(Place::Dead, id).is_ok());
-    Ok(if left == 0 && !dead { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let dead = outbox.ids(Place::Dead)?;
+    let dead = waiting.iter().filter(|id| dead.contains(id)).count();
+    writeln!(io::stdout(), "{}", outcome(waiting.len(), dead, left))?;
+    Ok(if left == 0 && dead == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What became of so many alerts, of which some were given up and some still wait.
+fn outcome(all: usize, dead: usize, left: usize) -> String {
+    format!("{} sent, {dead} given up, {left} still waiting", all.saturating_sub(dead + left))
 }
 
 /// Takes the lock. A deliverer that is just ending, or was just killed, gets a moment to let go of it.
@@ -269,4 +275,15 @@ fn drop_alerts(outbox: &Outbox, ids: &[String], all_dead: bool) -> Result<ExitCo
     outbox.forget_ways();
     outbox.forget_last_error();
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_and_what_was_given_up_are_told_apart() {
+        assert_eq!(outcome(5, 1, 2), "2 sent, 1 given up, 2 still waiting");
+        assert_eq!(outcome(1, 1, 1), "0 sent, 1 given up, 1 still waiting", "one came meanwhile");
+    }
 }

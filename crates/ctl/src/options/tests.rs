@@ -33,6 +33,15 @@ fn options(wish: Wish) -> Options {
 }
 
 #[test]
+fn the_version_is_ours_and_in_whose_place_we_are() {
+    let Wish::Help(text) = parse("supervisorctl", &["--version".to_owned()]) else { panic!("no text") };
+    assert!(
+        text.starts_with("ironlance ") && text.ends_with(", in the place of Supervisor 4.3.0\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_command_line_goes_before_the_configuration() {
     let text = "[supervisorctl]\nserverurl=unix:///a/../s.sock\nusername=u\npassword=p\nprompt=x\n";
     let read = options(over(text, &["status"]));

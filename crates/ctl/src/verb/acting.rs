@@ -94,11 +94,9 @@ impl Act {
         // Without waiting it has only begun.
         let done = if patience == Patience::Nothing { direction.word() } else { self.done };
         let act = Self { done, ..*self };
-        let progress = if names.contains(&"all") || names.len() > 1 || names.iter().any(|name| is_group(name))
-        {
-            Progress::begin(session, direction, &names)?
-        } else {
-            None
+        let progress = match patience {
+            Patience::Nothing => None,
+            Patience::Forever | Patience::For(_) => Progress::begin(session, direction, &names)?,
         };
         let extra = if patience == Patience::Nothing { vec![Value::Bool(false)] } else { Vec::new() };
         let questions = if names.contains(&"all") {
@@ -194,6 +192,9 @@ impl Act {
             None => return Err(Trouble::ResultCode { code, name: name.to_owned() }),
         };
         session.tell(&line);
+        if code == FaultKind::BadName.code() {
+            session.suggest(name);
+        }
         session.note_result(code, self.ignored);
         Ok(())
     }
@@ -208,10 +209,6 @@ fn who_is_late(session: &mut Session, direction: Direction, name: &str) -> Vec<S
             Err(_) => vec![name.to_owned()],
         },
     }
-}
-
-fn is_group(name: &str) -> bool {
-    matches!(Target::of(name), Target::Group(_)) || pattern::is_pattern(name)
 }
 
 fn description<'v>(result: &Record<'v>) -> &'v str {

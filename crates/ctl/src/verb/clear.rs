@@ -75,6 +75,9 @@ fn say_result(session: &mut Session, name: &str, code: i64) -> Result<(), Troubl
         return Err(Trouble::ResultCode { code, name: name.to_owned() });
     };
     session.tell(&format!("{name}: {words}"));
+    if code == FaultKind::BadName.code() {
+        session.suggest(name);
+    }
     session.note_result(code, None);
     Ok(())
 }

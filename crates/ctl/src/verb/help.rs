@@ -83,7 +83,7 @@ mod tests {
         let lines = more(find("start").unwrap());
         assert_eq!(lines[..2], ["", "ironlance:"]);
         assert!(lines[2].starts_with("--timeout <seconds>\tWait"), "{lines:?}");
-        assert_eq!(more(find("version").unwrap()), [""; 0]);
+        assert_eq!(more(find("pid").unwrap()), [""; 0]);
     }
 
     #[test]

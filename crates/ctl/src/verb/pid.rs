@@ -49,6 +49,7 @@ fn one(session: &mut Session, name: &str) -> Result<(), Trouble> {
     let info = match session.call(ONE, &[Value::from(name)]) {
         Err(trouble) if is_fault(&trouble, FaultKind::BadName) => {
             session.refuse(status::GENERIC, &format!("No such process {name}"));
+            session.suggest(name);
             return Ok(());
         }
         other => other?,

@@ -153,13 +153,19 @@ fn named<'r, 'v>(session: &mut Session, all: &'r [Row<'v>], name: &str, form: Fo
     if found.is_empty() {
         session.status = status::STATUS_UNKNOWN;
     }
-    // An array of objects has no room for words.
-    if found.is_empty() && form == Form::Text {
+    if found.is_empty() {
         let line = match target {
             Target::Group(group) => format!("{group}: ERROR (no such group)"),
             Target::Process { .. } => format!("{name}: ERROR (no such process)"),
         };
-        session.refuse(status::STATUS_UNKNOWN, &line);
+        match form {
+            Form::Text => {
+                session.refuse(status::STATUS_UNKNOWN, &line);
+                session.suggest(name);
+            }
+            // An array of objects has no room for words.
+            Form::Json => session.complain(&line),
+        }
     }
     found
 }

@@ -119,7 +119,13 @@ fn last(session: &mut Session, name: &str, method: &'static str, bytes: i64) -> 
         (FaultKind::BadName, "no such process name"),
     ];
     match words.into_iter().find(|(kind, _)| is_fault(&trouble, *kind)) {
-        Some((_, words)) => refuse(session, &format!("{name}: ERROR ({words})")),
+        Some((kind, words)) => {
+            let refused = refuse(session, &format!("{name}: ERROR ({words})"));
+            if kind == FaultKind::BadName {
+                session.suggest(name);
+            }
+            refused
+        }
         None => Err(trouble),
     }
 }

@@ -12,9 +12,10 @@ mod document;
 mod facts;
 pub(crate) mod help;
 mod page;
+mod reader;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,7 +35,7 @@ use crate::usage;
 #[derive(Debug, Parser)]
 #[command(
     name = "ironlance manual",
-    after_help = "To read one: ironlance manual supervisorctl | man -l -\n\
+    after_help = "On a terminal the page is shown as man shows it; into a pipe or a file goes its source.\n\
         To have them where man looks: ironlance manual --folder /usr/local/share/man"
 )]
 struct Args {
@@ -80,6 +81,9 @@ fn print(name: &str) -> Result<()> {
         let names: Vec<&str> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
         bail!("cannot find a page {name:?}: there are {}", names.join(", "));
     };
+    if io::stdout().is_terminal() {
+        return reader::show(&sheet.text);
+    }
     io::stdout().write_all(sheet.text.as_bytes()).context("cannot print the page")
 }
 

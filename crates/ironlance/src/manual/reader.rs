@@ -1,0 +1,129 @@
+//! A manual page on a terminal: by man where there is one, else as plain text through the pager.
+
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+/// Formats a page that it reads from its standard input, and shows it through the pager.
+const FORMATTER: [&str; 3] = ["man", "-l", "-"];
+/// Shows text page by page where `PAGER` names nothing.
+const PAGER: &str = "less";
+
+/// Shows the page; its source is roff.
+pub(super) fn show(source: &str) -> Result<()> {
+    if feed(&FORMATTER, source) {
+        return Ok(());
+    }
+    let text = plain(source);
+    let pager = std::env::var("PAGER").ok().filter(|pager| !pager.is_empty());
+    if feed(&["sh", "-c", pager.as_deref().unwrap_or(PAGER)], &text) {
+        return Ok(());
+    }
+    io::stdout().write_all(text.as_bytes()).context("cannot print the page")
+}
+
+/// Gives a command its standard input; says whether it took it and was content.
+fn feed(words: &[&str], text: &str) -> bool {
+    let Some((program, args)) = words.split_first() else { return false };
+    // What it complains about is no business of who only wants to read.
+    let child = Command::new(program).args(args).stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut child) = child else { return false };
+    if let Some(mut input) = child.stdin.take() {
+        // A reader that leaves early has read enough.
+        let _ = input.write_all(text.as_bytes());
+    }
+    child.wait().is_ok_and(|status| status.success())
+}
+
+/// The text of a page in the few requests that our pages are written in (man(7)).
+fn plain(source: &str) -> String {
+    let mut out = String::new();
+    // The next line is the label of a paragraph.
+    let mut label = false;
+    let mut indent = "";
+    for line in source.lines() {
+        let (request, rest) = match line.strip_prefix(['.', '\'']) {
+            Some(line) => line.split_once(' ').unwrap_or((line, "")),
+            None => ("", line),
+        };
+        let text = unescaped(rest.trim_matches('"'));
+        match request {
+            "" => {
+                out.push_str(if label { "    " } else { indent });
+                out.push_str(&text);
+                out.push('\n');
+                if label {
+                    (label, indent) = (false, "        ");
+                }
+            }
+            "SH" => {
+                out.push_str(&format!("\n{text}\n"));
+                indent = "    ";
+            }
+            "SS" => {
+                out.push_str(&format!("\n  {text}\n"));
+                indent = "    ";
+            }
+            "TP" => {
+                out.push('\n');
+                label = true;
+            }
+            "PP" | "P" | "LP" => {
+                out.push('\n');
+                indent = "    ";
+            }
+            "B" | "I" | "BR" | "BI" | "IR" => out.push_str(&format!("{indent}{text}\n")),
+            // What only forms the page.
+            _ => {}
+        }
+    }
+    out.trim_start().to_owned()
+}
+
+/// Text without the escapes of roff: fonts, and characters that have a meaning there.
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        if char != '\\' {
+            out.push(char);
+            continue;
+        }
+        match chars.next() {
+            Some('f') => drop(chars.next()),
+            Some('&' | '|' | '/') | None => {}
+            Some('e') => out.push('\\'),
+            Some('(') => match (chars.next(), chars.next()) {
+                (Some('a' | 'c' | 'o'), Some('q')) => out.push('\''),
+                (Some('d' | 'l' | 'r'), Some('q')) => out.push('"'),
+                (Some('e' | 'h' | 'm'), Some('n' | 'y' | 'i')) => out.push('-'),
+                _ => {}
+            },
+            Some('*') => drop((chars.next(), chars.next(), chars.next())),
+            Some(other) => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_can_be_read_without_a_formatter() {
+        for sheet in super::super::sheets().unwrap() {
+            let text = plain(&sheet.text);
+            assert!(text.contains("NAME\n") && text.contains("DESCRIPTION") || text.len() > 500, "{text}");
+            let bad = text.lines().find(|line| line.contains("\\f") || line.starts_with('.'));
+            assert_eq!(bad, None, "{}", sheet.name);
+        }
+    }
+
+    #[test]
+    fn fonts_and_escapes_are_taken_away() {
+        assert_eq!(unescaped(r"\fB\-c\fR FILE\&.x \e"), r"-c FILE.x \");
+        assert_eq!(plain(".SH NAME\n.TP\n\\fBx\\fR\nabout\n"), "NAME\n\n    x\n        about\n");
+    }
+}
