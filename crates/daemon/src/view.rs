@@ -1,6 +1,7 @@
 //! What a person is shown of the daemon: plain data, made by the owner in one turn and kept by whoever asked.
 
 pub mod outboxes;
+pub mod settings;
 pub mod stream;
 
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use ironlance_core::memory::Window;
 use ironlance_core::tally::Tally;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
+use settings::Settings;
 
 /// The whole daemon at one moment. Times are since 1970 unless they say otherwise.
 #[derive(Clone, Debug)]
@@ -66,6 +68,8 @@ pub struct ProgramView {
     pub has_stderr: bool,
     /// How it last ended.
     pub end: Option<EndView>,
+    /// How it is configured.
+    pub settings: Option<Settings>,
 }
 
 /// How a process last ended.

@@ -1,7 +1,5 @@
 //! What our supervisorctl says when something is not as it was thought to be: which daemon, which name, whose socket.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -96,7 +94,7 @@ fn a_socket_of_somebody_else_is_named_with_what_would_help() {
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(ctl);
         command
     } else {
-        fs::set_permissions(&socket, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o0)).unwrap();
         Command::new(ctl)
     };
     let told = command.args(["-s", &url, "status"]).current_dir("/").output().unwrap();

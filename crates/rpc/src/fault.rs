@@ -64,6 +64,31 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// What a person is told of it, in supervisorctl as on the page (supervisorctl.py, `_startresult` and its like);
+    /// empty where supervisord's own words say more.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::BadName => "no such process",
+            Self::BadSignal => "bad signal name",
+            Self::NoFile => "no such file",
+            Self::NotExecutable => "file is not executable",
+            Self::AbnormalTermination => "abnormal termination",
+            Self::SpawnError => "spawn error",
+            Self::AlreadyStarted => "already started",
+            Self::NotRunning => "not running",
+            Self::ShutdownState => "supervisord is stopping or restarting",
+            Self::UnknownMethod
+            | Self::IncorrectParameters
+            | Self::BadArguments
+            | Self::SignatureUnsupported
+            | Self::Failed
+            | Self::Success
+            | Self::AlreadyAdded
+            | Self::StillRunning
+            | Self::CantReread => "",
+        }
+    }
+
     /// Its number.
     pub const fn code(self) -> i64 {
         self.facts().0

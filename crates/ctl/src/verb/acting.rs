@@ -34,8 +34,8 @@ pub(crate) struct Act {
 /// What is said about a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Words {
-    /// These, behind the name.
-    Ours(&'static str),
+    /// Those of the kind, behind the name: see [`FaultKind::words`].
+    Ours,
     /// Supervisord's, instead of everything.
     Server,
 }
@@ -184,10 +184,10 @@ impl Act {
         code: i64,
         description: &str,
     ) -> Result<(), Trouble> {
-        let refusal = self.refusals.iter().find(|(kind, _)| kind.code() == code).map(|(_, words)| *words);
+        let refusal = self.refusals.iter().find(|(kind, _)| kind.code() == code);
         let line = match refusal {
-            Some(Words::Ours(words)) => format!("{name}: ERROR ({words})"),
-            Some(Words::Server) => description.to_owned(),
+            Some((kind, Words::Ours)) => format!("{name}: ERROR ({})", kind.words()),
+            Some((_, Words::Server)) => description.to_owned(),
             None if code == FaultKind::Success.code() => format!("{name}: {}", self.done),
             None => return Err(Trouble::ResultCode { code, name: name.to_owned() }),
         };

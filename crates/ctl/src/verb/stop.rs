@@ -30,9 +30,9 @@ pub(super) const VERB: Verb = Verb {
 
 /// What can be said against stopping or signalling a process.
 pub(super) const REFUSALS: &[(FaultKind, Words)] = &[
-    (FaultKind::BadName, Words::Ours("no such process")),
-    (FaultKind::BadSignal, Words::Ours("bad signal name")),
-    (FaultKind::NotRunning, Words::Ours("not running")),
+    (FaultKind::BadName, Words::Ours),
+    (FaultKind::BadSignal, Words::Ours),
+    (FaultKind::NotRunning, Words::Ours),
     (FaultKind::Failed, Words::Server),
 ];
 

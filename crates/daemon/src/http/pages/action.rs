@@ -75,12 +75,13 @@ impl Deed {
         }
     }
 
-    /// What would end many processes, where it was done to many.
+    /// What has to be asked before, where it would be done to many.
     const fn ending(self) -> Option<Ending> {
         match self {
             Self::Stop => Some(Ending::Stop),
             Self::Restart => Some(Ending::Restart),
-            Self::Start | Self::Clear => None,
+            Self::Clear => Some(Ending::Clear),
+            Self::Start => None,
         }
     }
 }

@@ -24,6 +24,7 @@ mod program;
 pub mod query;
 mod question;
 mod row;
+mod settings;
 mod sheet;
 mod snapshot;
 mod tail;
@@ -39,6 +40,7 @@ use hyper::header::ACCEPT;
 use hyper::{HeaderMap, StatusCode};
 use ironlance_core::level::Level;
 use ironlance_host::clock::Clock;
+use ironlance_host::state::Owner;
 use ironlance_rpc::{Fault, FaultKind};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
@@ -51,7 +53,7 @@ use super::outboxes::Lookout;
 use crate::asker::Asker;
 use crate::inbox::{Input, LogPathOf};
 use crate::request::{LogPart, LogWish};
-use crate::view::View;
+use crate::view::{ProgramView, View};
 use action::Actions;
 use filter::Filter;
 use frame::Frame;
@@ -166,11 +168,13 @@ impl Pages {
             return self.lost(&(words.unknown)(name), String::new(), choice);
         };
         let readings = self.readings(&view).await;
+        let user = user_of(program).await;
         let clock = Clock::new();
         let token = self.token()?;
         let frame = Frame::new(choice, self.may, token, &clock, view.now, &readings);
         let seen = snapshot::seen(&view);
-        Ok(Sheet::html(&Program::new(&frame, &view, program, &Message::of(fields, choice), seen)))
+        let message = Message::of(fields, choice);
+        Ok(Sheet::html(&Program::new(&frame, &view, program, user.as_deref(), &message, seen)))
     }
 
     async fn log(&self, wanted: &Wanted<'_>, choice: Choice) -> Result<Sheet, Gone> {
@@ -271,6 +275,13 @@ impl Pages {
         });
         timeout(GAUGE_TIME, look).await.ok().and_then(Result::ok).unwrap_or_default()
     }
+}
+
+/// The name of the user that a program runs as, where it has one of its own and the user database answers soon.
+async fn user_of(program: &ProgramView) -> Option<String> {
+    let uid = program.settings.as_ref()?.program().uid?;
+    let look = spawn_blocking(move || Owner::of(uid).name);
+    timeout(GAUGE_TIME, look).await.ok()?.ok()
 }
 
 /// Since 1970.

@@ -9,6 +9,7 @@ use super::message::Message;
 use super::parts::Events;
 use super::query::encode;
 use super::row::{Place, Row, near_memory};
+use super::settings::Settings;
 use super::tail::harmless;
 use crate::view::{EndView, ProgramView, View};
 
@@ -23,6 +24,7 @@ pub(super) struct Program<'a> {
     link: String,
     row: Row<'a>,
     end: End<'a>,
+    settings: Settings<'a>,
     events: Events<'a>,
 }
 
@@ -31,6 +33,7 @@ impl<'a> Program<'a> {
         frame: &'a Frame<'a>,
         view: &'a View,
         program: &'a ProgramView,
+        user: Option<&str>,
         message: &'a Message,
         seen: String,
     ) -> Self {
@@ -44,6 +47,7 @@ impl<'a> Program<'a> {
             link,
             row: Row::new(frame, program, Place::Alone),
             end: End::new(frame, program),
+            settings: Settings::new(frame, program.settings.as_ref().map(|own| own.program()), user),
             events: Events::about(frame, view, program),
         }
     }

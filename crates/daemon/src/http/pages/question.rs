@@ -8,12 +8,14 @@ use super::message::Message;
 use super::row::is_up;
 use crate::view::{ProgramView, View};
 
-/// What would end many processes.
+/// What would end many processes, or much of what is known of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Stop,
     /// It ends those that run, and starts the others as well.
     Restart,
+    /// It ends none, but what they wrote is gone.
+    Clear,
 }
 
 /// Who it would be done to.
@@ -31,7 +33,11 @@ impl<'a> Asked<'a> {
     pub(super) fn about(view: &View, group: Option<&'a str>, ending: Ending) -> Option<Self> {
         let is_member = |program: &&ProgramView| group.is_none_or(|group| program.namespec.group.0 == group);
         let members: Vec<_> = view.programs.iter().filter(is_member).collect();
-        let is_meant = |program: &&&ProgramView| ending == Ending::Restart || is_up(program.state);
+        let is_meant = |program: &&&ProgramView| match ending {
+            Ending::Stop => is_up(program.state),
+            Ending::Restart => true,
+            Ending::Clear => program.has_stdout || program.has_stderr,
+        };
         let (mut processes, mut listeners) = (0, 0);
         for program in members.iter().filter(is_meant) {
             processes += 1;
@@ -66,6 +72,7 @@ impl<'a> Question<'a> {
             deed: match ending {
                 Ending::Stop => (words.stop, "stop"),
                 Ending::Restart => (words.restart, "restart"),
+                Ending::Clear => (words.clear, "clear"),
             },
             group: asked.group,
         }

@@ -87,7 +87,8 @@ impl<'a> Row<'a> {
             in_group: place == Place::InGroup,
             back: (place == Place::Alone).then_some("program"),
             state: (words.states)(program.state),
-            why: why(frame, program),
+            // Its own page says more of it below.
+            why: (place != Place::Alone).then(|| why(frame, program)).flatten(),
             started: started
                 .map(|at| (at.as_secs(), figures::uptime(frame.now.saturating_sub(at), words.day))),
             cpu,
@@ -204,6 +205,8 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
         has_stdout,
         has_stderr,
         end,
+        // It changes with the process itself.
+        settings: _,
     } = program;
     (namespec, state, pid, started.map(|at| at.as_secs()), starts).hash(&mut hasher);
     (is_listener, has_stdout, has_stderr).hash(&mut hasher);

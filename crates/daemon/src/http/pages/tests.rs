@@ -8,6 +8,7 @@ use hyper::header::{
 };
 use ironlance_config::{Server, ServerAddress};
 use ironlance_core::kind::EventKind;
+use ironlance_core::memory::Window;
 use ironlance_core::tally::Tally;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
@@ -47,6 +48,7 @@ fn program(name: Namespec, state: ProcessState) -> ProgramView {
         has_stdout: true,
         has_stderr: false,
         end: None,
+        settings: None,
     }
 }
 
@@ -309,6 +311,26 @@ fn a_program_has_a_page_that_says_why_it_ended() {
 }
 
 #[test]
+fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
+    run(async {
+        let visit = Visit::new(May::Change);
+        let by = Some("memmon, a process of this supervisord".to_owned());
+        visit.view.borrow_mut().programs[0].end =
+            Some(EndView { told: true, expected: true, by: by.clone(), ..end() });
+        assert!(visit.get("/").await.contains("stopped by memmon, a process of this supervisord"));
+        let page = visit.get("/program.html?processname=%3Cscript%3E").await;
+        assert!(page.contains("<dt>By whom</dt><dd>memmon, a process of this supervisord</dd>"), "{page}");
+        assert_eq!(page.matches("memmon, a process of").count(), 1, "it is said once");
+        let window = Window { from: NOW - Duration::from_secs(90), to: NOW - Duration::from_secs(60) };
+        visit.view.borrow_mut().programs[2].end = Some(EndView { by, near_memory: Some(window), ..end() });
+        let page = visit.get("/").await;
+        assert!(page.contains("terminated by SIGKILL, by the signal of memmon"), "{page}");
+        assert!(page.contains("a process of this control group was killed for want of memory: "), "{page}");
+        assert!(visit.get("/program.html?processname=shop:api&lang=zh").await.contains("因内存不足被杀"));
+    });
+}
+
+#[test]
 fn a_program_that_runs_again_says_why_it_did_not_and_one_that_was_told_to_stop_says_that() {
     run(async {
         let visit = Visit::new(May::Change);
@@ -394,13 +416,13 @@ fn a_button_does_what_it_says() {
         let cases = [
             ("process=shop:api&do=start", "shop%3Aapi%20is%20being%20started"),
             ("process=web:web&do=stop", "web%20is%20being%20stopped"),
-            ("process=off&do=stop", "off%20is%20not%20running"),
-            ("process=nope&do=start", "no%20process%20or%20group%20named%20nope"),
-            ("process=nope&do=restart", "no%20process%20or%20group%20named%20nope"),
+            ("process=off&do=stop", "off%3A%20not%20running"),
+            ("process=nope&do=start", "nope%3A%20no%20such%20process"),
+            ("process=nope&do=restart", "nope%3A%20no%20such%20process"),
             ("process=odd&do=start", "FAILED%3A%20%3Codd%3E"),
             ("process=web&do=clear", "logs%20of%20web%20are%20cleared"),
-            ("group=shop&do=clear", "Logs%20cleared"),
-            ("group=none&do=restart", "no%20process%20or%20group%20named%20none"),
+            ("group=shop&do=clear&sure=1", "Logs%20cleared"),
+            ("group=none&do=restart", "none%3A%20no%20such%20process"),
             ("all=1&do=stop&sure=1", "1%20being%20stopped.%201%20failed%3A%20b&tone=warn"),
         ];
         for (form, message) in cases {
@@ -446,6 +468,7 @@ fn many_are_ended_only_by_who_is_sure() {
             ("all=1&do=restart&sure=", "Really restart 4, with 1 listener?"),
             ("do=stop&group=shop", "Really stop 1 of shop?"),
             ("do=restart&group=shop", "Really restart 2 of shop?"),
+            ("do=clear&group=shop", "Really clear the logs of 2 of shop?"),
         ] {
             let form = format!("token={token}&{form}");
             let sheet = visit.post(&form, &form_head()).await;
@@ -466,7 +489,7 @@ fn many_are_ended_only_by_who_is_sure() {
         assert!(visit.asked.borrow().is_empty());
         for form in [
             "all=1&do=start",
-            "do=clear&group=shop",
+            "do=clear&group=pool",
             "do=stop&group=pool",
             "all=1&do=restart&sure=1",
             "do=stop&group=none",

@@ -10,6 +10,7 @@ use crate::supervisor::Supervisor;
 use crate::supervisor::ends::End;
 use crate::supervisor::output::Output;
 use crate::supervisor::population::{Group, Process, ProcessId};
+use crate::view::settings::Settings;
 use crate::view::{EndView, ListenerView, ProgramView, View};
 
 impl Supervisor {
@@ -42,6 +43,7 @@ impl Supervisor {
             has_stdout: is_readable(process.stdout_log.as_deref(), process.stdout.as_deref()),
             has_stderr: is_readable(process.stderr_log.as_deref(), process.stderr.as_deref()),
             end: process.end.as_deref().map(End::view),
+            settings: Settings::of(&process.origin, process.index),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use ironlance_core::ProcessState as State;
 use ironlance_core::kind::EventKind as Kind;
+use ironlance_rpc::FaultKind;
 
 use super::Words;
 use crate::http::pages::health::Wrong;
@@ -161,6 +162,21 @@ pub(super) const ENGLISH: Words = Words {
     why_title: "Why it last ended",
     why_not_title: "Why it does not start",
     never_ended: "It has not ended since supervisord started.",
+    settings: "Configuration",
+    command: "Command",
+    directory: "Directory",
+    user: "User",
+    environment: "Environment (names)",
+    autostart: "Starts with supervisord",
+    autorestart: "Is restarted",
+    yes_or_no: ["yes", "no"],
+    autorestarts: ["never", "after an unexpected end", "always"],
+    stop_with: "Is stopped with",
+    stdout_log: "Standard output goes to",
+    stderr_log: "Standard error goes to",
+    log_auto: "a file that supervisord names",
+    log_none: "nowhere",
+    log_with_stdout: "the same place",
     when: "When",
     how: "How",
     was_up: "Had been up",
@@ -182,7 +198,7 @@ pub(super) const ENGLISH: Words = Words {
                 username and password in its section, or bind it to 127.0.0.1; allow_anonymous_changes=true if everybody \
                 may.",
     by_link: "Nothing was changed: a link changes nothing here. Please use the buttons.",
-    unknown: |name| format!("There is no process or group named {name}."),
+    unknown: |name| format!("{name}: no such process or group"),
     gone: "supervisord does not answer: it is stopping or restarting.",
     stale: "Nothing was changed: this page is from before supervisord's last start. Please reload it and try again.",
     foreign: "Nothing was changed: the request came from a page of another site.",
@@ -193,18 +209,18 @@ pub(super) const ENGLISH: Words = Words {
     stopping: |name| format!("{name} is being stopped."),
     restarting: |name| format!("{name} is being restarted."),
     cleared: |name| format!("The logs of {name} are cleared."),
-    already_started: |name| format!("{name} is already running."),
-    not_running: |name| format!("{name} is not running."),
+    already_started: |name| format!("{name}: {}", FaultKind::AlreadyStarted.words()),
+    not_running: |name| format!("{name}: {}", FaultKind::NotRunning.words()),
     cannot: |name, why| format!("{name}: {why}"),
     starting_many: |count| format!("{count} being started."),
     stopping_many: |count| format!("{count} being stopped."),
     restarting_many: "All of them are being restarted.",
     cleared_many: |count| format!("Logs cleared: {count}."),
     failed_many: |count, names| format!("{count} failed: {names}"),
-    no_such_file: "its command was not found",
-    not_executable: "its command cannot be executed",
-    spawn_error: "it could not be started (see its log, or why it last ended)",
-    shutting_down: "supervisord is stopping or restarting",
+    no_such_file: FaultKind::NoFile.words(),
+    not_executable: FaultKind::NotExecutable.words(),
+    spawn_error: FaultKind::SpawnError.words(),
+    shutting_down: FaultKind::ShutdownState.words(),
 };
 
 /// Whether many are really to be stopped.
@@ -212,6 +228,7 @@ fn really(ending: Ending, asked: Asked<'_>) -> String {
     let verb = match ending {
         Ending::Stop => "stop",
         Ending::Restart => "restart",
+        Ending::Clear => "clear the logs of",
     };
     let listeners = match asked.listeners {
         0 => String::new(),

@@ -1,0 +1,107 @@
+//! How a program is configured, as its page shows it: no value of its environment, and no secret of its command.
+
+use askama::Template;
+use ironlance_config::{LogTarget, Program};
+use ironlance_core::lifecycle::Autorestart;
+use ironlance_core::redact::redact;
+use ironlance_core::signal;
+
+use super::frame::Frame;
+use super::tail::harmless;
+
+/// So many characters of a command or of the names of an environment are shown.
+const LONGEST: usize = 2000;
+
+/// The list of what is configured.
+#[derive(Template)]
+#[template(path = "settings.html")]
+pub(super) struct Settings<'a> {
+    frame: &'a Frame<'a>,
+    lines: Vec<(&'static str, String)>,
+}
+
+impl<'a> Settings<'a> {
+    /// `user` is the name of the user that it runs as, if it has one of its own.
+    pub(super) fn new(frame: &'a Frame<'a>, program: Option<&Program>, user: Option<&str>) -> Self {
+        Self { frame, lines: program.map(|program| lines(frame, program, user)).unwrap_or_default() }
+    }
+}
+
+fn lines(frame: &Frame<'_>, program: &Program, user: Option<&str>) -> Vec<(&'static str, String)> {
+    let words = frame.words;
+    let names: Vec<&str> = program.environment.keys().map(String::as_str).collect();
+    let log = |target: &LogTarget| match target {
+        LogTarget::File(path) => path.display().to_string(),
+        LogTarget::Auto => words.log_auto.to_owned(),
+        LogTarget::None => words.log_none.to_owned(),
+    };
+    let stderr =
+        if program.redirect_stderr { words.log_with_stdout.to_owned() } else { log(&program.stderr.logfile) };
+    let user = user.map(str::to_owned).or_else(|| program.uid.map(|uid| format!("uid {uid}")));
+    let stop = format!("{}, {} {}", signal::name(program.stopsignal), program.stopwaitsecs, words.units[3]);
+    let lines = [
+        (words.command, Some(redact(&program.command))),
+        (words.directory, program.directory.as_ref().map(|folder| folder.display().to_string())),
+        (words.user, user),
+        (words.environment, (!names.is_empty()).then(|| names.join(", "))),
+        (words.autostart, Some(words.yes_or_no[usize::from(!program.autostart)].to_owned())),
+        (words.autorestart, Some(words.autorestarts[autorestart(program)].to_owned())),
+        (words.stop_with, Some(stop)),
+        (words.stdout_log, Some(log(&program.stdout.logfile))),
+        (words.stderr_log, Some(stderr)),
+    ];
+    let shown = |text: String| harmless(&text.chars().take(LONGEST).collect::<String>());
+    lines.into_iter().filter_map(|(name, text)| Some((name, shown(text?)))).collect()
+}
+
+/// Its place in the words for it.
+const fn autorestart(program: &Program) -> usize {
+    match program.autorestart {
+        Autorestart::Never => 0,
+        Autorestart::Unexpected => 1,
+        Autorestart::Always => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use ironlance_config::{Overrides, Surroundings, load};
+    use ironlance_host::clock::Clock;
+
+    use super::super::frame::May;
+    use super::super::gauge::Readings;
+    use super::super::language::{Choice, Language};
+    use super::super::token::Token;
+    use super::*;
+
+    #[test]
+    fn what_is_configured_is_shown_without_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("s.conf");
+        let text = format!(
+            "[supervisord]\n[program:web]\ncommand=serve --password hunter2 --port 80 https://joe:hunter2@host/\n\
+             directory={}\nenvironment=TOKEN=\"hunter2\",MODE=\"<live>\"\nautorestart=true\nstopsignal=QUIT\n\
+             stdout_logfile=NONE\nredirect_stderr=true\n",
+            folder.path().display()
+        );
+        fs::write(&file, text).unwrap();
+        let config = load(&file, &Overrides::default(), &Surroundings::here()).unwrap();
+        let (clock, readings, token) = (Clock::new(), Readings::new(), Token::new().unwrap());
+        for (language, part) in [(Language::English, "always"), (Language::Chinese, "总是")] {
+            let choice = Choice { language, kept: false };
+            let frame = Frame::new(choice, May::Look, &token, &clock, Duration::ZERO, &readings);
+            let page = Settings::new(&frame, Some(&config.groups[0].programs[0]), Some("www-data"))
+                .render()
+                .unwrap();
+            assert!(!page.contains("hunter2"), "{page}");
+            let folder = folder.path().display().to_string();
+            for part in ["--port 80", &folder, "MODE, TOKEN", "SIGQUIT, 10 ", "www-data", part] {
+                assert!(page.contains(part), "{part} is not in {page}");
+            }
+            assert_eq!(Settings::new(&frame, None, None).render().unwrap(), "");
+        }
+    }
+}
