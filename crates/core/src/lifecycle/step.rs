@@ -19,7 +19,7 @@ impl Lifecycle {
         match input {
             Input::Wake => self.wake(now, mood, &mut out),
             Input::Start => self.start_by_wish(now, mood, &mut out),
-            Input::Spawned { pid } => self.spawned(pid, &mut out),
+            Input::Spawned { pid } => self.spawned(pid, now, &mut out),
             Input::SpawnFailed { why } => self.spawn_failed(why, now, &mut out),
             Input::Stop => self.stop(now, &mut out),
             Input::Recycle { pause, why } => self.recycle(pause, why, now, &mut out),
@@ -87,12 +87,14 @@ impl Lifecycle {
         out.push(Effect::Spawn);
     }
 
-    fn spawned(&mut self, pid: u32, out: &mut Vec<Effect>) {
+    fn spawned(&mut self, pid: u32, now: Now, out: &mut Vec<Effect>) {
         if self.phase != Phase::Spawning {
             let line = format!("process '{}' (pid {pid}) was started and nobody asked for it", self.name());
             self.log(Level::Critical, line, out);
             return;
         }
+        // There may have been something to wait for before it could be spawned.
+        self.since = now.mono;
         self.starts = self.starts.saturating_add(1);
         self.phase = Phase::Starting { pid };
         self.log(Level::Info, format!("spawned: '{}' with pid {pid}", self.name()), out);

@@ -1,7 +1,7 @@
 //! The socket that the processes of a FastCGI group share as their stdin (socket_manager.py, datatypes.py).
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub enum FastCgiError {
         /// The socket.
         url: String,
         /// What the resolver says.
-        why: io::Error,
+        why: String,
     },
     /// The address is taken, not ours, or the folder is missing.
     #[error("cannot bind {url}: {why}")]
@@ -49,12 +49,16 @@ pub enum FastCgiError {
 
 impl FastCgiSocket {
     /// Binds and listens. What is at the path of a unix socket makes room first, which `log` is told, and the socket
-    /// stays when it is closed: both as in the original, but a file that holds something is kept under another name. A
-    /// host name is looked up, which may take time.
-    pub fn open(socket: &Socket, log: &mut dyn FnMut(Level, &str)) -> Result<Self, FastCgiError> {
+    /// stays when it is closed: both as in the original, but a file that holds something is kept under another name.
+    /// `address` is where a TCP socket listens, or why its name leads nowhere: names are not looked up here.
+    pub fn open(
+        socket: &Socket,
+        address: Option<Result<SocketAddr, String>>,
+        log: &mut dyn FnMut(Level, &str),
+    ) -> Result<Self, FastCgiError> {
         let fd = match &socket.address {
             SocketAddress::Unix { path, owner, mode } => unix(&socket.url, path, *owner, *mode, log)?,
-            SocketAddress::Tcp { host, port } => tcp(&socket.url, host, *port)?,
+            SocketAddress::Tcp { .. } => tcp(&socket.url, address)?,
         };
         let backlog = socket.backlog.filter(|backlog| *backlog > 0);
         let backlog = backlog.map_or(USUAL_BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
@@ -73,12 +77,9 @@ fn bind_error(url: &str, why: impl Into<io::Error>) -> FastCgiError {
     FastCgiError::Bind { url: url.to_owned(), why: why.into() }
 }
 
-fn tcp(url: &str, host: &str, port: u16) -> Result<OwnedFd, FastCgiError> {
+fn tcp(url: &str, address: Option<Result<SocketAddr, String>>) -> Result<OwnedFd, FastCgiError> {
     let host_error = |why| FastCgiError::Host { url: url.to_owned(), why };
-    let mut found = (host, port).to_socket_addrs().map_err(host_error)?;
-    let address = found
-        .find(SocketAddr::is_ipv4)
-        .ok_or_else(|| host_error(io::Error::new(io::ErrorKind::NotFound, "no IPv4 address")))?;
+    let address = address.unwrap_or_else(|| Err("it was not looked up".to_owned())).map_err(host_error)?;
     let open = || {
         let fd = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         sockopt::set_socket_reuseaddr(&fd, true)?;
@@ -142,7 +143,11 @@ mod tests {
     use super::*;
 
     fn open(socket: &Socket) -> Result<FastCgiSocket, FastCgiError> {
-        FastCgiSocket::open(socket, &mut |_, _| {})
+        let address = match &socket.address {
+            SocketAddress::Unix { .. } => None,
+            SocketAddress::Tcp { port, .. } => Some(Ok(([127, 0, 0, 1], *port).into())),
+        };
+        FastCgiSocket::open(socket, address, &mut |_, _| {})
     }
 
     fn of_path(path: &Path, owner: Option<Owner>, mode: Option<u32>) -> Socket {

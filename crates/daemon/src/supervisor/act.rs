@@ -17,6 +17,11 @@ impl Supervisor {
     /// One input for one process, and everything that follows from it.
     pub(super) fn step(&mut self, id: ProcessId, input: Input) {
         let mut inputs = VecDeque::from([input]);
+        let is_end = matches!(inputs.front(), Some(Input::Stop | Input::GiveUp));
+        if is_end && self.lookups.forget(id) {
+            let why = "its host was still being looked up".to_owned();
+            inputs.push_front(Input::SpawnFailed { why });
+        }
         while let Some(input) = inputs.pop_front() {
             let (now, mood) = (self.clock.now(), self.mood);
             let Some(process) = self.population.process_mut(id) else { return };
@@ -32,7 +37,7 @@ impl Supervisor {
     /// Carries out one effect; what comes of it may be an input for the same process.
     fn act(&mut self, id: ProcessId, effect: Effect) -> Option<Input> {
         match effect {
-            Effect::Spawn => Some(self.spawn(id)),
+            Effect::Spawn => self.spawn(id),
             Effect::Kill { pid, signal, reach } => self.kill(id, pid, signal, reach),
             Effect::Changed { from, to, detail } => {
                 self.changed(id, from, to, detail);

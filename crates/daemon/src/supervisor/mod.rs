@@ -20,6 +20,7 @@ mod events;
 mod groups;
 mod hear;
 mod heirs;
+mod lookups;
 mod output;
 mod population;
 mod pressure;
@@ -70,6 +71,7 @@ use clock::Clock;
 use ears::Ears;
 use events::Errand;
 use heirs::Estate;
+use lookups::{Found, Lookups};
 use population::{Population, ProcessId};
 use pressure::Holding;
 use shutdown::Shutdown;
@@ -171,6 +173,8 @@ pub(crate) struct Supervisor {
     /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
     stop_reports: Vec<(ProcessId, Duration)>,
     local_time: LocalTime,
+    /// Names that processes wait for.
+    lookups: Lookups,
     /// Listeners that are to be stopped and started again, and why.
     errands: Vec<Errand>,
     /// What all pipes are read into.
@@ -230,6 +234,7 @@ impl Supervisor {
             tidiness: Tidiness::default(),
             stop_reports: Vec::new(),
             local_time: LocalTime::new(),
+            lookups: Lookups::default(),
             errands: Vec::new(),
             buffer: vec![0; hear::BUFFER],
             tokens: Vec::new(),
@@ -281,6 +286,7 @@ impl Supervisor {
                 input = inbox.recv() => Woken::Input(input),
                 said = self.ears.wait() => Woken::Pipes(said),
                 () = self.out_of_memory.changed() => Woken::Memory,
+                found = self.lookups.next() => Woken::Found(found),
                 () = &mut alarm => Woken::Again,
                 () = ready(()), if more => Woken::Again,
             };
@@ -315,6 +321,7 @@ impl Supervisor {
                 self.log.log(Level::Critical, &format!("cannot watch the children: {error}"));
             }
             Woken::Memory => self.look_at_memory(),
+            Woken::Found(found) => self.found(&found),
             Woken::Again => {}
         }
     }
@@ -441,6 +448,8 @@ enum Woken {
     Signal(io::Result<Signal>),
     Input(Option<Input>),
     Pipes(io::Result<()>),
+    /// A host's name has been looked up.
+    Found(Found),
     /// The kernel may have killed somebody for want of memory.
     Memory,
     /// It is time, or there was no time to finish.

@@ -14,6 +14,7 @@ use ironlance_core::pool::MemberId;
 
 use super::Supervisor;
 use super::hear::{End, token};
+use super::lookups::{Address, Found};
 use super::output::{Output, Role};
 use super::population::{GroupId, Process, ProcessId};
 use super::state_folders::Keeping;
@@ -38,9 +39,13 @@ fn subscription(kind: &config::GroupKind) -> Option<String> {
 }
 
 impl Supervisor {
-    /// Starts the process; says how that went.
-    pub(super) fn spawn(&mut self, id: ProcessId) -> Input {
-        match self.try_spawn(id) {
+    /// Starts the process; says how that went, or nothing where the name of a host has to be looked up first.
+    pub(super) fn spawn(&mut self, id: ProcessId) -> Option<Input> {
+        let address = match self.place_of_socket(id) {
+            Some((host, port)) => Some(self.lookups.ask(id, &host, port)?),
+            None => None,
+        };
+        Some(match self.try_spawn(id, address) {
             Ok(pid) => Input::Spawned { pid },
             Err(why) => {
                 if let Some(process) = self.population.process_mut(id) {
@@ -48,16 +53,35 @@ impl Supervisor {
                 }
                 Input::SpawnFailed { why }
             }
-        }
+        })
     }
 
-    /// Starts the process. Gives its pid, or why it could not be started, in the original's words.
-    fn try_spawn(&mut self, id: ProcessId) -> Result<u32, String> {
+    /// The name of a host has been looked up: who waited for it starts now.
+    pub(super) fn found(&mut self, found: &Found) {
+        for id in self.lookups.tell(found) {
+            if let Some(outcome) = self.spawn(id) {
+                self.step(id, outcome);
+            }
+        }
+        self.lookups.end(found);
+    }
+
+    /// The host and port of the socket that has to be opened before the process can start.
+    fn place_of_socket(&self, id: ProcessId) -> Option<(String, u16)> {
+        let group = self.population.group(self.population.process(id)?.group)?;
+        let config::GroupKind::FastCgi(wish) = &group.config.kind else { return None };
+        let config::SocketAddress::Tcp { host, port } = &wish.address else { return None };
+        (group.socket.strong_count() == 0).then(|| (host.clone(), *port))
+    }
+
+    /// Starts the process. Gives its pid, or why it could not be started, in the original's words. `address` is that
+    /// of a TCP socket that is not open yet.
+    fn try_spawn(&mut self, id: ProcessId, address: Option<Address>) -> Result<u32, String> {
         let process = self.population.process(id).ok_or("it has been removed")?;
         let resolved = self.resolve(process).map_err(|error| error.to_string())?;
         let name = process.namespec().process.clone();
         let logs = open_logs(process).map_err(|error| spawn::dispatcher_words(&name.0, &error))?;
-        let socket = self.fastcgi_socket(id)?;
+        let socket = self.fastcgi_socket(id, address)?;
         let identity = self.identity_of(id);
         self.keep_state(id, &resolved);
         let process = self.population.process(id).ok_or("it has been removed")?;
@@ -186,7 +210,11 @@ impl Supervisor {
     }
 
     /// The socket that the process shares with its group, opened if it is the first to need it.
-    fn fastcgi_socket(&mut self, id: ProcessId) -> Result<Option<Rc<FastCgiSocket>>, String> {
+    fn fastcgi_socket(
+        &mut self,
+        id: ProcessId,
+        address: Option<Address>,
+    ) -> Result<Option<Rc<FastCgiSocket>>, String> {
         let Some(group) = self.population.process(id).map(|process| process.group) else { return Ok(None) };
         let Some(group) = self.population.group_mut(group) else { return Ok(None) };
         let config::GroupKind::FastCgi(wish) = &group.config.kind else { return Ok(None) };
@@ -194,7 +222,7 @@ impl Supervisor {
             return Ok(Some(socket));
         }
         self.log.log(Level::Info, &format!("Creating socket {}", wish.url));
-        let socket = FastCgiSocket::open(wish, &mut |level, line| self.log.log(level, line))
+        let socket = FastCgiSocket::open(wish, address, &mut |level, line| self.log.log(level, line))
             .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", wish.url))?;
         let socket = Rc::new(socket);
         group.socket = Rc::downgrade(&socket);

@@ -260,7 +260,7 @@ fn a_fastcgi_program_has_the_socket_as_its_stdin() {
         address: ironlance_config::SocketAddress::Unix { path, owner: None, mode: None },
         backlog: None,
     };
-    let socket = FastCgiSocket::open(&socket, &mut |_, _| {}).unwrap();
+    let socket = FastCgiSocket::open(&socket, None, &mut |_, _| {}).unwrap();
     let argv = shell("readlink /proc/self/fd/0");
     let environment = [("PATH".into(), "/bin:/usr/bin".into())];
     let launch = Launch {
