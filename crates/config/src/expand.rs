@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ironlance_core::python;
+use ironlance_core::redact::{MARK, is_secret_name};
 
 use crate::conversion::{Conversion, ConversionError, Word};
-use crate::value::shown;
+use crate::value::{quotable, shown};
 
 /// The `ENV_x` names, which every value may use: the environment, and that of `[supervisord]` over it.
 #[derive(Clone, Debug, Default)]
@@ -86,8 +87,6 @@ pub struct ExpandError {
 
 /// So many names are listed where one is not known.
 const MAX_LISTED: usize = 2000;
-/// So much of a value stands in the original's words (bytes).
-const MAX_QUOTED: usize = 64 << 10;
 /// No value may grow beyond this many bytes.
 const MAX_BYTES: usize = 16 << 20;
 
@@ -112,8 +111,8 @@ enum Problem {
 
 impl Problem {
     fn told(self, text: &str, title: &str, names: &Names, variables: &Variables) -> ExpandError {
-        let quoted = python::repr(&text[..text.floor_char_boundary(MAX_QUOTED)]);
-        let (title, text) = (python::repr(title), shown(text));
+        let text = without_secrets(text, title);
+        let (quoted, title, text) = (python::repr(&text), python::repr(title), shown(&text));
         match self {
             Self::Unknown(name) => {
                 let (key, known) = (python::repr(&name), names.list(variables));
@@ -131,6 +130,13 @@ impl Problem {
             },
         }
     }
+}
+
+/// A value as a message may have it; `title` is the key that it belongs to. A name alone (`%(ENV_PASSWORD)s`) is none.
+fn without_secrets(text: &str, title: &str) -> String {
+    let key = title.rsplit('.').next().unwrap_or_default();
+    let is_name = text.starts_with("%(") && text.ends_with(")s") && text.matches('%').count() == 1;
+    if is_secret_name(key) && !is_name { MARK.to_owned() } else { quotable(text) }
 }
 
 impl From<ConversionError> for Problem {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::value::Bad;
+use crate::value::{Bad, quotable};
 
 /// The pairs; of a key that occurs twice, the last counts.
 pub fn pairs(text: &str) -> Result<BTreeMap<String, String>, Bad> {
@@ -21,7 +21,7 @@ pub fn pairs(text: &str) -> Result<BTreeMap<String, String>, Bad> {
 }
 
 fn unexpected_end(text: &str) -> Bad {
-    let original = format!("Unexpected end of key/value pairs in value '{text}'");
+    let original = format!("Unexpected end of key/value pairs in value '{}'", quotable(text));
     Bad::new("read as KEY=\"value\" pairs with commas between them", text, original)
 }
 

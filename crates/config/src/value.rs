@@ -2,6 +2,7 @@
 
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Autorestart;
+use ironlance_core::redact::redact;
 use ironlance_core::{python, signal};
 
 use crate::account::{Account, Accounts};
@@ -31,9 +32,13 @@ impl Bad {
     }
 }
 
-/// A value on one line and of bounded length.
+/// So much of a value is looked at for secrets, in bytes.
+const LOOKED_AT: usize = 4096;
+
+/// A value on one line and of bounded length, without what looks like a secret: what is shown goes to logs.
 pub fn shown(value: &str) -> String {
     let mut out = String::new();
+    let value = quotable(value);
     for (at, c) in value.chars().enumerate() {
         if at == SHOWN {
             out.push('…');
@@ -42,6 +47,14 @@ pub fn shown(value: &str) -> String {
         if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
     }
     if out.is_empty() { "(nothing)".to_owned() } else { out }
+}
+
+/// A value as the original's words may have it: without what looks like a secret, and of bounded length.
+pub fn quotable(value: &str) -> String {
+    match value.len() <= LOOKED_AT {
+        true => redact(value),
+        false => redact(&value[..value.floor_char_boundary(LOOKED_AT)]) + "…",
+    }
 }
 
 /// A whole number.

@@ -121,7 +121,7 @@ fn configuration_files_that_are_none() {
             ("history.conf", "[supervisorctl]\nserverurl=unix:///no/such.sock\nhistory_file=%(here)s/history\nprompt=x\nusername=a\npassword=b\n"),
             ("badhere.conf", "[supervisorctl]\nserverurl=unix:///no/such.sock\nprompt=%(here)s\n"),
             ("badprompt.conf", "[supervisorctl]\nserverurl=unix:///no/such.sock\nprompt=%(nothing)s\n"),
-            ("badpassword.conf", "[supervisorctl]\nserverurl=unix:///no/such.sock\npassword=50%\n"),
+            ("badusername.conf", "[supervisorctl]\nserverurl=unix:///no/such.sock\nusername=50%\n"),
             ("plugin.conf", "[supervisorctl]\nserverurl=unix:///no/such.sock\n[ctlplugin:x]\n"),
             ("include.conf", "[include]\nfiles=included.ini\n"),
             ("included.ini", section),

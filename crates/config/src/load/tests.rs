@@ -557,3 +557,20 @@ fn very_many_variables_and_unknown_keys_take_no_longer_each_than_a_few() {
     // A busy machine takes one of these seconds; looking at all for each took more than twenty.
     assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
 }
+
+#[test]
+fn a_fault_names_the_value_without_the_secrets_in_it() {
+    let text = "environment=TOKEN=\"hunter1%(nope)s\"\n[unix_http_server]\nfile=/tmp/s\nusername=u\npassword=hunter2%(nope)s\n\
+        [program:a]\ncommand=sendemail -xp hunter3 %(nope)s\n\
+        [program:b]\ncommand=cat\nenvironment=DB_PASSWORD=hunter4,X\n\
+        [program:c]\ncommand=cat\nserverurl=http://joe:hunter5@%(nope)s/\n";
+    let faults = faults(text);
+    assert_eq!(faults.0.len(), 5, "{faults}");
+    for fault in &faults.0 {
+        assert!(!format!("{fault} {}", fault.original).contains("hunter"), "{fault} {}", fault.original);
+        assert!(fault.what.contains("***") && fault.original.contains("***"), "{fault} {}", fault.original);
+    }
+    // A name alone is no secret, and says what is missing.
+    let faults = self::faults("[unix_http_server]\nfile=/tmp/s\nusername=u\npassword=%(ENV_NO_SUCH)s\n");
+    assert!(faults.0[0].what.contains("%(ENV_NO_SUCH)s"), "{faults}");
+}

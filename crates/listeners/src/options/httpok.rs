@@ -14,6 +14,7 @@ use ironlance_core::args::{
     help::{self, Page},
     table::{original, ours},
 };
+use ironlance_core::redact::redact;
 
 /// What httpok is told to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -411,7 +412,10 @@ fn read(args: &[String], environment: &Environment<'_>) -> Result<HttpokOptions,
         [] if is_test => String::new(),
         [] => return Err(Refusal::Usage("cannot check anything: the URL is missing".into())),
         [_, more, ..] => {
-            return Err(Refusal::Usage(format!("cannot use the argument {more:?}: one URL is enough")));
+            return Err(Refusal::Usage(format!(
+                "cannot use the argument {:?}: one URL is enough",
+                redact(more)
+            )));
         }
     };
     let mut asked = Asked::default();

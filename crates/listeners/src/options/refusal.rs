@@ -1,6 +1,7 @@
 //! Why a command line leads to no work, and what the command then says: superlance's streams and exit codes.
 
 use ironlance_core::python::repr;
+use ironlance_core::redact::redact;
 use thiserror::Error;
 
 use super::Parsed;
@@ -62,9 +63,9 @@ impl Refusal {
     }
 }
 
-/// `cannot use 'x' for -p: why`, with `shown` for the value.
+/// `cannot use 'x' for -p: why`, with `shown` for the value, less what looks like a secret in it.
 pub(super) fn cannot_use(given: &Given, shown: &str, why: &str) -> String {
-    format!("cannot use {} for {}: {why}", repr(shown), given.name)
+    format!("cannot use {} for {}: {why}", repr(&redact(shown)), given.name)
 }
 
 /// Which of Python's modules a command is parsed with; usage errors look accordingly.

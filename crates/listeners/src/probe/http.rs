@@ -116,8 +116,12 @@ fn request_path(path: &str) -> String {
     slash.to_owned() + &path.bytes().map(encode).collect::<String>()
 }
 
-/// An URL as it may be shown: with the password of `user:password@` left out.
+/// An URL as it may be shown: without the password of `user:password@`, and without parameters that look like secrets.
 pub fn redacted(url: &str) -> String {
+    ironlance_core::redact::redact(&without_password(url))
+}
+
+fn without_password(url: &str) -> String {
     let start = url.find("://").map_or(0, |at| at + "://".len());
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
     match url[start..end].rsplit_once('@') {
@@ -300,6 +304,7 @@ mod tests {
         assert_eq!(tcp("http://host/a b/ä%20?x=\"y\"").2, "/a%20b/%C3%A4%20?x=%22y%22");
         assert_eq!(redacted("http://tim:p@ss@host/x@y"), "http://tim:***@host/x@y");
         assert_eq!(redacted("http://host/x@y"), "http://host/x@y");
+        assert_eq!(redacted("http://host/x?a=b&token=secret&c=d"), "http://host/x?a=b&token=***&c=d");
         let target = Target::parse("unix:/run/web.sock:/health").unwrap();
         assert_eq!((target.peer, target.path.as_str()), (Peer::Unix("/run/web.sock".into()), "/health"));
         assert_eq!(Target::parse("unix:/run/web.sock").unwrap().path, "/");

@@ -106,6 +106,10 @@ fn restraint_is_read_and_is_none_by_default() {
     assert_eq!(options.max_restarts, Some(max_restarts));
     assert!(options.notify_only && options.insecure && options.brief);
     assert_eq!(options.remind, Remind::default());
+    for line in ["--header=Authorization Bearer hunter2|http://x/", "http://x/|http://joe:hunter2@x/"] {
+        let said = refused(parse(&args(line), &bare()));
+        assert!(said.contains("***") && !said.contains("hunter2"), "{said}");
+    }
     assert_eq!(run("--remind=5m|http://x/").remind, Remind(Duration::from_secs(300)));
     assert!(
         refused(parse(&args("--remind=soon|http://x/"), &bare()))
