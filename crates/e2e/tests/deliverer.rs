@@ -210,6 +210,10 @@ fn a_deliverer_that_is_told_to_end_finishes_its_mail_and_leaves_the_rest() {
     let deliverers = scene.processes_named(" deliver ");
     assert_eq!(deliverers.len(), 1);
     kill_process(deliverers[0], Signal::TERM).unwrap();
+    until("the deliverer to know that it shall end", PATIENCE, || {
+        Ok(fs::read_to_string(scene.path("stderr"))?.contains("asked to end").then_some(()))
+    })
+    .unwrap();
     let waiting = || fs::read_dir(scene.path("state/outbox/new")).unwrap().count();
     assert_eq!(waiting(), 2);
     fs::write(&gate, "\n").unwrap();

@@ -171,8 +171,15 @@ fn what_is_broken_is_one_click_away() {
 
 #[test]
 fn the_focus_waits_where_it_is_while_a_program_stops() {
-    let slow = "[program:slow]\ncommand=sh -c 'trap \"sleep 1; exit 0\" TERM; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=10\n";
-    on_page(slow, |page| {
+    // It stops when it is let.
+    let gate = tempfile::tempdir().unwrap();
+    let gate = gate.path().join("open");
+    let slow = format!(
+        "[program:slow]\ncommand=sh -c 'trap \"until [ -e {} ]; do sleep 0.1; done; exit 0\" TERM; while :; do sleep 0.1; done'\n\
+         startsecs=0\nstopwaitsecs=60\n",
+        gate.display()
+    );
+    on_page(&slow, |page| {
         let Page { daemon, window, .. } = page;
         daemon.wait_state("slow", "RUNNING")?;
         page.go_live("/")?;
@@ -183,6 +190,7 @@ fn the_focus_waits_where_it_is_while_a_program_stops() {
         window.wait(&format!("{focus} === 'start false'"))?;
         // It cannot be pressed yet.
         window.press(Key::Enter)?;
+        std::fs::write(&gate, "")?;
         page.wait_state("slow:slow", "STOPPED")?;
         window.wait(&format!("{focus} === 'start false'"))?;
         ensure!(daemon.state("slow")? == "STOPPED", "it was started");

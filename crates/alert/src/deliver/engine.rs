@@ -175,7 +175,12 @@ impl Round<'_> {
             Input::Orphaned => machine::Input::Orphaned,
             Input::Claimed => machine::Input::Claimed,
             Input::Leave => machine::Input::Leave,
-            Input::Stop => machine::Input::Stop,
+            Input::Stop => {
+                if self.machine.plan().is_busy() {
+                    say("asked to end: finishing the mails in hand; the rest stays in the outbox");
+                }
+                machine::Input::Stop
+            }
             Input::Progress(lane) => machine::Input::Progress(lane),
             Input::HungUp => machine::Input::HungUp,
             Input::Ended(lane, id, verdict) => return self.ended(&lane, &id, verdict),
