@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Input, attempt};
 use super::plan::Lane;
@@ -69,16 +69,23 @@ impl Drop for Closed<'_> {
     }
 }
 
+/// The machine is told of a mail's progress at most so often: it asks only whether there was any for minutes.
+const TELL: Duration = Duration::from_secs(10);
+
 /// Tells each step to who watches, and that there was one to the machine.
 struct Steps<'a> {
     watcher: Box<dyn Progress>,
     lane: &'a Lane,
     tell: &'a Sender<Input>,
+    told: Instant,
 }
 
 impl Progress for Steps<'_> {
     fn step(&mut self, what: &str) {
-        let _ = self.tell.send(Input::Progress(self.lane.clone()));
+        if self.told.elapsed() >= TELL {
+            self.told = Instant::now();
+            let _ = self.tell.send(Input::Progress(self.lane.clone()));
+        }
         self.watcher.step(what);
     }
 }
@@ -95,7 +102,7 @@ pub(super) fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &
             |stored| {
                 let transport = stored.alert.route.transport.clone();
                 let channel = open.get_or_insert_with(|| (engine.open)(&transport));
-                let mut steps = Steps { watcher: (engine.progress)(), lane, tell };
+                let mut steps = Steps { watcher: (engine.progress)(), lane, tell, told: Instant::now() };
                 let tried = known.tried(&stored, Instant::now());
                 // A fault of ours in one carrier must not keep the others from their work.
                 let attempt =

@@ -30,7 +30,7 @@ const STALLED: u64 = 180;
 /// How long it may take to end after it was asked to, at most.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// See [`STALLED`].
+/// After how long without a sign of life a deliverer counts as stuck, by the environment.
 pub fn stalled() -> Duration {
     let seconds = env::var("IRONLANCE_OUTBOX_STALLED").ok().and_then(|seconds| seconds.parse::<u64>().ok());
     Duration::from_secs(seconds.filter(|seconds| (1..86_400).contains(seconds)).unwrap_or(STALLED))

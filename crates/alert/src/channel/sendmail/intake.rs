@@ -2,7 +2,7 @@
 //!
 //! Told by the names in its command line. The line is divided into its simple commands; in each, variables that are set,
 //! words such as `exec` and wrappers such as `env` and `sudo` are passed over; `sh -c '…'` is looked into. The first
-//! command that stands in [`KNOWN`] decides. A line without any takes a mail, as sendmail does.
+//! command that stands in `KNOWN` decides. A line without any takes a mail, as sendmail does.
 
 use ironlance_core::shlex;
 
