@@ -52,7 +52,12 @@ fn alerts_that_wait_are_counted_wherever_somebody_looks() {
     let folder = stand.scene.path("state");
     assert_eq!(text(&told, "folder"), folder.display().to_string());
     assert_eq!((text(&told, "trouble"), told.get("dead")), ("", Some(&Value::Int(0))));
-    // What the deliverer leaves word of.
+    // The deliverer leaves word of why it failed.
+    until("the last error", PATIENCE, || {
+        let told = outbox(&stand, 1);
+        Ok(text(&told, "last_error").contains("refused").then_some(()))
+    })
+    .unwrap();
     fs::create_dir_all(folder.join("outbox/dead")).unwrap();
     fs::write(folder.join("outbox/dead/1600000000000000.1.0000000a"), "").unwrap();
     fs::write(folder.join("outbox/last-error"), "1700000000 the server\u{1b}[2J is away\n").unwrap();

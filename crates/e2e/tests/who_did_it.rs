@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, Daemon, write_config};
 use ironlance_e2e::patience::pause;
+use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::xmlrpc::Value;
 use ironlance_e2e::{Flavour, PATIENCE, Scene, Stand, until};
 use rustix::process::Signal;
@@ -72,6 +73,16 @@ fn memmon_is_known_by_its_name() {
     );
     assert_eq!(text(&stand.daemon, "by"), "guard, a process of this supervisord");
     stand.daemon.wait_log("stop of victim:victim asked for by guard, a process of this supervisord").unwrap();
+}
+
+#[test]
+fn memmon_is_known_over_tcp_too_where_the_kernel_tells_nothing_of_who_connects() {
+    let port = closed_port().unwrap();
+    let stand = victim(&format!(
+        "[inet_http_server]\nport=127.0.0.1:{port}\n[eventlistener:guard]\ncommand=memmon -p victim=1KB\n\
+         events=TICK_5\nserverurl=http://127.0.0.1:{port}\n",
+    ));
+    assert_eq!(text(&stand.daemon, "by"), "guard, a process of this supervisord");
 }
 
 #[test]

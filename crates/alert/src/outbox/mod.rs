@@ -13,6 +13,7 @@
 
 pub mod batch;
 pub mod folder;
+mod granted;
 mod last_error;
 pub mod limits;
 pub mod mend;
@@ -111,19 +112,28 @@ impl Place {
     }
 }
 
-/// The state folder: `IRONLANCE_STATE`, else `/var/lib/ironlance` for root, else below `XDG_STATE_HOME` or the home.
+/// The state folder: `IRONLANCE_STATE`, else `/var/lib/ironlance` for root, else below `XDG_STATE_HOME` or the home; or,
+/// where there is no outbox, one that our supervisord has made for us.
 pub fn state_dir() -> PathBuf {
     let root = rustix::process::geteuid().is_root();
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    state_dir_by(|name| if name == "HOME" { own_home() } else { variable(name) }, root)
+    let own = state_dir_by(|name| if name == "HOME" { own_home() } else { variable(name) }, root);
+    if root || variable("IRONLANCE_STATE").is_some() {
+        return own;
+    }
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    granted::or_granted(own, Path::new(OF_ROOT), rustix::process::geteuid().as_raw(), &passwd)
 }
+
+/// Root's state folder.
+const OF_ROOT: &str = "/var/lib/ironlance";
 
 fn state_dir_by(variable: impl Fn(&str) -> Option<PathBuf>, root: bool) -> PathBuf {
     if let Some(dir) = variable("IRONLANCE_STATE") {
         return dir;
     }
     if root {
-        return PathBuf::from("/var/lib/ironlance");
+        return PathBuf::from(OF_ROOT);
     }
     let home = || variable("HOME").unwrap_or_else(|| PathBuf::from("/")).join(".local/state");
     variable("XDG_STATE_HOME").unwrap_or_else(home).join("ironlance")

@@ -1,8 +1,12 @@
 //! Who asks for what is being done: recognised, logged, and noted with the processes that it concerns.
 
 use std::fs;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::rc::Rc;
 
+use ironlance_core::Namespec;
 use ironlance_core::level::Level;
 use ironlance_core::plain::plain;
 
@@ -15,6 +19,9 @@ use crate::request::Request;
 impl Supervisor {
     /// The same asker with what the owner knows of it: one of its own processes, or the name of a command.
     pub(super) fn recognised(&self, asker: Asker) -> Rc<Asker> {
+        if let Asker::Client(Client { peer: Peer::Remote(address), .. }) = &asker {
+            return Rc::new(self.listener_at(*address).map_or(asker, Asker::Process));
+        }
         let Asker::Client(Client { peer: Peer::Local { pid: Some(pid), uid, .. }, user }) = asker else {
             return Rc::new(asker);
         };
@@ -31,6 +38,30 @@ impl Supervisor {
         let command = fs::read_to_string(format!("/proc/{pid}/comm")).ok();
         let command = command.map(|command| command.trim_end().into());
         Rc::new(Asker::Client(Client { peer: Peer::Local { pid: Some(pid), uid, command }, user }))
+    }
+
+    /// The listener that has the other end of a connection of this machine to itself: it is looked for among their
+    /// descriptors, as the kernel tells no credentials over TCP.
+    fn listener_at(&self, address: SocketAddr) -> Option<Namespec> {
+        if !address.ip().to_canonical().is_loopback() {
+            return None;
+        }
+        let pids =
+            self.population.pids.iter().filter_map(|(pid, id)| Some((*pid, self.population.process(*id)?)));
+        let listeners: Vec<_> =
+            pids.filter(|(_, process)| process.is_listener()).take(MOST_LISTENERS).collect();
+        if listeners.is_empty() {
+            return None;
+        }
+        let socket = socket_at(address)?;
+        let holds = |pid: u32| {
+            let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            entries
+                .take(MOST_DESCRIPTORS)
+                .any(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == socket))
+        };
+        let found = listeners.into_iter().find(|(pid, _)| holds(*pid));
+        found.map(|(_, process)| process.namespec().clone())
     }
 
     /// Who asks for what is being done right now.
@@ -62,6 +93,36 @@ impl Supervisor {
     }
 }
 
+/// So many listeners are looked through, so many descriptors of each, and so much of the list of sockets (bytes).
+const MOST_LISTENERS: usize = 64;
+const MOST_DESCRIPTORS: usize = 256;
+const MOST_SOCKETS: u64 = 1 << 20;
+
+/// The socket with this local address, as a link in /proc names it: `socket:[4711]` (proc_pid_net(5), /proc/net/tcp).
+fn socket_at(address: SocketAddr) -> Option<PathBuf> {
+    let (list, wanted) = local_address(address);
+    let mut text = String::new();
+    fs::File::open(list).ok()?.take(MOST_SOCKETS).read_to_string(&mut text).ok()?;
+    let inode = text.lines().find_map(|line| {
+        let mut fields = line.split_whitespace();
+        (fields.nth(1)? == wanted).then(|| fields.nth(7))?
+    })?;
+    Some(format!("socket:[{inode}]").into())
+}
+
+/// The list that an address is in, and how it stands there: each four bytes as a number of this machine, then the port.
+fn local_address(address: SocketAddr) -> (&'static str, String) {
+    let words = |bytes: &[u8]| -> String {
+        let words = bytes.chunks_exact(4).filter_map(|four| four.try_into().ok()).map(u32::from_ne_bytes);
+        words.map(|word| format!("{word:08X}")).collect()
+    };
+    let (list, host) = match address.ip().to_canonical() {
+        IpAddr::V4(host) => ("/proc/net/tcp", words(&host.octets())),
+        IpAddr::V6(host) => ("/proc/net/tcp6", words(&host.octets())),
+    };
+    (list, format!("{host}:{:04X}", address.port()))
+}
+
 /// The parent of a process (proc_pid_stat(5), field 4; the name before it may have blanks and brackets).
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -70,7 +131,25 @@ fn parent(pid: u32) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+
     use super::*;
+
+    #[test]
+    fn a_connection_of_this_machine_is_found_by_its_address() {
+        for host in ["127.0.0.1:0", "[::1]:0"] {
+            // A machine may be without IPv6.
+            let Ok(server) = TcpListener::bind(host) else { continue };
+            let client = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+            let link = fs::read_link(format!("/proc/self/fd/{}", client.as_raw_fd())).unwrap();
+            assert_eq!(socket_at(client.local_addr().unwrap()), Some(link), "{host}");
+            drop(client);
+        }
+        assert_eq!(socket_at(([127, 0, 0, 1], 0).into()), None);
+        let mapped: SocketAddr = "[::ffff:127.0.0.1]:9001".parse().unwrap();
+        assert_eq!(local_address(mapped), local_address(([127, 0, 0, 1], 9001).into()));
+    }
 
     #[test]
     fn the_parent_of_a_process_is_found_whatever_its_name_is() {
