@@ -74,7 +74,7 @@ fn what_grows_beyond_all_bounds_is_a_fault() {
                 "{wide}%(process_num)d\nnumprocs=100000\nstdout_logfile=%(here)s/{}\n",
                 "./".repeat(2000)
             ),
-            "cannot hold so many programs",
+            "cannot read so much",
         ),
         (named, "cannot read as a whole number"),
         (bad, "cannot expand the unknown name"),

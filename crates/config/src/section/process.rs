@@ -60,6 +60,8 @@ const MAX_PROCESSES: i64 = 100_000;
 
 /// What a program takes beside its command and its environment: its other texts, its share of a group (bytes).
 const PROGRAM: usize = 1024;
+/// What a byte of a path costs that is looked for on the disk (bytes of work).
+const LOOK: usize = 16;
 /// What a pair of an environment takes beside its texts (bytes).
 const PAIR: usize = 64;
 
@@ -349,6 +351,9 @@ fn log_wish<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str) -> LogWis
     let auto = LogWish::Target(LogTarget::Auto);
     let Ok(Some(once)) = reading.text(page, key) else { return auto };
     let twice = reading.expanded_again(page, key, once);
+    if reading.take_work(page, key, twice.len().saturating_mul(LOOK)).is_err() {
+        return auto;
+    }
     value::log_file(&twice, reading.machine).unwrap_or_else(|bad| {
         reading.refuse(page, key, bad);
         auto
