@@ -34,6 +34,7 @@ use super::outboxes::Lookout;
 use super::pages::{self, May, Pages, Sheet};
 use super::percent;
 use super::pulse::{Phase, Pulse};
+use super::refusal::Refusal;
 use super::rpc::Rights;
 use super::tail::Tail;
 use crate::asker::{Asker, Client, Peer};
@@ -95,12 +96,11 @@ struct Reply {
 }
 
 impl Reply {
-    /// An answer in plain words.
-    fn bare(status: StatusCode) -> Self {
-        let reason = status.canonical_reason().unwrap_or("Error");
-        Self::words(status, format!("{} {reason}\n", status.as_u16()))
+    fn refused(refusal: &Refusal) -> Self {
+        Self::words(refusal.status(), refusal.line())
     }
 
+    /// An answer in plain words.
     fn words(status: StatusCode, text: impl Into<String>) -> Self {
         let content = Content::Whole(Bytes::from(text.into()));
         Self { status, kind: "text/plain;charset=utf-8", content, modified: None, headers: HeaderMap::new() }
@@ -193,21 +193,21 @@ impl Desk {
         let refusal =
             match self.lock.as_ref().map_or(Admission::Granted, |lock| lock.admits(request.headers())) {
                 Admission::Granted => None,
-                Admission::Refused => Some(StatusCode::UNAUTHORIZED),
-                Admission::Malformed => Some(StatusCode::BAD_REQUEST),
+                Admission::Refused => Some(Refusal::NoPassword),
+                Admission::Malformed => Some(Refusal::OddPassword),
             };
         // Whoever shows no password is told so before anything else of the request is read.
-        if let Some(status) = refusal {
-            return Reply::bare(status);
+        if let Some(refusal) = refusal {
+            return Reply::refused(&refusal);
         }
         if self.lock.is_some() {
             pulse.is_known();
         }
         if let Some(name) = self.cross_site.wrong_name(&request) {
-            return self.not_known_as(&name);
+            return self.not_known_as(name);
         }
         // As in the original, a path is taken for what it begins with.
-        let Some(path) = unquoted(request.uri().path()) else { return Reply::bare(StatusCode::BAD_REQUEST) };
+        let Some(path) = unquoted(request.uri().path()) else { return Reply::refused(&Refusal::OddPath) };
         if path.starts_with("/RPC2") {
             return self.rpc(request, ends, pulse, unread).await;
         }
@@ -215,16 +215,17 @@ impl Desk {
         if FOLLOWED.iter().any(|followed| path.starts_with(followed))
             && !self.cross_site.admits(Ask::Follow, request.headers())
         {
-            return foreign();
+            return Reply::refused(&Refusal::Foreign);
         }
         if let Some(rest) = path.strip_prefix("/logtail") {
-            return if is_get { self.process_log(rest).await } else { Reply::bare(StatusCode::BAD_REQUEST) };
+            let refused = || Reply::refused(&Refusal::LogNotByGet);
+            return if is_get { self.process_log(rest).await } else { refused() };
         }
         if path.starts_with("/mainlogtail") {
             return if is_get {
                 self.tail(LogPathOf::Main).await
             } else {
-                Reply::bare(StatusCode::BAD_REQUEST)
+                Reply::refused(&Refusal::LogNotByGet)
             };
         }
         if path == "/events" && (is_get || request.method() == Method::HEAD) {
@@ -234,15 +235,15 @@ impl Desk {
             return self.action(request, ends, pulse, unread).await;
         }
         if !is_get && request.method() != Method::HEAD {
-            return Reply::bare(StatusCode::BAD_REQUEST);
+            return Reply::refused(&Refusal::PageNotByGet);
         }
         let query = request.uri().query().unwrap_or_default();
         let sheet = self.pages.get(&path, query, request.headers()).await;
-        sheet.map_or_else(|| Reply::bare(StatusCode::NOT_FOUND), |sheet| self.sheet(sheet, request.method()))
+        sheet.map_or_else(|| Reply::refused(&Refusal::NoPage), |sheet| self.sheet(sheet, request.method()))
     }
 
     /// The answer to a client that calls us by a name which somebody else may have pointed at us.
-    fn not_known_as(&self, name: &str) -> Reply {
+    fn not_known_as(&self, name: String) -> Reply {
         let section = &self.section;
         if !self.told_of_name.replace(true) {
             let line = format!(
@@ -251,13 +252,7 @@ impl Desk {
             );
             self.journal.log(Level::Warn, &line);
         }
-        Reply::words(
-            StatusCode::FORBIDDEN,
-            format!(
-                "403 Forbidden: this server is not known as {name:?}; if it is, add the name to allowed_hosts in \
-                 [{section}], or set a password there\n"
-            ),
-        )
+        Reply::refused(&Refusal::WrongName { name, section: section.clone() })
     }
 
     /// What a page's buttons ask for.
@@ -274,7 +269,7 @@ impl Desk {
         let (head, body) = request.into_parts();
         let form = match self.body(body, pages::FORM, pulse).await {
             Ok(form) => form,
-            Err(status) => return Reply::bare(status),
+            Err(refusal) => return Reply::refused(&refusal),
         };
         *unread = false;
         let asker = Asker::Page(ends.client(self.user.as_ref()));
@@ -290,24 +285,24 @@ impl Desk {
             pages::Body::Live(_) if method == Method::HEAD => Some(Content::Whole(Bytes::new())),
             pages::Body::Live(live) => Some(Content::Live(live)),
         };
-        let Some(content) = content else { return Reply::bare(StatusCode::SERVICE_UNAVAILABLE) };
+        let Some(content) = content else { return Reply::refused(&Refusal::TooManyAnswers) };
         Reply { status, kind, content, modified: None, headers }
     }
 
     async fn rpc(&self, request: Request<Incoming>, ends: Ends, pulse: &Pulse, unread: &mut bool) -> Reply {
         if request.method() != Method::POST {
-            return Reply::bare(StatusCode::BAD_REQUEST);
+            return Reply::refused(&Refusal::CallNotByPost);
         }
         let headers = request.headers();
         if !self.cross_site.admits(Ask::Call, headers) {
-            return foreign();
+            return Reply::refused(&Refusal::Foreign);
         }
         if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
-            return Reply::bare(StatusCode::LENGTH_REQUIRED);
+            return Reply::refused(&Refusal::NoLength);
         }
         let data = match self.body(request.into_body(), self.limits.body, pulse).await {
             Ok(data) => data,
-            Err(status) => return Reply::bare(status),
+            Err(refusal) => return Reply::refused(&refusal),
         };
         *unread = false;
         match read::request(&data) {
@@ -319,7 +314,7 @@ impl Desk {
                         self.burden.add_parts(document, &self.reader, self.limits.answers)
                     }
                 };
-                content.map_or_else(|| Reply::bare(StatusCode::SERVICE_UNAVAILABLE), Reply::xml)
+                content.map_or_else(|| Reply::refused(&Refusal::TooManyAnswers), Reply::xml)
             }
             Err(why) => {
                 let shown: String = String::from_utf8_lossy(&data).chars().take(SHOWN).collect();
@@ -331,24 +326,24 @@ impl Desk {
                 self.journal.log(Level::Error, &line);
                 // The original has no such line, so it stays where only those look who want to know.
                 self.journal.log(Level::Debug, &why.to_string());
-                Reply::bare(StatusCode::BAD_REQUEST)
+                Reply::refused(&Refusal::NoCall(why.to_string()))
             }
         }
     }
 
-    /// The whole body of a request, of `most` bytes, or the status that says why there is none.
-    async fn body(&self, body: Incoming, most: usize, pulse: &Pulse) -> Result<Bytes, StatusCode> {
+    /// The whole body of a request, of `most` bytes, or why there is none.
+    async fn body(&self, body: Incoming, most: usize, pulse: &Pulse) -> Result<Bytes, Refusal> {
         if body.size_hint().lower() > most as u64 {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+            return Err(Refusal::TooLong(most));
         }
         pulse.enter(Phase::Body);
         let body = timeout(self.limits.body_time, Limited::new(body, most).collect()).await;
         pulse.enter(Phase::Busy);
         match body {
             Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
-            Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
-            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLong(most)),
+            Ok(Err(_)) => Err(Refusal::CutOff),
+            Err(_) => Err(Refusal::TooSlow(self.limits.body_time)),
         }
     }
 
@@ -378,42 +373,42 @@ impl Desk {
 
     /// `/logtail/NAME[/CHANNEL]`, from behind `/logtail`.
     async fn process_log(&self, rest: &str) -> Reply {
-        let Some((_, wanted)) = rest.split_once('/') else { return Reply::bare(StatusCode::NOT_FOUND) };
+        let Some((_, wanted)) = rest.split_once('/') else { return Reply::refused(&Refusal::NoLog) };
         let (name, channel) = wanted.split_once('/').unwrap_or((wanted, Channel::Stdout.name()));
         let channels = [Channel::Stdout, Channel::Stderr];
         let Some(channel) = channels.into_iter().find(|known| known.name() == channel) else {
-            return Reply::bare(StatusCode::NOT_FOUND);
+            return Reply::refused(&Refusal::NoLog);
         };
         self.tail(LogPathOf::Process { name: name.to_owned(), channel }).await
     }
 
     async fn tail(&self, what: LogPathOf) -> Reply {
         let Some(place) = self.reader.place(what).await else {
-            return Reply::bare(StatusCode::SERVICE_UNAVAILABLE);
+            return Reply::refused(&Refusal::Stopping);
         };
-        let Ok(Some(path)) = place.path else { return Reply::bare(StatusCode::NOT_FOUND) };
-        Tail::open(&path).map_or_else(|_| Reply::bare(StatusCode::NOT_FOUND), Reply::tail)
+        let Ok(Some(path)) = place.path else { return Reply::refused(&Refusal::NoLog) };
+        Tail::open(&path).map_or_else(|_| Reply::refused(&Refusal::UnreadableLog), Reply::tail)
     }
 
     /// What happens from now on; the head alone where only that is asked for.
     async fn events(&self, request: &Request<Incoming>) -> Reply {
         let Some(query) = unquoted(request.uri().query().unwrap_or_default()) else {
-            return Reply::bare(StatusCode::BAD_REQUEST);
+            return Reply::refused(&Refusal::OddQuery);
         };
         let kinds = match events::types_of(&query) {
             Ok(kinds) => kinds,
-            Err(unknown) => return Reply::words(StatusCode::BAD_REQUEST, format!("{unknown}\n")),
+            Err(unknown) => return Reply::refused(&Refusal::NoEventType(unknown.to_string())),
         };
         if request.method() == Method::HEAD {
             return Reply::live(Content::Whole(Bytes::new()));
         }
         let (reply, answer) = oneshot::channel();
         if self.owner.send(Input::Watch { kinds, reply }).await.is_err() {
-            return Reply::bare(StatusCode::SERVICE_UNAVAILABLE);
+            return Reply::refused(&Refusal::Stopping);
         }
         match answer.await {
             Ok(happenings) => Reply::live(Content::Live(Box::new(Events::new(happenings)))),
-            Err(_) => Reply::bare(StatusCode::SERVICE_UNAVAILABLE),
+            Err(_) => Reply::refused(&Refusal::Stopping),
         }
     }
 
@@ -438,11 +433,6 @@ impl Desk {
             &format!("{host}:{port} - - [{day}/{month}/{year}:{time} +0000] \"{line}\" {status} {size}"),
         );
     }
-}
-
-/// The answer to a request that a page of another site makes.
-fn foreign() -> Reply {
-    Reply::words(StatusCode::FORBIDDEN, "403 Forbidden: this comes from a page of another site\n")
 }
 
 fn request_line(request: &Request<Incoming>) -> String {

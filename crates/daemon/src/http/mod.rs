@@ -19,6 +19,7 @@ mod outboxes;
 pub mod pages;
 mod percent;
 mod pulse;
+mod refusal;
 mod rpc;
 mod seats;
 mod serve;

@@ -23,6 +23,7 @@ use super::limits::Limits;
 use super::listen::{Listening, Name, Socket};
 use super::methods::Interfaces;
 use super::pulse::{Leave, Phase, Pulse};
+use super::refusal::Refusal;
 use super::seats::{Seat, Seats};
 use super::wire::Wire;
 use crate::inbox::Input;
@@ -31,8 +32,14 @@ use crate::inbox::Input;
 const BREATH: Duration = Duration::from_millis(200);
 
 /// What a client gets when all seats are taken.
-const FULL_HOUSE: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+fn full_house() -> String {
+    let line = Refusal::TooManyConnections.line();
+    let length = line.len();
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain;charset=utf-8\r\nContent-Length: {length}\r\n\
+         Retry-After: 1\r\nConnection: close\r\n\r\n{line}"
+    )
+}
 
 /// The servers at work.
 pub struct Serving {
@@ -148,7 +155,7 @@ where
 
 async fn turn_away<S: AsyncWrite + Unpin>(mut stream: S) {
     // The socket's buffer is empty: this is either written at once or not at all.
-    let _ = tokio::time::timeout(BREATH, stream.write_all(FULL_HOUSE)).await;
+    let _ = tokio::time::timeout(BREATH, stream.write_all(full_house().as_bytes())).await;
 }
 
 /// One connection, until its client goes or it is asked to leave. What goes wrong on it concerns nobody else.
@@ -168,12 +175,19 @@ where
             .max_buf_size(limits.head)
             .max_headers(limits.headers)
             .title_case_headers(true)
+            // Whoever has said all that he has to say may end his side, as nc does, and still read the answer.
+            .half_close(true)
             .serve_connection(TokioIo::new(wire.clone()), service)
     );
     loop {
         tokio::select! {
             biased;
-            _ = &mut connection => return farewell(&wire, &pulse).await,
+            ended = &mut connection => {
+                if let Err(error) = ended && error.is_parse() {
+                    desk.journal.log(Level::Debug, &format!("[{}] cannot read a request: {error}", desk.section));
+                }
+                return farewell(&wire, &pulse).await;
+            }
             () = wire.follower_gone() => break,
             how = pulse.asked_to_leave() => match how {
                 Leave::Now => break,

@@ -18,6 +18,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 mod long_logs;
+mod odd_clients;
 mod strangers;
 
 use super::*;
