@@ -2,31 +2,61 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use ironlance_core::level::Level;
 use ironlance_core::python;
 use nix::errno::Errno;
-use nix::unistd::daemon;
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{chdir, umask};
 
+use crate::child::setup;
 use crate::protected;
 use crate::special::is_special;
 
 /// So much of a pidfile is looked at (bytes).
 const LONGEST_PID: u64 = 64;
 
-/// Leaves the terminal: a new process in a session of its own, with nothing on stdin, stdout and stderr; the caller's
-/// process ends with status 0. To be called while there are no threads and no runtime. `log` gets the original's lines.
+/// So long the process in front waits for the one in the background to be ready.
+const READY: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+
+/// The process in front waits for this one to be ready.
+#[must_use]
+pub(crate) struct Foreground(OwnedFd);
+
+impl Foreground {
+    /// Lets it end, with status 0: who has started us finds everything in its place.
+    pub(crate) fn release(self) {
+        // Who was killed meanwhile does not need to know.
+        let _ = rustix::io::write(&self.0, b".");
+    }
+}
+
+/// Leaves the terminal: a new process in a session of its own, with nothing on stdin, stdout and stderr. The caller's
+/// process ends with status 0 when it is released, with 1 when this one has ended before. To be called while there are
+/// no threads and no runtime. `log` gets the original's lines.
 pub(crate) fn daemonize(
     directory: Option<&Path>,
     mask: u32,
     log: &mut dyn FnMut(Level, &str),
-) -> io::Result<()> {
+) -> io::Result<Foreground> {
     log(Level::Blather, "supervisord forked; parent exiting");
-    // Folder and streams: the folder is ours to choose, the streams are replaced by /dev/null.
-    daemon(true, false)?;
+    let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC)?;
+    if setup::in_two()?.is_some() {
+        drop(ours);
+        // Nothing is dropped on the way out: the sockets' names are the new process's.
+        std::process::exit(wait_until_ready(&theirs));
+    }
+    drop(theirs);
+    setsid()?;
+    let nothing = File::options().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&nothing)?;
+    dup2_stdout(&nothing)?;
+    dup2_stderr(&nothing)?;
     log(Level::Info, "daemonizing the supervisord process");
     if let Some(folder) = directory {
         let name = python::repr(&folder.display().to_string());
@@ -39,7 +69,28 @@ pub(crate) fn daemonize(
         }
     }
     set_umask(mask);
-    Ok(())
+    Ok(Foreground(ours))
+}
+
+/// The status for the process in front to end with.
+fn wait_until_ready(background: &OwnedFd) -> i32 {
+    let mut byte = [0];
+    loop {
+        match poll(&mut [PollFd::new(background, PollFlags::IN)], Some(&READY)) {
+            Err(rustix::io::Errno::INTR) => {}
+            // It takes long, but it is there.
+            Err(_) | Ok(0) => return 0,
+            Ok(_) => break,
+        }
+    }
+    if matches!(rustix::io::read(background, &mut byte), Ok(1)) {
+        return 0;
+    }
+    let _ = writeln!(
+        io::stderr(),
+        "Error: supervisord has ended in the background before it was ready; see its log"
+    );
+    1
 }
 
 /// Sets the mask for files that are made from now on.

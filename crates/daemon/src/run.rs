@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::child::report::Reports;
-use crate::daemonize::{self, Pidfile};
+use crate::daemonize::{self, Foreground, Pidfile};
 use crate::http::{self, Journal, Kept, Limits, Listening};
 use crate::inbox::Input;
 use crate::limits;
@@ -161,14 +161,17 @@ fn first_life(config: Config, options: &Options, surroundings: &Surroundings) ->
     let mut daemon = Start { config, sockets, log, nofile: raised.nofile, legacy: Legacy::default() };
     daemon.announce();
     let signals = new_signals()?;
+    let mut foreground = None;
     if !settings.nodaemon {
         let log = &mut daemon.log;
-        daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| {
-            log.log(level, line);
-        })
-        .map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
+        let forked =
+            daemonize::daemonize(settings.directory.as_deref(), settings.umask, &mut |level, line| {
+                log.log(level, line);
+            });
+        let forked = forked.map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
+        foreground = Some(forked);
     }
-    daemon.live(signals, options, surroundings)
+    daemon.live(signals, foreground, options, surroundings)
 }
 
 /// A life after a restart. All it needs has been tried and is there.
@@ -193,7 +196,7 @@ fn next_life(
     let nofile = nofile.max(config.settings.minfds);
     let mut daemon = Start { config, sockets, log, nofile, legacy };
     daemon.announce();
-    daemon.live(new_signals()?, options, surroundings)
+    daemon.live(new_signals()?, None, options, surroundings)
 }
 
 fn new_signals() -> Result<Signals, ExitCode> {
@@ -243,14 +246,23 @@ impl Start {
         self.sockets.iter().for_each(|listening| listening.announce(&self.config.interfaces, &journal));
     }
 
-    /// One life of the daemon, until it ends or begins anew.
-    fn live(self, signals: Signals, options: &Options, surroundings: &Surroundings) -> Result<End, ExitCode> {
+    /// One life of the daemon, until it ends or begins anew. `foreground` is who waits for the pidfile.
+    fn live(
+        self,
+        signals: Signals,
+        foreground: Option<Foreground>,
+        options: &Options,
+        surroundings: &Surroundings,
+    ) -> Result<End, ExitCode> {
         let Self { config, sockets, mut log, nofile, legacy } = self;
         if !config.settings.nocleanup {
             let warnings = auto::clear(&config.settings.childlogdir, &config.settings.identifier);
             warnings.iter().for_each(|line| log.log(Level::Warn, line));
         }
         let pidfile = Pidfile::write(&config.settings.pidfile, &mut |level, line| log.log(level, line));
+        if let Some(foreground) = foreground {
+            foreground.release();
+        }
         let kept: io::Result<Vec<Kept>> = sockets.iter().map(Listening::kept).collect();
         let house = House {
             sockets,

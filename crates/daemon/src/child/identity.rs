@@ -1,7 +1,11 @@
 //! As whom a process runs: what `drop_privileges` of the original looks up, looked up before the fork.
 
+use std::collections::HashMap;
 use std::ffi::CString;
+use std::rc::Rc;
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, User, getgrouplist, getuid};
 
 /// The user a process is to run as, with what setgroups, setgid and setuid are given.
@@ -32,14 +36,12 @@ pub enum Standing {
 impl Identity {
     /// Looks up a user and the groups; reads the user database, which may take time where that is a server.
     pub fn of(uid: u32) -> Self {
-        Self { uid, standing: standing(uid) }
+        Self { uid, standing: standing(uid, User::from_uid(Uid::from_raw(uid)).unwrap_or_default().as_ref()) }
     }
 }
 
-fn standing(uid: u32) -> Standing {
-    let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else {
-        return Standing::Refused(format!("Can't find uid {uid}"));
-    };
+fn standing(uid: u32, user: Option<&User>) -> Standing {
+    let Some(user) = user else { return Standing::Refused(format!("Can't find uid {uid}")) };
     if getuid().as_raw() == uid {
         return Standing::Already;
     }
@@ -47,10 +49,52 @@ fn standing(uid: u32) -> Standing {
         return Standing::Refused("Can't drop privilege as nonroot user".to_owned());
     }
     let primary = user.gid.as_raw();
-    let name = CString::new(user.name).unwrap_or_default();
+    let name = CString::new(user.name.as_str()).unwrap_or_default();
     let others = getgrouplist(&name, user.gid).unwrap_or_default();
     let others = others.into_iter().map(Gid::as_raw).filter(|gid| *gid != primary);
     Standing::Change { gid: primary, groups: std::iter::once(primary).chain(others).collect() }
+}
+
+/// So long it is believed that a user is as it was: many programs start at once, but who is deleted starts nothing more.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Users that programs run as, looked up anew when they are needed and some time has passed.
+#[derive(Debug, Default)]
+pub(crate) struct Identities(HashMap<u32, (Duration, Rc<Identity>)>);
+
+impl Identities {
+    /// The user of this number; `now` is monotonic. Where the database cannot be asked, what it said last is believed.
+    pub(crate) fn of(&mut self, uid: u32, now: Duration) -> Rc<Identity> {
+        self.of_database(uid, now, || User::from_uid(Uid::from_raw(uid)))
+    }
+
+    fn of_database(
+        &mut self,
+        uid: u32,
+        now: Duration,
+        ask: impl FnOnce() -> Result<Option<User>, Errno>,
+    ) -> Rc<Identity> {
+        let known = self.0.get(&uid);
+        if let Some((asked, identity)) = known
+            && now < *asked + FRESH
+        {
+            return Rc::clone(identity);
+        }
+        let identity = match (ask(), known) {
+            (Err(_), Some((_, identity))) => Rc::clone(identity),
+            (answer, _) => {
+                let user = answer.unwrap_or_default();
+                Rc::new(Identity { uid, standing: standing(uid, user.as_ref()) })
+            }
+        };
+        self.0.insert(uid, (now, Rc::clone(&identity)));
+        identity
+    }
+
+    /// Asks for every user anew.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +124,22 @@ mod tests {
             let refused = Standing::Refused("Can't drop privilege as nonroot user".to_owned());
             assert_eq!(Identity::of(other.uid.as_raw()).standing, refused);
         }
+    }
+
+    #[test]
+    fn a_user_who_is_deleted_starts_nothing_more_and_one_who_cannot_be_asked_for_goes_on() {
+        let uid = getuid().as_raw();
+        let me = || User::from_uid(Uid::from_raw(uid));
+        let mut users = Identities::default();
+        let at = Duration::from_secs;
+        assert_eq!(users.of_database(uid, at(10), me).standing, Standing::Already);
+        let asked_too_often = || -> Result<Option<User>, Errno> { panic!("asked a moment later") };
+        assert_eq!(users.of_database(uid, at(10), asked_too_often).standing, Standing::Already);
+        assert_eq!(users.of_database(uid, at(20), || Err(Errno::EIO)).standing, Standing::Already);
+        let gone = Standing::Refused(format!("Can't find uid {uid}"));
+        assert_eq!(users.of_database(uid, at(30), || Ok(None)).standing, gone);
+        assert_eq!(users.of_database(uid, at(40), me).standing, Standing::Already);
+        users.clear();
+        assert_eq!(users.of_database(uid, at(40), || Err(Errno::EIO)).standing, gone);
     }
 }

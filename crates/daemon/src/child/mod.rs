@@ -8,5 +8,5 @@ pub mod oom;
 pub mod pipes;
 pub mod reap;
 pub mod report;
-mod setup;
+pub(crate) mod setup;
 pub mod spawn;

@@ -49,8 +49,9 @@ pub(super) struct Prepared<'a> {
 
 /// Strings as execve wants them: an array of addresses, a null at its end.
 pub(super) struct Strings {
-    /// What the addresses point into; it is not touched any more.
-    text: Box<[u8]>,
+    /// What the addresses point into; it is not touched any more. A `Vec`, and no `Box`: who moves a box says that
+    /// nobody else points into it.
+    text: Vec<u8>,
     addresses: Box<[*const c_char]>,
 }
 
@@ -59,7 +60,6 @@ impl Strings {
     pub(super) fn new(text: Vec<u8>, starts: &[usize]) -> Self {
         assert!(text.is_empty() || text.ends_with(&[0]), "the last string ends with a zero");
         assert!(starts.iter().all(|start| *start < text.len()), "every string starts in the text");
-        let text = text.into_boxed_slice();
         let base: *const c_char = text.as_ptr().cast();
         let addresses = starts.iter().map(|start| base.wrapping_add(*start));
         let addresses = addresses.chain([ptr::null()]).collect();
@@ -95,6 +95,16 @@ pub(super) fn start(prepared: &Prepared<'_>) -> io::Result<u32> {
     // executed its program already, this fails and nothing is missing.
     let _ = setpgid(child, child);
     Ok(child.as_raw().unsigned_abs())
+}
+
+/// Forks, and both halves go on as what this process was: how the daemon goes into the background. Gives the new
+/// process's number in the old one, none in the new one. To be called while there is one thread.
+pub(crate) fn in_two() -> io::Result<Option<u32>> {
+    // SAFETY: there is one thread, so the new process has everything as it is here, and no lock is held.
+    match unsafe { fork() }? {
+        ForkResult::Child => Ok(None),
+        ForkResult::Parent { child } => Ok(Some(child.as_raw().unsigned_abs())),
+    }
 }
 
 /// What has failed in the child.

@@ -125,11 +125,39 @@ impl LogFile {
         self.sink.as_ref().is_some_and(|sink| !sink.is_file())
     }
 
-    /// Appends; a file that has reached its size is rotated after it.
+    /// Appends; a file is rotated as soon as it has reached its size, at the end of the line that reaches it.
     pub fn write(&mut self, data: &[u8]) -> Written {
-        if data.is_empty() {
-            return Written::All;
+        let mut rest = data;
+        let mut first = Written::All;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(self.until_full(rest));
+            rest = after;
+            let written = self.write_piece(piece);
+            if matches!(first, Written::All) {
+                first = written;
+            }
         }
+        first
+    }
+
+    /// How much of `data` belongs into the file as it is: all of it, or what ends with the line that makes it full.
+    fn until_full(&mut self, data: &[u8]) -> usize {
+        if self.maxbytes == 0 || self.lost > 0 || self.rotate.is_some() {
+            return data.len();
+        }
+        if self.sink.is_none() {
+            // How large it is is known once it is open. If it cannot be opened, the write says so.
+            let _ = self.look();
+        }
+        if self.is_stream() {
+            return data.len();
+        }
+        let room = usize::try_from(self.maxbytes.saturating_sub(self.size)).unwrap_or(usize::MAX).max(1);
+        let Some(behind) = data.get(room - 1..) else { return data.len() };
+        behind.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| room + at)
+    }
+
+    fn write_piece(&mut self, data: &[u8]) -> Written {
         match self.try_write(data) {
             Ok(()) => match std::mem::take(&mut self.lost) {
                 0 => self.rotate_if_full(),

@@ -20,8 +20,9 @@ const AGAIN: Duration = Duration::from_millis(10);
 /// So long a reader may take nothing before output is lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// So long the daemon waits at its end for the readers of what children have left.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// So long the daemon waits at its end for the readers of what children have left. Who stops a container kills it after
+/// ten seconds.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// What a log has not taken yet.
 #[derive(Debug, Default)]
@@ -76,6 +77,15 @@ impl Backlog {
                 self.stuck = (taken == 0).then_some(stuck);
                 None
             }
+        }
+    }
+
+    /// Writes what is kept as far as it is taken at once; tells how much is lost.
+    fn write_last(&mut self, log: &mut LogFile) -> usize {
+        let bytes = std::mem::take(&mut self.bytes);
+        match log.offer(&bytes) {
+            Offered::Written(_) => 0,
+            Offered::Later { taken } => bytes.len() - taken,
         }
     }
 
@@ -180,11 +190,19 @@ impl Supervisor {
         self.offer_again_soon();
     }
 
-    /// The daemon ends: what is left is written as far as it is taken soon.
+    /// The daemon ends: what is left is written as far as it is taken at once. It was waited for already, and there may
+    /// be many.
     pub(super) fn write_leftovers(&mut self) {
         let mut lines: Vec<(Level, String)> = self.own_stdout.flush().into_iter().collect();
         for mut leftover in std::mem::take(&mut self.leftovers) {
-            lines.extend(leftover.backlog.give_up(&mut leftover.log));
+            let lost = leftover.backlog.write_last(&mut leftover.log);
+            if lost > 0 {
+                let path = leftover.log.path().display();
+                lines.push((
+                    Level::Error,
+                    format!("cannot write {lost} bytes to {path} before the end: nobody reads"),
+                ));
+            }
         }
         for (level, line) in lines {
             self.log.log(level, &line);

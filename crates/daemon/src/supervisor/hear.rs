@@ -155,6 +155,10 @@ impl Supervisor {
         let Some(process) = self.population.process_mut(id) else { return 0 };
         let Some(out) = output(process, channel) else { return 0 };
         let Some(fd) = out.fd() else { return 0 };
+        if self.buffer.is_empty() {
+            // A panic has kept it. To read into nothing would look as if the pipe were closed.
+            self.buffer = vec![0; BUFFER];
+        }
         let size = out.appetite().min(self.buffer.len());
         match pipes::read(fd, &mut self.buffer[..size]) {
             Read::Bytes(size) => {
@@ -165,6 +169,8 @@ impl Supervisor {
                     out.grown = true;
                 }
                 let buffer = std::mem::take(&mut self.buffer);
+                #[cfg(test)]
+                self.break_if_told(&buffer[..size]);
                 self.said(id, channel, &buffer[..size]);
                 self.buffer = buffer;
                 size
@@ -176,6 +182,25 @@ impl Supervisor {
                     self.fell_silent(id);
                 }
                 0
+            }
+        }
+    }
+
+    /// A fault of our own in a test: what a child says breaks the owner in the middle of its work.
+    #[cfg(test)]
+    fn break_if_told(&self, data: &[u8]) {
+        assert!(self.break_at != Some(data), "broken by {data:?}");
+    }
+
+    /// After a fault of our own nobody may know any more who is kept waiting, and for what: everybody is heard.
+    pub(super) fn hear_everybody_again(&mut self) {
+        self.held.clear();
+        let ids: Vec<ProcessId> = self.population.processes().map(|(id, _)| id).collect();
+        for id in ids {
+            for channel in [Channel::Stdout, Channel::Stderr] {
+                self.hold(id, channel, Hold::Released, Why::Listeners);
+                self.hold(id, channel, Hold::Released, Why::Log);
+                self.hold_if_backed_up(id, channel);
             }
         }
     }

@@ -55,7 +55,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::asker::Asker;
-use crate::child::identity::Identity;
+use crate::child::identity::Identities;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
 use crate::http::Kept;
@@ -76,7 +76,7 @@ use population::{Population, ProcessId};
 use pressure::Holding;
 use shutdown::Shutdown;
 use tidy::Tidiness;
-use waits::Batches;
+use waits::{Batches, OrderedStop};
 
 pub(crate) use answer::SUPERVISOR_VERSION;
 pub(crate) use heirs::Legacy;
@@ -131,7 +131,7 @@ pub(crate) struct Supervisor {
     server_url: Option<String>,
     nofile_of_children: Option<u64>,
     /// Users that were looked up.
-    identities: HashMap<u32, Rc<Identity>>,
+    identities: Identities,
     /// The same users, as owners of state folders.
     owners: HashMap<u32, Rc<Owner>>,
     mood: Mood,
@@ -148,6 +148,8 @@ pub(crate) struct Supervisor {
     chronicle: Chronicle,
     ticks: Ticks,
     batches: Batches,
+    /// Stops that go by priority and are not through.
+    ordered_stops: Vec<OrderedStop>,
     ears: Ears,
     reports: Reports,
     out_of_memory: OomWatch,
@@ -183,6 +185,9 @@ pub(crate) struct Supervisor {
     tokens: Vec<u64>,
     /// How many of them have been served.
     served: usize,
+    /// Output at which the owner breaks.
+    #[cfg(test)]
+    break_at: Option<&'static [u8]>,
 }
 
 impl Supervisor {
@@ -205,7 +210,7 @@ impl Supervisor {
             path,
             server_url,
             nofile_of_children: beginning.nofile_of_children,
-            identities: HashMap::new(),
+            identities: Identities::default(),
             owners: HashMap::new(),
             mood: Mood::Running,
             asker: None,
@@ -218,6 +223,7 @@ impl Supervisor {
             chronicle: Chronicle::default(),
             ticks: Ticks::new(wall),
             batches: Batches::default(),
+            ordered_stops: Vec::new(),
             ears: Ears::new()?,
             reports: beginning.reports,
             out_of_memory: OomWatch::new(clock.now()),
@@ -239,6 +245,8 @@ impl Supervisor {
             buffer: vec![0; hear::BUFFER],
             tokens: Vec::new(),
             served: 0,
+            #[cfg(test)]
+            break_at: None,
         };
         supervisor.take_legacy(beginning.legacy);
         Ok(supervisor)
@@ -259,6 +267,7 @@ impl Supervisor {
     pub(crate) fn give_up(&mut self, what: &str) {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
         self.asker = Some(Rc::new(Asker::Itself));
+        self.hear_everybody_again();
         self.begin_shutdown(Mood::Shutdown);
     }
 
@@ -336,6 +345,7 @@ impl Supervisor {
         self.give_up_estates();
         self.lose_patience();
         self.offer_again();
+        self.continue_stops();
         self.report_stops();
         self.tidy();
         self.shutdown.is_some() && self.continue_shutdown()
@@ -425,7 +435,7 @@ impl Supervisor {
             }
             Signal::Terminate | Signal::Interrupt | Signal::Quit => {
                 self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
-                self.begin_shutdown(Mood::Shutdown);
+                self.end_on_request(Mood::Shutdown);
             }
             Signal::HangUp if self.mood == Mood::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
@@ -468,3 +478,6 @@ fn tick_kind(seconds: u32) -> EventKind {
         _ => EventKind::Tick3600,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,12 @@ impl Supervisor {
         self.arm_all();
     }
 
+    /// The same for who asks for it. Who has ended by itself before was not stopped, and is told of as what it is.
+    pub(super) fn end_on_request(&mut self, mood: Mood) {
+        self.reap();
+        self.begin_shutdown(mood);
+    }
+
     /// Stops what is next to be stopped; says whether everything has.
     pub(super) fn continue_shutdown(&mut self) -> bool {
         while let Some(group) = self.next_to_stop() {

@@ -21,7 +21,7 @@ use super::state_folders::Keeping;
 use super::stdin::Stdin;
 use crate::child::command::{self, Resolved};
 use crate::child::fcgi::FastCgiSocket;
-use crate::child::identity::{Identity, Standing};
+use crate::child::identity::Identity;
 use crate::child::pipes::Interest;
 use crate::child::spawn::{self, Born, Launch, SpawnError};
 use crate::log::file::LogFile;
@@ -128,18 +128,10 @@ impl Supervisor {
         spawn::spawn(&launch, &self.reports)
     }
 
-    /// As whom the process runs. Users that were found are remembered until the configuration is read again: to look
-    /// for one may take long, and nobody should have to wait for it at each start.
+    /// As whom the process runs.
     fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
         let uid = self.population.process(id)?.program().uid?;
-        if let Some(known) = self.identities.get(&uid) {
-            return Some(Rc::clone(known));
-        }
-        let identity = Rc::new(Identity::of(uid));
-        if !matches!(identity.standing, Standing::Refused(_)) {
-            self.identities.insert(uid, Rc::clone(&identity));
-        }
-        Some(identity)
+        Some(self.identities.of(uid, self.clock.mono()))
     }
 
     /// The daemon's environment, what children are told of it, and the program's own.

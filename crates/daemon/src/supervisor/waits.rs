@@ -1,12 +1,16 @@
 //! Answers that wait: a client asked for a process to be up or down, and it is not yet.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
+use ironlance_core::order::StopSequence;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::oneshot;
 
+use super::population::ProcessId;
 use super::status;
+use crate::asker::Asker;
 
 /// Where an answer goes.
 pub(super) type Reply = oneshot::Sender<Result<Value, Fault>>;
@@ -81,6 +85,17 @@ pub(super) fn is_signallable(state: ProcessState) -> bool {
 /// A request about several processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct BatchId(u32);
+
+/// A request to stop several processes, of which some have to wait for others to come down.
+pub(super) struct OrderedStop {
+    /// By the priority of the group, then by their own.
+    pub(super) sequence: StopSequence<(i64, i64), ProcessId>,
+    /// Of those that are in it.
+    pub(super) names: HashMap<ProcessId, Namespec>,
+    /// Who asked for it.
+    pub(super) asker: Rc<Asker>,
+    pub(super) batch: BatchId,
+}
 
 /// Requests about several processes that are not answered yet.
 #[derive(Default)]

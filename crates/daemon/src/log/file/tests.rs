@@ -253,3 +253,55 @@ fn a_link_to_a_standard_stream_is_left_alone() {
     assert!(is_special(Path::new("/dev/stdout")));
     assert!(is_special(Path::new("/proc/self/fd/1")));
 }
+
+#[test]
+fn a_file_passes_its_size_by_one_line_at_most_however_much_is_written_at_once() {
+    let (folder, path) = folder();
+    let mut log = LogFile::open(&path, 1000, 100).unwrap();
+    let lines: String = (0..2000).map(|n| format!("line {n} {}\n", "x".repeat(n % 37))).collect();
+    let longest = lines.split_inclusive('\n').map(str::len).max().unwrap();
+    for chunk in lines.as_bytes().chunks(4099) {
+        assert!(matches!(log.write(chunk), Written::All));
+    }
+    let files: Vec<String> = (1..=100)
+        .rev()
+        .map(|number| numbered(&path, number))
+        .chain([path.clone()])
+        .filter(|file| file.exists())
+        .map(|file| text(&file))
+        .collect();
+    assert_eq!(files.len(), fs::read_dir(folder.path()).unwrap().count());
+    for file in &files {
+        assert!(file.len() < 1000 + longest, "{}", file.len());
+    }
+    for file in &files[..files.len() - 1] {
+        assert!(file.len() >= 1000, "{file:?}");
+    }
+    let kept = files.concat();
+    assert!(lines.ends_with(&kept) && kept.len() > 40_000, "{}", kept.len());
+}
+
+#[test]
+fn what_has_no_end_of_line_stays_together() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 10, 2).unwrap();
+    assert!(matches!(log.write(&[b'x'; 1000]), Written::All));
+    assert_eq!(text(&numbered(&path, 1)).len(), 1000);
+    // The size that others have left counts too.
+    fs::write(&path, "12345678").unwrap();
+    let mut log = LogFile::open(&path, 10, 2).unwrap();
+    assert!(matches!(log.write(b"9\n10\n"), Written::All));
+    assert_eq!((text(&numbered(&path, 1)), text(&path)), ("123456789\n".to_owned(), "10\n".to_owned()));
+}
+
+#[test]
+fn a_backup_that_is_no_regular_file_is_not_replaced() {
+    let (_folder, path) = folder();
+    let mut log = LogFile::open(&path, 5, 1).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, numbered(&path, 1), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+        .unwrap();
+    let Written::NotRotated { why } = log.write(b"12345\n") else { panic!() };
+    assert!(why.to_string().ends_with("x.log.1 is no regular file"), "{why}");
+    assert!(fs::metadata(numbered(&path, 1)).unwrap().file_type().is_fifo());
+    assert_eq!(text(&path), "12345\n");
+}

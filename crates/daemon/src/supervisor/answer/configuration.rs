@@ -63,7 +63,7 @@ impl Supervisor {
             FaultKind::CantReread.about(format!("the configuration cannot be applied: {why}"))
         })?;
         self.reload = Some(Box::new(reload));
-        self.begin_shutdown(Mood::Restarting);
+        self.end_on_request(Mood::Restarting);
         Ok(Value::Bool(true))
     }
 

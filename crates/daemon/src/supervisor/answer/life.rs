@@ -1,9 +1,12 @@
 //! Starting, stopping and signalling on request.
 
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::{Input, Reach};
+use ironlance_core::order::StopSequence;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{Fault, FaultKind, Value};
 use rustix::io::Errno;
@@ -16,11 +19,14 @@ use crate::request::{SignalWish, Wait as Patience};
 use crate::supervisor::Supervisor;
 use crate::supervisor::population::{Process, ProcessId};
 use crate::supervisor::status::status;
-use crate::supervisor::waits::{Reply, Teller, Until, Wait, is_running, is_signallable};
+use crate::supervisor::waits::{
+    BatchId, OrderedStop, Reply, Teller, Until, Wait, is_running, is_signallable, is_stopped,
+};
 
 impl Supervisor {
     /// Starts or stops what the name means: a process, or all of a group.
     pub(super) fn bring_named(&mut self, name: &str, goal: Until, wait: Patience, reply: Reply) {
+        self.look_who_has_ended(goal);
         match self.find(name) {
             Ok(Named::Process(id)) => self.bring(id, name, goal, wait, Teller::Client(reply)),
             Ok(Named::Group(group)) => {
@@ -31,6 +37,7 @@ impl Supervisor {
     }
 
     pub(super) fn bring_group(&mut self, name: &str, goal: Until, wait: Patience, reply: Reply) {
+        self.look_who_has_ended(goal);
         match self.find_group(name) {
             Ok(group) => self.bring_many(self.population.members_by_priority(group), goal, wait, reply),
             Err(fault) => drop(reply.send(Err(fault))),
@@ -38,22 +45,102 @@ impl Supervisor {
     }
 
     pub(super) fn bring_all(&mut self, goal: Until, wait: Patience, reply: Reply) {
+        self.look_who_has_ended(goal);
         self.bring_many(self.population.by_priority(), goal, wait, reply);
     }
 
-    /// Starts or stops those that are not there yet, and answers when all of it has come true.
+    /// Before a stop: who has ended by itself is not stopped.
+    fn look_who_has_ended(&mut self, goal: Until) {
+        if goal == Until::Down {
+            self.reap();
+        }
+    }
+
+    /// Starts or stops those that are not there yet, and answers when all of it has come true. Stops go from the highest
+    /// priority down; who is waited for comes down before the next priority is stopped.
     fn bring_many(&mut self, ids: Vec<ProcessId>, goal: Until, wait: Patience, reply: Reply) {
         let batch = self.batches.begin();
+        let mut stops = Vec::new();
+        let mut names = HashMap::new();
         for id in ids {
             let Some(process) = self.population.process(id).filter(|process| !is_at(process, goal)) else {
                 continue;
             };
-            let namespec = process.namespec().clone();
-            let called = namespec.to_string();
             self.batches.expect_one(batch);
-            self.bring(id, &called, goal, wait, Teller::Batch(batch, namespec));
+            // What has no process is only told not to start again; nobody needs to be down before.
+            if goal == Until::Down && process.life.pid().is_some() {
+                let group = self.population.group(process.group).map_or(0, |group| group.config.priority);
+                stops.push(((group, process.program().priority), id));
+                names.insert(id, process.namespec().clone());
+            } else {
+                self.bring_of_batch(id, goal, wait, batch);
+            }
+        }
+        let mut sequence = StopSequence::new(stops);
+        match wait {
+            Patience::UntilDone => {
+                self.ordered_stops.push(OrderedStop { sequence, names, batch, asker: self.who_asks() })
+            }
+            Patience::No => {
+                while !sequence.is_over() {
+                    for id in sequence.step(|_| true) {
+                        self.bring_of_batch(id, goal, wait, batch);
+                    }
+                }
+            }
         }
         self.batches.close(batch, reply);
+        self.continue_stops();
+    }
+
+    fn bring_of_batch(&mut self, id: ProcessId, goal: Until, wait: Patience, batch: BatchId) {
+        let Some(namespec) = self.population.process(id).map(|process| process.namespec().clone()) else {
+            return;
+        };
+        let called = namespec.to_string();
+        self.bring(id, &called, goal, wait, Teller::Batch(batch, namespec));
+    }
+
+    /// Stops who is next in stops that go by priority.
+    pub(in crate::supervisor) fn continue_stops(&mut self) {
+        if self.ordered_stops.is_empty() {
+            return;
+        }
+        for mut stop in std::mem::take(&mut self.ordered_stops) {
+            loop {
+                let population = &self.population;
+                let is_down =
+                    |id| population.process(id).is_none_or(|process| is_stopped(process.life.state()));
+                let due = stop.sequence.step(is_down);
+                if due.is_empty() {
+                    break;
+                }
+                let now_asks = self.asker.replace(Rc::clone(&stop.asker));
+                due.into_iter().for_each(|id| self.stop_in_turn(id, &stop));
+                self.asker = now_asks;
+            }
+            if !stop.sequence.is_over() {
+                self.ordered_stops.push(stop);
+            }
+        }
+    }
+
+    /// The turn of a process has come; it may have ended by itself before, or be stopped by somebody else.
+    fn stop_in_turn(&mut self, id: ProcessId, stop: &OrderedStop) {
+        let Some(namespec) = stop.names.get(&id) else { return };
+        let Some(process) = self.population.process(id) else {
+            // It has ended, and was taken out of service.
+            return self.batches.tell(stop.batch, namespec, &Ok(Value::Bool(true)));
+        };
+        let (batch, namespec) = (stop.batch, namespec.clone());
+        if process.life.state() == ProcessState::Stopping {
+            let called = namespec.to_string();
+            self.wait(id, Until::Down, &called, Teller::Batch(batch, namespec));
+        } else if is_at(process, Until::Down) {
+            self.batches.tell(batch, &namespec, &Ok(Value::Bool(true)));
+        } else {
+            self.bring_of_batch(id, Until::Down, Patience::UntilDone, batch);
+        }
     }
 
     fn bring(&mut self, id: ProcessId, called: &str, goal: Until, wait: Patience, teller: Teller) {

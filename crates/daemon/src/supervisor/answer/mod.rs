@@ -70,7 +70,7 @@ impl Supervisor {
             Request::GetPid => Ok(Value::Int(i64::from(std::process::id()))),
             Request::ClearLog => self.clear_main_log(),
             Request::Shutdown => {
-                self.begin_shutdown(Mood::Shutdown);
+                self.end_on_request(Mood::Shutdown);
                 Ok(Value::Bool(true))
             }
             Request::Restart => self.restart_on_request(),
