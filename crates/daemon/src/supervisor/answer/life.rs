@@ -79,7 +79,7 @@ impl Supervisor {
         let mut sequence = StopSequence::new(stops);
         match wait {
             Patience::UntilDone => {
-                self.ordered_stops.push(OrderedStop { sequence, names, batch, asker: self.who_asks() })
+                self.ordered_stops.push(OrderedStop { sequence, names, batch, asker: self.who_asks() });
             }
             Patience::No => {
                 while !sequence.is_over() {
