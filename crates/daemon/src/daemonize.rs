@@ -111,7 +111,7 @@ fn python_error(code: i32, name: &str) -> String {
 }
 
 /// The file with our pid.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pidfile {
     path: PathBuf,
     pid: u32,
@@ -134,6 +134,11 @@ impl Pidfile {
                 None
             }
         }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Removes the file, unless another daemon has written its own pid to it meanwhile.

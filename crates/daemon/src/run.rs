@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use tokio::task::LocalSet;
 
 use crate::child::report::Reports;
 use crate::daemonize::{self, Foreground, Pidfile};
-use crate::http::{self, Journal, Kept, Limits, Listening};
+use crate::http::{self, Journal, Kept, Limits, Listening, Serving};
 use crate::inbox::Input;
 use crate::limits;
 use crate::log::auto;
@@ -264,12 +265,9 @@ impl Start {
             foreground.release();
         }
         let kept: io::Result<Vec<Kept>> = sockets.iter().map(Listening::kept).collect();
-        let house = House {
-            sockets,
-            signals,
-            interfaces: config.interfaces.clone(),
-            level: config.settings.loglevel,
-        };
+        let (doors, new_sockets) = mpsc::unbounded_channel();
+        let (interfaces, level) = (config.interfaces.clone(), config.settings.loglevel);
+        let house = House { sockets, new_sockets, signals, interfaces, level };
         let beginning = Beginning {
             config,
             overrides: options.overrides.clone(),
@@ -279,6 +277,8 @@ impl Start {
             reports: Reports::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
             sockets: kept.map_err(|error| refuse(&format!("cannot keep a socket: {error}")))?,
             legacy,
+            doors,
+            pidfile: pidfile.clone(),
         };
         let outcome = serve(beginning, house);
         if let Some(pidfile) = pidfile {
@@ -294,6 +294,8 @@ impl Start {
 /// What the owner's runtime needs beside the owner.
 struct House {
     sockets: Vec<Listening>,
+    /// Those that the owner has made again.
+    new_sockets: mpsc::UnboundedReceiver<Listening>,
     signals: Signals,
     interfaces: Vec<String>,
     level: Level,
@@ -317,12 +319,20 @@ fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Next>>, ExitCo
     owner.begin();
     let (sender, mut inbox) = mpsc::channel(INBOX);
     let journal: Rc<dyn Journal> = Rc::new(LogSender { sender: sender.clone(), level: house.level });
-    let serve = async { http::serve(house.sockets, &house.interfaces, &sender, &journal, Limits::default()) };
-    let serving = local.block_on(&runtime, serve).map_err(cannot)?;
+    let doors = Doors { open: RefCell::default(), interfaces: house.interfaces, owner: sender, journal };
+    let doors = Rc::new(doors);
+    let serve = async { house.sockets.into_iter().try_for_each(|listening| doors.serve(listening)) };
+    local.block_on(&runtime, serve).map_err(cannot)?;
+    let replacing = local.spawn_local(replace(Rc::clone(&doors), house.new_sockets));
     let outcome = own(&runtime, &local, &mut owner, &mut inbox, &mut signals);
     // Who still asks, as a multicall does after its shutdown, is told so instead of waiting for nobody.
     drop(inbox);
-    local.block_on(&runtime, serving.close());
+    replacing.abort();
+    local.block_on(&runtime, async {
+        for (_, serving) in doors.open.take() {
+            serving.close().await;
+        }
+    });
     Ok(match outcome? {
         Outcome::Restart => {
             let legacy = owner.legacy();
@@ -330,6 +340,36 @@ fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Next>>, ExitCo
         }
         Outcome::End => None,
     })
+}
+
+/// The servers at work, by their sections.
+struct Doors {
+    open: RefCell<BTreeMap<String, Serving>>,
+    interfaces: Vec<String>,
+    owner: mpsc::Sender<Input>,
+    journal: Rc<dyn Journal>,
+}
+
+impl Doors {
+    /// Answers on this socket, in the place of one that the section had before. The error is that of the runtime.
+    fn serve(&self, listening: Listening) -> io::Result<()> {
+        let section = listening.section().to_owned();
+        let limits = Limits::default();
+        let serving = http::serve(vec![listening], &self.interfaces, &self.owner, &self.journal, limits)?;
+        self.open.borrow_mut().insert(section, serving);
+        Ok(())
+    }
+}
+
+/// Answers on sockets that come later.
+async fn replace(doors: Rc<Doors>, mut sockets: mpsc::UnboundedReceiver<Listening>) {
+    while let Some(listening) = sockets.recv().await {
+        if let Err(error) = doors.serve(listening) {
+            doors
+                .journal
+                .log(Level::Error, &format!("cannot answer on a socket that was made again: {error}"));
+        }
+    }
 }
 
 /// Runs the owner. A fault of our own is said, and the children are stopped in order.

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown, symlink};
 
 use ironlance_e2e::daemon::BASE;
-use ironlance_e2e::{Daemon, Flavour, Scene};
+use ironlance_e2e::{Daemon, Flavour, PATIENCE, Scene, until};
 use rustix::fs::{CWD, FileType, mknodat};
+use rustix::process::Signal;
 
 fn is_root() -> bool {
     rustix::process::getuid().is_root()
@@ -91,4 +92,60 @@ fn whatever_else_stands_at_the_sockets_path_makes_room_and_nothing_is_lost() {
         assert!(!path.exists());
     }
     assert_eq!(fs::read_to_string(scene.path("s.sock.kept-1")).unwrap(), "precious");
+}
+
+#[test]
+fn sockets_and_the_pid_file_that_a_cleaner_removed_come_back() {
+    let scene = Scene::new().unwrap();
+    let mut daemon = Daemon::start(&scene, Flavour::Ours, "").unwrap();
+    for round in 1..=2 {
+        for name in ["s.sock", "supervisord.pid"] {
+            fs::remove_file(scene.path(name)).unwrap();
+        }
+        until("both to be there again", PATIENCE, || {
+            let pid = fs::read_to_string(scene.path("supervisord.pid")).unwrap_or_default();
+            Ok((pid == format!("{}\n", daemon.pid()) && daemon.connect().is_ok()).then_some(()))
+        })
+        .unwrap();
+        daemon.call("getState", &[]).unwrap().unwrap();
+        until("two lines", PATIENCE, || {
+            Ok((daemon.log().matches("it is made again").count() == 2 * round).then_some(()))
+        })
+        .unwrap();
+    }
+    // What it made again is its own: it takes it along, and hands it on when it begins anew.
+    daemon.call("restart", &[]).unwrap().unwrap();
+    until("the restart", PATIENCE, || {
+        Ok((daemon.log().matches("supervisord started with pid").count() == 2).then_some(()))
+    })
+    .unwrap();
+    until("an answer", PATIENCE, || Ok(daemon.ask("supervisor.getState", &[]).ok().map(drop))).unwrap();
+    assert!(daemon.stop().unwrap().success());
+    assert!(!scene.path("s.sock").exists() && !scene.path("supervisord.pid").exists());
+}
+
+#[test]
+fn what_somebody_else_has_put_at_the_sockets_name_is_theirs() {
+    let scene = Scene::new().unwrap();
+    let daemon = Daemon::start(&scene, Flavour::Ours, "[program:a]\ncommand=cat\nautostart=false\n").unwrap();
+    fs::rename(scene.path("s.sock"), scene.path("old.sock")).unwrap();
+    scene.write("s.sock", "theirs").unwrap();
+    daemon.signal(Signal::USR2).unwrap();
+    daemon.wait_log("supervisord logreopen").unwrap();
+    fs::remove_file(scene.path("supervisord.pid")).unwrap();
+    daemon.wait_file("supervisord.pid", "\n").unwrap();
+    assert_eq!(fs::read_to_string(scene.path("s.sock")).unwrap(), "theirs");
+}
+
+#[test]
+fn a_fastcgi_socket_that_was_removed_comes_back_with_the_next_start() {
+    let scene = Scene::new().unwrap();
+    let config = "[fcgi-program:f]\nsocket=unix://{dir}/f.sock\ncommand=sleep 1000\nstartsecs=0\n";
+    let daemon = Daemon::start(&scene, Flavour::Ours, config).unwrap();
+    daemon.wait_state("f", "RUNNING").unwrap();
+    fs::remove_file(scene.path("f.sock")).unwrap();
+    daemon.wait_log("supervisorctl restart 'f:*'").unwrap();
+    daemon.call("stopProcess", &["f".into()]).unwrap().unwrap();
+    daemon.call("startProcess", &["f".into()]).unwrap().unwrap();
+    std::os::unix::net::UnixStream::connect(scene.path("f.sock")).unwrap();
 }

@@ -1,5 +1,6 @@
 //! The socket that the processes of a FastCGI group share as their stdin (socket_manager.py, datatypes.py).
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,6 +22,8 @@ const USUAL_BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub struct FastCgiSocket {
     fd: OwnedFd,
+    /// Its file was removed: nobody can reach it any more.
+    lost: Cell<bool>,
 }
 
 /// Why there is no socket.
@@ -63,7 +66,17 @@ impl FastCgiSocket {
         let backlog = socket.backlog.filter(|backlog| *backlog > 0);
         let backlog = backlog.map_or(USUAL_BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
         listen(&fd, backlog).map_err(|why| bind_error(&socket.url, why))?;
-        Ok(Self { fd })
+        Ok(Self { fd, lost: Cell::new(false) })
+    }
+
+    /// Whether its file was removed: who starts now needs another one.
+    pub fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
+
+    /// Its file was removed.
+    pub fn lose(&self) {
+        self.lost.set(true);
     }
 }
 

@@ -135,12 +135,9 @@ impl Listening {
         Ok(Kept { address: self.server.address.clone(), socket, name: self.name.clone() })
     }
 
-    /// The path of a unix socket.
-    pub fn path(&self) -> Option<&Path> {
-        match &self.server.address {
-            ServerAddress::Unix { path, .. } => Some(path),
-            ServerAddress::Tcp { .. } => None,
-        }
+    /// The section that it is from.
+    pub fn section(&self) -> &str {
+        &self.server.section
     }
 
     /// Logs what the original logs of a server that it has opened.
@@ -200,6 +197,16 @@ pub struct Kept {
     address: ServerAddress,
     socket: Socket,
     name: Option<Name>,
+}
+
+impl Kept {
+    /// The path of a unix socket.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.address {
+            ServerAddress::Unix { path, .. } => Some(path),
+            ServerAddress::Tcp { .. } => None,
+        }
+    }
 }
 
 /// An open socket, non-blocking and closed in children.

@@ -21,6 +21,7 @@ mod groups;
 mod hear;
 mod heirs;
 mod lookups;
+mod names;
 mod output;
 mod population;
 mod pressure;
@@ -58,7 +59,8 @@ use crate::asker::Asker;
 use crate::child::identity::Identities;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
-use crate::http::Kept;
+use crate::daemonize::Pidfile;
+use crate::http::{Kept, Listening};
 use crate::inbox::Input;
 use crate::log::main::MainLog;
 use crate::log::own_stdout::OwnStdout;
@@ -72,6 +74,7 @@ use ears::Ears;
 use events::Errand;
 use heirs::Estate;
 use lookups::{Found, Lookups};
+use names::Names;
 use population::{Population, ProcessId};
 use pressure::Holding;
 use shutdown::Shutdown;
@@ -102,10 +105,14 @@ pub(crate) struct Beginning {
     pub(crate) nofile_of_children: Option<u64>,
     /// The channel of children that fail before they are what they shall be.
     pub(crate) reports: Reports,
-    /// The servers' sockets, for a life after this one.
+    /// The servers' sockets, in their order, for a life after this one.
     pub(crate) sockets: Vec<Kept>,
     /// What the life before has left.
     pub(crate) legacy: Legacy,
+    /// Takes servers whose sockets had to be made again, for somebody to answer on them.
+    pub(crate) doors: mpsc::UnboundedSender<Listening>,
+    /// The file with our pid, if it could be written.
+    pub(crate) pidfile: Option<Pidfile>,
 }
 
 /// What comes after the owner's work.
@@ -169,6 +176,12 @@ pub(crate) struct Supervisor {
     shutdown: Option<Shutdown>,
     /// The servers' sockets, for a life after this one.
     sockets: Vec<Kept>,
+    /// How they are configured, in the same order.
+    servers: Vec<config::Server>,
+    doors: mpsc::UnboundedSender<Listening>,
+    pidfile: Option<Pidfile>,
+    /// Tells when a socket or the pidfile is removed.
+    names: Names,
     /// What that life begins with, once it has been asked for and everything it needs is there.
     reload: Option<Box<Reload>>,
     tidiness: Tidiness,
@@ -198,7 +211,7 @@ impl Supervisor {
         let clock = Clock::start();
         let wall = clock.now().wall;
         let server_url = beginning.config.server_url();
-        let config::Config { file, settings, groups, .. } = beginning.config;
+        let config::Config { file, settings, groups, servers, .. } = beginning.config;
         let path = std::env::var("PATH").ok();
         let mut supervisor = Self {
             settings,
@@ -236,6 +249,10 @@ impl Supervisor {
             leave_at: None,
             shutdown: None,
             sockets: beginning.sockets,
+            servers,
+            doors: beginning.doors,
+            pidfile: beginning.pidfile,
+            names: Names::new(),
             reload: None,
             tidiness: Tidiness::default(),
             stop_reports: Vec::new(),
@@ -258,6 +275,7 @@ impl Supervisor {
             self.add_group(&group);
         }
         self.publish(&Notice::supervisor_running());
+        self.watch_names();
         // Children that were left to us before we were told of any.
         self.reap();
         self.untidy();
@@ -296,6 +314,7 @@ impl Supervisor {
                 said = self.ears.wait() => Woken::Pipes(said),
                 () = self.out_of_memory.changed() => Woken::Memory,
                 found = self.lookups.next() => Woken::Found(found),
+                () = self.names.changed() => Woken::Names,
                 () = &mut alarm => Woken::Again,
                 () = ready(()), if more => Woken::Again,
             };
@@ -331,6 +350,7 @@ impl Supervisor {
             }
             Woken::Memory => self.look_at_memory(),
             Woken::Found(found) => self.found(&found),
+            Woken::Names => self.names_changed(),
             Woken::Again => {}
         }
     }
@@ -348,6 +368,7 @@ impl Supervisor {
         self.continue_stops();
         self.report_stops();
         self.tidy();
+        self.look_after_names();
         self.shutdown.is_some() && self.continue_shutdown()
     }
 
@@ -389,6 +410,7 @@ impl Supervisor {
             self.shutdown_deadline(),
             self.pressure_deadline(),
             self.tidy_deadline(),
+            self.names_deadline(),
             self.ears.deadline(),
             stop_report,
         ];
@@ -448,6 +470,7 @@ impl Supervisor {
             Signal::User2 => {
                 self.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
                 self.reopen_logs();
+                self.look_at_names_now();
             }
         }
     }
@@ -462,6 +485,8 @@ enum Woken {
     Found(Found),
     /// The kernel may have killed somebody for want of memory.
     Memory,
+    /// One of our files was removed, or changed.
+    Names,
     /// It is time, or there was no time to finish.
     Again,
 }

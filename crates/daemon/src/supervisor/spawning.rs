@@ -201,23 +201,28 @@ impl Supervisor {
         self.carry_out(group, effects);
     }
 
-    /// The socket that the process shares with its group, opened if it is the first to need it.
+    /// The socket that the process shares with its group, opened if it is the first to need it, or the file of the one
+    /// that the others have was removed.
     fn fastcgi_socket(
         &mut self,
         id: ProcessId,
         address: Option<Address>,
     ) -> Result<Option<Rc<FastCgiSocket>>, String> {
-        let Some(group) = self.population.process(id).map(|process| process.group) else { return Ok(None) };
-        let Some(group) = self.population.group_mut(group) else { return Ok(None) };
+        let Some(id) = self.population.process(id).map(|process| process.group) else { return Ok(None) };
+        let Some(group) = self.population.group(id) else { return Ok(None) };
         let config::GroupKind::FastCgi(wish) = &group.config.kind else { return Ok(None) };
-        if let Some(socket) = group.socket.upgrade() {
+        if let Some(socket) = group.socket.upgrade().filter(|socket| !socket.is_lost()) {
             return Ok(Some(socket));
         }
+        let wish = wish.clone();
         self.log.log(Level::Info, &format!("Creating socket {}", wish.url));
-        let socket = FastCgiSocket::open(wish, address, &mut |level, line| self.log.log(level, line))
+        let socket = FastCgiSocket::open(&wish, address, &mut |level, line| self.log.log(level, line))
             .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", wish.url))?;
         let socket = Rc::new(socket);
-        group.socket = Rc::downgrade(&socket);
+        if let Some(group) = self.population.group_mut(id) {
+            group.socket = Rc::downgrade(&socket);
+        }
+        self.watch_fastcgi(&wish.address);
         Ok(Some(socket))
     }
 

@@ -34,6 +34,8 @@ fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {
         reports: Reports::new().unwrap(),
         sockets: Vec::new(),
         legacy: Legacy::default(),
+        doors: mpsc::unbounded_channel().0,
+        pidfile: None,
     })
     .unwrap();
     let group = Rc::clone(&owner.available[0]);
