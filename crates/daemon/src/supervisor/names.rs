@@ -101,7 +101,7 @@ impl Names {
             None => pending().await,
         };
         if told.is_err() {
-            pending().await
+            pending::<()>().await;
         }
     }
 
