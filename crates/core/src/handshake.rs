@@ -239,7 +239,7 @@ impl Ear {
 
     /// The next thing said, taken off the front of `data`; `None` when there is no more, and the rest is kept.
     pub fn next(&mut self, data: &mut &[u8]) -> Option<Said> {
-        if let Some(said) = self.next.take() {
+        if let Some(said) = self.next.take().or_else(|| self.usual(data)) {
             return Some(said);
         }
         // The stray output of several lines is told at once.
@@ -254,6 +254,23 @@ impl Ear {
             self.babbling = false;
         }
         said
+    }
+
+    /// What listeners say as a rule, as it is said as a rule: in one piece, and nothing else.
+    fn usual(&mut self, data: &mut &[u8]) -> Option<Said> {
+        if !self.heard.is_empty() || self.babbling || self.line != Line::Open {
+            return None;
+        }
+        let (word, stage, said) = match (self.stage, self.keep) {
+            (Stage::Acknowledged, _) => (READY, Stage::Ready, Said::Ready),
+            (Stage::Busy, Keep::Beginning) => (Answer::Ok.bytes(), Stage::Acknowledged, Said::Done),
+            _ => return None,
+        };
+        *data = data.strip_prefix(word)?;
+        self.stage = stage;
+        self.after_result = stage == Stage::Acknowledged;
+        self.strayed = 0;
+        Some(said)
     }
 
     fn next_word(&mut self, data: &mut &[u8]) -> Option<Said> {

@@ -122,6 +122,26 @@ fn a_newline_too_many_in_any_language_costs_nothing_and_storms_nothing() {
 }
 
 #[test]
+fn the_original_is_mute_after_the_first_of_such_answers() {
+    let scene = Scene::new().unwrap();
+    let (language, program) = newliners().into_iter().find(|(language, _)| *language == "python3").unwrap();
+    let file = scene.write("l_python3", program).unwrap();
+    let daemon = Daemon::start(
+        &scene,
+        Flavour::Original,
+        &format!("[eventlistener:l]\ncommand={language} {}\nevents=REMOTE_COMMUNICATION\n", file.display()),
+    )
+    .unwrap();
+    daemon.wait_state("l", "RUNNING").unwrap();
+    for number in 0..3 {
+        remote(&daemon, &format!("number {number}"));
+    }
+    daemon.wait_log("l: has entered the UNKNOWN state and will no longer receive events").unwrap();
+    assert_eq!(lines(&daemon, "l_python3.got", 1, LIMIT), ["number 0"]);
+    assert_eq!(daemon.state("l").unwrap(), "RUNNING");
+}
+
+#[test]
 fn a_listener_that_prints_a_line_and_then_stops_its_container_is_not_ended_in_between() {
     let scene = Scene::new().unwrap();
     let stopper = scene

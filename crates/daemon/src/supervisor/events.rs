@@ -59,6 +59,8 @@ impl Supervisor {
             ProcessState::Stopping => process.life.is_recycled(),
             ProcessState::Backoff => true,
             ProcessState::Starting | ProcessState::Running => process.by_itself,
+            // Without a restart there is no circle.
+            ProcessState::Exited if !process.comes_back() => false,
             ProcessState::Exited => {
                 let expected = matches!(detail, Detail::Exit { expected: true, .. });
                 expected || !is_told_of_its_end(process, now)
