@@ -14,8 +14,12 @@
 //! |---|---|---|---|---|
 //! | ACKNOWLEDGED | READY | ACKNOWLEDGED, stray | ACKNOWLEDGED | ACKNOWLEDGED, stray |
 //! | READY | READY, stray | READY, stray | READY | READY, stray |
-//! | BUSY | UNKNOWN | ACKNOWLEDGED | BUSY | BUSY, stray |
+//! | BUSY | BUSY, stray | ACKNOWLEDGED | BUSY | BUSY, stray |
+//! | BUSY, has spoken | UNKNOWN | ACKNOWLEDGED | BUSY | BUSY, stray |
 //! | UNKNOWN | UNKNOWN | UNKNOWN | UNKNOWN | UNKNOWN |
+//!
+//! BUSY has two rows: a READY that is the first word after the event may be one too many from before it; a later one means
+//! that the event was not answered.
 //!
 //! The rule of resynchronising: output is taken in lines, and a word of the protocol counts where it is due, whatever
 //! stray output came before it. `READY` must stand alone on its line, or end a line on which the data of a RESULT
@@ -100,6 +104,8 @@ pub enum Said {
     Blank,
     /// Stray output, for the first time since its last word; see [`Ear::babble`].
     Stray,
+    /// READY as the first word after it was given an event: one too many, or it knows nothing of RESULT.
+    ReadyAgain,
     /// It broke the protocol beyond repair, and is deaf from now on.
     Broken(Breach),
 }
@@ -148,6 +154,8 @@ pub struct Ear {
     line: Line,
     /// The line before was a RESULT, well-formed or not: READY may stand at the end of this one.
     after_result: bool,
+    /// It was given an event and has said nothing since.
+    fresh_event: bool,
     /// The beginning of the last stray output.
     babble: Vec<u8>,
     /// What comes next belongs to the line that `babble` ends with.
@@ -227,6 +235,7 @@ impl Ear {
     pub fn event_sent(&mut self) {
         if self.stage == Stage::Ready {
             self.stage = Stage::Busy;
+            self.fresh_event = true;
         }
     }
 
@@ -367,6 +376,10 @@ impl Ear {
 
     fn understand(&mut self, sense: Sense, line: &[u8]) -> Option<Said> {
         let after_result = std::mem::take(&mut self.after_result);
+        let fresh_event = match sense {
+            Sense::Blank => false,
+            Sense::Ready(_) | Sense::Result(..) | Sense::Stray => std::mem::take(&mut self.fresh_event),
+        };
         match sense {
             Sense::Blank => {
                 let first = !std::mem::replace(&mut self.blank_told, true);
@@ -382,6 +395,10 @@ impl Ear {
                         self.stage = Stage::Ready;
                         self.strayed = 0;
                         Some(Said::Ready)
+                    }
+                    Stage::Busy if fresh_event => {
+                        self.note(line);
+                        Some(Said::ReadyAgain)
                     }
                     Stage::Busy => Some(self.broken(Breach::Unanswered)),
                     // It says so twice, or after a RESULT that nobody asked for.
@@ -469,7 +486,7 @@ impl Ear {
 const fn ends_babble(said: &Said) -> bool {
     match said {
         Said::Ready | Said::Done | Said::Result(_) => true,
-        Said::Blank | Said::Stray | Said::Broken(_) => false,
+        Said::Blank | Said::Stray | Said::ReadyAgain | Said::Broken(_) => false,
     }
 }
 

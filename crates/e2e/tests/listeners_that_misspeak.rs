@@ -179,6 +179,7 @@ fn a_listener_that_prints_before_or_after_its_work_does_it_once_for_each_event()
         ("glued", "printf 'still working...RESULT 2\\nOKREADY\\n'\ndone"),
         ("behind", "printf 'RESULT 2\\nOK and done\\nREADY\\n'\ndone"),
         ("twice", "printf 'RESULT 2\\nOKRESULT 2\\nOKREADY\\n'\ndone"),
+        ("again", "printf 'RESULT 2\\nOKREADY\\n'; printf 'READY\\n'\ndone"),
         ("idle", "printf 'RESULT 2\\nOKREADY\\nwaiting for more\\n'\ndone"),
     ];
     let sections: String = habits

@@ -62,11 +62,17 @@ fn the_table_of_states_is_what_the_machine_does_here_and_in_the_documents() {
         table(include_str!("../../../../docs/events.md"), "| "),
     ];
     for rows in sources {
-        for state in states {
-            let wanted = rows.iter().find(|row| row.len() == 5 && row[0] == state.name());
-            let wanted = wanted.unwrap_or_else(|| panic!("no row for {}", state.name()));
+        let busy_again = (ListenerState::Busy, "BUSY, has spoken");
+        for (state, name) in states.map(|state| (state, state.name())).into_iter().chain([busy_again]) {
+            let wanted = rows.iter().find(|row| row.len() == 5 && row[0] == name);
+            let wanted = wanted.unwrap_or_else(|| panic!("no row for {name}"));
             for (at, input) in inputs.into_iter().enumerate() {
                 let mut ear = in_state(state);
+                if name != state.name() {
+                    assert_eq!(ear.next(&mut &b"READY\n"[..]), Some(Said::Stray));
+                    assert_eq!(ear.next(&mut &b""[..]), Some(Said::ReadyAgain));
+                    ear.babbling = false;
+                }
                 let mut data = input;
                 let mut stray = "";
                 while let Some(said) = ear.next(&mut data) {
@@ -196,7 +202,7 @@ fn stray_output_is_told_once_until_the_next_word_and_is_quoted_up_to_a_limit() {
 
 #[test]
 fn ready_without_a_result_and_a_flood_end_it() {
-    let (said, state) = hear(&[b"READY\n", b"READY\n", b"RESULT 2\nOK"]);
+    let (said, state) = hear(&[b"READY\n", b"x\n", b"READY\n", b"RESULT 2\nOK"]);
     assert_eq!((said.last(), state), (Some(&Said::Broken(Breach::Unanswered)), ListenerState::Unknown));
     let (said, _) = hear(&[b"READY\n", b"RESULT x\nOKREADY\n"]);
     assert_eq!(said[1..], [Said::Stray, Said::Broken(Breach::Unanswered)]);

@@ -8,6 +8,8 @@ use crate::level::Level;
 
 /// So long a member that babbled, or cannot answer any more, may work on before it is recycled.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// So long a member has for its RESULT that said READY once too often.
+const ONE_READY_TOO_MANY: Duration = Duration::from_secs(2);
 /// A pipe is closed at the end of a process, too: so long its end is waited for.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
@@ -92,6 +94,9 @@ impl Pool {
                 format!("{name}: white space between its answers, which is let pass")
             }),
             Said::Stray => self.babbled(at, now, out),
+            Said::ReadyAgain => {
+                self.members[at].due = Some((now + ONE_READY_TOO_MANY, Breach::Unanswered));
+            }
             Said::Broken(breach) => self.broken(at, breach, now, out),
         }
     }

@@ -306,6 +306,21 @@ fn a_member_that_asks_for_more_without_a_result_is_recycled() {
 }
 
 #[test]
+fn a_ready_too_many_is_let_pass_if_a_result_follows() {
+    let mut pool = pool(Capacity::Unset);
+    pool.join(A, name(A), T);
+    pool.offer(0, &fatal());
+    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+    assert_eq!(restarts(&pool.heard(A, b"READY\n", T)), []);
+    assert_eq!(pool.next_deadline(), Some(T + secs(2)));
+    pool.heard(A, b"RESULT 2\nOKREADY\n", T);
+    assert_eq!((pool.answered(), pool.next_deadline()), (1, None));
+    pool.offer(1, &fatal());
+    pool.heard(A, b"READY\n", T);
+    assert_eq!(restarts(&pool.wake(T + secs(2))), [(1, "said READY without a RESULT for its event")]);
+}
+
+#[test]
 fn one_that_always_babbles_is_told_of_less_and_less_often() {
     let mut pool = ready(Capacity::Unset, &[A]);
     pool.log_from(Level::Warn);
