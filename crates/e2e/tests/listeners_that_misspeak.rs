@@ -274,6 +274,8 @@ fn a_listener_that_never_works_is_fatal_and_others_hear_of_it() {
         assert_eq!(daemon.state(name).unwrap(), "FATAL");
         assert_eq!(starts(&daemon, name), 2, "{name}");
     }
+    let babble = listener(&daemon, "quick");
+    assert_eq!(babble.get("babble").and_then(Value::as_str), Some("usage: usage [-x]"), "{babble}");
     let events = witness.events().unwrap();
     let of = |kind: &str| events.iter().filter(|event| event.name() == kind).count();
     assert_eq!((of("PROCESS_STATE_BACKOFF"), of("PROCESS_STATE_STOPPED")), (6, 0));

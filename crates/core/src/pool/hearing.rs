@@ -93,7 +93,7 @@ impl Pool {
             Said::Blank => self.log_of(at, out, Level::Debug, |name| {
                 format!("{name}: white space between its answers, which is let pass")
             }),
-            Said::Stray => self.babbled(at, now, out),
+            Said::Stray => self.strayed(at, now, out),
             Said::ReadyAgain => {
                 self.members[at].due = Some((now + ONE_READY_TOO_MANY, Breach::Unanswered));
             }
@@ -138,9 +138,10 @@ impl Pool {
     }
 
     /// Stray output: the member may be working, so it is let go on for a while.
-    fn babbled(&mut self, at: usize, now: Duration, out: &mut Vec<PoolEffect>) {
+    fn strayed(&mut self, at: usize, now: Duration, out: &mut Vec<PoolEffect>) {
         let member = &mut self.members[at];
         member.babbles += 1;
+        member.babble.clear();
         let times = member.babbles;
         let is_awaited = match member.ear.state() {
             ListenerState::Busy => true,
@@ -177,7 +178,7 @@ impl Pool {
         self.log_of(at, out, Level::Warn, |name| {
             format!(
                 "{name}: has entered the UNKNOWN state and will no longer receive events, this usually indicates \
-                 the process violated the eventlistener protocol; recycling it, it {breach}"
+                 the process violated the eventlistener protocol"
             )
         });
         let why = breach.to_string();

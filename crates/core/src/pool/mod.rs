@@ -18,6 +18,7 @@ mod recycling;
 mod redelivery;
 mod view;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use self::queue::{Lost, Queue, Waiting};
 pub use self::recycling::{LONGEST_PAUSE, MOST_A_MINUTE, Recycling};
 pub use self::redelivery::MOST_AGAIN;
 pub use self::view::{Buffer, MemberView};
-use crate::handshake::{Breach, Ear, Keep, ListenerState};
+use crate::handshake::{Breach, Ear, Keep, ListenerState, quote};
 use crate::kind::EventKind;
 use crate::level::Level;
 use crate::name::{GroupName, ProcessName};
@@ -130,6 +131,8 @@ pub struct Pool {
     dead: Tally,
     /// Who rejected an event last: others are asked first.
     rejecter: Option<MemberId>,
+    /// The stray output of members that have ended.
+    past: BTreeMap<MemberId, (u64, String)>,
 }
 
 #[derive(Debug)]
@@ -142,8 +145,10 @@ struct Member {
     /// It is being stopped: it may answer the event it has, and gets no other.
     retired: bool,
     shown: Option<Shown>,
-    /// How often it had stray output.
+    /// How often it had stray output, over its restarts.
     babbles: u64,
+    /// The last of a process before this one.
+    babble: String,
     /// When it is recycled, and why, if it does not help itself before.
     due: Option<(Duration, Breach)>,
 }
@@ -154,6 +159,13 @@ enum LastResult {
     None,
     Ok,
     Other(String),
+}
+
+impl Member {
+    fn babbled(&self) -> (u64, String) {
+        let babble = if self.babble.is_empty() { quote(self.ear.babble()) } else { self.babble.clone() };
+        (self.babbles, babble)
+    }
 }
 
 impl Pool {
@@ -174,6 +186,7 @@ impl Pool {
             answered: 0,
             dead: Tally::default(),
             rejecter: None,
+            past: BTreeMap::new(),
         }
     }
 
@@ -220,6 +233,7 @@ impl Pool {
             ResultHandler::Stock | ResultHandler::Accepting => Keep::Beginning,
             ResultHandler::ToStdout => Keep::Whole,
         };
+        let (babbles, babble) = self.past.remove(&id).unwrap_or_default();
         let member = Member {
             id,
             name,
@@ -228,7 +242,8 @@ impl Pool {
             last: LastResult::None,
             retired: false,
             shown: None,
-            babbles: 0,
+            babbles,
+            babble,
             due: None,
         };
         self.members.insert(at, member);
@@ -248,6 +263,11 @@ impl Pool {
         let mut out = Vec::new();
         if let Some(at) = self.position(id) {
             let member = self.members.remove(at);
+            // Whoever stops a listener looks after it.
+            let was_told = member.retired && member.ear.state() != ListenerState::Unknown;
+            if member.babbles > 0 && !was_told {
+                self.past.insert(id, member.babbled());
+            }
             if let Some(event) = member.event {
                 if member.retired {
                     self.take_back(event, &mut out);

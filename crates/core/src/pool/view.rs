@@ -1,7 +1,7 @@
 //! A pool as clients and the owner see it.
 
-use super::{BUSY, Capacity, FIXED_BYTES, LastResult, MINOR_BYTES, MemberId, Pool, STATE_BYTES};
-use crate::handshake::{ListenerState, quote};
+use super::{BUSY, Capacity, FIXED_BYTES, LastResult, MINOR_BYTES, Member, MemberId, Pool, STATE_BYTES};
+use crate::handshake::ListenerState;
 use crate::name::{GroupName, ProcessName};
 use crate::tally::Tally;
 
@@ -18,8 +18,6 @@ pub struct MemberView<'a> {
     pub event: Option<u64>,
     /// Its last result, cut where it is long; `None` before the first.
     pub last_result: Option<String>,
-    /// How often it had stray output, and the beginning of the last.
-    pub babbled: (u64, String),
 }
 
 /// How full a pool is.
@@ -101,6 +99,12 @@ impl Pool {
         &self.dead
     }
 
+    /// How often a member had stray output, over its restarts, and the beginning of the last.
+    pub fn babbled(&self, id: MemberId) -> (u64, String) {
+        let past = || self.past.get(&id).cloned().unwrap_or_default();
+        self.members.iter().find(|member| member.id == id).map_or_else(past, Member::babbled)
+    }
+
     /// The name of the pool.
     pub const fn name(&self) -> &GroupName {
         &self.name
@@ -118,7 +122,6 @@ impl Pool {
                 LastResult::Ok => Some("OK".to_owned()),
                 LastResult::Other(result) => Some(result.clone()),
             },
-            babbled: (member.babbles, quote(member.ear.babble())),
         })
     }
 }

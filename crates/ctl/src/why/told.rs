@@ -63,7 +63,11 @@ pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<Stri
 }
 
 fn is_told_by_end(case: &Case) -> bool {
-    matches!(case.end().map(|end| &end.how), Some(How::NotStarted { why }) if *why == case.info.spawnerr)
+    let why = case.end().and_then(|end| match &end.how {
+        How::NotStarted { why } | How::Recycled { did: why } => Some(why),
+        How::Exited { .. } | How::Killed { .. } | How::OutOfMemory { .. } => None,
+    });
+    why.is_some_and(|why| *why == case.info.spawnerr)
 }
 
 /// Why, in one line: `worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again …`.
@@ -74,7 +78,8 @@ pub(super) fn answer(case: &Case, clock: &Clock) -> String {
 }
 
 fn cause(case: &Case, clock: &Clock) -> String {
-    if let Some(why) = case.start_failure() {
+    let is_recycled = matches!(case.end().map(|end| &end.how), Some(How::Recycled { .. }));
+    if let Some(why) = case.start_failure().filter(|_| !is_recycled) {
         return format!("cannot be started: {why}");
     }
     match &case.knowledge {

@@ -108,12 +108,25 @@ impl Supervisor {
     pub(super) fn say_what_ends_with_us(&mut self) {
         let Legacy { pools, .. } = self.legacy();
         for pool in pools {
-            let line = format!(
-                "events that nobody has dealt with end with pool {}: {}",
-                pool.name(),
-                pool.unanswered()
-            );
-            self.log.log(Level::Warn, &line);
+            let waiting = pool.unanswered();
+            let level =
+                if waiting.counts().all(|(kind, _)| is_of_course(kind)) { Level::Info } else { Level::Warn };
+            let line =
+                format!("events that nobody has dealt with end with pool {}: {}", pool.name(), waiting);
+            self.log.log(level, &line);
         }
     }
+}
+
+/// What happens at every end, the listeners' own among it: nobody could have been told.
+const fn is_of_course(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::ProcessStateStopping
+            | EventKind::ProcessStateStopped
+            | EventKind::SupervisorStateChangeStopping
+            | EventKind::Tick5
+            | EventKind::Tick60
+            | EventKind::Tick3600
+    )
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ironlance_core::pool::MemberId;
+
 use ironlance_core::memory::Verdict;
 
 use super::mood_in_words;
@@ -61,7 +63,7 @@ impl Supervisor {
             let member = pool.members().find(|member| member.id.0 == id.0);
             let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
             let event = member.as_ref().and_then(|member| member.event);
-            let (babbles, babble) = member.as_ref().map(|member| member.babbled.clone()).unwrap_or_default();
+            let (babbles, babble) = pool.babbled(MemberId(id.0));
             let buffer = pool.buffer();
             ListenerView {
                 namespec: process.namespec().clone(),
