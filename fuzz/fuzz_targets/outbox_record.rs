@@ -21,7 +21,7 @@ fn check(bytes: &[u8]) {
         again.push_str(&line(&Record::Attempt(attempt.clone())));
     }
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
-    let attempt = line(&Record::Attempt(Attempt { at: 7, reason: "refused".to_owned() }));
+    let attempt = line(&Record::Attempt(Attempt { at: 7, reason: "refused".to_owned(), tried: 7 }));
     again.push_str(&attempt[..attempt.len() / 2]);
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
 }

@@ -74,13 +74,17 @@ impl Secrets {
 
     /// `text` without these secrets and without what looks like one.
     pub fn hide(&self, text: &str) -> String {
-        let mut shown = text.to_owned();
+        // Once more behind it: what stood in two pairs of quotation marks may have become one word.
+        self.replaced(redact(&self.replaced(text.to_owned())))
+    }
+
+    fn replaced(&self, mut text: String) -> String {
         for secret in &self.0 {
-            if shown.contains(secret.as_str()) {
-                shown = shown.replace(secret.as_str(), MARK);
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), MARK);
             }
         }
-        redact(&shown)
+        text
     }
 }
 

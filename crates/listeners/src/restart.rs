@@ -124,8 +124,8 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The lines of a ledger that was written at `written`.
-fn parse(text: &str, written: i64) -> BTreeMap<String, Debt> {
+/// The lines of a ledger that was written at `written`, in seconds since 1970; any text is one.
+pub fn parse(text: &str, written: i64) -> BTreeMap<String, Debt> {
     let entry = |line: &str| match line.split_once(' ') {
         Some((tried, name)) if tried.len() >= 9 => match tried.parse() {
             Ok(tried) => (name.to_owned(), Debt { tried }),

@@ -133,6 +133,7 @@ fn a_secret_that_the_shell_cuts_is_hidden_in_its_complaint() {
     let secrets = Secrets::of("sendemail -xp abc;hunter2&more -t x");
     assert_eq!(secrets.hide("sh: 1: hunter2: not found"), "sh: 1: ***: not found");
     assert!(!format!("{secrets:?}").contains("hunter2"));
+    assert_eq!(secrets.hide("'hun'ter2?token=x"), "***?token=***");
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ironlance_core::Namespec;
 use ironlance_core::aim::{Named, unmatched};
+use ironlance_host::heap;
 use ironlance_host::residency::Residency;
 use ironlance_rpc::{Supervisor, Value};
 
@@ -26,6 +27,7 @@ pub(super) fn names(supervisor: Option<&Supervisor>, named: Vec<Named>) {
         };
         note(&unmatched(&named, &processes(&configured)));
         // The listener waits already: what asking has brought into memory would stay.
+        heap::trim();
         Residency::default().before_wait();
     };
     // Without room for a thread the question is not asked.
