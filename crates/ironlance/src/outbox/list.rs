@@ -44,6 +44,8 @@ struct Facts {
     /// How many things it tells.
     entries: usize,
     failures: usize,
+    /// It was sent, and its file cannot be removed.
+    sent: bool,
     last_error: Option<Failure>,
 }
 
@@ -74,7 +76,11 @@ impl Row {
             "batch" => count(alert.entries, "entry", "entries"),
             _ => count(alert.failures, "failure", "failures"),
         };
-        let last = alert.last_error.as_ref().map(|last| format!("  ({})", last.reason)).unwrap_or_default();
+        let last = match &alert.last_error {
+            _ if alert.sent => "  (sent; its file cannot be removed)".to_owned(),
+            Some(last) => format!("  ({})", last.reason),
+            None => String::new(),
+        };
         format!(
             "{word:<7}  {id}  {age:>6}  {state}  by {}  to {}  {}{last}",
             alert.by,
@@ -96,6 +102,7 @@ impl Facts {
             subject: stored.alert.subject,
             entries: stored.alert.entries.len(),
             failures,
+            sent: stored.sent,
             last_error: last.map(|last| Failure { at: last.at, reason: redact(&last.reason) }),
         }
     }
