@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use ironlance_e2e::daemon::run_command;
 use ironlance_e2e::flavour::{LISTENERS, SUPERVISORS};
+use ironlance_e2e::terminal::Terminal;
 use ironlance_e2e::{Daemon, Flavour, Scene};
 
 fn ironlance(scene: &Scene, args: &[&str]) -> String {
@@ -22,6 +23,19 @@ fn pages(scene: &Scene) -> Vec<PathBuf> {
     let sections = ["man1", "man5", "man8"].map(|section| scene.path("man").join(section));
     let pages = sections.iter().flat_map(|section| fs::read_dir(section).unwrap());
     pages.map(|page| page.unwrap().path()).collect()
+}
+
+#[test]
+fn on_a_terminal_a_page_is_shown_and_not_its_source() {
+    let scene = Scene::new().unwrap();
+    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+    // Whether there is man here or not: what it or we hand to the pager is text.
+    command.args(["manual", "pidproxy"]).env("PAGER", "cat").env("MANPAGER", "cat");
+    let mut terminal = Terminal::start(&command, "dumb").unwrap();
+    terminal.expect("NAME").unwrap();
+    assert_eq!(terminal.end().unwrap(), 0);
+    let bytes = String::from_utf8_lossy(terminal.bytes()).into_owned();
+    assert!(bytes.contains("pidproxy") && !bytes.contains(".TH ") && !bytes.contains("\\-"), "{bytes}");
 }
 
 #[test]
