@@ -50,13 +50,15 @@ pub enum CallError {
     /// Supervisord said no.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// Something in front of it said no; shown as Python shows it.
-    #[error("<ProtocolError for 127.0.0.1/RPC2: {status} {reason}>")]
+    /// Its server, or something in front of it, said no; shown as Python shows it, with what our server says of it.
+    #[error("<ProtocolError for 127.0.0.1/RPC2: {status} {reason}>{why}")]
     Http {
         /// The HTTP status.
         status: u16,
         /// The server's reason.
         reason: String,
+        /// `: ` and why; nothing where the server is not ours.
+        why: String,
     },
     /// It cannot be reached, or did not answer.
     #[error("cannot reach supervisord: {0}")]
@@ -162,7 +164,8 @@ impl Supervisor {
             if answer.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if response.status != 200 {
-            return Err(CallError::Http { status: response.status, reason: response.reason });
+            let why = why(&answer, response.status, &response.reason);
+            return Err(CallError::Http { status: response.status, reason: response.reason, why });
         }
         if answer.len() > most {
             return Err(CallError::TooLong(most));
@@ -257,6 +260,21 @@ fn tcp(url: &str, rest: &str, default_port: u16) -> Result<Peer, EndpointError> 
     if host.is_empty() { Err(fault()) } else { Ok(Peer::Tcp { host: host.to_owned(), port }) }
 }
 
+/// The longest reason of a refusal that is shown, in characters.
+const LONGEST_WHY: usize = 500;
+
+/// What our server says of a refusal: `403 Forbidden: this …` in one line. Others send pages, which nobody wants to see.
+fn why(body: &[u8], status: u16, reason: &str) -> String {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let said = text.strip_suffix('\n').and_then(|line| line.strip_prefix(&format!("{status} {reason}: ")));
+    match said {
+        Some(said) if !said.contains(char::is_control) && said.chars().count() <= LONGEST_WHY => {
+            format!(": {said}")
+        }
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,6 +352,26 @@ mod tests {
         let (port, _asked) = serve("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".into());
         let error = supervisor(port).all_process_info().unwrap_err();
         assert_eq!(error.to_string(), "<ProtocolError for 127.0.0.1/RPC2: 401 Unauthorized>");
+    }
+
+    #[test]
+    fn a_refusal_of_our_server_is_shown_with_its_reason_and_a_page_is_not() {
+        let shown = |body: &str| {
+            let length = body.len();
+            let (port, _asked) =
+                serve(format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {length}\r\n\r\n{body}"));
+            supervisor(port).all_process_info().unwrap_err().to_string()
+        };
+        let plain = "<ProtocolError for 127.0.0.1/RPC2: 403 Forbidden>";
+        assert_eq!(
+            shown("403 Forbidden: this server is not known as \"x.y\"\n"),
+            format!("{plain}: this server is not known as \"x.y\"")
+        );
+        for other in
+            ["", "<html>403 Forbidden: no</html>\n", "403 Forbidden: a\nb\n", "403 Forbidden: \u{1b}[2J\n"]
+        {
+            assert_eq!(shown(other), plain);
+        }
     }
 
     #[test]
