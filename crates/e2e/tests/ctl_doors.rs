@@ -127,6 +127,8 @@ fn passwords() {
             let args = [&["-c", "{dir}/supervisord.conf"], options.as_slice(), &["version"]].concat();
             let mut told = play.bare(&args, b"", &[("SECRET", "the:pass word%é")])?;
             told.stdout = told.text().replace(&port, "PORT").into_bytes();
+            // Ours quotes no password, also where it is badly formatted (docs/differences.md).
+            told.stderr = String::from_utf8_lossy(&told.stderr).replace("'the:pass word%é'", "'***'").into_bytes();
             play.note_told(&format!("{more:?} {}", options.len()), &told);
         }
         Ok(())
