@@ -515,3 +515,21 @@ fn no_client_is_refused_while_the_daemon_begins_anew() {
     .unwrap();
     wait_started(&daemon, 2).unwrap();
 }
+
+#[test]
+fn a_refused_reload_is_told_in_plain_words_by_supervisorctl() {
+    let scene = Scene::new().unwrap();
+    let daemon = Daemon::start(&scene, Flavour::Ours, "[program:a]\ncommand=sleep 1000\n").unwrap();
+    let pid = daemon.wait_state("a", "RUNNING").unwrap();
+    write_config(&scene, &BASE.replace("{dir}/s.sock", "{dir}/gone/s.sock")).unwrap();
+    let mut command = scene.command(Flavour::Ours.path("supervisorctl").unwrap(), Flavour::Ours).unwrap();
+    let door = format!("[supervisorctl]\nserverurl=unix://{}\n", scene.path("s.sock").display());
+    let asking = scene.write("ctl.conf", &door).unwrap();
+    command.arg("-c").arg(asking).arg("reload");
+    let output = ironlance_e2e::daemon::run_command(command).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.starts_with("ERROR: not restarted, nothing was stopped: CANT_REREAD: "), "{text}");
+    assert!(text.contains("/gone/s: No such file") || text.contains("/gone/s.sock: No such file"), "{text}");
+    assert_eq!(daemon.pid_of("a").unwrap(), pid);
+}

@@ -25,6 +25,10 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
         Err(trouble) if is_fault(&trouble, FaultKind::ShutdownState) => {
             session.refuse(status::GENERIC, "ERROR: already shutting down");
         }
+        Err(trouble) if is_fault(&trouble, FaultKind::CantReread) => {
+            let why = trouble.fault().map_or("", |fault| &fault.string);
+            session.refuse(status::GENERIC, &format!("ERROR: not restarted, nothing was stopped: {why}"));
+        }
         Err(trouble) => return Err(trouble),
     }
     Ok(Flow::Next)
