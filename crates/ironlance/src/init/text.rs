@@ -170,7 +170,7 @@ fn section(place: &Place, program: &Program) -> String {
 const ROOT: &str =
     "; It stays root, as it was started by root. A program has a user= of its own.\nuser=root\n";
 
-/// What stands before [`EXAMPLE`](super::answers::EXAMPLE).
+/// What stands before [`EXAMPLE`].
 const STAND_IN: &str =
     "; A stand-in to try a crash on. Take it away once there is something real to watch.\n";
 
