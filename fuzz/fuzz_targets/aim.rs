@@ -9,8 +9,10 @@ fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.split('\n');
     let pattern = lines.next().unwrap_or_default().to_owned();
-    let known: Vec<Namespec> =
-        lines.filter_map(|line| line.split_once(':')).map(|(group, name)| Namespec::new(group, name)).collect();
+    let known: Vec<Namespec> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(group, name)| Namespec::new(group, name))
+        .collect();
     for named in [Named::Program(pattern.clone()), Named::Group(pattern)] {
         let _ = unmatched(std::slice::from_ref(&named), &known);
     }

@@ -9,7 +9,8 @@ use ironlance_core::{GroupName, ProcessName};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let mut pool = Pool::new(GroupName("pool".into()), "supervisor".into(), Capacity::Unset, ResultHandler::Stock);
+    let mut pool =
+        Pool::new(GroupName("pool".into()), "supervisor".into(), Capacity::Unset, ResultHandler::Stock);
     let member = MemberId(1);
     let mut now = Duration::ZERO;
     pool.join(member, ProcessName("listener".into()), now);
