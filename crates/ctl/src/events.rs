@@ -137,7 +137,9 @@ impl Reader {
             }
             (_, BAD_REQUEST) if !self.refusal.is_empty() => {
                 let words = String::from_utf8_lossy(&self.refusal);
-                session.refuse(status::INVALID_ARGS, &format!("Error: {}", paint::plain(words.trim())));
+                // The status stands before the reason for those who see the answer alone.
+                let words = words.trim().trim_start_matches("400 Bad Request: ");
+                session.refuse(status::INVALID_ARGS, &format!("Error: {}", paint::plain(words)));
             }
             (_, other) => {
                 session.refuse(status::GENERIC, &format!("events: supervisord answers with status {other}"));

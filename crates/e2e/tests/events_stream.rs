@@ -174,7 +174,7 @@ fn what_cannot_be_asked_is_refused_in_a_line() {
     let ask = |request: &str| daemon.http(request.as_bytes(), SILENCE).unwrap();
     let unknown = ask("GET /events?types=PROCESS_STATE,CPU HTTP/1.0\r\n\r\n");
     assert!(unknown.status().contains("400"), "{}", unknown.text());
-    assert_eq!(unknown.body(), "cannot watch \"CPU\": there is no such event type\n");
+    assert_eq!(unknown.body(), "400 Bad Request: cannot watch \"CPU\": there is no such event type\n");
     let post = ask("POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     assert!(post.status().contains("400"), "{}", post.text());
     let head = ask("HEAD /events HTTP/1.1\r\nHost: x\r\n\r\n");
