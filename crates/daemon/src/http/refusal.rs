@@ -78,16 +78,12 @@ impl Refusal {
         }
     }
 
-    /// The line, with its end: the status and why. `supervisorctl events` shows what it is told of event types as it
-    /// is, so that goes without the status.
+    /// The line, with its end.
     pub(super) fn line(&self) -> String {
         let status = self.status();
         let (code, reason) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));
         let why: String = self.why().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        match self {
-            Self::NoEventType(_) => format!("{why}\n"),
-            _ => format!("{code} {reason}: {why}\n"),
-        }
+        format!("{code} {reason}: {why}\n")
     }
 
     fn why(&self) -> String {
@@ -134,6 +130,7 @@ mod tests {
             Refusal::TooLong(8),
             Refusal::TooSlow(Duration::from_secs(60)),
             Refusal::NoCall(long()),
+            Refusal::NoEventType(long()),
             Refusal::WrongName { name: long(), section: "inet_http_server".into() },
             Refusal::NoLog,
             Refusal::Stopping,

@@ -74,7 +74,7 @@ fn every_refusal_says_why_on_one_line() {
             ("GET /logtail HTTP/1.1\r\n\r\n", "404 Not Found: there is no such process"),
             ("GET /%ff HTTP/1.1\r\n\r\n", "400 Bad Request: the path is no UTF-8"),
             ("GET /events?types=%ff HTTP/1.1\r\n\r\n", "400 Bad Request: the query is no UTF-8"),
-            ("GET /events?types=x%0ay HTTP/1.1\r\n\r\n", "cannot watch \"x\\ny\""),
+            ("GET /events?types=x%0ay HTTP/1.1\r\n\r\n", "400 Bad Request: cannot watch \"x\\ny\""),
             (
                 "POST /RPC2 HTTP/1.1\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n\r\n",
                 "403 Forbidden: this comes from a page of another site",
