@@ -1,14 +1,8 @@
 //! Names as a person gives them: NAME, GROUP:NAME, GROUP:*, and patterns where nobody has such a name.
 
-use std::time::Duration;
-
 use ironlance_core::Namespec;
 
-use ironlance_rpc::{CallError, ProcessInfo, Value};
-
-use crate::record::{Target, lacking};
-use crate::session::Session;
-use crate::trouble::Trouble;
+use crate::record::Target;
 
 /// The characters that make a pattern.
 const MAGIC: [char; 3] = ['*', '?', '['];
@@ -43,19 +37,6 @@ pub(crate) fn select(name: &str, all: &[Namespec]) -> Vec<usize> {
     }
 }
 
-/// A supervisord that cannot say within this time whom it has is none.
-const PROMPT: Duration = Duration::from_secs(30);
-
-/// The processes that supervisord has.
-pub(crate) fn everybody(session: &mut Session) -> Result<Vec<ProcessInfo>, Trouble> {
-    let method = "supervisor.getAllProcessInfo";
-    let Value::Array(infos) = session.call_within(Some(PROMPT), method, &[])? else {
-        return Err(lacking(method, "the list"));
-    };
-    let read = |info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into());
-    infos.iter().map(read).collect()
-}
-
 /// Whom a name that nobody has may mean: processes of that name in a group, or the processes of a group.
 pub(crate) fn meant(name: &str, all: &[Namespec]) -> Vec<String> {
     let (group, process) =
@@ -80,15 +61,6 @@ pub(crate) fn suggestion(name: &str, all: &[Namespec]) -> Option<String> {
     (!shown.is_empty()).then(|| format!("did you mean {}{more}?", shown.join(", ")))
 }
 
-/// `names` as verbs without patterns take them, see [`expand`]. Supervisord is asked only where there is a pattern.
-pub(crate) fn resolve(session: &mut Session, names: &[&str]) -> Result<Vec<String>, Trouble> {
-    if names.contains(&"all") || !names.iter().any(|name| is_pattern(name)) {
-        return Ok(names.iter().map(|name| (*name).to_owned()).collect());
-    }
-    let all: Vec<Namespec> = everybody(session)?.iter().map(ProcessInfo::namespec).collect();
-    Ok(expand(names, &all))
-}
-
 /// `names` without the processes in `left_out`: where a name means some of them, it is replaced by the others.
 pub(crate) fn without(names: &[&str], left_out: &[String], all: &[Namespec]) -> Vec<String> {
     let is_left_out = |at: &usize| left_out.iter().any(|name| *name == all[*at].to_string());
@@ -104,7 +76,7 @@ pub(crate) fn without(names: &[&str], left_out: &[String], all: &[Namespec]) -> 
 
 /// `names` with each pattern replaced by the processes it means; the rest, and patterns that fit nobody, stay as they
 /// are, so that what is said about them stays the original's. A process comes once for each name that means it.
-fn expand(names: &[&str], all: &[Namespec]) -> Vec<String> {
+pub(crate) fn expand(names: &[&str], all: &[Namespec]) -> Vec<String> {
     let processes = |name: &str| -> Vec<String> {
         let found = if is_pattern(name) { select(name, all) } else { Vec::new() };
         if found.is_empty() {

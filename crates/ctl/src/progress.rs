@@ -62,7 +62,7 @@ pub(crate) fn missing(
     direction: Direction,
     name: &str,
 ) -> Result<Vec<Namespec>, Trouble> {
-    let infos = pattern::everybody(session)?;
+    let infos = session.all_process_info()?;
     let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
     let meant = if name == "all" { (0..all.len()).collect() } else { pattern::select(name, &all) };
     let is_missing = |at: &usize| !direction.is_done(state_of(&infos[*at]));
@@ -91,7 +91,7 @@ impl Progress {
         if !terminal.is_terminal {
             return Ok(None);
         }
-        let infos = pattern::everybody(session)?;
+        let infos = session.all_process_info()?;
         Ok(Some(Self::of(direction, names, &infos, terminal.columns))
             .filter(|progress| !progress.wanted.is_empty()))
     }

@@ -12,11 +12,14 @@ use crate::interrupt::Interrupts;
 use crate::options::Options;
 use crate::paint;
 use crate::pattern;
+use crate::record::lacking;
 use crate::screen::{Screen, Terminal};
 use crate::trouble::{Absence, Trouble};
 
 /// The version of the interface that we speak.
 const API_VERSION: &str = "3.0";
+/// A supervisord that cannot say within this time which processes it has counts as none.
+const PROMPT: Duration = Duration::from_secs(30);
 
 /// A call to supervisord.
 pub(crate) type Ask<'a> = dyn FnMut(&str, &[Value]) -> Result<Value, Trouble> + 'a;
@@ -128,9 +131,29 @@ impl Session {
             return None;
         }
         // It is a kindness: who cannot tell is not asked why.
-        let infos = pattern::everybody(self).ok()?;
+        let infos = self.all_process_info().ok()?;
         let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
         pattern::suggestion(name, &all).map(|line| paint::plain(&line))
+    }
+
+    /// The processes that supervisord has.
+    pub(crate) fn all_process_info(&mut self) -> Result<Vec<ProcessInfo>, Trouble> {
+        let method = "supervisor.getAllProcessInfo";
+        let Value::Array(infos) = self.call_within(Some(PROMPT), method, &[])? else {
+            return Err(lacking(method, "the list"));
+        };
+        let read = |info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into());
+        infos.iter().map(read).collect()
+    }
+
+    /// `names` as verbs without patterns take them, see [`pattern::expand`]. Supervisord is asked only where there is a
+    /// pattern.
+    pub(crate) fn resolve(&mut self, names: &[&str]) -> Result<Vec<String>, Trouble> {
+        if names.contains(&"all") || !names.iter().any(|name| pattern::is_pattern(name)) {
+            return Ok(names.iter().map(|name| (*name).to_owned()).collect());
+        }
+        let all: Vec<Namespec> = self.all_process_info()?.iter().map(ProcessInfo::namespec).collect();
+        Ok(pattern::expand(names, &all))
     }
 
     /// Says a line and notes the status to end with.

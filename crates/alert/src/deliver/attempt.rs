@@ -5,36 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::engine::{Engine, Input, attempt};
+use super::engine::{Engine, Input, Verdict, attempt};
 use super::plan::Lane;
 use crate::channel::{Channel, Progress, Receipt, Retry, Undelivered};
 use crate::outbox::record::Stored;
 use crate::outbox::unix_time;
 use crate::route::Transport;
 use crate::say;
-
-/// How a try has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Sent, to some recipients at least.
-    Sent {
-        /// What people know it by.
-        subject: String,
-        /// How often it had failed before.
-        failures: usize,
-    },
-    /// Not to be sent, or not any more; the reason, if it was given up, was said.
-    Over(Option<String>),
-    /// To be tried again.
-    Failed {
-        /// Why.
-        undelivered: Undelivered,
-        /// For how long it has been tried, in seconds.
-        tried: u64,
-    },
-    /// It goes another way now.
-    Moved,
-}
 
 /// Alerts of one lane can share a connection; a password that changed makes another.
 pub(super) fn lane(transport: &Transport) -> Lane {

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod holder;
 pub mod machine;
 pub mod plan;
+mod round;
 pub mod store;
 
 use std::ffi::OsStr;

@@ -3,7 +3,6 @@
 
 use ironlance_rpc::{Fault, FaultKind, Value};
 
-use crate::pattern;
 use crate::progress::{self, Direction, Progress};
 use crate::record::{Record, Target, namespec, records};
 use crate::session::{Session, is_fault, status};
@@ -89,7 +88,7 @@ impl Act {
         names: &[&str],
         patience: Patience,
     ) -> Result<Vec<String>, Trouble> {
-        let names = pattern::resolve(session, names)?;
+        let names = session.resolve(names)?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         // Without waiting it has only begun.
         let done = if patience == Patience::Nothing { direction.word() } else { self.done };

@@ -40,7 +40,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
         start::start(session, &names, patience)?;
         return Ok(Flow::Next);
     }
-    let all: Vec<Namespec> = pattern::everybody(session)?.iter().map(ProcessInfo::namespec).collect();
+    let all: Vec<Namespec> = session.all_process_info()?.iter().map(ProcessInfo::namespec).collect();
     let stopped = pattern::without(&names, &late, &all);
     let stopped: Vec<&str> = stopped.iter().map(String::as_str).collect();
     if !stopped.is_empty() {

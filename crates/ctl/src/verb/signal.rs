@@ -2,7 +2,6 @@
 
 use ironlance_rpc::Value;
 
-use crate::pattern;
 use crate::session::{Session, status};
 use crate::trouble::Trouble;
 use crate::typed::words;
@@ -39,7 +38,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
     }
     match words(rest).as_slice() {
         [signal, names @ ..] if !names.is_empty() => {
-            let names = pattern::resolve(session, names)?;
+            let names = session.resolve(names)?;
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             ACT.run(session, &names, &[Value::from(*signal)])?;
         }

@@ -11,7 +11,8 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
 use super::document::{Document, LogReader};
-use super::pulse::{Phase, Pulse};
+use super::phase::Phase;
+use super::pulse::Pulse;
 use super::tail::Tail;
 
 /// What is sent.

@@ -17,7 +17,7 @@
 use std::time::Duration;
 
 use super::limits::Limits;
-use super::pulse::Phase;
+use super::phase::Phase;
 
 /// What is known of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

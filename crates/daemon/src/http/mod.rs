@@ -18,6 +18,7 @@ mod offload;
 mod outboxes;
 pub mod pages;
 mod percent;
+mod phase;
 mod pulse;
 mod refusal;
 mod rpc;

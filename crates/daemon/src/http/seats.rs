@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use super::Journal;
 use super::eviction;
 use super::limits::Limits;
-use super::pulse::{Leave, Phase, Pulse};
+use super::phase::Phase;
+use super::pulse::{Leave, Pulse};
 
 /// All connections of a server.
 pub(super) struct Seats {

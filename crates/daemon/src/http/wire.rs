@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::pulse::{Phase, Pulse};
+use super::phase::Phase;
+use super::pulse::Pulse;
 
 /// A stream whose peer has to be quick enough. Clones are the same stream.
 pub(super) struct Wire<S>(Rc<RefCell<Line<S>>>);

@@ -9,6 +9,9 @@ use ironlance_config::{Config, Faults, Overrides, Surroundings, load, outline};
 use ironlance_core::shlex;
 use ironlance_listeners::command::LOGIN_REFUSED;
 
+/// The status by which the test alert tells that the login was refused (sysexits.h, EX_NOPERM).
+const NO_PERMISSION: i32 = 77;
+
 /// Reads the configuration as supervisord would.
 pub(super) fn check(file: &Path, machine: &Surroundings) -> Result<Config, Faults> {
     load(file, &Overrides::default(), machine)
@@ -52,11 +55,12 @@ pub(super) fn test_alert(config: &Config, listener: &str, binary: &Path) -> io::
     let words = shlex::split(command).unwrap_or_default();
     let options = words.iter().skip_while(|word| *word != listener).skip(1);
     io::stdout().flush()?;
-    let status =
-        Command::new(binary).arg(listener).args(options).arg("--test-alert").stdin(Stdio::null()).status()?;
+    let mut command = Command::new(binary);
+    command.arg(listener).args(options).arg("--test-alert").stdin(Stdio::null());
+    let status = command.env(LOGIN_REFUSED, NO_PERMISSION.to_string()).status()?;
     Ok(match status.code() {
         Some(0) => Sent::Yes,
-        Some(code) if code == i32::from(LOGIN_REFUSED) => Sent::LoginRefused,
+        Some(NO_PERMISSION) => Sent::LoginRefused,
         Some(_) | None => Sent::No,
     })
 }

@@ -11,8 +11,9 @@ use ironlance_core::redact::redact_words;
 
 use crate::surroundings::host_name;
 
-/// The exit status where the mail server refused the login (sysexits.h, EX_NOPERM).
-pub const LOGIN_REFUSED: u8 = 77;
+/// The environment variable with the exit status where the mail server refused the login, which `init` sets to ask again
+/// for the password; without it the status is 1.
+pub const LOGIN_REFUSED: &str = "IRONLANCE_LOGIN_REFUSED_STATUS";
 
 /// Says each step on stdout.
 #[derive(Default)]
@@ -30,7 +31,8 @@ impl Progress for Aloud {
     }
 }
 
-/// Sends one alert by `route`, telling each step; 0 when it was taken for every recipient, [`LOGIN_REFUSED`], else 1.
+/// Sends one alert by `route`, telling each step; 0 when it was taken for every recipient, else 1 (but see
+/// [`LOGIN_REFUSED`]).
 ///
 /// `ignored` are the arguments that superlance passes over in silence: here is the place to mention them.
 pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode {
@@ -67,7 +69,8 @@ pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode 
         }
         Err(undelivered) => {
             aloud.step(&format!("the test alert was not sent: {}", undelivered.reason()));
-            if aloud.is_login_refused { ExitCode::from(LOGIN_REFUSED) } else { ExitCode::FAILURE }
+            let status = std::env::var(LOGIN_REFUSED).ok().filter(|_| aloud.is_login_refused);
+            status.and_then(|status| status.parse::<u8>().ok()).map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }

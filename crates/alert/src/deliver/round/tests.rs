@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
-use crate::alert::{Entry, Form};
-use crate::channel::Retry;
-use crate::outbox::record::Stored;
-use crate::outbox::{Outbox, Place, new_id};
-use crate::route::Route;
+use crate::alert::{Alert, Entry, Form};
+use crate::channel::{Channel, Progress, Receipt, Refusal, Retry};
+use crate::deliver::engine::{DAY, Opener};
+use crate::deliver::store::Store;
+use crate::outbox::record::{Attempt, Stored};
+use crate::outbox::{Outbox, Place, new_id, unix_time};
+use crate::route::{Route, Transport};
 
 fn put(outbox: &Outbox, command: &str, subject: &str) -> String {
     let alert = Alert {
@@ -122,7 +125,7 @@ struct Fussy;
 impl Channel for Fussy {
     /// Takes the mail for `a`, refuses `b` for ever and `c` for now, and takes whatever is left alone.
     fn send(&mut self, alert: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
-        let refusal = |to: &str, retry| channel::Refusal { recipient: to.into(), reason: "no".into(), retry };
+        let refusal = |to: &str, retry| Refusal { recipient: to.into(), reason: "no".into(), retry };
         if alert.route.to.len() == 1 {
             return Ok(Receipt::default());
         }
