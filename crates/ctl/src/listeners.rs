@@ -234,7 +234,12 @@ fn table(listeners: &[Listener], terminal: Terminal) -> Vec<String> {
         let wrong = at.checked_sub(1).map_or(&[][..], |at| &listeners[at].wrong);
         if !wrong.is_empty() {
             let wrong = paint::plain(&wrong.join("; "));
-            lines.push(format!("  {}", paint::warning(&format!("! {wrong}"), terminal)));
+            let wrong = format!("! {wrong}");
+            let fitting = match terminal.is_terminal {
+                true => paint::wrap(&wrong, terminal.columns.saturating_sub(2), 2),
+                false => vec![wrong],
+            };
+            lines.extend(fitting.iter().map(|line| format!("  {}", paint::warning(line, terminal))));
         }
     }
     // An outbox of several listeners is one line.

@@ -143,6 +143,41 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// `text` on lines of at most so many columns, parted at blanks; all but the first begin with `indent` blanks. A word that
+/// is longer than a line is parted where the line ends. Nothing is left out but blanks.
+pub(crate) fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
+    let start = " ".repeat(indent);
+    let mut lines = Vec::new();
+    let mut rest = text;
+    loop {
+        let is_first = lines.is_empty();
+        let room = if is_first { columns } else { columns.saturating_sub(indent) };
+        let (line, after) = break_line(rest, room.max(2), if is_first { indent } else { 0 });
+        lines.push(if is_first { line.to_owned() } else { format!("{start}{line}") });
+        if after.is_empty() {
+            return lines;
+        }
+        rest = after;
+    }
+}
+
+/// The beginning of `text` that fits in `room` columns, and what is left. It is not parted in its first `label` bytes.
+fn break_line(text: &str, room: usize, label: usize) -> (&str, &str) {
+    if text.width() <= room {
+        return (text, "");
+    }
+    let ends = text.char_indices().map(|(at, character)| at + character.len_utf8());
+    let fitting = ends.take_while(|end| text[..*end].width() <= room).last();
+    let end = fitting.unwrap_or_else(|| text.chars().next().map_or(0, char::len_utf8));
+    if text[end..].starts_with(' ') {
+        return (&text[..end], text[end..].trim_start_matches(' '));
+    }
+    match text[..end].rfind(' ').filter(|blank| *blank > label) {
+        Some(blank) => (text[..blank].trim_end_matches(' '), &text[blank + 1..]),
+        None => text.split_at(end),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,7 +230,29 @@ mod tests {
         assert_eq!(pad("队", 4), "队  ");
     }
 
+    #[test]
+    fn text_is_wrapped_at_blanks_and_its_lines_stand_below_each_other() {
+        assert_eq!(wrap("  by   somebody else", 20, 5), ["  by   somebody else"]);
+        assert_eq!(wrap("  by   somebody else", 16, 7), ["  by   somebody", "       else"]);
+        assert_eq!(
+            wrap("  by   incomprehensibilities", 16, 7),
+            ["  by   incompreh", "       ensibilit", "       ies"]
+        );
+        assert_eq!(wrap("", 10, 3), [""]);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_wrapped_fits_and_nothing_is_lost(text in any::<String>(), columns in 12_usize..60, indent in 0_usize..8) {
+            let plain = plain(&text);
+            let lines = wrap(&plain, columns, indent);
+            for line in &lines {
+                prop_assert!(width(line) <= columns, "{lines:?}");
+            }
+            let letters = |text: &str| text.chars().filter(|character| *character != ' ').collect::<String>();
+            prop_assert_eq!(letters(&lines.concat()), letters(&plain));
+        }
+
         #[test]
         fn what_is_cut_fits_and_what_is_plain_has_no_controls(text in any::<String>(), columns in 0_usize..40) {
             let plain = plain(&text);

@@ -46,10 +46,14 @@ fn text<'v>(outbox: &'v Value, key: &str) -> &'v str {
 
 #[test]
 fn alerts_that_wait_are_counted_wherever_somebody_looks() {
-    let mut stand = Stand::new(Flavour::Ours, &sections("")).unwrap();
+    // A listener of somebody else's, which keeps no alerts: what waits in the folder of its user is not its own.
+    let foreign = "[eventlistener:foreign]\ncommand=sh -c \"while echo READY; read line; do :; done\"\n\
+                   events=TICK_3600\n";
+    let mut stand = Stand::new(Flavour::Ours, &sections(foreign)).unwrap();
     crash(&stand);
     let told = outbox(&stand, 1);
     let folder = stand.scene.path("state");
+    assert_eq!(told.get("listeners"), Some(&Value::Array(vec![Value::Str("alarm:alarm".into())])));
     assert_eq!(text(&told, "folder"), folder.display().to_string());
     assert_eq!((text(&told, "trouble"), told.get("dead")), ("", Some(&Value::Int(0))));
     // The deliverer leaves word of why it failed.
@@ -65,6 +69,7 @@ fn alerts_that_wait_are_counted_wherever_somebody_looks() {
     let alerts = &objects[0]["alerts"];
     assert_eq!((&alerts["waiting"], &alerts["dead"]), (&Json::from(1), &Json::from(1)));
     assert!(alerts["last_error"].as_str().unwrap().starts_with("the server"), "{alerts}");
+    assert_eq!((&objects[1]["process"], &objects[1]["alerts"]), (&Json::from("foreign"), &Json::Null));
     let (_, lines) = stand.lines("listeners").unwrap();
     let shown = lines.join("\n");
     assert!(shown.contains("! 1 alert waits to be delivered since "), "{shown}");
@@ -76,7 +81,7 @@ fn alerts_that_wait_are_counted_wherever_somebody_looks() {
     let (_, lines) = stand.lines("why alarm").unwrap();
     assert!(lines.iter().any(|line| line.contains("1 alert waits")), "{lines:?}");
     let (_, lines) = stand.lines("status").unwrap();
-    assert_eq!(lines.len(), 2, "in a pipe the lines are those of the original: {lines:?}");
+    assert_eq!(lines.len(), 3, "in a pipe the lines are those of the original: {lines:?}");
     let mut terminal = stand.on_terminal("status", "dumb", &[]).unwrap();
     terminal.expect("! 1 alert waits to be delivered since ").unwrap();
     terminal.expect("; see: listeners").unwrap();

@@ -12,6 +12,8 @@ use crate::screen::Terminal;
 
 /// The labels stand in a column of this width.
 const LABEL: usize = 11;
+/// How far the answer's second line is moved in.
+const CONTINUED: usize = 2;
 /// What is said below the screens where the original answers.
 pub(super) const ONLY_OURS: &str = "(The rest, as signal, core dump, out of memory, how long it ran and how often it was \
      started, is known to ironlance's supervisord only.)";
@@ -53,13 +55,17 @@ pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<Stri
     };
     tail("stdout", &case.stdout);
     tail("stderr", &case.stderr);
-    // The first line is the answer, and comes whole; of the others a screen takes what fits.
+    if !terminal.is_terminal {
+        return lines;
+    }
+    // The second line has colours, and is short. What the program wrote is cut: its log has the rest.
     let fitting = |(at, line): (usize, String)| match at {
-        0 | 1 => line,
-        _ if terminal.is_terminal => paint::cut(&line, terminal.columns),
-        _ => line,
+        0 => paint::wrap(&line, terminal.columns, CONTINUED),
+        1 => vec![line],
+        _ if line.starts_with("  | ") => vec![paint::cut(&line, terminal.columns)],
+        _ => paint::wrap(&line, terminal.columns, 2 + LABEL),
     };
-    lines.into_iter().enumerate().map(fitting).collect()
+    lines.into_iter().enumerate().flat_map(fitting).collect()
 }
 
 fn is_told_by_end(case: &Case) -> bool {
@@ -414,13 +420,17 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_takes_no_more_than_its_columns_but_for_the_answer() {
+    fn on_a_terminal_reasons_are_wrapped_and_only_what_the_program_wrote_is_cut() {
         let mut case =
             case(ProcessState::Running, 2, end(How::Exited { status: 1 }, Expectation::Unexpected));
         case.stdout = "x".repeat(200);
+        case.listener = Some(vec!["said a word too many ".repeat(9), "the end".to_owned()]);
         let terminal = Terminal { columns: 60, colour: false, is_terminal: true };
         let lines = screen(&case, &Clock::new(), terminal);
-        assert!(lines[2..].iter().all(|line| paint::width(line) <= 60), "{lines:?}");
+        assert!(lines.iter().all(|line| paint::width(line) <= 60), "{lines:?}");
+        let cut: Vec<&String> = lines.iter().filter(|line| line.ends_with('…')).collect();
+        assert_eq!(cut, [&format!("  | {}…", "x".repeat(55))]);
+        assert!(lines.iter().any(|line| line.starts_with("             ") && line.ends_with("the end")));
         let whole = screen(&case, &Clock::new(), PIPE);
         assert!(whole.iter().any(|line| line.ends_with(&case.stdout)));
     }

@@ -74,7 +74,8 @@ impl Supervisor {
         Rc::clone(self.owners.entry(uid).or_insert_with(|| Rc::new(Owner::of(uid))))
     }
 
-    /// Every state folder of a listener that has been started, with all that use it.
+    /// Every state folder of a listener that has been started, with all that use it: listeners of ours, or where there is
+    /// none the others of that user, as one of these may be a script that calls ours.
     pub(super) fn state_folders(&self) -> Vec<StateFolderView> {
         let mut all: Vec<StateFolderView> = Vec::new();
         for process in self.population.by_name() {
@@ -93,8 +94,13 @@ impl Supervisor {
                 all.len() - 1
             });
             let view = &mut all[at];
-            view.listeners.push(process.namespec().clone());
-            view.is_used |= keeping.is_ours;
+            if keeping.is_ours && !view.is_used {
+                view.listeners.clear();
+                view.is_used = true;
+            }
+            if keeping.is_ours || !view.is_used {
+                view.listeners.push(process.namespec().clone());
+            }
             view.trouble = view.trouble.take().or_else(|| keeping.trouble().map(str::to_owned));
         }
         all

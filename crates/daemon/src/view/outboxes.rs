@@ -15,7 +15,7 @@ pub struct StateFolderView {
     pub uid: u32,
     /// The same by name.
     pub user: String,
-    /// The processes of listeners that use it.
+    /// The processes of listeners that use it: those of ours, or where there is none all of that user.
     pub listeners: Vec<Namespec>,
     /// One of them is a listener of ours, which keeps alerts there. Others may.
     pub is_used: bool,

@@ -188,7 +188,7 @@ fn next(out: &mut impl Write, setting: &Setting, wanted: &Wanted) -> io::Result<
     let control = setting.line("supervisorctl");
     let third = match wanted.programs.first() {
         Some(program) => format!(
-            "kill -9 $({control} -c {file} pid {name})    # a crash on purpose: the mail follows",
+            "kill -9 $({control} -c {file} pid {name})    # a crash on purpose: the alert follows",
             name = program.name
         ),
         None => format!("{} list    # alerts that wait for the mail server", setting.line("outbox")),

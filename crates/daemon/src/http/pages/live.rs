@@ -194,6 +194,9 @@ fn push_pieces_of_one(
         push(text, &Row::new(frame, program, Place::Alone));
         push(text, &End::new(frame, program));
     }
+    if program.is_listener && now.listeners != before.listeners {
+        push(text, &Listeners::about(frame, view, program));
+    }
     if now.events != before.events {
         push(text, &Events::about(frame, view, program));
     }

@@ -144,7 +144,6 @@ pub(super) fn has_head(members: &[ProgramView]) -> bool {
 #[template(path = "listeners.html")]
 pub(super) struct Listeners<'a> {
     frame: &'a Frame<'a>,
-    view: &'a View,
     rows: Vec<Listener<'a>>,
 }
 
@@ -161,7 +160,21 @@ struct Listener<'a> {
 
 impl<'a> Listeners<'a> {
     pub(super) fn new(frame: &'a Frame<'a>, view: &'a View) -> Self {
-        let rows = view.listeners.iter().map(|listener| {
+        Self::of(frame, &view.listeners, view.now)
+    }
+
+    /// The one that `program` is; an empty table, which is hidden, where it is none.
+    pub(super) fn about(frame: &'a Frame<'a>, view: &'a View, program: &ProgramView) -> Self {
+        let is_it = |listener: &&ListenerView| listener.namespec == program.namespec;
+        Self::of(frame, view.listeners.iter().filter(is_it), view.now)
+    }
+
+    fn of(
+        frame: &'a Frame<'a>,
+        listeners: impl IntoIterator<Item = &'a ListenerView>,
+        now: Duration,
+    ) -> Self {
+        let rows = listeners.into_iter().map(|listener| {
             let wrongs = wrongs(listener);
             let mut words: Vec<String> = wrongs.iter().map(|wrong| (frame.words.wrong)(wrong)).collect();
             words.extend(listener.outbox.iter().flat_map(|outbox| alerts::words(frame, outbox)));
@@ -172,10 +185,10 @@ impl<'a> Listeners<'a> {
                 shown: listener.namespec.to_string(),
                 state: (frame.words.listener_states)(listener.state),
                 why: (!words.is_empty()).then(|| words.join(" · ")),
-                bad: is_unwell(&wrongs) || has_bad_outbox(listener, view.now),
+                bad: is_unwell(&wrongs) || has_bad_outbox(listener, now),
             }
         });
-        Self { frame, view, rows: rows.collect() }
+        Self { frame, rows: rows.collect() }
     }
 }
 

@@ -6,7 +6,7 @@ use ironlance_core::ProcessState;
 use super::figures;
 use super::frame::Frame;
 use super::message::Message;
-use super::parts::Events;
+use super::parts::{Events, Listeners};
 use super::query::encode;
 use super::row::{Place, Row, near_memory};
 use super::settings::Settings;
@@ -23,6 +23,7 @@ pub(super) struct Program<'a> {
     shown: String,
     link: String,
     row: Row<'a>,
+    listeners: Listeners<'a>,
     end: End<'a>,
     settings: Settings<'a>,
     events: Events<'a>,
@@ -46,6 +47,7 @@ impl<'a> Program<'a> {
             shown: program.namespec.to_string(),
             link,
             row: Row::new(frame, program, Place::Alone),
+            listeners: Listeners::about(frame, view, program),
             end: End::new(frame, program),
             settings: Settings::new(frame, program.settings.as_ref().map(|own| own.program()), user),
             events: Events::about(frame, view, program),

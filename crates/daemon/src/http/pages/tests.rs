@@ -527,12 +527,14 @@ fn the_counts_lead_to_their_programs_and_the_address_filters() {
 fn a_listener_says_what_is_wrong_with_it() {
     run(async {
         let visit = Visit::new(May::Change);
-        assert!(
-            visit
-                .get("/")
-                .await
-                .contains("<span class=\"why bad\">2 events waiting · 1 event lost (1 TICK_5)</span>")
-        );
+        for page in ["/", "/program.html?processname=pool:pool"] {
+            let page = visit.get(page).await;
+            assert!(
+                page.contains("<span class=\"why bad\">2 events waiting · 1 event lost (1 TICK_5)</span>")
+            );
+        }
+        let other = visit.get("/program.html?processname=shop:api").await;
+        assert!(!other.contains("data-listener=") && other.contains("-title\" hidden>"), "{other}");
         {
             let listener = &mut visit.view.borrow_mut().listeners[0];
             (listener.state, listener.is_full, listener.offences) = ("ACKNOWLEDGED", true, 3);
