@@ -154,8 +154,8 @@ impl Listening {
             Rights::Reads => journal.log(
                 Level::Warn,
                 &format!(
-                    "[{section}] can be reached from other hosts and has no password: it only tells, and changes \
-                     nothing; to open it, set username and password in it, or bind it to 127.0.0.1; if everybody who \
+                    "[{section}] can be reached from other hosts and has no password: it is read-only; to \
+                     open it, set username and password in it, or bind it to 127.0.0.1; if everybody who \
                      reaches it may do everything, set allow_anonymous_changes=true"
                 ),
             ),

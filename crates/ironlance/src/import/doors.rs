@@ -39,8 +39,8 @@ fn tcp(look: &Look<'_>, section: &Section, found: &mut Findings) {
              Supervisor; set username and password, or use [unix_http_server]"
         ),
         false => format!(
-            "{port} is open to other hosts without a password: Supervisor lets everybody do everything, ironlance only \
-             tells and changes nothing; set username and password, bind it to 127.0.0.1, or, if this is meant, set \
+            "{port} is open to other hosts without a password: Supervisor lets everybody do everything, ironlance is \
+             read-only there; set username and password, bind it to 127.0.0.1, or, if this is meant, set \
              allow_anonymous_changes=true"
         ),
     };

@@ -63,7 +63,7 @@ pub(super) struct End<'a> {
     title: &'static str,
     end: Option<&'a EndView>,
     /// Why there was nothing that could end.
-    description: Option<&'a str>,
+    description: Option<String>,
     words: String,
     at: String,
     up: String,
@@ -83,7 +83,7 @@ impl<'a> End<'a> {
             frame,
             title: if never { frame.words.why_not_title } else { frame.words.why_title },
             end,
-            description: failed.then_some(&*program.description),
+            description: failed.then(|| (frame.words.ended)(&program.description)),
             words: of(&|end| (frame.words.ended)(&end.words)),
             at: of(&|end| figures::moment(frame.clock, end.at, frame.now)),
             near_memory: end.and_then(|end| end.near_memory).map(|window| near_memory(frame, window)),

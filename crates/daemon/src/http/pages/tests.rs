@@ -571,6 +571,8 @@ fn a_program_that_never_started_and_one_without_events_are_told_so() {
             let program = &mut visit.view.borrow_mut().programs[0];
             (program.state, program.description) = (ProcessState::Fatal, "can't find command '/x'".into());
         }
+        let chinese = visit.get("/program.html?processname=%3Cscript%3E&lang=zh").await;
+        assert!(chinese.contains("找不到命令"), "{chinese}");
         let page = visit.get("/program.html?processname=%3Cscript%3E").await;
         for part in ["Why it does not start", "find command", "Nothing in the last event."] {
             assert!(page.contains(part), "{part} is not in {page}");
