@@ -50,7 +50,7 @@ fn why_has_the_answer_in_its_first_line_whatever_happened() {
             "nowhere",
             &["nowhere: cannot be started: can't find command '/no/such/command'; supervisord has given up"],
         ),
-        ("up", &["up: has never ended; RUNNING since "]),
+        ("up", &["up: has not ended since supervisord started; RUNNING since "]),
         ("never", &["never: has never been started"]),
     ] {
         let (status, lines) = stand.lines(&format!("why {name}")).unwrap();
@@ -212,7 +212,7 @@ fn listeners_that_are_unwell_are_marked() {
     );
     // It runs, and `why` knows better.
     let (_, lines) = stand.lines("why mute").unwrap();
-    assert_says(&lines[0], &["mute: has never ended; RUNNING since "]);
+    assert_says(&lines[0], &["mute: has not ended since supervisord started; RUNNING since "]);
     assert_eq!(
         lines[2],
         "  listener   ! has not said READY; its buffer is full; 2 events lost (2 REMOTE_COMMUNICATION)"
