@@ -22,16 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn names(supervisor: Option<&Supervisor>, named: Vec<Named>) {
     let Some(supervisor) = supervisor.cloned().filter(|_| !named.is_empty()) else { return };
     let ask = move || {
-        let Ok(configured) = supervisor.call("supervisor.getAllConfigInfo", &[], Some(PATIENCE)) else {
-            return;
-        };
-        note(&unmatched(&named, &processes(&configured)));
-        // The listener waits already: what asking has brought into memory would stay.
+        if let Some(lines) = vain(&supervisor, &named) {
+            note(&lines);
+        }
+        // The listener waits already: what asking has brought into memory would stay. The answer is dropped by now.
         heap::trim();
         Residency::default().before_wait();
     };
     // Without room for a thread the question is not asked.
     drop(thread::Builder::new().spawn(ask));
+}
+
+/// What is to be said of names that match nothing; `None` where supervisord does not answer.
+fn vain(supervisor: &Supervisor, named: &[Named]) -> Option<Vec<String>> {
+    let configured = supervisor.call("supervisor.getAllConfigInfo", &[], Some(PATIENCE)).ok()?;
+    Some(unmatched(named, &processes(&configured)))
 }
 
 /// The processes of a configuration, those too that are not in use yet.
