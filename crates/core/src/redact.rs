@@ -94,8 +94,8 @@ impl std::fmt::Debug for Secrets {
     }
 }
 
-/// `NAME=value`.
-fn is_assignment(word: &str) -> bool {
+/// Whether a word of a command line sets a variable, `NAME=value`; before a command, it is not the command.
+pub fn is_assignment(word: &str) -> bool {
     let is_name =
         |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     word.split_once('=').is_some_and(|(name, _)| is_name(name))

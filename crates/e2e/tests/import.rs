@@ -67,7 +67,7 @@ events=PROCESS_STATE,TICK_60
 command=httpok -a -b hello -m x@y https://localhost/
 events=TICK_60
 [eventlistener:memmon]
-command=memmon -a 200MB -s 'no-such-mailer -t' -m x@y
+command=memmon -a 200MB -s 'PASS=geheim no-such-mailer -t' -m x@y
 events=TICK_60
 [include]
 files=conf.d/*.conf

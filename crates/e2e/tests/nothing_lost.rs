@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -293,6 +295,38 @@ fn what_waits_survives_the_listener_and_goes_by_the_corrected_way() {
     let mut second = crashmail(&scene, &server).unwrap();
     second.ready().unwrap();
     assert_each_once(&server, 3).with_context(|| format!("{:?}", second.stderr())).unwrap();
+}
+
+#[test]
+fn a_server_that_hangs_does_not_keep_the_alerts_of_the_corrected_way() {
+    let scene = Scene::new().unwrap();
+    let surroundings = Scene::new().unwrap();
+    let server = MailServer::start(&surroundings, &Setup::default()).unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let wrong = format!("smtp://{}", silent.local_addr().unwrap());
+    let mut first =
+        listener(&scene, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &wrong]).unwrap();
+    handle_quickly(&mut first, &crash(1)).unwrap();
+    let (mut hanging, _) = silent.accept().unwrap();
+    // From the greeting on it is waited for longer than at any step before.
+    hanging.write_all(b"220 one moment\r\n").unwrap();
+    first.ready().unwrap();
+    first.close().unwrap();
+    let mut second = crashmail(&scene, &server).unwrap();
+    handle_quickly(&mut second, &crash(2)).unwrap();
+    until("the second crash at the server", PATIENCE, || {
+        Ok(arrivals(&server.mails()?).contains_key(&2).then_some(()))
+    })
+    .with_context(|| format!("{:?}", second.stderr()))
+    .unwrap();
+    // The first is still in hand: its server has not been given up.
+    hanging.set_nonblocking(true).unwrap();
+    let heard =
+        std::iter::from_fn(|| Some(hanging.read(&mut [0; 256]))).find(|read| !matches!(read, Ok(1..)));
+    assert!(matches!(heard, Some(Err(_))), "{heard:?}");
+    // As soon as it is, it goes the new way as well.
+    drop(hanging);
+    assert_each_once(&server, 2).with_context(|| format!("{:?}", second.stderr())).unwrap();
 }
 
 #[test]

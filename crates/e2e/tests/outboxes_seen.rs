@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Command;
 use std::time::Duration;
 
 use ironlance_e2e::xmlrpc::Value;
@@ -142,4 +143,45 @@ fn where_no_folder_can_be_had_everybody_says_so() {
     assert_eq!(said, 1, "once for each reason");
     let (_, lines) = stand.lines("check").unwrap();
     assert!(lines.join("\n").contains("its alerts wait in memory only"), "{lines:?}");
+}
+
+/// Unmounts when dropped.
+struct Mount(std::path::PathBuf);
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_is_seen_wherever_somebody_looks() {
+    let scene = Scene::new().unwrap();
+    let small = scene.path("small");
+    fs::create_dir(&small).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(&small).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("cannot mount a small disk here: a full disk is not tested");
+        return;
+    }
+    let _disk = Mount(small.clone());
+    let more = format!("environment=IRONLANCE_STATE=\"{}\"\n", small.display());
+    let mut stand = Stand::within(scene, Flavour::Ours, &sections(&more)).unwrap();
+    stand.daemon.wait_state("alarm", "RUNNING").unwrap();
+    until("the outbox", PATIENCE, || Ok(small.join("outbox/new").exists().then_some(()))).unwrap();
+    assert_eq!(text(&outbox(&stand, 0), "trouble"), "");
+    // More than there is room for.
+    fs::write(small.join("fill"), vec![0; 1 << 20]).unwrap_err();
+    crash(&stand);
+    stand.daemon.wait_file("alarm.err", "delivering from memory").unwrap();
+    let (_, lines) = stand.lines("listeners").unwrap();
+    let wanted = format!(
+        "its alerts wait in memory only: cannot write in {}/outbox: the disk is full",
+        small.display()
+    );
+    assert!(lines.join("\n").contains(&wanted), "{lines:?}");
+    let (_, lines) = stand.lines("why alarm").unwrap();
+    assert!(lines.join("\n").contains(&wanted), "{lines:?}");
+    fs::remove_file(small.join("fill")).unwrap();
+    assert_eq!(text(&outbox(&stand, 0), "trouble"), "");
 }

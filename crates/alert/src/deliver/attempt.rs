@@ -120,7 +120,10 @@ impl Engine {
                 Ok(stored)
             }
             Ok(Some(stored)) => Ok(stored),
-            Ok(None) => Err(Verdict::Over(None)),
+            Ok(None) => {
+                say(&format!("the alert {id} was not sent: somebody has taken it out of the outbox"));
+                Err(Verdict::Over(None))
+            }
             Err(error) if error.is_damage() => Err(self.give_up(id, error.to_string(), 0)),
             Err(error) => {
                 Err(Verdict::Failed { undelivered: Undelivered::Deferred(error.to_string()), tried: 0 })

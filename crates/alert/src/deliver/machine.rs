@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | nothing | all that waits, again and again | deadlines of the plan |
 //! | orphaned: the listener is gone | the same, for the time of `linger` | the same |
-//! | claimed, and orphaned: another deliverer would take over | as `stop` | as `stop` |
+//! | claimed, and orphaned: another deliverer would take over | as `stop`; while a mail in hand is held up, what is due in the other lanes | the mails in hand |
 //! | leave | what is due, each alert once | nothing |
 //! | stop | nothing | the mails in hand |
 //!
@@ -32,6 +32,9 @@ const FIRST_ALERT: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How long the goodbye to all servers may take before we end without it.
 const HANG_UP: Duration = Duration::from_secs(10);
+/// A mail in hand that has made no step for so long is held up: it keeps who gives way, and must not keep the other
+/// lanes as well.
+const HELD_UP: Duration = Duration::from_secs(3);
 /// A mail in hand that has made no step for so long hangs: no step of a carrier takes longer (ten minutes for the
 /// longest, a mail's content and the server's answer to it).
 pub const OVERDUE: Duration = Duration::from_secs(15 * 60);
@@ -126,6 +129,8 @@ pub struct Machine {
     /// Once it is time to leave, the alerts that were tried since.
     leaving: Option<HashSet<String>>,
     is_orphaned: bool,
+    /// Another deliverer waits for the lock.
+    is_giving_way: bool,
     is_stopping: bool,
     /// The lanes with a connection that nobody has told to close.
     open: HashSet<Lane>,
@@ -147,6 +152,7 @@ impl Machine {
             leave_at: None,
             leaving: None,
             is_orphaned: false,
+            is_giving_way: false,
             is_stopping: false,
             open: HashSet::new(),
             hanging_up: 0,
@@ -175,7 +181,7 @@ impl Machine {
                 self.is_orphaned = true;
                 self.leave_at.get_or_insert(now + self.settings.linger);
             }
-            Input::Claimed => self.is_stopping |= self.is_orphaned,
+            Input::Claimed => self.is_giving_way |= self.is_orphaned,
             Input::Leave => {
                 self.leaving.get_or_insert_default();
                 // The last chance for what has to be written down.
@@ -211,6 +217,10 @@ impl Machine {
             }
             return;
         }
+        if self.is_giving_way && !self.plan.is_busy() {
+            self.phase = Phase::Ended;
+            return;
+        }
         if self.leave_at.is_some_and(|at| at <= now) {
             self.leaving.get_or_insert_default();
         }
@@ -225,7 +235,8 @@ impl Machine {
             commands.push(Command::LookAgain);
         }
         let tried = self.leaving.as_ref();
-        let begun = self.plan.begin(now, |id| tried.is_none_or(|tried| !tried.contains(id)));
+        let is_free = self.begins_at().is_none_or(|at| at <= now);
+        let begun = self.plan.begin(now, |id| is_free && tried.is_none_or(|tried| !tried.contains(id)));
         for (lane, id) in begun {
             self.phase = Phase::Delivering;
             if let Some(tried) = &mut self.leaving {
@@ -269,6 +280,12 @@ impl Machine {
         self.got_on.values().any(|at| *at + OVERDUE <= now)
     }
 
+    /// Who gives way begins nothing until a mail in hand is held up, which is then.
+    fn begins_at(&self) -> Option<Instant> {
+        let first = self.got_on.values().min().filter(|_| self.is_giving_way);
+        first.map(|at| *at + HELD_UP)
+    }
+
     /// Whether there is a reason to stay.
     fn has_work(&self) -> bool {
         if self.plan.is_busy() {
@@ -294,7 +311,9 @@ impl Machine {
         };
         let overdue = self.got_on.values().min().map(|at| *at + OVERDUE).filter(|_| self.is_stopping);
         let staying = !self.is_stopping && self.leaving.is_none();
-        let waiting = [self.plan.next_deadline(), self.look_again, self.stay_until, self.leave_at];
+        let due = self.plan.next_deadline();
+        let due = due.map(|due| self.begins_at().map_or(due, |at| at.max(due)));
+        let waiting = [due, self.look_again, self.stay_until, self.leave_at];
         let waiting = waiting.into_iter().flatten().filter(|_| staying);
         waiting.chain(hang_up).chain(overdue).chain([self.beat_at]).min()
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use ironlance_core::redact::redact;
 use ironlance_core::{python, shlex};
 use rustix::fs::{Access, access};
 use thiserror::Error;
@@ -24,7 +25,7 @@ pub struct Resolved {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommandError {
     /// Its quotes do not match.
-    #[error("can't parse command {}: {why}", python::repr(command))]
+    #[error("can't parse command {}: {why}", python::repr(&redact(command)))]
     Unparsable {
         /// The whole command.
         command: String,
@@ -123,6 +124,8 @@ mod tests {
     fn what_cannot_be_run_is_refused_in_the_words_of_the_original() {
         let words = |command: &str| resolve(command, &usual()).unwrap_err().to_string();
         assert_eq!(words("cat 'a"), "can't parse command \"cat 'a\": No closing quotation");
+        let secret = "can't parse command 'mailer --password *** \"x': No closing quotation";
+        assert_eq!(words("mailer --password hunter2 \"x"), secret, "it stands in the log and on the page");
         assert_eq!(words(""), "command is empty");
         assert_eq!(words("  "), "command is empty");
         assert_eq!(words("no-such-tool x"), "can't find command 'no-such-tool'");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_host::state::alerts::Alerts;
+use ironlance_host::state::alerts::{Alerts, fault_of_disk};
 
 /// A state folder, as the owner knows it. Nobody has looked into it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,10 @@ impl StateFolderView {
     /// Looks into the folder, which may take as long as a disk takes. Nothing where it is nobody's outbox.
     pub fn look(mut self) -> Option<OutboxView> {
         let alerts = match Alerts::read(&self.path, self.uid) {
-            Ok(alerts) => alerts,
+            Ok(alerts) => {
+                self.trouble = self.trouble.take().or_else(|| fault_of_disk(&self.path, self.uid));
+                alerts
+            }
             Err(why) => {
                 self.trouble.get_or_insert(why);
                 Alerts::default()

@@ -12,13 +12,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, StatVfs, StatVfsMountFlags, fstat, fstatvfs, openat};
 use rustix::io::Errno;
 
 /// So many names of a folder are looked at.
 pub const MOST: usize = 10_000;
 /// So much of the last error is read (bytes).
 const MOST_ERROR: u64 = 500;
+/// With less room than this on its disk (bytes) an outbox counts as full: an alert with its details has some KiB.
+const LEAST_ROOM: u64 = 16 * 1024;
 /// An ID begins with so many digits.
 const DIGITS: usize = 16;
 
@@ -70,6 +72,31 @@ impl Alerts {
     /// Whether somebody should look.
     pub const fn is_well(&self) -> bool {
         self.waiting == 0 && self.dead == 0
+    }
+}
+
+/// Why the outbox of a state folder cannot take another alert of the user `uid`, though it is there. It may block where
+/// the disk does.
+pub fn fault_of_disk(state: &Path, uid: u32) -> Option<String> {
+    let shown = state.join("outbox");
+    let disk = folder(CWD, &shown).and_then(fstatvfs).ok()?;
+    let why = fault(&disk, uid)?;
+    Some(format!("cannot write in {}: {why}", shown.display()))
+}
+
+fn fault(disk: &StatVfs, uid: u32) -> Option<&'static str> {
+    // Root may use what is kept back for it.
+    let free = if uid == 0 { disk.f_bfree } else { disk.f_bavail };
+    let names = if uid == 0 { disk.f_ffree } else { disk.f_favail };
+    if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        Some("the disk is read-only")
+    } else if free.saturating_mul(disk.f_frsize) < LEAST_ROOM {
+        Some("the disk is full")
+    } else if disk.f_files > 0 && names == 0 {
+        // Where files are not counted (btrfs), both are nought.
+        Some("the disk has no room for another file")
+    } else {
+        None
     }
 }
 
@@ -169,6 +196,27 @@ mod tests {
         };
         assert_eq!(read(state.path()), Ok(expected));
         assert_eq!(read(Path::new("/nonexistent/state")), Ok(Alerts::default()));
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_alert_is_told_from_one_that_does() {
+        let state = outbox();
+        assert_eq!(fault_of_disk(state.path(), 0), None);
+        assert_eq!(fault_of_disk(Path::new("/nonexistent/state"), 0), None);
+        let disk = || {
+            let mut disk = fstatvfs(File::open(state.path()).unwrap()).unwrap();
+            (disk.f_frsize, disk.f_bfree, disk.f_bavail) = (4096, 100, 100);
+            (disk.f_files, disk.f_ffree, disk.f_favail) = (100, 100, 100);
+            disk
+        };
+        let full = StatVfs { f_bavail: 3, ..disk() };
+        assert_eq!((fault(&full, 1000), fault(&full, 0)), (Some("the disk is full"), None));
+        assert_eq!(fault(&StatVfs { f_bfree: 0, ..disk() }, 0), Some("the disk is full"));
+        let nameless = StatVfs { f_favail: 0, ..disk() };
+        assert_eq!(fault(&nameless, 1000), Some("the disk has no room for another file"));
+        assert_eq!(fault(&StatVfs { f_files: 0, ..nameless }, 1000), None);
+        let sealed = StatVfs { f_flag: StatVfsMountFlags::RDONLY, ..disk() };
+        assert_eq!(fault(&sealed, 0), Some("the disk is read-only"));
     }
 
     #[test]

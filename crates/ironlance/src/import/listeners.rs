@@ -7,6 +7,7 @@ use ironlance_alert::{Route, Secret, Transport};
 use ironlance_config::Outbox;
 use ironlance_config::ini::Section;
 use ironlance_config::superlance::{Run, recognised};
+use ironlance_core::redact::{is_assignment, redact};
 use ironlance_core::shlex;
 use ironlance_listeners::options::batch::{self, BatchMailer};
 use ironlance_listeners::options::{
@@ -209,8 +210,11 @@ fn of_route(route: Option<&Route>) -> Remarks {
 
 fn mailer(command: &str, remarks: &mut Remarks) {
     let words = shlex::split(command).unwrap_or_default();
-    let Some(program) = words.first() else { return };
-    if find_program(program).is_none() {
+    // `NAME=value` before it is the shell's, and may be a password.
+    let Some(program) = words.iter().find(|word| !is_assignment(word)) else { return };
+    let is_there = find_program(program).is_some();
+    let program = redact(program);
+    if !is_there {
         remarks.attention(format!("mails by {program}, which is not here: its alerts would wait"));
     } else if !program.contains("sendmail") {
         remarks.attention(format!(

@@ -162,6 +162,9 @@ impl Session {
                 }
                 Ok(()) => {
                     let reply = self.ask(&format!("RCPT TO:<{bare}>"), "at RCPT", timeouts).await?;
+                    if is_about_us(reply.code) {
+                        return Err(self.refused("the recipient", &reply));
+                    }
                     let retry = if reply.is_permanent() { Retry::Never } else { Retry::Later };
                     (!reply.is_positive()).then(|| (format!("{} said {reply}", self.server), retry))
                 }
@@ -286,12 +289,17 @@ impl Session {
         let reason = format!("{} refused {what}: {reply}", self.server);
         match reply.code {
             421 => self.lost(reply),
-            // No TLS, no AUTH, or not the right one (RFC 4954, 6): a matter of configuration, so the mail waits.
-            530 | 534 | 535 | 538 => self.lost(&format!("it refused {what}: {reply}")),
+            code if is_about_us(code) => self.lost(&format!("it refused {what}: {reply}")),
             _ if reply.is_permanent() => Undelivered::Rejected(reason),
             _ => Undelivered::Deferred(reason),
         }
     }
+}
+
+/// No TLS, no AUTH, or not the right one (RFC 4954, 6): a matter of configuration, at whatever step it is said, so the
+/// mail waits.
+const fn is_about_us(code: u16) -> bool {
+    matches!(code, 530 | 534 | 535 | 538)
 }
 
 fn all_refused(refused: &[Refusal]) -> Undelivered {

@@ -166,6 +166,8 @@ fn refusals_for_now_and_for_ever_are_told_apart() {
     assert!(matches!(send(&[("MAIL", "451 later")]), Err(Undelivered::Deferred(_))));
     assert!(matches!(send(&[("MAIL", "550 never")]), Err(Undelivered::Rejected(_))));
     assert!(matches!(send(&[("MAIL", "530 first STARTTLS")]), Err(Undelivered::Unreachable(_))));
+    assert!(matches!(send(&[("RCPT", "530 first AUTH")]), Err(Undelivered::Unreachable(_))));
+    assert!(matches!(send(&[("RCPT TO:<b@", "538 first TLS")]), Err(Undelivered::Unreachable(_))));
     assert!(matches!(send(&[("RCPT", "450 later")]), Err(Undelivered::Deferred(_))));
     assert!(matches!(send(&[("RCPT", "550 never")]), Err(Undelivered::Rejected(_))));
     assert!(matches!(send(&[(".", "451 later")]), Err(Undelivered::Deferred(_))));

@@ -101,6 +101,30 @@ fn only_a_deliverer_without_a_listener_gives_way_to_another() {
 }
 
 #[test]
+fn a_mail_that_is_held_up_keeps_who_gives_way_but_not_the_other_lanes() {
+    let now = Instant::now();
+    let other = || "other server".to_owned();
+    let mut machine = machine(&["1"], now);
+    machine.step(Input::Orphaned, now);
+    assert_eq!(machine.step(Input::Claimed, now), []);
+    assert_eq!(machine.step(Input::Found(vec![(other(), "2".into()), (lane(), "3".into())]), now), []);
+    assert_eq!(machine.next_deadline(), Some(now + HELD_UP));
+    let later = now + HELD_UP;
+    assert_eq!(machine.step(Input::Tick, later), [Command::Carry(other(), "2".into())]);
+    let done = Input::Ended { lane: other(), id: "2".into(), outcome: SENT, jitter: 0.5 };
+    assert_eq!(machine.step(done, later), []);
+    assert_eq!(
+        machine.step(Input::Found(vec![(other(), "4".into())]), later),
+        [Command::Carry(other(), "4".into())]
+    );
+    // The mail that was held up ends: as soon as nothing is in hand, the other deliverer takes over.
+    assert_eq!(machine.step(ended("1", Outcome::Unreachable), later), []);
+    let done = Input::Ended { lane: other(), id: "4".into(), outcome: SENT, jitter: 0.5 };
+    machine.step(done, later);
+    assert_eq!(machine.phase(), Phase::Ended, "3 is the other's");
+}
+
+#[test]
 fn who_is_told_to_stop_finishes_the_mail_in_hand_and_begins_no_other() {
     let now = Instant::now();
     let mut machine = machine(&["1", "2"], now);
@@ -224,8 +248,11 @@ impl World {
         let leaving = self.machine.leaving.is_some() || self.machine.is_stopping;
         due.push_str(if leaving { ", leaving" } else { "" });
         let works = !self.in_hand.is_empty() || self.closing > 0;
-        if leaving {
+        if leaving || self.machine.is_giving_way {
             assert!(works, "who may leave waits only for work under way: {due}");
+        }
+        if leaving || self.machine.begins_at().is_some_and(|at| at > self.now) {
+            // Nothing is begun.
         } else if let Some(at) = self.machine.plan.next_deadline() {
             assert!(at > self.now, "what is due is under way: {due}");
         }
