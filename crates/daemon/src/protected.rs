@@ -12,7 +12,10 @@
 //!   or that everybody may write to
 //! somebody else, in another folder            we are not root: yes
 //!                                             we are root: to a file that is theirs, or that anybody may open so
+//! anybody, anywhere                           to write: to /dev/null, and to what is our stdout or stderr already
 //! ```
+//!
+//! The last row is for containers: a link to /dev/stdout that `chown -R` has given away with the folder of the logs.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -23,14 +26,14 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, setfsuid};
 use rustix::fs::{
-    CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat, fstat, fstatfs, open as open_following, openat,
-    readlinkat,
+    CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat, fstat, fstatfs, makedev, open as open_following,
+    openat, readlinkat,
 };
 use rustix::io::Errno;
 use thiserror::Error;
 
 /// So many links may lead from one to the next, as in the kernel.
-const MOST_LINKS: usize = 40;
+pub(crate) const MOST_LINKS: usize = 40;
 const WRITE_BY_OTHERS: u32 = 0o002;
 const READ_BY_OTHERS: u32 = 0o004;
 const STICKY: u32 = 0o1000;
@@ -73,36 +76,29 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
 /// Goes from link to link; `us` is the user that we are.
 fn through_links(path: &Path, flags: OFlags, mode: Mode, us: u32) -> io::Result<OwnedFd> {
     let (mut folder, mut name) = folder_and_name(CWD, path)?;
-    let mut planter = None;
+    let mut way = Way { path, judgement: Judgement::Trusted, planter: us };
     for _ in 0..MOST_LINKS {
         if fstatfs(&folder)?.f_type == PROC_SUPER_MAGIC {
             // Links of /proc are the kernel's own: what they lead to has no name to go on with.
-            return match planter {
-                Some(planter) => open_for(planter, &folder, &name, flags),
-                None => Ok(openat(&folder, &*name, flags, mode)?),
+            return match way.judgement {
+                Judgement::Trusted => Ok(openat(&folder, &*name, flags, mode)?),
+                Judgement::OnlyToTheirs | Judgement::Refused => way.open(&folder, &name, flags, true),
             };
         }
         let link =
             match openat(&folder, &*name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
                 Ok(found) => found,
-                Err(Errno::NOENT) => return create_for(planter, &folder, &name, flags, mode),
+                Err(Errno::NOENT) => return way.create(&folder, &name, flags, mode),
                 Err(why) => return Err(why.into()),
             };
         let found = fstat(&link)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
-            return match planter {
-                Some(planter) => open_for(planter, &folder, &name, flags),
-                None => Ok(openat(&folder, &*name, flags | OFlags::NOFOLLOW, mode)?),
+            return match way.judgement {
+                Judgement::Trusted => Ok(openat(&folder, &*name, flags | OFlags::NOFOLLOW, mode)?),
+                Judgement::OnlyToTheirs | Judgement::Refused => way.open(&folder, &name, flags, false),
             };
         }
-        match judge(found.st_uid, &fstat(&folder)?, us) {
-            Judgement::Trusted => {}
-            Judgement::OnlyToTheirs => planter = Some(found.st_uid),
-            Judgement::Refused => {
-                let planted = Planted { path: path.to_owned(), planter: found.st_uid };
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, planted));
-            }
-        }
+        way.add(judge(found.st_uid, &fstat(&folder)?, us), found.st_uid);
         let target = readlinkat(&link, "", Vec::new())?;
         (folder, name) = folder_and_name(&folder, Path::new(OsStr::from_bytes(target.to_bytes())))?;
     }
@@ -117,11 +113,12 @@ fn folder_and_name(base: impl std::os::fd::AsFd, path: &Path) -> io::Result<(Own
 }
 
 /// Whether a link is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Judgement {
     Trusted,
     /// To what belongs to who made it, or is open to everybody.
     OnlyToTheirs,
+    /// Only to what can do no harm.
     Refused,
 }
 
@@ -135,54 +132,90 @@ fn judge(planter: u32, folder: &Stat, us: u32) -> Judgement {
     if us == 0 { Judgement::OnlyToTheirs } else { Judgement::Trusted }
 }
 
-/// Opens what `planter` has led us to, if it is theirs or open to everybody. It is looked at before it is opened, as to
-/// open a device may do something.
-fn open_for(planter: u32, folder: &OwnedFd, name: &OsStr, flags: OFlags) -> io::Result<OwnedFd> {
-    let refused = || {
-        let planted = Planted { path: name.into(), planter };
-        io::Error::new(io::ErrorKind::PermissionDenied, planted)
-    };
-    let wanted =
-        if flags.intersects(OFlags::WRONLY | OFlags::RDWR) { WRITE_BY_OTHERS } else { READ_BY_OTHERS };
-    let suits = |stat: &Stat| stat.st_uid == planter || stat.st_mode & wanted != 0;
-    let before = fstat(openat(folder, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
-    if !suits(&before) {
-        return Err(refused());
-    }
-    let opened = openat(folder, name, flags.difference(OFlags::CREATE | OFlags::TRUNC), Mode::empty())?;
-    let after = fstat(&opened)?;
-    if (before.st_dev, before.st_ino) != (after.st_dev, after.st_ino) {
-        return Err(refused());
-    }
-    if flags.contains(OFlags::TRUNC) && FileType::from_raw_mode(after.st_mode) == FileType::RegularFile {
-        rustix::fs::ftruncate(&opened, 0)?;
-    }
-    Ok(opened)
+/// The links that have been followed so far.
+struct Way<'a> {
+    /// Where they began.
+    path: &'a Path,
+    /// Of the least trusted of them.
+    judgement: Judgement,
+    /// Who made that one.
+    planter: u32,
 }
 
-/// Makes what is not there, if it may be made; where `planter` has led us, only in a folder of theirs.
-fn create_for(
-    planter: Option<u32>,
-    folder: &OwnedFd,
-    name: &OsStr,
-    flags: OFlags,
-    mode: Mode,
-) -> io::Result<OwnedFd> {
-    if !flags.contains(OFlags::CREATE) {
-        return Err(Errno::NOENT.into());
+impl Way<'_> {
+    fn add(&mut self, judgement: Judgement, planter: u32) {
+        if judgement != Judgement::Trusted && judgement >= self.judgement {
+            (self.judgement, self.planter) = (judgement, planter);
+        }
     }
-    if let Some(planter) = planter
-        && fstat(folder)?.st_uid != planter
-    {
-        let planted = Planted { path: name.into(), planter };
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, planted));
+
+    fn refused(&self) -> io::Error {
+        let planted = Planted { path: self.path.to_owned(), planter: self.planter };
+        io::Error::new(io::ErrorKind::PermissionDenied, planted)
     }
-    Ok(openat(folder, name, flags | OFlags::NOFOLLOW, mode)?)
+
+    /// Opens what links that are not trusted have led us to, if it is harmless; or theirs, or open to everybody, where
+    /// that is enough. It is looked at before it is opened, as to open a device may do something.
+    fn open(&self, folder: &OwnedFd, name: &OsStr, flags: OFlags, in_proc: bool) -> io::Result<OwnedFd> {
+        let writes = flags.intersects(OFlags::WRONLY | OFlags::RDWR);
+        let wanted = if writes { WRITE_BY_OTHERS } else { READ_BY_OTHERS };
+        let before = fstat(openat(folder, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
+        let theirs = before.st_uid == self.planter || before.st_mode & wanted != 0;
+        let suits = self.judgement == Judgement::OnlyToTheirs && theirs;
+        let may = suits || writes && is_harmless(&before, in_proc);
+        if !may {
+            return Err(self.refused());
+        }
+        let opened = openat(folder, name, flags.difference(OFlags::CREATE | OFlags::TRUNC), Mode::empty())?;
+        let after = fstat(&opened)?;
+        if !same(&before, &after) || before.st_uid != after.st_uid {
+            return Err(self.refused());
+        }
+        if suits
+            && flags.contains(OFlags::TRUNC)
+            && FileType::from_raw_mode(after.st_mode) == FileType::RegularFile
+        {
+            rustix::fs::ftruncate(&opened, 0)?;
+        }
+        Ok(opened)
+    }
+
+    /// Makes what is not there, if it may be made; where links that are not trusted have led us, only in a folder of
+    /// who made them.
+    fn create(&self, folder: &OwnedFd, name: &OsStr, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        if !flags.contains(OFlags::CREATE) {
+            return Err(Errno::NOENT.into());
+        }
+        match self.judgement {
+            Judgement::Trusted => {}
+            Judgement::OnlyToTheirs if fstat(folder)?.st_uid == self.planter => {}
+            Judgement::OnlyToTheirs | Judgement::Refused => return Err(self.refused()),
+        }
+        Ok(openat(folder, name, flags | OFlags::NOFOLLOW, mode)?)
+    }
+}
+
+/// Whether it may be written to whoever has led us there: /dev/null, and what our stdout or stderr leads to. If that is a
+/// regular file it must have been named by the descriptor (`in_proc`), as whoever can name the file itself has made a
+/// link to a file of ours.
+fn is_harmless(stat: &Stat, in_proc: bool) -> bool {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::CharacterDevice if stat.st_rdev == makedev(1, 3) => return true,
+        FileType::RegularFile if !in_proc => return false,
+        _ => {}
+    }
+    let ours = [fstat(io::stdout()), fstat(io::stderr())];
+    ours.into_iter().flatten().any(|our| same(&our, stat))
+}
+
+fn same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::fd::AsRawFd;
     use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 
     use super::*;
@@ -264,17 +297,24 @@ mod tests {
         let to_own = plant("to-own", &own);
         let to_null = plant("null", Path::new("/dev/null"));
         let to_new_of_theirs = plant("next", &theirs.join("made-for-them"));
+        let opened = File::options().append(true).open(&secret).unwrap();
+        let to_a_descriptor = plant("fd", Path::new(&format!("/proc/self/fd/{}", opened.as_raw_fd())));
+        let to_stderr = plant("stderr", Path::new("/dev/stderr"));
+        let to_stdout = plant("stdout", Path::new("/proc/self/fd/1"));
         for (owner, mode, world) in [(THEM, 0o755, false), (0, 0o1777, true), (0, 0o777, true)] {
             lchown(&theirs, Some(owner), None).unwrap();
             fs::set_permissions(&theirs, PermissionsExt::from_mode(mode)).unwrap();
-            for planted in [&to_secret, &to_nothing] {
+            for planted in [&to_secret, &to_nothing, &to_a_descriptor] {
                 let refused = append(planted).unwrap_err();
                 assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{refused}");
-                assert!(refused.to_string().contains("user 12345"), "{refused}");
+                let said = format!("{} is a symbolic link that user 12345 has made", planted.display());
+                assert!(refused.to_string().contains(&said), "{refused}");
+            }
+            for harmless in [&to_null, &to_stderr, &to_stdout] {
+                append(harmless).unwrap();
             }
             assert!(open_to_read(&to_secret).is_err());
             assert_eq!(append(&to_own).is_err(), world);
-            assert_eq!(append(&to_null).is_err(), world);
             assert_eq!(append(&to_new_of_theirs).is_err(), world);
         }
         assert_eq!(fs::read_to_string(&secret).unwrap(), "of root");

@@ -75,6 +75,31 @@ fn links_that_a_user_has_planted_get_nothing_of_roots() {
 }
 
 #[test]
+fn a_link_to_stdout_that_chown_has_given_away_with_its_folder_is_followed() {
+    if !is_root() {
+        return;
+    }
+    // ln -sf /dev/stdout x.log; chown -R www-data .; chmod 777 .
+    for (owner, mode) in [(12_345, 0o755), (0, 0o777), (0, 0o1777)] {
+        let scene = Scene::new().unwrap();
+        let logs = scene.path("logs");
+        fs::create_dir(&logs).unwrap();
+        for (name, target) in [("main", "/dev/stdout"), ("out", "/dev/stdout"), ("null", "/dev/null")] {
+            symlink(target, logs.join(name)).unwrap();
+            lchown(logs.join(name), Some(12_345), None).unwrap();
+        }
+        lchown(&logs, Some(owner), None).unwrap();
+        fs::set_permissions(&logs, PermissionsExt::from_mode(mode)).unwrap();
+        let config = BASE.replace("{dir}/supervisord.log", "{dir}/logs/main")
+            + "[program:a]\ncommand=sh -c 'echo said; exec cat'\nstdout_logfile={dir}/logs/out\n\
+               stderr_logfile={dir}/logs/null\n";
+        let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+        daemon.wait_state("a", "RUNNING").unwrap();
+        daemon.wait_file("supervisord.out", "said").unwrap();
+    }
+}
+
+#[test]
 fn whatever_else_stands_at_the_sockets_path_makes_room_and_nothing_is_lost() {
     let scene = Scene::new().unwrap();
     let path = scene.path("s.sock");

@@ -1,8 +1,8 @@
 //! Changing a running daemon: reload, groups added and removed, restart, signals, sockets and pid files left behind.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, run, send, told, write_config};
@@ -496,6 +496,29 @@ fn a_restart_that_cannot_be_applied_stops_nothing_and_says_why() {
     wait_started(&daemon, 2).unwrap();
     daemon.wait_state("b", "RUNNING").unwrap();
     std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+}
+
+#[test]
+fn a_restart_knows_its_own_socket_by_any_path() {
+    let scene = Scene::new().unwrap();
+    let daemon = Daemon::start(&scene, Flavour::Ours, "[program:a]\ncommand=sleep 1000\n").unwrap();
+    daemon.wait_state("a", "RUNNING").unwrap();
+    // As /var/run is a link to /run; and a link to the socket itself.
+    symlink(".", scene.path("run")).unwrap();
+    symlink("s.sock", scene.path("link")).unwrap();
+    for (count, path) in [(2, "run/s.sock"), (3, "s.sock"), (4, "link")] {
+        let config = BASE.replace("{dir}/s.sock", &format!("{{dir}}/{path}"));
+        write_config(&scene, &format!("{config}[program:a]\ncommand=sleep 1000\n")).unwrap();
+        daemon.signal(Signal::HUP).unwrap();
+        until("the restart", LIMIT, || {
+            let starts = daemon.log().matches("supervisord started with pid").count();
+            Ok((starts == count).then_some(()))
+        })
+        .unwrap();
+        let socket = scene.path(path);
+        until("an answer", LIMIT, || Ok(UnixStream::connect(&socket).is_ok().then_some(()))).unwrap();
+    }
+    assert!(!scene.path("link").is_symlink() && !scene.path("s.sock").exists());
 }
 
 #[test]

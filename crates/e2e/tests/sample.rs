@@ -152,6 +152,8 @@ const EDITS: &[&str] = &[
     "sed -i 's/^logfile_maxbytes=50MB/logfile_maxbytes=0/; s/^logfile_backups=10/logfile_backups=0/' $f",
     "sed -i 's|^logfile=/tmp/supervisord.log|logfile=/dev/null|; s|^pidfile=.*|pidfile=/run/supervisord.pid|' $f",
     "sed -i 's/^;user=supervisord .*/user=root/; s/^;umask=022/umask=002/' $f",
+    "sed -i '/\\[supervisord\\]/a umask=027' $f; sed -i 's/^;\\[program:theprogramname\\]/[program:web]/; s|^;command=/bin/cat |command=/bin/cat |' $f",
+    "sed -i 's/\\[supervisord\\]/[supervisord]\\nuser=root\\nenvironment=A=\"b\"/' $f",
     "sed -i 's/^silent=false/silent=true/; s|^;childlogdir=/tmp|childlogdir=/var/log|; s/^;nocleanup=true/nocleanup=true/' $f",
     "sed -i 's/^;environment=KEY=\"value\"/environment=STAGE=\"production\"/; s/^;strip_ansi=false/strip_ansi=true/' $f",
     "sed -i 's/^;\\[program:theprogramname\\]/[program:web]/; s|^;command=/bin/cat |command=/bin/sleep 1000 |' $f",

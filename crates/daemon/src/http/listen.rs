@@ -245,6 +245,11 @@ impl Name {
     fn is_there(&self) -> bool {
         self.0.is_there()
     }
+
+    /// Whether `path` leads to this socket: /var/run may be a link to /run.
+    fn is_at(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == self.0.id)
+    }
 }
 
 impl Entry {
@@ -300,7 +305,7 @@ fn open_one(server: &Server, kept: &[Kept], journal: &dyn Journal) -> Result<Lis
             let owner = owner.as_ref().map(|owner| (owner.uid, owner.gid)).unwrap_or_default();
             let (socket, own_name) = bind_unix(path, *mode, owner)?;
             let ours = kept.iter().filter_map(|kept| kept.name.as_ref());
-            match ours.filter(|name| name.0.path == *path).find(|name| name.is_there()) {
+            match ours.filter(|name| name.is_there()).find(|name| name.is_at(path)) {
                 Some(from) => {
                     takes_over = Some(TakesOver { own_name, path: path.clone(), from: from.clone() });
                 }

@@ -10,7 +10,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::{SendFlags, send};
 
-use crate::protected;
+use crate::protected::{self, MOST_LINKS};
 
 /// How long a stream may keep us waiting, once; then what it does not take is lost until it takes something again.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -182,7 +182,20 @@ fn is_file(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
 }
 
+/// Which stream of ours `path` names, itself or through links.
 fn standard(path: &Path) -> Option<Standard> {
+    let mut at = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        if let Some(stream) = named(&at) {
+            return Some(stream);
+        }
+        let target = at.read_link().ok()?;
+        at = at.parent()?.join(target);
+    }
+    None
+}
+
+fn named(path: &Path) -> Option<Standard> {
     let of = |names: [&str; 3], stream| names.iter().any(|name| path == Path::new(name)).then_some(stream);
     of(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"], Standard::Output)
         .or_else(|| of(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"], Standard::Error))
@@ -240,5 +253,13 @@ mod tests {
         }
         assert_eq!(standard(Path::new("/dev/stderr")), Some(Standard::Error));
         assert_eq!(standard(Path::new("/dev/fd/7")), None);
+        let folder = tempfile::tempdir().unwrap();
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(target, folder.path().join(name)).unwrap();
+            folder.path().join(name)
+        };
+        assert_eq!(standard(&link("/dev/stderr", "one")), Some(Standard::Error));
+        assert_eq!(standard(&link("one", "two")), Some(Standard::Error));
+        assert_eq!(standard(&link("circle", "circle")), None);
     }
 }
