@@ -71,6 +71,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The process of this supervisord that asked for it, where it is one.
+    pub fn process(&self) -> Option<&Namespec> {
+        match self {
+            Self::Stop(asker) | Self::Signal(asker) | Self::Shutdown(asker) | Self::Restart(asker) => {
+                match &**asker {
+                    Asker::Process(namespec) => Some(namespec),
+                    Asker::Client(_) | Asker::Page(_) | Asker::Signal(_) | Asker::Itself | Asker::Unknown => {
+                        None
+                    }
+                }
+            }
+            Self::Recycled => None,
+        }
+    }
+
     /// Whether the process was told to stop, by supervisord's own way of stopping.
     pub const fn is_stop(&self) -> bool {
         match self {

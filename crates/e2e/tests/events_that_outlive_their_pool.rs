@@ -63,6 +63,29 @@ fn an_update_of_a_changed_listener_hands_its_events_to_the_new_one() {
 }
 
 #[test]
+fn an_event_that_comes_between_the_old_pool_and_the_new_one_is_not_lost() {
+    let scene = Scene::new().unwrap();
+    let late = Recorder::new(&scene, "late", "").unwrap();
+    let daemon = Daemon::start(&scene, Flavour::Ours, &late.section("late", "EVENT")).unwrap();
+    daemon.wait_state("late", "RUNNING").unwrap();
+    remote(&daemon, "0");
+    late.wait_all("number 0", |events| data(events).len() == 1).unwrap();
+    // This is what an update does, and there is nothing that waits when the old pool goes.
+    daemon.call("stopProcess", &["late".into()]).unwrap().unwrap();
+    daemon.call("removeProcessGroup", &["late".into()]).unwrap().unwrap();
+    for number in 1..5 {
+        remote(&daemon, &number.to_string());
+    }
+    daemon.call("addProcessGroup", &["late".into()]).unwrap().unwrap();
+    remote(&daemon, "5");
+    let events = late.wait_all("all of them", |events| data(events).len() >= 6).unwrap();
+    assert_eq!(data(&events), numbers(6), "{}", daemon.log());
+    // Of its own going it does not hear, as ever.
+    assert!(!events.iter().any(|event| event.name() == "PROCESS_GROUP_REMOVED"), "{events:?}");
+    assert!(!daemon.log().contains("forgotten"), "{}", daemon.log());
+}
+
+#[test]
 fn what_a_pool_leaves_is_said_with_its_count_when_it_is_removed_and_when_the_daemon_ends() {
     let scene = Scene::new().unwrap();
     let (mute, section) = mute(&scene);

@@ -441,3 +441,67 @@ fn restarts_for_a_broken_protocol_slow_down_and_do_not_feed_themselves() {
     let seen = ["pending", "dead_letters"].map(|member| info.get(member).and_then(Value::as_int).unwrap());
     assert!(seen[0] + seen[1] <= 8, "{info}\n{}", daemon.log());
 }
+
+#[test]
+fn what_a_listener_writes_is_no_event_for_its_own_pool() {
+    let scene = Scene::new().unwrap();
+    let chatty = scene
+        .script(
+            "chatty",
+            "echo READY\nwhile read -r header; do\n  n=${header##*len:}\n  dd bs=1 count=$n >/dev/null 2>&1\n  \
+             echo \"$header\" >> $0.got\n  echo 'I was told' >&2\n  echo 'RESULT 2'; echo OKREADY\ndone",
+        )
+        .unwrap();
+    let witness = Recorder::new(&scene, "witness", "").unwrap();
+    let daemon = Daemon::start(
+        &scene,
+        Flavour::Ours,
+        &format!(
+            "[eventlistener:chatty]\ncommand={chatty}\nevents=PROCESS_LOG,REMOTE_COMMUNICATION\n\
+             stdout_events_enabled=true\nstderr_events_enabled=true\n{}",
+            witness.section("witness", "PROCESS_LOG")
+        ),
+    )
+    .unwrap();
+    daemon.wait_state("chatty", "RUNNING").unwrap();
+    for number in 1..=3 {
+        remote(&daemon, &number.to_string());
+        // Others hear what it says to people, and nobody what it says to its pool.
+        let events = witness
+            .wait_all("what it wrote", |events| events.len() >= number)
+            .unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.log()));
+        assert!(events.iter().all(|event| event.name() == "PROCESS_LOG_STDERR"), "{events:?}");
+    }
+    let got = lines(&daemon, "chatty.got", 3, LIMIT);
+    assert!(got.iter().all(|header| header.contains("eventname:REMOTE_COMMUNICATION")), "{got:?}");
+}
+
+#[test]
+fn a_listener_that_has_itself_restarted_for_an_event_does_so_four_times_and_no_more() {
+    let scene = Scene::new().unwrap();
+    let selfish = scene
+        .script(
+            "selfish",
+            "echo READY\nread -r header\necho \"$header\" >> $0.got\n\
+             supervisorctl -c ${0%/*}/supervisord.conf restart all >&2\nsleep 60",
+        )
+        .unwrap();
+    let daemon = Daemon::start(
+        &scene,
+        Flavour::Ours,
+        &format!(
+            "[supervisorctl]\nserverurl=unix://{{dir}}/s.sock\n[eventlistener:selfish]\ncommand={selfish}\nevents=PROCESS_STATE_STOPPED,REMOTE_COMMUNICATION\n"
+        ),
+    )
+    .unwrap();
+    daemon.wait_state("selfish", "RUNNING").unwrap();
+    remote(&daemon, "x");
+    until("a dead letter", LIMIT, || {
+        Ok(Some(int(&daemon, "selfish", "dead_letters")).filter(|dead| *dead == 1).map(drop))
+    })
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", daemon.log()));
+    assert!(daemon.log().contains("last selfish, which had itself stopped"), "{}", daemon.log());
+    // Its pool does not hear of these stops.
+    assert_eq!(lines(&daemon, "selfish.got", 4, LIMIT).len(), 4, "{}", daemon.log());
+    assert_eq!(int(&daemon, "selfish", "pending"), 0);
+}

@@ -6,7 +6,8 @@
 //!               ├── a pause ─────┤ RESULT of anything else, death, broken protocol: back to its place, which is
 //!               │                │ before all that came after it, at once, then after a pause
 //!               │                └──▶ for the fourth time: a dead letter in the log
-//!               └─────────────────── never taken (stdin closed), or its taker was told to stop: back to its place
+//!               └─────────────────── never taken (stdin closed), or its taker was told to stop, ten times at most:
+//!                                    back to its place
 //! ```
 //!
 //! After each call either nothing waits in the queue or no member is READY. An event is with one member at most, and
@@ -25,7 +26,7 @@ use std::time::Duration;
 pub use self::queue::STATE_EVENT;
 use self::queue::{Lost, Queue, Waiting};
 pub use self::recycling::{LONGEST_PAUSE, MOST_A_MINUTE, Recycling};
-pub use self::redelivery::MOST_AGAIN;
+pub use self::redelivery::{MOST_AGAIN, MOST_WITHDRAWALS};
 pub use self::view::{Buffer, MemberView};
 use crate::handshake::{Breach, Ear, Keep, ListenerState, quote};
 use crate::kind::EventKind;
@@ -69,6 +70,15 @@ pub enum ResultHandler {
     Accepting,
     /// The same, and what it holds goes to supervisord's stdout (`event_handler` of supervisor_stdout).
     ToStdout,
+}
+
+/// Who has a member stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedBy {
+    /// A process of its own pool: its work on the event may be what stops it, and would stop it again.
+    Itself,
+    /// Anybody else.
+    Others,
 }
 
 /// What a member has shown for the first time since it was started.
@@ -142,8 +152,8 @@ struct Member {
     ear: Ear,
     event: Option<Waiting>,
     last: LastResult,
-    /// It is being stopped: it may answer the event it has, and gets no other.
-    retired: bool,
+    /// It is being stopped, and by whom: it may answer the event it has, and gets no other.
+    retired: Option<StoppedBy>,
     shown: Option<Shown>,
     /// How often it had stray output, over its restarts.
     babbles: u64,
@@ -240,7 +250,7 @@ impl Pool {
             ear: Ear::new(keep),
             event: None,
             last: LastResult::None,
-            retired: false,
+            retired: None,
             shown: None,
             babbles,
             babble,
@@ -252,9 +262,9 @@ impl Pool {
 
     /// A process is being stopped. It may still answer the event it has, but gets no other: whether it had dealt with
     /// one that it was given now could not be known.
-    pub fn retire(&mut self, id: MemberId) {
+    pub fn retire(&mut self, id: MemberId, by: StoppedBy) {
         if let Some(at) = self.position(id) {
-            self.members[at].retired = true;
+            self.members[at].retired = Some(by);
         }
     }
 
@@ -264,15 +274,17 @@ impl Pool {
         if let Some(at) = self.position(id) {
             let member = self.members.remove(at);
             // Whoever stops a listener looks after it.
-            let was_told = member.retired && member.ear.state() != ListenerState::Unknown;
+            let was_told = member.retired.is_some() && member.ear.state() != ListenerState::Unknown;
             if member.babbles > 0 && !was_told {
                 self.past.insert(id, member.babbled());
             }
             if let Some(event) = member.event {
-                if member.retired {
-                    self.take_back(event, &mut out);
-                } else {
-                    self.failed(event, &member.name, "ended without a RESULT", now, &mut out);
+                match member.retired {
+                    Some(StoppedBy::Others) => self.withdraw(event, &member.name, now, &mut out),
+                    Some(StoppedBy::Itself) => {
+                        self.failed(event, &member.name, "had itself stopped", now, &mut out);
+                    }
+                    None => self.failed(event, &member.name, "ended without a RESULT", now, &mut out),
                 }
                 self.dispatch(&mut out);
             }
@@ -365,7 +377,8 @@ impl Pool {
 
     fn dispatch(&mut self, out: &mut Vec<PoolEffect>) {
         while !self.queue.is_empty() {
-            let ready = |member: &Member| member.ear.state() == ListenerState::Ready && !member.retired;
+            let ready =
+                |member: &Member| member.ear.state() == ListenerState::Ready && member.retired.is_none();
             let willing = |member: &Member| ready(member) && Some(member.id) != self.rejecter;
             let willing = self.members.iter().position(willing);
             let Some(at) = willing.or_else(|| self.members.iter().position(ready)) else { return };

@@ -27,6 +27,8 @@ pub(super) struct Waiting {
     pub(super) kind: EventKind,
     /// How often somebody had it and did not deal with it.
     pub(super) failures: u8,
+    /// How often somebody had it that was then told to stop.
+    pub(super) withdrawals: u8,
 }
 
 /// What a state event costs while it waits (bytes); the names of its process are shared.
@@ -34,7 +36,14 @@ pub const STATE_EVENT: usize = size_of::<Waiting>();
 
 impl Waiting {
     pub(super) fn new(serial: u64, pool_serial: u64, notice: &Notice) -> Self {
-        Self { serial, pool_serial, body: notice.body.clone(), kind: notice.kind, failures: 0 }
+        Self {
+            serial,
+            pool_serial,
+            body: notice.body.clone(),
+            kind: notice.kind,
+            failures: 0,
+            withdrawals: 0,
+        }
     }
 
     /// What it takes in memory (bytes).

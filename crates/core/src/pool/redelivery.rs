@@ -9,6 +9,9 @@ use crate::name::ProcessName;
 /// An event is given again so often.
 pub const MOST_AGAIN: u8 = 3;
 
+/// So often the end of a member that others have stopped does not count: what it does with the event may be what has it
+/// stopped, by ways that nobody sees.
+pub const MOST_WITHDRAWALS: u8 = 10;
 /// The pause before each time.
 const PAUSES: [Duration; MOST_AGAIN as usize] =
     [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
@@ -49,6 +52,21 @@ impl Pool {
             format!("event {serial} comes back to pool {} in {} s", self.name, pause.as_secs())
         });
         self.later.push((now + *pause, event));
+    }
+
+    /// A member was told to stop and has ended with an event: that is no failure, unless it happens again and again.
+    pub(super) fn withdraw(
+        &mut self,
+        mut event: Waiting,
+        taker: &ProcessName,
+        now: Duration,
+        out: &mut Vec<PoolEffect>,
+    ) {
+        if event.withdrawals >= MOST_WITHDRAWALS {
+            return self.failed(event, taker, "was stopped with it again and again", now, out);
+        }
+        event.withdrawals += 1;
+        self.take_back(event, out);
     }
 
     /// Puts an event back into its place.

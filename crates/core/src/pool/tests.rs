@@ -192,7 +192,7 @@ fn a_process_that_joins_under_the_number_of_another_takes_its_place() {
 fn a_member_that_is_being_stopped_gets_no_more_events_and_may_answer_the_one_it_has() {
     let mut pool = ready(Capacity::Unset, &[A]);
     assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
-    pool.retire(A);
+    pool.retire(A, StoppedBy::Others);
     assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), []);
     assert_eq!(sent(&pool.offer(1, &fatal())), []);
     assert_eq!((pool.answered(), pool.pending()), (1, 1));
@@ -329,7 +329,7 @@ fn what_a_member_babbled_is_remembered_over_its_restarts_until_somebody_stops_it
     assert_eq!(pool.babbled(A), (1, "usage: mail".into()));
     pool.heard(A, b"usage again\n", T);
     assert_eq!(pool.babbled(A), (2, "usage again".into()));
-    pool.retire(A);
+    pool.retire(A, StoppedBy::Others);
     pool.leave(A, T);
     assert_eq!(pool.babbled(A), (0, String::new()));
 }
@@ -377,7 +377,7 @@ fn the_end_of_a_member_that_was_told_to_stop_is_no_failure_of_its_event() {
     let mut pool = ready(Capacity::Unset, &[A]);
     pool.offer(0, &fatal());
     for _ in 0..10 {
-        pool.retire(A);
+        pool.retire(A, StoppedBy::Others);
         pool.leave(A, T);
         pool.join(A, name(A), T);
         assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
@@ -390,6 +390,29 @@ fn the_end_of_a_member_that_was_told_to_stop_is_no_failure_of_its_event() {
     }
     let out = pool.leave(A, T);
     assert!(lines(&out)[0].starts_with("ERRO dead letter: event 0 "), "{out:?}");
+}
+
+#[test]
+fn an_event_that_has_its_taker_stopped_each_time_comes_to_an_end() {
+    // How often it is given, where the taker is stopped each time.
+    let given = |by: StoppedBy| {
+        let mut pool = ready(Capacity::Unset, &[A]);
+        let (mut times, mut now) = (sent(&pool.offer(0, &fatal())).len(), T);
+        while pool.dead().total() == 0 {
+            pool.retire(A, by);
+            pool.leave(A, now);
+            now += secs(10);
+            pool.wake(now);
+            pool.join(A, name(A), now);
+            times += sent(&pool.heard(A, b"READY\n", now)).len();
+            assert!(times < 100, "{by:?}");
+        }
+        assert_eq!(pool.pending(), 0);
+        times
+    };
+    let again = usize::from(MOST_AGAIN);
+    assert_eq!(given(StoppedBy::Itself), 1 + again);
+    assert_eq!(given(StoppedBy::Others), 1 + again + usize::from(MOST_WITHDRAWALS));
 }
 
 #[test]

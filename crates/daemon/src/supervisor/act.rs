@@ -51,9 +51,7 @@ impl Supervisor {
     }
 
     fn changed(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: Detail) {
-        if to == ProcessState::Stopping {
-            self.retire_listener(id);
-        }
+        self.note_who_stops_it(id, to);
         let Some(process) = self.population.process(id) else { return };
         let namespec = process.life.shared_namespec();
         let notice = Notice::state(&namespec, from, to, detail);

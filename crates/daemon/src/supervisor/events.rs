@@ -8,10 +8,10 @@ use ironlance_core::bus::PoolId;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Input;
 use ironlance_core::notice::{Detail, Notice};
-use ironlance_core::pool::{MemberId, Pool, PoolEffect};
+use ironlance_core::pool::{MemberId, Pool, PoolEffect, StoppedBy};
 
-use super::Supervisor;
 use super::population::{GroupId, Process, ProcessId};
+use super::{Supervisor, heirs};
 use crate::asker::Reason;
 
 /// A pool is told of ends of its own listeners that nobody wished no more often than this: the news may be what ends
@@ -39,7 +39,9 @@ impl Supervisor {
         let Some((serial, pools)) = self.bus.publish(notice.kind, but) else { return };
         for pool in pools {
             let id = GroupId(pool.0);
-            let Some(pool) = self.pool_mut(id) else { continue };
+            // One that is out of service keeps them for the next of its name.
+            let pool = self.population.group_mut(id).and_then(|group| group.pool.as_mut());
+            let Some(pool) = pool.or_else(|| heirs::pool_mut(&mut self.estates, id)) else { continue };
             let effects = pool.offer(serial, notice);
             self.carry_out(id, effects);
         }
@@ -56,18 +58,26 @@ impl Supervisor {
         let now = self.clock.mono();
         let process = self.population.process_mut(id).filter(|process| process.is_listener())?;
         let is_kept = match to {
-            ProcessState::Stopping => process.life.is_recycled(),
+            ProcessState::Stopping => process.life.is_recycled() || process.stopped_by_own_pool,
             ProcessState::Backoff => true,
-            ProcessState::Starting | ProcessState::Running => process.by_itself,
+            ProcessState::Starting | ProcessState::Running => {
+                process.by_itself || process.stopped_by_own_pool
+            }
             // Without a restart there is no circle.
             ProcessState::Exited if !process.comes_back() => false,
             ProcessState::Exited => {
                 let expected = matches!(detail, Detail::Exit { expected: true, .. });
                 expected || !is_told_of_its_end(process, now)
             }
-            ProcessState::Stopped | ProcessState::Fatal | ProcessState::Unknown => false,
+            ProcessState::Stopped => process.stopped_by_own_pool,
+            ProcessState::Fatal | ProcessState::Unknown => false,
         };
         is_kept.then_some(process.group)
+    }
+
+    /// The pool that is not told of the output of a process: what a listener writes about an event would be the next one.
+    pub(super) fn own_pool(&self, id: ProcessId) -> Option<GroupId> {
+        self.population.process(id).filter(|process| process.is_listener()).map(|process| process.group)
     }
 
     fn pool_mut(&mut self, id: GroupId) -> Option<&mut Pool> {
@@ -149,10 +159,26 @@ impl Supervisor {
         }
     }
 
-    /// A process is being stopped; if it is a listener it gets no more events.
-    pub(super) fn retire_listener(&mut self, id: ProcessId) {
-        if let Some((_, pool)) = self.pool_of(id) {
-            pool.retire(MemberId(id.0));
+    /// A listener that is being stopped gets no more events. If a process of its own pool asked for that, its work on an
+    /// event did it, and would do it again.
+    pub(super) fn note_who_stops_it(&mut self, id: ProcessId, to: ProcessState) {
+        let Some(process) = self.population.process_mut(id).filter(|process| process.is_listener()) else {
+            return;
+        };
+        match to {
+            ProcessState::Stopping => {
+                let asker = process.reason.as_ref().and_then(Reason::process);
+                process.stopped_by_own_pool = asker.is_some_and(|asker| asker.group == process.origin.name);
+                let by = if process.stopped_by_own_pool { StoppedBy::Itself } else { StoppedBy::Others };
+                if let Some((_, pool)) = self.pool_of(id) {
+                    pool.retire(MemberId(id.0), by);
+                }
+            }
+            // What follows on such an end is another matter.
+            ProcessState::Exited | ProcessState::Backoff | ProcessState::Fatal | ProcessState::Unknown => {
+                process.stopped_by_own_pool = false;
+            }
+            ProcessState::Stopped | ProcessState::Starting | ProcessState::Running => {}
         }
     }
 

@@ -89,6 +89,7 @@ impl Supervisor {
             signalled: None,
             recycling: Recycling::default(),
             by_itself: false,
+            stopped_by_own_pool: false,
             told_of_end: None,
         }
     }
@@ -140,13 +141,15 @@ impl Supervisor {
         if group.members.iter().filter_map(process).any(|process| !is_stopped(process.life.state())) {
             return Err(NotRemoved::StillRunning);
         }
-        self.bus.unsubscribe(PoolId(id.0));
         self.forget_that_it_was_behind(id);
-        if let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.take()) {
-            self.keep_estate(pool);
-        }
+        let pool = self.population.group_mut(id).and_then(|group| group.pool.take());
         self.population.remove_group(id);
-        self.publish(&Notice::group_removed(name));
+        let notice = Notice::group_removed(name);
+        self.note(&notice, None, None);
+        self.offer(&notice, Some(id));
+        if let Some(pool) = pool {
+            self.keep_estate(pool, Some(id));
+        }
         Ok(())
     }
 }

@@ -235,7 +235,7 @@ impl Supervisor {
             }
             self.heard(id, data);
         }
-        self.follow_up(&namespec, consequences);
+        self.follow_up(id, &namespec, consequences);
         self.hold_if_behind(id, channel);
         self.hold_if_backed_up(id, channel);
     }
@@ -253,13 +253,14 @@ impl Supervisor {
         self.population.process_mut(id).and_then(|process| output(process, channel))
     }
 
-    fn follow_up(&mut self, namespec: &Namespec, consequences: Consequences) {
+    fn follow_up(&mut self, id: ProcessId, namespec: &Namespec, consequences: Consequences) {
         for (level, line) in consequences.lines {
             self.log.log(level, &line);
         }
+        let own = self.own_pool(id);
         for notice in consequences.notices {
             self.note(&notice, Some(namespec), None);
-            self.offer(&notice, None);
+            self.offer(&notice, own);
         }
     }
 
@@ -288,7 +289,7 @@ impl Supervisor {
         if let Some(out) = output(process, channel) {
             out.finish(&source, &mut consequences);
         }
-        self.follow_up(&namespec, consequences);
+        self.follow_up(id, &namespec, consequences);
     }
 
     /// Stops reading a channel for good.

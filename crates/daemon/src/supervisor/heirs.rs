@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ironlance_core::GroupName;
+use ironlance_core::bus::PoolId;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::pool::Pool;
@@ -18,6 +19,11 @@ const WAIT: Duration = Duration::from_secs(60);
 /// The events of a pool that is no more, for a pool of the same name.
 pub(super) struct Estate {
     pool: Pool,
+    /// What it goes on taking is asked for under this number, until it is given up: between the old pool and the new
+    /// one nothing is to be missed.
+    subscriber: Option<GroupId>,
+    /// How many events it had when it went out of service.
+    left: u64,
     /// When it is given up (monotonic).
     until: Duration,
 }
@@ -30,9 +36,10 @@ pub(crate) struct Legacy {
 }
 
 impl Supervisor {
-    /// A pool is out of service: its events wait a while for a new one.
-    pub(super) fn keep_estate(&mut self, pool: Pool) {
+    /// A pool is out of service: its events wait a while for a new one, with those that come meanwhile.
+    pub(super) fn keep_estate(&mut self, pool: Pool, subscriber: Option<GroupId>) {
         let waiting = pool.unanswered();
+        let until = self.clock.mono() + WAIT;
         if waiting.total() > 0 {
             let line = format!(
                 "pool {} is out of service; the events that wait in it are kept for a pool of that name for {} s: {waiting}",
@@ -40,19 +47,31 @@ impl Supervisor {
                 WAIT.as_secs()
             );
             self.log.log(Level::Info, &line);
-            let until = self.clock.mono() + WAIT;
-            self.estates.push(Estate { pool, until });
+        }
+        if waiting.total() > 0 || subscriber.is_some() {
+            self.estates.push(Estate { pool, subscriber, left: waiting.total(), until });
         }
     }
 
     /// A pool is new: it gets what waits for one of its name.
     pub(super) fn claim_estate(&mut self, id: GroupId, name: &GroupName, wanted: &[EventKind]) {
-        let Some(at) = self.estates.iter().position(|estate| estate.pool.name() == name) else { return };
-        let old = self.estates.remove(at).pool;
+        let (ours, others) =
+            std::mem::take(&mut self.estates).into_iter().partition(|estate| estate.pool.name() == name);
+        self.estates = others;
+        let ours: Vec<Estate> = ours;
+        ours.into_iter().for_each(|estate| self.hand_over(id, name, wanted, estate));
+    }
+
+    fn hand_over(&mut self, id: GroupId, name: &GroupName, wanted: &[EventKind], estate: Estate) {
+        self.unsubscribe(&estate);
+        let old = estate.pool;
         let waiting = old.unanswered();
         let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else { return };
         let (effects, unwanted) = pool.inherit(old, |kind| wanted.iter().any(|asked| kind.is_a(*asked)));
         self.carry_out(id, effects);
+        if waiting.total() == 0 {
+            return;
+        }
         self.log.log(
             Level::Info,
             &format!("pool {name} takes over the events that waited in the old one: {waiting}"),
@@ -74,7 +93,22 @@ impl Supervisor {
             std::mem::take(&mut self.estates).into_iter().partition(|estate| estate.until <= now);
         self.estates = estates;
         let due: Vec<Estate> = due;
-        due.iter().for_each(|estate| self.say_forgotten(estate.pool.name(), &estate.pool.unanswered()));
+        for estate in due {
+            self.unsubscribe(&estate);
+            let waiting = estate.pool.unanswered();
+            match waiting.total() {
+                0 => {}
+                // It was removed by somebody who wants no more of them.
+                _ if estate.left == 0 => self.say_forgotten(Level::Info, estate.pool.name(), &waiting),
+                _ => self.say_forgotten(Level::Warn, estate.pool.name(), &waiting),
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, estate: &Estate) {
+        if let Some(id) = estate.subscriber {
+            self.bus.unsubscribe(PoolId(id.0));
+        }
     }
 
     /// When that is due (monotonic).
@@ -82,15 +116,15 @@ impl Supervisor {
         self.estates.iter().map(|estate| estate.until).min()
     }
 
-    fn say_forgotten(&mut self, name: &GroupName, events: &Tally) {
+    fn say_forgotten(&mut self, level: Level, name: &GroupName, events: &Tally) {
         let line = format!("pool {name} is no more, and events that waited in it are forgotten: {events}");
-        self.log.log(Level::Warn, &line);
+        self.log.log(level, &line);
     }
 
     /// The daemon begins anew: what waits is for the pools of the next life.
     pub(crate) fn legacy(&mut self) -> Legacy {
         let estates = std::mem::take(&mut self.estates).into_iter().map(|estate| estate.pool);
-        let mut pools: Vec<Pool> = estates.collect();
+        let mut pools: Vec<Pool> = estates.filter(|pool| pool.unanswered().total() > 0).collect();
         for id in self.population.pool_ids() {
             let pool = self.population.group_mut(id).and_then(|group| group.pool.take());
             pools.extend(pool.filter(|pool| pool.unanswered().total() > 0));
@@ -101,7 +135,7 @@ impl Supervisor {
     /// What the life before this one has left.
     pub(super) fn take_legacy(&mut self, legacy: Legacy) {
         self.bus.count_from(legacy.next_serial);
-        legacy.pools.into_iter().for_each(|pool| self.keep_estate(pool));
+        legacy.pools.into_iter().for_each(|pool| self.keep_estate(pool, None));
     }
 
     /// The daemon ends: events that wait end with it, which is said.
@@ -116,6 +150,11 @@ impl Supervisor {
             self.log.log(level, &line);
         }
     }
+}
+
+/// The pool out of service that asks for events under this number.
+pub(super) fn pool_mut(estates: &mut [Estate], id: GroupId) -> Option<&mut Pool> {
+    estates.iter_mut().find(|estate| estate.subscriber == Some(id)).map(|estate| &mut estate.pool)
 }
 
 /// What happens at every end, the listeners' own among it: nobody could have been told.

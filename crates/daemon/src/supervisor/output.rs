@@ -104,7 +104,8 @@ impl Output {
             log,
             syslog,
             splitter: (capture > 0).then(|| Splitter::new(capture)),
-            events: wish.events_enabled,
+            // What a listener says to its pool is no output of a program, as in the original.
+            events: wish.events_enabled && role == Role::Program,
             urgency,
             grown: false,
             held: Held::default(),

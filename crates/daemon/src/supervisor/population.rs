@@ -63,6 +63,8 @@ pub(super) struct Process {
     pub(super) recycling: Recycling,
     /// Its last start was nobody's wish: it had ended, and came back.
     pub(super) by_itself: bool,
+    /// It is a listener, and a process of its own pool asked for its last stop.
+    pub(super) stopped_by_own_pool: bool,
     /// When the pool of a listener was last told that it ended (monotonic).
     pub(super) told_of_end: Option<Duration>,
 }

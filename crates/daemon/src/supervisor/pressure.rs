@@ -55,8 +55,9 @@ impl Supervisor {
         };
         let kinds = output.event_kinds();
         let now = self.clock.mono();
+        let own = self.own_pool(id);
         let mut waits_for = Vec::new();
-        for id in self.population.pool_ids() {
+        for id in self.population.pool_ids().into_iter().filter(|pool| Some(*pool) != own) {
             let Some(group) = self.population.group_mut(id) else { continue };
             if takes_any(&group.config.kind, &kinds) && is_over(group, 3, 4) {
                 let behind = group.behind.get_or_insert(Behind { since: now, progress: now });

@@ -113,7 +113,7 @@ fn run(capacity: Capacity, happenings: &[Happening]) -> Pool {
                 Vec::new()
             }
             Happening::Retire(id) => {
-                pool.retire(MemberId(*id));
+                pool.retire(MemberId(*id), StoppedBy::Others);
                 Vec::new()
             }
             Happening::Pass(seconds) => {
@@ -142,7 +142,8 @@ fn check(pool: &Pool, witness: &Witness) {
         + pool.pending() as u64;
     assert_eq!(accounted, witness.offered, "an event is neither answered nor there nor counted as lost");
     assert_eq!(pool.answered(), witness.answered.len() as u64);
-    let ready = pool.members.iter().any(|one| one.ear.state() == ListenerState::Ready && !one.retired);
+    let ready =
+        pool.members.iter().any(|one| one.ear.state() == ListenerState::Ready && one.retired.is_none());
     assert!(!ready || pool.queue.is_empty(), "an event waits although a member is READY");
     if let Capacity::Fixed(max) = pool.capacity {
         assert!(pool.queue.len() <= max);
