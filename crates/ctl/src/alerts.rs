@@ -109,6 +109,13 @@ impl Outbox {
         wrong
     }
 
+    /// What somebody should look at where no listener is known to keep its alerts here.
+    pub(crate) fn nobodys(&self, clock: &Clock) -> Option<String> {
+        let wrong = self.wrong(clock);
+        (self.listeners.is_empty() && !wrong.is_empty())
+            .then(|| format!("! of {}, but of none of these listeners: {}", self.user, wrong.join("; ")))
+    }
+
     /// How a person gets to see the alerts; nothing where there are none.
     pub(crate) fn way_in(&self) -> Option<String> {
         (self.waiting > 0 || self.dead > 0).then(|| {

@@ -84,7 +84,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
     add_alerts(&mut listeners, &outboxes);
     let lines = match form {
         Form::Json => json::lines(&listeners),
-        Form::Text => table(&listeners, session.terminal()),
+        Form::Text => table(&listeners, &outboxes, session.terminal()),
     };
     lines.iter().for_each(|line| session.say(line));
     Ok(Flow::Next)
@@ -216,8 +216,8 @@ const COLUMNS: usize = 8;
 const TITLES: [&str; COLUMNS] =
     ["LISTENER", "STATE", "EVENT", "PENDING", "DROPPED", "MERGED", "ANSWERED", "LAST RESULT"];
 
-/// A line for each listener, and below it what is wrong with it.
-fn table(listeners: &[Listener], terminal: Terminal) -> Vec<String> {
+/// A line for each listener, and below it what is wrong with it; then the outboxes that are of none of them.
+fn table(listeners: &[Listener], outboxes: &[Outbox], terminal: Terminal) -> Vec<String> {
     if listeners.is_empty() {
         return vec!["No event listeners.".to_owned()];
     }
@@ -233,22 +233,30 @@ fn table(listeners: &[Listener], terminal: Terminal) -> Vec<String> {
         // The first row are the titles.
         let wrong = at.checked_sub(1).map_or(&[][..], |at| &listeners[at].wrong);
         if !wrong.is_empty() {
-            let wrong = paint::plain(&wrong.join("; "));
-            let wrong = format!("! {wrong}");
-            let fitting = match terminal.is_terminal {
-                true => paint::wrap(&wrong, terminal.columns.saturating_sub(2), 2),
-                false => vec![wrong],
-            };
-            lines.extend(fitting.iter().map(|line| format!("  {}", paint::warning(line, terminal))));
+            let wrong = format!("! {}", wrong.join("; "));
+            lines.extend(marked(&wrong, terminal).iter().map(|line| format!("  {line}")));
         }
     }
+    let clock = Clock::new();
+    lines.extend(
+        outboxes.iter().filter_map(|outbox| outbox.nobodys(&clock)).flat_map(|it| marked(&it, terminal)),
+    );
     // An outbox of several listeners is one line.
-    let mut ways: Vec<String> =
-        listeners.iter().filter_map(|listener| listener.alerts.as_ref()?.way_in()).collect();
+    let mut ways: Vec<String> = outboxes.iter().filter_map(Outbox::way_in).collect();
     ways.sort_unstable();
     ways.dedup();
     lines.extend(ways.iter().map(|way| paint::plain(way)));
     lines
+}
+
+/// What is wrong, on lines that leave room for two blanks before them.
+fn marked(wrong: &str, terminal: Terminal) -> Vec<String> {
+    let wrong = paint::plain(wrong);
+    let fitting = match terminal.is_terminal {
+        true => paint::wrap(&wrong, terminal.columns.saturating_sub(2), 2),
+        false => vec![wrong],
+    };
+    fitting.iter().map(|line| paint::warning(line, terminal)).collect()
 }
 
 #[cfg(test)]
@@ -290,7 +298,8 @@ mod tests {
 
     #[test]
     fn a_healthy_listener_is_one_line_and_a_sick_one_is_marked() {
-        let lines = table(&[listener("alarm", "READY", 0, 0, 0), listener("队列", "BUSY", 5, 17, 0)], PIPE);
+        let lines =
+            table(&[listener("alarm", "READY", 0, 0, 0), listener("队列", "BUSY", 5, 17, 0)], &[], PIPE);
         assert_eq!(
             lines,
             [
@@ -319,7 +328,7 @@ mod tests {
 
     #[test]
     fn no_listener_is_a_line_too() {
-        assert_eq!(table(&[], PIPE), ["No event listeners."]);
+        assert_eq!(table(&[], &[], PIPE), ["No event listeners."]);
     }
 
     #[test]

@@ -92,6 +92,26 @@ fn alerts_that_wait_are_counted_wherever_somebody_looks() {
 }
 
 #[test]
+fn alerts_that_none_of_the_listeners_keeps_are_told_of_once_and_of_no_listener() {
+    let foreign = |name: &str| {
+        format!(
+            "[eventlistener:{name}]\ncommand=sh -c \"while echo READY; read line; do :; done\"\nevents=TICK_3600\n"
+        )
+    };
+    let mut stand = Stand::new(Flavour::Ours, &format!("{}{}", foreign("one"), foreign("two"))).unwrap();
+    stand.daemon.wait_state("one", "RUNNING").unwrap();
+    let dead = stand.scene.path("state").join("outbox/dead");
+    fs::create_dir_all(&dead).unwrap();
+    fs::write(dead.join("1600000000000000.1.0000000a"), "").unwrap();
+    let (_, lines) = stand.lines("listeners").unwrap();
+    let told: Vec<&String> = lines.iter().filter(|line| line.contains("1 alert was given up")).collect();
+    assert!(told.len() == 1 && told[0].contains("of none of these listeners"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with("ironlance outbox list")), "{lines:?}");
+    let (_, objects) = stand.objects("listeners --json").unwrap();
+    assert!(objects.iter().all(|one| one["alerts"] == Json::Null && one["wrong"] != Json::Null));
+}
+
+#[test]
 fn a_listener_whose_user_has_no_home_gets_a_state_folder_of_its_own() {
     if !rustix::process::geteuid().is_root() {
         // Nobody but root starts programs as others; the rule itself is tested beside it.

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::rc::Rc;
 
+use ironlance_config::superlance::{self, NAMES};
 use ironlance_core::level::Level;
 use ironlance_host::state::{self, Owner, StateFolder};
 
@@ -19,6 +20,8 @@ pub(super) struct Keeping {
     owner: Rc<Owner>,
     /// It is a listener of ours, and so keeps alerts there.
     is_ours: bool,
+    /// It is one of ours, or its command line names one, as that of a script that calls it does.
+    calls_ours: bool,
 }
 
 impl Supervisor {
@@ -32,7 +35,8 @@ impl Supervisor {
         let owner = self.owner_of(uid);
         let Some(process) = self.population.process(id) else { return };
         let folder = state::find(&self.variables_of(process), &owner);
-        let keeping = Keeping { folder, owner, is_ours: is_ours(&resolved.file) };
+        let is_ours = is_ours(&resolved.file);
+        let keeping = Keeping { folder, owner, is_ours, calls_ours: is_ours || names_ours(&resolved.argv) };
         let name = process.namespec().to_string();
         let before = process.keeping.as_deref().and_then(Keeping::trouble);
         let line = keeping.trouble().filter(|trouble| before != Some(*trouble)).map(|trouble| {
@@ -74,8 +78,7 @@ impl Supervisor {
         Rc::clone(self.owners.entry(uid).or_insert_with(|| Rc::new(Owner::of(uid))))
     }
 
-    /// Every state folder of a listener that has been started, with all that use it: listeners of ours, or where there is
-    /// none the others of that user, as one of these may be a script that calls ours.
+    /// Every state folder of a listener that has been started, with those that are known to use it.
     pub(super) fn state_folders(&self) -> Vec<StateFolderView> {
         let mut all: Vec<StateFolderView> = Vec::new();
         for process in self.population.by_name() {
@@ -94,13 +97,10 @@ impl Supervisor {
                 all.len() - 1
             });
             let view = &mut all[at];
-            if keeping.is_ours && !view.is_used {
-                view.listeners.clear();
-                view.is_used = true;
-            }
-            if keeping.is_ours || !view.is_used {
+            if keeping.calls_ours {
                 view.listeners.push(process.namespec().clone());
             }
+            view.is_used |= keeping.is_ours;
             view.trouble = view.trouble.take().or_else(|| keeping.trouble().map(str::to_owned));
         }
         all
@@ -119,6 +119,12 @@ impl Keeping {
     }
 }
 
+/// Whether a command line names a listener of ours and runs something else with it. Python with superlance is not that.
+fn names_ours(argv: &[String]) -> bool {
+    let is_named = |word: &String| NAMES.into_iter().chain(["ironlance"]).any(|name| word.contains(name));
+    superlance::recognised(argv).is_none() && argv.iter().any(is_named)
+}
+
 /// Whether a command is one of the binary that we are ourselves, under whatever name.
 fn is_ours(file: &Path) -> bool {
     let id = |path: &Path| {
@@ -129,4 +135,17 @@ fn is_ours(file: &Path) -> bool {
     // A newer binary may have taken the place of the one that runs.
     let name = || std::fs::canonicalize(file).ok()?.file_name().map(OsStr::to_owned);
     same || name().is_some_and(|name| name == "ironlance")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_ours;
+
+    #[test]
+    fn a_script_that_names_a_listener_of_ours_may_keep_alerts_and_others_do_not() {
+        let named = |line: &str| names_ours(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert!(named("sh -c exec_crashmail") && named("/app/run-memmon.sh"));
+        assert!(!named("python3 /app/notify.py") && !named("cat"));
+        assert!(!named("python3 -m superlance.crashmail -a"), "superlance keeps nothing");
+    }
 }

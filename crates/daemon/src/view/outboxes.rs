@@ -15,9 +15,10 @@ pub struct StateFolderView {
     pub uid: u32,
     /// The same by name.
     pub user: String,
-    /// The processes of listeners that use it: those of ours, or where there is none all of that user.
+    /// The processes of listeners that use it: those of ours, and those whose command line names one of ours.
     pub listeners: Vec<Namespec>,
-    /// One of them is a listener of ours, which keeps alerts there. Others may.
+    /// One of them is a listener of ours, which keeps alerts there. Without one it is told of only when something is
+    /// wrong: somebody of that user may keep alerts there all the same.
     pub is_used: bool,
     /// Why alerts cannot be kept there.
     pub trouble: Option<String>,

@@ -195,8 +195,8 @@ pub(super) const ENGLISH: Words = Words {
     units: ["d", "h", "min", "s"],
     day: "d",
     read_only: "Read only: this server can be reached from other hosts and has no password. To change things here, set \
-                username and password in its section, or bind it to 127.0.0.1; allow_anonymous_changes=true if everybody \
-                may.",
+                username and password in its section, or bind it to 127.0.0.1. If everybody who reaches it may change \
+                things, set allow_anonymous_changes=true.",
     by_link: "Nothing was changed: a link changes nothing here. Please use the buttons.",
     unknown: |name| format!("{name}: no such process or group"),
     gone: "supervisord does not answer: it is stopping or restarting.",
