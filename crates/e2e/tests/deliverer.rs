@@ -143,6 +143,9 @@ fn a_deliverer_that_leaves_says_how_many_alerts_stay() {
     end(listener);
     stage.wait_stderr("3 alert(s) stay in the outbox");
     stage.wait_no_deliverer();
+    // Under supervisord nobody reads what it says after its listener has ended.
+    let noted = fs::read_to_string(&state).unwrap();
+    assert!(noted.contains(" 3 alert(s) stay in the outbox") && noted.contains("refused"), "{noted}");
     stage.server.order("listen").unwrap();
     let listener = stage.crashmail(&[]);
     stage.wait_mails(3);

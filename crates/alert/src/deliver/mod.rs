@@ -67,12 +67,23 @@ pub fn outbox(dir: &Path) -> ExitCode {
     let stay = engine.run(&inbox, &tell);
     outbox.forget_ways();
     if stay > 0 {
-        let reason = outbox.last_error().map(|(_, reason)| format!("; last: {reason}")).unwrap_or_default();
-        let line =
-            format!("{stay} alert(s) stay in the outbox until a listener starts, or ironlance outbox retry");
-        crate::say(&format!("{line}{reason}"));
+        say_goodbye(&outbox, stay);
     }
     ExitCode::SUCCESS
+}
+
+/// Says how many alerts stay, on stderr and in `last-error`: supervisord reads our stderr only while our listener runs.
+fn say_goodbye(outbox: &Outbox, stay: usize) {
+    const LAST: &str = "; last: ";
+    let before = outbox.last_error().map(|(_, reason)| reason);
+    let reason = before.as_deref().map(|all| all.split_once(LAST).map_or(all, |(_, reason)| reason));
+    let reason = reason.map(|reason| format!("{LAST}{reason}")).unwrap_or_default();
+    let line = format!(
+        "{stay} alert(s) stay in the outbox until a listener starts, or ironlance outbox retry{reason}"
+    );
+    crate::say(&line);
+    // A disk that takes no note takes no alert either: that has been said.
+    let _ = outbox.set_last_error(crate::outbox::unix_time(), &line);
 }
 
 /// Delivers the alerts that come on our standard input, each behind a line with its length, and are nowhere else. When

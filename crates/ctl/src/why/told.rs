@@ -31,7 +31,9 @@ pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<Stri
     }
     if let Some(end) = case.end() {
         fact("last end", &paint::plain(&end_in_full(end, clock)));
-        if let Some(by) = &end.by {
+        // Of a listener that was recycled the line before says who and why.
+        let is_recycled = matches!(end.how, How::Recycled { .. });
+        if let Some(by) = end.by.as_ref().filter(|_| !is_recycled) {
             fact("by", &paint::plain(by));
         }
         fact("ran for", &span(end.uptime));
@@ -367,6 +369,11 @@ mod tests {
         };
         assert!(!line(&sent, "last end").contains("did not send"));
         assert_eq!(line(&sent, "by"), "  by         supervisorctl (pid 7, root)");
+        let did = How::Recycled { did: "closed its stdout".into() };
+        let recycled =
+            end(did, Expectation::Unexpected).map(|end| End { by: Some("supervisord".into()), ..end });
+        let lines = screen(&case(ProcessState::Running, 2, recycled), &Clock::new(), PIPE);
+        assert!(!lines.iter().any(|line| line.starts_with("  by ")), "it is said already: {lines:?}");
         let near = of(Expectation::Unexpected, None, Some((now() - 3600, now() - 62)));
         let line = line(&near, "last end");
         assert!(
