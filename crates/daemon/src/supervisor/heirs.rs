@@ -66,12 +66,12 @@ impl Supervisor {
         self.unsubscribe(&estate);
         let old = estate.pool;
         let waiting = old.unanswered();
-        let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else { return };
-        let (effects, unwanted) = pool.inherit(old, |kind| wanted.iter().any(|asked| kind.is_a(*asked)));
-        self.carry_out(id, effects);
         if waiting.total() == 0 {
             return;
         }
+        let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else { return };
+        let (effects, unwanted) = pool.inherit(old, |kind| wanted.iter().any(|asked| kind.is_a(*asked)));
+        self.carry_out(id, effects);
         self.log.log(
             Level::Info,
             &format!("pool {name} takes over the events that waited in the old one: {waiting}"),
