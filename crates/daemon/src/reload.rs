@@ -10,7 +10,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use ironlance_config::{Config, LogTarget};
+use ironlance_config::{Config, LogTarget, Settings};
 use ironlance_core::level::Level;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -34,10 +34,13 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// Tries everything that a start with this configuration needs. `kept` are the sockets of the life that goes on.
-    /// The error says what cannot be had.
-    pub(crate) fn prepare(config: Config, kept: &[Kept]) -> Result<Self, String> {
+    /// Tries everything that a start with this configuration needs. `kept` are the sockets of the life that goes on,
+    /// `now` its settings. The error says what cannot be had.
+    pub(crate) fn prepare(config: Config, kept: &[Kept], now: &Settings) -> Result<Self, String> {
         let settings = &config.settings;
+        // A daemon starts without the folder for AUTO logs, and says so. It must not be the reason that it never
+        // restarts: it is one only where something is lost by the restart.
+        let had_no_logs = settings.childlogdir == now.childlogdir && writable(&now.childlogdir).is_err();
         let next = settings.user.as_ref().map(|user| Identity::of(user.uid));
         if let Some(Standing::Refused(why)) = next.as_ref().map(|identity| &identity.standing) {
             return Err(why.clone());
@@ -47,7 +50,7 @@ impl Reload {
         let uses_childlogdir = config.groups.iter().flat_map(|group| &group.programs).any(|program| {
             [&program.stdout, &program.stderr].iter().any(|output| output.logfile == LogTarget::Auto)
         });
-        if uses_childlogdir {
+        if uses_childlogdir && !had_no_logs {
             writable(&settings.childlogdir)?;
         }
         let complaints = Complaints::default();

@@ -499,6 +499,23 @@ fn a_restart_that_cannot_be_applied_stops_nothing_and_says_why() {
 }
 
 #[test]
+fn a_daemon_that_has_started_without_a_folder_for_its_programs_logs_restarts_without_it() {
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let scene = Scene::new().unwrap();
+    fs::set_permissions(scene.folder(), fs::Permissions::from_mode(0o777)).unwrap();
+    fs::create_dir(scene.path("roots")).unwrap();
+    let config = format!(
+        "{BASE}[supervisord]\nuser=nobody\nchildlogdir={{dir}}/roots\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n"
+    );
+    let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    daemon.wait_log("its output is not kept").unwrap();
+    daemon.call("restart", &[]).unwrap().unwrap();
+    wait_started(&daemon, 2).unwrap();
+}
+
+#[test]
 fn a_restart_knows_its_own_socket_by_any_path() {
     let scene = Scene::new().unwrap();
     let daemon = Daemon::start(&scene, Flavour::Ours, "[program:a]\ncommand=sleep 1000\n").unwrap();

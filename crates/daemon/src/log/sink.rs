@@ -63,7 +63,7 @@ pub(super) enum Standard {
 
 impl Sink {
     /// Opens a log, making the file if need be, without waiting for the reader of a FIFO. `/dev/stdout` and
-    /// `/dev/stderr` also work where they are sockets, or belong to the user that we were.
+    /// `/dev/stderr`, and other names of the same, also work where they are sockets, or belong to the user that we were.
     pub(super) fn open(path: &Path, opening: Opening) -> io::Result<Self> {
         let mut flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
         flags |= OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
@@ -196,9 +196,18 @@ fn standard(path: &Path) -> Option<Standard> {
 }
 
 fn named(path: &Path) -> Option<Standard> {
-    let of = |names: [&str; 3], stream| names.iter().any(|name| path == Path::new(name)).then_some(stream);
-    of(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"], Standard::Output)
-        .or_else(|| of(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"], Standard::Error))
+    // In a container we are process 1, and named so.
+    let number_in_proc = |name: &'_ str| {
+        let (process, number) = name.strip_prefix("/proc/")?.split_once("/fd/")?;
+        (process == "self" || process == std::process::id().to_string()).then(|| number.to_owned())
+    };
+    let name = path.to_str()?;
+    let number = name.strip_prefix("/dev/fd/").map(str::to_owned).or_else(|| number_in_proc(name));
+    match (name, number.as_deref()) {
+        ("/dev/stdout", _) | (_, Some("1")) => Some(Standard::Output),
+        ("/dev/stderr", _) | (_, Some("2")) => Some(Standard::Error),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -206,6 +215,7 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
     use std::os::unix::net::UnixStream;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -252,6 +262,9 @@ mod tests {
             assert_eq!(standard(Path::new(name)), Some(Standard::Output));
         }
         assert_eq!(standard(Path::new("/dev/stderr")), Some(Standard::Error));
+        let of_process = |pid: u32| PathBuf::from(format!("/proc/{pid}/fd/2"));
+        assert_eq!(standard(&of_process(std::process::id())), Some(Standard::Error));
+        assert_eq!(standard(&of_process(std::process::id() + 1)), None);
         assert_eq!(standard(Path::new("/dev/fd/7")), None);
         let folder = tempfile::tempdir().unwrap();
         let link = |target: &str, name: &str| {

@@ -55,7 +55,7 @@ impl Supervisor {
             self.log.log(Level::Error, "not restarted: the configuration has faults");
             FaultKind::CantReread.about(faults.original_and_ours())
         })?;
-        let reload = Reload::prepare(config, &self.sockets).map_err(|why| {
+        let reload = Reload::prepare(config, &self.sockets, &self.settings).map_err(|why| {
             let line = format!(
                 "not restarted: the configuration cannot be applied: {why}; nothing has been stopped"
             );
