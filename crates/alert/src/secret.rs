@@ -1,10 +1,17 @@
 //! A password, or where to find it; shown to nobody.
 
-use std::path::PathBuf;
-use std::{env, fmt, fs, io};
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::{env, fmt, io};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+/// So much of a password file is read (bytes).
+const MOST: u64 = 64 * 1024;
 
 /// A password, or where it is to be read when it is needed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +46,27 @@ impl Secret {
     pub fn reveal(&self) -> Result<String, SecretError> {
         match self {
             Self::Literal(password) => Ok(password.clone()),
-            Self::File(path) => match fs::read_to_string(path) {
-                Ok(text) => Ok(text.lines().next().unwrap_or_default().to_owned()),
-                Err(source) => Err(SecretError::File { path: path.clone(), source }),
-            },
+            Self::File(path) => {
+                first_line(path).map_err(|source| SecretError::File { path: path.clone(), source })
+            }
             Self::Env(name) => env::var(name).map_err(|_| SecretError::Env(name.clone())),
         }
     }
+}
+
+/// The first line of a file. What is no file (a FIFO, a device) might never answer, or never end.
+fn first_line(path: &Path) -> io::Result<String> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = Vec::new();
+    file.take(MOST).read_to_end(&mut text)?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = std::str::from_utf8(line).map_err(|_| io::Error::other("its first line is not UTF-8"))?;
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() { Err(io::Error::other("its first line is empty")) } else { Ok(line.to_owned()) }
 }
 
 impl fmt::Debug for Secret {
@@ -60,6 +81,8 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -72,6 +95,22 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "hunter2\nsecond line\n").unwrap();
         assert_eq!(Secret::File(file.path().into()).reveal().unwrap(), "hunter2");
+    }
+
+    #[test]
+    fn what_is_no_password_file_is_said_and_waited_for_by_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("empty"), "\nhunter2\n").unwrap();
+        fs::write(path("crlf"), "hunter2\r\n").unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo"), rustix::fs::Mode::RWXU).unwrap();
+        let reveal = |path: PathBuf| Secret::File(path).reveal().map_err(|error| error.to_string());
+        for (name, why) in [("empty", "its first line is empty"), ("fifo", "it is no file")] {
+            let error = format!("cannot read the password file {}: {why}", path(name).display());
+            assert_eq!(reveal(path(name)), Err(error));
+        }
+        assert!(reveal("/dev/zero".into()).unwrap_err().ends_with("it is no file"));
+        assert_eq!(reveal(path("crlf")), Ok("hunter2".to_owned()));
     }
 
     #[test]

@@ -105,6 +105,11 @@ fn trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, Tl
     let mut trusted = rustls_native_certs::load_native_certs().certs;
     if let Some(path) = ca_file {
         let fault = |reason: String| TlsError::CaFile { path: path.clone(), reason };
+        // To open a FIFO could take for ever.
+        let is_other = std::fs::metadata(path).is_ok_and(|meta| !meta.is_file());
+        if is_other {
+            return Err(fault("it is no file".to_owned()));
+        }
         let file = File::open(path).map_err(|error: io::Error| fault(error.to_string()))?;
         let certificates: Result<Vec<CertificateDer<'static>>, _> =
             CertificateDer::pem_reader_iter(BufReader::new(file)).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Input, Verdict, attempt};
@@ -73,7 +73,17 @@ pub(super) fn work(engine: &Engine, lane: &Lane, ids: &Receiver<String>, tell: &
     let _closed = Closed(tell);
     let mut open: Option<Box<dyn Channel>> = None;
     let mut known = Known::default();
-    while let Ok(id) = ids.recv() {
+    loop {
+        let id = match ids.recv_timeout(engine.idle) {
+            Ok(id) => id,
+            Err(RecvTimeoutError::Timeout) => {
+                open = None;
+                // Nothing is left to be closed: the next order may take its time.
+                let Ok(id) = ids.recv() else { return };
+                id
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let verdict = engine.fetch(lane, &id).map_or_else(
             |verdict| verdict,
             |stored| {

@@ -21,6 +21,10 @@ pub(super) const DAY: i64 = 86_400;
 /// For how long a deliverer goes on without its listener, unless `IRONLANCE_OUTBOX_LINGER` says otherwise, in seconds.
 const LINGER: u64 = 3600;
 
+/// A connection without a mail for so long is closed: a firewall may forget it without a word, and a server that puts
+/// everything off gets another chance to be another one.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// What a deliverer can be told.
 #[derive(Debug)]
 pub enum Input {
@@ -82,6 +86,8 @@ pub struct Engine {
     pub beat: fn(),
     /// For how long an alert is tried, in seconds.
     pub lifetime: i64,
+    /// For how long a connection is kept for the next mail.
+    pub idle: Duration,
     /// How it behaves.
     pub settings: Settings,
 }
@@ -98,6 +104,7 @@ impl Engine {
             progress: || Box::new(()),
             beat: || (),
             lifetime: days.filter(|days| *days > 0).unwrap_or(DAYS).saturating_mul(DAY),
+            idle: IDLE,
             settings: Settings {
                 // A year is for ever, and no sum of times.
                 linger: Duration::from_secs(linger.unwrap_or(LINGER).min(365 * DAY.unsigned_abs())),

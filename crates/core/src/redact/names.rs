@@ -151,6 +151,8 @@ pub(super) fn follows(before: &str, word: &str, program: &str) -> Sequel {
     // `Authorization: x y`, `Authorization:x y`.
     if let Some((name, value)) = word.split_once(':')
         && !value.starts_with("//")
+        // `cat: /etc/smtp_password: No such file`: what is wrong with a file, not a header.
+        && !(word.starts_with('/') && value.is_empty())
         && is_secret_name(last_name(name))
     {
         return Sequel::Header;

@@ -98,6 +98,7 @@ fn what_holds_no_secret_is_left_as_it_is() {
         "msmtp --passwordeval 'gpg -d x'",
         "smtp://joe@mail:25",
         "cannot connect to 127.0.0.1:25: it's gone, 'really'",
+        "cannot read the password file /etc/smtp_password: No such file or directory",
         "a  b\t\tc\n d ",
         "",
     ] {

@@ -300,6 +300,45 @@ fn a_carrier_has_said_goodbye_before_the_deliverer_ends() {
     assert!(bye.exists() && outbox.is_empty());
 }
 
+/// A connection to a server that puts off all that comes over it; the next connection is to a better one.
+struct Sick {
+    file: std::path::PathBuf,
+    is_first: bool,
+    tries: usize,
+}
+
+impl Channel for Sick {
+    fn send(&mut self, _: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+        self.tries += 1;
+        match (self.is_first, self.tries) {
+            (true, 1) => Err(Undelivered::Deferred("later".into())),
+            (true, _) => {
+                fs::write(&self.file, "kept").unwrap();
+                Ok(Receipt::default())
+            }
+            (false, _) => Ok(Receipt::default()),
+        }
+    }
+}
+
+#[test]
+fn a_connection_without_a_mail_is_not_kept_for_the_next_try() {
+    let (dir, outbox, _) = setup();
+    let file = dir.path().join("connections");
+    put(&outbox, file.to_str().unwrap(), "subject");
+    let (tell, inbox) = channel();
+    let open: Opener = |transport| {
+        let Transport::Sendmail { command } = transport else { panic!("another transport") };
+        let is_first = !fs::exists(command).unwrap();
+        fs::write(command, "opened").unwrap();
+        Box::new(Sick { file: command.into(), is_first, tries: 0 })
+    };
+    let idle = Duration::from_millis(50);
+    Engine { open, idle, ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
+    assert!(outbox.is_empty());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "opened");
+}
+
 /// An alert that has failed before, at that date and after so many seconds of trying.
 fn tried(outbox: &Outbox, command: &str, at: i64, tried: u64) -> String {
     let id = put(outbox, command, "tried");
