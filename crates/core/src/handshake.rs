@@ -24,7 +24,8 @@
 //! The rule of resynchronising: output is taken in lines, and a word of the protocol counts where it is due, whatever
 //! stray output came before it. `READY` must stand alone on its line, or end a line on which the data of a RESULT
 //! stands (`OKREADY`, `OK doneREADY`). `RESULT n` must stand alone on its line, or end one (`working...RESULT 2`); the n
-//! bytes after its newline are its data, whatever they are. White space around either is no fault.
+//! bytes after its newline are its data, whatever they are. White space around either is no fault, nor is a
+//! byte order mark before it.
 
 use thiserror::Error;
 
@@ -32,7 +33,9 @@ use thiserror::Error;
 pub const READY: &[u8] = b"READY\n";
 
 /// A result of more bytes than this is no result.
-pub const MAX_RESULT: usize = 1024 * 1024;
+pub const MAX_RESULT: usize = 64 * 1024 * 1024;
+/// So many of its bytes are kept where all of it is needed: more than any event has.
+const MAX_WHOLE: usize = 1024 * 1024;
 
 /// So many bytes of stray output without a word of the protocol among them are too many.
 pub const MAX_STRAY: usize = 16 * 1024 * 1024;
@@ -139,7 +142,7 @@ pub enum Keep {
     /// As much as people read.
     #[default]
     Beginning,
-    /// All of it.
+    /// All of it, within reason.
     Whole,
 }
 
@@ -354,7 +357,7 @@ impl Ear {
 
     /// What a whole line is; of one that is known to be stray, the end.
     fn sense(&self, line: &[u8], begun: Line) -> Sense {
-        let line = line.trim_ascii();
+        let line = without_mark(line.trim_ascii());
         if line.is_empty() && begun == Line::Open {
             return Sense::Blank;
         }
@@ -429,7 +432,7 @@ impl Ear {
         let here = missing.min(data.len());
         let room = match self.keep {
             Keep::Beginning => MAX_QUOTE.saturating_sub(self.heard.len()),
-            Keep::Whole => here,
+            Keep::Whole => MAX_WHOLE.saturating_sub(self.heard.len()),
         };
         self.heard.extend_from_slice(&data[..here.min(room)]);
         *data = &data[here..];
@@ -495,9 +498,20 @@ fn begins_as_result(line: &[u8]) -> bool {
     word.is_some_and(|word| word.eq_ignore_ascii_case(RESULT_WORD))
 }
 
+/// The byte order mark that editors put before the text of a script, and an interpreter may print.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+fn without_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(MARK).unwrap_or(line).trim_ascii_start()
+}
+
 /// Whether the beginning of a line may go on as READY or as RESULT with a number.
 fn may_become_a_word(begun: &[u8]) -> bool {
     let begun = begun.trim_ascii_start();
+    if MARK.starts_with(begun) {
+        return true;
+    }
+    let begun = without_mark(begun);
     let word = begun.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (word, rest) = begun.split_at(word);
     if rest.is_empty() {

@@ -222,6 +222,39 @@ fn a_result_that_is_announced_too_long_is_stray() {
     assert_eq!((said, state), (vec![Said::Ready, Said::Stray], ListenerState::Busy));
 }
 
+#[test]
+fn a_very_long_result_is_a_result_and_not_kept() {
+    for keep in [Keep::Beginning, Keep::Whole] {
+        let mut ear = Ear::new(keep);
+        let mut said = Vec::new();
+        let mut tell = |ear: &mut Ear, mut data: &[u8]| {
+            said.extend(std::iter::from_fn(|| ear.next(&mut data)));
+            ear.event_sent();
+        };
+        tell(&mut ear, b"READY\n");
+        tell(&mut ear, b"RESULT 3000002\nOK");
+        for _ in 0..3 {
+            tell(&mut ear, &vec![b'y'; 1_000_000]);
+            assert!(ear.heard.len() <= MAX_WHOLE);
+        }
+        tell(&mut ear, b"READY\n");
+        let [Said::Ready, Said::Result(data), Said::Ready] = &said[..] else { panic!("{said:?}") };
+        assert!(data.starts_with(b"OKyyy") && data.len() <= MAX_WHOLE, "{}", data.len());
+        assert!(ear.heard.capacity() <= MAX_QUOTE);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_before_a_word_is_no_fault_wherever_it_is_cut() {
+    let text = "\u{feff}READY\n".as_bytes();
+    for cut in 0..text.len() {
+        assert_eq!(hear(&[&text[..cut], &text[cut..]]).0, [Said::Ready], "{cut}");
+    }
+    let (said, _) = hear(&[b"READY\n", "\u{feff}RESULT 2\nOK\u{feff}READY\n".as_bytes()]);
+    assert_eq!(said[..2], [Said::Ready, Said::Done]);
+    assert_eq!(said.last(), Some(&Said::Ready));
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic_and_what_it_keeps_is_bounded(
