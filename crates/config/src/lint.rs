@@ -69,6 +69,7 @@ pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
         let Some(run) = recognised(&words) else { continue };
         let page = Page::new(section, Names::default());
         hears(reading, &page, events, &run);
+        mails(reading, &page, &run);
         asks(reading, &page, whole, program, &run);
         // After a fault there may be too few programs.
         if reading.fault_count() == 0 {
@@ -119,6 +120,19 @@ fn hears<'a>(reading: &mut Reading<'a>, page: &Page<'a>, events: &[EventKind], r
             words.join(",")
         );
         reading.hint_at(page, "events", &text);
+    }
+}
+
+/// Whether there is an address to mail to. The batch mailers refuse to start without one; httpok and memmon restart all
+/// the same; crashmail does nothing else. What may be an address in some way of writing options is taken for one.
+fn mails<'a>(reading: &mut Reading<'a>, page: &Page<'a>, run: &Run<'_>) {
+    let may_be = |arg: &String| match arg.strip_prefix("--") {
+        Some(long) => long.starts_with('e') || long == "help" || long == "test-alert",
+        None => arg.strip_prefix('-').is_some_and(|short| short.contains(['m', 'h'])),
+    };
+    if run.name == "crashmail" && !run.args.iter().any(may_be) {
+        let text = "has no -m ADDRESS: crashes are logged, and nobody is mailed";
+        reading.warn_at(page, "command", text);
     }
 }
 

@@ -142,7 +142,7 @@ fn help() -> String {
     let commands: String =
         COMMANDS.iter().map(|command| format!("  {:<22} {}\n", command.name, command.about)).collect();
     format!(
-        "ironlance {}: Supervisor and superlance in one binary, and no alert lost\n\n\
+        "ironlance {}: Supervisor and superlance in one binary; alerts wait until they are sent\n\n\
          usage: ironlance COMMAND [OPTIONS]     or by a link of the command's name\n\n\
          commands:\n{commands}\n\
          COMMAND --help tells the options of each.\n",

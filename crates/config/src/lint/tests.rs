@@ -37,6 +37,17 @@ fn listener(command: &str, events: &str) -> String {
 }
 
 #[test]
+fn a_crashmail_without_an_address_is_doubted() {
+    let with = |command: &str| format!("{SERVED}{}", listener(command, "PROCESS_STATE_EXITED"));
+    doubts(&with("crashmail -a"), "has no -m ADDRESS");
+    doubts(&with("crashmail --any -s cat"), "has no -m ADDRESS");
+    for command in ["crashmail -am a@b", "crashmail --email=a@b", "crashmail --em a@b -a", "crashmail -ma@b"]
+    {
+        assert_eq!(said(&with(command)), Vec::<String>::new(), "{command}");
+    }
+}
+
+#[test]
 fn what_works_is_not_doubted() {
     for (command, events) in [
         ("crashmail -m a@b", "PROCESS_STATE_EXITED"),

@@ -145,10 +145,6 @@ fn of_crashmail(options: &CrashmailOptions, _: &[String]) -> Remarks {
         remarks
             .attention("has -p, which superlance reads and does not use: it mails about every program; here only about these");
     }
-    if options.delivery.route.is_none() {
-        remarks
-            .attention("has no -m: crashes are logged, and nobody is mailed (superlance mails to \"None\")");
-    }
     remarks
 }
 
