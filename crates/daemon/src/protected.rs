@@ -40,7 +40,10 @@ const STICKY: u32 = 0o1000;
 
 /// A link that is not followed.
 #[derive(Debug, Error)]
-#[error("not followed: {} is a symbolic link that user {planter} has made", path.display())]
+#[error(
+    "not followed: {} is a symbolic link that user {planter} has made (it is followed when it is root's: chown -h root)",
+    path.display()
+)]
 struct Planted {
     path: PathBuf,
     planter: u32,
