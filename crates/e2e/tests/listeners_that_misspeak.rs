@@ -505,3 +505,24 @@ fn a_listener_that_has_itself_restarted_for_an_event_does_so_four_times_and_no_m
     assert_eq!(lines(&daemon, "selfish.got", 4, LIMIT).len(), 4, "{}", daemon.log());
     assert_eq!(int(&daemon, "selfish", "pending"), 0);
 }
+
+#[test]
+fn one_that_is_down_between_two_events_is_said_to_come_back() {
+    let scene = Scene::new().unwrap();
+    let daemon = Daemon::start(
+        &scene,
+        Flavour::Ours,
+        "[program:again]\ncommand=sh -c 'exit 3'\nstartsecs=0\nautorestart=true\n\
+         [program:once]\ncommand=sh -c 'exit 3'\nstartsecs=0\nautorestart=false\n",
+    )
+    .unwrap();
+    let comes_back = |name: &str| {
+        let end = daemon.ask("ironlance.getProcessEnd", &[name.into()]).unwrap().unwrap();
+        (end.get("ended") == Some(&Value::Bool(true)))
+            .then(|| end.get("comes_back") == Some(&Value::Bool(true)))
+    };
+    until("a moment of being down", LIMIT, || Ok(comes_back("again").filter(|yes| *yes).map(drop))).unwrap();
+    until("the other's end", LIMIT, || Ok(comes_back("once").filter(|yes| !*yes).map(drop))).unwrap();
+    daemon.call("stopProcess", &["again".into()]).unwrap().ok();
+    assert_eq!(comes_back("once"), Some(false));
+}

@@ -21,6 +21,8 @@ const TOO_QUICKLY: &str = "Exited too quickly";
 pub(super) struct Case {
     pub(super) info: ProcessInfo,
     pub(super) knowledge: Knowledge,
+    /// It is down for a moment only: supervisord starts it again by itself.
+    pub(super) comes_back: bool,
     /// The last lines of its output.
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -183,7 +185,14 @@ fn unexpected(ask: &mut Ask<'_>, infos: &[ProcessInfo]) -> Result<Vec<Found>, Tr
 }
 
 fn of_nothing(info: &ProcessInfo, knowledge: Knowledge) -> Case {
-    Case { info: info.clone(), knowledge, stdout: String::new(), stderr: String::new(), listener: None }
+    Case {
+        info: info.clone(),
+        knowledge,
+        comes_back: false,
+        stdout: String::new(),
+        stderr: String::new(),
+        listener: None,
+    }
 }
 
 fn is_of(end: &Value, info: &ProcessInfo) -> bool {
@@ -207,6 +216,7 @@ fn of_end(info: &ProcessInfo, told: &Value) -> Case {
     Case {
         info: info.clone(),
         knowledge: Knowledge::Full { starts, end },
+        comes_back: told.member("comes_back") == Some(&Value::Bool(true)),
         stdout: last_lines(text("stdout_tail")),
         stderr: last_lines(text("stderr_tail")),
         listener: None,
@@ -259,7 +269,8 @@ fn from_the_original(ask: &mut Ask<'_>, info: &ProcessInfo) -> Case {
     };
     let stdout = tail("supervisor.readProcessStdoutLog");
     let stderr = tail("supervisor.readProcessStderrLog");
-    Case { info: info.clone(), knowledge: Knowledge::Slight, stdout, stderr, listener: None }
+    let knowledge = Knowledge::Slight;
+    Case { info: info.clone(), knowledge, comes_back: false, stdout, stderr, listener: None }
 }
 
 /// The last lines without colours, in which control characters may have come as their pictures (docs/xmlrpc.md).

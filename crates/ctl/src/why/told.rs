@@ -236,6 +236,9 @@ pub(super) fn next(case: &Case) -> &'static str {
         ProcessState::Stopping => "it gets SIGKILL when its stopwaitsecs are over",
         ProcessState::Backoff => "supervisord tries again in a moment",
         ProcessState::Fatal => "nothing: supervisord has given up, until somebody starts it",
+        ProcessState::Exited | ProcessState::Stopped if case.comes_back => {
+            "supervisord starts it again in a moment"
+        }
         ProcessState::Exited | ProcessState::Stopped => "nothing: it stays down until somebody starts it",
         ProcessState::Unknown => "nothing: supervisord could not send it a signal",
     }
@@ -297,7 +300,15 @@ mod tests {
 
     fn case(state: ProcessState, starts: i64, end: Option<End>) -> Case {
         let knowledge = Knowledge::Full { starts, end };
-        Case { info: info(state), knowledge, stdout: String::new(), stderr: String::new(), listener: None }
+        let (stdout, stderr) = (String::new(), String::new());
+        Case { info: info(state), knowledge, comes_back: false, stdout, stderr, listener: None }
+    }
+
+    #[test]
+    fn what_is_down_for_a_moment_only_is_not_said_to_stay_down() {
+        let stays = case(ProcessState::Exited, 3, end(How::Exited { status: 1 }, Expectation::Unexpected));
+        assert_eq!(next(&stays), "nothing: it stays down until somebody starts it");
+        assert_eq!(next(&Case { comes_back: true, ..stays }), "supervisord starts it again in a moment");
     }
 
     fn end(how: How, expectation: Expectation) -> Option<End> {
@@ -417,7 +428,14 @@ mod tests {
             let info = ProcessInfo { exitstatus, ..info(state) };
             let info = ProcessInfo { start: info.stop - 12, ..info };
             let stderr = "oh\u{7}".to_owned();
-            Case { info, knowledge: Knowledge::Slight, stdout: String::new(), stderr, listener: None }
+            Case {
+                info,
+                knowledge: Knowledge::Slight,
+                comes_back: false,
+                stdout: String::new(),
+                stderr,
+                listener: None,
+            }
         };
         let exited = slight(ProcessState::Exited, 3);
         assert_eq!(said(&exited), "shop:worker: ended with exit status 3 after 12 s; EXITED");

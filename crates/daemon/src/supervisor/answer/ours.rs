@@ -96,6 +96,7 @@ fn end_of(process: &Process) -> Value {
         ("name".into(), text(&namespec.process.0)),
         ("group".into(), text(&namespec.group.0)),
         ("starts".into(), count(process.life.starts())),
+        ("comes_back".into(), Value::Bool(process.comes_back())),
         ("ended".into(), Value::Bool(process.end.is_some())),
     ];
     if let Some(end) = &process.end {
