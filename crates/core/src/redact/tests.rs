@@ -97,6 +97,7 @@ fn what_holds_no_secret_is_left_as_it_is() {
         "curl http://h:80/a@b:c",
         "msmtp --passwordeval 'gpg -d x'",
         "smtp://joe@mail:25",
+        "smtp://mail:25 http://[::1]:80/ http://::1/ http://h:$PORT/ http://h:%(port)s/x ws://h:/",
         "cannot connect to 127.0.0.1:25: it's gone, 'really'",
         "cannot read the password file /etc/smtp_password: No such file or directory",
         "a  b\t\tc\n d ",
@@ -104,6 +105,12 @@ fn what_holds_no_secret_is_left_as_it_is() {
     ] {
         assert_eq!(redact(text), text);
     }
+}
+
+#[test]
+fn a_login_whose_host_was_forgotten_is_no_host_with_a_port() {
+    assert_eq!(redact("crashmail --smtp smtp://joe:S3cr3t"), "crashmail --smtp smtp://joe:***");
+    assert_eq!(redact("https://joe:S3cr3t/x?y=1"), "https://joe:***/x?y=1");
 }
 
 #[test]

@@ -28,6 +28,15 @@ fn start_of_scheme(text: &str, end: usize) -> usize {
     end - text[..end].chars().rev().take_while(|c| is_scheme(*c)).count()
 }
 
+/// Whether a port may stand behind the first colon of a host: a number, a variable, or the rest of an IPv6 address.
+fn is_port(host: &str, port: &str) -> bool {
+    let is_address = || port.contains(':') && port.chars().all(|c| c.is_ascii_hexdigit() || ":.".contains(c));
+    host.starts_with('[')
+        || port.starts_with(['$', '%', '*', '{', '<'])
+        || port.chars().all(|c| c.is_ascii_digit())
+        || is_address()
+}
+
 /// What stands behind `scheme://`.
 fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
     let mut hide = |secret: &str, out: &mut String| {
@@ -52,7 +61,15 @@ fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
     }
     let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, behind) = rest.split_at(host_end);
-    out.push_str(host);
+    match host.split_once(':') {
+        // `user:password` whose host was forgotten.
+        Some((user, port)) if login.is_none() && !is_port(host, port) => {
+            out.push_str(user);
+            out.push(':');
+            hide(port, out);
+        }
+        _ => out.push_str(host),
+    }
     let path_end = behind.find(['?', '#']).unwrap_or(behind.len());
     let (path, query) = behind.split_at(path_end);
     let mut is_hook = host.starts_with("hooks.");

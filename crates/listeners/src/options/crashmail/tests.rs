@@ -175,7 +175,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
         ),
         (
             "--smtp=smtp://mail:0x",
-            "cannot use 'smtp://mail:0x' for --smtp: the port is not a number from 1 to 65535",
+            "cannot use 'smtp://mail:***' for --smtp: the port is not a number from 1 to 65535",
         ),
         ("--smtp=smtp://mail|-s|x", "cannot use --smtp and -s together: which is it?"),
         ("--tls|-m|a@x", "cannot use --tls without --smtp"),
