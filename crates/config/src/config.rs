@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use ironlance_core::GroupName;
+
 use crate::group::Group;
 use crate::server::{Server, ServerAddress};
 use crate::settings::Settings;
@@ -57,4 +59,6 @@ pub struct Notes {
     pub infos: Vec<String>,
     /// Not to be logged: what a person who looks at the configuration may want to know.
     pub hints: Vec<String>,
+    /// Those of the warnings that say why a listener cannot do its work, by its pool.
+    pub listeners: Vec<(GroupName, String)>,
 }

@@ -68,6 +68,7 @@ pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
         let words = shlex::split(&program.command).unwrap_or_default();
         let Some(run) = recognised(&words) else { continue };
         let page = Page::new(section, Names::default());
+        let before = reading.notes.warnings.len();
         hears(reading, &page, events, &run);
         mails(reading, &page, &run);
         asks(reading, &page, whole, program, &run);
@@ -75,6 +76,9 @@ pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
         if reading.fault_count() == 0 {
             names(reading, &page, whole.groups, &run, &mut left);
         }
+        let own = reading.notes.warnings.iter().skip(before).map(|line| (group.name.clone(), line.clone()));
+        let own: Vec<_> = own.collect();
+        reading.notes.listeners.extend(own);
     }
 }
 

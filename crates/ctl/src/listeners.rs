@@ -56,6 +56,8 @@ struct Listener {
     babbles: i64,
     babble: String,
     last_result: String,
+    /// Why it cannot do its work as it is configured.
+    doubts: Vec<String>,
     /// Its outbox; `null` where it is no listener of ours, or supervisord does not tell.
     alerts: Option<Outbox>,
     /// What somebody should look at.
@@ -143,6 +145,7 @@ impl Listener {
             babbles: record.int("babbles")?,
             babble: record.text("babble")?.to_owned(),
             last_result: record.text("last_result")?.to_owned(),
+            doubts: record.texts("doubts"),
             alerts: None,
             wrong: Vec::new(),
         };
@@ -182,6 +185,7 @@ impl Listener {
         if self.babbles > 0 {
             wrong.push(format!("babbled: \"{}\"", self.babble.escape_debug()));
         }
+        wrong.extend(self.doubts.iter().cloned());
         wrong
     }
 

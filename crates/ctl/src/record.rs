@@ -49,6 +49,12 @@ impl<'v> Record<'v> {
         })
     }
 
+    /// The texts of the list under `key`; none where supervisord does not tell.
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
+        let Some(Value::Array(items)) = self.value.member(key) else { return Vec::new() };
+        items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
     fn member<T>(&self, key: &str, read: impl Fn(&'v Value) -> Option<T>) -> Result<T, Trouble> {
         self.value.member(key).and_then(read).ok_or_else(|| lacking(self.method, key))
     }

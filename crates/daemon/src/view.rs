@@ -130,6 +130,8 @@ pub struct ListenerView {
     pub merged: u64,
     /// Events of its pool that were answered.
     pub answered: u64,
+    /// Why it cannot do its work as it is configured: warnings of the configuration as it was last read.
+    pub doubts: Vec<String>,
     /// Where its alerts wait, where somebody has looked.
     pub outbox: Option<Rc<OutboxView>>,
     /// Events of its pool that nobody dealt with, however often they were given.

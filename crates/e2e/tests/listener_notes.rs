@@ -37,6 +37,13 @@ fn a_name_that_matches_nothing_and_events_without_use_are_told_at_the_start() {
     ] {
         daemon.wait_file(file, line).unwrap();
     }
+    // Whoever looks at the listeners sees it too.
+    let listeners = format!("{:?}", daemon.ask("ironlance.getListeners", &[]).unwrap().unwrap());
+    for name in
+        ["wroker; did you mean worker:*?", "program that is not in this configuration: worker;", "workers"]
+    {
+        assert!(listeners.contains(name), "{name} in {listeners}");
+    }
 }
 
 #[test]

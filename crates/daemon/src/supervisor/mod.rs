@@ -43,6 +43,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config::{self as config, Overrides, Settings, Surroundings};
+use ironlance_core::GroupName;
 use ironlance_core::bus::Bus;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
@@ -129,6 +130,8 @@ pub(crate) struct Supervisor {
     settings: Settings,
     /// The groups of the configuration as it was last read; those in service are in `population`.
     available: Vec<Rc<config::Group>>,
+    /// Why listeners cannot do their work as they are configured there, by their pools.
+    doubts: Vec<(GroupName, String)>,
     file: PathBuf,
     overrides: Overrides,
     surroundings: Surroundings,
@@ -211,11 +214,12 @@ impl Supervisor {
         let clock = Clock::start();
         let wall = clock.now().wall;
         let server_url = beginning.config.server_url();
-        let config::Config { file, settings, groups, servers, .. } = beginning.config;
+        let config::Config { file, settings, groups, servers, notes, .. } = beginning.config;
         let path = std::env::var("PATH").ok();
         let mut supervisor = Self {
             settings,
             available: groups.into_iter().map(Rc::new).collect(),
+            doubts: notes.listeners,
             file,
             overrides: beginning.overrides,
             surroundings: beginning.surroundings,

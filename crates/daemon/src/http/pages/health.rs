@@ -20,6 +20,8 @@ pub(super) enum Wrong {
     Offences(u32),
     /// It had stray output that begins like this.
     Babbled(String),
+    /// It cannot do its work as it is configured.
+    Doubt(String),
 }
 
 /// All that is wrong with it.
@@ -41,7 +43,8 @@ pub(super) fn wrongs(listener: &ListenerView) -> Vec<Wrong> {
     let dead = (dead > 0).then(|| Wrong::Dead(dead, listener.dead.to_string()));
     let babbled = (listener.babbles > 0).then(|| Wrong::Babbled(listener.babble.escape_debug().to_string()));
     let offences = (offences > 0).then_some(Wrong::Offences(offences));
-    [state, queue, lost, dead, offences, babbled].into_iter().flatten().collect()
+    let doubts = listener.doubts.iter().cloned().map(Wrong::Doubt);
+    [state, queue, lost, dead, offences, babbled].into_iter().flatten().chain(doubts).collect()
 }
 
 /// Whether any of it is more than a queue that is being worked on, or an odd habit.

@@ -111,6 +111,7 @@ fn sample() -> View {
             dead: Tally::default(),
             babbles: 0,
             babble: String::new(),
+            doubts: Vec::new(),
         }],
         recent: vec![Rc::new(happening)],
     }

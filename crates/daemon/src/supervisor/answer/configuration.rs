@@ -24,6 +24,7 @@ impl Supervisor {
         let new: Vec<&config::Group> = read.groups.iter().collect();
         let diff = config::diff(&active, &new);
         self.available = read.groups.into_iter().map(Rc::new).collect();
+        self.doubts = read.notes.listeners;
         let names = |groups: Vec<GroupName>| {
             Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect())
         };

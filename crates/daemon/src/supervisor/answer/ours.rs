@@ -82,6 +82,7 @@ fn listener(view: ListenerView) -> Value {
         ("answered".into(), count(view.answered)),
         ("dead_letters".into(), count(view.dead.total())),
         ("dead_letters_by_type".into(), by_type(&view.dead)),
+        ("doubts".into(), Value::Array(view.doubts.into_iter().map(text).collect())),
     ])
 }
 

@@ -59,6 +59,8 @@ impl Supervisor {
         let Some(pool) = &group.pool else { return Vec::new() };
         let now = self.clock.mono();
         let processes = group.members.iter().filter_map(|id| Some((*id, self.population.process(*id)?)));
+        let doubts = self.doubts.iter().filter(|(pool, _)| *pool == group.config.name);
+        let doubts: Vec<String> = doubts.map(|(_, line)| line.clone()).collect();
         let describe = |(id, process): (ProcessId, &Process)| {
             let member = pool.members().find(|member| member.id.0 == id.0);
             let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
@@ -81,6 +83,7 @@ impl Supervisor {
                 dropped: pool.dropped().clone(),
                 merged: pool.merged(),
                 answered: pool.answered(),
+                doubts: doubts.clone(),
                 outbox: None,
                 dead: pool.dead().clone(),
             }

@@ -98,6 +98,7 @@ pub(super) const CHINESE: Words = Words {
         Wrong::Dead(count, types) => format!("{count} 个事件无人处理（{types}）"),
         Wrong::Offences(count) => format!("最近因违反协议重启 {count} 次"),
         Wrong::Babbled(babble) => format!("输出了协议以外的内容：“{babble}”"),
+        Wrong::Doubt(line) => line.clone(),
     },
     alerts_wait: |count, since| format!("{count} 条告警等待发送，最早自 {since}"),
     alerts_dead: |count| format!("{count} 条告警已放弃发送"),

@@ -104,6 +104,7 @@ pub(super) const ENGLISH: Words = Words {
         }
         Wrong::Offences(count) => format!("restarted for breaking the protocol, {count} lately"),
         Wrong::Babbled(babble) => format!("babbled: \"{babble}\""),
+        Wrong::Doubt(line) => line.clone(),
     },
     alerts_wait: |count, since| match count {
         1 => format!("1 alert waits to be delivered since {since}"),
