@@ -1,14 +1,10 @@
 //! What reaches the owner: one enum of all inputs, taken in order.
 
-use std::path::PathBuf;
-
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
-use ironlance_core::notice::Channel;
-use ironlance_rpc::Fault;
 use tokio::sync::oneshot;
 
-use crate::request::Call;
+use crate::request::{Call, LogPathOf, LogPlace};
 use crate::view::View;
 use crate::view::outboxes::StateFolderView;
 use crate::view::stream::Happenings;
@@ -42,28 +38,5 @@ pub enum Input {
         what: LogPathOf,
         /// Takes the place of the file.
         reply: oneshot::Sender<LogPlace>,
-    },
-}
-
-/// Where a log is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogPlace {
-    /// Whether the daemon stops or restarts: calls are then refused.
-    pub stopping: bool,
-    /// The file; nothing where the log is no file. The fault says that there is no such process.
-    pub path: Result<Option<PathBuf>, Fault>,
-}
-
-/// The log that is to be read or followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogPathOf {
-    /// The daemon's own.
-    Main,
-    /// That of a process.
-    Process {
-        /// As the client gave it: `NAME` or `GROUP:NAME`.
-        name: String,
-        /// Which output.
-        channel: Channel,
     },
 }

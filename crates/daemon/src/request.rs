@@ -1,11 +1,13 @@
 //! What a client may ask of the owner, typed: one variant for each method of `supervisor.*` and `ironlance.*`.
 
+use std::path::PathBuf;
+
+use ironlance_core::notice::Channel;
 use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::oneshot;
 
 use crate::asker::Asker;
-use crate::inbox::LogPathOf;
 
 /// A method with its parameters. Aliases of a method are the same request.
 ///
@@ -136,4 +138,27 @@ pub struct Call {
     pub asker: Asker,
     /// Closed when the client has gone: nobody waits for the answer any more.
     pub reply: oneshot::Sender<Result<Value, Fault>>,
+}
+
+/// Where a log is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPlace {
+    /// Whether the daemon stops or restarts: calls are then refused.
+    pub stopping: bool,
+    /// The file; nothing where the log is no file. The fault says that there is no such process.
+    pub path: Result<Option<PathBuf>, Fault>,
+}
+
+/// The log that is to be read or followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogPathOf {
+    /// The daemon's own.
+    Main,
+    /// That of a process.
+    Process {
+        /// As the client gave it: `NAME` or `GROUP:NAME`.
+        name: String,
+        /// Which output.
+        channel: Channel,
+    },
 }

@@ -39,7 +39,8 @@ use super::refusal::Refusal;
 use super::rpc::Rights;
 use super::tail::Tail;
 use crate::asker::{Asker, Client, Peer};
-use crate::inbox::{Input, LogPathOf};
+use crate::inbox::Input;
+use crate::request::LogPathOf;
 
 /// So much of a request that cannot be read is shown in the log, in characters.
 const SHOWN: usize = 400;

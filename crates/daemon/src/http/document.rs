@@ -20,9 +20,9 @@ use ironlance_rpc::{Fault, FaultKind, Value, write};
 use tokio::sync::{mpsc, oneshot};
 
 use super::offload::Offload;
-use crate::inbox::{Input, LogPathOf, LogPlace};
+use crate::inbox::Input;
 use crate::log::tail::{self, Excerpt, ReadFault};
-use crate::request::{LogPart, LogWish};
+use crate::request::{LogPart, LogPathOf, LogPlace, LogWish};
 
 /// So much of a log is read at a time, in bytes. In XML it is up to three times as long.
 const PIECE: usize = 64 * 1024;

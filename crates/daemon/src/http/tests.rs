@@ -22,8 +22,8 @@ mod odd_clients;
 mod strangers;
 
 use super::*;
-use crate::inbox::{Input, LogPathOf, LogPlace};
-use crate::request::Request;
+use crate::inbox::Input;
+use crate::request::{LogPathOf, LogPlace, Request};
 use crate::view::View;
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,8 +4,7 @@ use ironlance_core::notice::Channel;
 use ironlance_rpc::Fault;
 
 use super::{Access, Answer, Param, Params, Row};
-use crate::inbox::LogPathOf;
-use crate::request::{LogPart, LogWish, Request};
+use crate::request::{LogPart, LogPathOf, LogWish, Request};
 
 const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
 const NAMES: Param = Param {

@@ -3,8 +3,7 @@
 use ironlance_core::notice::Channel;
 
 use super::*;
-use crate::inbox::LogPathOf;
-use crate::request::{LogPart, Wait};
+use crate::request::{LogPart, LogPathOf, Wait};
 
 fn stock() -> Interfaces {
     Interfaces::new(vec!["supervisor".to_owned()])

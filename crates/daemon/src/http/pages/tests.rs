@@ -18,8 +18,7 @@ use super::super::cross_site::Machine;
 use super::message::MESSAGE;
 use super::*;
 use crate::asker::Asker;
-use crate::inbox::LogPlace;
-use crate::request::{Request, Wait};
+use crate::request::{LogPlace, Request, Wait};
 use crate::view::{EndView, Happening, ListenerView, ProgramView};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);

@@ -9,8 +9,8 @@ use ironlance_core::notice::{Channel, Notice};
 use ironlance_rpc::{FaultKind, Value};
 
 use super::Answer;
-use crate::inbox::{LogPathOf, LogPlace};
 use crate::log::file;
+use crate::request::{LogPathOf, LogPlace};
 use crate::supervisor::Supervisor;
 use crate::supervisor::population::{Process, ProcessId};
 use crate::supervisor::status::status;
