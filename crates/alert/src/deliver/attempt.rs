@@ -28,7 +28,7 @@ struct Known {
 }
 
 impl Known {
-    /// For how long an alert has been tried, in seconds of a clock that nobody sets.
+    /// For how long an alert has been tried, in seconds of a monotonic clock.
     fn tried(&mut self, stored: &Stored, now: Instant) -> u64 {
         let before = stored.attempts.iter().map(|attempt| attempt.tried).max().unwrap_or_default();
         let (since, before) = self.since.entry(stored.alert.id.clone()).or_insert((now, before));
@@ -41,7 +41,7 @@ struct Closed<'a>(&'a Sender<Input>);
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
-        // When the deliverer is gone nobody waits for it.
+        // The receiver is closed once the deliverer has ended.
         let _ = self.0.send(Input::HungUp);
     }
 }

@@ -64,7 +64,7 @@ pub struct Attempt {
     pub at: i64,
     /// Why it failed.
     pub reason: String,
-    /// For how long it had been tried by then, in seconds of a clock that nobody sets.
+    /// For how long it had been tried by then, in seconds of a monotonic clock.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tried: u64,
 }

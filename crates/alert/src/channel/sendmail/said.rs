@@ -10,9 +10,9 @@ use std::time::Duration;
 use ironlance_core::plain::plain;
 use ironlance_core::redact::Secrets;
 
-/// A line is passed on up to so many bytes.
+/// The longest line that is passed on, in bytes.
 const LONGEST_LINE: usize = 8 * 1024;
-/// A reason has so many characters at most.
+/// The longest reason, in characters.
 const LONGEST_REASON: usize = 400;
 /// How long to wait for what it printed last.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -51,7 +51,7 @@ impl Relay {
 }
 
 /// The next line with its end; of one that is too long, what stands before the last blank that still fits, so that no
-/// secret is cut into pieces that nobody would know.
+/// secret is cut into pieces that the redaction would not recognise.
 fn next_line(printed: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     let mut is_cut = false;
