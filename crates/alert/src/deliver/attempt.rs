@@ -218,7 +218,8 @@ impl Engine {
         }
     }
 
-    /// Takes a sent alert out. Where that cannot be, it is noted that it was sent, for whoever delivers next.
+    /// Removes a sent alert. Where that fails, the alert is marked as sent, so that the next deliverer does not send it
+    /// again.
     fn remove(&self, id: &str) {
         let Err(error) = self.store.taken(id) else { return };
         match self.store.mark_sent(id) {

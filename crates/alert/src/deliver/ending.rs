@@ -22,9 +22,9 @@ pub enum Whose<'a> {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// So many deliverers were told to end.
+    /// How many deliverers were told to end.
     pub told: usize,
-    /// So many had not ended when the time was up.
+    /// How many of them had not ended when the time was up.
     pub left: usize,
 }
 
@@ -67,7 +67,7 @@ fn of_group() -> Vec<Holder> {
 }
 
 /// Whether a process is in our control group, by the `/proc/PID/cgroup` of both; systemd may have put us into a group
-/// `.control` below that of the service. The root group is nobody's service.
+/// `.control` below that of the service. The root group belongs to no service.
 fn is_within(theirs: &str, own: &str) -> bool {
     let path = |text: &str| text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned);
     let (Some(theirs), Some(own)) = (path(theirs), path(own)) else { return false };

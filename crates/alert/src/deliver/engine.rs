@@ -82,7 +82,7 @@ pub struct Engine {
     pub open: Opener,
     /// Is told each step; for people who watch.
     pub progress: fn() -> Box<dyn Progress>,
-    /// Gives a sign of life to whoever waits for the outbox.
+    /// Gives a sign of life to the processes that wait for the lock of the outbox.
     pub beat: fn(),
     /// For how long an alert is tried, in seconds.
     pub lifetime: i64,
@@ -116,7 +116,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// Gives an alert up, which was tried for so many seconds.
+    /// Gives up an alert. `tried` is for how long it was tried, in seconds.
     pub(super) fn bury(&self, id: &str, reason: &str, tried: u64) {
         match self.store.bury(id, &attempt(reason, tried)) {
             Ok(()) => say(&format!("Error sending email: given up{}: {reason}", self.store.hint(id))),

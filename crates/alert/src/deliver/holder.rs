@@ -39,14 +39,14 @@ pub fn stalled() -> Duration {
 /// Gives a sign of life, as a deliverer.
 pub fn beat() {
     let seconds = clock_gettime(ClockId::Monotonic).tv_sec;
-    // A lock that is no file that can be sought has nobody who looks.
+    // A lock that is no regular file has no offset, and no process that reads it.
     let _ = seek(io::stdin(), SeekFrom::Start(seconds.unsigned_abs()));
 }
 
 /// Gives a sign of life to the listener, as a deliverer from memory.
 pub(super) fn beat_aloud() {
     let mut out = io::stdout().lock();
-    // Without a listener nobody waits for it.
+    // A deliverer without a listener is not waited for.
     let _ = writeln!(out, "beat").and_then(|()| out.flush());
 }
 
@@ -59,7 +59,8 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// The one of this outbox. `None` when nobody of ours delivers, or it cannot be seen from here (another container).
+    /// The deliverer that holds the lock of this outbox. `None` when there is none, or it cannot be seen from here
+    /// (another container).
     pub fn find(outbox: &Outbox) -> Option<Self> {
         let lock = fs::symlink_metadata(outbox.dir().join("lock")).ok()?;
         let lock = (lock.dev(), lock.ino());
@@ -167,7 +168,7 @@ pub struct Patience<S> {
 }
 
 impl<S: PartialEq> Patience<S> {
-    /// Has seen nobody yet.
+    /// No holder has been seen yet.
     pub const fn new(stalled: Duration) -> Self {
         Self { stalled, last: None, asked: None }
     }

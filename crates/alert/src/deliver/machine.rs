@@ -99,7 +99,7 @@ pub enum Command {
     LookAgain,
     /// Try this alert.
     Carry(Lane, String),
-    /// Close all connections, which are so many; each answers with [`Input::HungUp`].
+    /// Close all connections, of which there are this many; each answers with [`Input::HungUp`].
     HangUp(usize),
     /// Give a sign of life.
     Beat,
