@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ironlance_core::level::Level;
 use rustix::fs::{
@@ -52,8 +53,11 @@ pub(crate) enum Live {
 }
 
 /// Binds a socket to a path at which nothing stands. `mode` holds from the first moment, whatever the umask is; without
-/// one the umask holds. To be called where no other thread makes files.
+/// one the umask holds. The umask belongs to the whole process: binds wait for each other, and no other thread may
+/// create files meanwhile.
 pub(crate) fn bind_to(socket: &OwnedFd, address: &SocketAddrUnix, mode: Option<u32>) -> Result<(), Errno> {
+    static UMASK: Mutex<()> = Mutex::new(());
+    let _only_one = UMASK.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(mode) = mode else { return bind(socket, address) };
     let before = umask(Mode::from_raw_mode(!mode & ALL));
     let bound = bind(socket, address);
