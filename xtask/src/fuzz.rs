@@ -5,13 +5,13 @@ use std::process::Stdio;
 
 use anyhow::{Context, bail};
 
-use crate::workshop::{self, Workshop};
+use crate::workspace::{self, Workspace};
 
 /// Long enough to notice a parser that panics on the first odd byte, short enough to be run often.
 const SECONDS: u64 = 30;
 
 /// Runs each target of fuzz/fuzz_targets, one after the other.
-pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
     let seconds = match args {
         [] => SECONDS,
         [flag, seconds] if flag == "--seconds" => {
@@ -19,11 +19,11 @@ pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
         }
         _ => bail!("cannot take {args:?}: only --seconds N"),
     };
-    let mut probe = shop.cargo(&["fuzz", "--version"]);
+    let mut probe = workspace.cargo(&["fuzz", "--version"]);
     if !probe.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        workshop::run(shop.cargo(&["install", "--locked", "cargo-fuzz"]))?;
+        workspace::run(workspace.cargo(&["install", "--locked", "cargo-fuzz"]))?;
     }
-    for target in targets(&shop.root.join("fuzz/fuzz_targets"))? {
+    for target in targets(&workspace.root.join("fuzz/fuzz_targets"))? {
         // Without a sanitizer it runs on the stable toolchain, and the code under test has no `unsafe`.
         let limit = format!("-max_total_time={seconds}");
         let args = [
@@ -37,7 +37,7 @@ pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
             "-timeout=10",
             "-rss_limit_mb=1024",
         ];
-        workshop::run(shop.cargo(&args))?;
+        workspace::run(workspace.cargo(&args))?;
     }
     Ok(())
 }

@@ -1,42 +1,42 @@
-//! The project's chores, so that everybody runs the same commands: `cargo xtask NAME`.
+//! `cargo xtask TASK`: the project's tasks, the same commands on every machine.
 
-mod arrows;
 mod bench;
 mod check;
 mod dist;
 mod fuzz;
-mod house;
+mod layering;
+mod lint;
 mod soak;
 mod test;
-mod workshop;
+mod workspace;
 
 use std::env;
 use std::process::ExitCode;
 
-use workshop::Workshop;
+use workspace::Workspace;
 
-/// One chore: its name, what it is for, and the function that does it with the arguments after its name.
-struct Chore {
+/// One task: its name, what it is for, and the function that does it with the arguments after its name.
+struct Task {
     name: &'static str,
     about: &'static str,
-    run: fn(&Workshop, &[String]) -> anyhow::Result<()>,
+    run: fn(&Workspace, &[String]) -> anyhow::Result<()>,
 }
 
-const CHORES: &[Chore] = &[
-    Chore { name: "check", about: "everything a change must pass", run: check::run },
-    Chore { name: "test", about: "gets the originals, builds us, runs all tests", run: test::run },
-    Chore {
+const TASKS: &[Task] = &[
+    Task { name: "check", about: "everything a change must pass", run: check::run },
+    Task { name: "test", about: "gets the originals, builds us, runs all tests", run: test::run },
+    Task {
         name: "bench",
         about: "measures the originals and us in one run [--quick] [--only WORKLOAD] [--who CONTENDER]",
         run: bench::run,
     },
-    Chore {
+    Task {
         name: "dist",
         about: "packages a static build [--binary PATH] [--folder DIR] [--only tarball|deb|rpm|docker]",
         run: dist::run,
     },
-    Chore { name: "fuzz", about: "runs each fuzz target for a while [--seconds N]", run: fuzz::run },
-    Chore {
+    Task { name: "fuzz", about: "runs each fuzz target for a while [--seconds N]", run: fuzz::run },
+    Task {
         name: "soak",
         about: "kills children, listeners and clients of a loaded daemon [--seconds N]",
         run: soak::run,
@@ -46,17 +46,17 @@ const CHORES: &[Chore] = &[
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let wanted = args.first().map(String::as_str);
-    let Some(chore) = CHORES.iter().find(|chore| Some(chore.name) == wanted) else {
+    let Some(task) = TASKS.iter().find(|task| Some(task.name) == wanted) else {
         eprintln!("usage: cargo xtask NAME");
-        for Chore { name, about, .. } in CHORES {
+        for Task { name, about, .. } in TASKS {
             eprintln!("  {name:<6} {about}");
         }
         return ExitCode::from(2);
     };
-    match Workshop::find().and_then(|shop| (chore.run)(&shop, &args[1..])) {
+    match Workspace::find().and_then(|workspace| (task.run)(&workspace, &args[1..])) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask {}: {error:#}", chore.name);
+            eprintln!("xtask {}: {error:#}", task.name);
             ExitCode::FAILURE
         }
     }

@@ -2,13 +2,13 @@
 
 use anyhow::{Context, bail};
 
-use crate::workshop::{self, Workshop};
+use crate::workspace::{self, Workspace};
 
 /// Long enough for a leak of a descriptor or a kilobyte in a minute to be seen.
 const SECONDS: u64 = 600;
 
 /// The long form of crates/e2e/tests/soak.rs, on a binary as it is released.
-pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
     let seconds = match args {
         [] => SECONDS,
         [flag, seconds] if flag == "--seconds" => {
@@ -16,12 +16,13 @@ pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
         }
         _ => bail!("cannot take {args:?}: only --seconds N"),
     };
-    shop.debian()?;
-    let originals = shop.originals()?;
-    workshop::run(shop.cargo(&["build", "--release", "--package", "ironlance"]))?;
-    let mut soak = shop.cargo(&["test", "--package", "ironlance-e2e", "--test", "soak", "--", "--nocapture"]);
+    workspace.install_packages()?;
+    let originals = workspace.originals()?;
+    workspace::run(workspace.cargo(&["build", "--release", "--package", "ironlance"]))?;
+    let mut soak =
+        workspace.cargo(&["test", "--package", "ironlance-e2e", "--test", "soak", "--", "--nocapture"]);
     soak.env("IRONLANCE_SOAK_SECONDS", seconds.to_string())
-        .env("IRONLANCE_BIN", shop.target.join("release/ironlance"))
+        .env("IRONLANCE_BIN", workspace.target.join("release/ironlance"))
         .env("IRONLANCE_ORIGINALS", originals);
-    workshop::run(soak)
+    workspace::run(soak)
 }

@@ -2,20 +2,20 @@
 
 use std::time::Instant;
 
-use crate::workshop::{self, Workshop};
+use crate::workspace::{self, Workspace};
 
 /// The binary is built in the same profile as the tests: one set of dependencies to compile.
-pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
     let began = Instant::now();
-    shop.debian()?;
-    let originals = shop.originals()?;
-    workshop::run(shop.cargo(&["build", "--package", "ironlance"]))?;
-    let mut tests = shop.cargo(&["test", "--workspace", "--no-fail-fast"]);
+    workspace.install_packages()?;
+    let originals = workspace.originals()?;
+    workspace::run(workspace.cargo(&["build", "--package", "ironlance"]))?;
+    let mut tests = workspace.cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests
         .args(args)
-        .env("IRONLANCE_BIN", shop.target.join("debug/ironlance"))
+        .env("IRONLANCE_BIN", workspace.target.join("debug/ironlance"))
         .env("IRONLANCE_ORIGINALS", originals);
-    workshop::run(tests)?;
+    workspace::run(tests)?;
     eprintln!("xtask: all tests passed after {} s", began.elapsed().as_secs());
     Ok(())
 }

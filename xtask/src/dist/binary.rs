@@ -6,19 +6,19 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::told;
-use crate::workshop::{self, Workshop};
+use super::stdout_of;
+use crate::workspace::{self, Workspace};
 
 /// The target triple, without which the flags below would be those of build scripts and macros too.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Builds it, in a build folder of its own: other flags, other objects.
-pub(super) fn build(shop: &Workshop, folder: &Path) -> anyhow::Result<PathBuf> {
-    let target = shop.target.join("static");
+pub(super) fn build(workspace: &Workspace, folder: &Path) -> anyhow::Result<PathBuf> {
+    let target = workspace.target.join("static");
     let mut cargo =
-        shop.cargo(&["build", "--release", "--locked", "--target", TARGET, "--package", "ironlance"]);
-    cargo.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", flags(shop));
-    workshop::run(cargo)?;
+        workspace.cargo(&["build", "--release", "--locked", "--target", TARGET, "--package", "ironlance"]);
+    cargo.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", flags(workspace));
+    workspace::run(cargo)?;
     let built = target.join(TARGET).join("release/ironlance");
     let copy = copy(&built, folder)?;
     check_static(&copy)?;
@@ -26,18 +26,18 @@ pub(super) fn build(shop: &Workshop, folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// No folder of this machine is in the binary.
-fn flags(shop: &Workshop) -> String {
+fn flags(workspace: &Workspace) -> String {
     let home =
         std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
     let home = home.map(|home| format!(" --remap-path-prefix={home}=cargo")).unwrap_or_default();
-    format!("-C target-feature=+crt-static --remap-path-prefix={}=.{home}", shop.root.display())
+    format!("-C target-feature=+crt-static --remap-path-prefix={}=.{home}", workspace.root.display())
 }
 
 /// A binary that exists already, without what is only for debuggers.
-pub(super) fn stripped(shop: &Workshop, binary: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn stripped(workspace: &Workspace, binary: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     let copy = copy(binary, folder)?;
     let path = copy.to_str().with_context(|| format!("cannot use {copy:?}: not UTF-8"))?;
-    workshop::run(shop.command("strip", &[path]))?;
+    workspace::run(workspace.command("strip", &[path]))?;
     Ok(copy)
 }
 
@@ -56,7 +56,7 @@ fn copy(binary: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
 fn check_static(binary: &Path) -> anyhow::Result<()> {
     let mut command = Command::new("readelf");
     command.args(["--wide", "--program-headers", "--dynamic"]).arg(binary);
-    let headers = told(command)?;
+    let headers = stdout_of(command)?;
     match headers.lines().find(|line| line.contains("INTERP") || line.contains("(NEEDED)")) {
         Some(line) => bail!("cannot call {} static: {}", binary.display(), line.trim()),
         None => Ok(()),

@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::Context;
 
 use super::product::Product;
-use super::tree::Tree;
-use super::{shell, told};
-use crate::workshop::Workshop;
+use super::staging::StagingTree;
+use super::{shell, stdout_of};
+use crate::workspace::Workspace;
 
 /// What dpkg asks before it replaces them.
 const CONFFILES: &str = "/etc/supervisor/supervisord.conf\n";
@@ -21,15 +21,15 @@ const MAINTAINER: &str = "The ironlance developers <developers@ironlance.invalid
 const SCRIPTS: [&str; 3] = ["postinst", "prerm", "postrm"];
 
 /// Makes `ironlance_VERSION_amd64.deb`.
-pub(super) fn make(shop: &Workshop, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn make(workspace: &Workspace, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
     let work = folder.join("work");
-    let tree = Tree::new(work.join("deb"))?;
+    let tree = StagingTree::new(work.join("deb"))?;
     tree.program(product, "usr")?;
-    tree.service(shop)?;
-    tree.papers(shop, "usr/share/doc/ironlance")?;
-    let packaging = shop.root.join("packaging/deb");
+    tree.service(workspace)?;
+    tree.documents(workspace, "usr/share/doc/ironlance")?;
+    let packaging = workspace.root.join("packaging/deb");
     tree.copy(&packaging.join("copyright"), "usr/share/doc/ironlance/copyright", 0o644)?;
-    tree.copy(&shop.root.join("CHANGELOG.md"), "usr/share/doc/ironlance/NEWS.md", 0o644)?;
+    tree.copy(&workspace.root.join("CHANGELOG.md"), "usr/share/doc/ironlance/NEWS.md", 0o644)?;
     // Debian's form of a changelog; ours is for people, and lies beside it.
     let script = format!(
         "printf 'ironlance ({version}) stable; urgency=medium\\n\\n  * See NEWS.md.\\n\\n -- %s  %s\\n' '{MAINTAINER}' \
@@ -50,11 +50,11 @@ pub(super) fn make(shop: &Workshop, product: &Product, folder: &Path) -> anyhow:
     Ok(file)
 }
 
-/// The folder DEBIAN: what dpkg is told of the package.
-fn control(tree: &Tree, product: &Product, packaging: &Path) -> anyhow::Result<()> {
+/// The folder DEBIAN: the metadata that dpkg reads.
+fn control(tree: &StagingTree, product: &Product, packaging: &Path) -> anyhow::Result<()> {
     let mut size = Command::new("du");
     size.args(["-k", "-s", "--apparent-size"]).arg(&tree.root);
-    let size = told(size)?;
+    let size = stdout_of(size)?;
     let size = size.split_whitespace().next().unwrap_or_default();
     let sums = sums(tree)?;
     let template = packaging.join("control");
@@ -71,10 +71,10 @@ fn control(tree: &Tree, product: &Product, packaging: &Path) -> anyhow::Result<(
     SCRIPTS.iter().try_for_each(|name| tree.copy(&packaging.join(name), &format!("DEBIAN/{name}"), 0o755))
 }
 
-fn sums(tree: &Tree) -> anyhow::Result<String> {
+fn sums(tree: &StagingTree) -> anyhow::Result<String> {
     let files = tree.files()?;
     let files = files.iter().filter(|file| !file.starts_with("etc") && !tree.root.join(file).is_symlink());
     let mut command = Command::new("md5sum");
     command.args(files).current_dir(&tree.root);
-    told(command)
+    stdout_of(command)
 }

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::product::Product;
-use super::tree::Tree;
-use crate::workshop::Workshop;
+use super::staging::StagingTree;
+use crate::workspace::Workspace;
 
 /// Makes the folder `docker`.
-pub(super) fn make(shop: &Workshop, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
-    let packaging = shop.root.join("packaging/docker");
-    let context = Tree::new(folder.join("docker"))?;
+pub(super) fn make(workspace: &Workspace, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
+    let packaging = workspace.root.join("packaging/docker");
+    let context = StagingTree::new(folder.join("docker"))?;
     context.copy(&packaging.join("Dockerfile"), "Dockerfile", 0o644)?;
-    let tree = Tree::new(context.root.join("root"))?;
+    let tree = StagingTree::new(context.root.join("root"))?;
     tree.links(product, "usr")?;
     tree.copy(&packaging.join("supervisord.conf"), "etc/supervisor/supervisord.conf", 0o644)?;
     tree.copy(&packaging.join("passwd"), "etc/passwd", 0o644)?;

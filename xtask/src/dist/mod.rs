@@ -9,26 +9,26 @@
 //! commit.
 
 mod binary;
+mod checksums;
 mod deb;
 mod image;
 mod product;
 mod rpm;
-mod sums;
+mod staging;
 mod tarball;
-mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::workshop::{self, Workshop};
+use crate::workspace::{self, Workspace};
 use product::Product;
 
 /// One kind of package: makes files in a folder, and gives their names.
 struct Kind {
     name: &'static str,
-    make: fn(&Workshop, &Product, &Path) -> anyhow::Result<PathBuf>,
+    make: fn(&Workspace, &Product, &Path) -> anyhow::Result<PathBuf>,
 }
 
 const KINDS: [Kind; 4] = [
@@ -40,7 +40,7 @@ const KINDS: [Kind; 4] = [
 
 /// What the arguments ask for.
 #[derive(Default)]
-struct Wishes {
+struct Options {
     /// This binary instead of a new one.
     binary: Option<PathBuf>,
     /// Where everything goes.
@@ -49,53 +49,54 @@ struct Wishes {
     only: Vec<String>,
 }
 
-impl Wishes {
+impl Options {
     fn of(args: &[String]) -> anyhow::Result<Self> {
-        let mut wishes = Self::default();
+        let mut options = Self::default();
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().with_context(|| format!("cannot do without a value: {arg}"));
             match arg.as_str() {
-                "--binary" => wishes.binary = Some(value()?.into()),
-                "--folder" => wishes.folder = Some(value()?.into()),
-                "--only" => wishes.only.push(value()?.clone()),
+                "--binary" => options.binary = Some(value()?.into()),
+                "--folder" => options.folder = Some(value()?.into()),
+                "--only" => options.only.push(value()?.clone()),
                 other => bail!("cannot take {other:?}: dist has --binary PATH, --folder DIR and --only KIND"),
             }
         }
-        if let Some(wrong) = wishes.only.iter().find(|name| KINDS.iter().all(|kind| kind.name != *name)) {
+        if let Some(wrong) = options.only.iter().find(|name| KINDS.iter().all(|kind| kind.name != *name)) {
             bail!("cannot make {wrong:?}: the kinds are {}", KINDS.map(|kind| kind.name).join(", "));
         }
-        Ok(wishes)
+        Ok(options)
     }
 }
 
 /// Makes every kind of package, or those that are asked for.
-pub(crate) fn run(shop: &Workshop, args: &[String]) -> anyhow::Result<()> {
-    let wishes = Wishes::of(args)?;
-    let folder = wishes.folder.unwrap_or_else(|| shop.target.join("dist"));
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
+    let options = Options::of(args)?;
+    let folder = options.folder.unwrap_or_else(|| workspace.target.join("dist"));
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
-    let binary = match wishes.binary {
-        Some(binary) => binary::stripped(shop, &binary, &folder)?,
-        None => binary::build(shop, &folder)?,
+    let binary = match options.binary {
+        Some(binary) => binary::stripped(workspace, &binary, &folder)?,
+        None => binary::build(workspace, &folder)?,
     };
-    let product = Product::gather(shop, binary, &folder)?;
+    let product = Product::gather(workspace, binary, &folder)?;
     let mut files = Vec::new();
-    for kind in
-        KINDS.iter().filter(|kind| wishes.only.is_empty() || wishes.only.iter().any(|name| name == kind.name))
+    for kind in KINDS
+        .iter()
+        .filter(|kind| options.only.is_empty() || options.only.iter().any(|name| name == kind.name))
     {
-        let made =
-            (kind.make)(shop, &product, &folder).with_context(|| format!("cannot make the {}", kind.name))?;
-        eprintln!("xtask: made {}", shop.relative(&made).display());
+        let made = (kind.make)(workspace, &product, &folder)
+            .with_context(|| format!("cannot make the {}", kind.name))?;
+        eprintln!("xtask: made {}", workspace.relative(&made).display());
         files.extend(Some(made).filter(|made| made.is_file()));
     }
-    sums::write(shop, &folder, &files)?;
+    checksums::write(workspace, &folder, &files)?;
     let work = folder.join("work");
     fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))
 }
 
 /// Removes a folder of an earlier run, and makes an empty one.
-fn fresh(folder: &Path) -> anyhow::Result<()> {
+fn empty_folder(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
@@ -103,7 +104,7 @@ fn fresh(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// What a command says on its stdout; it must end well.
-fn told(mut command: std::process::Command) -> anyhow::Result<String> {
+fn stdout_of(mut command: std::process::Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("cannot run {:?}", command.get_program()))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -117,25 +118,25 @@ fn shell(folder: &Path, script: &str, epoch: u64) -> anyhow::Result<()> {
     let mut command = std::process::Command::new("sh");
     command.args(["-euc", script]).current_dir(folder);
     command.env("SOURCE_DATE_EPOCH", epoch.to_string()).env("LC_ALL", "C");
-    workshop::run(command)
+    workspace::run(command)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wishes(line: &str) -> anyhow::Result<Wishes> {
+    fn options(line: &str) -> anyhow::Result<Options> {
         let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Wishes::of(&args)
+        Options::of(&args)
     }
 
     #[test]
     fn what_dist_does_not_know_is_refused() {
-        let all = wishes("--binary /b --folder out --only deb --only rpm").unwrap();
+        let all = options("--binary /b --folder out --only deb --only rpm").unwrap();
         assert_eq!((all.binary, all.folder), (Some("/b".into()), Some("out".into())));
         assert_eq!(all.only, ["deb", "rpm"]);
         for line in ["--only snap", "--binary", "--profile x", "deb"] {
-            assert!(wishes(line).is_err(), "{line}");
+            assert!(options(line).is_err(), "{line}");
         }
     }
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::{fresh, told};
-use crate::workshop::Workshop;
+use super::{empty_folder, stdout_of};
+use crate::workspace::Workspace;
 
 /// A binary with everything that belongs to it.
 pub(super) struct Product {
@@ -30,24 +30,24 @@ pub(super) const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 
 impl Product {
     /// Asks the binary for its version, manual pages and completions, and keeps them in the folder `work`.
-    pub(super) fn gather(shop: &Workshop, binary: PathBuf, folder: &Path) -> anyhow::Result<Self> {
+    pub(super) fn gather(workspace: &Workspace, binary: PathBuf, folder: &Path) -> anyhow::Result<Self> {
         let work = folder.join("work");
-        fresh(&work)?;
-        let version = told(asking(&binary, &["--version"]))?;
+        empty_folder(&work)?;
+        let version = stdout_of(command(&binary, &["--version"]))?;
         let version = version.trim().rsplit(' ').next().unwrap_or_default().to_owned();
         let pages = work.join("man");
-        let mut manual = asking(&binary, &["manual", "--folder"]);
+        let mut manual = command(&binary, &["manual", "--folder"]);
         manual.arg(&pages);
-        told(manual)?;
+        stdout_of(manual)?;
         let scripts = work.join("completion");
         fs::create_dir_all(&scripts).with_context(|| format!("cannot make {}", scripts.display()))?;
         for shell in SHELLS {
             let file = scripts.join(shell);
-            fs::write(&file, told(asking(&binary, &["completion", shell]))?)
+            fs::write(&file, stdout_of(command(&binary, &["completion", shell]))?)
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
         let links = links(&pages)?;
-        Ok(Self { binary, version, epoch: epoch(shop)?, pages, scripts, links })
+        Ok(Self { binary, version, epoch: epoch(workspace)?, pages, scripts, links })
     }
 
     /// A file name for a package.
@@ -61,7 +61,7 @@ impl Product {
     }
 }
 
-fn asking(binary: &Path, args: &[&str]) -> Command {
+fn command(binary: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary);
     command.args(args);
     command
@@ -89,12 +89,11 @@ fn page_files(pages: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
 }
 
 /// SOURCE_DATE_EPOCH, else the time of the last commit (reproducible-builds.org/specs/source-date-epoch).
-fn epoch(shop: &Workshop) -> anyhow::Result<u64> {
+fn epoch(workspace: &Workspace) -> anyhow::Result<u64> {
     let text = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text,
-        Err(_) => {
-            told(shop.command("git", &["log", "-1", "--format=%ct"])).unwrap_or_else(|_| "0".to_owned())
-        }
+        Err(_) => stdout_of(workspace.command("git", &["log", "-1", "--format=%ct"]))
+            .unwrap_or_else(|_| "0".to_owned()),
     };
     text.trim().parse().with_context(|| format!("cannot read a time: {text:?}"))
 }

@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::product::Product;
-use super::tree::Tree;
-use super::{fresh, shell};
-use crate::workshop::Workshop;
+use super::staging::StagingTree;
+use super::{empty_folder, shell};
+use crate::workspace::Workspace;
 
 /// Makes `ironlance-VERSION-1.x86_64.rpm`.
-pub(super) fn make(shop: &Workshop, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
-    if shop.command("rpmbuild", &["--version"]).output().is_err() {
+pub(super) fn make(workspace: &Workspace, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
+    if workspace.command("rpmbuild", &["--version"]).output().is_err() {
         bail!("cannot find rpmbuild: it is in the package rpm on Debian, in rpm-build on Fedora");
     }
-    let tree = Tree::new(folder.join("work/rpm"))?;
+    let tree = StagingTree::new(folder.join("work/rpm"))?;
     tree.program(product, "usr")?;
-    tree.service(shop)?;
-    tree.papers(shop, "usr/share/doc/ironlance")?;
+    tree.service(workspace)?;
+    tree.documents(workspace, "usr/share/doc/ironlance")?;
     let top = folder.join("work/rpmbuild");
-    fresh(&top)?;
+    empty_folder(&top)?;
     let spec = top.join("ironlance.spec");
-    fs::write(&spec, describe(shop, &tree, product)?)
+    fs::write(&spec, describe(workspace, &tree, product)?)
         .with_context(|| format!("cannot write {}", spec.display()))?;
     let script = format!(
         "chmod -R u=rwX,go=rX '{tree}' && rpmbuild --quiet -bb --target x86_64 --define '_topdir {top}' \
@@ -38,8 +38,8 @@ pub(super) fn make(shop: &Workshop, product: &Product, folder: &Path) -> anyhow:
 }
 
 /// The spec, with a line for each file that it does not name itself.
-fn describe(shop: &Workshop, tree: &Tree, product: &Product) -> anyhow::Result<String> {
-    let template = shop.root.join("packaging/rpm/ironlance.spec");
+fn describe(workspace: &Workspace, tree: &StagingTree, product: &Product) -> anyhow::Result<String> {
+    let template = workspace.root.join("packaging/rpm/ironlance.spec");
     let spec =
         fs::read_to_string(&template).with_context(|| format!("cannot read {}", template.display()))?;
     let files = tree.files()?;

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::product::Product;
 use super::shell;
-use super::tree::Tree;
-use crate::workshop::Workshop;
+use super::staging::StagingTree;
+use crate::workspace::Workspace;
 
 /// Makes `ironlance-VERSION-x86_64-linux.tar.gz`, with one folder of that name in it.
-pub(super) fn make(shop: &Workshop, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn make(workspace: &Workspace, product: &Product, folder: &Path) -> anyhow::Result<PathBuf> {
     let name = product.name("-", "-x86_64-linux");
-    let tree = Tree::new(folder.join("work").join(&name))?;
+    let tree = StagingTree::new(folder.join("work").join(&name))?;
     tree.program(product, ".")?;
-    tree.papers(shop, "share/doc/ironlance")?;
-    let unit = shop.root.join("packaging/supervisor.service");
+    tree.documents(workspace, "share/doc/ironlance")?;
+    let unit = workspace.root.join("packaging/supervisor.service");
     tree.copy(&unit, "share/doc/ironlance/examples/supervisor.service", 0o644)?;
     let file = folder.join(format!("{name}.tar.gz"));
     pack(&folder.join("work"), &name, &file, product.epoch)?;

@@ -1,14 +1,14 @@
-//! Which crate may lean on which: ARCHITECTURE.md's arrows, held to the manifests.
+//! Layering: which crate may depend on which, checked against the manifests.
 
 use std::fs;
 
 use anyhow::{Context, bail};
 
-use crate::workshop::Workshop;
+use crate::workspace::Workspace;
 
 /// A folder under crates/ and the crates of ours that it may depend on. The daemon may become PID 1 and
 /// therefore knows neither alerts nor listeners; nothing depends on the end-to-end tests.
-const ARROWS: &[(&str, &[&str])] = &[
+const LAYERS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("net", &[]),
     ("host", &[]),
@@ -26,8 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const OURS: &str = "ironlance-";
 
 /// Holds each crate's manifest to its row.
-pub(crate) fn run(shop: &Workshop) -> anyhow::Result<()> {
-    let crates = shop.root.join("crates");
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+    let crates = workspace.root.join("crates");
     let mut faults = Vec::new();
     for entry in crates.read_dir().with_context(|| format!("cannot list {}", crates.display()))? {
         let folder = entry?.path();
@@ -38,7 +38,7 @@ pub(crate) fn run(shop: &Workshop) -> anyhow::Result<()> {
         let text =
             fs::read_to_string(&manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        faults.extend(judge(&name, &text));
+        faults.extend(faults_of(&name, &text));
     }
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
@@ -47,16 +47,16 @@ pub(crate) fn run(shop: &Workshop) -> anyhow::Result<()> {
 }
 
 /// What is wrong with the manifest of the crate in the folder `name`.
-fn judge(name: &str, manifest: &str) -> Vec<String> {
-    let Some((_, allowed)) = ARROWS.iter().find(|(folder, _)| *folder == name) else {
+fn faults_of(name: &str, manifest: &str) -> Vec<String> {
+    let Some((_, allowed)) = LAYERS.iter().find(|(folder, _)| *folder == name) else {
         return vec![format!(
-            "crates/{name}: cannot say what it may depend on: no row in xtask/src/arrows.rs"
+            "crates/{name}: cannot say what it may depend on: no row in xtask/src/layering.rs"
         )];
     };
     let forbidden = |other: &&str| !allowed.contains(other);
     our_dependencies(manifest)
         .filter(forbidden)
-        .map(|other| format!("crates/{name}: cannot depend on {OURS}{other}: see xtask/src/arrows.rs"))
+        .map(|other| format!("crates/{name}: cannot depend on {OURS}{other}: see xtask/src/layering.rs"))
         .collect()
 }
 
@@ -90,16 +90,16 @@ mod tests {
     #[test]
     fn the_daemon_may_not_know_alerts_and_a_new_crate_needs_a_row() {
         let manifest = "[dependencies]\nironlance-core.workspace = true\nironlance-alert.workspace = true\n";
-        assert_eq!(judge("daemon", manifest).len(), 1);
-        assert_eq!(judge("alert", manifest).len(), 1);
-        assert!(judge("listeners", manifest).is_empty());
-        assert_eq!(judge("brand_new", "").len(), 1);
+        assert_eq!(faults_of("daemon", manifest).len(), 1);
+        assert_eq!(faults_of("alert", manifest).len(), 1);
+        assert!(faults_of("listeners", manifest).is_empty());
+        assert_eq!(faults_of("brand_new", "").len(), 1);
     }
 
     #[test]
-    fn the_arrows_make_no_circle() {
-        for (index, (_, allowed)) in ARROWS.iter().enumerate() {
-            let above: Vec<&str> = ARROWS[index..].iter().map(|(name, _)| *name).collect();
+    fn the_layers_make_no_circle() {
+        for (index, (_, allowed)) in LAYERS.iter().enumerate() {
+            let above: Vec<&str> = LAYERS[index..].iter().map(|(name, _)| *name).collect();
             // A row stands below all that it depends on.
             assert!(allowed.iter().all(|name| !above.contains(name)), "row {index}");
         }

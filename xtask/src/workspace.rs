@@ -1,4 +1,4 @@
-//! Where the chores work: the repository's folders, and commands that are shown before they run.
+//! The repository, `Workspace`: its folders, and commands in them that are printed before they run.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-/// The checkout and its build folder.
-pub(crate) struct Workshop {
+/// A checkout and its build folder.
+pub(crate) struct Workspace {
     /// The folder of the workspace's Cargo.toml.
     pub(crate) root: PathBuf,
     /// Cargo's build folder, absolute.
     pub(crate) target: PathBuf,
 }
 
-impl Workshop {
+impl Workspace {
     /// Finds the repository this program was built from.
     pub(crate) fn find() -> anyhow::Result<Self> {
         let manifest = env::var_os("CARGO_MANIFEST_DIR")
@@ -39,7 +39,7 @@ impl Workshop {
     }
 
     /// Makes sure that the packages the tests need are there; says which when they cannot be had.
-    pub(crate) fn debian(&self) -> anyhow::Result<()> {
+    pub(crate) fn install_packages(&self) -> anyhow::Result<()> {
         run(self.command("scripts/debian", &[]))
     }
 

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::fresh;
+use super::empty_folder;
 use super::product::Product;
-use crate::workshop::Workshop;
+use crate::workspace::Workspace;
 
 /// A folder that stands for `/`, or for `/usr/local`.
-pub(super) struct Tree {
+pub(super) struct StagingTree {
     /// The folder.
     pub(super) root: PathBuf,
 }
@@ -20,10 +20,10 @@ pub(super) struct Tree {
 const COMPLETIONS: [(&str, &str, &str); 2] =
     [("bash", "share/bash-completion/completions", ""), ("fish", "share/fish/vendor_completions.d", ".fish")];
 
-impl Tree {
+impl StagingTree {
     /// An empty one.
     pub(super) fn new(root: PathBuf) -> anyhow::Result<Self> {
-        fresh(&root)?;
+        empty_folder(&root)?;
         Ok(Self { root })
     }
 
@@ -52,8 +52,8 @@ impl Tree {
     }
 
     /// Puts what a machine with systemd needs: the configuration, the folder of programs, the unit, the log's folder.
-    pub(super) fn service(&self, shop: &Workshop) -> anyhow::Result<()> {
-        let packaging = shop.root.join("packaging");
+    pub(super) fn service(&self, workspace: &Workspace) -> anyhow::Result<()> {
+        let packaging = workspace.root.join("packaging");
         self.copy(&packaging.join("supervisord.conf"), "etc/supervisor/supervisord.conf", 0o644)?;
         self.folder("etc/supervisor/conf.d")?;
         self.folder("var/log/supervisor")?;
@@ -63,15 +63,15 @@ impl Tree {
 
     /// Puts licences, what there is to read, and the sample configuration into a folder. The links in the README lead
     /// on to the rest there as they do in the sources.
-    pub(super) fn papers(&self, shop: &Workshop, folder: &str) -> anyhow::Result<()> {
+    pub(super) fn documents(&self, workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
         for name in ["LICENSE-MIT", "LICENSE-APACHE", "README.md"] {
-            let file = shop.root.join(name);
+            let file = workspace.root.join(name);
             if file.exists() {
                 self.copy(&file, &format!("{folder}/{name}"), 0o644)?;
             }
         }
-        self.pages(&shop.root.join("docs"), &format!("{folder}/docs"))?;
-        let sample = shop.root.join("crates/config/sample/supervisord.conf");
+        self.pages(&workspace.root.join("docs"), &format!("{folder}/docs"))?;
+        let sample = workspace.root.join("crates/config/sample/supervisord.conf");
         self.copy(&sample, &format!("{folder}/examples/supervisord.conf"), 0o644)
     }
 
@@ -97,25 +97,25 @@ impl Tree {
 
     /// A copy of a file.
     pub(super) fn copy(&self, from: &Path, path: &str, mode: u32) -> anyhow::Result<()> {
-        let to = self.place(path)?;
+        let to = self.create_parent(path)?;
         fs::copy(from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-        mode_of(&to, mode)
+        set_mode(&to, mode)
     }
 
     /// A new file.
     pub(super) fn write(&self, path: &str, text: &str, mode: u32) -> anyhow::Result<()> {
-        let to = self.place(path)?;
+        let to = self.create_parent(path)?;
         fs::write(&to, text).with_context(|| format!("cannot write {}", to.display()))?;
-        mode_of(&to, mode)
+        set_mode(&to, mode)
     }
 
     fn link(&self, target: &str, path: &str) -> anyhow::Result<()> {
-        let to = self.place(path)?;
+        let to = self.create_parent(path)?;
         symlink(target, &to).with_context(|| format!("cannot make the link {}", to.display()))
     }
 
     /// The path, its folder being there.
-    fn place(&self, path: &str) -> anyhow::Result<PathBuf> {
+    fn create_parent(&self, path: &str) -> anyhow::Result<PathBuf> {
         let to = self.root.join(path);
         let folder = to.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -141,7 +141,7 @@ impl Tree {
     }
 }
 
-fn mode_of(file: &Path, mode: u32) -> anyhow::Result<()> {
+fn set_mode(file: &Path, mode: u32) -> anyhow::Result<()> {
     fs::set_permissions(file, fs::Permissions::from_mode(mode))
         .with_context(|| format!("cannot change the mode of {}", file.display()))
 }

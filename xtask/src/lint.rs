@@ -1,32 +1,32 @@
-//! The rules of the house that no other tool knows: file sizes, first lines, names.
+//! Lint: rules about files that no other tool checks, such as sizes, first lines and names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::workshop::Workshop;
+use crate::workspace::Workspace;
 
 /// A file that is longer is two files.
 const MOST_LINES: usize = 800;
 
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "misc", "types", "imp"];
+const VAGUE_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "misc", "types", "imp"];
 
 /// Folders of somebody's own machine mean nothing to a reader of the repository. Written in two parts, so
 /// that this file passes.
-const NOT_FOR_THE_PUBLIC: &[&str] =
+const PRIVATE_PATHS: &[&str] =
     &[concat!("/wo", "rk/"), concat!("../sha", "red/"), concat!("issues ", "show")];
 
 /// Holds every file that git knows or would take to the rules.
-pub(crate) fn run(shop: &Workshop) -> anyhow::Result<()> {
+pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let mut faults = Vec::new();
-    for path in files(shop)? {
+    for path in files(workspace)? {
         // Others may be working on the tree: a file can go between the listing and the reading.
         let Ok(bytes) = fs::read(&path) else { continue };
         let text = String::from_utf8_lossy(&bytes);
-        let name = shop.relative(&path);
-        faults.extend(judge(name, &text).into_iter().map(|fault| format!("{}: {fault}", name.display())));
+        let name = workspace.relative(&path);
+        faults.extend(faults_of(name, &text).into_iter().map(|fault| format!("{}: {fault}", name.display())));
     }
     if !faults.is_empty() {
         bail!("{} faults\n{}", faults.len(), faults.join("\n"));
@@ -34,20 +34,20 @@ pub(crate) fn run(shop: &Workshop) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn files(shop: &Workshop) -> anyhow::Result<Vec<PathBuf>> {
+fn files(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
     let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let output = shop.command("git", &args).output().context("cannot run git")?;
+    let output = workspace.command("git", &args).output().context("cannot run git")?;
     if !output.status.success() {
         bail!("cannot list the repository's files: {}", String::from_utf8_lossy(&output.stderr).trim_end());
     }
     let names = String::from_utf8(output.stdout).context("cannot list the repository's files: not UTF-8")?;
-    Ok(names.split_terminator('\0').map(|name| shop.root.join(name)).collect())
+    Ok(names.split_terminator('\0').map(|name| workspace.root.join(name)).collect())
 }
 
 /// What is wrong with one file; `path` is relative to the root.
-fn judge(path: &Path, text: &str) -> Vec<String> {
+fn faults_of(path: &Path, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    for word in NOT_FOR_THE_PUBLIC.iter().filter(|word| text.contains(**word)) {
+    for word in PRIVATE_PATHS.iter().filter(|word| text.contains(**word)) {
         faults.push(format!("cannot mention {word:?}: a reader of the repository does not have it"));
     }
     if path.extension().is_none_or(|extension| extension != "rs") {
@@ -61,7 +61,7 @@ fn judge(path: &Path, text: &str) -> Vec<String> {
         faults.push("cannot tell why it exists: the first line is no `//! ` comment".to_owned());
     }
     let names = path.with_extension("");
-    for name in names.iter().filter_map(|part| part.to_str()).filter(|name| EMPTY_NAMES.contains(name)) {
+    for name in names.iter().filter_map(|part| part.to_str()).filter(|name| VAGUE_NAMES.contains(name)) {
         faults.push(format!("cannot be called {name:?}: take a name from the field"));
     }
     faults
@@ -73,13 +73,13 @@ mod tests {
 
     #[test]
     fn each_rule_is_held() {
-        let judge = |path: &str, text: &str| judge(Path::new(path), text).len();
-        assert_eq!(judge("crates/a/src/good.rs", "//! Why.\n"), 0);
-        assert_eq!(judge("crates/a/src/good.rs", "use std::fs;\n"), 1);
-        assert_eq!(judge("crates/a/src/long.rs", &format!("//! Why.\n{}", "\n".repeat(MOST_LINES))), 1);
-        assert_eq!(judge("crates/a/src/utils.rs", "//! Why.\n"), 1);
-        assert_eq!(judge("crates/a/src/common/mod.rs", "//! Why.\n"), 1);
-        assert_eq!(judge("docs/a.md", NOT_FOR_THE_PUBLIC[0]), 1);
-        assert_eq!(judge("docs/a.md", &"\n".repeat(2 * MOST_LINES)), 0);
+        let faults_of = |path: &str, text: &str| faults_of(Path::new(path), text).len();
+        assert_eq!(faults_of("crates/a/src/good.rs", "//! Why.\n"), 0);
+        assert_eq!(faults_of("crates/a/src/good.rs", "use std::fs;\n"), 1);
+        assert_eq!(faults_of("crates/a/src/long.rs", &format!("//! Why.\n{}", "\n".repeat(MOST_LINES))), 1);
+        assert_eq!(faults_of("crates/a/src/utils.rs", "//! Why.\n"), 1);
+        assert_eq!(faults_of("crates/a/src/common/mod.rs", "//! Why.\n"), 1);
+        assert_eq!(faults_of("docs/a.md", PRIVATE_PATHS[0]), 1);
+        assert_eq!(faults_of("docs/a.md", &"\n".repeat(2 * MOST_LINES)), 0);
     }
 }

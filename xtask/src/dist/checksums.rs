@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::told;
-use crate::workshop::Workshop;
+use super::stdout_of;
+use crate::workspace::Workspace;
 
 /// Writes it beside the files.
-pub(super) fn write(shop: &Workshop, folder: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
+pub(super) fn write(workspace: &Workspace, folder: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
     if files.is_empty() {
         return Ok(());
     }
-    let mut command = shop.command("sha256sum", &["--"]);
+    let mut command = workspace.command("sha256sum", &["--"]);
     command.args(files.iter().filter_map(|file| file.file_name()).map(OsStr::to_owned)).current_dir(folder);
     let list = folder.join("SHA256SUMS");
-    fs::write(&list, told(command)?).with_context(|| format!("cannot write {}", list.display()))
+    fs::write(&list, stdout_of(command)?).with_context(|| format!("cannot write {}", list.display()))
 }
