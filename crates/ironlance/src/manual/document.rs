@@ -58,6 +58,8 @@ fn write(page: &mut Page, document: &str) {
                 let words: Vec<&str> = block.iter().map(|line| line.trim_start()).collect();
                 page.item(inlines(&words.join(" ")[2..]));
             }
+            // Links to the headings: a manual page has only the headings.
+            Sort::Text if first.starts_with("On this page: ") => {}
             Sort::Text => page.paragraph(inlines(&block.join(" "))),
         }
     }
