@@ -3,8 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use ironlance_net::http::converse;
-use ironlance_net::{Peer, Request, Tls};
+use ironlance_net::http::exchange::exchange_over;
+use ironlance_net::{Endpoint, HttpRequest, Tls};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
@@ -16,8 +16,8 @@ fuzz_target!(|data: &[u8]| {
     let Some((first, answer)) = data.split_first() else { return };
     let piece = usize::from(first & 0x7f) + 1;
     let patience = if first & 0x80 == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-    let request = Request {
-        peer: Peer::Unix("/nowhere".into()),
+    let request = HttpRequest {
+        endpoint: Endpoint::Unix("/nowhere".into()),
         tls: Tls::Off,
         method: "GET".into(),
         target: "/health".into(),
@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
     let (response, ()) =
-        runtime.block_on(async { tokio::join!(converse(ours, &request, &mut on_body), server) });
+        runtime.block_on(async { tokio::join!(exchange_over(ours, &request, &mut on_body), server) });
     assert!(received <= answer.len());
     if let Ok(response) = response {
         assert!((100..1000).contains(&response.status));

@@ -7,7 +7,7 @@ mod lines;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use ironlance_net::{ExchangeError, Followed, Response, follow};
+use ironlance_net::{ExchangeError, HttpResponse, StreamEnd, stream};
 use ironlance_rpc::CallError;
 
 use crate::json::{self, Form};
@@ -68,10 +68,10 @@ fn watch(session: &mut Session, types: &str, form: Form) -> Result<(), Trouble> 
     let catch = session.interrupts.catch().map_err(machine)?;
     let stop = catch.socket().map_err(machine)?;
     let query = if types.is_empty() { String::new() } else { format!("?types={types}") };
-    let request = session.supervisor()?.page(format!("/events{query}"));
+    let request = session.supervisor()?.get_request(format!("/events{query}"));
     let answered = Cell::new(0);
     let mut reader = Reader { lines: Lines::new(form, terminal), refusal: Vec::new() };
-    let mut on_head = |head: &Response| {
+    let mut on_head = |head: &HttpResponse| {
         answered.set(head.status);
         ControlFlow::Continue(())
     };
@@ -79,7 +79,7 @@ fn watch(session: &mut Session, types: &str, form: Form) -> Result<(), Trouble> 
         OK => reader.read(session, piece),
         _ => reader.read_refusal(piece),
     };
-    let outcome = follow(&request, stop, &mut on_head, &mut on_body);
+    let outcome = stream(&request, stop, &mut on_head, &mut on_body);
     drop(catch);
     reader.conclude(session, outcome, answered.get(), terminal)
 }
@@ -112,18 +112,18 @@ impl Reader {
     fn conclude(
         &self,
         session: &mut Session,
-        outcome: Result<Followed, ExchangeError>,
+        outcome: Result<StreamEnd, ExchangeError>,
         answered: u16,
         terminal: Terminal,
     ) -> Result<(), Trouble> {
         match (outcome, answered) {
-            (Ok(Followed::Stopped), _) => {
+            (Ok(StreamEnd::Stopped), _) => {
                 if terminal.is_terminal {
                     session.say("");
                 }
             }
             (Err(error), 0) => return Err(CallError::from(error).into()),
-            (Ok(Followed::Ended(_)) | Err(_), OK) => {
+            (Ok(StreamEnd::Ended(_)) | Err(_), OK) => {
                 let words = if self.lines.is_lost() {
                     "events: lost some, as they came faster than they were read; ask again"
                 } else {

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use ironlance_rpc::Supervisor;
+use ironlance_rpc::Client;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
@@ -35,7 +35,7 @@ pub(crate) enum Heard {
 /// A person at a terminal who can edit a line before it counts.
 pub(crate) trait Edits {
     /// Reads a line that is a command: Tab offers what there is, also of `supervisor`, and it can be called back later.
-    fn command(&mut self, prompt: &str, supervisor: Option<Supervisor>) -> Heard;
+    fn command(&mut self, prompt: &str, supervisor: Option<Client>) -> Heard;
 
     /// Reads the answer to a question.
     fn answer(&mut self, question: &str) -> Heard;

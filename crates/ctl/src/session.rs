@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_net::Kept;
-use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Supervisor, Value};
+use ironlance_net::PersistentConnection;
+use ironlance_rpc::{CallError, Client, FaultKind, ProcessInfo, Value};
 
 use crate::input::{Edits, Input};
 use crate::interrupt::Interrupts;
@@ -57,7 +57,7 @@ pub(crate) struct Session {
     /// What ^C means.
     pub(crate) interrupts: Interrupts,
     screen: Screen,
-    server: Option<(Supervisor, Kept)>,
+    server: Option<(Client, PersistentConnection)>,
 }
 
 impl Session {
@@ -168,7 +168,7 @@ impl Session {
     }
 
     /// Supervisord, for calls and pages beside those of this session.
-    pub(crate) fn supervisor(&mut self) -> Result<Supervisor, Trouble> {
+    pub(crate) fn supervisor(&mut self) -> Result<Client, Trouble> {
         Ok(self.server()?.0.clone())
     }
 
@@ -186,7 +186,7 @@ impl Session {
     ) -> Result<Value, Trouble> {
         self.flush();
         let (supervisor, kept) = self.server()?;
-        let answer = supervisor.call_over(kept, method, params, timeout);
+        let answer = supervisor.call_on(kept, method, params, timeout);
         answer.map_err(|error| Trouble::of(error, &self.options.serverurl))
     }
 
@@ -195,10 +195,10 @@ impl Session {
         self.server = None;
     }
 
-    fn server(&mut self) -> Result<&mut (Supervisor, Kept), Trouble> {
+    fn server(&mut self) -> Result<&mut (Client, PersistentConnection), Trouble> {
         let server = match self.server.take() {
             Some(server) => server,
-            None => (dial_plan(&self.options)?, Kept::new()),
+            None => (dial_plan(&self.options)?, PersistentConnection::new()),
         };
         Ok(self.server.insert(server))
     }
@@ -251,7 +251,7 @@ impl Session {
 }
 
 /// Whom to call, and as whom: credentials are given where there is a name and a password.
-fn dial_plan(options: &Options) -> Result<Supervisor, Trouble> {
+fn dial_plan(options: &Options) -> Result<Client, Trouble> {
     let url = &options.serverurl;
     if !(url.starts_with("http://") || url.starts_with("unix://")) {
         return Err(ironlance_rpc::client::EndpointError::Protocol(url.clone()).into());
@@ -260,7 +260,7 @@ fn dial_plan(options: &Options) -> Result<Supervisor, Trouble> {
         (Some(username), Some(password)) => (Some(username.clone()), Some(password.clone())),
         _ => (None, None),
     };
-    Ok(Supervisor::new(url, username, password)?)
+    Ok(Client::new(url, username, password)?)
 }
 
 /// A value in an answer that should have been a text, as Python would show it where that is simple.

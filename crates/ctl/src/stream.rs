@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::thread::{self, JoinHandle};
 
-use ironlance_net::{Followed, Request, Response, follow};
-use ironlance_rpc::Supervisor;
+use ironlance_net::{HttpRequest, HttpResponse, StreamEnd, stream};
+use ironlance_rpc::Client;
 
 use crate::interrupt::Follower;
 use crate::session::Session;
@@ -80,22 +80,22 @@ enum End {
 
 /// One page of one server.
 struct View {
-    request: Request,
+    request: HttpRequest,
     /// What it is called on stderr.
     url: String,
 }
 
 impl View {
-    fn of(supervisor: &Supervisor, serverurl: &str, page: &Page<'_>) -> Self {
+    fn of(supervisor: &Client, serverurl: &str, page: &Page<'_>) -> Self {
         let path = page.path();
-        Self { request: supervisor.page(escape(&path)), url: format!("{serverurl}{path}") }
+        Self { request: supervisor.get_request(escape(&path)), url: format!("{serverurl}{path}") }
     }
 
     /// Copies the page to stdout until it ends or `stop` says so. What is wrong goes to stderr; a connection that
     /// breaks later on is an end like any other.
     fn copy(&self, stop: UnixStream) -> End {
         let mut has_head = false;
-        let mut on_head = |head: &Response| {
+        let mut on_head = |head: &HttpResponse| {
             has_head = true;
             if head.status == OK {
                 return ControlFlow::Continue(());
@@ -109,10 +109,10 @@ impl View {
             is_unread = flow.is_break();
             flow
         };
-        match follow(&self.request, stop, &mut on_head, &mut on_body) {
-            Ok(Followed::Stopped) => End::Stopped,
-            Ok(Followed::Ended(_)) if is_unread => End::Unread,
-            Ok(Followed::Ended(_)) => End::Server,
+        match stream(&self.request, stop, &mut on_head, &mut on_body) {
+            Ok(StreamEnd::Stopped) => End::Stopped,
+            Ok(StreamEnd::Ended(_)) if is_unread => End::Unread,
+            Ok(StreamEnd::Ended(_)) => End::Server,
             Err(error) => {
                 if !has_head {
                     self.complain(&format!("Cannot connect, error: {error}"));
@@ -145,7 +145,7 @@ pub(crate) struct Followers {
 impl Followers {
     /// Begins to follow `pages`; `caller` is told when nobody reads what they say.
     pub(crate) fn start(
-        supervisor: &Supervisor,
+        supervisor: &Client,
         serverurl: &str,
         pages: &[Page<'_>],
         caller: &Follower,

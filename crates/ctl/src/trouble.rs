@@ -65,7 +65,7 @@ pub(crate) enum Trouble {
 /// What is shown of a call that failed: the bare reason, as in the original.
 fn reason(error: &CallError) -> String {
     match error {
-        CallError::Lost(reason) => reason.to_string(),
+        CallError::Unreachable(reason) => reason.to_string(),
         other => other.to_string(),
     }
 }
@@ -73,7 +73,7 @@ fn reason(error: &CallError) -> String {
 impl Trouble {
     /// What a call to this server URL failed of. A socket that we may not use is told with what would help.
     pub(crate) fn of(error: CallError, url: &str) -> Self {
-        let denied = matches!(&error, CallError::Lost(ExchangeError::Dial(dial))
+        let denied = matches!(&error, CallError::Unreachable(ExchangeError::Dial(dial))
             if dial.errno() == Some(rustix::io::Errno::ACCESS.raw_os_error()));
         match url.strip_prefix("unix://") {
             Some(path) if denied => {
@@ -99,7 +99,7 @@ impl Trouble {
 
     /// Why nobody is there, where that is so.
     pub(crate) fn absence(&self) -> Option<Absence> {
-        let Self::Call(CallError::Lost(ExchangeError::Dial(dial))) = self else { return None };
+        let Self::Call(CallError::Unreachable(ExchangeError::Dial(dial))) = self else { return None };
         dial.errno().and_then(Absence::of)
     }
 }

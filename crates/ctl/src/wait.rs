@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use ironlance_net::ExchangeError;
-use ironlance_rpc::{CallError, Supervisor, Value};
+use ironlance_rpc::{CallError, Client, Value};
 
 use crate::progress::Progress;
 use crate::record::Target;
@@ -37,7 +37,7 @@ impl Patience {
     /// Whether a call that came to nothing did so because the time was over; then for how long it was waited.
     pub(crate) fn ran_out(self, trouble: &Trouble) -> Option<Duration> {
         match (self, trouble) {
-            (Self::For(time), Trouble::Call(CallError::Lost(ExchangeError::TimedOut))) => Some(time),
+            (Self::For(time), Trouble::Call(CallError::Unreachable(ExchangeError::TimedOut))) => Some(time),
             _ => None,
         }
     }
@@ -150,7 +150,7 @@ fn next(answers: &Receiver<Answer>, progress: Option<&Progress>) -> Result<Answe
     }
 }
 
-fn refresh(session: &mut Session, supervisor: &Supervisor, progress: Option<&mut Progress>) {
+fn refresh(session: &mut Session, supervisor: &Client, progress: Option<&mut Progress>) {
     let Some(progress) = progress.filter(|progress| progress.is_due()) else { return };
     // Who cannot tell now may tell the next time.
     if let Ok(infos) = supervisor.all_process_info() {
@@ -164,7 +164,7 @@ fn lost() -> Trouble {
 
 /// Threads that ask; they end with the questions, or when nobody takes their answers any more.
 fn spread(
-    supervisor: &Supervisor,
+    supervisor: &Client,
     questions: &Arc<[Question]>,
     patience: Patience,
 ) -> Result<Receiver<Answer>, Trouble> {

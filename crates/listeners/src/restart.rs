@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ironlance_alert::outbox::folder::prepare;
 use ironlance_core::ProcessState;
-use ironlance_rpc::{CallError, Supervisor};
+use ironlance_rpc::{CallError, Client};
 
 use crate::rule::debt::{Claim, Debt, Standing, judge};
 use crate::{note, say};
@@ -77,7 +77,7 @@ impl Ledger {
 
     /// Starts what is owed a start and is not up; `say_line` is told of each try. What is not to be started any more is
     /// said and forgotten.
-    pub fn settle(&mut self, supervisor: &Supervisor, say_line: &mut dyn FnMut(&str)) {
+    pub fn settle(&mut self, supervisor: &Client, say_line: &mut dyn FnMut(&str)) {
         for (name, debt) in self.owed.clone() {
             let info = match supervisor.process_info(&name) {
                 Ok(info) => info,
@@ -150,7 +150,7 @@ pub enum Restart {
 /// Stops and starts a process. With `stop_failed` a start is tried also when the stop failed, as httpok does; it
 /// is then told why the stop failed.
 pub fn restart(
-    supervisor: &Supervisor,
+    supervisor: &Client,
     ledger: &mut Ledger,
     name: &str,
     stop_failed: Option<&mut dyn FnMut(&CallError)>,

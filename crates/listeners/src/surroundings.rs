@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ironlance_alert::outbox::{origin_file, state_dir};
 use ironlance_core::Namespec;
-use ironlance_rpc::Supervisor;
+use ironlance_rpc::Client;
 use ironlance_rpc::client::EndpointError;
 
 /// The environment that a supervisord gives to a listener, and what else there is to know about here.
@@ -44,9 +44,9 @@ impl Surroundings {
     }
 
     /// The supervisord that has started us; `None` when nobody has.
-    pub fn supervisor(&self) -> Result<Option<Supervisor>, EndpointError> {
+    pub fn supervisor(&self) -> Result<Option<Client>, EndpointError> {
         let Some(url) = &self.server_url else { return Ok(None) };
-        Supervisor::new(url, self.username.clone(), self.password.clone()).map(Some)
+        Client::new(url, self.username.clone(), self.password.clone()).map(Some)
     }
 
     /// The file in which this listener notes the programs that it stopped and has to start.

@@ -1,4 +1,4 @@
-//! From a name to a stream of bytes: resolve, connect, and speak TLS where asked.
+//! Connecting to an endpoint: name lookup, TCP or unix socket, TLS where requested. Callers: `http` and the SMTP channel.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ use tokio_rustls::client::TlsStream;
 use crate::os_error;
 use crate::tls::{self, Tls, TlsError};
 
-/// How long one address may take to be reached when there are others to try.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time limit for one address when there are others to try.
+const PER_ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The other side.
+/// What to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// A socket in the file system.
+pub enum Endpoint {
+    /// A unix socket by its path.
     Unix(PathBuf),
     /// A TCP port of a host, by name or address (an IPv6 address without brackets).
     Tcp {
@@ -34,7 +34,7 @@ pub enum Peer {
     },
 }
 
-/// Why there is no stream.
+/// Why connecting failed.
 #[derive(Debug, Error)]
 pub enum DialError {
     /// The name has no address.
@@ -42,30 +42,30 @@ pub enum DialError {
     Resolve {
         /// The name.
         host: String,
-        /// The resolver's words.
+        /// The resolver's message.
         reason: String,
     },
-    /// Nobody listens there.
+    /// Nothing listens there.
     #[error("{}", os_error(.0))]
     Refused(io::Error),
     /// Any other failure of a socket.
     #[error("{}", os_error(.0))]
     Connect(io::Error),
-    /// The authorities cannot be loaded.
+    /// The certificate authorities cannot be loaded.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The handshake failed: the reason says whose fault it is.
+    /// The TLS handshake failed.
     #[error("cannot speak TLS with {host}: {reason}")]
     Handshake {
         /// The host.
         host: String,
-        /// What rustls says.
+        /// rustls's message, or ours where it helps more.
         reason: String,
     },
 }
 
 impl DialError {
-    /// The operating system's number for it, where it is the system that refused.
+    /// The errno, where the operating system refused.
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Refused(error) | Self::Connect(error) => error.raw_os_error(),
@@ -74,30 +74,30 @@ impl DialError {
     }
 }
 
-/// A connection of any kind.
+/// A connected stream of any kind.
 #[derive(Debug)]
-pub enum Stream {
-    /// In the clear over TCP.
+pub enum NetStream {
+    /// Plain TCP.
     Tcp(TcpStream),
-    /// A socket in the file system.
+    /// A unix socket.
     Unix(UnixStream),
-    /// Encrypted over TCP.
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Connects to `peer`. Its addresses are tried in the resolver's order.
-pub async fn dial(peer: &Peer, tls: &Tls) -> Result<Stream, DialError> {
-    match peer {
-        Peer::Unix(path) => {
-            UnixStream::connect(path).await.map(Stream::Unix).map_err(|error| match error.kind() {
-                // No socket yet, or a full queue: as good as a port where nobody listens yet.
+/// Connects to `endpoint`. The addresses of a host are tried in the resolver's order.
+pub async fn dial(endpoint: &Endpoint, tls: &Tls) -> Result<NetStream, DialError> {
+    match endpoint {
+        Endpoint::Unix(path) => {
+            UnixStream::connect(path).await.map(NetStream::Unix).map_err(|error| match error.kind() {
+                // No socket yet, or a full backlog: the same as a port where nothing listens yet.
                 io::ErrorKind::NotFound | io::ErrorKind::WouldBlock => DialError::Refused(error),
                 _ => connect_error(error),
             })
         }
-        Peer::Tcp { host, port } => {
+        Endpoint::Tcp { host, port } => {
             let stream = connect(&resolve(host, *port).await?).await?;
-            secure(stream, host, tls).await
+            start_tls(stream, host, tls).await
         }
     }
 }
@@ -110,7 +110,7 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, DialError
     if addresses.is_empty() { Err(fault("it has no address".to_owned())) } else { Ok(addresses) }
 }
 
-/// What getaddrinfo says, in Python's words: with its number in front.
+/// A getaddrinfo error as Python words it, with its number in front.
 fn resolver_error(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
@@ -125,7 +125,7 @@ fn resolver_error(error: &io::Error) -> String {
     }
 }
 
-/// Connects to the first of the addresses that answers; the error is that of the last one, but a refusal stays.
+/// Connects to the first address that answers. The error is that of the last address, or a refusal if there was one.
 pub async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
@@ -133,16 +133,16 @@ pub async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
         let outcome = if addresses.len() == 1 {
             attempt.await
         } else {
-            let timed = tokio::time::timeout(ADDRESS_TIMEOUT, attempt).await;
+            let timed = tokio::time::timeout(PER_ADDRESS_TIMEOUT, attempt).await;
             timed.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "timed out")))
         };
         match outcome {
             Ok(stream) => {
-                // Small requests must not wait for each other; a socket that cannot do it still works.
+                // Small requests must not wait for each other. A socket without the option still works.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            // That nobody listens says more than that an address cannot be reached.
+            // A refusal says more than an address that cannot be reached.
             Err(_) if last.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) => last = error,
         }
@@ -150,14 +150,14 @@ pub async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     Err(connect_error(last))
 }
 
-/// Wraps a connection in TLS when asked to; the peer must prove to be `host`.
-pub async fn secure(stream: TcpStream, host: &str, tls: &Tls) -> Result<Stream, DialError> {
-    let Some(config) = tls::client_config(tls)? else { return Ok(Stream::Tcp(stream)) };
+/// Wraps a connection in TLS unless `tls` is off; the certificate must be for `host`.
+pub async fn start_tls(stream: TcpStream, host: &str, tls: &Tls) -> Result<NetStream, DialError> {
+    let Some(config) = tls::client_config(tls)? else { return Ok(NetStream::Tcp(stream)) };
     let fault = |reason: String| DialError::Handshake { host: host.to_owned(), reason };
     let name = ServerName::try_from(host.to_owned()).map_err(|error| fault(error.to_string()))?;
     let connected = TlsConnector::from(config).connect(name, stream).await;
-    let stream = connected.map_err(|error| fault(tls::reason(&error)))?;
-    Ok(Stream::Tls(Box::new(stream)))
+    let stream = connected.map_err(|error| fault(tls::handshake_failure(&error)))?;
+    Ok(NetStream::Tls(Box::new(stream)))
 }
 
 fn connect_error(error: io::Error) -> DialError {
@@ -168,12 +168,12 @@ fn connect_error(error: io::Error) -> DialError {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for NetStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-            // A peer that closes without saying so in TLS first has ended all the same; what it cut is seen above.
+            // A peer that closes without close_notify has ended as well; the layer above notices a truncated message.
             Self::Tls(stream) => match Pin::new(stream).poll_read(cx, buf) {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     Poll::Ready(Ok(()))
@@ -184,7 +184,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for NetStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),

@@ -1,21 +1,15 @@
-//! Bytes over sockets: dialling, TLS, one HTTP exchange; each bounded in time.
+//! Network clients: connecting, TLS, and HTTP/1.1 exchanges, each with a time limit.
 //!
-//! Callers are plain threads: a runtime exists only while something is exchanged, or a connection is kept.
+//! Callers are plain threads. A tokio runtime exists only during an exchange or while a connection stays open.
 
-mod ask_first;
 pub mod dial;
-pub mod follow;
 pub mod http;
-pub mod kept;
 pub mod percent;
 pub mod runtime;
-mod status_line;
 pub mod tls;
 
-pub use dial::{DialError, Peer, Stream};
-pub use follow::{Followed, follow};
-pub use http::{ExchangeError, Request, Response, exchange};
-pub use kept::Kept;
+pub use dial::{DialError, Endpoint, NetStream};
+pub use http::{ExchangeError, HttpRequest, HttpResponse, PersistentConnection, StreamEnd, exchange, stream};
 pub use tls::Tls;
 
 /// An operating-system error in Python's words, which the originals' messages carry: `[Errno 111] Connection refused`.

@@ -1,4 +1,4 @@
-//! A runtime for the time of one exchange, or of a few.
+//! Short-lived tokio runtimes of the calling thread, for one exchange or a few. Callers: `http` and the mail channels.
 
 use std::future::Future;
 use std::io;
@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Runs a future to its end on a runtime of its own.
 ///
-/// The runtime is left without waiting for its helper threads: a name lookup that hangs in the C library cannot be
-/// cancelled, and must not keep the caller beyond its deadline.
+/// Does not wait for the runtime's blocking threads: a name lookup that hangs in the C library cannot be cancelled and
+/// must not hold the caller beyond its deadline.
 pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     let runtime = build()?;
     let output = runtime.block_on(future);
@@ -16,7 +16,7 @@ pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     Ok(output)
 }
 
-/// A runtime of the calling thread.
+/// A runtime that runs on the calling thread.
 pub(crate) fn build() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().max_blocking_threads(1).build()
 }

@@ -1,4 +1,4 @@
-//! TLS for clients; the one place that names the provider of the cryptography.
+//! TLS for clients: which certificates to trust, and the rustls configuration. Only this file names the crypto provider.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -16,22 +16,22 @@ use rustls::{
 };
 use thiserror::Error;
 
-/// Whether a connection is encrypted, and how the peer is verified.
+/// Whether a connection is encrypted, and how the server's certificate is verified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Tls {
-    /// In the clear.
+    /// Not encrypted.
     #[default]
     Off,
-    /// Encrypted, with a certificate that leads to an authority of the system or of `ca_file` (PEM).
+    /// Encrypted; the certificate must lead to an authority of the system or of `ca_file` (PEM).
     Verified {
         /// More authorities to trust.
         ca_file: Option<PathBuf>,
     },
-    /// Encrypted, with whatever certificate.
+    /// Encrypted; any certificate is accepted.
     Insecure,
 }
 
-/// Why no TLS can be spoken.
+/// Why TLS cannot be set up.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// The file of authorities cannot be read.
@@ -42,30 +42,30 @@ pub enum TlsError {
         /// What went wrong.
         reason: String,
     },
-    /// There is nobody to trust.
+    /// No certificate authority is known.
     #[error(
         "cannot verify a server: no certificate authorities found on this system (SSL_CERT_FILE names a file)"
     )]
     NoRoots,
-    /// The provider cannot do what we ask of it.
+    /// The crypto provider refuses the configuration.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
 }
 
-/// What rustls needs to speak TLS as `tls` says; `None` when it is off.
+/// rustls's configuration for `tls`; `None` when it is off.
 ///
-/// The system's authorities are read each time: this is done once for a connection, and they may have changed.
+/// Reads the system's authorities each time: this runs once for a connection, and they may have changed.
 pub fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let trust = match tls {
         Tls::Off => return Ok(None),
-        Tls::Insecure => Trust::Anyone,
+        Tls::Insecure => TrustPolicy::AnyCertificate,
         Tls::Verified { ca_file } => {
-            let trusted = trusted(ca_file.as_ref())?;
+            let trusted = load_trusted(ca_file.as_ref())?;
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(trusted.iter().cloned());
             let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-            Trust::Known { chains: chains.build().map_err(|_| TlsError::NoRoots)?, trusted }
+            TrustPolicy::Authorities { chains: chains.build().map_err(|_| TlsError::NoRoots)?, trusted }
         }
     };
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -76,13 +76,13 @@ pub fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     Ok(Some(Arc::new(config)))
 }
 
-/// Why a handshake failed, in words that say what to do about the commonest reasons.
-pub(crate) fn reason(error: &io::Error) -> String {
+/// Why a handshake failed; for the most common reasons with what to do about it.
+pub(crate) fn handshake_failure(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let Some(rustls::Error::InvalidCertificate(fault)) = inner else { return error.to_string() };
     let what = match fault {
         CertificateError::UnknownIssuer => "no authority that is trusted here has signed it",
-        CertificateError::Other(_) if is_authority(fault) => "it is self-signed, and not trusted here",
+        CertificateError::Other(_) if is_ca_as_end_entity(fault) => "it is self-signed, and not trusted here",
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             return "its certificate has expired".to_owned();
         }
@@ -94,18 +94,18 @@ pub(crate) fn reason(error: &io::Error) -> String {
     format!("cannot verify its certificate: {what} (--ca-file or SSL_CERT_FILE name what to trust)")
 }
 
-/// Whether what is wrong with a server's certificate is that it says of itself that it is an authority.
-fn is_authority(fault: &CertificateError) -> bool {
+/// Whether the server presented a CA certificate as its own (`CaUsedAsEndEntity`).
+fn is_ca_as_end_entity(fault: &CertificateError) -> bool {
     let CertificateError::Other(OtherError(error)) = fault else { return false };
     matches!(error.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// The certificates to trust: the system's, and those of the file.
-fn trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn load_trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut trusted = rustls_native_certs::load_native_certs().certs;
     if let Some(path) = ca_file {
         let fault = |reason: String| TlsError::CaFile { path: path.clone(), reason };
-        // To open a FIFO could take for ever.
+        // Opening a FIFO could block for ever.
         let is_other = std::fs::metadata(path).is_ok_and(|meta| !meta.is_file());
         if is_other {
             return Err(fault("it is no file".to_owned()));
@@ -122,23 +122,23 @@ fn trusted(ca_file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, Tl
     if trusted.is_empty() { Err(TlsError::NoRoots) } else { Ok(trusted) }
 }
 
-/// Decides whether to believe a server's certificate.
+/// Verifies a server's certificate by a trust policy.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
-    trust: Trust,
+    trust: TrustPolicy,
 }
 
-/// Whom to believe; that the server holds the key of its certificate is checked in any case.
+/// Which certificates to accept. That the server holds the certificate's key is checked in any case.
 #[derive(Debug)]
-enum Trust {
-    /// Whoever it is.
-    Anyone,
-    /// A certificate that leads to a trusted one, and a trusted one that the server shows itself.
+enum TrustPolicy {
+    /// Any certificate.
+    AnyCertificate,
+    /// A certificate that leads to a trusted one, or a trusted certificate that the server presents itself.
     ///
-    /// The latter is what `openssl req -x509` makes: it says that it is an authority, which a chain must not end in,
-    /// but who trusts this very certificate means this very server. Its name and dates are checked all the same.
-    Known { chains: Arc<WebPkiServerVerifier>, trusted: Vec<CertificateDer<'static>> },
+    /// `openssl req -x509` makes the latter: a self-signed certificate marked as a CA, which webpki refuses as a
+    /// server's. Trusting this very certificate means trusting this server. Name and dates are checked as usual.
+    Authorities { chains: Arc<WebPkiServerVerifier>, trusted: Vec<CertificateDer<'static>> },
 }
 
 impl ServerCertVerifier for Verifier {
@@ -150,16 +150,16 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Trust::Known { chains, trusted } = &self.trust else {
+        let TrustPolicy::Authorities { chains, trusted } = &self.trust else {
             return Ok(ServerCertVerified::assertion());
         };
         let verdict = chains.verify_server_cert(cert, intermediates, name, ocsp, now);
         // The dates are checked before this error can come (rustls-webpki, verify_cert.rs).
-        let shows_authority = matches!(
+        let presents_ca = matches!(
             &verdict,
-            Err(rustls::Error::InvalidCertificate(fault)) if is_authority(fault)
+            Err(rustls::Error::InvalidCertificate(fault)) if is_ca_as_end_entity(fault)
         );
-        if shows_authority && trusted.iter().any(|trusted| trusted == cert) {
+        if presents_ca && trusted.iter().any(|trusted| trusted == cert) {
             verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -199,15 +199,18 @@ mod tests {
 
     #[test]
     fn an_authority_that_serves_is_known_by_the_type_of_the_error() {
-        assert!(is_authority(&other(webpki::Error::CaUsedAsEndEntity)));
-        assert!(!is_authority(&other(webpki::Error::EndEntityUsedAsCa)));
-        assert!(!is_authority(&CertificateError::UnknownIssuer));
+        assert!(is_ca_as_end_entity(&other(webpki::Error::CaUsedAsEndEntity)));
+        assert!(!is_ca_as_end_entity(&other(webpki::Error::EndEntityUsedAsCa)));
+        assert!(!is_ca_as_end_entity(&CertificateError::UnknownIssuer));
     }
 
     #[test]
     fn a_certificate_that_is_not_trusted_is_told_with_what_would_help() {
         let told = |fault: CertificateError| {
-            reason(&io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(fault)))
+            handshake_failure(&io::Error::new(
+                io::ErrorKind::InvalidData,
+                rustls::Error::InvalidCertificate(fault),
+            ))
         };
         let help = " (--ca-file or SSL_CERT_FILE name what to trust)";
         assert_eq!(

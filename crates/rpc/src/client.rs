@@ -1,4 +1,4 @@
-//! Calls to a supervisord over its unix socket, TCP or TLS.
+//! The XML-RPC client: [`Client`] calls a supervisord over its unix socket, TCP or TLS.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -6,83 +6,85 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ironlance_net::{ExchangeError, Kept, Peer, Request, Response, Tls, exchange};
+use ironlance_net::{
+    Endpoint, ExchangeError, HttpRequest, HttpResponse, PersistentConnection, Tls, exchange,
+};
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::info::{InfoError, ProcessInfo};
+use crate::process_info::{InfoError, ProcessInfo};
 use crate::read::{self, ReadError};
 use crate::value::Value;
 use crate::write;
 
-/// An answer larger than this, in bytes, is refused: logs come in pieces, and 10,000 programs in 10 MB.
+/// The largest response that is accepted, in bytes: 10,000 programs take 10 MB, and logs come in pieces.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
-/// The same for several calls in one, which are made when there is little time.
+/// The same for a multicall, which listeners make under a short deadline.
 const MAX_MULTICALL: usize = 4 * 1024 * 1024;
-/// How long supervisord may take for what it answers at once.
-const PROMPT: Duration = Duration::from_secs(30);
+/// The time limit for methods that supervisord answers without waiting.
+const PROMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Takes an answer's body piece by piece.
+/// Receives the pieces of a response body.
 type OnBody<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 
-/// A supervisord: where it is, and who we are to it.
+/// A supervisord's address, and the credentials for it.
 #[derive(Clone, Debug)]
-pub struct Supervisor {
-    peer: Peer,
+pub struct Client {
+    endpoint: Endpoint,
     tls: Tls,
     headers: Vec<(String, String)>,
 }
 
-/// A server URL that leads nowhere.
+/// A server URL that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EndpointError {
     /// None of unix://, http:// and https://; the original's words.
     #[error("Unknown protocol for serverurl {0}")]
     Protocol(String),
-    /// A host or port that is none.
+    /// No valid host or port.
     #[error("cannot read the serverurl {0}: no host, or no port from 1 to 65535")]
     Address(String),
 }
 
-/// Why a call came to nothing.
+/// Why a call failed.
 #[derive(Debug, Error)]
 pub enum CallError {
-    /// Supervisord said no.
+    /// Supervisord answered with a fault.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// Its server, or something in front of it, said no; shown as Python shows it, with what our server says of it.
-    #[error("<ProtocolError for 127.0.0.1/RPC2: {status} {reason}>{why}")]
+    /// The HTTP server, or a proxy in front of it, refused; worded as in Python, with our server's own reason behind it.
+    #[error("<ProtocolError for 127.0.0.1/RPC2: {status} {reason}>{detail}")]
     Http {
         /// The HTTP status.
         status: u16,
         /// The server's reason.
         reason: String,
-        /// `: ` and why; nothing where the server is not ours.
-        why: String,
+        /// `: ` and the reason in our server's body; empty for other servers.
+        detail: String,
     },
-    /// It cannot be reached, or did not answer.
+    /// Supervisord cannot be reached, or did not answer.
     #[error("cannot reach supervisord: {0}")]
-    Lost(#[from] ExchangeError),
-    /// Its answer is too large.
+    Unreachable(#[from] ExchangeError),
+    /// The response is too large.
     #[error("cannot read the answer: longer than {0} bytes")]
     TooLong(usize),
-    /// Its answer is none.
+    /// The response is not XML-RPC.
     #[error(transparent)]
     Malformed(#[from] ReadError),
-    /// Its answer is of another kind than the method gives.
+    /// The response has another type than the method's.
     #[error("cannot read the answer to {0}: not what the method gives")]
     Type(String),
-    /// Its answer does not describe a process.
+    /// The response does not describe a process.
     #[error(transparent)]
     Info(#[from] InfoError),
 }
 
-impl Supervisor {
-    /// A supervisord by its `unix://`, `http://` or `https://` URL. With a user name or password, each request
-    /// carries them (RFC 7617).
+impl Client {
+    /// A client for a `unix://`, `http://` or `https://` URL. A user name or password is sent with each request
+    /// (RFC 7617).
     pub fn new(url: &str, username: Option<String>, password: Option<String>) -> Result<Self, EndpointError> {
-        let (peer, tls) = if let Some(path) = url.strip_prefix("unix://") {
-            (Peer::Unix(PathBuf::from(path)), Tls::Off)
+        let (endpoint, tls) = if let Some(path) = url.strip_prefix("unix://") {
+            (Endpoint::Unix(PathBuf::from(path)), Tls::Off)
         } else if let Some(rest) = url.strip_prefix("http://") {
             (tcp(url, rest, 80)?, Tls::Off)
         } else if let Some(rest) = url.strip_prefix("https://") {
@@ -90,10 +92,10 @@ impl Supervisor {
         } else {
             return Err(EndpointError::Protocol(url.to_owned()));
         };
-        let host = match &peer {
-            Peer::Unix(_) => "localhost".to_owned(),
-            Peer::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-            Peer::Tcp { host, port } => format!("{host}:{port}"),
+        let host = match &endpoint {
+            Endpoint::Unix(_) => "localhost".to_owned(),
+            Endpoint::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Endpoint::Tcp { host, port } => format!("{host}:{port}"),
         };
         let mut headers = vec![
             ("Host".to_owned(), host),
@@ -106,52 +108,53 @@ impl Supervisor {
             let token = STANDARD.encode(format!("{username}:{password}"));
             headers.push(("Authorization".to_owned(), format!("Basic {token}")));
         }
-        Ok(Self { peer, tls, headers })
+        Ok(Self { endpoint, tls, headers })
     }
 
-    /// Calls a method. `timeout` bounds the whole call; `None` waits for as long as supervisord takes.
+    /// Calls a method. `timeout` limits the whole call; `None` sets no limit.
     pub fn call(
         &self,
         method: &str,
         params: &[Value],
         timeout: Option<Duration>,
     ) -> Result<Value, CallError> {
-        self.call_for(MAX_ANSWER, method, params, timeout)
+        self.call_limited(MAX_ANSWER, method, params, timeout)
     }
 
-    /// The same over a connection that is kept, for who calls several methods in a row.
-    pub fn call_over(
+    /// The same over a persistent connection, for several calls in a row.
+    pub fn call_on(
         &self,
-        kept: &mut Kept,
+        connection: &mut PersistentConnection,
         method: &str,
         params: &[Value],
         timeout: Option<Duration>,
     ) -> Result<Value, CallError> {
-        let mut exchange = |request: &Request, on_body: OnBody<'_>| kept.exchange(request, timeout, on_body);
-        self.call_through(&mut exchange, MAX_ANSWER, method, params)
+        let mut exchange =
+            |request: &HttpRequest, on_body: OnBody<'_>| connection.exchange(request, timeout, on_body);
+        self.call_with(&mut exchange, MAX_ANSWER, method, params)
     }
 
-    /// The same for an answer of at most so many bytes.
-    fn call_for(
+    /// The same for a response of at most `limit` bytes.
+    fn call_limited(
         &self,
-        most: usize,
+        limit: usize,
         method: &str,
         params: &[Value],
         timeout: Option<Duration>,
     ) -> Result<Value, CallError> {
-        let mut exchange = |request: &Request, on_body: OnBody<'_>| exchange(request, timeout, on_body);
-        self.call_through(&mut exchange, most, method, params)
+        let mut exchange = |request: &HttpRequest, on_body: OnBody<'_>| exchange(request, timeout, on_body);
+        self.call_with(&mut exchange, limit, method, params)
     }
 
-    fn call_through(
+    fn call_with(
         &self,
-        exchange: &mut dyn FnMut(&Request, OnBody<'_>) -> Result<Response, ExchangeError>,
-        most: usize,
+        exchange: &mut dyn FnMut(&HttpRequest, OnBody<'_>) -> Result<HttpResponse, ExchangeError>,
+        limit: usize,
         method: &str,
         params: &[Value],
     ) -> Result<Value, CallError> {
-        let request = Request {
-            peer: self.peer.clone(),
+        let request = HttpRequest {
+            endpoint: self.endpoint.clone(),
             tls: self.tls.clone(),
             method: "POST".to_owned(),
             target: "/RPC2".to_owned(),
@@ -161,26 +164,26 @@ impl Supervisor {
         let mut answer = Vec::new();
         let response = exchange(&request, &mut |piece| {
             answer.extend_from_slice(piece);
-            if answer.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if answer.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if response.status != 200 {
-            let why = why(&answer, response.status, &response.reason);
-            return Err(CallError::Http { status: response.status, reason: response.reason, why });
+            let detail = refusal_detail(&answer, response.status, &response.reason);
+            return Err(CallError::Http { status: response.status, reason: response.reason, detail });
         }
-        if answer.len() > most {
-            return Err(CallError::TooLong(most));
+        if answer.len() > limit {
+            return Err(CallError::TooLong(limit));
         }
         let answer = String::from_utf8(answer)
             .unwrap_or_else(|not| String::from_utf8_lossy(not.as_bytes()).into_owned());
         Ok(read::response(&answer)??)
     }
 
-    /// The request for a page of this supervisord, such as `/logtail/web`; its name must be fit for an URL.
-    pub fn page(&self, target: String) -> Request {
+    /// A GET request to this server, such as for `/logtail/web`; `target` must be a valid URL path.
+    pub fn get_request(&self, target: String) -> HttpRequest {
         let about_bodies = |name: &str| name == "Content-Type" || name == "Accept";
         let headers = self.headers.iter().filter(|(name, _)| !about_bodies(name)).cloned().collect();
-        Request {
-            peer: self.peer.clone(),
+        HttpRequest {
+            endpoint: self.endpoint.clone(),
             tls: self.tls.clone(),
             method: "GET".to_owned(),
             target,
@@ -200,19 +203,19 @@ impl Supervisor {
         };
         let calls = Value::Array(calls.iter().map(wrap).collect());
         let method = "system.multicall";
-        let Value::Array(answers) = self.call_for(MAX_MULTICALL, method, &[calls], timeout)? else {
+        let Value::Array(answers) = self.call_limited(MAX_MULTICALL, method, &[calls], timeout)? else {
             return Err(CallError::Type(method.to_owned()));
         };
-        // Supervisord gives each value bare; by the original idea of multicall it would be an array of one.
+        // Supervisord gives each value bare; elsewhere a multicall wraps each in an array.
         Ok(answers.into_iter().map(|answer| read::fault(&answer).map_or(Ok(answer), Err)).collect())
     }
 
     /// All processes, in supervisord's order.
     pub fn all_process_info(&self) -> Result<Vec<ProcessInfo>, CallError> {
-        self.all_process_info_within(PROMPT)
+        self.all_process_info_within(PROMPT_TIMEOUT)
     }
 
-    /// The same, for who can wait only so long.
+    /// The same with another time limit.
     pub fn all_process_info_within(&self, timeout: Duration) -> Result<Vec<ProcessInfo>, CallError> {
         let method = "supervisor.getAllProcessInfo";
         let Value::Array(infos) = self.call(method, &[], Some(timeout))? else {
@@ -223,16 +226,17 @@ impl Supervisor {
 
     /// One process, by `NAME` or `GROUP:NAME`.
     pub fn process_info(&self, name: &str) -> Result<ProcessInfo, CallError> {
-        let info = self.call("supervisor.getProcessInfo", &[Value::Str(name.to_owned())], Some(PROMPT))?;
+        let info =
+            self.call("supervisor.getProcessInfo", &[Value::Str(name.to_owned())], Some(PROMPT_TIMEOUT))?;
         Ok(ProcessInfo::from_value(&info)?)
     }
 
-    /// Starts a process and waits until it is up, which takes its `startsecs`.
+    /// Starts a process and waits until it is RUNNING, which takes its `startsecs`.
     pub fn start_process(&self, name: &str) -> Result<(), CallError> {
         self.call("supervisor.startProcess", &[Value::Str(name.to_owned())], None).map(drop)
     }
 
-    /// Stops a process and waits until it is gone, which takes up to its `stopwaitsecs`.
+    /// Stops a process and waits until it has exited, which takes up to its `stopwaitsecs`.
     pub fn stop_process(&self, name: &str) -> Result<(), CallError> {
         self.call("supervisor.stopProcess", &[Value::Str(name.to_owned())], None).map(drop)
     }
@@ -240,12 +244,12 @@ impl Supervisor {
     /// Sends a signal to a process, by name (`USR1`, `SIGUSR1`) or number.
     pub fn signal_process(&self, name: &str, signal: &str) -> Result<(), CallError> {
         let params = [Value::Str(name.to_owned()), Value::Str(signal.to_owned())];
-        self.call("supervisor.signalProcess", &params, Some(PROMPT)).map(drop)
+        self.call("supervisor.signalProcess", &params, Some(PROMPT_TIMEOUT)).map(drop)
     }
 }
 
 /// Host and port of an URL; what follows the port, and a user in front, do not matter to supervisord's clients.
-fn tcp(url: &str, rest: &str, default_port: u16) -> Result<Peer, EndpointError> {
+fn tcp(url: &str, rest: &str, default_port: u16) -> Result<Endpoint, EndpointError> {
     let fault = || EndpointError::Address(url.to_owned());
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -257,19 +261,20 @@ fn tcp(url: &str, rest: &str, default_port: u16) -> Result<Peer, EndpointError> 
         None | Some("") => default_port,
         Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(fault)?,
     };
-    if host.is_empty() { Err(fault()) } else { Ok(Peer::Tcp { host: host.to_owned(), port }) }
+    if host.is_empty() { Err(fault()) } else { Ok(Endpoint::Tcp { host: host.to_owned(), port }) }
 }
 
-/// The longest reason of a refusal that is shown, in characters.
-const LONGEST_WHY: usize = 500;
+/// The longest refusal detail that is shown, in characters.
+const MAX_DETAIL_CHARS: usize = 500;
 
-/// What our server says of a refusal: `403 Forbidden: this …` in one line. Others send pages, which nobody wants to see.
-fn why(body: &[u8], status: u16, reason: &str) -> String {
+/// The reason in our server's response body, one line: `403 Forbidden: this …`. Empty for bodies of other servers, which
+/// are mostly HTML.
+fn refusal_detail(body: &[u8], status: u16, reason: &str) -> String {
     let text = std::str::from_utf8(body).unwrap_or_default();
-    let said = text.strip_suffix('\n').and_then(|line| line.strip_prefix(&format!("{status} {reason}: ")));
-    match said {
-        Some(said) if !said.contains(char::is_control) && said.chars().count() <= LONGEST_WHY => {
-            format!(": {said}")
+    let detail = text.strip_suffix('\n').and_then(|line| line.strip_prefix(&format!("{status} {reason}: ")));
+    match detail {
+        Some(detail) if !detail.contains(char::is_control) && detail.chars().count() <= MAX_DETAIL_CHARS => {
+            format!(": {detail}")
         }
         _ => String::new(),
     }
@@ -285,16 +290,16 @@ mod tests {
 
     #[test]
     fn urls_lead_to_sockets() {
-        let peer = |url: &str| Supervisor::new(url, None, None).map(|supervisor| supervisor.peer);
-        let tcp = |host: &str, port| Ok(Peer::Tcp { host: host.into(), port });
-        assert_eq!(peer("unix:///run/s.sock"), Ok(Peer::Unix("/run/s.sock".into())));
-        assert_eq!(peer("http://localhost:9001"), tcp("localhost", 9001));
-        assert_eq!(peer("http://u:p@localhost:9001/x"), tcp("localhost", 9001));
-        assert_eq!(peer("http://[::1]:9001/"), tcp("::1", 9001));
-        assert_eq!(peer("https://host"), tcp("host", 443));
-        assert_eq!(peer("ftp://x").unwrap_err().to_string(), "Unknown protocol for serverurl ftp://x");
-        assert!(peer("http://:9001").is_err());
-        assert!(peer("http://host:99999").is_err());
+        let endpoint = |url: &str| Client::new(url, None, None).map(|client| client.endpoint);
+        let tcp = |host: &str, port| Ok(Endpoint::Tcp { host: host.into(), port });
+        assert_eq!(endpoint("unix:///run/s.sock"), Ok(Endpoint::Unix("/run/s.sock".into())));
+        assert_eq!(endpoint("http://localhost:9001"), tcp("localhost", 9001));
+        assert_eq!(endpoint("http://u:p@localhost:9001/x"), tcp("localhost", 9001));
+        assert_eq!(endpoint("http://[::1]:9001/"), tcp("::1", 9001));
+        assert_eq!(endpoint("https://host"), tcp("host", 443));
+        assert_eq!(endpoint("ftp://x").unwrap_err().to_string(), "Unknown protocol for serverurl ftp://x");
+        assert!(endpoint("http://:9001").is_err());
+        assert!(endpoint("http://host:99999").is_err());
     }
 
     /// Answers one request with `answer` and gives what was asked.
@@ -330,9 +335,9 @@ mod tests {
         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     }
 
-    fn supervisor(port: u16) -> Supervisor {
+    fn supervisor(port: u16) -> Client {
         let url = format!("http://127.0.0.1:{port}");
-        Supervisor::new(&url, Some("user".into()), Some("pass".into())).unwrap()
+        Client::new(&url, Some("user".into()), Some("pass".into())).unwrap()
     }
 
     #[test]
@@ -375,14 +380,15 @@ mod tests {
     }
 
     #[test]
-    fn multicall_tells_values_from_faults() {
+    fn multicall_distinguishes_values_from_faults() {
         let (port, _asked) = serve(answer(
             "<methodResponse><params><param><value><array><data><value><string>log</string></value>\
              <value><struct><member><name>faultCode</name><value><int>20</int></value></member>\
              <member><name>faultString</name><value><string>NO_FILE</string></value></member></struct></value>\
              </data></array></value></param></params></methodResponse>",
         ));
-        let answers = supervisor(port).multicall(&[("a", vec![]), ("b", vec![])], Some(PROMPT)).unwrap();
+        let answers =
+            supervisor(port).multicall(&[("a", vec![]), ("b", vec![])], Some(PROMPT_TIMEOUT)).unwrap();
         assert_eq!(answers[0], Ok(Value::Str("log".into())));
         assert_eq!(answers[1], Err(Fault { code: 20, string: "NO_FILE".into() }));
     }

@@ -1,4 +1,4 @@
-//! The answer that says no.
+//! XML-RPC faults: [`Fault`], and the kinds that supervisord answers with.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use ironlance_core::python::repr;
 /// A fault, by Supervisor's codes (its xmlrpc.py, class Faults).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Which kind, such as 10 for BAD_NAME.
+    /// The code of its kind, such as 10 for BAD_NAME.
     pub code: i64,
-    /// In words, such as `BAD_NAME: web`.
+    /// The message, such as `BAD_NAME: web`.
     pub string: String,
 }
 
@@ -29,9 +29,9 @@ pub enum FaultKind {
     UnknownMethod,
     /// Too few or too many parameters, or of a type that the method cannot take.
     IncorrectParameters,
-    /// Parameters of the right types that make no sense together.
+    /// Parameters of the right types with values that do not fit together.
     BadArguments,
-    /// Nothing is known of the method that was asked about.
+    /// No signature is known for the method.
     SignatureUnsupported,
     /// The daemon is stopping or restarting.
     ShutdownState,
@@ -43,7 +43,7 @@ pub enum FaultKind {
     NoFile,
     /// A file that cannot be run.
     NotExecutable,
-    /// It did not work.
+    /// The operation failed.
     Failed,
     /// The process ended while it was waited for.
     AbnormalTermination,
@@ -53,7 +53,7 @@ pub enum FaultKind {
     AlreadyStarted,
     /// The process does not run.
     NotRunning,
-    /// No fault: the status of what went well in a list of results.
+    /// Not a fault: the status of a success in a list of results.
     Success,
     /// The group is active already.
     AlreadyAdded,
@@ -64,9 +64,9 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// What a person is told of it, in supervisorctl as on the page (supervisorctl.py, `_startresult` and its like);
-    /// empty where supervisord's own words say more.
-    pub const fn words(self) -> &'static str {
+    /// The text for people, in supervisorctl and on the web page (supervisorctl.py, `_startresult` and similar); empty
+    /// where the fault's own message says more.
+    pub const fn description(self) -> &'static str {
         match self {
             Self::BadName => "no such process",
             Self::BadSignal => "bad signal name",
@@ -91,25 +91,25 @@ impl FaultKind {
 
     /// Its number.
     pub const fn code(self) -> i64 {
-        self.facts().0
+        self.code_and_name().0
     }
 
     /// Its name, such as `BAD_NAME`.
     pub const fn name(self) -> &'static str {
-        self.facts().1
+        self.code_and_name().1
     }
 
-    /// The bare fault: its string is the name of the kind.
+    /// The fault without a subject: its message is the name of the kind.
     pub fn bare(self) -> Fault {
         Fault { code: self.code(), string: self.name().to_owned() }
     }
 
-    /// The fault about something: `BAD_NAME: web`.
+    /// The fault with a subject: `BAD_NAME: web`.
     pub fn about(self, what: impl fmt::Display) -> Fault {
         Fault { code: self.code(), string: format!("{}: {what}", self.name()) }
     }
 
-    const fn facts(self) -> (i64, &'static str) {
+    const fn code_and_name(self) -> (i64, &'static str) {
         match self {
             Self::UnknownMethod => (1, "UNKNOWN_METHOD"),
             Self::IncorrectParameters => (2, "INCORRECT_PARAMETERS"),

@@ -1,6 +1,7 @@
-//! Calls and answers from bytes. What comes is hostile until parsed: bounded in depth, no DOCTYPE, no own entities.
+//! Parsing of XML-RPC calls and responses. Input is hostile: depth and number of values are bounded, DOCTYPE and custom
+//! entities are refused.
 
-mod brisk;
+mod fast_path;
 mod parser;
 
 use thiserror::Error;
@@ -9,38 +10,38 @@ use crate::fault::Fault;
 use crate::value::Value;
 use parser::Parser;
 
-/// Arrays and structs within each other, at most; supervisord needs four.
+/// The deepest nesting of arrays and structs; supervisord needs four.
 const MAX_DEPTH: usize = 64;
 
-/// Values in one call, at most. Each of them may be a few bytes of XML and ten times that in memory.
+/// The most values in one call. A value of a few bytes of XML takes ten times that in memory.
 const MAX_CALL_VALUES: usize = 65_536;
 
-/// Why bytes are no call or answer.
+/// Why bytes are not a call or response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReadError {
-    /// They are not UTF-8.
+    /// Not UTF-8.
     #[error("cannot read XML-RPC: not UTF-8")]
     Encoding,
-    /// It is not XML.
+    /// Not XML.
     #[error("cannot read XML-RPC: not XML: {0}")]
     Xml(String),
-    /// It is XML, and not what should come.
+    /// XML, but another element than expected.
     #[error("cannot read XML-RPC: expected {expected}, found {found}")]
     Unexpected {
-        /// What should have come.
+        /// The expected element.
         expected: &'static str,
-        /// What came.
+        /// What was found instead.
         found: String,
     },
-    /// A number, boolean or base64 that is none.
+    /// A number, boolean or base64 text that cannot be read.
     #[error("cannot read XML-RPC: {text:?} is no {kind}")]
     Scalar {
         /// The type by its element's name.
         kind: &'static str,
-        /// What stood there.
+        /// The text.
         text: String,
     },
-    /// Too many levels.
+    /// Nested too deeply.
     #[error("cannot read XML-RPC: more than {MAX_DEPTH} arrays and structs within each other")]
     Depth,
     /// Too many values.
@@ -53,13 +54,13 @@ pub enum ReadError {
 
 /// The value of a `methodResponse`, or its fault.
 pub fn response(text: &str) -> Result<Result<Value, Fault>, ReadError> {
-    if let Some(value) = brisk::response(text) {
+    if let Some(value) = fast_path::response(text) {
         return Ok(Ok(value));
     }
-    thorough_response(text)
+    parse_response(text)
 }
 
-fn thorough_response(text: &str) -> Result<Result<Value, Fault>, ReadError> {
+fn parse_response(text: &str) -> Result<Result<Value, Fault>, ReadError> {
     let mut parser = Parser::new(text, usize::MAX);
     parser.open("methodResponse")?;
     let answer = match &*parser.next_open()? {
@@ -74,13 +75,13 @@ fn thorough_response(text: &str) -> Result<Result<Value, Fault>, ReadError> {
         }
         found => return Err(unexpected("params or fault", found)),
     };
-    // Supervisord counts the length of a deferred answer in characters (its http.py), so what lies behind the value
-    // may be cut off.
+    // Supervisord counts the length of a deferred response in characters (its http.py), so what follows the value may
+    // be cut off.
     Ok(answer)
 }
 
-/// The method and parameters of a `methodCall`; one without `<params>` has none. White space and comments may stand
-/// around, and the whole must be well-formed. At most 65,536 values, each 64 levels deep.
+/// The method and parameters of a `methodCall`; one without `<params>` has none. White space and comments are
+/// allowed around, and the whole must be well-formed. At most 65,536 values, each 64 levels deep.
 pub fn request(bytes: &[u8]) -> Result<(String, Vec<Value>), ReadError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ReadError::Encoding)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -99,7 +100,7 @@ pub fn request(bytes: &[u8]) -> Result<(String, Vec<Value>), ReadError> {
     if method.is_empty() { Err(ReadError::NoMethod) } else { Ok((method, params)) }
 }
 
-/// The fault that a struct describes: an answer's own, or an item of `system.multicall`.
+/// The fault in a struct: of a response, or of an item of `system.multicall`.
 pub fn fault(value: &Value) -> Result<Fault, ReadError> {
     let code = value.member("faultCode").and_then(Value::as_int);
     let string = value.member("faultString").and_then(Value::as_str);

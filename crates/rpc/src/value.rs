@@ -1,22 +1,22 @@
-//! The values that XML-RPC carries.
+//! XML-RPC values: [`Value`], with the order of struct members preserved.
 
 use std::borrow::Cow;
 
-/// The members of a struct, in order. The names that we give ourselves cost nothing.
+/// The members of a struct, in order. Names known at compile time are not allocated.
 pub type Members = Vec<(Cow<'static, str>, Value)>;
 
-/// A value of XML-RPC, with Python's `nil` beside the types of the specification.
+/// An XML-RPC value; beside the types of the specification, Python's `nil`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `<int>` and `<i4>`, `<i8>`.
     Int(i64),
     /// `<boolean>`.
     Bool(bool),
-    /// `<string>`, or no type at all.
+    /// `<string>`, or text without a type element.
     Str(String),
     /// `<double>`.
     Double(f64),
-    /// `<dateTime.iso8601>`, as it stands.
+    /// `<dateTime.iso8601>`, not interpreted.
     DateTime(String),
     /// `<base64>`, decoded.
     Base64(Vec<u8>),
@@ -29,12 +29,12 @@ pub enum Value {
 }
 
 impl Value {
-    /// A struct whose names are known when we are built.
+    /// A struct with member names known at compile time.
     pub fn record<const N: usize>(members: [(&'static str, Self); N]) -> Self {
         Self::Struct(members.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
     }
 
-    /// The member of a struct; the last one wins where a name stands twice.
+    /// The member of a struct; the last one where a name occurs twice.
     pub fn member(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Struct(members) => members.iter().rfind(|(key, _)| key == name).map(|(_, value)| value),

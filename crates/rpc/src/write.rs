@@ -1,4 +1,4 @@
-//! Calls and answers to bytes, byte for byte as Python's xmlrpc.client writes them.
+//! Writing of XML-RPC calls and responses, byte for byte as Python's xmlrpc.client writes them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,17 +20,17 @@ pub fn request(method: &str, params: &[Value]) -> String {
     out
 }
 
-/// What stands before and behind the result in an answer.
+/// The text before and after the result in a response.
 pub const RESPONSE: (&str, &str) = (
     "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n",
     "</param>\n</params>\n</methodResponse>\n",
 );
-/// What stands before and behind the values of an array.
+/// The text before and after the values of an array.
 pub const ARRAY: (&str, &str) = ("<value><array><data>\n", "</data></array></value>\n");
-/// What stands before and behind the text of a string.
+/// The text before and after the text of a string.
 pub const STRING: (&str, &str) = ("<value><string>", "</string></value>\n");
 
-/// The answer with a result.
+/// The response with a result.
 pub fn response(result: &Value) -> String {
     let mut out = String::with_capacity(size_hint(result) + 128);
     out.push_str(RESPONSE.0);
@@ -39,7 +39,7 @@ pub fn response(result: &Value) -> String {
     out
 }
 
-/// The answer that says no.
+/// The response with a fault.
 pub fn fault(fault: &Fault) -> String {
     let mut out = String::from(
         "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n<value><int>",
@@ -51,8 +51,8 @@ pub fn fault(fault: &Fault) -> String {
     out
 }
 
-/// About how many bytes of XML a value will be. An answer about thousands of processes is a megabyte: it should not be
-/// moved about while it grows, and somebody has to count such answers.
+/// An estimate of a value's XML, in bytes. A response about thousands of processes is a megabyte: the buffer should not
+/// be reallocated while it grows, and the server counts the sum of such responses.
 pub fn size_hint(item: &Value) -> usize {
     let inside = match item {
         Value::Int(_) | Value::Bool(_) | Value::Double(_) | Value::Nil => 12,
@@ -64,7 +64,7 @@ pub fn size_hint(item: &Value) -> usize {
     34 + inside
 }
 
-/// Appends a value as it stands in an answer.
+/// Appends the XML of a value.
 pub fn value(out: &mut String, item: &Value) {
     out.push_str("<value>");
     match item {
@@ -83,7 +83,7 @@ pub fn value(out: &mut String, item: &Value) {
             out.push_str("</dateTime.iso8601>");
         }
         Value::Nil => {
-            // Python ends every value with a newline but this one.
+            // Python ends every value but this one with a newline.
             out.push_str("<nil/></value>");
             return;
         }
@@ -139,18 +139,18 @@ fn number(out: &mut String, number: i64) {
     out.extend(digits[at..].iter().map(|&digit| char::from(digit)));
 }
 
-/// Text with what XML takes for itself escaped, as Python does it.
+/// Appends text with XML's special characters escaped, as Python does it.
 ///
-/// What XML 1.0 cannot hold at all, which is most control characters, is shown by its picture: an escape of a coloured
-/// log becomes U+241B. Python's supervisord sends such characters as they are, and then no XML parser takes the answer.
+/// Most control characters are not allowed in XML 1.0 and are replaced by their control picture: the escape character of
+/// a coloured log becomes U+241B. Python's supervisord sends them raw, and then no XML parser accepts the response.
 pub(crate) fn text(out: &mut String, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| SUSPECT[usize::from(byte)]) {
+    while let Some(at) = rest.bytes().position(|byte| NEEDS_ESCAPE[usize::from(byte)]) {
         let (width, instead) = match rest.as_bytes()[at] {
             b'&' => (1, "&amp;"),
             b'<' => (1, "&lt;"),
             b'>' => (1, "&gt;"),
-            control @ 0..0x20 => (1, &PICTURES[usize::from(control) * 3..][..3]),
+            control @ 0..0x20 => (1, &CONTROL_PICTURES[usize::from(control) * 3..][..3]),
             _ if rest[at..].starts_with(['\u{fffe}', '\u{ffff}']) => (3, "\u{fffd}"),
             _ => (3, &rest[at..at + 3]),
         };
@@ -161,23 +161,23 @@ pub(crate) fn text(out: &mut String, text: &str) {
     out.push_str(rest);
 }
 
-/// Which bytes need a look: what XML takes for itself, control characters, and 0xEF, with which U+FFFE begins.
-const SUSPECT: [bool; 256] = {
-    let mut suspect = [false; 256];
+/// Bytes that may need escaping: XML's special characters, control characters, and 0xEF, the first byte of U+FFFE.
+const NEEDS_ESCAPE: [bool; 256] = {
+    let mut needs = [false; 256];
     let mut control = 0;
     while control < 0x20 {
-        suspect[control] = !matches!(control as u8, b'\t' | b'\n' | b'\r');
+        needs[control] = !matches!(control as u8, b'\t' | b'\n' | b'\r');
         control += 1;
     }
-    suspect[b'&' as usize] = true;
-    suspect[b'<' as usize] = true;
-    suspect[b'>' as usize] = true;
-    suspect[0xef] = true;
-    suspect
+    needs[b'&' as usize] = true;
+    needs[b'<' as usize] = true;
+    needs[b'>' as usize] = true;
+    needs[0xef] = true;
+    needs
 };
 
 /// The pictures of the 32 control characters, three bytes each.
-const PICTURES: &str = "␀␁␂␃␄␅␆␇␈␉␊␋␌␍␎␏␐␑␒␓␔␕␖␗␘␙␚␛␜␝␞␟";
+const CONTROL_PICTURES: &str = "␀␁␂␃␄␅␆␇␈␉␊␋␌␍␎␏␐␑␒␓␔␕␖␗␘␙␚␛␜␝␞␟";
 
 #[cfg(test)]
 mod tests {

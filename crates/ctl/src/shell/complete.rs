@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use ironlance_core::kind::EventKind;
-use ironlance_rpc::{ProcessInfo, Supervisor};
+use ironlance_rpc::{Client, ProcessInfo};
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
@@ -28,13 +28,13 @@ pub(super) struct Name {
 
 /// Tab. Who runs is asked once between two commands, and only when Tab is pressed.
 pub(super) struct Tab {
-    supervisor: Option<Supervisor>,
+    supervisor: Option<Client>,
     names: RefCell<Option<Vec<Name>>>,
 }
 
 impl Tab {
     /// Asks `supervisor`, the first time that Tab is pressed.
-    pub(super) fn new(supervisor: Option<Supervisor>) -> Self {
+    pub(super) fn new(supervisor: Option<Client>) -> Self {
         Self { supervisor, names: RefCell::default() }
     }
 

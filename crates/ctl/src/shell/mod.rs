@@ -7,7 +7,7 @@ pub(crate) mod line;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use ironlance_rpc::Supervisor;
+use ironlance_rpc::Client;
 use rustix::termios::{LocalModes, tcgetattr};
 use rustyline::config::Configurer as _;
 use rustyline::error::ReadlineError;
@@ -106,7 +106,7 @@ impl Person {
 }
 
 impl Edits for Person {
-    fn command(&mut self, prompt: &str, supervisor: Option<Supervisor>) -> Heard {
+    fn command(&mut self, prompt: &str, supervisor: Option<Client>) -> Heard {
         self.editor.set_helper(Some(Tab::new(supervisor)));
         let heard = self.read(prompt);
         if let Heard::Line(text) = &heard

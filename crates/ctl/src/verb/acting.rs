@@ -185,7 +185,7 @@ impl Act {
     ) -> Result<(), Trouble> {
         let refusal = self.refusals.iter().find(|(kind, _)| kind.code() == code);
         let line = match refusal {
-            Some((kind, Words::Ours)) => format!("{name}: ERROR ({})", kind.words()),
+            Some((kind, Words::Ours)) => format!("{name}: ERROR ({})", kind.description()),
             Some((_, Words::Server)) => description.to_owned(),
             None if code == FaultKind::Success.code() => format!("{name}: {}", self.done),
             None => return Err(Trouble::ResultCode { code, name: name.to_owned() }),

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use hyper::body::Bytes;
-use ironlance_rpc::encode::TextEncoder;
+use ironlance_rpc::text_encoder::TextEncoder;
 use ironlance_rpc::{Fault, FaultKind, Value, write};
 use tokio::sync::{mpsc, oneshot};
 

@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use ironlance_alert::{Draft, Entry, Form, Post, PostOptions, Route};
 use ironlance_core::Namespec;
-use ironlance_rpc::Supervisor;
+use ironlance_rpc::Client;
 
 use crate::facts::{self, Scene};
 use crate::listener::Arrival;
@@ -15,7 +15,7 @@ use crate::surroundings::Surroundings;
 /// What a command needs to tell people.
 pub(super) struct Desk {
     /// Whom to ask for facts; none when there is no supervisord to be asked.
-    pub(super) supervisor: Option<Supervisor>,
+    pub(super) supervisor: Option<Client>,
     post: Option<Post>,
     host: String,
     details: bool,
@@ -28,7 +28,7 @@ impl Desk {
     pub(super) fn open(
         command: &str,
         surroundings: &Surroundings,
-        supervisor: Option<Supervisor>,
+        supervisor: Option<Client>,
         route: Option<Route>,
         details: bool,
     ) -> Self {

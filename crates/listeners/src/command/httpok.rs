@@ -11,7 +11,7 @@ use ironlance_alert::Entry;
 use ironlance_core::python::repr_list;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_net::Tls;
-use ironlance_rpc::{ProcessInfo, Supervisor};
+use ironlance_rpc::{Client, ProcessInfo};
 
 use super::desk::Desk;
 use super::{is_tick, listen, options, start_check, test_alert, told_before};
@@ -100,7 +100,7 @@ fn check(options: &HttpokOptions) -> Result<Check, Box<dyn std::error::Error>> {
 
 struct Httpok {
     desk: Desk,
-    supervisor: Supervisor,
+    supervisor: Client,
     rule: HttpRule,
     check: Check,
     budget: Option<RestartBudget>,

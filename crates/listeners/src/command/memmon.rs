@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use ironlance_alert::Entry;
 use ironlance_core::Namespec;
 use ironlance_host::clock;
-use ironlance_rpc::{ProcessInfo, Supervisor};
+use ironlance_rpc::{Client, ProcessInfo};
 
 use super::desk::Desk;
 use super::{is_tick, listen, options, start_check, test_alert, told_before};
@@ -69,7 +69,7 @@ fn status(options: &MemmonOptions) -> String {
 
 struct Memmon {
     desk: Desk,
-    supervisor: Supervisor,
+    supervisor: Client,
     rule: MemoryRule,
     ledger: Ledger,
     own_name: Option<Namespec>,

@@ -7,7 +7,7 @@ use ironlance_core::Namespec;
 use ironlance_core::aim::{Named, unmatched};
 use ironlance_host::heap;
 use ironlance_host::residency::Residency;
-use ironlance_rpc::{Supervisor, Value};
+use ironlance_rpc::{Client, Value};
 
 use crate::note;
 use crate::options::Happenings;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks supervisord which programs there are, and says which names match none of them. READY does not wait for it, and
 /// a supervisord that does not answer is no matter.
-pub(super) fn names(supervisor: Option<&Supervisor>, named: Vec<Named>) {
+pub(super) fn names(supervisor: Option<&Client>, named: Vec<Named>) {
     let Some(supervisor) = supervisor.cloned().filter(|_| !named.is_empty()) else { return };
     let ask = move || {
         if let Some(lines) = vain(&supervisor, &named) {
@@ -34,7 +34,7 @@ pub(super) fn names(supervisor: Option<&Supervisor>, named: Vec<Named>) {
 }
 
 /// What is to be said of names that match nothing; `None` where supervisord does not answer.
-fn vain(supervisor: &Supervisor, named: &[Named]) -> Option<Vec<String>> {
+fn vain(supervisor: &Client, named: &[Named]) -> Option<Vec<String>> {
     let configured = supervisor.call("supervisor.getAllConfigInfo", &[], Some(PATIENCE)).ok()?;
     Some(unmatched(named, &processes(&configured)))
 }

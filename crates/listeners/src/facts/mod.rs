@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::clock;
-use ironlance_rpc::{ProcessInfo, Supervisor, Value};
+use ironlance_rpc::{Client, ProcessInfo, Value};
 
 use last_end::LastEnd;
 use main_log::Story;
@@ -37,7 +37,7 @@ pub struct Scene<'a> {
 /// `pid` is the id of the process that the alert is about, where the event told it. What cannot be had is
 /// left out.
 pub fn gather(
-    supervisor: Option<&Supervisor>,
+    supervisor: Option<&Client>,
     scene: &Scene<'_>,
     namespec: &Namespec,
     pid: Option<&str>,
@@ -84,7 +84,7 @@ struct Answers {
     end: Option<Value>,
 }
 
-fn ask(supervisor: &Supervisor, namespec: &Namespec) -> Answers {
+fn ask(supervisor: &Client, namespec: &Namespec) -> Answers {
     let name = || Value::Str(namespec.qualified());
     let tail = |bytes: i64| [Value::Int(-bytes), Value::Int(0)];
     let log = |method| (method, [vec![name()], tail(LOG_TAIL).to_vec()].concat());
@@ -114,7 +114,7 @@ fn ask(supervisor: &Supervisor, namespec: &Namespec) -> Answers {
 }
 
 /// The end of a log from one, two or three bytes later on, whichever is a character's first.
-fn later_tail(supervisor: &Supervisor, method: &str, name: Value) -> Option<String> {
+fn later_tail(supervisor: &Client, method: &str, name: Value) -> Option<String> {
     let own = (method != "supervisor.readLog").then_some(name);
     let whole = if own.is_some() { LOG_TAIL } else { MAIN_LOG_TAIL };
     let call = |later: i64| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ironlance_net::{DialError, ExchangeError, Peer, Request, Tls, exchange};
+use ironlance_net::{DialError, Endpoint, ExchangeError, HttpRequest, Tls, exchange};
 use thiserror::Error;
 
 /// The first pause before a refused connection is tried again; it doubles up to the longest.
@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Where to connect to.
-    pub peer: Peer,
+    pub peer: Endpoint,
     /// Whether the page is behind TLS.
     pub secure: bool,
     /// The value of the Host header.
@@ -88,7 +88,7 @@ impl Target {
             Some((path, "")) => request_path(path),
             _ => request_path(path),
         };
-        let peer = Peer::Tcp { host: host.to_owned(), port };
+        let peer = Endpoint::Tcp { host: host.to_owned(), port };
         Ok(Self { peer, secure, host: authority.to_owned(), path, user_info })
     }
 
@@ -97,7 +97,7 @@ impl Target {
         let (socket, path) = rest.split_once(':').unwrap_or((rest, "/"));
         let path = request_path(path);
         socket.starts_with('/').then(|| Self {
-            peer: Peer::Unix(PathBuf::from(socket)),
+            peer: Endpoint::Unix(PathBuf::from(socket)),
             secure: false,
             host: "localhost".to_owned(),
             path,
@@ -212,7 +212,7 @@ impl Check {
         }
     }
 
-    fn once(&self, request: &Request, timeout: Duration) -> Result<Reading, ExchangeError> {
+    fn once(&self, request: &HttpRequest, timeout: Duration) -> Result<Reading, ExchangeError> {
         let mut search = self.want_in_body.as_deref().map(Search::new);
         let response = exchange(request, Some(timeout), &mut |piece| {
             if let Some(search) = &mut search {
@@ -224,7 +224,7 @@ impl Check {
         Ok(Reading::Answered { status: response.status, reason: response.reason, body_has })
     }
 
-    fn request(&self) -> Request {
+    fn request(&self) -> HttpRequest {
         let own = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         let mut headers = Vec::new();
         for (name, value) in
@@ -235,8 +235,8 @@ impl Check {
             }
         }
         headers.extend(self.headers.iter().cloned());
-        Request {
-            peer: self.target.peer.clone(),
+        HttpRequest {
+            endpoint: self.target.peer.clone(),
             tls: if self.target.secure { self.tls.clone() } else { Tls::Off },
             method: self.method.clone(),
             target: self.target.path.clone(),
@@ -287,7 +287,7 @@ mod tests {
 
     fn tcp(url: &str) -> (String, u16, String) {
         let target = Target::parse(url).unwrap();
-        let Peer::Tcp { host, port } = target.peer else { panic!("{url}") };
+        let Endpoint::Tcp { host, port } = target.peer else { panic!("{url}") };
         (host, port, target.path)
     }
 
@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(redacted("http://host/x@y"), "http://host/x@y");
         assert_eq!(redacted("http://host/x?a=b&token=secret&c=d"), "http://host/x?a=b&token=***&c=d");
         let target = Target::parse("unix:/run/web.sock:/health").unwrap();
-        assert_eq!((target.peer, target.path.as_str()), (Peer::Unix("/run/web.sock".into()), "/health"));
+        assert_eq!((target.peer, target.path.as_str()), (Endpoint::Unix("/run/web.sock".into()), "/health"));
         assert_eq!(Target::parse("unix:/run/web.sock").unwrap().path, "/");
     }
 

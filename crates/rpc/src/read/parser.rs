@@ -1,4 +1,5 @@
-//! The bounded parser under calls and answers: no DOCTYPE, no entities but XML's own, limited depth and number.
+//! The bounded XML parser under calls and responses: no DOCTYPE, only predefined entities, limited depth and number of
+//! values.
 
 use std::borrow::Cow;
 
@@ -10,67 +11,67 @@ use quick_xml::events::Event;
 use super::{MAX_DEPTH, ReadError, unexpected};
 use crate::value::Value;
 
-/// What a parser looks at; text with its entities resolved.
+/// A token of the parser; text has its entities resolved.
 #[derive(Clone, Debug)]
 enum Token<'a> {
-    Open(Name),
-    Close(Name),
+    Open(ElementName),
+    Close(ElementName),
     Text(Cow<'a, str>),
     End,
 }
 
-/// The name of an element or of a member. Those that are common cost nothing: a list of 1,000 processes has 150,000.
-pub(super) type Name = Cow<'static, str>;
+/// The name of an element or of a member. Common ones are not allocated: a list of 1,000 processes has 150,000.
+pub(super) type ElementName = Cow<'static, str>;
 
-/// The elements of an answer, the common ones first.
+/// The elements of XML-RPC, the common ones first.
 #[rustfmt::skip]
 const ELEMENTS: &[&str] = &[
     "value", "member", "name", "string", "int", "struct", "boolean", "array", "data", "param", "params",
     "methodResponse", "methodCall", "methodName", "fault", "double", "nil", "i4", "i8", "base64", "dateTime.iso8601",
 ];
 
-/// The members of what is told most often: a process.
+/// The members of the most frequent struct, a process.
 #[rustfmt::skip]
 pub(super) const MEMBERS: &[&str] = &[
     "name", "group", "description", "start", "stop", "now", "state", "statename", "spawnerr", "exitstatus", "logfile",
     "stdout_logfile", "stderr_logfile", "pid", "status", "faultCode", "faultString",
 ];
 
-pub(super) fn named(name: &str, known: &[&'static str]) -> Name {
+pub(super) fn intern(name: &str, known: &[&'static str]) -> ElementName {
     known.iter().find(|known| **known == name).map_or_else(|| name.to_owned().into(), |known| (*known).into())
 }
 
-/// A position in the text.
+/// The parser: a position in the text.
 pub(super) struct Parser<'a> {
     reader: Reader<&'a [u8]>,
-    /// Tokens that come before the rest of the input; the last one is next.
+    /// Tokens that were read ahead; the last one is next.
     ahead: Vec<Token<'a>>,
-    /// How many values may still come.
+    /// How many more values are allowed.
     budget: usize,
 }
 
 impl<'a> Parser<'a> {
-    /// At the start of a text that may hold `budget` values.
+    /// Starts at the beginning of a text that may hold `budget` values.
     pub(super) fn new(text: &'a str, budget: usize) -> Self {
         Self { reader: Reader::from_str(text), ahead: Vec::new(), budget }
     }
 
-    /// The next token; comments and declarations are passed over, an empty element opens and closes.
+    /// The next token. Comments and declarations are skipped; an empty element opens and closes.
     fn token(&mut self) -> Result<Token<'a>, ReadError> {
         if let Some(token) = self.ahead.pop() {
             return Ok(token);
         }
         loop {
             match self.reader.read_event().map_err(|error| ReadError::Xml(error.to_string()))? {
-                Event::Start(tag) => return Ok(Token::Open(named(tag.name().as_ref(), ELEMENTS))),
-                Event::End(tag) => return Ok(Token::Close(named(tag.name().as_ref(), ELEMENTS))),
+                Event::Start(tag) => return Ok(Token::Open(intern(tag.name().as_ref(), ELEMENTS))),
+                Event::End(tag) => return Ok(Token::Close(intern(tag.name().as_ref(), ELEMENTS))),
                 Event::Empty(tag) => {
-                    let name = named(tag.name().as_ref(), ELEMENTS);
+                    let name = intern(tag.name().as_ref(), ELEMENTS);
                     self.ahead.push(Token::Close(name.clone()));
                     return Ok(Token::Open(name));
                 }
-                Event::Text(text) => return Ok(Token::Text(line_ends(text.into_inner()))),
-                Event::CData(text) => return Ok(Token::Text(line_ends(text.into_inner()))),
+                Event::Text(text) => return Ok(Token::Text(normalize_newlines(text.into_inner()))),
+                Event::CData(text) => return Ok(Token::Text(normalize_newlines(text.into_inner()))),
                 Event::GeneralRef(entity) => {
                     let resolved = match entity.resolve_char_ref() {
                         Ok(Some(c)) => Some(c.to_string()),
@@ -87,8 +88,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The next element that opens; only white space may come before it.
-    pub(super) fn next_open(&mut self) -> Result<Name, ReadError> {
+    /// The next opening element; only white space may come before it.
+    pub(super) fn next_open(&mut self) -> Result<ElementName, ReadError> {
         loop {
             match self.token()? {
                 Token::Open(name) => return Ok(name),
@@ -107,7 +108,7 @@ impl<'a> Parser<'a> {
         if self.next_is_open()? { Err(unexpected(name, "another element")) } else { self.closed(name) }
     }
 
-    /// Whether an element opens before the current one closes; white space is passed over.
+    /// Whether an element opens before the current one closes; white space is skipped.
     pub(super) fn next_is_open(&mut self) -> Result<bool, ReadError> {
         loop {
             let token = self.token()?;
@@ -130,7 +131,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A value, after its `<value>`; takes its `</value>` as well.
+    /// Reads a value after its `<value>`, and its `</value>`.
     pub(super) fn value(&mut self, depth: usize) -> Result<Value, ReadError> {
         if depth > MAX_DEPTH {
             return Err(ReadError::Depth);
@@ -173,7 +174,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The text up to the close of the element.
+    /// The text up to the end of the element.
     pub(super) fn text(&mut self, element: &str) -> Result<Cow<'a, str>, ReadError> {
         let mut text = Cow::Borrowed("");
         loop {
@@ -196,11 +197,11 @@ impl<'a> Parser<'a> {
         parse(&text).ok_or_else(|| ReadError::Scalar { kind, text: text.into_owned() })
     }
 
-    /// The values of `<params>`, after it; takes its `</params>` as well.
+    /// Reads the values after `<params>`, and its `</params>`.
     pub(super) fn params(&mut self) -> Result<Vec<Value>, ReadError> {
         let mut params = Vec::new();
         while self.next_is_open()? {
-            // The original asks for no <param> around the value, and there are clients that write none.
+            // The original accepts values without <param>, and some clients write none.
             match &*self.next_open()? {
                 "value" => params.push(self.value(0)?),
                 "param" => {
@@ -215,7 +216,7 @@ impl<'a> Parser<'a> {
         Ok(params)
     }
 
-    /// Nothing may come any more.
+    /// Requires the end of the text.
     pub(super) fn end(&mut self) -> Result<(), ReadError> {
         loop {
             match self.token()? {
@@ -243,7 +244,7 @@ impl<'a> Parser<'a> {
         while self.next_is_open()? {
             self.open("member")?;
             self.open("name")?;
-            let name = named(&self.text("name")?, MEMBERS);
+            let name = intern(&self.text("name")?, MEMBERS);
             self.open("value")?;
             members.push((name, self.value(depth + 1)?));
             self.close("member")?;
@@ -253,8 +254,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Line ends as a reader of XML is to see them (XML 1.0, 2.11): each is one `\n`.
-pub(super) fn line_ends(text: Cow<'_, str>) -> Cow<'_, str> {
+/// Line ends as XML 1.0, 2.11 demands: each becomes one `\n`.
+pub(super) fn normalize_newlines(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text }
 }
 

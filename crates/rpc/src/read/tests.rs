@@ -1,4 +1,4 @@
-//! What is read, and what is refused.
+//! Tests of reading: accepted and refused calls and responses.
 
 use super::*;
 use proptest::prelude::*;
@@ -155,18 +155,18 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn the_quick_way_and_the_thorough_one_read_the_same(value in any_value(), cut in any::<prop::sample::Index>()) {
+    fn the_fast_path_and_the_parser_read_the_same(value in any_value(), cut in any::<prop::sample::Index>()) {
         let text = crate::write::response(&value);
-        prop_assert_eq!(thorough_response(&text), Ok(Ok(value.clone())));
+        prop_assert_eq!(parse_response(&text), Ok(Ok(value.clone())));
         prop_assert_eq!(response(&text), Ok(Ok(value)));
         let at = (0..=cut.index(text.len() + 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        if let Some(quick) = brisk::response(&text[..at]) {
-            prop_assert_eq!(thorough_response(&text[..at]), Ok(Ok(quick)));
+        if let Some(quick) = fast_path::response(&text[..at]) {
+            prop_assert_eq!(parse_response(&text[..at]), Ok(Ok(quick)));
         }
     }
 
     #[test]
-    fn the_quick_way_takes_nothing_that_the_thorough_one_refuses(
+    fn the_fast_path_accepts_nothing_that_the_parser_refuses(
         parts in prop::collection::vec(prop::sample::select(vec![
             "<array><data>", "</data></array>", "<value>", "</value>", "<struct>", "</struct>", "<member>", "</member>",
             "<name>n</name>", "<int>", "1", "</int>", "<string>", "</string>", "<boolean>0</boolean>", "&amp;", "&x;",
@@ -174,8 +174,8 @@ proptest! {
         ]), 0..12)
     ) {
         let text = format!("<methodResponse><params><param><value>{}</value>", parts.concat());
-        if let Some(quick) = brisk::response(&text) {
-            prop_assert_eq!(thorough_response(&text), Ok(Ok(quick)));
+        if let Some(quick) = fast_path::response(&text) {
+            prop_assert_eq!(parse_response(&text), Ok(Ok(quick)));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use ironlance_net::Stream;
+use ironlance_net::NetStream;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
@@ -81,17 +81,17 @@ pub(super) enum DialogueError {
 
 /// A stream on which commands and replies take turns.
 pub(super) struct Dialogue {
-    stream: BufReader<Stream>,
+    stream: BufReader<NetStream>,
 }
 
 impl Dialogue {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: NetStream) -> Self {
         Self { stream: BufReader::new(stream) }
     }
 
     /// The stream, to be wrapped in TLS. What the server sent ahead of the handshake is thrown away: it was not
     /// protected (RFC 3207, 5).
-    pub(super) fn into_stream(self) -> Stream {
+    pub(super) fn into_stream(self) -> NetStream {
         self.stream.into_inner()
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ironlance_net::{DialError, Stream, Tls, dial};
+use ironlance_net::{DialError, NetStream, Tls, dial};
 
 use super::auth::{Mechanism, authenticate};
 use super::dialogue::{Dialogue, Reply, Timeouts};
@@ -228,10 +228,10 @@ impl Session {
         }
         let name = self.server.clone();
         let lost = |error: &dyn Display| Undelivered::Unreachable(format!("cannot send by {name}: {error}"));
-        let Stream::Tcp(stream) = self.dialogue.into_stream() else {
+        let NetStream::Tcp(stream) = self.dialogue.into_stream() else {
             return Err(lost(&"STARTTLS needs a TCP connection in the clear"));
         };
-        let stream = timed(timeouts.tls, dial::secure(stream, &server.host, &tls(server))).await;
+        let stream = timed(timeouts.tls, dial::start_tls(stream, &server.host, &tls(server))).await;
         let stream = stream.map_err(|error| lost(&error))?;
         progress.step("TLS established by STARTTLS, certificate verified");
         self.dialogue = Dialogue::new(stream);
@@ -318,7 +318,7 @@ async fn connect(
     server: &SmtpServer,
     timeouts: &Timeouts,
     progress: &mut dyn Progress,
-) -> Result<(Stream, String), StepError> {
+) -> Result<(NetStream, String), StepError> {
     let addresses = timed(timeouts.resolve, dial::resolve(&server.host, server.port)).await?;
     let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
     progress.step(&format!("resolved {}: {}", server.host, shown.join(", ")));
@@ -333,9 +333,9 @@ async fn connect(
         _ => name,
     };
     if server.security != Security::Implicit {
-        return Ok((Stream::Tcp(stream), hello));
+        return Ok((NetStream::Tcp(stream), hello));
     }
-    let stream = timed(timeouts.tls, dial::secure(stream, &server.host, &tls(server))).await;
+    let stream = timed(timeouts.tls, dial::start_tls(stream, &server.host, &tls(server))).await;
     let stream = stream.map_err(|error| StepError::Secure(Box::new(error)))?;
     progress.step("TLS established, certificate verified");
     Ok((stream, hello))

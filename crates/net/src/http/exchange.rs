@@ -1,4 +1,5 @@
-//! One HTTP/1.1 request and its answer over any stream; no redirects, nothing kept.
+//! One HTTP/1.1 exchange over any stream: request, response head, body in pieces. It follows no redirects and keeps no
+//! connection.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -12,22 +13,23 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::ask_first::AskFirst;
-use crate::dial::{DialError, Peer, dial};
+use crate::dial::{DialError, Endpoint, dial};
 use crate::runtime;
-use crate::status_line::FirstLine;
 use crate::tls::Tls;
 
-/// An answer's head may be so large, in bytes.
+use super::status_line::StatusLine;
+use super::write_first::WriteFirst;
+
+/// The largest response head, in bytes.
 const MAX_HEAD: usize = 256 * 1024;
-/// An answer may have so many header fields.
+/// The most header fields in a response.
 const MAX_HEADERS: usize = 200;
 
-/// What is asked of whom.
+/// A request and where to send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct HttpRequest {
     /// Where to connect to.
-    pub peer: Peer,
+    pub endpoint: Endpoint,
     /// Whether to speak TLS there.
     pub tls: Tls,
     /// The method, such as `GET`.
@@ -40,16 +42,16 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
+pub struct HttpResponse {
     /// The status code.
     pub status: u16,
     /// The server's own reason phrase; empty when it sent none.
     pub reason: String,
 }
 
-/// Why there is no answer.
+/// Why an exchange failed.
 #[derive(Debug, Error)]
 pub enum ExchangeError {
     /// There is no connection.
@@ -58,10 +60,10 @@ pub enum ExchangeError {
     /// The deadline came first.
     #[error("timed out")]
     TimedOut,
-    /// The server hung up instead of answering.
+    /// The server closed the connection instead of answering.
     #[error("Remote end closed connection without response")]
     Closed,
-    /// What was asked cannot be put into a request.
+    /// The request is not valid HTTP.
     #[error("cannot ask for {target:?}: {reason}")]
     Request {
         /// Path and query.
@@ -69,31 +71,31 @@ pub enum ExchangeError {
         /// What is wrong with the request.
         reason: String,
     },
-    /// The connection broke, or what came is no HTTP.
+    /// The connection broke, or the response is not HTTP.
     #[error("{0}")]
     Broken(String),
-    /// The machine refuses us a runtime.
+    /// The operating system refuses a runtime.
     #[error("cannot start a runtime: {0}")]
     Runtime(io::Error),
 }
 
 impl ExchangeError {
-    /// Whether nobody listened at the other side.
+    /// Whether nothing listens at the endpoint.
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Dial(DialError::Refused(_)))
     }
 }
 
-/// Sends `request` and hands the answer's body to `on_body` piece by piece, until that says stop.
+/// Sends `request` and passes the response body to `on_body` piece by piece, until `on_body` breaks.
 ///
-/// `deadline` bounds the whole exchange, body included; `None` waits for ever.
+/// `deadline` limits the whole exchange, body included; `None` sets no limit.
 pub fn exchange(
-    request: &Request,
+    request: &HttpRequest,
     deadline: Option<Duration>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<Response, ExchangeError> {
+) -> Result<HttpResponse, ExchangeError> {
     let all = async {
-        let exchange = dial_and_ask(request, on_body);
+        let exchange = dial_and_send(request, on_body);
         match deadline {
             None => exchange.await,
             Some(deadline) => {
@@ -104,90 +106,90 @@ pub fn exchange(
     runtime::block_on(all).map_err(ExchangeError::Runtime)?
 }
 
-async fn dial_and_ask(
-    request: &Request,
+async fn dial_and_send(
+    request: &HttpRequest,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<Response, ExchangeError> {
-    // A request that is none must not cost the server a connection.
-    let prepared = prepare(request)?;
-    let stream = dial(&request.peer, &request.tls).await?;
-    ask(stream, prepared, on_body).await
+) -> Result<HttpResponse, ExchangeError> {
+    // Built first: an invalid request must not open a connection.
+    let prepared = build_request(request)?;
+    let stream = dial(&request.endpoint, &request.tls).await?;
+    send(stream, prepared, on_body).await
 }
 
-/// The same over a stream that is there already; without a deadline.
-pub async fn converse(
+/// The same over a given stream, without a deadline.
+pub async fn exchange_over(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: &Request,
+    request: &HttpRequest,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<Response, ExchangeError> {
-    ask(stream, prepare(request)?, on_body).await
+) -> Result<HttpResponse, ExchangeError> {
+    send(stream, build_request(request)?, on_body).await
 }
 
-async fn ask(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    prepared: hyper::Request<Full<Bytes>>,
-    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<Response, ExchangeError> {
-    ask_head(stream, prepared, &mut |_| ControlFlow::Continue(()), on_body).await
-}
-
-/// The same, with the head handed over as soon as it is there.
-pub(crate) async fn ask_head(
+async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     prepared: hyper::Request<Full<Bytes>>,
-    on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<Response, ExchangeError> {
-    let first_line = FirstLine::default();
-    let (mut sender, connection) = shake_hands(stream, first_line.clone()).await?;
+) -> Result<HttpResponse, ExchangeError> {
+    send_streaming(stream, prepared, &mut |_| ControlFlow::Continue(()), on_body).await
+}
+
+/// The same, with the head passed to `on_head` as soon as it is there.
+pub(crate) async fn send_streaming(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    prepared: hyper::Request<Full<Bytes>>,
+    on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
+    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<HttpResponse, ExchangeError> {
+    let first_line = StatusLine::default();
+    let (mut sender, connection) = handshake(stream, first_line.clone()).await?;
     let answer = async {
-        let response = sender.send_request(prepared).await.map_err(|e| broken_head(&e, &first_line))?;
-        read_answer(response, &first_line, on_head, on_body).await
+        let response = sender.send_request(prepared).await.map_err(|e| head_error(&e, &first_line))?;
+        read_response(response, &first_line, on_head, on_body).await
     };
-    while_driven(connection, answer).await
+    drive_until(connection, answer).await
 }
 
-/// A connection that must be polled for its answers to come.
-pub(crate) type Link<S> = Connection<TokioIo<AskFirst<S>>, Full<Bytes>>;
+/// hyper's half of a connection: it makes progress only while it is polled.
+pub(crate) type HttpConnection<S> = Connection<TokioIo<WriteFirst<S>>, Full<Bytes>>;
 
-/// Makes a stream one that speaks HTTP.
-pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+/// Sets up hyper on a stream.
+pub(crate) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    first_line: FirstLine,
-) -> Result<(SendRequest<Full<Bytes>>, Link<S>), ExchangeError> {
+    first_line: StatusLine,
+) -> Result<(SendRequest<Full<Bytes>>, HttpConnection<S>), ExchangeError> {
     let mut builder = hyper::client::conn::http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    // As forgiving as Python's http.client: who speaks a little oddly is not down.
+    // As lenient as Python's http.client: a server with small syntax errors is not down.
     builder.allow_obsolete_multiline_headers_in_responses(true);
     builder.allow_spaces_after_header_name_in_responses(true);
     builder.ignore_invalid_headers_in_responses(true);
-    builder.handshake(TokioIo::new(AskFirst::new(stream, first_line))).await.map_err(|e| broken(&e))
+    builder.handshake(TokioIo::new(WriteFirst::new(stream, first_line))).await.map_err(|e| exchange_error(&e))
 }
 
-/// Waits for an answer while its connection is kept moving.
-async fn while_driven<T>(connection: impl Future, answer: impl Future<Output = T>) -> T {
-    // The connection only moves while it is polled; its own error is that of the answer as well.
-    let drive = async {
+/// Waits for `answer` while polling its connection.
+async fn drive_until<T>(connection: impl Future, answer: impl Future<Output = T>) -> T {
+    // An error of the connection is reported by the answer as well.
+    let driver = async {
         connection.await;
         std::future::pending::<()>().await;
     };
-    tokio::pin!(answer, drive);
+    tokio::pin!(answer, driver);
     loop {
         tokio::select! {
             biased;
             answer = &mut answer => return answer,
-            () = &mut drive => {}
+            () = &mut driver => {}
         }
     }
 }
 
-/// Hands over the head, then the body piece by piece, until one of them says stop.
-pub(crate) async fn read_answer(
+/// Passes on the head, then the body piece by piece, until one of the callbacks breaks.
+pub(crate) async fn read_response(
     response: hyper::Response<Incoming>,
-    first_line: &FirstLine,
-    on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
+    first_line: &StatusLine,
+    on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<Response, ExchangeError> {
+) -> Result<HttpResponse, ExchangeError> {
     let (head, mut body) = response.into_parts();
     let reason = first_line.reason(head.status.as_u16()).unwrap_or_else(|| {
         match head.extensions.get::<ReasonPhrase>() {
@@ -197,13 +199,15 @@ pub(crate) async fn read_answer(
     });
     let length = head.headers.get(hyper::header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let response = Response { status: head.status.as_u16(), reason };
+    let response = HttpResponse { status: head.status.as_u16(), reason };
     if on_head(&response).is_break() {
         return Ok(response);
     }
     let mut got = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| if is_cut(&error) { cut(got, length) } else { broken(&error) })?;
+        let frame = frame.map_err(|error| {
+            if is_truncated(&error) { incomplete_read(got, length) } else { exchange_error(&error) }
+        })?;
         got += frame.data_ref().map_or(0, Bytes::len);
         if frame.data_ref().is_some_and(|data| on_body(data).is_break()) {
             break;
@@ -212,7 +216,7 @@ pub(crate) async fn read_answer(
     Ok(response)
 }
 
-pub(crate) fn prepare(request: &Request) -> Result<hyper::Request<Full<Bytes>>, ExchangeError> {
+pub(crate) fn build_request(request: &HttpRequest) -> Result<hyper::Request<Full<Bytes>>, ExchangeError> {
     let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
     for (name, value) in &request.headers {
         builder = builder.header(name, value.as_bytes());
@@ -223,24 +227,24 @@ pub(crate) fn prepare(request: &Request) -> Result<hyper::Request<Full<Bytes>>, 
         .map_err(|error| ExchangeError::Request { target: request.target.clone(), reason: error.to_string() })
 }
 
-fn is_cut(error: &hyper::Error) -> bool {
+fn is_truncated(error: &hyper::Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
     error.is_incomplete_message() || cause.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof)
 }
 
-/// A body that ended early, in Python's words.
-fn cut(got: usize, length: Option<usize>) -> ExchangeError {
+/// The error of a body that ended early, as Python words it.
+fn incomplete_read(got: usize, length: Option<usize>) -> ExchangeError {
     let more = length.map(|length| format!(", {} more expected", length.saturating_sub(got)));
     ExchangeError::Broken(format!("IncompleteRead({got} bytes read{})", more.unwrap_or_default()))
 }
 
-/// What came first may be no answer at all.
-fn broken_head(error: &hyper::Error, first_line: &FirstLine) -> ExchangeError {
+/// The error before a response head was read: where the first line is not HTTP, it is the message.
+fn head_error(error: &hyper::Error, first_line: &StatusLine) -> ExchangeError {
     let fault = first_line.fault().filter(|_| error.is_parse() || error.is_incomplete_message());
-    fault.map_or_else(|| broken(error), ExchangeError::Broken)
+    fault.map_or_else(|| exchange_error(error), ExchangeError::Broken)
 }
 
-pub(crate) fn broken(error: &hyper::Error) -> ExchangeError {
+pub(crate) fn exchange_error(error: &hyper::Error) -> ExchangeError {
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         return ExchangeError::Closed;
     }
@@ -275,9 +279,9 @@ mod tests {
         port
     }
 
-    fn get(port: u16) -> (Result<Response, ExchangeError>, Vec<u8>) {
-        let request = Request {
-            peer: Peer::Tcp { host: "127.0.0.1".into(), port },
+    fn get(port: u16) -> (Result<HttpResponse, ExchangeError>, Vec<u8>) {
+        let request = HttpRequest {
+            endpoint: Endpoint::Tcp { host: "127.0.0.1".into(), port },
             tls: Tls::Off,
             method: "GET".into(),
             target: "/x?y".into(),
@@ -295,7 +299,7 @@ mod tests {
     #[test]
     fn the_servers_own_reason_and_body_are_given() {
         let (response, body) = get(serve(b"HTTP/1.1 503 Out To Lunch\r\nContent-Length: 2\r\n\r\nhi", None));
-        assert_eq!(response.unwrap(), Response { status: 503, reason: "Out To Lunch".into() });
+        assert_eq!(response.unwrap(), HttpResponse { status: 503, reason: "Out To Lunch".into() });
         assert_eq!(body, b"hi");
         let (response, body) = get(serve(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", None));
         assert_eq!(response.unwrap().status, 200);

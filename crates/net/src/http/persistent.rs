@@ -1,4 +1,5 @@
-//! A connection that is kept between exchanges: who asks several things in a row dials once.
+//! A persistent HTTP connection: several requests to the same server need one dial. It never repeats a request that may
+//! have reached the server.
 
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -10,55 +11,59 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
 use tokio::runtime::Runtime;
 
-use crate::dial::{Peer, dial};
-use crate::http::{self, ExchangeError, Request, Response};
+use crate::dial::{Endpoint, dial};
 use crate::runtime;
-use crate::status_line::FirstLine;
 use crate::tls::Tls;
 
-/// A connection, or the place for one.
+use super::exchange::{self as http, ExchangeError, HttpRequest, HttpResponse};
+use super::status_line::StatusLine;
+
+/// At most one open connection, and the runtime that drives it.
 ///
-/// The connection only lives while something is exchanged: one that the server has closed meanwhile is noticed when
-/// it is needed, and dialled anew. A request that was sent is never sent again.
+/// The connection is polled only during an exchange. If the server closed it in between, the next exchange finds out
+/// and dials again.
 #[derive(Default)]
-pub struct Kept {
+pub struct PersistentConnection {
     // Declared first, so that it is dropped before the runtime that it is registered with.
-    line: Option<Line>,
+    open: Option<OpenConnection>,
     runtime: Option<Runtime>,
 }
 
-struct Line {
-    peer: Peer,
+struct OpenConnection {
+    endpoint: Endpoint,
     tls: Tls,
     sender: SendRequest<Full<Bytes>>,
-    drive: Pin<Box<dyn Future<Output = ()>>>,
+    driver: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-impl Kept {
+impl PersistentConnection {
     /// No connection yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Hangs up.
+    /// Closes the connection.
     pub fn close(&mut self) {
-        self.line = None;
+        self.open = None;
     }
 
-    /// As [`http::exchange`], over the connection that is there if it leads to the same peer.
+    /// As [`http::exchange`], over the open connection if it leads to the same endpoint.
     pub fn exchange(
         &mut self,
-        request: &Request,
+        request: &HttpRequest,
         deadline: Option<Duration>,
         on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-    ) -> Result<Response, ExchangeError> {
+    ) -> Result<HttpResponse, ExchangeError> {
         let runtime = match self.runtime.take() {
             Some(runtime) => runtime,
             None => runtime::build().map_err(ExchangeError::Runtime)?,
         };
-        let line = self.line.take().filter(|line| line.peer == request.peer && line.tls == request.tls);
+        let connection = self
+            .open
+            .take()
+            .filter(|connection| connection.endpoint == request.endpoint && connection.tls == request.tls);
         let all = async {
-            let exchange = over(line, request, on_body);
+            let exchange = exchange_over(connection, request, on_body);
             match deadline {
                 None => exchange.await,
                 Some(deadline) => {
@@ -68,94 +73,95 @@ impl Kept {
         };
         let outcome = runtime.block_on(all);
         self.runtime = Some(runtime);
-        let (response, line) = outcome?;
-        self.line = line;
+        let (response, connection) = outcome?;
+        self.open = connection;
         Ok(response)
     }
 }
 
-impl Drop for Kept {
+impl Drop for PersistentConnection {
     fn drop(&mut self) {
-        self.line = None;
-        // A name lookup that hangs cannot be cancelled, and must not keep us.
+        self.open = None;
+        // A name lookup that hangs cannot be cancelled, and must not delay the drop.
         self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
     }
 }
 
-async fn over(
-    line: Option<Line>,
-    request: &Request,
+async fn exchange_over(
+    connection: Option<OpenConnection>,
+    request: &HttpRequest,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<(Response, Option<Line>), ExchangeError> {
-    let mut prepared = http::prepare(request)?;
-    if let Some(line) = line {
-        match ask(line, prepared, on_body).await {
+) -> Result<(HttpResponse, Option<OpenConnection>), ExchangeError> {
+    let mut prepared = http::build_request(request)?;
+    if let Some(connection) = connection {
+        match send(connection, prepared, on_body).await {
             Ok(answered) => return Ok(answered),
-            Err(Unasked::Closed(unsent)) => prepared = *unsent,
-            Err(Unasked::Failed(error)) => return Err(error),
+            Err(SendError::NotSent(unsent)) => prepared = *unsent,
+            Err(SendError::Failed(error)) => return Err(error),
         }
     }
-    let stream = dial(&request.peer, &request.tls).await?;
-    let (sender, link) = http::shake_hands(stream, FirstLine::default()).await?;
-    let drive = Box::pin(async move { drop(link.await) });
-    let line = Line { peer: request.peer.clone(), tls: request.tls.clone(), sender, drive };
-    ask(line, prepared, on_body).await.map_err(|unasked| match unasked {
-        Unasked::Closed(_) => ExchangeError::Closed,
-        Unasked::Failed(error) => error,
+    let stream = dial(&request.endpoint, &request.tls).await?;
+    let (sender, hyper_connection) = http::handshake(stream, StatusLine::default()).await?;
+    let driver = Box::pin(async move { drop(hyper_connection.await) });
+    let connection =
+        OpenConnection { endpoint: request.endpoint.clone(), tls: request.tls.clone(), sender, driver };
+    send(connection, prepared, on_body).await.map_err(|error| match error {
+        SendError::NotSent(_) => ExchangeError::Closed,
+        SendError::Failed(error) => error,
     })
 }
 
-/// Why a connection brought no answer.
-enum Unasked {
-    /// It was closed before the request, which is given back.
-    Closed(Box<hyper::Request<Full<Bytes>>>),
-    /// The request may have arrived.
+/// Why a request has no response.
+enum SendError {
+    /// The connection was closed before the request was sent; the request is returned.
+    NotSent(Box<hyper::Request<Full<Bytes>>>),
+    /// The request may have reached the server.
     Failed(ExchangeError),
 }
 
-async fn ask(
-    mut line: Line,
+async fn send(
+    mut connection: OpenConnection,
     prepared: hyper::Request<Full<Bytes>>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<(Response, Option<Line>), Unasked> {
-    let Line { sender, drive, .. } = &mut line;
+) -> Result<(HttpResponse, Option<OpenConnection>), SendError> {
+    let OpenConnection { sender, driver, .. } = &mut connection;
     let mut is_open = true;
     let mut is_whole = true;
     let response = {
         let answer = async {
             let ready = sender.ready().await;
             if ready.is_err() {
-                return Err(Unasked::Closed(Box::new(prepared)));
+                return Err(SendError::NotSent(Box::new(prepared)));
             }
             let sent = sender.try_send_request(prepared).await;
             let response = sent.map_err(|mut error| match error.take_message() {
-                Some(unsent) => Unasked::Closed(Box::new(unsent)),
-                None => Unasked::Failed(http::broken(error.error())),
+                Some(unsent) => SendError::NotSent(Box::new(unsent)),
+                None => SendError::Failed(http::exchange_error(error.error())),
             })?;
             let mut on_body = |piece: &[u8]| {
                 let flow = on_body(piece);
                 is_whole &= flow.is_continue();
                 flow
             };
-            http::read_answer(
+            http::read_response(
                 response,
-                &FirstLine::default(),
+                &StatusLine::default(),
                 &mut |_| ControlFlow::Continue(()),
                 &mut on_body,
             )
             .await
-            .map_err(Unasked::Failed)
+            .map_err(SendError::Failed)
         };
         tokio::pin!(answer);
         loop {
             tokio::select! {
                 biased;
-                () = &mut *drive, if is_open => is_open = false,
+                () = &mut *driver, if is_open => is_open = false,
                 answer = &mut answer => break answer?,
             }
         }
     };
-    Ok((response, (is_open && is_whole).then_some(line)))
+    Ok((response, (is_open && is_whole).then_some(connection)))
 }
 
 #[cfg(test)]
@@ -179,9 +185,9 @@ mod tests {
         true
     }
 
-    fn request(port: u16) -> Request {
-        Request {
-            peer: Peer::Tcp { host: "127.0.0.1".to_owned(), port },
+    fn request(port: u16) -> HttpRequest {
+        HttpRequest {
+            endpoint: Endpoint::Tcp { host: "127.0.0.1".to_owned(), port },
             tls: Tls::Off,
             method: "GET".to_owned(),
             target: "/".to_owned(),
@@ -190,9 +196,9 @@ mod tests {
         }
     }
 
-    fn ask(kept: &mut Kept, port: u16) -> Result<String, ExchangeError> {
+    fn ask(connection: &mut PersistentConnection, port: u16) -> Result<String, ExchangeError> {
         let mut body = Vec::new();
-        kept.exchange(&request(port), Some(Duration::from_secs(20)), &mut |piece| {
+        connection.exchange(&request(port), Some(Duration::from_secs(20)), &mut |piece| {
             body.extend_from_slice(piece);
             ControlFlow::Continue(())
         })?;
@@ -200,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn several_questions_need_one_connection() {
+    fn several_requests_need_one_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || {
@@ -212,11 +218,11 @@ mod tests {
             }
             answered
         });
-        let mut kept = Kept::new();
+        let mut connection = PersistentConnection::new();
         for _ in 0..3 {
-            assert_eq!(ask(&mut kept, port).unwrap(), "ok");
+            assert_eq!(ask(&mut connection, port).unwrap(), "ok");
         }
-        drop(kept);
+        drop(connection);
         assert_eq!(server.join().unwrap(), 3);
     }
 
@@ -231,24 +237,24 @@ mod tests {
                 stream.write_all(ANSWER).unwrap();
             }
         });
-        let mut kept = Kept::new();
+        let mut connection = PersistentConnection::new();
         for _ in 0..3 {
-            assert_eq!(ask(&mut kept, port).unwrap(), "ok");
+            assert_eq!(ask(&mut connection, port).unwrap(), "ok");
         }
         server.join().unwrap();
-        assert!(ask(&mut kept, port).unwrap_err().is_refused());
+        assert!(ask(&mut connection, port).unwrap_err().is_refused());
     }
 
     #[test]
-    fn who_hangs_up_instead_of_answering_is_not_asked_twice() {
+    fn a_request_is_not_repeated_when_the_server_closes_instead_of_answering() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             assert!(read_head(&mut stream));
         });
-        let mut kept = Kept::new();
-        assert!(matches!(ask(&mut kept, port), Err(ExchangeError::Closed)));
+        let mut connection = PersistentConnection::new();
+        assert!(matches!(ask(&mut connection, port), Err(ExchangeError::Closed)));
         server.join().unwrap();
     }
 }

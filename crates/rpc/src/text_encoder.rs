@@ -1,46 +1,46 @@
-//! Bytes of any kind to the text of an answer, piece by piece: a long log never has to be in memory as a whole.
+//! Streaming conversion of bytes to escaped XML text: [`TextEncoder`], so that a long log is never in memory as a whole.
 
 use crate::write;
 
-/// Makes XML of bytes that arrive in pieces. However they are cut, the result is that of all bytes at once: what is no
-/// UTF-8 becomes U+FFFD, as `String::from_utf8_lossy` does it, and the rest is escaped as in any other text.
+/// Converts bytes that arrive in pieces. The result does not depend on where the pieces are cut: invalid UTF-8 becomes
+/// U+FFFD as in `String::from_utf8_lossy`, everything else is escaped as in any other text.
 #[derive(Debug, Default)]
 pub struct TextEncoder {
-    /// The begin of a character whose end has not come yet, three bytes at most.
-    begun: Vec<u8>,
+    /// The first bytes of a character that is not complete yet, three at most.
+    partial: Vec<u8>,
 }
 
 impl TextEncoder {
-    /// Appends to `out` what these bytes are in XML. The begin of a character waits for its end.
+    /// Appends the XML text of `bytes` to `out`. An incomplete character waits for its other bytes.
     pub fn push(&mut self, bytes: &[u8], out: &mut String) {
-        if self.begun.is_empty() {
+        if self.partial.is_empty() {
             return self.encode(bytes, out);
         }
-        let mut joined = std::mem::take(&mut self.begun);
+        let mut joined = std::mem::take(&mut self.partial);
         joined.extend_from_slice(bytes);
         self.encode(&joined, out);
     }
 
-    /// The end of all bytes: a character that was only begun becomes U+FFFD.
+    /// Ends the text: an incomplete character becomes U+FFFD.
     pub fn finish(self, out: &mut String) {
-        if !self.begun.is_empty() {
+        if !self.partial.is_empty() {
             out.push(char::REPLACEMENT_CHARACTER);
         }
     }
 
     fn encode(&mut self, mut rest: &[u8], out: &mut String) {
         while !rest.is_empty() {
-            // Text is nearly always valid, and the standard library looks at many bytes at once.
+            // Text is nearly always valid, and the standard library checks many bytes at once.
             let error = match std::str::from_utf8(rest) {
                 Ok(valid) => return write::text(out, valid),
                 Err(error) => error,
             };
             let (valid, after) = rest.split_at(error.valid_up_to());
             write::text(out, std::str::from_utf8(valid).unwrap_or_default());
-            // Where one byte is no text, those around it are probably none: a stretch is looked at byte by byte.
+            // Near an invalid byte others are likely: the next bytes are decoded one by one.
             let mut at = 0;
-            while at < after.len().min(STRETCH) {
-                match character(&after[at..]) {
+            while at < after.len().min(BYTEWISE_RUN) {
+                match decode_first(&after[at..]) {
                     Character::Whole(width) => {
                         let bytes = &after[at..at + width];
                         match bytes {
@@ -51,12 +51,12 @@ impl TextEncoder {
                         }
                         at += width;
                     }
-                    Character::Broken(width) => {
+                    Character::Invalid(width) => {
                         out.push(char::REPLACEMENT_CHARACTER);
                         at += width;
                     }
-                    Character::Begun => {
-                        self.begun = after[at..].to_vec();
+                    Character::Partial => {
+                        self.partial = after[at..].to_vec();
                         return;
                     }
                 }
@@ -66,21 +66,21 @@ impl TextEncoder {
     }
 }
 
-/// So many bytes are looked at one by one after one that is no text.
-const STRETCH: usize = 1024;
+/// How many bytes after an invalid one are decoded one by one.
+const BYTEWISE_RUN: usize = 1024;
 
-/// What stands at the begin of some bytes (The Unicode Standard, table 3-7).
+/// The first character of some bytes (The Unicode Standard, table 3-7).
 enum Character {
-    /// A character of so many bytes.
+    /// A character, with its length in bytes.
     Whole(usize),
-    /// So many bytes that are none, and cannot become one.
-    Broken(usize),
-    /// All that there is may become one with what follows.
-    Begun,
+    /// Invalid bytes, with their number.
+    Invalid(usize),
+    /// Incomplete: more bytes may complete it.
+    Partial,
 }
 
-/// `bytes` are not empty.
-fn character(bytes: &[u8]) -> Character {
+/// Decodes the first character of `bytes`, which must not be empty.
+fn decode_first(bytes: &[u8]) -> Character {
     let (width, second) = match bytes[0] {
         0..=0x7f => return Character::Whole(1),
         0xc2..=0xdf => (2, 0x80..=0xbf),
@@ -90,14 +90,14 @@ fn character(bytes: &[u8]) -> Character {
         0xf0 => (4, 0x90..=0xbf),
         0xf1..=0xf3 => (4, 0x80..=0xbf),
         0xf4 => (4, 0x80..=0x8f),
-        _ => return Character::Broken(1),
+        _ => return Character::Invalid(1),
     };
     for at in 1..width {
         match bytes.get(at) {
-            None => return Character::Begun,
+            None => return Character::Partial,
             Some(byte) if at == 1 && second.contains(byte) => {}
             Some(0x80..=0xbf) if at > 1 => {}
-            Some(_) => return Character::Broken(at),
+            Some(_) => return Character::Invalid(at),
         }
     }
     Character::Whole(width)
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Bytes as logs have them: text, escapes, characters of several bytes, and rubbish.
+    /// Bytes as in logs: text, escapes, multi-byte characters, and garbage.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let run = prop_oneof![
             "[ -~\n\t\x1b]{0,20}".prop_map(String::into_bytes),

@@ -1,45 +1,45 @@
-//! The first line of an answer as Python's http.client reads it: hyper keeps neither a reason beyond ASCII nor what
-//! stood there instead of HTTP, and both are what a person wants to see.
+//! The status line of a response, read as Python's http.client reads it. hyper drops a reason that is not ASCII and a
+//! line that is not HTTP; error messages need both.
 
 use std::sync::{Arc, OnceLock};
 
-/// So much of what came first is kept, in bytes.
-const KEPT: usize = 1024;
+/// The longest line that is stored, in bytes.
+const MAX_LENGTH: usize = 1024;
 
-/// What came first over a connection, once something has.
+/// The first line that arrived over a connection; shared between the stream that records it and its reader.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FirstLine(Arc<OnceLock<Vec<u8>>>);
+pub(crate) struct StatusLine(Arc<OnceLock<Vec<u8>>>);
 
-impl FirstLine {
-    /// Keeps the first line of the first piece; later pieces are none of its business.
-    pub(crate) fn hear(&self, piece: &[u8]) {
+impl StatusLine {
+    /// Stores the first line of the first piece; ignores later pieces.
+    pub(crate) fn record(&self, piece: &[u8]) {
         if !piece.is_empty() {
             self.0.get_or_init(|| {
                 let end = piece.iter().position(|byte| *byte == b'\n').map_or(piece.len(), |end| end + 1);
-                piece[..end.min(KEPT)].to_vec()
+                piece[..end.min(MAX_LENGTH)].to_vec()
             });
         }
     }
 
-    /// The line as Latin-1, which every byte is a letter of.
+    /// The line, decoded as Latin-1.
     fn text(&self) -> Option<String> {
         Some(self.0.get()?.iter().copied().map(char::from).collect())
     }
 
-    /// The server's reason, if the line is that of an answer with this status.
+    /// The reason phrase, if the line has this status.
     pub(crate) fn reason(&self, status: u16) -> Option<String> {
         let line = self.text().filter(|line| line.ends_with('\n'))?;
-        let (_, code, reason) = parts(&line);
+        let (_, code, reason) = split(&line);
         (code.parse() == Ok(status)).then(|| reason.to_owned())
     }
 
-    /// What is wrong with the line, in Python's words: the line itself, or its version. `None` when it is well.
+    /// What is wrong with the line, as Python words it: the line itself, or its version. `None` when it is valid.
     pub(crate) fn fault(&self) -> Option<String> {
         let line = self.text()?;
-        let (version, code, _) = parts(&line);
+        let (version, code, _) = split(&line);
         let is_status = code.parse().is_ok_and(|code: u16| (100..=999).contains(&code));
         if !version.starts_with("HTTP/") || !is_status {
-            // It goes to logs: no escape sequences of strangers.
+            // The text goes to logs: no control characters from outside.
             let shown = |c: char| if c.is_control() && !"\r\n\t".contains(c) { '?' } else { c };
             return Some(line.chars().map(shown).collect());
         }
@@ -49,7 +49,7 @@ impl FirstLine {
 }
 
 /// Version, status and reason; empty where missing.
-fn parts(line: &str) -> (&str, &str, &str) {
+fn split(line: &str) -> (&str, &str, &str) {
     let cut = |text: &'_ str| {
         let end = text.find(char::is_whitespace).unwrap_or(text.len());
         (end, text[end..].len() - text[end..].trim_start().len())
@@ -66,10 +66,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn heard(piece: &[u8]) -> FirstLine {
-        let line = FirstLine::default();
-        line.hear(piece);
-        line.hear(b"HTTP/1.1 200 later\r\n");
+    fn recorded(piece: &[u8]) -> StatusLine {
+        let line = StatusLine::default();
+        line.record(piece);
+        line.record(b"HTTP/1.1 200 later\r\n");
         line
     }
 
@@ -84,7 +84,7 @@ mod tests {
             (b"", Some("later")),
         ] {
             let status = if line.is_empty() { 200 } else { 500 };
-            assert_eq!(heard(line).reason(status).as_deref(), reason, "{line:?}");
+            assert_eq!(recorded(line).reason(status).as_deref(), reason, "{line:?}");
         }
     }
 
@@ -98,15 +98,15 @@ mod tests {
             (b"HTTP/2.0 200 OK\r\n", Some("HTTP/2.0")),
             (b"HTTP/1.1 200 OK\r\n", None),
         ] {
-            assert_eq!(heard(line).fault().as_deref(), fault, "{line:?}");
+            assert_eq!(recorded(line).fault().as_deref(), fault, "{line:?}");
         }
-        assert_eq!(FirstLine::default().fault(), None);
+        assert_eq!(StatusLine::default().fault(), None);
     }
 
     proptest! {
         #[test]
         fn no_line_makes_it_panic(line in proptest::collection::vec(any::<u8>(), 0..40), text in "\\PC{0,20}") {
-            for line in [heard(&line), heard(text.as_bytes())] {
+            for line in [recorded(&line), recorded(text.as_bytes())] {
                 let _ = (line.reason(200), line.fault());
             }
         }

@@ -1,4 +1,4 @@
-//! An answer that has no end, such as a log that is followed.
+//! A response without an end, such as a log that is followed, with a way to stop it from another thread.
 
 use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
@@ -6,39 +6,40 @@ use std::os::unix::net::UnixStream;
 use tokio::io::AsyncReadExt;
 
 use crate::dial::dial;
-use crate::http::{self, ExchangeError, Request, Response};
 use crate::runtime;
 
-/// How it ended.
+use super::exchange::{self as http, ExchangeError, HttpRequest, HttpResponse};
+
+/// How a stream ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Followed {
-    /// The server ended it, or one of the callbacks did.
-    Ended(Response),
-    /// Something came on the `stop` socket first.
+pub enum StreamEnd {
+    /// The server ended it, or a callback did.
+    Ended(HttpResponse),
+    /// A byte or the end came on the `stop` socket.
     Stopped,
 }
 
-/// Sends `request`, hands over the head of the answer, then its body piece by piece as it comes, until the server ends
-/// it or a callback says stop, or until a byte or the end comes on `stop`.
-pub fn follow(
-    request: &Request,
+/// Sends `request` and passes on the response head, then its body piece by piece as it arrives, until the server ends
+/// it, a callback breaks, or a byte or the end comes on `stop`.
+pub fn stream(
+    request: &HttpRequest,
     stop: UnixStream,
-    on_head: &mut dyn FnMut(&Response) -> ControlFlow<()>,
+    on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<Followed, ExchangeError> {
-    let prepared = http::prepare(request)?;
+) -> Result<StreamEnd, ExchangeError> {
+    let prepared = http::build_request(request)?;
     stop.set_nonblocking(true).map_err(ExchangeError::Runtime)?;
     let all = async {
         let mut stop = tokio::net::UnixStream::from_std(stop).map_err(ExchangeError::Runtime)?;
         let mut byte = [0];
         let answer = async {
-            let stream = dial(&request.peer, &request.tls).await?;
-            http::ask_head(stream, prepared, on_head, on_body).await
+            let stream = dial(&request.endpoint, &request.tls).await?;
+            http::send_streaming(stream, prepared, on_head, on_body).await
         };
         tokio::select! {
             biased;
-            _ = stop.read(&mut byte) => Ok(Followed::Stopped),
-            answer = answer => answer.map(Followed::Ended),
+            _ = stop.read(&mut byte) => Ok(StreamEnd::Stopped),
+            answer = answer => answer.map(StreamEnd::Ended),
         }
     };
     runtime::block_on(all).map_err(ExchangeError::Runtime)?
@@ -47,7 +48,7 @@ pub fn follow(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dial::Peer;
+    use crate::dial::Endpoint;
     use crate::tls::Tls;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
@@ -55,8 +56,8 @@ mod tests {
 
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-    /// A server that sends `parts` to one client and stays until that hangs up.
-    fn serve(parts: &'static [&'static [u8]]) -> (Request, JoinHandle<()>) {
+    /// A server that sends `parts` to one client and stays until the client closes.
+    fn serve(parts: &'static [&'static [u8]]) -> (HttpRequest, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || {
@@ -67,8 +68,8 @@ mod tests {
             }
             let _ = stream.read(&mut [0]);
         });
-        let request = Request {
-            peer: Peer::Tcp { host: "127.0.0.1".to_owned(), port },
+        let request = HttpRequest {
+            endpoint: Endpoint::Tcp { host: "127.0.0.1".to_owned(), port },
             tls: Tls::Off,
             method: "GET".to_owned(),
             target: "/logtail/x".to_owned(),
@@ -79,15 +80,15 @@ mod tests {
     }
 
     #[test]
-    fn pieces_come_as_they_are_and_the_end_is_told() {
+    fn pieces_arrive_unchanged_and_the_end_is_reported() {
         let (request, server) = serve(&[HEAD, b"2\r\n\xff\xfe\r\n", b"1\r\nx\r\n0\r\n\r\n"]);
         let (_keep, stop) = UnixStream::pair().unwrap();
         let mut got = Vec::new();
-        let end = follow(&request, stop, &mut |_| ControlFlow::Continue(()), &mut |piece| {
+        let end = stream(&request, stop, &mut |_| ControlFlow::Continue(()), &mut |piece| {
             got.extend_from_slice(piece);
             ControlFlow::Continue(())
         });
-        assert_eq!(end.unwrap(), Followed::Ended(Response { status: 200, reason: "OK".to_owned() }));
+        assert_eq!(end.unwrap(), StreamEnd::Ended(HttpResponse { status: 200, reason: "OK".to_owned() }));
         assert_eq!(got, b"\xff\xfex");
         server.join().unwrap();
     }
@@ -95,21 +96,24 @@ mod tests {
     #[test]
     fn a_byte_on_the_stop_socket_ends_it_at_once() {
         let (request, server) = serve(&[HEAD, b"1\r\nx\r\n"]);
-        let (mut hand, stop) = UnixStream::pair().unwrap();
-        let end = follow(&request, stop, &mut |_| ControlFlow::Continue(()), &mut |_| {
-            hand.write_all(b"!").unwrap();
+        let (mut stopper, stop) = UnixStream::pair().unwrap();
+        let end = stream(&request, stop, &mut |_| ControlFlow::Continue(()), &mut |_| {
+            stopper.write_all(b"!").unwrap();
             ControlFlow::Continue(())
         });
-        assert_eq!(end.unwrap(), Followed::Stopped);
+        assert_eq!(end.unwrap(), StreamEnd::Stopped);
         server.join().unwrap();
     }
 
     #[test]
-    fn a_head_that_is_not_wanted_ends_it() {
+    fn a_callback_that_breaks_at_the_head_ends_it() {
         let (request, server) = serve(&[b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n"]);
         let (_keep, stop) = UnixStream::pair().unwrap();
-        let end = follow(&request, stop, &mut |_| ControlFlow::Break(()), &mut |_| ControlFlow::Continue(()));
-        assert_eq!(end.unwrap(), Followed::Ended(Response { status: 404, reason: "Not Found".to_owned() }));
+        let end = stream(&request, stop, &mut |_| ControlFlow::Break(()), &mut |_| ControlFlow::Continue(()));
+        assert_eq!(
+            end.unwrap(),
+            StreamEnd::Ended(HttpResponse { status: 404, reason: "Not Found".to_owned() })
+        );
         server.join().unwrap();
     }
 }

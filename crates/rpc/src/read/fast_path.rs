@@ -1,15 +1,15 @@
-//! The quick way through an answer that is written as supervisord writes it: no attributes, no comments, nothing odd.
+//! A fast path for responses in the form that supervisord writes: no attributes, comments or rare types.
 //!
-//! A list of 1,000 processes is a megabyte, and its reading most of what `status` costs. Whatever is not in this form
-//! is left to the parser, which alone knows what is wrong with it.
+//! A list of 1,000 processes is a megabyte, and reading it is most of the cost of `status`. Anything in another form is
+//! left to the full parser, which also reports errors.
 
 use std::borrow::Cow;
 
 use super::MAX_DEPTH;
-use super::parser::{MEMBERS, line_ends, named};
+use super::parser::{MEMBERS, intern, normalize_newlines};
 use crate::value::Value;
 
-/// The value of an answer; nothing where it has any other form, is a fault, or is no answer at all.
+/// The value of a response; `None` for a fault and for any other form.
 pub(super) fn response(text: &str) -> Option<Value> {
     let mut cursor = Cursor { rest: text };
     if let Some(declared) = text.strip_prefix("<?xml ") {
@@ -19,30 +19,30 @@ pub(super) fn response(text: &str) -> Option<Value> {
     cursor.value(0)
 }
 
-/// What is still to be read.
+/// The unread rest of the text.
 struct Cursor<'a> {
     rest: &'a str,
 }
 
 impl<'a> Cursor<'a> {
-    /// A value, after its `<value>`; takes its `</value>` as well.
+    /// Reads a value after its `<value>`, and its `</value>`.
     fn value(&mut self, depth: usize) -> Option<Value> {
         if depth > MAX_DEPTH {
             return None;
         }
-        let value = if self.has("<string>") {
+        let value = if self.take("<string>") {
             let text = self.text()?;
             self.exactly("</string>")?;
             Value::Str(text.into_owned())
-        } else if self.has("<int>") {
+        } else if self.take("<int>") {
             let number = self.text()?.parse().ok()?;
             self.exactly("</int>")?;
             Value::Int(number)
-        } else if self.has("<struct>") {
+        } else if self.take("<struct>") {
             self.members(depth)?
-        } else if self.has("<array>") {
+        } else if self.take("<array>") {
             self.items(depth)?
-        } else if self.has("<boolean>") {
+        } else if self.take("<boolean>") {
             let text = self.text()?;
             self.exactly("</boolean>")?;
             Value::Bool(["0", "1"].iter().position(|digit| *digit == text)? == 1)
@@ -57,7 +57,7 @@ impl<'a> Cursor<'a> {
         let mut members = Vec::new();
         while self.tag("<member>").is_some() {
             self.tag("<name>")?;
-            let name = named(&self.text()?, MEMBERS);
+            let name = intern(&self.text()?, MEMBERS);
             self.exactly("</name>")?;
             self.tag("<value>")?;
             members.push((name, self.value(depth + 1)?));
@@ -78,35 +78,35 @@ impl<'a> Cursor<'a> {
         Some(Value::Array(items))
     }
 
-    /// Takes the text up to the next tag.
+    /// Reads the text up to the next tag.
     fn text(&mut self) -> Option<Cow<'a, str>> {
         let (text, rest) = self.rest.split_at(self.rest.find('<')?);
         self.rest = rest;
-        let text = line_ends(Cow::Borrowed(text));
-        if text.contains('&') { unescaped(&text).map(Cow::Owned) } else { Some(text) }
+        let text = normalize_newlines(Cow::Borrowed(text));
+        if text.contains('&') { unescape(&text).map(Cow::Owned) } else { Some(text) }
     }
 
-    /// Takes a tag, and the space in front of it.
+    /// Reads a tag, and the space in front of it.
     fn tag(&mut self, tag: &str) -> Option<()> {
         let rest = self.rest.trim_start_matches([' ', '\n', '\r', '\t']);
         self.rest = rest.strip_prefix(tag)?;
         Some(())
     }
 
-    /// Takes a tag without space in front of it.
+    /// Reads a tag without space in front of it.
     fn exactly(&mut self, tag: &str) -> Option<()> {
         self.rest = self.rest.strip_prefix(tag)?;
         Some(())
     }
 
-    /// Takes a tag if it is there.
-    fn has(&mut self, tag: &str) -> bool {
+    /// Reads a tag if it comes next.
+    fn take(&mut self, tag: &str) -> bool {
         self.exactly(tag).is_some()
     }
 }
 
-/// A text with XML's own entities resolved; nothing where it has others.
-fn unescaped(text: &str) -> Option<String> {
+/// Text with XML's predefined entities resolved; `None` where it has others.
+fn unescape(text: &str) -> Option<String> {
     const ENTITIES: [(&str, char); 5] =
         [("lt;", '<'), ("gt;", '>'), ("amp;", '&'), ("quot;", '"'), ("apos;", '\'')];
     let mut pieces = text.split('&');
