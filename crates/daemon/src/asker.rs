@@ -12,7 +12,7 @@ const LONGEST: usize = 64;
 
 /// Who asks supervisord for something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asker {
+pub enum Requester {
     /// A client of XML-RPC.
     Client(Client),
     /// A visitor of the page.
@@ -22,7 +22,7 @@ pub enum Asker {
     /// A signal to supervisord, by its name.
     Signal(&'static str),
     /// Supervisord itself, after a fault of its own.
-    Itself,
+    Daemon,
     /// Nobody knows who.
     Unknown,
 }
@@ -31,14 +31,14 @@ pub enum Asker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
     /// The other end of the connection.
-    pub peer: Peer,
+    pub peer: ClientPeer,
     /// The user whose password it showed.
     pub user: Option<Rc<str>>,
 }
 
 /// The other end of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Peer {
+pub enum ClientPeer {
     /// A process of this machine, by the kernel's word at the time of connecting.
     Local {
         /// Its number; nothing where it is of another pid namespace.
@@ -57,29 +57,31 @@ pub enum Peer {
 
 /// Why a process was sent a signal by supervisord.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum SignalReason {
     /// Somebody asked for it to stop.
-    Stop(Rc<Asker>),
+    Stop(Rc<Requester>),
     /// Somebody asked for this signal to be sent to it.
-    Signal(Rc<Asker>),
+    Signal(Rc<Requester>),
     /// All of supervisord ends.
-    Shutdown(Rc<Asker>),
+    Shutdown(Rc<Requester>),
     /// All of supervisord begins anew.
-    Restart(Rc<Asker>),
+    Restart(Rc<Requester>),
     /// It is a listener that broke the protocol.
     Recycled,
 }
 
-impl Reason {
+impl SignalReason {
     /// The process of this supervisord that asked for it, where it is one.
     pub fn process(&self) -> Option<&Namespec> {
         match self {
             Self::Stop(asker) | Self::Signal(asker) | Self::Shutdown(asker) | Self::Restart(asker) => {
                 match &**asker {
-                    Asker::Process(namespec) => Some(namespec),
-                    Asker::Client(_) | Asker::Page(_) | Asker::Signal(_) | Asker::Itself | Asker::Unknown => {
-                        None
-                    }
+                    Requester::Process(namespec) => Some(namespec),
+                    Requester::Client(_)
+                    | Requester::Page(_)
+                    | Requester::Signal(_)
+                    | Requester::Daemon
+                    | Requester::Unknown => None,
                 }
             }
             Self::Recycled => None,
@@ -96,7 +98,7 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Asker {
+impl fmt::Display for Requester {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Client(client) => client.fmt(f),
@@ -104,7 +106,7 @@ impl fmt::Display for Asker {
             Self::Process(namespec) => write!(f, "{namespec}, a process of this supervisord"),
             Self::Signal(name) => write!(f, "{name} to supervisord"),
             Self::Unknown => f.write_str("somebody"),
-            Self::Itself => f.write_str("supervisord, after a fault of its own"),
+            Self::Daemon => f.write_str("supervisord, after a fault of its own"),
         }
     }
 }
@@ -113,7 +115,7 @@ impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = self.user.as_deref().map(shown);
         match (&self.peer, user) {
-            (Peer::Local { pid, uid, command }, _) => {
+            (ClientPeer::Local { pid, uid, command }, _) => {
                 match command {
                     Some(command) => f.write_str(&shown(command))?,
                     None => f.write_str("a client")?,
@@ -124,15 +126,15 @@ impl fmt::Display for Client {
                     None => write!(f, " ({who})"),
                 }
             }
-            (Peer::Remote(address), Some(user)) => write!(f, "{user} at {address}"),
-            (Peer::Remote(address), None) => write!(f, "a client at {address}"),
-            (Peer::Unknown, Some(user)) => f.write_str(&user),
-            (Peer::Unknown, None) => f.write_str("a client"),
+            (ClientPeer::Remote(address), Some(user)) => write!(f, "{user} at {address}"),
+            (ClientPeer::Remote(address), None) => write!(f, "a client at {address}"),
+            (ClientPeer::Unknown, Some(user)) => f.write_str(&user),
+            (ClientPeer::Unknown, None) => f.write_str("a client"),
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for SignalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stop(asker) | Self::Signal(asker) => asker.fmt(f),
@@ -153,28 +155,34 @@ mod tests {
 
     #[test]
     fn each_asker_is_put_into_words() {
-        let local =
-            |command: Option<&str>| Peer::Local { pid: Some(7), uid: 0, command: command.map(Into::into) };
+        let local = |command: Option<&str>| ClientPeer::Local {
+            pid: Some(7),
+            uid: 0,
+            command: command.map(Into::into),
+        };
         let client = |peer, user: Option<&str>| Client { peer, user: user.map(Into::into) };
-        let remote = Peer::Remote(([10, 0, 0, 5], 4321).into());
+        let remote = ClientPeer::Remote(([10, 0, 0, 5], 4321).into());
         for (asker, words) in [
-            (Asker::Client(client(local(Some("supervisorctl")), Some("ops"))), "supervisorctl (pid 7, root)"),
-            (Asker::Client(client(local(None), None)), "a client (pid 7, root)"),
             (
-                Asker::Client(client(Peer::Local { pid: None, uid: 33, command: None }, None)),
+                Requester::Client(client(local(Some("supervisorctl")), Some("ops"))),
+                "supervisorctl (pid 7, root)",
+            ),
+            (Requester::Client(client(local(None), None)), "a client (pid 7, root)"),
+            (
+                Requester::Client(client(ClientPeer::Local { pid: None, uid: 33, command: None }, None)),
                 "a client (uid 33)",
             ),
-            (Asker::Client(client(remote.clone(), Some("ops"))), "ops at 10.0.0.5:4321"),
-            (Asker::Page(client(remote, None)), "a client at 10.0.0.5:4321, on the web page"),
-            (Asker::Process(Namespec::new("memmon", "memmon")), "memmon, a process of this supervisord"),
-            (Asker::Signal("SIGTERM"), "SIGTERM to supervisord"),
-            (Asker::Client(client(local(Some("a\u{1b}[2J")), None)), "a\\x1b[2J (pid 7, root)"),
+            (Requester::Client(client(remote.clone(), Some("ops"))), "ops at 10.0.0.5:4321"),
+            (Requester::Page(client(remote, None)), "a client at 10.0.0.5:4321, on the web page"),
+            (Requester::Process(Namespec::new("memmon", "memmon")), "memmon, a process of this supervisord"),
+            (Requester::Signal("SIGTERM"), "SIGTERM to supervisord"),
+            (Requester::Client(client(local(Some("a\u{1b}[2J")), None)), "a\\x1b[2J (pid 7, root)"),
         ] {
             assert_eq!(asker.to_string(), words);
         }
-        let signal = Rc::new(Asker::Signal("SIGHUP"));
+        let signal = Rc::new(Requester::Signal("SIGHUP"));
         assert_eq!(
-            Reason::Restart(signal).to_string(),
+            SignalReason::Restart(signal).to_string(),
             "the restart of supervisord, asked for by SIGHUP to supervisord"
         );
     }

@@ -4,16 +4,16 @@ use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use tokio::sync::oneshot;
 
-use crate::request::{Call, LogPathOf, LogPlace};
-use crate::view::View;
+use crate::request::{LogId, LogLocation, MethodCall};
+use crate::view::DaemonView;
 use crate::view::outboxes::StateFolderView;
-use crate::view::stream::Happenings;
+use crate::view::stream::EventStream;
 
 /// One input.
 #[derive(Debug)]
 pub enum Input {
     /// A client calls a method.
-    Call(Call),
+    Call(MethodCall),
     /// Somebody beside the owner has something for the main log.
     Log {
         /// How important it is.
@@ -22,21 +22,21 @@ pub enum Input {
         line: String,
     },
     /// A page is to be made.
-    View(oneshot::Sender<View>),
+    View(oneshot::Sender<DaemonView>),
     /// Somebody wants to look into the outboxes of listeners.
     StateFolders(oneshot::Sender<Vec<StateFolderView>>),
     /// A client wants to hear what happens from now on.
-    Watch {
+    Subscribe {
         /// These types, and all below them in the tree.
         kinds: Vec<EventKind>,
         /// Takes the stream; it ends when its reader is too far behind, or with the daemon.
-        reply: oneshot::Sender<Happenings>,
+        reply: oneshot::Sender<EventStream>,
     },
     /// A client wants to read or follow a log. The owner tells where it is; reading it is not his work.
-    LogPath {
+    LocateLog {
         /// Which one.
-        what: LogPathOf,
+        what: LogId,
         /// Takes the place of the file.
-        reply: oneshot::Sender<LogPlace>,
+        reply: oneshot::Sender<LogLocation>,
     },
 }

@@ -53,7 +53,7 @@ impl Reload {
         if uses_childlogdir && !had_no_logs {
             writable(&settings.childlogdir)?;
         }
-        let complaints = Complaints::default();
+        let complaints = SocketErrors::default();
         let sockets = http::open(&config.servers, kept, &complaints)
             .map_err(|error| complaints.0.take().pop().unwrap_or_else(|| error.to_string()))?;
         let log = MainLog::open(settings, COMMAND).map_err(|error| error.to_string())?;
@@ -89,9 +89,9 @@ impl Drop for FileAccess {
 
 /// What the sockets complain of; the rest is for the log of a life that may never come.
 #[derive(Default)]
-struct Complaints(RefCell<Vec<String>>);
+struct SocketErrors(RefCell<Vec<String>>);
 
-impl Journal for Complaints {
+impl Journal for SocketErrors {
     fn enabled(&self, level: Level) -> bool {
         level >= Level::Error
     }

@@ -7,14 +7,14 @@ use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::oneshot;
 
-use crate::asker::Asker;
+use crate::asker::Requester;
 
 /// A method with its parameters. Aliases of a method are the same request.
 ///
 /// Names are as the client gave them: `NAME`, `GROUP:NAME`, and where a method takes it `GROUP:*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is the method of its name; docs/xmlrpc.md describes them")]
-pub enum Request {
+pub enum RpcRequest {
     GetApiVersion,
     GetSupervisorVersion,
     GetIdentification,
@@ -26,15 +26,15 @@ pub enum Request {
     ReloadConfig,
     AddProcessGroup { name: String },
     RemoveProcessGroup { name: String },
-    StartProcess { name: String, wait: Wait },
-    StartProcessGroup { name: String, wait: Wait },
-    StartAllProcesses { wait: Wait },
-    StopProcess { name: String, wait: Wait },
-    StopProcessGroup { name: String, wait: Wait },
-    StopAllProcesses { wait: Wait },
-    SignalProcess { name: String, signal: SignalWish },
-    SignalProcessGroup { name: String, signal: SignalWish },
-    SignalAllProcesses { signal: SignalWish },
+    StartProcess { name: String, wait: WaitMode },
+    StartProcessGroup { name: String, wait: WaitMode },
+    StartAllProcesses { wait: WaitMode },
+    StopProcess { name: String, wait: WaitMode },
+    StopProcessGroup { name: String, wait: WaitMode },
+    StopAllProcesses { wait: WaitMode },
+    SignalProcess { name: String, signal: RequestedSignal },
+    SignalProcessGroup { name: String, signal: RequestedSignal },
+    SignalAllProcesses { signal: RequestedSignal },
     GetAllConfigInfo,
     GetProcessInfo { name: String },
     GetAllProcessInfo,
@@ -48,7 +48,7 @@ pub enum Request {
     GetDaemonInfo,
 }
 
-impl Request {
+impl RpcRequest {
     /// Whether the owner answers this also while it stops or restarts; all else is then SHUTDOWN_STATE.
     pub const fn is_answered_while_stopping(&self) -> bool {
         matches!(
@@ -62,9 +62,9 @@ impl Request {
     }
 }
 
-impl Request {
+impl RpcRequest {
     /// What it starts, stops or signals, for the log; nothing where it does none of these.
-    pub fn deed(&self) -> Option<String> {
+    pub fn action(&self) -> Option<String> {
         Some(match self {
             Self::StartProcess { name, .. } => format!("start of {name}"),
             Self::StartProcessGroup { name, .. } => format!("start of {name}:*"),
@@ -84,23 +84,23 @@ impl Request {
 
 /// Whether a start or stop is answered at once or when it has come true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
+pub enum WaitMode {
     /// When the process runs, or has stopped.
-    UntilDone,
+    WhenDone,
     /// As soon as it is on its way.
-    No,
+    AtOnce,
 }
 
 /// A signal as a client named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignalWish {
+pub struct RequestedSignal {
     /// As it was given, for BAD_SIGNAL: the name is looked at first, so the owner gives that fault.
     pub given: String,
     /// Its number, where it is a signal of this machine.
     pub number: Option<i32>,
 }
 
-impl SignalWish {
+impl RequestedSignal {
     /// Reads `HUP`, `SIGHUP` (in any case), or a number.
     pub fn new(given: impl Into<String>) -> Self {
         let given = given.into();
@@ -111,9 +111,9 @@ impl SignalWish {
 
 /// A part of a log that a client wants to have. The owner is asked only where the log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogWish {
+pub struct LogRequest {
     /// Which log.
-    pub whose: LogPathOf,
+    pub log: LogId,
     /// Which part of it.
     pub part: LogPart,
 }
@@ -131,18 +131,18 @@ pub enum LogPart {
 
 /// A request and where its answer goes.
 #[derive(Debug)]
-pub struct Call {
+pub struct MethodCall {
     /// What is asked.
-    pub request: Request,
+    pub request: RpcRequest,
     /// By whom.
-    pub asker: Asker,
+    pub asker: Requester,
     /// Closed when the client has gone: nobody waits for the answer any more.
     pub reply: oneshot::Sender<Result<Value, Fault>>,
 }
 
 /// Where a log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogPlace {
+pub struct LogLocation {
     /// Whether the daemon stops or restarts: calls are then refused.
     pub stopping: bool,
     /// The file; nothing where the log is no file. The fault says that there is no such process.
@@ -151,7 +151,7 @@ pub struct LogPlace {
 
 /// The log that is to be read or followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogPathOf {
+pub enum LogId {
     /// The daemon's own.
     Main,
     /// That of a process.

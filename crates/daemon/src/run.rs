@@ -28,7 +28,7 @@ use crate::orphans;
 use crate::privileges;
 use crate::reload::{COMMAND, Reload};
 use crate::signals::Signals;
-use crate::supervisor::{Beginning, Legacy, Outcome, SUPERVISOR_VERSION, Supervisor};
+use crate::supervisor::{AfterRun, InheritedPools, SUPERVISOR_VERSION, Startup, Supervisor};
 
 /// Faults of the command line or of the configuration, as in the original.
 const REFUSED: u8 = 2;
@@ -138,7 +138,7 @@ enum End {
 struct Next {
     reload: Reload,
     /// Events that wait.
-    legacy: Legacy,
+    legacy: InheritedPools,
 }
 
 /// The life that begins at the command line. What cannot be had is said on stderr, and the daemon ends.
@@ -159,7 +159,7 @@ fn first_life(config: Config, options: &Options, surroundings: &Surroundings) ->
     let opened = http::open(&config.servers, &[], &OwnLog(RefCell::new(&mut log)));
     let sockets = opened.map_err(|error| refuse(&error.to_string()))?;
     let settings = config.settings.clone();
-    let mut daemon = Start { config, sockets, log, nofile: raised.nofile, legacy: Legacy::default() };
+    let mut daemon = Start { config, sockets, log, nofile: raised.nofile, legacy: InheritedPools::default() };
     daemon.announce();
     let signals = new_signals()?;
     let mut foreground = None;
@@ -237,7 +237,7 @@ struct Start {
     /// The soft limit of descriptors that children are given.
     nofile: u64,
     /// Events that waited in the life before.
-    legacy: Legacy,
+    legacy: InheritedPools,
 }
 
 impl Start {
@@ -268,7 +268,7 @@ impl Start {
         let (doors, new_sockets) = mpsc::unbounded_channel();
         let (interfaces, level) = (config.interfaces.clone(), config.settings.loglevel);
         let house = House { sockets, new_sockets, signals, interfaces, level };
-        let beginning = Beginning {
+        let beginning = Startup {
             config,
             overrides: options.overrides.clone(),
             surroundings: surroundings.clone(),
@@ -304,7 +304,7 @@ struct House {
 /// The owner and the HTTP server, on one thread.
 ///
 /// Gives what the next life begins with, where there shall be one.
-fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Next>>, ExitCode> {
+fn serve(beginning: Startup, house: House) -> Result<Option<Box<Next>>, ExitCode> {
     let cannot = |error: io::Error| refuse(&format!("cannot start the event loop: {error}"));
     // The owner may have work for many turns: clients, signals and the clock are looked at between any two.
     let runtime =
@@ -316,7 +316,7 @@ fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Next>>, ExitCo
         signals.enter_runtime().map_err(cannot)?;
         Supervisor::new(beginning).map_err(cannot)?
     };
-    owner.begin();
+    owner.start_all();
     let (sender, mut inbox) = mpsc::channel(INBOX);
     let journal: Rc<dyn Journal> = Rc::new(LogSender { sender: sender.clone(), level: house.level });
     let doors = Doors { open: RefCell::default(), interfaces: house.interfaces, owner: sender, journal };
@@ -334,11 +334,11 @@ fn serve(beginning: Beginning, house: House) -> Result<Option<Box<Next>>, ExitCo
         }
     });
     Ok(match outcome? {
-        Outcome::Restart => {
-            let legacy = owner.legacy();
+        AfterRun::Restart => {
+            let legacy = owner.export_pools();
             owner.take_reload().map(|reload| Box::new(Next { reload: *reload, legacy }))
         }
-        Outcome::End => None,
+        AfterRun::End => None,
     })
 }
 
@@ -379,14 +379,14 @@ fn own(
     owner: &mut Supervisor,
     inbox: &mut mpsc::Receiver<Input>,
     signals: &mut Signals,
-) -> Result<Outcome, ExitCode> {
+) -> Result<AfterRun, ExitCode> {
     let mut once = |owner: &mut Supervisor| {
         catch_unwind(AssertUnwindSafe(|| local.block_on(runtime, owner.run(inbox, signals))))
     };
     match once(owner) {
         Ok(outcome) => Ok(outcome),
         Err(fault) => {
-            owner.give_up(&words_of(&*fault));
+            owner.emergency_stop(&words_of(&*fault));
             // A second fault ends it: there is nobody left to stop the children in order.
             let _ = once(owner);
             Err(ExitCode::from(BROKEN))

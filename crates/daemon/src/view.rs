@@ -12,11 +12,11 @@ use ironlance_core::memory::Window;
 use ironlance_core::tally::Tally;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
-use settings::Settings;
+use settings::ProgramSettings;
 
 /// The whole daemon at one moment. Times are since 1970 unless they say otherwise.
 #[derive(Clone, Debug)]
-pub struct View {
+pub struct DaemonView {
     /// The `identifier` of the configuration.
     pub identifier: String,
     /// RUNNING, RESTARTING or SHUTDOWN.
@@ -32,10 +32,10 @@ pub struct View {
     /// Each process of each pool of event listeners.
     pub listeners: Vec<ListenerView>,
     /// What happened lately, the newest first.
-    pub recent: Vec<Rc<Happening>>,
+    pub recent: Vec<Rc<EventRecord>>,
 }
 
-impl View {
+impl DaemonView {
     /// Tells each listener of its outbox.
     pub fn add_outboxes(&mut self, outboxes: &[Rc<OutboxView>]) {
         for listener in &mut self.listeners {
@@ -69,7 +69,7 @@ pub struct ProgramView {
     /// How it last ended.
     pub end: Option<EndView>,
     /// How it is configured.
-    pub settings: Option<Settings>,
+    pub settings: Option<ProgramSettings>,
 }
 
 /// How a process last ended.
@@ -140,7 +140,7 @@ pub struct ListenerView {
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happening {
+pub struct EventRecord {
     /// Counts up from 1 in this daemon's life.
     pub number: u64,
     /// When.

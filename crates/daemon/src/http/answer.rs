@@ -38,9 +38,9 @@ use super::pulse::Pulse;
 use super::refusal::Refusal;
 use super::rpc::Rights;
 use super::tail::Tail;
-use crate::asker::{Asker, Client, Peer};
+use crate::asker::{Client, ClientPeer, Requester};
 use crate::inbox::Input;
-use crate::request::LogPathOf;
+use crate::request::LogId;
 
 /// So much of a request that cannot be read is shown in the log, in characters.
 const SHOWN: usize = 400;
@@ -79,9 +79,9 @@ pub(super) struct Ends {
 impl Ends {
     fn client(self, user: Option<&Rc<str>>) -> Client {
         let peer = match (self.peer, self.process) {
-            (Some(address), _) => Peer::Remote(address),
-            (None, Some((pid, uid))) => Peer::Local { pid, uid, command: None },
-            (None, None) => Peer::Unknown,
+            (Some(address), _) => ClientPeer::Remote(address),
+            (None, Some((pid, uid))) => ClientPeer::Local { pid, uid, command: None },
+            (None, None) => ClientPeer::Unknown,
         };
         Client { peer, user: user.cloned() }
     }
@@ -224,11 +224,7 @@ impl Desk {
             return if is_get { self.process_log(rest).await } else { refused() };
         }
         if path.starts_with("/mainlogtail") {
-            return if is_get {
-                self.tail(LogPathOf::Main).await
-            } else {
-                Reply::refused(&Refusal::LogNotByGet)
-            };
+            return if is_get { self.tail(LogId::Main).await } else { Reply::refused(&Refusal::LogNotByGet) };
         }
         if path == "/events" && (is_get || request.method() == Method::HEAD) {
             return self.events(&request).await;
@@ -274,7 +270,7 @@ impl Desk {
             Err(refusal) => return Reply::refused(&refusal),
         };
         *unread = false;
-        let asker = Asker::Page(ends.client(self.user.as_ref()));
+        let asker = Requester::Page(ends.client(self.user.as_ref()));
         self.sheet(self.pages.act(&asker, &head.headers, &form).await, &Method::POST)
     }
 
@@ -309,7 +305,7 @@ impl Desk {
         *unread = false;
         match read::request(&data) {
             Ok((method, params)) => {
-                let asker = Asker::Client(ends.client(self.user.as_ref()));
+                let asker = Requester::Client(ends.client(self.user.as_ref()));
                 let content = match self.called(&asker, &method, params).await {
                     Made::Whole(xml) => self.burden.add(xml, self.limits.answers),
                     Made::InParts(document) => {
@@ -350,7 +346,7 @@ impl Desk {
     }
 
     /// Calls a method and writes down what comes of it.
-    async fn called(&self, asker: &Asker, method: &str, params: Vec<ironlance_rpc::Value>) -> Made {
+    async fn called(&self, asker: &Requester, method: &str, params: Vec<ironlance_rpc::Value>) -> Made {
         let trace = self.journal.enabled(Level::Trace);
         if trace {
             self.journal.log(Level::Trace, &format!("XML-RPC method called: {method}()"));
@@ -381,10 +377,10 @@ impl Desk {
         let Some(channel) = channels.into_iter().find(|known| known.name() == channel) else {
             return Reply::refused(&Refusal::NoLog);
         };
-        self.tail(LogPathOf::Process { name: name.to_owned(), channel }).await
+        self.tail(LogId::Process { name: name.to_owned(), channel }).await
     }
 
-    async fn tail(&self, what: LogPathOf) -> Reply {
+    async fn tail(&self, what: LogId) -> Reply {
         let Some(place) = self.reader.place(what).await else {
             return Reply::refused(&Refusal::Stopping);
         };
@@ -405,7 +401,7 @@ impl Desk {
             return Reply::live(Content::Whole(Bytes::new()));
         }
         let (reply, answer) = oneshot::channel();
-        if self.owner.send(Input::Watch { kinds, reply }).await.is_err() {
+        if self.owner.send(Input::Subscribe { kinds, reply }).await.is_err() {
             return Reply::refused(&Refusal::Stopping);
         }
         match answer.await {

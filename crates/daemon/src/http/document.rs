@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::offload::Offload;
 use crate::inbox::Input;
 use crate::log::tail::{self, Excerpt, ReadFault};
-use crate::request::{LogPart, LogPathOf, LogPlace, LogWish};
+use crate::request::{LogId, LogLocation, LogPart, LogRequest};
 
 /// So much of a log is read at a time, in bytes. In XML it is up to three times as long.
 const PIECE: usize = 64 * 1024;
@@ -71,9 +71,9 @@ impl LogReader {
     }
 
     /// Where a log is; nothing where there is no owner any more.
-    pub(super) async fn place(&self, what: LogPathOf) -> Option<LogPlace> {
+    pub(super) async fn place(&self, what: LogId) -> Option<LogLocation> {
         let (reply, answer) = oneshot::channel();
-        self.owner.send(Input::LogPath { what, reply }).await.ok()?;
+        self.owner.send(Input::LocateLog { what, reply }).await.ok()?;
         answer.await.ok()
     }
 
@@ -82,7 +82,7 @@ impl LogReader {
     /// # Errors
     /// The original's faults: `SHUTDOWN_STATE`, `BAD_NAME`, `NO_FILE`, `BAD_ARGUMENTS`, `FAILED`; and `FAILED` with the
     /// reason where too many long logs are open.
-    pub(super) async fn told(&self, wish: LogWish) -> Result<Told, Fault> {
+    pub(super) async fn told(&self, wish: LogRequest) -> Result<Told, Fault> {
         match self.find(wish).await? {
             Found::Part(excerpt) => Ok(Told::Log(self.measured(excerpt).await?)),
             Found::End(None, offset, overflow) => {
@@ -100,7 +100,7 @@ impl LogReader {
     /// As above.
     pub(super) async fn shown(
         &self,
-        wish: LogWish,
+        wish: LogRequest,
         show: impl FnOnce(&[u8]) -> String + Send + 'static,
     ) -> Result<String, Fault> {
         let (Found::Part(excerpt) | Found::End(Some(excerpt), ..)) = self.find(wish).await? else {
@@ -110,8 +110,8 @@ impl LogReader {
         read.await.and_then(|read| read).map_err(|_| failed())
     }
 
-    async fn find(&self, wish: LogWish) -> Result<Found, Fault> {
-        let place = self.place(wish.whose).await.filter(|place| !place.stopping);
+    async fn find(&self, wish: LogRequest) -> Result<Found, Fault> {
+        let place = self.place(wish.log).await.filter(|place| !place.stopping);
         let path = place.ok_or_else(|| FaultKind::ShutdownState.bare())?.path?;
         self.thread.run(move || find(path.as_deref(), wish.part)).await.map_err(|_| failed())?
     }

@@ -12,8 +12,8 @@ use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::body::Live;
-use crate::view::Happening;
-use crate::view::stream::Happenings;
+use crate::view::EventRecord;
+use crate::view::stream::EventStream;
 
 /// What is told where the client names no types.
 const USUAL: [EventKind; 4] = [
@@ -55,7 +55,7 @@ pub(super) fn types_of(query: &str) -> Result<Vec<EventKind>, UnknownType> {
 
 /// The body of the answer, which ends with the stream.
 pub(super) struct Events {
-    happenings: Happenings,
+    happenings: EventStream,
     /// When the client has to hear of us again.
     silence: Pin<Box<Sleep>>,
     progress: Progress,
@@ -70,7 +70,7 @@ enum Progress {
 }
 
 impl Events {
-    pub(super) fn new(happenings: Happenings) -> Self {
+    pub(super) fn new(happenings: EventStream) -> Self {
         Self { happenings, silence: Box::pin(sleep(SILENCE)), progress: Progress::Begins }
     }
 
@@ -132,7 +132,7 @@ struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn of(happening: &'a Happening) -> Self {
+    fn of(happening: &'a EventRecord) -> Self {
         let about = happening.about.as_ref();
         Self {
             number: happening.number,
@@ -147,7 +147,7 @@ impl<'a> Message<'a> {
     }
 }
 
-fn push_message(text: &mut String, happening: &Rc<Happening>) {
+fn push_message(text: &mut String, happening: &Rc<EventRecord>) {
     // Nothing in a message can fail to be written: it has no maps, and no numbers that JSON does not know.
     let json = serde_json::to_string(&Message::of(happening)).unwrap_or_default();
     let (number, event) = (happening.number, happening.kind);
@@ -165,8 +165,8 @@ mod tests {
     use super::*;
     use crate::view::stream::{MOST_WAITING, stream};
 
-    fn happening(body: &str, why: Option<&str>) -> Rc<Happening> {
-        Rc::new(Happening {
+    fn happening(body: &str, why: Option<&str>) -> Rc<EventRecord> {
+        Rc::new(EventRecord {
             number: 7,
             at: Duration::from_micros(1_764_000_000_250_900),
             kind: EventKind::ProcessStateExited,
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_is_about_no_process_names_none() {
-        let nobody = Happening { about: None, ..(*happening("", None)).clone() };
+        let nobody = EventRecord { about: None, ..(*happening("", None)).clone() };
         let json = serde_json::to_value(Message::of(&nobody)).unwrap();
         let expected =
             json!({"number": 7, "at": 1_764_000_000.25, "event": "PROCESS_STATE_EXITED", "body": ""});

@@ -11,9 +11,9 @@ use super::answer::Desk;
 use super::document::Told;
 use super::methods::{Access, Plan};
 use super::outboxes;
-use crate::asker::Asker;
+use crate::asker::Requester;
 use crate::inbox::Input;
-use crate::request::{Call, Request};
+use crate::request::{MethodCall, RpcRequest};
 
 /// What a client may do at this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +44,19 @@ fn redacted(answer: Value) -> Value {
 
 impl Desk {
     /// The answer to one call.
-    pub(super) async fn call(&self, asker: &Asker, method: &str, params: Vec<Value>) -> Result<Told, Fault> {
+    pub(super) async fn call(
+        &self,
+        asker: &Requester,
+        method: &str,
+        params: Vec<Value>,
+    ) -> Result<Told, Fault> {
         match self.plan(method, params)? {
             Plan::Each(calls) => Ok(self.each(asker, calls).await),
             one => self.one(asker, one).await,
         }
     }
 
-    async fn one(&self, asker: &Asker, plan: Plan) -> Result<Told, Fault> {
+    async fn one(&self, asker: &Requester, plan: Plan) -> Result<Told, Fault> {
         match plan {
             Plan::Ask(request) => self.ask(asker, request).await.map(Told::Value),
             Plan::Read(wish) => self.reader.told(wish).await,
@@ -75,7 +80,7 @@ impl Desk {
     }
 
     /// `system.multicall`: one call after the other, each when the one before has its answer.
-    async fn each(&self, asker: &Asker, calls: Vec<Value>) -> Told {
+    async fn each(&self, asker: &Requester, calls: Vec<Value>) -> Told {
         let mut results = Vec::new();
         let mut size = 0;
         for call in calls {
@@ -94,7 +99,7 @@ impl Desk {
         Told::Each(results)
     }
 
-    async fn one_of_many(&self, asker: &Asker, call: Value) -> Result<Told, Fault> {
+    async fn one_of_many(&self, asker: &Requester, call: Value) -> Result<Told, Fault> {
         let Value::Struct(members) = call else { return Err(FaultKind::IncorrectParameters.bare()) };
         let (method, params) = named(members)?;
         self.one(asker, self.plan(&method, params)?).await
@@ -105,13 +110,13 @@ impl Desk {
         seen.map(outboxes::value).ok_or_else(|| FaultKind::ShutdownState.bare())
     }
 
-    async fn ask(&self, asker: &Asker, request: Request) -> Result<Value, Fault> {
-        let is_configuration = matches!(request, Request::GetAllConfigInfo);
+    async fn ask(&self, asker: &Requester, request: RpcRequest) -> Result<Value, Fault> {
+        let is_configuration = matches!(request, RpcRequest::GetAllConfigInfo);
         let (reply, answer) = oneshot::channel();
         // An owner that is gone, or drops the question, is one that stops.
         let gone = || FaultKind::ShutdownState.bare();
         self.owner
-            .send(Input::Call(Call { request, asker: asker.clone(), reply }))
+            .send(Input::Call(MethodCall { request, asker: asker.clone(), reply }))
             .await
             .map_err(|_| gone())?;
         let answer = answer.await.map_err(|_| gone())??;

@@ -23,8 +23,8 @@ mod strangers;
 
 use super::*;
 use crate::inbox::Input;
-use crate::request::{LogPathOf, LogPlace, Request};
-use crate::view::View;
+use crate::request::{LogId, LogLocation, RpcRequest};
+use crate::view::DaemonView;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -88,13 +88,13 @@ impl Scene {
 async fn own(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
     let mut forgotten = Vec::new();
     while let Some(input) = inbox.recv().await {
-        if let Input::LogPath { what, reply } = input {
+        if let Input::LocateLog { what, reply } = input {
             let known = match &what {
-                LogPathOf::Main => true,
-                LogPathOf::Process { name, .. } => name == "a:b",
+                LogId::Main => true,
+                LogId::Process { name, .. } => name == "a:b",
             };
             let path = if known { Ok(Some(log.clone())) } else { Err(FaultKind::BadName.about("x")) };
-            let _ = reply.send(LogPlace { stopping: false, path });
+            let _ = reply.send(LogLocation { stopping: false, path });
             continue;
         }
         if let Input::View(reply) = input {
@@ -103,16 +103,16 @@ async fn own(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
         }
         let Input::Call(call) = input else { continue };
         let answer = match call.request {
-            Request::GetIdentification => Ok("the daemon é".into()),
-            Request::GetProcessInfo { name } => Err(FaultKind::BadName.about(name)),
-            Request::StartProcess { .. } => {
+            RpcRequest::GetIdentification => Ok("the daemon é".into()),
+            RpcRequest::GetProcessInfo { name } => Err(FaultKind::BadName.about(name)),
+            RpcRequest::StartProcess { .. } => {
                 spawn_local(async move {
                     sleep(Duration::from_millis(20)).await;
                     let _ = call.reply.send(Ok(true.into()));
                 });
                 continue;
             }
-            Request::Shutdown => {
+            RpcRequest::Shutdown => {
                 forgotten.push(call.reply);
                 continue;
             }
@@ -122,8 +122,8 @@ async fn own(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
     }
 }
 
-fn nothing_to_see() -> View {
-    View {
+fn nothing_to_see() -> DaemonView {
+    DaemonView {
         identifier: "supervisor".into(),
         mood: "RUNNING",
         pid: 1,

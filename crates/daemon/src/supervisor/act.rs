@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::Supervisor;
 use super::population::ProcessId;
-use super::waits::{Standing, Teller};
+use super::waits::{CurrentStatus, ReplyTo};
 use crate::child;
 
 impl Supervisor {
@@ -18,29 +18,29 @@ impl Supervisor {
     pub(super) fn step(&mut self, id: ProcessId, input: Input) {
         let mut inputs = VecDeque::from([input]);
         let is_end = matches!(inputs.front(), Some(Input::Stop | Input::GiveUp));
-        if is_end && self.lookups.forget(id) {
+        if is_end && self.lookups.cancel(id) {
             let why = "its host was still being looked up".to_owned();
             inputs.push_front(Input::SpawnFailed { why });
         }
         while let Some(input) = inputs.pop_front() {
-            let (now, mood) = (self.clock.now(), self.mood);
-            let Some(process) = self.population.process_mut(id) else { return };
-            process.note_whose_wish(&input);
-            for effect in process.life.step(input, now, mood) {
-                inputs.extend(self.act(id, effect));
+            let (now, mood) = (self.clock.now(), self.daemon_state);
+            let Some(process) = self.table.process_mut(id) else { return };
+            process.note_start_origin(&input);
+            for effect in process.lifecycle.step(input, now, mood) {
+                inputs.extend(self.apply(id, effect));
             }
         }
-        self.arm(id);
-        self.settle(id);
+        self.reschedule(id);
+        self.complete_waits(id);
     }
 
     /// Carries out one effect; what comes of it may be an input for the same process.
-    fn act(&mut self, id: ProcessId, effect: Effect) -> Option<Input> {
+    fn apply(&mut self, id: ProcessId, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Spawn => self.spawn(id),
             Effect::Kill { pid, signal, reach } => self.kill(id, pid, signal, reach),
             Effect::Changed { from, to, detail } => {
-                self.changed(id, from, to, detail);
+                self.on_state_change(id, from, to, detail);
                 None
             }
             Effect::Log(level, line) => {
@@ -50,15 +50,15 @@ impl Supervisor {
         }
     }
 
-    fn changed(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: Detail) {
-        self.note_who_stops_it(id, to);
-        let Some(process) = self.population.process(id) else { return };
-        let namespec = process.life.shared_namespec();
+    fn on_state_change(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: Detail) {
+        self.retire_member(id, to);
+        let Some(process) = self.table.process(id) else { return };
+        let namespec = process.lifecycle.shared_namespec();
         let notice = Notice::state(&namespec, from, to, detail);
-        let why = is_down(to).then(|| process.why.clone()).flatten();
-        self.note(&notice, Some(&namespec), why);
-        let but = self.who_must_not_hear(id, to, detail);
-        self.offer(&notice, but);
+        let why = is_down(to).then(|| process.down_reason.clone()).flatten();
+        self.record(&notice, Some(&namespec), why);
+        let but = self.excluded_pool(id, to, detail);
+        self.dispatch_event(&notice, but);
     }
 
     /// Sends the signal that the machine asked for.
@@ -66,7 +66,7 @@ impl Supervisor {
         match child::kill::kill(pid, number, reach) {
             Ok(()) => None,
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
-                let name = &self.population.process(id)?.namespec().process;
+                let name = &self.table.process(id)?.namespec().process;
                 let line = format!(
                     "unable to signal {name} (pid {pid}), it probably just exited on its own: [Errno 3] No such process"
                 );
@@ -78,31 +78,32 @@ impl Supervisor {
     }
 
     /// Notes when the process has to be woken next.
-    pub(super) fn arm(&mut self, id: ProcessId) {
-        let mood = self.mood;
-        let Some(process) = self.population.process(id) else { return };
-        let due = process.life.next_deadline(mood);
-        self.population.set_due(id, due);
+    pub(super) fn reschedule(&mut self, id: ProcessId) {
+        let mood = self.daemon_state;
+        let Some(process) = self.table.process(id) else { return };
+        let due = process.lifecycle.next_deadline(mood);
+        self.table.set_due(id, due);
     }
 
     /// Notes for all processes when they have to be woken next: what holds for all has changed.
-    pub(super) fn arm_all(&mut self) {
-        let ids: Vec<ProcessId> = self.population.processes().map(|(id, _)| id).collect();
-        ids.into_iter().for_each(|id| self.arm(id));
+    pub(super) fn reschedule_all(&mut self) {
+        let ids: Vec<ProcessId> = self.table.processes().map(|(id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.reschedule(id));
     }
 
     /// Answers the clients who waited for the state that the process is in now.
-    pub(super) fn settle(&mut self, id: ProcessId) {
-        let Some(process) = self.population.process_mut(id) else { return };
+    pub(super) fn complete_waits(&mut self, id: ProcessId) {
+        let Some(process) = self.table.process_mut(id) else { return };
         if process.waits.is_empty() {
             return;
         }
-        let standing = Standing { state: process.life.state(), spawnerr: process.life.spawnerr() };
+        let standing =
+            CurrentStatus { state: process.lifecycle.state(), spawnerr: process.lifecycle.spawnerr() };
         let mut done = Vec::new();
         let mut waiting = Vec::new();
         for wait in std::mem::take(&mut process.waits) {
-            match wait.until.judge(&standing, &wait.called) {
-                Some(outcome) => done.push((wait.teller, outcome)),
+            match wait.until.judge(&standing, &wait.requested_name) {
+                Some(outcome) => done.push((wait.reply_to, outcome)),
                 None => waiting.push(wait),
             }
         }
@@ -110,8 +111,8 @@ impl Supervisor {
         for (teller, outcome) in done {
             match teller {
                 // A client that has gone misses nothing.
-                Teller::Client(reply) => drop(reply.send(outcome)),
-                Teller::Batch(batch, namespec) => self.batches.tell(batch, &namespec, &outcome),
+                ReplyTo::Client(reply) => drop(reply.send(outcome)),
+                ReplyTo::Batch(batch, namespec) => self.batches.complete(batch, &namespec, &outcome),
             }
         }
     }

@@ -11,43 +11,42 @@ use ironlance_core::level::Level;
 use ironlance_core::plain::plain;
 
 use super::Supervisor;
-use super::ends::Signalled;
+use super::ends::SentSignal;
 use super::population::ProcessId;
-use crate::asker::{Asker, Client, Peer, Reason};
-use crate::request::Request;
+use crate::asker::{Client, ClientPeer, Requester, SignalReason};
+use crate::request::RpcRequest;
 
 impl Supervisor {
     /// The same asker with what the owner knows of it: one of its own processes, or the name of a command.
-    pub(super) fn recognised(&self, asker: Asker) -> Rc<Asker> {
-        if let Asker::Client(Client { peer: Peer::Remote(address), .. }) = &asker {
-            return Rc::new(self.listener_at(*address).map_or(asker, Asker::Process));
+    pub(super) fn identify(&self, asker: Requester) -> Rc<Requester> {
+        if let Requester::Client(Client { peer: ClientPeer::Remote(address), .. }) = &asker {
+            return Rc::new(self.listener_with_socket(*address).map_or(asker, Requester::Process));
         }
-        let Asker::Client(Client { peer: Peer::Local { pid: Some(pid), uid, .. }, user }) = asker else {
+        let Requester::Client(Client { peer: ClientPeer::Local { pid: Some(pid), uid, .. }, user }) = asker
+        else {
             return Rc::new(asker);
         };
-        if let Some(process) = self.population.pids.get(&pid).and_then(|id| self.population.process(*id)) {
-            return Rc::new(Asker::Process(process.namespec().clone()));
+        if let Some(process) = self.table.pids.get(&pid).and_then(|id| self.table.process(*id)) {
+            return Rc::new(Requester::Process(process.namespec().clone()));
         }
         // A listener may be started by a shell.
-        let parent = parent(pid).and_then(|parent| self.population.pids.get(&parent));
-        let listener =
-            parent.and_then(|id| self.population.process(*id)).filter(|process| process.is_listener());
+        let parent = parent(pid).and_then(|parent| self.table.pids.get(&parent));
+        let listener = parent.and_then(|id| self.table.process(*id)).filter(|process| process.is_listener());
         if let Some(listener) = listener {
-            return Rc::new(Asker::Process(listener.namespec().clone()));
+            return Rc::new(Requester::Process(listener.namespec().clone()));
         }
         let command = fs::read_to_string(format!("/proc/{pid}/comm")).ok();
         let command = command.map(|command| command.trim_end().into());
-        Rc::new(Asker::Client(Client { peer: Peer::Local { pid: Some(pid), uid, command }, user }))
+        Rc::new(Requester::Client(Client { peer: ClientPeer::Local { pid: Some(pid), uid, command }, user }))
     }
 
     /// The listener that has the other end of a connection of this machine to itself: it is looked for among their
     /// descriptors, as the kernel tells no credentials over TCP.
-    fn listener_at(&self, address: SocketAddr) -> Option<Namespec> {
+    fn listener_with_socket(&self, address: SocketAddr) -> Option<Namespec> {
         if !address.ip().to_canonical().is_loopback() {
             return None;
         }
-        let pids =
-            self.population.pids.iter().filter_map(|(pid, id)| Some((*pid, self.population.process(*id)?)));
+        let pids = self.table.pids.iter().filter_map(|(pid, id)| Some((*pid, self.table.process(*id)?)));
         let listeners: Vec<_> =
             pids.filter(|(_, process)| process.is_listener()).take(MOST_LISTENERS).collect();
         if listeners.is_empty() {
@@ -65,30 +64,30 @@ impl Supervisor {
     }
 
     /// Who asks for what is being done right now.
-    pub(super) fn who_asks(&self) -> Rc<Asker> {
-        self.asker.clone().unwrap_or_else(|| Rc::new(Asker::Unknown))
+    pub(super) fn current_requester(&self) -> Rc<Requester> {
+        self.requester.clone().unwrap_or_else(|| Rc::new(Requester::Unknown))
     }
 
     /// Says in the log who starts, stops or signals something.
-    pub(super) fn log_who_asks(&mut self, request: &Request) {
-        if let Some(deed) = request.deed() {
-            let line = format!("{} asked for by {}", plain(&deed), self.who_asks());
+    pub(super) fn log_requester(&mut self, request: &RpcRequest) {
+        if let Some(deed) = request.action() {
+            let line = format!("{} asked for by {}", plain(&deed), self.current_requester());
             self.log.log(Level::Info, &line);
         }
     }
 
     /// Notes why a process is being stopped.
-    pub(super) fn note_reason(&mut self, id: ProcessId, reason: Reason) {
-        if let Some(process) = self.population.process_mut(id) {
-            process.reason = Some(reason);
+    pub(super) fn set_stop_reason(&mut self, id: ProcessId, reason: SignalReason) {
+        if let Some(process) = self.table.process_mut(id) {
+            process.stop_reason = Some(reason);
         }
     }
 
     /// Notes that somebody has a signal sent to a process.
-    pub(super) fn note_signal(&mut self, id: ProcessId, number: i32) {
-        let (by, at) = (Reason::Signal(self.who_asks()), self.clock.mono());
-        if let Some(process) = self.population.process_mut(id) {
-            process.signalled = Some(Signalled { number, at, by });
+    pub(super) fn record_signal(&mut self, id: ProcessId, number: i32) {
+        let (by, at) = (SignalReason::Signal(self.current_requester()), self.clock.mono());
+        if let Some(process) = self.table.process_mut(id) {
+            process.sent_signal = Some(SentSignal { number, at, by });
         }
     }
 }
@@ -100,7 +99,7 @@ const MOST_SOCKETS: u64 = 1 << 20;
 
 /// The socket with this local address, as a link in /proc names it: `socket:[4711]` (proc_pid_net(5), /proc/net/tcp).
 fn socket_at(address: SocketAddr) -> Option<PathBuf> {
-    let (list, wanted) = local_address(address);
+    let (list, wanted) = proc_net_entry(address);
     let mut text = String::new();
     fs::File::open(list).ok()?.take(MOST_SOCKETS).read_to_string(&mut text).ok()?;
     let inode = text.lines().find_map(|line| {
@@ -111,7 +110,7 @@ fn socket_at(address: SocketAddr) -> Option<PathBuf> {
 }
 
 /// The list that an address is in, and how it stands there: each four bytes as a number of this machine, then the port.
-fn local_address(address: SocketAddr) -> (&'static str, String) {
+fn proc_net_entry(address: SocketAddr) -> (&'static str, String) {
     let words = |bytes: &[u8]| -> String {
         let words = bytes.chunks_exact(4).filter_map(|four| four.try_into().ok()).map(u32::from_ne_bytes);
         words.map(|word| format!("{word:08X}")).collect()
@@ -148,7 +147,7 @@ mod tests {
         }
         assert_eq!(socket_at(([127, 0, 0, 1], 0).into()), None);
         let mapped: SocketAddr = "[::ffff:127.0.0.1]:9001".parse().unwrap();
-        assert_eq!(local_address(mapped), local_address(([127, 0, 0, 1], 9001).into()));
+        assert_eq!(proc_net_entry(mapped), proc_net_entry(([127, 0, 0, 1], 9001).into()));
     }
 
     #[test]

@@ -12,18 +12,18 @@ use ironlance_core::kind::EventKind;
 use ironlance_core::notice::Notice;
 
 use super::Supervisor;
-use crate::view::Happening;
-use crate::view::stream::{Feed, Happenings, stream};
+use crate::view::EventRecord;
+use crate::view::stream::{EventStream, Publisher, stream};
 
 /// So many happenings are kept.
-const KEPT: usize = 200;
+const CAPACITY: usize = 200;
 /// So much of a body is kept (bytes): what a client sends may be very long.
-const KEPT_BODY: usize = 4 * 1024;
+const STORED_BODY: usize = 4 * 1024;
 /// So much of a body is told (bytes): output as the bus has it, and what clients send within reason.
-const TOLD_BODY: usize = 256 * 1024;
+const STREAMED_BODY: usize = 256 * 1024;
 
 /// These, and all below them, are kept.
-const KEPT_KINDS: [EventKind; 4] = [
+const STORED_KINDS: [EventKind; 4] = [
     EventKind::ProcessState,
     EventKind::ProcessGroup,
     EventKind::SupervisorStateChange,
@@ -32,64 +32,65 @@ const KEPT_KINDS: [EventKind; 4] = [
 
 /// The last happenings, and who watches.
 #[derive(Default)]
-pub(super) struct Chronicle {
+pub(super) struct EventLog {
     number: u64,
-    recent: VecDeque<Rc<Happening>>,
-    watchers: Vec<Watcher>,
+    recent: VecDeque<Rc<EventRecord>>,
+    subscribers: Vec<Subscriber>,
 }
 
-struct Watcher {
+struct Subscriber {
     kinds: Vec<EventKind>,
-    feed: Feed,
+    publisher: Publisher,
 }
 
-fn is_among(kind: EventKind, asked: &[EventKind]) -> bool {
+fn matches_any(kind: EventKind, asked: &[EventKind]) -> bool {
     asked.iter().any(|ancestor| kind.is_a(*ancestor))
 }
 
-impl Chronicle {
+impl EventLog {
     /// Whether somebody watches happenings of this type; if not, and the type is not kept, none need be made.
-    pub(super) fn is_watched(&self, kind: EventKind) -> bool {
-        self.watchers.iter().any(|watcher| is_among(kind, &watcher.kinds))
+    pub(super) fn is_wanted(&self, kind: EventKind) -> bool {
+        self.subscribers.iter().any(|watcher| matches_any(kind, &watcher.kinds))
     }
 
     /// From now on the stream has what is of one of these types, or below them.
-    pub(super) fn watch(&mut self, kinds: Vec<EventKind>) -> Happenings {
-        self.forget_who_left();
+    pub(super) fn subscribe(&mut self, kinds: Vec<EventKind>) -> EventStream {
+        self.drop_closed();
         let (feed, happenings) = stream();
-        self.watchers.push(Watcher { kinds, feed });
+        self.subscribers.push(Subscriber { kinds, publisher: feed });
         happenings
     }
 
     /// What is kept, the newest first.
-    pub(super) fn recent(&self) -> impl Iterator<Item = Rc<Happening>> {
+    pub(super) fn recent(&self) -> impl Iterator<Item = Rc<EventRecord>> {
         self.recent.iter().rev().cloned()
     }
 
     /// Nothing more will happen: all streams end.
     pub(super) fn close(&mut self) {
-        self.watchers = Vec::new();
+        self.subscribers = Vec::new();
     }
 
-    fn add(&mut self, happening: Happening) {
+    fn add(&mut self, happening: EventRecord) {
         let kind = happening.kind;
         self.number += 1;
-        let told = Rc::new(Happening { number: self.number, ..happening });
-        if is_among(kind, &KEPT_KINDS) {
-            if self.recent.len() == KEPT {
+        let told = Rc::new(EventRecord { number: self.number, ..happening });
+        if matches_any(kind, &STORED_KINDS) {
+            if self.recent.len() == CAPACITY {
                 self.recent.pop_front();
             }
-            let kept = cut(&told.body, KEPT_BODY).map(|body| Rc::new(Happening { body, ..(*told).clone() }));
+            let kept =
+                cut(&told.body, STORED_BODY).map(|body| Rc::new(EventRecord { body, ..(*told).clone() }));
             self.recent.push_back(kept.unwrap_or_else(|| Rc::clone(&told)));
         }
-        for watcher in self.watchers.iter().filter(|watcher| is_among(kind, &watcher.kinds)) {
-            watcher.feed.send(&told);
+        for watcher in self.subscribers.iter().filter(|watcher| matches_any(kind, &watcher.kinds)) {
+            watcher.publisher.send(&told);
         }
-        self.forget_who_left();
+        self.drop_closed();
     }
 
-    fn forget_who_left(&mut self) {
-        self.watchers.retain(|watcher| watcher.feed.is_read());
+    fn drop_closed(&mut self) {
+        self.subscribers.retain(|watcher| watcher.publisher.is_read());
     }
 }
 
@@ -100,15 +101,15 @@ fn cut(body: &str, most: usize) -> Option<Rc<str>> {
 
 impl Supervisor {
     /// Notes what has happened, for people. `why` is for ends.
-    pub(super) fn note(&mut self, notice: &Notice, about: Option<&Namespec>, why: Option<Rc<str>>) {
+    pub(super) fn record(&mut self, notice: &Notice, about: Option<&Namespec>, why: Option<Rc<str>>) {
         let kind = notice.kind;
-        if !is_among(kind, &KEPT_KINDS) && !self.chronicle.is_watched(kind) {
+        if !matches_any(kind, &STORED_KINDS) && !self.event_log.is_wanted(kind) {
             return;
         }
         let body = notice.body.text();
-        let body = cut(&body, TOLD_BODY).unwrap_or(body);
+        let body = cut(&body, STREAMED_BODY).unwrap_or(body);
         let at: Duration = self.clock.now().wall;
-        self.chronicle.add(Happening { number: 0, at, kind, about: about.cloned(), body, why });
+        self.event_log.add(EventRecord { number: 0, at, kind, about: about.cloned(), body, why });
     }
 }
 
@@ -116,18 +117,18 @@ impl Supervisor {
 mod tests {
     use super::*;
 
-    fn happening(kind: EventKind, body: &str) -> Happening {
+    fn happening(kind: EventKind, body: &str) -> EventRecord {
         let about = Some(Namespec::new("shop", "web"));
-        Happening { number: 0, at: Duration::from_secs(9), kind, about, body: body.into(), why: None }
+        EventRecord { number: 0, at: Duration::from_secs(9), kind, about, body: body.into(), why: None }
     }
 
-    fn kept(chronicle: &Chronicle) -> Vec<u64> {
+    fn kept(chronicle: &EventLog) -> Vec<u64> {
         chronicle.recent().map(|happening| happening.number).collect()
     }
 
     #[test]
     fn the_last_two_hundred_are_kept_and_the_newest_comes_first() {
-        let mut chronicle = Chronicle::default();
+        let mut chronicle = EventLog::default();
         for _ in 0..250 {
             chronicle.add(happening(EventKind::ProcessStateExited, ""));
         }
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn output_and_ticks_are_not_kept() {
-        let mut chronicle = Chronicle::default();
+        let mut chronicle = EventLog::default();
         for kind in [
             EventKind::ProcessLogStdout,
             EventKind::Tick5,
@@ -152,16 +153,16 @@ mod tests {
 
     #[test]
     fn a_long_body_is_told_in_full_and_kept_in_part() {
-        let mut chronicle = Chronicle::default();
-        let stream = chronicle.watch(vec![EventKind::Event]);
-        let body = "é".repeat(KEPT_BODY);
+        let mut chronicle = EventLog::default();
+        let stream = chronicle.subscribe(vec![EventKind::Event]);
+        let body = "é".repeat(STORED_BODY);
         chronicle.add(happening(EventKind::RemoteCommunication, &body));
         chronicle.close();
-        assert_eq!(&*chronicle.recent().next().unwrap().body, "é".repeat(KEPT_BODY / 2));
+        assert_eq!(&*chronicle.recent().next().unwrap().body, "é".repeat(STORED_BODY / 2));
         assert_eq!(read(stream)[0].body.len(), body.len());
     }
 
-    fn read(mut stream: Happenings) -> Vec<Rc<Happening>> {
+    fn read(mut stream: EventStream) -> Vec<Rc<EventRecord>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut all = Vec::new();
@@ -174,9 +175,9 @@ mod tests {
 
     #[test]
     fn a_watcher_is_told_what_is_below_the_types_that_it_asked_for() {
-        let mut chronicle = Chronicle::default();
+        let mut chronicle = EventLog::default();
         chronicle.add(happening(EventKind::ProcessStateStarting, "before"));
-        let stream = chronicle.watch(vec![EventKind::ProcessState, EventKind::Tick60]);
+        let stream = chronicle.subscribe(vec![EventKind::ProcessState, EventKind::Tick60]);
         for kind in [EventKind::ProcessStateFatal, EventKind::Tick5, EventKind::Tick60] {
             chronicle.add(happening(kind, ""));
         }
@@ -187,26 +188,26 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_forgotten_at_the_next_happening() {
-        let mut chronicle = Chronicle::default();
-        let stream = chronicle.watch(vec![EventKind::ProcessLog]);
-        assert!(chronicle.is_watched(EventKind::ProcessLogStdout));
-        assert!(!chronicle.is_watched(EventKind::ProcessStateExited));
+        let mut chronicle = EventLog::default();
+        let stream = chronicle.subscribe(vec![EventKind::ProcessLog]);
+        assert!(chronicle.is_wanted(EventKind::ProcessLogStdout));
+        assert!(!chronicle.is_wanted(EventKind::ProcessStateExited));
         drop(stream);
         chronicle.add(happening(EventKind::ProcessStateExited, ""));
-        assert!(!chronicle.is_watched(EventKind::ProcessLogStdout));
+        assert!(!chronicle.is_wanted(EventKind::ProcessLogStdout));
     }
 
     #[test]
     fn a_slow_watcher_is_forgotten_and_the_others_go_on() {
-        let mut chronicle = Chronicle::default();
-        let slow = chronicle.watch(vec![EventKind::Event]);
-        let body = "x".repeat(TOLD_BODY);
+        let mut chronicle = EventLog::default();
+        let slow = chronicle.subscribe(vec![EventKind::Event]);
+        let body = "x".repeat(STREAMED_BODY);
         for _ in 0..4 {
             chronicle.add(happening(EventKind::ProcessLogStdout, &body));
         }
-        let other = chronicle.watch(vec![EventKind::Event]);
+        let other = chronicle.subscribe(vec![EventKind::Event]);
         chronicle.add(happening(EventKind::ProcessLogStdout, &body));
         assert!(slow.is_lost() && !other.is_lost());
-        assert_eq!(chronicle.watchers.len(), 1);
+        assert_eq!(chronicle.subscribers.len(), 1);
     }
 }

@@ -6,11 +6,11 @@ use ironlance_core::lifecycle::Now;
 
 /// Gives the time as the machines want it.
 #[derive(Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct DaemonClock {
     begin: Instant,
 }
 
-impl Clock {
+impl DaemonClock {
     pub(super) fn start() -> Self {
         Self { begin: Instant::now() }
     }

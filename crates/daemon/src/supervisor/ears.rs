@@ -21,11 +21,11 @@ use crate::child::pipes::{BATCH, Interest, Poller};
 use crate::readiness::Readiness;
 
 /// The shortest pause but none. The runtime's clock counts milliseconds, so the owner itself waits so long.
-const NAP: Duration = Duration::from_micros(150);
+const SHORTEST_SPIN: Duration = Duration::from_micros(150);
 /// The shortest that the runtime can time.
-const SHORTEST: Duration = Duration::from_millis(1);
+const SHORTEST_DELAY: Duration = Duration::from_millis(1);
 /// The longest. A log is written so much later than it could be, at most.
-const LONGEST: Duration = Duration::from_millis(8);
+const LONGEST_DELAY: Duration = Duration::from_millis(8);
 /// A pipe that gives so much was as good as full (bytes).
 const FULL: usize = 48 * 1024;
 /// The same for one that was made larger.
@@ -33,43 +33,43 @@ const FULL_GROWN: usize = 768 * 1024;
 
 /// Whether a pipe is heard at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
-    AtOnce,
-    CanWait,
+pub(super) enum ReadPriority {
+    Immediate,
+    Deferred,
 }
 
 /// Stands for all pipes that can wait, among those that cannot.
-const PATIENT: u64 = u64::MAX;
+const DEFERRED_SET: u64 = u64::MAX;
 
 /// All pipes of all children.
-pub(super) struct Ears {
+pub(super) struct OutputPoller {
     urgent: Poller,
     /// Told by the runtime that `urgent` has something.
     readiness: Readiness,
     /// `urgent` has not been asked to its end.
     ready: bool,
     /// A member of `urgent` that tells once, and not again before the pause is over.
-    patient: Poller,
-    pause: Duration,
+    deferred: Poller,
+    delay: Duration,
     /// When the patient ones are heard next, if anything has been said (monotonic).
-    hear_at: Option<Duration>,
+    read_deferred_at: Option<Duration>,
     /// Pipes that can wait and have so much to say that they are read after each pause, and not watched: a watched pipe
     /// costs its writer more for each write.
-    talkers: Vec<u64>,
+    hot: Vec<u64>,
     /// Every patient pipe that has something is being heard. What comes after that waits for the next pause.
-    all_told: bool,
+    drained: bool,
     /// What was heard since the pause: the most from one pipe, and whether one was full.
-    most: usize,
-    full: bool,
+    most_read: usize,
+    saw_full: bool,
     /// One of them had been made larger.
-    roomy: bool,
+    saw_grown: bool,
 }
 
-impl Ears {
+impl OutputPoller {
     /// To be called in the runtime.
     pub(super) fn new() -> io::Result<Self> {
         let (urgent, patient) = (Poller::new()?, Poller::new()?);
-        urgent.add(patient.as_fd(), PATIENT, Interest::ReadOnce)?;
+        urgent.add(patient.as_fd(), DEFERRED_SET, Interest::ReadOnce)?;
         let readiness = Readiness::of(urgent.as_fd())?;
         let (pause, hear_at) = (Duration::ZERO, None);
         let (ready, all_told) = (false, false);
@@ -77,14 +77,14 @@ impl Ears {
             urgent,
             readiness,
             ready,
-            patient,
-            pause,
-            hear_at,
-            talkers: Vec::new(),
-            all_told,
-            most: 0,
-            full: false,
-            roomy: false,
+            deferred: patient,
+            delay: pause,
+            read_deferred_at: hear_at,
+            hot: Vec::new(),
+            drained: all_told,
+            most_read: 0,
+            saw_full: false,
+            saw_grown: false,
         })
     }
 
@@ -93,19 +93,19 @@ impl Ears {
         fd: BorrowedFd<'_>,
         token: u64,
         interest: Interest,
-        urgency: Urgency,
+        urgency: ReadPriority,
     ) -> io::Result<()> {
         self.poller(urgency).add(fd, token, interest)
     }
 
-    pub(super) fn remove(&self, fd: BorrowedFd<'_>, urgency: Urgency) {
+    pub(super) fn remove(&self, fd: BorrowedFd<'_>, urgency: ReadPriority) {
         self.poller(urgency).remove(fd);
     }
 
-    const fn poller(&self, urgency: Urgency) -> &Poller {
+    const fn poller(&self, urgency: ReadPriority) -> &Poller {
         match urgency {
-            Urgency::AtOnce => &self.urgent,
-            Urgency::CanWait => &self.patient,
+            ReadPriority::Immediate => &self.urgent,
+            ReadPriority::Deferred => &self.deferred,
         }
     }
 
@@ -115,18 +115,18 @@ impl Ears {
     }
 
     /// Something has been said.
-    pub(super) const fn noticed(&mut self) {
+    pub(super) const fn mark_ready(&mut self) {
         self.ready = true;
     }
 
     /// When the pause ends, if something has been said (monotonic).
     pub(super) const fn deadline(&self) -> Option<Duration> {
-        self.hear_at
+        self.read_deferred_at
     }
 
     /// Whether there is something to be heard now.
     pub(super) fn is_due(&self, now: Duration) -> bool {
-        self.ready || self.hear_at.is_some_and(|at| at <= now)
+        self.ready || self.read_deferred_at.is_some_and(|at| at <= now)
     }
 
     /// The pipes that are to be read or written now.
@@ -135,106 +135,106 @@ impl Ears {
         if self.ready {
             let found = self.urgent.wait(&mut |token| tokens.push(token));
             self.ready = found.as_ref().is_ok_and(|count| *count > 0);
-            if let Some(at) = tokens.iter().position(|token| *token == PATIENT) {
+            if let Some(at) = tokens.iter().position(|token| *token == DEFERRED_SET) {
                 tokens.swap_remove(at);
-                self.begin_pause(now, tokens.is_empty());
+                self.begin_delay(now, tokens.is_empty());
             }
             if !tokens.is_empty() || found.is_err() {
                 return found.map(drop);
             }
         }
-        if self.hear_at.is_some_and(|at| at <= now) {
-            if self.all_told {
-                return self.end_of_round(now);
+        if self.read_deferred_at.is_some_and(|at| at <= now) {
+            if self.drained {
+                return self.end_pass(now);
             }
-            let found = self.patient.wait(&mut |token| tokens.push(token));
-            self.all_told = found.as_ref().is_ok_and(|count| *count < BATCH);
-            if self.all_told {
-                tokens.extend(&self.talkers);
+            let found = self.deferred.wait(&mut |token| tokens.push(token));
+            self.drained = found.as_ref().is_ok_and(|count| *count < BATCH);
+            if self.drained {
+                tokens.extend(&self.hot);
             }
             found?;
         }
         Ok(())
     }
 
-    fn begin_pause(&mut self, now: Duration, nothing_else: bool) {
-        if self.pause > NAP {
-            self.hear_at = Some(now + self.pause);
+    fn begin_delay(&mut self, now: Duration, nothing_else: bool) {
+        if self.delay > SHORTEST_SPIN {
+            self.read_deferred_at = Some(now + self.delay);
             return;
         }
-        if self.pause == NAP && nothing_else {
-            self.urgent.nap(NAP);
+        if self.delay == SHORTEST_SPIN && nothing_else {
+            self.urgent.nap(SHORTEST_SPIN);
             self.ready = true;
         }
-        self.hear_at = Some(now);
+        self.read_deferred_at = Some(now);
     }
 
     /// Whether output that can wait is heard without any pause, as its pipes were found full.
-    pub(super) const fn is_in_a_hurry(&self) -> bool {
-        self.pause.is_zero()
+    pub(super) const fn has_no_delay(&self) -> bool {
+        self.delay.is_zero()
     }
 
     /// Ends the pause: somebody wants to know now what was said.
-    pub(super) const fn hurry(&mut self) {
-        self.hear_at = Some(Duration::ZERO);
-        self.all_told = false;
+    pub(super) const fn expire_delay(&mut self) {
+        self.read_deferred_at = Some(Duration::ZERO);
+        self.drained = false;
     }
 
     /// So much was read from one pipe that could wait.
-    pub(super) fn heard(&mut self, size: usize, grown: bool) {
-        self.most = self.most.max(size);
-        self.full |= size >= if grown { FULL_GROWN } else { FULL };
-        self.roomy |= grown;
+    pub(super) fn record_read(&mut self, size: usize, grown: bool) {
+        self.most_read = self.most_read.max(size);
+        self.saw_full |= size >= if grown { FULL_GROWN } else { FULL };
+        self.saw_grown |= grown;
     }
 
     /// Whether this pipe is read without being watched.
-    pub(super) fn is_talker(&self, token: u64) -> bool {
-        self.talkers.contains(&token)
+    pub(super) fn is_hot(&self, token: u64) -> bool {
+        self.hot.contains(&token)
     }
 
     /// Watches a pipe no more, and reads it after each pause.
-    pub(super) fn add_talker(&mut self, fd: BorrowedFd<'_>, token: u64) {
-        self.patient.remove(fd);
-        self.talkers.push(token);
+    pub(super) fn make_hot(&mut self, fd: BorrowedFd<'_>, token: u64) {
+        self.deferred.remove(fd);
+        self.hot.push(token);
     }
 
     /// Reads a pipe only when it has something again.
-    pub(super) fn watch_again(&mut self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
-        self.forget_talker(token);
-        self.patient.add(fd, token, Interest::Read)
+    pub(super) fn make_watched(&mut self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        self.remove_hot(token);
+        self.deferred.add(fd, token, Interest::Read)
     }
 
     /// A pipe is closed, or not to be read for now.
-    pub(super) fn forget_talker(&mut self, token: u64) {
-        self.talkers.retain(|talker| *talker != token);
+    pub(super) fn remove_hot(&mut self, token: u64) {
+        self.hot.retain(|talker| *talker != token);
     }
 
-    fn end_of_round(&mut self, now: Duration) -> io::Result<()> {
-        self.hear_at = None;
-        self.all_told = false;
-        self.pause = next_pause(self.pause, self.most, self.full, self.roomy);
-        (self.most, self.full, self.roomy) = (0, false, false);
-        if !self.talkers.is_empty() {
-            self.begin_pause(now, true);
+    fn end_pass(&mut self, now: Duration) -> io::Result<()> {
+        self.read_deferred_at = None;
+        self.drained = false;
+        self.delay = next_delay(self.delay, self.most_read, self.saw_full, self.saw_grown);
+        (self.most_read, self.saw_full, self.saw_grown) = (0, false, false);
+        if !self.hot.is_empty() {
+            self.begin_delay(now, true);
         }
-        self.urgent.modify(self.patient.as_fd(), PATIENT, Interest::ReadOnce)
+        self.urgent.modify(self.deferred.as_fd(), DEFERRED_SET, Interest::ReadOnce)
     }
 }
 
-fn next_pause(pause: Duration, most: usize, full: bool, roomy: bool) -> Duration {
+fn next_delay(pause: Duration, most: usize, full: bool, roomy: bool) -> Duration {
     if full {
         return match pause / 2 {
-            _ if pause <= NAP => Duration::ZERO,
-            half if half < SHORTEST => NAP,
+            _ if pause <= SHORTEST_SPIN => Duration::ZERO,
+            half if half < SHORTEST_DELAY => SHORTEST_SPIN,
             half => half,
         };
     }
     let (little, longer) = match pause {
         // A large pipe takes a while to fill, and gives more at a time then.
-        Duration::ZERO if roomy => (FULL_GROWN / 3, NAP),
-        Duration::ZERO => (2 * 1024, NAP),
-        NAP => (4 * 1024, SHORTEST),
-        _ => (16 * 1024, (pause * 2).min(LONGEST)),
+        Duration::ZERO if roomy => (FULL_GROWN / 3, SHORTEST_SPIN),
+        Duration::ZERO => (2 * 1024, SHORTEST_SPIN),
+        SHORTEST_SPIN => (4 * 1024, SHORTEST_DELAY),
+        _ => (16 * 1024, (pause * 2).min(LONGEST_DELAY)),
     };
     if most < little { longer } else { pause }
 }
@@ -248,19 +248,19 @@ mod tests {
         let mut pause = Duration::ZERO;
         let mut pauses = Vec::new();
         for (most, full) in [(100, false); 6] {
-            pause = next_pause(pause, most, full, false);
+            pause = next_delay(pause, most, full, false);
             pauses.push(pause.as_micros());
         }
         assert_eq!(pauses, [150, 1000, 2000, 4000, 8000, 8000]);
-        assert_eq!(next_pause(pause, 20_000, false, false), pause);
+        assert_eq!(next_delay(pause, 20_000, false, false), pause);
         pauses.clear();
         for _ in 0..6 {
-            pause = next_pause(pause, 65_536, true, false);
+            pause = next_delay(pause, 65_536, true, false);
             pauses.push(pause.as_micros());
         }
         assert_eq!(pauses, [4000, 2000, 1000, 150, 0, 0]);
         // A child that says much in small pieces is left alone for a moment at a time.
-        assert_eq!(next_pause(Duration::ZERO, 1_000, false, false), NAP);
-        assert_eq!(next_pause(NAP, 36_000, false, false), NAP);
+        assert_eq!(next_delay(Duration::ZERO, 1_000, false, false), SHORTEST_SPIN);
+        assert_eq!(next_delay(SHORTEST_SPIN, 36_000, false, false), SHORTEST_SPIN);
     }
 }

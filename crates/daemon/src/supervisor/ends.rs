@@ -7,15 +7,15 @@ use ironlance_core::exit::ExitStatus;
 use ironlance_core::memory::{Verdict, Window};
 use ironlance_host::clock::Clock;
 
-use crate::asker::Reason;
+use crate::asker::SignalReason;
 use crate::log::{file, tail};
 
 /// What ended a process.
 #[derive(Clone, Debug)]
-pub(super) struct Cause {
+pub(super) struct ExitCause {
     pub(super) status: ExitStatus,
     /// Why supervisord had sent a signal to it, if it had.
-    pub(super) by: Option<Reason>,
+    pub(super) by: Option<SignalReason>,
     /// What want of memory had to do with it.
     pub(super) memory: Verdict,
     /// Between fork and exec: which step failed, and why.
@@ -24,15 +24,15 @@ pub(super) struct Cause {
     pub(super) recycled: Option<String>,
 }
 
-impl Cause {
+impl ExitCause {
     /// The status or signal; or the step that failed before there was a program that could have one.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn status_text(&self) -> String {
         self.not_started.clone().unwrap_or_else(|| self.status.words())
     }
 
     /// Whether somebody had told it to stop.
-    pub(super) fn told(&self) -> bool {
-        self.by.as_ref().is_some_and(Reason::is_stop)
+    pub(super) fn requested(&self) -> bool {
+        self.by.as_ref().is_some_and(SignalReason::is_stop)
     }
 
     /// Whether the kernel killed it for want of memory.
@@ -41,7 +41,7 @@ impl Cause {
     }
 
     /// The status or signal, who it came from, and what the kernel did.
-    pub(super) fn why(&self, clock: &Clock) -> String {
+    pub(super) fn describe(&self, clock: &Clock) -> String {
         let by = match &self.by {
             _ if let Some(did) = &self.recycled => format!(", recycled: it {did}"),
             None => String::new(),
@@ -51,40 +51,40 @@ impl Cause {
         let kernel = match self.memory {
             Verdict::Untouched => String::new(),
             Verdict::Killed => ", killed by the kernel: out of memory".to_owned(),
-            Verdict::Near(window) => format!("; {}", near(window, clock)),
+            Verdict::Near(window) => format!("; {}", near_oom_kill(window, clock)),
         };
-        format!("{}{by}{kernel}", self.words())
+        format!("{}{by}{kernel}", self.status_text())
     }
 }
 
 /// A signal that somebody had sent to a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Signalled {
+pub(super) struct SentSignal {
     pub(super) number: i32,
     /// When (monotonic).
     pub(super) at: Duration,
-    pub(super) by: Reason,
+    pub(super) by: SignalReason,
 }
 
 /// A program that exits so soon after a signal that asks it to does so because of it.
 const LATE_EXIT: Duration = Duration::from_secs(10);
 /// Signals that ask a program to end, and that it may answer by exiting: SIGHUP, SIGINT, SIGQUIT, SIGTERM.
-const ASKING: [i32; 4] = [1, 2, 3, 15];
+const TERMINATION_SIGNALS: [i32; 4] = [1, 2, 3, 15];
 
-impl Signalled {
+impl SentSignal {
     /// Whether a process that ends so at this time (monotonic) ends because of the signal.
     pub(super) fn explains(&self, status: ExitStatus, now: Duration) -> bool {
         match status {
             ExitStatus::Signal { number, .. } => number == self.number,
             ExitStatus::Code(_) | ExitStatus::Other(_) => {
-                ASKING.contains(&self.number) && now.saturating_sub(self.at) <= LATE_EXIT
+                TERMINATION_SIGNALS.contains(&self.number) && now.saturating_sub(self.at) <= LATE_EXIT
             }
         }
     }
 }
 
 /// That somebody in the control group was killed, and when.
-pub(super) fn near(window: Window, clock: &Clock) -> String {
+pub(super) fn near_oom_kill(window: Window, clock: &Clock) -> String {
     let when = |time: Duration| {
         let moment = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH);
         clock.local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -100,8 +100,8 @@ pub(super) fn near(window: Window, clock: &Clock) -> String {
 
 /// How a process ended.
 #[derive(Clone, Debug)]
-pub(super) struct End {
-    pub(super) cause: Cause,
+pub(super) struct ExitRecord {
+    pub(super) cause: ExitCause,
     pub(super) pid: u32,
     /// How long it had been there.
     pub(super) up: Duration,
@@ -115,24 +115,24 @@ pub(super) struct End {
 }
 
 /// So much of a log is looked at for the last lines (bytes).
-const TAIL: u64 = 2048;
+const TAIL_BYTES: u64 = 2048;
 /// So many lines are kept.
-const LINES: usize = 20;
+const TAIL_LINES: usize = 20;
 
 /// The last lines of a log, as far as it can be read, when the child has written `logged` bytes of it: what its
 /// forerunners wrote is not looked at. What a rotation has just moved away is found there.
 pub(super) fn tail_of_file(path: &Path, logged: u64) -> String {
-    let wanted = usize::try_from(logged.min(TAIL)).unwrap_or_default();
-    let mut bytes = end_of(path, wanted);
+    let wanted = usize::try_from(logged.min(TAIL_BYTES)).unwrap_or_default();
+    let mut bytes = last_bytes(path, wanted);
     if bytes.len() < wanted {
-        let before = end_of(&file::backup(path, 1), wanted - bytes.len());
+        let before = last_bytes(&file::backup(path, 1), wanted - bytes.len());
         bytes.splice(0..0, before);
     }
     last_lines(&bytes)
 }
 
 /// The last bytes of a file; none where it cannot be read.
-fn end_of(path: &Path, length: usize) -> Vec<u8> {
+fn last_bytes(path: &Path, length: usize) -> Vec<u8> {
     if length == 0 {
         return Vec::new();
     }
@@ -144,7 +144,7 @@ fn end_of(path: &Path, length: usize) -> Vec<u8> {
 pub(super) fn last_lines(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_end_matches('\n').trim_start_matches('\u{fffd}');
-    let begin = text.rmatch_indices('\n').nth(LINES - 1).map_or(0, |(at, _)| at + 1);
+    let begin = text.rmatch_indices('\n').nth(TAIL_LINES - 1).map_or(0, |(at, _)| at + 1);
     text[begin..].to_owned()
 }
 
@@ -154,7 +154,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::asker::Asker;
+    use crate::asker::Requester;
 
     #[test]
     fn the_last_twenty_lines_are_kept() {
@@ -174,33 +174,38 @@ mod tests {
     fn a_cause_is_put_into_words() {
         let clock = Clock::new();
         let status = ExitStatus::Signal { number: 9, core: false };
-        let killed = Cause { status, by: None, memory: Verdict::Killed, not_started: None, recycled: None };
-        assert_eq!(killed.words(), "terminated by SIGKILL");
-        assert_eq!(killed.why(&clock), "terminated by SIGKILL, killed by the kernel: out of memory");
+        let killed =
+            ExitCause { status, by: None, memory: Verdict::Killed, not_started: None, recycled: None };
+        assert_eq!(killed.status_text(), "terminated by SIGKILL");
+        assert_eq!(killed.describe(&clock), "terminated by SIGKILL, killed by the kernel: out of memory");
         let step = Some("couldn't exec /x: ENOENT".to_owned());
         let status = ExitStatus::Code(127);
-        let never = Cause { status, memory: Verdict::Untouched, not_started: step, ..killed.clone() };
-        assert_eq!(never.why(&clock), "couldn't exec /x: ENOENT");
-        let asker = Rc::new(Asker::Signal("SIGTERM"));
-        let told = Cause { by: Some(Reason::Shutdown(asker)), memory: Verdict::Untouched, ..killed.clone() };
+        let never = ExitCause { status, memory: Verdict::Untouched, not_started: step, ..killed.clone() };
+        assert_eq!(never.describe(&clock), "couldn't exec /x: ENOENT");
+        let asker = Rc::new(Requester::Signal("SIGTERM"));
+        let told = ExitCause {
+            by: Some(SignalReason::Shutdown(asker)),
+            memory: Verdict::Untouched,
+            ..killed.clone()
+        };
         assert_eq!(
-            told.why(&clock),
+            told.describe(&clock),
             "terminated by SIGKILL, as told by the shutdown, asked for by SIGTERM to supervisord"
         );
         let at = Duration::from_secs(1_700_000_000);
-        let near = Cause { memory: Verdict::Near(Window { from: at, to: at }), ..killed.clone() };
+        let near = ExitCause { memory: Verdict::Near(Window { from: at, to: at }), ..killed.clone() };
         let words =
             "terminated by SIGKILL; a process of this control group was killed for want of memory at 2023-";
-        assert!(near.why(&clock).starts_with(words), "{}", near.why(&clock));
+        assert!(near.describe(&clock).starts_with(words), "{}", near.describe(&clock));
         let later = Window { from: at, to: at + Duration::from_secs(3600) };
-        assert!(super::near(later, &clock).contains(" between 2023-"));
-        assert!(told.told() && !killed.told() && killed.out_of_memory());
+        assert!(super::near_oom_kill(later, &clock).contains(" between 2023-"));
+        assert!(told.requested() && !killed.requested() && killed.out_of_memory());
     }
 
     #[test]
     fn a_signal_explains_the_end_that_it_makes_and_no_other() {
-        let by = Reason::Signal(Rc::new(Asker::Unknown));
-        let sent = |number| Signalled { number, at: Duration::from_secs(100), by: by.clone() };
+        let by = SignalReason::Signal(Rc::new(Requester::Unknown));
+        let sent = |number| SentSignal { number, at: Duration::from_secs(100), by: by.clone() };
         let (code, soon, late) = (ExitStatus::Code(0), Duration::from_secs(101), Duration::from_secs(200));
         let signal = |number| ExitStatus::Signal { number, core: false };
         for (number, status, now, explains) in [

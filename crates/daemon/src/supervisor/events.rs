@@ -12,14 +12,14 @@ use ironlance_core::pool::{MemberId, Pool, PoolEffect, StoppedBy};
 
 use super::population::{GroupId, Process, ProcessId};
 use super::{Supervisor, heirs};
-use crate::asker::Reason;
+use crate::asker::SignalReason;
 
 /// A pool is told of ends of its own listeners that nobody wished no more often than this: the news may be what ends
 /// them.
-const OWN_ENDS_EVERY: Duration = Duration::from_secs(60);
+const OWN_EXITS_EVERY: Duration = Duration::from_secs(60);
 
 /// A listener is to be stopped and started again.
-pub(super) struct Errand {
+pub(super) struct RecycleRequest {
     id: ProcessId,
     /// The child it is about; a later one is innocent.
     pid: u32,
@@ -29,45 +29,45 @@ pub(super) struct Errand {
 impl Supervisor {
     /// Gives an event that is about no process to every pool that asked for its type, and notes it for people.
     pub(super) fn publish(&mut self, notice: &Notice) {
-        self.note(notice, None, None);
-        self.offer(notice, None);
+        self.record(notice, None, None);
+        self.dispatch_event(notice, None);
     }
 
     /// Gives an event to every pool that asked for its type, but one.
-    pub(super) fn offer(&mut self, notice: &Notice, but: Option<GroupId>) {
+    pub(super) fn dispatch_event(&mut self, notice: &Notice, but: Option<GroupId>) {
         let but = but.map(|id| PoolId(id.0));
         let Some((serial, pools)) = self.bus.publish(notice.kind, but) else { return };
         for pool in pools {
             let id = GroupId(pool.0);
             // One that is out of service keeps them for the next of its name.
-            let pool = self.population.group_mut(id).and_then(|group| group.pool.as_mut());
-            let Some(pool) = pool.or_else(|| heirs::pool_mut(&mut self.estates, id)) else { continue };
+            let pool = self.table.group_mut(id).and_then(|group| group.pool.as_mut());
+            let Some(pool) = pool.or_else(|| heirs::pool_mut(&mut self.retired_pools, id)) else { continue };
             let effects = pool.offer(serial, notice);
-            self.carry_out(id, effects);
+            self.apply_pool_effects(id, effects);
         }
     }
 
     /// The pool that must not hear of a change of state, if there is one: a listener that is started again and again
     /// makes events, and if these were what ends it, there would be no end.
-    pub(super) fn who_must_not_hear(
+    pub(super) fn excluded_pool(
         &mut self,
         id: ProcessId,
         to: ProcessState,
         detail: Detail,
     ) -> Option<GroupId> {
         let now = self.clock.mono();
-        let process = self.population.process_mut(id).filter(|process| process.is_listener())?;
+        let process = self.table.process_mut(id).filter(|process| process.is_listener())?;
         let is_kept = match to {
-            ProcessState::Stopping => process.life.is_recycled() || process.stopped_by_own_pool,
+            ProcessState::Stopping => process.lifecycle.is_recycled() || process.stopped_by_own_pool,
             ProcessState::Backoff => true,
             ProcessState::Starting | ProcessState::Running => {
-                process.by_itself || process.stopped_by_own_pool
+                process.restarted_automatically || process.stopped_by_own_pool
             }
             // Without a restart there is no circle.
-            ProcessState::Exited if !process.comes_back() => false,
+            ProcessState::Exited if !process.will_restart() => false,
             ProcessState::Exited => {
                 let expected = matches!(detail, Detail::Exit { expected: true, .. });
-                expected || !is_told_of_its_end(process, now)
+                expected || !may_report_exit(process, now)
             }
             ProcessState::Stopped => process.stopped_by_own_pool,
             ProcessState::Fatal | ProcessState::Unknown => false,
@@ -77,21 +77,21 @@ impl Supervisor {
 
     /// The pool that is not told of the output of a process: what a listener writes about an event would be the next one.
     pub(super) fn own_pool(&self, id: ProcessId) -> Option<GroupId> {
-        self.population.process(id).filter(|process| process.is_listener()).map(|process| process.group)
+        self.table.process(id).filter(|process| process.is_listener()).map(|process| process.group)
     }
 
     fn pool_mut(&mut self, id: GroupId) -> Option<&mut Pool> {
-        self.population.group_mut(id).and_then(|group| group.pool.as_mut())
+        self.table.group_mut(id).and_then(|group| group.pool.as_mut())
     }
 
     /// The pool that a process is a listener of.
     fn pool_of(&mut self, id: ProcessId) -> Option<(GroupId, &mut Pool)> {
-        let group = self.population.process(id)?.group;
+        let group = self.table.process(id)?.group;
         self.pool_mut(group).map(|pool| (group, pool))
     }
 
     /// Carries out what a pool asks for.
-    pub(super) fn carry_out(&mut self, group: GroupId, effects: Vec<PoolEffect>) {
+    pub(super) fn apply_pool_effects(&mut self, group: GroupId, effects: Vec<PoolEffect>) {
         let mut effects = VecDeque::from(effects);
         while let Some(effect) = effects.pop_front() {
             match effect {
@@ -104,7 +104,7 @@ impl Supervisor {
                     }
                 }
                 PoolEffect::Log(level, line) => self.log.log(level, &line),
-                PoolEffect::Restart { member, why } => self.recycle_soon(ProcessId(member.0), why),
+                PoolEffect::Restart { member, why } => self.request_recycle(ProcessId(member.0), why),
                 PoolEffect::Shown { member, what } => self.step(ProcessId(member.0), Input::Shown(what)),
                 PoolEffect::Stdout(text) => self.write_own_stdout(&text),
             }
@@ -112,15 +112,15 @@ impl Supervisor {
     }
 
     /// What a listener has said on its standard output.
-    pub(super) fn heard(&mut self, id: ProcessId, data: &[u8]) {
+    pub(super) fn on_listener_output(&mut self, id: ProcessId, data: &[u8]) {
         let now = self.clock.mono();
         let Some((group, pool)) = self.pool_of(id) else { return };
         let answered = pool.answered();
         let effects = pool.heard(MemberId(id.0), data, now);
         let is_answered = pool.answered() > answered;
-        self.carry_out(group, effects);
+        self.apply_pool_effects(group, effects);
         if is_answered {
-            self.relieve(group);
+            self.on_pool_progress(group);
         }
     }
 
@@ -131,28 +131,28 @@ impl Supervisor {
         if due > now {
             return;
         }
-        for id in self.population.pool_ids() {
+        for id in self.table.pool_ids() {
             let Some(pool) = self.pool_mut(id) else { continue };
             let effects = pool.wake(now);
-            self.carry_out(id, effects);
+            self.apply_pool_effects(id, effects);
         }
     }
 
     /// When that is due next (monotonic).
     pub(super) fn pools_deadline(&self) -> Option<Duration> {
-        self.population.pools().filter_map(|(_, group)| group.pool.as_ref()?.next_deadline()).min()
+        self.table.pools().filter_map(|(_, group)| group.pool.as_ref()?.next_deadline()).min()
     }
 
     /// A listener has closed its standard input: what it was to read goes to another.
-    pub(super) fn refused(&mut self, id: ProcessId) {
+    pub(super) fn on_stdin_closed(&mut self, id: ProcessId) {
         let now = self.clock.mono();
         let Some((group, pool)) = self.pool_of(id) else { return };
         let effects = pool.refused(MemberId(id.0), now);
-        self.carry_out(group, effects);
+        self.apply_pool_effects(group, effects);
     }
 
     /// A listener has closed its standard output: it can answer no more.
-    pub(super) fn fell_silent(&mut self, id: ProcessId) {
+    pub(super) fn on_listener_stdout_closed(&mut self, id: ProcessId) {
         let now = self.clock.mono();
         if let Some((_, pool)) = self.pool_of(id) {
             pool.fell_silent(MemberId(id.0), now);
@@ -161,14 +161,15 @@ impl Supervisor {
 
     /// A listener that is being stopped gets no more events. If a process of its own pool asked for that, its work on an
     /// event did it, and would do it again.
-    pub(super) fn note_who_stops_it(&mut self, id: ProcessId, to: ProcessState) {
-        let Some(process) = self.population.process_mut(id).filter(|process| process.is_listener()) else {
+    pub(super) fn retire_member(&mut self, id: ProcessId, to: ProcessState) {
+        let Some(process) = self.table.process_mut(id).filter(|process| process.is_listener()) else {
             return;
         };
         match to {
             ProcessState::Stopping => {
-                let asker = process.reason.as_ref().and_then(Reason::process);
-                process.stopped_by_own_pool = asker.is_some_and(|asker| asker.group == process.origin.name);
+                let asker = process.stop_reason.as_ref().and_then(SignalReason::process);
+                process.stopped_by_own_pool =
+                    asker.is_some_and(|asker| asker.group == process.group_config.name);
                 let by = if process.stopped_by_own_pool { StoppedBy::Itself } else { StoppedBy::Others };
                 if let Some((_, pool)) = self.pool_of(id) {
                     pool.retire(MemberId(id.0), by);
@@ -183,38 +184,38 @@ impl Supervisor {
     }
 
     /// A listener broke the protocol: it is to be stopped, and started again.
-    fn recycle_soon(&mut self, id: ProcessId, why: String) {
-        let Some(pid) = self.population.process(id).and_then(|process| process.life.pid()) else { return };
-        self.errands.push(Errand { id, pid, why });
+    fn request_recycle(&mut self, id: ProcessId, why: String) {
+        let Some(pid) = self.table.process(id).and_then(|process| process.lifecycle.pid()) else { return };
+        self.recycle_requests.push(RecycleRequest { id, pid, why });
     }
 
     /// Stops the listeners that are to be recycled. Not done at once, as the reason may be an event about them.
-    pub(super) fn run_errands(&mut self) {
-        if self.errands.is_empty() {
+    pub(super) fn recycle_listeners(&mut self) {
+        if self.recycle_requests.is_empty() {
             return;
         }
         // One that has just ended on its own is not stopped, it has exited.
         self.reap();
-        for Errand { id, pid, why } in std::mem::take(&mut self.errands) {
+        for RecycleRequest { id, pid, why } in std::mem::take(&mut self.recycle_requests) {
             let now = self.clock.mono();
-            let Some(process) = self.population.process_mut(id) else { continue };
-            if process.life.pid() != Some(pid) || process.life.killing() {
+            let Some(process) = self.table.process_mut(id) else { continue };
+            if process.lifecycle.pid() != Some(pid) || process.lifecycle.killing() {
                 continue;
             }
             let pause = process.recycling.offend(now);
             let line = format!("recycling the listener {}: it {why}", process.namespec());
             self.log.log(Level::Warn, &line);
-            self.note_reason(id, Reason::Recycled);
+            self.set_stop_reason(id, SignalReason::Recycled);
             self.step(id, Input::Recycle { pause, why });
         }
     }
 }
 
 /// Whether the pool of a listener may be told that it ended; notes that it was.
-fn is_told_of_its_end(process: &mut Process, now: Duration) -> bool {
-    let is_told = process.told_of_end.is_none_or(|at| now >= at + OWN_ENDS_EVERY);
+fn may_report_exit(process: &mut Process, now: Duration) -> bool {
+    let is_told = process.exit_reported.is_none_or(|at| now >= at + OWN_EXITS_EVERY);
     if is_told {
-        process.told_of_end = Some(now);
+        process.exit_reported = Some(now);
     }
     is_told
 }

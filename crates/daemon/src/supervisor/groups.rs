@@ -12,13 +12,13 @@ use ironlance_core::pool::{Capacity, Pool, Recycling};
 use ironlance_core::{GroupName, Namespec};
 
 use super::Supervisor;
-use super::population::{Group, GroupId, Process, ProcessId};
+use super::population::{ActiveGroup, GroupId, Process, ProcessId};
 use super::waits::is_stopped;
 use crate::log::auto;
 
 /// Why a group was not removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotRemoved {
+pub(super) enum RemoveError {
     Unknown,
     StillRunning,
 }
@@ -26,35 +26,35 @@ pub(super) enum NotRemoved {
 impl Supervisor {
     /// Takes a group into service; what starts by itself starts soon after. Says whether it was new.
     pub(super) fn add_group(&mut self, wanted: &Rc<config::Group>) -> bool {
-        if self.population.group_id(&wanted.name).is_some() {
+        if self.table.group_id(&wanted.name).is_some() {
             return false;
         }
-        let id = GroupId(self.population.fresh_number());
+        let id = GroupId(self.table.next_id());
         let mut members = Vec::with_capacity(wanted.programs.len());
         let mut names = Vec::with_capacity(wanted.programs.len());
         for index in 0..wanted.programs.len() {
-            let member = ProcessId(self.population.fresh_number());
+            let member = ProcessId(self.table.next_id());
             let process = self.make_process(id, wanted, index);
             names.push((wanted.programs[index].name.clone(), member));
             members.push(member);
-            self.population.add_process(member, process);
+            self.table.add_process(member, process);
         }
         let pool = self.make_pool(id, wanted);
         names.sort_unstable();
         let names = names.into_boxed_slice();
-        let group = Group {
+        let group = ActiveGroup {
             config: Rc::clone(wanted),
             members: members.clone(),
             names,
             pool,
-            behind: None,
+            congestion: None,
             socket: Weak::new(),
         };
-        self.population.add_group(id, group);
+        self.table.add_group(id, group);
         if let GroupKind::Listeners { events, .. } = &wanted.kind {
-            self.claim_estate(id, &wanted.name, events);
+            self.adopt_retired_pools(id, &wanted.name, events);
         }
-        members.into_iter().for_each(|member| self.arm(member));
+        members.into_iter().for_each(|member| self.reschedule(member));
         self.publish(&Notice::group_added(&wanted.name));
         true
     }
@@ -71,8 +71,8 @@ impl Supervisor {
         let policy = Policy { role, ..program.policy() };
         Process {
             group,
-            life: Lifecycle::new(namespec, policy),
-            origin: Rc::clone(origin),
+            lifecycle: Lifecycle::new(namespec, policy),
+            group_config: Rc::clone(origin),
             index,
             stdout_log,
             stderr_log,
@@ -82,15 +82,15 @@ impl Supervisor {
             socket: None,
             waits: Vec::new(),
             due: None,
-            keeping: None,
-            end: None,
-            why: None,
-            reason: None,
-            signalled: None,
+            state_folder: None,
+            last_exit: None,
+            down_reason: None,
+            stop_reason: None,
+            sent_signal: None,
             recycling: Recycling::default(),
-            by_itself: false,
+            restarted_automatically: false,
             stopped_by_own_pool: false,
-            told_of_end: None,
+            exit_reported: None,
         }
     }
 
@@ -134,21 +134,21 @@ impl Supervisor {
     }
 
     /// Takes a group out of service, if all of its processes have stopped.
-    pub(super) fn remove_group(&mut self, name: &GroupName) -> Result<(), NotRemoved> {
-        let id = self.population.group_id(name).ok_or(NotRemoved::Unknown)?;
-        let group = self.population.group(id).ok_or(NotRemoved::Unknown)?;
-        let process = |member: &ProcessId| self.population.process(*member);
-        if group.members.iter().filter_map(process).any(|process| !is_stopped(process.life.state())) {
-            return Err(NotRemoved::StillRunning);
+    pub(super) fn remove_group(&mut self, name: &GroupName) -> Result<(), RemoveError> {
+        let id = self.table.group_id(name).ok_or(RemoveError::Unknown)?;
+        let group = self.table.group(id).ok_or(RemoveError::Unknown)?;
+        let process = |member: &ProcessId| self.table.process(*member);
+        if group.members.iter().filter_map(process).any(|process| !is_stopped(process.lifecycle.state())) {
+            return Err(RemoveError::StillRunning);
         }
-        self.forget_that_it_was_behind(id);
-        let pool = self.population.group_mut(id).and_then(|group| group.pool.take());
-        self.population.remove_group(id);
+        self.clear_congestion(id);
+        let pool = self.table.group_mut(id).and_then(|group| group.pool.take());
+        self.table.remove_group(id);
         let notice = Notice::group_removed(name);
-        self.note(&notice, None, None);
-        self.offer(&notice, Some(id));
+        self.record(&notice, None, None);
+        self.dispatch_event(&notice, Some(id));
         if let Some(pool) = pool {
-            self.keep_estate(pool, Some(id));
+            self.retire_pool(pool, Some(id));
         }
         Ok(())
     }

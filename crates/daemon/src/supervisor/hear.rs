@@ -10,40 +10,40 @@ use ironlance_core::notice::Channel;
 use ironlance_core::python;
 
 use super::Supervisor;
-use super::ears::Urgency;
-use super::output::{Consequences, Output, Source};
+use super::ears::ReadPriority;
+use super::output::{Output, OutputContext, OutputEffects};
 use super::population::{Process, ProcessId};
 use crate::child::pipes::{self, Interest, Read};
 
 /// What is read at once (bytes): a pipe that was made larger, in four reads.
-pub(super) const BUFFER: usize = 256 * 1024;
+pub(super) const READ_BUFFER: usize = 256 * 1024;
 /// A pipe found with so much in it (bytes) is made larger: of its 64 KiB, small writes leave some unused.
 const NEARLY_FULL: usize = 48 * 1024;
 /// So many buffers are read from a pipe that has nobody beside it: one that was made larger, once.
-const READS: usize = 4;
+const READS_IF_ALONE: usize = 4;
 /// Who says so much at once (bytes) will go on.
-const MUCH: usize = 8 * 1024;
+const HOT_READ: usize = 8 * 1024;
 /// So much is heard before clients and signals get their turn (bytes).
-const AT_ONCE: usize = 4 * 1024 * 1024;
+const BYTES_PER_TURN: usize = 4 * 1024 * 1024;
 /// So many times pipes are looked at before clients and signals get their turn.
-const ROUNDS: usize = 16;
+const PASSES_PER_TURN: usize = 16;
 /// So much may lie in the pipes of a child that has ended, or come from its children while we look (bytes).
-const LAST_WORDS: usize = 8 * 1024 * 1024;
+const DRAIN_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Which pipe of which process the poller means.
-pub(super) fn token(id: ProcessId, end: End) -> u64 {
+pub(super) fn token(id: ProcessId, end: PipeEnd) -> u64 {
     u64::from(id.0) << 2 | end as u64
 }
 
 /// A pipe's place in a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum PipeEnd {
     Stdin = 0,
     Stdout = 1,
     Stderr = 2,
 }
 
-impl End {
+impl PipeEnd {
     const fn of(channel: Channel) -> Self {
         match channel {
             Channel::Stdout => Self::Stdout,
@@ -52,9 +52,11 @@ impl End {
     }
 }
 
-fn read_token(token: u64) -> Option<(ProcessId, End)> {
+fn parse_token(token: u64) -> Option<(ProcessId, PipeEnd)> {
     let id = ProcessId(u32::try_from(token >> 2).ok()?);
-    let end = [End::Stdin, End::Stdout, End::Stderr].into_iter().find(|end| *end as u64 == token & 3)?;
+    let end = [PipeEnd::Stdin, PipeEnd::Stdout, PipeEnd::Stderr]
+        .into_iter()
+        .find(|end| *end as u64 == token & 3)?;
     Some((id, end))
 }
 
@@ -67,80 +69,82 @@ fn output(process: &mut Process, channel: Channel) -> Option<&mut Output> {
 
 impl Supervisor {
     /// Reads and writes pipes that are ready, until there are none or others should have their turn.
-    pub(super) fn hear(&mut self) {
+    pub(super) fn poll_output(&mut self) {
         let mut heard = 0;
-        for _ in 0..ROUNDS {
+        for _ in 0..PASSES_PER_TURN {
             let now = self.clock.mono();
             if self.served == self.tokens.len() {
                 self.served = 0;
-                if let Err(error) = self.ears.next(now, &mut self.tokens) {
+                if let Err(error) = self.poller.next(now, &mut self.tokens) {
                     self.log.log(Level::Critical, &format!("cannot poll the children's pipes: {error}"));
                 }
             }
             while let Some(token) = self.tokens.get(self.served).copied() {
                 self.served += 1;
                 heard += self.serve_pipe(token);
-                if heard >= AT_ONCE {
+                if heard >= BYTES_PER_TURN {
                     return;
                 }
             }
-            if self.tokens.is_empty() && !self.ears.is_due(now) {
+            if self.tokens.is_empty() && !self.poller.is_due(now) {
                 return;
             }
         }
     }
 
     /// Whether there is something to be heard now.
-    pub(super) fn has_more_to_hear(&self) -> bool {
-        self.served < self.tokens.len() || self.ears.is_due(self.clock.mono())
+    pub(super) fn has_ready_output(&self) -> bool {
+        self.served < self.tokens.len() || self.poller.is_due(self.clock.mono())
     }
 
     /// Reads what has been said and can wait, so that a log that is looked at now has it.
-    pub(super) fn hear_everything(&mut self) {
-        self.ears.hurry();
-        self.hear();
+    pub(super) fn flush_deferred(&mut self) {
+        self.poller.expire_delay();
+        self.poll_output();
     }
 
     /// Serves one pipe; says how many bytes were read.
     fn serve_pipe(&mut self, token: u64) -> usize {
-        let (id, channel) = match read_token(token) {
-            Some((id, End::Stdin)) => {
+        let (id, channel) = match parse_token(token) {
+            Some((id, PipeEnd::Stdin)) => {
                 self.flush_stdin(id);
                 return 0;
             }
-            Some((id, End::Stdout)) => (id, Channel::Stdout),
-            Some((id, End::Stderr)) => (id, Channel::Stderr),
+            Some((id, PipeEnd::Stdout)) => (id, Channel::Stdout),
+            Some((id, PipeEnd::Stderr)) => (id, Channel::Stderr),
             None => return 0,
         };
         let mut total = 0;
         // A pipe that fills the buffer has more; who is alone may say it all.
-        let reads = if self.tokens.len() == 1 { READS } else { 1 };
+        let reads = if self.tokens.len() == 1 { READS_IF_ALONE } else { 1 };
         for _ in 0..reads {
             let size = self.read_once(id, channel);
             total += size;
-            if size < BUFFER {
+            if size < READ_BUFFER {
                 break;
             }
         }
-        self.note_how_much(id, channel, token, total);
+        self.adapt_polling(id, channel, token, total);
         total
     }
 
     /// A pipe was read; how much that was decides how it is listened to.
-    fn note_how_much(&mut self, id: ProcessId, channel: Channel, token: u64, size: usize) {
-        let process = self.population.process_mut(id);
+    fn adapt_polling(&mut self, id: ProcessId, channel: Channel, token: u64, size: usize) {
+        let process = self.table.process_mut(id);
         let Some(out) = process.and_then(|process| output(process, channel)) else {
-            return self.ears.forget_talker(token);
+            return self.poller.remove_hot(token);
         };
-        if out.urgency() == Urgency::AtOnce {
+        if out.urgency() == ReadPriority::Immediate {
             return;
         }
-        self.ears.heard(size, out.grown);
-        let Some(fd) = out.fd().filter(|_| !out.held.at_all()) else { return self.ears.forget_talker(token) };
-        let watched = match (self.ears.is_talker(token), size) {
-            (true, 0) => self.ears.watch_again(fd, token),
-            (false, MUCH..) => {
-                self.ears.add_talker(fd, token);
+        self.poller.record_read(size, out.grown);
+        let Some(fd) = out.fd().filter(|_| !out.pause.is_paused()) else {
+            return self.poller.remove_hot(token);
+        };
+        let watched = match (self.poller.is_hot(token), size) {
+            (true, 0) => self.poller.make_watched(fd, token),
+            (false, HOT_READ..) => {
+                self.poller.make_hot(fd, token);
                 Ok(())
             }
             _ => Ok(()),
@@ -152,26 +156,26 @@ impl Supervisor {
 
     /// Reads one buffer from a child; says how much that was.
     fn read_once(&mut self, id: ProcessId, channel: Channel) -> usize {
-        let Some(process) = self.population.process_mut(id) else { return 0 };
+        let Some(process) = self.table.process_mut(id) else { return 0 };
         let Some(out) = output(process, channel) else { return 0 };
         let Some(fd) = out.fd() else { return 0 };
         if self.buffer.is_empty() {
             // A panic has kept it. To read into nothing would look as if the pipe were closed.
-            self.buffer = vec![0; BUFFER];
+            self.buffer = vec![0; READ_BUFFER];
         }
-        let size = out.appetite().min(self.buffer.len());
+        let size = out.read_limit().min(self.buffer.len());
         match pipes::read(fd, &mut self.buffer[..size]) {
             Read::Bytes(size) => {
                 // A slow log should be felt by the child early.
-                let hurried = out.urgency() == Urgency::AtOnce || self.ears.is_in_a_hurry();
+                let hurried = out.urgency() == ReadPriority::Immediate || self.poller.has_no_delay();
                 if size >= NEARLY_FULL && hurried && !out.grown && out.stream().is_none() {
                     pipes::grow(fd);
                     out.grown = true;
                 }
                 let buffer = std::mem::take(&mut self.buffer);
                 #[cfg(test)]
-                self.break_if_told(&buffer[..size]);
-                self.said(id, channel, &buffer[..size]);
+                self.panic_if_told(&buffer[..size]);
+                self.on_output(id, channel, &buffer[..size]);
                 self.buffer = buffer;
                 size
             }
@@ -179,7 +183,7 @@ impl Supervisor {
             Read::Closed => {
                 self.close_output(id, channel);
                 if channel == Channel::Stdout {
-                    self.fell_silent(id);
+                    self.on_listener_stdout_closed(id);
                 }
                 0
             }
@@ -188,41 +192,41 @@ impl Supervisor {
 
     /// A fault of our own in a test: what a child says breaks the owner in the middle of its work.
     #[cfg(test)]
-    fn break_if_told(&self, data: &[u8]) {
-        assert!(self.break_at != Some(data), "broken by {data:?}");
+    fn panic_if_told(&self, data: &[u8]) {
+        assert!(self.panic_on != Some(data), "broken by {data:?}");
     }
 
     /// After a fault of our own nobody may know any more who is kept waiting, and for what: everybody is heard.
-    pub(super) fn hear_everybody_again(&mut self) {
-        self.held.clear();
-        let ids: Vec<ProcessId> = self.population.processes().map(|(id, _)| id).collect();
+    pub(super) fn resume_all_reads(&mut self) {
+        self.paused.clear();
+        let ids: Vec<ProcessId> = self.table.processes().map(|(id, _)| id).collect();
         for id in ids {
             for channel in [Channel::Stdout, Channel::Stderr] {
-                self.hold(id, channel, Hold::Released, Why::Listeners);
-                self.hold(id, channel, Hold::Released, Why::Log);
-                self.hold_if_backed_up(id, channel);
+                self.set_pause(id, channel, PauseChange::Resume, PauseReason::SlowListener);
+                self.set_pause(id, channel, PauseChange::Resume, PauseReason::SlowLog);
+                self.pause_if_log_is_slow(id, channel);
             }
         }
     }
 
     /// A child has said something.
-    fn said(&mut self, id: ProcessId, channel: Channel, data: &[u8]) {
+    fn on_output(&mut self, id: ProcessId, channel: Channel, data: &[u8]) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
-        let (turn, events_wanted) = (self.turn_of(id, channel), self.wants_output(channel));
-        let Some(process) = self.population.process_mut(id) else { return };
+        let (turn, events_wanted) = (self.write_turn(id, channel), self.wants_output(channel));
+        let Some(process) = self.table.process_mut(id) else { return };
         let to_pool = channel == Channel::Stdout && process.is_listener();
-        let namespec = process.life.namespec().clone();
-        let source = Source {
+        let namespec = process.lifecycle.namespec().clone();
+        let source = OutputContext {
             namespec: &namespec,
-            pid: process.life.pid().unwrap_or_default(),
+            pid: process.lifecycle.pid().unwrap_or_default(),
             strip_ansi,
             in_main_log: in_main_log && !to_pool,
             events_wanted,
             turn,
         };
-        let mut consequences = Consequences::default();
+        let mut consequences = OutputEffects::default();
         if let Some(out) = output(process, channel) {
-            out.take(data, &source, &mut consequences);
+            out.accept(data, &source, &mut consequences);
         }
         if to_pool {
             if in_main_log {
@@ -233,11 +237,11 @@ impl Supervisor {
                 );
                 self.log.log(Level::Debug, &line);
             }
-            self.heard(id, data);
+            self.on_listener_output(id, data);
         }
-        self.follow_up(id, &namespec, consequences);
-        self.hold_if_behind(id, channel);
-        self.hold_if_backed_up(id, channel);
+        self.publish_output_events(id, &namespec, consequences);
+        self.pause_if_congested(id, channel);
+        self.pause_if_log_is_slow(id, channel);
     }
 
     /// Whether anybody wants events about output.
@@ -246,21 +250,21 @@ impl Supervisor {
             Channel::Stdout => EventKind::ProcessLogStdout,
             Channel::Stderr => EventKind::ProcessLogStderr,
         };
-        self.bus.wants(kind) || self.chronicle.is_watched(kind)
+        self.bus.wants(kind) || self.event_log.is_wanted(kind)
     }
 
     pub(super) fn output_mut(&mut self, id: ProcessId, channel: Channel) -> Option<&mut Output> {
-        self.population.process_mut(id).and_then(|process| output(process, channel))
+        self.table.process_mut(id).and_then(|process| output(process, channel))
     }
 
-    fn follow_up(&mut self, id: ProcessId, namespec: &Namespec, consequences: Consequences) {
+    fn publish_output_events(&mut self, id: ProcessId, namespec: &Namespec, consequences: OutputEffects) {
         for (level, line) in consequences.lines {
             self.log.log(level, &line);
         }
         let own = self.own_pool(id);
         for notice in consequences.notices {
-            self.note(&notice, Some(namespec), None);
-            self.offer(&notice, own);
+            self.record(&notice, Some(namespec), None);
+            self.dispatch_event(&notice, own);
         }
     }
 
@@ -268,7 +272,7 @@ impl Supervisor {
     pub(super) fn drain(&mut self, id: ProcessId) {
         for channel in [Channel::Stdout, Channel::Stderr] {
             let mut total = 0;
-            while total < LAST_WORDS {
+            while total < DRAIN_LIMIT {
                 match self.read_once(id, channel) {
                     0 => break,
                     size => total += size,
@@ -280,51 +284,51 @@ impl Supervisor {
 
     fn finish_output(&mut self, id: ProcessId, channel: Channel) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
-        let (turn, events_wanted) = (self.turn_of(id, channel), self.wants_output(channel));
-        let Some(process) = self.population.process_mut(id) else { return };
-        let namespec = process.life.namespec().clone();
-        let pid = process.life.pid().unwrap_or_default();
-        let source = Source { namespec: &namespec, pid, strip_ansi, in_main_log, events_wanted, turn };
-        let mut consequences = Consequences::default();
+        let (turn, events_wanted) = (self.write_turn(id, channel), self.wants_output(channel));
+        let Some(process) = self.table.process_mut(id) else { return };
+        let namespec = process.lifecycle.namespec().clone();
+        let pid = process.lifecycle.pid().unwrap_or_default();
+        let source = OutputContext { namespec: &namespec, pid, strip_ansi, in_main_log, events_wanted, turn };
+        let mut consequences = OutputEffects::default();
         if let Some(out) = output(process, channel) {
             out.finish(&source, &mut consequences);
         }
-        self.follow_up(id, &namespec, consequences);
+        self.publish_output_events(id, &namespec, consequences);
     }
 
     /// Stops reading a channel for good.
     pub(super) fn close_output(&mut self, id: ProcessId, channel: Channel) {
-        self.ears.forget_talker(token(id, End::of(channel)));
-        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else {
+        self.poller.remove_hot(token(id, PipeEnd::of(channel)));
+        let Some(out) = self.table.process_mut(id).and_then(|process| output(process, channel)) else {
             return;
         };
         let urgency = out.urgency();
         if let Some(fd) = out.fd()
-            && !out.held.at_all()
+            && !out.pause.is_paused()
         {
-            self.ears.remove(fd, urgency);
+            self.poller.remove(fd, urgency);
         }
         out.close();
     }
 
     /// Reads a channel no more for now, or again.
-    pub(super) fn hold(&mut self, id: ProcessId, channel: Channel, hold: Hold, why: Why) {
-        let Some(out) = self.population.process_mut(id).and_then(|process| output(process, channel)) else {
+    pub(super) fn set_pause(&mut self, id: ProcessId, channel: Channel, hold: PauseChange, why: PauseReason) {
+        let Some(out) = self.table.process_mut(id).and_then(|process| output(process, channel)) else {
             return;
         };
-        let before = out.held.at_all();
+        let before = out.pause.is_paused();
         match why {
-            Why::Listeners => out.held.listeners = hold == Hold::Back,
-            Why::Log => out.held.log = hold == Hold::Back,
+            PauseReason::SlowListener => out.pause.listeners = hold == PauseChange::Pause,
+            PauseReason::SlowLog => out.pause.log = hold == PauseChange::Pause,
         }
-        let Some(fd) = out.fd().filter(|_| out.held.at_all() != before) else { return };
-        let end = End::of(channel);
+        let Some(fd) = out.fd().filter(|_| out.pause.is_paused() != before) else { return };
+        let end = PipeEnd::of(channel);
         let done = match hold {
-            Hold::Back => {
-                self.ears.remove(fd, out.urgency());
+            PauseChange::Pause => {
+                self.poller.remove(fd, out.urgency());
                 Ok(())
             }
-            Hold::Released => self.ears.add(fd, token(id, end), Interest::Read, out.urgency()),
+            PauseChange::Resume => self.poller.add(fd, token(id, end), Interest::Read, out.urgency()),
         };
         if let Err(error) = done {
             self.log.log(Level::Critical, &format!("cannot watch a pipe again: {error}"));
@@ -336,7 +340,7 @@ impl Supervisor {
     /// Errors: it has no standard input that it reads.
     pub(super) fn write_stdin(&mut self, id: ProcessId, bytes: &[u8]) -> io::Result<()> {
         let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
-        let process = self.population.process_mut(id).ok_or_else(closed)?;
+        let process = self.table.process_mut(id).ok_or_else(closed)?;
         let stdin = process.stdin.as_mut().ok_or_else(closed)?;
         let written = stdin.write(bytes);
         match written {
@@ -349,31 +353,35 @@ impl Supervisor {
     }
 
     fn flush_stdin(&mut self, id: ProcessId) {
-        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else {
+        let Some(stdin) = self.table.process_mut(id).and_then(|process| process.stdin.as_mut()) else {
             return;
         };
         match stdin.flush() {
             Ok(()) => self.watch_stdin(id),
             Err(_) => {
                 self.close_stdin(id);
-                self.refused(id);
+                self.on_stdin_closed(id);
             }
         }
     }
 
     /// Has the pipe watched exactly while something waits for it.
     fn watch_stdin(&mut self, id: ProcessId) {
-        let Some(stdin) = self.population.process_mut(id).and_then(|process| process.stdin.as_mut()) else {
+        let Some(stdin) = self.table.process_mut(id).and_then(|process| process.stdin.as_mut()) else {
             return;
         };
-        match (stdin.is_waiting(), stdin.watched) {
+        match (stdin.has_pending(), stdin.watched) {
             (true, false) => {
-                let added =
-                    self.ears.add(stdin.as_fd(), token(id, End::Stdin), Interest::Write, Urgency::AtOnce);
+                let added = self.poller.add(
+                    stdin.as_fd(),
+                    token(id, PipeEnd::Stdin),
+                    Interest::Write,
+                    ReadPriority::Immediate,
+                );
                 stdin.watched = added.is_ok();
             }
             (false, true) => {
-                self.ears.remove(stdin.as_fd(), Urgency::AtOnce);
+                self.poller.remove(stdin.as_fd(), ReadPriority::Immediate);
                 stdin.watched = false;
             }
             (true, true) | (false, false) => {}
@@ -382,40 +390,40 @@ impl Supervisor {
 
     /// Closes a child's standard input.
     pub(super) fn close_stdin(&mut self, id: ProcessId) {
-        let Some(process) = self.population.process_mut(id) else { return };
+        let Some(process) = self.table.process_mut(id) else { return };
         if let Some(stdin) = process.stdin.take()
             && stdin.watched
         {
-            self.ears.remove(stdin.as_fd(), Urgency::AtOnce);
+            self.poller.remove(stdin.as_fd(), ReadPriority::Immediate);
         }
     }
 }
 
 /// Why a channel is kept waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum PauseReason {
     /// Its listeners are behind.
-    Listeners,
+    SlowListener,
     /// Its log is.
-    Log,
+    SlowLog,
 }
 
 /// All reasons for which a channel is kept waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct ReadPause {
     listeners: bool,
     log: bool,
 }
 
-impl Held {
-    const fn at_all(self) -> bool {
+impl ReadPause {
+    const fn is_paused(self) -> bool {
         self.listeners || self.log
     }
 }
 
 /// Whether a channel is kept waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hold {
-    Back,
-    Released,
+pub(super) enum PauseChange {
+    Pause,
+    Resume,
 }

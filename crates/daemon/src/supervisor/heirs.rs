@@ -14,64 +14,70 @@ use super::Supervisor;
 use super::population::GroupId;
 
 /// So long a pool of the same name is waited for.
-const WAIT: Duration = Duration::from_secs(60);
+const KEEP_FOR: Duration = Duration::from_secs(60);
 
 /// The events of a pool that is no more, for a pool of the same name.
-pub(super) struct Estate {
+pub(super) struct RetiredPool {
     pool: Pool,
     /// What it goes on taking is asked for under this number, until it is given up: between the old pool and the new
     /// one nothing is to be missed.
     subscriber: Option<GroupId>,
     /// How many events it had when it went out of service.
-    left: u64,
+    waiting_at_removal: u64,
     /// When it is given up (monotonic).
     until: Duration,
 }
 
 /// What one life of the daemon hands to the next: events that wait, and the number of the next.
 #[derive(Debug, Default)]
-pub(crate) struct Legacy {
+pub(crate) struct InheritedPools {
     pub(crate) pools: Vec<Pool>,
     pub(crate) next_serial: u64,
 }
 
 impl Supervisor {
     /// A pool is out of service: its events wait a while for a new one, with those that come meanwhile.
-    pub(super) fn keep_estate(&mut self, pool: Pool, subscriber: Option<GroupId>) {
+    pub(super) fn retire_pool(&mut self, pool: Pool, subscriber: Option<GroupId>) {
         let waiting = pool.unanswered();
-        let until = self.clock.mono() + WAIT;
+        let until = self.clock.mono() + KEEP_FOR;
         if waiting.total() > 0 {
             let line = format!(
                 "pool {} is out of service; the events that wait in it are kept for a pool of that name for {} s: {waiting}",
                 pool.name(),
-                WAIT.as_secs()
+                KEEP_FOR.as_secs()
             );
             self.log.log(Level::Info, &line);
         }
         if waiting.total() > 0 || subscriber.is_some() {
-            self.estates.push(Estate { pool, subscriber, left: waiting.total(), until });
+            self.retired_pools.push(RetiredPool {
+                pool,
+                subscriber,
+                waiting_at_removal: waiting.total(),
+                until,
+            });
         }
     }
 
     /// A pool is new: it gets what waits for one of its name.
-    pub(super) fn claim_estate(&mut self, id: GroupId, name: &GroupName, wanted: &[EventKind]) {
-        let (ours, others) =
-            std::mem::take(&mut self.estates).into_iter().partition(|estate| estate.pool.name() == name);
-        self.estates = others;
-        let ours: Vec<Estate> = ours;
+    pub(super) fn adopt_retired_pools(&mut self, id: GroupId, name: &GroupName, wanted: &[EventKind]) {
+        let (ours, others) = std::mem::take(&mut self.retired_pools)
+            .into_iter()
+            .partition(|estate| estate.pool.name() == name);
+        self.retired_pools = others;
+        let ours: Vec<RetiredPool> = ours;
         ours.into_iter().for_each(|estate| self.hand_over(id, name, wanted, estate));
     }
 
-    fn hand_over(&mut self, id: GroupId, name: &GroupName, wanted: &[EventKind], estate: Estate) {
+    fn hand_over(&mut self, id: GroupId, name: &GroupName, wanted: &[EventKind], estate: RetiredPool) {
         self.unsubscribe(&estate);
         let old = estate.pool;
         let waiting = old.unanswered();
         if waiting.total() == 0 {
             return;
         }
-        let Some(pool) = self.population.group_mut(id).and_then(|group| group.pool.as_mut()) else { return };
+        let Some(pool) = self.table.group_mut(id).and_then(|group| group.pool.as_mut()) else { return };
         let (effects, unwanted) = pool.inherit(old, |kind| wanted.iter().any(|asked| kind.is_a(*asked)));
-        self.carry_out(id, effects);
+        self.apply_pool_effects(id, effects);
         self.log.log(
             Level::Info,
             &format!("pool {name} takes over the events that waited in the old one: {waiting}"),
@@ -84,67 +90,72 @@ impl Supervisor {
     }
 
     /// Nobody waits for ever: what nobody took over is forgotten, and said.
-    pub(super) fn give_up_estates(&mut self) {
-        if self.estates_deadline().is_none_or(|due| self.clock.mono() < due) {
+    pub(super) fn discard_retired_pools(&mut self) {
+        if self.retired_pools_deadline().is_none_or(|due| self.clock.mono() < due) {
             return;
         }
         let now = self.clock.mono();
         let (due, estates) =
-            std::mem::take(&mut self.estates).into_iter().partition(|estate| estate.until <= now);
-        self.estates = estates;
-        let due: Vec<Estate> = due;
+            std::mem::take(&mut self.retired_pools).into_iter().partition(|estate| estate.until <= now);
+        self.retired_pools = estates;
+        let due: Vec<RetiredPool> = due;
         for estate in due {
             self.unsubscribe(&estate);
             let waiting = estate.pool.unanswered();
             match waiting.total() {
                 0 => {}
                 // It was removed by somebody who wants no more of them.
-                _ if estate.left == 0 => self.say_forgotten(Level::Info, estate.pool.name(), &waiting),
-                _ => self.say_forgotten(Level::Warn, estate.pool.name(), &waiting),
+                _ if estate.waiting_at_removal == 0 => {
+                    self.log_discarded(Level::Info, estate.pool.name(), &waiting);
+                }
+                _ => self.log_discarded(Level::Warn, estate.pool.name(), &waiting),
             }
         }
     }
 
-    fn unsubscribe(&mut self, estate: &Estate) {
+    fn unsubscribe(&mut self, estate: &RetiredPool) {
         if let Some(id) = estate.subscriber {
             self.bus.unsubscribe(PoolId(id.0));
         }
     }
 
     /// When that is due (monotonic).
-    pub(super) fn estates_deadline(&self) -> Option<Duration> {
-        self.estates.iter().map(|estate| estate.until).min()
+    pub(super) fn retired_pools_deadline(&self) -> Option<Duration> {
+        self.retired_pools.iter().map(|estate| estate.until).min()
     }
 
-    fn say_forgotten(&mut self, level: Level, name: &GroupName, events: &Tally) {
+    fn log_discarded(&mut self, level: Level, name: &GroupName, events: &Tally) {
         let line = format!("pool {name} is no more, and events that waited in it are forgotten: {events}");
         self.log.log(level, &line);
     }
 
     /// The daemon begins anew: what waits is for the pools of the next life.
-    pub(crate) fn legacy(&mut self) -> Legacy {
-        let estates = std::mem::take(&mut self.estates).into_iter().map(|estate| estate.pool);
+    pub(crate) fn export_pools(&mut self) -> InheritedPools {
+        let estates = std::mem::take(&mut self.retired_pools).into_iter().map(|estate| estate.pool);
         let mut pools: Vec<Pool> = estates.filter(|pool| pool.unanswered().total() > 0).collect();
-        for id in self.population.pool_ids() {
-            let pool = self.population.group_mut(id).and_then(|group| group.pool.take());
+        for id in self.table.pool_ids() {
+            let pool = self.table.group_mut(id).and_then(|group| group.pool.take());
             pools.extend(pool.filter(|pool| pool.unanswered().total() > 0));
         }
-        Legacy { pools, next_serial: self.bus.next_serial() }
+        InheritedPools { pools, next_serial: self.bus.next_serial() }
     }
 
     /// What the life before this one has left.
-    pub(super) fn take_legacy(&mut self, legacy: Legacy) {
+    pub(super) fn import_pools(&mut self, legacy: InheritedPools) {
         self.bus.count_from(legacy.next_serial);
-        legacy.pools.into_iter().for_each(|pool| self.keep_estate(pool, None));
+        legacy.pools.into_iter().for_each(|pool| self.retire_pool(pool, None));
     }
 
     /// The daemon ends: events that wait end with it, which is said.
-    pub(super) fn say_what_ends_with_us(&mut self) {
-        let Legacy { pools, .. } = self.legacy();
+    pub(super) fn log_lost_events(&mut self) {
+        let InheritedPools { pools, .. } = self.export_pools();
         for pool in pools {
             let waiting = pool.unanswered();
-            let level =
-                if waiting.counts().all(|(kind, _)| is_of_course(kind)) { Level::Info } else { Level::Warn };
+            let level = if waiting.counts().all(|(kind, _)| is_expected_at_exit(kind)) {
+                Level::Info
+            } else {
+                Level::Warn
+            };
             let line =
                 format!("events that nobody has dealt with end with pool {}: {}", pool.name(), waiting);
             self.log.log(level, &line);
@@ -153,12 +164,12 @@ impl Supervisor {
 }
 
 /// The pool out of service that asks for events under this number.
-pub(super) fn pool_mut(estates: &mut [Estate], id: GroupId) -> Option<&mut Pool> {
+pub(super) fn pool_mut(estates: &mut [RetiredPool], id: GroupId) -> Option<&mut Pool> {
     estates.iter_mut().find(|estate| estate.subscriber == Some(id)).map(|estate| &mut estate.pool)
 }
 
 /// What happens at every end, the listeners' own among it: nobody could have been told.
-const fn is_of_course(kind: EventKind) -> bool {
+const fn is_expected_at_exit(kind: EventKind) -> bool {
     matches!(
         kind,
         EventKind::ProcessStateStopping

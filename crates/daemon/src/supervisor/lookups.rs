@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::population::ProcessId;
 
 /// A host and a port.
-type Place = (String, u16);
+type HostPort = (String, u16);
 /// Its address, or why there is none.
 pub(super) type Address = Result<SocketAddr, String>;
 type Resolve = fn(&str, u16) -> Address;
@@ -25,37 +25,37 @@ type Resolve = fn(&str, u16) -> Address;
 /// A resolver needs no more than this (bytes); the C library's has large buffers.
 const STACK: usize = 512 * 1024;
 
-/// What was found for whom; given back to [`Lookups::end`].
-pub(super) struct Found {
-    place: Place,
+/// What was found for whom; given back to [`HostLookups::finish`].
+pub(super) struct LookupResult {
+    place: HostPort,
     address: Address,
 }
 
 /// Lookups under way.
-pub(super) struct Lookups {
+pub(super) struct HostLookups {
     resolve: Resolve,
     /// Who waits for which place.
-    waiting: Vec<(ProcessId, Place)>,
+    waiting: Vec<(ProcessId, HostPort)>,
     /// What was found, while those who waited for it are told.
-    found: HashMap<Place, Address>,
-    sender: UnboundedSender<Found>,
-    inbox: UnboundedReceiver<Found>,
+    found: HashMap<HostPort, Address>,
+    sender: UnboundedSender<LookupResult>,
+    inbox: UnboundedReceiver<LookupResult>,
 }
 
-impl Default for Lookups {
+impl Default for HostLookups {
     fn default() -> Self {
         Self::with(address_of)
     }
 }
 
-impl Lookups {
+impl HostLookups {
     fn with(resolve: Resolve) -> Self {
         let (sender, inbox) = unbounded_channel();
         Self { resolve, waiting: Vec::new(), found: HashMap::new(), sender, inbox }
     }
 
     /// The address of a place that a process needs; nothing where it has to wait for that.
-    pub(super) fn ask(&mut self, who: ProcessId, host: &str, port: u16) -> Option<Address> {
+    pub(super) fn address_for(&mut self, who: ProcessId, host: &str, port: u16) -> Option<Address> {
         if let Ok(ip) = host.parse::<Ipv4Addr>() {
             return Some(Ok((ip, port).into()));
         }
@@ -64,7 +64,7 @@ impl Lookups {
             return Some(address.clone());
         }
         let is_under_way = self.waiting.iter().any(|(_, wanted)| *wanted == place);
-        if !is_under_way && let Err(known) = self.begin(&place) {
+        if !is_under_way && let Err(known) = self.start_lookup(&place) {
             return Some(known);
         }
         if !self.waiting.iter().any(|(waiting, _)| *waiting == who) {
@@ -74,26 +74,26 @@ impl Lookups {
     }
 
     /// Looks a place up elsewhere, or here where the system has no thread for us.
-    fn begin(&self, place: &Place) -> Result<(), Address> {
+    fn start_lookup(&self, place: &HostPort) -> Result<(), Address> {
         let (sender, resolve, wanted) = (self.sender.clone(), self.resolve, place.clone());
         let thread = thread::Builder::new().name("resolver".into()).stack_size(STACK);
         let look = move || {
             let address = resolve(&wanted.0, wanted.1);
             // An owner that is gone needs no address.
-            let _ = sender.send(Found { place: wanted, address });
+            let _ = sender.send(LookupResult { place: wanted, address });
         };
         thread.spawn(look).map(drop).map_err(|_| (self.resolve)(&place.0, place.1))
     }
 
     /// A process no longer waits; says whether it did.
-    pub(super) fn forget(&mut self, who: ProcessId) -> bool {
+    pub(super) fn cancel(&mut self, who: ProcessId) -> bool {
         let before = self.waiting.len();
         self.waiting.retain(|(waiting, _)| *waiting != who);
         self.waiting.len() < before
     }
 
     /// Waits until something has been found.
-    pub(super) async fn next(&mut self) -> Found {
+    pub(super) async fn next(&mut self) -> LookupResult {
         match self.inbox.recv().await {
             Some(found) => found,
             // There is a sender in here, so this does not come.
@@ -101,15 +101,15 @@ impl Lookups {
         }
     }
 
-    /// Who waited for what has been found. They know it until [`Self::end`].
-    pub(super) fn tell(&mut self, found: &Found) -> Vec<ProcessId> {
+    /// Who waited for what has been found. They know it until [`Self::finish`].
+    pub(super) fn complete(&mut self, found: &LookupResult) -> Vec<ProcessId> {
         self.found.insert(found.place.clone(), found.address.clone());
-        let told = |(_, place): &mut (ProcessId, Place)| *place == found.place;
+        let told = |(_, place): &mut (ProcessId, HostPort)| *place == found.place;
         self.waiting.extract_if(.., told).map(|(who, _)| who).collect()
     }
 
     /// All have been told: who asks later has it looked up anew.
-    pub(super) fn end(&mut self, found: &Found) {
+    pub(super) fn finish(&mut self, found: &LookupResult) {
         self.found.remove(&found.place);
     }
 }
@@ -138,23 +138,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_resolver_that_takes_its_time_keeps_nobody_waiting_but_who_needs_the_name() {
-        let mut lookups = Lookups::with(when_the_door_opens);
+        let mut lookups = HostLookups::with(when_the_door_opens);
         let [one, two, three] = [1, 2, 3].map(ProcessId);
-        assert_eq!(lookups.ask(one, "host.example", 9), None);
-        assert_eq!(lookups.ask(two, "host.example", 9), None);
-        assert_eq!(lookups.ask(three, "host.example", 9), None);
+        assert_eq!(lookups.address_for(one, "host.example", 9), None);
+        assert_eq!(lookups.address_for(two, "host.example", 9), None);
+        assert_eq!(lookups.address_for(three, "host.example", 9), None);
         // An address needs no resolver.
-        assert_eq!(lookups.ask(one, "127.0.0.1", 9), Some(Ok(([127, 0, 0, 1], 9).into())));
-        assert!(lookups.forget(two) && !lookups.forget(two), "it was stopped meanwhile");
+        assert_eq!(lookups.address_for(one, "127.0.0.1", 9), Some(Ok(([127, 0, 0, 1], 9).into())));
+        assert!(lookups.cancel(two) && !lookups.cancel(two), "it was stopped meanwhile");
         *DOOR.0.lock().unwrap() = true;
         DOOR.1.notify_all();
         let found = lookups.next().await;
-        assert_eq!(lookups.tell(&found), [one, three]);
+        assert_eq!(lookups.complete(&found), [one, three]);
         let address = Some(Ok(([127, 0, 0, 9], 9).into()));
-        assert_eq!(lookups.ask(one, "host.example", 9), address);
-        assert_eq!(lookups.ask(three, "host.example", 9), address);
-        lookups.end(&found);
-        assert_eq!(lookups.ask(one, "host.example", 9), None, "names move: it is looked up each time");
+        assert_eq!(lookups.address_for(one, "host.example", 9), address);
+        assert_eq!(lookups.address_for(three, "host.example", 9), address);
+        lookups.finish(&found);
+        assert_eq!(
+            lookups.address_for(one, "host.example", 9),
+            None,
+            "names move: it is looked up each time"
+        );
     }
 
     #[test]

@@ -56,7 +56,7 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use crate::asker::Asker;
+use crate::asker::Requester;
 use crate::child::identity::Identities;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
@@ -68,32 +68,32 @@ use crate::log::own_stdout::OwnStdout;
 use crate::log::syslog::Syslog;
 use crate::reload::Reload;
 use crate::signals::{Signal, Signals};
-use backlog::Leftover;
-use chronicle::Chronicle;
-use clock::Clock;
-use ears::Ears;
-use events::Errand;
-use heirs::Estate;
-use lookups::{Found, Lookups};
-use names::Names;
-use population::{Population, ProcessId};
-use pressure::Holding;
-use shutdown::Shutdown;
-use tidy::Tidiness;
-use waits::{Batches, OrderedStop};
+use backlog::OrphanedLog;
+use chronicle::EventLog;
+use clock::DaemonClock;
+use ears::OutputPoller;
+use events::RecycleRequest;
+use heirs::RetiredPool;
+use lookups::{HostLookups, LookupResult};
+use names::PathWatch;
+use population::{ProcessId, ProcessTable};
+use pressure::PausedOutput;
+use shutdown::ShutdownPlan;
+use tidy::TrimState;
+use waits::{OrderedStop, PendingBatches};
 
 pub(crate) use answer::SUPERVISOR_VERSION;
-pub(crate) use heirs::Legacy;
+pub(crate) use heirs::InheritedPools;
 
 /// Our name in the system's log.
-const IDENT: &str = "supervisord";
+const SYSLOG_IDENT: &str = "supervisord";
 /// So many requests are answered before the children get their turn.
-const INPUTS_AT_ONCE: usize = 64;
+const INPUTS_PER_TURN: usize = 64;
 /// So many processes are woken before clients and children get their turn.
-const WAKES_AT_ONCE: usize = 16;
+const WAKES_PER_TURN: usize = 16;
 
 /// What the daemon has found out before the owner takes over.
-pub(crate) struct Beginning {
+pub(crate) struct Startup {
     /// The configuration.
     pub(crate) config: config::Config,
     /// What the command line said; it holds when the file is read again.
@@ -109,7 +109,7 @@ pub(crate) struct Beginning {
     /// The servers' sockets, in their order, for a life after this one.
     pub(crate) sockets: Vec<Kept>,
     /// What the life before has left.
-    pub(crate) legacy: Legacy,
+    pub(crate) legacy: InheritedPools,
     /// Takes servers whose sockets had to be made again, for somebody to answer on them.
     pub(crate) doors: mpsc::UnboundedSender<Listening>,
     /// The file with our pid, if it could be written.
@@ -118,7 +118,7 @@ pub(crate) struct Beginning {
 
 /// What comes after the owner's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum AfterRun {
     /// The daemon ends.
     End,
     /// The daemon begins anew, with the configuration as it is then.
@@ -129,12 +129,12 @@ pub(crate) enum Outcome {
 pub(crate) struct Supervisor {
     settings: Settings,
     /// The groups of the configuration as it was last read; those in service are in `population`.
-    available: Vec<Rc<config::Group>>,
+    configured_groups: Vec<Rc<config::Group>>,
     /// Why listeners cannot do their work as they are configured there, by their pools.
-    doubts: Vec<(GroupName, String)>,
+    listener_warnings: Vec<(GroupName, String)>,
     file: PathBuf,
     overrides: Overrides,
-    surroundings: Surroundings,
+    host_env: Surroundings,
     /// The daemon's environment, which children inherit.
     environment: Vec<(OsString, OsString)>,
     path: Option<String>,
@@ -144,57 +144,57 @@ pub(crate) struct Supervisor {
     identities: Identities,
     /// The same users, as owners of state folders.
     owners: HashMap<u32, Rc<Owner>>,
-    mood: Mood,
+    daemon_state: Mood,
     /// Who asks for what is being done right now.
-    asker: Option<Rc<Asker>>,
+    requester: Option<Rc<Requester>>,
     log: MainLog,
     /// The system's log, for the output of programs that want it there.
     syslog: Syslog,
-    clock: Clock,
+    clock: DaemonClock,
     /// When the owner took over, since 1970.
-    since: Duration,
-    population: Population,
+    started: Duration,
+    table: ProcessTable,
     bus: Bus,
-    chronicle: Chronicle,
+    event_log: EventLog,
     ticks: Ticks,
-    batches: Batches,
+    batches: PendingBatches,
     /// Stops that go by priority and are not through.
     ordered_stops: Vec<OrderedStop>,
-    ears: Ears,
-    reports: Reports,
-    out_of_memory: OomWatch,
+    poller: OutputPoller,
+    exec_errors: Reports,
+    oom_watch: OomWatch,
     /// Output that is not read at present: its listeners are behind.
-    held: Vec<Holding>,
+    paused: Vec<PausedOutput>,
     /// Output that is not read at present: its log is a stream that takes no more.
-    backed_up: Vec<(ProcessId, Channel)>,
+    slow_logs: Vec<(ProcessId, Channel)>,
     /// What the logs of children that have ended have not taken.
-    leftovers: Vec<Leftover>,
+    orphaned_logs: Vec<OrphanedLog>,
     own_stdout: OwnStdout,
     /// Events of pools that are no more.
-    estates: Vec<Estate>,
+    retired_pools: Vec<RetiredPool>,
     /// When logs that took no more are asked again (monotonic).
-    offer_at: Option<Duration>,
+    retry_logs_at: Option<Duration>,
     /// Until when the end waits for that (monotonic).
-    leave_at: Option<Duration>,
-    shutdown: Option<Shutdown>,
+    exit_by: Option<Duration>,
+    shutdown: Option<ShutdownPlan>,
     /// The servers' sockets, for a life after this one.
     sockets: Vec<Kept>,
     /// How they are configured, in the same order.
     servers: Vec<config::Server>,
-    doors: mpsc::UnboundedSender<Listening>,
+    reopened_sockets: mpsc::UnboundedSender<Listening>,
     pidfile: Option<Pidfile>,
     /// Tells when a socket or the pidfile is removed.
-    names: Names,
+    path_watch: PathWatch,
     /// What that life begins with, once it has been asked for and everything it needs is there.
     reload: Option<Box<Reload>>,
-    tidiness: Tidiness,
+    memory_trim: TrimState,
     /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
     stop_reports: Vec<(ProcessId, Duration)>,
     local_time: LocalTime,
     /// Names that processes wait for.
-    lookups: Lookups,
+    lookups: HostLookups,
     /// Listeners that are to be stopped and started again, and why.
-    errands: Vec<Errand>,
+    recycle_requests: Vec<RecycleRequest>,
     /// What all pipes are read into.
     buffer: Vec<u8>,
     /// Which pipes are ready; kept for its room.
@@ -203,93 +203,93 @@ pub(crate) struct Supervisor {
     served: usize,
     /// Output at which the owner breaks.
     #[cfg(test)]
-    break_at: Option<&'static [u8]>,
+    panic_on: Option<&'static [u8]>,
 }
 
 impl Supervisor {
     /// Takes over. Must be called inside the runtime.
     ///
     /// Errors: the kernel gives no poller.
-    pub(crate) fn new(beginning: Beginning) -> io::Result<Self> {
-        let clock = Clock::start();
+    pub(crate) fn new(beginning: Startup) -> io::Result<Self> {
+        let clock = DaemonClock::start();
         let wall = clock.now().wall;
         let server_url = beginning.config.server_url();
         let config::Config { file, settings, groups, servers, notes, .. } = beginning.config;
         let path = std::env::var("PATH").ok();
         let mut supervisor = Self {
             settings,
-            available: groups.into_iter().map(Rc::new).collect(),
-            doubts: notes.listeners,
+            configured_groups: groups.into_iter().map(Rc::new).collect(),
+            listener_warnings: notes.listeners,
             file,
             overrides: beginning.overrides,
-            surroundings: beginning.surroundings,
+            host_env: beginning.surroundings,
             environment: std::env::vars_os().collect(),
             path,
             server_url,
             nofile_of_children: beginning.nofile_of_children,
             identities: Identities::default(),
             owners: HashMap::new(),
-            mood: Mood::Running,
-            asker: None,
+            daemon_state: Mood::Running,
+            requester: None,
             log: beginning.log,
-            syslog: Syslog::open(IDENT),
+            syslog: Syslog::open(SYSLOG_IDENT),
             clock,
-            since: wall,
-            population: Population::default(),
+            started: wall,
+            table: ProcessTable::default(),
             bus: Bus::default(),
-            chronicle: Chronicle::default(),
+            event_log: EventLog::default(),
             ticks: Ticks::new(wall),
-            batches: Batches::default(),
+            batches: PendingBatches::default(),
             ordered_stops: Vec::new(),
-            ears: Ears::new()?,
-            reports: beginning.reports,
-            out_of_memory: OomWatch::new(clock.now()),
-            held: Vec::new(),
-            backed_up: Vec::new(),
-            leftovers: Vec::new(),
+            poller: OutputPoller::new()?,
+            exec_errors: beginning.reports,
+            oom_watch: OomWatch::new(clock.now()),
+            paused: Vec::new(),
+            slow_logs: Vec::new(),
+            orphaned_logs: Vec::new(),
             own_stdout: OwnStdout::default(),
-            estates: Vec::new(),
-            offer_at: None,
-            leave_at: None,
+            retired_pools: Vec::new(),
+            retry_logs_at: None,
+            exit_by: None,
             shutdown: None,
             sockets: beginning.sockets,
             servers,
-            doors: beginning.doors,
+            reopened_sockets: beginning.doors,
             pidfile: beginning.pidfile,
-            names: Names::new(),
+            path_watch: PathWatch::new(),
             reload: None,
-            tidiness: Tidiness::default(),
+            memory_trim: TrimState::default(),
             stop_reports: Vec::new(),
             local_time: LocalTime::new(),
-            lookups: Lookups::default(),
-            errands: Vec::new(),
-            buffer: vec![0; hear::BUFFER],
+            lookups: HostLookups::default(),
+            recycle_requests: Vec::new(),
+            buffer: vec![0; hear::READ_BUFFER],
             tokens: Vec::new(),
             served: 0,
             #[cfg(test)]
-            break_at: None,
+            panic_on: None,
         };
-        supervisor.take_legacy(beginning.legacy);
+        supervisor.import_pools(beginning.legacy);
         Ok(supervisor)
     }
 
     /// Takes all groups of the configuration into service, and tells that the daemon runs.
-    pub(crate) fn begin(&mut self) {
-        for group in self.available.clone() {
+    pub(crate) fn start_all(&mut self) {
+        for group in self.configured_groups.clone() {
             self.add_group(&group);
         }
         self.publish(&Notice::supervisor_running());
-        self.watch_names();
+        self.watch_paths();
         // Children that were left to us before we were told of any.
         self.reap();
-        self.untidy();
+        self.schedule_trim();
     }
 
     /// Something in here is broken: all children are stopped in order, and the daemon ends.
-    pub(crate) fn give_up(&mut self, what: &str) {
+    pub(crate) fn emergency_stop(&mut self, what: &str) {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
-        self.asker = Some(Rc::new(Asker::Itself));
-        self.hear_everybody_again();
+        self.requester = Some(Rc::new(Requester::Daemon));
+        self.resume_all_reads();
         self.begin_shutdown(Mood::Shutdown);
     }
 
@@ -299,11 +299,11 @@ impl Supervisor {
     }
 
     /// Does the daemon's work until it ends or begins anew.
-    pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> Outcome {
+    pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> AfterRun {
         let mut alarm = pin!(sleep_until(Instant::now()));
-        while !self.go_on() {
+        while !self.run_due() {
             let deadline = self.deadline();
-            let more = self.has_more_to_hear();
+            let more = self.has_ready_output();
             if more || deadline <= Instant::now() {
                 // The runtime would not look at clients, signals and the clock as long as there is something to do.
                 yield_now().await;
@@ -313,66 +313,66 @@ impl Supervisor {
             }
             let woken = tokio::select! {
                 biased;
-                signal = signals.next() => Woken::Signal(signal),
-                input = inbox.recv() => Woken::Input(input),
-                said = self.ears.wait() => Woken::Pipes(said),
-                () = self.out_of_memory.changed() => Woken::Memory,
-                found = self.lookups.next() => Woken::Found(found),
-                () = self.names.changed() => Woken::Names,
-                () = &mut alarm => Woken::Again,
-                () = ready(()), if more => Woken::Again,
+                signal = signals.next() => Wakeup::Signal(signal),
+                input = inbox.recv() => Wakeup::Input(input),
+                said = self.poller.wait() => Wakeup::OutputReady(said),
+                () = self.oom_watch.changed() => Wakeup::OomKills,
+                found = self.lookups.next() => Wakeup::LookupDone(found),
+                () = self.path_watch.changed() => Wakeup::PathChanged,
+                () = &mut alarm => Wakeup::Deadline,
+                () = ready(()), if more => Wakeup::Deadline,
             };
-            self.take(woken);
-            for _ in 0..INPUTS_AT_ONCE {
+            self.handle_wakeup(woken);
+            for _ in 0..INPUTS_PER_TURN {
                 let Ok(input) = inbox.try_recv() else { break };
                 self.receive(Some(input));
             }
         }
-        self.write_leftovers();
-        self.chronicle.close();
-        if self.mood == Mood::Restarting {
-            Outcome::Restart
+        self.flush_orphaned_logs();
+        self.event_log.close();
+        if self.daemon_state == Mood::Restarting {
+            AfterRun::Restart
         } else {
-            self.say_what_ends_with_us();
-            Outcome::End
+            self.log_lost_events();
+            AfterRun::End
         }
     }
 
-    fn take(&mut self, woken: Woken) {
+    fn handle_wakeup(&mut self, woken: Wakeup) {
         match woken {
-            Woken::Signal(Ok(signal)) => {
-                self.signal(signal);
-                self.asker = None;
+            Wakeup::Signal(Ok(on_signal)) => {
+                self.signal(on_signal);
+                self.requester = None;
             }
-            Woken::Signal(Err(error)) => {
+            Wakeup::Signal(Err(error)) => {
                 self.log.log(Level::Critical, &format!("cannot take a signal: {error}"));
             }
-            Woken::Input(input) => self.receive(input),
-            Woken::Pipes(Ok(())) => self.ears.noticed(),
-            Woken::Pipes(Err(error)) => {
+            Wakeup::Input(input) => self.receive(input),
+            Wakeup::OutputReady(Ok(())) => self.poller.mark_ready(),
+            Wakeup::OutputReady(Err(error)) => {
                 self.log.log(Level::Critical, &format!("cannot watch the children: {error}"));
             }
-            Woken::Memory => self.look_at_memory(),
-            Woken::Found(found) => self.found(&found),
-            Woken::Names => self.names_changed(),
-            Woken::Again => {}
+            Wakeup::OomKills => self.check_oom_kills(),
+            Wakeup::LookupDone(found) => self.on_lookup_done(&found),
+            Wakeup::PathChanged => self.on_path_change(),
+            Wakeup::Deadline => {}
         }
     }
 
     /// Does what is due without anybody asking; says whether the work is over.
-    fn go_on(&mut self) -> bool {
-        self.hear();
+    fn run_due(&mut self) -> bool {
+        self.poll_output();
         self.tick();
-        self.wake();
+        self.wake_processes();
         self.wake_pools();
-        self.run_errands();
-        self.give_up_estates();
-        self.lose_patience();
-        self.offer_again();
+        self.recycle_listeners();
+        self.discard_retired_pools();
+        self.expire_pauses();
+        self.retry_logs();
         self.continue_stops();
-        self.report_stops();
-        self.tidy();
-        self.look_after_names();
+        self.log_slow_stops();
+        self.trim_if_due();
+        self.check_paths();
         self.shutdown.is_some() && self.continue_shutdown()
     }
 
@@ -383,12 +383,12 @@ impl Supervisor {
         }
     }
 
-    fn wake(&mut self) {
-        let mut left = WAKES_AT_ONCE;
+    fn wake_processes(&mut self) {
+        let mut left = WAKES_PER_TURN;
         // The second time is for programs without startsecs: they run once all that were due have been started.
         for _ in 0..2 {
             let now = self.clock.mono();
-            let due = self.population.take_due(now, left);
+            let due = self.table.take_due(now, left);
             if due.is_empty() {
                 return;
             }
@@ -404,21 +404,21 @@ impl Supervisor {
         let now = self.clock.now();
         let tick = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)));
         // Somebody may set the clock meanwhile.
-        let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall).min(LONGEST_TICK_SLEEP));
+        let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall).min(CLOCK_CHECK_EVERY));
         let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
         let own = [
-            (!self.errands.is_empty()).then_some(now.mono),
+            (!self.recycle_requests.is_empty()).then_some(now.mono),
             self.pools_deadline(),
-            self.estates_deadline(),
-            self.offer_at,
+            self.retired_pools_deadline(),
+            self.retry_logs_at,
             self.shutdown_deadline(),
             self.pressure_deadline(),
-            self.tidy_deadline(),
-            self.names_deadline(),
-            self.ears.deadline(),
+            self.trim_deadline(),
+            self.paths_deadline(),
+            self.poller.deadline(),
             stop_report,
         ];
-        let next = own.into_iter().chain([self.population.next_due(), tick]);
+        let next = own.into_iter().chain([self.table.next_due(), tick]);
         let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
         Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))
     }
@@ -426,24 +426,24 @@ impl Supervisor {
     fn receive(&mut self, input: Option<Input>) {
         match input {
             Some(Input::Call(call)) => {
-                self.untidy();
+                self.schedule_trim();
                 self.answer(call);
-                self.asker = None;
+                self.requester = None;
             }
-            Some(Input::LogPath { what, reply }) => {
+            Some(Input::LocateLog { what, reply }) => {
                 // A client that has gone misses nothing.
-                let _ = reply.send(self.log_place(&what));
+                let _ = reply.send(self.log_location(&what));
             }
             Some(Input::Log { level, line }) => self.log.log(level, &line),
             Some(Input::View(reply)) => {
-                self.untidy();
+                self.schedule_trim();
                 // A client that has gone misses nothing, here and below.
                 let _ = reply.send(self.view());
             }
             Some(Input::StateFolders(reply)) => drop(reply.send(self.state_folders())),
-            Some(Input::Watch { kinds, reply }) => {
-                self.untidy();
-                let _ = reply.send(self.chronicle.watch(kinds));
+            Some(Input::Subscribe { kinds, reply }) => {
+                self.schedule_trim();
+                let _ = reply.send(self.event_log.subscribe(kinds));
             }
             None => {}
         }
@@ -452,7 +452,7 @@ impl Supervisor {
     /// What the original does on each signal (supervisord.py, handle_signal).
     fn signal(&mut self, signal: Signal) {
         let name = signal.name();
-        self.asker = (signal != Signal::Child).then(|| Rc::new(Asker::Signal(name)));
+        self.requester = (signal != Signal::Child).then(|| Rc::new(Requester::Signal(name)));
         match signal {
             Signal::Child => {
                 // What the child said and how it ended come before the line about the signal, as in the original.
@@ -461,9 +461,9 @@ impl Supervisor {
             }
             Signal::Terminate | Signal::Interrupt | Signal::Quit => {
                 self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
-                self.end_on_request(Mood::Shutdown);
+                self.request_shutdown(Mood::Shutdown);
             }
-            Signal::HangUp if self.mood == Mood::Shutdown => {
+            Signal::HangUp if self.daemon_state == Mood::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
                 self.log.log(Level::Warn, &line);
             }
@@ -474,29 +474,29 @@ impl Supervisor {
             Signal::User2 => {
                 self.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
                 self.reopen_logs();
-                self.look_at_names_now();
+                self.check_paths_now();
             }
         }
     }
 }
 
 /// Why the owner has something to do.
-enum Woken {
+enum Wakeup {
     Signal(io::Result<Signal>),
     Input(Option<Input>),
-    Pipes(io::Result<()>),
+    OutputReady(io::Result<()>),
     /// A host's name has been looked up.
-    Found(Found),
+    LookupDone(LookupResult),
     /// The kernel may have killed somebody for want of memory.
-    Memory,
+    OomKills,
     /// One of our files was removed, or changed.
-    Names,
+    PathChanged,
     /// It is time, or there was no time to finish.
-    Again,
+    Deadline,
 }
 
 /// A tick that is far away is looked for so often.
-const LONGEST_TICK_SLEEP: Duration = Duration::from_secs(60);
+const CLOCK_CHECK_EVERY: Duration = Duration::from_secs(60);
 /// The loop looks around at least so often; nothing depends on it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -27,27 +27,27 @@ use crate::http::{self, Journal, Listening};
 use crate::readiness::Readiness;
 
 /// Who removes a file to put another one in its place has so much time.
-const PAUSE: Duration = Duration::from_secs(1);
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// What could not be made again is tried again after this time.
-const AGAIN: Duration = Duration::from_secs(30);
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// When the names are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Timing {
+struct CheckSchedule {
     due: Option<Duration>,
     /// The last try failed, and this was said.
     failing: bool,
 }
 
-impl Timing {
+impl CheckSchedule {
     /// Something has happened to one of the files.
-    fn noticed(&mut self, now: Duration) {
-        let soon = now + PAUSE;
+    fn schedule(&mut self, now: Duration) {
+        let soon = now + SETTLE_TIME;
         self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
     }
 
     /// Somebody wants to have them looked at now.
-    const fn asked(&mut self, now: Duration) {
+    const fn schedule_now(&mut self, now: Duration) {
         self.due = Some(now);
     }
 
@@ -57,23 +57,23 @@ impl Timing {
     }
 
     /// How looking went. Says whether a failure is to be said: only the first in a row is.
-    fn looked(&mut self, all_there: bool, now: Duration) -> bool {
+    fn completed(&mut self, all_there: bool, now: Duration) -> bool {
         let news = !all_there && !self.failing;
         self.failing = !all_there;
         if !all_there {
-            self.due = Some(now + AGAIN);
+            self.due = Some(now + RETRY_AFTER);
         }
         news
     }
 }
 
 /// The kernel's notices about our files.
-pub(super) struct Names {
+pub(super) struct PathWatch {
     kernel: Option<(OwnedFd, Readiness)>,
-    timing: Timing,
+    timing: CheckSchedule,
 }
 
-impl Names {
+impl PathWatch {
     /// To be called in the runtime. Where the kernel has no notices left, only SIGUSR2 helps.
     pub(super) fn new() -> Self {
         let make = || -> io::Result<_> {
@@ -81,7 +81,7 @@ impl Names {
             let readiness = Readiness::of(fd.as_fd())?;
             Ok((fd, readiness))
         };
-        Self { kernel: make().ok(), timing: Timing::default() }
+        Self { kernel: make().ok(), timing: CheckSchedule::default() }
     }
 
     /// Watches the file that is at the path now. One that is gone already counts as noticed.
@@ -90,7 +90,7 @@ impl Names {
         let wanted =
             WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF | WatchFlags::DONT_FOLLOW;
         if let Err(rustix::io::Errno::NOENT) = inotify::add_watch(kernel, path, wanted) {
-            self.timing.noticed(now);
+            self.timing.schedule(now);
         }
     }
 
@@ -115,74 +115,75 @@ impl Names {
 
 impl Supervisor {
     /// Watches everything that has a name now.
-    pub(super) fn watch_names(&mut self) {
+    pub(super) fn watch_paths(&mut self) {
         let now = self.clock.mono();
         let pidfile = self.pidfile.as_ref().map(|pidfile| pidfile.path().to_owned());
         let sockets = self.sockets.iter().filter_map(|kept| kept.path().map(Path::to_owned));
         for path in pidfile.into_iter().chain(sockets) {
-            self.names.watch(&path, now);
+            self.path_watch.watch(&path, now);
         }
     }
 
     /// The kernel has something about one of our files.
-    pub(super) fn names_changed(&mut self) {
-        self.names.read();
-        self.names.timing.noticed(self.clock.mono());
+    pub(super) fn on_path_change(&mut self) {
+        self.path_watch.read();
+        self.path_watch.timing.schedule(self.clock.mono());
     }
 
     /// Looks at all names when there is time to.
-    pub(super) fn look_at_names_now(&mut self) {
-        self.names.timing.asked(self.clock.mono());
+    pub(super) fn check_paths_now(&mut self) {
+        self.path_watch.timing.schedule_now(self.clock.mono());
     }
 
     /// When that is (monotonic).
-    pub(super) const fn names_deadline(&self) -> Option<Duration> {
-        self.names.timing.due
+    pub(super) const fn paths_deadline(&self) -> Option<Duration> {
+        self.path_watch.timing.due
     }
 
     /// Makes again what is gone, when it is time to look. Who stops needs no names any more.
-    pub(super) fn look_after_names(&mut self) {
+    pub(super) fn check_paths(&mut self) {
         let now = self.clock.mono();
-        if !self.names.timing.take_due(now) || self.mood != Mood::Running {
+        if !self.path_watch.timing.take_due(now) || self.daemon_state != Mood::Running {
             return;
         }
         let faults: Vec<String> =
-            [self.look_after_pidfile(), self.look_after_sockets()].into_iter().flatten().collect();
-        self.look_after_fastcgi();
-        if self.names.timing.looked(faults.is_empty(), now) {
+            [self.restore_pidfile(), self.restore_sockets()].into_iter().flatten().collect();
+        self.check_fastcgi_sockets();
+        if self.path_watch.timing.completed(faults.is_empty(), now) {
             faults.iter().for_each(|fault| self.log.log(Level::Error, fault));
         }
     }
 
     /// Gives what is to be said where it fails.
-    fn look_after_pidfile(&mut self) -> Option<String> {
+    fn restore_pidfile(&mut self) -> Option<String> {
         let path = self.pidfile.as_ref()?.path().to_owned();
-        if !is_gone(&path) {
+        if !is_missing(&path) {
             return None;
         }
         let mut said = Vec::new();
         if Pidfile::write(&path, &mut |_, line| said.push(line.to_owned())).is_none() {
             return Some(format!("cannot make the pidfile {} again: {}", path.display(), said.join("; ")));
         }
-        self.made_again("the pidfile", &path);
+        self.log_restored("the pidfile", &path);
         None
     }
 
-    fn look_after_sockets(&mut self) -> Option<String> {
+    fn restore_sockets(&mut self) -> Option<String> {
         for at in 0..self.sockets.len() {
-            let Some(path) = self.sockets[at].path().filter(|path| is_gone(path)).map(Path::to_owned) else {
+            let Some(path) = self.sockets[at].path().filter(|path| is_missing(path)).map(Path::to_owned)
+            else {
                 continue;
             };
             let Some(server) = self.servers.get(at).cloned() else { continue };
-            let opened = http::open(&[server], &[], &Silent).map_err(|error| error.to_string());
+            let opened = http::open(&[server], &[], &NoLog).map_err(|error| error.to_string());
             let opened = opened.and_then(|mut all| all.pop().ok_or_else(|| "there is no server".to_owned()));
             let kept = |listening: &Listening| listening.kept().map_err(|error| error.to_string());
             match opened.and_then(|listening| Ok((kept(&listening)?, listening))) {
                 Ok((kept, listening)) => {
                     self.sockets[at] = kept;
                     // Without anybody who answers there the daemon is about to end.
-                    let _ = self.doors.send(listening);
-                    self.made_again("the socket", &path);
+                    let _ = self.reopened_sockets.send(listening);
+                    self.log_restored("the socket", &path);
                 }
                 Err(why) => return Some(format!("cannot make the socket {} again: {why}", path.display())),
             }
@@ -190,20 +191,20 @@ impl Supervisor {
         None
     }
 
-    fn made_again(&mut self, what: &str, path: &Path) {
+    fn log_restored(&mut self, what: &str, path: &Path) {
         let line = format!("{what} {} was removed while supervisord runs: it is made again", path.display());
         self.log.log(Level::Warn, &line);
-        self.names.watch(path, self.clock.mono());
+        self.path_watch.watch(path, self.clock.mono());
     }
 
     /// Programs that run have the old socket, which nobody can reach any more: only a start gives them a new one.
-    fn look_after_fastcgi(&mut self) {
+    fn check_fastcgi_sockets(&mut self) {
         let mut lines = Vec::new();
-        for (_, group) in self.population.groups() {
+        for (_, group) in self.table.groups() {
             let config::GroupKind::FastCgi(wish) = &group.config.kind else { continue };
             let SocketAddress::Unix { path, .. } = &wish.address else { continue };
             let Some(socket) = group.socket.upgrade() else { continue };
-            if is_gone(path) && !socket.is_lost() {
+            if is_missing(path) && !socket.is_lost() {
                 socket.lose();
                 lines.push(format!(
                     "the FastCGI socket {} was removed: the programs of {name} that run cannot be reached, and those \
@@ -220,20 +221,20 @@ impl Supervisor {
     pub(super) fn watch_fastcgi(&mut self, address: &SocketAddress) {
         if let SocketAddress::Unix { path, .. } = address {
             let (path, now) = (PathBuf::from(path), self.clock.mono());
-            self.names.watch(&path, now);
+            self.path_watch.watch(&path, now);
         }
     }
 }
 
 /// Whether nothing stands at the path. What somebody else has put there is theirs.
-fn is_gone(path: &Path) -> bool {
+fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|why| why.kind() == io::ErrorKind::NotFound)
 }
 
 /// What the original says of a server at a start is not said again.
-struct Silent;
+struct NoLog;
 
-impl Journal for Silent {
+impl Journal for NoLog {
     fn enabled(&self, _: Level) -> bool {
         false
     }
@@ -251,27 +252,27 @@ mod tests {
 
     #[test]
     fn it_looks_a_moment_after_the_first_notice_and_not_without_one() {
-        let mut timing = Timing::default();
+        let mut timing = CheckSchedule::default();
         assert!(timing.due.is_none() && !timing.take_due(at(1000)));
-        timing.noticed(at(10));
-        timing.noticed(at(10) + PAUSE / 2);
-        assert_eq!(timing.due, Some(at(10) + PAUSE));
+        timing.schedule(at(10));
+        timing.schedule(at(10) + SETTLE_TIME / 2);
+        assert_eq!(timing.due, Some(at(10) + SETTLE_TIME));
         assert!(!timing.take_due(at(10)));
         assert!(timing.take_due(at(11)) && timing.due.is_none());
-        assert!(!timing.looked(true, at(11)));
-        timing.asked(at(20));
+        assert!(!timing.completed(true, at(11)));
+        timing.schedule_now(at(20));
         assert!(timing.take_due(at(20)));
     }
 
     #[test]
     fn what_cannot_be_made_is_tried_again_and_said_once() {
-        let mut timing = Timing::default();
-        assert!(timing.looked(false, at(10)));
-        assert_eq!(timing.due, Some(at(10) + AGAIN));
+        let mut timing = CheckSchedule::default();
+        assert!(timing.completed(false, at(10)));
+        assert_eq!(timing.due, Some(at(10) + RETRY_AFTER));
         assert!(timing.take_due(at(40)));
-        assert!(!timing.looked(false, at(40)));
+        assert!(!timing.completed(false, at(40)));
         assert!(timing.take_due(at(70)));
-        assert!(!timing.looked(true, at(70)) && timing.due.is_none());
-        assert!(timing.looked(false, at(80)));
+        assert!(!timing.completed(true, at(70)) && timing.due.is_none());
+        assert!(timing.completed(false, at(80)));
     }
 }

@@ -11,9 +11,9 @@ use ironlance_core::level::Level;
 use ironlance_core::notice::{Channel, Notice};
 use ironlance_core::{Namespec, ansi, python};
 
-use super::backlog::{Backlog, Leftover};
-use super::ears::Urgency;
-use super::hear::Held;
+use super::backlog::{LogBacklog, OrphanedLog};
+use super::ears::ReadPriority;
+use super::hear::ReadPause;
 use crate::log::file::LogFile;
 use crate::log::syslog::Syslog;
 
@@ -26,13 +26,13 @@ pub(super) struct Output {
     syslog: Option<Syslog>,
     splitter: Option<Splitter>,
     events: bool,
-    urgency: Urgency,
+    urgency: ReadPriority,
     /// The pipe has been made larger, because it was found full.
     pub(super) grown: bool,
     /// Why it is not read at present.
-    pub(super) held: Held,
+    pub(super) pause: ReadPause,
     /// What the log has not taken yet.
-    backlog: Backlog,
+    backlog: LogBacklog,
     /// The last bytes, where no file keeps them.
     recent: Option<Vec<u8>>,
     /// How much went to the log, in bytes.
@@ -41,7 +41,7 @@ pub(super) struct Output {
 
 /// What the output means to the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum OutputRole {
     /// It is only kept.
     Program,
     /// It is what a listener says to its pool.
@@ -49,7 +49,7 @@ pub(super) enum Role {
 }
 
 /// Of whom the output is, and what the daemon wants of all output.
-pub(super) struct Source<'a> {
+pub(super) struct OutputContext<'a> {
     pub(super) namespec: &'a Namespec,
     pub(super) pid: u32,
     pub(super) strip_ansi: bool,
@@ -58,12 +58,12 @@ pub(super) struct Source<'a> {
     /// Somebody wants events about output of this channel.
     pub(super) events_wanted: bool,
     /// Whether others have to write to the same stream first.
-    pub(super) turn: Turn,
+    pub(super) turn: WriteTurn,
 }
 
 /// Whether a log that is a stream may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum WriteTurn {
     Now,
     /// The stream has taken a part of what somebody else writes, and the rest of it comes first.
     AfterOthers,
@@ -71,18 +71,18 @@ pub(super) enum Turn {
 
 /// What follows from a piece of output.
 #[derive(Default)]
-pub(super) struct Consequences {
+pub(super) struct OutputEffects {
     pub(super) notices: Vec<Notice>,
     pub(super) lines: Vec<(Level, String)>,
 }
 
 /// So much output goes into one event (bytes), as in the original.
-const LARGEST_EVENT: usize = 128 * 1024;
+const EVENT_BYTES: usize = 128 * 1024;
 /// So much is read at once where messages are captured (bytes): at 45 bytes of tags each, no more events than a
 /// listener's buffer has room for when it is three quarters full.
-const CAPTURED: usize = 8 * 1024;
+const CAPTURE_READ: usize = 8 * 1024;
 /// So much of the last output is kept in memory where there is no file (bytes).
-const RECENT: usize = 2048;
+const RECENT_BYTES: usize = 2048;
 
 impl Output {
     /// Takes over a pipe. The file, where there is one, is open.
@@ -92,11 +92,15 @@ impl Output {
         wish: &config::Output,
         log: Option<LogFile>,
         syslog: Option<Syslog>,
-        role: Role,
+        role: OutputRole,
     ) -> Self {
         let capture = usize::try_from(wish.capture_maxbytes).unwrap_or(usize::MAX);
         let to_events = wish.events_enabled || capture > 0;
-        let urgency = if to_events || role == Role::Listener { Urgency::AtOnce } else { Urgency::CanWait };
+        let urgency = if to_events || role == OutputRole::Listener {
+            ReadPriority::Immediate
+        } else {
+            ReadPriority::Deferred
+        };
         Self {
             fd: Some(fd),
             channel,
@@ -105,11 +109,11 @@ impl Output {
             syslog,
             splitter: (capture > 0).then(|| Splitter::new(capture)),
             // What a listener says to its pool is no output of a program, as in the original.
-            events: wish.events_enabled && role == Role::Program,
+            events: wish.events_enabled && role == OutputRole::Program,
             urgency,
             grown: false,
-            held: Held::default(),
-            backlog: Backlog::default(),
+            pause: ReadPause::default(),
+            backlog: LogBacklog::default(),
             logged: 0,
         }
     }
@@ -124,7 +128,7 @@ impl Output {
     }
 
     /// Whether it is heard at once: it is a listener's, or becomes events.
-    pub(super) const fn urgency(&self) -> Urgency {
+    pub(super) const fn urgency(&self) -> ReadPriority {
         self.urgency
     }
 
@@ -144,30 +148,30 @@ impl Output {
     }
 
     /// How much may be read at once (bytes): each message that is captured becomes an event.
-    pub(super) const fn appetite(&self) -> usize {
-        if self.splitter.is_some() { CAPTURED } else { usize::MAX }
+    pub(super) const fn read_limit(&self) -> usize {
+        if self.splitter.is_some() { CAPTURE_READ } else { usize::MAX }
     }
 
     /// What was read from the pipe goes where it belongs.
-    pub(super) fn take(&mut self, data: &[u8], source: &Source<'_>, into: &mut Consequences) {
+    pub(super) fn accept(&mut self, data: &[u8], source: &OutputContext<'_>, into: &mut OutputEffects) {
         let Some(mut splitter) = self.splitter.take() else {
-            return self.pass_on(data, Destination::Log, source, into);
+            return self.forward(data, Destination::Log, source, into);
         };
         splitter.push(data, &mut |piece| self.take_piece(piece, source, into));
         self.splitter = Some(splitter);
     }
 
     /// The child has ended: what a splitter holds back for want of a token's end is output after all.
-    pub(super) fn finish(&mut self, source: &Source<'_>, into: &mut Consequences) {
+    pub(super) fn finish(&mut self, source: &OutputContext<'_>, into: &mut OutputEffects) {
         if let Some(mut splitter) = self.splitter.take() {
             splitter.finish(&mut |piece| self.take_piece(piece, source, into));
         }
     }
 
-    fn take_piece(&mut self, piece: Piece<'_>, source: &Source<'_>, into: &mut Consequences) {
+    fn take_piece(&mut self, piece: Piece<'_>, source: &OutputContext<'_>, into: &mut OutputEffects) {
         match piece {
-            Piece::Plain(data) => self.pass_on(data, Destination::Log, source, into),
-            Piece::Inside(data) => self.pass_on(data, Destination::Capture, source, into),
+            Piece::Plain(data) => self.forward(data, Destination::Log, source, into),
+            Piece::Inside(data) => self.forward(data, Destination::Capture, source, into),
             Piece::Captured(data) => {
                 let data = if source.strip_ansi { ansi::strip(&data) } else { data.as_slice().into() };
                 into.notices.push(Notice::communication(self.channel, source.namespec, source.pid, &data));
@@ -178,12 +182,12 @@ impl Output {
         }
     }
 
-    fn pass_on(
+    fn forward(
         &mut self,
         data: &[u8],
         destination: Destination,
-        source: &Source<'_>,
-        into: &mut Consequences,
+        source: &OutputContext<'_>,
+        into: &mut OutputEffects,
     ) {
         if data.is_empty() {
             return;
@@ -197,11 +201,11 @@ impl Output {
         }
         if self.events && source.events_wanted {
             let notice = |part| Notice::log(self.channel, source.namespec, source.pid, part);
-            into.notices.extend(stripped.chunks(LARGEST_EVENT).map(notice));
+            into.notices.extend(stripped.chunks(EVENT_BYTES).map(notice));
         }
     }
 
-    fn as_debug_line(&self, data: &[u8], source: &Source<'_>) -> String {
+    fn as_debug_line(&self, data: &[u8], source: &OutputContext<'_>) -> String {
         let text = match std::str::from_utf8(data) {
             Ok(text) => text.to_owned(),
             Err(_) => format!("Undecodable: {}", python::repr_bytes(data)),
@@ -209,12 +213,12 @@ impl Output {
         format!("{} {} output:\n{text}", python::repr(&source.namespec.process.0), self.channel.name())
     }
 
-    fn write(&mut self, data: &[u8], source: &Source<'_>, into: &mut Consequences) {
+    fn write(&mut self, data: &[u8], source: &OutputContext<'_>, into: &mut OutputEffects) {
         if let Some(log) = &mut self.log {
             self.logged += data.len() as u64;
             match source.turn {
-                Turn::Now => into.lines.extend(self.backlog.write(log, data)),
-                Turn::AfterOthers => self.backlog.put_off(data),
+                WriteTurn::Now => into.lines.extend(self.backlog.write(log, data)),
+                WriteTurn::AfterOthers => self.backlog.defer(data),
             }
         }
         if let Some(syslog) = &mut self.syslog {
@@ -222,7 +226,7 @@ impl Output {
             let _ = syslog.write(&format!("{} ", source.namespec.process), data, "");
         }
         if let Some(recent) = &mut self.recent {
-            keep_end(recent, data);
+            append_recent(recent, data);
         }
     }
 
@@ -232,7 +236,7 @@ impl Output {
     }
 
     /// Whether the log has not taken all.
-    pub(super) const fn is_backed_up(&self) -> bool {
+    pub(super) const fn has_backlog(&self) -> bool {
         !self.backlog.is_empty()
     }
 
@@ -242,9 +246,9 @@ impl Output {
     }
 
     /// What the log has not taken, when there will be no more.
-    pub(super) fn into_leftover(self) -> Option<Leftover> {
+    pub(super) fn into_orphaned_log(self) -> Option<OrphanedLog> {
         let log = self.log.filter(|_| !self.backlog.is_empty())?;
-        Some(Leftover { log, backlog: self.backlog })
+        Some(OrphanedLog { log, backlog: self.backlog })
     }
 
     /// The last output, where no file has it.
@@ -276,9 +280,9 @@ enum Destination {
 }
 
 /// Appends to `recent`, of which only the end is kept.
-fn keep_end(recent: &mut Vec<u8>, data: &[u8]) {
-    let data = &data[data.len().saturating_sub(RECENT)..];
-    let surplus = (recent.len() + data.len()).saturating_sub(RECENT);
+fn append_recent(recent: &mut Vec<u8>, data: &[u8]) {
+    let data = &data[data.len().saturating_sub(RECENT_BYTES)..];
+    let surplus = (recent.len() + data.len()).saturating_sub(RECENT_BYTES);
     recent.drain(..surplus.min(recent.len()));
     recent.extend_from_slice(data);
 }
@@ -290,10 +294,10 @@ mod tests {
     #[test]
     fn only_the_end_of_what_was_said_is_remembered() {
         let mut recent = Vec::new();
-        keep_end(&mut recent, &[b'a'; RECENT + 10]);
-        assert_eq!(recent.len(), RECENT);
-        keep_end(&mut recent, b"end");
-        assert_eq!(recent.len(), RECENT);
+        append_recent(&mut recent, &[b'a'; RECENT_BYTES + 10]);
+        assert_eq!(recent.len(), RECENT_BYTES);
+        append_recent(&mut recent, b"end");
+        assert_eq!(recent.len(), RECENT_BYTES);
         assert!(recent.ends_with(b"aend"));
     }
 }

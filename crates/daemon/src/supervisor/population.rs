@@ -11,13 +11,13 @@ use ironlance_core::order::start_order;
 use ironlance_core::pool::{Pool, Recycling};
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
-use super::ends::{End, Signalled};
+use super::ends::{ExitRecord, SentSignal};
 use super::output::Output;
-use super::pressure::Behind;
-use super::state_folders::Keeping;
-use super::stdin::Stdin;
-use super::waits::Wait;
-use crate::asker::Reason;
+use super::pressure::Congestion;
+use super::state_folders::ListenerStateFolder;
+use super::stdin::ChildStdin;
+use super::waits::PendingWait;
+use crate::asker::SignalReason;
 use crate::child::fcgi::FastCgiSocket;
 
 /// A process of this daemon's life; numbers are not used again.
@@ -31,77 +31,77 @@ pub(super) struct GroupId(pub(super) u32);
 /// A process, whether it runs or not.
 pub(super) struct Process {
     pub(super) group: GroupId,
-    pub(super) life: Lifecycle,
+    pub(super) lifecycle: Lifecycle,
     /// Shared with the configuration it came from.
-    pub(super) origin: Rc<config::Group>,
+    pub(super) group_config: Rc<config::Group>,
     /// Which of the group's programs it is.
     pub(super) index: usize,
     /// Where its standard output goes, with AUTO put into words.
     pub(super) stdout_log: Option<PathBuf>,
     /// Where its standard error goes.
     pub(super) stderr_log: Option<PathBuf>,
-    pub(super) stdin: Option<Stdin>,
+    pub(super) stdin: Option<ChildStdin>,
     pub(super) stdout: Option<Box<Output>>,
     pub(super) stderr: Option<Box<Output>>,
     /// Kept while it runs; the socket is closed when nobody keeps it.
     pub(super) socket: Option<Rc<FastCgiSocket>>,
     /// Who waits for it to be up or down.
-    pub(super) waits: Vec<Wait>,
-    /// When it has to be woken, as it stands in `Population::deadlines`.
+    pub(super) waits: Vec<PendingWait>,
+    /// When it has to be woken, as it stands in `ProcessTable::deadlines`.
     pub(super) due: Option<Duration>,
     /// Where it keeps alerts, if it is a listener that has been started.
-    pub(super) keeping: Option<Box<Keeping>>,
+    pub(super) state_folder: Option<Box<ListenerStateFolder>>,
     /// How it last ended.
-    pub(super) end: Option<Box<End>>,
+    pub(super) last_exit: Option<Box<ExitRecord>>,
     /// Why it last went down: how it ended, or could not be started.
-    pub(super) why: Option<Rc<str>>,
+    pub(super) down_reason: Option<Rc<str>>,
     /// Why it was told to stop, from then until it has.
-    pub(super) reason: Option<Reason>,
+    pub(super) stop_reason: Option<SignalReason>,
     /// The last signal that somebody had sent to it.
-    pub(super) signalled: Option<Signalled>,
+    pub(super) sent_signal: Option<SentSignal>,
     /// How a listener kept to the protocol.
     pub(super) recycling: Recycling,
     /// Its last start was nobody's wish: it had ended, and came back.
-    pub(super) by_itself: bool,
+    pub(super) restarted_automatically: bool,
     /// It is a listener, and a process of its own pool asked for its last stop.
     pub(super) stopped_by_own_pool: bool,
     /// When the pool of a listener was last told that it ended (monotonic).
-    pub(super) told_of_end: Option<Duration>,
+    pub(super) exit_reported: Option<Duration>,
 }
 
 impl Process {
     pub(super) fn program(&self) -> &config::Program {
-        &self.origin.programs[self.index]
+        &self.group_config.programs[self.index]
     }
 
     pub(super) fn namespec(&self) -> &Namespec {
-        self.life.namespec()
+        self.lifecycle.namespec()
     }
 
     /// Whether it is down only for a moment: it will be started again by itself.
-    pub(super) fn comes_back(&self) -> bool {
-        let restarts =
-            self.life.state() == ProcessState::Exited && self.life.next_deadline(Mood::Running).is_some();
-        restarts || self.life.is_recycled()
+    pub(super) fn will_restart(&self) -> bool {
+        let restarts = self.lifecycle.state() == ProcessState::Exited
+            && self.lifecycle.next_deadline(Mood::Running).is_some();
+        restarts || self.lifecycle.is_recycled()
     }
 
     /// Notes whether a start that begins is somebody's wish.
-    pub(super) fn note_whose_wish(&mut self, input: &Input) {
-        let ended = matches!(self.life.state(), ProcessState::Exited | ProcessState::Backoff);
+    pub(super) fn note_start_origin(&mut self, input: &Input) {
+        let ended = matches!(self.lifecycle.state(), ProcessState::Exited | ProcessState::Backoff);
         match input {
-            Input::Start => self.by_itself = false,
-            Input::Wake if ended => self.by_itself = true,
+            Input::Start => self.restarted_automatically = false,
+            Input::Wake if ended => self.restarted_automatically = true,
             _ => {}
         }
     }
 
     pub(super) fn is_listener(&self) -> bool {
-        matches!(self.origin.kind, config::GroupKind::Listeners { .. })
+        matches!(self.group_config.kind, config::GroupKind::Listeners { .. })
     }
 }
 
 /// A group as it is active now.
-pub(super) struct Group {
+pub(super) struct ActiveGroup {
     pub(super) config: Rc<config::Group>,
     /// Its processes in the order of the configuration, in which they start by themselves.
     pub(super) members: Vec<ProcessId>,
@@ -110,12 +110,12 @@ pub(super) struct Group {
     /// Its event buffer, where it is a pool of listeners.
     pub(super) pool: Option<Pool>,
     /// It has more to do than it should, and children may be kept waiting for it.
-    pub(super) behind: Option<Behind>,
+    pub(super) congestion: Option<Congestion>,
     /// The socket that its processes share while one of them runs.
     pub(super) socket: Weak<FastCgiSocket>,
 }
 
-impl Group {
+impl ActiveGroup {
     /// The process of that name.
     pub(super) fn member(&self, name: &ProcessName) -> Option<ProcessId> {
         let found = self.names.binary_search_by(|(known, _)| known.cmp(name)).ok();
@@ -125,9 +125,9 @@ impl Group {
 
 /// All groups and processes.
 #[derive(Default)]
-pub(super) struct Population {
+pub(super) struct ProcessTable {
     /// In the order in which they were added.
-    groups: BTreeMap<GroupId, Box<Group>>,
+    groups: BTreeMap<GroupId, Box<ActiveGroup>>,
     /// Those that are pools, by rising number.
     pools: Vec<GroupId>,
     group_names: BTreeMap<GroupName, GroupId>,
@@ -136,16 +136,16 @@ pub(super) struct Population {
     pub(super) pids: HashMap<u32, ProcessId>,
     /// When which process has to be woken.
     deadlines: BTreeSet<(Duration, ProcessId)>,
-    next: u32,
+    last_id: u32,
 }
 
-impl Population {
-    pub(super) fn fresh_number(&mut self) -> u32 {
-        self.next += 1;
-        self.next
+impl ProcessTable {
+    pub(super) fn next_id(&mut self) -> u32 {
+        self.last_id += 1;
+        self.last_id
     }
 
-    pub(super) fn add_group(&mut self, id: GroupId, group: Group) {
+    pub(super) fn add_group(&mut self, id: GroupId, group: ActiveGroup) {
         self.group_names.insert(group.config.name.clone(), id);
         if group.pool.is_some() {
             self.pools.push(id);
@@ -172,16 +172,16 @@ impl Population {
         self.group_names.get(name).copied()
     }
 
-    pub(super) fn group(&self, id: GroupId) -> Option<&Group> {
+    pub(super) fn group(&self, id: GroupId) -> Option<&ActiveGroup> {
         self.groups.get(&id).map(|group| &**group)
     }
 
-    pub(super) fn group_mut(&mut self, id: GroupId) -> Option<&mut Group> {
+    pub(super) fn group_mut(&mut self, id: GroupId) -> Option<&mut ActiveGroup> {
         self.groups.get_mut(&id).map(|group| &mut **group)
     }
 
     /// Groups that are pools of listeners.
-    pub(super) fn pools(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+    pub(super) fn pools(&self) -> impl Iterator<Item = (GroupId, &ActiveGroup)> {
         self.pools.iter().filter_map(|id| Some((*id, self.group(*id)?)))
     }
 
@@ -198,7 +198,7 @@ impl Population {
     }
 
     /// Groups in the order in which they were added.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+    pub(super) fn groups(&self) -> impl Iterator<Item = (GroupId, &ActiveGroup)> {
         self.groups.iter().map(|(id, group)| (*id, &**group))
     }
 

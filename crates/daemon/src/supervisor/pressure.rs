@@ -11,32 +11,32 @@ use ironlance_core::kind::EventKind;
 use ironlance_core::notice::Channel;
 
 use super::Supervisor;
-use super::hear::{Hold, Why};
-use super::population::{Group, GroupId, ProcessId};
+use super::hear::{PauseChange, PauseReason};
+use super::population::{ActiveGroup, GroupId, ProcessId};
 
 /// So long a child waits for a pool that makes no progress.
-const PATIENCE: Duration = Duration::from_secs(2);
+const STALL_LIMIT: Duration = Duration::from_secs(2);
 /// So long a child waits for a pool at all, before it has caught up.
-const LONGEST: Duration = Duration::from_secs(10);
+const PAUSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A pool that has more to do than it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Behind {
+pub(super) struct Congestion {
     /// Since when (monotonic).
     since: Duration,
     /// When it last dealt with an event, or fell behind (monotonic).
     progress: Duration,
 }
 
-impl Behind {
+impl Congestion {
     /// Until when children wait for this pool.
-    fn patience_ends(self) -> Duration {
-        (self.progress + PATIENCE).min(self.since + LONGEST)
+    fn deadline(self) -> Duration {
+        (self.progress + STALL_LIMIT).min(self.since + PAUSE_LIMIT)
     }
 }
 
 /// A channel that is not read at present.
-pub(super) struct Holding {
+pub(super) struct PausedOutput {
     id: ProcessId,
     channel: Channel,
     /// The pools that it waits for; at least one.
@@ -45,8 +45,8 @@ pub(super) struct Holding {
 
 impl Supervisor {
     /// Keeps a child waiting that makes events faster than they are dealt with.
-    pub(super) fn hold_if_behind(&mut self, id: ProcessId, channel: Channel) {
-        let output = self.population.process(id).and_then(|process| match channel {
+    pub(super) fn pause_if_congested(&mut self, id: ProcessId, channel: Channel) {
+        let output = self.table.process(id).and_then(|process| match channel {
             Channel::Stdout => process.stdout.as_ref(),
             Channel::Stderr => process.stderr.as_ref(),
         });
@@ -57,11 +57,11 @@ impl Supervisor {
         let now = self.clock.mono();
         let own = self.own_pool(id);
         let mut waits_for = Vec::new();
-        for id in self.population.pool_ids().into_iter().filter(|pool| Some(*pool) != own) {
-            let Some(group) = self.population.group_mut(id) else { continue };
+        for id in self.table.pool_ids().into_iter().filter(|pool| Some(*pool) != own) {
+            let Some(group) = self.table.group_mut(id) else { continue };
             if takes_any(&group.config.kind, &kinds) && is_over(group, 3, 4) {
-                let behind = group.behind.get_or_insert(Behind { since: now, progress: now });
-                if now < behind.patience_ends() {
+                let behind = group.congestion.get_or_insert(Congestion { since: now, progress: now });
+                if now < behind.deadline() {
                     waits_for.push(id);
                 }
             }
@@ -69,75 +69,75 @@ impl Supervisor {
         if waits_for.is_empty() {
             return;
         }
-        match self.held.iter_mut().find(|held| (held.id, held.channel) == (id, channel)) {
+        match self.paused.iter_mut().find(|held| (held.id, held.channel) == (id, channel)) {
             Some(held) => held.pools = waits_for,
             None => {
-                self.hold(id, channel, Hold::Back, Why::Listeners);
-                self.held.push(Holding { id, channel, pools: waits_for });
+                self.set_pause(id, channel, PauseChange::Pause, PauseReason::SlowListener);
+                self.paused.push(PausedOutput { id, channel, pools: waits_for });
             }
         }
     }
 
     /// A pool has dealt with an event: who waited for it may go on once half of its room is free.
-    pub(super) fn relieve(&mut self, id: GroupId) {
+    pub(super) fn on_pool_progress(&mut self, id: GroupId) {
         let now = self.clock.mono();
-        let Some(group) = self.population.group_mut(id) else { return };
-        let Some(behind) = &mut group.behind else { return };
+        let Some(group) = self.table.group_mut(id) else { return };
+        let Some(behind) = &mut group.congestion else { return };
         behind.progress = now;
         if !is_over(group, 1, 2) {
-            group.behind = None;
-            self.release(&[id]);
+            group.congestion = None;
+            self.resume_for(&[id]);
         }
     }
 
     /// A pool has other members than before, or is gone: how long it has been behind does not count against these.
-    pub(super) fn forget_that_it_was_behind(&mut self, id: GroupId) {
-        if let Some(group) = self.population.group_mut(id) {
-            group.behind = None;
+    pub(super) fn clear_congestion(&mut self, id: GroupId) {
+        if let Some(group) = self.table.group_mut(id) {
+            group.congestion = None;
         }
-        self.release(&[id]);
+        self.resume_for(&[id]);
     }
 
     /// Nobody waits for listeners that have stopped dealing with events.
-    pub(super) fn lose_patience(&mut self) {
-        if self.held.is_empty() {
+    pub(super) fn expire_pauses(&mut self) {
+        if self.paused.is_empty() {
             return;
         }
         let now = self.clock.mono();
-        let is_over = |id: &GroupId| self.patience_with(*id).is_none_or(|until| now >= until);
+        let is_over = |id: &GroupId| self.congestion_deadline(*id).is_none_or(|until| now >= until);
         let over: Vec<GroupId> =
-            self.held.iter().flat_map(|held| &held.pools).copied().filter(is_over).collect();
-        self.release(&over);
+            self.paused.iter().flat_map(|held| &held.pools).copied().filter(is_over).collect();
+        self.resume_for(&over);
     }
 
     /// When patience with one of the pools that somebody waits for ends (monotonic).
     pub(super) fn pressure_deadline(&self) -> Option<Duration> {
-        let pools = self.held.iter().flat_map(|held| &held.pools);
+        let pools = self.paused.iter().flat_map(|held| &held.pools);
         // With a pool that is behind no more it is over at once.
-        pools.map(|id| self.patience_with(*id).unwrap_or_default()).min()
+        pools.map(|id| self.congestion_deadline(*id).unwrap_or_default()).min()
     }
 
-    fn patience_with(&self, id: GroupId) -> Option<Duration> {
-        self.population.group(id)?.behind.map(Behind::patience_ends)
+    fn congestion_deadline(&self, id: GroupId) -> Option<Duration> {
+        self.table.group(id)?.congestion.map(Congestion::deadline)
     }
 
     /// Nobody waits for these pools any more.
-    fn release(&mut self, pools: &[GroupId]) {
+    fn resume_for(&mut self, pools: &[GroupId]) {
         if pools.is_empty() {
             return;
         }
-        let mut held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.paused);
         held.iter_mut().for_each(|held| held.pools.retain(|id| !pools.contains(id)));
         let (held, free): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| !held.pools.is_empty());
-        self.held = held;
-        for Holding { id, channel, .. } in free {
-            self.hold(id, channel, Hold::Released, Why::Listeners);
+        self.paused = held;
+        for PausedOutput { id, channel, .. } in free {
+            self.set_pause(id, channel, PauseChange::Resume, PauseReason::SlowListener);
         }
     }
 }
 
 /// Whether a group is a pool with living listeners that is filled beyond this part of its room.
-fn is_over(group: &Group, part: usize, whole: usize) -> bool {
+fn is_over(group: &ActiveGroup, part: usize, whole: usize) -> bool {
     let Some(pool) = &group.pool else { return false };
     pool.members().next().is_some() && pool.is_filled(part, whole)
 }

@@ -10,21 +10,21 @@ use ironlance_core::notice::Notice;
 use super::Supervisor;
 use super::population::{GroupId, ProcessId};
 use super::waits::is_stopped;
-use crate::asker::Reason;
+use crate::asker::SignalReason;
 
 /// How often the log says who is waited for.
 const REPORT_EVERY: Duration = Duration::from_secs(3);
 /// So long all listeners together may take to deal with the events that they still have, before they are stopped.
-const LAST_EVENTS: Duration = Duration::from_millis(1500);
+const LISTENER_GRACE: Duration = Duration::from_millis(1500);
 
 /// The state of a shutdown.
-pub(super) struct Shutdown {
+pub(super) struct ShutdownPlan {
     /// Groups that are still to be stopped; the last one is next.
     groups: Vec<GroupId>,
     /// Who asked for it, and for what.
-    reason: Reason,
+    reason: SignalReason,
     /// When the log was last told who is waited for (monotonic).
-    reported: Option<Duration>,
+    last_report: Option<Duration>,
     /// Until when pools may finish their events, from the first one on that has some.
     grace: Option<Duration>,
 }
@@ -32,23 +32,23 @@ pub(super) struct Shutdown {
 impl Supervisor {
     /// From now on everything stops. `mood` says what comes after.
     pub(super) fn begin_shutdown(&mut self, mood: Mood) {
-        self.mood = mood;
+        self.daemon_state = mood;
         if self.shutdown.is_some() {
             return;
         }
-        let groups = self.population.groups_by_priority();
-        let asker = self.who_asks();
+        let groups = self.table.groups_by_priority();
+        let asker = self.current_requester();
         let reason = match mood {
-            Mood::Restarting => Reason::Restart(asker),
-            Mood::Running | Mood::Shutdown => Reason::Shutdown(asker),
+            Mood::Restarting => SignalReason::Restart(asker),
+            Mood::Running | Mood::Shutdown => SignalReason::Shutdown(asker),
         };
-        self.shutdown = Some(Shutdown { groups, reason, reported: None, grace: None });
+        self.shutdown = Some(ShutdownPlan { groups, reason, last_report: None, grace: None });
         self.publish(&Notice::supervisor_stopping());
-        self.arm_all();
+        self.reschedule_all();
     }
 
     /// The same for who asks for it. Who has ended by itself before was not stopped, and is told of as what it is.
-    pub(super) fn end_on_request(&mut self, mood: Mood) {
+    pub(super) fn request_shutdown(&mut self, mood: Mood) {
         self.reap();
         self.begin_shutdown(mood);
     }
@@ -56,7 +56,7 @@ impl Supervisor {
     /// Stops what is next to be stopped; says whether everything has.
     pub(super) fn continue_shutdown(&mut self) -> bool {
         while let Some(group) = self.next_to_stop() {
-            if !self.may_stop(group) {
+            if !self.may_stop_now(group) {
                 break;
             }
             self.stop_group(group);
@@ -68,13 +68,13 @@ impl Supervisor {
             }
         }
         let unstopped: Vec<ProcessId> = self
-            .population
+            .table
             .processes()
-            .filter(|(_, process)| !is_stopped(process.life.state()))
+            .filter(|(_, process)| !is_stopped(process.lifecycle.state()))
             .map(|(id, _)| id)
             .collect();
         if unstopped.is_empty() {
-            return !self.has_leftovers();
+            return !self.awaits_orphaned_logs();
         }
         self.report_unstopped(&unstopped);
         false
@@ -85,28 +85,28 @@ impl Supervisor {
     }
 
     /// Listeners get a moment for the events that wait for them: an alert may be among them.
-    fn may_stop(&mut self, id: GroupId) -> bool {
+    fn may_stop_now(&mut self, id: GroupId) -> bool {
         let now = self.clock.mono();
-        let Some(pool) = self.population.group(id).and_then(|group| group.pool.as_ref()) else { return true };
+        let Some(pool) = self.table.group(id).and_then(|group| group.pool.as_ref()) else { return true };
         let busy = pool.pending() > 0 || pool.members().any(|member| member.event.is_some());
         let anybody = pool.members().next().is_some();
         if !busy || !anybody {
             return true;
         }
         let Some(shutdown) = &mut self.shutdown else { return true };
-        let until = *shutdown.grace.get_or_insert(now + LAST_EVENTS);
+        let until = *shutdown.grace.get_or_insert(now + LISTENER_GRACE);
         now >= until
     }
 
     fn stop_group(&mut self, id: GroupId) {
         let Some(reason) = self.shutdown.as_ref().map(|shutdown| shutdown.reason.clone()) else { return };
-        for member in self.population.members_by_priority(id).into_iter().rev() {
-            let Some(process) = self.population.process(member) else { continue };
-            match process.life.state() {
+        for member in self.table.members_by_priority(id).into_iter().rev() {
+            let Some(process) = self.table.process(member) else { continue };
+            match process.lifecycle.state() {
                 // One that is recycled shall not come back.
-                ProcessState::Stopping if !process.life.is_recycled() => {}
+                ProcessState::Stopping if !process.lifecycle.is_recycled() => {}
                 ProcessState::Running | ProcessState::Starting | ProcessState::Stopping => {
-                    self.note_reason(member, reason.clone());
+                    self.set_stop_reason(member, reason.clone());
                     self.step(member, Input::Stop);
                 }
                 ProcessState::Backoff => self.step(member, Input::GiveUp),
@@ -119,9 +119,9 @@ impl Supervisor {
     }
 
     fn unstopped_of(&self, id: GroupId) -> Vec<ProcessId> {
-        let members = self.population.group(id).map(|group| group.members.as_slice()).unwrap_or_default();
+        let members = self.table.group(id).map(|group| group.members.as_slice()).unwrap_or_default();
         let unstopped = |member: &&ProcessId| {
-            self.population.process(**member).is_some_and(|process| !is_stopped(process.life.state()))
+            self.table.process(**member).is_some_and(|process| !is_stopped(process.lifecycle.state()))
         };
         members.iter().filter(unstopped).copied().collect()
     }
@@ -129,17 +129,17 @@ impl Supervisor {
     fn report_unstopped(&mut self, unstopped: &[ProcessId]) {
         let now = self.clock.mono();
         let Some(shutdown) = &mut self.shutdown else { return };
-        if shutdown.reported.is_some_and(|at| now < at + REPORT_EVERY) {
+        if shutdown.last_report.is_some_and(|at| now < at + REPORT_EVERY) {
             return;
         }
-        shutdown.reported = Some(now);
-        let of = |id: &ProcessId| self.population.process(*id);
+        shutdown.last_report = Some(now);
+        let of = |id: &ProcessId| self.table.process(*id);
         let names: Vec<&str> =
             unstopped.iter().filter_map(of).map(|process| process.namespec().process.0.as_str()).collect();
         let line = format!("waiting for {} to die", names.join(", "));
         self.log.log(Level::Info, &line);
         for process in unstopped.iter().filter_map(of) {
-            let line = format!("{} state: {}", process.namespec().process, process.life.state());
+            let line = format!("{} state: {}", process.namespec().process, process.lifecycle.state());
             self.log.log(Level::Blather, &line);
         }
     }
@@ -149,6 +149,6 @@ impl Supervisor {
         let shutdown = self.shutdown.as_ref()?;
         let now = self.clock.mono();
         let grace = shutdown.grace.filter(|until| *until > now);
-        [grace, shutdown.reported.map(|at| at + REPORT_EVERY)].into_iter().flatten().min()
+        [grace, shutdown.last_report.map(|at| at + REPORT_EVERY)].into_iter().flatten().min()
     }
 }

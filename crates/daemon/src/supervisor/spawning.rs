@@ -13,12 +13,12 @@ use ironlance_core::notice::Channel;
 use ironlance_core::pool::MemberId;
 
 use super::Supervisor;
-use super::hear::{End, token};
-use super::lookups::{Address, Found};
-use super::output::{Output, Role};
+use super::hear::{PipeEnd, token};
+use super::lookups::{Address, LookupResult};
+use super::output::{Output, OutputRole};
 use super::population::{GroupId, Process, ProcessId};
-use super::state_folders::Keeping;
-use super::stdin::Stdin;
+use super::state_folders::ListenerStateFolder;
+use super::stdin::ChildStdin;
 use crate::child::command::{self, Resolved};
 use crate::child::fcgi::FastCgiSocket;
 use crate::child::identity::Identity;
@@ -27,13 +27,13 @@ use crate::child::spawn::{self, Born, Launch, SpawnError};
 use crate::log::file::LogFile;
 
 /// The files that a child's output goes to.
-struct Logs {
+struct OutputLogs {
     stdout: Option<LogFile>,
     stderr: Option<LogFile>,
 }
 
 /// What a pool of listeners is sent, by the names in `events=`, so that a listener can say what it makes nothing of.
-fn subscription(kind: &config::GroupKind) -> Option<String> {
+fn event_names(kind: &config::GroupKind) -> Option<String> {
     let config::GroupKind::Listeners { events, .. } = kind else { return None };
     Some(events.iter().map(|event| event.name()).collect::<Vec<_>>().join(","))
 }
@@ -41,15 +41,15 @@ fn subscription(kind: &config::GroupKind) -> Option<String> {
 impl Supervisor {
     /// Starts the process; says how that went, or nothing where the name of a host has to be looked up first.
     pub(super) fn spawn(&mut self, id: ProcessId) -> Option<Input> {
-        let address = match self.place_of_socket(id) {
-            Some((host, port)) => Some(self.lookups.ask(id, &host, port)?),
+        let address = match self.unresolved_address(id) {
+            Some((host, port)) => Some(self.lookups.address_for(id, &host, port)?),
             None => None,
         };
         Some(match self.try_spawn(id, address) {
             Ok(pid) => Input::Spawned { pid },
             Err(why) => {
-                if let Some(process) = self.population.process_mut(id) {
-                    process.why = Some(why.as_str().into());
+                if let Some(process) = self.table.process_mut(id) {
+                    process.down_reason = Some(why.as_str().into());
                 }
                 Input::SpawnFailed { why }
             }
@@ -57,18 +57,18 @@ impl Supervisor {
     }
 
     /// The name of a host has been looked up: who waited for it starts now.
-    pub(super) fn found(&mut self, found: &Found) {
-        for id in self.lookups.tell(found) {
+    pub(super) fn on_lookup_done(&mut self, found: &LookupResult) {
+        for id in self.lookups.complete(found) {
             if let Some(outcome) = self.spawn(id) {
                 self.step(id, outcome);
             }
         }
-        self.lookups.end(found);
+        self.lookups.finish(found);
     }
 
     /// The host and port of the socket that has to be opened before the process can start.
-    fn place_of_socket(&self, id: ProcessId) -> Option<(String, u16)> {
-        let group = self.population.group(self.population.process(id)?.group)?;
+    fn unresolved_address(&self, id: ProcessId) -> Option<(String, u16)> {
+        let group = self.table.group(self.table.process(id)?.group)?;
         let config::GroupKind::FastCgi(wish) = &group.config.kind else { return None };
         let config::SocketAddress::Tcp { host, port } = &wish.address else { return None };
         (group.socket.strong_count() == 0).then(|| (host.clone(), *port))
@@ -77,22 +77,22 @@ impl Supervisor {
     /// Starts the process. Gives its pid, or why it could not be started, in the original's words. `address` is that
     /// of a TCP socket that is not open yet.
     fn try_spawn(&mut self, id: ProcessId, address: Option<Address>) -> Result<u32, String> {
-        let process = self.population.process(id).ok_or("it has been removed")?;
+        let process = self.table.process(id).ok_or("it has been removed")?;
         let resolved = self.resolve(process).map_err(|error| error.to_string())?;
         let name = process.namespec().process.clone();
         let logs = open_logs(process).map_err(|error| spawn::dispatcher_words(&name.0, &error))?;
         let socket = self.fastcgi_socket(id, address)?;
         let identity = self.identity_of(id);
-        self.keep_state(id, &resolved);
-        let process = self.population.process(id).ok_or("it has been removed")?;
+        self.find_state_folder(id, &resolved);
+        let process = self.table.process(id).ok_or("it has been removed")?;
         let born = self
             .launch(process, &resolved, socket.as_deref(), identity.as_deref())
             .map_err(|error| error.words(&name.0))?;
         let pid = born.pid;
-        if !self.out_of_memory.is_watched() {
-            self.look_at_memory();
+        if !self.oom_watch.is_watched() {
+            self.check_oom_kills();
         }
-        self.take_in(id, born, logs, socket);
+        self.register_child(id, born, logs, socket);
         Ok(pid)
     }
 
@@ -125,12 +125,12 @@ impl Supervisor {
             stderr: if own_stderr { spawn::Stderr::Pipe } else { spawn::Stderr::WithStdout },
             nofile: self.nofile_of_children,
         };
-        spawn::spawn(&launch, &self.reports)
+        spawn::spawn(&launch, &self.exec_errors)
     }
 
     /// As whom the process runs.
     fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
-        let uid = self.population.process(id)?.program().uid?;
+        let uid = self.table.process(id)?.program().uid?;
         Some(self.identities.of(uid, self.clock.mono()))
     }
 
@@ -139,8 +139,8 @@ impl Supervisor {
         let program = process.program();
         let url = program.serverurl.as_ref().or(self.server_url.as_ref()).filter(|url| !url.is_empty());
         let namespec = process.namespec();
-        let events = subscription(&process.origin.kind);
-        let state = process.keeping.as_deref().and_then(Keeping::variable);
+        let events = event_names(&process.group_config.kind);
+        let state = process.state_folder.as_deref().and_then(ListenerStateFolder::variable);
         let told = [
             Some(("SUPERVISOR_ENABLED", OsStr::new("1"))),
             url.map(|url| ("SUPERVISOR_SERVER_URL", OsStr::new(url))),
@@ -165,40 +165,46 @@ impl Supervisor {
     }
 
     /// The books are opened for a child that has been born.
-    fn take_in(&mut self, id: ProcessId, born: Born, logs: Logs, socket: Option<Rc<FastCgiSocket>>) {
+    fn register_child(
+        &mut self,
+        id: ProcessId,
+        born: Born,
+        logs: OutputLogs,
+        socket: Option<Rc<FastCgiSocket>>,
+    ) {
         let now = self.clock.mono();
-        self.population.pids.insert(born.pid, id);
-        let Some(process) = self.population.process_mut(id) else { return };
-        let program = &process.origin.programs[process.index];
+        self.table.pids.insert(born.pid, id);
+        let Some(process) = self.table.process_mut(id) else { return };
+        let program = &process.group_config.programs[process.index];
         let syslog = |wish: &config::Output| wish.syslog.then(|| self.syslog.clone());
         let (out, err) = (syslog(&program.stdout), syslog(&program.stderr));
-        let role = if process.is_listener() { Role::Listener } else { Role::Program };
+        let role = if process.is_listener() { OutputRole::Listener } else { OutputRole::Program };
         let stdout = Output::new(born.stdout, Channel::Stdout, &program.stdout, logs.stdout, out, role);
-        let stderr = born
-            .stderr
-            .map(|fd| Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err, Role::Program));
+        let stderr = born.stderr.map(|fd| {
+            Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err, OutputRole::Program)
+        });
         let mut watched = Ok(());
-        for (end, output) in [(End::Stdout, Some(&stdout)), (End::Stderr, stderr.as_ref())] {
+        for (end, output) in [(PipeEnd::Stdout, Some(&stdout)), (PipeEnd::Stderr, stderr.as_ref())] {
             if let Some((output, fd)) = output.and_then(|output| Some((output, output.fd()?))) {
-                watched = watched.and(self.ears.add(fd, token(id, end), Interest::Read, output.urgency()));
+                watched = watched.and(self.poller.add(fd, token(id, end), Interest::Read, output.urgency()));
             }
         }
         process.stdout = Some(Box::new(stdout));
         process.stderr = stderr.map(Box::new);
-        process.stdin = born.stdin.map(Stdin::new);
+        process.stdin = born.stdin.map(ChildStdin::new);
         process.socket = socket;
-        (process.reason, process.signalled) = (None, None);
+        (process.stop_reason, process.sent_signal) = (None, None);
         let (group, name) = (process.group, process.namespec().process.clone());
         if let Err(error) = watched {
             let line = format!("cannot watch the output of {name}: {error}");
             self.log.log(Level::Critical, &line);
         }
-        let Some(pool) = self.population.group_mut(group).and_then(|group| group.pool.as_mut()) else {
+        let Some(pool) = self.table.group_mut(group).and_then(|group| group.pool.as_mut()) else {
             return;
         };
         let effects = pool.join(MemberId(id.0), name, now);
-        self.forget_that_it_was_behind(group);
-        self.carry_out(group, effects);
+        self.clear_congestion(group);
+        self.apply_pool_effects(group, effects);
     }
 
     /// The socket that the process shares with its group, opened if it is the first to need it, or the file of the one
@@ -208,8 +214,8 @@ impl Supervisor {
         id: ProcessId,
         address: Option<Address>,
     ) -> Result<Option<Rc<FastCgiSocket>>, String> {
-        let Some(id) = self.population.process(id).map(|process| process.group) else { return Ok(None) };
-        let Some(group) = self.population.group(id) else { return Ok(None) };
+        let Some(id) = self.table.process(id).map(|process| process.group) else { return Ok(None) };
+        let Some(group) = self.table.group(id) else { return Ok(None) };
         let config::GroupKind::FastCgi(wish) = &group.config.kind else { return Ok(None) };
         if let Some(socket) = group.socket.upgrade().filter(|socket| !socket.is_lost()) {
             return Ok(Some(socket));
@@ -219,7 +225,7 @@ impl Supervisor {
         let socket = FastCgiSocket::open(&wish, address, &mut |level, line| self.log.log(level, line))
             .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", wish.url))?;
         let socket = Rc::new(socket);
-        if let Some(group) = self.population.group_mut(id) {
+        if let Some(group) = self.table.group_mut(id) {
             group.socket = Rc::downgrade(&socket);
         }
         self.watch_fastcgi(&wish.address);
@@ -227,8 +233,8 @@ impl Supervisor {
     }
 
     /// A process has let go of its group's socket.
-    pub(super) fn socket_let_go(&mut self, group: GroupId) {
-        let Some(group) = self.population.group(group) else { return };
+    pub(super) fn log_socket_closed(&mut self, group: GroupId) {
+        let Some(group) = self.table.group(group) else { return };
         if let config::GroupKind::FastCgi(wish) = &group.config.kind
             && group.socket.strong_count() == 0
         {
@@ -238,12 +244,12 @@ impl Supervisor {
 }
 
 /// Opens the files of a process's output.
-fn open_logs(process: &Process) -> io::Result<Logs> {
+fn open_logs(process: &Process) -> io::Result<OutputLogs> {
     let program = process.program();
     let open = |path: Option<&Path>, wish: &config::Output| {
         path.map(|path| LogFile::open(path, wish.maxbytes, wish.backups)).transpose()
     };
-    Ok(Logs {
+    Ok(OutputLogs {
         stdout: open(process.stdout_log.as_deref(), &program.stdout)?,
         stderr: open(process.stderr_log.as_deref(), &program.stderr)?,
     })

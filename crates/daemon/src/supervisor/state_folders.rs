@@ -15,30 +15,35 @@ use crate::view::outboxes::StateFolderView;
 
 /// The state folder that a process was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Keeping {
+pub(super) struct ListenerStateFolder {
     pub(super) folder: StateFolder,
     owner: Rc<Owner>,
     /// It is a listener of ours, and so keeps alerts there.
-    is_ours: bool,
+    is_our_binary: bool,
     /// It is one of ours, or its command line names one, as that of a script that calls it does.
-    calls_ours: bool,
+    names_our_binary: bool,
 }
 
 impl Supervisor {
     /// Finds the state folder for a listener that is about to be started. That alerts cannot be kept is said in the log,
     /// once for each reason.
-    pub(super) fn keep_state(&mut self, id: ProcessId, resolved: &Resolved) {
-        let Some(process) = self.population.process(id).filter(|process| process.is_listener()) else {
+    pub(super) fn find_state_folder(&mut self, id: ProcessId, resolved: &Resolved) {
+        let Some(process) = self.table.process(id).filter(|process| process.is_listener()) else {
             return;
         };
         let uid = process.program().uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
         let owner = self.owner_of(uid);
-        let Some(process) = self.population.process(id) else { return };
-        let folder = state::find(&self.variables_of(process), &owner);
+        let Some(process) = self.table.process(id) else { return };
+        let folder = state::find(&self.state_variables(process), &owner);
         let is_ours = is_ours(&resolved.file);
-        let keeping = Keeping { folder, owner, is_ours, calls_ours: is_ours || names_ours(&resolved.argv) };
+        let keeping = ListenerStateFolder {
+            folder,
+            owner,
+            is_our_binary: is_ours,
+            names_our_binary: is_ours || names_our_listener(&resolved.argv),
+        };
         let name = process.namespec().to_string();
-        let before = process.keeping.as_deref().and_then(Keeping::trouble);
+        let before = process.state_folder.as_deref().and_then(ListenerStateFolder::trouble);
         let line = keeping.trouble().filter(|trouble| before != Some(*trouble)).map(|trouble| {
             format!(
                 "the listener {name} has no state folder, so its alerts wait in memory only: {trouble}; set \
@@ -46,15 +51,15 @@ impl Supervisor {
                 keeping.owner.name
             )
         });
-        if let Some(process) = self.population.process_mut(id) {
-            process.keeping = Some(Box::new(keeping));
+        if let Some(process) = self.table.process_mut(id) {
+            process.state_folder = Some(Box::new(keeping));
         }
         if let Some(line) = line {
             self.log.log(Level::Warn, &line);
         }
     }
 
-    fn variables_of<'a>(&'a self, process: &'a Process) -> state::Environment<'a> {
+    fn state_variables<'a>(&'a self, process: &'a Process) -> state::Environment<'a> {
         let program = &process.program().environment;
         let own = |name: &str| program.get(name).map(OsStr::new);
         // What stands in [supervisord] is meant for no program in particular, and has been handed down to each.
@@ -81,8 +86,8 @@ impl Supervisor {
     /// Every state folder of a listener that has been started, with those that are known to use it.
     pub(super) fn state_folders(&self) -> Vec<StateFolderView> {
         let mut all: Vec<StateFolderView> = Vec::new();
-        for process in self.population.by_name() {
-            let Some(keeping) = &process.keeping else { continue };
+        for process in self.table.by_name() {
+            let Some(keeping) = &process.state_folder else { continue };
             let (path, uid) = (&keeping.folder.path, keeping.owner.uid);
             let known = all.iter().position(|view| view.path == *path && view.uid == uid);
             let at = known.unwrap_or_else(|| {
@@ -97,20 +102,20 @@ impl Supervisor {
                 all.len() - 1
             });
             let view = &mut all[at];
-            if keeping.calls_ours {
+            if keeping.names_our_binary {
                 view.listeners.push(process.namespec().clone());
             }
-            view.is_used |= keeping.is_ours;
+            view.is_used |= keeping.is_our_binary;
             view.trouble = view.trouble.take().or_else(|| keeping.trouble().map(str::to_owned));
         }
         all
     }
 }
 
-impl Keeping {
+impl ListenerStateFolder {
     /// Why its alerts cannot be kept. Whether a listener that is not ours keeps any is its own business.
     fn trouble(&self) -> Option<&str> {
-        self.folder.trouble.as_deref().filter(|_| self.is_ours)
+        self.folder.trouble.as_deref().filter(|_| self.is_our_binary)
     }
 
     /// What the listener is to be told in its environment.
@@ -120,7 +125,7 @@ impl Keeping {
 }
 
 /// Whether a command line names a listener of ours and runs something else with it. Python with superlance is not that.
-fn names_ours(argv: &[String]) -> bool {
+fn names_our_listener(argv: &[String]) -> bool {
     let is_named = |word: &String| NAMES.into_iter().chain(["ironlance"]).any(|name| word.contains(name));
     superlance::recognised(argv).is_none() && argv.iter().any(is_named)
 }
@@ -139,11 +144,11 @@ fn is_ours(file: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names_ours;
+    use super::names_our_listener;
 
     #[test]
     fn a_script_that_names_a_listener_of_ours_may_keep_alerts_and_others_do_not() {
-        let named = |line: &str| names_ours(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let named = |line: &str| names_our_listener(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert!(named("sh -c exec_crashmail") && named("/app/run-memmon.sh"));
         assert!(!named("python3 /app/notify.py") && !named("cat"));
         assert!(!named("python3 -m superlance.crashmail -a"), "superlance keeps nothing");

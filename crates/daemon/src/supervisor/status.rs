@@ -4,7 +4,7 @@ use ironlance_core::Namespec;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 /// How it went for one process; without a fault it went well.
-pub(super) fn status(namespec: &Namespec, fault: Option<&Fault>) -> Value {
+pub(super) fn process_status(namespec: &Namespec, fault: Option<&Fault>) -> Value {
     let (code, description) =
         fault.map_or((FaultKind::Success.code(), "OK"), |fault| (fault.code, fault.string.as_str()));
     Value::Struct(vec![

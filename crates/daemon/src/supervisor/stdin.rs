@@ -7,42 +7,42 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::child::pipes::{self, Write};
 
 /// The pipe to a child's standard input, and what did not fit into it yet.
-pub(super) struct Stdin {
+pub(super) struct ChildStdin {
     fd: OwnedFd,
-    waiting: VecDeque<u8>,
+    pending: VecDeque<u8>,
     /// Whether the poller watches it.
     pub(super) watched: bool,
 }
 
 /// More than this may not wait for one child (bytes): it does not read.
-const MAX_WAITING: usize = 16 * 1024 * 1024;
+const MAX_PENDING: usize = 16 * 1024 * 1024;
 
-impl Stdin {
+impl ChildStdin {
     pub(super) fn new(fd: OwnedFd) -> Self {
-        Self { fd, waiting: VecDeque::new(), watched: false }
+        Self { fd, pending: VecDeque::new(), watched: false }
     }
 
     /// Writes `bytes` behind what already waits, as far as the pipe takes it.
     ///
     /// Errors: the child has closed its end, or it has left too much unread.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.waiting.len() + bytes.len() > MAX_WAITING {
+        if self.pending.len() + bytes.len() > MAX_PENDING {
             return Err(io::Error::other("too much waits to be read"));
         }
-        let written = if self.waiting.is_empty() { self.try_write(bytes)? } else { 0 };
-        self.waiting.extend(&bytes[written..]);
+        let written = if self.pending.is_empty() { self.try_write(bytes)? } else { 0 };
+        self.pending.extend(&bytes[written..]);
         Ok(())
     }
 
     /// Writes what waits, as far as the pipe takes it.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        while !self.waiting.is_empty() {
-            match self.try_write(self.waiting.as_slices().0)? {
+        while !self.pending.is_empty() {
+            match self.try_write(self.pending.as_slices().0)? {
                 0 => return Ok(()),
-                written => drop(self.waiting.drain(..written)),
+                written => drop(self.pending.drain(..written)),
             }
         }
-        self.waiting.shrink_to(0);
+        self.pending.shrink_to(0);
         Ok(())
     }
 
@@ -56,12 +56,12 @@ impl Stdin {
     }
 
     /// Whether something waits for the pipe to take more.
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
     }
 }
 
-impl AsFd for Stdin {
+impl AsFd for ChildStdin {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

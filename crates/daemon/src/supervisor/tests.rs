@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ironlance_config::MainLog as Target;
 use rustix::fs::{OFlags, fcntl_setfl};
 
-use super::output::{Output, Role};
+use super::output::{Output, OutputRole};
 use super::*;
 
 /// An owner with one program, which writes to the pipe that is given back, and the folder of its files.
@@ -25,7 +25,7 @@ fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {
     .unwrap();
     let config = config::load(&file, &Overrides::default(), &Surroundings::here()).unwrap();
     let log = MainLog::open(&config.settings, "test").unwrap();
-    let mut owner = Supervisor::new(Beginning {
+    let mut owner = Supervisor::new(Startup {
         config,
         overrides: Overrides::default(),
         surroundings: Surroundings::here(),
@@ -33,20 +33,20 @@ fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {
         nofile_of_children: None,
         reports: Reports::new().unwrap(),
         sockets: Vec::new(),
-        legacy: Legacy::default(),
+        legacy: InheritedPools::default(),
         doors: mpsc::unbounded_channel().0,
         pidfile: None,
     })
     .unwrap();
-    let group = Rc::clone(&owner.available[0]);
+    let group = Rc::clone(&owner.configured_groups[0]);
     owner.add_group(&group);
-    let id = owner.population.processes().next().unwrap().0;
+    let id = owner.table.processes().next().unwrap().0;
     let (ours, theirs) = std::io::pipe().unwrap();
     fcntl_setfl(&ours, OFlags::NONBLOCK).unwrap();
     let log = crate::log::file::LogFile::open(&folder.path().join("a.log"), 0, 0).unwrap();
     let wish = &group.programs[0].stdout;
-    let output = Output::new(ours.into(), Channel::Stdout, wish, Some(log), None, Role::Program);
-    owner.population.process_mut(id).unwrap().stdout = Some(Box::new(output));
+    let output = Output::new(ours.into(), Channel::Stdout, wish, Some(log), None, OutputRole::Program);
+    owner.table.process_mut(id).unwrap().stdout = Some(Box::new(output));
     (folder, owner, id, theirs)
 }
 
@@ -55,10 +55,10 @@ fn after_a_panic_in_the_middle_of_reading_pipes_are_read_on() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
     let (folder, mut owner, id, mut program) = owner();
-    owner.break_at = Some(b"boom");
+    owner.panic_on = Some(b"boom");
     program.write_all(b"boom").unwrap();
     catch_unwind(AssertUnwindSafe(|| owner.drain(id))).unwrap_err();
-    owner.give_up("a test");
+    owner.emergency_stop("a test");
     program.write_all(b"last words\n").unwrap();
     owner.drain(id);
     assert!(owner.output_mut(id, Channel::Stdout).unwrap().fd().is_some(), "the pipe is still open");

@@ -8,34 +8,34 @@ use ironlance_host::residency::Residency;
 use super::Supervisor;
 
 /// So long after the first of new activity (monotonic).
-const REST: Duration = Duration::from_secs(1);
+const IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// When memory was and will be given back.
 #[derive(Default)]
-pub(super) struct Tidiness {
+pub(super) struct TrimState {
     due: Option<Duration>,
     residency: Residency,
 }
 
 impl Supervisor {
     /// Something was done that may have needed memory: look after it soon.
-    pub(super) fn untidy(&mut self) {
-        if self.tidiness.due.is_none() {
-            self.tidiness.due = Some(self.clock.mono() + REST);
+    pub(super) fn schedule_trim(&mut self) {
+        if self.memory_trim.due.is_none() {
+            self.memory_trim.due = Some(self.clock.mono() + IDLE_TIME);
         }
     }
 
     /// Gives memory back when it is time.
-    pub(super) fn tidy(&mut self) {
-        if self.tidiness.due.is_some_and(|due| self.clock.mono() >= due) {
-            self.tidiness.due = None;
+    pub(super) fn trim_if_due(&mut self) {
+        if self.memory_trim.due.is_some_and(|due| self.clock.mono() >= due) {
+            self.memory_trim.due = None;
             heap::trim();
-            self.tidiness.residency.before_wait();
+            self.memory_trim.residency.before_wait();
         }
     }
 
     /// When that is (monotonic).
-    pub(super) fn tidy_deadline(&self) -> Option<Duration> {
-        self.tidiness.due
+    pub(super) fn trim_deadline(&self) -> Option<Duration> {
+        self.memory_trim.due
     }
 }

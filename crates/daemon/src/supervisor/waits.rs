@@ -10,43 +10,43 @@ use tokio::sync::oneshot;
 
 use super::population::ProcessId;
 use super::status;
-use crate::asker::Asker;
+use crate::asker::Requester;
 
 /// Where an answer goes.
-pub(super) type Reply = oneshot::Sender<Result<Value, Fault>>;
+pub(super) type ReplySender = oneshot::Sender<Result<Value, Fault>>;
 
 /// A client waits for a process.
-pub(super) struct Wait {
-    pub(super) until: Until,
+pub(super) struct PendingWait {
+    pub(super) until: Goal,
     /// The name by which the client called the process; faults repeat it.
-    pub(super) called: String,
-    pub(super) teller: Teller,
+    pub(super) requested_name: String,
+    pub(super) reply_to: ReplyTo,
 }
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
+pub(super) enum Goal {
     Up,
     Down,
 }
 
 /// Who is told of the outcome.
-pub(super) enum Teller {
+pub(super) enum ReplyTo {
     /// A client that asked about this process alone.
-    Client(Reply),
+    Client(ReplySender),
     /// One of several processes that a client asked about.
     Batch(BatchId, Namespec),
 }
 
 /// What is known of a waiting process.
-pub(super) struct Standing<'a> {
+pub(super) struct CurrentStatus<'a> {
     pub(super) state: ProcessState,
     pub(super) spawnerr: Option<&'a str>,
 }
 
-impl Until {
+impl Goal {
     /// The outcome, if it is known already (rpcinterface.py: the two `onwait`).
-    pub(super) fn judge(self, standing: &Standing<'_>, called: &str) -> Option<Result<Value, Fault>> {
+    pub(super) fn judge(self, standing: &CurrentStatus<'_>, called: &str) -> Option<Result<Value, Fault>> {
         match self {
             Self::Up => match standing.state {
                 _ if standing.spawnerr.is_some() => Some(Err(FaultKind::SpawnError.about(called))),
@@ -93,13 +93,13 @@ pub(super) struct OrderedStop {
     /// Of those that are in it.
     pub(super) names: HashMap<ProcessId, Namespec>,
     /// Who asked for it.
-    pub(super) asker: Rc<Asker>,
+    pub(super) asker: Rc<Requester>,
     pub(super) batch: BatchId,
 }
 
 /// Requests about several processes that are not answered yet.
 #[derive(Default)]
-pub(super) struct Batches {
+pub(super) struct PendingBatches {
     open: HashMap<BatchId, Batch>,
     next: u32,
 }
@@ -108,10 +108,10 @@ struct Batch {
     results: Vec<Value>,
     /// How many processes have not come to an end of it.
     missing: usize,
-    reply: Option<Reply>,
+    reply: Option<ReplySender>,
 }
 
-impl Batches {
+impl PendingBatches {
     /// Begins a request. It is answered by `close`, or after it by the last `tell`.
     pub(super) fn begin(&mut self) -> BatchId {
         self.next = self.next.wrapping_add(1);
@@ -128,15 +128,15 @@ impl Batches {
     }
 
     /// The outcome for a process that was known at once.
-    pub(super) fn note(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
+    pub(super) fn add_result(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
         if let Some(batch) = self.open.get_mut(&id) {
-            batch.results.push(status::status(namespec, outcome.as_ref().err()));
+            batch.results.push(status::process_status(namespec, outcome.as_ref().err()));
         }
     }
 
     /// The outcome for a process that had been expected.
-    pub(super) fn tell(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
-        self.note(id, namespec, outcome);
+    pub(super) fn complete(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
+        self.add_result(id, namespec, outcome);
         if let Some(batch) = self.open.get_mut(&id) {
             batch.missing -= 1;
         }
@@ -144,7 +144,7 @@ impl Batches {
     }
 
     /// All processes have been asked: answers now or when the last one has been told of.
-    pub(super) fn close(&mut self, id: BatchId, reply: Reply) {
+    pub(super) fn close(&mut self, id: BatchId, reply: ReplySender) {
         if let Some(batch) = self.open.get_mut(&id) {
             batch.reply = Some(reply);
         }

@@ -7,12 +7,12 @@ use ironlance_config::{Group, Program};
 
 /// One program of a group.
 #[derive(Clone, PartialEq)]
-pub struct Settings {
+pub struct ProgramSettings {
     group: Rc<Group>,
     index: usize,
 }
 
-impl Settings {
+impl ProgramSettings {
     /// The program at this place of its group; nothing where there is none.
     pub fn of(group: &Rc<Group>, index: usize) -> Option<Self> {
         (index < group.programs.len()).then(|| Self { group: Rc::clone(group), index })
@@ -25,7 +25,7 @@ impl Settings {
 }
 
 /// Its environment and command may have passwords.
-impl fmt::Debug for Settings {
+impl fmt::Debug for ProgramSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Settings({}, {})", self.group.name, self.index)
     }

@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::Happening;
+use super::EventRecord;
 
 /// So many happenings may wait for their reader: all programs of a large installation, stopped and started at once.
 pub const MOST_WAITING: usize = 4096;
@@ -17,27 +17,27 @@ pub const MOST_WAITING: usize = 4096;
 pub const MOST_BYTES: usize = 1024 * 1024;
 
 /// Makes a stream: the end that is fed and the end that is read.
-pub(crate) fn stream() -> (Feed, Happenings) {
+pub(crate) fn stream() -> (Publisher, EventStream) {
     let shared = Rc::new(RefCell::new(Shared::default()));
-    (Feed(Rc::clone(&shared)), Happenings(shared))
+    (Publisher(Rc::clone(&shared)), EventStream(shared))
 }
 
 /// The owner's end of a stream; the reader sees its end when it is dropped.
-pub(crate) struct Feed(Rc<RefCell<Shared>>);
+pub(crate) struct Publisher(Rc<RefCell<Shared>>);
 
 /// The reader's end of a stream.
-pub struct Happenings(Rc<RefCell<Shared>>);
+pub struct EventStream(Rc<RefCell<Shared>>);
 
 #[derive(Default)]
 struct Shared {
-    waiting: VecDeque<Rc<Happening>>,
+    queued: VecDeque<Rc<EventRecord>>,
     bytes: usize,
-    standing: Standing,
+    standing: StreamState,
     reader: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Standing {
+enum StreamState {
     #[default]
     Open,
     /// Nothing more comes: the daemon ends.
@@ -54,72 +54,72 @@ impl Shared {
     }
 }
 
-impl Feed {
+impl Publisher {
     /// Whether somebody still reads.
     pub(crate) fn is_read(&self) -> bool {
-        Rc::strong_count(&self.0) > 1 && self.0.borrow().standing == Standing::Open
+        Rc::strong_count(&self.0) > 1 && self.0.borrow().standing == StreamState::Open
     }
 
     /// Gives a happening to the reader. One who has not kept up loses all that waits, and the stream.
-    pub(crate) fn send(&self, happening: &Rc<Happening>) {
+    pub(crate) fn send(&self, happening: &Rc<EventRecord>) {
         let shared = &mut *self.0.borrow_mut();
         let size = happening.body.len();
-        let full = shared.waiting.len() >= MOST_WAITING
-            || (!shared.waiting.is_empty() && shared.bytes + size > MOST_BYTES);
+        let full = shared.queued.len() >= MOST_WAITING
+            || (!shared.queued.is_empty() && shared.bytes + size > MOST_BYTES);
         if full {
-            shared.waiting = VecDeque::new();
-            shared.standing = Standing::Lost;
+            shared.queued = VecDeque::new();
+            shared.standing = StreamState::Lost;
         } else {
             shared.bytes += size;
-            shared.waiting.push_back(Rc::clone(happening));
+            shared.queued.push_back(Rc::clone(happening));
         }
         shared.wake();
     }
 }
 
-impl Drop for Feed {
+impl Drop for Publisher {
     fn drop(&mut self) {
         let shared = &mut *self.0.borrow_mut();
-        if shared.standing == Standing::Open {
-            shared.standing = Standing::Over;
+        if shared.standing == StreamState::Open {
+            shared.standing = StreamState::Over;
         }
         shared.wake();
     }
 }
 
-impl Happenings {
+impl EventStream {
     /// The next happening, when there is one; nothing when the stream has ended.
-    pub async fn recv(&mut self) -> Option<Rc<Happening>> {
+    pub async fn recv(&mut self) -> Option<Rc<EventRecord>> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
     /// The same, for who polls.
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rc<Happening>>> {
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rc<EventRecord>>> {
         let shared = &mut *self.0.borrow_mut();
-        if let Some(happening) = shared.waiting.pop_front() {
+        if let Some(happening) = shared.queued.pop_front() {
             shared.bytes -= happening.body.len();
             return Poll::Ready(Some(happening));
         }
-        if shared.standing != Standing::Open {
+        if shared.standing != StreamState::Open {
             return Poll::Ready(None);
         }
         // A burst is over: its room is given back.
-        shared.waiting = VecDeque::new();
+        shared.queued = VecDeque::new();
         shared.reader = Some(cx.waker().clone());
         Poll::Pending
     }
 
     /// Whether the stream has ended because its reader was too slow.
     pub fn is_lost(&self) -> bool {
-        self.0.borrow().standing == Standing::Lost
+        self.0.borrow().standing == StreamState::Lost
     }
 }
 
-impl std::fmt::Debug for Happenings {
+impl std::fmt::Debug for EventStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let shared = self.0.borrow();
         f.debug_struct("Happenings")
-            .field("waiting", &shared.waiting.len())
+            .field("waiting", &shared.queued.len())
             .field("standing", &shared.standing)
             .finish_non_exhaustive()
     }
@@ -133,12 +133,12 @@ mod tests {
 
     use super::*;
 
-    fn happening(number: u64, body: &str) -> Rc<Happening> {
+    fn happening(number: u64, body: &str) -> Rc<EventRecord> {
         let (at, kind) = (Duration::from_secs(1), EventKind::RemoteCommunication);
-        Rc::new(Happening { number, at, kind, about: None, body: body.into(), why: None })
+        Rc::new(EventRecord { number, at, kind, about: None, body: body.into(), why: None })
     }
 
-    async fn numbers(mut stream: Happenings) -> Vec<u64> {
+    async fn numbers(mut stream: EventStream) -> Vec<u64> {
         let mut numbers = Vec::new();
         while let Some(happening) = stream.recv().await {
             numbers.push(happening.number);

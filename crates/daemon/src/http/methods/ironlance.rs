@@ -1,7 +1,7 @@
 //! `ironlance.*`: what supervisord knows beyond the original's answers. docs/xmlrpc.md has the structs.
 
 use super::{Access, Answer, Param, Row};
-use crate::request::Request;
+use crate::request::RpcRequest;
 
 const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
 
@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "How each process last ended that has ended at all, in the order of supervisor.getAllProcessInfo.",
-        answer: Answer::Owner(|_| Ok(Request::GetAllProcessEnds)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetAllProcessEnds)),
     },
     Row {
         name: "getDaemonInfo",
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "Facts about the daemon itself: version, process id, start, configuration file, memory, descriptors.",
-        answer: Answer::Owner(|_| Ok(Request::GetDaemonInfo)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetDaemonInfo)),
     },
     Row {
         name: "getListeners",
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "Each event listener: its state, the event it works on, and the counts of its pool.",
-        answer: Answer::Owner(|_| Ok(Request::GetListeners)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetListeners)),
     },
     Row {
         name: "getProcessEnd",
@@ -52,6 +52,6 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "How a process last ended: exit status or signal, core dump, out-of-memory kill, how long it had been \
             up, and the last lines it had written.",
-        answer: Answer::Owner(|params| Ok(Request::GetProcessEnd { name: params.text()? })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::GetProcessEnd { name: params.text()? })),
     },
 ];

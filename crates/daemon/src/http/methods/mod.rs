@@ -9,7 +9,7 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 
 pub use parameter::Params;
 
-use crate::request::{LogWish, Request};
+use crate::request::{LogRequest, RpcRequest};
 
 /// Whether a method changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,9 @@ pub struct Row {
 #[derive(Clone, Copy)]
 pub enum Answer {
     /// The owner of all state.
-    Owner(fn(&mut Params) -> Result<Request, Fault>),
+    Owner(fn(&mut Params) -> Result<RpcRequest, Fault>),
     /// A log's file, whose place the owner tells.
-    Log(fn(&mut Params) -> Result<LogWish, Fault>),
+    Log(fn(&mut Params) -> Result<LogRequest, Fault>),
     /// The table itself.
     Table(fn(&Interfaces, &mut Params) -> Result<Value, Fault>),
     /// The disk: what waits in the outboxes of listeners.
@@ -67,9 +67,9 @@ pub enum Answer {
 #[derive(Debug)]
 pub enum Plan {
     /// The owner is to be asked.
-    Ask(Request),
+    Ask(RpcRequest),
     /// A log is to be read.
-    Read(LogWish),
+    Read(LogRequest),
     /// This is the answer.
     Told(Value),
     /// The outboxes of listeners are to be looked into.

@@ -3,7 +3,7 @@
 use ironlance_core::python::repr;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
-use crate::request::{SignalWish, Wait};
+use crate::request::{RequestedSignal, WaitMode};
 
 /// The parameters of one call. How many there are has been checked against the table before.
 pub struct Params(std::vec::IntoIter<Value>);
@@ -43,21 +43,21 @@ impl Params {
     }
 
     /// What is true waits, and so does what is not given.
-    pub fn wait(&mut self) -> Wait {
+    pub fn wait(&mut self) -> WaitMode {
         match self.0.next() {
-            Some(value) if !is_true(&value) => Wait::No,
-            _ => Wait::UntilDone,
+            Some(value) if !is_true(&value) => WaitMode::AtOnce,
+            _ => WaitMode::WhenDone,
         }
     }
 
     /// A signal's name or number.
-    pub fn signal(&mut self) -> Result<SignalWish, Fault> {
+    pub fn signal(&mut self) -> Result<RequestedSignal, Fault> {
         match self.next()? {
-            Value::Str(text) => Ok(SignalWish::new(text)),
-            Value::Base64(bytes) => String::from_utf8(bytes).map(SignalWish::new).map_err(|_| refusal()),
+            Value::Str(text) => Ok(RequestedSignal::new(text)),
+            Value::Base64(bytes) => String::from_utf8(bytes).map(RequestedSignal::new).map_err(|_| refusal()),
             scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => {
                 let number = integer(&scalar).ok_or_else(refusal)?;
-                Ok(SignalWish { given: shown(&scalar), ..SignalWish::new(number.to_string()) })
+                Ok(RequestedSignal { given: shown(&scalar), ..RequestedSignal::new(number.to_string()) })
             }
             Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(refusal()),
         }
@@ -189,12 +189,12 @@ mod tests {
 
     #[test]
     fn what_is_true_in_python_waits() {
-        assert_eq!(Params::new(vec![]).wait(), Wait::UntilDone);
+        assert_eq!(Params::new(vec![]).wait(), WaitMode::WhenDone);
         for yes in [Value::Bool(true), Value::Int(2), "0".into(), Value::Array(vec![Value::Nil])] {
-            assert_eq!(params(yes).wait(), Wait::UntilDone);
+            assert_eq!(params(yes).wait(), WaitMode::WhenDone);
         }
         for no in [Value::Bool(false), Value::Int(0), "".into(), Value::Nil, Value::Struct(vec![])] {
-            assert_eq!(params(no).wait(), Wait::No);
+            assert_eq!(params(no).wait(), WaitMode::AtOnce);
         }
     }
 
@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(params(one).signal().unwrap().number, Some(1));
         }
         let odd = params(Value::Int(999)).signal().unwrap();
-        assert_eq!(odd, SignalWish { given: "999".into(), number: None });
+        assert_eq!(odd, RequestedSignal { given: "999".into(), number: None });
         assert_eq!(params(Value::Array(vec![])).signal(), Err(refusal()));
     }
 

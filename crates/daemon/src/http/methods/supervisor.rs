@@ -4,7 +4,7 @@ use ironlance_core::notice::Channel;
 use ironlance_rpc::Fault;
 
 use super::{Access, Answer, Param, Params, Row};
-use crate::request::{LogPart, LogPathOf, LogWish, Request};
+use crate::request::{LogId, LogPart, LogRequest, RpcRequest};
 
 const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
 const NAMES: Param = Param {
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Takes a group that the configuration has into service, and starts what starts by itself.",
-        answer: Answer::Owner(|params| Ok(Request::AddProcessGroup { name: params.group()? })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::AddProcessGroup { name: params.group()? })),
     },
     Row {
         name: "clearAllProcessLogs",
@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Empties the logs of all processes.",
-        answer: Answer::Owner(|_| Ok(Request::ClearAllProcessLogs)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::ClearAllProcessLogs)),
     },
     Row {
         name: "clearLog",
@@ -52,7 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Empties the daemon's own log.",
-        answer: Answer::Owner(|_| Ok(Request::ClearLog)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::ClearLog)),
     },
     Row {
         name: "clearProcessLog",
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Empties both logs of a process. The same as clearProcessLogs.",
-        answer: Answer::Owner(|params| Ok(Request::ClearProcessLogs { name: params.text()? })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
     },
     Row {
         name: "clearProcessLogs",
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Empties both logs of a process.",
-        answer: Answer::Owner(|params| Ok(Request::ClearProcessLogs { name: params.text()? })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
     },
     Row {
         name: "getAPIVersion",
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "The version of this interface.",
-        answer: Answer::Owner(|_| Ok(Request::GetApiVersion)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetApiVersion)),
     },
     Row {
         name: "getAllConfigInfo",
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "How each process is configured, in the order of their names.",
-        answer: Answer::Owner(|_| Ok(Request::GetAllConfigInfo)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetAllConfigInfo)),
     },
     Row {
         name: "getAllProcessInfo",
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "What getProcessInfo tells, for every process, in the order of their names.",
-        answer: Answer::Owner(|_| Ok(Request::GetAllProcessInfo)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetAllProcessInfo)),
     },
     Row {
         name: "getIdentification",
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "The identifier of the daemon.",
-        answer: Answer::Owner(|_| Ok(Request::GetIdentification)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetIdentification)),
     },
     Row {
         name: "getPID",
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "The process id of the daemon.",
-        answer: Answer::Owner(|_| Ok(Request::GetPid)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetPid)),
     },
     Row {
         name: "getProcessInfo",
@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "The state of a process, since when, its process id and logs.",
-        answer: Answer::Owner(|params| Ok(Request::GetProcessInfo { name: params.text()? })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::GetProcessInfo { name: params.text()? })),
     },
     Row {
         name: "getState",
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "The state of the daemon: statecode and statename.",
-        answer: Answer::Owner(|_| Ok(Request::GetState)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetState)),
     },
     Row {
         name: "getSupervisorVersion",
@@ -142,7 +142,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "The version of Supervisor that the daemon behaves as.",
-        answer: Answer::Owner(|_| Ok(Request::GetSupervisorVersion)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetSupervisorVersion)),
     },
     Row {
         name: "getVersion",
@@ -151,7 +151,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Reads,
         help: "The version of this interface. The same as getAPIVersion.",
-        answer: Answer::Owner(|_| Ok(Request::GetApiVersion)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::GetApiVersion)),
     },
     Row {
         name: "readLog",
@@ -161,7 +161,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end.",
-        answer: Answer::Log(|params| read(LogPathOf::Main, params)),
+        answer: Answer::Log(|params| read(LogId::Main, params)),
     },
     Row {
         name: "readMainLog",
@@ -171,7 +171,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end. The same as readLog.",
-        answer: Answer::Log(|params| read(LogPathOf::Main, params)),
+        answer: Answer::Log(|params| read(LogId::Main, params)),
     },
     Row {
         name: "readProcessLog",
@@ -211,7 +211,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Reads the configuration again and tells which groups were added, changed and removed. \
             Nothing that runs is touched.",
-        answer: Answer::Owner(|_| Ok(Request::ReloadConfig)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::ReloadConfig)),
     },
     Row {
         name: "removeProcessGroup",
@@ -220,7 +220,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Takes a group whose processes have stopped out of service.",
-        answer: Answer::Owner(|params| Ok(Request::RemoveProcessGroup { name: params.group()? })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::RemoveProcessGroup { name: params.group()? })),
     },
     Row {
         name: "restart",
@@ -229,7 +229,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Stops all processes and starts the daemon afresh.",
-        answer: Answer::Owner(|_| Ok(Request::Restart)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::Restart)),
     },
     Row {
         name: "sendProcessStdin",
@@ -239,7 +239,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Writes to the standard input of a process.",
         answer: Answer::Owner(|params| {
-            Ok(Request::SendProcessStdin { name: params.text()?, chars: params.chars()? })
+            Ok(RpcRequest::SendProcessStdin { name: params.text()?, chars: params.chars()? })
         }),
     },
     Row {
@@ -250,7 +250,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Sends an event to the listeners that take REMOTE_COMMUNICATION.",
         answer: Answer::Owner(|params| {
-            Ok(Request::SendRemoteCommEvent { kind: params.anything()?, data: params.anything()? })
+            Ok(RpcRequest::SendRemoteCommEvent { kind: params.anything()?, data: params.anything()? })
         }),
     },
     Row {
@@ -260,7 +260,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Stops all processes and ends the daemon.",
-        answer: Answer::Owner(|_| Ok(Request::Shutdown)),
+        answer: Answer::Owner(|_| Ok(RpcRequest::Shutdown)),
     },
     Row {
         name: "signalAllProcesses",
@@ -269,7 +269,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 0,
         access: Access::Changes,
         help: "Sends a signal to all processes.",
-        answer: Answer::Owner(|params| Ok(Request::SignalAllProcesses { signal: params.signal()? })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::SignalAllProcesses { signal: params.signal()? })),
     },
     Row {
         name: "signalProcess",
@@ -279,7 +279,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Sends a signal to a process.",
         answer: Answer::Owner(|params| {
-            Ok(Request::SignalProcess { name: params.text()?, signal: params.signal()? })
+            Ok(RpcRequest::SignalProcess { name: params.text()?, signal: params.signal()? })
         }),
     },
     Row {
@@ -290,7 +290,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Sends a signal to all processes of a group.",
         answer: Answer::Owner(|params| {
-            Ok(Request::SignalProcessGroup { name: params.group()?, signal: params.signal()? })
+            Ok(RpcRequest::SignalProcessGroup { name: params.group()?, signal: params.signal()? })
         }),
     },
     Row {
@@ -300,7 +300,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 1,
         access: Access::Changes,
         help: "Starts all processes.",
-        answer: Answer::Owner(|params| Ok(Request::StartAllProcesses { wait: params.wait() })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::StartAllProcesses { wait: params.wait() })),
     },
     Row {
         name: "startProcess",
@@ -310,7 +310,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Starts a process.",
         answer: Answer::Owner(|params| {
-            Ok(Request::StartProcess { name: params.text()?, wait: params.wait() })
+            Ok(RpcRequest::StartProcess { name: params.text()?, wait: params.wait() })
         }),
     },
     Row {
@@ -321,7 +321,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Starts all processes of a group.",
         answer: Answer::Owner(|params| {
-            Ok(Request::StartProcessGroup { name: params.group()?, wait: params.wait() })
+            Ok(RpcRequest::StartProcessGroup { name: params.group()?, wait: params.wait() })
         }),
     },
     Row {
@@ -331,7 +331,7 @@ pub(super) const ROWS: &[Row] = &[
         optional: 1,
         access: Access::Changes,
         help: "Stops all processes.",
-        answer: Answer::Owner(|params| Ok(Request::StopAllProcesses { wait: params.wait() })),
+        answer: Answer::Owner(|params| Ok(RpcRequest::StopAllProcesses { wait: params.wait() })),
     },
     Row {
         name: "stopProcess",
@@ -341,7 +341,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Stops a process.",
         answer: Answer::Owner(|params| {
-            Ok(Request::StopProcess { name: params.text()?, wait: params.wait() })
+            Ok(RpcRequest::StopProcess { name: params.text()?, wait: params.wait() })
         }),
     },
     Row {
@@ -352,7 +352,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Changes,
         help: "Stops all processes of a group.",
         answer: Answer::Owner(|params| {
-            Ok(Request::StopProcessGroup { name: params.group()?, wait: params.wait() })
+            Ok(RpcRequest::StopProcessGroup { name: params.group()?, wait: params.wait() })
         }),
     },
     Row {
@@ -388,16 +388,16 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-fn process(params: &mut Params, channel: Channel) -> Result<LogPathOf, Fault> {
-    Ok(LogPathOf::Process { name: params.text()?, channel })
+fn process(params: &mut Params, channel: Channel) -> Result<LogId, Fault> {
+    Ok(LogId::Process { name: params.text()?, channel })
 }
 
-fn read(whose: LogPathOf, params: &mut Params) -> Result<LogWish, Fault> {
+fn read(whose: LogId, params: &mut Params) -> Result<LogRequest, Fault> {
     let part = LogPart::Read { offset: params.integer()?, length: params.integer()? };
-    Ok(LogWish { whose, part })
+    Ok(LogRequest { log: whose, part })
 }
 
-fn tail(whose: LogPathOf, params: &mut Params) -> Result<LogWish, Fault> {
+fn tail(whose: LogId, params: &mut Params) -> Result<LogRequest, Fault> {
     let part = LogPart::Tail { offset: params.integer()?, length: params.integer()? };
-    Ok(LogWish { whose, part })
+    Ok(LogRequest { log: whose, part })
 }

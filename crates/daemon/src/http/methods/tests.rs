@@ -3,7 +3,7 @@
 use ironlance_core::notice::Channel;
 
 use super::*;
-use crate::request::{LogPart, LogPathOf, Wait};
+use crate::request::{LogId, LogPart, WaitMode};
 
 fn stock() -> Interfaces {
     Interfaces::new(vec!["supervisor".to_owned()])
@@ -14,14 +14,14 @@ fn plan(method: &str, params: Vec<Value>) -> Result<Plan, Fault> {
     interfaces.plan(interfaces.find(method)?, params)
 }
 
-fn asked(method: &str, params: Vec<Value>) -> Request {
+fn asked(method: &str, params: Vec<Value>) -> RpcRequest {
     match plan(method, params) {
         Ok(Plan::Ask(request)) => request,
         other => panic!("{method}: {other:?}"),
     }
 }
 
-fn wished(method: &str, params: Vec<Value>) -> LogWish {
+fn wished(method: &str, params: Vec<Value>) -> LogRequest {
     match plan(method, params) {
         Ok(Plan::Read(wish)) => wish,
         other => panic!("{method}: {other:?}"),
@@ -162,16 +162,16 @@ fn a_wrong_number_of_parameters_is_refused() {
 fn aliases_are_the_same_request() {
     let name = || vec!["web".into()];
     let part = || vec!["web".into(), Value::Int(0), Value::Int(9)];
-    assert_eq!(asked("supervisor.getVersion", vec![]), Request::GetApiVersion);
+    assert_eq!(asked("supervisor.getVersion", vec![]), RpcRequest::GetApiVersion);
     assert_eq!(asked("supervisor.clearProcessLog", name()), asked("supervisor.clearProcessLogs", name()));
     assert_eq!(
         wished("supervisor.readProcessLog", part()),
         wished("supervisor.readProcessStdoutLog", part())
     );
-    let whose = LogPathOf::Process { name: "web".into(), channel: Channel::Stderr };
-    let wish = LogWish { whose, part: LogPart::Tail { offset: 0, length: 9 } };
+    let whose = LogId::Process { name: "web".into(), channel: Channel::Stderr };
+    let wish = LogRequest { log: whose, part: LogPart::Tail { offset: 0, length: 9 } };
     assert_eq!(wished("supervisor.tailProcessStderrLog", part()), wish);
-    let wish = LogWish { whose: LogPathOf::Main, part: LogPart::Read { offset: 0, length: 9 } };
+    let wish = LogRequest { log: LogId::Main, part: LogPart::Read { offset: 0, length: 9 } };
     for method in ["supervisor.readLog", "supervisor.readMainLog"] {
         assert_eq!(wished(method, part().split_off(1)), wish);
     }
@@ -181,11 +181,11 @@ fn aliases_are_the_same_request() {
 fn parameters_arrive_typed() {
     assert_eq!(
         asked("supervisor.stopProcess", vec!["web".into(), Value::Bool(false)]),
-        Request::StopProcess { name: "web".into(), wait: Wait::No }
+        RpcRequest::StopProcess { name: "web".into(), wait: WaitMode::AtOnce }
     );
     assert_eq!(
         asked("supervisor.sendRemoteCommEvent", vec![Value::Int(1), Value::Nil]),
-        Request::SendRemoteCommEvent { kind: "1".into(), data: "None".into() }
+        RpcRequest::SendRemoteCommEvent { kind: "1".into(), data: "None".into() }
     );
 }
 

@@ -21,11 +21,11 @@ use super::query::{Fields, encode};
 use super::question::{Asked, Ending, Question};
 use super::sheet::Sheet;
 use super::token::Token;
-use crate::asker::Asker;
+use crate::asker::Requester;
 use crate::http::Journal;
 use crate::http::cross_site::{Ask, CrossSite};
 use crate::inbox::Input;
-use crate::request::{Request, Wait};
+use crate::request::{RpcRequest, WaitMode};
 
 /// So many restarts may be under way: each waits for its process to stop.
 const RESTARTS: usize = 256;
@@ -117,20 +117,20 @@ impl Target {
         }
     }
 
-    fn start(&self) -> Request {
-        let wait = Wait::No;
+    fn start(&self) -> RpcRequest {
+        let wait = WaitMode::AtOnce;
         match self.clone() {
-            Self::Process(name) => Request::StartProcess { name, wait },
-            Self::Group(name) => Request::StartProcessGroup { name, wait },
-            Self::All => Request::StartAllProcesses { wait },
+            Self::Process(name) => RpcRequest::StartProcess { name, wait },
+            Self::Group(name) => RpcRequest::StartProcessGroup { name, wait },
+            Self::All => RpcRequest::StartAllProcesses { wait },
         }
     }
 
-    fn stop(&self, wait: Wait) -> Request {
+    fn stop(&self, wait: WaitMode) -> RpcRequest {
         match self.clone() {
-            Self::Process(name) => Request::StopProcess { name, wait },
-            Self::Group(name) => Request::StopProcessGroup { name, wait },
-            Self::All => Request::StopAllProcesses { wait },
+            Self::Process(name) => RpcRequest::StopProcess { name, wait },
+            Self::Group(name) => RpcRequest::StopProcessGroup { name, wait },
+            Self::All => RpcRequest::StopAllProcesses { wait },
         }
     }
 }
@@ -173,7 +173,7 @@ impl Actions {
     /// `token` is the one that our forms have, `asker` whoever sent it.
     pub(super) async fn act(
         &self,
-        asker: &Asker,
+        asker: &Requester,
         token: Option<&Token>,
         headers: &HeaderMap,
         form: &[u8],
@@ -232,10 +232,16 @@ impl Actions {
     }
 
     /// Does it, and says what came of it.
-    async fn perform(&self, asker: &Asker, deed: Deed, target: &Target, words: &'static Words) -> Message {
+    async fn perform(
+        &self,
+        asker: &Requester,
+        deed: Deed,
+        target: &Target,
+        words: &'static Words,
+    ) -> Message {
         let outcome = match deed {
             Deed::Start => owner::ask(&self.owner, asker, target.start()).await,
-            Deed::Stop => owner::ask(&self.owner, asker, target.stop(Wait::No)).await,
+            Deed::Stop => owner::ask(&self.owner, asker, target.stop(WaitMode::AtOnce)).await,
             Deed::Clear => self.clear(asker, target).await,
             Deed::Restart => match self.restart(asker, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
@@ -250,11 +256,11 @@ impl Actions {
         }
     }
 
-    async fn clear(&self, asker: &Asker, target: &Target) -> Result<Value, Fault> {
+    async fn clear(&self, asker: &Requester, target: &Target) -> Result<Value, Fault> {
         let group = match target {
-            Target::All => return owner::ask(&self.owner, asker, Request::ClearAllProcessLogs).await,
+            Target::All => return owner::ask(&self.owner, asker, RpcRequest::ClearAllProcessLogs).await,
             Target::Process(name) => {
-                return owner::ask(&self.owner, asker, Request::ClearProcessLogs { name: name.clone() })
+                return owner::ask(&self.owner, asker, RpcRequest::ClearProcessLogs { name: name.clone() })
                     .await;
             }
             Target::Group(group) => group,
@@ -264,7 +270,7 @@ impl Actions {
         let mut statuses = Vec::new();
         for program in members {
             let name = program.namespec.qualified();
-            let outcome = owner::ask(&self.owner, asker, Request::ClearProcessLogs { name }).await;
+            let outcome = owner::ask(&self.owner, asker, RpcRequest::ClearProcessLogs { name }).await;
             let code = outcome.map_or_else(|fault| fault.code, |_| FaultKind::Success.code());
             statuses.push(Value::record([
                 ("name", program.namespec.process.0.as_str().into()),
@@ -276,14 +282,14 @@ impl Actions {
 
     /// Stops it, and starts it when it has stopped, which may take long: nobody waits for that. Says whether it was
     /// taken on.
-    async fn restart(&self, asker: &Asker, target: &Target) -> Result<bool, Fault> {
+    async fn restart(&self, asker: &Requester, target: &Target) -> Result<bool, Fault> {
         self.known(asker, target).await?;
         let Some(restart) = self.restarts.one() else { return Ok(false) };
         let (owner, journal, target) = (self.owner.clone(), Rc::clone(&self.journal), target.clone());
         let asker = asker.clone();
         spawn_local(async move {
             let _restart = restart;
-            let mut outcome = owner::ask(&owner, &asker, target.stop(Wait::UntilDone)).await;
+            let mut outcome = owner::ask(&owner, &asker, target.stop(WaitMode::WhenDone)).await;
             if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
                 outcome = owner::ask(&owner, &asker, target.start()).await;
             }
@@ -296,10 +302,12 @@ impl Actions {
     }
 
     /// Whether there is such a target.
-    async fn known(&self, asker: &Asker, target: &Target) -> Result<(), Fault> {
+    async fn known(&self, asker: &Requester, target: &Target) -> Result<(), Fault> {
         match target {
             Target::Process(name) => {
-                owner::ask(&self.owner, asker, Request::GetProcessInfo { name: name.clone() }).await.map(drop)
+                owner::ask(&self.owner, asker, RpcRequest::GetProcessInfo { name: name.clone() })
+                    .await
+                    .map(drop)
             }
             Target::Group(group) => {
                 let view = owner::view(&self.owner).await.ok_or_else(|| FaultKind::ShutdownState.bare())?;

@@ -17,7 +17,7 @@ use super::snapshot::Snapshot;
 use crate::http::outboxes::Lookout;
 use crate::inbox::Input;
 use crate::view::outboxes::OutboxView;
-use crate::view::stream::Happenings;
+use crate::view::stream::EventStream;
 
 /// The gauges are looked at so often.
 const PACE: Duration = Duration::from_secs(2);
@@ -123,7 +123,7 @@ async fn look(owner: mpsc::Sender<Input>, lookout: Lookout, board: Rc<Board>) {
 }
 
 /// Waits for anything to happen. A stream that has ended is put away, and then nothing does.
-async fn something(happenings: &mut Option<Happenings>) {
+async fn something(happenings: &mut Option<EventStream>) {
     if let Some(stream) = happenings {
         if stream.recv().await.is_some() {
             return;
@@ -134,7 +134,7 @@ async fn something(happenings: &mut Option<Happenings>) {
 }
 
 /// Takes what waits in the stream; says whether the stream goes on.
-async fn drain(happenings: &mut Option<Happenings>) -> bool {
+async fn drain(happenings: &mut Option<EventStream>) -> bool {
     let Some(stream) = happenings else { return false };
     loop {
         tokio::select! {

@@ -7,13 +7,13 @@ use super::frame::Frame;
 use super::message::Message;
 use super::parts::{Events, GroupHead, Listeners, Summary, groups, has_head};
 use super::row::{Place, Row};
-use crate::view::View;
+use crate::view::DaemonView;
 
 #[derive(Template)]
 #[template(path = "index.html")]
 pub(super) struct Index<'a> {
     frame: &'a Frame<'a>,
-    view: &'a View,
+    view: &'a DaemonView,
     /// The same page in the other language.
     other: String,
     refresh: String,
@@ -39,7 +39,7 @@ struct Group<'a> {
 impl<'a> Index<'a> {
     pub(super) fn new(
         frame: &'a Frame<'a>,
-        view: &'a View,
+        view: &'a DaemonView,
         message: &'a Message,
         filter: &'a Filter,
         seen: String,

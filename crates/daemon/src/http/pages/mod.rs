@@ -50,10 +50,10 @@ use super::Journal;
 use super::cross_site::CrossSite;
 use super::document::LogReader;
 use super::outboxes::Lookout;
-use crate::asker::Asker;
+use crate::asker::Requester;
 use crate::inbox::Input;
-use crate::request::{LogPart, LogPathOf, LogWish};
-use crate::view::{ProgramView, View};
+use crate::request::{LogId, LogPart, LogRequest};
+use crate::view::{DaemonView, ProgramView};
 use action::Actions;
 use filter::Filter;
 use frame::Frame;
@@ -115,7 +115,7 @@ impl Pages {
     }
 
     /// What comes of a form.
-    pub(super) async fn act(&self, asker: &Asker, headers: &HeaderMap, form: &[u8]) -> Sheet {
+    pub(super) async fn act(&self, asker: &Requester, headers: &HeaderMap, form: &[u8]) -> Sheet {
         // Before the first page there is no token, and so no form that has one.
         self.actions.act(asker, self.token.get(), headers, form).await
     }
@@ -184,16 +184,16 @@ impl Pages {
         let part = LogPart::Read { offset: -limit - 1, length: 0 };
         let log = match wanted.whose {
             Whose::Nobody => None,
-            Whose::Main => Some((LogPathOf::Main, words.supervisor)),
-            Whose::Process(name, channel) => {
-                Some((LogPathOf::Process { name: name.to_owned(), channel }, name))
-            }
+            Whose::Main => Some((LogId::Main, words.supervisor)),
+            Whose::Process(name, channel) => Some((LogId::Process { name: name.to_owned(), channel }, name)),
         };
         let text = match log {
             None => Err(words.no_name.to_owned()),
             Some((whose, name)) => {
-                let text =
-                    self.reader.shown(LogWish { whose, part }, move |bytes| tail::shown(bytes, limit)).await;
+                let text = self
+                    .reader
+                    .shown(LogRequest { log: whose, part }, move |bytes| tail::shown(bytes, limit))
+                    .await;
                 text.map_err(|fault| self.read_fault(&fault, name, choice))
             }
         };
@@ -249,7 +249,7 @@ impl Pages {
         Ok(self.token.get_or_init(|| token))
     }
 
-    async fn view(&self) -> Result<View, Gone> {
+    async fn view(&self) -> Result<DaemonView, Gone> {
         let mut view = owner::view(&self.owner).await.ok_or(Gone)?;
         if !view.listeners.is_empty() {
             let outboxes = self.lookout.look(GAUGE_TIME).await.unwrap_or_default();
@@ -259,7 +259,7 @@ impl Pages {
     }
 
     /// What programs take, as the live pages know it, or by a look of our own.
-    async fn readings(&self, view: &View) -> Readings {
+    async fn readings(&self, view: &DaemonView) -> Readings {
         if let Some(readings) = self.hub.readings() {
             return readings;
         }

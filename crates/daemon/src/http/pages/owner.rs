@@ -4,34 +4,34 @@ use ironlance_core::kind::EventKind;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::asker::Asker;
+use crate::asker::Requester;
 use crate::inbox::Input;
-use crate::request::{Call, Request};
-use crate::view::View;
-use crate::view::stream::Happenings;
+use crate::request::{MethodCall, RpcRequest};
+use crate::view::DaemonView;
+use crate::view::stream::EventStream;
 
 /// Asks for something to be told or done. An owner that is gone, or drops the question, is one that stops.
 pub(super) async fn ask(
     owner: &mpsc::Sender<Input>,
-    asker: &Asker,
-    request: Request,
+    asker: &Requester,
+    request: RpcRequest,
 ) -> Result<Value, Fault> {
     let (reply, answer) = oneshot::channel();
     let gone = || FaultKind::ShutdownState.bare();
-    owner.send(Input::Call(Call { request, asker: asker.clone(), reply })).await.map_err(|_| gone())?;
+    owner.send(Input::Call(MethodCall { request, asker: asker.clone(), reply })).await.map_err(|_| gone())?;
     answer.await.map_err(|_| gone())?
 }
 
 /// All that can be shown; nothing where there is no owner any more.
-pub(super) async fn view(owner: &mpsc::Sender<Input>) -> Option<View> {
+pub(super) async fn view(owner: &mpsc::Sender<Input>) -> Option<DaemonView> {
     let (reply, answer) = oneshot::channel();
     owner.send(Input::View(reply)).await.ok()?;
     answer.await.ok()
 }
 
 /// What happens from now on, of these kinds.
-pub(super) async fn watch(owner: &mpsc::Sender<Input>, kinds: &[EventKind]) -> Option<Happenings> {
+pub(super) async fn watch(owner: &mpsc::Sender<Input>, kinds: &[EventKind]) -> Option<EventStream> {
     let (reply, answer) = oneshot::channel();
-    owner.send(Input::Watch { kinds: kinds.to_vec(), reply }).await.ok()?;
+    owner.send(Input::Subscribe { kinds: kinds.to_vec(), reply }).await.ok()?;
     answer.await.ok()
 }

@@ -12,7 +12,7 @@ use super::health::{is_unwell, wrongs};
 use super::query::encode;
 use super::row::{ago, has_failed, is_up};
 use super::{alerts, figures, frame};
-use crate::view::{Happening, ListenerView, ProgramView, View};
+use crate::view::{DaemonView, EventRecord, ListenerView, ProgramView};
 
 /// So many events are shown.
 const EVENTS: usize = 30;
@@ -22,7 +22,7 @@ const EVENTS: usize = 30;
 #[template(path = "summary.html")]
 pub(super) struct Summary<'a> {
     frame: &'a Frame<'a>,
-    view: &'a View,
+    view: &'a DaemonView,
     mood: &'static str,
     up: String,
     counts: Vec<Count>,
@@ -41,7 +41,7 @@ struct Count {
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn new(frame: &'a Frame<'a>, view: &'a View) -> Self {
+    pub(super) fn new(frame: &'a Frame<'a>, view: &'a DaemonView) -> Self {
         let words = frame.words;
         let failed = view.programs.iter().filter(|program| has_failed(program)).count();
         let states = ProcessState::ALL.into_iter().map(|state| {
@@ -60,7 +60,7 @@ impl<'a> Summary<'a> {
 }
 
 /// How many listeners are not well.
-pub(super) fn unwell(view: &View) -> usize {
+pub(super) fn unwell(view: &DaemonView) -> usize {
     let is_bad =
         |listener: &&ListenerView| is_unwell(&wrongs(listener)) || has_bad_outbox(listener, view.now);
     view.listeners.iter().filter(is_bad).count()
@@ -130,7 +130,7 @@ impl Standing {
 }
 
 /// The programs of a view by group, in its order.
-pub(super) fn groups(view: &View) -> impl Iterator<Item = &[ProgramView]> {
+pub(super) fn groups(view: &DaemonView) -> impl Iterator<Item = &[ProgramView]> {
     view.programs.chunk_by(|one, next| one.namespec.group == next.namespec.group)
 }
 
@@ -159,12 +159,12 @@ struct Listener<'a> {
 }
 
 impl<'a> Listeners<'a> {
-    pub(super) fn new(frame: &'a Frame<'a>, view: &'a View) -> Self {
+    pub(super) fn new(frame: &'a Frame<'a>, view: &'a DaemonView) -> Self {
         Self::of(frame, &view.listeners, view.now)
     }
 
     /// The one that `program` is; an empty table, which is hidden, where it is none.
-    pub(super) fn about(frame: &'a Frame<'a>, view: &'a View, program: &ProgramView) -> Self {
+    pub(super) fn about(frame: &'a Frame<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
         let is_it = |listener: &&ListenerView| listener.namespec == program.namespec;
         Self::of(frame, view.listeners.iter().filter(is_it), view.now)
     }
@@ -218,17 +218,21 @@ struct About {
 
 impl<'a> Events<'a> {
     /// Of all programs.
-    pub(super) fn new(frame: &'a frame::Frame<'a>, view: &'a View) -> Self {
+    pub(super) fn new(frame: &'a frame::Frame<'a>, view: &'a DaemonView) -> Self {
         Self::of(frame, view, view.recent.iter().map(|happening| &**happening))
     }
 
     /// Of one program.
-    pub(super) fn about(frame: &'a Frame<'a>, view: &'a View, program: &ProgramView) -> Self {
+    pub(super) fn about(frame: &'a Frame<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
         let about = view.recent.iter().map(|happening| &**happening);
         Self::of(frame, view, about.filter(|happening| happening.about.as_ref() == Some(&program.namespec)))
     }
 
-    fn of(frame: &'a Frame<'a>, view: &View, happenings: impl Iterator<Item = &'a Happening>) -> Self {
+    fn of(
+        frame: &'a Frame<'a>,
+        view: &DaemonView,
+        happenings: impl Iterator<Item = &'a EventRecord>,
+    ) -> Self {
         let lines = happenings.take(EVENTS).map(|happening| Line {
             at: figures::moment(frame.clock, happening.at, frame.now),
             happened: (frame.words.happened)(happening.kind),
@@ -254,7 +258,7 @@ impl<'a> Events<'a> {
 }
 
 /// `EXITED` of `PROCESS_STATE_EXITED`, with a word more where nobody expected it; nothing of what is no state.
-fn class(happening: &Happening) -> &'static str {
+fn class(happening: &EventRecord) -> &'static str {
     let kind = happening.kind;
     if kind == EventKind::ProcessStateExited && happening.body.split(' ').any(|field| field == "expected:0") {
         return "EXITED unexpected";

@@ -11,7 +11,7 @@ use super::query::encode;
 use super::row::{Place, Row, near_memory};
 use super::settings::Settings;
 use super::tail::harmless;
-use crate::view::{EndView, ProgramView, View};
+use crate::view::{DaemonView, EndView, ProgramView};
 
 #[derive(Template)]
 #[template(path = "program.html")]
@@ -32,7 +32,7 @@ pub(super) struct Program<'a> {
 impl<'a> Program<'a> {
     pub(super) fn new(
         frame: &'a Frame<'a>,
-        view: &'a View,
+        view: &'a DaemonView,
         program: &'a ProgramView,
         user: Option<&str>,
         message: &'a Message,

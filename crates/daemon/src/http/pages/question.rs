@@ -6,7 +6,7 @@ use askama::Template;
 use super::frame::Frame;
 use super::message::Message;
 use super::row::is_up;
-use crate::view::{ProgramView, View};
+use crate::view::{DaemonView, ProgramView};
 
 /// What would end many processes, or much of what is known of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// Who of a group, or of all; nothing where nothing has to be asked: it would end one process or none.
-    pub(super) fn about(view: &View, group: Option<&'a str>, ending: Ending) -> Option<Self> {
+    pub(super) fn about(view: &DaemonView, group: Option<&'a str>, ending: Ending) -> Option<Self> {
         let is_member = |program: &&ProgramView| group.is_none_or(|group| program.namespec.group.0 == group);
         let members: Vec<_> = view.programs.iter().filter(is_member).collect();
         let is_meant = |program: &&&ProgramView| match ending {

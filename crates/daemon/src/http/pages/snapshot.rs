@@ -6,11 +6,11 @@ use std::hash::{Hash, Hasher};
 use super::gauge::Readings;
 use super::parts::{Standing, groups, unwell};
 use super::row::{fingerprint, has_failed};
-use crate::view::View;
+use crate::view::DaemonView;
 
 /// All that is shown at one moment.
 pub(super) struct Snapshot {
-    pub(super) view: View,
+    pub(super) view: DaemonView,
     pub(super) readings: Readings,
     /// How often the gauges have been looked at.
     pub(super) looks: u64,
@@ -18,7 +18,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(view: View, readings: Readings, looks: u64) -> Self {
+    pub(super) fn new(view: DaemonView, readings: Readings, looks: u64) -> Self {
         let prints = Prints::of(&view);
         Self { view, readings, looks, prints }
     }
@@ -39,7 +39,7 @@ pub(super) struct Prints {
 }
 
 impl Prints {
-    pub(super) fn of(view: &View) -> Self {
+    pub(super) fn of(view: &DaemonView) -> Self {
         let states: Vec<_> =
             view.programs.iter().map(|program| (program.state, has_failed(program))).collect();
         let listeners = view.listeners.iter().map(|one| {
@@ -86,6 +86,6 @@ fn print(hash: impl FnOnce(&mut DefaultHasher)) -> u64 {
 }
 
 /// What a page that shows this view says that it has seen.
-pub(super) fn seen(view: &View) -> String {
+pub(super) fn seen(view: &DaemonView) -> String {
     Prints::of(view).sum()
 }

@@ -17,9 +17,9 @@ use tokio::task::{LocalSet, spawn_local};
 use super::super::cross_site::Machine;
 use super::message::MESSAGE;
 use super::*;
-use crate::asker::Asker;
-use crate::request::{LogPlace, Request, Wait};
-use crate::view::{EndView, Happening, ListenerView, ProgramView};
+use crate::asker::Requester;
+use crate::request::{LogLocation, RpcRequest, WaitMode};
+use crate::view::{EndView, EventRecord, ListenerView, ProgramView};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,12 +67,12 @@ fn end() -> EndView {
 }
 
 /// A daemon with a group, a program of a nasty name, and a listener.
-fn sample() -> View {
+fn sample() -> DaemonView {
     let mut crashed = program(Namespec::new("shop", "api"), ProcessState::Exited);
     crashed.end = Some(end());
     let mut listener = program(Namespec::new("pool", "pool"), ProcessState::Running);
     listener.is_listener = true;
-    let happening = Happening {
+    let happening = EventRecord {
         number: 7,
         at: NOW - Duration::from_secs(60),
         kind: EventKind::ProcessStateExited,
@@ -80,7 +80,7 @@ fn sample() -> View {
         body: "".into(),
         why: Some("terminated by SIGKILL".into()),
     };
-    View {
+    DaemonView {
         identifier: "super<visor>".into(),
         mood: "RUNNING",
         pid: 1,
@@ -119,21 +119,21 @@ fn sample() -> View {
 /// A visitor of a server with these rights.
 struct Visit {
     pages: Pages,
-    asked: Rc<RefCell<Vec<Request>>>,
+    asked: Rc<RefCell<Vec<RpcRequest>>>,
     /// Logs that were asked for.
-    logs: Rc<RefCell<Vec<LogPathOf>>>,
+    logs: Rc<RefCell<Vec<LogId>>>,
     /// Every process has this log, and so has the daemon.
     log: tempfile::NamedTempFile,
-    view: Rc<RefCell<View>>,
+    view: Rc<RefCell<DaemonView>>,
 }
 
 impl Visit {
     fn new(may: May) -> Self {
         let (owner, mut inbox) = mpsc::channel(16);
-        let asked: Rc<RefCell<Vec<Request>>> = Rc::default();
+        let asked: Rc<RefCell<Vec<RpcRequest>>> = Rc::default();
         let view = Rc::new(RefCell::new(sample()));
         let (heard, shown) = (Rc::clone(&asked), Rc::clone(&view));
-        let logs: Rc<RefCell<Vec<LogPathOf>>> = Rc::default();
+        let logs: Rc<RefCell<Vec<LogId>>> = Rc::default();
         let log = tempfile::NamedTempFile::new().unwrap();
         let (sought, file) = (Rc::clone(&logs), log.path().to_owned());
         spawn_local(async move {
@@ -146,13 +146,13 @@ impl Visit {
                         heard.borrow_mut().push(call.request);
                         let _ = call.reply.send(answer);
                     }
-                    Input::LogPath { what, reply } => {
-                        let is_silent = matches!(&what, LogPathOf::Process { name, .. } if name == "silent");
+                    Input::LocateLog { what, reply } => {
+                        let is_silent = matches!(&what, LogId::Process { name, .. } if name == "silent");
                         sought.borrow_mut().push(what);
                         let path = Ok((!is_silent).then(|| file.clone()));
-                        let _ = reply.send(LogPlace { stopping: false, path });
+                        let _ = reply.send(LogLocation { stopping: false, path });
                     }
-                    Input::Log { .. } | Input::Watch { .. } => {}
+                    Input::Log { .. } | Input::Subscribe { .. } => {}
                 }
             }
         });
@@ -182,20 +182,20 @@ impl Visit {
         let policy = CrossSite::new(&open_server(), &Machine::default());
         match self.pages.refusal(headers, &policy) {
             Some(refusal) => refusal,
-            None => self.pages.act(&Asker::Unknown, headers, form.as_bytes()).await,
+            None => self.pages.act(&Requester::Unknown, headers, form.as_bytes()).await,
         }
     }
 }
 
-fn answer(request: &Request) -> Result<Value, Fault> {
+fn answer(request: &RpcRequest) -> Result<Value, Fault> {
     let status =
         |name: &str, code: FaultKind| Value::record([("name", name.into()), ("status", code.code().into())]);
     match request {
-        Request::StopProcess { name, .. } if name == "off" => Err(FaultKind::NotRunning.about(name)),
-        Request::StartProcess { name, .. } if name == "nope" => Err(FaultKind::BadName.about(name)),
-        Request::StartProcess { name, .. } if name == "odd" => Err(FaultKind::Failed.about("<odd>")),
-        Request::GetProcessInfo { name } if name == "nope" => Err(FaultKind::BadName.about(name)),
-        Request::StopAllProcesses { .. } => {
+        RpcRequest::StopProcess { name, .. } if name == "off" => Err(FaultKind::NotRunning.about(name)),
+        RpcRequest::StartProcess { name, .. } if name == "nope" => Err(FaultKind::BadName.about(name)),
+        RpcRequest::StartProcess { name, .. } if name == "odd" => Err(FaultKind::Failed.about("<odd>")),
+        RpcRequest::GetProcessInfo { name } if name == "nope" => Err(FaultKind::BadName.about(name)),
+        RpcRequest::StopAllProcesses { .. } => {
             Ok(vec![status("a", FaultKind::Success), status("b", FaultKind::Failed)].into())
         }
         _ => Ok(true.into()),
@@ -359,7 +359,7 @@ fn a_log_is_shown_from_its_end_by_the_originals_address() {
         assert!(page.contains("data-source=\"logtail/web/stdout\""));
         let asked = visit.logs.borrow().last().cloned();
         let (name, channel) = ("web".to_owned(), ironlance_core::notice::Channel::Stdout);
-        assert_eq!(asked, Some(LogPathOf::Process { name, channel }));
+        assert_eq!(asked, Some(LogId::Process { name, channel }));
         assert_eq!(*visit.asked.borrow(), [], "the owner reads no log");
         let nobody = visit.get("/tail.html").await;
         assert!(nobody.contains("No process name found") && !nobody.contains("data-source"));
@@ -431,7 +431,7 @@ fn a_button_does_what_it_says() {
             let to = sheet.headers.get(LOCATION).unwrap().to_str().unwrap();
             assert!(to.starts_with("./?message=") && to.contains(message), "{form} leads to {to}");
         }
-        let stop = Request::StopProcess { name: "web:web".into(), wait: Wait::No };
+        let stop = RpcRequest::StopProcess { name: "web:web".into(), wait: WaitMode::AtOnce };
         assert!(visit.asked.borrow().contains(&stop), "nobody waits for a process to stop");
         let form = format!("token={token}&process=shop%3Aapi&do=start&page=program&lang=zh");
         let sheet = visit.post(&form, &form_head()).await;
@@ -626,8 +626,8 @@ fn a_restart_stops_first_and_starts_when_that_is_done() {
             assert_eq!(
                 asked[1..],
                 [
-                    Request::StopProcess { name: name.clone(), wait: Wait::UntilDone },
-                    Request::StartProcess { name, wait: Wait::No },
+                    RpcRequest::StopProcess { name: name.clone(), wait: WaitMode::WhenDone },
+                    RpcRequest::StartProcess { name, wait: WaitMode::AtOnce },
                 ]
             );
         }

@@ -9,22 +9,22 @@ use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Mood;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
-use super::Answer;
+use super::RpcResult;
 use crate::reload::Reload;
 use crate::supervisor::Supervisor;
-use crate::supervisor::groups::NotRemoved;
+use crate::supervisor::groups::RemoveError;
 
 impl Supervisor {
     /// Reads the configuration; tells which groups are new, changed and gone. Nothing else changes.
-    pub(super) fn reload_configuration(&mut self) -> Answer {
+    pub(super) fn reload_configuration(&mut self) -> RpcResult {
         let read = self
             .read_configuration()
             .map_err(|faults| FaultKind::CantReread.about(faults.original_and_ours()))?;
-        let active: Vec<&config::Group> = self.population.groups().map(|(_, group)| &*group.config).collect();
+        let active: Vec<&config::Group> = self.table.groups().map(|(_, group)| &*group.config).collect();
         let new: Vec<&config::Group> = read.groups.iter().collect();
         let diff = config::diff(&active, &new);
-        self.available = read.groups.into_iter().map(Rc::new).collect();
-        self.doubts = read.notes.listeners;
+        self.configured_groups = read.groups.into_iter().map(Rc::new).collect();
+        self.listener_warnings = read.notes.listeners;
         let names = |groups: Vec<GroupName>| {
             Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect())
         };
@@ -36,7 +36,7 @@ impl Supervisor {
 
     /// Reads the configuration anew. Faults go to the log, each on its line.
     fn read_configuration(&mut self) -> Result<config::Config, config::Faults> {
-        let read = config::load(&self.file, &self.overrides, &self.surroundings);
+        let read = config::load(&self.file, &self.overrides, &self.host_env);
         if let Err(faults) = &read {
             for fault in &faults.0 {
                 self.log.log(Level::Error, &fault.to_string());
@@ -51,7 +51,7 @@ impl Supervisor {
         let _ = self.restart_on_request();
     }
 
-    pub(super) fn restart_on_request(&mut self) -> Answer {
+    pub(super) fn restart_on_request(&mut self) -> RpcResult {
         let config = self.read_configuration().map_err(|faults| {
             self.log.log(Level::Error, "not restarted: the configuration has faults");
             FaultKind::CantReread.about(faults.original_and_ours())
@@ -64,12 +64,12 @@ impl Supervisor {
             FaultKind::CantReread.about(format!("the configuration cannot be applied: {why}"))
         })?;
         self.reload = Some(Box::new(reload));
-        self.end_on_request(Mood::Restarting);
+        self.request_shutdown(Mood::Restarting);
         Ok(Value::Bool(true))
     }
 
-    pub(super) fn add_named_group(&mut self, name: String) -> Answer {
-        let wanted = self.available.iter().find(|group| group.name.0 == name).cloned();
+    pub(super) fn add_named_group(&mut self, name: String) -> RpcResult {
+        let wanted = self.configured_groups.iter().find(|group| group.name.0 == name).cloned();
         let wanted = wanted.ok_or_else(|| FaultKind::BadName.about(&name))?;
         if !self.add_group(&wanted) {
             return Err(FaultKind::AlreadyAdded.about(name));
@@ -77,12 +77,12 @@ impl Supervisor {
         Ok(Value::Bool(true))
     }
 
-    pub(super) fn remove_named_group(&mut self, name: String) -> Answer {
+    pub(super) fn remove_named_group(&mut self, name: String) -> RpcResult {
         let name = GroupName(name);
         self.remove_group(&name).map_err(|why| -> Fault {
             match why {
-                NotRemoved::Unknown => FaultKind::BadName.about(&name),
-                NotRemoved::StillRunning => FaultKind::StillRunning.about(&name),
+                RemoveError::Unknown => FaultKind::BadName.about(&name),
+                RemoveError::StillRunning => FaultKind::StillRunning.about(&name),
             }
         })?;
         Ok(Value::Bool(true))
@@ -91,8 +91,8 @@ impl Supervisor {
     /// How every process is configured, by the processes' names.
     pub(super) fn all_config_info(&self) -> Value {
         let mut all: Vec<(&str, Value)> = Vec::new();
-        for group in &self.available {
-            let in_use = self.population.group_id(&group.name).is_some();
+        for group in &self.configured_groups {
+            let in_use = self.table.group_id(&group.name).is_some();
             for program in &group.programs {
                 all.push((&program.name.0, self.config_info(group, program, in_use)));
             }
@@ -107,9 +107,9 @@ impl Supervisor {
         let text = |text: &str| Value::Str(text.to_owned());
         let or_none = |value: Option<Value>| value.unwrap_or_else(|| text("none"));
         let path = |path: &Path| text(&path.display().to_string());
-        let process = self.population.group_id(&group.name).and_then(|id| {
-            let member = self.population.group(id)?.member(&program.name)?;
-            self.population.process(member)
+        let process = self.table.group_id(&group.name).and_then(|id| {
+            let member = self.table.group(id)?.member(&program.name)?;
+            self.table.process(member)
         });
         let log = |target: &LogTarget, found: Option<&Path>| match (target, found) {
             (LogTarget::File(file), _) => path(file),

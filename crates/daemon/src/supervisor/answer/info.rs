@@ -6,7 +6,7 @@ use std::time::Duration;
 use ironlance_core::ProcessState;
 use ironlance_rpc::Value;
 
-use super::Answer;
+use super::RpcResult;
 use crate::supervisor::Supervisor;
 use crate::supervisor::population::Process;
 
@@ -14,19 +14,19 @@ use crate::supervisor::population::Process;
 const MAX_INT: i64 = 2_147_483_647;
 
 impl Supervisor {
-    pub(super) fn process_info(&self, name: &str) -> Answer {
+    pub(super) fn process_info(&self, name: &str) -> RpcResult {
         let (_, process) = self.find_process(name)?;
         Ok(self.describe(process, self.clock.now().wall))
     }
 
     pub(super) fn all_process_info(&self) -> Value {
         let now = self.clock.now().wall;
-        Value::Array(self.population.by_name().map(|process| self.describe(process, now)).collect())
+        Value::Array(self.table.by_name().map(|process| self.describe(process, now)).collect())
     }
 
     /// `getProcessInfo`'s struct, its members in the original's order.
     fn describe(&self, process: &Process, now: Duration) -> Value {
-        let life = &process.life;
+        let life = &process.lifecycle;
         let state = life.state();
         let seconds = |time: Option<Duration>| time.map_or(0, |time| seconds(time).min(MAX_INT));
         let path =
@@ -46,13 +46,13 @@ impl Supervisor {
             ("stdout_logfile".into(), path(process.stdout_log.as_deref())),
             ("stderr_logfile".into(), path(process.stderr_log.as_deref())),
             ("pid".into(), Value::Int(life.pid().map_or(0, i64::from))),
-            ("description".into(), Value::Str(self.in_words(process, now))),
+            ("description".into(), Value::Str(self.description_of(process, now))),
         ])
     }
 
     /// What supervisorctl shows behind the state (rpcinterface.py, _interpretProcessInfo).
-    pub(super) fn in_words(&self, process: &Process, now: Duration) -> String {
-        let life = &process.life;
+    pub(super) fn description_of(&self, process: &Process, now: Duration) -> String {
+        let life = &process.lifecycle;
         match life.state() {
             ProcessState::Running => {
                 let since = life.started().unwrap_or(now);

@@ -8,12 +8,12 @@ use ironlance_core::lifecycle::Mood;
 use ironlance_core::notice::{Channel, Notice};
 use ironlance_rpc::{FaultKind, Value};
 
-use super::Answer;
+use super::RpcResult;
 use crate::log::file;
-use crate::request::{LogPathOf, LogPlace};
+use crate::request::{LogId, LogLocation};
 use crate::supervisor::Supervisor;
 use crate::supervisor::population::{Process, ProcessId};
-use crate::supervisor::status::status;
+use crate::supervisor::status::process_status;
 
 fn log_of(process: &Process, channel: Channel) -> Option<&Path> {
     match channel {
@@ -30,14 +30,14 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn clear_main_log(&mut self) -> Answer {
+    pub(super) fn clear_main_log(&mut self) -> RpcResult {
         self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
         self.log.log(Level::Info, "reopening log file");
         self.log.clear().map_err(|_| FaultKind::Failed.bare())?;
         Ok(Value::Bool(true))
     }
 
-    pub(super) fn clear_process_logs(&mut self, name: &str) -> Answer {
+    pub(super) fn clear_process_logs(&mut self, name: &str) -> RpcResult {
         let (id, _) = self.find_process(name)?;
         self.clear_logs_of(id).map_err(|_| FaultKind::Failed.about(name))?;
         Ok(Value::Bool(true))
@@ -45,18 +45,18 @@ impl Supervisor {
 
     pub(super) fn clear_all_process_logs(&mut self) -> Value {
         let mut results = Vec::new();
-        for id in self.population.by_priority() {
-            let Some(process) = self.population.process(id) else { continue };
+        for id in self.table.by_priority() {
+            let Some(process) = self.table.process(id) else { continue };
             let namespec = process.namespec().clone();
             let outcome = self.clear_logs_of(id).map_err(|_| FaultKind::Failed.about(&namespec));
-            results.push(status(&namespec, outcome.as_ref().err()));
+            results.push(process_status(&namespec, outcome.as_ref().err()));
         }
         Value::Array(results)
     }
 
     /// Empties both logs of a process, whether it runs or not.
     fn clear_logs_of(&mut self, id: ProcessId) -> std::io::Result<()> {
-        let Some(process) = self.population.process_mut(id) else { return Ok(()) };
+        let Some(process) = self.table.process_mut(id) else { return Ok(()) };
         for (output, path) in
             [(&mut process.stdout, &process.stdout_log), (&mut process.stderr, &process.stderr_log)]
         {
@@ -70,24 +70,24 @@ impl Supervisor {
     }
 
     /// Where the log is that a client wants to read or follow; all that has been written so far is in it.
-    pub(in crate::supervisor) fn log_place(&mut self, what: &LogPathOf) -> LogPlace {
-        self.hear_everything();
+    pub(in crate::supervisor) fn log_location(&mut self, what: &LogId) -> LogLocation {
+        self.flush_deferred();
         let path = match what {
-            LogPathOf::Main => Ok(self.main_log_file().map(Path::to_owned)),
-            LogPathOf::Process { name, channel } => {
+            LogId::Main => Ok(self.main_log_file().map(Path::to_owned)),
+            LogId::Process { name, channel } => {
                 self.find_process(name).map(|(_, process)| log_of(process, *channel).map(Path::to_owned))
             }
         };
-        LogPlace { stopping: self.mood != Mood::Running, path }
+        LogLocation { stopping: self.daemon_state != Mood::Running, path }
     }
 
     /// Opens every log anew under its name: somebody has rotated them.
     pub(in crate::supervisor) fn reopen_logs(&mut self) {
         self.log.log(Level::Info, "supervisord logreopen");
         self.log.reopen();
-        let ids = self.population.by_priority();
+        let ids = self.table.by_priority();
         for id in ids {
-            let Some(process) = self.population.process_mut(id) else { continue };
+            let Some(process) = self.table.process_mut(id) else { continue };
             let outputs = [process.stdout.as_deref_mut(), process.stderr.as_deref_mut()];
             let failed: Vec<std::io::Error> =
                 outputs.into_iter().flatten().filter_map(|output| output.reopen().err()).collect();

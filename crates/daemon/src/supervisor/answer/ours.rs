@@ -10,9 +10,9 @@ use ironlance_rpc::Value;
 use ironlance_rpc::value::Members;
 
 use super::info::seconds;
-use super::{Answer, SUPERVISOR_VERSION};
+use super::{RpcResult, SUPERVISOR_VERSION};
 use crate::supervisor::Supervisor;
-use crate::supervisor::ends::End;
+use crate::supervisor::ends::ExitRecord;
 use crate::supervisor::population::Process;
 use crate::view::ListenerView;
 
@@ -29,14 +29,14 @@ fn size(number: usize) -> Value {
 }
 
 impl Supervisor {
-    pub(super) fn process_end(&self, name: &str) -> Answer {
+    pub(super) fn process_end(&self, name: &str) -> RpcResult {
         let (_, process) = self.find_process(name)?;
-        Ok(end_of(process))
+        Ok(exit_of(process))
     }
 
     pub(super) fn all_process_ends(&self) -> Value {
-        let ended = self.population.by_name().filter(|process| process.end.is_some());
-        Value::Array(ended.map(end_of).collect())
+        let ended = self.table.by_name().filter(|process| process.last_exit.is_some());
+        Value::Array(ended.map(exit_of).collect())
     }
 
     pub(super) fn listeners(&self) -> Value {
@@ -44,16 +44,16 @@ impl Supervisor {
     }
 
     pub(super) fn daemon_info(&self) -> Value {
-        let running = self.population.processes().filter(|(_, process)| process.life.pid().is_some()).count();
+        let running = self.table.processes().filter(|(_, process)| process.lifecycle.pid().is_some()).count();
         Value::Struct(vec![
             ("version".into(), text(env!("CARGO_PKG_VERSION"))),
             ("supervisor_version".into(), text(SUPERVISOR_VERSION)),
             ("pid".into(), Value::Int(i64::from(std::process::id()))),
-            ("started".into(), Value::Int(seconds(self.since))),
+            ("started".into(), Value::Int(seconds(self.started))),
             ("uptime".into(), Value::Int(seconds(self.clock.mono()))),
-            ("config_file".into(), text(self.surroundings.cwd.join(&self.file).display().to_string())),
-            ("groups".into(), size(self.population.groups().count())),
-            ("processes".into(), size(self.population.processes().count())),
+            ("config_file".into(), text(self.host_env.cwd.join(&self.file).display().to_string())),
+            ("groups".into(), size(self.table.groups().count())),
+            ("processes".into(), size(self.table.processes().count())),
             ("running".into(), size(running)),
             ("descriptors".into(), size(open_descriptors())),
             ("resident_bytes".into(), count(resident_bytes())),
@@ -91,22 +91,22 @@ fn by_type(tally: &Tally) -> Value {
 }
 
 /// How a process last ended; without an end only who it is and how often it was started.
-fn end_of(process: &Process) -> Value {
+fn exit_of(process: &Process) -> Value {
     let namespec = process.namespec();
     let mut members: Members = vec![
         ("name".into(), text(&namespec.process.0)),
         ("group".into(), text(&namespec.group.0)),
-        ("starts".into(), count(process.life.starts())),
-        ("comes_back".into(), Value::Bool(process.comes_back())),
-        ("ended".into(), Value::Bool(process.end.is_some())),
+        ("starts".into(), count(process.lifecycle.starts())),
+        ("comes_back".into(), Value::Bool(process.will_restart())),
+        ("ended".into(), Value::Bool(process.last_exit.is_some())),
     ];
-    if let Some(end) = &process.end {
-        members.extend(particulars(end));
+    if let Some(end) = &process.last_exit {
+        members.extend(exit_members(end));
     }
     Value::Struct(members)
 }
 
-fn particulars(end: &End) -> Members {
+fn exit_members(end: &ExitRecord) -> Members {
     let (number, core) = match end.cause.status {
         ExitStatus::Signal { number, core } => (number, core),
         ExitStatus::Code(_) | ExitStatus::Other(_) => (0, false),
@@ -126,7 +126,7 @@ fn particulars(end: &End) -> Members {
         ("oom_near_from".into(), Value::Int(seconds(near.from))),
         ("oom_near_to".into(), Value::Int(seconds(near.to))),
         ("expected".into(), Value::Bool(end.expected)),
-        ("told".into(), Value::Bool(end.cause.told())),
+        ("told".into(), Value::Bool(end.cause.requested())),
         ("by".into(), text(end.cause.by.as_ref().map(ToString::to_string).unwrap_or_default())),
         ("uptime".into(), Value::Double(end.up.as_secs_f64())),
         ("ended_at".into(), Value::Int(seconds(end.at))),

@@ -7,59 +7,59 @@ use ironlance_core::pool::MemberId;
 
 use ironlance_core::memory::Verdict;
 
-use super::mood_in_words;
+use super::state_code_and_name;
 use crate::supervisor::Supervisor;
-use crate::supervisor::ends::End;
+use crate::supervisor::ends::ExitRecord;
 use crate::supervisor::output::Output;
-use crate::supervisor::population::{Group, Process, ProcessId};
-use crate::view::settings::Settings;
-use crate::view::{EndView, ListenerView, ProgramView, View};
+use crate::supervisor::population::{ActiveGroup, Process, ProcessId};
+use crate::view::settings::ProgramSettings;
+use crate::view::{DaemonView, EndView, ListenerView, ProgramView};
 
 impl Supervisor {
     /// Everything that there is to be seen.
-    pub(in crate::supervisor) fn view(&self) -> View {
+    pub(in crate::supervisor) fn view(&self) -> DaemonView {
         let now = self.clock.now().wall;
-        let (_, mood) = mood_in_words(self.mood);
-        View {
+        let (_, mood) = state_code_and_name(self.daemon_state);
+        DaemonView {
             identifier: self.settings.identifier.clone(),
             mood,
             pid: std::process::id(),
-            since: self.since,
+            since: self.started,
             now,
-            programs: self.population.by_name().map(|process| self.program_view(process, now)).collect(),
+            programs: self.table.by_name().map(|process| self.program_view(process, now)).collect(),
             listeners: self.listener_views(),
-            recent: self.chronicle.recent().collect(),
+            recent: self.event_log.recent().collect(),
         }
     }
 
     fn program_view(&self, process: &Process, now: Duration) -> ProgramView {
-        let life = &process.life;
+        let life = &process.lifecycle;
         ProgramView {
             namespec: life.namespec().clone(),
             state: life.state(),
-            description: self.in_words(process, now),
+            description: self.description_of(process, now),
             pid: life.pid(),
             started: life.pid().and(life.started()),
             starts: life.starts(),
             is_listener: process.is_listener(),
             has_stdout: is_readable(process.stdout_log.as_deref(), process.stdout.as_deref()),
             has_stderr: is_readable(process.stderr_log.as_deref(), process.stderr.as_deref()),
-            end: process.end.as_deref().map(End::view),
-            settings: Settings::of(&process.origin, process.index),
+            end: process.last_exit.as_deref().map(ExitRecord::view),
+            settings: ProgramSettings::of(&process.group_config, process.index),
         }
     }
 
     /// Each process of each pool, in the order in which they were added.
     pub(super) fn listener_views(&self) -> Vec<ListenerView> {
-        let pools = self.population.groups().map(|(_, group)| group);
+        let pools = self.table.groups().map(|(_, group)| group);
         pools.flat_map(|group| self.listeners_of(group)).collect()
     }
 
-    fn listeners_of(&self, group: &Group) -> Vec<ListenerView> {
+    fn listeners_of(&self, group: &ActiveGroup) -> Vec<ListenerView> {
         let Some(pool) = &group.pool else { return Vec::new() };
         let now = self.clock.mono();
-        let processes = group.members.iter().filter_map(|id| Some((*id, self.population.process(*id)?)));
-        let doubts = self.doubts.iter().filter(|(pool, _)| *pool == group.config.name);
+        let processes = group.members.iter().filter_map(|id| Some((*id, self.table.process(*id)?)));
+        let doubts = self.listener_warnings.iter().filter(|(pool, _)| *pool == group.config.name);
         let doubts: Vec<String> = doubts.map(|(_, line)| line.clone()).collect();
         let describe = |(id, process): (ProcessId, &Process)| {
             let member = pool.members().find(|member| member.id.0 == id.0);
@@ -97,12 +97,12 @@ fn is_readable(log: Option<&Path>, output: Option<&Output>) -> bool {
     log.is_some() && output.is_none_or(|output| output.stream().is_none())
 }
 
-impl End {
+impl ExitRecord {
     fn view(&self) -> EndView {
         EndView {
-            words: self.cause.words(),
+            words: self.cause.status_text(),
             expected: self.expected,
-            told: self.cause.told(),
+            told: self.cause.requested(),
             by: self.cause.by.as_ref().map(ToString::to_string),
             out_of_memory: self.cause.out_of_memory(),
             near_memory: match self.cause.memory {
