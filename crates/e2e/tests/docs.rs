@@ -161,3 +161,38 @@ fn every_example_that_names_no_server_sends_by_a_mailer() {
     }
     assert!(sent > 2, "only {sent} examples were found");
 }
+
+/// The anchor that a heading gets where documents are shown.
+fn anchor(heading: &str) -> String {
+    let is_kept = |c: &char| c.is_alphanumeric() || "_- ".contains(*c);
+    heading.to_lowercase().chars().filter(is_kept).collect::<String>().trim().replace(' ', "-")
+}
+
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.map(|line| anchor(line.trim_start_matches('#').trim_start())).collect()
+}
+
+#[test]
+fn every_link_between_documents_leads_to_a_file_and_a_heading() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let in_folder = |folder: &str| {
+        let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.extension().is_some_and(|end| end == "md")).collect::<Vec<_>>()
+    };
+    let mut count = 0;
+    for path in ["", "docs", "docs/zh"].iter().flat_map(|folder| in_folder(folder)) {
+        let text = fs::read_to_string(&path).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+        for link in targets.filter(|link| !link.contains("://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.with_file_name("").join(file) };
+            assert!(target.exists(), "{}: {link} leads nowhere", path.display());
+            let known =
+                heading.is_empty() || anchors(&fs::read_to_string(&target).unwrap()).contains(heading);
+            assert!(known, "{}: {link} leads to no heading", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 100, "only {count} links were found");
+}
