@@ -11,7 +11,7 @@ use ironlance_core::redact::{is_assignment, redact};
 use ironlance_core::shlex;
 use ironlance_listeners::options::batch::{self, BatchMailer};
 use ironlance_listeners::options::{
-    BatchOptions, CrashmailOptions, Environment, HttpokOptions, MemmonOptions, Parsed, crashmail, httpok,
+    BatchOptions, CrashmailOptions, HttpokOptions, MemmonOptions, OptionsEnv, Parsed, crashmail, httpok,
     memmon,
 };
 
@@ -113,7 +113,7 @@ fn options(look: &Look<'_>, wired: &Run<'_>) -> Remarks {
         let mut pairs = look.machine.environment.iter();
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
-    let environment = Environment { variable: &variable, host: &look.machine.host_node_name };
+    let environment = OptionsEnv { variable: &variable, host: &look.machine.host_node_name };
     match wired.name {
         "crashmail" => taken(wired, crashmail::parse(wired.args, &environment), of_crashmail),
         "httpok" => taken(wired, httpok::parse(wired.args, &environment), of_httpok),
@@ -140,8 +140,8 @@ fn taken<T>(wired: &Run<'_>, parsed: Parsed<T>, remarks: impl FnOnce(&T, &[Strin
 }
 
 fn of_crashmail(options: &CrashmailOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.delivery.route.as_ref());
-    if !options.who.programs.is_empty() && !options.who.any {
+    let mut remarks = of_route(options.destination.route.as_ref());
+    if !options.filter.programs.is_empty() && !options.filter.any {
         remarks
             .attention("has -p, which superlance reads and does not use: it mails about every program; here only about these");
     }
@@ -149,13 +149,13 @@ fn of_crashmail(options: &CrashmailOptions, _: &[String]) -> Remarks {
 }
 
 fn of_httpok(options: &HttpokOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.delivery.route.as_ref());
+    let mut remarks = of_route(options.destination.route.as_ref());
     if options.url.to_ascii_lowercase().starts_with("https:") && !options.insecure {
         remarks.attention(
             "checks an https page, whose certificate is verified here; --insecure or --ca-file for one that cannot be",
         );
     }
-    if options.who.any {
+    if options.filter.any {
         remarks.better.push(NEVER_ITSELF);
     }
     if options.in_body.is_some() {
@@ -165,7 +165,7 @@ fn of_httpok(options: &HttpokOptions, _: &[String]) -> Remarks {
 }
 
 fn of_memmon(options: &MemmonOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.delivery.route.as_ref());
+    let mut remarks = of_route(options.destination.route.as_ref());
     if options.any.is_some() {
         remarks.better.push(NEVER_ITSELF);
     }

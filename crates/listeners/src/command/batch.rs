@@ -8,17 +8,17 @@ use ironlance_core::Event;
 use ironlance_core::event::StateChange;
 use ironlance_host::clock;
 
-use super::desk::Desk;
+use super::alert_context::AlertContext;
 use super::{listen, options, start_check, test_alert};
-use crate::listener::{Arrival, Handler};
+use crate::environment::ListenerEnv;
 use crate::options::batch::{BatchMailer, BatchOptions, parse};
+use crate::protocol::{EventHandler, ReceivedEvent};
 use crate::rule::crash::{self, CrashRule};
-use crate::rule::subscription::Unheard;
-use crate::say;
-use crate::surroundings::Surroundings;
+use crate::rule::unused_events::UnusedEvents;
+use crate::write_log;
 
 /// So many characters of a message are shown in the log.
-const DIGEST: usize = 76;
+const LOGGED_CHARACTERS: usize = 76;
 
 /// crashmailbatch; `args` without its name.
 pub fn crashmailbatch(args: &[String]) -> ExitCode {
@@ -43,31 +43,35 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
     if options.test_alert {
         return test_alert::run(mailer.name(), &options.route, &options.ignored);
     }
-    let surroundings = Surroundings::look();
-    if surroundings.server_url.is_none() {
-        say("Must run as a supervisor event listener\n");
+    let environment = ListenerEnv::from_env();
+    if environment.server_url.is_none() {
+        write_log("Must run as a supervisor event listener\n");
         return ExitCode::FAILURE;
     }
-    let supervisor = surroundings.supervisor().ok().flatten();
+    let supervisor = environment.supervisor().ok().flatten();
     let details = !options.brief && mailer != BatchMailer::Crashsms;
-    let mut desk = Desk::open(mailer.name(), &surroundings, supervisor, Some(options.route.clone()), details);
+    let mut alerts =
+        AlertContext::open(mailer.name(), &environment, supervisor, Some(options.route.clone()), details);
     let form = match mailer {
         BatchMailer::Crashsms => Form::Sms { max_length: options.max_length },
         BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => Form::Mail,
     };
-    if let Some(post) = desk.post() {
+    if let Some(post) = alerts.post() {
         post.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()), form);
     }
-    start_check::names(desk.supervisor.as_ref(), options.who.named());
-    let unheard = start_check::events(&surroundings, options.on);
-    let rule = CrashRule { who: options.who.clone(), on: options.on };
-    listen(mailer.name(), &mut Batch { desk, rule, unheard, mailer, options, ticks: 0 })
+    start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
+    let unheard = start_check::report_unused_events(&environment, options.triggers);
+    let rule = CrashRule { filter: options.filter.clone(), triggers: options.triggers };
+    listen(
+        mailer.name(),
+        &mut Batch { alerts: alerts, rule, unused_events: unheard, mailer, options, ticks: 0 },
+    )
 }
 
 struct Batch {
-    desk: Desk,
+    alerts: AlertContext,
     rule: CrashRule,
-    unheard: Option<Unheard>,
+    unused_events: Option<UnusedEvents>,
     mailer: BatchMailer,
     options: BatchOptions,
     /// Ticks since the last message went, or would have gone.
@@ -75,38 +79,38 @@ struct Batch {
 }
 
 impl Batch {
-    fn happened(&mut self, arrival: &Arrival, change: &StateChange) {
-        let Some(happening) = self.rule.judge(change) else { return };
-        if self.desk.seen(arrival) {
+    fn on_state_change(&mut self, received: &ReceivedEvent, change: &StateChange) {
+        let Some(trigger) = self.rule.judge(change) else { return };
+        if self.alerts.is_submitted(received) {
             return;
         }
         let time = clock::log_time(&clock::local(SystemTime::now()));
         let text = match self.mailer {
-            BatchMailer::Crashsms => format!("{} {time}", crash::sms_line(happening, change)),
+            BatchMailer::Crashsms => format!("{} {time}", crash::sms_line(trigger, change)),
             BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => {
-                format!("{time} -- {}", crash::batch_line(happening, change))
+                format!("{time} -- {}", crash::batch_line(trigger, change))
             }
         };
-        say(&format!("{text}\n"));
-        let wants_details = self.desk.post().is_some_and(|post| post.wants_details());
+        write_log(&format!("{text}\n"));
+        let wants_details = self.alerts.post().is_some_and(|post| post.wants_details());
         let details = if wants_details {
-            self.desk.details(arrival, &change.namespec, Some(&change.pid))
+            self.alerts.gather_details(received, &change.namespec, Some(&change.pid))
         } else {
             None
         };
-        let event = self.desk.event(arrival);
-        if let Some(post) = self.desk.post() {
+        let event = self.alerts.event_key(received);
+        if let Some(post) = self.alerts.post() {
             post.add_to_batch(&event, Entry { text, details });
         }
     }
 
-    fn tick(&mut self) {
+    fn on_tick(&mut self) {
         self.ticks += 1;
         if self.options.interval.ticks(self.options.tick_seconds).is_none_or(|due| self.ticks < due) {
             return;
         }
         self.ticks = 0;
-        let Some(post) = self.desk.post().filter(|post| !post.batch().is_empty()) else { return };
+        let Some(post) = self.alerts.post().filter(|post| !post.batch().is_empty()) else { return };
         let body = post.batch().iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>().join("\n");
         post.send_batch();
         self.log(&body);
@@ -114,12 +118,12 @@ impl Batch {
 
     /// Tells what was sent, as the original does.
     fn log(&self, body: &str) {
-        let body = match body.char_indices().nth(DIGEST) {
+        let body = match body.char_indices().nth(LOGGED_CHARACTERS) {
             Some((end, _)) => format!("{}...", &body[..end]),
             None => body.to_owned(),
         };
         let route = &self.options.route;
-        say(&format!(
+        write_log(&format!(
             "Sending notification email:\nTo: {}\nFrom: {}\nSubject: {}\nBody:\n{body}\n",
             route.to.join(", "),
             route.from.as_deref().unwrap_or_default(),
@@ -128,28 +132,28 @@ impl Batch {
     }
 }
 
-impl Handler for Batch {
-    fn reads(&self, event_name: &str) -> bool {
-        self.rule.reads(event_name)
+impl EventHandler for Batch {
+    fn wants(&self, event_name: &str) -> bool {
+        self.rule.wants(event_name)
     }
 
-    fn handle(&mut self, arrival: &Arrival) {
-        self.desk.look_after();
-        start_check::heard(&mut self.unheard, &arrival.envelope.event_name);
-        match &arrival.event {
-            Event::Process(change) => self.happened(arrival, change),
-            Event::Tick(_) | Event::Other if arrival.envelope.event_name == self.options.tick_event => {
-                self.tick();
+    fn handle(&mut self, received: &ReceivedEvent) {
+        self.alerts.look_after();
+        start_check::report_unused_event(&mut self.unused_events, &received.envelope.event_name);
+        match &received.event {
+            Event::Process(change) => self.on_state_change(received, change),
+            Event::Tick(_) | Event::Other if received.envelope.event_name == self.options.tick_event => {
+                self.on_tick();
             }
             Event::Tick(_) | Event::Other => {}
         }
     }
 
     fn answered(&mut self) {
-        self.desk.answered();
+        self.alerts.answered();
     }
 
     fn ended(&mut self) {
-        self.desk.close();
+        self.alerts.close();
     }
 }

@@ -7,14 +7,14 @@ use ironlance_alert::Entry;
 use ironlance_core::Event;
 use ironlance_host::clock;
 
-use super::desk::Desk;
+use super::alert_context::AlertContext;
 use super::{listen, options, start_check, test_alert};
-use crate::listener::{Arrival, Handler};
+use crate::environment::ListenerEnv;
 use crate::options::crashmail::parse;
+use crate::protocol::{EventHandler, ReceivedEvent};
 use crate::rule::crash::{self, CrashRule};
-use crate::rule::subscription::Unheard;
-use crate::say;
-use crate::surroundings::Surroundings;
+use crate::rule::unused_events::UnusedEvents;
+use crate::write_log;
 
 /// The command; `args` without its name.
 pub fn main(args: &[String]) -> ExitCode {
@@ -23,67 +23,68 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        let route = options.delivery.route;
+        let route = options.destination.route;
         return route
             .map_or(ExitCode::FAILURE, |route| test_alert::run("crashmail", &route, &options.ignored));
     }
-    let surroundings = Surroundings::look();
-    if surroundings.server_url.is_none() {
-        say("crashmail must be run as a supervisor event listener\n");
+    let environment = ListenerEnv::from_env();
+    if environment.server_url.is_none() {
+        write_log("crashmail must be run as a supervisor event listener\n");
         return ExitCode::SUCCESS;
     }
     // The original never speaks to supervisord: a URL that leads nowhere only costs the details.
-    let supervisor = surroundings.supervisor().ok().flatten();
-    let desk = Desk::open("crashmail", &surroundings, supervisor, options.delivery.route, !options.brief);
-    start_check::names(desk.supervisor.as_ref(), options.who.named());
-    let unheard = start_check::events(&surroundings, options.on);
-    let rule = CrashRule { who: options.who, on: options.on };
-    let (header, email) = (options.header, options.delivery.email);
-    listen("crashmail", &mut Crashmail { desk, rule, unheard, header, email })
+    let supervisor = environment.supervisor().ok().flatten();
+    let alerts =
+        AlertContext::open("crashmail", &environment, supervisor, options.destination.route, !options.brief);
+    start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
+    let unheard = start_check::report_unused_events(&environment, options.triggers);
+    let rule = CrashRule { filter: options.filter, triggers: options.triggers };
+    let (header, email) = (options.header, options.destination.email);
+    listen("crashmail", &mut Crashmail { alerts: alerts, rule, unused_events: unheard, header, email })
 }
 
 struct Crashmail {
-    desk: Desk,
+    alerts: AlertContext,
     rule: CrashRule,
-    unheard: Option<Unheard>,
+    unused_events: Option<UnusedEvents>,
     header: Option<String>,
     /// The recipients as they were given.
     email: Option<String>,
 }
 
-impl Handler for Crashmail {
-    fn reads(&self, event_name: &str) -> bool {
-        self.rule.reads(event_name)
+impl EventHandler for Crashmail {
+    fn wants(&self, event_name: &str) -> bool {
+        self.rule.wants(event_name)
     }
 
-    fn handle(&mut self, arrival: &Arrival) {
-        self.desk.look_after();
-        start_check::heard(&mut self.unheard, &arrival.envelope.event_name);
-        let Event::Process(change) = &arrival.event else { return };
-        let Some(happening) = self.rule.judge(change) else { return };
-        if self.desk.seen(arrival) {
+    fn handle(&mut self, received: &ReceivedEvent) {
+        self.alerts.look_after();
+        start_check::report_unused_event(&mut self.unused_events, &received.envelope.event_name);
+        let Event::Process(change) = &received.event else { return };
+        let Some(trigger) = self.rule.judge(change) else { return };
+        if self.alerts.is_submitted(received) {
             return;
         }
-        self.desk.announce();
+        self.alerts.announce();
         let process = &change.namespec.process;
         let time = clock::log_time(&clock::local(SystemTime::now()));
-        let subject = format!(" {process} {} at {time}", crash::verb(happening));
+        let subject = format!(" {process} {} at {time}", crash::verb(trigger));
         let subject = self.header.iter().map(|header| format!("{header}:")).collect::<String>() + &subject;
-        let text = crash::sentence(happening, change);
-        say(&format!("{}\n", crash::remark(happening)));
+        let text = crash::mail_text(trigger, change);
+        write_log(&format!("{}\n", crash::log_line(trigger)));
         let Some(email) = &self.email else { return };
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
-        let details = self.desk.details(arrival, &change.namespec, Some(&change.pid));
-        let event = self.desk.event(arrival);
-        self.desk.mail(Some(&event), subject, Entry { text, details });
-        say(&mailed);
+        let details = self.alerts.gather_details(received, &change.namespec, Some(&change.pid));
+        let event = self.alerts.event_key(received);
+        self.alerts.mail(Some(&event), subject, Entry { text, details });
+        write_log(&mailed);
     }
 
     fn answered(&mut self) {
-        self.desk.answered();
+        self.alerts.answered();
     }
 
     fn ended(&mut self) {
-        self.desk.close();
+        self.alerts.close();
     }
 }

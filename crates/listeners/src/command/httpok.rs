@@ -13,21 +13,21 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_net::Tls;
 use ironlance_rpc::{Client, ProcessInfo};
 
-use super::desk::Desk;
-use super::{is_tick, listen, options, start_check, test_alert, told_before};
-use crate::listener::{Arrival, Handler};
+use super::alert_context::AlertContext;
+use super::{is_tick, listen, options, start_check, suppressed_note, test_alert};
+use crate::environment::ListenerEnv;
 use crate::options::httpok::{Eagerness, HttpokOptions, parse};
-use crate::probe::http::{Check, Target, redacted};
-use crate::restart::{Ledger, Restart, restart};
-use crate::rule::http::{HttpRule, RestartBudget, Verdict};
-use crate::rule::remind::{Mail, Reminder};
-use crate::surroundings::Surroundings;
-use crate::{note, say};
+use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
+use crate::probe::http::{HttpCheck, PageUrl, redacted};
+use crate::protocol::{EventHandler, ReceivedEvent};
+use crate::rule::http::{HttpRule, HttpVerdict, RestartBudget};
+use crate::rule::reminder::{MailDecision, Reminder};
+use crate::{note, write_log};
 
 /// There is one page: what is mailed is about it.
 const PAGE: &str = "page";
 /// A mail has the details of so many programs at most.
-const DETAILED_PROGRAMS: usize = 10;
+const MAX_DETAILED_PROGRAMS: usize = 10;
 
 /// The command; `args` without its name.
 pub fn main(args: &[String]) -> ExitCode {
@@ -36,14 +36,14 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        let route = options.delivery.route;
+        let route = options.destination.route;
         return route.map_or(ExitCode::FAILURE, |route| test_alert::run("httpok", &route, &[]));
     }
-    let surroundings = Surroundings::look();
-    let supervisor = match surroundings.supervisor() {
+    let environment = ListenerEnv::from_env();
+    let supervisor = match environment.supervisor() {
         Ok(Some(supervisor)) => supervisor,
         Ok(None) => {
-            say("httpok must be run as a supervisor event listener\n");
+            write_log("httpok must be run as a supervisor event listener\n");
             return ExitCode::SUCCESS;
         }
         Err(error) => return fail(&error),
@@ -52,27 +52,37 @@ pub fn main(args: &[String]) -> ExitCode {
         Ok(check) => check,
         Err(error) => return fail(&*error),
     };
-    let route = options.delivery.route.clone();
-    let desk = Desk::open("httpok", &surroundings, Some(supervisor.clone()), route, !options.brief);
+    let route = options.destination.route.clone();
+    let alerts = AlertContext::open("httpok", &environment, Some(supervisor.clone()), route, !options.brief);
     let rule = HttpRule::new(redacted(&options.url), options.statuses.clone(), options.retries);
     let budget = options.max_restarts.map(|max| RestartBudget::new(max.most, max.within));
-    let ledger = Ledger::open(surroundings.ledger("httpok"));
-    start_check::names(Some(&supervisor), options.who.named());
-    let own_name = surroundings.own_name;
+    let pending_restarts = PendingRestarts::open(environment.pending_restarts_file("httpok"));
+    start_check::report_unmatched_names(Some(&supervisor), options.filter.named());
+    let own_name = environment.own_name;
     let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
-    let mut httpok =
-        Httpok { desk, supervisor, rule, check, budget, ledger, own_name, options, reminder, start };
+    let mut httpok = Httpok {
+        alerts: alerts,
+        supervisor,
+        rule,
+        check,
+        budget,
+        pending_restarts: pending_restarts,
+        own_name,
+        options,
+        reminder,
+        start,
+    };
     listen("httpok", &mut httpok)
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {
-    say(&format!("httpok: {error}\n"));
+    write_log(&format!("httpok: {error}\n"));
     ExitCode::FAILURE
 }
 
 /// The request that the options describe.
-fn check(options: &HttpokOptions) -> Result<Check, Box<dyn std::error::Error>> {
-    let target = Target::parse(&options.url)?;
+fn check(options: &HttpokOptions) -> Result<HttpCheck, Box<dyn std::error::Error>> {
+    let target = PageUrl::parse(&options.url)?;
     let mut headers = options.request.headers.clone();
     let user_info = match &options.request.auth_file {
         Some(path) => {
@@ -87,7 +97,7 @@ fn check(options: &HttpokOptions) -> Result<Check, Box<dyn std::error::Error>> {
     }
     let tls =
         if options.insecure { Tls::Insecure } else { Tls::Verified { ca_file: options.ca_file.clone() } };
-    Ok(Check {
+    Ok(HttpCheck {
         target,
         method: options.request.method.clone(),
         headers,
@@ -99,12 +109,12 @@ fn check(options: &HttpokOptions) -> Result<Check, Box<dyn std::error::Error>> {
 }
 
 struct Httpok {
-    desk: Desk,
+    alerts: AlertContext,
     supervisor: Client,
     rule: HttpRule,
-    check: Check,
+    check: HttpCheck,
     budget: Option<RestartBudget>,
-    ledger: Ledger,
+    pending_restarts: PendingRestarts,
     own_name: Option<Namespec>,
     options: HttpokOptions,
     reminder: Reminder,
@@ -112,7 +122,7 @@ struct Httpok {
 }
 
 /// What is told of an action: on stderr at once, and in the mail.
-struct Account {
+struct ActionLog {
     lines: Vec<String>,
     /// What became of each program: the same again is no news.
     outcomes: String,
@@ -120,13 +130,13 @@ struct Account {
     has_restarted: bool,
 }
 
-impl Account {
+impl ActionLog {
     fn new(message: String) -> Self {
         Self { lines: vec![message], outcomes: String::new(), has_restarted: false }
     }
 
     fn write(&mut self, line: String) {
-        say(&format!("{line}\n"));
+        write_log(&format!("{line}\n"));
         self.lines.push(line);
     }
 
@@ -138,7 +148,7 @@ impl Account {
 impl Httpok {
     /// Whether a process is one of those to restart.
     fn is_selected(&self, namespec: &Namespec) -> bool {
-        self.own_name.as_ref() != Some(namespec) && self.options.who.selection.names(namespec)
+        self.own_name.as_ref() != Some(namespec) && self.options.filter.selection.names(namespec)
     }
 
     /// Whether the page shall be checked now.
@@ -150,7 +160,7 @@ impl Httpok {
         let infos = match self.supervisor.all_process_info() {
             Ok(infos) => infos,
             Err(error) => {
-                say(&format!("Exception retrieving process info {error}\n"));
+                write_log(&format!("Exception retrieving process info {error}\n"));
                 return eager;
             }
         };
@@ -173,16 +183,16 @@ impl Httpok {
         }
     }
 
-    fn act(&mut self, arrival: &Arrival, subject: &str, message: String) {
+    fn act(&mut self, received: &ReceivedEvent, subject: &str, message: String) {
         let subject = match &self.options.name {
             None => format!("httpok: {subject}"),
             Some(name) => format!("httpok [{name}]: {subject}"),
         };
-        let mut account = Account::new(message);
+        let mut log = ActionLog::new(message);
         let infos = match self.supervisor.all_process_info() {
             Ok(infos) => Some(infos),
             Err(error) => {
-                account.write(format!("Exception retrieving process info {error}, not acting"));
+                log.write(format!("Exception retrieving process info {error}, not acting"));
                 None
             }
         };
@@ -191,144 +201,142 @@ impl Httpok {
         // Taken before the restart, while the processes are still the ones that failed.
         let details: Vec<String> = concerned
             .iter()
-            .take(DETAILED_PROGRAMS)
+            .take(MAX_DETAILED_PROGRAMS)
             .filter_map(|info| {
                 let pid = (info.pid != 0).then(|| info.pid.to_string());
-                self.desk.details(arrival, &info.namespec(), pid.as_deref())
+                self.alerts.gather_details(received, &info.namespec(), pid.as_deref())
             })
             .collect();
         if let Some(infos) = infos {
-            self.restart_all(&infos, &concerned, &mut account);
+            self.restart_all(&infos, &concerned, &mut log);
         }
-        self.mail(subject, &account, &details);
+        self.mail(subject, &log, &details);
     }
 
-    fn restart_all(&mut self, infos: &[ProcessInfo], concerned: &[ProcessInfo], account: &mut Account) {
-        let who = &self.options.who;
+    fn restart_all(&mut self, infos: &[ProcessInfo], concerned: &[ProcessInfo], log: &mut ActionLog) {
+        let who = &self.options.filter;
         if self.options.notify_only {
-            account.write("Restarting nothing (--notify-only)".to_owned());
+            log.write("Restarting nothing (--notify-only)".to_owned());
             return;
         }
         if who.any {
-            account.write("Restarting all running processes".to_owned());
+            log.write("Restarting all running processes".to_owned());
         } else {
             let groups = who.groups.iter().map(|group| format!("{group}:*"));
             let named: Vec<String> = who.programs.iter().cloned().chain(groups).collect();
-            account.write(format!("Restarting selected processes {}", repr_list(&named)));
+            log.write(format!("Restarting selected processes {}", repr_list(&named)));
         }
         for info in concerned {
-            self.restart(info, account);
+            self.restart(info, log);
         }
         let is_pattern = |name: &str| name.starts_with('!') || name.ends_with('*');
         let exists =
             |name: &str| infos.iter().any(|info| info.name == name || info.namespec().qualified() == name);
-        let named = self.options.who.programs.iter();
+        let named = self.options.filter.programs.iter();
         let absent: Vec<&String> = named.filter(|name| !is_pattern(name) && !exists(name)).collect();
         if !absent.is_empty() {
-            account
-                .write(format!("Programs not restarted because they did not exist: {}", repr_list(&absent)));
+            log.write(format!("Programs not restarted because they did not exist: {}", repr_list(&absent)));
         }
     }
 
-    fn restart(&mut self, info: &ProcessInfo, account: &mut Account) {
+    fn restart(&mut self, info: &ProcessInfo, log: &mut ActionLog) {
         let namespec = info.namespec();
         if info.state != ProcessState::Running.code() {
-            account.write(format!("{namespec} not in RUNNING state, NOT restarting"));
-            account.outcome(&namespec, "not running");
+            log.write(format!("{namespec} not in RUNNING state, NOT restarting"));
+            log.outcome(&namespec, "not running");
             return;
         }
         if self.is_in_grace(info) {
-            account.write(format!("{namespec} was started only just now (--grace), NOT restarting"));
-            account.outcome(&namespec, "in grace");
+            log.write(format!("{namespec} was started only just now (--grace), NOT restarting"));
+            log.outcome(&namespec, "in grace");
             return;
         }
         let now = self.start.elapsed();
         if let Some(budget) = &mut self.budget
             && !budget.allows(&namespec, now)
         {
-            account.write(format!("{namespec} was restarted too often (--max-restarts), NOT restarting"));
-            account.outcome(&namespec, "too often");
+            log.write(format!("{namespec} was restarted too often (--max-restarts), NOT restarting"));
+            log.outcome(&namespec, "too often");
             return;
         }
         if let Some(dir) = self.options.core_dir.clone() {
             let output = gcore(&self.options.gcore, &dir, &namespec, info.pid);
-            account.write(format!("gcore output for {namespec}:\n\n {output}"));
+            log.write(format!("gcore output for {namespec}:\n\n {output}"));
         }
-        account.write(format!("{namespec} is in RUNNING state, restarting"));
+        log.write(format!("{namespec} is in RUNNING state, restarting"));
         let name = namespec.to_string();
-        let mut stop_failed =
-            |error: &_| account.write(format!("Failed to stop process {namespec}: {error}"));
-        match restart(&self.supervisor, &mut self.ledger, &name, Some(&mut stop_failed)) {
-            Restart::Done => {
-                account.write(format!("{namespec} restarted"));
-                account.has_restarted = true;
+        let mut stop_failed = |error: &_| log.write(format!("Failed to stop process {namespec}: {error}"));
+        match restart(&self.supervisor, &mut self.pending_restarts, &name, Some(&mut stop_failed)) {
+            RestartOutcome::Done => {
+                log.write(format!("{namespec} restarted"));
+                log.has_restarted = true;
             }
-            Restart::NotStarted(error) | Restart::NotStopped(error) => {
-                account.write(format!("Failed to start process {namespec}: {error}"));
-                account.outcome(&namespec, "not started");
+            RestartOutcome::NotStarted(error) | RestartOutcome::NotStopped(error) => {
+                log.write(format!("Failed to start process {namespec}: {error}"));
+                log.outcome(&namespec, "not started");
             }
         }
     }
 
     /// Whether people are to be told, or know it already.
-    fn is_news(&mut self, subject: &str, account: &Account) -> bool {
-        if account.has_restarted {
-            self.reminder.well(PAGE);
+    fn is_news(&mut self, subject: &str, log: &ActionLog) -> bool {
+        if log.has_restarted {
+            self.reminder.on_healthy(PAGE);
         }
-        let kind = format!("{subject} {}", account.outcomes);
-        match self.reminder.trouble(PAGE, &kind, self.start.elapsed()) {
-            Mail::Goes => true,
-            Mail::Told(ago) => {
-                note(&[told_before("it", ago)]);
+        let kind = format!("{subject} {}", log.outcomes);
+        match self.reminder.on_problem(PAGE, &kind, self.start.elapsed()) {
+            MailDecision::Send => true,
+            MailDecision::Suppress(ago) => {
+                note(&[suppressed_note("it", ago)]);
                 false
             }
         }
     }
 
-    fn mail(&mut self, subject: String, account: &Account, details: &[String]) {
-        if self.options.delivery.email.is_none() || !self.is_news(&subject, account) {
+    fn mail(&mut self, subject: String, log: &ActionLog, details: &[String]) {
+        if self.options.destination.email.is_none() || !self.is_news(&subject, log) {
             return;
         }
-        let Some(email) = &self.options.delivery.email else { return };
-        let text = account.lines.join("\n");
+        let Some(email) = &self.options.destination.email else { return };
+        let text = log.lines.join("\n");
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         let details = (!details.is_empty()).then(|| details.join("\n\n"));
-        self.desk.mail(None, subject, Entry { text, details });
-        say(&mailed);
+        self.alerts.mail(None, subject, Entry { text, details });
+        write_log(&mailed);
     }
 }
 
-impl Handler for Httpok {
-    fn reads(&self, event_name: &str) -> bool {
+impl EventHandler for Httpok {
+    fn wants(&self, event_name: &str) -> bool {
         is_tick(event_name)
     }
 
-    fn handle(&mut self, arrival: &Arrival) {
-        self.desk.look_after();
-        if !self.reads(&arrival.envelope.event_name) {
+    fn handle(&mut self, received: &ReceivedEvent) {
+        self.alerts.look_after();
+        if !self.wants(&received.envelope.event_name) {
             return;
         }
-        if !self.ledger.is_empty() {
-            self.ledger.settle(&self.supervisor, &mut |line| say(&format!("{line}\n")));
+        if !self.pending_restarts.is_empty() {
+            self.pending_restarts.retry(&self.supervisor, &mut |line| write_log(&format!("{line}\n")));
         }
         if !self.wants_check() {
             return;
         }
         match self.rule.judge(&self.check.run()) {
-            Verdict::Well => self.reminder.well(PAGE),
-            Verdict::Patient { failures, of, message } => {
-                say(&format!("{message}\nfailure {failures} of {of} (--retries), not acting yet\n"));
+            HttpVerdict::Healthy => self.reminder.on_healthy(PAGE),
+            HttpVerdict::Retry { failures, of, message } => {
+                write_log(&format!("{message}\nfailure {failures} of {of} (--retries), not acting yet\n"));
             }
-            Verdict::Act { subject, message } => self.act(arrival, &subject, message),
+            HttpVerdict::Act { subject, message } => self.act(received, &subject, message),
         }
     }
 
     fn answered(&mut self) {
-        self.desk.answered();
+        self.alerts.answered();
     }
 
     fn ended(&mut self) {
-        self.desk.close();
+        self.alerts.close();
     }
 }
 

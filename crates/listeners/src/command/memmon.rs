@@ -8,17 +8,17 @@ use ironlance_core::Namespec;
 use ironlance_host::clock;
 use ironlance_rpc::{Client, ProcessInfo};
 
-use super::desk::Desk;
-use super::{is_tick, listen, options, start_check, test_alert, told_before};
-use crate::listener::{Arrival, Handler};
-use crate::options::memmon::{MemmonOptions, Remedy, parse};
-use crate::options::signal::Signal;
-use crate::probe::memory::{Measure, Readings};
-use crate::restart::{Ledger, Restart, restart};
-use crate::rule::memory::{Finding, Limit, MemoryRule};
-use crate::rule::remind::{Mail, Reminder};
-use crate::surroundings::Surroundings;
-use crate::{note, say};
+use super::alert_context::AlertContext;
+use super::{is_tick, listen, options, start_check, suppressed_note, test_alert};
+use crate::environment::ListenerEnv;
+use crate::options::memmon::{MemmonOptions, MemoryAction, parse};
+use crate::options::signal::ProcessSignal;
+use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
+use crate::probe::memory::{MemoryMetric, MemoryReadings};
+use crate::protocol::{EventHandler, ReceivedEvent};
+use crate::rule::memory::{LimitState, MemoryLimit, MemoryRule};
+use crate::rule::reminder::{MailDecision, Reminder};
+use crate::{note, write_log};
 
 /// The command; `args` without its name.
 pub fn main(args: &[String]) -> ExitCode {
@@ -27,30 +27,40 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        let route = options.delivery.route;
+        let route = options.destination.route;
         return route.map_or(ExitCode::FAILURE, |route| test_alert::run("memmon", &route, &options.ignored));
     }
-    let surroundings = Surroundings::look();
-    let supervisor = match surroundings.supervisor() {
+    let environment = ListenerEnv::from_env();
+    let supervisor = match environment.supervisor() {
         Ok(Some(supervisor)) => supervisor,
         Ok(None) => {
-            say("memmon must be run as a supervisor event listener\n");
+            write_log("memmon must be run as a supervisor event listener\n");
             return ExitCode::FAILURE;
         }
         Err(error) => {
-            say(&format!("memmon: {error}\n"));
+            write_log(&format!("memmon: {error}\n"));
             return ExitCode::FAILURE;
         }
     };
-    let route = options.delivery.route.clone();
-    let desk = Desk::open("memmon", &surroundings, Some(supervisor.clone()), route, !options.brief);
+    let route = options.destination.route.clone();
+    let alerts = AlertContext::open("memmon", &environment, Some(supervisor.clone()), route, !options.brief);
     let rule = MemoryRule::new(options.limits.clone(), options.ticks);
-    let ledger = Ledger::open(surroundings.ledger("memmon"));
+    let pending_restarts = PendingRestarts::open(environment.pending_restarts_file("memmon"));
     let status = status(&options);
-    start_check::names(Some(&supervisor), options.named.clone());
-    let own_name = surroundings.own_name;
+    start_check::report_unmatched_names(Some(&supervisor), options.named.clone());
+    let own_name = environment.own_name;
     let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
-    let mut memmon = Memmon { desk, supervisor, rule, ledger, own_name, options, status, reminder, start };
+    let mut memmon = Memmon {
+        alerts: alerts,
+        supervisor,
+        rule,
+        pending_restarts: pending_restarts,
+        own_name,
+        options,
+        status,
+        reminder,
+        start,
+    };
     listen("memmon", &mut memmon)
 }
 
@@ -68,10 +78,10 @@ fn status(options: &MemmonOptions) -> String {
 }
 
 struct Memmon {
-    desk: Desk,
+    alerts: AlertContext,
     supervisor: Client,
     rule: MemoryRule,
-    ledger: Ledger,
+    pending_restarts: PendingRestarts,
     own_name: Option<Namespec>,
     options: MemmonOptions,
     status: String,
@@ -80,46 +90,48 @@ struct Memmon {
 }
 
 impl Memmon {
-    fn tick(&mut self, arrival: &Arrival) {
-        say(&self.status);
+    fn on_tick(&mut self, received: &ReceivedEvent) {
+        write_log(&self.status);
         let infos = match self.supervisor.all_process_info() {
             Ok(infos) => infos,
-            Err(error) => return say(&format!("Exception retrieving process info {error}, not checking\n")),
+            Err(error) => {
+                return write_log(&format!("Exception retrieving process info {error}, not checking\n"));
+            }
         };
         let known: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
-        self.rule.keep_only(&known);
-        self.reminder.keep_only(|name| known.iter().any(|namespec| namespec.qualified() == name));
+        self.rule.retain(&known);
+        self.reminder.retain(|name| known.iter().any(|namespec| namespec.qualified() == name));
         let concerned: Vec<&ProcessInfo> =
-            infos.iter().filter(|info| info.pid != 0 && self.rule.concerns(&info.namespec())).collect();
+            infos.iter().filter(|info| info.pid != 0 && self.rule.applies_to(&info.namespec())).collect();
         let pids: Vec<u32> = concerned.iter().map(|info| info.pid).collect();
-        let readings = Readings::take(&pids, self.options.measure);
+        let readings = MemoryReadings::take(&pids, self.options.metric);
         let mut log = String::new();
         for info in concerned {
             match readings.bytes(info.pid) {
-                Some(bytes) => self.judge(arrival, info, bytes, &mut log),
+                Some(bytes) => self.judge(received, info, bytes, &mut log),
                 None => log.extend(self.unreadable(info, &readings)),
             }
         }
-        say(&log);
+        write_log(&log);
     }
 
     /// What the memory that counts is called.
     fn unit(&self) -> &'static str {
-        match self.options.measure {
-            Measure::Rss | Measure::CumulativeRss => "RSS",
-            Measure::Pss | Measure::CumulativePss => "PSS",
+        match self.options.metric {
+            MemoryMetric::Rss | MemoryMetric::CumulativeRss => "RSS",
+            MemoryMetric::Pss | MemoryMetric::CumulativePss => "PSS",
         }
     }
 
     /// A process that has ended since supervisord told of it is no trouble.
-    fn unreadable(&self, info: &ProcessInfo, readings: &Readings) -> Option<String> {
+    fn unreadable(&self, info: &ProcessInfo, readings: &MemoryReadings) -> Option<String> {
         use crate::probe::memory::MemoryError;
         let failure =
             readings.failure(info.pid).filter(|failure| !matches!(failure, MemoryError::Gone(_)))?;
         Some(format!("{} of {} is not known: {failure}\n", self.unit(), info.namespec().qualified()))
     }
 
-    fn judge(&mut self, arrival: &Arrival, info: &ProcessInfo, bytes: u64, log: &mut String) {
+    fn judge(&mut self, received: &ReceivedEvent, info: &ProcessInfo, bytes: u64, log: &mut String) {
         let namespec = info.namespec();
         let name = namespec.qualified();
         let verdict = self.rule.judge(&namespec, info.pid, bytes);
@@ -127,33 +139,33 @@ impl Memmon {
             log.push_str(&format!("{} of {name} is {bytes}\n", self.unit()));
         }
         match verdict.finding {
-            Finding::Within => self.reminder.well(&name),
-            Finding::Patient { ticks, of } => {
+            LimitState::Within => self.reminder.on_healthy(&name),
+            LimitState::Waiting { ticks, of } => {
                 log.push_str(&format!(
                     "{name} is over its limit, tick {ticks} of {of} (--for), not acting yet\n"
                 ));
             }
             // Whoever stops itself cannot start itself again.
-            Finding::Over(_) if self.own_name.as_ref() == Some(&namespec) => {
+            LimitState::Over(_) if self.own_name.as_ref() == Some(&namespec) => {
                 log.push_str(&format!("{name} is over its limit and is myself, NOT restarting\n"));
             }
-            Finding::Over(limit) => {
-                say(&std::mem::take(log));
-                self.act(arrival, info, bytes, &limit);
+            LimitState::Over(limit) => {
+                write_log(&std::mem::take(log));
+                self.act(received, info, bytes, &limit);
             }
         }
     }
 
-    fn act(&mut self, arrival: &Arrival, info: &ProcessInfo, bytes: u64, limit: &Limit) {
+    fn act(&mut self, received: &ReceivedEvent, info: &ProcessInfo, bytes: u64, limit: &MemoryLimit) {
         let namespec = info.namespec();
         let name = namespec.qualified();
         // Taken before anything is done, while the process is still the one that grew.
-        let details = self.desk.details(arrival, &namespec, Some(&info.pid.to_string()));
+        let details = self.alerts.gather_details(received, &namespec, Some(&info.pid.to_string()));
         let details = details.map(|details| format!("limit:       {}\n{details}", limit.named));
-        let account = match self.options.remedy {
-            Remedy::Restart => self.restart(&name, bytes),
-            Remedy::Signal(signal) => self.signal(&name, info.pid, signal, bytes),
-            Remedy::NotifyOnly => Account::happened("process NAME uses too much memory", &name, {
+        let report = match self.options.action {
+            MemoryAction::Restart => self.restart(&name, bytes),
+            MemoryAction::Signal(signal) => self.signal(&name, info.pid, signal, bytes),
+            MemoryAction::NotifyOnly => ActionReport::happened("process NAME uses too much memory", &name, {
                 format!(
                     "The process named {name} is consuming too much memory ({bytes} bytes {})",
                     self.unit()
@@ -161,40 +173,40 @@ impl Memmon {
             })
             .about(info.pid),
         };
-        if account.is_failure {
-            say(&format!("{}\n", account.text));
+        if report.is_failure {
+            write_log(&format!("{}\n", report.text));
         }
         let uptime = info.now - info.start;
-        let is_wanted = account.is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit);
-        if is_wanted && self.options.delivery.route.is_some() && self.is_news(&name, &account) {
+        let is_wanted = report.is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit);
+        if is_wanted && self.options.destination.route.is_some() && self.is_news(&name, &report) {
             let subject = match &self.options.name {
-                None => format!("memmon: {}", account.subject),
-                Some(own) => format!("memmon [{own}]: {}", account.subject),
+                None => format!("memmon: {}", report.subject),
+                Some(own) => format!("memmon [{own}]: {}", report.subject),
             };
-            self.desk.mail(None, subject, Entry { text: account.text, details });
+            self.alerts.mail(None, subject, Entry { text: report.text, details });
         }
     }
 
     /// Whether people are to be told, or know it already.
-    fn is_news(&mut self, name: &str, account: &Account) -> bool {
-        let Some(kind) = &account.kind else {
-            self.reminder.well(name);
+    fn is_news(&mut self, name: &str, report: &ActionReport) -> bool {
+        let Some(kind) = &report.kind else {
+            self.reminder.on_healthy(name);
             return true;
         };
-        match self.reminder.trouble(name, kind, self.start.elapsed()) {
-            Mail::Goes => true,
-            Mail::Told(ago) => {
-                note(&[told_before(name, ago)]);
+        match self.reminder.on_problem(name, kind, self.start.elapsed()) {
+            MailDecision::Send => true,
+            MailDecision::Suppress(ago) => {
+                note(&[suppressed_note(name, ago)]);
                 false
             }
         }
     }
 
-    fn restart(&mut self, name: &str, bytes: u64) -> Account {
-        say(&format!("Restarting {name}\n"));
+    fn restart(&mut self, name: &str, bytes: u64) -> ActionReport {
+        write_log(&format!("Restarting {name}\n"));
         let unit = self.unit();
-        match restart(&self.supervisor, &mut self.ledger, name, None) {
-            Restart::Done => {
+        match restart(&self.supervisor, &mut self.pending_restarts, name, None) {
+            RestartOutcome::Done => {
                 let now = clock::local(SystemTime::now());
                 let text = format!(
                     "memmon.py restarted the process named {name} at {} {} because it was consuming too much memory \
@@ -202,21 +214,21 @@ impl Memmon {
                     clock::asctime(&now),
                     clock::zone_name(&now)
                 );
-                Account::happened("process NAME restarted", name, text)
+                ActionReport::happened("process NAME restarted", name, text)
             }
-            Restart::NotStopped(error) => {
+            RestartOutcome::NotStopped(error) => {
                 let text = format!("Failed to stop process {name} ({unit} {bytes}): {error}");
-                Account::failed("failed to stop process NAME", name, text)
+                ActionReport::failed("failed to stop process NAME", name, text)
             }
-            Restart::NotStarted(error) => {
+            RestartOutcome::NotStarted(error) => {
                 let text = format!("Failed to start process {name} after stopping it, trying again: {error}");
-                Account::failed("failed to start process NAME", name, text)
+                ActionReport::failed("failed to start process NAME", name, text)
             }
         }
     }
 
-    fn signal(&self, name: &str, pid: u32, signal: Signal, bytes: u64) -> Account {
-        say(&format!("Sending {signal} to {name}\n"));
+    fn signal(&self, name: &str, pid: u32, signal: ProcessSignal, bytes: u64) -> ActionReport {
+        write_log(&format!("Sending {signal} to {name}\n"));
         match self.supervisor.signal_process(name, &signal.number().to_string()) {
             Ok(()) => {
                 let unit = self.unit();
@@ -224,18 +236,18 @@ impl Memmon {
                     "memmon sent {signal} to the process named {name} because it was consuming too much memory \
                      ({bytes} bytes {unit})"
                 );
-                Account::happened("process NAME signalled", name, text).about(pid)
+                ActionReport::happened("process NAME signalled", name, text).about(pid)
             }
             Err(error) => {
                 let text = format!("Failed to send {signal} to process {name}: {error}");
-                Account::failed("failed to signal process NAME", name, text)
+                ActionReport::failed("failed to signal process NAME", name, text)
             }
         }
     }
 }
 
 /// What was done, for the mail.
-struct Account {
+struct ActionReport {
     subject: String,
     text: String,
     is_failure: bool,
@@ -243,14 +255,14 @@ struct Account {
     kind: Option<String>,
 }
 
-impl Account {
+impl ActionReport {
     fn happened(subject: &str, name: &str, text: String) -> Self {
         Self { subject: subject.replace("NAME", name), text, is_failure: false, kind: None }
     }
 
     fn failed(subject: &str, name: &str, text: String) -> Self {
-        let account = Self::happened(subject, name, text);
-        Self { is_failure: true, kind: Some(account.subject.clone()), ..account }
+        let report = Self::happened(subject, name, text);
+        Self { is_failure: true, kind: Some(report.subject.clone()), ..report }
     }
 
     /// The same about the same process is no news; another process of that name is.
@@ -259,27 +271,27 @@ impl Account {
     }
 }
 
-impl Handler for Memmon {
-    fn reads(&self, event_name: &str) -> bool {
+impl EventHandler for Memmon {
+    fn wants(&self, event_name: &str) -> bool {
         is_tick(event_name)
     }
 
-    fn handle(&mut self, arrival: &Arrival) {
-        self.desk.look_after();
-        if !self.reads(&arrival.envelope.event_name) {
+    fn handle(&mut self, received: &ReceivedEvent) {
+        self.alerts.look_after();
+        if !self.wants(&received.envelope.event_name) {
             return;
         }
-        if !self.ledger.is_empty() {
-            self.ledger.settle(&self.supervisor, &mut |line| say(&format!("{line}\n")));
+        if !self.pending_restarts.is_empty() {
+            self.pending_restarts.retry(&self.supervisor, &mut |line| write_log(&format!("{line}\n")));
         }
-        self.tick(arrival);
+        self.on_tick(received);
     }
 
     fn answered(&mut self) {
-        self.desk.answered();
+        self.alerts.answered();
     }
 
     fn ended(&mut self) {
-        self.desk.close();
+        self.alerts.close();
     }
 }

@@ -9,33 +9,33 @@ use ironlance_host::heap;
 use ironlance_host::residency::Residency;
 use ironlance_rpc::{Client, Value};
 
+use crate::environment::ListenerEnv;
 use crate::note;
-use crate::options::Happenings;
-use crate::rule::subscription::{Unheard, unused};
-use crate::surroundings::Surroundings;
+use crate::options::Triggers;
+use crate::rule::unused_events::{UnusedEvents, unused};
 
 /// How long supervisord may take to tell which programs it has; a listener is started while it is still busy.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks supervisord which programs there are, and says which names match none of them. READY does not wait for it, and
 /// a supervisord that does not answer is no matter.
-pub(super) fn names(supervisor: Option<&Client>, named: Vec<Named>) {
+pub(super) fn report_unmatched_names(supervisor: Option<&Client>, named: Vec<Named>) {
     let Some(supervisor) = supervisor.cloned().filter(|_| !named.is_empty()) else { return };
     let ask = move || {
-        if let Some(lines) = vain(&supervisor, &named) {
+        if let Some(lines) = unmatched_names(&supervisor, &named) {
             note(&lines);
         }
         // The listener waits already: what asking has brought into memory would stay. The answer is dropped by now.
         heap::trim();
         Residency::default().before_wait();
     };
-    // Without room for a thread the question is not asked.
+    // Without room for a thread the question is not raw.
     drop(thread::Builder::new().spawn(ask));
 }
 
 /// What is to be said of names that match nothing; `None` where supervisord does not answer.
-fn vain(supervisor: &Client, named: &[Named]) -> Option<Vec<String>> {
-    let configured = supervisor.call("supervisor.getAllConfigInfo", &[], Some(PATIENCE)).ok()?;
+fn unmatched_names(supervisor: &Client, named: &[Named]) -> Option<Vec<String>> {
+    let configured = supervisor.call("supervisor.getAllConfigInfo", &[], Some(TIMEOUT)).ok()?;
     Some(unmatched(named, &processes(&configured)))
 }
 
@@ -49,8 +49,8 @@ fn processes(configured: &Value) -> Vec<Namespec> {
 
 /// Says of which of its events a crash mailer makes no mail, where supervisord tells what it subscribed to. Else gives
 /// what is needed to say it when such an event comes.
-pub(super) fn events(surroundings: &Surroundings, on: Happenings) -> Option<Unheard> {
-    let Some(events) = &surroundings.events else { return Some(Unheard::new(on)) };
+pub(super) fn report_unused_events(environment: &ListenerEnv, on: Triggers) -> Option<UnusedEvents> {
+    let Some(events) = &environment.events else { return Some(UnusedEvents::new(on)) };
     if let Some(line) = unused(events.split(',').map(str::trim).filter(|event| !event.is_empty()), on) {
         note(&[line]);
     }
@@ -58,8 +58,8 @@ pub(super) fn events(surroundings: &Surroundings, on: Happenings) -> Option<Unhe
 }
 
 /// Says it of an event that has come.
-pub(super) fn heard(unheard: &mut Option<Unheard>, event: &str) {
-    if let Some(line) = unheard.as_mut().and_then(|unheard| unheard.first(event)) {
+pub(super) fn report_unused_event(unheard: &mut Option<UnusedEvents>, event: &str) {
+    if let Some(line) = unheard.as_mut().and_then(|unheard| unheard.first_notice(event)) {
         note(&[line]);
     }
 }

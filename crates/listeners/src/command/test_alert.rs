@@ -9,7 +9,7 @@ use ironlance_alert::outbox::{new_id, unix_time};
 use ironlance_alert::{Alert, Entry, Form, Route};
 use ironlance_core::redact::redact_words;
 
-use crate::surroundings::host_name;
+use crate::environment::host_name;
 
 /// The environment variable with the exit status where the mail server refused the login, which `init` sets to ask again
 /// for the password; without it the status is 1.
@@ -17,11 +17,11 @@ pub const LOGIN_REFUSED: &str = "IRONLANCE_LOGIN_REFUSED_STATUS";
 
 /// Says each step on stdout.
 #[derive(Default)]
-struct Aloud {
+struct StdoutProgress {
     is_login_refused: bool,
 }
 
-impl Progress for Aloud {
+impl Progress for StdoutProgress {
     fn login_refused(&mut self) {
         self.is_login_refused = true;
     }
@@ -37,7 +37,7 @@ impl Progress for Aloud {
 /// `ignored` are the arguments that superlance passes over in silence: here is the place to mention them.
 pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode {
     let host = host_name();
-    let mut aloud = Aloud::default();
+    let mut aloud = StdoutProgress::default();
     if !ignored.is_empty() {
         aloud.step(&format!(
             "note: these arguments mean nothing to {command}: {}",

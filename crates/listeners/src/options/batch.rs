@@ -3,12 +3,12 @@
 use ironlance_alert::Route;
 use ironlance_core::python::repr;
 
-use super::delivery::settle_batch;
-use super::happening::{Happening, Happenings, on_row};
-use super::refusal::{Refusal, Row, Style, exit, help_row};
-use super::who::{self, Who};
-use super::wishes::{Wishes, batch_rows, batch_sendmail_row, shared_rows};
-use super::{Environment, Parsed, number};
+use super::destination::resolve_batch;
+use super::filter::{self, ProcessFilter};
+use super::mail_options::{MailOptions, batch_rows, batch_sendmail_row, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, exit, help_row};
+use super::triggers::{Trigger, Triggers, on_row};
+use super::{OptionsEnv, Parsed, number};
 use ironlance_core::args::{
     Given, Takes,
     help::{self, Page},
@@ -34,11 +34,11 @@ pub enum BatchMailer {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchOptions {
     /// Which programs it is about; with none named, all but those left out.
-    pub who: Who,
+    pub filter: ProcessFilter,
     /// What is worth a line.
-    pub on: Happenings,
+    pub triggers: Triggers,
     /// How long to collect.
-    pub interval: Interval,
+    pub interval: BatchInterval,
     /// The event that is the clock, such as `TICK_60`.
     pub tick_event: String,
     /// The seconds between two of these.
@@ -60,9 +60,9 @@ pub struct BatchOptions {
 
 /// How long a batch is collected, in minutes as they were given.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Interval(f64);
+pub struct BatchInterval(f64);
 
-impl Interval {
+impl BatchInterval {
     /// The number of ticks, so many seconds apart, after which a batch is sent: at least 1, and exact where a sum
     /// of fractions of minutes is not. `None`: never.
     pub fn ticks(self, tick_seconds: u64) -> Option<u64> {
@@ -124,10 +124,10 @@ impl BatchMailer {
         }
     }
 
-    const fn default_on(self) -> Happening {
+    const fn default_on(self) -> Trigger {
         match self {
-            Self::Crashmailbatch | Self::Crashsms => Happening::Exited,
-            Self::Fatalmailbatch => Happening::Fatal,
+            Self::Crashmailbatch | Self::Crashsms => Trigger::Exited,
+            Self::Fatalmailbatch => Trigger::Fatal,
         }
     }
 
@@ -145,49 +145,49 @@ impl BatchMailer {
     }
 }
 
-struct Asked {
-    who: Who,
-    on: Happenings,
+struct RawOptions {
+    filter: ProcessFilter,
+    triggers: Triggers,
     interval: f64,
     tick: Given,
     subject: Option<String>,
     max_length: Option<usize>,
-    wishes: Wishes,
+    mail: MailOptions,
 }
 
-impl Default for Asked {
+impl Default for RawOptions {
     fn default() -> Self {
         Self {
-            who: Who::default(),
-            on: Happenings::default(),
+            filter: ProcessFilter::default(),
+            triggers: Triggers::default(),
             interval: 1.0,
             tick: Given { name: "--tickEvent".into(), value: Some("TICK_60".into()) },
             subject: None,
             max_length: None,
-            wishes: Wishes::default(),
+            mail: MailOptions::default(),
         }
     }
 }
 
-impl AsMut<Who> for Asked {
-    fn as_mut(&mut self) -> &mut Who {
-        &mut self.who
+impl AsMut<ProcessFilter> for RawOptions {
+    fn as_mut(&mut self) -> &mut ProcessFilter {
+        &mut self.filter
     }
 }
 
-impl AsMut<Happenings> for Asked {
-    fn as_mut(&mut self) -> &mut Happenings {
-        &mut self.on
+impl AsMut<Triggers> for RawOptions {
+    fn as_mut(&mut self) -> &mut Triggers {
+        &mut self.triggers
     }
 }
 
-impl AsMut<Wishes> for Asked {
-    fn as_mut(&mut self) -> &mut Wishes {
-        &mut self.wishes
+impl AsMut<MailOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut MailOptions {
+        &mut self.mail
     }
 }
 
-fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
+fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
     let mut rows = vec![
         help_row(),
         original(
@@ -195,18 +195,21 @@ fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
             "interval",
             Takes::Value("MINUTES"),
             "how long to collect, 1.0 unless told otherwise",
-            |asked: &mut Asked, given| {
-                asked.interval = number::float(given.value()).ok_or_else(|| {
+            |raw: &mut RawOptions, given| {
+                raw.interval = number::float(given.value()).ok_or_else(|| {
                     let value = repr(given.value());
-                    Refusal::Usage(format!("option {}: invalid floating-point value: {value}", given.name))
+                    OptionError::Usage(format!(
+                        "option {}: invalid floating-point value: {value}",
+                        given.name
+                    ))
                 })?;
                 Ok(())
             },
         ),
     ];
     rows.extend(batch_rows());
-    rows.push(original('s', "subject", Takes::Value("TEXT"), "the subject", |asked, given| {
-        asked.subject = Some(given.value().to_owned());
+    rows.push(original('s', "subject", Takes::Value("TEXT"), "the subject", |raw, given| {
+        raw.subject = Some(given.value().to_owned());
         Ok(())
     }));
     rows.push(original(
@@ -214,15 +217,15 @@ fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
         "tickEvent",
         Takes::Value("TICK_n"),
         "the event that is the clock, TICK_60 unless told otherwise; must be among events=",
-        |asked, given| {
-            asked.tick = given.clone();
+        |raw, given| {
+            raw.tick = given.clone();
             Ok(())
         },
     ));
-    rows.push(who::program_row(
+    rows.push(filter::program_row(
         "only these programs: NAME, GROUP:NAME or GROUP:*; a ! before it leaves these out; may be repeated",
     ));
-    rows.push(who::group_row("only the programs of this group; ! leaves it out; may be repeated"));
+    rows.push(filter::group_row("only the programs of this group; ! leaves it out; may be repeated"));
     rows.push(on_row(mailer.on_help()));
     if mailer == BatchMailer::Crashsms {
         rows.push(ours(
@@ -238,24 +241,24 @@ fn rows(mailer: BatchMailer) -> Vec<Row<Asked>> {
     rows
 }
 
-fn set_max_length(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+fn set_max_length(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
     let length = match &given.value {
         None => SMS_LENGTH,
         Some(text) => text
             .parse()
             .ok()
             .filter(|length| *length > 0)
-            .ok_or_else(|| Refusal::value(given, "not a number of characters, at least 1"))?,
+            .ok_or_else(|| OptionError::value(given, "not a number of characters, at least 1"))?,
     };
-    asked.max_length = Some(length);
+    raw.max_length = Some(length);
     Ok(())
 }
 
 /// Reads the arguments, without the command's name.
-pub fn parse(mailer: BatchMailer, args: &[String], environment: &Environment<'_>) -> Parsed<BatchOptions> {
+pub fn parse(mailer: BatchMailer, args: &[String], environment: &OptionsEnv<'_>) -> Parsed<BatchOptions> {
     match read(mailer, args, environment) {
         Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, Style::Optparse, mailer.name(), &help(mailer)),
+        Err(refusal) => exit(&refusal, ParserStyle::Optparse, mailer.name(), &help(mailer)),
     }
 }
 
@@ -267,27 +270,27 @@ pub fn help(mailer: BatchMailer) -> String {
 fn read(
     mailer: BatchMailer,
     args: &[String],
-    environment: &Environment<'_>,
-) -> Result<BatchOptions, Refusal> {
-    let mut asked = Asked::default();
-    let ignored = optparse::parse(&rows(mailer), args, &mut asked)?;
-    let route = settle_batch(&asked.wishes, environment)?;
-    let tick_event = asked.tick.value().to_owned();
+    environment: &OptionsEnv<'_>,
+) -> Result<BatchOptions, OptionError> {
+    let mut raw = RawOptions::default();
+    let ignored = optparse::parse(&rows(mailer), args, &mut raw)?;
+    let route = resolve_batch(&raw.mail, environment)?;
+    let tick_event = raw.tick.value().to_owned();
     let seconds = tick_event.strip_prefix("TICK_").and_then(|seconds| seconds.parse().ok());
     let tick_seconds = seconds.ok_or_else(|| {
-        Refusal::traceback(&asked.tick, &format!("Invalid TICK event name: {}", asked.tick.value()))
+        OptionError::traceback(&raw.tick, &format!("Invalid TICK event name: {}", raw.tick.value()))
     })?;
     Ok(BatchOptions {
-        who: asked.who.settled(),
-        on: asked.on.or(mailer.default_on()),
-        interval: Interval(asked.interval),
+        filter: raw.filter.resolved(),
+        triggers: raw.triggers.or(mailer.default_on()),
+        interval: BatchInterval(raw.interval),
         tick_event,
         tick_seconds,
-        subject: asked.subject.or(mailer.default_subject().map(str::to_owned)),
-        max_length: asked.max_length,
+        subject: raw.subject.or(mailer.default_subject().map(str::to_owned)),
+        max_length: raw.max_length,
         route,
-        brief: asked.wishes.brief,
-        test_alert: asked.wishes.test_alert,
+        brief: raw.mail.brief,
+        test_alert: raw.mail.test_alert,
         ignored,
     })
 }

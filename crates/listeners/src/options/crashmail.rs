@@ -1,11 +1,11 @@
 //! The command line of crashmail.
 
-use super::delivery::{self, Delivery};
-use super::happening::{Happening, Happenings, on_row};
-use super::refusal::{Refusal, Row, Style, exit, help_row};
-use super::who::{self, Who};
-use super::wishes::{Wishes, mailer_rows, server_rows, shared_rows};
-use super::{Environment, Parsed};
+use super::destination::{self, MailDestination};
+use super::filter::{self, ProcessFilter};
+use super::mail_options::{MailOptions, mailer_rows, server_rows, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, exit, help_row};
+use super::triggers::{Trigger, Triggers, on_row};
+use super::{OptionsEnv, Parsed};
 use ironlance_core::args::{
     Takes, getopt,
     help::{self, Page},
@@ -16,13 +16,13 @@ use ironlance_core::args::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrashmailOptions {
     /// Which programs it is about; with none named, all but those left out.
-    pub who: Who,
+    pub filter: ProcessFilter,
     /// What is worth a mail.
-    pub on: Happenings,
+    pub triggers: Triggers,
     /// Stands before the subject, with a colon; never empty.
     pub header: Option<String>,
     /// How and to whom.
-    pub delivery: Delivery,
+    pub destination: MailDestination,
     /// No Details.
     pub brief: bool,
     /// Send one alert now, and exit.
@@ -41,34 +41,34 @@ const PAGE: Page = Page {
 };
 
 #[derive(Default)]
-struct Asked {
-    who: Who,
-    on: Happenings,
+struct RawOptions {
+    filter: ProcessFilter,
+    triggers: Triggers,
     header: Option<String>,
-    wishes: Wishes,
+    mail: MailOptions,
 }
 
-impl AsMut<Who> for Asked {
-    fn as_mut(&mut self) -> &mut Who {
-        &mut self.who
+impl AsMut<ProcessFilter> for RawOptions {
+    fn as_mut(&mut self) -> &mut ProcessFilter {
+        &mut self.filter
     }
 }
 
-impl AsMut<Happenings> for Asked {
-    fn as_mut(&mut self) -> &mut Happenings {
-        &mut self.on
+impl AsMut<Triggers> for RawOptions {
+    fn as_mut(&mut self) -> &mut Triggers {
+        &mut self.triggers
     }
 }
 
-impl AsMut<Wishes> for Asked {
-    fn as_mut(&mut self) -> &mut Wishes {
-        &mut self.wishes
+impl AsMut<MailOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut MailOptions {
+        &mut self.mail
     }
 }
 
-fn rows() -> Vec<Row<Asked>> {
+fn rows() -> Vec<OptionRow<RawOptions>> {
     let mut rows = vec![help_row()];
-    rows.extend(who::superlance_rows(
+    rows.extend(filter::superlance_rows(
         "only these programs; may be repeated",
         "every program but those left out, whatever -p and -g say; the default",
     ));
@@ -77,13 +77,15 @@ fn rows() -> Vec<Row<Asked>> {
         "optionalheader",
         Takes::Value("TEXT"),
         "put TEXT: before the subject",
-        |asked: &mut Asked, given| {
-            asked.header = Some(given.value().to_owned()).filter(|text| !text.is_empty());
+        |raw: &mut RawOptions, given| {
+            raw.header = Some(given.value().to_owned()).filter(|text| !text.is_empty());
             Ok(())
         },
     ));
     rows.extend(mailer_rows());
-    rows.push(who::group_row("only the programs of this group; ! leaves it out; may be repeated").short('g'));
+    rows.push(
+        filter::group_row("only the programs of this group; ! leaves it out; may be repeated").short('g'),
+    );
     rows.push(on_row(
         "what is worth a mail, with commas: exited (unexpectedly; the default), expected (exits), fatal, backoff, \
          stopped, stopping, starting, running, unknown",
@@ -94,10 +96,10 @@ fn rows() -> Vec<Row<Asked>> {
 }
 
 /// Reads the arguments, without the command's name.
-pub fn parse(args: &[String], environment: &Environment<'_>) -> Parsed<CrashmailOptions> {
+pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<CrashmailOptions> {
     match read(args, environment) {
         Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, Style::Getopt, PAGE.command, &help()),
+        Err(refusal) => exit(&refusal, ParserStyle::Getopt, PAGE.command, &help()),
     }
 }
 
@@ -106,18 +108,18 @@ pub fn help() -> String {
     help::text(&PAGE, &rows())
 }
 
-fn read(args: &[String], environment: &Environment<'_>) -> Result<CrashmailOptions, Refusal> {
+fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<CrashmailOptions, OptionError> {
     let rows = rows();
     let (hits, operands) = getopt::split(&rows, args)?;
-    let mut asked = Asked::default();
-    getopt::apply(&hits, &mut asked)?;
+    let mut raw = RawOptions::default();
+    getopt::apply(&hits, &mut raw)?;
     Ok(CrashmailOptions {
-        who: asked.who.settled(),
-        on: asked.on.or(Happening::Exited),
-        header: asked.header,
-        delivery: delivery::settle(&asked.wishes, environment)?,
-        brief: asked.wishes.brief,
-        test_alert: asked.wishes.test_alert,
+        filter: raw.filter.resolved(),
+        triggers: raw.triggers.or(Trigger::Exited),
+        header: raw.header,
+        destination: destination::resolve(&raw.mail, environment)?,
+        brief: raw.mail.brief,
+        test_alert: raw.mail.test_alert,
         ignored: operands.to_vec(),
     })
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::delivery::{self, Delivery};
-use super::refusal::{Refusal, Row, Style, count, exit, help_row};
-use super::remind::{Remind, remind_row};
-use super::who::{self, Who};
-use super::wishes::{Wishes, filled, mailer_rows, server_rows, shared_rows};
-use super::{Environment, Parsed, number};
+use super::destination::{self, MailDestination};
+use super::filter::{self, ProcessFilter};
+use super::mail_options::{MailOptions, filled, mailer_rows, server_rows, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, count, exit, help_row};
+use super::remind::{RemindInterval, remind_row};
+use super::{OptionsEnv, Parsed, number};
 use ironlance_core::args::{
     Given, Takes, getopt,
     help::{self, Page},
@@ -21,8 +21,8 @@ use ironlance_core::redact::redact;
 pub struct HttpokOptions {
     /// The page; empty only together with `test_alert`.
     pub url: String,
-    /// Which programs to restart. With none named it is none; `who.any` is all.
-    pub who: Who,
+    /// Which programs to restart. With none named it is none; `filter.any` is all.
+    pub filter: ProcessFilter,
     /// How long the whole check may take.
     pub timeout: Duration,
     /// The statuses that are well; never empty.
@@ -38,7 +38,7 @@ pub struct HttpokOptions {
     /// A name for the subject.
     pub name: Option<String>,
     /// How and to whom.
-    pub delivery: Delivery,
+    pub destination: MailDestination,
     /// The failures in a row that it takes; at least 1.
     pub retries: u32,
     /// How long a program is left alone after its start.
@@ -46,7 +46,7 @@ pub struct HttpokOptions {
     /// How often a program may be restarted.
     pub max_restarts: Option<MaxRestarts>,
     /// The request.
-    pub request: Request,
+    pub request: CheckRequest,
     /// Do not verify the page's certificate.
     pub insecure: bool,
     /// Authorities to trust for the page, beside the system's.
@@ -54,7 +54,7 @@ pub struct HttpokOptions {
     /// Mail, and restart nothing.
     pub notify_only: bool,
     /// How long a trouble that lasts is not mailed about again.
-    pub remind: Remind,
+    pub remind: RemindInterval,
     /// No Details.
     pub brief: bool,
     /// Send one alert now, and exit.
@@ -80,9 +80,9 @@ pub struct MaxRestarts {
     pub within: Duration,
 }
 
-/// What is asked of the web server.
+/// The request to the web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct CheckRequest {
     /// `GET`, or `POST` with data, unless told otherwise.
     pub method: String,
     /// Names and values, in their order.
@@ -103,8 +103,8 @@ const PAGE: Page = Page {
     example: "httpok -p shop:web -t 5 --retries 2 -m ops@example.com \\\nhttp://localhost:8080/health",
 };
 
-struct Asked {
-    who: Who,
+struct RawOptions {
+    filter: ProcessFilter,
     timeout: Duration,
     statuses: Vec<u16>,
     in_body: Option<String>,
@@ -121,14 +121,14 @@ struct Asked {
     auth_file: Option<PathBuf>,
     insecure: bool,
     notify_only: bool,
-    remind: Remind,
-    wishes: Wishes,
+    remind: RemindInterval,
+    mail: MailOptions,
 }
 
-impl Default for Asked {
+impl Default for RawOptions {
     fn default() -> Self {
         Self {
-            who: Who::default(),
+            filter: ProcessFilter::default(),
             timeout: Duration::from_secs(10),
             statuses: Vec::new(),
             in_body: None,
@@ -145,39 +145,39 @@ impl Default for Asked {
             auth_file: None,
             insecure: false,
             notify_only: false,
-            remind: Remind::default(),
-            wishes: Wishes::default(),
+            remind: RemindInterval::default(),
+            mail: MailOptions::default(),
         }
     }
 }
 
-impl AsMut<Who> for Asked {
-    fn as_mut(&mut self) -> &mut Who {
-        &mut self.who
+impl AsMut<ProcessFilter> for RawOptions {
+    fn as_mut(&mut self) -> &mut ProcessFilter {
+        &mut self.filter
     }
 }
 
-impl AsMut<Remind> for Asked {
-    fn as_mut(&mut self) -> &mut Remind {
+impl AsMut<RemindInterval> for RawOptions {
+    fn as_mut(&mut self) -> &mut RemindInterval {
         &mut self.remind
     }
 }
 
-impl AsMut<Wishes> for Asked {
-    fn as_mut(&mut self) -> &mut Wishes {
-        &mut self.wishes
+impl AsMut<MailOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut MailOptions {
+        &mut self.mail
     }
 }
 
-fn rows() -> Vec<Row<Asked>> {
+fn rows() -> Vec<OptionRow<RawOptions>> {
     let mut rows = vec![help_row()];
-    rows.extend(who::superlance_rows(
+    rows.extend(filter::superlance_rows(
         "restart these programs if they are RUNNING; may be repeated",
         "restart every RUNNING program but those left out, whatever -p says",
     ));
     rows.extend(check_rows());
     rows.extend(mailer_rows());
-    rows.push(who::group_row(
+    rows.push(filter::group_row(
         "restart the programs of this group if they are RUNNING; ! leaves it out; may be repeated",
     ));
     rows.extend(restraint_rows());
@@ -188,7 +188,7 @@ fn rows() -> Vec<Row<Asked>> {
 }
 
 /// Superlance's options about the check and what follows from it.
-fn check_rows() -> Vec<Row<Asked>> {
+fn check_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         original(
             't',
@@ -204,8 +204,8 @@ fn check_rows() -> Vec<Row<Asked>> {
             "an expected status, 200 unless told otherwise; may be repeated",
             add_status,
         ),
-        original('b', "body", Takes::Value("TEXT"), "must be in the body", |asked, given| {
-            asked.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
+        original('b', "body", Takes::Value("TEXT"), "must be in the body", |raw, given| {
+            raw.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
             Ok(())
         }),
         original(
@@ -213,8 +213,8 @@ fn check_rows() -> Vec<Row<Asked>> {
             "gcore",
             Takes::Value("COMMAND"),
             "what writes a core, given a file and a pid; /usr/bin/gcore -o unless told otherwise",
-            |asked, given| {
-                asked.gcore = given.value().to_owned();
+            |raw, given| {
+                raw.gcore = given.value().to_owned();
                 Ok(())
             },
         ),
@@ -223,8 +223,8 @@ fn check_rows() -> Vec<Row<Asked>> {
             "coredir",
             Takes::Value("FOLDER"),
             "write a core of each hung process to this folder before it is restarted",
-            |asked, given| {
-                asked.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+            |raw, given| {
+                raw.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
                 Ok(())
             },
         ),
@@ -233,8 +233,8 @@ fn check_rows() -> Vec<Row<Asked>> {
             "eager",
             Takes::Nothing,
             "check also when none of the programs is RUNNING; the default",
-            |asked, _| {
-                asked.eagerness = Eagerness::Eager;
+            |raw, _| {
+                raw.eagerness = Eagerness::Eager;
                 Ok(())
             },
         ),
@@ -243,8 +243,8 @@ fn check_rows() -> Vec<Row<Asked>> {
             "not-eager",
             Takes::Nothing,
             "do not check when none of the programs is RUNNING",
-            |asked, _| {
-                asked.eagerness = Eagerness::NotEager;
+            |raw, _| {
+                raw.eagerness = Eagerness::NotEager;
                 Ok(())
             },
         ),
@@ -253,8 +253,8 @@ fn check_rows() -> Vec<Row<Asked>> {
             "name",
             Takes::Value("NAME"),
             "a name for the subject: httpok [NAME]: ...",
-            |asked, given| {
-                asked.name = Some(given.value().to_owned());
+            |raw, given| {
+                raw.name = Some(given.value().to_owned());
                 Ok(())
             },
         ),
@@ -262,14 +262,14 @@ fn check_rows() -> Vec<Row<Asked>> {
 }
 
 /// Our options that hold it back.
-fn restraint_rows() -> Vec<Row<Asked>> {
+fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         ours(
             "retries",
             Takes::Value("N"),
             "act after N failed checks in a row, 1 unless told otherwise",
-            |asked: &mut Asked, given| {
-                asked.retries = count(given)?;
+            |raw: &mut RawOptions, given| {
+                raw.retries = count(given)?;
                 Ok(())
             },
         ),
@@ -277,9 +277,9 @@ fn restraint_rows() -> Vec<Row<Asked>> {
             "grace",
             Takes::Value("TIME"),
             "leave programs alone for so long after their start (45, 45s, 2m, 1h)",
-            |asked, given| {
-                let refusal = || Refusal::value(given, "not a time such as 45, 45s, 2m or 1h");
-                asked.grace = number::span(given.value()).ok_or_else(refusal)?;
+            |raw, given| {
+                let refusal = || OptionError::value(given, "not a time such as 45, 45s, 2m or 1h");
+                raw.grace = number::span(given.value()).ok_or_else(refusal)?;
                 Ok(())
             },
         ),
@@ -289,8 +289,8 @@ fn restraint_rows() -> Vec<Row<Asked>> {
             "restart a program at most N times in TIME (3/10m); beyond that only mail",
             set_max_restarts,
         ),
-        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |asked, _| {
-            asked.notify_only = true;
+        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| {
+            raw.notify_only = true;
             Ok(())
         }),
         remind_row(),
@@ -298,15 +298,15 @@ fn restraint_rows() -> Vec<Row<Asked>> {
 }
 
 /// Our options about the request.
-fn request_rows() -> Vec<Row<Asked>> {
+fn request_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         ours(
             "header",
             Takes::Value("'NAME: VALUE'"),
             "send this header too; may be repeated",
-            |asked: &mut Asked, given| {
+            |raw: &mut RawOptions, given| {
                 let header = header(given.value());
-                asked.headers.push(header.ok_or_else(|| Refusal::value(given, "not NAME: VALUE"))?);
+                raw.headers.push(header.ok_or_else(|| OptionError::value(given, "not NAME: VALUE"))?);
                 Ok(())
             },
         ),
@@ -314,53 +314,54 @@ fn request_rows() -> Vec<Row<Asked>> {
             "method",
             Takes::Value("METHOD"),
             "the request's method; GET, or POST with --data, unless told otherwise",
-            |asked, given| {
+            |raw, given| {
                 if !is_token(given.value()) {
-                    return Err(Refusal::value(given, "not a method such as GET or HEAD"));
+                    return Err(OptionError::value(given, "not a method such as GET or HEAD"));
                 }
-                asked.method = Some(given.value().to_owned());
+                raw.method = Some(given.value().to_owned());
                 Ok(())
             },
         ),
-        ours("data", Takes::Value("TEXT"), "the request's body", |asked, given| {
-            asked.data = Some(given.value().to_owned());
+        ours("data", Takes::Value("TEXT"), "the request's body", |raw, given| {
+            raw.data = Some(given.value().to_owned());
             Ok(())
         }),
         ours(
             "auth-file",
             Takes::Value("FILE"),
             "basic authentication: the first line of this file is USER:PASSWORD",
-            |asked, given| {
-                asked.auth_file = Some(filled(given)?.into());
+            |raw, given| {
+                raw.auth_file = Some(filled(given)?.into());
                 Ok(())
             },
         ),
-        ours("insecure", Takes::Nothing, "do not verify the page's certificate", |asked, _| {
-            asked.insecure = true;
+        ours("insecure", Takes::Nothing, "do not verify the page's certificate", |raw, _| {
+            raw.insecure = true;
             Ok(())
         }),
     ]
 }
 
-fn set_timeout(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+fn set_timeout(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
     let seconds = whole(given)?;
     let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
-    let seconds = seconds.ok_or_else(|| Refusal::traceback(given, "not a number of seconds, at least 1"))?;
-    asked.timeout = Duration::from_secs(seconds.into());
+    let seconds =
+        seconds.ok_or_else(|| OptionError::traceback(given, "not a number of seconds, at least 1"))?;
+    raw.timeout = Duration::from_secs(seconds.into());
     Ok(())
 }
 
-fn add_status(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+fn add_status(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
     let status = u16::try_from(whole(given)?).ok().filter(|status| *status <= 999);
-    asked.statuses.push(status.ok_or_else(|| Refusal::traceback(given, "not an HTTP status such as 200"))?);
+    raw.statuses.push(status.ok_or_else(|| OptionError::traceback(given, "not an HTTP status such as 200"))?);
     Ok(())
 }
 
-fn whole(given: &Given) -> Result<i128, Refusal> {
-    number::int(given.value()).ok_or_else(|| Refusal::traceback(given, "not a whole number"))
+fn whole(given: &Given) -> Result<i128, OptionError> {
+    number::int(given.value()).ok_or_else(|| OptionError::traceback(given, "not a whole number"))
 }
 
-fn set_max_restarts(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
+fn set_max_restarts(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
     let parse = || {
         let (most, within) = given.value().split_once('/')?;
         let most = most.trim().parse().ok().filter(|most| *most > 0)?;
@@ -368,8 +369,8 @@ fn set_max_restarts(asked: &mut Asked, given: &Given) -> Result<(), Refusal> {
         Some(MaxRestarts { most, within })
     };
     let max_restarts =
-        parse().ok_or_else(|| Refusal::value(given, "not N/TIME such as 3/10m, both at least 1"))?;
-    asked.max_restarts = Some(max_restarts);
+        parse().ok_or_else(|| OptionError::value(given, "not N/TIME such as 3/10m, both at least 1"))?;
+    raw.max_restarts = Some(max_restarts);
     Ok(())
 }
 
@@ -388,10 +389,10 @@ fn is_token(text: &str) -> bool {
 }
 
 /// Reads the arguments, without the command's name.
-pub fn parse(args: &[String], environment: &Environment<'_>) -> Parsed<HttpokOptions> {
+pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<HttpokOptions> {
     match read(args, environment) {
         Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, Style::Getopt, PAGE.command, &help()),
+        Err(refusal) => exit(&refusal, ParserStyle::Getopt, PAGE.command, &help()),
     }
 }
 
@@ -400,37 +401,37 @@ pub fn help() -> String {
     help::text(&PAGE, &rows())
 }
 
-fn read(args: &[String], environment: &Environment<'_>) -> Result<HttpokOptions, Refusal> {
+fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<HttpokOptions, OptionError> {
     let rows = rows();
     let (hits, operands) = getopt::split(&rows, args)?;
     if hits.iter().any(|hit| hit.row.long == "help") {
-        return Err(Refusal::Help);
+        return Err(OptionError::Help);
     }
     let is_test = hits.iter().any(|hit| hit.row.long == "test-alert");
     let url = match operands {
         [url] => url.clone(),
         [] if is_test => String::new(),
-        [] => return Err(Refusal::Usage("cannot check anything: the URL is missing".into())),
+        [] => return Err(OptionError::Usage("cannot check anything: the URL is missing".into())),
         [_, more, ..] => {
-            return Err(Refusal::Usage(format!(
+            return Err(OptionError::Usage(format!(
                 "cannot use the argument {:?}: one URL is enough",
                 redact(more)
             )));
         }
     };
-    let mut asked = Asked::default();
-    getopt::apply(&hits, &mut asked)?;
-    asked.settled(url, environment)
+    let mut raw = RawOptions::default();
+    getopt::apply(&hits, &mut raw)?;
+    raw.resolve(url, environment)
 }
 
-impl Asked {
-    fn settled(self, url: String, environment: &Environment<'_>) -> Result<HttpokOptions, Refusal> {
+impl RawOptions {
+    fn resolve(self, url: String, environment: &OptionsEnv<'_>) -> Result<HttpokOptions, OptionError> {
         let method =
             self.method.unwrap_or_else(|| if self.data.is_some() { "POST" } else { "GET" }.to_owned());
         let data = self.data.unwrap_or_default();
         Ok(HttpokOptions {
             url,
-            who: self.who.settled(),
+            filter: self.filter.resolved(),
             timeout: self.timeout,
             statuses: if self.statuses.is_empty() { vec![200] } else { self.statuses },
             in_body: self.in_body,
@@ -439,17 +440,17 @@ impl Asked {
             gcore: self.gcore,
             eagerness: self.eagerness,
             name: self.name,
-            delivery: delivery::settle(&self.wishes, environment)?,
+            destination: destination::resolve(&self.mail, environment)?,
             retries: self.retries,
             grace: self.grace,
             max_restarts: self.max_restarts,
-            request: Request { method, headers: self.headers, data, auth_file: self.auth_file },
+            request: CheckRequest { method, headers: self.headers, data, auth_file: self.auth_file },
             insecure: self.insecure,
-            ca_file: self.wishes.ca_file,
+            ca_file: self.mail.ca_file,
             notify_only: self.notify_only,
             remind: self.remind,
-            brief: self.wishes.brief,
-            test_alert: self.wishes.test_alert,
+            brief: self.mail.brief,
+            test_alert: self.mail.test_alert,
         })
     }
 }

@@ -6,14 +6,14 @@ use ironlance_core::python::repr;
 use ironlance_core::selection::SelectionError;
 use ironlance_core::{Selection, aim};
 
-use super::delivery::{self, Delivery};
-use super::refusal::{Refusal, Row, Style, count, exit, help_row};
-use super::remind::{Remind, remind_row};
-use super::signal::Signal;
-use super::wishes::{Wishes, mailer_rows, server_rows, shared_rows};
-use super::{Environment, Parsed, number};
-use crate::probe::memory::Measure;
-use crate::rule::memory::Limit;
+use super::destination::{self, MailDestination};
+use super::mail_options::{MailOptions, mailer_rows, server_rows, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, count, exit, help_row};
+use super::remind::{RemindInterval, remind_row};
+use super::signal::ProcessSignal;
+use super::{OptionsEnv, Parsed, number};
+use crate::probe::memory::MemoryMetric;
+use crate::rule::memory::MemoryLimit;
 use ironlance_core::args::{
     Given, Takes, getopt,
     help::{self, Page},
@@ -24,7 +24,7 @@ use ironlance_core::args::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemmonOptions {
     /// Every limit, exclusions applied: programs, groups, then the one for all, each in the order of their coming.
-    pub limits: Vec<Limit>,
+    pub limits: Vec<MemoryLimit>,
     /// Bytes by the name that `-p` gave, sorted, for the status line.
     pub programs: BTreeMap<String, u64>,
     /// Bytes by the name that `-g` gave, sorted, for the status line.
@@ -34,19 +34,19 @@ pub struct MemmonOptions {
     /// Every name that was given, those that are left out too; with `--any` also the pattern for all.
     pub named: Vec<aim::Named>,
     /// Which memory counts.
-    pub measure: Measure,
+    pub metric: MemoryMetric,
     /// No mail about a process that has been up for more seconds than this; may be negative, as in superlance.
     pub uptime: Option<i64>,
     /// A name for the subject.
     pub name: Option<String>,
     /// How and to whom.
-    pub delivery: Delivery,
+    pub destination: MailDestination,
     /// The ticks over the limit in a row that it takes; at least 1.
     pub ticks: u32,
     /// What is done to a process over its limit.
-    pub remedy: Remedy,
+    pub action: MemoryAction,
     /// How long a trouble that lasts is not mailed about again.
-    pub remind: Remind,
+    pub remind: RemindInterval,
     /// No Details.
     pub brief: bool,
     /// Send one alert now, and exit.
@@ -57,11 +57,11 @@ pub struct MemmonOptions {
 
 /// What is done to a process over its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
+pub enum MemoryAction {
     /// It is restarted.
     Restart,
     /// It is sent a signal.
-    Signal(Signal),
+    Signal(ProcessSignal),
     /// Nothing but a mail.
     NotifyOnly,
 }
@@ -77,7 +77,7 @@ const PAGE: Page = Page {
 };
 
 #[derive(Default)]
-struct Asked {
+struct RawOptions {
     /// In the order of their coming; a name that comes again keeps its place and takes the new size.
     programs: Vec<(String, u64)>,
     groups: Vec<(String, u64)>,
@@ -90,25 +90,25 @@ struct Asked {
     uptime: Option<i64>,
     name: Option<String>,
     ticks: Option<u32>,
-    signal: Option<Signal>,
+    signal: Option<ProcessSignal>,
     notify_only: bool,
-    remind: Remind,
-    wishes: Wishes,
+    remind: RemindInterval,
+    mail: MailOptions,
 }
 
-impl AsMut<Remind> for Asked {
-    fn as_mut(&mut self) -> &mut Remind {
+impl AsMut<RemindInterval> for RawOptions {
+    fn as_mut(&mut self) -> &mut RemindInterval {
         &mut self.remind
     }
 }
 
-impl AsMut<Wishes> for Asked {
-    fn as_mut(&mut self) -> &mut Wishes {
-        &mut self.wishes
+impl AsMut<MailOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut MailOptions {
+        &mut self.mail
     }
 }
 
-fn rows() -> Vec<Row<Asked>> {
+fn rows() -> Vec<OptionRow<RawOptions>> {
     let mut rows = vec![help_row()];
     rows.extend(limit_rows());
     rows.extend(mailer_rows());
@@ -119,15 +119,15 @@ fn rows() -> Vec<Row<Asked>> {
     rows
 }
 
-fn limit_rows() -> Vec<Row<Asked>> {
+fn limit_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         original(
             'c',
             "cumulative",
             Takes::Nothing,
             "the memory of a process and all its descendants",
-            |asked: &mut Asked, _| {
-                asked.cumulative = true;
+            |raw: &mut RawOptions, _| {
+                raw.cumulative = true;
                 Ok(())
             },
         ),
@@ -136,10 +136,10 @@ fn limit_rows() -> Vec<Row<Asked>> {
             "program",
             Takes::Value("PATTERN=SIZE"),
             "a limit for these programs; may be repeated",
-            |asked, given| {
+            |raw, given| {
                 match named(given, Selection::add)? {
-                    Named::Limit(name, bytes) => put(&mut asked.programs, name, bytes),
-                    Named::LeftOut(pattern) => asked.leave_programs.push(pattern),
+                    LimitArg::Limit(name, bytes) => put(&mut raw.programs, name, bytes),
+                    LimitArg::LeftOut(pattern) => raw.leave_programs.push(pattern),
                 }
                 Ok(())
             },
@@ -149,33 +149,36 @@ fn limit_rows() -> Vec<Row<Asked>> {
             "group",
             Takes::Value("GROUP=SIZE"),
             "a limit for each process of this group; may be repeated",
-            |asked, given| {
+            |raw, given| {
                 match named(given, Selection::add_group)? {
-                    Named::Limit(name, bytes) => put(&mut asked.groups, name, bytes),
-                    Named::LeftOut(group) => asked.leave_groups.push(group),
+                    LimitArg::Limit(name, bytes) => put(&mut raw.groups, name, bytes),
+                    LimitArg::LeftOut(group) => raw.leave_groups.push(group),
                 }
                 Ok(())
             },
         ),
-        original('a', "any", Takes::Value("SIZE"), "a limit for every process", |asked, given| {
-            asked.any = Some(size(given, given.value())?);
+        original('a', "any", Takes::Value("SIZE"), "a limit for every process", |raw, given| {
+            raw.any = Some(size(given, given.value())?);
             Ok(())
         }),
     ]
 }
 
-fn mail_rows() -> Vec<Row<Asked>> {
+fn mail_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         original(
             'u',
             "uptime",
             Takes::Value("TIME"),
             "no mail about a process that had been up for longer (90, 90s, 5m, 2h, 1d)",
-            |asked: &mut Asked, given| {
+            |raw: &mut RawOptions, given| {
                 // The option's name stands without quotes here, other than in the messages about sizes.
-                asked.uptime = Some(number::seconds(given.value()).ok_or_else(|| {
+                raw.uptime = Some(number::seconds(given.value()).ok_or_else(|| {
                     let value = repr(given.value());
-                    Refusal::Unparseable(format!("Unparseable value for time in {value} for {}", given.name))
+                    OptionError::Unparseable(format!(
+                        "Unparseable value for time in {value} for {}",
+                        given.name
+                    ))
                 })?);
                 Ok(())
             },
@@ -185,22 +188,22 @@ fn mail_rows() -> Vec<Row<Asked>> {
             "name",
             Takes::Value("NAME"),
             "a name for the subject: memmon [NAME]: ...",
-            |asked, given| {
-                asked.name = Some(given.value().to_owned());
+            |raw, given| {
+                raw.name = Some(given.value().to_owned());
                 Ok(())
             },
         ),
     ]
 }
 
-fn our_rows() -> Vec<Row<Asked>> {
+fn our_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         ours(
             "for",
             Takes::Value("N"),
             "act after N ticks over the limit in a row, 1 unless told otherwise",
-            |asked: &mut Asked, given| {
-                asked.ticks = Some(count(given)?);
+            |raw: &mut RawOptions, given| {
+                raw.ticks = Some(count(given)?);
                 Ok(())
             },
         ),
@@ -208,8 +211,8 @@ fn our_rows() -> Vec<Row<Asked>> {
             "pss",
             Takes::Nothing,
             "proportional instead of resident memory: shared pages are shared out",
-            |asked, _| {
-                asked.pss = true;
+            |raw, _| {
+                raw.pss = true;
                 Ok(())
             },
         ),
@@ -217,17 +220,17 @@ fn our_rows() -> Vec<Row<Asked>> {
             "signal",
             Takes::Value("SIGNAL"),
             "send this (USR1, SIGUSR1 or 10) to the process instead of restarting it",
-            |asked, given| {
-                let signal = Signal::parse(given.value());
-                asked.signal = Some(
-                    signal
-                        .ok_or_else(|| Refusal::value(given, "not a signal such as USR1, SIGUSR1 or 10"))?,
-                );
+            |raw, given| {
+                let signal = ProcessSignal::parse(given.value());
+                raw.signal =
+                    Some(signal.ok_or_else(|| {
+                        OptionError::value(given, "not a signal such as USR1, SIGUSR1 or 10")
+                    })?);
                 Ok(())
             },
         ),
-        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |asked, _| {
-            asked.notify_only = true;
+        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| {
+            raw.notify_only = true;
             Ok(())
         }),
         remind_row(),
@@ -235,7 +238,7 @@ fn our_rows() -> Vec<Row<Asked>> {
 }
 
 /// The value of `-p` or `-g`.
-enum Named {
+enum LimitArg {
     Limit(String, u64),
     /// With its `!`.
     LeftOut(String),
@@ -243,32 +246,34 @@ enum Named {
 
 type Check = fn(&mut Selection, &str) -> Result<(), SelectionError>;
 
-fn named(given: &Given, check: Check) -> Result<Named, Refusal> {
+fn named(given: &Given, check: Check) -> Result<LimitArg, OptionError> {
     let value = given.value();
     let checked = |name: &str| {
         let result = check(&mut Selection::default(), name);
-        result.map_err(|error| Refusal::Unusable(format!("cannot use the value of {}: {error}", given.name)))
+        result.map_err(|error| {
+            OptionError::Unusable(format!("cannot use the value of {}: {error}", given.name))
+        })
     };
     if value.starts_with('!') {
         if value.contains('=') {
-            return Err(Refusal::value(given, "what is left out by ! has no size"));
+            return Err(OptionError::value(given, "what is left out by ! has no size"));
         }
         checked(value)?;
-        return Ok(Named::LeftOut(value.to_owned()));
+        return Ok(LimitArg::LeftOut(value.to_owned()));
     }
     let Some((name, text)) = value.split_once('=').filter(|(_, text)| !text.contains('=')) else {
         let (value, option) = (repr(value), repr(&given.name));
-        return Err(Refusal::Unparseable(format!("Unparseable value {value} for {option}")));
+        return Err(OptionError::Unparseable(format!("Unparseable value {value} for {option}")));
     };
     let bytes = size(given, text)?;
     checked(name)?;
-    Ok(Named::Limit(name.to_owned(), bytes))
+    Ok(LimitArg::Limit(name.to_owned(), bytes))
 }
 
-fn size(given: &Given, text: &str) -> Result<u64, Refusal> {
+fn size(given: &Given, text: &str) -> Result<u64, OptionError> {
     number::bytes(text).ok_or_else(|| {
         let (value, option) = (repr(text), repr(&given.name));
-        Refusal::Unparseable(format!("Unparseable byte_size in {value} for {option}"))
+        OptionError::Unparseable(format!("Unparseable byte_size in {value} for {option}"))
     })
 }
 
@@ -280,10 +285,10 @@ fn put(limits: &mut Vec<(String, u64)>, name: String, bytes: u64) {
 }
 
 /// Reads the arguments, without the command's name.
-pub fn parse(args: &[String], environment: &Environment<'_>) -> Parsed<MemmonOptions> {
+pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<MemmonOptions> {
     match read(args, environment) {
         Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, Style::Getopt, PAGE.command, &help()),
+        Err(refusal) => exit(&refusal, ParserStyle::Getopt, PAGE.command, &help()),
     }
 }
 
@@ -292,18 +297,18 @@ pub fn help() -> String {
     help::text(&PAGE, &rows())
 }
 
-fn read(args: &[String], environment: &Environment<'_>) -> Result<MemmonOptions, Refusal> {
+fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<MemmonOptions, OptionError> {
     if args.is_empty() {
-        return Err(Refusal::Usage("cannot watch anything: no option is given".into()));
+        return Err(OptionError::Usage("cannot watch anything: no option is given".into()));
     }
     let rows = rows();
     let (hits, operands) = getopt::split(&rows, args)?;
-    let mut asked = Asked::default();
-    getopt::apply(&hits, &mut asked)?;
-    asked.settled(operands.to_vec(), environment)
+    let mut raw = RawOptions::default();
+    getopt::apply(&hits, &mut raw)?;
+    raw.resolve(operands.to_vec(), environment)
 }
 
-impl Asked {
+impl RawOptions {
     fn named(&self) -> Vec<aim::Named> {
         let programs = self.programs.iter().map(|(name, _)| name).chain(&self.leave_programs);
         let groups = self.groups.iter().map(|(name, _)| name).chain(&self.leave_groups);
@@ -312,34 +317,38 @@ impl Asked {
         programs.chain(groups.cloned().map(aim::Named::Group)).chain(every).collect()
     }
 
-    fn settled(self, ignored: Vec<String>, environment: &Environment<'_>) -> Result<MemmonOptions, Refusal> {
+    fn resolve(
+        self,
+        ignored: Vec<String>,
+        environment: &OptionsEnv<'_>,
+    ) -> Result<MemmonOptions, OptionError> {
         let remedy = match (self.signal, self.notify_only) {
             (Some(_), true) => {
-                return Err(Refusal::Unusable(
+                return Err(OptionError::Unusable(
                     "cannot use --signal and --notify-only together: which is it?".into(),
                 ));
             }
-            (Some(signal), false) => Remedy::Signal(signal),
-            (None, true) => Remedy::NotifyOnly,
-            (None, false) => Remedy::Restart,
+            (Some(signal), false) => MemoryAction::Signal(signal),
+            (None, true) => MemoryAction::NotifyOnly,
+            (None, false) => MemoryAction::Restart,
         };
         Ok(MemmonOptions {
             limits: self.limits(),
             named: self.named(),
             any: self.any,
-            measure: match (self.cumulative, self.pss) {
-                (false, false) => Measure::Rss,
-                (true, false) => Measure::CumulativeRss,
-                (false, true) => Measure::Pss,
-                (true, true) => Measure::CumulativePss,
+            metric: match (self.cumulative, self.pss) {
+                (false, false) => MemoryMetric::Rss,
+                (true, false) => MemoryMetric::CumulativeRss,
+                (false, true) => MemoryMetric::Pss,
+                (true, true) => MemoryMetric::CumulativePss,
             },
             uptime: self.uptime,
-            delivery: delivery::settle(&self.wishes, environment)?,
+            destination: destination::resolve(&self.mail, environment)?,
             ticks: self.ticks.unwrap_or(1),
-            remedy,
+            action: remedy,
             remind: self.remind,
-            brief: self.wishes.brief,
-            test_alert: self.wishes.test_alert,
+            brief: self.mail.brief,
+            test_alert: self.mail.test_alert,
             ignored,
             name: self.name,
             programs: self.programs.into_iter().collect(),
@@ -347,7 +356,7 @@ impl Asked {
         })
     }
 
-    fn limits(&self) -> Vec<Limit> {
+    fn limits(&self) -> Vec<MemoryLimit> {
         let all = self.any.map(|bytes| ("any".to_owned(), bytes));
         let programs = self.programs.iter().map(|entry| (entry, Selection::add as Check));
         let groups = self.groups.iter().map(|entry| (entry, Selection::add_group as Check));
@@ -360,7 +369,7 @@ impl Asked {
             for (pattern, add) in std::iter::once((name, add)).chain(left_out) {
                 add(&mut who, pattern).expect("every pattern was tried when it was given");
             }
-            Limit { named: format!("{name}={bytes}"), who, bytes: *bytes }
+            MemoryLimit { named: format!("{name}={bytes}"), processes: who, bytes: *bytes }
         });
         limits.collect()
     }

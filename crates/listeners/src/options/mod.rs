@@ -1,7 +1,7 @@
 //! Command lines of the six listeners: superlance's, with superlance's parsing, and what we add to them.
 //!
 //! ```text
-//!   arguments ──▶ getopt or optparse ──▶ a Row of the command's table ──▶ its `apply` ──▶ wishes ──▶ options
+//!   arguments ──▶ getopt or optparse ──▶ a Row of the command's table ──▶ its `apply` ──▶ mail ──▶ options
 //!                                                    └──▶ help
 //! ```
 //!
@@ -9,27 +9,27 @@
 
 pub mod batch;
 pub mod crashmail;
-pub mod delivery;
-pub mod happening;
+pub mod destination;
+pub mod filter;
 pub mod httpok;
+mod mail_options;
+mod mail_server;
 pub mod memmon;
 mod number;
-mod refusal;
+mod option_error;
 pub mod remind;
-mod server;
 pub mod signal;
 #[cfg(test)]
-mod trial;
-pub mod who;
-mod wishes;
+mod test_support;
+pub mod triggers;
 
 pub use batch::BatchOptions;
 pub use crashmail::CrashmailOptions;
-pub use delivery::Delivery;
-pub use happening::{Happening, Happenings};
+pub use destination::MailDestination;
+pub use filter::ProcessFilter;
 pub use httpok::HttpokOptions;
 pub use memmon::MemmonOptions;
-pub use who::Who;
+pub use triggers::{Trigger, Triggers};
 
 /// What comes of a command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ pub enum Parsed<T> {
 
 /// What the options ask of the world outside the command line.
 #[derive(Clone, Copy)]
-pub struct Environment<'a> {
+pub struct OptionsEnv<'a> {
     /// Gives the value of an environment variable.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// This host's name, for the sender's address.
@@ -74,7 +74,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_command_line_makes_it_panic(args in proptest::collection::vec(argument(), 0..6)) {
-            let environment = trial::bare();
+            let environment = test_support::test_env();
             let _ = crashmail::parse(&args, &environment);
             let _ = httpok::parse(&args, &environment);
             let _ = memmon::parse(&args, &environment);

@@ -6,11 +6,11 @@ use ironlance_core::signal;
 
 /// A signal that has a name here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signal {
+pub struct ProcessSignal {
     number: i32,
 }
 
-impl Signal {
+impl ProcessSignal {
     /// Reads `SIGUSR1`, `usr1` or `10`; `None` when there is no such signal, and for 0, which does nothing.
     pub fn parse(text: &str) -> Option<Self> {
         signal::number(text).filter(|number| *number != 0).map(|number| Self { number })
@@ -22,7 +22,7 @@ impl Signal {
     }
 }
 
-impl fmt::Display for Signal {
+impl fmt::Display for ProcessSignal {
     /// `SIGUSR1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&signal::name(self.number))
@@ -36,11 +36,11 @@ mod tests {
     #[test]
     fn signals_are_known_by_name_with_or_without_sig_and_by_number() {
         for text in ["SIGTERM", "term", "15", " sigTerm "] {
-            let signal = Signal::parse(text).unwrap();
+            let signal = ProcessSignal::parse(text).unwrap();
             assert_eq!((signal.number(), signal.to_string().as_str()), (15, "SIGTERM"), "{text}");
         }
         for text in ["", "SIG", "0", "-9", "99", "SIGNOPE", "9x", "SIGSIGTERM"] {
-            assert_eq!(Signal::parse(text), None, "{text}");
+            assert_eq!(ProcessSignal::parse(text), None, "{text}");
         }
     }
 }

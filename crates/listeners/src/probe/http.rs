@@ -9,13 +9,13 @@ use ironlance_net::{DialError, Endpoint, ExchangeError, HttpRequest, Tls, exchan
 use thiserror::Error;
 
 /// The first pause before a refused connection is tried again; it doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// The longest of these pauses.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Where a page is, as its URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct PageUrl {
     /// Where to connect to.
     pub peer: Endpoint,
     /// Whether the page is behind TLS.
@@ -30,7 +30,7 @@ pub struct Target {
 
 /// An URL that names no page.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum TargetError {
+pub enum PageUrlError {
     /// None of http, https and unix; the original's words.
     #[error("Bad scheme {0}")]
     Scheme(String),
@@ -44,16 +44,16 @@ pub enum TargetError {
     },
 }
 
-impl Target {
+impl PageUrl {
     /// Reads `http://…`, `https://…`, and `unix:/path/of/socket:/path/of/page`.
-    pub fn parse(url: &str) -> Result<Self, TargetError> {
-        let fault = |reason| TargetError::Url { url: redacted(url), reason };
-        let (scheme, rest) = url.split_once(':').ok_or_else(|| TargetError::Scheme(String::new()))?;
+    pub fn parse(url: &str) -> Result<Self, PageUrlError> {
+        let fault = |reason| PageUrlError::Url { url: redacted(url), reason };
+        let (scheme, rest) = url.split_once(':').ok_or_else(|| PageUrlError::Scheme(String::new()))?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
             "https" => true,
             "unix" => return Self::unix(rest).ok_or_else(|| fault("no path of a socket")),
-            _ => return Err(TargetError::Scheme(scheme.to_owned())),
+            _ => return Err(PageUrlError::Scheme(scheme.to_owned())),
         };
         let rest = rest.strip_prefix("//").ok_or_else(|| fault("no // after the scheme"))?;
         let rest = rest.split('#').next().unwrap_or_default();
@@ -155,9 +155,9 @@ fn percent_decoded(text: &str) -> String {
 
 /// A request, and how long its answer may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
+pub struct HttpCheck {
     /// Where the page is.
-    pub target: Target,
+    pub target: PageUrl,
     /// The method.
     pub method: String,
     /// Header fields beside `Host` and `User-Agent`, which they may replace.
@@ -174,7 +174,7 @@ pub struct Check {
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum HttpReading {
     /// The page answered.
     Answered {
         /// Its status.
@@ -191,12 +191,12 @@ pub enum Reading {
     },
 }
 
-impl Check {
+impl HttpCheck {
     /// Checks the page. A refused connection is tried again until the time is used up.
-    pub fn run(&self) -> Reading {
+    pub fn run(&self) -> HttpReading {
         let start = Instant::now();
         let request = self.request();
-        let mut pause = FIRST_PAUSE;
+        let mut pause = FIRST_RETRY_DELAY;
         loop {
             let left = self.timeout.saturating_sub(start.elapsed());
             let reading = self.once(&request, left);
@@ -204,16 +204,16 @@ impl Check {
             match reading {
                 Err(error) if error.is_refused() && left > pause => {
                     thread::park_timeout(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * 2).min(MAX_RETRY_DELAY);
                 }
-                Err(error) => return Reading::Failed { error: in_pythons_words(&error) },
+                Err(error) => return HttpReading::Failed { error: in_pythons_words(&error) },
                 Ok(reading) => return reading,
             }
         }
     }
 
-    fn once(&self, request: &HttpRequest, timeout: Duration) -> Result<Reading, ExchangeError> {
-        let mut search = self.want_in_body.as_deref().map(Search::new);
+    fn once(&self, request: &HttpRequest, timeout: Duration) -> Result<HttpReading, ExchangeError> {
+        let mut search = self.want_in_body.as_deref().map(StreamSearch::new);
         let response = exchange(request, Some(timeout), &mut |piece| {
             if let Some(search) = &mut search {
                 search.feed(piece);
@@ -221,7 +221,7 @@ impl Check {
             ControlFlow::Continue(())
         })?;
         let body_has = search.map(|search| search.found);
-        Ok(Reading::Answered { status: response.status, reason: response.reason, body_has })
+        Ok(HttpReading::Answered { status: response.status, reason: response.reason, body_has })
     }
 
     fn request(&self) -> HttpRequest {
@@ -255,13 +255,13 @@ fn in_pythons_words(error: &ExchangeError) -> String {
 }
 
 /// Looks for some bytes in a stream, of which it keeps no more than it must.
-struct Search<'a> {
+struct StreamSearch<'a> {
     wanted: &'a [u8],
     kept: Vec<u8>,
     found: bool,
 }
 
-impl<'a> Search<'a> {
+impl<'a> StreamSearch<'a> {
     fn new(wanted: &'a [u8]) -> Self {
         Self { wanted, kept: Vec::new(), found: wanted.is_empty() }
     }
@@ -286,7 +286,7 @@ mod tests {
     use std::sync::mpsc;
 
     fn tcp(url: &str) -> (String, u16, String) {
-        let target = Target::parse(url).unwrap();
+        let target = PageUrl::parse(url).unwrap();
         let Endpoint::Tcp { host, port } = target.peer else { panic!("{url}") };
         (host, port, target.path)
     }
@@ -299,20 +299,20 @@ mod tests {
         assert_eq!(tcp("http://host/x??").2, "/x??");
         assert_eq!((tcp("http://host/x?#f").2, tcp("http://host?").2), ("/x".into(), "/".into()));
         assert_eq!(tcp("http://[::1]:81/"), ("::1".into(), 81, "/".into()));
-        let target = Target::parse("http://tim:p%40ss@host/").unwrap();
+        let target = PageUrl::parse("http://tim:p%40ss@host/").unwrap();
         assert_eq!((target.user_info.as_deref(), target.host.as_str()), (Some("tim:p@ss"), "host"));
         assert_eq!(tcp("http://host/a b/ä%20?x=\"y\"").2, "/a%20b/%C3%A4%20?x=%22y%22");
         assert_eq!(redacted("http://tim:p@ss@host/x@y"), "http://tim:***@host/x@y");
         assert_eq!(redacted("http://host/x@y"), "http://host/x@y");
         assert_eq!(redacted("http://host/x?a=b&token=secret&c=d"), "http://host/x?a=b&token=***&c=d");
-        let target = Target::parse("unix:/run/web.sock:/health").unwrap();
+        let target = PageUrl::parse("unix:/run/web.sock:/health").unwrap();
         assert_eq!((target.peer, target.path.as_str()), (Endpoint::Unix("/run/web.sock".into()), "/health"));
-        assert_eq!(Target::parse("unix:/run/web.sock").unwrap().path, "/");
+        assert_eq!(PageUrl::parse("unix:/run/web.sock").unwrap().path, "/");
     }
 
     #[test]
     fn bad_urls_are_refused_with_a_reason() {
-        let error = |url: &str| Target::parse(url).unwrap_err().to_string();
+        let error = |url: &str| PageUrl::parse(url).unwrap_err().to_string();
         assert_eq!(error("ftp://x/"), "Bad scheme ftp");
         assert_eq!(error("no url"), "Bad scheme ");
         assert_eq!(error("http://:80/"), "cannot read the URL \"http://:80/\": no host");
@@ -323,9 +323,9 @@ mod tests {
         assert!(error("unix:relative").ends_with("no path of a socket"));
     }
 
-    fn check(port: u16, timeout: Duration) -> Check {
-        Check {
-            target: Target::parse(&format!("http://127.0.0.1:{port}/health")).unwrap(),
+    fn check(port: u16, timeout: Duration) -> HttpCheck {
+        HttpCheck {
+            target: PageUrl::parse(&format!("http://127.0.0.1:{port}/health")).unwrap(),
             method: "GET".into(),
             headers: Vec::new(),
             body: Vec::new(),
@@ -339,7 +339,7 @@ mod tests {
     fn the_request_names_httpok_and_the_body_is_searched() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (sender, asked) = mpsc::channel();
+        let (sender, raw) = mpsc::channel();
         thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut buffer = [0; 2048];
@@ -349,12 +349,11 @@ mod tests {
             stream.write_all(b"le hay").unwrap();
         });
         let reading = check(port, Duration::from_secs(5)).run();
-        assert_eq!(reading, Reading::Answered { status: 200, reason: "OK".into(), body_has: Some(true) });
-        let asked = asked.recv().unwrap();
-        assert!(asked.starts_with("get /health http/1.1\r\n"), "{asked}");
+        assert_eq!(reading, HttpReading::Answered { status: 200, reason: "OK".into(), body_has: Some(true) });
+        let raw = raw.recv().unwrap();
+        assert!(raw.starts_with("get /health http/1.1\r\n"), "{raw}");
         assert!(
-            asked.contains("user-agent: httpok\r\n")
-                && asked.contains(&format!("host: 127.0.0.1:{port}\r\n"))
+            raw.contains("user-agent: httpok\r\n") && raw.contains(&format!("host: 127.0.0.1:{port}\r\n"))
         );
     }
 
@@ -365,7 +364,7 @@ mod tests {
         drop(listener);
         let start = Instant::now();
         let reading = check(port, Duration::from_millis(500)).run();
-        assert_eq!(reading, Reading::Failed { error: "[Errno 111] Connection refused".into() });
+        assert_eq!(reading, HttpReading::Failed { error: "[Errno 111] Connection refused".into() });
         assert!(start.elapsed() >= Duration::from_millis(200));
         let server = thread::spawn(move || {
             thread::park_timeout(Duration::from_millis(300));
@@ -374,17 +373,20 @@ mod tests {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
         });
         let reading = check(port, Duration::from_secs(10)).run();
-        assert_eq!(reading, Reading::Answered { status: 200, reason: "OK".into(), body_has: Some(false) });
+        assert_eq!(
+            reading,
+            HttpReading::Answered { status: 200, reason: "OK".into(), body_has: Some(false) }
+        );
         server.join().unwrap();
     }
 
     #[test]
     fn a_name_without_an_address_is_told_in_pythons_words() {
-        let page = Check {
-            target: Target::parse("http://nobody.invalid/").unwrap(),
+        let page = HttpCheck {
+            target: PageUrl::parse("http://nobody.invalid/").unwrap(),
             ..check(1, Duration::from_secs(20))
         };
-        let Reading::Failed { error } = page.run() else { panic!("nobody answered") };
+        let HttpReading::Failed { error } = page.run() else { panic!("nobody answered") };
         // Which of them it is depends on this host's name servers.
         assert!(
             error.starts_with("[Errno -2] ") || error.starts_with("[Errno -3] ") || error == "timed out",
@@ -405,21 +407,21 @@ mod tests {
         });
         assert_eq!(
             check(port, Duration::from_millis(400)).run(),
-            Reading::Failed { error: "timed out".into() }
+            HttpReading::Failed { error: "timed out".into() }
         );
     }
 
     proptest! {
         #[test]
         fn a_needle_is_found_however_the_hay_is_cut(hay in "[ab]{0,40}", needle in "[ab]{1,5}", size in 1_usize..7) {
-            let mut search = Search::new(needle.as_bytes());
+            let mut search = StreamSearch::new(needle.as_bytes());
             hay.as_bytes().chunks(size).for_each(|piece| search.feed(piece));
             prop_assert_eq!(search.found, hay.contains(&needle));
         }
 
         #[test]
         fn no_url_makes_the_parser_panic(url in "\\PC*") {
-            let _ = Target::parse(&url);
+            let _ = PageUrl::parse(&url);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ironlance_core::Namespec;
 
-use crate::probe::http::Reading;
+use crate::probe::http::HttpReading;
 
 /// What is expected of a page, and how many failures in a row are too many.
 #[derive(Debug)]
@@ -18,11 +18,11 @@ pub struct HttpRule {
 
 /// What to do after one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum HttpVerdict {
     /// The page is as it should be.
-    Well,
+    Healthy,
     /// It is not, and it takes more failures in a row.
-    Patient {
+    Retry {
         /// How many there were.
         failures: u32,
         /// How many it takes.
@@ -46,11 +46,11 @@ impl HttpRule {
     }
 
     /// Judges one check.
-    pub fn judge(&mut self, reading: &Reading) -> Verdict {
+    pub fn judge(&mut self, reading: &HttpReading) -> HttpVerdict {
         let url = &self.url;
         let (what, message) = match reading {
-            Reading::Failed { error } => ("status", format!("error contacting {url}:\n\n {error}")),
-            Reading::Answered { status, reason, body_has } => {
+            HttpReading::Failed { error } => ("status", format!("error contacting {url}:\n\n {error}")),
+            HttpReading::Answered { status, reason, body_has } => {
                 let message = format!("status contacting {url}: {status} {reason}");
                 if !self.statuses.contains(status) {
                     ("status", message)
@@ -58,16 +58,16 @@ impl HttpRule {
                     ("body", message)
                 } else {
                     self.failures = 0;
-                    return Verdict::Well;
+                    return HttpVerdict::Healthy;
                 }
             }
         };
         self.failures += 1;
         if self.failures < self.retries {
-            return Verdict::Patient { failures: self.failures, of: self.retries, message };
+            return HttpVerdict::Retry { failures: self.failures, of: self.retries, message };
         }
         self.failures = 0;
-        Verdict::Act { subject: format!("{url}: bad {what} returned"), message }
+        HttpVerdict::Act { subject: format!("{url}: bad {what} returned"), message }
     }
 }
 
@@ -101,8 +101,8 @@ impl RestartBudget {
 mod tests {
     use super::*;
 
-    fn answered(status: u16, body_has: Option<bool>) -> Reading {
-        Reading::Answered { status, reason: "Because".into(), body_has }
+    fn answered(status: u16, body_has: Option<bool>) -> HttpReading {
+        HttpReading::Answered { status, reason: "Because".into(), body_has }
     }
 
     fn rule(retries: u32) -> HttpRule {
@@ -111,13 +111,13 @@ mod tests {
 
     #[test]
     fn an_expected_status_with_the_expected_body_is_well() {
-        assert_eq!(rule(1).judge(&answered(302, None)), Verdict::Well);
-        assert_eq!(rule(1).judge(&answered(200, Some(true))), Verdict::Well);
+        assert_eq!(rule(1).judge(&answered(302, None)), HttpVerdict::Healthy);
+        assert_eq!(rule(1).judge(&answered(200, Some(true))), HttpVerdict::Healthy);
     }
 
     #[test]
     fn what_went_wrong_is_said_in_the_originals_words() {
-        let act = |what: &str, message: &str| Verdict::Act {
+        let act = |what: &str, message: &str| HttpVerdict::Act {
             subject: format!("http://shop/: bad {what} returned"),
             message: message.into(),
         };
@@ -125,18 +125,18 @@ mod tests {
         assert_eq!(rule(1).judge(&answered(500, None)), act("status", bad_status));
         let bad_body = "status contacting http://shop/: 200 Because";
         assert_eq!(rule(1).judge(&answered(200, Some(false))), act("body", bad_body));
-        let failed = Reading::Failed { error: "timed out".into() };
+        let failed = HttpReading::Failed { error: "timed out".into() };
         assert_eq!(rule(1).judge(&failed), act("status", "error contacting http://shop/:\n\n timed out"));
     }
 
     #[test]
     fn only_failures_in_a_row_count() {
         let mut rule = rule(2);
-        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Patient { failures: 1, of: 2, .. }));
-        assert_eq!(rule.judge(&answered(200, None)), Verdict::Well);
-        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Patient { failures: 1, .. }));
-        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Act { .. }));
-        assert!(matches!(rule.judge(&answered(500, None)), Verdict::Patient { failures: 1, .. }));
+        assert!(matches!(rule.judge(&answered(500, None)), HttpVerdict::Retry { failures: 1, of: 2, .. }));
+        assert_eq!(rule.judge(&answered(200, None)), HttpVerdict::Healthy);
+        assert!(matches!(rule.judge(&answered(500, None)), HttpVerdict::Retry { failures: 1, .. }));
+        assert!(matches!(rule.judge(&answered(500, None)), HttpVerdict::Act { .. }));
+        assert!(matches!(rule.judge(&answered(500, None)), HttpVerdict::Retry { failures: 1, .. }));
     }
 
     #[test]

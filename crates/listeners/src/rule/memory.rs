@@ -6,11 +6,11 @@ use ironlance_core::{Namespec, Selection};
 
 /// A limit on the processes that a pattern names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limit {
+pub struct MemoryLimit {
     /// As it was given, for messages: `web=209715200`.
     pub named: String,
     /// Which processes it is for.
-    pub who: Selection,
+    pub processes: Selection,
     /// The most memory such a process may have, in bytes.
     pub bytes: u64,
 }
@@ -18,70 +18,71 @@ pub struct Limit {
 /// The limits of one memmon, and its memory of who was over them.
 #[derive(Debug)]
 pub struct MemoryRule {
-    limits: Vec<Limit>,
-    patience: u32,
+    limits: Vec<MemoryLimit>,
+    ticks_required: u32,
     over: HashMap<Namespec, (u32, u32)>,
 }
 
 /// What to do about one process after one reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct MemoryVerdict {
     /// How many limits the process was held against: a line in the log for each.
     pub checked: usize,
     /// What the limits say.
-    pub finding: Finding,
+    pub finding: LimitState,
 }
 
 /// What the limits say about a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum LimitState {
     /// Within all of its limits, or has none.
     Within,
     /// Over a limit, and not yet for as many ticks as it is given.
-    Patient {
+    Waiting {
         /// For how many ticks in a row it has been over.
         ticks: u32,
         /// How many it is given.
         of: u32,
     },
     /// Over for long enough: the tightest limit that it breaks.
-    Over(Limit),
+    Over(MemoryLimit),
 }
 
 impl MemoryRule {
     /// `patience`: for how many ticks in a row a process may be over before something is done; at least 1.
-    pub fn new(limits: Vec<Limit>, patience: u32) -> Self {
-        Self { limits, patience: patience.max(1), over: HashMap::new() }
+    pub fn new(limits: Vec<MemoryLimit>, patience: u32) -> Self {
+        Self { limits, ticks_required: patience.max(1), over: HashMap::new() }
     }
 
     /// Whether any limit names the process.
-    pub fn concerns(&self, namespec: &Namespec) -> bool {
-        self.limits.iter().any(|limit| limit.who.names(namespec))
+    pub fn applies_to(&self, namespec: &Namespec) -> bool {
+        self.limits.iter().any(|limit| limit.processes.names(namespec))
     }
 
     /// Judges the memory of a process at one tick; `pid` tells a new process from the one seen before.
-    pub fn judge(&mut self, namespec: &Namespec, pid: u32, bytes: u64) -> Verdict {
-        let held: Vec<&Limit> = self.limits.iter().filter(|limit| limit.who.names(namespec)).collect();
+    pub fn judge(&mut self, namespec: &Namespec, pid: u32, bytes: u64) -> MemoryVerdict {
+        let held: Vec<&MemoryLimit> =
+            self.limits.iter().filter(|limit| limit.processes.names(namespec)).collect();
         let broken = held.iter().filter(|limit| bytes > limit.bytes).min_by_key(|limit| limit.bytes);
         let checked = held.len();
         let Some(&tightest) = broken else {
             self.over.remove(namespec);
-            return Verdict { checked, finding: Finding::Within };
+            return MemoryVerdict { checked, finding: LimitState::Within };
         };
         let (seen_pid, ticks) = self.over.get(namespec).copied().unwrap_or((pid, 0));
         let ticks = if seen_pid == pid { ticks.saturating_add(1) } else { 1 };
-        if ticks < self.patience {
-            let finding = Finding::Patient { ticks, of: self.patience };
+        if ticks < self.ticks_required {
+            let finding = LimitState::Waiting { ticks, of: self.ticks_required };
             self.over.insert(namespec.clone(), (pid, ticks));
-            return Verdict { checked, finding };
+            return MemoryVerdict { checked, finding };
         }
-        let finding = Finding::Over(tightest.clone());
+        let finding = LimitState::Over(tightest.clone());
         self.over.remove(namespec);
-        Verdict { checked, finding }
+        MemoryVerdict { checked, finding }
     }
 
     /// Forgets the processes that are not among those given, so that what was removed takes no room.
-    pub fn keep_only(&mut self, known: &[Namespec]) {
+    pub fn retain(&mut self, known: &[Namespec]) {
         self.over.retain(|namespec, _| known.contains(namespec));
     }
 }
@@ -90,10 +91,10 @@ impl MemoryRule {
 mod tests {
     use super::*;
 
-    fn limit(pattern: &str, bytes: u64) -> Limit {
+    fn limit(pattern: &str, bytes: u64) -> MemoryLimit {
         let mut who = Selection::default();
         who.add(pattern).unwrap();
-        Limit { named: format!("{pattern}={bytes}"), who, bytes }
+        MemoryLimit { named: format!("{pattern}={bytes}"), processes: who, bytes }
     }
 
     #[test]
@@ -101,13 +102,13 @@ mod tests {
         let mut rule = MemoryRule::new(vec![limit("*", 500), limit("web:*", 100), limit("cat", 300)], 1);
         let verdict = rule.judge(&Namespec::new("web", "cat"), 7, 400);
         assert_eq!(verdict.checked, 3);
-        assert_eq!(verdict.finding, Finding::Over(limit("web:*", 100)));
+        assert_eq!(verdict.finding, LimitState::Over(limit("web:*", 100)));
     }
 
     #[test]
     fn a_process_exactly_at_its_limit_is_within() {
         let mut rule = MemoryRule::new(vec![limit("cat", 100)], 1);
-        assert_eq!(rule.judge(&Namespec::new("cat", "cat"), 7, 100).finding, Finding::Within);
+        assert_eq!(rule.judge(&Namespec::new("cat", "cat"), 7, 100).finding, LimitState::Within);
         assert_eq!(rule.judge(&Namespec::new("dog", "dog"), 7, 100).checked, 0);
     }
 
@@ -115,14 +116,14 @@ mod tests {
     fn patience_counts_ticks_in_a_row_of_the_same_process() {
         let mut rule = MemoryRule::new(vec![limit("cat", 100)], 3);
         let cat = Namespec::new("cat", "cat");
-        let patient = |ticks| Finding::Patient { ticks, of: 3 };
+        let patient = |ticks| LimitState::Waiting { ticks, of: 3 };
         assert_eq!(rule.judge(&cat, 7, 101).finding, patient(1));
         assert_eq!(rule.judge(&cat, 7, 101).finding, patient(2));
-        assert_eq!(rule.judge(&cat, 7, 99).finding, Finding::Within);
+        assert_eq!(rule.judge(&cat, 7, 99).finding, LimitState::Within);
         assert_eq!(rule.judge(&cat, 7, 101).finding, patient(1));
         assert_eq!(rule.judge(&cat, 8, 101).finding, patient(1), "another pid starts anew");
         assert_eq!(rule.judge(&cat, 8, 101).finding, patient(2));
-        assert_eq!(rule.judge(&cat, 8, 101).finding, Finding::Over(limit("cat", 100)));
+        assert_eq!(rule.judge(&cat, 8, 101).finding, LimitState::Over(limit("cat", 100)));
         assert_eq!(rule.judge(&cat, 8, 101).finding, patient(1), "and again after it was dealt with");
     }
 }

@@ -1,11 +1,13 @@
 //! Command lines of the batch mailers: superlance's, tried on the originals, and ours.
 
 use super::*;
-use crate::options::trial::{args, bare, check_help, differences, or_dash, outcome, refused, way};
+use crate::options::test_support::{
+    args, check_help, describe_route, differences, or_dash, outcome, refused, test_env,
+};
 use ironlance_alert::{Secret, Security, Transport};
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:
-/// fields that are not at their default, or how it ends. See `trial` for the way they are written.
+/// fields that are not at their default, or how it ends. See `test_support` for the notation.
 const CRASHMAILBATCH: &[(&str, &str)] = &[
     ("", "exit 1: help"),
     ("-h", "exit 0: help"),
@@ -131,7 +133,7 @@ fn superlances_command_lines_mean_what_they_meant() {
         (BatchMailer::Crashsms, CRASHSMS),
     ] {
         for (line, expected) in lines {
-            let parsed = parse(mailer, &args(line), &bare());
+            let parsed = parse(mailer, &args(line), &test_env());
             let outcome = outcome(parsed, &help(mailer), |options| show(mailer, options));
             assert_eq!(outcome, *expected, "{} {line}", mailer.name());
         }
@@ -139,7 +141,7 @@ fn superlances_command_lines_mean_what_they_meant() {
 }
 
 fn run(mailer: BatchMailer, line: &str) -> BatchOptions {
-    match parse(mailer, &args(line), &bare()) {
+    match parse(mailer, &args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("{} {line}: {stderr}", mailer.name()),
     }
@@ -148,14 +150,14 @@ fn run(mailer: BatchMailer, line: &str) -> BatchOptions {
 #[test]
 fn each_mailer_has_its_own_subject_and_happening() {
     for (mailer, subject, on) in [
-        (BatchMailer::Crashmailbatch, Some("Crash alert from supervisord"), Happening::Exited),
-        (BatchMailer::Fatalmailbatch, Some("Fatal start alert from supervisord"), Happening::Fatal),
-        (BatchMailer::Crashsms, None, Happening::Exited),
+        (BatchMailer::Crashmailbatch, Some("Crash alert from supervisord"), Trigger::Exited),
+        (BatchMailer::Fatalmailbatch, Some("Fatal start alert from supervisord"), Trigger::Fatal),
+        (BatchMailer::Crashsms, None, Trigger::Exited),
     ] {
         let options = run(mailer, "OK");
         assert_eq!(options.subject.as_deref(), subject);
-        assert_eq!(options.on, Happenings::only(on));
-        assert_eq!(run(mailer, "OK|--on=running").on, Happenings::only(Happening::Running));
+        assert_eq!(options.triggers, Triggers::only(on));
+        assert_eq!(run(mailer, "OK|--on=running").triggers, Triggers::only(Trigger::Running));
     }
 }
 
@@ -180,7 +182,7 @@ fn an_interval_is_a_whole_number_of_ticks() {
         (1.0, 0, None),
         (1.0, u64::MAX, Some(1)),
     ] {
-        assert_eq!(Interval(minutes).ticks(tick), ticks, "{minutes} minutes of TICK_{tick}");
+        assert_eq!(BatchInterval(minutes).ticks(tick), ticks, "{minutes} minutes of TICK_{tick}");
     }
 }
 
@@ -197,13 +199,13 @@ fn only_crashsms_has_a_length_and_160_is_meant_when_none_is_told() {
         assert_eq!(run(BatchMailer::Crashsms, line).max_length, expected, "{line}");
     }
     assert_eq!(run(BatchMailer::Crashsms, "OK|--max|stray").ignored, ["stray"]);
-    let other = refused(parse(BatchMailer::Crashmailbatch, &args("OK|--max-length"), &bare()));
+    let other = refused(parse(BatchMailer::Crashmailbatch, &args("OK|--max-length"), &test_env()));
     assert!(other.contains("no such option: --max-length"), "{other}");
 }
 
 #[test]
 fn programs_are_chosen_by_the_long_options() {
-    let who = run(BatchMailer::Crashsms, "OK|--program|shop:*|--group=!db|--pro=!shop:cat").who;
+    let who = run(BatchMailer::Crashsms, "OK|--program|shop:*|--group=!db|--pro=!shop:cat").filter;
     assert_eq!(who.programs, ["shop:*", "!shop:cat"]);
     assert!(who.selection.includes(&ironlance_core::Namespec::new("shop", "web")));
     assert!(!who.selection.includes(&ironlance_core::Namespec::new("shop", "cat")));
@@ -226,14 +228,14 @@ fn mails_take_the_way_that_is_asked_for() {
         ("--send|mail -t", "[mail -t]"),
     ] {
         let route = run(BatchMailer::Crashmailbatch, &format!("OK|{line}")).route;
-        assert_eq!(way(&route), format!("{expected} from b@y to a@x"), "{line}");
+        assert_eq!(describe_route(&route), format!("{expected} from b@y to a@x"), "{line}");
     }
 }
 
 #[test]
 fn the_environment_gives_a_password_to_a_user_of_superlances_kind() {
     let variable = |name: &str| (name == "IRONLANCE_SMTP_PASSWORD").then(|| "hunter2".to_owned());
-    let environment = Environment { variable: &variable, host: "box" };
+    let environment = OptionsEnv { variable: &variable, host: "box" };
     let parsed = parse(BatchMailer::Crashsms, &args("OK|-u|joe"), &environment);
     let Parsed::Run(options) = parsed else { panic!("{}", refused(parsed)) };
     let Transport::Smtp(server) = options.route.transport else { panic!("not SMTP") };
@@ -256,7 +258,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
         ("-f|b@y|-t|,", "1 crashsms: cannot mail: -t/--toEmail names no recipient"),
         ("-t|a@x", "1 crashsms: cannot mail: -f/--fromEmail names no sender"),
     ] {
-        let said = refused(parse(BatchMailer::Crashsms, &args(line), &bare()));
+        let said = refused(parse(BatchMailer::Crashsms, &args(line), &test_env()));
         assert!(said.starts_with(expected), "crashsms {line}: {said}");
     }
     for (line, expected) in [
@@ -272,7 +274,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
         ("--sendmail_program=", "cannot use '' for --sendmail_program: it is empty"),
         ("-H|smtp://joe@mail", "cannot authenticate: there is no password; give it by --password-file"),
     ] {
-        let said = refused(parse(BatchMailer::Crashsms, &args(&format!("OK|{line}")), &bare()));
+        let said = refused(parse(BatchMailer::Crashsms, &args(&format!("OK|{line}")), &test_env()));
         let expected = format!("2 Usage: crashsms [options]\n\ncrashsms: error: {expected}");
         assert!(said.starts_with(&expected), "crashsms {line}: {said}");
     }

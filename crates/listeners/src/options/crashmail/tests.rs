@@ -1,12 +1,12 @@
 //! Command lines of crashmail: superlance's, tried on the original, and ours.
 
 use super::*;
-use crate::options::trial::{
-    SENDMAIL, args, bare, check_help, differences, mailer, or_dash, outcome, refused, way,
+use crate::options::test_support::{
+    SENDMAIL, args, check_help, describe_route, differences, mailer, or_dash, outcome, refused, test_env,
 };
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:
-/// fields that are not at their default, or how it ends. See `trial` for the way they are written.
+/// fields that are not at their default, or how it ends. See `test_support` for the notation.
 const AS_SUPERLANCE: &[(&str, &str)] = &[
     ("", "-"),
     ("-h", "exit 0: help"),
@@ -54,30 +54,30 @@ const AS_SUPERLANCE: &[(&str, &str)] = &[
 
 fn show(options: CrashmailOptions) -> String {
     differences(&[
-        ("programs", options.who.programs.join(","), ""),
-        ("any", options.who.any.to_string(), "false"),
+        ("programs", options.filter.programs.join(","), ""),
+        ("any", options.filter.any.to_string(), "false"),
         ("header", or_dash(options.header), "-"),
-        ("email", or_dash(options.delivery.email), "-"),
-        ("sendmail", mailer(options.delivery.route.as_ref()), SENDMAIL),
+        ("email", or_dash(options.destination.email), "-"),
+        ("sendmail", mailer(options.destination.route.as_ref()), SENDMAIL),
     ])
 }
 
 #[test]
 fn superlances_command_lines_mean_what_they_meant() {
     for (line, expected) in AS_SUPERLANCE {
-        assert_eq!(outcome(parse(&args(line), &bare()), &help(), show), *expected, "crashmail {line}");
+        assert_eq!(outcome(parse(&args(line), &test_env()), &help(), show), *expected, "crashmail {line}");
     }
 }
 
 fn run(line: &str) -> CrashmailOptions {
-    match parse(&args(line), &bare()) {
+    match parse(&args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("crashmail {line}: {stderr}"),
     }
 }
 
 fn is_about(line: &str, group: &str, process: &str) -> bool {
-    run(line).who.selection.includes(&ironlance_core::Namespec::new(group, process))
+    run(line).filter.selection.includes(&ironlance_core::Namespec::new(group, process))
 }
 
 #[test]
@@ -93,12 +93,12 @@ fn programs_and_groups_are_taken_in_and_left_out() {
 
 #[test]
 fn what_is_worth_a_mail_is_a_list_and_unexpected_exits_by_default() {
-    assert_eq!(run("").on, Happenings::only(Happening::Exited));
-    let on = run("--on|fatal,backoff|--on=stopped").on;
-    for happening in [Happening::Fatal, Happening::Backoff, Happening::Stopped] {
-        assert!(on.contains(happening));
+    assert_eq!(run("").triggers, Triggers::only(Trigger::Exited));
+    let on = run("--on|fatal,backoff|--on=stopped").triggers;
+    for trigger in [Trigger::Fatal, Trigger::Backoff, Trigger::Stopped] {
+        assert!(on.contains(trigger));
     }
-    assert!(!on.contains(Happening::Exited));
+    assert!(!on.contains(Trigger::Exited));
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn flags_and_stray_arguments_are_kept() {
     let options = run("--brief|--test-alert|-m|a@x|stray|-p|x");
     assert!(options.brief && options.test_alert);
     assert_eq!(options.ignored, ["stray", "-p", "x"]);
-    assert_eq!(options.who, Who::default());
+    assert_eq!(options.filter, ProcessFilter::default());
 }
 
 #[test]
 fn abbreviations_of_ours_come_after_superlances() {
-    let route = run("--sm=smtp://mail|--em=a@x|--fr=me@x").delivery.route.unwrap();
-    assert_eq!(way(&route), "smtp://mail:25 offered None from me@x to a@x");
+    let route = run("--sm=smtp://mail|--em=a@x|--fr=me@x").destination.route.unwrap();
+    assert_eq!(describe_route(&route), "smtp://mail:25 offered None from me@x to a@x");
     // superlance has --any, --help, --email, --optionalheader, --program and --sendmail_program.
     assert_eq!(run("--g=shop|--br|--o=on").header.unwrap(), "on");
 }
@@ -138,18 +138,18 @@ fn mails_take_the_way_that_is_asked_for() {
         ),
     ] {
         let line = if line.is_empty() { to.to_owned() } else { format!("{to}|{line}") };
-        let delivery = run(&line).delivery;
+        let delivery = run(&line).destination;
         // A command is given the line as it is; a server has to know them one by one.
         let everybody = if expected.starts_with('[') { "a@x, b@y, c@z" } else { "a@x b@y c@z" };
-        assert_eq!(way(&delivery.route.unwrap()), format!("{expected} {everybody}"), "{line}");
+        assert_eq!(describe_route(&delivery.route.unwrap()), format!("{expected} {everybody}"), "{line}");
         assert_eq!(delivery.email.unwrap(), "a@x, b@y, c@z");
     }
 }
 
 #[test]
 fn without_a_recipient_there_is_no_route() {
-    assert_eq!(run("-s|mail").delivery, Delivery { route: None, email: None });
-    assert_eq!(run("-m|, ,").delivery.route, None);
+    assert_eq!(run("-s|mail").destination, MailDestination { route: None, email: None });
+    assert_eq!(run("-m|, ,").destination.route, None);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
              IRONLANCE_SMTP_PASSWORD or by the systemd credential ironlance-smtp-password",
         ),
     ] {
-        let said = refused(parse(&args(line), &bare()));
+        let said = refused(parse(&args(line), &test_env()));
         assert!(said.starts_with(&format!("255 crashmail: {expected}")), "crashmail {line}: {said}");
     }
 }
@@ -207,9 +207,9 @@ fn a_password_is_looked_for_in_the_order_of_the_documents() {
             "CREDENTIALS_DIRECTORY" => Some(folder.clone()),
             _ => None,
         };
-        let parsed = parse(&args(line), &Environment { variable: &variable, host: "box" });
+        let parsed = parse(&args(line), &OptionsEnv { variable: &variable, host: "box" });
         let Parsed::Run(options) = parsed else { panic!("{}", refused(parsed)) };
-        way(&options.delivery.route.unwrap())
+        describe_route(&options.destination.route.unwrap())
     };
     let user = "-m|a@x|--smtp=smtp://joe@mail";
     let all = "-m|a@x|--smtp=smtp://joe:pw@mail|--password-file=/pw";

@@ -1,12 +1,12 @@
 //! Command lines of httpok: superlance's, tried on the original, and ours.
 
 use super::*;
-use crate::options::trial::{
-    SENDMAIL, args, bare, check_help, differences, mailer, or_dash, outcome, refused,
+use crate::options::test_support::{
+    SENDMAIL, args, check_help, differences, mailer, or_dash, outcome, refused, test_env,
 };
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:
-/// fields that are not at their default, or how it ends. See `trial` for the way they are written.
+/// fields that are not at their default, or how it ends. See `test_support` for the notation.
 const AS_SUPERLANCE: &[(&str, &str)] = &[
     ("", "exit 255: help"),
     ("-h", "exit 0: help"),
@@ -66,14 +66,14 @@ fn show(options: HttpokOptions) -> String {
     let codes: Vec<String> = options.statuses.iter().map(u16::to_string).collect();
     let core = options.core_dir.map(|dir| format!("{} with {}", dir.display(), options.gcore));
     differences(&[
-        ("programs", options.who.programs.join(","), ""),
-        ("any", options.who.any.to_string(), "false"),
+        ("programs", options.filter.programs.join(","), ""),
+        ("any", options.filter.any.to_string(), "false"),
         ("url", options.url, "http://x/"),
         ("timeout", options.timeout.as_secs().to_string(), "10"),
         ("codes", codes.join(","), "200"),
         ("body", or_dash(options.in_body), "-"),
-        ("email", or_dash(options.delivery.email), "-"),
-        ("sendmail", mailer(options.delivery.route.as_ref()), SENDMAIL),
+        ("email", or_dash(options.destination.email), "-"),
+        ("sendmail", mailer(options.destination.route.as_ref()), SENDMAIL),
         ("core", or_dash(core), "-"),
         ("eager", (options.eagerness == Eagerness::Eager).to_string(), "true"),
         ("name", or_dash(options.name), "-"),
@@ -83,12 +83,12 @@ fn show(options: HttpokOptions) -> String {
 #[test]
 fn superlances_command_lines_mean_what_they_meant() {
     for (line, expected) in AS_SUPERLANCE {
-        assert_eq!(outcome(parse(&args(line), &bare()), &help(), show), *expected, "httpok {line}");
+        assert_eq!(outcome(parse(&args(line), &test_env()), &help(), show), *expected, "httpok {line}");
     }
 }
 
 fn run(line: &str) -> HttpokOptions {
-    match parse(&args(line), &bare()) {
+    match parse(&args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("httpok {line}: {stderr}"),
     }
@@ -105,14 +105,14 @@ fn restraint_is_read_and_is_none_by_default() {
     let max_restarts = MaxRestarts { most: 3, within: Duration::from_secs(600) };
     assert_eq!(options.max_restarts, Some(max_restarts));
     assert!(options.notify_only && options.insecure && options.brief);
-    assert_eq!(options.remind, Remind::default());
+    assert_eq!(options.remind, RemindInterval::default());
     for line in ["--header=Authorization Bearer hunter2|http://x/", "http://x/|http://joe:hunter2@x/"] {
-        let said = refused(parse(&args(line), &bare()));
+        let said = refused(parse(&args(line), &test_env()));
         assert!(said.contains("***") && !said.contains("hunter2"), "{said}");
     }
-    assert_eq!(run("--remind=5m|http://x/").remind, Remind(Duration::from_secs(300)));
+    assert_eq!(run("--remind=5m|http://x/").remind, RemindInterval(Duration::from_secs(300)));
     assert!(
-        refused(parse(&args("--remind=soon|http://x/"), &bare()))
+        refused(parse(&args("--remind=soon|http://x/"), &test_env()))
             .contains("not a time such as 90, 90s, 5m, 2h or 1d")
     );
 }
@@ -141,7 +141,7 @@ fn programs_are_none_unless_named() {
         ("-a|-p|!shop:*|", false),
         ("--group=!shop|-a|", false),
     ] {
-        let who = run(&format!("{line}http://x/")).who;
+        let who = run(&format!("{line}http://x/")).filter;
         assert_eq!(who.selection.names(&web), named, "{line}");
     }
 }
@@ -187,7 +187,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
         ("-p||http://x/", "255 httpok: cannot use the value of -p: cannot read \"\""),
         ("--test-alert|http://x/", "255 httpok: cannot send a test alert: -m/--email names no recipient"),
     ] {
-        let said = refused(parse(&args(line), &bare()));
+        let said = refused(parse(&args(line), &test_env()));
         assert!(said.starts_with(expected), "httpok {line}: {said}");
     }
 }

@@ -1,13 +1,13 @@
 //! Command lines of memmon: superlance's, tried on the original, and ours.
 
 use super::*;
-use crate::options::trial::{
-    SENDMAIL, args, bare, check_help, differences, mailer, or_dash, outcome, refused,
+use crate::options::test_support::{
+    SENDMAIL, args, check_help, differences, mailer, or_dash, outcome, refused, test_env,
 };
 use ironlance_core::Namespec;
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:
-/// fields that are not at their default, or how it ends. See `trial` for the way they are written.
+/// fields that are not at their default, or how it ends. See `test_support` for the notation.
 const AS_SUPERLANCE: &[(&str, &str)] = &[
     ("", "exit 255: help"),
     ("-h", "exit 0: help"),
@@ -76,12 +76,12 @@ fn list(limits: &BTreeMap<String, u64>) -> String {
 
 fn show(options: MemmonOptions) -> String {
     differences(&[
-        ("cumulative", (options.measure == Measure::CumulativeRss).to_string(), "false"),
+        ("cumulative", (options.metric == MemoryMetric::CumulativeRss).to_string(), "false"),
         ("programs", list(&options.programs), ""),
         ("groups", list(&options.groups), ""),
         ("any", or_dash(options.any), "-"),
-        ("email", or_dash(options.delivery.email), "-"),
-        ("sendmail", mailer(options.delivery.route.as_ref()), SENDMAIL),
+        ("email", or_dash(options.destination.email), "-"),
+        ("sendmail", mailer(options.destination.route.as_ref()), SENDMAIL),
         ("uptime", or_dash(options.uptime), "-"),
         ("name", or_dash(options.name), "-"),
     ])
@@ -90,12 +90,12 @@ fn show(options: MemmonOptions) -> String {
 #[test]
 fn superlances_command_lines_mean_what_they_meant() {
     for (line, expected) in AS_SUPERLANCE {
-        assert_eq!(outcome(parse(&args(line), &bare()), &help(), show), *expected, "memmon {line}");
+        assert_eq!(outcome(parse(&args(line), &test_env()), &help(), show), *expected, "memmon {line}");
     }
 }
 
 fn run(line: &str) -> MemmonOptions {
-    match parse(&args(line), &bare()) {
+    match parse(&args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("memmon {line}: {stderr}"),
     }
@@ -104,7 +104,10 @@ fn run(line: &str) -> MemmonOptions {
 /// The names of the limits that hold for a process.
 fn limits(line: &str, group: &str, process: &str) -> Vec<String> {
     let limits = run(line).limits.into_iter();
-    limits.filter(|limit| limit.who.names(&Namespec::new(group, process))).map(|limit| limit.named).collect()
+    limits
+        .filter(|limit| limit.processes.names(&Namespec::new(group, process)))
+        .map(|limit| limit.named)
+        .collect()
 }
 
 #[test]
@@ -128,13 +131,16 @@ fn what_is_left_out_has_no_limit_at_all() {
 #[test]
 fn what_is_done_and_when_is_read() {
     let options = run("-a|1");
-    assert_eq!((options.ticks, options.remedy, options.measure), (1, Remedy::Restart, Measure::Rss));
-    for (line, measure) in [("--pss", Measure::Pss), ("--pss|-c", Measure::CumulativePss)] {
-        assert_eq!(run(line).measure, measure);
+    assert_eq!(
+        (options.ticks, options.action, options.metric),
+        (1, MemoryAction::Restart, MemoryMetric::Rss)
+    );
+    for (line, measure) in [("--pss", MemoryMetric::Pss), ("--pss|-c", MemoryMetric::CumulativePss)] {
+        assert_eq!(run(line).metric, measure);
     }
-    assert_eq!(run("--for|3|--notify-only").remedy, Remedy::NotifyOnly);
+    assert_eq!(run("--for|3|--notify-only").action, MemoryAction::NotifyOnly);
     assert_eq!(run("--for|3").ticks, 3);
-    let Remedy::Signal(signal) = run("--signal=usr1").remedy else { panic!("no signal") };
+    let MemoryAction::Signal(signal) = run("--signal=usr1").action else { panic!("no signal") };
     assert_eq!(signal.to_string(), "SIGUSR1");
 }
 
@@ -159,7 +165,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
         ("--tls", "255 memmon: cannot use --tls without --smtp"),
         ("--test-alert", "255 memmon: cannot send a test alert: -m/--email names no recipient"),
     ] {
-        let said = refused(parse(&args(line), &bare()));
+        let said = refused(parse(&args(line), &test_env()));
         assert!(said.starts_with(expected), "memmon {line}: {said}");
     }
 }

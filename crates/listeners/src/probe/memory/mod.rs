@@ -18,7 +18,7 @@ const PROC: &str = "/proc";
 
 /// Which memory is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
+pub enum MemoryMetric {
     /// Resident memory of the process, as `ps -o rss=` shows it.
     Rss,
     /// Resident memory of the process and all its descendants.
@@ -45,32 +45,32 @@ pub enum MemoryError {
     },
     /// A file is not in the form that proc(5) tells.
     #[error("cannot read {0}: not in the form that proc(5) gives it")]
-    Garbled(PathBuf),
+    Malformed(PathBuf),
 }
 
 /// The memory of some processes at one moment.
 #[derive(Debug)]
-pub struct Readings {
+pub struct MemoryReadings {
     found: HashMap<u32, Result<u64, MemoryError>>,
 }
 
-impl Readings {
+impl MemoryReadings {
     /// Reads the memory of the processes `pids`.
-    pub fn take(pids: &[u32], measure: Measure) -> Self {
+    pub fn take(pids: &[u32], measure: MemoryMetric) -> Self {
         Self::take_from(Path::new(PROC), pids, measure)
     }
 
     /// The same with another folder in the place of `/proc`.
-    pub fn take_from(root: &Path, pids: &[u32], measure: Measure) -> Self {
+    pub fn take_from(root: &Path, pids: &[u32], measure: MemoryMetric) -> Self {
         let mut proc = match ProcDir::open(root) {
             Ok(proc) => proc,
             Err(error) => return Self { found: pids.iter().map(|pid| (*pid, Err(error.clone()))).collect() },
         };
         let found = match measure {
-            Measure::Rss => each(pids, |pid| proc.rss(pid)),
-            Measure::Pss => each(pids, |pid| proc.pss(pid)),
-            Measure::CumulativeRss => cumulative(&mut proc, pids, ProcDir::rss),
-            Measure::CumulativePss => cumulative(&mut proc, pids, ProcDir::pss),
+            MemoryMetric::Rss => each(pids, |pid| proc.rss(pid)),
+            MemoryMetric::Pss => each(pids, |pid| proc.pss(pid)),
+            MemoryMetric::CumulativeRss => cumulative(&mut proc, pids, ProcDir::rss),
+            MemoryMetric::CumulativePss => cumulative(&mut proc, pids, ProcDir::pss),
         };
         Self { found }
     }
@@ -109,7 +109,7 @@ fn cumulative(
     pids: &[u32],
     read: fn(&mut ProcDir, u32) -> Result<u64, MemoryError>,
 ) -> Found {
-    let family = match Family::survey(proc) {
+    let family = match ProcessTree::read(proc) {
         Ok(family) => family,
         Err(error) => return each(pids, |_| Err(error.clone())),
     };
@@ -130,21 +130,21 @@ fn cumulative(
     })
 }
 
-/// Who is whose child.
-struct Family {
+/// ProcessFilter is whose child.
+struct ProcessTree {
     /// Parent and child, sorted.
     pairs: Vec<(u32, u32)>,
 }
 
-impl Family {
-    fn survey(proc: &mut ProcDir) -> Result<Self, MemoryError> {
+impl ProcessTree {
+    fn read(proc: &mut ProcDir) -> Result<Self, MemoryError> {
         let mut pairs = Vec::new();
         for pid in proc.pids()? {
             match proc.stat(pid) {
                 Ok(Stat { ppid, .. }) => pairs.push((ppid, pid)),
                 Err(MemoryError::Gone(_)) => {}
                 // Whose child it is stays unknown; the others are still told apart.
-                Err(MemoryError::Unreadable { .. } | MemoryError::Garbled(_)) => {}
+                Err(MemoryError::Unreadable { .. } | MemoryError::Malformed(_)) => {}
             }
         }
         pairs.sort_unstable();
@@ -199,8 +199,8 @@ mod tests {
             self
         }
 
-        fn take(&self, pids: &[u32], measure: Measure) -> Readings {
-            Readings::take_from(self.0.path(), pids, measure)
+        fn take(&self, pids: &[u32], measure: MemoryMetric) -> MemoryReadings {
+            MemoryReadings::take_from(self.0.path(), pids, measure)
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
     fn plain_memory_is_the_resident_pages_of_the_process_alone() {
         let proc = FakeProc::new();
         proc.process(7, 1, 3, None).process(8, 7, 100, None);
-        let readings = proc.take(&[7, 9], Measure::Rss);
+        let readings = proc.take(&[7, 9], MemoryMetric::Rss);
         assert_eq!(readings.bytes(7), Some(3 * page()));
         assert_eq!((readings.bytes(8), readings.bytes(9)), (None, None));
         assert_eq!(readings.failure(9).unwrap().to_string(), "cannot find the process 9");
@@ -223,19 +223,19 @@ mod tests {
         let proc = FakeProc::new();
         proc.process(7, 1, 1, Some(5)).process(8, 7, 10, Some(50)).process(9, 8, 100, Some(500));
         proc.process(10, 1, 1000, Some(1));
-        let readings = proc.take(&[7, 8, 10, 11], Measure::CumulativeRss);
+        let readings = proc.take(&[7, 8, 10, 11], MemoryMetric::CumulativeRss);
         assert_eq!(readings.bytes(7), Some(111 * page()));
         assert_eq!(readings.bytes(8), Some(110 * page()));
         assert_eq!(readings.bytes(10), Some(1000 * page()));
         assert!(matches!(readings.failure(11), Some(MemoryError::Gone(11))));
-        assert_eq!(proc.take(&[7], Measure::CumulativePss).bytes(7), Some(555 * 1024));
+        assert_eq!(proc.take(&[7], MemoryMetric::CumulativePss).bytes(7), Some(555 * 1024));
     }
 
     #[test]
     fn a_circle_of_parents_ends() {
         let proc = FakeProc::new();
         proc.process(7, 9, 1, None).process(8, 7, 2, None).process(9, 8, 4, None).process(5, 5, 8, None);
-        let readings = proc.take(&[8, 5], Measure::CumulativeRss);
+        let readings = proc.take(&[8, 5], MemoryMetric::CumulativeRss);
         assert_eq!((readings.bytes(8), readings.bytes(5)), (Some(7 * page()), Some(8 * page())));
     }
 
@@ -245,7 +245,7 @@ mod tests {
         proc.process(7, 1, 1, Some(5)).process(8, 7, 1, None);
         // A folder opens, and reading it fails: also for root, who may read every file.
         fs::create_dir(proc.0.path().join("8/smaps_rollup")).unwrap();
-        let readings = proc.take(&[7], Measure::CumulativePss);
+        let readings = proc.take(&[7], MemoryMetric::CumulativePss);
         assert_eq!(readings.bytes(7), None);
         let message = readings.failure(7).unwrap().to_string();
         assert!(message.contains("8/smaps_rollup: Is a directory"), "{message}");
@@ -255,7 +255,7 @@ mod tests {
     fn a_kernel_without_smaps_rollup_is_told_from_a_process_that_is_gone() {
         let proc = FakeProc::new();
         proc.process(7, 1, 1, None);
-        let readings = proc.take(&[7, 8], Measure::Pss);
+        let readings = proc.take(&[7, 8], MemoryMetric::Pss);
         assert!(matches!(readings.failure(7), Some(MemoryError::Unreadable { .. })), "{readings:?}");
         assert!(matches!(readings.failure(8), Some(MemoryError::Gone(8))));
     }
@@ -265,10 +265,10 @@ mod tests {
         let proc = FakeProc::new();
         proc.process(7, 1, 1, None);
         fs::write(proc.0.path().join("7/statm"), "x").unwrap();
-        assert!(matches!(proc.take(&[7], Measure::Rss).failure(7), Some(MemoryError::Garbled(_))));
+        assert!(matches!(proc.take(&[7], MemoryMetric::Rss).failure(7), Some(MemoryError::Malformed(_))));
         let nowhere = proc.0.path().join("nowhere");
-        for measure in [Measure::Rss, Measure::CumulativeRss] {
-            let readings = Readings::take_from(&nowhere, &[7], measure);
+        for measure in [MemoryMetric::Rss, MemoryMetric::CumulativeRss] {
+            let readings = MemoryReadings::take_from(&nowhere, &[7], measure);
             assert!(readings.failure(7).unwrap().to_string().contains("nowhere: No such file"));
         }
     }
@@ -277,14 +277,16 @@ mod tests {
     fn more_pages_than_bytes_can_count_are_as_many_bytes_as_can_be_counted() {
         let proc = FakeProc::new();
         proc.process(7, 1, u64::MAX, None).process(8, 7, 1, None);
-        assert_eq!(proc.take(&[7], Measure::CumulativeRss).bytes(7), Some(u64::MAX));
+        assert_eq!(proc.take(&[7], MemoryMetric::CumulativeRss).bytes(7), Some(u64::MAX));
     }
 
     #[test]
     fn this_very_process_has_memory_and_a_start() {
         let me = std::process::id();
-        for measure in [Measure::Rss, Measure::CumulativeRss, Measure::Pss, Measure::CumulativePss] {
-            assert!(Readings::take(&[me], measure).bytes(me).unwrap() > 100 * 1024, "{measure:?}");
+        for measure in
+            [MemoryMetric::Rss, MemoryMetric::CumulativeRss, MemoryMetric::Pss, MemoryMetric::CumulativePss]
+        {
+            assert!(MemoryReadings::take(&[me], measure).bytes(me).unwrap() > 100 * 1024, "{measure:?}");
         }
         assert!(start_ticks(me).unwrap() > 0);
         assert_eq!(start_ticks(0), None);

@@ -12,7 +12,7 @@ use super::stat::{Stat, resident_pages};
 use super::{MemoryError, smaps};
 
 /// Longer than any stat (comm is at most 64 bytes, 50 numbers) or smaps_rollup (some 25 lines).
-const LONGEST_FILE: usize = 4096;
+const MAX_FILE: usize = 4096;
 /// What one getdents64() may give: some 1,000 entries.
 const ENTRIES: usize = 32 * 1024;
 
@@ -36,7 +36,7 @@ impl ProcDir {
             dir,
             page: rustix::param::page_size() as u64,
             path: String::new(),
-            buffer: vec![0; LONGEST_FILE],
+            buffer: vec![0; MAX_FILE],
         })
     }
 
@@ -79,9 +79,8 @@ impl ProcDir {
         self.path.clear();
         let _ = write!(self.path, "{pid}/{name}");
         match self.read() {
-            Ok(length) => {
-                parse(&self.buffer[..length]).ok_or_else(|| MemoryError::Garbled(self.root.join(&self.path)))
-            }
+            Ok(length) => parse(&self.buffer[..length])
+                .ok_or_else(|| MemoryError::Malformed(self.root.join(&self.path))),
             Err(Errno::SRCH) => Err(MemoryError::Gone(pid)),
             Err(Errno::NOENT) if !self.has(pid) => Err(MemoryError::Gone(pid)),
             Err(source) => Err(MemoryError::Unreadable { path: self.root.join(&self.path), source }),

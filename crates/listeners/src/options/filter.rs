@@ -3,7 +3,7 @@
 use ironlance_core::Selection;
 use ironlance_core::aim::Named;
 
-use super::refusal::{Refusal, Row};
+use super::option_error::{OptionError, OptionRow};
 use ironlance_core::args::{
     Given, Takes,
     table::{original, ours},
@@ -11,7 +11,7 @@ use ironlance_core::args::{
 
 /// Which programs a command is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Who {
+pub struct ProcessFilter {
     /// What the patterns select.
     pub selection: Selection,
     /// The values of `--program` as they were given and in their order, those with `!` among them.
@@ -22,7 +22,7 @@ pub struct Who {
     pub any: bool,
 }
 
-impl Who {
+impl ProcessFilter {
     /// The names that were given; with `--any` only those left out are of weight.
     pub fn named(&self) -> Vec<Named> {
         let programs = self.programs.iter().cloned().map(Named::Program);
@@ -31,7 +31,7 @@ impl Who {
     }
 
     /// The same when all options have been read: `--any` overrides the names, not what is left out.
-    pub(super) fn settled(mut self) -> Self {
+    pub(super) fn resolved(mut self) -> Self {
         if self.any {
             self.selection.take_every();
         }
@@ -39,29 +39,29 @@ impl Who {
     }
 }
 
-fn add_program<T: AsMut<Who>>(target: &mut T, given: &Given) -> Result<(), Refusal> {
+fn add_program<T: AsMut<ProcessFilter>>(target: &mut T, given: &Given) -> Result<(), OptionError> {
     let who = target.as_mut();
-    who.selection.add(given.value()).map_err(|error| refusal(given, &error))?;
+    who.selection.add(given.value()).map_err(|error| unusable_pattern(given, &error))?;
     who.programs.push(given.value().to_owned());
     Ok(())
 }
 
-fn add_group<T: AsMut<Who>>(target: &mut T, given: &Given) -> Result<(), Refusal> {
+fn add_group<T: AsMut<ProcessFilter>>(target: &mut T, given: &Given) -> Result<(), OptionError> {
     let who = target.as_mut();
-    who.selection.add_group(given.value()).map_err(|error| refusal(given, &error))?;
+    who.selection.add_group(given.value()).map_err(|error| unusable_pattern(given, &error))?;
     who.groups.push(given.value().to_owned());
     Ok(())
 }
 
-fn refusal(given: &Given, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::Unusable(format!("cannot use the value of {}: {error}", given.name))
+fn unusable_pattern(given: &Given, error: &dyn std::fmt::Display) -> OptionError {
+    OptionError::Unusable(format!("cannot use the value of {}: {error}", given.name))
 }
 
 /// `-p` and `-a` of crashmail and httpok.
-pub(super) fn superlance_rows<T: AsMut<Who>>(
+pub(super) fn superlance_rows<T: AsMut<ProcessFilter>>(
     program_help: &'static str,
     any_help: &'static str,
-) -> Vec<Row<T>> {
+) -> Vec<OptionRow<T>> {
     vec![
         original('p', "program", Takes::Value("PATTERN"), program_help, add_program),
         original('a', "any", Takes::Nothing, any_help, |target, _| {
@@ -72,11 +72,11 @@ pub(super) fn superlance_rows<T: AsMut<Who>>(
 }
 
 /// `--group GROUP`.
-pub(super) fn group_row<T: AsMut<Who>>(help: &'static str) -> Row<T> {
+pub(super) fn group_row<T: AsMut<ProcessFilter>>(help: &'static str) -> OptionRow<T> {
     ours("group", Takes::Value("GROUP"), help, add_group)
 }
 
 /// `--program PATTERN` where superlance has none.
-pub(super) fn program_row<T: AsMut<Who>>(help: &'static str) -> Row<T> {
+pub(super) fn program_row<T: AsMut<ProcessFilter>>(help: &'static str) -> OptionRow<T> {
     ours("program", Takes::Value("PATTERN"), help, add_program)
 }

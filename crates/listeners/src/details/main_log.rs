@@ -12,7 +12,7 @@ use jiff::civil::DateTime;
 
 /// What a part of the log tells of one process.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Story {
+pub struct ProcessHistory {
     /// `exit status 3`, `terminated by SIGSEGV (core dumped)`.
     pub ended: Option<String>,
     /// Seconds from start to end.
@@ -36,7 +36,7 @@ enum What<'a> {
 
 /// Reads the end of a main log. `pid` is the id of the process that ended, when the event told it;
 /// without one the last end in the log counts.
-pub fn read(log: &str, process: &str, pid: Option<&str>) -> Story {
+pub fn read(log: &str, process: &str, pid: Option<&str>) -> ProcessHistory {
     let since = log.lines().find_map(stamp).map(|(time, _)| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
     let lines: Vec<Line<'_>> = log.lines().filter_map(|line| parse(line, process)).collect();
     let starts = lines.iter().filter(|line| matches!(line.what, What::Spawned { .. })).count();
@@ -47,10 +47,10 @@ pub fn read(log: &str, process: &str, pid: Option<&str>) -> Story {
         Some(start) => Some(start + 1).filter(|next| lines.get(*next).is_some_and(Line::is_end)),
         None => lines.iter().rposition(Line::is_end),
     };
-    let Some(end) = end else { return Story { starts, since, ..Story::default() } };
+    let Some(end) = end else { return ProcessHistory { starts, since, ..ProcessHistory::default() } };
     let start = end.checked_sub(1).map(|before| &lines[before]).filter(|line| !line.is_end());
     let ran_for = start.map(|start| lines[end].time.duration_since(start.time).as_secs_f64().max(0.0));
-    Story { ended: lines[end].how().map(str::to_owned), ran_for, starts, since }
+    ProcessHistory { ended: lines[end].how().map(str::to_owned), ran_for, starts, since }
 }
 
 impl<'a> Line<'a> {
@@ -104,32 +104,32 @@ cut line of the log
 
     #[test]
     fn the_end_is_found_by_pid_although_the_program_was_started_anew() {
-        let story = read(LOG, "web", Some("10"));
-        assert_eq!(story.ended.as_deref(), Some("terminated by SIGKILL"));
-        assert_eq!(story.ran_for, Some(2.5));
-        assert_eq!(story.starts, 2);
-        assert_eq!(story.since.as_deref(), Some("2026-11-23 09:00:00"));
+        let history = read(LOG, "web", Some("10"));
+        assert_eq!(history.ended.as_deref(), Some("terminated by SIGKILL"));
+        assert_eq!(history.ran_for, Some(2.5));
+        assert_eq!(history.starts, 2);
+        assert_eq!(history.since.as_deref(), Some("2026-11-23 09:00:00"));
     }
 
     #[test]
     fn without_a_pid_the_last_end_counts() {
-        let story = read(LOG, "webber", None);
-        assert_eq!(story.ended.as_deref(), Some("exit status 3"));
-        assert_eq!(story.starts, 1);
+        let history = read(LOG, "webber", None);
+        assert_eq!(history.ended.as_deref(), Some("exit status 3"));
+        assert_eq!(history.starts, 1);
     }
 
     #[test]
     fn a_process_that_still_runs_has_no_end() {
-        let story = read(LOG, "web", Some("11"));
-        assert_eq!((story.ended, story.ran_for), (None, None));
+        let history = read(LOG, "web", Some("11"));
+        assert_eq!((history.ended, history.ran_for), (None, None));
     }
 
     #[test]
     fn a_start_older_than_the_log_leaves_the_run_time_out() {
         let log = "2026-11-23 09:00:04,000 WARN exited: cat (exit status 3; not expected)\n";
-        let story = read(log, "cat", Some("9"));
-        assert_eq!(story.ended.as_deref(), Some("exit status 3"));
-        assert_eq!((story.ran_for, story.starts), (None, 0));
+        let history = read(log, "cat", Some("9"));
+        assert_eq!(history.ended.as_deref(), Some("exit status 3"));
+        assert_eq!((history.ran_for, history.starts), (None, 0));
     }
 
     #[test]

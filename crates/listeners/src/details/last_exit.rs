@@ -3,11 +3,11 @@
 use ironlance_host::clock;
 use ironlance_rpc::Value;
 
-use super::fact;
+use super::detail;
 
 /// The answer of `ironlance.getProcessEnd`, as far as a Details block shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct LastEnd {
+pub(super) struct LastExit {
     description: String,
     out_of_memory: bool,
     not_started: String,
@@ -18,7 +18,7 @@ pub(super) struct LastEnd {
     pub(super) stderr_tail: String,
 }
 
-impl LastEnd {
+impl LastExit {
     /// Reads the answer. `None` where the process has never ended, or `pid` says that another end is meant.
     pub(super) fn of(value: &Value, pid: Option<&str>) -> Option<Self> {
         let text = |key| value.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -43,13 +43,13 @@ impl LastEnd {
     /// A line for each fact.
     pub(super) fn lines(&self) -> Vec<String> {
         let why = if self.out_of_memory { ", killed by the kernel: out of memory" } else { "" };
-        let mut lines = vec![fact("ended", &format!("{}{why}", self.description))];
+        let mut lines = vec![detail("ended", &format!("{}{why}", self.description))];
         if !self.not_started.is_empty() {
-            lines.push(fact("start error", &self.not_started));
+            lines.push(detail("start error", &self.not_started));
         }
-        lines.push(fact("ran for", &clock::span(self.uptime)));
+        lines.push(detail("ran for", &clock::span(self.uptime)));
         let times = if self.starts == 1 { "time" } else { "times" };
-        lines.push(fact("started", &format!("{} {times}", self.starts)));
+        lines.push(detail("started", &format!("{} {times}", self.starts)));
         lines
     }
 }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_kill_for_want_of_memory_is_told_as_such() {
-        let end = LastEnd::of(&answer(7, true), Some("7")).unwrap();
+        let end = LastExit::of(&answer(7, true), Some("7")).unwrap();
         assert_eq!(
             end.lines(),
             [
@@ -86,8 +86,8 @@ mod tests {
 
     #[test]
     fn the_end_of_another_process_of_that_name_is_not_told() {
-        assert_eq!(LastEnd::of(&answer(7, false), Some("8")), None);
-        assert!(LastEnd::of(&answer(7, false), None).is_some());
-        assert_eq!(LastEnd::of(&Value::record([("ended", false.into())]), None), None);
+        assert_eq!(LastExit::of(&answer(7, false), Some("8")), None);
+        assert!(LastExit::of(&answer(7, false), None).is_some());
+        assert_eq!(LastExit::of(&Value::record([("ended", false.into())]), None), None);
     }
 }

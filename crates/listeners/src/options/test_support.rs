@@ -1,6 +1,6 @@
 //! For the tests: tries command lines, and writes what came of them in one line.
 
-use super::{Environment, Parsed};
+use super::{OptionsEnv, Parsed};
 use ironlance_alert::{Route, Security, Transport};
 
 /// Superlance's mailer.
@@ -16,8 +16,8 @@ pub(super) fn args(text: &str) -> Vec<String> {
 }
 
 /// A host `box` with an empty environment.
-pub(super) fn bare() -> Environment<'static> {
-    Environment { variable: &|_| None, host: "box" }
+pub(super) fn test_env() -> OptionsEnv<'static> {
+    OptionsEnv { variable: &|_| None, host: "box" }
 }
 
 /// The options as `show` writes them, or `exit CODE: ` and what is said: `help`, superlance's words on stdout, or
@@ -74,7 +74,7 @@ pub(super) fn mailer(route: Option<&Route>) -> String {
 }
 
 /// `URL SECURITY PASSWORD from SENDER to RECIPIENTS` of a route by SMTP, or the command.
-pub(super) fn way(route: &Route) -> String {
+pub(super) fn describe_route(route: &Route) -> String {
     let by = match &route.transport {
         Transport::Sendmail { command } => format!("[{command}]"),
         Transport::BodyOnly { command } => format!("[{command}] body only"),

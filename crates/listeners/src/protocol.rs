@@ -17,15 +17,15 @@ use ironlance_host::residency::Residency;
 use thiserror::Error;
 
 /// So much of a body is read at a time, in bytes.
-const PIECE: usize = 64 * 1024;
+const READ_SIZE: usize = 64 * 1024;
 
 /// What a command does with the events it is given.
-pub trait Handler {
+pub trait EventHandler {
     /// Whether it has to do with events of this type at all; what the others say need not even be right.
-    fn reads(&self, event_name: &str) -> bool;
+    fn wants(&self, event_name: &str) -> bool;
 
     /// Deals with one event; returns when whatever must not be lost is safe.
-    fn handle(&mut self, arrival: &Arrival);
+    fn handle(&mut self, received: &ReceivedEvent);
 
     /// The supervisor has been told that the last event is dealt with.
     fn answered(&mut self);
@@ -36,7 +36,7 @@ pub trait Handler {
 
 /// An event as it arrived.
 #[derive(Debug)]
-pub struct Arrival {
+pub struct ReceivedEvent {
     /// What the header says.
     pub envelope: Envelope,
     /// What the body says.
@@ -47,7 +47,7 @@ pub struct Arrival {
     pub body: String,
 }
 
-impl Arrival {
+impl ReceivedEvent {
     /// Header and body: the same again when the supervisor sends the event again.
     pub fn key(&self) -> String {
         format!("{}\n{}", self.header.trim_end(), self.body)
@@ -56,7 +56,7 @@ impl Arrival {
 
 /// Why a listener cannot go on.
 #[derive(Debug, Error)]
-pub enum ListenerError {
+pub enum ProtocolError {
     /// The other side is gone, or was never there.
     #[error("cannot talk to the supervisor: {0}")]
     Io(#[from] io::Error),
@@ -78,8 +78,8 @@ pub enum ListenerError {
 pub fn serve(
     mut input: impl BufRead,
     mut output: impl Write,
-    handler: &mut dyn Handler,
-) -> Result<(), ListenerError> {
+    handler: &mut dyn EventHandler,
+) -> Result<(), ProtocolError> {
     let mut residency = Residency::default();
     loop {
         output.write_all(READY)?;
@@ -92,9 +92,9 @@ pub fn serve(
         let envelope = Envelope::parse(&header)?;
         let body = read_characters(&mut input, envelope.len)?;
         match Event::parse(&envelope, &body) {
-            Ok(event) => handler.handle(&Arrival { envelope, event, header, body }),
-            Err(_) if !handler.reads(&envelope.event_name) => {}
-            Err(error) => crate::say(&format!("{error}\n")),
+            Ok(event) => handler.handle(&ReceivedEvent { envelope, event, header, body }),
+            Err(_) if !handler.wants(&envelope.event_name) => {}
+            Err(error) => crate::write_log(&format!("{error}\n")),
         }
         output.write_all(Answer::Ok.bytes())?;
         output.flush()?;
@@ -103,19 +103,19 @@ pub fn serve(
 }
 
 /// The next line without its newline; `None` at the end of the input.
-fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ListenerError> {
+fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ProtocolError> {
     let mut line = Vec::new();
     loop {
         let chunk = input.fill_buf()?;
         if chunk.is_empty() {
-            return if line.is_empty() { Ok(None) } else { Err(ListenerError::Cut) };
+            return if line.is_empty() { Ok(None) } else { Err(ProtocolError::Cut) };
         }
         let end = chunk.iter().position(|byte| *byte == b'\n');
         line.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
         let used = end.map_or(chunk.len(), |end| end + 1);
         input.consume(used);
         if line.len() > MAX_HEADER {
-            return Err(ListenerError::HeaderTooLong);
+            return Err(ProtocolError::HeaderTooLong);
         }
         if end.is_some() {
             return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
@@ -124,14 +124,14 @@ fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ListenerError
 }
 
 /// Reads so many characters of UTF-8, or up to the end of the input; a byte that is not UTF-8 counts as one.
-fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, ListenerError> {
+fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, ProtocolError> {
     let mut bytes = Vec::new();
     let mut text = String::new();
     let mut missing = count;
     while missing > 0 {
         // A character has at least one byte, so asking for as many bytes as characters never takes too much.
         let start = bytes.len();
-        bytes.resize(start + missing.min(PIECE), 0);
+        bytes.resize(start + missing.min(READ_SIZE), 0);
         let got = input.read(&mut bytes[start..])?;
         bytes.truncate(start + got);
         if got == 0 {
@@ -194,13 +194,13 @@ mod tests {
         has_ended: bool,
     }
 
-    impl Handler for Seen {
-        fn reads(&self, event_name: &str) -> bool {
+    impl EventHandler for Seen {
+        fn wants(&self, event_name: &str) -> bool {
             event_name == "PROCESS_STATE_EXITED"
         }
-        fn handle(&mut self, arrival: &Arrival) {
-            self.events.push(arrival.event.clone());
-            self.keys.push(arrival.key());
+        fn handle(&mut self, received: &ReceivedEvent) {
+            self.events.push(received.event.clone());
+            self.keys.push(received.key());
         }
         fn answered(&mut self) {
             self.answers += 1;
@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    fn run(input: &[u8]) -> (Result<(), ListenerError>, Vec<u8>, Seen) {
+    fn run(input: &[u8]) -> (Result<(), ProtocolError>, Vec<u8>, Seen) {
         let mut output = Vec::new();
         let mut seen = Seen::default();
         let result = serve(io::BufReader::with_capacity(1, Dripping(input)), &mut output, &mut seen);
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn garbage_and_cut_events_end_the_listener_with_a_reason() {
         assert!(run(b"garbage\n").0.unwrap_err().to_string().contains("\"garbage\" is not key:value"));
-        assert!(matches!(run(b"eventname:X len").0, Err(ListenerError::Cut)));
-        assert!(matches!(run(&vec![b'x'; MAX_HEADER + 2]).0, Err(ListenerError::HeaderTooLong)));
+        assert!(matches!(run(b"eventname:X len").0, Err(ProtocolError::Cut)));
+        assert!(matches!(run(&vec![b'x'; MAX_HEADER + 2]).0, Err(ProtocolError::HeaderTooLong)));
     }
 }

@@ -1,10 +1,10 @@
 //! Stopping and starting a process through supervisord, without ever leaving it stopped.
 //!
 //! Between stop and start a listener may be killed, or supervisord may refuse. Therefore the name is written to
-//! a ledger on disk before the stop and taken out after the start; what is left in the ledger is started at the
-//! next tick, by this listener or by its successor, unless `rule::debt` says that it is nobody's business any more.
+//! a restarts on disk before the stop and taken out after the start; what is left in the restarts is started at the
+//! next tick, by this listener or by its successor, unless `rule::pending_restart` says that it is nobody's business any more.
 //!
-//! The ledger has a line for each program: `1700000000 shop:web`, the time of the last try and the name. A line
+//! The restarts has a line for each program: `1700000000 shop:web`, the time of the last try and the name. A line
 //! without a time, as older versions wrote it, is as old as the file.
 
 use std::collections::BTreeMap;
@@ -16,54 +16,55 @@ use ironlance_alert::outbox::folder::prepare;
 use ironlance_core::ProcessState;
 use ironlance_rpc::{CallError, Client};
 
-use crate::rule::debt::{Claim, Debt, Standing, judge};
-use crate::{note, say};
+use crate::rule::pending_restart::{PendingRestart, ProgramStatus, RetryDecision, decide};
+use crate::{note, write_log};
 
-/// More lines of a ledger are not read; nobody stops as many programs.
-const MOST: usize = 10_000;
+/// Lines after these are not read.
+const MAX_ENTRIES: usize = 10_000;
 
 /// The names of processes that were stopped by us and are not up again, kept on disk.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct PendingRestarts {
     file: PathBuf,
-    owed: BTreeMap<String, Debt>,
+    pending: BTreeMap<String, PendingRestart>,
 }
 
-impl Ledger {
-    /// Reads the ledger `file`; one that is not there is empty.
+impl PendingRestarts {
+    /// Reads the restarts `file`; one that is not there is empty.
     pub fn open(file: PathBuf) -> Self {
         let text = fs::read_to_string(&file).unwrap_or_default();
         let written = fs::metadata(&file).and_then(|data| data.modified()).unwrap_or(UNIX_EPOCH);
-        let owed = parse(&text, seconds(written));
-        Self { file, owed }
+        let pending = parse(&text, seconds(written));
+        Self { file, pending }
     }
 
     /// Whether any process is owed a start.
     pub fn is_empty(&self) -> bool {
-        self.owed.is_empty()
+        self.pending.is_empty()
     }
 
     /// A start is owed, counted from now on.
-    fn owe(&mut self, name: &str) {
-        let debt = Debt { tried: seconds(SystemTime::now()) };
-        if self.owed.insert(name.to_owned(), debt) != Some(debt) {
+    fn begin(&mut self, name: &str) {
+        let pending = PendingRestart { last_try: seconds(SystemTime::now()) };
+        if self.pending.insert(name.to_owned(), pending) != Some(pending) {
             self.store();
         }
     }
 
-    fn paid(&mut self, name: &str) {
-        if self.owed.remove(name).is_some() {
+    fn finish(&mut self, name: &str) {
+        if self.pending.remove(name).is_some() {
             self.store();
         }
     }
 
-    /// A ledger that cannot be written only matters if we are killed right now; the list in memory stays.
+    /// A restarts that cannot be written only matters if we are killed right now; the list in memory stays.
     fn store(&self) {
-        if self.owed.is_empty() {
+        if self.pending.is_empty() {
             let _ = fs::remove_file(&self.file);
             return;
         }
-        let text: String = self.owed.iter().map(|(name, debt)| format!("{} {name}\n", debt.tried)).collect();
+        let text: String =
+            self.pending.iter().map(|(name, pending)| format!("{} {name}\n", pending.last_try)).collect();
         let new = self.file.with_extension("new");
         let folder = self.file.parent().unwrap_or_else(|| Path::new("/"));
         let written = prepare(folder).map_err(|error| error.to_string()).and_then(|()| {
@@ -71,18 +72,20 @@ impl Ledger {
             written.map_err(|error| format!("cannot write {}: {error}", self.file.display()))
         });
         if let Err(error) = written {
-            say(&format!("{error}: should I be killed between a stop and a start, the program stays down\n"));
+            write_log(&format!(
+                "{error}: should I be killed between a stop and a start, the program stays down\n"
+            ));
         }
     }
 
     /// Starts what is owed a start and is not up; `say_line` is told of each try. What is not to be started any more is
     /// said and forgotten.
-    pub fn settle(&mut self, supervisor: &Client, say_line: &mut dyn FnMut(&str)) {
-        for (name, debt) in self.owed.clone() {
+    pub fn retry(&mut self, supervisor: &Client, say_line: &mut dyn FnMut(&str)) {
+        for (name, pending) in self.pending.clone() {
             let info = match supervisor.process_info(&name) {
                 Ok(info) => info,
                 Err(CallError::Fault(fault)) => {
-                    self.paid(&name);
+                    self.finish(&name);
                     say_line(&format!("Failed to start process {name}: {fault}"));
                     continue;
                 }
@@ -94,23 +97,23 @@ impl Ledger {
             // Without supervisord's clock it was started before anything that we know of.
             let ago = if info.now == 0 { i64::MAX } else { info.now.saturating_sub(info.start) };
             let started_ago = (info.start != 0).then_some(ago);
-            let standing = Standing { state: ProcessState::from_code(info.state), started_ago };
-            match judge(debt, standing, seconds(SystemTime::now())) {
-                Claim::Start => match supervisor.start_process(&name) {
+            let status = ProgramStatus { state: ProcessState::from_code(info.state), started_ago };
+            match decide(pending, status, seconds(SystemTime::now())) {
+                RetryDecision::Start => match supervisor.start_process(&name) {
                     Ok(()) => {
-                        self.paid(&name);
+                        self.finish(&name);
                         say_line(&format!("{name} started"));
                     }
                     Err(error) => {
-                        self.owe(&name);
+                        self.begin(&name);
                         say_line(&format!("Failed to start process {name}, trying again: {error}"));
                     }
                 },
-                Claim::Paid => self.paid(&name),
+                RetryDecision::Done => self.finish(&name),
                 // We are there and would start it: it does not grow old meanwhile.
-                Claim::Wait => self.owe(&name),
-                Claim::Dropped(reason) => {
-                    self.paid(&name);
+                RetryDecision::Wait => self.begin(&name),
+                RetryDecision::Abandon(reason) => {
+                    self.finish(&name);
                     note(&[format!("not starting {name}: {reason}")]);
                 }
             }
@@ -124,21 +127,21 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The lines of a ledger that was written at `written`, in seconds since 1970; any text is one.
-pub fn parse(text: &str, written: i64) -> BTreeMap<String, Debt> {
+/// The lines of a restarts that was written at `written`, in seconds since 1970; any text is one.
+pub fn parse(text: &str, written: i64) -> BTreeMap<String, PendingRestart> {
     let entry = |line: &str| match line.split_once(' ') {
         Some((tried, name)) if tried.len() >= 9 => match tried.parse() {
-            Ok(tried) => (name.to_owned(), Debt { tried }),
-            Err(_) => (line.to_owned(), Debt { tried: written }),
+            Ok(tried) => (name.to_owned(), PendingRestart { last_try: tried }),
+            Err(_) => (line.to_owned(), PendingRestart { last_try: written }),
         },
-        _ => (line.to_owned(), Debt { tried: written }),
+        _ => (line.to_owned(), PendingRestart { last_try: written }),
     };
-    text.lines().filter(|line| !line.is_empty()).take(MOST).map(entry).collect()
+    text.lines().filter(|line| !line.is_empty()).take(MAX_ENTRIES).map(entry).collect()
 }
 
 /// How far a restart came.
 #[derive(Debug)]
-pub enum Restart {
+pub enum RestartOutcome {
     /// Stopped and started.
     Done,
     /// Supervisord did not stop it, for this reason; nobody has tried to start it.
@@ -151,30 +154,30 @@ pub enum Restart {
 /// is then told why the stop failed.
 pub fn restart(
     supervisor: &Client,
-    ledger: &mut Ledger,
+    restarts: &mut PendingRestarts,
     name: &str,
     stop_failed: Option<&mut dyn FnMut(&CallError)>,
-) -> Restart {
-    ledger.owe(name);
+) -> RestartOutcome {
+    restarts.begin(name);
     if let Err(error) = supervisor.stop_process(name) {
         let Some(stop_failed) = stop_failed else {
-            // A fault leaves the process as it is; after a lost connection nobody knows, so the debt stays.
+            // A fault leaves the process as it is; after a lost connection nobody knows, so the entry stays.
             if matches!(error, CallError::Fault(_)) {
-                ledger.paid(name);
+                restarts.finish(name);
             }
-            return Restart::NotStopped(error);
+            return RestartOutcome::NotStopped(error);
         };
         stop_failed(&error);
     }
     match supervisor.start_process(name) {
         Ok(()) => {
-            ledger.paid(name);
-            Restart::Done
+            restarts.finish(name);
+            RestartOutcome::Done
         }
         Err(error) => {
             // Counted from this try: the stop before it may have taken long.
-            ledger.owe(name);
-            Restart::NotStarted(error)
+            restarts.begin(name);
+            RestartOutcome::NotStarted(error)
         }
     }
 }
@@ -185,25 +188,25 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_ledger_is_read_as_it_was_written_and_old_ones_are_as_old_as_their_file() {
-        let folder = std::env::temp_dir().join(format!("ironlance-ledger-{}", std::process::id()));
+    fn the_file_is_read_as_it_was_written_and_old_ones_are_as_old_as_their_file() {
+        let folder = std::env::temp_dir().join(format!("ironlance-restarts-{}", std::process::id()));
         let file = folder.join("restart-x");
-        let mut ledger = Ledger::open(file.clone());
-        ledger.owe("shop:web");
-        ledger.owe("a b");
-        assert_eq!(Ledger::open(file.clone()).owed, ledger.owed);
-        ledger.paid("a b");
-        ledger.paid("shop:web");
-        assert!(!file.exists() && Ledger::open(file).is_empty());
+        let mut restarts = PendingRestarts::open(file.clone());
+        restarts.begin("shop:web");
+        restarts.begin("a b");
+        assert_eq!(PendingRestarts::open(file.clone()).pending, restarts.pending);
+        restarts.finish("a b");
+        restarts.finish("shop:web");
+        assert!(!file.exists() && PendingRestarts::open(file).is_empty());
         fs::remove_dir_all(folder).unwrap();
         let old = parse("shop:web\n1700000000 db\n12 monkeys\n", 7);
-        let tried = |name: &str| old[name].tried;
+        let tried = |name: &str| old[name].last_try;
         assert_eq!((tried("shop:web"), tried("db"), tried("12 monkeys")), (7, 1_700_000_000, 7));
     }
 
     proptest! {
         #[test]
-        fn no_ledger_makes_the_reader_panic(text in "(?s).{0,120}", numbers in "[0-9 a:\n]{0,60}") {
+        fn no_file_makes_the_reader_panic(text in "(?s).{0,120}", numbers in "[0-9 a:\n]{0,60}") {
             let _ = (parse(&text, 0), parse(&numbers, i64::MAX));
         }
     }

@@ -2,12 +2,12 @@
 
 use ironlance_core::ProcessState;
 
-use super::refusal::{Refusal, Row};
+use super::option_error::{OptionError, OptionRow};
 use ironlance_core::args::{Given, Takes, table::ours};
 
 /// What can happen to a process, by the state that it enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum Trigger {
     /// It ended after it had been up, with a status that is not among its `exitcodes`, or by a signal.
     Exited,
     /// It ended after it had been up, with a status that is among its `exitcodes`.
@@ -29,19 +29,19 @@ pub enum Happening {
 }
 
 /// The words of `--on`.
-const WORDS: &[(&str, Happening)] = &[
-    ("exited", Happening::Exited),
-    ("expected", Happening::Expected),
-    ("fatal", Happening::Fatal),
-    ("backoff", Happening::Backoff),
-    ("stopped", Happening::Stopped),
-    ("stopping", Happening::Stopping),
-    ("starting", Happening::Starting),
-    ("running", Happening::Running),
-    ("unknown", Happening::Unknown),
+const WORDS: &[(&str, Trigger)] = &[
+    ("exited", Trigger::Exited),
+    ("expected", Trigger::Expected),
+    ("fatal", Trigger::Fatal),
+    ("backoff", Trigger::Backoff),
+    ("stopped", Trigger::Stopped),
+    ("stopping", Trigger::Stopping),
+    ("starting", Trigger::Starting),
+    ("running", Trigger::Running),
+    ("unknown", Trigger::Unknown),
 ];
 
-impl Happening {
+impl Trigger {
     /// What it means that a process enters `state`; `expected` is of weight for `Exited` only.
     pub fn of(state: ProcessState, expected: bool) -> Self {
         match state {
@@ -64,52 +64,52 @@ impl Happening {
 
 /// A set of happenings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Happenings(u16);
+pub struct Triggers(u16);
 
-impl Happenings {
+impl Triggers {
     /// The set of one.
-    pub const fn only(happening: Happening) -> Self {
-        Self(happening.bit())
+    pub const fn only(trigger: Trigger) -> Self {
+        Self(trigger.bit())
     }
 
     /// Whether the set has it.
-    pub const fn contains(self, happening: Happening) -> bool {
-        self.0 & happening.bit() != 0
+    pub const fn contains(self, trigger: Trigger) -> bool {
+        self.0 & trigger.bit() != 0
     }
 
     /// The set with one more.
     #[must_use]
-    pub const fn and(self, happening: Happening) -> Self {
-        Self(self.0 | happening.bit())
+    pub const fn and(self, trigger: Trigger) -> Self {
+        Self(self.0 | trigger.bit())
     }
 
     /// Its words, in the order of `--help`.
     pub fn words(self) -> Vec<&'static str> {
-        WORDS.iter().filter(|(_, happening)| self.contains(*happening)).map(|(word, _)| *word).collect()
+        WORDS.iter().filter(|(_, trigger)| self.contains(*trigger)).map(|(word, _)| *word).collect()
     }
 
     /// Adds the words of a comma separated list; gives back the word that is none.
     fn add(&mut self, list: &str) -> Result<(), String> {
         for word in list.split(',').map(str::trim) {
             let known = WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
-            let (_, happening) = known.ok_or_else(|| word.to_owned())?;
-            self.0 |= happening.bit();
+            let (_, trigger) = known.ok_or_else(|| word.to_owned())?;
+            self.0 |= trigger.bit();
         }
         Ok(())
     }
 
     /// This set, or `default` when it is empty.
-    pub(super) fn or(self, default: Happening) -> Self {
+    pub(super) fn or(self, default: Trigger) -> Self {
         if self == Self::default() { Self::only(default) } else { self }
     }
 }
 
 /// `--on LIST`.
-pub(super) fn on_row<T: AsMut<Happenings>>(help: &'static str) -> Row<T> {
+pub(super) fn on_row<T: AsMut<Triggers>>(help: &'static str) -> OptionRow<T> {
     ours("on", Takes::Value("LIST"), help, |target, given: &Given| {
         target.as_mut().add(given.value()).map_err(|word| {
             let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
-            Refusal::value(given, &format!("{word:?} is none of {}", words.join(", ")))
+            OptionError::value(given, &format!("{word:?} is none of {}", words.join(", ")))
         })
     })
 }
@@ -120,29 +120,28 @@ mod tests {
 
     #[test]
     fn a_list_of_words_is_the_set_of_what_they_name() {
-        let mut set = Happenings::default();
+        let mut set = Triggers::default();
         set.add("exited, FATAL").unwrap();
-        for (word, happening) in WORDS {
-            assert_eq!(set.contains(*happening), ["exited", "fatal"].contains(word), "{word}");
+        for (word, trigger) in WORDS {
+            assert_eq!(set.contains(*trigger), ["exited", "fatal"].contains(word), "{word}");
         }
         for bad in ["", "exited,", "crashed"] {
-            assert!(Happenings::default().add(bad).is_err(), "{bad:?}");
+            assert!(Triggers::default().add(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn every_state_has_a_word_and_exits_have_two() {
-        let names: Vec<Happening> =
-            ProcessState::ALL.iter().map(|state| Happening::of(*state, false)).collect();
-        assert!(WORDS.iter().all(|(_, word)| names.contains(word) || *word == Happening::Expected));
-        assert_eq!(Happening::of(ProcessState::Exited, true), Happening::Expected);
-        assert_eq!(Happening::of(ProcessState::Fatal, true), Happening::Fatal);
+        let names: Vec<Trigger> = ProcessState::ALL.iter().map(|state| Trigger::of(*state, false)).collect();
+        assert!(WORDS.iter().all(|(_, word)| names.contains(word) || *word == Trigger::Expected));
+        assert_eq!(Trigger::of(ProcessState::Exited, true), Trigger::Expected);
+        assert_eq!(Trigger::of(ProcessState::Fatal, true), Trigger::Fatal);
     }
 
     #[test]
     fn an_empty_set_takes_the_default() {
-        assert_eq!(Happenings::default().or(Happening::Fatal), Happenings::only(Happening::Fatal));
-        let backoff = Happenings::only(Happening::Backoff);
-        assert_eq!(backoff.or(Happening::Fatal), backoff);
+        assert_eq!(Triggers::default().or(Trigger::Fatal), Triggers::only(Trigger::Fatal));
+        let backoff = Triggers::only(Trigger::Backoff);
+        assert_eq!(backoff.or(Trigger::Fatal), backoff);
     }
 }

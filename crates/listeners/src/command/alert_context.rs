@@ -7,41 +7,47 @@ use ironlance_alert::{Draft, Entry, Form, Post, PostOptions, Route};
 use ironlance_core::Namespec;
 use ironlance_rpc::Client;
 
-use crate::facts::{self, Scene};
-use crate::listener::Arrival;
+use crate::details::{self, DetailsContext};
+use crate::environment::ListenerEnv;
 use crate::probe::memory::start_ticks;
-use crate::surroundings::Surroundings;
+use crate::protocol::ReceivedEvent;
 
 /// What a command needs to tell people.
-pub(super) struct Desk {
-    /// Whom to ask for facts; none when there is no supervisord to be asked.
+pub(super) struct AlertContext {
+    /// Asked for details; `None` when no supervisord can be asked.
     pub(super) supervisor: Option<Client>,
     post: Option<Post>,
     host: String,
-    details: bool,
+    wants_details: bool,
     /// Which life of which supervisord: its serials begin anew with each.
-    incarnation: String,
+    supervisord_id: String,
 }
 
-impl Desk {
+impl AlertContext {
     /// Opens the post for `command`. Without a route nobody is told.
     pub(super) fn open(
         command: &str,
-        surroundings: &Surroundings,
+        environment: &ListenerEnv,
         supervisor: Option<Client>,
         route: Option<Route>,
-        details: bool,
+        wants_details: bool,
     ) -> Self {
         let post = route.map(|route| {
             Post::open(PostOptions {
-                state_dir: surroundings.state_dir.clone(),
-                origin: surroundings.origin(command),
-                host: surroundings.host.clone(),
+                state_dir: environment.state_dir.clone(),
+                origin: environment.origin(command),
+                host: environment.host.clone(),
                 route,
-                program: deliverer(),
+                program: own_binary(),
             })
         });
-        Self { supervisor, post, host: surroundings.host.clone(), details, incarnation: incarnation() }
+        Self {
+            supervisor,
+            post,
+            host: environment.host.clone(),
+            wants_details,
+            supervisord_id: supervisord_id(),
+        }
     }
 
     /// The post, when there is somebody to be told.
@@ -62,13 +68,13 @@ impl Desk {
     }
 
     /// Whether the alert of this very event is stored already.
-    pub(super) fn seen(&self, arrival: &Arrival) -> bool {
-        self.post.as_ref().is_some_and(|post| post.seen(&self.event(arrival)))
+    pub(super) fn is_submitted(&self, received: &ReceivedEvent) -> bool {
+        self.post.as_ref().is_some_and(|post| post.seen(&self.event_key(received)))
     }
 
     /// What tells this event from every other, and is the same when it is sent again.
-    pub(super) fn event(&self, arrival: &Arrival) -> String {
-        format!("{} {}", self.incarnation, arrival.key())
+    pub(super) fn event_key(&self, received: &ReceivedEvent) -> String {
+        format!("{} {}", self.supervisord_id, received.key())
     }
 
     /// There will be no further event.
@@ -84,16 +90,16 @@ impl Desk {
     }
 
     /// The details of what happened to a process, unless they are not wanted.
-    pub(super) fn details(
+    pub(super) fn gather_details(
         &self,
-        arrival: &Arrival,
+        received: &ReceivedEvent,
         namespec: &Namespec,
         pid: Option<&str>,
     ) -> Option<String> {
-        let scene = Scene { host: &self.host, supervisor: &arrival.envelope.server };
+        let context = DetailsContext { host: &self.host, supervisor: &received.envelope.server };
         let pid = pid.filter(|pid| !pid.is_empty());
-        (self.details && self.post.is_some())
-            .then(|| facts::gather(self.supervisor.as_ref(), &scene, namespec, pid))
+        (self.wants_details && self.post.is_some())
+            .then(|| details::gather(self.supervisor.as_ref(), &context, namespec, pid))
     }
 
     /// Sends a mail of one entry. `event` is what it was made of, where the same event would make the same mail.
@@ -104,7 +110,7 @@ impl Desk {
 }
 
 /// Our supervisord by pid and start, and the boot that these belong to.
-fn incarnation() -> String {
+fn supervisord_id() -> String {
     let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let start = start_ticks(parent).unwrap_or_default();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -112,7 +118,7 @@ fn incarnation() -> String {
 }
 
 /// This very binary, also when it was replaced on disk since.
-fn deliverer() -> PathBuf {
+fn own_binary() -> PathBuf {
     let own = PathBuf::from("/proc/self/exe");
     if own.exists() { own } else { env::current_exe().unwrap_or(own) }
 }

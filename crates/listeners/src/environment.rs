@@ -10,7 +10,7 @@ use ironlance_rpc::client::EndpointError;
 
 /// The environment that a supervisord gives to a listener, and what else there is to know about here.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ListenerEnv {
     /// `SUPERVISOR_SERVER_URL`; without it no supervisord has started us.
     pub server_url: Option<String>,
     /// `SUPERVISOR_USERNAME`.
@@ -27,9 +27,9 @@ pub struct Surroundings {
     pub state_dir: PathBuf,
 }
 
-impl Surroundings {
+impl ListenerEnv {
     /// Looks around.
-    pub fn look() -> Self {
+    pub fn from_env() -> Self {
         let group = env::var("SUPERVISOR_GROUP_NAME").ok();
         let process = env::var("SUPERVISOR_PROCESS_NAME").ok();
         Self {
@@ -50,7 +50,7 @@ impl Surroundings {
     }
 
     /// The file in which this listener notes the programs that it stopped and has to start.
-    pub fn ledger(&self, command: &str) -> PathBuf {
+    pub fn pending_restarts_file(&self, command: &str) -> PathBuf {
         self.state_dir.join(format!("restart-{}", origin_file(&self.origin(command))))
     }
 

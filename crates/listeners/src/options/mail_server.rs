@@ -9,8 +9,8 @@ const SMTPS_PORT: u16 = 465;
 
 /// A mail server as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Server {
-    pub(super) scheme: Scheme,
+pub(super) struct MailServer {
+    pub(super) scheme: ServerScheme,
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) user: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Server {
 
 /// How it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(super) enum ServerScheme {
     /// `smtp://`
     Smtp,
     /// `smtps://`
@@ -36,18 +36,24 @@ pub(super) enum TlsDemand {
     Required,
 }
 
-impl Server {
+impl MailServer {
     /// superlance's default for the batch mailers.
     pub(super) fn localhost() -> Self {
-        Self { scheme: Scheme::Bare, host: "localhost".into(), port: SMTP_PORT, user: None, password: None }
+        Self {
+            scheme: ServerScheme::Bare,
+            host: "localhost".into(),
+            port: SMTP_PORT,
+            user: None,
+            password: None,
+        }
     }
 
     /// Reads a `smtp://` or `smtps://` URL; `Err` says what is wrong with it.
     pub(super) fn from_url(text: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = text.split_once("://").ok_or("not smtp://HOST or smtps://HOST")?;
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
-            "smtp" => (Scheme::Smtp, SMTP_PORT),
-            "smtps" => (Scheme::Smtps, SMTPS_PORT),
+            "smtp" => (ServerScheme::Smtp, SMTP_PORT),
+            "smtps" => (ServerScheme::Smtps, SMTPS_PORT),
             _ => return Err("not smtp://HOST or smtps://HOST"),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -75,12 +81,12 @@ impl Server {
     /// How a connection to this server is to be secured.
     pub(super) fn security(&self, demand: TlsDemand) -> Security {
         match (self.scheme, self.port, demand) {
-            (Scheme::Smtps, _, TlsDemand::None | TlsDemand::Required)
-            | (Scheme::Smtp, SMTPS_PORT, TlsDemand::None | TlsDemand::Required)
-            | (Scheme::Bare, SMTPS_PORT, TlsDemand::Required) => Security::Implicit,
-            (Scheme::Smtp | Scheme::Bare, _, TlsDemand::Required) => Security::StartTls,
-            (Scheme::Smtp, _, TlsDemand::None) => Security::Offered,
-            (Scheme::Bare, _, TlsDemand::None) => Security::Plain,
+            (ServerScheme::Smtps, _, TlsDemand::None | TlsDemand::Required)
+            | (ServerScheme::Smtp, SMTPS_PORT, TlsDemand::None | TlsDemand::Required)
+            | (ServerScheme::Bare, SMTPS_PORT, TlsDemand::Required) => Security::Implicit,
+            (ServerScheme::Smtp | ServerScheme::Bare, _, TlsDemand::Required) => Security::StartTls,
+            (ServerScheme::Smtp, _, TlsDemand::None) => Security::Offered,
+            (ServerScheme::Bare, _, TlsDemand::None) => Security::Plain,
         }
     }
 }
@@ -147,7 +153,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parts(server: Result<Server, &'static str>) -> (String, u16, String, String) {
+    fn parts(server: Result<MailServer, &'static str>) -> (String, u16, String, String) {
         let server = server.unwrap();
         (server.host, server.port, server.user.unwrap_or_default(), server.password.unwrap_or_default())
     }
@@ -167,7 +173,7 @@ mod tests {
             ("smtp://joe@x.org:a/b@c@mail", expected("mail", 25, "joe@x.org", "a/b@c")),
             ("smtp://j%C3%B6:@mail", expected("mail", 25, "jö", "")),
         ] {
-            assert_eq!(parts(Server::from_url(url)), wanted, "{url}");
+            assert_eq!(parts(MailServer::from_url(url)), wanted, "{url}");
         }
     }
 
@@ -183,29 +189,29 @@ mod tests {
             ("[::1]", "::1", 25),
             ("smtps://mail", "mail", 465),
         ] {
-            assert_eq!(parts(Server::from_host(text)), expected(host, port, "", ""), "{text}");
+            assert_eq!(parts(MailServer::from_host(text)), expected(host, port, "", ""), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_server_is_refused() {
         for text in ["", "mail", "http://mail", "smtp://", "smtp:///", "smtp://@mail", "smtp://:pw@mail"] {
-            assert!(Server::from_url(text).is_err(), "{text}");
+            assert!(MailServer::from_url(text).is_err(), "{text}");
         }
         for text in
             ["smtp://a%4@mail", "smtp://a%ff@mail", "smtp://mail/path", "smtp://mail?x=1", "smtp://[::1"]
         {
-            assert!(Server::from_url(text).is_err(), "{text}");
+            assert!(MailServer::from_url(text).is_err(), "{text}");
         }
         for text in ["", ":25", "mail:x", "mail:", "mail:70000", "a b", "[::1]x", "joe@mail", "mail\n"] {
             // An empty port is no port either: smtplib calls it nonnumeric.
-            assert!(Server::from_host(text).is_err(), "{text}");
+            assert!(MailServer::from_host(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn security_follows_from_scheme_port_and_demand() {
-        let security = |text, demand| Server::from_host(text).unwrap().security(demand);
+        let security = |text, demand| MailServer::from_host(text).unwrap().security(demand);
         for (text, without, with) in [
             ("mail", Security::Plain, Security::StartTls),
             ("mail:465", Security::Plain, Security::Implicit),
@@ -229,14 +235,14 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "(smtps?://)?\\PC{0,40}") {
-            let _ = (Server::from_url(&text), Server::from_host(&text), redacted(&text));
+            let _ = (MailServer::from_url(&text), MailServer::from_host(&text), redacted(&text));
         }
 
         #[test]
         fn a_percent_encoded_user_and_password_come_back(user in "\\PC{1,12}", password in "\\PC{1,12}") {
             let encode = |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02x}")).collect() };
             let url = format!("smtps://{}:{}@mail:99", encode(&user), encode(&password));
-            prop_assert_eq!(parts(Server::from_url(&url)), (String::from("mail"), 99, user, password));
+            prop_assert_eq!(parts(MailServer::from_url(&url)), (String::from("mail"), 99, user, password));
         }
     }
 }

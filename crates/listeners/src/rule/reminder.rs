@@ -16,7 +16,7 @@ pub const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// What was mailed last about one program.
 #[derive(Debug)]
-struct Told {
+struct LastMail {
     kind: String,
     at: Duration,
 }
@@ -25,45 +25,45 @@ struct Told {
 #[derive(Debug)]
 pub struct Reminder {
     interval: Duration,
-    told: HashMap<String, Told>,
+    last_mails: HashMap<String, LastMail>,
 }
 
 /// Whether there is a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mail {
+pub enum MailDecision {
     /// It goes.
-    Goes,
+    Send,
     /// The same was mailed so long ago.
-    Told(Duration),
+    Suppress(Duration),
 }
 
 impl Reminder {
     /// With no interval every trouble is mailed every time.
     pub fn new(interval: Duration) -> Self {
-        Self { interval, told: HashMap::new() }
+        Self { interval, last_mails: HashMap::new() }
     }
 
     /// There is a trouble of this `kind` about a program at `now`, a time since any fixed moment. A mail that goes is
     /// remembered.
-    pub fn trouble(&mut self, about: &str, kind: &str, now: Duration) -> Mail {
-        if let Some(told) = self.told.get(about) {
+    pub fn on_problem(&mut self, about: &str, kind: &str, now: Duration) -> MailDecision {
+        if let Some(told) = self.last_mails.get(about) {
             let ago = now.saturating_sub(told.at);
             if told.kind == kind && ago < self.interval {
-                return Mail::Told(ago);
+                return MailDecision::Suppress(ago);
             }
         }
-        self.told.insert(about.to_owned(), Told { kind: kind.to_owned(), at: now });
-        Mail::Goes
+        self.last_mails.insert(about.to_owned(), LastMail { kind: kind.to_owned(), at: now });
+        MailDecision::Send
     }
 
     /// The program is well, or was restarted: the next trouble is a new one.
-    pub fn well(&mut self, about: &str) {
-        self.told.remove(about);
+    pub fn on_healthy(&mut self, about: &str) {
+        self.last_mails.remove(about);
     }
 
     /// Forgets the programs that are not among those that there are.
-    pub fn keep_only(&mut self, is_there: impl Fn(&str) -> bool) {
-        self.told.retain(|about, _| is_there(about));
+    pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.last_mails.retain(|about, _| is_there(about));
     }
 }
 
@@ -79,23 +79,30 @@ mod tests {
         let mut reminder = Reminder::new(INTERVAL);
         let mails = |kind: &str, minutes: std::ops::Range<u32>, reminder: &mut Reminder| {
             minutes
-                .filter(|minute| reminder.trouble("web", kind, MINUTE * *minute) == Mail::Goes)
+                .filter(|minute| reminder.on_problem("web", kind, MINUTE * *minute) == MailDecision::Send)
                 .collect::<Vec<_>>()
         };
         assert_eq!(mails("over", 0..150, &mut reminder), [0, 60, 120]);
         assert_eq!(mails("cannot stop", 150..160, &mut reminder), [150], "a change is told at once");
-        reminder.well("web");
+        reminder.on_healthy("web");
         assert_eq!(mails("cannot stop", 160..170, &mut reminder), [160], "and a new trouble");
-        assert_eq!(reminder.trouble("db", "cannot stop", MINUTE * 170), Mail::Goes, "another program");
-        assert_eq!(reminder.trouble("web", "cannot stop", MINUTE * 170), Mail::Told(MINUTE * 10));
-        reminder.keep_only(|about| about == "db");
-        assert_eq!(reminder.told.len(), 1);
+        assert_eq!(
+            reminder.on_problem("db", "cannot stop", MINUTE * 170),
+            MailDecision::Send,
+            "another program"
+        );
+        assert_eq!(
+            reminder.on_problem("web", "cannot stop", MINUTE * 170),
+            MailDecision::Suppress(MINUTE * 10)
+        );
+        reminder.retain(|about| about == "db");
+        assert_eq!(reminder.last_mails.len(), 1);
     }
 
     #[test]
     fn without_an_interval_every_tick_is_told() {
         let mut reminder = Reminder::new(Duration::ZERO);
-        assert!((0..5).all(|_| reminder.trouble("web", "over", MINUTE) == Mail::Goes));
+        assert!((0..5).all(|_| reminder.on_problem("web", "over", MINUTE) == MailDecision::Send));
     }
 
     proptest! {
@@ -109,11 +116,11 @@ mod tests {
             for (input, pause) in inputs {
                 now += Duration::from_secs(pause);
                 if input == 0 {
-                    reminder.well("web");
+                    reminder.on_healthy("web");
                     last = None;
                     continue;
                 }
-                let goes = reminder.trouble("web", &input.to_string(), now) == Mail::Goes;
+                let goes = reminder.on_problem("web", &input.to_string(), now) == MailDecision::Send;
                 let due = last.is_none_or(|(kind, at)| kind != input || now - at >= MINUTE);
                 prop_assert_eq!(goes, due);
                 if goes {

@@ -1,7 +1,7 @@
-//! The ledger of programs that are owed a start, as anybody may have written it.
+//! The file of pending restarts, with any content.
 #![no_main]
 
-use ironlance_listeners::restart::parse;
+use ironlance_listeners::pending_restarts::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

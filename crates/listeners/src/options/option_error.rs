@@ -10,7 +10,7 @@ use ironlance_core::args::{self, Given, Takes, Usage};
 
 /// Why a command line leads to no work.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(super) enum Refusal {
+pub(super) enum OptionError {
     /// Help was asked for.
     #[error("help was asked for")]
     Help,
@@ -31,27 +31,27 @@ pub(super) enum Refusal {
     Unusable(String),
 }
 
-impl From<Usage> for Refusal {
+impl From<Usage> for OptionError {
     fn from(usage: Usage) -> Self {
         Self::Usage(usage.0)
     }
 }
 
 /// An option of a listener.
-pub(super) type Row<T> = args::Row<T, Refusal>;
+pub(super) type OptionRow<T> = args::Row<T, OptionError>;
 
 /// `-h`, which both parsers have.
-pub(super) fn help_row<T>() -> Row<T> {
-    original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(Refusal::Help))
+pub(super) fn help_row<T>() -> OptionRow<T> {
+    original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(OptionError::Help))
 }
 
 /// The value as a number from 1.
-pub(super) fn count(given: &Given) -> Result<u32, Refusal> {
+pub(super) fn count(given: &Given) -> Result<u32, OptionError> {
     let count = given.value().trim().parse().ok().filter(|count| *count > 0);
-    count.ok_or_else(|| Refusal::value(given, "not a whole number from 1"))
+    count.ok_or_else(|| OptionError::value(given, "not a whole number from 1"))
 }
 
-impl Refusal {
+impl OptionError {
     /// A value that we refuse.
     pub(super) fn value(given: &Given, why: &str) -> Self {
         Self::Unusable(cannot_use(given, given.value(), why))
@@ -70,25 +70,30 @@ pub(super) fn cannot_use(given: &Given, shown: &str, why: &str) -> String {
 
 /// Which of Python's modules a command is parsed with; usage errors look accordingly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum ParserStyle {
     Getopt,
     Optparse,
 }
 
 /// The end of a command that was refused.
-pub(super) fn exit<T>(refusal: &Refusal, style: Style, command: &str, help: &str) -> Parsed<T> {
+pub(super) fn exit<T>(refusal: &OptionError, style: ParserStyle, command: &str, help: &str) -> Parsed<T> {
     let line = format!("{command}: {refusal}\n");
     let usage = format!("Usage: {command} [options]\n\n{command}: error: {refusal}\n");
     let (code, stdout, stderr) = match (refusal, style) {
-        (Refusal::Help, Style::Getopt | Style::Optparse) => (0, help.to_owned(), String::new()),
-        (Refusal::Usage(_), Style::Getopt) => (255, help.to_owned(), line),
-        (Refusal::Unparseable(words), Style::Getopt) => (255, format!("{words}\n{help}"), line),
-        (Refusal::Unusable(_), Style::Getopt) => (255, String::new(), line),
-        (Refusal::Usage(_) | Refusal::Unparseable(_) | Refusal::Unusable(_), Style::Optparse) => {
-            (2, String::new(), usage)
+        (OptionError::Help, ParserStyle::Getopt | ParserStyle::Optparse) => {
+            (0, help.to_owned(), String::new())
         }
-        (Refusal::Incomplete(_), Style::Getopt | Style::Optparse) => (1, help.to_owned(), line),
-        (Refusal::Traceback(_), Style::Getopt | Style::Optparse) => (1, String::new(), line),
+        (OptionError::Usage(_), ParserStyle::Getopt) => (255, help.to_owned(), line),
+        (OptionError::Unparseable(words), ParserStyle::Getopt) => (255, format!("{words}\n{help}"), line),
+        (OptionError::Unusable(_), ParserStyle::Getopt) => (255, String::new(), line),
+        (
+            OptionError::Usage(_) | OptionError::Unparseable(_) | OptionError::Unusable(_),
+            ParserStyle::Optparse,
+        ) => (2, String::new(), usage),
+        (OptionError::Incomplete(_), ParserStyle::Getopt | ParserStyle::Optparse) => {
+            (1, help.to_owned(), line)
+        }
+        (OptionError::Traceback(_), ParserStyle::Getopt | ParserStyle::Optparse) => (1, String::new(), line),
     };
     Parsed::Exit { code, stdout, stderr }
 }

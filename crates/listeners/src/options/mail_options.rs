@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::refusal::{Refusal, Row, cannot_use};
-use super::server::{Server, TlsDemand, redacted};
+use super::mail_server::{MailServer, TlsDemand, redacted};
+use super::option_error::{OptionError, OptionRow, cannot_use};
 use ironlance_core::args::{
     Given, Takes,
     table::{original, ours},
@@ -11,14 +11,14 @@ use ironlance_core::args::{
 
 /// Options of delivery, in the order of their coming; a later one replaces an earlier, recipients add up.
 #[derive(Debug, Default)]
-pub(super) struct Wishes {
+pub(super) struct MailOptions {
     pub(super) recipients: Vec<String>,
     pub(super) from: Option<String>,
     pub(super) sendmail: Option<Given>,
     /// The command takes To, Subject and the text, whatever its name says.
     pub(super) body_only: bool,
     /// The server, and the option's name.
-    pub(super) server: Option<(String, Server)>,
+    pub(super) server: Option<(String, MailServer)>,
     pub(super) tls: TlsDemand,
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
@@ -28,30 +28,31 @@ pub(super) struct Wishes {
     pub(super) test_alert: bool,
 }
 
-fn wishes<T: AsMut<Wishes>>(target: &mut T) -> &mut Wishes {
+fn mail<T: AsMut<MailOptions>>(target: &mut T) -> &mut MailOptions {
     target.as_mut()
 }
 
 /// A value that must not be empty.
-pub(super) fn filled(given: &Given) -> Result<String, Refusal> {
+pub(super) fn filled(given: &Given) -> Result<String, OptionError> {
     match given.value() {
-        "" => Err(Refusal::value(given, "it is empty")),
+        "" => Err(OptionError::value(given, "it is empty")),
         value => Ok(value.to_owned()),
     }
 }
 
-fn server<T: AsMut<Wishes>>(
+fn server<T: AsMut<MailOptions>>(
     target: &mut T,
     given: &Given,
-    parsed: Result<Server, &'static str>,
-) -> Result<(), Refusal> {
-    let server = parsed.map_err(|why| Refusal::Unusable(cannot_use(given, &redacted(given.value()), why)))?;
-    wishes(target).server = Some((given.name.clone(), server));
+    parsed: Result<MailServer, &'static str>,
+) -> Result<(), OptionError> {
+    let server =
+        parsed.map_err(|why| OptionError::Unusable(cannot_use(given, &redacted(given.value()), why)))?;
+    mail(target).server = Some((given.name.clone(), server));
     Ok(())
 }
 
 /// `-s` and `-m` of crashmail, httpok and memmon.
-pub(super) fn mailer_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+pub(super) fn mailer_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
     vec![
         original(
             's',
@@ -67,7 +68,7 @@ pub(super) fn mailer_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             Takes::Value("ADDRESS"),
             "to whom; may be repeated, or a list with commas; without it nobody gets mail",
             |target, given| {
-                wishes(target).recipients.push(given.value().to_owned());
+                mail(target).recipients.push(given.value().to_owned());
                 Ok(())
             },
         ),
@@ -75,21 +76,21 @@ pub(super) fn mailer_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
 }
 
 /// The mail server of crashmail, httpok and memmon.
-pub(super) fn server_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+pub(super) fn server_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
     vec![
         ours(
             "smtp",
             Takes::Value("URL"),
             "send by this mail server instead: smtp://[USER@]HOST[:PORT], with STARTTLS where it is offered, \
              or smtps://[USER@]HOST[:PORT]",
-            |target, given| server(target, given, Server::from_url(given.value())),
+            |target, given| server(target, given, MailServer::from_url(given.value())),
         ),
         ours(
             "from",
             Takes::Value("ADDRESS"),
             "the sender; with --smtp it is ironlance@ and this host's name unless told otherwise",
             |target, given| {
-                wishes(target).from = Some(filled(given)?);
+                mail(target).from = Some(filled(given)?);
                 Ok(())
             },
         ),
@@ -98,7 +99,7 @@ pub(super) fn server_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
 }
 
 /// Superlance's way for the batch mailers.
-pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+pub(super) fn batch_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
     vec![
         original(
             't',
@@ -106,12 +107,12 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             Takes::Value("LIST"),
             "to whom: addresses, with commas; must be given",
             |target, given| {
-                wishes(target).recipients = vec![given.value().to_owned()];
+                mail(target).recipients = vec![given.value().to_owned()];
                 Ok(())
             },
         ),
         original('f', "fromEmail", Takes::Value("ADDRESS"), "from whom; must be given", |target, given| {
-            wishes(target).from = Some(given.value().to_owned());
+            mail(target).from = Some(given.value().to_owned());
             Ok(())
         }),
         original(
@@ -120,10 +121,10 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             Takes::Value("HOST[:PORT]"),
             "the mail server, localhost unless told otherwise; smtp://[USER@]HOST[:PORT] (STARTTLS where it is \
              offered) and smtps://... as well",
-            |target, given| server(target, given, Server::from_host(given.value())),
+            |target, given| server(target, given, MailServer::from_host(given.value())),
         ),
         original('u', "userName", Takes::Value("USER"), "who we are to the mail server", |target, given| {
-            wishes(target).user = Some(given.value().to_owned());
+            mail(target).user = Some(given.value().to_owned());
             Ok(())
         }),
         original(
@@ -132,7 +133,7 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             Takes::Value("PASSWORD"),
             "the password for the mail server, for everybody to see in ps: --password-file is better",
             |target, given| {
-                wishes(target).password = Some(given.value().to_owned());
+                mail(target).password = Some(given.value().to_owned());
                 Ok(())
             },
         ),
@@ -141,7 +142,7 @@ pub(super) fn batch_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
 }
 
 /// `--sendmail_program` of the batch mailers, whose `-s` is the subject.
-pub(super) fn batch_sendmail_row<T: AsMut<Wishes>>() -> Row<T> {
+pub(super) fn batch_sendmail_row<T: AsMut<MailOptions>>() -> OptionRow<T> {
     ours(
         "sendmail_program",
         Takes::Value("COMMAND"),
@@ -151,7 +152,7 @@ pub(super) fn batch_sendmail_row<T: AsMut<Wishes>>() -> Row<T> {
 }
 
 /// What all six have.
-pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
+pub(super) fn shared_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
     vec![
         ours(
             "password-file",
@@ -159,7 +160,7 @@ pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             "the password for the mail server is the first line of this file; else it is taken from \
              IRONLANCE_SMTP_PASSWORD in the environment, else from the systemd credential ironlance-smtp-password",
             |target, given| {
-                wishes(target).password_file = Some(filled(given)?.into());
+                mail(target).password_file = Some(filled(given)?.into());
                 Ok(())
             },
         ),
@@ -168,7 +169,7 @@ pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             Takes::Value("FILE"),
             "trust the certificate authorities in this PEM file too",
             |target, given| {
-                wishes(target).ca_file = Some(filled(given)?.into());
+                mail(target).ca_file = Some(filled(given)?.into());
                 Ok(())
             },
         ),
@@ -178,12 +179,12 @@ pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             "the command takes what people read, not a mail: To, Subject, a blank line and the text, as in superlance; \
              sendemail, mail, mailx, mutt, curl and others are known by their names",
             |target, _| {
-                wishes(target).body_only = true;
+                mail(target).body_only = true;
                 Ok(())
             },
         ),
         ours("brief", Takes::Nothing, "leave out the Details below a message", |target, _| {
-            wishes(target).brief = true;
+            mail(target).brief = true;
             Ok(())
         }),
         ours(
@@ -191,20 +192,20 @@ pub(super) fn shared_rows<T: AsMut<Wishes>>() -> Vec<Row<T>> {
             Takes::Nothing,
             "send one alert by what is configured, tell each step, and exit with 0 or 1",
             |target, _| {
-                wishes(target).test_alert = true;
+                mail(target).test_alert = true;
                 Ok(())
             },
         ),
     ]
 }
 
-fn set_sendmail<T: AsMut<Wishes>>(target: &mut T, given: &Given) -> Result<(), Refusal> {
-    wishes(target).sendmail = Some(given.clone());
+fn set_sendmail<T: AsMut<MailOptions>>(target: &mut T, given: &Given) -> Result<(), OptionError> {
+    mail(target).sendmail = Some(given.clone());
     Ok(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of a row's apply")]
-fn set_tls<T: AsMut<Wishes>>(target: &mut T, _: &Given) -> Result<(), Refusal> {
-    wishes(target).tls = TlsDemand::Required;
+fn set_tls<T: AsMut<MailOptions>>(target: &mut T, _: &Given) -> Result<(), OptionError> {
+    mail(target).tls = TlsDemand::Required;
     Ok(())
 }

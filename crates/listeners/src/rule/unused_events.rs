@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ironlance_core::ProcessState;
 
-use crate::options::{Happening, Happenings};
+use crate::options::{Trigger, Triggers};
 
 /// States that whoever subscribes to PROCESS_STATE is told of all day.
 const COMMON: [ProcessState; 4] =
@@ -12,15 +12,15 @@ const COMMON: [ProcessState; 4] =
 
 /// A line about those of `events`, the names in `events=`, of which a mailer with this `--on` makes no mail; `None`
 /// where it uses all. The classes (`PROCESS_STATE`, `EVENT`) are no wish for each of their kinds, and ticks are its clock.
-pub fn unused<'e>(events: impl IntoIterator<Item = &'e str>, on: Happenings) -> Option<String> {
+pub fn unused<'e>(events: impl IntoIterator<Item = &'e str>, on: Triggers) -> Option<String> {
     let (mut states, mut others, mut adds) = (Vec::new(), Vec::new(), on);
     for event in events {
-        match state(event).map(|state| Happening::of(state, false)) {
-            Some(Happening::Exited) if on.contains(Happening::Expected) => {}
-            Some(happening) if on.contains(happening) => {}
-            Some(happening) => {
+        match state(event).map(|state| Trigger::of(state, false)) {
+            Some(Trigger::Exited) if on.contains(Trigger::Expected) => {}
+            Some(trigger) if on.contains(trigger) => {}
+            Some(trigger) => {
                 states.push(event);
-                adds = adds.and(happening);
+                adds = adds.and(trigger);
             }
             None if ["PROCESS_STATE", "EVENT"].contains(&event) || event.starts_with("TICK") => {}
             None => others.push(event),
@@ -53,27 +53,27 @@ fn listed(names: &[&str]) -> String {
 
 /// The kinds of events that were told of already, under a supervisord that does not say what was subscribed to.
 #[derive(Clone, Debug)]
-pub struct Unheard {
-    on: Happenings,
-    told: BTreeSet<String>,
+pub struct UnusedEvents {
+    on: Triggers,
+    reported: BTreeSet<String>,
 }
 
-impl Unheard {
+impl UnusedEvents {
     /// For a mailer with this `--on`.
-    pub fn new(on: Happenings) -> Self {
-        Self { on, told: BTreeSet::new() }
+    pub fn new(on: Triggers) -> Self {
+        Self { on, reported: BTreeSet::new() }
     }
 
     /// A line about an event of a kind that comes for the first time and of which no mail is made; `None` for all
     /// others, and for the states that come all day.
-    pub fn first(&mut self, event: &str) -> Option<String> {
-        if state(event).is_some_and(|state| COMMON.contains(&state)) || self.told.contains(event) {
+    pub fn first_notice(&mut self, event: &str) -> Option<String> {
+        if state(event).is_some_and(|state| COMMON.contains(&state)) || self.reported.contains(event) {
             return None;
         }
         let line = unused([event], self.on)?;
         // Their number is bounded: unknown kinds come from nowhere.
-        if self.told.len() < 100 {
-            self.told.insert(event.to_owned());
+        if self.reported.len() < 100 {
+            self.reported.insert(event.to_owned());
         }
         Some(line)
     }
@@ -87,34 +87,36 @@ mod tests {
 
     #[test]
     fn the_events_of_the_article_are_told_with_what_would_use_them() {
-        let exited = Happenings::only(Happening::Exited);
+        let exited = Triggers::only(Trigger::Exited);
         assert_eq!(
             unused(ARTICLE.split(','), exited).unwrap(),
             "of PROCESS_STATE_STOPPED and PROCESS_STATE_FATAL no mail is made (--on exited): --on exited,fatal,stopped \
              would; PROCESS_LOG_STDERR can make no mail"
         );
-        let more = exited.and(Happening::Stopped).and(Happening::Fatal);
+        let more = exited.and(Trigger::Stopped).and(Trigger::Fatal);
         assert_eq!(unused(ARTICLE.split(','), more).unwrap(), "PROCESS_LOG_STDERR can make no mail");
     }
 
     #[test]
     fn whole_classes_and_the_clock_are_no_wish_for_more() {
-        let exited = Happenings::only(Happening::Exited);
+        let exited = Triggers::only(Trigger::Exited);
         for events in ["PROCESS_STATE,TICK_60", "PROCESS_STATE_EXITED", "EVENT", ""] {
             assert_eq!(unused(events.split(',').filter(|event| !event.is_empty()), exited), None, "{events}");
         }
-        assert_eq!(unused(["PROCESS_STATE_EXITED"], Happenings::only(Happening::Expected)), None);
-        assert!(unused(["PROCESS_STATE_EXITED"], Happenings::only(Happening::Fatal)).is_some());
+        assert_eq!(unused(["PROCESS_STATE_EXITED"], Triggers::only(Trigger::Expected)), None);
+        assert!(unused(["PROCESS_STATE_EXITED"], Triggers::only(Trigger::Fatal)).is_some());
     }
 
     #[test]
     fn a_kind_is_told_of_once_and_common_states_never() {
-        let mut unheard = Unheard::new(Happenings::only(Happening::Exited));
-        assert!(unheard.first("PROCESS_STATE_FATAL").unwrap().contains("--on exited,fatal would"));
-        assert_eq!(unheard.first("PROCESS_STATE_FATAL"), None);
-        assert!(unheard.first("PROCESS_LOG_STDERR").is_some());
+        let mut unused_events = UnusedEvents::new(Triggers::only(Trigger::Exited));
+        assert!(
+            unused_events.first_notice("PROCESS_STATE_FATAL").unwrap().contains("--on exited,fatal would")
+        );
+        assert_eq!(unused_events.first_notice("PROCESS_STATE_FATAL"), None);
+        assert!(unused_events.first_notice("PROCESS_LOG_STDERR").is_some());
         for event in ["PROCESS_STATE_EXITED", "PROCESS_STATE_RUNNING", "TICK_5"] {
-            assert_eq!(unheard.first(event), None, "{event}");
+            assert_eq!(unused_events.first_notice(event), None, "{event}");
         }
     }
 }

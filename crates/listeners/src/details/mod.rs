@@ -1,6 +1,6 @@
 //! Why it happened: what supervisord can tell of a process, for the Details of an alert.
 
-mod last_end;
+mod last_exit;
 pub mod main_log;
 
 use std::time::Duration;
@@ -9,11 +9,11 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::clock;
 use ironlance_rpc::{Client, ProcessInfo, Value};
 
-use last_end::LastEnd;
-use main_log::Story;
+use last_exit::LastExit;
+use main_log::ProcessHistory;
 
 /// How long supervisord may take to tell; what is not told by then is left out.
-const PATIENCE: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(500);
 /// How much of the main log is read: the last few hundred lines.
 const MAIN_LOG_TAIL: i64 = 64 * 1024;
 /// How much of a program's log is read to find its last lines.
@@ -25,7 +25,7 @@ const LONGEST_LINE: usize = 400;
 
 /// Where an alert comes from.
 #[derive(Clone, Debug)]
-pub struct Scene<'a> {
+pub struct DetailsContext<'a> {
     /// This host's name.
     pub host: &'a str,
     /// The supervisor's identifier, empty when unknown.
@@ -38,29 +38,29 @@ pub struct Scene<'a> {
 /// left out.
 pub fn gather(
     supervisor: Option<&Client>,
-    scene: &Scene<'_>,
+    context: &DetailsContext<'_>,
     namespec: &Namespec,
     pid: Option<&str>,
 ) -> String {
     let answers = supervisor.map(|supervisor| ask(supervisor, namespec)).unwrap_or_default();
-    let story =
+    let history =
         answers.main_log.map(|log| main_log::read(&log, &namespec.process.0, pid)).unwrap_or_default();
-    let mut lines = vec![fact("host", scene.host)];
-    if !scene.supervisor.is_empty() {
-        lines.push(fact("supervisor", scene.supervisor));
+    let mut lines = vec![detail("host", context.host)];
+    if !context.supervisor.is_empty() {
+        lines.push(detail("supervisor", context.supervisor));
     }
-    lines.push(fact("program", &namespec.to_string()));
-    lines.extend(pid.map(|pid| fact("pid", pid)));
+    lines.push(detail("program", &namespec.to_string()));
+    lines.extend(pid.map(|pid| detail("pid", pid)));
     let (mut stderr, mut stdout) = (answers.stderr, answers.stdout);
-    match answers.end.and_then(|end| LastEnd::of(&end, pid)) {
+    match answers.end.and_then(|end| LastExit::of(&end, pid)) {
         Some(end) => {
             lines.extend(end.lines());
             // The logs may have gone on since, with what came after it.
             (stderr, stdout) = (Some(end.stderr_tail), Some(end.stdout_tail));
         }
         None => {
-            lines.extend(ending(&story, answers.info.as_ref(), pid));
-            lines.extend(starts(&story));
+            lines.extend(ending(&history, answers.info.as_ref(), pid));
+            lines.extend(starts(&history));
         }
     }
     lines.extend(answers.info.as_ref().and_then(state));
@@ -75,7 +75,7 @@ pub fn gather(
 }
 
 #[derive(Default)]
-struct Answers {
+struct Replies {
     info: Option<ProcessInfo>,
     stderr: Option<String>,
     stdout: Option<String>,
@@ -84,7 +84,7 @@ struct Answers {
     end: Option<Value>,
 }
 
-fn ask(supervisor: &Client, namespec: &Namespec) -> Answers {
+fn ask(supervisor: &Client, namespec: &Namespec) -> Replies {
     let name = || Value::Str(namespec.qualified());
     let tail = |bytes: i64| [Value::Int(-bytes), Value::Int(0)];
     let log = |method| (method, [vec![name()], tail(LOG_TAIL).to_vec()].concat());
@@ -95,8 +95,8 @@ fn ask(supervisor: &Client, namespec: &Namespec) -> Answers {
         ("supervisor.getProcessInfo", vec![name()]),
         ("ironlance.getProcessEnd", vec![name()]),
     ];
-    let Ok(answers) = supervisor.multicall(&calls, Some(PATIENCE)) else {
-        return Answers::default();
+    let Ok(answers) = supervisor.multicall(&calls, Some(TIMEOUT)) else {
+        return Replies::default();
     };
     let mut answers = answers.into_iter();
     let mut text = |method: &str| match answers.next() {
@@ -110,7 +110,7 @@ fn ask(supervisor: &Client, namespec: &Namespec) -> Answers {
     let main_log = text("supervisor.readLog");
     let info = answers.next().and_then(Result::ok).and_then(|value| ProcessInfo::from_value(&value).ok());
     let end = answers.next().and_then(Result::ok);
-    Answers { info, stderr, stdout, main_log, end }
+    Replies { info, stderr, stdout, main_log, end }
 }
 
 /// The end of a log from one, two or three bytes later on, whichever is a character's first.
@@ -121,45 +121,45 @@ fn later_tail(supervisor: &Client, method: &str, name: Value) -> Option<String> 
         let params = own.iter().cloned().chain([Value::Int(later - whole), Value::Int(0)]);
         (method, params.collect::<Vec<_>>())
     };
-    let answers = supervisor.multicall(&[call(1), call(2), call(3)], Some(PATIENCE)).ok()?;
+    let answers = supervisor.multicall(&[call(1), call(2), call(3)], Some(TIMEOUT)).ok()?;
     answers.into_iter().find_map(|answer| match answer {
         Ok(Value::Str(text)) => Some(text),
         _ => None,
     })
 }
 
-fn fact(name: &str, value: &str) -> String {
+fn detail(name: &str, value: &str) -> String {
     format!("{:<12} {value}", format!("{name}:"))
 }
 
 /// How the process ended and how long it had run, from the log where it tells, else from supervisord's memory
 /// of a process that it has not started anew since.
-fn ending(story: &Story, info: Option<&ProcessInfo>, pid: Option<&str>) -> Vec<String> {
+fn ending(history: &ProcessHistory, info: Option<&ProcessInfo>, pid: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
     let remembered = info.filter(|info| info.pid == 0 && info.start <= info.stop);
-    let ended = story.ended.clone().or_else(|| {
+    let ended = history.ended.clone().or_else(|| {
         let exited = remembered.filter(|info| info.state == ProcessState::Exited.code());
         exited.map(|info| format!("exit status {}", info.exitstatus))
     });
-    lines.extend(ended.map(|ended| fact("ended", &ended)));
+    lines.extend(ended.map(|ended| detail("ended", &ended)));
     let spawnerr = info.map(|info| info.spawnerr.as_str()).filter(|error| pid.is_none() && !error.is_empty());
-    lines.extend(spawnerr.map(|error| fact("start error", error)));
+    lines.extend(spawnerr.map(|error| detail("start error", error)));
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-    let ran_for = story.ran_for.or(remembered.map(|info| (info.stop - info.start) as f64));
-    lines.extend(ran_for.map(|seconds| fact("ran for", &clock::span(seconds))));
+    let ran_for = history.ran_for.or(remembered.map(|info| (info.stop - info.start) as f64));
+    lines.extend(ran_for.map(|seconds| detail("ran for", &clock::span(seconds))));
     lines
 }
 
-fn starts(story: &Story) -> Option<String> {
-    let since = story.since.as_deref()?;
-    let times = if story.starts == 1 { "time" } else { "times" };
-    (story.starts > 0).then(|| fact("started", &format!("{} {times} since {since}", story.starts)))
+fn starts(history: &ProcessHistory) -> Option<String> {
+    let since = history.since.as_deref()?;
+    let times = if history.starts == 1 { "time" } else { "times" };
+    (history.starts > 0).then(|| detail("started", &format!("{} {times} since {since}", history.starts)))
 }
 
 fn state(info: &ProcessInfo) -> Option<String> {
     let state = ProcessState::from_code(info.state)?;
     let described = format!("{state} {}", info.description);
-    Some(fact("state", described.trim_end()))
+    Some(detail("state", described.trim_end()))
 }
 
 fn last_lines(log: &str) -> Vec<String> {
@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn without_a_supervisor_the_scene_alone_is_told() {
-        let scene = Scene { host: "web1", supervisor: "supervisor" };
+        let context = DetailsContext { host: "web1", supervisor: "supervisor" };
         assert_eq!(
-            gather(None, &scene, &Namespec::new("shop", "web"), Some("7")),
+            gather(None, &context, &Namespec::new("shop", "web"), Some("7")),
             "host:        web1\nsupervisor:  supervisor\nprogram:     shop:web\npid:         7"
         );
     }
