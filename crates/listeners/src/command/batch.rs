@@ -62,10 +62,7 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
     let unheard = start_check::report_unused_events(&environment, options.triggers);
     let rule = CrashRule { filter: options.filter.clone(), triggers: options.triggers };
-    listen(
-        mailer.name(),
-        &mut Batch { alerts: alerts, rule, unused_events: unheard, mailer, options, ticks: 0 },
-    )
+    listen(mailer.name(), &mut Batch { alerts, rule, unused_events: unheard, mailer, options, ticks: 0 })
 }
 
 struct Batch {

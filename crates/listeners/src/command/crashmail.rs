@@ -40,7 +40,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let unheard = start_check::report_unused_events(&environment, options.triggers);
     let rule = CrashRule { filter: options.filter, triggers: options.triggers };
     let (header, email) = (options.header, options.destination.email);
-    listen("crashmail", &mut Crashmail { alerts: alerts, rule, unused_events: unheard, header, email })
+    listen("crashmail", &mut Crashmail { alerts, rule, unused_events: unheard, header, email })
 }
 
 struct Crashmail {

@@ -61,12 +61,12 @@ pub fn main(args: &[String]) -> ExitCode {
     let own_name = environment.own_name;
     let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
     let mut httpok = Httpok {
-        alerts: alerts,
+        alerts,
         supervisor,
         rule,
         check,
         budget,
-        pending_restarts: pending_restarts,
+        pending_restarts,
         own_name,
         options,
         reminder,

@@ -50,17 +50,8 @@ pub fn main(args: &[String]) -> ExitCode {
     start_check::report_unmatched_names(Some(&supervisor), options.named.clone());
     let own_name = environment.own_name;
     let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
-    let mut memmon = Memmon {
-        alerts: alerts,
-        supervisor,
-        rule,
-        pending_restarts: pending_restarts,
-        own_name,
-        options,
-        status,
-        reminder,
-        start,
-    };
+    let mut memmon =
+        Memmon { alerts, supervisor, rule, pending_restarts, own_name, options, status, reminder, start };
     listen("memmon", &mut memmon)
 }
 
