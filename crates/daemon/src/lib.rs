@@ -1,10 +1,10 @@
 //! supervisord: processes, logs, events and the XML-RPC server. One owner task holds all state.
 
-pub mod asker;
 pub mod child;
 mod daemonize;
 pub mod http;
 pub mod inbox;
+mod io;
 mod limits;
 pub mod log;
 pub mod options;
@@ -15,9 +15,11 @@ mod protected;
 mod readiness;
 mod reload;
 pub mod request;
+pub mod requester;
 mod run;
 mod signals;
 mod special;
+mod state;
 mod supervisor;
 mod unix_socket;
 pub mod view;

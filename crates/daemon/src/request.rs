@@ -7,7 +7,7 @@ use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::oneshot;
 
-use crate::asker::Requester;
+use crate::requester::Requester;
 
 /// A method with its parameters. Aliases of a method are the same request.
 ///

@@ -38,9 +38,9 @@ use super::pulse::Pulse;
 use super::refusal::Refusal;
 use super::rpc::Rights;
 use super::tail::Tail;
-use crate::asker::{Client, ClientPeer, Requester};
 use crate::inbox::Input;
 use crate::request::LogId;
+use crate::requester::{Client, ClientPeer, Requester};
 
 /// So much of a request that cannot be read is shown in the log, in characters.
 const SHOWN: usize = 400;

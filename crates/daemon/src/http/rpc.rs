@@ -11,9 +11,9 @@ use super::answer::Desk;
 use super::document::Told;
 use super::methods::{Access, Plan};
 use super::outboxes;
-use crate::asker::Requester;
 use crate::inbox::Input;
 use crate::request::{MethodCall, RpcRequest};
+use crate::requester::Requester;
 
 /// What a client may do at this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

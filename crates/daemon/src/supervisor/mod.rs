@@ -7,31 +7,20 @@
 //!   deadline ───────────┘              └─▶ waits: answers to clients
 //! ```
 
-mod act;
-mod answer;
-mod askers;
-mod backlog;
-mod chronicle;
-mod clock;
-mod ears;
-mod endings;
-mod ends;
-mod events;
-mod groups;
-mod hear;
-mod heirs;
-mod lookups;
-mod names;
-mod output;
-mod population;
-mod pressure;
+mod effects;
+mod exit;
+mod flow_control;
+mod listeners;
+mod memory_trim;
+mod path_watch;
+mod pipe_io;
+mod reconfigure;
+mod requesters;
+mod retired_pools;
+mod rpc;
 mod shutdown;
-mod spawning;
+mod spawn;
 mod state_folders;
-mod status;
-mod stdin;
-mod tidy;
-mod waits;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -56,34 +45,35 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use crate::asker::Requester;
 use crate::child::identity::Identities;
 use crate::child::oom::OomWatch;
 use crate::child::report::Reports;
 use crate::daemonize::Pidfile;
 use crate::http::{Kept, Listening};
 use crate::inbox::Input;
+use crate::io::host_lookup::{HostLookups, LookupResult};
+use crate::io::log_backlog::OrphanedLog;
+use crate::io::poller::OutputPoller;
 use crate::log::main::MainLog;
 use crate::log::own_stdout::OwnStdout;
 use crate::log::syslog::Syslog;
 use crate::reload::Reload;
+use crate::requester::Requester;
 use crate::signals::{Signal, Signals};
-use backlog::OrphanedLog;
-use chronicle::EventLog;
-use clock::DaemonClock;
-use ears::OutputPoller;
-use events::RecycleRequest;
-use heirs::RetiredPool;
-use lookups::{HostLookups, LookupResult};
-use names::PathWatch;
-use population::{ProcessId, ProcessTable};
-use pressure::PausedOutput;
+use crate::state::clock::DaemonClock;
+use crate::state::event_log::EventLog;
+use crate::state::ids::ProcessId;
+use crate::state::pending_calls::{OrderedStop, PendingBatches};
+use crate::state::process_table::ProcessTable;
+use crate::supervisor::flow_control::PausedOutput;
+use crate::supervisor::listeners::RecycleRequest;
+use crate::supervisor::memory_trim::TrimState;
+use crate::supervisor::path_watch::PathWatch;
+use crate::supervisor::retired_pools::RetiredPool;
 use shutdown::ShutdownPlan;
-use tidy::TrimState;
-use waits::{OrderedStop, PendingBatches};
 
-pub(crate) use answer::SUPERVISOR_VERSION;
-pub(crate) use heirs::InheritedPools;
+pub(crate) use retired_pools::InheritedPools;
+pub(crate) use rpc::SUPERVISOR_VERSION;
 
 /// Our name in the system's log.
 const SYSLOG_IDENT: &str = "supervisord";
@@ -263,7 +253,7 @@ impl Supervisor {
             local_time: LocalTime::new(),
             lookups: HostLookups::default(),
             recycle_requests: Vec::new(),
-            buffer: vec![0; hear::READ_BUFFER],
+            buffer: vec![0; pipe_io::READ_BUFFER],
             tokens: Vec::new(),
             served: 0,
             #[cfg(test)]

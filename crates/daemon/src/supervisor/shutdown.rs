@@ -8,9 +8,9 @@ use ironlance_core::lifecycle::{Input, Mood};
 use ironlance_core::notice::Notice;
 
 use super::Supervisor;
-use super::population::{GroupId, ProcessId};
-use super::waits::is_stopped;
-use crate::asker::SignalReason;
+use crate::requester::SignalReason;
+use crate::state::ids::{GroupId, ProcessId};
+use crate::state::pending_calls::is_stopped;
 
 /// How often the log says who is waited for.
 const REPORT_EVERY: Duration = Duration::from_secs(3);

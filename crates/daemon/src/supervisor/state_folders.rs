@@ -6,23 +6,14 @@ use std::rc::Rc;
 
 use ironlance_config::superlance::{self, NAMES};
 use ironlance_core::level::Level;
-use ironlance_host::state::{self, Owner, StateFolder};
+use ironlance_host::state::{self, Owner};
 
 use super::Supervisor;
-use super::population::{Process, ProcessId};
 use crate::child::command::Resolved;
+use crate::state::ids::ProcessId;
+use crate::state::process_table::Process;
+use crate::state::state_folder::ListenerStateFolder;
 use crate::view::outboxes::StateFolderView;
-
-/// The state folder that a process was started with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ListenerStateFolder {
-    pub(super) folder: StateFolder,
-    owner: Rc<Owner>,
-    /// It is a listener of ours, and so keeps alerts there.
-    is_our_binary: bool,
-    /// It is one of ours, or its command line names one, as that of a script that calls it does.
-    names_our_binary: bool,
-}
 
 impl Supervisor {
     /// Finds the state folder for a listener that is about to be started. That alerts cannot be kept is said in the log,
@@ -109,18 +100,6 @@ impl Supervisor {
             view.trouble = view.trouble.take().or_else(|| keeping.trouble().map(str::to_owned));
         }
         all
-    }
-}
-
-impl ListenerStateFolder {
-    /// Why its alerts cannot be kept. Whether a listener that is not ours keeps any is its own business.
-    fn trouble(&self) -> Option<&str> {
-        self.folder.trouble.as_deref().filter(|_| self.is_our_binary)
-    }
-
-    /// What the listener is to be told in its environment.
-    pub(super) fn variable(&self) -> Option<(&'static str, &OsStr)> {
-        self.folder.granted.then(|| (state::VARIABLE, self.folder.path.as_os_str()))
     }
 }
 

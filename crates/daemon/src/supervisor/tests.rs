@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ironlance_config::MainLog as Target;
 use rustix::fs::{OFlags, fcntl_setfl};
 
-use super::output::{Output, OutputRole};
 use super::*;
+use crate::io::output::{Output, OutputRole};
 
 /// An owner with one program, which writes to the pipe that is given back, and the folder of its files.
 fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {

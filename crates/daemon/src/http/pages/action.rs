@@ -21,11 +21,11 @@ use super::query::{Fields, encode};
 use super::question::{Asked, Ending, Question};
 use super::sheet::Sheet;
 use super::token::Token;
-use crate::asker::Requester;
 use crate::http::Journal;
 use crate::http::cross_site::{Ask, CrossSite};
 use crate::inbox::Input;
 use crate::request::{RpcRequest, WaitMode};
+use crate::requester::Requester;
 
 /// So many restarts may be under way: each waits for its process to stop.
 const RESTARTS: usize = 256;

@@ -4,9 +4,9 @@ use ironlance_core::kind::EventKind;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::asker::Requester;
 use crate::inbox::Input;
 use crate::request::{MethodCall, RpcRequest};
+use crate::requester::Requester;
 use crate::view::DaemonView;
 use crate::view::stream::EventStream;
 

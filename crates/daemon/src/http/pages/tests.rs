@@ -17,8 +17,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::super::cross_site::Machine;
 use super::message::MESSAGE;
 use super::*;
-use crate::asker::Requester;
 use crate::request::{LogLocation, RpcRequest, WaitMode};
+use crate::requester::Requester;
 use crate::view::{EndView, EventRecord, ListenerView, ProgramView};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);

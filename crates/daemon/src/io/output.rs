@@ -1,0 +1,295 @@
+//! Where the output of one channel of one child goes: file, syslog, events, captured communication.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use ironlance_config as config;
+use ironlance_core::capture::{Piece, Splitter};
+use ironlance_core::kind::EventKind;
+use ironlance_core::level::Level;
+use ironlance_core::notice::{Channel, Notice};
+use ironlance_core::{Namespec, ansi, python};
+
+use crate::io::log_backlog::{LogBacklog, OrphanedLog, WriteTurn};
+use crate::io::poller::ReadPriority;
+use crate::io::read_pause::ReadPause;
+use crate::log::file::LogFile;
+use crate::log::syslog::Syslog;
+
+/// A child's standard output or standard error.
+pub(crate) struct Output {
+    /// Closed once the child has closed its end.
+    fd: Option<OwnedFd>,
+    channel: Channel,
+    log: Option<LogFile>,
+    syslog: Option<Syslog>,
+    splitter: Option<Splitter>,
+    events: bool,
+    urgency: ReadPriority,
+    /// The pipe has been made larger, because it was found full.
+    pub(crate) grown: bool,
+    /// Why it is not read at present.
+    pub(crate) pause: ReadPause,
+    /// What the log has not taken yet.
+    backlog: LogBacklog,
+    /// The last bytes, where no file keeps them.
+    recent: Option<Vec<u8>>,
+    /// How much went to the log, in bytes.
+    logged: u64,
+}
+
+/// What the output means to the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputRole {
+    /// It is only kept.
+    Program,
+    /// It is what a listener says to its pool.
+    Listener,
+}
+
+/// Of whom the output is, and what the daemon wants of all output.
+pub(crate) struct OutputContext<'a> {
+    pub(crate) namespec: &'a Namespec,
+    pub(crate) pid: u32,
+    pub(crate) strip_ansi: bool,
+    /// The main log is at a level at which output goes there too.
+    pub(crate) in_main_log: bool,
+    /// Somebody wants events about output of this channel.
+    pub(crate) events_wanted: bool,
+    /// Whether others have to write to the same stream first.
+    pub(crate) turn: WriteTurn,
+}
+
+/// What follows from a piece of output.
+#[derive(Default)]
+pub(crate) struct OutputEffects {
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) lines: Vec<(Level, String)>,
+}
+
+/// So much output goes into one event (bytes), as in the original.
+const EVENT_BYTES: usize = 128 * 1024;
+/// So much is read at once where messages are captured (bytes): at 45 bytes of tags each, no more events than a
+/// listener's buffer has room for when it is three quarters full.
+const CAPTURE_READ: usize = 8 * 1024;
+/// So much of the last output is kept in memory where there is no file (bytes).
+const RECENT_BYTES: usize = 2048;
+
+impl Output {
+    /// Takes over a pipe. The file, where there is one, is open.
+    pub(crate) fn new(
+        fd: OwnedFd,
+        channel: Channel,
+        wish: &config::Output,
+        log: Option<LogFile>,
+        syslog: Option<Syslog>,
+        role: OutputRole,
+    ) -> Self {
+        let capture = usize::try_from(wish.capture_maxbytes).unwrap_or(usize::MAX);
+        let to_events = wish.events_enabled || capture > 0;
+        let urgency = if to_events || role == OutputRole::Listener {
+            ReadPriority::Immediate
+        } else {
+            ReadPriority::Deferred
+        };
+        Self {
+            fd: Some(fd),
+            channel,
+            recent: log.is_none().then(Vec::new),
+            log,
+            syslog,
+            splitter: (capture > 0).then(|| Splitter::new(capture)),
+            // What a listener says to its pool is no output of a program, as in the original.
+            events: wish.events_enabled && role == OutputRole::Program,
+            urgency,
+            grown: false,
+            pause: ReadPause::default(),
+            backlog: LogBacklog::default(),
+            logged: 0,
+        }
+    }
+
+    /// The pipe, until the child has closed it.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.fd.as_ref().map(AsFd::as_fd)
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.fd = None;
+    }
+
+    /// Whether it is heard at once: it is a listener's, or becomes events.
+    pub(crate) const fn urgency(&self) -> ReadPriority {
+        self.urgency
+    }
+
+    /// The types of events that what is read becomes.
+    pub(crate) fn event_kinds(&self) -> Vec<EventKind> {
+        let (log, communication) = match self.channel {
+            Channel::Stdout => (EventKind::ProcessLogStdout, EventKind::ProcessCommunicationStdout),
+            Channel::Stderr => (EventKind::ProcessLogStderr, EventKind::ProcessCommunicationStderr),
+        };
+        let kinds = [self.events.then_some(log), self.splitter.is_some().then_some(communication)];
+        kinds.into_iter().flatten().collect()
+    }
+
+    /// Whether what is read becomes events.
+    pub(crate) const fn makes_events(&self) -> bool {
+        self.events || self.splitter.is_some()
+    }
+
+    /// How much may be read at once (bytes): each message that is captured becomes an event.
+    pub(crate) const fn read_limit(&self) -> usize {
+        if self.splitter.is_some() { CAPTURE_READ } else { usize::MAX }
+    }
+
+    /// What was read from the pipe goes where it belongs.
+    pub(crate) fn accept(&mut self, data: &[u8], source: &OutputContext<'_>, into: &mut OutputEffects) {
+        let Some(mut splitter) = self.splitter.take() else {
+            return self.forward(data, Destination::Log, source, into);
+        };
+        splitter.push(data, &mut |piece| self.take_piece(piece, source, into));
+        self.splitter = Some(splitter);
+    }
+
+    /// The child has ended: what a splitter holds back for want of a token's end is output after all.
+    pub(crate) fn finish(&mut self, source: &OutputContext<'_>, into: &mut OutputEffects) {
+        if let Some(mut splitter) = self.splitter.take() {
+            splitter.finish(&mut |piece| self.take_piece(piece, source, into));
+        }
+    }
+
+    fn take_piece(&mut self, piece: Piece<'_>, source: &OutputContext<'_>, into: &mut OutputEffects) {
+        match piece {
+            Piece::Plain(data) => self.forward(data, Destination::Log, source, into),
+            Piece::Inside(data) => self.forward(data, Destination::Capture, source, into),
+            Piece::Captured(data) => {
+                let data = if source.strip_ansi { ansi::strip(&data) } else { data.as_slice().into() };
+                into.notices.push(Notice::communication(self.channel, source.namespec, source.pid, &data));
+                let name = python::repr(&source.namespec.process.0);
+                into.lines
+                    .push((Level::Debug, format!("{name} {} emitted a comm event", self.channel.name())));
+            }
+        }
+    }
+
+    fn forward(
+        &mut self,
+        data: &[u8],
+        destination: Destination,
+        source: &OutputContext<'_>,
+        into: &mut OutputEffects,
+    ) {
+        if data.is_empty() {
+            return;
+        }
+        let stripped = if source.strip_ansi { ansi::strip(data) } else { data.into() };
+        if destination == Destination::Log {
+            self.write(&stripped, source, into);
+        }
+        if source.in_main_log {
+            into.lines.push((Level::Debug, self.as_debug_line(&stripped, source)));
+        }
+        if self.events && source.events_wanted {
+            let notice = |part| Notice::log(self.channel, source.namespec, source.pid, part);
+            into.notices.extend(stripped.chunks(EVENT_BYTES).map(notice));
+        }
+    }
+
+    fn as_debug_line(&self, data: &[u8], source: &OutputContext<'_>) -> String {
+        let text = match std::str::from_utf8(data) {
+            Ok(text) => text.to_owned(),
+            Err(_) => format!("Undecodable: {}", python::repr_bytes(data)),
+        };
+        format!("{} {} output:\n{text}", python::repr(&source.namespec.process.0), self.channel.name())
+    }
+
+    fn write(&mut self, data: &[u8], source: &OutputContext<'_>, into: &mut OutputEffects) {
+        if let Some(log) = &mut self.log {
+            self.logged += data.len() as u64;
+            match source.turn {
+                WriteTurn::Now => into.lines.extend(self.backlog.write(log, data)),
+                WriteTurn::AfterOthers => self.backlog.defer(data),
+            }
+        }
+        if let Some(syslog) = &mut self.syslog {
+            // What the system's log does not take is lost, as with every program.
+            let _ = syslog.write(&format!("{} ", source.namespec.process), data, "");
+        }
+        if let Some(recent) = &mut self.recent {
+            append_recent(recent, data);
+        }
+    }
+
+    /// Where it is logged, if that is a stream.
+    pub(crate) fn stream(&self) -> Option<&Path> {
+        self.log.as_ref().filter(|log| log.is_stream()).map(LogFile::path)
+    }
+
+    /// Whether the log has not taken all.
+    pub(crate) const fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Offers to the log again what it has not taken. Gives what the main log should say, if anything.
+    pub(crate) fn flush(&mut self, now: Duration) -> Option<(Level, String)> {
+        self.backlog.flush(self.log.as_mut()?, now)
+    }
+
+    /// What the log has not taken, when there will be no more.
+    pub(crate) fn into_orphaned_log(self) -> Option<OrphanedLog> {
+        let log = self.log.filter(|_| !self.backlog.is_empty())?;
+        Some(OrphanedLog { log, backlog: self.backlog })
+    }
+
+    /// The last output, where no file has it.
+    pub(crate) fn recent(&self) -> Option<&[u8]> {
+        self.recent.as_deref()
+    }
+
+    /// How much of the log is of this child, in bytes.
+    pub(crate) const fn logged(&self) -> u64 {
+        self.logged
+    }
+
+    /// Opens the file anew, under its name.
+    pub(crate) fn reopen(&mut self) -> std::io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), LogFile::reopen)
+    }
+
+    /// Removes the file and begins a new one.
+    pub(crate) fn clear(&mut self) -> std::io::Result<()> {
+        self.log.as_mut().map_or(Ok(()), LogFile::remove_and_reopen)
+    }
+}
+
+/// Whether output is for the log, or for the event that is being captured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Destination {
+    Log,
+    Capture,
+}
+
+/// Appends to `recent`, of which only the end is kept.
+fn append_recent(recent: &mut Vec<u8>, data: &[u8]) {
+    let data = &data[data.len().saturating_sub(RECENT_BYTES)..];
+    let surplus = (recent.len() + data.len()).saturating_sub(RECENT_BYTES);
+    recent.drain(..surplus.min(recent.len()));
+    recent.extend_from_slice(data);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_what_was_said_is_remembered() {
+        let mut recent = Vec::new();
+        append_recent(&mut recent, &[b'a'; RECENT_BYTES + 10]);
+        assert_eq!(recent.len(), RECENT_BYTES);
+        append_recent(&mut recent, b"end");
+        assert_eq!(recent.len(), RECENT_BYTES);
+        assert!(recent.ends_with(b"aend"));
+    }
+}

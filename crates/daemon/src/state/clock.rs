@@ -1,0 +1,33 @@
+//! The two clocks of the owner: one for deadlines, which nobody can set, and one for reports.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ironlance_core::lifecycle::Now;
+
+/// Gives the time as the machines want it.
+#[derive(Clone, Copy)]
+pub(crate) struct DaemonClock {
+    begin: Instant,
+}
+
+impl DaemonClock {
+    pub(crate) fn start() -> Self {
+        Self { begin: Instant::now() }
+    }
+
+    /// Monotonic time since the start of the daemon, and the time of day since 1970.
+    pub(crate) fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { mono: self.mono(), wall }
+    }
+
+    /// Monotonic time since the start of the daemon.
+    pub(crate) fn mono(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// The moment at which the monotonic time is `mono`.
+    pub(crate) fn instant(&self, mono: Duration) -> Instant {
+        self.begin + mono
+    }
+}

@@ -1,0 +1,238 @@
+//! Why a process last ended: everything that is known only at that moment.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use ironlance_core::exit::ExitStatus;
+use ironlance_core::memory::{Verdict, Window};
+use ironlance_host::clock::Clock;
+
+use crate::log::{file, tail};
+use crate::requester::SignalReason;
+
+/// What ended a process.
+#[derive(Clone, Debug)]
+pub(crate) struct ExitCause {
+    pub(crate) status: ExitStatus,
+    /// Why supervisord had sent a signal to it, if it had.
+    pub(crate) by: Option<SignalReason>,
+    /// What want of memory had to do with it.
+    pub(crate) memory: Verdict,
+    /// Between fork and exec: which step failed, and why.
+    pub(crate) not_started: Option<String>,
+    /// A listener that broke the protocol, and was stopped to be started again: what it did.
+    pub(crate) recycled: Option<String>,
+}
+
+impl ExitCause {
+    /// The status or signal; or the step that failed before there was a program that could have one.
+    pub(crate) fn status_text(&self) -> String {
+        self.not_started.clone().unwrap_or_else(|| self.status.words())
+    }
+
+    /// Whether somebody had told it to stop.
+    pub(crate) fn requested(&self) -> bool {
+        self.by.as_ref().is_some_and(SignalReason::is_stop)
+    }
+
+    /// Whether the kernel killed it for want of memory.
+    pub(crate) fn out_of_memory(&self) -> bool {
+        self.memory == Verdict::Killed
+    }
+
+    /// The status or signal, who it came from, and what the kernel did.
+    pub(crate) fn describe(&self, clock: &Clock) -> String {
+        let by = match &self.by {
+            _ if let Some(did) = &self.recycled => format!(", recycled: it {did}"),
+            None => String::new(),
+            Some(reason) if reason.is_stop() => format!(", as told by {reason}"),
+            Some(reason) => format!(", by the signal of {reason}"),
+        };
+        let kernel = match self.memory {
+            Verdict::Untouched => String::new(),
+            Verdict::Killed => ", killed by the kernel: out of memory".to_owned(),
+            Verdict::Near(window) => format!("; {}", near_oom_kill(window, clock)),
+        };
+        format!("{}{by}{kernel}", self.status_text())
+    }
+}
+
+/// A signal that somebody had sent to a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SentSignal {
+    pub(crate) number: i32,
+    /// When (monotonic).
+    pub(crate) at: Duration,
+    pub(crate) by: SignalReason,
+}
+
+/// A program that exits so soon after a signal that asks it to does so because of it.
+const LATE_EXIT: Duration = Duration::from_secs(10);
+/// Signals that ask a program to end, and that it may answer by exiting: SIGHUP, SIGINT, SIGQUIT, SIGTERM.
+const TERMINATION_SIGNALS: [i32; 4] = [1, 2, 3, 15];
+
+impl SentSignal {
+    /// Whether a process that ends so at this time (monotonic) ends because of the signal.
+    pub(crate) fn explains(&self, status: ExitStatus, now: Duration) -> bool {
+        match status {
+            ExitStatus::Signal { number, .. } => number == self.number,
+            ExitStatus::Code(_) | ExitStatus::Other(_) => {
+                TERMINATION_SIGNALS.contains(&self.number) && now.saturating_sub(self.at) <= LATE_EXIT
+            }
+        }
+    }
+}
+
+/// That somebody in the control group was killed, and when.
+pub(crate) fn near_oom_kill(window: Window, clock: &Clock) -> String {
+    let when = |time: Duration| {
+        let moment = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH);
+        clock.local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    };
+    let Window { from, to } = window;
+    let time = if from.as_secs() == to.as_secs() {
+        format!("at {}", when(to))
+    } else {
+        format!("between {} and {}", when(from), when(to))
+    };
+    format!("a process of this control group was killed for want of memory {time}")
+}
+
+/// How a process ended.
+#[derive(Clone, Debug)]
+pub(crate) struct ExitRecord {
+    pub(crate) cause: ExitCause,
+    pub(crate) pid: u32,
+    /// How long it had been there.
+    pub(crate) up: Duration,
+    /// When it ended, since 1970.
+    pub(crate) at: Duration,
+    /// Its status was one of its `exitcodes`, or it was told to stop.
+    pub(crate) expected: bool,
+    /// The last lines of its standard output and standard error.
+    pub(crate) stdout_tail: String,
+    pub(crate) stderr_tail: String,
+}
+
+/// So much of a log is looked at for the last lines (bytes).
+const TAIL_BYTES: u64 = 2048;
+/// So many lines are kept.
+const TAIL_LINES: usize = 20;
+
+/// The last lines of a log, as far as it can be read, when the child has written `logged` bytes of it: what its
+/// forerunners wrote is not looked at. What a rotation has just moved away is found there.
+pub(crate) fn tail_of_file(path: &Path, logged: u64) -> String {
+    let wanted = usize::try_from(logged.min(TAIL_BYTES)).unwrap_or_default();
+    let mut bytes = last_bytes(path, wanted);
+    if bytes.len() < wanted {
+        let before = last_bytes(&file::backup(path, 1), wanted - bytes.len());
+        bytes.splice(0..0, before);
+    }
+    last_lines(&bytes)
+}
+
+/// The last bytes of a file; none where it cannot be read.
+fn last_bytes(path: &Path, length: usize) -> Vec<u8> {
+    if length == 0 {
+        return Vec::new();
+    }
+    let offset = i64::try_from(length).map_or(i64::MIN, |length| -length);
+    tail::read_file(path, offset, 0).ok().and_then(|end| end.all().ok()).unwrap_or_default()
+}
+
+/// The last lines of `bytes`, of which the first may be cut off.
+pub(crate) fn last_lines(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_end_matches('\n').trim_start_matches('\u{fffd}');
+    let begin = text.rmatch_indices('\n').nth(TAIL_LINES - 1).map_or(0, |(at, _)| at + 1);
+    text[begin..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::requester::Requester;
+
+    #[test]
+    fn the_last_twenty_lines_are_kept() {
+        let text: String = (0..50).map(|n| format!("line {n}\n")).collect();
+        let kept = last_lines(text.as_bytes());
+        assert!(kept.starts_with("line 30\n") && kept.ends_with("line 49"), "{kept}");
+        assert_eq!(last_lines(b"one\n"), "one");
+        assert_eq!(last_lines(b""), "");
+    }
+
+    #[test]
+    fn a_character_that_was_cut_in_two_does_no_harm() {
+        assert_eq!(last_lines(&"é!\n".as_bytes()[1..]), "!");
+    }
+
+    #[test]
+    fn a_cause_is_put_into_words() {
+        let clock = Clock::new();
+        let status = ExitStatus::Signal { number: 9, core: false };
+        let killed =
+            ExitCause { status, by: None, memory: Verdict::Killed, not_started: None, recycled: None };
+        assert_eq!(killed.status_text(), "terminated by SIGKILL");
+        assert_eq!(killed.describe(&clock), "terminated by SIGKILL, killed by the kernel: out of memory");
+        let step = Some("couldn't exec /x: ENOENT".to_owned());
+        let status = ExitStatus::Code(127);
+        let never = ExitCause { status, memory: Verdict::Untouched, not_started: step, ..killed.clone() };
+        assert_eq!(never.describe(&clock), "couldn't exec /x: ENOENT");
+        let asker = Rc::new(Requester::Signal("SIGTERM"));
+        let told = ExitCause {
+            by: Some(SignalReason::Shutdown(asker)),
+            memory: Verdict::Untouched,
+            ..killed.clone()
+        };
+        assert_eq!(
+            told.describe(&clock),
+            "terminated by SIGKILL, as told by the shutdown, asked for by SIGTERM to supervisord"
+        );
+        let at = Duration::from_secs(1_700_000_000);
+        let near = ExitCause { memory: Verdict::Near(Window { from: at, to: at }), ..killed.clone() };
+        let words =
+            "terminated by SIGKILL; a process of this control group was killed for want of memory at 2023-";
+        assert!(near.describe(&clock).starts_with(words), "{}", near.describe(&clock));
+        let later = Window { from: at, to: at + Duration::from_secs(3600) };
+        assert!(super::near_oom_kill(later, &clock).contains(" between 2023-"));
+        assert!(told.requested() && !killed.requested() && killed.out_of_memory());
+    }
+
+    #[test]
+    fn a_signal_explains_the_end_that_it_makes_and_no_other() {
+        let by = SignalReason::Signal(Rc::new(Requester::Unknown));
+        let sent = |number| SentSignal { number, at: Duration::from_secs(100), by: by.clone() };
+        let (code, soon, late) = (ExitStatus::Code(0), Duration::from_secs(101), Duration::from_secs(200));
+        let signal = |number| ExitStatus::Signal { number, core: false };
+        for (number, status, now, explains) in [
+            (15, signal(15), late, true),
+            (15, signal(9), soon, false),
+            (15, code, soon, true),
+            (15, code, late, false),
+            (10, code, soon, false),
+        ] {
+            assert_eq!(sent(number).explains(status, now), explains, "{number} {status:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_has_no_lines() {
+        assert_eq!(tail_of_file(Path::new("/nonexistent/log"), 10), "");
+    }
+
+    #[test]
+    fn only_the_lines_of_the_last_run_are_told_also_if_they_were_just_moved_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        fs::write(&log, "a run before\nthis run\n").unwrap();
+        assert_eq!(tail_of_file(&log, 9), "this run");
+        assert_eq!(tail_of_file(&log, 0), "");
+        fs::rename(&log, folder.path().join("log.1")).unwrap();
+        fs::write(&log, "and on\n").unwrap();
+        assert_eq!(tail_of_file(&log, 16), "this run\nand on");
+    }
+}

@@ -1,0 +1,176 @@
+//! Answers that wait: a client asked for a process to be up or down, and it is not yet.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use ironlance_core::order::StopSequence;
+use ironlance_core::{Namespec, ProcessState};
+use ironlance_rpc::{Fault, FaultKind, Value};
+use tokio::sync::oneshot;
+
+use crate::requester::Requester;
+use crate::state::ids::ProcessId;
+
+/// Where an answer goes.
+pub(crate) type ReplySender = oneshot::Sender<Result<Value, Fault>>;
+
+/// A client waits for a process.
+pub(crate) struct PendingWait {
+    pub(crate) until: Goal,
+    /// The name by which the client called the process; faults repeat it.
+    pub(crate) requested_name: String,
+    pub(crate) reply_to: ReplyTo,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    Up,
+    Down,
+}
+
+/// Who is told of the outcome.
+pub(crate) enum ReplyTo {
+    /// A client that asked about this process alone.
+    Client(ReplySender),
+    /// One of several processes that a client asked about.
+    Batch(BatchId, Namespec),
+}
+
+/// What is known of a waiting process.
+pub(crate) struct CurrentStatus<'a> {
+    pub(crate) state: ProcessState,
+    pub(crate) spawnerr: Option<&'a str>,
+}
+
+impl Goal {
+    /// The outcome, if it is known already (rpcinterface.py: the two `onwait`).
+    pub(crate) fn judge(self, standing: &CurrentStatus<'_>, called: &str) -> Option<Result<Value, Fault>> {
+        match self {
+            Self::Up => match standing.state {
+                _ if standing.spawnerr.is_some() => Some(Err(FaultKind::SpawnError.about(called))),
+                ProcessState::Running => Some(Ok(Value::Bool(true))),
+                ProcessState::Starting => None,
+                ProcessState::Stopped
+                | ProcessState::Backoff
+                | ProcessState::Stopping
+                | ProcessState::Exited
+                | ProcessState::Fatal
+                | ProcessState::Unknown => Some(Err(FaultKind::AbnormalTermination.about(called))),
+            },
+            Self::Down => is_stopped(standing.state).then_some(Ok(Value::Bool(true))),
+        }
+    }
+}
+
+/// Whether a process in this state counts as stopped (states.py, STOPPED_STATES).
+pub(crate) fn is_stopped(state: ProcessState) -> bool {
+    matches!(
+        state,
+        ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal | ProcessState::Unknown
+    )
+}
+
+/// Whether a process in this state counts as running (states.py, RUNNING_STATES).
+pub(crate) fn is_running(state: ProcessState) -> bool {
+    matches!(state, ProcessState::Running | ProcessState::Backoff | ProcessState::Starting)
+}
+
+/// Whether a process in this state can be sent a signal (states.py, SIGNALLABLE_STATES).
+pub(crate) fn is_signallable(state: ProcessState) -> bool {
+    matches!(state, ProcessState::Running | ProcessState::Starting | ProcessState::Stopping)
+}
+
+/// A request about several processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BatchId(u32);
+
+/// A request to stop several processes, of which some have to wait for others to come down.
+pub(crate) struct OrderedStop {
+    /// By the priority of the group, then by their own.
+    pub(crate) sequence: StopSequence<(i64, i64), ProcessId>,
+    /// Of those that are in it.
+    pub(crate) names: HashMap<ProcessId, Namespec>,
+    /// Who asked for it.
+    pub(crate) asker: Rc<Requester>,
+    pub(crate) batch: BatchId,
+}
+
+/// Requests about several processes that are not answered yet.
+#[derive(Default)]
+pub(crate) struct PendingBatches {
+    open: HashMap<BatchId, Batch>,
+    next: u32,
+}
+
+struct Batch {
+    results: Vec<Value>,
+    /// How many processes have not come to an end of it.
+    missing: usize,
+    reply: Option<ReplySender>,
+}
+
+impl PendingBatches {
+    /// Begins a request. It is answered by `close`, or after it by the last `tell`.
+    pub(crate) fn begin(&mut self) -> BatchId {
+        self.next = self.next.wrapping_add(1);
+        let id = BatchId(self.next);
+        self.open.insert(id, Batch { results: Vec::new(), missing: 0, reply: None });
+        id
+    }
+
+    /// One more process will be told of later.
+    pub(crate) fn expect_one(&mut self, id: BatchId) {
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.missing += 1;
+        }
+    }
+
+    /// The outcome for a process that was known at once.
+    pub(crate) fn add_result(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.results.push(process_status(namespec, outcome.as_ref().err()));
+        }
+    }
+
+    /// The outcome for a process that had been expected.
+    pub(crate) fn complete(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
+        self.add_result(id, namespec, outcome);
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.missing -= 1;
+        }
+        self.answer_if_complete(id);
+    }
+
+    /// All processes have been asked: answers now or when the last one has been told of.
+    pub(crate) fn close(&mut self, id: BatchId, reply: ReplySender) {
+        if let Some(batch) = self.open.get_mut(&id) {
+            batch.reply = Some(reply);
+        }
+        self.answer_if_complete(id);
+    }
+
+    fn answer_if_complete(&mut self, id: BatchId) {
+        let complete = self.open.get(&id).is_some_and(|batch| batch.missing == 0 && batch.reply.is_some());
+        if complete
+            && let Some(batch) = self.open.remove(&id)
+            && let Some(reply) = batch.reply
+        {
+            // A client that has gone misses nothing.
+            let _ = reply.send(Ok(Value::Array(batch.results)));
+        }
+    }
+}
+
+/// One process's line in the answer to a request about several (rpcinterface.py, make_allfunc); without a fault it went
+/// well.
+pub(crate) fn process_status(namespec: &Namespec, fault: Option<&Fault>) -> Value {
+    let (code, description) =
+        fault.map_or((FaultKind::Success.code(), "OK"), |fault| (fault.code, fault.string.as_str()));
+    Value::Struct(vec![
+        ("name".into(), Value::Str(namespec.process.0.clone())),
+        ("group".into(), Value::Str(namespec.group.0.clone())),
+        ("status".into(), Value::Int(code)),
+        ("description".into(), Value::Str(description.to_owned())),
+    ])
+}

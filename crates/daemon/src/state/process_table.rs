@@ -1,0 +1,261 @@
+//! Who there is: the groups and their processes, found by name, by number and by pid.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use ironlance_config as config;
+use ironlance_core::lifecycle::{Input, Lifecycle, Mood};
+use ironlance_core::order::start_order;
+use ironlance_core::pool::{Pool, Recycling};
+use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
+
+use crate::child::fcgi::FastCgiSocket;
+use crate::io::output::Output;
+use crate::io::stdin::ChildStdin;
+use crate::requester::SignalReason;
+use crate::state::congestion::Congestion;
+use crate::state::exit_record::{ExitRecord, SentSignal};
+use crate::state::ids::{GroupId, ProcessId};
+use crate::state::pending_calls::PendingWait;
+use crate::state::state_folder::ListenerStateFolder;
+
+/// A process, whether it runs or not.
+pub(crate) struct Process {
+    pub(crate) group: GroupId,
+    pub(crate) lifecycle: Lifecycle,
+    /// Shared with the configuration it came from.
+    pub(crate) group_config: Rc<config::Group>,
+    /// Which of the group's programs it is.
+    pub(crate) index: usize,
+    /// Where its standard output goes, with AUTO put into words.
+    pub(crate) stdout_log: Option<PathBuf>,
+    /// Where its standard error goes.
+    pub(crate) stderr_log: Option<PathBuf>,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: Option<Box<Output>>,
+    pub(crate) stderr: Option<Box<Output>>,
+    /// Kept while it runs; the socket is closed when nobody keeps it.
+    pub(crate) socket: Option<Rc<FastCgiSocket>>,
+    /// Who waits for it to be up or down.
+    pub(crate) waits: Vec<PendingWait>,
+    /// When it has to be woken, as it stands in `ProcessTable::deadlines`.
+    pub(crate) due: Option<Duration>,
+    /// Where it keeps alerts, if it is a listener that has been started.
+    pub(crate) state_folder: Option<Box<ListenerStateFolder>>,
+    /// How it last ended.
+    pub(crate) last_exit: Option<Box<ExitRecord>>,
+    /// Why it last went down: how it ended, or could not be started.
+    pub(crate) down_reason: Option<Rc<str>>,
+    /// Why it was told to stop, from then until it has.
+    pub(crate) stop_reason: Option<SignalReason>,
+    /// The last signal that somebody had sent to it.
+    pub(crate) sent_signal: Option<SentSignal>,
+    /// How a listener kept to the protocol.
+    pub(crate) recycling: Recycling,
+    /// Its last start was nobody's wish: it had ended, and came back.
+    pub(crate) restarted_automatically: bool,
+    /// It is a listener, and a process of its own pool asked for its last stop.
+    pub(crate) stopped_by_own_pool: bool,
+    /// When the pool of a listener was last told that it ended (monotonic).
+    pub(crate) exit_reported: Option<Duration>,
+}
+
+impl Process {
+    pub(crate) fn program(&self) -> &config::Program {
+        &self.group_config.programs[self.index]
+    }
+
+    pub(crate) fn namespec(&self) -> &Namespec {
+        self.lifecycle.namespec()
+    }
+
+    /// Whether it is down only for a moment: it will be started again by itself.
+    pub(crate) fn will_restart(&self) -> bool {
+        let restarts = self.lifecycle.state() == ProcessState::Exited
+            && self.lifecycle.next_deadline(Mood::Running).is_some();
+        restarts || self.lifecycle.is_recycled()
+    }
+
+    /// Notes whether a start that begins is somebody's wish.
+    pub(crate) fn note_start_origin(&mut self, input: &Input) {
+        let ended = matches!(self.lifecycle.state(), ProcessState::Exited | ProcessState::Backoff);
+        match input {
+            Input::Start => self.restarted_automatically = false,
+            Input::Wake if ended => self.restarted_automatically = true,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn is_listener(&self) -> bool {
+        matches!(self.group_config.kind, config::GroupKind::Listeners { .. })
+    }
+}
+
+/// A group as it is active now.
+pub(crate) struct ActiveGroup {
+    pub(crate) config: Rc<config::Group>,
+    /// Its processes in the order of the configuration, in which they start by themselves.
+    pub(crate) members: Vec<ProcessId>,
+    /// The same, in the order of their names.
+    pub(crate) names: Box<[(ProcessName, ProcessId)]>,
+    /// Its event buffer, where it is a pool of listeners.
+    pub(crate) pool: Option<Pool>,
+    /// It has more to do than it should, and children may be kept waiting for it.
+    pub(crate) congestion: Option<Congestion>,
+    /// The socket that its processes share while one of them runs.
+    pub(crate) socket: Weak<FastCgiSocket>,
+}
+
+impl ActiveGroup {
+    /// The process of that name.
+    pub(crate) fn member(&self, name: &ProcessName) -> Option<ProcessId> {
+        let found = self.names.binary_search_by(|(known, _)| known.cmp(name)).ok();
+        found.map(|at| self.names[at].1)
+    }
+}
+
+/// All groups and processes.
+#[derive(Default)]
+pub(crate) struct ProcessTable {
+    /// In the order in which they were added.
+    groups: BTreeMap<GroupId, Box<ActiveGroup>>,
+    /// Those that are pools, by rising number.
+    pools: Vec<GroupId>,
+    group_names: BTreeMap<GroupName, GroupId>,
+    processes: BTreeMap<ProcessId, Box<Process>>,
+    /// Running children.
+    pub(crate) pids: HashMap<u32, ProcessId>,
+    /// When which process has to be woken.
+    deadlines: BTreeSet<(Duration, ProcessId)>,
+    last_id: u32,
+}
+
+impl ProcessTable {
+    pub(crate) fn next_id(&mut self) -> u32 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(crate) fn add_group(&mut self, id: GroupId, group: ActiveGroup) {
+        self.group_names.insert(group.config.name.clone(), id);
+        if group.pool.is_some() {
+            self.pools.push(id);
+        }
+        self.groups.insert(id, Box::new(group));
+    }
+
+    pub(crate) fn add_process(&mut self, id: ProcessId, process: Process) {
+        self.processes.insert(id, Box::new(process));
+    }
+
+    /// Takes a group and its processes out.
+    pub(crate) fn remove_group(&mut self, id: GroupId) {
+        let Some(group) = self.groups.remove(&id) else { return };
+        self.group_names.remove(&group.config.name);
+        self.pools.retain(|pool| *pool != id);
+        for member in &group.members {
+            self.set_due(*member, None);
+            self.processes.remove(member);
+        }
+    }
+
+    pub(crate) fn group_id(&self, name: &GroupName) -> Option<GroupId> {
+        self.group_names.get(name).copied()
+    }
+
+    pub(crate) fn group(&self, id: GroupId) -> Option<&ActiveGroup> {
+        self.groups.get(&id).map(|group| &**group)
+    }
+
+    pub(crate) fn group_mut(&mut self, id: GroupId) -> Option<&mut ActiveGroup> {
+        self.groups.get_mut(&id).map(|group| &mut **group)
+    }
+
+    /// Groups that are pools of listeners.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = (GroupId, &ActiveGroup)> {
+        self.pools.iter().filter_map(|id| Some((*id, self.group(*id)?)))
+    }
+
+    pub(crate) fn pool_ids(&self) -> Vec<GroupId> {
+        self.pools.clone()
+    }
+
+    pub(crate) fn process(&self, id: ProcessId) -> Option<&Process> {
+        self.processes.get(&id).map(|process| &**process)
+    }
+
+    pub(crate) fn process_mut(&mut self, id: ProcessId) -> Option<&mut Process> {
+        self.processes.get_mut(&id).map(|process| &mut **process)
+    }
+
+    /// Groups in the order in which they were added.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (GroupId, &ActiveGroup)> {
+        self.groups.iter().map(|(id, group)| (*id, &**group))
+    }
+
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process)> {
+        self.processes.iter().map(|(id, process)| (*id, &**process))
+    }
+
+    /// Groups by rising priority; those of equal priority in the order in which they were added.
+    pub(crate) fn groups_by_priority(&self) -> Vec<GroupId> {
+        let mut ids: Vec<GroupId> = self.groups.keys().copied().collect();
+        start_order(&mut ids, |id| self.groups[id].config.priority);
+        ids
+    }
+
+    /// All processes: groups by rising priority, and within them processes by rising priority.
+    pub(crate) fn by_priority(&self) -> Vec<ProcessId> {
+        self.groups_by_priority().into_iter().flat_map(|id| self.members_by_priority(id)).collect()
+    }
+
+    /// The processes of a group by rising priority; those of equal priority in the order of the configuration.
+    pub(crate) fn members_by_priority(&self, id: GroupId) -> Vec<ProcessId> {
+        let mut members = self.groups.get(&id).map(|group| group.members.clone()).unwrap_or_default();
+        start_order(&mut members, |member| {
+            self.processes.get(member).map_or(0, |process| process.program().priority)
+        });
+        members
+    }
+
+    /// All processes by the name of their group, then by their own.
+    pub(crate) fn by_name(&self) -> impl Iterator<Item = &Process> {
+        let groups = self.group_names.values().map(|id| &self.groups[id]);
+        groups.flat_map(|group| group.names.iter()).map(|(_, id)| &*self.processes[id])
+    }
+
+    /// Sets or takes back when a process has to be woken.
+    pub(crate) fn set_due(&mut self, id: ProcessId, due: Option<Duration>) {
+        let Some(process) = self.processes.get_mut(&id) else { return };
+        if process.due == due {
+            return;
+        }
+        if let Some(old) = process.due {
+            self.deadlines.remove(&(old, id));
+        }
+        if let Some(new) = due {
+            self.deadlines.insert((new, id));
+        }
+        process.due = due;
+    }
+
+    /// The next time at which a process has to be woken.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    /// Takes out up to `limit` processes whose time has come.
+    pub(crate) fn take_due(&mut self, now: Duration, limit: usize) -> Vec<ProcessId> {
+        let mut due = Vec::new();
+        while due.len() < limit
+            && let Some((when, id)) = self.deadlines.first().copied()
+            && when <= now
+        {
+            self.set_due(id, None);
+            due.push(id);
+        }
+        due
+    }
+}

@@ -1,0 +1,106 @@
+//! Logs on request: where they are, and clearing them. Who reads them does so without us.
+
+use std::path::Path;
+
+use ironlance_config::MainLog;
+use ironlance_core::level::Level;
+use ironlance_core::lifecycle::Mood;
+use ironlance_core::notice::{Channel, Notice};
+use ironlance_rpc::{FaultKind, Value};
+
+use super::RpcResult;
+use crate::log::file;
+use crate::request::{LogId, LogLocation};
+use crate::state::ids::ProcessId;
+use crate::state::pending_calls::process_status;
+use crate::state::process_table::Process;
+use crate::supervisor::Supervisor;
+
+fn log_of(process: &Process, channel: Channel) -> Option<&Path> {
+    match channel {
+        Channel::Stdout => process.stdout_log.as_deref(),
+        Channel::Stderr => process.stderr_log.as_deref(),
+    }
+}
+
+impl Supervisor {
+    fn main_log_file(&self) -> Option<&Path> {
+        match &self.settings.logfile {
+            MainLog::File(path) => Some(path),
+            MainLog::Syslog => None,
+        }
+    }
+
+    pub(super) fn clear_main_log(&mut self) -> RpcResult {
+        self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
+        self.log.log(Level::Info, "reopening log file");
+        self.log.clear().map_err(|_| FaultKind::Failed.bare())?;
+        Ok(Value::Bool(true))
+    }
+
+    pub(super) fn clear_process_logs(&mut self, name: &str) -> RpcResult {
+        let (id, _) = self.find_process(name)?;
+        self.clear_logs_of(id).map_err(|_| FaultKind::Failed.about(name))?;
+        Ok(Value::Bool(true))
+    }
+
+    pub(super) fn clear_all_process_logs(&mut self) -> Value {
+        let mut results = Vec::new();
+        for id in self.table.by_priority() {
+            let Some(process) = self.table.process(id) else { continue };
+            let namespec = process.namespec().clone();
+            let outcome = self.clear_logs_of(id).map_err(|_| FaultKind::Failed.about(&namespec));
+            results.push(process_status(&namespec, outcome.as_ref().err()));
+        }
+        Value::Array(results)
+    }
+
+    /// Empties both logs of a process, whether it runs or not.
+    fn clear_logs_of(&mut self, id: ProcessId) -> std::io::Result<()> {
+        let Some(process) = self.table.process_mut(id) else { return Ok(()) };
+        for (output, path) in
+            [(&mut process.stdout, &process.stdout_log), (&mut process.stderr, &process.stderr_log)]
+        {
+            match (output, path) {
+                (Some(output), _) => output.clear()?,
+                (None, Some(path)) => file::empty(path)?,
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the log is that a client wants to read or follow; all that has been written so far is in it.
+    pub(in crate::supervisor) fn log_location(&mut self, what: &LogId) -> LogLocation {
+        self.flush_deferred();
+        let path = match what {
+            LogId::Main => Ok(self.main_log_file().map(Path::to_owned)),
+            LogId::Process { name, channel } => {
+                self.find_process(name).map(|(_, process)| log_of(process, *channel).map(Path::to_owned))
+            }
+        };
+        LogLocation { stopping: self.daemon_state != Mood::Running, path }
+    }
+
+    /// Opens every log anew under its name: somebody has rotated them.
+    pub(in crate::supervisor) fn reopen_logs(&mut self) {
+        self.log.log(Level::Info, "supervisord logreopen");
+        self.log.reopen();
+        let ids = self.table.by_priority();
+        for id in ids {
+            let Some(process) = self.table.process_mut(id) else { continue };
+            let outputs = [process.stdout.as_deref_mut(), process.stderr.as_deref_mut()];
+            let failed: Vec<std::io::Error> =
+                outputs.into_iter().flatten().filter_map(|output| output.reopen().err()).collect();
+            let name = process.namespec().to_string();
+            for error in failed {
+                self.log.log(Level::Error, &format!("cannot open a log of {name} again: {error}"));
+            }
+        }
+    }
+
+    pub(super) fn send_remote_event(&mut self, kind: &str, data: &str) -> Value {
+        self.publish(&Notice::remote(kind, data));
+        Value::Bool(true)
+    }
+}

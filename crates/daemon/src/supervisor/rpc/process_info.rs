@@ -1,0 +1,106 @@
+//! What is told of processes: state, times, pid, and the same in words.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ironlance_core::ProcessState;
+use ironlance_rpc::Value;
+
+use super::RpcResult;
+use crate::state::process_table::Process;
+use crate::supervisor::Supervisor;
+
+/// XML-RPC's largest int; times beyond it (2038) are cut to it, as in the original.
+const MAX_INT: i64 = 2_147_483_647;
+
+impl Supervisor {
+    pub(super) fn process_info(&self, name: &str) -> RpcResult {
+        let (_, process) = self.find_process(name)?;
+        Ok(self.describe(process, self.clock.now().wall))
+    }
+
+    pub(super) fn all_process_info(&self) -> Value {
+        let now = self.clock.now().wall;
+        Value::Array(self.table.by_name().map(|process| self.describe(process, now)).collect())
+    }
+
+    /// `getProcessInfo`'s struct, its members in the original's order.
+    fn describe(&self, process: &Process, now: Duration) -> Value {
+        let life = &process.lifecycle;
+        let state = life.state();
+        let seconds = |time: Option<Duration>| time.map_or(0, |time| seconds(time).min(MAX_INT));
+        let path =
+            |path: Option<&Path>| Value::Str(path.map(|path| path.display().to_string()).unwrap_or_default());
+        let text = |text: &str| Value::Str(text.to_owned());
+        Value::Struct(vec![
+            ("name".into(), text(&life.namespec().process.0)),
+            ("group".into(), text(&life.namespec().group.0)),
+            ("start".into(), Value::Int(seconds(life.started()))),
+            ("stop".into(), Value::Int(seconds(life.stopped()))),
+            ("now".into(), Value::Int(seconds(Some(now)))),
+            ("state".into(), Value::Int(state.code())),
+            ("statename".into(), text(state.name())),
+            ("spawnerr".into(), text(life.spawnerr().unwrap_or_default())),
+            ("exitstatus".into(), Value::Int(life.exitstatus().map_or(0, i64::from))),
+            ("logfile".into(), path(process.stdout_log.as_deref())),
+            ("stdout_logfile".into(), path(process.stdout_log.as_deref())),
+            ("stderr_logfile".into(), path(process.stderr_log.as_deref())),
+            ("pid".into(), Value::Int(life.pid().map_or(0, i64::from))),
+            ("description".into(), Value::Str(self.description_of(process, now))),
+        ])
+    }
+
+    /// What supervisorctl shows behind the state (rpcinterface.py, _interpretProcessInfo).
+    pub(super) fn description_of(&self, process: &Process, now: Duration) -> String {
+        let life = &process.lifecycle;
+        match life.state() {
+            ProcessState::Running => {
+                let since = life.started().unwrap_or(now);
+                let up = seconds(now).saturating_sub(seconds(since)).max(0);
+                format!("pid {}, uptime {}", life.pid().unwrap_or_default(), timedelta(up))
+            }
+            ProcessState::Fatal | ProcessState::Backoff => match life.spawnerr() {
+                Some(why) if !why.is_empty() => why.to_owned(),
+                _ => format!("unknown error (try \"tail {}\")", life.namespec().process),
+            },
+            ProcessState::Stopped | ProcessState::Exited => match life.started() {
+                Some(_) => self.local_time.status_time(life.stopped().unwrap_or_default()),
+                None => "Not started".into(),
+            },
+            ProcessState::Starting | ProcessState::Stopping | ProcessState::Unknown => String::new(),
+        }
+    }
+}
+
+pub(super) fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Whole seconds as Python prints a timedelta: `1 day, 2:03:04`.
+fn timedelta(seconds: i64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let clock = format!("{}:{:02}:{:02}", rest / 3600, rest % 3600 / 60, rest % 60);
+    match days {
+        0 => clock,
+        1 => format!("1 day, {clock}"),
+        days => format!("{days} days, {clock}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptimes_are_written_as_python_writes_them() {
+        for (seconds, text) in [
+            (0, "0:00:00"),
+            (3_661, "1:01:01"),
+            (86_399, "23:59:59"),
+            (86_400, "1 day, 0:00:00"),
+            (200_000, "2 days, 7:33:20"),
+        ] {
+            assert_eq!(timedelta(seconds), text);
+        }
+    }
+}

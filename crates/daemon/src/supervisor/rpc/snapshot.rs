@@ -1,0 +1,119 @@
+//! What a person is shown: the whole daemon at one moment, from the same sources as the answers to clients.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ironlance_core::pool::MemberId;
+
+use ironlance_core::memory::Verdict;
+
+use super::state_code_and_name;
+use crate::io::output::Output;
+use crate::state::exit_record::ExitRecord;
+use crate::state::ids::ProcessId;
+use crate::state::process_table::{ActiveGroup, Process};
+use crate::supervisor::Supervisor;
+use crate::view::settings::ProgramSettings;
+use crate::view::{DaemonView, EndView, ListenerView, ProgramView};
+
+impl Supervisor {
+    /// Everything that there is to be seen.
+    pub(in crate::supervisor) fn view(&self) -> DaemonView {
+        let now = self.clock.now().wall;
+        let (_, mood) = state_code_and_name(self.daemon_state);
+        DaemonView {
+            identifier: self.settings.identifier.clone(),
+            mood,
+            pid: std::process::id(),
+            since: self.started,
+            now,
+            programs: self.table.by_name().map(|process| self.program_view(process, now)).collect(),
+            listeners: self.listener_views(),
+            recent: self.event_log.recent().collect(),
+        }
+    }
+
+    fn program_view(&self, process: &Process, now: Duration) -> ProgramView {
+        let life = &process.lifecycle;
+        ProgramView {
+            namespec: life.namespec().clone(),
+            state: life.state(),
+            description: self.description_of(process, now),
+            pid: life.pid(),
+            started: life.pid().and(life.started()),
+            starts: life.starts(),
+            is_listener: process.is_listener(),
+            has_stdout: is_readable(process.stdout_log.as_deref(), process.stdout.as_deref()),
+            has_stderr: is_readable(process.stderr_log.as_deref(), process.stderr.as_deref()),
+            end: process.last_exit.as_deref().map(ExitRecord::view),
+            settings: ProgramSettings::of(&process.group_config, process.index),
+        }
+    }
+
+    /// Each process of each pool, in the order in which they were added.
+    pub(super) fn listener_views(&self) -> Vec<ListenerView> {
+        let pools = self.table.groups().map(|(_, group)| group);
+        pools.flat_map(|group| self.listeners_of(group)).collect()
+    }
+
+    fn listeners_of(&self, group: &ActiveGroup) -> Vec<ListenerView> {
+        let Some(pool) = &group.pool else { return Vec::new() };
+        let now = self.clock.mono();
+        let processes = group.members.iter().filter_map(|id| Some((*id, self.table.process(*id)?)));
+        let doubts = self.listener_warnings.iter().filter(|(pool, _)| *pool == group.config.name);
+        let doubts: Vec<String> = doubts.map(|(_, line)| line.clone()).collect();
+        let describe = |(id, process): (ProcessId, &Process)| {
+            let member = pool.members().find(|member| member.id.0 == id.0);
+            let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
+            let event = member.as_ref().and_then(|member| member.event);
+            let (babbles, babble) = pool.babbled(MemberId(id.0));
+            let buffer = pool.buffer();
+            ListenerView {
+                namespec: process.namespec().clone(),
+                state,
+                event,
+                last_result: member.and_then(|member| member.last_result),
+                offences: process.recycling.level(now),
+                babbles,
+                babble,
+                pending: buffer.pending,
+                capacity: buffer.capacity,
+                pending_bytes: buffer.bytes,
+                capacity_bytes: buffer.capacity_bytes,
+                is_full: buffer.is_full,
+                dropped: pool.dropped().clone(),
+                merged: pool.merged(),
+                answered: pool.answered(),
+                doubts: doubts.clone(),
+                outbox: None,
+                dead: pool.dead().clone(),
+            }
+        };
+        processes.map(describe).collect()
+    }
+}
+
+/// Whether a log is a file that can be read: there is one, and it is no terminal or pipe.
+fn is_readable(log: Option<&Path>, output: Option<&Output>) -> bool {
+    log.is_some() && output.is_none_or(|output| output.stream().is_none())
+}
+
+impl ExitRecord {
+    fn view(&self) -> EndView {
+        EndView {
+            words: self.cause.status_text(),
+            expected: self.expected,
+            told: self.cause.requested(),
+            by: self.cause.by.as_ref().map(ToString::to_string),
+            out_of_memory: self.cause.out_of_memory(),
+            near_memory: match self.cause.memory {
+                Verdict::Near(window) => Some(window),
+                Verdict::Untouched | Verdict::Killed => None,
+            },
+            at: self.at,
+            up: self.up,
+            stdout_tail: self.stdout_tail.clone(),
+            stderr_tail: self.stderr_tail.clone(),
+        }
+    }
+}
