@@ -2,7 +2,7 @@
 #![no_main]
 
 use ironlance_core::Namespec;
-use ironlance_core::aim::{Named, unmatched};
+use ironlance_core::aim::{NamePattern, unmatched_patterns};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -13,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
         .filter_map(|line| line.split_once(':'))
         .map(|(group, name)| Namespec::new(group, name))
         .collect();
-    for named in [Named::Program(pattern.clone()), Named::Group(pattern)] {
-        let _ = unmatched(std::slice::from_ref(&named), &known);
+    for named in [NamePattern::Program(pattern.clone()), NamePattern::Group(pattern)] {
+        let _ = unmatched_patterns(std::slice::from_ref(&named), &known);
     }
 });

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use ironlance_core::redact::program;
+use ironlance_core::redact::program_only;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
@@ -74,7 +74,7 @@ impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sendmail { command } | Self::BodyOnly { command } => {
-                write!(f, "command {}", program(command))
+                write!(f, "command {}", program_only(command))
             }
             Self::Smtp(server) => server.fmt(f),
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ironlance_core::python;
-use ironlance_core::redact::{MARK, is_secret_name};
+use ironlance_core::redact::{PLACEHOLDER, is_secret_name};
 
 use crate::conversion::{Conversion, ConversionError, Word};
 use crate::value::{quotable, shown};
@@ -136,7 +136,7 @@ impl Problem {
 fn without_secrets(text: &str, title: &str) -> String {
     let key = title.rsplit('.').next().unwrap_or_default();
     let is_name = text.starts_with("%(") && text.ends_with(")s") && text.matches('%').count() == 1;
-    if is_secret_name(key) && !is_name { MARK.to_owned() } else { quotable(text) }
+    if is_secret_name(key) && !is_name { PLACEHOLDER.to_owned() } else { quotable(text) }
 }
 
 impl From<ConversionError> for Problem {

@@ -1,6 +1,6 @@
 //! "Did you mean": keys and sections that nobody reads, and that are nearly ones that somebody would.
 
-use ironlance_core::nearest::closest;
+use ironlance_core::nearest::suggest;
 
 use crate::expand::Names;
 use crate::ini::{Entry, Section};
@@ -65,7 +65,7 @@ fn nearest(key: &str, sort: &Sort) -> Option<&'static str> {
     if sort.knows(key) {
         return None;
     }
-    closest(key, sort.keys.iter().chain(sort.also).copied())
+    suggest(key, sort.keys.iter().chain(sort.also).copied())
 }
 
 fn nearest_sort(section: &str) -> Option<String> {
@@ -73,7 +73,7 @@ fn nearest_sort(section: &str) -> Option<String> {
         Some(at) => section.split_at(at + 1),
         None => (section, ""),
     };
-    let meant = closest(prefix, SORTS.iter().map(|sort| sort.prefix))?;
+    let meant = suggest(prefix, SORTS.iter().map(|sort| sort.prefix))?;
     Some(format!("{meant}{label}"))
 }
 

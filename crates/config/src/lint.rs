@@ -1,7 +1,7 @@
 //! What is valid and cannot work: a listener that hears nothing it acts on, or that nobody can answer. The original
 //! starts with all of it, and so do we: each is a warning, which `--check` and the log have.
 
-use ironlance_core::aim::Named;
+use ironlance_core::aim::NamePattern;
 use ironlance_core::kind::EventKind;
 use ironlance_core::name::Namespec;
 use ironlance_core::{Selection, shlex};
@@ -196,10 +196,10 @@ fn names<'a>(reading: &mut Reading<'a>, page: &Page<'a>, groups: &[Group], run: 
             continue;
         }
         let (sort, named) = match is_group {
-            true => ("group", Named::Group(pattern.to_owned())),
-            false => ("program", Named::Program(pattern.to_owned())),
+            true => ("group", NamePattern::Group(pattern.to_owned())),
+            false => ("program", NamePattern::Program(pattern.to_owned())),
         };
-        let meant = if *left > 0 { named.meant(&known()) } else { None };
+        let meant = if *left > 0 { named.suggestion(&known()) } else { None };
         *left = left.saturating_sub(1);
         let meant = meant.map_or(String::new(), |meant| format!("; did you mean {}?", shown(&meant)));
         let text = format!("names a {sort} that is not in this configuration: {}{meant}", shown(pattern));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironlance_core::ProcessName;
-use ironlance_core::lifecycle::{Autorestart, Policy, Role};
+use ironlance_core::lifecycle::{Autorestart, Policy, ProcessRole};
 
 /// A process as it is to be run; a section with `numprocs=3` gives three.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,7 @@ impl Program {
             stopwaitsecs: seconds(self.stopwaitsecs),
             stopasgroup: self.stopasgroup,
             killasgroup: self.killasgroup,
-            role: Role::default(),
+            role: ProcessRole::default(),
         }
     }
 }

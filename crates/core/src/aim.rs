@@ -2,22 +2,22 @@
 //! for ever, so it is said, with what was probably meant.
 
 use crate::name::Namespec;
-use crate::nearest::closest;
+use crate::nearest::suggest;
 use crate::selection::Selection;
 
 /// So many names are told of; whoever has more has another trouble.
-const MOST: usize = 20;
+const MAX_REPORTED: usize = 20;
 
 /// A pattern as an option gave it, without a limit behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named {
+pub enum NamePattern {
     /// Of `--program`: NAME, GROUP:NAME or GROUP:*, with or without `!`.
     Program(String),
     /// Of `--group`: GROUP or `!GROUP`.
     Group(String),
 }
 
-impl Named {
+impl NamePattern {
     fn pattern(&self) -> &str {
         match self {
             Self::Program(pattern) | Self::Group(pattern) => pattern,
@@ -32,7 +32,7 @@ impl Named {
     }
 
     /// Whether it leaves out what it names.
-    pub fn leaves_out(&self) -> bool {
+    pub fn is_exclusion(&self) -> bool {
         self.pattern().starts_with('!')
     }
 
@@ -48,7 +48,7 @@ impl Named {
     }
 
     /// What was probably meant, in the words of the same option, without `!`.
-    pub fn meant(&self, known: &[Namespec]) -> Option<String> {
+    pub fn suggestion(&self, known: &[Namespec]) -> Option<String> {
         let pattern = self.pattern().trim_start_matches('!');
         let groups = || known.iter().map(|namespec| namespec.group.0.as_str());
         let processes = || known.iter().map(|namespec| namespec.process.0.as_str());
@@ -89,28 +89,28 @@ impl Named {
 
 /// The known word that is the same but for its case, or nearly the same.
 fn near<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<&'k str> {
-    known.clone().find(|known| known.eq_ignore_ascii_case(word)).or_else(|| closest(word, known))
+    known.clone().find(|known| known.eq_ignore_ascii_case(word)).or_else(|| suggest(word, known))
 }
 
 /// A line for each name that matches none of the known processes, and one more if nothing is left that the listener
 /// could be about. Where no process is known there is nothing to say.
-pub fn unmatched(named: &[Named], known: &[Namespec]) -> Vec<String> {
+pub fn unmatched_patterns(named: &[NamePattern], known: &[Namespec]) -> Vec<String> {
     if known.is_empty() {
         return Vec::new();
     }
     let mut lines = Vec::new();
-    for name in named.iter().filter(|name| !name.matches(known)).take(MOST) {
-        let mark = if name.leaves_out() { "!" } else { "" };
+    for name in named.iter().filter(|name| !name.matches(known)).take(MAX_REPORTED) {
+        let mark = if name.is_exclusion() { "!" } else { "" };
         let meant =
-            name.meant(known).map(|meant| format!(": did you mean {mark}{meant}?")).unwrap_or_default();
-        let what = if name.leaves_out() {
+            name.suggestion(known).map(|meant| format!(": did you mean {mark}{meant}?")).unwrap_or_default();
+        let what = if name.is_exclusion() {
             "leaves out nothing that is there"
         } else {
             "names nothing that is there"
         };
         lines.push(format!("{} {} {what}{meant}", name.option(), name.pattern()));
     }
-    let mut taken = named.iter().filter(|name| !name.leaves_out()).peekable();
+    let mut taken = named.iter().filter(|name| !name.is_exclusion()).peekable();
     if taken.peek().is_some() && taken.all(|name| !name.matches(known)) {
         lines.push("no program that is named is there: this listener has nothing to do".to_owned());
     }
@@ -127,13 +127,13 @@ mod tests {
         names.map(|(group, process)| Namespec::new(group, process)).to_vec()
     }
 
-    fn said(name: Named) -> String {
-        unmatched(&[name, Named::Program("db".into())], &known()).join("\n")
+    fn said(name: NamePattern) -> String {
+        unmatched_patterns(&[name, NamePattern::Program("db".into())], &known()).join("\n")
     }
 
     #[test]
     fn a_name_that_matches_nothing_is_told_with_what_was_meant() {
-        let program = |pattern: &str| said(Named::Program(pattern.into()));
+        let program = |pattern: &str| said(NamePattern::Program(pattern.into()));
         for (pattern, meant) in [
             ("web", "web:*"),
             ("web*", "web:*"),
@@ -157,7 +157,7 @@ mod tests {
             program("!fornt"),
             "--program !fornt leaves out nothing that is there: did you mean !front?"
         );
-        let group = |pattern: &str| said(Named::Group(pattern.into()));
+        let group = |pattern: &str| said(NamePattern::Group(pattern.into()));
         assert_eq!(group("sohp"), "--group sohp names nothing that is there: did you mean shop?");
         assert_eq!(group("basket"), "--group basket names nothing that is there: did you mean shop?");
     }
@@ -165,23 +165,26 @@ mod tests {
     #[test]
     fn what_matches_is_not_told_and_a_listener_without_a_program_says_so() {
         for pattern in ["front", "shop:front", "shop:*", "*", "!front", "!shop:*"] {
-            assert_eq!(said(Named::Program(pattern.into())), "", "{pattern}");
+            assert_eq!(said(NamePattern::Program(pattern.into())), "", "{pattern}");
         }
-        let lines = unmatched(&[Named::Program("x".into()), Named::Program("!db".into())], &known());
+        let lines = unmatched_patterns(
+            &[NamePattern::Program("x".into()), NamePattern::Program("!db".into())],
+            &known(),
+        );
         assert_eq!(
             lines.last().unwrap(),
             "no program that is named is there: this listener has nothing to do"
         );
-        assert_eq!(unmatched(&[Named::Program("x".into())], &[]), [""; 0]);
-        assert_eq!(unmatched(&[], &known()), [""; 0]);
+        assert_eq!(unmatched_patterns(&[NamePattern::Program("x".into())], &[]), [""; 0]);
+        assert_eq!(unmatched_patterns(&[], &known()), [""; 0]);
     }
 
     proptest! {
         #[test]
         fn what_was_meant_is_there(pattern in "!?[a-z_:*]{1,8}", is_group in any::<bool>()) {
-            let name = if is_group { Named::Group(pattern.clone()) } else { Named::Program(pattern.clone()) };
-            if let Some(meant) = name.meant(&known()) {
-                let meant = if is_group { Named::Group(meant) } else { Named::Program(meant) };
+            let name = if is_group { NamePattern::Group(pattern.clone()) } else { NamePattern::Program(pattern.clone()) };
+            if let Some(meant) = name.suggestion(&known()) {
+                let meant = if is_group { NamePattern::Group(meant) } else { NamePattern::Program(meant) };
                 prop_assert!(meant.matches(&known()), "{} {:?}", pattern, meant);
             }
         }

@@ -10,22 +10,22 @@ pub struct PoolId(pub u32);
 #[derive(Debug, Default)]
 pub struct Bus {
     /// In the order of subscribing, which is the order of handing out.
-    subscriptions: Vec<(PoolId, Kinds)>,
+    subscriptions: Vec<(PoolId, KindSet)>,
     /// What anybody wants.
-    wanted: Kinds,
+    wanted: KindSet,
     next_serial: u64,
 }
 
 /// A set of types, as bits.
 #[derive(Clone, Copy, Debug, Default)]
-struct Kinds(u32);
+struct KindSet(u32);
 
 /// Every type has a bit of its own.
 const _: () = assert!(EventKind::ALL.len() <= u32::BITS as usize, "a set of types has a bit for each type");
 
-impl Kinds {
+impl KindSet {
     /// Each of `asked`, and every kind of it.
-    fn below(asked: &[EventKind]) -> Self {
+    fn descendants_of(asked: &[EventKind]) -> Self {
         let hit = |kind: &EventKind| asked.iter().any(|ancestor| kind.is_a(*ancestor));
         Self(EventKind::ALL.into_iter().filter(hit).fold(0, |bits, kind| bits | Self::bit(kind)))
     }
@@ -34,7 +34,7 @@ impl Kinds {
         1 << kind as u32
     }
 
-    const fn has(self, kind: EventKind) -> bool {
+    const fn contains(self, kind: EventKind) -> bool {
         self.0 & Self::bit(kind) != 0
     }
 }
@@ -42,23 +42,23 @@ impl Kinds {
 impl Bus {
     /// `pool` wants all that is a kind of one of `asked`; what it wanted before is forgotten.
     pub fn subscribe(&mut self, pool: PoolId, asked: &[EventKind]) {
-        let kinds = Kinds::below(asked);
+        let kinds = KindSet::descendants_of(asked);
         match self.subscriptions.iter_mut().find(|(id, _)| *id == pool) {
             Some((_, before)) => *before = kinds,
             None => self.subscriptions.push((pool, kinds)),
         }
-        self.count_wanted();
+        self.refresh_wanted();
     }
 
     /// `pool` wants nothing more.
     pub fn unsubscribe(&mut self, pool: PoolId) {
         self.subscriptions.retain(|(id, _)| *id != pool);
-        self.count_wanted();
+        self.refresh_wanted();
     }
 
     /// Whether anybody wants events of this type; if not, none need be made.
     pub const fn wants(&self, kind: EventKind) -> bool {
-        self.wanted.has(kind)
+        self.wanted.contains(kind)
     }
 
     /// The event's serial number, from 0, and the pools to offer it to, each once. A number is used only where a pool
@@ -67,7 +67,7 @@ impl Bus {
         if !self.wants(kind) {
             return None;
         }
-        let takes = |(pool, kinds): &&(PoolId, Kinds)| kinds.has(kind) && Some(*pool) != but;
+        let takes = |(pool, kinds): &&(PoolId, KindSet)| kinds.contains(kind) && Some(*pool) != but;
         let takers: Vec<PoolId> = self.subscriptions.iter().filter(takes).map(|(pool, _)| *pool).collect();
         if takers.is_empty() {
             return None;
@@ -83,12 +83,12 @@ impl Bus {
     }
 
     /// Goes on counting at `serial`, where it is later: events with the numbers before it wait still.
-    pub fn count_from(&mut self, serial: u64) {
+    pub fn advance_serial_to(&mut self, serial: u64) {
         self.next_serial = self.next_serial.max(serial);
     }
 
-    fn count_wanted(&mut self) {
-        self.wanted = Kinds(self.subscriptions.iter().fold(0, |bits, (_, kinds)| bits | kinds.0));
+    fn refresh_wanted(&mut self) {
+        self.wanted = KindSet(self.subscriptions.iter().fold(0, |bits, (_, kinds)| bits | kinds.0));
     }
 }
 
@@ -125,8 +125,8 @@ mod tests {
         assert_eq!(bus.publish(EventKind::ProcessStateRunning, Some(PoolId(1))), None);
         bus.subscribe(PoolId(2), &[EventKind::Event]);
         assert_eq!(bus.publish(EventKind::ProcessStateRunning, Some(PoolId(1))), Some((0, vec![PoolId(2)])));
-        bus.count_from(7);
-        bus.count_from(3);
+        bus.advance_serial_to(7);
+        bus.advance_serial_to(3);
         assert_eq!(bus.publish(EventKind::Tick5, None), Some((7, vec![PoolId(2)])));
     }
 

@@ -35,7 +35,7 @@ pub const READY: &[u8] = b"READY\n";
 /// A result of more bytes than this is no result.
 pub const MAX_RESULT: usize = 64 * 1024 * 1024;
 /// So many of its bytes are kept where all of it is needed: more than any event has.
-const MAX_WHOLE: usize = 1024 * 1024;
+const MAX_FULL_RESULT: usize = 1024 * 1024;
 
 /// So many bytes of stray output without a word of the protocol among them are too many.
 pub const MAX_STRAY: usize = 16 * 1024 * 1024;
@@ -45,21 +45,21 @@ const READY_WORD: &[u8] = b"READY";
 const RESULT_WORD: &[u8] = b"RESULT";
 
 /// So many bytes of what a listener said are kept for people to read.
-const MAX_QUOTE: usize = 200;
+const MAX_EXCERPT: usize = 200;
 
 /// So much of the end of a line is kept (bytes): a RESULT with its number may stand there.
-const KEPT_OF_LINE: usize = 64;
+const MAX_LINE_TAIL: usize = 64;
 
 /// A listener's verdict on an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ListenerResult {
     /// The event is dealt with.
     Ok,
     /// The supervisor shall send the event again.
     Fail,
 }
 
-impl Answer {
+impl ListenerResult {
     /// The bytes that say so: `RESULT`, the length, and the word; no newline at the end.
     pub const fn bytes(self) -> &'static [u8] {
         match self {
@@ -96,38 +96,38 @@ impl ListenerState {
 
 /// One thing a listener has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum ProtocolMessage {
     /// It can take an event.
     Ready,
     /// It is done with its event, and well.
-    Done,
+    Accepted,
     /// The same, if this data of its RESULT says so; cut where it is long, unless it was asked for whole.
     Result(Vec<u8>),
     /// White space where none belongs, for the first time.
-    Blank,
-    /// Stray output, for the first time since its last word; see [`Ear::babble`].
-    Stray,
+    Whitespace,
+    /// Stray output, for the first time since its last word; see [`ProtocolParser::stray_output`].
+    StrayOutput,
     /// READY as the first word after it was given an event: one too many, or it knows nothing of RESULT.
-    ReadyAgain,
+    RepeatedReady,
     /// It broke the protocol beyond repair, and is deaf from now on.
-    Broken(Breach),
+    Error(ProtocolError),
 }
 
 /// How a listener broke the protocol, or why nothing more can be expected of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Breach {
+pub enum ProtocolError {
     /// It asks for another event without a RESULT for the one it has.
     #[error("said READY without a RESULT for its event")]
     Unanswered,
     /// Its stray output has no end.
     #[error("wrote more than {MAX_STRAY} bytes without a word of the protocol")]
-    Flood,
+    TooMuchStrayOutput,
     /// It had stray output, and then nothing that helps.
     #[error("babbled and then said neither RESULT nor READY")]
-    Lost,
+    NoReply,
     /// It announced a RESULT and gave a part of its data.
     #[error("gave a RESULT that is shorter than it announced")]
-    Unfinished,
+    IncompleteResult,
     /// It can say nothing more.
     #[error("closed its stdout")]
     ClosedStdout,
@@ -138,21 +138,21 @@ pub enum Breach {
 
 /// How much of a result is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keep {
+pub enum ResultRetention {
     /// As much as people read.
     #[default]
-    Beginning,
+    Excerpt,
     /// All of it, within reason.
-    Whole,
+    Full,
 }
 
 /// Listens to one listener; what it says may be cut anywhere.
 #[derive(Debug, Default)]
-pub struct Ear {
-    stage: Stage,
-    keep: Keep,
+pub struct ProtocolParser {
+    state: ParserState,
+    retention: ResultRetention,
     /// Of a line that has not ended: its end; or the beginning of a result. Keeps its room from one event to the next.
-    heard: Vec<u8>,
+    partial: Vec<u8>,
     /// What is known of the line that has not ended.
     line: Line,
     /// The line before was a RESULT, well-formed or not: READY may stand at the end of this one.
@@ -160,20 +160,20 @@ pub struct Ear {
     /// It was given an event and has said nothing since.
     fresh_event: bool,
     /// The beginning of the last stray output.
-    babble: Vec<u8>,
-    /// What comes next belongs to the line that `babble` ends with.
-    quote_is_open: bool,
+    stray_output: Vec<u8>,
+    /// What comes next belongs to the line that `stray_output` ends with.
+    excerpt_is_open: bool,
     /// Stray output has been told since the last word of the protocol.
-    babbling: bool,
+    in_stray_output: bool,
     /// Bytes since the last word of the protocol.
-    strayed: usize,
-    blank_told: bool,
+    bytes_since_word: usize,
+    whitespace_reported: bool,
     /// What is to be told after the stray output before it.
-    next: Option<Said>,
+    pending: Option<ProtocolMessage>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
+enum ParserState {
     #[default]
     Acknowledged,
     Ready,
@@ -199,7 +199,7 @@ enum Line {
 
 /// What a whole line is.
 #[derive(Clone, Copy)]
-enum Sense {
+enum LineMeaning {
     Blank,
     /// READY, with stray output before it or not.
     Ready(Line),
@@ -208,92 +208,94 @@ enum Sense {
     Stray,
 }
 
-impl Ear {
+impl ProtocolParser {
     /// Listens to a listener of whose results so much is needed.
-    pub fn new(keep: Keep) -> Self {
-        Self { keep, ..Self::default() }
+    pub fn new(retention: ResultRetention) -> Self {
+        Self { retention, ..Self::default() }
     }
 
     /// What the listener is about.
     pub const fn state(&self) -> ListenerState {
-        match self.stage {
-            Stage::Acknowledged => ListenerState::Acknowledged,
-            Stage::Ready => ListenerState::Ready,
-            Stage::Busy | Stage::Result { .. } => ListenerState::Busy,
-            Stage::Unknown => ListenerState::Unknown,
+        match self.state {
+            ParserState::Acknowledged => ListenerState::Acknowledged,
+            ParserState::Ready => ListenerState::Ready,
+            ParserState::Busy | ParserState::Result { .. } => ListenerState::Busy,
+            ParserState::Unknown => ListenerState::Unknown,
         }
     }
 
     /// Whether it has announced a RESULT and has not given all of its data.
     pub const fn is_in_result(&self) -> bool {
-        matches!(self.stage, Stage::Result { .. })
+        matches!(self.state, ParserState::Result { .. })
     }
 
     /// The beginning of its last stray output, empty where there was none.
-    pub fn babble(&self) -> &[u8] {
-        &self.babble
+    pub fn stray_output(&self) -> &[u8] {
+        &self.stray_output
     }
 
     /// The listener was sent an event; what it says next is about that.
     pub fn event_sent(&mut self) {
-        if self.stage == Stage::Ready {
-            self.stage = Stage::Busy;
+        if self.state == ParserState::Ready {
+            self.state = ParserState::Busy;
             self.fresh_event = true;
         }
     }
 
     /// Hears nothing more.
     pub fn close(&mut self) {
-        self.stage = Stage::Unknown;
-        self.heard = Vec::new();
-        self.next = None;
+        self.state = ParserState::Unknown;
+        self.partial = Vec::new();
+        self.pending = None;
     }
 
     /// The next thing said, taken off the front of `data`; `None` when there is no more, and the rest is kept.
-    pub fn next(&mut self, data: &mut &[u8]) -> Option<Said> {
-        if let Some(said) = self.next.take().or_else(|| self.usual(data)) {
+    pub fn next_message(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
+        if let Some(said) = self.pending.take().or_else(|| self.fast_path(data)) {
             return Some(said);
         }
         // The stray output of several lines is told at once.
-        let was_babbling = self.babbling;
+        let was_babbling = self.in_stray_output;
         let said = self.next_word(data);
-        if self.babbling && !was_babbling {
-            self.next = said;
-            self.babbling = !self.next.as_ref().is_some_and(ends_babble);
-            return Some(Said::Stray);
+        if self.in_stray_output && !was_babbling {
+            self.pending = said;
+            self.in_stray_output = !self.pending.as_ref().is_some_and(ends_stray_output);
+            return Some(ProtocolMessage::StrayOutput);
         }
-        if said.as_ref().is_some_and(ends_babble) {
-            self.babbling = false;
+        if said.as_ref().is_some_and(ends_stray_output) {
+            self.in_stray_output = false;
         }
         said
     }
 
     /// What listeners say as a rule, as it is said as a rule: in one piece, and nothing else.
-    fn usual(&mut self, data: &mut &[u8]) -> Option<Said> {
-        if !self.heard.is_empty() || self.babbling || self.line != Line::Open {
+    fn fast_path(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
+        if !self.partial.is_empty() || self.in_stray_output || self.line != Line::Open {
             return None;
         }
-        let (word, stage, said) = match (self.stage, self.keep) {
-            (Stage::Acknowledged, _) => (READY, Stage::Ready, Said::Ready),
-            (Stage::Busy, Keep::Beginning) => (Answer::Ok.bytes(), Stage::Acknowledged, Said::Done),
+        let (word, stage, said) = match (self.state, self.retention) {
+            (ParserState::Acknowledged, _) => (READY, ParserState::Ready, ProtocolMessage::Ready),
+            (ParserState::Busy, ResultRetention::Excerpt) => {
+                (ListenerResult::Ok.bytes(), ParserState::Acknowledged, ProtocolMessage::Accepted)
+            }
             _ => return None,
         };
         *data = data.strip_prefix(word)?;
-        self.stage = stage;
-        self.after_result = stage == Stage::Acknowledged;
-        self.strayed = 0;
+        self.state = stage;
+        self.after_result = stage == ParserState::Acknowledged;
+        self.bytes_since_word = 0;
         Some(said)
     }
 
-    fn next_word(&mut self, data: &mut &[u8]) -> Option<Said> {
+    fn next_word(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
         while !data.is_empty() {
-            let said = match self.stage {
-                Stage::Unknown => {
+            let said = match self.state {
+                ParserState::Unknown => {
                     *data = &[];
                     None
                 }
-                Stage::Result { missing } => self.hear_result(missing, data),
-                Stage::Acknowledged | Stage::Ready | Stage::Busy => self.hear_line(data),
+                ParserState::Result { missing } => self.read_result(missing, data),
+                ParserState::Acknowledged | ParserState::Ready | ParserState::Busy => self.read_line(data),
             };
             if said.is_some() {
                 return said;
@@ -302,194 +304,201 @@ impl Ear {
         None
     }
 
-    fn hear_line(&mut self, data: &mut &[u8]) -> Option<Said> {
+    fn read_line(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
         let Some(end) = data.iter().position(|byte| *byte == b'\n') else {
             let rest = std::mem::take(data);
-            self.strayed += rest.len();
-            self.begin_line(rest);
-            return self.flood();
+            self.bytes_since_word += rest.len();
+            self.keep_partial_line(rest);
+            return self.check_stray_limit();
         };
         let (line, rest) = data.split_at(end);
         *data = &rest[1..];
-        self.strayed += end + 1;
+        self.bytes_since_word += end + 1;
         let begun = std::mem::take(&mut self.line);
-        let (sense, whole) = if self.heard.is_empty() {
+        let (classify, whole) = if self.partial.is_empty() {
             (self.sense(line, begun), None)
         } else {
-            self.heard.extend_from_slice(line);
-            let whole = std::mem::take(&mut self.heard);
+            self.partial.extend_from_slice(line);
+            let whole = std::mem::take(&mut self.partial);
             (self.sense(&whole, begun), Some(whole))
         };
         // Of a line that is known to be stray the beginning has been noted.
         let fresh = if begun == Line::Open { whole.as_deref().unwrap_or(line) } else { line };
         let bad_result = begun == Line::BadResult || (begun == Line::Open && begins_as_result(fresh));
-        let said = self.understand(sense, fresh);
+        let said = self.on_line(classify, fresh);
         self.after_result |= bad_result && said.is_none() && !self.is_in_result();
         if let Some(mut room) = whole {
             room.clear();
-            self.heard = room;
+            self.partial = room;
         }
-        said.or_else(|| self.flood())
+        said.or_else(|| self.check_stray_limit())
     }
 
     /// Keeps what has come of a line that has not ended.
-    fn begin_line(&mut self, part: &[u8]) {
-        let surplus = part.len().saturating_sub(KEPT_OF_LINE);
-        self.heard.extend_from_slice(&part[surplus..]);
+    fn keep_partial_line(&mut self, part: &[u8]) {
+        let surplus = part.len().saturating_sub(MAX_LINE_TAIL);
+        self.partial.extend_from_slice(&part[surplus..]);
         match self.line {
             Line::Stray | Line::BadResult => {
-                self.note(part);
-                self.quote_is_open = true;
+                self.record_stray(part);
+                self.excerpt_is_open = true;
             }
-            Line::Open if surplus > 0 || !may_become_a_word(&self.heard) => {
-                let before = self.heard.len() - (part.len() - surplus);
-                let noted = [&self.heard[..before], &part[..part.len().min(MAX_QUOTE)]].concat();
+            Line::Open if surplus > 0 || !may_become_a_word(&self.partial) => {
+                let before = self.partial.len() - (part.len() - surplus);
+                let noted = [&self.partial[..before], &part[..part.len().min(MAX_EXCERPT)]].concat();
                 self.line = if begins_as_result(&noted) { Line::BadResult } else { Line::Stray };
-                self.note(&noted);
-                self.quote_is_open = true;
+                self.record_stray(&noted);
+                self.excerpt_is_open = true;
             }
             Line::Open => {}
         }
-        if self.heard.len() > 2 * KEPT_OF_LINE {
-            self.heard.drain(..self.heard.len() - KEPT_OF_LINE);
+        if self.partial.len() > 2 * MAX_LINE_TAIL {
+            self.partial.drain(..self.partial.len() - MAX_LINE_TAIL);
         }
     }
 
     /// What a whole line is; of one that is known to be stray, the end.
-    fn sense(&self, line: &[u8], begun: Line) -> Sense {
-        let line = without_mark(line.trim_ascii());
+    fn sense(&self, line: &[u8], begun: Line) -> LineMeaning {
+        let line = strip_byte_order_mark(line.trim_ascii());
         if line.is_empty() && begun == Line::Open {
-            return Sense::Blank;
+            return LineMeaning::Blank;
         }
         let alone = begun == Line::Open;
         if line.ends_with(READY_WORD) {
             let alone = alone && line.len() == READY_WORD.len();
             if alone || self.after_result {
-                return Sense::Ready(if alone { Line::Open } else { Line::Stray });
+                return LineMeaning::Ready(if alone { Line::Open } else { Line::Stray });
             }
         }
-        match length(line) {
-            Some((0, len)) if alone => Sense::Result(len, Line::Open),
-            Some((at, len)) if self.stage == Stage::Busy && line[at..].starts_with(RESULT_WORD) => {
-                Sense::Result(len, Line::Stray)
+        match parse_result_length(line) {
+            Some((0, len)) if alone => LineMeaning::Result(len, Line::Open),
+            Some((at, len)) if self.state == ParserState::Busy && line[at..].starts_with(RESULT_WORD) => {
+                LineMeaning::Result(len, Line::Stray)
             }
-            _ => Sense::Stray,
+            _ => LineMeaning::Stray,
         }
     }
 
-    fn understand(&mut self, sense: Sense, line: &[u8]) -> Option<Said> {
+    fn on_line(&mut self, sense: LineMeaning, line: &[u8]) -> Option<ProtocolMessage> {
         let after_result = std::mem::take(&mut self.after_result);
         let fresh_event = match sense {
-            Sense::Blank => false,
-            Sense::Ready(_) | Sense::Result(..) | Sense::Stray => std::mem::take(&mut self.fresh_event),
+            LineMeaning::Blank => false,
+            LineMeaning::Ready(_) | LineMeaning::Result(..) | LineMeaning::Stray => {
+                std::mem::take(&mut self.fresh_event)
+            }
         };
         match sense {
-            Sense::Blank => {
-                let first = !std::mem::replace(&mut self.blank_told, true);
-                first.then_some(Said::Blank)
+            LineMeaning::Blank => {
+                let first = !std::mem::replace(&mut self.whitespace_reported, true);
+                first.then_some(ProtocolMessage::Whitespace)
             }
-            Sense::Ready(glued) => {
+            LineMeaning::Ready(glued) => {
                 if glued == Line::Stray {
                     let end = line.trim_ascii_end().len().saturating_sub(READY_WORD.len());
-                    self.note(&line[..end.min(line.len())]);
+                    self.record_stray(&line[..end.min(line.len())]);
                 }
-                match self.stage {
-                    Stage::Acknowledged => {
-                        self.stage = Stage::Ready;
-                        self.strayed = 0;
-                        Some(Said::Ready)
+                match self.state {
+                    ParserState::Acknowledged => {
+                        self.state = ParserState::Ready;
+                        self.bytes_since_word = 0;
+                        Some(ProtocolMessage::Ready)
                     }
-                    Stage::Busy if fresh_event => {
-                        self.note(line);
-                        Some(Said::ReadyAgain)
+                    ParserState::Busy if fresh_event => {
+                        self.record_stray(line);
+                        Some(ProtocolMessage::RepeatedReady)
                     }
-                    Stage::Busy => Some(self.broken(Breach::Unanswered)),
+                    ParserState::Busy => Some(self.fail(ProtocolError::Unanswered)),
                     // It says so twice, or after a RESULT that nobody asked for.
-                    Stage::Ready | Stage::Result { .. } | Stage::Unknown => {
+                    ParserState::Ready | ParserState::Result { .. } | ParserState::Unknown => {
                         if !after_result {
-                            self.note(line);
+                            self.record_stray(line);
                         }
                         None
                     }
                 }
             }
-            Sense::Result(len, glued) if self.stage == Stage::Busy && len <= MAX_RESULT as u64 => {
+            LineMeaning::Result(len, glued)
+                if self.state == ParserState::Busy && len <= MAX_RESULT as u64 =>
+            {
                 if glued == Line::Stray {
-                    self.note(line);
+                    self.record_stray(line);
                 }
                 let missing = usize::try_from(len).unwrap_or(MAX_RESULT);
-                self.stage = Stage::Result { missing };
+                self.state = ParserState::Result { missing };
                 (missing == 0).then(|| self.result())
             }
-            Sense::Result(..) | Sense::Stray => {
-                self.note(line);
+            LineMeaning::Result(..) | LineMeaning::Stray => {
+                self.record_stray(line);
                 None
             }
         }
     }
 
-    fn hear_result(&mut self, missing: usize, data: &mut &[u8]) -> Option<Said> {
+    fn read_result(&mut self, missing: usize, data: &mut &[u8]) -> Option<ProtocolMessage> {
         let here = missing.min(data.len());
-        let room = match self.keep {
-            Keep::Beginning => MAX_QUOTE.saturating_sub(self.heard.len()),
-            Keep::Whole => MAX_WHOLE.saturating_sub(self.heard.len()),
+        let room = match self.retention {
+            ResultRetention::Excerpt => MAX_EXCERPT.saturating_sub(self.partial.len()),
+            ResultRetention::Full => MAX_FULL_RESULT.saturating_sub(self.partial.len()),
         };
-        self.heard.extend_from_slice(&data[..here.min(room)]);
+        self.partial.extend_from_slice(&data[..here.min(room)]);
         *data = &data[here..];
         if here < missing {
-            self.stage = Stage::Result { missing: missing - here };
+            self.state = ParserState::Result { missing: missing - here };
             return None;
         }
         Some(self.result())
     }
 
-    fn result(&mut self) -> Said {
-        self.stage = Stage::Acknowledged;
+    fn result(&mut self) -> ProtocolMessage {
+        self.state = ParserState::Acknowledged;
         self.after_result = true;
-        self.strayed = 0;
-        if self.keep == Keep::Beginning && self.heard.trim_ascii() == b"OK" {
-            self.heard.clear();
-            return Said::Done;
+        self.bytes_since_word = 0;
+        if self.retention == ResultRetention::Excerpt && self.partial.trim_ascii() == b"OK" {
+            self.partial.clear();
+            return ProtocolMessage::Accepted;
         }
-        let result = self.heard.clone();
-        self.heard.clear();
-        if self.heard.capacity() > MAX_QUOTE {
-            self.heard = Vec::new();
+        let result = self.partial.clone();
+        self.partial.clear();
+        if self.partial.capacity() > MAX_EXCERPT {
+            self.partial = Vec::new();
         }
-        Said::Result(result)
+        ProtocolMessage::Result(result)
     }
 
     /// Notes stray output.
-    fn note(&mut self, stray: &[u8]) {
-        let joined = std::mem::take(&mut self.quote_is_open);
-        if !self.babbling {
+    fn record_stray(&mut self, stray: &[u8]) {
+        let joined = std::mem::take(&mut self.excerpt_is_open);
+        if !self.in_stray_output {
             if stray.trim_ascii().is_empty() {
                 return;
             }
-            self.babbling = true;
-            self.babble.clear();
-        } else if !joined && self.babble.len() < MAX_QUOTE {
-            self.babble.push(b'\n');
+            self.in_stray_output = true;
+            self.stray_output.clear();
+        } else if !joined && self.stray_output.len() < MAX_EXCERPT {
+            self.stray_output.push(b'\n');
         }
-        let room = MAX_QUOTE.saturating_sub(self.babble.len());
-        self.babble.extend_from_slice(&stray[..stray.len().min(room)]);
+        let room = MAX_EXCERPT.saturating_sub(self.stray_output.len());
+        self.stray_output.extend_from_slice(&stray[..stray.len().min(room)]);
     }
 
-    fn flood(&mut self) -> Option<Said> {
-        (self.strayed > MAX_STRAY).then(|| self.broken(Breach::Flood))
+    fn check_stray_limit(&mut self) -> Option<ProtocolMessage> {
+        (self.bytes_since_word > MAX_STRAY).then(|| self.fail(ProtocolError::TooMuchStrayOutput))
     }
 
-    fn broken(&mut self, breach: Breach) -> Said {
+    fn fail(&mut self, breach: ProtocolError) -> ProtocolMessage {
         self.close();
-        Said::Broken(breach)
+        ProtocolMessage::Error(breach)
     }
 }
 
 /// Whether what was said is a word where it was due.
-const fn ends_babble(said: &Said) -> bool {
+const fn ends_stray_output(said: &ProtocolMessage) -> bool {
     match said {
-        Said::Ready | Said::Done | Said::Result(_) => true,
-        Said::Blank | Said::Stray | Said::ReadyAgain | Said::Broken(_) => false,
+        ProtocolMessage::Ready | ProtocolMessage::Accepted | ProtocolMessage::Result(_) => true,
+        ProtocolMessage::Whitespace
+        | ProtocolMessage::StrayOutput
+        | ProtocolMessage::RepeatedReady
+        | ProtocolMessage::Error(_) => false,
     }
 }
 
@@ -499,19 +508,19 @@ fn begins_as_result(line: &[u8]) -> bool {
 }
 
 /// The byte order mark that editors put before the text of a script, and an interpreter may print.
-const MARK: &[u8] = "\u{feff}".as_bytes();
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-fn without_mark(line: &[u8]) -> &[u8] {
-    line.strip_prefix(MARK).unwrap_or(line).trim_ascii_start()
+fn strip_byte_order_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line).trim_ascii_start()
 }
 
 /// Whether the beginning of a line may go on as READY or as RESULT with a number.
 fn may_become_a_word(begun: &[u8]) -> bool {
     let begun = begun.trim_ascii_start();
-    if MARK.starts_with(begun) {
+    if BYTE_ORDER_MARK.starts_with(begun) {
         return true;
     }
-    let begun = without_mark(begun);
+    let begun = strip_byte_order_mark(begun);
     let word = begun.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (word, rest) = begun.split_at(word);
     if rest.is_empty() {
@@ -533,7 +542,7 @@ fn is_beginning_of_result(word: &[u8]) -> bool {
 
 /// Where a RESULT with its length begins that ends the line, and the length. White space around the number is as good
 /// as none, as for Python's `int`; the original does not look at the word's case.
-fn length(line: &[u8]) -> Option<(usize, u64)> {
+fn parse_result_length(line: &[u8]) -> Option<(usize, u64)> {
     let digits = line.iter().rev().take_while(|byte| byte.is_ascii_digit() || **byte == b'+').count();
     let (before, number) = line.split_at(line.len() - digits);
     let len = std::str::from_utf8(number).ok()?.parse().ok()?;
@@ -543,8 +552,8 @@ fn length(line: &[u8]) -> Option<(usize, u64)> {
 }
 
 /// What people read of what a listener said.
-pub fn quote(said: &[u8]) -> String {
-    String::from_utf8_lossy(&said[..said.len().min(MAX_QUOTE)]).into_owned()
+pub fn excerpt(said: &[u8]) -> String {
+    String::from_utf8_lossy(&said[..said.len().min(MAX_EXCERPT)]).into_owned()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const MAX_LENGTH: usize = 64;
 
 /// The first of the known words that are nearest to `word`: at most two letters changed, added, taken away or swapped,
 /// and at most a third of the known word.
-pub fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn suggest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > MAX_LENGTH {
         return None;
     }
@@ -55,8 +55,8 @@ mod tests {
             ("database", None),
             ("", None),
         ] {
-            assert_eq!(closest(word, known), meant, "{word}");
+            assert_eq!(suggest(word, known), meant, "{word}");
         }
-        assert_eq!(closest(&"w".repeat(1000), known), None);
+        assert_eq!(suggest(&"w".repeat(1000), known), None);
     }
 }

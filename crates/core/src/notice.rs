@@ -14,12 +14,12 @@ pub struct Notice {
     /// The event's type.
     pub kind: EventKind,
     /// The body.
-    pub body: Body,
+    pub body: EventBody,
 }
 
 /// The body of an event. Those of state changes are kept as facts until they are sent: a million of them may wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
+pub enum EventBody {
     /// Rendered once, for all pools.
     Text(Rc<str>),
     /// A process went from one state to another.
@@ -29,11 +29,11 @@ pub enum Body {
         /// The state before.
         from: ProcessState,
         /// The rest.
-        detail: Detail,
+        detail: StateDetail,
     },
 }
 
-impl Body {
+impl EventBody {
     /// The text, byte for byte as the `payload()` of events.py.
     pub fn text(&self) -> Rc<str> {
         match self {
@@ -43,7 +43,7 @@ impl Body {
     }
 
     /// What the body takes beside itself while it waits, in bytes. The names of a process are shared by its events.
-    pub fn on_heap(&self) -> usize {
+    pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Text(text) => text.len() + RC_OVERHEAD,
             Self::State { .. } => 0,
@@ -56,14 +56,14 @@ const RC_OVERHEAD: usize = 24;
 
 /// One of the two ways out of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Channel {
+pub enum OutputChannel {
     /// Its standard output.
     Stdout,
     /// Its standard error.
     Stderr,
 }
 
-impl Channel {
+impl OutputChannel {
     /// `stdout` or `stderr`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Channel {
 
 /// What the body of a state event says beyond the names and the state before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
+pub enum StateDetail {
     /// Nothing (FATAL, UNKNOWN).
     Nothing,
     /// How often a start has failed in a row (STARTING, BACKOFF).
@@ -93,34 +93,34 @@ pub enum Detail {
 
 impl Notice {
     /// `PROCESS_STATE_*`: a process went from one state to another.
-    pub fn state(who: &Rc<Namespec>, from: ProcessState, to: ProcessState, detail: Detail) -> Self {
-        Self { kind: EventKind::of_state(to), body: Body::State { who: Rc::clone(who), from, detail } }
+    pub fn state(who: &Rc<Namespec>, from: ProcessState, to: ProcessState, detail: StateDetail) -> Self {
+        Self { kind: EventKind::of_state(to), body: EventBody::State { who: Rc::clone(who), from, detail } }
     }
 
     fn text(kind: EventKind, text: impl Into<Rc<str>>) -> Self {
-        Self { kind, body: Body::Text(text.into()) }
+        Self { kind, body: EventBody::Text(text.into()) }
     }
 
     /// `PROCESS_LOG_*`: a process wrote `data`.
-    pub fn log(channel: Channel, who: &Namespec, pid: u32, data: &[u8]) -> Self {
+    pub fn log(channel: OutputChannel, who: &Namespec, pid: u32, data: &[u8]) -> Self {
         let mut body = written(who, pid, data.len());
         let _ = writeln!(body, " channel:{}", channel.name());
         push_text(&mut body, data);
         let kind = match channel {
-            Channel::Stdout => EventKind::ProcessLogStdout,
-            Channel::Stderr => EventKind::ProcessLogStderr,
+            OutputChannel::Stdout => EventKind::ProcessLogStdout,
+            OutputChannel::Stderr => EventKind::ProcessLogStderr,
         };
         Self::text(kind, body)
     }
 
     /// `PROCESS_COMMUNICATION_*`: a process wrote `data` between the communication tags.
-    pub fn communication(channel: Channel, who: &Namespec, pid: u32, data: &[u8]) -> Self {
+    pub fn communication(channel: OutputChannel, who: &Namespec, pid: u32, data: &[u8]) -> Self {
         let mut body = written(who, pid, data.len());
         body.push('\n');
         push_text(&mut body, data);
         let kind = match channel {
-            Channel::Stdout => EventKind::ProcessCommunicationStdout,
-            Channel::Stderr => EventKind::ProcessCommunicationStderr,
+            OutputChannel::Stdout => EventKind::ProcessCommunicationStdout,
+            OutputChannel::Stderr => EventKind::ProcessCommunicationStderr,
         };
         Self::text(kind, body)
     }
@@ -162,14 +162,14 @@ impl Notice {
     }
 }
 
-fn state_text(who: &Namespec, from: ProcessState, detail: Detail) -> String {
+fn state_text(who: &Namespec, from: ProcessState, detail: StateDetail) -> String {
     let mut body = String::with_capacity(96);
     let _ = write!(body, "processname:{} groupname:{} from_state:{from}", who.process, who.group);
     let _ = match detail {
-        Detail::Nothing => Ok(()),
-        Detail::Tries(tries) => write!(body, " tries:{tries}"),
-        Detail::Pid(pid) => write!(body, " pid:{pid}"),
-        Detail::Exit { expected, pid } => write!(body, " expected:{} pid:{pid}", u8::from(expected)),
+        StateDetail::Nothing => Ok(()),
+        StateDetail::Tries(tries) => write!(body, " tries:{tries}"),
+        StateDetail::Pid(pid) => write!(body, " pid:{pid}"),
+        StateDetail::Exit { expected, pid } => write!(body, " expected:{} pid:{pid}", u8::from(expected)),
     };
     body
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// `text` in one line and harmless: control characters, and those that turn the direction of writing, come as `\n`,
 /// `\x1b`, `\u{202e}`.
-pub fn plain(text: &str) -> String {
+pub fn escape_controls(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -15,7 +15,7 @@ pub fn plain(text: &str) -> String {
                 // Writing into a String cannot fail.
                 let _ = write!(out, "\\x{:02x}", u32::from(other));
             }
-            other if is_obeyed(other) => out.extend(other.escape_unicode()),
+            other if is_terminal_control(other) => out.extend(other.escape_unicode()),
             other => out.push(other),
         }
     }
@@ -23,12 +23,12 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Whether a terminal would do something else with it than show it.
-pub fn is_obeyed(character: char) -> bool {
-    character.is_control() || turns_writing(character)
+pub fn is_terminal_control(character: char) -> bool {
+    character.is_control() || is_bidi_control(character)
 }
 
 /// The characters that make a line read otherwise than it stands (Unicode UAX #9, and the line separators).
-const fn turns_writing(character: char) -> bool {
+const fn is_bidi_control(character: char) -> bool {
     matches!(character,
         '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

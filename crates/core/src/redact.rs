@@ -11,39 +11,39 @@ mod words;
 
 pub use names::is_secret_name;
 
-use names::{Sequel, follows};
+use names::{NextWord, next_word};
 use words::{Word, quote, split};
 
 /// What stands in the place of a secret.
-pub const MARK: &str = "***";
+pub const PLACEHOLDER: &str = "***";
 /// So deep are command lines within words of command lines looked into; a word that is deeper is hidden.
-const DEEPEST: usize = 6;
+const MAX_DEPTH: usize = 6;
 /// Shorter values are not looked for in other texts: they would be found everywhere.
-const SHORTEST: usize = 3;
+const MIN_SECRET_LENGTH: usize = 3;
 /// A program's name is shown up to so many characters.
-const LONGEST_NAME: usize = 80;
+const MAX_PROGRAM_NAME: usize = 80;
 
 /// `text`, which may be a command line, an error or any output, without the secrets that can be told by their looks.
 pub fn redact(text: &str) -> String {
-    Pass { found: Vec::new(), depth: 0 }.text(text)
+    Redactor { found: Vec::new(), depth: 0 }.text(text)
 }
 
 /// The words of a command line, each as it may be shown.
 pub fn redact_words(words: &[String]) -> Vec<String> {
-    let mut pass = Pass { found: Vec::new(), depth: 0 };
+    let mut pass = Redactor { found: Vec::new(), depth: 0 };
     let words: Vec<Word> = words.iter().map(|word| Word::whole(word)).collect();
     pass.words(&words)
 }
 
 /// The program of a command line and a mark for the rest: `/usr/bin/sendemail …`. Variables that are set before it are
 /// left out.
-pub fn program(command: &str) -> String {
+pub fn program_only(command: &str) -> String {
     let words = split(command);
     let mut words = words.iter().skip_while(|word| is_assignment(&word.value));
     let Some(first) = words.next() else { return "…".to_owned() };
     // A word of several words is no name; what it begins with is.
     let name = first.value.split_whitespace().next().unwrap_or_default();
-    let name: String = crate::plain::plain(&redact(name)).chars().take(LONGEST_NAME).collect();
+    let name: String = crate::plain::escape_controls(&redact(name)).chars().take(MAX_PROGRAM_NAME).collect();
     let is_all = words.next().is_none() && first.value.len() == name.len() && first.span.start == 0;
     if is_all { name } else { format!("{name} …") }
 }
@@ -55,7 +55,7 @@ pub struct Secrets(Vec<String>);
 impl Secrets {
     /// Those that can be told by their looks.
     pub fn of(command: &str) -> Self {
-        let mut pass = Pass { found: Vec::new(), depth: 0 };
+        let mut pass = Redactor { found: Vec::new(), depth: 0 };
         pass.text(command);
         let mut found = pass.found;
         // What the shell puts there is not known here.
@@ -65,7 +65,9 @@ impl Secrets {
         let pieces: Vec<String> =
             found.iter().flat_map(|secret| secret.split(operators)).map(str::to_owned).collect();
         found.extend(pieces);
-        found.retain(|secret| secret.chars().count() >= SHORTEST && !MARK.contains(secret.as_str()));
+        found.retain(|secret| {
+            secret.chars().count() >= MIN_SECRET_LENGTH && !PLACEHOLDER.contains(secret.as_str())
+        });
         // The longest first: a shorter one may be a part of it.
         found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         found.dedup();
@@ -81,7 +83,7 @@ impl Secrets {
     fn replaced(&self, mut text: String) -> String {
         for secret in &self.0 {
             if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), MARK);
+                text = text.replace(secret.as_str(), PLACEHOLDER);
             }
         }
         text
@@ -115,13 +117,13 @@ enum Next {
 }
 
 /// One way through a text.
-struct Pass {
+struct Redactor {
     /// The secrets that were hidden.
     found: Vec<String>,
     depth: usize,
 }
 
-impl Pass {
+impl Redactor {
     /// A text of words with blanks between them, which stay as they are.
     fn text(&mut self, text: &str) -> String {
         let words = split(text);
@@ -151,7 +153,7 @@ impl Pass {
             names::note_program(&word.value, &mut program);
             // An option in the place of a secret may have a secret of its own behind it.
             let before = index.checked_sub(1).map_or("", |at| words[at].value.as_str());
-            let after = follows(before, &word.value, &program);
+            let after = next_word(before, &word.value, &program);
             let text = match next {
                 Next::Secret if names::is_port(before, &word.value, &program) => word.value.clone(),
                 // `password = x`
@@ -166,23 +168,23 @@ impl Pass {
             shown.push(text);
             next = match after {
                 _ if next == Next::Line => Next::Line,
-                Sequel::Plain => Next::Any,
-                Sequel::Secret => Next::Secret,
-                Sequel::Login => Next::Login,
-                Sequel::Header => Next::Line,
+                NextWord::Plain => Next::Any,
+                NextWord::Secret => Next::Secret,
+                NextWord::Login => Next::Login,
+                NextWord::Header => Next::Line,
                 // A name alone says nothing yet, unless an equals sign comes.
-                Sequel::Name if words.get(index + 1).is_some_and(|word| word.value == "=") => Next::Secret,
-                Sequel::Name => Next::Any,
+                NextWord::Name if words.get(index + 1).is_some_and(|word| word.value == "=") => Next::Secret,
+                NextWord::Name => Next::Any,
             };
         }
         shown
     }
 
     fn hidden(&mut self, secret: &str) -> String {
-        if !secret.is_empty() && secret != MARK {
+        if !secret.is_empty() && secret != PLACEHOLDER {
             self.found.push(secret.to_owned());
         }
-        MARK.to_owned()
+        PLACEHOLDER.to_owned()
     }
 
     fn login(&mut self, word: &str) -> String {
@@ -200,7 +202,7 @@ impl Pass {
         }
         if word.contains(char::is_whitespace) {
             // A command line, a header or a sentence within a word.
-            if self.depth >= DEEPEST {
+            if self.depth >= MAX_DEPTH {
                 return self.hidden(word);
             }
             self.depth += 1;

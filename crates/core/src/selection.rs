@@ -50,16 +50,16 @@ pub struct SelectionError(String);
 /// With no pattern to take in, every process is in; a `!` pattern always leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    take: Vec<Pattern>,
-    leave: Vec<Pattern>,
+    include: Vec<Pattern>,
+    exclude: Vec<Pattern>,
 }
 
 impl Selection {
     /// Adds one pattern.
     pub fn add(&mut self, text: &str) -> Result<(), SelectionError> {
         match text.strip_prefix('!') {
-            Some(pattern) => self.leave.push(Pattern::parse(pattern)?),
-            None => self.take.push(Pattern::parse(text)?),
+            Some(pattern) => self.exclude.push(Pattern::parse(pattern)?),
+            None => self.include.push(Pattern::parse(text)?),
         }
         Ok(())
     }
@@ -67,8 +67,8 @@ impl Selection {
     /// Adds all processes of a group; `!GROUP` leaves them out.
     pub fn add_group(&mut self, text: &str) -> Result<(), SelectionError> {
         let (list, group) = match text.strip_prefix('!') {
-            Some(group) => (&mut self.leave, group),
-            None => (&mut self.take, text),
+            Some(group) => (&mut self.exclude, group),
+            None => (&mut self.include, text),
         };
         if group.is_empty() || group.contains(':') {
             return Err(SelectionError(text.to_owned()));
@@ -78,25 +78,25 @@ impl Selection {
     }
 
     /// Takes in every process but those left out, as `-a` does.
-    pub fn take_every(&mut self) {
-        self.take = vec![Pattern::Every];
+    pub fn include_all(&mut self) {
+        self.include = vec![Pattern::Every];
     }
 
     /// Whether anything is named to be taken in.
-    pub fn names_some(&self) -> bool {
-        !self.take.is_empty()
+    pub fn has_inclusions(&self) -> bool {
+        !self.include.is_empty()
     }
 
     /// Whether the process is named by a pattern and not left out.
     pub fn names(&self, namespec: &Namespec) -> bool {
         let hit = |list: &[Pattern]| list.iter().any(|pattern| pattern.matches(namespec));
-        hit(&self.take) && !hit(&self.leave)
+        hit(&self.include) && !hit(&self.exclude)
     }
 
     /// Whether the process is in: named, or nothing is named at all, and not left out.
     pub fn includes(&self, namespec: &Namespec) -> bool {
-        let left_out = self.leave.iter().any(|pattern| pattern.matches(namespec));
-        !left_out && (self.take.is_empty() || self.names(namespec))
+        let left_out = self.exclude.iter().any(|pattern| pattern.matches(namespec));
+        !left_out && (self.include.is_empty() || self.names(namespec))
     }
 }
 

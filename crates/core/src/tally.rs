@@ -6,9 +6,9 @@ use crate::kind::EventKind;
 
 /// Counts of events by their type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally([u64; EventKind::ALL.len()]);
+pub struct EventCounts([u64; EventKind::ALL.len()]);
 
-impl Tally {
+impl EventCounts {
     /// One more of this type.
     pub const fn add(&mut self, kind: EventKind) {
         self.0[kind as usize] = self.0[kind as usize].saturating_add(1);
@@ -25,7 +25,7 @@ impl Tally {
     }
 }
 
-impl FromIterator<EventKind> for Tally {
+impl FromIterator<EventKind> for EventCounts {
     fn from_iter<I: IntoIterator<Item = EventKind>>(kinds: I) -> Self {
         let mut tally = Self::default();
         kinds.into_iter().for_each(|kind| tally.add(kind));
@@ -33,7 +33,7 @@ impl FromIterator<EventKind> for Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for EventCounts {
     /// `3 TICK_5, 1 PROCESS_STATE_EXITED`; `none` where there is none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut comma = "";
@@ -52,9 +52,9 @@ mod tests {
     #[test]
     fn events_are_counted_by_their_type_and_told_in_words() {
         let kinds = [EventKind::Tick5, EventKind::ProcessStateExited, EventKind::Tick5];
-        let tally: Tally = kinds.into_iter().collect();
+        let tally: EventCounts = kinds.into_iter().collect();
         assert_eq!(tally.total(), 3);
         assert_eq!(tally.to_string(), "1 PROCESS_STATE_EXITED, 2 TICK_5");
-        assert_eq!(Tally::default().to_string(), "none");
+        assert_eq!(EventCounts::default().to_string(), "none");
     }
 }

@@ -7,15 +7,15 @@ pub const PERIODS: [u32; 3] = [5, 60, 3600];
 
 /// The wall clock cut into periods; a tick is due when a new one has begun.
 #[derive(Clone, Debug)]
-pub struct Ticks {
+pub struct TickSchedule {
     /// For each of [`PERIODS`], the second since 1970 at which the current one began.
     current: [u64; 3],
 }
 
 /// Ticks that are due, most of the time none: period and begin in seconds.
-pub type Due = Vec<(u32, u64)>;
+pub type DueTicks = Vec<(u32, u64)>;
 
-impl Ticks {
+impl TickSchedule {
     /// Begins at `wall` since 1970; the first ticks come with the next periods.
     pub fn new(wall: Duration) -> Self {
         Self { current: PERIODS.map(|period| slice(period, wall)) }
@@ -25,7 +25,7 @@ impl Ticks {
     /// make up for what it left out, and a clock set back gives none for the way back (the original gives one).
     ///
     /// Also called, and the result thrown away, where nobody wanted ticks for a while.
-    pub fn due(&mut self, wall: Duration) -> Due {
+    pub fn due(&mut self, wall: Duration) -> DueTicks {
         let mut due = Vec::new();
         for (period, current) in PERIODS.into_iter().zip(&mut self.current) {
             let begin = slice(period, wall);
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_tick_comes_when_its_period_rolls_over() {
-        let mut ticks = Ticks::new(at(3597));
+        let mut ticks = TickSchedule::new(at(3597));
         assert_eq!(ticks.next_deadline(at(3597)), at(3600));
         assert_eq!(ticks.due(at(3599)), []);
         assert_eq!(ticks.due(at(3600)), [(5, 3600), (60, 3600), (3600, 3600)]);
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_clock_set_forward_gives_one_tick_of_each_period_and_set_back_none() {
-        let mut ticks = Ticks::new(at(10_000));
+        let mut ticks = TickSchedule::new(at(10_000));
         assert_eq!(ticks.due(at(20_003)), [(5, 20_000), (60, 19_980), (3600, 18_000)]);
         assert_eq!(ticks.due(at(10_003)), []);
         assert_eq!(ticks.next_deadline(at(10_003)), at(10_005));
@@ -93,7 +93,7 @@ mod tests {
         fn whatever_the_clock_does_the_next_deadline_brings_the_next_tick(
             start in 0u64..1 << 40, steps in prop::collection::vec(0u64..1 << 40, 1..20)
         ) {
-            let mut ticks = Ticks::new(at(start));
+            let mut ticks = TickSchedule::new(at(start));
             for wall in steps {
                 ticks.due(at(wall));
                 let next = ticks.next_deadline(at(wall));

@@ -48,7 +48,8 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
         arguments.iter().flat_map(|list| list.split(',')).filter(|name| !name.is_empty()).collect();
     let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if let Some(odd) = types.iter().find(|name| !is_name(name)) {
-        session.refuse(status::INVALID_ARGS, &format!("Error: no event type {}", paint::plain(odd)));
+        session
+            .refuse(status::INVALID_ARGS, &format!("Error: no event type {}", paint::escape_controls(odd)));
         say_help(session, &VERB);
         return Ok(Flow::Next);
     }
@@ -139,7 +140,7 @@ impl Reader {
                 let words = String::from_utf8_lossy(&self.refusal);
                 // The status stands before the reason for those who see the answer alone.
                 let words = words.trim().trim_start_matches("400 Bad Request: ");
-                session.refuse(status::INVALID_ARGS, &format!("Error: {}", paint::plain(words)));
+                session.refuse(status::INVALID_ARGS, &format!("Error: {}", paint::escape_controls(words)));
             }
             (_, other) => {
                 session.refuse(status::GENERIC, &format!("events: supervisord answers with status {other}"));

@@ -108,7 +108,7 @@ pub(crate) fn harmless(json: &str) -> String {
         match character {
             // Between the pieces of JSON they are blanks.
             '\n' | '\t' => out.push(character),
-            _ if paint::is_obeyed(character) => {
+            _ if paint::is_terminal_control(character) => {
                 // Writing into a String cannot fail. All of them have four digits.
                 let _ = write!(out, "\\u{:04x}", u32::from(character));
             }

@@ -192,14 +192,14 @@ impl Listener {
     fn cells(&self) -> [String; COLUMNS] {
         let result = if self.last_result.is_empty() { "-" } else { &self.last_result };
         [
-            paint::plain(&self.namespec),
-            paint::plain(&self.state),
+            paint::escape_controls(&self.namespec),
+            paint::escape_controls(&self.state),
             self.event.map_or_else(|| "-".to_owned(), |event| event.to_string()),
             self.capacity.map_or_else(|| self.pending.to_string(), |most| format!("{}/{most}", self.pending)),
             self.dropped.to_string(),
             self.merged.to_string(),
             self.answered.to_string(),
-            paint::cut(&paint::plain(result), RESULT_WIDTH),
+            paint::cut(&paint::escape_controls(result), RESULT_WIDTH),
         ]
     }
 }
@@ -249,13 +249,13 @@ fn table(listeners: &[Listener], outboxes: &[Outbox], terminal: Terminal) -> Vec
     let mut ways: Vec<String> = outboxes.iter().filter_map(Outbox::way_in).collect();
     ways.sort_unstable();
     ways.dedup();
-    lines.extend(ways.iter().map(|way| paint::plain(way)));
+    lines.extend(ways.iter().map(|way| paint::escape_controls(way)));
     lines
 }
 
 /// What is wrong, on lines that leave room for two blanks before them.
 fn marked(wrong: &str, terminal: Terminal) -> Vec<String> {
-    let wrong = paint::plain(wrong);
+    let wrong = paint::escape_controls(wrong);
     let fitting = match terminal.is_terminal {
         true => paint::wrap(&wrong, terminal.columns.saturating_sub(2), 2),
         false => vec![wrong],

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ironlance_config::{self as config, Surroundings, usual_places};
 use ironlance_core::args::table::{original, ours};
-use ironlance_core::args::{Given, Row, Takes, getopt};
+use ironlance_core::args::{OptionArg, OptionSpec, Takes, getopt};
 use ironlance_core::python;
 
 /// What a command line asks for.
@@ -100,7 +100,7 @@ pub(crate) fn parse(progname: &str, args: &[String]) -> Wish {
 
 fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]), Stop> {
     let rows = rows();
-    let (hits, rest) = getopt::split(&rows, args).map_err(|usage| Stop::Refused(usage.0))?;
+    let (hits, rest) = getopt::parse(&rows, args).map_err(|usage| Stop::Refused(usage.0))?;
     let mut draft = Draft::default();
     getopt::apply(&hits, &mut draft)?;
     let file = match &draft.configuration {
@@ -154,7 +154,7 @@ fn refusal(file: Option<&Path>, faults: &config::Faults) -> String {
 
 /// The options in the original's order.
 #[rustfmt::skip]
-fn rows() -> Vec<Row<Draft, Stop>> {
+fn rows() -> Vec<OptionSpec<Draft, Stop>> {
     vec![
         original('c', "configuration", Takes::Value("FILENAME"), "", |draft, given| {
             set(&mut draft.configuration, given, given.value().to_owned())
@@ -183,7 +183,7 @@ fn rows() -> Vec<Row<Draft, Stop>> {
 }
 
 /// Sets what an option is about, which may be done once.
-fn set<T>(slot: &mut Option<T>, given: &Given, value: T) -> Result<(), Stop> {
+fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: T) -> Result<(), Stop> {
     if slot.is_some() {
         let name = python::repr(&given.name);
         return Err(Stop::Refused(format!("conflicting command line option {name}")));
@@ -193,7 +193,7 @@ fn set<T>(slot: &mut Option<T>, given: &Given, value: T) -> Result<(), Stop> {
 }
 
 /// An URL as Supervisor's datatypes.py wants it: a scheme, and something behind it.
-fn url(given: &Given) -> Result<String, Stop> {
+fn url(given: &OptionArg) -> Result<String, Stop> {
     let text = given.value();
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ironlance_core::ProcessState;
-pub(crate) use ironlance_core::plain::{is_obeyed, plain};
+pub(crate) use ironlance_core::plain::{escape_controls, is_terminal_control};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::screen::Terminal;
@@ -108,7 +108,7 @@ pub(crate) fn status(rows: &[StatusRow<'_>], terminal: Terminal) -> Vec<String> 
 
 /// On a terminal without what it would obey; in a pipe as it is.
 pub(crate) fn shown(text: &str, terminal: Terminal) -> Cow<'_, str> {
-    if terminal.is_terminal { plain(text).into() } else { text.into() }
+    if terminal.is_terminal { escape_controls(text).into() } else { text.into() }
 }
 
 /// How many columns `text` takes on a screen.
@@ -218,7 +218,10 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_shown_instead() {
-        assert_eq!(plain("a\x1b[2Jb\r\n\tc\u{9b}\u{202e}d é队"), "a\\x1b[2Jb\\r\\n\\tc\\u{9b}\\u{202e}d é队");
+        assert_eq!(
+            escape_controls("a\x1b[2Jb\r\n\tc\u{9b}\u{202e}d é队"),
+            "a\\x1b[2Jb\\r\\n\\tc\\u{9b}\\u{202e}d é队"
+        );
     }
 
     #[test]
@@ -244,7 +247,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_wrapped_fits_and_nothing_is_lost(text in any::<String>(), columns in 12_usize..60, indent in 0_usize..8) {
-            let plain = plain(&text);
+            let plain = escape_controls(&text);
             let lines = wrap(&plain, columns, indent);
             for line in &lines {
                 prop_assert!(width(line) <= columns, "{lines:?}");
@@ -255,7 +258,7 @@ mod tests {
 
         #[test]
         fn what_is_cut_fits_and_what_is_plain_has_no_controls(text in any::<String>(), columns in 0_usize..40) {
-            let plain = plain(&text);
+            let plain = escape_controls(&text);
             prop_assert!(!plain.chars().any(char::is_control));
             prop_assert!(width(&cut(&plain, columns)) <= columns);
         }

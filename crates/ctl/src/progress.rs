@@ -151,7 +151,8 @@ impl Progress {
             infos.iter().find(is_it).is_some_and(|info| !self.has_arrived(info, *before))
         };
         let missing = self.wanted.iter().filter(is_missing);
-        let missing: Vec<String> = missing.map(|(namespec, _)| paint::plain(&namespec.to_string())).collect();
+        let missing: Vec<String> =
+            missing.map(|(namespec, _)| paint::escape_controls(&namespec.to_string())).collect();
         let (all, arrived) = (self.wanted.len(), self.wanted.len() - missing.len());
         let (word, seconds) = (self.direction.word(), elapsed.as_secs_f64());
         let colon = if missing.is_empty() { "" } else { ": " };

@@ -115,7 +115,7 @@ impl Session {
     pub(crate) fn complain(&mut self, line: &str) {
         self.flush();
         // A stderr that is gone leaves nobody to complain to.
-        let _ = writeln!(io::stderr(), "{}", paint::plain(line));
+        let _ = writeln!(io::stderr(), "{}", paint::escape_controls(line));
     }
 
     /// Says to a person at a terminal whom a name that nobody has may mean.
@@ -133,7 +133,7 @@ impl Session {
         // It is a kindness: who cannot tell is not asked why.
         let infos = self.all_process_info().ok()?;
         let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
-        pattern::suggestion(name, &all).map(|line| paint::plain(&line))
+        pattern::suggestion(name, &all).map(|line| paint::escape_controls(&line))
     }
 
     /// The processes that supervisord has.

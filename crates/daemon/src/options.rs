@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ironlance_config::value::{self, Bad};
 use ironlance_config::{Overrides, Surroundings, usual_places};
 use ironlance_core::args::table::{original, ours};
-use ironlance_core::args::{Given, Row, Takes, getopt};
+use ironlance_core::args::{OptionArg, OptionSpec, Takes, getopt};
 use ironlance_core::python;
 
 /// What a command line asks for.
@@ -63,7 +63,7 @@ const COMMAND: &str = "supervisord";
 /// Reads a command line, without the command's own name. `progname` is what the help calls it.
 pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Wish {
     let rows = rows();
-    let (hits, rest) = match getopt::split(&rows, args) {
+    let (hits, rest) = match getopt::parse(&rows, args) {
         Ok(split) => split,
         Err(usage) => return Wish::Refused { message: usage.0 },
     };
@@ -108,7 +108,7 @@ const QUESTION: &str = "?";
 
 /// The options in the original's order.
 #[rustfmt::skip]
-fn rows<'m>() -> Vec<Row<Draft<'m>, Stop>> {
+fn rows<'m>() -> Vec<OptionSpec<Draft<'m>, Stop>> {
     vec![
         original('c', "configuration", Takes::Value("FILENAME"), "the configuration file; looked for if not given",
             |draft, given| set(&mut draft.options.configuration, given, Ok(given.value().into()))),
@@ -175,7 +175,7 @@ fn rows<'m>() -> Vec<Row<Draft<'m>, Stop>> {
 }
 
 /// Sets what an option is about, which may be done once.
-fn set<T>(slot: &mut Option<T>, given: &Given, value: Result<T, Bad>) -> Result<(), Stop> {
+fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: Result<T, Bad>) -> Result<(), Stop> {
     let value = value.map_err(|bad| {
         let (name, text) = (&given.name, python::repr(given.value()));
         Stop::Refused(format!("invalid value for {name} {text}: {}", bad.original))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::oneshot;
@@ -159,6 +159,6 @@ pub enum LogId {
         /// As the client gave it: `NAME` or `GROUP:NAME`.
         name: String,
         /// Which output.
-        channel: Channel,
+        channel: OutputChannel,
     },
 }

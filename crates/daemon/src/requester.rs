@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use ironlance_core::Namespec;
-use ironlance_core::plain::plain;
+use ironlance_core::plain::escape_controls;
 
 /// Names and commands are shown up to so many characters.
 const LONGEST: usize = 64;
@@ -146,7 +146,7 @@ impl fmt::Display for SignalReason {
 }
 
 fn shown(text: &str) -> String {
-    plain(&text.chars().take(LONGEST).collect::<String>())
+    escape_controls(&text.chars().take(LONGEST).collect::<String>())
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_core::kind::EventKind;
-use ironlance_core::memory::Window;
-use ironlance_core::tally::Tally;
+use ironlance_core::memory::TimeWindow;
+use ironlance_core::tally::EventCounts;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
 use settings::ProgramSettings;
@@ -86,7 +86,7 @@ pub struct EndView {
     /// The kernel killed it for want of memory.
     pub out_of_memory: bool,
     /// When the kernel killed a process of the control group; whether it was this one cannot be known.
-    pub near_memory: Option<Window>,
+    pub near_memory: Option<TimeWindow>,
     /// When.
     pub at: Duration,
     /// How long it had been up.
@@ -125,7 +125,7 @@ pub struct ListenerView {
     /// There is no room for more, or as good as none.
     pub is_full: bool,
     /// Events of its pool that were given up because it was full.
-    pub dropped: Tally,
+    pub dropped: EventCounts,
     /// Ticks of its pool that were merged.
     pub merged: u64,
     /// Events of its pool that were answered.
@@ -135,7 +135,7 @@ pub struct ListenerView {
     /// Where its alerts wait, where somebody has looked.
     pub outbox: Option<Rc<OutboxView>>,
     /// Events of its pool that nobody dealt with, however often they were given.
-    pub dead: Tally,
+    pub dead: EventCounts,
 }
 
 /// Something that happened.

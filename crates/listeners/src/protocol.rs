@@ -11,7 +11,7 @@
 use std::io::{self, BufRead, Write};
 
 use ironlance_core::envelope::{EnvelopeError, MAX_HEADER};
-use ironlance_core::handshake::{Answer, READY};
+use ironlance_core::handshake::{ListenerResult, READY};
 use ironlance_core::{Envelope, Event};
 use ironlance_host::residency::Residency;
 use thiserror::Error;
@@ -96,7 +96,7 @@ pub fn serve(
             Err(_) if !handler.wants(&envelope.event_name) => {}
             Err(error) => crate::write_log(&format!("{error}\n")),
         }
-        output.write_all(Answer::Ok.bytes())?;
+        output.write_all(ListenerResult::Ok.bytes())?;
         output.flush()?;
         handler.answered();
     }

@@ -11,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ironlance_core::redact::{Secrets, program};
+use ironlance_core::redact::{Secrets, program_only};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
@@ -49,7 +49,7 @@ impl Sendmail {
     /// What went wrong, the program, and its last words.
     fn fault(&self, what: &str, said: &str) -> String {
         let colon = if said.is_empty() { "" } else { ": " };
-        format!("{what} ({}){colon}{said}", program(&self.command))
+        format!("{what} ({}){colon}{said}", program_only(&self.command))
     }
 
     /// Starts the command. Its input is a file with the whole mail: should we die now, the mailer still gets all
@@ -133,7 +133,7 @@ impl Channel for Sendmail {
         let (child, said) = self.start(&mail).map_err(|error| {
             Undelivered::Unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))
         })?;
-        progress.step(&format!("started {}", program(&self.command)));
+        progress.step(&format!("started {}", program_only(&self.command)));
         let status = self.outcome(child);
         let said = said.last_line();
         let trouble = match status.map(|status| (status.code(), status.signal())) {

@@ -63,7 +63,7 @@ fn result_handler<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
     let given =
         reading.optional(page, "result_handler", |text| Ok((factory(text, section)?, text.to_owned())));
     let Some((_, name)) = given else { return HANDLER.to_owned() };
-    if handler_of(&name) == ResultHandler::Accepting {
+    if handler_of(&name) == ResultHandler::AcceptAll {
         reading.warn_at(
             page,
             "result_handler",

@@ -47,9 +47,9 @@ pub(crate) fn factory(text: &str, section: &str) -> Result<Factory, Bad> {
 pub fn result_handler(name: &str) -> ResultHandler {
     let name = parts(name).map(|(module, attribute)| format!("{module}:{attribute}"));
     match name.as_deref() {
-        Some(HANDLER) => ResultHandler::Stock,
-        Some(STDOUT_HANDLER) => ResultHandler::ToStdout,
-        _ => ResultHandler::Accepting,
+        Some(HANDLER) => ResultHandler::Default,
+        Some(STDOUT_HANDLER) => ResultHandler::PrintToStdout,
+        _ => ResultHandler::AcceptAll,
     }
 }
 
@@ -80,10 +80,10 @@ mod tests {
     #[test]
     fn the_handler_of_supervisor_stdout_is_built_in_and_others_accept_everything() {
         for (name, handler) in [
-            (HANDLER, ResultHandler::Stock),
-            ("supervisor_stdout:event_handler", ResultHandler::ToStdout),
-            ("supervisor_stdout : event_handler", ResultHandler::ToStdout),
-            ("my.module:handler", ResultHandler::Accepting),
+            (HANDLER, ResultHandler::Default),
+            ("supervisor_stdout:event_handler", ResultHandler::PrintToStdout),
+            ("supervisor_stdout : event_handler", ResultHandler::PrintToStdout),
+            ("my.module:handler", ResultHandler::AcceptAll),
         ] {
             assert_eq!(result_handler(name), handler, "{name}");
         }

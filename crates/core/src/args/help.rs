@@ -1,9 +1,9 @@
 //! The help of a command, made of its table: every option, wrapped at 80 columns.
 
-use super::table::{Origin, Row, Takes};
+use super::table::{OptionOrigin, OptionSpec, Takes};
 
 /// What the help says beside the options.
-pub struct Page {
+pub struct HelpPage {
     /// The command's name.
     pub command: &'static str,
     /// The title above the original's options, such as `as in superlance`.
@@ -22,10 +22,10 @@ const WIDTH: usize = 80;
 const COLUMN: usize = 30;
 
 /// The text for `--help`.
-pub fn text<T, E>(page: &Page, rows: &[Row<T, E>]) -> String {
+pub fn text<T, E>(page: &HelpPage, rows: &[OptionSpec<T, E>]) -> String {
     let mut out = format!("usage: {} [options]{}\n\n", page.command, page.operands);
     wrap(&mut out, page.about, 0);
-    for (origin, title) in [(Origin::Original, page.original), (Origin::Ours, "more")] {
+    for (origin, title) in [(OptionOrigin::Original, page.original), (OptionOrigin::Ours, "more")] {
         out.push_str(&format!("\n{title}:\n"));
         for row in rows.iter().filter(|row| row.origin == origin) {
             option(&mut out, row);
@@ -36,7 +36,7 @@ pub fn text<T, E>(page: &Page, rows: &[Row<T, E>]) -> String {
     out
 }
 
-fn option<T, E>(out: &mut String, row: &Row<T, E>) {
+fn option<T, E>(out: &mut String, row: &OptionSpec<T, E>) {
     let short = row.short.map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
     let value = match row.takes {
         Takes::Nothing => String::new(),

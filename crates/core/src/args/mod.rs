@@ -5,9 +5,9 @@ pub mod help;
 pub mod optparse;
 pub mod table;
 
-pub use table::{Given, Origin, Row, Takes};
+pub use table::{OptionArg, OptionOrigin, OptionSpec, Takes};
 
 /// A command line that cannot be taken apart, in the words of Python's modules.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Usage(pub String);
+pub struct UsageError(pub String);

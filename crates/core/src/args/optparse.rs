@@ -1,11 +1,11 @@
 //! Arguments as Python's optparse takes them apart: options may stand anywhere, and act as they are met.
 
-use super::Usage;
-use super::table::{Found, Given, Row, Takes, find_long, find_short, value_of};
+use super::UsageError;
+use super::table::{Lookup, OptionArg, OptionSpec, Takes, find_long, find_short, value_of};
 
 /// Lets each option act on `target`, and gives back the arguments that are none.
-pub fn parse<T, E: From<Usage>>(
-    rows: &[Row<T, E>],
+pub fn parse<T, E: From<UsageError>>(
+    rows: &[OptionSpec<T, E>],
     args: &[String],
     target: &mut T,
 ) -> Result<Vec<String>, E> {
@@ -25,8 +25,8 @@ pub fn parse<T, E: From<Usage>>(
     Ok(operands)
 }
 
-fn take_long<T, E: From<Usage>>(
-    rows: &[Row<T, E>],
+fn take_long<T, E: From<UsageError>>(
+    rows: &[OptionSpec<T, E>],
     text: &str,
     rest: &mut std::slice::Iter<'_, String>,
     target: &mut T,
@@ -36,23 +36,23 @@ fn take_long<T, E: From<Usage>>(
         None => (text, None),
     };
     let row = match find_long(rows, name) {
-        Found::Row(row) => row,
-        Found::Nothing => return Err(Usage(format!("no such option: --{name}")).into()),
-        Found::Several(mut names) => {
+        Lookup::Found(row) => row,
+        Lookup::Unknown => return Err(UsageError(format!("no such option: --{name}")).into()),
+        Lookup::Ambiguous(mut names) => {
             names.sort_unstable();
             let names: Vec<String> = names.iter().map(|name| format!("--{name}")).collect();
-            return Err(Usage(format!("ambiguous option: --{name} ({}?)", names.join(", "))).into());
+            return Err(UsageError(format!("ambiguous option: --{name} ({}?)", names.join(", "))).into());
         }
     };
     let name = format!("--{}", row.long);
     if row.takes == Takes::Nothing && attached.is_some() {
-        return Err(Usage(format!("{name} option does not take a value")).into());
+        return Err(UsageError(format!("{name} option does not take a value")).into());
     }
     act(row, name, attached, rest, target)
 }
 
-fn take_shorts<T, E: From<Usage>>(
-    rows: &[Row<T, E>],
+fn take_shorts<T, E: From<UsageError>>(
+    rows: &[OptionSpec<T, E>],
     cluster: &str,
     rest: &mut std::slice::Iter<'_, String>,
     target: &mut T,
@@ -60,7 +60,7 @@ fn take_shorts<T, E: From<Usage>>(
     let mut letters = cluster.chars();
     while let Some(letter) = letters.next() {
         let name = format!("-{letter}");
-        let row = find_short(rows, letter).ok_or_else(|| Usage(format!("no such option: {name}")))?;
+        let row = find_short(rows, letter).ok_or_else(|| UsageError(format!("no such option: {name}")))?;
         let attached = Some(letters.as_str()).filter(|text| row.takes != Takes::Nothing && !text.is_empty());
         act(row, name, attached, rest, target)?;
         if attached.is_some() {
@@ -70,14 +70,14 @@ fn take_shorts<T, E: From<Usage>>(
     Ok(())
 }
 
-fn act<T, E: From<Usage>>(
-    row: &Row<T, E>,
+fn act<T, E: From<UsageError>>(
+    row: &OptionSpec<T, E>,
     name: String,
     attached: Option<&str>,
     rest: &mut std::slice::Iter<'_, String>,
     target: &mut T,
 ) -> Result<(), E> {
     let value = value_of(row.takes, attached, rest)
-        .map_err(|_| Usage(format!("{name} option requires 1 argument")))?;
-    (row.apply)(target, &Given { name, value })
+        .map_err(|_| UsageError(format!("{name} option requires 1 argument")))?;
+    (row.apply)(target, &OptionArg { name, value })
 }

@@ -1,7 +1,7 @@
 //! The table of a command's options, from which come its parsing and its help.
 
 /// One option: how it is written, and what it does to the wishes `T`.
-pub struct Row<T, E> {
+pub struct OptionSpec<T, E> {
     /// Its letter.
     pub short: Option<char>,
     /// Its name, without `--`.
@@ -9,11 +9,11 @@ pub struct Row<T, E> {
     /// What follows it.
     pub takes: Takes,
     /// Whose it is.
-    pub origin: Origin,
+    pub origin: OptionOrigin,
     /// What it does, for the help.
     pub help: &'static str,
     /// Does it to the target.
-    pub apply: fn(&mut T, &Given) -> Result<(), E>,
+    pub apply: fn(&mut T, &OptionArg) -> Result<(), E>,
 }
 
 /// What follows an option; the words are for the help.
@@ -29,7 +29,7 @@ pub enum Takes {
 
 /// Whose option it is. The original's come first when a long name is abbreviated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum OptionOrigin {
     /// It is an option of the original.
     Original,
     /// It is an option of ours.
@@ -38,14 +38,14 @@ pub enum Origin {
 
 /// An option as it was met on a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct OptionArg {
     /// `-p`, or the long name in full: `--program`.
     pub name: String,
     /// Its value, if it has one.
     pub value: Option<String>,
 }
 
-impl Given {
+impl OptionArg {
     /// The value; empty for an option without one.
     pub fn value(&self) -> &str {
         self.value.as_deref().unwrap_or_default()
@@ -58,9 +58,9 @@ pub fn original<T, E>(
     long: &'static str,
     takes: Takes,
     help: &'static str,
-    apply: fn(&mut T, &Given) -> Result<(), E>,
-) -> Row<T, E> {
-    Row { short: short.into(), long, takes, origin: Origin::Original, help, apply }
+    apply: fn(&mut T, &OptionArg) -> Result<(), E>,
+) -> OptionSpec<T, E> {
+    OptionSpec { short: short.into(), long, takes, origin: OptionOrigin::Original, help, apply }
 }
 
 /// An option of ours.
@@ -68,12 +68,12 @@ pub fn ours<T, E>(
     long: &'static str,
     takes: Takes,
     help: &'static str,
-    apply: fn(&mut T, &Given) -> Result<(), E>,
-) -> Row<T, E> {
-    Row { short: None, long, takes, origin: Origin::Ours, help, apply }
+    apply: fn(&mut T, &OptionArg) -> Result<(), E>,
+) -> OptionSpec<T, E> {
+    OptionSpec { short: None, long, takes, origin: OptionOrigin::Ours, help, apply }
 }
 
-impl<T, E> Row<T, E> {
+impl<T, E> OptionSpec<T, E> {
     /// The same with a short name as well.
     pub fn short(self, short: char) -> Self {
         Self { short: Some(short), ..self }
@@ -81,37 +81,37 @@ impl<T, E> Row<T, E> {
 }
 
 /// Which option a long name means.
-pub enum Found<'r, T, E> {
+pub enum Lookup<'r, T, E> {
     /// This one.
-    Row(&'r Row<T, E>),
+    Found(&'r OptionSpec<T, E>),
     /// The long names that begin so, in the table's order.
-    Several(Vec<&'static str>),
+    Ambiguous(Vec<&'static str>),
     /// No option begins so.
-    Nothing,
+    Unknown,
 }
 
 /// Finds the option of the long name `text`, without its `--`, or of which `text` is the beginning.
 ///
 /// A full name always means itself. A beginning that the original knows means what it means there; ours are
 /// looked at only after that.
-pub fn find_long<'r, T, E>(rows: &'r [Row<T, E>], text: &str) -> Found<'r, T, E> {
+pub fn find_long<'r, T, E>(rows: &'r [OptionSpec<T, E>], text: &str) -> Lookup<'r, T, E> {
     if let Some(row) = rows.iter().find(|row| row.long == text) {
-        return Found::Row(row);
+        return Lookup::Found(row);
     }
-    for origin in [Origin::Original, Origin::Ours] {
-        let hits: Vec<&Row<T, E>> =
+    for origin in [OptionOrigin::Original, OptionOrigin::Ours] {
+        let hits: Vec<&OptionSpec<T, E>> =
             rows.iter().filter(|row| row.origin == origin && row.long.starts_with(text)).collect();
         match hits.as_slice() {
             [] => {}
-            [row] => return Found::Row(row),
-            several => return Found::Several(several.iter().map(|row| row.long).collect()),
+            [row] => return Lookup::Found(row),
+            several => return Lookup::Ambiguous(several.iter().map(|row| row.long).collect()),
         }
     }
-    Found::Nothing
+    Lookup::Unknown
 }
 
 /// Finds the option of a letter.
-pub fn find_short<T, E>(rows: &[Row<T, E>], letter: char) -> Option<&Row<T, E>> {
+pub fn find_short<T, E>(rows: &[OptionSpec<T, E>], letter: char) -> Option<&OptionSpec<T, E>> {
     rows.iter().find(|row| row.short == Some(letter))
 }
 
@@ -121,13 +121,13 @@ pub fn value_of(
     takes: Takes,
     attached: Option<&str>,
     rest: &mut std::slice::Iter<'_, String>,
-) -> Result<Option<String>, NoValue> {
+) -> Result<Option<String>, MissingValue> {
     if let Some(attached) = attached {
         return Ok(Some(attached.to_owned()));
     }
     match takes {
         Takes::Nothing => Ok(None),
-        Takes::Value(_) => rest.next().cloned().map(Some).ok_or(NoValue),
+        Takes::Value(_) => rest.next().cloned().map(Some).ok_or(MissingValue),
         Takes::OptionalNumber(_) => {
             let next = rest.as_slice().first();
             let is_number =
@@ -138,14 +138,14 @@ pub fn value_of(
 }
 
 /// The command line ended where a value should have been.
-pub struct NoValue;
+pub struct MissingValue;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table() -> Vec<Row<(), ()>> {
-        let row = |long, origin| Row {
+    fn table() -> Vec<OptionSpec<(), ()>> {
+        let row = |long, origin| OptionSpec {
             short: None,
             long,
             takes: Takes::Nothing,
@@ -154,22 +154,22 @@ mod tests {
             apply: |(), _| Ok(()),
         };
         vec![
-            row("program", Origin::Original),
-            row("email", Origin::Original),
-            row("eager", Origin::Original),
-            row("smtpHost", Origin::Original),
-            row("password-file", Origin::Ours),
-            row("from", Origin::Ours),
-            row("for", Origin::Ours),
-            row("fork", Origin::Ours),
+            row("program", OptionOrigin::Original),
+            row("email", OptionOrigin::Original),
+            row("eager", OptionOrigin::Original),
+            row("smtpHost", OptionOrigin::Original),
+            row("password-file", OptionOrigin::Ours),
+            row("from", OptionOrigin::Ours),
+            row("for", OptionOrigin::Ours),
+            row("fork", OptionOrigin::Ours),
         ]
     }
 
     fn found(text: &str) -> String {
         match find_long(&table(), text) {
-            Found::Row(row) => row.long.to_owned(),
-            Found::Several(names) => names.join("?"),
-            Found::Nothing => "-".to_owned(),
+            Lookup::Found(row) => row.long.to_owned(),
+            Lookup::Ambiguous(names) => names.join("?"),
+            Lookup::Unknown => "-".to_owned(),
         }
     }
 

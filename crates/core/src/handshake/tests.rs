@@ -4,17 +4,17 @@ use super::*;
 use proptest::prelude::*;
 
 /// All that an ear understands of the chunks. It is sent an event as soon as all of a chunk is heard and it is READY.
-fn hear(chunks: &[&[u8]]) -> (Vec<Said>, ListenerState) {
+fn hear(chunks: &[&[u8]]) -> (Vec<ProtocolMessage>, ListenerState) {
     let (said, ear) = listen(chunks);
     (said, ear.state())
 }
 
-fn listen(chunks: &[&[u8]]) -> (Vec<Said>, Ear) {
-    let mut ear = Ear::default();
+fn listen(chunks: &[&[u8]]) -> (Vec<ProtocolMessage>, ProtocolParser) {
+    let mut ear = ProtocolParser::default();
     let mut said = Vec::new();
     for chunk in chunks {
         let mut data = *chunk;
-        while let Some(word) = ear.next(&mut data) {
+        while let Some(word) = ear.next_message(&mut data) {
             said.push(word);
         }
         assert!(data.is_empty());
@@ -23,18 +23,18 @@ fn listen(chunks: &[&[u8]]) -> (Vec<Said>, Ear) {
     (said, ear)
 }
 
-fn refusal(result: &str) -> Said {
-    Said::Result(result.into())
+fn refusal(result: &str) -> ProtocolMessage {
+    ProtocolMessage::Result(result.into())
 }
 
 /// An ear in a state, by what brings it there.
-fn in_state(state: ListenerState) -> Ear {
-    let mut ear = Ear::default();
+fn in_state(state: ListenerState) -> ProtocolParser {
+    let mut ear = ProtocolParser::default();
     let mut data: &[u8] = match state {
         ListenerState::Acknowledged => b"",
         ListenerState::Ready | ListenerState::Busy | ListenerState::Unknown => b"READY\n",
     };
-    while ear.next(&mut data).is_some() {}
+    while ear.next_message(&mut data).is_some() {}
     match state {
         ListenerState::Acknowledged | ListenerState::Ready => {}
         ListenerState::Busy => ear.event_sent(),
@@ -69,17 +69,17 @@ fn the_table_of_states_is_what_the_machine_does_here_and_in_the_documents() {
             for (at, input) in inputs.into_iter().enumerate() {
                 let mut ear = in_state(state);
                 if name != state.name() {
-                    assert_eq!(ear.next(&mut &b"READY\n"[..]), Some(Said::Stray));
-                    assert_eq!(ear.next(&mut &b""[..]), Some(Said::ReadyAgain));
-                    ear.babbling = false;
+                    assert_eq!(ear.next_message(&mut &b"READY\n"[..]), Some(ProtocolMessage::StrayOutput));
+                    assert_eq!(ear.next_message(&mut &b""[..]), Some(ProtocolMessage::RepeatedReady));
+                    ear.in_stray_output = false;
                 }
                 let mut data = input;
                 let mut stray = "";
-                while let Some(said) = ear.next(&mut data) {
-                    stray = if said == Said::Stray { ", stray" } else { stray };
+                while let Some(said) = ear.next_message(&mut data) {
+                    stray = if said == ProtocolMessage::StrayOutput { ", stray" } else { stray };
                 }
                 let got = format!("{}{stray}", ear.state().name());
-                assert_eq!(got, wanted[at + 1], "{} and {:?}", state.name(), quote(input));
+                assert_eq!(got, wanted[at + 1], "{} and {:?}", state.name(), excerpt(input));
             }
         }
     }
@@ -88,7 +88,10 @@ fn the_table_of_states_is_what_the_machine_does_here_and_in_the_documents() {
 #[test]
 fn a_listener_says_ready_and_results_in_turn() {
     let (said, state) = hear(&[b"READY\n", b"RESULT 2\nOKREADY\n", b"RESULT 4\nFAIL", b"REA"]);
-    assert_eq!(said, [Said::Ready, Said::Done, Said::Ready, refusal("FAIL")]);
+    assert_eq!(
+        said,
+        [ProtocolMessage::Ready, ProtocolMessage::Accepted, ProtocolMessage::Ready, refusal("FAIL")]
+    );
     assert_eq!(state, ListenerState::Acknowledged);
 }
 
@@ -97,7 +100,11 @@ fn words_may_be_cut_anywhere() {
     let result = b"RESULT 2\nOKREADY\n";
     for at in 0..result.len() {
         let (said, state) = hear(&[b"READ", b"Y\n", &result[..at], &result[at..]]);
-        assert_eq!(said, [Said::Ready, Said::Done, Said::Ready], "cut at {at}");
+        assert_eq!(
+            said,
+            [ProtocolMessage::Ready, ProtocolMessage::Accepted, ProtocolMessage::Ready],
+            "cut at {at}"
+        );
         assert_eq!(state, ListenerState::Busy);
     }
 }
@@ -106,17 +113,28 @@ fn words_may_be_cut_anywhere() {
 fn white_space_between_a_result_and_ready_is_no_fault_and_told_once() {
     for answer in ["RESULT 2\nOK\nREADY\n", "RESULT 2\nOK\r\n\r\nREADY\r\n", "RESULT 2\nOK  \t READY \n"] {
         let (said, ear) = listen(&[b"READY\n", answer.as_bytes(), answer.as_bytes()]);
-        let words: Vec<&Said> = said.iter().filter(|said| **said != Said::Blank).collect();
-        assert_eq!(words, [&Said::Ready, &Said::Done, &Said::Ready, &Said::Done, &Said::Ready], "{answer:?}");
+        let words: Vec<&ProtocolMessage> =
+            said.iter().filter(|said| **said != ProtocolMessage::Whitespace).collect();
+        assert_eq!(
+            words,
+            [
+                &ProtocolMessage::Ready,
+                &ProtocolMessage::Accepted,
+                &ProtocolMessage::Ready,
+                &ProtocolMessage::Accepted,
+                &ProtocolMessage::Ready
+            ],
+            "{answer:?}"
+        );
         assert!(said.len() - words.len() <= 1, "{said:?}");
-        assert_eq!((ear.state(), ear.babble()), (ListenerState::Busy, &b""[..]));
+        assert_eq!((ear.state(), ear.stray_output()), (ListenerState::Busy, &b""[..]));
     }
 }
 
 #[test]
 fn an_empty_result_and_any_other_than_ok_is_told_with_its_data() {
     assert_eq!(hear(&[b"READY\n", b"RESULT 0\n"]).0[1], refusal(""));
-    assert_eq!(hear(&[b"READY\n", b"RESULT 3\nOK\n"]).0[1], Said::Done);
+    assert_eq!(hear(&[b"READY\n", b"RESULT 3\nOK\n"]).0[1], ProtocolMessage::Accepted);
     assert_eq!(hear(&[b"READY\n", b"RESULT 3\nNOK"]).0[1], refusal("NOK"));
     let long = [b"RESULT 1048576\n".to_vec(), vec![b'x'; 1_048_576]].concat();
     let (said, state) = hear(&[b"READY\n", &long]);
@@ -126,23 +144,23 @@ fn an_empty_result_and_any_other_than_ok_is_told_with_its_data() {
 
 #[test]
 fn a_result_is_kept_whole_where_it_is_needed() {
-    let mut ear = Ear::new(Keep::Whole);
+    let mut ear = ProtocolParser::new(ResultRetention::Full);
     let mut said = Vec::new();
     let long = [b"RESULT 300000\n".to_vec(), vec![b'x'; 300_000]].concat();
     for chunk in [&b"READY\n"[..], &long[..200_000], &long[200_000..]] {
         let mut data = chunk;
-        said.extend(std::iter::from_fn(|| ear.next(&mut data)));
+        said.extend(std::iter::from_fn(|| ear.next_message(&mut data)));
         ear.event_sent();
     }
-    assert_eq!(said[1], Said::Result(vec![b'x'; 300_000]));
-    assert!(ear.heard.capacity() <= MAX_QUOTE);
+    assert_eq!(said[1], ProtocolMessage::Result(vec![b'x'; 300_000]));
+    assert!(ear.partial.capacity() <= MAX_EXCERPT);
 }
 
 #[test]
 fn a_length_may_stand_in_white_space_and_the_word_in_any_case_as_for_the_original() {
-    assert_eq!(hear(&[b"READY\n", b"RESULT  2 \r\nOK"]).0[1], Said::Done);
-    assert_eq!(hear(&[b"READY\n", b"RESULT +02\nOK"]).0[1], Said::Done);
-    assert_eq!(hear(&[b"READY\n", b"Result 2\nOK"]).0[1], Said::Done);
+    assert_eq!(hear(&[b"READY\n", b"RESULT  2 \r\nOK"]).0[1], ProtocolMessage::Accepted);
+    assert_eq!(hear(&[b"READY\n", b"RESULT +02\nOK"]).0[1], ProtocolMessage::Accepted);
+    assert_eq!(hear(&[b"READY\n", b"Result 2\nOK"]).0[1], ProtocolMessage::Accepted);
 }
 
 #[test]
@@ -153,9 +171,18 @@ fn a_result_counts_whatever_stray_output_came_before_it() {
         let answer = format!("{stray}RESULT 2\nOKREADY\n");
         for at in 0..answer.len().min(40) {
             let (said, ear) = listen(&[b"READY\n", &answer.as_bytes()[..at], &answer.as_bytes()[at..]]);
-            assert_eq!(said, [Said::Ready, Said::Stray, Said::Done, Said::Ready], "{stray:?} cut at {at}");
+            assert_eq!(
+                said,
+                [
+                    ProtocolMessage::Ready,
+                    ProtocolMessage::StrayOutput,
+                    ProtocolMessage::Accepted,
+                    ProtocolMessage::Ready
+                ],
+                "{stray:?} cut at {at}"
+            );
             let told = stray.trim_end();
-            let babble = quote(ear.babble());
+            let babble = excerpt(ear.stray_output());
             assert!(
                 babble.starts_with(&told[..told.len().min(190)]),
                 "{babble:?} for {stray:?}, cut at {at}"
@@ -173,13 +200,22 @@ fn a_ready_counts_whatever_stray_output_came_before_it() {
         ("RESULT 2\nOK\nREADY\n", "RESULT 2\nOK"),
     ] {
         let (heard, ear) = listen(&[said.as_bytes()]);
-        assert_eq!(heard, [Said::Stray, Said::Ready], "{said:?}");
-        assert_eq!(quote(ear.babble()), babble);
+        assert_eq!(heard, [ProtocolMessage::StrayOutput, ProtocolMessage::Ready], "{said:?}");
+        assert_eq!(excerpt(ear.stray_output()), babble);
     }
     // A word behind the answer.
     for answer in ["RESULT 2\nOK done\nREADY\n", "RESULT 2\nOK doneREADY\n", "RESULT 2\nOKdone READY\n"] {
         let (said, state) = hear(&[b"READY\n", answer.as_bytes()]);
-        assert_eq!(said, [Said::Ready, Said::Done, Said::Stray, Said::Ready], "{answer:?}");
+        assert_eq!(
+            said,
+            [
+                ProtocolMessage::Ready,
+                ProtocolMessage::Accepted,
+                ProtocolMessage::StrayOutput,
+                ProtocolMessage::Ready
+            ],
+            "{answer:?}"
+        );
         assert_eq!(state, ListenerState::Busy);
     }
 }
@@ -187,60 +223,81 @@ fn a_ready_counts_whatever_stray_output_came_before_it() {
 #[test]
 fn a_line_that_only_ends_with_ready_is_no_ready() {
     let (said, state) = hear(&[b"Server is READY\n", b"ALREADY\n"]);
-    assert_eq!((said, state), (vec![Said::Stray], ListenerState::Acknowledged));
+    assert_eq!((said, state), (vec![ProtocolMessage::StrayOutput], ListenerState::Acknowledged));
 }
 
 #[test]
 fn stray_output_is_told_once_until_the_next_word_and_is_quoted_up_to_a_limit() {
     let (said, ear) =
         listen(&[b"READY\n", b"one\n", b"two\n", &[b'x'; 1000], b"\nRESULT 2\nOKREADY\n", b"three\n"]);
-    assert_eq!(said, [Said::Ready, Said::Stray, Said::Done, Said::Ready, Said::Stray]);
-    assert_eq!(ear.babble(), b"three");
+    assert_eq!(
+        said,
+        [
+            ProtocolMessage::Ready,
+            ProtocolMessage::StrayOutput,
+            ProtocolMessage::Accepted,
+            ProtocolMessage::Ready,
+            ProtocolMessage::StrayOutput
+        ]
+    );
+    assert_eq!(ear.stray_output(), b"three");
     let (_, ear) = listen(&[b"READY\n", b"one\n", b"two\n", &[b'x'; 1000]]);
-    assert_eq!(quote(ear.babble()), format!("one\ntwo\n{}", "x".repeat(192)));
+    assert_eq!(excerpt(ear.stray_output()), format!("one\ntwo\n{}", "x".repeat(192)));
 }
 
 #[test]
 fn ready_without_a_result_and_a_flood_end_it() {
     let (said, state) = hear(&[b"READY\n", b"x\n", b"READY\n", b"RESULT 2\nOK"]);
-    assert_eq!((said.last(), state), (Some(&Said::Broken(Breach::Unanswered)), ListenerState::Unknown));
+    assert_eq!(
+        (said.last(), state),
+        (Some(&ProtocolMessage::Error(ProtocolError::Unanswered)), ListenerState::Unknown)
+    );
     let (said, _) = hear(&[b"READY\n", b"RESULT x\nOKREADY\n"]);
-    assert_eq!(said[1..], [Said::Stray, Said::Broken(Breach::Unanswered)]);
+    assert_eq!(said[1..], [ProtocolMessage::StrayOutput, ProtocolMessage::Error(ProtocolError::Unanswered)]);
     let mut ear = in_state(ListenerState::Busy);
     let chunk = vec![0; 1 << 20];
     let mut told = Vec::new();
     for _ in 0..17 {
         let mut data = &chunk[..];
-        told.extend(std::iter::from_fn(|| ear.next(&mut data)));
+        told.extend(std::iter::from_fn(|| ear.next_message(&mut data)));
     }
-    assert_eq!(told, [Said::Stray, Said::Broken(Breach::Flood)]);
+    assert_eq!(
+        told,
+        [ProtocolMessage::StrayOutput, ProtocolMessage::Error(ProtocolError::TooMuchStrayOutput)]
+    );
 }
 
 #[test]
 fn a_result_that_is_announced_too_long_is_stray() {
     let (said, state) = hear(&[b"READY\n", b"RESULT 99999999\nOK\n"]);
-    assert_eq!((said, state), (vec![Said::Ready, Said::Stray], ListenerState::Busy));
+    assert_eq!(
+        (said, state),
+        (vec![ProtocolMessage::Ready, ProtocolMessage::StrayOutput], ListenerState::Busy)
+    );
 }
 
 #[test]
 fn a_very_long_result_is_a_result_and_not_kept() {
-    for keep in [Keep::Beginning, Keep::Whole] {
-        let mut ear = Ear::new(keep);
+    for keep in [ResultRetention::Excerpt, ResultRetention::Full] {
+        let mut ear = ProtocolParser::new(keep);
         let mut said = Vec::new();
-        let mut tell = |ear: &mut Ear, mut data: &[u8]| {
-            said.extend(std::iter::from_fn(|| ear.next(&mut data)));
+        let mut tell = |ear: &mut ProtocolParser, mut data: &[u8]| {
+            said.extend(std::iter::from_fn(|| ear.next_message(&mut data)));
             ear.event_sent();
         };
         tell(&mut ear, b"READY\n");
         tell(&mut ear, b"RESULT 3000002\nOK");
         for _ in 0..3 {
             tell(&mut ear, &vec![b'y'; 1_000_000]);
-            assert!(ear.heard.len() <= MAX_WHOLE);
+            assert!(ear.partial.len() <= MAX_FULL_RESULT);
         }
         tell(&mut ear, b"READY\n");
-        let [Said::Ready, Said::Result(data), Said::Ready] = &said[..] else { panic!("{said:?}") };
-        assert!(data.starts_with(b"OKyyy") && data.len() <= MAX_WHOLE, "{}", data.len());
-        assert!(ear.heard.capacity() <= MAX_QUOTE);
+        let [ProtocolMessage::Ready, ProtocolMessage::Result(data), ProtocolMessage::Ready] = &said[..]
+        else {
+            panic!("{said:?}")
+        };
+        assert!(data.starts_with(b"OKyyy") && data.len() <= MAX_FULL_RESULT, "{}", data.len());
+        assert!(ear.partial.capacity() <= MAX_EXCERPT);
     }
 }
 
@@ -248,11 +305,11 @@ fn a_very_long_result_is_a_result_and_not_kept() {
 fn a_byte_order_mark_before_a_word_is_no_fault_wherever_it_is_cut() {
     let text = "\u{feff}READY\n".as_bytes();
     for cut in 0..text.len() {
-        assert_eq!(hear(&[&text[..cut], &text[cut..]]).0, [Said::Ready], "{cut}");
+        assert_eq!(hear(&[&text[..cut], &text[cut..]]).0, [ProtocolMessage::Ready], "{cut}");
     }
     let (said, _) = hear(&[b"READY\n", "\u{feff}RESULT 2\nOK\u{feff}READY\n".as_bytes()]);
-    assert_eq!(said[..2], [Said::Ready, Said::Done]);
-    assert_eq!(said.last(), Some(&Said::Ready));
+    assert_eq!(said[..2], [ProtocolMessage::Ready, ProtocolMessage::Accepted]);
+    assert_eq!(said.last(), Some(&ProtocolMessage::Ready));
 }
 
 proptest! {
@@ -261,12 +318,12 @@ proptest! {
         chunks in prop::collection::vec(prop::collection::vec(
             prop::sample::select(b"READY\nSULT 0129OK\xff".to_vec()), 0..80), 0..20)
     ) {
-        let mut ear = Ear::default();
+        let mut ear = ProtocolParser::default();
         for chunk in &chunks {
             let mut data = &chunk[..];
-            while ear.next(&mut data).is_some() {}
+            while ear.next_message(&mut data).is_some() {}
             prop_assert!(data.is_empty());
-            prop_assert!(ear.heard.len() <= MAX_QUOTE && ear.babble.len() <= MAX_QUOTE);
+            prop_assert!(ear.partial.len() <= MAX_EXCERPT && ear.stray_output.len() <= MAX_EXCERPT);
             ear.event_sent();
         }
     }
@@ -286,7 +343,7 @@ proptest! {
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() { break }
                 let (mut now, later) = rest.split_at((*cut).min(rest.len()));
-                said.extend(std::iter::from_fn(|| ear.next(&mut now)).filter(|said| *said != Said::Stray));
+                said.extend(std::iter::from_fn(|| ear.next_message(&mut now)).filter(|said| *said != ProtocolMessage::StrayOutput));
                 rest = later;
             }
             (said, ear.state())

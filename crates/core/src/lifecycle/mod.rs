@@ -47,12 +47,12 @@ mod step;
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use self::policy::{Autorestart, Policy, Role};
+pub use self::policy::{Autorestart, Policy, ProcessRole};
 use crate::exit::ExitStatus;
 use crate::level::Level;
 use crate::name::Namespec;
-use crate::notice::Detail;
-use crate::pool::Shown;
+use crate::notice::StateDetail;
+use crate::pool::Milestone;
 use crate::state::ProcessState;
 
 /// What time it is, by both clocks.
@@ -66,7 +66,7 @@ pub struct Now {
 
 /// What the daemon itself is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub enum DaemonState {
     /// It runs (statecode 1).
     Running,
     /// It stops everything, to begin again (statecode 0).
@@ -102,7 +102,7 @@ pub enum Input {
         why: String,
     },
     /// A listener has shown for the first time that it works.
-    Shown(Shown),
+    Milestone(Milestone),
     /// The daemon is to end: a process in BACKOFF is not tried again.
     GiveUp,
     /// [`Effect::Kill`] cannot be done. A process that is gone already is no failure: its end is on the way.
@@ -136,16 +136,16 @@ pub enum Effect {
         /// The signal's number.
         signal: i32,
         /// To whom.
-        reach: Reach,
+        reach: SignalTarget,
     },
     /// The state has changed: an event for the listeners.
-    Changed {
+    StateChanged {
         /// The state before.
         from: ProcessState,
         /// The state now.
         to: ProcessState,
         /// What the event says beyond.
-        detail: Detail,
+        detail: StateDetail,
     },
     /// A line for the main log.
     Log(Level, String),
@@ -153,7 +153,7 @@ pub enum Effect {
 
 /// Who gets a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum SignalTarget {
     /// The process alone.
     Process,
     /// Its whole process group.
@@ -162,7 +162,7 @@ pub enum Reach {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct LastExit {
     /// As waitpid said.
     pub status: ExitStatus,
     /// The id it had.
@@ -181,20 +181,20 @@ pub struct Lifecycle {
     phase: Phase,
     /// How often a start has failed in a row.
     backoff: u32,
-    /// How often in a row the program ended within [`QUICK`] of its start, after it had been RUNNING.
-    quick: u32,
+    /// How often in a row the program ended within [`CRASH_LOOP_UPTIME`] of its start, after it had been RUNNING.
+    crash_loop_exits: u32,
     starts: u64,
     /// When the last start began, by the monotonic clock.
-    since: Duration,
+    start_began: Duration,
     started: Option<Duration>,
     stopped: Option<Duration>,
     spawnerr: Option<String>,
     exitstatus: Option<i32>,
-    last_exit: Option<Ended>,
+    last_exit: Option<LastExit>,
     /// What the listener has shown since its start.
-    shown: Option<Shown>,
+    milestone: Option<Milestone>,
     /// How often in a row a listener ended before its first READY.
-    mute: u32,
+    exits_before_ready: u32,
 }
 
 /// A state, with what is known in this state only. Times are monotonic.
@@ -216,7 +216,7 @@ enum Phase {
         pid: u32,
         kill_at: Duration,
         /// It is recycled: started again so long after its end.
-        again: Option<Duration>,
+        restart_after: Option<Duration>,
     },
     Exited {
         restart_at: Option<Duration>,
@@ -229,10 +229,10 @@ enum Phase {
 }
 
 /// A program that ends sooner than this after its start, again and again, is not restarted at once.
-pub const QUICK: Duration = Duration::from_secs(1);
+pub const CRASH_LOOP_UPTIME: Duration = Duration::from_secs(1);
 
-/// So many quick ends in a row are let pass before restarts are held to one in each [`QUICK`].
-pub const QUICK_ENDS: u32 = 5;
+/// So many quick ends in a row are let pass before restarts are held to one in each [`CRASH_LOOP_UPTIME`].
+pub const CRASH_LOOP_EXITS: u32 = 5;
 
 impl Lifecycle {
     /// A process that has never been started.
@@ -242,25 +242,25 @@ impl Lifecycle {
             policy,
             phase: Phase::Stopped,
             backoff: 0,
-            quick: 0,
+            crash_loop_exits: 0,
             starts: 0,
-            since: Duration::ZERO,
+            start_began: Duration::ZERO,
             started: None,
             stopped: None,
             spawnerr: None,
             exitstatus: None,
             last_exit: None,
-            shown: None,
-            mute: 0,
+            milestone: None,
+            exits_before_ready: 0,
         }
     }
 
     /// When [`Input::Wake`] is due next, by the monotonic clock; a time in the past means at once.
-    pub fn next_deadline(&self, mood: Mood) -> Option<Duration> {
-        let starts = mood == Mood::Running;
+    pub fn next_deadline(&self, mood: DaemonState) -> Option<Duration> {
+        let starts = mood == DaemonState::Running;
         match self.phase {
             Phase::Stopped => (starts && self.is_to_autostart()).then_some(Duration::ZERO),
-            Phase::Starting { .. } => Some(self.since.saturating_add(self.policy.startsecs)),
+            Phase::Starting { .. } => Some(self.start_began.saturating_add(self.policy.startsecs)),
             Phase::Backoff { .. } if self.is_out_of_tries() => Some(Duration::ZERO),
             Phase::Backoff { until } => starts.then_some(until),
             Phase::Stopping { kill_at, .. } => Some(kill_at),
@@ -339,13 +339,13 @@ impl Lifecycle {
     }
 
     /// Whether it was told to stop and has not ended yet.
-    pub const fn killing(&self) -> bool {
+    pub const fn is_stopping(&self) -> bool {
         matches!(self.phase, Phase::Stopping { .. })
     }
 
     /// Whether it is being stopped only to be started again: it is a listener that broke the protocol.
-    pub const fn is_recycled(&self) -> bool {
-        matches!(self.phase, Phase::Stopping { again: Some(_), .. })
+    pub const fn is_recycling(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { restart_after: Some(_), .. })
     }
 
     /// How often a process was made for it.
@@ -354,7 +354,7 @@ impl Lifecycle {
     }
 
     /// How it last ended, whatever state that led to.
-    pub const fn last_exit(&self) -> Option<&Ended> {
+    pub const fn last_exit(&self) -> Option<&LastExit> {
         self.last_exit.as_ref()
     }
 
@@ -363,7 +363,7 @@ impl Lifecycle {
     }
 
     const fn is_out_of_tries(&self) -> bool {
-        self.backoff > self.policy.startretries || self.mute > self.policy.startretries
+        self.backoff > self.policy.startretries || self.exits_before_ready > self.policy.startretries
     }
 }
 

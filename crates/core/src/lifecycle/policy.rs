@@ -26,12 +26,12 @@ pub struct Policy {
     /// Send SIGKILL to its process group.
     pub killasgroup: bool,
     /// What it is, where that matters.
-    pub role: Role,
+    pub role: ProcessRole,
 }
 
 /// What shows that a program has started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
+pub enum ProcessRole {
     /// It stays up.
     #[default]
     Program,
@@ -63,7 +63,7 @@ impl Default for Policy {
             stopwaitsecs: Duration::from_secs(10),
             stopasgroup: false,
             killasgroup: false,
-            role: Role::Program,
+            role: ProcessRole::Program,
         }
     }
 }

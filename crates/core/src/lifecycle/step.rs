@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Autorestart, Effect, Ended, Input, Lifecycle, Mood, Now, Phase, QUICK, QUICK_ENDS, Reach, Role};
+use super::{
+    Autorestart, CRASH_LOOP_EXITS, CRASH_LOOP_UPTIME, DaemonState, Effect, Input, LastExit, Lifecycle, Now,
+    Phase, ProcessRole, SignalTarget,
+};
 use crate::exit::ExitStatus;
 use crate::level::Level;
-use crate::notice::Detail;
-use crate::pool::Shown;
+use crate::notice::StateDetail;
+use crate::pool::Milestone;
 use crate::signal;
 
 /// What `spawnerr` says of a program that ended within `startsecs`.
@@ -14,16 +17,16 @@ const TOO_QUICKLY: &str = "Exited too quickly (process log may have details)";
 
 impl Lifecycle {
     /// Takes one input and gives what is to be done, in order.
-    pub fn step(&mut self, input: Input, now: Now, mood: Mood) -> Vec<Effect> {
+    pub fn step(&mut self, input: Input, now: Now, mood: DaemonState) -> Vec<Effect> {
         let mut out = Vec::new();
         match input {
             Input::Wake => self.wake(now, mood, &mut out),
-            Input::Start => self.start_by_wish(now, mood, &mut out),
+            Input::Start => self.start_requested(now, mood, &mut out),
             Input::Spawned { pid } => self.spawned(pid, now, &mut out),
             Input::SpawnFailed { why } => self.spawn_failed(why, now, &mut out),
             Input::Stop => self.stop(now, &mut out),
             Input::Recycle { pause, why } => self.recycle(pause, why, now, &mut out),
-            Input::Shown(what) => self.has_shown(what),
+            Input::Milestone(what) => self.reached_milestone(what),
             Input::GiveUp => self.give_up(&mut out),
             Input::KillFailed { why } => self.kill_failed(&why, &mut out),
             Input::Ended { status } => self.ended(status, None, now, &mut out),
@@ -32,13 +35,13 @@ impl Lifecycle {
         out
     }
 
-    fn wake(&mut self, now: Now, mood: Mood, out: &mut Vec<Effect>) {
+    fn wake(&mut self, now: Now, mood: DaemonState, out: &mut Vec<Effect>) {
         let due = |deadline: Option<Duration>| deadline.is_some_and(|deadline| now.mono >= deadline);
         if !due(self.next_deadline(mood)) {
             return;
         }
         match self.phase {
-            Phase::Exited { .. } if self.mute > 0 => self.back_off_mute(now, out),
+            Phase::Exited { .. } if self.exits_before_ready > 0 => self.back_off_silent_listener(now, out),
             Phase::Stopped | Phase::Exited { .. } => self.spawn(now, out),
             Phase::Starting { pid } => self.stayed_up(pid, out),
             Phase::Backoff { .. } if self.is_out_of_tries() => {
@@ -47,7 +50,7 @@ impl Lifecycle {
                 self.log(Level::Info, format!("gave up: {} {words}", self.name()), out);
             }
             Phase::Backoff { .. } => self.spawn(now, out),
-            Phase::Stopping { pid, again, .. } => {
+            Phase::Stopping { pid, restart_after: again, .. } => {
                 self.log(Level::Warn, format!("killing '{}' ({pid}) with SIGKILL", self.name()), out);
                 self.kill(pid, signal::KILL, again, now, out);
             }
@@ -56,15 +59,15 @@ impl Lifecycle {
         }
     }
 
-    fn start_by_wish(&mut self, now: Now, mood: Mood, out: &mut Vec<Effect>) {
-        if mood != Mood::Running {
+    fn start_requested(&mut self, now: Now, mood: DaemonState, out: &mut Vec<Effect>) {
+        if mood != DaemonState::Running {
             return;
         }
         match self.phase {
             Phase::Stopped | Phase::Exited { .. } | Phase::Fatal | Phase::Backoff { .. } => {
                 self.backoff = 0;
-                self.quick = 0;
-                self.mute = 0;
+                self.crash_loop_exits = 0;
+                self.exits_before_ready = 0;
                 self.spawn(now, out);
             }
             Phase::Spawning
@@ -80,10 +83,10 @@ impl Lifecycle {
     fn spawn(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.spawnerr = None;
         self.exitstatus = None;
-        self.shown = None;
-        self.since = now.mono;
+        self.milestone = None;
+        self.start_began = now.mono;
         self.started = Some(now.wall);
-        self.enter(Phase::Spawning, Detail::Tries(self.backoff), out);
+        self.enter(Phase::Spawning, StateDetail::Tries(self.backoff), out);
         out.push(Effect::Spawn);
     }
 
@@ -94,7 +97,7 @@ impl Lifecycle {
             return;
         }
         // There may have been something to wait for before it could be spawned.
-        self.since = now.mono;
+        self.start_began = now.mono;
         self.starts = self.starts.saturating_add(1);
         self.phase = Phase::Starting { pid };
         self.log(Level::Info, format!("spawned: '{}' with pid {pid}", self.name()), out);
@@ -102,7 +105,7 @@ impl Lifecycle {
 
     fn stayed_up(&mut self, pid: u32, out: &mut Vec<Effect>) {
         self.backoff = 0;
-        self.enter(Phase::Running { pid }, Detail::Pid(pid), out);
+        self.enter(Phase::Running { pid }, StateDetail::Pid(pid), out);
         let seconds = self.policy.startsecs.as_secs();
         let words =
             format!("entered RUNNING state, process has stayed up for > than {seconds} seconds (startsecs)");
@@ -130,19 +133,19 @@ impl Lifecycle {
     fn back_off(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.backoff = self.backoff.saturating_add(1);
         let until = now.mono.saturating_add(Duration::from_secs(self.backoff.into()));
-        self.enter(Phase::Backoff { until }, Detail::Tries(self.backoff), out);
+        self.enter(Phase::Backoff { until }, StateDetail::Tries(self.backoff), out);
     }
 
     /// A listener ended before its first READY, and waits as after any failed start.
-    fn back_off_mute(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let until = now.mono.saturating_add(Duration::from_secs(self.mute.into()));
-        self.enter(Phase::Backoff { until }, Detail::Tries(self.mute), out);
+    fn back_off_silent_listener(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let until = now.mono.saturating_add(Duration::from_secs(self.exits_before_ready.into()));
+        self.enter(Phase::Backoff { until }, StateDetail::Tries(self.exits_before_ready), out);
     }
 
-    fn has_shown(&mut self, what: Shown) {
+    fn reached_milestone(&mut self, what: Milestone) {
         if self.pid().is_some() {
-            self.shown = self.shown.max(Some(what));
-            self.mute = 0;
+            self.milestone = self.milestone.max(Some(what));
+            self.exits_before_ready = 0;
         }
     }
 
@@ -167,14 +170,14 @@ impl Lifecycle {
             Phase::Backoff { .. } => {
                 let line = format!("Attempted to kill {}, which is in BACKOFF state.", self.name());
                 self.log(Level::Debug, line, out);
-                self.enter(Phase::Stopped, Detail::Pid(0), out);
+                self.enter(Phase::Stopped, StateDetail::Pid(0), out);
             }
             Phase::Starting { pid } | Phase::Running { pid } | Phase::Unknown { pid } => {
                 self.kill(pid, self.policy.stopsignal, None, now, out);
             }
             // The signal is sent already, and SIGKILL will follow. Who was to come back does not.
             Phase::Stopping { pid, kill_at, .. } => {
-                self.phase = Phase::Stopping { pid, kill_at, again: None };
+                self.phase = Phase::Stopping { pid, kill_at, restart_after: None };
             }
             Phase::Exited { .. } => {
                 self.phase = Phase::Exited { restart_at: None };
@@ -191,14 +194,15 @@ impl Lifecycle {
     }
 
     fn kill(&mut self, pid: u32, signal: i32, again: Option<Duration>, now: Now, out: &mut Vec<Effect>) {
-        let as_group = if self.killing() { self.policy.killasgroup } else { self.policy.stopasgroup };
-        let (reach, words) = if as_group { (Reach::Group, "process group ") } else { (Reach::Process, "") };
+        let as_group = if self.is_stopping() { self.policy.killasgroup } else { self.policy.stopasgroup };
+        let (reach, words) =
+            if as_group { (SignalTarget::Group, "process group ") } else { (SignalTarget::Process, "") };
         let line = format!("killing {} (pid {pid}) {words}with signal {}", self.name(), signal::name(signal));
         self.log(Level::Debug, line, out);
         // Whom SIGKILL has not ended at once is stuck in the kernel: there is no hurry to send it again.
-        let least = if signal == signal::KILL { QUICK } else { Duration::ZERO };
+        let least = if signal == signal::KILL { CRASH_LOOP_UPTIME } else { Duration::ZERO };
         let kill_at = now.mono.saturating_add(self.policy.stopwaitsecs.max(least));
-        self.enter(Phase::Stopping { pid, kill_at, again }, Detail::Pid(pid), out);
+        self.enter(Phase::Stopping { pid, kill_at, restart_after: again }, StateDetail::Pid(pid), out);
         out.push(Effect::Kill { pid, signal, reach });
     }
 
@@ -212,14 +216,14 @@ impl Lifecycle {
             return;
         };
         self.log(Level::Critical, format!("unknown problem killing {} ({pid}):{why}", self.name()), out);
-        self.enter(Phase::Unknown { pid }, Detail::Nothing, out);
+        self.enter(Phase::Unknown { pid }, StateDetail::Nothing, out);
     }
 
     fn give_up(&mut self, out: &mut Vec<Effect>) {
         if let Phase::Backoff { .. } = self.phase {
             self.backoff = 0;
-            self.mute = 0;
-            self.enter(Phase::Fatal, Detail::Nothing, out);
+            self.exits_before_ready = 0;
+            self.enter(Phase::Fatal, StateDetail::Nothing, out);
         }
     }
 
@@ -229,17 +233,21 @@ impl Lifecycle {
             self.log(Level::Critical, line, out);
             return;
         };
-        let up = now.mono.saturating_sub(self.since);
-        self.last_exit = Some(Ended { status, pid, up, at: now.wall });
+        let up = now.mono.saturating_sub(self.start_began);
+        self.last_exit = Some(LastExit { status, pid, up, at: now.wall });
         self.stopped = Some(now.wall);
         match self.phase {
-            Phase::Stopping { again: Some(pause), .. } => self.ended_to_come_back(pause, status, now, out),
-            Phase::Stopping { .. } | Phase::Unknown { .. } => self.ended_by_wish(pid, status, out),
-            Phase::Starting { .. } if up < self.policy.startsecs && self.shown < Some(Shown::Answer) => {
+            Phase::Stopping { restart_after: Some(pause), .. } => {
+                self.ended_to_come_back(pause, status, now, out);
+            }
+            Phase::Stopping { .. } | Phase::Unknown { .. } => self.stopped_as_requested(pid, status, out),
+            Phase::Starting { .. }
+                if up < self.policy.startsecs && self.milestone < Some(Milestone::Answered) =>
+            {
                 self.ended_too_quickly(status, why, now, out);
             }
             Phase::Starting { .. } => {
-                self.enter(Phase::Running { pid }, Detail::Pid(pid), out);
+                self.enter(Phase::Running { pid }, StateDetail::Pid(pid), out);
                 self.ended_by_itself(pid, status, why, out);
             }
             Phase::Running { .. } => self.ended_by_itself(pid, status, why, out),
@@ -268,9 +276,9 @@ impl Lifecycle {
         self.log(Level::Warn, format!("exited: {} ({status}; not expected)", self.name()), out);
     }
 
-    fn ended_by_wish(&mut self, pid: u32, status: ExitStatus, out: &mut Vec<Effect>) {
+    fn stopped_as_requested(&mut self, pid: u32, status: ExitStatus, out: &mut Vec<Effect>) {
         self.exitstatus = Some(status.code());
-        self.enter(Phase::Stopped, Detail::Pid(pid), out);
+        self.enter(Phase::Stopped, StateDetail::Pid(pid), out);
         let level = if self.expects(status) { Level::Info } else { Level::Warn };
         self.log(level, format!("stopped: {} ({status})", self.name()), out);
     }
@@ -279,7 +287,7 @@ impl Lifecycle {
     fn ended_to_come_back(&mut self, pause: Duration, status: ExitStatus, now: Now, out: &mut Vec<Effect>) {
         self.exitstatus = Some(status.code());
         if self.policy.autorestart == Autorestart::Never {
-            self.enter(Phase::Fatal, Detail::Nothing, out);
+            self.enter(Phase::Fatal, StateDetail::Nothing, out);
             self.log(
                 Level::Warn,
                 format!("recycled: {} ({status}); it has autorestart=false", self.name()),
@@ -288,7 +296,7 @@ impl Lifecycle {
             return;
         }
         let until = now.mono.saturating_add(pause);
-        self.enter(Phase::Backoff { until }, Detail::Tries(self.backoff), out);
+        self.enter(Phase::Backoff { until }, StateDetail::Tries(self.backoff), out);
         let seconds = pause.as_secs();
         self.log(
             Level::Info,
@@ -300,7 +308,8 @@ impl Lifecycle {
     fn ended_by_itself(&mut self, pid: u32, status: ExitStatus, why: Option<String>, out: &mut Vec<Effect>) {
         let up = self.last_exit.map_or(Duration::ZERO, |end| end.up);
         self.backoff = 0;
-        self.quick = if up < QUICK { self.quick.saturating_add(1) } else { 0 };
+        self.crash_loop_exits =
+            if up < CRASH_LOOP_UPTIME { self.crash_loop_exits.saturating_add(1) } else { 0 };
         self.exitstatus = Some(status.code());
         let expected = self.expects(status);
         let (level, word) = if expected { (Level::Info, "expected") } else { (Level::Warn, "not expected") };
@@ -310,10 +319,10 @@ impl Lifecycle {
         if let Some(why) = why {
             self.record_spawnerr(why, out);
         }
-        let mute = self.policy.role == Role::Listener && self.shown.is_none();
-        self.mute = if mute { self.mute.saturating_add(1) } else { 0 };
+        let mute = self.policy.role == ProcessRole::Listener && self.milestone.is_none();
+        self.exits_before_ready = if mute { self.exits_before_ready.saturating_add(1) } else { 0 };
         let restart_at = self.shall_restart(expected).then(|| self.restart_time());
-        self.enter(Phase::Exited { restart_at }, Detail::Exit { expected, pid }, out);
+        self.enter(Phase::Exited { restart_at }, StateDetail::Exit { expected, pid }, out);
         self.log(level, format!("exited: {} ({status}; {word})", self.name()), out);
     }
 
@@ -326,20 +335,20 @@ impl Lifecycle {
     }
 
     fn restart_time(&self) -> Duration {
-        let after = if self.quick > QUICK_ENDS { QUICK } else { Duration::ZERO };
-        self.since.saturating_add(after)
+        let after = if self.crash_loop_exits > CRASH_LOOP_EXITS { CRASH_LOOP_UPTIME } else { Duration::ZERO };
+        self.start_began.saturating_add(after)
     }
 
     fn expects(&self, status: ExitStatus) -> bool {
         self.policy.exitcodes.contains(&status.code())
     }
 
-    fn enter(&mut self, phase: Phase, detail: Detail, out: &mut Vec<Effect>) {
+    fn enter(&mut self, phase: Phase, detail: StateDetail, out: &mut Vec<Effect>) {
         let from = self.state();
         self.phase = phase;
         let to = self.state();
         if from != to {
-            out.push(Effect::Changed { from, to, detail });
+            out.push(Effect::StateChanged { from, to, detail });
         }
     }
 

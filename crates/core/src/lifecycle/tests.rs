@@ -10,7 +10,7 @@ mod random;
 struct Bench {
     life: Lifecycle,
     now: Now,
-    mood: Mood,
+    mood: DaemonState,
     next_pid: u32,
 }
 
@@ -22,7 +22,7 @@ impl Bench {
         Self {
             life,
             now: Now { mono: Duration::from_secs(100), wall: WALL },
-            mood: Mood::Running,
+            mood: DaemonState::Running,
             next_pid: 1,
         }
     }
@@ -80,7 +80,7 @@ fn tell(effect: &Effect) -> Option<String> {
         Effect::Kill { pid, signal, reach } => {
             Some(format!("kill {pid} {} {reach:?}", signal::name(*signal)))
         }
-        Effect::Changed { from, to, detail } => Some(format!("{from} -> {to} {detail:?}")),
+        Effect::StateChanged { from, to, detail } => Some(format!("{from} -> {to} {detail:?}")),
         Effect::Log(Level::Debug, _) => None,
         Effect::Log(level, line) => Some(format!("{} {line}", level.tag())),
     }
@@ -93,10 +93,10 @@ fn secs(seconds: u64) -> Duration {
 #[test]
 fn a_program_is_started_with_the_daemon_and_runs_once_it_stayed_up() {
     let mut bench = Bench::new(Policy::default());
-    assert_eq!(bench.life.next_deadline(Mood::Running), Some(secs(0)));
-    assert_eq!(bench.life.next_deadline(Mood::Shutdown), None);
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), Some(secs(0)));
+    assert_eq!(bench.life.next_deadline(DaemonState::Shutdown), None);
     assert_eq!(bench.on(Input::Wake), ["STOPPED -> STARTING Tries(0)", "INFO spawned: 'cat' with pid 1"]);
-    assert_eq!(bench.life.next_deadline(Mood::Running), Some(secs(101)));
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), Some(secs(101)));
     assert_eq!(bench.on(Input::Wake), [""; 0]);
     bench.pass(secs(1));
     assert_eq!(
@@ -107,14 +107,14 @@ fn a_program_is_started_with_the_daemon_and_runs_once_it_stayed_up() {
         ]
     );
     assert_eq!((bench.life.pid(), bench.life.started(), bench.life.starts()), (Some(1), Some(WALL), 1));
-    assert_eq!(bench.life.next_deadline(Mood::Running), None);
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), None);
 }
 
 #[test]
 fn without_startsecs_it_runs_when_it_is_looked_at_next() {
     let mut bench = Bench::new(Policy { startsecs: secs(0), ..Policy::default() });
     assert_eq!(bench.on(Input::Start), ["STOPPED -> STARTING Tries(0)", "INFO spawned: 'cat' with pid 1"]);
-    assert_eq!(bench.life.next_deadline(Mood::Running), Some(bench.now.mono));
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), Some(bench.now.mono));
     assert_eq!(
         bench.on(Input::Wake),
         [
@@ -134,7 +134,7 @@ fn failed_starts_are_tried_again_after_one_two_three_seconds_and_then_no_more() 
             ["INFO spawnerr: can't find command 'cat'".into(), format!("STARTING -> BACKOFF Tries({tries})")]
         );
         let due = bench.now.mono + secs(tries);
-        assert_eq!(bench.life.next_deadline(Mood::Running), Some(due));
+        assert_eq!(bench.life.next_deadline(DaemonState::Running), Some(due));
         bench.pass(secs(tries));
     }
     bench.fail();
@@ -147,7 +147,7 @@ fn failed_starts_are_tried_again_after_one_two_three_seconds_and_then_no_more() 
         ]
     );
     assert_eq!(bench.life.spawnerr(), Some("can't find command 'cat'"));
-    assert_eq!(bench.life.next_deadline(Mood::Running), None);
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), None);
     assert_eq!(bench.on(Input::Start)[0], "FATAL -> STARTING Tries(0)");
 }
 
@@ -191,7 +191,7 @@ fn an_exit_is_expected_by_its_status_and_never_when_a_signal_did_it() {
         ["RUNNING -> EXITED Exit { expected: true, pid: 1 }", "INFO exited: cat (exit status 2; expected)"]
     );
     assert_eq!((bench.life.exitstatus(), bench.life.spawnerr()), (Some(2), None));
-    assert_eq!(bench.life.next_deadline(Mood::Running), None);
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), None);
 
     let mut bench = Bench::running(Policy::default());
     let killed = ExitStatus::Signal { number: 9, core: false };
@@ -226,9 +226,9 @@ fn a_program_is_restarted_at_once_by_its_policy() {
     ] {
         let mut bench = Bench::running(Policy { autorestart, ..Policy::default() });
         bench.ended(code);
-        let due = bench.life.next_deadline(Mood::Running).is_some_and(|due| due <= bench.now.mono);
+        let due = bench.life.next_deadline(DaemonState::Running).is_some_and(|due| due <= bench.now.mono);
         assert_eq!(due, restarts, "{autorestart:?} {code}");
-        assert_eq!(bench.life.next_deadline(Mood::Restarting), None);
+        assert_eq!(bench.life.next_deadline(DaemonState::Restarting), None);
         let told = bench.on(Input::Wake);
         assert_eq!(told.first().is_some_and(|line| line == "EXITED -> STARTING Tries(0)"), restarts);
     }
@@ -239,7 +239,7 @@ fn a_program_that_ends_at_once_again_and_again_is_started_once_a_second() {
     let policy = Policy { startsecs: secs(0), autorestart: Autorestart::Always, ..Policy::default() };
     let mut bench = Bench::new(policy);
     bench.on(Input::Wake);
-    for _ in 0..QUICK_ENDS {
+    for _ in 0..CRASH_LOOP_EXITS {
         bench.pass(Duration::from_millis(1));
         bench.ended(0);
         assert!(!bench.on(Input::Wake).is_empty());
@@ -247,7 +247,7 @@ fn a_program_that_ends_at_once_again_and_again_is_started_once_a_second() {
     for _ in 0..3 {
         bench.ended(0);
         assert_eq!(bench.on(Input::Wake), [""; 0]);
-        assert_eq!(bench.life.next_deadline(Mood::Running), Some(bench.now.mono + secs(1)));
+        assert_eq!(bench.life.next_deadline(DaemonState::Running), Some(bench.now.mono + secs(1)));
         bench.pass(secs(1));
         assert!(!bench.on(Input::Wake).is_empty());
     }
@@ -261,10 +261,10 @@ fn a_stop_sends_the_stop_signal_and_then_kills_again_and_again() {
     let policy = Policy { stopwaitsecs: secs(5), killasgroup: true, ..Policy::default() };
     let mut bench = Bench::running(policy);
     assert_eq!(bench.on(Input::Stop), ["RUNNING -> STOPPING Pid(1)", "kill 1 SIGTERM Process"]);
-    assert!(bench.life.killing());
+    assert!(bench.life.is_stopping());
     assert_eq!(bench.on(Input::Stop), [""; 0]);
     for _ in 0..2 {
-        assert_eq!(bench.life.next_deadline(Mood::Shutdown), Some(bench.now.mono + secs(5)));
+        assert_eq!(bench.life.next_deadline(DaemonState::Shutdown), Some(bench.now.mono + secs(5)));
         bench.pass(secs(5));
         assert_eq!(bench.on(Input::Wake), ["WARN killing 'cat' (1) with SIGKILL", "kill 1 SIGKILL Group"]);
     }
@@ -274,7 +274,7 @@ fn a_stop_sends_the_stop_signal_and_then_kills_again_and_again() {
         ["STOPPING -> STOPPED Pid(1)", "WARN stopped: cat (terminated by SIGKILL)"]
     );
     assert_eq!((bench.life.exitstatus(), bench.life.pid()), (Some(-1), None));
-    assert_eq!(bench.life.next_deadline(Mood::Running), None);
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), None);
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn a_stop_cancels_a_restart_that_is_due() {
 fn nothing_is_started_while_the_daemon_ends() {
     let mut bench = Bench::new(Policy::default());
     bench.fail();
-    bench.mood = Mood::Shutdown;
+    bench.mood = DaemonState::Shutdown;
     bench.pass(secs(60));
     assert_eq!(bench.on(Input::Wake), [""; 0]);
     assert_eq!(bench.on(Input::Start), [""; 0]);
@@ -356,11 +356,11 @@ fn a_wall_clock_that_is_set_back_changes_no_deadline() {
 }
 
 /// A listener that has been started and has said this.
-fn listener(policy: Policy, shown: Option<Shown>) -> Bench {
-    let mut bench = Bench::new(Policy { role: Role::Listener, ..policy });
+fn listener(policy: Policy, shown: Option<Milestone>) -> Bench {
+    let mut bench = Bench::new(Policy { role: ProcessRole::Listener, ..policy });
     bench.on(Input::Start);
     if let Some(shown) = shown {
-        assert_eq!(bench.on(Input::Shown(shown)), [""; 0]);
+        assert_eq!(bench.on(Input::Milestone(shown)), [""; 0]);
     }
     bench
 }
@@ -368,7 +368,7 @@ fn listener(policy: Policy, shown: Option<Shown>) -> Bench {
 #[test]
 fn a_listener_that_has_answered_an_event_has_started_however_soon_it_exits() {
     let policy = Policy { autorestart: Autorestart::Always, ..Policy::default() };
-    let mut bench = listener(policy.clone(), Some(Shown::Answer));
+    let mut bench = listener(policy.clone(), Some(Milestone::Answered));
     assert_eq!(
         bench.ended(0)[..2],
         ["STARTING -> RUNNING Pid(1)", "RUNNING -> EXITED Exit { expected: true, pid: 1 }"]
@@ -376,7 +376,7 @@ fn a_listener_that_has_answered_an_event_has_started_however_soon_it_exits() {
     assert_eq!(bench.on(Input::Wake)[0], "EXITED -> STARTING Tries(0)");
     // The next process has to show it again.
     assert_eq!(bench.ended(0)[0], "STARTING -> BACKOFF Tries(1)");
-    let mut bench = listener(policy, Some(Shown::Ready));
+    let mut bench = listener(policy, Some(Milestone::Ready));
     assert_eq!(bench.ended(0)[0], "STARTING -> BACKOFF Tries(1)");
 }
 
@@ -393,7 +393,7 @@ fn a_listener_that_ends_before_its_first_ready_again_and_again_is_fatal_however_
                 "RUNNING -> EXITED Exit { expected: false, pid: ".to_owned() + &format!("{tries} }}")
             );
             assert_eq!(bench.on(Input::Wake), [format!("EXITED -> BACKOFF Tries({tries})")]);
-            assert_eq!(bench.life.next_deadline(Mood::Running), Some(bench.now.mono + secs(tries)));
+            assert_eq!(bench.life.next_deadline(DaemonState::Running), Some(bench.now.mono + secs(tries)));
             bench.pass(secs(tries));
             assert_eq!(bench.on(Input::Wake)[0].split(' ').nth(2), Some("STARTING"));
         }
@@ -401,7 +401,7 @@ fn a_listener_that_ends_before_its_first_ready_again_and_again_is_fatal_however_
         bench.ended(2);
         bench.on(Input::Wake);
         assert_eq!(bench.on(Input::Wake)[0], "BACKOFF -> FATAL Nothing", "startsecs={startsecs}");
-        assert_eq!(bench.life.next_deadline(Mood::Running), None);
+        assert_eq!(bench.life.next_deadline(DaemonState::Running), None);
     }
 }
 
@@ -415,7 +415,7 @@ fn one_ready_makes_up_for_the_ends_before_it() {
         bench.on(Input::Wake);
         bench.pass(secs(9));
         bench.on(Input::Wake);
-        bench.on(Input::Shown(Shown::Ready));
+        bench.on(Input::Milestone(Milestone::Ready));
         bench.pass(secs(2));
         bench.ended(2);
         assert_eq!(bench.on(Input::Wake)[0], "EXITED -> STARTING Tries(0)");
@@ -424,11 +424,11 @@ fn one_ready_makes_up_for_the_ends_before_it() {
 
 #[test]
 fn a_listener_that_is_recycled_waits_in_backoff_and_was_not_told_to_stop() {
-    let mut bench = Bench::running(Policy { role: Role::Listener, ..Policy::default() });
+    let mut bench = Bench::running(Policy { role: ProcessRole::Listener, ..Policy::default() });
     let why = "said READY without a RESULT for its event";
     let recycle = Input::Recycle { pause: secs(4), why: why.into() };
     assert_eq!(bench.on(recycle.clone()), ["RUNNING -> STOPPING Pid(1)", "kill 1 SIGTERM Process"]);
-    assert!(bench.life.is_recycled());
+    assert!(bench.life.is_recycling());
     assert_eq!(bench.on(recycle), [""; 0]);
     bench.pass(secs(10));
     assert_eq!(bench.on(Input::Wake)[1], "kill 1 SIGKILL Process");
@@ -437,7 +437,7 @@ fn a_listener_that_is_recycled_waits_in_backoff_and_was_not_told_to_stop() {
         ["STOPPING -> BACKOFF Tries(0)", "INFO recycled: cat (terminated by SIGKILL); starts again in 4 s"]
     );
     assert_eq!(bench.life.spawnerr(), Some(why));
-    assert_eq!(bench.life.next_deadline(Mood::Running), Some(bench.now.mono + secs(4)));
+    assert_eq!(bench.life.next_deadline(DaemonState::Running), Some(bench.now.mono + secs(4)));
     bench.pass(secs(4));
     assert_eq!(bench.on(Input::Wake)[0], "BACKOFF -> STARTING Tries(0)");
 }
@@ -448,7 +448,7 @@ fn a_recycled_listener_that_somebody_stops_stays_stopped_and_one_without_autores
     let mut bench = Bench::running(Policy::default());
     bench.on(recycle.clone());
     bench.on(Input::Stop);
-    assert!(!bench.life.is_recycled());
+    assert!(!bench.life.is_recycling());
     assert_eq!(bench.ended(0)[0], "STOPPING -> STOPPED Pid(1)");
     let mut bench = Bench::running(Policy { autorestart: Autorestart::Never, ..Policy::default() });
     bench.on(recycle);

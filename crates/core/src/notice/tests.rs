@@ -11,38 +11,38 @@ fn state_events_carry_what_their_type_promises() {
     use ProcessState as S;
     let body = |from, to, detail| Notice::state(&cat(), from, to, detail).body.text().to_string();
     assert_eq!(
-        body(S::Stopped, S::Starting, Detail::Tries(0)),
+        body(S::Stopped, S::Starting, StateDetail::Tries(0)),
         "processname:cat groupname:pets from_state:STOPPED tries:0"
     );
     assert_eq!(
-        body(S::Starting, S::Running, Detail::Pid(2766)),
+        body(S::Starting, S::Running, StateDetail::Pid(2766)),
         "processname:cat groupname:pets from_state:STARTING pid:2766"
     );
     assert_eq!(
-        body(S::Running, S::Exited, Detail::Exit { expected: false, pid: 2766 }),
+        body(S::Running, S::Exited, StateDetail::Exit { expected: false, pid: 2766 }),
         "processname:cat groupname:pets from_state:RUNNING expected:0 pid:2766"
     );
     assert_eq!(
-        body(S::Backoff, S::Fatal, Detail::Nothing),
+        body(S::Backoff, S::Fatal, StateDetail::Nothing),
         "processname:cat groupname:pets from_state:BACKOFF"
     );
     assert_eq!(
-        Notice::state(&cat(), S::Backoff, S::Fatal, Detail::Nothing).kind,
+        Notice::state(&cat(), S::Backoff, S::Fatal, StateDetail::Nothing).kind,
         EventKind::ProcessStateFatal
     );
 }
 
 #[test]
 fn output_is_passed_on_as_text_and_what_is_no_text_as_python_shows_bytes() {
-    let log = Notice::log(Channel::Stderr, &cat(), 9, "grüß\n".as_bytes());
+    let log = Notice::log(OutputChannel::Stderr, &cat(), 9, "grüß\n".as_bytes());
     assert_eq!(log.kind, EventKind::ProcessLogStderr);
     assert_eq!(&*log.body.text(), "processname:cat groupname:pets pid:9 channel:stderr\ngrüß\n");
-    let raw = Notice::log(Channel::Stdout, &cat(), 9, b"it's \xff\n\"");
+    let raw = Notice::log(OutputChannel::Stdout, &cat(), 9, b"it's \xff\n\"");
     assert_eq!(
         &*raw.body.text(),
         "processname:cat groupname:pets pid:9 channel:stdout\nUndecodable: b'it\\'s \\xff\\n\"'"
     );
-    let comm = Notice::communication(Channel::Stdout, &cat(), 9, b"Hello!");
+    let comm = Notice::communication(OutputChannel::Stdout, &cat(), 9, b"Hello!");
     assert_eq!(comm.kind, EventKind::ProcessCommunicationStdout);
     assert_eq!(&*comm.body.text(), "processname:cat groupname:pets pid:9\nHello!");
 }

@@ -2,29 +2,29 @@
 
 use std::time::Duration;
 
-use super::{LastResult, MemberId, Pool, PoolEffect, ResultHandler, Shown};
-use crate::handshake::{Breach, ListenerState, Said, quote};
+use super::{LastResult, MemberId, Milestone, Pool, PoolEffect, ResultHandler};
+use crate::handshake::{ListenerState, ProtocolError, ProtocolMessage, excerpt};
 use crate::level::Level;
 
 /// So long a member that babbled, or cannot answer any more, may work on before it is recycled.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const RECYCLE_AFTER: Duration = Duration::from_secs(30);
 /// So long a member has for its RESULT that said READY once too often.
-const ONE_READY_TOO_MANY: Duration = Duration::from_secs(2);
+const REPEATED_READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// A pipe is closed at the end of a process, too: so long its end is waited for.
-const LAST_BREATH: Duration = Duration::from_secs(1);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Pool {
     /// What a member wrote on its stdout.
-    pub fn heard(&mut self, id: MemberId, mut data: &[u8], now: Duration) -> Vec<PoolEffect> {
+    pub fn on_stdout(&mut self, id: MemberId, mut data: &[u8], now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
         let Some(at) = self.position(id) else { return out };
         // All that was said was said before the next event is sent.
-        while let Some(said) = self.members[at].ear.next(&mut data) {
-            self.understand(at, said, now, &mut out);
+        while let Some(said) = self.members[at].parser.next_message(&mut data) {
+            self.on_message(at, said, now, &mut out);
         }
         let member = &mut self.members[at];
-        if member.due.is_none() && member.ear.is_in_result() {
-            member.due = Some((now + PATIENCE, Breach::Unfinished));
+        if member.recycle_at.is_none() && member.parser.is_in_result() {
+            member.recycle_at = Some((now + RECYCLE_AFTER, ProtocolError::IncompleteResult));
         }
         self.dispatch(&mut out);
         out
@@ -32,15 +32,15 @@ impl Pool {
 
     /// A member's stdin is closed (EPIPE): it takes no more events, and the one it did not take is sent to another, or
     /// waits.
-    pub fn refused(&mut self, id: MemberId, now: Duration) -> Vec<PoolEffect> {
+    pub fn on_stdin_closed(&mut self, id: MemberId, now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
         let Some(at) = self.position(id) else { return out };
         let member = &mut self.members[at];
-        if member.ear.state() == ListenerState::Unknown {
+        if member.parser.state() == ListenerState::Unknown {
             return out;
         }
-        member.ear.close();
-        member.due = Some((now + LAST_BREATH, Breach::ClosedStdin));
+        member.parser.close();
+        member.recycle_at = Some((now + EXIT_TIMEOUT, ProtocolError::ClosedStdin));
         let event = member.event.take();
         let name = member.name.clone();
         if let Some(event) = event {
@@ -48,113 +48,113 @@ impl Pool {
             self.log(&mut out, Level::Debug, || {
                 format!("epipe occurred while sending event {serial} to listener {name}")
             });
-            self.take_back(event, &mut out);
+            self.requeue(event, &mut out);
         }
         self.dispatch(&mut out);
         out
     }
 
     /// A member's stdout is closed: it can say nothing more, but it may be working.
-    pub fn fell_silent(&mut self, id: MemberId, now: Duration) {
+    pub fn on_stdout_closed(&mut self, id: MemberId, now: Duration) {
         let Some(at) = self.position(id) else { return };
         let member = &mut self.members[at];
         let works = member.event.is_some();
-        if !works && member.ear.state() != ListenerState::Unknown {
+        if !works && member.parser.state() != ListenerState::Unknown {
             // It is given no more.
-            member.ear.close();
+            member.parser.close();
         }
-        let at = now + if works { PATIENCE } else { LAST_BREATH };
-        let earlier = member.due.filter(|(due, _)| *due <= at);
-        member.due = earlier.or(Some((at, Breach::ClosedStdout)));
+        let at = now + if works { RECYCLE_AFTER } else { EXIT_TIMEOUT };
+        let earlier = member.recycle_at.filter(|(due, _)| *due <= at);
+        member.recycle_at = earlier.or(Some((at, ProtocolError::ClosedStdout)));
     }
 
     /// Members whose time is over.
-    pub(super) fn recycle_who_is_due(&mut self, now: Duration, out: &mut Vec<PoolEffect>) {
+    pub(super) fn recycle_overdue(&mut self, now: Duration, out: &mut Vec<PoolEffect>) {
         for at in 0..self.members.len() {
-            if let Some((_, breach)) = self.members[at].due.filter(|(due, _)| *due <= now) {
-                self.broken(at, breach, now, out);
+            if let Some((_, breach)) = self.members[at].recycle_at.filter(|(due, _)| *due <= now) {
+                self.on_protocol_error(at, breach, now, out);
             }
         }
     }
 
-    fn understand(&mut self, at: usize, said: Said, now: Duration, out: &mut Vec<PoolEffect>) {
+    fn on_message(&mut self, at: usize, said: ProtocolMessage, now: Duration, out: &mut Vec<PoolEffect>) {
         use ListenerState::{Acknowledged, Ready};
         match said {
-            Said::Ready => {
-                self.members[at].due = None;
-                self.show(at, Shown::Ready, out);
-                self.log_change(at, Acknowledged, Ready, out);
+            ProtocolMessage::Ready => {
+                self.members[at].recycle_at = None;
+                self.record_milestone(at, Milestone::Ready, out);
+                self.log_state_change(at, Acknowledged, Ready, out);
             }
-            Said::Done => {
-                self.members[at].last = LastResult::Ok;
+            ProtocolMessage::Accepted => {
+                self.members[at].last_result = LastResult::Ok;
                 self.accept(at, out);
             }
-            Said::Result(data) => self.answer(at, &data, now, out),
-            Said::Blank => self.log_of(at, out, Level::Debug, |name| {
+            ProtocolMessage::Result(data) => self.on_result(at, &data, now, out),
+            ProtocolMessage::Whitespace => self.log_of(at, out, Level::Debug, |name| {
                 format!("{name}: white space between its answers, which is let pass")
             }),
-            Said::Stray => self.strayed(at, now, out),
-            Said::ReadyAgain => {
-                self.members[at].due = Some((now + ONE_READY_TOO_MANY, Breach::Unanswered));
+            ProtocolMessage::StrayOutput => self.on_stray_output(at, now, out),
+            ProtocolMessage::RepeatedReady => {
+                self.members[at].recycle_at = Some((now + REPEATED_READY_TIMEOUT, ProtocolError::Unanswered));
             }
-            Said::Broken(breach) => self.broken(at, breach, now, out),
+            ProtocolMessage::Error(breach) => self.on_protocol_error(at, breach, now, out),
         }
     }
 
-    fn answer(&mut self, at: usize, data: &[u8], now: Duration, out: &mut Vec<PoolEffect>) {
-        self.members[at].last = LastResult::Other(quote(data));
+    fn on_result(&mut self, at: usize, data: &[u8], now: Duration, out: &mut Vec<PoolEffect>) {
+        self.members[at].last_result = LastResult::Other(excerpt(data));
         match self.handler {
-            ResultHandler::Stock => {}
-            ResultHandler::Accepting => return self.accept(at, out),
-            ResultHandler::ToStdout => {
+            ResultHandler::Default => {}
+            ResultHandler::AcceptAll => return self.accept(at, out),
+            ResultHandler::PrintToStdout => {
                 out.push(PoolEffect::Stdout(prefixed(data)));
                 return self.accept(at, out);
             }
         }
         let member = &mut self.members[at];
-        member.due = None;
+        member.recycle_at = None;
         let name = member.name.clone();
-        self.rejecter = Some(member.id);
+        self.last_rejecter = Some(member.id);
         let event = member.event.take();
-        self.show(at, Shown::Answer, out);
+        self.record_milestone(at, Milestone::Answered, out);
         self.log_of(at, out, Level::Warn, |name| format!("{name}: event was rejected"));
-        self.log_change(at, ListenerState::Busy, ListenerState::Acknowledged, out);
+        self.log_state_change(at, ListenerState::Busy, ListenerState::Acknowledged, out);
         if let Some(event) = event {
-            self.failed(event, &name, "rejected it", now, out);
+            self.delivery_failed(event, &name, "rejected it", now, out);
         }
     }
 
     fn accept(&mut self, at: usize, out: &mut Vec<PoolEffect>) {
         let member = &mut self.members[at];
         member.event = None;
-        member.due = None;
-        if self.rejecter == Some(member.id) {
-            self.rejecter = None;
+        member.recycle_at = None;
+        if self.last_rejecter == Some(member.id) {
+            self.last_rejecter = None;
         }
         self.answered += 1;
-        self.show(at, Shown::Answer, out);
+        self.record_milestone(at, Milestone::Answered, out);
         self.log_of(at, out, Level::Debug, |name| format!("{name}: event was processed"));
-        self.log_change(at, ListenerState::Busy, ListenerState::Acknowledged, out);
+        self.log_state_change(at, ListenerState::Busy, ListenerState::Acknowledged, out);
     }
 
     /// Stray output: the member may be working, so it is let go on for a while.
-    fn strayed(&mut self, at: usize, now: Duration, out: &mut Vec<PoolEffect>) {
+    fn on_stray_output(&mut self, at: usize, now: Duration, out: &mut Vec<PoolEffect>) {
         let member = &mut self.members[at];
-        member.babbles += 1;
-        member.babble.clear();
-        let times = member.babbles;
-        let is_awaited = match member.ear.state() {
+        member.stray_count += 1;
+        member.stray_excerpt.clear();
+        let times = member.stray_count;
+        let is_awaited = match member.parser.state() {
             ListenerState::Busy => true,
             // One that has never said READY is starting.
-            ListenerState::Acknowledged => member.shown.is_some(),
+            ListenerState::Acknowledged => member.milestone.is_some(),
             ListenerState::Ready | ListenerState::Unknown => false,
         };
         if is_awaited {
-            member.due.get_or_insert((now + PATIENCE, Breach::Lost));
+            member.recycle_at.get_or_insert((now + RECYCLE_AFTER, ProtocolError::NoReply));
         }
         // One that always does it is told of less and less often.
         if times.is_power_of_two() {
-            let babble = quote(member.ear.babble());
+            let babble = excerpt(member.parser.stray_output());
             let times = if times == 1 { String::new() } else { format!(", {times} times so far") };
             self.log_of(at, out, Level::Warn, |name| {
                 let said = babble.escape_debug();
@@ -165,16 +165,22 @@ impl Pool {
         }
     }
 
-    fn broken(&mut self, at: usize, breach: Breach, now: Duration, out: &mut Vec<PoolEffect>) {
+    fn on_protocol_error(
+        &mut self,
+        at: usize,
+        breach: ProtocolError,
+        now: Duration,
+        out: &mut Vec<PoolEffect>,
+    ) {
         let member = &mut self.members[at];
-        member.due = None;
+        member.recycle_at = None;
         let from = match breach {
-            Breach::Unanswered | Breach::Flood => ListenerState::Busy,
-            _ => member.ear.state(),
+            ProtocolError::Unanswered | ProtocolError::TooMuchStrayOutput => ListenerState::Busy,
+            _ => member.parser.state(),
         };
-        member.ear.close();
+        member.parser.close();
         let (id, name, event) = (member.id, member.name.clone(), member.event.take());
-        self.log_change(at, from, ListenerState::Unknown, out);
+        self.log_state_change(at, from, ListenerState::Unknown, out);
         self.log_of(at, out, Level::Warn, |name| {
             format!(
                 "{name}: has entered the UNKNOWN state and will no longer receive events, this usually indicates \
@@ -183,20 +189,20 @@ impl Pool {
         });
         let why = breach.to_string();
         if let Some(event) = event {
-            self.failed(event, &name, &why, now, out);
+            self.delivery_failed(event, &name, &why, now, out);
         }
         out.push(PoolEffect::Restart { member: id, why });
     }
 
-    fn show(&mut self, at: usize, what: Shown, out: &mut Vec<PoolEffect>) {
+    fn record_milestone(&mut self, at: usize, what: Milestone, out: &mut Vec<PoolEffect>) {
         let member = &mut self.members[at];
-        if member.shown < Some(what) {
-            member.shown = Some(what);
-            out.push(PoolEffect::Shown { member: member.id, what });
+        if member.milestone < Some(what) {
+            member.milestone = Some(what);
+            out.push(PoolEffect::Milestone { member: member.id, what });
         }
     }
 
-    fn log_change(&self, at: usize, from: ListenerState, to: ListenerState, out: &mut Vec<PoolEffect>) {
+    fn log_state_change(&self, at: usize, from: ListenerState, to: ListenerState, out: &mut Vec<PoolEffect>) {
         self.log_of(at, out, Level::Debug, |name| format!("{name}: {} -> {}", from.name(), to.name()));
     }
 }

@@ -23,17 +23,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-pub use self::queue::STATE_EVENT;
-use self::queue::{Lost, Queue, Waiting};
-pub use self::recycling::{LONGEST_PAUSE, MOST_A_MINUTE, Recycling};
-pub use self::redelivery::{MOST_AGAIN, MOST_WITHDRAWALS};
-pub use self::view::{Buffer, MemberView};
-use crate::handshake::{Breach, Ear, Keep, ListenerState, quote};
+pub use self::queue::STATE_EVENT_BYTES;
+use self::queue::{Eviction, Queue, QueuedEvent};
+pub use self::recycling::{MAX_RECYCLE_PAUSE, MAX_RESTARTS_PER_MINUTE, Recycling};
+pub use self::redelivery::{MAX_REDELIVERIES, MAX_WITHDRAWALS};
+pub use self::view::{BufferUsage, MemberView};
+use crate::handshake::{ListenerState, ProtocolError, ProtocolParser, ResultRetention, excerpt};
 use crate::kind::EventKind;
 use crate::level::Level;
 use crate::name::{GroupName, ProcessName};
 use crate::notice::Notice;
-use crate::tally::Tally;
+use crate::tally::EventCounts;
 
 /// So much memory ticks, output and messages may take that wait in a pool where `buffer_size` is not set (bytes).
 pub const MINOR_BYTES: usize = 16 * 1024 * 1024;
@@ -42,9 +42,9 @@ pub const STATE_BYTES: usize = 64 * 1024 * 1024;
 /// So much may wait in a pool where it is set (bytes): a mute listener must not eat the memory.
 pub const FIXED_BYTES: usize = 256 * 1024 * 1024;
 /// So many ticks, outputs and messages may wait before those who make them are held up, where `buffer_size` is not set.
-pub const BUSY: usize = 1024;
+pub const BACKPRESSURE_EVENTS: usize = 1024;
 
-const _: () = assert!(STATE_BYTES / STATE_EVENT >= 1_000_000, "a million states may wait");
+const _: () = assert!(STATE_BYTES / STATE_EVENT_BYTES >= 1_000_000, "a million states may wait");
 
 /// A process of a pool, by the owner's numbering; lower numbers are asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +55,7 @@ pub struct MemberId(pub u32);
 pub enum Capacity {
     /// `buffer_size` is not set: as many as fit into [`MINOR_BYTES`] and [`STATE_BYTES`], and what matters least is
     /// dropped first.
-    Unset,
+    Default,
     /// `buffer_size`: when so many wait, the oldest is dropped, whatever it is.
     Fixed(usize),
 }
@@ -65,29 +65,29 @@ pub enum Capacity {
 pub enum ResultHandler {
     /// `OK` is acceptance, anything else a rejection (`default_handler` of dispatchers.py).
     #[default]
-    Stock,
+    Default,
     /// Every RESULT is acceptance: the handler that knows better is Python code.
-    Accepting,
+    AcceptAll,
     /// The same, and what it holds goes to supervisord's stdout (`event_handler` of supervisor_stdout).
-    ToStdout,
+    PrintToStdout,
 }
 
 /// Who has a member stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedBy {
     /// A process of its own pool: its work on the event may be what stops it, and would stop it again.
-    Itself,
+    OwnPool,
     /// Anybody else.
-    Others,
+    Other,
 }
 
 /// What a member has shown for the first time since it was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shown {
+pub enum Milestone {
     /// It has said READY.
     Ready,
     /// It has answered an event.
-    Answer,
+    Answered,
 }
 
 /// What is to be done for a pool.
@@ -103,7 +103,7 @@ pub enum PoolEffect {
     /// A line for the main log.
     Log(Level, String),
     /// The member will take no more events: start it anew. A member that turns out to have died needs no more than
-    /// [`Pool::leave`], so look for ended processes first.
+    /// [`Pool::member_exited`], so look for ended processes first.
     Restart {
         /// Whom.
         member: MemberId,
@@ -111,11 +111,11 @@ pub enum PoolEffect {
         why: String,
     },
     /// The member has shown that it works.
-    Shown {
+    Milestone {
         /// Who.
         member: MemberId,
         /// What.
-        what: Shown,
+        what: Milestone,
     },
     /// Write this to the daemon's own stdout.
     Stdout(Vec<u8>),
@@ -130,37 +130,37 @@ pub struct Pool {
     handler: ResultHandler,
     queue: Queue,
     /// Events that come back after a pause, and when.
-    later: Vec<(Duration, Waiting)>,
+    delayed: Vec<(Duration, QueuedEvent)>,
     /// By their numbers.
     members: Vec<Member>,
     next_serial: u64,
     log_from: Level,
-    dropped: Tally,
+    dropped: EventCounts,
     merged: u64,
     answered: u64,
-    dead: Tally,
+    dead_letters: EventCounts,
     /// Who rejected an event last: others are asked first.
-    rejecter: Option<MemberId>,
+    last_rejecter: Option<MemberId>,
     /// The stray output of members that have ended.
-    past: BTreeMap<MemberId, (u64, String)>,
+    past_stray: BTreeMap<MemberId, (u64, String)>,
 }
 
 #[derive(Debug)]
 struct Member {
     id: MemberId,
     name: ProcessName,
-    ear: Ear,
-    event: Option<Waiting>,
-    last: LastResult,
+    parser: ProtocolParser,
+    event: Option<QueuedEvent>,
+    last_result: LastResult,
     /// It is being stopped, and by whom: it may answer the event it has, and gets no other.
-    retired: Option<StoppedBy>,
-    shown: Option<Shown>,
+    stop_requested_by: Option<StoppedBy>,
+    milestone: Option<Milestone>,
     /// How often it had stray output, over its restarts.
-    babbles: u64,
+    stray_count: u64,
     /// The last of a process before this one.
-    babble: String,
+    stray_excerpt: String,
     /// When it is recycled, and why, if it does not help itself before.
-    due: Option<(Duration, Breach)>,
+    recycle_at: Option<(Duration, ProtocolError)>,
 }
 
 /// A member's last result; the usual one costs no text.
@@ -172,9 +172,13 @@ enum LastResult {
 }
 
 impl Member {
-    fn babbled(&self) -> (u64, String) {
-        let babble = if self.babble.is_empty() { quote(self.ear.babble()) } else { self.babble.clone() };
-        (self.babbles, babble)
+    fn stray_output(&self) -> (u64, String) {
+        let babble = if self.stray_excerpt.is_empty() {
+            excerpt(self.parser.stray_output())
+        } else {
+            self.stray_excerpt.clone()
+        };
+        (self.stray_count, babble)
     }
 }
 
@@ -187,35 +191,39 @@ impl Pool {
             capacity,
             handler,
             queue: Queue::default(),
-            later: Vec::new(),
+            delayed: Vec::new(),
             members: Vec::new(),
             next_serial: 0,
             log_from: Level::Blather,
-            dropped: Tally::default(),
+            dropped: EventCounts::default(),
             merged: 0,
             answered: 0,
-            dead: Tally::default(),
-            rejecter: None,
-            past: BTreeMap::new(),
+            dead_letters: EventCounts::default(),
+            last_rejecter: None,
+            past_stray: BTreeMap::new(),
         }
     }
 
     /// Log lines below `level` need not be made.
-    pub const fn log_from(&mut self, level: Level) {
+    pub const fn set_log_level(&mut self, level: Level) {
         self.log_from = level;
     }
 
     /// Takes over what waits in a pool of the same name that is no more, as far as the new one `wants` it, and its
     /// counts. Gives what it does not want.
-    pub fn inherit(&mut self, mut old: Self, wants: impl Fn(EventKind) -> bool) -> (Vec<PoolEffect>, Tally) {
+    pub fn take_over(
+        &mut self,
+        mut old: Self,
+        wants: impl Fn(EventKind) -> bool,
+    ) -> (Vec<PoolEffect>, EventCounts) {
         let mut out = Vec::new();
-        old.gather();
+        old.requeue_all();
         self.next_serial = self.next_serial.max(old.next_serial);
         self.merged += old.merged;
         self.answered += old.answered;
         self.dropped = old.dropped;
-        self.dead = old.dead;
-        let mut unwanted = Tally::default();
+        self.dead_letters = old.dead_letters;
+        let mut unwanted = EventCounts::default();
         while let Some(event) = old.queue.pop() {
             if wants(event.kind) {
                 self.enqueue(event, &mut out);
@@ -228,33 +236,33 @@ impl Pool {
     }
 
     /// Takes all events back that members have: nobody is left to answer them.
-    fn gather(&mut self) {
-        let later = std::mem::take(&mut self.later).into_iter().map(|(_, event)| event);
+    fn requeue_all(&mut self) {
+        let later = std::mem::take(&mut self.delayed).into_iter().map(|(_, event)| event);
         let held = self.members.drain(..).filter_map(|member| member.event);
-        let all: Vec<Waiting> = later.chain(held).collect();
+        let all: Vec<QueuedEvent> = later.chain(held).collect();
         all.into_iter().for_each(|event| self.queue.insert(event));
     }
 
     /// A process was started; it gets events once it has said READY.
-    pub fn join(&mut self, id: MemberId, name: ProcessName, now: Duration) -> Vec<PoolEffect> {
-        let out = self.leave(id, now);
+    pub fn add_member(&mut self, id: MemberId, name: ProcessName, now: Duration) -> Vec<PoolEffect> {
+        let out = self.member_exited(id, now);
         let at = self.members.partition_point(|member| member.id < id);
         let keep = match self.handler {
-            ResultHandler::Stock | ResultHandler::Accepting => Keep::Beginning,
-            ResultHandler::ToStdout => Keep::Whole,
+            ResultHandler::Default | ResultHandler::AcceptAll => ResultRetention::Excerpt,
+            ResultHandler::PrintToStdout => ResultRetention::Full,
         };
-        let (babbles, babble) = self.past.remove(&id).unwrap_or_default();
+        let (babbles, babble) = self.past_stray.remove(&id).unwrap_or_default();
         let member = Member {
             id,
             name,
-            ear: Ear::new(keep),
+            parser: ProtocolParser::new(keep),
             event: None,
-            last: LastResult::None,
-            retired: None,
-            shown: None,
-            babbles,
-            babble,
-            due: None,
+            last_result: LastResult::None,
+            stop_requested_by: None,
+            milestone: None,
+            stray_count: babbles,
+            stray_excerpt: babble,
+            recycle_at: None,
         };
         self.members.insert(at, member);
         out
@@ -262,29 +270,32 @@ impl Pool {
 
     /// A process is being stopped. It may still answer the event it has, but gets no other: whether it had dealt with
     /// one that it was given now could not be known.
-    pub fn retire(&mut self, id: MemberId, by: StoppedBy) {
+    pub fn stop_requested(&mut self, id: MemberId, by: StoppedBy) {
         if let Some(at) = self.position(id) {
-            self.members[at].retired = Some(by);
+            self.members[at].stop_requested_by = Some(by);
         }
     }
 
     /// A process has ended; the event it had is sent to another, or waits.
-    pub fn leave(&mut self, id: MemberId, now: Duration) -> Vec<PoolEffect> {
+    pub fn member_exited(&mut self, id: MemberId, now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
         if let Some(at) = self.position(id) {
             let member = self.members.remove(at);
             // Whoever stops a listener looks after it.
-            let was_told = member.retired.is_some() && member.ear.state() != ListenerState::Unknown;
-            if member.babbles > 0 && !was_told {
-                self.past.insert(id, member.babbled());
+            let was_told =
+                member.stop_requested_by.is_some() && member.parser.state() != ListenerState::Unknown;
+            if member.stray_count > 0 && !was_told {
+                self.past_stray.insert(id, member.stray_output());
             }
             if let Some(event) = member.event {
-                match member.retired {
-                    Some(StoppedBy::Others) => self.withdraw(event, &member.name, now, &mut out),
-                    Some(StoppedBy::Itself) => {
-                        self.failed(event, &member.name, "had itself stopped", now, &mut out);
+                match member.stop_requested_by {
+                    Some(StoppedBy::Other) => self.withdraw(event, &member.name, now, &mut out),
+                    Some(StoppedBy::OwnPool) => {
+                        self.delivery_failed(event, &member.name, "had itself stopped", now, &mut out);
                     }
-                    None => self.failed(event, &member.name, "ended without a RESULT", now, &mut out),
+                    None => {
+                        self.delivery_failed(event, &member.name, "ended without a RESULT", now, &mut out);
+                    }
                 }
                 self.dispatch(&mut out);
             }
@@ -295,7 +306,7 @@ impl Pool {
     /// An event, with its serial number over the daemon's life.
     pub fn offer(&mut self, serial: u64, notice: &Notice) -> Vec<PoolEffect> {
         let mut out = Vec::new();
-        let event = Waiting::new(serial, self.next_serial, notice);
+        let event = QueuedEvent::new(serial, self.next_serial, notice);
         self.next_serial += 1;
         self.enqueue(event, &mut out);
         self.dispatch(&mut out);
@@ -305,16 +316,16 @@ impl Pool {
     /// Deadlines that have come, or may have; never wrong.
     pub fn wake(&mut self, now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
-        self.recycle_who_is_due(now, &mut out);
-        self.bring_back(now, &mut out);
+        self.recycle_overdue(now, &mut out);
+        self.requeue_delayed(now, &mut out);
         self.dispatch(&mut out);
         out
     }
 
     /// When [`Pool::wake`] is due next.
     pub fn next_deadline(&self) -> Option<Duration> {
-        let members = self.members.iter().filter_map(|member| member.due.map(|(at, _)| at));
-        members.chain(self.later.iter().map(|(at, _)| *at)).min()
+        let members = self.members.iter().filter_map(|member| member.recycle_at.map(|(at, _)| at));
+        members.chain(self.delayed.iter().map(|(at, _)| *at)).min()
     }
 
     fn position(&self, id: MemberId) -> Option<usize> {
@@ -322,17 +333,17 @@ impl Pool {
     }
 
     /// Puts a new event into the queue, where something has to go for it if need be.
-    fn enqueue(&mut self, event: Waiting, out: &mut Vec<PoolEffect>) {
+    fn enqueue(&mut self, event: QueuedEvent, out: &mut Vec<PoolEffect>) {
         while self.is_too_full_for(&event) {
             let lost = match self.capacity {
                 Capacity::Fixed(_) => {
-                    self.queue.pop().map(|old| Lost::Dropped { serial: old.serial, kind: old.kind })
+                    self.queue.pop().map(|old| Eviction::Dropped { serial: old.serial, kind: old.kind })
                 }
-                Capacity::Unset => self.queue.sacrifice(event.kind),
+                Capacity::Default => self.queue.evict_for(event.kind),
             };
             match lost {
-                Some(Lost::Dropped { serial, kind }) => self.drop_event(serial, kind, out),
-                Some(Lost::Merged { serial }) => {
+                Some(Eviction::Dropped { serial, kind }) => self.drop_event(serial, kind, out),
+                Some(Eviction::Merged { serial }) => {
                     self.merged += 1;
                     self.log(out, Level::Debug, || {
                         format!("pool {} event buffer is full, leaving out tick event {serial}", self.name)
@@ -345,15 +356,17 @@ impl Pool {
     }
 
     /// Whether something has to go for a new event; never for the only one.
-    fn is_too_full_for(&self, new: &Waiting) -> bool {
-        let (queue, cost) = (&self.queue, new.cost());
+    fn is_too_full_for(&self, new: &QueuedEvent) -> bool {
+        let (queue, memory) = (&self.queue, new.memory());
         if queue.is_empty() {
             return false;
         }
         match self.capacity {
-            Capacity::Fixed(max) => queue.len() >= max || queue.cost() + cost > FIXED_BYTES,
-            Capacity::Unset if Queue::is_state(new.kind) => queue.cost() + cost > MINOR_BYTES + STATE_BYTES,
-            Capacity::Unset => queue.minor() > 0 && queue.minor_cost() + cost > MINOR_BYTES,
+            Capacity::Fixed(max) => queue.len() >= max || queue.memory() + memory > FIXED_BYTES,
+            Capacity::Default if Queue::is_state(new.kind) => {
+                queue.memory() + memory > MINOR_BYTES + STATE_BYTES
+            }
+            Capacity::Default => queue.minor() > 0 && queue.minor_memory() + memory > MINOR_BYTES,
         }
     }
 
@@ -365,27 +378,28 @@ impl Pool {
                 format!("pool {} event buffer overflowed, discarding event {serial}", self.name)
             }),
             // There may be a million of them.
-            Capacity::Unset if total.is_power_of_two() => self.log(out, Level::Error, || {
+            Capacity::Default if total.is_power_of_two() => self.log(out, Level::Error, || {
                 format!(
                     "pool {} event buffer overflowed, discarding event {serial} ({kind}); given up so far: {}",
                     self.name, self.dropped
                 )
             }),
-            Capacity::Unset => {}
+            Capacity::Default => {}
         }
     }
 
     fn dispatch(&mut self, out: &mut Vec<PoolEffect>) {
         while !self.queue.is_empty() {
-            let ready =
-                |member: &Member| member.ear.state() == ListenerState::Ready && member.retired.is_none();
-            let willing = |member: &Member| ready(member) && Some(member.id) != self.rejecter;
+            let ready = |member: &Member| {
+                member.parser.state() == ListenerState::Ready && member.stop_requested_by.is_none()
+            };
+            let willing = |member: &Member| ready(member) && Some(member.id) != self.last_rejecter;
             let willing = self.members.iter().position(willing);
             let Some(at) = willing.or_else(|| self.members.iter().position(ready)) else { return };
             let Some(event) = self.queue.pop() else { return };
             let bytes = self.envelope(&event);
             let member = &mut self.members[at];
-            member.ear.event_sent();
+            member.parser.event_sent();
             let (id, serial) = (member.id, event.serial);
             member.event = Some(event);
             out.push(PoolEffect::Send { member: id, bytes });
@@ -394,7 +408,7 @@ impl Pool {
     }
 
     /// Header and body. The length is in characters, as Python listeners read them.
-    fn envelope(&self, event: &Waiting) -> Vec<u8> {
+    fn envelope(&self, event: &QueuedEvent) -> Vec<u8> {
         let body = event.body.text();
         let mut text = String::with_capacity(self.identifier.len() + self.name.0.len() + body.len() + 160);
         // Pieces are pushed one by one: that is cheaper than a format with all of them.

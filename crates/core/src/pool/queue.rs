@@ -11,18 +11,18 @@
 use std::collections::VecDeque;
 
 use crate::kind::EventKind;
-use crate::notice::{Body, Notice};
-use crate::tally::Tally;
+use crate::notice::{EventBody, Notice};
+use crate::tally::EventCounts;
 
 /// An event in a pool. It has no more than it needs: a million may wait.
 #[derive(Clone, Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedEvent {
     /// Its number over the daemon's life.
     pub(super) serial: u64,
     /// Its number over the pool's life.
     pub(super) pool_serial: u64,
     /// What it says.
-    pub(super) body: Body,
+    pub(super) body: EventBody,
     /// Its type.
     pub(super) kind: EventKind,
     /// How often somebody had it and did not deal with it.
@@ -32,9 +32,9 @@ pub(super) struct Waiting {
 }
 
 /// What a state event costs while it waits (bytes); the names of its process are shared.
-pub const STATE_EVENT: usize = size_of::<Waiting>();
+pub const STATE_EVENT_BYTES: usize = size_of::<QueuedEvent>();
 
-impl Waiting {
+impl QueuedEvent {
     pub(super) fn new(serial: u64, pool_serial: u64, notice: &Notice) -> Self {
         Self {
             serial,
@@ -47,39 +47,39 @@ impl Waiting {
     }
 
     /// What it takes in memory (bytes).
-    pub(super) fn cost(&self) -> usize {
-        size_of::<Self>() + self.body.on_heap()
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.body.heap_bytes()
     }
 }
 
 /// How much an event matters when one must go; the least goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Weight {
+enum Priority {
     /// Output, which is in the log file as well.
     Output,
     /// Ticks, messages, groups.
-    Passing,
+    Notification,
     /// A state on the way to another.
     Transient,
     /// What became of a process or the daemon: somebody waits for it.
-    Lasting,
+    Final,
 }
 
 /// The lanes: one for each tick, then one for each weight.
-const LANES: usize = 7;
+const CLASSES: usize = 7;
 /// The types of which a later event makes an earlier one needless.
 const TICKS: [EventKind; 3] = [EventKind::Tick5, EventKind::Tick60, EventKind::Tick3600];
 /// The lanes of each weight, the least first.
-const WEIGHTS: [(Weight, &[usize]); 4] = [
-    (Weight::Output, &[3]),
-    (Weight::Passing, &[0, 1, 2, 4]),
-    (Weight::Transient, &[5]),
-    (Weight::Lasting, &[6]),
+const PRIORITIES: [(Priority, &[usize]); 4] = [
+    (Priority::Output, &[3]),
+    (Priority::Notification, &[0, 1, 2, 4]),
+    (Priority::Transient, &[5]),
+    (Priority::Final, &[6]),
 ];
 /// The first lane of states.
-const STATES: usize = 5;
+const FIRST_STATE_CLASS: usize = 5;
 
-fn lane_of(kind: EventKind) -> usize {
+fn class_of(kind: EventKind) -> usize {
     match kind {
         EventKind::Tick5 => 0,
         EventKind::Tick60 => 1,
@@ -111,7 +111,7 @@ fn lane_of(kind: EventKind) -> usize {
 
 /// An event that was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(super) enum Eviction {
     /// It waited, or was the new one.
     Dropped { serial: u64, kind: EventKind },
     /// A tick, of which a later one waits or comes.
@@ -121,60 +121,60 @@ pub(super) enum Lost {
 /// The queue; each lane is sorted by `pool_serial` always.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    lanes: [VecDeque<Waiting>; LANES],
+    classes: [VecDeque<QueuedEvent>; CLASSES],
     /// What all events take in memory, and those that are no states (bytes).
-    cost: usize,
-    minor_cost: usize,
+    memory: usize,
+    minor_memory: usize,
 }
 
 /// A lane that has had more room than this gives it back when it is empty (events).
-const KEPT_ROOM: usize = 1024;
+const MAX_IDLE_CAPACITY: usize = 1024;
 
 impl Queue {
     pub(super) fn len(&self) -> usize {
-        self.lanes.iter().map(VecDeque::len).sum()
+        self.classes.iter().map(VecDeque::len).sum()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.iter().all(VecDeque::is_empty)
+        self.classes.iter().all(VecDeque::is_empty)
     }
 
     /// How many events are no states.
     pub(super) fn minor(&self) -> usize {
-        self.lanes[..STATES].iter().map(VecDeque::len).sum()
+        self.classes[..FIRST_STATE_CLASS].iter().map(VecDeque::len).sum()
     }
 
-    pub(super) const fn cost(&self) -> usize {
-        self.cost
+    pub(super) const fn memory(&self) -> usize {
+        self.memory
     }
 
     /// The same of events that are no states.
-    pub(super) const fn minor_cost(&self) -> usize {
-        self.minor_cost
+    pub(super) const fn minor_memory(&self) -> usize {
+        self.minor_memory
     }
 
     /// How many wait of each type.
-    pub(super) fn tally(&self) -> Tally {
-        self.lanes.iter().flatten().map(|event| event.kind).collect()
+    pub(super) fn counts(&self) -> EventCounts {
+        self.classes.iter().flatten().map(|event| event.kind).collect()
     }
 
     /// The events, the oldest first.
     #[cfg(test)]
-    pub(super) fn sorted(&self) -> Vec<&Waiting> {
-        let mut all: Vec<&Waiting> = self.lanes.iter().flatten().collect();
+    pub(super) fn sorted(&self) -> Vec<&QueuedEvent> {
+        let mut all: Vec<&QueuedEvent> = self.classes.iter().flatten().collect();
         all.sort_by_key(|event| event.pool_serial);
         all
     }
 
     /// Puts an event in its place: at the end if it is new, before all later ones if it comes back.
-    pub(super) fn insert(&mut self, event: Waiting) {
-        let number = lane_of(event.kind);
-        let cost = event.cost();
-        self.cost += cost;
-        if number < STATES {
-            self.minor_cost += cost;
+    pub(super) fn insert(&mut self, event: QueuedEvent) {
+        let number = class_of(event.kind);
+        let memory = event.memory();
+        self.memory += memory;
+        if number < FIRST_STATE_CLASS {
+            self.minor_memory += memory;
         }
-        let lane = &mut self.lanes[number];
+        let lane = &mut self.classes[number];
         match lane.back() {
             Some(last) if last.pool_serial > event.pool_serial => {
                 let at = lane.partition_point(|other| other.pool_serial < event.pool_serial);
@@ -185,26 +185,28 @@ impl Queue {
     }
 
     /// The oldest event.
-    pub(super) fn pop(&mut self) -> Option<Waiting> {
+    pub(super) fn pop(&mut self) -> Option<QueuedEvent> {
         let oldest = self.oldest_of(&[0, 1, 2, 3, 4, 5, 6])?;
         self.take(oldest)
     }
 
     /// Whether an event of this type is a state.
     pub(super) fn is_state(kind: EventKind) -> bool {
-        lane_of(kind) >= STATES
+        class_of(kind) >= FIRST_STATE_CLASS
     }
 
     /// Gives up one event for a new one of this type: a tick of which there is a later one, else the oldest of what
     /// matters least. `None` when the new one matters least.
-    pub(super) fn sacrifice(&mut self, new: EventKind) -> Option<Lost> {
+    pub(super) fn evict_for(&mut self, new: EventKind) -> Option<Eviction> {
         if let Some(lane) = self.mergeable(new) {
-            return self.take(lane).map(|event| Lost::Merged { serial: event.serial });
+            return self.take(lane).map(|event| Eviction::Merged { serial: event.serial });
         }
-        let own = lane_of(new);
-        for (_, lanes) in WEIGHTS {
+        let own = class_of(new);
+        for (_, lanes) in PRIORITIES {
             if let Some(lane) = self.oldest_of(lanes) {
-                return self.take(lane).map(|event| Lost::Dropped { serial: event.serial, kind: event.kind });
+                return self
+                    .take(lane)
+                    .map(|event| Eviction::Dropped { serial: event.serial, kind: event.kind });
             }
             if lanes.contains(&own) {
                 return None;
@@ -215,27 +217,27 @@ impl Queue {
 
     /// The lane of the oldest tick of which a later one of the same type waits, or is `new`.
     fn mergeable(&self, new: EventKind) -> Option<usize> {
-        let is_twice = |lane: &usize| self.lanes[*lane].len() + usize::from(TICKS[*lane] == new) >= 2;
+        let is_twice = |lane: &usize| self.classes[*lane].len() + usize::from(TICKS[*lane] == new) >= 2;
         let twice: Vec<usize> = (0..TICKS.len()).filter(is_twice).collect();
         self.oldest_of(&twice)
     }
 
     /// Of these lanes the one with the oldest event.
     fn oldest_of(&self, lanes: &[usize]) -> Option<usize> {
-        let fronts = lanes.iter().filter_map(|lane| Some((self.lanes[*lane].front()?.pool_serial, *lane)));
+        let fronts = lanes.iter().filter_map(|lane| Some((self.classes[*lane].front()?.pool_serial, *lane)));
         fronts.min().map(|(_, lane)| lane)
     }
 
-    fn take(&mut self, number: usize) -> Option<Waiting> {
-        let lane = &mut self.lanes[number];
+    fn take(&mut self, number: usize) -> Option<QueuedEvent> {
+        let lane = &mut self.classes[number];
         let event = lane.pop_front()?;
-        if lane.is_empty() && lane.capacity() > KEPT_ROOM {
+        if lane.is_empty() && lane.capacity() > MAX_IDLE_CAPACITY {
             lane.shrink_to(0);
         }
-        let cost = event.cost();
-        self.cost -= cost;
-        if number < STATES {
-            self.minor_cost -= cost;
+        let memory = event.memory();
+        self.memory -= memory;
+        if number < FIRST_STATE_CLASS {
+            self.minor_memory -= memory;
         }
         Some(event)
     }

@@ -11,15 +11,15 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The longest pause.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+pub const MAX_RECYCLE_PAUSE: Duration = Duration::from_secs(60);
 /// So long without an offence, and one is forgiven.
-const FORGIVES_ONE: Duration = Duration::from_secs(60);
+const DECAY: Duration = Duration::from_secs(60);
 /// So many starts in any minute, whatever else is the case.
-pub const MOST_A_MINUTE: usize = 10;
+pub const MAX_RESTARTS_PER_MINUTE: usize = 10;
 /// The minute of that limit.
 const MINUTE: Duration = Duration::from_secs(60);
 /// More offences than this make no longer pause.
-const HIGHEST: u32 = 8;
+const MAX_LEVEL: u32 = 8;
 
 /// What a listener did, over all of its processes. Times are monotonic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,17 +33,17 @@ pub struct Recycling {
 
 impl Recycling {
     /// An offence. Gives how long to wait, from `now` on, until the listener is started again.
-    pub fn offend(&mut self, now: Duration) -> Duration {
-        self.level = (self.level(now) + 1).min(HIGHEST);
+    pub fn violation(&mut self, now: Duration) -> Duration {
+        self.level = (self.level(now) + 1).min(MAX_LEVEL);
         self.since = now;
         let pause = match self.level {
             0 | 1 => Duration::ZERO,
-            level => Duration::from_secs(1 << (level - 2)).min(LONGEST_PAUSE),
+            level => Duration::from_secs(1 << (level - 2)).min(MAX_RECYCLE_PAUSE),
         };
         let mut at = now + pause;
         self.starts.retain(|start| *start + MINUTE > now);
         if let Some(earliest) =
-            self.starts.len().checked_sub(MOST_A_MINUTE).map(|first| self.starts[first] + MINUTE)
+            self.starts.len().checked_sub(MAX_RESTARTS_PER_MINUTE).map(|first| self.starts[first] + MINUTE)
         {
             at = at.max(earliest);
         }
@@ -53,12 +53,12 @@ impl Recycling {
 
     /// How many offences are not forgiven yet.
     pub fn level(&self, now: Duration) -> u32 {
-        let forgiven = now.saturating_sub(self.since).as_secs() / FORGIVES_ONE.as_secs();
+        let forgiven = now.saturating_sub(self.since).as_secs() / DECAY.as_secs();
         self.level.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX))
     }
 
     /// Somebody looks after it: all is forgiven.
-    pub fn forgive(&mut self) {
+    pub fn reset(&mut self) {
         *self = Self::default();
     }
 }
@@ -78,7 +78,7 @@ mod tests {
         let mut now = secs(0);
         let mut pauses = Vec::new();
         for _ in 0..10 {
-            let pause = recycling.offend(now);
+            let pause = recycling.violation(now);
             pauses.push(pause.as_secs());
             now += pause;
         }
@@ -89,12 +89,12 @@ mod tests {
     fn it_falls_by_time_and_not_at_once() {
         let mut recycling = Recycling::default();
         for _ in 0..4 {
-            recycling.offend(secs(0));
+            recycling.violation(secs(0));
         }
         assert_eq!([0, 59, 60, 120, 240].map(|at| recycling.level(secs(at))), [4, 4, 3, 2, 0]);
-        assert_eq!(recycling.offend(secs(180)), secs(1));
-        recycling.forgive();
-        assert_eq!(recycling.offend(secs(181)), secs(0));
+        assert_eq!(recycling.violation(secs(180)), secs(1));
+        recycling.reset();
+        assert_eq!(recycling.violation(secs(181)), secs(0));
     }
 
     proptest! {
@@ -105,15 +105,15 @@ mod tests {
             let mut recycling = Recycling::default();
             let (mut now, mut starts) = (secs(0), Vec::new());
             for gap in gaps {
-                let pause = recycling.offend(now);
-                prop_assert!(pause <= LONGEST_PAUSE + MINUTE, "{pause:?}");
+                let pause = recycling.violation(now);
+                prop_assert!(pause <= MAX_RECYCLE_PAUSE + MINUTE, "{pause:?}");
                 // It breaks the protocol again only after it was started.
                 now += pause;
                 starts.push(now);
                 now += secs(gap);
             }
-            for window in starts.windows(MOST_A_MINUTE + 1) {
-                prop_assert!(window[MOST_A_MINUTE] - window[0] >= MINUTE, "{window:?}");
+            for window in starts.windows(MAX_RESTARTS_PER_MINUTE + 1) {
+                prop_assert!(window[MAX_RESTARTS_PER_MINUTE] - window[0] >= MINUTE, "{window:?}");
             }
         }
     }

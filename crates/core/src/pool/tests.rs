@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::*;
-use crate::handshake::{Answer, READY};
+use crate::handshake::{ListenerResult, READY};
 use crate::name::Namespec;
-use crate::notice::{Channel, Detail};
+use crate::notice::{OutputChannel, StateDetail};
 use crate::state::ProcessState;
 
 mod random;
@@ -21,7 +21,7 @@ const fn secs(seconds: u64) -> Duration {
 }
 
 fn pool(capacity: Capacity) -> Pool {
-    Pool::new(GroupName("mail".into()), "supervisor".into(), capacity, ResultHandler::Stock)
+    Pool::new(GroupName("mail".into()), "supervisor".into(), capacity, ResultHandler::Default)
 }
 
 fn name(id: MemberId) -> ProcessName {
@@ -32,8 +32,8 @@ fn name(id: MemberId) -> ProcessName {
 fn ready(capacity: Capacity, ids: &[MemberId]) -> Pool {
     let mut pool = pool(capacity);
     for id in ids {
-        pool.join(*id, name(*id), T);
-        pool.heard(*id, b"READY\n", T);
+        pool.add_member(*id, name(*id), T);
+        pool.on_stdout(*id, b"READY\n", T);
     }
     pool
 }
@@ -44,11 +44,11 @@ fn fatal() -> Notice {
 
 fn state(to: ProcessState) -> Notice {
     thread_local!(static WEB: Rc<Namespec> = Rc::new(Namespec::new("web", "web")));
-    WEB.with(|web| Notice::state(web, ProcessState::Backoff, to, Detail::Nothing))
+    WEB.with(|web| Notice::state(web, ProcessState::Backoff, to, StateDetail::Nothing))
 }
 
 fn log() -> Notice {
-    Notice::log(Channel::Stdout, &Namespec::new("web", "web"), 1, b"x\n")
+    Notice::log(OutputChannel::Stdout, &Namespec::new("web", "web"), 1, b"x\n")
 }
 
 /// What was sent: to whom, and the serial.
@@ -86,12 +86,12 @@ fn restarts(out: &[PoolEffect]) -> Vec<(u32, &str)> {
 
 #[test]
 fn an_event_is_sent_with_the_header_of_the_original_and_its_length_in_characters() {
-    let mut pool = pool(Capacity::Unset);
-    pool.join(A, name(A), T);
+    let mut pool = pool(Capacity::Default);
+    pool.add_member(A, name(A), T);
     assert_eq!(sent(&pool.offer(20, &fatal())), []);
-    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 20)]);
-    pool.heard(A, b"RESULT 2\nOKREADY\n", T);
-    let notice = Notice::log(Channel::Stderr, &Namespec::new("g", "p"), 7, "grüß".as_bytes());
+    assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 20)]);
+    pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T);
+    let notice = Notice::log(OutputChannel::Stderr, &Namespec::new("g", "p"), 7, "grüß".as_bytes());
     let out = pool.offer(21, &notice);
     let PoolEffect::Send { bytes, .. } = &out[0] else { panic!("{out:?}") };
     assert_eq!(
@@ -104,39 +104,39 @@ fn an_event_is_sent_with_the_header_of_the_original_and_its_length_in_characters
 
 #[test]
 fn the_first_ready_member_gets_the_oldest_event() {
-    let mut pool = ready(Capacity::Unset, &[B, A]);
+    let mut pool = ready(Capacity::Default, &[B, A]);
     assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
     assert_eq!(sent(&pool.offer(1, &fatal())), [(2, 1)]);
     assert_eq!(sent(&pool.offer(2, &fatal())), []);
     assert_eq!(sent(&pool.offer(3, &fatal())), []);
     assert_eq!(pool.pending(), 2);
-    assert_eq!(sent(&pool.heard(B, b"RESULT 2\nOKREADY\n", T)), [(2, 2)]);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), [(1, 3)]);
+    assert_eq!(sent(&pool.on_stdout(B, b"RESULT 2\nOKREADY\n", T)), [(2, 2)]);
+    assert_eq!(sent(&pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T)), [(1, 3)]);
 }
 
 #[test]
 fn events_of_refusing_and_dying_members_come_back_in_their_old_order() {
-    let mut pool = ready(Capacity::Unset, &[A, B]);
+    let mut pool = ready(Capacity::Default, &[A, B]);
     for serial in 0..4 {
         pool.offer(serial, &fatal());
     }
-    let out = pool.heard(A, b"RESULT 4\nFAIL", T);
+    let out = pool.on_stdout(A, b"RESULT 4\nFAIL", T);
     assert_eq!(lines(&out)[0], "WARN mail_1: event was rejected");
-    assert_eq!(sent(&pool.leave(B, T)), []);
-    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+    assert_eq!(sent(&pool.member_exited(B, T)), []);
+    assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 0)]);
     for serial in 1..4 {
-        assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), [(1, serial)]);
+        assert_eq!(sent(&pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T)), [(1, serial)]);
     }
     assert_eq!((pool.pending(), pool.dropped().total()), (0, 0));
 }
 
 #[test]
 fn an_event_of_a_member_that_dies_goes_to_another_that_is_ready() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     pool.offer(0, &fatal());
-    pool.join(B, name(B), T);
-    pool.heard(B, b"READY\n", T);
-    assert_eq!(sent(&pool.leave(A, T)), [(2, 0)]);
+    pool.add_member(B, name(B), T);
+    pool.on_stdout(B, b"READY\n", T);
+    assert_eq!(sent(&pool.member_exited(A, T)), [(2, 0)]);
 }
 
 #[test]
@@ -151,19 +151,19 @@ fn a_buffer_of_a_size_that_is_set_drops_its_oldest_event_in_the_words_of_the_ori
 
 #[test]
 fn debug_lines_are_not_made_where_nobody_reads_them() {
-    let mut pool = ready(Capacity::Unset, &[A]);
-    pool.log_from(Level::Info);
+    let mut pool = ready(Capacity::Default, &[A]);
+    pool.set_log_level(Level::Info);
     pool.offer(0, &fatal());
     // That it answers at all is told.
-    pool.heard(A, b"RESULT 2\nOKREADY\n", T);
+    pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T);
     pool.offer(1, &fatal());
-    let out = pool.heard(A, b"RESULT 2\nOKREADY\n", T);
+    let out = pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T);
     assert_eq!(out.capacity(), 0);
 }
 
 #[test]
 fn a_member_shows_its_state_event_and_last_result() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     let view = |pool: &Pool| {
         let view = pool.members().next().unwrap();
         (view.state, view.event, view.last_result)
@@ -171,86 +171,86 @@ fn a_member_shows_its_state_event_and_last_result() {
     assert_eq!(view(&pool), (ListenerState::Ready, None, None));
     pool.offer(9, &fatal());
     assert_eq!(view(&pool), (ListenerState::Busy, Some(9), None));
-    pool.heard(A, b"RESULT 2\nOK", T);
+    pool.on_stdout(A, b"RESULT 2\nOK", T);
     assert_eq!(view(&pool), (ListenerState::Acknowledged, None, Some("OK".into())));
-    pool.heard(A, b"READY\n", T);
+    pool.on_stdout(A, b"READY\n", T);
     pool.offer(10, &fatal());
-    pool.heard(A, b"RESULT 5\nlater", T);
+    pool.on_stdout(A, b"RESULT 5\nlater", T);
     assert_eq!(view(&pool), (ListenerState::Acknowledged, None, Some("later".into())));
     assert_eq!(pool.pending(), 1);
 }
 
 #[test]
 fn a_process_that_joins_under_the_number_of_another_takes_its_place() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     pool.offer(0, &fatal());
-    pool.join(A, name(A), T);
+    pool.add_member(A, name(A), T);
     assert_eq!((pool.members().count(), pool.pending()), (1, 1));
 }
 
 #[test]
 fn a_member_that_is_being_stopped_gets_no_more_events_and_may_answer_the_one_it_has() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
-    pool.retire(A, StoppedBy::Others);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), []);
+    pool.stop_requested(A, StoppedBy::Other);
+    assert_eq!(sent(&pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T)), []);
     assert_eq!(sent(&pool.offer(1, &fatal())), []);
     assert_eq!((pool.answered(), pool.pending()), (1, 1));
-    pool.leave(A, T);
-    pool.join(A, name(A), T);
-    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 1)]);
+    pool.member_exited(A, T);
+    pool.add_member(A, name(A), T);
+    assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 1)]);
 }
 
 #[test]
 fn a_member_with_closed_stdin_gives_its_event_back_and_is_recycled_if_it_does_not_end() {
-    let mut pool = ready(Capacity::Unset, &[A, B]);
+    let mut pool = ready(Capacity::Default, &[A, B]);
     pool.offer(0, &fatal());
-    assert_eq!(sent(&pool.refused(A, T)), [(2, 0)]);
+    assert_eq!(sent(&pool.on_stdin_closed(A, T)), [(2, 0)]);
     assert_eq!(pool.next_deadline(), Some(T + secs(1)));
     assert_eq!(restarts(&pool.wake(T + secs(1))), [(1, "closed its stdin")]);
-    assert_eq!(pool.refused(A, T), []);
-    assert_eq!(pool.leave(A, T), []);
+    assert_eq!(pool.on_stdin_closed(A, T), []);
+    assert_eq!(pool.member_exited(A, T), []);
     assert_eq!(pool.next_deadline(), None);
 }
 
 #[test]
 fn a_member_with_closed_stdout_may_finish_its_work_and_is_recycled_then() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     pool.offer(0, &fatal());
-    pool.fell_silent(A, T);
+    pool.on_stdout_closed(A, T);
     assert_eq!(restarts(&pool.wake(T + secs(29))), []);
     assert_eq!(restarts(&pool.wake(T + secs(30))), [(1, "closed its stdout")]);
     assert_eq!((pool.pending(), pool.members().next().unwrap().event), (1, None));
     // Without an event there is nothing to finish.
-    let mut pool = ready(Capacity::Unset, &[A]);
-    pool.fell_silent(A, T);
+    let mut pool = ready(Capacity::Default, &[A]);
+    pool.on_stdout_closed(A, T);
     assert_eq!(sent(&pool.offer(0, &fatal())), []);
     assert_eq!(restarts(&pool.wake(T + secs(1))), [(1, "closed its stdout")]);
 }
 
 #[test]
 fn a_member_that_babbles_may_go_on_and_its_result_counts() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     pool.offer(0, &fatal());
-    let out = pool.heard(A, b"sending a mail\n", T);
+    let out = pool.on_stdout(A, b"sending a mail\n", T);
     assert_eq!(
         lines(&out),
         ["WARN mail_1: babbled: \"sending a mail\"; a listener's stdout is for READY and RESULT only"]
     );
     assert_eq!((sent(&out), restarts(&out)), (vec![], vec![]));
-    assert_eq!(pool.babbled(A), (1, "sending a mail".into()));
+    assert_eq!(pool.stray_output(A), (1, "sending a mail".into()));
     assert_eq!(pool.next_deadline(), Some(T + secs(30)));
-    let out = pool.heard(A, b"RESULT 2\nOKREADY\n", T + secs(29));
+    let out = pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T + secs(29));
     assert_eq!((pool.answered(), restarts(&out), pool.next_deadline()), (1, vec![], None));
     assert_eq!(pool.wake(T + secs(60)), []);
 }
 
 #[test]
 fn a_member_that_babbles_and_then_says_nothing_is_recycled_and_its_event_is_given_again() {
-    let mut pool = ready(Capacity::Unset, &[A, B]);
+    let mut pool = ready(Capacity::Default, &[A, B]);
     pool.offer(0, &fatal());
-    pool.heard(A, b"oops\n", T);
-    pool.heard(A, b"more\n", T + secs(20));
+    pool.on_stdout(A, b"oops\n", T);
+    pool.on_stdout(A, b"more\n", T + secs(20));
     let out = pool.wake(T + secs(30));
     let why = "babbled and then said neither RESULT nor READY";
     assert_eq!(
@@ -271,124 +271,124 @@ fn a_member_that_babbles_and_then_says_nothing_is_recycled_and_its_event_is_give
 
 #[test]
 fn a_member_that_is_starting_may_babble_as_long_as_it_likes_and_one_without_an_event_too() {
-    let mut pool = pool(Capacity::Unset);
-    pool.join(A, name(A), T);
+    let mut pool = pool(Capacity::Default);
+    pool.add_member(A, name(A), T);
     pool.offer(0, &fatal());
-    pool.heard(A, b"version 1.2 starting\n", T);
+    pool.on_stdout(A, b"version 1.2 starting\n", T);
     assert_eq!(pool.next_deadline(), None);
-    assert_eq!(sent(&pool.heard(A, b"READY\n", T + secs(500))), [(1, 0)]);
-    pool.heard(A, b"RESULT 2\nOKREADY\n", T + secs(500));
-    pool.heard(A, b"still there\n", T + secs(600));
+    assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T + secs(500))), [(1, 0)]);
+    pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T + secs(500));
+    pool.on_stdout(A, b"still there\n", T + secs(600));
     assert_eq!(pool.next_deadline(), None);
     // But one that does not come back to READY is lost.
     pool.offer(1, &fatal());
-    pool.heard(A, b"RESULT 3\nOKREADY\n", T + secs(700));
+    pool.on_stdout(A, b"RESULT 3\nOKREADY\n", T + secs(700));
     assert_eq!(pool.next_deadline(), Some(T + secs(730)));
 }
 
 #[test]
 fn a_result_that_does_not_come_to_its_end_is_given_up() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     pool.offer(0, &fatal());
-    pool.heard(A, b"RESULT 20\nOKREADY\n", T);
+    pool.on_stdout(A, b"RESULT 20\nOKREADY\n", T);
     let out = pool.wake(T + secs(30));
     assert_eq!(restarts(&out), [(1, "gave a RESULT that is shorter than it announced")]);
 }
 
 #[test]
 fn a_member_that_asks_for_more_without_a_result_is_recycled() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     pool.offer(0, &fatal());
-    let out = pool.heard(A, b"done\nREADY\n", T);
+    let out = pool.on_stdout(A, b"done\nREADY\n", T);
     assert_eq!(restarts(&out), [(1, "said READY without a RESULT for its event")]);
     assert_eq!(pool.pending(), 1);
 }
 
 #[test]
 fn a_ready_too_many_is_let_pass_if_a_result_follows() {
-    let mut pool = pool(Capacity::Unset);
-    pool.join(A, name(A), T);
+    let mut pool = pool(Capacity::Default);
+    pool.add_member(A, name(A), T);
     pool.offer(0, &fatal());
-    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
-    assert_eq!(restarts(&pool.heard(A, b"READY\n", T)), []);
+    assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 0)]);
+    assert_eq!(restarts(&pool.on_stdout(A, b"READY\n", T)), []);
     assert_eq!(pool.next_deadline(), Some(T + secs(2)));
-    pool.heard(A, b"RESULT 2\nOKREADY\n", T);
+    pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T);
     assert_eq!((pool.answered(), pool.next_deadline()), (1, None));
     pool.offer(1, &fatal());
-    pool.heard(A, b"READY\n", T);
+    pool.on_stdout(A, b"READY\n", T);
     assert_eq!(restarts(&pool.wake(T + secs(2))), [(1, "said READY without a RESULT for its event")]);
 }
 
 #[test]
 fn what_a_member_babbled_is_remembered_over_its_restarts_until_somebody_stops_it() {
-    let mut pool = ready(Capacity::Unset, &[A]);
-    pool.heard(A, b"usage: mail\n", T);
-    pool.leave(A, T);
-    assert_eq!(pool.babbled(A), (1, "usage: mail".into()));
-    pool.join(A, name(A), T);
-    assert_eq!(pool.babbled(A), (1, "usage: mail".into()));
-    pool.heard(A, b"usage again\n", T);
-    assert_eq!(pool.babbled(A), (2, "usage again".into()));
-    pool.retire(A, StoppedBy::Others);
-    pool.leave(A, T);
-    assert_eq!(pool.babbled(A), (0, String::new()));
+    let mut pool = ready(Capacity::Default, &[A]);
+    pool.on_stdout(A, b"usage: mail\n", T);
+    pool.member_exited(A, T);
+    assert_eq!(pool.stray_output(A), (1, "usage: mail".into()));
+    pool.add_member(A, name(A), T);
+    assert_eq!(pool.stray_output(A), (1, "usage: mail".into()));
+    pool.on_stdout(A, b"usage again\n", T);
+    assert_eq!(pool.stray_output(A), (2, "usage again".into()));
+    pool.stop_requested(A, StoppedBy::Other);
+    pool.member_exited(A, T);
+    assert_eq!(pool.stray_output(A), (0, String::new()));
 }
 
 #[test]
 fn one_that_always_babbles_is_told_of_less_and_less_often() {
-    let mut pool = ready(Capacity::Unset, &[A]);
-    pool.log_from(Level::Warn);
+    let mut pool = ready(Capacity::Default, &[A]);
+    pool.set_log_level(Level::Warn);
     let mut told = 0;
     for serial in 0..100 {
         pool.offer(serial, &fatal());
-        told += lines(&pool.heard(A, b"working\nRESULT 2\nOKREADY\n", T)).len();
+        told += lines(&pool.on_stdout(A, b"working\nRESULT 2\nOKREADY\n", T)).len();
     }
     assert_eq!((told, pool.answered()), (7, 100));
-    assert_eq!(pool.babbled(A).0, 100);
+    assert_eq!(pool.stray_output(A).0, 100);
 }
 
 #[test]
 fn an_event_that_nobody_deals_with_is_given_again_three_times_and_then_a_dead_letter() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     assert_eq!(sent(&pool.offer(7, &fatal())), [(1, 7)]);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n", T)), [(1, 7)]);
+    assert_eq!(sent(&pool.on_stdout(A, b"RESULT 4\nFAILREADY\n", T)), [(1, 7)]);
     let mut now = T;
     for (other, pause) in [(8, 1), (9, 5)] {
         // Meanwhile others are dealt with.
-        assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n", now)), []);
+        assert_eq!(sent(&pool.on_stdout(A, b"RESULT 4\nFAILREADY\n", now)), []);
         assert_eq!(sent(&pool.offer(other, &log())), [(1, other)]);
-        pool.heard(A, b"RESULT 2\nOKREADY\n", now);
+        pool.on_stdout(A, b"RESULT 2\nOKREADY\n", now);
         assert_eq!(pool.next_deadline(), Some(now + secs(pause)));
         now += secs(pause);
         assert_eq!(sent(&pool.wake(now)), [(1, 7)]);
     }
-    let out = pool.heard(A, b"RESULT 4\nFAILREADY\n", now);
+    let out = pool.on_stdout(A, b"RESULT 4\nFAILREADY\n", now);
     assert_eq!(
         lines(&out)[2],
         "ERRO dead letter: event 7 (PROCESS_STATE_FATAL) of pool mail was given 4 times and is given up; last mail_1, \
          which rejected it; processname:web groupname:web from_state:BACKOFF"
     );
-    assert_eq!((pool.dead().to_string(), pool.pending()), ("1 PROCESS_STATE_FATAL".into(), 0));
+    assert_eq!((pool.dead_letters().to_string(), pool.pending()), ("1 PROCESS_STATE_FATAL".into(), 0));
     assert_eq!((pool.next_deadline(), pool.answered()), (None, 2));
 }
 
 #[test]
 fn the_end_of_a_member_that_was_told_to_stop_is_no_failure_of_its_event() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     pool.offer(0, &fatal());
     for _ in 0..10 {
-        pool.retire(A, StoppedBy::Others);
-        pool.leave(A, T);
-        pool.join(A, name(A), T);
-        assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+        pool.stop_requested(A, StoppedBy::Other);
+        pool.member_exited(A, T);
+        pool.add_member(A, name(A), T);
+        assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 0)]);
     }
     for _ in 0..3 {
-        pool.leave(A, T);
+        pool.member_exited(A, T);
         pool.wake(T + secs(10));
-        pool.join(A, name(A), T);
-        assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+        pool.add_member(A, name(A), T);
+        assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 0)]);
     }
-    let out = pool.leave(A, T);
+    let out = pool.member_exited(A, T);
     assert!(lines(&out)[0].starts_with("ERRO dead letter: event 0 "), "{out:?}");
 }
 
@@ -396,72 +396,72 @@ fn the_end_of_a_member_that_was_told_to_stop_is_no_failure_of_its_event() {
 fn an_event_that_has_its_taker_stopped_each_time_comes_to_an_end() {
     // How often it is given, where the taker is stopped each time.
     let given = |by: StoppedBy| {
-        let mut pool = ready(Capacity::Unset, &[A]);
+        let mut pool = ready(Capacity::Default, &[A]);
         let (mut times, mut now) = (sent(&pool.offer(0, &fatal())).len(), T);
-        while pool.dead().total() == 0 {
-            pool.retire(A, by);
-            pool.leave(A, now);
+        while pool.dead_letters().total() == 0 {
+            pool.stop_requested(A, by);
+            pool.member_exited(A, now);
             now += secs(10);
             pool.wake(now);
-            pool.join(A, name(A), now);
-            times += sent(&pool.heard(A, b"READY\n", now)).len();
+            pool.add_member(A, name(A), now);
+            times += sent(&pool.on_stdout(A, b"READY\n", now)).len();
             assert!(times < 100, "{by:?}");
         }
         assert_eq!(pool.pending(), 0);
         times
     };
-    let again = usize::from(MOST_AGAIN);
-    assert_eq!(given(StoppedBy::Itself), 1 + again);
-    assert_eq!(given(StoppedBy::Others), 1 + again + usize::from(MOST_WITHDRAWALS));
+    let again = usize::from(MAX_REDELIVERIES);
+    assert_eq!(given(StoppedBy::OwnPool), 1 + again);
+    assert_eq!(given(StoppedBy::Other), 1 + again + usize::from(MAX_WITHDRAWALS));
 }
 
 #[test]
 fn every_result_is_acceptance_where_the_handler_is_not_the_stock_one() {
-    for handler in [ResultHandler::Accepting, ResultHandler::ToStdout] {
-        let mut pool = Pool::new(GroupName("mail".into()), "supervisor".into(), Capacity::Unset, handler);
-        pool.join(A, name(A), T);
-        pool.heard(A, b"READY\n", T);
+    for handler in [ResultHandler::AcceptAll, ResultHandler::PrintToStdout] {
+        let mut pool = Pool::new(GroupName("mail".into()), "supervisor".into(), Capacity::Default, handler);
+        pool.add_member(A, name(A), T);
+        pool.on_stdout(A, b"READY\n", T);
         pool.offer(0, &fatal());
         let data = "processname:web channel:stdout\nhello\n";
         let answer = format!("RESULT {}\n{data}READY\n", data.len());
-        let out = pool.heard(A, answer.as_bytes(), T);
+        let out = pool.on_stdout(A, answer.as_bytes(), T);
         assert_eq!((pool.answered(), pool.pending()), (1, 0));
         let printed = out.contains(&PoolEffect::Stdout(b"web stdout | hello\n".to_vec()));
-        assert_eq!(printed, handler == ResultHandler::ToStdout);
+        assert_eq!(printed, handler == ResultHandler::PrintToStdout);
     }
 }
 
 #[test]
 fn a_member_shows_once_that_it_says_ready_and_once_that_it_answers() {
-    let mut pool = pool(Capacity::Unset);
-    pool.join(A, name(A), T);
+    let mut pool = pool(Capacity::Default);
+    pool.add_member(A, name(A), T);
     let shown = |out: Vec<PoolEffect>| {
         let one = |effect: &PoolEffect| match effect {
-            PoolEffect::Shown { what, .. } => Some(*what),
+            PoolEffect::Milestone { what, .. } => Some(*what),
             _ => None,
         };
         out.iter().find_map(one)
     };
-    assert_eq!(shown(pool.heard(A, b"READY\n", T)), Some(Shown::Ready));
+    assert_eq!(shown(pool.on_stdout(A, b"READY\n", T)), Some(Milestone::Ready));
     pool.offer(0, &fatal());
-    assert_eq!(shown(pool.heard(A, b"RESULT 2\nOK", T)), Some(Shown::Answer));
-    assert_eq!(shown(pool.heard(A, b"READY\n", T)), None);
+    assert_eq!(shown(pool.on_stdout(A, b"RESULT 2\nOK", T)), Some(Milestone::Answered));
+    assert_eq!(shown(pool.on_stdout(A, b"READY\n", T)), None);
 }
 
 #[test]
 fn an_event_that_was_rejected_goes_to_another_member_that_is_ready() {
-    let mut pool = ready(Capacity::Unset, &[A, B]);
+    let mut pool = ready(Capacity::Default, &[A, B]);
     assert_eq!(sent(&pool.offer(0, &fatal())), [(1, 0)]);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 4\nFAILREADY\n", T)), [(2, 0)]);
-    pool.heard(B, b"RESULT 2\nOKREADY\n", T);
+    assert_eq!(sent(&pool.on_stdout(A, b"RESULT 4\nFAILREADY\n", T)), [(2, 0)]);
+    pool.on_stdout(B, b"RESULT 2\nOKREADY\n", T);
     assert_eq!(pool.answered(), 1);
 }
 
 #[test]
 fn ten_thousand_programs_in_one_burst_lose_no_event() {
     use ProcessState as S;
-    let mut pool = pool(Capacity::Unset);
-    pool.join(A, name(A), T);
+    let mut pool = pool(Capacity::Default);
+    pool.add_member(A, name(A), T);
     let names: Vec<Rc<Namespec>> =
         (0..10_000).map(|number| Rc::new(Namespec::new("web", format!("web_{number}")))).collect();
     let mut serial = 0;
@@ -470,9 +470,9 @@ fn ten_thousand_programs_in_one_burst_lose_no_event() {
         for (at, who) in names.iter().enumerate() {
             let pid = u32::try_from(at).unwrap();
             for (from, to, detail) in [
-                (S::Running, S::Exited, Detail::Exit { expected: false, pid }),
-                (S::Exited, S::Starting, Detail::Tries(0)),
-                (S::Starting, S::Running, Detail::Pid(pid)),
+                (S::Running, S::Exited, StateDetail::Exit { expected: false, pid }),
+                (S::Exited, S::Starting, StateDetail::Tries(0)),
+                (S::Starting, S::Running, StateDetail::Pid(pid)),
             ] {
                 pool.offer(serial, &Notice::state(who, from, to, detail));
                 serial += 1;
@@ -483,19 +483,19 @@ fn ten_thousand_programs_in_one_burst_lose_no_event() {
         assert_eq!(pool.pending(), (round + 1) * 40_000);
     }
     let mut exits = 0;
-    let mut out = pool.heard(A, b"READY\n", T);
+    let mut out = pool.on_stdout(A, b"READY\n", T);
     while let Some(PoolEffect::Send { bytes, .. }) =
         out.iter().find(|one| matches!(one, PoolEffect::Send { .. }))
     {
         exits += usize::from(bytes.windows(20).any(|part| part == b"PROCESS_STATE_EXITED"));
-        out = pool.heard(A, b"RESULT 2\nOKREADY\n", T);
+        out = pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T);
     }
     assert_eq!((exits, pool.dropped().total(), pool.pending()), (30_000, 0, 0));
 }
 
 #[test]
 fn a_million_states_wait_before_one_is_given_up_and_transient_ones_go_first() {
-    let mut pool = pool(Capacity::Unset);
+    let mut pool = pool(Capacity::Default);
     let (starting, exited) = (state(ProcessState::Starting), state(ProcessState::Exited));
     let mut serial = 0;
     let mut offer = |pool: &mut Pool, notice: &Notice| {
@@ -510,7 +510,7 @@ fn a_million_states_wait_before_one_is_given_up_and_transient_ones_go_first() {
         offer(&mut pool, &starting);
         offer(&mut pool, &exited);
     }
-    assert_eq!((pool.dropped().total(), pool.pending(), STATE_EVENT), (0, 1_000_020, 48));
+    assert_eq!((pool.dropped().total(), pool.pending(), STATE_EVENT_BYTES), (0, 1_000_020, 48));
     let mut lines = 0;
     for _ in 0..1_500_000 {
         lines += pool.offer(serial, &exited).len();
@@ -529,52 +529,52 @@ fn a_million_states_wait_before_one_is_given_up_and_transient_ones_go_first() {
 
 #[test]
 fn output_and_ticks_push_out_no_state_and_a_mute_listener_does_not_eat_the_memory() {
-    let mut pool = pool(Capacity::Unset);
+    let mut pool = pool(Capacity::Default);
     let block = vec![b'x'; 1 << 20];
-    let output = Notice::log(Channel::Stdout, &Namespec::new("web", "web"), 1, &block);
+    let output = Notice::log(OutputChannel::Stdout, &Namespec::new("web", "web"), 1, &block);
     pool.offer(0, &fatal());
     pool.offer(1, &Notice::tick(60, 60));
     for serial in 2..100 {
         pool.offer(serial, &output);
-        assert!(pool.buffer().bytes <= MINOR_BYTES + 2 * STATE_EVENT, "{:?}", pool.buffer());
+        assert!(pool.buffer().bytes <= MINOR_BYTES + 2 * STATE_EVENT_BYTES, "{:?}", pool.buffer());
     }
     assert!(pool.dropped().total() > 80, "{}", pool.dropped());
     assert_eq!(pool.dropped().counts().count(), 1);
     assert!(pool.is_filled(3, 4) && pool.buffer().is_full);
-    pool.join(A, name(A), T);
+    pool.add_member(A, name(A), T);
     // What is not output is still there.
-    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
-    assert_eq!(sent(&pool.heard(A, b"RESULT 2\nOKREADY\n", T)), [(1, 1)]);
+    assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 0)]);
+    assert_eq!(sent(&pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T)), [(1, 1)]);
 }
 
 #[test]
 fn a_refused_event_pushes_nothing_out_where_the_size_is_not_set() {
-    let mut pool = ready(Capacity::Unset, &[A]);
+    let mut pool = ready(Capacity::Default, &[A]);
     for serial in 0..2000 {
         pool.offer(serial, &fatal());
     }
-    pool.heard(A, b"RESULT 4\nFAIL", T);
+    pool.on_stdout(A, b"RESULT 4\nFAIL", T);
     assert_eq!((pool.pending(), pool.dropped().total()), (2000, 0));
-    assert_eq!(sent(&pool.heard(A, b"READY\n", T)), [(1, 0)]);
+    assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 0)]);
 }
 
 #[test]
 fn a_new_pool_takes_over_what_waits_in_the_old_one_and_says_what_it_does_not_want() {
-    let mut old = ready(Capacity::Unset, &[A]);
+    let mut old = ready(Capacity::Default, &[A]);
     for serial in 0..3 {
         old.offer(serial, &fatal());
     }
     old.offer(3, &log());
-    old.heard(A, b"RESULT 4\nFAILREADY\nRESULT 4\nFAIL", T);
-    let mut new = ready(Capacity::Unset, &[B]);
-    let (out, unwanted) = new.inherit(old, |kind| kind.is_a(EventKind::ProcessState));
+    old.on_stdout(A, b"RESULT 4\nFAILREADY\nRESULT 4\nFAIL", T);
+    let mut new = ready(Capacity::Default, &[B]);
+    let (out, unwanted) = new.take_over(old, |kind| kind.is_a(EventKind::ProcessState));
     assert_eq!(sent(&out), [(2, 0)]);
     assert_eq!((new.pending(), unwanted.to_string()), (2, "1 PROCESS_LOG_STDOUT".into()));
     assert_eq!(new.unanswered().to_string(), "3 PROCESS_STATE_FATAL");
-    new.heard(B, b"RESULT 2\nOKREADY\n", T);
+    new.on_stdout(B, b"RESULT 2\nOKREADY\n", T);
     // The numbers go on.
-    new.heard(B, b"RESULT 2\nOKREADY\nRESULT 2\nOKREADY\n", T);
-    new.heard(B, b"RESULT 2\nOKREADY\n", T);
+    new.on_stdout(B, b"RESULT 2\nOKREADY\nRESULT 2\nOKREADY\n", T);
+    new.on_stdout(B, b"RESULT 2\nOKREADY\n", T);
     let out = new.offer(9, &fatal());
     let PoolEffect::Send { bytes, .. } = &out[0] else { panic!("{out:?}") };
     assert!(String::from_utf8_lossy(bytes).contains("serial:9 pool:mail poolserial:4 "), "{out:?}");

@@ -1,9 +1,11 @@
 //! A pool as clients and the owner see it.
 
-use super::{BUSY, Capacity, FIXED_BYTES, LastResult, MINOR_BYTES, Member, MemberId, Pool, STATE_BYTES};
+use super::{
+    BACKPRESSURE_EVENTS, Capacity, FIXED_BYTES, LastResult, MINOR_BYTES, Member, MemberId, Pool, STATE_BYTES,
+};
 use crate::handshake::ListenerState;
 use crate::name::{GroupName, ProcessName};
-use crate::tally::Tally;
+use crate::tally::EventCounts;
 
 /// A member as clients see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub struct MemberView<'a> {
 
 /// How full a pool is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Buffer {
+pub struct BufferUsage {
     /// How many events wait; those that members have do not count.
     pub pending: usize,
     /// How many may wait, where `buffer_size` says so.
@@ -37,21 +39,21 @@ pub struct Buffer {
 
 impl Pool {
     /// How full it is.
-    pub fn buffer(&self) -> Buffer {
-        let later: usize = self.later.iter().map(|(_, event)| event.cost()).sum();
-        let bytes = self.queue.cost() + later;
-        let pending = self.queue.len() + self.later.len();
+    pub fn buffer(&self) -> BufferUsage {
+        let later: usize = self.delayed.iter().map(|(_, event)| event.memory()).sum();
+        let bytes = self.queue.memory() + later;
+        let pending = self.queue.len() + self.delayed.len();
         let (capacity, capacity_bytes) = match self.capacity {
-            Capacity::Unset => (None, MINOR_BYTES + STATE_BYTES),
+            Capacity::Default => (None, MINOR_BYTES + STATE_BYTES),
             Capacity::Fixed(max) => (Some(max), FIXED_BYTES),
         };
         // What may come next is unknown: a buffer that has no room for output is full, too.
         let rest = capacity_bytes / 8;
         let minor_is_full =
-            self.capacity == Capacity::Unset && self.queue.minor_cost() + MINOR_BYTES / 8 > MINOR_BYTES;
+            self.capacity == Capacity::Default && self.queue.minor_memory() + MINOR_BYTES / 8 > MINOR_BYTES;
         let is_full =
             capacity.is_some_and(|max| pending >= max) || bytes + rest > capacity_bytes || minor_is_full;
-        Buffer { pending, capacity, bytes, capacity_bytes, is_full }
+        BufferUsage { pending, capacity, bytes, capacity_bytes, is_full }
     }
 
     /// Whether it is filled beyond this part of its room with what makes somebody wait: all events where `buffer_size`
@@ -59,28 +61,29 @@ impl Pool {
     pub fn is_filled(&self, part: usize, whole: usize) -> bool {
         let beyond = |is: usize, most: usize| is.saturating_mul(whole) > most.saturating_mul(part);
         match self.capacity {
-            Capacity::Unset => {
-                beyond(self.queue.minor(), BUSY) || beyond(self.queue.minor_cost(), MINOR_BYTES)
+            Capacity::Default => {
+                beyond(self.queue.minor(), BACKPRESSURE_EVENTS)
+                    || beyond(self.queue.minor_memory(), MINOR_BYTES)
             }
-            Capacity::Fixed(max) => beyond(self.queue.len(), max) || beyond(self.queue.cost(), FIXED_BYTES),
+            Capacity::Fixed(max) => beyond(self.queue.len(), max) || beyond(self.queue.memory(), FIXED_BYTES),
         }
     }
 
     /// What waits, by type, with what members have: all that is not dealt with.
-    pub fn unanswered(&self) -> Tally {
-        let mut tally = self.queue.tally();
+    pub fn unanswered(&self) -> EventCounts {
+        let mut tally = self.queue.counts();
         let held = self.members.iter().filter_map(|member| member.event.as_ref());
-        held.chain(self.later.iter().map(|(_, event)| event)).for_each(|event| tally.add(event.kind));
+        held.chain(self.delayed.iter().map(|(_, event)| event)).for_each(|event| tally.add(event.kind));
         tally
     }
 
     /// How many events wait; those that members have do not count.
     pub fn pending(&self) -> usize {
-        self.queue.len() + self.later.len()
+        self.queue.len() + self.delayed.len()
     }
 
     /// The events that were lost because the buffer was full.
-    pub const fn dropped(&self) -> &Tally {
+    pub const fn dropped(&self) -> &EventCounts {
         &self.dropped
     }
 
@@ -95,14 +98,14 @@ impl Pool {
     }
 
     /// The events that nobody dealt with, however often they were given.
-    pub const fn dead(&self) -> &Tally {
-        &self.dead
+    pub const fn dead_letters(&self) -> &EventCounts {
+        &self.dead_letters
     }
 
     /// How often a member had stray output, over its restarts, and the beginning of the last.
-    pub fn babbled(&self, id: MemberId) -> (u64, String) {
-        let past = || self.past.get(&id).cloned().unwrap_or_default();
-        self.members.iter().find(|member| member.id == id).map_or_else(past, Member::babbled)
+    pub fn stray_output(&self, id: MemberId) -> (u64, String) {
+        let past = || self.past_stray.get(&id).cloned().unwrap_or_default();
+        self.members.iter().find(|member| member.id == id).map_or_else(past, Member::stray_output)
     }
 
     /// The name of the pool.
@@ -115,9 +118,9 @@ impl Pool {
         self.members.iter().map(|member| MemberView {
             id: member.id,
             name: &member.name,
-            state: member.ear.state(),
+            state: member.parser.state(),
             event: member.event.as_ref().map(|event| event.serial),
-            last_result: match &member.last {
+            last_result: match &member.last_result {
                 LastResult::None => None,
                 LastResult::Ok => Some("OK".to_owned()),
                 LastResult::Other(result) => Some(result.clone()),

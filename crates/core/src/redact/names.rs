@@ -80,7 +80,7 @@ const QUERY: [&str; 5] = ["key", "sig", "code", "auth", "hash"];
 
 /// What comes behind a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sequel {
+pub(super) enum NextWord {
     /// Nothing of interest.
     Plain,
     /// A secret.
@@ -147,7 +147,7 @@ fn is_called(name: &str, known: &str) -> bool {
 }
 
 /// What comes behind `word`, which stands behind `before`.
-pub(super) fn follows(before: &str, word: &str, program: &str) -> Sequel {
+pub(super) fn next_word(before: &str, word: &str, program: &str) -> NextWord {
     // `Authorization: x y`, `Authorization:x y`.
     if let Some((name, value)) = word.split_once(':')
         && !value.starts_with("//")
@@ -155,31 +155,31 @@ pub(super) fn follows(before: &str, word: &str, program: &str) -> Sequel {
         && !(word.starts_with('/') && value.is_empty())
         && is_secret_name(last_name(name))
     {
-        return Sequel::Header;
+        return NextWord::Header;
     }
     if let Some(name) = word.strip_suffix('=') {
-        return if is_secret_name(last_name(name)) { Sequel::Secret } else { Sequel::Plain };
+        return if is_secret_name(last_name(name)) { NextWord::Secret } else { NextWord::Plain };
     }
     // The dialogue with a mail server, as mailers show it.
     if before.eq_ignore_ascii_case("auth")
         && ["plain", "login", "xoauth2", "oauthbearer"].contains(&&*word.to_lowercase())
     {
-        return Sequel::Header;
+        return NextWord::Header;
     }
     if word.eq_ignore_ascii_case("bearer") {
-        return Sequel::Secret;
+        return NextWord::Secret;
     }
     if LOGINS.contains(&word) && !is_of_program(word, program) {
-        return Sequel::Login;
+        return NextWord::Login;
     }
     if !word.starts_with('-') {
-        return if is_secret_name(word) { Sequel::Name } else { Sequel::Plain };
+        return if is_secret_name(word) { NextWord::Name } else { NextWord::Plain };
     }
     let is_long = word.len() > 2 && !word.contains('=') && is_secret_name(word.trim_start_matches('-'));
     if is_long || SHORT.contains(&word) || is_of_program(word, program) || is_shortened(word, program) {
-        return Sequel::Secret;
+        return NextWord::Secret;
     }
-    if word == "-p" && !OTHER_P.contains(&program) { Sequel::Secret } else { Sequel::Plain }
+    if word == "-p" && !OTHER_P.contains(&program) { NextWord::Secret } else { NextWord::Plain }
 }
 
 fn is_of_program(option: &str, program: &str) -> bool {

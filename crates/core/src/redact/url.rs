@@ -1,6 +1,6 @@
 //! Secrets in URLs: logins, parameters, and the paths of web hooks.
 
-use super::MARK;
+use super::PLACEHOLDER;
 use super::names::is_secret_parameter;
 
 /// Behind a part of the path that begins so, the rest of it is what lets one in.
@@ -40,10 +40,10 @@ fn is_port(host: &str, port: &str) -> bool {
 /// What stands behind `scheme://`.
 fn one(url: &str, scheme: &str, out: &mut String, found: &mut Vec<String>) {
     let mut hide = |secret: &str, out: &mut String| {
-        if !secret.is_empty() && secret != MARK {
+        if !secret.is_empty() && secret != PLACEHOLDER {
             found.push(secret.to_owned());
         }
-        out.push_str(MARK);
+        out.push_str(PLACEHOLDER);
     };
     let (login, rest) = split_login(url);
     if let Some(login) = login {

@@ -35,7 +35,7 @@ struct Happening {
 /// obeyed by a terminal.
 pub(crate) fn line(kind: &str, data: &str, clock: &Clock, terminal: Terminal) -> String {
     let Ok(happening) = serde_json::from_str::<Happening>(data) else {
-        return format!("{} {}", paint::plain(kind), text(data));
+        return format!("{} {}", paint::escape_controls(kind), text(data));
     };
     let mut parts = vec![clock::log_time(&clock.local(moment(happening.at)))];
     let event = if happening.event.is_empty() { kind } else { &happening.event };
@@ -45,11 +45,11 @@ pub(crate) fn line(kind: &str, data: &str, clock: &Clock, terminal: Terminal) ->
         _ => None,
     };
     let facts = facts(EventKind::from_name(event), &happening.body);
-    let why = happening.why.as_deref().map(paint::plain).unwrap_or_default();
+    let why = happening.why.as_deref().map(paint::escape_controls).unwrap_or_default();
     let told = [facts, why].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     match (who, told.is_empty()) {
-        (Some(who), true) => parts.push(paint::plain(&who)),
-        (Some(who), false) => parts.push(format!("{}: {told}", paint::plain(&who))),
+        (Some(who), true) => parts.push(paint::escape_controls(&who)),
+        (Some(who), false) => parts.push(format!("{}: {told}", paint::escape_controls(&who))),
         (None, true) => {}
         (None, false) => parts.push(told),
     }
@@ -64,7 +64,7 @@ fn moment(seconds: f64) -> SystemTime {
 
 /// The type, its state in the colour that `status` gives it.
 fn coloured(event: &str, body: &str, terminal: Terminal) -> String {
-    let plain = paint::plain(event);
+    let plain = paint::escape_controls(event);
     let ending = if value(body, "expected") == Some("1") { Ending::Expected } else { Ending::Unexpected };
     match plain.strip_prefix("PROCESS_STATE_").and_then(ProcessState::from_name) {
         Some(state) => format!("PROCESS_STATE_{}", paint::state(state, ending, terminal)),
@@ -95,7 +95,7 @@ fn facts(kind: Option<EventKind>, body: &str) -> String {
 
 /// `from STARTING, pid 7`, and what belongs to the new state.
 fn state_facts(kind: EventKind, head: &str) -> String {
-    let from = value(head, "from_state").map(|state| format!("from {}", paint::plain(state)));
+    let from = value(head, "from_state").map(|state| format!("from {}", paint::escape_controls(state)));
     let expected = match (kind, value(head, "expected")) {
         (EventKind::ProcessStateExited, Some("1")) => Some("as expected".to_owned()),
         (EventKind::ProcessStateExited, Some(_)) => Some("not expected".to_owned()),
@@ -104,10 +104,12 @@ fn state_facts(kind: EventKind, head: &str) -> String {
     let failed = |tries: &str| match tries {
         "0" => None,
         "1" => Some("1 try failed".to_owned()),
-        tries => Some(format!("{} tries failed", paint::plain(tries))),
+        tries => Some(format!("{} tries failed", paint::escape_controls(tries))),
     };
     let tries = value(head, "tries").and_then(failed);
-    let pid = value(head, "pid").filter(|pid| *pid != "0").map(|pid| format!("pid {}", paint::plain(pid)));
+    let pid = value(head, "pid")
+        .filter(|pid| *pid != "0")
+        .map(|pid| format!("pid {}", paint::escape_controls(pid)));
     [from, expected, tries, pid].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
@@ -120,8 +122,8 @@ fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 fn text(raw: &str) -> String {
     let raw = raw.strip_suffix('\n').unwrap_or(raw);
     match raw.char_indices().nth(MOST_TEXT) {
-        Some((end, _)) => format!("{}…", paint::plain(&raw[..end])),
-        None => paint::plain(raw),
+        Some((end, _)) => format!("{}…", paint::escape_controls(&raw[..end])),
+        None => paint::escape_controls(raw),
     }
 }
 

@@ -91,7 +91,7 @@ fn what_cannot_be_understood_is_refused_in_the_originals_words() {
 
 #[test]
 fn urls_are_what_python_takes_for_one() {
-    let given = |text: &str| Given { name: "-s".to_owned(), value: Some(text.to_owned()) };
+    let given = |text: &str| OptionArg { name: "-s".to_owned(), value: Some(text.to_owned()) };
     for text in ["http://h", "unix:///s", "x:y", "http:/p"] {
         assert!(url(&given(text)).is_ok(), "{text}");
     }

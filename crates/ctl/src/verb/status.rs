@@ -74,7 +74,7 @@ pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), Trouble> {
         && session.terminal().is_terminal
         && let Some(mark) = alerts::mark(session)
     {
-        let mark = paint::warning(&paint::plain(&mark), session.terminal());
+        let mark = paint::warning(&paint::escape_controls(&mark), session.terminal());
         session.say(&mark);
     }
     if matching.iter().any(|row| is_down(row.state)) {

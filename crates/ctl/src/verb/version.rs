@@ -31,7 +31,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
         let version = text(METHOD, session.call(METHOD, &[])?)?;
         if is_long {
             let lines = at_length(session, &version)?;
-            lines.iter().for_each(|line| session.say(&paint::plain(line)));
+            lines.iter().for_each(|line| session.say(&paint::escape_controls(line)));
         } else {
             session.say(&version);
         }

@@ -20,21 +20,21 @@ pub(super) const ONLY_OURS: &str = "(The rest, as signal, core dump, out of memo
 
 /// The screen of one process.
 pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<String> {
-    let mut lines = vec![paint::plain(&answer(case, clock))];
+    let mut lines = vec![paint::escape_controls(&answer(case, clock))];
     let mut fact = |label: &str, text: &str| {
         let label = paint::pad(label, LABEL);
         lines.push(format!("  {label}{text}"));
     };
     fact("now", &now_in_full(case, clock, terminal));
     if let Some(wrong) = case.listener.as_ref().filter(|wrong| !wrong.is_empty()) {
-        fact("listener", &format!("! {}", paint::plain(&wrong.join("; "))));
+        fact("listener", &format!("! {}", paint::escape_controls(&wrong.join("; "))));
     }
     if let Some(end) = case.end() {
-        fact("last end", &paint::plain(&end_in_full(end, clock)));
+        fact("last end", &paint::escape_controls(&end_in_full(end, clock)));
         // Of a listener that was recycled the line before says who and why.
         let is_recycled = matches!(end.how, How::Recycled { .. });
         if let Some(by) = end.by.as_ref().filter(|_| !is_recycled) {
-            fact("by", &paint::plain(by));
+            fact("by", &paint::escape_controls(by));
         }
         fact("ran for", &span(end.uptime));
     } else if case.info.stop > 0 {
@@ -44,7 +44,7 @@ pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<Stri
         fact("started", &times(*starts));
     }
     if let Some(why) = case.start_failure().filter(|_| !is_told_by_end(case)) {
-        fact("last start", &paint::plain(why));
+        fact("last start", &paint::escape_controls(why));
     }
     if case.state() != ProcessState::Running {
         fact("next", next(case));
@@ -52,7 +52,7 @@ pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<Stri
     let mut tail = |channel: &str, text: &str| {
         if !text.is_empty() {
             lines.push(format!("  {channel}"));
-            lines.extend(text.lines().map(|line| format!("  | {}", paint::plain(line))));
+            lines.extend(text.lines().map(|line| format!("  | {}", paint::escape_controls(line))));
         }
     };
     tail("stdout", &case.stdout);

@@ -3,18 +3,18 @@
 
 use std::io;
 
-use ironlance_core::lifecycle::Reach;
+use ironlance_core::lifecycle::SignalTarget;
 use nix::libc;
 
 /// Sends the signal of this number.
 ///
 /// Errors: as kill(2); ESRCH also for a pid that cannot be one.
-pub fn kill(pid: u32, number: i32, reach: Reach) -> io::Result<()> {
+pub fn kill(pid: u32, number: i32, reach: SignalTarget) -> io::Result<()> {
     let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1);
     let pid = pid.ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
     let target = match reach {
-        Reach::Process => pid,
-        Reach::Group => -pid,
+        SignalTarget::Process => pid,
+        SignalTarget::Group => -pid,
     };
     // SAFETY: takes no address.
     match unsafe { libc::kill(target, number) } {
@@ -29,12 +29,12 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_and_everybody_is_never_meant() {
-        assert!(kill(std::process::id(), 0, Reach::Process).is_ok());
+        assert!(kill(std::process::id(), 0, SignalTarget::Process).is_ok());
         for pid in [0, 1, u32::MAX] {
-            let error = kill(pid, 0, Reach::Group).unwrap_err();
+            let error = kill(pid, 0, SignalTarget::Group).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(libc::ESRCH), "{pid}");
         }
-        let error = kill(std::process::id(), 9999, Reach::Process).unwrap_err();
+        let error = kill(std::process::id(), 9999, SignalTarget::Process).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use ironlance_core::lifecycle::Now;
-use ironlance_core::memory::{Ended, Kills, Verdict, Watching, Window};
+use ironlance_core::memory::{CounterUpdates, ExitKind, OomKills, OomVerdict, TimeWindow};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::readiness::Readiness;
@@ -19,7 +19,7 @@ const EVENTS: &str = "memory.events";
 #[derive(Debug)]
 pub struct OomWatch {
     file: Option<PathBuf>,
-    kills: Kills,
+    kills: OomKills,
     changes: Option<Changes>,
 }
 
@@ -41,9 +41,9 @@ impl OomWatch {
         let watched = file.as_deref().filter(|file| file.ends_with(EVENTS));
         // Without it the count is read now and then, and the windows are wider.
         let changes = watched.and_then(|file| Changes::of(file).ok());
-        let watching = if changes.is_some() { Watching::AtOnce } else { Watching::NowAndThen };
+        let watching = if changes.is_some() { CounterUpdates::Notified } else { CounterUpdates::Polled };
         let seen = file.as_deref().and_then(count).unwrap_or_default();
-        Self { file, kills: Kills::new(watching, seen, now), changes }
+        Self { file, kills: OomKills::new(watching, seen, now), changes }
     }
 
     /// Waits until the count may have changed; for ever where nobody tells. Nothing is lost if the waiting is given up.
@@ -60,14 +60,14 @@ impl OomWatch {
     }
 
     /// Reads the count; gives how many were killed since it was last read, and when.
-    pub fn look(&mut self, now: Now) -> Option<(u64, Window)> {
+    pub fn look(&mut self, now: Now) -> Option<(u64, TimeWindow)> {
         let count = self.file.as_deref().and_then(count)?;
-        self.kills.read(count, now)
+        self.kills.update(count, now)
     }
 
-    /// What want of memory had to do with the ends of children that were noticed together, see [`Kills::judge`].
-    pub fn judge(&mut self, ends: &[Ended], now: Now) -> Vec<Verdict> {
-        self.kills.judge(ends, now)
+    /// What want of memory had to do with the ends of children that were noticed together, see [`OomKills::classify`].
+    pub fn judge(&mut self, ends: &[ExitKind], now: Now) -> Vec<OomVerdict> {
+        self.kills.classify(ends, now)
     }
 }
 
@@ -151,20 +151,20 @@ mod tests {
         let mut watch = OomWatch::of(Some(file.clone()), at(0));
         write(&file, 4);
         tokio::time::timeout(std::time::Duration::from_secs(10), watch.changed()).await.unwrap();
-        let now = Window { from: at(50).wall, to: at(50).wall };
+        let now = TimeWindow { from: at(50).wall, to: at(50).wall };
         assert_eq!(watch.look(at(50)), Some((1, now)));
         assert_eq!(watch.look(at(3650)), None);
-        assert_eq!(watch.judge(&[Ended::Killed], at(3650)), [Verdict::Untouched]);
+        assert_eq!(watch.judge(&[ExitKind::SigKill], at(3650)), [OomVerdict::Unrelated]);
         write(&file, 5);
         watch.look(at(3700));
-        assert_eq!(watch.judge(&[Ended::Killed], at(3700)), [Verdict::Killed]);
+        assert_eq!(watch.judge(&[ExitKind::SigKill], at(3700)), [OomVerdict::Killed]);
     }
 
     #[tokio::test]
     async fn without_a_count_nobody_was_killed() {
         let mut watch = OomWatch::of(None, at(0));
         assert_eq!(watch.look(at(1)), None);
-        assert_eq!(watch.judge(&[Ended::Killed], at(1)), [Verdict::Untouched]);
+        assert_eq!(watch.judge(&[ExitKind::SigKill], at(1)), [OomVerdict::Unrelated]);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("memory.oom_control");
         write(&file, 3);

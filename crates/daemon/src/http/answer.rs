@@ -16,7 +16,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use ironlance_config::Server;
 use ironlance_core::level::Level;
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 use ironlance_core::python::repr;
 use ironlance_rpc::{read, write};
 use tokio::sync::{mpsc, oneshot};
@@ -372,8 +372,8 @@ impl Desk {
     /// `/logtail/NAME[/CHANNEL]`, from behind `/logtail`.
     async fn process_log(&self, rest: &str) -> Reply {
         let Some((_, wanted)) = rest.split_once('/') else { return Reply::refused(&Refusal::NoLog) };
-        let (name, channel) = wanted.split_once('/').unwrap_or((wanted, Channel::Stdout.name()));
-        let channels = [Channel::Stdout, Channel::Stderr];
+        let (name, channel) = wanted.split_once('/').unwrap_or((wanted, OutputChannel::Stdout.name()));
+        let channels = [OutputChannel::Stdout, OutputChannel::Stderr];
         let Some(channel) = channels.into_iter().find(|known| known.name() == channel) else {
             return Reply::refused(&Refusal::NoLog);
         };

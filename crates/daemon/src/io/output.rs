@@ -8,7 +8,7 @@ use ironlance_config as config;
 use ironlance_core::capture::{Piece, Splitter};
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
-use ironlance_core::notice::{Channel, Notice};
+use ironlance_core::notice::{Notice, OutputChannel};
 use ironlance_core::{Namespec, ansi, python};
 
 use crate::io::log_backlog::{LogBacklog, OrphanedLog, WriteTurn};
@@ -21,7 +21,7 @@ use crate::log::syslog::Syslog;
 pub(crate) struct Output {
     /// Closed once the child has closed its end.
     fd: Option<OwnedFd>,
-    channel: Channel,
+    channel: OutputChannel,
     log: Option<LogFile>,
     syslog: Option<Syslog>,
     splitter: Option<Splitter>,
@@ -80,7 +80,7 @@ impl Output {
     /// Takes over a pipe. The file, where there is one, is open.
     pub(crate) fn new(
         fd: OwnedFd,
-        channel: Channel,
+        channel: OutputChannel,
         wish: &config::Output,
         log: Option<LogFile>,
         syslog: Option<Syslog>,
@@ -127,8 +127,8 @@ impl Output {
     /// The types of events that what is read becomes.
     pub(crate) fn event_kinds(&self) -> Vec<EventKind> {
         let (log, communication) = match self.channel {
-            Channel::Stdout => (EventKind::ProcessLogStdout, EventKind::ProcessCommunicationStdout),
-            Channel::Stderr => (EventKind::ProcessLogStderr, EventKind::ProcessCommunicationStderr),
+            OutputChannel::Stdout => (EventKind::ProcessLogStdout, EventKind::ProcessCommunicationStdout),
+            OutputChannel::Stderr => (EventKind::ProcessLogStderr, EventKind::ProcessCommunicationStderr),
         };
         let kinds = [self.events.then_some(log), self.splitter.is_some().then_some(communication)];
         kinds.into_iter().flatten().collect()

@@ -1,6 +1,6 @@
 //! What the poller calls the pipes: a process and which of its pipes.
 
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 
 use crate::state::ids::ProcessId;
 
@@ -18,10 +18,10 @@ pub(crate) enum PipeEnd {
 }
 
 impl PipeEnd {
-    pub(crate) const fn of(channel: Channel) -> Self {
+    pub(crate) const fn of(channel: OutputChannel) -> Self {
         match channel {
-            Channel::Stdout => Self::Stdout,
-            Channel::Stderr => Self::Stderr,
+            OutputChannel::Stdout => Self::Stdout,
+            OutputChannel::Stderr => Self::Stderr,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 use ironlance_core::python;
 
 /// What Python's tempfile makes names of.
@@ -18,7 +18,7 @@ const LENGTH: usize = 8;
 const TRIES: u32 = 100;
 
 /// Makes an empty file for a channel of a process, closed to others: `NAME-stdout---IDENTIFIER-XXXXXXXX.log`.
-pub fn auto_name(folder: &Path, name: &str, channel: Channel, identifier: &str) -> io::Result<PathBuf> {
+pub fn auto_name(folder: &Path, name: &str, channel: OutputChannel, identifier: &str) -> io::Result<PathBuf> {
     let mut last = io::ErrorKind::AlreadyExists.into();
     for _ in 0..TRIES {
         let path = folder.join(format!("{name}-{}---{identifier}-{}.log", channel.name(), letters()));
@@ -77,14 +77,14 @@ mod tests {
     #[test]
     fn a_name_is_made_once_and_closed_to_others() {
         let folder = tempfile::tempdir().unwrap();
-        let make = || auto_name(folder.path(), "web_1", Channel::Stderr, "supervisor").unwrap();
+        let make = || auto_name(folder.path(), "web_1", OutputChannel::Stderr, "supervisor").unwrap();
         let (first, second) = (make(), make());
         assert_ne!(first, second);
         let name = first.file_name().unwrap().to_str().unwrap();
         assert!(name.starts_with("web_1-stderr---supervisor-") && name.ends_with(".log"), "{name}");
         assert_eq!(name.len(), "web_1-stderr---supervisor-".len() + LENGTH + ".log".len());
         assert_eq!(fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
-        auto_name(&folder.path().join("missing"), "x", Channel::Stdout, "supervisor").unwrap_err();
+        auto_name(&folder.path().join("missing"), "x", OutputChannel::Stdout, "supervisor").unwrap_err();
     }
 
     #[test]

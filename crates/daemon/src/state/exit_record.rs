@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ironlance_core::exit::ExitStatus;
-use ironlance_core::memory::{Verdict, Window};
+use ironlance_core::memory::{OomVerdict, TimeWindow};
 use ironlance_host::clock::Clock;
 
 use crate::log::{file, tail};
@@ -17,7 +17,7 @@ pub(crate) struct ExitCause {
     /// Why supervisord had sent a signal to it, if it had.
     pub(crate) by: Option<SignalReason>,
     /// What want of memory had to do with it.
-    pub(crate) memory: Verdict,
+    pub(crate) memory: OomVerdict,
     /// Between fork and exec: which step failed, and why.
     pub(crate) not_started: Option<String>,
     /// A listener that broke the protocol, and was stopped to be started again: what it did.
@@ -37,7 +37,7 @@ impl ExitCause {
 
     /// Whether the kernel killed it for want of memory.
     pub(crate) fn out_of_memory(&self) -> bool {
-        self.memory == Verdict::Killed
+        self.memory == OomVerdict::Killed
     }
 
     /// The status or signal, who it came from, and what the kernel did.
@@ -49,9 +49,9 @@ impl ExitCause {
             Some(reason) => format!(", by the signal of {reason}"),
         };
         let kernel = match self.memory {
-            Verdict::Untouched => String::new(),
-            Verdict::Killed => ", killed by the kernel: out of memory".to_owned(),
-            Verdict::Near(window) => format!("; {}", near_oom_kill(window, clock)),
+            OomVerdict::Unrelated => String::new(),
+            OomVerdict::Killed => ", killed by the kernel: out of memory".to_owned(),
+            OomVerdict::Possible(window) => format!("; {}", near_oom_kill(window, clock)),
         };
         format!("{}{by}{kernel}", self.status_text())
     }
@@ -84,12 +84,12 @@ impl SentSignal {
 }
 
 /// That somebody in the control group was killed, and when.
-pub(crate) fn near_oom_kill(window: Window, clock: &Clock) -> String {
+pub(crate) fn near_oom_kill(window: TimeWindow, clock: &Clock) -> String {
     let when = |time: Duration| {
         let moment = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH);
         clock.local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
     };
-    let Window { from, to } = window;
+    let TimeWindow { from, to } = window;
     let time = if from.as_secs() == to.as_secs() {
         format!("at {}", when(to))
     } else {
@@ -175,17 +175,17 @@ mod tests {
         let clock = Clock::new();
         let status = ExitStatus::Signal { number: 9, core: false };
         let killed =
-            ExitCause { status, by: None, memory: Verdict::Killed, not_started: None, recycled: None };
+            ExitCause { status, by: None, memory: OomVerdict::Killed, not_started: None, recycled: None };
         assert_eq!(killed.status_text(), "terminated by SIGKILL");
         assert_eq!(killed.describe(&clock), "terminated by SIGKILL, killed by the kernel: out of memory");
         let step = Some("couldn't exec /x: ENOENT".to_owned());
         let status = ExitStatus::Code(127);
-        let never = ExitCause { status, memory: Verdict::Untouched, not_started: step, ..killed.clone() };
+        let never = ExitCause { status, memory: OomVerdict::Unrelated, not_started: step, ..killed.clone() };
         assert_eq!(never.describe(&clock), "couldn't exec /x: ENOENT");
         let asker = Rc::new(Requester::Signal("SIGTERM"));
         let told = ExitCause {
             by: Some(SignalReason::Shutdown(asker)),
-            memory: Verdict::Untouched,
+            memory: OomVerdict::Unrelated,
             ..killed.clone()
         };
         assert_eq!(
@@ -193,11 +193,12 @@ mod tests {
             "terminated by SIGKILL, as told by the shutdown, asked for by SIGTERM to supervisord"
         );
         let at = Duration::from_secs(1_700_000_000);
-        let near = ExitCause { memory: Verdict::Near(Window { from: at, to: at }), ..killed.clone() };
+        let near =
+            ExitCause { memory: OomVerdict::Possible(TimeWindow { from: at, to: at }), ..killed.clone() };
         let words =
             "terminated by SIGKILL; a process of this control group was killed for want of memory at 2023-";
         assert!(near.describe(&clock).starts_with(words), "{}", near.describe(&clock));
-        let later = Window { from: at, to: at + Duration::from_secs(3600) };
+        let later = TimeWindow { from: at, to: at + Duration::from_secs(3600) };
         assert!(super::near_oom_kill(later, &clock).contains(" between 2023-"));
         assert!(told.requested() && !killed.requested() && killed.out_of_memory());
     }

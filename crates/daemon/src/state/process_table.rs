@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use ironlance_config as config;
-use ironlance_core::lifecycle::{Input, Lifecycle, Mood};
+use ironlance_core::lifecycle::{DaemonState, Input, Lifecycle};
 use ironlance_core::order::start_order;
 use ironlance_core::pool::{Pool, Recycling};
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
@@ -74,8 +74,8 @@ impl Process {
     /// Whether it is down only for a moment: it will be started again by itself.
     pub(crate) fn will_restart(&self) -> bool {
         let restarts = self.lifecycle.state() == ProcessState::Exited
-            && self.lifecycle.next_deadline(Mood::Running).is_some();
-        restarts || self.lifecycle.is_recycled()
+            && self.lifecycle.next_deadline(DaemonState::Running).is_some();
+        restarts || self.lifecycle.is_recycling()
     }
 
     /// Notes whether a start that begins is somebody's wish.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Effect, Input, Reach};
-use ironlance_core::notice::{Detail, Notice};
+use ironlance_core::lifecycle::{Effect, Input, SignalTarget};
+use ironlance_core::notice::{Notice, StateDetail};
 use ironlance_core::{ProcessState, signal};
 use rustix::io::Errno;
 
@@ -39,7 +39,7 @@ impl Supervisor {
         match effect {
             Effect::Spawn => self.spawn(id),
             Effect::Kill { pid, signal, reach } => self.kill(id, pid, signal, reach),
-            Effect::Changed { from, to, detail } => {
+            Effect::StateChanged { from, to, detail } => {
                 self.on_state_change(id, from, to, detail);
                 None
             }
@@ -50,7 +50,7 @@ impl Supervisor {
         }
     }
 
-    fn on_state_change(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: Detail) {
+    fn on_state_change(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: StateDetail) {
         self.retire_member(id, to);
         let Some(process) = self.table.process(id) else { return };
         let namespec = process.lifecycle.shared_namespec();
@@ -62,7 +62,7 @@ impl Supervisor {
     }
 
     /// Sends the signal that the machine asked for.
-    fn kill(&mut self, id: ProcessId, pid: u32, number: i32, reach: Reach) -> Option<Input> {
+    fn kill(&mut self, id: ProcessId, pid: u32, number: i32, reach: SignalTarget) -> Option<Input> {
         match child::kill::kill(pid, number, reach) {
             Ok(()) => None,
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {

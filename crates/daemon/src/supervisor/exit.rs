@@ -6,8 +6,8 @@ use std::rc::Rc;
 use ironlance_core::exit::ExitStatus;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Input;
-use ironlance_core::memory::{Ended, Verdict};
-use ironlance_core::notice::Channel;
+use ironlance_core::memory::{ExitKind, OomVerdict};
+use ironlance_core::notice::OutputChannel;
 use ironlance_core::pool::MemberId;
 
 use super::Supervisor;
@@ -34,7 +34,7 @@ impl Supervisor {
             id.filter(|id| self.table.process(*id).is_some())
         };
         let ids: Vec<Option<ProcessId>> = reaped.iter().map(|(pid, _)| pid).map(find).collect();
-        let ends: Vec<Ended> =
+        let ends: Vec<ExitKind> =
             ids.iter().zip(&reaped).map(|(id, (_, status))| self.classify_exit(*id, *status)).collect();
         let verdicts = self.oom_watch.judge(&ends, self.clock.now());
         for ((id, (pid, status)), memory) in ids.into_iter().zip(reaped).zip(verdicts) {
@@ -46,20 +46,20 @@ impl Supervisor {
     }
 
     /// How a child ended, as far as want of memory may have to do with it.
-    fn classify_exit(&self, id: Option<ProcessId>, status: ExitStatus) -> Ended {
+    fn classify_exit(&self, id: Option<ProcessId>, status: ExitStatus) -> ExitKind {
         let killed = matches!(status, ExitStatus::Signal { number: SIGKILL, .. });
         let Some(process) = id.and_then(|id| self.table.process(id)) else {
             // Left to us as PID 1: it may be whom the kernel killed.
-            return if killed { Ended::Killed } else { Ended::Told };
+            return if killed { ExitKind::SigKill } else { ExitKind::Requested };
         };
         let signalled =
             process.sent_signal.as_ref().is_some_and(|sent| sent.explains(status, self.clock.mono()));
         let expected = process.lifecycle.policy().exitcodes.contains(&status.code());
         match () {
-            () if process.lifecycle.killing() || signalled => Ended::Told,
-            () if killed => Ended::Killed,
-            () if expected => Ended::Told,
-            () => Ended::Otherwise,
+            () if process.lifecycle.is_stopping() || signalled => ExitKind::Requested,
+            () if killed => ExitKind::SigKill,
+            () if expected => ExitKind::Requested,
+            () => ExitKind::Other,
         }
     }
 
@@ -76,17 +76,18 @@ impl Supervisor {
         let now = self.clock.mono();
         let process = self.table.process_mut(id)?;
         let (reason, signalled) = (process.stop_reason.take(), process.sent_signal.take());
-        if process.lifecycle.killing() {
+        if process.lifecycle.is_stopping() {
             return Some(reason.unwrap_or_else(|| SignalReason::Stop(Rc::new(Requester::Unknown))));
         }
         signalled.filter(|sent| sent.explains(status, now)).map(|sent| sent.by)
     }
 
-    fn on_exit(&mut self, id: ProcessId, pid: u32, status: ExitStatus, memory: Verdict) {
+    fn on_exit(&mut self, id: ProcessId, pid: u32, status: ExitStatus, memory: OomVerdict) {
         self.drain(id);
         let not_started = self.exec_errors.take(pid).map(|failure| failure.to_string());
         let life = self.table.process(id).map(|process| &process.lifecycle);
-        let recycled = life.filter(|life| life.is_recycled()).map(|life| life.spawnerr().unwrap_or_default());
+        let recycled =
+            life.filter(|life| life.is_recycling()).map(|life| life.spawnerr().unwrap_or_default());
         let recycled = recycled.map(str::to_owned);
         let by = self.take_reason(id, status);
         let cause = ExitCause { status, by, memory, not_started, recycled };
@@ -133,7 +134,7 @@ impl Supervisor {
     /// Closes our ends of the child's pipes. Grandchildren that hold the other ends are on their own, as with the
     /// original.
     fn close_pipes(&mut self, id: ProcessId) {
-        for channel in [Channel::Stdout, Channel::Stderr] {
+        for channel in [OutputChannel::Stdout, OutputChannel::Stderr] {
             self.close_output(id, channel);
         }
         self.close_stdin(id);
@@ -156,7 +157,7 @@ impl Supervisor {
         let Some(pool) = self.table.group_mut(group).and_then(|group| group.pool.as_mut()) else {
             return;
         };
-        let effects = pool.leave(MemberId(id.0), now);
+        let effects = pool.member_exited(MemberId(id.0), now);
         self.clear_congestion(group);
         self.apply_pool_effects(group, effects);
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ironlance_config::GroupKind;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 
 use super::Supervisor;
 use crate::io::log_backlog::{OrphanedLog, WriteTurn};
@@ -23,17 +23,17 @@ use crate::state::process_table::ActiveGroup;
 /// A channel that is not read at present.
 pub(super) struct PausedOutput {
     id: ProcessId,
-    channel: Channel,
+    channel: OutputChannel,
     /// The pools that it waits for; at least one.
     pools: Vec<GroupId>,
 }
 
 impl Supervisor {
     /// Keeps a child waiting that makes events faster than they are dealt with.
-    pub(super) fn pause_if_congested(&mut self, id: ProcessId, channel: Channel) {
+    pub(super) fn pause_if_congested(&mut self, id: ProcessId, channel: OutputChannel) {
         let output = self.table.process(id).and_then(|process| match channel {
-            Channel::Stdout => process.stdout.as_ref(),
-            Channel::Stderr => process.stderr.as_ref(),
+            OutputChannel::Stdout => process.stdout.as_ref(),
+            OutputChannel::Stderr => process.stderr.as_ref(),
         });
         let Some(output) = output.filter(|output| output.makes_events() && output.fd().is_some()) else {
             return;
@@ -129,7 +129,7 @@ const EXIT_GRACE: Duration = Duration::from_secs(3);
 
 impl Supervisor {
     /// Keeps a child waiting whose log is behind.
-    pub(super) fn pause_if_log_is_slow(&mut self, id: ProcessId, channel: Channel) {
+    pub(super) fn pause_if_log_is_slow(&mut self, id: ProcessId, channel: OutputChannel) {
         if self.output_mut(id, channel).is_some_and(|output| output.has_backlog() && output.fd().is_some()) {
             self.set_pause(id, channel, PauseChange::Pause, PauseReason::SlowLog);
             self.slow_logs.push((id, channel));
@@ -179,15 +179,15 @@ impl Supervisor {
     }
 
     /// Whether a channel may write to its log, or others have begun to write to the same stream.
-    pub(super) fn write_turn(&self, id: ProcessId, channel: Channel) -> WriteTurn {
+    pub(super) fn write_turn(&self, id: ProcessId, channel: OutputChannel) -> WriteTurn {
         if self.slow_logs.is_empty() && self.orphaned_logs.is_empty() {
             return WriteTurn::Now;
         }
         let output_of = |id, channel| {
             let process = self.table.process(id)?;
             match channel {
-                Channel::Stdout => process.stdout.as_deref(),
-                Channel::Stderr => process.stderr.as_deref(),
+                OutputChannel::Stdout => process.stdout.as_deref(),
+                OutputChannel::Stderr => process.stderr.as_deref(),
             }
         };
         let Some(stream) = output_of(id, channel).and_then(Output::stream) else { return WriteTurn::Now };

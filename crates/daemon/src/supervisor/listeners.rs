@@ -7,7 +7,7 @@ use std::time::Duration;
 use ironlance_core::bus::PoolId;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Input;
-use ironlance_core::notice::{Detail, Notice};
+use ironlance_core::notice::{Notice, StateDetail};
 use ironlance_core::pool::{MemberId, Pool, PoolEffect, StoppedBy};
 use ironlance_core::{Namespec, ProcessState};
 
@@ -71,12 +71,12 @@ impl Supervisor {
         &mut self,
         id: ProcessId,
         to: ProcessState,
-        detail: Detail,
+        detail: StateDetail,
     ) -> Option<GroupId> {
         let now = self.clock.mono();
         let process = self.table.process_mut(id).filter(|process| process.is_listener())?;
         let is_kept = match to {
-            ProcessState::Stopping => process.lifecycle.is_recycled() || process.stopped_by_own_pool,
+            ProcessState::Stopping => process.lifecycle.is_recycling() || process.stopped_by_own_pool,
             ProcessState::Backoff => true,
             ProcessState::Starting | ProcessState::Running => {
                 process.restarted_automatically || process.stopped_by_own_pool
@@ -84,7 +84,7 @@ impl Supervisor {
             // Without a restart there is no circle.
             ProcessState::Exited if !process.will_restart() => false,
             ProcessState::Exited => {
-                let expected = matches!(detail, Detail::Exit { expected: true, .. });
+                let expected = matches!(detail, StateDetail::Exit { expected: true, .. });
                 expected || !may_report_exit(process, now)
             }
             ProcessState::Stopped => process.stopped_by_own_pool,
@@ -118,12 +118,14 @@ impl Supervisor {
                     if self.write_stdin(ProcessId(member.0), &bytes).is_err()
                         && let Some(pool) = self.pool_mut(group)
                     {
-                        effects.extend(pool.refused(member, now));
+                        effects.extend(pool.on_stdin_closed(member, now));
                     }
                 }
                 PoolEffect::Log(level, line) => self.log.log(level, &line),
                 PoolEffect::Restart { member, why } => self.request_recycle(ProcessId(member.0), why),
-                PoolEffect::Shown { member, what } => self.step(ProcessId(member.0), Input::Shown(what)),
+                PoolEffect::Milestone { member, what } => {
+                    self.step(ProcessId(member.0), Input::Milestone(what));
+                }
                 PoolEffect::Stdout(text) => self.write_own_stdout(&text),
             }
         }
@@ -134,7 +136,7 @@ impl Supervisor {
         let now = self.clock.mono();
         let Some((group, pool)) = self.pool_of(id) else { return };
         let answered = pool.answered();
-        let effects = pool.heard(MemberId(id.0), data, now);
+        let effects = pool.on_stdout(MemberId(id.0), data, now);
         let is_answered = pool.answered() > answered;
         self.apply_pool_effects(group, effects);
         if is_answered {
@@ -165,7 +167,7 @@ impl Supervisor {
     pub(super) fn on_stdin_closed(&mut self, id: ProcessId) {
         let now = self.clock.mono();
         let Some((group, pool)) = self.pool_of(id) else { return };
-        let effects = pool.refused(MemberId(id.0), now);
+        let effects = pool.on_stdin_closed(MemberId(id.0), now);
         self.apply_pool_effects(group, effects);
     }
 
@@ -173,7 +175,7 @@ impl Supervisor {
     pub(super) fn on_listener_stdout_closed(&mut self, id: ProcessId) {
         let now = self.clock.mono();
         if let Some((_, pool)) = self.pool_of(id) {
-            pool.fell_silent(MemberId(id.0), now);
+            pool.on_stdout_closed(MemberId(id.0), now);
         }
     }
 
@@ -188,9 +190,9 @@ impl Supervisor {
                 let asker = process.stop_reason.as_ref().and_then(SignalReason::process);
                 process.stopped_by_own_pool =
                     asker.is_some_and(|asker| asker.group == process.group_config.name);
-                let by = if process.stopped_by_own_pool { StoppedBy::Itself } else { StoppedBy::Others };
+                let by = if process.stopped_by_own_pool { StoppedBy::OwnPool } else { StoppedBy::Other };
                 if let Some((_, pool)) = self.pool_of(id) {
-                    pool.retire(MemberId(id.0), by);
+                    pool.stop_requested(MemberId(id.0), by);
                 }
             }
             // What follows on such an end is another matter.
@@ -217,10 +219,10 @@ impl Supervisor {
         for RecycleRequest { id, pid, why } in std::mem::take(&mut self.recycle_requests) {
             let now = self.clock.mono();
             let Some(process) = self.table.process_mut(id) else { continue };
-            if process.lifecycle.pid() != Some(pid) || process.lifecycle.killing() {
+            if process.lifecycle.pid() != Some(pid) || process.lifecycle.is_stopping() {
                 continue;
             }
-            let pause = process.recycling.offend(now);
+            let pause = process.recycling.violation(now);
             let line = format!("recycling the listener {}: it {why}", process.namespec());
             self.log.log(Level::Warn, &line);
             self.set_stop_reason(id, SignalReason::Recycled);

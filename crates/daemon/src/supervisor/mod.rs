@@ -36,9 +36,9 @@ use ironlance_core::GroupName;
 use ironlance_core::bus::Bus;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Input as LifeInput, Mood};
-use ironlance_core::notice::{Channel, Notice};
-use ironlance_core::tick::Ticks;
+use ironlance_core::lifecycle::{DaemonState, Input as LifeInput};
+use ironlance_core::notice::{Notice, OutputChannel};
+use ironlance_core::tick::TickSchedule;
 use ironlance_host::clock::Clock as LocalTime;
 use ironlance_host::state::Owner;
 use tokio::sync::mpsc;
@@ -134,7 +134,7 @@ pub(crate) struct Supervisor {
     identities: Identities,
     /// The same users, as owners of state folders.
     owners: HashMap<u32, Rc<Owner>>,
-    daemon_state: Mood,
+    daemon_state: DaemonState,
     /// Who asks for what is being done right now.
     requester: Option<Rc<Requester>>,
     log: MainLog,
@@ -146,7 +146,7 @@ pub(crate) struct Supervisor {
     table: ProcessTable,
     bus: Bus,
     event_log: EventLog,
-    ticks: Ticks,
+    ticks: TickSchedule,
     batches: PendingBatches,
     /// Stops that go by priority and are not through.
     ordered_stops: Vec<OrderedStop>,
@@ -156,7 +156,7 @@ pub(crate) struct Supervisor {
     /// Output that is not read at present: its listeners are behind.
     paused: Vec<PausedOutput>,
     /// Output that is not read at present: its log is a stream that takes no more.
-    slow_logs: Vec<(ProcessId, Channel)>,
+    slow_logs: Vec<(ProcessId, OutputChannel)>,
     /// What the logs of children that have ended have not taken.
     orphaned_logs: Vec<OrphanedLog>,
     own_stdout: OwnStdout,
@@ -219,7 +219,7 @@ impl Supervisor {
             nofile_of_children: beginning.nofile_of_children,
             identities: Identities::default(),
             owners: HashMap::new(),
-            daemon_state: Mood::Running,
+            daemon_state: DaemonState::Running,
             requester: None,
             log: beginning.log,
             syslog: Syslog::open(SYSLOG_IDENT),
@@ -228,7 +228,7 @@ impl Supervisor {
             table: ProcessTable::default(),
             bus: Bus::default(),
             event_log: EventLog::default(),
-            ticks: Ticks::new(wall),
+            ticks: TickSchedule::new(wall),
             batches: PendingBatches::default(),
             ordered_stops: Vec::new(),
             poller: OutputPoller::new()?,
@@ -280,7 +280,7 @@ impl Supervisor {
         self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
         self.requester = Some(Rc::new(Requester::Daemon));
         self.resume_all_reads();
-        self.begin_shutdown(Mood::Shutdown);
+        self.begin_shutdown(DaemonState::Shutdown);
     }
 
     /// What the next life begins with.
@@ -320,7 +320,7 @@ impl Supervisor {
         }
         self.flush_orphaned_logs();
         self.event_log.close();
-        if self.daemon_state == Mood::Restarting {
+        if self.daemon_state == DaemonState::Restarting {
             AfterRun::Restart
         } else {
             self.log_lost_events();
@@ -451,9 +451,9 @@ impl Supervisor {
             }
             Signal::Terminate | Signal::Interrupt | Signal::Quit => {
                 self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
-                self.request_shutdown(Mood::Shutdown);
+                self.request_shutdown(DaemonState::Shutdown);
             }
-            Signal::HangUp if self.daemon_state == Mood::Shutdown => {
+            Signal::HangUp if self.daemon_state == DaemonState::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
                 self.log.log(Level::Warn, &line);
             }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ironlance_config::{self as config, SocketAddress};
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::Mood;
+use ironlance_core::lifecycle::DaemonState;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::Supervisor;
@@ -143,7 +143,7 @@ impl Supervisor {
     /// Makes again what is gone, when it is time to look. Who stops needs no names any more.
     pub(super) fn check_paths(&mut self) {
         let now = self.clock.mono();
-        if !self.path_watch.timing.take_due(now) || self.daemon_state != Mood::Running {
+        if !self.path_watch.timing.take_due(now) || self.daemon_state != DaemonState::Running {
             return;
         }
         let faults: Vec<String> =

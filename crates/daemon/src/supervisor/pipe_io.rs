@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use ironlance_core::Namespec;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 use ironlance_core::python;
 
 use super::Supervisor;
@@ -33,10 +33,10 @@ const PASSES_PER_TURN: usize = 16;
 /// So much may lie in the pipes of a child that has ended, or come from its children while we look (bytes).
 const DRAIN_LIMIT: usize = 8 * 1024 * 1024;
 
-fn output(process: &mut Process, channel: Channel) -> Option<&mut Output> {
+fn output(process: &mut Process, channel: OutputChannel) -> Option<&mut Output> {
     match channel {
-        Channel::Stdout => process.stdout.as_deref_mut(),
-        Channel::Stderr => process.stderr.as_deref_mut(),
+        OutputChannel::Stdout => process.stdout.as_deref_mut(),
+        OutputChannel::Stderr => process.stderr.as_deref_mut(),
     }
 }
 
@@ -83,8 +83,8 @@ impl Supervisor {
                 self.flush_stdin(id);
                 return 0;
             }
-            Some((id, PipeEnd::Stdout)) => (id, Channel::Stdout),
-            Some((id, PipeEnd::Stderr)) => (id, Channel::Stderr),
+            Some((id, PipeEnd::Stdout)) => (id, OutputChannel::Stdout),
+            Some((id, PipeEnd::Stderr)) => (id, OutputChannel::Stderr),
             None => return 0,
         };
         let mut total = 0;
@@ -102,7 +102,7 @@ impl Supervisor {
     }
 
     /// A pipe was read; how much that was decides how it is listened to.
-    fn adapt_polling(&mut self, id: ProcessId, channel: Channel, token: u64, size: usize) {
+    fn adapt_polling(&mut self, id: ProcessId, channel: OutputChannel, token: u64, size: usize) {
         let process = self.table.process_mut(id);
         let Some(out) = process.and_then(|process| output(process, channel)) else {
             return self.poller.remove_hot(token);
@@ -128,7 +128,7 @@ impl Supervisor {
     }
 
     /// Reads one buffer from a child; says how much that was.
-    fn read_once(&mut self, id: ProcessId, channel: Channel) -> usize {
+    fn read_once(&mut self, id: ProcessId, channel: OutputChannel) -> usize {
         let Some(process) = self.table.process_mut(id) else { return 0 };
         let Some(out) = output(process, channel) else { return 0 };
         let Some(fd) = out.fd() else { return 0 };
@@ -155,7 +155,7 @@ impl Supervisor {
             Read::Empty => 0,
             Read::Closed => {
                 self.close_output(id, channel);
-                if channel == Channel::Stdout {
+                if channel == OutputChannel::Stdout {
                     self.on_listener_stdout_closed(id);
                 }
                 0
@@ -174,7 +174,7 @@ impl Supervisor {
         self.paused.clear();
         let ids: Vec<ProcessId> = self.table.processes().map(|(id, _)| id).collect();
         for id in ids {
-            for channel in [Channel::Stdout, Channel::Stderr] {
+            for channel in [OutputChannel::Stdout, OutputChannel::Stderr] {
                 self.set_pause(id, channel, PauseChange::Resume, PauseReason::SlowListener);
                 self.set_pause(id, channel, PauseChange::Resume, PauseReason::SlowLog);
                 self.pause_if_log_is_slow(id, channel);
@@ -183,11 +183,11 @@ impl Supervisor {
     }
 
     /// A child has said something.
-    fn on_output(&mut self, id: ProcessId, channel: Channel, data: &[u8]) {
+    fn on_output(&mut self, id: ProcessId, channel: OutputChannel, data: &[u8]) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
         let (turn, events_wanted) = (self.write_turn(id, channel), self.wants_output(channel));
         let Some(process) = self.table.process_mut(id) else { return };
-        let to_pool = channel == Channel::Stdout && process.is_listener();
+        let to_pool = channel == OutputChannel::Stdout && process.is_listener();
         let namespec = process.lifecycle.namespec().clone();
         let source = OutputContext {
             namespec: &namespec,
@@ -218,15 +218,15 @@ impl Supervisor {
     }
 
     /// Whether anybody wants events about output.
-    fn wants_output(&self, channel: Channel) -> bool {
+    fn wants_output(&self, channel: OutputChannel) -> bool {
         let kind = match channel {
-            Channel::Stdout => EventKind::ProcessLogStdout,
-            Channel::Stderr => EventKind::ProcessLogStderr,
+            OutputChannel::Stdout => EventKind::ProcessLogStdout,
+            OutputChannel::Stderr => EventKind::ProcessLogStderr,
         };
         self.bus.wants(kind) || self.event_log.is_wanted(kind)
     }
 
-    pub(super) fn output_mut(&mut self, id: ProcessId, channel: Channel) -> Option<&mut Output> {
+    pub(super) fn output_mut(&mut self, id: ProcessId, channel: OutputChannel) -> Option<&mut Output> {
         self.table.process_mut(id).and_then(|process| output(process, channel))
     }
 
@@ -243,7 +243,7 @@ impl Supervisor {
 
     /// Reads what a child that has ended left in its pipes.
     pub(super) fn drain(&mut self, id: ProcessId) {
-        for channel in [Channel::Stdout, Channel::Stderr] {
+        for channel in [OutputChannel::Stdout, OutputChannel::Stderr] {
             let mut total = 0;
             while total < DRAIN_LIMIT {
                 match self.read_once(id, channel) {
@@ -255,7 +255,7 @@ impl Supervisor {
         }
     }
 
-    fn finish_output(&mut self, id: ProcessId, channel: Channel) {
+    fn finish_output(&mut self, id: ProcessId, channel: OutputChannel) {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
         let (turn, events_wanted) = (self.write_turn(id, channel), self.wants_output(channel));
         let Some(process) = self.table.process_mut(id) else { return };
@@ -270,7 +270,7 @@ impl Supervisor {
     }
 
     /// Stops reading a channel for good.
-    pub(super) fn close_output(&mut self, id: ProcessId, channel: Channel) {
+    pub(super) fn close_output(&mut self, id: ProcessId, channel: OutputChannel) {
         self.poller.remove_hot(token(id, PipeEnd::of(channel)));
         let Some(out) = self.table.process_mut(id).and_then(|process| output(process, channel)) else {
             return;
@@ -285,7 +285,13 @@ impl Supervisor {
     }
 
     /// Reads a channel no more for now, or again.
-    pub(super) fn set_pause(&mut self, id: ProcessId, channel: Channel, hold: PauseChange, why: PauseReason) {
+    pub(super) fn set_pause(
+        &mut self,
+        id: ProcessId,
+        channel: OutputChannel,
+        hold: PauseChange,
+        why: PauseReason,
+    ) {
         let Some(out) = self.table.process_mut(id).and_then(|process| output(process, channel)) else {
             return;
         };

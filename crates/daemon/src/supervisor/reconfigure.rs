@@ -6,8 +6,8 @@ use std::rc::{Rc, Weak};
 use ironlance_config::{self as config, GroupKind, LogTarget};
 use ironlance_core::bus::PoolId;
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Lifecycle, Policy, Role};
-use ironlance_core::notice::{Channel, Notice};
+use ironlance_core::lifecycle::{Lifecycle, Policy, ProcessRole};
+use ironlance_core::notice::{Notice, OutputChannel};
 use ironlance_core::pool::{Capacity, Pool, Recycling};
 use ironlance_core::{GroupName, Namespec};
 
@@ -62,12 +62,12 @@ impl Supervisor {
 
     fn make_process(&mut self, group: GroupId, origin: &Rc<config::Group>, index: usize) -> Process {
         let program = &origin.programs[index];
-        let stdout_log = self.log_path(program, Channel::Stdout, &program.stdout.logfile);
-        let stderr_log = self.log_path(program, Channel::Stderr, &program.stderr.logfile);
+        let stdout_log = self.log_path(program, OutputChannel::Stdout, &program.stdout.logfile);
+        let stderr_log = self.log_path(program, OutputChannel::Stderr, &program.stderr.logfile);
         let namespec = Namespec { group: origin.name.clone(), process: program.name.clone() };
         let role = match origin.kind {
-            GroupKind::Listeners { .. } => Role::Listener,
-            GroupKind::Programs | GroupKind::FastCgi(_) => Role::Program,
+            GroupKind::Listeners { .. } => ProcessRole::Listener,
+            GroupKind::Programs | GroupKind::FastCgi(_) => ProcessRole::Program,
         };
         let policy = Policy { role, ..program.policy() };
         Process {
@@ -99,7 +99,7 @@ impl Supervisor {
     fn log_path(
         &mut self,
         program: &config::Program,
-        channel: Channel,
+        channel: OutputChannel,
         target: &LogTarget,
     ) -> Option<PathBuf> {
         match target {
@@ -126,11 +126,11 @@ impl Supervisor {
 
     fn make_pool(&mut self, id: GroupId, wanted: &config::Group) -> Option<Pool> {
         let GroupKind::Listeners { events, buffer_size, result_handler } = &wanted.kind else { return None };
-        let capacity = buffer_size.map_or(Capacity::Unset, Capacity::Fixed);
+        let capacity = buffer_size.map_or(Capacity::Default, Capacity::Fixed);
         self.bus.subscribe(PoolId(id.0), events);
         let handler = config::result_handler(result_handler);
         let mut pool = Pool::new(wanted.name.clone(), self.settings.identifier.clone(), capacity, handler);
-        pool.log_from(self.settings.loglevel);
+        pool.set_log_level(self.settings.loglevel);
         Some(pool)
     }
 

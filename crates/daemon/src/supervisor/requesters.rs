@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use ironlance_core::Namespec;
 use ironlance_core::level::Level;
-use ironlance_core::plain::plain;
+use ironlance_core::plain::escape_controls;
 
 use super::Supervisor;
 use crate::request::RpcRequest;
@@ -71,7 +71,7 @@ impl Supervisor {
     /// Says in the log who starts, stops or signals something.
     pub(super) fn log_requester(&mut self, request: &RpcRequest) {
         if let Some(deed) = request.action() {
-            let line = format!("{} asked for by {}", plain(&deed), self.current_requester());
+            let line = format!("{} asked for by {}", escape_controls(&deed), self.current_requester());
             self.log.log(Level::Info, &line);
         }
     }

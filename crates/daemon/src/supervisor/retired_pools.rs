@@ -8,7 +8,7 @@ use ironlance_core::bus::PoolId;
 use ironlance_core::kind::EventKind;
 use ironlance_core::level::Level;
 use ironlance_core::pool::Pool;
-use ironlance_core::tally::Tally;
+use ironlance_core::tally::EventCounts;
 
 use super::Supervisor;
 use crate::state::ids::GroupId;
@@ -76,7 +76,7 @@ impl Supervisor {
             return;
         }
         let Some(pool) = self.table.group_mut(id).and_then(|group| group.pool.as_mut()) else { return };
-        let (effects, unwanted) = pool.inherit(old, |kind| wanted.iter().any(|asked| kind.is_a(*asked)));
+        let (effects, unwanted) = pool.take_over(old, |kind| wanted.iter().any(|asked| kind.is_a(*asked)));
         self.apply_pool_effects(id, effects);
         self.log.log(
             Level::Info,
@@ -124,7 +124,7 @@ impl Supervisor {
         self.retired_pools.iter().map(|estate| estate.until).min()
     }
 
-    fn log_discarded(&mut self, level: Level, name: &GroupName, events: &Tally) {
+    fn log_discarded(&mut self, level: Level, name: &GroupName, events: &EventCounts) {
         let line = format!("pool {name} is no more, and events that waited in it are forgotten: {events}");
         self.log.log(level, &line);
     }
@@ -142,7 +142,7 @@ impl Supervisor {
 
     /// What the life before this one has left.
     pub(super) fn import_pools(&mut self, legacy: InheritedPools) {
-        self.bus.count_from(legacy.next_serial);
+        self.bus.advance_serial_to(legacy.next_serial);
         legacy.pools.into_iter().for_each(|pool| self.retire_pool(pool, None));
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ironlance_core::ProcessState;
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Input, Mood};
+use ironlance_core::lifecycle::{DaemonState, Input};
 use ironlance_core::notice::Notice;
 
 use super::Supervisor;
@@ -31,7 +31,7 @@ pub(super) struct ShutdownPlan {
 
 impl Supervisor {
     /// From now on everything stops. `mood` says what comes after.
-    pub(super) fn begin_shutdown(&mut self, mood: Mood) {
+    pub(super) fn begin_shutdown(&mut self, mood: DaemonState) {
         self.daemon_state = mood;
         if self.shutdown.is_some() {
             return;
@@ -39,8 +39,8 @@ impl Supervisor {
         let groups = self.table.groups_by_priority();
         let asker = self.current_requester();
         let reason = match mood {
-            Mood::Restarting => SignalReason::Restart(asker),
-            Mood::Running | Mood::Shutdown => SignalReason::Shutdown(asker),
+            DaemonState::Restarting => SignalReason::Restart(asker),
+            DaemonState::Running | DaemonState::Shutdown => SignalReason::Shutdown(asker),
         };
         self.shutdown = Some(ShutdownPlan { groups, reason, last_report: None, grace: None });
         self.publish(&Notice::supervisor_stopping());
@@ -48,7 +48,7 @@ impl Supervisor {
     }
 
     /// The same for who asks for it. Who has ended by itself before was not stopped, and is told of as what it is.
-    pub(super) fn request_shutdown(&mut self, mood: Mood) {
+    pub(super) fn request_shutdown(&mut self, mood: DaemonState) {
         self.reap();
         self.begin_shutdown(mood);
     }
@@ -104,7 +104,7 @@ impl Supervisor {
             let Some(process) = self.table.process(member) else { continue };
             match process.lifecycle.state() {
                 // One that is recycled shall not come back.
-                ProcessState::Stopping if !process.lifecycle.is_recycled() => {}
+                ProcessState::Stopping if !process.lifecycle.is_recycling() => {}
                 ProcessState::Running | ProcessState::Starting | ProcessState::Stopping => {
                     self.set_stop_reason(member, reason.clone());
                     self.step(member, Input::Stop);

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use ironlance_config as config;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::Input;
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 use ironlance_core::pool::MemberId;
 
 use super::Supervisor;
@@ -180,9 +180,9 @@ impl Supervisor {
         let syslog = |wish: &config::Output| wish.syslog.then(|| self.syslog.clone());
         let (out, err) = (syslog(&program.stdout), syslog(&program.stderr));
         let role = if process.is_listener() { OutputRole::Listener } else { OutputRole::Program };
-        let stdout = Output::new(born.stdout, Channel::Stdout, &program.stdout, logs.stdout, out, role);
+        let stdout = Output::new(born.stdout, OutputChannel::Stdout, &program.stdout, logs.stdout, out, role);
         let stderr = born.stderr.map(|fd| {
-            Output::new(fd, Channel::Stderr, &program.stderr, logs.stderr, err, OutputRole::Program)
+            Output::new(fd, OutputChannel::Stderr, &program.stderr, logs.stderr, err, OutputRole::Program)
         });
         let mut watched = Ok(());
         for (end, output) in [(PipeEnd::Stdout, Some(&stdout)), (PipeEnd::Stderr, stderr.as_ref())] {
@@ -203,7 +203,7 @@ impl Supervisor {
         let Some(pool) = self.table.group_mut(group).and_then(|group| group.pool.as_mut()) else {
             return;
         };
-        let effects = pool.join(MemberId(id.0), name, now);
+        let effects = pool.add_member(MemberId(id.0), name, now);
         self.clear_congestion(group);
         self.apply_pool_effects(group, effects);
     }

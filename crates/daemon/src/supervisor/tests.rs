@@ -45,7 +45,7 @@ fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {
     fcntl_setfl(&ours, OFlags::NONBLOCK).unwrap();
     let log = crate::log::file::LogFile::open(&folder.path().join("a.log"), 0, 0).unwrap();
     let wish = &group.programs[0].stdout;
-    let output = Output::new(ours.into(), Channel::Stdout, wish, Some(log), None, OutputRole::Program);
+    let output = Output::new(ours.into(), OutputChannel::Stdout, wish, Some(log), None, OutputRole::Program);
     owner.table.process_mut(id).unwrap().stdout = Some(Box::new(output));
     (folder, owner, id, theirs)
 }
@@ -61,7 +61,7 @@ fn after_a_panic_in_the_middle_of_reading_pipes_are_read_on() {
     owner.emergency_stop("a test");
     program.write_all(b"last words\n").unwrap();
     owner.drain(id);
-    assert!(owner.output_mut(id, Channel::Stdout).unwrap().fd().is_some(), "the pipe is still open");
+    assert!(owner.output_mut(id, OutputChannel::Stdout).unwrap().fd().is_some(), "the pipe is still open");
     assert_eq!(fs::read_to_string(folder.path().join("a.log")).unwrap(), "last words\n");
     assert!(
         matches!(&owner.settings.logfile, Target::File(path) if fs::read_to_string(path).unwrap().contains("a test"))

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ironlance_config::Outline;
 use ironlance_config::ini::Section;
-use ironlance_core::plain::plain;
+use ironlance_core::plain::escape_controls;
 
 /// What a finding means for whoever moves over; the order is that of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ impl Findings {
             self.cut[weight as usize] = true;
             return;
         }
-        let finding = Finding { weight, at, text: plain(text) };
+        let finding = Finding { weight, at, text: escape_controls(text) };
         if self.seen.insert(finding.clone()) {
             self.found.push(finding);
             self.counts[weight as usize] += 1;
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_written_out() {
         let text = "a\x1b[2J\x07\x7f\r\n\u{9b}1m\u{202e}ä进程";
-        assert_eq!(plain(text), "a\\x1b[2J\\x07\\x7f\\r\\n\\u{9b}1m\\u{202e}ä进程");
+        assert_eq!(escape_controls(text), "a\\x1b[2J\\x07\\x7f\\r\\n\\u{9b}1m\\u{202e}ä进程");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use ironlance_config::{
     Config, Examined, Faults, GroupKind, Outline, Overrides, Surroundings, examine, homeless, outboxes,
     outline,
 };
-use ironlance_core::plain::plain;
+use ironlance_core::plain::escape_controls;
 
 use finding::{Findings, Weight};
 use look::Look;
@@ -51,13 +51,13 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     let file =
         match args.file.map_or_else(|| ironlance_daemon::options::find_configuration("supervisord"), Ok) {
             Ok(file) => file,
-            Err(message) => return unreadable(&plain(&message)),
+            Err(message) => return unreadable(&escape_controls(&message)),
         };
     let machine = Surroundings::here();
     let outline = match outline(&file, &machine) {
         Ok(outline) => outline,
         Err(Faults(faults)) => {
-            let lines: Vec<String> = faults.iter().map(|fault| plain(&fault.to_string())).collect();
+            let lines: Vec<String> = faults.iter().map(|fault| escape_controls(&fault.to_string())).collect();
             return unreadable(&lines.join("\n"));
         }
     };
@@ -133,7 +133,7 @@ impl Report {
             1 => String::new(),
             more => format!(" and {} it includes", number(more - 1, "file")),
         };
-        let file = plain(&self.file.display().to_string());
+        let file = escape_controls(&self.file.display().to_string());
         let mut text = format!("{file}{files}, read as our supervisord would; nothing is changed.\n");
         for (weight, title) in PARTS {
             let lines = self.found.of(weight);

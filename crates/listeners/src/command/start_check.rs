@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_core::aim::{Named, unmatched};
+use ironlance_core::aim::{NamePattern, unmatched_patterns};
 use ironlance_host::heap;
 use ironlance_host::residency::Residency;
 use ironlance_rpc::{Client, Value};
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks supervisord which programs there are, and says which names match none of them. READY does not wait for it, and
 /// a supervisord that does not answer is no matter.
-pub(super) fn report_unmatched_names(supervisor: Option<&Client>, named: Vec<Named>) {
+pub(super) fn report_unmatched_names(supervisor: Option<&Client>, named: Vec<NamePattern>) {
     let Some(supervisor) = supervisor.cloned().filter(|_| !named.is_empty()) else { return };
     let ask = move || {
         if let Some(lines) = unmatched_names(&supervisor, &named) {
@@ -34,9 +34,9 @@ pub(super) fn report_unmatched_names(supervisor: Option<&Client>, named: Vec<Nam
 }
 
 /// What is to be said of names that match nothing; `None` where supervisord does not answer.
-fn unmatched_names(supervisor: &Client, named: &[Named]) -> Option<Vec<String>> {
+fn unmatched_names(supervisor: &Client, named: &[NamePattern]) -> Option<Vec<String>> {
     let configured = supervisor.call("supervisor.getAllConfigInfo", &[], Some(TIMEOUT)).ok()?;
-    Some(unmatched(named, &processes(&configured)))
+    Some(unmatched_patterns(named, &processes(&configured)))
 }
 
 /// The processes of a configuration, those too that are not in use yet.

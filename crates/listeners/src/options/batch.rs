@@ -10,8 +10,8 @@ use super::option_error::{OptionError, OptionRow, ParserStyle, exit, help_row};
 use super::triggers::{Trigger, Triggers, on_row};
 use super::{OptionsEnv, Parsed, number};
 use ironlance_core::args::{
-    Given, Takes,
-    help::{self, Page},
+    OptionArg, Takes,
+    help::{self, HelpPage},
     optparse,
     table::{original, ours},
 };
@@ -86,9 +86,9 @@ impl BatchMailer {
         self.page().command
     }
 
-    const fn page(self) -> &'static Page {
+    const fn page(self) -> &'static HelpPage {
         match self {
-            Self::Crashmailbatch => &Page {
+            Self::Crashmailbatch => &HelpPage {
                 command: "crashmailbatch",
                 original: "as in superlance",
                 operands: "",
@@ -96,7 +96,7 @@ impl BatchMailer {
                         unexpectedly, and mails about all of them once per interval.",
                 example: "crashmailbatch -t ops@example.com -f supervisor@example.com -i 5",
             },
-            Self::Fatalmailbatch => &Page {
+            Self::Fatalmailbatch => &HelpPage {
                 command: "fatalmailbatch",
                 original: "as in superlance",
                 operands: "",
@@ -104,7 +104,7 @@ impl BatchMailer {
                         not be started, and mails about all of them once per interval.",
                 example: "fatalmailbatch -t ops@example.com -f supervisor@example.com",
             },
-            Self::Crashsms => &Page {
+            Self::Crashsms => &HelpPage {
                 command: "crashsms",
                 original: "as in superlance",
                 operands: "",
@@ -149,7 +149,7 @@ struct RawOptions {
     filter: ProcessFilter,
     triggers: Triggers,
     interval: f64,
-    tick: Given,
+    tick: OptionArg,
     subject: Option<String>,
     max_length: Option<usize>,
     mail: MailOptions,
@@ -161,7 +161,7 @@ impl Default for RawOptions {
             filter: ProcessFilter::default(),
             triggers: Triggers::default(),
             interval: 1.0,
-            tick: Given { name: "--tickEvent".into(), value: Some("TICK_60".into()) },
+            tick: OptionArg { name: "--tickEvent".into(), value: Some("TICK_60".into()) },
             subject: None,
             max_length: None,
             mail: MailOptions::default(),
@@ -198,7 +198,7 @@ fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
             |raw: &mut RawOptions, given| {
                 raw.interval = number::float(given.value()).ok_or_else(|| {
                     let value = repr(given.value());
-                    OptionError::Usage(format!(
+                    OptionError::UsageError(format!(
                         "option {}: invalid floating-point value: {value}",
                         given.name
                     ))
@@ -241,7 +241,7 @@ fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
     rows
 }
 
-fn set_max_length(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
+fn set_max_length(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
     let length = match &given.value {
         None => SMS_LENGTH,
         Some(text) => text

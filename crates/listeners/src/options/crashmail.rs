@@ -8,7 +8,7 @@ use super::triggers::{Trigger, Triggers, on_row};
 use super::{OptionsEnv, Parsed};
 use ironlance_core::args::{
     Takes, getopt,
-    help::{self, Page},
+    help::{self, HelpPage},
     table::original,
 };
 
@@ -31,7 +31,7 @@ pub struct CrashmailOptions {
     pub ignored: Vec<String>,
 }
 
-const PAGE: Page = Page {
+const PAGE: HelpPage = HelpPage {
     command: "crashmail",
     original: "as in superlance",
     operands: "",
@@ -110,7 +110,7 @@ pub fn help() -> String {
 
 fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<CrashmailOptions, OptionError> {
     let rows = rows();
-    let (hits, operands) = getopt::split(&rows, args)?;
+    let (hits, operands) = getopt::parse(&rows, args)?;
     let mut raw = RawOptions::default();
     getopt::apply(&hits, &mut raw)?;
     Ok(CrashmailOptions {

@@ -1,11 +1,11 @@
 //! Which programs a command is about: `--program`, `--group`, and `!` to leave out.
 
 use ironlance_core::Selection;
-use ironlance_core::aim::Named;
+use ironlance_core::aim::NamePattern;
 
 use super::option_error::{OptionError, OptionRow};
 use ironlance_core::args::{
-    Given, Takes,
+    OptionArg, Takes,
     table::{original, ours},
 };
 
@@ -24,36 +24,36 @@ pub struct ProcessFilter {
 
 impl ProcessFilter {
     /// The names that were given; with `--any` only those left out are of weight.
-    pub fn named(&self) -> Vec<Named> {
-        let programs = self.programs.iter().cloned().map(Named::Program);
-        let groups = self.groups.iter().cloned().map(Named::Group);
-        programs.chain(groups).filter(|name| !self.any || name.leaves_out()).collect()
+    pub fn named(&self) -> Vec<NamePattern> {
+        let programs = self.programs.iter().cloned().map(NamePattern::Program);
+        let groups = self.groups.iter().cloned().map(NamePattern::Group);
+        programs.chain(groups).filter(|name| !self.any || name.is_exclusion()).collect()
     }
 
     /// The same when all options have been read: `--any` overrides the names, not what is left out.
     pub(super) fn resolved(mut self) -> Self {
         if self.any {
-            self.selection.take_every();
+            self.selection.include_all();
         }
         self
     }
 }
 
-fn add_program<T: AsMut<ProcessFilter>>(target: &mut T, given: &Given) -> Result<(), OptionError> {
+fn add_program<T: AsMut<ProcessFilter>>(target: &mut T, given: &OptionArg) -> Result<(), OptionError> {
     let who = target.as_mut();
     who.selection.add(given.value()).map_err(|error| unusable_pattern(given, &error))?;
     who.programs.push(given.value().to_owned());
     Ok(())
 }
 
-fn add_group<T: AsMut<ProcessFilter>>(target: &mut T, given: &Given) -> Result<(), OptionError> {
+fn add_group<T: AsMut<ProcessFilter>>(target: &mut T, given: &OptionArg) -> Result<(), OptionError> {
     let who = target.as_mut();
     who.selection.add_group(given.value()).map_err(|error| unusable_pattern(given, &error))?;
     who.groups.push(given.value().to_owned());
     Ok(())
 }
 
-fn unusable_pattern(given: &Given, error: &dyn std::fmt::Display) -> OptionError {
+fn unusable_pattern(given: &OptionArg, error: &dyn std::fmt::Display) -> OptionError {
     OptionError::Unusable(format!("cannot use the value of {}: {error}", given.name))
 }
 

@@ -10,8 +10,8 @@ use super::option_error::{OptionError, OptionRow, ParserStyle, count, exit, help
 use super::remind::{RemindInterval, remind_row};
 use super::{OptionsEnv, Parsed, number};
 use ironlance_core::args::{
-    Given, Takes, getopt,
-    help::{self, Page},
+    OptionArg, Takes, getopt,
+    help::{self, HelpPage},
     table::{original, ours},
 };
 use ironlance_core::redact::redact;
@@ -93,7 +93,7 @@ pub struct CheckRequest {
     pub auth_file: Option<PathBuf>,
 }
 
-const PAGE: Page = Page {
+const PAGE: HelpPage = HelpPage {
     command: "httpok",
     original: "as in superlance",
     operands: " URL",
@@ -342,7 +342,7 @@ fn request_rows() -> Vec<OptionRow<RawOptions>> {
     ]
 }
 
-fn set_timeout(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
+fn set_timeout(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
     let seconds = whole(given)?;
     let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
     let seconds =
@@ -351,17 +351,17 @@ fn set_timeout(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
     Ok(())
 }
 
-fn add_status(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
+fn add_status(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
     let status = u16::try_from(whole(given)?).ok().filter(|status| *status <= 999);
     raw.statuses.push(status.ok_or_else(|| OptionError::traceback(given, "not an HTTP status such as 200"))?);
     Ok(())
 }
 
-fn whole(given: &Given) -> Result<i128, OptionError> {
+fn whole(given: &OptionArg) -> Result<i128, OptionError> {
     number::int(given.value()).ok_or_else(|| OptionError::traceback(given, "not a whole number"))
 }
 
-fn set_max_restarts(raw: &mut RawOptions, given: &Given) -> Result<(), OptionError> {
+fn set_max_restarts(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
     let parse = || {
         let (most, within) = given.value().split_once('/')?;
         let most = most.trim().parse().ok().filter(|most| *most > 0)?;
@@ -403,7 +403,7 @@ pub fn help() -> String {
 
 fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<HttpokOptions, OptionError> {
     let rows = rows();
-    let (hits, operands) = getopt::split(&rows, args)?;
+    let (hits, operands) = getopt::parse(&rows, args)?;
     if hits.iter().any(|hit| hit.row.long == "help") {
         return Err(OptionError::Help);
     }
@@ -411,9 +411,9 @@ fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<HttpokOptions, 
     let url = match operands {
         [url] => url.clone(),
         [] if is_test => String::new(),
-        [] => return Err(OptionError::Usage("cannot check anything: the URL is missing".into())),
+        [] => return Err(OptionError::UsageError("cannot check anything: the URL is missing".into())),
         [_, more, ..] => {
-            return Err(OptionError::Usage(format!(
+            return Err(OptionError::UsageError(format!(
                 "cannot use the argument {:?}: one URL is enough",
                 redact(more)
             )));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::mail_server::{MailServer, TlsDemand, redacted};
 use super::option_error::{OptionError, OptionRow, cannot_use};
 use ironlance_core::args::{
-    Given, Takes,
+    OptionArg, Takes,
     table::{original, ours},
 };
 
@@ -14,7 +14,7 @@ use ironlance_core::args::{
 pub(super) struct MailOptions {
     pub(super) recipients: Vec<String>,
     pub(super) from: Option<String>,
-    pub(super) sendmail: Option<Given>,
+    pub(super) sendmail: Option<OptionArg>,
     /// The command takes To, Subject and the text, whatever its name says.
     pub(super) body_only: bool,
     /// The server, and the option's name.
@@ -33,7 +33,7 @@ fn mail<T: AsMut<MailOptions>>(target: &mut T) -> &mut MailOptions {
 }
 
 /// A value that must not be empty.
-pub(super) fn filled(given: &Given) -> Result<String, OptionError> {
+pub(super) fn filled(given: &OptionArg) -> Result<String, OptionError> {
     match given.value() {
         "" => Err(OptionError::value(given, "it is empty")),
         value => Ok(value.to_owned()),
@@ -42,7 +42,7 @@ pub(super) fn filled(given: &Given) -> Result<String, OptionError> {
 
 fn server<T: AsMut<MailOptions>>(
     target: &mut T,
-    given: &Given,
+    given: &OptionArg,
     parsed: Result<MailServer, &'static str>,
 ) -> Result<(), OptionError> {
     let server =
@@ -199,13 +199,13 @@ pub(super) fn shared_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
     ]
 }
 
-fn set_sendmail<T: AsMut<MailOptions>>(target: &mut T, given: &Given) -> Result<(), OptionError> {
+fn set_sendmail<T: AsMut<MailOptions>>(target: &mut T, given: &OptionArg) -> Result<(), OptionError> {
     mail(target).sendmail = Some(given.clone());
     Ok(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of a row's apply")]
-fn set_tls<T: AsMut<MailOptions>>(target: &mut T, _: &Given) -> Result<(), OptionError> {
+fn set_tls<T: AsMut<MailOptions>>(target: &mut T, _: &OptionArg) -> Result<(), OptionError> {
     mail(target).tls = TlsDemand::Required;
     Ok(())
 }

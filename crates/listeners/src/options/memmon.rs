@@ -15,8 +15,8 @@ use super::{OptionsEnv, Parsed, number};
 use crate::probe::memory::MemoryMetric;
 use crate::rule::memory::MemoryLimit;
 use ironlance_core::args::{
-    Given, Takes, getopt,
-    help::{self, Page},
+    OptionArg, Takes, getopt,
+    help::{self, HelpPage},
     table::{original, ours},
 };
 
@@ -32,7 +32,7 @@ pub struct MemmonOptions {
     /// Bytes for every process.
     pub any: Option<u64>,
     /// Every name that was given, those that are left out too; with `--any` also the pattern for all.
-    pub named: Vec<aim::Named>,
+    pub named: Vec<aim::NamePattern>,
     /// Which memory counts.
     pub metric: MemoryMetric,
     /// No mail about a process that has been up for more seconds than this; may be negative, as in superlance.
@@ -66,7 +66,7 @@ pub enum MemoryAction {
     NotifyOnly,
 }
 
-const PAGE: Page = Page {
+const PAGE: HelpPage = HelpPage {
     command: "memmon",
     original: "as in superlance",
     operands: "",
@@ -246,7 +246,7 @@ enum LimitArg {
 
 type Check = fn(&mut Selection, &str) -> Result<(), SelectionError>;
 
-fn named(given: &Given, check: Check) -> Result<LimitArg, OptionError> {
+fn named(given: &OptionArg, check: Check) -> Result<LimitArg, OptionError> {
     let value = given.value();
     let checked = |name: &str| {
         let result = check(&mut Selection::default(), name);
@@ -270,7 +270,7 @@ fn named(given: &Given, check: Check) -> Result<LimitArg, OptionError> {
     Ok(LimitArg::Limit(name.to_owned(), bytes))
 }
 
-fn size(given: &Given, text: &str) -> Result<u64, OptionError> {
+fn size(given: &OptionArg, text: &str) -> Result<u64, OptionError> {
     number::bytes(text).ok_or_else(|| {
         let (value, option) = (repr(text), repr(&given.name));
         OptionError::Unparseable(format!("Unparseable byte_size in {value} for {option}"))
@@ -299,22 +299,22 @@ pub fn help() -> String {
 
 fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<MemmonOptions, OptionError> {
     if args.is_empty() {
-        return Err(OptionError::Usage("cannot watch anything: no option is given".into()));
+        return Err(OptionError::UsageError("cannot watch anything: no option is given".into()));
     }
     let rows = rows();
-    let (hits, operands) = getopt::split(&rows, args)?;
+    let (hits, operands) = getopt::parse(&rows, args)?;
     let mut raw = RawOptions::default();
     getopt::apply(&hits, &mut raw)?;
     raw.resolve(operands.to_vec(), environment)
 }
 
 impl RawOptions {
-    fn named(&self) -> Vec<aim::Named> {
+    fn named(&self) -> Vec<aim::NamePattern> {
         let programs = self.programs.iter().map(|(name, _)| name).chain(&self.leave_programs);
         let groups = self.groups.iter().map(|(name, _)| name).chain(&self.leave_groups);
-        let every = self.any.map(|_| aim::Named::Program("*".to_owned()));
-        let programs = programs.cloned().map(aim::Named::Program);
-        programs.chain(groups.cloned().map(aim::Named::Group)).chain(every).collect()
+        let every = self.any.map(|_| aim::NamePattern::Program("*".to_owned()));
+        let programs = programs.cloned().map(aim::NamePattern::Program);
+        programs.chain(groups.cloned().map(aim::NamePattern::Group)).chain(every).collect()
     }
 
     fn resolve(
@@ -377,7 +377,7 @@ impl RawOptions {
 
 /// Takes in every process; `-a` has no pattern.
 fn every(who: &mut Selection, _: &str) -> Result<(), SelectionError> {
-    who.take_every();
+    who.include_all();
     Ok(())
 }
 

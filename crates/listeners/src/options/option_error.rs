@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::Parsed;
 use ironlance_core::args::table::original;
-use ironlance_core::args::{self, Given, Takes, Usage};
+use ironlance_core::args::{self, OptionArg, Takes, UsageError};
 
 /// Why a command line leads to no work.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -16,7 +16,7 @@ pub(super) enum OptionError {
     Help,
     /// The arguments cannot be taken apart, or there are too few or too many.
     #[error("{0}")]
-    Usage(String),
+    UsageError(String),
     /// An address is missing without which a batch mailer does not start.
     #[error("{0}")]
     Incomplete(String),
@@ -31,14 +31,14 @@ pub(super) enum OptionError {
     Unusable(String),
 }
 
-impl From<Usage> for OptionError {
-    fn from(usage: Usage) -> Self {
-        Self::Usage(usage.0)
+impl From<UsageError> for OptionError {
+    fn from(usage: UsageError) -> Self {
+        Self::UsageError(usage.0)
     }
 }
 
 /// An option of a listener.
-pub(super) type OptionRow<T> = args::Row<T, OptionError>;
+pub(super) type OptionRow<T> = args::OptionSpec<T, OptionError>;
 
 /// `-h`, which both parsers have.
 pub(super) fn help_row<T>() -> OptionRow<T> {
@@ -46,25 +46,25 @@ pub(super) fn help_row<T>() -> OptionRow<T> {
 }
 
 /// The value as a number from 1.
-pub(super) fn count(given: &Given) -> Result<u32, OptionError> {
+pub(super) fn count(given: &OptionArg) -> Result<u32, OptionError> {
     let count = given.value().trim().parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| OptionError::value(given, "not a whole number from 1"))
 }
 
 impl OptionError {
     /// A value that we refuse.
-    pub(super) fn value(given: &Given, why: &str) -> Self {
+    pub(super) fn value(given: &OptionArg, why: &str) -> Self {
         Self::Unusable(cannot_use(given, given.value(), why))
     }
 
     /// A value that superlance dies of.
-    pub(super) fn traceback(given: &Given, why: &str) -> Self {
+    pub(super) fn traceback(given: &OptionArg, why: &str) -> Self {
         Self::Traceback(cannot_use(given, given.value(), why))
     }
 }
 
 /// `cannot use 'x' for -p: why`, with `shown` for the value, less what looks like a secret in it.
-pub(super) fn cannot_use(given: &Given, shown: &str, why: &str) -> String {
+pub(super) fn cannot_use(given: &OptionArg, shown: &str, why: &str) -> String {
     format!("cannot use {} for {}: {why}", repr(&redact(shown)), given.name)
 }
 
@@ -78,16 +78,16 @@ pub(super) enum ParserStyle {
 /// The end of a command that was refused.
 pub(super) fn exit<T>(refusal: &OptionError, style: ParserStyle, command: &str, help: &str) -> Parsed<T> {
     let line = format!("{command}: {refusal}\n");
-    let usage = format!("Usage: {command} [options]\n\n{command}: error: {refusal}\n");
+    let usage = format!("UsageError: {command} [options]\n\n{command}: error: {refusal}\n");
     let (code, stdout, stderr) = match (refusal, style) {
         (OptionError::Help, ParserStyle::Getopt | ParserStyle::Optparse) => {
             (0, help.to_owned(), String::new())
         }
-        (OptionError::Usage(_), ParserStyle::Getopt) => (255, help.to_owned(), line),
+        (OptionError::UsageError(_), ParserStyle::Getopt) => (255, help.to_owned(), line),
         (OptionError::Unparseable(words), ParserStyle::Getopt) => (255, format!("{words}\n{help}"), line),
         (OptionError::Unusable(_), ParserStyle::Getopt) => (255, String::new(), line),
         (
-            OptionError::Usage(_) | OptionError::Unparseable(_) | OptionError::Unusable(_),
+            OptionError::UsageError(_) | OptionError::Unparseable(_) | OptionError::Unusable(_),
             ParserStyle::Optparse,
         ) => (2, String::new(), usage),
         (OptionError::Incomplete(_), ParserStyle::Getopt | ParserStyle::Optparse) => {

@@ -3,7 +3,7 @@
 use ironlance_core::ProcessState;
 
 use super::option_error::{OptionError, OptionRow};
-use ironlance_core::args::{Given, Takes, table::ours};
+use ironlance_core::args::{OptionArg, Takes, table::ours};
 
 /// What can happen to a process, by the state that it enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Triggers {
 
 /// `--on LIST`.
 pub(super) fn on_row<T: AsMut<Triggers>>(help: &'static str) -> OptionRow<T> {
-    ours("on", Takes::Value("LIST"), help, |target, given: &Given| {
+    ours("on", Takes::Value("LIST"), help, |target, given: &OptionArg| {
         target.as_mut().add(given.value()).map_err(|word| {
             let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
             OptionError::value(given, &format!("{word:?} is none of {}", words.join(", ")))

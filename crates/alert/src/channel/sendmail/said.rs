@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use ironlance_core::plain::plain;
+use ironlance_core::plain::escape_controls;
 use ironlance_core::redact::Secrets;
 
 /// The longest line that is passed on, in bytes.
@@ -81,7 +81,7 @@ fn next_line(printed: &mut impl BufRead) -> Option<Vec<u8>> {
 fn pass_on(line: &[u8], secrets: &Secrets) -> (Vec<u8>, String) {
     let text = String::from_utf8_lossy(line);
     let hidden = secrets.hide(&text);
-    let reason = plain(hidden.trim()).chars().take(LONGEST_REASON).collect();
+    let reason = escape_controls(hidden.trim()).chars().take(LONGEST_REASON).collect();
     let shown = if hidden == text { line.to_vec() } else { hidden.into_bytes() };
     (shown, reason)
 }

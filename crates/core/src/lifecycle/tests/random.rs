@@ -20,7 +20,7 @@ fn table() -> BTreeSet<(String, String)> {
 struct Move {
     input: Input,
     pass: Duration,
-    mood: Mood,
+    mood: DaemonState,
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -36,7 +36,7 @@ fn input() -> impl Strategy<Value = Input> {
         2 => Just(Input::SpawnFailed { why: "why".into() }),
         2 => Just(Input::Stop),
         1 => (0u64..90).prop_map(|pause| Input::Recycle { pause: Duration::from_secs(pause), why: "why".into() }),
-        1 => prop::sample::select(vec![Shown::Ready, Shown::Answer]).prop_map(Input::Shown),
+        1 => prop::sample::select(vec![Milestone::Ready, Milestone::Answered]).prop_map(Input::Milestone),
         1 => Just(Input::GiveUp),
         1 => Just(Input::KillFailed { why: "why".into() }),
         3 => status.clone().prop_map(|status| Input::Ended { status }),
@@ -50,7 +50,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => (0u64..5000).prop_map(Duration::from_millis),
         1 => any::<u32>().prop_map(|seconds| Duration::from_secs(seconds.into())),
     ];
-    let mood = prop_oneof![8 => Just(Mood::Running), 1 => Just(Mood::Restarting), 1 => Just(Mood::Shutdown)];
+    let mood = prop_oneof![8 => Just(DaemonState::Running), 1 => Just(DaemonState::Restarting), 1 => Just(DaemonState::Shutdown)];
     prop::collection::vec(
         (input(), pass, mood).prop_map(|(input, pass, mood)| Move { input, pass, mood }),
         0..60,
@@ -76,7 +76,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 startsecs,
                 startretries,
                 stopwaitsecs,
-                role: if listens { Role::Listener } else { Role::Program },
+                role: if listens { ProcessRole::Listener } else { ProcessRole::Program },
                 stopasgroup,
                 killasgroup,
                 ..Policy::default()
@@ -94,7 +94,7 @@ struct Witness {
 }
 
 impl Witness {
-    fn see(&mut self, before: &Lifecycle, input: &Input, effects: &[Effect], mood: Mood) {
+    fn see(&mut self, before: &Lifecycle, input: &Input, effects: &[Effect], mood: DaemonState) {
         if self.state == ProcessState::Starting && before.pid().is_none() {
             match input {
                 Input::SpawnFailed { .. } => self.spawned = false,
@@ -103,7 +103,7 @@ impl Witness {
                 | Input::Spawned { .. }
                 | Input::Stop
                 | Input::Recycle { .. }
-                | Input::Shown(_)
+                | Input::Milestone(_)
                 | Input::GiveUp
                 | Input::KillFailed { .. }
                 | Input::Ended { .. }
@@ -116,11 +116,11 @@ impl Witness {
             match effect {
                 Effect::Spawn => {
                     assert!(!self.spawned, "two starts without an end between them");
-                    assert_eq!(mood, Mood::Running);
+                    assert_eq!(mood, DaemonState::Running);
                     self.spawned = true;
                 }
                 Effect::Kill { pid, .. } => assert_eq!(before.pid(), Some(*pid)),
-                Effect::Changed { from, to, .. } => {
+                Effect::StateChanged { from, to, .. } => {
                     assert_eq!(*from, self.state);
                     self.edges.insert((from.name().into(), to.name().into()));
                     self.state = *to;
@@ -147,13 +147,13 @@ fn run(policy: Policy, moves: &[Move]) -> BTreeSet<(String, String)> {
 }
 
 /// Waking at every deadline comes to an end: each wake either waits for an answer, or moves the deadline on.
-fn settles(life: &Lifecycle, now: Now, mood: Mood) {
+fn settles(life: &Lifecycle, now: Now, mood: DaemonState) {
     let mut life = life.clone();
     for _ in 0..3 {
         let Some(due) = life.next_deadline(mood).filter(|due| *due <= now.mono) else { return };
         let effects = life.step(Input::Wake, now, mood);
         assert!(!effects.is_empty(), "a deadline at {due:?} that does nothing at {now:?}: {life:?}");
-        if life.killing() && life.policy().stopwaitsecs.is_zero() {
+        if life.is_stopping() && life.policy().stopwaitsecs.is_zero() {
             return;
         }
     }

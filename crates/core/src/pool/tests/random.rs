@@ -94,26 +94,26 @@ fn run(capacity: Capacity, happenings: &[Happening]) -> Pool {
         let before: BTreeMap<u32, u64> = witness.with.clone();
         let answered = pool.answered();
         let out = match happening {
-            Happening::Join(id) => pool.join(MemberId(*id), name(MemberId(*id)), now),
-            Happening::Leave(id) => pool.leave(MemberId(*id), now),
+            Happening::Join(id) => pool.add_member(MemberId(*id), name(MemberId(*id)), now),
+            Happening::Leave(id) => pool.member_exited(MemberId(*id), now),
             Happening::Offer(kind) => {
                 witness.offered += 1;
                 pool.offer(witness.offered - 1, &notice(*kind))
             }
             Happening::Heard(id, data) => {
-                let out = pool.heard(MemberId(*id), data, now);
+                let out = pool.on_stdout(MemberId(*id), data, now);
                 if pool.answered() > answered {
                     witness.answered.insert(before[id]);
                 }
                 out
             }
-            Happening::Refused(id) => pool.refused(MemberId(*id), now),
+            Happening::Refused(id) => pool.on_stdin_closed(MemberId(*id), now),
             Happening::FellSilent(id) => {
-                pool.fell_silent(MemberId(*id), now);
+                pool.on_stdout_closed(MemberId(*id), now);
                 Vec::new()
             }
             Happening::Retire(id) => {
-                pool.retire(MemberId(*id), StoppedBy::Others);
+                pool.stop_requested(MemberId(*id), StoppedBy::Other);
                 Vec::new()
             }
             Happening::Pass(seconds) => {
@@ -136,14 +136,16 @@ fn check(pool: &Pool, witness: &Witness) {
     let held = witness.with.len() as u64;
     let accounted = pool.answered()
         + pool.dropped().total()
-        + pool.dead().total()
+        + pool.dead_letters().total()
         + pool.merged()
         + held
         + pool.pending() as u64;
     assert_eq!(accounted, witness.offered, "an event is neither answered nor there nor counted as lost");
     assert_eq!(pool.answered(), witness.answered.len() as u64);
-    let ready =
-        pool.members.iter().any(|one| one.ear.state() == ListenerState::Ready && one.retired.is_none());
+    let ready = pool
+        .members
+        .iter()
+        .any(|one| one.parser.state() == ListenerState::Ready && one.stop_requested_by.is_none());
     assert!(!ready || pool.queue.is_empty(), "an event waits although a member is READY");
     if let Capacity::Fixed(max) = pool.capacity {
         assert!(pool.queue.len() <= max);
@@ -151,16 +153,16 @@ fn check(pool: &Pool, witness: &Witness) {
     let waiting = pool.queue.sorted();
     assert_eq!(waiting.len(), pool.queue.len());
     assert!(waiting.windows(2).all(|two| two[0].pool_serial < two[1].pool_serial), "an event waits twice");
-    let cost: usize = waiting.iter().map(|event| event.cost()).sum();
-    assert_eq!(cost, pool.queue.cost());
+    let cost: usize = waiting.iter().map(|event| event.memory()).sum();
+    assert_eq!(cost, pool.queue.memory());
     let minor = waiting.iter().filter(|event| !Queue::is_state(event.kind));
-    assert_eq!(minor.map(|event| event.cost()).sum::<usize>(), pool.queue.minor_cost());
+    assert_eq!(minor.map(|event| event.memory()).sum::<usize>(), pool.queue.minor_memory());
 }
 
 proptest! {
     #[test]
     fn below_capacity_nothing_is_lost(happenings in prop::collection::vec(happening(), 0..120)) {
-        let pool = run(Capacity::Unset, &happenings);
+        let pool = run(Capacity::Default, &happenings);
         prop_assert_eq!((pool.dropped().total(), pool.merged()), (0, 0));
     }
 
@@ -168,9 +170,9 @@ proptest! {
     fn no_event_is_counted_as_a_failure_of_its_taker_more_often_than_the_limit(
         happenings in prop::collection::vec(happening(), 0..200)
     ) {
-        let pool = run(Capacity::Unset, &happenings);
-        let events = pool.queue.sorted().into_iter().chain(pool.later.iter().map(|(_, event)| event));
-        prop_assert!(events.into_iter().all(|event| event.failures <= MOST_AGAIN));
+        let pool = run(Capacity::Default, &happenings);
+        let events = pool.queue.sorted().into_iter().chain(pool.delayed.iter().map(|(_, event)| event));
+        prop_assert!(events.into_iter().all(|event| event.failures <= MAX_REDELIVERIES));
     }
 
     #[test]
@@ -182,13 +184,13 @@ proptest! {
     fn a_listener_that_works_gets_every_event_once_and_in_order(
         happenings in prop::collection::vec(happening(), 0..60), cuts in prop::collection::vec(1usize..5, 1..40)
     ) {
-        let mut pool = run(Capacity::Unset, &happenings);
+        let mut pool = run(Capacity::Default, &happenings);
         for id in 0..4 {
-            pool.leave(MemberId(id), T);
+            pool.member_exited(MemberId(id), T);
         }
         pool.wake(Duration::MAX);
         let waiting: Vec<u64> = pool.queue.sorted().iter().map(|event| event.serial).collect();
-        let mut out = pool.join(A, name(A), T);
+        let mut out = pool.add_member(A, name(A), T);
         let mut listener = Listener::default();
         let mut cuts = cuts.into_iter().cycle();
         while let Some(bytes) = listener.say(&out) {
@@ -196,7 +198,7 @@ proptest! {
             let mut rest = &bytes[..];
             while !rest.is_empty() {
                 let (now, later) = rest.split_at(cuts.next().unwrap().min(rest.len()));
-                out.extend(pool.heard(A, now, T));
+                out.extend(pool.on_stdout(A, now, T));
                 rest = later;
             }
         }
@@ -219,7 +221,7 @@ impl Listener {
         match (std::mem::replace(&mut self.begun, true), sent.len()) {
             (false, _) => Some(b"READY\n".to_vec()),
             (true, 0) => None,
-            (true, _) => Some([Answer::Ok.bytes(), READY].concat()),
+            (true, _) => Some([ListenerResult::Ok.bytes(), READY].concat()),
         }
     }
 }

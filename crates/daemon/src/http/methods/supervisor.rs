@@ -1,6 +1,6 @@
 //! `supervisor.*`: the methods of the original (its rpcinterface.py), with the parameters it names.
 
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 use ironlance_rpc::Fault;
 
 use super::{Access, Answer, Param, Params, Row};
@@ -181,7 +181,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end. The same as readProcessStdoutLog.",
-        answer: Answer::Log(|params| read(process(params, Channel::Stdout)?, params)),
+        answer: Answer::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
     },
     Row {
         name: "readProcessStderrLog",
@@ -191,7 +191,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of what a process wrote to its standard error. An offset below 0 with length 0 gives \
             that many bytes of the end.",
-        answer: Answer::Log(|params| read(process(params, Channel::Stderr)?, params)),
+        answer: Answer::Log(|params| read(process(params, OutputChannel::Stderr)?, params)),
     },
     Row {
         name: "readProcessStdoutLog",
@@ -201,7 +201,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end.",
-        answer: Answer::Log(|params| read(process(params, Channel::Stdout)?, params)),
+        answer: Answer::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
     },
     Row {
         name: "reloadConfig",
@@ -364,7 +364,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given. The same as \
             tailProcessStdoutLog.",
-        answer: Answer::Log(|params| tail(process(params, Channel::Stdout)?, params)),
+        answer: Answer::Log(|params| tail(process(params, OutputChannel::Stdout)?, params)),
     },
     Row {
         name: "tailProcessStderrLog",
@@ -374,7 +374,7 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "The newest of what a process wrote to its standard error, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
-        answer: Answer::Log(|params| tail(process(params, Channel::Stderr)?, params)),
+        answer: Answer::Log(|params| tail(process(params, OutputChannel::Stderr)?, params)),
     },
     Row {
         name: "tailProcessStdoutLog",
@@ -384,11 +384,11 @@ pub(super) const ROWS: &[Row] = &[
         access: Access::Reads,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
-        answer: Answer::Log(|params| tail(process(params, Channel::Stdout)?, params)),
+        answer: Answer::Log(|params| tail(process(params, OutputChannel::Stdout)?, params)),
     },
 ];
 
-fn process(params: &mut Params, channel: Channel) -> Result<LogId, Fault> {
+fn process(params: &mut Params, channel: OutputChannel) -> Result<LogId, Fault> {
     Ok(LogId::Process { name: params.text()?, channel })
 }
 

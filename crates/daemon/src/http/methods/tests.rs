@@ -1,6 +1,6 @@
 //! The table against the original's facts.
 
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 
 use super::*;
 use crate::request::{LogId, LogPart, WaitMode};
@@ -168,7 +168,7 @@ fn aliases_are_the_same_request() {
         wished("supervisor.readProcessLog", part()),
         wished("supervisor.readProcessStdoutLog", part())
     );
-    let whose = LogId::Process { name: "web".into(), channel: Channel::Stderr };
+    let whose = LogId::Process { name: "web".into(), channel: OutputChannel::Stderr };
     let wish = LogRequest { log: whose, part: LogPart::Tail { offset: 0, length: 9 } };
     assert_eq!(wished("supervisor.tailProcessStderrLog", part()), wish);
     let wish = LogRequest { log: LogId::Main, part: LogPart::Read { offset: 0, length: 9 } };

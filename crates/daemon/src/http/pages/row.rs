@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use askama::Template;
 use ironlance_core::ProcessState;
-use ironlance_core::memory::Window;
+use ironlance_core::memory::TimeWindow;
 
 use super::figures;
 use super::filter::UNEXPECTED;
@@ -185,8 +185,8 @@ fn why(frame: &Frame<'_>, program: &ProgramView) -> Option<Why> {
 }
 
 /// That somebody was killed for want of memory, and when.
-pub(super) fn near_memory(frame: &Frame<'_>, window: Window) -> String {
-    let Window { from, to } = window;
+pub(super) fn near_memory(frame: &Frame<'_>, window: TimeWindow) -> String {
+    let TimeWindow { from, to } = window;
     let [from, to] = [from, to].map(|at| figures::moment(frame.clock, at, frame.now));
     (frame.words.near_memory)(&if from == to { to } else { format!("{from}–{to}") })
 }

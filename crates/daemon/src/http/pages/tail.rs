@@ -2,7 +2,7 @@
 
 use askama::Template;
 use ironlance_core::ansi;
-use ironlance_core::notice::Channel;
+use ironlance_core::notice::OutputChannel;
 
 use super::frame::Frame;
 use super::message::Message;
@@ -25,7 +25,7 @@ pub(super) struct Wanted<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose<'a> {
     /// Of a process, by the name that stands in the address.
-    Process(&'a str, Channel),
+    Process(&'a str, OutputChannel),
     /// Of the daemon.
     Main,
     /// Somebody forgot to say it.
@@ -36,8 +36,8 @@ impl<'a> Wanted<'a> {
     /// What `/tail.html?processname=NAME&channel=stderr&limit=BYTES` asks for (web.py, TailView).
     pub(super) fn of_process(fields: &'a Fields<'_>) -> Self {
         let channel = match fields.get("channel") {
-            Some("stderr") => Channel::Stderr,
-            _ => Channel::Stdout,
+            Some("stderr") => OutputChannel::Stderr,
+            _ => OutputChannel::Stdout,
         };
         let whose = fields.filled("processname").map_or(Whose::Nobody, |name| Whose::Process(name, channel));
         Self { whose, limit: limit(fields, LEAST) }
@@ -88,8 +88,8 @@ impl<'a> Log<'a> {
             Whose::Process(name, channel) => {
                 let link = encode(name);
                 let label = match channel {
-                    Channel::Stdout => (words.log_of)(name),
-                    Channel::Stderr => (words.stderr_of)(name),
+                    OutputChannel::Stdout => (words.log_of)(name),
+                    OutputChannel::Stderr => (words.stderr_of)(name),
                 };
                 let base = format!("tail.html?processname={link}&channel={}&limit=", channel.name());
                 let source = format!("logtail/{link}/{}", channel.name());
@@ -108,8 +108,8 @@ impl<'a> Log<'a> {
         if let Whose::Process(name, channel) = wanted.whose {
             let link = encode(name);
             let beside = match channel {
-                Channel::Stdout => Channel::Stderr,
-                Channel::Stderr => Channel::Stdout,
+                OutputChannel::Stdout => OutputChannel::Stderr,
+                OutputChannel::Stderr => OutputChannel::Stdout,
             };
             let beside = beside.name();
             others.push((

@@ -8,8 +8,8 @@ use hyper::header::{
 };
 use ironlance_config::{Server, ServerAddress};
 use ironlance_core::kind::EventKind;
-use ironlance_core::memory::Window;
-use ironlance_core::tally::Tally;
+use ironlance_core::memory::TimeWindow;
+use ironlance_core::tally::EventCounts;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
 use tokio::task::{LocalSet, spawn_local};
@@ -107,7 +107,7 @@ fn sample() -> DaemonView {
             merged: 0,
             answered: 5,
             outbox: None,
-            dead: Tally::default(),
+            dead: EventCounts::default(),
             babbles: 0,
             babble: String::new(),
             doubts: Vec::new(),
@@ -321,7 +321,7 @@ fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
         let page = visit.get("/program.html?processname=%3Cscript%3E").await;
         assert!(page.contains("<dt>By whom</dt><dd>memmon, a process of this supervisord</dd>"), "{page}");
         assert_eq!(page.matches("memmon, a process of").count(), 1, "it is said once");
-        let window = Window { from: NOW - Duration::from_secs(90), to: NOW - Duration::from_secs(60) };
+        let window = TimeWindow { from: NOW - Duration::from_secs(90), to: NOW - Duration::from_secs(60) };
         visit.view.borrow_mut().programs[2].end = Some(EndView { by, near_memory: Some(window), ..end() });
         let page = visit.get("/").await;
         assert!(page.contains("terminated by SIGKILL, by the signal of memmon"), "{page}");
@@ -358,7 +358,7 @@ fn a_log_is_shown_from_its_end_by_the_originals_address() {
         assert!((490..500).contains(&page.matches("old\n").count()), "only the end is shown, in whole lines");
         assert!(page.contains("data-source=\"logtail/web/stdout\""));
         let asked = visit.logs.borrow().last().cloned();
-        let (name, channel) = ("web".to_owned(), ironlance_core::notice::Channel::Stdout);
+        let (name, channel) = ("web".to_owned(), ironlance_core::notice::OutputChannel::Stdout);
         assert_eq!(asked, Some(LogId::Process { name, channel }));
         assert_eq!(*visit.asked.borrow(), [], "the owner reads no log");
         let nobody = visit.get("/tail.html").await;
@@ -552,7 +552,7 @@ fn a_listener_says_what_is_wrong_with_it() {
         {
             let listener = &mut visit.view.borrow_mut().listeners[0];
             (listener.state, listener.is_full, listener.offences) = ("BUSY", false, 0);
-            (listener.dropped, listener.dead) = (Tally::default(), Tally::default());
+            (listener.dropped, listener.dead) = (EventCounts::default(), EventCounts::default());
             listener.babbles = 0;
         }
         let page = visit.get("/").await;

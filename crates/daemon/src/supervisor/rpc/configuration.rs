@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ironlance_config::{self as config, LogTarget};
 use ironlance_core::GroupName;
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::Mood;
+use ironlance_core::lifecycle::DaemonState;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::RpcResult;
@@ -64,7 +64,7 @@ impl Supervisor {
             FaultKind::CantReread.about(format!("the configuration cannot be applied: {why}"))
         })?;
         self.reload = Some(Box::new(reload));
-        self.request_shutdown(Mood::Restarting);
+        self.request_shutdown(DaemonState::Restarting);
         Ok(Value::Bool(true))
     }
 

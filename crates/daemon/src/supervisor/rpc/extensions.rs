@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ironlance_core::exit::ExitStatus;
-use ironlance_core::memory::{Verdict, Window};
+use ironlance_core::memory::{OomVerdict, TimeWindow};
 use ironlance_core::signal;
-use ironlance_core::tally::Tally;
+use ironlance_core::tally::EventCounts;
 use ironlance_rpc::Value;
 use ironlance_rpc::value::Members;
 
@@ -86,7 +86,7 @@ fn listener(view: ListenerView) -> Value {
     ])
 }
 
-fn by_type(tally: &Tally) -> Value {
+fn by_type(tally: &EventCounts) -> Value {
     Value::Struct(tally.counts().map(|(kind, number)| (kind.name().into(), count(number))).collect())
 }
 
@@ -112,8 +112,8 @@ fn exit_members(end: &ExitRecord) -> Members {
         ExitStatus::Code(_) | ExitStatus::Other(_) => (0, false),
     };
     let near = match end.cause.memory {
-        Verdict::Near(window) => window,
-        Verdict::Untouched | Verdict::Killed => Window { from: Duration::ZERO, to: Duration::ZERO },
+        OomVerdict::Possible(window) => window,
+        OomVerdict::Unrelated | OomVerdict::Killed => TimeWindow { from: Duration::ZERO, to: Duration::ZERO },
     };
     let signal = if number == 0 { String::new() } else { signal::name(number).into_owned() };
     vec![

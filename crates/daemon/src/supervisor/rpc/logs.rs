@@ -4,8 +4,8 @@ use std::path::Path;
 
 use ironlance_config::MainLog;
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::Mood;
-use ironlance_core::notice::{Channel, Notice};
+use ironlance_core::lifecycle::DaemonState;
+use ironlance_core::notice::{Notice, OutputChannel};
 use ironlance_rpc::{FaultKind, Value};
 
 use super::RpcResult;
@@ -16,10 +16,10 @@ use crate::state::pending_calls::process_status;
 use crate::state::process_table::Process;
 use crate::supervisor::Supervisor;
 
-fn log_of(process: &Process, channel: Channel) -> Option<&Path> {
+fn log_of(process: &Process, channel: OutputChannel) -> Option<&Path> {
     match channel {
-        Channel::Stdout => process.stdout_log.as_deref(),
-        Channel::Stderr => process.stderr_log.as_deref(),
+        OutputChannel::Stdout => process.stdout_log.as_deref(),
+        OutputChannel::Stderr => process.stderr_log.as_deref(),
     }
 }
 
@@ -79,7 +79,7 @@ impl Supervisor {
                 self.find_process(name).map(|(_, process)| log_of(process, *channel).map(Path::to_owned))
             }
         };
-        LogLocation { stopping: self.daemon_state != Mood::Running, path }
+        LogLocation { stopping: self.daemon_state != DaemonState::Running, path }
     }
 
     /// Opens every log anew under its name: somebody has rotated them.

@@ -7,7 +7,7 @@ mod process_control;
 mod process_info;
 mod snapshot;
 
-use ironlance_core::lifecycle::Mood;
+use ironlance_core::lifecycle::DaemonState;
 use ironlance_core::{GroupName, ProcessName};
 use ironlance_rpc::{Fault, FaultKind, Value};
 
@@ -36,7 +36,7 @@ impl Supervisor {
     pub(super) fn answer(&mut self, call: MethodCall) {
         let MethodCall { request, asker, reply } = call;
         self.requester = Some(self.identify(asker));
-        if self.daemon_state != Mood::Running && !request.is_answered_while_stopping() {
+        if self.daemon_state != DaemonState::Running && !request.is_answered_while_stopping() {
             let _ = reply.send(Err(FaultKind::ShutdownState.bare()));
             return;
         }
@@ -71,7 +71,7 @@ impl Supervisor {
             RpcRequest::GetPid => Ok(Value::Int(i64::from(std::process::id()))),
             RpcRequest::ClearLog => self.clear_main_log(),
             RpcRequest::Shutdown => {
-                self.request_shutdown(Mood::Shutdown);
+                self.request_shutdown(DaemonState::Shutdown);
                 Ok(Value::Bool(true))
             }
             RpcRequest::Restart => self.restart_on_request(),
@@ -137,10 +137,10 @@ impl Supervisor {
 }
 
 /// `statecode` and `statename` (SupervisorStates of states.py).
-const fn state_code_and_name(mood: Mood) -> (i64, &'static str) {
+const fn state_code_and_name(mood: DaemonState) -> (i64, &'static str) {
     match mood {
-        Mood::Running => (1, "RUNNING"),
-        Mood::Restarting => (0, "RESTARTING"),
-        Mood::Shutdown => (-1, "SHUTDOWN"),
+        DaemonState::Running => (1, "RUNNING"),
+        DaemonState::Restarting => (0, "RESTARTING"),
+        DaemonState::Shutdown => (-1, "SHUTDOWN"),
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Input, Reach};
+use ironlance_core::lifecycle::{Input, SignalTarget};
 use ironlance_core::order::StopSequence;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{Fault, FaultKind, Value};
@@ -198,7 +198,7 @@ impl Supervisor {
         let process = self.table.process_mut(id).filter(|process| !has_reached(process, Goal::Down));
         let process = process.ok_or_else(|| FaultKind::NotRunning.about(called))?;
         // Whoever stops a listener means it, whatever it did wrong before.
-        process.recycling.forgive();
+        process.recycling.reset();
         process.stop_reason = Some(SignalReason::Stop(asker));
         self.step(id, Input::Stop);
         let state = self.table.process(id).map(|process| process.lifecycle.state());
@@ -284,7 +284,7 @@ impl Supervisor {
         let word = signal::name(number);
         self.log.log(Level::Debug, &format!("sending {name} (pid {pid}) sig {word}"));
         self.record_signal(id, number);
-        match child::kill::kill(pid, number, Reach::Process) {
+        match child::kill::kill(pid, number, SignalTarget::Process) {
             Ok(()) => Ok(Value::Bool(true)),
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
                 let line = format!(
@@ -304,7 +304,7 @@ impl Supervisor {
 
     pub(super) fn send_process_stdin(&mut self, name: &str, chars: &[u8]) -> RpcResult {
         let (id, process) = self.find_process(name)?;
-        if process.lifecycle.pid().is_none() || process.lifecycle.killing() {
+        if process.lifecycle.pid().is_none() || process.lifecycle.is_stopping() {
             return Err(FaultKind::NotRunning.about(name));
         }
         self.write_stdin(id, chars).map_err(|_| FaultKind::NoFile.about(name))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ironlance_core::pool::MemberId;
 
-use ironlance_core::memory::Verdict;
+use ironlance_core::memory::OomVerdict;
 
 use super::state_code_and_name;
 use crate::io::output::Output;
@@ -66,7 +66,7 @@ impl Supervisor {
             let member = pool.members().find(|member| member.id.0 == id.0);
             let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
             let event = member.as_ref().and_then(|member| member.event);
-            let (babbles, babble) = pool.babbled(MemberId(id.0));
+            let (babbles, babble) = pool.stray_output(MemberId(id.0));
             let buffer = pool.buffer();
             ListenerView {
                 namespec: process.namespec().clone(),
@@ -86,7 +86,7 @@ impl Supervisor {
                 answered: pool.answered(),
                 doubts: doubts.clone(),
                 outbox: None,
-                dead: pool.dead().clone(),
+                dead: pool.dead_letters().clone(),
             }
         };
         processes.map(describe).collect()
@@ -107,8 +107,8 @@ impl ExitRecord {
             by: self.cause.by.as_ref().map(ToString::to_string),
             out_of_memory: self.cause.out_of_memory(),
             near_memory: match self.cause.memory {
-                Verdict::Near(window) => Some(window),
-                Verdict::Untouched | Verdict::Killed => None,
+                OomVerdict::Possible(window) => Some(window),
+                OomVerdict::Unrelated | OomVerdict::Killed => None,
             },
             at: self.at,
             up: self.up,
