@@ -1,7 +1,7 @@
 //! An alert file that a crash, a disk or a person has damaged.
 #![no_main]
 
-use ironlance_alert::outbox::record::{Attempt, Record, file, line, read};
+use ironlance_alert::outbox::record::{FailedAttempt, OutboxRecord, file, line, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -16,12 +16,12 @@ fuzz_target!(|data: &[u8]| {
 /// What can be read can be written, and read again; a failed try that is cut off changes nothing.
 fn check(bytes: &[u8]) {
     let Ok(stored) = read(bytes) else { return };
-    let mut again = file(&stored.alert, stored.unanswered.as_deref());
+    let mut again = file(&stored.alert, stored.unacked.as_deref());
     for attempt in &stored.attempts {
-        again.push_str(&line(&Record::Attempt(attempt.clone())));
+        again.push_str(&line(&OutboxRecord::Attempt(attempt.clone())));
     }
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
-    let attempt = line(&Record::Attempt(Attempt { at: 7, reason: "refused".to_owned(), tried: 7 }));
+    let attempt = line(&OutboxRecord::Attempt(FailedAttempt { at: 7, reason: "refused".to_owned(), tried: 7 }));
     again.push_str(&attempt[..attempt.len() / 2]);
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
 }

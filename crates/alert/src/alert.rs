@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::route::Route;
+use crate::receiver::Receiver;
 
 /// What a listener wants said; where it goes is the outbox's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,14 +10,14 @@ pub struct Draft {
     /// The subject line; a mail without one has no Subject header.
     pub subject: Option<String>,
     /// How the entries become a text.
-    pub form: Form,
+    pub format: Format,
     /// What is said, in order; never empty.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<AlertEntry>,
 }
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct AlertEntry {
     /// The text, in the original's words; may be of several lines.
     pub text: String,
     /// The lines below `Details:`, without that line; none for a brief alert.
@@ -28,7 +28,7 @@ pub struct Entry {
 /// How the entries of an alert become the text that people read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Form {
+pub enum Format {
     /// The texts, a line each; then the details, if any entry has some.
     Mail,
     /// The texts only, cut to a short message of so many GSM-7 characters when a limit is given.
@@ -52,14 +52,16 @@ pub struct Alert {
     /// When it was made, in seconds since 1970.
     pub created: i64,
     /// How and to whom it goes.
-    pub route: Route,
+    #[serde(rename = "route")]
+    pub receiver: Receiver,
     /// See [`Draft::subject`].
     pub subject: Option<String>,
-    /// See [`Draft::form`].
-    pub form: Form,
+    /// See [`Draft::format`].
+    #[serde(rename = "form")]
+    pub format: Format,
     /// See [`Draft::entries`].
     #[serde(skip)]
-    pub entries: Vec<Entry>,
+    pub entries: Vec<AlertEntry>,
 }
 
 impl Alert {
@@ -67,11 +69,11 @@ impl Alert {
     pub fn text(&self) -> String {
         let texts: Vec<&str> = self.entries.iter().map(|entry| entry.text.as_str()).collect();
         let details: Vec<&str> = self.entries.iter().filter_map(|entry| entry.details.as_deref()).collect();
-        match self.form {
-            Form::Mail if details.is_empty() => texts.join("\n"),
-            Form::Mail => format!("{}\n\nDetails:\n{}\n", texts.join("\n"), details.join("\n\n")),
-            Form::Sms { max_length: None } => texts.join("\n"),
-            Form::Sms { max_length: Some(limit) } => crate::sms::fit(&texts, limit),
+        match self.format {
+            Format::Mail if details.is_empty() => texts.join("\n"),
+            Format::Mail => format!("{}\n\nDetails:\n{}\n", texts.join("\n"), details.join("\n\n")),
+            Format::Sms { max_length: None } => texts.join("\n"),
+            Format::Sms { max_length: Some(limit) } => crate::render::sms::fit(&texts, limit),
         }
     }
 }

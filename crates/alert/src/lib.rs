@@ -5,21 +5,20 @@
 pub mod address;
 pub mod alert;
 pub mod channel;
-pub mod deliver;
-pub mod message;
+pub mod delivery;
 pub mod outbox;
-pub mod post;
-pub mod route;
+pub mod receiver;
+pub mod render;
 pub mod secret;
-pub mod sms;
+pub mod submit;
 
-pub use alert::{Alert, Draft, Entry, Form};
-pub use post::{Post, PostOptions};
-pub use route::{Route, Security, SmtpServer, Transport};
+pub use alert::{Alert, AlertEntry, Draft, Format};
+pub use receiver::{Receiver, Security, SmtpServer, Transport};
 pub use secret::Secret;
+pub use submit::{Submitter, SubmitterOptions};
 
 /// A line on stderr, which supervisord keeps; when even that is gone, there is nobody left to tell.
-pub(crate) fn say(line: &str) {
+pub(crate) fn log(line: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use ironlance_alert::channel::Progress;
-use ironlance_alert::deliver;
-use ironlance_alert::deliver::ending::{self, Ended, Whose};
-use ironlance_alert::deliver::engine::{Engine, Input};
-use ironlance_alert::deliver::holder;
-use ironlance_alert::outbox::record::Stored;
-use ironlance_alert::outbox::{Outbox, Place, state_dir, unix_time};
+use ironlance_alert::channel::DeliveryProgress;
+use ironlance_alert::delivery;
+use ironlance_alert::delivery::lock_holder;
+use ironlance_alert::delivery::stop::{self, StopScope, Stopped};
+use ironlance_alert::delivery::worker::{DeliveryWorker, Input};
+use ironlance_alert::outbox::record::StoredAlert;
+use ironlance_alert::outbox::{Outbox, OutboxFolder, state_dir, unix_time};
 use ironlance_core::redact::redact;
 
 use crate::usage;
@@ -104,9 +104,9 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
 /// The process that delivers; a listener starts it.
 pub(crate) fn deliver(args: &[String]) -> ExitCode {
     match args {
-        [memory] if memory == "--memory" => deliver::memory(None),
-        [memory, state_dir] if memory == "--memory" => deliver::memory(Some(Path::new(state_dir))),
-        [dir] if !dir.starts_with('-') => deliver::outbox(Path::new(dir)),
+        [memory] if memory == "--memory" => delivery::memory(None),
+        [memory, state_dir] if memory == "--memory" => delivery::memory(Some(Path::new(state_dir))),
+        [dir] if !dir.starts_with('-') => delivery::outbox(Path::new(dir)),
         _ => {
             let help = "usage: ironlance deliver OUTBOX | --memory [STATE]\n\n\
                 Delivers alerts; the listeners start it, with the outbox's lock for its input.\n\
@@ -119,22 +119,22 @@ pub(crate) fn deliver(args: &[String]) -> ExitCode {
 
 fn run(verb: Verb) -> Result<ExitCode> {
     if let Verb::Stop { service: true, wait } = verb {
-        return stop(Whose::Service, wait);
+        return stop(StopScope::Service, wait);
     }
     let outbox = Outbox::open(&state_dir())?;
     match verb {
         Verb::List { dead, json } => list::list(&outbox, dead, json),
         Verb::Show { id } => show(&outbox, &id),
         Verb::Retry { ids, all } => retry(&outbox, &ids, all),
-        Verb::Stop { wait, .. } => stop(Whose::Outbox(&outbox), wait),
+        Verb::Stop { wait, .. } => stop(StopScope::Outbox(&outbox), wait),
         Verb::Drop { ids, all_dead } => drop_alerts(&outbox, &ids, all_dead),
     }
 }
 
-const fn word(place: Place) -> &'static str {
+const fn word(place: OutboxFolder) -> &'static str {
     match place {
-        Place::New => "waiting",
-        Place::Dead => "dead",
+        OutboxFolder::New => "waiting",
+        OutboxFolder::Dead => "dead",
     }
 }
 
@@ -152,9 +152,9 @@ fn one_line(text: &str) -> String {
 }
 
 /// The alert that an id, or its beginning, means.
-fn find(outbox: &Outbox, wanted: &str) -> Result<(Place, String)> {
+fn find(outbox: &Outbox, wanted: &str) -> Result<(OutboxFolder, String)> {
     let mut hits = Vec::new();
-    for place in [Place::New, Place::Dead] {
+    for place in [OutboxFolder::New, OutboxFolder::Dead] {
         for id in outbox.ids(place)? {
             if id == wanted {
                 return Ok((place, id));
@@ -173,11 +173,11 @@ fn find(outbox: &Outbox, wanted: &str) -> Result<(Place, String)> {
 
 fn show(outbox: &Outbox, id: &str) -> Result<ExitCode> {
     let (place, id) = find(outbox, id)?;
-    let Stored { alert, attempts, .. } = outbox.load(place, &id)?;
+    let StoredAlert { alert, attempts, .. } = outbox.load(place, &id)?;
     let mut out = io::stdout().lock();
     writeln!(out, "id:       {id}\nstate:    {}\nfrom:     {}", word(place), alert.origin)?;
     writeln!(out, "made:     {} ago on {}", age(unix_time() - alert.created), alert.host)?;
-    writeln!(out, "goes by:  {}\nto:       {}", alert.route.transport, alert.route.to.join(", "))?;
+    writeln!(out, "goes by:  {}\nto:       {}", alert.receiver.transport, alert.receiver.to.join(", "))?;
     writeln!(out, "subject:  {}", one_line(alert.subject.as_deref().unwrap_or("(none)")))?;
     for attempt in attempts {
         writeln!(out, "failed:   {} ago: {}", age(unix_time() - attempt.at), redact(&attempt.reason))?;
@@ -187,18 +187,18 @@ fn show(outbox: &Outbox, id: &str) -> Result<ExitCode> {
 }
 
 fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
-    let mut revive = if all { outbox.ids(Place::Dead)? } else { Vec::new() };
+    let mut revive = if all { outbox.ids(OutboxFolder::Dead)? } else { Vec::new() };
     // What was good of a damaged file has been sent.
     revive.retain(|id| !Outbox::is_damaged_copy(id));
     for id in ids {
         let (place, id) = find(outbox, id)?;
-        if place == Place::Dead {
+        if place == OutboxFolder::Dead {
             revive.push(id);
         }
     }
     for id in revive {
         let revived =
-            outbox.revive(&id, unix_time()).with_context(|| format!("cannot revive the alert {id}"));
+            outbox.retry_dead(&id, unix_time()).with_context(|| format!("cannot revive the alert {id}"));
         match revived {
             // One that cannot be read must not keep the others.
             Err(error) if all => writeln!(io::stderr(), "ironlance outbox: {error:#}")?,
@@ -207,22 +207,22 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
     }
     let lock = outbox.lock_file()?;
     if !take(&lock) {
-        outbox.nudge();
+        outbox.wake_worker();
         writeln!(io::stdout(), "a listener's deliverer is at work; it tries everything again now")?;
         return Ok(ExitCode::SUCCESS);
     }
     // Who waits for the lock sees by it whether we get on: somebody may stop us by ^Z.
     let _ = rustix::stdio::dup2_stdin(&lock);
-    let waiting = outbox.ids(Place::New)?;
+    let waiting = outbox.ids(OutboxFolder::New)?;
     let (tell, inbox) = channel();
     // One try of everything, and no waiting for the next.
     tell.send(Input::Leave)?;
-    let engine = Engine::new(Arc::new(outbox.clone()));
-    let engine = Engine { progress: || Box::new(Aloud), beat: holder::beat, ..engine };
+    let engine = DeliveryWorker::new(Arc::new(outbox.clone()));
+    let engine = DeliveryWorker { progress: || Box::new(Aloud), heartbeat: lock_holder::heartbeat, ..engine };
     engine.run(&inbox, &tell);
-    outbox.forget_ways();
-    let left = outbox.ids(Place::New)?.len();
-    let dead = outbox.ids(Place::Dead)?;
+    outbox.clear_overrides();
+    let left = outbox.ids(OutboxFolder::New)?.len();
+    let dead = outbox.ids(OutboxFolder::Dead)?;
     let dead = waiting.iter().filter(|id| dead.contains(id)).count();
     writeln!(io::stdout(), "{}", outcome(waiting.len(), dead, left))?;
     Ok(if left == 0 && dead == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -248,31 +248,31 @@ fn take(lock: &File) -> bool {
 /// Says each step of a delivery.
 struct Aloud;
 
-impl Progress for Aloud {
+impl DeliveryProgress for Aloud {
     fn step(&mut self, what: &str) {
         let _ = writeln!(io::stdout(), "{what}");
     }
 }
 
 /// Ends deliverers. A listener that has something to send starts another.
-fn stop(whose: Whose<'_>, wait: u32) -> Result<ExitCode> {
-    let Ended { told, left } = ending::end(whose, Duration::from_secs(wait.into()));
-    writeln!(io::stdout(), "{} deliverer(s) ended, {left} still in a mail", told - left)?;
-    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+fn stop(whose: StopScope<'_>, wait: u32) -> Result<ExitCode> {
+    let Stopped { asked, remaining } = stop::stop(whose, Duration::from_secs(wait.into()));
+    writeln!(io::stdout(), "{} deliverer(s) ended, {remaining} still in a mail", asked - remaining)?;
+    Ok(if remaining == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn drop_alerts(outbox: &Outbox, ids: &[String], all_dead: bool) -> Result<ExitCode> {
     let chosen = if all_dead {
-        outbox.ids(Place::Dead)?.into_iter().map(|id| (Place::Dead, id)).collect()
+        outbox.ids(OutboxFolder::Dead)?.into_iter().map(|id| (OutboxFolder::Dead, id)).collect()
     } else {
         ids.iter().map(|id| find(outbox, id)).collect::<Result<Vec<_>>>()?
     };
     for (place, id) in chosen {
         let line = line(outbox, place, &id);
-        outbox.drop_alert(place, &id)?;
+        outbox.discard(place, &id)?;
         writeln!(io::stdout(), "dropped: {line}")?;
     }
-    outbox.forget_ways();
+    outbox.clear_overrides();
     outbox.forget_last_error();
     Ok(ExitCode::SUCCESS)
 }

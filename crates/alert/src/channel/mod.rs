@@ -4,10 +4,10 @@ pub mod sendmail;
 pub mod smtp;
 
 use crate::alert::Alert;
-use crate::route::Transport;
+use crate::receiver::Transport;
 
 /// Is told each step of a delivery, in words for people: `connected to 127.0.0.1:25`.
-pub trait Progress {
+pub trait DeliveryProgress {
     /// A step was done.
     fn step(&mut self, what: &str);
 
@@ -16,30 +16,30 @@ pub trait Progress {
 }
 
 /// Nobody wants to know.
-impl Progress for () {
+impl DeliveryProgress for () {
     fn step(&mut self, _: &str) {}
 }
 
 /// One way to send alerts, which may keep a connection from one alert to the next.
-pub trait Channel: Send {
+pub trait DeliveryChannel: Send {
     /// Sends `alert` to all its recipients.
     ///
     /// `Ok` means that the carrier has taken it for at least one recipient; the receipt names the others.
     /// Every step has a timeout of its own, so this returns in bounded time.
-    fn send(&mut self, alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered>;
+    fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError>;
 }
 
 /// What became of the recipients of an alert that was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Recipients that were not served although others were.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RecipientRefusal>,
 }
 
 /// A recipient that was not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// As it stands in the route.
+pub struct RecipientRefusal {
+    /// As it stands in the receiver.
     pub recipient: String,
     /// The carrier's words.
     pub reason: String,
@@ -58,7 +58,7 @@ pub enum Retry {
 
 /// Why nobody was served. The text is for people, and starts in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Undelivered {
+pub enum DeliveryError {
     /// The carrier itself is out of order: whatever else is meant for it can wait as well.
     Unreachable(String),
     /// The carrier works and put this alert off.
@@ -67,7 +67,7 @@ pub enum Undelivered {
     Rejected(String),
 }
 
-impl Undelivered {
+impl DeliveryError {
     /// Why, in words.
     pub fn reason(&self) -> &str {
         match self {
@@ -77,11 +77,11 @@ impl Undelivered {
 }
 
 /// The channel for a transport.
-pub fn open(transport: &Transport) -> Box<dyn Channel> {
+pub fn open(transport: &Transport) -> Box<dyn DeliveryChannel> {
     match transport {
         Transport::Sendmail { command } => Box::new(sendmail::Sendmail::new(command, None)),
         Transport::BodyOnly { command } => {
-            Box::new(sendmail::Sendmail::new(command, Some(sendmail::intake::Intake::Body)))
+            Box::new(sendmail::Sendmail::new(command, Some(sendmail::input_format::InputFormat::Body)))
         }
         Transport::Smtp(server) => Box::new(smtp::Smtp::new(server)),
     }

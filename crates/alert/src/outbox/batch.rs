@@ -6,11 +6,11 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, FolderError, at};
-use super::mend;
-use super::record::{self, Header, Record, Stored};
-use super::{Outbox, OutboxError, Place, origin_file};
-use crate::alert::{Alert, Entry};
-use crate::say;
+use super::record::{self, AlertHeader, OutboxRecord, StoredAlert};
+use super::repair;
+use super::{Outbox, OutboxError, OutboxFolder, origin_file};
+use crate::alert::{Alert, AlertEntry};
+use crate::log;
 
 /// A batch on disk, and in memory for the case that the disk refuses.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Batch {
     alert: Alert,
     /// Open while everything of `alert` is in it.
     pub(super) file: Option<File>,
-    unanswered: Option<String>,
+    unacked: Option<String>,
     /// So many bytes the entries take in a mail.
     size: usize,
     /// What an earlier process left is in `alert`, or there was nothing.
@@ -28,14 +28,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Takes up what an earlier process of the same origin has left, under the present subject, form and route;
+    /// Takes up what an earlier process of the same origin has left, under the present subject, form and receiver;
     /// `alert` has these and no entries.
     pub fn open(outbox: &Outbox, alert: Alert) -> Result<Self, OutboxError> {
         let mut batch = Self::in_memory(outbox, alert);
         batch.adopt(outbox)?;
         if !batch.alert.entries.is_empty() {
-            let unanswered = batch.unanswered.clone();
-            batch.begin(outbox, unanswered.as_deref())?;
+            let unacked = batch.unacked.clone();
+            batch.begin(outbox, unacked.as_deref())?;
         }
         Ok(batch)
     }
@@ -43,7 +43,7 @@ impl Batch {
     /// A batch that is only in memory, until the disk can be used.
     pub fn in_memory(outbox: &Outbox, alert: Alert) -> Self {
         let path = outbox.dir().join("batch").join(origin_file(&alert.origin));
-        Self { path, alert, file: None, unanswered: None, size: 0, has_adopted: false }
+        Self { path, alert, file: None, unacked: None, size: 0, has_adopted: false }
     }
 
     /// Puts what an earlier process has left in front of what we have. Until that has succeeded its file is not
@@ -55,36 +55,36 @@ impl Batch {
             Err(FolderError::TooLong { .. }) => {
                 let draft = Alert { entries: Vec::new(), ..self.alert.clone() };
                 let split = outbox.split_file(&self.path, Some(&draft))?;
-                say(&format!(
+                log(&format!(
                     "the batch of {} is too large for one mail: sent in {}",
                     draft.origin,
                     split.ids.len()
                 ));
                 if self.alert.entries.is_empty() {
-                    self.unanswered = split.unanswered;
+                    self.unacked = split.unacked;
                 }
             }
             Err(error) => return Err(error.into()),
             Ok(content) => {
                 let draft = Alert { entries: Vec::new(), ..self.alert.clone() };
                 let mut stored =
-                    record::read_with(&content, Some(&draft)).unwrap_or_else(|_| Stored::new(draft));
+                    record::read_with(&content, Some(&draft)).unwrap_or_else(|_| StoredAlert::new(draft));
                 if stored.damaged > 0 {
                     let kept = outbox.keep_damaged(&self.path, &stored.alert.id)?;
                     let lines = stored.damaged;
-                    say(&format!(
+                    log(&format!(
                         "{lines} damaged line(s) of a batch cannot be read: ironlance outbox show {kept}"
                     ));
                     let text =
                         format!("({lines} damaged line(s) of this batch could not be read; kept as {kept})");
-                    stored.alert.entries.push(Entry { text, details: None });
+                    stored.alert.entries.push(AlertEntry { text, details: None });
                 }
                 if self.alert.entries.is_empty() && !stored.alert.entries.is_empty() {
-                    self.unanswered = stored.unanswered;
+                    self.unacked = stored.unacked;
                     self.alert.created = stored.alert.created;
                 }
                 self.alert.entries.splice(0..0, stored.alert.entries);
-                self.size = self.alert.entries.iter().map(mend::size).sum();
+                self.size = self.alert.entries.iter().map(repair::entry_size).sum();
             }
         }
         self.has_adopted = true;
@@ -93,25 +93,25 @@ impl Batch {
 
     /// Whether it should be sent before anything is added to it.
     pub const fn is_large(&self) -> bool {
-        self.size >= mend::LARGE
+        self.size >= repair::MAX_MAIL_BYTES
     }
 
     /// What has been collected.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[AlertEntry] {
         &self.alert.entries
     }
 
     /// The event of the last entry that an earlier process has stored without answering it.
-    pub fn unanswered(&self) -> Option<&str> {
-        self.unanswered.as_deref()
+    pub fn unacked(&self) -> Option<&str> {
+        self.unacked.as_deref()
     }
 
     /// Adds what happened; it is safe when this returns `Ok`, and kept in memory in any case.
-    pub fn add(&mut self, outbox: &Outbox, entry: Entry, event: &str) -> Result<(), OutboxError> {
-        self.unanswered = None;
+    pub fn add(&mut self, outbox: &Outbox, entry: AlertEntry, event: &str) -> Result<(), OutboxError> {
+        self.unacked = None;
         let now = super::unix_time();
         let line = record::entry_line(&entry, Some(event), Some(now));
-        self.size += mend::size(&entry);
+        self.size += repair::entry_size(&entry);
         self.alert.entries.push(entry);
         self.alert.created = now;
         if self.file.as_ref().is_some_and(|file| !self.is_in_place(file)) {
@@ -127,18 +127,18 @@ impl Batch {
     }
 
     /// Adds what happened to what is in memory only. The file, if there is one, is behind from now on.
-    pub fn add_in_memory(&mut self, entry: Entry) {
-        self.unanswered = None;
-        self.size += mend::size(&entry);
+    pub fn add_in_memory(&mut self, entry: AlertEntry) {
+        self.unacked = None;
+        self.size += repair::entry_size(&entry);
         self.alert.entries.push(entry);
         self.file = None;
     }
 
     /// The supervisor has been told that the event of the last entry is dealt with.
-    pub fn answered(&mut self) {
-        self.unanswered = None;
+    pub fn ack(&mut self) {
+        self.unacked = None;
         if let Some(file) = &mut self.file
-            && file.write_all(record::line(&Record::Answered).as_bytes()).is_err()
+            && file.write_all(record::line(&OutboxRecord::Answered).as_bytes()).is_err()
         {
             self.file = None;
         }
@@ -158,9 +158,9 @@ impl Batch {
         self.alert.entries.clear();
         self.size = 0;
         self.alert.id = super::new_id();
-        self.unanswered = None;
+        self.unacked = None;
         let on_disk = self.file.take().is_some_and(|file| self.is_in_place(&file));
-        let new = outbox.path(Place::New, &alert.id);
+        let new = outbox.path(OutboxFolder::New, &alert.id);
         if on_disk && fs::rename(&self.path, &new).is_ok() {
             // The rename is what counts; that it outlives a power cut as well is as good as it gets.
             let _ = folder::sync(&outbox.new_dir());
@@ -182,7 +182,7 @@ impl Batch {
         if !self.has_adopted {
             self.adopt(outbox)?;
         }
-        let mut content = record::line(&Record::Header(Box::new(Header::of(&self.alert))));
+        let mut content = record::line(&OutboxRecord::Header(Box::new(AlertHeader::of(&self.alert))));
         let last = self.alert.entries.len().saturating_sub(1);
         for (index, entry) in self.alert.entries.iter().enumerate() {
             content.push_str(&record::entry_line(entry, event.filter(|_| index == last), None));
@@ -203,7 +203,7 @@ impl Batch {
 const TAIL: u64 = 256 * 1024;
 
 /// The event of the last entry of a batch, unless it was answered.
-pub(super) fn unanswered_of(path: &Path) -> Option<String> {
+pub(super) fn unacked_event_of(path: &Path) -> Option<String> {
     let file = folder::open_any_length(path, OpenOptions::new().read(true)).ok()?;
     let length = file.metadata().ok()?.len();
     let start = length.saturating_sub(TAIL);
@@ -211,10 +211,10 @@ pub(super) fn unanswered_of(path: &Path) -> Option<String> {
     file.read_exact_at(&mut tail, start).ok()?;
     for line in tail.split_inclusive(|byte| *byte == b'\n').rev() {
         match record::parse(line) {
-            Ok(Record::Entry(entry)) => return entry.event,
-            Ok(Record::Answered | Record::Header(_)) => return None,
+            Ok(OutboxRecord::Entry(entry)) => return entry.event,
+            Ok(OutboxRecord::Answered | OutboxRecord::Header(_)) => return None,
             // Half a line at the end, or in the middle of the first one.
-            Ok(Record::Attempt(_) | Record::Sent | Record::Left(_)) | Err(_) => {}
+            Ok(OutboxRecord::Attempt(_) | OutboxRecord::Sent | OutboxRecord::Left(_)) | Err(_) => {}
         }
     }
     None

@@ -8,7 +8,7 @@ use std::fs;
 use ironlance_core::redact::redact;
 
 use super::folder::{self, FolderError, at};
-use super::{Outbox, Place};
+use super::{Outbox, OutboxFolder};
 
 /// The longest line, in bytes, its end included.
 const LONGEST: usize = 500;
@@ -52,7 +52,7 @@ impl Outbox {
 
     /// Forgets the last error once nothing waits any more.
     pub fn forget_last_error(&self) {
-        if self.ids(Place::New).is_ok_and(|ids| ids.is_empty()) {
+        if self.ids(OutboxFolder::New).is_ok_and(|ids| ids.is_empty()) {
             // Whoever fails next writes it anew.
             let _ = folder::remove(&self.dir().join(NAME));
         }

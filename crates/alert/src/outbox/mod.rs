@@ -13,12 +13,12 @@
 
 pub mod batch;
 pub mod folder;
-mod granted;
 mod last_error;
-pub mod limits;
-pub mod mend;
 pub mod record;
-mod sent;
+pub mod repair;
+pub mod retention;
+mod sent_ledger;
+mod state_dir;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -33,9 +33,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::alert::Alert;
-use crate::route::Transport;
+use crate::receiver::Transport;
 use folder::{FolderError, at};
-use record::{Attempt, Record, RecordError, Stored};
+use record::{FailedAttempt, OutboxRecord, RecordError, StoredAlert};
 
 /// What the lock, the folders and the files of an outbox are called.
 const FOLDERS: [&str; 6] = ["tmp", "new", "dead", "batch", "pending", "ways"];
@@ -87,23 +87,23 @@ impl OutboxError {
 
 /// How the alerts of a listener go now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Way {
-    /// See [`crate::Route::transport`].
+pub struct TransportOverride {
+    /// See [`crate::Receiver::transport`].
     pub transport: Transport,
-    /// See [`crate::Route::from`].
+    /// See [`crate::Receiver::from`].
     pub from: Option<String>,
 }
 
 /// Where an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum OutboxFolder {
     /// Waiting to be delivered.
     New,
     /// Given up.
     Dead,
 }
 
-impl Place {
+impl OutboxFolder {
     const fn folder(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -122,7 +122,7 @@ pub fn state_dir() -> PathBuf {
         return own;
     }
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    granted::or_granted(own, Path::new(OF_ROOT), rustix::process::geteuid().as_raw(), &passwd)
+    state_dir::or_assigned(own, Path::new(OF_ROOT), rustix::process::geteuid().as_raw(), &passwd)
 }
 
 /// Root's state folder.
@@ -201,11 +201,11 @@ impl Outbox {
     }
 
     /// The folder in which listeners leave their present transports.
-    pub fn ways_dir(&self) -> PathBuf {
+    pub fn overrides_dir(&self) -> PathBuf {
         self.dir.join("ways")
     }
 
-    fn path(&self, place: Place, id: &str) -> PathBuf {
+    fn path(&self, place: OutboxFolder, id: &str) -> PathBuf {
         self.dir.join(place.folder()).join(id)
     }
 
@@ -219,7 +219,7 @@ impl Outbox {
             // Without the link an event that comes twice makes two mails; that is better than none.
             let _ = self.link_pending(alert, &tmp);
         }
-        let new = self.path(Place::New, &alert.id);
+        let new = self.path(OutboxFolder::New, &alert.id);
         fs::rename(&tmp, &new).map_err(at("rename", &tmp))?;
         // From here on it will be delivered, so this is no failure any more, whatever the disk says.
         let _ = folder::sync(&self.new_dir());
@@ -237,41 +237,41 @@ impl Outbox {
     }
 
     /// The supervisor has been told that the event of the last alert of `origin` is dealt with.
-    pub fn answered(&self, origin: &str) {
+    pub fn ack(&self, origin: &str) {
         // What stays behind is found by the successor, and only matters if the same event comes again.
         let _ = folder::remove(&self.pending(origin));
     }
 
     /// Whether a process, of this listener or of another in its pool, has stored the alert of this event, or has put
     /// it into a batch, without answering it.
-    pub fn is_unanswered(&self, event: &str) -> bool {
-        let holds = |folder: &str, unanswered: &dyn Fn(&Path) -> Option<String>| {
+    pub fn is_unacked(&self, event: &str) -> bool {
+        let holds = |folder: &str, unacked: &dyn Fn(&Path) -> Option<String>| {
             let dir = self.dir.join(folder);
             let names = folder::names(&dir).unwrap_or_default();
-            names.iter().any(|name| unanswered(&dir.join(name)).as_deref() == Some(event))
+            names.iter().any(|name| unacked(&dir.join(name)).as_deref() == Some(event))
         };
-        holds("pending", &|path| self.unanswered(path)) || holds("batch", &batch::unanswered_of)
+        holds("pending", &|path| self.unacked(path)) || holds("batch", &batch::unacked_event_of)
     }
 
-    fn unanswered(&self, pending: &Path) -> Option<String> {
+    fn unacked(&self, pending: &Path) -> Option<String> {
         let stored = record::read(&folder::read_own(pending).ok()?).ok()?;
         let tmp = self.dir.join("tmp").join(&stored.alert.id);
         // A twin in tmp means that it was never committed: the alert has to be made again.
-        if tmp.exists() { None } else { stored.unanswered }
+        if tmp.exists() { None } else { stored.unacked }
     }
 
     /// The ids of the alerts in a place, oldest first.
-    pub fn ids(&self, place: Place) -> Result<Vec<String>, FolderError> {
+    pub fn ids(&self, place: OutboxFolder) -> Result<Vec<String>, FolderError> {
         folder::names(&self.dir.join(place.folder()))
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.ids(Place::New).is_ok_and(|ids| ids.is_empty())
+        self.ids(OutboxFolder::New).is_ok_and(|ids| ids.is_empty())
     }
 
     /// Reads an alert.
-    pub fn load(&self, place: Place, id: &str) -> Result<Stored, OutboxError> {
+    pub fn load(&self, place: OutboxFolder, id: &str) -> Result<StoredAlert, OutboxError> {
         let path = self.path(place, id);
         let content = folder::read_own(&path)?;
         let stored = record::read(&content).and_then(|stored| stored.named(id));
@@ -284,34 +284,34 @@ impl Outbox {
     }
 
     /// Reads a batch as far as it has come.
-    pub fn load_batch(&self, name: &str) -> Result<Stored, OutboxError> {
+    pub fn load_batch(&self, name: &str) -> Result<StoredAlert, OutboxError> {
         let path = self.dir.join("batch").join(name);
         let content = folder::read_own(&path)?;
         record::read_with(&content, None).map_err(|source| OutboxError::Record { path, source })
     }
 
     /// Whether an alert is still among those that wait.
-    pub fn holds(&self, id: &str) -> bool {
-        self.path(Place::New, id).symlink_metadata().is_ok()
+    pub fn is_waiting(&self, id: &str) -> bool {
+        self.path(OutboxFolder::New, id).symlink_metadata().is_ok()
     }
 
     /// Reads an alert that waits, with the transport that its listener uses now.
-    pub fn load_for_delivery(&self, id: &str) -> Result<Stored, OutboxError> {
-        let mut stored = self.load(Place::New, id)?;
-        if let Some(way) = self.way(&stored.alert.origin) {
-            stored.alert.route.transport = way.transport;
-            stored.alert.route.from = stored.alert.route.from.or(way.from);
+    pub fn load_for_delivery(&self, id: &str) -> Result<StoredAlert, OutboxError> {
+        let mut stored = self.load(OutboxFolder::New, id)?;
+        if let Some(over) = self.transport_override(&stored.alert.origin) {
+            stored.alert.receiver.transport = over.transport;
+            stored.alert.receiver.from = stored.alert.receiver.from.or(over.from);
         }
         Ok(stored)
     }
 
     /// Notes a failed try, for people to see; not vital, so not synced.
-    pub fn note(&self, id: &str, attempt: &Attempt) {
-        let _ = self.append(Place::New, id, &Record::Attempt(attempt.clone()));
+    pub fn record_attempt(&self, id: &str, attempt: &FailedAttempt) {
+        let _ = self.append(OutboxFolder::New, id, &OutboxRecord::Attempt(attempt.clone()));
         let _ = self.set_last_error(attempt.at, &attempt.reason);
     }
 
-    fn append(&self, place: Place, id: &str, record: &Record) -> Result<(), FolderError> {
+    fn append(&self, place: OutboxFolder, id: &str, record: &OutboxRecord) -> Result<(), FolderError> {
         let path = self.path(place, id);
         let mut file = folder::open_any_length(&path, OpenOptions::new().read(true).append(true))?;
         let mut append = || -> std::io::Result<()> {
@@ -325,41 +325,42 @@ impl Outbox {
     }
 
     /// Takes a delivered alert out.
-    pub fn taken(&self, id: &str) -> Result<(), FolderError> {
-        folder::remove(&self.path(Place::New, id))
+    pub fn remove_delivered(&self, id: &str) -> Result<(), FolderError> {
+        folder::remove(&self.path(OutboxFolder::New, id))
     }
 
     /// Gives an alert up, for this reason.
-    pub fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), FolderError> {
-        self.note(id, attempt);
-        let new = self.path(Place::New, id);
-        fs::rename(&new, self.path(Place::Dead, id)).map_err(folder::at("move to dead", &new))
+    pub fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), FolderError> {
+        self.record_attempt(id, attempt);
+        let new = self.path(OutboxFolder::New, id);
+        fs::rename(&new, self.path(OutboxFolder::Dead, id)).map_err(folder::at("move to dead", &new))
     }
 
     /// Puts a changed alert in the place of the one with the same id, in one step.
-    pub fn replace(&self, stored: &Stored) -> Result<(), FolderError> {
-        self.write_over(Place::New, stored)
+    pub fn replace(&self, stored: &StoredAlert) -> Result<(), FolderError> {
+        self.write_over(OutboxFolder::New, stored)
     }
 
     /// Leaves only these recipients of an alert. Where its file cannot be replaced, that is noted in it.
-    pub fn leave(&self, stored: &Stored) -> Result<(), FolderError> {
+    pub fn set_recipients(&self, stored: &StoredAlert) -> Result<(), FolderError> {
         let noted = || {
-            let left = Record::Left(stored.alert.route.to.clone());
-            self.append(Place::New, &stored.alert.id, &left)
+            let left = OutboxRecord::Left(stored.alert.receiver.to.clone());
+            self.append(OutboxFolder::New, &stored.alert.id, &left)
         };
         self.replace(stored).or_else(|error| noted().map_err(|_| error))
     }
 
     /// Makes a dead letter of its own, for the recipients that were refused.
-    pub fn put_dead(&self, alert: &Alert, attempt: &Attempt) -> Result<(), FolderError> {
+    pub fn put_dead_letter(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), FolderError> {
         self.write_over(
-            Place::Dead,
-            &Stored { attempts: vec![attempt.clone()], ..Stored::new(alert.clone()) },
+            OutboxFolder::Dead,
+            &StoredAlert { attempts: vec![attempt.clone()], ..StoredAlert::new(alert.clone()) },
         )
     }
 
-    fn write_over(&self, place: Place, stored: &Stored) -> Result<(), FolderError> {
-        let attempts = stored.attempts.iter().map(|attempt| record::line(&Record::Attempt(attempt.clone())));
+    fn write_over(&self, place: OutboxFolder, stored: &StoredAlert) -> Result<(), FolderError> {
+        let attempts =
+            stored.attempts.iter().map(|attempt| record::line(&OutboxRecord::Attempt(attempt.clone())));
         let content = record::file(&stored.alert, None) + &attempts.collect::<String>();
         let tmp = self.dir.join("tmp").join(format!("{}-{:08x}", stored.alert.id, fastrand::u32(..)));
         folder::write_new(&tmp, content.as_bytes())?;
@@ -367,19 +368,19 @@ impl Outbox {
     }
 
     /// Lets a dead alert live again, as if it were made now. One that is too large to be sent is split.
-    pub fn revive(&self, id: &str, now: i64) -> Result<(), OutboxError> {
-        let mut stored = match self.load(Place::Dead, id) {
-            Err(error) if error.is_too_long() => return self.split(Place::Dead, id).map(drop),
+    pub fn retry_dead(&self, id: &str, now: i64) -> Result<(), OutboxError> {
+        let mut stored = match self.load(OutboxFolder::Dead, id) {
+            Err(error) if error.is_too_long() => return self.split(OutboxFolder::Dead, id).map(drop),
             loaded => loaded?,
         };
         stored.alert.created = now;
         stored.attempts.clear();
-        self.write_over(Place::New, &stored)?;
-        Ok(folder::remove(&self.path(Place::Dead, id))?)
+        self.write_over(OutboxFolder::New, &stored)?;
+        Ok(folder::remove(&self.path(OutboxFolder::Dead, id))?)
     }
 
     /// Throws an alert away.
-    pub fn drop_alert(&self, place: Place, id: &str) -> Result<(), FolderError> {
+    pub fn discard(&self, place: OutboxFolder, id: &str) -> Result<(), FolderError> {
         folder::remove(&self.path(place, id))
     }
 
@@ -397,7 +398,7 @@ impl Outbox {
     }
 
     /// Removes what a kill has left half written, if it is older than an hour.
-    pub fn sweep(&self) {
+    pub fn clean_tmp(&self) {
         let dir = self.dir.join("tmp");
         for name in folder::names(&dir).unwrap_or_default() {
             let path = dir.join(name);
@@ -409,47 +410,47 @@ impl Outbox {
     }
 
     /// Leaves word that the alerts of `origin` that wait shall go by this transport, and from whom if they do not say.
-    pub fn set_way(&self, origin: &str, way: &Way) -> Result<(), FolderError> {
+    pub fn set_transport_override(&self, origin: &str, over: &TransportOverride) -> Result<(), FolderError> {
         let name = origin_file(origin);
         let tmp = self.dir.join("tmp").join(format!("{name}-{:08x}", fastrand::u32(..)));
-        let json = serde_json::to_vec(way).expect("a way has only strings for keys");
+        let json = serde_json::to_vec(over).expect("an override has only strings for keys");
         folder::write_new(&tmp, &json)?;
-        fs::rename(&tmp, self.ways_dir().join(name)).map_err(at("rename", &tmp))
+        fs::rename(&tmp, self.overrides_dir().join(name)).map_err(at("rename", &tmp))
     }
 
     /// The word that was left for `origin`.
-    pub fn way(&self, origin: &str) -> Option<Way> {
-        let content = folder::read_own(&self.ways_dir().join(origin_file(origin))).ok()?;
+    pub fn transport_override(&self, origin: &str) -> Option<TransportOverride> {
+        let content = folder::read_own(&self.overrides_dir().join(origin_file(origin))).ok()?;
         serde_json::from_slice(&content).ok()
     }
 
     /// Forgets the transports that were left, which may hold passwords, once nothing waits and nothing is dead.
-    pub fn forget_ways(&self) {
+    pub fn clear_overrides(&self) {
         let idle = |place| self.ids(place).is_ok_and(|ids| ids.is_empty());
-        if idle(Place::New) && idle(Place::Dead) {
-            for name in folder::names(&self.ways_dir()).unwrap_or_default() {
-                let _ = folder::remove(&self.ways_dir().join(name));
+        if idle(OutboxFolder::New) && idle(OutboxFolder::Dead) {
+            for name in folder::names(&self.overrides_dir()).unwrap_or_default() {
+                let _ = folder::remove(&self.overrides_dir().join(name));
             }
         }
     }
 
     /// Tells whoever delivers to look at everything anew, at once.
-    pub fn nudge(&self) {
-        self.ring("nudge");
+    pub fn wake_worker(&self) {
+        self.signal("nudge");
     }
 
     /// Tells whoever delivers that another would take over: without a listener of its own it gives way.
-    pub fn claim(&self) {
-        self.ring(CLAIM);
+    pub fn request_handover(&self) {
+        self.signal(CLAIM);
     }
 
-    fn ring(&self, name: &str) {
-        let path = self.ways_dir().join(name);
+    fn signal(&self, name: &str) {
+        let path = self.overrides_dir().join(name);
         let _ = fs::write(&path, b"").and_then(|()| fs::remove_file(&path));
     }
 
-    /// Whether this name, seen in [`Outbox::ways_dir`], is that of a claim.
-    pub fn is_claim(name: &OsStr) -> bool {
+    /// Whether this name, seen in [`Outbox::overrides_dir`], is that of a claim.
+    pub fn is_handover_request(name: &OsStr) -> bool {
         name == CLAIM
     }
 }

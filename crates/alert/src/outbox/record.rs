@@ -1,7 +1,7 @@
 //! The lines of an alert file: one record each, with a checksum in front.
 //!
 //! ```text
-//! 8f14e45f {"header":{"v":1,"id":"…","origin":"…","route":{…},…}}
+//! 8f14e45f {"header":{"v":1,"id":"…","origin":"…","receiver":{…},…}}
 //! c9f0f895 {"entry":{"text":"…","details":"…","event":"…"}}
 //! 45c48cce {"attempt":{"at":1700000000,"reason":"…"}}
 //! ```
@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::alert::{Alert, Entry};
+use crate::alert::{Alert, AlertEntry};
 
 /// The version of this format.
 const VERSION: u32 = 1;
@@ -20,13 +20,13 @@ const VERSION: u32 = 1;
 /// A line of an alert file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Record {
+pub enum OutboxRecord {
     /// The first line: all but the entries.
-    Header(Box<Header>),
+    Header(Box<AlertHeader>),
     /// Something that happened.
     Entry(EntryRecord),
     /// A try that failed.
-    Attempt(Attempt),
+    Attempt(FailedAttempt),
     /// The supervisor was told that the entry before is dealt with.
     Answered,
     /// The carrier has taken the alert, and the file could not be removed.
@@ -37,7 +37,7 @@ pub enum Record {
 
 /// All of an alert but its entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
+pub struct AlertHeader {
     v: u32,
     #[serde(flatten)]
     alert: Alert,
@@ -48,7 +48,7 @@ pub struct Header {
 pub struct EntryRecord {
     /// What happened.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub entry: AlertEntry,
     /// The event as it came from the supervisor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
@@ -59,7 +59,7 @@ pub struct EntryRecord {
 
 /// A try that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
+pub struct FailedAttempt {
     /// When, in seconds since 1970.
     pub at: i64,
     /// Why it failed.
@@ -76,13 +76,13 @@ const fn is_zero(number: &u64) -> bool {
 
 /// An alert file, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredAlert {
     /// The alert.
     pub alert: Alert,
     /// The tries that failed.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<FailedAttempt>,
     /// The event of the last entry, unless it was answered.
-    pub unanswered: Option<String>,
+    pub unacked: Option<String>,
     /// The carrier has taken it already.
     pub sent: bool,
     /// So many lines could not be read.
@@ -92,10 +92,10 @@ pub struct Stored {
 /// What a damaged file is called beside the alert that was made of its good lines.
 pub(super) const DAMAGED: &str = ".damaged";
 
-impl Stored {
+impl StoredAlert {
     /// An alert that nobody has tried yet.
     pub const fn new(alert: Alert) -> Self {
-        Self { alert, attempts: Vec::new(), unanswered: None, sent: false, damaged: 0 }
+        Self { alert, attempts: Vec::new(), unacked: None, sent: false, damaged: 0 }
     }
 
     /// Makes sure that the file of this name is the alert that it says it is.
@@ -131,7 +131,7 @@ pub enum RecordError {
     Name(String),
 }
 
-impl Header {
+impl AlertHeader {
     /// The header of an alert.
     pub fn of(alert: &Alert) -> Self {
         Self { v: VERSION, alert: Alert { entries: Vec::new(), ..alert.clone() } }
@@ -149,36 +149,36 @@ impl Header {
 }
 
 /// One record as a line.
-pub fn line(record: &Record) -> String {
+pub fn line(record: &OutboxRecord) -> String {
     let json = serde_json::to_string(record).expect("a record has only strings for keys");
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
 }
 
 /// An entry as a line; `event` is the one it was made of, `at` when it happened, if later than the header.
-pub fn entry_line(entry: &Entry, event: Option<&str>, at: Option<i64>) -> String {
-    line(&Record::Entry(EntryRecord { entry: entry.clone(), event: event.map(str::to_owned), at }))
+pub fn entry_line(entry: &AlertEntry, event: Option<&str>, at: Option<i64>) -> String {
+    line(&OutboxRecord::Entry(EntryRecord { entry: entry.clone(), event: event.map(str::to_owned), at }))
 }
 
 /// A whole alert as a file; `event` is the one it was made of.
 pub fn file(alert: &Alert, event: Option<&str>) -> String {
-    let header = line(&Record::Header(Box::new(Header::of(alert))));
+    let header = line(&OutboxRecord::Header(Box::new(AlertHeader::of(alert))));
     let entries = alert.entries.iter().map(|entry| entry_line(entry, event, None));
     std::iter::once(header).chain(entries).collect()
 }
 
 /// Reads an alert file. Only a damaged header makes it useless: nobody knows then where the alert should go.
-pub fn read(bytes: &[u8]) -> Result<Stored, RecordError> {
+pub fn read(bytes: &[u8]) -> Result<StoredAlert, RecordError> {
     let stored = read_with(bytes, None)?;
     if stored.alert.entries.is_empty() { Err(RecordError::NoEntry) } else { Ok(stored) }
 }
 
 /// Reads an alert file that may have no entry yet. Where its header is damaged, `fallback` is the alert, without
 /// entries, that takes what else can be read.
-pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<Stored, RecordError> {
+pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<StoredAlert, RecordError> {
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
     let mut stored = match (lines.next().map(parse), fallback) {
-        (Some(Ok(Record::Header(header))), _) => Stored::new(header.alert),
-        (Some(_), Some(alert)) => Stored { damaged: 1, ..Stored::new(alert.clone()) },
+        (Some(Ok(OutboxRecord::Header(header))), _) => StoredAlert::new(header.alert),
+        (Some(_), Some(alert)) => StoredAlert { damaged: 1, ..StoredAlert::new(alert.clone()) },
         (Some(Err(reason)), None) => return Err(RecordError::Line { line: 1, reason }),
         (None | Some(Ok(_)), _) => return Err(RecordError::NoHeader),
     };
@@ -192,35 +192,37 @@ pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<Stored, Recor
     Ok(stored)
 }
 
-impl Stored {
+impl StoredAlert {
     /// What a further line says.
-    pub(super) fn take(&mut self, record: Record) {
+    pub(super) fn take(&mut self, record: OutboxRecord) {
         match record {
-            Record::Entry(EntryRecord { entry, event, at }) => {
+            OutboxRecord::Entry(EntryRecord { entry, event, at }) => {
                 self.alert.entries.push(entry);
                 self.alert.created = self.alert.created.max(at.unwrap_or(i64::MIN));
-                self.unanswered = event;
+                self.unacked = event;
             }
-            Record::Attempt(attempt) => self.attempts.push(attempt),
-            Record::Answered => self.unanswered = None,
-            Record::Sent => self.sent = true,
-            Record::Left(to) => self.alert.route.to = to,
-            Record::Header(_) => self.damaged += 1,
+            OutboxRecord::Attempt(attempt) => self.attempts.push(attempt),
+            OutboxRecord::Answered => self.unacked = None,
+            OutboxRecord::Sent => self.sent = true,
+            OutboxRecord::Left(to) => self.alert.receiver.to = to,
+            OutboxRecord::Header(_) => self.damaged += 1,
         }
     }
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Record, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<OutboxRecord, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let text = text.strip_suffix('\n').ok_or("cut")?;
     let (sum, json) = text.split_once(' ').ok_or("no checksum")?;
     if sum != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
         return Err("the checksum does not fit".to_owned());
     }
-    let record: Record = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let record: OutboxRecord = serde_json::from_str(json).map_err(|error| error.to_string())?;
     match record {
-        Record::Header(header) if header.v != VERSION => Err(format!("version {}, not {VERSION}", header.v)),
-        Record::Header(header) if header.alert.route.to.is_empty() => Err("no recipient".to_owned()),
+        OutboxRecord::Header(header) if header.v != VERSION => {
+            Err(format!("version {}, not {VERSION}", header.v))
+        }
+        OutboxRecord::Header(header) if header.alert.receiver.to.is_empty() => Err("no recipient".to_owned()),
         record => Ok(record),
     }
 }
@@ -228,8 +230,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Record, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Form;
-    use crate::route::{Route, Transport};
+    use crate::alert::Format;
+    use crate::receiver::{Receiver, Transport};
     use proptest::prelude::*;
 
     fn alert(texts: &[String]) -> Alert {
@@ -238,23 +240,23 @@ mod tests {
             origin: "crashmail web:crashmail".into(),
             host: "web1".into(),
             created: 7,
-            route: Route {
+            receiver: Receiver {
                 transport: Transport::Sendmail { command: "true".into() },
                 from: None,
                 to: vec!["ops@example.com".into()],
             },
             subject: Some("subject".into()),
-            form: Form::Mail,
-            entries: texts.iter().map(|text| Entry { text: text.clone(), details: None }).collect(),
+            format: Format::Mail,
+            entries: texts.iter().map(|text| AlertEntry { text: text.clone(), details: None }).collect(),
         }
     }
 
     #[test]
     fn an_entry_stays_unanswered_until_the_answer_is_written_behind_it() {
         let mut text = file(&alert(&["died".into()]), Some("event 1"));
-        assert_eq!(read(text.as_bytes()).unwrap().unanswered.as_deref(), Some("event 1"));
-        text.push_str(&line(&Record::Answered));
-        assert_eq!(read(text.as_bytes()).unwrap().unanswered, None);
+        assert_eq!(read(text.as_bytes()).unwrap().unacked.as_deref(), Some("event 1"));
+        text.push_str(&line(&OutboxRecord::Answered));
+        assert_eq!(read(text.as_bytes()).unwrap().unacked, None);
     }
 
     #[test]
@@ -279,7 +281,7 @@ mod tests {
     #[test]
     fn a_file_without_a_header_or_without_an_entry_is_no_alert() {
         assert_eq!(read(b""), Err(RecordError::NoHeader));
-        let header = line(&Record::Header(Box::new(Header::of(&alert(&[])))));
+        let header = line(&OutboxRecord::Header(Box::new(AlertHeader::of(&alert(&[])))));
         assert_eq!(read(header.as_bytes()), Err(RecordError::NoEntry));
     }
 

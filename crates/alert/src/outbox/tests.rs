@@ -4,8 +4,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::batch::Batch;
 use super::*;
-use crate::alert::{Entry, Form};
-use crate::route::Route;
+use crate::alert::{AlertEntry, Format};
+use crate::receiver::Receiver;
 
 fn alert(origin: &str, text: &str) -> Alert {
     Alert {
@@ -13,19 +13,19 @@ fn alert(origin: &str, text: &str) -> Alert {
         origin: origin.into(),
         host: "web1".into(),
         created: unix_time(),
-        route: Route {
+        receiver: Receiver {
             transport: Transport::Sendmail { command: "true".into() },
             from: None,
             to: vec!["ops@example.com".into()],
         },
         subject: Some("subject".into()),
-        form: Form::Mail,
-        entries: vec![Entry { text: text.into(), details: None }],
+        format: Format::Mail,
+        entries: vec![AlertEntry { text: text.into(), details: None }],
     }
 }
 
-fn failed(at: i64, reason: &str) -> Attempt {
-    Attempt { at, reason: reason.into(), tried: 0 }
+fn failed(at: i64, reason: &str) -> FailedAttempt {
+    FailedAttempt { at, reason: reason.into(), tried: 0 }
 }
 
 fn draft(origin: &str) -> Alert {
@@ -55,11 +55,11 @@ fn an_alert_is_stored_read_and_taken() {
     let (_dir, outbox) = outbox();
     let alert = alert("a", "died");
     outbox.put(&alert, None).unwrap();
-    assert_eq!(outbox.ids(Place::New).unwrap(), std::slice::from_ref(&alert.id));
-    assert_eq!(outbox.load(Place::New, &alert.id).unwrap().alert, alert);
-    outbox.taken(&alert.id).unwrap();
+    assert_eq!(outbox.ids(OutboxFolder::New).unwrap(), std::slice::from_ref(&alert.id));
+    assert_eq!(outbox.load(OutboxFolder::New, &alert.id).unwrap().alert, alert);
+    outbox.remove_delivered(&alert.id).unwrap();
     assert!(outbox.is_empty());
-    assert!(outbox.load(Place::New, &alert.id).unwrap_err().is_gone());
+    assert!(outbox.load(OutboxFolder::New, &alert.id).unwrap_err().is_gone());
 }
 
 #[test]
@@ -67,11 +67,11 @@ fn an_event_that_was_stored_and_not_answered_is_known_to_the_successor() {
     let (_dir, outbox) = outbox();
     let alert = alert("a", "died");
     outbox.put(&alert, Some("event 7")).unwrap();
-    outbox.taken(&alert.id).unwrap();
-    assert!(outbox.is_unanswered("event 7"), "also when it is delivered already");
-    assert!(!outbox.is_unanswered("event 8"));
-    outbox.answered("a");
-    assert!(!outbox.is_unanswered("event 7"));
+    outbox.remove_delivered(&alert.id).unwrap();
+    assert!(outbox.is_unacked("event 7"), "also when it is delivered already");
+    assert!(!outbox.is_unacked("event 8"));
+    outbox.ack("a");
+    assert!(!outbox.is_unacked("event 7"));
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn an_alert_that_was_not_committed_is_made_again() {
     let tmp = outbox.dir.join("tmp").join(&alert.id);
     folder::write_new(&tmp, record::file(&alert, Some("event 7")).as_bytes()).unwrap();
     outbox.link_pending(&alert, &tmp).unwrap();
-    assert!(!outbox.is_unanswered("event 7"));
+    assert!(!outbox.is_unacked("event 7"));
     outbox.put(&Alert { id: new_id(), ..alert }, Some("event 7")).unwrap();
-    assert!(outbox.is_unanswered("event 7"));
+    assert!(outbox.is_unacked("event 7"));
 }
 
 #[test]
@@ -92,12 +92,12 @@ fn the_dead_keep_their_reason_and_can_be_revived() {
     let (_dir, outbox) = outbox();
     let alert = alert("a", "died");
     outbox.put(&alert, None).unwrap();
-    outbox.bury(&alert.id, &failed(7, "550 no such user")).unwrap();
-    let stored = outbox.load(Place::Dead, &alert.id).unwrap();
+    outbox.dead_letter(&alert.id, &failed(7, "550 no such user")).unwrap();
+    let stored = outbox.load(OutboxFolder::Dead, &alert.id).unwrap();
     assert_eq!(stored.attempts, [failed(7, "550 no such user")]);
-    outbox.revive(&alert.id, 99).unwrap();
-    assert_eq!(outbox.load(Place::New, &alert.id).unwrap().alert.created, 99);
-    assert!(outbox.ids(Place::Dead).unwrap().is_empty());
+    outbox.retry_dead(&alert.id, 99).unwrap();
+    assert_eq!(outbox.load(OutboxFolder::New, &alert.id).unwrap().alert.created, 99);
+    assert!(outbox.ids(OutboxFolder::Dead).unwrap().is_empty());
 }
 
 #[test]
@@ -106,14 +106,19 @@ fn a_corrected_transport_holds_for_what_waits() {
     let waiting = alert("a", "died");
     outbox.put(&waiting, None).unwrap();
     let corrected = Transport::Sendmail { command: "corrected".into() };
-    outbox.set_way("a", &Way { transport: corrected.clone(), from: Some("me@example.com".into()) }).unwrap();
-    let route = outbox.load_for_delivery(&waiting.id).unwrap().alert.route;
-    assert_eq!((route.transport, route.from.as_deref()), (corrected, Some("me@example.com")));
-    outbox.forget_ways();
-    assert!(outbox.way("a").is_some(), "kept while something waits");
-    outbox.taken(&waiting.id).unwrap();
-    outbox.forget_ways();
-    assert_eq!(outbox.way("a"), None);
+    outbox
+        .set_transport_override(
+            "a",
+            &TransportOverride { transport: corrected.clone(), from: Some("me@example.com".into()) },
+        )
+        .unwrap();
+    let receiver = outbox.load_for_delivery(&waiting.id).unwrap().alert.receiver;
+    assert_eq!((receiver.transport, receiver.from.as_deref()), (corrected, Some("me@example.com")));
+    outbox.clear_overrides();
+    assert!(outbox.transport_override("a").is_some(), "kept while something waits");
+    outbox.remove_delivered(&waiting.id).unwrap();
+    outbox.clear_overrides();
+    assert_eq!(outbox.transport_override("a"), None);
 }
 
 #[test]
@@ -135,7 +140,7 @@ fn what_is_no_plain_file_is_not_read() {
     fs::create_dir(outbox.new_dir().join("2")).unwrap();
     fs::write(outbox.new_dir().join("3"), "garbage").unwrap();
     for id in ["1", "2", "3"] {
-        let error = outbox.load(Place::New, id).unwrap_err();
+        let error = outbox.load(OutboxFolder::New, id).unwrap_err();
         assert!(!error.is_gone(), "{error}");
     }
     drop(dir);
@@ -146,25 +151,25 @@ fn an_outbox_that_was_removed_is_made_again() {
     let (dir, outbox) = outbox();
     fs::remove_dir_all(dir.path().join("outbox")).unwrap();
     outbox.put(&alert("a", "x"), None).unwrap();
-    assert_eq!(outbox.ids(Place::New).unwrap().len(), 1);
+    assert_eq!(outbox.ids(OutboxFolder::New).unwrap().len(), 1);
 }
 
 #[test]
 fn a_batch_outlives_its_process_and_is_sent_once() {
     let (_dir, outbox) = outbox();
-    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut batch = Batch::open(&outbox, draft("a")).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
-    batch.answered();
+    batch.ack();
     batch.add(&outbox, entry("two"), "event 2").unwrap();
     drop(batch);
     let mut batch = Batch::open(&outbox, Alert { subject: Some("new".into()), ..draft("a") }).unwrap();
     assert_eq!(batch.entries(), [entry("one"), entry("two")]);
-    assert_eq!(batch.unanswered(), Some("event 2"));
-    batch.answered();
+    assert_eq!(batch.unacked(), Some("event 2"));
+    batch.ack();
     assert_eq!(batch.send(&outbox), None);
-    let ids = outbox.ids(Place::New).unwrap();
-    let sent = outbox.load(Place::New, &ids[0]).unwrap().alert;
+    let ids = outbox.ids(OutboxFolder::New).unwrap();
+    let sent = outbox.load(OutboxFolder::New, &ids[0]).unwrap().alert;
     assert_eq!((sent.entries.len(), sent.subject.as_deref(), ids.len()), (2, Some("new"), 1));
     assert!(Batch::open(&outbox, draft("a")).unwrap().entries().is_empty());
 }
@@ -172,7 +177,7 @@ fn a_batch_outlives_its_process_and_is_sent_once() {
 #[test]
 fn a_batch_without_a_disk_is_kept_and_handed_over() {
     let (dir, outbox) = outbox();
-    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut batch = Batch::open(&outbox, draft("a")).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     fs::remove_dir_all(dir.path().join("outbox")).unwrap();
@@ -190,7 +195,7 @@ fn a_file_under_another_name_is_not_the_alert_that_it_says_it_is() {
     outbox.put(&alert, None).unwrap();
     let other = outbox.new_dir().join("other");
     fs::copy(outbox.new_dir().join(&alert.id), other).unwrap();
-    assert!(outbox.load(Place::New, "other").unwrap_err().is_damage());
+    assert!(outbox.load(OutboxFolder::New, "other").unwrap_err().is_damage());
 }
 
 #[test]
@@ -199,25 +204,25 @@ fn a_note_behind_a_cut_line_does_no_damage() {
     let alert = alert("a", "died");
     outbox.put(&alert, None).unwrap();
     let path = outbox.new_dir().join(&alert.id);
-    outbox.note(&alert.id, &failed(1, "first"));
+    outbox.record_attempt(&alert.id, &failed(1, "first"));
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 5]).unwrap();
-    outbox.note(&alert.id, &failed(2, "second"));
-    outbox.note(&alert.id, &failed(3, "third"));
-    let reasons = outbox.load(Place::New, &alert.id).unwrap().attempts;
+    outbox.record_attempt(&alert.id, &failed(2, "second"));
+    outbox.record_attempt(&alert.id, &failed(3, "third"));
+    let reasons = outbox.load(OutboxFolder::New, &alert.id).unwrap().attempts;
     assert_eq!(reasons.iter().map(|attempt| attempt.at).collect::<Vec<_>>(), [2, 3]);
 }
 
 #[test]
 fn a_batch_is_as_old_as_its_last_entry_and_notices_that_its_file_is_gone() {
     let (dir, outbox) = outbox();
-    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut batch = Batch::open(&outbox, Alert { created: 7, ..draft("a") }).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     fs::remove_dir_all(dir.path().join("outbox")).unwrap();
     batch.add(&outbox, entry("two"), "event 2").unwrap();
     assert_eq!(batch.send(&outbox), None);
-    let sent = outbox.load(Place::New, &outbox.ids(Place::New).unwrap()[0]).unwrap().alert;
+    let sent = outbox.load(OutboxFolder::New, &outbox.ids(OutboxFolder::New).unwrap()[0]).unwrap().alert;
     assert_eq!(sent.entries.len(), 2);
     assert!(unix_time() - sent.created < 60);
 }
@@ -235,7 +240,7 @@ fn the_lock_is_known_by_the_file_that_holds_it() {
 #[test]
 fn a_batch_that_could_not_be_read_at_first_is_not_lost() {
     let (_dir, outbox) = outbox();
-    let entry = |text: &str| Entry { text: text.into(), details: None };
+    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut first = Batch::open(&outbox, draft("a")).unwrap();
     first.add(&outbox, entry("one"), "event 1").unwrap();
     drop(first);
@@ -254,19 +259,19 @@ fn a_pipe_or_a_link_keeps_nobody_waiting() {
     let pipe = outbox.new_dir().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
-    outbox.note("pipe", &failed(1, "reason"));
-    assert!(outbox.load(Place::New, "pipe").unwrap_err().is_damage());
-    outbox.bury("pipe", &failed(1, "no plain file")).unwrap();
+    outbox.record_attempt("pipe", &failed(1, "reason"));
+    assert!(outbox.load(OutboxFolder::New, "pipe").unwrap_err().is_damage());
+    outbox.dead_letter("pipe", &failed(1, "no plain file")).unwrap();
     symlink("/dev/null", dir.path().join("outbox/lock")).unwrap();
     assert!(outbox.lock_file().is_err());
 }
 
-/// A file with one more entry than `mend::LARGE` bytes of text, `count` in all.
+/// A file with one more entry than `repair::MAX_MAIL_BYTES` bytes of text, `count` in all.
 fn large(alert: &Alert, count: usize) -> String {
     let mut text = record::file(&Alert { entries: Vec::new(), ..alert.clone() }, None);
     for number in 0..count {
-        let padding = "x".repeat(mend::LARGE / count + 1);
-        let entry = Entry { text: format!("{number:04} {padding}"), details: None };
+        let padding = "x".repeat(repair::MAX_MAIL_BYTES / count + 1);
+        let entry = AlertEntry { text: format!("{number:04} {padding}"), details: None };
         text.push_str(&record::entry_line(&entry, Some(&format!("event {number}")), None));
     }
     text
@@ -274,15 +279,15 @@ fn large(alert: &Alert, count: usize) -> String {
 
 /// The numbers of the entries of all that waits, in order.
 fn numbers(outbox: &Outbox) -> Vec<String> {
-    let ids = outbox.ids(Place::New).unwrap();
-    let alerts = ids.iter().map(|id| outbox.load(Place::New, id).unwrap().alert);
+    let ids = outbox.ids(OutboxFolder::New).unwrap();
+    let alerts = ids.iter().map(|id| outbox.load(OutboxFolder::New, id).unwrap().alert);
     let texts = alerts.flat_map(|alert| alert.entries.into_iter().map(|entry| entry.text[..4].to_owned()));
     texts.collect()
 }
 
 #[test]
 fn an_alert_that_is_too_large_is_sent_in_several_also_out_of_the_dead() {
-    for place in [Place::New, Place::Dead] {
+    for place in [OutboxFolder::New, OutboxFolder::Dead] {
         let (_dir, outbox) = outbox();
         let alert = alert("a", "");
         // More than can be read as a whole.
@@ -290,13 +295,13 @@ fn an_alert_that_is_too_large_is_sent_in_several_also_out_of_the_dead() {
         fs::write(outbox.path(place, &alert.id), text).unwrap();
         assert!(outbox.load(place, &alert.id).unwrap_err().is_too_long());
         match place {
-            Place::New => drop(outbox.split(place, &alert.id).unwrap()),
-            Place::Dead => outbox.revive(&alert.id, 1).unwrap(),
+            OutboxFolder::New => drop(outbox.split(place, &alert.id).unwrap()),
+            OutboxFolder::Dead => outbox.retry_dead(&alert.id, 1).unwrap(),
         }
         assert_eq!(numbers(&outbox).len(), 200, "each entry once");
-        let ids = outbox.ids(Place::New).unwrap();
+        let ids = outbox.ids(OutboxFolder::New).unwrap();
         assert!((5..10).contains(&ids.len()) && ids[0] == format!("{}.1", alert.id), "{ids:?}");
-        assert!(outbox.ids(Place::Dead).unwrap().is_empty());
+        assert!(outbox.ids(OutboxFolder::Dead).unwrap().is_empty());
     }
 }
 
@@ -307,13 +312,13 @@ fn a_batch_that_became_too_large_is_sent_when_its_listener_starts() {
     fs::write(outbox.dir().join("batch").join(origin_file("a")), text).unwrap();
     let mut batch = Batch::open(&outbox, Alert { subject: Some("now".into()), ..draft("a") }).unwrap();
     assert!(batch.entries().is_empty() && outbox.batches().unwrap().is_empty());
-    assert_eq!(batch.unanswered(), Some("event 39"));
+    assert_eq!(batch.unacked(), Some("event 39"));
     // The header of a copy in the middle is no entry; it is said.
     assert_eq!(numbers(&outbox).len(), 201);
-    let id = outbox.ids(Place::New).unwrap().remove(0);
-    let sent = outbox.load(Place::New, &id).unwrap().alert;
+    let id = outbox.ids(OutboxFolder::New).unwrap().remove(0);
+    let sent = outbox.load(OutboxFolder::New, &id).unwrap().alert;
     assert_eq!(sent.subject.as_deref(), Some("now"));
-    batch.add(&outbox, Entry { text: "next".into(), details: None }, "event").unwrap();
+    batch.add(&outbox, AlertEntry { text: "next".into(), details: None }, "event").unwrap();
     assert_eq!(batch.entries().len(), 1);
 }
 
@@ -321,7 +326,7 @@ fn a_batch_that_became_too_large_is_sent_when_its_listener_starts() {
 fn a_batch_is_large_before_a_mail_server_would_refuse_it() {
     let (_dir, outbox) = outbox();
     let mut batch = Batch::open(&outbox, draft("a")).unwrap();
-    let entry = || Entry { text: "x".repeat(mend::LARGE / 4), details: None };
+    let entry = || AlertEntry { text: "x".repeat(repair::MAX_MAIL_BYTES / 4), details: None };
     for _ in 0..4 {
         assert!(!batch.is_large());
         batch.add(&outbox, entry(), "event").unwrap();
@@ -337,22 +342,22 @@ fn a_batch_is_large_before_a_mail_server_would_refuse_it() {
 #[test]
 fn the_good_entries_of_a_damaged_alert_are_sent_and_the_file_is_kept() {
     let (_dir, outbox) = outbox();
-    let entries = ["one", "two", "three"].map(|text| Entry { text: text.into(), details: None });
+    let entries = ["one", "two", "three"].map(|text| AlertEntry { text: text.into(), details: None });
     let alert = Alert { entries: entries.to_vec(), ..alert("a", "") };
     outbox.put(&alert, None).unwrap();
-    let path = outbox.path(Place::New, &alert.id);
+    let path = outbox.path(OutboxFolder::New, &alert.id);
     let damaged = fs::read_to_string(&path).unwrap().replace("two", "tvo");
     fs::write(&path, &damaged).unwrap();
-    let mut stored = outbox.load(Place::New, &alert.id).unwrap();
+    let mut stored = outbox.load(OutboxFolder::New, &alert.id).unwrap();
     outbox.repair(&mut stored).unwrap();
-    assert_eq!(stored, outbox.load(Place::New, &alert.id).unwrap());
+    assert_eq!(stored, outbox.load(OutboxFolder::New, &alert.id).unwrap());
     let texts: Vec<&str> = stored.alert.entries.iter().map(|entry| entry.text.as_str()).collect();
     assert_eq!(texts[..2], ["one", "three"]);
     assert!(texts[2].starts_with("(1 damaged line(s)"), "{}", texts[2]);
     let kept = format!("{}.damaged", alert.id);
-    assert_eq!(outbox.ids(Place::Dead).unwrap(), std::slice::from_ref(&kept));
-    assert_eq!(fs::read_to_string(outbox.path(Place::Dead, &kept)).unwrap(), damaged);
-    assert_eq!(outbox.load(Place::Dead, &kept).unwrap().damaged, 1, "people can look at it");
+    assert_eq!(outbox.ids(OutboxFolder::Dead).unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(fs::read_to_string(outbox.path(OutboxFolder::Dead, &kept)).unwrap(), damaged);
+    assert_eq!(outbox.load(OutboxFolder::Dead, &kept).unwrap().damaged, 1, "people can look at it");
 }
 
 #[test]
@@ -361,7 +366,7 @@ fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
         let (_dir, outbox) = outbox();
         let mut batch = Batch::open(&outbox, draft("a")).unwrap();
         for text in ["one", "two", "three"] {
-            batch.add(&outbox, Entry { text: text.into(), details: None }, text).unwrap();
+            batch.add(&outbox, AlertEntry { text: text.into(), details: None }, text).unwrap();
         }
         drop(batch);
         let path = outbox.dir().join("batch").join(origin_file("a"));
@@ -371,8 +376,8 @@ fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
         let texts: Vec<&str> = batch.entries().iter().map(|entry| entry.text.as_str()).collect();
         assert_eq!(texts[..left.len()], left);
         assert_eq!(texts.len(), left.len() + 1, "and a word about the damage");
-        assert_eq!(outbox.ids(Place::Dead).unwrap().len(), 1);
-        assert_eq!(batch.unanswered(), Some("three"));
+        assert_eq!(outbox.ids(OutboxFolder::Dead).unwrap().len(), 1);
+        assert_eq!(batch.unacked(), Some("three"));
     }
 }
 
@@ -380,21 +385,21 @@ fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
 fn an_event_in_the_batch_of_another_process_of_the_pool_is_known_until_it_was_answered() {
     let (_dir, outbox) = outbox();
     let mut batch = Batch::open(&outbox, draft("a 0")).unwrap();
-    batch.add(&outbox, Entry { text: "one".into(), details: None }, "event 1").unwrap();
-    batch.answered();
-    batch.add(&outbox, Entry { text: "x".repeat(10_000), details: None }, "event 2").unwrap();
-    assert!(outbox.is_unanswered("event 2") && !outbox.is_unanswered("event 1"));
-    batch.answered();
-    assert!(!outbox.is_unanswered("event 2"));
+    batch.add(&outbox, AlertEntry { text: "one".into(), details: None }, "event 1").unwrap();
+    batch.ack();
+    batch.add(&outbox, AlertEntry { text: "x".repeat(10_000), details: None }, "event 2").unwrap();
+    assert!(outbox.is_unacked("event 2") && !outbox.is_unacked("event 1"));
+    batch.ack();
+    assert!(!outbox.is_unacked("event 2"));
 }
 
 #[test]
 fn a_failed_try_is_noted_on_a_file_of_any_length_and_kept_with_the_time_tried() {
     let (_dir, outbox) = outbox();
     let alert = alert("a", "");
-    fs::write(outbox.path(Place::New, &alert.id), large(&alert, 40).repeat(5)).unwrap();
-    outbox.note(&alert.id, &Attempt { tried: 7, ..failed(1, "first") });
-    let text = fs::read_to_string(outbox.path(Place::New, &alert.id)).unwrap();
+    fs::write(outbox.path(OutboxFolder::New, &alert.id), large(&alert, 40).repeat(5)).unwrap();
+    outbox.record_attempt(&alert.id, &FailedAttempt { tried: 7, ..failed(1, "first") });
+    let text = fs::read_to_string(outbox.path(OutboxFolder::New, &alert.id)).unwrap();
     assert!(
         text.lines().last().unwrap().ends_with("{\"attempt\":{\"at\":1,\"reason\":\"first\",\"tried\":7}}")
     );
@@ -422,13 +427,13 @@ fn where_a_file_ends_in_half_a_line_is_found_from_its_end() {
 fn recipients_that_were_served_are_known_also_where_the_file_cannot_be_replaced() {
     let (_dir, outbox) = outbox();
     let mut alert = alert("a", "died");
-    alert.route.to = vec!["a@example.com".into(), "b@example.com".into()];
+    alert.receiver.to = vec!["a@example.com".into(), "b@example.com".into()];
     outbox.put(&alert, None).unwrap();
     fs::remove_dir(outbox.dir().join("tmp")).unwrap();
     fs::write(outbox.dir().join("tmp"), "in the way").unwrap();
-    let mut stored = outbox.load(Place::New, &alert.id).unwrap();
-    stored.alert.route.to = vec!["b@example.com".into()];
+    let mut stored = outbox.load(OutboxFolder::New, &alert.id).unwrap();
+    stored.alert.receiver.to = vec!["b@example.com".into()];
     assert!(outbox.replace(&stored).is_err());
-    outbox.leave(&stored).unwrap();
-    assert_eq!(outbox.load(Place::New, &alert.id).unwrap().alert.route.to, ["b@example.com"]);
+    outbox.set_recipients(&stored).unwrap();
+    assert_eq!(outbox.load(OutboxFolder::New, &alert.id).unwrap().alert.receiver.to, ["b@example.com"]);
 }

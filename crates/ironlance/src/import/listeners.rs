@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ironlance_alert::{Route, Secret, Transport};
+use ironlance_alert::{Receiver, Secret, Transport};
 use ironlance_config::Outbox;
 use ironlance_config::ini::Section;
 use ironlance_config::superlance::{Run, recognised};
@@ -140,7 +140,7 @@ fn taken<T>(wired: &Run<'_>, parsed: Parsed<T>, remarks: impl FnOnce(&T, &[Strin
 }
 
 fn of_crashmail(options: &CrashmailOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.destination.route.as_ref());
+    let mut remarks = of_route(options.destination.receiver.as_ref());
     if !options.filter.programs.is_empty() && !options.filter.any {
         remarks
             .attention("has -p, which superlance reads and does not use: it mails about every program; here only about these");
@@ -149,7 +149,7 @@ fn of_crashmail(options: &CrashmailOptions, _: &[String]) -> Remarks {
 }
 
 fn of_httpok(options: &HttpokOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.destination.route.as_ref());
+    let mut remarks = of_route(options.destination.receiver.as_ref());
     if options.url.to_ascii_lowercase().starts_with("https:") && !options.insecure {
         remarks.attention(
             "checks an https page, whose certificate is verified here; --insecure or --ca-file for one that cannot be",
@@ -165,7 +165,7 @@ fn of_httpok(options: &HttpokOptions, _: &[String]) -> Remarks {
 }
 
 fn of_memmon(options: &MemmonOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.destination.route.as_ref());
+    let mut remarks = of_route(options.destination.receiver.as_ref());
     if options.any.is_some() {
         remarks.better.push(NEVER_ITSELF);
     }
@@ -176,7 +176,7 @@ const NEVER_ITSELF: &str =
     "-a never restarts the listener itself; superlance's stops itself, and stays stopped";
 
 fn of_batch(options: &BatchOptions, args: &[String]) -> Remarks {
-    let mut remarks = of_route(Some(&options.route));
+    let mut remarks = of_route(Some(&options.receiver));
     remarks.better.push("what was collected is on disk, and survives a restart within the interval");
     if args.iter().any(|arg| arg == "--tls") {
         remarks.attention(
@@ -189,11 +189,11 @@ fn of_batch(options: &BatchOptions, args: &[String]) -> Remarks {
 const WAITS: &str = "an alert that cannot be sent waits on disk for three days; superlance tries once";
 
 /// What there is to say about how mails are sent.
-fn of_route(route: Option<&Route>) -> Remarks {
+fn of_route(receiver: Option<&Receiver>) -> Remarks {
     let mut remarks = Remarks::default();
-    let Some(route) = route else { return remarks };
+    let Some(receiver) = receiver else { return remarks };
     remarks.better.push(WAITS);
-    match &route.transport {
+    match &receiver.transport {
         Transport::Smtp(server) => {
             if let Some(Secret::Literal(_)) = &server.password {
                 remarks.attention("has the mail server's password, which ps shows to every user; --password-file FILE hides it");

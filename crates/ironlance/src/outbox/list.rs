@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use ironlance_alert::outbox::record::Stored;
-use ironlance_alert::outbox::{Outbox, OutboxError, Place, unix_time};
+use ironlance_alert::outbox::record::StoredAlert;
+use ironlance_alert::outbox::{Outbox, OutboxError, OutboxFolder, unix_time};
 use ironlance_core::redact::redact;
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ struct Failure {
 }
 
 impl Row {
-    fn new(id: String, loaded: Result<Stored, OutboxError>) -> Self {
+    fn new(id: String, loaded: Result<StoredAlert, OutboxError>) -> Self {
         match loaded {
             Ok(stored) => Self { id, alert: Some(Facts::of(stored)), error: None },
             Err(error) => Self { id, alert: None, error: Some(error.to_string()) },
@@ -91,14 +91,14 @@ impl Row {
 }
 
 impl Facts {
-    fn of(stored: Stored) -> Self {
+    fn of(stored: StoredAlert) -> Self {
         let failures = stored.attempts.len();
         let last = stored.attempts.into_iter().last();
         Self {
             origin: stored.alert.origin,
             created: stored.alert.created,
-            by: stored.alert.route.transport.to_string(),
-            to: stored.alert.route.to,
+            by: stored.alert.receiver.transport.to_string(),
+            to: stored.alert.receiver.to,
             subject: stored.alert.subject,
             entries: stored.alert.entries.len(),
             failures,
@@ -108,7 +108,7 @@ impl Facts {
     }
 }
 
-fn rows(outbox: &Outbox, place: Place) -> Result<Vec<Row>> {
+fn rows(outbox: &Outbox, place: OutboxFolder) -> Result<Vec<Row>> {
     let ids = outbox.ids(place)?.into_iter();
     Ok(ids.map(|id| Row::new(id.clone(), outbox.load(place, &id))).collect())
 }
@@ -119,7 +119,7 @@ fn batches(outbox: &Outbox) -> Result<Vec<Row>> {
 }
 
 /// A line for people on one alert.
-pub(super) fn line(outbox: &Outbox, place: Place, id: &str) -> String {
+pub(super) fn line(outbox: &Outbox, place: OutboxFolder, id: &str) -> String {
     Row::new(id.to_owned(), outbox.load(place, id)).line(super::word(place), unix_time())
 }
 
@@ -127,8 +127,8 @@ pub(super) fn line(outbox: &Outbox, place: Place, id: &str) -> String {
 pub(super) fn list(outbox: &Outbox, only_dead: bool, json: bool) -> Result<ExitCode> {
     let mut listing = Listing {
         folder: outbox.dir().display().to_string(),
-        waiting: rows(outbox, Place::New)?,
-        dead: rows(outbox, Place::Dead)?,
+        waiting: rows(outbox, OutboxFolder::New)?,
+        dead: rows(outbox, OutboxFolder::Dead)?,
         batches: batches(outbox)?,
         last_error: outbox.last_error().map(|(at, reason)| Failure { at, reason: redact(&reason) }),
     };

@@ -1,9 +1,9 @@
-//! Where a command's alerts are made up and handed to the post.
+//! Where a command's alerts are made up and handed to the submitter.
 
 use std::path::PathBuf;
 use std::{env, fs};
 
-use ironlance_alert::{Draft, Entry, Form, Post, PostOptions, Route};
+use ironlance_alert::{AlertEntry, Draft, Format, Receiver, Submitter, SubmitterOptions};
 use ironlance_core::Namespec;
 use ironlance_rpc::Client;
 
@@ -16,7 +16,7 @@ use crate::protocol::ReceivedEvent;
 pub(super) struct AlertContext {
     /// Asked for details; `None` when no supervisord can be asked.
     pub(super) supervisor: Option<Client>,
-    post: Option<Post>,
+    submitter: Option<Submitter>,
     host: String,
     wants_details: bool,
     /// Which life of which supervisord: its serials begin anew with each.
@@ -24,52 +24,52 @@ pub(super) struct AlertContext {
 }
 
 impl AlertContext {
-    /// Opens the post for `command`. Without a route nobody is told.
+    /// Opens the submitter for `command`. Without a receiver nobody is told.
     pub(super) fn open(
         command: &str,
         environment: &ListenerEnv,
         supervisor: Option<Client>,
-        route: Option<Route>,
+        receiver: Option<Receiver>,
         wants_details: bool,
     ) -> Self {
-        let post = route.map(|route| {
-            Post::open(PostOptions {
+        let submitter = receiver.map(|receiver| {
+            Submitter::open(SubmitterOptions {
                 state_dir: environment.state_dir.clone(),
                 origin: environment.origin(command),
                 host: environment.host.clone(),
-                route,
+                receiver,
                 program: own_binary(),
             })
         });
         Self {
             supervisor,
-            post,
+            submitter,
             host: environment.host.clone(),
             wants_details,
             supervisord_id: supervisord_id(),
         }
     }
 
-    /// The post, when there is somebody to be told.
-    pub(super) fn post(&mut self) -> Option<&mut Post> {
-        self.post.as_mut()
+    /// The submitter, when there is somebody to be told.
+    pub(super) fn submitter(&mut self) -> Option<&mut Submitter> {
+        self.submitter.as_mut()
     }
 
     /// An event arrived: a moment to look after what others left behind.
-    pub(super) fn look_after(&mut self) {
-        if let Some(post) = &mut self.post {
-            post.look_after();
+    pub(super) fn kick_stale(&mut self) {
+        if let Some(submitter) = &mut self.submitter {
+            submitter.kick_stale();
         }
     }
 
     /// There will be a mail.
-    pub(super) fn announce(&self) {
-        self.post.iter().for_each(Post::announce);
+    pub(super) fn prewarm(&self) {
+        self.submitter.iter().for_each(Submitter::prewarm);
     }
 
     /// Whether the alert of this very event is stored already.
     pub(super) fn is_submitted(&self, received: &ReceivedEvent) -> bool {
-        self.post.as_ref().is_some_and(|post| post.seen(&self.event_key(received)))
+        self.submitter.as_ref().is_some_and(|submitter| submitter.is_duplicate(&self.event_key(received)))
     }
 
     /// What tells this event from every other, and is the same when it is sent again.
@@ -79,13 +79,13 @@ impl AlertContext {
 
     /// There will be no further event.
     pub(super) fn close(&self) {
-        self.post.iter().for_each(Post::close);
+        self.submitter.iter().for_each(Submitter::close);
     }
 
     /// The event has been answered.
     pub(super) fn answered(&mut self) {
-        if let Some(post) = &mut self.post {
-            post.answered();
+        if let Some(submitter) = &mut self.submitter {
+            submitter.ack();
         }
     }
 
@@ -98,14 +98,14 @@ impl AlertContext {
     ) -> Option<String> {
         let context = DetailsContext { host: &self.host, supervisor: &received.envelope.server };
         let pid = pid.filter(|pid| !pid.is_empty());
-        (self.wants_details && self.post.is_some())
+        (self.wants_details && self.submitter.is_some())
             .then(|| details::gather(self.supervisor.as_ref(), &context, namespec, pid))
     }
 
     /// Sends a mail of one entry. `event` is what it was made of, where the same event would make the same mail.
-    pub(super) fn mail(&mut self, event: Option<&str>, subject: String, entry: Entry) {
-        let Some(post) = &mut self.post else { return };
-        post.send(event, Draft { subject: Some(subject), form: Form::Mail, entries: vec![entry] });
+    pub(super) fn mail(&mut self, event: Option<&str>, subject: String, entry: AlertEntry) {
+        let Some(submitter) = &mut self.submitter else { return };
+        submitter.send(event, Draft { subject: Some(subject), format: Format::Mail, entries: vec![entry] });
     }
 }
 

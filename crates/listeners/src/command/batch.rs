@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use ironlance_alert::{Entry, Form};
+use ironlance_alert::{AlertEntry, Format};
 use ironlance_core::Event;
 use ironlance_core::event::StateChange;
 use ironlance_host::clock;
@@ -41,7 +41,7 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        return test_alert::run(mailer.name(), &options.route, &options.ignored);
+        return test_alert::run(mailer.name(), &options.receiver, &options.ignored);
     }
     let environment = ListenerEnv::from_env();
     if environment.server_url.is_none() {
@@ -51,13 +51,13 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
     let supervisor = environment.supervisor().ok().flatten();
     let details = !options.brief && mailer != BatchMailer::Crashsms;
     let mut alerts =
-        AlertContext::open(mailer.name(), &environment, supervisor, Some(options.route.clone()), details);
-    let form = match mailer {
-        BatchMailer::Crashsms => Form::Sms { max_length: options.max_length },
-        BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => Form::Mail,
+        AlertContext::open(mailer.name(), &environment, supervisor, Some(options.receiver.clone()), details);
+    let format = match mailer {
+        BatchMailer::Crashsms => Format::Sms { max_length: options.max_length },
+        BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => Format::Mail,
     };
-    if let Some(post) = alerts.post() {
-        post.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()), form);
+    if let Some(submitter) = alerts.submitter() {
+        submitter.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()), format);
     }
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
     let unheard = start_check::report_unused_events(&environment, options.triggers);
@@ -89,15 +89,15 @@ impl Batch {
             }
         };
         write_log(&format!("{text}\n"));
-        let wants_details = self.alerts.post().is_some_and(|post| post.wants_details());
+        let wants_details = self.alerts.submitter().is_some_and(|submitter| submitter.wants_details());
         let details = if wants_details {
             self.alerts.gather_details(received, &change.namespec, Some(&change.pid))
         } else {
             None
         };
         let event = self.alerts.event_key(received);
-        if let Some(post) = self.alerts.post() {
-            post.add_to_batch(&event, Entry { text, details });
+        if let Some(submitter) = self.alerts.submitter() {
+            submitter.add_to_batch(&event, AlertEntry { text, details });
         }
     }
 
@@ -107,9 +107,12 @@ impl Batch {
             return;
         }
         self.ticks = 0;
-        let Some(post) = self.alerts.post().filter(|post| !post.batch().is_empty()) else { return };
-        let body = post.batch().iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>().join("\n");
-        post.send_batch();
+        let Some(submitter) = self.alerts.submitter().filter(|submitter| !submitter.batch().is_empty())
+        else {
+            return;
+        };
+        let body = submitter.batch().iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>().join("\n");
+        submitter.send_batch();
         self.log(&body);
     }
 
@@ -119,11 +122,11 @@ impl Batch {
             Some((end, _)) => format!("{}...", &body[..end]),
             None => body.to_owned(),
         };
-        let route = &self.options.route;
+        let receiver = &self.options.receiver;
         write_log(&format!(
             "Sending notification email:\nTo: {}\nFrom: {}\nSubject: {}\nBody:\n{body}\n",
-            route.to.join(", "),
-            route.from.as_deref().unwrap_or_default(),
+            receiver.to.join(", "),
+            receiver.from.as_deref().unwrap_or_default(),
             self.options.subject.as_deref().unwrap_or("None"),
         ));
     }
@@ -135,7 +138,7 @@ impl EventHandler for Batch {
     }
 
     fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.look_after();
+        self.alerts.kick_stale();
         start_check::report_unused_event(&mut self.unused_events, &received.envelope.event_name);
         match &received.event {
             Event::Process(change) => self.on_state_change(received, change),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use ironlance_alert::Entry;
+use ironlance_alert::AlertEntry;
 use ironlance_core::Event;
 use ironlance_host::clock;
 
@@ -23,9 +23,9 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        let route = options.destination.route;
-        return route
-            .map_or(ExitCode::FAILURE, |route| test_alert::run("crashmail", &route, &options.ignored));
+        let receiver = options.destination.receiver;
+        return receiver
+            .map_or(ExitCode::FAILURE, |receiver| test_alert::run("crashmail", &receiver, &options.ignored));
     }
     let environment = ListenerEnv::from_env();
     if environment.server_url.is_none() {
@@ -34,8 +34,13 @@ pub fn main(args: &[String]) -> ExitCode {
     }
     // The original never speaks to supervisord: a URL that leads nowhere only costs the details.
     let supervisor = environment.supervisor().ok().flatten();
-    let alerts =
-        AlertContext::open("crashmail", &environment, supervisor, options.destination.route, !options.brief);
+    let alerts = AlertContext::open(
+        "crashmail",
+        &environment,
+        supervisor,
+        options.destination.receiver,
+        !options.brief,
+    );
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
     let unheard = start_check::report_unused_events(&environment, options.triggers);
     let rule = CrashRule { filter: options.filter, triggers: options.triggers };
@@ -58,14 +63,14 @@ impl EventHandler for Crashmail {
     }
 
     fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.look_after();
+        self.alerts.kick_stale();
         start_check::report_unused_event(&mut self.unused_events, &received.envelope.event_name);
         let Event::Process(change) = &received.event else { return };
         let Some(trigger) = self.rule.judge(change) else { return };
         if self.alerts.is_submitted(received) {
             return;
         }
-        self.alerts.announce();
+        self.alerts.prewarm();
         let process = &change.namespec.process;
         let time = clock::log_time(&clock::local(SystemTime::now()));
         let subject = format!(" {process} {} at {time}", crash::verb(trigger));
@@ -76,7 +81,7 @@ impl EventHandler for Crashmail {
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         let details = self.alerts.gather_details(received, &change.namespec, Some(&change.pid));
         let event = self.alerts.event_key(received);
-        self.alerts.mail(Some(&event), subject, Entry { text, details });
+        self.alerts.mail(Some(&event), subject, AlertEntry { text, details });
         write_log(&mailed);
     }
 

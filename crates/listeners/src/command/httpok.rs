@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ironlance_alert::Entry;
+use ironlance_alert::AlertEntry;
 use ironlance_core::python::repr_list;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_net::Tls;
@@ -36,8 +36,8 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        let route = options.destination.route;
-        return route.map_or(ExitCode::FAILURE, |route| test_alert::run("httpok", &route, &[]));
+        let receiver = options.destination.receiver;
+        return receiver.map_or(ExitCode::FAILURE, |receiver| test_alert::run("httpok", &receiver, &[]));
     }
     let environment = ListenerEnv::from_env();
     let supervisor = match environment.supervisor() {
@@ -52,8 +52,9 @@ pub fn main(args: &[String]) -> ExitCode {
         Ok(check) => check,
         Err(error) => return fail(&*error),
     };
-    let route = options.destination.route.clone();
-    let alerts = AlertContext::open("httpok", &environment, Some(supervisor.clone()), route, !options.brief);
+    let receiver = options.destination.receiver.clone();
+    let alerts =
+        AlertContext::open("httpok", &environment, Some(supervisor.clone()), receiver, !options.brief);
     let rule = HttpRule::new(redacted(&options.url), options.statuses.clone(), options.retries);
     let budget = options.max_restarts.map(|max| RestartBudget::new(max.most, max.within));
     let pending_restarts = PendingRestarts::open(environment.pending_restarts_file("httpok"));
@@ -301,7 +302,7 @@ impl Httpok {
         let text = log.lines.join("\n");
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         let details = (!details.is_empty()).then(|| details.join("\n\n"));
-        self.alerts.mail(None, subject, Entry { text, details });
+        self.alerts.mail(None, subject, AlertEntry { text, details });
         write_log(&mailed);
     }
 }
@@ -312,7 +313,7 @@ impl EventHandler for Httpok {
     }
 
     fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.look_after();
+        self.alerts.kick_stale();
         if !self.wants(&received.envelope.event_name) {
             return;
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
-use ironlance_alert::Entry;
+use ironlance_alert::AlertEntry;
 use ironlance_core::Namespec;
 use ironlance_host::clock;
 use ironlance_rpc::{Client, ProcessInfo};
@@ -27,8 +27,9 @@ pub fn main(args: &[String]) -> ExitCode {
         Err(code) => return code,
     };
     if options.test_alert {
-        let route = options.destination.route;
-        return route.map_or(ExitCode::FAILURE, |route| test_alert::run("memmon", &route, &options.ignored));
+        let receiver = options.destination.receiver;
+        return receiver
+            .map_or(ExitCode::FAILURE, |receiver| test_alert::run("memmon", &receiver, &options.ignored));
     }
     let environment = ListenerEnv::from_env();
     let supervisor = match environment.supervisor() {
@@ -42,8 +43,9 @@ pub fn main(args: &[String]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let route = options.destination.route.clone();
-    let alerts = AlertContext::open("memmon", &environment, Some(supervisor.clone()), route, !options.brief);
+    let receiver = options.destination.receiver.clone();
+    let alerts =
+        AlertContext::open("memmon", &environment, Some(supervisor.clone()), receiver, !options.brief);
     let rule = MemoryRule::new(options.limits.clone(), options.ticks);
     let pending_restarts = PendingRestarts::open(environment.pending_restarts_file("memmon"));
     let status = status(&options);
@@ -169,12 +171,12 @@ impl Memmon {
         }
         let uptime = info.now - info.start;
         let is_wanted = report.is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit);
-        if is_wanted && self.options.destination.route.is_some() && self.is_news(&name, &report) {
+        if is_wanted && self.options.destination.receiver.is_some() && self.is_news(&name, &report) {
             let subject = match &self.options.name {
                 None => format!("memmon: {}", report.subject),
                 Some(own) => format!("memmon [{own}]: {}", report.subject),
             };
-            self.alerts.mail(None, subject, Entry { text: report.text, details });
+            self.alerts.mail(None, subject, AlertEntry { text: report.text, details });
         }
     }
 
@@ -268,7 +270,7 @@ impl EventHandler for Memmon {
     }
 
     fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.look_after();
+        self.alerts.kick_stale();
         if !self.wants(&received.envelope.event_name) {
             return;
         }

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ironlance_alert::channel::Progress;
-use ironlance_alert::deliver::engine::send_once;
+use ironlance_alert::channel::DeliveryProgress;
+use ironlance_alert::delivery::worker::send_once;
 use ironlance_alert::outbox::{new_id, unix_time};
-use ironlance_alert::{Alert, Entry, Form, Route};
+use ironlance_alert::{Alert, AlertEntry, Format, Receiver};
 use ironlance_core::redact::redact_words;
 
 use crate::environment::host_name;
@@ -21,7 +21,7 @@ struct StdoutProgress {
     is_login_refused: bool,
 }
 
-impl Progress for StdoutProgress {
+impl DeliveryProgress for StdoutProgress {
     fn login_refused(&mut self) {
         self.is_login_refused = true;
     }
@@ -31,11 +31,11 @@ impl Progress for StdoutProgress {
     }
 }
 
-/// Sends one alert by `route`, telling each step; 0 when it was taken for every recipient, else 1 (but see
+/// Sends one alert by `receiver`, telling each step; 0 when it was taken for every recipient, else 1 (but see
 /// [`LOGIN_REFUSED`]).
 ///
 /// `ignored` are the arguments that superlance passes over in silence: here is the place to mention them.
-pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode {
+pub(super) fn run(command: &str, receiver: &Receiver, ignored: &[String]) -> ExitCode {
     let host = host_name();
     let mut aloud = StdoutProgress::default();
     if !ignored.is_empty() {
@@ -44,16 +44,16 @@ pub(super) fn run(command: &str, route: &Route, ignored: &[String]) -> ExitCode 
             redact_words(ignored).join(" ")
         ));
     }
-    aloud.step(&format!("sending a test alert to {} by {}", route.to.join(", "), route.transport));
+    aloud.step(&format!("sending a test alert to {} by {}", receiver.to.join(", "), receiver.transport));
     let alert = Alert {
         id: new_id(),
         origin: command.to_owned(),
         host: host.clone(),
         created: unix_time(),
-        route: route.clone(),
+        receiver: receiver.clone(),
         subject: Some(format!("test alert of {command} on {host}")),
-        form: Form::Mail,
-        entries: vec![Entry {
+        format: Format::Mail,
+        entries: vec![AlertEntry {
             text: format!("This is a test: {command} on {host} can reach you by this way."),
             details: None,
         }],

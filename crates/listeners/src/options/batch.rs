@@ -1,6 +1,6 @@
 //! The command line of the batch mailers: crashmailbatch, fatalmailbatch and crashsms.
 
-use ironlance_alert::Route;
+use ironlance_alert::Receiver;
 use ironlance_core::python::repr;
 
 use super::destination::resolve_batch;
@@ -49,7 +49,7 @@ pub struct BatchOptions {
     /// Short messages are cut to so many GSM-7 characters.
     pub max_length: Option<usize>,
     /// How, from whom and to whom.
-    pub route: Route,
+    pub receiver: Receiver,
     /// No Details.
     pub brief: bool,
     /// Send one alert now, and exit.
@@ -274,7 +274,7 @@ fn read(
 ) -> Result<BatchOptions, OptionError> {
     let mut raw = RawOptions::default();
     let ignored = optparse::parse(&rows(mailer), args, &mut raw)?;
-    let route = resolve_batch(&raw.mail, environment)?;
+    let receiver = resolve_batch(&raw.mail, environment)?;
     let tick_event = raw.tick.value().to_owned();
     let seconds = tick_event.strip_prefix("TICK_").and_then(|seconds| seconds.parse().ok());
     let tick_seconds = seconds.ok_or_else(|| {
@@ -288,7 +288,7 @@ fn read(
         tick_seconds,
         subject: raw.subject.or(mailer.default_subject().map(str::to_owned)),
         max_length: raw.max_length,
-        route,
+        receiver,
         brief: raw.mail.brief,
         test_alert: raw.mail.test_alert,
         ignored,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ironlance_alert::address::addresses;
-use ironlance_alert::{Route, Secret, SmtpServer, Transport};
+use ironlance_alert::{Receiver, Secret, SmtpServer, Transport};
 
 use super::OptionsEnv;
 use super::mail_options::MailOptions;
@@ -21,7 +21,7 @@ const CREDENTIAL: &str = "ironlance-smtp-password";
 #[derive(Clone, Debug, PartialEq)]
 pub struct MailDestination {
     /// `None` when there is no recipient.
-    pub route: Option<Route>,
+    pub receiver: Option<Receiver>,
     /// The recipients as they were given, for the To line that is logged; `None` when there is none.
     pub email: Option<String>,
 }
@@ -52,7 +52,7 @@ pub(super) fn resolve(
                 "cannot send a test alert: -m/--email names no recipient".into(),
             ));
         }
-        return Ok(MailDestination { route: None, email: None });
+        return Ok(MailDestination { receiver: None, email: None });
     }
     let given: Vec<&str> =
         mail.recipients.iter().map(String::as_str).filter(|given| !given.is_empty()).collect();
@@ -62,11 +62,14 @@ pub(super) fn resolve(
         Transport::Smtp(_) => to,
         Transport::Sendmail { .. } | Transport::BodyOnly { .. } => vec![email.clone()],
     };
-    Ok(MailDestination { route: Some(Route { transport, from, to }), email: Some(email) })
+    Ok(MailDestination { receiver: Some(Receiver { transport, from, to }), email: Some(email) })
 }
 
-/// Makes a route of the mail of a batch mailer: by SMTP unless they name a command.
-pub(super) fn resolve_batch(mail: &MailOptions, environment: &OptionsEnv<'_>) -> Result<Route, OptionError> {
+/// Makes a receiver of the mail of a batch mailer: by SMTP unless they name a command.
+pub(super) fn resolve_batch(
+    mail: &MailOptions,
+    environment: &OptionsEnv<'_>,
+) -> Result<Receiver, OptionError> {
     let to = addresses(&mail.recipients);
     let missing = |what: &str| OptionError::Incomplete(format!("cannot mail: {what}"));
     if to.is_empty() {
@@ -86,7 +89,7 @@ pub(super) fn resolve_batch(mail: &MailOptions, environment: &OptionsEnv<'_>) ->
         (None, Some((_, server))) => smtp(mail, server, environment)?,
         (None, None) => smtp(mail, &MailServer::localhost(), environment)?,
     };
-    Ok(Route { transport, from: Some(from), to })
+    Ok(Receiver { transport, from: Some(from), to })
 }
 
 fn reject_both(mail: &MailOptions, option: &str) -> Result<(), OptionError> {

@@ -1,7 +1,7 @@
 //! For the tests: tries command lines, and writes what came of them in one line.
 
 use super::{OptionsEnv, Parsed};
-use ironlance_alert::{Route, Security, Transport};
+use ironlance_alert::{Receiver, Security, Transport};
 
 /// Superlance's mailer.
 pub(super) const SENDMAIL: &str = "/usr/sbin/sendmail -t -i";
@@ -63,9 +63,9 @@ pub(super) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".into(), |value| value.to_string())
 }
 
-/// The command of a route; superlance's own where there is no route.
-pub(super) fn mailer(route: Option<&Route>) -> String {
-    match route.map(|route| &route.transport) {
+/// The command of a receiver; superlance's own where there is no receiver.
+pub(super) fn mailer(receiver: Option<&Receiver>) -> String {
+    match receiver.map(|receiver| &receiver.transport) {
         Some(Transport::Sendmail { command }) => command.clone(),
         Some(Transport::BodyOnly { command }) => format!("{command} (body only)"),
         Some(Transport::Smtp(server)) => server.to_string(),
@@ -73,9 +73,9 @@ pub(super) fn mailer(route: Option<&Route>) -> String {
     }
 }
 
-/// `URL SECURITY PASSWORD from SENDER to RECIPIENTS` of a route by SMTP, or the command.
-pub(super) fn describe_route(route: &Route) -> String {
-    let by = match &route.transport {
+/// `URL SECURITY PASSWORD from SENDER to RECIPIENTS` of a receiver by SMTP, or the command.
+pub(super) fn describe_route(receiver: &Receiver) -> String {
+    let by = match &receiver.transport {
         Transport::Sendmail { command } => format!("[{command}]"),
         Transport::BodyOnly { command } => format!("[{command}] body only"),
         Transport::Smtp(server) => {
@@ -88,7 +88,7 @@ pub(super) fn describe_route(route: &Route) -> String {
             format!("{server} {security} {:?}", server.password)
         }
     };
-    format!("{by} from {} to {}", or_dash(route.from.as_ref()), route.to.join(" "))
+    format!("{by} from {} to {}", or_dash(receiver.from.as_ref()), receiver.to.join(" "))
 }
 
 /// Asserts what every help has: short lines, each option, both groups and an example.

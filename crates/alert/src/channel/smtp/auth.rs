@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 
-use super::dialogue::{Dialogue, DialogueError, Reply, Timeouts};
+use super::dialogue::{Dialogue, DialogueError, SmtpReply, Timeouts};
 
 /// A way to prove who we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) async fn authenticate(
     user: &str,
     password: &str,
     timeouts: &Timeouts,
-) -> Result<Reply, DialogueError> {
+) -> Result<SmtpReply, DialogueError> {
     let (when, limit) = ("at AUTH", timeouts.command);
     match mechanism {
         Mechanism::Plain => {

@@ -42,13 +42,13 @@ impl Default for Timeouts {
 
 /// What a server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(super) struct SmtpReply {
     pub(super) code: u16,
     /// The texts of its lines.
     pub(super) lines: Vec<String>,
 }
 
-impl Reply {
+impl SmtpReply {
     pub(super) const fn is_positive(&self) -> bool {
         self.code / 100 == 2
     }
@@ -58,7 +58,7 @@ impl Reply {
     }
 }
 
-impl fmt::Display for Reply {
+impl fmt::Display for SmtpReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.lines.join(" ");
         let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect();
@@ -101,7 +101,7 @@ impl Dialogue {
         line: &str,
         when: &'static str,
         limit: Duration,
-    ) -> Result<Reply, DialogueError> {
+    ) -> Result<SmtpReply, DialogueError> {
         self.write(format!("{line}\r\n").as_bytes(), when, limit).await?;
         self.reply(when, limit).await
     }
@@ -127,7 +127,7 @@ impl Dialogue {
         &mut self,
         when: &'static str,
         limit: Duration,
-    ) -> Result<Reply, DialogueError> {
+    ) -> Result<SmtpReply, DialogueError> {
         timed(when, limit, async {
             let mut lines = Vec::new();
             let mut limited = (&mut self.stream).take(MAX_REPLY);
@@ -146,7 +146,7 @@ impl Dialogue {
                 };
                 lines.push(line.get(4..).unwrap_or_default().to_owned());
                 if line.as_bytes().get(3) != Some(&b'-') {
-                    return Ok(Reply { code, lines });
+                    return Ok(SmtpReply { code, lines });
                 }
             }
         })

@@ -15,12 +15,12 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Channel, Progress, Receipt, Undelivered};
+use super::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
 use crate::address::addresses;
 use crate::alert::Alert;
-use crate::route::SmtpServer;
+use crate::receiver::SmtpServer;
 use dialogue::Timeouts;
-use session::{Mail, Session};
+use session::{SmtpMail, SmtpSession};
 
 /// After so many mails a connection is closed: servers grow impatient.
 const MAILS_PER_CONNECTION: usize = 100;
@@ -30,7 +30,7 @@ pub struct Smtp {
     server: SmtpServer,
     timeouts: Timeouts,
     /// First of the two, so that a connection is dropped before the runtime that drives it.
-    session: Option<Session>,
+    session: Option<SmtpSession>,
     runtime: io::Result<Runtime>,
 }
 
@@ -42,15 +42,15 @@ impl Smtp {
     }
 }
 
-impl Channel for Smtp {
-    fn send(&mut self, alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+impl DeliveryChannel for Smtp {
+    fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
         let runtime = match &self.runtime {
             Ok(runtime) => runtime,
-            Err(error) => return Err(Undelivered::Unreachable(format!("cannot start a runtime: {error}"))),
+            Err(error) => return Err(DeliveryError::Unreachable(format!("cannot start a runtime: {error}"))),
         };
-        let mail = Mail {
-            from: alert.route.from.clone().unwrap_or_default(),
-            to: addresses(&alert.route.to),
+        let mail = SmtpMail {
+            from: alert.receiver.from.clone().unwrap_or_default(),
+            to: addresses(&alert.receiver.to),
             alert,
         };
         let (server, timeouts, kept) = (&self.server, &self.timeouts, self.session.take());
@@ -61,7 +61,7 @@ impl Channel for Smtp {
             }
             let mut session = match alive {
                 Some(session) => session,
-                None => match Session::open(server, timeouts, progress).await {
+                None => match SmtpSession::open(server, timeouts, progress).await {
                     Ok(session) => session,
                     Err(error) => return (Err(error), None),
                 },

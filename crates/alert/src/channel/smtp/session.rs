@@ -7,15 +7,15 @@ use std::time::Duration;
 use ironlance_net::{DialError, NetStream, Tls, dial};
 
 use super::auth::{Mechanism, authenticate};
-use super::dialogue::{Dialogue, Reply, Timeouts};
+use super::dialogue::{Dialogue, SmtpReply, Timeouts};
 use crate::address::bare;
 use crate::alert::Alert;
-use crate::channel::{Progress, Receipt, Refusal, Retry, Undelivered};
-use crate::message::{Reach, for_server};
-use crate::route::{Security, SmtpServer};
+use crate::channel::{DeliveryError, DeliveryProgress, Receipt, RecipientRefusal, Retry};
+use crate::receiver::{Security, SmtpServer};
+use crate::render::mail::{AddressCharset, mail_for_server};
 
 /// A mail and its envelope.
-pub(super) struct Mail<'a> {
+pub(super) struct SmtpMail<'a> {
     pub(super) from: String,
     pub(super) to: Vec<String>,
     /// What it says; the content depends on what the server takes.
@@ -23,7 +23,7 @@ pub(super) struct Mail<'a> {
 }
 
 /// An open connection.
-pub(super) struct Session {
+pub(super) struct SmtpSession {
     dialogue: Dialogue,
     server: String,
     extensions: Vec<String>,
@@ -31,18 +31,18 @@ pub(super) struct Session {
     broken: bool,
 }
 
-impl Session {
+impl SmtpSession {
     /// Connects and says hello, with TLS and AUTH as the server's description asks for.
     pub(super) async fn open(
         server: &SmtpServer,
         timeouts: &Timeouts,
-        progress: &mut dyn Progress,
-    ) -> Result<Self, Undelivered> {
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<Self, DeliveryError> {
         let secret = server.password.as_ref().map(crate::secret::Secret::reveal).transpose();
-        let password = secret.map_err(|error| Undelivered::Unreachable(error.to_string()))?;
+        let password = secret.map_err(|error| DeliveryError::Unreachable(error.to_string()))?;
         let (stream, hello) = connect(server, timeouts, progress).await.map_err(|error| {
-            let verb = if matches!(error, StepError::Secure(_)) { "send by" } else { "reach" };
-            Undelivered::Unreachable(format!("cannot {verb} {server}: {error}"))
+            let verb = if matches!(error, StepError::Secure(_)) { "send by" } else { "charset" };
+            DeliveryError::Unreachable(format!("cannot {verb} {server}: {error}"))
         })?;
         let mut session = Self {
             dialogue: Dialogue::new(stream),
@@ -88,13 +88,14 @@ impl Session {
     /// Sends one mail.
     pub(super) async fn send(
         &mut self,
-        mail: &Mail<'_>,
+        mail: &SmtpMail<'_>,
         timeouts: &Timeouts,
-        progress: &mut dyn Progress,
-    ) -> Result<Receipt, Undelivered> {
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<Receipt, DeliveryError> {
         self.sent += 1;
-        let reach = if self.offers("SMTPUTF8").is_some() { Reach::Utf8 } else { Reach::Ascii };
-        let content = for_server(mail.alert, reach);
+        let charset =
+            if self.offers("SMTPUTF8").is_some() { AddressCharset::Utf8 } else { AddressCharset::Ascii };
+        let content = mail_for_server(mail.alert, charset);
         let from = self.sender(mail, content.len())?;
         let reply = self.ask(&from, "at MAIL", timeouts).await?;
         if !reply.is_positive() {
@@ -123,9 +124,9 @@ impl Session {
     }
 
     /// The MAIL command; SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where there is reason to.
-    fn sender(&self, mail: &Mail<'_>, size: usize) -> Result<String, Undelivered> {
+    fn sender(&self, mail: &SmtpMail<'_>, size: usize) -> Result<String, DeliveryError> {
         let from = bare(&mail.from);
-        check_address(&mail.from).map_err(Undelivered::Rejected)?;
+        check_address(&mail.from).map_err(DeliveryError::Rejected)?;
         let mut command = format!("MAIL FROM:<{from}>");
         if self.offers("SIZE").is_some() {
             command.push_str(&format!(" SIZE={size}"));
@@ -134,7 +135,7 @@ impl Session {
         if beyond_ascii && self.offers("SMTPUTF8").is_some() {
             command.push_str(" BODY=8BITMIME SMTPUTF8");
         } else if !from.is_ascii() {
-            return Err(Undelivered::Rejected(self.ascii_only()));
+            return Err(DeliveryError::Rejected(self.ascii_only()));
         }
         Ok(command)
     }
@@ -145,10 +146,10 @@ impl Session {
 
     async fn recipients(
         &mut self,
-        mail: &Mail<'_>,
+        mail: &SmtpMail<'_>,
         timeouts: &Timeouts,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<Refusal>, Undelivered> {
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<Vec<RecipientRefusal>, DeliveryError> {
         let mut refused = Vec::new();
         for to in &mail.to {
             let bare = bare(to);
@@ -173,14 +174,14 @@ impl Session {
                 None => progress.step(&format!("recipient <{bare}> accepted")),
                 Some((reason, retry)) => {
                     progress.step(&format!("recipient <{bare}> refused: {reason}"));
-                    refused.push(Refusal { recipient: to.clone(), reason, retry });
+                    refused.push(RecipientRefusal { recipient: to.clone(), reason, retry });
                 }
             }
         }
         Ok(refused)
     }
 
-    async fn hello(&mut self, name: &str, timeouts: &Timeouts) -> Result<(), Undelivered> {
+    async fn hello(&mut self, name: &str, timeouts: &Timeouts) -> Result<(), DeliveryError> {
         let mut reply = self.ask(&format!("EHLO {name}"), "at EHLO", timeouts).await?;
         if reply.is_permanent() {
             reply = self.ask(&format!("HELO {name}"), "at HELO", timeouts).await?;
@@ -208,8 +209,8 @@ impl Session {
         server: &SmtpServer,
         hello: &str,
         timeouts: &Timeouts,
-        progress: &mut dyn Progress,
-    ) -> Result<Self, Undelivered> {
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<Self, DeliveryError> {
         let offered = self.offers("STARTTLS").is_some();
         match server.security {
             Security::Plain | Security::Implicit => return Ok(self),
@@ -227,7 +228,8 @@ impl Session {
             return Err(self.lost(&reply));
         }
         let name = self.server.clone();
-        let lost = |error: &dyn Display| Undelivered::Unreachable(format!("cannot send by {name}: {error}"));
+        let lost =
+            |error: &dyn Display| DeliveryError::Unreachable(format!("cannot send by {name}: {error}"));
         let NetStream::Tcp(stream) = self.dialogue.into_stream() else {
             return Err(lost(&"STARTTLS needs a TCP connection in the clear"));
         };
@@ -245,8 +247,8 @@ impl Session {
         user: &str,
         password: &str,
         timeouts: &Timeouts,
-        progress: &mut dyn Progress,
-    ) -> Result<(), Undelivered> {
+        progress: &mut dyn DeliveryProgress,
+    ) -> Result<(), DeliveryError> {
         let mechanisms = Mechanism::offered(&self.offers("AUTH").unwrap_or_default());
         let mut verdict = "it offers none of AUTH CRAM-MD5, PLAIN, LOGIN".to_owned();
         for mechanism in mechanisms {
@@ -263,7 +265,7 @@ impl Session {
             }
         }
         // The server still listens.
-        Err(Undelivered::Unreachable(format!("cannot log in to {}: {verdict}", self.server)))
+        Err(DeliveryError::Unreachable(format!("cannot log in to {}: {verdict}", self.server)))
     }
 
     /// Says a line; a lost connection and a 421 are the server's trouble and not the mail's.
@@ -272,7 +274,7 @@ impl Session {
         line: &str,
         when: &'static str,
         timeouts: &Timeouts,
-    ) -> Result<Reply, Undelivered> {
+    ) -> Result<SmtpReply, DeliveryError> {
         match self.dialogue.command(line, when, timeouts.command).await {
             Ok(reply) if reply.code == 421 => Err(self.lost(&reply)),
             Ok(reply) => Ok(reply),
@@ -280,18 +282,18 @@ impl Session {
         }
     }
 
-    fn lost(&mut self, error: &dyn Display) -> Undelivered {
+    fn lost(&mut self, error: &dyn Display) -> DeliveryError {
         self.broken = true;
-        Undelivered::Unreachable(format!("cannot send by {}: {error}", self.server))
+        DeliveryError::Unreachable(format!("cannot send by {}: {error}", self.server))
     }
 
-    fn refused(&mut self, what: &str, reply: &Reply) -> Undelivered {
+    fn refused(&mut self, what: &str, reply: &SmtpReply) -> DeliveryError {
         let reason = format!("{} refused {what}: {reply}", self.server);
         match reply.code {
             421 => self.lost(reply),
             code if is_about_us(code) => self.lost(&format!("it refused {what}: {reply}")),
-            _ if reply.is_permanent() => Undelivered::Rejected(reason),
-            _ => Undelivered::Deferred(reason),
+            _ if reply.is_permanent() => DeliveryError::Rejected(reason),
+            _ => DeliveryError::Deferred(reason),
         }
     }
 }
@@ -302,14 +304,14 @@ const fn is_about_us(code: u16) -> bool {
     matches!(code, 530 | 534 | 535 | 538)
 }
 
-fn all_refused(refused: &[Refusal]) -> Undelivered {
+fn all_refused(refused: &[RecipientRefusal]) -> DeliveryError {
     let reasons: Vec<String> =
         refused.iter().map(|refusal| format!("{}: {}", refusal.recipient, refusal.reason)).collect();
     let reason = format!("no recipient accepted: {}", reasons.join("; "));
     if refused.iter().all(|refusal| refusal.retry == Retry::Never) {
-        Undelivered::Rejected(reason)
+        DeliveryError::Rejected(reason)
     } else {
-        Undelivered::Deferred(reason)
+        DeliveryError::Deferred(reason)
     }
 }
 
@@ -317,7 +319,7 @@ fn all_refused(refused: &[Refusal]) -> Undelivered {
 async fn connect(
     server: &SmtpServer,
     timeouts: &Timeouts,
-    progress: &mut dyn Progress,
+    progress: &mut dyn DeliveryProgress,
 ) -> Result<(NetStream, String), StepError> {
     let addresses = timed(timeouts.resolve, dial::resolve(&server.host, server.port)).await?;
     let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();

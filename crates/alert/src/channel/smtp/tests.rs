@@ -2,14 +2,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::alert::{Entry, Form};
-use crate::channel::{Refusal, Retry};
-use crate::route::{Route, Security, Transport};
+use crate::alert::{AlertEntry, Format};
+use crate::channel::{RecipientRefusal, Retry};
+use crate::receiver::{Receiver, Security, Transport};
 use crate::secret::Secret;
 
 /// What a scripted server does when a line beginning with the first word comes.
@@ -27,7 +27,7 @@ const WELL: Script = &[
 ];
 
 /// Serves connections by a script in front of `WELL`; the answer `HANG` stays silent, `CLOSE` hangs up.
-fn serve(script: Script) -> (u16, Receiver<String>) {
+fn serve(script: Script) -> (u16, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (said, lines) = mpsc::channel();
@@ -92,26 +92,26 @@ fn alert(server: &SmtpServer, to: &[&str], text: &str) -> Alert {
         origin: "test".into(),
         host: "web1".into(),
         created: 0,
-        route: Route {
+        receiver: Receiver {
             transport: Transport::Smtp(server.clone()),
             from: Some("Supervisor <from@example.com>".into()),
             to: to.iter().map(|to| (*to).to_owned()).collect(),
         },
         subject: Some("hello".into()),
-        form: Form::Mail,
-        entries: vec![Entry { text: text.into(), details: None }],
+        format: Format::Mail,
+        entries: vec![AlertEntry { text: text.into(), details: None }],
     }
 }
 
-fn send(script: Script) -> Result<Receipt, Undelivered> {
+fn send(script: Script) -> Result<Receipt, DeliveryError> {
     let (port, _lines) = serve(script);
     let server = server(port);
     channel(&server).send(&alert(&server, &["a@example.com", "b@example.com"], "text"), &mut ())
 }
 
-fn unreachable(outcome: Result<Receipt, Undelivered>) -> String {
+fn unreachable(outcome: Result<Receipt, DeliveryError>) -> String {
     match outcome {
-        Err(Undelivered::Unreachable(reason)) => reason,
+        Err(DeliveryError::Unreachable(reason)) => reason,
         other => panic!("{other:?}"),
     }
 }
@@ -163,21 +163,21 @@ fn a_server_that_is_not_there_or_says_nothing_is_unreachable() {
 
 #[test]
 fn refusals_for_now_and_for_ever_are_told_apart() {
-    assert!(matches!(send(&[("MAIL", "451 later")]), Err(Undelivered::Deferred(_))));
-    assert!(matches!(send(&[("MAIL", "550 never")]), Err(Undelivered::Rejected(_))));
-    assert!(matches!(send(&[("MAIL", "530 first STARTTLS")]), Err(Undelivered::Unreachable(_))));
-    assert!(matches!(send(&[("RCPT", "530 first AUTH")]), Err(Undelivered::Unreachable(_))));
-    assert!(matches!(send(&[("RCPT TO:<b@", "538 first TLS")]), Err(Undelivered::Unreachable(_))));
-    assert!(matches!(send(&[("RCPT", "450 later")]), Err(Undelivered::Deferred(_))));
-    assert!(matches!(send(&[("RCPT", "550 never")]), Err(Undelivered::Rejected(_))));
-    assert!(matches!(send(&[(".", "451 later")]), Err(Undelivered::Deferred(_))));
-    assert!(matches!(send(&[(".", "554 spam")]), Err(Undelivered::Rejected(_))));
+    assert!(matches!(send(&[("MAIL", "451 later")]), Err(DeliveryError::Deferred(_))));
+    assert!(matches!(send(&[("MAIL", "550 never")]), Err(DeliveryError::Rejected(_))));
+    assert!(matches!(send(&[("MAIL", "530 first STARTTLS")]), Err(DeliveryError::Unreachable(_))));
+    assert!(matches!(send(&[("RCPT", "530 first AUTH")]), Err(DeliveryError::Unreachable(_))));
+    assert!(matches!(send(&[("RCPT TO:<b@", "538 first TLS")]), Err(DeliveryError::Unreachable(_))));
+    assert!(matches!(send(&[("RCPT", "450 later")]), Err(DeliveryError::Deferred(_))));
+    assert!(matches!(send(&[("RCPT", "550 never")]), Err(DeliveryError::Rejected(_))));
+    assert!(matches!(send(&[(".", "451 later")]), Err(DeliveryError::Deferred(_))));
+    assert!(matches!(send(&[(".", "554 spam")]), Err(DeliveryError::Rejected(_))));
 }
 
 #[test]
 fn one_refused_recipient_does_not_stop_the_others() {
     let receipt = send(&[("RCPT TO:<b@", "550 unknown")]).unwrap();
-    let [Refusal { recipient, reason, retry }] = &receipt.refused[..] else { panic!("{receipt:?}") };
+    let [RecipientRefusal { recipient, reason, retry }] = &receipt.refused[..] else { panic!("{receipt:?}") };
     assert_eq!((recipient.as_str(), *retry), ("b@example.com", Retry::Never));
     assert!(reason.ends_with("said 550 unknown"), "{reason}");
 }
@@ -205,7 +205,7 @@ fn an_old_server_is_greeted_the_old_way() {
     assert_eq!(send(&[("EHLO", "502 what?"), ("HELO", "250 hi")]), Ok(Receipt::default()));
 }
 
-fn log_in(script: Script, password: Secret) -> (Result<Receipt, Undelivered>, Receiver<String>) {
+fn log_in(script: Script, password: Secret) -> (Result<Receipt, DeliveryError>, mpsc::Receiver<String>) {
     let (port, lines) = serve(script);
     let server = SmtpServer { user: Some("tim".into()), password: Some(password), ..server(port) };
     (channel(&server).send(&alert(&server, &["a@b"], "text"), &mut ()), lines)
@@ -262,5 +262,5 @@ fn an_address_that_would_be_a_command_is_not_sent() {
     let (port, _lines) = serve(&[]);
     let server = server(port);
     let outcome = channel(&server).send(&alert(&server, &["a@b>\r\nRCPT TO:<c@d"], "text"), &mut ());
-    assert!(matches!(outcome, Err(Undelivered::Rejected(_))));
+    assert!(matches!(outcome, Err(DeliveryError::Rejected(_))));
 }

@@ -108,15 +108,15 @@ const CRASHSMS: &[(&str, &str)] = &[
 ];
 
 fn show(mailer: BatchMailer, options: BatchOptions) -> String {
-    let Transport::Smtp(server) = &options.route.transport else { return "sendmail".into() };
+    let Transport::Smtp(server) = &options.receiver.transport else { return "sendmail".into() };
     let host =
         if server.port == 25 { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
     let password = server.password.as_ref().map(|password| password.reveal().unwrap());
     let auth = server.user.as_ref().zip(password).map(|(user, password)| format!("{user}:{password}"));
     differences(&[
         ("interval", format!("{:?}", options.interval.0).to_lowercase(), "1.0"),
-        ("to", options.route.to.join(","), "a@x"),
-        ("from", or_dash(options.route.from), "b@y"),
+        ("to", options.receiver.to.join(","), "a@x"),
+        ("from", or_dash(options.receiver.from), "b@y"),
         ("subject", or_dash(options.subject), mailer.default_subject().unwrap_or("-")),
         ("host", host, "localhost"),
         ("tick", format!("{}/{}", options.tick_event, options.tick_seconds), "TICK_60/60"),
@@ -227,8 +227,8 @@ fn mails_take_the_way_that_is_asked_for() {
         ("--sendmail_program=mail -t", "[mail -t]"),
         ("--send|mail -t", "[mail -t]"),
     ] {
-        let route = run(BatchMailer::Crashmailbatch, &format!("OK|{line}")).route;
-        assert_eq!(describe_route(&route), format!("{expected} from b@y to a@x"), "{line}");
+        let receiver = run(BatchMailer::Crashmailbatch, &format!("OK|{line}")).receiver;
+        assert_eq!(describe_route(&receiver), format!("{expected} from b@y to a@x"), "{line}");
     }
 }
 
@@ -238,7 +238,7 @@ fn the_environment_gives_a_password_to_a_user_of_superlances_kind() {
     let environment = OptionsEnv { variable: &variable, host: "box" };
     let parsed = parse(BatchMailer::Crashsms, &args("OK|-u|joe"), &environment);
     let Parsed::Run(options) = parsed else { panic!("{}", refused(parsed)) };
-    let Transport::Smtp(server) = options.route.transport else { panic!("not SMTP") };
+    let Transport::Smtp(server) = options.receiver.transport else { panic!("not SMTP") };
     assert_eq!(server.password, Some(Secret::Env("IRONLANCE_SMTP_PASSWORD".into())));
 }
 

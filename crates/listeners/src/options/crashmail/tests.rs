@@ -58,7 +58,7 @@ fn show(options: CrashmailOptions) -> String {
         ("any", options.filter.any.to_string(), "false"),
         ("header", or_dash(options.header), "-"),
         ("email", or_dash(options.destination.email), "-"),
-        ("sendmail", mailer(options.destination.route.as_ref()), SENDMAIL),
+        ("sendmail", mailer(options.destination.receiver.as_ref()), SENDMAIL),
     ])
 }
 
@@ -111,8 +111,8 @@ fn flags_and_stray_arguments_are_kept() {
 
 #[test]
 fn abbreviations_of_ours_come_after_superlances() {
-    let route = run("--sm=smtp://mail|--em=a@x|--fr=me@x").destination.route.unwrap();
-    assert_eq!(describe_route(&route), "smtp://mail:25 offered None from me@x to a@x");
+    let receiver = run("--sm=smtp://mail|--em=a@x|--fr=me@x").destination.receiver.unwrap();
+    assert_eq!(describe_route(&receiver), "smtp://mail:25 offered None from me@x to a@x");
     // superlance has --any, --help, --email, --optionalheader, --program and --sendmail_program.
     assert_eq!(run("--g=shop|--br|--o=on").header.unwrap(), "on");
 }
@@ -141,15 +141,15 @@ fn mails_take_the_way_that_is_asked_for() {
         let delivery = run(&line).destination;
         // A command is given the line as it is; a server has to know them one by one.
         let everybody = if expected.starts_with('[') { "a@x, b@y, c@z" } else { "a@x b@y c@z" };
-        assert_eq!(describe_route(&delivery.route.unwrap()), format!("{expected} {everybody}"), "{line}");
+        assert_eq!(describe_route(&delivery.receiver.unwrap()), format!("{expected} {everybody}"), "{line}");
         assert_eq!(delivery.email.unwrap(), "a@x, b@y, c@z");
     }
 }
 
 #[test]
 fn without_a_recipient_there_is_no_route() {
-    assert_eq!(run("-s|mail").destination, MailDestination { route: None, email: None });
-    assert_eq!(run("-m|, ,").destination.route, None);
+    assert_eq!(run("-s|mail").destination, MailDestination { receiver: None, email: None });
+    assert_eq!(run("-m|, ,").destination.receiver, None);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_password_is_looked_for_in_the_order_of_the_documents() {
         };
         let parsed = parse(&args(line), &OptionsEnv { variable: &variable, host: "box" });
         let Parsed::Run(options) = parsed else { panic!("{}", refused(parsed)) };
-        describe_route(&options.destination.route.unwrap())
+        describe_route(&options.destination.receiver.unwrap())
     };
     let user = "-m|a@x|--smtp=smtp://joe@mail";
     let all = "-m|a@x|--smtp=smtp://joe:pw@mail|--password-file=/pw";

@@ -73,7 +73,7 @@ fn show(options: HttpokOptions) -> String {
         ("codes", codes.join(","), "200"),
         ("body", or_dash(options.in_body), "-"),
         ("email", or_dash(options.destination.email), "-"),
-        ("sendmail", mailer(options.destination.route.as_ref()), SENDMAIL),
+        ("sendmail", mailer(options.destination.receiver.as_ref()), SENDMAIL),
         ("core", or_dash(core), "-"),
         ("eager", (options.eagerness == Eagerness::Eager).to_string(), "true"),
         ("name", or_dash(options.name), "-"),

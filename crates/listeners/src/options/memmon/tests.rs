@@ -81,7 +81,7 @@ fn show(options: MemmonOptions) -> String {
         ("groups", list(&options.groups), ""),
         ("any", or_dash(options.any), "-"),
         ("email", or_dash(options.destination.email), "-"),
-        ("sendmail", mailer(options.destination.route.as_ref()), SENDMAIL),
+        ("sendmail", mailer(options.destination.receiver.as_ref()), SENDMAIL),
         ("uptime", or_dash(options.uptime), "-"),
         ("name", or_dash(options.name), "-"),
     ])

@@ -1,7 +1,7 @@
 //! A command that takes a mail on its standard input, run by `/bin/sh -c` as the originals do.
 
-pub mod intake;
-mod said;
+pub mod input_format;
+mod output_relay;
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
@@ -18,11 +18,11 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::{Channel, Progress, Receipt, Undelivered};
+use super::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
 use crate::alert::Alert;
-use crate::message;
-use intake::Intake;
-use said::Relay;
+use crate::render::mail;
+use input_format::InputFormat;
+use output_relay::OutputRelay;
 
 /// How long a mailer may take; it only has to hand the mail on.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -33,17 +33,17 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Sendmail {
     command: String,
-    intake: Intake,
+    input: InputFormat,
     secrets: Arc<Secrets>,
     timeout: Duration,
 }
 
 impl Sendmail {
-    /// A command line for the shell, and what it takes; without an `intake`, what its name says.
-    pub fn new(command: &str, intake: Option<Intake>) -> Self {
-        let intake = intake.unwrap_or_else(|| intake::of_command(command));
+    /// A command line for the shell, and what it takes; without an `input`, what its name says.
+    pub fn new(command: &str, input: Option<InputFormat>) -> Self {
+        let input = input.unwrap_or_else(|| input_format::of_command_line(command));
         let secrets = Arc::new(Secrets::of(command));
-        Self { command: command.to_owned(), intake, secrets, timeout: TIMEOUT }
+        Self { command: command.to_owned(), input, secrets, timeout: TIMEOUT }
     }
 
     /// What went wrong, the program, and its last words.
@@ -55,14 +55,14 @@ impl Sendmail {
     /// Starts the command. Its input is a file with the whole mail: should we die now, the mailer still gets all
     /// of it, and a mailer that does not read cannot hold us up. What it prints we pass on to our stderr, which may
     /// have nobody behind it any more: a mailer must not die of that.
-    fn start(&self, mail: &[u8]) -> io::Result<(Child, Said)> {
+    fn start(&self, mail: &[u8]) -> io::Result<(Child, MailerOutput)> {
         let mut input = File::from(rustix::fs::memfd_create("mail", MemfdFlags::CLOEXEC)?);
         input.write_all(mail)?;
         input.rewind()?;
         let (printed, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (complained, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
-        let relay = |pipe| Relay::start(File::from(pipe), Arc::clone(&self.secrets));
-        let said = Said { stdout: relay(printed)?, stderr: relay(complained)? };
+        let relay = |pipe| OutputRelay::start(File::from(pipe), Arc::clone(&self.secrets));
+        let said = MailerOutput { stdout: relay(printed)?, stderr: relay(complained)? };
         let child = Command::new("/bin/sh")
             .args(["-c", &self.command])
             .stdin(input)
@@ -111,12 +111,12 @@ fn ends_within(process: &OwnedFd, time: Duration) -> bool {
 }
 
 /// What a mailer says.
-struct Said {
-    stdout: Relay,
-    stderr: Relay,
+struct MailerOutput {
+    stdout: OutputRelay,
+    stderr: OutputRelay,
 }
 
-impl Said {
+impl MailerOutput {
     /// Its last line, of stderr where there is one.
     fn last_line(self) -> String {
         let (complaint, printed) = (self.stderr.finish(), self.stdout.finish());
@@ -124,14 +124,14 @@ impl Said {
     }
 }
 
-impl Channel for Sendmail {
-    fn send(&mut self, alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered> {
-        let mail = match self.intake {
-            Intake::Mail => message::for_command(alert),
-            Intake::Body => message::for_people(alert),
+impl DeliveryChannel for Sendmail {
+    fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+        let mail = match self.input {
+            InputFormat::Mail => mail::mail_for_command(alert),
+            InputFormat::Body => mail::body_for_command(alert),
         };
         let (child, said) = self.start(&mail).map_err(|error| {
-            Undelivered::Unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))
+            DeliveryError::Unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))
         })?;
         progress.step(&format!("started {}", program_only(&self.command)));
         let status = self.outcome(child);
@@ -149,30 +149,30 @@ impl Channel for Sendmail {
             Ok((None, signal)) => format!("the mailer was ended by signal {}", signal.unwrap_or_default()),
             Err(trouble) => trouble,
         };
-        Err(Undelivered::Unreachable(self.fault(&trouble, &said)))
+        Err(DeliveryError::Unreachable(self.fault(&trouble, &said)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{Entry, Form};
-    use crate::route::{Route, Transport};
+    use crate::alert::{AlertEntry, Format};
+    use crate::receiver::{Receiver, Transport};
     use std::fs;
-    fn send(command: &str, timeout: Duration) -> Result<Receipt, Undelivered> {
+    fn send(command: &str, timeout: Duration) -> Result<Receipt, DeliveryError> {
         let alert = Alert {
             id: "1".into(),
             origin: "test".into(),
             host: "web1".into(),
             created: 0,
-            route: Route {
+            receiver: Receiver {
                 transport: Transport::Sendmail { command: command.into() },
                 from: None,
                 to: vec!["ops@example.com".into()],
             },
             subject: Some("hello".into()),
-            form: Form::Mail,
-            entries: vec![Entry { text: "line\n".repeat(50_000), details: None }],
+            format: Format::Mail,
+            entries: vec![AlertEntry { text: "line\n".repeat(50_000), details: None }],
         };
         Sendmail { timeout, ..Sendmail::new(command, None) }.send(&alert, &mut ())
     }
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn failures_name_the_program_its_status_and_its_last_line() {
-        let failed = |text: &str| Err(Undelivered::Unreachable(text.into()));
+        let failed = |text: &str| Err(DeliveryError::Unreachable(text.into()));
         assert_eq!(send("exit 75", TIMEOUT), failed("the mailer ended with status 75 (exit …)"));
         assert_eq!(send("kill -9 $$", TIMEOUT), failed("the mailer was ended by signal 9 (kill …)"));
         let spoken = "printf 'one\\n\\033two\\n\\n' >&2; echo three; exit 1";
@@ -237,7 +237,7 @@ mod tests {
         );
         let outcome = send(&command, Duration::from_millis(300));
         assert!(
-            matches!(outcome, Err(Undelivered::Unreachable(text)) if text.contains("did not end within"))
+            matches!(outcome, Err(DeliveryError::Unreachable(text)) if text.contains("did not end within"))
         );
         assert!(started.elapsed() < Duration::from_secs(20));
         let pid = fs::read_to_string(pid_file).unwrap();

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::holder;
-use super::machine::Settings;
-use super::plan::{Lane, Outcome};
+use super::lock_holder;
+use super::machine::DeliverySettings;
+use super::schedule::{QueueKey, ScheduleOutcome};
 use super::store::Store;
 use crate::alert::Alert;
-use crate::channel::{self, Channel, Progress, Receipt, Undelivered};
-use crate::outbox::record::Attempt;
+use crate::channel::{self, DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
+use crate::log;
+use crate::outbox::record::FailedAttempt;
 use crate::outbox::unix_time;
-use crate::route::Transport;
-use crate::say;
+use crate::receiver::Transport;
 
 /// How long an alert is tried, unless `IRONLANCE_OUTBOX_DAYS` says otherwise.
 const DAYS: i64 = 3;
@@ -40,17 +40,17 @@ pub enum Input {
     Leave,
     /// Finish the mails in hand, and leave the rest.
     Stop,
-    /// The mail in hand of a lane has got on.
-    Progress(Lane),
+    /// The mail in hand of a queue has got on.
+    Progress(QueueKey),
     /// A try has ended.
-    Ended(Lane, String, Verdict),
+    Ended(QueueKey, String, AttemptResult),
     /// A connection was closed.
     HungUp,
 }
 
 /// How a try has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AttemptResult {
     /// Sent, to some recipients at least.
     Sent {
         /// What people know it by.
@@ -63,7 +63,7 @@ pub enum Verdict {
     /// To be tried again.
     Failed {
         /// Why.
-        undelivered: Undelivered,
+        undelivered: DeliveryError,
         /// For how long it has been tried, in seconds.
         tried: u64,
     },
@@ -72,27 +72,27 @@ pub enum Verdict {
 }
 
 /// How channels are made; tests make others.
-pub type Opener = fn(&Transport) -> Box<dyn Channel>;
+pub type OpenChannel = fn(&Transport) -> Box<dyn DeliveryChannel>;
 
 /// What a deliverer works with.
-pub struct Engine {
+pub struct DeliveryWorker {
     /// What waits.
     pub store: Arc<dyn Store>,
     /// How channels are made.
-    pub open: Opener,
+    pub open: OpenChannel,
     /// Is told each step; for people who watch.
-    pub progress: fn() -> Box<dyn Progress>,
+    pub progress: fn() -> Box<dyn DeliveryProgress>,
     /// Gives a sign of life to the processes that wait for the lock of the outbox.
-    pub beat: fn(),
+    pub heartbeat: fn(),
     /// For how long an alert is tried, in seconds.
     pub lifetime: i64,
     /// For how long a connection is kept for the next mail.
     pub idle: Duration,
     /// How it behaves.
-    pub settings: Settings,
+    pub settings: DeliverySettings,
 }
 
-impl Engine {
+impl DeliveryWorker {
     /// A deliverer for a store, by the real channels.
     pub fn new(store: Arc<dyn Store>) -> Self {
         let number = |name: &str| std::env::var(name).ok();
@@ -102,48 +102,50 @@ impl Engine {
             store,
             open: channel::open,
             progress: || Box::new(()),
-            beat: || (),
+            heartbeat: || (),
             lifetime: days.filter(|days| *days > 0).unwrap_or(DAYS).saturating_mul(DAY),
             idle: IDLE,
-            settings: Settings {
+            settings: DeliverySettings {
                 // A year is for ever, and no sum of times.
                 linger: Duration::from_secs(linger.unwrap_or(LINGER).min(365 * DAY.unsigned_abs())),
-                beat: holder::stalled() / 4,
+                heartbeat: lock_holder::stall_timeout() / 4,
                 is_fed: false,
             },
         }
     }
 }
 
-impl Engine {
+impl DeliveryWorker {
     /// Gives up an alert. `tried` is for how long it was tried, in seconds.
-    pub(super) fn bury(&self, id: &str, reason: &str, tried: u64) {
-        match self.store.bury(id, &attempt(reason, tried)) {
-            Ok(()) => say(&format!("Error sending email: given up{}: {reason}", self.store.hint(id))),
-            Err(error) => say(&format!("cannot give up the alert {id} ({reason}): {error}")),
+    pub(super) fn dead_letter(&self, id: &str, reason: &str, tried: u64) {
+        match self.store.dead_letter(id, &attempt(reason, tried)) {
+            Ok(()) => {
+                log(&format!("Error sending email: given up{}: {reason}", self.store.location_hint(id)));
+            }
+            Err(error) => log(&format!("cannot give up the alert {id} ({reason}): {error}")),
         }
     }
 }
 
 /// A try that failed now.
-pub(super) fn attempt(reason: &str, tried: u64) -> Attempt {
-    Attempt { at: unix_time(), reason: reason.to_owned(), tried }
+pub(super) fn attempt(reason: &str, tried: u64) -> FailedAttempt {
+    FailedAttempt { at: unix_time(), reason: reason.to_owned(), tried }
 }
 
 /// Sends one alert now, outside of any store, telling each step: for trying a configuration out.
-pub fn send_once(alert: &Alert, progress: &mut dyn Progress) -> Result<Receipt, Undelivered> {
-    channel::open(&alert.route.transport).send(alert, progress)
+pub fn send_once(alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+    channel::open(&alert.receiver.transport).send(alert, progress)
 }
 
-impl Verdict {
-    /// What it means for the plan.
-    pub(super) const fn outcome(&self) -> Outcome {
+impl AttemptResult {
+    /// What it means for the schedule.
+    pub(super) const fn outcome(&self) -> ScheduleOutcome {
         match self {
-            Self::Sent { .. } => Outcome::Done { reached: true },
-            Self::Over(_) | Self::Moved => Outcome::Done { reached: false },
-            Self::Failed { undelivered: Undelivered::Unreachable(_), .. } => Outcome::Unreachable,
-            Self::Failed { undelivered: Undelivered::Deferred(_) | Undelivered::Rejected(_), .. } => {
-                Outcome::Deferred
+            Self::Sent { .. } => ScheduleOutcome::Done { reached: true },
+            Self::Over(_) | Self::Moved => ScheduleOutcome::Done { reached: false },
+            Self::Failed { undelivered: DeliveryError::Unreachable(_), .. } => ScheduleOutcome::Unreachable,
+            Self::Failed { undelivered: DeliveryError::Deferred(_) | DeliveryError::Rejected(_), .. } => {
+                ScheduleOutcome::Deferred
             }
         }
     }

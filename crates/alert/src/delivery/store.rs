@@ -6,41 +6,41 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use crate::alert::Alert;
-use crate::outbox::record::{Attempt, Stored};
-use crate::outbox::{Outbox, OutboxError, Place};
-use crate::say;
+use crate::log;
+use crate::outbox::record::{FailedAttempt, StoredAlert};
+use crate::outbox::{Outbox, OutboxError, OutboxFolder};
 
 /// Where alerts wait while they are delivered. Used from several threads.
 pub trait Store: Send + Sync {
     /// The ids of all that waits.
     fn ids(&self) -> Vec<String>;
     /// An alert; `Ok(None)` when it is gone.
-    fn load(&self, id: &str) -> Result<Option<Stored>, OutboxError>;
+    fn load(&self, id: &str) -> Result<Option<StoredAlert>, OutboxError>;
     /// Whether it is still there.
-    fn holds(&self, id: &str) -> bool;
+    fn is_waiting(&self, id: &str) -> bool;
     /// Where people find an alert that was given up, to be put behind `given up`.
-    fn hint(&self, id: &str) -> String;
+    fn location_hint(&self, id: &str) -> String;
     /// It was delivered.
-    fn taken(&self, id: &str) -> Result<(), String>;
+    fn remove_delivered(&self, id: &str) -> Result<(), String>;
     /// It is given up.
-    fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), String>;
+    fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), String>;
     /// These of its recipients are given up.
-    fn bury_part(&self, alert: &Alert, attempt: &Attempt) -> Result<(), String>;
+    fn dead_letter_part(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), String>;
     /// Only some of its recipients are left.
-    fn replace(&self, stored: &Stored) -> Result<(), String>;
+    fn replace(&self, stored: &StoredAlert) -> Result<(), String>;
     /// A try failed.
-    fn note(&self, id: &str, attempt: &Attempt);
+    fn record_attempt(&self, id: &str, attempt: &FailedAttempt);
 
     /// It was delivered and cannot be removed: notes that it must not be sent again.
     fn mark_sent(&self, _id: &str) -> Result<(), String> {
         Ok(())
     }
     /// What waits although it was sent, as far as the alerts themselves do not say so.
-    fn sent_before(&self) -> Vec<String> {
+    fn sent_but_present(&self) -> Vec<String> {
         Vec::new()
     }
     /// Keeps the good lines of a damaged alert, and the file as it was elsewhere.
-    fn repair(&self, _stored: &mut Stored) -> Result<(), String> {
+    fn repair(&self, _stored: &mut StoredAlert) -> Result<(), String> {
         Ok(())
     }
     /// Makes several alerts of one that is too large; gives their ids.
@@ -48,9 +48,9 @@ pub trait Store: Send + Sync {
         Ok(Vec::new())
     }
     /// Nothing waits any more.
-    fn settled(&self) {}
+    fn on_empty(&self) {}
     /// Puts what is only in memory and not being sent on disk, if that is possible by now; gives the ids.
-    fn write_down(&self, _is_under_way: &dyn Fn(&str) -> bool) -> Vec<String> {
+    fn persist(&self, _is_under_way: &dyn Fn(&str) -> bool) -> Vec<String> {
         Vec::new()
     }
 }
@@ -61,10 +61,10 @@ fn words<T>(outcome: Result<T, impl ToString>) -> Result<T, String> {
 
 impl Store for Outbox {
     fn ids(&self) -> Vec<String> {
-        Self::ids(self, Place::New).unwrap_or_default()
+        Self::ids(self, OutboxFolder::New).unwrap_or_default()
     }
 
-    fn load(&self, id: &str) -> Result<Option<Stored>, OutboxError> {
+    fn load(&self, id: &str) -> Result<Option<StoredAlert>, OutboxError> {
         match self.load_for_delivery(id) {
             Ok(stored) => Ok(Some(stored)),
             Err(error) if error.is_gone() => Ok(None),
@@ -72,51 +72,51 @@ impl Store for Outbox {
         }
     }
 
-    fn holds(&self, id: &str) -> bool {
-        Self::holds(self, id)
+    fn is_waiting(&self, id: &str) -> bool {
+        Self::is_waiting(self, id)
     }
 
-    fn hint(&self, id: &str) -> String {
+    fn location_hint(&self, id: &str) -> String {
         format!(", see ironlance outbox show {id}")
     }
 
-    fn taken(&self, id: &str) -> Result<(), String> {
-        words(Self::taken(self, id))
+    fn remove_delivered(&self, id: &str) -> Result<(), String> {
+        words(Self::remove_delivered(self, id))
     }
 
-    fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), String> {
-        words(Self::bury(self, id, attempt))
+    fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), String> {
+        words(Self::dead_letter(self, id, attempt))
     }
 
-    fn bury_part(&self, alert: &Alert, attempt: &Attempt) -> Result<(), String> {
-        words(self.put_dead(alert, attempt))
+    fn dead_letter_part(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), String> {
+        words(self.put_dead_letter(alert, attempt))
     }
 
-    fn replace(&self, stored: &Stored) -> Result<(), String> {
-        words(self.leave(stored))
+    fn replace(&self, stored: &StoredAlert) -> Result<(), String> {
+        words(self.set_recipients(stored))
     }
 
-    fn note(&self, id: &str, attempt: &Attempt) {
-        Self::note(self, id, attempt);
+    fn record_attempt(&self, id: &str, attempt: &FailedAttempt) {
+        Self::record_attempt(self, id, attempt);
     }
 
     fn mark_sent(&self, id: &str) -> Result<(), String> {
         words(Self::mark_sent(self, id))
     }
 
-    fn sent_before(&self) -> Vec<String> {
-        Self::sent_before(self)
+    fn sent_but_present(&self) -> Vec<String> {
+        Self::sent_but_present(self)
     }
 
-    fn repair(&self, stored: &mut Stored) -> Result<(), String> {
+    fn repair(&self, stored: &mut StoredAlert) -> Result<(), String> {
         words(Self::repair(self, stored))
     }
 
     fn split(&self, id: &str) -> Result<Vec<String>, String> {
-        words(Self::split(self, Place::New, id)).map(|split| split.ids)
+        words(Self::split(self, OutboxFolder::New, id)).map(|split| split.ids)
     }
 
-    fn settled(&self) {
+    fn on_empty(&self) {
         self.forget_last_error();
     }
 }
@@ -124,24 +124,24 @@ impl Store for Outbox {
 /// Alerts that are nowhere else. What becomes of one is told on our standard output, a line each: `done ID` or
 /// `stored ID`; the listener keeps each alert until then.
 #[derive(Debug, Default)]
-pub struct Memory {
-    alerts: Mutex<BTreeMap<String, Stored>>,
+pub struct MemoryStore {
+    alerts: Mutex<BTreeMap<String, StoredAlert>>,
     /// Where they belong when the disk is well again.
     state_dir: Option<PathBuf>,
 }
 
-impl Memory {
+impl MemoryStore {
     /// Empty; `state_dir` has the outbox that cannot be used now.
     pub fn new(state_dir: Option<PathBuf>) -> Self {
         Self { alerts: Mutex::default(), state_dir }
     }
 
     /// Takes an alert.
-    pub fn add(&self, stored: Stored) {
+    pub fn add(&self, stored: StoredAlert) {
         self.with(|alerts| alerts.insert(stored.alert.id.clone(), stored));
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Stored>) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<String, StoredAlert>) -> T) -> T {
         change(&mut self.alerts.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
@@ -153,43 +153,43 @@ impl Memory {
     }
 }
 
-impl Store for Memory {
+impl Store for MemoryStore {
     fn ids(&self) -> Vec<String> {
         self.with(|alerts| alerts.keys().cloned().collect())
     }
 
-    fn load(&self, id: &str) -> Result<Option<Stored>, OutboxError> {
+    fn load(&self, id: &str) -> Result<Option<StoredAlert>, OutboxError> {
         Ok(self.with(|alerts| alerts.get(id).cloned()))
     }
 
-    fn holds(&self, id: &str) -> bool {
+    fn is_waiting(&self, id: &str) -> bool {
         self.with(|alerts| alerts.contains_key(id))
     }
 
-    fn hint(&self, id: &str) -> String {
+    fn location_hint(&self, id: &str) -> String {
         let subject = self.with(|alerts| alerts.get(id).and_then(|stored| stored.alert.subject.clone()));
         subject.map(|subject| format!(", {subject}")).unwrap_or_default()
     }
 
-    fn taken(&self, id: &str) -> Result<(), String> {
+    fn remove_delivered(&self, id: &str) -> Result<(), String> {
         self.done(id, "done");
         Ok(())
     }
 
-    fn bury(&self, id: &str, _: &Attempt) -> Result<(), String> {
-        self.taken(id)
+    fn dead_letter(&self, id: &str, _: &FailedAttempt) -> Result<(), String> {
+        self.remove_delivered(id)
     }
 
-    fn bury_part(&self, _: &Alert, _: &Attempt) -> Result<(), String> {
+    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), String> {
         Ok(())
     }
 
-    fn replace(&self, stored: &Stored) -> Result<(), String> {
+    fn replace(&self, stored: &StoredAlert) -> Result<(), String> {
         self.add(stored.clone());
         Ok(())
     }
 
-    fn note(&self, id: &str, attempt: &Attempt) {
+    fn record_attempt(&self, id: &str, attempt: &FailedAttempt) {
         self.with(|alerts| {
             // Only the last one counts for its age.
             alerts.entry(id.to_owned()).and_modify(|stored| {
@@ -199,14 +199,14 @@ impl Store for Memory {
         });
     }
 
-    fn write_down(&self, is_under_way: &dyn Fn(&str) -> bool) -> Vec<String> {
+    fn persist(&self, is_in_flight: &dyn Fn(&str) -> bool) -> Vec<String> {
         let Some(outbox) = self.state_dir.as_ref().and_then(|dir| Outbox::open(dir).ok()) else {
             return Vec::new();
         };
         let mut written = Vec::new();
-        for id in self.ids().into_iter().filter(|id| !is_under_way(id)) {
+        for id in self.ids().into_iter().filter(|id| !is_in_flight(id)) {
             let Ok(Some(stored)) = self.load(&id) else { continue };
-            let size = stored.alert.entries.iter().map(crate::outbox::mend::size).sum::<usize>();
+            let size = stored.alert.entries.iter().map(crate::outbox::repair::entry_size).sum::<usize>();
             let room = outbox.has_room(size.try_into().unwrap_or(u64::MAX));
             if room.is_err() || outbox.put(&stored.alert, None).is_err() {
                 break;
@@ -215,7 +215,7 @@ impl Store for Memory {
             written.push(id);
         }
         if !written.is_empty() {
-            say(&format!("the outbox can be used again: {} alert(s) were written down", written.len()));
+            log(&format!("the outbox can be used again: {} alert(s) were written down", written.len()));
         }
         written
     }

@@ -8,7 +8,7 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// The pause after the given number of failures in a row (1 or more). `jitter` is a random number from 0 to 1 and
-/// moves it by up to a fifth either way, so that many who wait for one server do not come all at once.
+/// moves it by up to a fifth either over, so that many who wait for one server do not come all at once.
 pub(crate) fn pause(failures: u32, jitter: f64) -> Duration {
     let doubled = FIRST.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
     doubled.min(LONGEST).mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))

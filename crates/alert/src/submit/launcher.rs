@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::deliver::backoff;
-use crate::deliver::holder::{Holder, Patience, stalled};
+use crate::delivery::backoff;
+use crate::delivery::lock_holder::{LockHolder, StallDetector, stall_timeout};
+use crate::log;
 use crate::outbox::Outbox;
-use crate::say;
 
 /// The stack of our threads, in bytes: they start processes and wait.
 pub(super) const STACK: usize = 256 * 1024;
@@ -30,11 +30,11 @@ struct Shared {
     /// It has been at its place once.
     is_idle: bool,
     /// It is at work, or shall be.
-    order: Option<(Outbox, Start)>,
+    order: Option<(Outbox, StartReason)>,
     is_busy: bool,
     /// The thread that looks whether the deliverer gets on is there.
     has_watchdog: bool,
-    /// Something came in since that thread last looked.
+    /// Something came in since that thread last last_kick.
     again: bool,
     /// It waits until another process lets go of the lock.
     wants_lock: bool,
@@ -42,35 +42,35 @@ struct Shared {
 
 /// Why a deliverer is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum StartReason {
     /// An alert is in the outbox.
     Stored,
     /// An alert is on its way there.
-    Announced,
+    Prewarm,
 }
 
 /// Starts the process that delivers, when there is something for it to do.
 #[derive(Clone, Debug)]
-pub(super) struct Deliverer {
+pub(super) struct DelivererLauncher {
     program: PathBuf,
     shared: Arc<Mutex<Shared>>,
     /// Told whenever something in `shared` changes.
     changed: Arc<Condvar>,
 }
 
-impl Deliverer {
+impl DelivererLauncher {
     /// With its thread: later, when it is needed, the machine may have no room for one.
     pub(super) fn new(program: PathBuf) -> Self {
         let deliverer = Self { program, shared: Arc::default(), changed: Arc::default() };
         let mut shared = deliverer.shared();
-        deliverer.have_thread(&mut shared);
+        deliverer.ensure_thread(&mut shared);
         // The listener gives memory back before it waits: by then what the thread needed to start is done with.
         let starting = |shared: &mut Shared| shared.has_thread && !shared.is_idle;
         drop(deliverer.changed.wait_timeout_while(shared, START, starting));
         deliverer
     }
 
-    fn have_thread(&self, shared: &mut Shared) {
+    fn ensure_thread(&self, shared: &mut Shared) {
         if !shared.has_thread {
             let own = self.clone();
             shared.has_thread = start("deliverer", move || own.serve());
@@ -90,17 +90,17 @@ impl Deliverer {
     /// Sees to it that the outbox is delivered. A thread waits for the lock, hands it to a process, and waits for
     /// that; it is idle again when nothing waits any more.
     pub(super) fn deliver(&self, outbox: &Outbox) {
-        self.start(outbox, Start::Stored);
+        self.start(outbox, StartReason::Stored);
     }
 
-    pub(super) fn start(&self, outbox: &Outbox, reason: Start) {
+    pub(super) fn start(&self, outbox: &Outbox, reason: StartReason) {
         let mut shared = self.shared();
-        shared.again |= reason == Start::Stored;
+        shared.again |= reason == StartReason::Stored;
         if !shared.is_busy && shared.order.is_none() {
             shared.order = Some((outbox.clone(), reason));
             self.changed.notify_all();
         }
-        self.have_thread(&mut shared);
+        self.ensure_thread(&mut shared);
     }
 
     /// The thread: takes one order after the other.
@@ -116,21 +116,21 @@ impl Deliverer {
             if !shared.has_watchdog {
                 let (own, watched) = (self.clone(), outbox.clone());
                 // Without room for it nobody looks whether the deliverer gets on; it does, nearly always.
-                shared.has_watchdog = start("watchdog", move || own.watch(&watched));
+                shared.has_watchdog = start("watchdog", move || own.watch_for_stall(&watched));
             }
             drop(shared);
-            self.see_to(&outbox, reason);
+            self.deliver_until_empty(&outbox, reason);
         }
     }
 
-    fn see_to(&self, outbox: &Outbox, mut reason: Start) {
+    fn deliver_until_empty(&self, outbox: &Outbox, mut reason: StartReason) {
         let mut breakdowns = 0;
         loop {
             self.shared().again = false;
-            match self.run_on(outbox, std::mem::replace(&mut reason, Start::Stored)) {
+            match self.run_on(outbox, std::mem::replace(&mut reason, StartReason::Stored)) {
                 Ok(status) if status.success() => breakdowns = 0,
-                Ok(status) => self.recover(&mut breakdowns, &format!("it ended with {status}")),
-                Err(error) => self.recover(&mut breakdowns, &error.to_string()),
+                Ok(status) => self.pause_after_failure(&mut breakdowns, &format!("it ended with {status}")),
+                Err(error) => self.pause_after_failure(&mut breakdowns, &error.to_string()),
             }
             let mut shared = self.shared();
             if !shared.again && outbox.is_empty() {
@@ -142,15 +142,15 @@ impl Deliverer {
     }
 
     /// Says that the deliverer broke down, and waits a while before the next.
-    pub(super) fn recover(&self, breakdowns: &mut u32, reason: &str) {
+    pub(super) fn pause_after_failure(&self, breakdowns: &mut u32, reason: &str) {
         *breakdowns += 1;
         let pause = backoff::pause(*breakdowns, 0.5);
         let program = self.program.display();
-        say(&format!("the deliverer {program} failed: {reason}; starting another in {} s", pause.as_secs()));
+        log(&format!("the deliverer {program} failed: {reason}; starting another in {} s", pause.as_secs()));
         thread::park_timeout(pause);
     }
 
-    fn run_on(&self, outbox: &Outbox, reason: Start) -> io::Result<ExitStatus> {
+    fn run_on(&self, outbox: &Outbox, reason: StartReason) -> io::Result<ExitStatus> {
         let lock = loop {
             let lock = outbox.lock_file().map_err(io::Error::other)?;
             if lock.try_lock().is_err() {
@@ -160,12 +160,12 @@ impl Deliverer {
                 self.shared().wants_lock = false;
                 locked?;
             }
-            // Whoever had it may have seen the folder go; then this is the lock of nothing.
+            // Whoever had it may have is_duplicate the folder go; then this is the lock of nothing.
             if outbox.is_locked_by(&lock) {
                 break lock;
             }
         };
-        if outbox.is_empty() && reason == Start::Stored {
+        if outbox.is_empty() && reason == StartReason::Stored {
             return Ok(ExitStatus::default());
         }
         let mut command = self.command();
@@ -182,17 +182,17 @@ impl Deliverer {
 
     /// For as long as the other thread is at work, looks whether the process that holds the lock gets on, whoever has
     /// started it; and asks one without a listener to give way.
-    fn watch(&self, outbox: &Outbox) {
-        let every = stalled() / 4;
-        let mut patience = Patience::new(stalled());
+    fn watch_for_stall(&self, outbox: &Outbox) {
+        let every = stall_timeout() / 4;
+        let mut patience = StallDetector::new(stall_timeout());
         loop {
             if self.shared().wants_lock {
-                outbox.claim();
+                outbox.request_handover();
             }
-            match Holder::find(outbox) {
+            match LockHolder::find(outbox) {
                 Some(holder) => {
-                    let judgement = patience.judge(holder.sign(), Instant::now());
-                    holder.carry_out(judgement).iter().for_each(|line| say(line));
+                    let judgement = patience.judge(holder.heartbeat_sample(), Instant::now());
+                    holder.apply(judgement).iter().for_each(|line| log(line));
                 }
                 None => patience.forget(),
             }
@@ -213,7 +213,7 @@ pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     match thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(work) {
         Ok(_) => true,
         Err(error) => {
-            say(&format!("cannot start a thread ({name}): {error}; the alert is kept"));
+            log(&format!("cannot start a thread ({name}): {error}; the alert is kept"));
             false
         }
     }

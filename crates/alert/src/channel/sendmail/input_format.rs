@@ -8,7 +8,7 @@ use ironlance_core::shlex;
 
 /// What a command takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Intake {
+pub enum InputFormat {
     /// A mail: header, blank line, body (RFC 5322).
     Mail,
     /// Text for people: To, Subject, a blank line and the text, as superlance writes it.
@@ -19,28 +19,32 @@ pub enum Intake {
 type Unless = &'static [&'static str];
 
 /// The commands that are known, what they take, and the words that turn it round. A word of one letter must stand alone.
-const KNOWN: &[(&[&str], Intake, Unless)] = &[
+const KNOWN: &[(&[&str], InputFormat, Unless)] = &[
     (
         &["sendmail", "msmtp", "ssmtp", "esmtp", "exim", "exim4", "dma", "qmail-inject", "nullmailer-inject"],
-        Intake::Mail,
+        InputFormat::Mail,
         &[],
     ),
     (
         &["mini_sendmail", "smtp-cli", "procmail", "maildrop", "formail", "newinject", "datemail"],
-        Intake::Mail,
+        InputFormat::Mail,
         &[],
     ),
-    (&["sendemail"], Intake::Body, &["message-format=raw"]),
+    (&["sendemail"], InputFormat::Body, &["message-format=raw"]),
     (
         &["mail", "mailx", "bsd-mailx", "s-nail", "nail", "heirloom-mailx", "mail.mailutils"],
-        Intake::Body,
+        InputFormat::Body,
         &["-t"],
     ),
-    (&["mutt", "neomutt"], Intake::Body, &["-H"]),
-    (&["curl"], Intake::Body, &["smtp://", "smtps://", "--mail-rcpt"]),
-    (&["wget", "http", "https", "xh", "apprise", "ntfy", "telegram-send", "slackcat"], Intake::Body, &[]),
-    (&["swaks"], Intake::Mail, &["--body"]),
-    (&["logger", "wall"], Intake::Body, &[]),
+    (&["mutt", "neomutt"], InputFormat::Body, &["-H"]),
+    (&["curl"], InputFormat::Body, &["smtp://", "smtps://", "--mail-rcpt"]),
+    (
+        &["wget", "http", "https", "xh", "apprise", "ntfy", "telegram-send", "slackcat"],
+        InputFormat::Body,
+        &[],
+    ),
+    (&["swaks"], InputFormat::Mail, &["--body"]),
+    (&["logger", "wall"], InputFormat::Body, &[]),
 ];
 
 /// Words before a command that run it, and those of their options that have a value.
@@ -74,11 +78,11 @@ const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
 const DEEPEST: usize = 4;
 
 /// What the mailer of this command line takes.
-pub fn of_command(line: &str) -> Intake {
-    within(line, 0).unwrap_or(Intake::Mail)
+pub fn of_command_line(line: &str) -> InputFormat {
+    within(line, 0).unwrap_or(InputFormat::Mail)
 }
 
-fn within(line: &str, depth: usize) -> Option<Intake> {
+fn within(line: &str, depth: usize) -> Option<InputFormat> {
     if depth > DEEPEST {
         return None;
     }
@@ -88,7 +92,7 @@ fn within(line: &str, depth: usize) -> Option<Intake> {
     })
 }
 
-fn of_words(words: &[String], depth: usize) -> Option<Intake> {
+fn of_words(words: &[String], depth: usize) -> Option<InputFormat> {
     let mut rest = words;
     loop {
         let (first, arguments) = rest.split_first()?;
@@ -118,14 +122,14 @@ fn behind_options<'w>(mut words: &'w [String], valued: &[&str]) -> &'w [String] 
     words
 }
 
-fn of_program(name: &str, arguments: &[String]) -> Option<Intake> {
-    let (_, intake, unless) = KNOWN.iter().find(|(names, ..)| names.contains(&name))?;
+fn of_program(name: &str, arguments: &[String]) -> Option<InputFormat> {
+    let (_, input, unless) = KNOWN.iter().find(|(names, ..)| names.contains(&name))?;
     let has = |word: &String| {
         unless.iter().any(|turn| if turn.len() == 2 { word == turn } else { word.contains(turn) })
     };
-    match (intake, arguments.iter().any(has)) {
-        (Intake::Mail, false) | (Intake::Body, true) => Some(Intake::Mail),
-        (Intake::Body, false) | (Intake::Mail, true) => Some(Intake::Body),
+    match (input, arguments.iter().any(has)) {
+        (InputFormat::Mail, false) | (InputFormat::Body, true) => Some(InputFormat::Mail),
+        (InputFormat::Body, false) | (InputFormat::Mail, true) => Some(InputFormat::Body),
     }
 }
 
@@ -177,7 +181,7 @@ mod tests {
             "(curl -d @- https://hook)",
             "swaks --to c@d --body -",
         ] {
-            assert_eq!(of_command(line), Intake::Body, "{line}");
+            assert_eq!(of_command_line(line), InputFormat::Body, "{line}");
         }
     }
 
@@ -200,15 +204,15 @@ mod tests {
             "sh -c \"sh -c 'sh -c mail'\" x",
             "",
         ] {
-            let expected = if line.contains("sh -c mail") { Intake::Body } else { Intake::Mail };
-            assert_eq!(of_command(line), expected, "{line}");
+            let expected = if line.contains("sh -c mail") { InputFormat::Body } else { InputFormat::Mail };
+            assert_eq!(of_command_line(line), expected, "{line}");
         }
     }
 
     proptest! {
         #[test]
         fn no_line_makes_it_panic(line in "(?s).{0,80}", words in "[a-z'\" |;&(){}=-]{0,60}") {
-            let _ = (of_command(&line), of_command(&words));
+            let _ = (of_command_line(&line), of_command_line(&words));
         }
     }
 }

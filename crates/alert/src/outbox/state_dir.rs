@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The state folder of the user `uid`, by the text of /etc/passwd: `own`, unless there is an outbox below `base` and none
 /// in `own`.
-pub(super) fn or_granted(own: PathBuf, base: &Path, uid: u32, passwd: &str) -> PathBuf {
+pub(super) fn or_assigned(own: PathBuf, base: &Path, uid: u32, passwd: &str) -> PathBuf {
     let is_ours = |path: &Path| {
         let outbox = fs::symlink_metadata(path.join("outbox"));
         outbox.is_ok_and(|found| found.is_dir() && found.uid() == uid)
@@ -35,13 +35,13 @@ mod tests {
         let (own, base) = (folder.path().join("home"), folder.path().join("lib"));
         let uid = rustix::process::geteuid().as_raw();
         let passwd = format!("x:x:99999:1::/:\njoe:x:{uid}:1:,,,:/nonexistent:/bin/sh\nodd\n");
-        let found = || or_granted(own.clone(), &base, uid, &passwd);
+        let found = || or_assigned(own.clone(), &base, uid, &passwd);
         assert_eq!(found(), own, "there is none");
         let granted = base.join("users/joe");
         fs::create_dir_all(granted.join("outbox")).unwrap();
         assert_eq!(found(), granted);
-        assert_eq!(or_granted(own.clone(), &base, uid + 1, &passwd), own, "it is another's");
-        assert_eq!(or_granted(own.clone(), &base, uid, "../../etc:x:0:\n"), own);
+        assert_eq!(or_assigned(own.clone(), &base, uid + 1, &passwd), own, "it is another's");
+        assert_eq!(or_assigned(own.clone(), &base, uid, "../../etc:x:0:\n"), own);
         fs::create_dir_all(own.join("outbox")).unwrap();
         assert_eq!(found(), own);
     }

@@ -1,4 +1,4 @@
-//! Lets deliverers finish the mail they are in and end, from outside: before a service manager kills what is left of a
+//! Lets deliverers finish the mail they are in and end, from outside: before a service manager kills what is remaining of a
 //! service, or before the folder is taken away.
 
 use std::fs;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use super::holder::Holder;
+use super::lock_holder::LockHolder;
 use crate::outbox::Outbox;
 
-/// Whose deliverers.
+/// StopScope deliverers.
 #[derive(Clone, Copy, Debug)]
-pub enum Whose<'a> {
+pub enum StopScope<'a> {
     /// That of an outbox.
     Outbox(&'a Outbox),
     /// All that are in our own control group, of all users: those of the service that we are part of.
@@ -21,20 +21,20 @@ pub enum Whose<'a> {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// How many deliverers were told to end.
-    pub told: usize,
+pub struct Stopped {
+    /// How many deliverers were asked to end.
+    pub asked: usize,
     /// How many of them had not ended when the time was up.
-    pub left: usize,
+    pub remaining: usize,
 }
 
 /// Tells deliverers to end after the mails in hand, and waits for them, at most so long.
-pub fn end(whose: Whose<'_>, wait: Duration) -> Ended {
-    let mut deliverers = match whose {
-        Whose::Outbox(outbox) => Holder::find(outbox).into_iter().collect(),
-        Whose::Service => of_group(),
+pub fn stop(scope: StopScope<'_>, wait: Duration) -> Stopped {
+    let mut deliverers = match scope {
+        StopScope::Outbox(outbox) => LockHolder::find(outbox).into_iter().collect(),
+        StopScope::Service => in_own_cgroup(),
     };
-    let told = deliverers.len();
+    let asked = deliverers.len();
     deliverers.iter().for_each(|deliverer| deliverer.signal(Signal::TERM));
     let until = Instant::now() + wait;
     loop {
@@ -42,13 +42,13 @@ pub fn end(whose: Whose<'_>, wait: Duration) -> Ended {
         let left = until.saturating_duration_since(Instant::now());
         match deliverers.first() {
             Some(deliverer) if !left.is_zero() => drop(has_ended(deliverer, left)),
-            _ => return Ended { told, left: deliverers.len() },
+            _ => return Stopped { asked, remaining: deliverers.len() },
         }
     }
 }
 
 /// Whether a process has ended, or ends within the time.
-fn has_ended(deliverer: &Holder, time: Duration) -> bool {
+fn has_ended(deliverer: &LockHolder, time: Duration) -> bool {
     let time = Timespec {
         tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),
@@ -56,14 +56,14 @@ fn has_ended(deliverer: &Holder, time: Duration) -> bool {
     poll(&mut [PollFd::new(deliverer.handle(), PollFlags::IN)], Some(&time)).is_ok_and(|ready| ready > 0)
 }
 
-fn of_group() -> Vec<Holder> {
+fn in_own_cgroup() -> Vec<LockHolder> {
     let Ok(own) = fs::read_to_string("/proc/self/cgroup") else { return Vec::new() };
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let in_group = |id: &i32| {
         fs::read_to_string(format!("/proc/{id}/cgroup")).is_ok_and(|theirs| is_within(&theirs, &own))
     };
-    ids.filter(in_group).filter_map(Holder::of_any_kind).collect()
+    ids.filter(in_group).filter_map(LockHolder::of_any_kind).collect()
 }
 
 /// Whether a process is in our control group, by the `/proc/PID/cgroup` of both; systemd may have put us into a group

@@ -5,37 +5,37 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::folder::{self, FolderError, at};
-use super::record::{self, DAMAGED, Record, RecordError, Stored};
-use super::{Outbox, OutboxError, Place};
-use crate::alert::{Alert, Entry};
+use super::record::{self, DAMAGED, OutboxRecord, RecordError, StoredAlert};
+use super::{Outbox, OutboxError, OutboxFolder};
+use crate::alert::{Alert, AlertEntry};
 
 /// The text of an alert may have so many bytes, more or less: mail servers take 10 MiB, and encoding adds a third.
-pub const LARGE: usize = 4 * 1024 * 1024;
+pub const MAX_MAIL_BYTES: usize = 4 * 1024 * 1024;
 /// A line of a file may have so many bytes.
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 
 /// What was made of a file that was split.
 #[derive(Debug, Default)]
-pub struct Split {
+pub struct SplitReport {
     /// The ids of the alerts, which wait now.
     pub ids: Vec<String>,
     /// So many lines could not be read.
     pub damaged: usize,
     /// The event of the last entry, unless it was answered.
-    pub unanswered: Option<String>,
+    pub unacked: Option<String>,
 }
 
 /// So many bytes an entry takes in a mail.
-pub fn size(entry: &Entry) -> usize {
+pub fn entry_size(entry: &AlertEntry) -> usize {
     entry.text.len() + entry.details.as_ref().map_or(0, String::len) + 2
 }
 
 /// What people read in the place of what was lost.
-fn notice(damaged: usize, kept: &str) -> Entry {
+fn notice(damaged: usize, kept: &str) -> AlertEntry {
     let text = format!(
         "({damaged} damaged line(s) of this alert could not be read; the file is kept: ironlance outbox show {kept})"
     );
-    Entry { text, details: None }
+    AlertEntry { text, details: None }
 }
 
 impl Outbox {
@@ -46,12 +46,12 @@ impl Outbox {
 
     /// Puts the good lines of a damaged alert in its place, with a word about the others. The file as it was goes to
     /// the dead. Where the disk refuses, `stored` is mended all the same.
-    pub fn repair(&self, stored: &mut Stored) -> Result<(), FolderError> {
+    pub fn repair(&self, stored: &mut StoredAlert) -> Result<(), FolderError> {
         let id = stored.alert.id.clone();
         let kept = format!("{id}{DAMAGED}");
         stored.alert.entries.push(notice(stored.damaged, &kept));
         stored.damaged = 0;
-        let (new, dead) = (self.path(Place::New, &id), self.path(Place::Dead, &kept));
+        let (new, dead) = (self.path(OutboxFolder::New, &id), self.path(OutboxFolder::Dead, &kept));
         match fs::hard_link(&new, &dead) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                 return Err(at("link", &dead)(error));
@@ -64,33 +64,39 @@ impl Outbox {
     /// Keeps a copy of a damaged file among the dead.
     pub(super) fn keep_damaged(&self, path: &Path, id: &str) -> Result<String, FolderError> {
         let kept = format!("{id}{DAMAGED}");
-        let dead = self.path(Place::Dead, &kept);
+        let dead = self.path(OutboxFolder::Dead, &kept);
         fs::hard_link(path, &dead).map_err(at("link", &dead))?;
         Ok(kept)
     }
 
     /// Splits an alert that is too large to be sent as one. The pieces wait when this returns, and the large one is
     /// gone, or kept among the dead when it was damaged.
-    pub fn split(&self, place: Place, id: &str) -> Result<Split, OutboxError> {
+    pub fn split(&self, place: OutboxFolder, id: &str) -> Result<SplitReport, OutboxError> {
         self.split_file(&self.path(place, id), None)
     }
 
     /// The same for any file of ours. With `fallback`, that is the alert (without entries) whatever the header says.
     ///
     /// A kill in the midst of it leaves the file, so that pieces may be sent again, under the same ids.
-    pub(super) fn split_file(&self, path: &Path, fallback: Option<&Alert>) -> Result<Split, OutboxError> {
+    pub(super) fn split_file(
+        &self,
+        path: &Path,
+        fallback: Option<&Alert>,
+    ) -> Result<SplitReport, OutboxError> {
         let bad = |source| OutboxError::Record { path: path.to_owned(), source };
         let file = folder::open_any_length(path, OpenOptions::new().read(true))?;
         let mut lines = Lines(BufReader::new(file));
         let header = lines.next_line().map_err(at("read", path))?.map(|line| record::parse(&line));
         let (id, alert, mut damaged) = match (header, fallback) {
-            (Some(Ok(Record::Header(header))), None) => (header.id().to_owned(), header.alert(), 0),
-            (Some(Ok(Record::Header(header))), Some(alert)) => (header.id().to_owned(), alert.clone(), 0),
+            (Some(Ok(OutboxRecord::Header(header))), None) => (header.id().to_owned(), header.alert(), 0),
+            (Some(Ok(OutboxRecord::Header(header))), Some(alert)) => {
+                (header.id().to_owned(), alert.clone(), 0)
+            }
             (Some(_), Some(alert)) => (alert.id.clone(), alert.clone(), 1),
             (_, _) => return Err(bad(RecordError::NoHeader)),
         };
         let mut pieces = Pieces { outbox: self, id: &id, names: Vec::new() };
-        let mut piece = Stored::new(alert.clone());
+        let mut piece = StoredAlert::new(alert.clone());
         let mut length = 0;
         while let Some(line) = lines.next_line().map_err(at("read", path))? {
             match record::parse(&line) {
@@ -99,7 +105,7 @@ impl Outbox {
                 Err(_) => {}
             }
             length += line.len();
-            if length >= LARGE && !piece.alert.entries.is_empty() {
+            if length >= MAX_MAIL_BYTES && !piece.alert.entries.is_empty() {
                 pieces.write(&mut piece)?;
                 (piece.alert.entries, length) = (Vec::new(), 0);
             }
@@ -114,7 +120,7 @@ impl Outbox {
         }
         let ids = pieces.commit()?;
         folder::remove(path)?;
-        Ok(Split { ids, damaged, unanswered: piece.unanswered })
+        Ok(SplitReport { ids, damaged, unacked: piece.unacked })
     }
 }
 
@@ -126,7 +132,7 @@ struct Pieces<'a> {
 }
 
 impl Pieces<'_> {
-    fn write(&mut self, piece: &mut Stored) -> Result<(), FolderError> {
+    fn write(&mut self, piece: &mut StoredAlert) -> Result<(), FolderError> {
         let name = format!("{}.{}", self.id, self.names.len() + 1);
         piece.alert.id.clone_from(&name);
         let tmp = self.outbox.dir().join("tmp").join(&name);
@@ -139,7 +145,7 @@ impl Pieces<'_> {
     fn commit(self) -> Result<Vec<String>, FolderError> {
         for name in &self.names {
             let tmp = self.outbox.dir().join("tmp").join(name);
-            fs::rename(&tmp, self.outbox.path(Place::New, name)).map_err(at("rename", &tmp))?;
+            fs::rename(&tmp, self.outbox.path(OutboxFolder::New, name)).map_err(at("rename", &tmp))?;
         }
         folder::sync(&self.outbox.new_dir())?;
         Ok(self.names)

@@ -19,18 +19,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::deliverer::{Deliverer, start};
+use super::launcher::{DelivererLauncher, start};
 use crate::alert::Alert;
-use crate::deliver::holder::{Patience, stalled};
-use crate::outbox::{Outbox, mend, record};
-use crate::say;
+use crate::delivery::lock_holder::{StallDetector, stall_timeout};
+use crate::log;
+use crate::outbox::{Outbox, record, repair};
 
 /// How long an alert may take into the pipe before the listener goes on without it.
 const HAND_OVER: Duration = Duration::from_secs(2);
 /// How long the process is kept for the next alert.
-const KEEP: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_secs(1);
 /// So many bytes of alerts are kept in memory.
-const MOST: usize = 64 * 1024 * 1024;
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -40,7 +40,7 @@ struct Shared {
     /// One of them is on its way into the pipe.
     is_writing: bool,
     /// Those that the process has, by their ids.
-    handed: BTreeMap<String, Alert>,
+    in_flight: BTreeMap<String, Alert>,
     /// The size of all these.
     size: usize,
     /// The process has closed its end.
@@ -48,20 +48,20 @@ struct Shared {
     /// Which process it is, counted from the first.
     run: u64,
     /// So many signs of life it has given.
-    beats: u64,
+    heartbeats: u64,
 }
 
 /// Hands alerts to a process that delivers from memory.
 #[derive(Clone, Debug)]
-pub(super) struct Memory {
-    deliverer: Deliverer,
+pub(super) struct MemoryHandover {
+    deliverer: DelivererLauncher,
     state_dir: PathBuf,
     shared: Arc<Mutex<Shared>>,
     changed: Arc<Condvar>,
 }
 
-impl Memory {
-    pub(super) fn new(deliverer: Deliverer, state_dir: PathBuf) -> Self {
+impl MemoryHandover {
+    pub(super) fn new(deliverer: DelivererLauncher, state_dir: PathBuf) -> Self {
         Self { deliverer, state_dir, shared: Arc::default(), changed: Arc::default() }
     }
 
@@ -73,11 +73,11 @@ impl Memory {
     /// listener die then, the alert goes on.
     pub(super) fn deliver(&self, alert: &Alert) {
         let mut shared = self.shared();
-        let size = alert.entries.iter().map(mend::size).sum::<usize>();
-        if shared.size.saturating_add(size) > MOST {
-            say(&format!(
+        let size = alert.entries.iter().map(repair::entry_size).sum::<usize>();
+        if shared.size.saturating_add(size) > MAX_BYTES {
+            log(&format!(
                 "lost, as it could neither be stored nor kept with {} others in memory: {}",
-                shared.queue.len() + shared.handed.len(),
+                shared.queue.len() + shared.in_flight.len(),
                 alert.subject.as_deref().unwrap_or_default()
             ));
             return;
@@ -85,13 +85,13 @@ impl Memory {
         shared.size += size;
         shared.queue.push_back(alert.clone());
         self.changed.notify_all();
-        self.have_thread(&mut shared);
+        self.ensure_thread(&mut shared);
         let on_its_way =
             |shared: &mut Shared| shared.has_thread && (shared.is_writing || !shared.queue.is_empty());
         drop(self.changed.wait_timeout_while(shared, HAND_OVER, on_its_way));
     }
 
-    fn have_thread(&self, shared: &mut Shared) {
+    fn ensure_thread(&self, shared: &mut Shared) {
         if !shared.has_thread {
             let own = self.clone();
             shared.has_thread = start("memory", move || own.serve());
@@ -99,24 +99,26 @@ impl Memory {
     }
 
     /// Another chance for what waits for a thread.
-    pub(super) fn look_after(&self) {
+    pub(super) fn kick_stale(&self) {
         let mut shared = self.shared();
         if !shared.queue.is_empty() {
-            self.have_thread(&mut shared);
+            self.ensure_thread(&mut shared);
         }
     }
 
     /// Waits until everything is delivered or stored, or the time is up, and says what is not.
     pub(super) fn wait(&self, time: Duration) {
-        let some = |shared: &mut Shared| !shared.queue.is_empty() || !shared.handed.is_empty();
+        let some = |shared: &mut Shared| !shared.queue.is_empty() || !shared.in_flight.is_empty();
         let waited = self.changed.wait_timeout_while(self.shared(), time, some);
         let (shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let (lost, handed) = (shared.queue.len(), shared.handed.len());
+        let (lost, in_flight) = (shared.queue.len(), shared.in_flight.len());
         if lost > 0 {
-            say(&format!("{lost} alert(s) are lost: they could neither be stored nor handed to a deliverer"));
+            log(&format!(
+                "{lost} alert(s) are lost: they could neither be stored nor in_flight to a deliverer"
+            ));
         }
-        if handed > 0 {
-            say(&format!("{handed} alert(s) are only in memory; the deliverer goes on with them"));
+        if in_flight > 0 {
+            log(&format!("{in_flight} alert(s) are only in memory; the deliverer goes on with them"));
         }
     }
 
@@ -127,7 +129,7 @@ impl Memory {
             let outcome = self.run();
             let mut shared = self.shared();
             // What the process had not told the end of, the next one gets.
-            let left = std::mem::take(&mut shared.handed);
+            let left = std::mem::take(&mut shared.in_flight);
             for alert in left.into_values().rev() {
                 shared.queue.push_front(alert);
             }
@@ -139,7 +141,7 @@ impl Memory {
             drop(shared);
             let error =
                 outcome.err().map_or_else(|| "it ended too early".to_owned(), |error| error.to_string());
-            self.deliverer.recover(&mut breakdowns, &error);
+            self.deliverer.pause_after_failure(&mut breakdowns, &error);
         }
     }
 
@@ -157,11 +159,11 @@ impl Memory {
         if let Ok(handle) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
             let own = self.clone();
             // Without room for it nobody looks whether the process gets on; it does, nearly always.
-            start("memory watchdog", move || own.watch(run, &handle));
+            start("memory watchdog", move || own.watch_for_stall(run, &handle));
         }
         let output = child.stdout.take();
         let own = self.clone();
-        let reads = output.is_some_and(|output| start("memory answers", move || own.hear(output)));
+        let reads = output.is_some_and(|output| start("memory answers", move || own.read_reports(output)));
         let fed = match child.stdin.take() {
             Some(mut input) if reads => self.feed(&mut input),
             _ => Err(io::Error::other("cannot talk to it")),
@@ -169,7 +171,7 @@ impl Memory {
         // Its input is closed by now, so it ends when nothing is left.
         let status = child.wait()?;
         let heard = |shared: &mut Shared| reads && !shared.has_ended;
-        drop(self.changed.wait_timeout_while(self.shared(), KEEP, heard));
+        drop(self.changed.wait_timeout_while(self.shared(), IDLE, heard));
         fed?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("it ended with {status}"))) }
     }
@@ -179,23 +181,23 @@ impl Memory {
         loop {
             let shared = self.shared();
             let busy = |shared: &mut Shared| {
-                shared.queue.is_empty() && !shared.handed.is_empty() && !shared.has_ended
+                shared.queue.is_empty() && !shared.in_flight.is_empty() && !shared.has_ended
             };
             let shared = self.changed.wait_while(shared, busy).unwrap_or_else(PoisonError::into_inner);
             let idle = |shared: &mut Shared| shared.queue.is_empty() && !shared.has_ended;
-            let waited = self.changed.wait_timeout_while(shared, KEEP, idle);
+            let waited = self.changed.wait_timeout_while(shared, IDLE, idle);
             let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if shared.has_ended {
                 return Ok(());
             }
             let Some(alert) = shared.queue.pop_front() else {
-                if shared.handed.is_empty() {
+                if shared.in_flight.is_empty() {
                     return Ok(());
                 }
                 continue;
             };
             let content = record::file(&alert, None);
-            shared.handed.insert(alert.id.clone(), alert);
+            shared.in_flight.insert(alert.id.clone(), alert);
             shared.is_writing = true;
             drop(shared);
             let written = input.write_all(format!("{}\n{content}", content.len()).as_bytes());
@@ -206,29 +208,29 @@ impl Memory {
     }
 
     /// For as long as the process of this number lives, looks whether it gets on.
-    fn watch(&self, run: u64, process: &OwnedFd) {
-        let mut patience = Patience::new(stalled());
+    fn watch_for_stall(&self, run: u64, process: &OwnedFd) {
+        let mut patience = StallDetector::new(stall_timeout());
         loop {
             let alive = |shared: &mut Shared| !shared.has_ended && shared.run == run;
-            let waited = self.changed.wait_timeout_while(self.shared(), stalled() / 4, alive);
+            let waited = self.changed.wait_timeout_while(self.shared(), stall_timeout() / 4, alive);
             let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if !alive(&mut shared) {
                 return;
             }
-            let judgement = patience.judge(shared.beats, Instant::now());
+            let judgement = patience.judge(shared.heartbeats, Instant::now());
             drop(shared);
-            judgement.carry_out(process, "the deliverer from memory").iter().for_each(|line| say(line));
+            judgement.apply(process, "the deliverer from memory").iter().for_each(|line| log(line));
         }
     }
 
     /// Takes what the process tells of alerts.
-    fn hear(&self, output: ChildStdout) {
+    fn read_reports(&self, output: ChildStdout) {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let (what, id) = line.split_once(' ').unwrap_or((&line, ""));
             let mut shared = self.shared();
-            shared.beats = shared.beats.wrapping_add(1);
-            if let Some(alert) = shared.handed.remove(id) {
-                let size = alert.entries.iter().map(mend::size).sum::<usize>();
+            shared.heartbeats = shared.heartbeats.wrapping_add(1);
+            if let Some(alert) = shared.in_flight.remove(id) {
+                let size = alert.entries.iter().map(repair::entry_size).sum::<usize>();
                 shared.size = shared.size.saturating_sub(size);
             }
             drop(shared);

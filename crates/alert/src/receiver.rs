@@ -10,7 +10,7 @@ use crate::secret::Secret;
 
 /// How an alert travels, from whom, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Route {
+pub struct Receiver {
     /// The way it goes.
     pub transport: Transport,
     /// The From header and the envelope sender; a sendmail command may do without.

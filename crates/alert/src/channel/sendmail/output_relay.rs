@@ -18,12 +18,12 @@ const LONGEST_REASON: usize = 400;
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Passes on one output of a mailer, for as long as anybody holds the other end.
-pub(super) struct Relay {
+pub(super) struct OutputRelay {
     done: Receiver<()>,
     last: Arc<Mutex<String>>,
 }
 
-impl Relay {
+impl OutputRelay {
     pub(super) fn start(printed: File, secrets: Arc<Secrets>) -> io::Result<Self> {
         let (ended, done) = channel();
         let last = Arc::new(Mutex::new(String::new()));

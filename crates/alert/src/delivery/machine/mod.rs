@@ -12,9 +12,9 @@
 //!
 //! | told | before the end it still tries | it waits for |
 //! |---|---|---|
-//! | nothing | all that waits, again and again | deadlines of the plan |
+//! | nothing | all that waits, again and again | deadlines of the schedule |
 //! | orphaned: the listener is gone | the same, for the time of `linger` | the same |
-//! | claimed, and orphaned: another deliverer would take over | as `stop`; while a mail in hand is held up, what is due in the other lanes | the mails in hand |
+//! | claimed, and orphaned: another deliverer would take over | as `stop`; while a mail in hand is held up, what is due in the other queues | the mails in hand |
 //! | leave | what is due, each alert once | nothing |
 //! | stop | nothing | the mails in hand |
 //!
@@ -24,7 +24,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::plan::{Lane, Outcome, Plan};
+use super::schedule::{QueueKey, Schedule, ScheduleOutcome};
 
 /// How long to wait for the first alert: a listener starts us before it has gathered what to say.
 const FIRST_ALERT: Duration = Duration::from_secs(1);
@@ -32,8 +32,8 @@ const FIRST_ALERT: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How long the goodbye to all servers may take before we end without it.
 const HANG_UP: Duration = Duration::from_secs(10);
-/// A mail in hand that has made no step for so long is held up: it keeps who gives way, and must not keep the other
-/// lanes as well.
+/// A mail in hand that has made no step for so long is held up: it keeps who gives over, and must not keep the other
+/// queues as well.
 const HELD_UP: Duration = Duration::from_secs(3);
 /// A mail in hand that has made no step for so long hangs: no step of a carrier takes longer (ten minutes for the
 /// longest, a mail's content and the server's answer to it).
@@ -56,7 +56,7 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// The answer to [`Command::Survey`] and [`Command::LookAgain`], and news: these are in the store.
-    Found(Vec<(Lane, String)>),
+    Found(Vec<(QueueKey, String)>),
     /// These are not to be sent any more.
     Gone(Vec<String>),
     /// Something could not be read or removed.
@@ -71,16 +71,16 @@ pub enum Input {
     Leave,
     /// Finish the mails in hand, and end.
     Stop,
-    /// The mail in hand of this lane has got on.
-    Progress(Lane),
+    /// The mail in hand of this queue has got on.
+    Progress(QueueKey),
     /// A try has ended.
     Ended {
-        /// By which lane.
-        lane: Lane,
+        /// By which queue.
+        queue: QueueKey,
         /// Which alert.
         id: String,
         /// How.
-        outcome: Outcome,
+        outcome: ScheduleOutcome,
         /// Chance, from 0 to 1.
         jitter: f64,
     },
@@ -98,20 +98,20 @@ pub enum Command {
     /// Try again what could not be read or removed; answer with [`Input::Found`].
     LookAgain,
     /// Try this alert.
-    Carry(Lane, String),
+    Carry(QueueKey, String),
     /// Close all connections, of which there are this many; each answers with [`Input::HungUp`].
     HangUp(usize),
     /// Give a sign of life.
-    Beat,
+    Heartbeat,
 }
 
 /// How a deliverer behaves.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct DeliverySettings {
     /// For how long to go on without a listener.
     pub linger: Duration,
     /// How often to give a sign of life.
-    pub beat: Duration,
+    pub heartbeat: Duration,
     /// The listener hands over alerts by a pipe: while it lives there may be more.
     pub is_fed: bool,
 }
@@ -119,9 +119,9 @@ pub struct Settings {
 /// See the table above.
 #[derive(Debug)]
 pub struct Machine {
-    settings: Settings,
+    settings: DeliverySettings,
     phase: Phase,
-    plan: Plan,
+    schedule: Schedule,
     /// Until when to stay although nothing has come yet.
     stay_until: Option<Instant>,
     look_again: Option<Instant>,
@@ -132,21 +132,21 @@ pub struct Machine {
     /// Another deliverer waits for the lock.
     is_giving_way: bool,
     is_stopping: bool,
-    /// The lanes with a connection that nobody has told to close.
-    open: HashSet<Lane>,
+    /// The queues with a connection that nobody has told to close.
+    open: HashSet<QueueKey>,
     hanging_up: usize,
-    /// When the mail in hand of a lane made its last step.
-    got_on: HashMap<Lane, Instant>,
+    /// When the mail in hand of a queue made its last step.
+    got_on: HashMap<QueueKey, Instant>,
     beat_at: Instant,
 }
 
 impl Machine {
     /// A deliverer that knows nothing yet. Its first commands come by [`Input::Tick`].
-    pub fn new(settings: Settings, now: Instant) -> Self {
+    pub fn new(settings: DeliverySettings, now: Instant) -> Self {
         Self {
             settings,
             phase: Phase::Delivering,
-            plan: Plan::default(),
+            schedule: Schedule::default(),
             stay_until: Some(now + FIRST_ALERT),
             look_again: None,
             leave_at: None,
@@ -169,14 +169,14 @@ impl Machine {
                 if !found.is_empty() {
                     self.stay_until = None;
                 }
-                found.iter().for_each(|(lane, id)| self.plan.add(lane, id, now));
+                found.iter().for_each(|(queue, id)| self.schedule.add(queue, id, now));
                 if self.phase == Phase::LastLook {
                     self.phase = if self.has_work() { Phase::Delivering } else { Phase::Ended };
                 }
             }
-            Input::Gone(ids) => ids.iter().for_each(|id| self.plan.forget(id)),
+            Input::Gone(ids) => ids.iter().for_each(|id| self.schedule.remove(id)),
             Input::Trouble => self.look_again = Some(now + LOOK_AGAIN),
-            Input::Nudged => self.plan.all_due(now),
+            Input::Nudged => self.schedule.make_all_due(now),
             Input::Orphaned => {
                 self.is_orphaned = true;
                 self.leave_at.get_or_insert(now + self.settings.linger);
@@ -188,14 +188,14 @@ impl Machine {
                 commands.extend(self.settings.is_fed.then_some(Command::LookAgain));
             }
             Input::Stop => self.is_stopping = true,
-            Input::Progress(lane) => {
-                if let Some(at) = self.got_on.get_mut(&lane) {
+            Input::Progress(queue) => {
+                if let Some(at) = self.got_on.get_mut(&queue) {
                     *at = now;
                 }
             }
-            Input::Ended { lane, id, outcome, jitter } => {
-                self.got_on.remove(&lane);
-                self.plan.end(&lane, &id, outcome, now, jitter);
+            Input::Ended { queue, id, outcome, jitter } => {
+                self.got_on.remove(&queue);
+                self.schedule.finish(&queue, &id, outcome, now, jitter);
             }
             Input::HungUp => self.hanging_up = self.hanging_up.saturating_sub(1),
             Input::Tick => {}
@@ -210,14 +210,14 @@ impl Machine {
             return;
         }
         if self.is_stopping {
-            if !self.plan.is_busy() || self.hangs(now) {
+            if !self.schedule.is_busy() || self.hangs(now) {
                 self.phase = Phase::Ended;
             } else {
-                self.beat(now, commands);
+                self.heartbeat(now, commands);
             }
             return;
         }
-        if self.is_giving_way && !self.plan.is_busy() {
+        if self.is_giving_way && !self.schedule.is_busy() {
             self.phase = Phase::Ended;
             return;
         }
@@ -225,8 +225,8 @@ impl Machine {
             self.leaving.get_or_insert_default();
         }
         self.stay_until = self.stay_until.filter(|until| now < *until);
-        self.beat(now, commands);
-        if self.settings.is_fed && !self.plan.is_empty() {
+        self.heartbeat(now, commands);
+        if self.settings.is_fed && !self.schedule.is_empty() {
             // What is only in memory is written down as soon as the disk is well again.
             self.look_again.get_or_insert(now + LOOK_AGAIN);
         }
@@ -236,15 +236,16 @@ impl Machine {
         }
         let tried = self.leaving.as_ref();
         let is_free = self.begins_at().is_none_or(|at| at <= now);
-        let begun = self.plan.begin(now, |id| is_free && tried.is_none_or(|tried| !tried.contains(id)));
-        for (lane, id) in begun {
+        let begun =
+            self.schedule.start_due(now, |id| is_free && tried.is_none_or(|tried| !tried.contains(id)));
+        for (queue, id) in begun {
             self.phase = Phase::Delivering;
             if let Some(tried) = &mut self.leaving {
                 tried.insert(id.clone());
             }
-            self.open.insert(lane.clone());
-            self.got_on.insert(lane.clone(), now);
-            commands.push(Command::Carry(lane, id));
+            self.open.insert(queue.clone());
+            self.got_on.insert(queue.clone(), now);
+            commands.push(Command::Carry(queue, id));
         }
         if self.has_work() {
             self.phase = Phase::Delivering;
@@ -267,11 +268,11 @@ impl Machine {
         }
     }
 
-    fn beat(&mut self, now: Instant, commands: &mut Vec<Command>) {
+    fn heartbeat(&mut self, now: Instant, commands: &mut Vec<Command>) {
         if self.beat_at <= now {
-            self.beat_at = now + self.settings.beat;
+            self.beat_at = now + self.settings.heartbeat;
             // Who has a mail in hand that hangs must not look well to those who wait for the outbox.
-            commands.extend((!self.hangs(now)).then_some(Command::Beat));
+            commands.extend((!self.hangs(now)).then_some(Command::Heartbeat));
         }
     }
 
@@ -288,13 +289,13 @@ impl Machine {
 
     /// Whether there is a reason to stay.
     fn has_work(&self) -> bool {
-        if self.plan.is_busy() {
+        if self.schedule.is_busy() {
             return true;
         }
         if self.leaving.is_some() {
             return false;
         }
-        !self.plan.is_empty()
+        !self.schedule.is_empty()
             || self.look_again.is_some()
             || self.stay_until.is_some()
             || (self.settings.is_fed && !self.is_orphaned)
@@ -311,7 +312,7 @@ impl Machine {
         };
         let overdue = self.got_on.values().min().map(|at| *at + OVERDUE).filter(|_| self.is_stopping);
         let staying = !self.is_stopping && self.leaving.is_none();
-        let due = self.plan.next_deadline();
+        let due = self.schedule.next_deadline();
         let due = due.map(|due| self.begins_at().map_or(due, |at| at.max(due)));
         let waiting = [due, self.look_again, self.stay_until, self.leave_at];
         let waiting = waiting.into_iter().flatten().filter(|_| staying);
@@ -324,8 +325,8 @@ impl Machine {
     }
 
     /// What waits, and how.
-    pub const fn plan(&self) -> &Plan {
-        &self.plan
+    pub const fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 }
 

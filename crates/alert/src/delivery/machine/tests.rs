@@ -6,24 +6,25 @@ use proptest::prelude::*;
 
 use super::*;
 
-const SETTINGS: Settings = Settings { linger: Duration::from_secs(3600), beat: BEAT, is_fed: false };
+const SETTINGS: DeliverySettings =
+    DeliverySettings { linger: Duration::from_secs(3600), heartbeat: BEAT, is_fed: false };
 const BEAT: Duration = Duration::from_secs(30);
-const SENT: Outcome = Outcome::Done { reached: true };
+const SENT: ScheduleOutcome = ScheduleOutcome::Done { reached: true };
 
-fn lane() -> Lane {
+fn queue() -> QueueKey {
     "mail".to_owned()
 }
 
 fn found(ids: &[&str]) -> Input {
-    Input::Found(ids.iter().map(|id| (lane(), (*id).to_owned())).collect())
+    Input::Found(ids.iter().map(|id| (queue(), (*id).to_owned())).collect())
 }
 
-fn ended(id: &str, outcome: Outcome) -> Input {
-    Input::Ended { lane: lane(), id: id.to_owned(), outcome, jitter: 0.5 }
+fn ended(id: &str, outcome: ScheduleOutcome) -> Input {
+    Input::Ended { queue: queue(), id: id.to_owned(), outcome, jitter: 0.5 }
 }
 
 fn carry(id: &str) -> Command {
-    Command::Carry(lane(), id.to_owned())
+    Command::Carry(queue(), id.to_owned())
 }
 
 /// A machine that has looked at its store, which holds these.
@@ -37,12 +38,12 @@ fn machine(ids: &[&str], now: Instant) -> Machine {
 fn an_alert_that_became_due_while_connections_were_closed_is_tried_and_the_machine_ends() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    machine.step(ended("1", Outcome::Deferred), now);
+    machine.step(ended("1", ScheduleOutcome::Deferred), now);
     assert_eq!(machine.step(Input::Leave, now), [Command::HangUp(1)]);
     // The server is slow at QUIT: meanwhile the pause of the alert is over.
     let later = now + Duration::from_secs(2);
     assert_eq!(machine.step(Input::HungUp, later), [carry("1")]);
-    assert_eq!(machine.step(ended("1", Outcome::Deferred), later), [Command::HangUp(1)]);
+    assert_eq!(machine.step(ended("1", ScheduleOutcome::Deferred), later), [Command::HangUp(1)]);
     let later = later + Duration::from_secs(4);
     assert_eq!(machine.step(Input::HungUp, later), [Command::Survey]);
     machine.step(found(&["1"]), later);
@@ -74,15 +75,15 @@ fn what_comes_while_connections_are_closed_is_sent() {
 fn a_deliverer_without_a_listener_goes_on_for_its_time_and_then_leaves() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    machine.step(ended("1", Outcome::Unreachable), now);
+    machine.step(ended("1", ScheduleOutcome::Unreachable), now);
     machine.step(Input::Orphaned, now);
     assert_eq!(machine.phase(), Phase::Delivering);
     let soon = now + Duration::from_secs(1);
     assert!(machine.step(Input::Tick, soon).contains(&carry("1")));
-    machine.step(ended("1", Outcome::Unreachable), soon);
+    machine.step(ended("1", ScheduleOutcome::Unreachable), soon);
     let end = now + SETTINGS.linger;
     machine.step(Input::Tick, end);
-    machine.step(ended("1", Outcome::Unreachable), end);
+    machine.step(ended("1", ScheduleOutcome::Unreachable), end);
     machine.step(Input::HungUp, end);
     machine.step(found(&["1"]), end);
     assert_eq!(machine.phase(), Phase::Ended);
@@ -92,7 +93,7 @@ fn a_deliverer_without_a_listener_goes_on_for_its_time_and_then_leaves() {
 fn only_a_deliverer_without_a_listener_gives_way_to_another() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    machine.step(ended("1", Outcome::Unreachable), now);
+    machine.step(ended("1", ScheduleOutcome::Unreachable), now);
     machine.step(Input::Claimed, now);
     assert_eq!(machine.phase(), Phase::Delivering);
     machine.step(Input::Orphaned, now);
@@ -107,19 +108,19 @@ fn a_mail_that_is_held_up_keeps_who_gives_way_but_not_the_other_lanes() {
     let mut machine = machine(&["1"], now);
     machine.step(Input::Orphaned, now);
     assert_eq!(machine.step(Input::Claimed, now), []);
-    assert_eq!(machine.step(Input::Found(vec![(other(), "2".into()), (lane(), "3".into())]), now), []);
+    assert_eq!(machine.step(Input::Found(vec![(other(), "2".into()), (queue(), "3".into())]), now), []);
     assert_eq!(machine.next_deadline(), Some(now + HELD_UP));
     let later = now + HELD_UP;
     assert_eq!(machine.step(Input::Tick, later), [Command::Carry(other(), "2".into())]);
-    let done = Input::Ended { lane: other(), id: "2".into(), outcome: SENT, jitter: 0.5 };
+    let done = Input::Ended { queue: other(), id: "2".into(), outcome: SENT, jitter: 0.5 };
     assert_eq!(machine.step(done, later), []);
     assert_eq!(
         machine.step(Input::Found(vec![(other(), "4".into())]), later),
         [Command::Carry(other(), "4".into())]
     );
     // The mail that was held up ends: as soon as nothing is in hand, the other deliverer takes over.
-    assert_eq!(machine.step(ended("1", Outcome::Unreachable), later), []);
-    let done = Input::Ended { lane: other(), id: "4".into(), outcome: SENT, jitter: 0.5 };
+    assert_eq!(machine.step(ended("1", ScheduleOutcome::Unreachable), later), []);
+    let done = Input::Ended { queue: other(), id: "4".into(), outcome: SENT, jitter: 0.5 };
     machine.step(done, later);
     assert_eq!(machine.phase(), Phase::Ended, "3 is the other's");
 }
@@ -138,11 +139,11 @@ fn who_is_told_to_stop_finishes_the_mail_in_hand_and_begins_no_other() {
 fn a_mail_that_hangs_ends_the_signs_of_life_and_keeps_nobody_who_stops() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    assert!(machine.step(Input::Tick, now + BEAT).contains(&Command::Beat));
-    machine.step(Input::Progress(lane()), now + BEAT);
+    assert!(machine.step(Input::Tick, now + BEAT).contains(&Command::Heartbeat));
+    machine.step(Input::Progress(queue()), now + BEAT);
     let hung = now + BEAT + OVERDUE;
-    assert!(machine.step(Input::Tick, hung - Duration::from_secs(1)).contains(&Command::Beat));
-    assert!(!machine.step(Input::Tick, hung + BEAT).contains(&Command::Beat));
+    assert!(machine.step(Input::Tick, hung - Duration::from_secs(1)).contains(&Command::Heartbeat));
+    assert!(!machine.step(Input::Tick, hung + BEAT).contains(&Command::Heartbeat));
     machine.step(Input::Stop, hung + BEAT);
     assert_eq!(machine.phase(), Phase::Ended);
 }
@@ -160,7 +161,7 @@ fn nothing_to_send_is_waited_for_a_moment() {
 #[derive(Clone, Debug)]
 enum Turn {
     /// The first mail in hand ends so.
-    End(Outcome),
+    End(ScheduleOutcome),
     /// A connection is closed.
     Close,
     /// This alert comes into the store.
@@ -173,7 +174,7 @@ enum Turn {
 
 fn turn() -> impl Strategy<Value = Turn> {
     prop_oneof![
-        4 => prop_oneof![Just(SENT), Just(Outcome::Deferred), Just(Outcome::Unreachable)].prop_map(Turn::End),
+        4 => prop_oneof![Just(SENT), Just(ScheduleOutcome::Deferred), Just(ScheduleOutcome::Unreachable)].prop_map(Turn::End),
         3 => Just(Turn::Close),
         2 => any::<u8>().prop_map(Turn::Put),
         2 => prop_oneof![
@@ -188,15 +189,15 @@ fn turn() -> impl Strategy<Value = Turn> {
 struct World {
     machine: Machine,
     now: Instant,
-    /// The alerts by id, and their lanes: three servers.
-    store: BTreeMap<String, Lane>,
-    in_hand: Vec<(Lane, String)>,
+    /// The alerts by id, and their queues: three servers.
+    store: BTreeMap<String, QueueKey>,
+    in_hand: Vec<(QueueKey, String)>,
     closing: usize,
-    workers: HashSet<Lane>,
+    workers: HashSet<QueueKey>,
 }
 
 impl World {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: DeliverySettings) -> Self {
         let now = Instant::now();
         Self {
             machine: Machine::new(settings, now),
@@ -215,13 +216,13 @@ impl World {
             for command in self.machine.step(input, self.now) {
                 match command {
                     Command::Survey | Command::LookAgain => {
-                        let all = self.store.iter().map(|(id, lane)| (lane.clone(), id.clone()));
+                        let all = self.store.iter().map(|(id, queue)| (queue.clone(), id.clone()));
                         inputs.push(Input::Found(all.collect()));
                     }
-                    Command::Carry(lane, id) => {
-                        assert!(self.in_hand.iter().all(|(busy, _)| *busy != lane), "one at a time");
-                        self.workers.insert(lane.clone());
-                        self.in_hand.push((lane, id));
+                    Command::Carry(queue, id) => {
+                        assert!(self.in_hand.iter().all(|(busy, _)| *busy != queue), "one at a time");
+                        self.workers.insert(queue.clone());
+                        self.in_hand.push((queue, id));
                     }
                     Command::HangUp(count) => {
                         assert_eq!(count, self.workers.len());
@@ -229,15 +230,15 @@ impl World {
                         self.closing += self.workers.len();
                         self.workers.clear();
                     }
-                    Command::Beat => {}
+                    Command::Heartbeat => {}
                 }
             }
         }
-        self.holds();
+        self.is_waiting();
     }
 
     /// What must hold whenever the machine waits.
-    fn holds(&self) {
+    fn is_waiting(&self) {
         let ended = self.machine.phase() == Phase::Ended;
         assert_eq!(self.machine.next_deadline().is_none(), ended, "a deadline whenever it waits");
         if ended {
@@ -249,12 +250,12 @@ impl World {
         due.push_str(if leaving { ", leaving" } else { "" });
         let works = !self.in_hand.is_empty() || self.closing > 0;
         if leaving || self.machine.is_giving_way {
-            assert!(works, "who may leave waits only for work under way: {due}");
+            assert!(works, "who may leave waits only for work under over: {due}");
         }
         if leaving || self.machine.begins_at().is_some_and(|at| at > self.now) {
             // Nothing is begun.
-        } else if let Some(at) = self.machine.plan.next_deadline() {
-            assert!(at > self.now, "what is due is under way: {due}");
+        } else if let Some(at) = self.machine.schedule.next_deadline() {
+            assert!(at > self.now, "what is due is under over: {due}");
         }
     }
 
@@ -266,9 +267,9 @@ impl World {
             Turn::End(outcome) => self.end(outcome),
             Turn::Close => self.close(),
             Turn::Put(number) => {
-                let (id, lane) = (format!("{number:03}"), format!("server {}", number % 3));
-                self.store.insert(id.clone(), lane.clone());
-                self.tell(Input::Found(vec![(lane, id)]));
+                let (id, queue) = (format!("{number:03}"), format!("server {}", number % 3));
+                self.store.insert(id.clone(), queue.clone());
+                self.tell(Input::Found(vec![(queue, id)]));
             }
             Turn::Tell(input) => self.tell(input),
             Turn::Pass(milliseconds) => {
@@ -282,12 +283,12 @@ impl World {
         }
     }
 
-    fn end(&mut self, outcome: Outcome) {
-        if let Some((lane, id)) = self.in_hand.pop() {
-            if matches!(outcome, Outcome::Done { .. }) {
+    fn end(&mut self, outcome: ScheduleOutcome) {
+        if let Some((queue, id)) = self.in_hand.pop() {
+            if matches!(outcome, ScheduleOutcome::Done { .. }) {
                 self.store.remove(&id);
             }
-            self.tell(Input::Ended { lane, id, outcome, jitter: 0.5 });
+            self.tell(Input::Ended { queue, id, outcome, jitter: 0.5 });
         }
     }
 
@@ -304,7 +305,7 @@ proptest! {
     fn it_never_waits_while_anything_is_due_or_it_may_leave_and_ends_at_last(
         turns in prop::collection::vec(turn(), 0..80), is_fed in any::<bool>(),
     ) {
-        let mut world = World::new(Settings { is_fed, ..SETTINGS });
+        let mut world = World::new(DeliverySettings { is_fed, ..SETTINGS });
         world.tell(Input::Tick);
         for turn in turns {
             world.play(turn);
@@ -318,7 +319,7 @@ proptest! {
             steps += 1;
             prop_assert!(steps < 2_000, "it does not end: {:?}", world.machine);
             match (world.in_hand.is_empty(), world.closing) {
-                (false, _) => world.end(Outcome::Deferred),
+                (false, _) => world.end(ScheduleOutcome::Deferred),
                 (true, 0) => {
                     world.now = world.machine.next_deadline().unwrap();
                     world.tell(Input::Tick);

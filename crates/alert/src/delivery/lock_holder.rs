@@ -7,7 +7,7 @@
 //! ```text
 //!           no new sign for `stalled`            none for `grace` more
 //! getting on ─────────────────────▶ asked (SIGTERM) ─────────────────▶ killed
-//!     ▲        a new sign, or another holder │
+//!     ▲        a new sign, or another lock_holder │
 //!     └──────────────────────────────────────┘
 //! ```
 
@@ -31,34 +31,34 @@ const STALLED: u64 = 180;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// After how long without a sign of life a deliverer counts as stuck, by the environment.
-pub fn stalled() -> Duration {
+pub fn stall_timeout() -> Duration {
     let seconds = env::var("IRONLANCE_OUTBOX_STALLED").ok().and_then(|seconds| seconds.parse::<u64>().ok());
     Duration::from_secs(seconds.filter(|seconds| (1..86_400).contains(seconds)).unwrap_or(STALLED))
 }
 
 /// Gives a sign of life, as a deliverer.
-pub fn beat() {
+pub fn heartbeat() {
     let seconds = clock_gettime(ClockId::Monotonic).tv_sec;
     // A lock that is no regular file has no offset, and no process that reads it.
     let _ = seek(io::stdin(), SeekFrom::Start(seconds.unsigned_abs()));
 }
 
 /// Gives a sign of life to the listener, as a deliverer from memory.
-pub(super) fn beat_aloud() {
+pub(super) fn heartbeat_to_listener() {
     let mut out = io::stdout().lock();
     // A deliverer without a listener is not waited for.
-    let _ = writeln!(out, "beat").and_then(|()| out.flush());
+    let _ = writeln!(out, "heartbeat").and_then(|()| out.flush());
 }
 
 /// A process that holds the lock of an outbox and delivers.
 #[derive(Debug)]
-pub struct Holder {
+pub struct LockHolder {
     pid: Pid,
     handle: OwnedFd,
-    beat: u64,
+    heartbeat: u64,
 }
 
-impl Holder {
+impl LockHolder {
     /// The deliverer that holds the lock of this outbox. `None` when there is none, or it cannot be seen from here
     /// (another container).
     pub fn find(outbox: &Outbox) -> Option<Self> {
@@ -77,7 +77,7 @@ impl Holder {
         let command = fs::read(format!("/proc/{id}/cmdline")).ok()?;
         let mut words = command.split(|byte| *byte == 0);
         let is_deliverer = words.next() == Some(b"ironlance") && words.next() == Some(b"deliver");
-        is_deliverer.then_some(Self { pid, handle, beat: 0 })
+        is_deliverer.then_some(Self { pid, handle, heartbeat: 0 })
     }
 
     /// Sends it a signal; it may have ended.
@@ -107,17 +107,17 @@ impl Holder {
         let verb = command.split(|byte| *byte == 0).nth(1);
         let is_deliverer = verb.is_some_and(|verb| verb == b"deliver" || verb == b"outbox");
         let info = fs::read_to_string(format!("/proc/{id}/fdinfo/0")).ok()?;
-        (owner == own && is_deliverer && holds(&info)).then(|| Self { pid, handle, beat: offset(&info) })
+        (owner == own && is_deliverer && holds(&info)).then(|| Self { pid, handle, heartbeat: offset(&info) })
     }
 
     /// Carries out a judgement; gives what to say about it.
-    pub fn carry_out(&self, judgement: Judgement) -> Option<String> {
-        judgement.carry_out(&self.handle, &format!("the deliverer (pid {})", self.pid.as_raw_nonzero()))
+    pub fn apply(&self, judgement: StallAction) -> Option<String> {
+        judgement.apply(&self.handle, &format!("the deliverer (pid {})", self.pid.as_raw_nonzero()))
     }
 
     /// What tells this state of this process from others.
-    pub const fn sign(&self) -> (Pid, u64) {
-        (self.pid, self.beat)
+    pub const fn heartbeat_sample(&self) -> (Pid, u64) {
+        (self.pid, self.heartbeat)
     }
 }
 
@@ -133,23 +133,23 @@ fn offset(info: &str) -> u64 {
     position.and_then(|position| position.trim().parse().ok()).unwrap_or_default()
 }
 
-/// What to do about a holder.
+/// What to do about a lock_holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum StallAction {
     /// It gets on, or has still time.
     Wait,
     /// It is to be told to end.
-    Ask,
+    Terminate,
     /// It is to be ended.
     Kill,
 }
 
-impl Judgement {
+impl StallAction {
     /// Carries it out on a process; gives what to say about it, if anything.
-    pub fn carry_out(self, process: &OwnedFd, name: &str) -> Option<String> {
+    pub fn apply(self, process: &OwnedFd, name: &str) -> Option<String> {
         let (signal, words) = match self {
             Self::Wait => return None,
-            Self::Ask => (Signal::TERM, "does not get on; it was told to end"),
+            Self::Terminate => (Signal::TERM, "does not get on; it was told to end"),
             Self::Kill => (Signal::KILL, "does not end; it was killed, and another is started"),
         };
         // It may have ended just now.
@@ -158,44 +158,44 @@ impl Judgement {
     }
 }
 
-/// Judges a holder by its signs of life; see the diagram above. Pure: time is an argument.
+/// Judges a lock_holder by its signs of life; see the diagram above. Pure: time is an argument.
 #[derive(Debug)]
-pub struct Patience<S> {
+pub struct StallDetector<S> {
     stalled: Duration,
     /// The last sign, and when it was first seen.
     last: Option<(S, Instant)>,
     asked: Option<Instant>,
 }
 
-impl<S: PartialEq> Patience<S> {
-    /// No holder has been seen yet.
+impl<S: PartialEq> StallDetector<S> {
+    /// No lock_holder has been seen yet.
     pub const fn new(stalled: Duration) -> Self {
         Self { stalled, last: None, asked: None }
     }
 
-    /// Takes the present sign of the present holder.
-    pub fn judge(&mut self, sign: S, now: Instant) -> Judgement {
+    /// Takes the present sign of the present lock_holder.
+    pub fn judge(&mut self, sign: S, now: Instant) -> StallAction {
         let since = match &self.last {
             Some((last, since)) if *last == sign => *since,
             _ => {
                 (self.last, self.asked) = (Some((sign, now)), None);
-                return Judgement::Wait;
+                return StallAction::Wait;
             }
         };
         match self.asked {
             None if now >= since + self.stalled => {
                 self.asked = Some(now);
-                Judgement::Ask
+                StallAction::Terminate
             }
             Some(asked) if now >= asked + GRACE.min(self.stalled) => {
                 self.asked = Some(now);
-                Judgement::Kill
+                StallAction::Kill
             }
-            None | Some(_) => Judgement::Wait,
+            None | Some(_) => StallAction::Wait,
         }
     }
 
-    /// There is no holder now.
+    /// There is no lock_holder now.
     pub fn forget(&mut self) {
         (self.last, self.asked) = (None, None);
     }
@@ -220,27 +220,27 @@ mod tests {
     fn a_holder_without_a_sign_of_life_is_asked_and_then_killed() {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
-        let mut patience = Patience::new(Duration::from_secs(180));
-        assert_eq!(patience.judge("a 1", at(0)), Judgement::Wait);
-        assert_eq!(patience.judge("a 1", at(179)), Judgement::Wait);
-        assert_eq!(patience.judge("a 1", at(180)), Judgement::Ask);
-        assert_eq!(patience.judge("a 1", at(185)), Judgement::Wait, "it finishes its mail");
-        assert_eq!(patience.judge("a 1", at(190)), Judgement::Kill);
+        let mut patience = StallDetector::new(Duration::from_secs(180));
+        assert_eq!(patience.judge("a 1", at(0)), StallAction::Wait);
+        assert_eq!(patience.judge("a 1", at(179)), StallAction::Wait);
+        assert_eq!(patience.judge("a 1", at(180)), StallAction::Terminate);
+        assert_eq!(patience.judge("a 1", at(185)), StallAction::Wait, "it finishes its mail");
+        assert_eq!(patience.judge("a 1", at(190)), StallAction::Kill);
     }
 
     #[test]
     fn a_sign_of_life_or_another_holder_begins_anew() {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
-        let mut patience = Patience::new(Duration::from_secs(180));
+        let mut patience = StallDetector::new(Duration::from_secs(180));
         patience.judge("a 1", at(0));
-        assert_eq!(patience.judge("a 2", at(179)), Judgement::Wait);
-        assert_eq!(patience.judge("a 2", at(300)), Judgement::Wait);
-        assert_eq!(patience.judge("a 2", at(359)), Judgement::Ask);
-        assert_eq!(patience.judge("b 2", at(400)), Judgement::Wait);
-        assert_eq!(patience.judge("b 2", at(500)), Judgement::Wait);
+        assert_eq!(patience.judge("a 2", at(179)), StallAction::Wait);
+        assert_eq!(patience.judge("a 2", at(300)), StallAction::Wait);
+        assert_eq!(patience.judge("a 2", at(359)), StallAction::Terminate);
+        assert_eq!(patience.judge("b 2", at(400)), StallAction::Wait);
+        assert_eq!(patience.judge("b 2", at(500)), StallAction::Wait);
         patience.forget();
-        assert_eq!(patience.judge("b 2", at(600)), Judgement::Wait);
+        assert_eq!(patience.judge("b 2", at(600)), StallAction::Wait);
     }
 
     #[test]
@@ -248,11 +248,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(dir.path()).unwrap();
         let lock = outbox.lock_file().unwrap();
-        assert!(Holder::find(&outbox).is_none());
+        assert!(LockHolder::find(&outbox).is_none());
         // It holds the lock, and is no deliverer.
         lock.lock().unwrap();
         let mut other = std::process::Command::new("sleep").arg("1000").stdin(lock).spawn().unwrap();
-        assert!(Holder::find(&outbox).is_none());
+        assert!(LockHolder::find(&outbox).is_none());
         other.kill().unwrap();
         other.wait().unwrap();
     }

@@ -18,20 +18,20 @@ const FOLD: &str = "\r\n ";
 /// The mail for a command such as sendmail: lines end in LF, the text stands as it is.
 ///
 /// To and Subject come first and look as the originals write them; the rest of the header follows.
-pub fn for_command(alert: &Alert) -> Vec<u8> {
+pub fn mail_for_command(alert: &Alert) -> Vec<u8> {
     let text = printable(&alert.text());
     let encoding = if text.is_ascii() { "7bit" } else { "8bit" };
-    let mut lines = vec![("To", addresses(&alert.route.to))];
+    let mut lines = vec![("To", addresses(&alert.receiver.to))];
     lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
-    lines.extend(alert.route.from.as_ref().map(|from| ("From", header_address(from))));
+    lines.extend(alert.receiver.from.as_ref().map(|from| ("From", header_address(from))));
     lines.extend(common(alert, encoding));
     render(&lines, &text, "\n").into_bytes()
 }
 
 /// The text for a command that takes a body, which people read as it is: To, Subject, a blank line and the text, as
 /// superlance writes them. Nothing is encoded.
-pub fn for_people(alert: &Alert) -> Vec<u8> {
-    let to: Vec<String> = alert.route.to.iter().map(|to| one_line(to)).collect();
+pub fn body_for_command(alert: &Alert) -> Vec<u8> {
+    let to: Vec<String> = alert.receiver.to.iter().map(|to| one_line(to)).collect();
     let subject = alert.subject.as_deref().map(|subject| format!("Subject: {}\n", one_line(subject)));
     let text = printable(&alert.text());
     format!("To: {}\n{}\n{text}", to.join(", "), subject.unwrap_or_default()).into_bytes()
@@ -39,7 +39,7 @@ pub fn for_people(alert: &Alert) -> Vec<u8> {
 
 /// Which addresses a mail server takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum AddressCharset {
     /// ASCII only: RFC 5322 and a server without SMTPUTF8.
     Ascii,
     /// Any (RFC 6531).
@@ -48,9 +48,9 @@ pub enum Reach {
 
 /// The mail for a mail server: lines end in CRLF, and everything is ASCII but for the addresses that are not.
 ///
-/// A recipient whom the server cannot reach is left out of To: the others could not answer to that address either, and
+/// A recipient whom the server cannot charset is left out of To: the others could not answer to that address either, and
 /// raw bytes in a header are refused on the way.
-pub fn for_server(alert: &Alert, reach: Reach) -> Vec<u8> {
+pub fn mail_for_server(alert: &Alert, charset: AddressCharset) -> Vec<u8> {
     let text = printable(&alert.text());
     let plain = text.is_ascii() && text.lines().all(|line| line.len() < LONGEST_LINE);
     let (encoding, text) = if plain {
@@ -64,9 +64,9 @@ pub fn for_server(alert: &Alert, reach: Reach) -> Vec<u8> {
     };
     let mut lines: Vec<(&str, String)> = Vec::new();
     lines.extend(alert.subject.as_deref().map(|subject| ("Subject", unstructured(subject))));
-    lines.extend(alert.route.from.as_ref().map(|from| ("From", header_address(from))));
-    let mut to = address::addresses(&alert.route.to);
-    to.retain(|to| reach == Reach::Utf8 || address::bare(to).is_ascii());
+    lines.extend(alert.receiver.from.as_ref().map(|from| ("From", header_address(from))));
+    let mut to = address::addresses(&alert.receiver.to);
+    to.retain(|to| charset == AddressCharset::Utf8 || address::bare(to).is_ascii());
     if !to.is_empty() {
         lines.push(("To", addresses(&to)));
     }
@@ -174,8 +174,8 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{Entry, Form};
-    use crate::route::{Route, Transport};
+    use crate::alert::{AlertEntry, Format};
+    use crate::receiver::{Receiver, Transport};
 
     fn alert(subject: &str, to: &[&str], text: &str) -> Alert {
         Alert {
@@ -183,23 +183,23 @@ mod tests {
             origin: "test".into(),
             host: "web1".into(),
             created: 1_700_000_000,
-            route: Route {
+            receiver: Receiver {
                 transport: Transport::Sendmail { command: "true".into() },
                 from: None,
                 to: to.iter().map(|to| (*to).to_owned()).collect(),
             },
             subject: Some(subject.into()),
-            form: Form::Mail,
-            entries: vec![Entry { text: text.into(), details: None }],
+            format: Format::Mail,
+            entries: vec![AlertEntry { text: text.into(), details: None }],
         }
     }
 
     fn command_mail(alert: &Alert) -> String {
-        String::from_utf8(for_command(alert)).unwrap()
+        String::from_utf8(mail_for_command(alert)).unwrap()
     }
 
     fn server_mail(alert: &Alert) -> String {
-        String::from_utf8(for_server(alert, Reach::Ascii)).unwrap()
+        String::from_utf8(mail_for_server(alert, AddressCharset::Ascii)).unwrap()
     }
 
     #[test]
@@ -215,11 +215,13 @@ mod tests {
     #[test]
     fn a_command_that_takes_a_body_gets_text_that_people_can_read() {
         let foreign = alert("Größe\r\nBcc: x", &["Zoë <zoe@example.com>", "b@c"], "价格 \x1b[1m\nzwei");
-        let text = String::from_utf8(for_people(&foreign)).unwrap();
+        let text = String::from_utf8(body_for_command(&foreign)).unwrap();
         assert_eq!(text, "To: Zoë <zoe@example.com>, b@c\nSubject: Größe  Bcc: x\n\n价格 ?[1m\nzwei");
         let silent = Alert { subject: None, ..foreign };
         assert!(
-            String::from_utf8(for_people(&silent)).unwrap().starts_with("To: Zoë <zoe@example.com>, b@c\n\n")
+            String::from_utf8(body_for_command(&silent))
+                .unwrap()
+                .starts_with("To: Zoë <zoe@example.com>, b@c\n\n")
         );
     }
 
@@ -237,7 +239,7 @@ mod tests {
     fn other_scripts_are_encoded_for_a_server_and_stand_raw_for_a_command() {
         let mut foreign =
             alert("Größe überschritten ".repeat(20).as_str(), &["Zoë Ü <zoe@example.com>"], "价格 \x1b[1m");
-        foreign.route.from = Some("ops@example.com".into());
+        foreign.receiver.from = Some("ops@example.com".into());
         let mail = server_mail(&foreign);
         assert!(mail.is_ascii(), "{mail}");
         assert!(mail.lines().all(|line| line.len() < 100), "{mail}");
@@ -257,7 +259,7 @@ mod tests {
             mail.contains("To: =?utf-8?b?Wm/Dqw==?= <zoe@example.com>, b@c (=?utf-8?b?R3LDtsOfZQ==?=)\r\n"),
             "{mail}"
         );
-        let mail = String::from_utf8(for_server(&both, Reach::Utf8)).unwrap();
+        let mail = String::from_utf8(mail_for_server(&both, AddressCharset::Utf8)).unwrap();
         assert!(mail.contains(" <ö@example.com>, b@c "), "{mail}");
         assert!(!server_mail(&alert("subject", &["ö@example.com"], "text")).contains("To:"));
     }

@@ -7,13 +7,13 @@
 
 pub(crate) mod attempt;
 pub(crate) mod backoff;
-pub mod ending;
-pub mod engine;
-pub mod holder;
+mod dispatcher;
+pub mod lock_holder;
 pub mod machine;
-pub mod plan;
-mod round;
+pub mod schedule;
+pub mod stop;
 pub mod store;
+pub mod worker;
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader};
@@ -33,9 +33,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::outbox::{Outbox, record};
-use engine::{Engine, Input};
-use machine::Settings;
-use store::{Memory, Store};
+use machine::DeliverySettings;
+use store::{MemoryStore, Store};
+use worker::{DeliveryWorker, Input};
 
 /// How often the folder is looked at where it cannot be watched.
 const LOOK: Duration = Duration::from_secs(5);
@@ -58,22 +58,23 @@ pub fn outbox(dir: &Path) -> ExitCode {
     if !outbox.is_locked_by(&io::stdin()) {
         return fail(&format!("cannot deliver {}: my input is not its lock", dir.display()));
     }
-    outbox.sweep();
+    outbox.clean_tmp();
     let (tell, inbox) = channel();
     watch_signals(tell.clone(), || Input::Stop);
     watch_listener(tell.clone());
     watch_folders(&outbox, tell.clone());
-    let engine = Engine { beat: holder::beat, ..Engine::new(Arc::new(outbox.clone())) };
-    let stay = engine.run(&inbox, &tell);
-    outbox.forget_ways();
+    let worker =
+        DeliveryWorker { heartbeat: lock_holder::heartbeat, ..DeliveryWorker::new(Arc::new(outbox.clone())) };
+    let stay = worker.run(&inbox, &tell);
+    outbox.clear_overrides();
     if stay > 0 {
-        say_goodbye(&outbox, stay);
+        log_remaining(&outbox, stay);
     }
     ExitCode::SUCCESS
 }
 
 /// Says how many alerts stay, on stderr and in `last-error`: supervisord reads our stderr only while our listener runs.
-fn say_goodbye(outbox: &Outbox, stay: usize) {
+fn log_remaining(outbox: &Outbox, stay: usize) {
     const LAST: &str = "; last: ";
     let before = outbox.last_error().map(|(_, reason)| reason);
     let reason = before.as_deref().map(|all| all.split_once(LAST).map_or(all, |(_, reason)| reason));
@@ -81,7 +82,7 @@ fn say_goodbye(outbox: &Outbox, stay: usize) {
     let line = format!(
         "{stay} alert(s) stay in the outbox until a listener starts, or ironlance outbox retry{reason}"
     );
-    crate::say(&line);
+    crate::log(&line);
     // A disk that takes no note takes no alert either: that has been said.
     let _ = outbox.set_last_error(crate::outbox::unix_time(), &line);
 }
@@ -91,19 +92,22 @@ fn say_goodbye(outbox: &Outbox, stay: usize) {
 pub fn memory(state_dir: Option<&Path>) -> ExitCode {
     let _ = rustix::process::setsid();
     let (tell, inbox) = channel();
-    let store = Arc::new(Memory::new(state_dir.map(Path::to_owned)));
+    let store = Arc::new(MemoryStore::new(state_dir.map(Path::to_owned)));
     // What is only in memory would be lost: one last try of everything, not only of the mails in hand.
     watch_signals(tell.clone(), || Input::Leave);
     let is_orphaned = Arc::new(AtomicBool::new(false));
     take_alerts(Arc::clone(&store), tell.clone(), Arc::clone(&is_orphaned));
-    let engine = Engine { beat: holder::beat_aloud, ..Engine::new(Arc::<Memory>::clone(&store)) };
-    let engine = Engine { settings: Settings { is_fed: true, ..engine.settings }, ..engine };
-    engine.run(&inbox, &tell);
+    let worker = DeliveryWorker {
+        heartbeat: lock_holder::heartbeat_to_listener,
+        ..DeliveryWorker::new(Arc::<MemoryStore>::clone(&store))
+    };
+    let worker = DeliveryWorker { settings: DeliverySettings { is_fed: true, ..worker.settings }, ..worker };
+    worker.run(&inbox, &tell);
     if !is_orphaned.load(Ordering::SeqCst) {
         // The listener has all of them, and gives them to the next one.
         return ExitCode::FAILURE;
     }
-    say_lost(&store);
+    log_lost(&store);
     if let Some(outbox) = state_dir.map(Outbox::at).filter(|outbox| !outbox.is_empty()) {
         return become_deliverer(&outbox);
     }
@@ -111,15 +115,15 @@ pub fn memory(state_dir: Option<&Path>) -> ExitCode {
 }
 
 /// Says how many alerts go with us, and which.
-fn say_lost(store: &Memory) {
+fn log_lost(store: &MemoryStore) {
     let lost = store.ids();
     if lost.is_empty() {
         return;
     }
-    crate::say(&format!("{} alert(s) are lost, as they could neither be stored nor sent", lost.len()));
+    crate::log(&format!("{} alert(s) are lost, as they could neither be stored nor sent", lost.len()));
     for id in lost.iter().take(NAMED) {
         let alert = store.load(id).ok().flatten().map(|stored| stored.alert);
-        crate::say(&format!("lost: {}", alert.and_then(|alert| alert.subject).unwrap_or_default()));
+        crate::log(&format!("lost: {}", alert.and_then(|alert| alert.subject).unwrap_or_default()));
     }
 }
 
@@ -134,12 +138,12 @@ fn become_deliverer(outbox: &Outbox) -> ExitCode {
 }
 
 fn fail(line: &str) -> ExitCode {
-    crate::say(line);
+    crate::log(line);
     ExitCode::FAILURE
 }
 
 /// Takes alerts from a listener until its end of the pipe is closed.
-fn take_alerts(store: Arc<Memory>, tell: Sender<Input>, is_orphaned: Arc<AtomicBool>) {
+fn take_alerts(store: Arc<MemoryStore>, tell: Sender<Input>, is_orphaned: Arc<AtomicBool>) {
     thread::spawn(move || {
         let mut input = BufReader::new(io::stdin());
         while let Some(content) = frame(&mut input) {
@@ -149,7 +153,7 @@ fn take_alerts(store: Arc<Memory>, tell: Sender<Input>, is_orphaned: Arc<AtomicB
                     store.add(stored);
                     let _ = tell.send(Input::Changed(vec![id]));
                 }
-                Err(error) => crate::say(&format!("cannot read an alert to deliver: {error}")),
+                Err(error) => crate::log(&format!("cannot read an alert to deliver: {error}")),
             }
         }
         is_orphaned.store(true, Ordering::SeqCst);
@@ -175,7 +179,7 @@ fn watch_signals(tell: Sender<Input>, what: fn() -> Input) {
                 let _ = tell.send(what());
             }
         })),
-        Err(error) => crate::say(&format!("cannot take signals: {error}")),
+        Err(error) => crate::log(&format!("cannot take signals: {error}")),
     }
 }
 
@@ -221,7 +225,7 @@ fn watch_folders(outbox: &Outbox, tell: Sender<Input>) {
 fn watch(outbox: &Outbox, tell: &Sender<Input>) -> io::Result<()> {
     let mut inotify = Inotify::init()?;
     let new = inotify.watches().add(outbox.new_dir(), WatchMask::MOVED_TO)?;
-    inotify.watches().add(outbox.ways_dir(), WatchMask::MOVED_TO | WatchMask::CREATE)?;
+    inotify.watches().add(outbox.overrides_dir(), WatchMask::MOVED_TO | WatchMask::CREATE)?;
     // What came between the first look and the watch.
     let _ = tell.send(Input::Changed(Vec::new()));
     let mut buffer = [0; 4096];
@@ -230,7 +234,7 @@ fn watch(outbox: &Outbox, tell: &Sender<Input>) -> io::Result<()> {
         for event in inotify.read_events_blocking(&mut buffer)? {
             match event.name {
                 Some(name) if event.wd == new => changed.extend(name.to_str().map(str::to_owned)),
-                Some(name) if Outbox::is_claim(name) => claimed = true,
+                Some(name) if Outbox::is_handover_request(name) => claimed = true,
                 _ => nudged = true,
             }
         }

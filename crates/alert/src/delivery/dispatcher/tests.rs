@@ -1,17 +1,17 @@
-//! The engine on a real outbox, with shell commands for mailers.
+//! The worker on a real outbox, with shell commands for mailers.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::alert::{Alert, Entry, Form};
-use crate::channel::{Channel, Progress, Receipt, Refusal, Retry};
-use crate::deliver::engine::{DAY, Opener};
-use crate::deliver::store::Store;
-use crate::outbox::record::{Attempt, Stored};
-use crate::outbox::{Outbox, Place, new_id, unix_time};
-use crate::route::{Route, Transport};
+use crate::alert::{Alert, AlertEntry, Format};
+use crate::channel::{DeliveryChannel, DeliveryProgress, Receipt, RecipientRefusal, Retry};
+use crate::delivery::store::Store;
+use crate::delivery::worker::{DAY, OpenChannel};
+use crate::outbox::record::{FailedAttempt, StoredAlert};
+use crate::outbox::{Outbox, OutboxFolder, new_id, unix_time};
+use crate::receiver::{Receiver, Transport};
 
 fn put(outbox: &Outbox, command: &str, subject: &str) -> String {
     let alert = Alert {
@@ -19,27 +19,27 @@ fn put(outbox: &Outbox, command: &str, subject: &str) -> String {
         origin: "test".into(),
         host: "web1".into(),
         created: unix_time(),
-        route: Route {
+        receiver: Receiver {
             transport: Transport::Sendmail { command: command.into() },
             from: None,
             to: vec!["ops@example.com".into()],
         },
         subject: Some(subject.into()),
-        form: Form::Mail,
-        entries: vec![Entry { text: "text".into(), details: None }],
+        format: Format::Mail,
+        entries: vec![AlertEntry { text: "text".into(), details: None }],
     };
     outbox.put(&alert, None).unwrap();
     alert.id
 }
 
-/// Runs the engine until it ends by itself.
+/// Runs the worker until it ends by itself.
 fn run(outbox: &Outbox, lifetime: i64, first: Option<Input>) {
     let (tell, inbox) = channel();
     if let Some(first) = first {
         tell.send(first).unwrap();
     }
-    let engine = Engine { lifetime, ..Engine::new(Arc::new(outbox.clone())) };
-    engine.run(&inbox, &tell);
+    let worker = DeliveryWorker { lifetime, ..DeliveryWorker::new(Arc::new(outbox.clone())) };
+    worker.run(&inbox, &tell);
 }
 
 fn mails(dir: &Path) -> usize {
@@ -83,9 +83,9 @@ fn a_deliverer_that_is_told_to_leave_leaves_what_is_not_due() {
     put(&outbox, &command, "works");
     run(&outbox, DAY, Some(Input::Leave));
     assert_eq!(mails(dir.path()), 1);
-    let ids = outbox.ids(Place::New).unwrap();
+    let ids = outbox.ids(OutboxFolder::New).unwrap();
     assert_eq!(ids.len(), 1);
-    let stored = outbox.load(Place::New, &ids[0]).unwrap();
+    let stored = outbox.load(OutboxFolder::New, &ids[0]).unwrap();
     assert_eq!(stored.attempts[0].reason, "the mailer ended with status 75 (exit …)");
 }
 
@@ -94,7 +94,7 @@ fn an_alert_that_is_too_old_is_given_up_with_its_last_reason() {
     let (_dir, outbox, _) = setup();
     let id = put(&outbox, "exit 75", "old");
     run(&outbox, -1, None);
-    let stored = outbox.load(Place::Dead, &id).unwrap();
+    let stored = outbox.load(OutboxFolder::Dead, &id).unwrap();
     assert_eq!(stored.attempts[0].reason, "too old; last: the mailer ended with status 75 (exit …)");
 }
 
@@ -105,28 +105,28 @@ fn a_damaged_file_goes_to_the_dead_and_the_rest_is_sent() {
     put(&outbox, &command, "whole");
     run(&outbox, DAY, None);
     assert_eq!(mails(dir.path()), 1);
-    assert_eq!(outbox.ids(Place::Dead).unwrap(), ["0"]);
+    assert_eq!(outbox.ids(OutboxFolder::Dead).unwrap(), ["0"]);
 }
 
 #[test]
 fn alerts_in_memory_are_sent_as_well() {
     let (dir, outbox, command) = setup();
     let id = put(&outbox, &command, "in memory");
-    let stored = outbox.load(Place::New, &id).unwrap();
-    let store = Arc::new(crate::deliver::store::Memory::new(None));
+    let stored = outbox.load(OutboxFolder::New, &id).unwrap();
+    let store = Arc::new(crate::delivery::store::MemoryStore::new(None));
     store.add(stored);
     let (tell, inbox) = channel();
-    Engine::new(Arc::<crate::deliver::store::Memory>::clone(&store)).run(&inbox, &tell);
+    DeliveryWorker::new(Arc::<crate::delivery::store::MemoryStore>::clone(&store)).run(&inbox, &tell);
     assert_eq!((mails(dir.path()), store.ids().len()), (1, 0));
 }
 
 struct Fussy;
 
-impl Channel for Fussy {
+impl DeliveryChannel for Fussy {
     /// Takes the mail for `a`, refuses `b` for ever and `c` for now, and takes whatever is left alone.
-    fn send(&mut self, alert: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
-        let refusal = |to: &str, retry| Refusal { recipient: to.into(), reason: "no".into(), retry };
-        if alert.route.to.len() == 1 {
+    fn send(&mut self, alert: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
+        let refusal = |to: &str, retry| RecipientRefusal { recipient: to.into(), reason: "no".into(), retry };
+        if alert.receiver.to.len() == 1 {
             return Ok(Receipt::default());
         }
         Ok(Receipt { refused: vec![refusal("b", Retry::Never), refusal("c", Retry::Later)] })
@@ -137,17 +137,18 @@ impl Channel for Fussy {
 fn each_recipient_has_a_fate_of_its_own() {
     let (_dir, outbox, _) = setup();
     let id = put(&outbox, "fussy", "to three");
-    let mut stored = outbox.load(Place::New, &id).unwrap();
-    stored.alert.route.to = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let mut stored = outbox.load(OutboxFolder::New, &id).unwrap();
+    stored.alert.receiver.to = ["a", "b", "c"].map(str::to_owned).to_vec();
     outbox.replace(&stored).unwrap();
     let (tell, inbox) = channel();
     tell.send(Input::Leave).unwrap();
-    let engine = Engine { open: |_| Box::new(Fussy), ..Engine::new(Arc::new(outbox.clone())) };
-    engine.run(&inbox, &tell);
-    let left = outbox.load(Place::New, &id).unwrap().alert.route.to;
-    let dead = outbox.load(Place::Dead, &format!("{id}.refused")).unwrap().alert.route.to;
+    let worker =
+        DeliveryWorker { open: |_| Box::new(Fussy), ..DeliveryWorker::new(Arc::new(outbox.clone())) };
+    worker.run(&inbox, &tell);
+    let left = outbox.load(OutboxFolder::New, &id).unwrap().alert.receiver.to;
+    let dead = outbox.load(OutboxFolder::Dead, &format!("{id}.refused")).unwrap().alert.receiver.to;
     assert_eq!((left, dead), (vec!["c".to_owned()], vec!["b".to_owned()]));
-    engine.run(&inbox, &tell);
+    worker.run(&inbox, &tell);
     assert!(outbox.is_empty());
 }
 
@@ -156,30 +157,30 @@ struct Stuck(Outbox);
 
 impl Store for Stuck {
     fn ids(&self) -> Vec<String> {
-        self.0.ids(Place::New).unwrap()
+        self.0.ids(OutboxFolder::New).unwrap()
     }
-    fn load(&self, id: &str) -> Result<Option<Stored>, crate::outbox::OutboxError> {
+    fn load(&self, id: &str) -> Result<Option<StoredAlert>, crate::outbox::OutboxError> {
         Store::load(&self.0, id)
     }
-    fn holds(&self, id: &str) -> bool {
-        self.0.holds(id)
+    fn is_waiting(&self, id: &str) -> bool {
+        self.0.is_waiting(id)
     }
-    fn hint(&self, _: &str) -> String {
+    fn location_hint(&self, _: &str) -> String {
         String::new()
     }
-    fn taken(&self, _: &str) -> Result<(), String> {
+    fn remove_delivered(&self, _: &str) -> Result<(), String> {
         Err("read-only".into())
     }
-    fn bury(&self, _: &str, _: &Attempt) -> Result<(), String> {
+    fn dead_letter(&self, _: &str, _: &FailedAttempt) -> Result<(), String> {
         Err("read-only".into())
     }
-    fn bury_part(&self, _: &Alert, _: &Attempt) -> Result<(), String> {
+    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), String> {
         Ok(())
     }
-    fn replace(&self, _: &Stored) -> Result<(), String> {
+    fn replace(&self, _: &StoredAlert) -> Result<(), String> {
         Ok(())
     }
-    fn note(&self, _: &str, _: &Attempt) {}
+    fn record_attempt(&self, _: &str, _: &FailedAttempt) {}
 }
 
 #[test]
@@ -201,15 +202,15 @@ fn what_was_sent_and_cannot_be_removed_is_not_sent_again() {
         }
         leave.send(Input::Leave).unwrap();
     });
-    Engine::new(Arc::new(Stuck(outbox))).run(&inbox, &tell);
+    DeliveryWorker::new(Arc::new(Stuck(outbox))).run(&inbox, &tell);
     leaver.join().unwrap();
     assert_eq!(mails(dir.path()), 1);
 }
 
 struct Broken;
 
-impl Channel for Broken {
-    fn send(&mut self, _: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+impl DeliveryChannel for Broken {
+    fn send(&mut self, _: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
         panic!("a fault of ours");
     }
 }
@@ -220,8 +221,9 @@ fn a_carrier_that_panics_is_a_carrier_that_fails() {
     put(&outbox, "broken", "x");
     let (tell, inbox) = channel();
     tell.send(Input::Leave).unwrap();
-    Engine { open: |_| Box::new(Broken), ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
-    assert_eq!(outbox.ids(Place::New).unwrap().len(), 1);
+    DeliveryWorker { open: |_| Box::new(Broken), ..DeliveryWorker::new(Arc::new(outbox.clone())) }
+        .run(&inbox, &tell);
+    assert_eq!(outbox.ids(OutboxFolder::New).unwrap().len(), 1);
 }
 
 /// Cannot read once, when the alert is about to be sent, as a process that is out of descriptors.
@@ -229,9 +231,9 @@ struct Hiccup(Outbox, std::sync::atomic::AtomicUsize);
 
 impl Store for Hiccup {
     fn ids(&self) -> Vec<String> {
-        self.0.ids(Place::New).unwrap()
+        self.0.ids(OutboxFolder::New).unwrap()
     }
-    fn load(&self, id: &str) -> Result<Option<Stored>, crate::outbox::OutboxError> {
+    fn load(&self, id: &str) -> Result<Option<StoredAlert>, crate::outbox::OutboxError> {
         if self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
             let source = std::io::Error::other("out of descriptors");
             let error = crate::outbox::folder::FolderError::Io { action: "open", path: id.into(), source };
@@ -239,25 +241,25 @@ impl Store for Hiccup {
         }
         Store::load(&self.0, id)
     }
-    fn holds(&self, id: &str) -> bool {
-        self.0.holds(id)
+    fn is_waiting(&self, id: &str) -> bool {
+        self.0.is_waiting(id)
     }
-    fn hint(&self, _: &str) -> String {
+    fn location_hint(&self, _: &str) -> String {
         String::new()
     }
-    fn taken(&self, id: &str) -> Result<(), String> {
-        Store::taken(&self.0, id)
+    fn remove_delivered(&self, id: &str) -> Result<(), String> {
+        Store::remove_delivered(&self.0, id)
     }
-    fn bury(&self, id: &str, attempt: &Attempt) -> Result<(), String> {
-        Store::bury(&self.0, id, attempt)
+    fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), String> {
+        Store::dead_letter(&self.0, id, attempt)
     }
-    fn bury_part(&self, _: &Alert, _: &Attempt) -> Result<(), String> {
+    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), String> {
         Ok(())
     }
-    fn replace(&self, _: &Stored) -> Result<(), String> {
+    fn replace(&self, _: &StoredAlert) -> Result<(), String> {
         Ok(())
     }
-    fn note(&self, _: &str, _: &Attempt) {}
+    fn record_attempt(&self, _: &str, _: &FailedAttempt) {}
 }
 
 #[test]
@@ -265,16 +267,16 @@ fn an_alert_that_cannot_be_read_for_once_is_sent_later() {
     let (dir, outbox, command) = setup();
     put(&outbox, &command, "later");
     let (tell, inbox) = channel();
-    Engine::new(Arc::new(Hiccup(outbox.clone(), 0.into()))).run(&inbox, &tell);
+    DeliveryWorker::new(Arc::new(Hiccup(outbox.clone(), 0.into()))).run(&inbox, &tell);
     assert_eq!(mails(dir.path()), 1);
-    assert!(outbox.is_empty() && outbox.ids(Place::Dead).unwrap().is_empty());
+    assert!(outbox.is_empty() && outbox.ids(OutboxFolder::Dead).unwrap().is_empty());
 }
 
 /// A carrier whose goodbye takes a moment, as that to a mail server does.
 struct Polite(std::path::PathBuf);
 
-impl Channel for Polite {
-    fn send(&mut self, _: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+impl DeliveryChannel for Polite {
+    fn send(&mut self, _: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
         Ok(Receipt::default())
     }
 }
@@ -292,11 +294,11 @@ fn a_carrier_has_said_goodbye_before_the_deliverer_ends() {
     let bye = dir.path().join("bye");
     put(&outbox, bye.to_str().unwrap(), "subject");
     let (tell, inbox) = channel();
-    let open: Opener = |transport| {
+    let open: OpenChannel = |transport| {
         let Transport::Sendmail { command } = transport else { panic!("another transport") };
         Box::new(Polite(command.into()))
     };
-    Engine { open, ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
+    DeliveryWorker { open, ..DeliveryWorker::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
     assert!(bye.exists() && outbox.is_empty());
 }
 
@@ -307,11 +309,11 @@ struct Sick {
     tries: usize,
 }
 
-impl Channel for Sick {
-    fn send(&mut self, _: &Alert, _: &mut dyn Progress) -> Result<Receipt, Undelivered> {
+impl DeliveryChannel for Sick {
+    fn send(&mut self, _: &Alert, _: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
         self.tries += 1;
         match (self.is_first, self.tries) {
-            (true, 1) => Err(Undelivered::Deferred("later".into())),
+            (true, 1) => Err(DeliveryError::Deferred("later".into())),
             (true, _) => {
                 fs::write(&self.file, "kept").unwrap();
                 Ok(Receipt::default())
@@ -327,14 +329,14 @@ fn a_connection_without_a_mail_is_not_kept_for_the_next_try() {
     let file = dir.path().join("connections");
     put(&outbox, file.to_str().unwrap(), "subject");
     let (tell, inbox) = channel();
-    let open: Opener = |transport| {
+    let open: OpenChannel = |transport| {
         let Transport::Sendmail { command } = transport else { panic!("another transport") };
         let is_first = !fs::exists(command).unwrap();
         fs::write(command, "opened").unwrap();
         Box::new(Sick { file: command.into(), is_first, tries: 0 })
     };
     let idle = Duration::from_millis(50);
-    Engine { open, idle, ..Engine::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
+    DeliveryWorker { open, idle, ..DeliveryWorker::new(Arc::new(outbox.clone())) }.run(&inbox, &tell);
     assert!(outbox.is_empty());
     assert_eq!(fs::read_to_string(&file).unwrap(), "opened");
 }
@@ -342,7 +344,7 @@ fn a_connection_without_a_mail_is_not_kept_for_the_next_try() {
 /// An alert that has failed before, at that date and after so many seconds of trying.
 fn tried(outbox: &Outbox, command: &str, at: i64, tried: u64) -> String {
     let id = put(outbox, command, "tried");
-    outbox.note(&id, &Attempt { at, reason: "down".into(), tried });
+    outbox.record_attempt(&id, &FailedAttempt { at, reason: "down".into(), tried });
     id
 }
 
@@ -362,7 +364,7 @@ fn a_clock_that_was_set_forward_or_back_buries_nothing_and_keeps_nothing_for_eve
         let (_dir, outbox, _) = setup();
         let id = tried(&outbox, "exit 75", at, seconds);
         run(&outbox, 3 * DAY, Some(Input::Leave));
-        assert_eq!(outbox.load(Place::Dead, &id).is_ok(), is_dead, "{at} {seconds}");
+        assert_eq!(outbox.load(OutboxFolder::Dead, &id).is_ok(), is_dead, "{at} {seconds}");
     }
 }
 
@@ -371,11 +373,12 @@ fn a_damaged_alert_is_sent_with_what_is_left_of_it() {
     let (dir, outbox, command) = setup();
     let id = put(&outbox, &command, "damaged");
     let path = outbox.new_dir().join(&id);
-    let more = crate::outbox::record::entry_line(&Entry { text: "more".into(), details: None }, None, None);
+    let more =
+        crate::outbox::record::entry_line(&AlertEntry { text: "more".into(), details: None }, None, None);
     fs::write(&path, fs::read_to_string(&path).unwrap() + &more.replace("more", "MORE")).unwrap();
     run(&outbox, DAY, None);
     assert_eq!(mails(dir.path()), 1);
-    assert_eq!(outbox.ids(Place::Dead).unwrap(), [format!("{id}.damaged")]);
+    assert_eq!(outbox.ids(OutboxFolder::Dead).unwrap(), [format!("{id}.damaged")]);
 }
 
 #[test]

@@ -10,17 +10,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, FolderError, at};
-use super::record::Record;
-use super::{Outbox, Place, origin_file};
+use super::record::OutboxRecord;
+use super::{Outbox, OutboxFolder, origin_file};
 
 impl Outbox {
     /// Notes that an alert, whose file cannot be removed, was sent.
     pub fn mark_sent(&self, id: &str) -> Result<(), FolderError> {
-        self.append(Place::New, id, &Record::Sent).or_else(|_| self.note_in_ledger(&ledgers(), id))
+        self.append(OutboxFolder::New, id, &OutboxRecord::Sent)
+            .or_else(|_| self.note_in_ledger(&ledgers(), id))
     }
 
     /// The alerts that wait by their files and were sent by the ledger.
-    pub fn sent_before(&self) -> Vec<String> {
+    pub fn sent_but_present(&self) -> Vec<String> {
         self.sent_by(&ledgers())
     }
 
@@ -29,7 +30,7 @@ impl Outbox {
         for path in folders.iter().map(|folder| self.ledger(folder)) {
             let Ok(content) = folder::read_own(&path) else { continue };
             let text = String::from_utf8_lossy(&content).into_owned();
-            let held = text.lines().filter(|id| !id.contains('/') && self.holds(id));
+            let held = text.lines().filter(|id| !id.contains('/') && self.is_waiting(id));
             sent.extend(held.map(str::to_owned));
             if sent.is_empty() {
                 // What is in no folder any more need not be remembered.

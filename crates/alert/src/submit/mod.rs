@@ -1,24 +1,24 @@
 //! The listener's side of the outbox: put an alert there, and see to it that somebody delivers.
 
-mod deliverer;
-mod memory;
+mod launcher;
+mod memory_handover;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::alert::{Alert, Draft, Entry, Form};
+use crate::alert::{Alert, AlertEntry, Draft, Format};
+use crate::log;
 use crate::outbox::batch::Batch;
 use crate::outbox::folder::FolderError;
-use crate::outbox::limits::{Keeper, Limits, Room};
-use crate::outbox::{Outbox, Place, Way, mend, new_id, unix_time};
-use crate::route::{Route, Transport};
-use crate::say;
+use crate::outbox::retention::{OutboxLimits, Retention, Room};
+use crate::outbox::{Outbox, OutboxFolder, TransportOverride, new_id, repair, unix_time};
+use crate::receiver::{Receiver, Transport};
 use crate::secret::Secret;
-use deliverer::{Deliverer, Start};
-use memory::Memory;
+use launcher::{DelivererLauncher, StartReason};
+use memory_handover::MemoryHandover;
 
 /// How often, at most, to look for alerts that others have left behind.
-const LOOK_AFTER: Duration = Duration::from_secs(60);
+const KICK_INTERVAL: Duration = Duration::from_secs(60);
 /// How long to stay for alerts that are on their way when there is nothing else to do any more.
 const LAST_MOMENT: Duration = Duration::from_secs(3);
 /// So many entries of a batch have details; a mail of thousands would help nobody.
@@ -26,7 +26,7 @@ const DETAILED_ENTRIES: usize = 50;
 
 /// What a listener's post office needs to know.
 #[derive(Clone, Debug)]
-pub struct PostOptions {
+pub struct SubmitterOptions {
     /// The state folder, which holds the outbox.
     pub state_dir: PathBuf,
     /// Which listener this is, the same after a restart: see [`Alert::origin`].
@@ -34,7 +34,7 @@ pub struct PostOptions {
     /// This host.
     pub host: String,
     /// How and to whom.
-    pub route: Route,
+    pub receiver: Receiver,
     /// The program that delivers; `deliver` and its arguments are added.
     pub program: PathBuf,
 }
@@ -42,39 +42,39 @@ pub struct PostOptions {
 /// Takes alerts from a listener. Nothing in here fails: what goes wrong is said on stderr, and the alert goes another
 /// way.
 #[derive(Debug)]
-pub struct Post {
-    options: PostOptions,
+pub struct Submitter {
+    options: SubmitterOptions,
     outbox: Option<Outbox>,
     batch: Option<Batch>,
-    deliverer: Deliverer,
-    memory: Memory,
-    keeper: Keeper,
-    looked: Instant,
+    deliverer: DelivererLauncher,
+    memory: MemoryHandover,
+    retention: Retention,
+    last_kick: Instant,
     /// Something was stored since the last answer.
     has_stored: bool,
 }
 
-impl Post {
+impl Submitter {
     /// Opens the outbox, takes up what an earlier process left, and starts delivering what waits.
-    pub fn open(mut options: PostOptions) -> Self {
-        embed_password(&mut options.route.transport);
+    pub fn open(mut options: SubmitterOptions) -> Self {
+        embed_password(&mut options.receiver.transport);
         let outbox = Outbox::open(&options.state_dir);
-        let outbox = outbox.inspect_err(|error| say_trouble(&options.state_dir, error)).ok();
-        let deliverer = Deliverer::new(options.program.clone());
-        let memory = Memory::new(deliverer.clone(), options.state_dir.clone());
+        let outbox = outbox.inspect_err(|error| log_outbox_error(&options.state_dir, error)).ok();
+        let deliverer = DelivererLauncher::new(options.program.clone());
+        let memory = MemoryHandover::new(deliverer.clone(), options.state_dir.clone());
         let mut post = Self {
             options,
             outbox,
             batch: None,
             deliverer,
             memory,
-            keeper: Keeper::new(Limits::of_environment()),
-            looked: Instant::now(),
+            retention: Retention::new(OutboxLimits::of_environment()),
+            last_kick: Instant::now(),
             has_stored: true,
         };
         post.expire();
         if let Some(outbox) = &post.outbox {
-            post.correct_way(outbox);
+            post.override_transport(outbox);
             if !outbox.is_empty() {
                 post.deliverer.deliver(outbox);
             }
@@ -84,58 +84,59 @@ impl Post {
 
     /// Alerts of ours that wait with another transport, or that an earlier word sends another way, shall take the
     /// present one.
-    fn correct_way(&self, outbox: &Outbox) {
-        let (origin, transport) = (&self.options.origin, &self.options.route.transport);
-        let way = Way { transport: transport.clone(), from: self.options.route.from.clone() };
-        let left = outbox.way(origin);
-        if left.as_ref() == Some(&way) {
+    fn override_transport(&self, outbox: &Outbox) {
+        let (origin, transport) = (&self.options.origin, &self.options.receiver.transport);
+        let over =
+            TransportOverride { transport: transport.clone(), from: self.options.receiver.from.clone() };
+        let left = outbox.transport_override(origin);
+        if left.as_ref() == Some(&over) {
             return;
         }
         let other = |place, id: &String| {
             outbox.load(place, id).is_ok_and(|stored| {
-                stored.alert.origin == *origin && stored.alert.route.transport != *transport
+                stored.alert.origin == *origin && stored.alert.receiver.transport != *transport
             })
         };
         let waits = |place| outbox.ids(place).unwrap_or_default().iter().any(|id| other(place, id));
-        if (left.is_some() || waits(Place::New) || waits(Place::Dead))
-            && let Err(error) = outbox.set_way(origin, &way)
+        if (left.is_some() || waits(OutboxFolder::New) || waits(OutboxFolder::Dead))
+            && let Err(error) = outbox.set_transport_override(origin, &over)
         {
-            say(&error.to_string());
+            log(&error.to_string());
         }
     }
 
     /// Whether an earlier process of this listener has stored the alert of this event and was killed before it
     /// could say so.
-    pub fn seen(&self, event: &str) -> bool {
-        let of_batch = self.batch.as_ref().and_then(Batch::unanswered);
-        of_batch == Some(event) || self.outbox.as_ref().is_some_and(|outbox| outbox.is_unanswered(event))
+    pub fn is_duplicate(&self, event: &str) -> bool {
+        let of_batch = self.batch.as_ref().and_then(Batch::unacked);
+        of_batch == Some(event) || self.outbox.as_ref().is_some_and(|outbox| outbox.is_unacked(event))
     }
 
     /// An alert is being made: whoever will deliver it can get ready meanwhile.
-    pub fn announce(&self) {
+    pub fn prewarm(&self) {
         if let Some(outbox) = &self.outbox {
-            self.deliverer.start(outbox, Start::Announced);
+            self.deliverer.start(outbox, StartReason::Prewarm);
         }
     }
 
-    /// Takes an alert; it is safe when this returns. `event` is what it was made of, for [`Post::seen`].
+    /// Takes an alert; it is safe when this returns. `event` is what it was made of, for [`Submitter::is_duplicate`].
     pub fn send(&mut self, event: Option<&str>, draft: Draft) {
         self.has_stored = true;
-        let alert = self.alert(draft.subject, draft.form, draft.entries);
+        let alert = self.alert(draft.subject, draft.format, draft.entries);
         self.send_alert(&alert, event);
     }
 
     fn send_alert(&mut self, alert: &Alert, event: Option<&str>) {
         let Some(outbox) = self.outbox() else { return self.memory.deliver(alert) };
-        let size = alert.entries.iter().map(mend::size).sum::<usize>();
+        let size = alert.entries.iter().map(repair::entry_size).sum::<usize>();
         if let Err(error) = self.make_room(&outbox, size) {
-            say_trouble(&self.options.state_dir, &error);
+            log_outbox_error(&self.options.state_dir, &error);
             return self.memory.deliver(alert);
         }
         match outbox.put(alert, event) {
             Ok(()) => self.deliverer.deliver(&outbox),
             Err(error) => {
-                say_trouble(&self.options.state_dir, &error);
+                log_outbox_error(&self.options.state_dir, &error);
                 self.memory.deliver(alert);
             }
         }
@@ -144,17 +145,17 @@ impl Post {
     /// Holds the outbox to its size; says what had to go.
     fn make_room(&mut self, outbox: &Outbox, size: usize) -> Result<(), FolderError> {
         let size = size.try_into().unwrap_or(u64::MAX);
-        match self.keeper.make_room(outbox, size, Instant::now()) {
+        match self.retention.make_room(outbox, size, Instant::now()) {
             Room::Made(0) => Ok(()),
             Room::Made(removed) => {
-                let limit = self.keeper.limits().bytes;
-                say(&format!(
+                let limit = self.retention.limits().bytes;
+                log(&format!(
                     "the outbox has reached {limit} bytes (IRONLANCE_OUTBOX_MB): {removed} dead letter(s) were removed, the oldest first"
                 ));
                 Ok(())
             }
             Room::None(size) => {
-                let limit = self.keeper.limits().bytes;
+                let limit = self.retention.limits().bytes;
                 Err(FolderError::Full { path: outbox.dir().to_owned(), size, limit })
             }
         }
@@ -163,10 +164,10 @@ impl Post {
     /// Removes dead letters that are too old, and says so.
     fn expire(&mut self) {
         let Some(outbox) = &self.outbox else { return };
-        let removed = self.keeper.expire(outbox, unix_time(), Instant::now());
+        let removed = self.retention.expire(outbox, unix_time(), Instant::now());
         if removed > 0 {
-            let days = self.keeper.limits().dead_age / 86_400;
-            say(&format!(
+            let days = self.retention.limits().dead_age / 86_400;
+            log(&format!(
                 "{removed} dead letter(s) older than {days} days (IRONLANCE_OUTBOX_DEAD_DAYS) were removed"
             ));
         }
@@ -176,34 +177,34 @@ impl Post {
     fn outbox(&mut self) -> Option<Outbox> {
         if self.outbox.is_none() {
             let opened = Outbox::open(&self.options.state_dir);
-            self.outbox = opened.inspect_err(|error| say_trouble(&self.options.state_dir, error)).ok();
+            self.outbox = opened.inspect_err(|error| log_outbox_error(&self.options.state_dir, error)).ok();
         }
         self.outbox.clone()
     }
 
-    fn alert(&self, subject: Option<String>, form: Form, entries: Vec<Entry>) -> Alert {
+    fn alert(&self, subject: Option<String>, format: Format, entries: Vec<AlertEntry>) -> Alert {
         Alert {
             id: new_id(),
             origin: self.options.origin.clone(),
             host: self.options.host.clone(),
             created: unix_time(),
-            route: self.options.route.clone(),
+            receiver: self.options.receiver.clone(),
             subject,
-            form,
+            format,
             entries,
         }
     }
 
     /// Begins to collect, with what an earlier process has collected and not sent.
-    pub fn open_batch(&mut self, subject: Option<String>, form: Form) {
-        let draft = self.alert(subject, form, Vec::new());
+    pub fn open_batch(&mut self, subject: Option<String>, format: Format) {
+        let draft = self.alert(subject, format, Vec::new());
         let in_memory = Batch::in_memory(&Outbox::at(&self.options.state_dir), draft.clone());
         let Some(outbox) = self.outbox() else {
             self.batch = Some(in_memory);
             return;
         };
         let opened =
-            Batch::open(&outbox, draft).inspect_err(|error| say_trouble(&self.options.state_dir, error));
+            Batch::open(&outbox, draft).inspect_err(|error| log_outbox_error(&self.options.state_dir, error));
         self.batch = Some(opened.unwrap_or(in_memory));
         // A batch that was too large for one mail is among the alerts by now.
         if !outbox.is_empty() {
@@ -212,7 +213,7 @@ impl Post {
     }
 
     /// What has been collected.
-    pub fn batch(&self) -> &[Entry] {
+    pub fn batch(&self) -> &[AlertEntry] {
         self.batch.as_ref().map(Batch::entries).unwrap_or_default()
     }
 
@@ -222,23 +223,24 @@ impl Post {
     }
 
     /// Adds to the batch; it is safe when this returns.
-    pub fn add_to_batch(&mut self, event: &str, entry: Entry) {
+    pub fn add_to_batch(&mut self, event: &str, entry: AlertEntry) {
         self.has_stored = true;
         let outbox = self.outbox();
-        // All that it holds has been answered, so the event at hand is in one mail only.
+        // All that it holds has been ack, so the event at hand is in one mail only.
         if self.batch.as_ref().is_some_and(Batch::is_large) {
-            say("the batch is large: it is sent before its time");
+            log("the batch is large: it is sent before its time");
             self.send_batch();
         }
-        let room = outbox.as_ref().map_or(Ok(()), |outbox| self.make_room(outbox, mend::size(&entry)));
+        let room =
+            outbox.as_ref().map_or(Ok(()), |outbox| self.make_room(outbox, repair::entry_size(&entry)));
         let Some(batch) = &mut self.batch else { return };
         if let Err(error) = room {
-            say(&format!("{error}; keeping the batch in memory"));
+            log(&format!("{error}; keeping the batch in memory"));
             return batch.add_in_memory(entry);
         }
         let fallback = || Outbox::at(&self.options.state_dir);
         if let Err(error) = batch.add(&outbox.unwrap_or_else(fallback), entry, event) {
-            say(&format!("{error}; keeping the batch in memory"));
+            log(&format!("{error}; keeping the batch in memory"));
         }
     }
 
@@ -256,14 +258,14 @@ impl Post {
     }
 
     /// The supervisor was told that the last event is dealt with.
-    pub fn answered(&mut self) {
+    pub fn ack(&mut self) {
         if !std::mem::take(&mut self.has_stored) {
             return;
         }
         if let Some(batch) = &mut self.batch {
-            batch.answered();
+            batch.ack();
         } else if let Some(outbox) = &self.outbox {
-            outbox.answered(&self.options.origin);
+            outbox.ack(&self.options.origin);
         }
     }
 
@@ -276,13 +278,13 @@ impl Post {
     }
 
     /// At most once a minute, sees to alerts that nobody delivers any more.
-    pub fn look_after(&mut self) {
-        if self.looked.elapsed() < LOOK_AFTER {
+    pub fn kick_stale(&mut self) {
+        if self.last_kick.elapsed() < KICK_INTERVAL {
             return;
         }
-        self.looked = Instant::now();
+        self.last_kick = Instant::now();
         self.expire();
-        self.memory.look_after();
+        self.memory.kick_stale();
         if let Some(outbox) = self.outbox.as_ref().filter(|outbox| !outbox.is_empty()) {
             self.deliverer.deliver(outbox);
         }
@@ -296,14 +298,14 @@ fn embed_password(transport: &mut Transport) {
     {
         match secret.reveal() {
             Ok(password) => server.password = Some(Secret::Literal(password)),
-            Err(error) => say(&error.to_string()),
+            Err(error) => log(&error.to_string()),
         }
     }
 }
 
-fn say_trouble(state_dir: &std::path::Path, error: &dyn std::error::Error) {
+fn log_outbox_error(state_dir: &std::path::Path, error: &dyn std::error::Error) {
     let outbox = state_dir.join("outbox");
-    say(&format!("cannot use the outbox {}: {error}; delivering from memory", outbox.display()));
+    log(&format!("cannot use the outbox {}: {error}; delivering from memory", outbox.display()));
 }
 
 #[cfg(test)]
@@ -323,12 +325,12 @@ mod tests {
         program
     }
 
-    fn post(state_dir: &Path, program: PathBuf) -> Post {
-        Post::open(PostOptions {
+    fn post(state_dir: &Path, program: PathBuf) -> Submitter {
+        Submitter::open(SubmitterOptions {
             state_dir: state_dir.to_owned(),
             origin: "test".into(),
             host: "web1".into(),
-            route: Route {
+            receiver: Receiver {
                 transport: Transport::Sendmail { command: "true".into() },
                 from: None,
                 to: vec!["ops@example.com".into()],
@@ -338,8 +340,8 @@ mod tests {
     }
 
     fn draft(text: &str) -> Draft {
-        let entries = vec![Entry { text: text.into(), details: None }];
-        Draft { subject: Some("subject".into()), form: Form::Mail, entries }
+        let entries = vec![AlertEntry { text: text.into(), details: None }];
+        Draft { subject: Some("subject".into()), format: Format::Mail, entries }
     }
 
     fn until(what: &str, condition: impl Fn() -> bool) {
@@ -394,9 +396,9 @@ mod tests {
         let mut first = post(dir.path(), program.clone());
         first.send(Some("event 1"), draft("one"));
         let mut second = post(dir.path(), program.clone());
-        assert!(second.seen("event 1") && !second.seen("event 2"));
-        second.answered();
-        assert!(!second.seen("event 1"));
-        assert!(!post(dir.path(), program).seen("event 1"));
+        assert!(second.is_duplicate("event 1") && !second.is_duplicate("event 2"));
+        second.ack();
+        assert!(!second.is_duplicate("event 1"));
+        assert!(!post(dir.path(), program).is_duplicate("event 1"));
     }
 }

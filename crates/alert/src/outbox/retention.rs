@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::folder::{self, FolderError};
-use super::{Outbox, Place};
+use super::{Outbox, OutboxFolder};
 
 /// For how many days dead letters are kept, unless `IRONLANCE_OUTBOX_DEAD_DAYS` says otherwise.
 const DEAD_DAYS: i64 = 30;
@@ -23,14 +23,14 @@ const BELIEVED: Duration = Duration::from_secs(60);
 
 /// The two limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct OutboxLimits {
     /// The age of a dead letter, in seconds.
     pub dead_age: i64,
     /// The size of all files, in bytes.
     pub bytes: u64,
 }
 
-impl Limits {
+impl OutboxLimits {
     /// By the environment.
     pub fn of_environment() -> Self {
         Self::by(|name| std::env::var(name).ok())
@@ -57,8 +57,8 @@ pub enum Room {
 
 /// Holds an outbox to its limits, without looking through it for each alert.
 #[derive(Debug)]
-pub struct Keeper {
-    limits: Limits,
+pub struct Retention {
+    limits: OutboxLimits,
     /// The size that was found, and when.
     found: Option<(u64, Instant)>,
     added: u64,
@@ -66,14 +66,14 @@ pub struct Keeper {
     too_old: Option<Instant>,
 }
 
-impl Keeper {
+impl Retention {
     /// Knows nothing yet.
-    pub const fn new(limits: Limits) -> Self {
+    pub const fn new(limits: OutboxLimits) -> Self {
         Self { limits, found: None, added: 0, too_old: None }
     }
 
     /// The limits.
-    pub const fn limits(&self) -> Limits {
+    pub const fn limits(&self) -> OutboxLimits {
         self.limits
     }
 
@@ -86,11 +86,11 @@ impl Keeper {
         }
         let mut size = outbox.size();
         let mut removed = 0;
-        for id in outbox.ids(Place::Dead).unwrap_or_default() {
+        for id in outbox.ids(OutboxFolder::Dead).unwrap_or_default() {
             if size.saturating_add(bytes) <= self.limits.bytes {
                 break;
             }
-            let path = outbox.path(Place::Dead, &id);
+            let path = outbox.path(OutboxFolder::Dead, &id);
             let length = fs::symlink_metadata(&path).map_or(0, |meta| meta.len());
             if folder::remove(&path).is_ok() {
                 size = size.saturating_sub(length);
@@ -115,7 +115,7 @@ impl Keeper {
         if now < *self.too_old.get_or_insert(now) + SURE {
             return 0;
         }
-        old.iter().filter(|id| outbox.drop_alert(Place::Dead, id).is_ok()).count()
+        old.iter().filter(|id| outbox.discard(OutboxFolder::Dead, id).is_ok()).count()
     }
 }
 
@@ -135,8 +135,8 @@ impl Outbox {
 
     /// Room for `bytes` more, by the limits of the environment.
     pub fn has_room(&self, bytes: u64) -> Result<(), FolderError> {
-        let limits = Limits::of_environment();
-        match Keeper::new(limits).make_room(self, bytes, Instant::now()) {
+        let limits = OutboxLimits::of_environment();
+        match Retention::new(limits).make_room(self, bytes, Instant::now()) {
             Room::Made(_) => Ok(()),
             Room::None(size) => {
                 Err(FolderError::Full { path: self.dir().to_owned(), size, limit: limits.bytes })
@@ -167,9 +167,9 @@ mod tests {
 
     #[test]
     fn limits_come_from_the_environment_and_nonsense_is_ignored() {
-        let days = |days: &str| Limits::by(|name| name.contains("DAYS").then(|| days.to_owned()));
+        let days = |days: &str| OutboxLimits::by(|name| name.contains("DAYS").then(|| days.to_owned()));
         assert_eq!(days("2").dead_age, 2 * DAY);
-        assert_eq!(days("x"), Limits { dead_age: 30 * DAY, bytes: 512 * MIB });
+        assert_eq!(days("x"), OutboxLimits { dead_age: 30 * DAY, bytes: 512 * MIB });
         assert_eq!(days("0"), days("-1"));
     }
 
@@ -179,18 +179,18 @@ mod tests {
         for (place, id) in [("dead", "2"), ("dead", "1"), ("new", "0")] {
             fs::write(outbox.dir().join(place).join(id), vec![0; 100]).unwrap();
         }
-        let mut keeper = Keeper::new(Limits { dead_age: DAY, bytes: 300 });
+        let mut keeper = Retention::new(OutboxLimits { dead_age: DAY, bytes: 300 });
         assert_eq!(keeper.make_room(&outbox, 50, Instant::now()), Room::Made(1));
-        assert_eq!(outbox.ids(Place::Dead).unwrap(), ["2"]);
+        assert_eq!(outbox.ids(OutboxFolder::Dead).unwrap(), ["2"]);
         assert_eq!(keeper.make_room(&outbox, 250, Instant::now()), Room::None(100));
-        assert_eq!(outbox.ids(Place::New).unwrap(), ["0"]);
+        assert_eq!(outbox.ids(OutboxFolder::New).unwrap(), ["0"]);
     }
 
     #[test]
     fn a_clock_that_is_wrong_for_a_moment_costs_no_dead_letter() {
         let (_dir, outbox) = outbox();
         fs::write(outbox.dir().join("dead/1"), "x").unwrap();
-        let mut keeper = Keeper::new(Limits { dead_age: DAY, bytes: MIB });
+        let mut keeper = Retention::new(OutboxLimits { dead_age: DAY, bytes: MIB });
         let (at, now) = (super::super::unix_time(), Instant::now());
         assert_eq!(keeper.expire(&outbox, at, now), 0);
         assert_eq!(keeper.expire(&outbox, at + 30 * DAY, now), 0, "not at first sight");
