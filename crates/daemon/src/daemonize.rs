@@ -19,16 +19,16 @@ use crate::protected;
 use crate::special::is_special;
 
 /// So much of a pidfile is looked at (bytes).
-const LONGEST_PID: u64 = 64;
+const MAX_PIDFILE: u64 = 64;
 
 /// So long the process in front waits for the one in the background to be ready.
-const READY: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+const READY_TIMEOUT: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// The process in front waits for this one to be ready.
 #[must_use]
-pub(crate) struct Foreground(OwnedFd);
+pub(crate) struct WaitingParent(OwnedFd);
 
-impl Foreground {
+impl WaitingParent {
     /// Lets it end, with status 0: who has started us finds everything in its place.
     pub(crate) fn release(self) {
         // Who was killed meanwhile does not need to know.
@@ -43,10 +43,10 @@ pub(crate) fn daemonize(
     directory: Option<&Path>,
     mask: u32,
     log: &mut dyn FnMut(Level, &str),
-) -> io::Result<Foreground> {
+) -> io::Result<WaitingParent> {
     log(Level::Blather, "supervisord forked; parent exiting");
     let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC)?;
-    if setup::in_two()?.is_some() {
+    if setup::fork_daemon()?.is_some() {
         drop(ours);
         // Nothing is dropped on the way out: the sockets' names are the new process's.
         std::process::exit(wait_until_ready(&theirs));
@@ -69,14 +69,14 @@ pub(crate) fn daemonize(
         }
     }
     set_umask(mask);
-    Ok(Foreground(ours))
+    Ok(WaitingParent(ours))
 }
 
 /// The status for the process in front to end with.
 fn wait_until_ready(background: &OwnedFd) -> i32 {
     let mut byte = [0];
     loop {
-        match poll(&mut [PollFd::new(background, PollFlags::IN)], Some(&READY)) {
+        match poll(&mut [PollFd::new(background, PollFlags::IN)], Some(&READY_TIMEOUT)) {
             Err(rustix::io::Errno::INTR) => {}
             // It takes long, but it is there.
             Err(_) | Ok(0) => return 0,
@@ -101,7 +101,7 @@ pub(crate) fn set_umask(mask: u32) {
 /// The beginning of the file, if it can be read.
 fn read_pid(path: &Path) -> Option<String> {
     let mut text = String::new();
-    protected::open_to_read(path).ok()?.take(LONGEST_PID).read_to_string(&mut text).ok()?;
+    protected::open_to_read(path).ok()?.take(MAX_PIDFILE).read_to_string(&mut text).ok()?;
     Some(text)
 }
 

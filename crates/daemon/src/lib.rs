@@ -12,7 +12,7 @@ mod orphans;
 pub mod pidproxy;
 mod privileges;
 mod protected;
-mod readiness;
+mod readable_fd;
 mod reload;
 pub mod request;
 pub mod requester;

@@ -5,7 +5,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 /// What was raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Raised {
+pub(crate) struct RaisedLimits {
     /// For the log, in the original's words.
     pub(crate) infos: Vec<String>,
     /// The soft limit of descriptors that a child is given: what the original would have left it with.
@@ -13,7 +13,7 @@ pub(crate) struct Raised {
 }
 
 /// One of the two limits.
-struct Limit {
+struct LimitSpec {
     resource: Resource,
     name: &'static str,
     least: u64,
@@ -26,9 +26,9 @@ struct Limit {
 
 /// Sees to it that there are at least `minfds` descriptors and `minprocs` processes, raising the hard limits if we may.
 /// The error is the original's words, as after `Error: `.
-pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<Raised, String> {
+pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<RaisedLimits, String> {
     let limits = [
-        Limit {
+        LimitSpec {
             resource: Resource::RLIMIT_NOFILE,
             name: "RLIMIT_NOFILE",
             least: minfds,
@@ -37,7 +37,7 @@ pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<Raised, String> {
             subject: "process",
             setting: "minfds",
         },
-        Limit {
+        LimitSpec {
             resource: Resource::RLIMIT_NPROC,
             name: "RLIMIT_NPROC",
             least: minprocs,
@@ -49,12 +49,12 @@ pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<Raised, String> {
     ];
     let mut infos = Vec::new();
     for limit in &limits {
-        infos.extend(at_least(limit)?);
+        infos.extend(ensure(limit)?);
     }
-    Ok(Raised { infos, nofile: all_descriptors() })
+    Ok(RaisedLimits { infos, nofile: raise_nofile_to_hard_limit() })
 }
 
-fn at_least(limit: &Limit) -> Result<Option<String>, String> {
+fn ensure(limit: &LimitSpec) -> Result<Option<String>, String> {
     let Ok((soft, hard)) = getrlimit(limit.resource) else { return Ok(None) };
     if soft >= limit.least || soft == RLIM_INFINITY {
         return Ok(None);
@@ -65,8 +65,8 @@ fn at_least(limit: &Limit) -> Result<Option<String>, String> {
 }
 
 /// `hard` is the limit that holds; the original shows the one it has failed to set.
-fn refusal(limit: &Limit, hard: u64) -> String {
-    let Limit { what, required, subject, setting, least, .. } = limit;
+fn refusal(limit: &LimitSpec, hard: u64) -> String {
+    let LimitSpec { what, required, subject, setting, least, .. } = limit;
     format!(
         "The minimum number of {required} required to run this {subject} is {least} as per the \"{setting}\" \
          command-line argument or config file setting. The current environment will only allow you to open {hard} \
@@ -77,7 +77,7 @@ fn refusal(limit: &Limit, hard: u64) -> String {
 
 /// Raises our own soft limit of descriptors to the hard one, so that `minfds` need not be set for many programs.
 /// Returns what it was.
-fn all_descriptors() -> u64 {
+fn raise_nofile_to_hard_limit() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return RLIM_INFINITY };
     // It is always allowed; if it fails nevertheless, we have as many as the original.
     let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
@@ -92,7 +92,7 @@ mod tests {
     fn descriptors_are_raised_for_us_and_not_for_children() {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         let raised = raise(1, 1).unwrap();
-        assert_eq!(raised, Raised { infos: Vec::new(), nofile: soft });
+        assert_eq!(raised, RaisedLimits { infos: Vec::new(), nofile: soft });
         assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (hard, hard));
     }
 

@@ -12,7 +12,7 @@ use ironlance_core::python;
 
 /// What a command line asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Wish {
+pub enum Command {
     /// To be the daemon.
     Run(Options),
     /// To read the configuration as the daemon would, and say what is wrong with it.
@@ -38,20 +38,20 @@ pub struct Options {
 }
 
 /// The options so far, and what is needed to read their values.
-struct Draft<'m> {
-    machine: &'m Surroundings,
+struct ParseState<'m> {
+    host: &'m Surroundings,
     options: Options,
-    task: Task,
+    mode: Mode,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Task {
+enum Mode {
     Run,
     Check,
 }
 
 /// Why no more options are looked at.
-enum Stop {
+enum EarlyExit {
     Help,
     Version,
     Refused(String),
@@ -61,23 +61,23 @@ enum Stop {
 const COMMAND: &str = "supervisord";
 
 /// Reads a command line, without the command's own name. `progname` is what the help calls it.
-pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Wish {
+pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Command {
     let rows = rows();
     let (hits, rest) = match getopt::parse(&rows, args) {
         Ok(split) => split,
-        Err(usage) => return Wish::Refused { message: usage.0 },
+        Err(usage) => return Command::Refused { message: usage.0 },
     };
     if !rest.is_empty() {
         let list = python::repr_list(rest);
-        return Wish::Refused { message: format!("positional arguments are not supported: {list}") };
+        return Command::Refused { message: format!("positional arguments are not supported: {list}") };
     }
-    let mut draft = Draft { machine, options: Options::default(), task: Task::Run };
-    match (getopt::apply(&hits, &mut draft), draft.task) {
-        (Ok(()), Task::Run) => Wish::Run(draft.options),
-        (Ok(()), Task::Check) => Wish::Check(draft.options),
-        (Err(Stop::Help), _) => Wish::Help(help_text(progname)),
-        (Err(Stop::Version), _) => Wish::Version,
-        (Err(Stop::Refused(message)), _) => Wish::Refused { message },
+    let mut draft = ParseState { host: machine, options: Options::default(), mode: Mode::Run };
+    match (getopt::apply(&hits, &mut draft), draft.mode) {
+        (Ok(()), Mode::Run) => Command::Run(draft.options),
+        (Ok(()), Mode::Check) => Command::Check(draft.options),
+        (Err(EarlyExit::Help), _) => Command::Help(help_text(progname)),
+        (Err(EarlyExit::Version), _) => Command::Version,
+        (Err(EarlyExit::Refused(message)), _) => Command::Refused { message },
     }
 }
 
@@ -86,7 +86,7 @@ fn help_text(progname: &str) -> String {
     let mut text = format!(
         "{COMMAND} -- run a set of applications as daemons.\n\nUsage: {progname} [options]\n\nOptions:\n"
     );
-    for row in rows().iter().filter(|row| row.long != QUESTION) {
+    for row in rows().iter().filter(|row| row.long != QUESTION_MARK) {
         let short = row.short.map(|short| format!("-{short}/")).unwrap_or_default();
         let value = match row.takes {
             Takes::Value(word) | Takes::OptionalNumber(word) => format!(" {word}"),
@@ -104,11 +104,11 @@ const EXAMPLES: &str = "\nAn option goes before what the configuration file says
     supervisord --check -c /etc/supervisord.conf\n";
 
 /// `-?` has no long name, but a row must have one: this is what nobody writes.
-const QUESTION: &str = "?";
+const QUESTION_MARK: &str = "?";
 
 /// The options in the original's order.
 #[rustfmt::skip]
-fn rows<'m>() -> Vec<OptionSpec<Draft<'m>, Stop>> {
+fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
     vec![
         original('c', "configuration", Takes::Value("FILENAME"), "the configuration file; looked for if not given",
             |draft, given| set(&mut draft.options.configuration, given, Ok(given.value().into()))),
@@ -118,10 +118,10 @@ fn rows<'m>() -> Vec<OptionSpec<Draft<'m>, Stop>> {
         original('s', "silent", Takes::Nothing, "in the foreground, do not repeat the log on stdout", |draft, given| {
             set(&mut draft.options.overrides.silent, given, Ok(true))
         }),
-        original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(Stop::Help)),
-        original('?', QUESTION, Takes::Nothing, "", |_, _| Err(Stop::Help)),
+        original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(EarlyExit::Help)),
+        original('?', QUESTION_MARK, Takes::Nothing, "", |_, _| Err(EarlyExit::Help)),
         original('v', "version", Takes::Nothing, "show the version of Supervisor that this stands in for, and exit",
-            |_, _| Err(Stop::Version)),
+            |_, _| Err(EarlyExit::Version)),
         original('u', "user", Takes::Value("USER"), "become this user, by name or number", |draft, given| {
             set(&mut draft.options.overrides.user, given, Ok(given.value().to_owned()))
         }),
@@ -129,11 +129,11 @@ fn rows<'m>() -> Vec<OptionSpec<Draft<'m>, Stop>> {
             |draft, given| set(&mut draft.options.overrides.umask, given, value::umask(given.value()))),
         original('d', "directory", Takes::Value("DIRECTORY"), "change to this directory when going into the background",
             |draft, given| {
-                let folder = value::existing_folder(given.value(), draft.machine).map(PathBuf::from);
+                let folder = value::existing_folder(given.value(), draft.host).map(PathBuf::from);
                 set(&mut draft.options.overrides.directory, given, folder)
             }),
         original('l', "logfile", Takes::Value("FILENAME"), "use FILENAME as the log of the daemon itself; syslog for the system's", |draft, given| {
-            let file = value::file_in_folder(given.value(), draft.machine);
+            let file = value::file_in_folder(given.value(), draft.host);
             set(&mut draft.options.overrides.logfile, given, file)
         }),
         original('y', "logfile_maxbytes", Takes::Value("BYTES"), "how large that log may grow; KB, MB and GB are known",
@@ -145,13 +145,13 @@ fn rows<'m>() -> Vec<OptionSpec<Draft<'m>, Stop>> {
             "what is logged: critical, error, warn, info, debug, trace or blather, and all before it",
             |draft, given| set(&mut draft.options.overrides.loglevel, given, value::level(given.value()))),
         original('j', "pidfile", Takes::Value("FILENAME"), "where to write the process id", |draft, given| {
-            let file = value::file_in_folder(given.value(), draft.machine);
+            let file = value::file_in_folder(given.value(), draft.host);
             set(&mut draft.options.overrides.pidfile, given, file)
         }),
         original('i', "identifier", Takes::Value("STR"), "the name of this daemon in events and over XML-RPC",
             |draft, given| set(&mut draft.options.overrides.identifier, given, Ok(given.value().to_owned()))),
         original('q', "childlogdir", Takes::Value("DIRECTORY"), "where the AUTO logs of programs go", |draft, given| {
-            let folder = value::existing_folder(given.value(), draft.machine).map(PathBuf::from);
+            let folder = value::existing_folder(given.value(), draft.host).map(PathBuf::from);
             set(&mut draft.options.overrides.childlogdir, given, folder)
         }),
         original('k', "nocleanup", Takes::Nothing, "keep the AUTO logs of earlier runs", |draft, given| {
@@ -166,23 +166,23 @@ fn rows<'m>() -> Vec<OptionSpec<Draft<'m>, Stop>> {
             set(&mut draft.options.overrides.minprocs, given, value::count(given.value()))
         }),
         original(None, "profile_options", Takes::Value("LIST"), "not supported: it is for Python's profiler",
-            |_, _| Err(Stop::Refused("profile_options are for Python's profiler, which there is none of here".to_owned()))),
+            |_, _| Err(EarlyExit::Refused("profile_options are for Python's profiler, which there is none of here".to_owned()))),
         ours("check", Takes::Nothing, "read the configuration, name every fault in it, and exit with 0 or 2", |draft, _| {
-            draft.task = Task::Check;
+            draft.mode = Mode::Check;
             Ok(())
         }),
     ]
 }
 
 /// Sets what an option is about, which may be done once.
-fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: Result<T, Bad>) -> Result<(), Stop> {
+fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: Result<T, Bad>) -> Result<(), EarlyExit> {
     let value = value.map_err(|bad| {
         let (name, text) = (&given.name, python::repr(given.value()));
-        Stop::Refused(format!("invalid value for {name} {text}: {}", bad.original))
+        EarlyExit::Refused(format!("invalid value for {name} {text}: {}", bad.original))
     })?;
     if slot.is_some() {
         let name = python::repr(&given.name);
-        return Err(Stop::Refused(format!("conflicting command line option {name}")));
+        return Err(EarlyExit::Refused(format!("conflicting command line option {name}")));
     }
     *slot = Some(value);
     Ok(())
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use ironlance_core::level::Level;
 
-    fn wish(line: &str) -> Wish {
+    fn wish(line: &str) -> Command {
         let machine = Surroundings {
             environment: Vec::new(),
             cwd: "/".into(),
@@ -232,7 +232,7 @@ mod tests {
 
     fn refused(line: &str) -> String {
         match wish(line) {
-            Wish::Refused { message } => message,
+            Command::Refused { message } => message,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -265,9 +265,9 @@ mod tests {
                 strip_ansi: Some(true),
             },
         };
-        assert_eq!(wish(short), Wish::Run(options.clone()));
-        assert_eq!(wish(long), Wish::Run(options.clone()));
-        assert_eq!(wish(&format!("{long} --check")), Wish::Check(options));
+        assert_eq!(wish(short), Command::Run(options.clone()));
+        assert_eq!(wish(long), Command::Run(options.clone()));
+        assert_eq!(wish(&format!("{long} --check")), Command::Check(options));
     }
 
     #[test]
@@ -302,13 +302,13 @@ mod tests {
     #[test]
     fn help_and_version_stop_at_once() {
         for line in ["-h", "--help", "-?", "-hv", "-h -e foo"] {
-            let Wish::Help(text) = wish(line) else { panic!("{line} gives no help") };
+            let Command::Help(text) = wish(line) else { panic!("{line} gives no help") };
             assert!(text.starts_with("supervisord -- run a set of applications"), "{text}");
-            for row in rows().iter().filter(|row| row.long != QUESTION) {
+            for row in rows().iter().filter(|row| row.long != QUESTION_MARK) {
                 assert!(text.contains(&format!("--{}", row.long)), "{}", row.long);
             }
         }
-        assert_eq!(wish("-vh"), Wish::Version);
-        assert_eq!(wish("--version"), Wish::Version);
+        assert_eq!(wish("-vh"), Command::Version);
+        assert_eq!(wish("--version"), Command::Version);
     }
 }

@@ -17,14 +17,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, child_subreaper, getpid, pidfd_op
 use crate::child::reap;
 
 /// How long to wait, in seconds, unless `IRONLANCE_STOP_WAIT` says otherwise.
-const WAIT: u64 = 3;
+const DEFAULT_WAIT: u64 = 3;
 /// The longest wait that can be asked for, in seconds.
-const LONGEST: u64 = 3600;
+const MAX_WAIT: u64 = 3600;
 /// How often to look where children cannot be watched.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Lets the children that are left end. Does nothing where orphans do not come to us.
-pub(crate) fn let_end() {
+pub(crate) fn terminate() {
     let adopts = getpid().is_init() || child_subreaper().is_ok_and(|reaper| reaper.is_some());
     if !adopts {
         return;
@@ -53,7 +53,7 @@ pub(crate) fn let_end() {
 /// How long to wait, by the setting.
 fn wait_of(setting: Option<&str>) -> Duration {
     let seconds = setting.and_then(|seconds| seconds.trim().parse::<u64>().ok());
-    Duration::from_secs(seconds.unwrap_or(WAIT).min(LONGEST))
+    Duration::from_secs(seconds.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT))
 }
 
 /// Waits until a child ends, or the time is up.
@@ -61,7 +61,7 @@ fn wait_for_one(left: Duration) {
     let children = children();
     let mut watched: Vec<PollFd<'_>> =
         children.iter().map(|child| PollFd::new(child, PollFlags::IN)).collect();
-    let time = if watched.is_empty() { left.min(LOOK) } else { left };
+    let time = if watched.is_empty() { left.min(POLL_INTERVAL) } else { left };
     let time = Timespec {
         tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),

@@ -21,10 +21,10 @@ use signal_hook::iterator::Signals;
 /// The command's name where nothing else is said.
 const COMMAND: &str = "pidproxy";
 /// A pidfile is a number and a line break; of what is longer no more is read (bytes).
-const LONGEST_FILE: u64 = 4096;
+const MAX_PIDFILE: u64 = 4096;
 
 /// Passed on to the pid in the file.
-const PASSED_ON: [Signal; 6] =
+const FORWARDED: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGQUIT];
 
 /// The command; `args` without its own name: the pidfile, the program, and the program's arguments. There are no options.
@@ -36,17 +36,17 @@ pub fn main(args: &[String]) -> ExitCode {
         let _ = io::stdout().write_all(usage().as_bytes());
         return ExitCode::FAILURE;
     };
-    let signals = match watch() {
+    let signals = match register_handlers() {
         Ok(signals) => signals,
         Err(error) => {
-            complain(&format!("cannot listen to signals: {error}"));
+            print_error(&format!("cannot listen to signals: {error}"));
             return ExitCode::FAILURE;
         }
     };
     match start(program, &args[1..]) {
-        Ok(child) => attend(signals, child, Path::new(pidfile)),
+        Ok(child) => forward_signals(signals, child, Path::new(pidfile)),
         Err(error) => {
-            complain(&format!("cannot start {program}: {error}"));
+            print_error(&format!("cannot start {program}: {error}"));
             // As after any other end of the program: so it is in the original.
             ExitCode::SUCCESS
         }
@@ -54,8 +54,8 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 /// Handlers, not a mask: a mask would be the program's as well, while handlers end where it begins.
-fn watch() -> io::Result<Signals> {
-    let passed_on = PASSED_ON.iter().map(|signal| *signal as i32);
+fn register_handlers() -> io::Result<Signals> {
+    let passed_on = FORWARDED.iter().map(|signal| *signal as i32);
     Signals::new(passed_on.chain([Signal::SIGCHLD as i32]))
 }
 
@@ -67,7 +67,7 @@ fn start(program: &str, argv: &[String]) -> io::Result<Child> {
 }
 
 /// Serves until the program or we have to end.
-fn attend(mut signals: Signals, mut child: Child, pidfile: &Path) -> ExitCode {
+fn forward_signals(mut signals: Signals, mut child: Child, pidfile: &Path) -> ExitCode {
     for number in signals.forever() {
         let Ok(signal) = Signal::try_from(number) else { continue };
         if signal == Signal::SIGCHLD {
@@ -77,35 +77,35 @@ fn attend(mut signals: Signals, mut child: Child, pidfile: &Path) -> ExitCode {
             }
             continue;
         }
-        match pass_on(signal, pidfile) {
-            Passed::Ended(code) => return code,
-            Passed::Serving => {}
+        match forward(signal, pidfile) {
+            AfterSignal::Exit(code) => return code,
+            AfterSignal::Continue => {}
         }
     }
     ExitCode::SUCCESS
 }
 
 /// What is next after a signal.
-enum Passed {
+enum AfterSignal {
     /// The next signal.
-    Serving,
+    Continue,
     /// The end, with this status.
-    Ended(ExitCode),
+    Exit(ExitCode),
 }
 
-fn pass_on(signal: Signal, pidfile: &Path) -> Passed {
+fn forward(signal: Signal, pidfile: &Path) -> AfterSignal {
     // The file is read now: its pid may be another than a moment ago.
     let Some(pid) = read_pid(pidfile) else {
         let _ = writeln!(io::stdout(), "Can't read child pidfile {}!", pidfile.display());
-        return Passed::Serving;
+        return AfterSignal::Continue;
     };
     match (kill(pid, signal), signal) {
         (Err(error), _) => {
-            complain(&format!("cannot send {signal} to {pid} of {}: {}", pidfile.display(), error.desc()));
-            Passed::Ended(ExitCode::FAILURE)
+            print_error(&format!("cannot send {signal} to {pid} of {}: {}", pidfile.display(), error.desc()));
+            AfterSignal::Exit(ExitCode::FAILURE)
         }
-        (Ok(()), Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => Passed::Ended(ExitCode::SUCCESS),
-        (Ok(()), _) => Passed::Serving,
+        (Ok(()), Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) => AfterSignal::Exit(ExitCode::SUCCESS),
+        (Ok(()), _) => AfterSignal::Continue,
     }
 }
 
@@ -116,12 +116,12 @@ fn read_pid(pidfile: &Path) -> Option<Pid> {
     // A FIFO that nobody writes to must not hold signals up.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(pidfile).ok()?;
-    file.take(LONGEST_FILE).read_to_string(&mut text).ok()?;
+    file.take(MAX_PIDFILE).read_to_string(&mut text).ok()?;
     let pid = i32::try_from(value::integer(text.trim()).ok()?).ok()?;
     (pid > 0 && Pid::from_raw(pid) != Pid::this()).then(|| Pid::from_raw(pid))
 }
 
-fn complain(what: &str) {
+fn print_error(what: &str) {
     let _ = writeln!(io::stderr(), "{COMMAND}: {what}");
 }
 

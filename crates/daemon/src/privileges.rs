@@ -2,10 +2,10 @@
 
 use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
 
-use crate::child::identity::{Identity, Standing};
+use crate::child::identity::{Identity, UserSwitch};
 
 /// What the log says of a daemon that stays root because nobody told it not to.
-pub(crate) const STILL_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no user is \
+pub(crate) const RUNNING_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no user is \
      specified in the config file.  If you intend to run as root, you can set user=root in the config file to avoid \
      this message.";
 
@@ -16,16 +16,16 @@ pub(crate) fn is_root() -> bool {
 
 /// Makes this process the user's. The info is for the log; the error is the original's words, as after `Error: `.
 /// To be called while there are no threads.
-pub(crate) fn drop_to(uid: u32) -> Result<String, String> {
-    match Identity::of(uid).standing {
-        Standing::Already => {}
-        Standing::Refused(why) => return Err(why),
-        Standing::Change { gid, groups } => change(uid, gid, &groups).map_err(str::to_owned)?,
+pub(crate) fn drop_privileges(uid: u32) -> Result<String, String> {
+    match Identity::look_up(uid).switch {
+        UserSwitch::Unneeded => {}
+        UserSwitch::Refused(why) => return Err(why),
+        UserSwitch::Switch { gid, groups } => switch_user(uid, gid, &groups).map_err(str::to_owned)?,
     }
     Ok(format!("Set uid to user {uid} succeeded"))
 }
 
-fn change(uid: u32, gid: u32, groups: &[u32]) -> Result<(), &'static str> {
+fn switch_user(uid: u32, gid: u32, groups: &[u32]) -> Result<(), &'static str> {
     let groups: Vec<_> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
     setgroups(&groups).map_err(|_| "Could not set groups of effective user")?;
     setgid(Gid::from_raw(gid)).map_err(|_| "Could not set group id of effective user")?;
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn to_stay_who_we_are_succeeds_and_an_unknown_user_does_not() {
         let uid = getuid().as_raw();
-        assert_eq!(drop_to(uid), Ok(format!("Set uid to user {uid} succeeded")));
-        assert_eq!(drop_to(3_999_999_999), Err("Can't find uid 3999999999".to_owned()));
+        assert_eq!(drop_privileges(uid), Ok(format!("Set uid to user {uid} succeeded")));
+        assert_eq!(drop_privileges(3_999_999_999), Err("Can't find uid 3999999999".to_owned()));
     }
 }

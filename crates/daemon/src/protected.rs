@@ -33,7 +33,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 /// So many links may lead from one to the next, as in the kernel.
-pub(crate) const MOST_LINKS: usize = 40;
+pub(crate) const MAX_LINKS: usize = 40;
 const WRITE_BY_OTHERS: u32 = 0o002;
 const READ_BY_OTHERS: u32 = 0o004;
 const STICKY: u32 = 0o1000;
@@ -41,12 +41,12 @@ const STICKY: u32 = 0o1000;
 /// A link that is not followed.
 #[derive(Debug, Error)]
 #[error(
-    "not followed: {} is a symbolic link that user {planter} has made (it is followed when it is root's: chown -h root)",
+    "not followed: {} is a symbolic link that user {owner} has made (it is followed when it is root's: chown -h root)",
     path.display()
 )]
-struct Planted {
+struct UntrustedLink {
     path: PathBuf,
-    planter: u32,
+    owner: u32,
 }
 
 /// Opens the file at `path` as open(2) does, but follows only links that can be trusted.
@@ -58,14 +58,14 @@ pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd
     match open_following(path, flags | OFlags::NOFOLLOW, mode) {
         // The second is what the kernel says of a link in a sticky folder where a file might be made.
         Err(Errno::LOOP | Errno::ACCESS) if path.is_symlink() => {
-            through_links(path, flags, mode, file_user())
+            open_through_links(path, flags, mode, fs_uid())
         }
         other => Ok(other?),
     }
 }
 
 /// As whom this thread opens files.
-pub(crate) fn file_user() -> u32 {
+pub(crate) fn fs_uid() -> u32 {
     // There is no such user, so nothing changes; the answer is who it was before.
     setfsuid(Uid::from_raw(u32::MAX)).as_raw()
 }
@@ -77,15 +77,15 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
 }
 
 /// Goes from link to link; `us` is the user that we are.
-fn through_links(path: &Path, flags: OFlags, mode: Mode, us: u32) -> io::Result<OwnedFd> {
+fn open_through_links(path: &Path, flags: OFlags, mode: Mode, us: u32) -> io::Result<OwnedFd> {
     let (mut folder, mut name) = folder_and_name(CWD, path)?;
-    let mut way = Way { path, judgement: Judgement::Trusted, planter: us };
-    for _ in 0..MOST_LINKS {
+    let mut way = LinkTrail { path, trust: Trust::Trusted, link_owner: us };
+    for _ in 0..MAX_LINKS {
         if fstatfs(&folder)?.f_type == PROC_SUPER_MAGIC {
             // Links of /proc are the kernel's own: what they lead to has no name to go on with.
-            return match way.judgement {
-                Judgement::Trusted => Ok(openat(&folder, &*name, flags, mode)?),
-                Judgement::OnlyToTheirs | Judgement::Refused => way.open(&folder, &name, flags, true),
+            return match way.trust {
+                Trust::Trusted => Ok(openat(&folder, &*name, flags, mode)?),
+                Trust::OwnFilesOnly | Trust::HarmlessOnly => way.open(&folder, &name, flags, true),
             };
         }
         let link =
@@ -96,12 +96,12 @@ fn through_links(path: &Path, flags: OFlags, mode: Mode, us: u32) -> io::Result<
             };
         let found = fstat(&link)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
-            return match way.judgement {
-                Judgement::Trusted => Ok(openat(&folder, &*name, flags | OFlags::NOFOLLOW, mode)?),
-                Judgement::OnlyToTheirs | Judgement::Refused => way.open(&folder, &name, flags, false),
+            return match way.trust {
+                Trust::Trusted => Ok(openat(&folder, &*name, flags | OFlags::NOFOLLOW, mode)?),
+                Trust::OwnFilesOnly | Trust::HarmlessOnly => way.open(&folder, &name, flags, false),
             };
         }
-        way.add(judge(found.st_uid, &fstat(&folder)?, us), found.st_uid);
+        way.add(trust_of(found.st_uid, &fstat(&folder)?, us), found.st_uid);
         let target = readlinkat(&link, "", Vec::new())?;
         (folder, name) = folder_and_name(&folder, Path::new(OsStr::from_bytes(target.to_bytes())))?;
     }
@@ -117,43 +117,43 @@ fn folder_and_name(base: impl std::os::fd::AsFd, path: &Path) -> io::Result<(Own
 
 /// Whether a link is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Judgement {
+enum Trust {
     Trusted,
     /// To what belongs to who made it, or is open to everybody.
-    OnlyToTheirs,
+    OwnFilesOnly,
     /// Only to what can do no harm.
-    Refused,
+    HarmlessOnly,
 }
 
-fn judge(planter: u32, folder: &Stat, us: u32) -> Judgement {
+fn trust_of(planter: u32, folder: &Stat, us: u32) -> Trust {
     if planter == 0 || planter == us {
-        return Judgement::Trusted;
+        return Trust::Trusted;
     }
     if folder.st_mode & (STICKY | WRITE_BY_OTHERS) != 0 && planter != folder.st_uid {
-        return Judgement::Refused;
+        return Trust::HarmlessOnly;
     }
-    if us == 0 { Judgement::OnlyToTheirs } else { Judgement::Trusted }
+    if us == 0 { Trust::OwnFilesOnly } else { Trust::Trusted }
 }
 
 /// The links that have been followed so far.
-struct Way<'a> {
+struct LinkTrail<'a> {
     /// Where they began.
     path: &'a Path,
     /// Of the least trusted of them.
-    judgement: Judgement,
+    trust: Trust,
     /// Who made that one.
-    planter: u32,
+    link_owner: u32,
 }
 
-impl Way<'_> {
-    fn add(&mut self, judgement: Judgement, planter: u32) {
-        if judgement != Judgement::Trusted && judgement >= self.judgement {
-            (self.judgement, self.planter) = (judgement, planter);
+impl LinkTrail<'_> {
+    fn add(&mut self, judgement: Trust, planter: u32) {
+        if judgement != Trust::Trusted && judgement >= self.trust {
+            (self.trust, self.link_owner) = (judgement, planter);
         }
     }
 
     fn refused(&self) -> io::Error {
-        let planted = Planted { path: self.path.to_owned(), planter: self.planter };
+        let planted = UntrustedLink { path: self.path.to_owned(), owner: self.link_owner };
         io::Error::new(io::ErrorKind::PermissionDenied, planted)
     }
 
@@ -163,15 +163,15 @@ impl Way<'_> {
         let writes = flags.intersects(OFlags::WRONLY | OFlags::RDWR);
         let wanted = if writes { WRITE_BY_OTHERS } else { READ_BY_OTHERS };
         let before = fstat(openat(folder, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
-        let theirs = before.st_uid == self.planter || before.st_mode & wanted != 0;
-        let suits = self.judgement == Judgement::OnlyToTheirs && theirs;
+        let theirs = before.st_uid == self.link_owner || before.st_mode & wanted != 0;
+        let suits = self.trust == Trust::OwnFilesOnly && theirs;
         let may = suits || writes && is_harmless(&before, in_proc);
         if !may {
             return Err(self.refused());
         }
         let opened = openat(folder, name, flags.difference(OFlags::CREATE | OFlags::TRUNC), Mode::empty())?;
         let after = fstat(&opened)?;
-        if !same(&before, &after) || before.st_uid != after.st_uid {
+        if !is_same_file(&before, &after) || before.st_uid != after.st_uid {
             return Err(self.refused());
         }
         if suits
@@ -189,10 +189,10 @@ impl Way<'_> {
         if !flags.contains(OFlags::CREATE) {
             return Err(Errno::NOENT.into());
         }
-        match self.judgement {
-            Judgement::Trusted => {}
-            Judgement::OnlyToTheirs if fstat(folder)?.st_uid == self.planter => {}
-            Judgement::OnlyToTheirs | Judgement::Refused => return Err(self.refused()),
+        match self.trust {
+            Trust::Trusted => {}
+            Trust::OwnFilesOnly if fstat(folder)?.st_uid == self.link_owner => {}
+            Trust::OwnFilesOnly | Trust::HarmlessOnly => return Err(self.refused()),
         }
         Ok(openat(folder, name, flags | OFlags::NOFOLLOW, mode)?)
     }
@@ -208,10 +208,10 @@ fn is_harmless(stat: &Stat, in_proc: bool) -> bool {
         _ => {}
     }
     let ours = [fstat(io::stdout()), fstat(io::stderr())];
-    ours.into_iter().flatten().any(|our| same(&our, stat))
+    ours.into_iter().flatten().any(|our| is_same_file(&our, stat))
 }
 
-fn same(one: &Stat, other: &Stat) -> bool {
+fn is_same_file(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
@@ -235,24 +235,28 @@ mod tests {
 
     #[test]
     fn a_link_is_followed_by_who_made_it_and_where_it_stands() {
-        use Judgement::{OnlyToTheirs, Refused, Trusted};
+        use Trust::{HarmlessOnly, OwnFilesOnly, Trusted};
         let table = [
             // planter, the folder's owner, its mode, us
             (0, 0, 0o1777, 0, Trusted),
             (0, THEM, 0o777, 1000, Trusted),
             (1000, 0, 0o1777, 1000, Trusted),
-            (THEM, 0, 0o1777, 0, Refused),
-            (THEM, 0, 0o1777, 1000, Refused),
-            (THEM, 0, 0o777, 0, Refused),
-            (THEM, 0, 0o1770, 0, Refused),
-            (THEM, OTHERS, 0o1777, 0, Refused),
-            (THEM, THEM, 0o1777, 0, OnlyToTheirs),
-            (THEM, THEM, 0o755, 0, OnlyToTheirs),
-            (THEM, OTHERS, 0o775, 0, OnlyToTheirs),
+            (THEM, 0, 0o1777, 0, HarmlessOnly),
+            (THEM, 0, 0o1777, 1000, HarmlessOnly),
+            (THEM, 0, 0o777, 0, HarmlessOnly),
+            (THEM, 0, 0o1770, 0, HarmlessOnly),
+            (THEM, OTHERS, 0o1777, 0, HarmlessOnly),
+            (THEM, THEM, 0o1777, 0, OwnFilesOnly),
+            (THEM, THEM, 0o755, 0, OwnFilesOnly),
+            (THEM, OTHERS, 0o775, 0, OwnFilesOnly),
             (THEM, THEM, 0o755, 1000, Trusted),
         ];
         for (planter, owner, mode, us, wanted) in table {
-            assert_eq!(judge(planter, &stat_of(owner, mode), us), wanted, "{planter} {owner} {mode:o} {us}");
+            assert_eq!(
+                trust_of(planter, &stat_of(owner, mode), us),
+                wanted,
+                "{planter} {owner} {mode:o} {us}"
+            );
         }
     }
 
@@ -276,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_link_that_a_user_has_planted_leads_root_to_no_file_of_roots() {
-        if file_user() != 0 {
+        if fs_uid() != 0 {
             return;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -15,10 +15,10 @@ use ironlance_core::level::Level;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use crate::child::identity::{Identity, Standing};
+use crate::child::identity::{Identity, UserSwitch};
 use crate::http::{self, Journal, Kept, Listening};
 use crate::limits;
-use crate::log::main::MainLog;
+use crate::log::main_log::MainLog;
 
 /// The command's name in the system's log.
 pub(crate) const COMMAND: &str = "supervisord";
@@ -41,8 +41,8 @@ impl Reload {
         // A daemon starts without the folder for AUTO logs, and says so. It must not be the reason that it never
         // restarts: it is one only where something is lost by the restart.
         let had_no_logs = settings.childlogdir == now.childlogdir && writable(&now.childlogdir).is_err();
-        let next = settings.user.as_ref().map(|user| Identity::of(user.uid));
-        if let Some(Standing::Refused(why)) = next.as_ref().map(|identity| &identity.standing) {
+        let next = settings.user.as_ref().map(|user| Identity::look_up(user.uid));
+        if let Some(UserSwitch::Refused(why)) = next.as_ref().map(|identity| &identity.switch) {
             return Err(why.clone());
         }
         limits::raise(settings.minfds, settings.minprocs)?;
@@ -73,7 +73,7 @@ struct FileAccess;
 
 impl FileAccess {
     fn of(identity: &Identity) -> Option<Self> {
-        let Standing::Change { gid, .. } = &identity.standing else { return None };
+        let UserSwitch::Switch { gid, .. } = &identity.switch else { return None };
         setfsgid(Gid::from_raw(*gid));
         setfsuid(Uid::from_raw(identity.uid));
         Some(Self)

@@ -16,28 +16,28 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use crate::child::report::Reports;
-use crate::daemonize::{self, Foreground, Pidfile};
+use crate::child::exec_errors::ExecErrorPipe;
+use crate::daemonize::{self, Pidfile, WaitingParent};
 use crate::http::{self, Journal, Kept, Limits, Listening, Serving};
 use crate::inbox::Input;
 use crate::limits;
-use crate::log::auto;
-use crate::log::main::MainLog;
-use crate::options::{self, Options, Wish};
+use crate::log::auto_logs;
+use crate::log::main_log::MainLog;
+use crate::options::{self, Command, Options};
 use crate::orphans;
 use crate::privileges;
 use crate::reload::{COMMAND, Reload};
-use crate::signals::Signals;
+use crate::signals::SignalReceiver;
 use crate::supervisor::{AfterRun, InheritedPools, SUPERVISOR_VERSION, Startup, Supervisor};
 
 /// Faults of the command line or of the configuration, as in the original.
-const REFUSED: u8 = 2;
+const EXIT_USAGE: u8 = 2;
 /// A fault of our own (sysexits.h, EX_SOFTWARE).
-const BROKEN: u8 = 70;
+const EXIT_SOFTWARE: u8 = 70;
 /// So much may lie free at the end of the heap (bytes): buffers of 64 KiB come and go with every large event.
-const KEPT_HEAP: i32 = 4 * 1024 * 1024;
+const HEAP_TOP_PAD: i32 = 4 * 1024 * 1024;
 /// So many requests wait for the owner; more wait in their connections.
-const INBOX: usize = 256;
+const INBOX_CAPACITY: usize = 256;
 
 /// The daemon, or what its command line asks for instead. `args` are without the command's name.
 ///
@@ -45,15 +45,15 @@ const INBOX: usize = 256;
 pub fn main(args: &[String]) -> ExitCode {
     let surroundings = Surroundings::here();
     match options::parse(&progname(), args, &surroundings) {
-        Wish::Help(text) => say(&text),
-        Wish::Version => say(&format!("{SUPERVISOR_VERSION}\n")),
-        Wish::Refused { message } => refuse(&message),
-        Wish::Check(options) => check(&options, &surroundings),
-        Wish::Run(options) => run(&options, &surroundings),
+        Command::Help(text) => print(&text),
+        Command::Version => print(&format!("{SUPERVISOR_VERSION}\n")),
+        Command::Refused { message } => refuse(&message),
+        Command::Check(options) => check(&options, &surroundings),
+        Command::Run(options) => run(&options, &surroundings),
     }
 }
 
-fn say(text: &str) -> ExitCode {
+fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -70,17 +70,17 @@ fn progname() -> String {
 /// What the original says before it ends with 2.
 fn refuse(message: &str) -> ExitCode {
     let _ = write!(io::stderr(), "Error: {message}\nFor help, use {} -h\n", progname());
-    ExitCode::from(REFUSED)
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// The original's words for the first fault, and each fault on a line of its own.
-fn refuse_configuration(faults: &Faults) -> ExitCode {
+fn refuse_config(faults: &Faults) -> ExitCode {
     let _ = write!(io::stderr(), "Error: {}\n{faults}\nFor help, use {} -h\n", faults.original(), progname());
-    ExitCode::from(REFUSED)
+    ExitCode::from(EXIT_USAGE)
 }
 
 fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
-    let file = match file_of(options) {
+    let file = match config_file(options) {
         Ok(file) => file,
         Err(message) => return refuse(&message),
     };
@@ -89,12 +89,12 @@ fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
         let _ = writeln!(io::stderr(), "{remark}");
     }
     match checked.verdict {
-        Verdict::Sound(line) => say(&format!("{line}\n")),
-        Verdict::Faulty => ExitCode::from(REFUSED),
+        Verdict::Sound(line) => print(&format!("{line}\n")),
+        Verdict::Faulty => ExitCode::from(EXIT_USAGE),
     }
 }
 
-fn file_of(options: &Options) -> Result<PathBuf, String> {
+fn config_file(options: &Options) -> Result<PathBuf, String> {
     match &options.configuration {
         Some(file) => Ok(file.clone()),
         None => options::find_configuration(&progname()),
@@ -102,50 +102,54 @@ fn file_of(options: &Options) -> Result<PathBuf, String> {
 }
 
 fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
-    heap::keep(KEPT_HEAP);
-    let file = match file_of(options) {
+    heap::keep(HEAP_TOP_PAD);
+    let file = match config_file(options) {
         Ok(file) => file,
         Err(message) => return refuse(&message),
     };
     let config = match config::load(&file, &options.overrides, surroundings) {
         Ok(config) => config,
-        Err(faults) => return refuse_configuration(&faults),
+        Err(faults) => return refuse_config(&faults),
     };
-    let mut end = first_life(config, options, surroundings);
+    let mut end = cold_start(config, options, surroundings);
     loop {
         let code = match end {
-            Ok(End::Restart(next, nofile)) => {
-                end = next_life(*next, nofile, options, surroundings);
+            Ok(GenerationEnd::Restart(next, nofile)) => {
+                end = restart(*next, nofile, options, surroundings);
                 continue;
             }
-            Ok(End::Over) => ExitCode::SUCCESS,
+            Ok(GenerationEnd::Exit) => ExitCode::SUCCESS,
             Err(code) => code,
         };
-        orphans::let_end();
+        orphans::terminate();
         return code;
     }
 }
 
 /// How one life of the daemon ends.
-enum End {
-    Over,
+enum GenerationEnd {
+    Exit,
     /// With what the next life begins with, and the soft limit of descriptors that children were given: ours has been
     /// raised since.
-    Restart(Box<Next>, u64),
+    Restart(Box<NextGeneration>, u64),
 }
 
 /// What the next life begins with.
-struct Next {
+struct NextGeneration {
     reload: Reload,
     /// Events that wait.
     legacy: InheritedPools,
 }
 
 /// The life that begins at the command line. What cannot be had is said on stderr, and the daemon ends.
-fn first_life(config: Config, options: &Options, surroundings: &Surroundings) -> Result<End, ExitCode> {
-    let mut notes = notes_of(&config);
+fn cold_start(
+    config: Config,
+    options: &Options,
+    surroundings: &Surroundings,
+) -> Result<GenerationEnd, ExitCode> {
+    let mut notes = early_lines(&config);
     if let Some(user) = &config.settings.user {
-        notes.infos.push(privileges::drop_to(user.uid).map_err(|words| refuse(&words))?);
+        notes.infos.push(privileges::drop_privileges(user.uid).map_err(|words| refuse(&words))?);
     }
     let raised =
         limits::raise(config.settings.minfds, config.settings.minprocs).map_err(|words| refuse(&words))?;
@@ -156,10 +160,11 @@ fn first_life(config: Config, options: &Options, surroundings: &Surroundings) ->
     log.log(Level::Info, &line);
     notes.write(&mut log);
     // First the sockets: if another daemon has them, its logs are not ours to clear.
-    let opened = http::open(&config.servers, &[], &OwnLog(RefCell::new(&mut log)));
+    let opened = http::open(&config.servers, &[], &DirectLog(RefCell::new(&mut log)));
     let sockets = opened.map_err(|error| refuse(&error.to_string()))?;
     let settings = config.settings.clone();
-    let mut daemon = Start { config, sockets, log, nofile: raised.nofile, legacy: InheritedPools::default() };
+    let mut daemon =
+        Generation { config, sockets, log, nofile: raised.nofile, legacy: InheritedPools::default() };
     daemon.announce();
     let signals = new_signals()?;
     let mut foreground = None;
@@ -172,54 +177,54 @@ fn first_life(config: Config, options: &Options, surroundings: &Surroundings) ->
         let forked = forked.map_err(|error| refuse(&format!("cannot go into the background: {error}")))?;
         foreground = Some(forked);
     }
-    daemon.live(signals, foreground, options, surroundings)
+    daemon.run_generation(signals, foreground, options, surroundings)
 }
 
 /// A life after a restart. All it needs has been tried and is there.
-fn next_life(
-    next: Next,
+fn restart(
+    next: NextGeneration,
     nofile: u64,
     options: &Options,
     surroundings: &Surroundings,
-) -> Result<End, ExitCode> {
-    let Next { reload: Reload { config, mut sockets, mut log }, legacy } = next;
-    let mut notes = notes_of(&config);
+) -> Result<GenerationEnd, ExitCode> {
+    let NextGeneration { reload: Reload { config, mut sockets, mut log }, legacy } = next;
+    let mut notes = early_lines(&config);
     if let Some(user) = &config.settings.user {
-        notes.infos.push(privileges::drop_to(user.uid).map_err(|words| refuse(&words))?);
+        notes.infos.push(privileges::drop_privileges(user.uid).map_err(|words| refuse(&words))?);
     }
     // Tried as well, but the limit of all processes may have come nearer. We have as many as before.
     if let Err(words) = limits::raise(config.settings.minfds, config.settings.minprocs) {
         notes.criticals.push(words);
     }
     notes.write(&mut log);
-    let journal = OwnLog(RefCell::new(&mut log));
+    let journal = DirectLog(RefCell::new(&mut log));
     sockets.iter_mut().for_each(|listening| listening.settle(&journal));
     let nofile = nofile.max(config.settings.minfds);
-    let mut daemon = Start { config, sockets, log, nofile, legacy };
+    let mut daemon = Generation { config, sockets, log, nofile, legacy };
     daemon.announce();
-    daemon.live(new_signals()?, None, options, surroundings)
+    daemon.run_generation(new_signals()?, None, options, surroundings)
 }
 
-fn new_signals() -> Result<Signals, ExitCode> {
-    Signals::new().map_err(|error| refuse(&format!("cannot take signals: {error}")))
+fn new_signals() -> Result<SignalReceiver, ExitCode> {
+    SignalReceiver::new().map_err(|error| refuse(&format!("cannot take signals: {error}")))
 }
 
 /// What is found out before there is a log.
-struct Notes {
+struct EarlyLines {
     criticals: Vec<String>,
     warnings: Vec<String>,
     infos: Vec<String>,
 }
 
-fn notes_of(config: &Config) -> Notes {
+fn early_lines(config: &Config) -> EarlyLines {
     let mut criticals = config.notes.criticals.clone();
     if config.settings.user.is_none() && privileges::is_root() {
-        criticals.push(privileges::STILL_ROOT.into());
+        criticals.push(privileges::RUNNING_AS_ROOT.into());
     }
-    Notes { criticals, warnings: config.notes.warnings.clone(), infos: config.notes.infos.clone() }
+    EarlyLines { criticals, warnings: config.notes.warnings.clone(), infos: config.notes.infos.clone() }
 }
 
-impl Notes {
+impl EarlyLines {
     fn write(&self, log: &mut MainLog) {
         let notes =
             [(Level::Critical, &self.criticals), (Level::Warn, &self.warnings), (Level::Info, &self.infos)];
@@ -230,7 +235,7 @@ impl Notes {
 }
 
 /// All that a life begins with.
-struct Start {
+struct Generation {
     config: Config,
     sockets: Vec<Listening>,
     log: MainLog,
@@ -240,24 +245,24 @@ struct Start {
     legacy: InheritedPools,
 }
 
-impl Start {
+impl Generation {
     /// Logs which servers there are.
     fn announce(&mut self) {
-        let journal = OwnLog(RefCell::new(&mut self.log));
+        let journal = DirectLog(RefCell::new(&mut self.log));
         self.sockets.iter().for_each(|listening| listening.announce(&self.config.interfaces, &journal));
     }
 
     /// One life of the daemon, until it ends or begins anew. `foreground` is who waits for the pidfile.
-    fn live(
+    fn run_generation(
         self,
-        signals: Signals,
-        foreground: Option<Foreground>,
+        signals: SignalReceiver,
+        foreground: Option<WaitingParent>,
         options: &Options,
         surroundings: &Surroundings,
-    ) -> Result<End, ExitCode> {
+    ) -> Result<GenerationEnd, ExitCode> {
         let Self { config, sockets, mut log, nofile, legacy } = self;
         if !config.settings.nocleanup {
-            let warnings = auto::clear(&config.settings.childlogdir, &config.settings.identifier);
+            let warnings = auto_logs::remove_old(&config.settings.childlogdir, &config.settings.identifier);
             warnings.iter().for_each(|line| log.log(Level::Warn, line));
         }
         let pidfile = Pidfile::write(&config.settings.pidfile, &mut |level, line| log.log(level, line));
@@ -267,14 +272,14 @@ impl Start {
         let kept: io::Result<Vec<Kept>> = sockets.iter().map(Listening::kept).collect();
         let (doors, new_sockets) = mpsc::unbounded_channel();
         let (interfaces, level) = (config.interfaces.clone(), config.settings.loglevel);
-        let house = House { sockets, new_sockets, signals, interfaces, level };
+        let house = RuntimeParts { sockets, new_sockets, signals, interfaces, level };
         let beginning = Startup {
             config,
             overrides: options.overrides.clone(),
             surroundings: surroundings.clone(),
             log,
             nofile_of_children: Some(nofile),
-            reports: Reports::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
+            reports: ExecErrorPipe::new().map_err(|error| refuse(&format!("cannot make a pipe: {error}")))?,
             sockets: kept.map_err(|error| refuse(&format!("cannot keep a socket: {error}")))?,
             legacy,
             doors,
@@ -285,18 +290,18 @@ impl Start {
             pidfile.remove();
         }
         Ok(match outcome? {
-            Some(next) => End::Restart(next, nofile),
-            None => End::Over,
+            Some(next) => GenerationEnd::Restart(next, nofile),
+            None => GenerationEnd::Exit,
         })
     }
 }
 
 /// What the owner's runtime needs beside the owner.
-struct House {
+struct RuntimeParts {
     sockets: Vec<Listening>,
     /// Those that the owner has made again.
     new_sockets: mpsc::UnboundedReceiver<Listening>,
-    signals: Signals,
+    signals: SignalReceiver,
     interfaces: Vec<String>,
     level: Level,
 }
@@ -304,7 +309,7 @@ struct House {
 /// The owner and the HTTP server, on one thread.
 ///
 /// Gives what the next life begins with, where there shall be one.
-fn serve(beginning: Startup, house: House) -> Result<Option<Box<Next>>, ExitCode> {
+fn serve(beginning: Startup, house: RuntimeParts) -> Result<Option<Box<NextGeneration>>, ExitCode> {
     let cannot = |error: io::Error| refuse(&format!("cannot start the event loop: {error}"));
     // The owner may have work for many turns: clients, signals and the clock are looked at between any two.
     let runtime =
@@ -317,14 +322,15 @@ fn serve(beginning: Startup, house: House) -> Result<Option<Box<Next>>, ExitCode
         Supervisor::new(beginning).map_err(cannot)?
     };
     owner.start_all();
-    let (sender, mut inbox) = mpsc::channel(INBOX);
-    let journal: Rc<dyn Journal> = Rc::new(LogSender { sender: sender.clone(), level: house.level });
-    let doors = Doors { open: RefCell::default(), interfaces: house.interfaces, owner: sender, journal };
+    let (sender, mut inbox) = mpsc::channel(INBOX_CAPACITY);
+    let journal: Rc<dyn Journal> = Rc::new(InboxLog { sender: sender.clone(), level: house.level });
+    let doors =
+        HttpServers { open: RefCell::default(), interfaces: house.interfaces, owner: sender, journal };
     let doors = Rc::new(doors);
     let serve = async { house.sockets.into_iter().try_for_each(|listening| doors.serve(listening)) };
     local.block_on(&runtime, serve).map_err(cannot)?;
-    let replacing = local.spawn_local(replace(Rc::clone(&doors), house.new_sockets));
-    let outcome = own(&runtime, &local, &mut owner, &mut inbox, &mut signals);
+    let replacing = local.spawn_local(serve_rebound_sockets(Rc::clone(&doors), house.new_sockets));
+    let outcome = run_owner(&runtime, &local, &mut owner, &mut inbox, &mut signals);
     // Who still asks, as a multicall does after its shutdown, is told so instead of waiting for nobody.
     drop(inbox);
     replacing.abort();
@@ -336,21 +342,21 @@ fn serve(beginning: Startup, house: House) -> Result<Option<Box<Next>>, ExitCode
     Ok(match outcome? {
         AfterRun::Restart => {
             let legacy = owner.export_pools();
-            owner.take_reload().map(|reload| Box::new(Next { reload: *reload, legacy }))
+            owner.take_reload().map(|reload| Box::new(NextGeneration { reload: *reload, legacy }))
         }
         AfterRun::End => None,
     })
 }
 
 /// The servers at work, by their sections.
-struct Doors {
+struct HttpServers {
     open: RefCell<BTreeMap<String, Serving>>,
     interfaces: Vec<String>,
     owner: mpsc::Sender<Input>,
     journal: Rc<dyn Journal>,
 }
 
-impl Doors {
+impl HttpServers {
     /// Answers on this socket, in the place of one that the section had before. The error is that of the runtime.
     fn serve(&self, listening: Listening) -> io::Result<()> {
         let section = listening.section().to_owned();
@@ -362,7 +368,7 @@ impl Doors {
 }
 
 /// Answers on sockets that come later.
-async fn replace(doors: Rc<Doors>, mut sockets: mpsc::UnboundedReceiver<Listening>) {
+async fn serve_rebound_sockets(doors: Rc<HttpServers>, mut sockets: mpsc::UnboundedReceiver<Listening>) {
     while let Some(listening) = sockets.recv().await {
         if let Err(error) = doors.serve(listening) {
             doors
@@ -373,12 +379,12 @@ async fn replace(doors: Rc<Doors>, mut sockets: mpsc::UnboundedReceiver<Listenin
 }
 
 /// Runs the owner. A fault of our own is said, and the children are stopped in order.
-fn own(
+fn run_owner(
     runtime: &Runtime,
     local: &LocalSet,
     owner: &mut Supervisor,
     inbox: &mut mpsc::Receiver<Input>,
-    signals: &mut Signals,
+    signals: &mut SignalReceiver,
 ) -> Result<AfterRun, ExitCode> {
     let mut once = |owner: &mut Supervisor| {
         catch_unwind(AssertUnwindSafe(|| local.block_on(runtime, owner.run(inbox, signals))))
@@ -386,24 +392,24 @@ fn own(
     match once(owner) {
         Ok(outcome) => Ok(outcome),
         Err(fault) => {
-            owner.emergency_stop(&words_of(&*fault));
+            owner.emergency_stop(&panic_message(&*fault));
             // A second fault ends it: there is nobody left to stop the children in order.
             let _ = once(owner);
-            Err(ExitCode::from(BROKEN))
+            Err(ExitCode::from(EXIT_SOFTWARE))
         }
     }
 }
 
 /// What a panic said.
-fn words_of(fault: &(dyn Any + Send)) -> String {
+fn panic_message(fault: &(dyn Any + Send)) -> String {
     let text = fault.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| fault.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".into())
 }
 
 /// The main log while there is no owner yet.
-struct OwnLog<'a>(RefCell<&'a mut MainLog>);
+struct DirectLog<'a>(RefCell<&'a mut MainLog>);
 
-impl Journal for OwnLog<'_> {
+impl Journal for DirectLog<'_> {
     fn enabled(&self, level: Level) -> bool {
         self.0.borrow().enabled(level)
     }
@@ -414,12 +420,12 @@ impl Journal for OwnLog<'_> {
 }
 
 /// The main log for the HTTP server: lines go through the owner, who has the log.
-struct LogSender {
+struct InboxLog {
     sender: mpsc::Sender<Input>,
     level: Level,
 }
 
-impl Journal for LogSender {
+impl Journal for InboxLog {
     fn enabled(&self, level: Level) -> bool {
         level >= self.level
     }

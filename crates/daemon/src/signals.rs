@@ -7,11 +7,11 @@ use nix::sys::signal::{SigSet, Signal as Kernel};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::child::reap;
-use crate::readiness::Readiness;
+use crate::readable_fd::ReadableFd;
 
 /// A signal the daemon answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub(crate) enum DaemonSignal {
     /// SIGTERM: shut down.
     Terminate,
     /// SIGINT: shut down.
@@ -26,7 +26,7 @@ pub(crate) enum Signal {
     User2,
 }
 
-impl Signal {
+impl DaemonSignal {
     const ALL: [(Self, Kernel); 6] = [
         (Self::Terminate, Kernel::SIGTERM),
         (Self::Interrupt, Kernel::SIGINT),
@@ -50,21 +50,21 @@ impl Signal {
 
 /// The signals that have arrived. Those of one kind that arrive before they are taken are one.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub(crate) struct SignalReceiver {
     fd: SignalFd,
     /// There is no runtime at first.
-    readiness: Option<Readiness>,
+    readiness: Option<ReadableFd>,
     /// There may be some that nobody has taken.
     unread: bool,
 }
 
-impl Signals {
+impl SignalReceiver {
     /// From now on signals wait here instead of ending the process, also in threads that are started later. To be
     /// called before there are any, and before children are started: what is blocked is freed in them again.
     pub(crate) fn new() -> io::Result<Self> {
-        reap::prepare();
+        reap::keep_exit_statuses();
         let mut set = SigSet::empty();
-        Signal::ALL.iter().for_each(|(_, kernel)| set.add(*kernel));
+        DaemonSignal::ALL.iter().for_each(|(_, kernel)| set.add(*kernel));
         let mut blocked = set;
         // Nobody waits for this one: a log that grows beyond RLIMIT_FSIZE is an error of write(2), and no reason to die.
         blocked.add(Kernel::SIGXFSZ);
@@ -75,12 +75,12 @@ impl Signals {
 
     /// Has the runtime watch them; to be called in it, before [`Signals::next`]. The error is that of epoll_ctl(2).
     pub(crate) fn enter_runtime(&mut self) -> io::Result<()> {
-        self.readiness = Some(Readiness::of(self.fd.as_fd())?);
+        self.readiness = Some(ReadableFd::new(self.fd.as_fd())?);
         Ok(())
     }
 
     /// Waits for the next one. Nothing is lost if the waiting is given up. The error is that of the runtime.
-    pub(crate) async fn next(&mut self) -> io::Result<Signal> {
+    pub(crate) async fn next(&mut self) -> io::Result<DaemonSignal> {
         loop {
             if self.unread {
                 let signal = take(&self.fd);
@@ -90,17 +90,17 @@ impl Signals {
                 }
             }
             let readiness = self.readiness.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-            readiness.ready().await?;
+            readiness.readable().await?;
             self.unread = true;
         }
     }
 }
 
 /// The next one that has arrived; does not wait.
-fn take(signals: &SignalFd) -> Option<Signal> {
+fn take(signals: &SignalFd) -> Option<DaemonSignal> {
     loop {
         let info = signals.read_signal().ok().flatten()?;
-        if let Some(signal) = Signal::of(info.ssi_signo) {
+        if let Some(signal) = DaemonSignal::of(info.ssi_signo) {
             return Some(signal);
         }
     }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn signals_arrive_as_values_once_for_each_kind() {
-        let mut signals = Signals::new().unwrap();
+        let mut signals = SignalReceiver::new().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         // The signals go to this thread only, so that other tests do not see them.
         for signal in [Kernel::SIGUSR2, Kernel::SIGTERM, Kernel::SIGTERM] {
@@ -135,7 +135,7 @@ mod tests {
             timeout(Duration::from_millis(50), signals.next()).await.unwrap_err();
             raise(Kernel::SIGHUP).unwrap();
             let signal = timeout(Duration::from_secs(10), signals.next()).await.unwrap().unwrap();
-            assert_eq!(signal, Signal::HangUp);
+            assert_eq!(signal, DaemonSignal::HangUp);
         });
     }
 }

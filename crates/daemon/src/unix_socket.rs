@@ -19,47 +19,51 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 use rustix::process::umask;
 use thiserror::Error;
 
-use crate::protected::file_user;
+use crate::protected::fs_uid;
 
 /// So many names are tried for a file that is kept.
-const MOST_KEPT: u32 = 1000;
+const MAX_KEPT_NAMES: u32 = 1000;
 /// All permissions that a socket can have.
-const ALL: u32 = 0o777;
+const ALL_PERMISSIONS: u32 = 0o777;
 
 /// User and group; none is unchanged.
-pub(crate) type Ids = (Option<u32>, Option<u32>);
+pub(crate) type OwnerIds = (Option<u32>, Option<u32>);
 
 /// What is at the name is not for us to take.
 #[derive(Debug, Error)]
-pub(crate) enum NotTaken {
+pub(crate) enum PathTaken {
     /// Somebody listens there.
     #[error("another program listens there")]
     InUse,
     /// A folder or a device.
     #[error("{} is there already and is a folder or a device", .0.display())]
-    InTheWay(PathBuf),
+    NotReplaceable(PathBuf),
     /// The system refuses.
     #[error(transparent)]
-    Refused(#[from] io::Error),
+    Io(#[from] io::Error),
 }
 
 /// Whether a socket that somebody listens on is taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Live {
+pub(crate) enum LiveSocket {
     /// It is another daemon's.
-    Stays,
+    Keep,
     /// It is what an earlier run of us has left to its children.
-    IsTakenOver,
+    Replace,
 }
 
 /// Binds a socket to a path at which nothing stands. `mode` holds from the first moment, whatever the umask is; without
 /// one the umask holds. The umask belongs to the whole process: binds wait for each other, and no other thread may
 /// create files meanwhile.
-pub(crate) fn bind_to(socket: &OwnedFd, address: &SocketAddrUnix, mode: Option<u32>) -> Result<(), Errno> {
+pub(crate) fn bind_with_mode(
+    socket: &OwnedFd,
+    address: &SocketAddrUnix,
+    mode: Option<u32>,
+) -> Result<(), Errno> {
     static UMASK: Mutex<()> = Mutex::new(());
     let _only_one = UMASK.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(mode) = mode else { return bind(socket, address) };
-    let before = umask(Mode::from_raw_mode(!mode & ALL));
+    let before = umask(Mode::from_raw_mode(!mode & ALL_PERMISSIONS));
     let bound = bind(socket, address);
     umask(before);
     bound
@@ -69,7 +73,7 @@ pub(crate) fn bind_to(socket: &OwnedFd, address: &SocketAddrUnix, mode: Option<u
 ///
 /// # Errors
 /// Those of chown(2); or something else has taken the socket's place meanwhile.
-pub(crate) fn give(path: &Path, (uid, gid): Ids) -> io::Result<()> {
+pub(crate) fn change_owner(path: &Path, (uid, gid): OwnerIds) -> io::Result<()> {
     if (uid, gid) == (None, None) {
         return Ok(());
     }
@@ -77,7 +81,7 @@ pub(crate) fn give(path: &Path, (uid, gid): Ids) -> io::Result<()> {
     let stat = fstat(&found)?;
     let is_socket = FileType::from_raw_mode(stat.st_mode) == FileType::Socket;
     // A second name may be one that the socket of somebody else has.
-    if !is_socket || stat.st_uid != file_user() || stat.st_nlink != 1 {
+    if !is_socket || stat.st_uid != fs_uid() || stat.st_nlink != 1 {
         return Err(io::Error::other("something else has taken the socket's place"));
     }
     let (uid, gid) = (uid.map(Uid::from_raw), gid.map(Gid::from_raw));
@@ -86,20 +90,24 @@ pub(crate) fn give(path: &Path, (uid, gid): Ids) -> io::Result<()> {
 
 /// Makes room at `path`: a socket that nobody listens on, a FIFO, a link and an empty file go, a file that holds
 /// something is kept under another name. `log` is told what was done; says whether something was.
-pub(crate) fn make_room(path: &Path, live: Live, log: &mut dyn FnMut(Level, &str)) -> Result<bool, NotTaken> {
+pub(crate) fn clear_path(
+    path: &Path,
+    live: LiveSocket,
+    log: &mut dyn FnMut(Level, &str),
+) -> Result<bool, PathTaken> {
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
     let kind = found.file_type();
     let what = if kind.is_socket() {
-        if live == Live::Stays && is_listened_on(path) {
-            return Err(NotTaken::InUse);
+        if live == LiveSocket::Keep && has_listener(path) {
+            return Err(PathTaken::InUse);
         }
         "a socket that nobody listens on"
     } else if kind.is_symlink() {
         // Nothing is asked by a link that another user may have put there; it is only taken away.
         let to_socket = fs::metadata(path).is_ok_and(|target| target.file_type().is_socket());
-        let ours = [0, file_user()].contains(&found.uid());
-        if live == Live::Stays && ours && to_socket && is_listened_on(path) {
-            return Err(NotTaken::InUse);
+        let ours = [0, fs_uid()].contains(&found.uid());
+        if live == LiveSocket::Keep && ours && to_socket && has_listener(path) {
+            return Err(PathTaken::InUse);
         }
         "a symbolic link"
     } else if kind.is_fifo() {
@@ -107,7 +115,7 @@ pub(crate) fn make_room(path: &Path, live: Live, log: &mut dyn FnMut(Level, &str
     } else if kind.is_file() && found.len() == 0 {
         "an empty file"
     } else if kind.is_file() {
-        let kept = keep(path)?;
+        let kept = move_aside(path)?;
         let line = format!(
             "{} was a file that holds something: it is kept as {}, and the socket takes its place",
             path.display(),
@@ -116,7 +124,7 @@ pub(crate) fn make_room(path: &Path, live: Live, log: &mut dyn FnMut(Level, &str
         log(Level::Warn, &line);
         return Ok(true);
     } else {
-        return Err(NotTaken::InTheWay(path.to_owned()));
+        return Err(PathTaken::NotReplaceable(path.to_owned()));
     };
     missing_is_fine(fs::remove_file(path))?;
     if !kind.is_socket() {
@@ -126,8 +134,8 @@ pub(crate) fn make_room(path: &Path, live: Live, log: &mut dyn FnMut(Level, &str
 }
 
 /// Moves a file to a name beside it that is not taken; gives the name.
-fn keep(path: &Path) -> io::Result<PathBuf> {
-    for number in 1..=MOST_KEPT {
+fn move_aside(path: &Path) -> io::Result<PathBuf> {
+    for number in 1..=MAX_KEPT_NAMES {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".kept-{number}"));
         let kept = PathBuf::from(name);
@@ -147,7 +155,7 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Whether somebody listens, or may: a full queue is somebody too, and so is one that we may not ask.
-fn is_listened_on(path: &Path) -> bool {
+fn has_listener(path: &Path) -> bool {
     let asked = SocketAddrUnix::new(path).and_then(|address| {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         connect(&socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?, &address)
@@ -169,9 +177,9 @@ mod tests {
 
     use super::*;
 
-    fn room(path: &Path, live: Live) -> (Result<bool, NotTaken>, Vec<String>) {
+    fn room(path: &Path, live: LiveSocket) -> (Result<bool, PathTaken>, Vec<String>) {
         let mut lines = Vec::new();
-        let made = make_room(path, live, &mut |_, line| lines.push(line.to_owned()));
+        let made = clear_path(path, live, &mut |_, line| lines.push(line.to_owned()));
         (made, lines)
     }
 
@@ -181,7 +189,7 @@ mod tests {
         let path = folder.path().join("sock");
         fs::write(folder.path().join("sock.kept-1"), "an earlier one").unwrap();
         fs::write(&path, "precious").unwrap();
-        let (made, lines) = room(&path, Live::Stays);
+        let (made, lines) = room(&path, LiveSocket::Keep);
         assert!(made.unwrap() && !path.exists());
         let kept = folder.path().join("sock.kept-2");
         assert_eq!(fs::read_to_string(&kept).unwrap(), "precious");
@@ -196,7 +204,7 @@ mod tests {
         fs::create_dir(at("folder")).unwrap();
         for target in ["data", "folder", "nothing", "/dev/null"] {
             symlink(target, at("sock")).unwrap();
-            let (made, lines) = room(&at("sock"), Live::Stays);
+            let (made, lines) = room(&at("sock"), LiveSocket::Keep);
             assert!(made.unwrap() && fs::symlink_metadata(at("sock")).is_err(), "{target}");
             assert_eq!(
                 lines,
@@ -207,8 +215,8 @@ mod tests {
         assert!(at("folder").is_dir());
         let live = UnixListener::bind(at("live")).unwrap();
         symlink("live", at("sock")).unwrap();
-        assert!(matches!(room(&at("sock"), Live::Stays).0, Err(NotTaken::InUse)));
-        assert!(room(&at("sock"), Live::IsTakenOver).0.unwrap());
+        assert!(matches!(room(&at("sock"), LiveSocket::Keep).0, Err(PathTaken::InUse)));
+        assert!(room(&at("sock"), LiveSocket::Replace).0.unwrap());
         drop(live);
     }
 
@@ -216,8 +224,12 @@ mod tests {
     fn folders_and_devices_stay() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path(), Path::new("/dev/null")] {
-            for live in [Live::Stays, Live::IsTakenOver] {
-                assert!(matches!(room(path, live).0, Err(NotTaken::InTheWay(_))), "{}", path.display());
+            for live in [LiveSocket::Keep, LiveSocket::Replace] {
+                assert!(
+                    matches!(room(path, live).0, Err(PathTaken::NotReplaceable(_))),
+                    "{}",
+                    path.display()
+                );
             }
         }
     }
@@ -226,16 +238,16 @@ mod tests {
     fn nothing_but_the_socket_is_given_away() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let me = (Some(file_user()), None);
+        let me = (Some(fs_uid()), None);
         fs::write(at("file"), "").unwrap();
         let _socket = UnixListener::bind(at("socket")).unwrap();
         symlink("socket", at("link")).unwrap();
         for other in ["file", "link"] {
-            give(&at(other), me).unwrap_err();
+            change_owner(&at(other), me).unwrap_err();
         }
-        give(&at("socket"), me).unwrap();
+        change_owner(&at("socket"), me).unwrap();
         fs::hard_link(at("socket"), at("second")).unwrap();
-        give(&at("socket"), me).unwrap_err();
-        give(&at("missing"), (None, None)).unwrap();
+        change_owner(&at("socket"), me).unwrap_err();
+        change_owner(&at("missing"), (None, None)).unwrap();
     }
 }

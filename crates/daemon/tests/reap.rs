@@ -5,15 +5,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ironlance_core::exit::ExitStatus;
-use ironlance_daemon::child::reap::{prepare, reap};
-use ironlance_daemon::child::report::Reports;
-use ironlance_daemon::child::spawn::{Launch, Stderr, Stdin, spawn};
+use ironlance_daemon::child::exec_errors::ExecErrorPipe;
+use ironlance_daemon::child::reap::{keep_exit_statuses, reap};
+use ironlance_daemon::child::spawn::{SpawnOptions, StderrTarget, StdinSource, spawn};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 #[test]
 fn every_child_is_told_of_once_with_its_status() {
-    prepare();
-    let reports = Reports::new().unwrap();
+    keep_exit_statuses();
+    let reports = ExecErrorPipe::new().unwrap();
     let mut told = BTreeMap::new();
     reap(&mut |pid, status| assert!(told.insert(pid, status).is_none()));
     assert!(told.is_empty());
@@ -25,15 +25,15 @@ fn every_child_is_told_of_once_with_its_status() {
     for (script, raw) in cases {
         let argv = ["sh", "-c", script].map(str::to_owned);
         let born = spawn(
-            &Launch {
+            &SpawnOptions {
                 file: Path::new("/bin/sh"),
                 argv: &argv,
                 environment: &[],
                 directory: None,
                 umask: None,
                 identity: None,
-                stdin: Stdin::Pipe,
-                stderr: Stderr::WithStdout,
+                stdin: StdinSource::Pipe,
+                stderr: StderrTarget::SameAsStdout,
                 nofile: None,
             },
             &reports,

@@ -10,11 +10,11 @@ use rustix::fs::{Access, access};
 use thiserror::Error;
 
 /// Where commands are looked for when nobody says otherwise (options.py, `get_path`).
-const USUAL_PATH: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
+const DEFAULT_PATH: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
 
 /// A command that can be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedCommand {
     /// What is given to execve.
     pub file: PathBuf,
     /// The words, the program's own name first.
@@ -51,13 +51,13 @@ pub enum CommandError {
 
 /// Splits a command as Python's shlex does and finds its file. `path` are the folders to look in, see
 /// [`search_path`]; a name with a slash is taken as it is, from the daemon's own working folder.
-pub fn resolve(command: &str, path: &[String]) -> Result<Resolved, CommandError> {
+pub fn resolve(command: &str, path: &[String]) -> Result<ResolvedCommand, CommandError> {
     let argv = shlex::split(command)
         .map_err(|fault| CommandError::Unparsable { command: command.to_owned(), why: fault.to_string() })?;
     let Some(program) = argv.first() else { return Err(CommandError::Empty) };
-    let file = if program.contains('/') { PathBuf::from(program) } else { found(program, path) };
-    check(&file)?;
-    Ok(Resolved { file, argv })
+    let file = if program.contains('/') { PathBuf::from(program) } else { find_in_path(program, path) };
+    check_executable(&file)?;
+    Ok(ResolvedCommand { file, argv })
 }
 
 /// The folders of a PATH: the program's own if its `environment=` has one, else the daemon's, else the usual ones.
@@ -66,17 +66,17 @@ pub fn search_path(program: Option<&str>, daemon: Option<&str>) -> Vec<String> {
     match (program, daemon) {
         (Some(path), _) => split(path),
         (None, Some(path)) if !path.is_empty() => split(path),
-        (None, _) => USUAL_PATH.map(str::to_owned).to_vec(),
+        (None, _) => DEFAULT_PATH.map(str::to_owned).to_vec(),
     }
 }
 
 /// The first that exists, whatever it is: so does the original. None: the bare name, which then is not found.
-fn found(program: &str, path: &[String]) -> PathBuf {
+fn find_in_path(program: &str, path: &[String]) -> PathBuf {
     let mut places = path.iter().map(|folder| Path::new(folder).join(program));
     places.find(|place| fs::metadata(place).is_ok()).unwrap_or_else(|| PathBuf::from(program))
 }
 
-fn check(file: &Path) -> Result<(), CommandError> {
+fn check_executable(file: &Path) -> Result<(), CommandError> {
     let name = || file.display().to_string();
     // A bare name was found nowhere, and must not be taken for a file of the working folder.
     let known =
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(search_path(Some("/a:/b"), Some("/c")), ["/a", "/b"]);
         assert_eq!(search_path(Some(""), Some("/c")), [""]);
         assert_eq!(search_path(None, Some("/c:")), ["/c", ""]);
-        assert_eq!(search_path(None, Some("")), USUAL_PATH);
-        assert_eq!(search_path(None, None), USUAL_PATH);
+        assert_eq!(search_path(None, Some("")), DEFAULT_PATH);
+        assert_eq!(search_path(None, None), DEFAULT_PATH);
     }
 }

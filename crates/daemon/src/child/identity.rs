@@ -14,16 +14,16 @@ pub struct Identity {
     /// The user's number.
     pub uid: u32,
     /// What is to be done to become this user.
-    pub standing: Standing,
+    pub switch: UserSwitch,
 }
 
 /// What is to be done to become a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum UserSwitch {
     /// Nothing: we are this user.
-    Already,
+    Unneeded,
     /// Groups, group and user are set, in this order.
-    Change {
+    Switch {
         /// The primary group.
         gid: u32,
         /// All groups, the primary one first.
@@ -35,40 +35,43 @@ pub enum Standing {
 
 impl Identity {
     /// Looks up a user and the groups; reads the user database, which may take time where that is a server.
-    pub fn of(uid: u32) -> Self {
-        Self { uid, standing: standing(uid, User::from_uid(Uid::from_raw(uid)).unwrap_or_default().as_ref()) }
+    pub fn look_up(uid: u32) -> Self {
+        Self {
+            uid,
+            switch: user_switch(uid, User::from_uid(Uid::from_raw(uid)).unwrap_or_default().as_ref()),
+        }
     }
 }
 
-fn standing(uid: u32, user: Option<&User>) -> Standing {
-    let Some(user) = user else { return Standing::Refused(format!("Can't find uid {uid}")) };
+fn user_switch(uid: u32, user: Option<&User>) -> UserSwitch {
+    let Some(user) = user else { return UserSwitch::Refused(format!("Can't find uid {uid}")) };
     if getuid().as_raw() == uid {
-        return Standing::Already;
+        return UserSwitch::Unneeded;
     }
     if !getuid().is_root() {
-        return Standing::Refused("Can't drop privilege as nonroot user".to_owned());
+        return UserSwitch::Refused("Can't drop privilege as nonroot user".to_owned());
     }
     let primary = user.gid.as_raw();
     let name = CString::new(user.name.as_str()).unwrap_or_default();
     let others = getgrouplist(&name, user.gid).unwrap_or_default();
     let others = others.into_iter().map(Gid::as_raw).filter(|gid| *gid != primary);
-    Standing::Change { gid: primary, groups: std::iter::once(primary).chain(others).collect() }
+    UserSwitch::Switch { gid: primary, groups: std::iter::once(primary).chain(others).collect() }
 }
 
 /// So long it is believed that a user is as it was: many programs start at once, but who is deleted starts nothing more.
-const FRESH: Duration = Duration::from_secs(1);
+const CACHE_TIME: Duration = Duration::from_secs(1);
 
 /// Users that programs run as, looked up anew when they are needed and some time has passed.
 #[derive(Debug, Default)]
-pub(crate) struct Identities(HashMap<u32, (Duration, Rc<Identity>)>);
+pub(crate) struct IdentityCache(HashMap<u32, (Duration, Rc<Identity>)>);
 
-impl Identities {
+impl IdentityCache {
     /// The user of this number; `now` is monotonic. Where the database cannot be asked, what it said last is believed.
-    pub(crate) fn of(&mut self, uid: u32, now: Duration) -> Rc<Identity> {
-        self.of_database(uid, now, || User::from_uid(Uid::from_raw(uid)))
+    pub(crate) fn look_up(&mut self, uid: u32, now: Duration) -> Rc<Identity> {
+        self.look_up_with(uid, now, || User::from_uid(Uid::from_raw(uid)))
     }
 
-    fn of_database(
+    fn look_up_with(
         &mut self,
         uid: u32,
         now: Duration,
@@ -76,7 +79,7 @@ impl Identities {
     ) -> Rc<Identity> {
         let known = self.0.get(&uid);
         if let Some((asked, identity)) = known
-            && now < *asked + FRESH
+            && now < *asked + CACHE_TIME
         {
             return Rc::clone(identity);
         }
@@ -84,7 +87,7 @@ impl Identities {
             (Err(_), Some((_, identity))) => Rc::clone(identity),
             (answer, _) => {
                 let user = answer.unwrap_or_default();
-                Rc::new(Identity { uid, standing: standing(uid, user.as_ref()) })
+                Rc::new(Identity { uid, switch: user_switch(uid, user.as_ref()) })
             }
         };
         self.0.insert(uid, (now, Rc::clone(&identity)));
@@ -103,26 +106,29 @@ mod tests {
 
     #[test]
     fn nothing_is_done_to_become_oneself() {
-        assert_eq!(Identity::of(getuid().as_raw()).standing, Standing::Already);
+        assert_eq!(Identity::look_up(getuid().as_raw()).switch, UserSwitch::Unneeded);
     }
 
     #[test]
     fn an_unknown_user_is_refused_in_the_words_of_the_original() {
         let unknown = 3_999_999_999;
-        assert_eq!(Identity::of(unknown).standing, Standing::Refused(format!("Can't find uid {unknown}")));
+        assert_eq!(
+            Identity::look_up(unknown).switch,
+            UserSwitch::Refused(format!("Can't find uid {unknown}"))
+        );
     }
 
     #[test]
     fn only_root_becomes_somebody_else() {
         let other = User::from_name("daemon").unwrap().unwrap();
         if getuid().is_root() {
-            let Standing::Change { gid, groups } = Identity::of(other.uid.as_raw()).standing else {
+            let UserSwitch::Switch { gid, groups } = Identity::look_up(other.uid.as_raw()).switch else {
                 panic!()
             };
             assert_eq!((gid, groups[0]), (other.gid.as_raw(), other.gid.as_raw()));
         } else {
-            let refused = Standing::Refused("Can't drop privilege as nonroot user".to_owned());
-            assert_eq!(Identity::of(other.uid.as_raw()).standing, refused);
+            let refused = UserSwitch::Refused("Can't drop privilege as nonroot user".to_owned());
+            assert_eq!(Identity::look_up(other.uid.as_raw()).switch, refused);
         }
     }
 
@@ -130,16 +136,16 @@ mod tests {
     fn a_user_who_is_deleted_starts_nothing_more_and_one_who_cannot_be_asked_for_goes_on() {
         let uid = getuid().as_raw();
         let me = || User::from_uid(Uid::from_raw(uid));
-        let mut users = Identities::default();
+        let mut users = IdentityCache::default();
         let at = Duration::from_secs;
-        assert_eq!(users.of_database(uid, at(10), me).standing, Standing::Already);
+        assert_eq!(users.look_up_with(uid, at(10), me).switch, UserSwitch::Unneeded);
         let asked_too_often = || -> Result<Option<User>, Errno> { panic!("asked a moment later") };
-        assert_eq!(users.of_database(uid, at(10), asked_too_often).standing, Standing::Already);
-        assert_eq!(users.of_database(uid, at(20), || Err(Errno::EIO)).standing, Standing::Already);
-        let gone = Standing::Refused(format!("Can't find uid {uid}"));
-        assert_eq!(users.of_database(uid, at(30), || Ok(None)).standing, gone);
-        assert_eq!(users.of_database(uid, at(40), me).standing, Standing::Already);
+        assert_eq!(users.look_up_with(uid, at(10), asked_too_often).switch, UserSwitch::Unneeded);
+        assert_eq!(users.look_up_with(uid, at(20), || Err(Errno::EIO)).switch, UserSwitch::Unneeded);
+        let gone = UserSwitch::Refused(format!("Can't find uid {uid}"));
+        assert_eq!(users.look_up_with(uid, at(30), || Ok(None)).switch, gone);
+        assert_eq!(users.look_up_with(uid, at(40), me).switch, UserSwitch::Unneeded);
         users.clear();
-        assert_eq!(users.of_database(uid, at(40), || Err(Errno::EIO)).standing, gone);
+        assert_eq!(users.look_up_with(uid, at(40), || Err(Errno::EIO)).switch, gone);
     }
 }

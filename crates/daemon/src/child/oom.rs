@@ -9,40 +9,40 @@ use ironlance_core::lifecycle::Now;
 use ironlance_core::memory::{CounterUpdates, ExitKind, OomKills, OomVerdict, TimeWindow};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
-use crate::readiness::Readiness;
+use crate::readable_fd::ReadableFd;
 
 /// The file of version 2, which tells when it changes.
-const EVENTS: &str = "memory.events";
+const MEMORY_EVENTS: &str = "memory.events";
 
 /// Follows the count of OOM kills in the control group of this process and those below it. Version 2 of control groups
 /// tells when the count changes; with version 1 it is read when children start and end.
 #[derive(Debug)]
-pub struct OomWatch {
+pub struct OomMonitor {
     file: Option<PathBuf>,
     kills: OomKills,
-    changes: Option<Changes>,
+    changes: Option<InotifyWatch>,
 }
 
 /// Tells when a file changes. Nothing wakes while it does not.
 #[derive(Debug)]
-struct Changes {
+struct InotifyWatch {
     fd: OwnedFd,
-    readiness: Readiness,
+    readiness: ReadableFd,
 }
 
-impl OomWatch {
+impl OomMonitor {
     /// Finds the count; where the kernel offers none, nobody was ever killed. To be called in the runtime.
     pub fn new(now: Now) -> Self {
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        Self::of(candidates(&groups).into_iter().find(|file| count(file).is_some()), now)
+        Self::of(candidates(&groups).into_iter().find(|file| oom_kills_in(file).is_some()), now)
     }
 
     fn of(file: Option<PathBuf>, now: Now) -> Self {
-        let watched = file.as_deref().filter(|file| file.ends_with(EVENTS));
+        let watched = file.as_deref().filter(|file| file.ends_with(MEMORY_EVENTS));
         // Without it the count is read now and then, and the windows are wider.
-        let changes = watched.and_then(|file| Changes::of(file).ok());
+        let changes = watched.and_then(|file| InotifyWatch::of(file).ok());
         let watching = if changes.is_some() { CounterUpdates::Notified } else { CounterUpdates::Polled };
-        let seen = file.as_deref().and_then(count).unwrap_or_default();
+        let seen = file.as_deref().and_then(oom_kills_in).unwrap_or_default();
         Self { file, kills: OomKills::new(watching, seen, now), changes }
     }
 
@@ -60,8 +60,8 @@ impl OomWatch {
     }
 
     /// Reads the count; gives how many were killed since it was last read, and when.
-    pub fn look(&mut self, now: Now) -> Option<(u64, TimeWindow)> {
-        let count = self.file.as_deref().and_then(count)?;
+    pub fn read_count(&mut self, now: Now) -> Option<(u64, TimeWindow)> {
+        let count = self.file.as_deref().and_then(oom_kills_in)?;
         self.kills.update(count, now)
     }
 
@@ -71,17 +71,17 @@ impl OomWatch {
     }
 }
 
-impl Changes {
+impl InotifyWatch {
     fn of(file: &Path) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         inotify::add_watch(&fd, file, WatchFlags::MODIFY)?;
-        let readiness = Readiness::of(fd.as_fd())?;
+        let readiness = ReadableFd::new(fd.as_fd())?;
         Ok(Self { fd, readiness })
     }
 
     async fn next(&self) {
         // A runtime that fails here fails everywhere else as well.
-        if self.readiness.ready().await.is_err() {
+        if self.readiness.readable().await.is_err() {
             std::future::pending::<()>().await;
         }
         let mut buffer = [0; 1024];
@@ -112,7 +112,7 @@ fn candidates(groups: &str) -> Vec<PathBuf> {
 }
 
 /// The number behind `oom_kill`.
-fn count(file: &Path) -> Option<u64> {
+fn oom_kills_in(file: &Path) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
@@ -146,31 +146,31 @@ mod tests {
     #[tokio::test]
     async fn a_kill_among_grandchildren_is_not_pinned_on_who_is_killed_an_hour_later() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(EVENTS);
+        let file = folder.path().join(MEMORY_EVENTS);
         write(&file, 3);
-        let mut watch = OomWatch::of(Some(file.clone()), at(0));
+        let mut watch = OomMonitor::of(Some(file.clone()), at(0));
         write(&file, 4);
         tokio::time::timeout(std::time::Duration::from_secs(10), watch.changed()).await.unwrap();
         let now = TimeWindow { from: at(50).wall, to: at(50).wall };
-        assert_eq!(watch.look(at(50)), Some((1, now)));
-        assert_eq!(watch.look(at(3650)), None);
+        assert_eq!(watch.read_count(at(50)), Some((1, now)));
+        assert_eq!(watch.read_count(at(3650)), None);
         assert_eq!(watch.judge(&[ExitKind::SigKill], at(3650)), [OomVerdict::Unrelated]);
         write(&file, 5);
-        watch.look(at(3700));
+        watch.read_count(at(3700));
         assert_eq!(watch.judge(&[ExitKind::SigKill], at(3700)), [OomVerdict::Killed]);
     }
 
     #[tokio::test]
     async fn without_a_count_nobody_was_killed() {
-        let mut watch = OomWatch::of(None, at(0));
-        assert_eq!(watch.look(at(1)), None);
+        let mut watch = OomMonitor::of(None, at(0));
+        assert_eq!(watch.read_count(at(1)), None);
         assert_eq!(watch.judge(&[ExitKind::SigKill], at(1)), [OomVerdict::Unrelated]);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("memory.oom_control");
         write(&file, 3);
-        let mut watch = OomWatch::of(Some(file.clone()), at(0));
+        let mut watch = OomMonitor::of(Some(file.clone()), at(0));
         assert!(watch.changes.is_none(), "version 1 tells nobody");
         fs::remove_file(&file).unwrap();
-        assert_eq!(watch.look(at(9)), None);
+        assert_eq!(watch.read_count(at(9)), None);
     }
 }

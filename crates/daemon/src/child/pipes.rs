@@ -9,11 +9,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 
 /// What a full pipe grows to at most, in bytes: the kernel's own limit for users who are not root.
-const LARGEST_PIPE: usize = 1 << 20;
+const MAX_PIPE_SIZE: usize = 1 << 20;
 /// A read of so many bytes has emptied a pipe of the usual size, so it may have been full.
-pub const FULL_PIPE: usize = 1 << 16;
+pub const DEFAULT_PIPE_SIZE: usize = 1 << 16;
 /// How many descriptors are told of at once.
-pub const BATCH: usize = 128;
+pub const MAX_EVENTS: usize = 128;
 
 /// What to wait for at a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Interest {
 
 /// What a read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Read {
+pub enum ReadOutcome {
     /// So many bytes.
     Bytes(usize),
     /// Nothing now.
@@ -39,7 +39,7 @@ pub enum Read {
 
 /// What a write took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Write {
+pub enum WriteOutcome {
     /// So many bytes.
     Bytes(usize),
     /// None now: the pipe is full.
@@ -52,16 +52,16 @@ pub enum Write {
 ///
 /// Its own descriptor ([`AsFd`]) becomes readable when one of them is ready. Where that is watched by edges, as tokio's
 /// `AsyncFd` does, [`Poller::wait`] is called until it says 0 before the readiness is cleared.
-pub struct Poller {
+pub struct Epoll {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
 }
 
-impl Poller {
+impl Epoll {
     /// A poller of nothing. The error is that of epoll_create1(2).
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, events: Vec::with_capacity(BATCH) })
+        Ok(Self { epoll, events: Vec::with_capacity(MAX_EVENTS) })
     }
 
     /// Watches a descriptor; `token` is what [`Poller::wait`] calls it.
@@ -99,28 +99,28 @@ impl Poller {
     }
 }
 
-impl fmt::Debug for Poller {
+impl fmt::Debug for Epoll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Poller").field(&self.epoll).finish()
     }
 }
 
-impl Poller {
+impl Epoll {
     /// Waits until something is ready, or this long.
-    pub fn nap(&self, time: Duration) {
+    pub fn wait_readable(&self, time: Duration) {
         let time = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
         // Whatever ends it, all is looked at afterwards.
         let _ = poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&time));
     }
 }
 
-impl AsRawFd for Poller {
+impl AsRawFd for Epoll {
     fn as_raw_fd(&self) -> RawFd {
         self.epoll.as_raw_fd()
     }
 }
 
-impl AsFd for Poller {
+impl AsFd for Epoll {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
     }
@@ -135,26 +135,26 @@ fn flags(interest: Interest) -> epoll::EventFlags {
 }
 
 /// Reads once into `buffer`. An error is an end: there is nothing to be had from such a pipe.
-pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Read {
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> ReadOutcome {
     loop {
         return match rustix::io::read(fd, &mut *buffer) {
-            Ok(0) => Read::Closed,
-            Ok(count) => Read::Bytes(count),
+            Ok(0) => ReadOutcome::Closed,
+            Ok(count) => ReadOutcome::Bytes(count),
             Err(Errno::INTR) => continue,
-            Err(Errno::AGAIN) => Read::Empty,
-            Err(_) => Read::Closed,
+            Err(Errno::AGAIN) => ReadOutcome::Empty,
+            Err(_) => ReadOutcome::Closed,
         };
     }
 }
 
 /// Writes once, as much as there is room for.
-pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Write {
+pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> WriteOutcome {
     loop {
         return match rustix::io::write(fd, data) {
-            Ok(count) => Write::Bytes(count),
+            Ok(count) => WriteOutcome::Bytes(count),
             Err(Errno::INTR) => continue,
-            Err(Errno::AGAIN) => Write::Full,
-            Err(_) => Write::Closed,
+            Err(Errno::AGAIN) => WriteOutcome::Full,
+            Err(_) => WriteOutcome::Closed,
         };
     }
 }
@@ -162,7 +162,7 @@ pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> Write {
 /// Gives a pipe that was found full ([`FULL_PIPE`]) the room of a megabyte, or what the kernel lets us have.
 /// Returns its size in bytes.
 pub fn grow(fd: BorrowedFd<'_>) -> usize {
-    let sizes = [LARGEST_PIPE, LARGEST_PIPE / 4];
+    let sizes = [MAX_PIPE_SIZE, MAX_PIPE_SIZE / 4];
     let grown = sizes.iter().find_map(|size| rustix::pipe::fcntl_setpipe_size(fd, *size).ok());
     grown.or_else(|| rustix::pipe::fcntl_getpipe_size(fd).ok()).unwrap_or_default()
 }
@@ -179,7 +179,7 @@ mod tests {
         pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap()
     }
 
-    fn ready(poller: &mut Poller) -> Vec<u64> {
+    fn ready(poller: &mut Epoll) -> Vec<u64> {
         let mut tokens = Vec::new();
         let count = poller.wait(&mut |token| tokens.push(token)).unwrap();
         assert_eq!(count, tokens.len());
@@ -188,20 +188,20 @@ mod tests {
 
     #[test]
     fn who_is_ready_is_told_until_it_is_dealt_with() {
-        let mut poller = Poller::new().unwrap();
+        let mut poller = Epoll::new().unwrap();
         let (read_end, write_end) = pipe();
         poller.add(read_end.as_fd(), 7, Interest::Read).unwrap();
         assert!(ready(&mut poller).is_empty());
-        assert_eq!(write(write_end.as_fd(), b"hello"), Write::Bytes(5));
+        assert_eq!(write(write_end.as_fd(), b"hello"), WriteOutcome::Bytes(5));
         assert_eq!(ready(&mut poller), [7]);
         assert_eq!(ready(&mut poller), [7]);
         let mut buffer = [0; 100];
-        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Bytes(5));
+        assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Bytes(5));
         assert!(ready(&mut poller).is_empty());
-        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Empty);
+        assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Empty);
         drop(write_end);
         assert_eq!(ready(&mut poller), [7]);
-        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Closed);
+        assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Closed);
         poller.remove(read_end.as_fd());
         assert!(ready(&mut poller).is_empty());
         poller.remove(read_end.as_fd());
@@ -209,29 +209,29 @@ mod tests {
 
     #[test]
     fn room_to_write_is_told_and_so_is_a_reader_that_is_gone() {
-        let mut poller = Poller::new().unwrap();
+        let mut poller = Epoll::new().unwrap();
         let (read_end, write_end) = pipe();
         let block = [0; 4096];
-        while write(write_end.as_fd(), &block) != Write::Full {}
+        while write(write_end.as_fd(), &block) != WriteOutcome::Full {}
         poller.add(write_end.as_fd(), 1, Interest::Write).unwrap();
         assert!(ready(&mut poller).is_empty());
-        let mut buffer = [0; FULL_PIPE];
-        assert_eq!(read(read_end.as_fd(), &mut buffer), Read::Bytes(FULL_PIPE));
+        let mut buffer = [0; DEFAULT_PIPE_SIZE];
+        assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Bytes(DEFAULT_PIPE_SIZE));
         assert_eq!(ready(&mut poller), [1]);
         poller.modify(write_end.as_fd(), 2, Interest::Read).unwrap();
         assert!(ready(&mut poller).is_empty());
         drop(read_end);
         assert_eq!(ready(&mut poller), [2]);
-        assert_eq!(write(write_end.as_fd(), &block), Write::Closed);
+        assert_eq!(write(write_end.as_fd(), &block), WriteOutcome::Closed);
     }
 
     #[test]
     fn a_pipe_that_is_full_gets_more_room() {
         let (_read_end, write_end) = pipe();
         let size = grow(write_end.as_fd());
-        assert!(size > FULL_PIPE, "{size}");
+        assert!(size > DEFAULT_PIPE_SIZE, "{size}");
         let mut taken = 0;
-        while let Write::Bytes(count) = write(write_end.as_fd(), &[0; 4096]) {
+        while let WriteOutcome::Bytes(count) = write(write_end.as_fd(), &[0; 4096]) {
             taken += count;
         }
         assert_eq!(taken, size);
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn hundreds_of_pipes_are_all_told_in_turns() {
-        let mut poller = Poller::new().unwrap();
+        let mut poller = Epoll::new().unwrap();
         let pipes: BTreeMap<u64, _> = (0..400).map(|token| (token, pipe())).collect();
         for (token, (read_end, write_end)) in &pipes {
             poller.add(read_end.as_fd(), *token, Interest::Read).unwrap();
@@ -251,7 +251,7 @@ mod tests {
             if tokens.is_empty() {
                 break;
             }
-            assert!(tokens.len() <= BATCH);
+            assert!(tokens.len() <= MAX_EVENTS);
             for token in tokens {
                 read(pipes[&token].0.as_fd(), &mut [0; 10]);
                 seen.push(token);

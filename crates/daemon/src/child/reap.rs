@@ -8,8 +8,8 @@ use super::setup;
 
 /// Sees to it that children wait for us when they have ended: who started us may have had SIGCHLD ignored, and then
 /// the kernel throws their statuses away. To be called before the first child is started.
-pub fn prepare() {
-    setup::keep_statuses();
+pub fn keep_exit_statuses() {
+    setup::reset_sigchld();
 }
 
 /// Tells of all children that have ended, ours and those that were left to us as PID 1, and waits for none.

@@ -20,23 +20,23 @@ use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::unistd::{ForkResult, Pid, fork, setpgid};
 
-use super::identity::{Identity, Standing};
-use super::report::{HEAD, MOST_WORDS, Step, record};
+use super::exec_errors::{HEADER_LENGTH, MAX_MESSAGE, SetupStep, encode};
+use super::identity::{Identity, UserSwitch};
 
 /// The status of a child that did not get as far as its program, as the original has it.
-const NOT_SPAWNED: i32 = 127;
+const STATUS_NOT_SPAWNED: i32 = 127;
 /// The last signal that Linux has.
 const LAST_SIGNAL: i32 = 64;
 /// Where the kernel cannot close descriptors as a range (before 5.11), those below this are closed one by one.
-const MOST_DESCRIPTORS: i32 = 65_536;
+const MAX_DESCRIPTORS: i32 = 65_536;
 /// The longest line of a child about its failure, in bytes; a path can be nearly as long.
-const LONGEST_LINE: usize = 4600;
+const MAX_LINE: usize = 4600;
 
 /// All that the child needs.
-pub(super) struct Prepared<'a> {
+pub(super) struct PreparedExec<'a> {
     pub(super) file: CString,
-    pub(super) argv: Strings,
-    pub(super) environment: Strings,
+    pub(super) argv: CStringArray,
+    pub(super) environment: CStringArray,
     pub(super) directory: Option<CString>,
     pub(super) umask: Option<u32>,
     pub(super) identity: Option<&'a Identity>,
@@ -44,18 +44,18 @@ pub(super) struct Prepared<'a> {
     /// What becomes its stdin, stdout and stderr.
     pub(super) stdio: [BorrowedFd<'a>; 3],
     /// Closes itself when the program is executed.
-    pub(super) report: BorrowedFd<'a>,
+    pub(super) error_pipe: BorrowedFd<'a>,
 }
 
 /// Strings as execve wants them: an array of addresses, a null at its end.
-pub(super) struct Strings {
+pub(super) struct CStringArray {
     /// What the addresses point into; it is not touched any more. A `Vec`, and no `Box`: who moves a box says that
     /// nobody else points into it.
     text: Vec<u8>,
     addresses: Box<[*const c_char]>,
 }
 
-impl Strings {
+impl CStringArray {
     /// Takes strings that each end with a zero, one behind the other, and where each of them starts.
     pub(super) fn new(text: Vec<u8>, starts: &[usize]) -> Self {
         assert!(text.is_empty() || text.ends_with(&[0]), "the last string ends with a zero");
@@ -73,19 +73,19 @@ impl Strings {
 }
 
 /// SIGCHLD does what it does by default in this process: nothing, but children that have ended are kept.
-pub(super) fn keep_statuses() {
+pub(super) fn reset_sigchld() {
     // SAFETY: sets no handler.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
 /// Forks. All signals wait meanwhile, so that no handler of ours runs in the child.
-pub(super) fn start(prepared: &Prepared<'_>) -> io::Result<u32> {
+pub(super) fn fork_exec(prepared: &PreparedExec<'_>) -> io::Result<u32> {
     let mut before = SigSet::empty();
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
     // SAFETY: the child calls `become_program` and nothing else, which keeps to calls that are allowed after a fork
     // of a process with threads (signal-safety(7)) and does not return.
     let forked = match unsafe { fork() } {
-        Ok(ForkResult::Child) => become_program(prepared),
+        Ok(ForkResult::Child) => child_main(prepared),
         Ok(ForkResult::Parent { child }) => Ok(child),
         Err(why) => Err(why),
     };
@@ -99,7 +99,7 @@ pub(super) fn start(prepared: &Prepared<'_>) -> io::Result<u32> {
 
 /// Forks, and both halves go on as what this process was: how the daemon goes into the background. Gives the new
 /// process's number in the old one, none in the new one. To be called while there is one thread.
-pub(crate) fn in_two() -> io::Result<Option<u32>> {
+pub(crate) fn fork_daemon() -> io::Result<Option<u32>> {
     // SAFETY: there is one thread, so the new process has everything as it is here, and no lock is held.
     match unsafe { fork() }? {
         ForkResult::Child => Ok(None),
@@ -108,30 +108,30 @@ pub(crate) fn in_two() -> io::Result<Option<u32>> {
 }
 
 /// What has failed in the child.
-struct Failed {
-    step: Step,
+struct FailedStep {
+    step: SetupStep,
     errno: i32,
 }
 
 /// The child's way. It is `extern "C"` so that a panic, which there should not be, ends the child and does not go on as
 /// a second parent.
-extern "C" fn become_program(prepared: &Prepared<'_>) -> ! {
-    signals_as_usual();
+extern "C" fn child_main(prepared: &PreparedExec<'_>) -> ! {
+    reset_signals();
     // This cannot fail: the child is new and leads no session.
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
-    let failed = match to_the_program(prepared) {
+    let failed = match set_up_and_exec(prepared) {
         Ok(never) => match never {},
         Err(failed) => failed,
     };
-    say_so(prepared, &failed);
+    report_failure(prepared, &failed);
     // SAFETY: takes no address, and runs nothing of the parent's.
-    unsafe { libc::_exit(NOT_SPAWNED) }
+    unsafe { libc::_exit(STATUS_NOT_SPAWNED) }
 }
 
 /// Every signal does what it does by default, and none is blocked. But SIGPIPE and SIGXFSZ are ignored, as under the
 /// original (SIGPIPE under systemd as well): a grandchild that outlives its parent and writes gets an error, and is not
 /// killed; nor is who writes more than its limit.
-fn signals_as_usual() {
+fn reset_signals() {
     for signal in 1..=LAST_SIGNAL {
         // SAFETY: sets no handler. KILL, STOP and those of the C library are refused, which is right.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
@@ -144,18 +144,18 @@ fn signals_as_usual() {
     let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 
-fn to_the_program(prepared: &Prepared<'_>) -> Result<std::convert::Infallible, Failed> {
-    descriptors(prepared).map_err(|errno| Failed { step: Step::Descriptors, errno })?;
+fn set_up_and_exec(prepared: &PreparedExec<'_>) -> Result<std::convert::Infallible, FailedStep> {
+    set_up_descriptors(prepared).map_err(|errno| FailedStep { step: SetupStep::Descriptors, errno })?;
     if let Some(limit) = prepared.nofile {
-        soft_limit(limit);
+        set_soft_nofile(limit);
     }
     if let Some(identity) = prepared.identity {
-        change_user(identity).map_err(|errno| Failed { step: Step::User, errno })?;
+        change_user(identity).map_err(|errno| FailedStep { step: SetupStep::User, errno })?;
     }
     if let Some(folder) = &prepared.directory {
         // SAFETY: the address is that of a string with a zero at its end.
         check(unsafe { libc::chdir(folder.as_ptr()) })
-            .map_err(|errno| Failed { step: Step::Directory, errno })?;
+            .map_err(|errno| FailedStep { step: SetupStep::Directory, errno })?;
     }
     if let Some(mask) = prepared.umask {
         // SAFETY: takes no address.
@@ -170,11 +170,11 @@ fn to_the_program(prepared: &Prepared<'_>) -> Result<std::convert::Infallible, F
             prepared.environment.addresses.as_ptr(),
         )
     };
-    Err(Failed { step: Step::Exec, errno: Errno::last_raw() })
+    Err(FailedStep { step: SetupStep::Exec, errno: Errno::last_raw() })
 }
 
 /// Stdin, stdout and stderr; whatever else is open closes when the program is executed.
-fn descriptors(prepared: &Prepared<'_>) -> Result<(), i32> {
+fn set_up_descriptors(prepared: &PreparedExec<'_>) -> Result<(), i32> {
     for (theirs, number) in prepared.stdio.iter().zip(0..) {
         // SAFETY: takes no address; what is replaced is the copy of this child.
         check(unsafe { libc::dup2(theirs.as_raw_fd(), number) })?;
@@ -184,7 +184,7 @@ fn descriptors(prepared: &Prepared<'_>) -> Result<(), i32> {
     if closed == 0 {
         return Ok(());
     }
-    for fd in 3..MOST_DESCRIPTORS {
+    for fd in 3..MAX_DESCRIPTORS {
         // SAFETY: takes no address; it fails for what is not open.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
@@ -192,7 +192,7 @@ fn descriptors(prepared: &Prepared<'_>) -> Result<(), i32> {
 }
 
 /// Gives the soft limit of descriptors back that we have raised for ourselves. A program runs with more, too.
-fn soft_limit(soft: u64) {
+fn set_soft_nofile(soft: u64) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the address is that of a local variable of the right type.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 {
@@ -204,10 +204,10 @@ fn soft_limit(soft: u64) {
 
 /// Groups first: who is not root any more cannot set them. A refusal of the parent's has no number.
 fn change_user(identity: &Identity) -> Result<(), i32> {
-    let (gid, groups) = match &identity.standing {
-        Standing::Already => return Ok(()),
-        Standing::Refused(_) => return Err(0),
-        Standing::Change { gid, groups } => (*gid, groups),
+    let (gid, groups) = match &identity.switch {
+        UserSwitch::Unneeded => return Ok(()),
+        UserSwitch::Refused(_) => return Err(0),
+        UserSwitch::Switch { gid, groups } => (*gid, groups),
     };
     // SAFETY: address and length are those of a slice.
     check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })?;
@@ -222,16 +222,16 @@ fn check(result: i32) -> Result<(), i32> {
 }
 
 /// Reports to the parent, and writes the original's two lines to the child's stderr.
-fn say_so(prepared: &Prepared<'_>, failed: &Failed) {
-    let mut line = Line { bytes: [0; LONGEST_LINE], length: 0 };
+fn report_failure(prepared: &PreparedExec<'_>, failed: &FailedStep) {
+    let mut line = LineBuffer { bytes: [0; MAX_LINE], length: 0 };
     line.push(b"supervisor: ");
     let prefix = line.length;
-    reason(prepared, failed, &mut line);
-    let mut buffer = [0; HEAD + MOST_WORDS];
+    push_reason(prepared, failed, &mut line);
+    let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
     let words = &line.bytes[prefix..line.length];
-    let length = record(Pid::this().as_raw().unsigned_abs(), failed.step, failed.errno, words, &mut buffer);
+    let length = encode(Pid::this().as_raw().unsigned_abs(), failed.step, failed.errno, words, &mut buffer);
     // Nothing is left to do for who cannot even say this.
-    let _ = rustix::io::write(prepared.report, &buffer[..length]);
+    let _ = rustix::io::write(prepared.error_pipe, &buffer[..length]);
     line.push(b"\nsupervisor: child process was not spawned\n");
     // SAFETY: descriptor 2 is this child's stderr, whatever became of it, and stays open.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
@@ -239,26 +239,26 @@ fn say_so(prepared: &Prepared<'_>, failed: &Failed) {
 }
 
 /// `couldn't exec /x: ENOENT` and its like (process.py, `_spawn_as_child`).
-fn reason(prepared: &Prepared<'_>, failed: &Failed, line: &mut Line) {
+fn push_reason(prepared: &PreparedExec<'_>, failed: &FailedStep, line: &mut LineBuffer) {
     let mut digits = [0; 12];
     match failed.step {
-        Step::Descriptors => line.push(b"couldn't set up stdin, stdout and stderr"),
-        Step::User => {
+        SetupStep::Descriptors => line.push(b"couldn't set up stdin, stdout and stderr"),
+        SetupStep::User => {
             line.push(b"couldn't setuid to ");
             line.push(decimal(prepared.identity.map_or(0, |identity| identity.uid), &mut digits));
         }
-        Step::Directory => {
+        SetupStep::Directory => {
             line.push(b"couldn't chdir to ");
             line.push(prepared.directory.as_deref().unwrap_or_default().to_bytes());
         }
-        Step::Exec => {
+        SetupStep::Exec => {
             line.push(b"couldn't exec ");
             line.push(prepared.argv.first().to_bytes());
         }
     }
     line.push(b": ");
-    match prepared.identity.map(|identity| &identity.standing) {
-        Some(Standing::Refused(why)) if failed.step == Step::User => line.push(why.as_bytes()),
+    match prepared.identity.map(|identity| &identity.switch) {
+        Some(UserSwitch::Refused(why)) if failed.step == SetupStep::User => line.push(why.as_bytes()),
         _ => match symbol(failed.errno) {
             Some(name) => line.push(name.as_bytes()),
             None => line.push(decimal(failed.errno.unsigned_abs(), &mut digits)),
@@ -267,12 +267,12 @@ fn reason(prepared: &Prepared<'_>, failed: &Failed, line: &mut Line) {
 }
 
 /// A line that is put together without taking memory; what does not fit is left out.
-struct Line {
-    bytes: [u8; LONGEST_LINE],
+struct LineBuffer {
+    bytes: [u8; MAX_LINE],
     length: usize,
 }
 
-impl Line {
+impl LineBuffer {
     fn push(&mut self, piece: &[u8]) {
         let free = &mut self.bytes[self.length..];
         let count = piece.len().min(free.len());
@@ -308,10 +308,10 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_cut() {
-        let mut line = Line { bytes: [0; LONGEST_LINE], length: 0 };
-        line.push(&[b'a'; LONGEST_LINE - 1]);
+        let mut line = LineBuffer { bytes: [0; MAX_LINE], length: 0 };
+        line.push(&[b'a'; MAX_LINE - 1]);
         line.push(b"bc");
         line.push(b"d");
-        assert_eq!(&line.bytes[LONGEST_LINE - 2..], b"ab");
+        assert_eq!(&line.bytes[MAX_LINE - 2..], b"ab");
     }
 }

@@ -11,13 +11,13 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
 use thiserror::Error;
 
+use super::exec_errors::ExecErrorPipe;
 use super::identity::Identity;
-use super::report::Reports;
-use super::setup::{self, Prepared, Strings};
+use super::setup::{self, CStringArray, PreparedExec};
 
 /// All that a child is started with.
 #[derive(Debug, Clone)]
-pub struct Launch<'a> {
+pub struct SpawnOptions<'a> {
     /// What is executed.
     pub file: &'a Path,
     /// Its words, its own name first.
@@ -31,16 +31,16 @@ pub struct Launch<'a> {
     /// As whom it runs; as we do if there is none.
     pub identity: Option<&'a Identity>,
     /// What it reads.
-    pub stdin: Stdin<'a>,
+    pub stdin: StdinSource<'a>,
     /// Where its errors go.
-    pub stderr: Stderr,
+    pub stderr: StderrTarget,
     /// Its soft limit of descriptors; ours, which was raised, if there is none.
     pub nofile: Option<u64>,
 }
 
 /// What a child reads.
 #[derive(Debug, Clone, Copy)]
-pub enum Stdin<'a> {
+pub enum StdinSource<'a> {
     /// A pipe from us.
     Pipe,
     /// A socket that listens, as FastCGI programs have it.
@@ -49,16 +49,16 @@ pub enum Stdin<'a> {
 
 /// Where a child's errors go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stderr {
+pub enum StderrTarget {
     /// To a pipe of their own.
     Pipe,
     /// To the pipe of its stdout.
-    WithStdout,
+    SameAsStdout,
 }
 
 /// A child, and our ends of its pipes: non-blocking, closed in other children.
 #[derive(Debug)]
-pub struct Born {
+pub struct SpawnedChild {
     /// Its process, and the group it leads.
     pub pid: u32,
     /// What it reads from us; none where its stdin is a socket.
@@ -80,26 +80,26 @@ pub enum SpawnError {
     Fork(io::Error),
     /// A zero byte in command, folder or environment: the kernel would take it for the end.
     #[error("cannot start with a zero byte in {0:?}")]
-    Zero(String),
+    NulByte(String),
 }
 
 impl SpawnError {
     /// The original's words for it: they become `spawnerr`. `process` is the process's name.
-    pub fn words(&self, process: &str) -> String {
+    pub fn message(&self, process: &str) -> String {
         let name = |why: &io::Error| errno::name(why.raw_os_error().unwrap_or_default());
         match self {
-            Self::Pipes(why) => dispatcher_words(process, why),
+            Self::Pipes(why) => dispatcher_error(process, why),
             Self::Fork(why) if why.kind() == io::ErrorKind::WouldBlock => {
                 format!("Too many processes in process table to spawn '{process}'")
             }
             Self::Fork(why) => format!("unknown error during fork for '{process}': {}", name(why)),
-            Self::Zero(text) => format!("cannot start '{process}' with a zero byte in {text:?}"),
+            Self::NulByte(text) => format!("cannot start '{process}' with a zero byte in {text:?}"),
         }
     }
 }
 
 /// The original's words for pipes or log files of a process that cannot be opened.
-pub fn dispatcher_words(process: &str, why: &io::Error) -> String {
+pub fn dispatcher_error(process: &str, why: &io::Error) -> String {
     let code = why.raw_os_error().unwrap_or_default();
     if code == rustix::io::Errno::MFILE.raw_os_error() {
         return format!("too many open files to spawn '{process}'");
@@ -111,53 +111,53 @@ pub fn dispatcher_words(process: &str, why: &io::Error) -> String {
 }
 
 /// Starts a child. What fails between fork and exec is told by `reports` when the child has been reaped.
-pub fn spawn(launch: &Launch<'_>, reports: &Reports) -> Result<Born, SpawnError> {
-    reports.collect();
+pub fn spawn(launch: &SpawnOptions<'_>, reports: &ExecErrorPipe) -> Result<SpawnedChild, SpawnError> {
+    reports.drain();
     let stdin = match launch.stdin {
-        Stdin::Pipe => Some(pipe(End::Write)?),
-        Stdin::Socket(_) => None,
+        StdinSource::Pipe => Some(pipe(PipeEnd::Write)?),
+        StdinSource::Socket(_) => None,
     };
-    let stdout = pipe(End::Read)?;
+    let stdout = pipe(PipeEnd::Read)?;
     let stderr = match launch.stderr {
-        Stderr::Pipe => Some(pipe(End::Read)?),
-        Stderr::WithStdout => None,
+        StderrTarget::Pipe => Some(pipe(PipeEnd::Read)?),
+        StderrTarget::SameAsStdout => None,
     };
     let child_stdin = match (&stdin, launch.stdin) {
-        (_, Stdin::Socket(socket)) => socket,
-        (Some(pipe), Stdin::Pipe) => pipe.theirs.as_fd(),
-        (None, Stdin::Pipe) => unreachable!("a pipe was made for it"),
+        (_, StdinSource::Socket(socket)) => socket,
+        (Some(pipe), StdinSource::Pipe) => pipe.child_end.as_fd(),
+        (None, StdinSource::Pipe) => unreachable!("a pipe was made for it"),
     };
-    let prepared = Prepared {
+    let prepared = PreparedExec {
         file: c_string(launch.file)?,
-        argv: words(launch.argv)?,
-        environment: variables(launch.environment)?,
+        argv: argument_array(launch.argv)?,
+        environment: environment_array(launch.environment)?,
         directory: launch.directory.map(c_string).transpose()?,
         umask: launch.umask,
         identity: launch.identity,
         nofile: launch.nofile,
-        stdio: [child_stdin, stdout.theirs.as_fd(), stderr.as_ref().unwrap_or(&stdout).theirs.as_fd()],
-        report: reports.writer(),
+        stdio: [child_stdin, stdout.child_end.as_fd(), stderr.as_ref().unwrap_or(&stdout).child_end.as_fd()],
+        error_pipe: reports.writer(),
     };
-    let pid = setup::start(&prepared).map_err(SpawnError::Fork)?;
-    Ok(Born {
+    let pid = setup::fork_exec(&prepared).map_err(SpawnError::Fork)?;
+    Ok(SpawnedChild {
         pid,
-        stdin: stdin.map(|pipe| pipe.ours),
-        stdout: stdout.ours,
-        stderr: stderr.map(|pipe| pipe.ours),
+        stdin: stdin.map(|pipe| pipe.parent_end),
+        stdout: stdout.parent_end,
+        stderr: stderr.map(|pipe| pipe.parent_end),
     })
 }
 
-fn words(words: &[String]) -> Result<Strings, SpawnError> {
+fn argument_array(words: &[String]) -> Result<CStringArray, SpawnError> {
     let mut text = Vec::new();
     let starts: Result<Vec<_>, _> = words.iter().map(|word| push(&mut text, &[OsStr::new(word)])).collect();
-    Ok(Strings::new(text, &starts?))
+    Ok(CStringArray::new(text, &starts?))
 }
 
-fn variables(variables: &[(OsString, OsString)]) -> Result<Strings, SpawnError> {
+fn environment_array(variables: &[(OsString, OsString)]) -> Result<CStringArray, SpawnError> {
     let mut text = Vec::new();
     let pushed = variables.iter().map(|(name, value)| push(&mut text, &[name, OsStr::new("="), value]));
     let starts: Result<Vec<_>, _> = pushed.collect();
-    Ok(Strings::new(text, &starts?))
+    Ok(CStringArray::new(text, &starts?))
 }
 
 /// Appends a string in pieces and its zero; returns where it starts.
@@ -165,7 +165,7 @@ fn push(text: &mut Vec<u8>, pieces: &[&OsStr]) -> Result<usize, SpawnError> {
     let start = text.len();
     for piece in pieces {
         if piece.as_bytes().contains(&0) {
-            return Err(SpawnError::Zero(piece.to_string_lossy().into_owned()));
+            return Err(SpawnError::NulByte(piece.to_string_lossy().into_owned()));
         }
         text.extend_from_slice(piece.as_bytes());
     }
@@ -174,31 +174,31 @@ fn push(text: &mut Vec<u8>, pieces: &[&OsStr]) -> Result<usize, SpawnError> {
 }
 
 fn c_string(path: &Path) -> Result<CString, SpawnError> {
-    CString::new(path.as_os_str().as_bytes()).map_err(|_| SpawnError::Zero(path.display().to_string()))
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| SpawnError::NulByte(path.display().to_string()))
 }
 
 struct Pipe {
-    ours: OwnedFd,
-    theirs: OwnedFd,
+    parent_end: OwnedFd,
+    child_end: OwnedFd,
 }
 
 #[derive(Clone, Copy)]
-enum End {
+enum PipeEnd {
     Read,
     Write,
 }
 
 /// A pipe of which we keep one end. Only our end does not block: the ends have flags of their own, and programs do not
 /// expect a stdout that is not ready.
-fn pipe(ours: End) -> Result<Pipe, SpawnError> {
+fn pipe(ours: PipeEnd) -> Result<Pipe, SpawnError> {
     let make = || {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
         let (ours, theirs) = match ours {
-            End::Read => (read, write),
-            End::Write => (write, read),
+            PipeEnd::Read => (read, write),
+            PipeEnd::Write => (write, read),
         };
         fcntl_setfl(&ours, fcntl_getfl(&ours)? | OFlags::NONBLOCK)?;
-        Ok(Pipe { ours, theirs })
+        Ok(Pipe { parent_end: ours, child_end: theirs })
     };
     make().map_err(|why: rustix::io::Errno| SpawnError::Pipes(why.into()))
 }

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::offload::Offload;
 use crate::inbox::Input;
-use crate::log::tail::{self, Excerpt, ReadFault};
+use crate::log::read_back::{self, FileRange, ReadFault};
 use crate::request::{LogId, LogLocation, LogPart, LogRequest};
 
 /// So much of a log is read at a time, in bytes. In XML it is up to three times as long.
@@ -61,7 +61,7 @@ pub(super) enum LogText {
     /// A short one.
     Here(String),
     /// One that is in its file; `length` bytes in XML.
-    InFile { excerpt: Excerpt, length: u64, opened: OpenedLog },
+    InFile { excerpt: FileRange, length: u64, opened: OpenedLog },
 }
 
 impl LogReader {
@@ -117,7 +117,7 @@ impl LogReader {
     }
 
     /// The text of a part: at once where it is short, else how long it will be.
-    async fn measured(&self, excerpt: Excerpt) -> Result<LogText, Fault> {
+    async fn measured(&self, excerpt: FileRange) -> Result<LogText, Fault> {
         if excerpt.len() <= PIECE as u64 {
             let read = self.thread.run(move || Piece::of(excerpt).next());
             let piece = read.await.and_then(|read| read).map_err(|_| failed())?;
@@ -146,26 +146,28 @@ fn failed() -> Fault {
 
 /// What a client wants of a log, found in its file.
 enum Found {
-    Part(Excerpt),
-    End(Option<Excerpt>, i64, bool),
+    Part(FileRange),
+    End(Option<FileRange>, i64, bool),
 }
 
 /// Opens a log, as the original does it (rpcinterface.py, `_readProcessLog` and `_tailProcessLog`).
 fn find(path: Option<&Path>, part: LogPart) -> Result<Found, Fault> {
     let there = path.filter(|path| path.exists());
     match (part, there) {
-        (LogPart::Read { offset, length }, Some(there)) => match tail::read_file(there, offset, length) {
-            Ok(excerpt) => Ok(Found::Part(excerpt)),
-            Err(ReadFault::BadArguments) => Err(FaultKind::BadArguments.bare()),
-            Err(ReadFault::Failed) => Err(failed()),
-        },
+        (LogPart::Read { offset, length }, Some(there)) => {
+            match read_back::read_file(there, offset, length) {
+                Ok(excerpt) => Ok(Found::Part(excerpt)),
+                Err(ReadFault::BadArguments) => Err(FaultKind::BadArguments.bare()),
+                Err(ReadFault::Failed) => Err(failed()),
+            }
+        }
         (LogPart::Read { .. }, None) => Err(match path {
             Some(path) => FaultKind::NoFile.about(path.display()),
             None => FaultKind::NoFile.bare(),
         }),
         (LogPart::Tail { offset, length }, Some(there)) => {
-            let found = tail::tail_file(there, offset, length);
-            Ok(Found::End(found.end, found.offset, found.overflow))
+            let found = read_back::tail_file(there, offset, length);
+            Ok(Found::End(found.range, found.offset, found.overflow))
         }
         (LogPart::Tail { .. }, None) => Ok(Found::End(None, 0, false)),
     }
@@ -175,7 +177,7 @@ fn find(path: Option<&Path>, part: LogPart) -> Result<Found, Fault> {
 struct Piece {
     text: String,
     is_last: bool,
-    excerpt: Excerpt,
+    excerpt: FileRange,
     encoder: TextEncoder,
     /// What is read into; kept for its room.
     bytes: Vec<u8>,
@@ -183,7 +185,7 @@ struct Piece {
 
 impl Piece {
     /// Before the first.
-    fn of(excerpt: Excerpt) -> Self {
+    fn of(excerpt: FileRange) -> Self {
         let (text, bytes) = (String::new(), Vec::new());
         Self { text, is_last: false, excerpt, encoder: TextEncoder::default(), bytes }
     }

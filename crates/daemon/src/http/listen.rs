@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use super::Journal;
 use super::rpc::Rights;
-use crate::unix_socket::{self, Ids, Live, NotTaken};
+use crate::unix_socket::{self, LiveSocket, OwnerIds, PathTaken};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -88,12 +88,12 @@ impl From<Errno> for OpenError {
     }
 }
 
-impl From<NotTaken> for OpenError {
-    fn from(why: NotTaken) -> Self {
+impl From<PathTaken> for OpenError {
+    fn from(why: PathTaken) -> Self {
         match why {
-            NotTaken::InUse => Self::InUse,
-            NotTaken::InTheWay(path) => Self::InTheWay(path),
-            NotTaken::Refused(error) => error.into(),
+            PathTaken::InUse => Self::InUse,
+            PathTaken::NotReplaceable(path) => Self::InTheWay(path),
+            PathTaken::Io(error) => error.into(),
         }
     }
 }
@@ -385,7 +385,7 @@ impl Drop for Shared<'_> {
 
 /// Binds to a name of our own, with its permissions and its owner, and listens. Only then the socket takes the name that
 /// clients know: there is no moment at which it is open wider, or at which it is there and does not answer.
-fn bind_unix(path: &Path, mode: u32, owner: Ids) -> Result<(OwnedFd, Temporary), OpenError> {
+fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, Temporary), OpenError> {
     let too_long = |errno| match errno {
         Errno::NAMETOOLONG => OpenError::TooLong,
         other => other.into(),
@@ -398,7 +398,7 @@ fn bind_unix(path: &Path, mode: u32, owner: Ids) -> Result<(OwnedFd, Temporary),
         }
         let address = SocketAddrUnix::new(&own_name).map_err(too_long)?;
         let socket = new_socket(AddressFamily::UNIX)?;
-        match unix_socket::bind_to(&socket, &address, Some(mode)) {
+        match unix_socket::bind_with_mode(&socket, &address, Some(mode)) {
             Ok(()) => {}
             // Left by one that had our number, or put there by somebody: not ours to take away.
             Err(Errno::ADDRINUSE) => continue,
@@ -421,8 +421,8 @@ impl Drop for Temporary {
     }
 }
 
-fn give(own_name: &Path, path: &Path, owner: Ids) -> Result<(), OpenError> {
-    let Err(error) = unix_socket::give(own_name, owner) else { return Ok(()) };
+fn give(own_name: &Path, path: &Path, owner: OwnerIds) -> Result<(), OpenError> {
+    let Err(error) = unix_socket::change_owner(own_name, owner) else { return Ok(()) };
     if error.raw_os_error() != Some(Errno::PERM.raw_os_error()) {
         return Err(OpenError::Refused(error));
     }
@@ -444,7 +444,7 @@ fn take_name(own_name: &Path, path: &Path, journal: &dyn Journal) -> Result<(), 
             Err(error) => return Err(error.into()),
         }
         let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-        if unix_socket::make_room(path, Live::Stays, &mut |level, line| journal.log(level, line))?
+        if unix_socket::clear_path(path, LiveSocket::Keep, &mut |level, line| journal.log(level, line))?
             && is_socket
         {
             eprintln!("Unlinking stale socket {}", path.display());

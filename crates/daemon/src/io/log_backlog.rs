@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ironlance_core::level::Level;
 
-use crate::log::file::{LogFile, Offered};
+use crate::log::rotating_file::{RotatingFile, TryWrite};
 
 /// So long a reader may take nothing before output is lost.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,14 +26,14 @@ impl LogBacklog {
     }
 
     /// Writes `data` behind what is kept. Gives what the main log should say, if anything.
-    pub(crate) fn write(&mut self, log: &mut LogFile, data: &[u8]) -> Option<(Level, String)> {
+    pub(crate) fn write(&mut self, log: &mut RotatingFile, data: &[u8]) -> Option<(Level, String)> {
         if !self.is_empty() {
             self.bytes.extend_from_slice(data);
             return None;
         }
-        match log.offer(data) {
-            Offered::Written(written) => written.complaint(log.path()),
-            Offered::Later { taken } => {
+        match log.try_write(data) {
+            TryWrite::Done(written) => written.log_line(log.path()),
+            TryWrite::WouldBlock { taken } => {
                 self.bytes.extend_from_slice(&data[taken..]);
                 self.stuck = None;
                 None
@@ -47,7 +47,7 @@ impl LogBacklog {
     }
 
     /// Offers what is kept again. Gives what the main log should say, if anything.
-    pub(crate) fn flush(&mut self, log: &mut LogFile, now: Duration) -> Option<(Level, String)> {
+    pub(crate) fn flush(&mut self, log: &mut RotatingFile, now: Duration) -> Option<(Level, String)> {
         if self.is_empty() {
             return None;
         }
@@ -55,12 +55,12 @@ impl LogBacklog {
         if now >= stuck + STALL_TIMEOUT {
             return self.write_or_drop(log);
         }
-        match log.offer(&self.bytes) {
-            Offered::Written(written) => {
+        match log.try_write(&self.bytes) {
+            TryWrite::Done(written) => {
                 self.bytes = Vec::new();
-                written.complaint(log.path())
+                written.log_line(log.path())
             }
-            Offered::Later { taken } => {
+            TryWrite::WouldBlock { taken } => {
                 self.bytes.drain(..taken);
                 self.stuck = (taken == 0).then_some(stuck);
                 None
@@ -69,24 +69,24 @@ impl LogBacklog {
     }
 
     /// Writes what is kept as far as it is taken at once; tells how much is lost.
-    pub(crate) fn write_final(&mut self, log: &mut LogFile) -> usize {
+    pub(crate) fn write_final(&mut self, log: &mut RotatingFile) -> usize {
         let bytes = std::mem::take(&mut self.bytes);
-        match log.offer(&bytes) {
-            Offered::Written(_) => 0,
-            Offered::Later { taken } => bytes.len() - taken,
+        match log.try_write(&bytes) {
+            TryWrite::Done(_) => 0,
+            TryWrite::WouldBlock { taken } => bytes.len() - taken,
         }
     }
 
     /// Writes what is kept as far as it is taken soon; the rest is lost, and counted.
-    pub(crate) fn write_or_drop(&mut self, log: &mut LogFile) -> Option<(Level, String)> {
+    pub(crate) fn write_or_drop(&mut self, log: &mut RotatingFile) -> Option<(Level, String)> {
         let written = log.write(&std::mem::take(&mut self.bytes));
-        written.complaint(log.path())
+        written.log_line(log.path())
     }
 }
 
 /// The log of a child that has ended before all was taken.
 pub(crate) struct OrphanedLog {
-    pub(crate) log: LogFile,
+    pub(crate) log: RotatingFile,
     pub(crate) backlog: LogBacklog,
 }
 

@@ -14,7 +14,7 @@ use ironlance_core::{Namespec, ansi, python};
 use crate::io::log_backlog::{LogBacklog, OrphanedLog, WriteTurn};
 use crate::io::poller::ReadPriority;
 use crate::io::read_pause::ReadPause;
-use crate::log::file::LogFile;
+use crate::log::rotating_file::RotatingFile;
 use crate::log::syslog::Syslog;
 
 /// A child's standard output or standard error.
@@ -22,7 +22,7 @@ pub(crate) struct Output {
     /// Closed once the child has closed its end.
     fd: Option<OwnedFd>,
     channel: OutputChannel,
-    log: Option<LogFile>,
+    log: Option<RotatingFile>,
     syslog: Option<Syslog>,
     splitter: Option<Splitter>,
     events: bool,
@@ -82,7 +82,7 @@ impl Output {
         fd: OwnedFd,
         channel: OutputChannel,
         wish: &config::Output,
-        log: Option<LogFile>,
+        log: Option<RotatingFile>,
         syslog: Option<Syslog>,
         role: OutputRole,
     ) -> Self {
@@ -224,7 +224,7 @@ impl Output {
 
     /// Where it is logged, if that is a stream.
     pub(crate) fn stream(&self) -> Option<&Path> {
-        self.log.as_ref().filter(|log| log.is_stream()).map(LogFile::path)
+        self.log.as_ref().filter(|log| log.is_stream()).map(RotatingFile::path)
     }
 
     /// Whether the log has not taken all.
@@ -255,12 +255,12 @@ impl Output {
 
     /// Opens the file anew, under its name.
     pub(crate) fn reopen(&mut self) -> std::io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), LogFile::reopen)
+        self.log.as_mut().map_or(Ok(()), RotatingFile::reopen)
     }
 
     /// Removes the file and begins a new one.
     pub(crate) fn clear(&mut self) -> std::io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), LogFile::remove_and_reopen)
+        self.log.as_mut().map_or(Ok(()), RotatingFile::remove_and_reopen)
     }
 }
 

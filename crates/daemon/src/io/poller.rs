@@ -17,8 +17,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::child::pipes::{BATCH, Interest, Poller};
-use crate::readiness::Readiness;
+use crate::child::pipes::{Epoll, Interest, MAX_EVENTS};
+use crate::readable_fd::ReadableFd;
 
 /// The shortest pause but none. The runtime's clock counts milliseconds, so the owner itself waits so long.
 const SHORTEST_SPIN: Duration = Duration::from_micros(150);
@@ -43,13 +43,13 @@ const DEFERRED_SET: u64 = u64::MAX;
 
 /// All pipes of all children.
 pub(crate) struct OutputPoller {
-    urgent: Poller,
+    urgent: Epoll,
     /// Told by the runtime that `urgent` has something.
-    readiness: Readiness,
+    readiness: ReadableFd,
     /// `urgent` has not been asked to its end.
     ready: bool,
     /// A member of `urgent` that tells once, and not again before the pause is over.
-    deferred: Poller,
+    deferred: Epoll,
     delay: Duration,
     /// When the patient ones are heard next, if anything has been said (monotonic).
     read_deferred_at: Option<Duration>,
@@ -68,9 +68,9 @@ pub(crate) struct OutputPoller {
 impl OutputPoller {
     /// To be called in the runtime.
     pub(crate) fn new() -> io::Result<Self> {
-        let (urgent, patient) = (Poller::new()?, Poller::new()?);
+        let (urgent, patient) = (Epoll::new()?, Epoll::new()?);
         urgent.add(patient.as_fd(), DEFERRED_SET, Interest::ReadOnce)?;
-        let readiness = Readiness::of(urgent.as_fd())?;
+        let readiness = ReadableFd::new(urgent.as_fd())?;
         let (pause, hear_at) = (Duration::ZERO, None);
         let (ready, all_told) = (false, false);
         Ok(Self {
@@ -102,7 +102,7 @@ impl OutputPoller {
         self.poller(urgency).remove(fd);
     }
 
-    const fn poller(&self, urgency: ReadPriority) -> &Poller {
+    const fn poller(&self, urgency: ReadPriority) -> &Epoll {
         match urgency {
             ReadPriority::Immediate => &self.urgent,
             ReadPriority::Deferred => &self.deferred,
@@ -111,7 +111,7 @@ impl OutputPoller {
 
     /// Waits until something has been said that was not known. Nothing is lost if the waiting is given up.
     pub(crate) async fn wait(&self) -> io::Result<()> {
-        self.readiness.ready().await
+        self.readiness.readable().await
     }
 
     /// Something has been said.
@@ -148,7 +148,7 @@ impl OutputPoller {
                 return self.end_pass(now);
             }
             let found = self.deferred.wait(&mut |token| tokens.push(token));
-            self.drained = found.as_ref().is_ok_and(|count| *count < BATCH);
+            self.drained = found.as_ref().is_ok_and(|count| *count < MAX_EVENTS);
             if self.drained {
                 tokens.extend(&self.hot);
             }
@@ -163,7 +163,7 @@ impl OutputPoller {
             return;
         }
         if self.delay == SHORTEST_SPIN && nothing_else {
-            self.urgent.nap(SHORTEST_SPIN);
+            self.urgent.wait_readable(SHORTEST_SPIN);
             self.ready = true;
         }
         self.read_deferred_at = Some(now);

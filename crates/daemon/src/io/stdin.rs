@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::child::pipes::{self, Write};
+use crate::child::pipes::{self, WriteOutcome};
 
 /// The pipe to a child's standard input, and what did not fit into it yet.
 pub(crate) struct ChildStdin {
@@ -49,9 +49,9 @@ impl ChildStdin {
     /// How much of `bytes` the pipe took.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match pipes::write(self.fd.as_fd(), bytes) {
-            Write::Bytes(count) => Ok(count),
-            Write::Full => Ok(0),
-            Write::Closed => Err(io::ErrorKind::BrokenPipe.into()),
+            WriteOutcome::Bytes(count) => Ok(count),
+            WriteOutcome::Full => Ok(0),
+            WriteOutcome::Closed => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 

@@ -15,20 +15,20 @@ const SOCKET: &str = "/dev/log";
 /// `LOG_USER | LOG_INFO`.
 const PRIORITY: u8 = 14;
 /// How often a log that is not there is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A way to the system's log; it connects when something is written, and again when that fails. Clones share one
 /// connection.
 #[derive(Debug, Clone)]
-pub struct Syslog(Rc<RefCell<Way>>);
+pub struct Syslog(Rc<RefCell<Client>>);
 
 #[derive(Debug)]
-struct Way {
+struct Client {
     socket: PathBuf,
     ident: String,
     clock: Clock,
     connection: Option<Connection>,
-    again: Option<Instant>,
+    retry_at: Option<Instant>,
     line: Vec<u8>,
 }
 
@@ -45,12 +45,12 @@ impl Syslog {
     }
 
     pub(super) fn at(socket: &Path, ident: &str) -> Self {
-        Self(Rc::new(RefCell::new(Way {
+        Self(Rc::new(RefCell::new(Client {
             socket: socket.to_owned(),
             ident: ident.to_owned(),
             clock: Clock::new(),
             connection: None,
-            again: None,
+            retry_at: None,
             line: Vec::new(),
         })))
     }
@@ -68,7 +68,7 @@ impl Syslog {
     }
 }
 
-impl Way {
+impl Client {
     fn send(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
         self.line.clear();
         let time = self.clock.local(SystemTime::now());
@@ -104,11 +104,11 @@ impl Way {
 
     fn connected(&mut self) -> io::Result<(&mut Connection, &mut Vec<u8>)> {
         if self.connection.is_none() {
-            if self.again.is_some_and(|again| Instant::now() < again) {
+            if self.retry_at.is_some_and(|again| Instant::now() < again) {
                 return Err(io::ErrorKind::NotConnected.into());
             }
             let connected = connect(&self.socket);
-            self.again = connected.is_err().then(|| Instant::now() + AGAIN);
+            self.retry_at = connected.is_err().then(|| Instant::now() + RETRY_INTERVAL);
             self.connection = Some(connected?);
         }
         let connection = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;

@@ -7,7 +7,7 @@ use ironlance_core::exit::ExitStatus;
 use ironlance_core::memory::{OomVerdict, TimeWindow};
 use ironlance_host::clock::Clock;
 
-use crate::log::{file, tail};
+use crate::log::{read_back, rotating_file};
 use crate::requester::SignalReason;
 
 /// What ended a process.
@@ -125,7 +125,7 @@ pub(crate) fn tail_of_file(path: &Path, logged: u64) -> String {
     let wanted = usize::try_from(logged.min(TAIL_BYTES)).unwrap_or_default();
     let mut bytes = last_bytes(path, wanted);
     if bytes.len() < wanted {
-        let before = last_bytes(&file::backup(path, 1), wanted - bytes.len());
+        let before = last_bytes(&rotating_file::backup_path(path, 1), wanted - bytes.len());
         bytes.splice(0..0, before);
     }
     last_lines(&bytes)
@@ -137,7 +137,7 @@ fn last_bytes(path: &Path, length: usize) -> Vec<u8> {
         return Vec::new();
     }
     let offset = i64::try_from(length).map_or(i64::MIN, |length| -length);
-    tail::read_file(path, offset, 0).ok().and_then(|end| end.all().ok()).unwrap_or_default()
+    read_back::read_file(path, offset, 0).ok().and_then(|end| end.all().ok()).unwrap_or_default()
 }
 
 /// The last lines of `bytes`, of which the first may be cut off.

@@ -11,7 +11,7 @@ use ironlance_core::order::start_order;
 use ironlance_core::pool::{Pool, Recycling};
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
-use crate::child::fcgi::FastCgiSocket;
+use crate::child::fcgi_socket::FastCgiSocket;
 use crate::io::output::Output;
 use crate::io::stdin::ChildStdin;
 use crate::requester::SignalReason;

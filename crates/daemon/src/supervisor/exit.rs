@@ -65,7 +65,7 @@ impl Supervisor {
 
     /// Reads the kernel's count of those it has killed for want of memory; what is new is said.
     pub(super) fn check_oom_kills(&mut self) {
-        let Some((new, window)) = self.oom_watch.look(self.clock.now()) else { return };
+        let Some((new, window)) = self.oom_watch.read_count(self.clock.now()) else { return };
         let near = exit_record::near_oom_kill(window, &self.local_time);
         let line = if new == 1 { near } else { format!("{near}, and {} more", new - 1) };
         self.log.log(Level::Warn, &format!("out of memory: {line}"));

@@ -45,21 +45,21 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use crate::child::identity::Identities;
-use crate::child::oom::OomWatch;
-use crate::child::report::Reports;
+use crate::child::exec_errors::ExecErrorPipe;
+use crate::child::identity::IdentityCache;
+use crate::child::oom::OomMonitor;
 use crate::daemonize::Pidfile;
 use crate::http::{Kept, Listening};
 use crate::inbox::Input;
 use crate::io::host_lookup::{HostLookups, LookupResult};
 use crate::io::log_backlog::OrphanedLog;
 use crate::io::poller::OutputPoller;
-use crate::log::main::MainLog;
-use crate::log::own_stdout::OwnStdout;
+use crate::log::daemon_stdout::DaemonStdout;
+use crate::log::main_log::MainLog;
 use crate::log::syslog::Syslog;
 use crate::reload::Reload;
 use crate::requester::Requester;
-use crate::signals::{Signal, Signals};
+use crate::signals::{DaemonSignal, SignalReceiver};
 use crate::state::clock::DaemonClock;
 use crate::state::event_log::EventLog;
 use crate::state::ids::ProcessId;
@@ -95,7 +95,7 @@ pub(crate) struct Startup {
     /// The soft limit of descriptors that children are given.
     pub(crate) nofile_of_children: Option<u64>,
     /// The channel of children that fail before they are what they shall be.
-    pub(crate) reports: Reports,
+    pub(crate) reports: ExecErrorPipe,
     /// The servers' sockets, in their order, for a life after this one.
     pub(crate) sockets: Vec<Kept>,
     /// What the life before has left.
@@ -131,7 +131,7 @@ pub(crate) struct Supervisor {
     server_url: Option<String>,
     nofile_of_children: Option<u64>,
     /// Users that were looked up.
-    identities: Identities,
+    identities: IdentityCache,
     /// The same users, as owners of state folders.
     owners: HashMap<u32, Rc<Owner>>,
     daemon_state: DaemonState,
@@ -151,15 +151,15 @@ pub(crate) struct Supervisor {
     /// Stops that go by priority and are not through.
     ordered_stops: Vec<OrderedStop>,
     poller: OutputPoller,
-    exec_errors: Reports,
-    oom_watch: OomWatch,
+    exec_errors: ExecErrorPipe,
+    oom_watch: OomMonitor,
     /// Output that is not read at present: its listeners are behind.
     paused: Vec<PausedOutput>,
     /// Output that is not read at present: its log is a stream that takes no more.
     slow_logs: Vec<(ProcessId, OutputChannel)>,
     /// What the logs of children that have ended have not taken.
     orphaned_logs: Vec<OrphanedLog>,
-    own_stdout: OwnStdout,
+    own_stdout: DaemonStdout,
     /// Events of pools that are no more.
     retired_pools: Vec<RetiredPool>,
     /// When logs that took no more are asked again (monotonic).
@@ -217,7 +217,7 @@ impl Supervisor {
             path,
             server_url,
             nofile_of_children: beginning.nofile_of_children,
-            identities: Identities::default(),
+            identities: IdentityCache::default(),
             owners: HashMap::new(),
             daemon_state: DaemonState::Running,
             requester: None,
@@ -233,11 +233,11 @@ impl Supervisor {
             ordered_stops: Vec::new(),
             poller: OutputPoller::new()?,
             exec_errors: beginning.reports,
-            oom_watch: OomWatch::new(clock.now()),
+            oom_watch: OomMonitor::new(clock.now()),
             paused: Vec::new(),
             slow_logs: Vec::new(),
             orphaned_logs: Vec::new(),
-            own_stdout: OwnStdout::default(),
+            own_stdout: DaemonStdout::default(),
             retired_pools: Vec::new(),
             retry_logs_at: None,
             exit_by: None,
@@ -289,7 +289,11 @@ impl Supervisor {
     }
 
     /// Does the daemon's work until it ends or begins anew.
-    pub(crate) async fn run(&mut self, inbox: &mut mpsc::Receiver<Input>, signals: &mut Signals) -> AfterRun {
+    pub(crate) async fn run(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Input>,
+        signals: &mut SignalReceiver,
+    ) -> AfterRun {
         let mut alarm = pin!(sleep_until(Instant::now()));
         while !self.run_due() {
             let deadline = self.deadline();
@@ -440,28 +444,28 @@ impl Supervisor {
     }
 
     /// What the original does on each signal (supervisord.py, handle_signal).
-    fn signal(&mut self, signal: Signal) {
+    fn signal(&mut self, signal: DaemonSignal) {
         let name = signal.name();
-        self.requester = (signal != Signal::Child).then(|| Rc::new(Requester::Signal(name)));
+        self.requester = (signal != DaemonSignal::Child).then(|| Rc::new(Requester::Signal(name)));
         match signal {
-            Signal::Child => {
+            DaemonSignal::Child => {
                 // What the child said and how it ended come before the line about the signal, as in the original.
                 self.reap();
                 self.log.log(Level::Debug, &format!("received {name} indicating a child quit"));
             }
-            Signal::Terminate | Signal::Interrupt | Signal::Quit => {
+            DaemonSignal::Terminate | DaemonSignal::Interrupt | DaemonSignal::Quit => {
                 self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
                 self.request_shutdown(DaemonState::Shutdown);
             }
-            Signal::HangUp if self.daemon_state == DaemonState::Shutdown => {
+            DaemonSignal::HangUp if self.daemon_state == DaemonState::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
                 self.log.log(Level::Warn, &line);
             }
-            Signal::HangUp => {
+            DaemonSignal::HangUp => {
                 self.log.log(Level::Warn, &format!("received {name} indicating restart request"));
                 self.restart();
             }
-            Signal::User2 => {
+            DaemonSignal::User2 => {
                 self.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
                 self.reopen_logs();
                 self.check_paths_now();
@@ -472,7 +476,7 @@ impl Supervisor {
 
 /// Why the owner has something to do.
 enum Wakeup {
-    Signal(io::Result<Signal>),
+    Signal(io::Result<DaemonSignal>),
     Input(Option<Input>),
     OutputReady(io::Result<()>),
     /// A host's name has been looked up.

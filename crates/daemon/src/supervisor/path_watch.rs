@@ -24,7 +24,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use super::Supervisor;
 use crate::daemonize::Pidfile;
 use crate::http::{self, Journal, Listening};
-use crate::readiness::Readiness;
+use crate::readable_fd::ReadableFd;
 
 /// Who removes a file to put another one in its place has so much time.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ impl CheckSchedule {
 
 /// The kernel's notices about our files.
 pub(super) struct PathWatch {
-    kernel: Option<(OwnedFd, Readiness)>,
+    kernel: Option<(OwnedFd, ReadableFd)>,
     timing: CheckSchedule,
 }
 
@@ -78,7 +78,7 @@ impl PathWatch {
     pub(super) fn new() -> Self {
         let make = || -> io::Result<_> {
             let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-            let readiness = Readiness::of(fd.as_fd())?;
+            let readiness = ReadableFd::new(fd.as_fd())?;
             Ok((fd, readiness))
         };
         Self { kernel: make().ok(), timing: CheckSchedule::default() }
@@ -97,7 +97,7 @@ impl PathWatch {
     /// Waits until something has happened to one of the files. Nothing is lost if the waiting is given up.
     pub(super) async fn changed(&self) {
         let told = match &self.kernel {
-            Some((_, readiness)) => readiness.ready().await,
+            Some((_, readiness)) => readiness.readable().await,
             None => pending().await,
         };
         if told.is_err() {
@@ -204,8 +204,8 @@ impl Supervisor {
             let config::GroupKind::FastCgi(wish) = &group.config.kind else { continue };
             let SocketAddress::Unix { path, .. } = &wish.address else { continue };
             let Some(socket) = group.socket.upgrade() else { continue };
-            if is_missing(path) && !socket.is_lost() {
-                socket.lose();
+            if is_missing(path) && !socket.is_unlinked() {
+                socket.mark_unlinked();
                 lines.push(format!(
                     "the FastCGI socket {} was removed: the programs of {name} that run cannot be reached, and those \
                      that start get a new one (supervisorctl restart '{name}:*')",

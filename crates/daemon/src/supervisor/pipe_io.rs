@@ -10,7 +10,7 @@ use ironlance_core::notice::OutputChannel;
 use ironlance_core::python;
 
 use super::Supervisor;
-use crate::child::pipes::{self, Interest, Read};
+use crate::child::pipes::{self, Interest, ReadOutcome};
 use crate::io::output::{Output, OutputContext, OutputEffects};
 use crate::io::poller::ReadPriority;
 use crate::io::read_pause::{PauseChange, PauseReason};
@@ -138,7 +138,7 @@ impl Supervisor {
         }
         let size = out.read_limit().min(self.buffer.len());
         match pipes::read(fd, &mut self.buffer[..size]) {
-            Read::Bytes(size) => {
+            ReadOutcome::Bytes(size) => {
                 // A slow log should be felt by the child early.
                 let hurried = out.urgency() == ReadPriority::Immediate || self.poller.has_no_delay();
                 if size >= NEARLY_FULL && hurried && !out.grown && out.stream().is_none() {
@@ -152,8 +152,8 @@ impl Supervisor {
                 self.buffer = buffer;
                 size
             }
-            Read::Empty => 0,
-            Read::Closed => {
+            ReadOutcome::Empty => 0,
+            ReadOutcome::Closed => {
                 self.close_output(id, channel);
                 if channel == OutputChannel::Stdout {
                     self.on_listener_stdout_closed(id);

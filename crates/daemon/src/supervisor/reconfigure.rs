@@ -12,7 +12,7 @@ use ironlance_core::pool::{Capacity, Pool, Recycling};
 use ironlance_core::{GroupName, Namespec};
 
 use super::Supervisor;
-use crate::log::auto;
+use crate::log::auto_logs;
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::pending_calls::is_stopped;
 use crate::state::process_table::{ActiveGroup, Process};
@@ -107,7 +107,7 @@ impl Supervisor {
             LogTarget::File(path) => Some(path.clone()),
             LogTarget::Auto => {
                 let folder: &Path = &self.settings.childlogdir;
-                match auto::auto_name(folder, &program.name.0, channel, &self.settings.identifier) {
+                match auto_logs::create(folder, &program.name.0, channel, &self.settings.identifier) {
                     Ok(path) => Some(path),
                     Err(error) => {
                         let line = format!(

@@ -13,24 +13,24 @@ use ironlance_core::notice::OutputChannel;
 use ironlance_core::pool::MemberId;
 
 use super::Supervisor;
-use crate::child::command::{self, Resolved};
-use crate::child::fcgi::FastCgiSocket;
+use crate::child::command::{self, ResolvedCommand};
+use crate::child::fcgi_socket::FastCgiSocket;
 use crate::child::identity::Identity;
 use crate::child::pipes::Interest;
-use crate::child::spawn::{self, Born, Launch, SpawnError};
+use crate::child::spawn::{self, SpawnError, SpawnOptions, SpawnedChild};
 use crate::io::host_lookup::{Address, LookupResult};
 use crate::io::output::{Output, OutputRole};
 use crate::io::stdin::ChildStdin;
 use crate::io::token::{PipeEnd, token};
-use crate::log::file::LogFile;
+use crate::log::rotating_file::RotatingFile;
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::process_table::Process;
 use crate::state::state_folder::ListenerStateFolder;
 
 /// The files that a child's output goes to.
 struct OutputLogs {
-    stdout: Option<LogFile>,
-    stderr: Option<LogFile>,
+    stdout: Option<RotatingFile>,
+    stderr: Option<RotatingFile>,
 }
 
 /// What a pool of listeners is sent, by the names in `events=`, so that a listener can say what it makes nothing of.
@@ -81,14 +81,14 @@ impl Supervisor {
         let process = self.table.process(id).ok_or("it has been removed")?;
         let resolved = self.resolve(process).map_err(|error| error.to_string())?;
         let name = process.namespec().process.clone();
-        let logs = open_logs(process).map_err(|error| spawn::dispatcher_words(&name.0, &error))?;
+        let logs = open_logs(process).map_err(|error| spawn::dispatcher_error(&name.0, &error))?;
         let socket = self.fastcgi_socket(id, address)?;
         let identity = self.identity_of(id);
         self.find_state_folder(id, &resolved);
         let process = self.table.process(id).ok_or("it has been removed")?;
         let born = self
             .launch(process, &resolved, socket.as_deref(), identity.as_deref())
-            .map_err(|error| error.words(&name.0))?;
+            .map_err(|error| error.message(&name.0))?;
         let pid = born.pid;
         if !self.oom_watch.is_watched() {
             self.check_oom_kills();
@@ -98,7 +98,7 @@ impl Supervisor {
     }
 
     /// The file that a process's command means, and its arguments.
-    pub(super) fn resolve(&self, process: &Process) -> Result<Resolved, command::CommandError> {
+    pub(super) fn resolve(&self, process: &Process) -> Result<ResolvedCommand, command::CommandError> {
         let program = process.program();
         let own = program.environment.get("PATH").map(String::as_str);
         let path = command::search_path(own, self.path.as_deref());
@@ -108,22 +108,23 @@ impl Supervisor {
     fn launch(
         &self,
         process: &Process,
-        resolved: &Resolved,
+        resolved: &ResolvedCommand,
         socket: Option<&FastCgiSocket>,
         identity: Option<&Identity>,
-    ) -> Result<Born, SpawnError> {
+    ) -> Result<SpawnedChild, SpawnError> {
         let program = process.program();
         let environment = self.environment_of(process);
         let own_stderr = process.is_listener() || !program.redirect_stderr;
-        let launch = Launch {
+        let launch = SpawnOptions {
             file: &resolved.file,
             argv: &resolved.argv,
             environment: &environment,
             directory: program.directory.as_deref(),
             umask: program.umask,
             identity,
-            stdin: socket.map_or(spawn::Stdin::Pipe, |socket| spawn::Stdin::Socket(socket.as_fd())),
-            stderr: if own_stderr { spawn::Stderr::Pipe } else { spawn::Stderr::WithStdout },
+            stdin: socket
+                .map_or(spawn::StdinSource::Pipe, |socket| spawn::StdinSource::Socket(socket.as_fd())),
+            stderr: if own_stderr { spawn::StderrTarget::Pipe } else { spawn::StderrTarget::SameAsStdout },
             nofile: self.nofile_of_children,
         };
         spawn::spawn(&launch, &self.exec_errors)
@@ -132,7 +133,7 @@ impl Supervisor {
     /// As whom the process runs.
     fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
         let uid = self.table.process(id)?.program().uid?;
-        Some(self.identities.of(uid, self.clock.mono()))
+        Some(self.identities.look_up(uid, self.clock.mono()))
     }
 
     /// The daemon's environment, what children are told of it, and the program's own.
@@ -169,7 +170,7 @@ impl Supervisor {
     fn register_child(
         &mut self,
         id: ProcessId,
-        born: Born,
+        born: SpawnedChild,
         logs: OutputLogs,
         socket: Option<Rc<FastCgiSocket>>,
     ) {
@@ -218,7 +219,7 @@ impl Supervisor {
         let Some(id) = self.table.process(id).map(|process| process.group) else { return Ok(None) };
         let Some(group) = self.table.group(id) else { return Ok(None) };
         let config::GroupKind::FastCgi(wish) = &group.config.kind else { return Ok(None) };
-        if let Some(socket) = group.socket.upgrade().filter(|socket| !socket.is_lost()) {
+        if let Some(socket) = group.socket.upgrade().filter(|socket| !socket.is_unlinked()) {
             return Ok(Some(socket));
         }
         let wish = wish.clone();
@@ -248,7 +249,7 @@ impl Supervisor {
 fn open_logs(process: &Process) -> io::Result<OutputLogs> {
     let program = process.program();
     let open = |path: Option<&Path>, wish: &config::Output| {
-        path.map(|path| LogFile::open(path, wish.maxbytes, wish.backups)).transpose()
+        path.map(|path| RotatingFile::open(path, wish.maxbytes, wish.backups)).transpose()
     };
     Ok(OutputLogs {
         stdout: open(process.stdout_log.as_deref(), &program.stdout)?,

@@ -9,7 +9,7 @@ use ironlance_core::level::Level;
 use ironlance_host::state::{self, Owner};
 
 use super::Supervisor;
-use crate::child::command::Resolved;
+use crate::child::command::ResolvedCommand;
 use crate::state::ids::ProcessId;
 use crate::state::process_table::Process;
 use crate::state::state_folder::ListenerStateFolder;
@@ -18,7 +18,7 @@ use crate::view::outboxes::StateFolderView;
 impl Supervisor {
     /// Finds the state folder for a listener that is about to be started. That alerts cannot be kept is said in the log,
     /// once for each reason.
-    pub(super) fn find_state_folder(&mut self, id: ProcessId, resolved: &Resolved) {
+    pub(super) fn find_state_folder(&mut self, id: ProcessId, resolved: &ResolvedCommand) {
         let Some(process) = self.table.process(id).filter(|process| process.is_listener()) else {
             return;
         };

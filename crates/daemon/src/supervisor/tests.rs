@@ -31,7 +31,7 @@ fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {
         surroundings: Surroundings::here(),
         log,
         nofile_of_children: None,
-        reports: Reports::new().unwrap(),
+        reports: ExecErrorPipe::new().unwrap(),
         sockets: Vec::new(),
         legacy: InheritedPools::default(),
         doors: mpsc::unbounded_channel().0,
@@ -43,7 +43,7 @@ fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {
     let id = owner.table.processes().next().unwrap().0;
     let (ours, theirs) = std::io::pipe().unwrap();
     fcntl_setfl(&ours, OFlags::NONBLOCK).unwrap();
-    let log = crate::log::file::LogFile::open(&folder.path().join("a.log"), 0, 0).unwrap();
+    let log = crate::log::rotating_file::RotatingFile::open(&folder.path().join("a.log"), 0, 0).unwrap();
     let wish = &group.programs[0].stdout;
     let output = Output::new(ours.into(), OutputChannel::Stdout, wish, Some(log), None, OutputRole::Program);
     owner.table.process_mut(id).unwrap().stdout = Some(Box::new(output));

@@ -12,9 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
 
 use super::*;
-use crate::child::fcgi::FastCgiSocket;
-use crate::child::identity::Standing;
-use crate::child::pipes::{self, Read};
+use crate::child::fcgi_socket::FastCgiSocket;
+use crate::child::identity::UserSwitch;
+use crate::child::pipes::{self, ReadOutcome};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -27,30 +27,30 @@ struct Story {
     failure: Option<String>,
 }
 
-fn launch<'a>(file: &'a str, argv: &'a [String]) -> Launch<'a> {
-    Launch {
+fn launch<'a>(file: &'a str, argv: &'a [String]) -> SpawnOptions<'a> {
+    SpawnOptions {
         file: Path::new(file),
         argv,
         environment: &[],
         directory: None,
         umask: None,
         identity: None,
-        stdin: Stdin::Pipe,
-        stderr: Stderr::Pipe,
+        stdin: StdinSource::Pipe,
+        stderr: StderrTarget::Pipe,
         nofile: None,
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+fn argument_array(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn shell(script: &str) -> Vec<String> {
-    words(&["sh", "-c", script])
+    argument_array(&["sh", "-c", script])
 }
 
-fn run(launch: &Launch<'_>) -> Story {
-    let reports = Reports::new().unwrap();
+fn run(launch: &SpawnOptions<'_>) -> Story {
+    let reports = ExecErrorPipe::new().unwrap();
     let mut born = spawn(launch, &reports).unwrap();
     born.stdin = None;
     let stdout = all(&born.stdout);
@@ -69,9 +69,9 @@ fn all(fd: &OwnedFd) -> String {
     let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         match pipes::read(fd.as_fd(), &mut buffer) {
-            Read::Bytes(count) => text.extend_from_slice(&buffer[..count]),
-            Read::Empty => wait_until(fd, PollFlags::IN),
-            Read::Closed => return String::from_utf8(text).unwrap(),
+            ReadOutcome::Bytes(count) => text.extend_from_slice(&buffer[..count]),
+            ReadOutcome::Empty => wait_until(fd, PollFlags::IN),
+            ReadOutcome::Closed => return String::from_utf8(text).unwrap(),
         }
     }
 }
@@ -87,9 +87,9 @@ fn ended(pid: u32) -> ExitStatus {
 #[test]
 fn a_child_has_its_arguments_and_nothing_but_its_environment() {
     let argv = shell("echo \"$0 $1 $X-$Y\"; tr '\\0' '\\n' < /proc/self/environ; exit 3");
-    let argv: Vec<String> = argv.into_iter().chain(words(&["a b", "ü"])).collect();
+    let argv: Vec<String> = argv.into_iter().chain(argument_array(&["a b", "ü"])).collect();
     let environment = [("X".into(), "1=2".into()), ("Y".into(), "".into())];
-    let story = run(&Launch { environment: &environment, ..launch("/bin/sh", &argv) });
+    let story = run(&SpawnOptions { environment: &environment, ..launch("/bin/sh", &argv) });
     let mut lines = story.stdout.lines();
     assert_eq!(lines.next(), Some("a b ü 1=2-"));
     let seen: BTreeSet<_> =
@@ -100,11 +100,11 @@ fn a_child_has_its_arguments_and_nothing_but_its_environment() {
 
 #[test]
 fn what_a_child_reads_comes_from_us_and_ends_with_us() {
-    let reports = Reports::new().unwrap();
-    let argv = words(&["cat"]);
+    let reports = ExecErrorPipe::new().unwrap();
+    let argv = argument_array(&["cat"]);
     let mut born = spawn(&launch("/bin/cat", &argv), &reports).unwrap();
     let stdin = born.stdin.take().unwrap();
-    assert_eq!(pipes::write(stdin.as_fd(), b"hello"), pipes::Write::Bytes(5));
+    assert_eq!(pipes::write(stdin.as_fd(), b"hello"), pipes::WriteOutcome::Bytes(5));
     drop(stdin);
     assert_eq!(all(&born.stdout), "hello");
     assert_eq!(ended(born.pid), ExitStatus::Code(0));
@@ -115,7 +115,7 @@ fn errors_go_to_a_pipe_of_their_own_or_with_the_rest() {
     let argv = shell("echo out; echo err >&2");
     let apart = run(&launch("/bin/sh", &argv));
     assert_eq!((apart.stdout.as_str(), apart.stderr.as_str()), ("out\n", "err\n"));
-    let together = run(&Launch { stderr: Stderr::WithStdout, ..launch("/bin/sh", &argv) });
+    let together = run(&SpawnOptions { stderr: StderrTarget::SameAsStdout, ..launch("/bin/sh", &argv) });
     assert_eq!((together.stdout.as_str(), together.stderr.as_str()), ("out\nerr\n", ""));
 }
 
@@ -127,7 +127,7 @@ fn a_child_has_no_descriptors_but_the_three_and_these_block() {
     let argv =
         shell("ls /proc/self/fd; grep flags /proc/self/fdinfo/0 /proc/self/fdinfo/1 /proc/self/fdinfo/2");
     let environment = [("PATH".into(), "/bin:/usr/bin".into())];
-    let story = run(&Launch { environment: &environment, ..launch("/bin/sh", &argv) });
+    let story = run(&SpawnOptions { environment: &environment, ..launch("/bin/sh", &argv) });
     let lines: Vec<_> = story.stdout.lines().collect();
     // ls itself has the folder open.
     assert_eq!(lines[..4], ["0", "1", "2", "3"], "{}", story.stdout);
@@ -140,8 +140,8 @@ fn a_child_has_no_descriptors_but_the_three_and_these_block() {
 
 #[test]
 fn a_child_leads_a_process_group_from_the_first_moment() {
-    let reports = Reports::new().unwrap();
-    let argv = words(&["sleep", "100"]);
+    let reports = ExecErrorPipe::new().unwrap();
+    let argv = argument_array(&["sleep", "100"]);
     let born = spawn(&launch("/bin/sleep", &argv), &reports).unwrap();
     let pid = Pid::from_raw(i32::try_from(born.pid).unwrap()).unwrap();
     assert_eq!(rustix::process::getpgid(Some(pid)), Ok(pid));
@@ -156,7 +156,7 @@ fn a_child_starts_with_the_usual_signals_whatever_we_block_or_ignore() {
     let mut set = nix::sys::signal::SigSet::empty();
     set.add(nix::sys::signal::Signal::SIGUSR2);
     set.thread_block().unwrap();
-    let story = run(&Launch { environment: &environment, ..launch("/bin/sh", &argv) });
+    let story = run(&SpawnOptions { environment: &environment, ..launch("/bin/sh", &argv) });
     set.thread_unblock().unwrap();
     let sets: Vec<u64> = story
         .stdout
@@ -173,7 +173,7 @@ fn a_child_starts_with_the_usual_signals_whatever_we_block_or_ignore() {
 fn umask_folder_and_limit_are_those_of_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let argv = shell("umask; pwd; ulimit -Sn; ulimit -Hn");
-    let story = run(&Launch {
+    let story = run(&SpawnOptions {
         umask: Some(0o027),
         directory: Some(folder.path()),
         nofile: Some(77),
@@ -198,25 +198,25 @@ fn a_program_that_cannot_be_executed_is_told_as_the_original_tells_it() {
     let file = folder.path().join("text");
     fs::write(&file, "no program").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    let argv = words(&["./text", "x"]);
+    let argv = argument_array(&["./text", "x"]);
     not_spawned(&run(&launch(file.to_str().unwrap(), &argv)), "couldn't exec ./text: ENOEXEC");
     not_spawned(&run(&launch("/no/such", &argv)), "couldn't exec ./text: ENOENT");
-    let together = run(&Launch { stderr: Stderr::WithStdout, ..launch("/no/such", &argv) });
+    let together = run(&SpawnOptions { stderr: StderrTarget::SameAsStdout, ..launch("/no/such", &argv) });
     assert!(together.stdout.starts_with("supervisor: couldn't exec ./text: ENOENT\n"), "{}", together.stdout);
 }
 
 #[test]
 fn a_folder_that_is_missing_is_told_as_the_original_tells_it() {
-    let argv = words(&["true"]);
-    let launch = Launch { directory: Some(Path::new("/no/such")), ..launch("/bin/true", &argv) };
+    let argv = argument_array(&["true"]);
+    let launch = SpawnOptions { directory: Some(Path::new("/no/such")), ..launch("/bin/true", &argv) };
     not_spawned(&run(&launch), "couldn't chdir to /no/such: ENOENT");
 }
 
 #[test]
 fn a_user_that_is_unknown_is_told_as_the_original_tells_it() {
-    let argv = words(&["true"]);
-    let nobody = Identity::of(3_999_999_999);
-    let launch = Launch { identity: Some(&nobody), ..launch("/bin/true", &argv) };
+    let argv = argument_array(&["true"]);
+    let nobody = Identity::look_up(3_999_999_999);
+    let launch = SpawnOptions { identity: Some(&nobody), ..launch("/bin/true", &argv) };
     not_spawned(&run(&launch), "couldn't setuid to 3999999999: Can't find uid 3999999999");
 }
 
@@ -224,18 +224,21 @@ fn a_user_that_is_unknown_is_told_as_the_original_tells_it() {
 fn root_starts_a_program_as_another_user_and_others_are_refused() {
     let other = User::from_name("daemon").unwrap().unwrap();
     let uid = other.uid.as_raw();
-    let identity = Identity::of(uid);
+    let identity = Identity::look_up(uid);
     let argv = shell("grep -E '^(Uid|Gid|Groups)' /proc/self/status | tr -s '\\t ' ' '");
     let environment = [("PATH".into(), "/bin:/usr/bin".into())];
-    let story =
-        run(&Launch { identity: Some(&identity), environment: &environment, ..launch("/bin/sh", &argv) });
+    let story = run(&SpawnOptions {
+        identity: Some(&identity),
+        environment: &environment,
+        ..launch("/bin/sh", &argv)
+    });
     if !getuid().is_root() {
         return not_spawned(
             &story,
             &format!("couldn't setuid to {uid}: Can't drop privilege as nonroot user"),
         );
     }
-    let Standing::Change { gid, groups } = &identity.standing else { panic!() };
+    let UserSwitch::Switch { gid, groups } = &identity.switch else { panic!() };
     let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
     let wanted =
         format!("Uid: {uid} {uid} {uid} {uid}\nGid: {gid} {gid} {gid} {gid}\nGroups: {}\n", groups.join(" "));
@@ -244,9 +247,9 @@ fn root_starts_a_program_as_another_user_and_others_are_refused() {
 
 #[test]
 fn a_group_that_cannot_be_set_is_told_with_its_error() {
-    let identity = Identity { uid: 1, standing: Standing::Change { gid: u32::MAX, groups: vec![1] } };
-    let argv = words(&["true"]);
-    let story = run(&Launch { identity: Some(&identity), ..launch("/bin/true", &argv) });
+    let identity = Identity { uid: 1, switch: UserSwitch::Switch { gid: u32::MAX, groups: vec![1] } };
+    let argv = argument_array(&["true"]);
+    let story = run(&SpawnOptions { identity: Some(&identity), ..launch("/bin/true", &argv) });
     let words = if getuid().is_root() { "EINVAL" } else { "EPERM" };
     not_spawned(&story, &format!("couldn't setuid to 1: {words}"));
 }
@@ -263,12 +266,12 @@ fn a_fastcgi_program_has_the_socket_as_its_stdin() {
     let socket = FastCgiSocket::open(&socket, None, &mut |_, _| {}).unwrap();
     let argv = shell("readlink /proc/self/fd/0");
     let environment = [("PATH".into(), "/bin:/usr/bin".into())];
-    let launch = Launch {
-        stdin: Stdin::Socket(socket.as_fd()),
+    let launch = SpawnOptions {
+        stdin: StdinSource::Socket(socket.as_fd()),
         environment: &environment,
         ..launch("/bin/sh", &argv)
     };
-    let reports = Reports::new().unwrap();
+    let reports = ExecErrorPipe::new().unwrap();
     let born = spawn(&launch, &reports).unwrap();
     assert!(born.stdin.is_none());
     assert!(all(&born.stdout).starts_with("socket:"));
@@ -277,14 +280,14 @@ fn a_fastcgi_program_has_the_socket_as_its_stdin() {
 
 #[test]
 fn a_zero_byte_is_refused_before_there_is_a_child() {
-    let reports = Reports::new().unwrap();
-    let argv = words(&["true", "a\0b"]);
+    let reports = ExecErrorPipe::new().unwrap();
+    let argv = argument_array(&["true", "a\0b"]);
     let refused = spawn(&launch("/bin/true", &argv), &reports).unwrap_err();
-    assert_eq!(refused.words("web"), "cannot start 'web' with a zero byte in \"a\\0b\"");
+    assert_eq!(refused.message("web"), "cannot start 'web' with a zero byte in \"a\\0b\"");
     let folder = PathBuf::from("/a\0b");
-    let argv = words(&["true"]);
-    let launch = Launch { directory: Some(&folder), ..launch("/bin/true", &argv) };
-    assert!(matches!(spawn(&launch, &reports), Err(SpawnError::Zero(_))));
+    let argv = argument_array(&["true"]);
+    let launch = SpawnOptions { directory: Some(&folder), ..launch("/bin/true", &argv) };
+    assert!(matches!(spawn(&launch, &reports), Err(SpawnError::NulByte(_))));
 }
 
 #[test]
@@ -292,22 +295,23 @@ fn what_the_kernel_refuses_is_told_as_the_original_tells_it() {
     let of = |code| io::Error::from_raw_os_error(code);
     let errno = |errno: rustix::io::Errno| errno.raw_os_error();
     use rustix::io::Errno;
-    let told = SpawnError::Pipes(of(errno(Errno::MFILE))).words("web");
+    let told = SpawnError::Pipes(of(errno(Errno::MFILE))).message("web");
     assert_eq!(told, "too many open files to spawn 'web'");
-    let told = SpawnError::Pipes(of(errno(Errno::NFILE))).words("web");
+    let told = SpawnError::Pipes(of(errno(Errno::NFILE))).message("web");
     assert_eq!(told, "unknown error making dispatchers for 'web': ENFILE");
-    let told = SpawnError::Fork(of(errno(Errno::AGAIN))).words("web");
+    let told = SpawnError::Fork(of(errno(Errno::AGAIN))).message("web");
     assert_eq!(told, "Too many processes in process table to spawn 'web'");
-    let told = SpawnError::Fork(of(errno(Errno::NOMEM))).words("web");
+    let told = SpawnError::Fork(of(errno(Errno::NOMEM))).message("web");
     assert_eq!(told, "unknown error during fork for 'web': ENOMEM");
 }
 
 #[test]
 fn two_hundred_children_are_started_in_a_moment() {
-    let reports = Reports::new().unwrap();
-    let argv = words(&["true"]);
+    let reports = ExecErrorPipe::new().unwrap();
+    let argv = argument_array(&["true"]);
     let start = Instant::now();
-    let born: Vec<Born> = (0..200).map(|_| spawn(&launch("/bin/true", &argv), &reports).unwrap()).collect();
+    let born: Vec<SpawnedChild> =
+        (0..200).map(|_| spawn(&launch("/bin/true", &argv), &reports).unwrap()).collect();
     let spawned = start.elapsed();
     for child in &born {
         assert_eq!(ended(child.pid), ExitStatus::Code(0));

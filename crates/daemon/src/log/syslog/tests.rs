@@ -44,7 +44,7 @@ fn a_log_that_starts_anew_is_found_again() {
     let log = Syslog::at(&path, "supervisord");
     assert!(log.write("", b"nobody", "").is_err());
     let system = bind(&path);
-    log.0.borrow_mut().again = None;
+    log.0.borrow_mut().retry_at = None;
     log.write("", b"one", "").unwrap();
     assert!(receive(&system).ends_with(": one"));
     drop(system);

@@ -9,7 +9,7 @@ use ironlance_core::notice::{Notice, OutputChannel};
 use ironlance_rpc::{FaultKind, Value};
 
 use super::RpcResult;
-use crate::log::file;
+use crate::log::rotating_file;
 use crate::request::{LogId, LogLocation};
 use crate::state::ids::ProcessId;
 use crate::state::pending_calls::process_status;
@@ -63,7 +63,7 @@ impl Supervisor {
         {
             match (output, path) {
                 (Some(output), _) => output.clear()?,
-                (None, Some(path)) => file::empty(path)?,
+                (None, Some(path)) => rotating_file::truncate(path)?,
                 (None, None) => {}
             }
         }

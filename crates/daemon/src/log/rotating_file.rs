@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 
 use ironlance_core::level::Level;
 
-use super::sink::{Loss, Opening, Sink};
+use super::sink::{OpenMode, PartialWrite, Sink};
 use crate::special::is_special;
 
 /// How often a file that could not be opened is tried again, and how often it is looked whether an open one is still
 /// what it was.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after a rotation that failed it is tried again.
-const ROTATE_AGAIN: Duration = Duration::from_secs(60);
+const ROTATE_RETRY: Duration = Duration::from_secs(60);
 
 /// More backups than this are not all looked for at a rotation.
-const MANY_BACKUPS: u32 = 1000;
+const MAX_BACKUPS_PROBED: u32 = 1000;
 
 /// A log file. It takes a descriptor when something is written, not before.
 #[derive(Debug)]
-pub struct LogFile {
+pub struct RotatingFile {
     path: Box<Path>,
     /// The size at which it is rotated, in bytes; 0 is never.
     maxbytes: u64,
@@ -31,20 +31,20 @@ pub struct LogFile {
     /// The size, as far as we know.
     size: u64,
     /// When to look again: at an open file, or whether it can be opened.
-    look: Option<Instant>,
+    next_check: Option<Instant>,
     /// When to rotate again after it failed.
-    rotate: Option<Instant>,
+    rotate_retry_at: Option<Instant>,
     /// Bytes lost since it last worked.
     lost: u64,
 }
 
 /// What became of an offer.
 #[derive(Debug)]
-pub enum Offered {
+pub enum TryWrite {
     /// It is done with, one way or the other.
-    Written(Written),
+    Done(LogWrite),
     /// A stream took so many bytes, and no more for now.
-    Later {
+    WouldBlock {
         /// How many.
         taken: usize,
     },
@@ -52,7 +52,7 @@ pub enum Offered {
 
 /// What became of a write.
 #[derive(Debug)]
-pub enum Written {
+pub enum LogWrite {
     /// It is in the file.
     All,
     /// So many bytes are lost, the first since it last worked.
@@ -77,9 +77,9 @@ pub enum Written {
     },
 }
 
-impl Written {
+impl LogWrite {
     /// What the main log should say of it, if anything.
-    pub fn complaint(&self, path: &Path) -> Option<(Level, String)> {
+    pub fn log_line(&self, path: &Path) -> Option<(Level, String)> {
         let path = path.display();
         match self {
             Self::All | Self::StillLosing => None,
@@ -97,7 +97,7 @@ impl Written {
     }
 }
 
-impl LogFile {
+impl RotatingFile {
     /// A log at `path`, which is made now; it is rotated when it has `maxbytes` (0: never), and `backups` old ones are
     /// kept. The error is that of open(2); a FIFO that nobody reads is none.
     pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
@@ -107,8 +107,8 @@ impl LogFile {
             backups,
             sink: None,
             size: 0,
-            look: None,
-            rotate: None,
+            next_check: None,
+            rotate_retry_at: None,
             lost: 0,
         };
         log.reopen()?;
@@ -126,14 +126,14 @@ impl LogFile {
     }
 
     /// Appends; a file is rotated as soon as it has reached its size, at the end of the line that reaches it.
-    pub fn write(&mut self, data: &[u8]) -> Written {
+    pub fn write(&mut self, data: &[u8]) -> LogWrite {
         let mut rest = data;
-        let mut first = Written::All;
+        let mut first = LogWrite::All;
         while !rest.is_empty() {
-            let (piece, after) = rest.split_at(self.until_full(rest));
+            let (piece, after) = rest.split_at(self.length_until_full(rest));
             rest = after;
             let written = self.write_piece(piece);
-            if matches!(first, Written::All) {
+            if matches!(first, LogWrite::All) {
                 first = written;
             }
         }
@@ -141,13 +141,13 @@ impl LogFile {
     }
 
     /// How much of `data` belongs into the file as it is: all of it, or what ends with the line that makes it full.
-    fn until_full(&mut self, data: &[u8]) -> usize {
-        if self.maxbytes == 0 || self.lost > 0 || self.rotate.is_some() {
+    fn length_until_full(&mut self, data: &[u8]) -> usize {
+        if self.maxbytes == 0 || self.lost > 0 || self.rotate_retry_at.is_some() {
             return data.len();
         }
         if self.sink.is_none() {
             // How large it is is known once it is open. If it cannot be opened, the write says so.
-            let _ = self.look();
+            let _ = self.ensure_open();
         }
         if self.is_stream() {
             return data.len();
@@ -157,42 +157,43 @@ impl LogFile {
         behind.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| room + at)
     }
 
-    fn write_piece(&mut self, data: &[u8]) -> Written {
-        match self.try_write(data) {
+    fn write_piece(&mut self, data: &[u8]) -> LogWrite {
+        match self.write_to_sink(data) {
             Ok(()) => match std::mem::take(&mut self.lost) {
                 0 => self.rotate_if_full(),
-                bytes => Written::Recovered { bytes },
+                bytes => LogWrite::Recovered { bytes },
             },
-            Err(Loss { written, why }) => {
+            Err(PartialWrite { written, why }) => {
                 let bytes = (data.len() - written) as u64;
                 let first = self.lost == 0;
                 self.lost = self.lost.saturating_add(bytes);
-                if first { Written::Lost { bytes, why } } else { Written::StillLosing }
+                if first { LogWrite::Lost { bytes, why } } else { LogWrite::StillLosing }
             }
         }
     }
 
     /// Appends as much as is taken without waiting. A file takes all of it, or fails as in [`LogFile::write`]; a stream
     /// whose reader is slow may take less, of which nothing is lost: what is left is for the caller to offer again.
-    pub fn offer(&mut self, data: &[u8]) -> Offered {
-        let stream =
-            self.lost == 0 && self.look().is_ok() && self.sink.as_ref().is_some_and(|sink| !sink.is_file());
+    pub fn try_write(&mut self, data: &[u8]) -> TryWrite {
+        let stream = self.lost == 0
+            && self.ensure_open().is_ok()
+            && self.sink.as_ref().is_some_and(|sink| !sink.is_file());
         if !stream {
-            return Offered::Written(self.write(data));
+            return TryWrite::Done(self.write(data));
         }
-        match self.sink.as_mut().map(|sink| sink.offer(data)) {
-            Some(Ok(taken)) if taken < data.len() => Offered::Later { taken },
-            Some(Ok(_)) => Offered::Written(Written::All),
-            Some(Err(Loss { written, .. })) => Offered::Written(self.write(&data[written..])),
-            None => Offered::Written(self.write(data)),
+        match self.sink.as_mut().map(|sink| sink.try_write(data)) {
+            Some(Ok(taken)) if taken < data.len() => TryWrite::WouldBlock { taken },
+            Some(Ok(_)) => TryWrite::Done(LogWrite::All),
+            Some(Err(PartialWrite { written, .. })) => TryWrite::Done(self.write(&data[written..])),
+            None => TryWrite::Done(self.write(data)),
         }
     }
 
     /// Closes it and makes it anew: somebody has moved it away. The error is that of open(2).
     pub fn reopen(&mut self) -> io::Result<()> {
-        self.let_go();
-        self.look = None;
-        match Sink::open(&self.path, Opening::Append) {
+        self.close();
+        self.next_check = None;
+        match Sink::open(&self.path, OpenMode::Append) {
             Err(why) if why.raw_os_error() != Some(rustix::io::Errno::NXIO.raw_os_error()) => Err(why),
             // It was made, or it is a FIFO without a reader. The descriptor is wanted with the first write.
             Ok(_) | Err(_) => Ok(()),
@@ -201,59 +202,61 @@ impl LogFile {
 
     /// Removes it and makes it anew, empty. What is no regular file stays. The error is that of unlink(2) or open(2).
     pub fn remove_and_reopen(&mut self) -> io::Result<()> {
-        self.let_go();
+        self.close();
         if !is_special(&self.path) {
-            missing_is_fine(fs::remove_file(&self.path))?;
+            ignore_missing(fs::remove_file(&self.path))?;
         }
         self.reopen()
     }
 
     /// Gives the descriptor back until the next write.
-    pub fn let_go(&mut self) {
+    pub fn close(&mut self) {
         self.sink = None;
     }
 
-    fn try_write(&mut self, data: &[u8]) -> Result<(), Loss> {
-        self.look().map_err(|why| Loss { written: 0, why })?;
-        let sink =
-            self.sink.as_mut().ok_or_else(|| Loss { written: 0, why: io::ErrorKind::NotFound.into() })?;
+    fn write_to_sink(&mut self, data: &[u8]) -> Result<(), PartialWrite> {
+        self.ensure_open().map_err(|why| PartialWrite { written: 0, why })?;
+        let sink = self
+            .sink
+            .as_mut()
+            .ok_or_else(|| PartialWrite { written: 0, why: io::ErrorKind::NotFound.into() })?;
         let outcome = sink.write(data);
         let written = outcome.as_ref().map_or_else(|loss| loss.written, |()| data.len());
         self.size = self.size.saturating_add(written as u64);
         if let Err(loss) = &outcome
-            && !may_work_again(loss.why.kind())
+            && !is_transient(loss.why.kind())
         {
             // The reader of a FIFO is gone, or worse: it is opened again.
             self.sink = None;
-            self.look = Some(Instant::now() + LOOK);
+            self.next_check = Some(Instant::now() + CHECK_INTERVAL);
         }
         outcome
     }
 
     /// Sees to it that there is an open file. Once a second it is looked whether it was removed: the original would
     /// write to where nobody can read.
-    fn look(&mut self) -> io::Result<()> {
+    fn ensure_open(&mut self) -> io::Result<()> {
         let due = |look: Option<Instant>, now| look.is_none_or(|look| now >= look);
         let now = Instant::now();
         if let Some(sink) = &self.sink {
-            if !sink.is_file() || !due(self.look, now) {
+            if !sink.is_file() || !due(self.next_check, now) {
                 return Ok(());
             }
             let stat = sink.stat()?;
-            self.look = Some(now + LOOK);
+            self.next_check = Some(now + CHECK_INTERVAL);
             self.size = stat.st_size.unsigned_abs();
             if stat.st_nlink > 0 {
                 return Ok(());
             }
             self.sink = None;
-        } else if self.lost > 0 && !due(self.look, now) {
+        } else if self.lost > 0 && !due(self.next_check, now) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.look = Some(now + LOOK);
-        self.open_sink(Opening::Append)
+        self.next_check = Some(now + CHECK_INTERVAL);
+        self.reopen_sink(OpenMode::Append)
     }
 
-    fn open_sink(&mut self, opening: Opening) -> io::Result<()> {
+    fn reopen_sink(&mut self, opening: OpenMode) -> io::Result<()> {
         self.sink = None;
         let sink = Sink::open(&self.path, opening)?;
         self.size = if sink.is_file() { sink.stat()?.st_size.unsigned_abs() } else { 0 };
@@ -261,21 +264,21 @@ impl LogFile {
         Ok(())
     }
 
-    fn rotate_if_full(&mut self) -> Written {
+    fn rotate_if_full(&mut self) -> LogWrite {
         if self.maxbytes == 0 || self.size < self.maxbytes {
-            return Written::All;
+            return LogWrite::All;
         }
         match self.rotate() {
-            Ok(()) => Written::All,
+            Ok(()) => LogWrite::All,
             Err(why) => {
-                self.rotate = Some(Instant::now() + ROTATE_AGAIN);
-                Written::NotRotated { why }
+                self.rotate_retry_at = Some(Instant::now() + ROTATE_RETRY);
+                LogWrite::NotRotated { why }
             }
         }
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        if self.rotate.is_some_and(|again| Instant::now() < again) {
+        if self.rotate_retry_at.is_some_and(|again| Instant::now() < again) {
             return Ok(());
         }
         let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_file()) else { return Ok(()) };
@@ -284,20 +287,20 @@ impl LogFile {
         if self.size < self.maxbytes || is_special(&self.path) {
             return Ok(());
         }
-        self.rotate = None;
+        self.rotate_retry_at = None;
         self.move_backups()?;
         // If it cannot be opened, the next write says so.
-        let _ = self.open_sink(Opening::Truncate);
+        let _ = self.reopen_sink(OpenMode::Truncate);
         Ok(())
     }
 
     /// x.9 to x.10, …, x to x.1. Without backups nothing is moved, and the file will be emptied.
     fn move_backups(&self) -> io::Result<()> {
         for number in (1..self.highest_backup()).rev() {
-            move_over(&self.backup(number), &self.backup(number + 1))?;
+            rename_backup(&self.backup_path(number), &self.backup_path(number + 1))?;
         }
         if self.backups > 0 {
-            move_over(&self.path, &self.backup(1))?;
+            rename_backup(&self.path, &self.backup_path(1))?;
         }
         Ok(())
     }
@@ -305,43 +308,43 @@ impl LogFile {
     /// The highest number that a backup may be moved to. Where very many are wished for, it is the first that is free:
     /// a million names are not tried at each rotation.
     fn highest_backup(&self) -> u32 {
-        if self.backups <= MANY_BACKUPS {
+        if self.backups <= MAX_BACKUPS_PROBED {
             return self.backups;
         }
-        let is_free = |number: &u32| fs::symlink_metadata(self.backup(*number)).is_err();
+        let is_free = |number: &u32| fs::symlink_metadata(self.backup_path(*number)).is_err();
         (1..self.backups).find(is_free).unwrap_or(self.backups)
     }
 
-    fn backup(&self, number: u32) -> PathBuf {
-        backup(&self.path, number)
+    fn backup_path(&self, number: u32) -> PathBuf {
+        backup_path(&self.path, number)
     }
 }
 
 /// Empties the log at `path`, which nobody has open. What is no regular file, or is not there, stays as it is. The error
 /// is that of open(2).
-pub fn empty(path: &Path) -> io::Result<()> {
+pub fn truncate(path: &Path) -> io::Result<()> {
     if is_special(path) || !path.exists() {
         return Ok(());
     }
-    Sink::open(path, Opening::Truncate).map(drop)
+    Sink::open(path, OpenMode::Truncate).map(drop)
 }
 
 /// Where a rotation moves the file at `path`: `x.1`, and from there to `x.2` and so on.
-pub fn backup(path: &Path, number: u32) -> PathBuf {
+pub fn backup_path(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     name.into()
 }
 
 /// Renames a backup. What is no regular file neither moves nor has its place taken.
-fn move_over(from: &Path, to: &Path) -> io::Result<()> {
+fn rename_backup(from: &Path, to: &Path) -> io::Result<()> {
     match [from, to].into_iter().find(|path| is_special(path)) {
         Some(special) => Err(io::Error::other(format!("{} is no regular file", special.display()))),
-        None => missing_is_fine(fs::rename(from, to)),
+        None => ignore_missing(fs::rename(from, to)),
     }
 }
 
-fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -349,7 +352,7 @@ fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
 }
 
 /// Whether the same descriptor can take something a moment later: a reader wakes up, a disk gets room.
-fn may_work_again(kind: io::ErrorKind) -> bool {
+fn is_transient(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull, WouldBlock};
     matches!(kind, WouldBlock | StorageFull | QuotaExceeded | FileTooLarge)
 }

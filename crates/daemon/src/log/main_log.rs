@@ -9,8 +9,8 @@ use ironlance_core::level::Level;
 use ironlance_host::clock::Clock;
 use thiserror::Error;
 
-use super::file::{LogFile, Written};
-use super::sink::{Sink, Standard};
+use super::rotating_file::{LogWrite, RotatingFile};
+use super::sink::{Sink, StdStream};
 use super::syslog::Syslog;
 
 /// The log of the daemon. It neither waits nor fails; lines that are lost are counted, and the log says so when it can.
@@ -18,7 +18,7 @@ use super::syslog::Syslog;
 pub struct MainLog {
     level: Level,
     clock: Clock,
-    way: Way,
+    destination: Destination,
     /// Where lines are repeated for who has started us in the foreground.
     stdout: Option<Sink>,
     line: String,
@@ -26,8 +26,8 @@ pub struct MainLog {
 }
 
 #[derive(Debug)]
-enum Way {
-    File(LogFile),
+enum Destination {
+    File(RotatingFile),
     Syslog(Syslog),
 }
 
@@ -45,15 +45,22 @@ impl MainLog {
     /// Opens the log of these settings; `ident` is the name of the program in the system's log.
     pub fn open(settings: &Settings, ident: &str) -> Result<Self, MainLogError> {
         let way = match &settings.logfile {
-            Target::Syslog => Way::Syslog(Syslog::open(ident)),
-            Target::File(path) => Way::File(
-                LogFile::open(path, settings.logfile_maxbytes, settings.logfile_backups)
+            Target::Syslog => Destination::Syslog(Syslog::open(ident)),
+            Target::File(path) => Destination::File(
+                RotatingFile::open(path, settings.logfile_maxbytes, settings.logfile_backups)
                     .map_err(|why| MainLogError { path: path.clone(), why })?,
             ),
         };
         let repeats = settings.nodaemon && !settings.silent;
-        let stdout = if repeats { Sink::standard(Standard::Output).ok() } else { None };
-        Ok(Self { level: settings.loglevel, clock: Clock::new(), way, stdout, line: String::new(), lost: 0 })
+        let stdout = if repeats { Sink::std_stream(StdStream::Output).ok() } else { None };
+        Ok(Self {
+            level: settings.loglevel,
+            clock: Clock::new(),
+            destination: way,
+            stdout,
+            line: String::new(),
+            lost: 0,
+        })
     }
 
     /// Whether lines of this level are written.
@@ -63,9 +70,9 @@ impl MainLog {
 
     /// Where the log is, if it is a file.
     pub fn path(&self) -> Option<&Path> {
-        match &self.way {
-            Way::File(file) => Some(file.path()),
-            Way::Syslog(_) => None,
+        match &self.destination {
+            Destination::File(file) => Some(file.path()),
+            Destination::Syslog(_) => None,
         }
     }
 
@@ -79,7 +86,7 @@ impl MainLog {
     /// Closes the file and makes it anew: somebody has moved it away. What is no file is left alone. If it cannot be
     /// made, the next line finds out and says so.
     pub fn reopen(&mut self) {
-        if let Way::File(file) = &mut self.way {
+        if let Destination::File(file) = &mut self.destination {
             let _ = file.reopen();
         }
     }
@@ -87,9 +94,9 @@ impl MainLog {
     /// Removes the file and begins a new one. What is no regular file is left alone. The error is that of unlink(2) or
     /// open(2).
     pub fn clear(&mut self) -> io::Result<()> {
-        match &mut self.way {
-            Way::File(file) => file.remove_and_reopen(),
-            Way::Syslog(_) => Ok(()),
+        match &mut self.destination {
+            Destination::File(file) => file.remove_and_reopen(),
+            Destination::Syslog(_) => Ok(()),
         }
     }
 
@@ -107,8 +114,8 @@ impl MainLog {
             // The file has it; who does not read this misses nothing else.
             let _ = stdout.write(self.line.as_bytes());
         }
-        match &mut self.way {
-            Way::Syslog(syslog) => {
+        match &mut self.destination {
+            Destination::Syslog(syslog) => {
                 if syslog.write(&self.line[..head], text.as_bytes(), "\n").is_err() {
                     self.lost += 1;
                 } else if self.lost > 0 {
@@ -116,31 +123,31 @@ impl MainLog {
                     self.write(Level::Warn, &format!("cannot have had {lost} lines in the system's log"));
                 }
             }
-            Way::File(file) => {
+            Destination::File(file) => {
                 let written = file.write(self.line.as_bytes());
-                self.account(&written);
+                self.report_outcome(&written);
             }
         }
     }
 
     /// Says what became of a line: in the log if it takes something, else on stderr.
-    fn account(&mut self, written: &Written) {
-        let Way::File(file) = &self.way else { return };
-        let complaint = written.complaint(file.path());
+    fn report_outcome(&mut self, written: &LogWrite) {
+        let Destination::File(file) = &self.destination else { return };
+        let complaint = written.log_line(file.path());
         match (written, complaint) {
-            (Written::Lost { .. }, Some((_, text))) => {
+            (LogWrite::Lost { .. }, Some((_, text))) => {
                 self.lost = 1;
-                let said = Sink::standard(Standard::Error)
+                let said = Sink::std_stream(StdStream::Error)
                     .map(|mut stderr| stderr.write(format!("Error: {text}\n").as_bytes()));
                 // There is nobody left to tell.
                 let _ = said;
             }
-            (Written::StillLosing, _) => self.lost += 1,
-            (Written::Recovered { .. }, Some((level, text))) => {
+            (LogWrite::StillLosing, _) => self.lost += 1,
+            (LogWrite::Recovered { .. }, Some((level, text))) => {
                 let lost = std::mem::take(&mut self.lost);
                 self.write(level, &format!("{text} ({lost} lines)"));
             }
-            (Written::NotRotated { .. }, Some((level, text))) => self.write(level, &text),
+            (LogWrite::NotRotated { .. }, Some((level, text))) => self.write(level, &text),
             _ => {}
         }
     }

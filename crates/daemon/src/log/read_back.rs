@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::protected;
 
 /// The most that is read at once, in bytes. A log file is smaller unless somebody wants it otherwise.
-const MOST: u64 = 64 << 20;
+const MAX_READ: u64 = 64 << 20;
 
 /// Why nothing was read; the names are those of the faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -27,13 +27,13 @@ pub enum ReadFault {
 /// A part of a log file that stays where it is until somebody reads it. It is the file that was opened, also when the
 /// log is rotated meanwhile.
 #[derive(Clone, Debug)]
-pub struct Excerpt {
+pub struct FileRange {
     file: Arc<File>,
     start: u64,
     end: u64,
 }
 
-impl Excerpt {
+impl FileRange {
     /// How many bytes are left.
     pub fn len(&self) -> u64 {
         self.end.saturating_sub(self.start)
@@ -82,9 +82,9 @@ impl Excerpt {
 
 /// What [`tail_file`] finds.
 #[derive(Debug)]
-pub struct TailOf {
+pub struct LogTail {
     /// The end of the file; nothing where there is none.
-    pub end: Option<Excerpt>,
+    pub range: Option<FileRange>,
     /// Where to go on: the size of the file.
     pub offset: i64,
     /// Whether the file has more than what was asked for; then it is the last bytes that are given.
@@ -96,7 +96,7 @@ pub struct TailOf {
 ///
 /// # Errors
 /// Bad arguments, or a file that is none.
-pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<Excerpt, ReadFault> {
+pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, ReadFault> {
     let (file, size) = open(path).map_err(|_| ReadFault::Failed)?;
     let (start, wanted) = match (u64::try_from(offset), u64::try_from(length)) {
         (Ok(start), Ok(0)) => (start, u64::MAX),
@@ -108,11 +108,11 @@ pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<Excerpt, ReadF
 }
 
 /// Finds `length` bytes from `offset` for who follows a log. What cannot be read is empty.
-pub fn tail_file(path: &Path, offset: i64, length: i64) -> TailOf {
-    tail(path, offset, length).unwrap_or(TailOf { end: None, offset, overflow: false })
+pub fn tail_file(path: &Path, offset: i64, length: i64) -> LogTail {
+    tail(path, offset, length).unwrap_or(LogTail { range: None, offset, overflow: false })
 }
 
-fn tail(path: &Path, offset: i64, length: i64) -> io::Result<TailOf> {
+fn tail(path: &Path, offset: i64, length: i64) -> io::Result<LogTail> {
     let (file, size) = open(path)?;
     let whole = size;
     let size = i64::try_from(size).unwrap_or(i64::MAX);
@@ -132,7 +132,7 @@ fn tail(path: &Path, offset: i64, length: i64) -> io::Result<TailOf> {
         (_, Err(_) | Ok(0)) => None,
         (start, Ok(length)) => Some(excerpt(file, whole, start.unwrap_or(0), length)),
     };
-    Ok(TailOf { end, offset: size, overflow })
+    Ok(LogTail { range: end, offset: size, overflow })
 }
 
 /// Opens a regular file, and tells its size. Others have no offsets; a FIFO would keep us waiting.
@@ -145,9 +145,9 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-fn excerpt(file: File, size: u64, start: u64, length: u64) -> Excerpt {
-    let end = start.saturating_add(length.min(MOST)).min(size);
-    Excerpt { file: Arc::new(file), start, end }
+fn excerpt(file: File, size: u64, start: u64, length: u64) -> FileRange {
+    let end = start.saturating_add(length.min(MAX_READ)).min(size);
+    FileRange { file: Arc::new(file), start, end }
 }
 
 #[cfg(test)]

@@ -13,17 +13,17 @@ use rustix::net::{
 };
 use thiserror::Error;
 
-use crate::unix_socket::{self, Live, NotTaken};
+use crate::unix_socket::{self, LiveSocket, PathTaken};
 
 /// How many connections wait where the configuration says nothing: the kernel's own limit holds anyway (SOMAXCONN).
-const USUAL_BACKLOG: i32 = 4096;
+const DEFAULT_BACKLOG: i32 = 4096;
 
 /// A socket that listens; it is given to children and never used here.
 #[derive(Debug)]
 pub struct FastCgiSocket {
     fd: OwnedFd,
     /// Its file was removed: nobody can reach it any more.
-    lost: Cell<bool>,
+    unlinked: Cell<bool>,
 }
 
 /// Why there is no socket.
@@ -60,23 +60,23 @@ impl FastCgiSocket {
         log: &mut dyn FnMut(Level, &str),
     ) -> Result<Self, FastCgiError> {
         let fd = match &socket.address {
-            SocketAddress::Unix { path, owner, mode } => unix(&socket.url, path, *owner, *mode, log)?,
-            SocketAddress::Tcp { .. } => tcp(&socket.url, address)?,
+            SocketAddress::Unix { path, owner, mode } => open_unix(&socket.url, path, *owner, *mode, log)?,
+            SocketAddress::Tcp { .. } => open_tcp(&socket.url, address)?,
         };
         let backlog = socket.backlog.filter(|backlog| *backlog > 0);
-        let backlog = backlog.map_or(USUAL_BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
+        let backlog = backlog.map_or(DEFAULT_BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
         listen(&fd, backlog).map_err(|why| bind_error(&socket.url, why))?;
-        Ok(Self { fd, lost: Cell::new(false) })
+        Ok(Self { fd, unlinked: Cell::new(false) })
     }
 
     /// Whether its file was removed: who starts now needs another one.
-    pub fn is_lost(&self) -> bool {
-        self.lost.get()
+    pub fn is_unlinked(&self) -> bool {
+        self.unlinked.get()
     }
 
     /// Its file was removed.
-    pub fn lose(&self) {
-        self.lost.set(true);
+    pub fn mark_unlinked(&self) {
+        self.unlinked.set(true);
     }
 }
 
@@ -90,7 +90,7 @@ fn bind_error(url: &str, why: impl Into<io::Error>) -> FastCgiError {
     FastCgiError::Bind { url: url.to_owned(), why: why.into() }
 }
 
-fn tcp(url: &str, address: Option<Result<SocketAddr, String>>) -> Result<OwnedFd, FastCgiError> {
+fn open_tcp(url: &str, address: Option<Result<SocketAddr, String>>) -> Result<OwnedFd, FastCgiError> {
     let host_error = |why| FastCgiError::Host { url: url.to_owned(), why };
     let address = address.unwrap_or_else(|| Err("it was not looked up".to_owned())).map_err(host_error)?;
     let open = || {
@@ -102,7 +102,7 @@ fn tcp(url: &str, address: Option<Result<SocketAddr, String>>) -> Result<OwnedFd
     open().map_err(|why: rustix::io::Errno| bind_error(url, why))
 }
 
-fn unix(
+fn open_unix(
     url: &str,
     path: &Path,
     owner: Option<Owner>,
@@ -112,32 +112,32 @@ fn unix(
     let mut open = || {
         let address = SocketAddrUnix::new(path)?;
         let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        unix_socket::make_room(path, Live::IsTakenOver, log).map_err(|why| match why {
-            NotTaken::Refused(why) => why,
-            NotTaken::InUse | NotTaken::InTheWay(_) => io::Error::other(why.to_string()),
+        unix_socket::clear_path(path, LiveSocket::Replace, log).map_err(|why| match why {
+            PathTaken::Io(why) => why,
+            PathTaken::InUse | PathTaken::NotReplaceable(_) => io::Error::other(why.to_string()),
         })?;
-        unix_socket::bind_to(&fd, &address, mode)?;
+        unix_socket::bind_with_mode(&fd, &address, mode)?;
         Ok(fd)
     };
     let fd = open().map_err(|why: io::Error| bind_error(url, why))?;
-    let unbound = Unbound(Some(path.to_owned()));
+    let unbound = RemoveUnlessKept(Some(path.to_owned()));
     if let Some(Owner { uid, gid }) = owner {
-        unix_socket::give(path, (uid, gid)).map_err(FastCgiError::Owner)?;
+        unix_socket::change_owner(path, (uid, gid)).map_err(FastCgiError::Owner)?;
     }
     unbound.keep();
     Ok(fd)
 }
 
 /// Removes the file of a socket that was not finished.
-struct Unbound(Option<PathBuf>);
+struct RemoveUnlessKept(Option<PathBuf>);
 
-impl Unbound {
+impl RemoveUnlessKept {
     fn keep(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Unbound {
+impl Drop for RemoveUnlessKept {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
             // It may not have come into being.

@@ -11,17 +11,17 @@ use ironlance_core::notice::OutputChannel;
 use ironlance_core::python;
 
 /// What Python's tempfile makes names of.
-const LETTERS: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";
+const ALPHABET: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";
 /// How many letters it takes.
-const LENGTH: usize = 8;
+const SUFFIX_LENGTH: usize = 8;
 /// How many names are tried before we believe that something else is wrong.
-const TRIES: u32 = 100;
+const ATTEMPTS: u32 = 100;
 
 /// Makes an empty file for a channel of a process, closed to others: `NAME-stdout---IDENTIFIER-XXXXXXXX.log`.
-pub fn auto_name(folder: &Path, name: &str, channel: OutputChannel, identifier: &str) -> io::Result<PathBuf> {
+pub fn create(folder: &Path, name: &str, channel: OutputChannel, identifier: &str) -> io::Result<PathBuf> {
     let mut last = io::ErrorKind::AlreadyExists.into();
-    for _ in 0..TRIES {
-        let path = folder.join(format!("{name}-{}---{identifier}-{}.log", channel.name(), letters()));
+    for _ in 0..ATTEMPTS {
+        let path = folder.join(format!("{name}-{}---{identifier}-{}.log", channel.name(), random_suffix()));
         match File::options().write(true).create_new(true).mode(0o600).open(&path) {
             Ok(_) => return Ok(path),
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => last = why,
@@ -32,21 +32,21 @@ pub fn auto_name(folder: &Path, name: &str, channel: OutputChannel, identifier: 
 }
 
 /// Letters that nobody has had before. They need not be secret: the file is made only if it is not there.
-fn letters() -> String {
+fn random_suffix() -> String {
     let mut number = RandomState::new().build_hasher().finish();
     let mut next = || {
-        let letter = LETTERS[(number % LETTERS.len() as u64) as usize];
-        number /= LETTERS.len() as u64;
+        let letter = ALPHABET[(number % ALPHABET.len() as u64) as usize];
+        number /= ALPHABET.len() as u64;
         char::from(letter)
     };
-    (0..LENGTH).map(|_| next()).collect()
+    (0..SUFFIX_LENGTH).map(|_| next()).collect()
 }
 
 /// Removes what earlier runs with this identifier have left. Returns warnings for the log, in the original's words.
-pub fn clear(folder: &Path, identifier: &str) -> Vec<String> {
+pub fn remove_old(folder: &Path, identifier: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return vec!["Could not clear childlog dir".to_owned()] };
     let ours =
-        entries.flatten().filter(|entry| is_left_over(&entry.file_name().to_string_lossy(), identifier));
+        entries.flatten().filter(|entry| is_auto_log(&entry.file_name().to_string_lossy(), identifier));
     // A link's own name goes, and nothing that it leads to; a FIFO, a socket or a folder is none of ours.
     let is_ours =
         |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink());
@@ -58,7 +58,7 @@ pub fn clear(folder: &Path, identifier: &str) -> Vec<String> {
 }
 
 /// Whether a name begins with what the original looks for: `.+?---IDENTIFIER-\S+\.log`; backups have more behind it.
-fn is_left_over(name: &str, identifier: &str) -> bool {
+fn is_auto_log(name: &str, identifier: &str) -> bool {
     let mark = format!("---{identifier}-");
     let places = name.match_indices(&mark).filter(|(place, _)| *place > 0);
     let mut rests = places.map(|(place, _)| &name[place + mark.len()..]);
@@ -77,14 +77,14 @@ mod tests {
     #[test]
     fn a_name_is_made_once_and_closed_to_others() {
         let folder = tempfile::tempdir().unwrap();
-        let make = || auto_name(folder.path(), "web_1", OutputChannel::Stderr, "supervisor").unwrap();
+        let make = || create(folder.path(), "web_1", OutputChannel::Stderr, "supervisor").unwrap();
         let (first, second) = (make(), make());
         assert_ne!(first, second);
         let name = first.file_name().unwrap().to_str().unwrap();
         assert!(name.starts_with("web_1-stderr---supervisor-") && name.ends_with(".log"), "{name}");
-        assert_eq!(name.len(), "web_1-stderr---supervisor-".len() + LENGTH + ".log".len());
+        assert_eq!(name.len(), "web_1-stderr---supervisor-".len() + SUFFIX_LENGTH + ".log".len());
         assert_eq!(fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
-        auto_name(&folder.path().join("missing"), "x", OutputChannel::Stdout, "supervisor").unwrap_err();
+        create(&folder.path().join("missing"), "x", OutputChannel::Stdout, "supervisor").unwrap_err();
     }
 
     #[test]
@@ -106,11 +106,11 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         fs::create_dir(folder.path().join("d---supervisor-x.log")).unwrap();
-        let warnings = clear(folder.path(), "supervisor");
+        let warnings = remove_old(folder.path(), "supervisor");
         let path = folder.path().join("d---supervisor-x.log");
         assert_eq!(warnings, [format!("Failed to clean up '{}'", path.display())]);
         assert!(keep.iter().all(|name| folder.path().join(name).exists()));
         assert!(!remove.iter().any(|name| folder.path().join(name).exists()));
-        assert_eq!(clear(&folder.path().join("missing"), "x"), ["Could not clear childlog dir"]);
+        assert_eq!(remove_old(&folder.path().join("missing"), "x"), ["Could not clear childlog dir"]);
     }
 }

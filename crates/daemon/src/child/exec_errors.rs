@@ -11,7 +11,7 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 /// The steps between fork and exec that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Step {
+pub enum SetupStep {
     /// Pipes become stdin, stdout and stderr.
     Descriptors = 1,
     /// Groups and user are set.
@@ -22,71 +22,71 @@ pub enum Step {
     Exec = 4,
 }
 
-impl Step {
+impl SetupStep {
     const ALL: [Self; 4] = [Self::Descriptors, Self::User, Self::Directory, Self::Exec];
 }
 
 /// Why a child did not get as far as its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct ExecError {
     /// The step that failed.
-    pub step: Step,
+    pub step: SetupStep,
     /// The error's number, 0 where it was no call that failed.
     pub errno: i32,
     /// The original's words, such as `couldn't exec /x: ENOENT`; very long ones are cut.
-    words: String,
+    message: String,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ExecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        f.write_str(&self.message)
     }
 }
 
 /// Bytes of a record before its words: pid, errno, length of the words (2 bytes), step.
-pub(super) const HEAD: usize = 11;
+pub(super) const HEADER_LENGTH: usize = 11;
 /// The longest words in a record. With its head it is far below what a pipe takes in one piece (PIPE_BUF).
-pub(super) const MOST_WORDS: usize = 500;
+pub(super) const MAX_MESSAGE: usize = 500;
 /// What the pipe can hold, in bytes: two thousand children that fail while we are busy.
-const ROOM: usize = 1 << 20;
+const PIPE_SIZE: usize = 1 << 20;
 /// How many failures are kept of children that nobody asked for.
-const MOST_KEPT: usize = 65_536;
+const MAX_UNCLAIMED: usize = 65_536;
 
 /// The pipe all children report to, and the reports that came. What does not fit is lost, not waited for.
 #[derive(Debug)]
-pub struct Reports {
+pub struct ExecErrorPipe {
     reader: OwnedFd,
     writer: OwnedFd,
-    kept: RefCell<Kept>,
+    received: RefCell<Received>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    rest: Vec<u8>,
-    failures: HashMap<u32, Failure>,
+struct Received {
+    partial: Vec<u8>,
+    errors: HashMap<u32, ExecError>,
 }
 
-impl Reports {
+impl ExecErrorPipe {
     /// Opens the pipe. The error is that of pipe2(2).
     pub fn new() -> io::Result<Self> {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         // With less room fewer reports are kept while we are busy.
-        let _ = fcntl_setpipe_size(&writer, ROOM);
-        Ok(Self { reader, writer, kept: RefCell::default() })
+        let _ = fcntl_setpipe_size(&writer, PIPE_SIZE);
+        Ok(Self { reader, writer, received: RefCell::default() })
     }
 
     /// What the child of this pid had to say; to be asked for every child that is reaped, as pids come again.
-    pub fn take(&self, pid: u32) -> Option<Failure> {
-        self.collect();
-        self.kept.borrow_mut().failures.remove(&pid)
+    pub fn take(&self, pid: u32) -> Option<ExecError> {
+        self.drain();
+        self.received.borrow_mut().errors.remove(&pid)
     }
 
     /// Empties the pipe, so that there is room for others.
-    pub(super) fn collect(&self) {
+    pub(super) fn drain(&self) {
         let mut buffer = [0; 4096];
-        let mut kept = self.kept.borrow_mut();
+        let mut kept = self.received.borrow_mut();
         while let Ok(count @ 1..) = rustix::io::read(&self.reader, &mut buffer) {
-            kept.hear(&buffer[..count]);
+            kept.feed(&buffer[..count]);
         }
     }
 
@@ -95,53 +95,53 @@ impl Reports {
     }
 }
 
-impl Kept {
-    fn hear(&mut self, bytes: &[u8]) {
-        self.rest.extend_from_slice(bytes);
+impl Received {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.partial.extend_from_slice(bytes);
         let mut place = 0;
-        while let Some((pid, failure, length)) = parse(&self.rest[place..]) {
+        while let Some((pid, failure, length)) = decode(&self.partial[place..]) {
             place += length;
-            if self.failures.len() < MOST_KEPT
+            if self.errors.len() < MAX_UNCLAIMED
                 && let Some(failure) = failure
             {
-                self.failures.insert(pid, failure);
+                self.errors.insert(pid, failure);
             }
         }
-        self.rest.drain(..place);
+        self.partial.drain(..place);
     }
 }
 
 /// Writes a record to `out` and returns its length. Called between fork and exec: takes no memory.
-pub(super) fn record(
+pub(super) fn encode(
     pid: u32,
-    step: Step,
+    step: SetupStep,
     errno: i32,
     words: &[u8],
-    out: &mut [u8; HEAD + MOST_WORDS],
+    out: &mut [u8; HEADER_LENGTH + MAX_MESSAGE],
 ) -> usize {
-    let words = &words[..words.len().min(MOST_WORDS)];
+    let words = &words[..words.len().min(MAX_MESSAGE)];
     out[..4].copy_from_slice(&pid.to_ne_bytes());
     out[4..8].copy_from_slice(&errno.to_ne_bytes());
     #[expect(clippy::cast_possible_truncation, reason = "at most MOST_WORDS")]
     out[8..10].copy_from_slice(&(words.len() as u16).to_ne_bytes());
     out[10] = step as u8;
-    out[HEAD..HEAD + words.len()].copy_from_slice(words);
-    HEAD + words.len()
+    out[HEADER_LENGTH..HEADER_LENGTH + words.len()].copy_from_slice(words);
+    HEADER_LENGTH + words.len()
 }
 
 /// The first record of `bytes`, if it is there as a whole, and its length.
-fn parse(bytes: &[u8]) -> Option<(u32, Option<Failure>, usize)> {
+fn decode(bytes: &[u8]) -> Option<(u32, Option<ExecError>, usize)> {
     let (pid, rest) = bytes.split_first_chunk::<4>()?;
     let (errno, rest) = rest.split_first_chunk::<4>()?;
     let (length, rest) = rest.split_first_chunk::<2>()?;
     let (step, rest) = rest.split_first()?;
     let words = rest.get(..usize::from(u16::from_ne_bytes(*length)))?;
-    let failure = Step::ALL.into_iter().find(|known| *known as u8 == *step).map(|step| Failure {
+    let failure = SetupStep::ALL.into_iter().find(|known| *known as u8 == *step).map(|step| ExecError {
         step,
         errno: i32::from_ne_bytes(*errno),
-        words: String::from_utf8_lossy(words).into_owned(),
+        message: String::from_utf8_lossy(words).into_owned(),
     });
-    Some((u32::from_ne_bytes(*pid), failure, HEAD + words.len()))
+    Some((u32::from_ne_bytes(*pid), failure, HEADER_LENGTH + words.len()))
 }
 
 #[cfg(test)]
@@ -152,15 +152,15 @@ mod tests {
 
     #[test]
     fn a_report_is_taken_once_and_by_its_pid() {
-        let reports = Reports::new().unwrap();
+        let reports = ExecErrorPipe::new().unwrap();
         for pid in [7, 8] {
-            let mut buffer = [0; HEAD + MOST_WORDS];
-            let length = record(pid, Step::Exec, 2, b"couldn't exec /x: ENOENT", &mut buffer);
+            let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
+            let length = encode(pid, SetupStep::Exec, 2, b"couldn't exec /x: ENOENT", &mut buffer);
             rustix::io::write(reports.writer(), &buffer[..length]).unwrap();
         }
         assert_eq!(reports.take(9), None);
         let failure = reports.take(7).unwrap();
-        assert_eq!((failure.step, failure.errno), (Step::Exec, 2));
+        assert_eq!((failure.step, failure.errno), (SetupStep::Exec, 2));
         assert_eq!(failure.to_string(), "couldn't exec /x: ENOENT");
         assert_eq!(reports.take(7), None);
         assert!(reports.take(8).is_some());
@@ -168,8 +168,8 @@ mod tests {
 
     #[test]
     fn more_reports_than_the_pipe_holds_hold_up_nobody() {
-        let reports = Reports::new().unwrap();
-        let buffer = [0; HEAD + MOST_WORDS];
+        let reports = ExecErrorPipe::new().unwrap();
+        let buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
         while rustix::io::write(reports.writer(), &buffer).is_ok() {}
         assert_eq!(reports.take(1), None);
         rustix::io::write(reports.writer(), &buffer).unwrap();
@@ -182,21 +182,21 @@ mod tests {
         ) {
             let mut stream = Vec::new();
             for (pid, words) in (1_u32..).zip(&words) {
-                let mut buffer = [0; HEAD + MOST_WORDS];
-                let length = record(pid, Step::User, 1, words.as_bytes(), &mut buffer);
+                let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
+                let length = encode(pid, SetupStep::User, 1, words.as_bytes(), &mut buffer);
                 stream.extend_from_slice(&buffer[..length]);
             }
-            let mut kept = Kept::default();
-            stream.chunks(cut).for_each(|piece| kept.hear(piece));
+            let mut kept = Received::default();
+            stream.chunks(cut).for_each(|piece| kept.feed(piece));
             for (pid, words) in (1_u32..).zip(&words) {
-                prop_assert_eq!(&kept.failures[&pid].words, words);
+                prop_assert_eq!(&kept.errors[&pid].message, words);
             }
-            prop_assert!(kept.rest.is_empty());
+            prop_assert!(kept.partial.is_empty());
         }
 
         #[test]
         fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            Kept::default().hear(&bytes);
+            Received::default().feed(&bytes);
         }
     }
 }

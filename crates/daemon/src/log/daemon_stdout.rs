@@ -5,65 +5,65 @@ use std::io;
 
 use ironlance_core::level::Level;
 
-use super::sink::{Sink, Standard};
+use super::sink::{Sink, StdStream};
 
 /// So much may wait for a reader (bytes); what comes then is lost until it has read.
-const MOST_WAITING: usize = 16 * 1024 * 1024;
+const MAX_QUEUED: usize = 16 * 1024 * 1024;
 
 /// The stream, open once there was something to write.
 #[derive(Debug, Default)]
-pub struct OwnStdout {
+pub struct DaemonStdout {
     sink: Option<Sink>,
-    waiting: Vec<u8>,
+    queued: Vec<u8>,
     /// It was said that something is lost, and nothing was taken since.
     is_losing: bool,
 }
 
-impl OwnStdout {
+impl DaemonStdout {
     /// Writes `text`, or keeps it. Gives what the main log should say, if anything.
     pub fn write(&mut self, text: &[u8]) -> Option<(Level, String)> {
-        if self.waiting.len() + text.len() > MOST_WAITING {
-            return self.lose("its reader is too slow");
+        if self.queued.len() + text.len() > MAX_QUEUED {
+            return self.note_loss("its reader is too slow");
         }
-        self.waiting.extend_from_slice(text);
+        self.queued.extend_from_slice(text);
         self.flush()
     }
 
     /// Whether something waits for the reader.
     pub const fn is_backed_up(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.queued.is_empty()
     }
 
     /// Offers again what waits. Gives what the main log should say, if anything.
     pub fn flush(&mut self) -> Option<(Level, String)> {
-        if self.waiting.is_empty() {
+        if self.queued.is_empty() {
             return None;
         }
-        match self.offer() {
+        match self.write_queued() {
             Ok(taken) => {
-                self.waiting.drain(..taken);
+                self.queued.drain(..taken);
                 self.is_losing &= taken == 0;
-                if self.waiting.is_empty() {
-                    self.waiting = Vec::new();
+                if self.queued.is_empty() {
+                    self.queued = Vec::new();
                 }
                 None
             }
             Err(why) => {
-                self.waiting = Vec::new();
-                self.lose(&why.to_string())
+                self.queued = Vec::new();
+                self.note_loss(&why.to_string())
             }
         }
     }
 
-    fn offer(&mut self) -> io::Result<usize> {
+    fn write_queued(&mut self) -> io::Result<usize> {
         let sink = match &mut self.sink {
             Some(sink) => sink,
-            none => none.insert(Sink::standard(Standard::Output)?),
+            none => none.insert(Sink::std_stream(StdStream::Output)?),
         };
-        sink.offer(&self.waiting).map_err(|loss| loss.why)
+        sink.try_write(&self.queued).map_err(|loss| loss.why)
     }
 
-    fn lose(&mut self, why: &str) -> Option<(Level, String)> {
+    fn note_loss(&mut self, why: &str) -> Option<(Level, String)> {
         let is_new = !std::mem::replace(&mut self.is_losing, true);
         let line = || {
             format!("cannot write to our own stdout: {why}; what it should get is lost until it works again")

@@ -103,7 +103,7 @@ fn the_systems_log_gets_every_line_by_itself() {
     system.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut log = MainLog::open(&settings(Target::Syslog), "supervisord").unwrap();
     assert_eq!(log.path(), None);
-    log.way = Way::Syslog(Syslog::at(&path, "supervisord"));
+    log.destination = Destination::Syslog(Syslog::at(&path, "supervisord"));
     log.log(Level::Warn, "one\ntwo\n");
     let mut buffer = [0; 1000];
     for text in ["one", "two"] {

@@ -45,7 +45,7 @@ fn reading_has_the_rules_of_the_original() {
 fn tailing_has_the_rules_of_the_original() {
     with("0123456789", |path| {
         let tail = |offset, length| {
-            let TailOf { end, offset, overflow } = tail_file(path, offset, length);
+            let LogTail { range: end, offset, overflow } = tail_file(path, offset, length);
             let bytes = end.map_or(Vec::new(), |end| end.all().unwrap());
             (String::from_utf8(bytes).unwrap(), offset, overflow)
         };
@@ -75,7 +75,7 @@ fn tailing_has_the_rules_of_the_original() {
         tail(i64::MIN, i64::MIN);
         tail(i64::MAX, i64::MAX);
     });
-    let TailOf { end, offset, overflow } = tail_file(Path::new("/no/such"), 7, 1);
+    let LogTail { range: end, offset, overflow } = tail_file(Path::new("/no/such"), 7, 1);
     assert!(end.is_none() && offset == 7 && !overflow);
 }
 
