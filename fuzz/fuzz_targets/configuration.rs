@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use std::fs;
 use std::path::PathBuf;
 
-use ironlance_config::{Overrides, Surroundings, load, load_control, outline};
+use ironlance_config::{Overrides, HostEnv, load, load_ctl_settings, load_raw};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
@@ -20,14 +20,14 @@ fuzz_target!(|data: &[u8]| {
     }
     let file = FILE.with(|file| PathBuf::clone(file));
     fs::write(&file, data).expect("a file in the folder for temporary files");
-    let machine = Surroundings {
+    let machine = HostEnv {
         environment: vec![("HOME".to_owned(), "/root".to_owned())],
         cwd: "/".into(),
         host_node_name: "box".to_owned(),
         temp_dir: "/tmp".into(),
         uid: 0,
     };
-    let _ = (load_control(&file, &machine), outline(&file, &machine));
+    let _ = (load_ctl_settings(&file, &machine), load_raw(&file, &machine));
     if let Err(faults) = load(&file, &Overrides::default(), &machine) {
         assert!(faults.0.iter().all(|fault| !fault.what.contains("by a fault of ours")));
     }

@@ -1,16 +1,16 @@
 //! A value with `%(name)s` in it.
 #![no_main]
 
-use ironlance_config::conversion::Word;
-use ironlance_config::expand::{Names, Variables, expand};
+use ironlance_config::conversion::FormatValue;
+use ironlance_config::expand::{ExpansionNames, EnvVariables, expand};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
-    let mut names = Names::default().and("here", "/etc");
-    names.set("n", Word::Number(-7));
-    names.set("c", Word::Number(0x1f600));
-    let variables = Variables::new(&[("X".to_owned(), "50%".to_owned())]);
+    let mut names = ExpansionNames::default().with("here", "/etc");
+    names.set("n", FormatValue::Number(-7));
+    names.set("c", FormatValue::Number(0x1f600));
+    let variables = EnvVariables::new(&[("X".to_owned(), "50%".to_owned())]);
     match expand(&text, &names, &variables, "program:x.command") {
         Ok(expanded) => assert!(text.contains('%') || expanded.text == text),
         Err(error) => assert!(error.what.starts_with("cannot expand")),

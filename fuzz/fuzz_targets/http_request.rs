@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_config::{Server, ServerAddress};
+use ironlance_config::{HttpServer, ServerAddress};
 use ironlance_core::level::Level;
 use ironlance_daemon::http::{Journal, Limits, serve_stream};
 use ironlance_daemon::inbox::Input;
@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
             }
         });
         let address = ServerAddress::Unix { path: "/nowhere".into(), mode: 0o700, owner: None };
-        let server = Server {
+        let server = HttpServer {
             section: "unix_http_server".into(),
             address,
             credentials: None,

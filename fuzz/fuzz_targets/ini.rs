@@ -2,7 +2,7 @@
 #![no_main]
 
 use ironlance_config::ini::Ini;
-use ironlance_config::pairs::pairs;
+use ironlance_config::pairs::parse_env_pairs;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         for entry in section.entries() {
             assert_eq!(entry.key, entry.key.to_lowercase());
             assert!(entry.place.line > 0);
-            let _ = pairs(&entry.value);
+            let _ = parse_env_pairs(&entry.value);
         }
     }
 });

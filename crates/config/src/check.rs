@@ -3,22 +3,22 @@
 use std::path::Path;
 
 use crate::load::load;
-use crate::outboxes::homeless;
+use crate::outboxes::listeners_without_outbox;
 use crate::settings::Overrides;
-use crate::surroundings::Surroundings;
+use crate::surroundings::HostEnv;
 
 /// What came of looking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
+pub struct CheckReport {
     /// A line for each fault, or where there is none for each warning and each hint.
     pub remarks: Vec<String>,
     /// Whether the daemon would take it.
-    pub verdict: Verdict,
+    pub result: CheckResult,
 }
 
 /// Whether the daemon would take a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckResult {
     /// It would; the line says what is in it.
     Sound(String),
     /// It would not.
@@ -26,30 +26,31 @@ pub enum Verdict {
 }
 
 /// Reads a configuration file as [`load()`] does, and tells what a person should know of it.
-pub fn check(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Checked {
+pub fn check(file: &Path, overrides: &Overrides, machine: &HostEnv) -> CheckReport {
     match load(file, overrides, machine) {
         Ok(config) => {
             let processes =
-                counted(config.groups.iter().map(|group| group.programs.len()).sum(), "process", "es");
-            let groups = counted(config.groups.len(), "group", "s");
+                plural(config.groups.iter().map(|group| group.programs.len()).sum(), "process", "es");
+            let groups = plural(config.groups.len(), "group", "s");
             let mut remarks = config.notes.warnings.clone();
-            remarks.extend(homeless(&config, machine));
+            remarks.extend(listeners_without_outbox(&config, machine));
             let warnings = match remarks.len() {
                 0 => String::new(),
-                many => format!(", {}", counted(many, "warning", "s")),
+                many => format!(", {}", plural(many, "warning", "s")),
             };
             let line = format!("{}: no faults{warnings}; {processes} in {groups}", file.display());
             remarks.extend(config.notes.hints.iter().map(|hint| format!("hint: {hint}")));
-            Checked { remarks, verdict: Verdict::Sound(line) }
+            CheckReport { remarks, result: CheckResult::Sound(line) }
         }
-        Err(faults) => {
-            Checked { remarks: faults.0.iter().map(ToString::to_string).collect(), verdict: Verdict::Faulty }
-        }
+        Err(faults) => CheckReport {
+            remarks: faults.0.iter().map(ToString::to_string).collect(),
+            result: CheckResult::Faulty,
+        },
     }
 }
 
 /// `1 process`, `2 processes`: a word takes its `plural` ending but for one.
-fn counted(count: usize, word: &str, plural: &str) -> String {
+fn plural(count: usize, word: &str, plural: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { plural })
 }
 
@@ -58,11 +59,11 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn checked(text: &str) -> Checked {
+    fn checked(text: &str) -> CheckReport {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("s.conf");
         fs::write(&file, text).unwrap();
-        let machine = Surroundings {
+        let machine = HostEnv {
             environment: Vec::new(),
             cwd: folder.path().to_owned(),
             host_node_name: String::new(),
@@ -72,7 +73,7 @@ mod tests {
         let mut checked = check(&file, &Overrides::default(), &machine);
         let shorten = |line: &mut String| *line = line.replace(&file.display().to_string(), "s.conf");
         checked.remarks.iter_mut().for_each(shorten);
-        if let Verdict::Sound(line) = &mut checked.verdict {
+        if let CheckResult::Sound(line) = &mut checked.result {
             shorten(line);
         }
         checked
@@ -81,10 +82,10 @@ mod tests {
     #[test]
     fn a_sound_configuration_says_what_is_in_it() {
         let checked = checked("[supervisord]\n[program:cat]\ncommand=/bin/cat\n");
-        let sound = Verdict::Sound("s.conf: no faults; 1 process in 1 group".to_owned());
-        assert_eq!(checked.verdict, sound);
+        let sound = CheckResult::Sound("s.conf: no faults; 1 process in 1 group".to_owned());
+        assert_eq!(checked.result, sound);
         assert_eq!(
-            (counted(0, "group", "s"), counted(2, "process", "es")),
+            (plural(0, "group", "s"), plural(2, "process", "es")),
             ("0 groups".into(), "2 processes".into())
         );
     }
@@ -93,7 +94,7 @@ mod tests {
     fn every_fault_is_a_line() {
         let checked =
             checked("[supervisord]\n[program:a]\npriority=x\n[program:b]\ncommand=b\nstartsecs=y\n");
-        assert_eq!(checked.verdict, Verdict::Faulty);
+        assert_eq!(checked.result, CheckResult::Faulty);
         assert!(checked.remarks.len() >= 3, "{checked:?}");
         assert!(checked.remarks.iter().all(|line| line.starts_with("s.conf:")), "{checked:?}");
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ironlance_core::GroupName;
 
 use crate::group::Group;
-use crate::server::{Server, ServerAddress};
+use crate::server::{HttpServer, ServerAddress};
 use crate::settings::Settings;
 
 /// A configuration file and all that it includes, checked.
@@ -18,7 +18,7 @@ pub struct Config {
     /// By priority, then by name; no name twice.
     pub groups: Vec<Group>,
     /// The TCP servers in the order of their sections, then the unix sockets.
-    pub servers: Vec<Server>,
+    pub servers: Vec<HttpServer>,
     /// The namespaces at which the stock XML-RPC interface is served: the names of the `rpcinterface` sections.
     pub interfaces: Vec<String>,
     /// What to log about the configuration once there is a log.

@@ -7,7 +7,7 @@ use crate::config::Notes;
 
 /// The settings of the control program.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Control {
+pub struct CtlSettings {
     /// `http://…` or `unix:///path`.
     pub serverurl: String,
     /// What stands before the cursor.
@@ -23,7 +23,7 @@ pub struct Control {
 }
 
 /// The password is not shown.
-impl fmt::Debug for Control {
+impl fmt::Debug for CtlSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Control")
             .field("serverurl", &self.serverurl)

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum FormatValue {
     /// Most names.
     Text(String),
     /// `process_num` and `numprocs`.
@@ -122,16 +122,20 @@ impl Conversion {
     }
 
     /// What it makes of a word. `index` is where its letter stands.
-    pub fn apply(&self, word: &Word, index: impl FnOnce() -> usize) -> Result<String, ConversionError> {
+    pub fn apply(
+        &self,
+        word: &FormatValue,
+        index: impl FnOnce() -> usize,
+    ) -> Result<String, ConversionError> {
         let (sign, prefix, digits) = match (self.letter, word) {
             ('s' | 'r' | 'a', _) => return Ok(self.field("", "", &self.text(word), Fill::Spaces)),
             ('c', _) => return Ok(self.field("", "", &character(word)?.to_string(), Fill::Spaces)),
-            ('d' | 'i' | 'u' | 'o' | 'x' | 'X', Word::Number(number)) => self.whole(*number),
-            ('e' | 'E' | 'f' | 'F' | 'g' | 'G', Word::Number(number)) => {
+            ('d' | 'i' | 'u' | 'o' | 'x' | 'X', FormatValue::Number(number)) => self.whole(*number),
+            ('e' | 'E' | 'f' | 'F' | 'g' | 'G', FormatValue::Number(number)) => {
                 (self.sign(*number), "", self.real(*number))
             }
-            (_, Word::Number(_)) => return Err(self.unsupported(index)),
-            (_, Word::Text(_)) => return Err(self.refused("str", index)),
+            (_, FormatValue::Number(_)) => return Err(self.unsupported(index)),
+            (_, FormatValue::Text(_)) => return Err(self.refused("str", index)),
         };
         Ok(self.field(sign, prefix, &digits, if self.zero { Fill::Zeros } else { Fill::Spaces }))
     }
@@ -159,12 +163,12 @@ impl Conversion {
         ConversionError::Letter { letter: self.letter, index: index() }
     }
 
-    fn text(&self, word: &Word) -> String {
+    fn text(&self, word: &FormatValue) -> String {
         let text = match (word, self.letter) {
-            (Word::Number(number), _) => number.to_string(),
-            (Word::Text(text), 's') => text.clone(),
-            (Word::Text(text), 'r') => python::repr(text),
-            (Word::Text(text), _) => ascii(text),
+            (FormatValue::Number(number), _) => number.to_string(),
+            (FormatValue::Text(text), 's') => text.clone(),
+            (FormatValue::Text(text), 'r') => python::repr(text),
+            (FormatValue::Text(text), _) => ascii(text),
         };
         match self.precision {
             Some(most) => text.chars().take(most).collect(),
@@ -284,12 +288,12 @@ fn number(
     text.parse().ok().filter(|size| *size <= MAX_WIDTH).map(Some).ok_or(too_big)
 }
 
-fn character(word: &Word) -> Result<char, ConversionError> {
+fn character(word: &FormatValue) -> Result<char, ConversionError> {
     match word {
-        Word::Number(number) => {
+        FormatValue::Number(number) => {
             u32::try_from(*number).ok().and_then(char::from_u32).ok_or(ConversionError::CharacterRange)
         }
-        Word::Text(text) => {
+        FormatValue::Text(text) => {
             let mut letters = text.chars();
             let first = letters.next().ok_or(ConversionError::NotCharacter)?;
             if letters.next().is_some() { Err(ConversionError::NotCharacter) } else { Ok(first) }

@@ -7,11 +7,11 @@ use std::path::Path;
 use ironlance_core::GroupName;
 
 use crate::group::{Group, GroupKind};
-use crate::program::{LogTarget, Output, Program};
+use crate::program::{LogTarget, OutputConfig, Program};
 
 /// The groups that differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diff {
+pub struct GroupDiff {
     /// Only in the new configuration; in its order.
     pub added: Vec<GroupName>,
     /// In both, and not the same; in the order of the new one.
@@ -23,10 +23,10 @@ pub struct Diff {
 /// Compares the active groups with those of a new configuration, as the original's `diff_to_active` does.
 ///
 /// Of a FastCGI socket only the URL counts. A log file that is AUTO in the new configuration is no change.
-pub fn diff(active: &[&Group], new: &[&Group]) -> Diff {
+pub fn diff(active: &[&Group], new: &[&Group]) -> GroupDiff {
     let active_names = by_name(active);
     let new_names = by_name(new);
-    let mut diff = Diff::default();
+    let mut diff = GroupDiff::default();
     for group in new {
         match active_names.get(&group.name) {
             None => diff.added.push(group.name.clone()),
@@ -73,8 +73,8 @@ fn same_kind(active: &GroupKind, new: &GroupKind) -> bool {
 
 /// The active process has the file that was made for AUTO, so any file but AUTO is another one.
 fn same_program(active: &Program, new: &Program) -> bool {
-    let as_active = |output: &Output, active: &Output| match output.logfile {
-        LogTarget::Auto => Output { logfile: active.logfile.clone(), ..output.clone() },
+    let as_active = |output: &OutputConfig, active: &OutputConfig| match output.logfile {
+        LogTarget::Auto => OutputConfig { logfile: active.logfile.clone(), ..output.clone() },
         LogTarget::None | LogTarget::File(_) => output.clone(),
     };
     let stdout = as_active(&new.stdout, &active.stdout);
@@ -88,7 +88,7 @@ fn spelling(program: &Program) -> [Option<&OsStr>; 3] {
     [program.directory.as_deref().map(Path::as_os_str), file(&program.stdout), file(&program.stderr)]
 }
 
-fn file(output: &Output) -> Option<&OsStr> {
+fn file(output: &OutputConfig) -> Option<&OsStr> {
     match &output.logfile {
         LogTarget::File(path) => Some(path.as_os_str()),
         LogTarget::None | LogTarget::Auto => None,

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use ironlance_core::python;
 use ironlance_core::redact::{PLACEHOLDER, is_secret_name};
 
-use crate::conversion::{Conversion, ConversionError, Word};
+use crate::conversion::{Conversion, ConversionError, FormatValue};
 use crate::value::{quotable, shown};
 
 /// The `ENV_x` names, which every value may use: the environment, and that of `[supervisord]` over it.
 #[derive(Clone, Debug, Default)]
-pub struct Variables(BTreeMap<String, Word>);
+pub struct EnvVariables(BTreeMap<String, FormatValue>);
 
-impl Variables {
+impl EnvVariables {
     /// The environment, as pairs of name and value.
     pub fn new(environment: &[(String, String)]) -> Self {
         let mut variables = Self::default();
@@ -25,37 +25,37 @@ impl Variables {
 
     /// Makes `%(ENV_name)s` stand for the value.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.0.insert(format!("ENV_{name}"), Word::Text(value.to_owned()));
+        self.0.insert(format!("ENV_{name}"), FormatValue::Text(value.to_owned()));
     }
 }
 
 /// The names that a value may use beside the variables; a name that was added later hides an earlier one.
 #[derive(Clone, Debug, Default)]
-pub struct Names(BTreeMap<Cow<'static, str>, Word>);
+pub struct ExpansionNames(BTreeMap<Cow<'static, str>, FormatValue>);
 
-impl Names {
+impl ExpansionNames {
     /// The same, and one more that stands for a text.
-    pub fn and(mut self, name: &'static str, text: &str) -> Self {
-        self.set(name, Word::Text(text.to_owned()));
+    pub fn with(mut self, name: &'static str, text: &str) -> Self {
+        self.set(name, FormatValue::Text(text.to_owned()));
         self
     }
 
     /// Makes a name stand for something.
-    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, word: Word) {
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, word: FormatValue) {
         self.0.insert(name.into(), word);
     }
 
     /// Forgets those that the variables know as well.
-    pub fn give_way(&mut self, variables: &Variables) {
+    pub fn remove_shadowed(&mut self, variables: &EnvVariables) {
         self.0.retain(|name, _| !variables.0.contains_key(name.as_ref()));
     }
 
-    fn find<'a>(&'a self, variables: &'a Variables, name: &str) -> Option<&'a Word> {
+    fn find<'a>(&'a self, variables: &'a EnvVariables, name: &str) -> Option<&'a FormatValue> {
         self.0.get(name).or_else(|| variables.0.get(name))
     }
 
     /// The names, in order, as the message about an unknown one lists them; of very many the first.
-    fn list(&self, variables: &Variables) -> String {
+    fn list(&self, variables: &EnvVariables) -> String {
         let own = self.0.keys().map(AsRef::as_ref).take(MAX_LISTED);
         let mut names: Vec<&str> =
             own.chain(variables.0.keys().map(String::as_str).take(MAX_LISTED)).collect();
@@ -73,7 +73,7 @@ pub struct Expanded<'t> {
     pub text: Cow<'t, str>,
     /// A `%s` without a name was left as it stands. Python writes the whole mapping, environment and all,
     /// in its place.
-    pub bare: bool,
+    pub has_bare_percent: bool,
 }
 
 /// Why a value cannot be expanded.
@@ -93,12 +93,12 @@ const MAX_BYTES: usize = 16 << 20;
 /// Expands `text`. `title` is what the message calls it.
 pub fn expand<'t>(
     text: &'t str,
-    names: &Names,
-    variables: &Variables,
+    names: &ExpansionNames,
+    variables: &EnvVariables,
     title: &str,
 ) -> Result<Expanded<'t>, ExpandError> {
     if !text.contains('%') {
-        return Ok(Expanded { text: Cow::Borrowed(text), bare: false });
+        return Ok(Expanded { text: Cow::Borrowed(text), has_bare_percent: false });
     }
     let format = Format { text, names, variables, operand: Operand::Mapping, bare: false };
     format.run().map_err(|problem| problem.told(text, title, names, variables))
@@ -110,7 +110,7 @@ enum Problem {
 }
 
 impl Problem {
-    fn told(self, text: &str, title: &str, names: &Names, variables: &Variables) -> ExpandError {
+    fn told(self, text: &str, title: &str, names: &ExpansionNames, variables: &EnvVariables) -> ExpandError {
         let text = without_secrets(text, title);
         let (quoted, title, text) = (python::repr(&text), python::repr(title), shown(&text));
         match self {
@@ -151,15 +151,15 @@ enum Operand<'a> {
     /// The mapping itself: no name was used yet.
     Mapping,
     /// What the last name stands for, when `%(name)…` broke off before it was used.
-    Word(&'a Word),
+    Word(&'a FormatValue),
     /// It was taken.
     Nothing,
 }
 
 struct Format<'t, 'n> {
     text: &'t str,
-    names: &'n Names,
-    variables: &'n Variables,
+    names: &'n ExpansionNames,
+    variables: &'n EnvVariables,
     operand: Operand<'n>,
     bare: bool,
 }
@@ -176,7 +176,7 @@ impl<'t, 'n> Format<'t, 'n> {
             }
         }
         out.push_str(&self.text[at..]);
-        Ok(Expanded { text: Cow::Owned(out), bare: self.bare })
+        Ok(Expanded { text: Cow::Owned(out), has_bare_percent: self.bare })
     }
 
     /// What follows a percent sign at `start`; gives where it ends.
@@ -194,15 +194,15 @@ impl<'t, 'n> Format<'t, 'n> {
             at = end + 1;
         }
         let (conversion, length) = Conversion::parse(&self.text[at..], || match self.take() {
-            Operand::Word(Word::Number(_)) => Ok(()),
-            Operand::Word(Word::Text(_)) | Operand::Mapping => Err(ConversionError::StarWantsNumber),
+            Operand::Word(FormatValue::Number(_)) => Ok(()),
+            Operand::Word(FormatValue::Text(_)) | Operand::Mapping => Err(ConversionError::StarWantsNumber),
             Operand::Nothing => Err(ConversionError::NotEnough),
         })?;
         at += length;
         let text = self.text;
         let index = || text[..at].chars().count() - 1;
         match self.take() {
-            Operand::Word(Word::Text(text)) if conversion.is_plain() => out.push_str(text),
+            Operand::Word(FormatValue::Text(text)) if conversion.is_plain() => out.push_str(text),
             Operand::Word(word) => out.push_str(&conversion.apply(word, index)?),
             Operand::Mapping => {
                 conversion.check_mapping(index)?;

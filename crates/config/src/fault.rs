@@ -7,7 +7,7 @@ use std::path::PathBuf;
 ///
 /// Shown as `file:line: [section] key: cannot …: value`; parts that do not apply are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     /// The file it stands in.
     pub file: PathBuf,
     /// The line of the key, else of the section; from 1.
@@ -22,7 +22,7 @@ pub struct Fault {
     pub original: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
         if let Some(line) = self.line {
@@ -40,12 +40,12 @@ impl fmt::Display for Fault {
 
 /// All faults of a configuration, at least one; the first is what Supervisor 4.3 would have stopped at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct ConfigFaults(pub Vec<ConfigFault>);
 
 /// So many faults are told in one answer; the log has them all.
-const MOST_TOLD: usize = 5;
+const MAX_SHOWN: usize = 5;
 
-impl Faults {
+impl ConfigFaults {
     /// What Supervisor 4.3 would say after `Error: `.
     pub fn original(&self) -> &str {
         self.0.first().map_or("", |fault| &fault.original)
@@ -54,8 +54,8 @@ impl Faults {
     /// What Supervisor 4.3 would say, and behind it in brackets the faults with their files and lines, on one line; of
     /// many the first.
     pub fn original_and_ours(&self) -> String {
-        let mut ours: Vec<String> = self.0.iter().take(MOST_TOLD).map(ToString::to_string).collect();
-        match self.0.len().saturating_sub(MOST_TOLD) {
+        let mut ours: Vec<String> = self.0.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
+        match self.0.len().saturating_sub(MAX_SHOWN) {
             0 => {}
             more => ours.push(format!("and {more} more")),
         }
@@ -63,7 +63,7 @@ impl Faults {
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, fault) in self.0.iter().enumerate() {
             if at > 0 {
@@ -75,7 +75,7 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ConfigFaults {}
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_answer_begins_with_the_originals_words_and_names_each_fault_with_its_line() {
-        let fault = |line: u32| Fault {
+        let fault = |line: u32| ConfigFault {
             file: "/etc/s.conf".into(),
             line: Some(line),
             section: "program:a".to_owned(),
@@ -92,10 +92,10 @@ mod tests {
             original: format!("invalid {line}"),
         };
         assert_eq!(
-            Faults(vec![fault(3)]).original_and_ours(),
+            ConfigFaults(vec![fault(3)]).original_and_ours(),
             "invalid 3 [/etc/s.conf:3: [program:a] startsecs: cannot read as a whole number: soon]"
         );
-        let many = Faults((1..=7).map(fault).collect()).original_and_ours();
+        let many = ConfigFaults((1..=7).map(fault).collect()).original_and_ours();
         assert!(
             many.starts_with("invalid 1 [/etc/s.conf:1: ") && many.ends_with("soon; and 2 more]"),
             "{many}"

@@ -2,29 +2,29 @@
 
 use std::fs;
 
-use crate::path::{join, on_disk, split};
-use crate::surroundings::Surroundings;
+use crate::path::{join, resolve, split};
+use crate::surroundings::HostEnv;
 
 /// No path is longer (limits.h, `PATH_MAX`), and what matches one is not shorter than half of its pattern.
 const LONGEST: usize = 2 * 4096;
 
 /// The most names that all patterns of a configuration are held against. `/proc` leads back to `/` by many ways, so that
 /// a pattern of some stars has no end.
-pub(crate) const MAX_LOOKED_AT: usize = 200_000;
+pub(crate) const MAX_EXAMINED: usize = 200_000;
 
 /// There are more names than anybody means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooMany;
+pub(crate) struct TooManyFiles;
 
 /// The paths that match, in no order. A relative pattern counts from the working directory. `left` is how many names
 /// may still be looked at.
-pub(crate) fn glob(pattern: &str, machine: &Surroundings, left: &mut usize) -> Result<Vec<String>, TooMany> {
+pub(crate) fn glob(pattern: &str, machine: &HostEnv, left: &mut usize) -> Result<Vec<String>, TooManyFiles> {
     if pattern.len() > LONGEST {
         return Ok(Vec::new());
     }
     if !has_magic(pattern) {
         let there = match split(pattern) {
-            (folder, "") => on_disk(folder, machine).is_dir(),
+            (folder, "") => resolve(folder, machine).is_dir(),
             _ => exists(pattern, machine),
         };
         return Ok(if there { vec![pattern.to_owned()] } else { Vec::new() });
@@ -37,8 +37,8 @@ pub(crate) fn glob(pattern: &str, machine: &Surroundings, left: &mut usize) -> R
             found.extend(matching(&folder, name, machine, left)?.iter().map(|name| join(&folder, name)));
             continue;
         }
-        *left = left.checked_sub(1).ok_or(TooMany)?;
-        if name.is_empty() && on_disk(&folder, machine).is_dir() {
+        *left = left.checked_sub(1).ok_or(TooManyFiles)?;
+        if name.is_empty() && resolve(&folder, machine).is_dir() {
             found.push(format!("{folder}/"));
         } else if !name.is_empty() && exists(&join(&folder, name), machine) {
             found.push(join(&folder, name));
@@ -51,25 +51,25 @@ fn has_magic(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-fn exists(path: &str, machine: &Surroundings) -> bool {
-    fs::symlink_metadata(on_disk(path, machine)).is_ok()
+fn exists(path: &str, machine: &HostEnv) -> bool {
+    fs::symlink_metadata(resolve(path, machine)).is_ok()
 }
 
 /// The names in a folder that match; those with a leading dot only where the pattern has one.
 fn matching(
     folder: &str,
     pattern: &str,
-    machine: &Surroundings,
+    machine: &HostEnv,
     left: &mut usize,
-) -> Result<Vec<String>, TooMany> {
-    *left = left.checked_sub(1).ok_or(TooMany)?;
+) -> Result<Vec<String>, TooManyFiles> {
+    *left = left.checked_sub(1).ok_or(TooManyFiles)?;
     let folder = if folder.is_empty() { "." } else { folder };
-    let Ok(entries) = fs::read_dir(on_disk(folder, machine)) else { return Ok(Vec::new()) };
+    let Ok(entries) = fs::read_dir(resolve(folder, machine)) else { return Ok(Vec::new()) };
     let pattern_parts = parse(pattern);
     let mut found = Vec::new();
     // What cannot be read is no name; a folder that gives nothing but errors would have no end.
     for entry in entries.map_while(Result::ok) {
-        *left = left.checked_sub(1).ok_or(TooMany)?;
+        *left = left.checked_sub(1).ok_or(TooManyFiles)?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_shown = pattern.starts_with('.') || !name.starts_with('.');
         if is_shown && fits(&pattern_parts, &name.chars().collect::<Vec<char>>()) {
@@ -217,7 +217,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let machine = Surroundings {
+        let machine = HostEnv {
             environment: Vec::new(),
             cwd: folder.path().to_owned(),
             host_node_name: String::new(),
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(sorted("*/"), ["a/", "b/"]);
         assert_eq!(sorted("b/z.ini"), ["b/z.ini"]);
         assert_eq!(sorted("nothing/*"), Vec::<String>::new());
-        assert_eq!(glob("*/*", &machine, &mut 4), Err(TooMany));
-        assert_eq!(glob("*/x.conf", &machine, &mut 4), Err(TooMany));
+        assert_eq!(glob("*/*", &machine, &mut 4), Err(TooManyFiles));
+        assert_eq!(glob("*/x.conf", &machine, &mut 4), Err(TooManyFiles));
     }
 }

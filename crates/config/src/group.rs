@@ -35,12 +35,12 @@ pub enum GroupKind {
         result_handler: String,
     },
     /// FastCGI processes that share a socket.
-    FastCgi(Socket),
+    FastCgi(FcgiSocket),
 }
 
 /// The socket that FastCGI processes share.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Socket {
+pub struct FcgiSocket {
     /// As it stands in log lines: `unix:///path` or `tcp://host:port`.
     pub url: String,
     /// Where to bind.
@@ -57,7 +57,7 @@ pub enum SocketAddress {
         /// Absolute.
         path: PathBuf,
         /// To whom to give it.
-        owner: Option<Owner>,
+        owner: Option<SocketOwner>,
         /// Its permissions.
         mode: Option<u32>,
     },
@@ -72,7 +72,7 @@ pub enum SocketAddress {
 
 /// To whom a socket is given; a part that is `None` stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct SocketOwner {
     /// The user.
     pub uid: Option<u32>,
     /// The group.

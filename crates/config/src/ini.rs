@@ -7,7 +7,7 @@ use ironlance_core::python;
 
 /// Where something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The number of the file, as given to [`Ini::read`].
     pub file: usize,
     /// From 1.
@@ -16,13 +16,13 @@ pub struct Place {
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct IniEntry {
     /// In lower case.
     pub key: String,
     /// Lines joined by `\n`, comments and surrounding space taken away.
     pub value: String,
     /// Where the key stands.
-    pub place: Place,
+    pub place: SourceLocation,
 }
 
 /// A section; one that occurs again goes on where it left off.
@@ -31,8 +31,8 @@ pub struct Section {
     /// What stands between the brackets.
     pub name: String,
     /// Where it stands first.
-    pub place: Place,
-    entries: Vec<Entry>,
+    pub place: SourceLocation,
+    entries: Vec<IniEntry>,
     /// Where each key is, once there are many.
     index: HashMap<String, usize>,
 }
@@ -43,16 +43,16 @@ const MAX_BAD: usize = 1000;
 const FEW: usize = 32;
 
 impl Section {
-    fn new(name: &str, place: Place) -> Self {
+    fn new(name: &str, place: SourceLocation) -> Self {
         Self { name: name.to_owned(), place, entries: Vec::new(), index: HashMap::new() }
     }
 
     /// The keys that stand in it, in the order in which they first occur.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[IniEntry] {
         &self.entries
     }
 
-    fn entry(&self, key: &str) -> Option<&Entry> {
+    fn entry(&self, key: &str) -> Option<&IniEntry> {
         self.position(key).map(|at| &self.entries[at])
     }
 
@@ -64,7 +64,7 @@ impl Section {
     }
 
     /// Sets a key, and says at which place in the order it is.
-    fn set(&mut self, key: String, value: String, place: Place) -> usize {
+    fn set(&mut self, key: String, value: String, place: SourceLocation) -> usize {
         if let Some(at) = self.position(&key) {
             let entry = &mut self.entries[at];
             entry.value = value;
@@ -72,7 +72,7 @@ impl Section {
             return at;
         }
         let at = self.entries.len();
-        self.entries.push(Entry { key, value, place });
+        self.entries.push(IniEntry { key, value, place });
         match self.entries.len() {
             ..=FEW => {}
             length if length == FEW + 1 => {
@@ -108,7 +108,7 @@ const MAX_LENT: usize = 64 << 20;
 /// `[DEFAULT]` has more with `%(here)s` than so many sections can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot give every section what [DEFAULT] has with {HERE}: more than {} MiB", MAX_LENT >> 20)]
-pub struct TooMuchLent;
+pub struct DefaultsTooLarge;
 
 /// What is wrong with the form of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ const HERE: &str = "%(here)s";
 
 impl Default for Ini {
     fn default() -> Self {
-        let nowhere = Place { file: 0, line: 0 };
+        let nowhere = SourceLocation { file: 0, line: 0 };
         Self {
             sections: Vec::new(),
             index: HashMap::new(),
@@ -180,7 +180,7 @@ impl Ini {
     }
 
     /// What counts in a section for a key: its own value, else that of `[DEFAULT]`.
-    pub fn get<'a>(&'a self, section: &'a Section, key: &str) -> Option<&'a Entry> {
+    pub fn get<'a>(&'a self, section: &'a Section, key: &str) -> Option<&'a IniEntry> {
         section.entry(key).or_else(|| self.defaults.entry(key))
     }
 
@@ -199,26 +199,26 @@ impl Ini {
     /// `[DEFAULT]` lends to a section, which has a value of its own from then on.
     ///
     /// Fails when what it lends would take more than 64 MiB in all.
-    pub fn replace_here(&mut self, here: &str) -> Result<(), TooMuchLent> {
+    pub fn replace_here(&mut self, here: &str) -> Result<(), DefaultsTooLarge> {
         for (section, entry) in std::mem::take(&mut self.fresh) {
             let entry = &mut self.sections[section].entries[entry];
             if entry.value.contains(HERE) {
                 entry.value = entry.value.replace(HERE, here);
             }
         }
-        let lent: Vec<Entry> =
+        let lent: Vec<IniEntry> =
             self.defaults.entries.iter().filter(|entry| entry.value.contains(HERE)).cloned().collect();
         for entry in lent {
             let value = entry.value.replace(HERE, here);
             for section in self.sections.iter_mut().skip(self.served) {
                 self.asked += 1;
                 if self.asked > MAX_ASKED {
-                    return Err(TooMuchLent);
+                    return Err(DefaultsTooLarge);
                 }
                 if section.entry(&entry.key).is_none() {
-                    self.lent += entry.key.len() + value.len() + size_of::<Entry>();
+                    self.lent += entry.key.len() + value.len() + size_of::<IniEntry>();
                     if self.lent > MAX_LENT {
-                        return Err(TooMuchLent);
+                        return Err(DefaultsTooLarge);
                     }
                     section.set(entry.key.clone(), value.clone(), entry.place);
                 }
@@ -229,7 +229,7 @@ impl Ini {
     }
 
     /// Goes into a section, which is made if it is new.
-    fn enter(&mut self, name: &str, place: Place) -> Current {
+    fn enter(&mut self, name: &str, place: SourceLocation) -> Current {
         if let Some(at) = self.index.get(name) {
             return Current::Section(*at);
         }
@@ -280,7 +280,7 @@ impl Reader<'_> {
             return Ok(());
         }
         self.indent = indent;
-        let place = Place { file: self.file, line: line.number };
+        let place = SourceLocation { file: self.file, line: line.number };
         if let Some(name) = header(value) {
             self.close_option();
             self.section = Some(self.ini.enter(name, place));
@@ -304,7 +304,7 @@ impl Reader<'_> {
         true
     }
 
-    fn option_line(&mut self, value: &str, line: Line<'_>, place: Place) {
+    fn option_line(&mut self, value: &str, line: Line<'_>, place: SourceLocation) {
         let Some(at) = value.find(['=', ':']) else {
             self.refuse(line);
             return;

@@ -6,49 +6,49 @@ use ironlance_core::kind::EventKind;
 use ironlance_core::name::Namespec;
 use ironlance_core::{Selection, shlex};
 
-use crate::expand::Names;
+use crate::expand::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::program::Program;
-use crate::reading::{Page, Reading};
-use crate::server::{Server, ServerAddress};
-use crate::superlance::{Run, recognised};
+use crate::reading::{LoadContext, SectionScope};
+use crate::server::{HttpServer, ServerAddress};
+use crate::superlance::{ListenerCommand, parse_command};
 use crate::value::{breaks_tokens, shown};
 
 /// What was made of the sections that listeners depend on.
-pub(crate) struct Whole<'w> {
+pub(crate) struct LintInput<'w> {
     /// Every group.
     pub(crate) groups: &'w [Group],
     /// Every server.
-    pub(crate) servers: &'w [Server],
+    pub(crate) servers: &'w [HttpServer],
     /// The namespaces of the stock XML-RPC interface.
     pub(crate) interfaces: &'w [String],
 }
 
 /// So many listeners are looked at.
-const MOST_LISTENERS: usize = 1000;
+const MAX_LISTENERS: usize = 1000;
 /// So many processes are compared with a name that is not there.
-const MOST_KNOWN: usize = 2000;
+const MAX_KNOWN: usize = 2000;
 /// For so many names it is looked for what was meant.
-const MOST_MEANT: usize = 200;
+const MAX_SUGGESTIONS: usize = 200;
 /// So many names of one command line are looked for.
-const MOST_NAMES: usize = 50;
+const MAX_NAMES: usize = 50;
 
 /// The name of this supervisord stands in the header of each event, between blanks.
-pub(crate) fn identifier(reading: &mut Reading<'_>, identifier: &str) {
+pub(crate) fn check_identifier(reading: &mut LoadContext<'_>, identifier: &str) {
     let Some(section) = reading.ini.section("supervisord") else { return };
     if breaks_tokens(identifier) {
         let text = format!(
             "has a blank or a colon in it, and stands in the header of every event: no listener can read any: {}",
             shown(identifier)
         );
-        reading.warn_at(&Page::new(section, Names::default()), "identifier", &text);
+        reading.warn_at(&SectionScope::new(section, ExpansionNames::default()), "identifier", &text);
     }
 }
 
 /// What `[supervisorctl]` has for a password is sent as it stands.
-pub(crate) fn control(reading: &mut Reading<'_>) {
+pub(crate) fn check_ctl_url(reading: &mut LoadContext<'_>) {
     let Some(section) = reading.ini.section("supervisorctl") else { return };
-    let page = Page::new(section, Names::default());
+    let page = SectionScope::new(section, ExpansionNames::default());
     if reading.raw(&page, "password").is_some_and(|entry| entry.value.starts_with("{SHA}")) {
         let text = "is sent as it stands, and no server takes a digest for its password: the password itself belongs here";
         reading.hint_at(&page, "password", text);
@@ -56,25 +56,25 @@ pub(crate) fn control(reading: &mut Reading<'_>) {
 }
 
 /// Looks at every listener of superlance's.
-pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
+pub(crate) fn check_listeners(reading: &mut LoadContext<'_>, whole: &LintInput<'_>) {
     let pools = whole.groups.iter().filter_map(|group| match &group.kind {
         GroupKind::Listeners { events, .. } => Some((group, events.as_slice(), group.programs.first()?)),
         GroupKind::Programs | GroupKind::FastCgi(_) => None,
     });
-    let mut left = MOST_MEANT;
-    for (group, events, program) in pools.take(MOST_LISTENERS) {
+    let mut left = MAX_SUGGESTIONS;
+    for (group, events, program) in pools.take(MAX_LISTENERS) {
         let name = format!("eventlistener:{}", group.name.0);
         let Some(section) = reading.ini.section(&name) else { continue };
         let words = shlex::split(&program.command).unwrap_or_default();
-        let Some(run) = recognised(&words) else { continue };
-        let page = Page::new(section, Names::default());
+        let Some(run) = parse_command(&words) else { continue };
+        let page = SectionScope::new(section, ExpansionNames::default());
         let before = reading.notes.warnings.len();
-        hears(reading, &page, events, &run);
-        mails(reading, &page, &run);
-        asks(reading, &page, whole, program, &run);
+        check_events(reading, &page, events, &run);
+        check_recipient(reading, &page, &run);
+        check_server_access(reading, &page, whole, program, &run);
         // After a fault there may be too few programs.
         if reading.fault_count() == 0 {
-            names(reading, &page, whole.groups, &run, &mut left);
+            check_names(reading, &page, whole.groups, &run, &mut left);
         }
         let own = reading.notes.warnings.iter().skip(before).map(|line| (group.name.clone(), line.clone()));
         let own: Vec<_> = own.collect();
@@ -85,7 +85,7 @@ pub(crate) fn listeners(reading: &mut Reading<'_>, whole: &Whole<'_>) {
 const TICKS: [EventKind; 3] = [EventKind::Tick5, EventKind::Tick60, EventKind::Tick3600];
 
 /// The states that a listener mails about unless `--on` says otherwise.
-fn states(name: &str) -> &'static [EventKind] {
+fn default_states(name: &str) -> &'static [EventKind] {
     match name {
         "crashmail" | "crashmailbatch" | "crashsms" => &[EventKind::ProcessStateExited],
         "fatalmailbatch" => &[EventKind::ProcessStateFatal],
@@ -94,14 +94,19 @@ fn states(name: &str) -> &'static [EventKind] {
 }
 
 /// Whether it is told of anything that it acts on.
-fn hears<'a>(reading: &mut Reading<'a>, page: &Page<'a>, events: &[EventKind], run: &Run<'_>) {
+fn check_events<'a>(
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+    events: &[EventKind],
+    run: &ListenerCommand<'_>,
+) {
     let is_heard = |kind: &EventKind| events.iter().any(|event| kind.is_a(*event));
     let name = run.name;
     if name != "crashmail" && !TICKS.iter().any(is_heard) {
         let text = format!("has no TICK event, which is {name}'s clock: it would never act");
         reading.warn_at(page, "events", &text);
     }
-    let Some(state) = states(name).first() else { return };
+    let Some(state) = default_states(name).first() else { return };
     let has_on = run.args.iter().any(|arg| arg == "--on" || arg.starts_with("--on="));
     let others: Vec<EventKind> = EventKind::ALL
         .into_iter()
@@ -129,7 +134,7 @@ fn hears<'a>(reading: &mut Reading<'a>, page: &Page<'a>, events: &[EventKind], r
 
 /// Whether there is an address to mail to. The batch mailers refuse to start without one; httpok and memmon restart all
 /// the same; crashmail does nothing else. What may be an address in some way of writing options is taken for one.
-fn mails<'a>(reading: &mut Reading<'a>, page: &Page<'a>, run: &Run<'_>) {
+fn check_recipient<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, run: &ListenerCommand<'_>) {
     let may_be = |arg: &String| match arg.strip_prefix("--") {
         Some(long) => long.starts_with('e') || long == "help" || long == "test-alert",
         None => arg.strip_prefix('-').is_some_and(|short| short.contains(['m', 'h'])),
@@ -141,13 +146,19 @@ fn mails<'a>(reading: &mut Reading<'a>, page: &Page<'a>, run: &Run<'_>) {
 }
 
 /// Whether supervisord answers when it is asked, which httpok and memmon cannot do without.
-fn asks<'a>(reading: &mut Reading<'a>, page: &Page<'a>, whole: &Whole<'_>, program: &Program, run: &Run<'_>) {
+fn check_server_access<'a>(
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+    whole: &LintInput<'_>,
+    program: &Program,
+    run: &ListenerCommand<'_>,
+) {
     // Somebody else's supervisord, or none on purpose.
     if program.serverurl.is_some() {
         return;
     }
     let is_given = |name: &str| {
-        let inherited = reading.machine.environment.iter().any(|(key, _)| key == name);
+        let inherited = reading.host.environment.iter().any(|(key, _)| key == name);
         program.environment.contains_key(name) || inherited
     };
     let server = whole.servers.iter().find(|server| matches!(server.address, ServerAddress::Unix { .. }));
@@ -176,23 +187,29 @@ fn asks<'a>(reading: &mut Reading<'a>, page: &Page<'a>, whole: &Whole<'_>, progr
 }
 
 /// Whether the programs that it is to look at are there.
-fn names<'a>(reading: &mut Reading<'a>, page: &Page<'a>, groups: &[Group], run: &Run<'_>, left: &mut usize) {
+fn check_names<'a>(
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+    groups: &[Group],
+    run: &ListenerCommand<'_>,
+    left: &mut usize,
+) {
     let known = || -> Vec<Namespec> {
         let names = groups.iter().flat_map(|group| {
             let name =
                 |program: &Program| Namespec { group: group.name.clone(), process: program.name.clone() };
             group.programs.iter().map(name)
         });
-        names.take(MOST_KNOWN).collect()
+        names.take(MAX_KNOWN).collect()
     };
-    for (option, value) in given(run).into_iter().take(MOST_NAMES) {
+    for (option, value) in name_options(run).into_iter().take(MAX_NAMES) {
         let is_group = option == "group" || option == "g";
         let pattern = value.split('=').next().unwrap_or_default();
         let pattern = pattern.strip_prefix('!').unwrap_or(pattern);
         let mut selection = Selection::default();
         let added = if is_group { selection.add_group(pattern) } else { selection.add(pattern) };
         // What is no pattern, the listener itself refuses.
-        if added.is_err() || is_there(&selection, groups) {
+        if added.is_err() || any_matches(&selection, groups) {
             continue;
         }
         let (sort, named) = match is_group {
@@ -207,7 +224,7 @@ fn names<'a>(reading: &mut Reading<'a>, page: &Page<'a>, groups: &[Group], run: 
     }
 }
 
-fn is_there(selection: &Selection, groups: &[Group]) -> bool {
+fn any_matches(selection: &Selection, groups: &[Group]) -> bool {
     groups.iter().any(|group| {
         group.programs.iter().any(|program| {
             selection.names(&Namespec { group: group.name.clone(), process: program.name.clone() })
@@ -216,7 +233,7 @@ fn is_there(selection: &Selection, groups: &[Group]) -> bool {
 }
 
 /// The values of `--program` and `--group`, and of their short forms where they mean the same.
-fn given<'w>(run: &Run<'w>) -> Vec<(&'static str, &'w str)> {
+fn name_options<'w>(run: &ListenerCommand<'w>) -> Vec<(&'static str, &'w str)> {
     let options: &[&str] = match run.name {
         // -p of the mailers by SMTP is a password.
         "crashmail" | "memmon" => &["program", "group", "p", "g"],

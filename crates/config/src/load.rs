@@ -5,47 +5,47 @@ use std::path::{Path, PathBuf};
 
 use crate::account::Accounts;
 use crate::config::{Config, Notes};
-use crate::control::Control;
-use crate::fault::{Fault, Faults};
+use crate::control::CtlSettings;
+use crate::fault::{ConfigFault, ConfigFaults};
 use crate::group::Group;
-use crate::guard::guarded;
+use crate::guard::catch_panic;
 use crate::hint;
 use crate::ini::Section;
 use crate::lint;
 use crate::program::Program;
-use crate::reading::Reading;
+use crate::reading::LoadContext;
 use crate::section::{eventlistener, fcgi, group, http, plugin, program, supervisorctl, supervisord};
 use crate::settings::{Overrides, Settings};
-use crate::source::{self, Scope, Source};
-use crate::surroundings::Surroundings;
+use crate::source::{self, IncludeMode, SourceFiles};
+use crate::surroundings::HostEnv;
 
 /// Reads a configuration file and all that it includes.
 ///
 /// `overrides` is what the command line gave. Fails with every fault there is; the first is the one at which
 /// Supervisor 4.3 would have stopped. A panic of the reader is a fault as well.
-pub fn load(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Config, Faults> {
-    examine(file, overrides, machine).config
+pub fn load(file: &Path, overrides: &Overrides, machine: &HostEnv) -> Result<Config, ConfigFaults> {
+    load_with_notes(file, overrides, machine).config
 }
 
 /// A configuration that was read, and what there is to say of it even where it has faults.
 #[derive(Debug)]
-pub struct Examined {
+pub struct LoadReport {
     /// What [`load`] gives.
-    pub config: Result<Config, Faults>,
+    pub config: Result<Config, ConfigFaults>,
     /// All that was noted on the way; the configuration has the same.
     pub notes: Notes,
 }
 
 /// Reads as [`load`] does, and keeps the notes also where there are faults.
-pub fn examine(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Examined {
-    guarded(file, || read(file, overrides, machine))
-        .unwrap_or_else(|faults| Examined { config: Err(faults), notes: Notes::default() })
+pub fn load_with_notes(file: &Path, overrides: &Overrides, machine: &HostEnv) -> LoadReport {
+    catch_panic(file, || read(file, overrides, machine))
+        .unwrap_or_else(|faults| LoadReport { config: Err(faults), notes: Notes::default() })
 }
 
-fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Examined, Faults> {
-    let source = source::open(file, Scope::WithIncludes, machine)?;
+fn read(file: &Path, overrides: &Overrides, machine: &HostEnv) -> Result<LoadReport, ConfigFaults> {
+    let source = source::open(file, IncludeMode::Follow, machine)?;
     let accounts = Accounts::default();
-    let mut reading = Reading::new(&source.ini, &source.files, &source.here, machine, &accounts);
+    let mut reading = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
     let section = source.ini.section("supervisord");
     if section.is_none() {
         reading.record(no_section(file, "supervisord"));
@@ -58,16 +58,16 @@ fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Ex
     let servers = http::read(&mut reading);
     let settings = finish(&mut reading, section, draft, overrides);
     if let Some(settings) = &settings {
-        lint::identifier(&mut reading, &settings.identifier);
+        lint::check_identifier(&mut reading, &settings.identifier);
     }
-    lint::control(&mut reading);
-    lint::listeners(
+    lint::check_ctl_url(&mut reading);
+    lint::check_listeners(
         &mut reading,
-        &lint::Whole { groups: &groups, servers: &servers, interfaces: &interfaces },
+        &lint::LintInput { groups: &groups, servers: &servers, interfaces: &interfaces },
     );
-    hint::keys(&mut reading);
-    let (mut notes, later) = reading.close();
-    let Source { notes: earlier, faults: mut all, .. } = source;
+    hint::warn_unknown_keys(&mut reading);
+    let (mut notes, later) = reading.finish();
+    let SourceFiles { notes: earlier, faults: mut all, .. } = source;
     all.extend(later);
     notes.warnings.splice(0..0, earlier.warnings);
     notes.infos.splice(0..0, earlier.infos);
@@ -75,33 +75,33 @@ fn read(file: &Path, overrides: &Overrides, machine: &Surroundings) -> Result<Ex
         Some(settings) if all.is_empty() => {
             Ok(Config { file: file.to_owned(), settings, groups, servers, interfaces, notes: notes.clone() })
         }
-        _ => Err(Faults(all)),
+        _ => Err(ConfigFaults(all)),
     };
-    Ok(Examined { config, notes })
+    Ok(LoadReport { config, notes })
 }
 
 /// Reads `[supervisorctl]` of a configuration file; what the file includes does not count for it.
-pub fn load_control(file: &Path, machine: &Surroundings) -> Result<Control, Faults> {
-    guarded(file, || read_control(file, machine))
+pub fn load_ctl_settings(file: &Path, machine: &HostEnv) -> Result<CtlSettings, ConfigFaults> {
+    catch_panic(file, || read_ctl_settings(file, machine))
 }
 
-fn read_control(file: &Path, machine: &Surroundings) -> Result<Control, Faults> {
-    let source = source::open(file, Scope::Alone, machine)?;
+fn read_ctl_settings(file: &Path, machine: &HostEnv) -> Result<CtlSettings, ConfigFaults> {
+    let source = source::open(file, IncludeMode::Ignore, machine)?;
     let accounts = Accounts::default();
-    let mut reading = Reading::new(&source.ini, &source.files, &source.here, machine, &accounts);
+    let mut reading = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
     let Some(section) = source.ini.section("supervisorctl") else {
-        return Err(Faults(vec![no_section(file, "supervisorctl")]));
+        return Err(ConfigFaults(vec![no_section(file, "supervisorctl")]));
     };
     let control = supervisorctl::read(&mut reading, section);
     plugin::plugins(&mut reading);
-    let (notes, later) = reading.close();
+    let (notes, later) = reading.finish();
     let mut all = source.faults;
     all.extend(later);
-    if all.is_empty() { Ok(Control { notes, ..control }) } else { Err(Faults(all)) }
+    if all.is_empty() { Ok(CtlSettings { notes, ..control }) } else { Err(ConfigFaults(all)) }
 }
 
-fn no_section(file: &Path, section: &str) -> Fault {
-    Fault {
+fn no_section(file: &Path, section: &str) -> ConfigFault {
+    ConfigFault {
         file: PathBuf::from(file),
         line: None,
         section: String::new(),
@@ -112,16 +112,16 @@ fn no_section(file: &Path, section: &str) -> Fault {
 }
 
 fn finish<'a>(
-    reading: &mut Reading<'a>,
+    reading: &mut LoadContext<'a>,
     section: Option<&'a Section>,
-    draft: Option<supervisord::Draft>,
+    draft: Option<supervisord::PartialSettings>,
     overrides: &Overrides,
 ) -> Option<Settings> {
     Some(draft?.finish(reading, section?, overrides))
 }
 
 /// Every group, by priority and name.
-fn groups(reading: &mut Reading<'_>, shared: &BTreeMap<String, String>) -> Vec<Group> {
+fn groups(reading: &mut LoadContext<'_>, shared: &BTreeMap<String, String>) -> Vec<Group> {
     let sections = reading.ini.sections();
     let mut taken = HashSet::new();
     let mut groups = Vec::new();
@@ -151,7 +151,7 @@ fn groups(reading: &mut Reading<'_>, shared: &BTreeMap<String, String>) -> Vec<G
         new
     });
     for group in &mut groups {
-        group.programs = without_doubles(reading, &group.name.0, std::mem::take(&mut group.programs));
+        group.programs = remove_duplicates(reading, &group.name.0, std::mem::take(&mut group.programs));
     }
     groups
 }
@@ -161,7 +161,7 @@ fn with_prefix<'a>(sections: &'a [Section], prefix: &'static str) -> impl Iterat
 }
 
 /// Of processes of one name in a group, the last counts, in the place of the first.
-fn without_doubles(reading: &mut Reading<'_>, group: &str, programs: Vec<Program>) -> Vec<Program> {
+fn remove_duplicates(reading: &mut LoadContext<'_>, group: &str, programs: Vec<Program>) -> Vec<Program> {
     let names: HashSet<_> = programs.iter().map(|program| &program.name).collect();
     if names.len() == programs.len() {
         return programs;

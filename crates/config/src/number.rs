@@ -4,7 +4,7 @@ use ironlance_core::python;
 
 /// A text that is no number, and Python's words for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NotNumber {
+pub(crate) struct NotANumber {
     /// `invalid literal for int() …`
     pub(crate) original: String,
 }
@@ -14,14 +14,14 @@ const MAX_DIGITS: usize = 4300;
 
 /// `int(text)`: space around it, a sign and single underscores between digits are allowed. What is beyond 64 bits
 /// becomes the greatest or least there is.
-pub(crate) fn integer(text: &str) -> Result<i64, NotNumber> {
+pub(crate) fn integer(text: &str) -> Result<i64, NotANumber> {
     let refuse =
-        || NotNumber { original: format!("invalid literal for int() with base 10: {}", python::repr(text)) };
+        || NotANumber { original: format!("invalid literal for int() with base 10: {}", python::repr(text)) };
     let (sign, digits) = signed(text.trim());
     let count = digits.bytes().filter(u8::is_ascii_digit).count();
     let value = magnitude(digits, 10).ok_or_else(refuse)?;
     if count > MAX_DIGITS {
-        return Err(NotNumber {
+        return Err(NotANumber {
             original: format!(
                 "Exceeds the limit (4300 digits) for integer string conversion: value has {count} digits; use \
                  sys.set_int_max_str_digits() to increase the limit"

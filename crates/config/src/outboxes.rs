@@ -5,12 +5,12 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use ironlance_core::{GroupName, shlex};
-use ironlance_host::state::{Environment, Owner, StateFolder, VARIABLE, foresee};
+use ironlance_host::state::{StateFolder, StateFolderEnv, UserIdentity, VARIABLE, predict};
 
 use crate::config::Config;
 use crate::group::GroupKind;
 use crate::program::Program;
-use crate::surroundings::Surroundings;
+use crate::surroundings::HostEnv;
 
 /// The names under which listeners that send alerts are run.
 const NAMES: [&str; 7] =
@@ -20,7 +20,7 @@ const MOST: usize = 1000;
 
 /// Where the listeners of a pool keep their alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outbox {
+pub struct ListenerOutbox {
     /// The pool.
     pub pool: GroupName,
     /// Their state folder.
@@ -30,7 +30,7 @@ pub struct Outbox {
 /// The state folders of the listeners that send alerts, if a supervisord of ours were started now by whoever asks.
 ///
 /// Nothing is made. A supervisord that starts as root makes folders where its listeners' users cannot: those are `granted`.
-pub fn outboxes(config: &Config, machine: &Surroundings) -> Vec<Outbox> {
+pub fn listener_outboxes(config: &Config, machine: &HostEnv) -> Vec<ListenerOutbox> {
     let daemon = config.settings.user.as_ref().map_or(machine.uid, |user| user.uid);
     let listeners = config.groups.iter().filter(|group| matches!(group.kind, GroupKind::Listeners { .. }));
     let programs = listeners.flat_map(|group| group.programs.iter().map(move |program| (group, program)));
@@ -43,18 +43,18 @@ pub fn outboxes(config: &Config, machine: &Surroundings) -> Vec<Outbox> {
             continue;
         }
         let state = folder(config, machine, program, uid, daemon);
-        if seen.insert((&group.name, state.path.clone(), state.trouble.clone())) {
-            found.push(Outbox { pool: group.name.clone(), state });
+        if seen.insert((&group.name, state.path.clone(), state.problem.clone())) {
+            found.push(ListenerOutbox { pool: group.name.clone(), state });
         }
     }
     found
 }
 
 /// A line for each listener whose alerts would wait in memory only.
-pub fn homeless(config: &Config, machine: &Surroundings) -> Vec<String> {
-    let found = outboxes(config, machine).into_iter();
-    let lines = found.filter_map(|Outbox { pool, state }| {
-        let trouble = state.trouble?;
+pub fn listeners_without_outbox(config: &Config, machine: &HostEnv) -> Vec<String> {
+    let found = listener_outboxes(config, machine).into_iter();
+    let lines = found.filter_map(|ListenerOutbox { pool, state }| {
+        let trouble = state.problem?;
         Some(format!(
             "the listener {pool}: its alerts wait in memory only: {trouble}; set {VARIABLE} in its environment= to a \
              folder of its user"
@@ -63,7 +63,7 @@ pub fn homeless(config: &Config, machine: &Surroundings) -> Vec<String> {
     lines.collect()
 }
 
-fn folder(config: &Config, machine: &Surroundings, program: &Program, uid: u32, daemon: u32) -> StateFolder {
+fn folder(config: &Config, machine: &HostEnv, program: &Program, uid: u32, daemon: u32) -> StateFolder {
     let shared = &config.settings.environment;
     let own = program.environment.get(VARIABLE);
     let is_shared = own.is_some() && own == shared.get(VARIABLE);
@@ -71,13 +71,13 @@ fn folder(config: &Config, machine: &Surroundings, program: &Program, uid: u32, 
         machine.environment.iter().find(|(key, _)| key == name).map(|(_, value)| OsStr::new(value))
     };
     let given = |name: &str| program.environment.get(name).map(OsStr::new).or_else(|| inherited(name));
-    let environment = Environment {
+    let environment = StateFolderEnv {
         own: own.filter(|_| !is_shared).map(OsStr::new),
         inherited: own.map(OsStr::new).or_else(|| inherited(VARIABLE)),
         xdg_state_home: given("XDG_STATE_HOME"),
         home: given("HOME"),
     };
-    foresee(&environment, &Owner::of(uid), daemon)
+    predict(&environment, &UserIdentity::from_uid(uid), daemon)
 }
 
 fn is_ours(program: &Program) -> bool {
@@ -110,9 +110,9 @@ mod tests {
         ];
         fs::write(&file, text.concat()).unwrap();
         let state = folder.path().join("state").display().to_string();
-        let machine = Surroundings { environment: vec![(VARIABLE.into(), state)], ..Surroundings::here() };
+        let machine = HostEnv { environment: vec![(VARIABLE.into(), state)], ..HostEnv::current() };
         let config = load(&file, &Overrides::default(), &machine).unwrap();
-        let lines = homeless(&config, &machine);
+        let lines = listeners_without_outbox(&config, &machine);
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].starts_with("the listener lost: its alerts wait in memory only: "), "{lines:?}");
         assert!(!folder.path().join("state").exists());

@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use crate::account::Accounts;
-use crate::fault::Faults;
-use crate::guard::guarded;
+use crate::fault::ConfigFaults;
+use crate::guard::catch_panic;
 use crate::hint;
-use crate::ini::{Entry, Ini, Place, Section};
-use crate::reading::Reading;
+use crate::ini::{Ini, IniEntry, Section, SourceLocation};
+use crate::reading::LoadContext;
 use crate::section::plugin;
-use crate::source::{self, Scope};
-use crate::surroundings::Surroundings;
+use crate::source::{self, IncludeMode};
+use crate::surroundings::HostEnv;
 
 /// A configuration file and all that it includes, as it was written; values are not expanded.
 #[derive(Clone, Debug)]
-pub struct Outline {
+pub struct RawConfig {
     /// The sections of all files.
     pub ini: Ini,
     /// The files by the numbers in a [`Place`]; the first is the configuration file as it was named.
@@ -26,37 +26,37 @@ pub struct Outline {
     pub warnings: Vec<String>,
 }
 
-impl Outline {
+impl RawConfig {
     /// The name of the file that a place is in.
-    pub fn file(&self, place: Place) -> &str {
+    pub fn file(&self, place: SourceLocation) -> &str {
         self.files.get(place.file).map_or("", String::as_str)
     }
 
     /// The keys of a section that it does not know, and that are not nearly ones that it knows either. A section of an
     /// unknown sort has none, nor has one of a plug-in, whose keys are its own affair.
-    pub fn strangers<'a>(&self, section: &'a Section) -> Vec<&'a Entry> {
-        hint::strangers(section)
+    pub fn unknown_keys<'a>(&self, section: &'a Section) -> Vec<&'a IniEntry> {
+        hint::unknown_keys(section)
     }
 }
 
 /// Reads a configuration file and all that it includes, as far as its form goes.
 ///
 /// Fails with what cannot be read; a line that is no key is left out, and is one of the faults of [`load`](crate::load()).
-pub fn outline(file: &Path, machine: &Surroundings) -> Result<Outline, Faults> {
-    guarded(file, || read(file, machine))
+pub fn load_raw(file: &Path, machine: &HostEnv) -> Result<RawConfig, ConfigFaults> {
+    catch_panic(file, || read(file, machine))
 }
 
-fn read(file: &Path, machine: &Surroundings) -> Result<Outline, Faults> {
-    let source = source::open(file, Scope::WithIncludes, machine)?;
+fn read(file: &Path, machine: &HostEnv) -> Result<RawConfig, ConfigFaults> {
+    let source = source::open(file, IncludeMode::Follow, machine)?;
     let accounts = Accounts::default();
-    let mut reading = Reading::new(&source.ini, &source.files, &source.here, machine, &accounts);
+    let mut reading = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
     plugin::interfaces(&mut reading);
     plugin::plugins(&mut reading);
-    hint::keys(&mut reading);
-    let (notes, _) = reading.close();
+    hint::warn_unknown_keys(&mut reading);
+    let (notes, _) = reading.finish();
     let mut warnings = source.notes.warnings;
     warnings.extend(notes.warnings);
-    Ok(Outline { ini: source.ini, files: source.files, here: source.here, warnings })
+    Ok(RawConfig { ini: source.ini, files: source.files, here: source.here, warnings })
 }
 
 #[cfg(test)]
@@ -64,9 +64,9 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn machine() -> Surroundings {
+    fn machine() -> HostEnv {
         let (environment, host_node_name) = (Vec::new(), "box".to_owned());
-        Surroundings { environment, cwd: "/".into(), host_node_name, temp_dir: "/tmp".into(), uid: 0 }
+        HostEnv { environment, cwd: "/".into(), host_node_name, temp_dir: "/tmp".into(), uid: 0 }
     }
 
     #[test]
@@ -76,14 +76,14 @@ mod tests {
         let text = "[supervisord]\nminfds=%(x)s\n[include]\nfiles=more.conf\n[ctlplugin:a]\nsupervisor.ctl_factory=a:b\n";
         fs::write(&main, text).unwrap();
         fs::write(&more, "\n[program:web]\ncommand=web\nautorestrat=no\nowner=joe\nx-owner=joe\n").unwrap();
-        let outline = outline(&main, &machine()).unwrap();
+        let outline = load_raw(&main, &machine()).unwrap();
         let web = outline.ini.section("program:web").unwrap();
         let command = outline.ini.get(web, "command").unwrap();
         assert_eq!((outline.file(command.place), command.place.line), (more.to_str().unwrap(), 3));
-        let strangers: Vec<&str> = outline.strangers(web).iter().map(|entry| entry.key.as_str()).collect();
+        let strangers: Vec<&str> = outline.unknown_keys(web).iter().map(|entry| entry.key.as_str()).collect();
         assert_eq!(strangers, ["owner"]);
         let plugin = outline.ini.section("ctlplugin:a").unwrap();
-        assert!(outline.strangers(plugin).is_empty());
+        assert!(outline.unknown_keys(plugin).is_empty());
         for needle in ["more.conf:4: [program:web] autorestrat", "s.conf:6: [ctlplugin:a]"] {
             assert!(outline.warnings.iter().any(|line| line.contains(needle)), "{:?}", outline.warnings);
         }
@@ -95,8 +95,8 @@ mod tests {
         let file = folder.path().join("s.conf");
         for bytes in [&b"\x00\xff"[..], b"before\n[supervisord]\n"] {
             fs::write(&file, bytes).unwrap();
-            assert!(outline(&file, &machine()).is_err());
+            assert!(load_raw(&file, &machine()).is_err());
         }
-        assert!(outline(&folder.path().join("none"), &machine()).is_err());
+        assert!(load_raw(&folder.path().join("none"), &machine()).is_err());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::value::{Bad, quotable};
+use crate::value::{InvalidValue, quotable};
 
 /// The pairs; of a key that occurs twice, the last counts.
-pub fn pairs(text: &str) -> Result<BTreeMap<String, String>, Bad> {
-    let tokens = tokens(text)
-        .ok_or_else(|| Bad::new("find the closing quotation mark in", text, "No closing quotation"))?;
+pub fn parse_env_pairs(text: &str) -> Result<BTreeMap<String, String>, InvalidValue> {
+    let tokens = tokens(text).ok_or_else(|| {
+        InvalidValue::new("find the closing quotation mark in", text, "No closing quotation")
+    })?;
     let mut pairs = BTreeMap::new();
     // What stands between two pairs should be a comma, but the original never looks.
     for pair in tokens.chunks(4) {
@@ -20,9 +21,9 @@ pub fn pairs(text: &str) -> Result<BTreeMap<String, String>, Bad> {
     Ok(pairs)
 }
 
-fn unexpected_end(text: &str) -> Bad {
+fn unexpected_end(text: &str) -> InvalidValue {
     let original = format!("Unexpected end of key/value pairs in value '{}'", quotable(text));
-    Bad::new("read as KEY=\"value\" pairs with commas between them", text, original)
+    InvalidValue::new("read as KEY=\"value\" pairs with commas between them", text, original)
 }
 
 fn is_word(c: char) -> bool {
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<(String, String)>, String> {
-        pairs(text).map(|pairs| pairs.into_iter().collect()).map_err(|bad| bad.original)
+        parse_env_pairs(text).map(|pairs| pairs.into_iter().collect()).map_err(|bad| bad.original)
     }
 
     fn good(expected: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {

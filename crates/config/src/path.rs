@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
 
-use crate::surroundings::Surroundings;
+use crate::surroundings::HostEnv;
 
 /// `os.path.expanduser`: `~` is `HOME`, else the home of whom we are; `~name` that of a user. What is not
 /// known stays as it is.
-pub(crate) fn expand_user(text: &str, machine: &Surroundings) -> String {
+pub(crate) fn expand_user(text: &str, machine: &HostEnv) -> String {
     let Some(rest) = text.strip_prefix('~') else { return text.to_owned() };
     let (name, tail) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let home = if name.is_empty() { own_home(machine) } else { home_of(User::from_name(name)) };
@@ -17,7 +17,7 @@ pub(crate) fn expand_user(text: &str, machine: &Surroundings) -> String {
     if path.is_empty() { "/".to_owned() } else { path }
 }
 
-fn own_home(machine: &Surroundings) -> Option<String> {
+fn own_home(machine: &HostEnv) -> Option<String> {
     let home = machine.environment.iter().find(|(name, _)| name == "HOME");
     home.map(|(_, value)| value.clone()).or_else(|| home_of(User::from_uid(Uid::from_raw(machine.uid))))
 }
@@ -28,12 +28,12 @@ fn home_of(user: nix::Result<Option<User>>) -> Option<String> {
 }
 
 /// Supervisor's `normalize_path`: `~` resolved, absolute, without `.` and `..`; links are not followed.
-pub(crate) fn normalize(text: &str, machine: &Surroundings) -> PathBuf {
+pub(crate) fn normalize(text: &str, machine: &HostEnv) -> PathBuf {
     PathBuf::from(without_dots(&absolute(&expand_user(text, machine), machine)))
 }
 
 /// The path from the root.
-pub(crate) fn absolute(text: &str, machine: &Surroundings) -> String {
+pub(crate) fn absolute(text: &str, machine: &HostEnv) -> String {
     if text.starts_with('/') { text.to_owned() } else { join(&machine.cwd.to_string_lossy(), text) }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn join(folder: &str, name: &str) -> String {
 }
 
 /// `os.path.dirname`: what is before the last slash.
-pub(crate) fn folder_of(path: &str) -> &str {
+pub(crate) fn parent(path: &str) -> &str {
     split(path).0
 }
 
@@ -73,12 +73,12 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
 }
 
 /// Whether there is such a folder; a relative path counts from the working directory.
-pub(crate) fn is_folder(path: &str, machine: &Surroundings) -> bool {
-    !path.is_empty() && on_disk(path, machine).is_dir()
+pub(crate) fn is_folder(path: &str, machine: &HostEnv) -> bool {
+    !path.is_empty() && resolve(path, machine).is_dir()
 }
 
 /// The path to give to the system.
-pub(crate) fn on_disk(path: &str, machine: &Surroundings) -> PathBuf {
+pub(crate) fn resolve(path: &str, machine: &HostEnv) -> PathBuf {
     if Path::new(path).is_absolute() { PathBuf::from(path) } else { machine.cwd.join(path) }
 }
 
@@ -86,8 +86,8 @@ pub(crate) fn on_disk(path: &str, machine: &Surroundings) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn machine() -> Surroundings {
-        Surroundings {
+    fn machine() -> HostEnv {
+        HostEnv {
             environment: vec![("HOME".to_owned(), "/home/me/".to_owned())],
             cwd: PathBuf::from("/home"),
             host_node_name: "box".to_owned(),
@@ -119,7 +119,7 @@ mod tests {
         for (path, folder) in
             [("/a/b", "/a"), ("/a", "/"), ("a", ""), ("a//b", "a"), ("//a", "//"), ("a/", "a")]
         {
-            assert_eq!(folder_of(path), folder, "{path:?}");
+            assert_eq!(parent(path), folder, "{path:?}");
         }
     }
 }

@@ -31,9 +31,9 @@ pub struct Program {
     /// Whom to run as.
     pub uid: Option<u32>,
     /// What becomes of its stdout.
-    pub stdout: Output,
+    pub stdout: OutputConfig,
     /// What becomes of its stderr; [`LogTarget::None`] where it is redirected.
-    pub stderr: Output,
+    pub stderr: OutputConfig,
     /// The signal that asks it to end.
     pub stopsignal: i32,
     /// Seconds until SIGKILL.
@@ -55,7 +55,7 @@ pub struct Program {
 
 /// What becomes of one of a process's two streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
+pub struct OutputConfig {
     /// The file.
     pub logfile: LogTarget,
     /// In bytes; 0 is no limit.

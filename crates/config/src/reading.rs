@@ -8,30 +8,30 @@ use ironlance_core::python;
 
 use crate::account::Accounts;
 use crate::config::Notes;
-use crate::expand::{Names, Variables, expand};
-use crate::fault::Fault;
-use crate::ini::{Entry, Ini, Place, Section};
-use crate::surroundings::Surroundings;
-use crate::value::{Bad, shown};
+use crate::expand::{EnvVariables, ExpansionNames, expand};
+use crate::fault::ConfigFault;
+use crate::ini::{Ini, IniEntry, Section, SourceLocation};
+use crate::surroundings::HostEnv;
+use crate::value::{InvalidValue, shown};
 
 /// So many faults are enough to begin with.
 const MAX_FAULTS: usize = 1000;
 
 /// The most that all programs together may take (bytes), 1 KiB each and their commands and environments.
-const MAX_PROGRAMS: usize = 256 << 20;
+const MAX_PROGRAM_BYTES: usize = 256 << 20;
 
 /// The most text that all values together are read from and expanded to (bytes): a second or so of work. What `[DEFAULT]`
 /// lends counts in every section, and what a program says in each of its processes.
 const MAX_WORK: usize = 1 << 30;
 /// What a section or a process costs beside its texts (bytes of work).
-pub(crate) const TURN: usize = 4096;
+pub(crate) const WORK_PER_SECTION: usize = 4096;
 /// What a fault costs, one that is known already too (bytes of work).
-const FAULT: usize = 1024;
+const WORK_PER_FAULT: usize = 1024;
 /// The longest words of the original that are kept (bytes): they repeat the whole value, and list every variable.
-const MAX_WORDS: usize = 64 << 10;
+const MAX_ORIGINAL_MESSAGE: usize = 64 << 10;
 
 /// What all sections share while they are read.
-pub(crate) struct Reading<'a> {
+pub(crate) struct LoadContext<'a> {
     /// The sections.
     pub(crate) ini: &'a Ini,
     /// The files by the numbers in a [`Place`]; the first is the configuration file as it was named.
@@ -39,14 +39,14 @@ pub(crate) struct Reading<'a> {
     /// The folder of the configuration file, for `%(here)s`.
     pub(crate) here: &'a str,
     /// The machine.
-    pub(crate) machine: &'a Surroundings,
+    pub(crate) host: &'a HostEnv,
     /// The users.
     pub(crate) accounts: &'a Accounts,
     /// The `ENV_x` names.
-    pub(crate) variables: Variables,
+    pub(crate) variables: EnvVariables,
     /// What to log.
     pub(crate) notes: Notes,
-    faults: Vec<Fault>,
+    faults: Vec<ConfigFault>,
     seen: HashSet<(String, String, String)>,
     room: usize,
     work: usize,
@@ -54,11 +54,11 @@ pub(crate) struct Reading<'a> {
 
 /// A section, and how its values are read.
 #[derive(Clone)]
-pub(crate) struct Page<'a> {
+pub(crate) struct SectionScope<'a> {
     /// The section.
     pub(crate) section: &'a Section,
     /// The names its values may use.
-    pub(crate) names: Names,
+    pub(crate) names: ExpansionNames,
     /// How the original words its faults.
     pub(crate) wording: Wording,
 }
@@ -74,11 +74,11 @@ pub(crate) enum Wording {
 
 /// A fault was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded;
+pub(crate) struct FaultRecorded;
 
-impl<'a> Page<'a> {
+impl<'a> SectionScope<'a> {
     /// A section whose values may use these names.
-    pub(crate) fn new(section: &'a Section, names: Names) -> Self {
+    pub(crate) fn new(section: &'a Section, names: ExpansionNames) -> Self {
         Self { section, names, wording: Wording::Plain }
     }
 
@@ -92,19 +92,19 @@ fn shown_key(key: &str) -> String {
     if key.is_empty() { String::new() } else { shown(key) }
 }
 
-impl<'a> Reading<'a> {
+impl<'a> LoadContext<'a> {
     /// Begins with no faults and no notes.
     pub(crate) fn new(
         ini: &'a Ini,
         files: &'a [String],
         here: &'a str,
-        machine: &'a Surroundings,
+        host: &'a HostEnv,
         accounts: &'a Accounts,
     ) -> Self {
-        let variables = Variables::new(&machine.environment);
+        let variables = EnvVariables::new(&host.environment);
         let (notes, faults, seen) = (Notes::default(), Vec::new(), HashSet::new());
-        let (room, work) = (MAX_PROGRAMS, MAX_WORK);
-        Self { ini, files, here, machine, accounts, variables, notes, faults, seen, room, work }
+        let (room, work) = (MAX_PROGRAM_BYTES, MAX_WORK);
+        Self { ini, files, here, host, accounts, variables, notes, faults, seen, room, work }
     }
 
     /// How many faults there are by now.
@@ -118,7 +118,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Counts work (bytes of text); the first that is too much is a fault, and what is left is not done.
-    pub(crate) fn take_work(&mut self, page: &Page<'a>, key: &str, bytes: usize) -> Result<(), Recorded> {
+    pub(crate) fn take_work(
+        &mut self,
+        page: &SectionScope<'a>,
+        key: &str,
+        bytes: usize,
+    ) -> Result<(), FaultRecorded> {
         if let Some(left) = self.work.checked_sub(bytes).filter(|left| *left > 0) {
             self.work = left;
             return Ok(());
@@ -127,9 +132,9 @@ impl<'a> Reading<'a> {
             self.work = 0;
             let what =
                 format!("cannot read so much: all values together take more than {} MiB", MAX_WORK >> 20);
-            self.refuse(page, key, Bad { original: what.clone(), what });
+            self.refuse(page, key, InvalidValue { original: what.clone(), what });
         }
-        Err(Recorded)
+        Err(FaultRecorded)
     }
 
     /// Makes room for a program of so many bytes; `false` when all programs together would take too much.
@@ -140,17 +145,21 @@ impl<'a> Reading<'a> {
     }
 
     /// Gives up the notes and the faults.
-    pub(crate) fn close(self) -> (Notes, Vec<Fault>) {
+    pub(crate) fn finish(self) -> (Notes, Vec<ConfigFault>) {
         (self.notes, self.faults)
     }
 
     /// The value of a key as it stands.
-    pub(crate) fn raw(&self, page: &Page<'a>, key: &str) -> Option<&'a Entry> {
+    pub(crate) fn raw(&self, page: &SectionScope<'a>, key: &str) -> Option<&'a IniEntry> {
         self.ini.get(page.section, key)
     }
 
     /// The value of a key, expanded; `None` where it is not set.
-    pub(crate) fn text(&mut self, page: &Page<'a>, key: &str) -> Result<Option<Cow<'a, str>>, Recorded> {
+    pub(crate) fn text(
+        &mut self,
+        page: &SectionScope<'a>,
+        key: &str,
+    ) -> Result<Option<Cow<'a, str>>, FaultRecorded> {
         let Some(entry) = self.raw(page, key) else { return Ok(None) };
         self.take_work(page, key, entry.value.len())?;
         if !entry.value.contains('%') {
@@ -163,33 +172,40 @@ impl<'a> Reading<'a> {
     /// Expands a text that belongs to a key; `title` is what the original's message calls it.
     pub(crate) fn expanded<'t>(
         &mut self,
-        page: &Page<'a>,
+        page: &SectionScope<'a>,
         key: &str,
         text: &'t str,
         title: &str,
-    ) -> Result<Cow<'t, str>, Recorded> {
+    ) -> Result<Cow<'t, str>, FaultRecorded> {
         self.take_work(page, key, text.len())?;
         match expand(text, &page.names, &self.variables, title) {
             Ok(expanded) => {
                 self.take_work(page, key, expanded.text.len())?;
-                if expanded.bare {
+                if expanded.has_bare_percent {
                     self.warn_at(page, key, "has a % without a (name), which is left as it is; write %%");
                 }
                 Ok(expanded.text)
             }
-            Err(error) => Err(self.refuse(page, key, Bad { what: error.what, original: error.original })),
+            Err(error) => {
+                Err(self.refuse(page, key, InvalidValue { what: error.what, original: error.original }))
+            }
         }
     }
 
     /// Expands a text for the second time, as the original does with some keys. Where that fails, what the first time gave
     /// is taken: `100%%` was written for `100%`, and nothing else was meant.
-    pub(crate) fn expanded_again(&mut self, page: &Page<'a>, key: &str, once: Cow<'a, str>) -> Cow<'a, str> {
+    pub(crate) fn expanded_again(
+        &mut self,
+        page: &SectionScope<'a>,
+        key: &str,
+        once: Cow<'a, str>,
+    ) -> Cow<'a, str> {
         if !once.contains('%') || self.take_work(page, key, once.len()).is_err() {
             return once;
         }
         let twice = expand(&once, &page.names, &self.variables, key);
         match twice {
-            Ok(twice) if !twice.bare => {
+            Ok(twice) if !twice.has_bare_percent => {
                 let text = twice.text.into_owned();
                 let _ = self.take_work(page, key, text.len());
                 Cow::Owned(text)
@@ -209,9 +225,9 @@ impl<'a> Reading<'a> {
     /// The value of a key, expanded and converted; `None` where it is not set or wrong.
     pub(crate) fn optional<T>(
         &mut self,
-        page: &Page<'a>,
+        page: &SectionScope<'a>,
         key: &str,
-        convert: impl FnOnce(&str) -> Result<T, Bad>,
+        convert: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         let text = self.text(page, key).ok()??;
         match convert(&text) {
@@ -226,16 +242,16 @@ impl<'a> Reading<'a> {
     /// The same, with something to go on with where it is not set or wrong.
     pub(crate) fn or<T>(
         &mut self,
-        page: &Page<'a>,
+        page: &SectionScope<'a>,
         key: &str,
         default: T,
-        convert: impl FnOnce(&str) -> Result<T, Bad>,
+        convert: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> T {
         self.optional(page, key, convert).unwrap_or(default)
     }
 
     /// Records that a key (or with an empty one the section) cannot be used.
-    pub(crate) fn refuse(&mut self, page: &Page<'a>, key: &str, bad: Bad) -> Recorded {
+    pub(crate) fn refuse(&mut self, page: &SectionScope<'a>, key: &str, bad: InvalidValue) -> FaultRecorded {
         let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
         let original = match page.wording {
             Wording::Plain => bad.original,
@@ -245,7 +261,7 @@ impl<'a> Reading<'a> {
                 format!("{} in section {section} (file: {file})", bad.original)
             }
         };
-        self.record(Fault {
+        self.record(ConfigFault {
             file: PathBuf::from(self.file(place)),
             line: Some(place.line),
             section: shown(&page.section.name),
@@ -253,15 +269,15 @@ impl<'a> Reading<'a> {
             what: bad.what,
             original,
         });
-        Recorded
+        FaultRecorded
     }
 
     /// Records a fault; one that is known already is not repeated.
-    pub(crate) fn record(&mut self, mut fault: Fault) {
-        self.work = self.work.saturating_sub(fault.what.len() + fault.original.len() + FAULT);
+    pub(crate) fn record(&mut self, mut fault: ConfigFault) {
+        self.work = self.work.saturating_sub(fault.what.len() + fault.original.len() + WORK_PER_FAULT);
         let words = &mut fault.original;
-        if words.len() > MAX_WORDS {
-            words.truncate(words.floor_char_boundary(MAX_WORDS));
+        if words.len() > MAX_ORIGINAL_MESSAGE {
+            words.truncate(words.floor_char_boundary(MAX_ORIGINAL_MESSAGE));
             words.push('…');
         }
         let id = (fault.section.clone(), fault.key.clone(), fault.what.clone());
@@ -278,26 +294,26 @@ impl<'a> Reading<'a> {
     }
 
     /// Adds a warning that begins with where the key stands: `file:line: [section] key …`.
-    pub(crate) fn warn_at(&mut self, page: &Page<'a>, key: &str, text: &str) {
+    pub(crate) fn warn_at(&mut self, page: &SectionScope<'a>, key: &str, text: &str) {
         self.warn(self.at(page, key, text));
     }
 
     /// Adds a hint of the same form.
-    pub(crate) fn hint_at(&mut self, page: &Page<'a>, key: &str, text: &str) {
+    pub(crate) fn hint_at(&mut self, page: &SectionScope<'a>, key: &str, text: &str) {
         let text = self.at(page, key, text);
         if self.notes.hints.len() < MAX_FAULTS && !self.notes.hints.contains(&text) {
             self.notes.hints.push(text);
         }
     }
 
-    fn at(&self, page: &Page<'a>, key: &str, text: &str) -> String {
+    fn at(&self, page: &SectionScope<'a>, key: &str, text: &str) -> String {
         let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
         let key = if key.is_empty() { String::new() } else { format!(" {}", shown_key(key)) };
         let section = shown(&page.section.name);
         format!("{}:{}: [{section}]{key} {text}", self.file(place), place.line)
     }
 
-    fn file(&self, place: Place) -> &str {
+    fn file(&self, place: SourceLocation) -> &str {
         self.files.get(place.file).map_or("", String::as_str)
     }
 }

@@ -13,8 +13,8 @@ mod tests {
     use std::fs;
 
     use super::SAMPLE;
-    use crate::section::SORTS;
-    use crate::{Config, Overrides, Surroundings, load, load_control};
+    use crate::section::SECTION_KINDS;
+    use crate::{Config, HostEnv, Overrides, load, load_ctl_settings};
 
     /// Keys by the sort of their section: `program:`.
     type Keys = BTreeMap<String, BTreeSet<String>>;
@@ -96,7 +96,7 @@ mod tests {
         fs::create_dir_all(folder.path().join("relative/directory")).unwrap();
         let more = folder.path().join("relative/directory/more.ini");
         fs::write(more, "[program:more]\ncommand=/bin/true\n").unwrap();
-        let machine = Surroundings {
+        let machine = HostEnv {
             environment: Vec::new(),
             cwd: folder.path().into(),
             host_node_name: "box".to_owned(),
@@ -104,7 +104,7 @@ mod tests {
             uid: 0,
         };
         let config = load(&file, &Overrides::default(), &machine).unwrap_or_else(|faults| panic!("{faults}"));
-        let control = load_control(&file, &machine).unwrap_or_else(|faults| panic!("{faults}"));
+        let control = load_ctl_settings(&file, &machine).unwrap_or_else(|faults| panic!("{faults}"));
         (config, control.serverurl)
     }
 
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn the_document_the_sample_and_the_parser_know_the_same_keys() {
         let (sample, document) = (in_sample(), in_document());
-        for sort in &SORTS {
+        for sort in &SECTION_KINDS {
             let own: BTreeSet<String> = sort.keys.iter().map(|key| (*key).to_owned()).collect();
             let of_others = |key: &&String| sort.also.contains(&key.as_str());
             assert_eq!(document[sort.prefix], own, "docs/configuration.md: [{}]", sort.prefix);
@@ -155,7 +155,7 @@ mod tests {
                 .collect();
             assert_eq!(named, own, "sample: [{}]", sort.prefix);
         }
-        assert_eq!(sample.len(), SORTS.len(), "a section that the parser does not know");
+        assert_eq!(sample.len(), SECTION_KINDS.len(), "a section that the parser does not know");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 ///
 /// `program` is how it was called; by a bare name, the path that the kernel was given counts, which is what a Python
 /// script is told.
-pub fn usual_places(program: &str) -> [PathBuf; 6] {
+pub fn default_paths(program: &str) -> [PathBuf; 6] {
     let called = rustix::param::linux_execfn().to_string_lossy();
     places(if program.contains('/') { program } else { &called })
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::group::Owner;
+use crate::group::SocketOwner;
 
 /// An HTTP server of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct HttpServer {
     /// The section's name, as in log lines.
     pub section: String,
     /// Where it listens.
@@ -31,7 +31,7 @@ pub enum ServerAddress {
         /// Its permissions, 0o700 unless told otherwise.
         mode: u32,
         /// To whom to give it.
-        owner: Option<Owner>,
+        owner: Option<SocketOwner>,
     },
     /// A TCP socket.
     Tcp {

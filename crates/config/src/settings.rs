@@ -19,7 +19,7 @@ pub struct Settings {
     /// Of the daemon and, where they say nothing, of its children.
     pub umask: u32,
     /// Where the daemon's own log goes.
-    pub logfile: MainLog,
+    pub logfile: MainLogTarget,
     /// In bytes; 0 is no limit.
     pub logfile_maxbytes: u64,
     /// How many old logs are kept.
@@ -46,7 +46,7 @@ pub struct Settings {
 
 /// Where the daemon's own log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MainLog {
+pub enum MainLogTarget {
     /// `logfile=syslog`.
     Syslog,
     /// An absolute path.

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use crate::account::Accounts;
 use crate::config::Notes;
-use crate::fault::{Fault, Faults};
-use crate::glob::{MAX_LOOKED_AT, TooMany, glob};
+use crate::fault::{ConfigFault, ConfigFaults};
+use crate::glob::{MAX_EXAMINED, TooManyFiles, glob};
 use crate::ini::{Ini, SyntaxError};
-use crate::path::{absolute, folder_of, on_disk, without_dots};
-use crate::reading::Reading;
+use crate::path::{absolute, parent, resolve, without_dots};
+use crate::reading::LoadContext;
 use crate::section::include;
-use crate::surroundings::Surroundings;
+use crate::surroundings::HostEnv;
 use crate::value::shown;
 
 /// The most that a file may hold, in bytes; one of 10,000 programs has 2 MB.
@@ -26,7 +26,7 @@ const MAX_TOTAL: u64 = 64 << 20;
 const MAX_FAULTS: usize = 1000;
 
 /// What was read.
-pub(crate) struct Source {
+pub(crate) struct SourceFiles {
     /// The sections of all files.
     pub(crate) ini: Ini,
     /// The files' names; the first is the configuration file as it was named.
@@ -36,29 +36,29 @@ pub(crate) struct Source {
     /// What the include says.
     pub(crate) notes: Notes,
     /// Faults of the form, behind which the rest was read all the same.
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<ConfigFault>,
 }
 
 /// Which files to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum IncludeMode {
     /// The file, and what it includes.
-    WithIncludes,
+    Follow,
     /// The file alone.
-    Alone,
+    Ignore,
 }
 
 /// Reads the configuration file. Fails where nothing sensible can be said about the sections.
-pub(crate) fn open(file: &Path, scope: Scope, machine: &Surroundings) -> Result<Source, Faults> {
+pub(crate) fn open(file: &Path, scope: IncludeMode, machine: &HostEnv) -> Result<SourceFiles, ConfigFaults> {
     let name = file.to_string_lossy().into_owned();
-    let here = without_dots(&absolute(folder_of(&name), machine));
+    let here = without_dots(&absolute(parent(&name), machine));
     let (ini, files) = (Ini::default(), vec![name.clone()]);
-    let mut source = Source { ini, files, here, notes: Notes::default(), faults: Vec::new() };
+    let mut source = SourceFiles { ini, files, here, notes: Notes::default(), faults: Vec::new() };
     let mut room = MAX_TOTAL;
-    let path = on_disk(&name, machine);
-    let text = read(&path, &mut room).map_err(|error| Faults(vec![error.main(&name, &path)]))?;
+    let path = resolve(&name, machine);
+    let text = read(&path, &mut room).map_err(|error| ConfigFaults(vec![error.main(&name, &path)]))?;
     let mut whole = source.take(&text, 0);
-    if scope == Scope::WithIncludes && whole == Whole::Yes && source.ini.section("include").is_some() {
+    if scope == IncludeMode::Follow && whole == Whole::Yes && source.ini.section("include").is_some() {
         let here = source.here.clone();
         whole = source.replace_here(&here, 0);
         match source.included(machine) {
@@ -77,7 +77,7 @@ pub(crate) fn open(file: &Path, scope: Scope, machine: &Surroundings) -> Result<
     }
     match whole {
         Whole::Yes => Ok(source),
-        Whole::No => Err(Faults(source.faults)),
+        Whole::No => Err(ConfigFaults(source.faults)),
     }
 }
 
@@ -88,21 +88,21 @@ enum Whole {
     No,
 }
 
-impl Source {
+impl SourceFiles {
     /// The files that are included, in order; `None` where the patterns match too much to look through, which is a fault.
-    fn included(&mut self, machine: &Surroundings) -> Option<Vec<String>> {
+    fn included(&mut self, machine: &HostEnv) -> Option<Vec<String>> {
         let accounts = Accounts::default();
-        let mut reading = Reading::new(&self.ini, &self.files, &self.here, machine, &accounts);
+        let mut reading = LoadContext::new(&self.ini, &self.files, &self.here, machine, &accounts);
         let patterns = include::patterns(&mut reading);
-        let (notes, faults) = reading.close();
+        let (notes, faults) = reading.finish();
         self.notes.warnings.extend(notes.warnings);
         self.faults.extend(faults);
         let mut paths = Vec::new();
-        let mut left = MAX_LOOKED_AT;
+        let mut left = MAX_EXAMINED;
         for pattern in patterns {
             let mut found = match glob(&pattern, machine, &mut left) {
                 Ok(found) => found,
-                Err(TooMany) => {
+                Err(TooManyFiles) => {
                     self.refuse_pattern(&pattern);
                     return None;
                 }
@@ -118,12 +118,12 @@ impl Source {
 
     fn refuse_pattern(&mut self, pattern: &str) {
         let what = format!(
-            "cannot look through more than {MAX_LOOKED_AT} files for those to include: {}",
+            "cannot look through more than {MAX_EXAMINED} files for those to include: {}",
             shown(pattern)
         );
         let place = self.ini.section("include").map(|section| section.place);
         let file = place.and_then(|place| self.files.get(place.file)).cloned().unwrap_or_default();
-        self.faults.push(Fault {
+        self.faults.push(ConfigFault {
             file: PathBuf::from(file),
             line: place.map(|place| place.line),
             section: "include".to_owned(),
@@ -133,9 +133,9 @@ impl Source {
         });
     }
 
-    fn include(&mut self, path: &str, machine: &Surroundings, room: &mut u64) -> Whole {
+    fn include(&mut self, path: &str, machine: &HostEnv, room: &mut u64) -> Whole {
         self.notes.infos.push(format!("Included extra file \"{path}\" during parsing"));
-        let on_disk = on_disk(path, machine);
+        let on_disk = resolve(path, machine);
         let text = match only_files(&on_disk).and_then(|()| read(&on_disk, room)) {
             Ok(text) => text,
             Err(error) => return self.refuse_included(path, &error),
@@ -143,7 +143,7 @@ impl Source {
         let number = self.files.len();
         self.files.push(path.to_owned());
         let whole = self.take(&text, number);
-        let here = without_dots(&absolute(folder_of(path), machine));
+        let here = without_dots(&absolute(parent(path), machine));
         match self.replace_here(&here, number) {
             Whole::Yes => whole,
             Whole::No => Whole::No,
@@ -174,7 +174,7 @@ impl Source {
         let mut record = |line: u32, text: &str, what: String| {
             let alone = || SyntaxError::Lines(vec![(line, text.to_owned())]).original(&file);
             let original = words.take().unwrap_or_else(alone);
-            self.faults.push(Fault {
+            self.faults.push(ConfigFault {
                 file: PathBuf::from(&file),
                 line: Some(line),
                 section: String::new(),
@@ -226,16 +226,16 @@ enum ReadError {
 }
 
 impl ReadError {
-    fn main(&self, file: &str, on_disk: &Path) -> Fault {
+    fn main(&self, file: &str, on_disk: &Path) -> ConfigFault {
         let original = match self {
             // Not only what is missing: also what is below a file, or in a folder that is closed to us.
             Self::Io(_) if !on_disk.exists() => format!("could not find config file {file}"),
             Self::Io(_) | Self::Size | Self::Nul { .. } | Self::Encoding(_) => self.words(file),
         };
-        Fault { original, ..self.included(file) }
+        ConfigFault { original, ..self.included(file) }
     }
 
-    fn included(&self, file: &str) -> Fault {
+    fn included(&self, file: &str) -> ConfigFault {
         about_file(file, self.to_string(), self.words(file))
     }
 
@@ -250,9 +250,9 @@ impl ReadError {
     }
 }
 
-fn about_file(file: &str, what: String, original: String) -> Fault {
+fn about_file(file: &str, what: String, original: String) -> ConfigFault {
     let (section, key) = (String::new(), String::new());
-    Fault { file: PathBuf::from(file), line: None, section, key, what, original }
+    ConfigFault { file: PathBuf::from(file), line: None, section, key, what, original }
 }
 
 /// A pipe or a device that a pattern happens to match is not meant. The configuration file itself may be one: somebody

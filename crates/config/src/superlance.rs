@@ -8,35 +8,39 @@ pub const NAMES: [&str; 6] =
 
 /// A listener of superlance's, as a command line runs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run<'w> {
+pub struct ListenerCommand<'w> {
     /// One of [`NAMES`].
     pub name: &'static str,
     /// Its arguments.
     pub args: &'w [String],
     /// The file that is run, where it is not whatever the `PATH` has by the listener's name.
-    pub at: Option<&'w Path>,
+    pub path: Option<&'w Path>,
 }
 
 /// The listener that a command line runs: by its name or path, through ironlance, or by Python.
-pub fn recognised(words: &[String]) -> Option<Run<'_>> {
+pub fn parse_command(words: &[String]) -> Option<ListenerCommand<'_>> {
     let base = |word: &str| {
         Path::new(word).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned()
     };
     let named = |name: &str| NAMES.into_iter().find(|known| *known == name);
     let (first, rest) = words.split_first()?;
     if let Some(name) = named(&base(first)) {
-        return Some(Run { name, args: rest, at: Some(Path::new(first)).filter(|_| first.contains('/')) });
+        return Some(ListenerCommand {
+            name,
+            args: rest,
+            path: Some(Path::new(first)).filter(|_| first.contains('/')),
+        });
     }
     let (second, rest) = rest.split_first()?;
     if base(first) == "ironlance" {
-        return Some(Run { name: named(second)?, args: rest, at: None });
+        return Some(ListenerCommand { name: named(second)?, args: rest, path: None });
     }
     if !base(first).starts_with("python") {
         return None;
     }
     let (module, args) = if second == "-m" { rest.split_first()? } else { (second, rest) };
     let name = named(module.strip_prefix("superlance.").unwrap_or(&base(module)).trim_end_matches(".py"))?;
-    Some(Run { name, args, at: Some(Path::new(module)) })
+    Some(ListenerCommand { name, args, path: Some(Path::new(module)) })
 }
 
 #[cfg(test)]
@@ -47,7 +51,7 @@ mod tests {
 
     fn found(line: &str) -> Option<(String, usize, bool)> {
         let words = shlex::split(line).unwrap();
-        recognised(&words).map(|run| (run.name.to_owned(), run.args.len(), run.at.is_some()))
+        parse_command(&words).map(|run| (run.name.to_owned(), run.args.len(), run.path.is_some()))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The machine and the process, as far as a configuration can tell them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct HostEnv {
     /// The environment, for `%(ENV_x)s`; `HOME` in it is what `~` means.
     pub environment: Vec<(String, String)>,
     /// The working directory; absolute.
@@ -18,9 +18,9 @@ pub struct Surroundings {
     pub uid: u32,
 }
 
-impl Surroundings {
+impl HostEnv {
     /// As they are for this process. Variables that are not UTF-8 are left out.
-    pub fn here() -> Self {
+    pub fn current() -> Self {
         let environment = env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
         Self {

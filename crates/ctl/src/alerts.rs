@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use ironlance_core::Namespec;
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use ironlance_rpc::{FaultKind, Value};
 use serde::Serialize;
 
@@ -51,10 +51,10 @@ pub(crate) fn ask(ask: &mut Ask<'_>) -> Result<Vec<Outbox>, Trouble> {
 /// The line below `status` on a terminal, where alerts wait or cannot be kept. That none is told is no reason to fail.
 pub(crate) fn mark(session: &mut Session) -> Option<String> {
     let outboxes = ask(&mut |method, params| session.call(method, params)).ok()?;
-    mark_of(&outboxes, &Clock::new())
+    mark_of(&outboxes, &LocalClock::new())
 }
 
-fn mark_of(outboxes: &[Outbox], clock: &Clock) -> Option<String> {
+fn mark_of(outboxes: &[Outbox], clock: &LocalClock) -> Option<String> {
     let waiting: i64 = outboxes.iter().map(|outbox| outbox.waiting).sum();
     let dead: i64 = outboxes.iter().map(|outbox| outbox.dead).sum();
     let oldest = outboxes.iter().filter_map(|outbox| outbox.oldest).min();
@@ -92,7 +92,7 @@ impl Outbox {
     }
 
     /// What somebody should look at, in words.
-    pub(crate) fn wrong(&self, clock: &Clock) -> Vec<String> {
+    pub(crate) fn wrong(&self, clock: &LocalClock) -> Vec<String> {
         let mut wrong = Vec::new();
         if !self.trouble.is_empty() {
             wrong.push(format!("its alerts wait in memory only: {}", self.trouble));
@@ -110,7 +110,7 @@ impl Outbox {
     }
 
     /// What somebody should look at where no listener is known to keep its alerts here.
-    pub(crate) fn nobodys(&self, clock: &Clock) -> Option<String> {
+    pub(crate) fn nobodys(&self, clock: &LocalClock) -> Option<String> {
         let wrong = self.wrong(clock);
         (self.listeners.is_empty() && !wrong.is_empty())
             .then(|| format!("! of {}, but of none of these listeners: {}", self.user, wrong.join("; ")))
@@ -134,7 +134,7 @@ fn quoted(path: &str) -> String {
     if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
-fn waiting_since(waiting: i64, oldest: Option<i64>, clock: &Clock) -> String {
+fn waiting_since(waiting: i64, oldest: Option<i64>, clock: &LocalClock) -> String {
     let verb = if waiting == 1 { "alert waits" } else { "alerts wait" };
     let since = oldest.map(|oldest| format!(" since {}", moment(clock, oldest))).unwrap_or_default();
     format!("{waiting} {verb} to be delivered{since}")
@@ -144,7 +144,7 @@ fn given_up(dead: i64) -> String {
     format!("{dead} {} given up", if dead == 1 { "alert was" } else { "alerts were" })
 }
 
-fn moment(clock: &Clock, seconds: i64) -> String {
+fn moment(clock: &LocalClock, seconds: i64) -> String {
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
     let at = SystemTime::UNIX_EPOCH.checked_add(seconds).unwrap_or(SystemTime::UNIX_EPOCH);
     clock.local(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_told_with_its_age_and_the_reason_and_how_to_see_it() {
-        let clock = Clock::new();
+        let clock = LocalClock::new();
         let since = moment(&clock, 1_700_000_000);
         let one = outbox(2, 1, "");
         assert_eq!(
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_mark_adds_up_all_outboxes_and_is_not_there_where_all_is_well() {
-        let clock = Clock::new();
+        let clock = LocalClock::new();
         let since = moment(&clock, 1_700_000_000);
         assert_eq!(mark_of(&[outbox(0, 0, "")], &clock), None);
         assert_eq!(

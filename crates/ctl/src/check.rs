@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ironlance_config::{Overrides, Surroundings, Verdict, check};
+use ironlance_config::{CheckResult, HostEnv, Overrides, check};
 
 use crate::options::CHECK;
 use crate::session::{Session, status};
@@ -38,11 +38,11 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
         session.refuse(status::INVALID_ARGS, "Error: no configuration file found; name one");
         return Ok(Flow::Next);
     };
-    let checked = check(&file, &Overrides::default(), &Surroundings::here());
+    let checked = check(&file, &Overrides::default(), &HostEnv::current());
     checked.remarks.iter().for_each(|line| session.say(line));
-    match checked.verdict {
-        Verdict::Sound(line) => session.say(&line),
-        Verdict::Faulty => session.status = status::INVALID_ARGS,
+    match checked.result {
+        CheckResult::Sound(line) => session.say(&line),
+        CheckResult::Faulty => session.status = status::INVALID_ARGS,
     }
     Ok(Flow::Next)
 }

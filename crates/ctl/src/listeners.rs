@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ironlance_core::Namespec;
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use ironlance_rpc::FaultKind;
 use serde::Serialize;
 
@@ -102,7 +102,7 @@ fn ask(ask: &mut Ask<'_>) -> Result<Option<Vec<Listener>>, Trouble> {
 
 /// Adds to each listener what waits in its outbox.
 fn add_alerts(listeners: &mut [Listener], outboxes: &[Outbox]) {
-    let clock = Clock::new();
+    let clock = LocalClock::new();
     for listener in listeners {
         let namespec = Namespec::new(&listener.pool, &listener.process);
         listener.alerts = outboxes.iter().find(|outbox| outbox.is_of(&namespec)).cloned();
@@ -241,7 +241,7 @@ fn table(listeners: &[Listener], outboxes: &[Outbox], terminal: Terminal) -> Vec
             lines.extend(marked(&wrong, terminal).iter().map(|line| format!("  {line}")));
         }
     }
-    let clock = Clock::new();
+    let clock = LocalClock::new();
     lines.extend(
         outboxes.iter().filter_map(|outbox| outbox.nobodys(&clock)).flat_map(|it| marked(&it, terminal)),
     );

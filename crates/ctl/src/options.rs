@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ironlance_config::{self as config, Surroundings, usual_places};
+use ironlance_config::{self as config, HostEnv, default_paths};
 use ironlance_core::args::table::{original, ours};
 use ironlance_core::args::{OptionArg, OptionSpec, Takes, getopt};
 use ironlance_core::python;
@@ -105,9 +105,9 @@ fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]
     getopt::apply(&hits, &mut draft)?;
     let file = match &draft.configuration {
         Some(named) => Some(PathBuf::from(named)).filter(|file| !file.as_os_str().is_empty()),
-        None => usual_places(progname).into_iter().find(|path| path.exists()),
+        None => default_paths(progname).into_iter().find(|path| path.exists()),
     };
-    let machine = Surroundings::here();
+    let machine = HostEnv::current();
     let alone = || Options {
         serverurl: DEFAULT_URL.to_owned(),
         username: None,
@@ -117,7 +117,7 @@ fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]
         configuration: None,
         interactive: false,
     };
-    let base = match file.as_ref().map(|file| config::load_control(file, &machine)) {
+    let base = match file.as_ref().map(|file| config::load_ctl_settings(file, &machine)) {
         None => alone(),
         // It is `check` that tells all that is wrong with the file.
         Some(Err(_)) if rest.first().is_some_and(|verb| verb == CHECK) => alone(),
@@ -145,7 +145,7 @@ fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]
 
 /// The original's words for a configuration that cannot be used. A file whose path leads through another file is one
 /// that is not there.
-fn refusal(file: Option<&Path>, faults: &config::Faults) -> String {
+fn refusal(file: Option<&Path>, faults: &config::ConfigFaults) -> String {
     match file {
         Some(file) if !file.exists() => format!("could not find config file {}", file.display()),
         _ => faults.original().to_owned(),

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use ironlance_host::state::Owner;
+use ironlance_host::state::UserIdentity;
 use ironlance_net::ExchangeError;
 use ironlance_rpc::client::EndpointError;
 use ironlance_rpc::{CallError, Fault};
@@ -106,10 +106,10 @@ impl Trouble {
 
 /// What would help who may not use a socket.
 fn denial(path: &Path) -> String {
-    let me = Owner::here();
+    let me = UserIdentity::current();
     match std::fs::symlink_metadata(path) {
         Ok(found) => {
-            let owner = Owner::of(found.uid()).name;
+            let owner = UserIdentity::from_uid(found.uid()).name;
             format!(
                 "it is {owner}'s (mode {:04o}), and we are {}; run this as {owner}, or give the socket to a group of yours \
                  with chmod=0770 and chown={owner}:GROUP in [unix_http_server]",

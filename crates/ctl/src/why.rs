@@ -3,7 +3,7 @@
 mod case;
 mod told;
 
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use serde::Serialize;
 
 use crate::json::{self, Form};
@@ -80,7 +80,7 @@ struct EndReport<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(case: &'a Case, clock: &Clock) -> Self {
+    fn new(case: &'a Case, clock: &LocalClock) -> Self {
         let info = &case.info;
         Self {
             name: &info.name,
@@ -169,7 +169,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
             }
         }
     }
-    let clock = Clock::new();
+    let clock = LocalClock::new();
     match form {
         Form::Json => {
             let reports: Vec<Report<'_>> = cases.iter().map(|case| Report::new(case, &clock)).collect();

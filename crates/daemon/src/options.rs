@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use ironlance_config::value::{self, Bad};
-use ironlance_config::{Overrides, Surroundings, usual_places};
+use ironlance_config::value::{self, InvalidValue};
+use ironlance_config::{HostEnv, Overrides, default_paths};
 use ironlance_core::args::table::{original, ours};
 use ironlance_core::args::{OptionArg, OptionSpec, Takes, getopt};
 use ironlance_core::python;
@@ -39,7 +39,7 @@ pub struct Options {
 
 /// The options so far, and what is needed to read their values.
 struct ParseState<'m> {
-    host: &'m Surroundings,
+    host: &'m HostEnv,
     options: Options,
     mode: Mode,
 }
@@ -61,7 +61,7 @@ enum EarlyExit {
 const COMMAND: &str = "supervisord";
 
 /// Reads a command line, without the command's own name. `progname` is what the help calls it.
-pub fn parse(progname: &str, args: &[String], machine: &Surroundings) -> Command {
+pub fn parse(progname: &str, args: &[String], machine: &HostEnv) -> Command {
     let rows = rows();
     let (hits, rest) = match getopt::parse(&rows, args) {
         Ok(split) => split,
@@ -175,7 +175,7 @@ fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
 }
 
 /// Sets what an option is about, which may be done once.
-fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: Result<T, Bad>) -> Result<(), EarlyExit> {
+fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: Result<T, InvalidValue>) -> Result<(), EarlyExit> {
     let value = value.map_err(|bad| {
         let (name, text) = (&given.name, python::repr(given.value()));
         EarlyExit::Refused(format!("invalid value for {name} {text}: {}", bad.original))
@@ -201,7 +201,7 @@ pub fn find_configuration(program: &str) -> Result<PathBuf, String> {
              name it with -c"
         );
     }
-    let places = usual_places(program);
+    let places = default_paths(program);
     if let Some(found) = places.iter().find(|path| path.exists()) {
         return Ok(found.clone());
     }
@@ -219,7 +219,7 @@ mod tests {
     use ironlance_core::level::Level;
 
     fn wish(line: &str) -> Command {
-        let machine = Surroundings {
+        let machine = HostEnv {
             environment: Vec::new(),
             cwd: "/".into(),
             host_node_name: "box".to_owned(),

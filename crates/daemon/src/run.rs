@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use ironlance_config::{self as config, Config, Faults, Surroundings, Verdict};
+use ironlance_config::{self as config, CheckResult, Config, ConfigFaults, HostEnv};
 use ironlance_core::level::Level;
 use ironlance_host::heap;
 use tokio::runtime::{Builder, Runtime};
@@ -43,7 +43,7 @@ const INBOX_CAPACITY: usize = 256;
 ///
 /// Gives 0 after an ordinary end, 2 where the command line or the configuration is refused.
 pub fn main(args: &[String]) -> ExitCode {
-    let surroundings = Surroundings::here();
+    let surroundings = HostEnv::current();
     match options::parse(&progname(), args, &surroundings) {
         Command::Help(text) => print(&text),
         Command::Version => print(&format!("{SUPERVISOR_VERSION}\n")),
@@ -74,12 +74,12 @@ fn refuse(message: &str) -> ExitCode {
 }
 
 /// The original's words for the first fault, and each fault on a line of its own.
-fn refuse_config(faults: &Faults) -> ExitCode {
+fn refuse_config(faults: &ConfigFaults) -> ExitCode {
     let _ = write!(io::stderr(), "Error: {}\n{faults}\nFor help, use {} -h\n", faults.original(), progname());
     ExitCode::from(EXIT_USAGE)
 }
 
-fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
+fn check(options: &Options, surroundings: &HostEnv) -> ExitCode {
     let file = match config_file(options) {
         Ok(file) => file,
         Err(message) => return refuse(&message),
@@ -88,9 +88,9 @@ fn check(options: &Options, surroundings: &Surroundings) -> ExitCode {
     for remark in &checked.remarks {
         let _ = writeln!(io::stderr(), "{remark}");
     }
-    match checked.verdict {
-        Verdict::Sound(line) => print(&format!("{line}\n")),
-        Verdict::Faulty => ExitCode::from(EXIT_USAGE),
+    match checked.result {
+        CheckResult::Sound(line) => print(&format!("{line}\n")),
+        CheckResult::Faulty => ExitCode::from(EXIT_USAGE),
     }
 }
 
@@ -101,8 +101,8 @@ fn config_file(options: &Options) -> Result<PathBuf, String> {
     }
 }
 
-fn run(options: &Options, surroundings: &Surroundings) -> ExitCode {
-    heap::keep(HEAP_TOP_PAD);
+fn run(options: &Options, surroundings: &HostEnv) -> ExitCode {
+    heap::set_trim_threshold(HEAP_TOP_PAD);
     let file = match config_file(options) {
         Ok(file) => file,
         Err(message) => return refuse(&message),
@@ -142,11 +142,7 @@ struct NextGeneration {
 }
 
 /// The life that begins at the command line. What cannot be had is said on stderr, and the daemon ends.
-fn cold_start(
-    config: Config,
-    options: &Options,
-    surroundings: &Surroundings,
-) -> Result<GenerationEnd, ExitCode> {
+fn cold_start(config: Config, options: &Options, surroundings: &HostEnv) -> Result<GenerationEnd, ExitCode> {
     let mut notes = early_lines(&config);
     if let Some(user) = &config.settings.user {
         notes.infos.push(privileges::drop_privileges(user.uid).map_err(|words| refuse(&words))?);
@@ -185,7 +181,7 @@ fn restart(
     next: NextGeneration,
     nofile: u64,
     options: &Options,
-    surroundings: &Surroundings,
+    surroundings: &HostEnv,
 ) -> Result<GenerationEnd, ExitCode> {
     let NextGeneration { reload: Reload { config, mut sockets, mut log }, legacy } = next;
     let mut notes = early_lines(&config);
@@ -258,7 +254,7 @@ impl Generation {
         signals: SignalReceiver,
         foreground: Option<WaitingParent>,
         options: &Options,
-        surroundings: &Surroundings,
+        surroundings: &HostEnv,
     ) -> Result<GenerationEnd, ExitCode> {
         let Self { config, sockets, mut log, nofile, legacy } = self;
         if !config.settings.nocleanup {

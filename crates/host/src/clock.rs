@@ -13,13 +13,13 @@ const ZONES: &str = "/usr/share/zoneinfo";
 
 /// The local time zone, read once, for who writes many lines.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub struct LocalClock {
     zone: TimeZone,
     /// The second that was written last and its text: most lines of a busy log share it.
     second: Option<(u64, String)>,
 }
 
-impl Clock {
+impl LocalClock {
     /// Looks up the zone of this process (`TZ`, else /etc/localtime).
     pub fn new() -> Self {
         Self { zone: zone(std::env::var("TZ").ok().as_deref()), second: None }
@@ -49,7 +49,7 @@ impl Clock {
     }
 }
 
-impl Default for Clock {
+impl Default for LocalClock {
     fn default() -> Self {
         Self::new()
     }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_clock_writes_every_line_with_its_own_moment() {
-        let mut clock = Clock { zone: zone(Some("Europe/Berlin")), second: None };
+        let mut clock = LocalClock { zone: zone(Some("Europe/Berlin")), second: None };
         let mut lines = String::new();
         for millis in [1_793_695_689_012, 1_793_695_689_999, 1_793_695_690_000, 1_793_695_689_001] {
             clock.push_log_time(Duration::from_millis(millis), &mut lines);

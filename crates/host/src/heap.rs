@@ -4,7 +4,7 @@
 //! buffers of 64 KiB come and go; and it keeps for ever what is free in the middle. Other C libraries are left alone.
 
 /// Lets up to `bytes` lie free at the end of the heap before they are given back by themselves.
-pub fn keep(bytes: i32) {
+pub fn set_trim_threshold(bytes: i32) {
     glibc::keep(bytes);
 }
 
@@ -47,7 +47,7 @@ mod glibc {
 mod tests {
     #[test]
     fn what_is_in_use_stays() {
-        super::keep(1 << 20);
+        super::set_trim_threshold(1 << 20);
         let kept = vec![7_u8; 1 << 20];
         drop(vec![1_u8; 1 << 20]);
         super::trim();

@@ -6,7 +6,7 @@
 
 /// Leaves it at the files and DNS where the C library is linked statically; anywhere else nsswitch.conf counts. To be
 /// called before anything is looked up.
-pub fn without_plugins() {
+pub fn disable_nss_plugins() {
     built_in::choose();
 }
 

@@ -15,11 +15,11 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// Remembers when pages were last given back.
 #[derive(Debug, Default)]
-pub struct Residency {
+pub struct CodePageTrimmer {
     last: Option<Instant>,
 }
 
-impl Residency {
+impl CodePageTrimmer {
     /// To be called before a long wait; does something at most twice a minute.
     pub fn before_wait(&mut self) {
         if self.last.is_some_and(|last| last.elapsed() < PAUSE) {
@@ -28,7 +28,7 @@ impl Residency {
         self.last = Some(Instant::now());
         let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
         for (start, length) in maps.lines().filter_map(code) {
-            give_back(start, length);
+            release_pages(start, length);
         }
     }
 }
@@ -44,7 +44,7 @@ fn code(line: &str) -> Option<(usize, usize)> {
 }
 
 #[expect(unsafe_code, reason = "madvise takes an address")]
-fn give_back(start: usize, length: usize) {
+fn release_pages(start: usize, length: usize) {
     // SAFETY: the range is a mapping of a file that cannot be written through (r-xp), so its pages are what the file
     // holds, and whoever touches one afterwards finds the same bytes again.
     let advised = unsafe { madvise(start as *mut c_void, length, Advice::LinuxDontNeed) };
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_program_goes_on_without_its_pages() {
-        Residency::default().before_wait();
+        CodePageTrimmer::default().before_wait();
         assert_eq!("still here".split(' ').count(), 2);
     }
 }

@@ -92,7 +92,7 @@ const COMMANDS: &[Command] = &[
 ];
 
 fn main() -> ExitCode {
-    name_service::without_plugins();
+    name_service::disable_nss_plugins();
     let mut args = env::args_os();
     let called_as = args.next().unwrap_or_default();
     let by_name = Path::new(&called_as).file_name().and_then(|name| find(name.to_str()?));

@@ -13,7 +13,7 @@ use std::io::{self, BufRead, Write};
 use ironlance_core::envelope::{EnvelopeError, MAX_HEADER};
 use ironlance_core::handshake::{ListenerResult, READY};
 use ironlance_core::{Envelope, Event};
-use ironlance_host::residency::Residency;
+use ironlance_host::residency::CodePageTrimmer;
 use thiserror::Error;
 
 /// So much of a body is read at a time, in bytes.
@@ -80,7 +80,7 @@ pub fn serve(
     mut output: impl Write,
     handler: &mut dyn EventHandler,
 ) -> Result<(), ProtocolError> {
-    let mut residency = Residency::default();
+    let mut residency = CodePageTrimmer::default();
     loop {
         output.write_all(READY)?;
         output.flush()?;

@@ -5,13 +5,13 @@ use std::path::Path;
 use super::*;
 use crate::load::load;
 use crate::settings::Overrides;
-use crate::surroundings::Surroundings;
+use crate::surroundings::HostEnv;
 
 fn groups(text: &str) -> Vec<Group> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.conf");
     std::fs::write(&path, format!("[supervisord]\n{text}")).unwrap();
-    let machine = Surroundings {
+    let machine = HostEnv {
         environment: Vec::new(),
         cwd: Path::new("/").to_owned(),
         host_node_name: "box".to_owned(),
@@ -25,7 +25,7 @@ fn names(names: &[GroupName]) -> Vec<&str> {
     names.iter().map(|name| name.0.as_str()).collect()
 }
 
-fn compared(active: &[Group], new: &[Group]) -> Diff {
+fn compared(active: &[Group], new: &[Group]) -> GroupDiff {
     diff(&active.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>())
 }
 

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use super::*;
 
 fn told(text: &str) -> Result<Expanded<'_>, ExpandError> {
-    let mut names = Names::default().and("a", "x");
-    names.set("n", Word::Number(5));
-    names.set("big", Word::Number(1_234_567));
-    names.set("neg", Word::Number(-7));
-    names.set("q(r)", Word::Text("it's".to_owned()));
-    let variables = Variables::new(&[("P".to_owned(), "50%".to_owned())]);
+    let mut names = ExpansionNames::default().with("a", "x");
+    names.set("n", FormatValue::Number(5));
+    names.set("big", FormatValue::Number(1_234_567));
+    names.set("neg", FormatValue::Number(-7));
+    names.set("q(r)", FormatValue::Text("it's".to_owned()));
+    let variables = EnvVariables::new(&[("P".to_owned(), "50%".to_owned())]);
     expand(text, &names, &variables, "s.k")
 }
 
@@ -125,18 +125,19 @@ fn a_field_may_be_wider_than_a_format_of_rust_allows_and_is_refused_beyond_its_b
 #[test]
 fn a_percent_sign_without_a_name_stays_as_it_is() {
     let expanded = told("date +%s").unwrap();
-    assert_eq!((expanded.text.as_ref(), expanded.bare), ("date +%s", true));
-    assert!(!told("%(a)s").unwrap().bare);
+    assert_eq!((expanded.text.as_ref(), expanded.has_bare_percent), ("date +%s", true));
+    assert!(!told("%(a)s").unwrap().has_bare_percent);
 }
 
 #[test]
 fn a_later_name_hides_an_earlier_one_and_gives_way_to_the_variables() {
-    let variables = Variables::new(&[("A".to_owned(), "environment".to_owned())]);
-    let mut names = Names::default();
-    names.set("ENV_A", Word::Text("own".to_owned()));
-    let value = |names: &Names| expand("%(ENV_A)s", names, &variables, "k").unwrap().text.into_owned();
+    let variables = EnvVariables::new(&[("A".to_owned(), "environment".to_owned())]);
+    let mut names = ExpansionNames::default();
+    names.set("ENV_A", FormatValue::Text("own".to_owned()));
+    let value =
+        |names: &ExpansionNames| expand("%(ENV_A)s", names, &variables, "k").unwrap().text.into_owned();
     assert_eq!(value(&names), "own");
-    names.give_way(&variables);
+    names.remove_shadowed(&variables);
     assert_eq!(value(&names), "environment");
 }
 

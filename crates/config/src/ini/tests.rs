@@ -98,7 +98,7 @@ fn a_value_knows_the_line_of_its_key_through_files_and_continuations() {
     };
     assert_eq!(places("a"), [(1, 4), (0, 6)]);
     assert_eq!(places("b"), [(1, 2)]);
-    assert_eq!(ini.section("a").unwrap().place, Place { file: 0, line: 2 });
+    assert_eq!(ini.section("a").unwrap().place, SourceLocation { file: 0, line: 2 });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{Overrides, Surroundings, Verdict, check};
+use crate::{CheckResult, HostEnv, Overrides, check};
 
 const SERVED: &str = "[unix_http_server]\nfile=/tmp/s\n[rpcinterface:supervisor]\n\
     supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n\
@@ -14,7 +14,7 @@ fn said(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.conf");
     fs::write(&file, format!("[supervisord]\nenvironment=IRONLANCE_STATE=\"/tmp/s\"\n{text}")).unwrap();
-    let machine = Surroundings {
+    let machine = HostEnv {
         environment: Vec::new(),
         cwd: folder.path().to_owned(),
         host_node_name: String::new(),
@@ -22,7 +22,7 @@ fn said(text: &str) -> Vec<String> {
         uid: 0,
     };
     let checked = check(Path::new("s.conf"), &Overrides::default(), &machine);
-    assert!(matches!(checked.verdict, Verdict::Sound(_)), "{text}\n{checked:?}");
+    assert!(matches!(checked.result, CheckResult::Sound(_)), "{text}\n{checked:?}");
     checked.remarks
 }
 

@@ -9,10 +9,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::group::GroupKind;
 
-fn loaded(folder: &TempDir, text: &str) -> Result<Config, Faults> {
+fn loaded(folder: &TempDir, text: &str) -> Result<Config, ConfigFaults> {
     let file = folder.path().join("main.conf");
     fs::write(&file, text).unwrap();
-    let machine = Surroundings {
+    let machine = HostEnv {
         environment: vec![("HOME".to_owned(), "/root".to_owned())],
         cwd: folder.path().to_owned(),
         host_node_name: "box".to_owned(),
@@ -20,13 +20,13 @@ fn loaded(folder: &TempDir, text: &str) -> Result<Config, Faults> {
         uid: 0,
     };
     let loaded = load(&file, &Overrides::default(), &machine);
-    let _ = load_control(&file, &machine);
-    let _ = crate::outline(&file, &machine);
+    let _ = load_ctl_settings(&file, &machine);
+    let _ = crate::load_raw(&file, &machine);
     let _ = crate::check(&file, &Overrides::default(), &machine);
     loaded
 }
 
-fn refused(text: &str) -> Vec<Fault> {
+fn refused(text: &str) -> Vec<ConfigFault> {
     let folder = tempfile::tempdir().unwrap();
     loaded(&folder, text).map(|config| config.groups.len()).unwrap_err().0
 }
@@ -159,7 +159,7 @@ fn section() -> impl Strategy<Value = String> {
     ];
     (names, prop::collection::vec((any::<prop::sample::Index>(), value()), 0..8)).prop_map(
         |(name, values)| {
-            let sorts = &crate::section::SORTS;
+            let sorts = &crate::section::SECTION_KINDS;
             let sort = sorts.iter().find(|sort| name.starts_with(sort.prefix)).unwrap_or(&sorts[4]);
             let keys: Vec<&str> = sort.keys.iter().chain(sort.also).copied().collect();
             let lines = values.iter().map(|(at, value)| format!("{}={value}\n", at.get(&keys)));
@@ -179,7 +179,7 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("[supervisord]\n{}", sections.concat());
-        if let Err(Faults(found)) = loaded(&folder, &text) {
+        if let Err(ConfigFaults(found)) = loaded(&folder, &text) {
             prop_assert!(!found.is_empty());
             prop_assert!(found.iter().all(|fault| !fault.what.contains("fault of ours")), "{}", found[0]);
         }

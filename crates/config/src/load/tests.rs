@@ -8,11 +8,11 @@ use ironlance_core::lifecycle::Autorestart;
 use tempfile::TempDir;
 
 use super::*;
-use crate::group::{GroupKind, Owner, SocketAddress};
-use crate::program::{LogTarget, Output};
-use crate::section::SORTS;
+use crate::group::{GroupKind, SocketAddress, SocketOwner};
+use crate::program::{LogTarget, OutputConfig};
+use crate::section::SECTION_KINDS;
 use crate::server::{Credentials, Password, ServerAddress};
-use crate::settings::{MainLog, UserRef};
+use crate::settings::{MainLogTarget, UserRef};
 
 /// A folder with files in it; the first is the configuration.
 struct Place {
@@ -30,9 +30,9 @@ impl Place {
         Self { folder }
     }
 
-    fn machine(&self) -> Surroundings {
+    fn machine(&self) -> HostEnv {
         let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        Surroundings {
+        HostEnv {
             environment: vec![variable("HOME", "/root"), variable("FOO", "foo"), variable("PCT", "50%")],
             cwd: self.folder.path().to_owned(),
             host_node_name: "box".to_owned(),
@@ -41,7 +41,7 @@ impl Place {
         }
     }
 
-    fn load(&self) -> Result<Config, Faults> {
+    fn load(&self) -> Result<Config, ConfigFaults> {
         load(Path::new("main.conf"), &Overrides::default(), &self.machine())
     }
 }
@@ -52,7 +52,7 @@ fn config(text: &str) -> Config {
         .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-fn faults(text: &str) -> Faults {
+fn faults(text: &str) -> ConfigFaults {
     Place::new(&[("main.conf", &format!("[supervisord]\n{text}"))]).load().unwrap_err()
 }
 
@@ -72,7 +72,7 @@ fn what_is_not_said_has_the_originals_default() {
         directory: None,
         user: None,
         umask: 0o022,
-        logfile: MainLog::File(folder.join("supervisord.log")),
+        logfile: MainLogTarget::File(folder.join("supervisord.log")),
         logfile_maxbytes: 50 << 20,
         logfile_backups: 10,
         loglevel: Level::Info,
@@ -86,7 +86,7 @@ fn what_is_not_said_has_the_originals_default() {
         environment: BTreeMap::new(),
     };
     assert_eq!(config.settings, settings);
-    let output = Output {
+    let output = OutputConfig {
         logfile: LogTarget::Auto,
         maxbytes: 50 << 20,
         backups: 10,
@@ -133,7 +133,10 @@ fn the_command_line_goes_before_the_file() {
     };
     let settings = load(Path::new("main.conf"), &overrides, &place.machine()).unwrap().settings;
     assert_eq!(settings.user, Some(UserRef { uid: 0, name: Some("root".to_owned()) }));
-    assert_eq!((settings.logfile, settings.loglevel, settings.umask), (MainLog::Syslog, Level::Debug, 0o077));
+    assert_eq!(
+        (settings.logfile, settings.loglevel, settings.umask),
+        (MainLogTarget::Syslog, Level::Debug, 0o077)
+    );
     let nobody = Overrides { user: Some("nosuch2".to_owned()), ..Overrides::default() };
     let faults = load(Path::new("main.conf"), &nobody, &place.machine()).unwrap_err();
     assert_eq!(faults.to_string(), "-u: cannot find the user: nosuch2");
@@ -149,7 +152,11 @@ fn the_folder_of_auto_logs_is_meant_from_where_the_daemon_was_started() {
         Overrides { childlogdir: Some("other".into()), logfile: Some(String::new()), ..Overrides::default() };
     let settings = load(&overrides).settings;
     assert_eq!(settings.childlogdir, place.folder.path().join("other"));
-    assert_eq!(settings.logfile, MainLog::File(place.folder.path().join("x.log")), "an empty option is none");
+    assert_eq!(
+        settings.logfile,
+        MainLogTarget::File(place.folder.path().join("x.log")),
+        "an empty option is none"
+    );
 }
 
 #[test]
@@ -317,7 +324,7 @@ fn servers_are_read_with_owner_mode_and_password() {
     assert_eq!(config.servers[0].address, ServerAddress::Tcp { host: String::new(), port: 9001 });
     let ServerAddress::Unix { path, mode, owner } = &config.servers[1].address else { panic!("no socket") };
     assert!(path.is_absolute() && !path.to_string_lossy().contains(".."), "{}", path.display());
-    assert_eq!((*mode, *owner), (0o770, Some(Owner { uid: Some(0), gid: Some(0) })));
+    assert_eq!((*mode, *owner), (0o770, Some(SocketOwner { uid: Some(0), gid: Some(0) })));
     let credentials =
         Credentials { username: "u".to_owned(), password: Password::Plain("{sha}%1".to_owned()) };
     assert_eq!(config.servers[1].credentials, Some(credentials));
@@ -454,7 +461,7 @@ fn the_control_program_has_a_section_of_its_own() {
     let text = "[supervisorctl]\nserverurl=unix://%(here)s/../s\nprompt=mine\nhistory_file=~/.h\n[ctlplugin:x]\n\
                 supervisor.ctl_factory=x:y\n";
     let place = Place::new(&[("main.conf", text)]);
-    let control = load_control(Path::new("main.conf"), &place.machine()).unwrap();
+    let control = load_ctl_settings(Path::new("main.conf"), &place.machine()).unwrap();
     assert!(
         control.serverurl.starts_with("unix:///") && !control.serverurl.contains(".."),
         "{}",
@@ -464,14 +471,14 @@ fn the_control_program_has_a_section_of_its_own() {
     assert_eq!(control.history_file.as_deref(), Some(Path::new("/root/.h")));
     assert_eq!(control.notes.warnings.len(), 1);
     let place = Place::new(&[("main.conf", "[supervisord]\n")]);
-    let faults = load_control(Path::new("main.conf"), &place.machine()).unwrap_err();
+    let faults = load_ctl_settings(Path::new("main.conf"), &place.machine()).unwrap_err();
     assert_eq!(faults.original(), ".ini file does not include supervisorctl section");
 }
 
 #[test]
 fn a_digest_that_is_none_is_a_fault_that_does_not_show_it() {
     for section in ["[inet_http_server]\nport=9001\n", "[unix_http_server]\nfile=/tmp/s\n"] {
-        let Faults(found) = faults(&format!("{section}username=u\npassword={{SHA}}geheim\n"));
+        let ConfigFaults(found) = faults(&format!("{section}username=u\npassword={{SHA}}geheim\n"));
         let told = format!("{} {}", found[0], found[0].original);
         assert!(
             told.contains("] password: cannot read what follows {SHA}") && !told.contains("geheim"),
@@ -503,7 +510,7 @@ fn where_the_second_expansion_fails_the_text_is_taken_as_it_is_with_a_hint() {
 fn every_key_that_is_known_stands_in_the_document() {
     let document = include_str!("../../../../docs/configuration.md");
     let mut rest = document;
-    for sort in &SORTS {
+    for sort in &SECTION_KINDS {
         let title = if sort.prefix.ends_with(':') {
             format!("[{}x]", sort.prefix)
         } else {
@@ -532,18 +539,18 @@ fn more_than_can_be_held_is_refused_at_once() {
         (&patterns, "cannot include more than 1000 patterns"),
         (&lent, "cannot give every section what [DEFAULT] has"),
     ] {
-        let Faults(found) = faults(text);
+        let ConfigFaults(found) = faults(text);
         assert!(found[0].what.contains(needle), "{}", found[0]);
     }
 }
 
 #[test]
 fn of_very_many_faults_the_first_are_told_and_none_is_as_long_as_its_value() {
-    let Faults(found) = faults(&"no key\n".repeat(20_000));
+    let ConfigFaults(found) = faults(&"no key\n".repeat(20_000));
     assert_eq!(found.len(), 1000);
     let size: usize = found.iter().map(|fault| fault.original.len() + fault.what.len()).sum();
     assert!(size < 1 << 20, "{size}");
-    let Faults(found) = faults(&format!("[program:a]\ncommand={}%(zzz)s\n", "y".repeat(1 << 20)));
+    let ConfigFaults(found) = faults(&format!("[program:a]\ncommand={}%(zzz)s\n", "y".repeat(1 << 20)));
     assert!(found[0].what.len() < 1000, "{}", found[0].what.len());
 }
 

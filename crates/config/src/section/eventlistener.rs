@@ -6,24 +6,24 @@ use ironlance_core::GroupName;
 use ironlance_core::kind::EventKind;
 use ironlance_core::pool::ResultHandler;
 
-use crate::expand::Names;
+use crate::expand::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::ini::Section;
-use crate::reading::{Page, Reading};
+use crate::reading::{LoadContext, SectionScope};
 use crate::section::factory::{HANDLER, factory, result_handler as handler_of};
 use crate::section::process;
-use crate::value::{self, Bad};
+use crate::value::{self, InvalidValue};
 
 /// The keys that the section knows beside those of a program.
 pub(crate) const KEYS: [&str; 3] = ["buffer_size", "events", "result_handler"];
 
 /// The pool.
 pub(crate) fn read<'a>(
-    reading: &mut Reading<'a>,
+    reading: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
 ) -> Group {
-    let page = Page::new(section, Names::default().and("here", reading.here));
+    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
     let name = page.label().to_owned();
     if value::breaks_tokens(&name) {
         let name = value::shown(&name);
@@ -46,19 +46,19 @@ pub(crate) fn read<'a>(
     Group { name: GroupName(name), priority, programs, kind }
 }
 
-fn buffer_size<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Option<usize> {
+fn buffer_size<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Option<usize> {
     let section = &page.section.name;
     reading.optional(page, "buffer_size", |text| {
         let size = value::integer(text)?;
         let original = || format!("[{section}] section sets invalid buffer_size ({size})");
         match size {
             1.. => Ok(usize::try_from(size).unwrap_or(usize::MAX)),
-            ..1 => Err(Bad::new("keep fewer than one event", text, original())),
+            ..1 => Err(InvalidValue::new("keep fewer than one event", text, original())),
         }
     })
 }
 
-fn result_handler<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
+fn result_handler<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> String {
     let section = &page.section.name;
     let given =
         reading.optional(page, "result_handler", |text| Ok((factory(text, section)?, text.to_owned())));
@@ -74,13 +74,17 @@ fn result_handler<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
 }
 
 /// Each event once, in the order of the file.
-fn events<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Vec<EventKind> {
+fn events<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Vec<EventKind> {
     let Ok(text) = reading.text(page, "events") else { return Vec::new() };
     let text = text.unwrap_or_default();
     let section = &page.section.name;
     if text.is_empty() {
         let original = format!("[{section}] section requires an \"events\" line");
-        reading.refuse(page, "events", Bad { what: "cannot listen to no events".to_owned(), original });
+        reading.refuse(
+            page,
+            "events",
+            InvalidValue { what: "cannot listen to no events".to_owned(), original },
+        );
     }
     let mut kinds = Vec::new();
     for name in value::list(&text) {
@@ -93,7 +97,7 @@ fn events<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Vec<EventKind> {
             Some(kind) => kinds.push(kind),
             None => {
                 let original = format!("Unknown event type {upper} in [{section}] events");
-                reading.refuse(page, "events", Bad::new("find the event type", name, original));
+                reading.refuse(page, "events", InvalidValue::new("find the event type", name, original));
             }
         }
     }
@@ -101,7 +105,7 @@ fn events<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Vec<EventKind> {
 }
 
 /// A listener's stdout is for the protocol alone.
-fn redirect<'a>(reading: &mut Reading<'a>, page: &Page<'a>) {
+fn redirect<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) {
     if reading.or(page, "redirect_stderr", false, value::boolean) {
         let section = &page.section.name;
         let original = format!(
@@ -109,6 +113,6 @@ fn redirect<'a>(reading: &mut Reading<'a>, page: &Page<'a>) {
              the eventlistener protocol"
         );
         let what = "cannot mix the stderr of an event listener into its protocol on stdout: true".to_owned();
-        reading.refuse(page, "redirect_stderr", Bad { what, original });
+        reading.refuse(page, "redirect_stderr", InvalidValue { what, original });
     }
 }

@@ -5,7 +5,7 @@
 
 use ironlance_core::pool::ResultHandler;
 
-use crate::value::Bad;
+use crate::value::InvalidValue;
 
 /// What stands behind a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +30,14 @@ const STDOUT_HANDLER: &str = "supervisor_stdout:event_handler";
 const STOCK: [&str; 3] = [INTERFACE, HANDLER, CONTROLLER];
 
 /// Reads the name that `section` gives; one that cannot stand for anything is refused.
-pub(crate) fn factory(text: &str, section: &str) -> Result<Factory, Bad> {
-    let refuse =
-        || Bad::new("find the Python code", text, format!("{text} cannot be resolved within [{section}]"));
+pub(crate) fn factory(text: &str, section: &str) -> Result<Factory, InvalidValue> {
+    let refuse = || {
+        InvalidValue::new(
+            "find the Python code",
+            text,
+            format!("{text} cannot be resolved within [{section}]"),
+        )
+    };
     let (module, attribute) = parts(text).ok_or_else(refuse)?;
     let name = format!("{module}:{attribute}");
     match STOCK.into_iter().find(|stock| *stock == name) {
@@ -116,7 +121,7 @@ mod tests {
         }
         assert_eq!(
             factory("a b", "eventlistener:l").unwrap_err(),
-            Bad {
+            InvalidValue {
                 what: "cannot find the Python code: a b".to_owned(),
                 original: "a b cannot be resolved within [eventlistener:l]".to_owned(),
             }

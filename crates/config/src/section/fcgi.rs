@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use ironlance_core::{GroupName, python};
 
 use crate::account::Account;
-use crate::expand::Names;
-use crate::group::{Group, GroupKind, Owner, Socket, SocketAddress};
+use crate::expand::ExpansionNames;
+use crate::group::{FcgiSocket, Group, GroupKind, SocketAddress, SocketOwner};
 use crate::ini::Section;
 use crate::path::normalize;
-use crate::reading::{Page, Reading};
+use crate::reading::{LoadContext, SectionScope};
 use crate::section::process;
 use crate::section::program::group_name;
-use crate::value::{self, Bad};
+use crate::value::{self, InvalidValue};
 
 /// The keys that the section knows beside those of a program.
 pub(crate) const KEYS: [&str; 4] = ["socket", "socket_backlog", "socket_owner", "socket_mode"];
@@ -23,11 +23,11 @@ const DEFAULT_MODE: u32 = 0o700;
 
 /// The group.
 pub(crate) fn read<'a>(
-    reading: &mut Reading<'a>,
+    reading: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
 ) -> Group {
-    let mut page = Page::new(section, Names::default().and("here", reading.here));
+    let mut page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
     let name = group_name(reading, &page);
     let priority = reading.or(&page, "priority", 999, value::integer);
     let accounts = reading.accounts;
@@ -35,12 +35,13 @@ pub(crate) fn read<'a>(
     let backlog = reading.optional(&page, "socket_backlog", backlog);
     let owner = reading.optional(&page, "socket_owner", |text| {
         value::owner(text, accounts)
-            .map_err(|bad| Bad { original: format!("Invalid socket_owner value {text}"), ..bad })
+            .map_err(|bad| InvalidValue { original: format!("Invalid socket_owner value {text}"), ..bad })
     });
     let mode = reading.optional(&page, "socket_mode", |text| {
-        value::mode(text).map_err(|bad| Bad { original: format!("Invalid socket_mode value {text}"), ..bad })
+        value::mode(text)
+            .map_err(|bad| InvalidValue { original: format!("Invalid socket_mode value {text}"), ..bad })
     });
-    page.names = page.names.and("program_name", &name);
+    page.names = page.names.with("program_name", &name);
     let socket = socket(reading, &page, user, &Wishes { owner, mode, backlog });
     let programs = process::read(reading, section, &name, shared);
     // Without a socket there is a fault, and nothing of this is used.
@@ -48,42 +49,50 @@ pub(crate) fn read<'a>(
     Group { name: GroupName(name), priority, programs, kind }
 }
 
-fn backlog(text: &str) -> Result<u32, Bad> {
+fn backlog(text: &str) -> Result<u32, InvalidValue> {
     let number = value::integer(text)?;
     let length = u32::try_from(number).ok().filter(|length| (1..=65535).contains(length));
     length.ok_or_else(|| {
-        Bad::new("use as a backlog (1 to 65535)", text, format!("Invalid socket_backlog value {number}"))
+        InvalidValue::new(
+            "use as a backlog (1 to 65535)",
+            text,
+            format!("Invalid socket_backlog value {number}"),
+        )
     })
 }
 
 struct Wishes {
-    owner: Option<Owner>,
+    owner: Option<SocketOwner>,
     mode: Option<u32>,
     backlog: Option<u32>,
 }
 
 fn socket<'a>(
-    reading: &mut Reading<'a>,
-    page: &Page<'a>,
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
     user: Option<Account>,
     wishes: &Wishes,
-) -> Option<Socket> {
+) -> Option<FcgiSocket> {
     let section = &page.section.name;
     let text = reading.text(page, "socket").ok()?.unwrap_or_default();
     if text.is_empty() {
         let original = format!("[{section}] section requires a \"socket\" line");
-        reading.refuse(page, "socket", Bad { what: "cannot run without a socket".to_owned(), original });
+        reading.refuse(
+            page,
+            "socket",
+            InvalidValue { what: "cannot run without a socket".to_owned(), original },
+        );
         return None;
     }
-    let machine = reading.machine;
+    let machine = reading.host;
     let found = match text.strip_prefix("unix://") {
         Some(path) => unix(path, wishes).map(|mode| {
             let path = normalize(path, machine);
             let other = user.filter(|user| user.uid != machine.uid);
-            let theirs = other.map(|user| Owner { uid: Some(user.uid), gid: Some(user.gid) });
+            let theirs = other.map(|user| SocketOwner { uid: Some(user.uid), gid: Some(user.gid) });
             let url = format!("unix://{}", path.display());
             let address = SocketAddress::Unix { path, owner: wishes.owner.or(theirs), mode: Some(mode) };
-            Socket { url, address, backlog: wishes.backlog }
+            FcgiSocket { url, address, backlog: wishes.backlog }
         }),
         None => tcp(&text, wishes),
     };
@@ -91,30 +100,30 @@ fn socket<'a>(
         Ok(socket) => Some(socket),
         Err(bad) => {
             let original = format!("{} in [{section}] socket", bad.original);
-            reading.refuse(page, "socket", Bad { original, ..bad });
+            reading.refuse(page, "socket", InvalidValue { original, ..bad });
             None
         }
     }
 }
 
 /// The permissions of a unix socket.
-fn unix(path: &str, wishes: &Wishes) -> Result<u32, Bad> {
+fn unix(path: &str, wishes: &Wishes) -> Result<u32, InvalidValue> {
     if PathBuf::from(path).is_absolute() {
         return Ok(wishes.mode.unwrap_or(DEFAULT_MODE));
     }
     // The original gives two arguments to its exception, and shows both as a tuple.
     let original = format!("('Unix socket path %s is not an absolute path', {})", python::repr(path));
-    Err(Bad::new("use a relative path for a socket", path, original))
+    Err(InvalidValue::new("use a relative path for a socket", path, original))
 }
 
-fn tcp(text: &str, wishes: &Wishes) -> Result<Socket, Bad> {
+fn tcp(text: &str, wishes: &Wishes) -> Result<FcgiSocket, InvalidValue> {
     if wishes.owner.is_some() || wishes.mode.is_some() {
         let original = "socket_owner and socket_mode params should only be used with a Unix domain socket";
-        return Err(Bad::new("give an owner or a mode to a TCP socket", text, original));
+        return Err(InvalidValue::new("give an owner or a mode to a TCP socket", text, original));
     }
     let refuse = || {
         let original = format!("('Bad socket format %s', {})", python::repr(text));
-        Bad::new("read as unix:///PATH or tcp://HOST:PORT", text, original)
+        InvalidValue::new("read as unix:///PATH or tcp://HOST:PORT", text, original)
     };
     let (host, digits) =
         text.strip_prefix("tcp://").and_then(|rest| rest.split_once(':')).ok_or_else(refuse)?;
@@ -125,5 +134,5 @@ fn tcp(text: &str, wishes: &Wishes) -> Result<Socket, Bad> {
     let port = value::port(digits)?;
     let host = host.to_lowercase();
     let url = format!("tcp://{host}:{port}");
-    Ok(Socket { url, address: SocketAddress::Tcp { host, port }, backlog: wishes.backlog })
+    Ok(FcgiSocket { url, address: SocketAddress::Tcp { host, port }, backlog: wishes.backlog })
 }

@@ -4,25 +4,25 @@ use std::collections::{BTreeMap, HashSet};
 
 use ironlance_core::GroupName;
 
-use crate::expand::Names;
+use crate::expand::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::ini::Section;
-use crate::reading::{Page, Reading};
+use crate::reading::{LoadContext, SectionScope};
 use crate::section::process;
 use crate::section::program::group_name;
-use crate::value::{self, Bad};
+use crate::value::{self, InvalidValue};
 
 /// The keys of the section.
 pub(crate) const KEYS: [&str; 2] = ["programs", "priority"];
 
 /// The group; the sections that it takes in are added to `taken`.
 pub(crate) fn read<'a>(
-    reading: &mut Reading<'a>,
+    reading: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
     taken: &mut HashSet<&'a str>,
 ) -> Group {
-    let page = Page::new(section, Names::default().and("here", reading.here));
+    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
     let name = group_name(reading, &page);
     let names = reading.text(&page, "programs").ok().flatten().unwrap_or_default();
     let priority = reading.or(&page, "priority", 999, value::integer);
@@ -42,7 +42,7 @@ pub(crate) fn read<'a>(
             Member::None => {
                 let original =
                     format!("[{}] names unknown program or fcgi-program {program}", looked_at.name);
-                reading.refuse(&page, "programs", Bad::new("find the program", program, original));
+                reading.refuse(&page, "programs", InvalidValue::new("find the program", program, original));
             }
             Member::Two => {
                 let original = format!(
@@ -50,7 +50,7 @@ pub(crate) fn read<'a>(
                     looked_at.name
                 );
                 let what = "tell whether the program or the fcgi-program is meant";
-                reading.refuse(&page, "programs", Bad::new(what, program, original));
+                reading.refuse(&page, "programs", InvalidValue::new(what, program, original));
             }
         }
     }
@@ -63,7 +63,7 @@ enum Member<'a> {
     Two,
 }
 
-fn fcgi<'a>(reading: &Reading<'a>, program: &str) -> Option<&'a Section> {
+fn fcgi<'a>(reading: &LoadContext<'a>, program: &str) -> Option<&'a Section> {
     reading.ini.section(&format!("fcgi-program:{program}"))
 }
 

@@ -1,11 +1,11 @@
 //! `[inet_http_server]` and `[unix_http_server]`: where the daemon is to be talked to.
 
-use crate::expand::Names;
+use crate::expand::ExpansionNames;
 use crate::ini::{Section, strip};
 use crate::path::normalize;
-use crate::reading::{Page, Reading, Recorded};
-use crate::server::{Credentials, Password, Server, ServerAddress};
-use crate::value::{self, Bad};
+use crate::reading::{FaultRecorded, LoadContext, SectionScope};
+use crate::server::{Credentials, HttpServer, Password, ServerAddress};
+use crate::value::{self, InvalidValue};
 
 /// The keys of a TCP server.
 pub(crate) const INET_KEYS: [&str; 5] =
@@ -17,66 +17,75 @@ pub(crate) const UNIX_KEYS: [&str; 5] = ["file", "chmod", "chown", "username", "
 const DEFAULT_MODE: u32 = 0o700;
 
 /// Every server, those on TCP first.
-pub(crate) fn read(reading: &mut Reading<'_>) -> Vec<Server> {
+pub(crate) fn read(reading: &mut LoadContext<'_>) -> Vec<HttpServer> {
     let mut servers = Vec::new();
     for (prefix, read) in [("inet_http_server", inet as ReadServer), ("unix_http_server", unix)] {
         for section in reading.ini.sections().iter().filter(|section| section.name.starts_with(prefix)) {
-            let page = Page::new(section, Names::default());
+            let page = SectionScope::new(section, ExpansionNames::default());
             servers.extend(read(reading, &page).ok());
         }
     }
     servers
 }
 
-type ReadServer = for<'a> fn(&mut Reading<'a>, &Page<'a>) -> Result<Server, Recorded>;
+type ReadServer = for<'a> fn(&mut LoadContext<'a>, &SectionScope<'a>) -> Result<HttpServer, FaultRecorded>;
 
-fn inet<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Recorded> {
+fn inet<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Result<HttpServer, FaultRecorded> {
     let credentials = credentials(reading, page);
     let port = needed(reading, page, "port", "listen without a port");
     let (host, port) = value::inet_address(&port?).map_err(|bad| reading.refuse(page, "port", bad))?;
     let allow_anonymous_changes = reading.or(page, "allow_anonymous_changes", false, value::boolean);
     let allowed_hosts = reading.or(page, "allowed_hosts", Vec::new(), value::host_names);
-    Ok(Server {
+    Ok(HttpServer {
         allow_anonymous_changes,
         allowed_hosts,
         ..server(page.section, ServerAddress::Tcp { host, port }, credentials?)
     })
 }
 
-fn unix<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Server, Recorded> {
+fn unix<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Result<HttpServer, FaultRecorded> {
     // Only the path may be said in relation to the configuration file.
-    let placed = Page::new(page.section, Names::default().and("here", reading.here));
+    let placed = SectionScope::new(page.section, ExpansionNames::default().with("here", reading.here));
     let file = needed(reading, &placed, "file", "listen without a file");
     let credentials = credentials(reading, page);
     let accounts = reading.accounts;
     let owner = reading.optional(page, "chown", |text| {
         value::owner(text, accounts)
-            .map_err(|bad| Bad { original: format!("Invalid sockchown value {text}"), ..bad })
+            .map_err(|bad| InvalidValue { original: format!("Invalid sockchown value {text}"), ..bad })
     });
     let mode = reading.or(page, "chmod", DEFAULT_MODE, |text| {
-        value::mode(text).map_err(|bad| Bad { original: format!("Invalid chmod value {text}"), ..bad })
+        value::mode(text)
+            .map_err(|bad| InvalidValue { original: format!("Invalid chmod value {text}"), ..bad })
     });
-    let path = normalize(strip(&file?), reading.machine);
+    let path = normalize(strip(&file?), reading.host);
     Ok(server(page.section, ServerAddress::Unix { path, mode, owner }, credentials?))
 }
 
-fn server(section: &Section, address: ServerAddress, credentials: Option<Credentials>) -> Server {
+fn server(section: &Section, address: ServerAddress, credentials: Option<Credentials>) -> HttpServer {
     let (section, allowed_hosts) = (section.name.clone(), Vec::new());
-    Server { section, address, credentials, allow_anonymous_changes: false, allowed_hosts }
+    HttpServer { section, address, credentials, allow_anonymous_changes: false, allowed_hosts }
 }
 
 /// The value of a key without which there is no server.
-fn needed<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str, what: &str) -> Result<String, Recorded> {
+fn needed<'a>(
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+    key: &str,
+    what: &str,
+) -> Result<String, FaultRecorded> {
     match reading.text(page, key)? {
         Some(text) => Ok(text.into_owned()),
         None => {
             let original = format!("section [{}] has no {key} value", page.section.name);
-            Err(reading.refuse(page, key, Bad { what: format!("cannot {what}"), original }))
+            Err(reading.refuse(page, key, InvalidValue { what: format!("cannot {what}"), original }))
         }
     }
 }
 
-fn credentials<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Option<Credentials>, Recorded> {
+fn credentials<'a>(
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+) -> Result<Option<Credentials>, FaultRecorded> {
     let username = reading.text(page, "username");
     let password = reading.text(page, "password");
     let missing = match (username?, password?) {
@@ -96,13 +105,13 @@ fn credentials<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Option<
         page.section.name
     );
     let what = format!("cannot ask for a password without both a username and a password: no {missing}");
-    Err(reading.refuse(page, missing, Bad { what, original }))
+    Err(reading.refuse(page, missing, InvalidValue { what, original }))
 }
 
 /// The value is not shown: it may be the password after all.
-fn no_digest(page: &Page<'_>) -> Bad {
+fn no_digest(page: &SectionScope<'_>) -> InvalidValue {
     let section = &page.section.name;
-    Bad {
+    InvalidValue {
         what: "cannot read what follows {SHA} as a SHA-1 digest, which has 40 hexadecimal digits: printf %s 'thepassword' | \
                sha1sum"
             .to_owned(),

@@ -1,10 +1,10 @@
 //! `[include]`: which other files to read.
 
-use crate::expand::Names;
+use crate::expand::ExpansionNames;
 use crate::ini::is_space;
-use crate::path::{absolute, folder_of, join, without_dots};
-use crate::reading::{Page, Reading};
-use crate::value::Bad;
+use crate::path::{absolute, join, parent, without_dots};
+use crate::reading::{LoadContext, SectionScope};
+use crate::value::InvalidValue;
 
 /// The key of the section.
 pub(crate) const KEYS: [&str; 1] = ["files"];
@@ -13,15 +13,16 @@ pub(crate) const KEYS: [&str; 1] = ["files"];
 const MAX_PATTERNS: usize = 1000;
 
 /// The patterns, each joined to the folder of the configuration file.
-pub(crate) fn patterns(reading: &mut Reading<'_>) -> Vec<String> {
+pub(crate) fn patterns(reading: &mut LoadContext<'_>) -> Vec<String> {
     let Some(section) = reading.ini.section("include") else { return Vec::new() };
-    let machine = reading.machine;
-    let names = Names::default().and("here", reading.here).and("host_node_name", &machine.host_node_name);
-    let page = Page::new(section, names);
+    let machine = reading.host;
+    let names =
+        ExpansionNames::default().with("here", reading.here).with("host_node_name", &machine.host_node_name);
+    let page = SectionScope::new(section, names);
     let Some(entry) = reading.raw(&page, "files") else {
         let original = ".ini file has [include] section, but no files setting".to_owned();
         let what = "cannot include files without a files setting".to_owned();
-        reading.refuse(&page, "files", Bad { what, original });
+        reading.refuse(&page, "files", InvalidValue { what, original });
         return Vec::new();
     };
     let Ok(text) = reading.expanded(&page, "files", &entry.value, "include.files") else { return Vec::new() };
@@ -30,8 +31,8 @@ pub(crate) fn patterns(reading: &mut Reading<'_>) -> Vec<String> {
     let parts = || text.split(is_space).filter(|part| !part.is_empty());
     if parts().nth(MAX_PATTERNS).is_some() {
         let what = format!("cannot include more than {MAX_PATTERNS} patterns of files");
-        reading.refuse(&page, "files", Bad { original: what.clone(), what });
+        reading.refuse(&page, "files", InvalidValue { original: what.clone(), what });
         return Vec::new();
     }
-    parts().map(|part| join(folder_of(&base), part)).collect()
+    parts().map(|part| join(parent(&base), part)).collect()
 }

@@ -13,7 +13,7 @@ pub(crate) mod supervisorctl;
 pub(crate) mod supervisord;
 
 /// A sort of section, and the keys it knows.
-pub(crate) struct Sort {
+pub(crate) struct SectionKind {
     /// `program:`, or the whole name of a section without a label.
     pub(crate) prefix: &'static str,
     /// Its keys.
@@ -22,7 +22,7 @@ pub(crate) struct Sort {
     pub(crate) also: &'static [&'static str],
 }
 
-impl Sort {
+impl SectionKind {
     /// Whether its keys are arguments to Python code.
     pub(crate) fn is_plugin(&self) -> bool {
         matches!(self.prefix, "rpcinterface:" | "ctlplugin:")
@@ -30,16 +30,16 @@ impl Sort {
 }
 
 /// Every sort of section.
-pub(crate) const SORTS: [Sort; 11] = [
-    Sort { prefix: "unix_http_server", keys: &http::UNIX_KEYS, also: &[] },
-    Sort { prefix: "inet_http_server", keys: &http::INET_KEYS, also: &[] },
-    Sort { prefix: "supervisord", keys: &supervisord::KEYS, also: &[] },
-    Sort { prefix: "supervisorctl", keys: &supervisorctl::KEYS, also: &[] },
-    Sort { prefix: "program:", keys: &process::KEYS, also: &[] },
-    Sort { prefix: "eventlistener:", keys: &eventlistener::KEYS, also: &process::KEYS },
-    Sort { prefix: "fcgi-program:", keys: &fcgi::KEYS, also: &process::KEYS },
-    Sort { prefix: "group:", keys: &group::KEYS, also: &[] },
-    Sort { prefix: "include", keys: &include::KEYS, also: &[] },
-    Sort { prefix: "rpcinterface:", keys: &plugin::RPC_KEYS, also: &[] },
-    Sort { prefix: "ctlplugin:", keys: &plugin::CTL_KEYS, also: &[] },
+pub(crate) const SECTION_KINDS: [SectionKind; 11] = [
+    SectionKind { prefix: "unix_http_server", keys: &http::UNIX_KEYS, also: &[] },
+    SectionKind { prefix: "inet_http_server", keys: &http::INET_KEYS, also: &[] },
+    SectionKind { prefix: "supervisord", keys: &supervisord::KEYS, also: &[] },
+    SectionKind { prefix: "supervisorctl", keys: &supervisorctl::KEYS, also: &[] },
+    SectionKind { prefix: "program:", keys: &process::KEYS, also: &[] },
+    SectionKind { prefix: "eventlistener:", keys: &eventlistener::KEYS, also: &process::KEYS },
+    SectionKind { prefix: "fcgi-program:", keys: &fcgi::KEYS, also: &process::KEYS },
+    SectionKind { prefix: "group:", keys: &group::KEYS, also: &[] },
+    SectionKind { prefix: "include", keys: &include::KEYS, also: &[] },
+    SectionKind { prefix: "rpcinterface:", keys: &plugin::RPC_KEYS, also: &[] },
+    SectionKind { prefix: "ctlplugin:", keys: &plugin::CTL_KEYS, also: &[] },
 ];

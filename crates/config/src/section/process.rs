@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use ironlance_core::ProcessName;
 use ironlance_core::lifecycle::Autorestart;
 
-use crate::conversion::Word;
-use crate::expand::Names;
+use crate::conversion::FormatValue;
+use crate::expand::ExpansionNames;
 use crate::ini::Section;
-use crate::pairs::pairs;
-use crate::program::{LogTarget, Output, Program};
-use crate::reading::{Page, Reading, Recorded, TURN, Wording};
-use crate::value::{self, Bad, LogWish, breaks_tokens, shown};
+use crate::pairs::parse_env_pairs;
+use crate::program::{LogTarget, OutputConfig, Program};
+use crate::reading::{FaultRecorded, LoadContext, SectionScope, WORK_PER_SECTION, Wording};
+use crate::value::{self, InvalidValue, LogDestination, breaks_tokens, shown};
 
 /// The keys that all three know.
 pub(crate) const KEYS: [&str; 32] = [
@@ -66,7 +66,7 @@ const LOOK: usize = 16;
 const PAIR: usize = 64;
 
 /// What a section says about all its processes, and how many there are.
-struct Common {
+struct SharedFields {
     program: Program,
     process_name: String,
     environment: String,
@@ -98,13 +98,13 @@ const STDERR: OutputKeys = OutputKeys {
 /// The processes of a section, by priority and name. After a fault there may be too few, or wrong ones: the
 /// configuration is refused then.
 pub(crate) fn read<'a>(
-    reading: &mut Reading<'a>,
+    reading: &mut LoadContext<'a>,
     section: &'a Section,
     group: &str,
     shared: &BTreeMap<String, String>,
 ) -> Vec<Program> {
-    let mut page = Page::new(section, Names::default());
-    if reading.is_full() || reading.take_work(&page, "", TURN).is_err() {
+    let mut page = SectionScope::new(section, ExpansionNames::default());
+    if reading.is_full() || reading.take_work(&page, "", WORK_PER_SECTION).is_err() {
         return Vec::new();
     }
     page.wording = Wording::WithSection;
@@ -116,11 +116,11 @@ pub(crate) fn read<'a>(
             label.to_owned()
         }
     };
-    page.names = Names::default()
-        .and("here", reading.here)
-        .and("program_name", &name)
-        .and("host_node_name", &reading.machine.host_node_name)
-        .and("group_name", group);
+    page.names = ExpansionNames::default()
+        .with("here", reading.here)
+        .with("program_name", &name)
+        .with("host_node_name", &reading.host.host_node_name)
+        .with("group_name", group);
     let before = reading.fault_count();
     let common = common(reading, &page);
     check(reading, &page, &common);
@@ -143,7 +143,7 @@ pub(crate) fn read<'a>(
     programs
 }
 
-fn common<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Common {
+fn common<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> SharedFields {
     let accounts = reading.accounts;
     let priority = reading.or(page, "priority", 999, value::integer);
     let autostart = reading.or(page, "autostart", true, value::boolean);
@@ -159,7 +159,7 @@ fn common<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Common {
     let count = reading.or(page, "numprocs", 1, value::integer);
     let first = reading.or(page, "numprocs_start", 0, value::integer);
     let environment = reading.raw(page, "environment").map_or(String::new(), |entry| entry.value.clone());
-    let mut output = |capture: &str, events: &str| Output {
+    let mut output = |capture: &str, events: &str| OutputConfig {
         logfile: LogTarget::Auto,
         maxbytes: 0,
         backups: 0,
@@ -199,19 +199,19 @@ fn common<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Common {
         environment: BTreeMap::new(),
         serverurl: serverurl.filter(|url| value::is_other_than_auto(url)),
     };
-    Common { program, process_name, environment, first, count }
+    SharedFields { program, process_name, environment, first, count }
 }
 
 /// SIGTERM, which is 15 everywhere.
 const SIGTERM: i32 = 15;
 
 /// What two keys say against each other.
-fn check<'a>(reading: &mut Reading<'a>, page: &Page<'a>, common: &Common) {
+fn check<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, common: &SharedFields) {
     let program = &common.program;
     if common.count > 1 && !common.process_name.contains("%(process_num)") {
         let original = "%(process_num) must be present within process_name when numprocs > 1";
         let what = "name more than one process without %(process_num)d in";
-        reading.refuse(page, "process_name", Bad::new(what, &common.process_name, original));
+        reading.refuse(page, "process_name", InvalidValue::new(what, &common.process_name, original));
     }
     if program.stopasgroup && !program.killasgroup {
         let original = "Cannot set stopasgroup=true and killasgroup=false";
@@ -219,38 +219,38 @@ fn check<'a>(reading: &mut Reading<'a>, page: &Page<'a>, common: &Common) {
         reading.refuse(
             page,
             "killasgroup",
-            Bad { what: format!("cannot {what}: false"), original: original.to_owned() },
+            InvalidValue { what: format!("cannot {what}: false"), original: original.to_owned() },
         );
     }
     if common.first.checked_add(common.count).is_none() {
         let (first, original) =
             (common.first.to_string(), format!("numprocs_start {} is too far", common.first));
-        reading.refuse(page, "numprocs_start", Bad::new("number processes from", &first, original));
+        reading.refuse(page, "numprocs_start", InvalidValue::new("number processes from", &first, original));
     }
     if common.count > MAX_PROCESSES {
         let original = format!("numprocs {} is above {MAX_PROCESSES}", common.count);
         reading.refuse(
             page,
             "numprocs",
-            Bad::new("run that many processes of a section", &common.count.to_string(), original),
+            InvalidValue::new("run that many processes of a section", &common.count.to_string(), original),
         );
     }
 }
 
 fn process<'a>(
-    reading: &mut Reading<'a>,
-    page: &mut Page<'a>,
-    common: &Common,
+    reading: &mut LoadContext<'a>,
+    page: &mut SectionScope<'a>,
+    common: &SharedFields,
     number: i64,
     shared: &BTreeMap<String, String>,
-) -> Result<Program, Recorded> {
-    page.names.set("process_num", Word::Number(number));
-    page.names.set("numprocs", Word::Number(common.count));
+) -> Result<Program, FaultRecorded> {
+    page.names.set("process_num", FormatValue::Number(number));
+    page.names.set("numprocs", FormatValue::Number(common.count));
     // The variables of the process before may still be used, as in the original, but hide nothing.
-    page.names.give_way(&reading.variables);
+    page.names.remove_shadowed(&reading.variables);
     let own = own_environment(reading, page, common);
     for (name, value) in own.iter().flatten() {
-        page.names.set(format!("ENV_{name}"), Word::Text(value.clone()));
+        page.names.set(format!("ENV_{name}"), FormatValue::Text(value.clone()));
     }
     let directory = reading.text(page, "directory");
     let stdout = output(reading, page, &STDOUT, &common.program.stdout);
@@ -283,7 +283,7 @@ fn process<'a>(
     let size = PROGRAM + command.len() + name.len() + pairs + paths + exitcodes + serverurl;
     if !reading.take_room(size) {
         let what = "cannot hold so many programs with such commands and environments".to_owned();
-        return Err(reading.refuse(page, "", Bad { original: what.clone(), what }));
+        return Err(reading.refuse(page, "", InvalidValue { original: what.clone(), what }));
     }
     let mut environment = shared.clone();
     environment.extend(own);
@@ -299,35 +299,43 @@ fn process<'a>(
 }
 
 fn own_environment<'a>(
-    reading: &mut Reading<'a>,
-    page: &Page<'a>,
-    common: &Common,
-) -> Result<BTreeMap<String, String>, Recorded> {
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+    common: &SharedFields,
+) -> Result<BTreeMap<String, String>, FaultRecorded> {
     let text = reading.expanded(page, "environment", &common.environment, "environment")?;
-    pairs(&text).map_err(|bad| reading.refuse(page, "environment", bad))
+    parse_env_pairs(&text).map_err(|bad| reading.refuse(page, "environment", bad))
 }
 
-fn command<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> Result<Cow<'a, str>, Recorded> {
+fn command<'a>(
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+) -> Result<Cow<'a, str>, FaultRecorded> {
     match reading.text(page, "command")? {
         Some(command) => Ok(command),
         None => {
             let original = format!("program section {} does not specify a command", page.section.name);
             let what = "run a program without a command".to_owned();
-            Err(reading.refuse(page, "command", Bad { what: format!("cannot {what}"), original }))
+            Err(reading.refuse(page, "command", InvalidValue { what: format!("cannot {what}"), original }))
         }
     }
 }
 
 /// The file of a stream, with what the section says of the stream beside it.
-fn output<'a>(reading: &mut Reading<'a>, page: &Page<'a>, keys: &OutputKeys, common: &Output) -> Output {
-    let wish = log_wish(reading, page, keys.logfile);
+fn output<'a>(
+    reading: &mut LoadContext<'a>,
+    page: &SectionScope<'a>,
+    keys: &OutputKeys,
+    common: &OutputConfig,
+) -> OutputConfig {
+    let wish = log_destination(reading, page, keys.logfile);
     let backups = reading.or(page, keys.backups, 10, value::backups);
     let maxbytes = reading.or(page, keys.maxbytes, 50 << 20, value::byte_size);
     let mut syslog = reading.or(page, keys.syslog, false, value::boolean);
     let (section, key) = (&page.section.name, keys.logfile);
     let logfile = match wish {
-        LogWish::Target(target) => target,
-        LogWish::Syslog => {
+        LogDestination::Target(target) => target,
+        LogDestination::Syslog => {
             reading.warn(format!(
                 "For [{section}], {key}=syslog but this is deprecated and will be removed.  Use {}=true to enable \
                  syslog instead.",
@@ -343,18 +351,24 @@ fn output<'a>(reading: &mut Reading<'a>, page: &Page<'a>, keys: &OutputKeys, com
              filesystem unintentionally"
         ));
     }
-    Output { logfile, maxbytes: u64::try_from(maxbytes).unwrap_or(0), backups, syslog, ..common.clone() }
+    OutputConfig {
+        logfile,
+        maxbytes: u64::try_from(maxbytes).unwrap_or(0),
+        backups,
+        syslog,
+        ..common.clone()
+    }
 }
 
 /// The original expands this value twice.
-fn log_wish<'a>(reading: &mut Reading<'a>, page: &Page<'a>, key: &str) -> LogWish {
-    let auto = LogWish::Target(LogTarget::Auto);
+fn log_destination<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, key: &str) -> LogDestination {
+    let auto = LogDestination::Target(LogTarget::Auto);
     let Ok(Some(once)) = reading.text(page, key) else { return auto };
     let twice = reading.expanded_again(page, key, once);
     if reading.take_work(page, key, twice.len().saturating_mul(LOOK)).is_err() {
         return auto;
     }
-    value::log_file(&twice, reading.machine).unwrap_or_else(|bad| {
+    value::log_file(&twice, reading.host).unwrap_or_else(|bad| {
         reading.refuse(page, key, bad);
         auto
     })

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use ironlance_core::GroupName;
 
-use crate::expand::Names;
+use crate::expand::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::ini::{Section, is_space};
-use crate::reading::{Page, Reading};
+use crate::reading::{LoadContext, SectionScope};
 use crate::section::process;
 use crate::value;
 
 /// The group of the section's processes.
 pub(crate) fn read<'a>(
-    reading: &mut Reading<'a>,
+    reading: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
 ) -> Group {
-    let page = Page::new(section, Names::default().and("here", reading.here));
+    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
     let name = group_name(reading, &page);
     let priority = reading.or(&page, "priority", 999, value::integer);
     let programs = process::read(reading, section, &name, shared);
@@ -25,7 +25,7 @@ pub(crate) fn read<'a>(
 }
 
 /// The name of a group, from the section's.
-pub(crate) fn group_name<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> String {
+pub(crate) fn group_name<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> String {
     if page.label().contains(is_space) {
         reading.warn_at(page, "", &format!("{}: {}", process::UNREADABLE, value::shown(page.label())));
     }

@@ -1,11 +1,11 @@
 //! `[supervisorctl]`: the control program.
 
 use crate::config::Notes;
-use crate::control::Control;
-use crate::expand::Names;
+use crate::control::CtlSettings;
+use crate::expand::ExpansionNames;
 use crate::ini::Section;
 use crate::path::normalize;
-use crate::reading::{Page, Reading};
+use crate::reading::{LoadContext, SectionScope};
 
 /// The keys of the section.
 pub(crate) const KEYS: [&str; 5] = ["serverurl", "username", "password", "prompt", "history_file"];
@@ -14,11 +14,12 @@ const DEFAULT_URL: &str = "http://localhost:9001";
 const DEFAULT_PROMPT: &str = "supervisor";
 
 /// The settings; the notes are still with the reading.
-pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section) -> Control {
-    let machine = reading.machine;
-    let plain = Page::new(section, Names::default());
-    let placed = Page::new(section, Names::default().and("here", reading.here));
-    let mut take = |page: &Page<'a>, key: &str| reading.optional(page, key, |text| Ok(text.to_owned()));
+pub(crate) fn read<'a>(reading: &mut LoadContext<'a>, section: &'a Section) -> CtlSettings {
+    let machine = reading.host;
+    let plain = SectionScope::new(section, ExpansionNames::default());
+    let placed = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
+    let mut take =
+        |page: &SectionScope<'a>, key: &str| reading.optional(page, key, |text| Ok(text.to_owned()));
     let url = take(&placed, "serverurl").unwrap_or_else(|| DEFAULT_URL.to_owned());
     let prompt = take(&plain, "prompt").unwrap_or_else(|| DEFAULT_PROMPT.to_owned());
     let username = take(&plain, "username");
@@ -29,5 +30,5 @@ pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section) -> Contr
         None => url,
     };
     let history_file = history.map(|file| normalize(&file, machine));
-    Control { serverurl, prompt, username, password, history_file, notes: Notes::default() }
+    CtlSettings { serverurl, prompt, username, password, history_file, notes: Notes::default() }
 }

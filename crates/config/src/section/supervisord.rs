@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use ironlance_core::level::Level;
 
-use crate::expand::Names;
-use crate::fault::Fault;
+use crate::expand::ExpansionNames;
+use crate::fault::ConfigFault;
 use crate::ini::Section;
 use crate::number;
-use crate::pairs::pairs;
+use crate::pairs::parse_env_pairs;
 use crate::path::{absolute, normalize, without_dots};
-use crate::reading::{Page, Reading};
-use crate::settings::{MainLog, Overrides, Settings, UserRef};
-use crate::value::{self, Bad};
+use crate::reading::{LoadContext, SectionScope};
+use crate::settings::{MainLogTarget, Overrides, Settings, UserRef};
+use crate::value::{self, InvalidValue};
 
 /// The keys of the section.
 pub(crate) const KEYS: [&str; 18] = [
@@ -38,7 +38,7 @@ pub(crate) const KEYS: [&str; 18] = [
 ];
 
 /// The section's values; whom to become is not looked up yet.
-pub(crate) struct Draft {
+pub(crate) struct PartialSettings {
     /// All but the user.
     pub(crate) settings: Settings,
     /// The user as given.
@@ -46,9 +46,13 @@ pub(crate) struct Draft {
 }
 
 /// Reads the section, and lets the values of all sections use its environment.
-pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section, overrides: &Overrides) -> Draft {
-    let machine = reading.machine;
-    let page = Page::new(section, Names::default().and("here", reading.here));
+pub(crate) fn read<'a>(
+    reading: &mut LoadContext<'a>,
+    section: &'a Section,
+    overrides: &Overrides,
+) -> PartialSettings {
+    let machine = reading.host;
+    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
     let folder = |text: &str| value::existing_folder(text, machine);
     let file = |text: &str| value::file_in_folder(text, machine);
 
@@ -82,8 +86,8 @@ pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section, override
         user: None,
         umask: overrides.umask.unwrap_or(umask),
         logfile: match logfile.as_str() {
-            "syslog" => MainLog::Syslog,
-            path => MainLog::File(normalize(path, machine)),
+            "syslog" => MainLogTarget::Syslog,
+            path => MainLogTarget::File(normalize(path, machine)),
         },
         logfile_maxbytes: overrides.logfile_maxbytes.unwrap_or(logfile_maxbytes),
         logfile_backups: overrides.logfile_backups.unwrap_or(logfile_backups),
@@ -98,14 +102,14 @@ pub(crate) fn read<'a>(reading: &mut Reading<'a>, section: &'a Section, override
         strip_ansi: overrides.strip_ansi.unwrap_or(strip_ansi),
         environment,
     };
-    Draft { settings, user }
+    PartialSettings { settings, user }
 }
 
-impl Draft {
+impl PartialSettings {
     /// Looks up whom to become, which the original does after everything else.
     pub(crate) fn finish<'a>(
         mut self,
-        reading: &mut Reading<'a>,
+        reading: &mut LoadContext<'a>,
         section: &'a Section,
         overrides: &Overrides,
     ) -> Settings {
@@ -115,7 +119,7 @@ impl Draft {
                 let name = number::integer(text).is_err().then(|| text.to_owned());
                 self.settings.user = Some(UserRef { uid: account.uid, name });
             }
-            Err(bad) if overrides.user.is_some() => reading.record(Fault {
+            Err(bad) if overrides.user.is_some() => reading.record(ConfigFault {
                 file: PathBuf::from("-u"),
                 line: None,
                 section: String::new(),
@@ -124,20 +128,20 @@ impl Draft {
                 original: bad.original,
             }),
             Err(bad) => {
-                reading.refuse(&Page::new(section, Names::default()), "user", bad);
+                reading.refuse(&SectionScope::new(section, ExpansionNames::default()), "user", bad);
             }
         }
         self.settings
     }
 }
 
-fn owned(text: &str) -> Result<String, Bad> {
+fn owned(text: &str) -> Result<String, InvalidValue> {
     Ok(text.to_owned())
 }
 
 /// The folder for temporary files, unless told otherwise, and that must exist as well.
-fn child_log_folder<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> PathBuf {
-    let machine = reading.machine;
+fn child_log_folder<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> PathBuf {
+    let machine = reading.host;
     let default = machine.temp_dir.to_string_lossy().into_owned();
     let text = match reading.text(page, "childlogdir") {
         Ok(text) => text.map_or(default, std::borrow::Cow::into_owned),
@@ -153,11 +157,11 @@ fn child_log_folder<'a>(reading: &mut Reading<'a>, page: &Page<'a>) -> PathBuf {
 }
 
 /// The original expands this value twice, and only the second time with the name of the host.
-fn environment<'a>(reading: &mut Reading<'a>, mut page: Page<'a>) -> BTreeMap<String, String> {
+fn environment<'a>(reading: &mut LoadContext<'a>, mut page: SectionScope<'a>) -> BTreeMap<String, String> {
     let Ok(Some(once)) = reading.text(&page, "environment") else { return BTreeMap::new() };
-    page.names = page.names.and("host_node_name", &reading.machine.host_node_name);
+    page.names = page.names.with("host_node_name", &reading.host.host_node_name);
     let twice = reading.expanded_again(&page, "environment", once);
-    match pairs(&twice) {
+    match parse_env_pairs(&twice) {
         Ok(pairs) => {
             for (name, value) in &pairs {
                 reading.variables.set(name, value);

@@ -5,18 +5,18 @@ use std::fs;
 use super::*;
 
 /// Opens a file of these bytes.
-fn fault(bytes: &[u8]) -> Fault {
+fn fault(bytes: &[u8]) -> ConfigFault {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.conf");
     fs::write(&path, bytes).unwrap();
     let machine = machine(folder.path());
-    let faults = open(&path, Scope::WithIncludes, &machine).map(|_| ()).unwrap_err();
+    let faults = open(&path, IncludeMode::Follow, &machine).map(|_| ()).unwrap_err();
     assert_eq!(faults.0.len(), 1, "{faults}");
     faults.0[0].clone()
 }
 
-fn machine(cwd: &Path) -> Surroundings {
-    Surroundings {
+fn machine(cwd: &Path) -> HostEnv {
+    HostEnv {
         environment: Vec::new(),
         cwd: cwd.to_owned(),
         host_node_name: "box".to_owned(),
@@ -73,8 +73,9 @@ fn nul_bytes_marks_and_too_much_are_one_fault() {
 fn a_file_that_is_not_there_and_one_that_is_a_folder_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let machine = machine(folder.path());
-    let words =
-        |path: &Path| open(path, Scope::Alone, &machine).map(|_| ()).unwrap_err().original().to_owned();
+    let words = |path: &Path| {
+        open(path, IncludeMode::Ignore, &machine).map(|_| ()).unwrap_err().original().to_owned()
+    };
     assert_eq!(words(Path::new("nope.conf")), "could not find config file nope.conf");
     fs::write(folder.path().join("file"), "").unwrap();
     assert_eq!(words(Path::new("file/x.conf")), "could not find config file file/x.conf");
@@ -91,7 +92,7 @@ fn a_pipe_that_nobody_writes_to_and_a_device_without_end_are_one_clear_line() {
         (fifo.as_path(), "cannot read the file: it is no regular file, and nothing comes from it"),
         (Path::new("/dev/zero"), "cannot read the file: more than 16 MiB"),
     ] {
-        let faults = open(path, Scope::WithIncludes, &machine(folder.path())).map(|_| ()).unwrap_err();
+        let faults = open(path, IncludeMode::Follow, &machine(folder.path())).map(|_| ()).unwrap_err();
         assert_eq!(faults.0.len(), 1);
         assert_eq!(faults.0[0].what, what);
         assert_eq!(faults.0[0].original, format!("could not read config file {}", path.display()));

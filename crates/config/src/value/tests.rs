@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::*;
 
-fn machine() -> Surroundings {
-    Surroundings {
+fn machine() -> HostEnv {
+    HostEnv {
         environment: vec![("HOME".to_owned(), "/tmp".to_owned())],
         cwd: PathBuf::from("/"),
         host_node_name: "box".to_owned(),
@@ -15,7 +15,7 @@ fn machine() -> Surroundings {
 }
 
 /// The value, or the original's words.
-fn told<T>(result: Result<T, Bad>) -> Result<T, String> {
+fn told<T>(result: Result<T, InvalidValue>) -> Result<T, String> {
     result.map_err(|bad| bad.original)
 }
 
@@ -118,11 +118,11 @@ fn folders_and_the_folders_of_files_must_exist() {
         refused("The directory named as part of the path /nope/x does not exist")
     );
     for (text, expected) in [
-        ("AUTO", LogWish::Target(LogTarget::Auto)),
-        ("None", LogWish::Target(LogTarget::None)),
-        ("off", LogWish::Target(LogTarget::None)),
-        ("Syslog", LogWish::Syslog),
-        ("~/x", LogWish::Target(LogTarget::File("/tmp/x".into()))),
+        ("AUTO", LogDestination::Target(LogTarget::Auto)),
+        ("None", LogDestination::Target(LogTarget::None)),
+        ("off", LogDestination::Target(LogTarget::None)),
+        ("Syslog", LogDestination::Syslog),
+        ("~/x", LogDestination::Target(LogTarget::File("/tmp/x".into()))),
     ] {
         assert_eq!(log_file(text, &machine), Ok(expected), "{text}");
     }
@@ -136,8 +136,8 @@ fn users_and_owners_must_exist() {
     assert_eq!(told(user("nosuch", &accounts)), refused("Invalid user name nosuch"));
     assert_eq!(told(user("-1", &accounts)), refused("Invalid user id -1"));
     assert_eq!(told(user("4294967295", &accounts)), refused("Invalid user id 4294967295"));
-    assert_eq!(owner("root", &accounts), Ok(Owner { uid: Some(0), gid: None }));
-    assert_eq!(owner("0:0", &accounts), Ok(Owner { uid: Some(0), gid: Some(0) }));
+    assert_eq!(owner("root", &accounts), Ok(SocketOwner { uid: Some(0), gid: None }));
+    assert_eq!(owner("0:0", &accounts), Ok(SocketOwner { uid: Some(0), gid: Some(0) }));
     assert_eq!(told(owner("root:nosuch", &accounts)), refused("Invalid user:group definition root:nosuch"));
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use ironlance_core::kind::EventKind;
 use ironlance_core::{Namespec, ProcessState};
-use ironlance_host::clock::{self, Clock};
+use ironlance_host::clock::{self, LocalClock};
 use serde::Deserialize;
 
 use crate::paint::{self, Ending};
@@ -33,7 +33,7 @@ struct Happening {
 
 /// The line of an event. Data that are no event are shown as they came, with `kind` before them. Nothing in it is
 /// obeyed by a terminal.
-pub(crate) fn line(kind: &str, data: &str, clock: &Clock, terminal: Terminal) -> String {
+pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: Terminal) -> String {
     let Ok(happening) = serde_json::from_str::<Happening>(data) else {
         return format!("{} {}", paint::escape_controls(kind), text(data));
     };
@@ -136,7 +136,7 @@ mod tests {
 
     /// The line without its time.
     fn told(data: &serde_json::Value) -> String {
-        let line = line("message", &data.to_string(), &Clock::new(), PIPE);
+        let line = line("message", &data.to_string(), &LocalClock::new(), PIPE);
         line.splitn(3, ' ').nth(2).unwrap().to_owned()
     }
 
@@ -149,8 +149,8 @@ mod tests {
             told(&data),
             "PROCESS_STATE_EXITED shop:web: from RUNNING, not expected, pid 2766; terminated by SIGKILL"
         );
-        let line = line("message", &data.to_string(), &Clock::new(), PIPE);
-        let moment = |at| clock::log_time(&Clock::new().local(moment(at)));
+        let line = line("message", &data.to_string(), &LocalClock::new(), PIPE);
+        let moment = |at| clock::log_time(&LocalClock::new().local(moment(at)));
         assert!(moment(1_795_451_540.495).ends_with(",495") && moment(0.0).ends_with(",000"));
         assert!(line[..24].ends_with(",250 ") && line.starts_with("2025-11-2"), "{line}");
     }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn data_that_are_no_event_are_shown_as_they_came() {
-        assert_eq!(line("odd", "\u{7}{", &Clock::new(), PIPE), "odd \\x07{");
+        assert_eq!(line("odd", "\u{7}{", &LocalClock::new(), PIPE), "odd \\x07{");
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
             let whole = serde_json::json!({"at": at, "event": event, "body": body, "why": data, "group": kind,
                 "process": kind}).to_string();
             for data in [&data, &whole] {
-                let line = line(&kind, data, &Clock::new(), PIPE);
+                let line = line(&kind, data, &LocalClock::new(), PIPE);
                 prop_assert!(!line.chars().any(char::is_control), "{}", line);
             }
         }

@@ -1,6 +1,6 @@
 //! From the bytes of the stream to the lines that are shown.
 
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 
 use super::feed::{Feed, Message};
 use super::line;
@@ -14,7 +14,7 @@ const LOST: &str = "lost";
 pub struct Lines {
     form: Form,
     terminal: Terminal,
-    clock: Clock,
+    clock: LocalClock,
     feed: Feed,
     is_lost: bool,
 }
@@ -22,7 +22,7 @@ pub struct Lines {
 impl Lines {
     /// Lines in this form for this terminal.
     pub(crate) fn new(form: Form, terminal: Terminal) -> Self {
-        Self { form, terminal, clock: Clock::new(), feed: Feed::default(), is_lost: false }
+        Self { form, terminal, clock: LocalClock::new(), feed: Feed::default(), is_lost: false }
     }
 
     /// Lines for people, as they go into a pipe.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use ironlance_rpc::FaultKind;
 
 use crate::options::OURS;
@@ -41,7 +41,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
 
 fn at_length(session: &mut Session, version: &str) -> Result<Vec<String>, Trouble> {
     let mut lines = match session.call(INFO, &[]) {
-        Ok(info) => daemon(Record::new(INFO, &info), version, &Clock::new())?,
+        Ok(info) => daemon(Record::new(INFO, &info), version, &LocalClock::new())?,
         Err(trouble) if is_fault(&trouble, FaultKind::UnknownMethod) => {
             let pid = session.call("supervisor.getPID", &[])?;
             let pid = pid.as_int().unwrap_or_default();
@@ -54,7 +54,7 @@ fn at_length(session: &mut Session, version: &str) -> Result<Vec<String>, Troubl
     Ok(lines)
 }
 
-fn daemon(info: Record<'_>, version: &str, clock: &Clock) -> Result<Vec<String>, Trouble> {
+fn daemon(info: Record<'_>, version: &str, clock: &LocalClock) -> Result<Vec<String>, Trouble> {
     let since = Duration::from_secs(u64::try_from(info.int("started")?).unwrap_or_default());
     let since = SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH);
     let since = clock.local(since).strftime("%Y-%m-%d %H:%M:%S").to_string();
@@ -91,7 +91,7 @@ mod tests {
             ("started", 1_700_000_000_i64.into()),
             ("config_file", "/etc/supervisord.conf".into()),
         ]);
-        let lines = daemon(Record::new(INFO, &info), "4.3.0", &Clock::new()).unwrap();
+        let lines = daemon(Record::new(INFO, &info), "4.3.0", &LocalClock::new()).unwrap();
         assert_eq!(lines[0], "ironlance 0.1.0, in the place of Supervisor 4.3.0");
         assert!(lines[1].starts_with("pid 7, up since 2023-11-"), "{lines:?}");
         assert_eq!(lines[2], "configuration /etc/supervisord.conf");

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use ironlance_core::ProcessState;
-use ironlance_host::clock::{self, Clock};
+use ironlance_host::clock::{self, LocalClock};
 
 use super::case::{Case, End, Expectation, How, Knowledge};
 use crate::json::state_of;
@@ -19,7 +19,7 @@ pub(super) const ONLY_OURS: &str = "(The rest, as signal, core dump, out of memo
      started, is known to ironlance's supervisord only.)";
 
 /// The screen of one process.
-pub(super) fn screen(case: &Case, clock: &Clock, terminal: Terminal) -> Vec<String> {
+pub(super) fn screen(case: &Case, clock: &LocalClock, terminal: Terminal) -> Vec<String> {
     let mut lines = vec![paint::escape_controls(&answer(case, clock))];
     let mut fact = |label: &str, text: &str| {
         let label = paint::pad(label, LABEL);
@@ -79,13 +79,13 @@ fn is_told_by_end(case: &Case) -> bool {
 }
 
 /// Why, in one line: `worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again …`.
-pub(super) fn answer(case: &Case, clock: &Clock) -> String {
+pub(super) fn answer(case: &Case, clock: &LocalClock) -> String {
     let clauses = [Some(cause(case, clock)), count(case), standing(case, clock)];
     let clauses: Vec<String> = clauses.into_iter().flatten().collect();
     format!("{}: {}", case.info.namespec(), clauses.join("; "))
 }
 
-fn cause(case: &Case, clock: &Clock) -> String {
+fn cause(case: &Case, clock: &LocalClock) -> String {
     let is_recycled = matches!(case.end().map(|end| &end.how), Some(How::Recycled { .. }));
     if let Some(why) = case.start_failure().filter(|_| !is_recycled) {
         return format!("cannot be started: {why}");
@@ -134,7 +134,7 @@ fn ended(end: &End, addition: &str) -> String {
 }
 
 /// The original forgets the status when it starts the process again, and has none for a start that failed.
-fn slight_cause(case: &Case, clock: &Clock) -> String {
+fn slight_cause(case: &Case, clock: &LocalClock) -> String {
     let info = &case.info;
     match case.state() {
         _ if info.start == 0 => "has never been started".to_owned(),
@@ -168,7 +168,7 @@ fn count(case: &Case) -> Option<String> {
     }
 }
 
-fn standing(case: &Case, clock: &Clock) -> Option<String> {
+fn standing(case: &Case, clock: &LocalClock) -> Option<String> {
     let again = if case.info.stop > 0 { " again" } else { "" };
     Some(match case.state() {
         ProcessState::Running => format!("RUNNING{again} since {}", moment(clock, case.info.start)),
@@ -184,7 +184,7 @@ fn standing(case: &Case, clock: &Clock) -> Option<String> {
     })
 }
 
-fn now_in_full(case: &Case, clock: &Clock, terminal: Terminal) -> String {
+fn now_in_full(case: &Case, clock: &LocalClock, terminal: Terminal) -> String {
     let info = &case.info;
     let ending = match case.end().map(|end| end.expectation) {
         Some(Expectation::Told | Expectation::Expected) => Ending::Expected,
@@ -202,7 +202,7 @@ fn now_in_full(case: &Case, clock: &Clock, terminal: Terminal) -> String {
 /// Said where it cannot be known whether it was this one.
 const NEAR: &str = "a process of its control group was killed for want of memory";
 
-fn end_in_full(end: &End, clock: &Clock) -> String {
+fn end_in_full(end: &End, clock: &LocalClock) -> String {
     let words = match &end.how {
         How::OutOfMemory { .. } => format!("{}: the kernel killed it for want of memory", end.description),
         How::NotStarted { why } => format!("{why} (before the program ran)"),
@@ -267,7 +267,7 @@ fn whole_span(seconds: i64) -> String {
 }
 
 /// The time of a day of today, else with its date; seconds since 1970.
-fn moment(clock: &Clock, seconds: i64) -> String {
+fn moment(clock: &LocalClock, seconds: i64) -> String {
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
     let at = clock.local(SystemTime::UNIX_EPOCH.checked_add(seconds).unwrap_or(SystemTime::UNIX_EPOCH));
     let is_today = at.date() == clock.local(SystemTime::now()).date();
@@ -319,7 +319,7 @@ mod tests {
 
     /// The answer without the moment, which changes.
     fn said(case: &Case) -> String {
-        let answer = answer(case, &Clock::new());
+        let answer = answer(case, &LocalClock::new());
         answer.split(" since ").next().unwrap().to_owned()
     }
 
@@ -375,7 +375,7 @@ mod tests {
             "shop:worker: killed by SIGTERM, which supervisorctl (pid 7, root) sent, after 3 h 12 min; STOPPED"
         );
         let line = |case: &Case, label: &str| {
-            let lines = screen(case, &Clock::new(), PIPE);
+            let lines = screen(case, &LocalClock::new(), PIPE);
             lines.into_iter().find(|line| line.trim_start().starts_with(label)).unwrap()
         };
         assert!(!line(&sent, "last end").contains("did not send"));
@@ -383,7 +383,7 @@ mod tests {
         let did = How::Recycled { did: "closed its stdout".into() };
         let recycled =
             end(did, Expectation::Unexpected).map(|end| End { by: Some("supervisord".into()), ..end });
-        let lines = screen(&case(ProcessState::Running, 2, recycled), &Clock::new(), PIPE);
+        let lines = screen(&case(ProcessState::Running, 2, recycled), &LocalClock::new(), PIPE);
         assert!(!lines.iter().any(|line| line.starts_with("  by ")), "it is said already: {lines:?}");
         let near = of(Expectation::Unexpected, None, Some((now() - 3600, now() - 62)));
         let line = line(&near, "last end");
@@ -398,7 +398,7 @@ mod tests {
     fn who_never_ended_is_told_as_such() {
         let mut up = case(ProcessState::Running, 1, None);
         up.info.stop = 0;
-        let told = answer(&up, &Clock::new());
+        let told = answer(&up, &LocalClock::new());
         let never = "shop:worker: has not ended since supervisord started; RUNNING since ";
         assert!(told.starts_with(never), "{told}");
         let mut down = case(ProcessState::Stopped, 0, None);
@@ -442,7 +442,7 @@ mod tests {
         let by_signal = slight(ProcessState::Exited, -1);
         assert_eq!(said(&by_signal), "shop:worker: ended by a signal after 12 s; EXITED");
         assert!(said(&slight(ProcessState::Running, 0)).starts_with("shop:worker: last ended at "));
-        let lines = screen(&exited, &Clock::new(), PIPE);
+        let lines = screen(&exited, &LocalClock::new(), PIPE);
         assert!(lines.contains(&"  | oh\\x07".to_owned()), "{lines:?}");
     }
 
@@ -453,12 +453,12 @@ mod tests {
         case.stdout = "x".repeat(200);
         case.listener = Some(vec!["said a word too many ".repeat(9), "the end".to_owned()]);
         let terminal = Terminal { columns: 60, colour: false, is_terminal: true };
-        let lines = screen(&case, &Clock::new(), terminal);
+        let lines = screen(&case, &LocalClock::new(), terminal);
         assert!(lines.iter().all(|line| paint::width(line) <= 60), "{lines:?}");
         let cut: Vec<&String> = lines.iter().filter(|line| line.ends_with('…')).collect();
         assert_eq!(cut, [&format!("  | {}…", "x".repeat(55))]);
         assert!(lines.iter().any(|line| line.starts_with("             ") && line.ends_with("the end")));
-        let whole = screen(&case, &Clock::new(), PIPE);
+        let whole = screen(&case, &LocalClock::new(), PIPE);
         assert!(whole.iter().any(|line| line.ends_with(&case.stdout)));
     }
 
@@ -466,7 +466,7 @@ mod tests {
     fn what_is_wrong_with_a_listener_is_told_too() {
         let mut case = case(ProcessState::Running, 1, None);
         let says = |case: &Case| {
-            let lines = screen(case, &Clock::new(), PIPE);
+            let lines = screen(case, &LocalClock::new(), PIPE);
             lines.into_iter().find(|line| line.starts_with("  listener"))
         };
         assert_eq!(says(&case), None);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use ironlance_config::{Owner, Socket, SocketAddress};
+use ironlance_config::{FcgiSocket, SocketAddress, SocketOwner};
 use ironlance_core::level::Level;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
@@ -55,7 +55,7 @@ impl FastCgiSocket {
     /// stays when it is closed: both as in the original, but a file that holds something is kept under another name.
     /// `address` is where a TCP socket listens, or why its name leads nowhere: names are not looked up here.
     pub fn open(
-        socket: &Socket,
+        socket: &FcgiSocket,
         address: Option<Result<SocketAddr, String>>,
         log: &mut dyn FnMut(Level, &str),
     ) -> Result<Self, FastCgiError> {
@@ -105,7 +105,7 @@ fn open_tcp(url: &str, address: Option<Result<SocketAddr, String>>) -> Result<Ow
 fn open_unix(
     url: &str,
     path: &Path,
-    owner: Option<Owner>,
+    owner: Option<SocketOwner>,
     mode: Option<u32>,
     log: &mut dyn FnMut(Level, &str),
 ) -> Result<OwnedFd, FastCgiError> {
@@ -121,7 +121,7 @@ fn open_unix(
     };
     let fd = open().map_err(|why: io::Error| bind_error(url, why))?;
     let unbound = RemoveUnlessKept(Some(path.to_owned()));
-    if let Some(Owner { uid, gid }) = owner {
+    if let Some(SocketOwner { uid, gid }) = owner {
         unix_socket::change_owner(path, (uid, gid)).map_err(FastCgiError::Owner)?;
     }
     unbound.keep();
@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    fn open(socket: &Socket) -> Result<FastCgiSocket, FastCgiError> {
+    fn open(socket: &FcgiSocket) -> Result<FastCgiSocket, FastCgiError> {
         let address = match &socket.address {
             SocketAddress::Unix { .. } => None,
             SocketAddress::Tcp { port, .. } => Some(Ok(([127, 0, 0, 1], *port).into())),
@@ -163,8 +163,8 @@ mod tests {
         FastCgiSocket::open(socket, address, &mut |_, _| {})
     }
 
-    fn of_path(path: &Path, owner: Option<Owner>, mode: Option<u32>) -> Socket {
-        Socket {
+    fn of_path(path: &Path, owner: Option<SocketOwner>, mode: Option<u32>) -> FcgiSocket {
+        FcgiSocket {
             url: format!("unix://{}", path.display()),
             address: SocketAddress::Unix { path: path.to_owned(), owner, mode },
             backlog: Some(5),
@@ -190,7 +190,7 @@ mod tests {
     fn a_unix_socket_is_given_to_its_owner_by_root_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let owner = Owner { uid: Some(1), gid: Some(2) };
+        let owner = SocketOwner { uid: Some(1), gid: Some(2) };
         let opened = open(&of_path(&path, Some(owner), Some(0o700)));
         if nix::unistd::getuid().is_root() {
             opened.unwrap();
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_tcp_socket_listens_and_its_address_is_taken_then() {
-        let wish = |port| Socket {
+        let wish = |port| FcgiSocket {
             url: format!("tcp://localhost:{port}"),
             address: SocketAddress::Tcp { host: "localhost".to_owned(), port },
             backlog: None,

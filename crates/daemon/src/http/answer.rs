@@ -14,7 +14,7 @@ use hyper::header::{
     TRANSFER_ENCODING, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use ironlance_config::Server;
+use ironlance_config::HttpServer;
 use ironlance_core::level::Level;
 use ironlance_core::notice::OutputChannel;
 use ironlance_core::python::repr;
@@ -129,7 +129,7 @@ impl Reply {
 impl Desk {
     /// The desk of a server whose clients have these rights.
     pub(super) fn new(
-        server: &Server,
+        server: &HttpServer,
         rights: Rights,
         interfaces: Interfaces,
         owner: mpsc::Sender<Input>,

@@ -22,7 +22,7 @@ use std::net::IpAddr;
 
 use hyper::header::{HOST, ORIGIN};
 use hyper::{HeaderMap, Request};
-use ironlance_config::{Server, ServerAddress};
+use ironlance_config::{HttpServer, ServerAddress};
 
 /// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ enum Door {
 
 impl CrossSite {
     /// The policy of a server on a machine.
-    pub(super) fn new(server: &Server, machine: &Machine) -> Self {
+    pub(super) fn new(server: &HttpServer, machine: &Machine) -> Self {
         let door = match (&server.credentials, &server.address) {
             (Some(_), _) => Door::Password,
             (None, ServerAddress::Unix { .. }) => Door::File,
@@ -160,7 +160,7 @@ struct Names {
 }
 
 impl Names {
-    fn of(server: &Server, machine: &Machine) -> Self {
+    fn of(server: &HttpServer, machine: &Machine) -> Self {
         let configured = match &server.address {
             ServerAddress::Tcp { host, .. } => host.trim_matches(['[', ']']),
             ServerAddress::Unix { .. } => "",

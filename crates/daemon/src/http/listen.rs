@@ -9,7 +9,7 @@ use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ironlance_config::{Server, ServerAddress};
+use ironlance_config::{HttpServer, ServerAddress};
 use ironlance_core::level::Level;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
@@ -106,7 +106,7 @@ fn reported(error: &io::Error) -> String {
 
 /// A server whose socket is open.
 pub struct Listening {
-    pub(super) server: Server,
+    pub(super) server: HttpServer,
     pub(super) socket: Socket,
     pub(super) rights: Rights,
     pub(super) name: Option<Name>,
@@ -275,7 +275,11 @@ impl Drop for Entry {
 ///
 /// # Errors
 /// The first server that cannot be opened; those before it are closed again.
-pub fn open(servers: &[Server], kept: &[Kept], journal: &dyn Journal) -> Result<Vec<Listening>, OpenError> {
+pub fn open(
+    servers: &[HttpServer],
+    kept: &[Kept],
+    journal: &dyn Journal,
+) -> Result<Vec<Listening>, OpenError> {
     let open = |server| {
         open_one(server, kept, journal).inspect_err(|error| {
             // The original's words do not say which server it is.
@@ -293,7 +297,7 @@ fn place(address: &ServerAddress) -> String {
     }
 }
 
-fn open_one(server: &Server, kept: &[Kept], journal: &dyn Journal) -> Result<Listening, OpenError> {
+fn open_one(server: &HttpServer, kept: &[Kept], journal: &dyn Journal) -> Result<Listening, OpenError> {
     let (mut name, mut takes_over) = (None, None);
     let same = kept.iter().find(|kept| kept.address == server.address);
     let socket = match (&server.address, same) {

@@ -214,7 +214,7 @@ async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(wire: &Wire<S>, pulse: &Pul
 /// Must be called within a `LocalSet`; ends with the connection.
 pub async fn serve_stream<S>(
     stream: S,
-    server: &ironlance_config::Server,
+    server: &ironlance_config::HttpServer,
     interfaces: &[String],
     owner: mpsc::Sender<Input>,
     journal: Rc<dyn Journal>,

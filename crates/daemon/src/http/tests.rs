@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_config::{Credentials, Password, Server, ServerAddress};
+use ironlance_config::{Credentials, HttpServer, Password, ServerAddress};
 use ironlance_core::level::Level;
 use ironlance_rpc::{FaultKind, Value, read, write};
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ impl Scene {
     fn open(credentials: Option<Credentials>, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = ServerAddress::Unix { path: folder.path().join("sock"), mode: 0o700, owner: None };
-        let server = Server {
+        let server = HttpServer {
             section: "unix_http_server".into(),
             address,
             credentials,
@@ -554,7 +554,7 @@ fn a_fault_of_ours_costs_only_the_client_that_met_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sock");
         let address = ServerAddress::Unix { path: path.clone(), mode: 0o700, owner: None };
-        let server = Server {
+        let server = HttpServer {
             section: "unix_http_server".into(),
             address,
             credentials: None,
@@ -582,7 +582,7 @@ fn a_fault_of_ours_costs_only_the_client_that_met_it() {
 fn a_server_open_to_the_world_without_a_password_only_tells() {
     run(async {
         let address = ServerAddress::Tcp { host: String::new(), port: 0 };
-        let server = Server {
+        let server = HttpServer {
             section: "inet_http_server".into(),
             address,
             credentials: None,

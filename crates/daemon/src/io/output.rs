@@ -81,7 +81,7 @@ impl Output {
     pub(crate) fn new(
         fd: OwnedFd,
         channel: OutputChannel,
-        wish: &config::Output,
+        wish: &config::OutputConfig,
         log: Option<RotatingFile>,
         syslog: Option<Syslog>,
         role: OutputRole,

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ironlance_config::{MainLog as Target, Settings};
+use ironlance_config::{MainLogTarget as Target, Settings};
 use ironlance_core::level::Level;
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use thiserror::Error;
 
 use super::rotating_file::{LogWrite, RotatingFile};
@@ -17,7 +17,7 @@ use super::syslog::Syslog;
 #[derive(Debug)]
 pub struct MainLog {
     level: Level,
-    clock: Clock,
+    clock: LocalClock,
     destination: Destination,
     /// Where lines are repeated for who has started us in the foreground.
     stdout: Option<Sink>,
@@ -55,7 +55,7 @@ impl MainLog {
         let stdout = if repeats { Sink::std_stream(StdStream::Output).ok() } else { None };
         Ok(Self {
             level: settings.loglevel,
-            clock: Clock::new(),
+            clock: LocalClock::new(),
             destination: way,
             stdout,
             line: String::new(),

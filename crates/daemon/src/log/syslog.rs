@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 /// Where the system's log listens.
@@ -26,7 +26,7 @@ pub struct Syslog(Rc<RefCell<Client>>);
 struct Client {
     socket: PathBuf,
     ident: String,
-    clock: Clock,
+    clock: LocalClock,
     connection: Option<Connection>,
     retry_at: Option<Instant>,
     line: Vec<u8>,
@@ -48,7 +48,7 @@ impl Syslog {
         Self(Rc::new(RefCell::new(Client {
             socket: socket.to_owned(),
             ident: ident.to_owned(),
-            clock: Clock::new(),
+            clock: LocalClock::new(),
             connection: None,
             retry_at: None,
             line: Vec::new(),

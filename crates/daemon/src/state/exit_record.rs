@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use ironlance_core::exit::ExitStatus;
 use ironlance_core::memory::{OomVerdict, TimeWindow};
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 
 use crate::log::{read_back, rotating_file};
 use crate::requester::SignalReason;
@@ -41,7 +41,7 @@ impl ExitCause {
     }
 
     /// The status or signal, who it came from, and what the kernel did.
-    pub(crate) fn describe(&self, clock: &Clock) -> String {
+    pub(crate) fn describe(&self, clock: &LocalClock) -> String {
         let by = match &self.by {
             _ if let Some(did) = &self.recycled => format!(", recycled: it {did}"),
             None => String::new(),
@@ -84,7 +84,7 @@ impl SentSignal {
 }
 
 /// That somebody in the control group was killed, and when.
-pub(crate) fn near_oom_kill(window: TimeWindow, clock: &Clock) -> String {
+pub(crate) fn near_oom_kill(window: TimeWindow, clock: &LocalClock) -> String {
     let when = |time: Duration| {
         let moment = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH);
         clock.local(moment).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_put_into_words() {
-        let clock = Clock::new();
+        let clock = LocalClock::new();
         let status = ExitStatus::Signal { number: 9, core: false };
         let killed =
             ExitCause { status, by: None, memory: OomVerdict::Killed, not_started: None, recycled: None };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ironlance_host::heap;
-use ironlance_host::residency::Residency;
+use ironlance_host::residency::CodePageTrimmer;
 
 use super::Supervisor;
 
@@ -14,7 +14,7 @@ const IDLE_TIME: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct TrimState {
     due: Option<Duration>,
-    residency: Residency,
+    residency: CodePageTrimmer,
 }
 
 impl Supervisor {

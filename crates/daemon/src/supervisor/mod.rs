@@ -31,7 +31,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_config::{self as config, Overrides, Settings, Surroundings};
+use ironlance_config::{self as config, HostEnv, Overrides, Settings};
 use ironlance_core::GroupName;
 use ironlance_core::bus::Bus;
 use ironlance_core::kind::EventKind;
@@ -39,8 +39,8 @@ use ironlance_core::level::Level;
 use ironlance_core::lifecycle::{DaemonState, Input as LifeInput};
 use ironlance_core::notice::{Notice, OutputChannel};
 use ironlance_core::tick::TickSchedule;
-use ironlance_host::clock::Clock as LocalTime;
-use ironlance_host::state::Owner;
+use ironlance_host::clock::LocalClock as LocalTime;
+use ironlance_host::state::UserIdentity;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -89,7 +89,7 @@ pub(crate) struct Startup {
     /// What the command line said; it holds when the file is read again.
     pub(crate) overrides: Overrides,
     /// What the configuration depends on beside its files.
-    pub(crate) surroundings: Surroundings,
+    pub(crate) surroundings: HostEnv,
     /// The main log, open.
     pub(crate) log: MainLog,
     /// The soft limit of descriptors that children are given.
@@ -124,7 +124,7 @@ pub(crate) struct Supervisor {
     listener_warnings: Vec<(GroupName, String)>,
     file: PathBuf,
     overrides: Overrides,
-    host_env: Surroundings,
+    host_env: HostEnv,
     /// The daemon's environment, which children inherit.
     environment: Vec<(OsString, OsString)>,
     path: Option<String>,
@@ -133,7 +133,7 @@ pub(crate) struct Supervisor {
     /// Users that were looked up.
     identities: IdentityCache,
     /// The same users, as owners of state folders.
-    owners: HashMap<u32, Rc<Owner>>,
+    owners: HashMap<u32, Rc<UserIdentity>>,
     daemon_state: DaemonState,
     /// Who asks for what is being done right now.
     requester: Option<Rc<Requester>>,
@@ -170,7 +170,7 @@ pub(crate) struct Supervisor {
     /// The servers' sockets, for a life after this one.
     sockets: Vec<Kept>,
     /// How they are configured, in the same order.
-    servers: Vec<config::Server>,
+    servers: Vec<config::HttpServer>,
     reopened_sockets: mpsc::UnboundedSender<Listening>,
     pidfile: Option<Pidfile>,
     /// Tells when a socket or the pidfile is removed.

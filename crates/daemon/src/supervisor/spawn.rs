@@ -178,7 +178,7 @@ impl Supervisor {
         self.table.pids.insert(born.pid, id);
         let Some(process) = self.table.process_mut(id) else { return };
         let program = &process.group_config.programs[process.index];
-        let syslog = |wish: &config::Output| wish.syslog.then(|| self.syslog.clone());
+        let syslog = |wish: &config::OutputConfig| wish.syslog.then(|| self.syslog.clone());
         let (out, err) = (syslog(&program.stdout), syslog(&program.stderr));
         let role = if process.is_listener() { OutputRole::Listener } else { OutputRole::Program };
         let stdout = Output::new(born.stdout, OutputChannel::Stdout, &program.stdout, logs.stdout, out, role);
@@ -248,7 +248,7 @@ impl Supervisor {
 /// Opens the files of a process's output.
 fn open_logs(process: &Process) -> io::Result<OutputLogs> {
     let program = process.program();
-    let open = |path: Option<&Path>, wish: &config::Output| {
+    let open = |path: Option<&Path>, wish: &config::OutputConfig| {
         path.map(|path| RotatingFile::open(path, wish.maxbytes, wish.backups)).transpose()
     };
     Ok(OutputLogs {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use ironlance_config::superlance::{self, NAMES};
 use ironlance_core::level::Level;
-use ironlance_host::state::{self, Owner};
+use ironlance_host::state::{self, UserIdentity};
 
 use super::Supervisor;
 use crate::child::command::ResolvedCommand;
@@ -25,7 +25,7 @@ impl Supervisor {
         let uid = process.program().uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
         let owner = self.owner_of(uid);
         let Some(process) = self.table.process(id) else { return };
-        let folder = state::find(&self.state_variables(process), &owner);
+        let folder = state::locate(&self.state_variables(process), &owner);
         let is_ours = is_ours(&resolved.file);
         let keeping = ListenerStateFolder {
             folder,
@@ -50,7 +50,7 @@ impl Supervisor {
         }
     }
 
-    fn state_variables<'a>(&'a self, process: &'a Process) -> state::Environment<'a> {
+    fn state_variables<'a>(&'a self, process: &'a Process) -> state::StateFolderEnv<'a> {
         let program = &process.program().environment;
         let own = |name: &str| program.get(name).map(OsStr::new);
         // What stands in [supervisord] is meant for no program in particular, and has been handed down to each.
@@ -61,7 +61,7 @@ impl Supervisor {
             let found = self.environment.iter().find(|(key, _)| key.as_os_str() == OsStr::new(name));
             found.map(|(_, value): &(OsString, OsString)| value.as_os_str())
         };
-        state::Environment {
+        state::StateFolderEnv {
             own: told.filter(|_| !is_shared),
             inherited: told.or_else(|| inherited(state::VARIABLE)),
             xdg_state_home: own("XDG_STATE_HOME").or_else(|| inherited("XDG_STATE_HOME")),
@@ -70,8 +70,8 @@ impl Supervisor {
     }
 
     /// Users are remembered until the configuration is read again, as identities are.
-    fn owner_of(&mut self, uid: u32) -> Rc<Owner> {
-        Rc::clone(self.owners.entry(uid).or_insert_with(|| Rc::new(Owner::of(uid))))
+    fn owner_of(&mut self, uid: u32) -> Rc<UserIdentity> {
+        Rc::clone(self.owners.entry(uid).or_insert_with(|| Rc::new(UserIdentity::from_uid(uid))))
     }
 
     /// Every state folder of a listener that has been started, with those that are known to use it.
@@ -106,7 +106,7 @@ impl Supervisor {
 /// Whether a command line names a listener of ours and runs something else with it. Python with superlance is not that.
 fn names_our_listener(argv: &[String]) -> bool {
     let is_named = |word: &String| NAMES.into_iter().chain(["ironlance"]).any(|name| word.contains(name));
-    superlance::recognised(argv).is_none() && argv.iter().any(is_named)
+    superlance::parse_command(argv).is_none() && argv.iter().any(is_named)
 }
 
 /// Whether a command is one of the binary that we are ourselves, under whatever name.

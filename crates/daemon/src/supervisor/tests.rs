@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ironlance_config::MainLog as Target;
+use ironlance_config::MainLogTarget as Target;
 use rustix::fs::{OFlags, fcntl_setfl};
 
 use super::*;
@@ -23,12 +23,12 @@ fn owner() -> (tempfile::TempDir, Supervisor, ProcessId, std::io::PipeWriter) {
         ),
     )
     .unwrap();
-    let config = config::load(&file, &Overrides::default(), &Surroundings::here()).unwrap();
+    let config = config::load(&file, &Overrides::default(), &HostEnv::current()).unwrap();
     let log = MainLog::open(&config.settings, "test").unwrap();
     let mut owner = Supervisor::new(Startup {
         config,
         overrides: Overrides::default(),
-        surroundings: Surroundings::here(),
+        surroundings: HostEnv::current(),
         log,
         nofile_of_children: None,
         reports: ExecErrorPipe::new().unwrap(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_host::state::alerts::{Alerts, fault_of_disk};
+use ironlance_host::state::alerts::{OutboxStatus, disk_problem};
 
 /// A state folder, as the owner knows it. Nobody has looked into it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct OutboxView {
     /// The folder.
     pub folder: StateFolderView,
     /// What its outbox holds.
-    pub alerts: Alerts,
+    pub alerts: OutboxStatus,
 }
 
 /// Alerts that wait no longer than this are on their way.
@@ -39,7 +39,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(60);
 impl OutboxView {
     /// Whether somebody should look. `now` is since 1970.
     pub fn is_unwell(&self, now: Duration) -> bool {
-        let Alerts { waiting, oldest, dead, last_error } = &self.alerts;
+        let OutboxStatus { waiting, oldest, dead, last_error } = &self.alerts;
         let late = oldest.is_some_and(|oldest| now.saturating_sub(oldest) > ON_ITS_WAY);
         self.folder.trouble.is_some() || *dead > 0 || (*waiting > 0 && (late || last_error.is_some()))
     }
@@ -48,24 +48,24 @@ impl OutboxView {
 impl StateFolderView {
     /// Looks into the folder, which may take as long as a disk takes. Nothing where it is nobody's outbox.
     pub fn look(mut self) -> Option<OutboxView> {
-        let alerts = match Alerts::read(&self.path, self.uid) {
+        let alerts = match OutboxStatus::read(&self.path, self.uid) {
             Ok(alerts) => {
-                self.trouble = self.trouble.take().or_else(|| fault_of_disk(&self.path, self.uid));
+                self.trouble = self.trouble.take().or_else(|| disk_problem(&self.path, self.uid));
                 alerts
             }
             Err(why) => {
                 self.trouble.get_or_insert(why);
-                Alerts::default()
+                OutboxStatus::default()
             }
         };
-        (self.is_used || !alerts.is_well()).then_some(OutboxView { folder: self, alerts })
+        (self.is_used || !alerts.is_healthy()).then_some(OutboxView { folder: self, alerts })
     }
 
     /// The same where nobody could look in time.
     pub fn unseen(mut self) -> OutboxView {
         let why = format!("cannot read {}: it takes too long", self.path.display());
         self.trouble.get_or_insert(why);
-        OutboxView { folder: self, alerts: Alerts::default() }
+        OutboxView { folder: self, alerts: OutboxStatus::default() }
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
         };
         let outbox = |age: u64, dead, error: bool| OutboxView {
             folder: folder(),
-            alerts: Alerts {
+            alerts: OutboxStatus {
                 waiting: usize::from(age > 0),
                 oldest: (age > 0).then(|| now - Duration::from_secs(age)),
                 dead,
@@ -100,7 +100,7 @@ mod tests {
         for unwell in [outbox(61, 0, false), outbox(5, 0, true), outbox(0, 1, false), folder().unseen()] {
             assert!(unwell.is_unwell(now), "{unwell:?}");
         }
-        assert_eq!(folder().look().unwrap().alerts, Alerts::default());
+        assert_eq!(folder().look().unwrap().alerts, OutboxStatus::default());
         assert_eq!(StateFolderView { is_used: false, ..folder() }.look(), None);
     }
 }

@@ -16,7 +16,7 @@ use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, StatVfs, StatVfsMountFlags, f
 use rustix::io::Errno;
 
 /// So many names of a folder are looked at.
-pub const MOST: usize = 10_000;
+pub const MAX_COUNTED: usize = 10_000;
 /// So much of the last error is read (bytes).
 const MOST_ERROR: u64 = 500;
 /// With less room than this on its disk (bytes) an outbox counts as full: an alert with its details has some KiB.
@@ -26,7 +26,7 @@ const DIGITS: usize = 16;
 
 /// What an outbox holds. Times are since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Alerts {
+pub struct OutboxStatus {
     /// Alerts that wait to be delivered; [`MOST`] stands for that many or more.
     pub waiting: usize,
     /// Since when the oldest of them waits.
@@ -46,7 +46,7 @@ pub struct LastError {
     pub reason: String,
 }
 
-impl Alerts {
+impl OutboxStatus {
     /// Reads the outbox of a state folder that belongs to the user `uid`. An outbox that is not there holds nothing.
     /// It may block where the disk does.
     ///
@@ -70,14 +70,14 @@ impl Alerts {
     }
 
     /// Whether somebody should look.
-    pub const fn is_well(&self) -> bool {
+    pub const fn is_healthy(&self) -> bool {
         self.waiting == 0 && self.dead == 0
     }
 }
 
 /// Why the outbox of a state folder cannot take another alert of the user `uid`, though it is there. It may block where
 /// the disk does.
-pub fn fault_of_disk(state: &Path, uid: u32) -> Option<String> {
+pub fn disk_problem(state: &Path, uid: u32) -> Option<String> {
     let shown = state.join("outbox");
     let disk = folder(CWD, &shown).and_then(fstatvfs).ok()?;
     let why = fault(&disk, uid)?;
@@ -108,8 +108,9 @@ fn folder(above: impl AsFd, name: impl rustix::path::Arg) -> Result<OwnedFd, Err
 /// How many alerts are in a folder, and the time of the oldest.
 fn count(outbox: &OwnedFd, name: &str) -> (usize, Option<Duration>) {
     let Ok(entries) = folder(outbox, name).and_then(Dir::new) else { return (0, None) };
-    let times = entries.take(MOST + 2).map_while(Result::ok).filter_map(|entry| time_of(entry.file_name()));
-    times.take(MOST).fold((0, None), |(count, oldest), time| {
+    let times =
+        entries.take(MAX_COUNTED + 2).map_while(Result::ok).filter_map(|entry| time_of(entry.file_name()));
+    times.take(MAX_COUNTED).fold((0, None), |(count, oldest), time| {
         (count + 1, Some(oldest.map_or(time, |oldest: Duration| oldest.min(time))))
     })
 }
@@ -167,8 +168,8 @@ mod tests {
         state
     }
 
-    fn read(state: &Path) -> Result<Alerts, String> {
-        Alerts::read(state, geteuid().as_raw())
+    fn read(state: &Path) -> Result<OutboxStatus, String> {
+        OutboxStatus::read(state, geteuid().as_raw())
     }
 
     #[test]
@@ -188,21 +189,21 @@ mod tests {
             at: Duration::from_secs(1_700_000_100),
             reason: "mail:25 does not\u{fffd}answer".to_owned(),
         };
-        let expected = Alerts {
+        let expected = OutboxStatus {
             waiting: 2,
             oldest: Some(Duration::from_secs(1_600_000_000)),
             dead: 1,
             last_error: Some(error),
         };
         assert_eq!(read(state.path()), Ok(expected));
-        assert_eq!(read(Path::new("/nonexistent/state")), Ok(Alerts::default()));
+        assert_eq!(read(Path::new("/nonexistent/state")), Ok(OutboxStatus::default()));
     }
 
     #[test]
     fn a_disk_that_takes_no_alert_is_told_from_one_that_does() {
         let state = outbox();
-        assert_eq!(fault_of_disk(state.path(), 0), None);
-        assert_eq!(fault_of_disk(Path::new("/nonexistent/state"), 0), None);
+        assert_eq!(disk_problem(state.path(), 0), None);
+        assert_eq!(disk_problem(Path::new("/nonexistent/state"), 0), None);
         let disk = || {
             let mut disk = fstatvfs(File::open(state.path()).unwrap()).unwrap();
             (disk.f_frsize, disk.f_bfree, disk.f_bavail) = (4096, 100, 100);
@@ -228,14 +229,14 @@ mod tests {
         fs::remove_dir(own.join("new")).unwrap();
         symlink(secret.path().join("outbox/new"), own.join("new")).unwrap();
         symlink(secret.path().join("secret"), own.join("last-error")).unwrap();
-        assert_eq!(read(state.path()), Ok(Alerts::default()));
+        assert_eq!(read(state.path()), Ok(OutboxStatus::default()));
         fs::remove_file(own.join("last-error")).unwrap();
         fs::hard_link(secret.path().join("secret"), own.join("last-error")).unwrap();
-        assert_eq!(read(state.path()), Ok(Alerts::default()));
+        assert_eq!(read(state.path()), Ok(OutboxStatus::default()));
         fs::remove_file(own.join("last-error")).unwrap();
         mkfifoat(CWD, own.join("last-error"), Mode::from_raw_mode(0o600)).unwrap();
-        assert_eq!(read(state.path()), Ok(Alerts::default()));
-        let refused = Alerts::read(state.path(), geteuid().as_raw() + 1).unwrap_err();
+        assert_eq!(read(state.path()), Ok(OutboxStatus::default()));
+        let refused = OutboxStatus::read(state.path(), geteuid().as_raw() + 1).unwrap_err();
         assert!(refused.contains("does not belong to uid"), "{refused}");
         let other = tempfile::tempdir().unwrap();
         symlink(&own, other.path().join("outbox")).unwrap();

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
 use thiserror::Error;
 
-use super::Owner;
+use super::UserIdentity;
 
 /// The folder of all users' state folders, below that of supervisord.
 const USERS: &str = "users";
@@ -42,14 +42,14 @@ pub enum GrantError {
 }
 
 /// Where [`make`] makes the folder of a user.
-pub(super) fn place(base: &Path, owner: &Owner) -> PathBuf {
+pub(super) fn place(base: &Path, owner: &UserIdentity) -> PathBuf {
     base.join(USERS).join(owner.folder())
 }
 
 /// Makes `BASE/users/NAME`, mode 0700 and the user's own. `BASE` and `users` are ours, and others may pass through them.
 /// Each step holds the folder above by its descriptor and follows no link; a folder that is there already keeps its
 /// owner, so a wrong one is refused.
-pub(super) fn make(base: &Path, owner: &Owner) -> Result<PathBuf, GrantError> {
+pub(super) fn make(base: &Path, owner: &UserIdentity) -> Result<PathBuf, GrantError> {
     let above = base.parent().filter(|above| !above.as_os_str().is_empty());
     if let Some(above) = above {
         std::fs::create_dir_all(above).map_err(|source| trouble("create", above, source))?;
@@ -134,7 +134,7 @@ mod tests {
     fn the_folder_is_the_users_alone_and_can_be_reached() {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path().join("lib/ironlance");
-        let own = Owner { name: "joe".into(), ..Owner::here() };
+        let own = UserIdentity { name: "joe".into(), ..UserIdentity::current() };
         let path = make(&base, &own).unwrap();
         assert_eq!(path, place(&base, &own));
         assert_eq!((mode(&base), mode(&base.join("users")), mode(&path)), (0o711, 0o711, 0o700));
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn links_strangers_and_open_doors_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let own = Owner { name: "joe".into(), ..Owner::here() };
+        let own = UserIdentity { name: "joe".into(), ..UserIdentity::current() };
         let elsewhere = folder.path().join("elsewhere");
         fs::create_dir(&elsewhere).unwrap();
         let base = folder.path().join("one");
@@ -166,7 +166,11 @@ mod tests {
     #[test]
     fn what_holds_something_is_never_given_away() {
         let folder = tempfile::tempdir().unwrap();
-        let joe = Owner { uid: Owner::here().uid + 1, name: "joe".into(), ..Owner::here() };
+        let joe = UserIdentity {
+            uid: UserIdentity::current().uid + 1,
+            name: "joe".into(),
+            ..UserIdentity::current()
+        };
         let path = place(folder.path(), &joe);
         fs::create_dir_all(path.join("outbox")).unwrap();
         let refused = make(folder.path(), &joe).unwrap_err().to_string();

@@ -21,5 +21,5 @@ mod place;
 mod reach;
 
 pub use grant::GrantError;
-pub use owner::Owner;
-pub use place::{Environment, StateFolder, VARIABLE, find, foresee};
+pub use owner::UserIdentity;
+pub use place::{StateFolder, StateFolderEnv, VARIABLE, locate, predict};

@@ -7,7 +7,7 @@ use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
 
 /// A user with groups and home, by the user database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct UserIdentity {
     /// The user's number.
     pub uid: u32,
     /// The primary group.
@@ -20,9 +20,9 @@ pub struct Owner {
     pub home: Option<PathBuf>,
 }
 
-impl Owner {
+impl UserIdentity {
     /// Looks the user up; reads the user database, which may take time where that is a server.
-    pub fn of(uid: u32) -> Self {
+    pub fn from_uid(uid: u32) -> Self {
         let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else {
             return Self { uid, gid: uid, groups: Vec::new(), name: uid.to_string(), home: None };
         };
@@ -38,8 +38,8 @@ impl Owner {
     }
 
     /// The user that this process acts as.
-    pub fn here() -> Self {
-        Self::of(geteuid().as_raw())
+    pub fn current() -> Self {
+        Self::from_uid(geteuid().as_raw())
     }
 
     /// Whether the kernel lets this user pass all modes.
@@ -65,8 +65,13 @@ mod tests {
 
     #[test]
     fn a_name_that_could_lead_elsewhere_is_no_name_of_a_folder() {
-        let named =
-            |name: &str| Owner { uid: 7, gid: 7, groups: Vec::new(), name: name.to_owned(), home: None };
+        let named = |name: &str| UserIdentity {
+            uid: 7,
+            gid: 7,
+            groups: Vec::new(),
+            name: name.to_owned(),
+            home: None,
+        };
         assert_eq!(named("www-data").folder(), "www-data");
         for name in ["", ".", "..", ".x", "a/b", "DOM\\joe", "é", "a b"] {
             assert_eq!(named(name).folder(), "uid-7", "{name:?}");
@@ -75,8 +80,8 @@ mod tests {
 
     #[test]
     fn a_user_that_is_in_no_database_has_a_number_and_no_home() {
-        let nobody = Owner::of(3_999_999_998);
+        let nobody = UserIdentity::from_uid(3_999_999_998);
         assert_eq!((nobody.name.as_str(), nobody.home), ("3999999998", None));
-        assert_eq!(Owner::of(0).name, "root");
+        assert_eq!(UserIdentity::from_uid(0).name, "root");
     }
 }

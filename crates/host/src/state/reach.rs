@@ -8,11 +8,11 @@ use std::path::Path;
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::process::geteuid;
 
-use super::Owner;
+use super::UserIdentity;
 
 /// What is wanted of a folder.
 #[derive(Clone, Copy)]
-enum Right {
+enum Permission {
     Enter = 0o1,
     WriteAndEnter = 0o3,
 }
@@ -21,7 +21,7 @@ enum Right {
 /// Gives the reason why not, in words such as `joe cannot write in /`.
 ///
 /// Access lists are not looked at; a user whom only a list lets in counts as shut out.
-pub(super) fn usable(path: &Path, owner: &Owner) -> Result<(), String> {
+pub(super) fn usable(path: &Path, owner: &UserIdentity) -> Result<(), String> {
     if !path.is_absolute() {
         return Err(format!("{} is no absolute path", path.display()));
     }
@@ -32,7 +32,7 @@ pub(super) fn usable(path: &Path, owner: &Owner) -> Result<(), String> {
         match fs::metadata(folder) {
             Ok(found) if !found.is_dir() => return Err(format!("{} is no folder", folder.display())),
             Ok(found) => {
-                may(owner, folder, &found, Right::Enter)?;
+                check_permission(owner, folder, &found, Permission::Enter)?;
                 deepest = folder;
             }
             Err(error) if error.kind() == ErrorKind::NotFound => break,
@@ -41,7 +41,7 @@ pub(super) fn usable(path: &Path, owner: &Owner) -> Result<(), String> {
     }
     let found =
         fs::metadata(deepest).map_err(|error| format!("cannot look at {}: {error}", deepest.display()))?;
-    may(owner, deepest, &found, Right::WriteAndEnter)?;
+    check_permission(owner, deepest, &found, Permission::WriteAndEnter)?;
     if statvfs(deepest).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return Err(format!("{} is on a read-only file system", deepest.display()));
     }
@@ -60,12 +60,17 @@ pub(super) fn usable(path: &Path, owner: &Owner) -> Result<(), String> {
 }
 
 /// Whether an outbox of this user is there.
-pub(super) fn holds_outbox(path: &Path, owner: &Owner) -> bool {
+pub(super) fn holds_outbox(path: &Path, owner: &UserIdentity) -> bool {
     let outbox = fs::symlink_metadata(path.join("outbox"));
     outbox.is_ok_and(|found| found.is_dir() && found.uid() == owner.uid)
 }
 
-fn may(owner: &Owner, folder: &Path, found: &Metadata, right: Right) -> Result<(), String> {
+fn check_permission(
+    owner: &UserIdentity,
+    folder: &Path,
+    found: &Metadata,
+    right: Permission,
+) -> Result<(), String> {
     if owner.is_root() {
         return Ok(());
     }
@@ -80,8 +85,8 @@ fn may(owner: &Owner, folder: &Path, found: &Metadata, right: Right) -> Result<(
         return Ok(());
     }
     let verb = match right {
-        Right::Enter => "enter",
-        Right::WriteAndEnter => "write in",
+        Permission::Enter => "enter",
+        Permission::WriteAndEnter => "write in",
     };
     Err(format!("{} cannot {verb} {}", owner.name, folder.display()))
 }
@@ -92,15 +97,15 @@ mod tests {
 
     use super::*;
 
-    fn stranger(uid: u32) -> Owner {
-        Owner { uid, gid: uid, groups: Vec::new(), name: "joe".to_owned(), home: None }
+    fn stranger(uid: u32) -> UserIdentity {
+        UserIdentity { uid, gid: uid, groups: Vec::new(), name: "joe".to_owned(), home: None }
     }
 
     #[test]
     fn a_folder_is_usable_for_who_can_make_it_and_for_nobody_else() {
         let folder = tempfile::tempdir().unwrap();
         let mode = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
-        let own = Owner::here();
+        let own = UserIdentity::current();
         let wanted = folder.path().join("a/b");
         assert_eq!(usable(&wanted, &own), Ok(()));
         let joe = stranger(own.uid + 1);
@@ -121,7 +126,7 @@ mod tests {
     fn what_is_no_folder_is_not_usable() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
-        let own = Owner::here();
+        let own = UserIdentity::current();
         let refused = usable(&folder.path().join("file/state"), &own).unwrap_err();
         assert!(refused.ends_with("/file is no folder"), "{refused}");
         assert!(usable(Path::new("relative"), &own).is_err());

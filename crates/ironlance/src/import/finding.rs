@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use ironlance_config::Outline;
+use ironlance_config::RawConfig;
 use ironlance_config::ini::Section;
 use ironlance_core::plain::escape_controls;
 
@@ -53,7 +53,7 @@ impl Findings {
     /// About a key, or with an empty one about its section.
     pub(super) fn about(
         &mut self,
-        outline: &Outline,
+        outline: &RawConfig,
         section: &Section,
         key: &str,
         weight: Weight,
@@ -66,7 +66,7 @@ impl Findings {
     }
 
     /// A line that says itself where.
-    pub(super) fn line(&mut self, outline: &Outline, weight: Weight, text: &str) {
+    pub(super) fn line(&mut self, outline: &RawConfig, weight: Weight, text: &str) {
         let at = outline.files.iter().enumerate().find_map(|(number, file)| {
             let line = text.strip_prefix(file.as_str())?.strip_prefix(':')?.split(':').next()?;
             Some((number, line.parse().ok()?))

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ironlance_alert::{Receiver, Secret, Transport};
-use ironlance_config::Outbox;
+use ironlance_config::ListenerOutbox;
 use ironlance_config::ini::Section;
-use ironlance_config::superlance::{Run, recognised};
+use ironlance_config::superlance::{ListenerCommand, parse_command};
 use ironlance_core::redact::{is_assignment, redact};
 use ironlance_core::shlex;
 use ironlance_listeners::options::batch::{self, BatchMailer};
@@ -28,13 +28,13 @@ const MOST: usize = 1000;
 /// What is found about `[eventlistener:x]`; gives how many are superlance's.
 ///
 /// `kept` is where each keeps its alerts, as far as that is known.
-pub(super) fn examine(look: &Look<'_>, kept: &[Outbox], found: &mut Findings) -> usize {
+pub(super) fn examine(look: &Look<'_>, kept: &[ListenerOutbox], found: &mut Findings) -> usize {
     let mut count = 0;
     let mut gains: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for section in look.sections("eventlistener:") {
         buffer(look, section, found);
         let words = look.words(section);
-        let Some(wired) = recognised(&words) else { continue };
+        let Some(wired) = parse_command(&words) else { continue };
         count += 1;
         if count > MOST {
             continue;
@@ -50,10 +50,10 @@ pub(super) fn examine(look: &Look<'_>, kept: &[Outbox], found: &mut Findings) ->
     }
     if let Some(names) = gains.get_mut(WAITS) {
         names.retain(|name| {
-            !kept.iter().any(|outbox| outbox.pool.0 == *name && outbox.state.trouble.is_some())
+            !kept.iter().any(|outbox| outbox.pool.0 == *name && outbox.state.problem.is_some())
         });
     }
-    for Outbox { pool, state } in kept.iter().filter(|outbox| outbox.state.granted) {
+    for ListenerOutbox { pool, state } in kept.iter().filter(|outbox| outbox.state.granted) {
         let text = format!(
             "{pool}: its user has no folder of its own for alerts: our supervisord makes {} for it; under Supervisor's own, \
              which makes none, its alerts wait in memory only",
@@ -78,11 +78,11 @@ fn buffer(look: &Look<'_>, section: &Section, found: &mut Findings) {
 }
 
 /// A path leads to superlance's own, which goes on running. One that leads nowhere is told of elsewhere.
-fn place(look: &Look<'_>, section: &Section, wired: &Run<'_>, found: &mut Findings) {
+fn place(look: &Look<'_>, section: &Section, wired: &ListenerCommand<'_>, found: &mut Findings) {
     let ours = std::env::current_exe().and_then(|file| file.canonicalize()).ok();
     let is_ours = |file: &Path| file.canonicalize().ok().is_some_and(|file| Some(file) == ours);
     let name = wired.name;
-    if let Some(at) = wired.at.filter(|at| !is_ours(at)) {
+    if let Some(at) = wired.path.filter(|at| !is_ours(at)) {
         let text = match at.exists() {
             true => format!(
                 "goes on running superlance's own {}, which works; command={name} … runs ours",
@@ -108,7 +108,7 @@ impl Remarks {
 }
 
 /// What the options of a listener give reason to say.
-fn options(look: &Look<'_>, wired: &Run<'_>) -> Remarks {
+fn options(look: &Look<'_>, wired: &ListenerCommand<'_>) -> Remarks {
     let variable = |name: &str| {
         let mut pairs = look.machine.environment.iter();
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.clone())
@@ -128,7 +128,11 @@ fn options(look: &Look<'_>, wired: &Run<'_>) -> Remarks {
     }
 }
 
-fn taken<T>(wired: &Run<'_>, parsed: Parsed<T>, remarks: impl FnOnce(&T, &[String]) -> Remarks) -> Remarks {
+fn taken<T>(
+    wired: &ListenerCommand<'_>,
+    parsed: Parsed<T>,
+    remarks: impl FnOnce(&T, &[String]) -> Remarks,
+) -> Remarks {
     match parsed {
         Parsed::Run(options) => remarks(&options, wired.args),
         Parsed::Exit { stderr, .. } => {

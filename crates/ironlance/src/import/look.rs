@@ -1,9 +1,9 @@
 //! A configuration under examination: its sections with their places, and values as supervisord would expand them.
 
-use ironlance_config::conversion::Word;
-use ironlance_config::expand::{Names, Variables, expand};
+use ironlance_config::conversion::FormatValue;
+use ironlance_config::expand::{EnvVariables, ExpansionNames, expand};
 use ironlance_config::ini::Section;
-use ironlance_config::{Outline, Surroundings};
+use ironlance_config::{HostEnv, RawConfig};
 use ironlance_core::shlex;
 
 /// The prefixes of the sections that run something.
@@ -11,14 +11,14 @@ const RUNNERS: [&str; 3] = ["program:", "eventlistener:", "fcgi-program:"];
 
 /// What is looked at.
 pub(super) struct Look<'a> {
-    pub(super) outline: &'a Outline,
-    pub(super) machine: &'a Surroundings,
-    variables: Variables,
+    pub(super) outline: &'a RawConfig,
+    pub(super) machine: &'a HostEnv,
+    variables: EnvVariables,
 }
 
 impl<'a> Look<'a> {
-    pub(super) fn new(outline: &'a Outline, machine: &'a Surroundings) -> Self {
-        Self { outline, machine, variables: Variables::new(&machine.environment) }
+    pub(super) fn new(outline: &'a RawConfig, machine: &'a HostEnv) -> Self {
+        Self { outline, machine, variables: EnvVariables::new(&machine.environment) }
     }
 
     /// The sections whose name begins so.
@@ -39,13 +39,13 @@ impl<'a> Look<'a> {
             return Some(value.clone());
         }
         let label = section.name.split_once(':').map_or("", |(_, label)| label);
-        let mut names = Names::default()
-            .and("here", &self.outline.here)
-            .and("host_node_name", &self.machine.host_node_name)
-            .and("program_name", label)
-            .and("group_name", label);
+        let mut names = ExpansionNames::default()
+            .with("here", &self.outline.here)
+            .with("host_node_name", &self.machine.host_node_name)
+            .with("program_name", label)
+            .with("group_name", label);
         for name in ["process_num", "numprocs"] {
-            names.set(name, Word::Number(0));
+            names.set(name, FormatValue::Number(0));
         }
         Some(
             expand(value, &names, &self.variables, key)

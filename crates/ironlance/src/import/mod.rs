@@ -15,8 +15,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ironlance_config::{
-    Config, Examined, Faults, GroupKind, Outline, Overrides, Surroundings, examine, homeless, outboxes,
-    outline,
+    Config, ConfigFaults, GroupKind, HostEnv, LoadReport, Overrides, RawConfig, listener_outboxes,
+    listeners_without_outbox, load_raw, load_with_notes,
 };
 use ironlance_core::plain::escape_controls;
 
@@ -53,10 +53,10 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
             Ok(file) => file,
             Err(message) => return unreadable(&escape_controls(&message)),
         };
-    let machine = Surroundings::here();
-    let outline = match outline(&file, &machine) {
+    let machine = HostEnv::current();
+    let outline = match load_raw(&file, &machine) {
         Ok(outline) => outline,
-        Err(Faults(faults)) => {
+        Err(ConfigFaults(faults)) => {
             let lines: Vec<String> = faults.iter().map(|fault| escape_controls(&fault.to_string())).collect();
             return unreadable(&lines.join("\n"));
         }
@@ -90,10 +90,10 @@ const PARTS: [(Weight, &str); 4] = [
 ];
 
 impl Report {
-    fn of(file: &Path, outline: &Outline, machine: &Surroundings) -> Self {
-        let Examined { config: loaded, notes } = examine(file, &Overrides::default(), machine);
+    fn of(file: &Path, outline: &RawConfig, machine: &HostEnv) -> Self {
+        let LoadReport { config: loaded, notes } = load_with_notes(file, &Overrides::default(), machine);
         let mut found = Findings::default();
-        for fault in loaded.as_ref().err().iter().flat_map(|Faults(faults)| faults) {
+        for fault in loaded.as_ref().err().iter().flat_map(|ConfigFaults(faults)| faults) {
             found.line(outline, Weight::Fault, &fault.to_string());
         }
         for warning in outline.warnings.iter().chain(&notes.warnings).chain(&notes.hints) {
@@ -104,12 +104,12 @@ impl Report {
         let look = Look::new(outline, machine);
         doors::examine(&look, &mut found);
         passwords::examine(&look, &mut found);
-        let kept = loaded.as_ref().map(|config| outboxes(config, machine)).unwrap_or_default();
+        let kept = loaded.as_ref().map(|config| listener_outboxes(config, machine)).unwrap_or_default();
         let superlance = listeners::examine(&look, &kept, &mut found);
         programs::examine(&look, &mut found);
         strangers(&look, &mut found);
         if let Ok(config) = &loaded {
-            for line in homeless(config, machine) {
+            for line in listeners_without_outbox(config, machine) {
                 found.whole(Weight::Attention, &line);
             }
             count(config, superlance, &mut found);
@@ -206,7 +206,7 @@ fn strangers(look: &Look<'_>, found: &mut Findings) {
         if found.is_full(Weight::Attention) {
             return;
         }
-        for entry in look.outline.strangers(section) {
+        for entry in look.outline.unknown_keys(section) {
             let text = "is unknown, here and to Supervisor 4.3.0: ignored";
             found.about(look.outline, section, &entry.key, Weight::Attention, text);
         }

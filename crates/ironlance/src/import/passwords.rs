@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use ironlance_config::ini::Section;
-use ironlance_config::pairs::pairs;
+use ironlance_config::pairs::parse_env_pairs;
 
 use super::finding::{Findings, Weight};
 use super::look::Look;
@@ -61,7 +61,7 @@ fn readable(look: &Look<'_>, section: &Section, found: &mut Findings) {
 }
 
 fn names_secret(environment: &str) -> bool {
-    let pairs = pairs(environment).unwrap_or_default();
+    let pairs = parse_env_pairs(environment).unwrap_or_default();
     pairs.iter().any(|(name, value)| is_secret_name(name) && !value.is_empty() && !value.contains("%(ENV_"))
 }
 

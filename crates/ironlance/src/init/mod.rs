@@ -207,7 +207,7 @@ mod tests {
     use std::path::PathBuf;
 
     use answers::{Mail, program, server};
-    use ironlance_config::Surroundings;
+    use ironlance_config::HostEnv;
     use place::Place;
     use tempfile::TempDir;
 
@@ -223,7 +223,7 @@ mod tests {
             .replace("/etc/supervisor/conf.d/*.conf", include)
             .replace("/var/log/supervisor", logs.to_str().unwrap());
         fs::write(folder.join("supervisord.conf"), text).unwrap();
-        let machine = Surroundings {
+        let machine = HostEnv {
             environment: Vec::new(),
             cwd: root.path().to_owned(),
             host_node_name: "box".to_owned(),

@@ -52,7 +52,7 @@ pub(crate) fn for_shell(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_config::expand::{Names, Variables, expand};
+    use ironlance_config::expand::{EnvVariables, ExpansionNames, expand};
     use ironlance_config::ini::Ini;
     use ironlance_core::shlex;
     use proptest::prelude::*;
@@ -62,7 +62,7 @@ mod tests {
         let mut ini = Ini::default();
         ini.read(&format!("[program:x]\ncommand={value}\n"), 0).unwrap();
         let text = &ini.get(ini.section("program:x").unwrap(), "command").unwrap().value;
-        let text = expand(text, &Names::default(), &Variables::default(), "command").unwrap();
+        let text = expand(text, &ExpansionNames::default(), &EnvVariables::default(), "command").unwrap();
         shlex::split(&text.text).unwrap()
     }
 

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ironlance_config::Surroundings;
+use ironlance_config::HostEnv;
 
 use super::place;
 use super::quote::for_shell;
@@ -18,7 +18,7 @@ const MAILERS: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
 
 /// What is known before anything is asked.
 pub(super) struct Setting {
-    pub(super) machine: Surroundings,
+    pub(super) machine: HostEnv,
     /// The folder that the paths of the system are in: `/`, but for tests.
     pub(super) root: PathBuf,
     /// Our binary, absolute.
@@ -42,7 +42,7 @@ impl Setting {
         let mailer = found.map(|file| format!("{} -t -i", for_shell(&file.display().to_string())));
         let has_server =
             mailer.is_none() && TcpStream::connect_timeout(&LOCAL_SERVER.into(), PATIENCE).is_ok();
-        Ok(Self { machine: Surroundings::here(), root: PathBuf::from("/"), binary, mailer, has_server })
+        Ok(Self { machine: HostEnv::current(), root: PathBuf::from("/"), binary, mailer, has_server })
     }
 
     pub(super) fn default_address(&self) -> String {

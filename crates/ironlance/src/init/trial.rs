@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ironlance_config::ini::Ini;
-use ironlance_config::{Config, Faults, Overrides, Surroundings, load, outline};
+use ironlance_config::{Config, ConfigFaults, HostEnv, Overrides, load, load_raw};
 use ironlance_core::shlex;
 use ironlance_listeners::command::LOGIN_REFUSED;
 
@@ -13,7 +13,7 @@ use ironlance_listeners::command::LOGIN_REFUSED;
 const NO_PERMISSION: i32 = 77;
 
 /// Reads the configuration as supervisord would.
-pub(super) fn check(file: &Path, machine: &Surroundings) -> Result<Config, Faults> {
+pub(super) fn check(file: &Path, machine: &HostEnv) -> Result<Config, ConfigFaults> {
     load(file, &Overrides::default(), machine)
 }
 
@@ -24,9 +24,9 @@ pub(super) fn doubles(
     main: &Path,
     text: &str,
     but: &Path,
-    machine: &Surroundings,
-) -> Result<Vec<String>, Faults> {
-    let outline = outline(main, machine)?;
+    machine: &HostEnv,
+) -> Result<Vec<String>, ConfigFaults> {
+    let outline = load_raw(main, machine)?;
     let mut new = Ini::default();
     // Of a text of ours nothing is refused here that would not be refused by the check.
     let _ = new.read(text, 0);

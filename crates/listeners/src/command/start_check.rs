@@ -6,7 +6,7 @@ use std::time::Duration;
 use ironlance_core::Namespec;
 use ironlance_core::aim::{NamePattern, unmatched_patterns};
 use ironlance_host::heap;
-use ironlance_host::residency::Residency;
+use ironlance_host::residency::CodePageTrimmer;
 use ironlance_rpc::{Client, Value};
 
 use crate::environment::ListenerEnv;
@@ -27,7 +27,7 @@ pub(super) fn report_unmatched_names(supervisor: Option<&Client>, named: Vec<Nam
         }
         // The listener waits already: what asking has brought into memory would stay. The answer is dropped by now.
         heap::trim();
-        Residency::default().before_wait();
+        CodePageTrimmer::default().before_wait();
     };
     // Without room for a thread the question is not raw.
     drop(thread::Builder::new().spawn(ask));

@@ -258,7 +258,7 @@ fn a_group_that_cannot_be_set_is_told_with_its_error() {
 fn a_fastcgi_program_has_the_socket_as_its_stdin() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
-    let socket = ironlance_config::Socket {
+    let socket = ironlance_config::FcgiSocket {
         url: format!("unix://{}", path.display()),
         address: ironlance_config::SocketAddress::Unix { path, owner: None, mode: None },
         backlog: None,

@@ -19,7 +19,7 @@ fn tcp(host: &str, allowed: &[&str], locked: bool) -> CrossSite {
     let allowed_hosts = allowed.iter().map(|&name| name.to_owned()).collect();
     let section = "inet_http_server".to_owned();
     CrossSite::new(
-        &Server { section, address, credentials, allow_anonymous_changes: false, allowed_hosts },
+        &HttpServer { section, address, credentials, allow_anonymous_changes: false, allowed_hosts },
         &machine(),
     )
 }
@@ -28,7 +28,7 @@ fn unix() -> CrossSite {
     let address = ServerAddress::Unix { path: "/s".into(), mode: 0o700, owner: None };
     let section = "unix_http_server".to_owned();
     CrossSite::new(
-        &Server {
+        &HttpServer {
             section,
             address,
             credentials: None,

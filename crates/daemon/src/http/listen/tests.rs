@@ -19,9 +19,9 @@ impl Journal for Lines {
     }
 }
 
-fn unix(path: &Path, mode: u32) -> Server {
+fn unix(path: &Path, mode: u32) -> HttpServer {
     let address = ServerAddress::Unix { path: path.to_owned(), mode, owner: None };
-    Server {
+    HttpServer {
         section: "unix_http_server".into(),
         address,
         credentials: None,
@@ -30,9 +30,9 @@ fn unix(path: &Path, mode: u32) -> Server {
     }
 }
 
-fn tcp(host: &str, credentials: Option<Credentials>) -> Server {
+fn tcp(host: &str, credentials: Option<Credentials>) -> HttpServer {
     let address = ServerAddress::Tcp { host: host.into(), port: 0 };
-    Server {
+    HttpServer {
         section: "inet_http_server".into(),
         address,
         credentials,
@@ -41,7 +41,7 @@ fn tcp(host: &str, credentials: Option<Credentials>) -> Server {
     }
 }
 
-fn opened(server: &Server) -> Result<Listening, OpenError> {
+fn opened(server: &HttpServer) -> Result<Listening, OpenError> {
     open(std::slice::from_ref(server), &[], &Lines::default()).map(|mut all| all.remove(0))
 }
 
@@ -110,7 +110,7 @@ fn a_folder_at_the_sockets_path_is_not_removed() {
 }
 
 /// As many servers as `wanted`, on the sockets of `before` where they have the same address.
-fn again(wanted: &[Server], before: &[Listening]) -> Result<Vec<Listening>, OpenError> {
+fn again(wanted: &[HttpServer], before: &[Listening]) -> Result<Vec<Listening>, OpenError> {
     let kept: Vec<Kept> = before.iter().map(|listening| listening.kept().unwrap()).collect();
     open(wanted, &kept, &Lines::default())
 }
@@ -157,7 +157,7 @@ fn a_port_of_our_own_can_be_bound_more_narrowly_and_one_of_somebody_else_cannot(
     let before = open(&[tcp("", None)], &[], &Lines::default()).unwrap();
     let at = |host: &str, port| {
         let address = ServerAddress::Tcp { host: host.into(), port };
-        Server { address, ..tcp("", None) }
+        HttpServer { address, ..tcp("", None) }
     };
     let port = before[0].port().unwrap();
     let after = again(&[at("127.0.0.1", port)], &before).unwrap();
@@ -183,9 +183,9 @@ fn who_owns_the_sockets_folder_gets_no_file_of_roots() {
     let theirs = folder.path().join("theirs");
     fs::create_dir(&theirs).unwrap();
     let path = theirs.join("sock");
-    let owner = ironlance_config::Owner { uid: Some(12_345), gid: None };
+    let owner = ironlance_config::SocketOwner { uid: Some(12_345), gid: None };
     let address = ServerAddress::Unix { path: path.clone(), mode: 0o777, owner: Some(owner) };
-    let server = Server {
+    let server = HttpServer {
         section: "unix_http_server".into(),
         address,
         credentials: None,
@@ -232,7 +232,7 @@ fn a_socket_that_somebody_else_has_put_in_our_place_stays() {
 fn a_taken_port_is_refused_in_the_words_of_the_original() {
     let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: taken.local_addr().unwrap().port() };
-    let server = Server { address, ..tcp("", None) };
+    let server = HttpServer { address, ..tcp("", None) };
     assert!(matches!(opened(&server), Err(OpenError::InUse)));
 }
 
@@ -248,7 +248,7 @@ fn the_log_says_which_server_cannot_be_opened_and_why() {
                 .to_owned(),
         ),
         (
-            Server { address, ..tcp("", None) },
+            HttpServer { address, ..tcp("", None) },
             format!("ERRO [inet_http_server] cannot listen at 127.0.0.1:{port}: another program listens there"),
         ),
     ] {
@@ -279,7 +279,7 @@ fn only_a_server_open_to_the_world_without_a_password_is_restricted() {
     for (host, credentials, rights) in cases {
         assert_eq!(opened(&tcp(host, credentials)).unwrap().rights, rights, "{host}");
     }
-    let meant = Server { allow_anonymous_changes: true, ..tcp("", None) };
+    let meant = HttpServer { allow_anonymous_changes: true, ..tcp("", None) };
     assert_eq!(opened(&meant).unwrap().rights, Rights::All);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 use ironlance_core::level::Level;
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
@@ -198,7 +198,7 @@ impl Actions {
             if by_script {
                 return Sheet::plain(StatusCode::CONFLICT, &(words.really)(ending, asked));
             }
-            let (clock, readings) = (Clock::new(), Readings::new());
+            let (clock, readings) = (LocalClock::new(), Readings::new());
             let frame = Frame::new(choice, self.may, token, &clock, Duration::ZERO, &readings);
             return Sheet::html(&Question::new(&frame, asked, ending));
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 
 /// `3:04:05`, or `2 d 3:04:05` from a day on. The page's script counts on in the same way.
 pub(super) fn uptime(up: Duration, day: &str) -> String {
@@ -49,7 +49,7 @@ pub(super) fn share(percent: f32) -> String {
 }
 
 /// A moment in local time: `16:05:03` if that was on the day of `now`, else `11-22 16:05:03`. Both since 1970.
-pub(super) fn moment(clock: &Clock, at: Duration, now: Duration) -> String {
+pub(super) fn moment(clock: &LocalClock, at: Duration, now: Duration) -> String {
     let local =
         |time| clock.local(SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH));
     let (at, now) = (local(at), local(now));
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn moments_of_another_day_have_their_date() {
-        let clock = Clock::new();
+        let clock = LocalClock::new();
         let day = Duration::from_secs(86_400);
         let now = day * 20_000 + day / 2;
         assert_eq!(moment(&clock, now, now).len(), "16:05:03".len());

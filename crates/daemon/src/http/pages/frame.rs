@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 
 use super::assets::{EDITION, Edition};
 use super::gauge::{Reading, Readings};
@@ -22,7 +22,7 @@ pub(in crate::http) enum May {
 pub(super) struct Frame<'a> {
     pub(super) words: &'static Words,
     pub(super) choice: Choice,
-    pub(super) clock: &'a Clock,
+    pub(super) clock: &'a LocalClock,
     /// Since 1970.
     pub(super) now: Duration,
     pub(super) readings: &'a Readings,
@@ -39,7 +39,7 @@ impl<'a> Frame<'a> {
         choice: Choice,
         may: May,
         token: &Token,
-        clock: &'a Clock,
+        clock: &'a LocalClock,
         now: Duration,
         readings: &'a Readings,
     ) -> Self {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use askama::Template;
 use hyper::body::Bytes;
-use ironlance_host::clock::Clock;
+use ironlance_host::clock::LocalClock;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -35,7 +35,7 @@ pub(super) struct Viewer {
     choice: Choice,
     may: May,
     token: Token,
-    clock: Clock,
+    clock: LocalClock,
     /// The page is about this process alone.
     only: Option<String>,
     /// What the page says that it has seen.
@@ -66,7 +66,7 @@ impl Viewer {
         seen: Option<String>,
     ) -> Self {
         reader.mark_changed();
-        Self { reader, choice, may, token, clock: Clock::new(), only, seen, told: None, greeted: false }
+        Self { reader, choice, may, token, clock: LocalClock::new(), only, seen, told: None, greeted: false }
     }
 
     /// The body of the answer.

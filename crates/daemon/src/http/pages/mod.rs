@@ -39,8 +39,8 @@ use std::time::{Duration, SystemTime};
 use hyper::header::ACCEPT;
 use hyper::{HeaderMap, StatusCode};
 use ironlance_core::level::Level;
-use ironlance_host::clock::Clock;
-use ironlance_host::state::Owner;
+use ironlance_host::clock::LocalClock;
+use ironlance_host::state::UserIdentity;
 use ironlance_rpc::{Fault, FaultKind};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
@@ -149,7 +149,7 @@ impl Pages {
     async fn index(&self, fields: &Fields<'_>, choice: Choice) -> Result<Sheet, Gone> {
         let view = self.view().await?;
         let readings = self.readings(&view).await;
-        let clock = Clock::new();
+        let clock = LocalClock::new();
         let token = self.token()?;
         let frame = Frame::new(choice, self.may, token, &clock, view.now, &readings);
         let seen = snapshot::seen(&view);
@@ -169,7 +169,7 @@ impl Pages {
         };
         let readings = self.readings(&view).await;
         let user = user_of(program).await;
-        let clock = Clock::new();
+        let clock = LocalClock::new();
         let token = self.token()?;
         let frame = Frame::new(choice, self.may, token, &clock, view.now, &readings);
         let seen = snapshot::seen(&view);
@@ -197,7 +197,7 @@ impl Pages {
                 text.map_err(|fault| self.read_fault(&fault, name, choice))
             }
         };
-        let (clock, readings) = (Clock::new(), Readings::new());
+        let (clock, readings) = (LocalClock::new(), Readings::new());
         let frame = Frame::new(choice, self.may, self.token()?, &clock, now(), &readings);
         Ok(Sheet::html(&Log::new(&frame, wanted, text)))
     }
@@ -213,7 +213,7 @@ impl Pages {
 
     /// A page that says why there is none.
     fn lost(&self, words: &str, root: String, choice: Choice) -> Result<Sheet, Gone> {
-        let (clock, readings) = (Clock::new(), Readings::new());
+        let (clock, readings) = (LocalClock::new(), Readings::new());
         let mut frame = Frame::new(choice, self.may, self.token()?, &clock, now(), &readings);
         frame.root = root;
         Ok(Sheet::html_with(StatusCode::NOT_FOUND, &Lost::new(&frame, words)))
@@ -280,7 +280,7 @@ impl Pages {
 /// The name of the user that a program runs as, where it has one of its own and the user database answers soon.
 async fn user_of(program: &ProgramView) -> Option<String> {
     let uid = program.settings.as_ref()?.program().uid?;
-    let look = spawn_blocking(move || Owner::of(uid).name);
+    let look = spawn_blocking(move || UserIdentity::from_uid(uid).name);
     timeout(GAUGE_TIME, look).await.ok()?.ok()
 }
 

@@ -68,8 +68,8 @@ mod tests {
     use std::fs;
     use std::time::Duration;
 
-    use ironlance_config::{Overrides, Surroundings, load};
-    use ironlance_host::clock::Clock;
+    use ironlance_config::{HostEnv, Overrides, load};
+    use ironlance_host::clock::LocalClock;
 
     use super::super::frame::May;
     use super::super::gauge::Readings;
@@ -88,8 +88,8 @@ mod tests {
             folder.path().display()
         );
         fs::write(&file, text).unwrap();
-        let config = load(&file, &Overrides::default(), &Surroundings::here()).unwrap();
-        let (clock, readings, token) = (Clock::new(), Readings::new(), Token::new().unwrap());
+        let config = load(&file, &Overrides::default(), &HostEnv::current()).unwrap();
+        let (clock, readings, token) = (LocalClock::new(), Readings::new(), Token::new().unwrap());
         for (language, part) in [(Language::English, "always"), (Language::Chinese, "总是")] {
             let choice = Choice { language, kept: false };
             let frame = Frame::new(choice, May::Look, &token, &clock, Duration::ZERO, &readings);

@@ -6,7 +6,7 @@ use std::path::Path;
 use hyper::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN,
 };
-use ironlance_config::{Server, ServerAddress};
+use ironlance_config::{HttpServer, ServerAddress};
 use ironlance_core::kind::EventKind;
 use ironlance_core::memory::TimeWindow;
 use ironlance_core::tally::EventCounts;
@@ -202,10 +202,10 @@ fn answer(request: &RpcRequest) -> Result<Value, Fault> {
     }
 }
 
-fn open_server() -> Server {
+fn open_server() -> HttpServer {
     let address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: 9001 };
-    let section = "inet_http_server".to_owned();
-    Server { section, address, credentials: None, allow_anonymous_changes: false, allowed_hosts: Vec::new() }
+    let (section, allowed_hosts) = ("inet_http_server".to_owned(), Vec::new());
+    HttpServer { section, address, credentials: None, allow_anonymous_changes: false, allowed_hosts }
 }
 
 fn text(sheet: Sheet) -> String {

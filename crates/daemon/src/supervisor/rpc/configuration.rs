@@ -35,7 +35,7 @@ impl Supervisor {
     }
 
     /// Reads the configuration anew. Faults go to the log, each on its line.
-    fn read_configuration(&mut self) -> Result<config::Config, config::Faults> {
+    fn read_configuration(&mut self) -> Result<config::Config, config::ConfigFaults> {
         let read = config::load(&self.file, &self.overrides, &self.host_env);
         if let Err(faults) = &read {
             for fault in &faults.0 {

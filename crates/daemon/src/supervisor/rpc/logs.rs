@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ironlance_config::MainLog;
+use ironlance_config::MainLogTarget;
 use ironlance_core::level::Level;
 use ironlance_core::lifecycle::DaemonState;
 use ironlance_core::notice::{Notice, OutputChannel};
@@ -26,8 +26,8 @@ fn log_of(process: &Process, channel: OutputChannel) -> Option<&Path> {
 impl Supervisor {
     fn main_log_file(&self) -> Option<&Path> {
         match &self.settings.logfile {
-            MainLog::File(path) => Some(path),
-            MainLog::Syslog => None,
+            MainLogTarget::File(path) => Some(path),
+            MainLogTarget::Syslog => None,
         }
     }
 
