@@ -17,8 +17,8 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use crate::child::identity::{Identity, UserSwitch};
 use crate::http::{self, Journal, Kept, Listening};
-use crate::limits;
 use crate::log::main_log::MainLog;
+use crate::startup::limits;
 
 /// The command's name in the system's log.
 pub(crate) const COMMAND: &str = "supervisord";

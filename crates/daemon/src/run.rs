@@ -17,17 +17,17 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::child::exec_errors::ExecErrorPipe;
-use crate::daemonize::{self, Pidfile, WaitingParent};
 use crate::http::{self, Journal, Kept, Limits, Listening, Serving};
 use crate::inbox::Input;
-use crate::limits;
 use crate::log::auto_logs;
 use crate::log::main_log::MainLog;
 use crate::options::{self, Command, Options};
 use crate::orphans;
-use crate::privileges;
 use crate::reload::{COMMAND, Reload};
 use crate::signals::SignalReceiver;
+use crate::startup::daemonize::{self, Pidfile, WaitingParent};
+use crate::startup::limits;
+use crate::startup::privileges;
 use crate::supervisor::{AfterRun, InheritedPools, SUPERVISOR_VERSION, Startup, Supervisor};
 
 /// Faults of the command line or of the configuration, as in the original.

@@ -13,7 +13,7 @@ use rustix::net::{
 };
 use thiserror::Error;
 
-use crate::unix_socket::{self, LiveSocket, PathTaken};
+use crate::files::unix_socket::{self, LiveSocket, PathTaken};
 
 /// How many connections wait where the configuration says nothing: the kernel's own limit holds anyway (SOMAXCONN).
 const DEFAULT_BACKLOG: i32 = 4096;

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use super::Journal;
 use super::rpc::Rights;
-use crate::unix_socket::{self, LiveSocket, OwnerIds, PathTaken};
+use crate::files::unix_socket::{self, LiveSocket, OwnerIds, PathTaken};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;

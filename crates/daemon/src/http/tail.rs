@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::watch::Watch;
-use crate::protected;
+use crate::files::safe_open;
 
 /// So much of the end comes first, in bytes.
 const HEAD: u64 = 1024;
@@ -113,7 +113,7 @@ impl Reader {
 }
 
 fn plain_file(path: &Path) -> io::Result<File> {
-    let file = protected::open_to_read(path)?;
+    let file = safe_open::open_to_read(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::protected;
+use crate::files::safe_open;
 
 /// The most that is read at once, in bytes. A log file is smaller unless somebody wants it otherwise.
 const MAX_READ: u64 = 64 << 20;
@@ -137,7 +137,7 @@ fn tail(path: &Path, offset: i64, length: i64) -> io::Result<LogTail> {
 
 /// Opens a regular file, and tells its size. Others have no offsets; a FIFO would keep us waiting.
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = protected::open_to_read(path)?;
+    let file = safe_open::open_to_read(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());

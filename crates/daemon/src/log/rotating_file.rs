@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ironlance_core::level::Level;
 
 use super::sink::{OpenMode, PartialWrite, Sink};
-use crate::special::is_special;
+use crate::files::special_file::is_special;
 
 /// How often a file that could not be opened is tried again, and how often it is looked whether an open one is still
 /// what it was.

@@ -10,7 +10,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, fstat};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::{SendFlags, send};
 
-use crate::protected::{self, MAX_LINKS};
+use crate::files::safe_open::{self, MAX_LINKS};
 
 /// How long a stream may keep us waiting, once; then what it does not take is lost until it takes something again.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(100);
@@ -70,7 +70,7 @@ impl Sink {
         if opening == OpenMode::Truncate {
             flags |= OFlags::TRUNC;
         }
-        match protected::open(path, flags, Mode::from_raw_mode(0o666)) {
+        match safe_open::open(path, flags, Mode::from_raw_mode(0o666)) {
             Ok(fd) => {
                 let way = if is_file(&fstat(&fd)?) { SinkKind::File } else { SinkKind::Opened };
                 Ok(Self { fd, kind: way, stalled: false })

@@ -22,9 +22,9 @@ use ironlance_core::lifecycle::DaemonState;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::Supervisor;
-use crate::daemonize::Pidfile;
 use crate::http::{self, Journal, Listening};
 use crate::readable_fd::ReadableFd;
+use crate::startup::daemonize::Pidfile;
 
 /// Who removes a file to put another one in its place has so much time.
 const SETTLE_TIME: Duration = Duration::from_secs(1);

@@ -15,8 +15,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{chdir, umask};
 
 use crate::child::setup;
-use crate::protected;
-use crate::special::is_special;
+use crate::files::safe_open;
+use crate::files::special_file::is_special;
 
 /// So much of a pidfile is looked at (bytes).
 const MAX_PIDFILE: u64 = 64;
@@ -101,7 +101,7 @@ pub(crate) fn set_umask(mask: u32) {
 /// The beginning of the file, if it can be read.
 fn read_pid(path: &Path) -> Option<String> {
     let mut text = String::new();
-    protected::open_to_read(path).ok()?.take(MAX_PIDFILE).read_to_string(&mut text).ok()?;
+    safe_open::open_to_read(path).ok()?.take(MAX_PIDFILE).read_to_string(&mut text).ok()?;
     Some(text)
 }
 
@@ -122,7 +122,7 @@ impl Pidfile {
     pub(crate) fn write(path: &Path, log: &mut dyn FnMut(Level, &str)) -> Option<Self> {
         let pid = std::process::id();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let opened = protected::open(path, flags, Mode::from_raw_mode(0o666)).map(File::from);
+        let opened = safe_open::open(path, flags, Mode::from_raw_mode(0o666)).map(File::from);
         match opened.and_then(|mut file| file.write_all(format!("{pid}\n").as_bytes())) {
             Ok(()) => {
                 log(Level::Info, &format!("supervisord started with pid {pid}"));

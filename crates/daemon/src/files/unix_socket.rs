@@ -19,7 +19,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 use rustix::process::umask;
 use thiserror::Error;
 
-use crate::protected::fs_uid;
+use crate::files::safe_open::fs_uid;
 
 /// So many names are tried for a file that is kept.
 const MAX_KEPT_NAMES: u32 = 1000;
