@@ -5,8 +5,11 @@ mod check;
 mod dist;
 mod fuzz;
 mod layering;
+mod licences;
 mod lint;
+mod metadata;
 mod soak;
+mod sources;
 mod test;
 mod workspace;
 
@@ -23,8 +26,12 @@ struct Task {
 }
 
 const TASKS: &[Task] = &[
-    Task { name: "check", about: "everything a change must pass", run: check::run },
-    Task { name: "test", about: "gets the originals, builds us, runs all tests", run: test::run },
+    Task { name: "check", about: "everything a change must pass [STEP ...]", run: check::run },
+    Task {
+        name: "test",
+        about: "gets the originals, builds us, runs all tests [--fast: about a minute, without the originals]",
+        run: test::run,
+    },
     Task {
         name: "bench",
         about: "measures the originals and us in one run [--quick] [--only WORKLOAD] [--who CONTENDER]",

@@ -1,12 +1,36 @@
-//! `cargo xtask test`: whatever the tests need is fetched and built first; a part that is missing is a failure.
+//! `cargo xtask test [--fast] [ARGS]`: fetches and builds whatever the tests need; a part that is missing is a failure.
 
 use std::time::Instant;
 
 use crate::workspace::{self, Workspace};
 
+/// The end-to-end tests that `--fast` runs: real processes of ours, in seconds, without the originals and without a
+/// browser.
+const FAST_END_TO_END: [&str; 8] = [
+    "daemon_files",
+    "daemon_shutdown",
+    "docs",
+    "events_stream",
+    "http_names",
+    "listener_notes",
+    "outboxes_seen",
+    "who_did_it",
+];
+
+/// Runs all tests, or with `--fast` those that answer in about a minute. The other arguments go to `cargo test`.
+///
 /// The binary is built in the same profile as the tests: one set of dependencies to compile.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
     let began = Instant::now();
+    match args.split_first() {
+        Some((flag, args)) if flag == "--fast" => fast(workspace, args)?,
+        _ => all(workspace, args)?,
+    }
+    eprintln!("xtask: the tests passed after {} s", began.elapsed().as_secs());
+    Ok(())
+}
+
+fn all(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
     workspace.install_packages()?;
     let originals = workspace.originals()?;
     workspace::run(workspace.cargo(&["build", "--package", "ironlance"]))?;
@@ -15,7 +39,20 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> 
         .args(args)
         .env("IRONLANCE_BIN", workspace.target.join("debug/ironlance"))
         .env("IRONLANCE_ORIGINALS", originals);
+    workspace::run(tests)
+}
+
+/// Unit and property tests of every crate, then [`FAST_END_TO_END`].
+fn fast(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
+    let unit = ["test", "--quiet", "--workspace", "--exclude", "ironlance-e2e", "--no-fail-fast"];
+    let mut tests = workspace.cargo(&unit);
+    tests.args(["--lib", "--bins", "--tests"]).args(args);
     workspace::run(tests)?;
-    eprintln!("xtask: all tests passed after {} s", began.elapsed().as_secs());
-    Ok(())
+    workspace::run(workspace.cargo(&["build", "--package", "ironlance"]))?;
+    let mut tests = workspace.cargo(&["test", "--quiet", "--package", "ironlance-e2e", "--no-fail-fast"]);
+    for name in FAST_END_TO_END {
+        tests.args(["--test", name]);
+    }
+    tests.args(args).env("IRONLANCE_BIN", workspace.target.join("debug/ironlance"));
+    workspace::run(tests)
 }

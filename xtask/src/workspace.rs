@@ -6,6 +6,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+/// The fuzz targets are a workspace of their own, so that their engine is built only when asked for.
+pub(crate) const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
+
 /// A checkout and its build folder.
 pub(crate) struct Workspace {
     /// The folder of the workspace's Cargo.toml.

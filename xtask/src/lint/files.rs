@@ -1,4 +1,4 @@
-//! Lint: rules about files that no other tool checks, such as sizes, first lines and names.
+//! Files: their sizes, first lines and names, and the paths that they mention.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ const VAGUE_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "
 const PRIVATE_PATHS: &[&str] =
     &[concat!("/wo", "rk/"), concat!("../sha", "red/"), concat!("issues ", "show")];
 
-/// Holds every file that git knows or would take to the rules.
-pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
+/// What is wrong with the files that git knows or would take.
+pub(super) fn faults(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
     for path in files(workspace)? {
         // Others may be working on the tree: a file can go between the listing and the reading.
@@ -28,10 +28,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
         let name = workspace.relative(&path);
         faults.extend(faults_of(name, &text).into_iter().map(|fault| format!("{}: {fault}", name.display())));
     }
-    if !faults.is_empty() {
-        bail!("{} faults\n{}", faults.len(), faults.join("\n"));
-    }
-    Ok(())
+    Ok(faults)
 }
 
 fn files(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
