@@ -11,10 +11,10 @@ const FAST_END_TO_END: [&str; 8] = [
     "daemon_shutdown",
     "docs",
     "events_stream",
-    "http_names",
-    "listener_notes",
-    "outboxes_seen",
-    "who_did_it",
+    "http_host_names",
+    "listener_warnings",
+    "outbox_visibility",
+    "stop_reasons",
 ];
 
 /// Runs all tests, or with `--fast` those that answer in about a minute. The other arguments go to `cargo test`.

@@ -1,4 +1,4 @@
-//! supervisorctl of one flavour, run with arguments and a stdin: what it printed, and how it ended.
+//! supervisorctl of one implementation, run with arguments and a stdin: what it printed, and how it ended.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -9,17 +9,17 @@ use anyhow::{Context, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::daemon::run_command;
-use crate::flavour::Flavour;
-use crate::patience::PATIENCE;
+use crate::implementation::Implementation;
 use crate::redaction::plain;
-use crate::scene::Scene;
+use crate::test_dir::TestDir;
+use crate::wait::TIMEOUT;
 
 /// The original's supervisorctl that stays, and forks for each command line: Python takes a tenth of a second to start.
 const RESIDENT: &str = include_str!("../python/resident_ctl.py");
 
 /// What one run said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct CtlOutput {
     /// Its exit status, negative for a signal.
     pub status: i32,
     /// What it wrote to stdout.
@@ -28,7 +28,7 @@ pub struct Told {
     pub stderr: Vec<u8>,
 }
 
-impl Told {
+impl CtlOutput {
     /// Status and output as lines to be compared: pids, times, uptimes and folders are taken out, what is not UTF-8
     /// and control characters are escaped.
     pub fn lines(&self, folder: &Path) -> Vec<String> {
@@ -45,7 +45,7 @@ impl Told {
     }
 
     /// Stderr as text.
-    pub fn complaint(&self) -> String {
+    pub fn stderr_text(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 }
@@ -74,59 +74,63 @@ fn plain_lines(text: &str, folder: &Path) -> Vec<String> {
     text.split('\n').map(str::to_owned).collect()
 }
 
-/// The supervisorctl of one flavour in a scene.
+/// The supervisorctl of one implementation in a test directory.
 pub struct Ctl {
-    flavour: Flavour,
+    implementation: Implementation,
     resident: Option<Resident>,
     runs: usize,
 }
 
 impl Ctl {
     /// One that has not been started yet.
-    pub fn new(flavour: Flavour) -> Self {
-        Self { flavour, resident: None, runs: 0 }
+    pub fn new(implementation: Implementation) -> Self {
+        Self { implementation, resident: None, runs: 0 }
     }
 
     /// Runs it with these arguments, these variables more, and these bytes on its stdin.
     pub fn run(
         &mut self,
-        scene: &Scene,
+        dir: &TestDir,
         args: &[&str],
         stdin: &[u8],
         variables: &[(&str, &str)],
-    ) -> anyhow::Result<Told> {
+    ) -> anyhow::Result<CtlOutput> {
         self.runs += 1;
-        let input = scene.path(&format!("ctl-{}.in", self.runs));
+        let input = dir.path(&format!("ctl-{}.in", self.runs));
         fs::write(&input, stdin).context("cannot keep the stdin of supervisorctl")?;
-        let told = match self.flavour {
-            Flavour::Original => self.resident(scene)?.run(scene, &input, args, variables),
-            Flavour::Ours => ours(scene, &input, args, variables),
+        let output = match self.implementation {
+            Implementation::Original => self.resident(dir)?.run(dir, &input, args, variables),
+            Implementation::Ours => ours(dir, &input, args, variables),
         };
-        told.with_context(|| format!("{} supervisorctl {args:?}", self.flavour))
+        output.with_context(|| format!("{} supervisorctl {args:?}", self.implementation))
     }
 
-    fn resident(&mut self, scene: &Scene) -> anyhow::Result<&mut Resident> {
+    fn resident(&mut self, dir: &TestDir) -> anyhow::Result<&mut Resident> {
         match &mut self.resident {
             Some(resident) => Ok(resident),
-            slot => Ok(slot.insert(Resident::start(scene)?)),
+            slot => Ok(slot.insert(Resident::start(dir)?)),
         }
     }
 }
 
-/// The command of the flavour's supervisorctl in the scene, as a process of its own.
-pub fn supervisorctl(scene: &Scene, flavour: Flavour, args: &[&str]) -> anyhow::Result<Command> {
-    let mut command = scene.command(flavour.path("supervisorctl")?, flavour)?;
+/// The command of the implementation's supervisorctl in the test directory, as a process of its own.
+pub fn supervisorctl(
+    dir: &TestDir,
+    implementation: Implementation,
+    args: &[&str],
+) -> anyhow::Result<Command> {
+    let mut command = dir.command(implementation.path("supervisorctl")?, implementation)?;
     command.args(args);
     Ok(command)
 }
 
-fn ours(scene: &Scene, input: &Path, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Told> {
-    let mut command = supervisorctl(scene, Flavour::Ours, args)?;
+fn ours(dir: &TestDir, input: &Path, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<CtlOutput> {
+    let mut command = supervisorctl(dir, Implementation::Ours, args)?;
     command.stdin(fs::File::open(input)?).envs(variables.iter().copied());
     let output = run_command(command)?;
     let signal = std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap_or_default();
     let status = output.status.code().unwrap_or(-signal);
-    Ok(Told { status, stdout: output.stdout, stderr: output.stderr })
+    Ok(CtlOutput { status, stdout: output.stdout, stderr: output.stderr })
 }
 
 struct Resident {
@@ -135,10 +139,10 @@ struct Resident {
 }
 
 impl Resident {
-    fn start(scene: &Scene) -> anyhow::Result<Self> {
-        let program = scene.write("resident_ctl.py", RESIDENT)?;
-        let mut command = scene.command(Flavour::Original.path("python")?, Flavour::Original)?;
-        command.arg(program).arg(Flavour::Original.path("supervisorctl")?);
+    fn start(dir: &TestDir) -> anyhow::Result<Self> {
+        let program = dir.write("resident_ctl.py", RESIDENT)?;
+        let mut command = dir.command(Implementation::Original.path("python")?, Implementation::Original)?;
+        command.arg(program).arg(Implementation::Original.path("supervisorctl")?);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -150,11 +154,11 @@ impl Resident {
 
     fn run(
         &mut self,
-        scene: &Scene,
+        dir: &TestDir,
         input: &Path,
         args: &[&str],
         variables: &[(&str, &str)],
-    ) -> anyhow::Result<Told> {
+    ) -> anyhow::Result<CtlOutput> {
         let (out, err): (PathBuf, PathBuf) = (input.with_extension("out"), input.with_extension("err"));
         let mut fields: Vec<Vec<u8>> = Vec::new();
         for path in [input, &out, &err] {
@@ -170,20 +174,20 @@ impl Resident {
             format!("{:?}", fs::read(&out).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
         })?;
         // What its children leave of their folder is no matter: they are gone.
-        let _ = scene;
-        Ok(Told { status, stdout: fs::read(out)?, stderr: fs::read(err)? })
+        let _ = dir;
+        Ok(CtlOutput { status, stdout: fs::read(out)?, stderr: fs::read(err)? })
     }
 
     /// The line with the status.
     fn answer(&mut self) -> anyhow::Result<i32> {
-        let limit = Timespec { tv_sec: i64::try_from(PATIENCE.as_secs())?, tv_nsec: 0 };
+        let limit = Timespec { tv_sec: i64::try_from(TIMEOUT.as_secs())?, tv_nsec: 0 };
         let mut line = Vec::new();
         while !line.ends_with(b"\n") {
             let ready = poll(&mut [PollFd::new(&self.answers, PollFlags::IN)], Some(&limit))?;
             let mut chunk = [0; 64];
             let count = if ready == 0 { 0 } else { self.answers.read(&mut chunk)? };
             if count == 0 {
-                bail!("waited {PATIENCE:?} in vain for supervisorctl to end");
+                bail!("waited {TIMEOUT:?} in vain for supervisorctl to end");
             }
             line.extend_from_slice(&chunk[..count]);
         }
@@ -194,7 +198,7 @@ impl Resident {
 
 impl Drop for Resident {
     fn drop(&mut self) {
-        // Its children are ended by the scene.
+        // Its children are ended by the test directory.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

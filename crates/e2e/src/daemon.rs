@@ -1,4 +1,4 @@
-//! A supervisord of one flavour on a configuration as a scenario wants it, and what can be seen of it from outside.
+//! A supervisord of one implementation on a configuration as a scenario wants it, and what can be seen of it from outside.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -10,12 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::flavour::Flavour;
-use crate::patience::{PATIENCE, until};
-use crate::raw_http::{self, Answer};
+use crate::implementation::Implementation;
+use crate::raw_http::{self, RawResponse};
 use crate::redaction::plain;
-use crate::scene::Scene;
-use crate::xmlrpc::{self, Value};
+use crate::test_dir::TestDir;
+use crate::wait::{TIMEOUT, until};
+use crate::xmlrpc::{self, XmlValue};
 
 /// A running supervisord; ended at once, with all its children, when it is dropped.
 pub struct Daemon {
@@ -23,22 +23,22 @@ pub struct Daemon {
     folder: PathBuf,
 }
 
-/// The sections that nearly every scenario begins with; `{dir}` is the scene's folder.
+/// The sections that nearly every scenario begins with; `{dir}` is the test directory.
 pub const BASE: &str = "[unix_http_server]\nfile={dir}/s.sock\n\
     [supervisord]\nnodaemon=true\nloglevel=debug\nlogfile={dir}/supervisord.log\npidfile={dir}/supervisord.pid\n\
     childlogdir={dir}\n\
     [rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n";
 
-/// The command of the flavour's supervisord in the scene, with nothing on its stdin.
-pub fn supervisord(scene: &Scene, flavour: Flavour, args: &[&str]) -> anyhow::Result<Command> {
-    let mut command = scene.command(flavour.path("supervisord")?, flavour)?;
+/// The command of the implementation's supervisord in the test directory, with nothing on its stdin.
+pub fn supervisord(dir: &TestDir, implementation: Implementation, args: &[&str]) -> anyhow::Result<Command> {
+    let mut command = dir.command(implementation.path("supervisord")?, implementation)?;
     command.args(args).stdin(Stdio::null());
     Ok(command)
 }
 
 /// Runs a supervisord that ends by itself, or is ended when it has not done so in time.
-pub fn run(scene: &Scene, flavour: Flavour, args: &[&str]) -> anyhow::Result<Output> {
-    run_command(supervisord(scene, flavour, args)?)
+pub fn run(dir: &TestDir, implementation: Implementation, args: &[&str]) -> anyhow::Result<Output> {
+    run_command(supervisord(dir, implementation, args)?)
 }
 
 /// Runs a command that ends by itself; it is killed, and that is a failure, when it does not in time.
@@ -60,7 +60,7 @@ pub fn run_command(mut command: Command) -> anyhow::Result<Output> {
     };
     let stdout = reading(child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
     let stderr = reading(child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>));
-    let ended = until(&format!("{shown} to end"), PATIENCE, || Ok(child.try_wait()?));
+    let ended = until(&format!("{shown} to end"), TIMEOUT, || Ok(child.try_wait()?));
     if ended.is_err() {
         let _ = child.kill();
         let _ = child.wait();
@@ -74,27 +74,32 @@ pub fn run_command(mut command: Command) -> anyhow::Result<Output> {
 }
 
 /// A result or a fault, in one line.
-pub fn told(answer: &Result<Value, Value>) -> String {
+pub fn describe(answer: &Result<XmlValue, XmlValue>) -> String {
     match answer {
         Ok(value) => value.to_string(),
         Err(fault) => format!(
             "fault {} {}",
-            fault.get("faultCode").and_then(Value::as_int).unwrap_or_default(),
-            fault.get("faultString").and_then(Value::as_str).unwrap_or_default()
+            fault.get("faultCode").and_then(XmlValue::as_int).unwrap_or_default(),
+            fault.get("faultString").and_then(XmlValue::as_str).unwrap_or_default()
         ),
     }
 }
 
 impl Daemon {
     /// Starts it with [`BASE`] and these sections, and waits until it answers.
-    pub fn start(scene: &Scene, flavour: Flavour, sections: &str) -> anyhow::Result<Self> {
-        Self::start_on(scene, flavour, &format!("{BASE}{sections}"), &[])
+    pub fn start(dir: &TestDir, implementation: Implementation, sections: &str) -> anyhow::Result<Self> {
+        Self::start_on(dir, implementation, &format!("{BASE}{sections}"), &[])
     }
 
     /// Starts it with this configuration and these options more, and waits until it answers on `{dir}/s.sock`.
-    pub fn start_on(scene: &Scene, flavour: Flavour, config: &str, args: &[&str]) -> anyhow::Result<Self> {
-        let mut this = Self::launch(scene, flavour, config, args)?;
-        until("supervisord to answer", PATIENCE, || {
+    pub fn start_on(
+        dir: &TestDir,
+        implementation: Implementation,
+        config: &str,
+        args: &[&str],
+    ) -> anyhow::Result<Self> {
+        let mut this = Self::launch(dir, implementation, config, args)?;
+        until("supervisord to answer", TIMEOUT, || {
             if let Some(status) = this.child.try_wait()? {
                 bail!("supervisord ended with {status}: {}{}", this.stdout(), this.stderr());
             }
@@ -105,19 +110,24 @@ impl Daemon {
     }
 
     /// Starts it, and does not wait.
-    pub fn launch(scene: &Scene, flavour: Flavour, config: &str, args: &[&str]) -> anyhow::Result<Self> {
-        write_config(scene, config)?;
-        let config = scene.path("supervisord.conf").display().to_string();
+    pub fn launch(
+        dir: &TestDir,
+        implementation: Implementation,
+        config: &str,
+        args: &[&str],
+    ) -> anyhow::Result<Self> {
+        write_config(dir, config)?;
+        let config = dir.path("supervisord.conf").display().to_string();
         let options = [&["-c", config.as_str()], args].concat();
-        Self::spawn(scene, supervisord(scene, flavour, &options)?)
+        Self::spawn(dir, supervisord(dir, implementation, &options)?)
     }
 
-    /// Starts this command as the scene's daemon.
-    pub fn spawn(scene: &Scene, mut command: Command) -> anyhow::Result<Self> {
-        let keep = |name: &str| File::create(scene.path(name)).with_context(|| format!("cannot keep {name}"));
+    /// Starts this command as the test directory's daemon.
+    pub fn spawn(dir: &TestDir, mut command: Command) -> anyhow::Result<Self> {
+        let keep = |name: &str| File::create(dir.path(name)).with_context(|| format!("cannot keep {name}"));
         command.stdout(keep("supervisord.out")?).stderr(keep("supervisord.err")?);
         let child = command.spawn().context("cannot start supervisord")?;
-        Ok(Self { child, folder: scene.folder().to_owned() })
+        Ok(Self { child, folder: dir.folder().to_owned() })
     }
 
     /// Its process id.
@@ -131,29 +141,29 @@ impl Daemon {
     }
 
     /// Calls any method, by its full name; `Err` inside is a fault.
-    pub fn ask(&self, method: &str, params: &[Value]) -> anyhow::Result<Result<Value, Value>> {
+    pub fn ask(&self, method: &str, params: &[XmlValue]) -> anyhow::Result<Result<XmlValue, XmlValue>> {
         xmlrpc::ask(self.connect()?, "", &xmlrpc::request(method, params)).with_context(|| method.to_owned())
     }
 
     /// Calls a method of `supervisor.*`; `Err` inside is a fault.
-    pub fn call(&self, method: &str, params: &[Value]) -> anyhow::Result<Result<Value, Value>> {
+    pub fn call(&self, method: &str, params: &[XmlValue]) -> anyhow::Result<Result<XmlValue, XmlValue>> {
         self.ask(&format!("supervisor.{method}"), params)
     }
 
     /// Sends these bytes over a connection of its own, and reads until it is closed or, the head being there, silent
     /// for `limit`.
-    pub fn http(&self, request: &[u8], limit: Duration) -> anyhow::Result<Answer> {
+    pub fn http(&self, request: &[u8], limit: Duration) -> anyhow::Result<RawResponse> {
         let mut stream = self.connect()?;
         stream.write_all(request).context("cannot ask")?;
         let mut answer = raw_http::head(&mut stream)?;
         stream.set_read_timeout(Some(limit)).context("cannot set a time limit")?;
         let rest = raw_http::exchange(stream)?;
         answer.bytes.extend(rest.bytes);
-        Ok(Answer { closed: rest.closed, ..answer })
+        Ok(RawResponse { closed: rest.closed, ..answer })
     }
 
     /// A field of `getProcessInfo`.
-    pub fn info(&self, namespec: &str, field: &str) -> anyhow::Result<Value> {
+    pub fn info(&self, namespec: &str, field: &str) -> anyhow::Result<XmlValue> {
         let answer = self.call("getProcessInfo", &[namespec.into()])?;
         let info = answer.map_err(|fault| anyhow::anyhow!("{namespec}: {fault}"))?;
         info.get(field).cloned().with_context(|| format!("cannot find {field} in {info}"))
@@ -174,7 +184,7 @@ impl Daemon {
     /// One that is RUNNING has also begun its program: a signal that comes earlier is lost by the original, whose
     /// child still has the handlers of its parent.
     pub fn wait_state(&self, namespec: &str, state: &str) -> anyhow::Result<i64> {
-        until(&format!("{namespec} to be {state}"), PATIENCE, || {
+        until(&format!("{namespec} to be {state}"), TIMEOUT, || {
             Ok((self.state(namespec)? == state).then_some(()))
         })
         .with_context(|| self.log())?;
@@ -182,14 +192,14 @@ impl Daemon {
         if state == "RUNNING" {
             let command = |pid: i64| fs::read(format!("/proc/{pid}/cmdline")).ok();
             let mine = command(i64::from(self.pid()));
-            until(&format!("{namespec} to begin"), PATIENCE, || Ok((command(pid) != mine).then_some(())))?;
+            until(&format!("{namespec} to begin"), TIMEOUT, || Ok((command(pid) != mine).then_some(())))?;
         }
         Ok(pid)
     }
 
     /// Waits until the field of `getProcessInfo` says this.
-    pub fn wait_info(&self, namespec: &str, field: &str, value: &Value) -> anyhow::Result<()> {
-        until(&format!("{field} of {namespec} to be {value}"), PATIENCE, || {
+    pub fn wait_info(&self, namespec: &str, field: &str, value: &XmlValue) -> anyhow::Result<()> {
+        until(&format!("{field} of {namespec} to be {value}"), TIMEOUT, || {
             Ok((self.info(namespec, field)? == *value).then_some(()))
         })
         .with_context(|| self.log())
@@ -209,7 +219,7 @@ impl Daemon {
 
     /// Waits until it has ended.
     pub fn wait_end(&mut self) -> anyhow::Result<ExitStatus> {
-        until("supervisord to end", PATIENCE, || Ok(self.child.try_wait()?)).with_context(|| self.log())
+        until("supervisord to end", TIMEOUT, || Ok(self.child.try_wait()?)).with_context(|| self.log())
     }
 
     /// Asks it to end by SIGTERM, and waits for that.
@@ -234,7 +244,7 @@ impl Daemon {
 
     /// Waits until a file of its folder contains this; gives the file.
     pub fn wait_file(&self, name: &str, needle: &str) -> anyhow::Result<String> {
-        until(&format!("{needle:?} in {name}"), PATIENCE, || {
+        until(&format!("{needle:?} in {name}"), TIMEOUT, || {
             Ok(Some(self.file(name)).filter(|text| text.contains(needle)))
         })
         .with_context(|| format!("{name}: {}\nlog: {}", self.file(name), self.log()))
@@ -284,21 +294,21 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // What it leaves behind is ended by the scene.
+        // What it leaves behind is ended by the test directory.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Writes `supervisord.conf`; `{dir}` in it becomes the scene's folder.
-pub fn write_config(scene: &Scene, config: &str) -> anyhow::Result<PathBuf> {
-    scene.write("supervisord.conf", &config.replace("{dir}", &scene.folder().display().to_string()))
+/// Writes `supervisord.conf`; `{dir}` in it becomes the test directory.
+pub fn write_config(dir: &TestDir, config: &str) -> anyhow::Result<PathBuf> {
+    dir.write("supervisord.conf", &config.replace("{dir}", &dir.folder().display().to_string()))
 }
 
 /// A connection to a unix socket, with a time limit for reading.
 pub fn connect(socket: &Path) -> anyhow::Result<UnixStream> {
     let stream = UnixStream::connect(socket).context("cannot reach supervisord")?;
-    stream.set_read_timeout(Some(PATIENCE)).context("cannot set a time limit")?;
+    stream.set_read_timeout(Some(TIMEOUT)).context("cannot set a time limit")?;
     Ok(stream)
 }
 

@@ -2,14 +2,14 @@
 
 /// One event, before it has a serial number.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct WireEvent {
     /// For example `PROCESS_STATE_EXITED`.
     pub name: String,
     /// What follows the header.
     pub body: String,
 }
 
-impl Event {
+impl WireEvent {
     /// Any event.
     pub fn new(name: &str, body: &str) -> Self {
         Self { name: name.to_owned(), body: body.to_owned() }

@@ -11,8 +11,8 @@ use std::thread;
 
 use anyhow::Context;
 
-use crate::scene::Scene;
-use crate::xmlrpc::{self, Value, fault};
+use crate::test_dir::TestDir;
+use crate::xmlrpc::{self, XmlValue, fault};
 
 /// RUNNING in supervisord's numbers.
 pub const RUNNING: i64 = 20;
@@ -21,9 +21,9 @@ pub const STOPPED: i64 = 0;
 
 /// What the next call of a method gets instead of the ordinary answer.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum FakeAnswer {
     /// This value.
-    Value(Value),
+    Value(XmlValue),
     /// This fault.
     Fault(i64, &'static str),
     /// The connection is closed without a word.
@@ -44,11 +44,11 @@ struct Process {
 }
 
 impl Process {
-    fn info(&self) -> Value {
+    fn info(&self) -> XmlValue {
         let running = self.state == RUNNING;
-        let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
-        let number = |name: &str, value: i64| (name.to_owned(), Value::Int(value));
-        Value::Struct(vec![
+        let text = |name: &str, value: &str| (name.to_owned(), XmlValue::from(value));
+        let number = |name: &str, value: i64| (name.to_owned(), XmlValue::Int(value));
+        XmlValue::Struct(vec![
             text("name", &self.name),
             text("group", &self.group),
             number("start", self.started),
@@ -72,17 +72,17 @@ impl Process {
 }
 
 #[derive(Default)]
-struct Stage {
+struct SharedState {
     processes: Vec<Process>,
-    orders: HashMap<String, VecDeque<Answer>>,
-    calls: Vec<(String, Vec<Value>)>,
+    orders: HashMap<String, VecDeque<FakeAnswer>>,
+    calls: Vec<(String, Vec<XmlValue>)>,
     heads: Vec<String>,
 }
 
 /// The server; it ends with the value.
 pub struct FakeSupervisor {
     url: String,
-    stage: Arc<Mutex<Stage>>,
+    shared: Arc<Mutex<SharedState>>,
     over: Arc<AtomicBool>,
     wake: Door,
 }
@@ -93,9 +93,9 @@ enum Door {
 }
 
 impl FakeSupervisor {
-    /// On a unix socket in the scene.
-    pub fn start(scene: &Scene) -> anyhow::Result<Self> {
-        let path = (0..).map(|n| scene.path(&format!("fake{n}.sock"))).find(|path| !path.exists());
+    /// On a unix socket in the test directory.
+    pub fn start(dir: &TestDir) -> anyhow::Result<Self> {
+        let path = (0..).map(|n| dir.path(&format!("fake{n}.sock"))).find(|path| !path.exists());
         let path = path.context("cannot name a socket")?;
         let listener =
             UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
@@ -114,7 +114,7 @@ impl FakeSupervisor {
     }
 
     fn new(url: String, wake: Door) -> Self {
-        Self { url, stage: Arc::default(), over: Arc::default(), wake }
+        Self { url, shared: Arc::default(), over: Arc::default(), wake }
     }
 
     fn serve<S: Read + Write + Send + 'static>(
@@ -122,17 +122,17 @@ impl FakeSupervisor {
         accept: impl Fn() -> std::io::Result<S> + Send + 'static,
         twin: fn(&S) -> std::io::Result<S>,
     ) {
-        let (stage, over) = (Arc::clone(&self.stage), Arc::clone(&self.over));
+        let (shared, over) = (Arc::clone(&self.shared), Arc::clone(&self.over));
         thread::spawn(move || {
             while let Ok(stream) = accept() {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
-                let stage = Arc::clone(&stage);
+                let shared = Arc::clone(&shared);
                 thread::spawn(move || {
                     if let Ok(writer) = twin(&stream) {
                         // The client has hung up: nobody is left to be told.
-                        let _ = converse(&stage, stream, writer);
+                        let _ = converse(&shared, stream, writer);
                     }
                 });
             }
@@ -159,30 +159,30 @@ impl FakeSupervisor {
         let (group, name) = namespec.split_once(':').unwrap_or((namespec, namespec));
         let now = 1_795_430_400;
         let (group, name) = (group.to_owned(), name.to_owned());
-        lock(&self.stage).processes.push(Process { group, name, state, pid, started: now - uptime, now });
+        lock(&self.shared).processes.push(Process { group, name, state, pid, started: now - uptime, now });
     }
 
     /// The next call of `method` gets this answer; more orders for one method are carried out in turn.
-    pub fn order(&self, method: &str, answer: Answer) {
-        lock(&self.stage).orders.entry(method.to_owned()).or_default().push_back(answer);
+    pub fn answer_next(&self, method: &str, answer: FakeAnswer) {
+        lock(&self.shared).orders.entry(method.to_owned()).or_default().push_back(answer);
     }
 
     /// The calls so far that change something, as `method(parameters)`.
     pub fn actions(&self) -> Vec<String> {
-        let stage = lock(&self.stage);
+        let shared = lock(&self.shared);
         let acts = |method: &str| ["stop", "start", "signal"].iter().any(|verb| method.contains(verb));
-        let calls = stage.calls.iter().filter(|(method, _)| acts(method));
+        let calls = shared.calls.iter().filter(|(method, _)| acts(method));
         calls.map(|(method, params)| format!("{method}({})", describe(params))).collect()
     }
 
     /// The methods called so far; the parts of a multicall count, the multicall itself does not.
     pub fn methods(&self) -> Vec<String> {
-        lock(&self.stage).calls.iter().map(|(method, _)| method.clone()).collect()
+        lock(&self.shared).calls.iter().map(|(method, _)| method.clone()).collect()
     }
 
     /// The heads of the HTTP requests so far.
     pub fn heads(&self) -> Vec<String> {
-        lock(&self.stage).heads.clone()
+        lock(&self.shared).heads.clone()
     }
 }
 
@@ -197,28 +197,28 @@ impl Drop for FakeSupervisor {
     }
 }
 
-fn lock(stage: &Mutex<Stage>) -> MutexGuard<'_, Stage> {
-    stage.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(shared: &Mutex<SharedState>) -> MutexGuard<'_, SharedState> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn describe(params: &[Value]) -> String {
-    let text = |value: &Value| match value {
-        Value::Str(text) => text.clone(),
+fn describe(params: &[XmlValue]) -> String {
+    let text = |value: &XmlValue| match value {
+        XmlValue::Str(text) => text.clone(),
         other => format!("{other:?}"),
     };
     params.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-fn converse(stage: &Mutex<Stage>, stream: impl Read, mut writer: impl Write) -> anyhow::Result<()> {
+fn converse(shared: &Mutex<SharedState>, stream: impl Read, mut writer: impl Write) -> anyhow::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some((head, body)) = xmlrpc::read_http(&mut reader)? {
         let (method, params) = xmlrpc::parse_request(&String::from_utf8_lossy(&body))?;
-        lock(stage).heads.push(head);
-        let answer = match reply(stage, &method, &params) {
-            Answer::Value(value) => Ok(value),
-            Answer::Fault(code, text) => Err(fault(code, text)),
-            Answer::Hangup => return Ok(()),
-            Answer::Silence => {
+        lock(shared).heads.push(head);
+        let answer = match reply(shared, &method, &params) {
+            FakeAnswer::Value(value) => Ok(value),
+            FakeAnswer::Fault(code, text) => Err(fault(code, text)),
+            FakeAnswer::Hangup => return Ok(()),
+            FakeAnswer::Silence => {
                 reader.read_to_end(&mut Vec::new())?;
                 return Ok(());
             }
@@ -234,52 +234,52 @@ fn converse(stage: &Mutex<Stage>, stream: impl Read, mut writer: impl Write) -> 
     Ok(())
 }
 
-fn reply(stage: &Mutex<Stage>, method: &str, params: &[Value]) -> Answer {
+fn reply(shared: &Mutex<SharedState>, method: &str, params: &[XmlValue]) -> FakeAnswer {
     if method == "system.multicall" {
-        let parts = params.first().map(Value::items).unwrap_or_default();
-        return Answer::Value(Value::Array(
-            parts.iter().map(|part| part_of_multicall(stage, part)).collect(),
+        let parts = params.first().map(XmlValue::items).unwrap_or_default();
+        return FakeAnswer::Value(XmlValue::Array(
+            parts.iter().map(|part| part_of_multicall(shared, part)).collect(),
         ));
     }
-    let mut stage = lock(stage);
-    stage.calls.push((method.to_owned(), params.to_vec()));
-    if let Some(answer) = stage.orders.get_mut(method).and_then(VecDeque::pop_front) {
+    let mut shared = lock(shared);
+    shared.calls.push((method.to_owned(), params.to_vec()));
+    if let Some(answer) = shared.orders.get_mut(method).and_then(VecDeque::pop_front) {
         return answer;
     }
-    ordinary(&mut stage.processes, method, params)
+    ordinary(&mut shared.processes, method, params)
 }
 
-fn part_of_multicall(stage: &Mutex<Stage>, part: &Value) -> Value {
-    let method = part.get("methodName").and_then(Value::as_str).unwrap_or_default();
-    let params = part.get("params").map(Value::items).unwrap_or_default();
-    match reply(stage, method, params) {
-        Answer::Value(value) => Value::Array(vec![value]),
-        Answer::Fault(code, text) => fault(code, text),
-        Answer::Hangup | Answer::Silence => fault(1, "UNKNOWN_METHOD"),
+fn part_of_multicall(shared: &Mutex<SharedState>, part: &XmlValue) -> XmlValue {
+    let method = part.get("methodName").and_then(XmlValue::as_str).unwrap_or_default();
+    let params = part.get("params").map(XmlValue::items).unwrap_or_default();
+    match reply(shared, method, params) {
+        FakeAnswer::Value(value) => XmlValue::Array(vec![value]),
+        FakeAnswer::Fault(code, text) => fault(code, text),
+        FakeAnswer::Hangup | FakeAnswer::Silence => fault(1, "UNKNOWN_METHOD"),
     }
 }
 
-fn ordinary(processes: &mut [Process], method: &str, params: &[Value]) -> Answer {
-    let namespec = params.first().and_then(Value::as_str).unwrap_or_default();
+fn ordinary(processes: &mut [Process], method: &str, params: &[XmlValue]) -> FakeAnswer {
+    let namespec = params.first().and_then(XmlValue::as_str).unwrap_or_default();
     let process = processes.iter_mut().find(|process| process.is(namespec));
     match (method, process) {
         ("supervisor.getAllProcessInfo", _) => {
-            Answer::Value(Value::Array(processes.iter().map(Process::info).collect()))
+            FakeAnswer::Value(XmlValue::Array(processes.iter().map(Process::info).collect()))
         }
-        ("supervisor.getIdentification", _) => Answer::Value("supervisor".into()),
-        ("supervisor.getProcessInfo", Some(process)) => Answer::Value(process.info()),
+        ("supervisor.getIdentification", _) => FakeAnswer::Value("supervisor".into()),
+        ("supervisor.getProcessInfo", Some(process)) => FakeAnswer::Value(process.info()),
         ("supervisor.stopProcess", Some(process)) if process.state == RUNNING => {
             process.state = STOPPED;
-            Answer::Value(Value::Bool(true))
+            FakeAnswer::Value(XmlValue::Bool(true))
         }
-        ("supervisor.stopProcess", Some(_)) => Answer::Fault(70, "NOT_RUNNING"),
+        ("supervisor.stopProcess", Some(_)) => FakeAnswer::Fault(70, "NOT_RUNNING"),
         ("supervisor.startProcess", Some(process)) if process.state != RUNNING => {
             process.state = RUNNING;
-            Answer::Value(Value::Bool(true))
+            FakeAnswer::Value(XmlValue::Bool(true))
         }
-        ("supervisor.startProcess", Some(_)) => Answer::Fault(60, "ALREADY_STARTED"),
-        ("supervisor.signalProcess", Some(_)) => Answer::Value(Value::Bool(true)),
-        (_, None) if !namespec.is_empty() => Answer::Fault(10, "BAD_NAME"),
-        _ => Answer::Fault(1, "UNKNOWN_METHOD"),
+        ("supervisor.startProcess", Some(_)) => FakeAnswer::Fault(60, "ALREADY_STARTED"),
+        ("supervisor.signalProcess", Some(_)) => FakeAnswer::Value(XmlValue::Bool(true)),
+        (_, None) if !namespec.is_empty() => FakeAnswer::Fault(10, "BAD_NAME"),
+        _ => FakeAnswer::Fault(1, "UNKNOWN_METHOD"),
     }
 }

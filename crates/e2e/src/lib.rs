@@ -1,54 +1,54 @@
-//! The harness of the end-to-end tests: real processes, the originals beside us, waits with deadlines.
+//! The harness of the end-to-end tests: real processes, the originals beside ours, waits with deadlines.
 //!
-//! Nothing here links the code under test: we are a black box, as the originals are. A [`Scene`] is a folder
-//! and everything that runs in it; it ends all of that when it is dropped.
+//! Nothing here links the code under test: ours is a black box, as the originals are. A [`TestDir`] is a folder and
+//! every process that runs in it; dropping it ends all of them.
 
 pub mod browser;
-pub mod contest;
 pub mod ctl;
-pub mod ctl_quartet;
+pub mod ctl_fixture;
+pub mod ctl_scenario;
 pub mod daemon;
-pub mod duel;
+pub mod daemon_scenario;
 pub mod event;
 pub mod fake_supervisor;
-pub mod flavour;
+pub mod implementation;
 pub mod listener;
+pub mod listener_scenario;
 pub mod mail_server;
 pub mod mail_text;
 pub mod mailer;
-pub mod patience;
 pub mod raw_http;
 pub mod recorder;
 pub mod redaction;
-pub mod scene;
 pub mod secure_page;
 pub mod soak;
-pub mod stand;
 pub mod supervisord;
 pub mod terminal;
 mod terminal_screen;
+pub mod test_dir;
 pub mod transcript;
+pub mod wait;
 pub mod web_server;
 pub mod xmlrpc;
 
-pub use contest::{Stage, alone, contest};
 pub use ctl::Ctl;
-pub use ctl_quartet::{Play, duet, quartet};
+pub use ctl_fixture::CtlFixture;
+pub use ctl_scenario::{CtlScenario, compare_ctl, compare_ctl_matrix};
 pub use daemon::Daemon;
-pub use duel::Duel;
-pub use event::Event;
-pub use fake_supervisor::{Answer, FakeSupervisor};
-pub use flavour::Flavour;
+pub use daemon_scenario::{DaemonScenario, alone, compare_daemons};
+pub use event::WireEvent;
+pub use fake_supervisor::{FakeAnswer, FakeSupervisor};
+pub use implementation::Implementation;
 pub use listener::Listener;
+pub use listener_scenario::ListenerScenario;
 pub use mail_server::MailServer;
-pub use mail_text::Mail;
+pub use mail_text::ParsedMail;
 pub use mailer::Mailer;
-pub use patience::{PATIENCE, until};
-pub use recorder::{Recorded, Recorder};
-pub use scene::Scene;
+pub use recorder::{RecordedEvent, Recorder};
 pub use secure_page::SecurePage;
-pub use stand::Stand;
 pub use supervisord::Supervisord;
-pub use terminal::Terminal;
+pub use terminal::PseudoTerminal;
+pub use test_dir::TestDir;
 pub use transcript::Transcript;
-pub use web_server::{Manner, WebServer};
+pub use wait::{TIMEOUT, until};
+pub use web_server::{ServerBehaviour, WebServer};

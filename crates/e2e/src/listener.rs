@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::event::Event;
-use crate::patience::{PATIENCE, until};
+use crate::event::WireEvent;
+use crate::wait::{TIMEOUT, until};
 
 const READY: &[u8] = b"READY\n";
 /// So much of stderr is told when something goes wrong.
@@ -61,11 +61,11 @@ impl Listener {
 
     /// Waits for READY.
     pub fn ready(&mut self) -> anyhow::Result<()> {
-        self.expect(READY, PATIENCE)
+        self.expect(READY, TIMEOUT)
     }
 
     /// Writes an event, without waiting for anything.
-    pub fn send(&mut self, event: &Event) -> anyhow::Result<()> {
+    pub fn send(&mut self, event: &WireEvent) -> anyhow::Result<()> {
         let bytes = event.encode(self.serial);
         self.serial += 1;
         self.send_bytes(&bytes)
@@ -83,12 +83,12 @@ impl Listener {
     }
 
     /// READY, the event, OK: gives the time from the event to the OK.
-    pub fn handle(&mut self, event: &Event) -> anyhow::Result<Duration> {
-        self.handle_within(event, PATIENCE)
+    pub fn handle(&mut self, event: &WireEvent) -> anyhow::Result<Duration> {
+        self.handle_within(event, TIMEOUT)
     }
 
     /// The same for what may take longer.
-    pub fn handle_within(&mut self, event: &Event, limit: Duration) -> anyhow::Result<Duration> {
+    pub fn handle_within(&mut self, event: &WireEvent, limit: Duration) -> anyhow::Result<Duration> {
         self.ready()?;
         let began = Instant::now();
         self.send(event)?;
@@ -133,9 +133,7 @@ impl Listener {
 
     /// Waits until this stands on stderr.
     pub fn wait_stderr(&self, needle: &str) -> anyhow::Result<()> {
-        until(&format!("{needle:?} on stderr"), PATIENCE, || {
-            Ok(self.stderr()?.contains(needle).then_some(()))
-        })
+        until(&format!("{needle:?} on stderr"), TIMEOUT, || Ok(self.stderr()?.contains(needle).then_some(())))
     }
 
     /// Kills it with SIGKILL, and waits for its end.
@@ -149,13 +147,13 @@ impl Listener {
     pub fn close(&mut self) -> anyhow::Result<Option<i32>> {
         self.stdin = None;
         let what = "the listener to end after its input did";
-        until(what, PATIENCE, || Ok(self.child.try_wait()?)).map(|status| status.code())
+        until(what, TIMEOUT, || Ok(self.child.try_wait()?)).map(|status| status.code())
     }
 
     /// Whatever it had said on stdout before it ended, and nobody has asked for.
     pub fn rest_of_stdout(&mut self) -> String {
         // The thread that reads may be behind: it hangs up when it has seen the end.
-        while let Ok(bytes) = self.stdout.recv_timeout(PATIENCE) {
+        while let Ok(bytes) = self.stdout.recv_timeout(TIMEOUT) {
             self.unread.extend(bytes);
         }
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()

@@ -7,14 +7,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::flavour::Flavour;
+use crate::implementation::Implementation;
 use crate::mailer::read_mails;
-use crate::patience::{PATIENCE, until};
-use crate::scene::Scene;
+use crate::test_dir::TestDir;
+use crate::wait::{TIMEOUT, until};
 
 /// How it is to be set up.
 #[derive(Clone, Debug, Default)]
-pub struct Setup {
+pub struct MailServerOptions {
     auth: Option<String>,
     tls: Option<Tls>,
     clear_auth: bool,
@@ -27,7 +27,7 @@ enum Tls {
     Implicit,
 }
 
-impl Setup {
+impl MailServerOptions {
     /// Only this `USER:PASSWORD` may send; with TLS, unless `clear_auth` is called as well.
     #[must_use]
     pub fn auth(mut self, user_and_password: &str) -> Self {
@@ -42,7 +42,7 @@ impl Setup {
         self
     }
 
-    /// Offers STARTTLS, with a certificate of the scene's authority for `localhost` and `127.0.0.1`.
+    /// Offers STARTTLS, with a certificate of the test directory's authority for `localhost` and `127.0.0.1`.
     #[must_use]
     pub fn starttls(mut self) -> Self {
         self.tls = Some(Tls::Offered);
@@ -66,7 +66,7 @@ impl Setup {
 
 /// A mail that the server has taken.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub struct ReceivedMail {
     /// The envelope's sender.
     pub from: String,
     /// The envelope's recipients, joined by `, `.
@@ -89,13 +89,13 @@ pub struct MailServer {
 }
 
 impl MailServer {
-    /// Starts one in the scene.
-    pub fn start(scene: &Scene, setup: &Setup) -> anyhow::Result<Self> {
-        let folder = (0..).map(|n| scene.path(&format!("server{n}.mails"))).find(|path| !path.exists());
+    /// Starts one in the test directory.
+    pub fn start(dir: &TestDir, setup: &MailServerOptions) -> anyhow::Result<Self> {
+        let folder = (0..).map(|n| dir.path(&format!("server{n}.mails"))).find(|path| !path.exists());
         let folder = folder.context("cannot name a folder")?;
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/mail_server.py");
-        let mut command = scene.command(Flavour::Original.path("python")?, Flavour::Original)?;
+        let mut command = dir.command(Implementation::Original.path("python")?, Implementation::Original)?;
         command.arg(script).arg(&folder);
         if let Some(auth) = &setup.auth {
             command.args(["--auth", auth]);
@@ -104,7 +104,7 @@ impl MailServer {
             command.arg("--clear-auth");
         }
         if let Some(tls) = setup.tls {
-            let Certificate { certificate, key, .. } = Certificate::of(scene)?;
+            let Certificate { certificate, key, .. } = Certificate::of(dir)?;
             command.arg("--certificate").arg(certificate).arg(key);
             match tls {
                 Tls::Offered => {}
@@ -132,7 +132,7 @@ impl MailServer {
     }
 
     /// Gives an order (see the script), and waits until it is in force; gives what stands behind `done`.
-    pub fn order(&mut self, order: &str) -> anyhow::Result<String> {
+    pub fn set_behaviour(&mut self, order: &str) -> anyhow::Result<String> {
         writeln!(self.orders, "{order}").with_context(|| format!("cannot order {order:?}"))?;
         let answer = self.answer()?;
         let rest =
@@ -149,19 +149,19 @@ impl MailServer {
     }
 
     /// The mails so far, in the order of their arrival.
-    pub fn mails(&self) -> anyhow::Result<Vec<Received>> {
+    pub fn mails(&self) -> anyhow::Result<Vec<ReceivedMail>> {
         Ok(read_mails(&self.folder)?.iter().map(|text| parse(text)).collect())
     }
 
     /// How many there are so far: asked of the server, which is cheap however many there are.
     pub fn count_mails(&mut self) -> anyhow::Result<usize> {
-        let count = self.order("mails")?;
+        let count = self.set_behaviour("mails")?;
         count.parse().with_context(|| format!("cannot count the mails: it said {count:?}"))
     }
 
     /// Waits until there are so many mails.
-    pub fn wait(&self, count: usize) -> anyhow::Result<Vec<Received>> {
-        until(&format!("{count} mails at the server"), PATIENCE, || {
+    pub fn wait(&self, count: usize) -> anyhow::Result<Vec<ReceivedMail>> {
+        until(&format!("{count} mails at the server"), TIMEOUT, || {
             let mails = self.mails()?;
             Ok((mails.len() >= count).then_some(mails))
         })
@@ -176,12 +176,18 @@ impl Drop for MailServer {
     }
 }
 
-fn parse(text: &str) -> Received {
+fn parse(text: &str) -> ReceivedMail {
     let (head, content) = text.split_once("\n\n").unwrap_or((text, ""));
     let field =
         |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
     let content = content.replace("\r\n", "\n");
-    Received { from: field("from: "), to: field("to: "), auth: field("auth: "), tls: field("tls: "), content }
+    ReceivedMail {
+        from: field("from: "),
+        to: field("to: "),
+        auth: field("auth: "),
+        tls: field("tls: "),
+        content,
+    }
 }
 
 /// A certificate for `localhost` and `127.0.0.1`, and the authority that signed it.
@@ -196,17 +202,17 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// The scene's; made when first asked for.
-    pub fn of(scene: &Scene) -> anyhow::Result<Self> {
+    /// The test directory's; made when first asked for.
+    pub fn of(dir: &TestDir) -> anyhow::Result<Self> {
         let this = Self {
-            authority: scene.path("tls/authority.pem"),
-            certificate: scene.path("tls/server.pem"),
-            key: scene.path("tls/server.key"),
+            authority: dir.path("tls/authority.pem"),
+            certificate: dir.path("tls/server.pem"),
+            key: dir.path("tls/server.key"),
         };
         if this.certificate.exists() {
             return Ok(this);
         }
-        scene.write("tls/names", "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")?;
+        dir.write("tls/names", "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")?;
         let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
         let steps = format!(
             "cd tls && openssl req -x509 {key} -keyout authority.key -out authority.pem -subj '/CN=test authority' -days 2 &&
@@ -214,7 +220,7 @@ impl Certificate {
              openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
                 -out server.pem -days 2 -extfile names"
         );
-        let mut shell: Command = scene.command("sh", Flavour::Original)?;
+        let mut shell: Command = dir.command("sh", Implementation::Original)?;
         let output = shell.args(["-c", &steps]).output().context("cannot run openssl")?;
         if !output.status.success() {
             bail!("cannot make a certificate: {}", String::from_utf8_lossy(&output.stderr));

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::patience::{PATIENCE, until};
-use crate::scene::Scene;
+use crate::test_dir::TestDir;
+use crate::wait::{TIMEOUT, until};
 
 /// The mailer: a command for `-s`, and the mails it was given.
 #[derive(Debug)]
@@ -17,18 +17,18 @@ pub struct Mailer {
 
 impl Mailer {
     /// One that takes every mail and is silent.
-    pub fn new(scene: &Scene) -> anyhow::Result<Self> {
-        Self::that(scene, "mailer", "exit 0")
+    pub fn new(dir: &TestDir) -> anyhow::Result<Self> {
+        Self::that(dir, "mailer", "exit 0")
     }
 
     /// One that keeps the mail and then goes on as the shell text says.
-    pub fn that(scene: &Scene, name: &str, then: &str) -> anyhow::Result<Self> {
-        let folder = scene.path(&format!("{name}.mails"));
+    pub fn that(dir: &TestDir, name: &str, then: &str) -> anyhow::Result<Self> {
+        let folder = dir.path(&format!("{name}.mails"));
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let place = folder.display();
         // Written under another name first: a file that ends in .mail is whole. Names sort by time.
         let text = format!("n={place}/$(date +%s%N).$$; cat >$n.part && mv $n.part $n.mail\n{then}");
-        Ok(Self { command: scene.script(name, &text)?, folder })
+        Ok(Self { command: dir.script(name, &text)?, folder })
     }
 
     /// The command line.
@@ -43,7 +43,7 @@ impl Mailer {
 
     /// Waits until there are so many mails.
     pub fn wait(&self, count: usize) -> anyhow::Result<Vec<String>> {
-        until(&format!("{count} mails at the mailer"), PATIENCE, || {
+        until(&format!("{count} mails at the mailer"), TIMEOUT, || {
             let mails = self.mails()?;
             Ok((mails.len() >= count).then_some(mails))
         })

@@ -6,14 +6,14 @@ use anyhow::Context;
 
 /// What came back over one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct RawResponse {
     /// All of it.
     pub bytes: Vec<u8>,
     /// Whether the server closed the connection; otherwise it was silent for the time limit.
     pub closed: bool,
 }
 
-impl Answer {
+impl RawResponse {
     /// As text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
@@ -39,27 +39,27 @@ impl Answer {
 }
 
 /// Reads until the server closes, or is silent for the stream's time limit.
-pub fn exchange(stream: impl Read) -> anyhow::Result<Answer> {
+pub fn exchange(stream: impl Read) -> anyhow::Result<RawResponse> {
     read(stream, |_| false)
 }
 
 /// Reads until the head of the answer is whole, or the server closes.
-pub fn head(stream: impl Read) -> anyhow::Result<Answer> {
+pub fn head(stream: impl Read) -> anyhow::Result<RawResponse> {
     read(stream, |bytes| bytes.windows(4).any(|four| four == b"\r\n\r\n"))
 }
 
-fn read(mut stream: impl Read, enough: impl Fn(&[u8]) -> bool) -> anyhow::Result<Answer> {
-    let mut answer = Answer::default();
+fn read(mut stream: impl Read, enough: impl Fn(&[u8]) -> bool) -> anyhow::Result<RawResponse> {
+    let mut answer = RawResponse::default();
     let mut chunk = vec![0; 64 * 1024];
     while !enough(&answer.bytes) {
         match stream.read(&mut chunk) {
-            Ok(0) => return Ok(Answer { closed: true, ..answer }),
+            Ok(0) => return Ok(RawResponse { closed: true, ..answer }),
             Ok(count) => answer.bytes.extend_from_slice(&chunk[..count]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 return Ok(answer);
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {
-                return Ok(Answer { closed: true, ..answer });
+                return Ok(RawResponse { closed: true, ..answer });
             }
             Err(error) => return Err(error).context("cannot read the answer"),
         }

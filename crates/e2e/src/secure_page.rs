@@ -1,4 +1,4 @@
-//! A good page behind TLS: python/secure_page.py with the scene's certificate, which no system trusts.
+//! A good page behind TLS: python/secure_page.py with the test directory's certificate, which no system trusts.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::process::{Child, Stdio};
 
 use anyhow::Context;
 
-use crate::flavour::Flavour;
+use crate::implementation::Implementation;
 use crate::mail_server::Certificate;
-use crate::scene::Scene;
+use crate::test_dir::TestDir;
 
 /// The server; it ends with the value.
 #[derive(Debug)]
@@ -18,11 +18,11 @@ pub struct SecurePage {
 }
 
 impl SecurePage {
-    /// Starts one in the scene, with its certificate for `localhost` and `127.0.0.1`.
-    pub fn start(scene: &Scene) -> anyhow::Result<Self> {
-        let Certificate { certificate, key, .. } = Certificate::of(scene)?;
+    /// Starts one in the test directory, with its certificate for `localhost` and `127.0.0.1`.
+    pub fn start(dir: &TestDir) -> anyhow::Result<Self> {
+        let Certificate { certificate, key, .. } = Certificate::of(dir)?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/secure_page.py");
-        let mut command = scene.command(Flavour::Original.path("python")?, Flavour::Original)?;
+        let mut command = dir.command(Implementation::Original.path("python")?, Implementation::Original)?;
         command.arg(script).arg(certificate).arg(key);
         let mut child = command
             .stdin(Stdio::piped())

@@ -4,35 +4,35 @@
 //! many, no memory gained, no event lost or out of order, no line of output lost.
 //!
 //! ```text
-//!  cast (config) ──▶ daemon ◀── crowd (threads): ask, switch, leave in the middle of a sentence
+//!  fixtures (config) ──▶ daemon ◀── clients (threads): ask, switch, leave in the middle of a sentence
 //!                      ▲
 //!                  reaper (this thread): kill -9, one after the other
 //!                      │ when the time is over
 //!                      ▼
-//!                   verdict: states, children, descriptors, memory; chronicle: events; tales: output
+//!                   end_state: states, children, descriptors, memory; event_check: events; log_check: output
 //! ```
 
-mod brood;
-mod cast;
-mod chronicle;
-mod crowd;
-mod dice;
-mod tales;
-mod verdict;
+mod clients;
+mod end_state;
+mod event_check;
+mod fixtures;
+mod log_check;
+mod processes;
+mod rng;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use crate::daemon::Daemon;
-use crate::flavour::Flavour;
-use crate::patience::pause;
-use crate::scene::Scene;
+use crate::implementation::Implementation;
+use crate::test_dir::TestDir;
+use crate::wait::pause;
 
-use brood::Child;
-use crowd::Crowd;
-use dice::Dice;
-use verdict::Before;
+use clients::Clients;
+use end_state::Baseline;
+use processes::Child;
+use rng::Rng;
 
 /// Between two kills.
 const BETWEEN_KILLS: Duration = Duration::from_millis(25);
@@ -41,7 +41,7 @@ const LISTENERS_LIFE: Duration = Duration::from_millis(2500);
 
 /// What was done to the daemon, for the person who waits.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Deeds {
+pub struct SoakSummary {
     /// Children and listeners killed.
     pub kills: usize,
     /// Of these, listeners.
@@ -55,53 +55,58 @@ pub struct Deeds {
 }
 
 /// Runs it for so long; what is not as it should be is an error.
-pub fn run(flavour: Flavour, length: Duration) -> anyhow::Result<Deeds> {
-    let scene = Scene::new()?;
-    let mut daemon = Daemon::start(&scene, flavour, &cast::sections(&scene)?)?;
-    cast::assemble(&daemon)?;
-    let before = Before::take(&daemon)?;
-    let mut deeds = Deeds::default();
-    cast::let_loose(&daemon)?;
-    let crowd = Crowd::gather(&scene, flavour)?;
-    let outcome = reap(&daemon, &scene, length, &mut deeds);
-    let wanted = crowd.disperse(&mut deeds)?;
+pub fn run(implementation: Implementation, length: Duration) -> anyhow::Result<SoakSummary> {
+    let dir = TestDir::new()?;
+    let mut daemon = Daemon::start(&dir, implementation, &fixtures::sections(&dir)?)?;
+    fixtures::wait_until_up(&daemon)?;
+    let before = Baseline::take(&daemon)?;
+    let mut summary = SoakSummary::default();
+    fixtures::start_crashing(&daemon)?;
+    let clients = Clients::start(&dir, implementation)?;
+    let outcome = kill_at_random(&daemon, &dir, length, &mut summary);
+    let wanted = clients.stop(&mut summary)?;
     let settled = outcome.and_then(|early| {
-        cast::calm(&daemon)?;
-        verdict::states(&daemon, &wanted)?;
-        verdict::children(&daemon)?;
-        cast::switch_off(&daemon)?;
-        verdict::descriptors(&daemon, &before)?;
-        verdict::memory(&daemon, early)
+        fixtures::wait_until_stable(&daemon)?;
+        end_state::states(&daemon, &wanted)?;
+        end_state::children(&daemon)?;
+        fixtures::stop_switched(&daemon)?;
+        end_state::descriptors(&daemon, &before)?;
+        end_state::memory(&daemon, early)
     });
-    settled.with_context(|| format!("{deeds:?}; the log ends with\n{}", last_lines(&daemon.log())))?;
-    verdict::end(&mut daemon, &scene)?;
-    deeds.events = chronicle::check(&scene)?;
-    deeds.lines = tales::check(&scene)?;
-    Ok(deeds)
+    settled.with_context(|| format!("{summary:?}; the log ends with\n{}", last_lines(&daemon.log())))?;
+    end_state::end(&mut daemon, &dir)?;
+    summary.events = event_check::check(&dir)?;
+    summary.lines = log_check::check(&dir)?;
+    Ok(summary)
 }
 
 /// Kills until the time is over; gives the daemon's memory when a third of the time was over, in KiB.
-fn reap(daemon: &Daemon, scene: &Scene, length: Duration, deeds: &mut Deeds) -> anyhow::Result<u64> {
-    let mut dice = Dice::new();
+fn kill_at_random(
+    daemon: &Daemon,
+    dir: &TestDir,
+    length: Duration,
+    summary: &mut SoakSummary,
+) -> anyhow::Result<u64> {
+    let mut rng = Rng::new();
     let began = Instant::now();
     let mut listener_killed = began;
     let mut early = None;
     while began.elapsed() < length {
         pause(BETWEEN_KILLS);
         if early.is_none() && began.elapsed() >= length / 3 {
-            early = Some(brood::memory(daemon.pid())?);
+            early = Some(processes::memory(daemon.pid())?);
         }
         // When a listener's life may end, one does: by mere chance they would be hit seldom.
         let is_listeners_turn = listener_killed.elapsed() >= LISTENERS_LIFE;
-        let mut children = brood::children(daemon.pid())?;
+        let mut children = processes::children(daemon.pid())?;
         children.retain(|child| is_listener(child) == is_listeners_turn);
-        let Some(victim) = dice.pick(&children) else { continue };
-        if !victim.kill(scene) {
+        let Some(victim) = rng.pick(&children) else { continue };
+        if !victim.kill(dir) {
             continue;
         }
-        deeds.kills += 1;
+        summary.kills += 1;
         if is_listeners_turn {
-            deeds.listeners += 1;
+            summary.listeners += 1;
             listener_killed = Instant::now();
         }
     }
@@ -109,7 +114,7 @@ fn reap(daemon: &Daemon, scene: &Scene, length: Duration, deeds: &mut Deeds) -> 
 }
 
 fn is_listener(child: &Child) -> bool {
-    child.group.as_deref().is_some_and(|group| cast::LISTENERS.contains(&group))
+    child.group.as_deref().is_some_and(|group| fixtures::LISTENERS.contains(&group))
 }
 
 fn last_lines(log: &str) -> String {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::flavour::Flavour;
-use crate::patience::{PATIENCE, until};
-use crate::scene::Scene;
-use crate::xmlrpc::{self, Value};
+use crate::implementation::Implementation;
+use crate::test_dir::TestDir;
+use crate::wait::{TIMEOUT, until};
+use crate::xmlrpc::{self, XmlValue};
 
 /// A running supervisord; ended, with all its children, when it is dropped.
 pub struct Supervisord {
@@ -56,25 +56,30 @@ impl Interface {
 }
 
 impl Supervisord {
-    /// Starts the daemon of the flavour with these sections; `PATH` leads its listeners to `listeners`.
+    /// Starts the daemon of the implementation with these sections; `PATH` leads its listeners to `listeners`.
     ///
     /// Returns when it answers.
-    pub fn start(scene: &Scene, daemon: Flavour, listeners: Flavour, sections: &str) -> anyhow::Result<Self> {
-        Self::start_on(Interface::Unix, scene, daemon, listeners, sections)
+    pub fn start(
+        dir: &TestDir,
+        daemon: Implementation,
+        listeners: Implementation,
+        sections: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start_on(Interface::Unix, dir, daemon, listeners, sections)
     }
 
     /// The same with another interface.
     pub fn start_on(
         interface: Interface,
-        scene: &Scene,
-        daemon: Flavour,
-        listeners: Flavour,
+        dir: &TestDir,
+        daemon: Implementation,
+        listeners: Implementation,
         sections: &str,
     ) -> anyhow::Result<Self> {
-        let folder = scene.folder().display();
-        let socket = scene.path("supervisor.sock");
+        let folder = dir.folder().display();
+        let socket = dir.path("supervisor.sock");
         let server = interface.section(&socket);
-        let config = scene.write(
+        let config = dir.write(
             "supervisord.conf",
             &format!(
                 "{server}\n[supervisord]\nnodaemon=true\nloglevel=debug\nlogfile={folder}/supervisord.log\n\
@@ -83,8 +88,8 @@ impl Supervisord {
                  supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n{sections}"
             ),
         )?;
-        let stderr = File::create(scene.path("supervisord.err")).context("cannot keep stderr")?;
-        let child = scene
+        let stderr = File::create(dir.path("supervisord.err")).context("cannot keep stderr")?;
+        let child = dir
             .command(daemon.path("supervisord")?, listeners)?
             .arg("-n")
             .arg("-c")
@@ -94,10 +99,10 @@ impl Supervisord {
             .stderr(stderr)
             .spawn()
             .context("cannot start supervisord")?;
-        let mut this = Self { child, interface, socket, log: scene.path("supervisord.log") };
-        until("supervisord to answer", PATIENCE, || {
+        let mut this = Self { child, interface, socket, log: dir.path("supervisord.log") };
+        until("supervisord to answer", TIMEOUT, || {
             if let Some(status) = this.child.try_wait()? {
-                let stderr = fs::read_to_string(scene.path("supervisord.err")).unwrap_or_default();
+                let stderr = fs::read_to_string(dir.path("supervisord.err")).unwrap_or_default();
                 bail!("supervisord ended with {status}: {stderr}");
             }
             Ok(this.call("getState", &[]).ok())
@@ -106,25 +111,25 @@ impl Supervisord {
     }
 
     /// Calls a method of `supervisor.*`.
-    pub fn call(&self, method: &str, params: &[Value]) -> anyhow::Result<Value> {
+    pub fn call(&self, method: &str, params: &[XmlValue]) -> anyhow::Result<XmlValue> {
         let method = format!("supervisor.{method}");
         let login = self.interface.login();
         if let Interface::TcpFor(port, _) = self.interface {
             let stream = TcpStream::connect(("127.0.0.1", port)).context("cannot reach supervisord")?;
-            stream.set_read_timeout(Some(PATIENCE)).context("cannot set a time limit")?;
+            stream.set_read_timeout(Some(TIMEOUT)).context("cannot set a time limit")?;
             return xmlrpc::call(stream, login, &method, params);
         }
         let stream = UnixStream::connect(&self.socket).context("cannot reach supervisord")?;
-        stream.set_read_timeout(Some(PATIENCE)).context("cannot set a time limit")?;
+        stream.set_read_timeout(Some(TIMEOUT)).context("cannot set a time limit")?;
         xmlrpc::call(stream, login, &method, params)
     }
 
     /// Waits until the process is in this state, for example `RUNNING`; gives its pid, 0 when it has none.
     pub fn wait_state(&self, namespec: &str, state: &str) -> anyhow::Result<i64> {
-        until(&format!("{namespec} to be {state}"), PATIENCE, || {
+        until(&format!("{namespec} to be {state}"), TIMEOUT, || {
             let info = self.call("getProcessInfo", &[namespec.into()])?;
-            let there = info.get("statename").and_then(Value::as_str) == Some(state);
-            Ok(info.get("pid").and_then(Value::as_int).filter(|_| there))
+            let there = info.get("statename").and_then(XmlValue::as_str) == Some(state);
+            Ok(info.get("pid").and_then(XmlValue::as_int).filter(|_| there))
         })
         .with_context(|| self.log())
     }
@@ -140,7 +145,7 @@ impl Supervisord {
     /// What a process has written to stderr.
     pub fn stderr_of(&self, namespec: &str) -> anyhow::Result<String> {
         let text = self.call("tailProcessStderrLog", &[namespec.into(), 0.into(), 1_000_000.into()])?;
-        Ok(text.items().first().and_then(Value::as_str).unwrap_or_default().to_owned())
+        Ok(text.items().first().and_then(XmlValue::as_str).unwrap_or_default().to_owned())
     }
 
     /// Its log so far.
@@ -150,7 +155,7 @@ impl Supervisord {
 
     /// Waits until this stands in its log.
     pub fn wait_log(&self, needle: &str) -> anyhow::Result<()> {
-        until(&format!("{needle:?} in supervisord's log"), PATIENCE, || {
+        until(&format!("{needle:?} in supervisord's log"), TIMEOUT, || {
             Ok(self.log().contains(needle).then_some(()))
         })
         .with_context(|| self.log())
@@ -173,7 +178,7 @@ impl Supervisord {
 
 impl Drop for Supervisord {
     fn drop(&mut self) {
-        // Whatever it leaves behind is ended by the scene.
+        // Whatever it leaves behind is ended by the test directory.
         if self.terminate(Duration::from_secs(3)).is_err() {
             let _ = self.child.kill();
             let _ = self.child.wait();

@@ -13,8 +13,8 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::patience::PATIENCE;
-use crate::terminal_screen::Screen;
+use crate::terminal_screen::TerminalScreen;
+use crate::wait::TIMEOUT;
 
 /// So wide that no line of a test is wrapped, which Python's readline and ours do each in its own way.
 const COLUMNS: u16 = 250;
@@ -23,19 +23,19 @@ const COLUMNS: u16 = 250;
 const ROWS: u16 = 60;
 
 /// A running command and its terminal. It is killed when this is dropped.
-pub struct Terminal {
+pub struct PseudoTerminal {
     child: Child,
     master: File,
     /// The other side, which shows how the terminal was left when the command has ended.
     slave: OwnedFd,
-    screen: Screen,
+    screen: TerminalScreen,
     /// All bytes as they came.
     bytes: Vec<u8>,
     /// Row and column up to which the screen was waited for already; what is drawn anew before that is not looked at.
     seen: (usize, usize),
 }
 
-impl Terminal {
+impl PseudoTerminal {
     /// Starts the command as the leader of a session on a new terminal. `TERM` is `kind`.
     pub fn start(command: &Command, kind: &str) -> anyhow::Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
@@ -63,7 +63,7 @@ impl Terminal {
             child,
             master: File::from(master),
             slave,
-            screen: Screen::default(),
+            screen: TerminalScreen::default(),
             bytes: Vec::new(),
             seen: (0, 0),
         })
@@ -86,10 +86,10 @@ impl Terminal {
 
     /// Waits until this stands on the screen below what was waited for before; that counts as seen then.
     pub fn expect(&mut self, needle: &str) -> anyhow::Result<()> {
-        if self.shows_within(needle, PATIENCE)? {
+        if self.shows_within(needle, TIMEOUT)? {
             return Ok(());
         }
-        bail!("this was not on the screen within {PATIENCE:?}: {needle:?}\n{}", self.screen.text())
+        bail!("this was not on the screen within {TIMEOUT:?}: {needle:?}\n{}", self.screen.text())
     }
 
     /// The same for so long at most; tells whether it came.
@@ -109,8 +109,8 @@ impl Terminal {
     /// Waits until the command has ended; gives its exit status, negative for a signal.
     pub fn end(&mut self) -> anyhow::Result<i32> {
         // The terminal stays open by our own end of it, so its silence says nothing.
-        if !self.ends_within(PATIENCE)? {
-            bail!("waited {PATIENCE:?} in vain for the command to end\n{}", self.screen.text());
+        if !self.ends_within(TIMEOUT)? {
+            bail!("waited {TIMEOUT:?} in vain for the command to end\n{}", self.screen.text());
         }
         let status = self.child.wait().context("cannot wait for the command")?;
         while self.take(Instant::now())? {}
@@ -147,7 +147,7 @@ impl Terminal {
 
     /// Waits until the terminal no longer echoes, as for a password.
     pub fn wait_silent(&mut self) -> anyhow::Result<()> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while tcgetattr(&self.slave)
             .context("cannot ask the terminal")?
             .local_modes
@@ -155,7 +155,7 @@ impl Terminal {
         {
             self.take(Instant::now() + Duration::from_millis(5))?;
             if Instant::now() > end {
-                bail!("waited {PATIENCE:?} in vain for the terminal to be silent\n{}", self.screen.text());
+                bail!("waited {TIMEOUT:?} in vain for the terminal to be silent\n{}", self.screen.text());
             }
         }
         Ok(())
@@ -213,7 +213,7 @@ fn find(text: &str, (row, column): (usize, usize), needle: &str) -> Option<(usiz
     Some((before.matches('\n').count(), line.chars().count()))
 }
 
-impl Drop for Terminal {
+impl Drop for PseudoTerminal {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -5,7 +5,7 @@ use std::mem;
 
 /// Lines of characters and a cursor.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Screen {
+pub(crate) struct TerminalScreen {
     lines: Vec<Vec<char>>,
     row: usize,
     column: usize,
@@ -26,7 +26,7 @@ enum Code {
     Title,
 }
 
-impl Screen {
+impl TerminalScreen {
     /// Prints what a command wrote.
     pub(crate) fn print(&mut self, bytes: &[u8]) {
         let mut bytes = [mem::take(&mut self.half).as_slice(), bytes].concat();
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn screen(bytes: &[u8]) -> String {
-        let mut screen = Screen::default();
+        let mut screen = TerminalScreen::default();
         bytes.iter().for_each(|byte| screen.print(&[*byte]));
         screen.text()
     }

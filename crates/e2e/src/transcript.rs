@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::mail_text::Mail;
+use crate::mail_text::ParsedMail;
 
 /// Times as the originals write them: `#` is a digit, `~` a digit or a space, `@` a letter.
 const TIMES: &[&str] = &["####-##-## ##:##:##,###", "@@@ @@@ ~# ##:##:## ####"];
@@ -54,7 +54,7 @@ pub(crate) fn fits(text: &str, shape: &str) -> bool {
 
 /// The part of a mail that must agree: the headers that a reader sees, and the text above the Details.
 pub fn gist(mail: &str) -> String {
-    let mail = Mail::parse(mail);
+    let mail = ParsedMail::parse(mail);
     let mut out = String::new();
     for name in ["To", "From", "Subject"] {
         out.extend(mail.header(name).map(|value| format!("{name}: {value}\n")));

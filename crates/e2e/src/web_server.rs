@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::patience::pause;
+use crate::wait::pause;
 use crate::xmlrpc::read_http;
 
 /// What a client gets.
 #[derive(Clone, Debug)]
-pub enum Manner {
+pub enum ServerBehaviour {
     /// This status and reason, and this body.
     Answer(&'static str, &'static str),
     /// Nothing, for as long as the client is there.
@@ -34,7 +34,7 @@ pub enum Manner {
 /// The server; it ends with the value.
 pub struct WebServer {
     door: Door,
-    manner: Arc<Mutex<Manner>>,
+    behaviour: Arc<Mutex<ServerBehaviour>>,
     requests: Arc<Mutex<Vec<String>>>,
     over: Arc<AtomicBool>,
 }
@@ -46,25 +46,30 @@ enum Door {
 
 impl WebServer {
     /// Starts one on a port of 127.0.0.1.
-    pub fn start(manner: Manner) -> anyhow::Result<Self> {
+    pub fn start(behaviour: ServerBehaviour) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
         let door = Door::Tcp(listener.local_addr().context("cannot tell the port")?);
-        let this = Self::new(door, manner);
+        let this = Self::new(door, behaviour);
         this.accept(move || listener.accept().map(|(stream, _)| stream), TcpStream::try_clone);
         Ok(this)
     }
 
     /// Starts one on a socket in the file system.
-    pub fn start_unix(path: &Path, manner: Manner) -> anyhow::Result<Self> {
+    pub fn start_unix(path: &Path, behaviour: ServerBehaviour) -> anyhow::Result<Self> {
         let listener =
             UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
-        let this = Self::new(Door::Unix(path.to_owned()), manner);
+        let this = Self::new(Door::Unix(path.to_owned()), behaviour);
         this.accept(move || listener.accept().map(|(stream, _)| stream), UnixStream::try_clone);
         Ok(this)
     }
 
-    fn new(door: Door, manner: Manner) -> Self {
-        Self { door, manner: Arc::new(Mutex::new(manner)), requests: Arc::default(), over: Arc::default() }
+    fn new(door: Door, behaviour: ServerBehaviour) -> Self {
+        Self {
+            door,
+            behaviour: Arc::new(Mutex::new(behaviour)),
+            requests: Arc::default(),
+            over: Arc::default(),
+        }
     }
 
     fn accept<S: Read + Write + Send + 'static>(
@@ -72,19 +77,19 @@ impl WebServer {
         accept: impl Fn() -> std::io::Result<S> + Send + 'static,
         twin: fn(&S) -> std::io::Result<S>,
     ) {
-        let (manner, requests, over) =
-            (Arc::clone(&self.manner), Arc::clone(&self.requests), Arc::clone(&self.over));
+        let (behaviour, requests, over) =
+            (Arc::clone(&self.behaviour), Arc::clone(&self.requests), Arc::clone(&self.over));
         thread::spawn(move || {
             while let Ok(stream) = accept() {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
-                let manner = manner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let behaviour = behaviour.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let (requests, over) = (Arc::clone(&requests), Arc::clone(&over));
                 thread::spawn(move || {
                     if let Ok(reader) = twin(&stream) {
                         // A client that hangs up early is what some tests are about.
-                        let _ = serve(reader, stream, &manner, &requests, &over);
+                        let _ = serve(reader, stream, &behaviour, &requests, &over);
                     }
                 });
             }
@@ -100,8 +105,8 @@ impl WebServer {
     }
 
     /// From now on it behaves so.
-    pub fn order(&self, manner: Manner) {
-        *self.manner.lock().unwrap_or_else(PoisonError::into_inner) = manner;
+    pub fn set_behaviour(&self, behaviour: ServerBehaviour) {
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
     /// The requests so far: head, blank line, body.
@@ -124,7 +129,7 @@ impl Drop for WebServer {
 fn serve(
     reader: impl Read,
     mut stream: impl Write,
-    manner: &Manner,
+    behaviour: &ServerBehaviour,
     requests: &Mutex<Vec<String>>,
     over: &AtomicBool,
 ) -> anyhow::Result<()> {
@@ -132,24 +137,24 @@ fn serve(
     let Some((head, body)) = read_http(&mut reader)? else { return Ok(()) };
     let request = head + &String::from_utf8_lossy(&body);
     requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-    match manner {
-        Manner::Answer(status, body) => {
+    match behaviour {
+        ServerBehaviour::Answer(status, body) => {
             let length = body.len();
             write!(
                 stream,
                 "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
             )?;
         }
-        Manner::Hang => drop(reader.read_to_end(&mut Vec::new())),
-        Manner::Drip => {
+        ServerBehaviour::Hang => drop(reader.read_to_end(&mut Vec::new())),
+        ServerBehaviour::Drip => {
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")?;
             while !over.load(Ordering::Relaxed) {
                 stream.write_all(b".")?;
                 pause(Duration::from_millis(50));
             }
         }
-        Manner::Close => {}
-        Manner::Raw(bytes) => stream.write_all(bytes)?,
+        ServerBehaviour::Close => {}
+        ServerBehaviour::Raw(bytes) => stream.write_all(bytes)?,
     }
     Ok(())
 }

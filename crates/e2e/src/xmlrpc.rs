@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 
 /// A value of XML-RPC, as far as supervisord uses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum XmlValue {
     /// `<int>`, `<i4>`.
     Int(i64),
     /// `<boolean>`.
@@ -17,14 +17,14 @@ pub enum Value {
     /// `<string>`.
     Str(String),
     /// `<array>`.
-    Array(Vec<Value>),
+    Array(Vec<XmlValue>),
     /// `<struct>`, in the order of its members.
-    Struct(Vec<(String, Value)>),
+    Struct(Vec<(String, XmlValue)>),
     /// What stands between the tags `<value>`, as it is: for types that only a hostile client sends.
     Raw(String),
 }
 
-impl Value {
+impl XmlValue {
     /// The member of a struct.
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Self::Struct(members) = self else { return None };
@@ -73,7 +73,7 @@ impl Value {
 }
 
 /// As Python prints it, so that a list of answers can be read.
-impl fmt::Display for Value {
+impl fmt::Display for XmlValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Int(number) => write!(f, "{number}"),
@@ -98,27 +98,30 @@ impl fmt::Display for Value {
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for XmlValue {
     fn from(number: i64) -> Self {
         Self::Int(number)
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for XmlValue {
     fn from(truth: bool) -> Self {
         Self::Bool(truth)
     }
 }
 
-impl From<&str> for Value {
+impl From<&str> for XmlValue {
     fn from(text: &str) -> Self {
         Self::Str(text.to_owned())
     }
 }
 
 /// A fault as a struct, which is also how a multicall carries it.
-pub fn fault(code: i64, text: &str) -> Value {
-    Value::Struct(vec![("faultCode".to_owned(), Value::Int(code)), ("faultString".to_owned(), text.into())])
+pub fn fault(code: i64, text: &str) -> XmlValue {
+    XmlValue::Struct(vec![
+        ("faultCode".to_owned(), XmlValue::Int(code)),
+        ("faultString".to_owned(), text.into()),
+    ])
 }
 
 /// The first line of an answer that is not 200.
@@ -134,7 +137,7 @@ impl fmt::Display for HttpStatus {
 impl std::error::Error for HttpStatus {}
 
 /// The body of a request.
-pub fn request(method: &str, params: &[Value]) -> String {
+pub fn request(method: &str, params: &[XmlValue]) -> String {
     let mut out = format!("<?xml version='1.0'?><methodCall><methodName>{method}</methodName><params>");
     for param in params {
         out.push_str("<param>");
@@ -145,7 +148,7 @@ pub fn request(method: &str, params: &[Value]) -> String {
 }
 
 /// The body of an answer; `Err` is a fault.
-pub fn response(answer: &Result<Value, Value>) -> String {
+pub fn response(answer: &Result<XmlValue, XmlValue>) -> String {
     let mut out = String::from("<?xml version='1.0'?><methodResponse>");
     match answer {
         Ok(value) => {
@@ -163,7 +166,7 @@ pub fn response(answer: &Result<Value, Value>) -> String {
 }
 
 /// The method and the parameters of a request's body.
-pub fn parse_request(text: &str) -> anyhow::Result<(String, Vec<Value>)> {
+pub fn parse_request(text: &str) -> anyhow::Result<(String, Vec<XmlValue>)> {
     let (_, rest) = text.split_once("<methodName>").context("cannot read the request: no method")?;
     let (method, rest) = rest.split_once("</methodName>").context("cannot read the request: no method")?;
     let mut reader = Reader { rest };
@@ -175,7 +178,7 @@ pub fn parse_request(text: &str) -> anyhow::Result<(String, Vec<Value>)> {
 }
 
 /// The value of an answer's body; `Err` inside is a fault.
-pub fn parse_response(text: &str) -> anyhow::Result<Result<Value, Value>> {
+pub fn parse_response(text: &str) -> anyhow::Result<Result<XmlValue, XmlValue>> {
     let mut reader = Reader { rest: text };
     let is_fault = text.contains("<fault>") && !text.contains("<params>");
     if !reader.skip_to("<value") {
@@ -205,19 +208,19 @@ impl<'a> Reader<'a> {
         Ok((text, tag))
     }
 
-    fn value(&mut self) -> anyhow::Result<Value> {
+    fn value(&mut self) -> anyhow::Result<XmlValue> {
         match self.tag()?.1 {
             "value" => {}
-            "value/" => return Ok(Value::Str(String::new())),
+            "value/" => return Ok(XmlValue::Str(String::new())),
             tag => bail!("cannot read XML: <{tag}> where a value was due"),
         }
         let value = match self.tag()? {
-            (text, "/value") => return Ok(Value::Str(unescape(text))),
-            (_, "string/" | "nil/") => Value::Str(String::new()),
-            (_, "string") => Value::Str(unescape(self.tag()?.0)),
-            (_, "int" | "i4") => Value::Int(self.tag()?.0.trim().parse().context("cannot read an int")?),
-            (_, "double") => Value::Raw(format!("<double>{}</double>", self.tag()?.0)),
-            (_, "boolean") => Value::Bool(self.tag()?.0.trim() == "1"),
+            (text, "/value") => return Ok(XmlValue::Str(unescape(text))),
+            (_, "string/" | "nil/") => XmlValue::Str(String::new()),
+            (_, "string") => XmlValue::Str(unescape(self.tag()?.0)),
+            (_, "int" | "i4") => XmlValue::Int(self.tag()?.0.trim().parse().context("cannot read an int")?),
+            (_, "double") => XmlValue::Raw(format!("<double>{}</double>", self.tag()?.0)),
+            (_, "boolean") => XmlValue::Bool(self.tag()?.0.trim() == "1"),
             (_, "array") => self.array()?,
             (_, "struct") => self.members()?,
             (_, tag) => bail!("cannot read XML: the type <{tag}> is not known here"),
@@ -227,19 +230,19 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn array(&mut self) -> anyhow::Result<Value> {
+    fn array(&mut self) -> anyhow::Result<XmlValue> {
         let mut items = Vec::new();
         loop {
             let rest = self.rest.trim_start();
             if rest.starts_with("<value") {
                 items.push(self.value()?);
             } else if matches!(self.tag()?.1, "/array") {
-                return Ok(Value::Array(items));
+                return Ok(XmlValue::Array(items));
             }
         }
     }
 
-    fn members(&mut self) -> anyhow::Result<Value> {
+    fn members(&mut self) -> anyhow::Result<XmlValue> {
         let mut members = Vec::new();
         loop {
             match self.tag()?.1 {
@@ -247,7 +250,7 @@ impl<'a> Reader<'a> {
                     let name = unescape(self.tag()?.0);
                     members.push((name, self.value()?));
                 }
-                "/struct" => return Ok(Value::Struct(members)),
+                "/struct" => return Ok(XmlValue::Struct(members)),
                 _ => {}
             }
         }
@@ -266,7 +269,12 @@ fn unescape(text: &str) -> String {
 /// Asks once over a stream of its own and gives the answer's value; a fault is an error.
 ///
 /// `login` is `USER:PASSWORD`, not sent when empty.
-pub fn call(stream: impl Read + Write, login: &str, method: &str, params: &[Value]) -> anyhow::Result<Value> {
+pub fn call(
+    stream: impl Read + Write,
+    login: &str,
+    method: &str,
+    params: &[XmlValue],
+) -> anyhow::Result<XmlValue> {
     match ask(stream, login, &request(method, params))? {
         Ok(value) => Ok(value),
         Err(fault) => bail!("{method}: {:?}", fault.get("faultString")),
@@ -274,7 +282,11 @@ pub fn call(stream: impl Read + Write, login: &str, method: &str, params: &[Valu
 }
 
 /// Asks once with this body over a stream of its own; `Err` inside is a fault.
-pub fn ask(mut stream: impl Read + Write, login: &str, body: &str) -> anyhow::Result<Result<Value, Value>> {
+pub fn ask(
+    mut stream: impl Read + Write,
+    login: &str,
+    body: &str,
+) -> anyhow::Result<Result<XmlValue, XmlValue>> {
     let length = body.len();
     let mut head =
         "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nConnection: close".to_owned();
@@ -319,14 +331,19 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let deep = Value::Struct(vec![
+        let deep = XmlValue::Struct(vec![
             ("methodName".to_owned(), "supervisor.a<b>&".into()),
             (
                 "params".to_owned(),
-                Value::Array(vec![Value::Int(-5), Value::Bool(true), Value::Array(vec![]), "".into()]),
+                XmlValue::Array(vec![
+                    XmlValue::Int(-5),
+                    XmlValue::Bool(true),
+                    XmlValue::Array(vec![]),
+                    "".into(),
+                ]),
             ),
         ]);
-        let params = [Value::Array(vec![deep.clone()])];
+        let params = [XmlValue::Array(vec![deep.clone()])];
         let (method, read) = parse_request(&request("system.multicall", &params)).unwrap();
         assert_eq!((method.as_str(), read.as_slice()), ("system.multicall", params.as_slice()));
         assert_eq!(parse_response(&response(&Ok(deep.clone()))).unwrap(), Ok(deep));
@@ -340,6 +357,6 @@ mod tests {
                     <member>\n<name>pid</name>\n<value><int>7</int></value>\n</member>\n</struct></value>\n</data>\
                     </array></value>\n</param>\n</params>\n</methodResponse>\n";
         let value = parse_response(text).unwrap().unwrap();
-        assert_eq!(value.items()[0].get("pid").and_then(Value::as_int), Some(7));
+        assert_eq!(value.items()[0].get("pid").and_then(XmlValue::as_int), Some(7));
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ironlance_e2e::mail_server::Setup;
-use ironlance_e2e::xmlrpc::Value;
-use ironlance_e2e::{Daemon, Flavour, MailServer, Scene, until};
+use ironlance_e2e::mail_server::MailServerOptions;
+use ironlance_e2e::xmlrpc::XmlValue;
+use ironlance_e2e::{Daemon, Implementation, MailServer, TestDir, until};
 
 /// So many programs.
 const PROGRAMS: usize = 1500;
@@ -28,9 +28,9 @@ fn named(mails: &[String]) -> BTreeSet<String> {
 
 #[test]
 fn fifteen_hundred_programs_killed_at_once_are_all_named_by_crashmail_and_by_a_batch_of_every_state() {
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
-    let server = MailServer::start(&surroundings, &Setup::default()).unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
+    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
     let url = format!("smtp://127.0.0.1:{}", server.port());
     // The batch listener hears of every start, too, and each program is started again.
     let sections = format!(
@@ -43,12 +43,13 @@ fn fifteen_hundred_programs_killed_at_once_are_all_named_by_crashmail_and_by_a_b
          --smtpHost=127.0.0.1:{} --interval=0.05 --tickEvent=TICK_5\nevents=PROCESS_STATE,TICK_5\n",
         server.port()
     );
-    let daemon = Daemon::start(&scene, Flavour::Ours, &sections).unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, &sections).unwrap();
     let pids = || {
         let all = daemon.call("getAllProcessInfo", &[]).unwrap().unwrap();
-        let programs = all.items().iter().filter(|one| one.get("group").and_then(Value::as_str) == Some("p"));
+        let programs =
+            all.items().iter().filter(|one| one.get("group").and_then(XmlValue::as_str) == Some("p"));
         programs
-            .filter_map(|one| one.get("pid").and_then(Value::as_int))
+            .filter_map(|one| one.get("pid").and_then(XmlValue::as_int))
             .filter(|pid| *pid > 0)
             .collect::<Vec<_>>()
     };
@@ -71,6 +72,6 @@ fn fifteen_hundred_programs_killed_at_once_are_all_named_by_crashmail_and_by_a_b
     }
     let listeners = daemon.ask("ironlance.getListeners", &[]).unwrap().unwrap();
     for listener in listeners.items() {
-        assert_eq!(listener.get("dropped").and_then(Value::as_int), Some(0), "{listener}");
+        assert_eq!(listener.get("dropped").and_then(XmlValue::as_int), Some(0), "{listener}");
     }
 }

@@ -5,8 +5,8 @@
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use ironlance_e2e::flavour::LISTENERS;
-use ironlance_e2e::{Flavour, Scene};
+use ironlance_e2e::implementation::LISTENERS;
+use ironlance_e2e::{Implementation, TestDir};
 
 /// What a command did that ended by itself.
 #[derive(Debug)]
@@ -23,17 +23,17 @@ fn run(command: &mut Command) -> anyhow::Result<Ending> {
 }
 
 /// Outside supervisord.
-fn ending(scene: &Scene, flavour: Flavour, line: &str) -> anyhow::Result<Ending> {
+fn ending(dir: &TestDir, implementation: Implementation, line: &str) -> anyhow::Result<Ending> {
     let mut words = line.split_whitespace().map(|word| word.replace('␣', " "));
     let name = words.next().context("no command")?;
-    run(scene.command(flavour.path(&name)?, flavour)?.args(words))
+    run(dir.command(implementation.path(&name)?, implementation)?.args(words))
 }
 
 /// Runs both: same exit code, and each says something on stdout when and only when the other does.
 fn agree(line: &str) -> (Ending, Ending) {
-    let scene = Scene::new().unwrap();
-    let original = ending(&scene, Flavour::Original, line).unwrap();
-    let ours = ending(&scene, Flavour::Ours, line).unwrap();
+    let dir = TestDir::new().unwrap();
+    let original = ending(&dir, Implementation::Original, line).unwrap();
+    let ours = ending(&dir, Implementation::Ours, line).unwrap();
     assert_eq!(ours.code, original.code, "{line}\n{original:#?}\n{ours:#?}");
     assert_eq!(ours.stdout.is_empty(), original.stdout.is_empty(), "{line}\n{original:#?}\n{ours:#?}");
     (original, ours)
@@ -92,10 +92,10 @@ fn help_goes_to_stdout_and_exits_0() {
 
 #[test]
 fn help_names_every_option_of_the_original() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     for name in LISTENERS {
-        let original = ending(&scene, Flavour::Original, &format!("{name} --help")).unwrap().stdout;
-        let ours = ending(&scene, Flavour::Ours, &format!("{name} --help")).unwrap().stdout;
+        let original = ending(&dir, Implementation::Original, &format!("{name} --help")).unwrap().stdout;
+        let ours = ending(&dir, Implementation::Ours, &format!("{name} --help")).unwrap().stdout;
         let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
         let options =
             original.split(ends).filter(|word| word.starts_with('-') && word.trim_matches('-').len() > 1);
@@ -182,7 +182,7 @@ fn outside_supervisord_one_line_tells_and_the_code_is_the_originals() {
 
 #[test]
 fn at_the_end_of_input_we_end_with_0() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     for line in [
         "crashmail",
         "memmon -a 1GB",
@@ -190,8 +190,8 @@ fn at_the_end_of_input_we_end_with_0() {
         "crashsms -t a@example.com -f b@example.com",
     ] {
         let mut words = line.split_whitespace();
-        let path = Flavour::Ours.path(words.next().unwrap()).unwrap();
-        let mut command = scene.command(path, Flavour::Ours).unwrap();
+        let path = Implementation::Ours.path(words.next().unwrap()).unwrap();
+        let mut command = dir.command(path, Implementation::Ours).unwrap();
         command.args(words).env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
         let ours = run(&mut command).unwrap();
         assert_eq!(
@@ -204,12 +204,12 @@ fn at_the_end_of_input_we_end_with_0() {
 
 #[test]
 fn the_binary_takes_the_command_as_its_first_argument_too() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     for name in LISTENERS {
-        let by_name = ending(&scene, Flavour::Ours, &format!("{name} --help")).unwrap();
-        let by_argument = ending(&scene, Flavour::Ours, &format!("ironlance {name} --help")).unwrap();
+        let by_name = ending(&dir, Implementation::Ours, &format!("{name} --help")).unwrap();
+        let by_argument = ending(&dir, Implementation::Ours, &format!("ironlance {name} --help")).unwrap();
         assert_eq!(by_name.stdout, by_argument.stdout);
     }
-    let unknown = ending(&scene, Flavour::Ours, "ironlance nonsense").unwrap();
+    let unknown = ending(&dir, Implementation::Ours, "ironlance nonsense").unwrap();
     assert_eq!((unknown.code, unknown.stderr.lines().count()), (Some(2), 1));
 }

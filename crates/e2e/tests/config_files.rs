@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use ironlance_e2e::daemon::{BASE, run, send, write_config};
-use ironlance_e2e::xmlrpc::Value;
-use ironlance_e2e::{PATIENCE, contest, until};
+use ironlance_e2e::xmlrpc::XmlValue;
+use ironlance_e2e::{TIMEOUT, compare_daemons, until};
 use rustix::process::Signal;
 
 const MAIN: &str = "[supervisord]\nnodaemon=true\n";
@@ -42,15 +42,15 @@ const FACTORIES: &[&str] = &[
 
 #[test]
 fn odd_files_and_names_that_stand_for_nothing_are_refused_in_the_same_words() {
-    contest(|stage| {
-        let folder = stage.scene.folder().display().to_string();
+    compare_daemons(|scenario| {
+        let folder = scenario.dir.folder().display().to_string();
         let factories = FACTORIES.iter().map(|lines| (format!("{MAIN}{lines}\n").into_bytes(), "file.conf"));
         for (bytes, name) in odd_files().into_iter().chain(factories) {
-            fs::write(stage.scene.path("file.conf"), &bytes)?;
-            let output = run(&stage.scene, stage.flavour, &["-c", &format!("{folder}/{name}")])?;
+            fs::write(scenario.dir.path("file.conf"), &bytes)?;
+            let output = run(&scenario.dir, scenario.implementation, &["-c", &format!("{folder}/{name}")])?;
             let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
             let error = stderr.lines().find(|line| line.starts_with("Error: "));
-            stage.note(format!("{name}: {} {}", output.status, error.unwrap_or("nothing said")));
+            scenario.note(format!("{name}: {} {}", output.status, error.unwrap_or("nothing said")));
         }
         Ok(())
     })
@@ -59,39 +59,39 @@ fn odd_files_and_names_that_stand_for_nothing_are_refused_in_the_same_words() {
 
 #[test]
 fn the_stock_interface_may_be_written_with_space_around_the_colon() {
-    contest(|stage| {
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon(
             "[rpcinterface:second]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface : make_main_rpcinterface\n",
         )?;
-        stage.ask_any(&daemon, "second.getState", &[])
+        scenario.ask_any(&daemon, "second.getState", &[])
     })
     .unwrap();
 }
 
 #[test]
 fn relative_folders_are_meant_from_where_the_daemon_was_started() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         for name in ["logs", "elsewhere"] {
-            fs::create_dir(stage.scene.path(name))?;
+            fs::create_dir(scenario.dir.path(name))?;
         }
         let config = BASE
             .replace("nodaemon=true\n", "directory={dir}/elsewhere\n")
             .replace("childlogdir={dir}\n", "childlogdir=elsewhere/../logs\n");
         let config =
-            write_config(&stage.scene, &format!("{config}[program:a]\ncommand=sleep 1000\nstartsecs=0\n"))?;
-        let output = run(&stage.scene, stage.flavour, &["-c", &config.display().to_string()])?;
-        stage.note(output.status);
-        let pid: i64 = until("the pid file", PATIENCE, || {
-            let text = fs::read_to_string(stage.scene.path("supervisord.pid")).unwrap_or_default();
+            write_config(&scenario.dir, &format!("{config}[program:a]\ncommand=sleep 1000\nstartsecs=0\n"))?;
+        let output = run(&scenario.dir, scenario.implementation, &["-c", &config.display().to_string()])?;
+        scenario.note(output.status);
+        let pid: i64 = until("the pid file", TIMEOUT, || {
+            let text = fs::read_to_string(scenario.dir.path("supervisord.pid")).unwrap_or_default();
             Ok(text.strip_suffix("\n").and_then(|pid| pid.parse().ok()))
         })?;
-        let logs = until("the program's logs", PATIENCE, || {
-            let logs = fs::read_dir(stage.scene.path("logs"))?.flatten().count();
+        let logs = until("the program's logs", TIMEOUT, || {
+            let logs = fs::read_dir(scenario.dir.path("logs"))?.flatten().count();
             Ok((logs == 2).then_some(logs))
         });
         send(pid, Signal::TERM)?;
-        until("its end", PATIENCE, || Ok((!Path::new(&format!("/proc/{pid}")).exists()).then_some(())))?;
-        stage.note(format!("{} logs", logs?));
+        until("its end", TIMEOUT, || Ok((!Path::new(&format!("/proc/{pid}")).exists()).then_some(())))?;
+        scenario.note(format!("{} logs", logs?));
         Ok(())
     })
     .unwrap();
@@ -99,17 +99,17 @@ fn relative_folders_are_meant_from_where_the_daemon_was_started() {
 
 #[test]
 fn auto_logs_are_told_by_a_path_without_dots() {
-    contest(|stage| {
-        fs::create_dir(stage.scene.path("sub"))?;
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        fs::create_dir(scenario.dir.path("sub"))?;
+        let daemon = scenario.daemon(
             "[supervisord]\nchildlogdir={dir}/sub/..\n[program:a]\ncommand=sleep 1000\nautostart=false\n",
         )?;
-        let Ok(Value::Array(programs)) = daemon.call("getAllConfigInfo", &[])? else {
+        let Ok(XmlValue::Array(programs)) = daemon.call("getAllConfigInfo", &[])? else {
             anyhow::bail!("no list of programs")
         };
         for channel in ["stdout_logfile", "stderr_logfile"] {
-            let file = programs[0].get(channel).and_then(Value::as_str).unwrap_or_default();
-            stage.note(
+            let file = programs[0].get(channel).and_then(XmlValue::as_str).unwrap_or_default();
+            scenario.note(
                 Path::new(file).parent().map(|folder| folder.display().to_string()).unwrap_or_default(),
             );
         }
@@ -120,15 +120,15 @@ fn auto_logs_are_told_by_a_path_without_dots() {
 
 #[test]
 fn a_path_that_is_written_in_another_way_is_a_change() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let program = |path: &str| {
             format!("{BASE}[program:a]\ncommand=sleep 1000\nautostart=false\ndirectory={path}\n")
         };
-        write_config(&stage.scene, &program("/tmp"))?;
-        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\ndirectory=/tmp\n")?;
+        write_config(&scenario.dir, &program("/tmp"))?;
+        let daemon = scenario.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\ndirectory=/tmp\n")?;
         for path in ["/tmp", "/tmp/", "/./tmp"] {
-            write_config(&stage.scene, &program(path))?;
-            stage.ask(&daemon, "reloadConfig", &[])?;
+            write_config(&scenario.dir, &program(path))?;
+            scenario.ask(&daemon, "reloadConfig", &[])?;
         }
         Ok(())
     })

@@ -1,22 +1,22 @@
 //! crashmail: every option of the original, held against it; then what it cannot do.
 
-use ironlance_e2e::{Duel, Event};
+use ironlance_e2e::{ListenerScenario, WireEvent};
 
 /// What happens to a few programs; the original looks at one of these only.
-fn a_day() -> Vec<Event> {
+fn a_day() -> Vec<WireEvent> {
     vec![
-        Event::crashed("cat", 4711),
-        Event::finished("cat", 4712),
-        Event::crashed("shop:web", 4713),
-        Event::state("STOPPED", "cat", "STOPPING", " pid:4714"),
-        Event::fatal("cat"),
-        Event::tick(60),
-        Event::new(
+        WireEvent::crashed("cat", 4711),
+        WireEvent::finished("cat", 4712),
+        WireEvent::crashed("shop:web", 4713),
+        WireEvent::state("STOPPED", "cat", "STOPPING", " pid:4714"),
+        WireEvent::fatal("cat"),
+        WireEvent::tick(60),
+        WireEvent::new(
             "PROCESS_LOG_STDERR",
             "processname:cat groupname:cat pid:1 channel:stderr\nÆsops Fähre €\n",
         ),
-        Event::new("SUPERVISOR_STATE_CHANGE_STOPPING", ""),
-        Event::crashed("shop:web-2_x", 1),
+        WireEvent::new("SUPERVISOR_STATE_CHANGE_STOPPING", ""),
+        WireEvent::crashed("shop:web-2_x", 1),
     ]
 }
 
@@ -39,13 +39,13 @@ fn every_option_does_what_the_originals_does() {
     for command_line in command_lines {
         // The originals' mailer gets the last -m only, ours gets every one: see docs/differences.md.
         let events = a_day();
-        let duel = Duel::new("crashmail", command_line, &events);
+        let listener_scenario = ListenerScenario::new("crashmail", command_line, &events);
         if command_line.contains("first@") {
-            let original = duel.original().unwrap();
+            let original = listener_scenario.original().unwrap();
             assert!(original.mails[0].starts_with("To: last@example.com\nSubject: last: cat crashed"));
             continue;
         }
-        let transcript = duel.agree().unwrap();
+        let transcript = listener_scenario.agree().unwrap();
         assert_eq!(transcript.mails.len(), 3, "{command_line}");
     }
 }
@@ -53,7 +53,8 @@ fn every_option_does_what_the_originals_does() {
 #[test]
 fn the_article_s_mailer_of_several_words_and_redirections_is_run_by_a_shell() {
     let line = "-a -m ops@example.com -s X=1␣{mailer}␣|␣cat␣>/dev/null;␣true";
-    let transcript = Duel::new("crashmail", line, &[Event::crashed("cat", 1)]).agree().unwrap();
+    let transcript =
+        ListenerScenario::new("crashmail", line, &[WireEvent::crashed("cat", 1)]).agree().unwrap();
     assert_eq!(transcript.mails.len(), 1);
 }
 
@@ -61,16 +62,24 @@ fn the_article_s_mailer_of_several_words_and_redirections_is_run_by_a_shell() {
 fn p_was_never_used_by_the_original_and_chooses_with_us() {
     let chosen = |args: &str| {
         let args = format!("{args} -m ops@example.com -s {{mailer}}");
-        let events = [Event::crashed("cat", 1), Event::crashed("shop:web", 2), Event::crashed("shop:db", 3)];
-        let duel = Duel::new("crashmail", &args, &events);
-        let original = duel.original().unwrap();
+        let events = [
+            WireEvent::crashed("cat", 1),
+            WireEvent::crashed("shop:web", 2),
+            WireEvent::crashed("shop:db", 3),
+        ];
+        let listener_scenario = ListenerScenario::new("crashmail", &args, &events);
+        let original = listener_scenario.original().unwrap();
         assert_eq!(original.mails.len(), 3, "{args}");
         original
     };
     let ours = |args: &str, count: usize| {
         let args = format!("{args} -m ops@example.com -s {{mailer}}");
-        let events = [Event::crashed("cat", 1), Event::crashed("shop:web", 2), Event::crashed("shop:db", 3)];
-        let mails = Duel::new("crashmail", &args, &events).ours(count).unwrap().mails;
+        let events = [
+            WireEvent::crashed("cat", 1),
+            WireEvent::crashed("shop:web", 2),
+            WireEvent::crashed("shop:db", 3),
+        ];
+        let mails = ListenerScenario::new("crashmail", &args, &events).ours(count).unwrap().mails;
         mails
             .iter()
             .map(|mail| mail.split("Subject:  ").nth(1).unwrap().split(' ').next().unwrap().to_owned())
@@ -94,10 +103,11 @@ fn p_was_never_used_by_the_original_and_chooses_with_us() {
 
 #[test]
 fn without_an_address_the_original_writes_to_nobody_and_we_write_none() {
-    let duel = Duel::new("crashmail", "-a -s {mailer}", &[Event::crashed("cat", 4711)]);
-    let original = duel.original().unwrap();
+    let listener_scenario =
+        ListenerScenario::new("crashmail", "-a -s {mailer}", &[WireEvent::crashed("cat", 4711)]);
+    let original = listener_scenario.original().unwrap();
     assert!(original.mails[0].starts_with("To: None\n"));
-    let ours = duel.ours(0).unwrap();
+    let ours = listener_scenario.ours(0).unwrap();
     assert!(ours.mails.is_empty());
     assert!(ours.stderr.contains("unexpected exit"), "{}", ours.stderr);
 }

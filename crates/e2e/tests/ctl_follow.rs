@@ -9,7 +9,7 @@ use anyhow::ensure;
 use ironlance_e2e::ctl::{shown, supervisorctl};
 use ironlance_e2e::daemon::send;
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{Daemon, Flavour, PATIENCE, Play, quartet, until};
+use ironlance_e2e::{CtlScenario, Daemon, Implementation, TIMEOUT, compare_ctl_matrix, until};
 use rustix::process::Signal;
 
 /// A supervisorctl whose output goes to a file; killed when it is dropped.
@@ -19,15 +19,18 @@ struct Follower {
 }
 
 impl Follower {
-    fn start(play: &Play, args: &[&str], out: &str) -> anyhow::Result<Self> {
-        Self::start_with(play, args, out, Stdio::null())
+    fn start(scenario: &CtlScenario, args: &[&str], out: &str) -> anyhow::Result<Self> {
+        Self::start_with(scenario, args, out, Stdio::null())
     }
 
-    fn start_with(play: &Play, args: &[&str], out: &str, stdin: Stdio) -> anyhow::Result<Self> {
-        let config = play.scene.path("supervisord.conf").display().to_string();
-        let mut command =
-            supervisorctl(&play.scene, play.flavour, &[&["-c", config.as_str()], args].concat())?;
-        let file = File::create(play.scene.path(out))?;
+    fn start_with(scenario: &CtlScenario, args: &[&str], out: &str, stdin: Stdio) -> anyhow::Result<Self> {
+        let config = scenario.dir.path("supervisord.conf").display().to_string();
+        let mut command = supervisorctl(
+            &scenario.dir,
+            scenario.implementation,
+            &[&["-c", config.as_str()], args].concat(),
+        )?;
+        let file = File::create(scenario.dir.path(out))?;
         // Python keeps what goes to a file until it has much of it.
         command.env("PYTHONUNBUFFERED", "1").stdin(stdin).stderr(file.try_clone()?).stdout(file);
         Ok(Self { child: command.spawn()?, out: out.to_owned() })
@@ -43,7 +46,7 @@ impl Follower {
     }
 
     fn end(&mut self) -> anyhow::Result<ExitStatus> {
-        until("supervisorctl to end", PATIENCE, || Ok(self.child.try_wait()?))
+        until("supervisorctl to end", TIMEOUT, || Ok(self.child.try_wait()?))
     }
 }
 
@@ -59,10 +62,10 @@ fn say(daemon: &Daemon, words: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn note_file(play: &mut Play, name: &str) -> anyhow::Result<()> {
-    let bytes = fs::read(play.scene.path(name))?;
-    for line in shown(&bytes, play.scene.folder()) {
-        play.note(line);
+fn note_file(scenario: &mut CtlScenario, name: &str) -> anyhow::Result<()> {
+    let bytes = fs::read(scenario.dir.path(name))?;
+    for line in shown(&bytes, scenario.dir.folder()) {
+        scenario.note(line);
     }
     Ok(())
 }
@@ -72,14 +75,14 @@ const CAT: &str = "[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}
 
 #[test]
 fn a_log_is_followed_through_its_rotation() {
-    quartet(|play| {
-        let daemon = play.start(CAT)?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = scenario.start(CAT)?;
         daemon.wait_state("cat", "RUNNING")?;
         daemon.wait_file("err.log", "to stderr")?;
         say(&daemon, "before é\n")?;
         daemon.wait_file("cat.log", "before")?;
-        let stdout = Follower::start(play, &["tail", "-f", "cat"], "stdout.out")?;
-        let stderr = Follower::start(play, &["tail", "-f", "err", "stderr"], "stderr.out")?;
+        let stdout = Follower::start(scenario, &["tail", "-f", "cat"], "stdout.out")?;
+        let stderr = Follower::start(scenario, &["tail", "-f", "err", "stderr"], "stderr.out")?;
         stdout.wait(&daemon, "before é\n")?;
         stderr.wait(&daemon, "to stderr\n")?;
         // Each line is seen before the next is said, through two rotations.
@@ -88,7 +91,7 @@ fn a_log_is_followed_through_its_rotation() {
             let line = format!("{number} {}\n", "x".repeat(500));
             say(&daemon, &line)?;
             whole.push_str(&line);
-            if play.daemon == Flavour::Ours {
+            if scenario.daemon == Implementation::Ours {
                 stdout.wait(&daemon, &line)?;
             } else {
                 // What it had not seen before the rotation it does not show.
@@ -97,10 +100,10 @@ fn a_log_is_followed_through_its_rotation() {
         }
         say(&daemon, "the end\n")?;
         stdout.wait(&daemon, "the end\n")?;
-        play.note(stdout.interrupt()?);
-        play.note(stderr.interrupt()?);
-        note_file(play, "stderr.out")?;
-        if play.daemon == Flavour::Ours {
+        scenario.note(stdout.interrupt()?);
+        scenario.note(stderr.interrupt()?);
+        note_file(scenario, "stderr.out")?;
+        if scenario.daemon == Implementation::Ours {
             let followed = daemon.file("stdout.out");
             ensure!(followed.trim_end() == format!("{whole}the end"), "{followed}");
         }
@@ -111,9 +114,9 @@ fn a_log_is_followed_through_its_rotation() {
 
 #[test]
 fn following_ends_with_the_daemon_and_with_what_is_not_there() {
-    quartet(|play| {
+    compare_ctl_matrix(|scenario| {
         let port = closed_port()?.to_string();
-        let mut daemon = play.start(&format!(
+        let mut daemon = scenario.start(&format!(
             "{CAT}[inet_http_server]\nport=127.0.0.1:{port}\nusername=me\npassword=secret\n"
         ))?;
         daemon.wait_state("cat", "RUNNING")?;
@@ -130,26 +133,26 @@ fn following_ends_with_the_daemon_and_with_what_is_not_there() {
             "tail -f err:err stdin",
             "tail -f cat stdout x",
         ] {
-            let mut told = play.quietly(&line.split(' ').collect::<Vec<_>>(), b"")?;
-            told.stderr = told.complaint().replace("status code 410", "status code 404").into_bytes();
-            play.note_told(line, &told);
+            let mut output = scenario.quietly(&line.split(' ').collect::<Vec<_>>(), b"")?;
+            output.stderr = output.stderr_text().replace("status code 410", "status code 404").into_bytes();
+            scenario.note_told(line, &output);
         }
         let url = format!("http://127.0.0.1:{port}");
         // Over TCP, with a name and password, and with wrong ones.
         let mut right = Follower::start(
-            play,
+            scenario,
             &["-s", &url, "-u", "me", "-p", "secret", "tail", "-f", "cat"],
             "right.out",
         )?;
         right.wait(&daemon, "hello\n")?;
-        let told = play.quietly(&["-s", &url, "-u", "me", "-p", "wrong", "tail", "-f", "cat"], b"")?;
-        play.note_told("with a wrong password", &told);
-        let mut main = Follower::start(play, &["maintail", "-f"], "main.out")?;
+        let output = scenario.quietly(&["-s", &url, "-u", "me", "-p", "wrong", "tail", "-f", "cat"], b"")?;
+        scenario.note_told("with a wrong password", &output);
+        let mut main = Follower::start(scenario, &["maintail", "-f"], "main.out")?;
         main.wait(&daemon, "cat")?;
         daemon.stop()?;
-        play.note(right.end()?);
-        play.note(main.end()?);
-        note_file(play, "right.out")
+        scenario.note(right.end()?);
+        scenario.note(main.end()?);
+        note_file(scenario, "right.out")
     })
     .unwrap();
 }
@@ -157,18 +160,18 @@ fn following_ends_with_the_daemon_and_with_what_is_not_there() {
 #[test]
 fn every_byte_of_a_log_arrives() {
     // The original shows what is no text by Python's repr, in pieces that depend on when it reads.
-    let scene = ironlance_e2e::Scene::new().unwrap();
-    let config = format!("{}{}{CAT}", ironlance_e2e::daemon::BASE, ironlance_e2e::ctl_quartet::SECTION);
-    let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    let dir = ironlance_e2e::TestDir::new().unwrap();
+    let config = format!("{}{}{CAT}", ironlance_e2e::daemon::BASE, ironlance_e2e::ctl_scenario::SECTION);
+    let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("cat", "RUNNING").unwrap();
     let bytes: Vec<u8> = (0..=255).collect();
-    fs::write(scene.path("cat.log"), &bytes).unwrap();
+    fs::write(dir.path("cat.log"), &bytes).unwrap();
     let mut command =
-        supervisorctl(&scene, Flavour::Ours, &["-c", "supervisord.conf", "tail", "-f", "cat"]).unwrap();
+        supervisorctl(&dir, Implementation::Ours, &["-c", "supervisord.conf", "tail", "-f", "cat"]).unwrap();
     let mut child =
-        command.stdin(Stdio::null()).stdout(File::create(scene.path("out")).unwrap()).spawn().unwrap();
-    let seen = until("the bytes", PATIENCE, || {
-        let out = fs::read(scene.path("out"))?;
+        command.stdin(Stdio::null()).stdout(File::create(dir.path("out")).unwrap()).spawn().unwrap();
+    let seen = until("the bytes", TIMEOUT, || {
+        let out = fs::read(dir.path("out"))?;
         Ok(out.ends_with(&bytes).then_some(()))
     });
     child.kill().unwrap();
@@ -179,27 +182,27 @@ fn every_byte_of_a_log_arrives() {
 #[test]
 fn nobody_reads_on() {
     // What is cut off by `| head` ends, and shows no trace of it.
-    let scene = ironlance_e2e::Scene::new().unwrap();
+    let dir = ironlance_e2e::TestDir::new().unwrap();
     let programs: String = (0..400)
         .map(|number| format!("[program:p{number}]\ncommand=cat\nautostart=false\nstartsecs=0\n"))
         .collect();
     let config =
-        format!("{}{}{CAT}{programs}", ironlance_e2e::daemon::BASE, ironlance_e2e::ctl_quartet::SECTION);
-    let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+        format!("{}{}{CAT}{programs}", ironlance_e2e::daemon::BASE, ironlance_e2e::ctl_scenario::SECTION);
+    let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("cat", "RUNNING").unwrap();
     say(&daemon, &"line\n".repeat(300)).unwrap();
     daemon.wait_file("cat.log", "line").unwrap();
     for line in ["status", "tail -f cat", "maintail -f", "avail", "help", "fg cat", "events"] {
-        let mut command = supervisorctl(&scene, Flavour::Ours, &["-c", "supervisord.conf"]).unwrap();
+        let mut command = supervisorctl(&dir, Implementation::Ours, &["-c", "supervisord.conf"]).unwrap();
         let mut child = command
             .args(line.split(' '))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(scene.path("err")).unwrap())
+            .stderr(File::create(dir.path("err")).unwrap())
             .spawn()
             .unwrap();
         drop(child.stdout.take());
-        let ended = until(&format!("the end of {line}"), PATIENCE, || {
+        let ended = until(&format!("the end of {line}"), TIMEOUT, || {
             say(&daemon, "more\n")?;
             // An event, too.
             let _ = daemon.call("startProcess", &["p1".into()])?;
@@ -218,12 +221,12 @@ fn nobody_reads_on() {
 #[test]
 fn the_foreground_in_a_pipe() {
     use std::io::Write;
-    quartet(|play| {
-        let daemon = play.start(CAT)?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = scenario.start(CAT)?;
         daemon.wait_state("cat", "RUNNING")?;
         say(&daemon, "before\n")?;
         daemon.wait_file("cat.log", "before\n")?;
-        let mut fg = Follower::start_with(play, &["fg", "cat"], "fg.out", Stdio::piped())?;
+        let mut fg = Follower::start_with(scenario, &["fg", "cat"], "fg.out", Stdio::piped())?;
         fg.wait(&daemon, "before\n")?;
         let mut stdin = fg.child.stdin.take().unwrap();
         stdin.write_all("first é\n".as_bytes())?;
@@ -232,21 +235,21 @@ fn the_foreground_in_a_pipe() {
         fg.wait(&daemon, "third\n")?;
         drop(stdin);
         fg.wait(&daemon, "Exiting foreground\n")?;
-        if play.flavour == Flavour::Ours {
+        if scenario.implementation == Implementation::Ours {
             assert_eq!(fg.end()?.code(), Some(0));
         }
-        note_file(play, "fg.out")?;
+        note_file(scenario, "fg.out")?;
         // One that ends meanwhile.
-        let mut fg = Follower::start_with(play, &["fg", "cat"], "gone.out", Stdio::piped())?;
+        let mut fg = Follower::start_with(scenario, &["fg", "cat"], "gone.out", Stdio::piped())?;
         fg.wait(&daemon, "third\n")?;
         daemon.call("stopProcess", &["cat".into()])?.unwrap();
         let mut stdin = fg.child.stdin.take().unwrap();
         stdin.write_all(b"to nobody\n")?;
         fg.wait(&daemon, "Exiting foreground\n")?;
-        if play.flavour == Flavour::Ours {
+        if scenario.implementation == Implementation::Ours {
             assert_eq!(fg.end()?.code(), Some(0));
         }
-        note_file(play, "gone.out")
+        note_file(scenario, "gone.out")
     })
     .unwrap();
 }

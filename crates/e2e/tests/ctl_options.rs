@@ -2,24 +2,24 @@
 
 use std::fs;
 
-use ironlance_e2e::ctl_quartet::OUR_VERBS;
+use ironlance_e2e::ctl_scenario::OUR_VERBS;
 use ironlance_e2e::redaction::plain;
-use ironlance_e2e::{Flavour, Play, duet, quartet};
+use ironlance_e2e::{CtlScenario, Implementation, compare_ctl, compare_ctl_matrix};
 
 /// Runs these arguments as they are, and notes them.
-fn run(play: &mut Play, args: &[&str]) -> anyhow::Result<()> {
-    run_with(play, args, &[])
+fn run(scenario: &mut CtlScenario, args: &[&str]) -> anyhow::Result<()> {
+    run_with(scenario, args, &[])
 }
 
-fn run_with(play: &mut Play, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
-    let told = play.bare(args, b"", variables)?;
-    play.note_told(&format!("{args:?}"), &told);
+fn run_with(scenario: &mut CtlScenario, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    let output = scenario.bare(args, b"", variables)?;
+    scenario.note_told(&format!("{args:?}"), &output);
     Ok(())
 }
 
 #[test]
 fn options() {
-    duet(|play| {
+    compare_ctl(|scenario| {
         let missing = "unix:///no/such.sock";
         for args in [
             &["-x"][..],
@@ -84,7 +84,7 @@ fn options() {
             &["---"],
             &["--=x"],
         ] {
-            run(play, args)?;
+            run(scenario, args)?;
         }
         Ok(())
     })
@@ -93,8 +93,8 @@ fn options() {
 
 #[test]
 fn configuration_files_that_are_none() {
-    duet(|play| {
-        fs::create_dir(play.scene.path("folder"))?;
+    compare_ctl(|scenario| {
+        fs::create_dir(scenario.dir.path("folder"))?;
         let section = "[supervisorctl]\nserverurl=unix:///no/such.sock\n";
         for (name, text) in [
             ("empty.conf", ""),
@@ -129,16 +129,16 @@ fn configuration_files_that_are_none() {
             ("others-broken.conf", "[supervisord]\nloglevel=nonsense\n[program:x]\n[supervisorctl]\nserverurl=unix:///others.sock\n"),
             ("continued.conf", "  [supervisorctl]\nserverurl=unix:///indented.sock\n"),
         ] {
-            play.scene.write(name, text)?;
+            scenario.dir.write(name, text)?;
             if name != "included.ini" {
-                run_with(play, &["-c", &format!("{{dir}}/{name}"), "version"], &[("NAME", "named%d")])?;
+                run_with(scenario, &["-c", &format!("{{dir}}/{name}"), "version"], &[("NAME", "named%d")])?;
             }
         }
         for args in [
             &["-c", "/no/such.conf", "version"][..], &["-c", "{dir}/folder", "version"], &["-c", "plain.conf", "version"], &["-c", "./folder/../plain.conf", "version"], &["-c", "{dir}/plain.conf/x", "version"], &["-c", "", "version"], &["-c", "no.conf", "version"],
             &["-c", "{dir}/plain.conf", "-s", "unix:///override.sock", "version"], &["-s", "unix:///override.sock", "-c", "{dir}/other.conf", "version"], &["-s", "unix:///override.sock", "-c", "{dir}/badurl.conf", "version"], &["-s", "unix:///a/../b.sock", "-c", "{dir}/plain.conf", "version"], &["-s", "unix://relative.sock", "version"],
         ] {
-            run(play, args)?;
+            run(scenario, args)?;
         }
         Ok(())
     })
@@ -147,53 +147,54 @@ fn configuration_files_that_are_none() {
 
 #[test]
 fn a_configuration_that_cannot_be_parsed_is_one_fault_and_no_trace() {
-    duet(|play| {
+    compare_ctl(|scenario| {
         for (text, said) in [
             ("[supervisorctl]\nserverurl\n", "Error: Source contains parsing errors: 'DIR/x.conf'\n"),
             ("serverurl=unix:///no/such.sock\n", "Error: File contains no section headers.\n"),
             ("[supervisorctl\nserverurl=x\n", "Error: File contains no section headers.\n"),
         ] {
-            play.scene.write("x.conf", text)?;
-            let told = play.bare(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
-            let complaint = plain(&told.complaint(), play.scene.folder());
+            scenario.dir.write("x.conf", text)?;
+            let output = scenario.bare(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
+            let stderr_text = plain(&output.stderr_text(), scenario.dir.folder());
             // The original leaves them to Python, which shows its inside and ends with 1.
-            if play.flavour == Flavour::Ours {
-                assert!(complaint.starts_with(said), "{complaint}");
-                assert_eq!((told.status, told.text().as_str()), (2, ""));
+            if scenario.implementation == Implementation::Ours {
+                assert!(stderr_text.starts_with(said), "{stderr_text}");
+                assert_eq!((output.status, output.text().as_str()), (2, ""));
             }
         }
-        fs::write(play.scene.path("latin1.conf"), b"[supervisorctl]\nserverurl=unix:///\xe9.sock\n")?;
-        let told = play.bare(&["-c", "{dir}/latin1.conf", "version"], b"", &[])?;
-        play.note(told.status != 0);
+        fs::write(scenario.dir.path("latin1.conf"), b"[supervisorctl]\nserverurl=unix:///\xe9.sock\n")?;
+        let output = scenario.bare(&["-c", "{dir}/latin1.conf", "version"], b"", &[])?;
+        scenario.note(output.status != 0);
         // A lone percent sign: see docs/differences.md.
-        play.scene.write("x.conf", "[supervisorctl]\nserverurl=unix:///100%.sock\n")?;
-        let told = play.bare(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
-        play.decided(
-            told.text().trim_end(),
+        scenario.dir.write("x.conf", "[supervisorctl]\nserverurl=unix:///100%.sock\n")?;
+        let output = scenario.bare(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
+        scenario.decided(
+            output.text().trim_end(),
             "unix:///100ock no such file",
             "unix:///100%.sock no such file",
         )?;
         // The help of the original has --history-file, its parser --history_file; ours takes both.
-        let told = play.bare(&["--history-file=x", "-s", "unix:///no/such.sock", "version"], b"", &[])?;
-        play.decided(told.status, "2", "7")
+        let output =
+            scenario.bare(&["--history-file=x", "-s", "unix:///no/such.sock", "version"], b"", &[])?;
+        scenario.decided(output.status, "2", "7")
     })
     .unwrap();
 }
 
 #[test]
 fn where_the_configuration_is_looked_for() {
-    duet(|play| {
+    compare_ctl(|scenario| {
         // Nothing there: the default address, where somebody else's supervisord may run.
-        let told = play.bare(&["nonsense"], b"", &[])?;
-        play.note_told("nonsense", &told);
-        fs::create_dir(play.scene.path("etc"))?;
-        play.scene.write("etc/supervisord.conf", "[supervisorctl]\nserverurl=unix:///in-etc.sock\n")?;
-        run(play, &["version"])?;
-        play.scene.write("supervisord.conf", "[supervisorctl]\nserverurl=unix:///here.sock\n")?;
-        run(play, &["version"])?;
-        run(play, &["-s", "unix:///override.sock", "version"])?;
-        play.scene.write("supervisord.conf", "[supervisord]\n")?;
-        run(play, &["version"])?;
+        let output = scenario.bare(&["nonsense"], b"", &[])?;
+        scenario.note_told("nonsense", &output);
+        fs::create_dir(scenario.dir.path("etc"))?;
+        scenario.dir.write("etc/supervisord.conf", "[supervisorctl]\nserverurl=unix:///in-etc.sock\n")?;
+        run(scenario, &["version"])?;
+        scenario.dir.write("supervisord.conf", "[supervisorctl]\nserverurl=unix:///here.sock\n")?;
+        run(scenario, &["version"])?;
+        run(scenario, &["-s", "unix:///override.sock", "version"])?;
+        scenario.dir.write("supervisord.conf", "[supervisord]\n")?;
+        run(scenario, &["version"])?;
         Ok(())
     })
     .unwrap();
@@ -201,16 +202,16 @@ fn where_the_configuration_is_looked_for() {
 
 #[test]
 fn command_lines_joined_and_parsed() {
-    quartet(|play| {
-        let daemon = play.start("[program:a]\ncommand=sleep 1000\nstartsecs=0\n[program:b-c]\ncommand=sleep 1000\nautostart=false\n")?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = scenario.start("[program:a]\ncommand=sleep 1000\nstartsecs=0\n[program:b-c]\ncommand=sleep 1000\nautostart=false\n")?;
         daemon.wait_state("a", "RUNNING")?;
         for args in [
             &["-i", "version"][..], &["-i", "status", "a"], &["version", "-i"], &["status a b-c"], &["status", "'a'"], &["status", "\"a\""], &["status;"], &["status", ";", "a"], &["status#"], &["status", "# a"], &["sta tus"], &["status-a"], &["status.a"], &["status=a"], &["status_a"], &["status1"],
             &["?", "help"], &["?help"], &["!status"], &["!", "status"], &["help", "?"], &["help", "!"], &["shell", "x"], &["EOF"], &["\n"], &["status\na"], &["status\u{b}a"], &["\u{1c}status", "a"], &["\u{85}version"], &["version\u{3000}"],
             &["help", "\u{3000}status"], &["help\tversion"], &["Version"], &["pid", "b-c"], &["status", "-a"], &["status", "--", "a"],
         ] {
-            let told = play.quietly(args, b"")?;
-            play.note_told(&format!("{args:?}"), &told);
+            let output = scenario.quietly(args, b"")?;
+            scenario.note_told(&format!("{args:?}"), &output);
         }
         Ok(())
     })
@@ -219,12 +220,12 @@ fn command_lines_joined_and_parsed() {
 
 #[test]
 fn help_is_the_originals_with_ours_behind_it() {
-    let told = |flavour| {
-        let scene = ironlance_e2e::Scene::new().unwrap();
-        let told = ironlance_e2e::Ctl::new(flavour).run(&scene, &["help"], b"", &[]).unwrap();
-        told.text()
+    let output = |implementation| {
+        let dir = ironlance_e2e::TestDir::new().unwrap();
+        let output = ironlance_e2e::Ctl::new(implementation).run(&dir, &["help"], b"", &[]).unwrap();
+        output.text()
     };
-    let (original, ours) = (told(Flavour::Original), told(Flavour::Ours));
+    let (original, ours) = (output(Implementation::Original), output(Implementation::Ours));
     let Some(more) = ours.strip_prefix(original.as_str()) else { panic!("{original}\n---\n{ours}") };
     assert!(more.contains(OUR_VERBS), "{more}");
     for verb in ["check", "events", "listeners", "why"] {

@@ -3,13 +3,13 @@
 use std::fs;
 
 use ironlance_e2e::daemon::BASE;
-use ironlance_e2e::{Daemon, PATIENCE, Play, quartet, until};
+use ironlance_e2e::{CtlScenario, Daemon, TIMEOUT, compare_ctl_matrix, until};
 
 const PROGRAMS: &str = "[program:a]\ncommand=sh -c 'echo hello; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.log\n\
     [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\n";
 
-fn start(play: &Play) -> anyhow::Result<Daemon> {
-    let daemon = play.start(PROGRAMS)?;
+fn start(scenario: &CtlScenario) -> anyhow::Result<Daemon> {
+    let daemon = scenario.start(PROGRAMS)?;
     daemon.wait_state("cat", "RUNNING")?;
     daemon.wait_file("a.log", "hello")?;
     Ok(daemon)
@@ -17,8 +17,8 @@ fn start(play: &Play) -> anyhow::Result<Daemon> {
 
 #[test]
 fn scripts() {
-    quartet(|play| {
-        start(play)?;
+    compare_ctl_matrix(|scenario| {
+        start(scenario)?;
         for script in [
             "",
             "\n",
@@ -58,12 +58,13 @@ fn scripts() {
             "\x03\nversion\n",
             "version\x00\n",
         ] {
-            play.shell(&[], script.as_bytes())?;
+            scenario.shell(&[], script.as_bytes())?;
         }
-        play.shell(&[], &[b"status ".as_slice(), "x".repeat(100_000).as_bytes(), b"\nversion\n"].concat())?;
-        play.shell(&["-i"], b"version\n")?;
-        play.shell(&["-i", "version"], b"version\n")?;
-        play.shell(&["-i", "stop", "none"], b"")?;
+        scenario
+            .shell(&[], &[b"status ".as_slice(), "x".repeat(100_000).as_bytes(), b"\nversion\n"].concat())?;
+        scenario.shell(&["-i"], b"version\n")?;
+        scenario.shell(&["-i", "version"], b"version\n")?;
+        scenario.shell(&["-i", "stop", "none"], b"")?;
         Ok(())
     })
     .unwrap();
@@ -71,14 +72,14 @@ fn scripts() {
 
 #[test]
 fn what_is_no_text_does_not_end_the_shell() {
-    quartet(|play| {
-        let _daemon = play.start("")?;
+    compare_ctl_matrix(|scenario| {
+        let _daemon = scenario.start("")?;
         for script in
             [b"status \xff\xfe\nversion\n".as_slice(), b"\xff\nversion\n", b"\xe9t\xe9 \n", b"start \x80\n"]
         {
-            let told = play.quietly(&[], script)?;
+            let output = scenario.quietly(&[], script)?;
             // Python puts surrogates in the place of such bytes; what it prints then is its own affair.
-            play.note(format!("{} {}", told.status, told.text().matches("supervisor> ").count() > 0));
+            scenario.note(format!("{} {}", output.status, output.text().matches("supervisor> ").count() > 0));
         }
         Ok(())
     })
@@ -87,25 +88,25 @@ fn what_is_no_text_does_not_end_the_shell() {
 
 #[test]
 fn questions_before_what_cannot_be_undone() {
-    quartet(|play| {
-        let mut daemon = start(play)?;
+    compare_ctl_matrix(|scenario| {
+        let mut daemon = start(scenario)?;
         for answer in ["n", "", "no", "N", " y", "x", "nyes"] {
-            play.shell(&[], format!("shutdown\n{answer}\nreload\n{answer}\nversion\n").as_bytes())?;
+            scenario.shell(&[], format!("shutdown\n{answer}\nreload\n{answer}\nversion\n").as_bytes())?;
         }
-        play.shell(&[], b"shutdown")?;
-        play.shell(&[], b"shutdown\n")?;
-        play.shell(&[], b"reload\n")?;
-        play.shell(&[], b"shutdown x\nreload x\n")?;
-        play.shell(&["-i", "version"], b"reload\nn\n")?;
-        play.shell(&[], b"reload\nyes\n")?;
-        until("the restart", PATIENCE, || {
+        scenario.shell(&[], b"shutdown")?;
+        scenario.shell(&[], b"shutdown\n")?;
+        scenario.shell(&[], b"reload\n")?;
+        scenario.shell(&[], b"shutdown x\nreload x\n")?;
+        scenario.shell(&["-i", "version"], b"reload\nn\n")?;
+        scenario.shell(&[], b"reload\nyes\n")?;
+        until("the restart", TIMEOUT, || {
             let anew = daemon.log().matches("supervisord started").count() == 2;
             Ok((anew && daemon.call("getState", &[]).is_ok_and(|state| state.is_ok())).then_some(()))
         })?;
         daemon.wait_state("cat", "RUNNING")?;
-        play.shell(&[], b"shutdown\nYES\n")?;
-        play.note(daemon.wait_end()?);
-        play.shell(&[], b"shutdown\ny\nreload\ny\nstatus\nversion\n")?;
+        scenario.shell(&[], b"shutdown\nYES\n")?;
+        scenario.note(daemon.wait_end()?);
+        scenario.shell(&[], b"shutdown\ny\nreload\ny\nstatus\nversion\n")?;
         Ok(())
     })
     .unwrap();
@@ -113,9 +114,9 @@ fn questions_before_what_cannot_be_undone() {
 
 #[test]
 fn prompts_and_history_from_the_configuration() {
-    quartet(|play| {
-        let _daemon = play.start("")?;
-        let socket = format!("unix://{}/s.sock", play.scene.folder().display());
+    compare_ctl_matrix(|scenario| {
+        let _daemon = scenario.start("")?;
+        let socket = format!("unix://{}/s.sock", scenario.dir.folder().display());
         for (name, more) in [
             ("prompt.conf", "prompt=mysupervisor\n"),
             ("unicode.conf", "prompt=überwacher\n"),
@@ -124,17 +125,17 @@ fn prompts_and_history_from_the_configuration() {
             ("empty.conf", "prompt=\n"),
             ("history.conf", "history_file=%(here)s/kept.history\n"),
         ] {
-            play.scene.write(name, &format!("[supervisorctl]\nserverurl={socket}\n{more}"))?;
-            let told = play.bare(
+            scenario.dir.write(name, &format!("[supervisorctl]\nserverurl={socket}\n{more}"))?;
+            let output = scenario.bare(
                 &["-c", &format!("{{dir}}/{name}")],
                 b"version\nhelp quit\n",
                 &[("NAME", "the name")],
             )?;
-            play.note_told(name, &told);
+            scenario.note_told(name, &output);
         }
         // Without a terminal nothing is typed, and nothing is remembered.
-        play.note(
-            fs::read_to_string(play.scene.path("kept.history")).unwrap_or_default().contains("version"),
+        scenario.note(
+            fs::read_to_string(scenario.dir.path("kept.history")).unwrap_or_default().contains("version"),
         );
         Ok(())
     })
@@ -143,17 +144,17 @@ fn prompts_and_history_from_the_configuration() {
 
 #[test]
 fn a_name_and_password_are_asked_for() {
-    quartet(|play| {
+    compare_ctl_matrix(|scenario| {
         let sections = "[unix_http_server]\nusername=me\npassword=thepassword\n[supervisorctl]\nserverurl=unix://{dir}/s.sock\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n";
-        let daemon = Daemon::launch(&play.scene, play.daemon, &format!("{BASE}{sections}"), &[])?;
+        let daemon = Daemon::launch(&scenario.dir, scenario.daemon, &format!("{BASE}{sections}"), &[])?;
         daemon.wait_log("entered RUNNING state")?;
         // No terminal to ask for the password on: it is read from stdin, with a warning.
         for script in ["me\nthepassword\nversion\nstatus b\n", "me\nwrong\nme\nthepassword\nversion\n", "me\nwrong\n", "me\n", "me", ""] {
-            let told = play.quietly(&[], script.as_bytes())?;
-            play.note(format!("<<< {script:?}: {}", told.status));
-            for line in told.text().lines() {
+            let output = scenario.quietly(&[], script.as_bytes())?;
+            scenario.note(format!("<<< {script:?}: {}", output.status));
+            for line in output.text().lines() {
                 let trouble = line.find("error: ").map_or(line.len(), |at| at);
-                play.note(format!("| {}", &line[..trouble]));
+                scenario.note(format!("| {}", &line[..trouble]));
             }
         }
         Ok(())

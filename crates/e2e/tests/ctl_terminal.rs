@@ -5,33 +5,34 @@ use std::time::Duration;
 
 use ironlance_e2e::ctl::supervisorctl;
 use ironlance_e2e::daemon::BASE;
-use ironlance_e2e::{Daemon, Flavour, PATIENCE, Play, Terminal, quartet};
+use ironlance_e2e::{CtlScenario, Daemon, Implementation, PseudoTerminal, TIMEOUT, compare_ctl_matrix};
 
 const PROGRAMS: &str = "[program:a]\ncommand=sh -c 'echo hello; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.log\n\
     [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\n\
     [group:web]\nprograms=one,two\n[program:one]\ncommand=sleep 1000\nstartsecs=0\n[program:two]\ncommand=sleep 1000\nstartsecs=0\n";
 
-fn start(play: &Play) -> anyhow::Result<Daemon> {
-    let daemon = play.start(PROGRAMS)?;
+fn start(scenario: &CtlScenario) -> anyhow::Result<Daemon> {
+    let daemon = scenario.start(PROGRAMS)?;
     daemon.wait_state("cat", "RUNNING")?;
     daemon.wait_state("web:two", "RUNNING")?;
     daemon.wait_file("a.log", "hello")?;
     Ok(daemon)
 }
 
-/// supervisorctl of the play on a terminal of this kind.
-fn open(play: &Play, args: &[&str], kind: &str) -> anyhow::Result<Terminal> {
-    let config = play.scene.path("supervisord.conf").display().to_string();
-    let mut command = supervisorctl(&play.scene, play.flavour, &[&["-c", config.as_str()], args].concat())?;
+/// supervisorctl of the scenario on a terminal of this kind.
+fn open(scenario: &CtlScenario, args: &[&str], kind: &str) -> anyhow::Result<PseudoTerminal> {
+    let config = scenario.dir.path("supervisord.conf").display().to_string();
+    let mut command =
+        supervisorctl(&scenario.dir, scenario.implementation, &[&["-c", config.as_str()], args].concat())?;
     command.env("NO_COLOR", "1");
-    Terminal::start(&command, kind)
+    PseudoTerminal::start(&command, kind)
 }
 
 /// Waits for the end, and notes the screen, the status, and whether the terminal is as it was.
-fn close(play: &mut Play, mut terminal: Terminal) -> anyhow::Result<()> {
+fn close(scenario: &mut CtlScenario, mut terminal: PseudoTerminal) -> anyhow::Result<()> {
     let status = terminal.end()?;
-    play.note(format!("[{status}] {}", terminal.is_sane()?));
-    play.note(terminal.screen());
+    scenario.note(format!("[{status}] {}", terminal.is_sane()?));
+    scenario.note(terminal.screen());
     Ok(())
 }
 
@@ -40,10 +41,10 @@ const PROMPT: &str = "supervisor>";
 
 #[test]
 fn a_session() {
-    quartet(|play| {
-        let _daemon = start(play)?;
+    compare_ctl_matrix(|scenario| {
+        let _daemon = start(scenario)?;
         for kind in ["xterm-256color", "dumb"] {
-            let mut terminal = open(play, &[], kind)?;
+            let mut terminal = open(scenario, &[], kind)?;
             terminal.expect(PROMPT)?;
             for line in [
                 "version",
@@ -62,7 +63,7 @@ fn a_session() {
                 terminal.expect(PROMPT)?;
             }
             terminal.line("quit")?;
-            close(play, terminal)?;
+            close(scenario, terminal)?;
         }
         Ok(())
     })
@@ -70,8 +71,8 @@ fn a_session() {
 }
 
 /// Python now and then misses an interrupt that comes while it draws: then the keys are pressed once more.
-fn press_again(play: &Play, terminal: &mut Terminal, keys: &str) -> anyhow::Result<()> {
-    if play.flavour == Flavour::Original && !terminal.ends_within(Duration::from_secs(3))? {
+fn press_again(scenario: &CtlScenario, terminal: &mut PseudoTerminal, keys: &str) -> anyhow::Result<()> {
+    if scenario.implementation == Implementation::Original && !terminal.ends_within(Duration::from_secs(3))? {
         terminal.keys(keys)?;
     }
     Ok(())
@@ -79,8 +80,8 @@ fn press_again(play: &Play, terminal: &mut Terminal, keys: &str) -> anyhow::Resu
 
 #[test]
 fn how_a_session_ends() {
-    quartet(|play| {
-        let _daemon = start(play)?;
+    compare_ctl_matrix(|scenario| {
+        let _daemon = start(scenario)?;
         for (line, keys) in [
             ("", "\x04"),
             ("", "\x03"),
@@ -90,14 +91,14 @@ fn how_a_session_ends() {
             ("half a line", "\x03"),
             ("half a line", "\x04\x15\x04"),
         ] {
-            let mut terminal = open(play, &[], "xterm")?;
+            let mut terminal = open(scenario, &[], "xterm")?;
             terminal.expect(PROMPT)?;
             terminal.keys(line)?;
             terminal.expect(line)?;
             terminal.keys(keys)?;
-            press_again(play, &mut terminal, keys)?;
-            play.note(format!("{line:?} {keys:?}"));
-            close(play, terminal)?;
+            press_again(scenario, &mut terminal, keys)?;
+            scenario.note(format!("{line:?} {keys:?}"));
+            close(scenario, terminal)?;
         }
         Ok(())
     })
@@ -106,13 +107,13 @@ fn how_a_session_ends() {
 
 #[test]
 fn a_line_is_edited_and_remembered() {
-    quartet(|play| {
+    compare_ctl_matrix(|scenario| {
         let config = format!(
             "{PROGRAMS}[supervisorctl]\nserverurl=unix://{{dir}}/s.sock\nhistory_file={{dir}}/kept\n"
         );
-        let daemon = play.start(&config)?;
+        let daemon = scenario.start(&config)?;
         daemon.wait_state("cat", "RUNNING")?;
-        let mut terminal = open(play, &[], "xterm")?;
+        let mut terminal = open(scenario, &[], "xterm")?;
         terminal.expect(PROMPT)?;
         terminal.line("")?;
         terminal.expect(PROMPT)?;
@@ -131,29 +132,29 @@ fn a_line_is_edited_and_remembered() {
         }
         terminal.keys("\x04")?;
         let status = terminal.end()?;
-        play.note(format!("[{status}] {}", terminal.is_sane()?));
+        scenario.note(format!("[{status}] {}", terminal.is_sane()?));
         let screen = terminal.screen();
         // How a search is drawn is the editor's affair; what was run is not.
-        play.note(screen.matches("Show the version of the remote supervisord").count());
+        scenario.note(screen.matches("Show the version of the remote supervisord").count());
         let version = |line: &&str| line.starts_with("4.");
-        play.note(screen.lines().filter(version).count());
-        play.note(fs::read_to_string(play.scene.path("kept"))?.replace("#V2\n", ""));
+        scenario.note(screen.lines().filter(version).count());
+        scenario.note(fs::read_to_string(scenario.dir.path("kept"))?.replace("#V2\n", ""));
         // The next session knows them.
-        let mut terminal = open(play, &[], "xterm")?;
+        let mut terminal = open(scenario, &[], "xterm")?;
         terminal.expect(PROMPT)?;
         terminal.keys("\x1b[A\x1b[A\r")?;
         terminal.expect(&format!("\n{PROMPT}"))?;
         terminal.keys("\x04")?;
-        close(play, terminal)
+        close(scenario, terminal)
     })
     .unwrap();
 }
 
 #[test]
 fn names_are_completed() {
-    quartet(|play| {
-        let daemon = start(play)?;
-        let mut terminal = open(play, &[], "xterm")?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = start(scenario)?;
+        let mut terminal = open(scenario, &[], "xterm")?;
         terminal.expect(PROMPT)?;
         for (keys, expected) in [
             ("vers\t", "version "),
@@ -187,13 +188,13 @@ fn names_are_completed() {
         }
         terminal.keys("\x15\r")?;
         // A program that was added since is known.
-        play.rewrite(&format!("{PROGRAMS}[program:zebra]\ncommand=sleep 1000\nstartsecs=0\n"))?;
+        scenario.rewrite(&format!("{PROGRAMS}[program:zebra]\ncommand=sleep 1000\nstartsecs=0\n"))?;
         daemon.call("reloadConfig", &[])?.unwrap();
         daemon.call("addProcessGroup", &["zebra".into()])?.unwrap();
         terminal.keys("status z\t!")?;
         terminal.expect("status zebra !")?;
         terminal.keys("\x15quit\r")?;
-        play.note(terminal.end()?);
+        scenario.note(terminal.end()?);
         Ok(())
     })
     .unwrap();
@@ -201,11 +202,11 @@ fn names_are_completed() {
 
 #[test]
 fn questions_and_passwords() {
-    quartet(|play| {
+    compare_ctl_matrix(|scenario| {
         let sections = "[unix_http_server]\nusername=me\npassword=thepassword\n[supervisorctl]\nserverurl=unix://{dir}/s.sock\n[program:a]\ncommand=sleep 1000\nstartsecs=0\nautostart=false\n";
-        let mut daemon = Daemon::launch(&play.scene, play.daemon, &format!("{BASE}{sections}"), &[])?;
+        let mut daemon = Daemon::launch(&scenario.dir, scenario.daemon, &format!("{BASE}{sections}"), &[])?;
         daemon.wait_log("supervisord started")?;
-        let mut terminal = open(play, &[], "xterm")?;
+        let mut terminal = open(scenario, &[], "xterm")?;
         terminal.expect("Username:")?;
         terminal.line("me")?;
         terminal.expect("Password:")?;
@@ -227,22 +228,22 @@ fn questions_and_passwords() {
         terminal.expect("y/N?")?;
         terminal.line("y")?;
         terminal.expect(PROMPT)?;
-        play.note(daemon.wait_end()?);
+        scenario.note(daemon.wait_end()?);
         terminal.line("version")?;
         terminal.expect(PROMPT)?;
         terminal.keys("\x04")?;
         assert!(!terminal.screen().contains("wrong") && !terminal.screen().contains("thepassword"));
-        close(play, terminal)
+        close(scenario, terminal)
     })
     .unwrap();
 }
 
 #[test]
 fn an_interrupted_question_ends_the_session() {
-    quartet(|play| {
-        let _daemon = start(play)?;
+    compare_ctl_matrix(|scenario| {
+        let _daemon = start(scenario)?;
         for keys in ["\x03", "\x04"] {
-            let mut terminal = open(play, &[], "xterm")?;
+            let mut terminal = open(scenario, &[], "xterm")?;
             terminal.expect(PROMPT)?;
             terminal.line("shutdown")?;
             terminal.expect("y/N?")?;
@@ -251,13 +252,13 @@ fn an_interrupted_question_ends_the_session() {
                 terminal.expect(PROMPT)?;
                 terminal.line("quit")?;
             }
-            press_again(play, &mut terminal, keys)?;
+            press_again(scenario, &mut terminal, keys)?;
             let status = terminal.end()?;
             // One of the two editors lets the terminal show the key, and trouble has its own words.
             let screen = terminal.screen().replace("^C", "");
             let words = screen.split("y/N?").nth(1).unwrap_or_default();
             let trouble = words.trim_start().starts_with("error: ");
-            play.note(format!(
+            scenario.note(format!(
                 "{keys:?} [{status}] {} {trouble} {:?}",
                 terminal.is_sane()?,
                 words.lines().last().unwrap_or_default().trim_end()
@@ -284,13 +285,13 @@ fn uninterrupted(screen: &str) -> String {
 /// Presses ^C until it worked within the time given. Ours must hear the first; the original loses one that comes while
 /// it reads.
 fn interrupt(
-    whose: Flavour,
-    terminal: &mut Terminal,
-    worked: impl Fn(&mut Terminal, Duration) -> anyhow::Result<bool>,
+    whose: Implementation,
+    terminal: &mut PseudoTerminal,
+    worked: impl Fn(&mut PseudoTerminal, Duration) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
     let (presses, limit) = match whose {
-        Flavour::Ours => (1, PATIENCE),
-        Flavour::Original => (8, Duration::from_secs(3)),
+        Implementation::Ours => (1, TIMEOUT),
+        Implementation::Original => (8, Duration::from_secs(3)),
     };
     for _ in 0..presses {
         terminal.keys("\x03")?;
@@ -303,42 +304,42 @@ fn interrupt(
 
 #[test]
 fn a_log_is_followed_until_it_is_interrupted() {
-    quartet(|play| {
-        let daemon = start(play)?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = start(scenario)?;
         let say = |words: &str| {
             daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap())
         };
-        let prompted = |terminal: &mut Terminal, limit| terminal.shows_within(PROMPT, limit);
+        let prompted = |terminal: &mut PseudoTerminal, limit| terminal.shows_within(PROMPT, limit);
         say("before é\n")?;
         daemon.wait_file("cat.log", "before")?;
         // As a command of its own, and within a session.
-        let mut terminal = open(play, &["tail", "-f", "cat"], "xterm")?;
+        let mut terminal = open(scenario, &["tail", "-f", "cat"], "xterm")?;
         terminal.expect("before é\n")?;
         say("after\n")?;
         terminal.expect("after\n")?;
-        interrupt(play.flavour, &mut terminal, Terminal::ends_within)?;
+        interrupt(scenario.implementation, &mut terminal, PseudoTerminal::ends_within)?;
         let status = terminal.end()?;
-        play.note(format!("[{status}] {}\n{}", terminal.is_sane()?, uninterrupted(&terminal.screen())));
-        let mut terminal = open(play, &[], "xterm")?;
+        scenario.note(format!("[{status}] {}\n{}", terminal.is_sane()?, uninterrupted(&terminal.screen())));
+        let mut terminal = open(scenario, &[], "xterm")?;
         terminal.expect(PROMPT)?;
         terminal.line("tail -f cat")?;
         terminal.expect("before é\nafter\n")?;
         say("and then\n")?;
         terminal.expect("and then\n")?;
-        interrupt(play.flavour, &mut terminal, prompted)?;
+        interrupt(scenario.implementation, &mut terminal, prompted)?;
         terminal.line("tail -f none")?;
         terminal.expect(PROMPT)?;
         terminal.line("version")?;
         terminal.expect(PROMPT)?;
         terminal.line("maintail -f")?;
         terminal.expect("cat")?;
-        interrupt(play.flavour, &mut terminal, prompted)?;
+        interrupt(scenario.implementation, &mut terminal, prompted)?;
         terminal.line("quit")?;
         let status = terminal.end()?;
-        play.note(format!("[{status}] {}", terminal.is_sane()?));
+        scenario.note(format!("[{status}] {}", terminal.is_sane()?));
         let screen = uninterrupted(&terminal.screen());
         // The main log is another each time.
-        play.note(screen.split("maintail -f").next().unwrap_or_default());
+        scenario.note(screen.split("maintail -f").next().unwrap_or_default());
         Ok(())
     })
     .unwrap();
@@ -346,9 +347,9 @@ fn a_log_is_followed_until_it_is_interrupted() {
 
 #[test]
 fn the_foreground_of_a_program() {
-    quartet(|play| {
-        let daemon = start(play)?;
-        let mut terminal = open(play, &["fg", "cat"], "xterm")?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = start(scenario)?;
+        let mut terminal = open(scenario, &["fg", "cat"], "xterm")?;
         terminal.expect("==> Press Ctrl-C to exit <==\n")?;
         terminal.line("first é")?;
         terminal.expect("first é\nfirst é\n")?;
@@ -356,19 +357,19 @@ fn the_foreground_of_a_program() {
         terminal.expect("second\nsecond\n")?;
         terminal.keys("\x03")?;
         terminal.expect("Exiting foreground")?;
-        if play.flavour == Flavour::Original {
+        if scenario.implementation == Implementation::Original {
             // Its thread goes on listening, and ends only by force.
             drop(terminal);
         } else {
             assert_eq!((terminal.end()?, terminal.is_sane()?), (0, true));
         }
-        let mut terminal = open(play, &[], "xterm")?;
+        let mut terminal = open(scenario, &[], "xterm")?;
         terminal.expect(PROMPT)?;
         for line in ["fg", "fg none", "fg b", "fg a b", "fg cat"] {
             terminal.line(line)?;
             terminal.expect(if line == "fg cat" { "<==\nfirst é\nsecond\n" } else { PROMPT })?;
         }
-        if play.flavour == Flavour::Original {
+        if scenario.implementation == Implementation::Original {
             // What is typed before its line editor is there is shown twice.
             terminal.wait_silent()?;
         }
@@ -379,12 +380,12 @@ fn the_foreground_of_a_program() {
         terminal.expect(PROMPT)?;
         terminal.line("version")?;
         terminal.expect(PROMPT)?;
-        play.note(terminal.screen().replace("^CExiting", "Exiting"));
+        scenario.note(terminal.screen().replace("^CExiting", "Exiting"));
         terminal.line("quit")?;
-        if play.flavour == Flavour::Ours {
+        if scenario.implementation == Implementation::Ours {
             assert_eq!((terminal.end()?, terminal.is_sane()?), (0, true));
         }
-        play.note(daemon.file("cat.log"));
+        scenario.note(daemon.file("cat.log"));
         Ok(())
     })
     .unwrap();
@@ -392,19 +393,19 @@ fn the_foreground_of_a_program() {
 
 #[test]
 fn colours_are_for_terminals_that_know_them() {
-    let scene = ironlance_e2e::Scene::new().unwrap();
-    let config = format!("{BASE}{}{PROGRAMS}", ironlance_e2e::ctl_quartet::SECTION);
-    let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    let dir = ironlance_e2e::TestDir::new().unwrap();
+    let config = format!("{BASE}{}{PROGRAMS}", ironlance_e2e::ctl_scenario::SECTION);
+    let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("a", "RUNNING").unwrap();
     for (kind, colour, wanted) in
         [("xterm", None, true), ("xterm", Some(""), true), ("xterm", Some("1"), false), ("dumb", None, false)]
     {
         for args in [&["-c", "supervisord.conf", "status"][..], &["-c", "supervisord.conf"]] {
-            let mut command = supervisorctl(&scene, Flavour::Ours, args).unwrap();
+            let mut command = supervisorctl(&dir, Implementation::Ours, args).unwrap();
             if let Some(value) = colour {
                 command.env("NO_COLOR", value);
             }
-            let mut terminal = Terminal::start(&command, kind).unwrap();
+            let mut terminal = PseudoTerminal::start(&command, kind).unwrap();
             if args.len() == 2 {
                 terminal.expect(PROMPT).unwrap();
                 terminal.line("quit").unwrap();

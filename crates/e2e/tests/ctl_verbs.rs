@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ironlance_e2e::{Daemon, Flavour, Play, quartet};
+use ironlance_e2e::{CtlScenario, Daemon, Implementation, compare_ctl_matrix};
 use rustix::process::Signal;
 
 /// A program in each state that lasts, names of all kinds, logs of all kinds.
@@ -23,10 +23,10 @@ const PROGRAMS: &str = "\
     [group:g]\nprograms=m1,m2\n[program:m1]\ncommand=sleep 1000\nstartsecs=0\n[program:m2]\ncommand=cat\nstartsecs=0\n\
     [eventlistener:ears]\ncommand=cat\nevents=TICK_3600\nstartsecs=0\nautostart=false\n";
 
-fn start(play: &Play) -> anyhow::Result<Daemon> {
-    play.scene.write("inert", "not to be run")?;
-    fs::create_dir(play.scene.path("folder"))?;
-    let daemon = play.start(PROGRAMS)?;
+fn start(scenario: &CtlScenario) -> anyhow::Result<Daemon> {
+    scenario.dir.write("inert", "not to be run")?;
+    fs::create_dir(scenario.dir.path("folder"))?;
+    let daemon = scenario.start(PROGRAMS)?;
     for (name, state) in [
         ("a", "RUNNING"),
         ("fatal", "FATAL"),
@@ -42,9 +42,9 @@ fn start(play: &Play) -> anyhow::Result<Daemon> {
 
 #[test]
 fn status_and_pid() {
-    quartet(|play| {
-        let daemon = start(play)?;
-        play.run_each(&[
+    compare_ctl_matrix(|scenario| {
+        let daemon = start(scenario)?;
+        scenario.run_each(&[
             "status",
             "status all",
             "status a",
@@ -84,14 +84,14 @@ fn status_and_pid() {
             "status a-name-that-is-longer-than-the-thirty-columns-of-the-table",
             "status a-name-that-is-longer-than-the-thirty-columns-of-the-table a",
         ])?;
-        play.run_args(&["status", "a  b"])?;
-        play.run_args(&["status", ""])?;
-        play.run_args(&["status", "", "a"])?;
-        play.run_args(&["status", "a\tb\nm1"])?;
-        play.run_args(&["status a"])?;
-        play.run_args(&["  status   a  "])?;
-        play.run_args(&["status\u{a0}a"])?;
-        play.run_args(&["status", "a\u{2003}b"])?;
+        scenario.run_args(&["status", "a  b"])?;
+        scenario.run_args(&["status", ""])?;
+        scenario.run_args(&["status", "", "a"])?;
+        scenario.run_args(&["status", "a\tb\nm1"])?;
+        scenario.run_args(&["status a"])?;
+        scenario.run_args(&["  status   a  "])?;
+        scenario.run_args(&["status\u{a0}a"])?;
+        scenario.run_args(&["status", "a\u{2003}b"])?;
         for line in [
             "pid",
             "pid a",
@@ -110,12 +110,12 @@ fn status_and_pid() {
             "pid fatal",
             "pid many:many_01",
         ] {
-            play.run_pids(line)?;
+            scenario.run_pids(line)?;
         }
-        let told = play.quietly(&["pid"], b"")?;
-        play.note(told.text().trim() == daemon.pid().to_string());
-        let told = play.quietly(&["pid", "a", "g:m1"], b"")?;
-        play.note(told.text() == format!("{}\n{}\n", daemon.pid_of("a")?, daemon.pid_of("g:m1")?));
+        let output = scenario.quietly(&["pid"], b"")?;
+        scenario.note(output.text().trim() == daemon.pid().to_string());
+        let output = scenario.quietly(&["pid", "a", "g:m1"], b"")?;
+        scenario.note(output.text() == format!("{}\n{}\n", daemon.pid_of("a")?, daemon.pid_of("g:m1")?));
         Ok(())
     })
     .unwrap();
@@ -123,9 +123,9 @@ fn status_and_pid() {
 
 #[test]
 fn start_stop_and_restart_of_one() {
-    quartet(|play| {
-        start(play)?;
-        play.run_each(&[
+    compare_ctl_matrix(|scenario| {
+        start(scenario)?;
+        scenario.run_each(&[
             "start",
             "stop",
             "restart",
@@ -160,9 +160,9 @@ fn start_stop_and_restart_of_one() {
 
 #[test]
 fn start_stop_and_restart_of_several_and_of_groups() {
-    quartet(|play| {
-        let daemon = start(play)?;
-        play.run_each(&[
+    compare_ctl_matrix(|scenario| {
+        let daemon = start(scenario)?;
+        scenario.run_each(&[
             "start a b",
             "stop a b",
             "start a b",
@@ -195,14 +195,14 @@ fn start_stop_and_restart_of_several_and_of_groups() {
         for line in
             ["stop g:*", "stop g:*", "start g:*", "restart g:*", "stop g:* a", "start g:* a", "stop many:*"]
         {
-            play.run_unordered(line)?;
+            scenario.run_unordered(line)?;
         }
-        play.run_each(&["start many:many_02", "start many:many_00 many:many_02", "status many:*"])?;
-        play.run("start backoff")?;
+        scenario.run_each(&["start many:many_02", "start many:many_00 many:many_02", "status many:*"])?;
+        scenario.run("start backoff")?;
         daemon.wait_state("backoff", "BACKOFF")?;
         // The original looks at a process once a second: what it is in between is a matter of time.
-        play.run("stop backoff")?;
-        play.run_each(&["status a", "status g:*"])?;
+        scenario.run("stop backoff")?;
+        scenario.run_each(&["status a", "status g:*"])?;
         Ok(())
     })
     .unwrap();
@@ -213,8 +213,8 @@ fn all_of_them() {
     // Few, since Python's daemon does one a second.
     const FEW: &str = "[program:a]\ncommand=sleep 1000\nstartsecs=0\n[program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n\
         [program:gone]\ncommand=/no/such/program\nautostart=false\nstartretries=0\n[group:g]\nprograms=m\n[program:m]\ncommand=cat\nstartsecs=0\n";
-    quartet(|play| {
-        let daemon = play.start(FEW)?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = scenario.start(FEW)?;
         daemon.wait_state("g:m", "RUNNING")?;
         for line in [
             "clear all",
@@ -231,7 +231,7 @@ fn all_of_them() {
             "signal NONE all",
             "signal CONT a all",
         ] {
-            play.run_unordered(line)?;
+            scenario.run_unordered(line)?;
         }
         Ok(())
     })
@@ -240,9 +240,9 @@ fn all_of_them() {
 
 #[test]
 fn signals() {
-    quartet(|play| {
-        start(play)?;
-        play.run_each(&[
+    compare_ctl_matrix(|scenario| {
+        start(scenario)?;
+        scenario.run_each(&[
             "signal",
             "signal HUP",
             "signal a",
@@ -282,15 +282,15 @@ fn signals() {
 
 #[test]
 fn logs_are_shown_and_cleared() {
-    quartet(|play| {
-        let daemon = start(play)?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = start(scenario)?;
         for (name, logged) in [("a", "hello"), ("exited", "done"), ("merged", "oops")] {
-            ironlance_e2e::until("the output", ironlance_e2e::PATIENCE, || {
+            ironlance_e2e::until("the output", ironlance_e2e::TIMEOUT, || {
                 let log = daemon.call("readProcessStdoutLog", &[name.into(), 0.into(), 0.into()])?;
                 Ok(log.is_ok_and(|log| log.to_string().contains(logged)).then_some(()))
             })?;
         }
-        play.run_each(&[
+        scenario.run_each(&[
             "tail",
             "tail a",
             "tail a stdout",
@@ -347,7 +347,7 @@ fn logs_are_shown_and_cleared() {
             "clear b",
             "clear a a",
         ])?;
-        play.run_each(&[
+        scenario.run_each(&[
             "maintail x",
             "maintail -x",
             "maintail 5 5",
@@ -361,8 +361,8 @@ fn logs_are_shown_and_cleared() {
         daemon.signal(Signal::USR2)?;
         daemon.wait_log("received SIGUSR2")?;
         for (line, length) in [("maintail -40", 41), ("maintail -1", 2), ("maintail", 1601)] {
-            let told = play.quietly(&line.split(' ').collect::<Vec<_>>(), b"")?;
-            play.note(format!("{line}: {} {}", told.status, told.stdout.len() == length));
+            let output = scenario.quietly(&line.split(' ').collect::<Vec<_>>(), b"")?;
+            scenario.note(format!("{line}: {} {}", output.status, output.stdout.len() == length));
         }
         Ok(())
     })
@@ -371,17 +371,17 @@ fn logs_are_shown_and_cleared() {
 
 #[test]
 fn logs_with_every_byte_and_of_any_length() {
-    quartet(|play| {
+    compare_ctl_matrix(|scenario| {
         let bytes: Vec<u8> = (1..=255).filter(|byte| !b"\r".contains(byte)).collect();
-        fs::write(play.scene.path("bytes"), &bytes)?;
-        fs::write(play.scene.path("long"), "0123456789".repeat(1000))?;
-        fs::write(play.scene.path("words"), "Malmö ÅÄÖ 日本語 <&> ]]> end")?;
-        fs::write(play.scene.path("lines"), "one\n\ntwo\n\n")?;
+        fs::write(scenario.dir.path("bytes"), &bytes)?;
+        fs::write(scenario.dir.path("long"), "0123456789".repeat(1000))?;
+        fs::write(scenario.dir.path("words"), "Malmö ÅÄÖ 日本語 <&> ]]> end")?;
+        fs::write(scenario.dir.path("lines"), "one\n\ntwo\n\n")?;
         let log = |name: &str| {
             format!("[program:{name}]\ncommand=sleep 1000\nautostart=false\nstdout_logfile={{dir}}/{name}\n")
         };
-        let _daemon = play.start(&["long", "words", "lines", "missing"].map(log).concat())?;
-        play.run_each(&[
+        let _daemon = scenario.start(&["long", "words", "lines", "missing"].map(log).concat())?;
+        scenario.run_each(&[
             "tail long",
             "tail -7 long",
             "tail -20000 long",
@@ -391,13 +391,13 @@ fn logs_with_every_byte_and_of_any_length() {
             "tail missing stderr",
         ])?;
         for count in [9, 12, 15, 18, 21, 22, 24, 26, 28] {
-            play.run(&format!("tail -{count} words"))?;
+            scenario.run(&format!("tail -{count} words"))?;
         }
         // The first bytes of the tail may be the end of a character: Python's daemon breaks, ours shows that one is missing.
-        let told = play.quietly(&["tail", "-17", "words"], b"")?;
-        match play.daemon {
-            Flavour::Original => assert!(told.text().starts_with("error: "), "{told:?}"),
-            Flavour::Ours => assert_eq!(told.text(), "��語 <&> ]]> end\n"),
+        let output = scenario.quietly(&["tail", "-17", "words"], b"")?;
+        match scenario.daemon {
+            Implementation::Original => assert!(output.text().starts_with("error: "), "{output:?}"),
+            Implementation::Ours => assert_eq!(output.text(), "��語 <&> ]]> end\n"),
         }
         Ok(())
     })
@@ -406,17 +406,17 @@ fn logs_with_every_byte_and_of_any_length() {
 
 #[test]
 fn names_beyond_ascii() {
-    quartet(|play| {
-        let _daemon = play.start("[program:müßig]\ncommand=cat\nstartsecs=0\n[group:группа]\nprograms=プロセス\n[program:プロセス]\ncommand=cat\nautostart=false\nstartsecs=0\n")?;
-        play.run_each(&[
+    compare_ctl_matrix(|scenario| {
+        let _daemon = scenario.start("[program:müßig]\ncommand=cat\nstartsecs=0\n[group:группа]\nprograms=プロセス\n[program:プロセス]\ncommand=cat\nautostart=false\nstartsecs=0\n")?;
+        scenario.run_each(&[
             "status", "status müßig", "status müß", "status группа:*", "status группа:プロセス", "status プロセス", "avail", "start müßig", "stop müßig", "start müßig", "restart müßig", "signal CONT müßig", "tail müßig", "clear müßig",
             "start группа:プロセス", "stop группа:プロセス", "start プロセス", "stop группа:é", "start é", "signal CONT é", "tail é", "clear é", "pid é", "fg é", "add é", "remove é", "update é", "add müßig", "remove müßig", "stop müßig", "remove müßig", "add müßig",
         ])?;
         // Python's daemon counts characters where it should count bytes, and its client gets half an answer.
-        let told = play.quietly(&["stop", "all"], b"")?;
-        match (play.daemon, play.flavour) {
-            (Flavour::Original, Flavour::Original) => assert!(told.text().starts_with("error: "), "{told:?}"),
-            _ => assert_eq!(told.text(), "müßig: stopped\n"),
+        let output = scenario.quietly(&["stop", "all"], b"")?;
+        match (scenario.daemon, scenario.implementation) {
+            (Implementation::Original, Implementation::Original) => assert!(output.text().starts_with("error: "), "{output:?}"),
+            _ => assert_eq!(output.text(), "müßig: stopped\n"),
         }
         Ok(())
     })
@@ -425,9 +425,9 @@ fn names_beyond_ascii() {
 
 #[test]
 fn available_programs_versions_and_what_is_none() {
-    quartet(|play| {
-        start(play)?;
-        play.run_each(&[
+    compare_ctl_matrix(|scenario| {
+        start(scenario)?;
+        scenario.run_each(&[
             "avail",
             "avail x",
             "version",
@@ -476,11 +476,11 @@ fn available_programs_versions_and_what_is_none() {
             "open unix://{dir}/s.sock",
             "open UNIX://{dir}/s.sock",
         ])?;
-        play.run_args(&["avail", ""])?;
-        play.run_args(&["version", " "])?;
-        play.run_args(&["", ""])?;
-        play.run_args(&[" "])?;
-        play.run_args(&["\u{7f}\u{1}"])?;
+        scenario.run_args(&["avail", ""])?;
+        scenario.run_args(&["version", " "])?;
+        scenario.run_args(&["", ""])?;
+        scenario.run_args(&[" "])?;
+        scenario.run_args(&["\u{7f}\u{1}"])?;
         Ok(())
     })
     .unwrap();
@@ -488,8 +488,8 @@ fn available_programs_versions_and_what_is_none() {
 
 #[test]
 fn help_for_everything() {
-    quartet(|play| {
-        let _daemon = play.start("")?;
+    compare_ctl_matrix(|scenario| {
+        let _daemon = scenario.start("")?;
         for verb in [
             "add",
             "avail",
@@ -524,12 +524,12 @@ fn help_for_everything() {
             "default",
             "",
         ] {
-            play.run(&format!("help {verb}"))?;
-            play.run(&format!("? {verb}"))?;
+            scenario.run(&format!("help {verb}"))?;
+            scenario.run(&format!("? {verb}"))?;
         }
-        play.run_args(&["help", " status "])?;
-        play.run_args(&["help", ""])?;
-        play.run_args(&["help   "])?;
+        scenario.run_args(&["help", " status "])?;
+        scenario.run_args(&["help", ""])?;
+        scenario.run_args(&["help   "])?;
         Ok(())
     })
     .unwrap();
@@ -537,23 +537,23 @@ fn help_for_everything() {
 
 #[test]
 fn two_hundred_programs() {
-    quartet(|play| {
+    compare_ctl_matrix(|scenario| {
         let program = |number: usize| {
             format!(
                 "[program:p{number:03}]\ncommand=sleep 1000\nstartsecs=0\nautostart=false\npriority={}\n",
                 number % 7
             )
         };
-        let _daemon = play.start(&(0..200).map(program).collect::<String>())?;
-        play.run_each(&["status", "avail", "status p000 p199 p050"])?;
+        let _daemon = scenario.start(&(0..200).map(program).collect::<String>())?;
+        scenario.run_each(&["status", "avail", "status p000 p199 p050"])?;
         let names: Vec<String> = (0..200).map(|number| format!("p{number:03}")).collect();
         let named: Vec<&str> = names.iter().map(String::as_str).collect();
-        play.run_args(&[&["status"], named.as_slice()].concat())?;
-        play.run_args(&[&["start"], &named[..20]].concat())?;
-        play.run_args(&[&["stop"], &named[10..30]].concat())?;
-        play.run("status")?;
-        play.run_args(&["status", &"x".repeat(100_000)])?;
-        play.run_args(&["start", &"é".repeat(1000)])?;
+        scenario.run_args(&[&["status"], named.as_slice()].concat())?;
+        scenario.run_args(&[&["start"], &named[..20]].concat())?;
+        scenario.run_args(&[&["stop"], &named[10..30]].concat())?;
+        scenario.run("status")?;
+        scenario.run_args(&["status", &"x".repeat(100_000)])?;
+        scenario.run_args(&["start", &"é".repeat(1000)])?;
         Ok(())
     })
     .unwrap();
@@ -561,11 +561,11 @@ fn two_hundred_programs() {
 
 #[test]
 fn a_pattern_is_a_name_first_and_means_many_then() {
-    quartet(|play| {
-        let daemon = start(play)?;
+    compare_ctl_matrix(|scenario| {
+        let daemon = start(scenario)?;
         daemon.wait_state("many:many_02", "RUNNING")?;
         // Where nobody fits, both say the same.
-        play.run_each(&[
+        scenario.run_each(&[
             "status x*",
             "start x*",
             "stop [xyz]",
@@ -574,13 +574,13 @@ fn a_pattern_is_a_name_first_and_means_many_then() {
             "stop x*:*",
             "start g:x*",
         ])?;
-        let told = play.quietly(&["status", "many_0[01]", "g:*"], b"")?;
+        let output = scenario.quietly(&["status", "many_0[01]", "g:*"], b"")?;
         let names: Vec<String> =
-            told.text().lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect();
-        play.decided(names.join(" "), "many_0[01]: g:m1 g:m2", "many:many_00 many:many_01 g:m1 g:m2")?;
-        let told = play.quietly(&["stop", "many:many_0?"], b"")?;
-        play.decided(
-            told.text().trim_end(),
+            output.text().lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect();
+        scenario.decided(names.join(" "), "many_0[01]: g:m1 g:m2", "many:many_00 many:many_01 g:m1 g:m2")?;
+        let output = scenario.quietly(&["stop", "many:many_0?"], b"")?;
+        scenario.decided(
+            output.text().trim_end(),
             "many:many_0?: ERROR (no such process)",
             "many:many_00: stopped\nmany:many_01: stopped\nmany:many_02: stopped",
         )

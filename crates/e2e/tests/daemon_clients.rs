@@ -6,20 +6,22 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, run_command};
-use ironlance_e2e::flavour::LISTENERS;
-use ironlance_e2e::mail_server::Setup;
+use ironlance_e2e::implementation::LISTENERS;
+use ironlance_e2e::mail_server::MailServerOptions;
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::{
-    Daemon, Flavour, MailServer, Mailer, Manner, PATIENCE, Stage, Supervisord, WebServer, contest, until,
+    Daemon, DaemonScenario, Implementation, MailServer, Mailer, ServerBehaviour, Supervisord, TIMEOUT,
+    WebServer, compare_daemons, until,
 };
 
 const CTL: &str = "[supervisorctl]\nserverurl=unix://{dir}/s.sock\n";
 
-/// Runs the original's supervisorctl in the scene, and notes status and output.
-fn ctl(stage: &mut Stage, args: &[&str]) -> anyhow::Result<()> {
-    let mut command = stage.scene.command(Flavour::Original.path("supervisorctl")?, Flavour::Original)?;
+/// Runs the original's supervisorctl in the test directory, and notes status and output.
+fn ctl(scenario: &mut DaemonScenario, args: &[&str]) -> anyhow::Result<()> {
+    let mut command =
+        scenario.dir.command(Implementation::Original.path("supervisorctl")?, Implementation::Original)?;
     command
-        .args(["-c", &stage.scene.path("supervisord.conf").display().to_string()])
+        .args(["-c", &scenario.dir.path("supervisord.conf").display().to_string()])
         .args(args)
         .stdin(Stdio::null());
     let output = run_command(command)?;
@@ -31,17 +33,17 @@ fn ctl(stage: &mut Stage, args: &[&str]) -> anyhow::Result<()> {
         lines.sort_unstable();
         status = status.map(|code| code.min(1));
     }
-    stage.note(format!("$ supervisorctl {}: {status:?}", args.join(" ")));
-    stage.note_all("output", lines);
+    scenario.note(format!("$ supervisorctl {}: {status:?}", args.join(" ")));
+    scenario.note_all("output", lines);
     Ok(())
 }
 
 #[test]
 fn the_originals_supervisorctl_sees_no_difference() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let daemon = Daemon::start_on(
-            &stage.scene,
-            stage.flavour,
+            &scenario.dir,
+            scenario.implementation,
             &format!(
                 "{BASE}{CTL}[program:a]\ncommand=sh -c 'echo hello; echo oops >&2; exec sleep 1000'\nstartsecs=0\n\
                  [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n[program:fails]\ncommand=false\nautostart=false\nstartretries=0\n\
@@ -66,7 +68,7 @@ fn the_originals_supervisorctl_sees_no_difference() {
             if line == "pid" || line.starts_with("pid ") {
                 args = vec!["pid", "none"];
             }
-            ctl(stage, &args)?;
+            ctl(scenario, &args)?;
         }
         Ok(())
     })
@@ -75,18 +77,18 @@ fn the_originals_supervisorctl_sees_no_difference() {
 
 #[test]
 fn supervisorctl_rereads_updates_and_shuts_down() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let program =
             |name: &str, keys: &str| format!("[program:{name}]\ncommand=sleep 1000\nstartsecs=0\n{keys}\n");
         let mut daemon = Daemon::start_on(
-            &stage.scene,
-            stage.flavour,
+            &scenario.dir,
+            scenario.implementation,
             &format!("{BASE}{CTL}{}{}{}", program("same", ""), program("changed", ""), program("gone", "")),
             &[],
         )?;
         daemon.wait_state("gone", "RUNNING")?;
         ironlance_e2e::daemon::write_config(
-            &stage.scene,
+            &scenario.dir,
             &format!(
                 "{BASE}{CTL}{}{}{}",
                 program("same", ""),
@@ -95,15 +97,15 @@ fn supervisorctl_rereads_updates_and_shuts_down() {
             ),
         )?;
         for line in ["reread", "update", "status new", "update", "reread", "reload"] {
-            ctl(stage, &line.split(' ').collect::<Vec<_>>())?;
+            ctl(scenario, &line.split(' ').collect::<Vec<_>>())?;
         }
-        until("the restart", PATIENCE, || {
+        until("the restart", TIMEOUT, || {
             let anew = daemon.log().matches("supervisord started").count() == 2;
             Ok((anew && daemon.call("getState", &[]).is_ok_and(|state| state.is_ok())).then_some(()))
         })?;
-        ctl(stage, &["shutdown"])?;
-        stage.note(daemon.wait_end()?);
-        ctl(stage, &["status"])?;
+        ctl(scenario, &["shutdown"])?;
+        scenario.note(daemon.wait_end()?);
+        ctl(scenario, &["status"])?;
         Ok(())
     })
     .unwrap();
@@ -111,10 +113,10 @@ fn supervisorctl_rereads_updates_and_shuts_down() {
 
 #[test]
 fn supervisorctl_follows_a_log() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let daemon = Daemon::start_on(
-            &stage.scene,
-            stage.flavour,
+            &scenario.dir,
+            scenario.implementation,
             &format!("{BASE}{CTL}[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={{dir}}/cat.log\n"),
             &[],
         )?;
@@ -124,8 +126,10 @@ fn supervisorctl_follows_a_log() {
         };
         say("before é\n")?;
         daemon.wait_file("cat.log", "before")?;
-        let mut command = stage.scene.command(Flavour::Original.path("supervisorctl")?, Flavour::Original)?;
-        let out = std::fs::File::create(stage.scene.path("tail.out"))?;
+        let mut command = scenario
+            .dir
+            .command(Implementation::Original.path("supervisorctl")?, Implementation::Original)?;
+        let out = std::fs::File::create(scenario.dir.path("tail.out"))?;
         let mut tail = command
             .args(["-c", "supervisord.conf", "tail", "-f", "cat"])
             .env("PYTHONUNBUFFERED", "1")
@@ -138,7 +142,7 @@ fn supervisorctl_follows_a_log() {
         });
         let _ = tail.kill();
         let _ = tail.wait();
-        stage.note(outcome?);
+        scenario.note(outcome?);
         Ok(())
     })
     .unwrap();
@@ -146,21 +150,21 @@ fn supervisorctl_follows_a_log() {
 
 #[test]
 fn passwords_open_and_close_the_door() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let port = closed_port()?;
         // sha1 of "thepassword"
         let sections = format!(
             "[inet_http_server]\nport=127.0.0.1:{port}\nusername=user\npassword={{SHA}}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d\n\
              [unix_http_server]\nusername=me\npassword=plain%%text\n[program:a]\ncommand=sleep 1000\n"
         );
-        let daemon = Daemon::launch(&stage.scene, stage.flavour, &format!("{BASE}{CTL}{sections}"), &[])?;
-        until("the door", PATIENCE, || Ok(std::net::TcpStream::connect(("127.0.0.1", port)).ok()))?;
+        let daemon = Daemon::launch(&scenario.dir, scenario.implementation, &format!("{BASE}{CTL}{sections}"), &[])?;
+        until("the door", TIMEOUT, || Ok(std::net::TcpStream::connect(("127.0.0.1", port)).ok()))?;
         daemon.wait_log("supervisord started")?;
         let url = format!("http://127.0.0.1:{port}");
-        let socket = format!("unix://{}", stage.scene.path("s.sock").display());
+        let socket = format!("unix://{}", scenario.dir.path("s.sock").display());
         let password = "thepassword";
         for (user, secret) in [("user", password), ("user", "wrong"), ("other", password), ("user", ""), ("", ""), ("user", "{SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")] {
-            let mut command = stage.scene.command(Flavour::Original.path("supervisorctl")?, Flavour::Original)?;
+            let mut command = scenario.dir.command(Implementation::Original.path("supervisorctl")?, Implementation::Original)?;
             command.args(["-s", &url]).stdin(Stdio::null());
             if !user.is_empty() {
                 command.args(["-u", user, "-p", secret]);
@@ -169,15 +173,15 @@ fn passwords_open_and_close_the_door() {
 command.arg("version").env("HOME", "/nonexistent");
 run_command(command)?
 };
-            stage.note(format!("{user}:{secret} -> {}{}[{:?}]", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr), output.status.code()).replace(&port.to_string(), "PORT"));
+            scenario.note(format!("{user}:{secret} -> {}{}[{:?}]", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr), output.status.code()).replace(&port.to_string(), "PORT"));
         }
         for (user, secret) in [("me", "plain%text"), ("me", "plain%%text"), ("user", password)] {
-            let mut command = stage.scene.command(Flavour::Original.path("supervisorctl")?, Flavour::Original)?;
+            let mut command = scenario.dir.command(Implementation::Original.path("supervisorctl")?, Implementation::Original)?;
             command.args(["-s", &socket, "-u", user, "-p", secret, "version"]).stdin(Stdio::null());
             let output = run_command(command)?;
-            stage.note(format!("{user}:{secret} -> {}{}[{:?}]", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr), output.status.code()));
+            scenario.note(format!("{user}:{secret} -> {}{}[{:?}]", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr), output.status.code()));
         }
-        stage.note_all("log", daemon.log_lines().into_iter().map(|line| line.replace(&port.to_string(), "PORT")).filter(|line| !line.contains("'a'") && !line.contains(" a ")));
+        scenario.note_all("log", daemon.log_lines().into_iter().map(|line| line.replace(&port.to_string(), "PORT")).filter(|line| !line.contains("'a'") && !line.contains(" a ")));
         Ok(())
     })
     .unwrap();
@@ -185,26 +189,26 @@ run_command(command)?
 
 #[test]
 fn pythons_own_client_understands_every_answer() {
-    contest(|stage| {
-        let daemon = stage.daemon("[program:a]\ncommand=sh -c 'printf \"<&>\\303\\266\\001\"; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.log\n[program:b]\ncommand=cat\nautostart=false\nstartsecs=0\n")?;
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon("[program:a]\ncommand=sh -c 'printf \"<&>\\303\\266\\001\"; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.log\n[program:b]\ncommand=cat\nautostart=false\nstartsecs=0\n")?;
         daemon.wait_state("a", "RUNNING")?;
         daemon.wait_file("a.log", "<")?;
-        let script = stage.scene.write("client.py", include_str!("../python/client.py"))?;
-        let mut command = stage.scene.command(Flavour::Original.path("python")?, Flavour::Original)?;
-        command.arg(script).arg(format!("unix://{}", stage.scene.path("s.sock").display()));
+        let script = scenario.dir.write("client.py", include_str!("../python/client.py"))?;
+        let mut command = scenario.dir.command(Implementation::Original.path("python")?, Implementation::Original)?;
+        command.arg(script).arg(format!("unix://{}", scenario.dir.path("s.sock").display()));
         let output = run_command(command)?;
-        stage.note(format!("{}{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)));
+        scenario.note(format!("{}{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)));
         Ok(())
     })
     .unwrap();
 }
 
 /// Listeners of one kind under our daemon do what they are for.
-fn listeners_bring_mails(listeners: Flavour) {
-    let scene = ironlance_e2e::Scene::new().unwrap();
-    let mailer = Mailer::new(&scene).unwrap();
-    let server = MailServer::start(&scene, &Setup::default()).unwrap();
-    let page = WebServer::start(Manner::Answer("500 Internal Server Error", "")).unwrap();
+fn listeners_bring_mails(listeners: Implementation) {
+    let dir = ironlance_e2e::TestDir::new().unwrap();
+    let mailer = Mailer::new(&dir).unwrap();
+    let server = MailServer::start(&dir, &MailServerOptions::default()).unwrap();
+    let page = WebServer::start(ServerBehaviour::Answer("500 Internal Server Error", "")).unwrap();
     let batch = |name: &str| {
         format!(
             "[eventlistener:{name}]\ncommand={name} --toEmail={name}@example.com --fromEmail=sup@example.com --smtpHost=127.0.0.1:{} --tickEvent=TICK_5 --interval=0.05\nevents=PROCESS_STATE,TICK_5\n",
@@ -213,7 +217,7 @@ fn listeners_bring_mails(listeners: Flavour) {
     };
     // The Python listeners speak SMTP only on port 25.
     let batch = |name: &str| {
-        if listeners == Flavour::Original {
+        if listeners == Implementation::Original {
             batch(name).replace(&format!("127.0.0.1:{}", server.port()), "127.0.0.1")
         } else {
             batch(name)
@@ -231,7 +235,7 @@ fn listeners_bring_mails(listeners: Flavour) {
         batch("crashsms"),
         mailer = mailer.command(),
     );
-    let supervisord = Supervisord::start(&scene, Flavour::Ours, listeners, &sections).unwrap();
+    let supervisord = Supervisord::start(&dir, Implementation::Ours, listeners, &sections).unwrap();
     for name in LISTENERS {
         supervisord.wait_state(name, "RUNNING").unwrap();
     }
@@ -245,7 +249,7 @@ fn listeners_bring_mails(listeners: Flavour) {
     ] {
         assert!(mails.iter().any(|mail| mail.contains(needle)), "{needle} in {mails:#?}");
     }
-    if listeners == Flavour::Ours {
+    if listeners == Implementation::Ours {
         let mails = server.wait(3).unwrap();
         let of = |name: &str| mails.iter().find(|mail| mail.to.starts_with(name)).unwrap().content.clone();
         assert!(of("crashmailbatch").contains("Process victim:victim (pid "));
@@ -264,10 +268,10 @@ fn listeners_bring_mails(listeners: Flavour) {
 
 #[test]
 fn superlance_runs_unmodified_under_our_daemon() {
-    listeners_bring_mails(Flavour::Original);
+    listeners_bring_mails(Implementation::Original);
 }
 
 #[test]
 fn our_listeners_run_under_our_daemon() {
-    listeners_bring_mails(Flavour::Ours);
+    listeners_bring_mails(Implementation::Ours);
 }

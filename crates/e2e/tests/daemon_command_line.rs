@@ -4,21 +4,21 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use ironlance_e2e::daemon::{BASE, run, run_command, supervisord, write_config};
-use ironlance_e2e::{Daemon, Flavour, Scene, Stage, contest, until};
+use ironlance_e2e::{Daemon, DaemonScenario, Implementation, TestDir, compare_daemons, until};
 use rustix::process::Signal;
 
 /// Runs it with these arguments and notes all that it says.
-fn note_run(stage: &mut Stage, args: &[&str]) -> anyhow::Result<()> {
-    let folder = stage.scene.folder().display().to_string();
+fn note_run(scenario: &mut DaemonScenario, args: &[&str]) -> anyhow::Result<()> {
+    let folder = scenario.dir.folder().display().to_string();
     let args: Vec<String> = args.iter().map(|arg| arg.replace("{dir}", &folder)).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let output = run(&stage.scene, stage.flavour, &args)?;
-    let bin = stage.flavour.bin()?.display().to_string();
+    let output = run(&scenario.dir, scenario.implementation, &args)?;
+    let bin = scenario.implementation.bin()?.display().to_string();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&bin, "BIN");
-    stage.note(format!("{args:?}: {}\n{}", output.status, text(&output.stdout)));
+    scenario.note(format!("{args:?}: {}\n{}", output.status, text(&output.stdout)));
     // Ours tells the place of a fault, too.
     let told = ["Error: ", "For help, use "];
-    stage.note_all(
+    scenario.note_all(
         "stderr",
         text(&output.stderr).lines().filter(|line| told.iter().any(|word| line.starts_with(word))),
     );
@@ -27,8 +27,8 @@ fn note_run(stage: &mut Stage, args: &[&str]) -> anyhow::Result<()> {
 
 #[test]
 fn options_that_say_something_and_options_that_are_wrong() {
-    contest(|stage| {
-        write_config(&stage.scene, BASE)?;
+    compare_daemons(|scenario| {
+        write_config(&scenario.dir, BASE)?;
         for args in [
             &["-v"][..],
             &["--version"],
@@ -63,7 +63,7 @@ fn options_that_say_something_and_options_that_are_wrong() {
             &["--minprocs=x", "-c", "supervisord.conf"],
             &["--minfds", "x"],
         ] {
-            note_run(stage, args)?;
+            note_run(scenario, args)?;
         }
         Ok(())
     })
@@ -72,9 +72,11 @@ fn options_that_say_something_and_options_that_are_wrong() {
 
 #[test]
 fn the_help_names_every_option() {
-    let scene = Scene::new().unwrap();
-    let helps: Vec<_> = Flavour::BOTH
-        .map(|flavour| ["-h", "--help", "-?"].map(|option| run(&scene, flavour, &[option]).unwrap()))
+    let dir = TestDir::new().unwrap();
+    let helps: Vec<_> = Implementation::BOTH
+        .map(|implementation| {
+            ["-h", "--help", "-?"].map(|option| run(&dir, implementation, &[option]).unwrap())
+        })
         .into();
     for help in helps.iter().flatten() {
         assert_eq!(help.status.code(), Some(0));
@@ -93,35 +95,36 @@ fn the_help_names_every_option() {
 
 #[test]
 fn a_profile_is_refused_with_a_reason() {
-    let scene = Scene::new().unwrap();
-    let output = run(&scene, Flavour::Ours, &["--profile_options", "cumulative,calls", "-c", "x"]).unwrap();
+    let dir = TestDir::new().unwrap();
+    let output =
+        run(&dir, Implementation::Ours, &["--profile_options", "cumulative,calls", "-c", "x"]).unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("profile_options"));
 }
 
 #[test]
 fn options_beat_the_file() {
-    contest(|stage| {
-        let folder = stage.scene.folder().display().to_string();
-        fs::create_dir(stage.scene.path("logs"))?;
+    compare_daemons(|scenario| {
+        let folder = scenario.dir.folder().display().to_string();
+        fs::create_dir(scenario.dir.path("logs"))?;
         let args = ["-n", "-s", "-l", "logs/other.log", "-e", "debug", "-j", "other.pid", "-i", "by option", "-q", &format!("{folder}/logs"), "-d", "/tmp", "-m", "077", "-y", "3KB", "-z", "4", "-k", "-t", "-u", "root"];
         let config = format!("{BASE}[program:a]\ncommand=sh -c 'pwd >{{dir}}/pwd; umask >>{{dir}}/pwd; exec sleep 1000'\nstartsecs=0\n")
             .replace("nodaemon=true", "nodaemon=false")
             .replace("logfile={dir}/supervisord.log", "logfile=/no/such/but/unused.log")
             .replace("loglevel=debug", "loglevel=critical");
         let config = config.replace("/no/such/but/unused.log", "{dir}/unused.log");
-        let daemon = Daemon::start_on(&stage.scene, stage.flavour, &config, &args)?;
-        stage.ask(&daemon, "getIdentification", &[])?;
+        let daemon = Daemon::start_on(&scenario.dir, scenario.implementation, &config, &args)?;
+        scenario.ask(&daemon, "getIdentification", &[])?;
         daemon.wait_state("a", "RUNNING")?;
         let pwd = daemon.wait_file("pwd", "0")?;
-        stage.note(pwd);
-        let pid = fs::read_to_string(stage.scene.path("other.pid"))?;
-        stage.note(format!("pid file is right: {}", pid == format!("{}\n", daemon.pid())));
-        stage.note(format!("log {} stdout {:?} stderr {:?}", daemon.file("logs/other.log").contains("DEBG") || daemon.file("logs/other.log").contains("spawned: 'a'"), daemon.stdout(), daemon.stderr()));
+        scenario.note(pwd);
+        let pid = fs::read_to_string(scenario.dir.path("other.pid"))?;
+        scenario.note(format!("pid file is right: {}", pid == format!("{}\n", daemon.pid())));
+        scenario.note(format!("log {} stdout {:?} stderr {:?}", daemon.file("logs/other.log").contains("DEBG") || daemon.file("logs/other.log").contains("spawned: 'a'"), daemon.stdout(), daemon.stderr()));
         let names: Vec<_> = daemon.files();
-        stage.note_all("files", names);
-        let logs = fs::read_dir(stage.scene.path("logs"))?.flatten().count();
-        stage.note(format!("{logs} logs"));
+        scenario.note_all("files", names);
+        let logs = fs::read_dir(scenario.dir.path("logs"))?.flatten().count();
+        scenario.note(format!("{logs} logs"));
         Ok(())
     })
     .unwrap();
@@ -129,36 +132,37 @@ fn options_beat_the_file() {
 
 #[test]
 fn the_file_is_searched_where_the_original_searches() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let identify = |name: &str| {
             format!("{BASE}[supervisord]\nidentifier={name}\n")
-                .replace("{dir}", &stage.scene.folder().display().to_string())
+                .replace("{dir}", &scenario.dir.folder().display().to_string())
         };
         // None of the usual places has a file: so says the fault, with the list of them.
         let mut notes = Vec::new();
         for place in ["", "etc/supervisord.conf", "supervisord.conf"] {
             if !place.is_empty() {
-                stage.scene.write(place, &identify(place))?;
+                scenario.dir.write(place, &identify(place))?;
             }
             if place.is_empty() {
-                let output = run(&stage.scene, stage.flavour, &[])?;
+                let output = run(&scenario.dir, scenario.implementation, &[])?;
                 notes.push(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr)));
                 continue;
             }
-            let daemon = Daemon::spawn(&stage.scene, supervisord(&stage.scene, stage.flavour, &[])?)?;
+            let daemon =
+                Daemon::spawn(&scenario.dir, supervisord(&scenario.dir, scenario.implementation, &[])?)?;
             let answer = until("an answer", std::time::Duration::from_secs(10), || {
                 Ok(daemon.call("getIdentification", &[]).ok())
             })?;
             notes.push(format!("{place}: {answer:?}"));
             notes.push(daemon.stderr());
         }
-        let bin = stage.flavour.bin()?;
+        let bin = scenario.implementation.bin()?;
         let prefix = bin.parent().unwrap().display().to_string();
         let bin = bin.display().to_string();
         // Each has its own words of warning for root.
         let lines =
             notes.iter().flat_map(|note| note.lines()).filter(|line| !line.to_lowercase().contains("warn"));
-        stage.note_all(
+        scenario.note_all(
             "found",
             lines.map(|line| line.replace(&bin, "BIN").replace(&prefix, "PREFIX")).collect::<Vec<_>>(),
         );
@@ -169,31 +173,31 @@ fn the_file_is_searched_where_the_original_searches() {
 
 #[test]
 fn as_a_daemon_it_leaves_its_parent_and_says_nothing() {
-    contest(|stage| {
-        let config = write_config(&stage.scene, &format!("{BASE}[program:a]\ncommand=sh -c 'umask >{{dir}}/umask; pwd >>{{dir}}/umask; exec sleep 1000'\nstartsecs=0\n").replace("nodaemon=true\n", "umask=027\ndirectory=/\n"))?;
-        let output = run(&stage.scene, stage.flavour, &["-c", &config.display().to_string()])?;
+    compare_daemons(|scenario| {
+        let config = write_config(&scenario.dir, &format!("{BASE}[program:a]\ncommand=sh -c 'umask >{{dir}}/umask; pwd >>{{dir}}/umask; exec sleep 1000'\nstartsecs=0\n").replace("nodaemon=true\n", "umask=027\ndirectory=/\n"))?;
+        let output = run(&scenario.dir, scenario.implementation, &["-c", &config.display().to_string()])?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        stage.note(format!("{} {:?}", output.status, text(&output.stdout)));
+        scenario.note(format!("{} {:?}", output.status, text(&output.stdout)));
         let pid = until("the pid file", std::time::Duration::from_secs(10), || {
-let text = fs::read_to_string(stage.scene.path("supervisord.pid")).unwrap_or_default();
+let text = fs::read_to_string(scenario.dir.path("supervisord.pid")).unwrap_or_default();
 Ok(text.strip_suffix("\n").and_then(|pid| pid.parse::<i64>().ok()))
 })?;
         let facts = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let fields: Vec<&str> = facts.rsplit_once(") ").unwrap().1.split(' ').collect();
         // Its parent is whoever takes orphans; it leads a session of its own, without a terminal.
-        stage.note(format!("session leader: {} terminal: {}", fields[3] == pid.to_string(), fields[4]));
-        stage.note(fs::read_link(format!("/proc/{pid}/cwd"))?.display());
+        scenario.note(format!("session leader: {} terminal: {}", fields[3] == pid.to_string(), fields[4]));
+        scenario.note(fs::read_link(format!("/proc/{pid}/cwd"))?.display());
         for fd in 0..3 {
-            stage.note(fs::read_link(format!("/proc/{pid}/fd/{fd}"))?.display());
+            scenario.note(fs::read_link(format!("/proc/{pid}/fd/{fd}"))?.display());
         }
-        let mode = |name: &str| fs::metadata(stage.scene.path(name)).map(|it| format!("{:o}", it.permissions().mode()));
+        let mode = |name: &str| fs::metadata(scenario.dir.path(name)).map(|it| format!("{:o}", it.permissions().mode()));
         let modes = ["supervisord.pid", "supervisord.log", "s.sock"].map(|name| format!("{:?} {name}", mode(name)));
-        stage.note_all("modes", modes);
-        until("the program's umask", std::time::Duration::from_secs(10), || Ok(fs::read_to_string(stage.scene.path("umask")).ok().filter(|text| text.lines().count() == 2)))?;
-        stage.note(fs::read_to_string(stage.scene.path("umask"))?);
+        scenario.note_all("modes", modes);
+        until("the program's umask", std::time::Duration::from_secs(10), || Ok(fs::read_to_string(scenario.dir.path("umask")).ok().filter(|text| text.lines().count() == 2)))?;
+        scenario.note(fs::read_to_string(scenario.dir.path("umask"))?);
         ironlance_e2e::daemon::send(pid, Signal::TERM)?;
         until("its end", std::time::Duration::from_secs(10), || Ok(fs::metadata(format!("/proc/{pid}")).is_err().then_some(())))?;
-        stage.note(format!("pid file left: {} socket left: {}", stage.scene.path("supervisord.pid").exists(), stage.scene.path("s.sock").exists()));
+        scenario.note(format!("pid file left: {} socket left: {}", scenario.dir.path("supervisord.pid").exists(), scenario.dir.path("s.sock").exists()));
         Ok(())
     })
     .unwrap();
@@ -201,11 +205,12 @@ Ok(text.strip_suffix("\n").and_then(|pid| pid.parse::<i64>().ok()))
 
 #[test]
 fn the_name_of_a_link_or_the_first_argument_says_who_it_is() {
-    let scene = Scene::new().unwrap();
-    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+    let dir = TestDir::new().unwrap();
+    let mut command =
+        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
     command.args(["supervisord", "-v"]);
     let output = run_command(command).unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "4.3.0\n");
-    let output = run(&scene, Flavour::Ours, &["-v"]).unwrap();
+    let output = run(&dir, Implementation::Ours, &["-v"]).unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "4.3.0\n");
 }

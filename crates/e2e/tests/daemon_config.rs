@@ -5,7 +5,7 @@ use std::thread;
 use anyhow::{Context, ensure};
 use ironlance_e2e::daemon::{run, write_config};
 use ironlance_e2e::redaction::plain;
-use ironlance_e2e::{Daemon, Flavour, Scene, contest};
+use ironlance_e2e::{Daemon, Implementation, TestDir, compare_daemons};
 
 /// What a faulty file is made of, on top of a section that is well.
 const GOOD: &str = "[supervisord]\nnodaemon=true\nlogfile={dir}/supervisord.log\npidfile={dir}/supervisord.pid\nchildlogdir={dir}\n";
@@ -123,24 +123,24 @@ const FAULTS: &[&str] = &[
 ];
 
 /// What the daemon says before it ends: exit status and stderr.
-fn fail(flavour: Flavour, config: &str) -> anyhow::Result<(Option<i32>, String)> {
-    let scene = Scene::new()?;
-    let config = write_config(&scene, config)?;
-    let output =
-        run(&scene, flavour, &["-c", &config.display().to_string()]).with_context(|| flavour.to_string())?;
-    Ok((output.status.code(), plain(&String::from_utf8_lossy(&output.stderr), scene.folder())))
+fn fail(implementation: Implementation, config: &str) -> anyhow::Result<(Option<i32>, String)> {
+    let dir = TestDir::new()?;
+    let config = write_config(&dir, config)?;
+    let output = run(&dir, implementation, &["-c", &config.display().to_string()])
+        .with_context(|| implementation.to_string())?;
+    Ok((output.status.code(), plain(&String::from_utf8_lossy(&output.stderr), dir.folder())))
 }
 
 /// Both fail on this file with status 2, and what the original says of it stands in our message, too.
 fn hold_against_each_other(config: &str) -> anyhow::Result<()> {
-    let (status, original) = fail(Flavour::Original, config)?;
+    let (status, original) = fail(Implementation::Original, config)?;
     let error = original.lines().find(|line| line.starts_with("Error: "));
     ensure!(status == Some(2) && error.is_some(), "the original: {status:?} {original}");
     if std::env::var("IRONLANCE_E2E_ONLY").is_ok() {
         eprintln!("{:?}\n    {}", config.trim_start_matches(GOOD), error.unwrap_or_default());
         return Ok(());
     }
-    let (status, ours) = fail(Flavour::Ours, config)?;
+    let (status, ours) = fail(Implementation::Ours, config)?;
     let error = error.unwrap_or_default();
     ensure!(status == Some(2), "ours ended with {status:?}, the original said: {error}\nours: {ours}");
     ensure!(ours.lines().any(|line| line == error), "- {error}\n+ {ours}");
@@ -171,12 +171,12 @@ fn each_fault_is_told_in_the_originals_words_and_with_its_place() {
 #[test]
 fn a_file_without_the_main_section_or_that_is_missing_is_refused() {
     for config in ["", "[program:a]\ncommand=x\n", "garbage\n"] {
-        let (status, original) = fail(Flavour::Original, config).unwrap();
+        let (status, original) = fail(Implementation::Original, config).unwrap();
         if std::env::var("IRONLANCE_E2E_ONLY").is_ok() {
             eprintln!("{config:?}: {original}");
             continue;
         }
-        let (our_status, ours) = fail(Flavour::Ours, config).unwrap();
+        let (our_status, ours) = fail(Implementation::Ours, config).unwrap();
         assert_eq!(status, our_status, "{config:?}");
         let error = original.lines().next().unwrap();
         assert!(ours.contains(error), "{config:?}\n- {original}\n+ {ours}");
@@ -185,13 +185,13 @@ fn a_file_without_the_main_section_or_that_is_missing_is_refused() {
 
 #[test]
 fn all_faults_are_told_at_once_with_file_and_line() {
-    let scene = Scene::new().unwrap();
-    scene.write("more/x.conf", "[program:c]\ncommand=x\nstopsignal=LOUD\n").unwrap();
+    let dir = TestDir::new().unwrap();
+    dir.write("more/x.conf", "[program:c]\ncommand=x\nstopsignal=LOUD\n").unwrap();
     let lines =
         "minfds=many\n[program:a]\ncommand=x\nstartsecs=soon\n\n[program:b]\n[include]\nfiles=more/*.conf\n";
-    let config = write_config(&scene, &format!("{GOOD}{lines}")).unwrap();
-    let output = run(&scene, Flavour::Ours, &["-c", &config.display().to_string()]).unwrap();
-    let stderr = plain(&String::from_utf8_lossy(&output.stderr), scene.folder());
+    let config = write_config(&dir, &format!("{GOOD}{lines}")).unwrap();
+    let output = run(&dir, Implementation::Ours, &["-c", &config.display().to_string()]).unwrap();
+    let stderr = plain(&String::from_utf8_lossy(&output.stderr), dir.folder());
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     for place in [
         "DIR/supervisord.conf:6: [supervisord] minfds: cannot ",
@@ -205,9 +205,9 @@ fn all_faults_are_told_at_once_with_file_and_line() {
 
 #[test]
 fn check_tells_the_same_faults_and_starts_nothing() {
-    let scene = Scene::new().unwrap();
-    let bad = write_config(&scene, &format!("{GOOD}minfds=many\n[program:a]\n")).unwrap();
-    let output = run(&scene, Flavour::Ours, &["--check", "-c", &bad.display().to_string()]).unwrap();
+    let dir = TestDir::new().unwrap();
+    let bad = write_config(&dir, &format!("{GOOD}minfds=many\n[program:a]\n")).unwrap();
+    let output = run(&dir, Implementation::Ours, &["--check", "-c", &bad.display().to_string()]).unwrap();
     let told =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{told}");
@@ -215,21 +215,21 @@ fn check_tells_the_same_faults_and_starts_nothing() {
         told.contains("[supervisord] minfds: cannot ") && told.contains("[program:a] command: cannot "),
         "{told}"
     );
-    let good = write_config(&scene, &format!("{GOOD}[program:a]\ncommand=touch {{dir}}/started\n")).unwrap();
-    let output = run(&scene, Flavour::Ours, &["--check", "-c", &good.display().to_string()]).unwrap();
+    let good = write_config(&dir, &format!("{GOOD}[program:a]\ncommand=touch {{dir}}/started\n")).unwrap();
+    let output = run(&dir, Implementation::Ours, &["--check", "-c", &good.display().to_string()]).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     for name in ["started", "supervisord.log", "supervisord.pid"] {
-        assert!(!scene.path(name).exists(), "{name}");
+        assert!(!dir.path(name).exists(), "{name}");
     }
 }
 
 #[test]
 fn odd_files_are_read_alike() {
-    contest(|stage| {
-        stage.scene.write("conf.d/b.conf", "[program:second]\ncommand=sleep 1000\nautostart=false\ndirectory=%(here)s\n")?;
-        stage.scene.write("conf.d/a.conf", "[program:first]\ncommand=sleep 1000\nautostart=false\n[supervisord]\nidentifier=from-the-include\n")?;
-        stage.scene.write("conf.d/not-me.txt", "[program:never]\ncommand=x\n")?;
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        scenario.dir.write("conf.d/b.conf", "[program:second]\ncommand=sleep 1000\nautostart=false\ndirectory=%(here)s\n")?;
+        scenario.dir.write("conf.d/a.conf", "[program:first]\ncommand=sleep 1000\nautostart=false\n[supervisord]\nidentifier=from-the-include\n")?;
+        scenario.dir.write("conf.d/not-me.txt", "[program:never]\ncommand=x\n")?;
+        let daemon = scenario.daemon(
             "; a comment\n# another\n[include]\nfiles = conf.d/*.conf  {dir}/conf.d/a.conf none/*.conf\n\
              [program:spaces]\n  \ncommand  =  sleep 1000  ; a comment\nautostart : false\nENVIRONMENT=A=\"1;2\",B=\"3;4\" ; a comment\n\
              [program:twice]\ncommand=first\ncommand=sleep 5\nautostart=false\n\
@@ -245,10 +245,10 @@ fn odd_files_are_read_alike() {
              [eventlistener:captured]\ncommand=cat\nevents=process_state , tick_5\nstdout_capture_maxbytes=1MB\nautostart=no\n\
              [program:percent]\ncommand=sleep 5 %%s %%(x)s\nautostart=no\n",
         )?;
-        stage.ask(&daemon, "getAllConfigInfo", &[])?;
-        stage.ask(&daemon, "getIdentification", &[])?;
-        stage.ask(&daemon, "startProcess", &["nothing".into()])?;
-        stage.note_all("log", daemon.log_lines().into_iter().filter(|line| line.contains("nclude")));
+        scenario.ask(&daemon, "getAllConfigInfo", &[])?;
+        scenario.ask(&daemon, "getIdentification", &[])?;
+        scenario.ask(&daemon, "startProcess", &["nothing".into()])?;
+        scenario.note_all("log", daemon.log_lines().into_iter().filter(|line| line.contains("nclude")));
         Ok(())
     })
     .unwrap();
@@ -256,10 +256,10 @@ fn odd_files_are_read_alike() {
 
 #[test]
 fn warnings_stand_in_the_log() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let log = |daemon: &Daemon| daemon.log_lines().into_iter().filter(|line| !line.contains("supervisord started")).collect::<Vec<_>>();
-        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nstdout_logfile={dir}/x\nautostart=false\nredirect_stderr=true\nstderr_logfile={dir}/a.err\n[inet_http_server]\nport=127.0.0.1:{port}\n".replace("{port}", &ironlance_e2e::web_server::closed_port()?.to_string()).as_str())?;
-        stage.note_all("log", log(&daemon).into_iter().map(|line| line.split("127.0.0.1").next().unwrap().to_owned()));
+        let daemon = scenario.daemon("[program:a]\ncommand=sleep 1000\nstdout_logfile={dir}/x\nautostart=false\nredirect_stderr=true\nstderr_logfile={dir}/a.err\n[inet_http_server]\nport=127.0.0.1:{port}\n".replace("{port}", &ironlance_e2e::web_server::closed_port()?.to_string()).as_str())?;
+        scenario.note_all("log", log(&daemon).into_iter().map(|line| line.split("127.0.0.1").next().unwrap().to_owned()));
         Ok(())
     })
     .unwrap();

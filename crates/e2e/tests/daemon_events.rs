@@ -1,18 +1,24 @@
 //! The event bus of both daemons: which events, in which order, with which bytes, and what becomes of refused ones.
 
-use ironlance_e2e::{Daemon, Flavour, Recorded, Recorder, Scene, Stage, contest};
+use ironlance_e2e::{
+    Daemon, DaemonScenario, Implementation, RecordedEvent, Recorder, TestDir, compare_daemons,
+};
 use rustix::process::Signal;
 
 /// Notes header and body of events, with the process ids taken out.
-fn note_whole<'a>(stage: &mut Stage, heading: &str, events: impl IntoIterator<Item = &'a Recorded>) {
+fn note_whole<'a>(
+    scenario: &mut DaemonScenario,
+    heading: &str,
+    events: impl IntoIterator<Item = &'a RecordedEvent>,
+) {
     let lines = events.into_iter().map(|event| format!("{} | {}", header(event), event.body.escape_debug()));
-    stage.note_all(heading, lines.collect::<Vec<_>>());
+    scenario.note_all(heading, lines.collect::<Vec<_>>());
 }
 
 /// The header, its `len` without the digits of a pid: one daemon's may have more of them than the other's.
-fn header(event: &Recorded) -> String {
+fn header(event: &RecordedEvent) -> String {
     let len = event.token("len").and_then(|len| len.parse::<usize>().ok());
-    let (Some(len), Some(pid)) = (len, event.fact("pid")) else { return event.header.clone() };
+    let (Some(len), Some(pid)) = (len, event.body_token("pid")) else { return event.header.clone() };
     event.header.replace(&format!("len:{len}"), &format!("len:{} and the pid", len - pid.len()))
 }
 
@@ -23,15 +29,15 @@ fn remote(daemon: &Daemon, kind: &str, data: &str) -> anyhow::Result<()> {
         .map_err(|fault| anyhow::anyhow!("{fault}"))
 }
 
-fn is_remote(event: &Recorded, kind: &str) -> bool {
+fn is_remote(event: &RecordedEvent, kind: &str) -> bool {
     event.body.starts_with(&format!("type:{kind}\n"))
 }
 
 #[test]
 fn a_listener_of_everything_gets_everything_byte_for_byte() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "all", "")?;
-        let daemon = stage.daemon(&format!(
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "all", "")?;
+        let daemon = scenario.daemon(&format!(
             "[supervisord]\nidentifier=me_and:you\n{}\
              [program:one]\ncommand=sh -c 'read go; echo out; echo err >&2; exec sleep 1000'\nautostart=false\nstartsecs=0\nstdout_events_enabled=true\nstderr_events_enabled=true\n",
             recorder.section("recorder", "EVENT")
@@ -50,25 +56,25 @@ fn a_listener_of_everything_gets_everything_byte_for_byte() {
         daemon.call("addProcessGroup", &["one".into()])?.unwrap();
         remote(&daemon, "last", "")?;
         let events = recorder.wait("of the end", |event| is_remote(event, "last"))?;
-        let about = |event: &&Recorded| !event.name().starts_with("TICK") && event.fact("processname") != Some("recorder");
+        let about = |event: &&RecordedEvent| !event.name().starts_with("TICK") && event.body_token("processname") != Some("recorder");
         // A tick may come in between, so the serials are looked at only for being in order.
         let serials: Vec<u64> = events.iter().map(|event| event.token("serial").unwrap().parse().unwrap()).collect();
         let pool: Vec<u64> = events.iter().map(|event| event.token("poolserial").unwrap().parse().unwrap()).collect();
-        stage.note(format!("serials from 0, without a gap: {} {}", serials.iter().copied().eq(0..serials.len() as u64), pool == serials));
+        scenario.note(format!("serials from 0, without a gap: {} {}", serials.iter().copied().eq(0..serials.len() as u64), pool == serials));
         for event in events.iter().filter(about) {
             // A body with a pid is as long as the pid has digits.
-            let varies = |token: &str| token.contains("serial:") || (token.starts_with("len:") && event.fact("pid").is_some());
+            let varies = |token: &str| token.contains("serial:") || (token.starts_with("len:") && event.body_token("pid").is_some());
             let tokens: Vec<&str> = event.header.split(' ').filter(|token| !varies(token)).collect();
             let length: usize = event.token("len").unwrap().parse().unwrap();
-            stage.note(format!("len counts the characters: {}", length == event.body.chars().count()));
+            scenario.note(format!("len counts the characters: {}", length == event.body.chars().count()));
             // Whether out comes before err is up to the kernel.
             if !event.name().starts_with("PROCESS_LOG") {
-                stage.note(format!("{} | {}", tokens.join(" "), event.body.escape_debug()));
+                scenario.note(format!("{} | {}", tokens.join(" "), event.body.escape_debug()));
             }
         }
         let mut logs: Vec<String> = events.iter().filter(|event| event.name().starts_with("PROCESS_LOG")).map(|event| event.body.clone()).collect();
         logs.sort();
-        stage.note_all("logs", logs.iter().map(|body| body.escape_debug().to_string()));
+        scenario.note_all("logs", logs.iter().map(|body| body.escape_debug().to_string()));
         Ok(())
     })
     .unwrap();
@@ -76,12 +82,12 @@ fn a_listener_of_everything_gets_everything_byte_for_byte() {
 
 #[test]
 fn output_becomes_events_whatever_bytes_it_has() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "logs", "")?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "logs", "")?;
         let says = |name: &str, what: &str| {
             format!("[program:{name}]\ncommand=sh -c 'read go; printf \"{what}\"; exec sleep 1000'\nstartsecs=0\nstdout_events_enabled=true\nstdout_logfile={{dir}}/{name}.log\n")
         };
-        let daemon = stage.daemon(&format!(
+        let daemon = scenario.daemon(&format!(
             "{}{}{}{}{}{}{}",
             recorder.section("recorder", "PROCESS_LOG,PROCESS_COMMUNICATION"),
             says("umlaut", "M\\\\303\\\\266 \\\\342\\\\202\\\\254 \\\\360\\\\237\\\\230\\\\200\\\\n"),
@@ -96,7 +102,7 @@ fn output_becomes_events_whatever_bytes_it_has() {
             daemon.wait_state(name, "RUNNING")?;
             daemon.call("sendProcessStdin", &[(*name).into(), "go\n".into()])?.unwrap();
             let events = recorder.wait_all("of the output", |events| events.len() > at)?;
-            note_whole(stage, name, &events[at..]);
+            note_whole(scenario, name, &events[at..]);
         }
         Ok(())
     })
@@ -105,8 +111,8 @@ fn output_becomes_events_whatever_bytes_it_has() {
 
 #[test]
 fn what_stands_between_the_tokens_is_captured() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "captured", "")?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "captured", "")?;
         let says = |name: &str, keys: &str, what: &str| {
             format!(
                 "[program:{name}]\ncommand=sh -c 'read go; {what}; exec sleep 1000'\nstartsecs=0\n{keys}stdout_logfile={{dir}}/{name}.log\nstderr_logfile={{dir}}/{name}.err\n"
@@ -114,7 +120,7 @@ fn what_stands_between_the_tokens_is_captured() {
         };
         let (begin, end) = ("<!--XSUPERVISOR:BEGIN-->", "<!--XSUPERVISOR:END-->");
         let out = "stdout_capture_maxbytes=1MB\n";
-        let daemon = stage.daemon(&format!(
+        let daemon = scenario.daemon(&format!(
             "{}{}{}{}{}{}{}",
             recorder.section("recorder", "PROCESS_COMMUNICATION"),
             says("plain", out, &format!("echo \"before {begin}inside é{end} after\"")),
@@ -138,11 +144,11 @@ fn what_stands_between_the_tokens_is_captured() {
             daemon.wait_state(name, "RUNNING")?;
             daemon.call("sendProcessStdin", &[name.into(), "go\n".into()])?.unwrap();
             let events = recorder.wait_all("of what was captured", |events| events.len() >= seen + count)?;
-            note_whole(stage, name, &events[seen..]);
+            note_whole(scenario, name, &events[seen..]);
             seen += count;
             daemon.call("stopProcess", &[name.into()])?.unwrap();
             let logs = daemon.file(&format!("{name}.log")) + &daemon.file(&format!("{name}.err"));
-            stage.decided(logs, original, ours)?;
+            scenario.decided(logs, original, ours)?;
         }
         Ok(())
     })
@@ -151,17 +157,17 @@ fn what_stands_between_the_tokens_is_captured() {
 
 #[test]
 fn remote_events_keep_type_and_data() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "remote", "")?;
-        let daemon = stage.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "remote", "")?;
+        let daemon = scenario.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
         daemon.wait_state("recorder", "RUNNING")?;
         for (kind, data) in [("kind", "data"), ("", ""), ("a b", "x\ny\n"), ("ö", "€😀"), ("k:v", " \t ")]
         {
             remote(&daemon, kind, data)?;
         }
         let events = recorder.wait_all("number 5", |events| events.len() == 5)?;
-        note_whole(stage, "events", &events);
-        stage.ask(&daemon, "sendRemoteCommEvent", &["only".into()])?;
+        note_whole(scenario, "events", &events);
+        scenario.ask(&daemon, "sendRemoteCommEvent", &["only".into()])?;
         Ok(())
     })
     .unwrap();
@@ -169,16 +175,16 @@ fn remote_events_keep_type_and_data() {
 
 #[test]
 fn a_refused_event_comes_again() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "refusing", "FAIL FAIL OK")?;
-        let daemon = stage.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "refusing", "FAIL FAIL OK")?;
+        let daemon = scenario.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
         daemon.wait_state("recorder", "RUNNING")?;
         remote(&daemon, "one", "1")?;
         let events = recorder.wait_all("three times", |events| events.len() == 3)?;
         remote(&daemon, "two", "2")?;
         let all = recorder.wait("after it", |event| is_remote(event, "two"))?;
-        note_whole(stage, "events", events.iter().chain(all.last()));
-        stage.note_log(&daemon, &["recorder"]);
+        note_whole(scenario, "events", events.iter().chain(all.last()));
+        scenario.note_log(&daemon, &["recorder"]);
         Ok(())
     })
     .unwrap();
@@ -186,9 +192,9 @@ fn a_refused_event_comes_again() {
 
 #[test]
 fn an_event_outlives_the_listener_that_died_of_it() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let recorder = Recorder::new(
-            &stage.scene,
+            &scenario.dir,
             "dying",
             "$(test -e {dir}/second && echo OK || echo DIE; touch {dir}/second)",
         )?;
@@ -196,12 +202,12 @@ fn an_event_outlives_the_listener_that_died_of_it() {
             .section("recorder", "REMOTE_COMMUNICATION")
             .replace("command=", "command=sh -c 'exec ")
             .replace("\nevents", "'\nevents");
-        let daemon = stage.daemon(&section)?;
+        let daemon = scenario.daemon(&section)?;
         daemon.wait_state("recorder", "RUNNING")?;
         remote(&daemon, "one", "1")?;
         remote(&daemon, "two", "2")?;
         let events = recorder.wait("after it", |event| is_remote(event, "two"))?;
-        note_whole(stage, "events", &events);
+        note_whole(scenario, "events", &events);
         Ok(())
     })
     .unwrap();
@@ -209,10 +215,10 @@ fn an_event_outlives_the_listener_that_died_of_it() {
 
 #[test]
 fn an_event_goes_to_one_member_of_each_pool() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let (pool, single) =
-            (Recorder::new(&stage.scene, "pool", "")?, Recorder::new(&stage.scene, "single", "")?);
-        let daemon = stage.daemon(&format!(
+            (Recorder::new(&scenario.dir, "pool", "")?, Recorder::new(&scenario.dir, "single", "")?);
+        let daemon = scenario.daemon(&format!(
             "{}numprocs=3\nprocess_name=member%(process_num)d\n{}",
             pool.section("pool", "REMOTE_COMMUNICATION"),
             single.section("single", "EVENT")
@@ -227,21 +233,21 @@ fn an_event_goes_to_one_member_of_each_pool() {
         let of_single = single.wait_all("number 10", |events| {
             events.iter().filter(|event| is_remote(event, "n")).count() == 10
         })?;
-        let key = |event: &Recorded| event.body.clone();
+        let key = |event: &RecordedEvent| event.body.clone();
         let mut bodies: Vec<String> = of_pool.iter().map(key).collect();
         bodies.sort();
-        stage.note_all("pool", bodies.iter().map(|body| body.escape_debug().to_string()));
+        scenario.note_all("pool", bodies.iter().map(|body| body.escape_debug().to_string()));
         let single: Vec<_> = of_single.iter().filter(|event| is_remote(event, "n")).map(key).collect();
-        stage.note_all("single", single.iter().map(|body| body.escape_debug().to_string()));
+        scenario.note_all("single", single.iter().map(|body| body.escape_debug().to_string()));
         // One event is one serial, whoever gets it.
-        let serial_of = |events: &[Recorded], body: &str| {
+        let serial_of = |events: &[RecordedEvent], body: &str| {
             events
                 .iter()
                 .find(|event| event.body == body)
                 .map(|event| event.token("serial").unwrap().to_owned())
         };
         let same = bodies.iter().all(|body| serial_of(&of_pool, body) == serial_of(&of_single, body));
-        stage.note(format!("same serials: {same}"));
+        scenario.note(format!("same serials: {same}"));
         Ok(())
     })
     .unwrap();
@@ -249,11 +255,11 @@ fn an_event_goes_to_one_member_of_each_pool() {
 
 #[test]
 fn a_full_buffer_drops_the_oldest_and_says_so() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "mute", "MUTE")?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "mute", "MUTE")?;
         let section =
             recorder.section("recorder", "REMOTE_COMMUNICATION").replace("buffer_size=1000", "buffer_size=2");
-        let daemon = stage.daemon(&section)?;
+        let daemon = scenario.daemon(&section)?;
         daemon.wait_state("recorder", "RUNNING")?;
         remote(&daemon, "n", "0")?;
         recorder.wait("number 0", |event| is_remote(event, "n"))?;
@@ -261,7 +267,7 @@ fn a_full_buffer_drops_the_oldest_and_says_so() {
             remote(&daemon, "n", &number.to_string())?;
         }
         daemon.wait_log("discarding event 2")?;
-        stage.note_all("log", daemon.log_lines().into_iter().filter(|line| line.contains("event")));
+        scenario.note_all("log", daemon.log_lines().into_iter().filter(|line| line.contains("event")));
         Ok(())
     })
     .unwrap();
@@ -269,20 +275,20 @@ fn a_full_buffer_drops_the_oldest_and_says_so() {
 
 #[test]
 fn a_stopped_listener_is_stopped_and_its_events_wait() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "resting", "")?;
-        let daemon = stage.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "resting", "")?;
+        let daemon = scenario.daemon(&recorder.section("recorder", "REMOTE_COMMUNICATION"))?;
         daemon.wait_state("recorder", "RUNNING")?;
         remote(&daemon, "n", "0")?;
         recorder.wait("number 0", |event| is_remote(event, "n"))?;
         // A stop in the midst of an event would bring it again.
         daemon.wait_log("recorder: event was processed")?;
-        stage.ask(&daemon, "stopProcess", &["recorder".into()])?;
+        scenario.ask(&daemon, "stopProcess", &["recorder".into()])?;
         remote(&daemon, "n", "1")?;
         remote(&daemon, "n", "2")?;
-        stage.ask(&daemon, "startProcess", &["recorder".into()])?;
+        scenario.ask(&daemon, "startProcess", &["recorder".into()])?;
         let events = recorder.wait_all("number 2", |events| events.len() == 3)?;
-        note_whole(stage, "events", &events);
+        note_whole(scenario, "events", &events);
         Ok(())
     })
     .unwrap();
@@ -290,13 +296,13 @@ fn a_stopped_listener_is_stopped_and_its_events_wait() {
 
 #[test]
 fn ticks_say_when() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "ticks", "")?;
-        let _daemon = stage.daemon(&recorder.section("recorder", "TICK_5"))?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "ticks", "")?;
+        let _daemon = scenario.daemon(&recorder.section("recorder", "TICK_5"))?;
         let events = recorder.wait_all("of two ticks", |events| events.len() == 2)?;
         let when: Vec<u64> =
-            events.iter().map(|event| event.fact("when").unwrap().parse().unwrap()).collect();
-        stage.note(format!("{} {} {}", when[0] % 5, when[1] - when[0], events[0].header));
+            events.iter().map(|event| event.body_token("when").unwrap().parse().unwrap()).collect();
+        scenario.note(format!("{} {} {}", when[0] % 5, when[1] - when[0], events[0].header));
         Ok(())
     })
     .unwrap();
@@ -304,19 +310,19 @@ fn ticks_say_when() {
 
 #[test]
 fn the_supervisors_own_states_are_events_until_the_last() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "own", "")?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "own", "")?;
         let listener = recorder.section("recorder", "SUPERVISOR_STATE_CHANGE");
         // Something has to take its time: otherwise the original may end the listener before that has read its last event.
         let deaf = "[program:deaf]\ncommand=sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=3\nstdout_logfile={dir}/deaf\n";
-        let mut daemon = stage.daemon(&format!("{listener}{deaf}"))?;
+        let mut daemon = scenario.daemon(&format!("{listener}{deaf}"))?;
         daemon.wait_state("recorder", "RUNNING")?;
         recorder.wait("of the start", |event| event.name() == "SUPERVISOR_STATE_CHANGE_RUNNING")?;
         daemon.wait_file("deaf", "up")?;
         daemon.signal(Signal::TERM)?;
-        stage.note(daemon.wait_end()?);
+        scenario.note(daemon.wait_end()?);
         let events = recorder.wait("of the end", |event| event.name() == "SUPERVISOR_STATE_CHANGE_STOPPING")?;
-        note_whole(stage, "events", &events);
+        note_whole(scenario, "events", &events);
         Ok(())
     })
     .unwrap();
@@ -324,12 +330,12 @@ fn the_supervisors_own_states_are_events_until_the_last() {
 
 #[test]
 fn ours_lets_a_listener_read_its_last_events_however_fast_the_programs_end() {
-    let scene = Scene::new().unwrap();
-    let recorder = Recorder::new(&scene, "last", "").unwrap();
+    let dir = TestDir::new().unwrap();
+    let recorder = Recorder::new(&dir, "last", "").unwrap();
     let listener = recorder.section("recorder", "SUPERVISOR_STATE_CHANGE,PROCESS_STATE_STOPPED");
     let programs =
         "[program:p]\ncommand=sleep 1000\nstartsecs=0\nnumprocs=20\nprocess_name=p%(process_num)d\n";
-    let mut daemon = Daemon::start(&scene, Flavour::Ours, &format!("{listener}{programs}")).unwrap();
+    let mut daemon = Daemon::start(&dir, Implementation::Ours, &format!("{listener}{programs}")).unwrap();
     daemon.wait_state("recorder", "RUNNING").unwrap();
     daemon.wait_state("p:p19", "RUNNING").unwrap();
     assert_eq!(daemon.stop().unwrap().code(), Some(0));
@@ -340,18 +346,18 @@ fn ours_lets_a_listener_read_its_last_events_however_fast_the_programs_end() {
 
 #[test]
 fn output_of_any_length_becomes_events_without_a_gap() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "long", "")?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "long", "")?;
         let listener = recorder.section("recorder", "PROCESS_LOG");
         let program = "[program:long]\ncommand=sh -c 'read go; seq 100000 199999; exec sleep 1000'\nstartsecs=0\nstdout_events_enabled=true\nstdout_logfile={dir}/long.log\nstdout_logfile_maxbytes=0\n";
-        let daemon = stage.daemon(&format!("[supervisord]\nloglevel=info\n{listener}{program}"))?;
+        let daemon = scenario.daemon(&format!("[supervisord]\nloglevel=info\n{listener}{program}"))?;
         daemon.wait_state("recorder", "RUNNING")?;
         daemon.wait_state("long", "RUNNING")?;
         daemon.call("sendProcessStdin", &["long".into(), "go\n".into()])?.unwrap();
-        let text = |events: &[Recorded]| events.iter().filter_map(|event| event.body.split_once('\n')).map(|(_, data)| data).collect::<String>();
+        let text = |events: &[RecordedEvent]| events.iter().filter_map(|event| event.body.split_once('\n')).map(|(_, data)| data).collect::<String>();
         let events = recorder.wait_all("of the last line", |events| text(events).ends_with("199999\n"))?;
         let expected: String = (100_000..200_000).map(|number| format!("{number}\n")).collect();
-        stage.note(format!("whole: {} {}", text(&events) == expected, daemon.file("long.log") == expected));
+        scenario.note(format!("whole: {} {}", text(&events) == expected, daemon.file("long.log") == expected));
         Ok(())
     })
     .unwrap();
@@ -359,10 +365,10 @@ fn output_of_any_length_becomes_events_without_a_gap() {
 
 #[test]
 fn two_types_that_meet_in_one_event_bring_it_once() {
-    let scene = Scene::new().unwrap();
-    let recorder = Recorder::new(&scene, "once", "").unwrap();
+    let dir = TestDir::new().unwrap();
+    let recorder = Recorder::new(&dir, "once", "").unwrap();
     let section = recorder.section("recorder", "EVENT, REMOTE_COMMUNICATION,remote_communication");
-    let daemon = Daemon::start(&scene, Flavour::Ours, &section).unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, &section).unwrap();
     daemon.wait_state("recorder", "RUNNING").unwrap();
     remote(&daemon, "n", "1").unwrap();
     remote(&daemon, "n", "2").unwrap();
@@ -374,21 +380,21 @@ fn two_types_that_meet_in_one_event_bring_it_once() {
 
 #[test]
 fn a_pool_that_is_removed_and_added_listens_again() {
-    contest(|stage| {
-        let recorder = Recorder::new(&stage.scene, "pool", "")?;
-        let daemon = stage.daemon(&recorder.section("pool", "REMOTE_COMMUNICATION"))?;
+    compare_daemons(|scenario| {
+        let recorder = Recorder::new(&scenario.dir, "pool", "")?;
+        let daemon = scenario.daemon(&recorder.section("pool", "REMOTE_COMMUNICATION"))?;
         daemon.wait_state("pool", "RUNNING")?;
         remote(&daemon, "n", "1")?;
         recorder.wait("number 1", |event| event.body == "type:n\n1")?;
-        stage.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
-        stage.ask(&daemon, "stopProcess", &["pool".into()])?;
-        stage.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
+        scenario.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
+        scenario.ask(&daemon, "stopProcess", &["pool".into()])?;
+        scenario.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
         // What comes here is lost in the original, and waits in ours.
-        stage.ask(&daemon, "addProcessGroup", &["pool".into()])?;
+        scenario.ask(&daemon, "addProcessGroup", &["pool".into()])?;
         daemon.wait_state("pool", "RUNNING")?;
         remote(&daemon, "n", "2")?;
         let events = recorder.wait("number 2", |event| event.body == "type:n\n2")?;
-        note_whole(stage, "events", &events);
+        note_whole(scenario, "events", &events);
         Ok(())
     })
     .unwrap();

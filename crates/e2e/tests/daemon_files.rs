@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown, symlink};
 
 use ironlance_e2e::daemon::BASE;
-use ironlance_e2e::{Daemon, Flavour, PATIENCE, Scene, until};
+use ironlance_e2e::{Daemon, Implementation, TIMEOUT, TestDir, until};
 use rustix::fs::{CWD, FileType, mknodat};
 use rustix::process::Signal;
 
@@ -14,14 +14,14 @@ fn is_root() -> bool {
 
 #[test]
 fn clearing_logs_leaves_devices_and_links_to_the_daemons_own_output_alone() {
-    let scene = Scene::new().unwrap();
-    symlink("/dev/stdout", scene.path("main")).unwrap();
-    symlink("main", scene.path("out")).unwrap();
+    let dir = TestDir::new().unwrap();
+    symlink("/dev/stdout", dir.path("main")).unwrap();
+    symlink("main", dir.path("out")).unwrap();
     let config = BASE.replace("{dir}/supervisord.log", "{dir}/main")
         + "[supervisord]\nsilent=true\n[program:off]\ncommand=cat\nautostart=false\nstdout_logfile={dir}/out\n\
            [program:on]\ncommand=sh -c 'echo said; exec cat'\nstartsecs=0\nstdout_logfile={dir}/out\n\
            stdout_logfile_maxbytes=10\n";
-    let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("on", "RUNNING").unwrap();
     daemon.wait_file("supervisord.out", "said").unwrap();
     daemon.call("clearLog", &[]).unwrap().unwrap();
@@ -30,19 +30,19 @@ fn clearing_logs_leaves_devices_and_links_to_the_daemons_own_output_alone() {
     let text = daemon.wait_file("supervisord.out", "reopening log file").unwrap();
     assert!(text.contains("supervisord started with pid") && text.contains("said"), "{text}");
     for link in ["main", "out"] {
-        assert!(scene.path(link).is_symlink(), "{link}");
+        assert!(dir.path(link).is_symlink(), "{link}");
     }
     assert!(fs::symlink_metadata("/dev/stdout").is_ok());
 }
 
 #[test]
 fn a_pid_file_that_is_a_fifo_is_neither_waited_for_nor_removed() {
-    let scene = Scene::new().unwrap();
-    mknodat(CWD, scene.path("supervisord.pid"), FileType::Fifo, 0o600.into(), 0).unwrap();
-    let _reader = fs::File::options().read(true).write(true).open(scene.path("supervisord.pid")).unwrap();
-    let mut daemon = Daemon::start(&scene, Flavour::Ours, "").unwrap();
+    let dir = TestDir::new().unwrap();
+    mknodat(CWD, dir.path("supervisord.pid"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    let _reader = fs::File::options().read(true).write(true).open(dir.path("supervisord.pid")).unwrap();
+    let mut daemon = Daemon::start(&dir, Implementation::Ours, "").unwrap();
     assert!(daemon.stop().unwrap().success());
-    assert!(fs::metadata(scene.path("supervisord.pid")).unwrap().file_type().is_fifo());
+    assert!(fs::metadata(dir.path("supervisord.pid")).unwrap().file_type().is_fifo());
 }
 
 #[test]
@@ -50,19 +50,19 @@ fn links_that_a_user_has_planted_get_nothing_of_roots() {
     if !is_root() {
         return;
     }
-    let scene = Scene::new().unwrap();
-    let secret = scene.write("secret", "of root\n").unwrap();
-    fs::create_dir(scene.path("open")).unwrap();
-    fs::set_permissions(scene.path("open"), PermissionsExt::from_mode(0o1777)).unwrap();
+    let dir = TestDir::new().unwrap();
+    let secret = dir.write("secret", "of root\n").unwrap();
+    fs::create_dir(dir.path("open")).unwrap();
+    fs::set_permissions(dir.path("open"), PermissionsExt::from_mode(0o1777)).unwrap();
     for name in ["pid", "out", "tail"] {
-        let link = scene.path("open").join(name);
+        let link = dir.path("open").join(name);
         symlink(&secret, &link).unwrap();
         lchown(&link, Some(12_345), None).unwrap();
     }
     let config = BASE.replace("{dir}/supervisord.pid", "{dir}/open/pid")
         + "[program:a]\ncommand=echo written\nstartsecs=0\nautorestart=false\nstartretries=0\n\
            stdout_logfile={dir}/open/out\n[program:b]\ncommand=cat\nautostart=false\nstdout_logfile={dir}/open/tail\n";
-    let mut daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+    let mut daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_log("could not write pidfile").unwrap();
     daemon.wait_log("is a symbolic link that user 12345 has made").unwrap();
     daemon.wait_state("a", "FATAL").unwrap();
@@ -81,8 +81,8 @@ fn a_link_to_stdout_that_chown_has_given_away_with_its_folder_is_followed() {
     }
     // ln -sf /dev/stdout x.log; chown -R www-data .; chmod 777 .
     for (owner, mode) in [(12_345, 0o755), (0, 0o777), (0, 0o1777)] {
-        let scene = Scene::new().unwrap();
-        let logs = scene.path("logs");
+        let dir = TestDir::new().unwrap();
+        let logs = dir.path("logs");
         fs::create_dir(&logs).unwrap();
         for (name, target) in [("main", "/dev/stdout"), ("out", "/dev/stdout"), ("null", "/dev/null")] {
             symlink(target, logs.join(name)).unwrap();
@@ -93,7 +93,7 @@ fn a_link_to_stdout_that_chown_has_given_away_with_its_folder_is_followed() {
         let config = BASE.replace("{dir}/supervisord.log", "{dir}/logs/main")
             + "[program:a]\ncommand=sh -c 'echo said; exec cat'\nstdout_logfile={dir}/logs/out\n\
                stderr_logfile={dir}/logs/null\n";
-        let daemon = Daemon::start_on(&scene, Flavour::Ours, &config, &[]).unwrap();
+        let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
         daemon.wait_state("a", "RUNNING").unwrap();
         daemon.wait_file("supervisord.out", "said").unwrap();
     }
@@ -101,8 +101,8 @@ fn a_link_to_stdout_that_chown_has_given_away_with_its_folder_is_followed() {
 
 #[test]
 fn whatever_else_stands_at_the_sockets_path_makes_room_and_nothing_is_lost() {
-    let scene = Scene::new().unwrap();
-    let path = scene.path("s.sock");
+    let dir = TestDir::new().unwrap();
+    let path = dir.path("s.sock");
     for what in ["an empty file", "a file with text", "a FIFO", "a dangling link"] {
         match what {
             "an empty file" => fs::write(&path, "").unwrap(),
@@ -111,66 +111,67 @@ fn whatever_else_stands_at_the_sockets_path_makes_room_and_nothing_is_lost() {
             _ => symlink("nowhere", &path).unwrap(),
         }
         // It answers on the socket.
-        let mut daemon = Daemon::start(&scene, Flavour::Ours, "").unwrap();
+        let mut daemon = Daemon::start(&dir, Implementation::Ours, "").unwrap();
         assert!(daemon.log().contains("the socket takes its place"), "{what}: {}", daemon.log());
         assert!(daemon.stop().unwrap().success());
         assert!(!path.exists());
     }
-    assert_eq!(fs::read_to_string(scene.path("s.sock.kept-1")).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(dir.path("s.sock.kept-1")).unwrap(), "precious");
 }
 
 #[test]
 fn sockets_and_the_pid_file_that_a_cleaner_removed_come_back() {
-    let scene = Scene::new().unwrap();
-    let mut daemon = Daemon::start(&scene, Flavour::Ours, "").unwrap();
+    let dir = TestDir::new().unwrap();
+    let mut daemon = Daemon::start(&dir, Implementation::Ours, "").unwrap();
     for round in 1..=2 {
         for name in ["s.sock", "supervisord.pid"] {
-            fs::remove_file(scene.path(name)).unwrap();
+            fs::remove_file(dir.path(name)).unwrap();
         }
-        until("both to be there again", PATIENCE, || {
-            let pid = fs::read_to_string(scene.path("supervisord.pid")).unwrap_or_default();
+        until("both to be there again", TIMEOUT, || {
+            let pid = fs::read_to_string(dir.path("supervisord.pid")).unwrap_or_default();
             Ok((pid == format!("{}\n", daemon.pid()) && daemon.connect().is_ok()).then_some(()))
         })
         .unwrap();
         daemon.call("getState", &[]).unwrap().unwrap();
-        until("two lines", PATIENCE, || {
+        until("two lines", TIMEOUT, || {
             Ok((daemon.log().matches("it is made again").count() == 2 * round).then_some(()))
         })
         .unwrap();
     }
     // What it made again is its own: it takes it along, and hands it on when it begins anew.
     daemon.call("restart", &[]).unwrap().unwrap();
-    until("the restart", PATIENCE, || {
+    until("the restart", TIMEOUT, || {
         Ok((daemon.log().matches("supervisord started with pid").count() == 2).then_some(()))
     })
     .unwrap();
-    until("an answer", PATIENCE, || Ok(daemon.ask("supervisor.getState", &[]).ok().map(drop))).unwrap();
+    until("an answer", TIMEOUT, || Ok(daemon.ask("supervisor.getState", &[]).ok().map(drop))).unwrap();
     assert!(daemon.stop().unwrap().success());
-    assert!(!scene.path("s.sock").exists() && !scene.path("supervisord.pid").exists());
+    assert!(!dir.path("s.sock").exists() && !dir.path("supervisord.pid").exists());
 }
 
 #[test]
 fn what_somebody_else_has_put_at_the_sockets_name_is_theirs() {
-    let scene = Scene::new().unwrap();
-    let daemon = Daemon::start(&scene, Flavour::Ours, "[program:a]\ncommand=cat\nautostart=false\n").unwrap();
-    fs::rename(scene.path("s.sock"), scene.path("old.sock")).unwrap();
-    scene.write("s.sock", "theirs").unwrap();
+    let dir = TestDir::new().unwrap();
+    let daemon =
+        Daemon::start(&dir, Implementation::Ours, "[program:a]\ncommand=cat\nautostart=false\n").unwrap();
+    fs::rename(dir.path("s.sock"), dir.path("old.sock")).unwrap();
+    dir.write("s.sock", "theirs").unwrap();
     daemon.signal(Signal::USR2).unwrap();
     daemon.wait_log("supervisord logreopen").unwrap();
-    fs::remove_file(scene.path("supervisord.pid")).unwrap();
+    fs::remove_file(dir.path("supervisord.pid")).unwrap();
     daemon.wait_file("supervisord.pid", "\n").unwrap();
-    assert_eq!(fs::read_to_string(scene.path("s.sock")).unwrap(), "theirs");
+    assert_eq!(fs::read_to_string(dir.path("s.sock")).unwrap(), "theirs");
 }
 
 #[test]
 fn a_fastcgi_socket_that_was_removed_comes_back_with_the_next_start() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let config = "[fcgi-program:f]\nsocket=unix://{dir}/f.sock\ncommand=sleep 1000\nstartsecs=0\n";
-    let daemon = Daemon::start(&scene, Flavour::Ours, config).unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, config).unwrap();
     daemon.wait_state("f", "RUNNING").unwrap();
-    fs::remove_file(scene.path("f.sock")).unwrap();
+    fs::remove_file(dir.path("f.sock")).unwrap();
     daemon.wait_log("supervisorctl restart 'f:*'").unwrap();
     daemon.call("stopProcess", &["f".into()]).unwrap().unwrap();
     daemon.call("startProcess", &["f".into()]).unwrap().unwrap();
-    std::os::unix::net::UnixStream::connect(scene.path("f.sock")).unwrap();
+    std::os::unix::net::UnixStream::connect(dir.path("f.sock")).unwrap();
 }

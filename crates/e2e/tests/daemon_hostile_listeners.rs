@@ -4,17 +4,17 @@
 
 use std::time::Duration;
 
-use ironlance_e2e::patience::pause;
-use ironlance_e2e::xmlrpc::Value;
-use ironlance_e2e::{Daemon, Flavour, Recorded, Recorder, Scene, until};
+use ironlance_e2e::wait::pause;
+use ironlance_e2e::xmlrpc::XmlValue;
+use ironlance_e2e::{Daemon, Implementation, RecordedEvent, Recorder, TestDir, until};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// A recorder that gives this answer the first time it is started, and behaves after that.
-fn reformed(scene: &Scene, name: &str, first: &str) -> (Recorder, String) {
+fn reformed(dir: &TestDir, name: &str, first: &str) -> (Recorder, String) {
     let answers = format!("\"$(if test -e {name}.again; then echo OK; else printf %s '{first}'; fi)\"");
-    let recorder = Recorder::new(scene, name, &answers).unwrap();
-    let script = scene
+    let recorder = Recorder::new(dir, name, &answers).unwrap();
+    let script = dir
         .script(
             &format!("{name}.sh"),
             &format!(
@@ -32,14 +32,18 @@ fn remote(daemon: &Daemon, data: &str) {
     daemon.call("sendRemoteCommEvent", &["n".into(), data.into()]).unwrap().unwrap();
 }
 
-fn data(events: &[Recorded]) -> Vec<String> {
+fn data(events: &[RecordedEvent]) -> Vec<String> {
     events.iter().map(|event| event.body.trim_start_matches("type:n\n").to_owned()).collect()
 }
 
 /// What `ironlance.getListeners` says of a process.
-fn listener(daemon: &Daemon, name: &str) -> Value {
+fn listener(daemon: &Daemon, name: &str) -> XmlValue {
     let all = daemon.ask("ironlance.getListeners", &[]).unwrap().unwrap();
-    all.items().iter().find(|info| info.get("process").and_then(Value::as_str) == Some(name)).unwrap().clone()
+    all.items()
+        .iter()
+        .find(|info| info.get("process").and_then(XmlValue::as_str) == Some(name))
+        .unwrap()
+        .clone()
 }
 
 #[test]
@@ -54,13 +58,13 @@ fn a_listener_that_breaks_the_protocol_gets_its_event_again() {
         ("twice", "RESULT 2\\nOKRESULT 2\\nOKREADY\\n"),
         ("dies", "DIE"),
     ];
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let (recorders, sections): (Vec<_>, Vec<_>) =
-        cases.iter().map(|(name, answer)| reformed(&scene, name, answer)).unzip();
-    let witness = Recorder::new(&scene, "witness", "").unwrap();
+        cases.iter().map(|(name, answer)| reformed(&dir, name, answer)).unzip();
+    let witness = Recorder::new(&dir, "witness", "").unwrap();
     let daemon = Daemon::start(
-        &scene,
-        Flavour::Ours,
+        &dir,
+        Implementation::Ours,
         &format!("{}{}", sections.concat(), witness.section("witness", "REMOTE_COMMUNICATION")),
     )
     .unwrap();
@@ -94,14 +98,14 @@ fn a_listener_that_breaks_the_protocol_gets_its_event_again() {
 
 #[test]
 fn a_listener_that_never_answers_holds_nobody_up() {
-    let scene = Scene::new().unwrap();
-    let mute = Recorder::new(&scene, "mute", "MUTE").unwrap();
-    let half = Recorder::new(&scene, "half", "'RESULT 2\\nO'").unwrap();
-    let good = Recorder::new(&scene, "good", "").unwrap();
+    let dir = TestDir::new().unwrap();
+    let mute = Recorder::new(&dir, "mute", "MUTE").unwrap();
+    let half = Recorder::new(&dir, "half", "'RESULT 2\\nO'").unwrap();
+    let good = Recorder::new(&dir, "good", "").unwrap();
     let events = "REMOTE_COMMUNICATION,PROCESS_STATE";
     let mut daemon = Daemon::start(
-        &scene,
-        Flavour::Ours,
+        &dir,
+        Implementation::Ours,
         &format!(
             "{}{}{}[program:a]\ncommand=sleep 1000\nstartsecs=0\n",
             mute.section("mute", events),
@@ -123,8 +127,8 @@ fn a_listener_that_never_answers_holds_nobody_up() {
             .wait_all("number 0", |events| events.len() == 1)
             .unwrap_or_else(|error| panic!("{name}: {error:#}"));
         let info = listener(&daemon, name);
-        assert_eq!(info.get("state").and_then(Value::as_str), Some("BUSY"), "{info}");
-        assert!(info.get("pending").and_then(Value::as_int).unwrap() >= 200, "{info}");
+        assert_eq!(info.get("state").and_then(XmlValue::as_str), Some("BUSY"), "{info}");
+        assert!(info.get("pending").and_then(XmlValue::as_int).unwrap() >= 200, "{info}");
     }
     // What was not answered for is sent again after the listener is gone.
     daemon.call("stopProcess", &["mute".into()]).unwrap().unwrap();
@@ -136,10 +140,10 @@ fn a_listener_that_never_answers_holds_nobody_up() {
 
 #[test]
 fn a_listener_that_floods_its_stdout_is_bounded() {
-    let scene = Scene::new().unwrap();
-    let flood = scene.script("flood", "exec cat /dev/zero").unwrap();
-    let lines = scene.script("lines", "exec yes READY").unwrap();
-    let daemon = Daemon::start(&scene, Flavour::Ours, &format!("[supervisord]\nloglevel=info\n[eventlistener:flood]\ncommand={flood}\nevents=TICK_5\nstartsecs=0\n[eventlistener:lines]\ncommand={lines}\nevents=TICK_5\nstartsecs=0\n")).unwrap();
+    let dir = TestDir::new().unwrap();
+    let flood = dir.script("flood", "exec cat /dev/zero").unwrap();
+    let lines = dir.script("lines", "exec yes READY").unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, &format!("[supervisord]\nloglevel=info\n[eventlistener:flood]\ncommand={flood}\nevents=TICK_5\nstartsecs=0\n[eventlistener:lines]\ncommand={lines}\nevents=TICK_5\nstartsecs=0\n")).unwrap();
     for name in ["flood", "lines"] {
         until("a word of it", LIMIT, || {
             Ok(daemon
@@ -152,7 +156,7 @@ fn a_listener_that_floods_its_stdout_is_bounded() {
     }
     // The daemon answers all the same, and does not grow.
     let info = daemon.ask("ironlance.getDaemonInfo", &[]).unwrap().unwrap();
-    assert!(info.get("resident_bytes").and_then(Value::as_int).unwrap() < 40 << 20, "{info}");
+    assert!(info.get("resident_bytes").and_then(XmlValue::as_int).unwrap() < 40 << 20, "{info}");
     // Neither is it started again and again without a pause.
     pause(Duration::from_secs(1));
     let starts = daemon.log().matches("spawned: 'flood'").count();
@@ -161,11 +165,11 @@ fn a_listener_that_floods_its_stdout_is_bounded() {
 
 #[test]
 fn a_burst_of_events_is_kept_for_a_listener_that_comes_late() {
-    let scene = Scene::new().unwrap();
-    let late = Recorder::new(&scene, "late", "").unwrap();
+    let dir = TestDir::new().unwrap();
+    let late = Recorder::new(&dir, "late", "").unwrap();
     let section =
         late.section("late", "REMOTE_COMMUNICATION").replace("buffer_size=1000\n", "") + "autostart=false\n";
-    let daemon = Daemon::start(&scene, Flavour::Ours, &section).unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, &section).unwrap();
     for number in 0..500 {
         remote(&daemon, &number.to_string());
     }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use ironlance_e2e::ctl::supervisorctl;
 use ironlance_e2e::daemon::{BASE, run, run_command, write_config};
-use ironlance_e2e::patience::pause;
 use ironlance_e2e::raw_http;
+use ironlance_e2e::wait::pause;
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::xmlrpc::{Value, request};
-use ironlance_e2e::{Daemon, Flavour, PATIENCE, Scene, Stage, contest, until};
+use ironlance_e2e::xmlrpc::{XmlValue, request};
+use ironlance_e2e::{Daemon, DaemonScenario, Implementation, TIMEOUT, TestDir, compare_daemons, until};
 
 /// Long enough for an answer, short where the server keeps the connection open.
 const SILENCE: Duration = Duration::from_millis(600);
@@ -26,7 +26,12 @@ fn post(version: &str, extra: &str, body: &str) -> String {
 }
 
 /// Notes status, headers but the date, and the body.
-fn note_answer(stage: &mut Stage, daemon: &Daemon, heading: &str, request: &str) -> anyhow::Result<()> {
+fn note_answer(
+    scenario: &mut DaemonScenario,
+    daemon: &Daemon,
+    heading: &str,
+    request: &str,
+) -> anyhow::Result<()> {
     let answer = daemon.http(request.as_bytes(), SILENCE)?;
     let text = answer.text();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text.as_str(), ""));
@@ -36,16 +41,16 @@ fn note_answer(stage: &mut Stage, daemon: &Daemon, heading: &str, request: &str)
         head.lines().filter(|line| !left_out.iter().any(|name| line.starts_with(name))).collect();
     // Headers have no order.
     lines.get_mut(1..).unwrap_or_default().sort_unstable();
-    stage.note_all(heading, lines);
-    stage.note(format!("    closed: {}", answer.closed));
-    stage.note_all("body", body.lines().map(|line| line.replace('\r', "")));
+    scenario.note_all(heading, lines);
+    scenario.note(format!("    closed: {}", answer.closed));
+    scenario.note_all("body", body.lines().map(|line| line.replace('\r', "")));
     Ok(())
 }
 
 #[test]
 fn calls_are_answered_byte_for_byte() {
-    contest(|stage| {
-        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\n")?;
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\n")?;
         let state = request("supervisor.getState", &[]);
         for (heading, text) in [
             ("1.1", post("1.1", "", &state)),
@@ -64,7 +69,7 @@ fn calls_are_answered_byte_for_byte() {
             ("cdata", post("1.0", "", "<methodCall><methodName>supervisor.getProcessInfo</methodName><params><param><value><string><![CDATA[<x>]]></string></value></param></params></methodCall>")),
             ("entities", post("1.0", "", "<methodCall><methodName>supervisor.getProcessInfo</methodName><params><param><value><string>&lt;&#233;&amp;</string></value></param></params></methodCall>")),
         ] {
-            note_answer(stage, &daemon, heading, &text)?;
+            note_answer(scenario, &daemon, heading, &text)?;
         }
         Ok(())
     })
@@ -73,8 +78,8 @@ fn calls_are_answered_byte_for_byte() {
 
 #[test]
 fn what_is_no_call_is_refused_alike() {
-    contest(|stage| {
-        let daemon = stage.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\n")?;
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\n")?;
         for (heading, text) in [
             ("not XML", post("1.0", "", "garbage")),
             ("cut off", post("1.0", "", "<methodCall><methodName>supervisor.getState")),
@@ -90,11 +95,11 @@ fn what_is_no_call_is_refused_alike() {
             let mut stream = daemon.connect()?;
             stream.write_all(text.as_bytes())?;
             let answer = raw_http::head(stream)?;
-            stage.note(format!("{heading}: {}", answer.status()));
+            scenario.note(format!("{heading}: {}", answer.status()));
         }
         // Ours also says what is wrong with it.
         let lines = daemon.log_lines().into_iter().filter(|line| line.contains("invalid"));
-        stage.note_all("log", lines.map(|line| line.split(" (cannot").next().unwrap().to_owned()));
+        scenario.note_all("log", lines.map(|line| line.split(" (cannot").next().unwrap().to_owned()));
         Ok(())
     })
     .unwrap();
@@ -102,8 +107,8 @@ fn what_is_no_call_is_refused_alike() {
 
 #[test]
 fn a_connection_is_kept_for_several_calls() {
-    contest(|stage| {
-        let daemon = stage.daemon("")?;
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon("")?;
         let mut stream = daemon.connect()?;
         for _ in 0..3 {
             stream.write_all(post("1.1", "", &request("supervisor.getAPIVersion", &[])).as_bytes())?;
@@ -114,7 +119,7 @@ fn a_connection_is_kept_for_several_calls() {
                 anyhow::ensure!(count > 0, "closed after {:?}", String::from_utf8_lossy(&seen));
                 seen.extend_from_slice(&chunk[..count]);
             }
-            stage.note(String::from_utf8_lossy(&seen).lines().next().unwrap());
+            scenario.note(String::from_utf8_lossy(&seen).lines().next().unwrap());
         }
         Ok(())
     })
@@ -123,8 +128,8 @@ fn a_connection_is_kept_for_several_calls() {
 
 #[test]
 fn a_log_is_streamed_as_it_grows() {
-    contest(|stage| {
-        let daemon = stage.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\nstderr_logfile={dir}/cat.err\n")?;
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon("[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\nstderr_logfile={dir}/cat.err\n")?;
         daemon.wait_state("cat", "RUNNING")?;
         let say = |words: &str| daemon.call("sendProcessStdin", &["cat".into(), words.into()]).map(|answer| answer.unwrap());
         say("before\n")?;
@@ -149,11 +154,11 @@ fn a_log_is_streamed_as_it_grows() {
             let mut lines: Vec<&str> =
                 head.lines().filter(|line| !left_out.iter().any(|name| line.starts_with(name))).collect();
             lines.sort_unstable();
-            stage.note_all("head", lines);
+            scenario.note_all("head", lines);
             // The lengths of chunks are hexadecimal in either case.
-            stage.note_all("body", text.split("\r\n\r\n").nth(1).unwrap_or_default().to_lowercase().lines());
+            scenario.note_all("body", text.split("\r\n\r\n").nth(1).unwrap_or_default().to_lowercase().lines());
         let answer = daemon.http(b"GET /mainlogtail HTTP/1.1\r\n\r\n", SILENCE)?;
-        stage.note(format!("{} {} {:?}", answer.status(), answer.body().contains("supervisord started"), answer.header("content-type")));
+        scenario.note(format!("{} {} {:?}", answer.status(), answer.body().contains("supervisord started"), answer.header("content-type")));
         Ok(())
     })
     .unwrap();
@@ -161,11 +166,11 @@ fn a_log_is_streamed_as_it_grows() {
 
 #[test]
 fn without_a_password_there_is_nothing() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let port = closed_port()?;
         let daemon = Daemon::start(
-            &stage.scene,
-            stage.flavour,
+            &scenario.dir,
+            scenario.implementation,
             &format!("[inet_http_server]\nport=127.0.0.1:{port}\nusername=a\npassword=b\n"),
         )?;
         let body = request("supervisor.getAPIVersion", &[]);
@@ -179,12 +184,16 @@ fn without_a_password_there_is_nothing() {
         ] {
             for text in [post("1.0", header, &body), format!("GET /mainlogtail HTTP/1.1\r\n{header}\r\n")] {
                 let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_read_timeout(Some(TIMEOUT))?;
                 stream.write_all(text.as_bytes())?;
                 let answer = raw_http::head(stream)?;
-                stage.note(format!("{header:?} {} -> {}", text.split(' ').next().unwrap(), answer.status()));
+                scenario.note(format!(
+                    "{header:?} {} -> {}",
+                    text.split(' ').next().unwrap(),
+                    answer.status()
+                ));
                 if answer.status().contains("401") {
-                    stage.note(format!("{:?}", answer.header("www-authenticate")));
+                    scenario.note(format!("{:?}", answer.header("www-authenticate")));
                 }
             }
         }
@@ -196,20 +205,21 @@ fn without_a_password_there_is_nothing() {
 
 #[test]
 fn a_refusal_reaches_a_client_that_sends_its_body_apart() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let sections = "[unix_http_server]\nusername=a\npassword=b\n";
-        let daemon = Daemon::launch(&stage.scene, stage.flavour, &format!("{BASE}{sections}"), &[])?;
+        let daemon =
+            Daemon::launch(&scenario.dir, scenario.implementation, &format!("{BASE}{sections}"), &[])?;
         daemon.wait_log("supervisord started")?;
         let body = request("supervisor.getAPIVersion", &[]);
         for (heading, path) in [("a call", "/RPC2"), ("nowhere", "/nowhere"), ("a log", "/mainlogtail")] {
-            let mut stream = until("a connection", PATIENCE, || Ok(daemon.connect().ok()))?;
-            stream.set_read_timeout(Some(PATIENCE))?;
+            let mut stream = until("a connection", TIMEOUT, || Ok(daemon.connect().ok()))?;
+            stream.set_read_timeout(Some(TIMEOUT))?;
             write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len())?;
             // As Python's http.client: head and body in a write each, and a moment may pass between them.
             pause(Duration::from_millis(150));
             let written = stream.write_all(body.as_bytes());
             let answer = raw_http::head(stream)?;
-            stage.note(format!("{heading}: written {}, {}", written.is_ok(), answer.status()));
+            scenario.note(format!("{heading}: written {}, {}", written.is_ok(), answer.status()));
         }
         Ok(())
     })
@@ -217,14 +227,14 @@ fn a_refusal_reaches_a_client_that_sends_its_body_apart() {
 }
 
 /// A daemon of ours with one program.
-fn ours(scene: &Scene) -> Daemon {
-    Daemon::start(scene, Flavour::Ours, "[program:a]\ncommand=sleep 1000\nstartsecs=0\n").unwrap()
+fn ours(dir: &TestDir) -> Daemon {
+    Daemon::start(dir, Implementation::Ours, "[program:a]\ncommand=sleep 1000\nstartsecs=0\n").unwrap()
 }
 
 #[test]
 fn clients_that_dawdle_or_hang_hold_nobody_up() {
-    let scene = Scene::new().unwrap();
-    let daemon = ours(&scene);
+    let dir = TestDir::new().unwrap();
+    let daemon = ours(&dir);
     let mut slow: Vec<UnixStream> = Vec::new();
     for _ in 0..100 {
         let mut stream = daemon.connect().unwrap();
@@ -248,13 +258,13 @@ fn clients_that_dawdle_or_hang_hold_nobody_up() {
     daemon.call("startProcess", &["a".into()]).unwrap().unwrap();
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     let info = daemon.ask("ironlance.getDaemonInfo", &[]).unwrap().unwrap();
-    assert!(info.get("resident_bytes").and_then(Value::as_int).unwrap() < 60 << 20, "{info}");
+    assert!(info.get("resident_bytes").and_then(XmlValue::as_int).unwrap() < 60 << 20, "{info}");
 }
 
 #[test]
 fn hostile_requests_are_refused_and_the_next_is_answered() {
-    let scene = Scene::new().unwrap();
-    let daemon = ours(&scene);
+    let dir = TestDir::new().unwrap();
+    let daemon = ours(&dir);
     let deep = "<array><data><value>".repeat(20_000);
     let laughs = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;\">]>";
     let outside = "<!DOCTYPE x [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>";
@@ -303,13 +313,13 @@ fn hostile_requests_are_refused_and_the_next_is_answered() {
         assert!(state.is_ok(), "{name}");
     }
     let info = daemon.ask("ironlance.getDaemonInfo", &[]).unwrap().unwrap();
-    assert!(info.get("resident_bytes").and_then(Value::as_int).unwrap() < 60 << 20, "{info}");
+    assert!(info.get("resident_bytes").and_then(XmlValue::as_int).unwrap() < 60 << 20, "{info}");
 }
 
 #[test]
 fn more_connections_than_there_are_seats_are_managed() {
-    let scene = Scene::new().unwrap();
-    let daemon = ours(&scene);
+    let dir = TestDir::new().unwrap();
+    let daemon = ours(&dir);
     let idle: Vec<_> = (0..1200).map_while(|_| daemon.connect().ok()).collect();
     assert!(idle.len() > 500, "{}", idle.len());
     until("an answer all the same", Duration::from_secs(10), || {
@@ -319,23 +329,23 @@ fn more_connections_than_there_are_seats_are_managed() {
     drop(idle);
     until("the seats to be free", Duration::from_secs(10), || {
         let info = daemon.ask("ironlance.getDaemonInfo", &[])?.unwrap();
-        Ok((info.get("descriptors").and_then(Value::as_int).unwrap_or_default() < 40).then_some(()))
+        Ok((info.get("descriptors").and_then(XmlValue::as_int).unwrap_or_default() < 40).then_some(()))
     })
     .unwrap();
 }
 
 #[test]
 fn from_another_host_without_credentials_one_may_only_look() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let port = closed_port().unwrap();
     let daemon = Daemon::start(
-        &scene,
-        Flavour::Ours,
+        &dir,
+        Implementation::Ours,
         &format!("[supervisorctl]\n[inet_http_server]\nport=*:{port}\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n"),
     )
     .unwrap();
     daemon.wait_state("a", "RUNNING").unwrap();
-    let call = |method: &str, params: &[Value]| {
+    let call = |method: &str, params: &[XmlValue]| {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         ironlance_e2e::xmlrpc::ask(stream, "", &request(method, params)).unwrap()
@@ -364,7 +374,7 @@ fn from_another_host_without_credentials_one_may_only_look() {
         let mut args = vec!["-s".to_owned(), format!("http://127.0.0.1:{port}")];
         args.extend(verb.split(' ').map(str::to_owned));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let command = supervisorctl(&scene, Flavour::Ours, &args).unwrap();
+        let command = supervisorctl(&dir, Implementation::Ours, &args).unwrap();
         let output = run_command(command).unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(
@@ -378,29 +388,29 @@ fn from_another_host_without_credentials_one_may_only_look() {
 
 #[test]
 fn who_means_it_opens_a_server_without_a_password_to_all_changes() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let port = closed_port().unwrap();
     let open = format!("[supervisorctl]\n[inet_http_server]\nport=*:{port}\nallow_anonymous_changes=true\n");
     let daemon = Daemon::start(
-        &scene,
-        Flavour::Ours,
+        &dir,
+        Implementation::Ours,
         &format!("{open}[program:a]\ncommand=sleep 1000\nstartsecs=0\n"),
     )
     .unwrap();
     daemon.wait_state("a", "RUNNING").unwrap();
     let url = format!("http://127.0.0.1:{port}");
     let output =
-        run_command(supervisorctl(&scene, Flavour::Ours, &["-s", &url, "stop", "a"]).unwrap()).unwrap();
+        run_command(supervisorctl(&dir, Implementation::Ours, &["-s", &url, "stop", "a"]).unwrap()).unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a: stopped\n");
     daemon.wait_log("allow_anonymous_changes=true: everybody who reaches it").unwrap();
 }
 
 #[test]
 fn a_digest_that_is_none_is_refused_at_the_start_instead_of_locking_everybody_out() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let config = "[unix_http_server]\nfile={dir}/s\nusername=a\npassword={SHA}geheim\n[supervisord]\n";
-    let config = write_config(&scene, config).unwrap();
-    let output = run(&scene, Flavour::Ours, &["-n", "-c", &config.display().to_string()]).unwrap();
+    let config = write_config(&dir, config).unwrap();
+    let output = run(&dir, Implementation::Ours, &["-n", "-c", &config.display().to_string()]).unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(

@@ -1,11 +1,11 @@
 //! Every method of both daemons' XML-RPC interface, with good and bad parameters, and in every state.
 
-use ironlance_e2e::xmlrpc::Value;
-use ironlance_e2e::{Daemon, Stage, contest};
+use ironlance_e2e::xmlrpc::XmlValue;
+use ironlance_e2e::{Daemon, DaemonScenario, compare_daemons};
 
 /// Values of each type that a parameter can be given.
-fn odd_values() -> Vec<Value> {
-    let raw = |xml: &str| Value::Raw(xml.to_owned());
+fn odd_values() -> Vec<XmlValue> {
+    let raw = |xml: &str| XmlValue::Raw(xml.to_owned());
     vec![
         "".into(),
         "a".into(),
@@ -27,8 +27,8 @@ fn odd_values() -> Vec<Value> {
 /// Three programs, none of which changes by itself.
 ///
 /// The original loses a signal that comes before the program has begun; then it waits for stopwaitsecs.
-fn quiet(stage: &Stage) -> anyhow::Result<Daemon> {
-    let daemon = stage.daemon(
+fn quiet(scenario: &DaemonScenario) -> anyhow::Result<Daemon> {
+    let daemon = scenario.daemon(
         "[program:a]\ncommand=sleep 1000\nstartsecs=0\nstopwaitsecs=1\nstdout_logfile={dir}/a.log\nstderr_logfile=NONE\n\
          [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\nstopwaitsecs=1\n\
          [program:gone]\ncommand=/no/such/program\nautostart=false\nstartretries=0\n\
@@ -40,28 +40,28 @@ fn quiet(stage: &Stage) -> anyhow::Result<Daemon> {
 
 #[test]
 fn the_methods_their_signatures_and_their_number_of_parameters_are_the_originals() {
-    contest(|stage| {
-        let daemon = quiet(stage)?;
+    compare_daemons(|scenario| {
+        let daemon = quiet(scenario)?;
         let methods = daemon.ask("system.listMethods", &[])?.unwrap();
         let theirs = methods
             .items()
             .iter()
-            .filter_map(Value::as_str)
+            .filter_map(XmlValue::as_str)
             .filter(|name| !name.starts_with("ironlance."))
             .map(str::to_owned)
             .collect::<Vec<_>>();
-        stage.note_all("methods", &theirs);
+        scenario.note_all("methods", &theirs);
         for name in &theirs {
-            stage.ask_any(&daemon, "system.methodSignature", &[name.as_str().into()])?;
+            scenario.ask_any(&daemon, "system.methodSignature", &[name.as_str().into()])?;
             // The words of the help are our own.
             let help = daemon.ask("system.methodHelp", &[name.as_str().into()])?;
-            stage.note(format!(
+            scenario.note(format!(
                 "help of {name}: {}",
                 help.is_ok_and(|help| help.as_str().is_some_and(|help| !help.is_empty()))
             ));
             // Six are too many for each of them.
-            let many = vec![Value::from("a"); 6];
-            stage.ask_any(&daemon, name, &many)?;
+            let many = vec![XmlValue::from("a"); 6];
+            scenario.ask_any(&daemon, name, &many)?;
         }
         for name in [
             "",
@@ -78,10 +78,10 @@ fn the_methods_their_signatures_and_their_number_of_parameters_are_the_originals
             " supervisor.getState",
             "Supervisor.getState",
         ] {
-            stage.ask_any(&daemon, "system.methodSignature", &[name.into()])?;
-            stage.ask_any(&daemon, "system.methodHelp", &[name.into()])?;
+            scenario.ask_any(&daemon, "system.methodSignature", &[name.into()])?;
+            scenario.ask_any(&daemon, "system.methodHelp", &[name.into()])?;
             if !name.is_empty() {
-                stage.ask_any(&daemon, name, &[])?;
+                scenario.ask_any(&daemon, name, &[])?;
             }
         }
         Ok(())
@@ -91,8 +91,8 @@ fn the_methods_their_signatures_and_their_number_of_parameters_are_the_originals
 
 #[test]
 fn every_method_without_parameters() {
-    contest(|stage| {
-        let daemon = quiet(stage)?;
+    compare_daemons(|scenario| {
+        let daemon = quiet(scenario)?;
         for method in [
             "getAPIVersion",
             "getVersion",
@@ -126,10 +126,10 @@ fn every_method_without_parameters() {
             "reloadConfig",
             "clearAllProcessLogs",
         ] {
-            stage.ask(&daemon, method, &[])?;
+            scenario.ask(&daemon, method, &[])?;
         }
         let pid = daemon.call("getPID", &[])?.unwrap();
-        stage.note(format!("own pid: {}", pid.as_int() == Some(i64::from(daemon.pid()))));
+        scenario.note(format!("own pid: {}", pid.as_int() == Some(i64::from(daemon.pid()))));
         Ok(())
     })
     .unwrap();
@@ -137,8 +137,8 @@ fn every_method_without_parameters() {
 
 #[test]
 fn names_of_every_kind() {
-    contest(|stage| {
-        let daemon = quiet(stage)?;
+    compare_daemons(|scenario| {
+        let daemon = quiet(scenario)?;
         for name in odd_values() {
             for method in [
                 "getProcessInfo",
@@ -155,7 +155,7 @@ fn names_of_every_kind() {
             ] {
                 let full =
                     if method.contains('.') { method.to_owned() } else { format!("supervisor.{method}") };
-                stage.ask_any(&daemon, &full, std::slice::from_ref(&name))?;
+                scenario.ask_any(&daemon, &full, std::slice::from_ref(&name))?;
             }
         }
         Ok(())
@@ -165,8 +165,8 @@ fn names_of_every_kind() {
 
 #[test]
 fn starting_and_stopping_by_name_group_and_star() {
-    contest(|stage| {
-        let daemon = quiet(stage)?;
+    compare_daemons(|scenario| {
+        let daemon = quiet(scenario)?;
         for (method, params) in [
             ("startProcess", vec!["a".into()]),
             ("startProcess", vec!["a:a".into()]),
@@ -188,16 +188,16 @@ fn starting_and_stopping_by_name_group_and_star() {
             ("stopProcessGroup", vec!["g".into()]),
             ("stopProcess", vec!["a".into(), false.into()]),
         ] {
-            stage.ask(&daemon, method, &params)?;
+            scenario.ask(&daemon, method, &params)?;
         }
         daemon.wait_state("a", "STOPPED")?;
         for (method, params) in [
             ("startProcess", vec!["a".into(), "".into()]),
             ("stopProcess", vec!["a".into(), 1.into()]),
             ("startProcess", vec!["a".into(), 0.into()]),
-            ("stopProcess", vec!["a".into(), Value::Array(vec![])]),
+            ("stopProcess", vec!["a".into(), XmlValue::Array(vec![])]),
         ] {
-            stage.ask(&daemon, method, &params)?;
+            scenario.ask(&daemon, method, &params)?;
         }
         daemon.wait_state("a", "STOPPED")?;
         for (method, params) in [
@@ -209,7 +209,7 @@ fn starting_and_stopping_by_name_group_and_star() {
             ("addProcessGroup", vec!["a".into()]),
             ("addProcessGroup", vec!["none".into()]),
         ] {
-            stage.ask(&daemon, method, &params)?;
+            scenario.ask(&daemon, method, &params)?;
         }
         daemon.wait_state("a", "RUNNING")?;
         Ok(())
@@ -219,22 +219,22 @@ fn starting_and_stopping_by_name_group_and_star() {
 
 #[test]
 fn a_start_waits_until_it_is_known_how_it_went() {
-    contest(|stage| {
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon(
             "[program:good]\ncommand=sleep 1000\nautostart=false\n\
              [program:quick]\ncommand=false\nautostart=false\nstartretries=0\n\
              [program:late]\ncommand=sh -c 'sleep 0.3; exit 3'\nautostart=false\nstartretries=0\n\
              [program:once]\ncommand=true\nautostart=false\nstartsecs=0\nautorestart=false\n\
              [program:short]\ncommand=sleep 0.3\nautostart=false\nautorestart=false\nstartsecs=0\n",
         )?;
-        stage.ask(&daemon, "startProcess", &["good".into()])?;
-        stage.note(daemon.state("good")?);
+        scenario.ask(&daemon, "startProcess", &["good".into()])?;
+        scenario.note(daemon.state("good")?);
         for name in ["quick", "late"] {
-            stage.ask(&daemon, "startProcess", &[name.into()])?;
+            scenario.ask(&daemon, "startProcess", &[name.into()])?;
             daemon.wait_state(name, "FATAL")?;
-            stage.note_info(&daemon, name)?;
+            scenario.note_info(&daemon, name)?;
         }
-        stage.ask(&daemon, "startProcess", &["short".into()])?;
+        scenario.ask(&daemon, "startProcess", &["short".into()])?;
         daemon.wait_state("short", "EXITED")?;
         Ok(())
     })
@@ -243,37 +243,39 @@ fn a_start_waits_until_it_is_known_how_it_went() {
 
 #[test]
 fn a_multicall_answers_part_by_part() {
-    contest(|stage| {
-        let daemon = quiet(stage)?;
-        let call = |method: &str, params: Vec<Value>| {
-            Value::Struct(vec![
+    compare_daemons(|scenario| {
+        let daemon = quiet(scenario)?;
+        let call = |method: &str, params: Vec<XmlValue>| {
+            XmlValue::Struct(vec![
                 ("methodName".to_owned(), method.into()),
-                ("params".to_owned(), Value::Array(params)),
+                ("params".to_owned(), XmlValue::Array(params)),
             ])
         };
-        let calls = Value::Array(vec![
+        let calls = XmlValue::Array(vec![
             call("supervisor.getState", vec![]),
             call("supervisor.startProcess", vec!["g:b".into()]),
             call("supervisor.getProcessInfo", vec!["g:b".into()]),
             call("supervisor.startProcess", vec!["g:b".into()]),
             call("supervisor.stopProcess", vec!["g:b".into()]),
             call("supervisor.getProcessInfo", vec!["none".into()]),
-            call("system.multicall", vec![Value::Array(vec![])]),
-            call("system.listMethods", vec![Value::Int(1)]),
+            call("system.multicall", vec![XmlValue::Array(vec![])]),
+            call("system.listMethods", vec![XmlValue::Int(1)]),
             call("no.such", vec![]),
             call("supervisor.getIdentification", vec!["superfluous".into()]),
-            Value::Struct(vec![("methodName".to_owned(), "supervisor.getIdentification".into())]),
-            Value::Struct(vec![("params".to_owned(), Value::Array(vec![]))]),
-            Value::Struct(vec![]),
+            XmlValue::Struct(vec![("methodName".to_owned(), "supervisor.getIdentification".into())]),
+            XmlValue::Struct(vec![("params".to_owned(), XmlValue::Array(vec![]))]),
+            XmlValue::Struct(vec![]),
             call("supervisor.stopAllProcesses", vec![]),
             call("supervisor.startAllProcesses", vec![false.into()]),
             call("supervisor.clearAllProcessLogs", vec![]),
         ]);
-        stage.ask_any(&daemon, "system.multicall", &[calls])?;
-        stage.ask_any(&daemon, "system.multicall", &[Value::Array(vec![])])?;
-        stage.ask_any(&daemon, "system.multicall", &[])?;
-        for bad in [Value::from("x"), 1.into(), Value::Struct(vec![]), Value::Array(vec!["x".into()])] {
-            stage.ask_any(&daemon, "system.multicall", std::slice::from_ref(&bad))?;
+        scenario.ask_any(&daemon, "system.multicall", &[calls])?;
+        scenario.ask_any(&daemon, "system.multicall", &[XmlValue::Array(vec![])])?;
+        scenario.ask_any(&daemon, "system.multicall", &[])?;
+        for bad in
+            [XmlValue::from("x"), 1.into(), XmlValue::Struct(vec![]), XmlValue::Array(vec!["x".into()])]
+        {
+            scenario.ask_any(&daemon, "system.multicall", std::slice::from_ref(&bad))?;
         }
         Ok(())
     })
@@ -282,8 +284,8 @@ fn a_multicall_answers_part_by_part() {
 
 #[test]
 fn logs_are_read_at_and_beyond_their_ends() {
-    contest(|stage| {
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon(
             "[program:a]\ncommand=sh -c 'printf 0123456789; printf \"Malm\\303\\266\" >&2; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.out\nstderr_logfile={dir}/a.err\n\
              [program:silent]\ncommand=sleep 1000\nstdout_logfile=NONE\nstderr_logfile={dir}/silent.err\nautostart=false\n\
              [program:raw]\ncommand=sh -c 'printf \"a\\210b\"; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/raw.out\n",
@@ -294,35 +296,35 @@ fn logs_are_read_at_and_beyond_their_ends() {
         let numbers = [(0_i64, 0_i64), (0, 5), (5, 0), (5, 5), (9, 1), (10, 0), (10, 1), (11, 1), (100, 5), (-1, 0), (-3, 0), (-3, 2), (-10, 0), (-100, 0), (0, -1), (5, -5), (-5, -5), (0, 100), (3, 100)];
         for (offset, length) in numbers {
             for method in ["readProcessStdoutLog", "tailProcessStdoutLog"] {
-                stage.ask(&daemon, method, &["a".into(), offset.into(), length.into()])?;
+                scenario.ask(&daemon, method, &["a".into(), offset.into(), length.into()])?;
             }
         }
         for (offset, length) in [(0_i64, 0_i64), (0, 5), (5, 5), (-2, 0), (0, 100)] {
             for method in ["readProcessStderrLog", "tailProcessStderrLog"] {
-                stage.ask(&daemon, method, &["a".into(), offset.into(), length.into()])?;
+                scenario.ask(&daemon, method, &["a".into(), offset.into(), length.into()])?;
             }
         }
         for name in ["silent", "none", "a:*"] {
             for method in ["readProcessStdoutLog", "tailProcessStdoutLog", "readProcessStderrLog", "tailProcessStderrLog", "readProcessLog", "tailProcessLog"] {
-                stage.ask(&daemon, method, &[name.into(), 0.into(), 10.into()])?;
+                scenario.ask(&daemon, method, &[name.into(), 0.into(), 10.into()])?;
             }
         }
-        for (offset, length) in [(Value::from("5"), Value::from("2")), ("x".into(), 1.into()), (true.into(), 3.into()), (Value::Raw("<double>2.9</double>".to_owned()), 3.into())] {
+        for (offset, length) in [(XmlValue::from("5"), XmlValue::from("2")), ("x".into(), 1.into()), (true.into(), 3.into()), (XmlValue::Raw("<double>2.9</double>".to_owned()), 3.into())] {
             for method in ["readProcessStdoutLog", "tailProcessStdoutLog", "readLog"] {
-                stage.ask(&daemon, method, &["a".into(), offset.clone(), length.clone()])?;
+                scenario.ask(&daemon, method, &["a".into(), offset.clone(), length.clone()])?;
             }
         }
-        stage.ask(&daemon, "readLog", &[0.into(), 4.into()])?;
-        stage.ask(&daemon, "readLog", &[1_000_000.into(), 4.into()])?;
-        stage.ask(&daemon, "readLog", &[0.into(), (-4).into()])?;
-        stage.ask(&daemon, "clearProcessLogs", &["a".into()])?;
-        stage.ask(&daemon, "readProcessStdoutLog", &["a".into(), 0.into(), 0.into()])?;
-        stage.ask(&daemon, "tailProcessStdoutLog", &["a".into(), 0.into(), 10.into()])?;
-        stage.ask(&daemon, "clearProcessLogs", &["silent".into()])?;
-        stage.ask(&daemon, "clearProcessLogs", &["none".into()])?;
-        stage.ask(&daemon, "clearAllProcessLogs", &[])?;
-        stage.ask(&daemon, "clearLog", &[])?;
-        stage.note_all("log", daemon.log_lines());
+        scenario.ask(&daemon, "readLog", &[0.into(), 4.into()])?;
+        scenario.ask(&daemon, "readLog", &[1_000_000.into(), 4.into()])?;
+        scenario.ask(&daemon, "readLog", &[0.into(), (-4).into()])?;
+        scenario.ask(&daemon, "clearProcessLogs", &["a".into()])?;
+        scenario.ask(&daemon, "readProcessStdoutLog", &["a".into(), 0.into(), 0.into()])?;
+        scenario.ask(&daemon, "tailProcessStdoutLog", &["a".into(), 0.into(), 10.into()])?;
+        scenario.ask(&daemon, "clearProcessLogs", &["silent".into()])?;
+        scenario.ask(&daemon, "clearProcessLogs", &["none".into()])?;
+        scenario.ask(&daemon, "clearAllProcessLogs", &[])?;
+        scenario.ask(&daemon, "clearLog", &[])?;
+        scenario.note_all("log", daemon.log_lines());
         Ok(())
     })
     .unwrap();
@@ -330,8 +332,8 @@ fn logs_are_read_at_and_beyond_their_ends() {
 
 #[test]
 fn config_info_tells_every_field() {
-    contest(|stage| {
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon(
             "[program:a]\ncommand=sleep 1000\nautostart=false\n\
              [program:full]\ncommand=sleep   \"1 0\"\ndirectory=/tmp\numask=022\npriority=5\nautostart=false\nautorestart=true\nstartsecs=7\nstartretries=8\nexitcodes=1,2\nstopsignal=HUP\n\
              stopwaitsecs=9\nstopasgroup=true\nuser=nobody\nredirect_stderr=true\nstdout_logfile={dir}/full.log\nstdout_logfile_maxbytes=2KB\nstdout_logfile_backups=3\nstdout_capture_maxbytes=4KB\n\
@@ -341,8 +343,8 @@ fn config_info_tells_every_field() {
              [fcgi-program:f]\ncommand=cat\nsocket=unix://{dir}/f.sock\nautostart=false\n\
              [group:g]\nprograms=a\npriority=3\n",
         )?;
-        stage.ask(&daemon, "getAllConfigInfo", &[])?;
-        stage.ask(&daemon, "getAllProcessInfo", &[])?;
+        scenario.ask(&daemon, "getAllConfigInfo", &[])?;
+        scenario.ask(&daemon, "getAllProcessInfo", &[])?;
         Ok(())
     })
     .unwrap();
@@ -350,17 +352,17 @@ fn config_info_tells_every_field() {
 
 #[test]
 fn while_it_ends_every_call_is_a_fault() {
-    contest(|stage| {
-        let daemon = stage.daemon("[program:deaf]\ncommand=sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=3\nstdout_logfile={dir}/deaf\n")?;
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon("[program:deaf]\ncommand=sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=3\nstdout_logfile={dir}/deaf\n")?;
         daemon.wait_file("deaf", "up")?;
-        stage.ask(&daemon, "shutdown", &[])?;
+        scenario.ask(&daemon, "shutdown", &[])?;
         for (method, params) in [("getState", vec![]), ("getAllProcessInfo", vec![]), ("getPID", vec![]), ("shutdown", vec![]), ("restart", vec![]), ("startProcess", vec!["deaf".into()]),
             ("stopProcess", vec![]), ("sendRemoteCommEvent", vec!["a".into(), "b".into()]), ("signalAllProcesses", vec!["HUP".into()]), ("signalProcessGroup", vec!["x".into(), "HUP".into()]),
             ("readLog", vec![0.into(), 1.into()]), ("sendProcessStdin", vec!["deaf".into(), "b".into()])]
         {
-            stage.ask(&daemon, method, &params)?;
+            scenario.ask(&daemon, method, &params)?;
         }
-        stage.ask_any(&daemon, "system.methodSignature", &["supervisor.getState".into()])?;
+        scenario.ask_any(&daemon, "system.methodSignature", &["supervisor.getState".into()])?;
         Ok(())
     })
     .unwrap();

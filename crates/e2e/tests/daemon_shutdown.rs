@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, supervisord, write_config};
-use ironlance_e2e::{Daemon, Flavour, Scene, until};
+use ironlance_e2e::{Daemon, Implementation, TestDir, until};
 use rustix::process::Signal;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,9 +26,9 @@ fn all_and_groups_are_stopped_from_the_highest_priority_down() {
     for (method, group) in
         [("stopAllProcesses", ""), ("stopProcessGroup", "tiers"), ("stopProcess", "tiers:*")]
     {
-        let scene = Scene::new().unwrap();
+        let dir = TestDir::new().unwrap();
         let grouped = if group.is_empty() { "" } else { "[group:tiers]\nprograms=db,web,app,app2\n" };
-        let daemon = Daemon::start(&scene, Flavour::Ours, &format!("{TIERS}{grouped}")).unwrap();
+        let daemon = Daemon::start(&dir, Implementation::Ours, &format!("{TIERS}{grouped}")).unwrap();
         let prefix = if group.is_empty() { "" } else { "tiers:" };
         for name in ["db", "web", "app", "app2"] {
             daemon.wait_state(&format!("{prefix}{name}"), "RUNNING").unwrap();
@@ -51,13 +51,13 @@ fn all_and_groups_are_stopped_from_the_highest_priority_down() {
 
 #[test]
 fn a_process_that_goes_in_the_middle_of_an_ordered_stop_holds_nobody_up() {
-    let scene = Scene::new().unwrap();
-    let slow = scene.script("slow", "#!/bin/sh\ntrap 'until [ -e go ]; do sleep 0.05; done; exit' TERM\nwhile :; do sleep 0.05; done\n").unwrap();
+    let dir = TestDir::new().unwrap();
+    let slow = dir.script("slow", "#!/bin/sh\ntrap 'until [ -e go ]; do sleep 0.05; done; exit' TERM\nwhile :; do sleep 0.05; done\n").unwrap();
     let config = format!(
         "[program:slow]\ncommand={slow}\ndirectory={{dir}}\npriority=9\nstopwaitsecs=60\n[program:gone]\ncommand=sleep 1000\n\
          priority=1\nautorestart=false\n[program:other]\ncommand=sleep 1000\npriority=1\n"
     );
-    let daemon = Daemon::start(&scene, Flavour::Ours, &config).unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, &config).unwrap();
     for name in ["slow", "gone", "other"] {
         daemon.wait_state(name, "RUNNING").unwrap();
     }
@@ -68,7 +68,7 @@ fn a_process_that_goes_in_the_middle_of_an_ordered_stop_holds_nobody_up() {
         daemon.wait_state("gone", "EXITED").unwrap();
         daemon.call("removeProcessGroup", &["gone".into()]).unwrap().unwrap();
         daemon.call("stopProcess", &["other".into()]).unwrap().unwrap();
-        scene.write("go", "").unwrap();
+        dir.write("go", "").unwrap();
         asking.join().unwrap()
     });
     assert_eq!(answer.items().len(), 3, "{answer}");
@@ -78,8 +78,8 @@ fn a_process_that_goes_in_the_middle_of_an_ordered_stop_holds_nobody_up() {
 
 #[test]
 fn who_has_crashed_before_the_daemon_was_told_to_end_is_not_called_stopped() {
-    let scene = Scene::new().unwrap();
-    let mut daemon = Daemon::start(&scene, Flavour::Ours, "[program:a]\ncommand=sleep 1000\n").unwrap();
+    let dir = TestDir::new().unwrap();
+    let mut daemon = Daemon::start(&dir, Implementation::Ours, "[program:a]\ncommand=sleep 1000\n").unwrap();
     let pid = daemon.wait_state("a", "RUNNING").unwrap();
     // Both signals wait for the daemon together.
     daemon.signal(Signal::STOP).unwrap();
@@ -98,17 +98,17 @@ fn who_has_crashed_before_the_daemon_was_told_to_end_is_not_called_stopped() {
 
 #[test]
 fn what_nobody_reads_is_given_up_at_the_end_and_said() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let config = format!(
         "{BASE}[supervisord]\nsilent=true\n[program:loud]\ncommand=yes\nnumprocs=5\nprocess_name=%(program_name)s%(process_num)s\n\
          stdout_logfile=/dev/stdout\nstdout_logfile_maxbytes=0\nstartsecs=0\n"
     );
-    write_config(&scene, &config).unwrap();
-    let path = scene.path("supervisord.conf").display().to_string();
-    let mut command = supervisord(&scene, Flavour::Ours, &["-c", &path]).unwrap();
+    write_config(&dir, &config).unwrap();
+    let path = dir.path("supervisord.conf").display().to_string();
+    let mut command = supervisord(&dir, Implementation::Ours, &["-c", &path]).unwrap();
     // The reader's end stays open, and nobody reads.
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let log = || fs::read_to_string(scene.path("supervisord.log")).unwrap_or_default();
+    let log = || fs::read_to_string(dir.path("supervisord.log")).unwrap_or_default();
     until("all to run", LIMIT, || Ok((log().matches("entered RUNNING state").count() == 5).then_some(())))
         .unwrap();
     ironlance_e2e::daemon::send(child.id().into(), Signal::TERM).unwrap();
@@ -119,16 +119,16 @@ fn what_nobody_reads_is_given_up_at_the_end_and_said() {
 #[test]
 fn the_pid_file_is_there_when_the_process_in_front_has_ended() {
     for _ in 0..5 {
-        let scene = Scene::new().unwrap();
-        write_config(&scene, &BASE.replace("nodaemon=true", "nodaemon=false")).unwrap();
-        let path = scene.path("supervisord.conf").display().to_string();
-        let output = ironlance_e2e::daemon::run(&scene, Flavour::Ours, &["-c", &path]).unwrap();
-        let pid = fs::read_to_string(scene.path("supervisord.pid"));
+        let dir = TestDir::new().unwrap();
+        write_config(&dir, &BASE.replace("nodaemon=true", "nodaemon=false")).unwrap();
+        let path = dir.path("supervisord.conf").display().to_string();
+        let output = ironlance_e2e::daemon::run(&dir, Implementation::Ours, &["-c", &path]).unwrap();
+        let pid = fs::read_to_string(dir.path("supervisord.pid"));
         assert!(output.status.success(), "{output:?}");
         let pid: i64 = pid.unwrap().trim().parse().unwrap();
         let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
         assert!(command.contains("supervisord"), "{command}");
         ironlance_e2e::daemon::send(pid, Signal::TERM).unwrap();
-        until("its end", LIMIT, || Ok((!scene.path("supervisord.pid").exists()).then_some(()))).unwrap();
+        until("its end", LIMIT, || Ok((!dir.path("supervisord.pid").exists()).then_some(()))).unwrap();
     }
 }

@@ -1,9 +1,9 @@
 //! What a child is born with under both daemons: environment, folder, umask, user, descriptors, sockets.
 
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{Stage, contest};
+use ironlance_e2e::{DaemonScenario, compare_daemons};
 
-/// The lines of a file of the scene, sorted.
+/// The lines of a file of the test directory, sorted.
 fn sorted(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     lines.sort();
@@ -11,20 +11,24 @@ fn sorted(text: &str) -> Vec<String> {
 }
 
 /// Waits for `done` at the end of each file, and notes the files' lines, sorted.
-fn note_files(stage: &mut Stage, daemon: &ironlance_e2e::Daemon, names: &[&str]) -> anyhow::Result<()> {
+fn note_files(
+    scenario: &mut DaemonScenario,
+    daemon: &ironlance_e2e::Daemon,
+    names: &[&str],
+) -> anyhow::Result<()> {
     for name in names {
         let text = daemon.wait_file(name, "done\n")?;
         // Each has its own folder of listeners in front.
-        stage.note_all(name, sorted(&text).into_iter().filter(|line| !line.starts_with("PATH=")));
+        scenario.note_all(name, sorted(&text).into_iter().filter(|line| !line.starts_with("PATH=")));
     }
     Ok(())
 }
 
 #[test]
 fn a_child_gets_the_environment_that_the_file_describes() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let show = "sh -c 'env >{dir}/$SUPERVISOR_PROCESS_NAME.env; echo done >>{dir}/$SUPERVISOR_PROCESS_NAME.env'";
-        let daemon = stage.daemon(&format!(
+        let daemon = scenario.daemon(&format!(
             "[supervisord]\nenvironment=BASE=\"from base\",SHARED=base\n\
              [program:bare]\ncommand={show}\nstartsecs=0\n\
              [program:own]\ncommand={show}\nstartsecs=0\nenvironment=SHARED=own,A=\"x,y=z\",B='single',C=plain,HERE=\"%(here)s\",\n  HOMED=\"%(ENV_HOME)s\",\
@@ -33,15 +37,15 @@ fn a_child_gets_the_environment_that_the_file_describes() {
              [program:member]\ncommand={show}\nstartsecs=0\nserverurl=unix:///elsewhere\n\
              [group:club]\nprograms=member\n"
         ))?;
-        note_files(stage, &daemon, &["bare.env", "own.env", "many_07.env", "many_08.env", "member.env"])
+        note_files(scenario, &daemon, &["bare.env", "own.env", "many_07.env", "many_08.env", "member.env"])
     })
     .unwrap();
 }
 
 #[test]
 fn commands_are_split_and_expanded_alike() {
-    contest(|stage| {
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon(
             "[program:words]\ncommand=sh -c 'for word in \"$@\"; do echo \"[$word]\"; done; echo done' x one \"two words\" 'three  3' a\\ b \"q\\\"q\" '' é%%s \"%(program_name)s\" \\;x ;a comment\nstartsecs=0\nstdout_logfile={dir}/words\n\
              [program:lines]\ncommand=sh -c 'for word in \"$@\"; do echo \"[$word]\"; done; echo done' x one\n  two\n  three\nstartsecs=0\nstdout_logfile={dir}/lines\n\
              [program:tilde]\ncommand=sh -c 'echo \"$0 $*\"; echo done' ~ $HOME *\nstartsecs=0\nstdout_logfile={dir}/tilde\n\
@@ -49,7 +53,7 @@ fn commands_are_split_and_expanded_alike() {
         )?;
         for name in ["words", "lines", "tilde", "zero"] {
             let text = daemon.wait_file(name, "done\n")?;
-            stage.note_all(name, text.lines());
+            scenario.note_all(name, text.lines());
         }
         Ok(())
     })
@@ -58,11 +62,11 @@ fn commands_are_split_and_expanded_alike() {
 
 #[test]
 fn folder_umask_user_group_and_descriptors_are_those_of_the_file() {
-    contest(|stage| {
-        std::fs::set_permissions(stage.scene.folder(), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
+    compare_daemons(|scenario| {
+        std::fs::set_permissions(scenario.dir.folder(), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
         let show = "sh -c 'F={dir}/$SUPERVISOR_PROCESS_NAME.facts; pwd >$F; umask >>$F; id >>$F; ls /proc/self/fd >>$F; cut -d\" \" -f5,6,7 /proc/$$/stat | sed \"s/$$/SELF/g; s/ [0-9][0-9]* / SESSION /\" >>$F; \
                     grep SigBlk /proc/self/status >>$F; grep -q SigIgn.*1... /proc/self/status && echo SIGPIPE is ignored >>$F; ulimit -n >>$F; echo $HOME $USER $LOGNAME >>$F; echo done >>$F'";
-        let daemon = stage.daemon(&format!(
+        let daemon = scenario.daemon(&format!(
             "[supervisord]\numask=027\n\
              [program:plain]\ncommand={show}\nstartsecs=0\n\
              [program:special]\ncommand={show}\nstartsecs=0\ndirectory=/usr\numask=077\n\
@@ -70,30 +74,30 @@ fn folder_umask_user_group_and_descriptors_are_those_of_the_file() {
              [program:number]\ncommand={show}\nstartsecs=0\nuser=65534\numask=000\n\
              [program:merged]\ncommand=sh -c 'echo out; echo err >&2; echo done'\nstartsecs=0\nredirect_stderr=true\nstdout_logfile={{dir}}/merged\n"
         ))?;
-        note_files(stage, &daemon, &["plain.facts", "special.facts", "nobody.facts", "number.facts", "merged"])
+        note_files(scenario, &daemon, &["plain.facts", "special.facts", "nobody.facts", "number.facts", "merged"])
     })
     .unwrap();
 }
 
 #[test]
 fn stdin_is_a_pipe_that_can_be_written() {
-    contest(|stage| {
-        let daemon = stage.daemon(
+    compare_daemons(|scenario| {
+        let daemon = scenario.daemon(
             "[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat\n\
              [program:closed]\ncommand=sh -c 'exec <&-; echo up; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/closed\n\
              [program:off]\ncommand=cat\nautostart=false\n",
         )?;
         daemon.wait_state("cat", "RUNNING")?;
         daemon.wait_file("closed", "up")?;
-        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), "hello\n".into()])?;
-        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), "Malmö &<>\n".into()])?;
-        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), "".into()])?;
-        stage.ask(&daemon, "sendProcessStdin", &["cat".into(), 5.into()])?;
-        stage.ask(&daemon, "sendProcessStdin", &["off".into(), "x".into()])?;
-        stage.ask(&daemon, "sendProcessStdin", &["closed".into(), "x".into()])?;
-        stage.ask(&daemon, "sendProcessStdin", &["cat:*".into(), "x".into()])?;
+        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), "hello\n".into()])?;
+        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), "Malmö &<>\n".into()])?;
+        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), "".into()])?;
+        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), 5.into()])?;
+        scenario.ask(&daemon, "sendProcessStdin", &["off".into(), "x".into()])?;
+        scenario.ask(&daemon, "sendProcessStdin", &["closed".into(), "x".into()])?;
+        scenario.ask(&daemon, "sendProcessStdin", &["cat:*".into(), "x".into()])?;
         let text = daemon.wait_file("cat", "Malm\u{f6} &<>\n")?;
-        stage.note(text);
+        scenario.note(text);
         Ok(())
     })
     .unwrap();
@@ -101,9 +105,9 @@ fn stdin_is_a_pipe_that_can_be_written() {
 
 #[test]
 fn groups_and_priorities_order_the_starts() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let program = |name: &str, keys: &str| format!("[program:{name}]\ncommand=sleep 1000\nstartsecs=0\n{keys}\n");
-        let daemon = stage.daemon(&format!(
+        let daemon = scenario.daemon(&format!(
             "{}{}{}{}{}{}[group:late]\nprograms=g1,g2\npriority=500\n[group:early]\nprograms=g3\npriority=2\n",
             program("zeta", ""),
             program("alpha", "priority=1"),
@@ -116,19 +120,19 @@ fn groups_and_priorities_order_the_starts() {
             daemon.wait_state(name, "RUNNING")?;
         }
         let starts = daemon.log_lines().into_iter().filter(|line| line.contains("spawned"));
-        stage.note_all("starts", starts);
-        stage.ask(&daemon, "getAllProcessInfo", &[])?;
+        scenario.note_all("starts", starts);
+        scenario.ask(&daemon, "getAllProcessInfo", &[])?;
         // Stops are told in the order in which they are over.
-        stage.ask_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
-        stage.ask_unordered(&daemon, "stopProcess", &["late:*".into()])?;
-        stage.ask(&daemon, "startProcess", &["late:*".into()])?;
-        stage.ask(&daemon, "startProcessGroup", &["many".into()])?;
-        stage.ask(&daemon, "startProcessGroup", &["many".into()])?;
-        stage.ask_unordered(&daemon, "stopAllProcesses", &[])?;
-        stage.ask(&daemon, "startAllProcesses", &[])?;
-        stage.ask(&daemon, "startAllProcesses", &[])?;
+        scenario.ask_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
+        scenario.ask_unordered(&daemon, "stopProcess", &["late:*".into()])?;
+        scenario.ask(&daemon, "startProcess", &["late:*".into()])?;
+        scenario.ask(&daemon, "startProcessGroup", &["many".into()])?;
+        scenario.ask(&daemon, "startProcessGroup", &["many".into()])?;
+        scenario.ask_unordered(&daemon, "stopAllProcesses", &[])?;
+        scenario.ask(&daemon, "startAllProcesses", &[])?;
+        scenario.ask(&daemon, "startAllProcesses", &[])?;
         let starts = daemon.log_lines().into_iter().filter(|line| line.contains("spawned"));
-        stage.note_all("all starts", starts);
+        scenario.note_all("all starts", starts);
         Ok(())
     })
     .unwrap();
@@ -136,18 +140,18 @@ fn groups_and_priorities_order_the_starts() {
 
 #[test]
 fn fcgi_programs_share_a_socket() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         let port = closed_port()?;
         let serve = "sh -c 'F={dir}/$SUPERVISOR_PROCESS_NAME.fd; readlink /proc/$$/fd/0 | sed s/[0-9]//g >$F; echo done >>$F; exec sleep 1000'";
-        let daemon = stage.daemon(&format!(
+        let daemon = scenario.daemon(&format!(
             "[fcgi-program:un]\ncommand={serve}\nsocket=unix://{{dir}}/un.fcgi\nsocket_mode=0640\nsocket_owner=nobody\nnumprocs=2\nprocess_name=un%(process_num)d\nstartsecs=0\n\
              [fcgi-program:plain]\ncommand={serve}\nsocket=unix://%(here)s/%(program_name)s.fcgi\nstartsecs=0\nautostart=false\n\
              [fcgi-program:tcp]\ncommand={serve}\nsocket=tcp://localhost:{port}\nsocket_backlog=7\nstartsecs=0\n"
         ))?;
-        note_files(stage, &daemon, &["un0.fd", "un1.fd", "tcp.fd"])?;
+        note_files(scenario, &daemon, &["un0.fd", "un1.fd", "tcp.fd"])?;
         let facts = |name: &str| {
             use std::os::unix::fs::MetadataExt;
-            std::fs::symlink_metadata(stage.scene.path(name)).map_or_else(|_| "none".to_owned(), |it| format!("{:o} {}:{}", it.mode(), it.uid(), it.gid()))
+            std::fs::symlink_metadata(scenario.dir.path(name)).map_or_else(|_| "none".to_owned(), |it| format!("{:o} {}:{}", it.mode(), it.uid(), it.gid()))
         };
         let mut seen = vec![facts("un.fcgi")];
         daemon.call("startProcess", &["plain".into()])?.unwrap();
@@ -158,12 +162,12 @@ fn fcgi_programs_share_a_socket() {
         seen.push(facts("un.fcgi"));
         daemon.call("stopProcess", &["un:un1".into()])?.unwrap();
         seen.push(facts("un.fcgi"));
-        stage.note_all("sockets", seen);
+        scenario.note_all("sockets", seen);
         // The original opens and closes each once more when it starts, for a check.
         let mut lines: Vec<_> = daemon.log_lines().into_iter().filter(|line| line.contains(" socket ") && !line.contains("Closing socket tcp")).map(|line| line.replace(&port.to_string(), "PORT")).collect();
         lines.sort();
         lines.dedup();
-        stage.note_all("log", lines);
+        scenario.note_all("log", lines);
         Ok(())
     })
     .unwrap();
@@ -171,31 +175,31 @@ fn fcgi_programs_share_a_socket() {
 
 #[test]
 fn a_user_that_cannot_be_taken_on_is_said() {
-    contest(|stage| {
+    compare_daemons(|scenario| {
         use std::os::unix::fs::PermissionsExt;
-        stage.scene.write("secret", "#!/bin/sh\n")?;
-        stage.scene.write("noexec", "echo\n")?;
-        stage.scene.write("badinterp", "#!/no/such/interpreter\n")?;
+        scenario.dir.write("secret", "#!/bin/sh\n")?;
+        scenario.dir.write("noexec", "echo\n")?;
+        scenario.dir.write("badinterp", "#!/no/such/interpreter\n")?;
         for (name, mode) in [("secret", 0o700), ("noexec", 0o644), ("badinterp", 0o755)] {
-            std::fs::set_permissions(stage.scene.path(name), std::fs::Permissions::from_mode(mode))?;
+            std::fs::set_permissions(scenario.dir.path(name), std::fs::Permissions::from_mode(mode))?;
         }
-        let daemon = stage.daemon(
+        let daemon = scenario.daemon(
             "[program:perms]\ncommand={dir}/secret\nuser=nobody\nstartretries=0\nstderr_logfile={dir}/perms\n\
              [program:script]\ncommand={dir}/noexec\nstartretries=0\n[program:badinterp]\ncommand={dir}/badinterp\nstartretries=0\nstderr_logfile={dir}/badinterp.err\n",
         )?;
         daemon.wait_state("badinterp", "FATAL")?;
         let quickly = "\"Exited too quickly (process log may have details)\"";
         let exec = "\"couldn't exec DIR/badinterp: ENOENT\"";
-        stage.decided(daemon.info("badinterp", "spawnerr")?, quickly, exec)?;
+        scenario.decided(daemon.info("badinterp", "spawnerr")?, quickly, exec)?;
         for name in ["perms", "script", "badinterp"] {
             daemon.wait_state(name, "FATAL")?;
-            stage.ask(&daemon, "startProcess", &[name.into()])?;
+            scenario.ask(&daemon, "startProcess", &[name.into()])?;
         }
         // How often it was tried is a matter of time.
         let text = daemon.wait_file("perms", "not spawned")?;
-        stage.note_all("perms", text.lines().take(2));
+        scenario.note_all("perms", text.lines().take(2));
         let text = daemon.wait_file("badinterp.err", "not spawned")?;
-        stage.note(text);
+        scenario.note(text);
         Ok(())
     })
     .unwrap();

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use ironlance_e2e::daemon::send;
-use ironlance_e2e::flavour::{LISTENERS, binary};
-use ironlance_e2e::{PATIENCE, Scene, until};
+use ironlance_e2e::implementation::{LISTENERS, binary};
+use ironlance_e2e::{TIMEOUT, TestDir, until};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -22,9 +22,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 #[test]
 fn the_demo_shows_a_mail_of_each_listener_and_leaves_nothing_behind() {
-    let scene = Scene::new().unwrap();
-    let tools = tools(&scene).unwrap();
-    let mut demo = Demo::start(&scene, &tools, "25", "story");
+    let dir = TestDir::new().unwrap();
+    let tools = tools(&dir).unwrap();
+    let mut demo = Demo::start(&dir, &tools, "25", "story");
     let (status, story) = demo.end();
     assert!(status.success(), "{story}");
     for name in LISTENERS {
@@ -45,21 +45,20 @@ fn the_demo_shows_a_mail_of_each_listener_and_leaves_nothing_behind() {
     assert!(story.contains("none came twice: yes"), "{story}");
     assert!(!story.contains('\x1b'), "colours are for terminals: {story}");
     drop(tools);
-    let left: Vec<_> =
-        fs::read_dir(scene.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    let left: Vec<_> = fs::read_dir(dir.folder()).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, ["story"]);
-    assert!(scene.processes().is_empty(), "processes of the demo are left");
+    assert!(dir.processes().is_empty(), "processes of the demo are left");
 }
 
 #[test]
 fn two_demos_at_a_time_do_not_meet_and_can_be_looked_into() {
-    let scene = Scene::new().unwrap();
-    let tools = tools(&scene).unwrap();
-    let mut demos = ["one", "two"].map(|name| Demo::start(&scene, &tools, "0", name));
+    let dir = TestDir::new().unwrap();
+    let tools = tools(&dir).unwrap();
+    let mut demos = ["one", "two"].map(|name| Demo::start(&dir, &tools, "0", name));
     for demo in &demos {
         let control = demo.wait_for("in a shell  ");
         let command = control.trim_end_matches(" status");
-        let running = until("supervisorctl to tell", PATIENCE, || {
+        let running = until("supervisorctl to tell", TIMEOUT, || {
             let output = Command::new(command).arg("status").output()?;
             let told = String::from_utf8_lossy(&output.stdout).into_owned();
             Ok(Some(told).filter(|told| told.contains("steady") && told.contains("pid")))
@@ -82,7 +81,7 @@ fn two_demos_at_a_time_do_not_meet_and_can_be_looked_into() {
         assert!(story.contains("It was stopped early"), "{story}");
         assert!(!story.contains("!!") && !story.contains("none was lost"), "{story}");
     }
-    assert!(scene.processes().is_empty(), "processes of the demos are left");
+    assert!(dir.processes().is_empty(), "processes of the demos are left");
 }
 
 #[test]
@@ -106,15 +105,15 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(scene: &Scene, tools: &TempDir, seconds: &str, name: &str) -> Self {
-        let story = scene.path(name);
+    fn start(dir: &TestDir, tools: &TempDir, seconds: &str, name: &str) -> Self {
+        let story = dir.path(name);
         let child = Command::new(binary().unwrap())
             .args(["demo", "--seconds", seconds])
-            .current_dir(scene.folder())
+            .current_dir(dir.folder())
             .env_remove("IRONLANCE_ORIGINALS")
             .env("PATH", tools.path())
-            .env("TMPDIR", scene.folder())
-            .env("IRONLANCE_E2E", scene.folder())
+            .env("TMPDIR", dir.folder())
+            .env("IRONLANCE_E2E", dir.folder())
             .stdin(Stdio::null())
             .stdout(fs::File::create(&story).unwrap())
             .spawn()
@@ -128,7 +127,7 @@ impl Demo {
 
     /// The rest of the line that begins so.
     fn wait_for(&self, begin: &str) -> String {
-        until(begin, PATIENCE, || {
+        until(begin, TIMEOUT, || {
             let told = self.told();
             let mut lines = told.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
             Ok(lines.find_map(|line| line.trim_start().strip_prefix(begin)).map(str::to_owned))
@@ -156,8 +155,8 @@ impl Drop for Demo {
 }
 
 /// A folder with all that the demo may need of the system: a shell and two commands for its scripts.
-fn tools(scene: &Scene) -> std::io::Result<TempDir> {
-    let folder = tempfile::tempdir_in(scene.folder())?;
+fn tools(dir: &TestDir) -> std::io::Result<TempDir> {
+    let folder = tempfile::tempdir_in(dir.folder())?;
     for name in ["sh", "cat", "sleep"] {
         symlink(found(name), folder.path().join(name))?;
     }

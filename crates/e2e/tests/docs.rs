@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use ironlance_e2e::flavour::LISTENERS;
-use ironlance_e2e::{Flavour, Scene};
+use ironlance_e2e::implementation::LISTENERS;
+use ironlance_e2e::{Implementation, TestDir};
 
 const BATCH_MAILERS: [&str; 3] = ["crashmailbatch", "fatalmailbatch", "crashsms"];
 
@@ -48,13 +48,13 @@ fn offered(help: &str) -> BTreeSet<String> {
     words.filter(|word| is_option(word)).map(str::to_owned).collect()
 }
 
-fn run(scene: &Scene, command: &str, args: &[String]) -> Output {
-    let path = Flavour::Ours.path(command).unwrap();
-    scene.command(path, Flavour::Ours).unwrap().args(args).stdin(Stdio::null()).output().unwrap()
+fn run(dir: &TestDir, command: &str, args: &[String]) -> Output {
+    let path = Implementation::Ours.path(command).unwrap();
+    dir.command(path, Implementation::Ours).unwrap().args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-fn help(scene: &Scene, command: &str) -> BTreeSet<String> {
-    let output = run(scene, command, &["--help".to_owned()]);
+fn help(dir: &TestDir, command: &str) -> BTreeSet<String> {
+    let output = run(dir, command, &["--help".to_owned()]);
     offered(&String::from_utf8(output.stdout).unwrap())
 }
 
@@ -76,13 +76,13 @@ fn examples(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_option_under_a_commands_heading_is_in_its_help() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let text = document("docs/listeners.md");
     let mut seen = BTreeSet::new();
     for (heading, part) in sections(&text) {
         let named = heading.split(':').next().unwrap().split(", ");
         for command in named.filter(|name| LISTENERS.contains(name)) {
-            let offered = help(&scene, command);
+            let offered = help(&dir, command);
             let missing: Vec<String> = options(part).difference(&offered).cloned().collect();
             assert!(missing.is_empty(), "{heading}: {command} --help does not name {missing:?}");
             seen.insert(command);
@@ -93,25 +93,25 @@ fn every_option_under_a_commands_heading_is_in_its_help() {
 
 #[test]
 fn every_option_of_every_help_is_in_the_documents() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let written: BTreeSet<String> = DOCUMENTS.iter().flat_map(|name| options(&document(name))).collect();
     for command in LISTENERS {
         let unwritten: Vec<String> =
-            help(&scene, command).difference(&written).filter(|option| *option != "-h").cloned().collect();
+            help(&dir, command).difference(&written).filter(|option| *option != "-h").cloned().collect();
         assert!(unwritten.is_empty(), "no document names {unwritten:?} of {command}");
     }
 }
 
 #[test]
 fn every_option_of_delivery_is_in_the_help_of_those_it_is_written_for() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let text = document("docs/alerts.md");
     let (_, part) = *sections(&text).iter().find(|(heading, _)| heading.starts_with("To whom")).unwrap();
     let rows = part.lines().filter(|line| line.starts_with("| `"));
     let mut count = 0;
     for row in rows {
         let cell = row.split('|').nth(1).unwrap();
-        let holders = LISTENERS.iter().filter(|name| options(cell).is_subset(&help(&scene, name)));
+        let holders = LISTENERS.iter().filter(|name| options(cell).is_subset(&help(&dir, name)));
         let holders: Vec<&str> = holders.copied().collect();
         let is_batch = |name: &&&str| BATCH_MAILERS.contains(*name);
         let wholly = |names: usize, all: usize| names == 0 || names == all;
@@ -125,14 +125,14 @@ fn every_option_of_delivery_is_in_the_help_of_those_it_is_written_for() {
 
 #[test]
 fn every_example_is_a_command_line_that_is_taken() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let mut commands = BTreeSet::new();
     for name in DOCUMENTS {
         for line in examples(&document(name)) {
             let (command, args) = line.split_first().unwrap();
             let args: Vec<String> = args.iter().filter(|arg| *arg != "--test-alert").cloned().collect();
             // Outside supervisord a good command line ends with one line about that, whatever it would do.
-            let output = run(&scene, command, &args);
+            let output = run(&dir, command, &args);
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert!(stderr.contains("supervisor event listener"), "{name}: {line:?}: {stderr}");
             assert!(matches!(output.status.code(), Some(0 | 1)), "{name}: {line:?}: {:?}", output.status);
@@ -144,7 +144,7 @@ fn every_example_is_a_command_line_that_is_taken() {
 
 #[test]
 fn every_example_that_names_no_server_sends_by_a_mailer() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let mut sent = 0;
     for line in examples(&document("docs/listeners.md")) {
         let (command, args) = line.split_first().unwrap();
@@ -154,7 +154,7 @@ fn every_example_that_names_no_server_sends_by_a_mailer() {
         }
         let mailer =
             ["--sendmail_program".to_owned(), "cat >/dev/null".to_owned(), "--test-alert".to_owned()];
-        let output = run(&scene, command, &[&mailer[..], args].concat());
+        let output = run(&dir, command, &[&mailer[..], args].concat());
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{line:?}: {stdout}");
         sent += 1;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{Daemon, Flavour, PATIENCE, Scene, raw_http, until};
+use ironlance_e2e::{Daemon, Implementation, TIMEOUT, TestDir, raw_http, until};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -80,10 +80,10 @@ impl Watcher {
     }
 }
 
-fn ours(sections: &str) -> (Scene, Daemon) {
-    let scene = Scene::new().unwrap();
-    let daemon = Daemon::start(&scene, Flavour::Ours, sections).unwrap();
-    (scene, daemon)
+fn ours(sections: &str) -> (TestDir, Daemon) {
+    let dir = TestDir::new().unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, sections).unwrap();
+    (dir, daemon)
 }
 
 fn send_event(daemon: &Daemon, data: &str) -> anyhow::Result<()> {
@@ -192,7 +192,7 @@ fn a_password_stands_before_it() {
         ours(&format!("[inet_http_server]\nport=127.0.0.1:{port}\nusername=a\npassword=b\n"));
     let ask = |header: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         write!(stream, "GET /events HTTP/1.1\r\nHost: x\r\n{header}\r\n").unwrap();
         raw_http::head(stream).unwrap().status()
     };
@@ -243,7 +243,7 @@ fn fifty_can_watch_and_go() {
     assert!(open() >= before + 50);
     drop(watchers);
     // Nothing happens, and they are noticed to have gone all the same.
-    until("their connections to be closed", PATIENCE, || Ok((open() <= before).then_some(()))).unwrap();
+    until("their connections to be closed", TIMEOUT, || Ok((open() <= before).then_some(()))).unwrap();
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn the_daemon_ends_at_once_and_its_watchers_see_the_end() {
         assert!(answer.closed && answer.bytes.ends_with(b"\r\n0\r\n\r\n"), "{}", answer.text());
         if how == "restart" {
             let lives = || daemon.log().matches("entered RUNNING state").count();
-            until("the second life", PATIENCE, || Ok((lives() == 2).then_some(()))).unwrap();
+            until("the second life", TIMEOUT, || Ok((lives() == 2).then_some(()))).unwrap();
         }
     }
 }
@@ -286,9 +286,9 @@ fn watching_changes_nothing_for_listeners() {
                   echo \"$header\" >> \"$(dirname \"$0\")/headers\"\n\
                   [[ $header =~ len:([0-9]+) ]]; read -r -N \"${BASH_REMATCH[1]}\" body\n\
                   printf 'RESULT 2\\nOKREADY\\n'\ndone\n";
-    let scene = Scene::new().unwrap();
-    scene.write("ear.sh", script).unwrap();
-    let daemon = Daemon::start(&scene, Flavour::Ours, listener).unwrap();
+    let dir = TestDir::new().unwrap();
+    dir.write("ear.sh", script).unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, listener).unwrap();
     let mut watcher = Watcher::begin(&daemon, "?types=EVENT").unwrap();
     daemon.wait_state("ear", "RUNNING").unwrap();
     for _ in 0..3 {

@@ -3,17 +3,17 @@
 use std::net::TcpStream;
 
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{Daemon, Flavour, Scene};
+use ironlance_e2e::{Daemon, Implementation, TestDir};
 
 #[test]
 fn a_name_is_looked_up_for_all_of_the_group_and_one_that_leads_nowhere_ends_fatal() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let port = closed_port().unwrap();
     // No resolver is asked for a name with such a part.
     let nowhere = format!("{}.invalid", "x".repeat(70));
     let daemon = Daemon::start(
-        &scene,
-        Flavour::Ours,
+        &dir,
+        Implementation::Ours,
         &format!(
             "[fcgi-program:web]\ncommand=sleep 1000\nsocket=tcp://localhost:{port}\nnumprocs=3\n\
              process_name=web%(process_num)d\nstartsecs=0\nautostart=false\n\

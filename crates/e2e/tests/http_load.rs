@@ -10,8 +10,8 @@ use std::os::unix::net::UnixStream;
 use ironlance_e2e::daemon::BASE;
 use ironlance_e2e::raw_http;
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::xmlrpc::{Value, request};
-use ironlance_e2e::{Daemon, Flavour, PATIENCE, Recorder, Scene, until};
+use ironlance_e2e::xmlrpc::{XmlValue, request};
+use ironlance_e2e::{Daemon, Implementation, Recorder, TIMEOUT, TestDir, until};
 
 trait ReadWrite: Read + Write {}
 
@@ -30,15 +30,15 @@ fn peak(daemon: &Daemon) -> u64 {
 
 #[test]
 fn while_six_read_a_log_of_20_megabytes_the_daemon_answers_and_delivers_and_stays_small() {
-    let scene = Scene::new().unwrap();
-    let recorder = Recorder::new(&scene, "all", "").unwrap();
+    let dir = TestDir::new().unwrap();
+    let recorder = Recorder::new(&dir, "all", "").unwrap();
     let text = [&b"odd bytes \x00\x1b\xff\xfe\n"[..], &b"a line of <text>\n".repeat(4000)].concat();
     let log: Vec<u8> = text.iter().copied().cycle().take(20_000_000).collect();
-    fs::write(scene.path("big.log"), &log).unwrap();
+    fs::write(dir.path("big.log"), &log).unwrap();
     let program = "[program:big]\ncommand=sleep 1000\nautostart=false\nstdout_logfile={dir}/big.log\n\
         stdout_logfile_maxbytes=0\n";
     let sections = format!("{program}{}", recorder.section("recorder", "REMOTE_COMMUNICATION"));
-    let daemon = Daemon::start(&scene, Flavour::Ours, &sections).unwrap();
+    let daemon = Daemon::start(&dir, Implementation::Ours, &sections).unwrap();
     daemon.wait_state("recorder", "RUNNING").unwrap();
 
     let wish = ["big".into(), 0.into(), 0.into()];
@@ -69,21 +69,21 @@ fn while_six_read_a_log_of_20_megabytes_the_daemon_answers_and_delivers_and_stay
     assert!(raw_http::head(&mut reader).unwrap().status().ends_with("200 OK"));
     drop(readers);
     let info = daemon.call("getProcessInfo", &["big".into()]).unwrap().unwrap();
-    assert_eq!(info.get("statename").and_then(Value::as_str), Some("STOPPED"));
+    assert_eq!(info.get("statename").and_then(XmlValue::as_str), Some("STOPPED"));
 }
 
 #[test]
 fn who_has_the_password_is_answered_while_560_connections_without_one_promise_a_body() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let port = closed_port().unwrap();
     let sections = format!(
         "[unix_http_server]\nusername=user\npassword=secret\n\
          [inet_http_server]\nport=127.0.0.1:{port}\nusername=user\npassword=secret\n"
     );
-    let daemon = Daemon::launch(&scene, Flavour::Ours, &format!("{BASE}{sections}"), &[]).unwrap();
-    let unix = || UnixStream::connect(scene.path("s.sock"));
+    let daemon = Daemon::launch(&dir, Implementation::Ours, &format!("{BASE}{sections}"), &[]).unwrap();
+    let unix = || UnixStream::connect(dir.path("s.sock"));
     let inet = || TcpStream::connect(("127.0.0.1", port));
-    until("the daemon to listen", PATIENCE, || Ok(inet().and(unix()).ok().map(drop))).unwrap();
+    until("the daemon to listen", TIMEOUT, || Ok(inet().and(unix()).ok().map(drop))).unwrap();
 
     let body = request("supervisor.getState", &[]);
     // user:secret

@@ -5,7 +5,7 @@
 use std::fs;
 use std::process::{Output, Stdio};
 
-use ironlance_e2e::{Flavour, Scene};
+use ironlance_e2e::{Implementation, TestDir};
 
 const CLEAN: &str = "\
 [unix_http_server]
@@ -73,14 +73,15 @@ events=TICK_60
 files=conf.d/*.conf
 ";
 
-fn import(scene: &Scene, args: &[&str]) -> Output {
-    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+fn import(dir: &TestDir, args: &[&str]) -> Output {
+    let mut command =
+        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
     command.arg("import").args(args).stdin(Stdio::null()).output().unwrap()
 }
 
 /// Its exit status and what it says.
-fn told(scene: &Scene, args: &[&str]) -> (Option<i32>, String) {
-    let output = import(scene, args);
+fn told(dir: &TestDir, args: &[&str]) -> (Option<i32>, String) {
+    let output = import(dir, args);
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(text).unwrap())
 }
@@ -92,9 +93,9 @@ fn has_all(said: &str, needles: &[&str]) {
 
 #[test]
 fn a_configuration_without_trouble_is_one_and_is_found_where_supervisord_finds_it() {
-    let scene = Scene::new().unwrap();
-    scene.write("supervisord.conf", CLEAN).unwrap();
-    let (status, said) = told(&scene, &[]);
+    let dir = TestDir::new().unwrap();
+    dir.write("supervisord.conf", CLEAN).unwrap();
+    let (status, said) = told(&dir, &[]);
     assert_eq!(status, Some(0), "{said}");
     has_all(
         &said,
@@ -110,26 +111,24 @@ fn a_configuration_without_trouble_is_one_and_is_found_where_supervisord_finds_i
 
 #[test]
 fn the_original_s_own_sample_needs_no_attention() {
-    let scene = Scene::new().unwrap();
-    let echo = Flavour::Original.path("echo_supervisord_conf").unwrap();
-    let sample = scene.command(echo, Flavour::Original).unwrap().output().unwrap().stdout;
-    fs::write(scene.path("sample.conf"), sample).unwrap();
-    let (status, said) = told(&scene, &["sample.conf"]);
+    let dir = TestDir::new().unwrap();
+    let echo = Implementation::Original.path("echo_supervisord_conf").unwrap();
+    let sample = dir.command(echo, Implementation::Original).unwrap().output().unwrap().stdout;
+    fs::write(dir.path("sample.conf"), sample).unwrap();
+    let (status, said) = told(&dir, &["sample.conf"]);
     assert_eq!(status, Some(0), "{said}");
 }
 
 #[test]
 fn all_that_needs_attention_is_named_with_its_line_and_no_secret_is_shown() {
-    let scene = Scene::new().unwrap();
-    scene.write("s.conf", TROUBLED).unwrap();
-    scene.write("conf.d/more.conf", "[program:more]\ncommand=cat\nstdout_logfile=/no/such/x.log\n").unwrap();
-    let before = listing(&scene);
-    let (status, said) = told(&scene, &["s.conf"]);
+    let dir = TestDir::new().unwrap();
+    dir.write("s.conf", TROUBLED).unwrap();
+    dir.write("conf.d/more.conf", "[program:more]\ncommand=cat\nstdout_logfile=/no/such/x.log\n").unwrap();
+    let before = listing(&dir);
+    let (status, said) = told(&dir, &["s.conf"]);
     assert_eq!(status, Some(1), "{said}");
-    let more = format!(
-        "{}/conf.d/more.conf:3: [program:more] stdout_logfile: cannot find",
-        scene.folder().display()
-    );
+    let more =
+        format!("{}/conf.d/more.conf:3: [program:more] stdout_logfile: cannot find", dir.folder().display());
     has_all(
         &said,
         &[
@@ -161,18 +160,18 @@ fn all_that_needs_attention_is_named_with_its_line_and_no_secret_is_shown() {
         ],
     );
     assert!(!said.contains("geheim"), "{said}");
-    assert_eq!(listing(&scene), before, "something was changed");
+    assert_eq!(listing(&dir), before, "something was changed");
 }
 
 #[test]
 fn a_listener_that_aims_at_nothing_and_events_that_it_makes_nothing_of_are_named() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let config = "[supervisord]\n[program:worker]\ncommand=cat\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)d\n\
         [eventlistener:crashmail]\ncommand=crashmail -p wroker_0 -m ops@example.com -s true\n\
         events=PROCESS_STATE_EXITED,PROCESS_STATE_STOPPED,PROCESS_STATE_FATAL,PROCESS_LOG_STDERR\n\
         [eventlistener:memmon]\ncommand=memmon -p worker=1GB\nevents=TICK_60\n";
-    scene.write("s.conf", config).unwrap();
-    let (_, said) = told(&scene, &["s.conf"]);
+    dir.write("s.conf", config).unwrap();
+    let (_, said) = told(&dir, &["s.conf"]);
     has_all(
         &said,
         &[
@@ -187,23 +186,23 @@ fn a_listener_that_aims_at_nothing_and_events_that_it_makes_nothing_of_are_named
 
 #[test]
 fn it_says_where_alerts_wait_under_which_supervisord() {
-    let scene = Scene::new().unwrap();
-    scene.write("s.conf", &format!("{CLEAN}environment=IRONLANCE_STATE=\"/dev/null/state\"\n")).unwrap();
-    let (_, said) = told(&scene, &["s.conf"]);
+    let dir = TestDir::new().unwrap();
+    dir.write("s.conf", &format!("{CLEAN}environment=IRONLANCE_STATE=\"/dev/null/state\"\n")).unwrap();
+    let (_, said) = told(&dir, &["s.conf"]);
     assert!(said.contains("its alerts wait in memory only") && !said.contains("waits on disk"), "{said}");
     if !rustix::process::geteuid().is_root() {
         // Nobody but root starts programs as others.
         return;
     }
-    scene.write("s.conf", &format!("{CLEAN}user=nobody\n")).unwrap();
-    let (_, said) = told(&scene, &["s.conf"]);
-    let folder = scene.path("state/users/nobody");
+    dir.write("s.conf", &format!("{CLEAN}user=nobody\n")).unwrap();
+    let (_, said) = told(&dir, &["s.conf"]);
+    let folder = dir.path("state/users/nobody");
     let granted = format!("our supervisord makes {} for it; under Supervisor's own", folder.display());
     has_all(&said, &["crashmail: an alert that cannot be sent waits on disk", &granted]);
 }
 
-fn listing(scene: &Scene) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(scene.folder()).unwrap().flatten();
+fn listing(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(dir.folder()).unwrap().flatten();
     let mut files: Vec<_> = entries
         .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap_or_default()))
         .collect();
@@ -213,20 +212,20 @@ fn listing(scene: &Scene) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn what_is_no_configuration_is_told_apart_from_what_cannot_be_read() {
-    let scene = Scene::new().unwrap();
-    scene.write("empty.conf", "").unwrap();
-    let (status, said) = told(&scene, &["empty.conf"]);
+    let dir = TestDir::new().unwrap();
+    dir.write("empty.conf", "").unwrap();
+    let (status, said) = told(&dir, &["empty.conf"]);
     assert_eq!(status, Some(1), "{said}");
     has_all(&said, &["empty.conf: cannot do without a section: [supervisord]"]);
-    fs::write(scene.path("binary.conf"), b"\x7fELF\0\xff").unwrap();
-    scene.write("prose.conf", "Dear all,\n").unwrap();
+    fs::write(dir.path("binary.conf"), b"\x7fELF\0\xff").unwrap();
+    dir.write("prose.conf", "Dear all,\n").unwrap();
     for (args, needle) in [
         (&["binary.conf"][..], "binary.conf: cannot use a NUL byte"),
         (&["prose.conf"], "prose.conf:1: cannot read what stands before the first [section]"),
         (&["none.conf"], "none.conf: cannot read the file"),
         (&["a", "b"], "unexpected argument 'b'"),
     ] {
-        let (status, said) = told(&scene, args);
+        let (status, said) = told(&dir, args);
         assert_eq!(status, Some(2), "{args:?}: {said}");
         has_all(&said, &[needle]);
     }
@@ -234,13 +233,12 @@ fn what_is_no_configuration_is_told_apart_from_what_cannot_be_read() {
 
 #[test]
 fn what_a_file_says_to_a_terminal_is_not_passed_on() {
-    let scene = Scene::new().unwrap();
-    scene
-        .write("s.conf", "[supervisord]\n[program:a\x1b[2Jb]\ncommand=no-\x1b]0;x\x07such\nx\x1b[1my=1\n")
+    let dir = TestDir::new().unwrap();
+    dir.write("s.conf", "[supervisord]\n[program:a\x1b[2Jb]\ncommand=no-\x1b]0;x\x07such\nx\x1b[1my=1\n")
         .unwrap();
-    scene.write("t.conf", "\x1b[2Jhello\n").unwrap();
+    dir.write("t.conf", "\x1b[2Jhello\n").unwrap();
     for file in ["s.conf", "t.conf", "\x1b[2J.conf"] {
-        let (status, said) = told(&scene, &[file]);
+        let (status, said) = told(&dir, &[file]);
         assert!(status.is_some_and(|status| status > 0), "{said}");
         assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
         assert!(said.contains("\\x1b[") || file == "t.conf", "{said}");

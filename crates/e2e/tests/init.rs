@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use ironlance_e2e::daemon::Daemon;
-use ironlance_e2e::mail_server::{MailServer, Setup};
-use ironlance_e2e::{Flavour, PATIENCE, Scene, Terminal, until};
+use ironlance_e2e::mail_server::{MailServer, MailServerOptions};
+use ironlance_e2e::{Implementation, PseudoTerminal, TIMEOUT, TestDir, until};
 use rustix::process::{Signal, kill_process};
 
 /// A password with all that means something in a configuration.
@@ -19,19 +19,20 @@ const PASSWORD: &str = "p%;\"#";
 const IN_URL: &str = "p%25%3B%22%23";
 const SLEEPER: &str = "sleep=sleep 1234";
 
-fn command(scene: &Scene) -> Command {
-    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+fn command(dir: &TestDir) -> Command {
+    let mut command =
+        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
     command.arg("init");
     command
 }
 
-fn init(scene: &Scene, args: &[&str]) -> Output {
-    command(scene).args(args).stdin(Stdio::null()).output().unwrap()
+fn init(dir: &TestDir, args: &[&str]) -> Output {
+    command(dir).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-/// A run that writes `s.conf` of the scene; gives what it said.
-fn written(scene: &Scene, args: &[&str]) -> String {
-    let output = init(scene, &[&["--output", "s.conf", "--mail-to", "ops@example.com"], args].concat());
+/// A run that writes `s.conf` of the test directory; gives what it said.
+fn written(dir: &TestDir, args: &[&str]) -> String {
+    let output = init(dir, &[&["--output", "s.conf", "--mail-to", "ops@example.com"], args].concat());
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     said
@@ -43,31 +44,31 @@ fn mode(file: &Path) -> u32 {
 
 #[test]
 fn from_options_to_the_first_crash_in_the_mailbox_under_both_supervisords() {
-    for daemon in Flavour::BOTH {
-        let scene = Scene::new().unwrap();
-        let setup = Setup::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
-        let server = MailServer::start(&scene, &setup).unwrap();
+    for daemon in Implementation::BOTH {
+        let dir = TestDir::new().unwrap();
+        let setup = MailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+        let server = MailServer::start(&dir, &setup).unwrap();
         let url = format!("smtp://joe:{IN_URL}@127.0.0.1:{}", server.port());
-        let said = written(&scene, &["--smtp", &url, "--program", SLEEPER]);
+        let said = written(&dir, &["--smtp", &url, "--program", SLEEPER]);
         assert!(said.contains("the test alert was sent") && !said.contains(PASSWORD), "{said}");
         let mails = server.wait(1).unwrap();
         assert!(
             mails[0].content.contains("Subject: test alert of crashmail on ")
                 && mails[0].auth.contains("joe")
         );
-        let (config, password) = (scene.path("s.conf"), scene.path("s.smtp-password"));
+        let (config, password) = (dir.path("s.conf"), dir.path("s.smtp-password"));
         let text = fs::read_to_string(&config).unwrap();
         assert!(!text.contains(PASSWORD) && !text.contains(IN_URL), "{text}");
-        assert_eq!((mode(&password), mode(&config), mode(&scene.path("supervisor"))), (0o600, 0o644, 0o700));
+        assert_eq!((mode(&password), mode(&config), mode(&dir.path("supervisor"))), (0o600, 0o644, 0o700));
 
-        let mut supervisord = scene.command(daemon.path("supervisord").unwrap(), Flavour::Ours).unwrap();
+        let mut supervisord = dir.command(daemon.path("supervisord").unwrap(), Implementation::Ours).unwrap();
         supervisord.args(["-n", "-c", "s.conf"]);
-        let _running = Daemon::spawn(&scene, supervisord).unwrap();
+        let _running = Daemon::spawn(&dir, supervisord).unwrap();
         let pid =
-            until("the program to run", PATIENCE, || Ok(scene.processes_named("sleep 1234").pop())).unwrap();
+            until("the program to run", TIMEOUT, || Ok(dir.processes_named("sleep 1234").pop())).unwrap();
         // Within its startsecs it would not be a crash.
-        until("it to be RUNNING", PATIENCE, || {
-            let log = fs::read_to_string(scene.path("supervisor/supervisord.log")).unwrap_or_default();
+        until("it to be RUNNING", TIMEOUT, || {
+            let log = fs::read_to_string(dir.path("supervisor/supervisord.log")).unwrap_or_default();
             Ok(log.contains("success: sleep entered RUNNING").then_some(()))
         })
         .unwrap();
@@ -79,11 +80,11 @@ fn from_options_to_the_first_crash_in_the_mailbox_under_both_supervisords() {
 
 #[test]
 fn it_asks_four_questions_on_a_terminal_and_again_where_an_answer_cannot_be_used() {
-    let scene = Scene::new().unwrap();
-    let setup = Setup::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
-    let server = MailServer::start(&scene, &setup).unwrap();
-    scene.write("taken.conf", "mine").unwrap();
-    let mut terminal = Terminal::start(&command(&scene), "xterm").unwrap();
+    let dir = TestDir::new().unwrap();
+    let setup = MailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+    let server = MailServer::start(&dir, &setup).unwrap();
+    dir.write("taken.conf", "mine").unwrap();
+    let mut terminal = PseudoTerminal::start(&command(&dir), "xterm").unwrap();
     terminal.expect("1. Where do alerts go?").unwrap();
     terminal.line("nobody at home").unwrap();
     terminal.expect("cannot use as a mail address: nobody at home").unwrap();
@@ -104,20 +105,20 @@ fn it_asks_four_questions_on_a_terminal_and_again_where_an_answer_cannot_be_used
     let screen = terminal.screen();
     assert!(!screen.contains(PASSWORD) && screen.contains("supervisord -c "), "{screen}");
     assert!(terminal.is_sane().unwrap());
-    assert_eq!(fs::read_to_string(scene.path("new.smtp-password")).unwrap().trim_end(), PASSWORD);
-    assert_eq!(fs::read_to_string(scene.path("taken.conf")).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(dir.path("new.smtp-password")).unwrap().trim_end(), PASSWORD);
+    assert_eq!(fs::read_to_string(dir.path("taken.conf")).unwrap(), "mine");
     server.wait(1).unwrap();
 }
 
 #[test]
 fn a_password_that_the_server_refuses_is_asked_for_again_and_kept_once_it_is_right() {
-    let scene = Scene::new().unwrap();
-    let setup = Setup::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
-    let server = MailServer::start(&scene, &setup).unwrap();
-    let mut command = command(&scene);
+    let dir = TestDir::new().unwrap();
+    let setup = MailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+    let server = MailServer::start(&dir, &setup).unwrap();
+    let mut command = command(&dir);
     let url = format!("smtp://joe@127.0.0.1:{}", server.port());
     command.args(["--mail-to", "a@x", "--smtp", &url, "--program", "none", "--output", "s.conf"]);
-    let mut terminal = Terminal::start(&command, "xterm").unwrap();
+    let mut terminal = PseudoTerminal::start(&command, "xterm").unwrap();
     terminal.expect("Password of joe (not shown):").unwrap();
     terminal.wait_silent().unwrap();
     terminal.line("wrong").unwrap();
@@ -128,7 +129,7 @@ fn a_password_that_the_server_refuses_is_asked_for_again_and_kept_once_it_is_rig
     terminal.expect("the test alert was sent").unwrap();
     assert_eq!(terminal.end().unwrap(), 0);
     assert!(!terminal.screen().contains("cannot reach"), "{}", terminal.screen());
-    let file = scene.path("s.smtp-password");
+    let file = dir.path("s.smtp-password");
     assert_eq!((fs::read_to_string(&file).unwrap().trim_end(), mode(&file)), (PASSWORD, 0o600));
     server.wait(1).unwrap();
 }
@@ -145,12 +146,12 @@ fn quick_start() -> Vec<String> {
 
 #[test]
 fn the_quick_start_ends_with_an_alert_that_one_can_see_when_every_question_is_answered_by_enter() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let commands = quick_start();
     assert_eq!(commands.len(), 7, "{commands:#?}");
-    let mut shell = scene.command("/bin/sh", Flavour::Ours).unwrap();
+    let mut shell = dir.command("/bin/sh", Implementation::Ours).unwrap();
     shell.args(["-ec", &commands[..2].join("\n")]);
-    let mut terminal = Terminal::start(&shell, "xterm").unwrap();
+    let mut terminal = PseudoTerminal::start(&shell, "xterm").unwrap();
     terminal.expect("1. Where do alerts go?").unwrap();
     terminal.line("").unwrap();
     terminal.expect("2. How is mail sent?").unwrap();
@@ -162,21 +163,21 @@ fn the_quick_start_ends_with_an_alert_that_one_can_see_when_every_question_is_an
     terminal.expect("the test alert was sent").unwrap();
     assert_eq!(terminal.end().unwrap(), 0, "{}", terminal.screen());
     let run = |line: &str| {
-        let mut shell = scene.command("/bin/sh", Flavour::Ours).unwrap();
-        shell.args(["-ec", line]).current_dir(scene.path("watch"));
+        let mut shell = dir.command("/bin/sh", Implementation::Ours).unwrap();
+        shell.args(["-ec", line]).current_dir(dir.path("watch"));
         let output = shell.stdin(Stdio::null()).output().unwrap();
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
-    let alerts = || fs::read_to_string(scene.path("watch/supervisor/alerts.txt")).unwrap_or_default();
+    let alerts = || fs::read_to_string(dir.path("watch/supervisor/alerts.txt")).unwrap_or_default();
     assert!(alerts().contains("Subject: test alert of crashmail"), "{}", alerts());
     run(&commands[2]);
-    until("the program to run", PATIENCE, || {
+    until("the program to run", TIMEOUT, || {
         let status = run(&commands[3]);
         Ok(status.lines().any(|line| line.starts_with("example ") && line.contains("RUNNING")).then_some(()))
     })
     .unwrap();
     run(&commands[4]);
-    until("the alert", PATIENCE, || Ok(alerts().contains("example crashed at ").then_some(()))).unwrap();
+    until("the alert", TIMEOUT, || Ok(alerts().contains("example crashed at ").then_some(()))).unwrap();
     assert!(alerts().starts_with("To: ") && alerts().contains("\n\nTo: "), "{}", alerts());
     let why = run(&commands[5]);
     assert!(why.contains("SIGKILL"), "{why}");
@@ -187,79 +188,80 @@ fn the_quick_start_ends_with_an_alert_that_one_can_see_when_every_question_is_an
 
 #[test]
 fn who_gives_up_at_the_password_gets_the_terminal_back() {
-    let scene = Scene::new().unwrap();
-    let mut command = command(&scene);
+    let dir = TestDir::new().unwrap();
+    let mut command = command(&dir);
     command.args(["--mail-to", "a@x", "--smtp", "smtp://joe@localhost", "--output", "s.conf"]);
-    let mut terminal = Terminal::start(&command, "xterm").unwrap();
+    let mut terminal = PseudoTerminal::start(&command, "xterm").unwrap();
     terminal.expect("Password of joe (not shown):").unwrap();
     terminal.wait_silent().unwrap();
     terminal.keys("\x03").unwrap();
     assert_eq!(terminal.end().unwrap(), -Signal::INT.as_raw());
     assert!(terminal.is_sane().unwrap());
-    assert!(!scene.path("s.conf").exists());
+    assert!(!dir.path("s.conf").exists());
 }
 
 #[test]
 fn what_is_there_already_is_written_over_only_by_force() {
-    let scene = Scene::new().unwrap();
-    scene.write("s.conf", "mine").unwrap();
+    let dir = TestDir::new().unwrap();
+    dir.write("s.conf", "mine").unwrap();
     let args = ["--yes", "--no-test", "--output", "s.conf"];
-    let output = init(&scene, &args);
+    let output = init(&dir, &args);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr.contains("s.conf: it is there already") && stderr.contains("--force"), "{stderr}");
-    assert_eq!(fs::read_to_string(scene.path("s.conf")).unwrap(), "mine");
-    assert!(init(&scene, &[&args[..], &["--force"]].concat()).status.success());
-    assert!(fs::read_to_string(scene.path("s.conf")).unwrap().contains("[eventlistener:crashmail]"));
+    assert_eq!(fs::read_to_string(dir.path("s.conf")).unwrap(), "mine");
+    assert!(init(&dir, &[&args[..], &["--force"]].concat()).status.success());
+    assert!(fs::read_to_string(dir.path("s.conf")).unwrap().contains("[eventlistener:crashmail]"));
 }
 
 #[test]
 fn by_force_a_link_leads_to_the_file_that_is_written_and_what_is_no_file_is_refused() {
-    let scene = Scene::new().unwrap();
-    scene.write("real/s.conf", "mine").unwrap();
-    symlink("real/s.conf", scene.path("link.conf")).unwrap();
-    let forced = |file: &str| init(&scene, &["--yes", "--no-test", "--force", "--output", file]);
+    let dir = TestDir::new().unwrap();
+    dir.write("real/s.conf", "mine").unwrap();
+    symlink("real/s.conf", dir.path("link.conf")).unwrap();
+    let forced = |file: &str| init(&dir, &["--yes", "--no-test", "--force", "--output", file]);
     let output = forced("link.conf");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(scene.path("link.conf").is_symlink() && !scene.path("real/supervisor").exists());
-    let text = fs::read_to_string(scene.path("real/s.conf")).unwrap();
+    assert!(dir.path("link.conf").is_symlink() && !dir.path("real/supervisor").exists());
+    let text = fs::read_to_string(dir.path("real/s.conf")).unwrap();
     assert!(text.contains("[eventlistener:crashmail]"), "{text}");
 
     // A FIFO stands for devices too: it can be made without root, and missed by nobody.
-    let fifo = scene.path("fifo");
+    let fifo = dir.path("fifo");
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    symlink("fifo", scene.path("to-fifo")).unwrap();
+    symlink("fifo", dir.path("to-fifo")).unwrap();
     for file in ["fifo", "to-fifo"] {
         let output = forced(file);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{file}: {stderr}");
         assert!(stderr.contains("it is no regular file") && stderr.lines().count() == 1, "{stderr}");
     }
-    assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo() && scene.path("to-fifo").is_symlink());
+    assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo() && dir.path("to-fifo").is_symlink());
 }
 
 #[test]
 fn where_nothing_can_be_written_the_file_is_named_and_nothing_stays() {
-    let scene = Scene::new().unwrap();
-    let ours = command(&scene);
+    let dir = TestDir::new().unwrap();
+    let ours = command(&dir);
     // No file may grow: what a full disk does, without one.
-    let mut shell = scene.command("/bin/sh", Flavour::Ours).unwrap();
+    let mut shell = dir.command("/bin/sh", Implementation::Ours).unwrap();
     shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
     shell.arg(ours.get_program()).args(ours.get_args());
     shell.args(["--yes", "--no-test", "--output", "new/s.conf"]).stdin(Stdio::null());
     let output = shell.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    let file = scene.path("new/s.conf");
+    let file = dir.path("new/s.conf");
     assert!(stderr.contains(&format!("cannot write {}: File too large", file.display())), "{stderr}");
-    assert!(!scene.path("new").exists());
+    assert!(!dir.path("new").exists());
 }
 
 #[test]
 fn help_that_cannot_be_written_is_no_success() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     for name in ["init", "import"] {
-        let mut help = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+        let mut help =
+            dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         assert_eq!(help.args([name, "--help"]).stdout(full).status().unwrap().code(), Some(1), "{name}");
     }
@@ -267,7 +269,7 @@ fn help_that_cannot_be_written_is_no_success() {
 
 #[test]
 fn without_a_terminal_the_options_that_are_missing_are_named_and_nothing_is_written() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     for (args, needles) in [
         (&["--output", "s.conf"][..], &["--mail-to", "--smtp", "--sendmail", "--yes"][..]),
         (&["--output", "s.conf", "--mail-to", "a@x"], &["--smtp"]),
@@ -287,41 +289,42 @@ fn without_a_terminal_the_options_that_are_missing_are_named_and_nothing_is_writ
         (&["--output", "s.conf", "--yes", "--program", "FOO=1 cat"], &["give it as NAME=env FOO=1 cat"]),
         (&["--output", "s.conf", "--yes", "--smtp", "127.0.0.1:99999"], &["number from 1 to 65535"]),
     ] {
-        let output = init(&scene, args);
+        let output = init(&dir, args);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
         assert!(needles.iter().all(|needle| stderr.contains(needle)), "{args:?}: {stderr}");
-        assert!(!scene.path("s.conf").exists() && !scene.path("supervisor").exists(), "{args:?}");
+        assert!(!dir.path("s.conf").exists() && !dir.path("supervisor").exists(), "{args:?}");
     }
 }
 
 #[test]
 fn a_mail_server_that_does_not_answer_is_told_and_the_file_stays() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     // Nobody listens on port 1.
-    let output = init(&scene, &["--output", "s.conf", "--mail-to", "a@x", "--smtp", "127.0.0.1:1"]);
+    let output = init(&dir, &["--output", "s.conf", "--mail-to", "a@x", "--smtp", "127.0.0.1:1"]);
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stdout}");
     assert!(
         stdout.contains("the test alert was not sent") && stdout.contains("Connection refused"),
         "{stdout}"
     );
-    assert!(scene.path("s.conf").exists());
+    assert!(dir.path("s.conf").exists());
 }
 
 #[test]
 fn a_mailer_with_quotes_and_a_command_with_comment_signs_mean_the_same_to_the_original() {
-    let scene = Scene::new().unwrap();
-    let mailer = format!("cat >{}/'a mail;100%'", scene.folder().display());
+    let dir = TestDir::new().unwrap();
+    let mailer = format!("cat >{}/'a mail;100%'", dir.folder().display());
     let shell = "odd=sh -c 'echo \"a ;b\" # 100% %(x)s'";
-    let said = written(&scene, &["--sendmail", &mailer, "--program", shell]);
+    let said = written(&dir, &["--sendmail", &mailer, "--program", shell]);
     assert!(said.contains("the test alert was sent"), "{said}");
-    assert!(fs::read_to_string(scene.path("a mail;100%")).unwrap().contains("To: ops@example.com"));
+    assert!(fs::read_to_string(dir.path("a mail;100%")).unwrap().contains("To: ops@example.com"));
     let script = "import sys\nfrom supervisor.options import ServerOptions\nimport shlex\n\
         sys.argv = ['supervisord']\no = ServerOptions()\no.realize(['-c', 's.conf'])\n\
         for g in o.process_group_configs:\n    print(g.name, shlex.split(g.process_configs[0].command)[-1])\n";
-    let python = Flavour::Original.path("python").unwrap();
-    let output = scene.command(python, Flavour::Original).unwrap().args(["-c", script]).output().unwrap();
+    let python = Implementation::Original.path("python").unwrap();
+    let output =
+        dir.command(python, Implementation::Original).unwrap().args(["-c", script]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         told.contains("odd echo \"a ;b\" # 100% %(x)s\n"),
@@ -333,10 +336,10 @@ fn a_mailer_with_quotes_and_a_command_with_comment_signs_mean_the_same_to_the_or
 
 #[test]
 fn a_configuration_that_shows_a_password_is_for_its_owner_only() {
-    let scene = Scene::new().unwrap();
-    let said = written(&scene, &["--smtp", "mail", "--no-test", "--program", "web=sleep 1 --password=x"]);
+    let dir = TestDir::new().unwrap();
+    let said = written(&dir, &["--smtp", "mail", "--no-test", "--program", "web=sleep 1 --password=x"]);
     assert!(said.contains("Next:"), "{said}");
-    assert_eq!(mode(&scene.path("s.conf")), 0o600);
+    assert_eq!(mode(&dir.path("s.conf")), 0o600);
 }
 
 /// What a shell makes of a line.
@@ -353,14 +356,14 @@ fn options(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_guide_names_every_option_and_its_example_is_taken() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/migration.md");
     let guide = fs::read_to_string(guide).unwrap();
     let (_, part) = guide.split_once("\n## A new configuration\n").unwrap();
     let part = part.split("\n## ").next().unwrap();
     let table: String = part.lines().filter(|line| line.starts_with("| `")).collect();
     let written: String = table.split('|').map(|cell| format!("{cell}\n")).collect();
-    let mut offered = options(&String::from_utf8(init(&scene, &["--help"]).stdout).unwrap());
+    let mut offered = options(&String::from_utf8(init(&dir, &["--help"]).stdout).unwrap());
     // Of the help itself, and of the program in its example.
     for other in ["--help", "--port"] {
         assert!(offered.remove(other));
@@ -368,18 +371,17 @@ fn the_guide_names_every_option_and_its_example_is_taken() {
     assert_eq!(options(&written), offered);
 
     let example = part.lines().find_map(|line| line.strip_prefix("    $ ironlance init --")).unwrap();
-    scene.write("alerts.pw", "x\n").unwrap();
+    dir.write("alerts.pw", "x\n").unwrap();
     let example = format!("--{example}")
         .replace("/etc/alerts.pw", "alerts.pw")
         .replace("/etc/supervisord.conf", "s.conf");
-    let output =
-        command(&scene).args(words(&example)).arg("--no-test").stdin(Stdio::null()).output().unwrap();
+    let output = command(&dir).args(words(&example)).arg("--no-test").stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = fs::read_to_string(scene.path("s.conf")).unwrap();
+    let text = fs::read_to_string(dir.path("s.conf")).unwrap();
     let line = format!(
         "crashmail -m ops@example.com --from ironlance@{} --smtp smtps://alerts@mail.example.com --tls --password-file {}",
         rustix::system::uname().nodename().to_str().unwrap(),
-        scene.path("alerts.pw").display()
+        dir.path("alerts.pw").display()
     );
     assert!(text.contains(&format!("command={line}\n")), "{line} is not in\n{text}");
 }

@@ -7,43 +7,45 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use ironlance_e2e::daemon::Daemon;
-use ironlance_e2e::mail_server::Setup;
+use ironlance_e2e::mail_server::MailServerOptions;
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::xmlrpc::{self, Value, request};
-use ironlance_e2e::{Event, Flavour, Listener, MailServer, PATIENCE, Scene, until};
+use ironlance_e2e::xmlrpc::{self, XmlValue, request};
+use ironlance_e2e::{Implementation, Listener, MailServer, TIMEOUT, TestDir, WireEvent, until};
 
-/// A program of a scene, as crashmail with a supervisord that does not answer.
-fn crashmail(scene: &Scene, args: &[&str]) -> Command {
-    let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+/// A program of a test directory, as crashmail with a supervisord that does not answer.
+fn crashmail(dir: &TestDir, args: &[&str]) -> Command {
+    let mut command =
+        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
     command.args(["-m", "ops@example.com", "--brief"]).args(args);
     command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
     command
 }
 
 /// What `ironlance outbox` says on stdout and stderr.
-fn outbox(scene: &Scene, args: &[&str]) -> String {
-    let mut command = scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+fn outbox(dir: &TestDir, args: &[&str]) -> String {
+    let mut command =
+        dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
     let output = command.arg("outbox").args(args).output().unwrap();
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
 #[test]
 fn the_password_of_a_mailer_is_shown_nowhere_and_its_last_line_is_the_reason() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let line = "sendemail() { echo \"login joe $6 refused\"; echo \"ERROR => no server at $2\" >&2; return 1; }; \
                 sendemail -s 127.0.0.1:1 -xu joe -xp hunter2";
-    let mut listener = Listener::start(crashmail(&scene, &["-s", line]), scene.path("stderr")).unwrap();
-    listener.handle(&Event::crashed("cat", 7)).unwrap();
+    let mut listener = Listener::start(crashmail(&dir, &["-s", line]), dir.path("stderr")).unwrap();
+    listener.handle(&WireEvent::crashed("cat", 7)).unwrap();
     listener.wait_stderr("ERROR => no server at 127.0.0.1:1; 1 alert(s) waiting").unwrap();
-    let list = until("a try of it", PATIENCE, || {
-        let list = outbox(&scene, &["list"]);
+    let list = until("a try of it", TIMEOUT, || {
+        let list = outbox(&dir, &["list"]);
         Ok(list.contains("1 failure ").then_some(list))
     })
     .unwrap();
     let id = list.split_whitespace().nth(1).unwrap();
-    let show = outbox(&scene, &["show", id]);
-    let retry = outbox(&scene, &["retry", id]);
-    let trial = crashmail(&scene, &["-s", line, "--test-alert"]).output().unwrap();
+    let show = outbox(&dir, &["show", id]);
+    let retry = outbox(&dir, &["retry", id]);
+    let trial = crashmail(&dir, &["-s", line, "--test-alert"]).output().unwrap();
     let trial = String::from_utf8_lossy(&[trial.stdout, trial.stderr].concat()).into_owned();
     let stderr = listener.stderr().unwrap();
     for said in [&list, &show, &retry, &trial, &stderr] {
@@ -64,13 +66,13 @@ fn the_password_of_a_mailer_is_shown_nowhere_and_its_last_line_is_the_reason() {
 #[test]
 fn a_mailer_that_takes_the_body_gets_two_lines_and_readable_text_and_others_a_mail() {
     let mail = |name: &str, args: &[&str]| {
-        let scene = Scene::new().unwrap();
-        let file = scene.path("given").display().to_string();
+        let dir = TestDir::new().unwrap();
+        let file = dir.path("given").display().to_string();
         let line = format!("{name}() {{ cat >{file}.part && mv {file}.part {file}; }}; {name} ops");
         let args = [&["-s", line.as_str(), "-o", "Größe"], args].concat();
-        let mut listener = Listener::start(crashmail(&scene, &args), scene.path("stderr")).unwrap();
-        listener.handle(&Event::crashed("cat", 7)).unwrap();
-        until("the mail", PATIENCE, || Ok(fs::read_to_string(&file).ok())).unwrap()
+        let mut listener = Listener::start(crashmail(&dir, &args), dir.path("stderr")).unwrap();
+        listener.handle(&WireEvent::crashed("cat", 7)).unwrap();
+        until("the mail", TIMEOUT, || Ok(fs::read_to_string(&file).ok())).unwrap()
     };
     for body in [mail("mail", &[]), mail("sendemail", &[]), mail("keep", &["--body-only"])] {
         let lines: Vec<&str> = body.lines().collect();
@@ -86,11 +88,11 @@ fn a_mailer_that_takes_the_body_gets_two_lines_and_readable_text_and_others_a_ma
 
 #[test]
 fn who_may_only_look_is_told_of_commands_without_their_secrets() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let port = closed_port().unwrap();
     let daemon = Daemon::start(
-        &scene,
-        Flavour::Ours,
+        &dir,
+        Implementation::Ours,
         &format!(
             "[inet_http_server]\nport=*:{port}\n\
              [program:a]\ncommand=sleep 1000 --password=hunter2 -xp hunter2\nautostart=false\n\
@@ -98,18 +100,18 @@ fn who_may_only_look_is_told_of_commands_without_their_secrets() {
         ),
     )
     .unwrap();
-    let ask = |method: &str, params: &[Value]| {
+    let ask = |method: &str, params: &[XmlValue]| {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         xmlrpc::ask(stream, "", &request(method, params)).unwrap().unwrap()
     };
     let method = "supervisor.getAllConfigInfo";
-    let call = Value::Struct(vec![
+    let call = XmlValue::Struct(vec![
         ("methodName".into(), method.into()),
-        ("params".into(), Value::Array(Vec::new())),
+        ("params".into(), XmlValue::Array(Vec::new())),
     ]);
     let alone = format!("{:?}", ask(method, &[]));
-    let of_many = format!("{:?}", ask("system.multicall", &[Value::Array(vec![call])]));
+    let of_many = format!("{:?}", ask("system.multicall", &[XmlValue::Array(vec![call])]));
     for told in [alone, of_many] {
         assert!(!told.contains("hunter2"), "{told}");
         assert!(told.contains("sleep 1000 --password=*** -xp ***"), "{told}");
@@ -120,27 +122,27 @@ fn who_may_only_look_is_told_of_commands_without_their_secrets() {
     assert!(whole.contains("--password=hunter2 -xp hunter2"), "{whole}");
 }
 
-/// Makes the certificate that everybody makes by hand, as the scene's server certificate.
-fn self_signed(scene: &Scene, name: &str) -> String {
-    fs::create_dir_all(scene.path("tls")).unwrap();
+/// Makes the certificate that everybody makes by hand, as the test directory's server certificate.
+fn self_signed(dir: &TestDir, name: &str) -> String {
+    fs::create_dir_all(dir.path("tls")).unwrap();
     let make = format!(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls/server.key -out tls/server.pem \
          -subj /CN={name} -addext subjectAltName=DNS:{name} -days 2"
     );
-    let made = scene.command("sh", Flavour::Ours).unwrap().args(["-c", &make]).output().unwrap();
+    let made = dir.command("sh", Implementation::Ours).unwrap().args(["-c", &make]).output().unwrap();
     assert!(made.status.success(), "{made:?}");
-    scene.path("tls/server.pem").display().to_string()
+    dir.path("tls/server.pem").display().to_string()
 }
 
 #[test]
 fn a_self_signed_certificate_is_believed_where_ca_file_names_it_and_nowhere_else() {
-    let (scene, other) = (Scene::new().unwrap(), Scene::new().unwrap());
-    let certificate = self_signed(&scene, "localhost");
+    let (dir, other) = (TestDir::new().unwrap(), TestDir::new().unwrap());
+    let certificate = self_signed(&dir, "localhost");
     let stranger = self_signed(&other, "localhost");
-    let server = MailServer::start(&scene, &Setup::default().implicit_tls()).unwrap();
+    let server = MailServer::start(&dir, &MailServerOptions::default().implicit_tls()).unwrap();
     let url = |host: &str| format!("smtps://{host}:{}", server.port());
     let trial = |url: &str, args: &[&str]| {
-        let output = crashmail(&scene, &["--smtp", url, "--test-alert"]).args(args).output().unwrap();
+        let output = crashmail(&dir, &["--smtp", url, "--test-alert"]).args(args).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let (code, said) = trial(&url("localhost"), &["--ca-file", &certificate]);

@@ -4,7 +4,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use ironlance_e2e::{Answer, Duel, Event, FakeSupervisor, Scene, Transcript};
+use ironlance_e2e::{FakeAnswer, FakeSupervisor, ListenerScenario, TestDir, Transcript, WireEvent};
 
 const MAIL: &str = "-m ops@example.com -s {mailer}";
 
@@ -53,8 +53,11 @@ impl Drop for Sleepers {
     }
 }
 
-fn agree(sleepers: &Sleepers, args: &str, events: &[Event]) -> Transcript {
-    Duel::new("memmon", args, events).with(|supervisor| sleepers.enter(supervisor)).agree().unwrap()
+fn agree(sleepers: &Sleepers, args: &str, events: &[WireEvent]) -> Transcript {
+    ListenerScenario::new("memmon", args, events)
+        .with(|supervisor| sleepers.enter(supervisor))
+        .agree()
+        .unwrap()
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn below_every_limit_all_are_looked_at_and_none_touched() {
         "-m ops@example.com",
     ] {
         let transcript =
-            agree(&sleepers, &format!("-s {{mailer}} {args}"), &[Event::tick(60), Event::tick(5)]);
+            agree(&sleepers, &format!("-s {{mailer}} {args}"), &[WireEvent::tick(60), WireEvent::tick(5)]);
         assert_eq!((transcript.actions.len(), transcript.mails.len()), (0, 0), "{args}");
     }
 }
@@ -94,7 +97,7 @@ fn over_a_limit_the_process_is_restarted_and_mailed_about() {
         ("-u 600 -p cat=1KB -n x", 1),
         ("-p nobody=5 -a 1 -n x", 3),
     ] {
-        let transcript = agree(&sleepers, &format!("{MAIL} {args}"), &[Event::tick(60)]);
+        let transcript = agree(&sleepers, &format!("{MAIL} {args}"), &[WireEvent::tick(60)]);
         let starts = transcript.actions.iter().filter(|action| action.contains("startProcess")).count();
         assert_eq!((starts, transcript.mails.len()), (restarts, restarts), "{args}");
     }
@@ -106,7 +109,7 @@ fn a_process_up_for_longer_than_the_uptime_is_restarted_without_a_mail() {
     for (args, mails) in [("-u 1h", 1), ("-u 23h", 1), ("-u 1d", 2), ("--uptime 10m", 1), ("-u 599", 0)] {
         // cat and tree have been up for ten minutes, web for a day.
         let args = format!("{MAIL} -p cat=1KB -p web=1KB {args} -n x");
-        let transcript = agree(&sleepers, &args, &[Event::tick(60)]);
+        let transcript = agree(&sleepers, &args, &[WireEvent::tick(60)]);
         assert_eq!((transcript.actions.len(), transcript.mails.len()), (4, mails), "{args}");
     }
 }
@@ -121,9 +124,9 @@ fn the_tree_counts_with_c_only() {
     };
     // Half as much again as the shell alone; its child has about as much as itself.
     let limit = resident(sleepers.pid(1)) * 3 / 2;
-    let plain = agree(&sleepers, &format!("{MAIL} -p tree={limit}KB -n x"), &[Event::tick(60)]);
+    let plain = agree(&sleepers, &format!("{MAIL} -p tree={limit}KB -n x"), &[WireEvent::tick(60)]);
     assert_eq!(plain.actions.len(), 0);
-    let tree = agree(&sleepers, &format!("{MAIL} -c -p tree={limit}KB -n x"), &[Event::tick(60)]);
+    let tree = agree(&sleepers, &format!("{MAIL} -c -p tree={limit}KB -n x"), &[WireEvent::tick(60)]);
     assert_eq!(tree.actions.len(), 2);
 }
 
@@ -132,10 +135,10 @@ fn what_the_original_cannot_do_works() {
     let sleepers = Sleepers::new();
     let ours = |args: &str, mails: usize| {
         let args = format!("{MAIL} {args}");
-        let duel =
-            Duel::new("memmon", &args, &[Event::tick(60)]).with(|supervisor| sleepers.enter(supervisor));
-        assert!(duel.original().is_err() || !args.contains("shop:tree="), "{args}");
-        duel.ours(mails).unwrap()
+        let listener_scenario = ListenerScenario::new("memmon", &args, &[WireEvent::tick(60)])
+            .with(|supervisor| sleepers.enter(supervisor));
+        assert!(listener_scenario.original().is_err() || !args.contains("shop:tree="), "{args}");
+        listener_scenario.ours(mails).unwrap()
     };
     let transcript = ours("-p shop:tree=1KB", 1);
     assert_eq!(
@@ -156,12 +159,15 @@ fn what_the_original_cannot_do_works() {
 fn a_process_that_cannot_be_stopped_is_told_about_and_the_listener_lives_on() {
     let sleepers = Sleepers::new();
     let args = format!("{MAIL} -p cat=1KB");
-    let duel = Duel::new("memmon", &args, &[Event::tick(60), Event::tick(60)]).with(|supervisor| {
-        sleepers.enter(supervisor);
-        supervisor.order("supervisor.stopProcess", Answer::Fault(70, "NOT_RUNNING"));
-    });
-    assert!(duel.original().is_err(), "the original exits");
-    let ours = duel.ours(2).unwrap();
+    let listener_scenario =
+        ListenerScenario::new("memmon", &args, &[WireEvent::tick(60), WireEvent::tick(60)]).with(
+            |supervisor| {
+                sleepers.enter(supervisor);
+                supervisor.answer_next("supervisor.stopProcess", FakeAnswer::Fault(70, "NOT_RUNNING"));
+            },
+        );
+    assert!(listener_scenario.original().is_err(), "the original exits");
+    let ours = listener_scenario.ours(2).unwrap();
     assert!(ours.mails[0].contains("failed to stop process cat:cat"), "{}", ours.mails[0]);
 }
 
@@ -169,13 +175,16 @@ fn a_process_that_cannot_be_stopped_is_told_about_and_the_listener_lives_on() {
 fn a_process_that_cannot_be_started_again_is_tried_until_it_is_up() {
     let sleepers = Sleepers::new();
     let args = format!("{MAIL} -p cat=1KB");
-    for answer in [Answer::Fault(50, "SPAWN_ERROR: cat"), Answer::Hangup] {
-        let duel = Duel::new("memmon", &args, &[Event::tick(60), Event::tick(60)]).with(|supervisor| {
-            sleepers.enter(supervisor);
-            supervisor.order("supervisor.startProcess", answer.clone());
-        });
-        assert!(duel.original().is_err(), "the original exits, and the process stays down");
-        let ours = duel.ours(1).unwrap();
+    for answer in [FakeAnswer::Fault(50, "SPAWN_ERROR: cat"), FakeAnswer::Hangup] {
+        let listener_scenario =
+            ListenerScenario::new("memmon", &args, &[WireEvent::tick(60), WireEvent::tick(60)]).with(
+                |supervisor| {
+                    sleepers.enter(supervisor);
+                    supervisor.answer_next("supervisor.startProcess", answer.clone());
+                },
+            );
+        assert!(listener_scenario.original().is_err(), "the original exits, and the process stays down");
+        let ours = listener_scenario.ours(1).unwrap();
         let starts = ours.actions.iter().filter(|action| action.contains("startProcess")).count();
         assert!(starts >= 2, "{ours:?}");
     }
@@ -184,20 +193,20 @@ fn a_process_that_cannot_be_started_again_is_tried_until_it_is_up() {
 #[test]
 fn five_hundred_processes_are_read_without_a_fork() {
     let sleepers = Sleepers::new();
-    let scene = Scene::new().unwrap();
-    let supervisor = FakeSupervisor::start(&scene).unwrap();
+    let dir = TestDir::new().unwrap();
+    let supervisor = FakeSupervisor::start(&dir).unwrap();
     for number in 0..500 {
         supervisor.running(&format!("p{number}"), sleepers.pid(0));
     }
-    let memmon = ironlance_e2e::Flavour::Ours.path("memmon").unwrap();
-    let mut command = scene.command("strace", ironlance_e2e::Flavour::Ours).unwrap();
+    let memmon = ironlance_e2e::Implementation::Ours.path("memmon").unwrap();
+    let mut command = dir.command("strace", ironlance_e2e::Implementation::Ours).unwrap();
     command.args(["-f", "-qq", "-e", "trace=clone,clone3,fork,vfork,execve", "-o", "calls"]);
     command.arg(memmon).args(["-c", "-a", "1GB"]).env("SUPERVISOR_SERVER_URL", supervisor.url());
-    let mut listener = ironlance_e2e::Listener::start(command, scene.path("stderr")).unwrap();
-    listener.handle(&Event::tick(60)).unwrap();
+    let mut listener = ironlance_e2e::Listener::start(command, dir.path("stderr")).unwrap();
+    listener.handle(&WireEvent::tick(60)).unwrap();
     listener.ready().unwrap();
     listener.close().unwrap();
-    let calls = std::fs::read_to_string(scene.path("calls")).unwrap();
+    let calls = std::fs::read_to_string(dir.path("calls")).unwrap();
     let forks = calls
         .lines()
         .filter(|line| line.contains("fork(") || line.contains("clone"))

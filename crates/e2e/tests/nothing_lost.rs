@@ -8,42 +8,44 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ironlance_e2e::mail_server::{Received, Setup};
-use ironlance_e2e::patience::pause;
-use ironlance_e2e::{Event, Flavour, Listener, Mail, MailServer, Mailer, PATIENCE, Scene, until};
+use ironlance_e2e::mail_server::{MailServerOptions, ReceivedMail};
+use ironlance_e2e::wait::pause;
+use ironlance_e2e::{
+    Implementation, Listener, MailServer, Mailer, ParsedMail, TIMEOUT, TestDir, WireEvent, until,
+};
 
 /// Far less than a mail server that hangs would cost: no listener waits for a mail before it says RESULT.
 const LONGEST_ANSWER: Duration = Duration::from_secs(5);
 
 /// Starts crashmail so that it sends to the server.
-fn crashmail(scene: &Scene, server: &MailServer) -> anyhow::Result<Listener> {
+fn crashmail(dir: &TestDir, server: &MailServer) -> anyhow::Result<Listener> {
     let url = format!("smtp://127.0.0.1:{}", server.port());
-    listener(scene, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &url])
+    listener(dir, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &url])
 }
 
-fn listener(scene: &Scene, name: &str, args: &[&str]) -> anyhow::Result<Listener> {
-    let mut command = scene.command(Flavour::Ours.path(name)?, Flavour::Ours)?;
+fn listener(dir: &TestDir, name: &str, args: &[&str]) -> anyhow::Result<Listener> {
+    let mut command = dir.command(Implementation::Ours.path(name)?, Implementation::Ours)?;
     command
         .args(args)
         .env("SUPERVISOR_SERVER_URL", "unix:///nowhere")
         .env("SUPERVISOR_PROCESS_NAME", name)
         .env("SUPERVISOR_GROUP_NAME", name);
-    Listener::start(command, scene.path("stderr"))
+    Listener::start(command, dir.path("stderr"))
 }
 
 /// A crash that can be told from every other by its pid.
-fn crash(number: u32) -> Event {
-    Event::crashed("cat", number)
+fn crash(number: u32) -> WireEvent {
+    WireEvent::crashed("cat", number)
 }
 
-fn handle_quickly(listener: &mut Listener, event: &Event) -> anyhow::Result<()> {
+fn handle_quickly(listener: &mut Listener, event: &WireEvent) -> anyhow::Result<()> {
     let took = listener.handle(event)?;
     anyhow::ensure!(took < LONGEST_ANSWER, "took {took:?} to answer");
     Ok(())
 }
 
 /// How often each numbered crash has arrived.
-fn arrivals(mails: &[Received]) -> HashMap<u32, usize> {
+fn arrivals(mails: &[ReceivedMail]) -> HashMap<u32, usize> {
     let mut counts = HashMap::new();
     for mail in mails {
         for part in mail.content.split("(pid ").skip(1) {
@@ -56,7 +58,7 @@ fn arrivals(mails: &[Received]) -> HashMap<u32, usize> {
 
 fn assert_each_once(server: &MailServer, count: u32) -> anyhow::Result<()> {
     let wanted = usize::try_from(count)?;
-    until(&format!("{count} crashes at the server"), PATIENCE, || {
+    until(&format!("{count} crashes at the server"), TIMEOUT, || {
         Ok((arrivals(&server.mails()?).len() >= wanted).then_some(()))
     })?;
     // Long enough for a second delivery to show itself.
@@ -68,8 +70,8 @@ fn assert_each_once(server: &MailServer, count: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn outbox(scene: &Scene, args: &[&str]) -> anyhow::Result<String> {
-    let mut command = scene.command(Flavour::Ours.path("ironlance")?, Flavour::Ours)?;
+fn outbox(dir: &TestDir, args: &[&str]) -> anyhow::Result<String> {
+    let mut command = dir.command(Implementation::Ours.path("ironlance")?, Implementation::Ours)?;
     let output = command.arg("outbox").args(args).output().context("cannot run ironlance outbox")?;
     let text = [output.stdout, output.stderr].concat();
     Ok(String::from_utf8_lossy(&text).into_owned())
@@ -80,11 +82,11 @@ fn a_server_that_fails_for_a_while_gets_everything_once() {
     for trouble in
         ["refuse", "hang", "banner 421 busy", "mail 451 later", "rcpt 450 later", "data 452 full", "cut"]
     {
-        let scene = Scene::new().unwrap();
-        let surroundings = Scene::new().unwrap();
-        let mut server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-        server.order(trouble).unwrap();
-        let mut listener = crashmail(&scene, &server).unwrap();
+        let dir = TestDir::new().unwrap();
+        let surroundings = TestDir::new().unwrap();
+        let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+        server.set_behaviour(trouble).unwrap();
+        let mut listener = crashmail(&dir, &server).unwrap();
         for number in 1..=5 {
             handle_quickly(&mut listener, &crash(number)).with_context(|| trouble).unwrap();
         }
@@ -95,13 +97,13 @@ fn a_server_that_fails_for_a_while_gets_everything_once() {
         } else {
             // Whoever corrects it restarts the listener: the delivery that hangs must not be waited for.
             listener.kill().unwrap();
-            for pid in scene.processes() {
+            for pid in dir.processes() {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
-        server.order(if trouble == "refuse" { "listen" } else { "ok" }).unwrap();
+        server.set_behaviour(if trouble == "refuse" { "listen" } else { "ok" }).unwrap();
         if trouble == "hang" {
-            listener = crashmail(&scene, &server).unwrap();
+            listener = crashmail(&dir, &server).unwrap();
         }
         assert_each_once(&server, 5).with_context(|| format!("{trouble}: {:?}", listener.stderr())).unwrap();
     }
@@ -110,32 +112,32 @@ fn a_server_that_fails_for_a_while_gets_everything_once() {
 #[test]
 fn a_refusal_for_good_is_a_dead_letter_at_once_and_can_be_sent_again() {
     for trouble in ["mail 550 no", "rcpt 550 unknown user", "data 554 spam"] {
-        let scene = Scene::new().unwrap();
-        let surroundings = Scene::new().unwrap();
-        let mut server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-        server.order(trouble).unwrap();
-        let mut listener = crashmail(&scene, &server).unwrap();
+        let dir = TestDir::new().unwrap();
+        let surroundings = TestDir::new().unwrap();
+        let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+        server.set_behaviour(trouble).unwrap();
+        let mut listener = crashmail(&dir, &server).unwrap();
         handle_quickly(&mut listener, &crash(1)).unwrap();
         let reason = trouble.split_once(' ').unwrap().1;
         listener.wait_stderr(reason).unwrap();
-        until("the dead letter", PATIENCE, || Ok(outbox(&scene, &["list"])?.contains("dead").then_some(())))
+        until("the dead letter", TIMEOUT, || Ok(outbox(&dir, &["list"])?.contains("dead").then_some(())))
             .unwrap();
-        assert!(outbox(&scene, &["list"]).unwrap().contains(reason), "{trouble}");
-        server.order("ok").unwrap();
-        let said = outbox(&scene, &["retry", "--all"]).unwrap();
+        assert!(outbox(&dir, &["list"]).unwrap().contains(reason), "{trouble}");
+        server.set_behaviour("ok").unwrap();
+        let said = outbox(&dir, &["retry", "--all"]).unwrap();
         assert_each_once(&server, 1).with_context(|| format!("{trouble}: {said}")).unwrap();
     }
 }
 
 #[test]
 fn one_refused_recipient_does_not_cost_the_others_their_mail() {
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
-    let mut server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-    server.order("rcpt 550 gone for b@example.com").unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
+    let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    server.set_behaviour("rcpt 550 gone for b@example.com").unwrap();
     let url = format!("smtp://127.0.0.1:{}", server.port());
     let args = ["-m", "a@example.com,b@example.com,c@example.com", "--smtp", &url];
-    let mut listener = listener(&scene, "crashmail", &args).unwrap();
+    let mut listener = listener(&dir, "crashmail", &args).unwrap();
     handle_quickly(&mut listener, &crash(1)).unwrap();
     assert_eq!(server.wait(1).unwrap()[0].to, "a@example.com, c@example.com");
     listener.wait_stderr("b@example.com").unwrap();
@@ -144,13 +146,13 @@ fn one_refused_recipient_does_not_cost_the_others_their_mail() {
 
 #[test]
 fn a_mailer_that_is_missing_or_fails_is_tried_again_and_never_heard_on_stdout() {
-    let scene = Scene::new().unwrap();
-    let mailer = Mailer::that(&scene, "chatty", "echo RESULT 4; echo FAIL; echo noise >&2; exit 0").unwrap();
-    let flag = scene.path("broken");
+    let dir = TestDir::new().unwrap();
+    let mailer = Mailer::that(&dir, "chatty", "echo RESULT 4; echo FAIL; echo noise >&2; exit 0").unwrap();
+    let flag = dir.path("broken");
     // While the flag is there the command fails before it takes the mail.
     let command = format!("if test -e {}; then echo NO; exit 75; fi; {}", flag.display(), mailer.command());
     fs::write(&flag, "").unwrap();
-    let mut listener = listener(&scene, "crashmail", &["-m", "ops@example.com", "-s", &command]).unwrap();
+    let mut listener = listener(&dir, "crashmail", &["-m", "ops@example.com", "-s", &command]).unwrap();
     for number in 1..=3 {
         handle_quickly(&mut listener, &crash(number)).unwrap();
     }
@@ -168,34 +170,34 @@ fn a_mailer_that_is_missing_or_fails_is_tried_again_and_never_heard_on_stdout() 
 
 #[test]
 fn a_mailer_that_does_not_exist_is_named_and_the_mail_kept() {
-    let scene = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
     let mut listener =
-        listener(&scene, "crashmail", &["-m", "ops@example.com", "-s", "/nowhere/sendmail -t"]).unwrap();
+        listener(&dir, "crashmail", &["-m", "ops@example.com", "-s", "/nowhere/sendmail -t"]).unwrap();
     handle_quickly(&mut listener, &crash(1)).unwrap();
     listener.wait_stderr("/nowhere/sendmail").unwrap();
-    assert!(outbox(&scene, &["list"]).unwrap().contains("ops@example.com"));
+    assert!(outbox(&dir, &["list"]).unwrap().contains("ops@example.com"));
 }
 
 #[test]
 fn every_batch_mailer_keeps_its_batch_while_the_server_is_down() {
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
-    let mut server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-    server.order("refuse").unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
+    let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    server.set_behaviour("refuse").unwrap();
     let host = format!("127.0.0.1:{}", server.port());
     let mut listeners = Vec::new();
     for name in ["crashmailbatch", "fatalmailbatch", "crashsms"] {
         let recipient = format!("{name}@example.com");
         let mut listener =
-            listener(&scene, name, &["-t", &recipient, "-f", "sup@example.com", "-H", &host]).unwrap();
+            listener(&dir, name, &["-t", &recipient, "-f", "sup@example.com", "-H", &host]).unwrap();
         handle_quickly(&mut listener, &crash(1)).unwrap();
-        handle_quickly(&mut listener, &Event::fatal("shop:web")).unwrap();
-        handle_quickly(&mut listener, &Event::tick(60)).unwrap();
+        handle_quickly(&mut listener, &WireEvent::fatal("shop:web")).unwrap();
+        handle_quickly(&mut listener, &WireEvent::tick(60)).unwrap();
         listeners.push(listener);
     }
     // One deliverer works for the three of them; the first of them has seen the server refuse.
     listeners[0].wait_stderr("Connection refused").unwrap();
-    server.order("listen").unwrap();
+    server.set_behaviour("listen").unwrap();
     let mails = server.wait(3).unwrap();
     let mut recipients: Vec<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
     recipients.sort_unstable();
@@ -208,10 +210,10 @@ fn every_batch_mailer_keeps_its_batch_while_the_server_is_down() {
 #[test]
 fn kills_at_any_moment_lose_nothing_and_double_nothing() {
     const CRASHES: u32 = 40;
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
-    let server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-    let mut listener = crashmail(&scene, &server).unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
+    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let mut listener = crashmail(&dir, &server).unwrap();
     let mut number = 1;
     let mut serial = 0_u32;
     let began = Instant::now();
@@ -221,21 +223,21 @@ fn kills_at_any_moment_lose_nothing_and_double_nothing() {
         listener.send_bytes(&crash(number).encode(number)).unwrap();
         serial += 1;
         // A different moment each time, within the few milliseconds that an event takes.
-        let patience = Duration::from_micros(u64::from(serial * 7919 % 6000));
-        let answered = serial.is_multiple_of(3) || listener.ok_within(patience).is_ok();
+        let wait = Duration::from_micros(u64::from(serial * 7919 % 6000));
+        let answered = serial.is_multiple_of(3) || listener.ok_within(wait).is_ok();
         if serial.is_multiple_of(3) {
-            listener.ok_within(PATIENCE).unwrap();
+            listener.ok_within(TIMEOUT).unwrap();
         }
         if !answered || serial.is_multiple_of(5) {
             listener.kill().unwrap();
             // An answer that was on its way counts: supervisord would have read it.
             let answered = answered || listener.rest_of_stdout().starts_with("RESULT 2\nOK");
-            listener = crashmail(&scene, &server).unwrap();
+            listener = crashmail(&dir, &server).unwrap();
             number += u32::from(answered);
             continue;
         }
         number += 1;
-        assert!(began.elapsed() < PATIENCE, "at crash {number}");
+        assert!(began.elapsed() < TIMEOUT, "at crash {number}");
     }
     assert_each_once(&server, CRASHES).with_context(|| format!("{:?}", listener.stderr())).unwrap();
 }
@@ -243,24 +245,24 @@ fn kills_at_any_moment_lose_nothing_and_double_nothing() {
 #[test]
 fn a_killed_deliverer_is_replaced_and_at_most_its_mail_comes_twice() {
     const CRASHES: u32 = 30;
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
-    let server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-    let mut listener = crashmail(&scene, &server).unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
+    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let mut listener = crashmail(&dir, &server).unwrap();
     let mut kills = 0;
     for number in 1..=CRASHES {
         handle_quickly(&mut listener, &crash(number)).unwrap();
         if number % 3 == 0 {
             pause(Duration::from_micros(u64::from(number * 7919 % 5000)));
             let own = i32::try_from(listener.pid()).unwrap();
-            for pid in scene.processes().into_iter().filter(|pid| pid.as_raw_nonzero().get() != own) {
+            for pid in dir.processes().into_iter().filter(|pid| pid.as_raw_nonzero().get() != own) {
                 // It may have ended by itself.
                 kills +=
                     usize::from(rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok());
             }
         }
     }
-    until("all crashes at the server", PATIENCE, || {
+    until("all crashes at the server", TIMEOUT, || {
         Ok((arrivals(&server.mails()?).len() == usize::try_from(CRASHES)?).then_some(()))
     })
     .with_context(|| listener.stderr().unwrap_or_default())
@@ -270,7 +272,7 @@ fn a_killed_deliverer_is_replaced_and_at_most_its_mail_comes_twice() {
     // What came twice is recognisable.
     let mut seen: HashMap<u32, String> = HashMap::new();
     for mail in &mails {
-        let id = Mail::parse(&mail.content).header("Message-ID").unwrap_or_default().to_owned();
+        let id = ParsedMail::parse(&mail.content).header("Message-ID").unwrap_or_default().to_owned();
         for number in arrivals(std::slice::from_ref(mail)).into_keys() {
             assert_eq!(*seen.entry(number).or_insert_with(|| id.clone()), id, "crash {number}");
         }
@@ -279,42 +281,42 @@ fn a_killed_deliverer_is_replaced_and_at_most_its_mail_comes_twice() {
 
 #[test]
 fn what_waits_survives_the_listener_and_goes_by_the_corrected_way() {
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
-    let server = MailServer::start(&surroundings, &Setup::default()).unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
+    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
     let closed = ironlance_e2e::web_server::closed_port().unwrap();
     let wrong = format!("smtp://127.0.0.1:{closed}");
     let mut first =
-        listener(&scene, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &wrong]).unwrap();
+        listener(&dir, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &wrong]).unwrap();
     for number in 1..=3 {
         handle_quickly(&mut first, &crash(number)).unwrap();
     }
     first.wait_stderr("Connection refused").unwrap();
     first.ready().unwrap();
     first.close().unwrap();
-    let mut second = crashmail(&scene, &server).unwrap();
+    let mut second = crashmail(&dir, &server).unwrap();
     second.ready().unwrap();
     assert_each_once(&server, 3).with_context(|| format!("{:?}", second.stderr())).unwrap();
 }
 
 #[test]
 fn a_server_that_hangs_does_not_keep_the_alerts_of_the_corrected_way() {
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
-    let server = MailServer::start(&surroundings, &Setup::default()).unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
+    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let wrong = format!("smtp://{}", silent.local_addr().unwrap());
     let mut first =
-        listener(&scene, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &wrong]).unwrap();
+        listener(&dir, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &wrong]).unwrap();
     handle_quickly(&mut first, &crash(1)).unwrap();
     let (mut hanging, _) = silent.accept().unwrap();
     // From the greeting on it is waited for longer than at any step before.
     hanging.write_all(b"220 one moment\r\n").unwrap();
     first.ready().unwrap();
     first.close().unwrap();
-    let mut second = crashmail(&scene, &server).unwrap();
+    let mut second = crashmail(&dir, &server).unwrap();
     handle_quickly(&mut second, &crash(2)).unwrap();
-    until("the second crash at the server", PATIENCE, || {
+    until("the second crash at the server", TIMEOUT, || {
         Ok(arrivals(&server.mails()?).contains_key(&2).then_some(()))
     })
     .with_context(|| format!("{:?}", second.stderr()))
@@ -341,20 +343,20 @@ fn an_outbox_that_cannot_be_written_is_said_and_the_mail_sent_all_the_same() {
         ("no folder", "rmdir $S && touch $S"),
     ];
     for (trouble, prepare) in troubles {
-        let scene = Scene::new().unwrap();
-        let mailer = Mailer::new(&scene).unwrap();
-        fs::create_dir(scene.path("state")).unwrap();
+        let dir = TestDir::new().unwrap();
+        let mailer = Mailer::new(&dir).unwrap();
+        fs::create_dir(dir.path("state")).unwrap();
         // A mount name space of its own: what is mounted there goes with the listener.
-        let mut command: Command = scene.command("unshare", Flavour::Ours).unwrap();
-        let script = format!("S={}; {prepare}; exec crashmail \"$@\"", scene.path("state").display());
+        let mut command: Command = dir.command("unshare", Implementation::Ours).unwrap();
+        let script = format!("S={}; {prepare}; exec crashmail \"$@\"", dir.path("state").display());
         command.args(["--map-root-user", "--user", "--mount", "sh", "-c", &script, "sh"]);
         command.args(["-m", "ops@example.com", "-s", mailer.command()]);
         command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
-        let mut listener = Listener::start(command, scene.path("stderr")).unwrap();
+        let mut listener = Listener::start(command, dir.path("stderr")).unwrap();
         for number in 1..=3 {
             listener.ready().unwrap();
             listener.send(&crash(number)).unwrap();
-            listener.ok_within(PATIENCE).unwrap();
+            listener.ok_within(TIMEOUT).unwrap();
         }
         mailer.wait(3).with_context(|| format!("{trouble}: {:?}", listener.stderr())).unwrap();
         assert!(listener.stderr().unwrap().contains("cannot"), "{trouble}: {:?}", listener.stderr());
@@ -363,15 +365,15 @@ fn an_outbox_that_cannot_be_written_is_said_and_the_mail_sent_all_the_same() {
 
 #[test]
 fn an_outbox_removed_under_a_running_listener_loses_no_later_mail() {
-    let scene = Scene::new().unwrap();
-    let mailer = Mailer::new(&scene).unwrap();
+    let dir = TestDir::new().unwrap();
+    let mailer = Mailer::new(&dir).unwrap();
     let mut listener =
-        listener(&scene, "crashmail", &["-m", "ops@example.com", "-s", mailer.command()]).unwrap();
+        listener(&dir, "crashmail", &["-m", "ops@example.com", "-s", mailer.command()]).unwrap();
     handle_quickly(&mut listener, &crash(1)).unwrap();
     mailer.wait(1).unwrap();
     // Again while it fails: the listener may be writing down that the mail is sent.
-    let state = scene.path("state");
-    until("the outbox to be removed", PATIENCE, || Ok(fs::remove_dir_all(&state).ok())).unwrap();
+    let state = dir.path("state");
+    until("the outbox to be removed", TIMEOUT, || Ok(fs::remove_dir_all(&state).ok())).unwrap();
     for number in 2..=3 {
         handle_quickly(&mut listener, &crash(number)).unwrap();
     }
@@ -381,21 +383,22 @@ fn an_outbox_removed_under_a_running_listener_loses_no_later_mail() {
 #[test]
 fn ten_thousand_pending_alerts_slow_no_answer_and_all_arrive() {
     const PENDING: u32 = 10_000;
-    let scene = Scene::new().unwrap();
-    let surroundings = Scene::new().unwrap();
+    let dir = TestDir::new().unwrap();
+    let surroundings = TestDir::new().unwrap();
     // In memory: what is tested is the number of files, not the speed of this machine's disk.
     let state = tempfile::Builder::new().prefix("e2e-").tempdir_in("/dev/shm").unwrap();
-    let mut server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-    server.order("refuse").unwrap();
-    let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+    let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    server.set_behaviour("refuse").unwrap();
+    let mut command =
+        dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
     let url = format!("smtp://127.0.0.1:{}", server.port());
     command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
     command.env("IRONLANCE_STATE", state.path()).env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
-    let mut listener = Listener::start(command, scene.path("stderr")).unwrap();
+    let mut listener = Listener::start(command, dir.path("stderr")).unwrap();
     for number in 1..=PENDING {
         handle_quickly(&mut listener, &crash(number)).unwrap();
     }
-    server.order("listen").unwrap();
+    server.set_behaviour("listen").unwrap();
     let wanted = usize::try_from(PENDING).unwrap();
     let mut arrived = || server.count_mails();
     until("all of them", Duration::from_secs(60), || Ok((arrived()? >= wanted).then_some(())))

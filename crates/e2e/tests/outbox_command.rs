@@ -2,61 +2,57 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use ironlance_e2e::mail_server::{Certificate, Setup};
-use ironlance_e2e::{Event, Flavour, Listener, MailServer, PATIENCE, Scene, until};
+use ironlance_e2e::mail_server::{Certificate, MailServerOptions};
+use ironlance_e2e::{Implementation, Listener, MailServer, TIMEOUT, TestDir, WireEvent, until};
 use rustix::process::{Signal, kill_process};
 
-/// A scene in which crashmail has stored alerts about the pids 1 to `count`, and nobody delivers them any more.
+/// A test directory in which crashmail has stored alerts about the pids 1 to `count`, and nobody delivers them any more.
 struct Waiting {
-    scene: Scene,
+    dir: TestDir,
     server: MailServer,
-    /// The server's own: it lives longer than what is killed in `scene`.
-    _surroundings: Scene,
+    /// The server's own: it lives longer than what is killed in `test directory`.
+    _surroundings: TestDir,
 }
 
 impl Waiting {
     fn new(trouble: &str, count: u32) -> Self {
-        let (scene, surroundings) = (Scene::new().unwrap(), Scene::new().unwrap());
-        let mut server = MailServer::start(&surroundings, &Setup::default()).unwrap();
-        server.order(trouble).unwrap();
+        let (dir, surroundings) = (TestDir::new().unwrap(), TestDir::new().unwrap());
+        let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+        server.set_behaviour(trouble).unwrap();
         let url = format!("smtp://127.0.0.1:{}", server.port());
-        let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+        let mut command =
+            dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
         command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
         command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere");
-        let mut listener = Listener::start(command, scene.path("stderr")).unwrap();
+        let mut listener = Listener::start(command, dir.path("stderr")).unwrap();
         for pid in 1..=count {
-            listener.handle(&Event::crashed("cat", pid)).unwrap();
+            listener.handle(&WireEvent::crashed("cat", pid)).unwrap();
         }
-        let this = Self { scene, server, _surroundings: surroundings };
+        let this = Self { dir, server, _surroundings: surroundings };
         let tried = |list: String| list.lines().filter(|line| line.contains(" 1 failure ")).count();
-        until("a try of each", PATIENCE, || {
+        until("a try of each", TIMEOUT, || {
             Ok((tried(this.outbox(&["list"]).1) == usize::try_from(count)?).then_some(()))
         })
         .unwrap();
         listener.kill().unwrap();
-        for pid in this.scene.processes() {
+        for pid in this.dir.processes() {
             let _ = kill_process(pid, Signal::KILL);
         }
         // A process that dies has its locks longer than its environment, and its threads longer than itself.
-        until("nobody to hold the lock", PATIENCE, || Ok(this.is_unlocked()?.then_some(()))).unwrap();
+        until("nobody to hold the lock", TIMEOUT, || Ok(this.is_unlocked()?.then_some(()))).unwrap();
         this
     }
 
     /// Asked by a process of its own: a lock of ours would be inherited by whatever another test starts just then.
     fn is_unlocked(&self) -> anyhow::Result<bool> {
-        let mut command = self.scene.command("flock", Flavour::Ours)?;
-        Ok(command
-            .arg("--nonblock")
-            .arg(self.scene.path("state/outbox/lock"))
-            .arg("true")
-            .status()?
-            .success())
+        let mut command = self.dir.command("flock", Implementation::Ours)?;
+        Ok(command.arg("--nonblock").arg(self.dir.path("state/outbox/lock")).arg("true").status()?.success())
     }
 
     /// The exit code, and what it said on stdout and stderr.
     fn outbox(&self, args: &[&str]) -> (Option<i32>, String) {
         let mut command =
-            self.scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+            self.dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
         let output = command.arg("outbox").args(args).output().unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         (output.status.code(), said)
@@ -85,7 +81,7 @@ fn show_tells_all_of_an_alert() {
     let (code, said) = waiting.outbox(&["show", id]);
     assert_eq!(code, Some(0), "{said}");
     let port = format!("smtp://127.0.0.1:{}", waiting.server.port());
-    for fact in [
+    for needle in [
         id.as_str(),
         "waiting",
         "crashmail",
@@ -95,7 +91,7 @@ fn show_tells_all_of_an_alert() {
         "451 come back later",
         "Process cat in group cat exited unexpectedly (pid 1) from state RUNNING",
     ] {
-        assert!(said.contains(fact), "{fact:?} in\n{said}");
+        assert!(said.contains(needle), "{needle:?} in\n{said}");
     }
     assert_eq!(waiting.outbox(&["show", &id[..id.len() - 1]]), (code, said), "a unique beginning will do");
 }
@@ -105,7 +101,7 @@ fn list_for_programs_tells_what_waits_what_is_dead_and_what_is_collected() {
     let waiting = Waiting::new("mail 451 later", 2);
     let ids = waiting.ids();
     // What a batch mailer has left that is no longer configured.
-    let outbox = waiting.scene.path("state/outbox");
+    let outbox = waiting.dir.path("state/outbox");
     let text = std::fs::read_to_string(outbox.join("new").join(&ids[0])).unwrap();
     std::fs::write(outbox.join("batch/old-mailer"), text).unwrap();
     std::fs::write(outbox.join("dead/1"), "nonsense\n").unwrap();
@@ -153,7 +149,7 @@ fn drop_throws_away_what_is_named_and_only_that() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains(&ids[0]) && said.contains(&ids[2]) && !said.contains(&ids[1]), "{said}");
     assert_eq!(waiting.ids(), ids[1..2]);
-    waiting.server.order("ok").unwrap();
+    waiting.server.set_behaviour("ok").unwrap();
     let (code, said) = waiting.outbox(&["retry"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(waiting.arrived(), ["2"]);
@@ -165,7 +161,7 @@ fn retry_of_a_dead_letter_by_its_id_sends_that_one() {
     let ids = waiting.ids();
     let list = waiting.outbox(&["list"]).1;
     assert_eq!(list.lines().filter(|line| line.starts_with("dead ")).count(), 2, "{list}");
-    waiting.server.order("ok").unwrap();
+    waiting.server.set_behaviour("ok").unwrap();
     let (code, said) = waiting.outbox(&["retry", &ids[1]]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(waiting.arrived(), ["2"]);
@@ -177,18 +173,20 @@ fn retry_of_a_dead_letter_by_its_id_sends_that_one() {
 #[test]
 fn a_retry_that_was_stopped_by_its_terminal_does_not_keep_the_listeners_from_delivering() {
     let mut waiting = Waiting::new("mail 451 later", 1);
-    waiting.server.order("hang").unwrap();
-    let mut retry = waiting.scene.command(Flavour::Ours.path("ironlance").unwrap(), Flavour::Ours).unwrap();
+    waiting.server.set_behaviour("hang").unwrap();
+    let mut retry =
+        waiting.dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
     let mut retry = retry.args(["outbox", "retry"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-    until("the lock to be taken", PATIENCE, || Ok((!waiting.is_unlocked()?).then_some(()))).unwrap();
+    until("the lock to be taken", TIMEOUT, || Ok((!waiting.is_unlocked()?).then_some(()))).unwrap();
     let pid = rustix::process::Pid::from_child(&retry);
     kill_process(pid, Signal::STOP).unwrap();
-    waiting.server.order("ok").unwrap();
-    let mut command = waiting.scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+    waiting.server.set_behaviour("ok").unwrap();
+    let mut command =
+        waiting.dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
     let url = format!("smtp://127.0.0.1:{}", waiting.server.port());
     command.args(["-m", "ops@example.com", "--brief", "--smtp", &url]);
     command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere").env("IRONLANCE_OUTBOX_STALLED", "1");
-    let listener = Listener::start(command, waiting.scene.path("stderr"));
+    let listener = Listener::start(command, waiting.dir.path("stderr"));
     waiting.server.wait(1).unwrap();
     retry.wait().unwrap();
     drop(listener);
@@ -204,16 +202,16 @@ fn a_retry_in_vain_says_why_and_fails() {
 
 #[test]
 fn the_password_may_be_a_systemd_credential() {
-    let scene = Scene::new().unwrap();
-    let server = MailServer::start(&scene, &Setup::default().auth("ops:secret").implicit_tls()).unwrap();
-    let authority = Certificate::of(&scene).unwrap().authority.display().to_string();
+    let dir = TestDir::new().unwrap();
+    let server =
+        MailServer::start(&dir, &MailServerOptions::default().auth("ops:secret").implicit_tls()).unwrap();
+    let authority = Certificate::of(&dir).unwrap().authority.display().to_string();
     let url = format!("smtps://ops@localhost:{}", server.port());
     let crashmail = || {
-        let mut command = scene.command(Flavour::Ours.path("crashmail").unwrap(), Flavour::Ours).unwrap();
+        let mut command =
+            dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();
         command.args(["-m", "a@example.com", "--smtp", &url, "--ca-file", &authority]);
-        command
-            .env("SUPERVISOR_SERVER_URL", "unix:///nowhere")
-            .env("CREDENTIALS_DIRECTORY", scene.path("run"));
+        command.env("SUPERVISOR_SERVER_URL", "unix:///nowhere").env("CREDENTIALS_DIRECTORY", dir.path("run"));
         command
     };
     // No such credential: who asks for a user must not be left without a word.
@@ -221,9 +219,9 @@ fn the_password_may_be_a_systemd_credential() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("ironlance-smtp-password"), "{output:?}");
 
-    scene.write("run/ironlance-smtp-password", "secret\n").unwrap();
-    let mut listener = Listener::start(crashmail(), scene.path("stderr")).unwrap();
-    listener.handle(&Event::crashed("cat", 7)).unwrap();
+    dir.write("run/ironlance-smtp-password", "secret\n").unwrap();
+    let mut listener = Listener::start(crashmail(), dir.path("stderr")).unwrap();
+    listener.handle(&WireEvent::crashed("cat", 7)).unwrap();
     let mails = server.wait(1).unwrap();
     assert!(mails[0].auth.ends_with(" ops"), "{}", mails[0].auth);
     assert!(!listener.stderr().unwrap().contains("secret"));

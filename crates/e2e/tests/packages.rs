@@ -11,8 +11,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use ironlance_e2e::daemon::{run_command, send};
-use ironlance_e2e::flavour::{LISTENERS, SUPERVISORS, binary};
-use ironlance_e2e::{Flavour, PATIENCE, Scene, until};
+use ironlance_e2e::implementation::{LISTENERS, SUPERVISORS, binary};
+use ironlance_e2e::{Implementation, TIMEOUT, TestDir, until};
 use rustix::process::Signal;
 
 /// xtask may have to be built first.
@@ -20,32 +20,32 @@ const BUILD: Duration = Duration::from_secs(300);
 
 /// A folder that stands for a machine without anything but a package database.
 struct Machine {
-    scene: Scene,
+    dir: TestDir,
 }
 
 impl Machine {
     fn new() -> Self {
-        let scene = Scene::new().unwrap();
+        let dir = TestDir::new().unwrap();
         for folder in ["updates", "info", "parts", "triggers"] {
-            fs::create_dir_all(scene.path("root/var/lib/dpkg").join(folder)).unwrap();
+            fs::create_dir_all(dir.path("root/var/lib/dpkg").join(folder)).unwrap();
         }
         // What every Debian has.
         for folder in ["tmp", "run", "dev", "proc", "etc/systemd/system", "var/lib/systemd"] {
-            fs::create_dir_all(scene.path("root").join(folder)).unwrap();
+            fs::create_dir_all(dir.path("root").join(folder)).unwrap();
         }
-        scene.write("root/var/lib/dpkg/status", "").unwrap();
-        scene.write("root/var/lib/dpkg/available", "").unwrap();
-        Self { scene }
+        dir.write("root/var/lib/dpkg/status", "").unwrap();
+        dir.write("root/var/lib/dpkg/available", "").unwrap();
+        Self { dir }
     }
 
     fn root(&self) -> PathBuf {
-        self.scene.path("root")
+        self.dir.path("root")
     }
 
     /// Builds the package by the code that builds the released one.
     fn package(&self) -> PathBuf {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let folder = self.scene.path("dist");
+        let folder = self.dir.path("dist");
         let mut command = Command::new(cargo);
         command
             .args(["run", "--quiet", "--package", "xtask", "--", "dist", "--only", "deb", "--binary"])
@@ -57,10 +57,10 @@ impl Machine {
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(fs::File::create(self.scene.path("dist.err")).unwrap());
+            .stderr(fs::File::create(self.dir.path("dist.err")).unwrap());
         let mut child = command.spawn().unwrap();
         let status = until("cargo xtask dist", BUILD, || Ok(child.try_wait()?)).unwrap();
-        let said = fs::read_to_string(self.scene.path("dist.err")).unwrap();
+        let said = fs::read_to_string(self.dir.path("dist.err")).unwrap();
         assert!(status.success(), "{said}");
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         names.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "deb")).unwrap()
@@ -79,9 +79,9 @@ impl Machine {
     /// A command that may give files to root: as we are, or in a user namespace of its own.
     fn as_root(&self, program: &str) -> Command {
         if rustix::process::getuid().is_root() {
-            return self.scene.command(program, Flavour::Ours).unwrap();
+            return self.dir.command(program, Implementation::Ours).unwrap();
         }
-        let mut command = self.scene.command("unshare", Flavour::Ours).unwrap();
+        let mut command = self.dir.command("unshare", Implementation::Ours).unwrap();
         command.args(["--map-root-user", program]);
         command
     }
@@ -194,14 +194,14 @@ fn run_as_the_unit_does(machine: &Machine) {
         let output = run_command(machine.inside("/usr/bin/supervisorctl status")).unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let running = until("the listener to run", PATIENCE, || {
+    let running = until("the listener to run", TIMEOUT, || {
         assert_eq!(daemon.try_wait()?, None, "supervisord has ended");
         Ok(Some(status()).filter(|text| text.contains("RUNNING")))
     });
     let running = running.unwrap();
     assert!(running.starts_with("crashmail "), "{running}");
     send(i64::from(daemon.id()), Signal::TERM).unwrap();
-    let end = until("supervisord to end", PATIENCE, || Ok(daemon.try_wait()?)).unwrap();
+    let end = until("supervisord to end", TIMEOUT, || Ok(daemon.try_wait()?)).unwrap();
     assert!(end.success(), "{end}");
     let log = fs::read_to_string(root.join("var/log/supervisor/supervisord.log")).unwrap();
     assert!(log.contains("stopped: crashmail"), "{log}");
@@ -225,8 +225,8 @@ fn a_configuration_that_was_there_before_is_kept() {
     let machine = Machine::new();
     let root = machine.root();
     let theirs = "; theirs\n[supervisord]\n";
-    machine.scene.write("root/etc/supervisor/supervisord.conf", theirs).unwrap();
-    machine.scene.write("root/etc/supervisor/conf.d/web.conf", "; a program\n").unwrap();
+    machine.dir.write("root/etc/supervisor/supervisord.conf", theirs).unwrap();
+    machine.dir.write("root/etc/supervisor/conf.d/web.conf", "; a program\n").unwrap();
     let package = machine.package();
     machine.dpkg(&["--install", package.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(root.join("etc/supervisor/supervisord.conf")).unwrap(), theirs);

@@ -9,26 +9,26 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use ironlance_e2e::daemon::{run_command, send};
-use ironlance_e2e::patience::pause;
-use ironlance_e2e::{Daemon, Flavour, PATIENCE, Scene, until};
+use ironlance_e2e::wait::pause;
+use ironlance_e2e::{Daemon, Implementation, TIMEOUT, TestDir, until};
 use rustix::process::Signal;
 
 /// A pidproxy with a program that does nothing, and another process for its file to name.
-struct Stage {
-    scene: Scene,
+struct ProxyFixture {
+    dir: TestDir,
     proxy: Child,
     target: Child,
 }
 
-impl Stage {
+impl ProxyFixture {
     /// Both have begun; there is no file yet.
-    fn set(flavour: Flavour) -> Self {
-        let scene = Scene::new().unwrap();
-        let target = scene.command("sleep", flavour).unwrap().arg("654").spawn().unwrap();
+    fn set(implementation: Implementation) -> Self {
+        let dir = TestDir::new().unwrap();
+        let target = dir.command("sleep", implementation).unwrap().arg("654").spawn().unwrap();
         // A marker of its own says that the program has begun, and that signals are therefore listened to.
-        scene.script("program", "echo begun > begun\nexec sleep 321").unwrap();
-        let proxy = scene
-            .command(flavour.path("pidproxy").unwrap(), flavour)
+        dir.script("program", "echo begun > begun\nexec sleep 321").unwrap();
+        let proxy = dir
+            .command(implementation.path("pidproxy").unwrap(), implementation)
             .unwrap()
             .args(["the.pid", "/bin/sh", "program"])
             .env("PYTHONUNBUFFERED", "1")
@@ -36,13 +36,13 @@ impl Stage {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stage = Self { scene, proxy, target };
-        stage.wait_file("begun");
-        stage
+        let fixture = Self { dir, proxy, target };
+        fixture.wait_file("begun");
+        fixture
     }
 
     fn wait_file(&self, name: &str) {
-        until(name, PATIENCE, || Ok(self.scene.path(name).exists().then_some(()))).unwrap();
+        until(name, TIMEOUT, || Ok(self.dir.path(name).exists().then_some(()))).unwrap();
     }
 
     fn hit(&self, signal: Signal) {
@@ -53,7 +53,7 @@ impl Stage {
     fn end(&mut self) -> (ExitStatus, String, String) {
         let status = wait(&mut self.proxy);
         // The program runs on, and has the pipes too.
-        self.scene.processes_named("sleep 321").into_iter().for_each(|pid| {
+        self.dir.processes_named("sleep 321").into_iter().for_each(|pid| {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         });
         let (mut out, mut err) = (String::new(), String::new());
@@ -64,62 +64,62 @@ impl Stage {
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
-    until("the end of a process", PATIENCE, || Ok(child.try_wait()?)).unwrap()
+    until("the end of a process", TIMEOUT, || Ok(child.try_wait()?)).unwrap()
 }
 
 #[test]
 fn every_signal_is_passed_on_to_the_pid_in_the_file() {
-    for flavour in Flavour::BOTH {
+    for implementation in Implementation::BOTH {
         for signal in [Signal::HUP, Signal::USR1, Signal::USR2, Signal::TERM, Signal::INT, Signal::QUIT] {
-            let mut stage = Stage::set(flavour);
+            let mut fixture = ProxyFixture::set(implementation);
             // The file comes late, and is written as people write it.
-            stage.scene.write("the.pid", &format!(" {}\n\n", stage.target.id())).unwrap();
-            stage.hit(signal);
-            let end = wait(&mut stage.target);
-            assert_eq!(end.signal(), Some(signal.as_raw()), "{flavour}: {signal:?}");
+            fixture.dir.write("the.pid", &format!(" {}\n\n", fixture.target.id())).unwrap();
+            fixture.hit(signal);
+            let end = wait(&mut fixture.target);
+            assert_eq!(end.signal(), Some(signal.as_raw()), "{implementation}: {signal:?}");
             if matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT) {
-                assert_eq!(wait(&mut stage.proxy).code(), Some(0), "{flavour}: {signal:?}");
+                assert_eq!(wait(&mut fixture.proxy).code(), Some(0), "{implementation}: {signal:?}");
             } else {
                 pause(Duration::from_millis(100));
-                assert_eq!(stage.proxy.try_wait().unwrap(), None, "{flavour}: {signal:?}");
+                assert_eq!(fixture.proxy.try_wait().unwrap(), None, "{implementation}: {signal:?}");
             }
             // The program is left alone either way.
-            assert_eq!(stage.scene.processes_named("sleep 321").len(), 1, "{flavour}: {signal:?}");
+            assert_eq!(fixture.dir.processes_named("sleep 321").len(), 1, "{implementation}: {signal:?}");
         }
     }
 }
 
 #[test]
 fn a_file_that_names_nobody_is_told_and_changes_nothing() {
-    for flavour in Flavour::BOTH {
-        let mut stage = Stage::set(flavour);
+    for implementation in Implementation::BOTH {
+        let mut fixture = ProxyFixture::set(implementation);
         for (text, signal) in [(None, Signal::TERM), (Some("soon"), Signal::HUP), (Some(""), Signal::QUIT)] {
             if let Some(text) = text {
-                stage.scene.write("the.pid", text).unwrap();
+                fixture.dir.write("the.pid", text).unwrap();
             }
-            stage.hit(signal);
+            fixture.hit(signal);
             pause(Duration::from_millis(300));
-            assert_eq!(stage.proxy.try_wait().unwrap(), None, "{flavour}: {text:?}");
+            assert_eq!(fixture.proxy.try_wait().unwrap(), None, "{implementation}: {text:?}");
         }
-        stage.scene.write("the.pid", &stage.target.id().to_string()).unwrap();
-        stage.hit(Signal::TERM);
-        let (status, out, err) = stage.end();
-        assert_eq!(status.code(), Some(0), "{flavour}: {err}");
-        assert_eq!(out, "Can't read child pidfile the.pid!\n".repeat(3), "{flavour}");
+        fixture.dir.write("the.pid", &fixture.target.id().to_string()).unwrap();
+        fixture.hit(Signal::TERM);
+        let (status, out, err) = fixture.end();
+        assert_eq!(status.code(), Some(0), "{implementation}: {err}");
+        assert_eq!(out, "Can't read child pidfile the.pid!\n".repeat(3), "{implementation}");
     }
 }
 
 #[test]
 fn a_pid_that_nobody_has_ends_it_with_a_failure() {
-    for flavour in Flavour::BOTH {
-        let mut stage = Stage::set(flavour);
+    for implementation in Implementation::BOTH {
+        let mut fixture = ProxyFixture::set(implementation);
         // The greatest pid that Linux gives is one less.
-        stage.scene.write("the.pid", "4194304").unwrap();
-        stage.hit(Signal::HUP);
-        let (status, _, err) = stage.end();
-        assert_eq!(status.code(), Some(1), "{flavour}");
-        assert!(err.trim_end().ends_with("No such process"), "{flavour}: {err}");
-        if flavour == Flavour::Ours {
+        fixture.dir.write("the.pid", "4194304").unwrap();
+        fixture.hit(Signal::HUP);
+        let (status, _, err) = fixture.end();
+        assert_eq!(status.code(), Some(1), "{implementation}");
+        assert!(err.trim_end().ends_with("No such process"), "{implementation}: {err}");
+        if implementation == Implementation::Ours {
             assert_eq!(err, "pidproxy: cannot send SIGHUP to 4194304 of the.pid: No such process\n");
         }
     }
@@ -127,73 +127,71 @@ fn a_pid_that_nobody_has_ends_it_with_a_failure() {
 
 #[test]
 fn it_ends_with_0_when_the_program_has_ended_however_that_was() {
-    for flavour in Flavour::BOTH {
+    for implementation in Implementation::BOTH {
         for program in [["/bin/sh", "-c", "exit 7"], ["/bin/sh", "-c", "kill -9 $$"], ["/no/such", "", ""]] {
-            let scene = Scene::new().unwrap();
-            let mut command = scene.command(flavour.path("pidproxy").unwrap(), flavour).unwrap();
+            let dir = TestDir::new().unwrap();
+            let mut command = dir.command(implementation.path("pidproxy").unwrap(), implementation).unwrap();
             command.arg("the.pid").args(program);
             let output = run_command(command).unwrap();
-            assert_eq!(output.status.code(), Some(0), "{flavour}: {program:?}");
-            assert_eq!(output.stdout, b"", "{flavour}: {program:?}");
+            assert_eq!(output.status.code(), Some(0), "{implementation}: {program:?}");
+            assert_eq!(output.stdout, b"", "{implementation}: {program:?}");
         }
     }
 }
 
 #[test]
 fn the_program_is_a_path_and_keeps_the_name_it_was_called_by() {
-    for flavour in Flavour::BOTH {
-        let scene = Scene::new().unwrap();
-        let script = scene.path("bin/tool");
-        scene.write("bin/other", "").unwrap();
+    for implementation in Implementation::BOTH {
+        let dir = TestDir::new().unwrap();
+        let script = dir.path("bin/tool");
+        dir.write("bin/other", "").unwrap();
         fs::copy("/bin/sh", &script).unwrap();
         let run = |program: &str| {
-            let mut command = scene.command(flavour.path("pidproxy").unwrap(), flavour).unwrap();
+            let mut command = dir.command(implementation.path("pidproxy").unwrap(), implementation).unwrap();
             command.args(["the.pid", program, "-c", "echo called $0"]);
             String::from_utf8(run_command(command).unwrap().stdout).unwrap()
         };
-        assert_eq!(run("bin/tool"), "called bin/tool\n", "{flavour}");
+        assert_eq!(run("bin/tool"), "called bin/tool\n", "{implementation}");
         // PATH is not searched: there is no ./sh.
-        assert_eq!(run("sh"), "", "{flavour}");
+        assert_eq!(run("sh"), "", "{implementation}");
     }
 }
 
 #[test]
 fn without_a_program_the_usage_is_shown() {
-    for flavour in Flavour::BOTH {
+    for implementation in Implementation::BOTH {
         for args in [&[][..], &["-h"], &["the.pid"]] {
-            let scene = Scene::new().unwrap();
-            let path = flavour.path("pidproxy").unwrap();
-            let mut command: Command = scene.command(&path, flavour).unwrap();
+            let dir = TestDir::new().unwrap();
+            let path = implementation.path("pidproxy").unwrap();
+            let mut command: Command = dir.command(&path, implementation).unwrap();
             command.args(args);
             let output = run_command(command).unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
-            assert_eq!(output.status.code(), Some(1), "{flavour}: {args:?}");
+            assert_eq!(output.status.code(), Some(1), "{implementation}: {args:?}");
             let usage = format!("\nUsage: {} <pidfile name> <command> [<cmdarg1> ...]\n\n", path.display());
-            assert!(text.ends_with(&usage), "{flavour}: {text}");
+            assert!(text.ends_with(&usage), "{implementation}: {text}");
         }
     }
 }
 
 #[test]
 fn under_a_supervisord_a_stop_reaches_the_daemon_behind_the_file() {
-    for flavour in Flavour::BOTH {
-        let scene = Scene::new().unwrap();
+    for implementation in Implementation::BOTH {
+        let dir = TestDir::new().unwrap();
         // As a wrapper does: the daemon is its child, and the wrapper ends with it.
-        scene.script("wrapper", "sleep 321 &\necho $! > $1\nwait").unwrap();
-        let pidproxy = flavour.path("pidproxy").unwrap();
+        dir.script("wrapper", "sleep 321 &\necho $! > $1\nwait").unwrap();
+        let pidproxy = implementation.path("pidproxy").unwrap();
         let program = format!(
             "[program:behind]\ncommand={} {{dir}}/d.pid /bin/sh {{dir}}/wrapper {{dir}}/d.pid\n",
             pidproxy.display()
         );
-        let daemon = Daemon::start(&scene, flavour, &program).unwrap();
+        let daemon = Daemon::start(&dir, implementation, &program).unwrap();
         daemon.wait_state("behind", "RUNNING").unwrap();
-        until("the pidfile", PATIENCE, || Ok((!daemon.file("d.pid").is_empty()).then_some(()))).unwrap();
-        assert_eq!(scene.processes_named("sleep 321").len(), 1, "{flavour}");
+        until("the pidfile", TIMEOUT, || Ok((!daemon.file("d.pid").is_empty()).then_some(()))).unwrap();
+        assert_eq!(dir.processes_named("sleep 321").len(), 1, "{implementation}");
         daemon.call("stopProcess", &["behind".into()]).unwrap().unwrap();
-        until("the daemon's end", PATIENCE, || {
-            Ok(scene.processes_named("sleep 321").is_empty().then_some(()))
-        })
-        .unwrap();
-        assert_eq!(daemon.info("behind", "exitstatus").unwrap().as_int(), Some(0), "{flavour}");
+        until("the daemon's end", TIMEOUT, || Ok(dir.processes_named("sleep 321").is_empty().then_some(())))
+            .unwrap();
+        assert_eq!(daemon.info("behind", "exitstatus").unwrap().as_int(), Some(0), "{implementation}");
     }
 }

@@ -2,24 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use ironlance_e2e::mail_server::{Certificate, Setup};
+use ironlance_e2e::mail_server::{Certificate, MailServerOptions};
 use ironlance_e2e::supervisord::Interface;
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{Flavour, Mail, MailServer, Mailer, Manner, Scene, Supervisord, WebServer};
+use ironlance_e2e::{
+    Implementation, MailServer, Mailer, ParsedMail, ServerBehaviour, Supervisord, TestDir, WebServer,
+};
 
 const VICTIM: &str =
     "[program:victim]\ncommand=sh -c \"echo 'last words' >&2; exec sleep 1000\"\nstartsecs=0\n";
 
-fn start(scene: &Scene, sections: &str) -> Supervisord {
-    Supervisord::start(scene, Flavour::Original, Flavour::Ours, sections).unwrap()
+fn start(dir: &TestDir, sections: &str) -> Supervisord {
+    Supervisord::start(dir, Implementation::Original, Implementation::Ours, sections).unwrap()
 }
 
 #[test]
 fn a_killed_program_brings_one_mail_through_sendmail_that_says_why() {
-    let scene = Scene::new().unwrap();
-    let mailer = Mailer::new(&scene).unwrap();
+    let dir = TestDir::new().unwrap();
+    let mailer = Mailer::new(&dir).unwrap();
     let mut supervisord = start(
-        &scene,
+        &dir,
         &format!(
             "{VICTIM}\n[eventlistener:crashmail]\ncommand=crashmail -o web1 -m ops@example.com -s \"{}\"\n\
              events=PROCESS_STATE_EXITED\n",
@@ -29,15 +31,16 @@ fn a_killed_program_brings_one_mail_through_sendmail_that_says_why() {
     supervisord.wait_state("crashmail", "RUNNING").unwrap();
     let pid = supervisord.kill("victim").unwrap();
     let mails = mailer.wait(1).unwrap();
-    let mail = Mail::parse(&mails[0]);
+    let mail = ParsedMail::parse(&mails[0]);
     assert_eq!(mail.header("To"), Some("ops@example.com"));
     assert!(mail.header("Subject").unwrap().starts_with("web1: victim crashed at "));
     let text = format!("Process victim in group victim exited unexpectedly (pid {pid}) from state RUNNING");
     let (above, details) = mail.text.split_once("\n\nDetails:\n").unwrap();
     assert_eq!(above, text);
-    for fact in ["host:", "SIGKILL", "last words", "supervisor:  supervisor", &format!("pid:         {pid}")]
+    for needle in
+        ["host:", "SIGKILL", "last words", "supervisor:  supervisor", &format!("pid:         {pid}")]
     {
-        assert!(details.contains(fact), "{fact} in\n{details}");
+        assert!(details.contains(needle), "{needle} in\n{details}");
     }
     supervisord.stop().unwrap();
     assert_eq!(mailer.mails().unwrap().len(), 1);
@@ -46,21 +49,21 @@ fn a_killed_program_brings_one_mail_through_sendmail_that_says_why() {
 #[test]
 fn a_killed_program_brings_a_mail_through_smtp_with_authentication_and_tls() {
     for (setup, url) in [
-        (Setup::default().auth("ops:secret").require_starttls(), "smtp://ops@localhost"),
-        (Setup::default().auth("ops:secret").implicit_tls(), "smtps://ops@localhost"),
+        (MailServerOptions::default().auth("ops:secret").require_starttls(), "smtp://ops@localhost"),
+        (MailServerOptions::default().auth("ops:secret").implicit_tls(), "smtps://ops@localhost"),
     ] {
-        let scene = Scene::new().unwrap();
-        let server = MailServer::start(&scene, &setup).unwrap();
-        let authority = Certificate::of(&scene).unwrap().authority;
-        scene.write("password", "secret\n").unwrap();
+        let dir = TestDir::new().unwrap();
+        let server = MailServer::start(&dir, &setup).unwrap();
+        let authority = Certificate::of(&dir).unwrap().authority;
+        dir.write("password", "secret\n").unwrap();
         let supervisord = start(
-            &scene,
+            &dir,
             &format!(
                 "{VICTIM}\n[eventlistener:crashmail]\ncommand=crashmail -m ops@example.com --smtp {url}:{} --tls \
                  --from sup@example.com --ca-file {} --password-file {}\nevents=PROCESS_STATE_EXITED\n",
                 server.port(),
                 authority.display(),
-                scene.path("password").display()
+                dir.path("password").display()
             ),
         );
         supervisord.wait_state("crashmail", "RUNNING").unwrap();
@@ -79,8 +82,8 @@ fn a_killed_program_brings_a_mail_through_smtp_with_authentication_and_tls() {
 
 #[test]
 fn the_batch_mailers_collect_from_a_real_supervisord() {
-    let scene = Scene::new().unwrap();
-    let server = MailServer::start(&scene, &Setup::default()).unwrap();
+    let dir = TestDir::new().unwrap();
+    let server = MailServer::start(&dir, &MailServerOptions::default()).unwrap();
     let listener = |name: &str| {
         format!(
             "[eventlistener:{name}]\ncommand={name} -t {name}@example.com -f sup@example.com -H 127.0.0.1:{} -e TICK_5 -i 0.05\n\
@@ -91,7 +94,7 @@ fn the_batch_mailers_collect_from_a_real_supervisord() {
     let names = ["crashmailbatch", "fatalmailbatch", "crashsms"];
     let listeners: String = names.iter().map(|name| listener(name)).collect();
     let hopeless = "[program:hopeless]\ncommand=false\nstartretries=0\nautostart=false\n";
-    let supervisord = start(&scene, &format!("{VICTIM}{hopeless}{listeners}"));
+    let supervisord = start(&dir, &format!("{VICTIM}{hopeless}{listeners}"));
     for name in names {
         supervisord.wait_state(name, "RUNNING").unwrap();
     }
@@ -107,12 +110,16 @@ fn the_batch_mailers_collect_from_a_real_supervisord() {
 
 #[test]
 fn a_bad_page_brings_restart_and_mail() {
-    for manner in [Manner::Answer("500 Internal Server Error", ""), Manner::Hang, Manner::Drip] {
-        let scene = Scene::new().unwrap();
-        let mailer = Mailer::new(&scene).unwrap();
-        let page = WebServer::start(manner.clone()).unwrap();
+    for behaviour in [
+        ServerBehaviour::Answer("500 Internal Server Error", ""),
+        ServerBehaviour::Hang,
+        ServerBehaviour::Drip,
+    ] {
+        let dir = TestDir::new().unwrap();
+        let mailer = Mailer::new(&dir).unwrap();
+        let page = WebServer::start(behaviour.clone()).unwrap();
         let supervisord = start(
-            &scene,
+            &dir,
             &format!(
                 "{VICTIM}\n[eventlistener:httpok]\ncommand=httpok -p victim -t 1 -m ops@example.com -s \"{}\" {}/\nevents=TICK_5\n",
                 mailer.command(),
@@ -121,18 +128,18 @@ fn a_bad_page_brings_restart_and_mail() {
         );
         let first = supervisord.wait_state("victim", "RUNNING").unwrap();
         let mails = mailer.wait(1).unwrap();
-        assert!(mails[0].contains("victim restarted"), "{manner:?}: {}", mails[0]);
+        assert!(mails[0].contains("victim restarted"), "{behaviour:?}: {}", mails[0]);
         let second = supervisord.wait_state("victim", "RUNNING").unwrap();
-        assert_ne!(first, second, "{manner:?}");
+        assert_ne!(first, second, "{behaviour:?}");
     }
 }
 
 #[test]
 fn a_program_over_its_memory_is_restarted_and_mailed_about() {
-    let scene = Scene::new().unwrap();
-    let mailer = Mailer::new(&scene).unwrap();
+    let dir = TestDir::new().unwrap();
+    let mailer = Mailer::new(&dir).unwrap();
     let supervisord = start(
-        &scene,
+        &dir,
         &format!(
             "{VICTIM}\n[eventlistener:memmon]\ncommand=memmon -p victim=10KB -m ops@example.com -s \"{}\"\nevents=TICK_5\n",
             mailer.command()
@@ -149,16 +156,16 @@ fn supervisord_is_asked_over_tcp_and_with_a_password() {
     let port = closed_port().unwrap();
     let login = "user:pass%word".to_owned();
     for interface in [Interface::UnixFor(login.clone()), Interface::TcpFor(port, login)] {
-        let scene = Scene::new().unwrap();
-        let mailer = Mailer::new(&scene).unwrap();
+        let dir = TestDir::new().unwrap();
+        let mailer = Mailer::new(&dir).unwrap();
         let sections = format!(
             "{VICTIM}\n[eventlistener:crashmail]\ncommand=crashmail -m ops@example.com -s \"{}\"\nevents=PROCESS_STATE\n\
              environment=SUPERVISOR_USERNAME=\"user\",SUPERVISOR_PASSWORD=\"pass%%word\"\n",
             mailer.command()
         );
-        let (daemon, listeners) = (Flavour::Original, Flavour::Ours);
+        let (daemon, listeners) = (Implementation::Original, Implementation::Ours);
         let supervisord =
-            Supervisord::start_on(interface.clone(), &scene, daemon, listeners, &sections).unwrap();
+            Supervisord::start_on(interface.clone(), &dir, daemon, listeners, &sections).unwrap();
         supervisord.wait_state("crashmail", "RUNNING").unwrap();
         supervisord.kill("victim").unwrap();
         let mails = mailer.wait(1).unwrap();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use ironlance_e2e::browser::page::{Page, button, cell, on_page, row};
-use ironlance_e2e::browser::{Key, hindrances, visit};
-use ironlance_e2e::patience::pause;
+use ironlance_e2e::browser::page::{StatusPage, button, cell, on_page, row};
+use ironlance_e2e::browser::{Key, violations, visit};
+use ironlance_e2e::wait::pause;
 use rustix::process::Signal;
 
 /// Long beside what a page needs to show a line.
@@ -20,7 +20,7 @@ const PROGRAMS: &str = "[program:web]\ncommand=sleep 1000\nstartsecs=0\nautorest
 #[test]
 fn the_table_shows_every_program_as_it_is() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         for running in ["web", "pair:pair_0", "pair:pair_1", "echo"] {
             daemon.wait_state(running, "RUNNING")?;
         }
@@ -47,7 +47,7 @@ fn the_table_shows_every_program_as_it_is() {
 #[test]
 fn a_program_is_stopped_and_started_by_its_buttons() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         page.go_live("/")?;
         window.click(&button("web:web", "stop"))?;
@@ -69,7 +69,7 @@ fn a_program_is_stopped_and_started_by_its_buttons() {
 #[test]
 fn what_others_do_is_seen_without_loading_the_page_anew() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         page.go_live("/")?;
         daemon.call("stopProcess", &["web".into()])?.unwrap();
@@ -87,7 +87,7 @@ fn what_others_do_is_seen_without_loading_the_page_anew() {
 #[test]
 fn a_group_and_all_programs_have_buttons_of_their_own() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         for running in ["web", "pair:pair_0", "pair:pair_1"] {
             daemon.wait_state(running, "RUNNING")?;
         }
@@ -112,7 +112,7 @@ fn a_group_and_all_programs_have_buttons_of_their_own() {
 #[test]
 fn a_killed_program_says_why_it_ended() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         page.go_live("/")?;
         daemon.hit("web", Signal::KILL)?;
@@ -130,7 +130,7 @@ fn a_killed_program_says_why_it_ended() {
 #[test]
 fn a_log_line_shows_up_while_one_looks_and_can_be_searched() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
         let say = |words: &str| {
             daemon.call("sendProcessStdin", &["echo".into(), words.into()]).map(Result::unwrap)
@@ -157,7 +157,7 @@ fn a_log_line_shows_up_while_one_looks_and_can_be_searched() {
 #[test]
 fn a_log_is_cleared_by_its_button() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
         daemon.call("sendProcessStdin", &["echo".into(), "yesterday\n".into()])?.unwrap();
         daemon.wait_file("echo.log", "yesterday")?;
@@ -196,7 +196,7 @@ fn listeners_are_shown_with_their_health() {
     let listener = "[eventlistener:pool]\ncommand=sh -c 'echo READY; exec sleep 1000'\nevents=PROCESS_STATE\nstartsecs=0\n\
         [program:web]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n";
     on_page(listener, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("pool", "RUNNING")?;
         page.go_live("/")?;
         let shown = "#listeners tr[data-listener='pool:pool']";
@@ -219,7 +219,7 @@ fn listeners_are_shown_with_their_health() {
 #[test]
 fn the_page_works_without_scripts() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         daemon.wait_state("echo", "RUNNING")?;
         window.without_scripts()?;
@@ -271,7 +271,7 @@ fn who_reads_chinese_gets_it_in_chinese() {
 #[test]
 fn nobody_is_shut_out_by_eyes_or_hands() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         daemon.hit("web", Signal::KILL)?;
         daemon.wait_state("web", "EXITED")?;
@@ -286,7 +286,7 @@ fn nobody_is_shut_out_by_eyes_or_hands() {
                 "/program.html?processname=web:web",
             ] {
                 page.go(path)?;
-                found.extend(hindrances(window)?.into_iter().map(|one| format!("{path} ({scheme}): {one}")));
+                found.extend(violations(window)?.into_iter().map(|one| format!("{path} ({scheme}): {one}")));
             }
         }
         ensure!(found.is_empty(), "{}", found.join("\n"));
@@ -301,7 +301,7 @@ fn a_page_that_shuts_people_out_is_found() {
         window.go(
             "data:text/html,<h1>one</h1><h1>two</h1><button></button><input><p style='color:silver'>pale",
         )?;
-        let found = hindrances(window)?.join("\n");
+        let found = violations(window)?.join("\n");
         for part in ["language", "no title", "2 h1", "<button></button> has no name", "no label", "pale"] {
             ensure!(found.contains(part), "{part} is not in:\n{found}");
         }
@@ -313,7 +313,7 @@ fn a_page_that_shuts_people_out_is_found() {
 #[test]
 fn the_night_is_dark_and_the_phone_is_narrow() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
         let long = format!("{}\n", "0123456789".repeat(60));
         daemon.call("sendProcessStdin", &["echo".into(), long.as_str().into()])?.unwrap();
@@ -350,7 +350,7 @@ fn the_night_is_dark_and_the_phone_is_narrow() {
 #[test]
 fn the_keyboard_is_enough_and_the_focus_stays() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         page.go_live("/")?;
         let focus =
@@ -380,7 +380,7 @@ fn the_keyboard_is_enough_and_the_focus_stays() {
 #[test]
 fn a_log_stands_still_while_it_is_paused() {
     on_page(PROGRAMS, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("echo", "RUNNING")?;
         let say = |words: &str| {
             daemon.call("sendProcessStdin", &["echo".into(), words.into()])?.unwrap();
@@ -404,7 +404,7 @@ fn many_programs_are_filtered_by_name_and_state() {
     let many = "[program:many]\ncommand=sleep 1000\nstartsecs=0\nnumprocs=100\nprocess_name=many_%(process_num)03d\n\
         [program:off]\ncommand=sleep 1000\nautostart=false\n";
     on_page(many, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("many:many_099", "RUNNING")?;
         page.go_live("/")?;
         let seen = "[...document.querySelectorAll('#programs tr[data-process]')].filter((row) => row.checkVisibility()).length";

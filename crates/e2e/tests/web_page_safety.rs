@@ -2,9 +2,9 @@
 
 use anyhow::{Context, ensure};
 use ironlance_e2e::Daemon;
-use ironlance_e2e::browser::page::{Page, ask, button, cell, on_page, on_page_at, row};
+use ironlance_e2e::browser::page::{StatusPage, ask, button, cell, on_page, on_page_at, row};
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{Flavour, Scene};
+use ironlance_e2e::{Implementation, TestDir};
 use rustix::process::Signal;
 
 const PROGRAM: &str = "[program:web]\ncommand=sleep 1000\nstartsecs=0\nautorestart=false\n";
@@ -39,7 +39,7 @@ fn names_and_output_of_programs_are_shown_and_do_no_harm() {
         [program:x\"autofocus\"onfocus=\"alert(4)]\ncommand=sleep 1000\nautostart=false\n\
         [program:'><b>&lt;i&gt;]\ncommand=/none/<u>alert(5)</u>\nstartretries=0\n";
     on_page(hostile, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         let script = "<script>alert(1)<script>";
         daemon.wait_state(script, "EXITED")?;
         let message = "/?message=%3Cimg%20src=x%20onerror=alert(6)%3E";
@@ -93,7 +93,7 @@ fn hostile_programs_are_stopped_by_their_buttons_as_any() {
 #[test]
 fn only_our_own_scripts_run_and_nothing_complains() {
     on_page(PROGRAM, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         for path in ["/", "/tail.html?processname=web", "/program.html?processname=web:web"] {
             let answer = page.ask(&format!("GET {path}"), &["Host: localhost"], "")?;
@@ -129,7 +129,7 @@ fn only_our_own_scripts_run_and_nothing_complains() {
 #[test]
 fn without_the_password_there_is_nothing_and_with_it_everything() {
     on_page(&format!("username=me\npassword=s3cret:x\n{PROGRAM}"), |page| {
-        let Page { daemon, window, port } = page;
+        let StatusPage { daemon, window, port } = page;
         daemon.wait_state("web", "RUNNING")?;
         for path in ["/", "/tail.html?processname=web", "/events", "/program.html?processname=web:web"] {
             let answer = page.ask(&format!("GET {path}"), &["Host: localhost"], "")?;
@@ -154,12 +154,12 @@ fn without_the_password_there_is_nothing_and_with_it_everything() {
 #[test]
 fn nothing_is_done_without_this_daemons_token_and_from_elsewhere() {
     on_page(PROGRAM, |page| {
-        let Page { daemon, port, .. } = page;
+        let StatusPage { daemon, port, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
-        let (scene, other) = (Scene::new()?, closed_port()?);
+        let (dir, other) = (TestDir::new()?, closed_port()?);
         let _other = Daemon::start(
-            &scene,
-            Flavour::Ours,
+            &dir,
+            Implementation::Ours,
             &format!("[inet_http_server]\nport=127.0.0.1:{other}\n{PROGRAM}"),
         )?;
         let (ours, theirs) = (token(*port)?, token(other)?);
@@ -201,7 +201,7 @@ fn nothing_is_done_without_this_daemons_token_and_from_elsewhere() {
 #[test]
 fn going_to_an_address_changes_nothing() {
     on_page(PROGRAM, |page| {
-        let Page { daemon, window, port } = page;
+        let StatusPage { daemon, window, port } = page;
         let pid = daemon.wait_state("web", "RUNNING")?;
         let token = token(*port)?;
         for path in [
@@ -239,7 +239,7 @@ fn a_name_that_was_pointed_at_us_cannot_do_anything() {
 #[test]
 fn a_server_open_to_all_without_a_password_is_there_to_look() {
     on_page_at("*", PROGRAM, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         daemon.wait_state("web", "RUNNING")?;
         page.go_live("/")?;
         page.wait_state("web:web", "RUNNING")?;
@@ -260,7 +260,7 @@ fn a_server_open_to_all_without_a_password_is_there_to_look() {
 #[test]
 fn a_page_that_was_left_open_works_again_when_the_daemon_is_back() {
     on_page(PROGRAM, |page| {
-        let Page { daemon, window, .. } = page;
+        let StatusPage { daemon, window, .. } = page;
         let pid = daemon.wait_state("web", "RUNNING")?;
         page.go_live("/")?;
         daemon.signal(Signal::HUP)?;

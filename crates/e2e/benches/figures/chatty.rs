@@ -4,8 +4,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ironlance_e2e::patience::pause;
-use ironlance_e2e::{Scene, until};
+use ironlance_e2e::wait::pause;
+use ironlance_e2e::{TestDir, until};
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, LONG, Plan};
@@ -25,11 +25,11 @@ const LEAD: Duration = Duration::from_secs(2);
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let watched = Duration::from_secs(if effort == Effort::Full { 10 } else { 2 });
     let lines = usize::try_from((watched + 2 * LEAD).as_millis() / GAP.as_millis())?;
-    let scene = Scene::new()?;
-    let reports = Reports::open(&scene, "reports")?;
+    let dir = TestDir::new()?;
+    let reports = Reports::open(&dir, "reports")?;
     let command =
         format!("{} {} {lines} {LENGTH} {}", actor::command("burst")?, reports.path(), GAP.as_micros());
-    let folder = scene.folder().display();
+    let folder = dir.folder().display();
     let program = |number| {
         format!(
             "[program:c{number:03}]\ncommand={command}\nautostart=false\nautorestart=false\nstartsecs=0\n\
@@ -37,8 +37,8 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
         )
     };
     let sections: String = (0..PROGRAMS).map(program).collect();
-    let daemon = Daemon::start(&scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
-    daemon.ask("startAllProcesses", &[ironlance_e2e::xmlrpc::Value::Bool(false)])?;
+    let daemon = Daemon::start(&dir, contender, &Plan { sections: &sections, ..Plan::default() })?;
+    daemon.ask("startAllProcesses", &[ironlance_e2e::xmlrpc::XmlValue::Bool(false)])?;
     for _ in 0..PROGRAMS {
         reports.next(LONG)?;
     }
@@ -53,7 +53,7 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     }
     let wanted = u64::try_from(PROGRAMS * lines * LENGTH)?;
     until("every line to be in the files", LONG, || {
-        let size = |number| fs::metadata(scene.path(&format!("c{number:03}.log"))).map(|file| file.len());
+        let size = |number| fs::metadata(dir.path(&format!("c{number:03}.log"))).map(|file| file.len());
         let sizes = (0..PROGRAMS).map(size).sum::<Result<u64, _>>().context("cannot find a log")?;
         Ok((sizes >= wanted).then_some(()))
     })?;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ironlance_e2e::Scene;
-use ironlance_e2e::patience::pause;
+use ironlance_e2e::TestDir;
+use ironlance_e2e::wait::pause;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
@@ -22,11 +22,11 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
         (Effort::Full, Contender::Dynamic(_) | Contender::Static(_)) => 5000,
         (Effort::Quick, _) => 100,
     };
-    let scene = Scene::new()?;
+    let dir = TestDir::new()?;
     let sections = sleepers('p', count, "startretries=0\n");
     let plan = Plan { sections: &sections, descriptors: Some(DESCRIPTORS), ..Plan::default() };
     // It may be out of descriptors for answers: nobody asks.
-    let (daemon, _) = Daemon::exec(&scene, contender, &plan)?;
+    let (daemon, _) = Daemon::exec(&dir, contender, &plan)?;
     let mut held = 0;
     let mut changed = Instant::now();
     while changed.elapsed() < STILL {

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use ironlance_e2e::flavour::binary;
-use ironlance_e2e::{FakeSupervisor, Flavour, Scene};
+use ironlance_e2e::implementation::binary;
+use ironlance_e2e::{FakeSupervisor, Implementation, TestDir};
 
 /// One of those who are measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Contender {
     /// A command line for supervisord's configuration.
     pub(crate) fn command_line(&self, name: &str) -> anyhow::Result<String> {
         Ok(match self {
-            Self::Original => Flavour::Original.path(name)?.display().to_string(),
+            Self::Original => Implementation::Original.path(name)?.display().to_string(),
             Self::Dynamic(path) | Self::Static(path) => format!("{} {name}", path.display()),
         })
     }
@@ -35,7 +35,7 @@ impl Contender {
     /// A listener that is asked for by a fake supervisord; `wrapper` runs it when not empty.
     pub(crate) fn listener(
         &self,
-        scene: &Scene,
+        dir: &TestDir,
         supervisor: &FakeSupervisor,
         wrapper: &[&str],
         name: &str,
@@ -44,7 +44,7 @@ impl Contender {
         let line = self.command_line(name)?;
         let mut words = wrapper.iter().copied().chain(line.split(' ')).chain(args.iter().copied());
         let program = words.next().unwrap_or_default();
-        let mut command = scene.command(program, Flavour::Original)?;
+        let mut command = dir.command(program, Implementation::Original)?;
         command
             .args(words)
             .env("SUPERVISOR_SERVER_URL", supervisor.url())

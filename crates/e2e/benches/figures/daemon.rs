@@ -6,9 +6,9 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use ironlance_e2e::patience::pause;
-use ironlance_e2e::xmlrpc::Value;
-use ironlance_e2e::{Flavour, Scene, until};
+use ironlance_e2e::wait::pause;
+use ironlance_e2e::xmlrpc::XmlValue;
+use ironlance_e2e::{Implementation, TestDir, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::contender::Contender;
@@ -32,7 +32,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) descriptors: Option<u32>,
 }
 
-/// A running daemon; killed when it is dropped. What it leaves behind is ended by its scene.
+/// A running daemon; killed when it is dropped. What it leaves behind is ended by its test directory.
 pub(crate) struct Daemon {
     child: Child,
     socket: PathBuf,
@@ -43,11 +43,11 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts it, and gives the moment just before; it does not answer yet.
     pub(crate) fn exec(
-        scene: &Scene,
+        dir: &TestDir,
         contender: &Contender,
         plan: &Plan<'_>,
     ) -> anyhow::Result<(Self, Instant)> {
-        let folder = scene.folder().display();
+        let folder = dir.folder().display();
         let Plan { sections, settings, descriptors } = plan;
         let text = format!(
             "[unix_http_server]\nfile={folder}/s.sock\n\n[supervisord]\nnodaemon=true\nlogfile={folder}/s.log\n\
@@ -55,15 +55,15 @@ impl Daemon {
              [rpcinterface:supervisor]\n\
              supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n{sections}"
         );
-        let config = scene.write("s.conf", &text)?;
-        let stderr = scene.path("s.err");
+        let config = dir.write("s.conf", &text)?;
+        let stderr = dir.path("s.err");
         let line = contender.command_line("supervisord")?;
         let line = match descriptors {
             Some(limit) => format!("prlimit --nofile={limit}: {line}"),
             None => line,
         };
         let mut words = line.split(' ');
-        let mut command = scene.command(words.next().unwrap_or_default(), Flavour::Original)?;
+        let mut command = dir.command(words.next().unwrap_or_default(), Implementation::Original)?;
         command
             .args(words)
             .arg("-n")
@@ -74,12 +74,12 @@ impl Daemon {
             .stderr(File::create(&stderr).context("cannot keep stderr")?);
         let began = Instant::now();
         let child = command.spawn().context("cannot start the daemon")?;
-        Ok((Self { child, socket: scene.path("s.sock"), log: scene.path("s.log"), stderr }, began))
+        Ok((Self { child, socket: dir.path("s.sock"), log: dir.path("s.log"), stderr }, began))
     }
 
     /// Starts it and waits until it answers.
-    pub(crate) fn start(scene: &Scene, contender: &Contender, plan: &Plan<'_>) -> anyhow::Result<Self> {
-        let (mut this, _) = Self::exec(scene, contender, plan)?;
+    pub(crate) fn start(dir: &TestDir, contender: &Contender, plan: &Plan<'_>) -> anyhow::Result<Self> {
+        let (mut this, _) = Self::exec(dir, contender, plan)?;
         this.answers()?;
         Ok(this)
     }
@@ -117,7 +117,7 @@ impl Daemon {
     }
 
     /// Asks once for `supervisor.METHOD`.
-    pub(crate) fn ask(&self, method: &str, params: &[Value]) -> anyhow::Result<String> {
+    pub(crate) fn ask(&self, method: &str, params: &[XmlValue]) -> anyhow::Result<String> {
         wire::ask(&self.socket, method, params, LONG)
     }
 
@@ -128,12 +128,12 @@ impl Daemon {
 
     /// Starts a program, without waiting for it to be RUNNING.
     pub(crate) fn begin(&self, program: &str) -> anyhow::Result<()> {
-        self.ask("startProcess", &[program.into(), Value::Bool(false)]).map(drop)
+        self.ask("startProcess", &[program.into(), XmlValue::Bool(false)]).map(drop)
     }
 
     /// Starts all programs and waits until it says that they run; `count` of them must.
     pub(crate) fn start_all(&self, count: usize) -> anyhow::Result<()> {
-        let answer = self.ask("startAllProcesses", &[Value::Bool(true)])?;
+        let answer = self.ask("startAllProcesses", &[XmlValue::Bool(true)])?;
         let started = answer.matches("<string>OK</string>").count();
         ensure!(started == count, "{started} of {count} programs were started");
         Ok(())
@@ -141,7 +141,7 @@ impl Daemon {
 
     /// Stops all programs and waits until they have ended.
     pub(crate) fn stop_all(&self) -> anyhow::Result<()> {
-        self.ask("stopAllProcesses", &[Value::Bool(true)]).map(drop)
+        self.ask("stopAllProcesses", &[XmlValue::Bool(true)]).map(drop)
     }
 
     /// How many processes are in this state.

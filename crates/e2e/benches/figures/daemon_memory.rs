@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use ironlance_e2e::patience::pause;
-use ironlance_e2e::xmlrpc::{self, Value};
-use ironlance_e2e::{PATIENCE, Scene, until};
+use ironlance_e2e::wait::pause;
+use ironlance_e2e::xmlrpc::{self, XmlValue};
+use ironlance_e2e::{TIMEOUT, TestDir, until};
 
 use crate::contender::{Contender, LISTENERS};
 use crate::daemon::{Daemon, Plan, sleepers};
@@ -29,15 +29,15 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
 }
 
 fn alone(contender: &Contender, sections: &str) -> anyhow::Result<f64> {
-    let scene = Scene::new()?;
-    let daemon = Daemon::start(&scene, contender, &Plan { sections, ..Plan::default() })?;
+    let dir = TestDir::new()?;
+    let daemon = Daemon::start(&dir, contender, &Plan { sections, ..Plan::default() })?;
     daemon.ask("getAllProcessInfo", &[])?;
     pause(REST);
     daemon.resident()
 }
 
 fn stack(contender: &Contender) -> anyhow::Result<f64> {
-    let scene = Scene::new()?;
+    let dir = TestDir::new()?;
     let mut sections = sleepers('p', 10, "autostart=false\n");
     for (name, args) in LISTENERS {
         let command = contender.command_line(name)?;
@@ -47,12 +47,12 @@ fn stack(contender: &Contender) -> anyhow::Result<f64> {
              stderr_logfile=NONE\nstartsecs=0\n\n"
         );
     }
-    let daemon = Daemon::start(&scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
+    let daemon = Daemon::start(&dir, contender, &Plan { sections: &sections, ..Plan::default() })?;
     daemon.wait_count(LISTENERS.len(), "RUNNING")?;
-    let pids = until("the listeners' pids", PATIENCE, || {
+    let pids = until("the listeners' pids", TIMEOUT, || {
         let answer = xmlrpc::parse_response(&daemon.ask("getAllProcessInfo", &[])?)?;
         let answer = answer.ok().context("cannot use a fault")?;
-        let pids = answer.items().iter().filter_map(|info| info.get("pid").and_then(Value::as_int));
+        let pids = answer.items().iter().filter_map(|info| info.get("pid").and_then(XmlValue::as_int));
         let pids: Vec<u32> = pids.filter(|pid| *pid > 0).flat_map(u32::try_from).collect();
         Ok((pids.len() == LISTENERS.len()).then_some(pids))
     })?;

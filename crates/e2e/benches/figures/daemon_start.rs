@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use ironlance_e2e::Scene;
-use ironlance_e2e::patience::pause;
+use ironlance_e2e::TestDir;
+use ironlance_e2e::wait::pause;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, LONG, Plan, sleepers};
@@ -41,16 +41,16 @@ enum Watch {
 }
 
 fn answers(contender: &Contender, sections: &str) -> anyhow::Result<f64> {
-    let scene = Scene::new()?;
-    let (mut daemon, began) = Daemon::exec(&scene, contender, &Plan { sections, ..Plan::default() })?;
+    let dir = TestDir::new()?;
+    let (mut daemon, began) = Daemon::exec(&dir, contender, &Plan { sections, ..Plan::default() })?;
     Ok(daemon.answers()?.duration_since(began).as_secs_f64() * 1e3)
 }
 
 fn runs(contender: &Contender, watch: Watch) -> anyhow::Result<f64> {
-    let scene = Scene::new()?;
+    let dir = TestDir::new()?;
     let sections = sleepers('p', PROGRAMS, "");
     let plan = Plan { sections: &sections, ..Plan::default() };
-    let (mut daemon, began) = Daemon::exec(&scene, contender, &plan)?;
+    let (mut daemon, began) = Daemon::exec(&dir, contender, &plan)?;
     if watch == Watch::Log {
         daemon.wait_log(PROGRAMS)?;
     } else {

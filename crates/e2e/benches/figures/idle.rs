@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ironlance_e2e::Scene;
-use ironlance_e2e::patience::pause;
+use ironlance_e2e::TestDir;
+use ironlance_e2e::wait::pause;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
@@ -15,10 +15,10 @@ const REST: Duration = Duration::from_secs(3);
 /// Processor time and wake-ups in 30 s, and its memory then.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let (count, seconds) = if effort == Effort::Full { (1000, 30) } else { (100, 2) };
-    let scene = Scene::new()?;
+    let dir = TestDir::new()?;
     let sections = sleepers('p', count, "");
     let plan = Plan { sections: &sections, settings: "minfds=4000\n", ..Plan::default() };
-    let daemon = Daemon::start(&scene, contender, &plan)?;
+    let daemon = Daemon::start(&dir, contender, &plan)?;
     daemon.wait_count(count, "RUNNING")?;
     pause(REST);
     let (before, began) = (daemon.usage()?, Instant::now());

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use ironlance_e2e::{PATIENCE, Scene, until};
+use ironlance_e2e::{TIMEOUT, TestDir, until};
 
 use crate::actor::loggen;
 use crate::contender::Contender;
@@ -50,9 +50,9 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
 
 /// From the child's first write until every byte is in the files.
 fn one(contender: &Contender, bytes: usize, block: usize) -> anyhow::Result<(f64, f64)> {
-    let scene = Scene::new()?;
-    let reports = Reports::open(&scene, "reports")?;
-    let log = scene.path("g.log");
+    let dir = TestDir::new()?;
+    let reports = Reports::open(&dir, "reports")?;
+    let log = dir.path("g.log");
     let sections = format!(
         "[program:g]\ncommand={} {} {bytes} {block}\nautostart=false\nautorestart=false\nstartsecs=0\n\
          stdout_logfile={}\nstdout_logfile_maxbytes=50MB\nstdout_logfile_backups=20\nstderr_logfile=NONE\n",
@@ -60,13 +60,13 @@ fn one(contender: &Contender, bytes: usize, block: usize) -> anyhow::Result<(f64
         reports.path(),
         log.display(),
     );
-    let daemon = Daemon::start(&scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
+    let daemon = Daemon::start(&dir, contender, &Plan { sections: &sections, ..Plan::default() })?;
     let before = daemon.usage()?;
     daemon.begin("g")?;
-    let (began, _) = reports.next(PATIENCE)?;
+    let (began, _) = reports.next(TIMEOUT)?;
     reports.next(LONG)?;
     let files: Vec<PathBuf> =
-        (1..=20).rev().map(|number| scene.path(&format!("g.log.{number}"))).chain([log]).collect();
+        (1..=20).rev().map(|number| dir.path(&format!("g.log.{number}"))).chain([log]).collect();
     let wanted = u64::try_from(bytes)?;
     until("every byte to be in the files", LONG, || {
         let sizes: u64 = files.iter().flat_map(fs::metadata).map(|file| file.len()).sum();

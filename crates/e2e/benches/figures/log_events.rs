@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use ironlance_e2e::{PATIENCE, Scene};
+use ironlance_e2e::{TIMEOUT, TestDir};
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, LONG, NO_LOGS, Plan};
@@ -34,16 +34,16 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
 
 /// Events a second, and microseconds of the daemon's processor time for each.
 fn closed_loop(contender: &Contender, lines: usize) -> anyhow::Result<(f64, f64)> {
-    let scene = Scene::new()?;
-    let program = Reports::open(&scene, "program")?;
-    let credits = scene.path("credits");
+    let dir = TestDir::new()?;
+    let program = Reports::open(&dir, "program")?;
+    let credits = dir.path("credits");
     let _credits_stay = fifo(&credits)?;
     let credits = credits.display();
     let writer = format!("{} {} {credits} {lines}", actor::command("pinger")?, program.path());
-    let (daemon, counts) = set(&scene, contender, &writer, &format!(" {credits}"))?;
+    let (daemon, counts) = set(&dir, contender, &writer, &format!(" {credits}"))?;
     let before = daemon.usage()?;
     daemon.begin("writer")?;
-    let (began, _) = program.next(PATIENCE)?;
+    let (began, _) = program.next(TIMEOUT)?;
     let (done, _) = program.next(LONG)?;
     let used = daemon.usage()?.since(before);
     settle(&counts, lines)?;
@@ -53,12 +53,12 @@ fn closed_loop(contender: &Contender, lines: usize) -> anyhow::Result<(f64, f64)
 
 /// The share of the lines that never came, in percent.
 fn burst(contender: &Contender) -> anyhow::Result<f64> {
-    let scene = Scene::new()?;
-    let program = Reports::open(&scene, "program")?;
+    let dir = TestDir::new()?;
+    let program = Reports::open(&dir, "program")?;
     let writer = format!("{} {} {BURST} 64 0", actor::command("burst")?, program.path());
-    let (daemon, counts) = set(&scene, contender, &writer, "")?;
+    let (daemon, counts) = set(&dir, contender, &writer, "")?;
     daemon.begin("writer")?;
-    program.next(PATIENCE)?;
+    program.next(TIMEOUT)?;
     program.next(LONG)?;
     let came = settle(&counts, BURST)?;
     ensure!(came <= BURST, "{came} lines came of {BURST}");
@@ -68,20 +68,20 @@ fn burst(contender: &Contender) -> anyhow::Result<f64> {
 
 /// A daemon with a program `writer`, which waits, and a listener, which is up.
 fn set(
-    scene: &Scene,
+    dir: &TestDir,
     contender: &Contender,
     writer: &str,
     credits: &str,
 ) -> anyhow::Result<(Daemon, Reports)> {
-    let counts = Reports::open(scene, "counts")?;
+    let counts = Reports::open(dir, "counts")?;
     let listener = format!("{} {}{credits}", actor::command("listener")?, counts.path());
     let sections = format!(
         "[program:writer]\ncommand={writer}\nautostart=false\nautorestart=false\nstartsecs=0\n\
          stdout_events_enabled=true\n{NO_LOGS}\n[eventlistener:counter]\ncommand={listener}\n\
          events=PROCESS_LOG_STDOUT\nstartsecs=0\nstderr_logfile=NONE\n"
     );
-    let daemon = Daemon::start(scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
-    counts.next(PATIENCE)?;
+    let daemon = Daemon::start(dir, contender, &Plan { sections: &sections, ..Plan::default() })?;
+    counts.next(TIMEOUT)?;
     daemon.wait_count(1, "RUNNING")?;
     Ok((daemon, counts))
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use ironlance_e2e::{Event, FakeSupervisor, Listener, Scene};
+use ironlance_e2e::{FakeSupervisor, Listener, TestDir, WireEvent};
 
 use crate::contender::Contender;
 use crate::{Effort, Figure, Figures};
@@ -37,17 +37,17 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
             Command::new("sleep").arg("100000").stdin(Stdio::null()).spawn().context("cannot start sleep")?;
         sleepers.0.push(child);
     }
-    let scene = Scene::new()?;
-    let supervisor = FakeSupervisor::start(&scene)?;
+    let dir = TestDir::new()?;
+    let supervisor = FakeSupervisor::start(&dir)?;
     for (number, child) in sleepers.0.iter().enumerate() {
         supervisor.running(&format!("p{number:03}"), child.id());
     }
     let ticks = effort.times(if *contender == Contender::Original { 1 } else { 25 });
     let mut figures = Vec::new();
     for (mode, args) in [("plain", ["-a", "200MB"].as_slice()), ("cumulative", &["-c", "-a", "200MB"])] {
-        let values = tick(contender, &scene, &supervisor, args, ticks)?;
+        let values = tick(contender, &dir, &supervisor, args, ticks)?;
         figures.push(Figure::new(&format!("memmon, a tick over {PROCESSES}, {mode}"), "ms", values));
-        let forks = forks(contender, &scene, &supervisor, args)?;
+        let forks = forks(contender, &dir, &supervisor, args)?;
         figures.push(Figure::new(&format!("memmon, forks in a tick, {mode}"), "", vec![forks]));
     }
     Ok(figures)
@@ -55,17 +55,17 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
 
 fn tick(
     contender: &Contender,
-    scene: &Scene,
+    dir: &TestDir,
     supervisor: &FakeSupervisor,
     args: &[&str],
     ticks: usize,
 ) -> anyhow::Result<Vec<f64>> {
-    let stderr = scene.path("ticks");
-    let command = contender.listener(scene, supervisor, &[], "memmon", args)?;
+    let stderr = dir.path("ticks");
+    let command = contender.listener(dir, supervisor, &[], "memmon", args)?;
     let mut listener = Listener::start(command, stderr.clone())?;
     let mut values = Vec::new();
     for _ in 0..ticks {
-        values.push(listener.handle_within(&Event::tick(60), LONGEST)?.as_secs_f64() * 1e3);
+        values.push(listener.handle_within(&WireEvent::tick(60), LONGEST)?.as_secs_f64() * 1e3);
     }
     let looked_at = listener.stderr()?.matches("RSS of").count();
     ensure!(looked_at == ticks * PROCESSES, "memmon looked at {looked_at} processes in {ticks} ticks");
@@ -75,19 +75,19 @@ fn tick(
 
 fn forks(
     contender: &Contender,
-    scene: &Scene,
+    dir: &TestDir,
     supervisor: &FakeSupervisor,
     args: &[&str],
 ) -> anyhow::Result<f64> {
-    let calls = scene.path("calls");
+    let calls = dir.path("calls");
     let calls_name = calls.display().to_string();
     let strace =
         ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=clone,clone3,fork,vfork", "-o", &calls_name];
-    let command = contender.listener(scene, supervisor, &strace, "memmon", args)?;
-    let mut listener = Listener::start(command, scene.path("traced"))?;
+    let command = contender.listener(dir, supervisor, &strace, "memmon", args)?;
+    let mut listener = Listener::start(command, dir.path("traced"))?;
     listener.ready()?;
     let before = fs::read_to_string(&calls).context("cannot read the calls")?.len();
-    listener.send(&Event::tick(60))?;
+    listener.send(&WireEvent::tick(60))?;
     listener.ok_within(LONGEST)?;
     let text = fs::read_to_string(&calls).context("cannot read the calls")?;
     let is_fork =

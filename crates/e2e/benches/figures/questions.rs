@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ironlance_e2e::Scene;
+use ironlance_e2e::TestDir;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
@@ -11,10 +11,10 @@ use crate::{Effort, Figure, Figures};
 /// getState and getAllProcessInfo on a connection that is kept.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let count = if effort == Effort::Full { 1000 } else { 100 };
-    let scene = Scene::new()?;
+    let dir = TestDir::new()?;
     let sections = sleepers('p', count, "");
     let plan = Plan { sections: &sections, settings: "minfds=4000\n", ..Plan::default() };
-    let daemon = Daemon::start(&scene, contender, &plan)?;
+    let daemon = Daemon::start(&dir, contender, &plan)?;
     daemon.wait_count(count, "RUNNING")?;
     let mut figures = Vec::new();
     for (method, times) in [("getState", 300), ("getAllProcessInfo", 9)] {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use ironlance_e2e::Scene;
+use ironlance_e2e::TestDir;
 
 /// A FIFO and a thread that reads it.
 pub(crate) struct Reports {
@@ -18,9 +18,9 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    /// A new FIFO in the scene.
-    pub(crate) fn open(scene: &Scene, name: &str) -> anyhow::Result<Self> {
-        let path = scene.path(name);
+    /// A new FIFO in the test directory.
+    pub(crate) fn open(dir: &TestDir, name: &str) -> anyhow::Result<Self> {
+        let path = dir.path(name);
         // Open in both directions: neither side waits for the other, and there is no end of file.
         let reader = BufReader::new(fifo(&path)?);
         let (sender, lines) = mpsc::channel();

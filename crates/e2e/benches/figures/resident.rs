@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ironlance_e2e::patience::pause;
-use ironlance_e2e::{FakeSupervisor, Listener, Scene};
+use ironlance_e2e::wait::pause;
+use ironlance_e2e::{FakeSupervisor, Listener, TestDir};
 
 use crate::contender::{Contender, LISTENERS};
 use crate::{Effort, Figure, Figures, usage};
@@ -16,10 +16,10 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
 fn one(contender: &Contender, effort: Effort, name: &str, args: &[&str]) -> anyhow::Result<Figure> {
     let mut values = Vec::new();
     for _ in 0..effort.times(5) {
-        let scene = Scene::new()?;
-        let supervisor = FakeSupervisor::start(&scene)?;
-        let command = contender.listener(&scene, &supervisor, &[], name, args)?;
-        let mut listener = Listener::start(command, scene.path("stderr"))?;
+        let dir = TestDir::new()?;
+        let supervisor = FakeSupervisor::start(&dir)?;
+        let command = contender.listener(&dir, &supervisor, &[], name, args)?;
+        let mut listener = Listener::start(command, dir.path("stderr"))?;
         listener.ready()?;
         // What it does after READY belongs to the picture.
         pause(Duration::from_millis(300));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ironlance_e2e::Scene;
-use ironlance_e2e::patience::pause;
+use ironlance_e2e::TestDir;
+use ironlance_e2e::wait::pause;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
@@ -17,8 +17,8 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let sections = sleepers('a', PROGRAMS, "") + &sleepers('z', PROGRAMS, "autostart=false\n");
     let mut values = Vec::new();
     for _ in 0..effort.times(2) {
-        let scene = Scene::new()?;
-        let daemon = Daemon::start(&scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
+        let dir = TestDir::new()?;
+        let daemon = Daemon::start(&dir, contender, &Plan { sections: &sections, ..Plan::default() })?;
         daemon.wait_count(PROGRAMS, "RUNNING")?;
         pause(Duration::from_secs(1));
         values.push(daemon.terminate()?.as_secs_f64() * 1e3);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ironlance_e2e::Scene;
-use ironlance_e2e::patience::pause;
+use ironlance_e2e::TestDir;
+use ironlance_e2e::wait::pause;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
@@ -16,9 +16,9 @@ const REST: Duration = Duration::from_millis(500);
 
 /// startAllProcesses and stopAllProcesses, each waiting for its end.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
-    let scene = Scene::new()?;
+    let dir = TestDir::new()?;
     let sections = sleepers('p', PROGRAMS, "autostart=false\n");
-    let daemon = Daemon::start(&scene, contender, &Plan { sections: &sections, ..Plan::default() })?;
+    let daemon = Daemon::start(&dir, contender, &Plan { sections: &sections, ..Plan::default() })?;
     let (mut starts, mut stops) = (Vec::new(), Vec::new());
     for round in 0..=effort.times(5) {
         let began = Instant::now();

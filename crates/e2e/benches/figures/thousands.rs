@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ironlance_e2e::Scene;
+use ironlance_e2e::TestDir;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
@@ -11,10 +11,10 @@ use crate::{Effort, Figure, Figures};
 /// Started by one call, which returns when all were started.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let count = if effort == Effort::Full { 2000 } else { 100 };
-    let scene = Scene::new()?;
+    let dir = TestDir::new()?;
     let sections = sleepers('p', count, "autostart=false\n");
     let plan = Plan { sections: &sections, settings: "minfds=20000\n", ..Plan::default() };
-    let daemon = Daemon::start(&scene, contender, &plan)?;
+    let daemon = Daemon::start(&dir, contender, &plan)?;
     let began = Instant::now();
     daemon.start_all(count)?;
     let took = began.elapsed().as_secs_f64();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use ironlance_e2e::xmlrpc::{self, Value};
+use ironlance_e2e::xmlrpc::{self, XmlValue};
 
 /// One question, made ready to be asked again and again.
 pub(crate) struct Client {
@@ -18,7 +18,7 @@ pub(crate) struct Client {
 
 impl Client {
     /// Asks for `supervisor.METHOD`; each answer must come within `limit`.
-    pub(crate) fn new(socket: &Path, method: &str, params: &[Value], limit: Duration) -> Self {
+    pub(crate) fn new(socket: &Path, method: &str, params: &[XmlValue], limit: Duration) -> Self {
         let body = xmlrpc::request(&format!("supervisor.{method}"), params);
         let request = format!(
             "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml\r\nAccept: text/xml\r\n\
@@ -54,6 +54,11 @@ impl Client {
 }
 
 /// Asks once.
-pub(crate) fn ask(socket: &Path, method: &str, params: &[Value], limit: Duration) -> anyhow::Result<String> {
+pub(crate) fn ask(
+    socket: &Path,
+    method: &str,
+    params: &[XmlValue],
+    limit: Duration,
+) -> anyhow::Result<String> {
     Client::new(socket, method, params, limit).ask()
 }

@@ -3,7 +3,7 @@
 //! A test that visits gets a window of its own in a browser that all tests of its program share, one after the other.
 
 mod accessibility;
-mod keeper;
+mod driver_process;
 pub mod page;
 pub mod pictures;
 mod session;
@@ -15,31 +15,31 @@ use std::{env, fs, process};
 
 use anyhow::Context;
 
-pub use accessibility::hindrances;
-pub use session::Refusal;
-pub use window::{Key, Window};
+pub use accessibility::violations;
+pub use session::WebDriverError;
+pub use window::{BrowserWindow, Key};
 
-use keeper::Keeper;
-use session::Session;
+use driver_process::DriverProcess;
+use session::WebDriverSession;
 
 /// A running browser; it ends, with its folder, when this is dropped or when the program ends that started it.
 pub struct Browser {
-    session: Session,
+    session: WebDriverSession,
     // After the session in the struct: what the session talks to goes last.
-    _keeper: Keeper,
+    _driver_process: DriverProcess,
 }
 
 impl Browser {
     /// Starts chromedriver and a headless Chromium.
     pub fn start() -> anyhow::Result<Self> {
-        let keeper = Keeper::start()?;
-        let session = Session::start(keeper.port()?, keeper.folder())?;
-        Ok(Self { session, _keeper: keeper })
+        let driver_process = DriverProcess::start()?;
+        let session = WebDriverSession::start(driver_process.port()?, driver_process.folder())?;
+        Ok(Self { session, _driver_process: driver_process })
     }
 
     /// Opens a window of its own for a visit; a failed one leaves a picture of what was seen.
-    pub fn visit(&self, play: impl FnOnce(&Window) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let window = Window::open(&self.session)?;
+    pub fn visit(&self, play: impl FnOnce(&BrowserWindow) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let window = BrowserWindow::open(&self.session)?;
         let outcome = play(&window);
         outcome.map_err(|error| {
             let seen = window.url().unwrap_or_default();
@@ -52,7 +52,7 @@ impl Browser {
 static SHARED: Mutex<Option<Browser>> = Mutex::new(None);
 
 /// A visit in the program's one browser, once whoever visits at the moment is done.
-pub fn visit(play: impl FnOnce(&Window) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub fn visit(play: impl FnOnce(&BrowserWindow) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     let browser = match shared.take() {
         Some(browser) => browser,
@@ -65,7 +65,7 @@ pub fn visit(play: impl FnOnce(&Window) -> anyhow::Result<()>) -> anyhow::Result
 }
 
 /// Keeps a picture of a failed visit where it outlives the browser.
-fn keep(window: &Window) -> anyhow::Result<PathBuf> {
+fn keep(window: &BrowserWindow) -> anyhow::Result<PathBuf> {
     let name = format!("e2e-page-{}-{}.png", process::id(), window.name());
     let path = env::temp_dir().join(name);
     fs::write(&path, window.picture()?).with_context(|| format!("cannot write {}", path.display()))?;

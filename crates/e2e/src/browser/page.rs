@@ -6,20 +6,20 @@ use std::net::TcpStream;
 use anyhow::{Context, ensure};
 
 use super::visit;
-use super::window::Window;
-use crate::contest::alone;
+use super::window::BrowserWindow;
 use crate::daemon::Daemon;
-use crate::flavour::Flavour;
-use crate::patience::PATIENCE;
-use crate::raw_http::{self, Answer};
+use crate::daemon_scenario::alone;
+use crate::implementation::Implementation;
+use crate::raw_http::{self, RawResponse};
+use crate::wait::TIMEOUT;
 use crate::web_server::closed_port;
 
 /// A daemon of ours, and a window that shows its page.
-pub struct Page<'a> {
+pub struct StatusPage<'a> {
     /// The daemon.
     pub daemon: &'a Daemon,
     /// The window.
-    pub window: &'a Window<'a>,
+    pub window: &'a BrowserWindow<'a>,
     /// Its port on 127.0.0.1.
     pub port: u16,
 }
@@ -27,7 +27,7 @@ pub struct Page<'a> {
 /// Starts our daemon with these sections and a server for the page, and opens a window to visit it.
 ///
 /// `sections` may begin with more lines for `[inet_http_server]`.
-pub fn on_page(sections: &str, play: impl Fn(&Page) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub fn on_page(sections: &str, play: impl Fn(&StatusPage) -> anyhow::Result<()>) -> anyhow::Result<()> {
     on_page_at("127.0.0.1", sections, play)
 }
 
@@ -35,12 +35,12 @@ pub fn on_page(sections: &str, play: impl Fn(&Page) -> anyhow::Result<()>) -> an
 pub fn on_page_at(
     host: &str,
     sections: &str,
-    play: impl Fn(&Page) -> anyhow::Result<()>,
+    play: impl Fn(&StatusPage) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    alone(Flavour::Ours, |stage| {
+    alone(Implementation::Ours, |scenario| {
         let port = closed_port()?;
-        let daemon = stage.daemon(&format!("[inet_http_server]\nport={host}:{port}\n{sections}"))?;
-        visit(|window| play(&Page { daemon: &daemon, window, port }))
+        let daemon = scenario.daemon(&format!("[inet_http_server]\nport={host}:{port}\n{sections}"))?;
+        visit(|window| play(&StatusPage { daemon: &daemon, window, port }))
     })
     .map(drop)
 }
@@ -60,7 +60,7 @@ pub fn button(process: &str, what: &str) -> String {
     format!("{} td.actions button[value='{what}']", row(process))
 }
 
-impl Page<'_> {
+impl StatusPage<'_> {
     /// The whole address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
@@ -100,15 +100,15 @@ impl Page<'_> {
 
     /// Sends a request without a browser: the first line, headers and the body as they are; `Connection: close` is
     /// added, and the length of a body.
-    pub fn ask(&self, first: &str, headers: &[&str], body: &str) -> anyhow::Result<Answer> {
+    pub fn ask(&self, first: &str, headers: &[&str], body: &str) -> anyhow::Result<RawResponse> {
         ask(self.port, first, headers, body)
     }
 }
 
-/// As [`Page::ask`], for any port of 127.0.0.1.
-pub fn ask(port: u16, first: &str, headers: &[&str], body: &str) -> anyhow::Result<Answer> {
+/// As [`StatusPage::ask`], for any port of 127.0.0.1.
+pub fn ask(port: u16, first: &str, headers: &[&str], body: &str) -> anyhow::Result<RawResponse> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).context("cannot reach the page")?;
-    stream.set_read_timeout(Some(PATIENCE)).context("cannot set a time limit")?;
+    stream.set_read_timeout(Some(TIMEOUT)).context("cannot set a time limit")?;
     let mut request = format!("{first} HTTP/1.1\r\nConnection: close\r\n");
     for header in headers {
         request.push_str(&format!("{header}\r\n"));

@@ -9,11 +9,11 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::page::row;
-use super::{Browser, Window};
+use super::{Browser, BrowserWindow};
 use crate::daemon::Daemon;
-use crate::flavour::Flavour;
-use crate::patience::pause;
-use crate::scene::Scene;
+use crate::implementation::Implementation;
+use crate::test_dir::TestDir;
+use crate::wait::pause;
 use crate::web_server::closed_port;
 
 /// A shop: two web servers, a worker that crashes, an import that grows, a backup that waits, a mailer that cannot start,
@@ -94,10 +94,10 @@ const PHONE: u32 = 600;
 /// Where the daemon or the browser does not start, or a picture cannot be written.
 pub fn take(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let (scene, port) = (Scene::new()?, closed_port()?);
-    scene.write("worker.sh", WORKER)?;
+    let (dir, port) = (TestDir::new()?, closed_port()?);
+    dir.write("worker.sh", WORKER)?;
     let server = format!("[inet_http_server]\nport=127.0.0.1:{port}\n");
-    let daemon = Daemon::start(&scene, Flavour::Ours, &format!("{server}{SHOP}"))?;
+    let daemon = Daemon::start(&dir, Implementation::Ours, &format!("{server}{SHOP}"))?;
     let browser = Browser::start()?;
     browser.visit(|window| {
         let mut shown = "";
@@ -126,7 +126,7 @@ pub fn take(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Looks on until there is something to be seen, with an accident in between.
-fn busy(daemon: &Daemon, window: &Window) -> anyhow::Result<()> {
+fn busy(daemon: &Daemon, window: &BrowserWindow) -> anyhow::Result<()> {
     pause(LOOK - LOOK / 4);
     daemon.hit("shop:web_1", Signal::KILL)?;
     pause(LOOK / 4);
@@ -136,7 +136,7 @@ fn busy(daemon: &Daemon, window: &Window) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn resize(window: &Window, width: u32, height: u32) -> anyhow::Result<()> {
+fn resize(window: &BrowserWindow, width: u32, height: u32) -> anyhow::Result<()> {
     // They move things, and say nothing in a picture.
     window.devtools("Emulation.setScrollbarsHidden", &json!({"hidden": true}))?;
     if width < PHONE { window.be_phone(width, height) } else { window.be_screen(width, height) }

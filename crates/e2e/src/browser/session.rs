@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::patience::PATIENCE;
+use crate::wait::TIMEOUT;
 use crate::xmlrpc::read_http;
 
-/// The browser limits its own work to [`PATIENCE`], and says so; this is for a driver that hangs.
+/// The browser limits its own work to [`TIMEOUT`], and says so; this is for a driver that hangs.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// What Chromium is started with: headless, as root in a container, with no word to anybody but this machine.
@@ -30,27 +30,27 @@ const ARGUMENTS: [&str; 9] = [
 
 /// A command that the driver refused.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct WebDriverError {
     /// The error code of the specification, for example `stale element reference`.
     pub code: String,
     message: String,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for WebDriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message.lines().next().unwrap_or_default())
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for WebDriverError {}
 
 /// A browser that was started by chromedriver.
-pub(super) struct Session {
+pub(super) struct WebDriverSession {
     stream: TcpStream,
     path: String,
 }
 
-impl Session {
+impl WebDriverSession {
     /// Starts Chromium with a profile in the folder.
     pub(super) fn start(port: u16, folder: &Path) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).context("cannot reach chromedriver")?;
@@ -58,7 +58,7 @@ impl Session {
         stream.set_nodelay(true).context("cannot send at once")?;
         let profile = format!("--user-data-dir={}", folder.join("profile").display());
         let arguments = ARGUMENTS.iter().copied().chain([profile.as_str()]);
-        let limit = PATIENCE.as_millis() as u64;
+        let limit = TIMEOUT.as_millis() as u64;
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"args": arguments.collect::<Vec<_>>()},
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -102,6 +102,6 @@ impl Session {
         let value = answer["value"].take();
         let Some(code) = value["error"].as_str() else { return Ok(value) };
         let message = value["message"].as_str().unwrap_or_default().to_owned();
-        Err(Refusal { code: code.to_owned(), message }.into())
+        Err(WebDriverError { code: code.to_owned(), message }.into())
     }
 }

@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::session::{Refusal, Session};
-use crate::patience::{PATIENCE, until};
+use super::session::{WebDriverError, WebDriverSession};
+use crate::wait::{TIMEOUT, until};
 
 /// The specification's name for what refers to an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -37,14 +37,14 @@ impl Key {
 }
 
 /// A window; it is closed when it is dropped.
-pub struct Window<'a> {
-    session: &'a Session,
+pub struct BrowserWindow<'a> {
+    session: &'a WebDriverSession,
     name: String,
     home: String,
 }
 
-impl<'a> Window<'a> {
-    pub(super) fn open(session: &'a Session) -> anyhow::Result<Self> {
+impl<'a> BrowserWindow<'a> {
+    pub(super) fn open(session: &'a WebDriverSession) -> anyhow::Result<Self> {
         let text = |value: &Value| value.as_str().map(str::to_owned).context("cannot find a window's name");
         let home = text(&session.get("/window")?)?;
         let name = text(&session.post("/window/new", &json!({"type": "window"}))?["handle"])?;
@@ -81,7 +81,7 @@ impl<'a> Window<'a> {
 
     /// Waits until the JavaScript expression is true.
     pub fn wait(&self, expression: &str) -> anyhow::Result<()> {
-        until(expression, PATIENCE, || Ok((self.value(expression)? == Value::Bool(true)).then_some(())))
+        until(expression, TIMEOUT, || Ok((self.value(expression)? == Value::Bool(true)).then_some(())))
     }
 
     /// The value of a JavaScript expression.
@@ -104,7 +104,7 @@ impl<'a> Window<'a> {
     /// Waits until the text of the first element that the selector finds is as it should be; gives it.
     pub fn wait_text(&self, selector: &str, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
         let mut last = None;
-        until(&format!("the text of {selector}"), PATIENCE, || {
+        until(&format!("the text of {selector}"), TIMEOUT, || {
             last = self.text(selector)?;
             Ok(last.clone().filter(|text| wanted(text)))
         })
@@ -120,7 +120,7 @@ impl<'a> Window<'a> {
     /// Waits until the attribute of the first element that the selector finds is this.
     pub fn wait_attribute(&self, selector: &str, name: &str, value: &str) -> anyhow::Result<()> {
         let mut last = None;
-        until(&format!("{name} of {selector} to be {value}"), PATIENCE, || {
+        until(&format!("{name} of {selector} to be {value}"), TIMEOUT, || {
             last = self.attribute(selector, name)?;
             Ok((last.as_deref() == Some(value)).then_some(()))
         })
@@ -145,10 +145,10 @@ impl<'a> Window<'a> {
             let id = found[ELEMENT].as_str().context("cannot find the element's name")?;
             self.session.post(&format!("/element/{id}/{command}"), body).map(drop)
         };
-        until(&format!("{selector} for {command}"), PATIENCE, || match act() {
+        until(&format!("{selector} for {command}"), TIMEOUT, || match act() {
             Ok(()) => Ok(Some(())),
             Err(error) => {
-                let code = error.downcast_ref::<Refusal>().map(|refusal| refusal.code.clone());
+                let code = error.downcast_ref::<WebDriverError>().map(|refusal| refusal.code.clone());
                 if !code.is_some_and(|code| PASSING.contains(&code.as_str())) {
                     return Err(error);
                 }
@@ -220,7 +220,7 @@ impl<'a> Window<'a> {
         match self.session.get("/alert/text") {
             Ok(text) => bail!("the page says {text}"),
             Err(error) => {
-                let code = error.downcast_ref::<Refusal>().map(|refusal| refusal.code.as_str());
+                let code = error.downcast_ref::<WebDriverError>().map(|refusal| refusal.code.as_str());
                 ensure!(code == Some("no such alert"), "{error:#}");
                 Ok(())
             }
@@ -239,7 +239,7 @@ impl<'a> Window<'a> {
     }
 }
 
-impl Drop for Window<'_> {
+impl Drop for BrowserWindow<'_> {
     fn drop(&mut self) {
         // A browser that is gone has no windows.
         let _ = self.session.delete("/window");

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ironlance_e2e::patience::pause;
+use ironlance_e2e::wait::pause;
 
 use super::{Desk, number, text};
 

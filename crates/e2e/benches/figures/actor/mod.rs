@@ -13,10 +13,10 @@ use std::io::Write;
 use anyhow::{Context, bail};
 
 /// Plays a part with what comes after its name.
-type Play = fn(&[String]) -> anyhow::Result<()>;
+type CtlScenario = fn(&[String]) -> anyhow::Result<()>;
 
 /// Parts by their names.
-const PARTS: &[(&str, Play)] = &[
+const PARTS: &[(&str, CtlScenario)] = &[
     ("alive", post::alive),
     ("burst", burst::play),
     ("listener", listener::play),
