@@ -2,7 +2,7 @@
 #![no_main]
 
 use ironlance_core::Namespec;
-use ironlance_core::aim::{NamePattern, unmatched_patterns};
+use ironlance_core::listener::name_check::{NamePattern, unmatched_patterns};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

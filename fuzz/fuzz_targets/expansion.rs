@@ -1,8 +1,8 @@
 //! A value with `%(name)s` in it.
 #![no_main]
 
-use ironlance_config::conversion::FormatValue;
-use ironlance_config::expand::{ExpansionNames, EnvVariables, expand};
+use ironlance_config::template::percent_format::FormatValue;
+use ironlance_config::template::{ExpansionNames, EnvVariables, expand};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config::{HttpServer, ServerAddress};
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 use ironlance_daemon::http::{Journal, Limits, serve_stream};
 use ironlance_daemon::inbox::Input;
 use libfuzzer_sys::fuzz_target;

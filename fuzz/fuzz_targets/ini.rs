@@ -2,7 +2,7 @@
 #![no_main]
 
 use ironlance_config::ini::Ini;
-use ironlance_config::pairs::parse_env_pairs;
+use ironlance_config::env_pairs::parse_env_pairs;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

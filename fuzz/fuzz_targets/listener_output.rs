@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use ironlance_core::notice::Notice;
-use ironlance_core::pool::{Capacity, MemberId, Pool, PoolEffect, ResultHandler};
+use ironlance_core::event::notice::Notice;
+use ironlance_core::listener::pool::{Capacity, MemberId, Pool, PoolEffect, ResultHandler};
 use ironlance_core::{GroupName, ProcessName};
 use libfuzzer_sys::fuzz_target;
 

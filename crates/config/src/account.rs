@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use nix::unistd::{Gid, Group, Uid, User};
 
-use crate::number::integer;
+use crate::value::number::integer;
 
 /// A user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

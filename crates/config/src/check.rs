@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::load::load;
-use crate::outboxes::listeners_without_outbox;
+use crate::host_env::HostEnv;
+use crate::listener_outboxes::listeners_without_outbox;
+use crate::loader::load;
 use crate::settings::Overrides;
-use crate::surroundings::HostEnv;
 
 /// What came of looking.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use crate::host_env::HostEnv;
 use crate::path::{join, resolve, split};
-use crate::surroundings::HostEnv;
 
 /// No path is longer (limits.h, `PATH_MAX`), and what matches one is not shorter than half of its pattern.
 const LONGEST: usize = 2 * 4096;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ironlance_core::GroupName;
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 
 use crate::program::Program;
 

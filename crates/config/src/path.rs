@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
 
-use crate::surroundings::HostEnv;
+use crate::host_env::HostEnv;
 
 /// `os.path.expanduser`: `~` is `HOME`, else the home of whom we are; `~name` that of a user. What is not
 /// known stays as it is.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironlance_core::ProcessName;
-use ironlance_core::lifecycle::{Autorestart, Policy, ProcessRole};
+use ironlance_core::process::lifecycle::{Autorestart, Policy, ProcessRole};
 
 /// A process as it is to be run; a section with `numprocs=3` gives three.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 
 /// The settings of the daemon.
 #[derive(Clone, Debug, PartialEq)]

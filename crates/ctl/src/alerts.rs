@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use ironlance_core::Namespec;
-use ironlance_host::clock::LocalClock;
+use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::{FaultKind, Value};
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ironlance_core::Namespec;
-use ironlance_host::clock::LocalClock;
+use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::FaultKind;
 use serde::Serialize;
 

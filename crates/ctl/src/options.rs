@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ironlance_config::{self as config, HostEnv, default_paths};
-use ironlance_core::args::table::{original, ours};
-use ironlance_core::args::{OptionArg, OptionSpec, Takes, getopt};
-use ironlance_core::python;
+use ironlance_core::cli::table::{original, ours};
+use ironlance_core::cli::{OptionArg, OptionSpec, Takes, getopt};
+use ironlance_core::text::python;
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq)]

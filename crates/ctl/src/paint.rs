@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ironlance_core::ProcessState;
-pub(crate) use ironlance_core::plain::{escape_controls, is_terminal_control};
+pub(crate) use ironlance_core::text::escape::{escape_controls, is_terminal_control};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::screen::Terminal;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use ironlance_host::state::UserIdentity;
+use ironlance_host::state_folder::UserIdentity;
 use ironlance_net::ExchangeError;
 use ironlance_rpc::client::EndpointError;
 use ironlance_rpc::{CallError, Fault};

@@ -3,7 +3,7 @@
 mod case;
 mod told;
 
-use ironlance_host::clock::LocalClock;
+use ironlance_host::local_time::LocalClock;
 use serde::Serialize;
 
 use crate::json::{self, Form};

@@ -1,7 +1,7 @@
 //! What reaches the owner: one enum of all inputs, taken in order.
 
-use ironlance_core::kind::EventKind;
-use ironlance_core::level::Level;
+use ironlance_core::event::kind::EventKind;
+use ironlance_core::log_level::Level;
 use tokio::sync::oneshot;
 
 use crate::request::{LogId, LogLocation, MethodCall};

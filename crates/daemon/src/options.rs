@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use ironlance_config::value::{self, InvalidValue};
 use ironlance_config::{HostEnv, Overrides, default_paths};
-use ironlance_core::args::table::{original, ours};
-use ironlance_core::args::{OptionArg, OptionSpec, Takes, getopt};
-use ironlance_core::python;
+use ironlance_core::cli::table::{original, ours};
+use ironlance_core::cli::{OptionArg, OptionSpec, Takes, getopt};
+use ironlance_core::text::python;
 
 /// What a command line asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -216,7 +216,7 @@ pub fn find_configuration(program: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_core::level::Level;
+    use ironlance_core::log_level::Level;
 
     fn wish(line: &str) -> Command {
         let machine = HostEnv {

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use ironlance_config::{Config, LogTarget, Settings};
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 

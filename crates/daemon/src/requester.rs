@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use ironlance_core::Namespec;
-use ironlance_core::plain::escape_controls;
+use ironlance_core::text::escape::escape_controls;
 
 /// Names and commands are shown up to so many characters.
 const LONGEST: usize = 64;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use ironlance_config::{self as config, CheckResult, Config, ConfigFaults, HostEnv};
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 use ironlance_host::heap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;

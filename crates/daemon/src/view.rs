@@ -7,9 +7,9 @@ pub mod stream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_core::kind::EventKind;
-use ironlance_core::memory::TimeWindow;
-use ironlance_core::tally::EventCounts;
+use ironlance_core::event::counts::EventCounts;
+use ironlance_core::event::kind::EventKind;
+use ironlance_core::process::oom::TimeWindow;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
 use settings::ProgramSettings;

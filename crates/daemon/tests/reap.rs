@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ironlance_core::exit::ExitStatus;
+use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_daemon::child::exec_errors::ExecErrorPipe;
 use ironlance_daemon::child::reap::{keep_exit_statuses, reap};
 use ironlance_daemon::child::spawn::{SpawnOptions, StderrTarget, StdinSource, spawn};

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ironlance_daemon::pidproxy;
-use ironlance_host::name_service;
+use ironlance_host::nss;
 use ironlance_listeners::command::{batch, crashmail, httpok, memmon};
 
 /// A command, by its name.
@@ -92,7 +92,7 @@ const COMMANDS: &[Command] = &[
 ];
 
 fn main() -> ExitCode {
-    name_service::disable_nss_plugins();
+    nss::disable_nss_plugins();
     let mut args = env::args_os();
     let called_as = args.next().unwrap_or_default();
     let by_name = Path::new(&called_as).file_name().and_then(|name| find(name.to_str()?));

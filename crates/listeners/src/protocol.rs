@@ -10,10 +10,10 @@
 
 use std::io::{self, BufRead, Write};
 
-use ironlance_core::envelope::{EnvelopeError, MAX_HEADER};
-use ironlance_core::handshake::{ListenerResult, READY};
+use ironlance_core::event::envelope::{EnvelopeError, MAX_HEADER};
+use ironlance_core::listener::protocol::{ListenerResult, READY};
 use ironlance_core::{Envelope, Event};
-use ironlance_host::residency::CodePageTrimmer;
+use ironlance_host::code_pages::CodePageTrimmer;
 use thiserror::Error;
 
 /// So much of a body is read at a time, in bytes.
@@ -184,7 +184,7 @@ fn decode(bytes: &mut Vec<u8>, text: &mut String) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_core::event::Tick;
+    use ironlance_core::event::decode::Tick;
 
     #[derive(Default)]
     struct Seen {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ironlance_core::python::repr;
+use ironlance_core::text::python::repr;
 
 /// A fault, by Supervisor's codes (its xmlrpc.py, class Faults).
 #[derive(Clone, Debug, PartialEq, Eq)]

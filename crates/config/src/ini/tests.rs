@@ -1,6 +1,6 @@
 //! Held against CPython 3.11: what UnhosedConfigParser of Supervisor 4.3.0 made of the same texts.
 
-use ironlance_core::python;
+use ironlance_core::text::python;
 use proptest::prelude::*;
 
 use super::*;

@@ -3,7 +3,7 @@
 //! None of it can be loaded here. But a name that no Python could load is a slip of the pen, and refused as in the
 //! original: a daemon without its XML-RPC interface, because one letter is wrong, helps nobody.
 
-use ironlance_core::pool::ResultHandler;
+use ironlance_core::listener::pool::ResultHandler;
 
 use crate::value::InvalidValue;
 

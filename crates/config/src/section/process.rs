@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ironlance_core::ProcessName;
-use ironlance_core::lifecycle::Autorestart;
+use ironlance_core::process::lifecycle::Autorestart;
 
-use crate::conversion::FormatValue;
-use crate::expand::ExpansionNames;
+use crate::env_pairs::parse_env_pairs;
 use crate::ini::Section;
-use crate::pairs::parse_env_pairs;
+use crate::loader::context::{FaultRecorded, LoadContext, SectionScope, WORK_PER_SECTION, Wording};
 use crate::program::{LogTarget, OutputConfig, Program};
-use crate::reading::{FaultRecorded, LoadContext, SectionScope, WORK_PER_SECTION, Wording};
+use crate::template::ExpansionNames;
+use crate::template::percent_format::FormatValue;
 use crate::value::{self, InvalidValue, LogDestination, breaks_tokens, shown};
 
 /// The keys that all three know.

@@ -1,11 +1,11 @@
 //! `[supervisorctl]`: the control program.
 
 use crate::config::Notes;
-use crate::control::CtlSettings;
-use crate::expand::ExpansionNames;
+use crate::ctl_settings::CtlSettings;
 use crate::ini::Section;
+use crate::loader::context::{LoadContext, SectionScope};
 use crate::path::normalize;
-use crate::reading::{LoadContext, SectionScope};
+use crate::template::ExpansionNames;
 
 /// The keys of the section.
 pub(crate) const KEYS: [&str; 5] = ["serverurl", "username", "password", "prompt", "history_file"];

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 
-use crate::expand::ExpansionNames;
-use crate::fault::ConfigFault;
+use crate::env_pairs::parse_env_pairs;
 use crate::ini::Section;
-use crate::number;
-use crate::pairs::parse_env_pairs;
+use crate::loader::context::{LoadContext, SectionScope};
+use crate::loader::fault::ConfigFault;
 use crate::path::{absolute, normalize, without_dots};
-use crate::reading::{LoadContext, SectionScope};
 use crate::settings::{MainLogTarget, Overrides, Settings, UserRef};
+use crate::template::ExpansionNames;
+use crate::value::number;
 use crate::value::{self, InvalidValue};
 
 /// The keys of the section.

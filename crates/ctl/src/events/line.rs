@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 use ironlance_core::{Namespec, ProcessState};
-use ironlance_host::clock::{self, LocalClock};
+use ironlance_host::local_time::{self, LocalClock};
 use serde::Deserialize;
 
 use crate::paint::{self, Ending};
@@ -37,7 +37,7 @@ pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: Termina
     let Ok(happening) = serde_json::from_str::<Happening>(data) else {
         return format!("{} {}", paint::escape_controls(kind), text(data));
     };
-    let mut parts = vec![clock::log_time(&clock.local(moment(happening.at)))];
+    let mut parts = vec![local_time::log_time(&clock.local(moment(happening.at)))];
     let event = if happening.event.is_empty() { kind } else { &happening.event };
     parts.push(coloured(event, &happening.body, terminal));
     let who = match (&happening.group, &happening.process) {
@@ -150,7 +150,7 @@ mod tests {
             "PROCESS_STATE_EXITED shop:web: from RUNNING, not expected, pid 2766; terminated by SIGKILL"
         );
         let line = line("message", &data.to_string(), &LocalClock::new(), PIPE);
-        let moment = |at| clock::log_time(&LocalClock::new().local(moment(at)));
+        let moment = |at| local_time::log_time(&LocalClock::new().local(moment(at)));
         assert!(moment(1_795_451_540.495).ends_with(",495") && moment(0.0).ends_with(",000"));
         assert!(line[..24].ends_with(",250 ") && line.starts_with("2025-11-2"), "{line}");
     }

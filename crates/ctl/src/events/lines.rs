@@ -1,6 +1,6 @@
 //! From the bytes of the stream to the lines that are shown.
 
-use ironlance_host::clock::LocalClock;
+use ironlance_host::local_time::LocalClock;
 
 use super::feed::{Feed, Message};
 use super::line;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 use ironlance_rpc::{Client, ProcessInfo};
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;

@@ -1,6 +1,6 @@
 //! `tail`: the end of a program's log, once or for as long as it grows.
 
-use ironlance_core::python::repr;
+use ironlance_core::text::python::repr;
 use ironlance_rpc::{FaultKind, Value};
 
 use crate::record::text;

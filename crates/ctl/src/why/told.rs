@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use ironlance_core::ProcessState;
-use ironlance_host::clock::{self, LocalClock};
+use ironlance_host::local_time::{self, LocalClock};
 
 use super::case::{Case, End, Expectation, How, Knowledge};
 use crate::json::state_of;
@@ -255,14 +255,14 @@ fn times(count: i64) -> String {
 
 /// Below a second in milliseconds.
 fn span(seconds: f64) -> String {
-    if seconds < 0.9995 { format!("{:.0} ms", seconds * 1000.0) } else { clock::span(seconds) }
+    if seconds < 0.9995 { format!("{:.0} ms", seconds * 1000.0) } else { local_time::span(seconds) }
 }
 
 /// Of what is only known in seconds.
 fn whole_span(seconds: i64) -> String {
     match i32::try_from(seconds.max(0)).unwrap_or(i32::MAX) {
         seconds @ ..60 => format!("{seconds} s"),
-        seconds => clock::span(f64::from(seconds)),
+        seconds => local_time::span(f64::from(seconds)),
     }
 }
 

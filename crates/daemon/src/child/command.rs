@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ironlance_core::redact::redact;
-use ironlance_core::{python, shlex};
+use ironlance_core::{text::python, text::shlex};
 use rustix::fs::{Access, access};
 use thiserror::Error;
 

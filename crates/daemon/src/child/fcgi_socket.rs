@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use ironlance_config::{FcgiSocket, SocketAddress, SocketOwner};
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
 };

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use ironlance_core::lifecycle::SignalTarget;
+use ironlance_core::process::lifecycle::SignalTarget;
 use nix::libc;
 
 /// Sends the signal of this number.

@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use ironlance_core::lifecycle::Now;
-use ironlance_core::memory::{CounterUpdates, ExitKind, OomKills, OomVerdict, TimeWindow};
+use ironlance_core::process::lifecycle::Now;
+use ironlance_core::process::oom::{CounterUpdates, ExitKind, OomKills, OomVerdict, TimeWindow};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::readable_fd::ReadableFd;

@@ -1,6 +1,6 @@
 //! The one place that waits for children: a second one would take the other's exit statuses.
 
-use ironlance_core::exit::ExitStatus;
+use ironlance_core::process::exit_status::ExitStatus;
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, WaitOptions, wait, waitid};
 

@@ -15,9 +15,9 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use ironlance_config::HttpServer;
-use ironlance_core::level::Level;
-use ironlance_core::notice::OutputChannel;
-use ironlance_core::python::repr;
+use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::log_level::Level;
+use ironlance_core::text::python::repr;
 use ironlance_rpc::{read, write};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;

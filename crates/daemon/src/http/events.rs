@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep};
 

@@ -33,7 +33,7 @@ pub use limits::Limits;
 pub use listen::{Kept, Listening, OpenError, open};
 pub use serve::{Serving, serve, serve_stream};
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 
 /// The daemon's own log, as the server sees it.
 pub trait Journal {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 use ironlance_core::redact::redact;
 use ironlance_rpc::{Fault, FaultKind, Members, Value};
 use tokio::sync::oneshot;

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 use tokio::sync::Notify;
 
 use super::Journal;

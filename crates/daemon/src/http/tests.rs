@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config::{Credentials, HttpServer, Password, ServerAddress};
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 use ironlance_rpc::{FaultKind, Value, read, write};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

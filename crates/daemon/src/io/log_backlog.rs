@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 
 use crate::log::rotating_file::{RotatingFile, TryWrite};
 

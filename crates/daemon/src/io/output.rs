@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ironlance_config as config;
 use ironlance_core::capture::{Piece, Splitter};
-use ironlance_core::kind::EventKind;
-use ironlance_core::level::Level;
-use ironlance_core::notice::{Notice, OutputChannel};
-use ironlance_core::{Namespec, ansi, python};
+use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::notice::{Notice, OutputChannel};
+use ironlance_core::log_level::Level;
+use ironlance_core::{Namespec, text::ansi, text::python};
 
 use crate::io::log_backlog::{LogBacklog, OrphanedLog, WriteTurn};
 use crate::io::poller::ReadPriority;

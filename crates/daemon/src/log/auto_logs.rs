@@ -7,8 +7,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use ironlance_core::notice::OutputChannel;
-use ironlance_core::python;
+use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::text::python;
 
 /// What Python's tempfile makes names of.
 const ALPHABET: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";

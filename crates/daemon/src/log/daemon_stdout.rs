@@ -3,7 +3,7 @@
 
 use std::io;
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 
 use super::sink::{Sink, StdStream};
 

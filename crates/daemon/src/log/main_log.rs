@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use ironlance_config::{MainLogTarget as Target, Settings};
-use ironlance_core::level::Level;
-use ironlance_host::clock::LocalClock;
+use ironlance_core::log_level::Level;
+use ironlance_host::local_time::LocalClock;
 use thiserror::Error;
 
 use super::rotating_file::{LogWrite, RotatingFile};

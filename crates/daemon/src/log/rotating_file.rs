@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ironlance_core::level::Level;
+use ironlance_core::log_level::Level;
 
 use super::sink::{OpenMode, PartialWrite, Sink};
 use crate::files::special_file::is_special;

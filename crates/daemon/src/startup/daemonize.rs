@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use ironlance_core::level::Level;
-use ironlance_core::python;
+use ironlance_core::log_level::Level;
+use ironlance_core::text::python;
 use nix::errno::Errno;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

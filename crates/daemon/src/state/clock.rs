@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ironlance_core::lifecycle::Now;
+use ironlance_core::process::lifecycle::Now;
 
 /// Gives the time as the machines want it.
 #[derive(Clone, Copy)]

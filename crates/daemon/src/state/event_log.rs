@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 
 use crate::view::EventRecord;
 use crate::view::stream::{EventStream, Publisher, stream};

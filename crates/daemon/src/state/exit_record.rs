@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use ironlance_core::exit::ExitStatus;
-use ironlance_core::memory::{OomVerdict, TimeWindow};
-use ironlance_host::clock::LocalClock;
+use ironlance_core::process::exit_status::ExitStatus;
+use ironlance_core::process::oom::{OomVerdict, TimeWindow};
+use ironlance_host::local_time::LocalClock;
 
 use crate::log::{read_back, rotating_file};
 use crate::requester::SignalReason;

@@ -6,9 +6,9 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use ironlance_config as config;
-use ironlance_core::lifecycle::{DaemonState, Input, Lifecycle};
-use ironlance_core::order::start_order;
-use ironlance_core::pool::{Pool, Recycling};
+use ironlance_core::listener::pool::{Pool, Recycling};
+use ironlance_core::process::lifecycle::{DaemonState, Input, Lifecycle};
+use ironlance_core::process::start_order::start_order;
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use crate::child::fcgi_socket::FastCgiSocket;

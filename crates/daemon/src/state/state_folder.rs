@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::rc::Rc;
 
-use ironlance_host::state::{self, StateFolder, UserIdentity};
+use ironlance_host::state_folder::{self, StateFolder, UserIdentity};
 
 /// The state folder that a process was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,6 @@ impl ListenerStateFolder {
 
     /// What the listener is to be told in its environment.
     pub(crate) fn variable(&self) -> Option<(&'static str, &OsStr)> {
-        self.folder.granted.then(|| (state::VARIABLE, self.folder.path.as_os_str()))
+        self.folder.granted.then(|| (state_folder::VARIABLE, self.folder.path.as_os_str()))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Effect, Input, SignalTarget};
-use ironlance_core::notice::{Notice, StateDetail};
+use ironlance_core::event::notice::{Notice, StateDetail};
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::{Effect, Input, SignalTarget};
 use ironlance_core::{ProcessState, signal};
 use rustix::io::Errno;
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use ironlance_core::exit::ExitStatus;
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::Input;
-use ironlance_core::memory::{ExitKind, OomVerdict};
-use ironlance_core::notice::OutputChannel;
-use ironlance_core::pool::MemberId;
+use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::listener::pool::MemberId;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::exit_status::ExitStatus;
+use ironlance_core::process::lifecycle::Input;
+use ironlance_core::process::oom::{ExitKind, OomVerdict};
 
 use super::Supervisor;
 use crate::child::reap;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ironlance_config::GroupKind;
-use ironlance_core::kind::EventKind;
-use ironlance_core::level::Level;
-use ironlance_core::notice::OutputChannel;
+use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::log_level::Level;
 
 use super::Supervisor;
 use crate::io::log_backlog::{OrphanedLog, WriteTurn};

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_core::bus::PoolId;
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::Input;
-use ironlance_core::notice::{Notice, StateDetail};
-use ironlance_core::pool::{MemberId, Pool, PoolEffect, StoppedBy};
+use ironlance_core::event::notice::{Notice, StateDetail};
+use ironlance_core::listener::bus::PoolId;
+use ironlance_core::listener::pool::{MemberId, Pool, PoolEffect, StoppedBy};
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::Input;
 use ironlance_core::{Namespec, ProcessState};
 
 use super::{Supervisor, retired_pools};

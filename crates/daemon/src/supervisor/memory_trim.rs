@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use ironlance_host::code_pages::CodePageTrimmer;
 use ironlance_host::heap;
-use ironlance_host::residency::CodePageTrimmer;
 
 use super::Supervisor;
 

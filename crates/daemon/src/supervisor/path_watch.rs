@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ironlance_config::{self as config, SocketAddress};
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::DaemonState;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::DaemonState;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::Supervisor;

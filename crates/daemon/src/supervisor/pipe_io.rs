@@ -4,10 +4,10 @@ use std::io;
 use std::os::fd::AsFd;
 
 use ironlance_core::Namespec;
-use ironlance_core::kind::EventKind;
-use ironlance_core::level::Level;
-use ironlance_core::notice::OutputChannel;
-use ironlance_core::python;
+use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::log_level::Level;
+use ironlance_core::text::python;
 
 use super::Supervisor;
 use crate::child::pipes::{self, Interest, ReadOutcome};

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 
 use ironlance_config::{self as config, GroupKind, LogTarget};
-use ironlance_core::bus::PoolId;
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Lifecycle, Policy, ProcessRole};
-use ironlance_core::notice::{Notice, OutputChannel};
-use ironlance_core::pool::{Capacity, Pool, Recycling};
+use ironlance_core::event::notice::{Notice, OutputChannel};
+use ironlance_core::listener::bus::PoolId;
+use ironlance_core::listener::pool::{Capacity, Pool, Recycling};
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::{Lifecycle, Policy, ProcessRole};
 use ironlance_core::{GroupName, Namespec};
 
 use super::Supervisor;

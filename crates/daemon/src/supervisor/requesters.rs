@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use ironlance_core::Namespec;
-use ironlance_core::level::Level;
-use ironlance_core::plain::escape_controls;
+use ironlance_core::log_level::Level;
+use ironlance_core::text::escape::escape_controls;
 
 use super::Supervisor;
 use crate::request::RpcRequest;

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use ironlance_core::GroupName;
-use ironlance_core::bus::PoolId;
-use ironlance_core::kind::EventKind;
-use ironlance_core::level::Level;
-use ironlance_core::pool::Pool;
-use ironlance_core::tally::EventCounts;
+use ironlance_core::event::counts::EventCounts;
+use ironlance_core::event::kind::EventKind;
+use ironlance_core::listener::bus::PoolId;
+use ironlance_core::listener::pool::Pool;
+use ironlance_core::log_level::Level;
 
 use super::Supervisor;
 use crate::state::ids::GroupId;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ironlance_core::ProcessState;
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{DaemonState, Input};
-use ironlance_core::notice::Notice;
+use ironlance_core::event::notice::Notice;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::{DaemonState, Input};
 
 use super::Supervisor;
 use crate::requester::SignalReason;

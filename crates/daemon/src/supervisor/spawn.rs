@@ -7,10 +7,10 @@ use std::path::Path;
 use std::rc::Rc;
 
 use ironlance_config as config;
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::Input;
-use ironlance_core::notice::OutputChannel;
-use ironlance_core::pool::MemberId;
+use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::listener::pool::MemberId;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::Input;
 
 use super::Supervisor;
 use crate::child::command::{self, ResolvedCommand};

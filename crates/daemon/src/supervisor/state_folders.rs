@@ -4,9 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::rc::Rc;
 
-use ironlance_config::superlance::{self, NAMES};
-use ironlance_core::level::Level;
-use ironlance_host::state::{self, UserIdentity};
+use ironlance_config::listener_command::{self, NAMES};
+use ironlance_core::log_level::Level;
+use ironlance_host::state_folder::{self, UserIdentity};
 
 use super::Supervisor;
 use crate::child::command::ResolvedCommand;
@@ -25,7 +25,7 @@ impl Supervisor {
         let uid = process.program().uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
         let owner = self.owner_of(uid);
         let Some(process) = self.table.process(id) else { return };
-        let folder = state::locate(&self.state_variables(process), &owner);
+        let folder = state_folder::locate(&self.state_variables(process), &owner);
         let is_ours = is_ours(&resolved.file);
         let keeping = ListenerStateFolder {
             folder,
@@ -50,20 +50,20 @@ impl Supervisor {
         }
     }
 
-    fn state_variables<'a>(&'a self, process: &'a Process) -> state::StateFolderEnv<'a> {
+    fn state_variables<'a>(&'a self, process: &'a Process) -> state_folder::StateFolderEnv<'a> {
         let program = &process.program().environment;
         let own = |name: &str| program.get(name).map(OsStr::new);
         // What stands in [supervisord] is meant for no program in particular, and has been handed down to each.
-        let shared = self.settings.environment.get(state::VARIABLE);
-        let is_shared = shared.is_some() && shared == program.get(state::VARIABLE);
-        let told = own(state::VARIABLE);
+        let shared = self.settings.environment.get(state_folder::VARIABLE);
+        let is_shared = shared.is_some() && shared == program.get(state_folder::VARIABLE);
+        let told = own(state_folder::VARIABLE);
         let inherited = |name: &str| {
             let found = self.environment.iter().find(|(key, _)| key.as_os_str() == OsStr::new(name));
             found.map(|(_, value): &(OsString, OsString)| value.as_os_str())
         };
-        state::StateFolderEnv {
+        state_folder::StateFolderEnv {
             own: told.filter(|_| !is_shared),
-            inherited: told.or_else(|| inherited(state::VARIABLE)),
+            inherited: told.or_else(|| inherited(state_folder::VARIABLE)),
             xdg_state_home: own("XDG_STATE_HOME").or_else(|| inherited("XDG_STATE_HOME")),
             home: own("HOME").or_else(|| inherited("HOME")),
         }
@@ -106,7 +106,7 @@ impl Supervisor {
 /// Whether a command line names a listener of ours and runs something else with it. Python with superlance is not that.
 fn names_our_listener(argv: &[String]) -> bool {
     let is_named = |word: &String| NAMES.into_iter().chain(["ironlance"]).any(|name| word.contains(name));
-    superlance::parse_command(argv).is_none() && argv.iter().any(is_named)
+    listener_command::parse_command(argv).is_none() && argv.iter().any(is_named)
 }
 
 /// Whether a command is one of the binary that we are ourselves, under whatever name.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_host::state::alerts::{OutboxStatus, disk_problem};
+use ironlance_host::state_folder::outbox_status::{OutboxStatus, disk_problem};
 
 /// A state folder, as the owner knows it. Nobody has looked into it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl StateFolderView {
 
 #[cfg(test)]
 mod tests {
-    use ironlance_host::state::alerts::LastError;
+    use ironlance_host::state_folder::outbox_status::LastError;
 
     use super::*;
 

@@ -129,7 +129,7 @@ impl std::fmt::Debug for EventStream {
 mod tests {
     use std::time::Duration;
 
-    use ironlance_core::kind::EventKind;
+    use ironlance_core::event::kind::EventKind;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! What can be completed: commands, their options and subcommands, and the verbs of supervisorctl.
 
 use anyhow::Result;
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 use ironlance_core::signal;
 use ironlance_ctl::reference::Completes;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ironlance_config::RawConfig;
 use ironlance_config::ini::Section;
-use ironlance_core::plain::escape_controls;
+use ironlance_core::text::escape::escape_controls;
 
 /// What a finding means for whoever moves over; the order is that of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

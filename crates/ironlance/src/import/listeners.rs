@@ -6,9 +6,9 @@ use std::path::Path;
 use ironlance_alert::{Receiver, Secret, Transport};
 use ironlance_config::ListenerOutbox;
 use ironlance_config::ini::Section;
-use ironlance_config::superlance::{ListenerCommand, parse_command};
+use ironlance_config::listener_command::{ListenerCommand, parse_command};
 use ironlance_core::redact::{is_assignment, redact};
-use ironlance_core::shlex;
+use ironlance_core::text::shlex;
 use ironlance_listeners::options::batch::{self, BatchMailer};
 use ironlance_listeners::options::{
     BatchOptions, CrashmailOptions, HttpokOptions, MemmonOptions, OptionsEnv, Parsed, crashmail, httpok,

@@ -1,10 +1,10 @@
 //! A configuration under examination: its sections with their places, and values as supervisord would expand them.
 
-use ironlance_config::conversion::FormatValue;
-use ironlance_config::expand::{EnvVariables, ExpansionNames, expand};
 use ironlance_config::ini::Section;
+use ironlance_config::template::percent_format::FormatValue;
+use ironlance_config::template::{EnvVariables, ExpansionNames, expand};
 use ironlance_config::{HostEnv, RawConfig};
-use ironlance_core::shlex;
+use ironlance_core::text::shlex;
 
 /// The prefixes of the sections that run something.
 const RUNNERS: [&str; 3] = ["program:", "eventlistener:", "fcgi-program:"];

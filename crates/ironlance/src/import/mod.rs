@@ -18,7 +18,7 @@ use ironlance_config::{
     Config, ConfigFaults, GroupKind, HostEnv, LoadReport, Overrides, RawConfig, listener_outboxes,
     listeners_without_outbox, load_raw, load_with_notes,
 };
-use ironlance_core::plain::escape_controls;
+use ironlance_core::text::escape::escape_controls;
 
 use finding::{Findings, Weight};
 use look::Look;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use ironlance_config::env_pairs::parse_env_pairs;
 use ironlance_config::ini::Section;
-use ironlance_config::pairs::parse_env_pairs;
 
 use super::finding::{Findings, Weight};
 use super::look::Look;

@@ -1,6 +1,6 @@
 //! What in a command line or a configuration is, by its looks, a password.
 
-use ironlance_core::shlex;
+use ironlance_core::text::shlex;
 
 /// Parts of names whose values are not for everybody.
 const NAMES: [&str; 7] = ["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey"];

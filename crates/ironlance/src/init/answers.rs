@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ironlance_alert::address::addresses;
-use ironlance_core::shlex;
+use ironlance_core::text::shlex;
 use ironlance_net::percent;
 use thiserror::Error;
 

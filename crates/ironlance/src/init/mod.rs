@@ -133,7 +133,7 @@ fn write(wanted: &Wanted, setting: &Setting, over: Over) -> Result<Config> {
 /// Says which programs supervisord will not find.
 fn warn(out: &mut impl Write, config: &Config) -> io::Result<()> {
     for program in config.groups.iter().flat_map(|group| &group.programs) {
-        let words = ironlance_core::shlex::split(&program.command).unwrap_or_default();
+        let words = ironlance_core::text::shlex::split(&program.command).unwrap_or_default();
         if let Some(first) = words.first().filter(|first| find_program(first).is_none()) {
             writeln!(
                 out,

@@ -52,9 +52,9 @@ pub(crate) fn for_shell(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_config::expand::{EnvVariables, ExpansionNames, expand};
     use ironlance_config::ini::Ini;
-    use ironlance_core::shlex;
+    use ironlance_config::template::{EnvVariables, ExpansionNames, expand};
+    use ironlance_core::text::shlex;
     use proptest::prelude::*;
 
     /// The words that a supervisord makes of the value.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use ironlance_core::shlex;
+use ironlance_core::text::shlex;
 
 use super::answers::{EXAMPLE, Mail, Program, Way};
 use super::place::{Place, Role};

@@ -1,4 +1,4 @@
-//! Tries what was written: the loader that supervisord itself uses, and a mail by the very command of the listener.
+//! Tries what was written: the load that supervisord itself uses, and a mail by the very command of the listener.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use ironlance_config::ini::Ini;
 use ironlance_config::{Config, ConfigFaults, HostEnv, Overrides, load, load_raw};
-use ironlance_core::shlex;
+use ironlance_core::text::shlex;
 use ironlance_listeners::command::LOGIN_REFUSED;
 
 /// The status by which the test alert tells that the login was refused (sysexits.h, EX_NOPERM).

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use ironlance_alert::{AlertEntry, Format};
 use ironlance_core::Event;
-use ironlance_core::event::StateChange;
-use ironlance_host::clock;
+use ironlance_core::event::decode::StateChange;
+use ironlance_host::local_time;
 
 use super::alert_context::AlertContext;
 use super::{listen, options, start_check, test_alert};
@@ -81,7 +81,7 @@ impl Batch {
         if self.alerts.is_submitted(received) {
             return;
         }
-        let time = clock::log_time(&clock::local(SystemTime::now()));
+        let time = local_time::log_time(&local_time::local(SystemTime::now()));
         let text = match self.mailer {
             BatchMailer::Crashsms => format!("{} {time}", crash::sms_line(trigger, change)),
             BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use ironlance_alert::AlertEntry;
 use ironlance_core::Event;
-use ironlance_host::clock;
+use ironlance_host::local_time;
 
 use super::alert_context::AlertContext;
 use super::{listen, options, start_check, test_alert};
@@ -72,7 +72,7 @@ impl EventHandler for Crashmail {
         }
         self.alerts.prewarm();
         let process = &change.namespec.process;
-        let time = clock::log_time(&clock::local(SystemTime::now()));
+        let time = local_time::log_time(&local_time::local(SystemTime::now()));
         let subject = format!(" {process} {} at {time}", crash::verb(trigger));
         let subject = self.header.iter().map(|header| format!("{header}:")).collect::<String>() + &subject;
         let text = crash::mail_text(trigger, change);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ironlance_alert::AlertEntry;
-use ironlance_core::python::repr_list;
+use ironlance_core::text::python::repr_list;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_net::Tls;
 use ironlance_rpc::{Client, ProcessInfo};

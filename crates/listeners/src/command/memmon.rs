@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use ironlance_alert::AlertEntry;
 use ironlance_core::Namespec;
-use ironlance_host::clock;
+use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo};
 
 use super::alert_context::AlertContext;
@@ -200,12 +200,12 @@ impl Memmon {
         let unit = self.unit();
         match restart(&self.supervisor, &mut self.pending_restarts, name, None) {
             RestartOutcome::Done => {
-                let now = clock::local(SystemTime::now());
+                let now = local_time::local(SystemTime::now());
                 let text = format!(
                     "memmon.py restarted the process named {name} at {} {} because it was consuming too much memory \
                      ({bytes} bytes {unit})",
-                    clock::asctime(&now),
-                    clock::zone_name(&now)
+                    local_time::asctime(&now),
+                    local_time::zone_name(&now)
                 );
                 ActionReport::happened("process NAME restarted", name, text)
             }

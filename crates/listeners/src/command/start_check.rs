@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_core::aim::{NamePattern, unmatched_patterns};
+use ironlance_core::listener::name_check::{NamePattern, unmatched_patterns};
+use ironlance_host::code_pages::CodePageTrimmer;
 use ironlance_host::heap;
-use ironlance_host::residency::CodePageTrimmer;
 use ironlance_rpc::{Client, Value};
 
 use crate::environment::ListenerEnv;

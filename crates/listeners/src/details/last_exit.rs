@@ -1,6 +1,6 @@
 //! How a process last ended, as our own supervisord tells it: it has looked at the moment it happened.
 
-use ironlance_host::clock;
+use ironlance_host::local_time;
 use ironlance_rpc::Value;
 
 use super::detail;
@@ -47,7 +47,7 @@ impl LastExit {
         if !self.not_started.is_empty() {
             lines.push(detail("start error", &self.not_started));
         }
-        lines.push(detail("ran for", &clock::span(self.uptime)));
+        lines.push(detail("ran for", &local_time::span(self.uptime)));
         let times = if self.starts == 1 { "time" } else { "times" };
         lines.push(detail("started", &format!("{} {times}", self.starts)));
         lines

@@ -6,7 +6,7 @@ pub mod main_log;
 use std::time::Duration;
 
 use ironlance_core::{Namespec, ProcessState};
-use ironlance_host::clock;
+use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo, Value};
 
 use last_exit::LastExit;
@@ -146,7 +146,7 @@ fn ending(history: &ProcessHistory, info: Option<&ProcessInfo>, pid: Option<&str
     lines.extend(spawnerr.map(|error| detail("start error", error)));
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
     let ran_for = history.ran_for.or(remembered.map(|info| (info.stop - info.start) as f64));
-    lines.extend(ran_for.map(|seconds| detail("ran for", &clock::span(seconds))));
+    lines.extend(ran_for.map(|seconds| detail("ran for", &local_time::span(seconds))));
     lines
 }
 

@@ -1,7 +1,7 @@
 //! The command line of the batch mailers: crashmailbatch, fatalmailbatch and crashsms.
 
 use ironlance_alert::Receiver;
-use ironlance_core::python::repr;
+use ironlance_core::text::python::repr;
 
 use super::destination::resolve_batch;
 use super::filter::{self, ProcessFilter};
@@ -9,7 +9,7 @@ use super::mail_options::{MailOptions, batch_rows, batch_sendmail_row, shared_ro
 use super::option_error::{OptionError, OptionRow, ParserStyle, exit, help_row};
 use super::triggers::{Trigger, Triggers, on_row};
 use super::{OptionsEnv, Parsed, number};
-use ironlance_core::args::{
+use ironlance_core::cli::{
     OptionArg, Takes,
     help::{self, HelpPage},
     optparse,

@@ -6,7 +6,7 @@ use super::mail_options::{MailOptions, mailer_rows, server_rows, shared_rows};
 use super::option_error::{OptionError, OptionRow, ParserStyle, exit, help_row};
 use super::triggers::{Trigger, Triggers, on_row};
 use super::{OptionsEnv, Parsed};
-use ironlance_core::args::{
+use ironlance_core::cli::{
     Takes, getopt,
     help::{self, HelpPage},
     table::original,

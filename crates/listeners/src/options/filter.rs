@@ -1,10 +1,10 @@
 //! Which programs a command is about: `--program`, `--group`, and `!` to leave out.
 
 use ironlance_core::Selection;
-use ironlance_core::aim::NamePattern;
+use ironlance_core::listener::name_check::NamePattern;
 
 use super::option_error::{OptionError, OptionRow};
-use ironlance_core::args::{
+use ironlance_core::cli::{
     OptionArg, Takes,
     table::{original, ours},
 };

@@ -9,7 +9,7 @@ use super::mail_options::{MailOptions, filled, mailer_rows, server_rows, shared_
 use super::option_error::{OptionError, OptionRow, ParserStyle, count, exit, help_row};
 use super::remind::{RemindInterval, remind_row};
 use super::{OptionsEnv, Parsed, number};
-use ironlance_core::args::{
+use ironlance_core::cli::{
     OptionArg, Takes, getopt,
     help::{self, HelpPage},
     table::{original, ours},

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::mail_server::{MailServer, TlsDemand, redacted};
 use super::option_error::{OptionError, OptionRow, cannot_use};
-use ironlance_core::args::{
+use ironlance_core::cli::{
     OptionArg, Takes,
     table::{original, ours},
 };

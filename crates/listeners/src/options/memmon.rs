@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ironlance_core::python::repr;
-use ironlance_core::selection::SelectionError;
-use ironlance_core::{Selection, aim};
+use ironlance_core::process::selection::SelectionError;
+use ironlance_core::text::python::repr;
+use ironlance_core::{Selection, listener::name_check};
 
 use super::destination::{self, MailDestination};
 use super::mail_options::{MailOptions, mailer_rows, server_rows, shared_rows};
@@ -14,7 +14,7 @@ use super::signal::ProcessSignal;
 use super::{OptionsEnv, Parsed, number};
 use crate::probe::memory::MemoryMetric;
 use crate::rule::memory::MemoryLimit;
-use ironlance_core::args::{
+use ironlance_core::cli::{
     OptionArg, Takes, getopt,
     help::{self, HelpPage},
     table::{original, ours},
@@ -32,7 +32,7 @@ pub struct MemmonOptions {
     /// Bytes for every process.
     pub any: Option<u64>,
     /// Every name that was given, those that are left out too; with `--any` also the pattern for all.
-    pub named: Vec<aim::NamePattern>,
+    pub named: Vec<name_check::NamePattern>,
     /// Which memory counts.
     pub metric: MemoryMetric,
     /// No mail about a process that has been up for more seconds than this; may be negative, as in superlance.
@@ -309,12 +309,12 @@ fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<MemmonOptions, 
 }
 
 impl RawOptions {
-    fn named(&self) -> Vec<aim::NamePattern> {
+    fn named(&self) -> Vec<name_check::NamePattern> {
         let programs = self.programs.iter().map(|(name, _)| name).chain(&self.leave_programs);
         let groups = self.groups.iter().map(|(name, _)| name).chain(&self.leave_groups);
-        let every = self.any.map(|_| aim::NamePattern::Program("*".to_owned()));
-        let programs = programs.cloned().map(aim::NamePattern::Program);
-        programs.chain(groups.cloned().map(aim::NamePattern::Group)).chain(every).collect()
+        let every = self.any.map(|_| name_check::NamePattern::Program("*".to_owned()));
+        let programs = programs.cloned().map(name_check::NamePattern::Program);
+        programs.chain(groups.cloned().map(name_check::NamePattern::Group)).chain(every).collect()
     }
 
     fn resolve(

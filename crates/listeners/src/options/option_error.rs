@@ -1,12 +1,12 @@
 //! Why a command line leads to no work, and what the command then says: superlance's streams and exit codes.
 
-use ironlance_core::python::repr;
 use ironlance_core::redact::redact;
+use ironlance_core::text::python::repr;
 use thiserror::Error;
 
 use super::Parsed;
-use ironlance_core::args::table::original;
-use ironlance_core::args::{self, OptionArg, Takes, UsageError};
+use ironlance_core::cli::table::original;
+use ironlance_core::cli::{self, OptionArg, Takes, UsageError};
 
 /// Why a command line leads to no work.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -38,7 +38,7 @@ impl From<UsageError> for OptionError {
 }
 
 /// An option of a listener.
-pub(super) type OptionRow<T> = args::OptionSpec<T, OptionError>;
+pub(super) type OptionRow<T> = cli::OptionSpec<T, OptionError>;
 
 /// `-h`, which both parsers have.
 pub(super) fn help_row<T>() -> OptionRow<T> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::number;
 use super::option_error::{OptionError, OptionRow};
 use crate::rule::reminder::INTERVAL;
-use ironlance_core::args::{OptionArg, Takes, table::ours};
+use ironlance_core::cli::{OptionArg, Takes, table::ours};
 
 /// How long a trouble that lasts is not mailed about again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

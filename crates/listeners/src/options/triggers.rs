@@ -3,7 +3,7 @@
 use ironlance_core::ProcessState;
 
 use super::option_error::{OptionError, OptionRow};
-use ironlance_core::args::{OptionArg, Takes, table::ours};
+use ironlance_core::cli::{OptionArg, Takes, table::ours};
 
 /// What can happen to a process, by the state that it enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Which state changes are worth a mail, and the words for them.
 
 use ironlance_core::ProcessState;
-use ironlance_core::event::StateChange;
+use ironlance_core::event::decode::StateChange;
 
 use crate::options::{ProcessFilter, Trigger, Triggers};
 

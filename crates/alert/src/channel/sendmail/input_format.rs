@@ -4,7 +4,7 @@
 //! words such as `exec` and wrappers such as `env` and `sudo` are passed over; `sh -c '…'` is looked into. The first
 //! command that stands in `KNOWN` decides. A line without any takes a mail, as sendmail does.
 
-use ironlance_core::shlex;
+use ironlance_core::text::shlex;
 
 /// What a command takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use ironlance_core::plain::escape_controls;
 use ironlance_core::redact::Secrets;
+use ironlance_core::text::escape::escape_controls;
 
 /// The longest line that is passed on, in bytes.
 const LONGEST_LINE: usize = 8 * 1024;

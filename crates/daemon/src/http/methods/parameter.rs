@@ -1,6 +1,6 @@
 //! Parameters of a call, taken one by one as Python's supervisord would take them.
 
-use ironlance_core::python::repr;
+use ironlance_core::text::python::repr;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use crate::request::{RequestedSignal, WaitMode};

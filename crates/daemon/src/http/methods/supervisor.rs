@@ -1,6 +1,6 @@
 //! `supervisor.*`: the methods of the original (its rpcinterface.py), with the parameters it names.
 
-use ironlance_core::notice::OutputChannel;
+use ironlance_core::event::notice::OutputChannel;
 use ironlance_rpc::Fault;
 
 use super::{Access, Answer, Param, Params, Row};

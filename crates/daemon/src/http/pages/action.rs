@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
-use ironlance_core::level::Level;
-use ironlance_host::clock::LocalClock;
+use ironlance_core::log_level::Level;
+use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ironlance_host::clock::LocalClock;
+use ironlance_host::local_time::LocalClock;
 
 /// `3:04:05`, or `2 d 3:04:05` from a day on. The page's script counts on in the same way.
 pub(super) fn uptime(up: Duration, day: &str) -> String {

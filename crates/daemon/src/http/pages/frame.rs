@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ironlance_host::clock::LocalClock;
+use ironlance_host::local_time::LocalClock;
 
 use super::assets::{EDITION, Edition};
 use super::gauge::{Reading, Readings};

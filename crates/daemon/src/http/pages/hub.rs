@@ -6,7 +6,7 @@ use std::future::ready;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};

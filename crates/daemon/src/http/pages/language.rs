@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::ACCEPT_LANGUAGE;
 use ironlance_core::ProcessState;
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 
 use super::health::Wrong;
 use super::query::Fields;

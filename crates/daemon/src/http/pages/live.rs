@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use askama::Template;
 use hyper::body::Bytes;
-use ironlance_host::clock::LocalClock;
+use ironlance_host::local_time::LocalClock;
 use serde::Serialize;
 use tokio::time::timeout;
 

@@ -38,9 +38,9 @@ use std::time::{Duration, SystemTime};
 
 use hyper::header::ACCEPT;
 use hyper::{HeaderMap, StatusCode};
-use ironlance_core::level::Level;
-use ironlance_host::clock::LocalClock;
-use ironlance_host::state::UserIdentity;
+use ironlance_core::log_level::Level;
+use ironlance_host::local_time::LocalClock;
+use ironlance_host::state_folder::UserIdentity;
 use ironlance_rpc::{Fault, FaultKind};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;

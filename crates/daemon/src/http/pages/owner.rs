@@ -1,6 +1,6 @@
 //! Questions to the owner of all state.
 
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::{mpsc, oneshot};
 

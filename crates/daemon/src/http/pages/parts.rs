@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use ironlance_core::ProcessState;
-use ironlance_core::kind::EventKind;
+use ironlance_core::event::kind::EventKind;
 
 use super::filter::UNEXPECTED;
 use super::frame::Frame;

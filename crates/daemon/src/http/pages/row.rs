@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use askama::Template;
 use ironlance_core::ProcessState;
-use ironlance_core::memory::TimeWindow;
+use ironlance_core::process::oom::TimeWindow;
 
 use super::figures;
 use super::filter::UNEXPECTED;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use ironlance_config::{LogTarget, Program};
-use ironlance_core::lifecycle::Autorestart;
+use ironlance_core::process::lifecycle::Autorestart;
 use ironlance_core::redact::redact;
 use ironlance_core::signal;
 
@@ -69,7 +69,7 @@ mod tests {
     use std::time::Duration;
 
     use ironlance_config::{HostEnv, Overrides, load};
-    use ironlance_host::clock::LocalClock;
+    use ironlance_host::local_time::LocalClock;
 
     use super::super::frame::May;
     use super::super::gauge::Readings;

@@ -1,8 +1,8 @@
 //! `/tail.html` and `/mainlog.html`: the end of a log.
 
 use askama::Template;
-use ironlance_core::ansi;
-use ironlance_core::notice::OutputChannel;
+use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::text::ansi;
 
 use super::frame::Frame;
 use super::message::Message;

@@ -7,9 +7,9 @@ use hyper::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN,
 };
 use ironlance_config::{HttpServer, ServerAddress};
-use ironlance_core::kind::EventKind;
-use ironlance_core::memory::TimeWindow;
-use ironlance_core::tally::EventCounts;
+use ironlance_core::event::counts::EventCounts;
+use ironlance_core::event::kind::EventKind;
+use ironlance_core::process::oom::TimeWindow;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
 use tokio::task::{LocalSet, spawn_local};
@@ -358,7 +358,7 @@ fn a_log_is_shown_from_its_end_by_the_originals_address() {
         assert!((490..500).contains(&page.matches("old\n").count()), "only the end is shown, in whole lines");
         assert!(page.contains("data-source=\"logtail/web/stdout\""));
         let asked = visit.logs.borrow().last().cloned();
-        let (name, channel) = ("web".to_owned(), ironlance_core::notice::OutputChannel::Stdout);
+        let (name, channel) = ("web".to_owned(), ironlance_core::event::notice::OutputChannel::Stdout);
         assert_eq!(asked, Some(LogId::Process { name, channel }));
         assert_eq!(*visit.asked.borrow(), [], "the owner reads no log");
         let nobody = visit.get("/tail.html").await;

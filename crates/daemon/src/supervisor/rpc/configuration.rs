@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use ironlance_config::{self as config, LogTarget};
 use ironlance_core::GroupName;
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::DaemonState;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::RpcResult;

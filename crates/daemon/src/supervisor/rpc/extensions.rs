@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ironlance_core::exit::ExitStatus;
-use ironlance_core::memory::{OomVerdict, TimeWindow};
+use ironlance_core::event::counts::EventCounts;
+use ironlance_core::process::exit_status::ExitStatus;
+use ironlance_core::process::oom::{OomVerdict, TimeWindow};
 use ironlance_core::signal;
-use ironlance_core::tally::EventCounts;
 use ironlance_rpc::Value;
 use ironlance_rpc::value::Members;
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use ironlance_config::MainLogTarget;
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::DaemonState;
-use ironlance_core::notice::{Notice, OutputChannel};
+use ironlance_core::event::notice::{Notice, OutputChannel};
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::{FaultKind, Value};
 
 use super::RpcResult;

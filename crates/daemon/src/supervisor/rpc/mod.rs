@@ -7,7 +7,7 @@ mod process_control;
 mod process_info;
 mod snapshot;
 
-use ironlance_core::lifecycle::DaemonState;
+use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_core::{GroupName, ProcessName};
 use ironlance_rpc::{Fault, FaultKind, Value};
 

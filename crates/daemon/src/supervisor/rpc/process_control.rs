@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_core::level::Level;
-use ironlance_core::lifecycle::{Input, SignalTarget};
-use ironlance_core::order::StopSequence;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::{Input, SignalTarget};
+use ironlance_core::process::start_order::StopSequence;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{Fault, FaultKind, Value};
 use rustix::io::Errno;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ironlance_core::pool::MemberId;
+use ironlance_core::listener::pool::MemberId;
 
-use ironlance_core::memory::OomVerdict;
+use ironlance_core::process::oom::OomVerdict;
 
 use super::state_code_and_name;
 use crate::io::output::Output;

@@ -1,7 +1,7 @@
 //! 中文页面：the page in Chinese.
 
 use ironlance_core::ProcessState as State;
-use ironlance_core::kind::EventKind as Kind;
+use ironlance_core::event::kind::EventKind as Kind;
 
 use super::Words;
 use crate::http::pages::health::Wrong;

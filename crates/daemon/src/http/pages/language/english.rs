@@ -1,7 +1,7 @@
 //! The page in English.
 
 use ironlance_core::ProcessState as State;
-use ironlance_core::kind::EventKind as Kind;
+use ironlance_core::event::kind::EventKind as Kind;
 use ironlance_rpc::FaultKind;
 
 use super::Words;

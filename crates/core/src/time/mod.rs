@@ -1,0 +1,3 @@
+//! Time as an argument: when something is due. Nothing here reads a clock.
+
+pub mod tick;

@@ -1,0 +1,227 @@
+//! Which state folder a listener uses: the listener's own rule, and what supervisord adds to it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+use super::{UserIdentity, access, grant};
+
+/// The variable that names the state folder.
+pub const VARIABLE: &str = "IRONLANCE_STATE";
+/// Root's state folder.
+const OF_ROOT: &str = "/var/lib/ironlance";
+
+/// What a listener's environment says of state folders. An empty variable counts as none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StateFolderEnv<'a> {
+    /// `IRONLANCE_STATE` of the program's own `environment=`.
+    pub own: Option<&'a OsStr>,
+    /// `IRONLANCE_STATE` of supervisord.
+    pub inherited: Option<&'a OsStr>,
+    /// `XDG_STATE_HOME` as the listener gets it.
+    pub xdg_state_home: Option<&'a OsStr>,
+    /// `HOME` as the listener gets it.
+    pub home: Option<&'a OsStr>,
+}
+
+/// The state folder of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFolder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Supervisord made it for the user: the listener must be told, in `IRONLANCE_STATE`.
+    pub granted: bool,
+    /// Why the listener cannot keep alerts there. It delivers from memory.
+    pub problem: Option<String>,
+}
+
+/// What the rule gives before anybody looks at the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Candidate {
+    /// The program's environment says so.
+    Told(PathBuf),
+    /// The listener's own rule; and below which folder supervisord may make another, where it is root and the listener
+    /// is not.
+    ByRule { own: PathBuf, base: Option<PathBuf> },
+}
+
+/// Who makes what is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intent {
+    Make,
+    Look,
+}
+
+/// Finds the state folder of a listener that runs as `owner`, and makes it where only supervisord can.
+pub fn locate(environment: &StateFolderEnv<'_>, owner: &UserIdentity) -> StateFolder {
+    choose(environment, owner, geteuid().as_raw(), Intent::Make)
+}
+
+/// What [`find`] would give in a supervisord that runs as the user `daemon`; makes nothing.
+pub fn predict(environment: &StateFolderEnv<'_>, owner: &UserIdentity, daemon: u32) -> StateFolder {
+    choose(environment, owner, daemon, Intent::Look)
+}
+
+fn choose(
+    environment: &StateFolderEnv<'_>,
+    owner: &UserIdentity,
+    daemon: u32,
+    intent: Intent,
+) -> StateFolder {
+    let plain = |path: PathBuf| {
+        let trouble = access::usable(&path, owner).err();
+        StateFolder { path, granted: false, problem: trouble }
+    };
+    let (own, base) = match place(environment, owner, daemon, &home_of(environment, owner)) {
+        Candidate::Told(path) | Candidate::ByRule { own: path, base: None } => return plain(path),
+        Candidate::ByRule { own, base: Some(base) } => (own, base),
+    };
+    let granted = grant::place(&base, owner);
+    let own_usable = access::usable(&own, owner);
+    // Alerts that wait stay with who delivers them.
+    let stays =
+        own_usable.is_ok() && (access::holds_outbox(&own, owner) || !access::holds_outbox(&granted, owner));
+    if stays {
+        return StateFolder { path: own, granted: false, problem: None };
+    }
+    let made = match intent {
+        Intent::Make => grant::make(&base, owner).map_err(|error| error.to_string()),
+        // Root can make it, as far as one can see.
+        Intent::Look => {
+            access::usable(&base, &UserIdentity { uid: daemon, ..owner.clone() }).map(|()| granted)
+        }
+    };
+    match made.and_then(|path| check_access(&path, owner, intent).map(|()| path)) {
+        Ok(path) => StateFolder { path, granted: true, problem: None },
+        Err(why) => {
+            let own_why = own_usable.err().unwrap_or_default();
+            let trouble = [own_why, why].into_iter().filter(|why| !why.is_empty()).collect::<Vec<_>>();
+            StateFolder { path: own, granted: false, problem: Some(trouble.join("; ")) }
+        }
+    }
+}
+
+/// A folder that was made may stand behind one that the user cannot pass.
+fn check_access(path: &Path, owner: &UserIdentity, intent: Intent) -> Result<(), String> {
+    if intent == Intent::Make { access::usable(path, owner) } else { Ok(()) }
+}
+
+fn place(environment: &StateFolderEnv<'_>, owner: &UserIdentity, daemon: u32, home: &Path) -> Candidate {
+    let filled = |value: Option<&OsStr>| value.filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(own) = filled(environment.own) {
+        return Candidate::Told(own);
+    }
+    let helped = daemon == 0 && !owner.is_root();
+    if let Some(inherited) = filled(environment.inherited) {
+        let base = helped.then(|| inherited.clone());
+        return Candidate::ByRule { own: inherited, base };
+    }
+    if owner.is_root() {
+        return Candidate::ByRule { own: OF_ROOT.into(), base: None };
+    }
+    let state = filled(environment.xdg_state_home).unwrap_or_else(|| home.join(".local/state"));
+    Candidate::ByRule { own: state.join("ironlance"), base: helped.then(|| OF_ROOT.into()) }
+}
+
+/// `HOME` where it is the user's, else the home of the user database: `user=` changes no `HOME`.
+fn home_of(environment: &StateFolderEnv<'_>, owner: &UserIdentity) -> PathBuf {
+    let home = environment.home.map(PathBuf::from);
+    if let Some(home) = &home
+        && fs::metadata(home).is_ok_and(|found| found.uid() == owner.uid)
+    {
+        return home.clone();
+    }
+    owner.home.clone().or(home).unwrap_or_else(|| "/".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn joe() -> UserIdentity {
+        UserIdentity { uid: 501, gid: 501, groups: Vec::new(), name: "joe".to_owned(), home: None }
+    }
+
+    #[test]
+    fn the_rule_of_the_listener_holds_and_root_adds_a_way_out() {
+        let (root, joe) = (UserIdentity { uid: 0, ..joe() }, joe());
+        let own = |path: &str, base: Option<&str>| Candidate::ByRule {
+            own: path.into(),
+            base: base.map(PathBuf::from),
+        };
+        let of = |own, inherited, xdg| StateFolderEnv {
+            own: Some(OsStr::new(own)),
+            inherited: Some(OsStr::new(inherited)),
+            xdg_state_home: Some(OsStr::new(xdg)),
+            home: None,
+        };
+        for (environment, owner, daemon, expected) in [
+            (of("/own", "/in", "/x"), &joe, 0, Candidate::Told("/own".into())),
+            (of("", "/in", "/x"), &joe, 0, own("/in", Some("/in"))),
+            (of("", "/in", "/x"), &root, 0, own("/in", None)),
+            (of("", "/in", "/x"), &joe, 501, own("/in", None)),
+            (of("", "", "/x"), &joe, 0, own("/x/ironlance", Some(OF_ROOT))),
+            (of("", "", "/x"), &root, 0, own(OF_ROOT, None)),
+            (of("", "", ""), &joe, 0, own("/home/joe/.local/state/ironlance", Some(OF_ROOT))),
+            (of("", "", ""), &joe, 501, own("/home/joe/.local/state/ironlance", None)),
+        ] {
+            assert_eq!(place(&environment, owner, daemon, Path::new("/home/joe")), expected);
+        }
+    }
+
+    #[test]
+    fn alerts_that_wait_are_not_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        // So that the test also holds for root, who may write everywhere: a user who is not root, and is us.
+        let here = UserIdentity::current();
+        if here.is_root() {
+            return as_root(folder.path());
+        }
+        let found = choose(&given(folder.path()), &here, here.uid, Intent::Make);
+        assert_eq!(found, StateFolder { path: folder.path().into(), granted: false, problem: None });
+    }
+
+    fn given(path: &Path) -> StateFolderEnv<'_> {
+        StateFolderEnv { inherited: Some(path.as_os_str()), ..StateFolderEnv::default() }
+    }
+
+    fn as_root(folder: &Path) {
+        let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        open(folder);
+        let base = folder.join("state");
+        let joe = joe();
+        let foreseen = choose(&given(&base), &joe, 0, Intent::Look);
+        assert!(!base.exists(), "looking makes nothing");
+        let found = choose(&given(&base), &joe, 0, Intent::Make);
+        let expected = StateFolder { path: base.join("users/joe"), granted: true, problem: None };
+        assert_eq!((&found, &foreseen), (&expected, &expected));
+        assert_eq!(fs::metadata(&found.path).unwrap().uid(), joe.uid);
+        // A home that the user can write in is used, unless alerts wait where they were.
+        let home = folder.join("home");
+        fs::create_dir(&home).unwrap();
+        std::os::unix::fs::chown(&home, Some(joe.uid), None).unwrap();
+        fs::create_dir(found.path.join("outbox")).unwrap();
+        let with = |own_outbox: bool| {
+            let path = home.join("state");
+            if own_outbox {
+                fs::create_dir_all(path.join("outbox")).unwrap();
+                for made in [path.clone(), path.join("outbox")] {
+                    std::os::unix::fs::chown(made, Some(joe.uid), None).unwrap();
+                }
+            }
+            choose(&given(&path), &joe, 0, Intent::Make)
+        };
+        assert_eq!(with(false).path, home.join("state"), "the outbox elsewhere is below another base");
+        assert_eq!(with(true).path, home.join("state"));
+        // Nobody can be helped where root's folder is a file.
+        let file = folder.join("file");
+        fs::write(&file, "").unwrap();
+        let found = choose(&given(&file), &joe, 0, Intent::Make);
+        assert!(found.problem.is_some() && !found.granted, "{found:?}");
+    }
+}
