@@ -1,8 +1,8 @@
 //! `events [TYPES…]`: what happens in supervisord, as it happens.
 
-pub mod feed;
-mod line;
 mod lines;
+pub mod sse;
+mod text;
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -10,14 +10,14 @@ use std::ops::ControlFlow;
 use ironlance_net::{ExchangeError, HttpResponse, StreamEnd, stream};
 use ironlance_rpc::CallError;
 
-use crate::json::{self, Form};
-use crate::paint;
-use crate::screen::Terminal;
+use crate::command_line::words;
+use crate::error::CtlError;
+use crate::json::{self, OutputFormat};
 use crate::session::{Session, status};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
-pub use lines::Lines;
+use crate::stdout::TerminalInfo;
+use crate::style;
+use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+pub use lines::EventLines;
 
 pub(crate) const VERB: Verb = Verb {
     name: "events",
@@ -26,9 +26,9 @@ pub(crate) const VERB: Verb = Verb {
         "events <type> <type>\tShow events of these types: PROCESS_STATE, PROCESS_LOG, TICK_60, EVENT (all), ...",
         "--json\t\t\tThe same as JSON, for scripts: an object a line",
     ],
-    ours: &[],
-    completes: Completes::EventTypes,
-    shelf: Shelf::Ours,
+    extensions: &[],
+    completes: Completion::EventTypes,
+    help_group: HelpGroup::Ours,
     run,
 };
 
@@ -39,39 +39,38 @@ const BAD_REQUEST: u16 = 400;
 /// A supervisord without this page.
 const NOT_FOUND: u16 = 404;
 /// So much of a refusal is read, in bytes.
-const MOST_REFUSAL: usize = 1024;
+const MAX_REFUSAL: usize = 1024;
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let mut arguments = words(rest);
-    let form = json::form(&mut arguments);
+    let form = json::take_json_option(&mut arguments);
     let types: Vec<&str> =
         arguments.iter().flat_map(|list| list.split(',')).filter(|name| !name.is_empty()).collect();
     let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if let Some(odd) = types.iter().find(|name| !is_name(name)) {
-        session
-            .refuse(status::INVALID_ARGS, &format!("Error: no event type {}", paint::escape_controls(odd)));
-        say_help(session, &VERB);
+        session.fail(status::INVALID_ARGS, &format!("Error: no event type {}", style::escape_controls(odd)));
+        print_help(session, &VERB);
         return Ok(Flow::Next);
     }
-    if session.is_up()? {
+    if session.check_server()? {
         watch(session, &types.join(","), form)?;
     }
     Ok(Flow::Next)
 }
 
-fn watch(session: &mut Session, types: &str, form: Form) -> Result<(), Trouble> {
+fn watch(session: &mut Session, types: &str, form: OutputFormat) -> Result<(), CtlError> {
     let terminal = session.terminal();
     if terminal.is_terminal {
-        session.say("==> Press Ctrl-C to exit <==");
+        session.print("==> Press Ctrl-C to exit <==");
         session.flush();
     }
-    let machine = |reason| Trouble::Machine { what: "watch for ^C", reason };
+    let machine = |reason| CtlError::System { what: "watch for ^C", reason };
     let catch = session.interrupts.catch().map_err(machine)?;
     let stop = catch.socket().map_err(machine)?;
     let query = if types.is_empty() { String::new() } else { format!("?types={types}") };
-    let request = session.supervisor()?.get_request(format!("/events{query}"));
+    let request = session.client()?.get_request(format!("/events{query}"));
     let answered = Cell::new(0);
-    let mut reader = Reader { lines: Lines::new(form, terminal), refusal: Vec::new() };
+    let mut reader = EventReader { lines: EventLines::new(form, terminal), refusal: Vec::new() };
     let mut on_head = |head: &HttpResponse| {
         answered.set(head.status);
         ControlFlow::Continue(())
@@ -82,21 +81,21 @@ fn watch(session: &mut Session, types: &str, form: Form) -> Result<(), Trouble> 
     };
     let outcome = stream(&request, stop, &mut on_head, &mut on_body);
     drop(catch);
-    reader.conclude(session, outcome, answered.get(), terminal)
+    reader.report_end(session, outcome, answered.get(), terminal)
 }
 
 /// What came.
-struct Reader {
-    lines: Lines,
+struct EventReader {
+    lines: EventLines,
     refusal: Vec<u8>,
 }
 
-impl Reader {
+impl EventReader {
     /// Says the events of a piece; nothing is held back.
     fn read(&mut self, session: &mut Session, piece: &[u8]) -> ControlFlow<()> {
-        self.lines.push(piece, &mut |line| session.say(line));
+        self.lines.push(piece, &mut |line| session.print(line));
         session.flush();
-        if session.is_unheard() || self.lines.is_lost() {
+        if session.is_output_broken() || self.lines.is_lost() {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
@@ -104,23 +103,23 @@ impl Reader {
     }
 
     fn read_refusal(&mut self, piece: &[u8]) -> ControlFlow<()> {
-        let room = MOST_REFUSAL.saturating_sub(self.refusal.len());
+        let room = MAX_REFUSAL.saturating_sub(self.refusal.len());
         self.refusal.extend(piece.iter().take(room));
         if room == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Says why there are no more events.
-    fn conclude(
+    fn report_end(
         &self,
         session: &mut Session,
         outcome: Result<StreamEnd, ExchangeError>,
         answered: u16,
-        terminal: Terminal,
-    ) -> Result<(), Trouble> {
+        terminal: TerminalInfo,
+    ) -> Result<(), CtlError> {
         match (outcome, answered) {
             (Ok(StreamEnd::Stopped), _) => {
                 if terminal.is_terminal {
-                    session.say("");
+                    session.print("");
                 }
             }
             (Err(error), 0) => return Err(CallError::from(error).into()),
@@ -130,20 +129,20 @@ impl Reader {
                 } else {
                     "events: supervisord has ended the stream"
                 };
-                session.refuse(status::GENERIC, words);
+                session.fail(status::GENERIC, words);
             }
             (_, NOT_FOUND) => {
                 let words = "This supervisord does not tell what happens; ironlance's does.";
-                session.refuse(status::UNIMPLEMENTED_FEATURE, words);
+                session.fail(status::UNIMPLEMENTED_FEATURE, words);
             }
             (_, BAD_REQUEST) if !self.refusal.is_empty() => {
                 let words = String::from_utf8_lossy(&self.refusal);
                 // The status stands before the reason for those who see the answer alone.
                 let words = words.trim().trim_start_matches("400 Bad Request: ");
-                session.refuse(status::INVALID_ARGS, &format!("Error: {}", paint::escape_controls(words)));
+                session.fail(status::INVALID_ARGS, &format!("Error: {}", style::escape_controls(words)));
             }
             (_, other) => {
-                session.refuse(status::GENERIC, &format!("events: supervisord answers with status {other}"));
+                session.fail(status::GENERIC, &format!("events: supervisord answers with status {other}"));
             }
         }
         Ok(())

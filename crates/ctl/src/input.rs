@@ -15,7 +15,7 @@ const CHUNK: usize = 4096;
 /// Lines from a descriptor, stdin unless told otherwise. There is no other reader of it beside this one, or lines
 /// that came together would be lost.
 #[derive(Default)]
-pub(crate) struct Input {
+pub(crate) struct LineReader {
     source: Option<OwnedFd>,
     pending: Vec<u8>,
     is_at_end: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Input {
 
 /// What came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum ReadLine {
     /// A line without its end; bytes that are no UTF-8 are replaced.
     Line(String),
     /// Nothing more.
@@ -33,45 +33,45 @@ pub(crate) enum Heard {
 }
 
 /// A person at a terminal who can edit a line before it counts.
-pub(crate) trait Edits {
+pub(crate) trait LineEditor {
     /// Reads a line that is a command: Tab offers what there is, also of `supervisor`, and it can be called back later.
-    fn command(&mut self, prompt: &str, supervisor: Option<Client>) -> Heard;
+    fn command(&mut self, prompt: &str, client: Option<Client>) -> ReadLine;
 
     /// Reads the answer to a question.
-    fn answer(&mut self, question: &str) -> Heard;
+    fn answer(&mut self, question: &str) -> ReadLine;
 }
 
-impl Input {
+impl LineReader {
     /// Lines from `source`.
-    pub(crate) fn of(source: OwnedFd) -> Self {
+    pub(crate) fn new(source: OwnedFd) -> Self {
         Self { source: Some(source), ..Self::default() }
     }
 
     /// Waits for a line, or for `interrupt` to become readable. The last line may lack its end. A terminal that said
     /// the end once can be read again.
-    pub(crate) fn line(&mut self, interrupt: Option<BorrowedFd<'_>>) -> Heard {
+    pub(crate) fn read_line(&mut self, interrupt: Option<BorrowedFd<'_>>) -> ReadLine {
         loop {
-            if let Some(line) = self.take() {
-                return Heard::Line(line);
+            if let Some(line) = self.take_line() {
+                return ReadLine::Line(line);
             }
             if std::mem::take(&mut self.is_at_end) {
-                return Heard::End;
+                return ReadLine::End;
             }
-            match self.wait(interrupt) {
+            match self.wait_readable(interrupt) {
                 Ok(true) => {}
-                Ok(false) => return Heard::Interrupted,
-                Err(_) => return Heard::End,
+                Ok(false) => return ReadLine::Interrupted,
+                Err(_) => return ReadLine::End,
             }
-            match self.read() {
+            match self.fill() {
                 Ok(0) => self.is_at_end = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(_) => {}
-                Err(_) => return Heard::End,
+                Err(_) => return ReadLine::End,
             }
         }
     }
 
-    fn take(&mut self) -> Option<String> {
+    fn take_line(&mut self) -> Option<String> {
         let end = self.pending.iter().position(|byte| *byte == b'\n');
         let is_all = self.is_at_end || self.pending.len() > MAX_LINE;
         let (length, used) = match end {
@@ -85,7 +85,7 @@ impl Input {
     }
 
     /// Whether there is something to read, and not an interrupt.
-    fn wait(&self, interrupt: Option<BorrowedFd<'_>>) -> Result<bool, Errno> {
+    fn wait_readable(&self, interrupt: Option<BorrowedFd<'_>>) -> Result<bool, Errno> {
         let Some(interrupt) = interrupt else { return Ok(true) };
         self.with_source(|source| {
             let mut both = [
@@ -102,7 +102,7 @@ impl Input {
         })
     }
 
-    fn read(&mut self) -> io::Result<usize> {
+    fn fill(&mut self) -> io::Result<usize> {
         let mut chunk = [0; CHUNK];
         let count = self.with_source(|source| rustix::io::read(source, &mut chunk))?;
         self.pending.extend_from_slice(&chunk[..count]);
@@ -123,27 +123,27 @@ mod tests {
     use std::io::Write;
     use std::os::unix::net::UnixStream;
 
-    fn input(bytes: &[u8]) -> Input {
-        let (mut hand, source) = UnixStream::pair().unwrap();
-        hand.write_all(bytes).unwrap();
-        Input::of(source.into())
+    fn input(bytes: &[u8]) -> LineReader {
+        let (mut stopper, source) = UnixStream::pair().unwrap();
+        stopper.write_all(bytes).unwrap();
+        LineReader::new(source.into())
     }
 
     #[test]
     fn lines_come_one_by_one_and_the_last_needs_no_end() {
         let mut input = input(b"a\n\n\xffb");
-        assert_eq!(input.line(None), Heard::Line("a".to_owned()));
-        assert_eq!(input.line(None), Heard::Line(String::new()));
-        assert_eq!(input.line(None), Heard::Line("\u{fffd}b".to_owned()));
-        assert_eq!(input.line(None), Heard::End);
-        assert_eq!(input.line(None), Heard::End);
+        assert_eq!(input.read_line(None), ReadLine::Line("a".to_owned()));
+        assert_eq!(input.read_line(None), ReadLine::Line(String::new()));
+        assert_eq!(input.read_line(None), ReadLine::Line("\u{fffd}b".to_owned()));
+        assert_eq!(input.read_line(None), ReadLine::End);
+        assert_eq!(input.read_line(None), ReadLine::End);
     }
 
     #[test]
     fn an_interrupt_ends_the_wait() {
         let (_silent, source) = UnixStream::pair().unwrap();
-        let (mut hand, interrupt) = UnixStream::pair().unwrap();
-        hand.write_all(b"!").unwrap();
-        assert_eq!(Input::of(source.into()).line(Some(interrupt.as_fd())), Heard::Interrupted);
+        let (mut stopper, interrupt) = UnixStream::pair().unwrap();
+        stopper.write_all(b"!").unwrap();
+        assert_eq!(LineReader::new(source.into()).read_line(Some(interrupt.as_fd())), ReadLine::Interrupted);
     }
 }

@@ -12,57 +12,57 @@ use signal_hook::low_level;
 
 /// Who gets ^C: what is being followed, else the program. One thread decides, so that one ^C is never taken twice.
 #[derive(Default)]
-pub(crate) struct Interrupts {
-    follower: Follower,
+pub(crate) struct InterruptHandler {
+    target: InterruptTarget,
     is_watched: bool,
 }
 
 /// The other end of the socket of what is being followed.
 #[derive(Clone, Default)]
-pub(crate) struct Follower(Arc<Mutex<Option<UnixStream>>>);
+pub(crate) struct InterruptTarget(Arc<Mutex<Option<UnixStream>>>);
 
 /// While this lives, ^C makes its socket readable, and does nothing else.
-pub(crate) struct Catch {
-    follower: Follower,
-    heard: UnixStream,
+pub(crate) struct InterruptGuard {
+    target: InterruptTarget,
+    receiver: UnixStream,
 }
 
 /// What ^C does where nothing is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Otherwise {
+enum DefaultAction {
     /// It kills us, as everywhere.
-    Kill,
+    Terminate,
     /// It leaves the line and ends the program with 0, as in the original's shell.
-    EndQuietly,
+    ExitQuietly,
 }
 
-impl Interrupts {
+impl InterruptHandler {
     /// Takes ^C for something that is followed.
-    pub(crate) fn catch(&mut self) -> io::Result<Catch> {
+    pub(crate) fn catch(&mut self) -> io::Result<InterruptGuard> {
         if !self.is_watched {
-            self.watch(Otherwise::Kill)?;
+            self.watch(DefaultAction::Terminate)?;
         }
-        let (heard, told) = UnixStream::pair()?;
-        *self.follower.lock() = Some(told);
-        Ok(Catch { follower: self.follower.clone(), heard })
+        let (receiver, sender) = UnixStream::pair()?;
+        *self.target.lock() = Some(sender);
+        Ok(InterruptGuard { target: self.target.clone(), receiver })
     }
 
     /// Lets ^C end the program quietly from now on, and puts the terminal back on every end.
-    pub(crate) fn end_on_interrupt(&mut self) -> io::Result<()> {
-        self.watch(Otherwise::EndQuietly)
+    pub(crate) fn exit_on_interrupt(&mut self) -> io::Result<()> {
+        self.watch(DefaultAction::ExitQuietly)
     }
 
-    fn watch(&mut self, otherwise: Otherwise) -> io::Result<()> {
+    fn watch(&mut self, otherwise: DefaultAction) -> io::Result<()> {
         let before = tcgetattr(io::stdin()).ok();
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM])?;
-        let follower = self.follower.clone();
+        let follower = self.target.clone();
         let watch = move || {
             for signal in signals.forever() {
-                if signal == SIGINT && follower.tell() {
+                if signal == SIGINT && follower.notify() {
                     continue;
                 }
-                restore(before.as_ref());
-                if signal == SIGINT && otherwise == Otherwise::EndQuietly {
+                restore_terminal(before.as_ref());
+                if signal == SIGINT && otherwise == DefaultAction::ExitQuietly {
                     // Not through the buffer of stdout, which somebody may hold.
                     let _ = rustix::io::write(io::stdout(), b"\n");
                     std::process::exit(0);
@@ -76,19 +76,19 @@ impl Interrupts {
     }
 }
 
-fn restore(before: Option<&Termios>) {
+fn restore_terminal(before: Option<&Termios>) {
     if let Some(before) = before {
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
     }
 }
 
-impl Follower {
+impl InterruptTarget {
     /// Tells it of ^C, or of another reason to end; whether it is there.
-    pub(crate) fn tell(&self) -> bool {
+    pub(crate) fn notify(&self) -> bool {
         let follower = self.lock();
-        if let Some(told) = follower.as_ref() {
+        if let Some(sender) = follower.as_ref() {
             // A byte that finds no room is one of many that were not looked at yet.
-            let _ = rustix::io::write(told, b"!");
+            let _ = rustix::io::write(sender, b"!");
         }
         follower.is_some()
     }
@@ -98,20 +98,20 @@ impl Follower {
     }
 }
 
-impl Catch {
+impl InterruptGuard {
     /// A socket that becomes readable at ^C.
     pub(crate) fn socket(&self) -> io::Result<UnixStream> {
-        self.heard.try_clone()
+        self.receiver.try_clone()
     }
 
     /// Who else may end what is followed, as ^C does.
-    pub(crate) fn follower(&self) -> Follower {
-        self.follower.clone()
+    pub(crate) fn follower(&self) -> InterruptTarget {
+        self.target.clone()
     }
 }
 
-impl Drop for Catch {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
-        *self.follower.lock() = None;
+        *self.target.lock() = None;
     }
 }

@@ -6,11 +6,11 @@ use ironlance_core::ProcessState;
 use ironlance_rpc::{ProcessInfo, Value};
 use serde::Serialize;
 
-use crate::paint;
+use crate::style;
 
 /// How an answer is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum OutputFormat {
     /// For a person.
     Text,
     /// For a program.
@@ -18,15 +18,15 @@ pub(crate) enum Form {
 }
 
 /// Takes `--json` out of a verb's words.
-pub(crate) fn form(words: &mut Vec<&str>) -> Form {
+pub(crate) fn take_json_option(words: &mut Vec<&str>) -> OutputFormat {
     let before = words.len();
     words.retain(|word| *word != "--json");
-    if words.len() < before { Form::Json } else { Form::Text }
+    if words.len() < before { OutputFormat::Json } else { OutputFormat::Text }
 }
 
 /// A process in `status --json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct Status {
+pub(crate) struct StatusObject {
     name: String,
     group: String,
     namespec: String,
@@ -42,7 +42,7 @@ pub(crate) struct Status {
     starts: Option<i64>,
 }
 
-impl Status {
+impl StatusObject {
     /// What is told of a process, and how often it was started if that is known.
     pub(crate) fn new(info: &ProcessInfo, starts: Option<i64>) -> Self {
         let pid = (info.pid != 0).then_some(info.pid);
@@ -50,7 +50,7 @@ impl Status {
             name: info.name.clone(),
             group: info.group.clone(),
             namespec: info.namespec().to_string(),
-            state: state_of(info).name(),
+            state: process_state(info).name(),
             pid,
             uptime: pid.map(|_| (info.now - info.start).max(0)),
             description: info.description.clone(),
@@ -62,7 +62,7 @@ impl Status {
 }
 
 /// The state that supervisord tells; a code that nobody knows is UNKNOWN.
-pub(crate) fn state_of(info: &ProcessInfo) -> ProcessState {
+pub(crate) fn process_state(info: &ProcessInfo) -> ProcessState {
     ProcessState::from_code(info.state).unwrap_or(ProcessState::Unknown)
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn lines<T: Serialize>(rows: &[T]) -> Vec<String> {
     let last = rows.len() - 1;
     let row = |(at, row): (usize, &T)| {
         // Our rows are structs of strings and numbers, which can always be written.
-        let text = harmless(&serde_json::to_string(row).unwrap_or_default());
+        let text = escape_controls_in_json(&serde_json::to_string(row).unwrap_or_default());
         let (before, behind) = (if at == 0 { "[" } else { " " }, if at == last { "]" } else { "," });
         format!("{before}{text}{behind}")
     };
@@ -102,13 +102,13 @@ pub(crate) fn lines<T: Serialize>(rows: &[T]) -> Vec<String> {
 }
 
 /// The same JSON, with what a terminal would obey as `\u009b`: JSON itself escapes the controls of ASCII only.
-pub(crate) fn harmless(json: &str) -> String {
+pub(crate) fn escape_controls_in_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
             // Between the pieces of JSON they are blanks.
             '\n' | '\t' => out.push(character),
-            _ if paint::is_terminal_control(character) => {
+            _ if style::is_terminal_control(character) => {
                 // Writing into a String cannot fail. All of them have four digits.
                 let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_process_stay() {
-        let running = Status::new(&info("web", 7, 40), Some(2));
-        let down = Status::new(&info("a\"b", 0, 0), None);
+        let running = StatusObject::new(&info("web", 7, 40), Some(2));
+        let down = StatusObject::new(&info("a\"b", 0, 0), None);
         let lines = lines(&[running, down]);
         assert_eq!(
             lines[0],
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn nothing_is_an_empty_array() {
-        assert_eq!(lines::<Status>(&[]), ["[]"]);
+        assert_eq!(lines::<StatusObject>(&[]), ["[]"]);
     }
 
     #[test]

@@ -1,41 +1,41 @@
 //! supervisorctl: what a person asks of a running supervisord, as one command or in a shell.
 
-mod alerts;
-mod ask;
 mod check;
+mod command_line;
+mod error;
 pub mod events;
 mod input;
 mod interrupt;
 mod json;
 mod listeners;
+mod log_stream;
 mod options;
-mod paint;
-mod pattern;
+mod outbox_status;
+mod parallel_calls;
 mod progress;
-mod record;
+mod prompt;
 pub mod reference;
-mod screen;
+mod selector;
 mod session;
 mod shell;
-mod stream;
-mod trouble;
-mod typed;
+mod stdout;
+mod struct_view;
+mod style;
 mod verb;
-mod wait;
 mod why;
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use options::{Options, Wish};
-use screen::Screen;
+use options::{Invocation, Options};
 use session::Session;
+use stdout::OutputBuffer;
 
 /// The command's name where nothing else is said.
 const COMMAND: &str = "supervisorctl";
 /// The command line or the configuration is refused, as in the original.
-const REFUSED: u8 = 2;
+const USAGE_STATUS: u8 = 2;
 
 /// The control program. `args` are without the command's name.
 ///
@@ -44,35 +44,35 @@ const REFUSED: u8 = 2;
 pub fn main(args: &[String]) -> ExitCode {
     let progname = progname();
     match options::parse(&progname, args) {
-        Wish::Help(text) => say(&text),
-        Wish::Refused { message } => {
+        Invocation::Help(text) => print(&text),
+        Invocation::Refused { message } => {
             let _ = write!(io::stderr(), "Error: {message}\nFor help, use {progname} -h\n");
-            ExitCode::from(REFUSED)
+            ExitCode::from(USAGE_STATUS)
         }
-        Wish::Once(options, line) => once(options, &line),
-        Wish::Shell(options) => shell::run(Session::new(options)),
+        Invocation::Once(options, line) => run_once(options, &line),
+        Invocation::Shell(options) => shell::run(Session::new(options)),
     }
 }
 
-fn say(text: &str) -> ExitCode {
-    let mut screen = Screen::new(Box::new(io::stdout()));
+fn print(text: &str) -> ExitCode {
+    let mut screen = OutputBuffer::new(Box::new(io::stdout()));
     screen.push(text.as_bytes());
     screen.flush();
-    if complain(screen.failure()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if report_output_error(screen.failure()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn once(options: Options, line: &str) -> ExitCode {
+fn run_once(options: Options, line: &str) -> ExitCode {
     let mut session = Session::new(options);
-    shell::line::obey(&mut session, line);
+    shell::execute::execute(&mut session, line);
     session.flush();
-    if complain(session.loss()) {
+    if report_output_error(session.output_error()) {
         session.status = session::status::GENERIC;
     }
     ExitCode::from(session.status)
 }
 
 /// Says why stdout cannot be written, if so and somebody should know. Tells whether that is so.
-fn complain(loss: Option<&io::Error>) -> bool {
+fn report_output_error(loss: Option<&io::Error>) -> bool {
     // A reader that left knows it.
     let loss = loss.filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
     if let Some(loss) = loss {

@@ -7,15 +7,15 @@ use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::FaultKind;
 use serde::Serialize;
 
-use crate::alerts::{self, Outbox};
-use crate::json::{self, Form};
-use crate::paint;
-use crate::record::{Record, records};
-use crate::screen::Terminal;
-use crate::session::{Ask, Session, is_fault, status};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
+use crate::command_line::words;
+use crate::error::CtlError;
+use crate::json::{self, OutputFormat};
+use crate::outbox_status::{self, OutboxStatus};
+use crate::session::{CallFn, Session, is_fault, status};
+use crate::stdout::TerminalInfo;
+use crate::struct_view::{StructView, struct_list};
+use crate::style;
+use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(crate) const VERB: Verb = Verb {
     name: "listeners",
@@ -23,9 +23,9 @@ pub(crate) const VERB: Verb = Verb {
         "listeners\t\tShow the event listeners: state, events and alerts that wait, what was lost",
         "--json\t\t\tThe same as JSON, for scripts",
     ],
-    ours: &[],
-    completes: Completes::Nothing,
-    shelf: Shelf::Ours,
+    extensions: &[],
+    completes: Completion::Nothing,
+    help_group: HelpGroup::Ours,
     run,
 };
 
@@ -33,7 +33,7 @@ const METHOD: &str = "ironlance.getListeners";
 
 /// A listener, as supervisord tells it and as `--json` shows it.
 #[derive(Clone, Debug, Serialize)]
-struct Listener {
+struct ListenerObject {
     pool: String,
     process: String,
     namespec: String,
@@ -59,69 +59,76 @@ struct Listener {
     /// Why it cannot do its work as it is configured.
     doubts: Vec<String>,
     /// Its outbox; `null` where it is no listener of ours, or supervisord does not tell.
-    alerts: Option<Outbox>,
+    alerts: Option<OutboxStatus>,
     /// What somebody should look at.
     wrong: Vec<String>,
 }
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let mut arguments = words(rest);
-    let form = json::form(&mut arguments);
+    let form = json::take_json_option(&mut arguments);
     if !arguments.is_empty() {
-        session.refuse(status::GENERIC, "Error: listeners accepts no arguments but --json");
-        say_help(session, &VERB);
+        session.fail(status::GENERIC, "Error: listeners accepts no arguments but --json");
+        print_help(session, &VERB);
         return Ok(Flow::Next);
     }
-    if !session.is_up()? {
+    if !session.check_server()? {
         return Ok(Flow::Next);
     }
-    let Some(mut listeners) = ask(&mut |method, params| session.call(method, params))? else {
-        session.refuse(
+    let Some(mut listeners) = fetch(&mut |method, params| session.call(method, params))? else {
+        session.fail(
             status::UNIMPLEMENTED_FEATURE,
             "This supervisord does not tell how its listeners are; ironlance's does. See: status",
         );
         return Ok(Flow::Next);
     };
-    let outboxes = alerts::ask(&mut |method, params| session.call(method, params))?;
-    add_alerts(&mut listeners, &outboxes);
+    let outboxes = outbox_status::fetch(&mut |method, params| session.call(method, params))?;
+    add_outboxes(&mut listeners, &outboxes);
     let lines = match form {
-        Form::Json => json::lines(&listeners),
-        Form::Text => table(&listeners, &outboxes, session.terminal()),
+        OutputFormat::Json => json::lines(&listeners),
+        OutputFormat::Text => table(&listeners, &outboxes, session.terminal()),
     };
-    lines.iter().for_each(|line| session.say(line));
+    lines.iter().for_each(|line| session.print(line));
     Ok(Flow::Next)
 }
 
 /// Every listener; nothing where this supervisord does not tell.
-fn ask(ask: &mut Ask<'_>) -> Result<Option<Vec<Listener>>, Trouble> {
-    match ask(METHOD, &[]) {
-        Err(trouble) if is_fault(&trouble, FaultKind::UnknownMethod) => Ok(None),
-        told => records(METHOD, &told?)?.into_iter().map(Listener::read).collect::<Result<_, _>>().map(Some),
+fn fetch(call: &mut CallFn<'_>) -> Result<Option<Vec<ListenerObject>>, CtlError> {
+    match call(METHOD, &[]) {
+        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => Ok(None),
+        told => struct_list(METHOD, &told?)?
+            .into_iter()
+            .map(ListenerObject::read)
+            .collect::<Result<_, _>>()
+            .map(Some),
     }
 }
 
 /// Adds to each listener what waits in its outbox.
-fn add_alerts(listeners: &mut [Listener], outboxes: &[Outbox]) {
+fn add_outboxes(listeners: &mut [ListenerObject], outboxes: &[OutboxStatus]) {
     let clock = LocalClock::new();
     for listener in listeners {
         let namespec = Namespec::new(&listener.pool, &listener.process);
-        listener.alerts = outboxes.iter().find(|outbox| outbox.is_of(&namespec)).cloned();
-        listener.wrong.extend(listener.alerts.iter().flat_map(|outbox| outbox.wrong(&clock)));
+        listener.alerts = outboxes.iter().find(|outbox| outbox.is_used_by(&namespec)).cloned();
+        listener.wrong.extend(listener.alerts.iter().flat_map(|outbox| outbox.problems(&clock)));
     }
 }
 
 /// What is wrong with each listener, by its process; nobody where this supervisord does not tell.
-pub(crate) fn wrong(session: &mut Session) -> Result<Vec<(Namespec, Vec<String>)>, Trouble> {
-    let mut listeners = ask(&mut |method, params| session.call(method, params))?.unwrap_or_default();
+pub(crate) fn problems(session: &mut Session) -> Result<Vec<(Namespec, Vec<String>)>, CtlError> {
+    let mut listeners = fetch(&mut |method, params| session.call(method, params))?.unwrap_or_default();
     if !listeners.is_empty() {
-        add_alerts(&mut listeners, &alerts::ask(&mut |method, params| session.call(method, params))?);
+        add_outboxes(
+            &mut listeners,
+            &outbox_status::fetch(&mut |method, params| session.call(method, params))?,
+        );
     }
-    let told = |one: Listener| (Namespec::new(&one.pool, &one.process), one.wrong);
+    let told = |one: ListenerObject| (Namespec::new(&one.pool, &one.process), one.wrong);
     Ok(listeners.into_iter().map(told).collect())
 }
 
-impl Listener {
-    fn read(record: Record<'_>) -> Result<Self, Trouble> {
+impl ListenerObject {
+    fn read(record: StructView<'_>) -> Result<Self, CtlError> {
         let (pool, process) = (record.text("pool")?, record.text("process")?);
         let event = record.int("event")?;
         let mut listener = Self {
@@ -134,7 +141,7 @@ impl Listener {
             capacity: Some(record.int("capacity")?).filter(|capacity| *capacity >= 0),
             pending_bytes: record.int("pending_bytes")?,
             capacity_bytes: record.int("capacity_bytes")?,
-            full: record.truth("full")?,
+            full: record.boolean("full")?,
             dropped: record.int("dropped")?,
             dropped_by_type: record.counts("dropped_by_type")?,
             merged: record.int("merged")?,
@@ -149,11 +156,11 @@ impl Listener {
             alerts: None,
             wrong: Vec::new(),
         };
-        listener.wrong = listener.look();
+        listener.wrong = listener.find_problems();
         Ok(listener)
     }
 
-    fn look(&self) -> Vec<String> {
+    fn find_problems(&self) -> Vec<String> {
         let waiting = self.pending;
         let mut wrong = Vec::new();
         match self.state.as_str() {
@@ -192,14 +199,14 @@ impl Listener {
     fn cells(&self) -> [String; COLUMNS] {
         let result = if self.last_result.is_empty() { "-" } else { &self.last_result };
         [
-            paint::escape_controls(&self.namespec),
-            paint::escape_controls(&self.state),
+            style::escape_controls(&self.namespec),
+            style::escape_controls(&self.state),
             self.event.map_or_else(|| "-".to_owned(), |event| event.to_string()),
             self.capacity.map_or_else(|| self.pending.to_string(), |most| format!("{}/{most}", self.pending)),
             self.dropped.to_string(),
             self.merged.to_string(),
             self.answered.to_string(),
-            paint::cut(&paint::escape_controls(result), RESULT_WIDTH),
+            style::truncate(&style::escape_controls(result), RESULT_WIDTH),
         ]
     }
 }
@@ -221,46 +228,49 @@ const TITLES: [&str; COLUMNS] =
     ["LISTENER", "STATE", "EVENT", "PENDING", "DROPPED", "MERGED", "ANSWERED", "LAST RESULT"];
 
 /// A line for each listener, and below it what is wrong with it; then the outboxes that are of none of them.
-fn table(listeners: &[Listener], outboxes: &[Outbox], terminal: Terminal) -> Vec<String> {
+fn table(listeners: &[ListenerObject], outboxes: &[OutboxStatus], terminal: TerminalInfo) -> Vec<String> {
     if listeners.is_empty() {
         return vec!["No event listeners.".to_owned()];
     }
     let mut rows = vec![TITLES.map(str::to_owned)];
-    rows.extend(listeners.iter().map(Listener::cells));
+    rows.extend(listeners.iter().map(ListenerObject::cells));
     let widths: [usize; COLUMNS] =
-        std::array::from_fn(|at| rows.iter().map(|row| paint::width(&row[at])).max().unwrap_or(0));
+        std::array::from_fn(|at| rows.iter().map(|row| style::width(&row[at])).max().unwrap_or(0));
     let mut lines = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| paint::pad(cell, width)).collect();
+            row.iter().zip(widths).map(|(cell, width)| style::pad(cell, width)).collect();
         lines.push(cells.join("  ").trim_end().to_owned());
         // The first row are the titles.
         let wrong = at.checked_sub(1).map_or(&[][..], |at| &listeners[at].wrong);
         if !wrong.is_empty() {
             let wrong = format!("! {}", wrong.join("; "));
-            lines.extend(marked(&wrong, terminal).iter().map(|line| format!("  {line}")));
+            lines.extend(problem_lines(&wrong, terminal).iter().map(|line| format!("  {line}")));
         }
     }
     let clock = LocalClock::new();
     lines.extend(
-        outboxes.iter().filter_map(|outbox| outbox.nobodys(&clock)).flat_map(|it| marked(&it, terminal)),
+        outboxes
+            .iter()
+            .filter_map(|outbox| outbox.unassigned_problem(&clock))
+            .flat_map(|it| problem_lines(&it, terminal)),
     );
     // An outbox of several listeners is one line.
-    let mut ways: Vec<String> = outboxes.iter().filter_map(Outbox::way_in).collect();
+    let mut ways: Vec<String> = outboxes.iter().filter_map(OutboxStatus::list_command).collect();
     ways.sort_unstable();
     ways.dedup();
-    lines.extend(ways.iter().map(|way| paint::escape_controls(way)));
+    lines.extend(ways.iter().map(|way| style::escape_controls(way)));
     lines
 }
 
 /// What is wrong, on lines that leave room for two blanks before them.
-fn marked(wrong: &str, terminal: Terminal) -> Vec<String> {
-    let wrong = paint::escape_controls(wrong);
+fn problem_lines(wrong: &str, terminal: TerminalInfo) -> Vec<String> {
+    let wrong = style::escape_controls(wrong);
     let fitting = match terminal.is_terminal {
-        true => paint::wrap(&wrong, terminal.columns.saturating_sub(2), 2),
+        true => style::wrap(&wrong, terminal.columns.saturating_sub(2), 2),
         false => vec![wrong],
     };
-    fitting.iter().map(|line| paint::warning(line, terminal)).collect()
+    fitting.iter().map(|line| style::warning(line, terminal)).collect()
 }
 
 #[cfg(test)]
@@ -269,13 +279,13 @@ mod tests {
 
     use ironlance_rpc::Value;
 
-    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
+    const PIPE: TerminalInfo = TerminalInfo { columns: 80, colour: false, is_terminal: false };
 
     fn types(count: i64) -> Value {
         Value::Struct((count > 0).then(|| ("TICK_5".into(), count.into())).into_iter().collect())
     }
 
-    fn listener(process: &str, state: &str, pending: i64, dropped: i64, offences: i64) -> Listener {
+    fn listener(process: &str, state: &str, pending: i64, dropped: i64, offences: i64) -> ListenerObject {
         let value = Value::record([
             ("pool", "alarm".into()),
             ("process", process.into()),
@@ -297,7 +307,7 @@ mod tests {
             ("babbles", Value::Int(0)),
             ("babble", "".into()),
         ]);
-        Listener::read(Record::new(METHOD, &value)).unwrap()
+        ListenerObject::read(StructView::new(METHOD, &value)).unwrap()
     }
 
     #[test]
@@ -338,7 +348,7 @@ mod tests {
     #[test]
     fn an_answer_of_another_kind_is_one_line() {
         let value = Value::record([("pool", "a".into())]);
-        let trouble = Listener::read(Record::new(METHOD, &value)).unwrap_err();
-        assert!(trouble.to_string().starts_with("cannot read the answer to ironlance.getListeners: "));
+        let error = ListenerObject::read(StructView::new(METHOD, &value)).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read the answer to ironlance.getListeners: "));
     }
 }

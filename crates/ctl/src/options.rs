@@ -10,7 +10,7 @@ use ironlance_core::text::python;
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Wish {
+pub(crate) enum Invocation {
     /// To obey one line and end.
     Once(Options, String),
     /// To obey lines until there are no more.
@@ -58,7 +58,7 @@ impl fmt::Debug for Options {
 
 /// What the command line itself says.
 #[derive(Default)]
-struct Draft {
+struct ParsedOptions {
     configuration: Option<String>,
     interactive: Option<()>,
     serverurl: Option<String>,
@@ -68,40 +68,40 @@ struct Draft {
 }
 
 /// Why no more options are looked at.
-enum Stop {
+enum ParseStop {
     Help,
     Version,
     Refused(String),
 }
 
 /// Who we are, and in whose place.
-pub(crate) const OURS: &str =
+pub(crate) const VERSION_LINE: &str =
     concat!("ironlance ", env!("CARGO_PKG_VERSION"), ", in the place of Supervisor 4.3.0");
 
 /// The verb that wants to see a configuration whatever is wrong with it.
-pub(crate) const CHECK: &str = "check";
+pub(crate) const CHECK_VERB: &str = "check";
 
 const DEFAULT_URL: &str = "http://localhost:9001";
 const DEFAULT_PROMPT: &str = "supervisor";
 
 /// `-?` has no long name, but a row must have one: this is what nobody writes.
-const QUESTION: &str = "?";
+const QUESTION_MARK: &str = "?";
 
 /// Reads a command line, without the command's own name, and the configuration. `progname` is what the help calls it.
-pub(crate) fn parse(progname: &str, args: &[String]) -> Wish {
+pub(crate) fn parse(progname: &str, args: &[String]) -> Invocation {
     match read(progname, args) {
-        Ok((options, [])) => Wish::Shell(Options { interactive: true, ..options }),
-        Ok((options, rest)) => Wish::Once(options, rest.join(" ")),
-        Err(Stop::Help) => Wish::Help(help_text(progname)),
-        Err(Stop::Version) => Wish::Help(format!("{OURS}\n")),
-        Err(Stop::Refused(message)) => Wish::Refused { message },
+        Ok((options, [])) => Invocation::Shell(Options { interactive: true, ..options }),
+        Ok((options, rest)) => Invocation::Once(options, rest.join(" ")),
+        Err(ParseStop::Help) => Invocation::Help(help_text(progname)),
+        Err(ParseStop::Version) => Invocation::Help(format!("{VERSION_LINE}\n")),
+        Err(ParseStop::Refused(message)) => Invocation::Refused { message },
     }
 }
 
-fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]), Stop> {
+fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]), ParseStop> {
     let rows = rows();
-    let (hits, rest) = getopt::parse(&rows, args).map_err(|usage| Stop::Refused(usage.0))?;
-    let mut draft = Draft::default();
+    let (hits, rest) = getopt::parse(&rows, args).map_err(|usage| ParseStop::Refused(usage.0))?;
+    let mut draft = ParsedOptions::default();
     getopt::apply(&hits, &mut draft)?;
     let file = match &draft.configuration {
         Some(named) => Some(PathBuf::from(named)).filter(|file| !file.as_os_str().is_empty()),
@@ -120,8 +120,8 @@ fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]
     let base = match file.as_ref().map(|file| config::load_ctl_settings(file, &machine)) {
         None => alone(),
         // It is `check` that tells all that is wrong with the file.
-        Some(Err(_)) if rest.first().is_some_and(|verb| verb == CHECK) => alone(),
-        Some(Err(faults)) => return Err(Stop::Refused(refusal(file.as_deref(), &faults))),
+        Some(Err(_)) if rest.first().is_some_and(|verb| verb == CHECK_VERB) => alone(),
+        Some(Err(faults)) => return Err(ParseStop::Refused(refusal(file.as_deref(), &faults))),
         Some(Ok(control)) => Options {
             serverurl: control.serverurl,
             username: control.username,
@@ -154,13 +154,13 @@ fn refusal(file: Option<&Path>, faults: &config::ConfigFaults) -> String {
 
 /// The options in the original's order.
 #[rustfmt::skip]
-fn rows() -> Vec<OptionSpec<Draft, Stop>> {
+fn rows() -> Vec<OptionSpec<ParsedOptions, ParseStop>> {
     vec![
         original('c', "configuration", Takes::Value("FILENAME"), "", |draft, given| {
             set(&mut draft.configuration, given, given.value().to_owned())
         }),
-        original('h', "help", Takes::Nothing, "", |_, _| Err(Stop::Help)),
-        original('?', QUESTION, Takes::Nothing, "", |_, _| Err(Stop::Help)),
+        original('h', "help", Takes::Nothing, "", |_, _| Err(ParseStop::Help)),
+        original('?', QUESTION_MARK, Takes::Nothing, "", |_, _| Err(ParseStop::Help)),
         original('i', "interactive", Takes::Nothing, "", |draft, given| set(&mut draft.interactive, given, ())),
         original('s', "serverurl", Takes::Value("URL"), "", |draft, given| {
             set(&mut draft.serverurl, given, url(given)?)
@@ -174,7 +174,7 @@ fn rows() -> Vec<OptionSpec<Draft, Stop>> {
         original('r', "history_file", Takes::Value("FILENAME"), "", |draft, given| {
             set(&mut draft.history_file, given, given.value().to_owned())
         }),
-        ours("version", Takes::Nothing, "", |_, _| Err(Stop::Version)),
+        ours("version", Takes::Nothing, "", |_, _| Err(ParseStop::Version)),
         // The original's help calls it so, and its code does not.
         ours("history-file", Takes::Value("FILENAME"), "", |draft, given| {
             set(&mut draft.history_file, given, given.value().to_owned())
@@ -183,17 +183,17 @@ fn rows() -> Vec<OptionSpec<Draft, Stop>> {
 }
 
 /// Sets what an option is about, which may be done once.
-fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: T) -> Result<(), Stop> {
+fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: T) -> Result<(), ParseStop> {
     if slot.is_some() {
         let name = python::repr(&given.name);
-        return Err(Stop::Refused(format!("conflicting command line option {name}")));
+        return Err(ParseStop::Refused(format!("conflicting command line option {name}")));
     }
     *slot = Some(value);
     Ok(())
 }
 
 /// An URL as Supervisor's datatypes.py wants it: a scheme, and something behind it.
-fn url(given: &OptionArg) -> Result<String, Stop> {
+fn url(given: &OptionArg) -> Result<String, ParseStop> {
     let text = given.value();
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -207,7 +207,7 @@ fn url(given: &OptionArg) -> Result<String, Stop> {
         Some((scheme, rest)) if is_scheme(scheme) && leads_somewhere(rest) => Ok(text.to_owned()),
         _ => {
             let (name, text) = (&given.name, python::repr(text));
-            Err(Stop::Refused(format!("invalid value for {name} {text}: value {text} is not a URL")))
+            Err(ParseStop::Refused(format!("invalid value for {name} {text}: value {text} is not a URL")))
         }
     }
 }

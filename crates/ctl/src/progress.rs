@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::ProcessInfo;
 
-use crate::json::state_of;
-use crate::paint;
-use crate::pattern;
+use crate::error::CtlError;
+use crate::json::process_state;
+use crate::selector;
 use crate::session::Session;
-use crate::trouble::Trouble;
+use crate::style;
 
 /// What is quicker than this needs no line.
-const GRACE: Duration = Duration::from_millis(400);
+const DELAY: Duration = Duration::from_millis(400);
 /// The same for one process: that it takes its `startsecs` to start is no news.
-const GRACE_OF_ONE: Duration = Duration::from_millis(1500);
+const DELAY_FOR_ONE: Duration = Duration::from_millis(1500);
 
 /// What is going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,72 +57,73 @@ impl Direction {
 }
 
 /// Who of those that `name` means has not arrived.
-pub(crate) fn missing(
+pub(crate) fn unfinished(
     session: &mut Session,
     direction: Direction,
     name: &str,
-) -> Result<Vec<Namespec>, Trouble> {
+) -> Result<Vec<Namespec>, CtlError> {
     let infos = session.all_process_info()?;
     let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
-    let meant = if name == "all" { (0..all.len()).collect() } else { pattern::select(name, &all) };
-    let is_missing = |at: &usize| !direction.is_done(state_of(&infos[*at]));
-    Ok(meant.into_iter().filter(is_missing).map(|at| all[at].clone()).collect())
+    let selected = if name == "all" { (0..all.len()).collect() } else { selector::select(name, &all) };
+    let is_missing = |at: &usize| !direction.is_done(process_state(&infos[*at]));
+    Ok(selected.into_iter().filter(is_missing).map(|at| all[at].clone()).collect())
 }
 
 /// The line, and for whom we wait.
-pub(crate) struct Progress {
+pub(crate) struct ProgressLine {
     direction: Direction,
     /// And when each was last started, before we began.
-    wanted: Vec<(Namespec, i64)>,
-    began: Instant,
+    targets: Vec<(Namespec, i64)>,
+    started_at: Instant,
     columns: usize,
     /// How much of the line is taken, in columns.
     drawn: usize,
 }
 
-impl Progress {
+impl ProgressLine {
     /// Progress of what `names` mean; nothing where nobody looks, or no process is on its way.
     pub(crate) fn begin(
         session: &mut Session,
         direction: Direction,
         names: &[&str],
-    ) -> Result<Option<Self>, Trouble> {
+    ) -> Result<Option<Self>, CtlError> {
         let terminal = session.terminal();
         if !terminal.is_terminal {
             return Ok(None);
         }
         let infos = session.all_process_info()?;
         Ok(Some(Self::of(direction, names, &infos, terminal.columns))
-            .filter(|progress| !progress.wanted.is_empty()))
+            .filter(|progress| !progress.targets.is_empty()))
     }
 
     fn of(direction: Direction, names: &[&str], infos: &[ProcessInfo], columns: usize) -> Self {
         let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
-        let mut meant: Vec<usize> = if names.contains(&"all") {
+        let mut selected: Vec<usize> = if names.contains(&"all") {
             (0..all.len()).collect()
         } else {
-            names.iter().flat_map(|name| pattern::select(name, &all)).collect()
+            names.iter().flat_map(|name| selector::select(name, &all)).collect()
         };
-        meant.sort_unstable();
-        meant.dedup();
-        meant.retain(|at| direction.is_needed(state_of(&infos[*at])));
-        let wanted = meant.into_iter().map(|at| (all[at].clone(), infos[at].start)).collect();
-        Self { direction, wanted, began: Instant::now(), columns, drawn: 0 }
+        selected.sort_unstable();
+        selected.dedup();
+        selected.retain(|at| direction.is_needed(process_state(&infos[*at])));
+        let targets = selected.into_iter().map(|at| (all[at].clone(), infos[at].start)).collect();
+        Self { direction, targets, started_at: Instant::now(), columns, drawn: 0 }
     }
 
     /// Whether it is worth asking for the states.
     pub(crate) fn is_due(&self) -> bool {
-        let grace = if self.wanted.len() == 1 { GRACE_OF_ONE } else { GRACE };
-        self.began.elapsed() >= grace
+        let grace = if self.targets.len() == 1 { DELAY_FOR_ONE } else { DELAY };
+        self.started_at.elapsed() >= grace
     }
 
     /// Writes the line anew.
     pub(crate) fn draw(&mut self, session: &mut Session, infos: &[ProcessInfo]) {
-        let line = paint::cut(&self.line(infos, self.began.elapsed()), self.columns.saturating_sub(1));
-        let width = paint::width(&line);
+        let line =
+            style::truncate(&self.line(infos, self.started_at.elapsed()), self.columns.saturating_sub(1));
+        let width = style::width(&line);
         // Blanks instead of an escape sequence: every terminal knows them.
         let blanks = " ".repeat(self.drawn.saturating_sub(width));
-        session.say_bytes(format!("\r{line}{blanks}").as_bytes());
+        session.print_bytes(format!("\r{line}{blanks}").as_bytes());
         session.flush();
         self.drawn = width.max(self.drawn);
     }
@@ -130,14 +131,14 @@ impl Progress {
     /// Takes the line away.
     pub(crate) fn erase(&mut self, session: &mut Session) {
         if self.drawn > 0 {
-            session.say_bytes(format!("\r{}\r", " ".repeat(self.drawn)).as_bytes());
+            session.print_bytes(format!("\r{}\r", " ".repeat(self.drawn)).as_bytes());
             self.drawn = 0;
         }
     }
 
     /// What is to be started and is down, as it was `before`, has not been started yet.
-    fn has_arrived(&self, info: &ProcessInfo, before: i64) -> bool {
-        let state = state_of(info);
+    fn is_finished(&self, info: &ProcessInfo, before: i64) -> bool {
+        let state = process_state(info);
         let is_as_before =
             self.direction == Direction::Starting && state != ProcessState::Running && info.start == before;
         self.direction.is_done(state) && !is_as_before
@@ -148,12 +149,12 @@ impl Progress {
         let is_missing = |(namespec, before): &&(Namespec, i64)| {
             let is_it =
                 |info: &&ProcessInfo| info.name == namespec.process.0 && info.group == namespec.group.0;
-            infos.iter().find(is_it).is_some_and(|info| !self.has_arrived(info, *before))
+            infos.iter().find(is_it).is_some_and(|info| !self.is_finished(info, *before))
         };
-        let missing = self.wanted.iter().filter(is_missing);
+        let missing = self.targets.iter().filter(is_missing);
         let missing: Vec<String> =
-            missing.map(|(namespec, _)| paint::escape_controls(&namespec.to_string())).collect();
-        let (all, arrived) = (self.wanted.len(), self.wanted.len() - missing.len());
+            missing.map(|(namespec, _)| style::escape_controls(&namespec.to_string())).collect();
+        let (all, arrived) = (self.targets.len(), self.targets.len() - missing.len());
         let (word, seconds) = (self.direction.word(), elapsed.as_secs_f64());
         let colon = if missing.is_empty() { "" } else { ": " };
         format!("{word} {arrived} of {all} … {seconds:.1} s{colon}{}", missing.join(", "))
@@ -168,8 +169,8 @@ mod tests {
         ProcessInfo { name: name.into(), group: "web".into(), state: state.code(), ..ProcessInfo::default() }
     }
 
-    fn of(direction: Direction, names: &[&str], states: &[ProcessState]) -> Progress {
-        Progress::of(direction, names, &infos(states), 80)
+    fn of(direction: Direction, names: &[&str], states: &[ProcessState]) -> ProgressLine {
+        ProgressLine::of(direction, names, &infos(states), 80)
     }
 
     fn infos(states: &[ProcessState]) -> Vec<ProcessInfo> {
@@ -193,8 +194,8 @@ mod tests {
     #[test]
     fn who_has_arrived_already_is_not_waited_for() {
         use ProcessState::{Running, Stopped};
-        assert_eq!(of(Direction::Starting, &["all"], &[Stopped, Running]).wanted.len(), 1);
-        assert_eq!(of(Direction::Stopping, &["web:0", "web:0"], &[Running, Running]).wanted.len(), 1);
-        assert_eq!(of(Direction::Stopping, &["web:*", "web:1"], &[Running, Running]).wanted.len(), 2);
+        assert_eq!(of(Direction::Starting, &["all"], &[Stopped, Running]).targets.len(), 1);
+        assert_eq!(of(Direction::Stopping, &["web:0", "web:0"], &[Running, Running]).targets.len(), 1);
+        assert_eq!(of(Direction::Stopping, &["web:*", "web:1"], &[Running, Running]).targets.len(), 2);
     }
 }

@@ -1,20 +1,20 @@
 //! What the verbs say of themselves, for manuals and for the completions of shells.
 
-pub use crate::verb::Completes;
-use crate::verb::{Shelf, VERBS};
+pub use crate::verb::Completion;
+use crate::verb::{HelpGroup, VERBS};
 
 /// A verb, and what is said about it. Lines have a form or an option, tabs, and what that does; one that begins with
 /// space goes on with the line above.
 #[derive(Clone, Copy, Debug)]
-pub struct VerbText {
+pub struct VerbDescription {
     /// How it is called.
     pub name: &'static str,
     /// Its help: the original's, where the original has the verb.
     pub help: &'static [&'static str],
     /// What it can do beyond the original; nothing where the original has no such verb.
-    pub ours: &'static [&'static str],
+    pub extensions: &'static [&'static str],
     /// What can stand behind it.
-    pub completes: Completes,
+    pub completes: Completion,
     /// Who has it.
     pub origin: Origin,
 }
@@ -29,16 +29,16 @@ pub enum Origin {
 }
 
 /// Every verb that has help, by name.
-pub fn reference() -> Vec<VerbText> {
+pub fn reference() -> Vec<VerbDescription> {
     let told = VERBS.iter().filter(|verb| !verb.help.is_empty());
-    let text = told.map(|verb| VerbText {
+    let text = told.map(|verb| VerbDescription {
         name: verb.name,
         help: verb.help,
-        ours: verb.ours,
+        extensions: verb.extensions,
         completes: verb.completes,
-        origin: match verb.shelf {
-            Shelf::Ours => Origin::Ours,
-            Shelf::Original | Shelf::Unlisted => Origin::Original,
+        origin: match verb.help_group {
+            HelpGroup::Ours => Origin::Ours,
+            HelpGroup::Original | HelpGroup::Unlisted => Origin::Original,
         },
     });
     text.collect()
@@ -53,7 +53,7 @@ mod tests {
         let verbs = reference();
         let lines = |name: &str| {
             let verb = verbs.iter().find(|verb| verb.name == name).unwrap();
-            [verb.help, verb.ours].concat().join("\n")
+            [verb.help, verb.extensions].concat().join("\n")
         };
         for name in ["start", "stop", "restart"] {
             for word in ["--timeout <seconds>", "--no-wait", "--wait\t", " web*\t"] {
@@ -64,6 +64,6 @@ mod tests {
             assert!(lines(name).contains("--json\t"), "{name}");
         }
         assert!(lines("signal").contains(" web*\t"));
-        assert!(verbs.iter().all(|verb| verb.origin == Origin::Original || verb.ours.is_empty()));
+        assert!(verbs.iter().all(|verb| verb.origin == Origin::Original || verb.extensions.is_empty()));
     }
 }

@@ -7,22 +7,22 @@ use ironlance_core::Namespec;
 use ironlance_net::PersistentConnection;
 use ironlance_rpc::{CallError, Client, FaultKind, ProcessInfo, Value};
 
-use crate::input::{Edits, Input};
-use crate::interrupt::Interrupts;
+use crate::error::{ConnectFailure, CtlError};
+use crate::input::{LineEditor, LineReader};
+use crate::interrupt::InterruptHandler;
 use crate::options::Options;
-use crate::paint;
-use crate::pattern;
-use crate::record::lacking;
-use crate::screen::{Screen, Terminal};
-use crate::trouble::{Absence, Trouble};
+use crate::selector;
+use crate::stdout::{OutputBuffer, TerminalInfo};
+use crate::struct_view::unexpected_answer;
+use crate::style;
 
 /// The version of the interface that we speak.
 const API_VERSION: &str = "3.0";
 /// A supervisord that cannot say within this time which processes it has counts as none.
-const PROMPT: Duration = Duration::from_secs(30);
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A call to supervisord.
-pub(crate) type Ask<'a> = dyn FnMut(&str, &[Value]) -> Result<Value, Trouble> + 'a;
+pub(crate) type CallFn<'a> = dyn FnMut(&str, &[Value]) -> Result<Value, CtlError> + 'a;
 
 /// Statuses to end with: LSB's for init scripts, as far as the original uses them, and for `status`.
 pub(crate) mod status {
@@ -51,13 +51,13 @@ pub(crate) struct Session {
     /// The status to end with, so far.
     pub(crate) status: u8,
     /// What is typed or piped in.
-    pub(crate) input: Input,
+    pub(crate) input: LineReader,
     /// The person whose lines can be edited, if there is one.
-    pub(crate) editor: Option<Box<dyn Edits>>,
+    pub(crate) editor: Option<Box<dyn LineEditor>>,
     /// What ^C means.
-    pub(crate) interrupts: Interrupts,
-    screen: Screen,
-    server: Option<(Client, PersistentConnection)>,
+    pub(crate) interrupts: InterruptHandler,
+    output: OutputBuffer,
+    connection: Option<(Client, PersistentConnection)>,
 }
 
 impl Session {
@@ -71,57 +71,57 @@ impl Session {
         Self {
             options,
             status: 0,
-            input: Input::default(),
+            input: LineReader::default(),
             editor: None,
-            interrupts: Interrupts::default(),
-            screen: Screen::new(out),
-            server: None,
+            interrupts: InterruptHandler::default(),
+            output: OutputBuffer::new(out),
+            connection: None,
         }
     }
 
     /// Says a line. It goes out with the next call to supervisord, question or [`Session::flush`].
-    pub(crate) fn say(&mut self, line: &str) {
-        self.screen.push(line.as_bytes());
-        self.screen.push(b"\n");
+    pub(crate) fn print(&mut self, line: &str) {
+        self.output.push(line.as_bytes());
+        self.output.push(b"\n");
     }
 
     /// Says a line with names and words of strangers: a terminal obeys nothing that is in it.
-    pub(crate) fn tell(&mut self, line: &str) {
-        let line = paint::shown(line, self.terminal());
-        self.say(&line);
+    pub(crate) fn print_sanitized(&mut self, line: &str) {
+        let line = style::sanitized(line, self.terminal());
+        self.print(&line);
     }
 
     /// Says bytes as they are, without an end of line.
-    pub(crate) fn say_bytes(&mut self, bytes: &[u8]) {
-        self.screen.push(bytes);
+    pub(crate) fn print_bytes(&mut self, bytes: &[u8]) {
+        self.output.push(bytes);
     }
 
     /// Sends out what was said. Call it before anything that takes time.
     pub(crate) fn flush(&mut self) {
-        self.screen.flush();
+        self.output.flush();
     }
 
     /// Whether what we say reaches nobody any more.
-    pub(crate) const fn is_unheard(&self) -> bool {
-        self.screen.failure().is_some()
+    pub(crate) const fn is_output_broken(&self) -> bool {
+        self.output.failure().is_some()
     }
 
     /// Why what was said could not be written, if so.
-    pub(crate) const fn loss(&self) -> Option<&io::Error> {
-        self.screen.failure()
+    pub(crate) const fn output_error(&self) -> Option<&io::Error> {
+        self.output.failure()
     }
 
     /// Says on stderr what has no room on stdout, as beside JSON.
-    pub(crate) fn complain(&mut self, line: &str) {
+    pub(crate) fn print_error(&mut self, line: &str) {
         self.flush();
         // A stderr that is gone leaves nobody to complain to.
-        let _ = writeln!(io::stderr(), "{}", paint::escape_controls(line));
+        let _ = writeln!(io::stderr(), "{}", style::escape_controls(line));
     }
 
     /// Says to a person at a terminal whom a name that nobody has may mean.
-    pub(crate) fn suggest(&mut self, name: &str) {
+    pub(crate) fn print_suggestion(&mut self, name: &str) {
         if let Some(line) = self.suggestion(name) {
-            self.say(&line);
+            self.print(&line);
         }
     }
 
@@ -133,14 +133,14 @@ impl Session {
         // It is a kindness: who cannot tell is not asked why.
         let infos = self.all_process_info().ok()?;
         let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
-        pattern::suggestion(name, &all).map(|line| paint::escape_controls(&line))
+        selector::suggestion(name, &all).map(|line| style::escape_controls(&line))
     }
 
     /// The processes that supervisord has.
-    pub(crate) fn all_process_info(&mut self) -> Result<Vec<ProcessInfo>, Trouble> {
+    pub(crate) fn all_process_info(&mut self) -> Result<Vec<ProcessInfo>, CtlError> {
         let method = "supervisor.getAllProcessInfo";
-        let Value::Array(infos) = self.call_within(Some(PROMPT), method, &[])? else {
-            return Err(lacking(method, "the list"));
+        let Value::Array(infos) = self.call_within(Some(LIST_TIMEOUT), method, &[])? else {
+            return Err(unexpected_answer(method, "the list"));
         };
         let read = |info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into());
         infos.iter().map(read).collect()
@@ -148,32 +148,32 @@ impl Session {
 
     /// `names` as verbs without patterns take them, see [`pattern::expand`]. Supervisord is asked only where there is a
     /// pattern.
-    pub(crate) fn resolve(&mut self, names: &[&str]) -> Result<Vec<String>, Trouble> {
-        if names.contains(&"all") || !names.iter().any(|name| pattern::is_pattern(name)) {
+    pub(crate) fn resolve(&mut self, names: &[&str]) -> Result<Vec<String>, CtlError> {
+        if names.contains(&"all") || !names.iter().any(|name| selector::is_pattern(name)) {
             return Ok(names.iter().map(|name| (*name).to_owned()).collect());
         }
         let all: Vec<Namespec> = self.all_process_info()?.iter().map(ProcessInfo::namespec).collect();
-        Ok(pattern::expand(names, &all))
+        Ok(selector::expand(names, &all))
     }
 
     /// Says a line and notes the status to end with.
-    pub(crate) fn refuse(&mut self, status: u8, line: &str) {
-        self.tell(line);
+    pub(crate) fn fail(&mut self, status: u8, line: &str) {
+        self.print_sanitized(line);
         self.status = status;
     }
 
     /// What stdout is.
-    pub(crate) fn terminal(&self) -> Terminal {
-        Terminal::of_stdout()
+    pub(crate) fn terminal(&self) -> TerminalInfo {
+        TerminalInfo::of_stdout()
     }
 
     /// Supervisord, for calls and pages beside those of this session.
-    pub(crate) fn supervisor(&mut self) -> Result<Client, Trouble> {
+    pub(crate) fn client(&mut self) -> Result<Client, CtlError> {
         Ok(self.server()?.0.clone())
     }
 
     /// Calls a method, and waits for as long as supervisord takes.
-    pub(crate) fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, Trouble> {
+    pub(crate) fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, CtlError> {
         self.call_within(None, method, params)
     }
 
@@ -183,33 +183,33 @@ impl Session {
         timeout: Option<Duration>,
         method: &str,
         params: &[Value],
-    ) -> Result<Value, Trouble> {
+    ) -> Result<Value, CtlError> {
         self.flush();
-        let (supervisor, kept) = self.server()?;
-        let answer = supervisor.call_on(kept, method, params, timeout);
-        answer.map_err(|error| Trouble::of(error, &self.options.serverurl))
+        let (client, kept) = self.server()?;
+        let answer = client.call_on(kept, method, params, timeout);
+        answer.map_err(|error| CtlError::from_call(error, &self.options.serverurl))
     }
 
     /// Forgets the connection: other options count from the next call on.
-    pub(crate) fn hang_up(&mut self) {
-        self.server = None;
+    pub(crate) fn disconnect(&mut self) {
+        self.connection = None;
     }
 
-    fn server(&mut self) -> Result<&mut (Client, PersistentConnection), Trouble> {
-        let server = match self.server.take() {
+    fn server(&mut self) -> Result<&mut (Client, PersistentConnection), CtlError> {
+        let server = match self.connection.take() {
             Some(server) => server,
-            None => (dial_plan(&self.options)?, PersistentConnection::new()),
+            None => (client_for(&self.options)?, PersistentConnection::new()),
         };
-        Ok(self.server.insert(server))
+        Ok(self.connection.insert(server))
     }
 
     /// Whether a supervisord of our version answers; if not, that is said and the status noted.
-    pub(crate) fn is_up(&mut self) -> Result<bool, Trouble> {
-        let trouble = match self.call("supervisor.getVersion", &[]) {
+    pub(crate) fn check_server(&mut self) -> Result<bool, CtlError> {
+        let error = match self.call("supervisor.getVersion", &[]) {
             Ok(Value::Str(version)) if version == API_VERSION => return Ok(true),
             Ok(version) => {
-                let version = shown(&version);
-                self.refuse(
+                let version = as_python_text(&version);
+                self.fail(
                     status::NOT_INSTALLED,
                     &format!(
                         "Sorry, this version of supervisorctl expects to talk to a server with API version \
@@ -218,24 +218,24 @@ impl Session {
                 );
                 return Ok(false);
             }
-            Err(trouble) => trouble,
+            Err(error) => error,
         };
-        if trouble.fault().is_some_and(|fault| fault.code == FaultKind::UnknownMethod.code()) {
-            self.refuse(
+        if error.fault().is_some_and(|fault| fault.code == FaultKind::UnknownMethod.code()) {
+            self.fail(
                 status::UNIMPLEMENTED_FEATURE,
-                "Sorry, supervisord responded but did not recognize the supervisor namespace commands that \
-                 supervisorctl uses to control it.  Please check that the [rpcinterface:supervisor] section is \
+                "Sorry, supervisord responded but did not recognize the client namespace commands that \
+                 supervisorctl uses to control it.  Please check that the [rpcinterface:client] section is \
                  enabled in the configuration file (see sample.conf).",
             );
             return Ok(false);
         }
-        let Some(absence) = trouble.absence() else { return Err(trouble) };
+        let Some(absence) = error.connect_failure() else { return Err(error) };
         let code = match absence {
-            Absence::Refused => status::INSUFFICIENT_PRIVILEGES,
-            Absence::NoFile => status::NOT_RUNNING,
+            ConnectFailure::Refused => status::INSUFFICIENT_PRIVILEGES,
+            ConnectFailure::NoSocket => status::NOT_RUNNING,
         };
-        let line = format!("{} {}", self.options.serverurl, absence.words());
-        self.refuse(code, &line);
+        let line = format!("{} {}", self.options.serverurl, absence.description());
+        self.fail(code, &line);
         Ok(false)
     }
 
@@ -251,7 +251,7 @@ impl Session {
 }
 
 /// Whom to call, and as whom: credentials are given where there is a name and a password.
-fn dial_plan(options: &Options) -> Result<Client, Trouble> {
+fn client_for(options: &Options) -> Result<Client, CtlError> {
     let url = &options.serverurl;
     if !(url.starts_with("http://") || url.starts_with("unix://")) {
         return Err(ironlance_rpc::client::EndpointError::Protocol(url.clone()).into());
@@ -264,7 +264,7 @@ fn dial_plan(options: &Options) -> Result<Client, Trouble> {
 }
 
 /// A value in an answer that should have been a text, as Python would show it where that is simple.
-fn shown(value: &Value) -> String {
+fn as_python_text(value: &Value) -> String {
     match value {
         Value::Str(text) | Value::DateTime(text) => text.clone(),
         Value::Int(number) => number.to_string(),
@@ -277,6 +277,6 @@ fn shown(value: &Value) -> String {
 }
 
 /// A call that failed, as trouble with it.
-pub(crate) fn is_fault(trouble: &Trouble, kind: FaultKind) -> bool {
-    matches!(trouble, Trouble::Call(CallError::Fault(fault)) if fault.code == kind.code())
+pub(crate) fn is_fault(error: &CtlError, kind: FaultKind) -> bool {
+    matches!(error, CtlError::Call(CallError::Fault(fault)) if fault.code == kind.code())
 }

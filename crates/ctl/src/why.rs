@@ -1,19 +1,19 @@
 //! `why NAME…`: why a process last ended, in one screen.
 
-mod case;
-mod told;
+mod facts;
+mod report;
 
 use ironlance_host::local_time::LocalClock;
 use serde::Serialize;
 
-use crate::json::{self, Form};
+use crate::command_line::words;
+use crate::error::CtlError;
+use crate::json::{self, OutputFormat};
 use crate::listeners;
-use crate::paint;
 use crate::session::{Session, status};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
-use case::{Case, Expectation, Found, How, Knowledge};
+use crate::style;
+use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use facts::{ExitCause, Expectation, NameMatch, ProcessFacts, Source};
 
 pub(crate) const VERB: Verb = Verb {
     name: "why",
@@ -23,15 +23,15 @@ pub(crate) const VERB: Verb = Verb {
         "why all\t\t\tThe same for all that ended unexpectedly; also without a name",
         "--json\t\t\tThe same as JSON, for scripts",
     ],
-    ours: &[],
-    completes: Completes::Processes,
-    shelf: Shelf::Ours,
+    extensions: &[],
+    completes: Completion::Processes,
+    help_group: HelpGroup::Ours,
     run,
 };
 
 /// A case in `why --json`.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct ProcessObject<'a> {
     name: &'a str,
     group: &'a str,
     namespec: String,
@@ -44,7 +44,7 @@ struct Report<'a> {
     spawnerr: &'a str,
     next: &'static str,
     /// `null` where it has never ended, and from the original.
-    end: Option<EndReport<'a>>,
+    end: Option<ExitObject<'a>>,
     stdout_tail: &'a str,
     stderr_tail: &'a str,
     /// What is wrong with it as a listener; `null` where it is none, and from the original.
@@ -53,7 +53,7 @@ struct Report<'a> {
 
 /// Its end.
 #[derive(Debug, Serialize)]
-struct EndReport<'a> {
+struct ExitObject<'a> {
     description: &'a str,
     pid: i64,
     /// `null` after a signal, and where the program did not run.
@@ -79,38 +79,38 @@ struct EndReport<'a> {
     ended_at: i64,
 }
 
-impl<'a> Report<'a> {
-    fn new(case: &'a Case, clock: &LocalClock) -> Self {
-        let info = &case.info;
+impl<'a> ProcessObject<'a> {
+    fn new(facts: &'a ProcessFacts, clock: &LocalClock) -> Self {
+        let info = &facts.info;
         Self {
             name: &info.name,
             group: &info.group,
             namespec: info.namespec().to_string(),
-            answer: told::answer(case, clock),
-            state: case.state().name(),
+            answer: report::headline(facts, clock),
+            state: facts.state().name(),
             pid: (info.pid != 0).then_some(info.pid),
-            starts: match &case.knowledge {
-                Knowledge::Full { starts, .. } => Some(*starts),
-                Knowledge::Slight => None,
+            starts: match &facts.source {
+                Source::Ironlance { starts, .. } => Some(*starts),
+                Source::Supervisor => None,
             },
             spawnerr: &info.spawnerr,
-            next: told::next(case),
-            end: case.end().map(EndReport::new),
-            stdout_tail: &case.stdout,
-            stderr_tail: &case.stderr,
-            listener: case.listener.as_deref(),
+            next: report::next(facts),
+            end: facts.exit().map(ExitObject::new),
+            stdout_tail: &facts.stdout,
+            stderr_tail: &facts.stderr,
+            listener: facts.listener.as_deref(),
         }
     }
 }
 
-impl<'a> EndReport<'a> {
-    fn new(end: &'a case::End) -> Self {
-        let (status, signal, core, not_started) = match &end.how {
-            How::Exited { status } => (Some(*status), None, false, None),
-            How::Killed { signal, core } => (None, Some(signal.as_str()), *core, None),
-            How::OutOfMemory { signal } => (None, Some(signal.as_str()), false, None),
-            How::NotStarted { why } => (None, None, false, Some(why.as_str())),
-            How::Recycled { .. } => (None, None, false, None),
+impl<'a> ExitObject<'a> {
+    fn new(end: &'a facts::ExitFacts) -> Self {
+        let (status, signal, core, not_started) = match &end.cause {
+            ExitCause::Exited { status } => (Some(*status), None, false, None),
+            ExitCause::Killed { signal, core } => (None, Some(signal.as_str()), *core, None),
+            ExitCause::OutOfMemory { signal } => (None, Some(signal.as_str()), false, None),
+            ExitCause::NotStarted { why } => (None, None, false, Some(why.as_str())),
+            ExitCause::Recycled { .. } => (None, None, false, None),
         };
         Self {
             description: &end.description,
@@ -118,52 +118,52 @@ impl<'a> EndReport<'a> {
             status,
             signal,
             core,
-            oom_kill: matches!(end.how, How::OutOfMemory { .. }),
+            oom_kill: matches!(end.cause, ExitCause::OutOfMemory { .. }),
             not_started,
-            recycled: match &end.how {
-                How::Recycled { did } => Some(did),
-                How::Exited { .. }
-                | How::Killed { .. }
-                | How::OutOfMemory { .. }
-                | How::NotStarted { .. } => None,
+            recycled: match &end.cause {
+                ExitCause::Recycled { did } => Some(did),
+                ExitCause::Exited { .. }
+                | ExitCause::Killed { .. }
+                | ExitCause::OutOfMemory { .. }
+                | ExitCause::NotStarted { .. } => None,
             },
             expected: end.expectation != Expectation::Unexpected,
-            told: end.expectation == Expectation::Told,
+            told: end.expectation == Expectation::Requested,
             by: end.by.as_deref(),
-            oom_near: end.near.map(|(from, to)| [from, to]),
+            oom_near: end.oom_near.map(|(from, to)| [from, to]),
             uptime: end.uptime,
             ended_at: end.at,
         }
     }
 }
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let mut names = words(rest);
-    let form = json::form(&mut names);
+    let form = json::take_json_option(&mut names);
     if let Some(option) = names.iter().find(|name| name.starts_with('-')) {
-        session.refuse(status::INVALID_ARGS, &format!("Error: why has no option {option}"));
-        say_help(session, &VERB);
+        session.fail(status::INVALID_ARGS, &format!("Error: why has no option {option}"));
+        print_help(session, &VERB);
         return Ok(Flow::Next);
     }
-    if !session.is_up()? {
+    if !session.check_server()? {
         return Ok(Flow::Next);
     }
     let terminal = session.terminal();
-    let mut found = case::gather(&mut |method, params| session.call(method, params), &names)?;
-    look_at_listeners(session, &mut found)?;
-    let mut cases = Vec::new();
+    let mut found = facts::gather(&mut |method, params| session.call(method, params), &names)?;
+    add_listener_problems(session, &mut found)?;
+    let mut processes = Vec::new();
     let mut lines = Vec::new();
     for found in &found {
         match found {
-            Found::Case(case) => cases.push(&**case),
-            Found::Nobody(name) => {
+            NameMatch::Process(facts) => processes.push(&**facts),
+            NameMatch::NoProcess(name) => {
                 let line = format!("{name}: ERROR (no such process)");
                 match form {
-                    Form::Text => {
-                        lines.push(paint::shown(&line, terminal).into_owned());
+                    OutputFormat::Text => {
+                        lines.push(style::sanitized(&line, terminal).into_owned());
                         lines.extend(session.suggestion(name));
                     }
-                    Form::Json => session.complain(&line),
+                    OutputFormat::Json => session.print_error(&line),
                 }
                 session.status = status::GENERIC;
             }
@@ -171,41 +171,43 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
     }
     let clock = LocalClock::new();
     match form {
-        Form::Json => {
-            let reports: Vec<Report<'_>> = cases.iter().map(|case| Report::new(case, &clock)).collect();
+        OutputFormat::Json => {
+            let reports: Vec<ProcessObject<'_>> =
+                processes.iter().map(|facts| ProcessObject::new(facts, &clock)).collect();
             lines = json::lines(&reports);
         }
-        Form::Text => {
-            let is_slight = cases.iter().any(|case| case.knowledge == Knowledge::Slight);
-            for case in cases {
+        OutputFormat::Text => {
+            let is_slight = processes.iter().any(|facts| facts.source == Source::Supervisor);
+            for facts in processes {
                 if !lines.is_empty() {
                     lines.push(String::new());
                 }
-                lines.extend(told::screen(case, &clock, terminal));
+                lines.extend(report::screen(facts, &clock, terminal));
             }
             if is_slight {
-                lines.push(told::ONLY_OURS.to_owned());
+                lines.push(report::ORIGINAL_NOTE.to_owned());
             }
             if lines.is_empty() {
                 lines.push("No process has ended unexpectedly.".to_owned());
             }
         }
     }
-    lines.iter().for_each(|line| session.say(line));
+    lines.iter().for_each(|line| session.print(line));
     Ok(Flow::Next)
 }
 
 /// A listener may run, and yet do nothing: what `listeners` says of those that are asked about.
-fn look_at_listeners(session: &mut Session, found: &mut [Found]) -> Result<(), Trouble> {
-    let is_told = |found: &Found| matches!(found, Found::Case(case) if case.knowledge != Knowledge::Slight);
+fn add_listener_problems(session: &mut Session, found: &mut [NameMatch]) -> Result<(), CtlError> {
+    let is_told =
+        |found: &NameMatch| matches!(found, NameMatch::Process(facts) if facts.source != Source::Supervisor);
     if !found.iter().any(is_told) {
         return Ok(());
     }
-    let wrong = listeners::wrong(session)?;
+    let wrong = listeners::problems(session)?;
     for found in found {
-        if let Found::Case(case) = found {
-            let namespec = case.info.namespec();
-            case.listener = wrong.iter().find(|(name, _)| *name == namespec).map(|(_, wrong)| wrong.clone());
+        if let NameMatch::Process(facts) = found {
+            let namespec = facts.info.namespec();
+            facts.listener = wrong.iter().find(|(name, _)| *name == namespec).map(|(_, wrong)| wrong.clone());
         }
     }
     Ok(())

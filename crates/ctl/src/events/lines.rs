@@ -2,55 +2,63 @@
 
 use ironlance_host::local_time::LocalClock;
 
-use super::feed::{Feed, Message};
-use super::line;
-use crate::json::{self, Form};
-use crate::screen::Terminal;
+use super::sse::{SseMessage, SseParser};
+use super::text;
+use crate::json::{self, OutputFormat};
+use crate::stdout::TerminalInfo;
 
 /// The type of the message that says that we were too slow.
 const LOST: &str = "lost";
 
 /// The lines of a stream so far.
-pub struct Lines {
-    form: Form,
-    terminal: Terminal,
+pub struct EventLines {
+    form: OutputFormat,
+    terminal: TerminalInfo,
     clock: LocalClock,
-    feed: Feed,
-    is_lost: bool,
+    parser: SseParser,
+    has_lost_events: bool,
 }
 
-impl Lines {
+impl EventLines {
     /// Lines in this form for this terminal.
-    pub(crate) fn new(form: Form, terminal: Terminal) -> Self {
-        Self { form, terminal, clock: LocalClock::new(), feed: Feed::default(), is_lost: false }
+    pub(crate) fn new(form: OutputFormat, terminal: TerminalInfo) -> Self {
+        Self {
+            form,
+            terminal,
+            clock: LocalClock::new(),
+            parser: SseParser::default(),
+            has_lost_events: false,
+        }
     }
 
     /// Lines for people, as they go into a pipe.
-    pub fn in_a_pipe() -> Self {
-        Self::new(Form::Text, Terminal { columns: 80, colour: false, is_terminal: false })
+    pub fn for_pipe() -> Self {
+        Self::new(OutputFormat::Text, TerminalInfo { columns: 80, colour: false, is_terminal: false })
     }
 
     /// Takes the next piece, and hands over the line of each event that is complete, without its end.
     pub fn push(&mut self, piece: &[u8], on_line: &mut dyn FnMut(&str)) {
-        let Self { form, terminal, clock, feed, is_lost } = self;
+        let Self { form, terminal, clock, parser: feed, has_lost_events: is_lost } = self;
         feed.push(piece, &mut |message| match (message, *form) {
-            (Message::Event { kind, .. }, _) if kind == LOST => *is_lost = true,
-            (Message::Event { data, .. }, Form::Json) => on_line(&json::harmless(&data)),
-            (Message::Event { kind, data }, Form::Text) => {
-                on_line(&line::line(&kind, &data, clock, *terminal));
+            (SseMessage::Event { kind, .. }, _) if kind == LOST => *is_lost = true,
+            (SseMessage::Event { data, .. }, OutputFormat::Json) => {
+                on_line(&json::escape_controls_in_json(&data));
             }
-            (Message::Oversized, Form::Json) => {}
-            (Message::Oversized, Form::Text) => on_line("(an event that is too long to be shown)"),
+            (SseMessage::Event { kind, data }, OutputFormat::Text) => {
+                on_line(&text::line(&kind, &data, clock, *terminal));
+            }
+            (SseMessage::Oversized, OutputFormat::Json) => {}
+            (SseMessage::Oversized, OutputFormat::Text) => on_line("(an event that is too long to be shown)"),
         });
     }
 
     /// Whether supervisord has said that it gave us up.
     pub const fn is_lost(&self) -> bool {
-        self.is_lost
+        self.has_lost_events
     }
 
     /// How much is kept of what is not complete, in bytes.
-    pub const fn kept(&self) -> usize {
-        self.feed.kept()
+    pub const fn buffered(&self) -> usize {
+        self.parser.buffered()
     }
 }

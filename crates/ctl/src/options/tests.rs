@@ -4,20 +4,20 @@ use super::*;
 
 use std::fs;
 
-fn wish(args: &[&str]) -> Wish {
+fn wish(args: &[&str]) -> Invocation {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     parse("supervisorctl", &args)
 }
 
 fn refused(args: &[&str]) -> String {
     match wish(args) {
-        Wish::Refused { message } => message,
+        Invocation::Refused { message } => message,
         other => panic!("{args:?}: {other:?}"),
     }
 }
 
 /// The options of a command line over a configuration of this text.
-fn over(text: &str, args: &[&str]) -> Wish {
+fn over(text: &str, args: &[&str]) -> Invocation {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("c.conf");
     fs::write(&file, text).unwrap();
@@ -25,16 +25,16 @@ fn over(text: &str, args: &[&str]) -> Wish {
     wish(&[["-c", file].as_slice(), args].concat())
 }
 
-fn options(wish: Wish) -> Options {
+fn options(wish: Invocation) -> Options {
     match wish {
-        Wish::Once(options, _) | Wish::Shell(options) => options,
+        Invocation::Once(options, _) | Invocation::Shell(options) => options,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
 fn the_version_is_ours_and_in_whose_place_we_are() {
-    let Wish::Help(text) = parse("supervisorctl", &["--version".to_owned()]) else { panic!("no text") };
+    let Invocation::Help(text) = parse("supervisorctl", &["--version".to_owned()]) else { panic!("no text") };
     assert!(
         text.starts_with("ironlance ") && text.ends_with(", in the place of Supervisor 4.3.0\n"),
         "{text}"
@@ -56,9 +56,9 @@ fn the_command_line_goes_before_the_configuration() {
 
 #[test]
 fn without_words_it_is_a_shell_and_words_are_one_line() {
-    assert!(matches!(over("[supervisorctl]", &[]), Wish::Shell(Options { interactive: true, .. })));
+    assert!(matches!(over("[supervisorctl]", &[]), Invocation::Shell(Options { interactive: true, .. })));
     match over("[supervisorctl]", &["start", "a b", "-x"]) {
-        Wish::Once(options, line) => {
+        Invocation::Once(options, line) => {
             assert_eq!(line, "start a b -x");
             assert_eq!((options.serverurl.as_str(), options.prompt.as_str()), (DEFAULT_URL, DEFAULT_PROMPT));
         }
@@ -82,7 +82,7 @@ fn what_cannot_be_understood_is_refused_in_the_originals_words() {
     }
     assert_eq!(
         match over("[supervisord]", &["status"]) {
-            Wish::Refused { message } => message,
+            Invocation::Refused { message } => message,
             other => panic!("{other:?}"),
         },
         ".ini file does not include supervisorctl section"
@@ -103,7 +103,7 @@ fn urls_are_what_python_takes_for_one() {
 #[test]
 fn the_help_is_what_programs_look_for() {
     for args in [["-h"], ["-?"], ["--help"]] {
-        let Wish::Help(text) = wish(&args) else { panic!("{args:?}") };
+        let Invocation::Help(text) = wish(&args) else { panic!("{args:?}") };
         assert!(text.starts_with("supervisorctl -- control applications"));
         assert!(text.contains("-i/--interactive -- start an interactive"));
         assert!(text.contains("Usage: supervisorctl [options] [action [arguments]]"));

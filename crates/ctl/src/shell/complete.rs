@@ -11,10 +11,10 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use crate::verb::{self, Completes, Shelf, VERBS};
+use crate::verb::{self, Completion, HelpGroup, VERBS};
 
 /// Somebody who pressed Tab waits no longer than this.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What ends a word, as in the original: Python's readline's signs without those that names may have.
 const DELIMITERS: &str = " \t\n`~!@#$%^&()=+[{]}\\|;'\",<>/?";
@@ -27,15 +27,15 @@ pub(super) struct Name {
 }
 
 /// Tab. Who runs is asked once between two commands, and only when Tab is pressed.
-pub(super) struct Tab {
-    supervisor: Option<Client>,
+pub(super) struct TabCompleter {
+    client: Option<Client>,
     names: RefCell<Option<Vec<Name>>>,
 }
 
-impl Tab {
+impl TabCompleter {
     /// Asks `supervisor`, the first time that Tab is pressed.
-    pub(super) fn new(supervisor: Option<Client>) -> Self {
-        Self { supervisor, names: RefCell::default() }
+    pub(super) fn new(client: Option<Client>) -> Self {
+        Self { client, names: RefCell::default() }
     }
 
     /// Everybody; nobody where supervisord does not answer.
@@ -44,13 +44,13 @@ impl Tab {
     }
 
     fn ask(&self) -> Option<Vec<Name>> {
-        let infos = self.supervisor.as_ref()?.all_process_info_within(PATIENCE).ok()?;
+        let infos = self.client.as_ref()?.all_process_info_within(TIMEOUT).ok()?;
         let name = |info: ProcessInfo| Name { group: info.group, process: info.name };
         Some(infos.into_iter().map(name).collect())
     }
 }
 
-impl Completer for Tab {
+impl Completer for TabCompleter {
     type Candidate = String;
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
@@ -61,10 +61,10 @@ impl Completer for Tab {
 }
 
 // Nothing is hinted, coloured or held back.
-impl Helper for Tab {}
-impl Highlighter for Tab {}
-impl Validator for Tab {}
-impl Hinter for Tab {
+impl Helper for TabCompleter {}
+impl Highlighter for TabCompleter {}
+impl Validator for TabCompleter {}
+impl Hinter for TabCompleter {
     type Hint = String;
 }
 
@@ -74,13 +74,13 @@ pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Nam
     let offers = match words.next() {
         None => verbs(),
         Some(_) if words.next().is_none() && !line.ends_with(' ') => verbs(),
-        Some(verb) => match verb::find(verb).map_or(Completes::Nothing, |verb| verb.completes) {
-            Completes::Nothing => Vec::new(),
-            Completes::Verbs => verbs(),
-            Completes::EventTypes => EventKind::ALL.iter().map(|kind| kind.name().to_owned()).collect(),
-            Completes::Groups => names().into_iter().map(|name| name.group).collect(),
+        Some(verb) => match verb::find(verb).map_or(Completion::Nothing, |verb| verb.completes) {
+            Completion::Nothing => Vec::new(),
+            Completion::VerbNames => verbs(),
+            Completion::EventTypes => EventKind::ALL.iter().map(|kind| kind.name().to_owned()).collect(),
+            Completion::Groups => names().into_iter().map(|name| name.group).collect(),
             // What is said of the original's verbs here is the original's.
-            Completes::Processes | Completes::SignalAndProcesses | Completes::ProcessAndChannel => {
+            Completion::Processes | Completion::SignalAndProcesses | Completion::ProcessAndChannel => {
                 names().into_iter().flat_map(|name| processes(name, text)).collect()
             }
         },
@@ -93,7 +93,7 @@ pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Nam
 }
 
 fn verbs() -> Vec<String> {
-    let is_known = |verb: &&verb::Verb| verb.shelf != Shelf::Unlisted || !verb.help.is_empty();
+    let is_known = |verb: &&verb::Verb| verb.help_group != HelpGroup::Unlisted || !verb.help.is_empty();
     VERBS.iter().filter(is_known).map(|verb| verb.name.to_owned()).collect()
 }
 

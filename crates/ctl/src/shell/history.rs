@@ -26,7 +26,7 @@ impl History {
 
     /// What was typed, oldest first; nothing where the file cannot be read.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let Some(end) = self.file.as_deref().and_then(end_of) else { return Vec::new() };
+        let Some(end) = self.file.as_deref().and_then(read_end) else { return Vec::new() };
         let end = String::from_utf8_lossy(&end);
         end.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
@@ -41,7 +41,7 @@ impl History {
 }
 
 /// The end of a plain file; nothing of what is none, such as a FIFO that nobody writes to.
-fn end_of(file: &Path) -> Option<Vec<u8>> {
+fn read_end(file: &Path) -> Option<Vec<u8>> {
     let size = fs::metadata(file).ok().filter(fs::Metadata::is_file)?.len();
     let mut file = fs::File::open(file).ok()?;
     file.seek(SeekFrom::Start(size.saturating_sub(MAX_FILE))).ok()?;

@@ -1,8 +1,8 @@
 //! The shell: line after line, from a person or from a pipe.
 
 mod complete;
+pub(crate) mod execute;
 mod history;
-pub(crate) mod line;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -14,11 +14,11 @@ use rustyline::error::ReadlineError;
 use rustyline::history::{History as _, MemHistory};
 use rustyline::{Behavior, CompletionType, Config, Editor};
 
-use crate::complain;
-use crate::input::{Edits, Heard};
+use crate::input::{LineEditor, ReadLine};
+use crate::report_output_error;
 use crate::session::Session;
 use crate::verb::Flow;
-use complete::Tab;
+use complete::TabCompleter;
 use history::History;
 
 /// So many lines can be called back.
@@ -28,38 +28,38 @@ const MAX_HISTORY: usize = 100_000;
 /// what it says cannot be written.
 pub(crate) fn run(mut session: Session) -> ExitCode {
     // Without it, ^C ends us all the same, only with another status.
-    let _ = session.interrupts.end_on_interrupt();
+    let _ = session.interrupts.exit_on_interrupt();
     if can_edit()
-        && let Ok(person) = Person::new(History::new(session.options.history_file.clone()))
+        && let Ok(person) = TerminalEditor::new(History::new(session.options.history_file.clone()))
     {
         session.editor = Some(Box::new(person));
     }
-    let mut flow = line::obey(&mut session, "status");
+    let mut flow = execute::execute(&mut session, "status");
     session.flush();
-    while flow == Flow::Next && !session.is_unheard() {
-        flow = next(&mut session);
+    while flow == Flow::Next && !session.is_output_broken() {
+        flow = read_and_execute(&mut session);
         session.flush();
     }
-    if complain(session.loss()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if report_output_error(session.output_error()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Reads a line and obeys it.
-fn next(session: &mut Session) -> Flow {
+fn read_and_execute(session: &mut Session) -> Flow {
     let prompt = format!("{}> ", session.options.prompt);
     if session.editor.is_none() {
         // The prompt is written to a pipe as well, as Python does.
-        session.say_bytes(prompt.as_bytes());
+        session.print_bytes(prompt.as_bytes());
         session.flush();
-        return match session.input.line(None) {
-            Heard::Line(text) => line::obey(session, &text),
-            Heard::End | Heard::Interrupted => line::obey(session, "EOF"),
+        return match session.input.read_line(None) {
+            ReadLine::Line(text) => execute::execute(session, &text),
+            ReadLine::End | ReadLine::Interrupted => execute::execute(session, "EOF"),
         };
     }
-    let supervisor = session.supervisor().ok();
-    match session.editor.as_mut().map_or(Heard::End, |editor| editor.command(&prompt, supervisor)) {
-        Heard::Line(text) => line::obey(session, &text),
+    let client = session.client().ok();
+    match session.editor.as_mut().map_or(ReadLine::End, |editor| editor.command(&prompt, client)) {
+        ReadLine::Line(text) => execute::execute(session, &text),
         // The editor has left the line already, which is all that the end of input and ^C show.
-        Heard::End | Heard::Interrupted => Flow::End,
+        ReadLine::End | ReadLine::Interrupted => Flow::End,
     }
 }
 
@@ -73,12 +73,12 @@ fn can_edit() -> bool {
 }
 
 /// A person at a terminal, with what was typed before.
-struct Person {
-    editor: Editor<Tab, MemHistory>,
-    past: History,
+struct TerminalEditor {
+    editor: Editor<TabCompleter, MemHistory>,
+    history: History,
 }
 
-impl Person {
+impl TerminalEditor {
     fn new(past: History) -> rustyline::Result<Self> {
         let config = Config::builder()
             .max_history_size(MAX_HISTORY)?
@@ -92,32 +92,32 @@ impl Person {
         for line in past.lines() {
             editor.history_mut().add_owned(line)?;
         }
-        Ok(Self { editor, past })
+        Ok(Self { editor, history: past })
     }
 
-    fn read(&mut self, prompt: &str) -> Heard {
+    fn read(&mut self, prompt: &str) -> ReadLine {
         match self.editor.readline(prompt) {
-            Ok(text) => Heard::Line(text),
-            Err(ReadlineError::Interrupted) => Heard::Interrupted,
+            Ok(text) => ReadLine::Line(text),
+            Err(ReadlineError::Interrupted) => ReadLine::Interrupted,
             // A terminal that cannot be read any more has ended as well.
-            Err(_) => Heard::End,
+            Err(_) => ReadLine::End,
         }
     }
 }
 
-impl Edits for Person {
-    fn command(&mut self, prompt: &str, supervisor: Option<Client>) -> Heard {
-        self.editor.set_helper(Some(Tab::new(supervisor)));
-        let heard = self.read(prompt);
-        if let Heard::Line(text) = &heard
+impl LineEditor for TerminalEditor {
+    fn command(&mut self, prompt: &str, client: Option<Client>) -> ReadLine {
+        self.editor.set_helper(Some(TabCompleter::new(client)));
+        let outcome = self.read(prompt);
+        if let ReadLine::Line(text) = &outcome
             && self.editor.add_history_entry(text.as_str()).unwrap_or(false)
         {
-            self.past.add(text);
+            self.history.add(text);
         }
-        heard
+        outcome
     }
 
-    fn answer(&mut self, question: &str) -> Heard {
+    fn answer(&mut self, question: &str) -> ReadLine {
         self.editor.set_helper(None);
         self.read(question)
     }

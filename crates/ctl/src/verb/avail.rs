@@ -2,44 +2,44 @@
 
 use ironlance_rpc::FaultKind;
 
-use crate::record::{Record, namespec, records};
+use crate::error::CtlError;
 use crate::session::{Session, is_fault, status};
-use crate::trouble::Trouble;
-use crate::verb::{Completes, Flow, Shelf, Verb, takes_nothing};
+use crate::struct_view::{StructView, namespec, struct_list};
+use crate::verb::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
     name: "avail",
     help: &["avail\t\t\tDisplay all configured processes"],
-    ours: &[],
-    completes: Completes::Nothing,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Nothing,
+    help_group: HelpGroup::Original,
     run,
 };
 
 const METHOD: &str = "supervisor.getAllConfigInfo";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if !takes_nothing(session, &VERB, rest) {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if !check_no_arguments(session, &VERB, rest) {
         return Ok(Flow::Next);
     }
     match session.call(METHOD, &[]) {
-        Err(trouble) if is_fault(&trouble, FaultKind::ShutdownState) => {
-            session.refuse(status::GENERIC, "ERROR: supervisor shutting down");
+        Err(error) if is_fault(&error, FaultKind::ShutdownState) => {
+            session.fail(status::GENERIC, "ERROR: supervisor shutting down");
         }
         other => {
-            for info in records(METHOD, &other?)? {
+            for info in struct_list(METHOD, &other?)? {
                 let line = line(info)?;
-                session.tell(&line);
+                session.print_sanitized(&line);
             }
         }
     }
     Ok(Flow::Next)
 }
 
-fn line(info: Record<'_>) -> Result<String, Trouble> {
+fn line(info: StructView<'_>) -> Result<String, CtlError> {
     let name = namespec(info.text("group")?, info.text("name")?);
-    let inuse = if info.truth("inuse")? { "in use" } else { "avail" };
-    let autostart = if info.truth("autostart")? { "auto" } else { "manual" };
+    let inuse = if info.boolean("inuse")? { "in use" } else { "avail" };
+    let autostart = if info.boolean("autostart")? { "auto" } else { "manual" };
     let (group, process) = (info.int("group_prio")?, info.int("process_prio")?);
     Ok(format!("{name:<32} {inuse:<9} {autostart:<9} {group}:{process}"))
 }

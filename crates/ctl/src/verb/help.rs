@@ -1,15 +1,15 @@
 //! `help`: what there is, and what each does.
 
+use crate::error::CtlError;
 use crate::session::Session;
-use crate::trouble::Trouble;
-use crate::verb::{Completes, Flow, Shelf, VERBS, Verb, find, say_help};
+use crate::verb::{Completion, Flow, HelpGroup, VERBS, Verb, find, print_help};
 
 pub(super) const VERB: Verb = Verb {
     name: "help",
     help: &["help\t\tPrint a list of available actions", "help <action>\tPrint help for <action>"],
-    ours: &[],
-    completes: Completes::Verbs,
-    shelf: Shelf::Unlisted,
+    extensions: &[],
+    completes: Completion::VerbNames,
+    help_group: HelpGroup::Unlisted,
     run,
 };
 
@@ -17,42 +17,43 @@ pub(super) const VERB: Verb = Verb {
 const WIDTH: usize = 79;
 
 #[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     if rest.is_empty() {
-        session.say("");
-        list(session, "default", Shelf::Original);
-        list(session, "ironlance", Shelf::Ours);
+        session.print("");
+        print_group(session, "default", HelpGroup::Original);
+        print_group(session, "ironlance", HelpGroup::Ours);
         return Ok(Flow::Next);
     }
     match find(rest).filter(|verb| !verb.help.is_empty()) {
         Some(verb) => {
-            say_help(session, verb);
+            print_help(session, verb);
             // What reads from a pipe gets the original's words and no more.
             if session.terminal().is_terminal {
-                more(verb).iter().for_each(|line| session.say(line));
+                extension_lines(verb).iter().for_each(|line| session.print(line));
             }
         }
-        None => session.tell(&format!("*** No help on {rest}")),
+        None => session.print_sanitized(&format!("*** No help on {rest}")),
     }
     Ok(Flow::Next)
 }
 
 /// What a verb of the original can do here beyond it.
-fn more(verb: &Verb) -> Vec<&'static str> {
-    let title: &[&str] = if verb.ours.is_empty() { &[] } else { &["", "ironlance:"] };
-    [title, verb.ours].concat()
+fn extension_lines(verb: &Verb) -> Vec<&'static str> {
+    let title: &[&str] = if verb.extensions.is_empty() { &[] } else { &["", "ironlance:"] };
+    [title, verb.extensions].concat()
 }
 
-fn list(session: &mut Session, whose: &str, shelf: Shelf) {
-    let names: Vec<&str> = VERBS.iter().filter(|verb| verb.shelf == shelf).map(|verb| verb.name).collect();
+fn print_group(session: &mut Session, whose: &str, shelf: HelpGroup) {
+    let names: Vec<&str> =
+        VERBS.iter().filter(|verb| verb.help_group == shelf).map(|verb| verb.name).collect();
     if names.is_empty() {
         return;
     }
     let title = format!("{whose} commands (type help <topic>):");
-    session.say(&title);
-    session.say(&"=".repeat(title.len()));
-    columns(&names, WIDTH).iter().for_each(|line| session.say(line));
-    session.say("");
+    session.print(&title);
+    session.print(&"=".repeat(title.len()));
+    columns(&names, WIDTH).iter().for_each(|line| session.print(line));
+    session.print("");
 }
 
 /// Names in columns, down first, in as few lines as fit into `width` (Python's cmd.py, columnize). Two spaces stand
@@ -80,10 +81,10 @@ mod tests {
 
     #[test]
     fn what_is_ours_stands_behind_a_title() {
-        let lines = more(find("start").unwrap());
+        let lines = extension_lines(find("start").unwrap());
         assert_eq!(lines[..2], ["", "ironlance:"]);
         assert!(lines[2].starts_with("--timeout <seconds>\tWait"), "{lines:?}");
-        assert_eq!(more(find("pid").unwrap()), [""; 0]);
+        assert_eq!(extension_lines(find("pid").unwrap()), [""; 0]);
     }
 
     #[test]

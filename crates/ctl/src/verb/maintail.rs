@@ -2,13 +2,13 @@
 
 use ironlance_rpc::{FaultKind, Value};
 
-use crate::record::text;
+use crate::command_line::words;
+use crate::error::CtlError;
+use crate::log_stream::{self, LogPage};
 use crate::session::{Session, is_fault, status};
-use crate::stream::{self, Page};
-use crate::trouble::Trouble;
-use crate::typed::words;
+use crate::struct_view::text;
 use crate::verb::tail::{DEFAULT_BYTES, Extent, offset};
-use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
+use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(super) const VERB: Verb = Verb {
     name: "maintail",
@@ -18,47 +18,47 @@ pub(super) const VERB: Verb = Verb {
         "maintail\tlast 1600 *bytes* of supervisor main log file",
         "",
     ],
-    ours: &[],
-    completes: Completes::Nothing,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Nothing,
+    help_group: HelpGroup::Original,
     run,
 };
 
 const METHOD: &str = "supervisor.readLog";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if !session.is_up()? {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if !session.check_server()? {
         return Ok(Flow::Next);
     }
     let extent = match words(rest).as_slice() {
         [] => Some(Extent::Last(DEFAULT_BYTES)),
         [one] => Extent::of(one),
         _ => {
-            session.refuse(status::GENERIC, "Error: too many arguments");
-            say_help(session, &VERB);
+            session.fail(status::GENERIC, "Error: too many arguments");
+            print_help(session, &VERB);
             return Ok(Flow::Next);
         }
     };
     match extent {
-        None => session.refuse(status::GENERIC, &format!("Error: bad argument {rest}")),
-        Some(Extent::Follow) => stream::tail(session, &Page::MainLog)?,
+        None => session.fail(status::GENERIC, &format!("Error: bad argument {rest}")),
+        Some(Extent::Follow) => log_stream::follow(session, &LogPage::MainLog)?,
         Some(Extent::Last(bytes)) => last(session, bytes)?,
     }
     Ok(Flow::Next)
 }
 
-fn last(session: &mut Session, bytes: i64) -> Result<(), Trouble> {
-    let trouble = match session.call(METHOD, &[offset(bytes)?, Value::Int(0)]) {
+fn last(session: &mut Session, bytes: i64) -> Result<(), CtlError> {
+    let error = match session.call(METHOD, &[offset(bytes)?, Value::Int(0)]) {
         Ok(output) => {
-            session.say(&text(METHOD, output)?);
+            session.print(&text(METHOD, output)?);
             return Ok(());
         }
-        Err(trouble) => trouble,
+        Err(error) => error,
     };
     let words = [(FaultKind::NoFile, "no log file"), (FaultKind::Failed, "unknown error reading log")];
-    let Some((_, words)) = words.into_iter().find(|(kind, _)| is_fault(&trouble, *kind)) else {
-        return Err(trouble);
+    let Some((_, words)) = words.into_iter().find(|(kind, _)| is_fault(&error, *kind)) else {
+        return Err(error);
     };
-    session.refuse(status::GENERIC, &format!("supervisord: ERROR ({words})"));
+    session.fail(status::GENERIC, &format!("supervisord: ERROR ({words})"));
     Ok(())
 }

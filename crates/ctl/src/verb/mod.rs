@@ -1,8 +1,8 @@
 //! What can be asked for: one row a verb.
 
-mod acting;
 mod add;
 mod avail;
+mod bulk_action;
 mod clear;
 mod fg;
 mod help;
@@ -23,9 +23,9 @@ mod tail;
 mod update;
 mod version;
 
-use crate::ask;
+use crate::error::CtlError;
+use crate::prompt;
 use crate::session::{self, Session};
-use crate::trouble::Trouble;
 
 /// What comes after a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +38,11 @@ pub(crate) enum Flow {
 
 /// What can be completed behind a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Completes {
+pub enum Completion {
     /// Nothing.
     Nothing,
     /// The names of verbs.
-    Verbs,
+    VerbNames,
     /// The names of groups.
     Groups,
     /// The names of processes, and `GROUP:*`.
@@ -57,7 +57,7 @@ pub enum Completes {
 
 /// Where `help` lists a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shelf {
+pub(crate) enum HelpGroup {
     /// Among the original's.
     Original,
     /// Among ours.
@@ -74,15 +74,15 @@ pub(crate) struct Verb {
     pub(crate) help: &'static [&'static str],
     /// What it can do beyond the original, line by line; an option stands at the beginning of its line. A verb that is
     /// ours altogether says it in `help`.
-    pub(crate) ours: &'static [&'static str],
+    pub(crate) extensions: &'static [&'static str],
     /// What can be completed behind it.
-    pub(crate) completes: Completes,
+    pub(crate) completes: Completion,
     /// Where `help` lists it.
-    pub(crate) shelf: Shelf,
+    pub(crate) help_group: HelpGroup,
     /// Does it. What follows the verb is given without space around.
     ///
     /// A verb says what its user should know, and sets the session's status; an error is for what it has no words for.
-    pub(crate) run: fn(&mut Session, &str) -> Result<Flow, Trouble>,
+    pub(crate) run: fn(&mut Session, &str) -> Result<Flow, CtlError>,
 }
 
 /// All verbs, by name.
@@ -122,24 +122,24 @@ pub(crate) fn find(name: &str) -> Option<&'static Verb> {
 }
 
 /// Says the help of a verb, as after a mistake.
-pub(crate) fn say_help(session: &mut Session, verb: &Verb) {
-    verb.help.iter().for_each(|line| session.say(line));
+pub(crate) fn print_help(session: &mut Session, verb: &Verb) {
+    verb.help.iter().for_each(|line| session.print(line));
 }
 
 /// Refuses arguments where a verb takes none. Tells whether there are none.
-fn takes_nothing(session: &mut Session, verb: &Verb, rest: &str) -> bool {
+fn check_no_arguments(session: &mut Session, verb: &Verb, rest: &str) -> bool {
     if !rest.is_empty() {
         let line = format!("Error: {} accepts no arguments", verb.name);
-        session.refuse(session::status::GENERIC, &line);
-        say_help(session, verb);
+        session.fail(session::status::GENERIC, &line);
+        print_help(session, verb);
     }
     rest.is_empty()
 }
 
 /// Whether a verb without arguments that stops everything is meant: in the shell the person is asked.
-fn is_meant(session: &mut Session, verb: &Verb, rest: &str, question: &str) -> Result<bool, Trouble> {
-    Ok(takes_nothing(session, verb, rest)
-        && (!session.options.interactive || ask::is_sure(session, question)?))
+fn confirm(session: &mut Session, verb: &Verb, rest: &str, question: &str) -> Result<bool, CtlError> {
+    Ok(check_no_arguments(session, verb, rest)
+        && (!session.options.interactive || prompt::ask_yes_no(session, question)?))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! `open`: turns to another supervisord.
 
+use crate::error::CtlError;
 use crate::session::{Session, status};
-use crate::trouble::Trouble;
 use crate::verb::status as status_verb;
-use crate::verb::{Completes, Flow, Shelf, Verb};
+use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "open",
@@ -11,20 +11,20 @@ pub(super) const VERB: Verb = Verb {
         "open <url>\tConnect to a remote supervisord process.",
         "\t\t(for UNIX domain socket, use unix:///socket/path)",
     ],
-    ours: &[],
-    completes: Completes::Nothing,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Nothing,
+    help_group: HelpGroup::Original,
     run,
 };
 
-fn run(session: &mut Session, url: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, url: &str) -> Result<Flow, CtlError> {
     let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
     if !matches!(scheme.as_deref(), Some("unix" | "http")) {
-        session.refuse(status::GENERIC, "ERROR: url must be http:// or unix://");
+        session.fail(status::GENERIC, "ERROR: url must be http:// or unix://");
         return Ok(Flow::Next);
     }
     url.clone_into(&mut session.options.serverurl);
-    session.hang_up();
+    session.disconnect();
     let before = session.status;
     status_verb::show(session, "")?;
     session.status = before;

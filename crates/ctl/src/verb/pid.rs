@@ -2,11 +2,11 @@
 
 use ironlance_rpc::{FaultKind, Value};
 
-use crate::record::{Record, lacking, records};
+use crate::command_line::words;
+use crate::error::CtlError;
 use crate::session::{Session, is_fault, status};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::{Completes, Flow, Shelf, Verb};
+use crate::struct_view::{StructView, struct_list, unexpected_answer};
+use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "pid",
@@ -15,29 +15,29 @@ pub(super) const VERB: Verb = Verb {
         "pid <name>\t\tGet the PID of a single child process by name.",
         "pid all\t\t\tGet the PID of every child process, one per line.",
     ],
-    ours: &[],
-    completes: Completes::Processes,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Processes,
+    help_group: HelpGroup::Original,
     run,
 };
 
-const OWN: &str = "supervisor.getPID";
+const SUPERVISORD: &str = "supervisor.getPID";
 const ALL: &str = "supervisor.getAllProcessInfo";
 const ONE: &str = "supervisor.getProcessInfo";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if !session.is_up()? {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if !session.check_server()? {
         return Ok(Flow::Next);
     }
     let names = words(rest);
     if names.is_empty() {
-        let pid = session.call(OWN, &[])?;
-        let pid = pid.as_int().ok_or_else(|| lacking(OWN, "the number"))?;
-        session.say(&pid.to_string());
+        let pid = session.call(SUPERVISORD, &[])?;
+        let pid = pid.as_int().ok_or_else(|| unexpected_answer(SUPERVISORD, "the number"))?;
+        session.print(&pid.to_string());
     } else if names.contains(&"all") {
         let all = session.call(ALL, &[])?;
-        for info in records(ALL, &all)? {
-            session.say(&info.int("pid")?.to_string());
+        for info in struct_list(ALL, &all)? {
+            session.print(&info.int("pid")?.to_string());
         }
     } else {
         names.into_iter().try_for_each(|name| one(session, name))?;
@@ -45,17 +45,17 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
     Ok(Flow::Next)
 }
 
-fn one(session: &mut Session, name: &str) -> Result<(), Trouble> {
+fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {
     let info = match session.call(ONE, &[Value::from(name)]) {
-        Err(trouble) if is_fault(&trouble, FaultKind::BadName) => {
-            session.refuse(status::GENERIC, &format!("No such process {name}"));
-            session.suggest(name);
+        Err(error) if is_fault(&error, FaultKind::BadName) => {
+            session.fail(status::GENERIC, &format!("No such process {name}"));
+            session.print_suggestion(name);
             return Ok(());
         }
         other => other?,
     };
-    let pid = Record::new(ONE, &info).int("pid")?;
-    session.say(&pid.to_string());
+    let pid = StructView::new(ONE, &info).int("pid")?;
+    session.print(&pid.to_string());
     if pid == 0 {
         session.status = status::NOT_RUNNING;
     }

@@ -1,26 +1,27 @@
 //! `quit`, `exit`, and the end of input: the end of the shell.
 
+use crate::error::CtlError;
 use crate::session::Session;
-use crate::trouble::Trouble;
-use crate::verb::{Completes, Flow, Shelf, Verb};
+use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const QUIT: Verb = Verb {
     name: "quit",
     help: &["quit\tExit the supervisor shell."],
-    ours: &[],
-    completes: Completes::Nothing,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Nothing,
+    help_group: HelpGroup::Original,
     run,
 };
 
 pub(super) const EXIT: Verb = Verb { name: "exit", help: &["exit\tExit the supervisor shell."], ..QUIT };
 
 /// What the end of input is taken for.
-pub(super) const END_OF_INPUT: Verb = Verb { name: "EOF", help: &[], shelf: Shelf::Unlisted, ..QUIT };
+pub(super) const END_OF_INPUT: Verb =
+    Verb { name: "EOF", help: &[], help_group: HelpGroup::Unlisted, ..QUIT };
 
 // The signature is that of every verb.
 #[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
-fn run(session: &mut Session, _rest: &str) -> Result<Flow, Trouble> {
-    session.say("");
+fn run(session: &mut Session, _rest: &str) -> Result<Flow, CtlError> {
+    session.print("");
     Ok(Flow::End)
 }

@@ -4,58 +4,58 @@ use std::collections::BTreeMap;
 
 use ironlance_rpc::{FaultKind, Value};
 
-use crate::record::{lacking, list};
+use crate::error::CtlError;
 use crate::session::{Session, is_fault, status};
-use crate::trouble::Trouble;
-use crate::verb::{Completes, Flow, Shelf, Verb, takes_nothing};
+use crate::struct_view::{list, unexpected_answer};
+use crate::verb::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
     name: "reread",
     help: &["reread \t\t\tReload the daemon's configuration files without add/remove"],
-    ours: &[],
-    completes: Completes::Nothing,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Nothing,
+    help_group: HelpGroup::Original,
     run,
 };
 
 /// The method that reads the configuration again.
 pub(super) const METHOD: &str = "supervisor.reloadConfig";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if !takes_nothing(session, &VERB, rest) {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if !check_no_arguments(session, &VERB, rest) {
         return Ok(Flow::Next);
     }
     let answer = match session.call(METHOD, &[]) {
         Ok(answer) => answer,
-        Err(trouble) => return refused(session, trouble),
+        Err(error) => return report_refusal(session, error),
     };
-    let changes = Changes::read(&answer)?;
+    let changes = ConfigChanges::read(&answer)?;
     let what: BTreeMap<&str, &str> =
         [(&changes.added, "available"), (&changes.changed, "changed"), (&changes.removed, "disappeared")]
             .into_iter()
             .flat_map(|(names, what)| names.iter().map(move |name| (*name, what)))
             .collect();
     if what.is_empty() {
-        session.say("No config updates to processes");
+        session.print("No config updates to processes");
     }
-    what.iter().for_each(|(name, what)| session.tell(&format!("{name}: {what}")));
+    what.iter().for_each(|(name, what)| session.print_sanitized(&format!("{name}: {what}")));
     Ok(Flow::Next)
 }
 
-fn refused(session: &mut Session, trouble: Trouble) -> Result<Flow, Trouble> {
+fn report_refusal(session: &mut Session, error: CtlError) -> Result<Flow, CtlError> {
     let known = [FaultKind::ShutdownState, FaultKind::CantReread].into_iter();
-    let line = match known.into_iter().find(|kind| is_fault(&trouble, *kind)) {
+    let line = match known.into_iter().find(|kind| is_fault(&error, *kind)) {
         Some(FaultKind::ShutdownState) => "ERROR: supervisor shutting down".to_owned(),
-        Some(_) => format!("ERROR: {}", trouble.fault().map_or("", |fault| &fault.string)),
-        None => return Err(trouble),
+        Some(_) => format!("ERROR: {}", error.fault().map_or("", |fault| &fault.string)),
+        None => return Err(error),
     };
-    session.refuse(status::GENERIC, &line);
+    session.fail(status::GENERIC, &line);
     Ok(Flow::Next)
 }
 
 /// The groups that differ between what runs and what was read.
 #[derive(Debug)]
-pub(super) struct Changes<'v> {
+pub(super) struct ConfigChanges<'v> {
     /// New ones.
     pub(super) added: Vec<&'v str>,
     /// Ones with other settings.
@@ -64,18 +64,18 @@ pub(super) struct Changes<'v> {
     pub(super) removed: Vec<&'v str>,
 }
 
-impl<'v> Changes<'v> {
+impl<'v> ConfigChanges<'v> {
     /// Reads `[[added, changed, removed]]`.
-    pub(super) fn read(answer: &'v Value) -> Result<Self, Trouble> {
-        let first = list(METHOD, answer)?.first().ok_or_else(|| lacking(METHOD, "the list"))?;
+    pub(super) fn read(answer: &'v Value) -> Result<Self, CtlError> {
+        let first = list(METHOD, answer)?.first().ok_or_else(|| unexpected_answer(METHOD, "the list"))?;
         let [added, changed, removed] = list(METHOD, first)? else {
-            return Err(lacking(METHOD, "one of three lists"));
+            return Err(unexpected_answer(METHOD, "one of three lists"));
         };
         Ok(Self { added: names(added)?, changed: names(changed)?, removed: names(removed)? })
     }
 }
 
-fn names(names: &Value) -> Result<Vec<&str>, Trouble> {
+fn names(names: &Value) -> Result<Vec<&str>, CtlError> {
     let names = list(METHOD, names)?.iter();
-    names.map(|name| name.as_str().ok_or_else(|| lacking(METHOD, "a name"))).collect()
+    names.map(|name| name.as_str().ok_or_else(|| unexpected_answer(METHOD, "a name"))).collect()
 }

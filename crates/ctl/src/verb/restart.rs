@@ -3,11 +3,11 @@
 use ironlance_core::Namespec;
 use ironlance_rpc::ProcessInfo;
 
-use crate::pattern;
+use crate::error::CtlError;
+use crate::parallel_calls::WaitMode;
+use crate::selector;
 use crate::session::{Session, status};
-use crate::trouble::Trouble;
-use crate::verb::{Completes, Flow, Shelf, Verb, acting, start, stop};
-use crate::wait::Patience;
+use crate::verb::{Completion, Flow, HelpGroup, Verb, bulk_action, start, stop};
 
 pub(super) const VERB: Verb = Verb {
     name: "restart",
@@ -18,33 +18,34 @@ pub(super) const VERB: Verb = Verb {
         "restart all\t\tRestart all processes",
         "Note: restart does not reread config files. For that, see reread and update.",
     ],
-    ours: &[
+    extensions: &[
         "--timeout <seconds>\tWait at most so long for each process to stop, and to start",
         "--no-wait\t\tWait for the stop only, then say 'starting' at once",
         "--wait\t\t\tWait until they are up; so it is without options",
         "restart web*\t\tRestart what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
-    completes: Completes::Processes,
-    shelf: Shelf::Original,
+    completes: Completion::Processes,
+    help_group: HelpGroup::Original,
     run,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    let Some((names, patience)) = acting::named(session, &VERB, rest, status::GENERIC)? else {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    let Some((names, wait_mode)) = bulk_action::parse_arguments(session, &VERB, rest, status::GENERIC)?
+    else {
         return Ok(Flow::Next);
     };
     // What still runs cannot be started: stopping is waited for in any case.
-    let stopping = if patience == Patience::Nothing { Patience::Forever } else { patience };
-    let late = stop::stop(session, &names, stopping)?;
-    if late.is_empty() {
-        start::start(session, &names, patience)?;
+    let stopping = if wait_mode == WaitMode::NoWait { WaitMode::UntilDone } else { wait_mode };
+    let overdue = stop::stop(session, &names, stopping)?;
+    if overdue.is_empty() {
+        start::start(session, &names, wait_mode)?;
         return Ok(Flow::Next);
     }
     let all: Vec<Namespec> = session.all_process_info()?.iter().map(ProcessInfo::namespec).collect();
-    let stopped = pattern::without(&names, &late, &all);
+    let stopped = selector::without(&names, &overdue, &all);
     let stopped: Vec<&str> = stopped.iter().map(String::as_str).collect();
     if !stopped.is_empty() {
-        start::start(session, &stopped, patience)?;
+        start::start(session, &stopped, wait_mode)?;
     }
     Ok(Flow::Next)
 }

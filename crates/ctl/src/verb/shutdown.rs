@@ -2,37 +2,37 @@
 
 use ironlance_rpc::FaultKind;
 
+use crate::error::CtlError;
 use crate::session::{Session, is_fault, status};
-use crate::trouble::Trouble;
-use crate::verb::{Completes, Flow, Shelf, Verb, is_meant};
+use crate::verb::{Completion, Flow, HelpGroup, Verb, confirm};
 
 pub(super) const VERB: Verb = Verb {
     name: "shutdown",
     help: &["shutdown \tShut the remote supervisord down."],
-    ours: &[],
-    completes: Completes::Nothing,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Nothing,
+    help_group: HelpGroup::Original,
     run,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let question = "Really shut the remote supervisord process down y/N? ";
-    if !is_meant(session, &VERB, rest, question)? {
+    if !confirm(session, &VERB, rest, question)? {
         return Ok(Flow::Next);
     }
-    let trouble = match session.call("supervisor.shutdown", &[]) {
+    let error = match session.call("supervisor.shutdown", &[]) {
         Ok(_) => {
-            session.say("Shut down");
+            session.print("Shut down");
             return Ok(Flow::Next);
         }
-        Err(trouble) => trouble,
+        Err(error) => error,
     };
-    if is_fault(&trouble, FaultKind::ShutdownState) {
-        session.say("ERROR: already shutting down");
+    if is_fault(&error, FaultKind::ShutdownState) {
+        session.print("ERROR: already shutting down");
         return Ok(Flow::Next);
     }
-    let Some(absence) = trouble.absence() else { return Err(trouble) };
-    let line = format!("ERROR: {} {} (already shut down?)", session.options.serverurl, absence.words());
-    session.refuse(status::GENERIC, &line);
+    let Some(absence) = error.connect_failure() else { return Err(error) };
+    let line = format!("ERROR: {} {} (already shut down?)", session.options.serverurl, absence.description());
+    session.fail(status::GENERIC, &line);
     Ok(Flow::Next)
 }

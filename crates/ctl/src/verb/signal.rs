@@ -2,11 +2,11 @@
 
 use ironlance_rpc::Value;
 
+use crate::command_line::words;
+use crate::error::CtlError;
 use crate::session::{Session, status};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::acting::Act;
-use crate::verb::{Completes, Flow, Shelf, Verb, say_help, stop};
+use crate::verb::bulk_action::BulkAction;
+use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help, stop};
 
 pub(super) const VERB: Verb = Verb {
     name: "signal",
@@ -16,35 +16,35 @@ pub(super) const VERB: Verb = Verb {
         "signal <signal name> <name> <name>\tSignal multiple processes or groups",
         "signal <signal name> all\t\tSignal all processes",
     ],
-    ours: &["signal <signal name> web*\t\tSignal what fits (*, ?, [a-z], [!a-z]; quoted in a shell)"],
-    completes: Completes::SignalAndProcesses,
-    shelf: Shelf::Original,
+    extensions: &["signal <signal name> web*\t\tSignal what fits (*, ?, [a-z], [!a-z]; quoted in a shell)"],
+    completes: Completion::SignalAndProcesses,
+    help_group: HelpGroup::Original,
     run,
 };
 
-const ACT: Act = Act {
-    all: "supervisor.signalAllProcesses",
-    group: "supervisor.signalProcessGroup",
-    one: "supervisor.signalProcess",
-    done: "signalled",
+const SIGNAL: BulkAction = BulkAction {
+    all_method: "supervisor.signalAllProcesses",
+    group_method: "supervisor.signalProcessGroup",
+    process_method: "supervisor.signalProcess",
+    success_text: "signalled",
     refusals: stop::REFUSALS,
-    ignored: None,
-    no_group: status::GENERIC,
+    ignored_fault: None,
+    no_group_status: status::GENERIC,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if !session.is_up()? {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if !session.check_server()? {
         return Ok(Flow::Next);
     }
     match words(rest).as_slice() {
         [signal, names @ ..] if !names.is_empty() => {
             let names = session.resolve(names)?;
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            ACT.run(session, &names, &[Value::from(*signal)])?;
+            SIGNAL.run_in_order(session, &names, &[Value::from(*signal)])?;
         }
         _ => {
-            session.refuse(status::GENERIC, "Error: signal requires a signal name and a process name");
-            say_help(session, &VERB);
+            session.fail(status::GENERIC, "Error: signal requires a signal name and a process name");
+            print_help(session, &VERB);
         }
     }
     Ok(Flow::Next)

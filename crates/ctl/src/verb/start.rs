@@ -2,12 +2,12 @@
 
 use ironlance_rpc::FaultKind;
 
+use crate::error::CtlError;
+use crate::parallel_calls::WaitMode;
 use crate::progress::Direction;
 use crate::session::{Session, status};
-use crate::trouble::Trouble;
-use crate::verb::acting::{self, Act, Words};
-use crate::verb::{Completes, Flow, Shelf, Verb};
-use crate::wait::Patience;
+use crate::verb::bulk_action::{self, BulkAction, RefusalText};
+use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "start",
@@ -17,38 +17,40 @@ pub(super) const VERB: Verb = Verb {
         "start <name> <name>\tStart multiple processes or groups",
         "start all\t\tStart all processes",
     ],
-    ours: &[
+    extensions: &[
         "--timeout <seconds>\tWait at most so long for each process; it goes on starting",
         "--no-wait\t\tSay 'starting' at once",
         "--wait\t\t\tWait until they are up; so it is without options",
         "start web*\t\tStart what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
-    completes: Completes::Processes,
-    shelf: Shelf::Original,
+    completes: Completion::Processes,
+    help_group: HelpGroup::Original,
     run,
 };
 
-const ACT: Act = Act {
-    all: "supervisor.startAllProcesses",
-    group: "supervisor.startProcessGroup",
-    one: "supervisor.startProcess",
-    done: "started",
+const START: BulkAction = BulkAction {
+    all_method: "supervisor.startAllProcesses",
+    group_method: "supervisor.startProcessGroup",
+    process_method: "supervisor.startProcess",
+    success_text: "started",
     refusals: &[
-        (FaultKind::BadName, Words::Ours),
-        (FaultKind::NoFile, Words::Ours),
-        (FaultKind::NotExecutable, Words::Ours),
-        (FaultKind::AlreadyStarted, Words::Ours),
-        (FaultKind::SpawnError, Words::Ours),
-        (FaultKind::AbnormalTermination, Words::Ours),
-        (FaultKind::Failed, Words::Server),
+        (FaultKind::BadName, RefusalText::FaultKind),
+        (FaultKind::NoFile, RefusalText::FaultKind),
+        (FaultKind::NotExecutable, RefusalText::FaultKind),
+        (FaultKind::AlreadyStarted, RefusalText::FaultKind),
+        (FaultKind::SpawnError, RefusalText::FaultKind),
+        (FaultKind::AbnormalTermination, RefusalText::FaultKind),
+        (FaultKind::Failed, RefusalText::ServerMessage),
     ],
-    ignored: Some(FaultKind::AlreadyStarted),
-    no_group: status::INVALID_ARGS,
+    ignored_fault: Some(FaultKind::AlreadyStarted),
+    no_group_status: status::INVALID_ARGS,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if let Some((names, patience)) = acting::named(session, &VERB, rest, status::INVALID_ARGS)? {
-        start(session, &names, patience)?;
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if let Some((names, wait_mode)) =
+        bulk_action::parse_arguments(session, &VERB, rest, status::INVALID_ARGS)?
+    {
+        start(session, &names, wait_mode)?;
     }
     Ok(Flow::Next)
 }
@@ -57,7 +59,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
 pub(super) fn start(
     session: &mut Session,
     names: &[&str],
-    patience: Patience,
-) -> Result<Vec<String>, Trouble> {
-    ACT.run_together(session, Direction::Starting, names, patience)
+    wait_mode: WaitMode,
+) -> Result<Vec<String>, CtlError> {
+    START.run_in_parallel(session, Direction::Starting, names, wait_mode)
 }

@@ -3,15 +3,15 @@
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
-use crate::alerts;
-use crate::json::{self, Form, Status};
-use crate::paint::{self, Ending, StatusRow};
-use crate::pattern;
-use crate::record::{Record, Target, lacking, namespec};
+use crate::command_line::words;
+use crate::error::CtlError;
+use crate::json::{self, OutputFormat, StatusObject};
+use crate::outbox_status;
+use crate::selector;
 use crate::session::{Session, is_fault, status};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::{Completes, Flow, Shelf, Verb};
+use crate::struct_view::{Selector, StructView, namespec, unexpected_answer};
+use crate::style::{self, ExitExpectation, StatusRow};
+use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "status",
@@ -21,12 +21,12 @@ pub(super) const VERB: Verb = Verb {
         "status <name> <name>\tGet status for multiple named processes",
         "status\t\t\tGet all process status info",
     ],
-    ours: &[
+    extensions: &[
         "--json\t\t\tThe same as JSON, for scripts: an array, an object a line",
         "status web*\t\tOf what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
-    completes: Completes::Processes,
-    shelf: Shelf::Original,
+    completes: Completion::Processes,
+    help_group: HelpGroup::Original,
     run,
 };
 
@@ -44,38 +44,38 @@ struct Row<'v> {
     whole: &'v Value,
 }
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     show(session, rest)?;
     Ok(Flow::Next)
 }
 
 /// Shows the status of what is named in `rest`, or of everything.
-pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), Trouble> {
-    if !session.is_up()? {
+pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), CtlError> {
+    if !session.check_server()? {
         session.status = status::STATUS_UNKNOWN;
         return Ok(());
     }
     let mut names = words(rest);
-    let form = json::form(&mut names);
+    let form = json::take_json_option(&mut names);
     let all = session.call(METHOD, &[])?;
     let all = rows(&all)?;
     let matching: Vec<&Row<'_>> = if names.is_empty() || names.contains(&"all") {
         all.iter().collect()
     } else {
-        names.into_iter().flat_map(|name| named(session, &all, name, form)).collect()
+        names.into_iter().flat_map(|name| select_rows(session, &all, name, form)).collect()
     };
     let lines = match form {
-        Form::Json => objects(session, &matching)?,
-        Form::Text => table(session, &matching),
+        OutputFormat::Json => objects(session, &matching)?,
+        OutputFormat::Text => table(session, &matching),
     };
-    lines.iter().for_each(|line| session.say(line));
+    lines.iter().for_each(|line| session.print(line));
     // In a pipe the lines are the original's and no more.
-    if form == Form::Text
+    if form == OutputFormat::Text
         && session.terminal().is_terminal
-        && let Some(mark) = alerts::mark(session)
+        && let Some(mark) = outbox_status::summary(session)
     {
-        let mark = paint::warning(&paint::escape_controls(&mark), session.terminal());
-        session.say(&mark);
+        let mark = style::warning(&style::escape_controls(&mark), session.terminal());
+        session.print(&mark);
     }
     if matching.iter().any(|row| is_down(row.state)) {
         session.status = status::STATUS_NOT_RUNNING;
@@ -85,26 +85,26 @@ pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), Trouble> {
 
 fn table(session: &mut Session, rows: &[&Row<'_>]) -> Vec<String> {
     let terminal = session.terminal();
-    let expected = if terminal.colour { expected_ends(session, rows) } else { Vec::new() };
+    let expected = if terminal.colour { expected_exits(session, rows) } else { Vec::new() };
     let rows: Vec<StatusRow<'_>> = rows
         .iter()
         .map(|row| StatusRow {
             namespec: namespec(row.group, row.name),
             word: row.statename,
             state: state(row.state),
-            ending: match row.exitstatus {
-                0 => Ending::Expected,
-                _ if expected.contains(&(row.group, row.name)) => Ending::Expected,
-                _ => Ending::Unexpected,
+            expectation: match row.exitstatus {
+                0 => ExitExpectation::Expected,
+                _ if expected.contains(&(row.group, row.name)) => ExitExpectation::Expected,
+                _ => ExitExpectation::Unexpected,
             },
             description: row.description,
         })
         .collect();
-    paint::status(&rows, terminal)
+    style::status(&rows, terminal)
 }
 
 /// Who is EXITED with a status that is not 0, but one of its `exitcodes`; asked only where there is anybody to ask for.
-fn expected_ends<'v>(session: &mut Session, rows: &[&Row<'v>]) -> Vec<(&'v str, &'v str)> {
+fn expected_exits<'v>(session: &mut Session, rows: &[&Row<'v>]) -> Vec<(&'v str, &'v str)> {
     let odd = |row: &&&Row<'_>| row.exitstatus != 0 && state(row.state) == ProcessState::Exited;
     let odd: Vec<&&Row<'_>> = rows.iter().filter(odd).collect();
     if odd.is_empty() {
@@ -125,58 +125,63 @@ fn expected_ends<'v>(session: &mut Session, rows: &[&Row<'v>]) -> Vec<(&'v str, 
     odd.iter().filter(is_expected).map(|row| (row.group, row.name)).collect()
 }
 
-fn objects(session: &mut Session, rows: &[&Row<'_>]) -> Result<Vec<String>, Trouble> {
+fn objects(session: &mut Session, rows: &[&Row<'_>]) -> Result<Vec<String>, CtlError> {
     let read = |row: &&Row<'_>| ProcessInfo::from_value(row.whole).map_err(CallError::from);
     let infos = rows.iter().map(read).collect::<Result<Vec<ProcessInfo>, CallError>>()?;
     let ends = match session.call("ironlance.getAllProcessEnds", &[]) {
-        Err(trouble) if is_fault(&trouble, FaultKind::UnknownMethod) => None,
+        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => None,
         ends => Some(ends?),
     };
     let starts = json::starts(&infos, ends.as_ref());
-    let objects: Vec<Status> =
-        infos.iter().zip(starts).map(|(info, starts)| Status::new(info, starts)).collect();
+    let objects: Vec<StatusObject> =
+        infos.iter().zip(starts).map(|(info, starts)| StatusObject::new(info, starts)).collect();
     Ok(json::lines(&objects))
 }
 
 /// The rows that a name means; that there are none is said.
-fn named<'r, 'v>(session: &mut Session, all: &'r [Row<'v>], name: &str, form: Form) -> Vec<&'r Row<'v>> {
-    let target = Target::of(name);
+fn select_rows<'r, 'v>(
+    session: &mut Session,
+    all: &'r [Row<'v>],
+    name: &str,
+    form: OutputFormat,
+) -> Vec<&'r Row<'v>> {
+    let target = Selector::parse(name);
     let is_meant = |row: &&Row<'_>| match target {
-        Target::Group(group) => row.group == group,
-        Target::Process { group, name } => row.group == group && row.name == name,
+        Selector::Group(group) => row.group == group,
+        Selector::Process { group, name } => row.group == group && row.name == name,
     };
     let mut found: Vec<&Row<'_>> = all.iter().filter(is_meant).collect();
-    if found.is_empty() && pattern::is_pattern(name) {
+    if found.is_empty() && selector::is_pattern(name) {
         let namespecs: Vec<Namespec> = all.iter().map(|row| Namespec::new(row.group, row.name)).collect();
-        found = pattern::select(name, &namespecs).into_iter().map(|at| &all[at]).collect();
+        found = selector::select(name, &namespecs).into_iter().map(|at| &all[at]).collect();
     }
     if found.is_empty() {
         session.status = status::STATUS_UNKNOWN;
     }
     if found.is_empty() {
         let line = match target {
-            Target::Group(group) => format!("{group}: ERROR (no such group)"),
-            Target::Process { .. } => format!("{name}: ERROR (no such process)"),
+            Selector::Group(group) => format!("{group}: ERROR (no such group)"),
+            Selector::Process { .. } => format!("{name}: ERROR (no such process)"),
         };
         match form {
-            Form::Text => {
-                session.refuse(status::STATUS_UNKNOWN, &line);
-                session.suggest(name);
+            OutputFormat::Text => {
+                session.fail(status::STATUS_UNKNOWN, &line);
+                session.print_suggestion(name);
             }
             // An array of objects has no room for words.
-            Form::Json => session.complain(&line),
+            OutputFormat::Json => session.print_error(&line),
         }
     }
     found
 }
 
-fn rows(all: &Value) -> Result<Vec<Row<'_>>, Trouble> {
-    let Value::Array(all) = all else { return Err(lacking(METHOD, "the list")) };
+fn rows(all: &Value) -> Result<Vec<Row<'_>>, CtlError> {
+    let Value::Array(all) = all else { return Err(unexpected_answer(METHOD, "the list")) };
     all.iter().map(row).collect()
 }
 
-fn row(whole: &Value) -> Result<Row<'_>, Trouble> {
-    let record = Record::new(METHOD, whole);
+fn row(whole: &Value) -> Result<Row<'_>, CtlError> {
+    let record = StructView::new(METHOD, whole);
     Ok(Row {
         group: record.text("group")?,
         name: record.text("name")?,

@@ -2,12 +2,12 @@
 
 use ironlance_rpc::FaultKind;
 
+use crate::error::CtlError;
+use crate::parallel_calls::WaitMode;
 use crate::progress::Direction;
 use crate::session::{Session, status};
-use crate::trouble::Trouble;
-use crate::verb::acting::{self, Act, Words};
-use crate::verb::{Completes, Flow, Shelf, Verb};
-use crate::wait::Patience;
+use crate::verb::bulk_action::{self, BulkAction, RefusalText};
+use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "stop",
@@ -17,38 +17,38 @@ pub(super) const VERB: Verb = Verb {
         "stop <name> <name>\tStop multiple processes or groups",
         "stop all\t\tStop all processes",
     ],
-    ours: &[
+    extensions: &[
         "--timeout <seconds>\tWait at most so long for each process; it goes on stopping",
         "--no-wait\t\tSay 'stopping' at once",
         "--wait\t\t\tWait until they are gone; so it is without options",
         "stop web*\t\tStop what fits (*, ?, [a-z], [!a-z]; quoted in a shell)",
     ],
-    completes: Completes::Processes,
-    shelf: Shelf::Original,
+    completes: Completion::Processes,
+    help_group: HelpGroup::Original,
     run,
 };
 
 /// What can be said against stopping or signalling a process.
-pub(super) const REFUSALS: &[(FaultKind, Words)] = &[
-    (FaultKind::BadName, Words::Ours),
-    (FaultKind::BadSignal, Words::Ours),
-    (FaultKind::NotRunning, Words::Ours),
-    (FaultKind::Failed, Words::Server),
+pub(super) const REFUSALS: &[(FaultKind, RefusalText)] = &[
+    (FaultKind::BadName, RefusalText::FaultKind),
+    (FaultKind::BadSignal, RefusalText::FaultKind),
+    (FaultKind::NotRunning, RefusalText::FaultKind),
+    (FaultKind::Failed, RefusalText::ServerMessage),
 ];
 
-const ACT: Act = Act {
-    all: "supervisor.stopAllProcesses",
-    group: "supervisor.stopProcessGroup",
-    one: "supervisor.stopProcess",
-    done: "stopped",
+const STOP: BulkAction = BulkAction {
+    all_method: "supervisor.stopAllProcesses",
+    group_method: "supervisor.stopProcessGroup",
+    process_method: "supervisor.stopProcess",
+    success_text: "stopped",
     refusals: REFUSALS,
-    ignored: Some(FaultKind::NotRunning),
-    no_group: status::GENERIC,
+    ignored_fault: Some(FaultKind::NotRunning),
+    no_group_status: status::GENERIC,
 };
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if let Some((names, patience)) = acting::named(session, &VERB, rest, status::GENERIC)? {
-        stop(session, &names, patience)?;
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if let Some((names, wait_mode)) = bulk_action::parse_arguments(session, &VERB, rest, status::GENERIC)? {
+        stop(session, &names, wait_mode)?;
     }
     Ok(Flow::Next)
 }
@@ -57,7 +57,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
 pub(super) fn stop(
     session: &mut Session,
     names: &[&str],
-    patience: Patience,
-) -> Result<Vec<String>, Trouble> {
-    ACT.run_together(session, Direction::Stopping, names, patience)
+    wait_mode: WaitMode,
+) -> Result<Vec<String>, CtlError> {
+    STOP.run_in_parallel(session, Direction::Stopping, names, wait_mode)
 }

@@ -3,12 +3,12 @@
 use ironlance_core::text::python::repr;
 use ironlance_rpc::{FaultKind, Value};
 
-use crate::record::text;
+use crate::command_line::words;
+use crate::error::CtlError;
+use crate::log_stream::{self, LogPage};
 use crate::session::{Session, is_fault, status};
-use crate::stream::{self, Page};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::{Completes, Flow, Shelf, Verb, say_help};
+use crate::struct_view::text;
+use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(super) const VERB: Verb = Verb {
     name: "tail",
@@ -20,9 +20,9 @@ pub(super) const VERB: Verb = Verb {
         "tail -100 <name>\tlast 100 *bytes* of process stdout",
         "tail <name> stderr\tlast 1600 *bytes* of process stderr",
     ],
-    ours: &[],
-    completes: Completes::ProcessAndChannel,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::ProcessAndChannel,
+    help_group: HelpGroup::Original,
     run,
 };
 
@@ -63,82 +63,82 @@ fn python_int(text: &str) -> Option<i64> {
 }
 
 /// Where to begin to read for the last so many bytes: XML-RPC has numbers of 32 bits.
-pub(super) fn offset(bytes: i64) -> Result<Value, Trouble> {
+pub(super) fn offset(bytes: i64) -> Result<Value, CtlError> {
     bytes
         .checked_neg()
         .and_then(|offset| i32::try_from(offset).ok())
         .map(Value::from)
-        .ok_or(Trouble::TooLarge)
+        .ok_or(CtlError::TooLarge)
 }
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
-    if !session.is_up()? {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    if !session.check_server()? {
         return Ok(Flow::Next);
     }
     let words = words(rest);
     match words.len() {
-        0 => return too(session, "few"),
+        0 => return wrong_argument_count(session, "few"),
         1..=3 => {}
-        _ => return too(session, "many"),
+        _ => return wrong_argument_count(session, "many"),
     }
     let (modifier, rest) = match words.split_first() {
         Some((first, rest)) if first.starts_with('-') => (Some(*first), rest),
         _ => (None, words.as_slice()),
     };
     let (name, channel) = match rest {
-        [] => return refuse(session, "Error: tail requires process name"),
+        [] => return fail(session, "Error: tail requires process name"),
         [name] => (*name, "stdout".to_owned()),
         [name, .., channel] => (*name, channel.to_lowercase()),
     };
     let method = match channel.as_str() {
         "stdout" => "supervisor.readProcessStdoutLog",
         "stderr" => "supervisor.readProcessStderrLog",
-        _ => return refuse(session, &format!("Error: bad channel {}", repr(&channel))),
+        _ => return fail(session, &format!("Error: bad channel {}", repr(&channel))),
     };
     match modifier.map_or(Some(Extent::Last(DEFAULT_BYTES)), Extent::of) {
-        None => refuse(session, &format!("Error: bad argument {}", modifier.unwrap_or_default())),
+        None => fail(session, &format!("Error: bad argument {}", modifier.unwrap_or_default())),
         Some(Extent::Follow) => {
-            stream::tail(session, &Page::Log { name, channel: &channel })?;
+            log_stream::follow(session, &LogPage::Process { name, channel: &channel })?;
             Ok(Flow::Next)
         }
         Some(Extent::Last(bytes)) => last(session, name, method, bytes),
     }
 }
 
-fn last(session: &mut Session, name: &str, method: &'static str, bytes: i64) -> Result<Flow, Trouble> {
-    let trouble = match session.call(method, &[name.into(), offset(bytes)?, Value::Int(0)]) {
+fn last(session: &mut Session, name: &str, method: &'static str, bytes: i64) -> Result<Flow, CtlError> {
+    let error = match session.call(method, &[name.into(), offset(bytes)?, Value::Int(0)]) {
         Ok(output) => {
-            session.say(&text(method, output)?);
+            session.print(&text(method, output)?);
             return Ok(Flow::Next);
         }
-        Err(trouble) => trouble,
+        Err(error) => error,
     };
     let words = [
         (FaultKind::NoFile, "no log file"),
         (FaultKind::Failed, "unknown error reading log"),
         (FaultKind::BadName, "no such process name"),
     ];
-    match words.into_iter().find(|(kind, _)| is_fault(&trouble, *kind)) {
+    match words.into_iter().find(|(kind, _)| is_fault(&error, *kind)) {
         Some((kind, words)) => {
-            let refused = refuse(session, &format!("{name}: ERROR ({words})"));
+            let refused = fail(session, &format!("{name}: ERROR ({words})"));
             if kind == FaultKind::BadName {
-                session.suggest(name);
+                session.print_suggestion(name);
             }
             refused
         }
-        None => Err(trouble),
+        None => Err(error),
     }
 }
 
-fn too(session: &mut Session, which: &str) -> Result<Flow, Trouble> {
-    let flow = refuse(session, &format!("Error: too {which} arguments"));
-    say_help(session, &VERB);
+fn wrong_argument_count(session: &mut Session, which: &str) -> Result<Flow, CtlError> {
+    let flow = fail(session, &format!("Error: too {which} arguments"));
+    print_help(session, &VERB);
     flow
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it ends a verb, and every verb may fail")]
-fn refuse(session: &mut Session, line: &str) -> Result<Flow, Trouble> {
-    session.refuse(status::GENERIC, line);
+fn fail(session: &mut Session, line: &str) -> Result<Flow, CtlError> {
+    session.fail(status::GENERIC, line);
     Ok(Flow::Next)
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use super::*;
 use crate::options::Options;
-use crate::shell::line::obey;
+use crate::shell::execute::execute;
 
 /// What was written.
 #[derive(Clone, Default)]
@@ -68,7 +68,7 @@ impl Server {
             interactive: false,
         };
         let mut session = Session::writing_to(options, Box::new(paper.clone()));
-        obey(&mut session, line);
+        execute(&mut session, line);
         session.flush();
         let said = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
         (said, session.status)

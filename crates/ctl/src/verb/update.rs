@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use ironlance_rpc::{FaultKind, Value};
 
-use crate::record::records;
+use crate::command_line::words;
+use crate::error::CtlError;
 use crate::session::{Session, is_fault, status};
-use crate::trouble::Trouble;
-use crate::typed::words;
-use crate::verb::reread::{self, Changes};
-use crate::verb::{Completes, Flow, Shelf, Verb};
+use crate::struct_view::struct_list;
+use crate::verb::reread::{self, ConfigChanges};
+use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "update",
@@ -18,9 +18,9 @@ pub(super) const VERB: Verb = Verb {
         "update all\t\tReload config and add/remove as necessary, and will restart affected programs",
         "update <gname> [...]\tUpdate specific groups",
     ],
-    ours: &[],
-    completes: Completes::Groups,
-    shelf: Shelf::Original,
+    extensions: &[],
+    completes: Completion::Groups,
+    help_group: HelpGroup::Original,
     run,
 };
 
@@ -29,80 +29,80 @@ const STOP: &str = "supervisor.stopProcessGroup";
 const REMOVE: &str = "supervisor.removeProcessGroup";
 const ADD: &str = "supervisor.addProcessGroup";
 
-fn run(session: &mut Session, rest: &str) -> Result<Flow, Trouble> {
+fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let answer = match session.call(reread::METHOD, &[]) {
-        Err(trouble) if is_fault(&trouble, FaultKind::ShutdownState) => {
-            session.refuse(status::GENERIC, "ERROR: already shutting down");
+        Err(error) if is_fault(&error, FaultKind::ShutdownState) => {
+            session.fail(status::GENERIC, "ERROR: already shutting down");
             return Ok(Flow::Next);
         }
         other => other?,
     };
-    let changes = Changes::read(&answer)?;
-    let wanted = Wanted::of(rest);
-    wanted.check(session, &changes)?;
-    for group in changes.removed.iter().filter(|group| wanted.has(group)) {
+    let changes = ConfigChanges::read(&answer)?;
+    let filter = GroupFilter::parse(rest);
+    filter.report_unknown(session, &changes)?;
+    for group in changes.removed.iter().filter(|group| filter.includes(group)) {
         remove(session, group)?;
     }
-    for group in changes.changed.iter().filter(|group| wanted.has(group)) {
-        ask(session, STOP, group)?;
-        session.tell(&format!("{group}: stopped"));
-        ask(session, REMOVE, group)?;
-        ask(session, ADD, group)?;
-        session.tell(&format!("{group}: updated process group"));
+    for group in changes.changed.iter().filter(|group| filter.includes(group)) {
+        call_for_group(session, STOP, group)?;
+        session.print_sanitized(&format!("{group}: stopped"));
+        call_for_group(session, REMOVE, group)?;
+        call_for_group(session, ADD, group)?;
+        session.print_sanitized(&format!("{group}: updated process group"));
     }
-    for group in changes.added.iter().filter(|group| wanted.has(group)) {
-        ask(session, ADD, group)?;
-        session.tell(&format!("{group}: added process group"));
+    for group in changes.added.iter().filter(|group| filter.includes(group)) {
+        call_for_group(session, ADD, group)?;
+        session.print_sanitized(&format!("{group}: added process group"));
     }
     Ok(Flow::Next)
 }
 
 /// The groups to update; none named means every one.
-struct Wanted<'n>(BTreeSet<&'n str>);
+struct GroupFilter<'n>(BTreeSet<&'n str>);
 
-impl<'n> Wanted<'n> {
-    fn of(rest: &'n str) -> Self {
+impl<'n> GroupFilter<'n> {
+    fn parse(rest: &'n str) -> Self {
         let names = words(rest);
         Self(if names.contains(&"all") { BTreeSet::new() } else { names.into_iter().collect() })
     }
 
-    fn has(&self, group: &str) -> bool {
+    fn includes(&self, group: &str) -> bool {
         self.0.is_empty() || self.0.contains(group)
     }
 
     /// Says which of the names are no group, neither now nor in the new configuration.
-    fn check(&self, session: &mut Session, changes: &Changes<'_>) -> Result<(), Trouble> {
+    fn report_unknown(&self, session: &mut Session, changes: &ConfigChanges<'_>) -> Result<(), CtlError> {
         if self.0.is_empty() {
             return Ok(());
         }
         let infos = session.call(INFOS, &[])?;
-        let known: Result<BTreeSet<&str>, Trouble> =
-            records(INFOS, &infos)?.into_iter().map(|info| info.text("group")).collect();
+        let known: Result<BTreeSet<&str>, CtlError> =
+            struct_list(INFOS, &infos)?.into_iter().map(|info| info.text("group")).collect();
         let known = known?;
         for group in self.0.iter().filter(|group| !known.contains(**group) && !changes.added.contains(group))
         {
-            session.refuse(status::GENERIC, &format!("ERROR: no such group: {group}"));
+            session.fail(status::GENERIC, &format!("ERROR: no such group: {group}"));
         }
         Ok(())
     }
 }
 
-fn remove(session: &mut Session, group: &str) -> Result<(), Trouble> {
-    let results = ask(session, STOP, group)?;
-    session.tell(&format!("{group}: stopped"));
+fn remove(session: &mut Session, group: &str) -> Result<(), CtlError> {
+    let results = call_for_group(session, STOP, group)?;
+    session.print_sanitized(&format!("{group}: stopped"));
     let mut has_failed = false;
-    for result in records(STOP, &results)? {
+    for result in struct_list(STOP, &results)? {
         has_failed |= result.int("status")? == FaultKind::Failed.code();
     }
     if has_failed {
-        session.refuse(status::GENERIC, &format!("{group}: has problems; not removing"));
+        session.fail(status::GENERIC, &format!("{group}: has problems; not removing"));
         return Ok(());
     }
-    ask(session, REMOVE, group)?;
-    session.tell(&format!("{group}: removed process group"));
+    call_for_group(session, REMOVE, group)?;
+    session.print_sanitized(&format!("{group}: removed process group"));
     Ok(())
 }
 
-fn ask(session: &mut Session, method: &str, group: &str) -> Result<Value, Trouble> {
+fn call_for_group(session: &mut Session, method: &str, group: &str) -> Result<Value, CtlError> {
     session.call(method, &[Value::from(group)])
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ironlance_ctl::reference::Completes;
+use ironlance_ctl::reference::Completion;
 
 use super::known::{self, CHANNELS, Choice, Command, Known};
 
@@ -59,7 +59,7 @@ fn of_control(script: &mut String, known: &Known, program: &str, condition: &str
         let verb = both(condition, &format!("__ironlance_verb_is {}", action.name));
         options(script, program, &verb, &action.options);
         let first = both(&verb, "__ironlance_place_is 0");
-        let names = if action.behind == Completes::SignalAndProcesses {
+        let names = if action.behind == Completion::SignalAndProcesses {
             both(&verb, "not __ironlance_place_is 0")
         } else {
             verb.clone()
@@ -71,16 +71,16 @@ fn of_control(script: &mut String, known: &Known, program: &str, condition: &str
             row(script, program, condition, &format!("-f -a {}", quoted(list)), "");
         };
         match action.behind {
-            Completes::Nothing => {}
-            Completes::Verbs => offer(&verb, "(__ironlance_verbs)"),
-            Completes::Groups => offer(&verb, GROUPS),
-            Completes::Processes => offer(&verb, PROCESSES),
-            Completes::EventTypes => offer(&verb, &known::events()),
-            Completes::SignalAndProcesses => {
+            Completion::Nothing => {}
+            Completion::VerbNames => offer(&verb, "(__ironlance_verbs)"),
+            Completion::Groups => offer(&verb, GROUPS),
+            Completion::Processes => offer(&verb, PROCESSES),
+            Completion::EventTypes => offer(&verb, &known::events()),
+            Completion::SignalAndProcesses => {
                 offer(&first, &known::signals());
                 offer(&names, PROCESSES);
             }
-            Completes::ProcessAndChannel => {
+            Completion::ProcessAndChannel => {
                 offer(&first, PROCESSES);
                 offer(&both(&verb, "__ironlance_place_is 1"), CHANNELS);
             }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::signal;
-use ironlance_ctl::reference::Completes;
+use ironlance_ctl::reference::Completion;
 
 use crate::manual::ask::{self, Asked, Verb};
 use crate::manual::help::{Entry, Names};
@@ -54,7 +54,7 @@ pub(super) struct Action {
     /// What it does, in its simplest form.
     pub(super) text: String,
     /// What may stand behind it.
-    pub(super) behind: Completes,
+    pub(super) behind: Completion,
     /// Whether `all` may stand there too.
     pub(super) all: bool,
     /// Its own options.
@@ -73,16 +73,16 @@ impl Known {
     /// between the words of a pattern.
     pub(super) fn fill(&self, script: &str, or: &str, own: &[(&str, String)]) -> String {
         let pattern = |words: &[&str]| if words.is_empty() { "''".to_owned() } else { words.join(or) };
-        let behind = |what: &[Completes]| pattern(&self.actions_before(what));
+        let behind = |what: &[Completion]| pattern(&self.actions_before(what));
         let shared = [
             ("@LINKS@", self.links()),
             ("@WITH_ALL@", pattern(&self.actions_before_all())),
-            ("@WITH_VERBS@", behind(&[Completes::Verbs])),
-            ("@WITH_GROUPS@", behind(&[Completes::Groups])),
+            ("@WITH_VERBS@", behind(&[Completion::VerbNames])),
+            ("@WITH_GROUPS@", behind(&[Completion::Groups])),
             ("@WITH_PROCESSES@", behind(&BEFORE_PROCESSES)),
-            ("@WITH_SIGNAL@", behind(&[Completes::SignalAndProcesses])),
-            ("@WITH_CHANNEL@", behind(&[Completes::ProcessAndChannel])),
-            ("@WITH_EVENTS@", behind(&[Completes::EventTypes])),
+            ("@WITH_SIGNAL@", behind(&[Completion::SignalAndProcesses])),
+            ("@WITH_CHANNEL@", behind(&[Completion::ProcessAndChannel])),
+            ("@WITH_EVENTS@", behind(&[Completion::EventTypes])),
             ("@SIGNALS@", signals()),
             ("@CHANNELS@", CHANNELS.to_owned()),
             ("@EVENTS@", events()),
@@ -92,7 +92,7 @@ impl Known {
     }
 
     /// The verbs behind which one of these can stand.
-    pub(super) fn actions_before(&self, behind: &[Completes]) -> Vec<&str> {
+    pub(super) fn actions_before(&self, behind: &[Completion]) -> Vec<&str> {
         let actions = self.actions.iter().filter(|action| behind.contains(&action.behind));
         actions.map(|action| action.name.as_str()).collect()
     }
@@ -124,8 +124,8 @@ impl Known {
 }
 
 /// The verbs behind which programs can stand, at some place.
-pub(super) const BEFORE_PROCESSES: [Completes; 3] =
-    [Completes::Processes, Completes::SignalAndProcesses, Completes::ProcessAndChannel];
+pub(super) const BEFORE_PROCESSES: [Completion; 3] =
+    [Completion::Processes, Completion::SignalAndProcesses, Completion::ProcessAndChannel];
 
 /// The types of events, with spaces between them.
 pub(super) fn events() -> String {
@@ -223,15 +223,15 @@ mod tests {
     #[test]
     fn what_stands_behind_a_verb_is_known() {
         for (verb, behind, all) in [
-            ("start", Completes::Processes, true),
-            ("fg", Completes::Processes, false),
-            ("update", Completes::Groups, true),
-            ("add", Completes::Groups, false),
-            ("help", Completes::Verbs, false),
-            ("reload", Completes::Nothing, false),
-            ("signal", Completes::SignalAndProcesses, true),
-            ("tail", Completes::ProcessAndChannel, false),
-            ("events", Completes::EventTypes, false),
+            ("start", Completion::Processes, true),
+            ("fg", Completion::Processes, false),
+            ("update", Completion::Groups, true),
+            ("add", Completion::Groups, false),
+            ("help", Completion::VerbNames, false),
+            ("reload", Completion::Nothing, false),
+            ("signal", Completion::SignalAndProcesses, true),
+            ("tail", Completion::ProcessAndChannel, false),
+            ("events", Completion::EventTypes, false),
         ] {
             let action = action(verb);
             assert_eq!((action.behind, action.all), (behind, all), "{verb}");

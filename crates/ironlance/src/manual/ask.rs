@@ -4,7 +4,7 @@ use std::env;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-use ironlance_ctl::reference::{Completes, Origin, VerbText, reference};
+use ironlance_ctl::reference::{Completion, Origin, VerbDescription, reference};
 
 use super::help::{Entry, Help, Part};
 
@@ -78,17 +78,17 @@ pub(crate) struct Verb {
     /// The options and forms that we alone have, of a verb of the original.
     pub(crate) ours: Vec<Entry>,
     /// What can stand behind it.
-    pub(crate) completes: Completes,
+    pub(crate) completes: Completion,
     /// Who has it.
     pub(crate) origin: Origin,
 }
 
 /// The verbs of supervisorctl, by name.
 pub(crate) fn verbs() -> Vec<Verb> {
-    let verb = |text: VerbText| Verb {
+    let verb = |text: VerbDescription| Verb {
         name: text.name.to_owned(),
         forms: forms(text.help),
-        ours: forms(text.ours),
+        ours: forms(text.extensions),
         completes: text.completes,
         origin: text.origin,
     };

@@ -3,11 +3,11 @@
 use ironlance_core::ProcessState;
 use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
-use crate::json::state_of;
-use crate::pattern;
-use crate::record::lacking;
-use crate::session::{Ask, is_fault};
-use crate::trouble::Trouble;
+use crate::error::CtlError;
+use crate::json::process_state;
+use crate::selector;
+use crate::session::{CallFn, is_fault};
+use crate::struct_view::unexpected_answer;
 
 /// So much of a log is asked for, in bytes; our own supervisord keeps as much of an end.
 const TAIL: i64 = 2048;
@@ -18,11 +18,11 @@ const TOO_QUICKLY: &str = "Exited too quickly";
 
 /// A process that is asked about.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Case {
+pub(super) struct ProcessFacts {
     pub(super) info: ProcessInfo,
-    pub(super) knowledge: Knowledge,
+    pub(super) source: Source,
     /// It is down for a moment only: supervisord starts it again by itself.
-    pub(super) comes_back: bool,
+    pub(super) restarts: bool,
     /// The last lines of its output.
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -32,17 +32,17 @@ pub(super) struct Case {
 
 /// Who told.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Knowledge {
+pub(super) enum Source {
     /// Our supervisord, which keeps how processes ended.
-    Full { starts: i64, end: Option<End> },
+    Ironlance { starts: i64, end: Option<ExitFacts> },
     /// The original, which does not.
-    Slight,
+    Supervisor,
 }
 
 /// How a process last ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct End {
-    pub(super) how: How,
+pub(super) struct ExitFacts {
+    pub(super) cause: ExitCause,
     pub(super) pid: i64,
     pub(super) expectation: Expectation,
     /// Seconds.
@@ -55,12 +55,12 @@ pub(super) struct End {
     pub(super) by: Option<String>,
     /// Between when a process of the control group was killed for want of memory, in seconds since 1970, where it
     /// cannot be known whether it was this one.
-    pub(super) near: Option<(i64, i64)>,
+    pub(super) oom_near: Option<(i64, i64)>,
 }
 
 /// What ended it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum How {
+pub(super) enum ExitCause {
     Exited {
         status: i64,
     },
@@ -84,7 +84,7 @@ pub(super) enum How {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expectation {
     /// Somebody told it to stop.
-    Told,
+    Requested,
     /// Its status is one of its `exitcodes`.
     Expected,
     Unexpected,
@@ -92,21 +92,21 @@ pub(super) enum Expectation {
 
 /// An answer to a name.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Found {
-    Case(Box<Case>),
+pub(super) enum NameMatch {
+    Process(Box<ProcessFacts>),
     /// Nobody has that name.
-    Nobody(String),
+    NoProcess(String),
 }
 
-impl Case {
+impl ProcessFacts {
     pub(super) fn state(&self) -> ProcessState {
-        state_of(&self.info)
+        process_state(&self.info)
     }
 
-    pub(super) fn end(&self) -> Option<&End> {
-        match &self.knowledge {
-            Knowledge::Full { end, .. } => end.as_ref(),
-            Knowledge::Slight => None,
+    pub(super) fn exit(&self) -> Option<&ExitFacts> {
+        match &self.source {
+            Source::Ironlance { end, .. } => end.as_ref(),
+            Source::Supervisor => None,
         }
     }
 
@@ -120,11 +120,11 @@ impl Case {
     /// Whether somebody should look at it: it ended as it should not have, or cannot be started.
     fn is_unexpected(&self) -> bool {
         let is_failing = matches!(self.state(), ProcessState::Backoff | ProcessState::Fatal);
-        match &self.knowledge {
-            Knowledge::Full { end, .. } => {
+        match &self.source {
+            Source::Ironlance { end, .. } => {
                 is_failing || end.as_ref().is_some_and(|end| end.expectation == Expectation::Unexpected)
             }
-            Knowledge::Slight => {
+            Source::Supervisor => {
                 is_failing || (self.state() == ProcessState::Exited && self.info.exitstatus != 0)
             }
         }
@@ -132,91 +132,91 @@ impl Case {
 }
 
 /// The processes that `names` mean; `all`, or no name, is every one that ended unexpectedly.
-pub(super) fn gather(ask: &mut Ask<'_>, names: &[&str]) -> Result<Vec<Found>, Trouble> {
-    let infos = all_infos(ask)?;
+pub(super) fn gather(call: &mut CallFn<'_>, names: &[&str]) -> Result<Vec<NameMatch>, CtlError> {
+    let infos = all_infos(call)?;
     if names.is_empty() || names.contains(&"all") {
-        return unexpected(ask, &infos);
+        return unexpected(call, &infos);
     }
     let namespecs: Vec<_> = infos.iter().map(ProcessInfo::namespec).collect();
     let mut found = Vec::new();
     for name in names {
-        let meant = pattern::select(name, &namespecs);
-        if meant.is_empty() {
-            found.push(Found::Nobody((*name).to_owned()));
+        let selected = selector::select(name, &namespecs);
+        if selected.is_empty() {
+            found.push(NameMatch::NoProcess((*name).to_owned()));
         }
-        for at in meant {
-            found.push(Found::Case(Box::new(case(ask, &infos[at])?)));
+        for at in selected {
+            found.push(NameMatch::Process(Box::new(fetch(call, &infos[at])?)));
         }
     }
     Ok(found)
 }
 
-fn all_infos(ask: &mut Ask<'_>) -> Result<Vec<ProcessInfo>, Trouble> {
+fn all_infos(call: &mut CallFn<'_>) -> Result<Vec<ProcessInfo>, CtlError> {
     let method = "supervisor.getAllProcessInfo";
-    let Value::Array(infos) = ask(method, &[])? else { return Err(lacking(method, "the list")) };
+    let Value::Array(infos) = call(method, &[])? else { return Err(unexpected_answer(method, "the list")) };
     infos
         .iter()
         .map(|info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into()))
         .collect()
 }
 
-fn unexpected(ask: &mut Ask<'_>, infos: &[ProcessInfo]) -> Result<Vec<Found>, Trouble> {
-    let ends = match ask("ironlance.getAllProcessEnds", &[]) {
+fn unexpected(call: &mut CallFn<'_>, infos: &[ProcessInfo]) -> Result<Vec<NameMatch>, CtlError> {
+    let ends = match call("ironlance.getAllProcessEnds", &[]) {
         Ok(Value::Array(ends)) => Some(ends),
         Err(error) if is_fault(&error, FaultKind::UnknownMethod) => None,
         Err(error) => return Err(error),
-        Ok(_) => return Err(lacking("ironlance.getAllProcessEnds", "the list")),
+        Ok(_) => return Err(unexpected_answer("ironlance.getAllProcessEnds", "the list")),
     };
     let mut found = Vec::new();
     for info in infos {
-        let end = ends.as_ref().and_then(|ends| ends.iter().find(|end| is_of(end, info)));
+        let end = ends.as_ref().and_then(|ends| ends.iter().find(|end| is_exit_of(end, info)));
         let known = match (&ends, end) {
-            (Some(_), Some(end)) => of_end(info, end),
+            (Some(_), Some(end)) => from_exit(info, end),
             // What has not ended is not among the ends, and the original has none; the rest is asked for if need be.
-            (Some(_), None) => of_nothing(info, Knowledge::Full { starts: 0, end: None }),
-            (None, _) => of_nothing(info, Knowledge::Slight),
+            (Some(_), None) => without_exit(info, Source::Ironlance { starts: 0, end: None }),
+            (None, _) => without_exit(info, Source::Supervisor),
         };
         if known.is_unexpected() {
-            let whole = if end.is_some() { known } else { case(ask, info)? };
-            found.push(Found::Case(Box::new(whole)));
+            let whole = if end.is_some() { known } else { fetch(call, info)? };
+            found.push(NameMatch::Process(Box::new(whole)));
         }
     }
     Ok(found)
 }
 
-fn of_nothing(info: &ProcessInfo, knowledge: Knowledge) -> Case {
-    Case {
+fn without_exit(info: &ProcessInfo, knowledge: Source) -> ProcessFacts {
+    ProcessFacts {
         info: info.clone(),
-        knowledge,
-        comes_back: false,
+        source: knowledge,
+        restarts: false,
         stdout: String::new(),
         stderr: String::new(),
         listener: None,
     }
 }
 
-fn is_of(end: &Value, info: &ProcessInfo) -> bool {
+fn is_exit_of(end: &Value, info: &ProcessInfo) -> bool {
     let text = |key| end.member(key).and_then(Value::as_str);
     text("name") == Some(&info.name) && text("group") == Some(&info.group)
 }
 
-fn case(ask: &mut Ask<'_>, info: &ProcessInfo) -> Result<Case, Trouble> {
+fn fetch(call: &mut CallFn<'_>, info: &ProcessInfo) -> Result<ProcessFacts, CtlError> {
     let name = Value::Str(info.namespec().qualified());
-    match ask("ironlance.getProcessEnd", &[name]) {
-        Ok(end) => Ok(of_end(info, &end)),
-        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => Ok(from_the_original(ask, info)),
+    match call("ironlance.getProcessEnd", &[name]) {
+        Ok(end) => Ok(from_exit(info, &end)),
+        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => Ok(fetch_from_original(call, info)),
         Err(error) => Err(error),
     }
 }
 
-fn of_end(info: &ProcessInfo, told: &Value) -> Case {
+fn from_exit(info: &ProcessInfo, told: &Value) -> ProcessFacts {
     let text = |key| told.member(key).and_then(Value::as_str).unwrap_or_default();
     let starts = told.member("starts").and_then(Value::as_int).unwrap_or_default();
-    let end = read_end(told);
-    Case {
+    let end = read_exit(told);
+    ProcessFacts {
         info: info.clone(),
-        knowledge: Knowledge::Full { starts, end },
-        comes_back: told.member("comes_back") == Some(&Value::Bool(true)),
+        source: Source::Ironlance { starts, end },
+        restarts: told.member("comes_back") == Some(&Value::Bool(true)),
         stdout: last_lines(text("stdout_tail")),
         stderr: last_lines(text("stderr_tail")),
         listener: None,
@@ -224,21 +224,21 @@ fn of_end(info: &ProcessInfo, told: &Value) -> Case {
 }
 
 /// Reads the answer of `ironlance.getProcessEnd`; nothing where it has never ended.
-fn read_end(told: &Value) -> Option<End> {
+fn read_exit(told: &Value) -> Option<ExitFacts> {
     let yes = |key| told.member(key) == Some(&Value::Bool(true));
     let text = |key| told.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |key| told.member(key).and_then(Value::as_int).unwrap_or_default();
     let (signal, why) = (text("signal_name"), text("not_started"));
     let did = text("recycled");
     let how = match () {
-        () if !did.is_empty() => How::Recycled { did },
-        () if !why.is_empty() => How::NotStarted { why },
-        () if yes("oom_kill") => How::OutOfMemory { signal },
-        () if !signal.is_empty() => How::Killed { signal, core: yes("core") },
-        () => How::Exited { status: number("status") },
+        () if !did.is_empty() => ExitCause::Recycled { did },
+        () if !why.is_empty() => ExitCause::NotStarted { why },
+        () if yes("oom_kill") => ExitCause::OutOfMemory { signal },
+        () if !signal.is_empty() => ExitCause::Killed { signal, core: yes("core") },
+        () => ExitCause::Exited { status: number("status") },
     };
     let expectation = match (yes("told"), yes("expected")) {
-        (true, _) => Expectation::Told,
+        (true, _) => Expectation::Requested,
         (false, true) => Expectation::Expected,
         (false, false) => Expectation::Unexpected,
     };
@@ -246,31 +246,31 @@ fn read_end(told: &Value) -> Option<End> {
         Some(Value::Double(seconds)) if seconds.is_finite() => seconds.max(0.0),
         _ => 0.0,
     };
-    let end = || End {
-        how,
+    let end = || ExitFacts {
+        cause: how,
         pid: number("pid"),
         expectation,
         uptime,
         at: number("ended_at"),
         description: text("description"),
         by: Some(text("by")).filter(|by| !by.is_empty()),
-        near: Some((number("oom_near_from"), number("oom_near_to"))).filter(|(_, to)| *to > 0),
+        oom_near: Some((number("oom_near_from"), number("oom_near_to"))).filter(|(_, to)| *to > 0),
     };
     yes("ended").then(end)
 }
 
 /// What the original knows: the logs as they are now stand for those of the end.
-fn from_the_original(ask: &mut Ask<'_>, info: &ProcessInfo) -> Case {
+fn fetch_from_original(call: &mut CallFn<'_>, info: &ProcessInfo) -> ProcessFacts {
     let mut tail = |method: &str| {
         let params = [Value::Str(info.namespec().qualified()), Value::Int(-TAIL), Value::Int(0)];
         // There may be no log, or one that XML cannot carry: then the rest is told all the same.
-        let text = ask(method, &params).ok();
+        let text = call(method, &params).ok();
         text.as_ref().and_then(Value::as_str).map(last_lines).unwrap_or_default()
     };
     let stdout = tail("supervisor.readProcessStdoutLog");
     let stderr = tail("supervisor.readProcessStderrLog");
-    let knowledge = Knowledge::Slight;
-    Case { info: info.clone(), knowledge, comes_back: false, stdout, stderr, listener: None }
+    let knowledge = Source::Supervisor;
+    ProcessFacts { info: info.clone(), source: knowledge, restarts: false, stdout, stderr, listener: None }
 }
 
 /// The last lines without colours, in which control characters may have come as their pictures (docs/xmlrpc.md).
@@ -309,7 +309,7 @@ mod tests {
     }
 
     /// Answers as the original does.
-    fn original(method: &str, params: &[Value]) -> Result<Value, Trouble> {
+    fn original(method: &str, params: &[Value]) -> Result<Value, CtlError> {
         match method {
             "supervisor.getAllProcessInfo" => {
                 Ok(Value::Array(vec![info("up", 20, 0), info("down", 100, 3), info("done", 100, 0)]))
@@ -326,10 +326,10 @@ mod tests {
     #[test]
     fn the_originals_logs_are_asked_for_and_a_missing_one_does_no_harm() {
         let found = gather(&mut original, &["down", "nobody"]).unwrap();
-        let Found::Case(case) = &found[0] else { panic!("{found:?}") };
-        assert_eq!((case.stdout.as_str(), case.stderr.as_str()), ("one\ntwo", ""));
-        assert_eq!(case.knowledge, Knowledge::Slight);
-        assert_eq!(found[1], Found::Nobody("nobody".into()));
+        let NameMatch::Process(facts) = &found[0] else { panic!("{found:?}") };
+        assert_eq!((facts.stdout.as_str(), facts.stderr.as_str()), ("one\ntwo", ""));
+        assert_eq!(facts.source, Source::Supervisor);
+        assert_eq!(found[1], NameMatch::NoProcess("nobody".into()));
     }
 
     #[test]
@@ -350,7 +350,10 @@ mod tests {
     fn all_are_those_that_ended_as_they_should_not_have() {
         for names in [&["all"][..], &[]] {
             let found = gather(&mut original, names).unwrap();
-            assert!(matches!(&found[..], [Found::Case(case)] if case.info.name == "down"), "{found:?}");
+            assert!(
+                matches!(&found[..], [NameMatch::Process(facts)] if facts.info.name == "down"),
+                "{found:?}"
+            );
         }
     }
 
@@ -359,22 +362,22 @@ mod tests {
         let how = |members: Vec<(&'static str, Value)>| {
             let mut members: Vec<_> = members.into_iter().map(|(key, value)| (key.into(), value)).collect();
             members.push(("ended".into(), true.into()));
-            read_end(&Value::Struct(members)).unwrap().how
+            read_exit(&Value::Struct(members)).unwrap().cause
         };
-        assert_eq!(how(vec![("status", 3_i64.into())]), How::Exited { status: 3 });
+        assert_eq!(how(vec![("status", 3_i64.into())]), ExitCause::Exited { status: 3 });
         let killed = ("signal_name", Value::from("SIGKILL"));
         assert_eq!(
             how(vec![killed.clone(), ("core", true.into())]),
-            How::Killed { signal: "SIGKILL".into(), core: true }
+            ExitCause::Killed { signal: "SIGKILL".into(), core: true }
         );
         assert_eq!(
             how(vec![killed, ("oom_kill", true.into())]),
-            How::OutOfMemory { signal: "SIGKILL".into() }
+            ExitCause::OutOfMemory { signal: "SIGKILL".into() }
         );
         assert_eq!(
             how(vec![("status", 127_i64.into()), ("not_started", "x".into())]),
-            How::NotStarted { why: "x".into() }
+            ExitCause::NotStarted { why: "x".into() }
         );
-        assert_eq!(read_end(&Value::Nil), None);
+        assert_eq!(read_exit(&Value::Nil), None);
     }
 }

@@ -6,68 +6,67 @@ use ironlance_core::ProcessState;
 pub(crate) use ironlance_core::text::escape::{escape_controls, is_terminal_control};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::screen::Terminal;
+use crate::stdout::TerminalInfo;
 
 /// How good a state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mood {
+enum Severity {
     Good,
-    Passing,
+    Transient,
     Bad,
-    Resting,
+    Idle,
 }
 
-impl Mood {
+impl Severity {
     /// The parameter of the escape sequence that colours (ECMA-48, SGR).
-    const fn sequence(self) -> &'static str {
+    const fn sgr(self) -> &'static str {
         match self {
             Self::Good => "32",
-            Self::Passing => "33",
+            Self::Transient => "33",
             Self::Bad => "31",
-            Self::Resting => "2",
+            Self::Idle => "2",
         }
     }
 }
 
 /// Whether a process that is EXITED ended as its configuration expects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum ExitExpectation {
     /// Its status is one of its `exitcodes`.
     Expected,
     /// It is not, or a signal ended it.
     Unexpected,
 }
 
-impl Ending {
+impl ExitExpectation {
     /// By the exit status alone, where nobody tells the `exitcodes`: 0 unless told otherwise.
     pub(crate) const fn of_status(status: i64) -> Self {
         if status == 0 { Self::Expected } else { Self::Unexpected }
     }
 }
 
-const fn mood(state: ProcessState, ending: Ending) -> Mood {
-    match (state, ending) {
-        (ProcessState::Running, _) => Mood::Good,
-        (ProcessState::Starting | ProcessState::Stopping | ProcessState::Backoff, _) => Mood::Passing,
-        (ProcessState::Fatal | ProcessState::Unknown, _) | (ProcessState::Exited, Ending::Unexpected) => {
-            Mood::Bad
-        }
-        (ProcessState::Stopped, _) | (ProcessState::Exited, Ending::Expected) => Mood::Resting,
+const fn severity(state: ProcessState, expectation: ExitExpectation) -> Severity {
+    match (state, expectation) {
+        (ProcessState::Running, _) => Severity::Good,
+        (ProcessState::Starting | ProcessState::Stopping | ProcessState::Backoff, _) => Severity::Transient,
+        (ProcessState::Fatal | ProcessState::Unknown, _)
+        | (ProcessState::Exited, ExitExpectation::Unexpected) => Severity::Bad,
+        (ProcessState::Stopped, _) | (ProcessState::Exited, ExitExpectation::Expected) => Severity::Idle,
     }
 }
 
 /// The name of a state, coloured where that is wanted.
-pub(crate) fn state(state: ProcessState, ending: Ending, terminal: Terminal) -> String {
-    in_colour(state.name(), mood(state, ending), terminal)
+pub(crate) fn state(state: ProcessState, expectation: ExitExpectation, terminal: TerminalInfo) -> String {
+    coloured(state.name(), severity(state, expectation), terminal)
 }
 
 /// What is wrong, in red where colour is wanted.
-pub(crate) fn warning(text: &str, terminal: Terminal) -> String {
-    in_colour(text, Mood::Bad, terminal)
+pub(crate) fn warning(text: &str, terminal: TerminalInfo) -> String {
+    coloured(text, Severity::Bad, terminal)
 }
 
-fn in_colour(text: &str, mood: Mood, terminal: Terminal) -> String {
-    if terminal.colour { format!("\x1b[{}m{text}\x1b[0m", mood.sequence()) } else { text.to_owned() }
+fn coloured(text: &str, severity: Severity, terminal: TerminalInfo) -> String {
+    if terminal.colour { format!("\x1b[{}m{text}\x1b[0m", severity.sgr()) } else { text.to_owned() }
 }
 
 /// One process of `status`.
@@ -80,7 +79,7 @@ pub(crate) struct StatusRow<'a> {
     /// Its state.
     pub(crate) state: ProcessState,
     /// Where it is EXITED.
-    pub(crate) ending: Ending,
+    pub(crate) expectation: ExitExpectation,
     /// What supervisord says of it.
     pub(crate) description: &'a str,
 }
@@ -93,21 +92,21 @@ const STATE_COLUMN: usize = 10;
 
 /// The lines of `status`. In a pipe they are the original's, byte for byte, and columns count characters; on a
 /// terminal they count what a character takes on the screen.
-pub(crate) fn status(rows: &[StatusRow<'_>], terminal: Terminal) -> Vec<String> {
-    let names: Vec<Cow<'_, str>> = rows.iter().map(|row| shown(&row.namespec, terminal)).collect();
+pub(crate) fn status(rows: &[StatusRow<'_>], terminal: TerminalInfo) -> Vec<String> {
+    let names: Vec<Cow<'_, str>> = rows.iter().map(|row| sanitized(&row.namespec, terminal)).collect();
     let measure = |text: &str| if terminal.is_terminal { text.width() } else { text.chars().count() };
     let column = names.iter().map(|name| measure(name)).fold(NAME_COLUMN, usize::max) + NAME_GAP;
     let line = |(row, name): (&StatusRow<'_>, &Cow<'_, str>)| {
-        let word = in_colour(&shown(row.word, terminal), mood(row.state, row.ending), terminal);
+        let word = coloured(&sanitized(row.word, terminal), severity(row.state, row.expectation), terminal);
         let gap = " ".repeat(column - measure(name));
         let behind = " ".repeat(STATE_COLUMN.saturating_sub(measure(row.word)));
-        format!("{name}{gap}{word}{behind}{}", shown(row.description, terminal))
+        format!("{name}{gap}{word}{behind}{}", sanitized(row.description, terminal))
     };
     rows.iter().zip(&names).map(line).collect()
 }
 
 /// On a terminal without what it would obey; in a pipe as it is.
-pub(crate) fn shown(text: &str, terminal: Terminal) -> Cow<'_, str> {
+pub(crate) fn sanitized(text: &str, terminal: TerminalInfo) -> Cow<'_, str> {
     if terminal.is_terminal { escape_controls(text).into() } else { text.into() }
 }
 
@@ -122,7 +121,7 @@ pub(crate) fn pad(text: &str, columns: usize) -> String {
 }
 
 /// As much of `text` as fits in so many columns, with `…` where something is missing.
-pub(crate) fn cut(text: &str, columns: usize) -> String {
+pub(crate) fn truncate(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
@@ -183,11 +182,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
-    const SCREEN: Terminal = Terminal { columns: 80, colour: true, is_terminal: true };
+    const PIPE: TerminalInfo = TerminalInfo { columns: 80, colour: false, is_terminal: false };
+    const SCREEN: TerminalInfo = TerminalInfo { columns: 80, colour: true, is_terminal: true };
 
     fn row(name: &str, state: ProcessState, description: &'static str) -> StatusRow<'static> {
-        StatusRow { namespec: name.into(), word: state.name(), state, ending: Ending::Expected, description }
+        StatusRow {
+            namespec: name.into(),
+            word: state.name(),
+            state,
+            expectation: ExitExpectation::Expected,
+            description,
+        }
     }
 
     #[test]
@@ -211,9 +216,9 @@ mod tests {
 
     #[test]
     fn an_unexpected_end_is_red_and_an_expected_one_is_not() {
-        assert!(state(ProcessState::Exited, Ending::of_status(1), SCREEN).contains("[31m"));
-        assert!(state(ProcessState::Exited, Ending::of_status(0), SCREEN).contains("[2m"));
-        assert_eq!(state(ProcessState::Exited, Ending::Unexpected, PIPE), "EXITED");
+        assert!(state(ProcessState::Exited, ExitExpectation::of_status(1), SCREEN).contains("[31m"));
+        assert!(state(ProcessState::Exited, ExitExpectation::of_status(0), SCREEN).contains("[2m"));
+        assert_eq!(state(ProcessState::Exited, ExitExpectation::Unexpected, PIPE), "EXITED");
     }
 
     #[test]
@@ -226,10 +231,10 @@ mod tests {
 
     #[test]
     fn text_is_cut_by_columns() {
-        assert_eq!(cut("hello", 5), "hello");
-        assert_eq!(cut("hello!", 5), "hell…");
-        assert_eq!(cut("队列队列", 5), "队列…");
-        assert_eq!(cut("x", 0), "");
+        assert_eq!(truncate("hello", 5), "hello");
+        assert_eq!(truncate("hello!", 5), "hell…");
+        assert_eq!(truncate("队列队列", 5), "队列…");
+        assert_eq!(truncate("x", 0), "");
         assert_eq!(pad("队", 4), "队  ");
     }
 
@@ -260,7 +265,7 @@ mod tests {
         fn what_is_cut_fits_and_what_is_plain_has_no_controls(text in any::<String>(), columns in 0_usize..40) {
             let plain = escape_controls(&text);
             prop_assert!(!plain.chars().any(char::is_control));
-            prop_assert!(width(&cut(&plain, columns)) <= columns);
+            prop_assert!(width(&truncate(&plain, columns)) <= columns);
         }
     }
 }

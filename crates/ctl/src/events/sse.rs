@@ -2,11 +2,11 @@
 
 /// A message longer than this is skipped (bytes): an event carries at most what was read from a pipe at once, or what a
 /// client sent in one call, and both are smaller.
-pub const MOST: usize = 2 * 1024 * 1024;
+pub const MAX_MESSAGE: usize = 2 * 1024 * 1024;
 
 /// What the stream said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
+pub enum SseMessage {
     /// A message: its type, `message` where it has none, and its data.
     Event {
         /// The type.
@@ -20,7 +20,7 @@ pub enum Message {
 
 /// The stream so far.
 #[derive(Debug, Default)]
-pub struct Feed {
+pub struct SseParser {
     line: Vec<u8>,
     kind: String,
     data: String,
@@ -28,11 +28,11 @@ pub struct Feed {
     is_oversized: bool,
 }
 
-impl Feed {
+impl SseParser {
     /// Takes the next piece, and hands each message that is complete to `on_message`.
-    pub fn push(&mut self, mut piece: &[u8], on_message: &mut dyn FnMut(Message)) {
+    pub fn push(&mut self, mut piece: &[u8], on_message: &mut dyn FnMut(SseMessage)) {
         while let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
-            self.keep(&piece[..end]);
+            self.buffer(&piece[..end]);
             piece = &piece[end + 1..];
             let line = std::mem::take(&mut self.line);
             let line = line.strip_suffix(b"\r").unwrap_or(&line);
@@ -40,16 +40,16 @@ impl Feed {
                 on_message(message);
             }
         }
-        self.keep(piece);
+        self.buffer(piece);
     }
 
     /// How much is kept, in bytes.
-    pub const fn kept(&self) -> usize {
+    pub const fn buffered(&self) -> usize {
         self.line.len() + self.data.len() + self.kind.len()
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        if self.kept() + bytes.len() > MOST {
+    fn buffer(&mut self, bytes: &[u8]) {
+        if self.buffered() + bytes.len() > MAX_MESSAGE {
             self.is_oversized = true;
         }
         if self.is_oversized {
@@ -63,7 +63,7 @@ impl Feed {
         }
     }
 
-    fn take_line(&mut self, line: &str) -> Option<Message> {
+    fn take_line(&mut self, line: &str) -> Option<SseMessage> {
         if line.is_empty() {
             return self.finish();
         }
@@ -87,14 +87,14 @@ impl Feed {
         None
     }
 
-    fn finish(&mut self) -> Option<Message> {
+    fn finish(&mut self) -> Option<SseMessage> {
         let Self { kind, data, has_data, is_oversized, .. } = std::mem::take(self);
         if is_oversized {
-            return Some(Message::Oversized);
+            return Some(SseMessage::Oversized);
         }
         let kind = if kind.is_empty() { "message".to_owned() } else { kind };
         // A type alone is no message by the standard; ours says `lost` that way, and means it.
-        (has_data || kind != "message").then_some(Message::Event { kind, data })
+        (has_data || kind != "message").then_some(SseMessage::Event { kind, data })
     }
 }
 
@@ -103,15 +103,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn messages(pieces: &[&[u8]]) -> Vec<Message> {
-        let mut feed = Feed::default();
+    fn messages(pieces: &[&[u8]]) -> Vec<SseMessage> {
+        let mut feed = SseParser::default();
         let mut all = Vec::new();
         pieces.iter().for_each(|piece| feed.push(piece, &mut |message| all.push(message)));
         all
     }
 
-    fn event(kind: &str, data: &str) -> Message {
-        Message::Event { kind: kind.into(), data: data.into() }
+    fn event(kind: &str, data: &str) -> SseMessage {
+        SseMessage::Event { kind: kind.into(), data: data.into() }
     }
 
     #[test]
@@ -133,16 +133,16 @@ mod tests {
 
     #[test]
     fn a_message_without_end_takes_no_memory_and_the_next_one_comes() {
-        let mut feed = Feed::default();
+        let mut feed = SseParser::default();
         let mut all = Vec::new();
         feed.push(b"data: ", &mut |message| all.push(message));
         let chunk = vec![b'x'; 1024 * 1024];
         for _ in 0..10 {
             feed.push(&chunk, &mut |message| all.push(message));
-            assert!(feed.kept() <= MOST);
+            assert!(feed.buffered() <= MAX_MESSAGE);
         }
         feed.push(b"\ndata: more\n\ndata: next\n\n", &mut |message| all.push(message));
-        assert_eq!(all, [Message::Oversized, event("message", "next")]);
+        assert_eq!(all, [SseMessage::Oversized, event("message", "next")]);
     }
 
     #[test]

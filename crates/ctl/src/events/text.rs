@@ -7,8 +7,8 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time::{self, LocalClock};
 use serde::Deserialize;
 
-use crate::paint::{self, Ending};
-use crate::screen::Terminal;
+use crate::stdout::TerminalInfo;
+use crate::style::{self, ExitExpectation};
 
 /// So much of an output or a message is shown, in characters; `--json` has it all.
 const MOST_TEXT: usize = 400;
@@ -33,9 +33,9 @@ struct Happening {
 
 /// The line of an event. Data that are no event are shown as they came, with `kind` before them. Nothing in it is
 /// obeyed by a terminal.
-pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: Terminal) -> String {
+pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: TerminalInfo) -> String {
     let Ok(happening) = serde_json::from_str::<Happening>(data) else {
-        return format!("{} {}", paint::escape_controls(kind), text(data));
+        return format!("{} {}", style::escape_controls(kind), text(data));
     };
     let mut parts = vec![local_time::log_time(&clock.local(moment(happening.at)))];
     let event = if happening.event.is_empty() { kind } else { &happening.event };
@@ -45,11 +45,11 @@ pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: Termina
         _ => None,
     };
     let facts = facts(EventKind::from_name(event), &happening.body);
-    let why = happening.why.as_deref().map(paint::escape_controls).unwrap_or_default();
+    let why = happening.why.as_deref().map(style::escape_controls).unwrap_or_default();
     let told = [facts, why].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     match (who, told.is_empty()) {
-        (Some(who), true) => parts.push(paint::escape_controls(&who)),
-        (Some(who), false) => parts.push(format!("{}: {told}", paint::escape_controls(&who))),
+        (Some(who), true) => parts.push(style::escape_controls(&who)),
+        (Some(who), false) => parts.push(format!("{}: {told}", style::escape_controls(&who))),
         (None, true) => {}
         (None, false) => parts.push(told),
     }
@@ -63,11 +63,15 @@ fn moment(seconds: f64) -> SystemTime {
 }
 
 /// The type, its state in the colour that `status` gives it.
-fn coloured(event: &str, body: &str, terminal: Terminal) -> String {
-    let plain = paint::escape_controls(event);
-    let ending = if value(body, "expected") == Some("1") { Ending::Expected } else { Ending::Unexpected };
+fn coloured(event: &str, body: &str, terminal: TerminalInfo) -> String {
+    let plain = style::escape_controls(event);
+    let expectation = if value(body, "expected") == Some("1") {
+        ExitExpectation::Expected
+    } else {
+        ExitExpectation::Unexpected
+    };
     match plain.strip_prefix("PROCESS_STATE_").and_then(ProcessState::from_name) {
-        Some(state) => format!("PROCESS_STATE_{}", paint::state(state, ending, terminal)),
+        Some(state) => format!("PROCESS_STATE_{}", style::state(state, expectation, terminal)),
         None => plain,
     }
 }
@@ -95,7 +99,7 @@ fn facts(kind: Option<EventKind>, body: &str) -> String {
 
 /// `from STARTING, pid 7`, and what belongs to the new state.
 fn state_facts(kind: EventKind, head: &str) -> String {
-    let from = value(head, "from_state").map(|state| format!("from {}", paint::escape_controls(state)));
+    let from = value(head, "from_state").map(|state| format!("from {}", style::escape_controls(state)));
     let expected = match (kind, value(head, "expected")) {
         (EventKind::ProcessStateExited, Some("1")) => Some("as expected".to_owned()),
         (EventKind::ProcessStateExited, Some(_)) => Some("not expected".to_owned()),
@@ -104,12 +108,12 @@ fn state_facts(kind: EventKind, head: &str) -> String {
     let failed = |tries: &str| match tries {
         "0" => None,
         "1" => Some("1 try failed".to_owned()),
-        tries => Some(format!("{} tries failed", paint::escape_controls(tries))),
+        tries => Some(format!("{} tries failed", style::escape_controls(tries))),
     };
     let tries = value(head, "tries").and_then(failed);
     let pid = value(head, "pid")
         .filter(|pid| *pid != "0")
-        .map(|pid| format!("pid {}", paint::escape_controls(pid)));
+        .map(|pid| format!("pid {}", style::escape_controls(pid)));
     [from, expected, tries, pid].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
@@ -122,8 +126,8 @@ fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 fn text(raw: &str) -> String {
     let raw = raw.strip_suffix('\n').unwrap_or(raw);
     match raw.char_indices().nth(MOST_TEXT) {
-        Some((end, _)) => format!("{}…", paint::escape_controls(&raw[..end])),
-        None => paint::escape_controls(raw),
+        Some((end, _)) => format!("{}…", style::escape_controls(&raw[..end])),
+        None => style::escape_controls(raw),
     }
 }
 
@@ -132,7 +136,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
+    const PIPE: TerminalInfo = TerminalInfo { columns: 80, colour: false, is_terminal: false };
 
     /// The line without its time.
     fn told(data: &serde_json::Value) -> String {

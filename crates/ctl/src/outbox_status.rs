@@ -7,15 +7,15 @@ use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::{FaultKind, Value};
 use serde::Serialize;
 
-use crate::record::{Record, list, records};
-use crate::session::{Ask, Session, is_fault};
-use crate::trouble::Trouble;
+use crate::error::CtlError;
+use crate::session::{CallFn, Session, is_fault};
+use crate::struct_view::{StructView, list, struct_list};
 
 const METHOD: &str = "ironlance.getAlerts";
 
 /// A state folder and what waits there, as `listeners --json` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Outbox {
+pub(crate) struct OutboxStatus {
     folder: String,
     user: String,
     waiting: i64,
@@ -33,28 +33,28 @@ pub(crate) struct Outbox {
 }
 
 /// Every outbox; none where this supervisord does not tell.
-pub(crate) fn ask(ask: &mut Ask<'_>) -> Result<Vec<Outbox>, Trouble> {
-    match ask(METHOD, &[]) {
+pub(crate) fn fetch(call: &mut CallFn<'_>) -> Result<Vec<OutboxStatus>, CtlError> {
+    match call(METHOD, &[]) {
         Err(trouble) if is_fault(&trouble, FaultKind::UnknownMethod) => Ok(Vec::new()),
         told => {
             let told = told?;
             let all = list(METHOD, &told)?;
-            records(METHOD, &told)?
+            struct_list(METHOD, &told)?
                 .into_iter()
                 .zip(all)
-                .map(|(record, value)| Outbox::read(record, value))
+                .map(|(record, value)| OutboxStatus::read(record, value))
                 .collect()
         }
     }
 }
 
 /// The line below `status` on a terminal, where alerts wait or cannot be kept. That none is told is no reason to fail.
-pub(crate) fn mark(session: &mut Session) -> Option<String> {
-    let outboxes = ask(&mut |method, params| session.call(method, params)).ok()?;
-    mark_of(&outboxes, &LocalClock::new())
+pub(crate) fn summary(session: &mut Session) -> Option<String> {
+    let outboxes = fetch(&mut |method, params| session.call(method, params)).ok()?;
+    summary_of(&outboxes, &LocalClock::new())
 }
 
-fn mark_of(outboxes: &[Outbox], clock: &LocalClock) -> Option<String> {
+fn summary_of(outboxes: &[OutboxStatus], clock: &LocalClock) -> Option<String> {
     let waiting: i64 = outboxes.iter().map(|outbox| outbox.waiting).sum();
     let dead: i64 = outboxes.iter().map(|outbox| outbox.dead).sum();
     let oldest = outboxes.iter().filter_map(|outbox| outbox.oldest).min();
@@ -68,8 +68,8 @@ fn mark_of(outboxes: &[Outbox], clock: &LocalClock) -> Option<String> {
     (!words.is_empty()).then(|| format!("! {}; see: listeners", words.join("; ")))
 }
 
-impl Outbox {
-    fn read(record: Record<'_>, value: &Value) -> Result<Self, Trouble> {
+impl OutboxStatus {
+    fn read(record: StructView<'_>, value: &Value) -> Result<Self, CtlError> {
         let time = |key| record.int(key).map(|seconds| (seconds > 0).then_some(seconds));
         let listeners = value.member("listeners").map_or(Ok(&[][..]), |all| list(METHOD, all))?;
         Ok(Self {
@@ -86,13 +86,13 @@ impl Outbox {
     }
 
     /// Whether a listener keeps its alerts here.
-    pub(crate) fn is_of(&self, listener: &Namespec) -> bool {
+    pub(crate) fn is_used_by(&self, listener: &Namespec) -> bool {
         let name = listener.qualified();
         self.listeners.contains(&name)
     }
 
     /// What somebody should look at, in words.
-    pub(crate) fn wrong(&self, clock: &LocalClock) -> Vec<String> {
+    pub(crate) fn problems(&self, clock: &LocalClock) -> Vec<String> {
         let mut wrong = Vec::new();
         if !self.trouble.is_empty() {
             wrong.push(format!("its alerts wait in memory only: {}", self.trouble));
@@ -110,26 +110,26 @@ impl Outbox {
     }
 
     /// What somebody should look at where no listener is known to keep its alerts here.
-    pub(crate) fn nobodys(&self, clock: &LocalClock) -> Option<String> {
-        let wrong = self.wrong(clock);
+    pub(crate) fn unassigned_problem(&self, clock: &LocalClock) -> Option<String> {
+        let wrong = self.problems(clock);
         (self.listeners.is_empty() && !wrong.is_empty())
             .then(|| format!("! of {}, but of none of these listeners: {}", self.user, wrong.join("; ")))
     }
 
     /// How a person gets to see the alerts; nothing where there are none.
-    pub(crate) fn way_in(&self) -> Option<String> {
+    pub(crate) fn list_command(&self) -> Option<String> {
         (self.waiting > 0 || self.dead > 0).then(|| {
             format!(
                 "the alerts, as {}: IRONLANCE_STATE={} ironlance outbox list",
                 self.user,
-                quoted(&self.folder)
+                shell_quoted(&self.folder)
             )
         })
     }
 }
 
 /// As a shell reads it.
-fn quoted(path: &str) -> String {
+fn shell_quoted(path: &str) -> String {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || "/._-+:@%,=".contains(one);
     if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
@@ -154,7 +154,7 @@ fn moment(clock: &LocalClock, seconds: i64) -> String {
 mod tests {
     use super::*;
 
-    fn outbox(waiting: i64, dead: i64, trouble: &str) -> Outbox {
+    fn outbox(waiting: i64, dead: i64, trouble: &str) -> OutboxStatus {
         let value = Value::Array(vec![Value::record([
             ("folder", "/var/lib/ironlance/users/nobody".into()),
             ("user", "nobody".into()),
@@ -166,7 +166,7 @@ mod tests {
             ("last_error", "mail:25 does not answer".into()),
             ("last_error_at", 1_700_000_100_i64.into()),
         ])]);
-        ask(&mut |_, _| Ok(value.clone())).unwrap().remove(0)
+        fetch(&mut |_, _| Ok(value.clone())).unwrap().remove(0)
     }
 
     #[test]
@@ -175,28 +175,31 @@ mod tests {
         let since = moment(&clock, 1_700_000_000);
         let one = outbox(2, 1, "");
         assert_eq!(
-            one.wrong(&clock),
+            one.problems(&clock),
             [
                 format!("2 alerts wait to be delivered since {since} (mail:25 does not answer)"),
                 "1 alert was given up".to_owned()
             ]
         );
         assert_eq!(
-            one.way_in().unwrap(),
+            one.list_command().unwrap(),
             "the alerts, as nobody: IRONLANCE_STATE=/var/lib/ironlance/users/nobody ironlance outbox list"
         );
-        assert!(one.is_of(&Namespec::new("alarm", "alarm")) && !one.is_of(&Namespec::new("alarm", "other")));
-        assert_eq!(outbox(0, 0, "").wrong(&clock), [""; 0]);
-        assert_eq!(outbox(0, 0, "x").wrong(&clock), ["its alerts wait in memory only: x"]);
+        assert!(
+            one.is_used_by(&Namespec::new("alarm", "alarm"))
+                && !one.is_used_by(&Namespec::new("alarm", "other"))
+        );
+        assert_eq!(outbox(0, 0, "").problems(&clock), [""; 0]);
+        assert_eq!(outbox(0, 0, "x").problems(&clock), ["its alerts wait in memory only: x"]);
     }
 
     #[test]
     fn the_mark_adds_up_all_outboxes_and_is_not_there_where_all_is_well() {
         let clock = LocalClock::new();
         let since = moment(&clock, 1_700_000_000);
-        assert_eq!(mark_of(&[outbox(0, 0, "")], &clock), None);
+        assert_eq!(summary_of(&[outbox(0, 0, "")], &clock), None);
         assert_eq!(
-            mark_of(&[outbox(1, 0, ""), outbox(0, 2, "x")], &clock).unwrap(),
+            summary_of(&[outbox(1, 0, ""), outbox(0, 2, "x")], &clock).unwrap(),
             format!(
                 "! 1 alert waits to be delivered since {since}; 2 alerts were given up; a listener cannot keep its \
                  alerts; see: listeners"
@@ -207,13 +210,13 @@ mod tests {
     #[test]
     fn a_supervisord_that_does_not_tell_has_no_outboxes() {
         let unknown =
-            ask(&mut |_, _| Err(ironlance_rpc::CallError::from(FaultKind::UnknownMethod.bare()).into()));
+            fetch(&mut |_, _| Err(ironlance_rpc::CallError::from(FaultKind::UnknownMethod.bare()).into()));
         assert_eq!(unknown.unwrap(), []);
-        assert!(ask(&mut |_, _| Ok(Value::Nil)).is_err());
+        assert!(fetch(&mut |_, _| Ok(Value::Nil)).is_err());
     }
 
     #[test]
     fn a_path_is_quoted_where_a_shell_would_take_it_apart() {
-        assert_eq!(quoted("/a b/it's"), r"'/a b/it'\''s'");
+        assert_eq!(shell_quoted("/a b/it's"), r"'/a b/it'\''s'");
     }
 }

@@ -10,69 +10,71 @@ use std::time::Duration;
 use ironlance_net::ExchangeError;
 use ironlance_rpc::{CallError, Client, Value};
 
-use crate::progress::Progress;
-use crate::record::Target;
+use crate::error::CtlError;
+use crate::progress::ProgressLine;
 use crate::session::Session;
-use crate::trouble::Trouble;
+use crate::struct_view::Selector;
 
 /// So many calls wait for their answers at a time: a supervisord takes some hundred connections.
-const TOGETHER: usize = 32;
+const MAX_CONCURRENT: usize = 32;
 /// How often the states are asked for while somebody looks.
-const PAUSE: Duration = Duration::from_millis(200);
+const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
 /// A day: longer than this nobody waits, and larger numbers are no spans.
-const LONGEST: f64 = 86_400.0;
+const MAX_TIMEOUT_SECONDS: f64 = 86_400.0;
 
 /// For how long a verb waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
+pub(crate) enum WaitMode {
     /// Until supervisord answers.
-    Forever,
+    UntilDone,
     /// Not at all.
-    Nothing,
+    NoWait,
     /// For so long, for each process.
-    For(Duration),
+    AtMost(Duration),
 }
 
-impl Patience {
+impl WaitMode {
     /// Whether a call that came to nothing did so because the time was over; then for how long it was waited.
-    pub(crate) fn ran_out(self, trouble: &Trouble) -> Option<Duration> {
-        match (self, trouble) {
-            (Self::For(time), Trouble::Call(CallError::Unreachable(ExchangeError::TimedOut))) => Some(time),
+    pub(crate) fn timed_out(self, error: &CtlError) -> Option<Duration> {
+        match (self, error) {
+            (Self::AtMost(time), CtlError::Call(CallError::Unreachable(ExchangeError::TimedOut))) => {
+                Some(time)
+            }
             _ => None,
         }
     }
 
     const fn limit(self) -> Option<Duration> {
         match self {
-            Self::Forever | Self::Nothing => None,
-            Self::For(time) => Some(time),
+            Self::UntilDone | Self::NoWait => None,
+            Self::AtMost(time) => Some(time),
         }
     }
 }
 
 /// Takes `--wait`, `--no-wait` and `--timeout SECONDS` (also `--timeout=SECONDS`) out of a verb's words; the last one
 /// counts. Fails with what to say.
-pub(crate) fn patience(words: &mut Vec<&str>) -> Result<Patience, String> {
-    let mut patience = Patience::Forever;
+pub(crate) fn take_wait_options(words: &mut Vec<&str>) -> Result<WaitMode, String> {
+    let mut wait_mode = WaitMode::UntilDone;
     let mut rest = Vec::with_capacity(words.len());
     let mut given = words.iter().copied();
     while let Some(word) = given.next() {
         match word {
-            "--wait" => patience = Patience::Forever,
-            "--no-wait" => patience = Patience::Nothing,
-            "--timeout" => patience = Patience::For(seconds(given.next().unwrap_or_default())?),
+            "--wait" => wait_mode = WaitMode::UntilDone,
+            "--no-wait" => wait_mode = WaitMode::NoWait,
+            "--timeout" => wait_mode = WaitMode::AtMost(seconds(given.next().unwrap_or_default())?),
             _ => match word.strip_prefix("--timeout=") {
-                Some(text) => patience = Patience::For(seconds(text)?),
+                Some(text) => wait_mode = WaitMode::AtMost(seconds(text)?),
                 None => rest.push(word),
             },
         }
     }
     *words = rest;
-    Ok(patience)
+    Ok(wait_mode)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number <= LONGEST);
+    let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number <= MAX_TIMEOUT_SECONDS);
     match number {
         Some(number) => Ok(Duration::from_secs_f64(number)),
         None => Err(format!(
@@ -82,13 +84,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// A span of time as it was given: `5 s`, `0.5 s`.
-pub(crate) fn in_seconds(time: Duration) -> String {
+pub(crate) fn seconds_text(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
 /// A call for a name.
 #[derive(Clone, Debug)]
-pub(crate) struct Question {
+pub(crate) struct NamedCall {
     /// The name.
     pub(crate) name: String,
     /// The method.
@@ -99,42 +101,42 @@ pub(crate) struct Question {
 
 /// Takes a name and what came of the question about it.
 pub(crate) type OnAnswer<'a> =
-    dyn FnMut(&mut Session, &str, Result<Value, Trouble>) -> Result<(), Trouble> + 'a;
+    dyn FnMut(&mut Session, &str, Result<Value, CtlError>) -> Result<(), CtlError> + 'a;
 
 /// Asks all questions, at the same time where they are about different processes, and hands the answers to `on_answer`
 /// in the order of the questions, each as soon as it and all before it are there. A failure of `on_answer` ends it.
-pub(crate) fn ask(
+pub(crate) fn call_all(
     session: &mut Session,
-    questions: Vec<Question>,
-    patience: Patience,
-    mut progress: Option<Progress>,
+    questions: Vec<NamedCall>,
+    wait_mode: WaitMode,
+    mut progress: Option<ProgressLine>,
     on_answer: &mut OnAnswer<'_>,
-) -> Result<(), Trouble> {
+) -> Result<(), CtlError> {
     if let ([question], None) = (questions.as_slice(), &progress) {
-        let answer = session.call_within(patience.limit(), question.method, &question.params);
+        let answer = session.call_within(wait_mode.limit(), question.method, &question.params);
         return on_answer(session, &question.name, answer);
     }
     session.flush();
-    let supervisor = session.supervisor()?;
-    let questions: Arc<[Question]> = questions.into();
-    let answers = spread(&supervisor, &questions, patience)?;
+    let client = session.client()?;
+    let questions: Arc<[NamedCall]> = questions.into();
+    let answers = spawn_callers(&client, &questions, wait_mode)?;
     let mut early = BTreeMap::new();
     for (at, question) in questions.iter().enumerate() {
         while !early.contains_key(&at) {
-            match next(&answers, progress.as_ref()) {
+            match next_answer(&answers, progress.as_ref()) {
                 Ok((which, answer)) => {
                     early.insert(which, answer);
                 }
-                Err(RecvTimeoutError::Timeout) => refresh(session, &supervisor, progress.as_mut()),
+                Err(RecvTimeoutError::Timeout) => refresh(session, &client, progress.as_mut()),
                 // Nobody is left who could answer: a thread was lost.
-                Err(RecvTimeoutError::Disconnected) => return Err(lost()),
+                Err(RecvTimeoutError::Disconnected) => return Err(thread_lost()),
             }
         }
         if let Some(answer) = early.remove(&at) {
             if let Some(progress) = &mut progress {
                 progress.erase(session);
             }
-            on_answer(session, &question.name, answer.map_err(Trouble::from))?;
+            on_answer(session, &question.name, answer.map_err(CtlError::from))?;
             session.flush();
         }
     }
@@ -143,78 +145,82 @@ pub(crate) fn ask(
 
 type Answer = (usize, Result<Value, CallError>);
 
-fn next(answers: &Receiver<Answer>, progress: Option<&Progress>) -> Result<Answer, RecvTimeoutError> {
+fn next_answer(
+    answers: &Receiver<Answer>,
+    progress: Option<&ProgressLine>,
+) -> Result<Answer, RecvTimeoutError> {
     match progress {
-        Some(_) => answers.recv_timeout(PAUSE),
+        Some(_) => answers.recv_timeout(REFRESH_INTERVAL),
         None => answers.recv().map_err(|_| RecvTimeoutError::Disconnected),
     }
 }
 
-fn refresh(session: &mut Session, supervisor: &Client, progress: Option<&mut Progress>) {
+fn refresh(session: &mut Session, client: &Client, progress: Option<&mut ProgressLine>) {
     let Some(progress) = progress.filter(|progress| progress.is_due()) else { return };
     // Who cannot tell now may tell the next time.
-    if let Ok(infos) = supervisor.all_process_info() {
+    if let Ok(infos) = client.all_process_info() {
         progress.draw(session, &infos);
     }
 }
 
-fn lost() -> Trouble {
-    Trouble::Machine { what: "wait for answers", reason: std::io::Error::other("a thread ended early") }
+fn thread_lost() -> CtlError {
+    CtlError::System { what: "wait for answers", reason: std::io::Error::other("a thread ended early") }
 }
 
 /// Threads that ask; they end with the questions, or when nobody takes their answers any more.
-fn spread(
-    supervisor: &Client,
-    questions: &Arc<[Question]>,
-    patience: Patience,
-) -> Result<Receiver<Answer>, Trouble> {
+fn spawn_callers(
+    client: &Client,
+    questions: &Arc<[NamedCall]>,
+    wait_mode: WaitMode,
+) -> Result<Receiver<Answer>, CtlError> {
     let (sender, receiver) = mpsc::channel();
-    let lanes = Arc::new(lanes(questions));
+    let queues = Arc::new(group_by_target(questions));
     let next = Arc::new(AtomicUsize::new(0));
-    for _ in 0..lanes.len().min(TOGETHER) {
-        let (sender, supervisor) = (sender.clone(), supervisor.clone());
-        let (lanes, next, questions) = (Arc::clone(&lanes), Arc::clone(&next), Arc::clone(questions));
+    for _ in 0..queues.len().min(MAX_CONCURRENT) {
+        let (sender, client) = (sender.clone(), client.clone());
+        let (queues, next, questions) = (Arc::clone(&queues), Arc::clone(&next), Arc::clone(questions));
         let work = move || {
-            while let Some(lane) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                for at in lane {
-                    let Question { method, params, .. } = &questions[*at];
-                    if sender.send((*at, supervisor.call(method, params, patience.limit()))).is_err() {
+            while let Some(queue) = queues.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for at in queue {
+                    let NamedCall { method, params, .. } = &questions[*at];
+                    if sender.send((*at, client.call(method, params, wait_mode.limit()))).is_err() {
                         return;
                     }
                 }
             }
         };
         let spawned = thread::Builder::new().name("call".to_owned()).spawn(work);
-        spawned.map_err(|reason| Trouble::Machine { what: "start a thread", reason })?;
+        spawned.map_err(|reason| CtlError::System { what: "start a thread", reason })?;
     }
     Ok(receiver)
 }
 
 /// Which questions must be asked one after the other, because they are about the same process; a lane each. A group
 /// that is named as a whole is one lane with all its processes.
-fn lanes(questions: &[Question]) -> Vec<Vec<usize>> {
-    let targets: Vec<Target<'_>> = questions.iter().map(|question| Target::of(&question.name)).collect();
+fn group_by_target(questions: &[NamedCall]) -> Vec<Vec<usize>> {
+    let targets: Vec<Selector<'_>> =
+        questions.iter().map(|question| Selector::parse(&question.name)).collect();
     let whole: Vec<&str> = targets
         .iter()
         .filter_map(|target| match target {
-            Target::Group(group) => Some(*group),
-            Target::Process { .. } => None,
+            Selector::Group(group) => Some(*group),
+            Selector::Process { .. } => None,
         })
         .collect();
-    let mut lanes: Vec<Vec<usize>> = Vec::new();
+    let mut queues: Vec<Vec<usize>> = Vec::new();
     let mut places: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
     for (at, target) in targets.iter().enumerate() {
         let key = match target {
-            Target::Process { group, name } if !whole.contains(group) => (*group, Some(*name)),
-            Target::Process { group, .. } | Target::Group(group) => (*group, None),
+            Selector::Process { group, name } if !whole.contains(group) => (*group, Some(*name)),
+            Selector::Process { group, .. } | Selector::Group(group) => (*group, None),
         };
-        let lane = *places.entry(key).or_insert_with(|| {
-            lanes.push(Vec::new());
-            lanes.len() - 1
+        let queue = *places.entry(key).or_insert_with(|| {
+            queues.push(Vec::new());
+            queues.len() - 1
         });
-        lanes[lane].push(at);
+        queues[queue].push(at);
     }
-    lanes
+    queues
 }
 
 #[cfg(test)]

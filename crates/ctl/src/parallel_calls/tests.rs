@@ -7,21 +7,21 @@ use std::sync::Barrier;
 use super::*;
 use crate::options::Options;
 
-fn taken(words: &str) -> (Result<Patience, String>, String) {
+fn taken(words: &str) -> (Result<WaitMode, String>, String) {
     let mut words: Vec<&str> = words.split(' ').collect();
-    let patience = patience(&mut words);
-    (patience, words.join(" "))
+    let wait_mode = take_wait_options(&mut words);
+    (wait_mode, words.join(" "))
 }
 
 #[test]
 fn options_are_taken_from_between_the_names() {
-    let for_seconds = |seconds| Ok(Patience::For(Duration::from_secs_f64(seconds)));
-    assert_eq!(taken("a b"), (Ok(Patience::Forever), "a b".into()));
-    assert_eq!(taken("a --no-wait b"), (Ok(Patience::Nothing), "a b".into()));
+    let for_seconds = |seconds| Ok(WaitMode::AtMost(Duration::from_secs_f64(seconds)));
+    assert_eq!(taken("a b"), (Ok(WaitMode::UntilDone), "a b".into()));
+    assert_eq!(taken("a --no-wait b"), (Ok(WaitMode::NoWait), "a b".into()));
     assert_eq!(taken("--timeout 5 a"), (for_seconds(5.0), "a".into()));
     assert_eq!(taken("a --timeout=0.5"), (for_seconds(0.5), "a".into()));
-    assert_eq!(taken("--no-wait --wait a"), (Ok(Patience::Forever), "a".into()));
-    assert_eq!(taken("--other a"), (Ok(Patience::Forever), "--other a".into()));
+    assert_eq!(taken("--no-wait --wait a"), (Ok(WaitMode::UntilDone), "a".into()));
+    assert_eq!(taken("--other a"), (Ok(WaitMode::UntilDone), "--other a".into()));
 }
 
 #[test]
@@ -31,14 +31,15 @@ fn a_timeout_that_is_none_is_refused() {
         let words = taken(words).0.unwrap_err();
         assert!(words.starts_with("Error: cannot wait for "), "{words}");
     }
-    assert_eq!(in_seconds(Duration::from_secs(5)), "5 s");
-    assert_eq!(in_seconds(Duration::from_millis(2500)), "2.5 s");
+    assert_eq!(seconds_text(Duration::from_secs(5)), "5 s");
+    assert_eq!(seconds_text(Duration::from_millis(2500)), "2.5 s");
 }
 
 #[test]
 fn questions_about_the_same_process_wait_for_each_other() {
-    let question = |name: &str| Question { name: name.into(), method: "m", params: Vec::new() };
-    let lanes_of = |names: &[&str]| lanes(&names.iter().map(|name| question(name)).collect::<Vec<_>>());
+    let question = |name: &str| NamedCall { name: name.into(), method: "m", params: Vec::new() };
+    let lanes_of =
+        |names: &[&str]| group_by_target(&names.iter().map(|name| question(name)).collect::<Vec<_>>());
     assert_eq!(lanes_of(&["a", "b", "a"]), [vec![0, 2], vec![1]]);
     assert_eq!(lanes_of(&["a", "a:a"]), [vec![0, 1]]);
     assert_eq!(lanes_of(&["web:1", "web:2"]), [vec![0], vec![1]]);
@@ -101,8 +102,8 @@ fn session_with(together: usize) -> Session {
     Session::writing_to(options, Box::new(io::sink()))
 }
 
-fn questions(names: &[&str]) -> Vec<Question> {
-    let ask = |name: &&str| Question { name: (*name).into(), method: "m", params: vec![(*name).into()] };
+fn questions(names: &[&str]) -> Vec<NamedCall> {
+    let ask = |name: &&str| NamedCall { name: (*name).into(), method: "m", params: vec![(*name).into()] };
     names.iter().map(ask).collect()
 }
 
@@ -112,8 +113,8 @@ fn different_processes_are_asked_about_at_the_same_time_and_told_of_in_order() {
     // The server answers nobody before it has heard all of them.
     let mut session = session_with(names.len());
     let mut told = Vec::new();
-    let patience = Patience::For(Duration::from_secs(20));
-    ask(&mut session, questions(&names), patience, None, &mut |_, name, answer| {
+    let wait_mode = WaitMode::AtMost(Duration::from_secs(20));
+    call_all(&mut session, questions(&names), wait_mode, None, &mut |_, name, answer| {
         told.push((name.to_owned(), answer.unwrap()));
         Ok(())
     })
@@ -125,11 +126,11 @@ fn different_processes_are_asked_about_at_the_same_time_and_told_of_in_order() {
 #[test]
 fn who_does_not_answer_in_time_costs_the_others_nothing() {
     let mut session = session_with(2);
-    let patience = Patience::For(Duration::from_secs(2));
+    let wait_mode = WaitMode::AtMost(Duration::from_secs(2));
     // The first two meet at the server, the third waits there alone.
     let mut late = Vec::new();
-    ask(&mut session, questions(&["a", "b", "c"]), patience, None, &mut |_, name, answer| {
-        late.extend(answer.err().and_then(|trouble| patience.ran_out(&trouble)).map(|_| name.to_owned()));
+    call_all(&mut session, questions(&["a", "b", "c"]), wait_mode, None, &mut |_, name, answer| {
+        late.extend(answer.err().and_then(|error| wait_mode.timed_out(&error)).map(|_| name.to_owned()));
         Ok(())
     })
     .unwrap();
@@ -141,9 +142,9 @@ fn a_result_that_nobody_can_take_ends_it() {
     let mut session = session_with(1);
     let mut told = 0;
     let outcome =
-        ask(&mut session, questions(&["a", "b", "c"]), Patience::Forever, None, &mut |_, name, _| {
+        call_all(&mut session, questions(&["a", "b", "c"]), WaitMode::UntilDone, None, &mut |_, name, _| {
             told += 1;
-            Err(Trouble::ResultCode { code: 7, name: name.to_owned() })
+            Err(CtlError::ResultCode { code: 7, name: name.to_owned() })
         });
     assert!(outcome.is_err());
     assert_eq!(told, 1);

@@ -2,16 +2,16 @@
 
 use ironlance_core::Namespec;
 
-use crate::record::Target;
+use crate::struct_view::Selector;
 
 /// The characters that make a pattern.
 const MAGIC: [char; 3] = ['*', '?', '['];
 
 /// Whether `name` can only be known with the names of all processes: it has `*`, `?` or `[`, and is no `GROUP:*`.
 pub(crate) fn is_pattern(name: &str) -> bool {
-    match Target::of(name) {
-        Target::Group(group) => group.contains(MAGIC),
-        Target::Process { group, name } => group.contains(MAGIC) || name.contains(MAGIC),
+    match Selector::parse(name) {
+        Selector::Group(group) => group.contains(MAGIC),
+        Selector::Process { group, name } => group.contains(MAGIC) || name.contains(MAGIC),
     }
 }
 
@@ -20,25 +20,27 @@ pub(crate) fn is_pattern(name: &str) -> bool {
 /// As a literal name first. Only where nobody has it, as a pattern (`*`, `?`, `[a-z]`, `[!a-z]`): with a colon for
 /// group and process, without one for whichever of the group, the process and `GROUP:NAME` fits.
 pub(crate) fn select(name: &str, all: &[Namespec]) -> Vec<usize> {
-    let found = places(all, |namespec| is_literally(Target::of(name), namespec));
+    let found = positions(all, |namespec| is_literally(Selector::parse(name), namespec));
     if !found.is_empty() || !is_pattern(name) {
         return found;
     }
     match name.split_once(':') {
         Some((group, process)) => {
             let process = if process.is_empty() { "*" } else { process };
-            places(all, |namespec| fits(group, &namespec.group.0) && fits(process, &namespec.process.0))
+            positions(all, |namespec| {
+                matches(group, &namespec.group.0) && matches(process, &namespec.process.0)
+            })
         }
-        None => places(all, |namespec| {
-            fits(name, &namespec.group.0)
-                || fits(name, &namespec.process.0)
-                || fits(name, &namespec.to_string())
+        None => positions(all, |namespec| {
+            matches(name, &namespec.group.0)
+                || matches(name, &namespec.process.0)
+                || matches(name, &namespec.to_string())
         }),
     }
 }
 
 /// Whom a name that nobody has may mean: processes of that name in a group, or the processes of a group.
-pub(crate) fn meant(name: &str, all: &[Namespec]) -> Vec<String> {
+pub(crate) fn similar_names(name: &str, all: &[Namespec]) -> Vec<String> {
     let (group, process) =
         name.split_once(':').map_or((None, name), |(group, process)| (Some(group), process));
     let mut found: Vec<String> = Vec::new();
@@ -51,13 +53,13 @@ pub(crate) fn meant(name: &str, all: &[Namespec]) -> Vec<String> {
 }
 
 /// So many names are suggested.
-const SUGGESTED: usize = 5;
+const MAX_SUGGESTIONS: usize = 5;
 
 /// The line about whom a name may mean; nothing where there is nobody.
 pub(crate) fn suggestion(name: &str, all: &[Namespec]) -> Option<String> {
-    let found = meant(name, all);
-    let more = if found.len() > SUGGESTED { ", …" } else { "" };
-    let shown: Vec<String> = found.into_iter().take(SUGGESTED).collect();
+    let found = similar_names(name, all);
+    let more = if found.len() > MAX_SUGGESTIONS { ", …" } else { "" };
+    let shown: Vec<String> = found.into_iter().take(MAX_SUGGESTIONS).collect();
     (!shown.is_empty()).then(|| format!("did you mean {}{more}?", shown.join(", ")))
 }
 
@@ -65,11 +67,11 @@ pub(crate) fn suggestion(name: &str, all: &[Namespec]) -> Option<String> {
 pub(crate) fn without(names: &[&str], left_out: &[String], all: &[Namespec]) -> Vec<String> {
     let is_left_out = |at: &usize| left_out.iter().any(|name| *name == all[*at].to_string());
     let rest = |name: &str| -> Vec<String> {
-        let meant = if name == "all" { (0..all.len()).collect() } else { select(name, all) };
-        if !meant.iter().any(is_left_out) {
+        let selected = if name == "all" { (0..all.len()).collect() } else { select(name, all) };
+        if !selected.iter().any(is_left_out) {
             return vec![name.to_owned()];
         }
-        meant.into_iter().filter(|at| !is_left_out(at)).map(|at| all[at].to_string()).collect()
+        selected.into_iter().filter(|at| !is_left_out(at)).map(|at| all[at].to_string()).collect()
     };
     names.iter().flat_map(|name| rest(name)).collect()
 }
@@ -87,20 +89,20 @@ pub(crate) fn expand(names: &[&str], all: &[Namespec]) -> Vec<String> {
     names.iter().flat_map(|name| processes(name)).collect()
 }
 
-fn is_literally(target: Target<'_>, namespec: &Namespec) -> bool {
+fn is_literally(target: Selector<'_>, namespec: &Namespec) -> bool {
     match target {
-        Target::Group(group) => group == namespec.group.0,
-        Target::Process { group, name } => group == namespec.group.0 && name == namespec.process.0,
+        Selector::Group(group) => group == namespec.group.0,
+        Selector::Process { group, name } => group == namespec.group.0 && name == namespec.process.0,
     }
 }
 
-fn places(all: &[Namespec], is_meant: impl Fn(&Namespec) -> bool) -> Vec<usize> {
+fn positions(all: &[Namespec], is_meant: impl Fn(&Namespec) -> bool) -> Vec<usize> {
     (0..all.len()).filter(|at| is_meant(&all[*at])).collect()
 }
 
 /// Whether `text` as a whole fits `pattern`, as in Python's fnmatch and in case. Takes time in proportion to the
 /// product of the lengths at worst.
-fn fits(pattern: &str, text: &str) -> bool {
+fn matches(pattern: &str, text: &str) -> bool {
     let pieces = pieces(pattern);
     let text: Vec<char> = text.chars().collect();
     // Which beginnings of the text fit the pieces so far.
@@ -290,16 +292,16 @@ mod tests {
             ("", "a", false),
             ("é?", "éß", true),
         ] {
-            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
     }
 
     proptest! {
         #[test]
         fn every_text_fits_a_star_and_itself(text in "[^*?\\[]{0,20}", pattern in "\\PC{0,20}") {
-            prop_assert!(fits("*", &text));
-            prop_assert!(fits(&text, &text));
-            fits(&pattern, &text);
+            prop_assert!(matches("*", &text));
+            prop_assert!(matches(&text, &text));
+            matches(&pattern, &text);
         }
     }
 }

@@ -7,7 +7,7 @@ const COLUMNS: usize = 80;
 
 /// What kind of thing the output goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Terminal {
+pub(crate) struct TerminalInfo {
     /// How wide it is.
     pub(crate) columns: usize,
     /// Whether words may be coloured.
@@ -16,7 +16,7 @@ pub(crate) struct Terminal {
     pub(crate) is_terminal: bool,
 }
 
-impl Terminal {
+impl TerminalInfo {
     /// What our stdout is. Colour needs a terminal that knows it and no `NO_COLOR` (no-color.org).
     pub(crate) fn of_stdout() -> Self {
         let stdout = io::stdout();
@@ -33,16 +33,16 @@ impl Terminal {
 }
 
 /// Where lines go.
-pub(crate) struct Screen {
+pub(crate) struct OutputBuffer {
     pending: Vec<u8>,
     out: Box<dyn Write>,
-    failure: Option<io::Error>,
+    write_error: Option<io::Error>,
 }
 
-impl Screen {
+impl OutputBuffer {
     /// Lines to `out`.
     pub(crate) fn new(out: Box<dyn Write>) -> Self {
-        Self { pending: Vec::new(), out, failure: None }
+        Self { pending: Vec::new(), out, write_error: None }
     }
 
     /// Keeps bytes until the next [`Screen::flush`].
@@ -52,15 +52,15 @@ impl Screen {
 
     /// Sends everything out, until that fails once.
     pub(crate) fn flush(&mut self) {
-        if !self.pending.is_empty() && self.failure.is_none() {
+        if !self.pending.is_empty() && self.write_error.is_none() {
             let sent = self.out.write_all(&self.pending).and_then(|()| self.out.flush());
-            self.failure = sent.err();
+            self.write_error = sent.err();
         }
         self.pending.clear();
     }
 
     /// Why nothing goes out any more.
     pub(crate) const fn failure(&self) -> Option<&io::Error> {
-        self.failure.as_ref()
+        self.write_error.as_ref()
     }
 }

@@ -2,7 +2,7 @@
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Line<'l> {
+pub(crate) enum CommandLine<'l> {
     /// Nothing.
     Empty,
     /// No verb at its beginning; the whole of it.
@@ -19,18 +19,18 @@ pub(crate) enum Line<'l> {
 }
 
 /// Takes a line apart: a question mark is short for `help`, an exclamation mark for a shell that there is none of.
-pub(crate) fn parse(line: &str) -> Line<'_> {
+pub(crate) fn parse(line: &str) -> CommandLine<'_> {
     let line = strip(line);
     match line.chars().next() {
-        None => Line::Empty,
-        Some('?') => Line::Verb { name: "help", rest: strip(&line[1..]), line },
-        Some('!') => Line::Unknown(line),
+        None => CommandLine::Empty,
+        Some('?') => CommandLine::Verb { name: "help", rest: strip(&line[1..]), line },
+        Some('!') => CommandLine::Unknown(line),
         Some(_) => {
             let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let end = line.find(|c: char| !is_word(c)).unwrap_or(line.len());
             match line.split_at(end) {
-                ("", _) => Line::Unknown(line),
-                (name, rest) => Line::Verb { name, rest: strip(rest), line },
+                ("", _) => CommandLine::Unknown(line),
+                (name, rest) => CommandLine::Verb { name, rest: strip(rest), line },
             }
         }
     }
@@ -55,8 +55,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn verb<'l>(name: &'l str, rest: &'l str, line: &'l str) -> Line<'l> {
-        Line::Verb { name, rest, line }
+    fn verb<'l>(name: &'l str, rest: &'l str, line: &'l str) -> CommandLine<'l> {
+        CommandLine::Verb { name, rest, line }
     }
 
     #[test]
@@ -77,19 +77,19 @@ mod tests {
 
     #[test]
     fn what_begins_with_no_word_is_unknown() {
-        assert_eq!(parse("!ls"), Line::Unknown("!ls"));
-        assert_eq!(parse("-f x"), Line::Unknown("-f x"));
-        assert_eq!(parse("état"), Line::Unknown("état"));
-        assert_eq!(parse(" \t\x1c"), Line::Empty);
+        assert_eq!(parse("!ls"), CommandLine::Unknown("!ls"));
+        assert_eq!(parse("-f x"), CommandLine::Unknown("-f x"));
+        assert_eq!(parse("état"), CommandLine::Unknown("état"));
+        assert_eq!(parse(" \t\x1c"), CommandLine::Empty);
     }
 
     proptest! {
         #[test]
         fn any_line_can_be_taken_apart(line in "\\PC*") {
             match parse(&line) {
-                Line::Empty => prop_assert!(words(&line).is_empty()),
-                Line::Unknown(whole) => prop_assert!(line.contains(whole)),
-                Line::Verb { name, rest, line: whole } => {
+                CommandLine::Empty => prop_assert!(words(&line).is_empty()),
+                CommandLine::Unknown(whole) => prop_assert!(line.contains(whole)),
+                CommandLine::Verb { name, rest, line: whole } => {
                     prop_assert!(!name.is_empty());
                     prop_assert!(line.contains(whole) && whole.ends_with(rest));
                 }

@@ -9,18 +9,18 @@ use std::thread::{self, JoinHandle};
 use ironlance_net::{HttpRequest, HttpResponse, StreamEnd, stream};
 use ironlance_rpc::Client;
 
-use crate::interrupt::Follower;
+use crate::error::CtlError;
+use crate::interrupt::InterruptTarget;
 use crate::session::Session;
-use crate::trouble::Trouble;
 
 /// The status of a page that is there.
 const OK: u16 = 200;
 
 /// A log that can be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Page<'n> {
+pub(crate) enum LogPage<'n> {
     /// Of a process.
-    Log {
+    Process {
         /// The process, as supervisord's methods take it.
         name: &'n str,
         /// `stdout` or `stderr`.
@@ -30,11 +30,11 @@ pub(crate) enum Page<'n> {
     MainLog,
 }
 
-impl Page<'_> {
+impl LogPage<'_> {
     /// Its path, as it is shown.
     fn path(&self) -> String {
         match self {
-            Self::Log { name, channel } => format!("/logtail/{name}/{channel}"),
+            Self::Process { name, channel } => format!("/logtail/{name}/{channel}"),
             Self::MainLog => "/mainlogtail".to_owned(),
         }
     }
@@ -55,45 +55,45 @@ fn escape(path: &str) -> String {
 }
 
 /// Follows a page until it ends or ^C comes, of which the latter leaves its line.
-pub(crate) fn tail(session: &mut Session, page: &Page<'_>) -> Result<(), Trouble> {
-    session.say("==> Press Ctrl-C to exit <==");
+pub(crate) fn follow(session: &mut Session, page: &LogPage<'_>) -> Result<(), CtlError> {
+    session.print("==> Press Ctrl-C to exit <==");
     session.flush();
-    let machine = |reason| Trouble::Machine { what: "watch for ^C", reason };
+    let machine = |reason| CtlError::System { what: "watch for ^C", reason };
     let catch = session.interrupts.catch().map_err(machine)?;
-    let view = View::of(&session.supervisor()?, &session.options.serverurl, page);
-    if view.copy(catch.socket().map_err(machine)?) == End::Stopped {
-        session.say("");
+    let view = LogStream::new(&session.client()?, &session.options.serverurl, page);
+    if view.copy(catch.socket().map_err(machine)?) == FollowEnd::Stopped {
+        session.print("");
     }
     Ok(())
 }
 
 /// How following ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum FollowEnd {
     /// The server ended it, or was not there.
     Server,
     /// We did.
     Stopped,
     /// Nobody reads our stdout any more.
-    Unread,
+    OutputClosed,
 }
 
 /// One page of one server.
-struct View {
+struct LogStream {
     request: HttpRequest,
     /// What it is called on stderr.
     url: String,
 }
 
-impl View {
-    fn of(supervisor: &Client, serverurl: &str, page: &Page<'_>) -> Self {
+impl LogStream {
+    fn new(client: &Client, serverurl: &str, page: &LogPage<'_>) -> Self {
         let path = page.path();
-        Self { request: supervisor.get_request(escape(&path)), url: format!("{serverurl}{path}") }
+        Self { request: client.get_request(escape(&path)), url: format!("{serverurl}{path}") }
     }
 
     /// Copies the page to stdout until it ends or `stop` says so. What is wrong goes to stderr; a connection that
     /// breaks later on is an end like any other.
-    fn copy(&self, stop: UnixStream) -> End {
+    fn copy(&self, stop: UnixStream) -> FollowEnd {
         let mut has_head = false;
         let mut on_head = |head: &HttpResponse| {
             has_head = true;
@@ -105,19 +105,19 @@ impl View {
         };
         let mut is_unread = false;
         let mut on_body = |piece: &[u8]| {
-            let flow = show(piece);
+            let flow = write_to_stdout(piece);
             is_unread = flow.is_break();
             flow
         };
         match stream(&self.request, stop, &mut on_head, &mut on_body) {
-            Ok(StreamEnd::Stopped) => End::Stopped,
-            Ok(StreamEnd::Ended(_)) if is_unread => End::Unread,
-            Ok(StreamEnd::Ended(_)) => End::Server,
+            Ok(StreamEnd::Stopped) => FollowEnd::Stopped,
+            Ok(StreamEnd::Ended(_)) if is_unread => FollowEnd::OutputClosed,
+            Ok(StreamEnd::Ended(_)) => FollowEnd::Server,
             Err(error) => {
                 if !has_head {
                     self.complain(&format!("Cannot connect, error: {error}"));
                 }
-                End::Server
+                FollowEnd::Server
             }
         }
     }
@@ -128,7 +128,7 @@ impl View {
     }
 }
 
-fn show(piece: &[u8]) -> ControlFlow<()> {
+fn write_to_stdout(piece: &[u8]) -> ControlFlow<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(piece).and_then(|()| stdout.flush()) {
         Ok(()) => ControlFlow::Continue(()),
@@ -137,32 +137,32 @@ fn show(piece: &[u8]) -> ControlFlow<()> {
 }
 
 /// Pages that are followed beside what else happens.
-pub(crate) struct Followers {
-    hands: Vec<UnixStream>,
+pub(crate) struct BackgroundFollowers {
+    stoppers: Vec<UnixStream>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Followers {
+impl BackgroundFollowers {
     /// Begins to follow `pages`; `caller` is told when nobody reads what they say.
     pub(crate) fn start(
-        supervisor: &Client,
+        client: &Client,
         serverurl: &str,
-        pages: &[Page<'_>],
-        caller: &Follower,
-    ) -> Result<Self, Trouble> {
-        let machine = |reason| Trouble::Machine { what: "follow a log", reason };
-        let mut followers = Self { hands: Vec::new(), threads: Vec::new() };
+        pages: &[LogPage<'_>],
+        caller: &InterruptTarget,
+    ) -> Result<Self, CtlError> {
+        let machine = |reason| CtlError::System { what: "follow a log", reason };
+        let mut followers = Self { stoppers: Vec::new(), threads: Vec::new() };
         for page in pages {
-            let view = View::of(supervisor, serverurl, page);
-            let (hand, stop) = UnixStream::pair().map_err(machine)?;
+            let view = LogStream::new(client, serverurl, page);
+            let (stopper, stop) = UnixStream::pair().map_err(machine)?;
             let caller = caller.clone();
             let follow = move || {
-                if view.copy(stop) == End::Unread {
-                    caller.tell();
+                if view.copy(stop) == FollowEnd::OutputClosed {
+                    caller.notify();
                 }
             };
             let thread = thread::Builder::new().name("log".to_owned()).spawn(follow).map_err(machine)?;
-            followers.hands.push(hand);
+            followers.stoppers.push(stopper);
             followers.threads.push(thread);
         }
         Ok(followers)
@@ -170,7 +170,7 @@ impl Followers {
 
     /// Ends it: nothing is written afterwards.
     pub(crate) fn stop(self) {
-        drop(self.hands);
+        drop(self.stoppers);
         for thread in self.threads {
             // A follower that panicked has said so already.
             let _ = thread.join();
@@ -184,9 +184,9 @@ mod tests {
 
     #[test]
     fn a_path_carries_any_name() {
-        let path = |name| escape(&Page::Log { name, channel: "stdout" }.path());
+        let path = |name| escape(&LogPage::Process { name, channel: "stdout" }.path());
         assert_eq!(path("shop:web_1"), "/logtail/shop:web_1/stdout");
         assert_eq!(path("é %?#"), "/logtail/%C3%A9%20%25%3F%23/stdout");
-        assert_eq!(Page::MainLog.path(), "/mainlogtail");
+        assert_eq!(LogPage::MainLog.path(), "/mainlogtail");
     }
 }

@@ -12,16 +12,16 @@ use thiserror::Error;
 /// A failure that a verb has no words of its own for. Where the original prints a piece of a traceback, this is one
 /// line with the reason.
 #[derive(Debug, Error)]
-pub(crate) enum Trouble {
+pub(crate) enum CtlError {
     /// Supervisord refused, or could not be asked.
-    #[error("{}", reason(.0))]
+    #[error("{}", call_failure(.0))]
     Call(#[from] CallError),
     /// The server URL leads nowhere.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// The socket is there, and not for us.
     #[error("[Errno 13] Permission denied: {path}: {help}")]
-    Denied {
+    PermissionDenied {
         /// The socket.
         path: String,
         /// What would help.
@@ -29,7 +29,7 @@ pub(crate) enum Trouble {
     },
     /// An answer lacks something.
     #[error("cannot read the answer to {method}: {what} is missing or of another type")]
-    Answer {
+    UnexpectedAnswer {
         /// What was asked.
         method: String,
         /// What is not there.
@@ -54,7 +54,7 @@ pub(crate) enum Trouble {
     Interrupted,
     /// The terminal or a signal could not be set up.
     #[error("cannot {what}: {reason}")]
-    Machine {
+    System {
         /// What could not be done.
         what: &'static str,
         /// Why.
@@ -63,22 +63,22 @@ pub(crate) enum Trouble {
 }
 
 /// What is shown of a call that failed: the bare reason, as in the original.
-fn reason(error: &CallError) -> String {
+fn call_failure(error: &CallError) -> String {
     match error {
         CallError::Unreachable(reason) => reason.to_string(),
         other => other.to_string(),
     }
 }
 
-impl Trouble {
+impl CtlError {
     /// What a call to this server URL failed of. A socket that we may not use is told with what would help.
-    pub(crate) fn of(error: CallError, url: &str) -> Self {
+    pub(crate) fn from_call(error: CallError, url: &str) -> Self {
         let denied = matches!(&error, CallError::Unreachable(ExchangeError::Dial(dial))
             if dial.errno() == Some(rustix::io::Errno::ACCESS.raw_os_error()));
         match url.strip_prefix("unix://") {
             Some(path) if denied => {
-                let help = denial(Path::new(path));
-                Self::Denied { path: path.to_owned(), help }
+                let help = permission_help(Path::new(path));
+                Self::PermissionDenied { path: path.to_owned(), help }
             }
             _ => error.into(),
         }
@@ -98,14 +98,14 @@ impl Trouble {
     }
 
     /// Why nobody is there, where that is so.
-    pub(crate) fn absence(&self) -> Option<Absence> {
+    pub(crate) fn connect_failure(&self) -> Option<ConnectFailure> {
         let Self::Call(CallError::Unreachable(ExchangeError::Dial(dial))) = self else { return None };
-        dial.errno().and_then(Absence::of)
+        dial.errno().and_then(ConnectFailure::from_errno)
     }
 }
 
 /// What would help who may not use a socket.
-fn denial(path: &Path) -> String {
+fn permission_help(path: &Path) -> String {
     let me = UserIdentity::current();
     match std::fs::symlink_metadata(path) {
         Ok(found) => {
@@ -123,26 +123,26 @@ fn denial(path: &Path) -> String {
 
 /// Why there is no server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Absence {
+pub(crate) enum ConnectFailure {
     /// Nobody listens.
     Refused,
     /// There is no socket.
-    NoFile,
+    NoSocket,
 }
 
-impl Absence {
-    fn of(errno: i32) -> Option<Self> {
-        [(rustix::io::Errno::CONNREFUSED, Self::Refused), (rustix::io::Errno::NOENT, Self::NoFile)]
+impl ConnectFailure {
+    fn from_errno(errno: i32) -> Option<Self> {
+        [(rustix::io::Errno::CONNREFUSED, Self::Refused), (rustix::io::Errno::NOENT, Self::NoSocket)]
             .into_iter()
             .find(|(known, _)| known.raw_os_error() == errno)
             .map(|(_, absence)| absence)
     }
 
     /// What is said of the URL.
-    pub(crate) const fn words(self) -> &'static str {
+    pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Refused => "refused connection",
-            Self::NoFile => "no such file",
+            Self::NoSocket => "no such file",
         }
     }
 }

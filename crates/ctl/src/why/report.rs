@@ -5,127 +5,127 @@ use std::time::{Duration, SystemTime};
 use ironlance_core::ProcessState;
 use ironlance_host::local_time::{self, LocalClock};
 
-use super::case::{Case, End, Expectation, How, Knowledge};
-use crate::json::state_of;
-use crate::paint::{self, Ending};
-use crate::screen::Terminal;
+use super::facts::{ExitCause, ExitFacts, Expectation, ProcessFacts, Source};
+use crate::json::process_state;
+use crate::stdout::TerminalInfo;
+use crate::style::{self, ExitExpectation};
 
 /// The labels stand in a column of this width.
 const LABEL: usize = 11;
 /// How far the answer's second line is moved in.
 const CONTINUED: usize = 2;
 /// What is said below the screens where the original answers.
-pub(super) const ONLY_OURS: &str = "(The rest, as signal, core dump, out of memory, how long it ran and how often it was \
+pub(super) const ORIGINAL_NOTE: &str = "(The rest, as signal, core dump, out of memory, how long it ran and how often it was \
      started, is known to ironlance's supervisord only.)";
 
 /// The screen of one process.
-pub(super) fn screen(case: &Case, clock: &LocalClock, terminal: Terminal) -> Vec<String> {
-    let mut lines = vec![paint::escape_controls(&answer(case, clock))];
+pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: TerminalInfo) -> Vec<String> {
+    let mut lines = vec![style::escape_controls(&headline(facts, clock))];
     let mut fact = |label: &str, text: &str| {
-        let label = paint::pad(label, LABEL);
+        let label = style::pad(label, LABEL);
         lines.push(format!("  {label}{text}"));
     };
-    fact("now", &now_in_full(case, clock, terminal));
-    if let Some(wrong) = case.listener.as_ref().filter(|wrong| !wrong.is_empty()) {
-        fact("listener", &format!("! {}", paint::escape_controls(&wrong.join("; "))));
+    fact("now", &now_line(facts, clock, terminal));
+    if let Some(wrong) = facts.listener.as_ref().filter(|wrong| !wrong.is_empty()) {
+        fact("listener", &format!("! {}", style::escape_controls(&wrong.join("; "))));
     }
-    if let Some(end) = case.end() {
-        fact("last end", &paint::escape_controls(&end_in_full(end, clock)));
+    if let Some(end) = facts.exit() {
+        fact("last end", &style::escape_controls(&last_exit_line(end, clock)));
         // Of a listener that was recycled the line before says who and why.
-        let is_recycled = matches!(end.how, How::Recycled { .. });
+        let is_recycled = matches!(end.cause, ExitCause::Recycled { .. });
         if let Some(by) = end.by.as_ref().filter(|_| !is_recycled) {
-            fact("by", &paint::escape_controls(by));
+            fact("by", &style::escape_controls(by));
         }
         fact("ran for", &span(end.uptime));
-    } else if case.info.stop > 0 {
-        fact("last end", &moment(clock, case.info.stop));
+    } else if facts.info.stop > 0 {
+        fact("last end", &moment(clock, facts.info.stop));
     }
-    if let Knowledge::Full { starts, .. } = &case.knowledge {
+    if let Source::Ironlance { starts, .. } = &facts.source {
         fact("started", &times(*starts));
     }
-    if let Some(why) = case.start_failure().filter(|_| !is_told_by_end(case)) {
-        fact("last start", &paint::escape_controls(why));
+    if let Some(why) = facts.start_failure().filter(|_| !is_in_exit_line(facts)) {
+        fact("last start", &style::escape_controls(why));
     }
-    if case.state() != ProcessState::Running {
-        fact("next", next(case));
+    if facts.state() != ProcessState::Running {
+        fact("next", next(facts));
     }
     let mut tail = |channel: &str, text: &str| {
         if !text.is_empty() {
             lines.push(format!("  {channel}"));
-            lines.extend(text.lines().map(|line| format!("  | {}", paint::escape_controls(line))));
+            lines.extend(text.lines().map(|line| format!("  | {}", style::escape_controls(line))));
         }
     };
-    tail("stdout", &case.stdout);
-    tail("stderr", &case.stderr);
+    tail("stdout", &facts.stdout);
+    tail("stderr", &facts.stderr);
     if !terminal.is_terminal {
         return lines;
     }
     // The second line has colours, and is short. What the program wrote is cut: its log has the rest.
     let fitting = |(at, line): (usize, String)| match at {
-        0 => paint::wrap(&line, terminal.columns, CONTINUED),
+        0 => style::wrap(&line, terminal.columns, CONTINUED),
         1 => vec![line],
-        _ if line.starts_with("  | ") => vec![paint::cut(&line, terminal.columns)],
-        _ => paint::wrap(&line, terminal.columns, 2 + LABEL),
+        _ if line.starts_with("  | ") => vec![style::truncate(&line, terminal.columns)],
+        _ => style::wrap(&line, terminal.columns, 2 + LABEL),
     };
     lines.into_iter().enumerate().flat_map(fitting).collect()
 }
 
-fn is_told_by_end(case: &Case) -> bool {
-    let why = case.end().and_then(|end| match &end.how {
-        How::NotStarted { why } | How::Recycled { did: why } => Some(why),
-        How::Exited { .. } | How::Killed { .. } | How::OutOfMemory { .. } => None,
+fn is_in_exit_line(facts: &ProcessFacts) -> bool {
+    let why = facts.exit().and_then(|end| match &end.cause {
+        ExitCause::NotStarted { why } | ExitCause::Recycled { did: why } => Some(why),
+        ExitCause::Exited { .. } | ExitCause::Killed { .. } | ExitCause::OutOfMemory { .. } => None,
     });
-    why.is_some_and(|why| *why == case.info.spawnerr)
+    why.is_some_and(|why| *why == facts.info.spawnerr)
 }
 
 /// Why, in one line: `worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again …`.
-pub(super) fn answer(case: &Case, clock: &LocalClock) -> String {
-    let clauses = [Some(cause(case, clock)), count(case), standing(case, clock)];
+pub(super) fn headline(facts: &ProcessFacts, clock: &LocalClock) -> String {
+    let clauses = [Some(cause(facts, clock)), count(facts), current_state(facts, clock)];
     let clauses: Vec<String> = clauses.into_iter().flatten().collect();
-    format!("{}: {}", case.info.namespec(), clauses.join("; "))
+    format!("{}: {}", facts.info.namespec(), clauses.join("; "))
 }
 
-fn cause(case: &Case, clock: &LocalClock) -> String {
-    let is_recycled = matches!(case.end().map(|end| &end.how), Some(How::Recycled { .. }));
-    if let Some(why) = case.start_failure().filter(|_| !is_recycled) {
+fn cause(facts: &ProcessFacts, clock: &LocalClock) -> String {
+    let is_recycled = matches!(facts.exit().map(|end| &end.cause), Some(ExitCause::Recycled { .. }));
+    if let Some(why) = facts.start_failure().filter(|_| !is_recycled) {
         return format!("cannot be started: {why}");
     }
-    match &case.knowledge {
-        Knowledge::Full { end: Some(end), .. } => ended(end, too_quickly(case)),
-        Knowledge::Full { starts: 0, .. } => "has never been started".to_owned(),
-        Knowledge::Full { .. } => "has not ended since supervisord started".to_owned(),
-        Knowledge::Slight => slight_cause(case, clock),
+    match &facts.source {
+        Source::Ironlance { end: Some(end), .. } => exit_cause(end, too_quickly(facts)),
+        Source::Ironlance { starts: 0, .. } => "has never been started".to_owned(),
+        Source::Ironlance { .. } => "has not ended since supervisord started".to_owned(),
+        Source::Supervisor => cause_from_original(facts, clock),
     }
 }
 
-fn too_quickly(case: &Case) -> &'static str {
-    let is_failing = matches!(case.state(), ProcessState::Backoff | ProcessState::Fatal);
-    if is_failing && !case.info.spawnerr.is_empty() { ", too quickly" } else { "" }
+fn too_quickly(facts: &ProcessFacts) -> &'static str {
+    let is_failing = matches!(facts.state(), ProcessState::Backoff | ProcessState::Fatal);
+    if is_failing && !facts.info.spawnerr.is_empty() { ", too quickly" } else { "" }
 }
 
-fn ended(end: &End, addition: &str) -> String {
+fn exit_cause(end: &ExitFacts, addition: &str) -> String {
     let told = match &end.by {
         Some(by) => format!("stopped by {by}"),
         None => "stopped as it was told".to_owned(),
     };
-    let by = match &end.how {
-        How::NotStarted { why } => return format!("could not be started: {why}"),
-        How::Recycled { did } => {
+    let by = match &end.cause {
+        ExitCause::NotStarted { why } => return format!("could not be started: {why}"),
+        ExitCause::Recycled { did } => {
             return format!("recycled by supervisord, because it {did}, after {}", span(end.uptime));
         }
-        How::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
-        How::Killed { signal, core } => {
+        ExitCause::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
+        ExitCause::Killed { signal, core } => {
             let core = if *core { " (core dumped)" } else { "" };
             match end.expectation {
-                Expectation::Told => format!("{told}, with {signal}{core},"),
+                Expectation::Requested => format!("{told}, with {signal}{core},"),
                 Expectation::Expected | Expectation::Unexpected => match &end.by {
                     Some(by) => format!("killed by {signal}{core}, which {by} sent,"),
                     None => format!("killed by {signal}{core}"),
                 },
             }
         }
-        How::Exited { status } => match end.expectation {
-            Expectation::Told => format!("{told}, with exit status {status},"),
+        ExitCause::Exited { status } => match end.expectation {
+            Expectation::Requested => format!("{told}, with exit status {status},"),
             Expectation::Expected => format!("ended as expected, with exit status {status},"),
             Expectation::Unexpected => format!("ended with exit status {status}"),
         },
@@ -134,9 +134,9 @@ fn ended(end: &End, addition: &str) -> String {
 }
 
 /// The original forgets the status when it starts the process again, and has none for a start that failed.
-fn slight_cause(case: &Case, clock: &LocalClock) -> String {
-    let info = &case.info;
-    match case.state() {
+fn cause_from_original(facts: &ProcessFacts, clock: &LocalClock) -> String {
+    let info = &facts.info;
+    match facts.state() {
         _ if info.start == 0 => "has never been started".to_owned(),
         _ if info.stop == 0 => "has never ended".to_owned(),
         ProcessState::Exited => {
@@ -157,9 +157,9 @@ fn slight_cause(case: &Case, clock: &LocalClock) -> String {
     }
 }
 
-fn count(case: &Case) -> Option<String> {
-    let Knowledge::Full { starts, .. } = &case.knowledge else { return None };
-    match case.state() {
+fn count(facts: &ProcessFacts) -> Option<String> {
+    let Source::Ironlance { starts, .. } = &facts.source else { return None };
+    match facts.state() {
         ProcessState::Backoff | ProcessState::Fatal if *starts > 0 => {
             Some(format!("started {}", times(*starts)))
         }
@@ -168,30 +168,30 @@ fn count(case: &Case) -> Option<String> {
     }
 }
 
-fn standing(case: &Case, clock: &LocalClock) -> Option<String> {
-    let again = if case.info.stop > 0 { " again" } else { "" };
-    Some(match case.state() {
-        ProcessState::Running => format!("RUNNING{again} since {}", moment(clock, case.info.start)),
+fn current_state(facts: &ProcessFacts, clock: &LocalClock) -> Option<String> {
+    let again = if facts.info.stop > 0 { " again" } else { "" };
+    Some(match facts.state() {
+        ProcessState::Running => format!("RUNNING{again} since {}", moment(clock, facts.info.start)),
         ProcessState::Starting => format!("STARTING{again}"),
         ProcessState::Stopping => "STOPPING now".to_owned(),
         ProcessState::Backoff => "will be tried again".to_owned(),
         ProcessState::Fatal => "supervisord has given up".to_owned(),
-        ProcessState::Exited | ProcessState::Stopped if case.info.start == 0 => return None,
+        ProcessState::Exited | ProcessState::Stopped if facts.info.start == 0 => return None,
         ProcessState::Exited | ProcessState::Stopped => {
-            format!("{} since {}", case.state(), moment(clock, case.info.stop))
+            format!("{} since {}", facts.state(), moment(clock, facts.info.stop))
         }
         ProcessState::Unknown => "supervisord has lost hold of it".to_owned(),
     })
 }
 
-fn now_in_full(case: &Case, clock: &LocalClock, terminal: Terminal) -> String {
-    let info = &case.info;
-    let ending = match case.end().map(|end| end.expectation) {
-        Some(Expectation::Told | Expectation::Expected) => Ending::Expected,
-        Some(Expectation::Unexpected) => Ending::Unexpected,
-        None => Ending::of_status(info.exitstatus),
+fn now_line(facts: &ProcessFacts, clock: &LocalClock, terminal: TerminalInfo) -> String {
+    let info = &facts.info;
+    let expectation = match facts.exit().map(|end| end.expectation) {
+        Some(Expectation::Requested | Expectation::Expected) => ExitExpectation::Expected,
+        Some(Expectation::Unexpected) => ExitExpectation::Unexpected,
+        None => ExitExpectation::of_status(info.exitstatus),
     };
-    let word = paint::state(state_of(info), ending, terminal);
+    let word = style::state(process_state(info), expectation, terminal);
     if info.pid == 0 {
         return word;
     }
@@ -200,43 +200,47 @@ fn now_in_full(case: &Case, clock: &LocalClock, terminal: Terminal) -> String {
 }
 
 /// Said where it cannot be known whether it was this one.
-const NEAR: &str = "a process of its control group was killed for want of memory";
+const OOM_NEARBY: &str = "a process of its control group was killed for want of memory";
 
-fn end_in_full(end: &End, clock: &LocalClock) -> String {
-    let words = match &end.how {
-        How::OutOfMemory { .. } => format!("{}: the kernel killed it for want of memory", end.description),
-        How::NotStarted { why } => format!("{why} (before the program ran)"),
-        How::Recycled { did } => {
+fn last_exit_line(end: &ExitFacts, clock: &LocalClock) -> String {
+    let words = match &end.cause {
+        ExitCause::OutOfMemory { .. } => {
+            format!("{}: the kernel killed it for want of memory", end.description)
+        }
+        ExitCause::NotStarted { why } => format!("{why} (before the program ran)"),
+        ExitCause::Recycled { did } => {
             format!("{}, because it {did}: supervisord stopped it to start it again", end.description)
         }
-        How::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
+        ExitCause::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
             format!("{}, which supervisord did not send", end.description)
         }
-        How::Killed { .. } | How::Exited { .. } => end.description.clone(),
+        ExitCause::Killed { .. } | ExitCause::Exited { .. } => end.description.clone(),
     };
-    let expectation = match (&end.how, end.expectation) {
-        (_, Expectation::Told) => ", as it was told",
-        (How::Exited { .. }, Expectation::Expected) => ", as expected",
-        (How::Exited { .. }, Expectation::Unexpected) => ", not expected",
+    let expectation = match (&end.cause, end.expectation) {
+        (_, Expectation::Requested) => ", as it was told",
+        (ExitCause::Exited { .. }, Expectation::Expected) => ", as expected",
+        (ExitCause::Exited { .. }, Expectation::Unexpected) => ", not expected",
         (_, Expectation::Expected | Expectation::Unexpected) => "",
     };
-    let near = match end.near {
-        Some((from, to)) if from == to => format!("; {NEAR} at {}", moment(clock, to)),
-        Some((from, to)) => format!("; {NEAR} between {} and {}", moment(clock, from), moment(clock, to)),
+    let near = match end.oom_near {
+        Some((from, to)) if from == to => format!("; {OOM_NEARBY} at {}", moment(clock, to)),
+        Some((from, to)) => {
+            format!("; {OOM_NEARBY} between {} and {}", moment(clock, from), moment(clock, to))
+        }
         None => String::new(),
     };
     format!("{}, pid {}: {words}{expectation}{near}", moment(clock, end.at), end.pid)
 }
 
 /// What supervisord will do.
-pub(super) fn next(case: &Case) -> &'static str {
-    match case.state() {
+pub(super) fn next(facts: &ProcessFacts) -> &'static str {
+    match facts.state() {
         ProcessState::Running => "nothing: it runs",
         ProcessState::Starting => "it counts as RUNNING when it has been up for its startsecs",
         ProcessState::Stopping => "it gets SIGKILL when its stopwaitsecs are over",
         ProcessState::Backoff => "supervisord tries again in a moment",
         ProcessState::Fatal => "nothing: supervisord has given up, until somebody starts it",
-        ProcessState::Exited | ProcessState::Stopped if case.comes_back => {
+        ProcessState::Exited | ProcessState::Stopped if facts.restarts => {
             "supervisord starts it again in a moment"
         }
         ProcessState::Exited | ProcessState::Stopped => "nothing: it stays down until somebody starts it",
@@ -279,7 +283,7 @@ mod tests {
     use super::*;
     use ironlance_rpc::ProcessInfo;
 
-    const PIPE: Terminal = Terminal { columns: 80, colour: false, is_terminal: false };
+    const PIPE: TerminalInfo = TerminalInfo { columns: 80, colour: false, is_terminal: false };
 
     fn now() -> i64 {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
@@ -298,53 +302,61 @@ mod tests {
         }
     }
 
-    fn case(state: ProcessState, starts: i64, end: Option<End>) -> Case {
-        let knowledge = Knowledge::Full { starts, end };
+    fn facts(state: ProcessState, starts: i64, end: Option<ExitFacts>) -> ProcessFacts {
+        let knowledge = Source::Ironlance { starts, end };
         let (stdout, stderr) = (String::new(), String::new());
-        Case { info: info(state), knowledge, comes_back: false, stdout, stderr, listener: None }
+        ProcessFacts { info: info(state), source: knowledge, restarts: false, stdout, stderr, listener: None }
     }
 
     #[test]
     fn what_is_down_for_a_moment_only_is_not_said_to_stay_down() {
-        let stays = case(ProcessState::Exited, 3, end(How::Exited { status: 1 }, Expectation::Unexpected));
+        let stays =
+            facts(ProcessState::Exited, 3, end(ExitCause::Exited { status: 1 }, Expectation::Unexpected));
         assert_eq!(next(&stays), "nothing: it stays down until somebody starts it");
-        assert_eq!(next(&Case { comes_back: true, ..stays }), "supervisord starts it again in a moment");
+        assert_eq!(
+            next(&ProcessFacts { restarts: true, ..stays }),
+            "supervisord starts it again in a moment"
+        );
     }
 
-    fn end(how: How, expectation: Expectation) -> Option<End> {
+    fn end(how: ExitCause, expectation: Expectation) -> Option<ExitFacts> {
         let (uptime, at) = (11_520.0, now() - 62);
         let description = "terminated by SIGKILL".into();
-        Some(End { how, pid: 7, expectation, uptime, at, description, by: None, near: None })
+        Some(ExitFacts { cause: how, pid: 7, expectation, uptime, at, description, by: None, oom_near: None })
     }
 
     /// The answer without the moment, which changes.
-    fn said(case: &Case) -> String {
-        let answer = answer(case, &LocalClock::new());
+    fn said(facts: &ProcessFacts) -> String {
+        let answer = headline(facts, &LocalClock::new());
         answer.split(" since ").next().unwrap().to_owned()
     }
 
     #[test]
     fn the_first_line_is_the_answer() {
-        let killed = How::OutOfMemory { signal: "SIGKILL".into() };
-        let case = case(ProcessState::Running, 5, end(killed, Expectation::Unexpected));
+        let killed = ExitCause::OutOfMemory { signal: "SIGKILL".into() };
+        let facts = facts(ProcessState::Running, 5, end(killed, Expectation::Unexpected));
         assert_eq!(
-            said(&case),
+            said(&facts),
             "shop:worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again"
         );
     }
 
     #[test]
     fn each_kind_of_end_has_its_words() {
-        let exited = |status| How::Exited { status };
-        let killed = |core| How::Killed { signal: "SIGSEGV".into(), core };
-        let recycled = How::Recycled { did: "closed its stdout".into() };
-        let not_started = How::NotStarted { why: "couldn't chdir to /x: ENOENT".into() };
+        let exited = |status| ExitCause::Exited { status };
+        let killed = |core| ExitCause::Killed { signal: "SIGSEGV".into(), core };
+        let recycled = ExitCause::Recycled { did: "closed its stdout".into() };
+        let not_started = ExitCause::NotStarted { why: "couldn't chdir to /x: ENOENT".into() };
         for (how, expectation, words) in [
             (exited(3), Expectation::Unexpected, "ended with exit status 3 after 3 h 12 min"),
             (exited(0), Expectation::Expected, "ended as expected, with exit status 0, after 3 h 12 min"),
-            (exited(0), Expectation::Told, "stopped as it was told, with exit status 0, after 3 h 12 min"),
+            (
+                exited(0),
+                Expectation::Requested,
+                "stopped as it was told, with exit status 0, after 3 h 12 min",
+            ),
             (killed(true), Expectation::Unexpected, "killed by SIGSEGV (core dumped) after 3 h 12 min"),
-            (killed(false), Expectation::Told, "stopped as it was told, with SIGSEGV, after 3 h 12 min"),
+            (killed(false), Expectation::Requested, "stopped as it was told, with SIGSEGV, after 3 h 12 min"),
             (not_started, Expectation::Unexpected, "could not be started: couldn't chdir to /x: ENOENT"),
             (
                 recycled,
@@ -352,21 +364,25 @@ mod tests {
                 "recycled by supervisord, because it closed its stdout, after 3 h 12 min",
             ),
         ] {
-            let case = case(ProcessState::Exited, 1, end(how, expectation));
-            assert_eq!(said(&case), format!("shop:worker: {words}; EXITED"));
+            let facts = facts(ProcessState::Exited, 1, end(how, expectation));
+            assert_eq!(said(&facts), format!("shop:worker: {words}; EXITED"));
         }
     }
 
     #[test]
     fn who_stopped_it_is_told_and_who_may_have_been_killed_beside_it() {
-        let killed = || How::Killed { signal: "SIGTERM".into(), core: false };
+        let killed = || ExitCause::Killed { signal: "SIGTERM".into(), core: false };
         let of = |expectation, by: Option<&str>, near| {
-            let end = end(killed(), expectation).map(|end| End { by: by.map(str::to_owned), near, ..end });
-            case(ProcessState::Stopped, 1, end)
+            let end = end(killed(), expectation).map(|end| ExitFacts {
+                by: by.map(str::to_owned),
+                oom_near: near,
+                ..end
+            });
+            facts(ProcessState::Stopped, 1, end)
         };
         let memmon = Some("memmon, a process of this supervisord");
         assert_eq!(
-            said(&of(Expectation::Told, memmon, None)),
+            said(&of(Expectation::Requested, memmon, None)),
             "shop:worker: stopped by memmon, a process of this supervisord, with SIGTERM, after 3 h 12 min; STOPPED"
         );
         let sent = of(Expectation::Unexpected, Some("supervisorctl (pid 7, root)"), None);
@@ -374,16 +390,16 @@ mod tests {
             said(&sent),
             "shop:worker: killed by SIGTERM, which supervisorctl (pid 7, root) sent, after 3 h 12 min; STOPPED"
         );
-        let line = |case: &Case, label: &str| {
-            let lines = screen(case, &LocalClock::new(), PIPE);
+        let line = |facts: &ProcessFacts, label: &str| {
+            let lines = screen(facts, &LocalClock::new(), PIPE);
             lines.into_iter().find(|line| line.trim_start().starts_with(label)).unwrap()
         };
         assert!(!line(&sent, "last end").contains("did not send"));
         assert_eq!(line(&sent, "by"), "  by         supervisorctl (pid 7, root)");
-        let did = How::Recycled { did: "closed its stdout".into() };
+        let did = ExitCause::Recycled { did: "closed its stdout".into() };
         let recycled =
-            end(did, Expectation::Unexpected).map(|end| End { by: Some("supervisord".into()), ..end });
-        let lines = screen(&case(ProcessState::Running, 2, recycled), &LocalClock::new(), PIPE);
+            end(did, Expectation::Unexpected).map(|end| ExitFacts { by: Some("supervisord".into()), ..end });
+        let lines = screen(&facts(ProcessState::Running, 2, recycled), &LocalClock::new(), PIPE);
         assert!(!lines.iter().any(|line| line.starts_with("  by ")), "it is said already: {lines:?}");
         let near = of(Expectation::Unexpected, None, Some((now() - 3600, now() - 62)));
         let line = line(&near, "last end");
@@ -396,27 +412,28 @@ mod tests {
 
     #[test]
     fn who_never_ended_is_told_as_such() {
-        let mut up = case(ProcessState::Running, 1, None);
+        let mut up = facts(ProcessState::Running, 1, None);
         up.info.stop = 0;
-        let told = answer(&up, &LocalClock::new());
+        let told = headline(&up, &LocalClock::new());
         let never = "shop:worker: has not ended since supervisord started; RUNNING since ";
         assert!(told.starts_with(never), "{told}");
-        let mut down = case(ProcessState::Stopped, 0, None);
+        let mut down = facts(ProcessState::Stopped, 0, None);
         (down.info.start, down.info.stop) = (0, 0);
         assert_eq!(said(&down), "shop:worker: has never been started");
     }
 
     #[test]
     fn a_program_that_is_not_there_is_the_answer_and_not_its_end_before() {
-        let mut case = case(ProcessState::Fatal, 3, end(How::Exited { status: 1 }, Expectation::Unexpected));
-        case.info.spawnerr = "can't find command '/x'".into();
+        let mut facts =
+            facts(ProcessState::Fatal, 3, end(ExitCause::Exited { status: 1 }, Expectation::Unexpected));
+        facts.info.spawnerr = "can't find command '/x'".into();
         assert_eq!(
-            said(&case),
+            said(&facts),
             "shop:worker: cannot be started: can't find command '/x'; started 3 times; supervisord has given up"
         );
-        case.info.spawnerr = "Exited too quickly (process log may have details)".into();
+        facts.info.spawnerr = "Exited too quickly (process log may have details)".into();
         assert_eq!(
-            said(&case),
+            said(&facts),
             "shop:worker: ended with exit status 1 after 3 h 12 min, too quickly; started 3 times; supervisord has \
              given up"
         );
@@ -428,10 +445,10 @@ mod tests {
             let info = ProcessInfo { exitstatus, ..info(state) };
             let info = ProcessInfo { start: info.stop - 12, ..info };
             let stderr = "oh\u{7}".to_owned();
-            Case {
+            ProcessFacts {
                 info,
-                knowledge: Knowledge::Slight,
-                comes_back: false,
+                source: Source::Supervisor,
+                restarts: false,
                 stdout: String::new(),
                 stderr,
                 listener: None,
@@ -448,32 +465,32 @@ mod tests {
 
     #[test]
     fn on_a_terminal_reasons_are_wrapped_and_only_what_the_program_wrote_is_cut() {
-        let mut case =
-            case(ProcessState::Running, 2, end(How::Exited { status: 1 }, Expectation::Unexpected));
-        case.stdout = "x".repeat(200);
-        case.listener = Some(vec!["said a word too many ".repeat(9), "the end".to_owned()]);
-        let terminal = Terminal { columns: 60, colour: false, is_terminal: true };
-        let lines = screen(&case, &LocalClock::new(), terminal);
-        assert!(lines.iter().all(|line| paint::width(line) <= 60), "{lines:?}");
+        let mut facts =
+            facts(ProcessState::Running, 2, end(ExitCause::Exited { status: 1 }, Expectation::Unexpected));
+        facts.stdout = "x".repeat(200);
+        facts.listener = Some(vec!["said a word too many ".repeat(9), "the end".to_owned()]);
+        let terminal = TerminalInfo { columns: 60, colour: false, is_terminal: true };
+        let lines = screen(&facts, &LocalClock::new(), terminal);
+        assert!(lines.iter().all(|line| style::width(line) <= 60), "{lines:?}");
         let cut: Vec<&String> = lines.iter().filter(|line| line.ends_with('…')).collect();
         assert_eq!(cut, [&format!("  | {}…", "x".repeat(55))]);
         assert!(lines.iter().any(|line| line.starts_with("             ") && line.ends_with("the end")));
-        let whole = screen(&case, &LocalClock::new(), PIPE);
-        assert!(whole.iter().any(|line| line.ends_with(&case.stdout)));
+        let whole = screen(&facts, &LocalClock::new(), PIPE);
+        assert!(whole.iter().any(|line| line.ends_with(&facts.stdout)));
     }
 
     #[test]
     fn what_is_wrong_with_a_listener_is_told_too() {
-        let mut case = case(ProcessState::Running, 1, None);
-        let says = |case: &Case| {
-            let lines = screen(case, &LocalClock::new(), PIPE);
+        let mut facts = facts(ProcessState::Running, 1, None);
+        let says = |facts: &ProcessFacts| {
+            let lines = screen(facts, &LocalClock::new(), PIPE);
             lines.into_iter().find(|line| line.starts_with("  listener"))
         };
-        assert_eq!(says(&case), None);
-        case.listener = Some(Vec::new());
-        assert_eq!(says(&case), None);
-        case.listener = Some(vec!["has not said READY".to_owned(), "2 events waiting".to_owned()]);
-        assert_eq!(says(&case).unwrap(), "  listener   ! has not said READY; 2 events waiting");
+        assert_eq!(says(&facts), None);
+        facts.listener = Some(Vec::new());
+        assert_eq!(says(&facts), None);
+        facts.listener = Some(vec!["has not said READY".to_owned(), "2 events waiting".to_owned()]);
+        assert_eq!(says(&facts).unwrap(), "  listener   ! has not said READY; 2 events waiting");
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! Doing what a line says, and what is said when it cannot be done.
+
+use crate::command_line::{CommandLine, parse};
+use crate::error::CtlError;
+use crate::prompt;
+use crate::session::{Session, status};
+use crate::verb::{self, Flow};
+
+/// Does what a line says. What goes wrong is said, and noted in the session's status.
+pub(crate) fn execute(session: &mut Session, line: &str) -> Flow {
+    let (name, rest, line) = match parse(line) {
+        CommandLine::Empty => return Flow::Next,
+        CommandLine::Unknown(line) => return report_unknown(session, line),
+        CommandLine::Verb { name, rest, line } => (name, rest, line),
+    };
+    let Some(verb) = verb::find(name) else { return report_unknown(session, line) };
+    loop {
+        let error = match (verb.run)(session, rest) {
+            Ok(flow) => return flow,
+            Err(error) => error,
+        };
+        if error.wants_authentication() {
+            session.fail(status::GENERIC, "Server requires authentication");
+            if !session.options.interactive {
+                return Flow::Next;
+            }
+            match prompt::ask_credentials(session) {
+                Ok(()) => {}
+                Err(error) => return report_error(session, &error),
+            }
+        } else {
+            return report_error(session, &error);
+        }
+    }
+}
+
+fn report_unknown(session: &mut Session, line: &str) -> Flow {
+    session.fail(status::GENERIC, &format!("*** Unknown syntax: {line}"));
+    Flow::Next
+}
+
+fn report_error(session: &mut Session, error: &CtlError) -> Flow {
+    if matches!(error, CtlError::Interrupted) {
+        return Flow::End;
+    }
+    session.fail(status::GENERIC, &format!("error: {}", one_line(&error.to_string())));
+    Flow::Next
+}
+
+/// A reason without line ends and control characters: it may be the words of a stranger.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
