@@ -3,67 +3,67 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::{fs, io, path::Path};
 
-use super::part;
+use super::builtin_program;
 
 /// The names of the six, as sections and as commands.
 pub(super) const LISTENERS: [&str; 6] =
     ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
 
 /// A program of the demo.
-pub(super) struct Program {
+pub(super) struct DemoProgram {
     pub(super) name: &'static str,
     /// What is the matter with it, for the person who watches.
     pub(super) about: &'static str,
     /// Who tells of it.
     pub(super) watched_by: &'static str,
-    runs: Runs,
+    source: ProgramSource,
     /// More lines for its section.
     settings: &'static str,
 }
 
 /// What a program is.
-enum Runs {
+enum ProgramSource {
     /// A text for `sh`, which goes into a file of the program's name.
-    Shell(&'static str),
+    Script(&'static str),
     /// This very binary, playing the part of that name; see [`part`].
-    Part(&'static str),
+    Builtin(&'static str),
 }
 
 /// All programs. Each prints something, for the last lines that a mail shows.
-pub(super) const PROGRAMS: [Program; 5] = [
-    Program {
+pub(super) const PROGRAMS: [DemoProgram; 5] = [
+    DemoProgram {
         name: "flaky",
         about: "crashes every few seconds",
         watched_by: "crashmail, crashmailbatch, crashsms",
-        runs: Runs::Shell(FLAKY),
+        source: ProgramSource::Script(FLAKY),
         settings: "",
     },
-    Program {
+    DemoProgram {
         name: "shop",
         about: "a web page that soon hangs",
         watched_by: "httpok",
-        runs: Runs::Part("shop {shop_port}"),
+        source: ProgramSource::Builtin("shop {shop_port}"),
         settings: "",
     },
-    Program {
+    DemoProgram {
         name: "leaky",
         about: "leaks 6 MB of memory a second",
         watched_by: "memmon",
-        runs: Runs::Part("leaky"),
+        source: ProgramSource::Builtin("leaky"),
         settings: "",
     },
-    Program {
+    DemoProgram {
         name: "broken",
         about: "cannot even start",
         watched_by: "fatalmailbatch",
-        runs: Runs::Shell(BROKEN),
+        source: ProgramSource::Script(BROKEN),
         settings: "startretries=1\n",
     },
-    Program {
+    DemoProgram {
         name: "steady",
         about: "behaves",
         watched_by: "all of them, in silence",
-        runs: Runs::Shell(STEADY),
+        source: ProgramSource::Script(STEADY),
         settings: "",
     },
 ];
@@ -108,7 +108,7 @@ pub(super) fn free_ports() -> io::Result<[u16; 2]> {
 /// Writes the programs and supervisord.conf into the folder. Errors are those of the file system.
 pub(super) fn write(folder: &Path, ports: Ports) -> io::Result<()> {
     for program in &PROGRAMS {
-        if let Runs::Shell(source) = program.runs {
+        if let ProgramSource::Script(source) = program.source {
             fs::write(folder.join(program.name), source)?;
         }
     }
@@ -119,13 +119,13 @@ pub(super) fn write(folder: &Path, ports: Ports) -> io::Result<()> {
 fn text(ports: Ports) -> String {
     let mail = ports.mail;
     let mut text = HEAD.replace("{page_port}", &ports.page.to_string());
-    for Program { name, runs, settings, .. } in &PROGRAMS {
+    for DemoProgram { name, source: runs, settings, .. } in &PROGRAMS {
         let command = match runs {
-            Runs::Shell(_) => format!("sh {name}"),
-            Runs::Part(part) => {
+            ProgramSource::Script(_) => format!("sh {name}"),
+            ProgramSource::Builtin(part) => {
                 format!(
                     "ironlance demo {} {}",
-                    part::FLAG,
+                    builtin_program::FLAG,
                     part.replace("{shop_port}", &ports.shop.to_string())
                 )
             }

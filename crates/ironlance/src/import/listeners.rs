@@ -15,40 +15,40 @@ use ironlance_listeners::options::{
     memmon,
 };
 
-use super::finding::{Findings, Weight};
-use super::look::Look;
-use super::machine::find_program;
+use super::inspect::ConfigView;
+use super::path_search::find_program;
+use super::report::{FindingKind, Findings};
 
 /// Fewer events than this are full within a bad minute.
 const SMALL_BUFFER: usize = 100;
 
 /// So many listeners' options are looked at; nobody has as many.
-const MOST: usize = 1000;
+const MAX_LISTENERS: usize = 1000;
 
 /// What is found about `[eventlistener:x]`; gives how many are superlance's.
 ///
 /// `kept` is where each keeps its alerts, as far as that is known.
-pub(super) fn examine(look: &Look<'_>, kept: &[ListenerOutbox], found: &mut Findings) -> usize {
+pub(super) fn examine(view: &ConfigView<'_>, kept: &[ListenerOutbox], found: &mut Findings) -> usize {
     let mut count = 0;
     let mut gains: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for section in look.sections("eventlistener:") {
-        buffer(look, section, found);
-        let words = look.words(section);
+    for section in view.sections("eventlistener:") {
+        buffer(view, section, found);
+        let words = view.words(section);
         let Some(wired) = parse_command(&words) else { continue };
         count += 1;
-        if count > MOST {
+        if count > MAX_LISTENERS {
             continue;
         }
-        place(look, section, &wired, found);
-        let Remarks { attention, better } = options(look, &wired);
+        place(view, section, &wired, found);
+        let Remarks { attention, better } = options(view, &wired);
         for text in attention {
-            found.about(look.outline, section, "command", Weight::Attention, &text);
+            found.about(view.outline, section, "command", FindingKind::Attention, &text);
         }
         for gain in better {
             gains.entry(gain).or_default().push(section.name.trim_start_matches("eventlistener:"));
         }
     }
-    if let Some(names) = gains.get_mut(WAITS) {
+    if let Some(names) = gains.get_mut(WAITS_ON_DISK) {
         names.retain(|name| {
             !kept.iter().any(|outbox| outbox.pool.0 == *name && outbox.state.problem.is_some())
         });
@@ -59,26 +59,26 @@ pub(super) fn examine(look: &Look<'_>, kept: &[ListenerOutbox], found: &mut Find
              which makes none, its alerts wait in memory only",
             state.path.display()
         );
-        found.whole(Weight::Better, &text);
+        found.whole(FindingKind::Improved, &text);
     }
     for (gain, names) in gains.into_iter().filter(|(_, names)| !names.is_empty()) {
-        found.whole(Weight::Better, &format!("{}: {gain}", names.join(", ")));
+        found.whole(FindingKind::Improved, &format!("{}: {gain}", names.join(", ")));
     }
     count
 }
 
-fn buffer(look: &Look<'_>, section: &Section, found: &mut Findings) {
-    let size = look.text(section, "buffer_size").and_then(|text| text.trim().parse::<usize>().ok());
+fn buffer(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
+    let size = view.value(section, "buffer_size").and_then(|text| text.trim().parse::<usize>().ok());
     if let Some(size) = size.filter(|size| *size < SMALL_BUFFER) {
         let text = format!(
             "keeps {size} events at most and throws older ones away, as under Supervisor; without it more than a million state changes may wait"
         );
-        found.about(look.outline, section, "buffer_size", Weight::Attention, &text);
+        found.about(view.outline, section, "buffer_size", FindingKind::Attention, &text);
     }
 }
 
 /// A path leads to superlance's own, which goes on running. One that leads nowhere is told of elsewhere.
-fn place(look: &Look<'_>, section: &Section, wired: &ListenerCommand<'_>, found: &mut Findings) {
+fn place(view: &ConfigView<'_>, section: &Section, wired: &ListenerCommand<'_>, found: &mut Findings) {
     let ours = std::env::current_exe().and_then(|file| file.canonicalize()).ok();
     let is_ours = |file: &Path| file.canonicalize().ok().is_some_and(|file| Some(file) == ours);
     let name = wired.name;
@@ -90,7 +90,7 @@ fn place(look: &Look<'_>, section: &Section, wired: &ListenerCommand<'_>, found:
             ),
             false => format!("runs superlance's own {}; command={name} … runs ours", at.display()),
         };
-        found.about(look.outline, section, "command", Weight::Attention, &text);
+        found.about(view.outline, section, "command", FindingKind::Attention, &text);
     }
 }
 
@@ -108,27 +108,27 @@ impl Remarks {
 }
 
 /// What the options of a listener give reason to say.
-fn options(look: &Look<'_>, wired: &ListenerCommand<'_>) -> Remarks {
+fn options(view: &ConfigView<'_>, wired: &ListenerCommand<'_>) -> Remarks {
     let variable = |name: &str| {
-        let mut pairs = look.machine.environment.iter();
+        let mut pairs = view.host_env.environment.iter();
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
-    let environment = OptionsEnv { variable: &variable, host: &look.machine.host_node_name };
+    let environment = OptionsEnv { variable: &variable, host: &view.host_env.host_node_name };
     match wired.name {
-        "crashmail" => taken(wired, crashmail::parse(wired.args, &environment), of_crashmail),
-        "httpok" => taken(wired, httpok::parse(wired.args, &environment), of_httpok),
-        "memmon" => taken(wired, memmon::parse(wired.args, &environment), of_memmon),
+        "crashmail" => remarks_for(wired, crashmail::parse(wired.args, &environment), of_crashmail),
+        "httpok" => remarks_for(wired, httpok::parse(wired.args, &environment), of_httpok),
+        "memmon" => remarks_for(wired, memmon::parse(wired.args, &environment), of_memmon),
         "crashmailbatch" => {
-            taken(wired, batch::parse(BatchMailer::Crashmailbatch, wired.args, &environment), of_batch)
+            remarks_for(wired, batch::parse(BatchMailer::Crashmailbatch, wired.args, &environment), of_batch)
         }
         "fatalmailbatch" => {
-            taken(wired, batch::parse(BatchMailer::Fatalmailbatch, wired.args, &environment), of_batch)
+            remarks_for(wired, batch::parse(BatchMailer::Fatalmailbatch, wired.args, &environment), of_batch)
         }
-        _ => taken(wired, batch::parse(BatchMailer::Crashsms, wired.args, &environment), of_batch),
+        _ => remarks_for(wired, batch::parse(BatchMailer::Crashsms, wired.args, &environment), of_batch),
     }
 }
 
-fn taken<T>(
+fn remarks_for<T>(
     wired: &ListenerCommand<'_>,
     parsed: Parsed<T>,
     remarks: impl FnOnce(&T, &[String]) -> Remarks,
@@ -190,13 +190,14 @@ fn of_batch(options: &BatchOptions, args: &[String]) -> Remarks {
     remarks
 }
 
-const WAITS: &str = "an alert that cannot be sent waits on disk for three days; superlance tries once";
+const WAITS_ON_DISK: &str =
+    "an alert that cannot be sent waits on disk for three days; superlance tries once";
 
 /// What there is to say about how mails are sent.
 fn of_route(receiver: Option<&Receiver>) -> Remarks {
     let mut remarks = Remarks::default();
     let Some(receiver) = receiver else { return remarks };
-    remarks.better.push(WAITS);
+    remarks.better.push(WAITS_ON_DISK);
     match &receiver.transport {
         Transport::Smtp(server) => {
             if let Some(Secret::Literal(_)) = &server.password {
@@ -218,7 +219,7 @@ fn mailer(command: &str, remarks: &mut Remarks) {
         remarks.attention(format!("mails by {program}, which is not here: its alerts would wait"));
     } else if !program.contains("sendmail") {
         remarks.attention(format!(
-            "mails by {program}: a mail is sent when it exits with 0, and tried again otherwise (superlance does not look)"
+            "mails by {program}: a mail is sent when it exits with 0, and tried again otherwise (superlance does not view)"
         ));
     }
 }

@@ -1,13 +1,13 @@
 //! `ironlance import`: reads a supervisord.conf and says what moving over means for it. Changes nothing.
 
-mod doors;
-mod finding;
+mod http_access;
+mod inspect;
 mod listeners;
-mod look;
-pub(crate) mod machine;
 mod passwords;
+pub(crate) mod path_search;
 mod programs;
-pub(crate) mod secret;
+mod report;
+pub(crate) mod secrets;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use ironlance_config::{
 };
 use ironlance_core::text::escape::escape_controls;
 
-use finding::{Findings, Weight};
-use look::Look;
+use inspect::ConfigView;
+use report::{FindingKind, Findings};
 
 use crate::usage;
 
@@ -53,15 +53,15 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
             Ok(file) => file,
             Err(message) => return unreadable(&escape_controls(&message)),
         };
-    let machine = HostEnv::current();
-    let outline = match load_raw(&file, &machine) {
+    let host_env = HostEnv::current();
+    let outline = match load_raw(&file, &host_env) {
         Ok(outline) => outline,
         Err(ConfigFaults(faults)) => {
             let lines: Vec<String> = faults.iter().map(|fault| escape_controls(&fault.to_string())).collect();
             return unreadable(&lines.join("\n"));
         }
     };
-    let report = Report::of(&file, &outline, &machine);
+    let report = Report::of(&file, &outline, &host_env);
     match write!(io::stdout().lock(), "{}", report.text()) {
         Ok(()) if report.needs_attention() => ExitCode::from(ATTENTION),
         Ok(()) => ExitCode::SUCCESS,
@@ -82,40 +82,41 @@ struct Report {
 }
 
 /// The parts of a report.
-const PARTS: [(Weight, &str); 4] = [
-    (Weight::Same, "The same"),
-    (Weight::Better, "Better"),
-    (Weight::Fault, "Faults: no supervisord starts with these, neither ours nor Supervisor's"),
-    (Weight::Attention, "Needs attention"),
+const PARTS: [(FindingKind, &str); 4] = [
+    (FindingKind::Unchanged, "The same"),
+    (FindingKind::Improved, "Better"),
+    (FindingKind::Fault, "Faults: no supervisord starts with these, neither ours nor Supervisor's"),
+    (FindingKind::Attention, "Needs attention"),
 ];
 
 impl Report {
-    fn of(file: &Path, outline: &RawConfig, machine: &HostEnv) -> Self {
-        let LoadReport { config: loaded, notes } = load_with_notes(file, &Overrides::default(), machine);
+    fn of(file: &Path, outline: &RawConfig, host_env: &HostEnv) -> Self {
+        let LoadReport { config: loaded, notes } = load_with_notes(file, &Overrides::default(), host_env);
         let mut found = Findings::default();
         for fault in loaded.as_ref().err().iter().flat_map(|ConfigFaults(faults)| faults) {
-            found.line(outline, Weight::Fault, &fault.to_string());
+            found.line(outline, FindingKind::Fault, &fault.to_string());
         }
         for warning in outline.warnings.iter().chain(&notes.warnings).chain(&notes.hints) {
             // A folder for files that may come later is as good as empty.
-            let weight = if warning.starts_with(NO_FILE) { Weight::Same } else { Weight::Attention };
-            found.line(outline, weight, warning);
+            let kind =
+                if warning.starts_with(NO_FILE) { FindingKind::Unchanged } else { FindingKind::Attention };
+            found.line(outline, kind, warning);
         }
-        let look = Look::new(outline, machine);
-        doors::examine(&look, &mut found);
-        passwords::examine(&look, &mut found);
-        let kept = loaded.as_ref().map(|config| listener_outboxes(config, machine)).unwrap_or_default();
-        let superlance = listeners::examine(&look, &kept, &mut found);
-        programs::examine(&look, &mut found);
-        strangers(&look, &mut found);
+        let view = ConfigView::new(outline, host_env);
+        http_access::examine(&view, &mut found);
+        passwords::examine(&view, &mut found);
+        let kept = loaded.as_ref().map(|config| listener_outboxes(config, host_env)).unwrap_or_default();
+        let superlance = listeners::examine(&view, &kept, &mut found);
+        programs::examine(&view, &mut found);
+        unknown_keys(&view, &mut found);
         if let Ok(config) = &loaded {
-            for line in listeners_without_outbox(config, machine) {
-                found.whole(Weight::Attention, &line);
+            for line in listeners_without_outbox(config, host_env) {
+                found.whole(FindingKind::Attention, &line);
             }
-            count(config, superlance, &mut found);
+            count_unchanged(config, superlance, &mut found);
         }
         for gain in GAINS.iter().filter(|_| loaded.is_ok()) {
-            found.whole(Weight::Better, gain);
+            found.whole(FindingKind::Improved, gain);
         }
         Self { file: file.to_owned(), files: outline.files.len(), found }
     }
@@ -125,7 +126,7 @@ impl Report {
     }
 
     fn attention(&self) -> usize {
-        [Weight::Fault, Weight::Attention].into_iter().map(|weight| self.found.of(weight).len()).sum()
+        [FindingKind::Fault, FindingKind::Attention].into_iter().map(|kind| self.found.of(kind).len()).sum()
     }
 
     fn text(&self) -> String {
@@ -135,17 +136,18 @@ impl Report {
         };
         let file = escape_controls(&self.file.display().to_string());
         let mut text = format!("{file}{files}, read as our supervisord would; nothing is changed.\n");
-        for (weight, title) in PARTS {
-            let lines = self.found.of(weight);
+        for (kind, title) in PARTS {
+            let lines = self.found.of(kind);
             if !lines.is_empty() {
                 text += &format!("\n{title}\n");
                 text.extend(lines.iter().map(|line| format!("  {line}\n")));
-                if self.found.is_cut(weight) {
+                if self.found.is_cut(kind) {
                     text += "  … and more of the kind\n";
                 }
             }
         }
-        let more = [Weight::Fault, Weight::Attention].into_iter().any(|weight| self.found.is_cut(weight));
+        let more =
+            [FindingKind::Fault, FindingKind::Attention].into_iter().any(|kind| self.found.is_cut(kind));
         text + match self.attention() {
             many if more => format!("\nMore than {many} things need attention.\n"),
             0 => "\nNothing needs attention.\n".to_owned(),
@@ -167,7 +169,7 @@ const GAINS: [&str; 3] = [
 ];
 
 /// How much stays as it is.
-fn count(config: &Config, superlance: usize, found: &mut Findings) {
+fn count_unchanged(config: &Config, superlance: usize, found: &mut Findings) {
     let is_pool = |kind: &GroupKind| matches!(kind, GroupKind::Listeners { .. });
     let (pools, groups): (Vec<_>, Vec<_>) = config.groups.iter().partition(|group| is_pool(&group.kind));
     let processes: usize = groups.iter().map(|group| group.programs.len()).sum();
@@ -186,10 +188,10 @@ fn count(config: &Config, superlance: usize, found: &mut Findings) {
         ),
     ];
     for (_, line) in counts.into_iter().filter(|(count, _)| *count > 0) {
-        found.whole(Weight::Same, &line);
+        found.whole(FindingKind::Unchanged, &line);
     }
     let rest = "names, states, events, log files, XML-RPC, environment of programs, exit statuses";
-    found.whole(Weight::Same, rest);
+    found.whole(FindingKind::Unchanged, rest);
 }
 
 fn number(count: usize, what: &str) -> String {
@@ -201,14 +203,14 @@ fn number(count: usize, what: &str) -> String {
     }
 }
 
-fn strangers(look: &Look<'_>, found: &mut Findings) {
-    for section in look.outline.ini.sections() {
-        if found.is_full(Weight::Attention) {
+fn unknown_keys(view: &ConfigView<'_>, found: &mut Findings) {
+    for section in view.outline.ini.sections() {
+        if found.is_full(FindingKind::Attention) {
             return;
         }
-        for entry in look.outline.unknown_keys(section) {
+        for entry in view.outline.unknown_keys(section) {
             let text = "is unknown, here and to Supervisor 4.3.0: ignored";
-            found.about(look.outline, section, &entry.key, Weight::Attention, text);
+            found.about(view.outline, section, &entry.key, FindingKind::Attention, text);
         }
     }
 }

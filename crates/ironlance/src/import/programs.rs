@@ -4,31 +4,31 @@ use ironlance_config::ini::Section;
 use ironlance_config::value::shown;
 use rustix::process::{Resource, getrlimit};
 
-use super::finding::{Findings, Weight};
-use super::look::Look;
-use super::machine::find_program;
+use super::inspect::ConfigView;
+use super::path_search::find_program;
+use super::report::{FindingKind, Findings};
 
 /// What is found about commands and limits.
-pub(super) fn examine(look: &Look<'_>, found: &mut Findings) {
-    for section in look.runners() {
-        if !found.is_full(Weight::Attention) {
-            command(look, section, found);
+pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
+    for section in view.runners() {
+        if !found.is_full(FindingKind::Attention) {
+            command(view, section, found);
         }
     }
-    if let Some(section) = look.outline.ini.section("supervisord") {
-        limit(look, section, ("minfds", Resource::Nofile), found);
-        limit(look, section, ("minprocs", Resource::Nproc), found);
-        if look.outline.ini.get(section, "profile_options").is_some_and(|entry| !entry.value.is_empty()) {
+    if let Some(section) = view.outline.ini.section("supervisord") {
+        limit(view, section, ("minfds", Resource::Nofile), found);
+        limit(view, section, ("minprocs", Resource::Nproc), found);
+        if view.outline.ini.get(section, "profile_options").is_some_and(|entry| !entry.value.is_empty()) {
             let text = "asks for Python's profiler, of which there is none here: ignored";
-            found.about(look.outline, section, "profile_options", Weight::Attention, text);
+            found.about(view.outline, section, "profile_options", FindingKind::Attention, text);
         }
     }
 }
 
-fn command(look: &Look<'_>, section: &Section, found: &mut Findings) {
-    let words = look.words(section);
+fn command(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
+    let words = view.words(section);
     let Some(program) = words.first().filter(|word| !word.contains("%(")) else { return };
-    let directory = look.text(section, "directory").filter(|_| program.contains('/'));
+    let directory = view.value(section, "directory").filter(|_| program.contains('/'));
     let there = directory.map(|directory| format!("{directory}/{program}"));
     if [Some(program.clone()), there].into_iter().flatten().any(|name| find_program(&name).is_some()) {
         return;
@@ -40,18 +40,18 @@ fn command(look: &Look<'_>, section: &Section, found: &mut Findings) {
             shown(program)
         ),
     };
-    found.about(look.outline, section, "command", Weight::Attention, &text);
+    found.about(view.outline, section, "command", FindingKind::Attention, &text);
 }
 
-fn limit(look: &Look<'_>, section: &Section, (key, resource): (&str, Resource), found: &mut Findings) {
+fn limit(view: &ConfigView<'_>, section: &Section, (key, resource): (&str, Resource), found: &mut Findings) {
     // Root raises its own limits.
-    let hard = getrlimit(resource).maximum.filter(|_| look.machine.uid != 0);
-    let wanted = look.text(section, key).and_then(|text| text.trim().parse::<u64>().ok());
+    let hard = getrlimit(resource).maximum.filter(|_| view.host_env.uid != 0);
+    let wanted = view.value(section, key).and_then(|text| text.trim().parse::<u64>().ok());
     if let (Some(hard), Some(wanted)) = (hard, wanted)
         && wanted > hard
     {
         let text =
             format!("asks for {wanted}, and this user can have {hard}: supervisord would refuse to start");
-        found.about(look.outline, section, key, Weight::Attention, &text);
+        found.about(view.outline, section, key, FindingKind::Attention, &text);
     }
 }

@@ -7,7 +7,7 @@ use ironlance_core::text::shlex;
 use ironlance_net::percent;
 use thiserror::Error;
 
-use crate::import::machine::find_program;
+use crate::import::path_search::find_program;
 
 /// The listeners that are wired; no program has their names.
 pub(super) const LISTENERS: [&str; 2] = ["crashmail", "fatalmailbatch"];
@@ -15,26 +15,26 @@ pub(super) const LISTENERS: [&str; 2] = ["crashmail", "fatalmailbatch"];
 /// An answer that cannot be used; the text is for the person who gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
-pub(super) struct Unusable(String);
+pub(super) struct UnusableAnswer(String);
 
-fn unusable<T>(text: impl Into<String>) -> Result<T, Unusable> {
-    Err(Unusable(text.into()))
+fn unusable<T>(text: impl Into<String>) -> Result<T, UnusableAnswer> {
+    Err(UnusableAnswer(text.into()))
 }
 
 /// How mail is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum MailTransport {
     /// A command that takes a mail on its standard input.
     Sendmail(String),
     /// A mail server.
-    Server(Server),
-    /// A file that alerts are appended to; an empty path is [`Place`](super::place::Place)'s own.
+    Server(ServerAnswer),
+    /// A file that alerts are appended to; with an empty path it is [`ConfigPaths`](super::paths::ConfigPaths)'s default.
     File(PathBuf),
 }
 
 /// A mail server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Server {
+pub(super) struct ServerAnswer {
     /// `smtp://[USER@]HOST[:PORT]` or `smtps://…`, without a password.
     pub(super) url: String,
     /// Whom to be there.
@@ -42,12 +42,12 @@ pub(super) struct Server {
     /// What was given between user and host.
     pub(super) password: Option<String>,
     /// The host is this machine.
-    pub(super) is_here: bool,
+    pub(super) is_local: bool,
 }
 
 /// A program to keep running.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Program {
+pub(super) struct ProgramAnswer {
     /// Its name in the configuration.
     pub(super) name: String,
     /// Its command line, as a shell would be given it.
@@ -56,19 +56,19 @@ pub(super) struct Program {
 
 /// Where the mails go, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mail {
+pub(super) struct MailSettings {
     /// Addresses with commas between them.
     pub(super) to: String,
     /// The sender.
     pub(super) from: String,
     /// How.
-    pub(super) way: Way,
+    pub(super) transport: MailTransport,
     /// The file with the password, absolute; there is one where the server has a user.
     pub(super) password_file: Option<PathBuf>,
 }
 
 /// One or more mail addresses.
-pub(super) fn mail_to(text: &str) -> Result<String, Unusable> {
+pub(super) fn mail_to(text: &str) -> Result<String, UnusableAnswer> {
     let found = addresses(&[text.to_owned()]);
     if found.is_empty() {
         return unusable("cannot mail to nobody: give an address such as ops@example.com");
@@ -90,7 +90,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// The sender.
-pub(super) fn mail_from(text: &str) -> Result<String, Unusable> {
+pub(super) fn mail_from(text: &str) -> Result<String, UnusableAnswer> {
     match is_address(text) {
         true => Ok(text.to_owned()),
         false => unusable(format!("cannot use as a mail address: {text}")),
@@ -98,10 +98,10 @@ pub(super) fn mail_from(text: &str) -> Result<String, Unusable> {
 }
 
 /// `sendmail` for the one that was found, a command with a path, `file` or `file:PATH`, or a mail server.
-pub(super) fn way(text: &str, found: Option<&str>) -> Result<Way, Unusable> {
+pub(super) fn transport(text: &str, found: Option<&str>) -> Result<MailTransport, UnusableAnswer> {
     if text == "sendmail" {
         return match found {
-            Some(command) => Ok(Way::Sendmail(command.to_owned())),
+            Some(command) => Ok(MailTransport::Sendmail(command.to_owned())),
             None => unusable(
                 "cannot find sendmail on this machine: name a mail server, or a mailer by its full path; or take file",
             ),
@@ -110,27 +110,27 @@ pub(super) fn way(text: &str, found: Option<&str>) -> Result<Way, Unusable> {
     if let Some(path) = text.strip_prefix("file").filter(|rest| rest.is_empty() || rest.starts_with(':')) {
         return file(path.trim_start_matches(':'));
     }
-    if text.starts_with('/') { sendmail(text) } else { server(text).map(Way::Server) }
+    if text.starts_with('/') { sendmail(text) } else { server(text).map(MailTransport::Server) }
 }
 
 /// A file for alerts; without a path the usual one.
-pub(super) fn file(path: &str) -> Result<Way, Unusable> {
+pub(super) fn file(path: &str) -> Result<MailTransport, UnusableAnswer> {
     if !path.is_empty() && !path.starts_with('/') {
         return unusable(format!("cannot use a relative path for alerts, which come from elsewhere: {path}"));
     }
-    one_line(path).map(|path| Way::File(PathBuf::from(path)))
+    one_line(path).map(|path| MailTransport::File(PathBuf::from(path)))
 }
 
 /// A command that takes a mail.
-pub(super) fn sendmail(text: &str) -> Result<Way, Unusable> {
+pub(super) fn sendmail(text: &str) -> Result<MailTransport, UnusableAnswer> {
     if text.trim().is_empty() {
         return unusable("cannot send mail by an empty command");
     }
-    one_line(text).map(|text| Way::Sendmail(text.to_owned()))
+    one_line(text).map(|text| MailTransport::Sendmail(text.to_owned()))
 }
 
 /// `HOST[:PORT]`, or a URL.
-pub(super) fn server(text: &str) -> Result<Server, Unusable> {
+pub(super) fn server(text: &str) -> Result<ServerAnswer, UnusableAnswer> {
     let text = text.trim();
     let bad =
         |why: &str| unusable(format!("cannot use as a mail server ({why}): {}", without_password(text)));
@@ -168,8 +168,13 @@ pub(super) fn server(text: &str) -> Result<Server, Unusable> {
     };
     let at = user.map(|user| format!("{user}@")).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let is_here = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
-    Ok(Server { url: format!("{scheme}://{at}{host}"), user: user.map(str::to_owned), password, is_here })
+    let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+    Ok(ServerAnswer {
+        url: format!("{scheme}://{at}{host}"),
+        user: user.map(str::to_owned),
+        password,
+        is_local,
+    })
 }
 
 /// Whether the port is one, where there is one. Several colons without brackets are an IPv6 address, as for the listeners.
@@ -200,7 +205,7 @@ pub(super) const NONE: &str = "none";
 pub(super) const EXAMPLE: &str = "example=sleep 1000000";
 
 /// `NAME=COMMAND`, or a command that gives the name; nothing, or `none`, is no program.
-pub(super) fn program(text: &str) -> Result<Option<Program>, Unusable> {
+pub(super) fn program(text: &str) -> Result<Option<ProgramAnswer>, UnusableAnswer> {
     let text = one_line(text.trim())?;
     if text.is_empty() || text == NONE {
         return Ok(None);
@@ -210,7 +215,7 @@ pub(super) fn program(text: &str) -> Result<Option<Program>, Unusable> {
         None => (name_of(text), text),
     };
     let words = shlex::split(command)
-        .map_err(|error| Unusable(format!("cannot split the command ({error}): {command}")))?;
+        .map_err(|error| UnusableAnswer(format!("cannot split the command ({error}): {command}")))?;
     if words.first().is_none_or(String::is_empty) {
         return unusable(format!("cannot run an empty command: {text}"));
     }
@@ -219,11 +224,11 @@ pub(super) fn program(text: &str) -> Result<Option<Program>, Unusable> {
             "cannot name the program {name}: that is a listener here; give it as NAME=COMMAND"
         ));
     }
-    Ok(Some(Program { name, command: command.to_owned() }))
+    Ok(Some(ProgramAnswer { name, command: command.to_owned() }))
 }
 
 /// A name and a command with `=` between them; nothing where the sign belongs to the command, as in `web --port=80`.
-fn named(text: &str) -> Result<Option<(&str, &str)>, Unusable> {
+fn named(text: &str) -> Result<Option<(&str, &str)>, UnusableAnswer> {
     let Some((before, command)) = text.split_once('=') else { return Ok(None) };
     let (name, command) = (before.trim_end(), command.trim());
     if name.contains('/') || name.contains(char::is_whitespace) {
@@ -250,7 +255,7 @@ fn is_variable(name: &str, command: &str) -> bool {
 }
 
 /// Refuses two of one name.
-pub(super) fn no_doubles(programs: &[Program]) -> Result<(), Unusable> {
+pub(super) fn reject_duplicates(programs: &[ProgramAnswer]) -> Result<(), UnusableAnswer> {
     let mut names: Vec<&str> = programs.iter().map(|program| program.name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -274,7 +279,7 @@ fn name_of(command: &str) -> String {
     if name.is_empty() { "program".to_owned() } else { name }
 }
 
-fn one_line(text: &str) -> Result<&str, Unusable> {
+fn one_line(text: &str) -> Result<&str, UnusableAnswer> {
     match text.contains(char::is_control) {
         true => unusable("cannot use a line break, a tab or another control character"),
         false => Ok(text),
@@ -322,19 +327,25 @@ mod tests {
         for host in ["mail:65535", "::1", "[::1]", "[::1]:25"] {
             assert!(server(host).is_ok(), "{host}");
         }
-        assert!(server("localhost:25").unwrap().is_here && !server("mail").unwrap().is_here);
+        assert!(server("localhost:25").unwrap().is_local && !server("mail").unwrap().is_local);
     }
 
     #[test]
     fn sendmail_must_be_there_to_be_chosen_by_its_name() {
-        assert_eq!(way("sendmail", Some("/x -t")), Ok(Way::Sendmail("/x -t".to_owned())));
-        assert!(way("sendmail", None).is_err());
-        assert_eq!(way("/opt/mailer -a", None), Ok(Way::Sendmail("/opt/mailer -a".to_owned())));
-        assert!(matches!(way("mail", None), Ok(Way::Server(_))));
-        assert_eq!(way("file", None), Ok(Way::File("".into())));
-        assert_eq!(way("file:/var/mail/alerts", None), Ok(Way::File("/var/mail/alerts".into())));
-        assert!(way("file:alerts", None).is_err() && way("file:/a\nb", None).is_err());
-        assert!(matches!(way("fileserver", None), Ok(Way::Server(_))));
+        assert_eq!(transport("sendmail", Some("/x -t")), Ok(MailTransport::Sendmail("/x -t".to_owned())));
+        assert!(transport("sendmail", None).is_err());
+        assert_eq!(
+            transport("/opt/mailer -a", None),
+            Ok(MailTransport::Sendmail("/opt/mailer -a".to_owned()))
+        );
+        assert!(matches!(transport("mail", None), Ok(MailTransport::Server(_))));
+        assert_eq!(transport("file", None), Ok(MailTransport::File("".into())));
+        assert_eq!(
+            transport("file:/var/mail/alerts", None),
+            Ok(MailTransport::File("/var/mail/alerts".into()))
+        );
+        assert!(transport("file:alerts", None).is_err() && transport("file:/a\nb", None).is_err());
+        assert!(matches!(transport("fileserver", None), Ok(MailTransport::Server(_))));
     }
 
     #[test]
@@ -358,13 +369,13 @@ mod tests {
             assert!(program(text).is_err(), "{text}");
         }
         let twice = [program("a=b").unwrap().unwrap(), program("a=c").unwrap().unwrap()];
-        assert!(no_doubles(&twice).is_err() && no_doubles(&twice[..1]).is_ok());
+        assert!(reject_duplicates(&twice).is_err() && reject_duplicates(&twice[..1]).is_ok());
     }
 
     proptest! {
         #[test]
         fn no_answer_makes_it_panic(text in "\\PC{0,40}") {
-            let _ = (mail_to(&text), way(&text, None), program(&text), mail_from(&text));
+            let _ = (mail_to(&text), transport(&text, None), program(&text), mail_from(&text));
         }
     }
 }

@@ -2,13 +2,13 @@
 
 mod answers;
 mod args;
-mod ask;
-mod interview;
-mod place;
-mod quote;
-mod setting;
-mod text;
-mod trial;
+mod config_text;
+mod dialog;
+mod environment;
+mod escape;
+mod paths;
+mod prompt;
+mod verify;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -17,23 +17,23 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use ironlance_config::Config;
 
-use crate::import::machine::find_program;
-use crate::import::secret::looks_secret;
+use crate::import::path_search::find_program;
+use crate::import::secrets::looks_secret;
 use crate::usage;
-use answers::Way;
+use answers::MailTransport;
 use args::Args;
-use interview::{Wanted, asked, password_again, unasked};
-use place::{Over, Role, Written};
-use quote::for_shell;
-use setting::Setting;
-use trial::Sent;
+use dialog::{InitPlan, ask_password_again, by_dialog, by_options};
+use environment::InitEnv;
+use escape::for_shell;
+use paths::{ConfigRole, Overwrite, PendingFile};
+use verify::TestAlertResult;
 
 /// The exit status when nothing was written.
 const NOTHING_WRITTEN: u8 = 2;
 /// So often a password is asked for again.
-const LOGINS: usize = 3;
+const MAX_LOGINS: usize = 3;
 /// The listener that sends the test alert.
-const TESTED: &str = "crashmail";
+const TESTED_LISTENER: &str = "crashmail";
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {
@@ -42,8 +42,8 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         Err(status) => return status,
     };
     match run(&args) {
-        Ok(Sent::Yes) => ExitCode::SUCCESS,
-        Ok(Sent::No | Sent::LoginRefused) => ExitCode::FAILURE,
+        Ok(TestAlertResult::Sent) => ExitCode::SUCCESS,
+        Ok(TestAlertResult::Failed | TestAlertResult::LoginRefused) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(io::stderr(), "ironlance init: {error:#}");
             ExitCode::from(NOTHING_WRITTEN)
@@ -51,48 +51,49 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<Sent> {
-    let setting = Setting::look().context("cannot tell where this program is")?;
-    let over = if args.force { Over::Force } else { Over::Never };
+fn run(args: &Args) -> Result<TestAlertResult> {
+    let env = InitEnv::detect().context("cannot tell where this program is")?;
+    let overwrite = if args.force { Overwrite::Force } else { Overwrite::Never };
     let is_silent = args.yes || !io::stdin().is_terminal();
-    let wanted = if is_silent { unasked(args, &setting, over)? } else { asked(args, &setting, over)? };
-    let config = write(&wanted, &setting, over)?;
+    let plan = if is_silent { by_options(args, &env, overwrite)? } else { by_dialog(args, &env, overwrite)? };
+    let config = write(&plan, &env, overwrite)?;
     let mut out = io::stdout().lock();
-    writeln!(out, "Wrote {}: no faults.", wanted.place.file.display())?;
-    if wanted.password.is_some() {
-        let file = wanted.mail.password_file.as_deref().unwrap_or(Path::new(""));
+    writeln!(out, "Wrote {}: no faults.", plan.paths.file.display())?;
+    if plan.password.is_some() {
+        let file = plan.mail.password_file.as_deref().unwrap_or(Path::new(""));
         writeln!(out, "The password is in {}, for its owner only.", file.display())?;
     }
-    warn(&mut out, &config)?;
-    if let (Role::Whole { .. }, Some(main)) = (&wanted.place.role, setting.packaged()) {
+    warn_missing_programs(&mut out, &config)?;
+    if let (ConfigRole::Standalone { .. }, Some(main)) = (&plan.paths.role, env.packaged()) {
         let main = main.display();
         writeln!(
             out,
             "Mind: {main} is there as well, for a supervisord of its own; two may not share a socket."
         )?;
     }
-    let mut sent = if args.no_test { Sent::Yes } else { try_out(&mut out, &setting, &config)? };
-    for _ in 0..LOGINS {
-        if is_silent || sent != Sent::LoginRefused || !log_in_anew(&wanted)? {
+    let mut sent =
+        if args.no_test { TestAlertResult::Sent } else { send_test_alert(&mut out, &env, &config)? };
+    for _ in 0..MAX_LOGINS {
+        if is_silent || sent != TestAlertResult::LoginRefused || !retry_login(&plan)? {
             break;
         }
-        sent = try_out(&mut out, &setting, &config)?;
+        sent = send_test_alert(&mut out, &env, &config)?;
     }
     if !args.no_test {
-        conclude(&mut out, &sent, &wanted)?;
+        print_result(&mut out, &sent, &plan)?;
     }
-    next(&mut out, &setting, &wanted)?;
+    print_next_steps(&mut out, &env, &plan)?;
     Ok(sent)
 }
 
 /// Writes the files, the configuration only when supervisord would take it; gives it as supervisord sees it.
-fn write(wanted: &Wanted, setting: &Setting, over: Over) -> Result<Config> {
-    let Wanted { mail, password, programs, place } = wanted;
-    let text = text::configuration(place, &setting.call(), mail, programs);
+fn write(plan: &InitPlan, env: &InitEnv, overwrite: Overwrite) -> Result<Config> {
+    let InitPlan { mail, password, programs, paths } = plan;
+    let text = config_text::configuration(paths, &env.command_prefix(), mail, programs);
     let is_secret = programs.iter().any(|program| looks_secret(&program.command))
-        || matches!(&mail.way, Way::Sendmail(command) if looks_secret(command));
-    if let Role::Part { of } = &place.role {
-        let doubles = match trial::doubles(of, &text, &place.file, &setting.machine) {
+        || matches!(&mail.transport, MailTransport::Sendmail(command) if looks_secret(command));
+    if let ConfigRole::Included { of } = &paths.role {
+        let doubles = match verify::duplicate_sections(of, &text, &paths.file, &env.host_env) {
             Ok(doubles) => doubles,
             Err(faults) => bail!("cannot add to {}:\n{faults}", of.display()),
         };
@@ -100,38 +101,40 @@ fn write(wanted: &Wanted, setting: &Setting, over: Over) -> Result<Config> {
             bail!("cannot add what is there already: {}; change it there", doubles.join(", "));
         }
     }
-    let made = place.make_folders()?;
-    let written = Written::new(&place.file, &text, if is_secret { 0o600 } else { 0o644 }, over)?;
+    let made = paths.make_folders()?;
+    let written = PendingFile::new(&paths.file, &text, if is_secret { 0o600 } else { 0o644 }, overwrite)?;
     let shown = |faults: &dyn std::fmt::Display| {
-        faults.to_string().replace(&written.path().display().to_string(), &place.file.display().to_string())
+        faults.to_string().replace(&written.path().display().to_string(), &paths.file.display().to_string())
     };
-    let main = match &place.role {
-        Role::Whole { .. } => written.path(),
-        Role::Part { of } => of,
+    let main = match &paths.role {
+        ConfigRole::Standalone { .. } => written.path(),
+        ConfigRole::Included { of } => of,
     };
-    let config = match trial::check(main, &setting.machine) {
-        Ok(config) if config.groups.iter().all(|group| group.name.0 != TESTED) => bail!(
+    let config = match verify::check(main, &env.host_env) {
+        Ok(config) if config.groups.iter().all(|group| group.name.0 != TESTED_LISTENER) => bail!(
             "cannot add {}: {} does not include it; name a place for a whole configuration by --output",
-            place.file.display(),
+            paths.file.display(),
             main.display()
         ),
         Ok(config) => config,
         Err(faults) => bail!("cannot make a configuration of these answers:\n{}", shown(&faults)),
     };
     let secret = match (password, &mail.password_file) {
-        (Some(password), Some(file)) => Some(Written::new(file, &format!("{password}\n"), 0o600, over)?),
+        (Some(password), Some(file)) => {
+            Some(PendingFile::new(file, &format!("{password}\n"), 0o600, overwrite)?)
+        }
         (Some(_) | None, _) => None,
     };
-    written.settle()?;
+    written.commit()?;
     made.keep();
     if let Some(secret) = secret {
-        secret.settle()?;
+        secret.commit()?;
     }
     Ok(config)
 }
 
 /// Says which programs supervisord will not find.
-fn warn(out: &mut impl Write, config: &Config) -> io::Result<()> {
+fn warn_missing_programs(out: &mut impl Write, config: &Config) -> io::Result<()> {
     for program in config.groups.iter().flat_map(|group| &group.programs) {
         let words = ironlance_core::text::shlex::split(&program.command).unwrap_or_default();
         if let Some(first) = words.first().filter(|first| find_program(first).is_none()) {
@@ -145,36 +148,36 @@ fn warn(out: &mut impl Write, config: &Config) -> io::Result<()> {
     Ok(())
 }
 
-fn try_out(out: &mut impl Write, setting: &Setting, config: &Config) -> Result<Sent> {
+fn send_test_alert(out: &mut impl Write, env: &InitEnv, config: &Config) -> Result<TestAlertResult> {
     writeln!(out)?;
-    trial::test_alert(config, TESTED, &setting.binary).context("cannot start crashmail")
+    verify::test_alert(config, TESTED_LISTENER, &env.binary).context("cannot start crashmail")
 }
 
 /// Puts another password in the place of the one that was refused; `false` where there is none.
-fn log_in_anew(wanted: &Wanted) -> Result<bool> {
-    let (Way::Server(server), Some(file), true) =
-        (&wanted.mail.way, &wanted.mail.password_file, wanted.password.is_some())
+fn retry_login(plan: &InitPlan) -> Result<bool> {
+    let (MailTransport::Server(server), Some(file), true) =
+        (&plan.mail.transport, &plan.mail.password_file, plan.password.is_some())
     else {
         return Ok(false);
     };
-    let Some(password) = password_again(server.user.as_deref().unwrap_or_default())? else {
+    let Some(password) = ask_password_again(server.user.as_deref().unwrap_or_default())? else {
         return Ok(false);
     };
-    Written::new(file, &format!("{password}\n"), 0o600, Over::Force)?.settle()?;
+    PendingFile::new(file, &format!("{password}\n"), 0o600, Overwrite::Force)?.commit()?;
     Ok(true)
 }
 
-fn conclude(out: &mut impl Write, sent: &Sent, wanted: &Wanted) -> io::Result<()> {
-    match (sent, &wanted.mail.way) {
-        (Sent::Yes, Way::File(file)) => writeln!(
+fn print_result(out: &mut impl Write, sent: &TestAlertResult, plan: &InitPlan) -> io::Result<()> {
+    match (sent, &plan.mail.transport) {
+        (TestAlertResult::Sent, MailTransport::File(file)) => writeln!(
             out,
             "Alerts go into {} until its listeners are told of a mailer: look, the test alert is there.",
             file.display()
         ),
-        (Sent::Yes, Way::Sendmail(_) | Way::Server(_)) => {
+        (TestAlertResult::Sent, MailTransport::Sendmail(_) | MailTransport::Server(_)) => {
             writeln!(out, "Look into the mailbox: the subject is \"test alert of crashmail on …\".")
         }
-        (Sent::No | Sent::LoginRefused, _) => writeln!(
+        (TestAlertResult::Failed | TestAlertResult::LoginRefused, _) => writeln!(
             out,
             "\nThe configuration is written all the same. Mend the mail options of its listeners, and try them\n\
              by putting --test-alert behind the command."
@@ -183,19 +186,21 @@ fn conclude(out: &mut impl Write, sent: &Sent, wanted: &Wanted) -> io::Result<()
 }
 
 /// Three commands to go on with.
-fn next(out: &mut impl Write, setting: &Setting, wanted: &Wanted) -> io::Result<()> {
-    let file = for_shell(&wanted.place.main().display().to_string());
-    let control = setting.line("supervisorctl");
-    let third = match wanted.programs.first() {
+fn print_next_steps(out: &mut impl Write, env: &InitEnv, plan: &InitPlan) -> io::Result<()> {
+    let file = for_shell(&plan.paths.main().display().to_string());
+    let control = env.command_line("supervisorctl");
+    let third = match plan.programs.first() {
         Some(program) => format!(
             "kill -9 $({control} -c {file} pid {name})    # a crash on purpose: the alert follows",
             name = program.name
         ),
-        None => format!("{} list    # alerts that wait for the mail server", setting.line("outbox")),
+        None => format!("{} list    # alerts that wait for the mail server", env.command_line("outbox")),
     };
-    let first = match wanted.place.role {
-        Role::Whole { .. } => format!("{} -c {file}    # start", setting.line("supervisord")),
-        Role::Part { .. } => format!("{control} -c {file} update    # takes it over; what runs goes on"),
+    let first = match plan.paths.role {
+        ConfigRole::Standalone { .. } => format!("{} -c {file}    # start", env.command_line("supervisord")),
+        ConfigRole::Included { .. } => {
+            format!("{control} -c {file} update    # takes it over; what runs goes on")
+        }
     };
     writeln!(out, "\nNext:\n  {first}\n  {control} -c {file} status    # what runs\n  {third}")
 }
@@ -206,13 +211,13 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use answers::{Mail, program, server};
+    use answers::{MailSettings, program, server};
     use ironlance_config::HostEnv;
-    use place::Place;
+    use paths::ConfigPaths;
     use tempfile::TempDir;
 
     /// A machine of root's with the configuration of our package.
-    fn packaged(include: &str) -> (TempDir, Setting) {
+    fn packaged(include: &str) -> (TempDir, InitEnv) {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("etc/supervisor");
         fs::create_dir_all(folder.join("conf.d")).unwrap();
@@ -223,53 +228,53 @@ mod tests {
             .replace("/etc/supervisor/conf.d/*.conf", include)
             .replace("/var/log/supervisor", logs.to_str().unwrap());
         fs::write(folder.join("supervisord.conf"), text).unwrap();
-        let machine = HostEnv {
+        let host_env = HostEnv {
             environment: Vec::new(),
             cwd: root.path().to_owned(),
             host_node_name: "box".to_owned(),
             temp_dir: root.path().to_owned(),
             uid: 0,
         };
-        let setting = Setting {
-            machine,
+        let env = InitEnv {
+            host_env,
             root: root.path().to_owned(),
             binary: PathBuf::from("/opt/ironlance"),
             mailer: None,
             has_server: true,
         };
-        (root, setting)
+        (root, env)
     }
 
-    fn wanted(setting: &Setting) -> Wanted {
-        let way = Way::Server(server("mail").unwrap());
-        let mail = Mail { to: "ops@x".into(), from: "me@x".into(), way, password_file: None };
-        let place = Place::of(&setting.default_file(), Path::new("/"), &setting.root, 0).unwrap();
+    fn plan(env: &InitEnv) -> InitPlan {
+        let transport = MailTransport::Server(server("mail").unwrap());
+        let mail = MailSettings { to: "ops@x".into(), from: "me@x".into(), transport, password_file: None };
+        let paths = ConfigPaths::of(&env.default_file(), Path::new("/"), &env.root, 0).unwrap();
         let programs = program("web=/bin/sleep 9").unwrap().into_iter().collect();
-        Wanted { mail, password: None, programs, place }
+        InitPlan { mail, password: None, programs, paths }
     }
 
     #[test]
     fn beside_a_package_only_programs_and_listeners_are_written_and_the_whole_is_checked() {
-        let (_root, setting) = packaged("%(here)s/conf.d/*.conf");
-        let wanted = wanted(&setting);
-        let config = write(&wanted, &setting, Over::Never).unwrap();
+        let (_root, env) = packaged("%(here)s/conf.d/*.conf");
+        let plan = plan(&env);
+        let config = write(&plan, &env, Overwrite::Never).unwrap();
         let names: Vec<&str> = config.groups.iter().map(|group| group.name.0.as_str()).collect();
         assert_eq!(names, ["crashmail", "fatalmailbatch", "web"]);
         assert_eq!(config.servers.len(), 1);
-        let text = fs::read_to_string(&wanted.place.file).unwrap();
+        let text = fs::read_to_string(&plan.paths.file).unwrap();
         let sections: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();
         assert_eq!(
             sections,
             ["[program:web]", "[eventlistener:crashmail]", "[eventlistener:fatalmailbatch]"]
         );
-        let folder = wanted.place.file.parent().unwrap();
+        let folder = plan.paths.file.parent().unwrap();
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "nothing is left behind");
         // What it wrote itself is no hindrance.
-        write(&wanted, &setting, Over::Force).unwrap();
+        write(&plan, &env, Overwrite::Force).unwrap();
         let mut said = Vec::new();
-        next(&mut said, &setting, &wanted).unwrap();
+        print_next_steps(&mut said, &env, &plan).unwrap();
         let said = String::from_utf8(said).unwrap();
-        let main = setting.packaged().unwrap();
+        let main = env.packaged().unwrap();
         assert!(
             said.contains(&format!("-c {} update", main.display())) && !said.contains("supervisord -c"),
             "{said}"
@@ -278,15 +283,15 @@ mod tests {
 
     #[test]
     fn what_the_package_s_configuration_does_not_include_or_has_already_is_refused() {
-        let (_root, setting) = packaged("elsewhere/*.conf");
-        let error = write(&wanted(&setting), &setting, Over::Never).unwrap_err().to_string();
+        let (_root, env) = packaged("elsewhere/*.conf");
+        let error = write(&plan(&env), &env, Overwrite::Never).unwrap_err().to_string();
         assert!(error.contains("does not include it"), "{error}");
-        let (_root, setting) = packaged("%(here)s/conf.d/*.conf");
-        let wanted = wanted(&setting);
-        let theirs = wanted.place.file.with_file_name("web.conf");
+        let (_root, env) = packaged("%(here)s/conf.d/*.conf");
+        let plan = plan(&env);
+        let theirs = plan.paths.file.with_file_name("web.conf");
         fs::write(&theirs, "[program:web]\ncommand=/bin/true\n").unwrap();
-        let error = write(&wanted, &setting, Over::Never).unwrap_err().to_string();
+        let error = write(&plan, &env, Overwrite::Never).unwrap_err().to_string();
         assert!(error.contains(&format!("[program:web] in {}", theirs.display())), "{error}");
-        assert!(!wanted.place.file.exists());
+        assert!(!plan.paths.file.exists());
     }
 }

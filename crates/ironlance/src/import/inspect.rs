@@ -10,15 +10,15 @@ use ironlance_core::text::shlex;
 const RUNNERS: [&str; 3] = ["program:", "eventlistener:", "fcgi-program:"];
 
 /// What is looked at.
-pub(super) struct Look<'a> {
+pub(super) struct ConfigView<'a> {
     pub(super) outline: &'a RawConfig,
-    pub(super) machine: &'a HostEnv,
+    pub(super) host_env: &'a HostEnv,
     variables: EnvVariables,
 }
 
-impl<'a> Look<'a> {
-    pub(super) fn new(outline: &'a RawConfig, machine: &'a HostEnv) -> Self {
-        Self { outline, machine, variables: EnvVariables::new(&machine.environment) }
+impl<'a> ConfigView<'a> {
+    pub(super) fn new(outline: &'a RawConfig, host_env: &'a HostEnv) -> Self {
+        Self { outline, host_env, variables: EnvVariables::new(&host_env.environment) }
     }
 
     /// The sections whose name begins so.
@@ -33,7 +33,7 @@ impl<'a> Look<'a> {
     }
 
     /// A value, expanded as for the first of the section's processes; as it stands where that cannot be done.
-    pub(super) fn text(&self, section: &Section, key: &str) -> Option<String> {
+    pub(super) fn value(&self, section: &Section, key: &str) -> Option<String> {
         let value = &self.outline.ini.get(section, key)?.value;
         if !value.contains('%') {
             return Some(value.clone());
@@ -41,7 +41,7 @@ impl<'a> Look<'a> {
         let label = section.name.split_once(':').map_or("", |(_, label)| label);
         let mut names = ExpansionNames::default()
             .with("here", &self.outline.here)
-            .with("host_node_name", &self.machine.host_node_name)
+            .with("host_node_name", &self.host_env.host_node_name)
             .with("program_name", label)
             .with("group_name", label);
         for name in ["process_num", "numprocs"] {
@@ -55,6 +55,6 @@ impl<'a> Look<'a> {
 
     /// The words of a section's command.
     pub(super) fn words(&self, section: &Section) -> Vec<String> {
-        self.text(section, "command").and_then(|command| shlex::split(&command).ok()).unwrap_or_default()
+        self.value(section, "command").and_then(|command| shlex::split(&command).ok()).unwrap_or_default()
     }
 }

@@ -13,20 +13,20 @@ use ironlance_listeners::command::LOGIN_REFUSED;
 const NO_PERMISSION: i32 = 77;
 
 /// Reads the configuration as supervisord would.
-pub(super) fn check(file: &Path, machine: &HostEnv) -> Result<Config, ConfigFaults> {
-    load(file, &Overrides::default(), machine)
+pub(super) fn check(file: &Path, host_env: &HostEnv) -> Result<Config, ConfigFaults> {
+    load(file, &Overrides::default(), host_env)
 }
 
 /// The sections of `text` that a configuration has already, in another file than `but`; as `[section] in FILE`.
 ///
 /// Fails with what keeps the configuration from being read.
-pub(super) fn doubles(
+pub(super) fn duplicate_sections(
     main: &Path,
     text: &str,
     but: &Path,
-    machine: &HostEnv,
+    host_env: &HostEnv,
 ) -> Result<Vec<String>, ConfigFaults> {
-    let outline = load_raw(main, machine)?;
+    let outline = load_raw(main, host_env)?;
     let mut new = Ini::default();
     // Of a text of ours nothing is refused here that would not be refused by the check.
     let _ = new.read(text, 0);
@@ -37,18 +37,18 @@ pub(super) fn doubles(
 
 /// What became of the test alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
-    Yes,
+pub(super) enum TestAlertResult {
+    Sent,
     /// The mail server refused the login.
     LoginRefused,
     /// It was not sent; its listener has said why.
-    No,
+    Failed,
 }
 
 /// Runs the listener of this name as the configuration has it, with `--test-alert`; it tells each step on stdout.
 ///
 /// Our binary is started for it, by its path, whatever the command is found as. Fails when that cannot be started.
-pub(super) fn test_alert(config: &Config, listener: &str, binary: &Path) -> io::Result<Sent> {
+pub(super) fn test_alert(config: &Config, listener: &str, binary: &Path) -> io::Result<TestAlertResult> {
     let group = config.groups.iter().find(|group| group.name.0 == listener);
     let command =
         group.and_then(|group| group.programs.first()).map_or("", |program| program.command.as_str());
@@ -59,8 +59,8 @@ pub(super) fn test_alert(config: &Config, listener: &str, binary: &Path) -> io::
     command.arg(listener).args(options).arg("--test-alert").stdin(Stdio::null());
     let status = command.env(LOGIN_REFUSED, NO_PERMISSION.to_string()).status()?;
     Ok(match status.code() {
-        Some(0) => Sent::Yes,
-        Some(NO_PERMISSION) => Sent::LoginRefused,
-        Some(_) | None => Sent::No,
+        Some(0) => TestAlertResult::Sent,
+        Some(NO_PERMISSION) => TestAlertResult::LoginRefused,
+        Some(_) | None => TestAlertResult::Failed,
     })
 }

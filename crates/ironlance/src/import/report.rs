@@ -9,41 +9,41 @@ use ironlance_core::text::escape::escape_controls;
 
 /// What a finding means for whoever moves over; the order is that of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Weight {
+pub(super) enum FindingKind {
     /// It stays as it is.
-    Same,
+    Unchanged,
     /// It gets better by itself.
-    Better,
+    Improved,
     /// No supervisord starts with it.
     Fault,
-    /// Somebody should look at it.
+    /// A person should look at it.
     Attention,
 }
 
 /// One thing that was found; shown as `file:line: [section] key: text`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Finding {
-    weight: Weight,
+pub(super) struct ImportFinding {
+    kind: FindingKind,
     /// The number of the file and the line; nothing for the whole.
     at: (usize, u32),
     text: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for ImportFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-/// More of one weight are read by nobody.
-const MOST: usize = 1000;
+/// No more findings of one kind are kept.
+const MAX_FINDINGS: usize = 1000;
 
-/// Everything that was found, the first thousand of each weight.
+/// All findings, the first thousand of each kind.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    found: Vec<Finding>,
-    seen: HashSet<Finding>,
-    /// How many there are, of each weight.
+    found: Vec<ImportFinding>,
+    seen: HashSet<ImportFinding>,
+    /// How many there are, of each kind.
     counts: [usize; 4],
     /// There would have been more of them.
     cut: [bool; 4],
@@ -56,54 +56,55 @@ impl Findings {
         outline: &RawConfig,
         section: &Section,
         key: &str,
-        weight: Weight,
+        kind: FindingKind,
         text: &str,
     ) {
         let place = outline.ini.get(section, key).map_or(section.place, |entry| entry.place);
         let key = if key.is_empty() { String::new() } else { format!(" {key}") };
         let text = format!("{}:{}: [{}]{key}: {text}", outline.file(place), place.line, section.name);
-        self.add(weight, (place.file, place.line), &text);
+        self.add(kind, (place.file, place.line), &text);
     }
 
     /// A line that says itself where.
-    pub(super) fn line(&mut self, outline: &RawConfig, weight: Weight, text: &str) {
+    pub(super) fn line(&mut self, outline: &RawConfig, kind: FindingKind, text: &str) {
         let at = outline.files.iter().enumerate().find_map(|(number, file)| {
             let line = text.strip_prefix(file.as_str())?.strip_prefix(':')?.split(':').next()?;
             Some((number, line.parse().ok()?))
         });
-        self.add(weight, at.unwrap_or_default(), text);
+        self.add(kind, at.unwrap_or_default(), text);
     }
 
     /// About no place.
-    pub(super) fn whole(&mut self, weight: Weight, text: &str) {
-        self.add(weight, (0, 0), text);
+    pub(super) fn whole(&mut self, kind: FindingKind, text: &str) {
+        self.add(kind, (0, 0), text);
     }
 
-    fn add(&mut self, weight: Weight, at: (usize, u32), text: &str) {
-        if self.is_full(weight) {
-            self.cut[weight as usize] = true;
+    fn add(&mut self, kind: FindingKind, at: (usize, u32), text: &str) {
+        if self.is_full(kind) {
+            self.cut[kind as usize] = true;
             return;
         }
-        let finding = Finding { weight, at, text: escape_controls(text) };
+        let finding = ImportFinding { kind, at, text: escape_controls(text) };
         if self.seen.insert(finding.clone()) {
             self.found.push(finding);
-            self.counts[weight as usize] += 1;
+            self.counts[kind as usize] += 1;
         }
     }
 
-    /// Whether no more of this weight are taken: then what is slow need not be looked at.
-    pub(super) fn is_full(&self, weight: Weight) -> bool {
-        self.counts[weight as usize] >= MOST
+    /// Whether no more of this kind are taken: then what is slow need not be looked at.
+    pub(super) fn is_full(&self, kind: FindingKind) -> bool {
+        self.counts[kind as usize] >= MAX_FINDINGS
     }
 
     /// Whether there were more than are told.
-    pub(super) fn is_cut(&self, weight: Weight) -> bool {
-        self.cut[weight as usize]
+    pub(super) fn is_cut(&self, kind: FindingKind) -> bool {
+        self.cut[kind as usize]
     }
 
-    /// Those of a weight, in the order of the files.
-    pub(super) fn of(&self, weight: Weight) -> Vec<&Finding> {
-        let mut found: Vec<&Finding> = self.found.iter().filter(|finding| finding.weight == weight).collect();
+    /// Those of a kind, in the order of the files.
+    pub(super) fn of(&self, kind: FindingKind) -> Vec<&ImportFinding> {
+        let mut found: Vec<&ImportFinding> =
+            self.found.iter().filter(|finding| finding.kind == kind).collect();
         found.sort_by_key(|finding| finding.at);
         found
     }
@@ -122,10 +123,16 @@ mod tests {
     #[test]
     fn a_finding_is_told_once_and_of_very_many_the_first_thousand() {
         let mut found = Findings::default();
-        for number in 0..MOST * 3 {
-            found.whole(Weight::Attention, &format!("{}", number / 2));
+        for number in 0..MAX_FINDINGS * 3 {
+            found.whole(FindingKind::Attention, &format!("{}", number / 2));
         }
-        assert_eq!((found.of(Weight::Attention).len(), found.is_cut(Weight::Attention)), (MOST, true));
-        assert_eq!((found.of(Weight::Same).len(), found.is_cut(Weight::Same)), (0, false));
+        assert_eq!(
+            (found.of(FindingKind::Attention).len(), found.is_cut(FindingKind::Attention)),
+            (MAX_FINDINGS, true)
+        );
+        assert_eq!(
+            (found.of(FindingKind::Unchanged).len(), found.is_cut(FindingKind::Unchanged)),
+            (0, false)
+        );
     }
 }

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 /// The argument that makes `ironlance demo` one of these programs.
 pub(super) const FLAG: &str = "--play";
 /// A request's head is not longer; whoever sends more is not listened to.
-const LONGEST_HEAD: u64 = 16 * 1024;
+const MAX_HEAD: u64 = 16 * 1024;
 /// A megabyte that is written to, so that it is there.
 const MEGABYTE: usize = 1 << 20;
 /// Six megabytes a second, about.
-const BETWEEN_MEGABYTES: Duration = Duration::from_millis(160);
+const MEGABYTE_INTERVAL: Duration = Duration::from_millis(160);
 
 /// Plays the part that the arguments after [`FLAG`] name: `shop PORT` or `leaky`.
-pub(super) fn play(args: &[String]) -> ExitCode {
+pub(super) fn run(args: &[String]) -> ExitCode {
     let played = match args {
         [part, port] if part == "shop" => match port.parse() {
             Ok(port) => shop(port),
@@ -51,7 +51,7 @@ fn shop(port: u16) -> io::Result<()> {
 }
 
 fn serve(mut customer: &TcpStream) -> io::Result<()> {
-    let mut head = BufReader::new(customer.take(LONGEST_HEAD));
+    let mut head = BufReader::new(customer.take(MAX_HEAD));
     let mut line = String::new();
     while head.read_line(&mut line)? > 2 {
         line.clear();
@@ -67,7 +67,7 @@ fn leaky() -> io::Result<()> {
         if hoard.len() % 10 == 0 {
             say(&mut io::stdout(), &format!("leaky: keeping {} MB, just in case", hoard.len()))?;
         }
-        let next = Instant::now() + BETWEEN_MEGABYTES;
+        let next = Instant::now() + MEGABYTE_INTERVAL;
         while let Some(left) = next.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             thread::park_timeout(left);
         }

@@ -4,24 +4,24 @@ use std::fmt::Write;
 
 use ironlance_core::text::shlex;
 
-use super::answers::{EXAMPLE, Mail, Program, Way};
-use super::place::{Place, Role};
-use super::quote;
+use super::answers::{EXAMPLE, MailSettings, MailTransport, ProgramAnswer};
+use super::escape;
+use super::paths::{ConfigPaths, ConfigRole};
 
 /// How the listeners are called: `crashmail` where that is found as ours, else `/path/to/ironlance crashmail`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+pub(super) enum CommandPrefix {
     /// By their own names.
     ByName,
     /// As an argument of our binary, which is here.
-    Through(String),
+    ByBinary(String),
 }
 
 /// The words of a listener's command line.
-pub(super) fn listener(call: &Call, name: &str, mail: &Mail) -> Vec<String> {
-    let mut words = match call {
-        Call::ByName => vec![name.to_owned()],
-        Call::Through(binary) => vec![binary.clone(), name.to_owned()],
+pub(super) fn listener_command(prefix: &CommandPrefix, name: &str, mail: &MailSettings) -> Vec<String> {
+    let mut words = match prefix {
+        CommandPrefix::ByName => vec![name.to_owned()],
+        CommandPrefix::ByBinary(binary) => vec![binary.clone(), name.to_owned()],
     };
     words.extend(mail_options(name, mail));
     if name == "fatalmailbatch" {
@@ -30,30 +30,30 @@ pub(super) fn listener(call: &Call, name: &str, mail: &Mail) -> Vec<String> {
     words
 }
 
-fn mail_options(name: &str, mail: &Mail) -> Vec<String> {
+fn mail_options(name: &str, mail: &MailSettings) -> Vec<String> {
     let is_batch = name.ends_with("batch");
     let mut options = vec![if is_batch { "-t" } else { "-m" }, &mail.to];
     let append: String;
-    match &mail.way {
-        Way::Sendmail(command) => {
+    match &mail.transport {
+        MailTransport::Sendmail(command) => {
             // A mailer knows its sender itself; a batch mailer will not start without one.
             if is_batch {
                 options.extend(["-f", &mail.from]);
             }
             options.extend(["--sendmail_program", command]);
         }
-        Way::File(path) => {
+        MailTransport::File(path) => {
             if is_batch {
                 options.extend(["-f", &mail.from]);
             }
             // An empty line behind each.
-            append = format!("sed \\$G >>{}", quote::for_shell(&path.display().to_string()));
+            append = format!("sed \\$G >>{}", escape::for_shell(&path.display().to_string()));
             options.extend(["--sendmail_program", &append, "--body-only"]);
         }
-        Way::Server(server) => {
+        MailTransport::Server(server) => {
             options.extend([if is_batch { "-f" } else { "--from" }, &mail.from]);
             options.extend([if is_batch { "-H" } else { "--smtp" }, &server.url]);
-            if server.user.is_some() && !server.is_here {
+            if server.user.is_some() && !server.is_local {
                 options.push("--tls");
             }
             if let Some(file) = mail.password_file.as_deref().and_then(std::path::Path::to_str) {
@@ -65,15 +65,20 @@ fn mail_options(name: &str, mail: &Mail) -> Vec<String> {
 }
 
 /// The whole file.
-pub(super) fn configuration(place: &Place, call: &Call, mail: &Mail, programs: &[Program]) -> String {
-    let mut text = head(place);
+pub(super) fn configuration(
+    paths: &ConfigPaths,
+    prefix: &CommandPrefix,
+    mail: &MailSettings,
+    programs: &[ProgramAnswer],
+) -> String {
+    let mut text = head(paths);
     for program in programs {
-        text += &section(place, program);
+        text += &section(paths, program);
     }
     if programs.is_empty() {
         text += NO_PROGRAM;
     }
-    let command = |name: &str| quote::command(&listener(call, name, mail));
+    let command = |name: &str| escape::command(&listener_command(prefix, name, mail));
     let _ = write!(
         text,
         "{WATCH}\
@@ -85,7 +90,7 @@ pub(super) fn configuration(place: &Place, call: &Call, mail: &Mail, programs: &
         command("fatalmailbatch")
     );
     let example = |name: &str, options: &str| {
-        let line = quote::command(&listener(call, name, mail));
+        let line = escape::command(&listener_command(prefix, name, mail));
         let (start, rest) = line.split_at(line.find(&format!("{name} ")).map_or(0, |at| at + name.len()));
         format!("{start} {options}{rest}")
     };
@@ -99,17 +104,17 @@ pub(super) fn configuration(place: &Place, call: &Call, mail: &Mail, programs: &
         example("httpok", "-p web -t 10 --retries 2") + " http://127.0.0.1:8080/",
         example("memmon", "-p web=500MB"),
     );
-    match place.role {
-        Role::Whole { .. } => text + TAIL,
-        Role::Part { .. } => text,
+    match paths.role {
+        ConfigRole::Standalone { .. } => text + TAIL,
+        ConfigRole::Included { .. } => text,
     }
 }
 
-fn head(place: &Place) -> String {
-    let logs = &place.logs;
-    let (socket, pidfile) = match &place.role {
-        Role::Whole { socket, pidfile } => (socket, pidfile),
-        Role::Part { of } => {
+fn head(paths: &ConfigPaths) -> String {
+    let logs = &paths.logs;
+    let (socket, pidfile) = match &paths.role {
+        ConfigRole::Standalone { socket, pidfile } => (socket, pidfile),
+        ConfigRole::Included { of } => {
             return format!(
                 "; Written by `ironlance init`; yours to change. What begins with a semicolon is a comment.\n\
                  ; It is a part of {of}: `supervisorctl update` takes changes over.\n\n\
@@ -118,7 +123,7 @@ fn head(place: &Place) -> String {
             );
         }
     };
-    let user = if place.is_roots { ROOT } else { "" };
+    let user = if paths.is_root_owned { ROOT } else { "" };
     format!(
         "; Written by `ironlance init`; yours to change. What begins with a semicolon is a comment.\n\
          ; `supervisord --check -c FILE` names every fault. %(here)s is the folder of this file.\n\n\
@@ -146,13 +151,13 @@ fn head(place: &Place) -> String {
     )
 }
 
-fn section(place: &Place, program: &Program) -> String {
-    let Program { name, command } = program;
-    let command = match quote::has_comment(command) {
-        true => quote::command(&shlex::split(command).unwrap_or_default()),
-        false => quote::value(command),
+fn section(paths: &ConfigPaths, program: &ProgramAnswer) -> String {
+    let ProgramAnswer { name, command } = program;
+    let command = match escape::has_comment(command) {
+        true => escape::command(&shlex::split(command).unwrap_or_default()),
+        false => escape::value(command),
     };
-    let logs = &place.logs;
+    let logs = &paths.logs;
     let stand_in =
         if EXAMPLE.strip_prefix(name.as_str()) == Some(&format!("={command}")) { STAND_IN } else { "" };
     format!(
@@ -196,18 +201,18 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn mail(way: Way) -> Mail {
+    fn mail(transport: MailTransport) -> MailSettings {
         let (to, from) = ("ops@x".to_owned(), "me@y".to_owned());
-        Mail { to, from, way, password_file: Some("/etc/pw".into()) }
+        MailSettings { to, from, transport, password_file: Some("/etc/pw".into()) }
     }
 
-    fn by(url: &str) -> Mail {
-        mail(Way::Server(server(url).unwrap()))
+    fn by(url: &str) -> MailSettings {
+        mail(MailTransport::Server(server(url).unwrap()))
     }
 
     #[test]
     fn a_password_goes_to_another_machine_only_over_tls() {
-        let line = |url: &str| listener(&Call::ByName, "crashmail", &by(url)).join(" ");
+        let line = |url: &str| listener_command(&CommandPrefix::ByName, "crashmail", &by(url)).join(" ");
         let login = "crashmail -m ops@x --from me@y --smtp smtp://joe@mail --tls --password-file /etc/pw";
         assert_eq!(line("joe@mail"), login);
         assert!(!line("joe@localhost").contains("--tls") && !line("mail").contains("--tls"));
@@ -215,15 +220,20 @@ mod tests {
 
     #[test]
     fn a_batch_mailer_gets_the_same_by_its_own_options() {
-        let call = Call::Through("/opt/iron lance".to_owned());
-        let words = listener(&call, "fatalmailbatch", &mail(Way::Sendmail("/x -t".to_owned())));
+        let prefix = CommandPrefix::ByBinary("/opt/iron lance".to_owned());
+        let words =
+            listener_command(&prefix, "fatalmailbatch", &mail(MailTransport::Sendmail("/x -t".to_owned())));
         let expected = "/opt/iron lance|fatalmailbatch|-t|ops@x|-f|me@y|--sendmail_program|/x -t|-e|TICK_60";
         assert_eq!(words.join("|"), expected);
     }
 
     #[test]
     fn without_a_mailer_alerts_are_appended_to_a_file_as_plain_text() {
-        let words = listener(&Call::ByName, "crashmail", &mail(Way::File("/my logs/alerts.txt".into())));
+        let words = listener_command(
+            &CommandPrefix::ByName,
+            "crashmail",
+            &mail(MailTransport::File("/my logs/alerts.txt".into())),
+        );
         assert_eq!(
             words.join("|"),
             "crashmail|-m|ops@x|--sendmail_program|sed \\$G >>'/my logs/alerts.txt'|--body-only"
@@ -234,8 +244,8 @@ mod tests {
     fn what_is_to_be_kept_running_is_started_again_whenever_it_ends_and_root_is_named() {
         let programs = [program(EXAMPLE).unwrap().unwrap()];
         for (uid, has_user) in [(0, true), (1000, false)] {
-            let place = Place::of(Path::new("s.conf"), Path::new("/x"), Path::new("/"), uid).unwrap();
-            let text = configuration(&place, &Call::ByName, &by("mail"), &programs);
+            let paths = ConfigPaths::of(Path::new("s.conf"), Path::new("/x"), Path::new("/"), uid).unwrap();
+            let text = configuration(&paths, &CommandPrefix::ByName, &by("mail"), &programs);
             assert!(text.contains("\nautorestart=true\n") && text.contains(STAND_IN), "{text}");
             assert_eq!(text.contains("\nuser=root\n"), has_user, "{text}");
         }
@@ -243,9 +253,9 @@ mod tests {
 
     #[test]
     fn examples_are_commented_out_and_whole() {
-        let place = Place::of(Path::new("s.conf"), Path::new("/x"), Path::new("/"), 1).unwrap();
+        let paths = ConfigPaths::of(Path::new("s.conf"), Path::new("/x"), Path::new("/"), 1).unwrap();
         let programs = [program("web=date +%s ;x").unwrap().unwrap()];
-        let text = configuration(&place, &Call::ByName, &by("mail"), &programs);
+        let text = configuration(&paths, &CommandPrefix::ByName, &by("mail"), &programs);
         for line in [
             "command=date +%%s ';x'",
             ";command=httpok -p web -t 10 --retries 2 -m ops@x --from me@y --smtp smtp://mail --password-file /etc/pw \

@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::config::PROGRAMS;
-use super::letter::Letter;
-use super::tally::{Line, Mark};
+use super::mail::ParsedMail;
+use super::scorecard::{ScoreLine, ScoreMark};
 
 /// A terminal of 80 columns shows everything.
 const COLUMNS: usize = 79;
@@ -27,12 +27,12 @@ pub(super) enum Colour {
 
 /// Whether colours are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(super) enum ColourMode {
     Plain,
     Coloured,
 }
 
-impl Paint {
+impl ColourMode {
     /// Colours on a terminal that can, unless `NO_COLOR` forbids them (no-color.org).
     pub(super) fn of_terminal() -> Self {
         let forbidden = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -42,7 +42,7 @@ impl Paint {
 }
 
 /// How to look at the demo from outside.
-pub(super) struct Doors<'a> {
+pub(super) struct DemoLinks<'a> {
     pub(super) page: &'a str,
     /// A command line.
     pub(super) control: &'a str,
@@ -51,51 +51,51 @@ pub(super) struct Doors<'a> {
 
 /// How the demo ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum DemoEnd {
     /// Everything had its time.
-    Whole,
+    Complete,
     /// Somebody stopped it before.
-    Early,
+    Interrupted,
 }
 
 /// How much of a mail is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Excerpt {
+pub(super) enum MailExcerpt {
     /// All of it.
-    Whole,
+    Full,
     /// Without its details.
-    Words,
+    WithoutDetails,
 }
 
 /// Writes the story. Its errors are those of the output.
-pub(super) struct Narrator<W> {
+pub(super) struct Printer<W> {
     pub(super) out: W,
-    pub(super) paint: Paint,
+    pub(super) colours: ColourMode,
 }
 
-impl<W: Write> Narrator<W> {
+impl<W: Write> Printer<W> {
     /// What is shown, and how to look inside.
-    pub(super) fn opening(&mut self, doors: &Doors<'_>, ending: &str) -> io::Result<()> {
-        let title = self.painted(Colour::Bold, "ironlance demo");
+    pub(super) fn opening(&mut self, links: &DemoLinks<'_>, end: &str) -> io::Result<()> {
+        let title = self.coloured(Colour::Bold, "ironlance demo");
         writeln!(self.out, "{title}: five programs, and who mails when one goes wrong\n")?;
         for program in &PROGRAMS {
-            let name = self.painted(Colour::Bold, &format!("{:<7}", program.name));
+            let name = self.coloured(Colour::Bold, &format!("{:<7}", program.name));
             writeln!(self.out, "  {name} {:<30} -> {}", program.about, program.watched_by)?;
         }
         writeln!(self.out, "\nWhile it runs:")?;
-        let Doors { page, control, log } = doors;
+        let DemoLinks { page, control, log } = links;
         for (name, value) in [("web page", page), ("in a shell", control), ("its log", log)] {
-            writeln!(self.out, "  {name:<11} {}", self.painted(Colour::Bold, value))?;
+            writeln!(self.out, "  {name:<11} {}", self.coloured(Colour::Bold, value))?;
         }
-        writeln!(self.out, "\n{ending}\n")
+        writeln!(self.out, "\n{end}\n")
     }
 
     /// A line, or several, about something that happened to `who`, `at` a time since the start.
     pub(super) fn event(&mut self, at: Duration, who: &str, colour: Colour, text: &str) -> io::Result<()> {
-        let clock = self.painted(Colour::Dim, &clock(at));
-        let who = self.painted(Colour::Bold, &format!("{who:<7}"));
+        let clock = self.coloured(Colour::Dim, &clock(at));
+        let who = self.coloured(Colour::Bold, &format!("{who:<7}"));
         for (index, line) in fold(text, COLUMNS - INDENT).iter().enumerate() {
-            let line = self.painted(colour, line);
+            let line = self.coloured(colour, line);
             match index {
                 0 => writeln!(self.out, "{clock}  {who} {line}")?,
                 _ => writeln!(self.out, "{:INDENT$}{line}", "")?,
@@ -105,12 +105,12 @@ impl<W: Write> Narrator<W> {
     }
 
     /// A mail's text.
-    pub(super) fn mail(&mut self, letter: &Letter, excerpt: Excerpt) -> io::Result<()> {
+    pub(super) fn mail(&mut self, mail: &ParsedMail, excerpt: MailExcerpt) -> io::Result<()> {
         let text = match excerpt {
-            Excerpt::Whole => letter.text.trim_end(),
-            Excerpt::Words => letter.words(),
+            MailExcerpt::Full => mail.text.trim_end(),
+            MailExcerpt::WithoutDetails => mail.text_without_details(),
         };
-        let bar = self.painted(Colour::Dim, "|");
+        let bar = self.coloured(Colour::Dim, "|");
         for line in text.lines().flat_map(|line| fold(line, COLUMNS - CLOCK - 2)) {
             writeln!(self.out, "{}", format!("{:CLOCK$}{bar} {line}", "").trim_end())?;
         }
@@ -119,35 +119,40 @@ impl<W: Write> Narrator<W> {
     }
 
     /// What was expected and what came; what is missing could still have come where the demo was stopped early.
-    pub(super) fn summary(&mut self, lines: &[Line], turned_away: usize, ending: Ending) -> io::Result<()> {
-        let title = self.painted(Colour::Bold, "What came");
+    pub(super) fn summary(
+        &mut self,
+        lines: &[ScoreLine],
+        turned_away: usize,
+        end: DemoEnd,
+    ) -> io::Result<()> {
+        let title = self.coloured(Colour::Bold, "What came");
         writeln!(self.out, "\n{title}")?;
         for line in lines {
-            let (colour, sign) = match (line.mark, ending) {
-                (Mark::Well, _) => (Colour::Green, "ok"),
-                (Mark::Missing, Ending::Early) => (Colour::Dim, ".."),
-                (Mark::Missing | Mark::Wrong, _) => (Colour::Red, "!!"),
+            let (colour, sign) = match (line.mark, end) {
+                (ScoreMark::Ok, _) => (Colour::Green, "ok"),
+                (ScoreMark::Missing, DemoEnd::Interrupted) => (Colour::Dim, ".."),
+                (ScoreMark::Missing | ScoreMark::Unexpected, _) => (Colour::Red, "!!"),
             };
-            let sign = self.painted(colour, sign);
+            let sign = self.coloured(colour, sign);
             writeln!(self.out, "  {sign} {:<15} {:>3}  {}", line.name, line.count, line.remark)?;
         }
         writeln!(self.out, "     {:<15} {turned_away:>3}  while the mail server was down", "tries in vain")?;
-        let is_wrong = lines.iter().any(|line| line.mark == Mark::Wrong);
-        let (colour, verdict) = match lines.iter().all(|line| line.mark == Mark::Well) {
+        let is_wrong = lines.iter().any(|line| line.mark == ScoreMark::Unexpected);
+        let (colour, verdict) = match lines.iter().all(|line| line.mark == ScoreMark::Ok) {
             true => (Colour::Green, "yes"),
             false => (Colour::Red, "no"),
         };
-        match ending {
-            Ending::Early if is_wrong => {
+        match end {
+            DemoEnd::Interrupted if is_wrong => {
                 writeln!(self.out, "\nIt was stopped early, and something came that should not have come.")?;
             }
-            Ending::Early => writeln!(
+            DemoEnd::Interrupted => writeln!(
                 self.out,
                 "\nIt was stopped early: what is marked .. had not come by then, and still could\n\
                  have. Nothing came twice, and nothing without a reason."
             )?,
-            Ending::Whole => {
-                let verdict = self.painted(colour, verdict);
+            DemoEnd::Complete => {
+                let verdict = self.coloured(colour, verdict);
                 writeln!(
                     self.out,
                     "\nAll expected mails arrived, none was lost, none came twice: {verdict}"
@@ -157,10 +162,10 @@ impl<W: Write> Narrator<W> {
         self.out.flush()
     }
 
-    fn painted(&self, colour: Colour, text: &str) -> String {
-        match self.paint {
-            Paint::Coloured if !text.is_empty() => format!("\x1b[{}m{text}\x1b[0m", colour as u8),
-            Paint::Coloured | Paint::Plain => text.to_owned(),
+    fn coloured(&self, colour: Colour, text: &str) -> String {
+        match self.colours {
+            ColourMode::Coloured if !text.is_empty() => format!("\x1b[{}m{text}\x1b[0m", colour as u8),
+            ColourMode::Coloured | ColourMode::Plain => text.to_owned(),
         }
     }
 }
@@ -195,60 +200,61 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn told(paint: Paint, tell: impl FnOnce(&mut Narrator<Vec<u8>>)) -> String {
-        let mut narrator = Narrator { out: Vec::new(), paint };
-        tell(&mut narrator);
-        String::from_utf8(narrator.out).unwrap()
+    fn told(colours: ColourMode, tell: impl FnOnce(&mut Printer<Vec<u8>>)) -> String {
+        let mut printer = Printer { out: Vec::new(), colours };
+        tell(&mut printer);
+        String::from_utf8(printer.out).unwrap()
     }
 
-    fn crash() -> Letter {
+    fn crash() -> ParsedMail {
         let text = "It died\n\nDetails:\nended:  exit status 3\n".to_owned();
-        Letter {
+        ParsedMail {
             listener: "crashmail".into(),
             to: "ops@x".into(),
             subject: Some(" x".into()),
             text,
-            ..Letter::default()
+            ..ParsedMail::default()
         }
     }
 
     #[test]
     fn an_event_has_its_time_and_colours_only_when_wanted() {
-        let tell = |narrator: &mut Narrator<Vec<u8>>| {
-            narrator.event(Duration::from_secs(67), "flaky", Colour::Red, "x").unwrap();
+        let tell = |printer: &mut Printer<Vec<u8>>| {
+            printer.event(Duration::from_secs(67), "flaky", Colour::Red, "x").unwrap();
         };
-        assert_eq!(told(Paint::Plain, tell), "01:07  flaky   x\n");
-        assert!(told(Paint::Coloured, tell).ends_with("\x1b[31mx\x1b[0m\n"));
+        assert_eq!(told(ColourMode::Plain, tell), "01:07  flaky   x\n");
+        assert!(told(ColourMode::Coloured, tell).ends_with("\x1b[31mx\x1b[0m\n"));
     }
 
     #[test]
     fn a_mail_is_shown_whole_or_without_its_details() {
-        let whole = told(Paint::Plain, |it| it.mail(&crash(), Excerpt::Whole).unwrap());
+        let whole = told(ColourMode::Plain, |it| it.mail(&crash(), MailExcerpt::Full).unwrap());
         assert!(whole.contains("       | It died\n") && whole.contains("exit status 3"), "{whole}");
-        let words = told(Paint::Plain, |it| it.mail(&crash(), Excerpt::Words).unwrap());
+        let words = told(ColourMode::Plain, |it| it.mail(&crash(), MailExcerpt::WithoutDetails).unwrap());
         assert!(words.contains("       | It died\n") && !words.contains("exit status 3"), "{words}");
     }
 
     #[test]
     fn what_is_missing_is_a_fault_only_when_everything_had_its_time() {
-        let line = |mark| Line { name: "memmon", count: 0, remark: "at least one expected".into(), mark };
-        let summed = |mark, ending| told(Paint::Plain, |it| it.summary(&[line(mark)], 0, ending).unwrap());
-        let early = summed(Mark::Missing, Ending::Early);
+        let line =
+            |mark| ScoreLine { name: "memmon", count: 0, remark: "at least one expected".into(), mark };
+        let summed = |mark, end| told(ColourMode::Plain, |it| it.summary(&[line(mark)], 0, end).unwrap());
+        let early = summed(ScoreMark::Missing, DemoEnd::Interrupted);
         assert!(early.contains("  .. memmon") && early.contains("It was stopped early: "), "{early}");
         assert!(!early.contains("!!") && !early.contains("none was lost"), "{early}");
         assert!(early.lines().all(|line| line.chars().count() <= COLUMNS), "{early}");
-        let wrong = summed(Mark::Wrong, Ending::Early);
+        let wrong = summed(ScoreMark::Unexpected, DemoEnd::Interrupted);
         assert!(wrong.contains("  !! memmon") && wrong.contains("should not have come"), "{wrong}");
-        let whole = summed(Mark::Missing, Ending::Whole);
+        let whole = summed(ScoreMark::Missing, DemoEnd::Complete);
         assert!(whole.contains("  !! memmon") && whole.ends_with("none came twice: no\n"), "{whole}");
     }
 
     #[test]
     fn nothing_is_wider_than_a_terminal_but_what_is_to_be_copied() {
-        let doors = Doors { page: "http://127.0.0.1:54321/", control: "x", log: "y" };
-        let opening = told(Paint::Plain, |it| {
+        let links = DemoLinks { page: "http://127.0.0.1:54321/", control: "x", log: "y" };
+        let opening = told(ColourMode::Plain, |it| {
             it.opening(
-                &doors,
+                &links,
                 "It ends after 30 seconds, with up to 8 more for mails under way; or at Ctrl-C.",
             )
             .unwrap();

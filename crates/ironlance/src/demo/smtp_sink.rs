@@ -10,28 +10,28 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A longer line is refused; RFC 5321, 4.5.3.1.6 asks for 1,000 octets at least.
-const LONGEST_LINE: u64 = 64 * 1024;
+const MAX_LINE: u64 = 64 * 1024;
 /// A longer mail is refused, in octets.
-const LONGEST_MAIL: usize = 1024 * 1024;
+const MAX_MAIL: usize = 1024 * 1024;
 /// RFC 5321, 4.5.3.1.8 asks for 100 recipients at least.
-const MOST_RECIPIENTS: usize = 100;
+const MAX_RECIPIENTS: usize = 100;
 /// A client that says nothing for so long is left; RFC 5321, 4.5.3.2.7.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 /// What the server says while it is closed.
-const CLOSED: &[u8] = b"421 4.3.2 mail.demo.example takes no mail yet, try again later\r\n";
+const CLOSED_REPLY: &[u8] = b"421 4.3.2 mail.demo.example takes no mail yet, try again later\r\n";
 
 /// What the server tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Caught {
+pub(super) enum SinkEvent {
     /// A mail was taken.
-    Mail(Delivery),
+    Mail(ReceivedMail),
     /// A client was sent away with 421.
-    TurnedAway,
+    Rejected,
 }
 
 /// A mail as it came: the envelope and the content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Delivery {
+pub(super) struct ReceivedMail {
     /// The address of MAIL FROM, empty for `<>`.
     pub(super) from: String,
     /// The addresses of RCPT TO.
@@ -42,20 +42,23 @@ pub(super) struct Delivery {
 
 /// The running server; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Catcher {
+pub(super) struct SmtpSink {
     port: u16,
     over: Arc<AtomicBool>,
 }
 
-impl Catcher {
+impl SmtpSink {
     /// Listens on a free port of 127.0.0.1, takes mail from the moment `opens` on, and calls `tell` for all of it.
     /// Fails when no port can be had.
-    pub(super) fn open(opens: Instant, tell: impl Fn(Caught) + Clone + Send + 'static) -> io::Result<Self> {
+    pub(super) fn open(
+        opens: Instant,
+        tell: impl Fn(SinkEvent) + Clone + Send + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         let over = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&over);
-        thread::Builder::new().name("mail-catcher".into()).spawn(move || {
+        thread::Builder::new().name("mail-sink".into()).spawn(move || {
             for stream in listener.incoming() {
                 if ended.load(Ordering::Relaxed) {
                     return;
@@ -64,7 +67,7 @@ impl Catcher {
                 let Ok(stream) = stream else { continue };
                 let tell = tell.clone();
                 let client = move || match Instant::now() < opens {
-                    true => turn_away(stream, &tell),
+                    true => reject(stream, &tell),
                     false => serve(&stream, &tell),
                 };
                 let _ = thread::Builder::new().spawn(client);
@@ -79,7 +82,7 @@ impl Catcher {
     }
 }
 
-impl Drop for Catcher {
+impl Drop for SmtpSink {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         // Wakes the thread that waits for clients.
@@ -87,25 +90,25 @@ impl Drop for Catcher {
     }
 }
 
-fn turn_away(mut stream: TcpStream, tell: &impl Fn(Caught)) {
+fn reject(mut stream: TcpStream, tell: &impl Fn(SinkEvent)) {
     // Whether the client stays to hear it changes nothing.
-    let _ = stream.write_all(CLOSED);
-    tell(Caught::TurnedAway);
+    let _ = stream.write_all(CLOSED_REPLY);
+    tell(SinkEvent::Rejected);
 }
 
 /// Talks to a client to its end. What breaks the connection ends the talk; the client will come again.
-fn serve(stream: &TcpStream, tell: &impl Fn(Caught)) {
-    let _ = stream.set_read_timeout(Some(PATIENCE));
-    let _ = stream.set_write_timeout(Some(PATIENCE));
+fn serve(stream: &TcpStream, tell: &impl Fn(SinkEvent)) {
+    let _ = stream.set_read_timeout(Some(TIMEOUT));
+    let _ = stream.set_write_timeout(Some(TIMEOUT));
     let _ = talk(BufReader::new(stream), stream, tell);
 }
 
-fn talk(mut input: impl BufRead, mut output: impl Write, tell: &impl Fn(Caught)) -> io::Result<()> {
+fn talk(mut input: impl BufRead, mut output: impl Write, tell: &impl Fn(SinkEvent)) -> io::Result<()> {
     output.write_all(b"220 mail.demo.example ready\r\n")?;
     let mut session = Session::default();
     loop {
         let mut line = Vec::new();
-        if (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+        if (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
         if !line.ends_with(b"\n") {
@@ -113,39 +116,39 @@ fn talk(mut input: impl BufRead, mut output: impl Write, tell: &impl Fn(Caught))
             return Err(ErrorKind::InvalidData.into());
         }
         match session.line(&line) {
-            Answer::Silence => {}
-            Answer::Say(reply) => output.write_all(format!("{reply}\r\n").as_bytes())?,
-            Answer::Take(delivery) => {
+            Response::Nothing => {}
+            Response::Reply(reply) => output.write_all(format!("{reply}\r\n").as_bytes())?,
+            Response::Accept(mail) => {
                 // Told first: a mail that was accepted is one that was shown.
-                tell(Caught::Mail(delivery));
+                tell(SinkEvent::Mail(mail));
                 output.write_all(b"250 2.0.0 shown in your terminal\r\n")?;
             }
-            Answer::Bye(reply) => return output.write_all(format!("{reply}\r\n").as_bytes()),
+            Response::Close(reply) => return output.write_all(format!("{reply}\r\n").as_bytes()),
         }
     }
 }
 
 /// What the server does about a line.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Silence,
-    Say(&'static str),
-    Take(Delivery),
-    Bye(&'static str),
+enum Response {
+    Nothing,
+    Reply(&'static str),
+    Accept(ReceivedMail),
+    Close(&'static str),
 }
 
 /// Where a conversation stands.
 #[derive(Debug, Default)]
-enum Stage {
+enum SessionState {
     #[default]
-    Stranger,
+    Connected,
     /// After EHLO or HELO.
     Greeted,
     /// After MAIL.
-    Envelope(Delivery),
+    Envelope(ReceivedMail),
     /// After DATA.
-    Content {
-        delivery: Delivery,
+    Data {
+        mail: ReceivedMail,
         /// Whether the line before ended in CRLF: only then a dot alone ends the mail (RFC 5321, 4.1.1.4).
         at_line_start: bool,
         too_long: bool,
@@ -154,103 +157,107 @@ enum Stage {
 
 #[derive(Debug, Default)]
 struct Session {
-    stage: Stage,
+    state: SessionState,
 }
 
 impl Session {
     /// Takes a line with its end.
-    fn line(&mut self, line: &[u8]) -> Answer {
-        if let Stage::Content { .. } = self.stage {
+    fn line(&mut self, line: &[u8]) -> Response {
+        if let SessionState::Data { .. } = self.state {
             return self.content(line);
         }
-        let Ok(text) = std::str::from_utf8(line) else { return Answer::Say("500 5.5.2 that is not UTF-8") };
+        let Ok(text) = std::str::from_utf8(line) else {
+            return Response::Reply("500 5.5.2 that is not UTF-8");
+        };
         let text = text.trim_end();
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => {
-                self.stage = Stage::Greeted;
-                Answer::Say("250-mail.demo.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 1048576")
+                self.state = SessionState::Greeted;
+                Response::Reply("250-mail.demo.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 1048576")
             }
             "HELO" => {
-                self.stage = Stage::Greeted;
-                Answer::Say("250 mail.demo.example")
+                self.state = SessionState::Greeted;
+                Response::Reply("250 mail.demo.example")
             }
             "MAIL" => self.mail(rest),
             "RCPT" => self.recipient(rest),
             "DATA" => self.data(),
             "RSET" => {
-                self.forget();
-                Answer::Say("250 2.0.0 forgotten")
+                self.reset();
+                Response::Reply("250 2.0.0 forgotten")
             }
-            "NOOP" => Answer::Say("250 2.0.0 still here"),
-            "QUIT" => Answer::Bye("221 2.0.0 bye"),
-            _ => Answer::Say("502 5.5.1 no such command here"),
+            "NOOP" => Response::Reply("250 2.0.0 still here"),
+            "QUIT" => Response::Close("221 2.0.0 bye"),
+            _ => Response::Reply("502 5.5.1 no such command here"),
         }
     }
 
-    fn mail(&mut self, rest: &str) -> Answer {
-        match &self.stage {
-            Stage::Greeted => {}
-            Stage::Stranger | Stage::Envelope(_) | Stage::Content { .. } => {
-                return Answer::Say("503 5.5.1 MAIL comes once, after EHLO");
+    fn mail(&mut self, rest: &str) -> Response {
+        match &self.state {
+            SessionState::Greeted => {}
+            SessionState::Connected | SessionState::Envelope(_) | SessionState::Data { .. } => {
+                return Response::Reply("503 5.5.1 MAIL comes once, after EHLO");
             }
         }
-        let Some(from) = path(rest, "FROM:") else { return Answer::Say("501 5.5.4 try MAIL FROM:<address>") };
-        self.stage = Stage::Envelope(Delivery { from, ..Delivery::default() });
-        Answer::Say("250 2.1.0 sender taken")
+        let Some(from) = path(rest, "FROM:") else {
+            return Response::Reply("501 5.5.4 try MAIL FROM:<address>");
+        };
+        self.state = SessionState::Envelope(ReceivedMail { from, ..ReceivedMail::default() });
+        Response::Reply("250 2.1.0 sender taken")
     }
 
-    fn recipient(&mut self, rest: &str) -> Answer {
-        let Stage::Envelope(delivery) = &mut self.stage else {
-            return Answer::Say("503 5.5.1 RCPT comes after MAIL");
+    fn recipient(&mut self, rest: &str) -> Response {
+        let SessionState::Envelope(mail) = &mut self.state else {
+            return Response::Reply("503 5.5.1 RCPT comes after MAIL");
         };
         match path(rest, "TO:").filter(|to| !to.is_empty()) {
-            None => Answer::Say("501 5.5.4 try RCPT TO:<address>"),
-            Some(_) if delivery.to.len() >= MOST_RECIPIENTS => Answer::Say("452 4.5.3 too many recipients"),
+            None => Response::Reply("501 5.5.4 try RCPT TO:<address>"),
+            Some(_) if mail.to.len() >= MAX_RECIPIENTS => Response::Reply("452 4.5.3 too many recipients"),
             Some(to) => {
-                delivery.to.push(to);
-                Answer::Say("250 2.1.5 recipient taken")
+                mail.to.push(to);
+                Response::Reply("250 2.1.5 recipient taken")
             }
         }
     }
 
-    fn data(&mut self) -> Answer {
-        let Stage::Envelope(delivery) = &mut self.stage else {
-            return Answer::Say("503 5.5.1 DATA comes after RCPT");
+    fn data(&mut self) -> Response {
+        let SessionState::Envelope(mail) = &mut self.state else {
+            return Response::Reply("503 5.5.1 DATA comes after RCPT");
         };
-        if delivery.to.is_empty() {
-            return Answer::Say("554 5.5.1 no recipients");
+        if mail.to.is_empty() {
+            return Response::Reply("554 5.5.1 no recipients");
         }
-        let delivery = std::mem::take(delivery);
-        self.stage = Stage::Content { delivery, at_line_start: true, too_long: false };
-        Answer::Say("354 go ahead")
+        let mail = std::mem::take(mail);
+        self.state = SessionState::Data { mail, at_line_start: true, too_long: false };
+        Response::Reply("354 go ahead")
     }
 
-    fn content(&mut self, line: &[u8]) -> Answer {
-        let Stage::Content { delivery, at_line_start, too_long } = &mut self.stage else {
-            return Answer::Silence;
+    fn content(&mut self, line: &[u8]) -> Response {
+        let SessionState::Data { mail, at_line_start, too_long } = &mut self.state else {
+            return Response::Nothing;
         };
         if *at_line_start && line == b".\r\n" {
-            let (delivery, too_long) = (std::mem::take(delivery), *too_long);
-            self.stage = Stage::Greeted;
+            let (mail, too_long) = (std::mem::take(mail), *too_long);
+            self.state = SessionState::Greeted;
             return if too_long {
-                Answer::Say("552 5.3.4 that mail is too long")
+                Response::Reply("552 5.3.4 that mail is too long")
             } else {
-                Answer::Take(delivery)
+                Response::Accept(mail)
             };
         }
         let unstuffed = line.strip_prefix(b".").filter(|_| *at_line_start).unwrap_or(line);
-        *too_long |= delivery.content.len() + unstuffed.len() > LONGEST_MAIL;
+        *too_long |= mail.content.len() + unstuffed.len() > MAX_MAIL;
         if !*too_long {
-            delivery.content.extend_from_slice(unstuffed);
+            mail.content.extend_from_slice(unstuffed);
         }
         *at_line_start = line.ends_with(b"\r\n");
-        Answer::Silence
+        Response::Nothing
     }
 
-    fn forget(&mut self) {
-        if let Stage::Envelope(_) = self.stage {
-            self.stage = Stage::Greeted;
+    fn reset(&mut self) {
+        if let SessionState::Envelope(_) = self.state {
+            self.state = SessionState::Greeted;
         }
     }
 }
@@ -268,10 +275,10 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::mpsc::channel;
 
-    fn code(answer: &Answer) -> &str {
+    fn code(answer: &Response) -> &str {
         match answer {
-            Answer::Say(reply) | Answer::Bye(reply) => &reply[..3],
-            Answer::Silence | Answer::Take(_) => "",
+            Response::Reply(reply) | Response::Close(reply) => &reply[..3],
+            Response::Nothing | Response::Accept(_) => "",
         }
     }
 
@@ -295,23 +302,23 @@ mod tests {
         assert!(
             codes(&mut session, &["Subject: x", "", "..", "...two", "end."]).iter().all(String::is_empty)
         );
-        let Answer::Take(delivery) = session.line(b".\r\n") else { panic!("the mail did not end") };
+        let Response::Accept(mail) = session.line(b".\r\n") else { panic!("the mail did not end") };
         assert_eq!(
-            (delivery.from.as_str(), delivery.to.as_slice()),
+            (mail.from.as_str(), mail.to.as_slice()),
             ("a@b", ["c@d".into(), "e@f".into()].as_slice())
         );
-        assert_eq!(delivery.content, b"Subject: x\r\n\r\n.\r\n..two\r\nend.\r\n");
+        assert_eq!(mail.content, b"Subject: x\r\n\r\n.\r\n..two\r\nend.\r\n");
         assert_eq!(codes(&mut session, &["MAIL FROM:<>", "RCPT TO:<c@d>", "DATA"]), ["250", "250", "354"]);
     }
 
     #[test]
     fn a_dot_ends_the_mail_only_between_true_line_ends() {
         let mut session = in_content();
-        assert_eq!(session.line(b"text\n"), Answer::Silence);
-        assert_eq!(session.line(b".\r\n"), Answer::Silence, "the line before had no CR");
-        assert_eq!(session.line(b".\n"), Answer::Silence, "a bare LF is no end");
-        assert_eq!(session.line(b"\r\n"), Answer::Silence);
-        assert!(matches!(session.line(b".\r\n"), Answer::Take(_)));
+        assert_eq!(session.line(b"text\n"), Response::Nothing);
+        assert_eq!(session.line(b".\r\n"), Response::Nothing, "the line before had no CR");
+        assert_eq!(session.line(b".\n"), Response::Nothing, "a bare LF is no end");
+        assert_eq!(session.line(b"\r\n"), Response::Nothing);
+        assert!(matches!(session.line(b".\r\n"), Response::Accept(_)));
     }
 
     #[test]
@@ -327,14 +334,14 @@ mod tests {
             codes(&mut session, &["RSET", "RCPT TO:<a@b>", "NOOP", "STARTTLS"]),
             ["250", "503", "250", "502"]
         );
-        assert_eq!(session.line(b"quit\r\n"), Answer::Bye("221 2.0.0 bye"));
+        assert_eq!(session.line(b"quit\r\n"), Response::Close("221 2.0.0 bye"));
     }
 
     #[test]
     fn a_mail_that_is_too_long_is_refused_at_its_end() {
         let mut session = in_content();
-        let line = [b"x".repeat(LONGEST_MAIL), b"\r\n".to_vec()].concat();
-        assert_eq!(session.line(&line), Answer::Silence);
+        let line = [b"x".repeat(MAX_MAIL), b"\r\n".to_vec()].concat();
+        assert_eq!(session.line(&line), Response::Nothing);
         assert_eq!(code(&session.line(b".\r\n")), "552");
     }
 
@@ -343,9 +350,9 @@ mod tests {
         let patience = Some(Duration::from_secs(15));
         for (opens, banner) in [(Duration::from_secs(3600), "421 "), (Duration::ZERO, "220 ")] {
             let (tell, told) = channel();
-            let catcher =
-                Catcher::open(Instant::now() + opens, move |caught| tell.send(caught).unwrap()).unwrap();
-            let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, catcher.port())).unwrap();
+            let sink =
+                SmtpSink::open(Instant::now() + opens, move |event| tell.send(event).unwrap()).unwrap();
+            let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, sink.port())).unwrap();
             client.set_read_timeout(patience).unwrap();
             client
                 .write_all(b"EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n")
@@ -353,8 +360,8 @@ mod tests {
             let mut line = String::new();
             BufReader::new(&client).read_line(&mut line).unwrap();
             assert!(line.starts_with(banner), "{line}");
-            let caught = told.recv_timeout(Duration::from_secs(15)).unwrap();
-            assert_eq!(matches!(caught, Caught::Mail(_)), opens.is_zero(), "{caught:?}");
+            let event = told.recv_timeout(Duration::from_secs(15)).unwrap();
+            assert_eq!(matches!(event, SinkEvent::Mail(_)), opens.is_zero(), "{event:?}");
         }
     }
 

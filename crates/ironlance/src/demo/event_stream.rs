@@ -13,7 +13,7 @@ const DATA: &str = "data:";
 
 /// An event about a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Happened {
+pub(super) struct DemoEvent {
     /// Such as `PROCESS_STATE_EXITED`.
     pub(super) event: String,
     #[serde(default)]
@@ -28,27 +28,27 @@ pub(super) struct Happened {
 
 /// What the watcher tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    Happened(Happened),
+pub(super) enum StreamMessage {
+    Event(DemoEvent),
     /// The stream has ended, as it does with supervisord.
-    Over,
+    Closed,
 }
 
 /// Watches the supervisord at the other end of a connection to its socket, and calls `tell` for each event.
-pub(super) fn watch(mut stream: UnixStream, tell: impl Fn(Told) + Send + 'static) -> io::Result<()> {
+pub(super) fn watch(mut stream: UnixStream, tell: impl Fn(StreamMessage) + Send + 'static) -> io::Result<()> {
     stream.write_all(REQUEST)?;
     let watcher = move || {
         // A connection that breaks is one that has ended.
-        let _ = read(BufReader::new(stream), &|happened| tell(Told::Happened(happened)));
-        tell(Told::Over);
+        let _ = read(BufReader::new(stream), &|event| tell(StreamMessage::Event(event)));
+        tell(StreamMessage::Closed);
     };
     thread::Builder::new().name("watcher".into()).spawn(watcher).map(drop)
 }
 
-fn read(input: impl BufRead, tell: &impl Fn(Happened)) -> io::Result<()> {
+fn read(input: impl BufRead, tell: &impl Fn(DemoEvent)) -> io::Result<()> {
     for line in input.lines() {
-        if let Some(happened) = line?.strip_prefix(DATA).and_then(|data| serde_json::from_str(data).ok()) {
-            tell(happened);
+        if let Some(event) = line?.strip_prefix(DATA).and_then(|data| serde_json::from_str(data).ok()) {
+            tell(event);
         }
     }
     Ok(())
@@ -65,8 +65,8 @@ mod tests {
             data: {\"number\":7,\"at\":1.5,\"event\":\"PROCESS_STATE_EXITED\",\"group\":\"g\",\"process\":\"p\",\
             \"why\":\"exit status 3\",\"body\":\"x\"}\n\ndata: nonsense\n\n";
         let found = RefCell::new(Vec::new());
-        read(stream.as_bytes(), &|happened| found.borrow_mut().push(happened)).unwrap();
-        let [happened] = &found.into_inner()[..] else { panic!("not one event") };
-        assert_eq!((happened.process.as_str(), happened.why.as_deref()), ("p", Some("exit status 3")));
+        read(stream.as_bytes(), &|event| found.borrow_mut().push(event)).unwrap();
+        let [event] = &found.into_inner()[..] else { panic!("not one event") };
+        assert_eq!((event.process.as_str(), event.why.as_deref()), ("p", Some("exit status 3")));
     }
 }

@@ -19,27 +19,27 @@ use thiserror::Error;
 use super::config::{self, LISTENERS, Ports};
 
 /// Every process of the demo has this in its environment, whoever its parent is by then.
-const MARK: &str = "IRONLANCE_STATE";
+const STATE_VARIABLE: &str = "IRONLANCE_STATE";
 /// The name under which our binary is the daemon.
 const DAEMON: &str = "supervisord";
 /// A unix socket's path has 107 octets at most (unix(7)); so much is left for the folder.
 const LONGEST_FOLDER: usize = 60;
 /// A demo of a minute writes about a fifth of this (bytes).
-const ROOM: usize = 1 << 20;
+const REQUIRED_SPACE: usize = 1 << 20;
 /// Supervisord ends its programs in order; none of them takes this long.
-const ORDERLY_END: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// It answers within a hundredth of this.
-const PATIENCE: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two tries to connect: the first events are not to be missed.
-const BETWEEN_TRIES: Duration = Duration::from_millis(1);
+const CONNECT_INTERVAL: Duration = Duration::from_millis(1);
 /// From the end of its connections to the end of its process.
-const MOMENT: Duration = Duration::from_secs(1);
+const EXIT_GRACE: Duration = Duration::from_secs(1);
 /// How often the processes are looked through for ones that were just being started.
-const SWEEPS: usize = 20;
+const KILL_ROUNDS: usize = 20;
 
 /// Why the stage cannot be set.
 #[derive(Debug, Error)]
-pub(super) enum StageError {
+pub(super) enum SandboxError {
     #[error("cannot make a folder for the demo: {0}")]
     Folder(io::Error),
     #[error("cannot write into {}: {}", .0.display(), .1)]
@@ -47,36 +47,36 @@ pub(super) enum StageError {
     #[error("cannot start {}: {}", .0.display(), .1)]
     Start(PathBuf, io::Error),
     #[error("supervisord does not start:\n{0}")]
-    Ended(String),
-    #[error("supervisord does not answer within {} seconds", PATIENCE.as_secs())]
-    Silent,
+    Exited(String),
+    #[error("supervisord does not answer within {} seconds", START_TIMEOUT.as_secs())]
+    Timeout,
 }
 
 /// A running supervisord in a folder of its own. Dropping it ends and removes all.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct Sandbox {
     folder: TempDir,
     page_port: u16,
     supervisord: Option<OwnedFd>,
-    ended: Receiver<ExitStatus>,
+    exit: Receiver<ExitStatus>,
 }
 
-impl Stage {
+impl Sandbox {
     /// Writes everything and starts our supervisord; gives also a connection to it, which shows that it answers.
-    pub(super) fn set(ports: Ports) -> Result<(Self, UnixStream), StageError> {
-        let folder = folder().map_err(StageError::Folder)?;
-        let unwritten = |error| StageError::Write(folder.path().to_owned(), error);
+    pub(super) fn start(ports: Ports) -> Result<(Self, UnixStream), SandboxError> {
+        let folder = folder().map_err(SandboxError::Folder)?;
+        let unwritten = |error| SandboxError::Write(folder.path().to_owned(), error);
         let bin = folder.path().join("bin");
-        config::write(folder.path(), ports).and_then(|()| links(&bin)).map_err(unwritten)?;
+        config::write(folder.path(), ports).and_then(|()| link_commands(&bin)).map_err(unwritten)?;
         let log = File::create(folder.path().join("supervisord.out")).map_err(unwritten)?;
         let log_too = log.try_clone().map_err(unwritten)?;
         let program = bin.join(DAEMON);
-        let unstarted = |error| StageError::Start(program.clone(), error);
+        let unstarted = |error| SandboxError::Start(program.clone(), error);
         let mut child = Command::new(&program)
             .args(["-n", "-c", "supervisord.conf"])
             .current_dir(folder.path())
             .env("PATH", search_path(&bin))
-            .env(MARK, folder.path().join("state"))
+            .env(STATE_VARIABLE, folder.path().join("state"))
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(log_too)
@@ -93,27 +93,27 @@ impl Stage {
                 let _ = send.send(status);
             }
         });
-        let stage = Self { folder, page_port: ports.page, supervisord: handle, ended };
+        let stage = Self { folder, page_port: ports.page, supervisord: handle, exit: ended };
         stage.connect().map(|stream| (stage, stream))
     }
 
     /// The first connection that is taken.
-    fn connect(&self) -> Result<UnixStream, StageError> {
-        let end = Instant::now() + PATIENCE;
+    fn connect(&self) -> Result<UnixStream, SandboxError> {
+        let end = Instant::now() + START_TIMEOUT;
         while Instant::now() < end {
             if let Ok(stream) = UnixStream::connect(self.folder().join("supervisor.sock")) {
                 return Ok(stream);
             }
-            if self.ended.recv_timeout(BETWEEN_TRIES).is_ok() {
-                return Err(StageError::Ended(self.last_words()));
+            if self.exit.recv_timeout(CONNECT_INTERVAL).is_ok() {
+                return Err(SandboxError::Exited(self.last_output()));
             }
         }
-        Err(StageError::Silent)
+        Err(SandboxError::Timeout)
     }
 
     /// Whether supervisord has ended by itself; one that is just ending gets a moment.
-    pub(super) fn has_ended(&self) -> Option<ExitStatus> {
-        self.ended.recv_timeout(MOMENT).ok()
+    pub(super) fn exit_status(&self) -> Option<ExitStatus> {
+        self.exit.recv_timeout(EXIT_GRACE).ok()
     }
 
     /// Where it all is.
@@ -138,7 +138,7 @@ impl Stage {
     }
 
     /// The last lines that supervisord printed, for when it ends by itself.
-    pub(super) fn last_words(&self) -> String {
+    pub(super) fn last_output(&self) -> String {
         let said = fs::read(self.folder().join("supervisord.out")).unwrap_or_default();
         let said = String::from_utf8_lossy(&said).into_owned();
         let lines: Vec<&str> = said.lines().collect();
@@ -158,15 +158,15 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Sandbox {
     fn drop(&mut self) {
         self.signal(Signal::TERM);
-        if self.ended.recv_timeout(ORDERLY_END).is_err() {
+        if self.exit.recv_timeout(STOP_TIMEOUT).is_err() {
             self.signal(Signal::KILL);
-            let _ = self.ended.recv_timeout(ORDERLY_END);
+            let _ = self.exit.recv_timeout(STOP_TIMEOUT);
         }
-        for _ in 0..SWEEPS {
-            let left = marked(&self.folder().join("state"));
+        for _ in 0..KILL_ROUNDS {
+            let left = processes_with_state(&self.folder().join("state"));
             if left.is_empty() {
                 return;
             }
@@ -185,7 +185,7 @@ fn folder() -> io::Result<TempDir> {
     let short = |place: &&PathBuf| place.is_absolute() && place.as_os_str().len() <= LONGEST_FOLDER;
     let mut refused = io::ErrorKind::NotFound.into();
     for place in places.iter().filter(short) {
-        match roomy(place) {
+        match folder_with_space(place) {
             Ok(folder) => return Ok(folder),
             Err(error) => refused = error,
         }
@@ -194,16 +194,16 @@ fn folder() -> io::Result<TempDir> {
 }
 
 /// A folder in which there is room for logs and mails.
-fn roomy(place: &Path) -> io::Result<TempDir> {
+fn folder_with_space(place: &Path) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("ironlance-demo-").tempdir_in(place)?;
     let trial = folder.path().join("trial");
-    fs::write(&trial, vec![b'x'; ROOM])?;
+    fs::write(&trial, vec![b'x'; REQUIRED_SPACE])?;
     fs::remove_file(trial)?;
     Ok(folder)
 }
 
 /// The daemon, the six listeners and the parts: all are this very binary.
-fn links(bin: &Path) -> io::Result<()> {
+fn link_commands(bin: &Path) -> io::Result<()> {
     let binary = env::current_exe()?;
     fs::create_dir(bin)?;
     let names = LISTENERS.iter().chain([&DAEMON, &"supervisorctl", &"ironlance"]);
@@ -224,8 +224,8 @@ fn crashes(log: &str, program: &str) -> usize {
 }
 
 /// The processes that have our state folder in their environment.
-fn marked(state: &Path) -> Vec<Pid> {
-    let mark = format!("{MARK}={}", state.display());
+fn processes_with_state(state: &Path) -> Vec<Pid> {
+    let mark = format!("{STATE_VARIABLE}={}", state.display());
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let ids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     ids.filter(|id| {

@@ -5,14 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
-use super::catcher::Delivery;
+use super::smtp_sink::ReceivedMail;
 
 /// The line above what superlance's mails do not have.
 const DETAILS: &str = "Details:";
 
 /// A mail that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Letter {
+pub(super) struct ParsedMail {
     /// Which listener sent it: the part of the sender's address before the `@`.
     pub(super) listener: String,
     /// To whom.
@@ -27,30 +27,32 @@ pub(super) struct Letter {
     pub(super) text: String,
 }
 
-impl Letter {
+impl ParsedMail {
     /// Reads a mail. What is not a mail is one without header lines.
-    pub(super) fn read(delivery: &Delivery) -> Self {
-        let mail = String::from_utf8_lossy(&delivery.content).replace("\r\n", "\n");
+    pub(super) fn parse(received: &ReceivedMail) -> Self {
+        let mail = String::from_utf8_lossy(&received.content).replace("\r\n", "\n");
         let (header, body) = mail.split_once("\n\n").unwrap_or(("", &mail));
         let header = header.replace("\n ", " ").replace("\n\t", " ");
         let field = |wanted: &str| {
             let mut fields = header.lines().filter_map(|line| line.split_once(':'));
-            fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| visible(value.trim()))
+            fields
+                .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| without_controls(value.trim()))
         };
         let is_base64 = field("Content-Transfer-Encoding")
             .is_some_and(|encoding| encoding.eq_ignore_ascii_case("base64"));
         Self {
-            listener: visible(delivery.from.split('@').next().unwrap_or_default()),
-            to: visible(&delivery.to.join(", ")),
+            listener: without_controls(received.from.split('@').next().unwrap_or_default()),
+            to: without_controls(&received.to.join(", ")),
             subject: field("Subject"),
             message_id: field("Message-ID").unwrap_or_default(),
             date: field("Date").and_then(|date| rfc2822::parse(&date).ok()).map(|date| date.timestamp()),
-            text: visible(&if is_base64 { from_base64(body) } else { body.to_owned() }),
+            text: without_controls(&if is_base64 { from_base64(body) } else { body.to_owned() }),
         }
     }
 
     /// The text without its details: the original's words.
-    pub(super) fn words(&self) -> &str {
+    pub(super) fn text_without_details(&self) -> &str {
         self.text
             .split_once(&format!("\n{DETAILS}\n"))
             .map_or(self.text.as_str(), |(words, _)| words)
@@ -68,7 +70,7 @@ fn from_base64(body: &str) -> String {
 }
 
 /// Without the characters that would command the terminal.
-fn visible(text: &str) -> String {
+fn without_controls(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
@@ -77,35 +79,39 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn letter(content: &str) -> Letter {
+    fn mail(content: &str) -> ParsedMail {
         let content = content.replace('\n', "\r\n").into_bytes();
-        Letter::read(&Delivery { from: "crashmail@demo.example".into(), to: vec!["ops@x".into()], content })
+        ParsedMail::parse(&ReceivedMail {
+            from: "crashmail@demo.example".into(),
+            to: vec!["ops@x".into()],
+            content,
+        })
     }
 
     #[test]
     fn a_mail_is_read_as_a_person_does() {
-        let letter = letter(
+        let mail = mail(
             "Subject: flaky\n crashed\nMessage-ID: <1@x>\nDate: Mon, 23 Nov 2026 12:00:00 +0200\n\n\
              It died\n\nDetails:\nhost:  x\nended: exit status 3\nlast lines of stderr:\n    a: b\n",
         );
-        assert_eq!((letter.listener.as_str(), letter.to.as_str()), ("crashmail", "ops@x"));
-        assert_eq!((letter.subject.as_deref(), letter.message_id.as_str()), (Some("flaky crashed"), "<1@x>"));
-        assert_eq!(letter.date, Some("2026-11-23T10:00:00Z".parse().unwrap()));
-        assert_eq!(letter.words(), "It died");
+        assert_eq!((mail.listener.as_str(), mail.to.as_str()), ("crashmail", "ops@x"));
+        assert_eq!((mail.subject.as_deref(), mail.message_id.as_str()), (Some("flaky crashed"), "<1@x>"));
+        assert_eq!(mail.date, Some("2026-11-23T10:00:00Z".parse().unwrap()));
+        assert_eq!(mail.text_without_details(), "It died");
     }
 
     #[test]
     fn base64_is_unpacked_and_escape_sequences_are_made_harmless() {
         let text = "Content-Transfer-Encoding: base64\nSubject: a\x1b[2Jb\n\nWsO8cmlj\naA==\n";
-        let letter = letter(text);
-        assert_eq!((letter.text.as_str(), letter.subject.as_deref()), ("Zürich", Some("a [2Jb")));
+        let mail = mail(text);
+        assert_eq!((mail.text.as_str(), mail.subject.as_deref()), ("Zürich", Some("a [2Jb")));
     }
 
     proptest! {
         #[test]
         fn any_content_can_be_read(content in prop::collection::vec(any::<u8>(), 0..200)) {
-            let letter = Letter::read(&Delivery { content, ..Delivery::default() });
-            prop_assert!(letter.text.chars().all(|c| c == '\n' || !c.is_control()));
+            let mail = ParsedMail::parse(&ReceivedMail { content, ..ReceivedMail::default() });
+            prop_assert!(mail.text.chars().all(|c| c == '\n' || !c.is_control()));
         }
     }
 }

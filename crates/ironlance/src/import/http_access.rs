@@ -5,30 +5,30 @@ use std::net::IpAddr;
 use ironlance_config::ini::Section;
 use ironlance_config::value::boolean;
 
-use super::finding::{Findings, Weight};
-use super::look::Look;
+use super::inspect::ConfigView;
+use super::report::{FindingKind, Findings};
 
 /// Write permission for everybody.
 const OPEN: u32 = 0o002;
 
 /// What is found about `[inet_http_server]` and `[unix_http_server]`.
-pub(super) fn examine(look: &Look<'_>, found: &mut Findings) {
-    for section in look.sections("inet_http_server") {
-        tcp(look, section, found);
+pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
+    for section in view.sections("inet_http_server") {
+        tcp(view, section, found);
     }
-    for section in look.sections("unix_http_server") {
-        unix(look, section, found);
+    for section in view.sections("unix_http_server") {
+        unix(view, section, found);
     }
 }
 
-fn has_password(look: &Look<'_>, section: &Section) -> bool {
-    ["username", "password"].iter().all(|key| look.outline.ini.get(section, key).is_some())
+fn has_password(view: &ConfigView<'_>, section: &Section) -> bool {
+    ["username", "password"].iter().all(|key| view.outline.ini.get(section, key).is_some())
 }
 
-fn tcp(look: &Look<'_>, section: &Section, found: &mut Findings) {
-    let Some(port) = look.text(section, "port").filter(|_| !has_password(look, section)) else { return };
+fn tcp(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
+    let Some(port) = view.value(section, "port").filter(|_| !has_password(view, section)) else { return };
     let is_meant =
-        look.text(section, "allow_anonymous_changes").is_some_and(|text| boolean(&text) == Ok(true));
+        view.value(section, "allow_anonymous_changes").is_some_and(|text| boolean(&text) == Ok(true));
     let text = match is_loopback(&port) {
         false if is_meant => format!(
             "{port} is open to other hosts without a password, and allow_anonymous_changes=true lets everybody who \
@@ -44,7 +44,7 @@ fn tcp(look: &Look<'_>, section: &Section, found: &mut Findings) {
              allow_anonymous_changes=true"
         ),
     };
-    found.about(look.outline, section, "port", Weight::Attention, &text);
+    found.about(view.outline, section, "port", FindingKind::Attention, &text);
 }
 
 /// Whether `HOST:PORT` is this machine's own. A name may be anybody's, but for that of localhost.
@@ -55,16 +55,16 @@ fn is_loopback(port: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn unix(look: &Look<'_>, section: &Section, found: &mut Findings) {
-    let Some(text) = look.text(section, "chmod") else { return };
+fn unix(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
+    let Some(text) = view.value(section, "chmod") else { return };
     let digits = text.trim().trim_start_matches("0o");
-    if u32::from_str_radix(digits, 8).is_ok_and(|mode| mode & OPEN != 0) && !has_password(look, section) {
+    if u32::from_str_radix(digits, 8).is_ok_and(|mode| mode & OPEN != 0) && !has_password(view, section) {
         let text = format!(
             "{} lets every user of this machine start and stop programs; 0700, or 0770 with chown=root:GROUP, \
              lets in whom you mean",
             text.trim()
         );
-        found.about(look.outline, section, "chmod", Weight::Attention, &text);
+        found.about(view.outline, section, "chmod", FindingKind::Attention, &text);
     }
 }
 

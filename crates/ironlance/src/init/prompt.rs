@@ -12,33 +12,33 @@ use signal_hook::low_level::emulate_default_handler;
 use thiserror::Error;
 
 /// A longer answer is a mistake.
-const LONGEST: u64 = 64 * 1024;
+const MAX_LINE: u64 = 64 * 1024;
 /// So many answers that cannot be used, and nobody is there.
-const TRIES: usize = 20;
+const MAX_TRIES: usize = 20;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(super) enum NoAnswer {
     /// The input has ended.
     #[error("cannot go on: the answers have ended; nothing was written")]
-    Ended,
+    EndOfInput,
     /// Every try was refused.
     #[error("cannot go on: no answer could be used; nothing was written")]
-    Tired,
+    TooManyTries,
     /// The system refuses.
     #[error("cannot ask: {0}")]
     Io(#[from] io::Error),
 }
 
 /// Where questions go and answers come from.
-pub(super) struct Ask<R, W> {
+pub(super) struct Prompter<R, W> {
     pub(super) input: R,
     pub(super) output: W,
     asked: usize,
 }
 
 /// A question.
-pub(super) struct Question<'a> {
+pub(super) struct PromptText<'a> {
     pub(super) title: &'a str,
     /// How to answer, a line.
     pub(super) hint: &'a str,
@@ -46,7 +46,7 @@ pub(super) struct Question<'a> {
     pub(super) default: &'a str,
 }
 
-impl<R: BufRead, W: Write> Ask<R, W> {
+impl<R: BufRead, W: Write> Prompter<R, W> {
     pub(super) const fn new(input: R, output: W) -> Self {
         Self { input, output, asked: 0 }
     }
@@ -54,13 +54,13 @@ impl<R: BufRead, W: Write> Ask<R, W> {
     /// Asks until `read` takes the answer.
     pub(super) fn ask<T, E: Display>(
         &mut self,
-        question: &Question<'_>,
+        question: &PromptText<'_>,
         mut read: impl FnMut(&str) -> Result<T, E>,
     ) -> Result<T, NoAnswer> {
-        let Question { title, hint, default } = question;
+        let PromptText { title, hint, default } = question;
         self.asked += 1;
         writeln!(self.output, "{}. {title}\n   {hint}", self.asked)?;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let brackets = if default.is_empty() { "nothing" } else { default };
             write!(self.output, "   [{brackets}] ")?;
             self.output.flush()?;
@@ -74,14 +74,14 @@ impl<R: BufRead, W: Write> Ask<R, W> {
                 Err(error) => writeln!(self.output, "   {error}")?,
             }
         }
-        Err(NoAnswer::Tired)
+        Err(NoAnswer::TooManyTries)
     }
 
     /// Asks for something that is not to be seen; `terminal` does not show what is typed meanwhile.
     pub(super) fn secret(&mut self, prompt: &str, terminal: &File) -> Result<String, NoAnswer> {
         write!(self.output, "   {prompt} (not shown): ")?;
         self.output.flush()?;
-        let dark = Dark::new(terminal);
+        let dark = HiddenInput::new(terminal);
         let line = self.line();
         drop(dark);
         writeln!(self.output, "\n")?;
@@ -91,16 +91,16 @@ impl<R: BufRead, W: Write> Ask<R, W> {
     /// A line without its end and the space around it.
     fn line(&mut self) -> Result<String, NoAnswer> {
         let mut bytes = Vec::new();
-        let read = io::Read::take(&mut self.input, LONGEST).read_until(b'\n', &mut bytes)?;
+        let read = io::Read::take(&mut self.input, MAX_LINE).read_until(b'\n', &mut bytes)?;
         if read == 0 {
-            return Err(NoAnswer::Ended);
+            return Err(NoAnswer::EndOfInput);
         }
         Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 }
 
 /// Whoever ends us while a password is typed gets the terminal back as it was.
-pub(super) fn leave_as_found(terminal: &File) -> io::Result<()> {
+pub(super) fn restore_terminal_on_signal(terminal: &File) -> io::Result<()> {
     let before = tcgetattr(terminal)?;
     let terminal = terminal.try_clone()?;
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
@@ -114,12 +114,12 @@ pub(super) fn leave_as_found(terminal: &File) -> io::Result<()> {
 }
 
 /// A terminal that does not show what is typed, until this is dropped.
-struct Dark<'a> {
+struct HiddenInput<'a> {
     terminal: &'a File,
     before: Option<Termios>,
 }
 
-impl<'a> Dark<'a> {
+impl<'a> HiddenInput<'a> {
     fn new(terminal: &'a File) -> Self {
         let before = tcgetattr(terminal).ok();
         if let Some(before) = &before {
@@ -132,7 +132,7 @@ impl<'a> Dark<'a> {
     }
 }
 
-impl Drop for Dark<'_> {
+impl Drop for HiddenInput<'_> {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
             let _ = tcsetattr(self.terminal, OptionalActions::Flush, before);
@@ -144,10 +144,10 @@ impl Drop for Dark<'_> {
 mod tests {
     use super::*;
 
-    const QUESTION: Question<'_> = Question { title: "How many?", hint: "A number.", default: "3" };
+    const QUESTION: PromptText<'_> = PromptText { title: "How many?", hint: "A number.", default: "3" };
 
     fn asked(input: &str) -> (Result<u8, NoAnswer>, String) {
-        let mut ask = Ask::new(input.as_bytes(), Vec::new());
+        let mut ask = Prompter::new(input.as_bytes(), Vec::new());
         let answer = ask.ask(&QUESTION, |text| text.parse::<u8>());
         (answer, String::from_utf8(ask.output).unwrap())
     }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn it_ends_with_its_input_and_is_not_patient_for_ever() {
-        assert!(matches!(asked("").0, Err(NoAnswer::Ended)));
-        assert!(matches!(asked(&"x\n".repeat(100)).0, Err(NoAnswer::Tired)));
+        assert!(matches!(asked("").0, Err(NoAnswer::EndOfInput)));
+        assert!(matches!(asked(&"x\n".repeat(100)).0, Err(NoAnswer::TooManyTries)));
     }
 }

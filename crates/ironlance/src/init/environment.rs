@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use ironlance_config::HostEnv;
 
-use super::place;
-use super::quote::for_shell;
-use super::text::Call;
-use crate::import::machine::find_program;
+use super::config_text::CommandPrefix;
+use super::escape::for_shell;
+use super::paths;
+use crate::import::path_search::find_program;
 
 /// Where a mailer is looked for beside the `PATH`; crashmail's own default first.
 const MAILERS: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
 
 /// What is known before anything is asked.
-pub(super) struct Setting {
-    pub(super) machine: HostEnv,
+pub(super) struct InitEnv {
+    pub(super) host_env: HostEnv,
     /// The folder that the paths of the system are in: `/`, but for tests.
     pub(super) root: PathBuf,
     /// Our binary, absolute.
@@ -32,33 +32,33 @@ pub(super) struct Setting {
 /// Where a mail server of this machine would listen.
 const LOCAL_SERVER: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 25);
 /// So long it may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Setting {
-    pub(super) fn look() -> io::Result<Self> {
+impl InitEnv {
+    pub(super) fn detect() -> io::Result<Self> {
         let binary = env::current_exe()?;
         let found =
             MAILERS.iter().map(PathBuf::from).find(|file| file.exists()).or_else(|| find_program("sendmail"));
         let mailer = found.map(|file| format!("{} -t -i", for_shell(&file.display().to_string())));
         let has_server =
-            mailer.is_none() && TcpStream::connect_timeout(&LOCAL_SERVER.into(), PATIENCE).is_ok();
-        Ok(Self { machine: HostEnv::current(), root: PathBuf::from("/"), binary, mailer, has_server })
+            mailer.is_none() && TcpStream::connect_timeout(&LOCAL_SERVER.into(), CONNECT_TIMEOUT).is_ok();
+        Ok(Self { host_env: HostEnv::current(), root: PathBuf::from("/"), binary, mailer, has_server })
     }
 
     pub(super) fn default_address(&self) -> String {
         let user = self
             .variable("USER")
             .or_else(|| self.variable("LOGNAME"))
-            .unwrap_or_else(|| if self.machine.uid == 0 { "root".to_owned() } else { "ops".to_owned() });
-        format!("{user}@{}", self.machine.host_node_name)
+            .unwrap_or_else(|| if self.host_env.uid == 0 { "root".to_owned() } else { "ops".to_owned() });
+        format!("{user}@{}", self.host_env.host_node_name)
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        let found = self.machine.environment.iter().find(|(key, value)| key == name && !value.is_empty());
+        let found = self.host_env.environment.iter().find(|(key, value)| key == name && !value.is_empty());
         found.map(|(_, value)| value.clone())
     }
 
-    pub(super) fn default_way(&self) -> &'static str {
+    pub(super) fn default_transport(&self) -> &'static str {
         match (&self.mailer, self.has_server) {
             (Some(_), _) => "sendmail",
             (None, true) => "localhost:25",
@@ -67,24 +67,24 @@ impl Setting {
     }
 
     pub(super) fn default_file(&self) -> PathBuf {
-        place::default_file(&self.root, self.machine.uid)
+        paths::default_file(&self.root, self.host_env.uid)
     }
 
     /// The configuration that a package has brought, where it is root who asks.
     pub(super) fn packaged(&self) -> Option<PathBuf> {
-        place::packaged(&self.root, self.machine.uid)
+        paths::packaged(&self.root, self.host_env.uid)
     }
 
     /// How a command of ours is called: by its name where the `PATH` leads to this binary, else through it.
-    pub(super) fn call(&self) -> Call {
+    pub(super) fn command_prefix(&self) -> CommandPrefix {
         match self.is_ours("crashmail") {
-            true => Call::ByName,
-            false => Call::Through(self.binary.display().to_string()),
+            true => CommandPrefix::ByName,
+            false => CommandPrefix::ByBinary(self.binary.display().to_string()),
         }
     }
 
     /// The same for a line to paste.
-    pub(super) fn line(&self, command: &str) -> String {
+    pub(super) fn command_line(&self, command: &str) -> String {
         if self.is_ours(command) {
             return command.to_owned();
         }

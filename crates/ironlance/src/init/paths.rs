@@ -9,16 +9,16 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 
 /// A unix socket's path has 107 octets at most (unix(7)).
-const LONGEST_SOCKET: usize = 107;
+const MAX_SOCKET_PATH: usize = 107;
 /// So many links one behind the other are a circle, as for the kernel.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 /// A supervisord makes its socket under the name with a dot and its pid behind it first.
 const SOCKET_SUFFIX: usize = 12;
 
-/// Why something cannot be put in its place.
+/// Why a file cannot be put in its place.
 #[derive(Debug, Error)]
-pub(super) enum PlaceError {
-    /// It would have to go over something.
+pub(super) enum PathError {
+    /// It would overwrite a file.
     #[error("cannot write {}: it is there already; name another place by --output, or write over it by --force", .0.display())]
     Exists(PathBuf),
     /// It is a folder.
@@ -26,7 +26,7 @@ pub(super) enum PlaceError {
     IsFolder(PathBuf),
     /// It is a device, a FIFO or a socket.
     #[error("cannot write {}: it is no regular file", .0.display())]
-    NoFile(PathBuf),
+    NotAFile(PathBuf),
     /// The system refuses.
     #[error("cannot write {}: {}", .0.display(), .1)]
     Write(PathBuf, io::Error),
@@ -34,102 +34,105 @@ pub(super) enum PlaceError {
     #[error("cannot make the folder {}: {}", .0.display(), .1)]
     Folder(PathBuf, io::Error),
     /// The path is too long.
-    #[error("cannot have a socket in {}: its path would be longer than {LONGEST_SOCKET} bytes; choose a shorter --output", .0.display())]
-    Long(PathBuf),
+    #[error("cannot have a socket in {}: its path would be longer than {MAX_SOCKET_PATH} bytes; choose a shorter --output", .0.display())]
+    TooLong(PathBuf),
     /// The path means something else.
     #[error("cannot use a path with %, a line break or what is not UTF-8 for a configuration: {0:?}")]
-    Strange(PathBuf),
+    Unusable(PathBuf),
 }
 
 /// The places that a configuration names, as values of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ConfigPaths {
     /// The configuration itself; absolute.
     pub(super) file: PathBuf,
-    pub(super) role: Role,
+    pub(super) role: ConfigRole,
     /// A folder.
     pub(super) logs: String,
     /// The same folder, absolute.
     log_folder: PathBuf,
     /// It is root's, and to be run as root.
-    pub(super) is_roots: bool,
+    pub(super) is_root_owned: bool,
     /// Folders to be made, and who may enter them.
     folders: Vec<(PathBuf, u32)>,
 }
 
 /// What the file is for supervisord.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ConfigRole {
     /// A whole configuration.
-    Whole { socket: String, pidfile: String },
+    Standalone { socket: String, pidfile: String },
     /// What a package's configuration, which is this file, includes.
-    Part { of: PathBuf },
+    Included { of: PathBuf },
 }
 
 /// The configuration that a package brings, and the folder of what it includes; below the root folder.
-const PACKAGED: &str = "etc/supervisor/supervisord.conf";
-const PARTS: &str = "etc/supervisor/conf.d";
+const PACKAGED_CONFIG: &str = "etc/supervisor/supervisord.conf";
+const PACKAGED_INCLUDES: &str = "etc/supervisor/conf.d";
 
 /// The configuration of a package below `root`, where there is one that root (whose `uid` is 0) would add to.
 pub(super) fn packaged(root: &Path, uid: u32) -> Option<PathBuf> {
-    Some(root.join(PACKAGED)).filter(|file| uid == 0 && file.is_file())
+    Some(root.join(PACKAGED_CONFIG)).filter(|file| uid == 0 && file.is_file())
 }
 
 /// Where to write unless told otherwise: beside what a package has brought, and is run already.
 pub(super) fn default_file(root: &Path, uid: u32) -> PathBuf {
     match (uid, packaged(root, uid)) {
-        (_, Some(_)) => root.join(PARTS).join("alerts.conf"),
+        (_, Some(_)) => root.join(PACKAGED_INCLUDES).join("alerts.conf"),
         (0, None) => root.join("etc/supervisord.conf"),
         (_, None) => PathBuf::from("./supervisord.conf"),
     }
 }
 
-/// Whether what is there already may be written over.
+/// Whether an existing file may be overwritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub(super) enum Overwrite {
     Never,
     Force,
 }
 
-impl Place {
+impl ConfigPaths {
     /// The places for a configuration at `file`, which is relative to `cwd`; root's in /etc uses the system's folders,
     /// which are below `root`.
-    pub(super) fn of(file: &Path, cwd: &Path, root: &Path, uid: u32) -> Result<Self, PlaceError> {
+    pub(super) fn of(file: &Path, cwd: &Path, root: &Path, uid: u32) -> Result<Self, PathError> {
         let says_folder = file.file_name().is_none() || file.as_os_str().as_encoded_bytes().ends_with(b"/");
         let file = cwd.join(file);
         let strange = |text: &str| text.contains('%') || text.contains(char::is_control);
         if file.to_str().is_none_or(strange) {
-            return Err(PlaceError::Strange(file));
+            return Err(PathError::Unusable(file));
         }
         if says_folder || file.is_dir() {
-            return Err(PlaceError::IsFolder(file));
+            return Err(PathError::IsFolder(file));
         }
         let file: PathBuf = file.components().collect();
         let here = file.parent().unwrap_or(Path::new("/")).to_owned();
         let below = |path: &str| root.join(path).display().to_string();
-        let systems = if here == root.join(PARTS) {
-            packaged(root, uid).map(|of| Role::Part { of })
+        let systems = if here == root.join(PACKAGED_INCLUDES) {
+            packaged(root, uid).map(|of| ConfigRole::Included { of })
         } else {
             let (socket, pidfile) = (below("run/supervisor.sock"), below("run/supervisord.pid"));
-            (uid == 0 && here == root.join("etc")).then_some(Role::Whole { socket, pidfile })
+            (uid == 0 && here == root.join("etc")).then_some(ConfigRole::Standalone { socket, pidfile })
         };
         if let Some(role) = systems {
             let logs = below("var/log/supervisor");
             let log_folder = PathBuf::from(&logs);
             let folders = vec![(log_folder.clone(), 0o750)];
-            return Ok(Self { file, role, logs, log_folder, is_roots: uid == 0, folders });
+            return Ok(Self { file, role, logs, log_folder, is_root_owned: uid == 0, folders });
         }
         let folder = here.join("supervisor");
-        if folder.as_os_str().len() + "/supervisor.sock".len() + SOCKET_SUFFIX > LONGEST_SOCKET {
-            return Err(PlaceError::Long(folder));
+        if folder.as_os_str().len() + "/supervisor.sock".len() + SOCKET_SUFFIX > MAX_SOCKET_PATH {
+            return Err(PathError::TooLong(folder));
         }
         let under = |name: &str| format!("%(here)s/supervisor{name}");
         Ok(Self {
             file,
-            role: Role::Whole { socket: under("/supervisor.sock"), pidfile: under("/supervisord.pid") },
+            role: ConfigRole::Standalone {
+                socket: under("/supervisor.sock"),
+                pidfile: under("/supervisord.pid"),
+            },
             logs: under(""),
             log_folder: folder.clone(),
-            is_roots: uid == 0,
+            is_root_owned: uid == 0,
             folders: vec![(here, 0o755), (folder, 0o700)],
         })
     }
@@ -147,25 +150,25 @@ impl Place {
     /// What supervisord is started with.
     pub(super) fn main(&self) -> &Path {
         match &self.role {
-            Role::Whole { .. } => &self.file,
-            Role::Part { of } => of,
+            ConfigRole::Standalone { .. } => &self.file,
+            ConfigRole::Included { of } => of,
         }
     }
 
-    /// Whether the configuration's place is free, or may be used all the same.
-    pub(super) fn free(&self, over: Over) -> Result<(), PlaceError> {
-        is_free(&self.file, over)
+    /// Fails where the configuration exists already and may not be overwritten.
+    pub(super) fn check_free(&self, overwrite: Overwrite) -> Result<(), PathError> {
+        check_free(&self.file, overwrite)
     }
 
     /// Makes the folders that are missing.
-    pub(super) fn make_folders(&self) -> Result<Made, PlaceError> {
-        let mut made = Made(Vec::new());
+    pub(super) fn make_folders(&self) -> Result<CreatedFolders, PathError> {
+        let mut made = CreatedFolders(Vec::new());
         for (folder, mode) in &self.folders {
             let missing: Vec<_> = folder.ancestors().take_while(|above| !above.exists()).collect();
             made.0.extend(missing.into_iter().rev().map(Path::to_owned));
             let mut builder = DirBuilder::new();
             builder.recursive(true).mode(*mode);
-            builder.create(folder).map_err(|error| PlaceError::Folder(folder.clone(), error))?;
+            builder.create(folder).map_err(|error| PathError::Folder(folder.clone(), error))?;
         }
         Ok(made)
     }
@@ -173,16 +176,16 @@ impl Place {
 
 /// Folders that were made, outermost first; dropped, they are taken away again where nothing is in them.
 #[derive(Debug)]
-pub(super) struct Made(Vec<PathBuf>);
+pub(super) struct CreatedFolders(Vec<PathBuf>);
 
-impl Made {
-    /// They are wanted.
+impl CreatedFolders {
+    /// Leaves them in place when this is dropped.
     pub(super) fn keep(mut self) {
         self.0.clear();
     }
 }
 
-impl Drop for Made {
+impl Drop for CreatedFolders {
     fn drop(&mut self) {
         for folder in self.0.iter().rev() {
             // What somebody else has put something into stays.
@@ -191,25 +194,25 @@ impl Drop for Made {
     }
 }
 
-/// Only a regular file is written over, be it by a link.
-fn is_free(file: &Path, over: Over) -> Result<(), PlaceError> {
+/// Only a regular file is overwritten, also through a link.
+fn check_free(file: &Path, overwrite: Overwrite) -> Result<(), PathError> {
     match file.metadata() {
-        Ok(there) if there.is_dir() => Err(PlaceError::IsFolder(file.to_owned())),
-        Ok(there) if !there.is_file() => Err(PlaceError::NoFile(file.to_owned())),
-        _ if over == Over::Never && file.symlink_metadata().is_ok() => {
-            Err(PlaceError::Exists(file.to_owned()))
+        Ok(there) if there.is_dir() => Err(PathError::IsFolder(file.to_owned())),
+        Ok(there) if !there.is_file() => Err(PathError::NotAFile(file.to_owned())),
+        _ if overwrite == Overwrite::Never && file.symlink_metadata().is_ok() => {
+            Err(PathError::Exists(file.to_owned()))
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(PlaceError::Write(file.to_owned(), error))
+            Err(PathError::Write(file.to_owned(), error))
         }
         Ok(_) | Err(_) => Ok(()),
     }
 }
 
 /// The file that links lead to, also where it is not there yet.
-fn led_to(file: &Path) -> io::Result<PathBuf> {
+fn follow_links(file: &Path) -> io::Result<PathBuf> {
     let mut file = file.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         match fs::read_link(&file) {
             Ok(next) => file = file.parent().unwrap_or(Path::new("/")).join(next),
             // No link, or nothing at all.
@@ -222,31 +225,31 @@ fn led_to(file: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links"))
 }
 
-/// A file that is written, and not in its place yet.
+/// A file that is written beside its target and not yet moved there.
 #[derive(Debug)]
-pub(super) struct Written {
-    /// Beside the place, where supervisord finds it as it will find the target.
+pub(super) struct PendingFile {
+    /// Beside the target, where supervisord finds it as it will find the target.
     file: NamedTempFile,
     /// The same beside the file that the target leads to, where that is in another folder.
     away: Option<NamedTempFile>,
     target: PathBuf,
     /// What the target is, or leads to as a link.
     end: PathBuf,
-    over: Over,
+    overwrite: Overwrite,
 }
 
-impl Written {
-    /// Writes a text beside its place, with these permissions.
-    pub(super) fn new(target: &Path, text: &str, mode: u32, over: Over) -> Result<Self, PlaceError> {
-        let failed = |error| PlaceError::Write(target.to_owned(), error);
-        is_free(target, over)?;
-        let end = led_to(target).map_err(failed)?;
+impl PendingFile {
+    /// Writes a text beside its target, with these permissions.
+    pub(super) fn new(target: &Path, text: &str, mode: u32, overwrite: Overwrite) -> Result<Self, PathError> {
+        let failed = |error| PathError::Write(target.to_owned(), error);
+        check_free(target, overwrite)?;
+        let end = follow_links(target).map_err(failed)?;
         let file = beside(target, text, mode).map_err(failed)?;
         let away = match end.parent() == target.parent() {
             true => None,
             false => Some(beside(&end, text, mode).map_err(failed)?),
         };
-        Ok(Self { file, away, target: target.to_owned(), end, over })
+        Ok(Self { file, away, target: target.to_owned(), end, overwrite })
     }
 
     /// Where it is now.
@@ -254,20 +257,20 @@ impl Written {
         self.file.path()
     }
 
-    /// Puts it in its place, whole or not at all.
-    pub(super) fn settle(self) -> Result<(), PlaceError> {
-        let Self { file, away, target, end, over } = self;
+    /// Moves it to its target, whole or not at all.
+    pub(super) fn commit(self) -> Result<(), PathError> {
+        let Self { file, away, target, end, overwrite } = self;
         let file = away.unwrap_or(file);
-        let settled = match over {
-            Over::Force => file.persist(&end),
-            Over::Never => file.persist_noclobber(&end),
+        let settled = match overwrite {
+            Overwrite::Force => file.persist(&end),
+            Overwrite::Never => file.persist_noclobber(&end),
         };
         match settled {
             Ok(_) => Ok(()),
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(PlaceError::Exists(target))
+                Err(PathError::Exists(target))
             }
-            Err(refused) => Err(PlaceError::Write(target, refused.error)),
+            Err(refused) => Err(PathError::Write(target, refused.error)),
         }
     }
 }
@@ -303,10 +306,11 @@ mod tests {
     #[test]
     fn root_in_etc_uses_the_folders_of_the_system_and_others_one_beside_the_file() {
         let root = tempfile::tempdir().unwrap();
-        let of = |file: &str, cwd: &str, uid| Place::of(Path::new(file), Path::new(cwd), root.path(), uid);
+        let of =
+            |file: &str, cwd: &str, uid| ConfigPaths::of(Path::new(file), Path::new(cwd), root.path(), uid);
         let below = |path: &str| root.path().join(path).display().to_string();
         let system = of(&below("etc/supervisord.conf"), "/x", 0).unwrap();
-        let Role::Whole { socket, .. } = &system.role else { panic!("not whole") };
+        let ConfigRole::Standalone { socket, .. } = &system.role else { panic!("not whole") };
         assert_eq!((socket, &system.logs), (&below("run/supervisor.sock"), &below("var/log/supervisor")));
         let mine = of("s.conf", "/home/joe", 1000).unwrap();
         assert_eq!(
@@ -315,11 +319,11 @@ mod tests {
         );
         assert_eq!(mine.password_file(), Path::new("/home/joe/s.smtp-password"));
         for folder in ["/", "", ".", "new/", &below("")] {
-            assert!(matches!(of(folder, "/", 0), Err(PlaceError::IsFolder(_))), "{folder}");
+            assert!(matches!(of(folder, "/", 0), Err(PathError::IsFolder(_))), "{folder}");
         }
         let long = "x".repeat(90);
-        assert!(matches!(of("s.conf", &format!("/{long}"), 0), Err(PlaceError::Long(_))));
-        assert!(matches!(of("100%/s.conf", "/", 0), Err(PlaceError::Strange(_))));
+        assert!(matches!(of("s.conf", &format!("/{long}"), 0), Err(PathError::TooLong(_))));
+        assert!(matches!(of("100%/s.conf", "/", 0), Err(PathError::Unusable(_))));
     }
 
     #[test]
@@ -330,29 +334,38 @@ mod tests {
             (default(0), default(1)),
             (root.path().join("etc/supervisord.conf"), "./supervisord.conf".into())
         );
-        let main = root.path().join(PACKAGED);
-        fs::create_dir_all(root.path().join(PARTS)).unwrap();
+        let main = root.path().join(PACKAGED_CONFIG);
+        fs::create_dir_all(root.path().join(PACKAGED_INCLUDES)).unwrap();
         fs::write(&main, "").unwrap();
         let part = root.path().join("etc/supervisor/conf.d/alerts.conf");
         assert_eq!((default(0), default(1)), (part.clone(), "./supervisord.conf".into()));
-        let of = |uid| Place::of(&part, Path::new("/x"), root.path(), uid).unwrap();
-        assert_eq!((of(0).role.clone(), of(0).main()), (Role::Part { of: main.clone() }, main.as_path()));
+        let of = |uid| ConfigPaths::of(&part, Path::new("/x"), root.path(), uid).unwrap();
+        assert_eq!(
+            (of(0).role.clone(), of(0).main()),
+            (ConfigRole::Included { of: main.clone() }, main.as_path())
+        );
         assert_eq!(of(0).password_file(), part.with_file_name("alerts.smtp-password"));
-        assert!(matches!(of(1000).role, Role::Whole { .. }), "whoever is not root has one of their own");
+        assert!(
+            matches!(of(1000).role, ConfigRole::Standalone { .. }),
+            "whoever is not root has one of their own"
+        );
     }
 
     #[test]
     fn nothing_is_written_over_unless_forced() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("s.conf");
-        Written::new(&target, "one", 0o600, Over::Never).unwrap().settle().unwrap();
+        PendingFile::new(&target, "one", 0o600, Overwrite::Never).unwrap().commit().unwrap();
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(matches!(Written::new(&target, "two", 0o600, Over::Never), Err(PlaceError::Exists(_))));
+        assert!(matches!(
+            PendingFile::new(&target, "two", 0o600, Overwrite::Never),
+            Err(PathError::Exists(_))
+        ));
         assert_eq!(fs::read_to_string(&target).unwrap(), "one");
-        let late = Written::new(&folder.path().join("new"), "two", 0o600, Over::Never).unwrap();
+        let late = PendingFile::new(&folder.path().join("new"), "two", 0o600, Overwrite::Never).unwrap();
         fs::write(folder.path().join("new"), "theirs").unwrap();
-        assert!(late.settle().is_err());
-        Written::new(&target, "two", 0o644, Over::Force).unwrap().settle().unwrap();
+        assert!(late.commit().is_err());
+        PendingFile::new(&target, "two", 0o644, Overwrite::Force).unwrap().commit().unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
     }
@@ -361,7 +374,7 @@ mod tests {
     fn by_force_a_link_s_file_is_written_and_nothing_but_a_file() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
-        let write = |name: &str| Written::new(&at(name), "new", 0o600, Over::Force)?.settle();
+        let write = |name: &str| PendingFile::new(&at(name), "new", 0o600, Overwrite::Force)?.commit();
         fs::create_dir(at("far")).unwrap();
         fs::write(at("far/mine"), "old").unwrap();
         for (link, target, written) in
@@ -378,12 +391,12 @@ mod tests {
             symlink(target, at(link)).unwrap();
         }
         for name in ["socket", "to-socket"] {
-            assert!(matches!(write(name), Err(PlaceError::NoFile(_))), "{name}");
+            assert!(matches!(write(name), Err(PathError::NotAFile(_))), "{name}");
         }
         for name in ["far", "to-folder"] {
-            assert!(matches!(write(name), Err(PlaceError::IsFolder(_))), "{name}");
+            assert!(matches!(write(name), Err(PathError::IsFolder(_))), "{name}");
         }
-        assert!(matches!(write("circle"), Err(PlaceError::Write(..))));
+        assert!(matches!(write("circle"), Err(PathError::Write(..))));
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 8, "nothing is left behind");
     }
 
@@ -391,11 +404,11 @@ mod tests {
     fn folders_that_were_made_for_nothing_go_again_and_others_stay() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a/b/s.conf");
-        let place = Place::of(&file, Path::new("/"), root.path(), 1).unwrap();
-        drop(place.make_folders().unwrap());
+        let paths = ConfigPaths::of(&file, Path::new("/"), root.path(), 1).unwrap();
+        drop(paths.make_folders().unwrap());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
-        place.make_folders().unwrap().keep();
-        drop(place.make_folders().unwrap());
+        paths.make_folders().unwrap().keep();
+        drop(paths.make_folders().unwrap());
         assert!(root.path().join("a/b/supervisor").is_dir());
     }
 }

@@ -1,0 +1,101 @@
+//! Events and mails in explainer words, a line each, for a person who sees all this for the first time.
+
+use std::collections::HashSet;
+
+use super::event_stream::DemoEvent;
+use super::mail::ParsedMail;
+
+/// How good the news is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NewsKind {
+    Bad,
+    Good,
+}
+
+/// What is known of the programs so far.
+#[derive(Debug, Default)]
+pub(super) struct Explainer {
+    /// Programs that went down, and were not seen running since.
+    down: HashSet<String>,
+}
+
+impl Explainer {
+    /// What an event means; most mean nothing new.
+    pub(super) fn explain(&mut self, event: &DemoEvent) -> Option<(NewsKind, String)> {
+        let program = event.process.as_str();
+        let why = event.why.as_deref().unwrap_or("nobody knows why");
+        let bad = match (event.event.strip_prefix("PROCESS_STATE_")?, program) {
+            ("RUNNING", _) => {
+                return self.down.remove(program).then(|| (NewsKind::Good, "is running again".to_owned()));
+            }
+            ("EXITED", _) if event.body.contains("expected:0") => {
+                format!("crashed ({why}): supervisord starts it again")
+            }
+            ("BACKOFF", _) => format!("does not start ({why}): supervisord tries again"),
+            ("FATAL", _) => "does not start: supervisord has given up".to_owned(),
+            // Nobody else stops them before the end.
+            ("STOPPING", "shop") => "hangs, its page does not answer: httpok restarts it".to_owned(),
+            ("STOPPING", "leaky") => "has outgrown its 40 MB: memmon restarts it".to_owned(),
+            _ => return None,
+        };
+        self.down.insert(program.to_owned());
+        Some((NewsKind::Bad, bad))
+    }
+}
+
+/// What a mail is about.
+pub(super) fn mail_summary(mail: &ParsedMail) -> String {
+    let crashes = |needle: &str| match mail.text.matches(needle).count() {
+        1 => "1 crash".to_owned(),
+        more => format!("{more} crashes"),
+    };
+    match mail.listener.as_str() {
+        "crashmail" => "flaky crashed".to_owned(),
+        "fatalmailbatch" => "broken could not be started".to_owned(),
+        "httpok" => "the shop's page did not answer, the shop was restarted".to_owned(),
+        "memmon" => "leaky used too much memory and was restarted".to_owned(),
+        "crashmailbatch" => format!("15 seconds in one mail, {}", crashes("died unexpectedly")),
+        "crashsms" => {
+            let length = mail.text.trim_end().chars().count();
+            format!("{} in {length} characters", crashes("exited unexpectedly"))
+        }
+        _ => mail.subject.as_deref().unwrap_or("(no subject)").trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(explainer: &mut Explainer, event: &str, process: &str) -> Option<String> {
+        let (event, body) = (format!("PROCESS_STATE_{event}"), "x expected:0 y".to_owned());
+        let event =
+            DemoEvent { event, process: process.to_owned(), why: Some("exit status 3".to_owned()), body };
+        explainer.explain(&event).map(|(_, words)| words)
+    }
+
+    #[test]
+    fn a_program_that_went_down_is_said_to_run_again_once() {
+        let mut explainer = Explainer::default();
+        assert_eq!(said(&mut explainer, "RUNNING", "flaky"), None);
+        let crash = said(&mut explainer, "EXITED", "flaky").unwrap();
+        assert_eq!(crash, "crashed (exit status 3): supervisord starts it again");
+        assert_eq!(said(&mut explainer, "STARTING", "flaky"), None);
+        assert_eq!(said(&mut explainer, "RUNNING", "flaky").as_deref(), Some("is running again"));
+        assert_eq!(said(&mut explainer, "RUNNING", "flaky"), None);
+        assert!(said(&mut explainer, "STOPPING", "shop").unwrap().contains("httpok"));
+        assert_eq!(said(&mut explainer, "STOPPING", "steady"), None);
+    }
+
+    #[test]
+    fn a_mail_is_told_by_who_sent_it_and_how_much_it_sums_up() {
+        let mail = |listener: &str, text: &str| {
+            let subject = Some(" what it says".to_owned());
+            ParsedMail { listener: listener.into(), subject, text: text.into(), ..ParsedMail::default() }
+        };
+        assert_eq!(mail_summary(&mail("crashmail", "")), "flaky crashed");
+        assert_eq!(mail_summary(&mail("stranger", "")), "what it says");
+        let text = "[x] exited unexpectedly\n";
+        assert_eq!(mail_summary(&mail("crashsms", text)), "1 crash in 23 characters");
+    }
+}
