@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ironlance_config::{HttpServer, ServerAddress};
 use ironlance_core::log_level::Level;
-use ironlance_daemon::http::{Journal, Limits, serve_stream};
+use ironlance_daemon::http::{DaemonLog, HttpLimits, serve_stream};
 use ironlance_daemon::inbox::Input;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
@@ -18,7 +18,7 @@ const BUFFER: usize = 512;
 
 struct Nobody;
 
-impl Journal for Nobody {
+impl DaemonLog for Nobody {
     fn enabled(&self, _: Level) -> bool {
         true
     }
@@ -55,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
         };
         // A client that keeps still is hung up on, also here.
         let brief = Duration::from_millis(20);
-        let limits = Limits { first_byte: brief, head_time: brief, body_time: brief, ..Limits::default() };
+        let limits = HttpLimits { first_byte: brief, head_time: brief, body_time: brief, ..HttpLimits::default() };
         let (mut answers, mut sender) = split(theirs);
         let client = async move {
             let send = async move {

@@ -16,7 +16,7 @@ use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use crate::child::identity::{Identity, UserSwitch};
-use crate::http::{self, Journal, Kept, Listening};
+use crate::http::{self, BoundServer, DaemonLog, InheritedSocket};
 use crate::log::main_log::MainLog;
 use crate::startup::limits;
 
@@ -28,7 +28,7 @@ pub(crate) struct Reload {
     /// The configuration as it was read when the restart was asked for.
     pub(crate) config: Config,
     /// Its servers, in order.
-    pub(crate) sockets: Vec<Listening>,
+    pub(crate) sockets: Vec<BoundServer>,
     /// Its main log.
     pub(crate) log: MainLog,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Reload {
 impl Reload {
     /// Tries everything that a start with this configuration needs. `kept` are the sockets of the life that goes on,
     /// `now` its settings. The error says what cannot be had.
-    pub(crate) fn prepare(config: Config, kept: &[Kept], now: &Settings) -> Result<Self, String> {
+    pub(crate) fn prepare(config: Config, kept: &[InheritedSocket], now: &Settings) -> Result<Self, String> {
         let settings = &config.settings;
         // A daemon starts without the folder for AUTO logs, and says so. It must not be the reason that it never
         // restarts: it is one only where something is lost by the restart.
@@ -91,7 +91,7 @@ impl Drop for FileAccess {
 #[derive(Default)]
 struct SocketErrors(RefCell<Vec<String>>);
 
-impl Journal for SocketErrors {
+impl DaemonLog for SocketErrors {
     fn enabled(&self, level: Level) -> bool {
         level >= Level::Error
     }

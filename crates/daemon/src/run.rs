@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::child::exec_errors::ExecErrorPipe;
-use crate::http::{self, Journal, Kept, Limits, Listening, Serving};
+use crate::http::{self, BoundServer, DaemonLog, HttpLimits, InheritedSocket, ServerHandle};
 use crate::inbox::Input;
 use crate::log::auto_logs;
 use crate::log::main_log::MainLog;
@@ -194,7 +194,7 @@ fn restart(
     }
     notes.write(&mut log);
     let journal = DirectLog(RefCell::new(&mut log));
-    sockets.iter_mut().for_each(|listening| listening.settle(&journal));
+    sockets.iter_mut().for_each(|listening| listening.take_over_path(&journal));
     let nofile = nofile.max(config.settings.minfds);
     let mut daemon = Generation { config, sockets, log, nofile, legacy };
     daemon.announce();
@@ -233,7 +233,7 @@ impl EarlyLines {
 /// All that a life begins with.
 struct Generation {
     config: Config,
-    sockets: Vec<Listening>,
+    sockets: Vec<BoundServer>,
     log: MainLog,
     /// The soft limit of descriptors that children are given.
     nofile: u64,
@@ -245,7 +245,7 @@ impl Generation {
     /// Logs which servers there are.
     fn announce(&mut self) {
         let journal = DirectLog(RefCell::new(&mut self.log));
-        self.sockets.iter().for_each(|listening| listening.announce(&self.config.interfaces, &journal));
+        self.sockets.iter().for_each(|listening| listening.log_opened(&self.config.interfaces, &journal));
     }
 
     /// One life of the daemon, until it ends or begins anew. `foreground` is who waits for the pidfile.
@@ -265,7 +265,7 @@ impl Generation {
         if let Some(foreground) = foreground {
             foreground.release();
         }
-        let kept: io::Result<Vec<Kept>> = sockets.iter().map(Listening::kept).collect();
+        let kept: io::Result<Vec<InheritedSocket>> = sockets.iter().map(BoundServer::duplicate).collect();
         let (doors, new_sockets) = mpsc::unbounded_channel();
         let (interfaces, level) = (config.interfaces.clone(), config.settings.loglevel);
         let house = RuntimeParts { sockets, new_sockets, signals, interfaces, level };
@@ -294,9 +294,9 @@ impl Generation {
 
 /// What the owner's runtime needs beside the owner.
 struct RuntimeParts {
-    sockets: Vec<Listening>,
+    sockets: Vec<BoundServer>,
     /// Those that the owner has made again.
-    new_sockets: mpsc::UnboundedReceiver<Listening>,
+    new_sockets: mpsc::UnboundedReceiver<BoundServer>,
     signals: SignalReceiver,
     interfaces: Vec<String>,
     level: Level,
@@ -319,7 +319,7 @@ fn serve(beginning: Startup, house: RuntimeParts) -> Result<Option<Box<NextGener
     };
     owner.start_all();
     let (sender, mut inbox) = mpsc::channel(INBOX_CAPACITY);
-    let journal: Rc<dyn Journal> = Rc::new(InboxLog { sender: sender.clone(), level: house.level });
+    let journal: Rc<dyn DaemonLog> = Rc::new(InboxLog { sender: sender.clone(), level: house.level });
     let doors =
         HttpServers { open: RefCell::default(), interfaces: house.interfaces, owner: sender, journal };
     let doors = Rc::new(doors);
@@ -346,17 +346,17 @@ fn serve(beginning: Startup, house: RuntimeParts) -> Result<Option<Box<NextGener
 
 /// The servers at work, by their sections.
 struct HttpServers {
-    open: RefCell<BTreeMap<String, Serving>>,
+    open: RefCell<BTreeMap<String, ServerHandle>>,
     interfaces: Vec<String>,
     owner: mpsc::Sender<Input>,
-    journal: Rc<dyn Journal>,
+    journal: Rc<dyn DaemonLog>,
 }
 
 impl HttpServers {
     /// Answers on this socket, in the place of one that the section had before. The error is that of the runtime.
-    fn serve(&self, listening: Listening) -> io::Result<()> {
+    fn serve(&self, listening: BoundServer) -> io::Result<()> {
         let section = listening.section().to_owned();
-        let limits = Limits::default();
+        let limits = HttpLimits::default();
         let serving = http::serve(vec![listening], &self.interfaces, &self.owner, &self.journal, limits)?;
         self.open.borrow_mut().insert(section, serving);
         Ok(())
@@ -364,7 +364,7 @@ impl HttpServers {
 }
 
 /// Answers on sockets that come later.
-async fn serve_rebound_sockets(doors: Rc<HttpServers>, mut sockets: mpsc::UnboundedReceiver<Listening>) {
+async fn serve_rebound_sockets(doors: Rc<HttpServers>, mut sockets: mpsc::UnboundedReceiver<BoundServer>) {
     while let Some(listening) = sockets.recv().await {
         if let Err(error) = doors.serve(listening) {
             doors
@@ -405,7 +405,7 @@ fn panic_message(fault: &(dyn Any + Send)) -> String {
 /// The main log while there is no owner yet.
 struct DirectLog<'a>(RefCell<&'a mut MainLog>);
 
-impl Journal for DirectLog<'_> {
+impl DaemonLog for DirectLog<'_> {
     fn enabled(&self, level: Level) -> bool {
         self.0.borrow().enabled(level)
     }
@@ -421,7 +421,7 @@ struct InboxLog {
     level: Level,
 }
 
-impl Journal for InboxLog {
+impl DaemonLog for InboxLog {
     fn enabled(&self, level: Level) -> bool {
         level >= self.level
     }

@@ -12,7 +12,7 @@ use sha1::{Digest, Sha1};
 
 /// What a request has shown of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(super) enum AuthOutcome {
     /// It may come in.
     Granted,
     /// It has no name and password, or wrong ones: 401.
@@ -21,15 +21,15 @@ pub(super) enum Admission {
     Malformed,
 }
 
-type Sum = [u8; 20];
+type Sha1Sum = [u8; 20];
 
-/// The lock on a server. It keeps sums of equal length, so that comparing tells nothing by how long it takes.
-pub(super) struct Lock {
-    username: Sum,
-    password: Sum,
+/// The authenticator on a server. It keeps sums of equal length, so that comparing tells nothing by how long it takes.
+pub(super) struct Authenticator {
+    username: Sha1Sum,
+    password: Sha1Sum,
 }
 
-impl Lock {
+impl Authenticator {
     pub(super) fn new(credentials: &Credentials) -> Self {
         let password = match &credentials.password {
             Password::Sha1(sum) => *sum,
@@ -38,18 +38,20 @@ impl Lock {
         Self { username: sum(&credentials.username), password }
     }
 
-    /// Whether the header opens the lock.
-    pub(super) fn admits(&self, headers: &HeaderMap) -> Admission {
-        let Some(header) = headers.get(AUTHORIZATION) else { return Admission::Refused };
-        let Some((scheme, cookie)) = split(header.as_bytes()) else { return Admission::Refused };
+    /// Whether the header opens the authenticator.
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> AuthOutcome {
+        let Some(header) = headers.get(AUTHORIZATION) else { return AuthOutcome::Refused };
+        let Some((scheme, cookie)) = split(header.as_bytes()) else { return AuthOutcome::Refused };
         if !scheme.eq_ignore_ascii_case(b"basic") {
-            return Admission::Refused;
+            return AuthOutcome::Refused;
         }
-        let Ok(Ok(shown)) = ENGINE.decode(cookie).map(String::from_utf8) else { return Admission::Malformed };
-        let Some((username, password)) = shown.split_once(':') else { return Admission::Refused };
-        let known = is_same(&sum(username), &self.username);
-        let right = is_same(&sum(password), &self.password);
-        if known & right { Admission::Granted } else { Admission::Refused }
+        let Ok(Ok(shown)) = ENGINE.decode(cookie).map(String::from_utf8) else {
+            return AuthOutcome::Malformed;
+        };
+        let Some((username, password)) = shown.split_once(':') else { return AuthOutcome::Refused };
+        let known = constant_time_eq(&sum(username), &self.username);
+        let right = constant_time_eq(&sum(password), &self.password);
+        if known & right { AuthOutcome::Granted } else { AuthOutcome::Refused }
     }
 }
 
@@ -64,12 +66,12 @@ fn split(header: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&header[..space], header[space..].trim_ascii()))
 }
 
-fn sum(text: &str) -> Sum {
+fn sum(text: &str) -> Sha1Sum {
     Sha1::digest(text.as_bytes()).into()
 }
 
 /// Equality in a time that does not depend on where the two differ.
-fn is_same(one: &Sum, other: &Sum) -> bool {
+fn constant_time_eq(one: &Sha1Sum, other: &Sha1Sum) -> bool {
     black_box(one.iter().zip(other).fold(0, |difference, (a, b)| black_box(difference | (a ^ b)))) == 0
 }
 
@@ -78,18 +80,18 @@ mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD as BASE64;
 
-    fn lock(password: &str) -> Lock {
-        lock_with(Password::Plain(password.into()))
+    fn authenticator(password: &str) -> Authenticator {
+        authenticator_with(Password::Plain(password.into()))
     }
 
-    fn lock_with(password: Password) -> Lock {
-        Lock::new(&Credentials { username: "user".into(), password })
+    fn authenticator_with(password: Password) -> Authenticator {
+        Authenticator::new(&Credentials { username: "user".into(), password })
     }
 
-    fn show(lock: &Lock, header: &str) -> Admission {
+    fn show(authenticator: &Authenticator, header: &str) -> AuthOutcome {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, header.parse().unwrap());
-        lock.admits(&headers)
+        authenticator.authenticate(&headers)
     }
 
     fn basic(text: &str) -> String {
@@ -98,41 +100,47 @@ mod tests {
 
     #[test]
     fn the_right_name_and_password_come_in() {
-        let lock = lock("thepassword");
-        assert_eq!(show(&lock, &basic("user:thepassword")), Admission::Granted);
-        assert_eq!(show(&lock, &basic("user:thepassword").to_lowercase().replace("basic ", "BASIC ")), {
-            // The scheme has no case, the rest has.
-            show(&lock, &format!("BASIC {}", BASE64.encode("user:thepassword").to_lowercase()))
-        });
+        let authenticator = authenticator("thepassword");
+        assert_eq!(show(&authenticator, &basic("user:thepassword")), AuthOutcome::Granted);
+        assert_eq!(
+            show(&authenticator, &basic("user:thepassword").to_lowercase().replace("basic ", "BASIC ")),
+            {
+                // The scheme has no case, the rest has.
+                show(&authenticator, &format!("BASIC {}", BASE64.encode("user:thepassword").to_lowercase()))
+            }
+        );
         for wrong in ["user:thepasswor", "user:thepassword ", "User:thepassword", "user:", ":", "user"] {
-            assert_eq!(show(&lock, &basic(wrong)), Admission::Refused, "{wrong}");
+            assert_eq!(show(&authenticator, &basic(wrong)), AuthOutcome::Refused, "{wrong}");
         }
-        assert_eq!(lock.admits(&HeaderMap::new()), Admission::Refused);
+        assert_eq!(authenticator.authenticate(&HeaderMap::new()), AuthOutcome::Refused);
     }
 
     #[test]
     fn a_password_may_be_stored_as_its_sum() {
         // The digest of thepassword is 82ab…
-        let lock = lock_with(Password::Sha1(sum("thepassword")));
-        assert_eq!(show(&lock, &basic("user:thepassword")), Admission::Granted);
-        assert_eq!(show(&lock, &basic("user:82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")), Admission::Refused);
+        let authenticator = authenticator_with(Password::Sha1(sum("thepassword")));
+        assert_eq!(show(&authenticator, &basic("user:thepassword")), AuthOutcome::Granted);
         assert_eq!(
-            show(&lock, &basic("user:{SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")),
-            Admission::Refused
+            show(&authenticator, &basic("user:82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")),
+            AuthOutcome::Refused
+        );
+        assert_eq!(
+            show(&authenticator, &basic("user:{SHA}82ab876d1387bfafe46cc1c8a2ef074eae50cb1d")),
+            AuthOutcome::Refused
         );
     }
 
     #[test]
     fn a_password_may_hold_colons_and_any_character() {
-        let lock = lock("a:b: ü");
-        assert_eq!(show(&lock, &basic("user:a:b: ü")), Admission::Granted);
+        let authenticator = authenticator("a:b: ü");
+        assert_eq!(show(&authenticator, &basic("user:a:b: ü")), AuthOutcome::Granted);
     }
 
     #[test]
     fn a_header_that_cannot_be_read_is_told_from_a_wrong_password() {
-        let lock = lock("x");
-        assert_eq!(show(&lock, "Basic !!!"), Admission::Malformed);
-        assert_eq!(show(&lock, "Digest abc"), Admission::Refused);
-        assert_eq!(show(&lock, "Basic"), Admission::Refused);
+        let authenticator = authenticator("x");
+        assert_eq!(show(&authenticator, "Basic !!!"), AuthOutcome::Malformed);
+        assert_eq!(show(&authenticator, "Digest abc"), AuthOutcome::Refused);
+        assert_eq!(show(&authenticator, "Basic"), AuthOutcome::Refused);
     }
 }

@@ -26,81 +26,84 @@ use ironlance_config::{HttpServer, ServerAddress};
 
 /// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum CrossSitePolicy {
     /// A call over XML-RPC.
     Call,
     /// A form of the page.
     Form,
     /// A log, or what happens, for as long as the client stays.
-    Follow,
+    Stream,
 }
 
 /// The policy of one server.
-pub(super) struct CrossSite {
-    door: Door,
-    names: Names,
+pub(super) struct CrossSiteCheck {
+    auth_mode: AuthMode,
+    known_hosts: KnownHosts,
 }
 
 /// What stands before a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Door {
+enum AuthMode {
     /// A password. A name that somebody points at us brings none with it, so any name will do.
     Password,
     /// The permissions of a unix socket. Browsers reach it only through a proxy.
-    File,
+    FilePermissions,
     /// Nothing.
-    Nothing,
+    None,
 }
 
-impl CrossSite {
+impl CrossSiteCheck {
     /// The policy of a server on a machine.
-    pub(super) fn new(server: &HttpServer, machine: &Machine) -> Self {
-        let door = match (&server.credentials, &server.address) {
-            (Some(_), _) => Door::Password,
-            (None, ServerAddress::Unix { .. }) => Door::File,
-            (None, ServerAddress::Tcp { .. }) => Door::Nothing,
+    pub(super) fn new(server: &HttpServer, machine: &MachineNames) -> Self {
+        let auth_mode = match (&server.credentials, &server.address) {
+            (Some(_), _) => AuthMode::Password,
+            (None, ServerAddress::Unix { .. }) => AuthMode::FilePermissions,
+            (None, ServerAddress::Tcp { .. }) => AuthMode::None,
         };
-        Self { door, names: Names::of(server, machine) }
+        Self { auth_mode, known_hosts: KnownHosts::new(server, machine) }
     }
 
     /// The name by which a client calls us and which is none of ours; nothing where that does not matter.
-    pub(super) fn wrong_name<B>(&self, request: &Request<B>) -> Option<String> {
-        if self.door != Door::Nothing {
+    pub(super) fn unknown_host<B>(&self, request: &Request<B>) -> Option<String> {
+        if self.auth_mode != AuthMode::None {
             return None;
         }
         // RFC 9112, 3.2.2: the name in the request line goes before the header.
         let in_line = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         let in_head = request.headers().get_all(HOST).iter().map(|host| host.as_bytes());
         let mut named = in_line.into_iter().chain(in_head).filter(|name| !name.is_empty());
-        let wrong = named.find(|name| !self.is_ours(name))?;
-        Some(String::from_utf8_lossy(wrong).chars().take(SHOWN).collect())
+        let wrong = named.find(|name| !self.is_known_host(name))?;
+        Some(String::from_utf8_lossy(wrong).chars().take(MAX_SHOWN_CHARS).collect())
     }
 
     /// Whether a request may come from where it says that it comes from.
-    pub(super) fn admits(&self, ask: Ask, headers: &HeaderMap) -> bool {
+    pub(super) fn allows(&self, ask: CrossSitePolicy, headers: &HeaderMap) -> bool {
         let says = |name: &str, value: &str| headers.get(name).is_some_and(|said| said == value);
-        if ask == Ask::Follow && says("sec-fetch-mode", "navigate") {
+        if ask == CrossSitePolicy::Stream && says("sec-fetch-mode", "navigate") {
             return true;
         }
         match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
             // Also where a proxy has put another name into Host.
-            Some(b"same-origin") if self.door == Door::Password => return true,
+            Some(b"same-origin") if self.auth_mode == AuthMode::Password => return true,
             Some(b"same-origin" | b"none") | None => {}
             Some(_) => return false,
         }
         let Some(origin) = headers.get(ORIGIN) else { return true };
         let Some(authority) = authority(origin.as_bytes()) else { return false };
         let is_host = headers.get(HOST).is_some_and(|host| host.as_bytes().eq_ignore_ascii_case(authority));
-        is_host && (self.door == Door::Password || self.is_ours(authority))
+        is_host && (self.auth_mode == AuthMode::Password || self.is_known_host(authority))
     }
 
-    fn is_ours(&self, authority: &[u8]) -> bool {
-        std::str::from_utf8(authority).ok().and_then(host).is_some_and(|host| self.names.know(&host))
+    fn is_known_host(&self, authority: &[u8]) -> bool {
+        std::str::from_utf8(authority)
+            .ok()
+            .and_then(host)
+            .is_some_and(|host| self.known_hosts.contains(&host))
     }
 }
 
 /// So much of a name that is none of ours is shown, in characters.
-const SHOWN: usize = 100;
+const MAX_SHOWN_CHARS: usize = 100;
 
 /// `HOST[:PORT]` of an origin such as `http://localhost:9001`.
 fn authority(origin: &[u8]) -> Option<&[u8]> {
@@ -122,19 +125,19 @@ fn host(authority: &str) -> Option<String> {
 
 /// What the machine says of names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Machine {
+pub(super) struct MachineNames {
     /// Its own.
-    pub(super) name: String,
+    pub(super) host_name: String,
     /// The domains of its own network.
     pub(super) domains: Vec<String>,
 }
 
-impl Machine {
+impl MachineNames {
     /// What this machine says: its host name, and `domain` and `search` of /etc/resolv.conf. Nobody is asked.
-    pub(super) fn here() -> Self {
-        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    pub(super) fn detect() -> Self {
+        let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-        Self { name, domains: domains(&resolver) }
+        Self { host_name, domains: domains(&resolver) }
     }
 }
 
@@ -152,15 +155,15 @@ fn domains(resolver: &str) -> Vec<String> {
 }
 
 /// The names that nobody else can own, as far as we know.
-struct Names {
+struct KnownHosts {
     any: bool,
     own: Vec<String>,
     /// With the dot before them.
     domains: Vec<String>,
 }
 
-impl Names {
-    fn of(server: &HttpServer, machine: &Machine) -> Self {
+impl KnownHosts {
+    fn new(server: &HttpServer, machine: &MachineNames) -> Self {
         let configured = match &server.address {
             ServerAddress::Tcp { host, .. } => host.trim_matches(['[', ']']),
             ServerAddress::Unix { .. } => "",
@@ -168,14 +171,14 @@ impl Names {
         let (ends, names): (Vec<_>, Vec<_>) =
             server.allowed_hosts.iter().cloned().partition(|name| name.starts_with('.'));
         let any = names.iter().any(|name| name == "*");
-        let own = [machine.name.as_str(), configured].map(str::to_ascii_lowercase);
+        let own = [machine.host_name.as_str(), configured].map(str::to_ascii_lowercase);
         let domains = machine.domains.iter().map(|domain| format!(".{}", domain.to_ascii_lowercase()));
         Self { any, own: own.into_iter().chain(names).collect(), domains: domains.chain(ends).collect() }
     }
 
     /// Whether a host, in lower case, is one of them: an address, `localhost`, a name without a dot (no such name can be
     /// had on the Internet), the machine's, the configured ones, and those in the machine's own domains.
-    fn know(&self, host: &str) -> bool {
+    fn contains(&self, host: &str) -> bool {
         self.any
             || host.parse::<IpAddr>().is_ok()
             || !host.contains('.')

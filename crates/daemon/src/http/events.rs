@@ -11,78 +11,78 @@ use ironlance_core::event::kind::EventKind;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::body::Live;
+use super::response_body::StreamBody;
 use crate::view::EventRecord;
 use crate::view::stream::EventStream;
 
 /// What is told where the client names no types.
-const USUAL: [EventKind; 4] = [
+const DEFAULT_KINDS: [EventKind; 4] = [
     EventKind::ProcessState,
     EventKind::ProcessGroup,
     EventKind::SupervisorStateChange,
     EventKind::RemoteCommunication,
 ];
 /// A comment tells the client, and whatever is in between, that we are still there.
-const ALIVE: &[u8] = b":\n\n";
+const KEEP_ALIVE: &[u8] = b":\n\n";
 /// It is sent after so much silence.
-const SILENCE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// The last words to a client that did not keep up.
-const LOST: &str = "event: lost\ndata: {}\n\n";
+const LOST_EVENT: &str = "event: lost\ndata: {}\n\n";
 /// About so much is sent at a time (bytes).
-const PORTION: usize = 64 * 1024;
+const MAX_CHUNK: usize = 64 * 1024;
 /// So much of a type that nobody knows is shown, in characters.
-const SHOWN: usize = 80;
+const MAX_SHOWN_CHARS: usize = 80;
 
 /// A client asks for events that do not exist.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot watch {0:?}: there is no such event type")]
-pub(super) struct UnknownType(String);
+pub(super) struct UnknownEventType(String);
 
 /// Which types a query asks for: `types=PROCESS_STATE,PROCESS_LOG`, without its escapes. What else it says is not ours.
-pub(super) fn types_of(query: &str) -> Result<Vec<EventKind>, UnknownType> {
+pub(super) fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
     let lists = query.split('&').filter_map(|pair| pair.strip_prefix("types="));
     let names = lists.flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty());
     let mut kinds = Vec::new();
     for name in names {
         let known = EventKind::from_name(&name.to_ascii_uppercase());
-        let kind = known.ok_or_else(|| UnknownType(name.chars().take(SHOWN).collect()))?;
+        let kind = known.ok_or_else(|| UnknownEventType(name.chars().take(MAX_SHOWN_CHARS).collect()))?;
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
-    Ok(if kinds.is_empty() { USUAL.to_vec() } else { kinds })
+    Ok(if kinds.is_empty() { DEFAULT_KINDS.to_vec() } else { kinds })
 }
 
 /// The body of the answer, which ends with the stream.
-pub(super) struct Events {
-    happenings: EventStream,
+pub(super) struct EventsBody {
+    subscription: EventStream,
     /// When the client has to hear of us again.
-    silence: Pin<Box<Sleep>>,
+    keep_alive: Pin<Box<Sleep>>,
     progress: Progress,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// The client does not know yet that it is watching.
-    Begins,
-    Goes,
-    Ends,
+    Starting,
+    Running,
+    Ended,
 }
 
-impl Events {
-    pub(super) fn new(happenings: EventStream) -> Self {
-        Self { happenings, silence: Box::pin(sleep(SILENCE)), progress: Progress::Begins }
+impl EventsBody {
+    pub(super) fn new(subscription: EventStream) -> Self {
+        Self { subscription, keep_alive: Box::pin(sleep(KEEP_ALIVE_INTERVAL)), progress: Progress::Starting }
     }
 
     /// All that waits, up to a portion.
     fn gather(&mut self, cx: &mut Context<'_>) -> String {
         let mut text = String::new();
-        while text.len() < PORTION {
-            match self.happenings.poll_recv(cx) {
+        while text.len() < MAX_CHUNK {
+            match self.subscription.poll_recv(cx) {
                 Poll::Ready(Some(happening)) => push_message(&mut text, &happening),
                 Poll::Ready(None) => {
-                    self.progress = Progress::Ends;
-                    text.push_str(if self.happenings.is_lost() { LOST } else { "" });
+                    self.progress = Progress::Ended;
+                    text.push_str(if self.subscription.is_lost() { LOST_EVENT } else { "" });
                     break;
                 }
                 Poll::Pending => break,
@@ -92,32 +92,32 @@ impl Events {
     }
 }
 
-impl Live for Events {
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+impl StreamBody for EventsBody {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match self.progress {
-            Progress::Begins => {
-                self.progress = Progress::Goes;
-                return Poll::Ready(Some(Bytes::from_static(ALIVE)));
+            Progress::Starting => {
+                self.progress = Progress::Running;
+                return Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE)));
             }
-            Progress::Goes => {}
-            Progress::Ends => return Poll::Ready(None),
+            Progress::Running => {}
+            Progress::Ended => return Poll::Ready(None),
         }
         let text = self.gather(cx);
         if text.is_empty() {
-            if self.progress == Progress::Ends {
+            if self.progress == Progress::Ended {
                 return Poll::Ready(None);
             }
-            ready!(self.silence.as_mut().poll(cx));
+            ready!(self.keep_alive.as_mut().poll(cx));
         }
-        self.silence.as_mut().reset(Instant::now() + SILENCE);
-        let bytes = if text.is_empty() { Bytes::from_static(ALIVE) } else { text.into() };
+        self.keep_alive.as_mut().reset(Instant::now() + KEEP_ALIVE_INTERVAL);
+        let bytes = if text.is_empty() { Bytes::from_static(KEEP_ALIVE) } else { text.into() };
         Poll::Ready(Some(bytes))
     }
 }
 
 /// A happening as clients read it.
 #[derive(Serialize)]
-struct Message<'a> {
+struct EventMessage<'a> {
     number: u64,
     /// Seconds since 1970.
     at: f64,
@@ -131,7 +131,7 @@ struct Message<'a> {
     body: &'a str,
 }
 
-impl<'a> Message<'a> {
+impl<'a> EventMessage<'a> {
     fn of(happening: &'a EventRecord) -> Self {
         let about = happening.about.as_ref();
         Self {
@@ -149,7 +149,7 @@ impl<'a> Message<'a> {
 
 fn push_message(text: &mut String, happening: &Rc<EventRecord>) {
     // Nothing in a message can fail to be written: it has no maps, and no numbers that JSON does not know.
-    let json = serde_json::to_string(&Message::of(happening)).unwrap_or_default();
+    let json = serde_json::to_string(&EventMessage::of(happening)).unwrap_or_default();
     let (number, event) = (happening.number, happening.kind);
     text.push_str(&format!("id: {number}\nevent: {event}\ndata: {json}\n\n"));
 }
@@ -176,9 +176,9 @@ mod tests {
         })
     }
 
-    async fn read(mut events: Events) -> String {
+    async fn read(mut events: EventsBody) -> String {
         let mut text = String::new();
-        while let Some(bytes) = poll_fn(|cx| events.poll_more(cx)).await {
+        while let Some(bytes) = poll_fn(|cx| events.poll_next(cx)).await {
             text.push_str(std::str::from_utf8(&bytes).unwrap());
         }
         text
@@ -187,13 +187,13 @@ mod tests {
     #[test]
     fn types_are_named_as_in_the_configuration_and_nothing_means_the_usual() {
         for query in ["", "types=", "types=,", "other=1", "&&"] {
-            assert_eq!(types_of(query), Ok(USUAL.to_vec()), "{query}");
+            assert_eq!(requested_kinds(query), Ok(DEFAULT_KINDS.to_vec()), "{query}");
         }
         let both = vec![EventKind::Tick5, EventKind::ProcessLog];
-        assert_eq!(types_of("a=b&types=TICK_5,process_log,TICK_5"), Ok(both));
-        let no = types_of("types=TICK,CPU").unwrap_err();
+        assert_eq!(requested_kinds("a=b&types=TICK_5,process_log,TICK_5"), Ok(both));
+        let no = requested_kinds("types=TICK,CPU").unwrap_err();
         assert_eq!(no.to_string(), "cannot watch \"CPU\": there is no such event type");
-        assert!(types_of(&format!("types={}", "x".repeat(9000))).unwrap_err().to_string().len() < 200);
+        assert!(requested_kinds(&format!("types={}", "x".repeat(9000))).unwrap_err().to_string().len() < 200);
     }
 
     #[tokio::test]
@@ -202,7 +202,7 @@ mod tests {
         feed.send(&happening("a\n\"b\"", Some("exit status 1")));
         feed.send(&happening("", None));
         drop(feed);
-        let text = read(Events::new(happenings)).await;
+        let text = read(EventsBody::new(happenings)).await;
         let messages: Vec<&str> = text.split_terminator("\n\n").collect();
         assert_eq!(messages[0], ":");
         assert_eq!(
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn what_is_about_no_process_names_none() {
         let nobody = EventRecord { about: None, ..(*happening("", None)).clone() };
-        let json = serde_json::to_value(Message::of(&nobody)).unwrap();
+        let json = serde_json::to_value(EventMessage::of(&nobody)).unwrap();
         let expected =
             json!({"number": 7, "at": 1_764_000_000.25, "event": "PROCESS_STATE_EXITED", "body": ""});
         assert_eq!(json, expected);
@@ -230,21 +230,21 @@ mod tests {
         for _ in 0..=MOST_WAITING {
             feed.send(&happening("", None));
         }
-        assert_eq!(read(Events::new(happenings)).await, ":\n\nevent: lost\ndata: {}\n\n");
+        assert_eq!(read(EventsBody::new(happenings)).await, ":\n\nevent: lost\ndata: {}\n\n");
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_a_silence_there_is_a_sign_of_life() {
         let (feed, happenings) = stream();
-        let mut events = Events::new(happenings);
-        let mut more = async || poll_fn(|cx| events.poll_more(cx)).await;
+        let mut events = EventsBody::new(happenings);
+        let mut more = async || poll_fn(|cx| events.poll_next(cx)).await;
         let begin = Instant::now();
-        assert_eq!(more().await.unwrap(), ALIVE);
-        assert_eq!(more().await.unwrap(), ALIVE);
+        assert_eq!(more().await.unwrap(), KEEP_ALIVE);
+        assert_eq!(more().await.unwrap(), KEEP_ALIVE);
         assert_eq!(begin.elapsed().as_secs(), 15);
         feed.send(&happening("", None));
         assert!(more().await.unwrap().starts_with(b"id: 7\n"));
-        assert_eq!(more().await.unwrap(), ALIVE);
+        assert_eq!(more().await.unwrap(), KEEP_ALIVE);
         assert_eq!(begin.elapsed().as_secs(), 30);
     }
 
@@ -262,7 +262,7 @@ mod tests {
 
         #[test]
         fn no_query_is_too_odd(query in ".*") {
-            let _ = types_of(&query);
+            let _ = requested_kinds(&query);
         }
     }
 }

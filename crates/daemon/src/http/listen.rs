@@ -15,8 +15,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 use thiserror::Error;
 
-use super::Journal;
-use super::rpc::Rights;
+use super::DaemonLog;
+use super::rpc::Access;
 use crate::files::unix_socket::{self, LiveSocket, OwnerIds, PathTaken};
 
 /// Connections that may wait to be accepted.
@@ -105,34 +105,38 @@ fn reported(error: &io::Error) -> String {
 }
 
 /// A server whose socket is open.
-pub struct Listening {
+pub struct BoundServer {
     pub(super) server: HttpServer,
-    pub(super) socket: Socket,
-    pub(super) rights: Rights,
-    pub(super) name: Option<Name>,
+    pub(super) socket: ListeningSocket,
+    pub(super) access: Access,
+    pub(super) socket_file: Option<SocketFile>,
     /// The socket has a name of its own yet, and takes this one from the socket that has it now.
-    takes_over: Option<TakesOver>,
+    path_takeover: Option<PathTakeover>,
 }
 
-struct TakesOver {
-    own_name: Temporary,
+struct PathTakeover {
+    temporary: TemporaryPath,
     path: PathBuf,
-    from: Name,
+    current: SocketFile,
 }
 
-impl Listening {
+impl BoundServer {
     /// The TCP port, where it is one.
     pub fn port(&self) -> Option<u16> {
         match &self.socket {
-            Socket::Unix(_) => None,
-            Socket::Tcp(socket) => socket.local_addr().ok().map(|address| address.port()),
+            ListeningSocket::Unix(_) => None,
+            ListeningSocket::Tcp(socket) => socket.local_addr().ok().map(|address| address.port()),
         }
     }
 
     /// The same socket once more, for the daemon's next life. The error is that of dup(2).
-    pub fn kept(&self) -> io::Result<Kept> {
+    pub fn duplicate(&self) -> io::Result<InheritedSocket> {
         let socket = self.socket.try_clone()?;
-        Ok(Kept { address: self.server.address.clone(), socket, name: self.name.clone() })
+        Ok(InheritedSocket {
+            address: self.server.address.clone(),
+            socket,
+            socket_file: self.socket_file.clone(),
+        })
     }
 
     /// The section that it is from.
@@ -141,17 +145,17 @@ impl Listening {
     }
 
     /// Logs what the original logs of a server that it has opened.
-    pub fn announce(&self, interfaces: &[String], journal: &dyn Journal) {
+    pub fn log_opened(&self, interfaces: &[String], daemon_log: &dyn DaemonLog) {
         for interface in interfaces {
-            journal.log(Level::Info, &format!("RPC interface '{interface}' initialized"));
+            daemon_log.log(Level::Info, &format!("RPC interface '{interface}' initialized"));
         }
         let section = &self.server.section;
         if self.server.credentials.is_none() {
             let line = format!("Server '{section}' running without any HTTP authentication checking");
-            journal.log(Level::Critical, &line);
+            daemon_log.log(Level::Critical, &line);
         }
-        match self.rights {
-            Rights::Reads => journal.log(
+        match self.access {
+            Access::ReadOnly => daemon_log.log(
                 Level::Warn,
                 &format!(
                     "[{section}] can be reached from other hosts and has no password: it is read-only; to \
@@ -159,25 +163,28 @@ impl Listening {
                      reaches it may do everything, set allow_anonymous_changes=true"
                 ),
             ),
-            Rights::All if self.server.allow_anonymous_changes && self.server.credentials.is_none() => journal.log(
+            Access::Full if self.server.allow_anonymous_changes && self.server.credentials.is_none() => daemon_log.log(
                 Level::Warn,
                 &format!("[{section}] has allow_anonymous_changes=true: everybody who reaches it can stop and start programs"),
             ),
-            Rights::All => {}
+            Access::Full => {}
         }
     }
 
     /// Takes the name that clients know from the socket of the life before, if it has not got it yet: its permissions
     /// are others now. There is no moment at which nobody answers there.
-    pub fn settle(&mut self, journal: &dyn Journal) {
-        let Some(TakesOver { own_name, path, from }) = self.takes_over.take() else { return };
-        let taken = if from.is_there() {
+    pub fn take_over_path(&mut self, daemon_log: &dyn DaemonLog) {
+        let Some(PathTakeover { temporary: own_name, path, current: from }) = self.path_takeover.take()
+        else {
+            return;
+        };
+        let taken = if from.exists() {
             fs::rename(&own_name.0, &path).map_err(OpenError::from)
         } else {
-            take_name(&own_name.0, &path, journal)
+            publish(&own_name.0, &path, daemon_log)
         };
-        match taken.and_then(|()| Ok(Name::of(&path)?)) {
-            Ok(name) => self.name = Some(name),
+        match taken.and_then(|()| Ok(SocketFile::at(&path)?)) {
+            Ok(name) => self.socket_file = Some(name),
             Err(error) => {
                 let line = format!(
                     "[{}] cannot listen at {}: {}",
@@ -185,7 +192,7 @@ impl Listening {
                     path.display(),
                     error.reason()
                 );
-                journal.log(Level::Error, &line);
+                daemon_log.log(Level::Error, &line);
             }
         }
     }
@@ -193,13 +200,13 @@ impl Listening {
 
 /// A socket that outlives the server that answers on it.
 #[derive(Debug)]
-pub struct Kept {
+pub struct InheritedSocket {
     address: ServerAddress,
-    socket: Socket,
-    name: Option<Name>,
+    socket: ListeningSocket,
+    socket_file: Option<SocketFile>,
 }
 
-impl Kept {
+impl InheritedSocket {
     /// The path of a unix socket.
     pub fn path(&self) -> Option<&Path> {
         match &self.address {
@@ -211,12 +218,12 @@ impl Kept {
 
 /// An open socket, non-blocking and closed in children.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(super) enum ListeningSocket {
     Unix(unix::UnixListener),
     Tcp(net::TcpListener),
 }
 
-impl Socket {
+impl ListeningSocket {
     fn try_clone(&self) -> io::Result<Self> {
         match self {
             Self::Unix(socket) => socket.try_clone().map(Self::Unix),
@@ -227,40 +234,40 @@ impl Socket {
 
 /// The name of a unix socket in its folder. When nobody has it any more it is removed, where it still is our socket.
 #[derive(Clone, Debug)]
-pub(super) struct Name(Rc<Entry>);
+pub(super) struct SocketFile(Rc<SocketInode>);
 
 #[derive(Debug)]
-struct Entry {
+struct SocketInode {
     path: PathBuf,
     id: (u64, u64),
 }
 
-impl Name {
+impl SocketFile {
     /// Of what is at the path now.
-    fn of(path: &Path) -> io::Result<Self> {
+    fn at(path: &Path) -> io::Result<Self> {
         let now = fs::symlink_metadata(path)?;
-        Ok(Self(Rc::new(Entry { path: path.to_owned(), id: (now.dev(), now.ino()) })))
+        Ok(Self(Rc::new(SocketInode { path: path.to_owned(), id: (now.dev(), now.ino()) })))
     }
 
-    fn is_there(&self) -> bool {
-        self.0.is_there()
+    fn exists(&self) -> bool {
+        self.0.exists()
     }
 
     /// Whether `path` leads to this socket: /var/run may be a link to /run.
-    fn is_at(&self, path: &Path) -> bool {
+    fn is_linked_at(&self, path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == self.0.id)
     }
 }
 
-impl Entry {
-    fn is_there(&self) -> bool {
+impl SocketInode {
+    fn exists(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|now| (now.dev(), now.ino()) == self.id)
     }
 }
 
-impl Drop for Entry {
+impl Drop for SocketInode {
     fn drop(&mut self) {
-        if self.is_there() {
+        if self.exists() {
             // Nobody is there to be told when it cannot be removed; the next start takes it over.
             let _ = fs::remove_file(&self.path);
         }
@@ -277,65 +284,71 @@ impl Drop for Entry {
 /// The first server that cannot be opened; those before it are closed again.
 pub fn open(
     servers: &[HttpServer],
-    kept: &[Kept],
-    journal: &dyn Journal,
-) -> Result<Vec<Listening>, OpenError> {
+    kept: &[InheritedSocket],
+    daemon_log: &dyn DaemonLog,
+) -> Result<Vec<BoundServer>, OpenError> {
     let open = |server| {
-        open_one(server, kept, journal).inspect_err(|error| {
+        open_one(server, kept, daemon_log).inspect_err(|error| {
             // The original's words do not say which server it is.
-            let (section, place) = (&server.section, place(&server.address));
-            journal.log(Level::Error, &format!("[{section}] cannot listen at {place}: {}", error.reason()));
+            let (section, place) = (&server.section, display_address(&server.address));
+            daemon_log
+                .log(Level::Error, &format!("[{section}] cannot listen at {place}: {}", error.reason()));
         })
     };
     servers.iter().map(open).collect()
 }
 
-fn place(address: &ServerAddress) -> String {
+fn display_address(address: &ServerAddress) -> String {
     match address {
         ServerAddress::Unix { path, .. } => path.display().to_string(),
         ServerAddress::Tcp { host, port } => format!("{}:{port}", if host.is_empty() { "*" } else { host }),
     }
 }
 
-fn open_one(server: &HttpServer, kept: &[Kept], journal: &dyn Journal) -> Result<Listening, OpenError> {
+fn open_one(
+    server: &HttpServer,
+    kept: &[InheritedSocket],
+    daemon_log: &dyn DaemonLog,
+) -> Result<BoundServer, OpenError> {
     let (mut name, mut takes_over) = (None, None);
     let same = kept.iter().find(|kept| kept.address == server.address);
     let socket = match (&server.address, same) {
         (_, Some(kept)) => {
-            name.clone_from(&kept.name);
+            name.clone_from(&kept.socket_file);
             kept.socket.try_clone()?
         }
         (ServerAddress::Unix { path, mode, owner }, None) => {
             let owner = owner.as_ref().map(|owner| (owner.uid, owner.gid)).unwrap_or_default();
             let (socket, own_name) = bind_unix(path, *mode, owner)?;
-            let ours = kept.iter().filter_map(|kept| kept.name.as_ref());
-            match ours.filter(|name| name.is_there()).find(|name| name.is_at(path)) {
+            let ours = kept.iter().filter_map(|kept| kept.socket_file.as_ref());
+            match ours.filter(|name| name.exists()).find(|name| name.is_linked_at(path)) {
                 Some(from) => {
-                    takes_over = Some(TakesOver { own_name, path: path.clone(), from: from.clone() });
+                    takes_over =
+                        Some(PathTakeover { temporary: own_name, path: path.clone(), current: from.clone() });
                 }
                 None => {
-                    take_name(&own_name.0, path, journal)?;
-                    name = Some(Name::of(path)?);
+                    publish(&own_name.0, path, daemon_log)?;
+                    name = Some(SocketFile::at(path)?);
                 }
             }
-            Socket::Unix(socket.into())
+            ListeningSocket::Unix(socket.into())
         }
-        (ServerAddress::Tcp { host, port }, None) => Socket::Tcp(open_tcp(host, *port, kept)?),
+        (ServerAddress::Tcp { host, port }, None) => ListeningSocket::Tcp(open_tcp(host, *port, kept)?),
     };
-    let rights = match &socket {
-        Socket::Tcp(socket)
+    let access = match &socket {
+        ListeningSocket::Tcp(socket)
             if server.credentials.is_none()
                 && !server.allow_anonymous_changes
                 && !socket.local_addr()?.ip().is_loopback() =>
         {
-            Rights::Reads
+            Access::ReadOnly
         }
-        Socket::Tcp(_) | Socket::Unix(_) => Rights::All,
+        ListeningSocket::Tcp(_) | ListeningSocket::Unix(_) => Access::Full,
     };
-    Ok(Listening { server: server.clone(), socket, rights, name, takes_over })
+    Ok(BoundServer { server: server.clone(), socket, access, socket_file: name, path_takeover: takes_over })
 }
 
-fn open_tcp(host: &str, port: u16, kept: &[Kept]) -> Result<net::TcpListener, OpenError> {
+fn open_tcp(host: &str, port: u16, kept: &[InheritedSocket]) -> Result<net::TcpListener, OpenError> {
     let host = if host.is_empty() { "0.0.0.0" } else { host };
     // `[::1]:9001`, as in a URL.
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -347,7 +360,7 @@ fn open_tcp(host: &str, port: u16, kept: &[Kept]) -> Result<net::TcpListener, Op
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = new_socket(family)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    let shared = Shared::with(&socket, kept)?;
+    let shared = PortSharing::with(&socket, kept)?;
     rustix::net::bind(&socket, address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     drop(shared);
@@ -361,13 +374,13 @@ fn new_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
 
 /// While it lives, a new socket may have the port of one of our own that is to be closed: `*:9001` becomes
 /// `127.0.0.1:9001`. A port of somebody else's stays taken.
-struct Shared<'a>(Vec<BorrowedFd<'a>>);
+struct PortSharing<'a>(Vec<BorrowedFd<'a>>);
 
-impl<'a> Shared<'a> {
-    fn with(new: &'a OwnedFd, kept: &'a [Kept]) -> Result<Self, Errno> {
+impl<'a> PortSharing<'a> {
+    fn with(new: &'a OwnedFd, kept: &'a [InheritedSocket]) -> Result<Self, Errno> {
         let ours = kept.iter().filter_map(|kept| match &kept.socket {
-            Socket::Tcp(socket) => Some(socket.as_fd()),
-            Socket::Unix(_) => None,
+            ListeningSocket::Tcp(socket) => Some(socket.as_fd()),
+            ListeningSocket::Unix(_) => None,
         });
         let ours: Vec<_> = ours.collect();
         let all = if ours.is_empty() { ours } else { ours.into_iter().chain([new.as_fd()]).collect() };
@@ -378,7 +391,7 @@ impl<'a> Shared<'a> {
     }
 }
 
-impl Drop for Shared<'_> {
+impl Drop for PortSharing<'_> {
     fn drop(&mut self) {
         for socket in &self.0 {
             // A socket that takes the option takes it back.
@@ -389,7 +402,7 @@ impl Drop for Shared<'_> {
 
 /// Binds to a name of our own, with its permissions and its owner, and listens. Only then the socket takes the name that
 /// clients know: there is no moment at which it is open wider, or at which it is there and does not answer.
-fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, Temporary), OpenError> {
+fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, TemporaryPath), OpenError> {
     let too_long = |errno| match errno {
         Errno::NAMETOOLONG => OpenError::TooLong,
         other => other.into(),
@@ -408,8 +421,8 @@ fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, Tempor
             Err(Errno::ADDRINUSE) => continue,
             Err(errno) => return Err(errno.into()),
         }
-        let own_name = Temporary(own_name.into());
-        give(&own_name.0, path, owner)?;
+        let own_name = TemporaryPath(own_name.into());
+        set_owner(&own_name.0, path, owner)?;
         rustix::net::listen(&socket, BACKLOG)?;
         return Ok((socket, own_name));
     }
@@ -417,15 +430,15 @@ fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, Tempor
 }
 
 /// A name that is removed in the end, whatever happens.
-struct Temporary(PathBuf);
+struct TemporaryPath(PathBuf);
 
-impl Drop for Temporary {
+impl Drop for TemporaryPath {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
 }
 
-fn give(own_name: &Path, path: &Path, owner: OwnerIds) -> Result<(), OpenError> {
+fn set_owner(own_name: &Path, path: &Path, owner: OwnerIds) -> Result<(), OpenError> {
     let Err(error) = unix_socket::change_owner(own_name, owner) else { return Ok(()) };
     if error.raw_os_error() != Some(Errno::PERM.raw_os_error()) {
         return Err(OpenError::Refused(error));
@@ -438,7 +451,7 @@ fn give(own_name: &Path, path: &Path, owner: OwnerIds) -> Result<(), OpenError> 
 }
 
 /// Gives the socket the name that clients know. What stands there makes room, if it may.
-fn take_name(own_name: &Path, path: &Path, journal: &dyn Journal) -> Result<(), OpenError> {
+fn publish(own_name: &Path, path: &Path, daemon_log: &dyn DaemonLog) -> Result<(), OpenError> {
     for _ in 0..ATTEMPTS {
         match fs::hard_link(own_name, path) {
             Ok(()) => return Ok(()),
@@ -448,7 +461,7 @@ fn take_name(own_name: &Path, path: &Path, journal: &dyn Journal) -> Result<(), 
             Err(error) => return Err(error.into()),
         }
         let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-        if unix_socket::clear_path(path, LiveSocket::Keep, &mut |level, line| journal.log(level, line))?
+        if unix_socket::clear_path(path, LiveSocket::Keep, &mut |level, line| daemon_log.log(level, line))?
             && is_socket
         {
             eprintln!("Unlinking stale socket {}", path.display());

@@ -4,39 +4,35 @@
 //! is a task of its own on the owner's thread; it turns what comes into a [`crate::request::Request`] and waits for
 //! the owner's answer. Everything from outside is bounded: in size, in number and in time.
 
-mod answer;
 mod auth;
-mod body;
+mod connection;
 mod cross_site;
-mod document;
+mod error_response;
 mod events;
-mod eviction;
+mod file_watch;
 mod limits;
 mod listen;
+mod log_tail;
 pub mod methods;
-mod offload;
 mod outboxes;
 pub mod pages;
 mod percent;
-mod phase;
-mod pulse;
-mod refusal;
+mod response_body;
+mod router;
 mod rpc;
-mod seats;
-mod serve;
-mod tail;
-mod watch;
-mod wire;
+mod server;
+mod worker_thread;
+mod xml_response;
 
-pub use answer::Desk;
-pub use limits::Limits;
-pub use listen::{Kept, Listening, OpenError, open};
-pub use serve::{Serving, serve, serve_stream};
+pub use limits::HttpLimits;
+pub use listen::{BoundServer, InheritedSocket, OpenError, open};
+pub use router::Service;
+pub use server::{ServerHandle, serve, serve_stream};
 
 use ironlance_core::log_level::Level;
 
 /// The daemon's own log, as the server sees it.
-pub trait Journal {
+pub trait DaemonLog {
     /// Whether lines of this level are kept; asked before a line is made that costs something.
     fn enabled(&self, level: Level) -> bool;
 

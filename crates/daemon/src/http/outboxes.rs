@@ -13,16 +13,16 @@ use crate::inbox::Input;
 use crate::view::outboxes::OutboxView;
 
 /// A client that asks waits so long for a disk.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const RPC_WAIT: Duration = Duration::from_secs(2);
 
 /// Looks into outboxes, one look at a time: a disk that hangs costs one thread.
 #[derive(Clone)]
-pub(super) struct Lookout {
+pub(super) struct OutboxReader {
     owner: mpsc::Sender<Input>,
     turn: Arc<Semaphore>,
 }
 
-impl Lookout {
+impl OutboxReader {
     pub(super) fn new(owner: mpsc::Sender<Input>) -> Self {
         Self { owner, turn: Arc::new(Semaphore::new(1)) }
     }
@@ -56,11 +56,11 @@ impl Lookout {
 }
 
 /// The answer to `ironlance.getAlerts`.
-pub(super) fn value(outboxes: Vec<OutboxView>) -> Value {
-    Value::Array(outboxes.into_iter().map(outbox).collect())
+pub(super) fn to_value(outboxes: Vec<OutboxView>) -> Value {
+    Value::Array(outboxes.into_iter().map(outbox_value).collect())
 }
 
-fn outbox(view: OutboxView) -> Value {
+fn outbox_value(view: OutboxView) -> Value {
     let OutboxView { folder, alerts } = view;
     let size = |number: usize| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
     let seconds = |time: Duration| Value::Int(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));

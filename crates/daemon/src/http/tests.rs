@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Lines(RefCell<Vec<String>>);
 
-impl Journal for Lines {
+impl DaemonLog for Lines {
     fn enabled(&self, _: Level) -> bool {
         true
     }
@@ -44,12 +44,12 @@ impl Journal for Lines {
 /// A server on a unix socket, and its owner's stand-in.
 struct Scene {
     folder: TempDir,
-    serving: Serving,
+    serving: ServerHandle,
     lines: Rc<Lines>,
 }
 
 impl Scene {
-    fn open(credentials: Option<Credentials>, limits: Limits) -> Self {
+    fn open(credentials: Option<Credentials>, limits: HttpLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = ServerAddress::Unix { path: folder.path().join("sock"), mode: 0o700, owner: None };
         let server = HttpServer {
@@ -60,11 +60,11 @@ impl Scene {
             allowed_hosts: Vec::new(),
         };
         let lines = Rc::new(Lines::default());
-        let journal: Rc<dyn Journal> = lines.clone();
+        let daemon_log: Rc<dyn DaemonLog> = lines.clone();
         let interfaces = ["supervisor".to_owned()];
-        let listening = open(&[server], &[], &*journal).unwrap();
+        let listening = open(&[server], &[], &*daemon_log).unwrap();
         let (owner, inbox) = mpsc::channel(16);
-        let serving = serve(listening, &interfaces, &owner, &journal, limits).unwrap();
+        let serving = serve(listening, &interfaces, &owner, &daemon_log, limits).unwrap();
         spawn_local(own(inbox, folder.path().join("log")));
         Self { folder, serving, lines }
     }
@@ -222,7 +222,7 @@ fn run<F: Future<Output = ()>>(scenario: F) {
 }
 
 fn open_to_all() -> Scene {
-    Scene::open(None, Limits::default())
+    Scene::open(None, HttpLimits::default())
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_request_that_was_not_read_to_its_end_is_the_last_of_its_connection() {
 fn a_password_stands_before_everything() {
     run(async {
         let credentials = Credentials { username: "user".into(), password: Password::Plain("pass".into()) };
-        let scene = Scene::open(Some(credentials), Limits::default());
+        let scene = Scene::open(Some(credentials), HttpLimits::default());
         for request in [
             call("system.listMethods", &[]),
             "GET / HTTP/1.1\r\n\r\n".into(),
@@ -428,7 +428,7 @@ fn several_calls_in_one_are_answered_one_after_the_other() {
 #[test]
 fn too_much_is_refused() {
     run(async {
-        let limits = Limits { body: 1000, head: 8192, headers: 8, ..Limits::default() };
+        let limits = HttpLimits { body_bytes: 1000, head_bytes: 8192, headers: 8, ..HttpLimits::default() };
         let scene = Scene::open(None, limits);
         assert_eq!(scene.ask("POST /RPC2 HTTP/1.1\r\nContent-Length: 1001\r\n\r\n").await.status(), "413");
         let chunks = format!("100\r\n{}\r\n", "x".repeat(256)).repeat(5);
@@ -445,7 +445,8 @@ fn too_much_is_refused() {
 fn a_client_that_dawdles_is_hung_up_on_and_one_that_rests_is_not() {
     run(async {
         let brief = Duration::from_millis(40);
-        let limits = Limits { first_byte: brief, head_time: brief, body_time: brief, ..Limits::default() };
+        let limits =
+            HttpLimits { first_byte: brief, head_time: brief, body_time: brief, ..HttpLimits::default() };
         let scene = Scene::open(None, limits);
         let mut silent = scene.connect().await;
         assert!(silent.is_hung_up().await);
@@ -467,7 +468,7 @@ fn a_client_that_dawdles_is_hung_up_on_and_one_that_rests_is_not() {
 #[test]
 fn who_takes_nothing_of_the_answer_is_dropped() {
     run(async {
-        let limits = Limits { stall: Duration::from_millis(50), ..Limits::default() };
+        let limits = HttpLimits { write_stall: Duration::from_millis(50), ..HttpLimits::default() };
         let scene = Scene::open(None, limits);
         let mut client = scene.connect().await;
         // Answers pile up until the socket's buffer is full; in the end the server closes, and so sending fails.
@@ -481,7 +482,7 @@ fn who_takes_nothing_of_the_answer_is_dropped() {
 #[test]
 fn the_longest_idle_makes_room_and_a_full_house_says_so() {
     run(async {
-        let scene = Scene::open(None, Limits { connections: 2, ..Limits::default() });
+        let scene = Scene::open(None, HttpLimits { connections: 2, ..HttpLimits::default() });
         let (mut first, mut second) = (scene.connect().await, scene.connect().await);
         for client in [&mut first, &mut second] {
             client.send("GET / HTTP/1.1\r\n\r\n").await;
@@ -504,7 +505,8 @@ fn long_answers_that_nobody_takes_are_bounded_and_short_ones_are_always_given() 
     let one = || Value::record([("methodName", "system.listMethods".into())]);
     let long = call("system.multicall", &[Value::Array((0..60).map(|_| one()).collect())]);
     run(async {
-        let scene = Scene::open(None, Limits { answers: 100_000, ..Limits::default() });
+        let scene =
+            Scene::open(None, HttpLimits { pending_response_bytes: 100_000, ..HttpLimits::default() });
         let mut greedy = scene.connect().await;
         // Enough that the socket's buffer cannot hold the answers: some lie with us.
         let (requests, mut piled) = (long.repeat(20), false);
@@ -525,7 +527,7 @@ fn long_answers_that_nobody_takes_are_bounded_and_short_ones_are_always_given() 
 #[test]
 fn many_calls_in_one_cannot_fill_the_memory() {
     run(async {
-        let scene = Scene::open(None, Limits { answers: 3000, ..Limits::default() });
+        let scene = Scene::open(None, HttpLimits { pending_response_bytes: 3000, ..HttpLimits::default() });
         let one = Value::record([("methodName", "system.listMethods".into())]);
         let got = scene.ask(&call("system.multicall", &[vec![one; 50].into()])).await;
         let Ok(Value::Array(results)) = got.result() else { panic!("{got:?}") };
@@ -535,10 +537,10 @@ fn many_calls_in_one_cannot_fill_the_memory() {
     });
 }
 
-/// A journal that breaks when a certain method is called.
+/// A daemon_log that breaks when a certain method is called.
 struct Broken;
 
-impl Journal for Broken {
+impl DaemonLog for Broken {
     fn enabled(&self, _: Level) -> bool {
         true
     }
@@ -561,11 +563,11 @@ fn a_fault_of_ours_costs_only_the_client_that_met_it() {
             allow_anonymous_changes: false,
             allowed_hosts: Vec::new(),
         };
-        let journal: Rc<dyn Journal> = Rc::new(Broken);
+        let daemon_log: Rc<dyn DaemonLog> = Rc::new(Broken);
         let (owner, inbox) = mpsc::channel(16);
-        let listening = open(&[server], &[], &*journal).unwrap();
-        let limits = Limits { connections: 2, ..Limits::default() };
-        let _serving = serve(listening, &["supervisor".to_owned()], &owner, &journal, limits).unwrap();
+        let listening = open(&[server], &[], &*daemon_log).unwrap();
+        let limits = HttpLimits { connections: 2, ..HttpLimits::default() };
+        let _serving = serve(listening, &["supervisor".to_owned()], &owner, &daemon_log, limits).unwrap();
         spawn_local(own(inbox, folder.path().join("log")));
         let mut other = connect(&path).await;
         for _ in 0..3 {
@@ -590,12 +592,12 @@ fn a_server_open_to_the_world_without_a_password_only_tells() {
             allowed_hosts: Vec::new(),
         };
         let lines = Rc::new(Lines::default());
-        let journal: Rc<dyn Journal> = lines.clone();
+        let daemon_log: Rc<dyn DaemonLog> = lines.clone();
         let (owner, inbox) = mpsc::channel(16);
-        let listening = open(&[server], &[], &*journal).unwrap();
+        let listening = open(&[server], &[], &*daemon_log).unwrap();
         let port = listening[0].port().unwrap();
         let _serving =
-            serve(listening, &["supervisor".to_owned()], &owner, &journal, Limits::default()).unwrap();
+            serve(listening, &["supervisor".to_owned()], &owner, &daemon_log, HttpLimits::default()).unwrap();
         spawn_local(own(inbox, PathBuf::from("/nonexistent")));
         let ask = async |request: String| {
             let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -627,7 +629,7 @@ fn a_server_open_to_the_world_without_a_password_only_tells() {
 #[test]
 fn a_log_is_followed_and_its_client_may_go() {
     run(async {
-        let scene = Scene::open(None, Limits { connections: 1, ..Limits::default() });
+        let scene = Scene::open(None, HttpLimits { connections: 1, ..HttpLimits::default() });
         let append = |text: &str| {
             OpenOptions::new()
                 .append(true)
@@ -655,17 +657,18 @@ fn a_log_is_followed_and_its_client_may_go() {
         append("second\n");
         client.until("7\r\nsecond\n\r\n").await;
         drop(client);
-        // There is one seat, and it is free again although nothing more is written to the log.
+        // There is one slot, and it is free again although nothing more is written to the log.
         timeout(PATIENCE, async { while scene.ask("GET / HTTP/1.1\r\n\r\n").await.status() != "200" {} })
             .await
-            .expect("the seat is not given back");
+            .expect("the slot is not given back");
     });
 }
 
 #[test]
 fn a_follower_that_takes_nothing_is_dropped_in_the_end() {
     run(async {
-        let limits = Limits { connections: 1, tail_stall: Duration::from_millis(50), ..Limits::default() };
+        let limits =
+            HttpLimits { connections: 1, stream_stall: Duration::from_millis(50), ..HttpLimits::default() };
         let scene = Scene::open(None, limits);
         std::fs::write(scene.log(), "text\n").unwrap();
         let mut client = scene.connect().await;
@@ -674,7 +677,7 @@ fn a_follower_that_takes_nothing_is_dropped_in_the_end() {
         std::fs::write(scene.log(), "x".repeat(8 * 1024 * 1024)).unwrap();
         timeout(PATIENCE, async { while scene.ask("GET / HTTP/1.1\r\n\r\n").await.status() != "200" {} })
             .await
-            .expect("the seat is not given back");
+            .expect("the slot is not given back");
     });
 }
 

@@ -48,7 +48,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::child::exec_errors::ExecErrorPipe;
 use crate::child::identity::IdentityCache;
 use crate::child::oom::OomMonitor;
-use crate::http::{Kept, Listening};
+use crate::http::{BoundServer, InheritedSocket};
 use crate::inbox::Input;
 use crate::io::host_lookup::{HostLookups, LookupResult};
 use crate::io::log_backlog::OrphanedLog;
@@ -97,11 +97,11 @@ pub(crate) struct Startup {
     /// The channel of children that fail before they are what they shall be.
     pub(crate) reports: ExecErrorPipe,
     /// The servers' sockets, in their order, for a life after this one.
-    pub(crate) sockets: Vec<Kept>,
+    pub(crate) sockets: Vec<InheritedSocket>,
     /// What the life before has left.
     pub(crate) legacy: InheritedPools,
     /// Takes servers whose sockets had to be made again, for somebody to answer on them.
-    pub(crate) doors: mpsc::UnboundedSender<Listening>,
+    pub(crate) doors: mpsc::UnboundedSender<BoundServer>,
     /// The file with our pid, if it could be written.
     pub(crate) pidfile: Option<Pidfile>,
 }
@@ -168,10 +168,10 @@ pub(crate) struct Supervisor {
     exit_by: Option<Duration>,
     shutdown: Option<ShutdownPlan>,
     /// The servers' sockets, for a life after this one.
-    sockets: Vec<Kept>,
+    sockets: Vec<InheritedSocket>,
     /// How they are configured, in the same order.
     servers: Vec<config::HttpServer>,
-    reopened_sockets: mpsc::UnboundedSender<Listening>,
+    reopened_sockets: mpsc::UnboundedSender<BoundServer>,
     pidfile: Option<Pidfile>,
     /// Tells when a socket or the pidfile is removed.
     path_watch: PathWatch,

@@ -22,7 +22,7 @@ use ironlance_core::process::lifecycle::DaemonState;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use super::Supervisor;
-use crate::http::{self, Journal, Listening};
+use crate::http::{self, BoundServer, DaemonLog};
 use crate::readable_fd::ReadableFd;
 use crate::startup::daemonize::Pidfile;
 
@@ -177,7 +177,7 @@ impl Supervisor {
             let Some(server) = self.servers.get(at).cloned() else { continue };
             let opened = http::open(&[server], &[], &NoLog).map_err(|error| error.to_string());
             let opened = opened.and_then(|mut all| all.pop().ok_or_else(|| "there is no server".to_owned()));
-            let kept = |listening: &Listening| listening.kept().map_err(|error| error.to_string());
+            let kept = |listening: &BoundServer| listening.duplicate().map_err(|error| error.to_string());
             match opened.and_then(|listening| Ok((kept(&listening)?, listening))) {
                 Ok((kept, listening)) => {
                     self.sockets[at] = kept;
@@ -234,7 +234,7 @@ fn is_missing(path: &Path) -> bool {
 /// What the original says of a server at a start is not said again.
 struct NoLog;
 
-impl Journal for NoLog {
+impl DaemonLog for NoLog {
     fn enabled(&self, _: Level) -> bool {
         false
     }

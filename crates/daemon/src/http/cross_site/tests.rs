@@ -6,28 +6,28 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ALL: [Ask; 3] = [Ask::Call, Ask::Form, Ask::Follow];
+const ALL: [CrossSitePolicy; 3] = [CrossSitePolicy::Call, CrossSitePolicy::Form, CrossSitePolicy::Stream];
 
-fn machine() -> Machine {
-    Machine { name: "web1".into(), domains: vec!["corp.example".into()] }
+fn machine() -> MachineNames {
+    MachineNames { host_name: "web1".into(), domains: vec!["corp.example".into()] }
 }
 
-fn tcp(host: &str, allowed: &[&str], locked: bool) -> CrossSite {
+fn tcp(host: &str, allowed: &[&str], locked: bool) -> CrossSiteCheck {
     let credentials =
         locked.then(|| Credentials { username: "u".into(), password: Password::Plain("p".into()) });
     let address = ServerAddress::Tcp { host: host.into(), port: 9001 };
     let allowed_hosts = allowed.iter().map(|&name| name.to_owned()).collect();
     let section = "inet_http_server".to_owned();
-    CrossSite::new(
+    CrossSiteCheck::new(
         &HttpServer { section, address, credentials, allow_anonymous_changes: false, allowed_hosts },
         &machine(),
     )
 }
 
-fn unix() -> CrossSite {
+fn unix() -> CrossSiteCheck {
     let address = ServerAddress::Unix { path: "/s".into(), mode: 0o700, owner: None };
     let section = "unix_http_server".to_owned();
-    CrossSite::new(
+    CrossSiteCheck::new(
         &HttpServer {
             section,
             address,
@@ -43,10 +43,10 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
 }
 
-fn wrong_name(policy: &CrossSite, uri: &str, hosts: &[&str]) -> Option<String> {
+fn wrong_name(policy: &CrossSiteCheck, uri: &str, hosts: &[&str]) -> Option<String> {
     let request = Request::builder().method(Method::GET).uri(uri);
     let request = hosts.iter().fold(request, |request, host| request.header(HOST, *host));
-    policy.wrong_name(&request.body(()).unwrap())
+    policy.unknown_host(&request.body(()).unwrap())
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn with_a_password_on_a_unix_socket_or_where_it_is_wanted_any_name_will_do() {
 fn programs_do_not_say_where_they_come_from() {
     for policy in [tcp("", &[], false), tcp("", &[], true), unix()] {
         for ask in ALL {
-            assert!(policy.admits(ask, &headers(&[("host", "whatever")])));
-            assert!(policy.admits(ask, &headers(&[])));
+            assert!(policy.allows(ask, &headers(&[("host", "whatever")])));
+            assert!(policy.allows(ask, &headers(&[])));
         }
     }
 }
@@ -126,9 +126,9 @@ fn a_page_of_ours_may_come_by_any_name_of_ours() {
         for ask in ALL {
             for host in ["127.0.0.1:9001", "localhost:9001", "192.168.1.5", "[::1]:9001", "web1:9001"] {
                 let origin = format!("http://{host}");
-                assert!(policy.admits(ask, &headers(&[("host", host), ("origin", &origin)])), "{host}");
+                assert!(policy.allows(ask, &headers(&[("host", host), ("origin", &origin)])), "{host}");
                 let same = [("host", host), ("origin", &origin), ("sec-fetch-site", "same-origin")];
-                assert!(policy.admits(ask, &headers(&same)), "{host}");
+                assert!(policy.allows(ask, &headers(&same)), "{host}");
             }
         }
     }
@@ -149,10 +149,10 @@ fn a_page_elsewhere_is_turned_away() {
                 "http://localhost:9001",
                 "ftp://127.0.0.1:9001",
             ] {
-                assert!(!policy.admits(ask, &headers(&[("host", host), ("origin", origin)])), "{origin}");
+                assert!(!policy.allows(ask, &headers(&[("host", host), ("origin", origin)])), "{origin}");
             }
             for site in ["cross-site", "same-site", "nonsense", ""] {
-                assert!(!policy.admits(ask, &headers(&[("host", host), ("sec-fetch-site", site)])), "{site}");
+                assert!(!policy.allows(ask, &headers(&[("host", host), ("sec-fetch-site", site)])), "{site}");
             }
         }
     }
@@ -162,8 +162,8 @@ fn a_page_elsewhere_is_turned_away() {
 fn a_name_that_was_pointed_at_us_opens_nothing_where_there_is_no_password() {
     let rebound = headers(&[("host", "evil.example:9001"), ("origin", "http://evil.example:9001")]);
     for ask in ALL {
-        assert!(!tcp("", &[], false).admits(ask, &rebound));
-        assert!(!unix().admits(ask, &rebound), "through a proxy");
+        assert!(!tcp("", &[], false).allows(ask, &rebound));
+        assert!(!unix().allows(ask, &rebound), "through a proxy");
     }
 }
 
@@ -172,12 +172,12 @@ fn behind_a_proxy_that_changes_the_name_the_browsers_word_is_enough_with_a_passw
     let (host, origin) = ("127.0.0.1:9001", "https://status.example");
     let proxied = headers(&[("host", host), ("origin", origin), ("sec-fetch-site", "same-origin")]);
     for ask in ALL {
-        assert!(tcp("", &[], true).admits(ask, &proxied));
-        assert!(!tcp("", &[], false).admits(ask, &proxied));
+        assert!(tcp("", &[], true).allows(ask, &proxied));
+        assert!(!tcp("", &[], false).allows(ask, &proxied));
         let passed = headers(&[("host", "status.example"), ("origin", origin)]);
-        assert!(tcp("", &[], true).admits(ask, &passed));
-        assert!(tcp("", &["status.example"], false).admits(ask, &passed));
-        assert!(!tcp("", &[], true).admits(ask, &headers(&[("host", host), ("origin", origin)])));
+        assert!(tcp("", &[], true).allows(ask, &passed));
+        assert!(tcp("", &["status.example"], false).allows(ask, &passed));
+        assert!(!tcp("", &[], true).allows(ask, &headers(&[("host", host), ("origin", origin)])));
     }
 }
 
@@ -185,7 +185,7 @@ fn behind_a_proxy_that_changes_the_name_the_browsers_word_is_enough_with_a_passw
 fn a_link_from_anywhere_may_lead_to_what_is_followed_and_to_nothing_else() {
     let link = headers(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]);
     let policy = tcp("", &[], true);
-    assert_eq!(ALL.map(|ask| policy.admits(ask, &link)), [false, false, true]);
+    assert_eq!(ALL.map(|ask| policy.allows(ask, &link)), [false, false, true]);
 }
 
 #[test]
@@ -207,10 +207,10 @@ proptest! {
             if let Ok(site) = site.parse() {
                 headers.insert("sec-fetch-site", site);
             }
-            prop_assert!(ALL.iter().all(|&ask| !policy.admits(ask, &headers)));
+            prop_assert!(ALL.iter().all(|&ask| !policy.allows(ask, &headers)));
             let mut request = Request::new(());
             *request.headers_mut() = headers;
-            prop_assert!(policy.wrong_name(&request).is_some());
+            prop_assert!(policy.unknown_host(&request).is_some());
         }
     }
 }

@@ -9,7 +9,7 @@ use ironlance_config::{Credentials, Password};
 #[derive(Default)]
 struct Lines(RefCell<Vec<String>>);
 
-impl Journal for Lines {
+impl DaemonLog for Lines {
     fn enabled(&self, _: Level) -> bool {
         true
     }
@@ -41,7 +41,7 @@ fn tcp(host: &str, credentials: Option<Credentials>) -> HttpServer {
     }
 }
 
-fn opened(server: &HttpServer) -> Result<Listening, OpenError> {
+fn opened(server: &HttpServer) -> Result<BoundServer, OpenError> {
     open(std::slice::from_ref(server), &[], &Lines::default()).map(|mut all| all.remove(0))
 }
 
@@ -110,8 +110,8 @@ fn a_folder_at_the_sockets_path_is_not_removed() {
 }
 
 /// As many servers as `wanted`, on the sockets of `before` where they have the same address.
-fn again(wanted: &[HttpServer], before: &[Listening]) -> Result<Vec<Listening>, OpenError> {
-    let kept: Vec<Kept> = before.iter().map(|listening| listening.kept().unwrap()).collect();
+fn again(wanted: &[HttpServer], before: &[BoundServer]) -> Result<Vec<BoundServer>, OpenError> {
+    let kept: Vec<InheritedSocket> = before.iter().map(|listening| listening.duplicate().unwrap()).collect();
     open(wanted, &kept, &Lines::default())
 }
 
@@ -127,7 +127,7 @@ fn a_server_at_the_same_address_has_its_socket_again_and_one_that_is_gone_loses_
     assert!(!goes.exists());
     assert_eq!(fs::metadata(&stays).unwrap().ino(), inode);
     // Who has come between the two lives is served by the second.
-    let Socket::Unix(socket) = &after[0].socket else { panic!() };
+    let ListeningSocket::Unix(socket) = &after[0].socket else { panic!() };
     let (mut accepted, _) = socket.accept().unwrap();
     std::io::Write::write_all(&mut client, b"x").unwrap();
     std::io::Read::read_exact(&mut accepted, &mut [0]).unwrap();
@@ -144,7 +144,7 @@ fn a_socket_with_other_permissions_takes_the_name_only_when_it_is_told_to() {
     drop(again(&[unix(&path, 0o770)], &before).unwrap());
     let mut after = again(&[unix(&path, 0o770)], &before).unwrap();
     assert_eq!(mode(), 0o700);
-    after[0].settle(&Lines::default());
+    after[0].take_over_path(&Lines::default());
     assert_eq!(mode(), 0o770);
     drop(before);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -167,7 +167,7 @@ fn a_port_of_our_own_can_be_bound_more_narrowly_and_one_of_somebody_else_cannot(
     assert!(matches!(opened(&at("", port)), Err(OpenError::InUse)));
     let taken = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = at("127.0.0.1", taken.local_addr().unwrap().port());
-    let _keep = net::TcpListener::bind(place(&taken.address));
+    let _keep = net::TcpListener::bind(display_address(&taken.address));
     assert!(matches!(again(&[taken], &after), Err(OpenError::InUse)));
 }
 
@@ -270,17 +270,17 @@ fn what_the_system_refuses_is_named_as_the_original_names_it() {
 fn only_a_server_open_to_the_world_without_a_password_is_restricted() {
     let credentials = Some(Credentials { username: "u".into(), password: Password::Plain("p".into()) });
     let cases = [
-        ("127.0.0.1", None, Rights::All),
-        ("localhost", None, Rights::All),
-        ("", None, Rights::Reads),
-        ("0.0.0.0", None, Rights::Reads),
-        ("", credentials, Rights::All),
+        ("127.0.0.1", None, Access::Full),
+        ("localhost", None, Access::Full),
+        ("", None, Access::ReadOnly),
+        ("0.0.0.0", None, Access::ReadOnly),
+        ("", credentials, Access::Full),
     ];
-    for (host, credentials, rights) in cases {
-        assert_eq!(opened(&tcp(host, credentials)).unwrap().rights, rights, "{host}");
+    for (host, credentials, access) in cases {
+        assert_eq!(opened(&tcp(host, credentials)).unwrap().access, access, "{host}");
     }
     let meant = HttpServer { allow_anonymous_changes: true, ..tcp("", None) };
-    assert_eq!(opened(&meant).unwrap().rights, Rights::All);
+    assert_eq!(opened(&meant).unwrap().access, Access::Full);
 }
 
 #[test]
@@ -289,13 +289,13 @@ fn an_address_of_ip_6_is_listened_on_with_and_without_its_brackets() {
     let has_it = net::TcpListener::bind(("::1", 0)).is_ok();
     for host in ["::1", "[::1]"].into_iter().filter(|_| has_it) {
         let listening = opened(&tcp(host, None)).unwrap();
-        assert_eq!(listening.rights, Rights::All);
+        assert_eq!(listening.access, Access::Full);
         let port = listening.port().unwrap();
         assert!(net::TcpStream::connect(("::1", port)).is_ok());
         assert!(net::TcpStream::connect(("127.0.0.1", port)).is_err());
     }
     if has_it {
-        assert_eq!(opened(&tcp("[::]", None)).unwrap().rights, Rights::Reads);
+        assert_eq!(opened(&tcp("[::]", None)).unwrap().access, Access::ReadOnly);
     }
     for host in ["[]", "[127.0.0.1]", "[::1", "[localhost]"] {
         assert!(matches!(opened(&tcp(host, None)), Err(OpenError::NoSuchHost)), "{host}");
@@ -306,7 +306,7 @@ fn an_address_of_ip_6_is_listened_on_with_and_without_its_brackets() {
 fn the_log_says_what_is_open() {
     let lines = Lines::default();
     let listening = open(&[tcp("", None)], &[], &lines).unwrap();
-    listening[0].announce(&["supervisor".to_owned()], &lines);
+    listening[0].log_opened(&["supervisor".to_owned()], &lines);
     let lines = lines.0.into_inner();
     assert_eq!(lines[0], "INFO RPC interface 'supervisor' initialized");
     assert_eq!(lines[1], "CRIT Server 'inet_http_server' running without any HTTP authentication checking");

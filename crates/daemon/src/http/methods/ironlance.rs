@@ -1,57 +1,58 @@
 //! `ironlance.*`: what supervisord knows beyond the original's answers. docs/xmlrpc.md has the structs.
 
-use super::{Access, Answer, Param, Row};
+use super::{MethodAccess, MethodHandler, MethodParam, MethodSpec};
 use crate::request::RpcRequest;
 
-const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
+const NAME: MethodParam =
+    MethodParam { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
 
 /// The methods of this namespace.
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const METHODS: &[MethodSpec] = &[
+    MethodSpec {
         name: "getAlerts",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "Each state folder that event listeners keep their alerts in: how many wait and since when, how many were \
             given up, and why the last try failed.",
-        answer: Answer::Outboxes,
+        handler: MethodHandler::Outboxes,
     },
-    Row {
+    MethodSpec {
         name: "getAllProcessEnds",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "How each process last ended that has ended at all, in the order of supervisor.getAllProcessInfo.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetAllProcessEnds)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllProcessEnds)),
     },
-    Row {
+    MethodSpec {
         name: "getDaemonInfo",
         returns: "struct",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "Facts about the daemon itself: version, process id, start, configuration file, memory, descriptors.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetDaemonInfo)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetDaemonInfo)),
     },
-    Row {
+    MethodSpec {
         name: "getListeners",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "Each event listener: its state, the event it works on, and the counts of its pool.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetListeners)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetListeners)),
     },
-    Row {
+    MethodSpec {
         name: "getProcessEnd",
         returns: "struct",
         params: &[NAME],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "How a process last ended: exit status or signal, core dump, out-of-memory kill, how long it had been \
             up, and the last lines it had written.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::GetProcessEnd { name: params.text()? })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::GetProcessEnd { name: params.text()? })),
     },
 ];

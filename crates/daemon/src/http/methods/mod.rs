@@ -13,7 +13,7 @@ use crate::request::{LogRequest, RpcRequest};
 
 /// Whether a method changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum MethodAccess {
     /// It only tells.
     Reads,
     /// It changes what runs, what is logged, or what the daemon will do.
@@ -21,7 +21,7 @@ pub enum Access {
 }
 
 /// A parameter: its type and name as `system.methodSignature` and `system.methodHelp` give them.
-pub struct Param {
+pub struct MethodParam {
     /// Type, such as `string`.
     pub kind: &'static str,
     /// Name.
@@ -31,26 +31,26 @@ pub struct Param {
 }
 
 /// One method.
-pub struct Row {
+pub struct MethodSpec {
     /// Its name after the dot.
     pub name: &'static str,
     /// The type of its result.
     pub returns: &'static str,
     /// Its parameters in order.
-    pub params: &'static [Param],
+    pub params: &'static [MethodParam],
     /// How many of them, from the end, may be missing.
     pub optional: usize,
     /// Whether it changes anything.
-    pub access: Access,
+    pub access: MethodAccess,
     /// What it does, for `system.methodHelp`.
     pub help: &'static str,
     /// Who answers it.
-    pub answer: Answer,
+    pub handler: MethodHandler,
 }
 
 /// Who answers a method, and how its parameters are read.
 #[derive(Clone, Copy)]
-pub enum Answer {
+pub enum MethodHandler {
     /// The owner of all state.
     Owner(fn(&mut Params) -> Result<RpcRequest, Fault>),
     /// A log's file, whose place the owner tells.
@@ -60,22 +60,22 @@ pub enum Answer {
     /// The disk: what waits in the outboxes of listeners.
     Outboxes,
     /// `system.multicall`.
-    Each,
+    Multicall,
 }
 
 /// A call whose method and parameters have been understood.
 #[derive(Debug)]
-pub enum Plan {
+pub enum PreparedCall {
     /// The owner is to be asked.
-    Ask(RpcRequest),
+    Owner(RpcRequest),
     /// A log is to be read.
-    Read(LogRequest),
+    Log(LogRequest),
     /// This is the answer.
-    Told(Value),
+    Value(Value),
     /// The outboxes of listeners are to be looked into.
     Outboxes,
     /// Several calls, to be answered one after the other.
-    Each(Vec<Value>),
+    Multicall(Vec<Value>),
 }
 
 /// The namespaces that are offered, and the methods of each.
@@ -94,43 +94,43 @@ impl Interfaces {
     }
 
     /// The method of a full name such as `supervisor.getState`.
-    pub fn find(&self, method: &str) -> Result<&'static Row, Fault> {
+    pub fn find(&self, method: &str) -> Result<&'static MethodSpec, Fault> {
         let unknown = || FaultKind::UnknownMethod.bare();
         let (namespace, name) = method.split_once('.').ok_or_else(unknown)?;
-        let rows = self.rows(namespace).ok_or_else(unknown)?;
-        rows.iter().find(|row| row.name == name).ok_or_else(unknown)
+        let methods = self.rows(namespace).ok_or_else(unknown)?;
+        methods.iter().find(|row| row.name == name).ok_or_else(unknown)
     }
 
     /// Reads the parameters of a call.
-    pub fn plan(&self, row: &Row, params: Vec<Value>) -> Result<Plan, Fault> {
+    pub fn prepare(&self, row: &MethodSpec, params: Vec<Value>) -> Result<PreparedCall, Fault> {
         if params.len() > row.params.len() || params.len() + row.optional < row.params.len() {
             return Err(FaultKind::IncorrectParameters.bare());
         }
         let mut params = Params::new(params);
-        match row.answer {
-            Answer::Owner(read) => read(&mut params).map(Plan::Ask),
-            Answer::Log(wish) => wish(&mut params).map(Plan::Read),
-            Answer::Table(tell) => tell(self, &mut params).map(Plan::Told),
-            Answer::Outboxes => Ok(Plan::Outboxes),
-            Answer::Each => match params.value()? {
-                Value::Array(calls) => Ok(Plan::Each(calls)),
+        match row.handler {
+            MethodHandler::Owner(read) => read(&mut params).map(PreparedCall::Owner),
+            MethodHandler::Log(wish) => wish(&mut params).map(PreparedCall::Log),
+            MethodHandler::Table(tell) => tell(self, &mut params).map(PreparedCall::Value),
+            MethodHandler::Outboxes => Ok(PreparedCall::Outboxes),
+            MethodHandler::Multicall => match params.value()? {
+                Value::Array(calls) => Ok(PreparedCall::Multicall(calls)),
                 _ => Err(FaultKind::IncorrectParameters.bare()),
             },
         }
     }
 
-    fn rows(&self, namespace: &str) -> Option<&'static [Row]> {
+    fn rows(&self, namespace: &str) -> Option<&'static [MethodSpec]> {
         if namespace == "system" {
-            return Some(system::ROWS);
+            return Some(system::METHODS);
         }
         if self.names.iter().any(|name| name == namespace) {
-            return Some(supervisor::ROWS);
+            return Some(supervisor::METHODS);
         }
-        (namespace == "ironlance" && !self.names.is_empty()).then_some(ironlance::ROWS)
+        (namespace == "ironlance" && !self.names.is_empty()).then_some(ironlance::METHODS)
     }
 
     /// Every full name with its row, in the order of the names.
-    fn all(&self) -> Vec<(String, &'static Row)> {
+    fn all(&self) -> Vec<(String, &'static MethodSpec)> {
         let mut namespaces: Vec<&str> = self.names.iter().map(String::as_str).collect();
         namespaces.extend(["ironlance", "system"]);
         namespaces.sort_unstable();

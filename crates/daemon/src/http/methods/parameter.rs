@@ -22,8 +22,10 @@ impl Params {
     pub fn text(&mut self) -> Result<String, Fault> {
         match self.next()? {
             Value::Str(text) => Ok(text),
-            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| refusal()),
-            other => Err(FaultKind::IncorrectParameters.about(format_args!("no string: {}", shown(&other)))),
+            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| incorrect()),
+            other => {
+                Err(FaultKind::IncorrectParameters.about(format_args!("no string: {}", python_repr(&other))))
+            }
         }
     }
 
@@ -31,15 +33,15 @@ impl Params {
     pub fn group(&mut self) -> Result<String, Fault> {
         match self.next()? {
             Value::Str(text) => Ok(text),
-            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| refusal()),
-            scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => Ok(shown(&scalar)),
-            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(refusal()),
+            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| incorrect()),
+            scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => Ok(python_repr(&scalar)),
+            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(incorrect()),
         }
     }
 
     /// What `int()` of Python makes of it, within 64 bits.
     pub fn integer(&mut self) -> Result<i64, Fault> {
-        integer(&self.next()?).ok_or_else(refusal)
+        integer(&self.next()?).ok_or_else(incorrect)
     }
 
     /// What is true waits, and so does what is not given.
@@ -54,12 +56,17 @@ impl Params {
     pub fn signal(&mut self) -> Result<RequestedSignal, Fault> {
         match self.next()? {
             Value::Str(text) => Ok(RequestedSignal::new(text)),
-            Value::Base64(bytes) => String::from_utf8(bytes).map(RequestedSignal::new).map_err(|_| refusal()),
-            scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => {
-                let number = integer(&scalar).ok_or_else(refusal)?;
-                Ok(RequestedSignal { given: shown(&scalar), ..RequestedSignal::new(number.to_string()) })
+            Value::Base64(bytes) => {
+                String::from_utf8(bytes).map(RequestedSignal::new).map_err(|_| incorrect())
             }
-            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(refusal()),
+            scalar @ (Value::Int(_) | Value::Bool(_) | Value::Double(_)) => {
+                let number = integer(&scalar).ok_or_else(incorrect)?;
+                Ok(RequestedSignal {
+                    given: python_repr(&scalar),
+                    ..RequestedSignal::new(number.to_string())
+                })
+            }
+            Value::DateTime(_) | Value::Array(_) | Value::Struct(_) | Value::Nil => Err(incorrect()),
         }
     }
 
@@ -68,8 +75,8 @@ impl Params {
         match self.next()? {
             Value::Str(text) => Ok(text.into_bytes()),
             Value::Base64(bytes) => Ok(bytes),
-            Value::Nil => Err(refusal()),
-            other => Err(FaultKind::IncorrectParameters.about(shown(&other))),
+            Value::Nil => Err(incorrect()),
+            other => Err(FaultKind::IncorrectParameters.about(python_repr(&other))),
         }
     }
 
@@ -77,8 +84,8 @@ impl Params {
     pub fn anything(&mut self) -> Result<String, Fault> {
         Ok(match self.next()? {
             Value::Str(text) | Value::DateTime(text) => text,
-            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| refusal())?,
-            other => shown(&other),
+            Value::Base64(bytes) => String::from_utf8(bytes).map_err(|_| incorrect())?,
+            other => python_repr(&other),
         })
     }
 
@@ -88,7 +95,7 @@ impl Params {
     }
 }
 
-fn refusal() -> Fault {
+fn incorrect() -> Fault {
     FaultKind::IncorrectParameters.bare()
 }
 
@@ -132,7 +139,7 @@ fn is_true(value: &Value) -> bool {
 }
 
 /// A value as Python's `repr` shows it, which faults quote.
-fn shown(value: &Value) -> String {
+fn python_repr(value: &Value) -> String {
     match value {
         Value::Nil => "None".to_owned(),
         Value::Bool(yes) => if *yes { "True" } else { "False" }.to_owned(),
@@ -140,9 +147,10 @@ fn shown(value: &Value) -> String {
         Value::Double(number) => double(*number),
         Value::Str(text) | Value::DateTime(text) => repr(text),
         Value::Base64(bytes) => repr(&String::from_utf8_lossy(bytes)),
-        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => format!("[{}]", items.iter().map(python_repr).collect::<Vec<_>>().join(", ")),
         Value::Struct(members) => {
-            let members = members.iter().map(|(name, value)| format!("{}: {}", repr(name), shown(value)));
+            let members =
+                members.iter().map(|(name, value)| format!("{}: {}", repr(name), python_repr(value)));
             format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
         }
     }
@@ -179,12 +187,12 @@ mod tests {
         assert_eq!(of("+7"), Ok(7));
         assert_eq!(of("99999999999999999999"), Ok(i64::MAX));
         for no in ["", "x", "1__0", "_1", "1_", "- 1", "+-1", "1.5"] {
-            assert_eq!(of(no), Err(refusal()), "{no:?}");
+            assert_eq!(of(no), Err(incorrect()), "{no:?}");
         }
         assert_eq!(params(Value::Double(-5.9)).integer(), Ok(-5));
         assert_eq!(params(Value::Bool(true)).integer(), Ok(1));
-        assert_eq!(params(Value::Double(f64::INFINITY)).integer(), Err(refusal()));
-        assert_eq!(params(Value::Nil).integer(), Err(refusal()));
+        assert_eq!(params(Value::Double(f64::INFINITY)).integer(), Err(incorrect()));
+        assert_eq!(params(Value::Nil).integer(), Err(incorrect()));
     }
 
     #[test]
@@ -207,7 +215,7 @@ mod tests {
         }
         let odd = params(Value::Int(999)).signal().unwrap();
         assert_eq!(odd, RequestedSignal { given: "999".into(), number: None });
-        assert_eq!(params(Value::Array(vec![])).signal(), Err(refusal()));
+        assert_eq!(params(Value::Array(vec![])).signal(), Err(incorrect()));
     }
 
     #[test]
@@ -231,7 +239,7 @@ mod tests {
     #[test]
     fn a_group_may_be_named_by_a_number_and_a_process_may_not() {
         assert_eq!(params(Value::Int(5)).group(), Ok("5".to_owned()));
-        assert_eq!(params(Value::Nil).group(), Err(refusal()));
+        assert_eq!(params(Value::Nil).group(), Err(incorrect()));
         assert_eq!(params(Value::Int(5)).text().unwrap_err().code, FaultKind::IncorrectParameters.code());
     }
 }

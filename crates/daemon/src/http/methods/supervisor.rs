@@ -3,388 +3,395 @@
 use ironlance_core::event::notice::OutputChannel;
 use ironlance_rpc::Fault;
 
-use super::{Access, Answer, Param, Params, Row};
+use super::{MethodAccess, MethodHandler, MethodParam, MethodSpec, Params};
 use crate::request::{LogId, LogPart, LogRequest, RpcRequest};
 
-const NAME: Param = Param { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
-const NAMES: Param = Param {
+const NAME: MethodParam =
+    MethodParam { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
+const NAMES: MethodParam = MethodParam {
     kind: "string",
     name: "name",
     about: "The process, as NAME or GROUP:NAME; GROUP:* for a whole group.",
 };
-const GROUP: Param = Param { kind: "string", name: "name", about: "The group." };
-const WAIT: Param = Param {
+const GROUP: MethodParam = MethodParam { kind: "string", name: "name", about: "The group." };
+const WAIT: MethodParam = MethodParam {
     kind: "boolean",
     name: "wait",
     about: "Whether to answer only when it is done; true if not given.",
 };
-const SIGNAL: Param = Param { kind: "string", name: "signal", about: "A name (HUP, SIGHUP) or a number." };
-const OFFSET: Param = Param { kind: "int", name: "offset", about: "Where to begin, in bytes." };
-const LENGTH: Param = Param { kind: "int", name: "length", about: "How many bytes at most." };
-const CHARS: Param = Param { kind: "string", name: "chars", about: "What to write, sent as UTF-8." };
-const TYPE: Param = Param { kind: "string", name: "type", about: "What the event calls its type." };
-const DATA: Param = Param { kind: "string", name: "data", about: "The rest of the event's body." };
+const SIGNAL: MethodParam =
+    MethodParam { kind: "string", name: "signal", about: "A name (HUP, SIGHUP) or a number." };
+const OFFSET: MethodParam = MethodParam { kind: "int", name: "offset", about: "Where to begin, in bytes." };
+const LENGTH: MethodParam = MethodParam { kind: "int", name: "length", about: "How many bytes at most." };
+const CHARS: MethodParam =
+    MethodParam { kind: "string", name: "chars", about: "What to write, sent as UTF-8." };
+const TYPE: MethodParam =
+    MethodParam { kind: "string", name: "type", about: "What the event calls its type." };
+const DATA: MethodParam =
+    MethodParam { kind: "string", name: "data", about: "The rest of the event's body." };
 
 /// The methods of this namespace.
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const METHODS: &[MethodSpec] = &[
+    MethodSpec {
         name: "addProcessGroup",
         returns: "boolean",
         params: &[GROUP],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Takes a group that the configuration has into service, and starts what starts by itself.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::AddProcessGroup { name: params.group()? })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::AddProcessGroup { name: params.group()? })),
     },
-    Row {
+    MethodSpec {
         name: "clearAllProcessLogs",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Empties the logs of all processes.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::ClearAllProcessLogs)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::ClearAllProcessLogs)),
     },
-    Row {
+    MethodSpec {
         name: "clearLog",
         returns: "boolean",
         params: &[],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Empties the daemon's own log.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::ClearLog)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::ClearLog)),
     },
-    Row {
+    MethodSpec {
         name: "clearProcessLog",
         returns: "boolean",
         params: &[NAME],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Empties both logs of a process. The same as clearProcessLogs.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
     },
-    Row {
+    MethodSpec {
         name: "clearProcessLogs",
         returns: "boolean",
         params: &[NAME],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Empties both logs of a process.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
     },
-    Row {
+    MethodSpec {
         name: "getAPIVersion",
         returns: "string",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The version of this interface.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetApiVersion)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetApiVersion)),
     },
-    Row {
+    MethodSpec {
         name: "getAllConfigInfo",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "How each process is configured, in the order of their names.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetAllConfigInfo)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllConfigInfo)),
     },
-    Row {
+    MethodSpec {
         name: "getAllProcessInfo",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "What getProcessInfo tells, for every process, in the order of their names.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetAllProcessInfo)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllProcessInfo)),
     },
-    Row {
+    MethodSpec {
         name: "getIdentification",
         returns: "string",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The identifier of the daemon.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetIdentification)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetIdentification)),
     },
-    Row {
+    MethodSpec {
         name: "getPID",
         returns: "int",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The process id of the daemon.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetPid)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetPid)),
     },
-    Row {
+    MethodSpec {
         name: "getProcessInfo",
         returns: "struct",
         params: &[NAME],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The state of a process, since when, its process id and logs.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::GetProcessInfo { name: params.text()? })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::GetProcessInfo { name: params.text()? })),
     },
-    Row {
+    MethodSpec {
         name: "getState",
         returns: "struct",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The state of the daemon: statecode and statename.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetState)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetState)),
     },
-    Row {
+    MethodSpec {
         name: "getSupervisorVersion",
         returns: "string",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The version of Supervisor that the daemon behaves as.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetSupervisorVersion)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetSupervisorVersion)),
     },
-    Row {
+    MethodSpec {
         name: "getVersion",
         returns: "string",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The version of this interface. The same as getAPIVersion.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::GetApiVersion)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetApiVersion)),
     },
-    Row {
+    MethodSpec {
         name: "readLog",
         returns: "string",
         params: &[OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end.",
-        answer: Answer::Log(|params| read(LogId::Main, params)),
+        handler: MethodHandler::Log(|params| read(LogId::Main, params)),
     },
-    Row {
+    MethodSpec {
         name: "readMainLog",
         returns: "string",
         params: &[OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end. The same as readLog.",
-        answer: Answer::Log(|params| read(LogId::Main, params)),
+        handler: MethodHandler::Log(|params| read(LogId::Main, params)),
     },
-    Row {
+    MethodSpec {
         name: "readProcessLog",
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end. The same as readProcessStdoutLog.",
-        answer: Answer::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
+        handler: MethodHandler::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
     },
-    Row {
+    MethodSpec {
         name: "readProcessStderrLog",
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "A part of what a process wrote to its standard error. An offset below 0 with length 0 gives \
             that many bytes of the end.",
-        answer: Answer::Log(|params| read(process(params, OutputChannel::Stderr)?, params)),
+        handler: MethodHandler::Log(|params| read(process(params, OutputChannel::Stderr)?, params)),
     },
-    Row {
+    MethodSpec {
         name: "readProcessStdoutLog",
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end.",
-        answer: Answer::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
+        handler: MethodHandler::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
     },
-    Row {
+    MethodSpec {
         name: "reloadConfig",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Reads the configuration again and tells which groups were added, changed and removed. \
             Nothing that runs is touched.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::ReloadConfig)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::ReloadConfig)),
     },
-    Row {
+    MethodSpec {
         name: "removeProcessGroup",
         returns: "boolean",
         params: &[GROUP],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Takes a group whose processes have stopped out of service.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::RemoveProcessGroup { name: params.group()? })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::RemoveProcessGroup { name: params.group()? })),
     },
-    Row {
+    MethodSpec {
         name: "restart",
         returns: "boolean",
         params: &[],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Stops all processes and starts the daemon afresh.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::Restart)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::Restart)),
     },
-    Row {
+    MethodSpec {
         name: "sendProcessStdin",
         returns: "boolean",
         params: &[NAME, CHARS],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Writes to the standard input of a process.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SendProcessStdin { name: params.text()?, chars: params.chars()? })
         }),
     },
-    Row {
+    MethodSpec {
         name: "sendRemoteCommEvent",
         returns: "boolean",
         params: &[TYPE, DATA],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Sends an event to the listeners that take REMOTE_COMMUNICATION.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SendRemoteCommEvent { kind: params.anything()?, data: params.anything()? })
         }),
     },
-    Row {
+    MethodSpec {
         name: "shutdown",
         returns: "boolean",
         params: &[],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Stops all processes and ends the daemon.",
-        answer: Answer::Owner(|_| Ok(RpcRequest::Shutdown)),
+        handler: MethodHandler::Owner(|_| Ok(RpcRequest::Shutdown)),
     },
-    Row {
+    MethodSpec {
         name: "signalAllProcesses",
         returns: "array",
         params: &[SIGNAL],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Sends a signal to all processes.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::SignalAllProcesses { signal: params.signal()? })),
+        handler: MethodHandler::Owner(|params| {
+            Ok(RpcRequest::SignalAllProcesses { signal: params.signal()? })
+        }),
     },
-    Row {
+    MethodSpec {
         name: "signalProcess",
         returns: "boolean",
         params: &[NAMES, SIGNAL],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Sends a signal to a process.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SignalProcess { name: params.text()?, signal: params.signal()? })
         }),
     },
-    Row {
+    MethodSpec {
         name: "signalProcessGroup",
         returns: "array",
         params: &[GROUP, SIGNAL],
         optional: 0,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Sends a signal to all processes of a group.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SignalProcessGroup { name: params.group()?, signal: params.signal()? })
         }),
     },
-    Row {
+    MethodSpec {
         name: "startAllProcesses",
         returns: "array",
         params: &[WAIT],
         optional: 1,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Starts all processes.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::StartAllProcesses { wait: params.wait() })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::StartAllProcesses { wait: params.wait() })),
     },
-    Row {
+    MethodSpec {
         name: "startProcess",
         returns: "boolean",
         params: &[NAMES, WAIT],
         optional: 1,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Starts a process.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StartProcess { name: params.text()?, wait: params.wait() })
         }),
     },
-    Row {
+    MethodSpec {
         name: "startProcessGroup",
         returns: "array",
         params: &[GROUP, WAIT],
         optional: 1,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Starts all processes of a group.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StartProcessGroup { name: params.group()?, wait: params.wait() })
         }),
     },
-    Row {
+    MethodSpec {
         name: "stopAllProcesses",
         returns: "array",
         params: &[WAIT],
         optional: 1,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Stops all processes.",
-        answer: Answer::Owner(|params| Ok(RpcRequest::StopAllProcesses { wait: params.wait() })),
+        handler: MethodHandler::Owner(|params| Ok(RpcRequest::StopAllProcesses { wait: params.wait() })),
     },
-    Row {
+    MethodSpec {
         name: "stopProcess",
         returns: "boolean",
         params: &[NAMES, WAIT],
         optional: 1,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Stops a process.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StopProcess { name: params.text()?, wait: params.wait() })
         }),
     },
-    Row {
+    MethodSpec {
         name: "stopProcessGroup",
         returns: "array",
         params: &[GROUP, WAIT],
         optional: 1,
-        access: Access::Changes,
+        access: MethodAccess::Changes,
         help: "Stops all processes of a group.",
-        answer: Answer::Owner(|params| {
+        handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StopProcessGroup { name: params.group()?, wait: params.wait() })
         }),
     },
-    Row {
+    MethodSpec {
         name: "tailProcessLog",
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given. The same as \
             tailProcessStdoutLog.",
-        answer: Answer::Log(|params| tail(process(params, OutputChannel::Stdout)?, params)),
+        handler: MethodHandler::Log(|params| tail(process(params, OutputChannel::Stdout)?, params)),
     },
-    Row {
+    MethodSpec {
         name: "tailProcessStderrLog",
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The newest of what a process wrote to its standard error, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
-        answer: Answer::Log(|params| tail(process(params, OutputChannel::Stderr)?, params)),
+        handler: MethodHandler::Log(|params| tail(process(params, OutputChannel::Stderr)?, params)),
     },
-    Row {
+    MethodSpec {
         name: "tailProcessStdoutLog",
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
-        answer: Answer::Log(|params| tail(process(params, OutputChannel::Stdout)?, params)),
+        handler: MethodHandler::Log(|params| tail(process(params, OutputChannel::Stdout)?, params)),
     },
 ];
 

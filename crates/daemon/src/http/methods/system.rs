@@ -4,56 +4,56 @@ use std::fmt::Write;
 
 use ironlance_rpc::{Fault, FaultKind, Value};
 
-use super::{Access, Answer, Interfaces, Param, Params, Row};
+use super::{Interfaces, MethodAccess, MethodHandler, MethodParam, MethodSpec, Params};
 
-const METHOD: Param = Param {
+const METHOD: MethodParam = MethodParam {
     kind: "string",
     name: "name",
     about: "A method with its namespace, such as supervisor.getState.",
 };
 
 /// The methods of this namespace.
-pub(super) const ROWS: &[Row] = &[
-    Row {
+pub(super) const METHODS: &[MethodSpec] = &[
+    MethodSpec {
         name: "listMethods",
         returns: "array",
         params: &[],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The names of all methods, sorted.",
-        answer: Answer::Table(list_methods),
+        handler: MethodHandler::Table(list_methods),
     },
-    Row {
+    MethodSpec {
         name: "methodHelp",
         returns: "string",
         params: &[METHOD],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "What a method does, takes and gives.",
-        answer: Answer::Table(method_help),
+        handler: MethodHandler::Table(method_help),
     },
-    Row {
+    MethodSpec {
         name: "methodSignature",
         returns: "array",
         params: &[METHOD],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "The type of a method's result, and of each of its parameters.",
-        answer: Answer::Table(method_signature),
+        handler: MethodHandler::Table(method_signature),
     },
-    Row {
+    MethodSpec {
         name: "multicall",
         returns: "array",
-        params: &[Param {
+        params: &[MethodParam {
             kind: "array",
             name: "calls",
             about: "Structs with methodName (a string) and params (an array).",
         }],
         optional: 0,
-        access: Access::Reads,
+        access: MethodAccess::Reads,
         help: "Answers several calls one after the other, each when the one before it is done. The result has, for \
             each, its result, or a struct of faultCode and faultString.",
-        answer: Answer::Each,
+        handler: MethodHandler::Multicall,
     },
 ];
 
@@ -62,10 +62,10 @@ fn list_methods(interfaces: &Interfaces, _: &mut Params) -> Result<Value, Fault>
 }
 
 fn method_help(interfaces: &Interfaces, params: &mut Params) -> Result<Value, Fault> {
-    let row = described(interfaces, params)?;
+    let row = find_described(interfaces, params)?;
     let mut help = format!("{}\n\n", row.help);
     // Writing into a String cannot fail.
-    for Param { kind, name, about } in row.params {
+    for MethodParam { kind, name, about } in row.params {
         let _ = writeln!(help, "@param {kind} {name} {about}");
     }
     let _ = writeln!(help, "@return {} result", row.returns);
@@ -73,13 +73,13 @@ fn method_help(interfaces: &Interfaces, params: &mut Params) -> Result<Value, Fa
 }
 
 fn method_signature(interfaces: &Interfaces, params: &mut Params) -> Result<Value, Fault> {
-    let row = described(interfaces, params)?;
+    let row = find_described(interfaces, params)?;
     let types = std::iter::once(row.returns).chain(row.params.iter().map(|param| param.kind));
     Ok(Value::Array(types.map(Value::from).collect()))
 }
 
 /// The method that is asked about; whatever names none is SIGNATURE_UNSUPPORTED.
-fn described(interfaces: &Interfaces, params: &mut Params) -> Result<&'static Row, Fault> {
+fn find_described(interfaces: &Interfaces, params: &mut Params) -> Result<&'static MethodSpec, Fault> {
     let unsupported = |_| FaultKind::SignatureUnsupported.bare();
     let method = params.text().map_err(unsupported)?;
     interfaces.find(&method).map_err(unsupported)

@@ -9,28 +9,28 @@ fn stock() -> Interfaces {
     Interfaces::new(vec!["supervisor".to_owned()])
 }
 
-fn plan(method: &str, params: Vec<Value>) -> Result<Plan, Fault> {
+fn plan(method: &str, params: Vec<Value>) -> Result<PreparedCall, Fault> {
     let interfaces = stock();
-    interfaces.plan(interfaces.find(method)?, params)
+    interfaces.prepare(interfaces.find(method)?, params)
 }
 
 fn asked(method: &str, params: Vec<Value>) -> RpcRequest {
     match plan(method, params) {
-        Ok(Plan::Ask(request)) => request,
+        Ok(PreparedCall::Owner(request)) => request,
         other => panic!("{method}: {other:?}"),
     }
 }
 
 fn wished(method: &str, params: Vec<Value>) -> LogRequest {
     match plan(method, params) {
-        Ok(Plan::Read(wish)) => wish,
+        Ok(PreparedCall::Log(wish)) => wish,
         other => panic!("{method}: {other:?}"),
     }
 }
 
 fn told(method: &str, params: Vec<Value>) -> Value {
     match plan(method, params) {
-        Ok(Plan::Told(value)) => value,
+        Ok(PreparedCall::Value(value)) => value,
         other => panic!("{method}: {other:?}"),
     }
 }
@@ -196,6 +196,6 @@ fn whatever_tells_is_open_to_readers_and_whatever_acts_is_not() {
         let tells = ["get", "read", "tail", "list", "method", "multicall"]
             .iter()
             .any(|verb| method.starts_with(verb));
-        assert_eq!(row.access == Access::Reads, tells, "{name}");
+        assert_eq!(row.access == MethodAccess::Reads, tells, "{name}");
     }
 }

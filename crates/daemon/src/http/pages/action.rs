@@ -21,8 +21,8 @@ use super::query::{Fields, encode};
 use super::question::{Asked, Ending, Question};
 use super::sheet::Sheet;
 use super::token::Token;
-use crate::http::Journal;
-use crate::http::cross_site::{Ask, CrossSite};
+use crate::http::DaemonLog;
+use crate::http::cross_site::{CrossSiteCheck, CrossSitePolicy};
 use crate::inbox::Input;
 use crate::request::{RpcRequest, WaitMode};
 use crate::requester::Requester;
@@ -144,23 +144,23 @@ fn shown(name: &str) -> &str {
 /// Who does what the buttons say.
 pub(super) struct Actions {
     owner: mpsc::Sender<Input>,
-    journal: Rc<dyn Journal>,
+    daemon_log: Rc<dyn DaemonLog>,
     may: May,
     restarts: Restarts,
 }
 
 impl Actions {
-    pub(super) fn new(owner: mpsc::Sender<Input>, journal: Rc<dyn Journal>, may: May) -> Self {
-        Self { owner, journal, may, restarts: Restarts::default() }
+    pub(super) fn new(owner: mpsc::Sender<Input>, daemon_log: Rc<dyn DaemonLog>, may: May) -> Self {
+        Self { owner, daemon_log, may, restarts: Restarts::default() }
     }
 
     /// Why a form is not looked at, judged by its head.
-    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSite) -> Option<Sheet> {
+    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<Sheet> {
         let words = Choice::of(&Fields::default(), headers).language.words();
         if self.may == May::Look {
             return Some(Sheet::plain(StatusCode::FORBIDDEN, words.read_only));
         }
-        if !policy.admits(Ask::Form, headers) {
+        if !policy.allows(CrossSitePolicy::Form, headers) {
             return Some(Sheet::plain(StatusCode::FORBIDDEN, words.foreign));
         }
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -285,7 +285,7 @@ impl Actions {
     async fn restart(&self, asker: &Requester, target: &Target) -> Result<bool, Fault> {
         self.known(asker, target).await?;
         let Some(restart) = self.restarts.one() else { return Ok(false) };
-        let (owner, journal, target) = (self.owner.clone(), Rc::clone(&self.journal), target.clone());
+        let (owner, daemon_log, target) = (self.owner.clone(), Rc::clone(&self.daemon_log), target.clone());
         let asker = asker.clone();
         spawn_local(async move {
             let _restart = restart;
@@ -295,7 +295,7 @@ impl Actions {
             }
             if let Err(fault) = outcome {
                 let line = format!("cannot restart {:?} for a visitor of the page: {fault}", target.shown());
-                journal.log(Level::Warn, &line);
+                daemon_log.log(Level::Warn, &line);
             }
         });
         Ok(true)

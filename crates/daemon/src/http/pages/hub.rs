@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::gauge::{Gauge, Readings};
 use super::owner;
 use super::snapshot::Snapshot;
-use crate::http::outboxes::Lookout;
+use crate::http::outboxes::OutboxReader;
 use crate::inbox::Input;
 use crate::view::outboxes::OutboxView;
 use crate::view::stream::EventStream;
@@ -43,13 +43,13 @@ pub(super) type Reader = watch::Receiver<Option<Rc<Snapshot>>>;
 /// Where watchers meet. There is nothing behind it as long as nobody watches.
 pub(super) struct Hub {
     owner: mpsc::Sender<Input>,
-    lookout: Lookout,
+    outbox_reader: OutboxReader,
     board: RefCell<Weak<Board>>,
 }
 
 impl Hub {
-    pub(super) fn new(owner: mpsc::Sender<Input>, lookout: Lookout) -> Self {
-        Self { owner, lookout, board: RefCell::default() }
+    pub(super) fn new(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader) -> Self {
+        Self { owner, outbox_reader, board: RefCell::default() }
     }
 
     /// One more watcher; nothing where there are too many.
@@ -60,7 +60,7 @@ impl Hub {
         let (board, reader) = watch::channel(None);
         let board = Rc::new(board);
         *self.board.borrow_mut() = Rc::downgrade(&board);
-        spawn_local(look(self.owner.clone(), self.lookout.clone(), board));
+        spawn_local(look(self.owner.clone(), self.outbox_reader.clone(), board));
         Some(reader)
     }
 
@@ -72,7 +72,7 @@ impl Hub {
 }
 
 /// Looks for all watchers, until there is none.
-async fn look(owner: mpsc::Sender<Input>, lookout: Lookout, board: Rc<Board>) {
+async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, board: Rc<Board>) {
     let mut happenings = owner::watch(&owner, &KINDS).await;
     let mut breath = BREATH;
     let (mut gauge, mut readings, mut looks) = (Some(Gauge::default()), Readings::new(), 0);
@@ -102,7 +102,9 @@ async fn look(owner: mpsc::Sender<Input>, lookout: Lookout, board: Rc<Board>) {
         if !happened {
             outboxes = match view.listeners.as_slice() {
                 [] => Vec::new(),
-                _ => lookout.look(LOOK_TIME).await.unwrap_or_default().into_iter().map(Rc::new).collect(),
+                _ => {
+                    outbox_reader.look(LOOK_TIME).await.unwrap_or_default().into_iter().map(Rc::new).collect()
+                }
             };
             let roots: Vec<u32> = view.programs.iter().filter_map(|program| program.pid).collect();
             let mut measuring = gauge.take().unwrap_or_default();

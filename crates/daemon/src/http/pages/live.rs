@@ -21,7 +21,7 @@ use super::program::End;
 use super::row::{Place, Row, is_called, measured};
 use super::snapshot::{Prints, Snapshot};
 use super::token::Token;
-use crate::http::body;
+use crate::http::response_body;
 
 /// A watcher hears of us at least so often.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -225,8 +225,8 @@ type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Viewer)>>>>;
 /// What a watcher is sent, one part after the other.
 pub(super) struct Stream(Option<Next>);
 
-impl body::Live for Stream {
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+impl response_body::StreamBody for Stream {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some(next) = &mut self.0 else { return Poll::Ready(None) };
         let Poll::Ready(outcome) = next.as_mut().poll(cx) else { return Poll::Pending };
         let Some((bytes, viewer)) = outcome else {

@@ -46,10 +46,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::Journal;
-use super::cross_site::CrossSite;
-use super::document::LogReader;
-use super::outboxes::Lookout;
+use super::DaemonLog;
+use super::cross_site::CrossSiteCheck;
+use super::outboxes::OutboxReader;
+use super::xml_response::LogReader;
 use crate::inbox::Input;
 use crate::request::{LogId, LogPart, LogRequest};
 use crate::requester::Requester;
@@ -81,13 +81,13 @@ pub(super) const FORM: usize = 16 * 1024;
 /// The pages of one server. Nothing is made before somebody opens one.
 pub(super) struct Pages {
     owner: mpsc::Sender<Input>,
-    journal: Rc<dyn Journal>,
+    daemon_log: Rc<dyn DaemonLog>,
     may: May,
     token: OnceCell<Token>,
     hub: Hub,
     actions: Actions,
     reader: Rc<LogReader>,
-    lookout: Lookout,
+    outbox_reader: OutboxReader,
     /// To look at the gauges for a page that is not live.
     turn: Arc<Semaphore>,
 }
@@ -98,19 +98,19 @@ struct Gone;
 impl Pages {
     pub(super) fn new(
         owner: mpsc::Sender<Input>,
-        journal: Rc<dyn Journal>,
+        daemon_log: Rc<dyn DaemonLog>,
         may: May,
         reader: Rc<LogReader>,
     ) -> Self {
-        let lookout = Lookout::new(owner.clone());
-        let hub = Hub::new(owner.clone(), lookout.clone());
+        let outbox_reader = OutboxReader::new(owner.clone());
+        let hub = Hub::new(owner.clone(), outbox_reader.clone());
         let turn = Arc::new(Semaphore::new(1));
-        let actions = Actions::new(owner.clone(), Rc::clone(&journal), may);
-        Self { owner, journal, may, token: OnceCell::new(), hub, actions, reader, lookout, turn }
+        let actions = Actions::new(owner.clone(), Rc::clone(&daemon_log), may);
+        Self { owner, daemon_log, may, token: OnceCell::new(), hub, actions, reader, outbox_reader, turn }
     }
 
     /// Whether a form may be looked at, judged by its head; else the refusal.
-    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSite) -> Option<Sheet> {
+    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<Sheet> {
         self.actions.refusal(headers, policy)
     }
 
@@ -192,7 +192,7 @@ impl Pages {
             Some((whose, name)) => {
                 let text = self
                     .reader
-                    .shown(LogRequest { log: whose, part }, move |bytes| tail::shown(bytes, limit))
+                    .read_with(LogRequest { log: whose, part }, move |bytes| tail::shown(bytes, limit))
                     .await;
                 text.map_err(|fault| self.read_fault(&fault, name, choice))
             }
@@ -243,7 +243,7 @@ impl Pages {
         }
         let token = Token::new().map_err(|error: io::Error| {
             let line = format!("cannot make a token for the web page: {error}");
-            self.journal.log(Level::Error, &line);
+            self.daemon_log.log(Level::Error, &line);
             Gone
         })?;
         Ok(self.token.get_or_init(|| token))
@@ -252,7 +252,7 @@ impl Pages {
     async fn view(&self) -> Result<DaemonView, Gone> {
         let mut view = owner::view(&self.owner).await.ok_or(Gone)?;
         if !view.listeners.is_empty() {
-            let outboxes = self.lookout.look(GAUGE_TIME).await.unwrap_or_default();
+            let outboxes = self.outbox_reader.look(GAUGE_TIME).await.unwrap_or_default();
             view.add_outboxes(&outboxes.into_iter().map(Rc::new).collect::<Vec<_>>());
         }
         Ok(view)

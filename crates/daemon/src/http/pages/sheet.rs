@@ -6,7 +6,7 @@ use hyper::{HeaderMap, StatusCode};
 
 use super::assets::Asset;
 use super::head;
-use crate::http::body;
+use crate::http::response_body;
 
 const HTML: &str = "text/html;charset=utf-8";
 const PLAIN: &str = "text/plain;charset=utf-8";
@@ -23,7 +23,7 @@ pub(in crate::http) struct Sheet {
 pub(in crate::http) enum Body {
     Text(String),
     Fixed(&'static str),
-    Live(Box<dyn body::Live>),
+    Live(Box<dyn response_body::StreamBody>),
 }
 
 impl Sheet {
@@ -57,7 +57,7 @@ impl Sheet {
     }
 
     /// Server-sent events.
-    pub(super) fn events(live: Box<dyn body::Live>) -> Self {
+    pub(super) fn events(live: Box<dyn response_body::StreamBody>) -> Self {
         let (status, headers) = (StatusCode::OK, head::of_page());
         Self { status, kind: "text/event-stream", body: Body::Live(live), headers }
     }

@@ -14,7 +14,7 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
 use tokio::task::{LocalSet, spawn_local};
 
-use super::super::cross_site::Machine;
+use super::super::cross_site::MachineNames;
 use super::message::MESSAGE;
 use super::*;
 use crate::request::{LogLocation, RpcRequest, WaitMode};
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Quiet;
 
-impl Journal for Quiet {
+impl DaemonLog for Quiet {
     fn enabled(&self, _: Level) -> bool {
         true
     }
@@ -179,7 +179,7 @@ impl Visit {
 
     /// What a form comes to, as the desk would have it.
     async fn post(&self, form: &str, headers: &HeaderMap) -> Sheet {
-        let policy = CrossSite::new(&open_server(), &Machine::default());
+        let policy = CrossSiteCheck::new(&open_server(), &MachineNames::default());
         match self.pages.refusal(headers, &policy) {
             Some(refusal) => refusal,
             None => self.pages.act(&Requester::Unknown, headers, form.as_bytes()).await,
@@ -713,9 +713,9 @@ fn browsers_are_told_to_trust_nothing_but_us_and_to_keep_what_stays() {
 }
 
 /// The next part of a live page that says more than that we are there.
-async fn heard(stream: &mut dyn crate::http::body::Live) -> String {
+async fn heard(stream: &mut dyn crate::http::response_body::StreamBody) -> String {
     loop {
-        let part = std::future::poll_fn(|cx| stream.poll_more(cx)).await.expect("the stream has ended");
+        let part = std::future::poll_fn(|cx| stream.poll_next(cx)).await.expect("the stream has ended");
         let part = String::from_utf8(part.to_vec()).unwrap();
         if part.contains("event:") {
             return part;

@@ -91,12 +91,12 @@ fn every_refusal_says_why_on_one_line() {
 #[test]
 fn who_finds_no_seat_is_told_so() {
     run(async {
-        let scene = Scene::open(None, Limits { connections: 1, ..Limits::default() });
+        let scene = Scene::open(None, HttpLimits { connections: 1, ..HttpLimits::default() });
         let mut known = scene.connect().await;
         known.send(&call("supervisor.getIdentification", &[])).await;
         known.answer().await;
         known.send("POST /RPC2 HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
-        // Its body is waited for, and for a moment nobody takes its seat.
+        // Its body is waited for, and for a moment nobody takes its slot.
         known.until("HTTP/1.1 100 Continue\r\n\r\n").await;
         let refused = scene.ask("").await;
         assert_eq!(

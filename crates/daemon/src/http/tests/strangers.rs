@@ -1,4 +1,4 @@
-//! Clients that nobody knows, in numbers: they take no seat from who has the password.
+//! Clients that nobody knows, in numbers: they take no slot from who has the password.
 
 use super::*;
 
@@ -6,7 +6,7 @@ const SEATS: usize = 16;
 
 fn locked() -> Scene {
     let credentials = Credentials { username: "user".into(), password: Password::Plain("secret".into()) };
-    Scene::open(Some(credentials), Limits { connections: SEATS, ..Limits::default() })
+    Scene::open(Some(credentials), HttpLimits { connections: SEATS, ..HttpLimits::default() })
 }
 
 /// A call of somebody who has the password (user:secret).
@@ -82,7 +82,7 @@ fn the_password_is_asked_for_before_the_body_is_read() {
 #[test]
 fn on_a_server_without_password_a_crowd_whose_requests_do_not_come_locks_nobody_out() {
     run(async {
-        let scene = Scene::open(None, Limits { connections: SEATS, ..Limits::default() });
+        let scene = Scene::open(None, HttpLimits { connections: SEATS, ..HttpLimits::default() });
         let mut crowd = Vec::new();
         for round in 0..4 {
             for beginning in [BODY_TO_COME, "POST /RPC2 HT", ""] {

@@ -10,127 +10,127 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use super::document::{Document, LogReader};
-use super::phase::Phase;
-use super::pulse::Pulse;
-use super::tail::Tail;
+use super::connection::state::ConnectionState;
+use super::connection::state::Phase;
+use super::log_tail::LogTail;
+use super::xml_response::{LogReader, StreamedXml};
 
 /// What is sent.
 pub(super) enum Content {
     /// All of it, once.
     Whole(Bytes),
     /// All of it, in parts that are read when they are wanted. The last is what its parts in memory weigh.
-    InParts(Document, Rc<LogReader>, Weight),
+    Xml(StreamedXml, Rc<LogReader>, Reserved),
     /// A log, for as long as the client stays.
-    Log(Box<Tail>),
+    LogTail(Box<LogTail>),
     /// What happens, for as long as it goes on.
-    Live(Box<dyn Live>),
+    Stream(Box<dyn StreamBody>),
 }
 
 /// An answer that is never whole: there is more whenever something happens.
-pub(super) trait Live {
+pub(super) trait StreamBody {
     /// The next part; nothing at the end.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 }
 
 /// How many bytes of answers lie here because their clients have not taken them.
 #[derive(Clone, Default)]
-pub(super) struct Burden(Arc<AtomicUsize>);
+pub(super) struct ResponseBudget(Arc<AtomicUsize>);
 
 /// An answer of this size (bytes) is not counted; each connection has one at most.
-const SMALL: usize = 64 * 1024;
+const ALWAYS_ALLOWED: usize = 64 * 1024;
 
-impl Burden {
+impl ResponseBudget {
     /// Takes the text as an answer's content until it has been sent; nothing where there would be more than `most`.
     /// What comes alone is always taken, and what is small: whoever leaves much untaken must not keep others from being
     /// told what came of their calls.
-    pub(super) fn add(&self, text: String, most: usize) -> Option<Content> {
-        let weight = self.weigh(text.len(), most)?;
+    pub(super) fn reserve_text(&self, text: String, most: usize) -> Option<Content> {
+        let weight = self.reserve(text.len(), most)?;
         if weight.bytes == 0 {
             return Some(Content::Whole(Bytes::from(text)));
         }
-        Some(Content::Whole(Bytes::from_owner(Weighed { text, _weight: weight })))
+        Some(Content::Whole(Bytes::from_owner(ReservedText { text, _reserved: weight })))
     }
 
     /// The same for an answer that is sent in parts.
-    pub(super) fn add_parts(
+    pub(super) fn reserve_xml(
         &self,
-        document: Document,
+        document: StreamedXml,
         reader: &Rc<LogReader>,
         most: usize,
     ) -> Option<Content> {
-        let weight = self.weigh(document.weight(), most)?;
-        Some(Content::InParts(document, Rc::clone(reader), weight))
+        let weight = self.reserve(document.bytes_in_memory(), most)?;
+        Some(Content::Xml(document, Rc::clone(reader), weight))
     }
 
-    fn weigh(&self, bytes: usize, most: usize) -> Option<Weight> {
-        let bytes = if bytes <= SMALL { 0 } else { bytes };
+    fn reserve(&self, bytes: usize, most: usize) -> Option<Reserved> {
+        let bytes = if bytes <= ALWAYS_ALLOWED { 0 } else { bytes };
         let before = self.0.load(Ordering::Relaxed);
         if bytes > 0 && before > 0 && before + bytes > most {
             return None;
         }
         self.0.fetch_add(bytes, Ordering::Relaxed);
-        Some(Weight { bytes, burden: self.clone() })
+        Some(Reserved { bytes, budget: self.clone() })
     }
 }
 
-/// So much counts as a burden until this is dropped (bytes).
-pub(super) struct Weight {
+/// So much counts as a response_budget until this is dropped (bytes).
+pub(super) struct Reserved {
     bytes: usize,
-    burden: Burden,
+    budget: ResponseBudget,
 }
 
 /// A text that is counted for as long as any part of it is kept.
-struct Weighed {
+struct ReservedText {
     text: String,
-    _weight: Weight,
+    _reserved: Reserved,
 }
 
-impl AsRef<[u8]> for Weighed {
+impl AsRef<[u8]> for ReservedText {
     fn as_ref(&self) -> &[u8] {
         self.text.as_bytes()
     }
 }
 
-impl Drop for Weight {
+impl Drop for Reserved {
     fn drop(&mut self) {
-        self.burden.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
 /// An answer's body.
-pub(super) struct Answer {
+pub(super) struct ResponseBody {
     source: Source,
-    pulse: Rc<Pulse>,
+    state: Rc<ConnectionState>,
 }
 
 /// A part of an answer that is being read, and what comes after it.
-type Reading = Pin<Box<dyn Future<Output = (io::Result<Bytes>, Document)>>>;
+type NextChunk = Pin<Box<dyn Future<Output = (io::Result<Bytes>, StreamedXml)>>>;
 
 enum Source {
     Whole(Bytes),
-    InParts { next: Reading, left: u64, reader: Rc<LogReader>, _weight: Weight },
-    Log(Pin<Box<dyn Future<Output = (Bytes, Box<Tail>)>>>),
-    Live(Box<dyn Live>),
+    Xml { next: NextChunk, left: u64, reader: Rc<LogReader>, _weight: Reserved },
+    LogTail(Pin<Box<dyn Future<Output = (Bytes, Box<LogTail>)>>>),
+    Stream(Box<dyn StreamBody>),
 }
 
-impl Answer {
-    pub(super) fn new(content: Content, pulse: Rc<Pulse>) -> Self {
+impl ResponseBody {
+    pub(super) fn new(content: Content, state: Rc<ConnectionState>) -> Self {
         let source = match content {
             Content::Whole(bytes) => Source::Whole(bytes),
-            Content::InParts(document, reader, weight) => {
+            Content::Xml(document, reader, weight) => {
                 let left = document.left();
-                Source::InParts { next: reading(document, &reader), left, reader, _weight: weight }
+                Source::Xml { next: read_next(document, &reader), left, reader, _weight: weight }
             }
-            Content::Log(tail) => Source::Log(Box::pin(tail.next())),
-            Content::Live(live) => Source::Live(live),
+            Content::LogTail(tail) => Source::LogTail(Box::pin(tail.next_chunk())),
+            Content::Stream(live) => Source::Stream(live),
         };
-        Self { source, pulse }
+        Self { source, state }
     }
 }
 
 /// Reads the next part.
-fn reading(mut document: Document, reader: &Rc<LogReader>) -> Reading {
+fn read_next(mut document: StreamedXml, reader: &Rc<LogReader>) -> NextChunk {
     let reader = Rc::clone(reader);
     Box::pin(async move {
         let part = document.next(&reader).await;
@@ -138,15 +138,15 @@ fn reading(mut document: Document, reader: &Rc<LogReader>) -> Reading {
     })
 }
 
-impl Drop for Answer {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
-        if self.pulse.phase() != Phase::Refused {
-            self.pulse.enter(Phase::Idle);
+        if self.state.phase() != Phase::Refused {
+            self.state.enter(Phase::Idle);
         }
     }
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -154,35 +154,35 @@ impl Body for Answer {
         match &mut self.source {
             Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Source::InParts { left: 0, .. } => Poll::Ready(None),
-            Source::InParts { next, left, reader, .. } => {
+            Source::Xml { left: 0, .. } => Poll::Ready(None),
+            Source::Xml { next, left, reader, .. } => {
                 let (part, document) = ready!(next.as_mut().poll(cx));
                 *left = document.left();
-                *next = reading(document, reader);
+                *next = read_next(document, reader);
                 Poll::Ready(Some(part.map(Frame::data)))
             }
-            Source::Log(next) => {
+            Source::LogTail(next) => {
                 let (bytes, tail) = ready!(next.as_mut().poll(cx));
-                *next = Box::pin(tail.next());
+                *next = Box::pin(tail.next_chunk());
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Source::Live(live) => live.poll_more(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Stream(live) => live.poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Whole(bytes) => bytes.is_empty(),
-            Source::InParts { left, .. } => *left == 0,
-            Source::Log(_) | Source::Live(_) => false,
+            Source::Xml { left, .. } => *left == 0,
+            Source::LogTail(_) | Source::Stream(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::InParts { left, .. } => SizeHint::with_exact(*left),
-            Source::Log(_) | Source::Live(_) => SizeHint::default(),
+            Source::Xml { left, .. } => SizeHint::with_exact(*left),
+            Source::LogTail(_) | Source::Stream(_) => SizeHint::default(),
         }
     }
 }

@@ -9,30 +9,30 @@ use std::time::{Duration, SystemTime};
 use hyper::body::Bytes;
 use tokio::time::{Instant, sleep_until};
 
-use super::watch::Watch;
+use super::file_watch::FileWatch;
 use crate::files::safe_open;
 
 /// So much of the end comes first, in bytes.
-const HEAD: u64 = 1024;
+const INITIAL_BYTES: u64 = 1024;
 /// So much is read at a time, in bytes.
 const CHUNK: usize = 64 * 1024;
 /// A log that grows all the time is looked at this often, as the original does.
-const PACE: Duration = Duration::from_millis(100);
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// What is sent when the file has become shorter.
 const TRUNCATED: &[u8] = b"==> File truncated <==\n";
 
 /// A log that is followed.
-pub(super) struct Tail {
-    reader: Reader,
-    watch: Watch,
+pub(super) struct LogTail {
+    reader: TailReader,
+    watch: FileWatch,
     next_look: Instant,
 }
 
-impl Tail {
+impl LogTail {
     /// Begins 1,024 bytes before the end of the file at `path`. Only plain files can be followed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let watch = Watch::new(path);
-        Ok(Self { reader: Reader::open(path)?, watch, next_look: Instant::now() })
+        let watch = FileWatch::new(path);
+        Ok(Self { reader: TailReader::open(path)?, watch, next_look: Instant::now() })
     }
 
     /// When the file was last written to.
@@ -41,15 +41,15 @@ impl Tail {
     }
 
     /// Waits for more, and gives it with the tail that goes on from there.
-    pub(super) async fn next(mut self: Box<Self>) -> (Bytes, Box<Self>) {
+    pub(super) async fn next_chunk(mut self: Box<Self>) -> (Bytes, Box<Self>) {
         loop {
-            match self.reader.more() {
-                More::Bytes(bytes) => return (bytes.into(), self),
-                More::Replaced => self.watch.renew(),
-                More::Nothing => {
+            match self.reader.read_more() {
+                TailOutcome::Bytes(bytes) => return (bytes.into(), self),
+                TailOutcome::Replaced => self.watch.rearm(),
+                TailOutcome::Nothing => {
                     sleep_until(self.next_look).await;
                     self.watch.changed().await;
-                    self.next_look = Instant::now() + PACE;
+                    self.next_look = Instant::now() + MIN_INTERVAL;
                 }
             }
         }
@@ -58,7 +58,7 @@ impl Tail {
 
 /// What a look at the file gave.
 #[derive(Debug, PartialEq, Eq)]
-enum More {
+enum TailOutcome {
     Bytes(Vec<u8>),
     /// Another file stands at the path; it is read from its start.
     Replaced,
@@ -66,24 +66,24 @@ enum More {
 }
 
 /// A position in the file at a path, whichever file that is.
-struct Reader {
+struct TailReader {
     path: PathBuf,
     file: File,
     at: u64,
 }
 
-impl Reader {
+impl TailReader {
     fn open(path: &Path) -> io::Result<Self> {
         let file = plain_file(path)?;
-        let at = file.metadata()?.len().saturating_sub(HEAD);
+        let at = file.metadata()?.len().saturating_sub(INITIAL_BYTES);
         Ok(Self { path: path.to_owned(), file, at })
     }
 
-    fn more(&mut self) -> More {
-        let Ok(here) = self.file.metadata() else { return More::Nothing };
+    fn read_more(&mut self) -> TailOutcome {
+        let Ok(here) = self.file.metadata() else { return TailOutcome::Nothing };
         if here.len() < self.at {
             self.at = 0;
-            return More::Bytes(TRUNCATED.to_vec());
+            return TailOutcome::Bytes(TRUNCATED.to_vec());
         }
         if here.len() > self.at {
             return self.read();
@@ -94,20 +94,20 @@ impl Reader {
         {
             self.file = file;
             self.at = 0;
-            return More::Replaced;
+            return TailOutcome::Replaced;
         }
-        More::Nothing
+        TailOutcome::Nothing
     }
 
-    fn read(&mut self) -> More {
+    fn read(&mut self) -> TailOutcome {
         let mut bytes = vec![0; CHUNK];
         match self.file.read_at(&mut bytes, self.at) {
             Ok(read @ 1..) => {
                 bytes.truncate(read);
                 self.at += read as u64;
-                More::Bytes(bytes)
+                TailOutcome::Bytes(bytes)
             }
-            Ok(0) | Err(_) => More::Nothing,
+            Ok(0) | Err(_) => TailOutcome::Nothing,
         }
     }
 }
@@ -132,8 +132,8 @@ mod tests {
         OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    fn bytes(text: &str) -> More {
-        More::Bytes(text.as_bytes().to_vec())
+    fn bytes(text: &str) -> TailOutcome {
+        TailOutcome::Bytes(text.as_bytes().to_vec())
     }
 
     #[test]
@@ -141,11 +141,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         append(&log, &format!("{}{}", "a".repeat(500), "b".repeat(1024)));
-        let mut reader = Reader::open(&log).unwrap();
-        assert_eq!(reader.more(), bytes(&"b".repeat(1024)));
-        assert_eq!(reader.more(), More::Nothing);
+        let mut reader = TailReader::open(&log).unwrap();
+        assert_eq!(reader.read_more(), bytes(&"b".repeat(1024)));
+        assert_eq!(reader.read_more(), TailOutcome::Nothing);
         append(&log, "c");
-        assert_eq!(reader.more(), bytes("c"));
+        assert_eq!(reader.read_more(), bytes("c"));
     }
 
     #[test]
@@ -153,11 +153,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         append(&log, "old text");
-        let mut reader = Reader::open(&log).unwrap();
-        assert_eq!(reader.more(), bytes("old text"));
+        let mut reader = TailReader::open(&log).unwrap();
+        assert_eq!(reader.read_more(), bytes("old text"));
         fs::write(&log, "new").unwrap();
-        assert_eq!(reader.more(), bytes("==> File truncated <==\n"));
-        assert_eq!(reader.more(), bytes("new"));
+        assert_eq!(reader.read_more(), bytes("==> File truncated <==\n"));
+        assert_eq!(reader.read_more(), bytes("new"));
     }
 
     #[test]
@@ -165,14 +165,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         append(&log, "one");
-        let mut reader = Reader::open(&log).unwrap();
-        assert_eq!(reader.more(), bytes("one"));
+        let mut reader = TailReader::open(&log).unwrap();
+        assert_eq!(reader.read_more(), bytes("one"));
         append(&log, "two");
         fs::rename(&log, folder.path().join("log.1")).unwrap();
         append(&log, "three");
-        assert_eq!(reader.more(), bytes("two"));
-        assert_eq!(reader.more(), More::Replaced);
-        assert_eq!(reader.more(), bytes("three"));
+        assert_eq!(reader.read_more(), bytes("two"));
+        assert_eq!(reader.read_more(), TailOutcome::Replaced);
+        assert_eq!(reader.read_more(), bytes("three"));
     }
 
     #[test]
@@ -180,13 +180,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         append(&log, "one");
-        let mut reader = Reader::open(&log).unwrap();
-        assert_eq!(reader.more(), bytes("one"));
+        let mut reader = TailReader::open(&log).unwrap();
+        assert_eq!(reader.read_more(), bytes("one"));
         fs::remove_file(&log).unwrap();
-        assert_eq!(reader.more(), More::Nothing);
+        assert_eq!(reader.read_more(), TailOutcome::Nothing);
         append(&log, "two");
-        assert_eq!(reader.more(), More::Replaced);
-        assert_eq!(reader.more(), bytes("two"));
+        assert_eq!(reader.read_more(), TailOutcome::Replaced);
+        assert_eq!(reader.read_more(), bytes("two"));
     }
 
     #[test]
@@ -194,8 +194,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        assert!(Reader::open(&fifo).is_err());
-        assert!(Reader::open(folder.path()).is_err());
+        assert!(TailReader::open(&fifo).is_err());
+        assert!(TailReader::open(folder.path()).is_err());
     }
 
     #[tokio::test]
@@ -203,16 +203,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         append(&log, "one");
-        let tail = Box::new(Tail::open(&log).unwrap());
-        let (first, tail) = tail.next().await;
+        let tail = Box::new(LogTail::open(&log).unwrap());
+        let (first, tail) = tail.next_chunk().await;
         assert_eq!(first, "one");
-        let (next, ()) = tokio::join!(tail.next(), async {
+        let (next, ()) = tokio::join!(tail.next_chunk(), async {
             tokio::task::yield_now().await;
             append(&log, "two");
         });
         assert_eq!(next.0, "two");
         fs::rename(&log, folder.path().join("log.1")).unwrap();
-        let (next, ()) = tokio::join!(next.1.next(), async {
+        let (next, ()) = tokio::join!(next.1.next_chunk(), async {
             tokio::task::yield_now().await;
             append(&log, "three");
         });

@@ -19,59 +19,59 @@ use ironlance_rpc::text_encoder::TextEncoder;
 use ironlance_rpc::{Fault, FaultKind, Value, write};
 use tokio::sync::{mpsc, oneshot};
 
-use super::offload::Offload;
+use super::worker_thread::WorkerThread;
 use crate::inbox::Input;
 use crate::log::read_back::{self, FileRange, ReadFault};
 use crate::request::{LogId, LogLocation, LogPart, LogRequest};
 
 /// So much of a log is read at a time, in bytes. In XML it is up to three times as long.
-const PIECE: usize = 64 * 1024;
+const CHUNK: usize = 64 * 1024;
 /// So many logs that are longer than a piece may be open for clients, at one server. Each takes a descriptor.
-const OPEN: usize = 64;
+const MAX_OPEN_LOGS: usize = 64;
 
 /// Reads logs for the clients of one server.
 pub(super) struct LogReader {
     owner: mpsc::Sender<Input>,
-    thread: Offload,
+    worker: WorkerThread,
     open: Rc<Cell<usize>>,
 }
 
 /// Counts a log as open for a client, until it is dropped.
-pub(super) struct OpenedLog(Rc<Cell<usize>>);
+pub(super) struct OpenLogGuard(Rc<Cell<usize>>);
 
-impl Drop for OpenedLog {
+impl Drop for OpenLogGuard {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
 }
 
 /// What a call came to.
-pub(super) enum Told {
+pub(super) enum MethodResult {
     Value(Value),
     /// A part of a log.
     Log(LogText),
     /// The end of a log, where to go on, and whether there is more.
     Tail(LogText, i64, bool),
     /// The results of several calls.
-    Each(Vec<Told>),
+    Multicall(Vec<MethodResult>),
 }
 
 /// Text from a log, as it is in XML.
 pub(super) enum LogText {
     /// A short one.
-    Here(String),
+    Short(String),
     /// One that is in its file; `length` bytes in XML.
-    InFile { excerpt: FileRange, length: u64, opened: OpenedLog },
+    InFile { excerpt: FileRange, length: u64, opened: OpenLogGuard },
 }
 
 impl LogReader {
     /// The owner is asked where logs are.
     pub(super) fn new(owner: mpsc::Sender<Input>) -> Self {
-        Self { owner, thread: Offload::default(), open: Rc::default() }
+        Self { owner, worker: WorkerThread::default(), open: Rc::default() }
     }
 
     /// Where a log is; nothing where there is no owner any more.
-    pub(super) async fn place(&self, what: LogId) -> Option<LogLocation> {
+    pub(super) async fn locate(&self, what: LogId) -> Option<LogLocation> {
         let (reply, answer) = oneshot::channel();
         self.owner.send(Input::LocateLog { what, reply }).await.ok()?;
         answer.await.ok()
@@ -82,14 +82,14 @@ impl LogReader {
     /// # Errors
     /// The original's faults: `SHUTDOWN_STATE`, `BAD_NAME`, `NO_FILE`, `BAD_ARGUMENTS`, `FAILED`; and `FAILED` with the
     /// reason where too many long logs are open.
-    pub(super) async fn told(&self, wish: LogRequest) -> Result<Told, Fault> {
+    pub(super) async fn read(&self, wish: LogRequest) -> Result<MethodResult, Fault> {
         match self.find(wish).await? {
-            Found::Part(excerpt) => Ok(Told::Log(self.measured(excerpt).await?)),
-            Found::End(None, offset, overflow) => {
-                Ok(Told::Tail(LogText::Here(String::new()), offset, overflow))
+            FoundLog::Part(excerpt) => Ok(MethodResult::Log(self.measure(excerpt).await?)),
+            FoundLog::Tail(None, offset, overflow) => {
+                Ok(MethodResult::Tail(LogText::Short(String::new()), offset, overflow))
             }
-            Found::End(Some(excerpt), offset, overflow) => {
-                Ok(Told::Tail(self.measured(excerpt).await?, offset, overflow))
+            FoundLog::Tail(Some(excerpt), offset, overflow) => {
+                Ok(MethodResult::Tail(self.measure(excerpt).await?, offset, overflow))
             }
         }
     }
@@ -98,41 +98,41 @@ impl LogReader {
     ///
     /// # Errors
     /// As above.
-    pub(super) async fn shown(
+    pub(super) async fn read_with(
         &self,
         wish: LogRequest,
         show: impl FnOnce(&[u8]) -> String + Send + 'static,
     ) -> Result<String, Fault> {
-        let (Found::Part(excerpt) | Found::End(Some(excerpt), ..)) = self.find(wish).await? else {
+        let (FoundLog::Part(excerpt) | FoundLog::Tail(Some(excerpt), ..)) = self.find(wish).await? else {
             return Ok(String::new());
         };
-        let read = self.thread.run(move || excerpt.all().map(|bytes| show(&bytes)));
+        let read = self.worker.run(move || excerpt.all().map(|bytes| show(&bytes)));
         read.await.and_then(|read| read).map_err(|_| failed())
     }
 
-    async fn find(&self, wish: LogRequest) -> Result<Found, Fault> {
-        let place = self.place(wish.log).await.filter(|place| !place.stopping);
+    async fn find(&self, wish: LogRequest) -> Result<FoundLog, Fault> {
+        let place = self.locate(wish.log).await.filter(|place| !place.stopping);
         let path = place.ok_or_else(|| FaultKind::ShutdownState.bare())?.path?;
-        self.thread.run(move || find(path.as_deref(), wish.part)).await.map_err(|_| failed())?
+        self.worker.run(move || find(path.as_deref(), wish.part)).await.map_err(|_| failed())?
     }
 
     /// The text of a part: at once where it is short, else how long it will be.
-    async fn measured(&self, excerpt: FileRange) -> Result<LogText, Fault> {
-        if excerpt.len() <= PIECE as u64 {
-            let read = self.thread.run(move || Piece::of(excerpt).next());
+    async fn measure(&self, excerpt: FileRange) -> Result<LogText, Fault> {
+        if excerpt.len() <= CHUNK as u64 {
+            let read = self.worker.run(move || LogChunk::before_first(excerpt).next());
             let piece = read.await.and_then(|read| read).map_err(|_| failed())?;
-            return Ok(LogText::Here(piece.text));
+            return Ok(LogText::Short(piece.text));
         }
-        if self.open.get() >= OPEN {
+        if self.open.get() >= MAX_OPEN_LOGS {
             return Err(
                 FaultKind::Failed.about("cannot read this log now: too many long logs are being read")
             );
         }
         self.open.set(self.open.get() + 1);
-        let opened = OpenedLog(Rc::clone(&self.open));
-        let (mut length, mut piece) = (0, Piece::of(excerpt.clone()));
+        let opened = OpenLogGuard(Rc::clone(&self.open));
+        let (mut length, mut piece) = (0, LogChunk::before_first(excerpt.clone()));
         while !piece.is_last {
-            let read = self.thread.run(move || piece.next());
+            let read = self.worker.run(move || piece.next());
             piece = read.await.and_then(|read| read).map_err(|_| failed())?;
             length += piece.text.len() as u64;
         }
@@ -145,18 +145,18 @@ fn failed() -> Fault {
 }
 
 /// What a client wants of a log, found in its file.
-enum Found {
+enum FoundLog {
     Part(FileRange),
-    End(Option<FileRange>, i64, bool),
+    Tail(Option<FileRange>, i64, bool),
 }
 
 /// Opens a log, as the original does it (rpcinterface.py, `_readProcessLog` and `_tailProcessLog`).
-fn find(path: Option<&Path>, part: LogPart) -> Result<Found, Fault> {
+fn find(path: Option<&Path>, part: LogPart) -> Result<FoundLog, Fault> {
     let there = path.filter(|path| path.exists());
     match (part, there) {
         (LogPart::Read { offset, length }, Some(there)) => {
             match read_back::read_file(there, offset, length) {
-                Ok(excerpt) => Ok(Found::Part(excerpt)),
+                Ok(excerpt) => Ok(FoundLog::Part(excerpt)),
                 Err(ReadFault::BadArguments) => Err(FaultKind::BadArguments.bare()),
                 Err(ReadFault::Failed) => Err(failed()),
             }
@@ -167,14 +167,14 @@ fn find(path: Option<&Path>, part: LogPart) -> Result<Found, Fault> {
         }),
         (LogPart::Tail { offset, length }, Some(there)) => {
             let found = read_back::tail_file(there, offset, length);
-            Ok(Found::End(found.range, found.offset, found.overflow))
+            Ok(FoundLog::Tail(found.range, found.offset, found.overflow))
         }
-        (LogPart::Tail { .. }, None) => Ok(Found::End(None, 0, false)),
+        (LogPart::Tail { .. }, None) => Ok(FoundLog::Tail(None, 0, false)),
     }
 }
 
 /// The text of one piece of a log, and what is needed for the next.
-struct Piece {
+struct LogChunk {
     text: String,
     is_last: bool,
     excerpt: FileRange,
@@ -183,9 +183,9 @@ struct Piece {
     bytes: Vec<u8>,
 }
 
-impl Piece {
+impl LogChunk {
     /// Before the first.
-    fn of(excerpt: FileRange) -> Self {
+    fn before_first(excerpt: FileRange) -> Self {
         let (text, bytes) = (String::new(), Vec::new());
         Self { text, is_last: false, excerpt, encoder: TextEncoder::default(), bytes }
     }
@@ -193,7 +193,7 @@ impl Piece {
     fn next(mut self) -> io::Result<Self> {
         self.text.clear();
         self.bytes.clear();
-        self.excerpt.read(PIECE, &mut self.bytes)?;
+        self.excerpt.read(CHUNK, &mut self.bytes)?;
         self.encoder.push(&self.bytes, &mut self.text);
         self.is_last = self.excerpt.is_empty();
         if self.is_last {
@@ -203,14 +203,14 @@ impl Piece {
     }
 }
 
-impl Told {
+impl MethodResult {
     /// About how many bytes of XML this will be.
     pub(super) fn size_hint(&self) -> u64 {
         match self {
             Self::Value(value) => write::size_hint(value) as u64,
             Self::Log(text) => text.len() + 34,
             Self::Tail(text, ..) => text.len() + 126,
-            Self::Each(all) => all.iter().map(Self::size_hint).sum(),
+            Self::Multicall(all) => all.iter().map(Self::size_hint).sum(),
         }
     }
 }
@@ -218,62 +218,62 @@ impl Told {
 impl LogText {
     fn len(&self) -> u64 {
         match self {
-            Self::Here(text) => text.len() as u64,
+            Self::Short(text) => text.len() as u64,
             Self::InFile { length, .. } => *length,
         }
     }
 }
 
 /// An answer with a log in it that is still in its file.
-pub(super) struct Document {
-    parts: VecDeque<Part>,
-    left: u64,
+pub(super) struct StreamedXml {
+    parts: VecDeque<XmlPart>,
+    remaining: u64,
 }
 
-enum Part {
+enum XmlPart {
     Text(String),
-    Log { piece: Piece, left: u64, opened: OpenedLog },
+    Log { piece: LogChunk, left: u64, opened: OpenLogGuard },
 }
 
 /// An answer, made or to be made while it is sent.
-pub(super) enum Made {
+pub(super) enum XmlResponse {
     Whole(String),
-    InParts(Document),
+    Streamed(StreamedXml),
 }
 
 /// The answer with a result.
-pub(super) fn response(told: Told) -> Made {
-    let mut maker = Maker { parts: VecDeque::new(), text: String::new() };
-    maker.text.reserve(usize::try_from(told.size_hint().min(1 << 20)).unwrap_or_default());
+pub(super) fn response(result: MethodResult) -> XmlResponse {
+    let mut maker = XmlWriter { parts: VecDeque::new(), text: String::new() };
+    maker.text.reserve(usize::try_from(result.size_hint().min(1 << 20)).unwrap_or_default());
     maker.text.push_str(write::RESPONSE.0);
-    maker.push(told);
+    maker.push(result);
     maker.text.push_str(write::RESPONSE.1);
     if maker.parts.is_empty() {
-        return Made::Whole(maker.text);
+        return XmlResponse::Whole(maker.text);
     }
-    maker.parts.push_back(Part::Text(maker.text));
-    let left = maker.parts.iter().map(Part::len).sum();
-    Made::InParts(Document { parts: maker.parts, left })
+    maker.parts.push_back(XmlPart::Text(maker.text));
+    let left = maker.parts.iter().map(XmlPart::len).sum();
+    XmlResponse::Streamed(StreamedXml { parts: maker.parts, remaining: left })
 }
 
-struct Maker {
-    parts: VecDeque<Part>,
+struct XmlWriter {
+    parts: VecDeque<XmlPart>,
     text: String,
 }
 
-impl Maker {
-    fn push(&mut self, told: Told) {
-        match told {
-            Told::Value(value) => write::value(&mut self.text, &value),
-            Told::Log(log) => self.push_log(log),
-            Told::Tail(log, offset, overflow) => {
+impl XmlWriter {
+    fn push(&mut self, result: MethodResult) {
+        match result {
+            MethodResult::Value(value) => write::value(&mut self.text, &value),
+            MethodResult::Log(log) => self.push_log(log),
+            MethodResult::Tail(log, offset, overflow) => {
                 self.text.push_str(write::ARRAY.0);
                 self.push_log(log);
                 write::value(&mut self.text, &Value::Int(offset));
                 write::value(&mut self.text, &Value::Bool(overflow));
                 self.text.push_str(write::ARRAY.1);
             }
-            Told::Each(all) => {
+            MethodResult::Multicall(all) => {
                 self.text.push_str(write::ARRAY.0);
                 all.into_iter().for_each(|one| self.push(one));
                 self.text.push_str(write::ARRAY.1);
@@ -284,17 +284,21 @@ impl Maker {
     fn push_log(&mut self, log: LogText) {
         self.text.push_str(write::STRING.0);
         match log {
-            LogText::Here(text) => self.text.push_str(&text),
+            LogText::Short(text) => self.text.push_str(&text),
             LogText::InFile { excerpt, length, opened } => {
-                self.parts.push_back(Part::Text(std::mem::take(&mut self.text)));
-                self.parts.push_back(Part::Log { piece: Piece::of(excerpt), left: length, opened });
+                self.parts.push_back(XmlPart::Text(std::mem::take(&mut self.text)));
+                self.parts.push_back(XmlPart::Log {
+                    piece: LogChunk::before_first(excerpt),
+                    left: length,
+                    opened,
+                });
             }
         }
         self.text.push_str(write::STRING.1);
     }
 }
 
-impl Part {
+impl XmlPart {
     fn len(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
@@ -303,15 +307,15 @@ impl Part {
     }
 }
 
-impl Document {
+impl StreamedXml {
     /// How many bytes are still to be sent.
     pub(super) fn left(&self) -> u64 {
-        self.left
+        self.remaining
     }
 
     /// How many bytes of it are in memory.
-    pub(super) fn weight(&self) -> usize {
-        let here = |part: &Part| if let Part::Text(text) = part { text.len() } else { 0 };
+    pub(super) fn bytes_in_memory(&self) -> usize {
+        let here = |part: &XmlPart| if let XmlPart::Text(text) = part { text.len() } else { 0 };
         self.parts.iter().map(here).sum()
     }
 
@@ -324,20 +328,20 @@ impl Document {
         loop {
             let bytes: Bytes = match self.parts.pop_front() {
                 None => return Ok(Bytes::new()),
-                Some(Part::Text(text)) => text.into(),
-                Some(Part::Log { piece, left, opened }) => {
-                    let mut piece = reader.thread.run(move || piece.next()).await??;
+                Some(XmlPart::Text(text)) => text.into(),
+                Some(XmlPart::Log { piece, left, opened }) => {
+                    let mut piece = reader.worker.run(move || piece.next()).await??;
                     let text = std::mem::take(&mut piece.text);
                     let left = left.checked_sub(text.len() as u64).ok_or_else(changed)?;
                     if !piece.is_last {
-                        self.parts.push_front(Part::Log { piece, left, opened });
+                        self.parts.push_front(XmlPart::Log { piece, left, opened });
                     } else if left > 0 {
                         return Err(changed());
                     }
                     text.into()
                 }
             };
-            self.left -= bytes.len() as u64;
+            self.remaining -= bytes.len() as u64;
             if !bytes.is_empty() {
                 return Ok(bytes);
             }

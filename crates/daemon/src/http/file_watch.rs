@@ -9,44 +9,44 @@ use tokio::net::unix::pipe;
 use tokio::time::sleep;
 
 /// Where the kernel does not tell us, we look this often.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Tells when a file, or what stands at its path, may have changed.
-pub(super) struct Watch {
+pub(super) struct FileWatch {
     path: PathBuf,
     /// An inotify descriptor: it is waited for and read as a pipe is.
-    kernel: Option<Notices>,
+    inotify: Option<Inotify>,
 }
 
 /// The kernel's notices, of which there are not many to be had.
-struct Notices(pipe::Receiver);
+struct Inotify(pipe::Receiver);
 
-impl Watch {
+impl FileWatch {
     /// Watches what is at `path` now. Whoever reads the file after this misses nothing.
     pub(super) fn new(path: &Path) -> Self {
-        let mut watch = Self { path: path.to_owned(), kernel: notices(path) };
-        watch.renew();
+        let mut watch = Self { path: path.to_owned(), inotify: open_inotify(path) };
+        watch.rearm();
         watch
     }
 
     /// Watches what is at the path now, after the file has been replaced.
-    pub(super) fn renew(&mut self) {
-        let Some(kernel) = &self.kernel else { return };
+    pub(super) fn rearm(&mut self) {
+        let Some(kernel) = &self.inotify else { return };
         let wanted =
             WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
         // A path with nothing at it is watched by its folder alone.
         if let Err(error) = inotify::add_watch(&kernel.0, &self.path, wanted)
             && error != rustix::io::Errno::NOENT
         {
-            self.kernel = None;
+            self.inotify = None;
         }
     }
 
     /// Waits until something may have changed.
     pub(super) async fn changed(&mut self) {
-        let Some(kernel) = &self.kernel else { return sleep(LOOK).await };
+        let Some(kernel) = &self.inotify else { return sleep(POLL_INTERVAL).await };
         if kernel.0.readable().await.is_err() {
-            self.kernel = None;
+            self.inotify = None;
             return;
         }
         // What changed does not matter: the file is looked at anyway.
@@ -61,17 +61,17 @@ thread_local! {
 }
 
 /// The kernel has few of these for each user (128 by default), and others need them as well.
-const MOST_TOLD: usize = 16;
+const MAX_IN_USE: usize = 16;
 
-impl Drop for Notices {
+impl Drop for Inotify {
     fn drop(&mut self) {
         TOLD.set(TOLD.get().saturating_sub(1));
     }
 }
 
 /// The kernel's notices about the folder of `path`: a log that rotates comes back under its name.
-fn notices(path: &Path) -> Option<Notices> {
-    if TOLD.get() >= MOST_TOLD {
+fn open_inotify(path: &Path) -> Option<Inotify> {
+    if TOLD.get() >= MAX_IN_USE {
         return None;
     }
     let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
@@ -79,5 +79,5 @@ fn notices(path: &Path) -> Option<Notices> {
     inotify::add_watch(&fd, folder, WatchFlags::CREATE | WatchFlags::MOVED_TO).ok()?;
     let notices = pipe::Receiver::from_owned_fd_unchecked(fd).ok()?;
     TOLD.set(TOLD.get() + 1);
-    Some(Notices(notices))
+    Some(Inotify(notices))
 }

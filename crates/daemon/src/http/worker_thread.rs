@@ -18,9 +18,9 @@ const STACK: usize = 256 * 1024;
 
 /// Takes work for the thread.
 #[derive(Default)]
-pub(super) struct Offload(RefCell<Option<Sender<Job>>>);
+pub(super) struct WorkerThread(RefCell<Option<Sender<Job>>>);
 
-impl Offload {
+impl WorkerThread {
     /// Does the work elsewhere and waits for what comes of it. Where the system has no thread for us, it is done here.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Offload {
         if jobs.is_none() {
             let (sender, inbox) = channel();
             let thread = thread::Builder::new().name("log-reader".into()).stack_size(STACK);
-            *jobs = thread.spawn(move || work_off(&inbox)).is_ok().then_some(sender);
+            *jobs = thread.spawn(move || run_jobs(&inbox)).is_ok().then_some(sender);
         }
         let left = match &*jobs {
             Some(sender) => sender.send(job).err().map(|unsent| unsent.0),
@@ -53,7 +53,7 @@ impl Offload {
 }
 
 /// The thread's work, until nobody can send more.
-fn work_off(jobs: &Receiver<Job>) {
+fn run_jobs(jobs: &Receiver<Job>) {
     while let Ok(job) = jobs.recv() {
         // The panic has been said; who waits for this job learns it by its channel.
         let _ = catch_unwind(AssertUnwindSafe(job));
@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_is_done_on_another_thread_in_its_order() {
-        let offload = Offload::default();
+        let offload = WorkerThread::default();
         let here = thread::current().id();
         let (first, second) = tokio::join!(
             offload.run(|| (thread::current().id(), 1)),
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_costs_only_who_asked_for_it() {
-        let offload = Offload::default();
+        let offload = WorkerThread::default();
         assert!(offload.run(|| panic!("a defect")).await.is_err());
         assert_eq!(offload.run(|| 1).await.unwrap(), 1);
     }

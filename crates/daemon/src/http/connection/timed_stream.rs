@@ -10,33 +10,33 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::phase::Phase;
-use super::pulse::Pulse;
+use super::state::ConnectionState;
+use super::state::Phase;
 
 /// A stream whose peer has to be quick enough. Clones are the same stream.
-pub(super) struct Wire<S>(Rc<RefCell<Line<S>>>);
+pub(in crate::http) struct TimedStream<S>(Rc<RefCell<Inner<S>>>);
 
-impl<S> Clone for Wire<S> {
+impl<S> Clone for TimedStream<S> {
     fn clone(&self) -> Self {
         Self(Rc::clone(&self.0))
     }
 }
 
-struct Line<S> {
+struct Inner<S> {
     stream: S,
-    pulse: Rc<Pulse>,
-    reading: Alarm,
-    writing: Alarm,
+    state: Rc<ConnectionState>,
+    read_timer: Timer,
+    write_timer: Timer,
 }
 
-impl<S> Wire<S> {
-    pub(super) fn new(stream: S, pulse: Rc<Pulse>) -> Self {
-        let (reading, writing) = (Alarm::default(), Alarm::default());
-        Self(Rc::new(RefCell::new(Line { stream, pulse, reading, writing })))
+impl<S> TimedStream<S> {
+    pub(in crate::http) fn new(stream: S, state: Rc<ConnectionState>) -> Self {
+        let (reading, writing) = (Timer::default(), Timer::default());
+        Self(Rc::new(RefCell::new(Inner { stream, state, read_timer: reading, write_timer: writing })))
     }
 }
 
-impl<S: AsyncRead + Unpin> Wire<S> {
+impl<S: AsyncRead + Unpin> TimedStream<S> {
     /// Ends when a client that follows a log, or what happens, has hung up.
     ///
     /// hyper looks for that only while it holds no bytes that it has not used, and supervisorctl sends an empty line
@@ -44,10 +44,10 @@ impl<S: AsyncRead + Unpin> Wire<S> {
     /// following ends with its connection, so there is no request after it.
     ///
     /// It has to be polled after hyper, in the same task.
-    pub(super) async fn follower_gone(&self) {
+    pub(in crate::http) async fn stream_reader_gone(&self) {
         poll_fn(|cx| {
             let line = &mut *self.0.borrow_mut();
-            while line.pulse.is_following() {
+            while line.state.is_streaming() {
                 let mut bytes = [0; 256];
                 let mut buf = ReadBuf::new(&mut bytes);
                 let outcome = ready!(Pin::new(&mut line.stream).poll_read(cx, &mut buf));
@@ -61,10 +61,10 @@ impl<S: AsyncRead + Unpin> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
     /// Ends what is sent, and throws away what still comes, until the peer hangs up or has sent `most` bytes. A socket
     /// that is closed with bytes in it takes back what was sent last, which is the reason why we close.
-    pub(super) async fn linger(&self, most: usize) {
+    pub(in crate::http) async fn drain(&self, most: usize) {
         let mut left = most;
         poll_fn(|cx| {
             let line = &mut *self.0.borrow_mut();
@@ -85,51 +85,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 }
 
-impl<S> Line<S> {
+impl<S> Inner<S> {
     /// The peer gives nothing.
-    fn wait_for_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(deadline) = self.pulse.read_deadline() else {
-            self.reading.off();
+    fn check_read_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(deadline) = self.state.read_deadline() else {
+            self.read_timer.disarm();
             return Poll::Pending;
         };
-        ready!(self.reading.poll(deadline, cx));
+        ready!(self.read_timer.poll(deadline, cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// What a write came to: a peer that takes nothing for too long is given up.
-    fn wrote<T>(&mut self, outcome: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+    fn check_write_stall<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
-            self.writing.off();
-            self.pulse.flows();
+            self.write_timer.disarm();
+            self.state.mark_progress();
             return outcome;
         }
-        self.pulse.sticks();
-        let deadline = self.writing.deadline().unwrap_or_else(|| Instant::now() + self.pulse.stall());
-        ready!(self.writing.poll(deadline, cx));
+        self.state.mark_stalled();
+        let deadline =
+            self.write_timer.deadline().unwrap_or_else(|| Instant::now() + self.state.stall_limit());
+        ready!(self.write_timer.poll(deadline, cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let line = &mut *self.0.borrow_mut();
         let before = buf.filled().len();
         let outcome = Pin::new(&mut line.stream).poll_read(cx, buf);
         if outcome.is_pending() {
-            return line.wait_for_more(cx);
+            return line.check_read_deadline(cx);
         }
-        if buf.filled().len() > before && matches!(line.pulse.phase(), Phase::Fresh | Phase::Idle) {
-            line.pulse.enter(Phase::Head);
+        if buf.filled().len() > before && matches!(line.state.phase(), Phase::New | Phase::Idle) {
+            line.state.enter(Phase::Head);
         }
         outcome
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let line = &mut *self.0.borrow_mut();
         let outcome = Pin::new(&mut line.stream).poll_write(cx, buf);
-        line.wrote(outcome, cx)
+        line.check_write_stall(outcome, cx)
     }
 
     fn poll_write_vectored(
@@ -139,7 +144,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     ) -> Poll<io::Result<usize>> {
         let line = &mut *self.0.borrow_mut();
         let outcome = Pin::new(&mut line.stream).poll_write_vectored(cx, bufs);
-        line.wrote(outcome, cx)
+        line.check_write_stall(outcome, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -157,10 +162,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 
 /// A timer that exists only while somebody waits.
 #[derive(Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
+struct Timer(Option<Pin<Box<Sleep>>>);
 
-impl Alarm {
-    fn off(&mut self) {
+impl Timer {
+    fn disarm(&mut self) {
         self.0 = None;
     }
 

@@ -1,0 +1,239 @@
+//! Connections: accepted, given a slot and a task, and closed.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use ironlance_core::log_level::Level;
+use rustix::net::sockopt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_local};
+use tokio::time::sleep;
+
+use super::DaemonLog;
+use super::connection::slots::{ConnectionSlot, ConnectionSlots};
+use super::connection::state::Phase;
+use super::connection::state::{CloseMode, ConnectionState};
+use super::connection::timed_stream::TimedStream;
+use super::error_response::ErrorResponse;
+use super::limits::HttpLimits;
+use super::listen::{BoundServer, ListeningSocket, SocketFile};
+use super::methods::Interfaces;
+use super::router::{PeerInfo, Service};
+use crate::inbox::Input;
+
+/// After a failure to accept, such as too many open files, it is tried again so much later.
+const ACCEPT_RETRY: Duration = Duration::from_millis(200);
+
+/// What a client gets when all slots are taken.
+fn too_many_connections() -> String {
+    let line = ErrorResponse::TooManyConnections.line();
+    let length = line.len();
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain;charset=utf-8\r\nContent-Length: {length}\r\n\
+         Retry-After: 1\r\nConnection: close\r\n\r\n{line}"
+    )
+}
+
+/// The servers at work.
+pub struct ServerHandle {
+    servers: Vec<RunningServer>,
+}
+
+struct RunningServer {
+    accepting: JoinHandle<()>,
+    slots: Rc<ConnectionSlots>,
+    /// Removes a unix socket when dropped.
+    _socket_file: Option<SocketFile>,
+}
+
+/// Answers on these sockets, in tasks of their own, until the result is closed or dropped. `interfaces` are the names
+/// of the stock `[rpcinterface:NAME]` sections. Must be called within a `LocalSet`.
+///
+/// # Errors
+/// What the runtime says of a socket that it cannot take.
+pub fn serve(
+    listening: Vec<BoundServer>,
+    interfaces: &[String],
+    owner: &mpsc::Sender<Input>,
+    daemon_log: &Rc<dyn DaemonLog>,
+    limits: HttpLimits,
+) -> std::io::Result<ServerHandle> {
+    let mut servers = Vec::new();
+    for BoundServer { server, socket, access, socket_file: name, .. } in listening {
+        let interfaces = Interfaces::new(interfaces.to_vec());
+        let service =
+            Rc::new(Service::new(&server, access, interfaces, owner.clone(), Rc::clone(daemon_log), limits));
+        let slots = Rc::new(ConnectionSlots::new(limits, Rc::clone(daemon_log)));
+        let accepting = match socket {
+            ListeningSocket::Unix(socket) => {
+                let socket = UnixListener::from_std(socket)?;
+                spawn_local(accept_unix(socket, service, Rc::clone(&slots)))
+            }
+            ListeningSocket::Tcp(socket) => {
+                let socket = TcpListener::from_std(socket)?;
+                spawn_local(accept_tcp(socket, service, Rc::clone(&slots)))
+            }
+        };
+        servers.push(RunningServer { accepting, slots, _socket_file: name });
+    }
+    Ok(ServerHandle { servers })
+}
+
+impl ServerHandle {
+    /// Takes no more connections, lets what is being answered be answered (for half a second at most), and closes
+    /// all. Unix sockets are removed where they are still ours.
+    pub async fn close(self) {
+        for server in &self.servers {
+            server.accepting.abort();
+        }
+        for server in &self.servers {
+            server.slots.close_all().await;
+        }
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept_unix(socket: UnixListener, service: Rc<Service>, slots: Rc<ConnectionSlots>) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, _)) => {
+                let told = stream.peer_cred().ok();
+                let process = told.map(|told| {
+                    let pid = told.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+                    (pid, told.uid())
+                });
+                start_connection(
+                    stream,
+                    PeerInfo { credentials: process, ..PeerInfo::default() },
+                    &service,
+                    &slots,
+                );
+            }
+            Err(error) => recover_from_accept_error(&error, &service, &slots).await,
+        }
+    }
+}
+
+async fn accept_tcp(socket: TcpListener, service: Rc<Service>, slots: Rc<ConnectionSlots>) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                // An answer is one write and should go at once; a peer that vanished should not keep its slot for
+                // ever. Where the kernel refuses, both are only slower.
+                let _ = stream.set_nodelay(true);
+                let _ = sockopt::set_socket_keepalive(&stream, true);
+                let peer = PeerInfo { address: Some(peer), credentials: None };
+                start_connection(stream, peer, &service, &slots);
+            }
+            Err(error) => recover_from_accept_error(&error, &service, &slots).await,
+        }
+    }
+}
+
+/// A connection that could not be taken. Most likely there are no descriptors left: one of ours may go.
+async fn recover_from_accept_error(error: &std::io::Error, service: &Service, slots: &ConnectionSlots) {
+    service
+        .daemon_log
+        .log(Level::Error, &format!("cannot accept a connection for {}: {error}", service.section));
+    slots.evict_one();
+    sleep(ACCEPT_RETRY).await;
+}
+
+fn start_connection<S>(stream: S, peer: PeerInfo, service: &Rc<Service>, slots: &Rc<ConnectionSlots>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    match slots.acquire() {
+        Some(slot) => drop(spawn_local(serve_connection(stream, peer, Rc::clone(service), slot))),
+        None => drop(spawn_local(reject_connection(stream))),
+    }
+}
+
+async fn reject_connection<S: AsyncWrite + Unpin>(mut stream: S) {
+    // The socket's buffer is empty: this is either written at once or not at all.
+    let _ = tokio::time::timeout(ACCEPT_RETRY, stream.write_all(too_many_connections().as_bytes())).await;
+}
+
+/// One connection, until its client goes or it is asked to leave. What goes wrong on it concerns nobody else.
+async fn serve_connection<S>(stream: S, peer: PeerInfo, service: Rc<Service>, slot: ConnectionSlot)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let state = Rc::clone(&slot.state);
+    let handler = service_fn(|request: Request<Incoming>| {
+        let (service, state) = (Rc::clone(&service), Rc::clone(&state));
+        async move { service.respond(request, peer, state).await }
+    });
+    let stream = TimedStream::new(stream, Rc::clone(&state));
+    let limits = &state.limits;
+    let mut connection = pin!(
+        http1::Builder::new()
+            .max_buf_size(limits.head_bytes)
+            .max_headers(limits.headers)
+            .title_case_headers(true)
+            // Whoever has said all that he has to say may end his side, as nc does, and still read the answer.
+            .half_close(true)
+            .serve_connection(TokioIo::new(stream.clone()), handler)
+    );
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut connection => {
+                if let Err(error) = ended && error.is_parse() {
+                    service.daemon_log.log(Level::Debug, &format!("[{}] cannot read a request: {error}", service.section));
+                }
+                return linger(&stream, &state).await;
+            }
+            () = stream.stream_reader_gone() => break,
+            how = state.close_requested() => match how {
+                CloseMode::Now => break,
+                CloseMode::AfterResponse => connection.as_mut().graceful_shutdown(),
+            },
+        }
+    }
+}
+
+/// Waits a moment until a client has read its last answer and hangs up, or until somebody else needs its slot.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &TimedStream<S>, state: &ConnectionState) {
+    state.enter(Phase::Refused);
+    let limits = &state.limits;
+    tokio::select! {
+        biased;
+        _ = state.close_requested() => {}
+        () = sleep(limits.linger_time) => {}
+        () = stream.drain(limits.linger_bytes) => {}
+    }
+}
+
+/// One connection over any stream: what the tests and the fuzzer talk to. `interfaces` and `limits` as for [`serve`].
+/// Must be called within a `LocalSet`; peer with the connection.
+pub async fn serve_stream<S>(
+    stream: S,
+    server: &ironlance_config::HttpServer,
+    interfaces: &[String],
+    owner: mpsc::Sender<Input>,
+    daemon_log: Rc<dyn DaemonLog>,
+    limits: HttpLimits,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let interfaces = Interfaces::new(interfaces.to_vec());
+    let slots = Rc::new(ConnectionSlots::new(limits, Rc::clone(&daemon_log)));
+    let service = Service::new(server, super::rpc::Access::Full, interfaces, owner, daemon_log, limits);
+    if let Some(slot) = slots.acquire() {
+        serve_connection(stream, PeerInfo::default(), Rc::new(service), slot).await;
+    }
+}
