@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-/// The first pause.
-const FIRST: Duration = Duration::from_secs(1);
-/// The longest.
-const LONGEST: Duration = Duration::from_secs(600);
+use ironlance_core::time::backoff::Backoff;
+
+/// Before jitter.
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(1), max: Duration::from_secs(600) };
 
 /// The pause after the given number of failures in a row (1 or more). `jitter` is a random number from 0 to 1 and
 /// moves it by up to a fifth either over, so that many who wait for one server do not come all at once.
 pub(crate) fn pause(failures: u32, jitter: f64) -> Duration {
-    let doubled = FIRST.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-    doubled.min(LONGEST).mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))
+    BACKOFF.pause(failures.max(1)).mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
