@@ -47,7 +47,7 @@ pub fn heartbeat() {
 pub(super) fn heartbeat_to_listener() {
     let mut out = io::stdout().lock();
     // A deliverer without a listener is not waited for.
-    let _ = writeln!(out, "heartbeat").and_then(|()| out.flush());
+    let _ = writeln!(out, "beat").and_then(|()| out.flush());
 }
 
 /// A process that holds the lock of an outbox and delivers.

@@ -113,9 +113,7 @@ impl MemoryHandover {
         let (shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let (lost, in_flight) = (shared.queue.len(), shared.in_flight.len());
         if lost > 0 {
-            log(&format!(
-                "{lost} alert(s) are lost: they could neither be stored nor in_flight to a deliverer"
-            ));
+            log(&format!("{lost} alert(s) are lost: they could neither be stored nor handed to a deliverer"));
         }
         if in_flight > 0 {
             log(&format!("{in_flight} alert(s) are only in memory; the deliverer goes on with them"));

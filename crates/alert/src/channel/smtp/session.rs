@@ -41,7 +41,7 @@ impl SmtpSession {
         let secret = server.password.as_ref().map(crate::secret::Secret::reveal).transpose();
         let password = secret.map_err(|error| DeliveryError::Unreachable(error.to_string()))?;
         let (stream, hello) = connect(server, timeouts, progress).await.map_err(|error| {
-            let verb = if matches!(error, StepError::Secure(_)) { "send by" } else { "charset" };
+            let verb = if matches!(error, StepError::Secure(_)) { "send by" } else { "reach" };
             DeliveryError::Unreachable(format!("cannot {verb} {server}: {error}"))
         })?;
         let mut session = Self {
