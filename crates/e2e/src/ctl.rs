@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::daemon::run_command;
 use crate::implementation::Implementation;
-use crate::redaction::plain;
+use crate::redaction::redact;
 use crate::test_dir::TestDir;
 use crate::wait::TIMEOUT;
 
@@ -70,7 +70,7 @@ fn plain_lines(text: &str, folder: &Path) -> Vec<String> {
         char if char.is_control() => char.escape_default().to_string(),
         char => char.to_string(),
     };
-    let text: String = plain(text, folder).chars().map(visible).collect();
+    let text: String = redact(text, folder).chars().map(visible).collect();
     text.split('\n').map(str::to_owned).collect()
 }
 
@@ -99,7 +99,7 @@ impl Ctl {
         let input = dir.path(&format!("ctl-{}.in", self.runs));
         fs::write(&input, stdin).context("cannot keep the stdin of supervisorctl")?;
         let output = match self.implementation {
-            Implementation::Original => self.resident(dir)?.run(dir, &input, args, variables),
+            Implementation::Original => self.resident(dir)?.run(&input, args, variables),
             Implementation::Ours => ours(dir, &input, args, variables),
         };
         output.with_context(|| format!("{} supervisorctl {args:?}", self.implementation))
@@ -148,17 +148,11 @@ impl Resident {
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the original's supervisorctl")?;
-        let answers = child.stdout.take().context("cannot hear the original's supervisorctl")?;
+        let answers = child.stdout.take().context("cannot read from the original's supervisorctl")?;
         Ok(Self { child, answers })
     }
 
-    fn run(
-        &mut self,
-        dir: &TestDir,
-        input: &Path,
-        args: &[&str],
-        variables: &[(&str, &str)],
-    ) -> anyhow::Result<CtlOutput> {
+    fn run(&mut self, input: &Path, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<CtlOutput> {
         let (out, err): (PathBuf, PathBuf) = (input.with_extension("out"), input.with_extension("err"));
         let mut fields: Vec<Vec<u8>> = Vec::new();
         for path in [input, &out, &err] {
@@ -173,8 +167,6 @@ impl Resident {
         let status = self.answer().with_context(|| {
             format!("{:?}", fs::read(&out).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
         })?;
-        // What its children leave of their folder is no matter: they are gone.
-        let _ = dir;
         Ok(CtlOutput { status, stdout: fs::read(out)?, stderr: fs::read(err)? })
     }
 

@@ -10,8 +10,8 @@ use rustix::process::Signal;
 use serde_json::Value as Json;
 
 use crate::ctl::{Ctl, CtlOutput, supervisorctl};
-use crate::ctl_scenario::SECTION;
 use crate::daemon::{BASE, Daemon, send};
+use crate::differential::SECTION;
 use crate::implementation::Implementation;
 use crate::terminal::PseudoTerminal;
 use crate::test_dir::TestDir;

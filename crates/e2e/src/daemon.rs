@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::implementation::Implementation;
 use crate::raw_http::{self, RawResponse};
-use crate::redaction::plain;
+use crate::redaction::redact;
 use crate::test_dir::TestDir;
 use crate::wait::{TIMEOUT, until};
 use crate::xmlrpc::{self, XmlValue};
@@ -280,7 +280,7 @@ impl Daemon {
     /// The lines of its log from INFO up, without times and pids, and without those of ours that say who asked for
     /// something, and who we are.
     pub fn log_lines(&self) -> Vec<String> {
-        let log = plain(&self.log(), &self.folder);
+        let log = redact(&self.log(), &self.folder);
         let lines = log.lines().filter_map(|line| line.strip_prefix("TIME "));
         lines
             .filter(|line| !line.starts_with("DEBG ") && !line.starts_with("TRAC "))

@@ -9,7 +9,7 @@ use std::{env, process};
 
 use anyhow::{Context, bail, ensure};
 
-/// The names under which our binary stands in for Supervisor, as far as it does by now.
+/// The names under which our binary stands in for Supervisor.
 pub const SUPERVISORS: [&str; 4] = ["supervisord", "supervisorctl", "echo_supervisord_conf", "pidproxy"];
 
 /// The names under which our binary stands in for superlance.
@@ -38,7 +38,7 @@ impl Implementation {
     }
 
     /// Where the two differ by decision: fails unless this one says what is its own to say.
-    pub fn decided(self, actual: &str, original: &str, ours: &str) -> anyhow::Result<()> {
+    pub fn expect_difference(self, actual: &str, original: &str, ours: &str) -> anyhow::Result<()> {
         let expected = match self {
             Self::Original => original,
             Self::Ours => ours,

@@ -118,11 +118,11 @@ impl Listener {
     }
 
     fn plight(&self) -> String {
-        let said = String::from_utf8_lossy(&self.unread);
+        let printed = String::from_utf8_lossy(&self.unread);
         let stderr = self.stderr().unwrap_or_default();
         let lines: Vec<&str> = stderr.lines().rev().take(LAST_LINES).collect();
         let last: Vec<&str> = lines.into_iter().rev().collect();
-        format!("on stdout {said:?}, last on stderr\n{}", last.join("\n"))
+        format!("on stdout {printed:?}, last on stderr\n{}", last.join("\n"))
     }
 
     /// What it has written to stderr so far.

@@ -20,8 +20,8 @@ const DATE: &str = " ## ##:## @M";
 const RANDOM: usize = 8;
 
 /// Replaces the folder by `DIR`, times by `TIME`, process ids by `PID`, uptimes by `UP`, and random names by `RANDOM`.
-pub fn plain(text: &str, folder: &Path) -> String {
-    let text = transcript::redact(text, folder);
+pub fn redact(text: &str, folder: &Path) -> String {
+    let text = transcript::redact_times(text, folder);
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(first) = rest.chars().next() {
@@ -97,7 +97,7 @@ mod tests {
             ),
             ("exit status 12; é", "exit status 12; é"),
         ] {
-            assert_eq!(plain(text, folder), expected);
+            assert_eq!(redact(text, folder), expected);
         }
     }
 }

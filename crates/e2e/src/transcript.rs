@@ -22,7 +22,7 @@ pub struct Transcript {
 }
 
 /// Replaces times by `TIME` and the folder by `DIR`.
-pub fn redact(text: &str, folder: &Path) -> String {
+pub fn redact_times(text: &str, folder: &Path) -> String {
     let text = text.replace(&folder.display().to_string(), "DIR");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
@@ -53,7 +53,7 @@ pub(crate) fn fits(text: &str, shape: &str) -> bool {
 }
 
 /// The part of a mail that must agree: the headers that a reader sees, and the text above the Details.
-pub fn gist(mail: &str) -> String {
+pub fn comparable_part(mail: &str) -> String {
     let mail = ParsedMail::parse(mail);
     let mut out = String::new();
     for name in ["To", "From", "Subject"] {
@@ -125,14 +125,14 @@ mod tests {
     #[test]
     fn times_and_folders_are_redacted() {
         let text = "cat crashed at 2026-11-23 09:48:11,459 in /tmp/x/y; Mon Nov  2 01:02:03 2026 UTC; é";
-        assert_eq!(redact(text, Path::new("/tmp/x")), "cat crashed at TIME in DIR/y; TIME UTC; é");
+        assert_eq!(redact_times(text, Path::new("/tmp/x")), "cat crashed at TIME in DIR/y; TIME UTC; é");
     }
 
     #[test]
     fn a_mail_is_its_visible_headers_and_the_text_above_the_details() {
         let ours = "To: a@b\nSubject:  x\nDate: now\n\ntext\n\nDetails:\nhost: h\n";
-        assert_eq!(gist(ours), gist("To: a@b\nSubject:  x\n\ntext"));
-        assert_ne!(gist(ours), gist("To: a@b\nSubject: x\n\ntext"));
+        assert_eq!(comparable_part(ours), comparable_part("To: a@b\nSubject:  x\n\ntext"));
+        assert_ne!(comparable_part(ours), comparable_part("To: a@b\nSubject: x\n\ntext"));
     }
 
     #[test]

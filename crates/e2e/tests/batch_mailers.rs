@@ -23,7 +23,7 @@ fn a_day(ticks: &[WireEvent]) -> Vec<WireEvent> {
 }
 
 fn agree(command: &str, args: &str, events: &[WireEvent], mails: usize) {
-    let transcript = ListenerScenario::new(command, args, events).agree().unwrap();
+    let transcript = ListenerScenario::new(command, args, events).compare().unwrap();
     assert_eq!(transcript.mails.len(), mails, "{command} {args}");
 }
 
@@ -97,7 +97,7 @@ fn a_long_batch_is_cut_on_stderr_and_whole_in_the_mail() {
     let mut events: Vec<WireEvent> = (0..50).map(|pid| WireEvent::crashed("shop:web", pid + 2)).collect();
     events.push(WireEvent::tick(60));
     for command in ["crashmailbatch", "crashsms"] {
-        let transcript = ListenerScenario::new(command, ADDRESSES, &events).agree().unwrap();
+        let transcript = ListenerScenario::new(command, ADDRESSES, &events).compare().unwrap();
         let lines = transcript.mails[0].lines().filter(|line| line.contains(" unexpectedly")).count();
         assert_eq!(lines, 50, "{command}");
     }

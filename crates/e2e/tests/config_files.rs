@@ -63,7 +63,7 @@ fn the_stock_interface_may_be_written_with_space_around_the_colon() {
         let daemon = scenario.daemon(
             "[rpcinterface:second]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface : make_main_rpcinterface\n",
         )?;
-        scenario.ask_any(&daemon, "second.getState", &[])
+        scenario.note_call_any(&daemon, "second.getState", &[])
     })
     .unwrap();
 }
@@ -128,7 +128,7 @@ fn a_path_that_is_written_in_another_way_is_a_change() {
         let daemon = scenario.daemon("[program:a]\ncommand=sleep 1000\nautostart=false\ndirectory=/tmp\n")?;
         for path in ["/tmp", "/tmp/", "/./tmp"] {
             write_config(&scenario.dir, &program(path))?;
-            scenario.ask(&daemon, "reloadConfig", &[])?;
+            scenario.note_call(&daemon, "reloadConfig", &[])?;
         }
         Ok(())
     })

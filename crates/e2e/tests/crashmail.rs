@@ -45,7 +45,7 @@ fn every_option_does_what_the_originals_does() {
             assert!(original.mails[0].starts_with("To: last@example.com\nSubject: last: cat crashed"));
             continue;
         }
-        let transcript = listener_scenario.agree().unwrap();
+        let transcript = listener_scenario.compare().unwrap();
         assert_eq!(transcript.mails.len(), 3, "{command_line}");
     }
 }
@@ -54,7 +54,7 @@ fn every_option_does_what_the_originals_does() {
 fn the_article_s_mailer_of_several_words_and_redirections_is_run_by_a_shell() {
     let line = "-a -m ops@example.com -s X=1␣{mailer}␣|␣cat␣>/dev/null;␣true";
     let transcript =
-        ListenerScenario::new("crashmail", line, &[WireEvent::crashed("cat", 1)]).agree().unwrap();
+        ListenerScenario::new("crashmail", line, &[WireEvent::crashed("cat", 1)]).compare().unwrap();
     assert_eq!(transcript.mails.len(), 1);
 }
 

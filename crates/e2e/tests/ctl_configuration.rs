@@ -1,7 +1,7 @@
 //! supervisorctl's verbs about the configuration and about supervisord itself, as the original has them.
 
 use ironlance_e2e::daemon::send;
-use ironlance_e2e::{CtlScenario, Daemon, TIMEOUT, compare_ctl_matrix, until};
+use ironlance_e2e::{Daemon, Scenario, TIMEOUT, compare_ctl_matrix, until};
 use rustix::process::Signal;
 
 fn program(name: &str, keys: &str) -> String {
@@ -27,7 +27,7 @@ fn after() -> String {
         + &program("m1", "")
 }
 
-fn start(scenario: &CtlScenario) -> anyhow::Result<Daemon> {
+fn start(scenario: &Scenario) -> anyhow::Result<Daemon> {
     let daemon = scenario.start(&before())?;
     daemon.wait_state("g:m2", "RUNNING")?;
     Ok(daemon)
@@ -127,7 +127,7 @@ fn a_broken_configuration_is_told() {
         ] {
             scenario.rewrite(&(before() + broken))?;
             for line in ["reread", "update"] {
-                let output = scenario.quietly(&[line], b"")?;
+                let output = scenario.run_unrecorded(&[line], b"")?;
                 // Ours goes on with all other faults, each with its line.
                 let first = output.text().lines().next().unwrap_or_default().to_owned();
                 let first = if first.starts_with("error: ") { "error: …".to_owned() } else { first };

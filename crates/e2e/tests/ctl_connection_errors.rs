@@ -4,11 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
-use std::time::Duration;
 
 use ironlance_e2e::daemon::BASE;
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{CtlScenario, Daemon, compare_ctl, compare_ctl_matrix};
+use ironlance_e2e::{Daemon, Scenario, TIMEOUT, compare_ctl, compare_ctl_matrix};
 
 /// Each verb that asks supervisord, once.
 const VERBS: &[&str] = &[
@@ -42,13 +41,13 @@ const VERBS: &[&str] = &[
 ];
 
 /// Runs the verb with these options, on a configuration that says nothing.
-fn ask(scenario: &mut CtlScenario, options: &[&str], line: &str, secret: &str) -> anyhow::Result<()> {
+fn ask(scenario: &mut Scenario, options: &[&str], line: &str, secret: &str) -> anyhow::Result<()> {
     let verb: Vec<&str> = line.split(' ').collect();
     scenario.dir.write("ctl.conf", "[supervisorctl]\n")?;
-    let mut output = scenario.bare(&[&["-c", "{dir}/ctl.conf"], options, &verb].concat(), b"", &[])?;
+    let mut output = scenario.run_raw(&[&["-c", "{dir}/ctl.conf"], options, &verb].concat(), b"", &[])?;
     output.stdout = output.text().replace(secret, "SECRET").into_bytes();
     output.stderr = output.stderr_text().replace(secret, "SECRET").into_bytes();
-    scenario.note_told(line, &output);
+    scenario.note_output(line, &output);
     Ok(())
 }
 
@@ -125,11 +124,11 @@ fn passwords() {
         ] {
             ironlance_e2e::daemon::write_config(&scenario.dir, &config(more))?;
             let args = [&["-c", "{dir}/supervisord.conf"], options.as_slice(), &["version"]].concat();
-            let mut output = scenario.bare(&args, b"", &[("SECRET", "the:pass word%é")])?;
+            let mut output = scenario.run_raw(&args, b"", &[("SECRET", "the:pass word%é")])?;
             output.stdout = output.text().replace(&port, "PORT").into_bytes();
             // Ours quotes no password, also where it is badly formatted (docs/differences.md).
             output.stderr = String::from_utf8_lossy(&output.stderr).replace("'the:pass word%é'", "'***'").into_bytes();
-            scenario.note_told(&format!("{more:?} {}", options.len()), &output);
+            scenario.note_output(&format!("{more:?} {}", options.len()), &output);
         }
         Ok(())
     })
@@ -147,7 +146,7 @@ fn answering(listener: UnixListener, answer: Vec<u8>) {
 }
 
 fn answer_one(mut stream: UnixStream, answer: &[u8]) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     let mut got = Vec::new();
     let mut chunk = [0; 4096];
     while !is_whole(&got) {

@@ -94,8 +94,8 @@ fn why_takes_several_names_all_none_and_unknown_ones() {
     assert_eq!((status, lines[0].as_str()), (2, "Error: why has no option --nonsense"));
     // Where all is well that is said.
     let mut well = CtlFixture::new(Implementation::Ours, "[program:up]\ncommand=sleep 1000\n").unwrap();
-    let said = vec!["No process has ended unexpectedly.".to_owned()];
-    assert_eq!(well.lines("why").unwrap(), (0, said));
+    let printed = vec!["No process has ended unexpectedly.".to_owned()];
+    assert_eq!(well.lines("why").unwrap(), (0, printed));
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn status_in_json_carries_any_name() {
         );
         assert!(shown.contains(&format!("\n{}   RUNNING   pid", ODD[2])), "{shown:?}");
         assert!(shown.contains(&format!("\n队列{}RUNNING   pid", " ".repeat(38))), "{shown:?}");
-        for (line, said) in [
+        for (line, printed) in [
             ("stop rl*", r"rl\u{202e}o\u{9b}x: stopped"),
             ("start rl\u{202e}o\u{9b}x", r"rl\u{202e}o\u{9b}x: started"),
             ("start no\u{202e}body", r"no\u{202e}body: ERROR (no such process)"),
@@ -342,7 +342,7 @@ fn status_in_json_carries_any_name() {
             let mut terminal = fixture.on_terminal(line, "dumb", &[]).unwrap();
             terminal.end().unwrap();
             let shown = String::from_utf8_lossy(terminal.bytes()).into_owned();
-            assert!(shown.contains(said) && !shown.contains(['\u{202e}', '\u{9b}']), "{shown:?}");
+            assert!(shown.contains(printed) && !shown.contains(['\u{202e}', '\u{9b}']), "{shown:?}");
         }
         let text = fixture.run("status 队列").unwrap().text();
         assert!(text.starts_with(&format!("队列{}RUNNING   pid", " ".repeat(31))), "{text:?}");

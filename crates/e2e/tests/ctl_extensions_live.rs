@@ -70,12 +70,12 @@ fn only_events_of_the_types_that_were_asked_for_are_shown() {
     watcher.wait("the last", |line| line.ends_with("REMOTE_COMMUNICATION hail: the last")).unwrap();
     let text = watcher.text();
     assert!(!text.contains("STARTING victim") && !text.contains("RUNNING victim"), "{text}");
-    for (types, said) in [
+    for (types, printed) in [
         ("NONSENSE", "Error: cannot watch \"NONSENSE\": there is no such event type"),
         ("PROCESS_STATE,no-name", "Error: no event type no-name"),
     ] {
         let (status, lines) = fixture.lines(&format!("events {types}")).unwrap();
-        assert_eq!((status, lines[0].as_str()), (2, said));
+        assert_eq!((status, lines[0].as_str()), (2, printed));
     }
 }
 
@@ -237,9 +237,9 @@ fn a_wait_that_is_too_long_is_given_up_in_words() {
     assert_eq!(fixture.daemon.state("slow").unwrap(), "STARTING");
     for bad in ["x", "0", "-1", "1e9", "nan", ""] {
         let (status, lines) = fixture.lines(&format!("stop meek --timeout {bad}")).unwrap();
-        let said =
+        let printed =
             format!("Error: cannot wait for {bad:?}: --timeout wants seconds, above 0 and at most a day");
-        assert_eq!((status, lines), (2, vec![said]));
+        assert_eq!((status, lines), (2, vec![printed]));
     }
     assert_eq!(fixture.daemon.state("meek").unwrap(), "RUNNING");
 }

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use ironlance_e2e::ctl::{shown, supervisorctl};
 use ironlance_e2e::daemon::send;
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{CtlScenario, Daemon, Implementation, TIMEOUT, compare_ctl_matrix, until};
+use ironlance_e2e::{Daemon, Implementation, Scenario, TIMEOUT, compare_ctl_matrix, until};
 use rustix::process::Signal;
 
 /// A supervisorctl whose output goes to a file; killed when it is dropped.
@@ -19,11 +19,11 @@ struct Follower {
 }
 
 impl Follower {
-    fn start(scenario: &CtlScenario, args: &[&str], out: &str) -> anyhow::Result<Self> {
+    fn start(scenario: &Scenario, args: &[&str], out: &str) -> anyhow::Result<Self> {
         Self::start_with(scenario, args, out, Stdio::null())
     }
 
-    fn start_with(scenario: &CtlScenario, args: &[&str], out: &str, stdin: Stdio) -> anyhow::Result<Self> {
+    fn start_with(scenario: &Scenario, args: &[&str], out: &str, stdin: Stdio) -> anyhow::Result<Self> {
         let config = scenario.dir.path("supervisord.conf").display().to_string();
         let mut command = supervisorctl(
             &scenario.dir,
@@ -62,7 +62,7 @@ fn say(daemon: &Daemon, words: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn note_file(scenario: &mut CtlScenario, name: &str) -> anyhow::Result<()> {
+fn note_file(scenario: &mut Scenario, name: &str) -> anyhow::Result<()> {
     let bytes = fs::read(scenario.dir.path(name))?;
     for line in shown(&bytes, scenario.dir.folder()) {
         scenario.note(line);
@@ -133,9 +133,9 @@ fn following_ends_with_the_daemon_and_with_what_is_not_there() {
             "tail -f err:err stdin",
             "tail -f cat stdout x",
         ] {
-            let mut output = scenario.quietly(&line.split(' ').collect::<Vec<_>>(), b"")?;
+            let mut output = scenario.run_unrecorded(&line.split(' ').collect::<Vec<_>>(), b"")?;
             output.stderr = output.stderr_text().replace("status code 410", "status code 404").into_bytes();
-            scenario.note_told(line, &output);
+            scenario.note_output(line, &output);
         }
         let url = format!("http://127.0.0.1:{port}");
         // Over TCP, with a name and password, and with wrong ones.
@@ -145,8 +145,9 @@ fn following_ends_with_the_daemon_and_with_what_is_not_there() {
             "right.out",
         )?;
         right.wait(&daemon, "hello\n")?;
-        let output = scenario.quietly(&["-s", &url, "-u", "me", "-p", "wrong", "tail", "-f", "cat"], b"")?;
-        scenario.note_told("with a wrong password", &output);
+        let output =
+            scenario.run_unrecorded(&["-s", &url, "-u", "me", "-p", "wrong", "tail", "-f", "cat"], b"")?;
+        scenario.note_output("with a wrong password", &output);
         let mut main = Follower::start(scenario, &["maintail", "-f"], "main.out")?;
         main.wait(&daemon, "cat")?;
         daemon.stop()?;
@@ -161,7 +162,7 @@ fn following_ends_with_the_daemon_and_with_what_is_not_there() {
 fn every_byte_of_a_log_arrives() {
     // The original shows what is no text by Python's repr, in pieces that depend on when it reads.
     let dir = ironlance_e2e::TestDir::new().unwrap();
-    let config = format!("{}{}{CAT}", ironlance_e2e::daemon::BASE, ironlance_e2e::ctl_scenario::SECTION);
+    let config = format!("{}{}{CAT}", ironlance_e2e::daemon::BASE, ironlance_e2e::differential::SECTION);
     let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("cat", "RUNNING").unwrap();
     let bytes: Vec<u8> = (0..=255).collect();
@@ -187,7 +188,7 @@ fn nobody_reads_on() {
         .map(|number| format!("[program:p{number}]\ncommand=cat\nautostart=false\nstartsecs=0\n"))
         .collect();
     let config =
-        format!("{}{}{CAT}{programs}", ironlance_e2e::daemon::BASE, ironlance_e2e::ctl_scenario::SECTION);
+        format!("{}{}{CAT}{programs}", ironlance_e2e::daemon::BASE, ironlance_e2e::differential::SECTION);
     let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("cat", "RUNNING").unwrap();
     say(&daemon, &"line\n".repeat(300)).unwrap();

@@ -2,18 +2,18 @@
 
 use std::fs;
 
-use ironlance_e2e::ctl_scenario::OUR_VERBS;
-use ironlance_e2e::redaction::plain;
-use ironlance_e2e::{CtlScenario, Implementation, compare_ctl, compare_ctl_matrix};
+use ironlance_e2e::differential::OUR_VERBS;
+use ironlance_e2e::redaction::redact;
+use ironlance_e2e::{Implementation, Scenario, compare_ctl, compare_ctl_matrix};
 
 /// Runs these arguments as they are, and notes them.
-fn run(scenario: &mut CtlScenario, args: &[&str]) -> anyhow::Result<()> {
+fn run(scenario: &mut Scenario, args: &[&str]) -> anyhow::Result<()> {
     run_with(scenario, args, &[])
 }
 
-fn run_with(scenario: &mut CtlScenario, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
-    let output = scenario.bare(args, b"", variables)?;
-    scenario.note_told(&format!("{args:?}"), &output);
+fn run_with(scenario: &mut Scenario, args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    let output = scenario.run_raw(args, b"", variables)?;
+    scenario.note_output(&format!("{args:?}"), &output);
     Ok(())
 }
 
@@ -148,35 +148,35 @@ fn configuration_files_that_are_none() {
 #[test]
 fn a_configuration_that_cannot_be_parsed_is_one_fault_and_no_trace() {
     compare_ctl(|scenario| {
-        for (text, said) in [
+        for (text, printed) in [
             ("[supervisorctl]\nserverurl\n", "Error: Source contains parsing errors: 'DIR/x.conf'\n"),
             ("serverurl=unix:///no/such.sock\n", "Error: File contains no section headers.\n"),
             ("[supervisorctl\nserverurl=x\n", "Error: File contains no section headers.\n"),
         ] {
             scenario.dir.write("x.conf", text)?;
-            let output = scenario.bare(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
-            let stderr_text = plain(&output.stderr_text(), scenario.dir.folder());
+            let output = scenario.run_raw(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
+            let stderr_text = redact(&output.stderr_text(), scenario.dir.folder());
             // The original leaves them to Python, which shows its inside and ends with 1.
             if scenario.implementation == Implementation::Ours {
-                assert!(stderr_text.starts_with(said), "{stderr_text}");
+                assert!(stderr_text.starts_with(printed), "{stderr_text}");
                 assert_eq!((output.status, output.text().as_str()), (2, ""));
             }
         }
         fs::write(scenario.dir.path("latin1.conf"), b"[supervisorctl]\nserverurl=unix:///\xe9.sock\n")?;
-        let output = scenario.bare(&["-c", "{dir}/latin1.conf", "version"], b"", &[])?;
+        let output = scenario.run_raw(&["-c", "{dir}/latin1.conf", "version"], b"", &[])?;
         scenario.note(output.status != 0);
         // A lone percent sign: see docs/differences.md.
         scenario.dir.write("x.conf", "[supervisorctl]\nserverurl=unix:///100%.sock\n")?;
-        let output = scenario.bare(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
-        scenario.decided(
+        let output = scenario.run_raw(&["-c", "{dir}/x.conf", "version"], b"", &[])?;
+        scenario.expect_difference(
             output.text().trim_end(),
             "unix:///100ock no such file",
             "unix:///100%.sock no such file",
         )?;
         // The help of the original has --history-file, its parser --history_file; ours takes both.
         let output =
-            scenario.bare(&["--history-file=x", "-s", "unix:///no/such.sock", "version"], b"", &[])?;
-        scenario.decided(output.status, "2", "7")
+            scenario.run_raw(&["--history-file=x", "-s", "unix:///no/such.sock", "version"], b"", &[])?;
+        scenario.expect_difference(output.status, "2", "7")
     })
     .unwrap();
 }
@@ -185,8 +185,8 @@ fn a_configuration_that_cannot_be_parsed_is_one_fault_and_no_trace() {
 fn where_the_configuration_is_looked_for() {
     compare_ctl(|scenario| {
         // Nothing there: the default address, where somebody else's supervisord may run.
-        let output = scenario.bare(&["nonsense"], b"", &[])?;
-        scenario.note_told("nonsense", &output);
+        let output = scenario.run_raw(&["nonsense"], b"", &[])?;
+        scenario.note_output("nonsense", &output);
         fs::create_dir(scenario.dir.path("etc"))?;
         scenario.dir.write("etc/supervisord.conf", "[supervisorctl]\nserverurl=unix:///in-etc.sock\n")?;
         run(scenario, &["version"])?;
@@ -210,8 +210,8 @@ fn command_lines_joined_and_parsed() {
             &["?", "help"], &["?help"], &["!status"], &["!", "status"], &["help", "?"], &["help", "!"], &["shell", "x"], &["EOF"], &["\n"], &["status\na"], &["status\u{b}a"], &["\u{1c}status", "a"], &["\u{85}version"], &["version\u{3000}"],
             &["help", "\u{3000}status"], &["help\tversion"], &["Version"], &["pid", "b-c"], &["status", "-a"], &["status", "--", "a"],
         ] {
-            let output = scenario.quietly(args, b"")?;
-            scenario.note_told(&format!("{args:?}"), &output);
+            let output = scenario.run_unrecorded(args, b"")?;
+            scenario.note_output(&format!("{args:?}"), &output);
         }
         Ok(())
     })

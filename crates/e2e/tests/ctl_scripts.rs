@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use ironlance_e2e::ctl::{CtlOutput, supervisorctl};
 use ironlance_e2e::daemon::{BASE, run_command};
 use ironlance_e2e::{
-    CtlScenario, Daemon, Implementation, PseudoTerminal, TestDir, compare_ctl, compare_ctl_matrix,
+    Daemon, Implementation, PseudoTerminal, Scenario, TestDir, compare_ctl, compare_ctl_matrix,
 };
 
 const NOBODY: &str = "unix:///no/such.sock";
@@ -18,8 +18,8 @@ fn only_a_line_feed_ends_a_line_of_a_script() {
         for script in
             [&b"version\r\nhelp quit\r\n"[..], b"help quit\rhelp exit\r", b"\r", b"exit\r\nhelp quit\r\n"]
         {
-            let output = scenario.bare(&["-s", NOBODY], script, &[])?;
-            scenario.note_told(&String::from_utf8_lossy(script), &output);
+            let output = scenario.run_raw(&["-s", NOBODY], script, &[])?;
+            scenario.note_output(&String::from_utf8_lossy(script), &output);
         }
         Ok(())
     })
@@ -40,10 +40,10 @@ fn name_and_password_may_be_piped_in() {
             // Python also tells of a line of its own code.
             let stderr_text = output.stderr_text();
             let of_python = |line: &&str| !line.contains("getpass");
-            let said: Vec<&str> = stderr_text.lines().filter(of_python).collect();
-            scenario.note(said.join("\n"));
+            let printed: Vec<&str> = stderr_text.lines().filter(of_python).collect();
+            scenario.note(printed.join("\n"));
             output.stderr.clear();
-            scenario.note_told(&String::from_utf8_lossy(script), &output);
+            scenario.note_output(&String::from_utf8_lossy(script), &output);
         }
         Ok(())
     })
@@ -51,7 +51,7 @@ fn name_and_password_may_be_piped_in() {
 }
 
 /// Runs a shell with this stdin where there is no terminal to ask at, not even that of whoever runs the tests.
-fn without_terminal(scenario: &CtlScenario, stdin: &[u8]) -> anyhow::Result<CtlOutput> {
+fn without_terminal(scenario: &Scenario, stdin: &[u8]) -> anyhow::Result<CtlOutput> {
     let config = scenario.dir.path("supervisord.conf").display().to_string();
     let inner = supervisorctl(&scenario.dir, scenario.implementation, &["-c", &config])?;
     let input = scenario.dir.path("script");

@@ -3,12 +3,12 @@
 use std::fs;
 
 use ironlance_e2e::daemon::BASE;
-use ironlance_e2e::{CtlScenario, Daemon, TIMEOUT, compare_ctl_matrix, until};
+use ironlance_e2e::{Daemon, Scenario, TIMEOUT, compare_ctl_matrix, until};
 
 const PROGRAMS: &str = "[program:a]\ncommand=sh -c 'echo hello; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.log\n\
     [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\n";
 
-fn start(scenario: &CtlScenario) -> anyhow::Result<Daemon> {
+fn start(scenario: &Scenario) -> anyhow::Result<Daemon> {
     let daemon = scenario.start(PROGRAMS)?;
     daemon.wait_state("cat", "RUNNING")?;
     daemon.wait_file("a.log", "hello")?;
@@ -77,7 +77,7 @@ fn what_is_no_text_does_not_end_the_shell() {
         for script in
             [b"status \xff\xfe\nversion\n".as_slice(), b"\xff\nversion\n", b"\xe9t\xe9 \n", b"start \x80\n"]
         {
-            let output = scenario.quietly(&[], script)?;
+            let output = scenario.run_unrecorded(&[], script)?;
             // Python puts surrogates in the place of such bytes; what it prints then is its own affair.
             scenario.note(format!("{} {}", output.status, output.text().matches("supervisor> ").count() > 0));
         }
@@ -126,12 +126,12 @@ fn prompts_and_history_from_the_configuration() {
             ("history.conf", "history_file=%(here)s/kept.history\n"),
         ] {
             scenario.dir.write(name, &format!("[supervisorctl]\nserverurl={socket}\n{more}"))?;
-            let output = scenario.bare(
+            let output = scenario.run_raw(
                 &["-c", &format!("{{dir}}/{name}")],
                 b"version\nhelp quit\n",
                 &[("NAME", "the name")],
             )?;
-            scenario.note_told(name, &output);
+            scenario.note_output(name, &output);
         }
         // Without a terminal nothing is typed, and nothing is remembered.
         scenario.note(
@@ -150,7 +150,7 @@ fn a_name_and_password_are_asked_for() {
         daemon.wait_log("entered RUNNING state")?;
         // No terminal to ask for the password on: it is read from stdin, with a warning.
         for script in ["me\nthepassword\nversion\nstatus b\n", "me\nwrong\nme\nthepassword\nversion\n", "me\nwrong\n", "me\n", "me", ""] {
-            let output = scenario.quietly(&[], script.as_bytes())?;
+            let output = scenario.run_unrecorded(&[], script.as_bytes())?;
             scenario.note(format!("<<< {script:?}: {}", output.status));
             for line in output.text().lines() {
                 let trouble = line.find("error: ").map_or(line.len(), |at| at);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ironlance_e2e::ctl::supervisorctl;
 use ironlance_e2e::daemon::BASE;
-use ironlance_e2e::{CtlScenario, Daemon, Implementation, PseudoTerminal, TIMEOUT, compare_ctl_matrix};
+use ironlance_e2e::{Daemon, Implementation, PseudoTerminal, Scenario, TIMEOUT, compare_ctl_matrix};
 
 const PROGRAMS: &str = "[program:a]\ncommand=sh -c 'echo hello; exec sleep 1000'\nstartsecs=0\nstdout_logfile={dir}/a.log\n\
     [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\n[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile={dir}/cat.log\n\
     [group:web]\nprograms=one,two\n[program:one]\ncommand=sleep 1000\nstartsecs=0\n[program:two]\ncommand=sleep 1000\nstartsecs=0\n";
 
-fn start(scenario: &CtlScenario) -> anyhow::Result<Daemon> {
+fn start(scenario: &Scenario) -> anyhow::Result<Daemon> {
     let daemon = scenario.start(PROGRAMS)?;
     daemon.wait_state("cat", "RUNNING")?;
     daemon.wait_state("web:two", "RUNNING")?;
@@ -20,7 +20,7 @@ fn start(scenario: &CtlScenario) -> anyhow::Result<Daemon> {
 }
 
 /// supervisorctl of the scenario on a terminal of this kind.
-fn open(scenario: &CtlScenario, args: &[&str], kind: &str) -> anyhow::Result<PseudoTerminal> {
+fn open(scenario: &Scenario, args: &[&str], kind: &str) -> anyhow::Result<PseudoTerminal> {
     let config = scenario.dir.path("supervisord.conf").display().to_string();
     let mut command =
         supervisorctl(&scenario.dir, scenario.implementation, &[&["-c", config.as_str()], args].concat())?;
@@ -29,7 +29,7 @@ fn open(scenario: &CtlScenario, args: &[&str], kind: &str) -> anyhow::Result<Pse
 }
 
 /// Waits for the end, and notes the screen, the status, and whether the terminal is as it was.
-fn close(scenario: &mut CtlScenario, mut terminal: PseudoTerminal) -> anyhow::Result<()> {
+fn close(scenario: &mut Scenario, mut terminal: PseudoTerminal) -> anyhow::Result<()> {
     let status = terminal.end()?;
     scenario.note(format!("[{status}] {}", terminal.is_sane()?));
     scenario.note(terminal.screen());
@@ -71,7 +71,7 @@ fn a_session() {
 }
 
 /// Python now and then misses an interrupt that comes while it draws: then the keys are pressed once more.
-fn press_again(scenario: &CtlScenario, terminal: &mut PseudoTerminal, keys: &str) -> anyhow::Result<()> {
+fn press_again(scenario: &Scenario, terminal: &mut PseudoTerminal, keys: &str) -> anyhow::Result<()> {
     if scenario.implementation == Implementation::Original && !terminal.ends_within(Duration::from_secs(3))? {
         terminal.keys(keys)?;
     }
@@ -272,9 +272,9 @@ fn an_interrupted_question_ends_the_session() {
 /// The screen without what the original says when the interrupt comes while it looks at what it has read, and with one
 /// key for those that it was pressed in vain.
 fn uninterrupted(screen: &str) -> String {
-    let said = "Cannot connect, error: <class 'KeyboardInterrupt'> ()";
+    let printed = "Cannot connect, error: <class 'KeyboardInterrupt'> ()";
     let line = |line: &str| match line.split_once("^C") {
-        Some((before, after)) if after.replace("^C", "").is_empty() || after.ends_with(said) => {
+        Some((before, after)) if after.replace("^C", "").is_empty() || after.ends_with(printed) => {
             format!("{before}^C")
         }
         _ => line.to_owned(),
@@ -394,7 +394,7 @@ fn the_foreground_of_a_program() {
 #[test]
 fn colours_are_for_terminals_that_know_them() {
     let dir = ironlance_e2e::TestDir::new().unwrap();
-    let config = format!("{BASE}{}{PROGRAMS}", ironlance_e2e::ctl_scenario::SECTION);
+    let config = format!("{BASE}{}{PROGRAMS}", ironlance_e2e::differential::SECTION);
     let daemon = Daemon::start_on(&dir, Implementation::Ours, &config, &[]).unwrap();
     daemon.wait_state("a", "RUNNING").unwrap();
     for (kind, colour, wanted) in

@@ -10,14 +10,14 @@ use ironlance_e2e::implementation::LISTENERS;
 use ironlance_e2e::mail_server::MailServerOptions;
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::{
-    Daemon, DaemonScenario, Implementation, MailServer, Mailer, ServerBehaviour, Supervisord, TIMEOUT,
-    WebServer, compare_daemons, until,
+    Daemon, Implementation, MailServer, Mailer, Scenario, ServerBehaviour, Supervisord, TIMEOUT, WebServer,
+    compare_daemons, until,
 };
 
 const CTL: &str = "[supervisorctl]\nserverurl=unix://{dir}/s.sock\n";
 
 /// Runs the original's supervisorctl in the test directory, and notes status and output.
-fn ctl(scenario: &mut DaemonScenario, args: &[&str]) -> anyhow::Result<()> {
+fn ctl(scenario: &mut Scenario, args: &[&str]) -> anyhow::Result<()> {
     let mut command =
         scenario.dir.command(Implementation::Original.path("supervisorctl")?, Implementation::Original)?;
     command

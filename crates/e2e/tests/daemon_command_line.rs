@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use ironlance_e2e::daemon::{BASE, run, run_command, supervisord, write_config};
-use ironlance_e2e::{Daemon, DaemonScenario, Implementation, TestDir, compare_daemons, until};
+use ironlance_e2e::{Daemon, Implementation, Scenario, TestDir, compare_daemons, until};
 use rustix::process::Signal;
 
 /// Runs it with these arguments and notes all that it says.
-fn note_run(scenario: &mut DaemonScenario, args: &[&str]) -> anyhow::Result<()> {
+fn note_run(scenario: &mut Scenario, args: &[&str]) -> anyhow::Result<()> {
     let folder = scenario.dir.folder().display().to_string();
     let args: Vec<String> = args.iter().map(|arg| arg.replace("{dir}", &folder)).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -17,10 +17,10 @@ fn note_run(scenario: &mut DaemonScenario, args: &[&str]) -> anyhow::Result<()> 
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&bin, "BIN");
     scenario.note(format!("{args:?}: {}\n{}", output.status, text(&output.stdout)));
     // Ours tells the place of a fault, too.
-    let told = ["Error: ", "For help, use "];
+    let prefixes = ["Error: ", "For help, use "];
     scenario.note_all(
         "stderr",
-        text(&output.stderr).lines().filter(|line| told.iter().any(|word| line.starts_with(word))),
+        text(&output.stderr).lines().filter(|line| prefixes.iter().any(|word| line.starts_with(word))),
     );
     Ok(())
 }
@@ -114,7 +114,7 @@ fn options_beat_the_file() {
             .replace("loglevel=debug", "loglevel=critical");
         let config = config.replace("/no/such/but/unused.log", "{dir}/unused.log");
         let daemon = Daemon::start_on(&scenario.dir, scenario.implementation, &config, &args)?;
-        scenario.ask(&daemon, "getIdentification", &[])?;
+        scenario.note_call(&daemon, "getIdentification", &[])?;
         daemon.wait_state("a", "RUNNING")?;
         let pwd = daemon.wait_file("pwd", "0")?;
         scenario.note(pwd);

@@ -4,7 +4,7 @@ use std::thread;
 
 use anyhow::{Context, ensure};
 use ironlance_e2e::daemon::{run, write_config};
-use ironlance_e2e::redaction::plain;
+use ironlance_e2e::redaction::redact;
 use ironlance_e2e::{Daemon, Implementation, TestDir, compare_daemons};
 
 /// What a faulty file is made of, on top of a section that is well.
@@ -128,7 +128,7 @@ fn fail(implementation: Implementation, config: &str) -> anyhow::Result<(Option<
     let config = write_config(&dir, config)?;
     let output = run(&dir, implementation, &["-c", &config.display().to_string()])
         .with_context(|| implementation.to_string())?;
-    Ok((output.status.code(), plain(&String::from_utf8_lossy(&output.stderr), dir.folder())))
+    Ok((output.status.code(), redact(&String::from_utf8_lossy(&output.stderr), dir.folder())))
 }
 
 /// Both fail on this file with status 2, and what the original says of it stands in our message, too.
@@ -191,7 +191,7 @@ fn all_faults_are_told_at_once_with_file_and_line() {
         "minfds=many\n[program:a]\ncommand=x\nstartsecs=soon\n\n[program:b]\n[include]\nfiles=more/*.conf\n";
     let config = write_config(&dir, &format!("{GOOD}{lines}")).unwrap();
     let output = run(&dir, Implementation::Ours, &["-c", &config.display().to_string()]).unwrap();
-    let stderr = plain(&String::from_utf8_lossy(&output.stderr), dir.folder());
+    let stderr = redact(&String::from_utf8_lossy(&output.stderr), dir.folder());
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     for place in [
         "DIR/supervisord.conf:6: [supervisord] minfds: cannot ",
@@ -208,12 +208,12 @@ fn check_tells_the_same_faults_and_starts_nothing() {
     let dir = TestDir::new().unwrap();
     let bad = write_config(&dir, &format!("{GOOD}minfds=many\n[program:a]\n")).unwrap();
     let output = run(&dir, Implementation::Ours, &["--check", "-c", &bad.display().to_string()]).unwrap();
-    let told =
+    let stderr =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(
-        told.contains("[supervisord] minfds: cannot ") && told.contains("[program:a] command: cannot "),
-        "{told}"
+        stderr.contains("[supervisord] minfds: cannot ") && stderr.contains("[program:a] command: cannot "),
+        "{stderr}"
     );
     let good = write_config(&dir, &format!("{GOOD}[program:a]\ncommand=touch {{dir}}/started\n")).unwrap();
     let output = run(&dir, Implementation::Ours, &["--check", "-c", &good.display().to_string()]).unwrap();
@@ -245,9 +245,9 @@ fn odd_files_are_read_alike() {
              [eventlistener:captured]\ncommand=cat\nevents=process_state , tick_5\nstdout_capture_maxbytes=1MB\nautostart=no\n\
              [program:percent]\ncommand=sleep 5 %%s %%(x)s\nautostart=no\n",
         )?;
-        scenario.ask(&daemon, "getAllConfigInfo", &[])?;
-        scenario.ask(&daemon, "getIdentification", &[])?;
-        scenario.ask(&daemon, "startProcess", &["nothing".into()])?;
+        scenario.note_call(&daemon, "getAllConfigInfo", &[])?;
+        scenario.note_call(&daemon, "getIdentification", &[])?;
+        scenario.note_call(&daemon, "startProcess", &["nothing".into()])?;
         scenario.note_all("log", daemon.log_lines().into_iter().filter(|line| line.contains("nclude")));
         Ok(())
     })

@@ -1,13 +1,11 @@
 //! The event bus of both daemons: which events, in which order, with which bytes, and what becomes of refused ones.
 
-use ironlance_e2e::{
-    Daemon, DaemonScenario, Implementation, RecordedEvent, Recorder, TestDir, compare_daemons,
-};
+use ironlance_e2e::{Daemon, Implementation, RecordedEvent, Recorder, Scenario, TestDir, compare_daemons};
 use rustix::process::Signal;
 
 /// Notes header and body of events, with the process ids taken out.
 fn note_whole<'a>(
-    scenario: &mut DaemonScenario,
+    scenario: &mut Scenario,
     heading: &str,
     events: impl IntoIterator<Item = &'a RecordedEvent>,
 ) {
@@ -148,7 +146,7 @@ fn what_stands_between_the_tokens_is_captured() {
             seen += count;
             daemon.call("stopProcess", &[name.into()])?.unwrap();
             let logs = daemon.file(&format!("{name}.log")) + &daemon.file(&format!("{name}.err"));
-            scenario.decided(logs, original, ours)?;
+            scenario.expect_difference(logs, original, ours)?;
         }
         Ok(())
     })
@@ -167,7 +165,7 @@ fn remote_events_keep_type_and_data() {
         }
         let events = recorder.wait_all("number 5", |events| events.len() == 5)?;
         note_whole(scenario, "events", &events);
-        scenario.ask(&daemon, "sendRemoteCommEvent", &["only".into()])?;
+        scenario.note_call(&daemon, "sendRemoteCommEvent", &["only".into()])?;
         Ok(())
     })
     .unwrap();
@@ -283,10 +281,10 @@ fn a_stopped_listener_is_stopped_and_its_events_wait() {
         recorder.wait("number 0", |event| is_remote(event, "n"))?;
         // A stop in the midst of an event would bring it again.
         daemon.wait_log("recorder: event was processed")?;
-        scenario.ask(&daemon, "stopProcess", &["recorder".into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["recorder".into()])?;
         remote(&daemon, "n", "1")?;
         remote(&daemon, "n", "2")?;
-        scenario.ask(&daemon, "startProcess", &["recorder".into()])?;
+        scenario.note_call(&daemon, "startProcess", &["recorder".into()])?;
         let events = recorder.wait_all("number 2", |events| events.len() == 3)?;
         note_whole(scenario, "events", &events);
         Ok(())
@@ -386,11 +384,11 @@ fn a_pool_that_is_removed_and_added_listens_again() {
         daemon.wait_state("pool", "RUNNING")?;
         remote(&daemon, "n", "1")?;
         recorder.wait("number 1", |event| event.body == "type:n\n1")?;
-        scenario.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
-        scenario.ask(&daemon, "stopProcess", &["pool".into()])?;
-        scenario.ask(&daemon, "removeProcessGroup", &["pool".into()])?;
+        scenario.note_call(&daemon, "removeProcessGroup", &["pool".into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["pool".into()])?;
+        scenario.note_call(&daemon, "removeProcessGroup", &["pool".into()])?;
         // What comes here is lost in the original, and waits in ours.
-        scenario.ask(&daemon, "addProcessGroup", &["pool".into()])?;
+        scenario.note_call(&daemon, "addProcessGroup", &["pool".into()])?;
         daemon.wait_state("pool", "RUNNING")?;
         remote(&daemon, "n", "2")?;
         let events = recorder.wait("number 2", |event| event.body == "type:n\n2")?;

@@ -86,10 +86,10 @@ fn a_listener_that_breaks_the_protocol_gets_its_event_again() {
         assert_eq!(seen, expected, "{name}");
         assert_eq!(events[0].header, events.iter().find(|event| event.body.ends_with("\n0")).unwrap().header);
         if name != "dies" {
-            let told = daemon.log_about(name);
+            let lines = daemon.log_about(name);
             assert!(
-                told.iter().any(|line| line.starts_with("WARN") || line.starts_with("ERRO")),
-                "{name}: {told:#?}"
+                lines.iter().any(|line| line.starts_with("WARN") || line.starts_with("ERRO")),
+                "{name}: {lines:#?}"
             );
         }
         daemon.wait_state(name, "RUNNING").unwrap();

@@ -1,8 +1,6 @@
 //! The life of processes under both daemons: starts, exits, retries, stops, signals.
 
-use std::time::Duration;
-
-use ironlance_e2e::{Recorder, compare_daemons, until};
+use ironlance_e2e::{Recorder, TIMEOUT, compare_daemons, until};
 use rustix::process::Signal;
 
 #[test]
@@ -55,10 +53,18 @@ fn programs_end_in_each_way_and_are_treated_alike() {
             let quickly = "\"Exited too quickly (process log may have details)\"";
             match name {
                 "nodir" => {
-                    scenario.decided(spawnerr, quickly, "\"couldn't chdir to /no/such/folder: ENOENT\"")?;
+                    scenario.expect_difference(
+                        spawnerr,
+                        quickly,
+                        "\"couldn't chdir to /no/such/folder: ENOENT\"",
+                    )?;
                 }
                 "plainfile" => {
-                    scenario.decided(spawnerr, quickly, "\"couldn't exec DIR/plainfile: ENOEXEC\"")?;
+                    scenario.expect_difference(
+                        spawnerr,
+                        quickly,
+                        "\"couldn't exec DIR/plainfile: ENOEXEC\"",
+                    )?;
                 }
                 _ => scenario.note_info(&daemon, name)?,
             }
@@ -158,9 +164,9 @@ fn a_stop_is_the_same_in_every_state() {
             if name == "waiting" {
                 daemon.wait_state(name, "BACKOFF")?;
             }
-            scenario.ask(&daemon, "stopProcess", &[name.into()])?;
+            scenario.note_call(&daemon, "stopProcess", &[name.into()])?;
             scenario.note_info(&daemon, name)?;
-            scenario.ask(&daemon, "stopProcess", &[name.into()])?;
+            scenario.note_call(&daemon, "stopProcess", &[name.into()])?;
         }
         let others = names.into_iter().filter(|name| *name != "waiting").collect::<Vec<_>>();
         scenario.note_log(&daemon, &others);
@@ -180,17 +186,17 @@ fn a_stop_without_waiting_answers_at_once_and_a_second_stop_is_no_fault() {
             "[program:deaf]\ncommand=sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=2\nstdout_logfile={dir}/deaf\n",
         )?;
         daemon.wait_file("deaf", "up")?;
-        scenario.ask(&daemon, "stopProcess", &["deaf".into(), false.into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["deaf".into(), false.into()])?;
         scenario.note(daemon.state("deaf")?);
-        scenario.ask(&daemon, "stopProcess", &["deaf".into(), false.into()])?;
-        scenario.ask(&daemon, "startProcess", &["deaf".into(), false.into()])?;
-        scenario.ask(&daemon, "signalProcess", &["deaf".into(), "USR2".into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["deaf".into(), false.into()])?;
+        scenario.note_call(&daemon, "startProcess", &["deaf".into(), false.into()])?;
+        scenario.note_call(&daemon, "signalProcess", &["deaf".into(), "USR2".into()])?;
         daemon.wait_state("deaf", "STOPPED")?;
         scenario.note_info(&daemon, "deaf")?;
         scenario.note_log(&daemon, &["deaf"]);
-        scenario.ask(&daemon, "startProcess", &["deaf".into()])?;
+        scenario.note_call(&daemon, "startProcess", &["deaf".into()])?;
         daemon.wait_file("deaf", "up\nup\n")?;
-        scenario.ask(&daemon, "stopProcess", &["deaf".into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["deaf".into()])?;
         scenario.note(format!("waiting is said: {}", daemon.log().contains("waiting for deaf to stop")));
         Ok(())
     })
@@ -212,13 +218,13 @@ fn signals_reach_the_process_or_its_whole_group() {
         let daemon = scenario.daemon(&format!("{}{}{deaf}", family("alone", ""), family("group", "stopasgroup=true")))?;
         for name in ["alone", "group", "deaf"] {
             daemon.wait_file(name, "up")?;
-            scenario.ask(&daemon, "stopProcess", &[name.into()])?;
+            scenario.note_call(&daemon, "stopProcess", &[name.into()])?;
         }
         daemon.wait_file("group", "grandchild got TERM")?;
         scenario.note(daemon.file("alone"));
         scenario.note_log(&daemon, &["alone", "group", "deaf"]);
         let left = || scenario.dir.processes_named("echo up >>");
-        let count = until("the killed grandchildren to be gone", Duration::from_secs(5), || Ok(Some(left().len()).filter(|left| *left == 1)));
+        let count = until("the killed grandchildren to be gone", TIMEOUT, || Ok(Some(left().len()).filter(|left| *left == 1)));
         scenario.note(format!("grandchildren left: {:?}", count.is_ok()));
         Ok(())
     })
@@ -235,16 +241,16 @@ fn signal_process_sends_what_was_asked_for() {
         )?;
         daemon.wait_file("hears", "up")?;
         for signal in ["HUP", "SIGUSR1", "1", "hup", "sigusr1", " 10 ", "0", "NONE", "99", "", "-1", "1.0"] {
-            scenario.ask(&daemon, "signalProcess", &["both:hears".into(), signal.into()])?;
+            scenario.note_call(&daemon, "signalProcess", &["both:hears".into(), signal.into()])?;
         }
         daemon.wait_file("hears", "USR1")?;
-        scenario.ask(&daemon, "signalProcess", &["both:still".into(), "HUP".into()])?;
-        scenario.ask(&daemon, "signalProcess", &["both:*".into(), "USR1".into()])?;
-        scenario.ask(&daemon, "signalProcessGroup", &["both".into(), "USR1".into()])?;
-        scenario.ask(&daemon, "signalProcessGroup", &["both".into(), "NONE".into()])?;
-        scenario.ask(&daemon, "signalAllProcesses", &["USR1".into()])?;
-        scenario.ask(&daemon, "signalAllProcesses", &["NONE".into()])?;
-        scenario.ask(&daemon, "signalProcess", &["both:hears".into(), 15.into()])?;
+        scenario.note_call(&daemon, "signalProcess", &["both:still".into(), "HUP".into()])?;
+        scenario.note_call(&daemon, "signalProcess", &["both:*".into(), "USR1".into()])?;
+        scenario.note_call(&daemon, "signalProcessGroup", &["both".into(), "USR1".into()])?;
+        scenario.note_call(&daemon, "signalProcessGroup", &["both".into(), "NONE".into()])?;
+        scenario.note_call(&daemon, "signalAllProcesses", &["USR1".into()])?;
+        scenario.note_call(&daemon, "signalAllProcesses", &["NONE".into()])?;
+        scenario.note_call(&daemon, "signalProcess", &["both:hears".into(), 15.into()])?;
         daemon.wait_log("exited: hears")?;
         scenario.note_log(&daemon, &["hears"]);
         Ok(())
@@ -293,7 +299,7 @@ fn a_program_that_is_killed_from_outside_comes_back() {
         for signal in [Signal::KILL, Signal::SEGV, Signal::TERM] {
             daemon.wait_state("victim", "RUNNING")?;
             let before = daemon.hit("victim", signal)?;
-            until("another pid", Duration::from_secs(10), || {
+            until("another pid", TIMEOUT, || {
                 let pid = daemon.pid_of("victim")?;
                 Ok((pid != 0 && pid != before).then_some(()))
             })?;

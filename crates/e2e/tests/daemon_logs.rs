@@ -121,7 +121,7 @@ fn what_cannot_seek_is_written_all_the_same() {
         for (file, words) in [("out", "to stdout\n"), ("out", "to fd\n"), ("err", "to stderr\n")] {
             daemon.wait_file(file, words)?;
         }
-        scenario.ask(&daemon, "shutdown", &[])?;
+        scenario.note_call(&daemon, "shutdown", &[])?;
         daemon.wait_end()?;
         let out = daemon.file("out");
         let mut lines: Vec<&str> = out.lines().collect();
@@ -216,18 +216,18 @@ fn cleared_logs_are_empty_and_go_on() {
         // The new file comes a moment after the old one was moved.
         until("a new cat.log", TIMEOUT, || Ok(scenario.dir.path("cat.log").exists().then_some(())))?;
         scenario.note_all("before", sizes(&daemon, "cat"));
-        scenario.ask(&daemon, "clearProcessLogs", &["cat".into()])?;
+        scenario.note_call(&daemon, "clearProcessLogs", &["cat".into()])?;
         scenario.note_all("after", sizes(&daemon, "cat"));
         say("again\n")?;
         daemon.wait_file("cat.log", "again\n")?;
         scenario.dir.write("off.log", "old")?;
-        scenario.ask(&daemon, "clearProcessLogs", &["off".into()])?;
+        scenario.note_call(&daemon, "clearProcessLogs", &["off".into()])?;
         // The original clears no log of a program that does not run, whatever its documents say.
-        scenario.decided(daemon.file("off.log"), "old", "")?;
+        scenario.expect_difference(daemon.file("off.log"), "old", "")?;
         fs::remove_file(scenario.dir.path("cat.log"))?;
-        scenario.ask(&daemon, "clearProcessLogs", &["cat".into()])?;
+        scenario.note_call(&daemon, "clearProcessLogs", &["cat".into()])?;
         scenario.note_all("after it was gone", sizes(&daemon, "cat"));
-        scenario.ask(&daemon, "clearLog", &[])?;
+        scenario.note_call(&daemon, "clearLog", &[])?;
         scenario.note_all("main log", daemon.log_lines());
         Ok(())
     })

@@ -33,15 +33,15 @@ fn programs_without_startsecs_run_when_all_of_them_have_been_started() {
                 format!("{} {}", event.name(), event.body_token("processname").unwrap_or_default())
             }),
         );
-        let told = |line: &&String| {
+        let is_compared = |line: &&String| {
             ["a", "b", "c"].iter().any(|name| {
                 line.contains(&format!("spawned: '{name}'")) || line.contains(&format!("success: {name} "))
             })
         };
-        scenario.note_all("log", daemon.log_lines().iter().filter(told));
+        scenario.note_all("log", daemon.log_lines().iter().filter(is_compared));
         // Who asks is told that it runs already.
-        scenario.ask(&daemon, "stopProcess", &["b".into()])?;
-        scenario.ask(&daemon, "startProcess", &["b".into(), false.into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["b".into()])?;
+        scenario.note_call(&daemon, "startProcess", &["b".into(), false.into()])?;
         scenario.note(daemon.state("b")?);
         Ok(())
     })
@@ -58,7 +58,7 @@ fn what_comes_after_a_shutdown_in_a_multicall_is_answered() {
             let calls =
                 [last, "supervisor.getState", "system.noSuch", "supervisor.getPID", "supervisor.shutdown"];
             let calls = XmlValue::Array(calls.into_iter().map(call).collect());
-            scenario.ask_any(&daemon, "system.multicall", &[calls])?;
+            scenario.note_call_any(&daemon, "system.multicall", &[calls])?;
         }
         Ok(())
     })
@@ -91,7 +91,7 @@ fn calls_that_are_written_in_other_ways_mean_the_same() {
             }
         }
         let text = XmlValue::Raw("<string>one\r\ntwo\rthree&#13;&#10;</string>".to_owned());
-        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), text])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["cat".into(), text])?;
         scenario.note(daemon.wait_file("cat.out", "three")?.escape_debug());
         Ok(())
     })

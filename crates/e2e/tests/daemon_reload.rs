@@ -35,7 +35,7 @@ fn a_reload_tells_what_is_new_changed_and_gone_and_changes_nothing_itself() {
             daemon.wait_state(name, "RUNNING")?;
         }
         let pids = ["same", "changed", "gone", "g:m1"].map(|name| daemon.pid_of(name).unwrap());
-        scenario.ask(&daemon, "reloadConfig", &[])?;
+        scenario.note_call(&daemon, "reloadConfig", &[])?;
         let after = [
             program("same", ""),
             program("changed", "priority=6"),
@@ -47,28 +47,28 @@ fn a_reload_tells_what_is_new_changed_and_gone_and_changes_nothing_itself() {
         ]
         .concat();
         write_config(&scenario.dir, &format!("{base}{after}"))?;
-        scenario.ask(&daemon, "reloadConfig", &[])?;
-        scenario.ask(&daemon, "reloadConfig", &[])?;
+        scenario.note_call(&daemon, "reloadConfig", &[])?;
+        scenario.note_call(&daemon, "reloadConfig", &[])?;
         let still = ["same", "changed", "gone", "g:m1"].map(|name| daemon.pid_of(name).unwrap());
         scenario.note(format!("untouched: {}", pids == still));
         let infos = daemon.call("getAllConfigInfo", &[])?.unwrap();
         let fields = ["group", "name", "group_prio", "inuse"];
-        let gist = |info: &XmlValue| {
+        let comparable_part = |info: &XmlValue| {
             fields.map(|field| info.get(field).map(XmlValue::to_string).unwrap_or_default()).join(" ")
         };
-        scenario.note_all("configured", infos.items().iter().map(gist));
-        scenario.ask(&daemon, "addProcessGroup", &["added".into()])?;
+        scenario.note_all("configured", infos.items().iter().map(comparable_part));
+        scenario.note_call(&daemon, "addProcessGroup", &["added".into()])?;
         daemon.wait_state("added", "RUNNING")?;
-        scenario.ask(&daemon, "removeProcessGroup", &["gone".into()])?;
-        scenario.ask(&daemon, "stopProcess", &["gone".into()])?;
-        scenario.ask(&daemon, "removeProcessGroup", &["gone".into()])?;
-        scenario.ask(&daemon, "addProcessGroup", &["gone".into()])?;
-        scenario.ask(&daemon, "stopProcess", &["changed".into()])?;
-        scenario.ask(&daemon, "removeProcessGroup", &["changed".into()])?;
-        scenario.ask(&daemon, "addProcessGroup", &["changed".into()])?;
+        scenario.note_call(&daemon, "removeProcessGroup", &["gone".into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["gone".into()])?;
+        scenario.note_call(&daemon, "removeProcessGroup", &["gone".into()])?;
+        scenario.note_call(&daemon, "addProcessGroup", &["gone".into()])?;
+        scenario.note_call(&daemon, "stopProcess", &["changed".into()])?;
+        scenario.note_call(&daemon, "removeProcessGroup", &["changed".into()])?;
+        scenario.note_call(&daemon, "addProcessGroup", &["changed".into()])?;
         daemon.wait_state("changed", "RUNNING")?;
-        scenario.ask(&daemon, "addProcessGroup", &["m2".into()])?;
-        scenario.ask(&daemon, "reloadConfig", &[])?;
+        scenario.note_call(&daemon, "addProcessGroup", &["m2".into()])?;
+        scenario.note_call(&daemon, "reloadConfig", &[])?;
         let events = recorder
             .wait_all("of each change", |events| events.iter().any(|event| event.body == "groupname:m2\n"))?;
         scenario.note_all(
@@ -104,12 +104,12 @@ fn a_broken_file_is_not_read_again_and_nothing_changes() {
             "[include]\n",
         ] {
             write_config(&scenario.dir, &format!("{BASE}{broken}"))?;
-            scenario.ask(&daemon, "reloadConfig", &[])?;
+            scenario.note_call(&daemon, "reloadConfig", &[])?;
         }
         write_config(&scenario.dir, "")?;
-        scenario.ask(&daemon, "reloadConfig", &[])?;
+        scenario.note_call(&daemon, "reloadConfig", &[])?;
         fs::remove_file(scenario.dir.path("supervisord.conf"))?;
-        scenario.ask(&daemon, "reloadConfig", &[])?;
+        scenario.note_call(&daemon, "reloadConfig", &[])?;
         scenario.note(format!("untouched: {}", pid == daemon.pid_of("a")?));
         write_config(
             &scenario.dir,
@@ -117,8 +117,8 @@ fn a_broken_file_is_not_read_again_and_nothing_changes() {
                 "{BASE}[program:a]\ncommand=sleep 1000\nstartsecs=0\n[program:new]\ncommand=sleep 1000\n"
             ),
         )?;
-        scenario.ask(&daemon, "reloadConfig", &[])?;
-        scenario.ask(&daemon, "addProcessGroup", &["new".into()])?;
+        scenario.note_call(&daemon, "reloadConfig", &[])?;
+        scenario.note_call(&daemon, "addProcessGroup", &["new".into()])?;
         Ok(())
     })
     .unwrap();
@@ -203,10 +203,10 @@ fn hup_and_restart_begin_anew_with_the_new_file() {
         daemon.wait_state("new", "RUNNING")?;
         let after = daemon.wait_state("kept", "RUNNING")?;
         scenario.note(format!("another process: {}", before != after));
-        scenario.ask(&daemon, "getProcessInfo", &["old".into()])?;
+        scenario.note_call(&daemon, "getProcessInfo", &["old".into()])?;
         let pid = daemon.call("getPID", &[])?.unwrap();
         scenario.note(format!("the same pid: {}", pid.as_int() == Some(i64::from(daemon.pid()))));
-        scenario.ask(&daemon, "restart", &[])?;
+        scenario.note_call(&daemon, "restart", &[])?;
         wait_started(&daemon, 3)?;
         daemon.wait_state("new", "RUNNING")?;
         scenario.note_log(&daemon, &["old", "received", "Restarting", "Included", "RPC interface", "unix_http_server", "supervisord"]);
@@ -233,8 +233,8 @@ fn each_signal_ends_it_or_is_ignored_as_by_the_original() {
         daemon.signal(Signal::PIPE)?;
         daemon.signal(Signal::WINCH)?;
         daemon.signal(Signal::CHILD)?;
-        scenario.ask(&daemon, "getState", &[])?;
-        scenario.ask(&daemon, "shutdown", &[])?;
+        scenario.note_call(&daemon, "getState", &[])?;
+        scenario.note_call(&daemon, "shutdown", &[])?;
         scenario.note(daemon.wait_end()?);
         scenario.note_log(&daemon, &["received", "a"]);
         Ok(())
@@ -280,7 +280,7 @@ fn a_stale_socket_is_taken_over_and_a_live_one_is_not() {
             String::from_utf8_lossy(&output.stderr).replace(&bin, "BIN")
         ));
         scenario.note(scenario.dir.path("second.pid").exists());
-        scenario.ask(&daemon, "getState", &[])?;
+        scenario.note_call(&daemon, "getState", &[])?;
         // A port that is taken.
         let door = std::net::TcpListener::bind("127.0.0.1:0")?;
         let port = door.local_addr()?.port();
@@ -358,7 +358,7 @@ fn a_user_to_run_as_is_taken_on() {
         scenario.note(id);
         daemon.wait_state("b", "FATAL")?;
         scenario.note(daemon.file("b.err"));
-        scenario.decided(daemon.info("b", "spawnerr")?, "\"Exited too quickly (process log may have details)\"", "\"couldn't setuid to 0: Can't drop privilege as nonroot user\"")?;
+        scenario.expect_difference(daemon.info("b", "spawnerr")?, "\"Exited too quickly (process log may have details)\"", "\"couldn't setuid to 0: Can't drop privilege as nonroot user\"")?;
         let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid()))?;
         scenario.note_all("status", status.lines().filter(|line| ["Uid:", "Gid:", "Groups:"].iter().any(|key| line.starts_with(key))));
         scenario.note_all("log", daemon.log_lines().into_iter().filter(|line| !line.contains("spawnerr: couldn't") && !line.contains("'a'") && !line.contains(" a ") && !line.contains('b')));
@@ -392,10 +392,10 @@ fn a_restart_takes_over_every_setting_of_the_new_file() {
         let new = BASE.replace("{dir}/supervisord.log", "{dir}/new.log").replace("{dir}/supervisord.pid", "{dir}/new.pid").replace("loglevel=debug", "loglevel=info")
             + "[supervisord]\nidentifier=renamed\nenvironment=NEW=\"yes\"\n[unix_http_server]\nchmod=0770\n[program:b]\ncommand=sh -c 'echo $NEW $OLD >{dir}/b; exec sleep 1000'\nstartsecs=0\nenvironment=OLD=no\n";
         write_config(&scenario.dir, &new)?;
-        scenario.ask(&daemon, "restart", &[])?;
+        scenario.note_call(&daemon, "restart", &[])?;
         daemon.wait_file("new.log", "supervisord started")?;
         until("an answer", LIMIT, || Ok(daemon.call("getIdentification", &[]).ok().map(drop)))?;
-        scenario.ask(&daemon, "getIdentification", &[])?;
+        scenario.note_call(&daemon, "getIdentification", &[])?;
         let words = daemon.wait_file("b", "\n")?;
         scenario.note(words);
         let mode = fs::metadata(scenario.dir.path("s.sock"))?.permissions().mode();
@@ -433,10 +433,10 @@ fn a_group_that_grows_or_shrinks_is_changed_as_a_whole() {
         daemon.wait_state("many:m1", "RUNNING")?;
         for count in [3, 1] {
             write_config(&scenario.dir, &many(count))?;
-            scenario.ask(&daemon, "reloadConfig", &[])?;
-            scenario.ask_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
-            scenario.ask(&daemon, "removeProcessGroup", &["many".into()])?;
-            scenario.ask(&daemon, "addProcessGroup", &["many".into()])?;
+            scenario.note_call(&daemon, "reloadConfig", &[])?;
+            scenario.note_call_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
+            scenario.note_call(&daemon, "removeProcessGroup", &["many".into()])?;
+            scenario.note_call(&daemon, "addProcessGroup", &["many".into()])?;
             daemon.wait_state("many:m0", "RUNNING")?;
             let all = daemon.call("getAllProcessInfo", &[])?.unwrap();
             scenario.note_all("all", all.items().iter().map(|info| info.get("name").map(XmlValue::to_string).unwrap_or_default()));

@@ -1,7 +1,7 @@
 //! Every method of both daemons' XML-RPC interface, with good and bad parameters, and in every state.
 
 use ironlance_e2e::xmlrpc::XmlValue;
-use ironlance_e2e::{Daemon, DaemonScenario, compare_daemons};
+use ironlance_e2e::{Daemon, Scenario, compare_daemons};
 
 /// Values of each type that a parameter can be given.
 fn odd_values() -> Vec<XmlValue> {
@@ -27,7 +27,7 @@ fn odd_values() -> Vec<XmlValue> {
 /// Three programs, none of which changes by itself.
 ///
 /// The original loses a signal that comes before the program has begun; then it waits for stopwaitsecs.
-fn quiet(scenario: &DaemonScenario) -> anyhow::Result<Daemon> {
+fn quiet(scenario: &Scenario) -> anyhow::Result<Daemon> {
     let daemon = scenario.daemon(
         "[program:a]\ncommand=sleep 1000\nstartsecs=0\nstopwaitsecs=1\nstdout_logfile={dir}/a.log\nstderr_logfile=NONE\n\
          [program:b]\ncommand=sleep 1000\nautostart=false\nstartsecs=0\nstopwaitsecs=1\n\
@@ -52,7 +52,7 @@ fn the_methods_their_signatures_and_their_number_of_parameters_are_the_originals
             .collect::<Vec<_>>();
         scenario.note_all("methods", &theirs);
         for name in &theirs {
-            scenario.ask_any(&daemon, "system.methodSignature", &[name.as_str().into()])?;
+            scenario.note_call_any(&daemon, "system.methodSignature", &[name.as_str().into()])?;
             // The words of the help are our own.
             let help = daemon.ask("system.methodHelp", &[name.as_str().into()])?;
             scenario.note(format!(
@@ -61,7 +61,7 @@ fn the_methods_their_signatures_and_their_number_of_parameters_are_the_originals
             ));
             // Six are too many for each of them.
             let many = vec![XmlValue::from("a"); 6];
-            scenario.ask_any(&daemon, name, &many)?;
+            scenario.note_call_any(&daemon, name, &many)?;
         }
         for name in [
             "",
@@ -78,10 +78,10 @@ fn the_methods_their_signatures_and_their_number_of_parameters_are_the_originals
             " supervisor.getState",
             "Supervisor.getState",
         ] {
-            scenario.ask_any(&daemon, "system.methodSignature", &[name.into()])?;
-            scenario.ask_any(&daemon, "system.methodHelp", &[name.into()])?;
+            scenario.note_call_any(&daemon, "system.methodSignature", &[name.into()])?;
+            scenario.note_call_any(&daemon, "system.methodHelp", &[name.into()])?;
             if !name.is_empty() {
-                scenario.ask_any(&daemon, name, &[])?;
+                scenario.note_call_any(&daemon, name, &[])?;
             }
         }
         Ok(())
@@ -126,7 +126,7 @@ fn every_method_without_parameters() {
             "reloadConfig",
             "clearAllProcessLogs",
         ] {
-            scenario.ask(&daemon, method, &[])?;
+            scenario.note_call(&daemon, method, &[])?;
         }
         let pid = daemon.call("getPID", &[])?.unwrap();
         scenario.note(format!("own pid: {}", pid.as_int() == Some(i64::from(daemon.pid()))));
@@ -155,7 +155,7 @@ fn names_of_every_kind() {
             ] {
                 let full =
                     if method.contains('.') { method.to_owned() } else { format!("supervisor.{method}") };
-                scenario.ask_any(&daemon, &full, std::slice::from_ref(&name))?;
+                scenario.note_call_any(&daemon, &full, std::slice::from_ref(&name))?;
             }
         }
         Ok(())
@@ -188,7 +188,7 @@ fn starting_and_stopping_by_name_group_and_star() {
             ("stopProcessGroup", vec!["g".into()]),
             ("stopProcess", vec!["a".into(), false.into()]),
         ] {
-            scenario.ask(&daemon, method, &params)?;
+            scenario.note_call(&daemon, method, &params)?;
         }
         daemon.wait_state("a", "STOPPED")?;
         for (method, params) in [
@@ -197,7 +197,7 @@ fn starting_and_stopping_by_name_group_and_star() {
             ("startProcess", vec!["a".into(), 0.into()]),
             ("stopProcess", vec!["a".into(), XmlValue::Array(vec![])]),
         ] {
-            scenario.ask(&daemon, method, &params)?;
+            scenario.note_call(&daemon, method, &params)?;
         }
         daemon.wait_state("a", "STOPPED")?;
         for (method, params) in [
@@ -209,7 +209,7 @@ fn starting_and_stopping_by_name_group_and_star() {
             ("addProcessGroup", vec!["a".into()]),
             ("addProcessGroup", vec!["none".into()]),
         ] {
-            scenario.ask(&daemon, method, &params)?;
+            scenario.note_call(&daemon, method, &params)?;
         }
         daemon.wait_state("a", "RUNNING")?;
         Ok(())
@@ -227,14 +227,14 @@ fn a_start_waits_until_it_is_known_how_it_went() {
              [program:once]\ncommand=true\nautostart=false\nstartsecs=0\nautorestart=false\n\
              [program:short]\ncommand=sleep 0.3\nautostart=false\nautorestart=false\nstartsecs=0\n",
         )?;
-        scenario.ask(&daemon, "startProcess", &["good".into()])?;
+        scenario.note_call(&daemon, "startProcess", &["good".into()])?;
         scenario.note(daemon.state("good")?);
         for name in ["quick", "late"] {
-            scenario.ask(&daemon, "startProcess", &[name.into()])?;
+            scenario.note_call(&daemon, "startProcess", &[name.into()])?;
             daemon.wait_state(name, "FATAL")?;
             scenario.note_info(&daemon, name)?;
         }
-        scenario.ask(&daemon, "startProcess", &["short".into()])?;
+        scenario.note_call(&daemon, "startProcess", &["short".into()])?;
         daemon.wait_state("short", "EXITED")?;
         Ok(())
     })
@@ -269,13 +269,13 @@ fn a_multicall_answers_part_by_part() {
             call("supervisor.startAllProcesses", vec![false.into()]),
             call("supervisor.clearAllProcessLogs", vec![]),
         ]);
-        scenario.ask_any(&daemon, "system.multicall", &[calls])?;
-        scenario.ask_any(&daemon, "system.multicall", &[XmlValue::Array(vec![])])?;
-        scenario.ask_any(&daemon, "system.multicall", &[])?;
+        scenario.note_call_any(&daemon, "system.multicall", &[calls])?;
+        scenario.note_call_any(&daemon, "system.multicall", &[XmlValue::Array(vec![])])?;
+        scenario.note_call_any(&daemon, "system.multicall", &[])?;
         for bad in
             [XmlValue::from("x"), 1.into(), XmlValue::Struct(vec![]), XmlValue::Array(vec!["x".into()])]
         {
-            scenario.ask_any(&daemon, "system.multicall", std::slice::from_ref(&bad))?;
+            scenario.note_call_any(&daemon, "system.multicall", std::slice::from_ref(&bad))?;
         }
         Ok(())
     })
@@ -296,34 +296,34 @@ fn logs_are_read_at_and_beyond_their_ends() {
         let numbers = [(0_i64, 0_i64), (0, 5), (5, 0), (5, 5), (9, 1), (10, 0), (10, 1), (11, 1), (100, 5), (-1, 0), (-3, 0), (-3, 2), (-10, 0), (-100, 0), (0, -1), (5, -5), (-5, -5), (0, 100), (3, 100)];
         for (offset, length) in numbers {
             for method in ["readProcessStdoutLog", "tailProcessStdoutLog"] {
-                scenario.ask(&daemon, method, &["a".into(), offset.into(), length.into()])?;
+                scenario.note_call(&daemon, method, &["a".into(), offset.into(), length.into()])?;
             }
         }
         for (offset, length) in [(0_i64, 0_i64), (0, 5), (5, 5), (-2, 0), (0, 100)] {
             for method in ["readProcessStderrLog", "tailProcessStderrLog"] {
-                scenario.ask(&daemon, method, &["a".into(), offset.into(), length.into()])?;
+                scenario.note_call(&daemon, method, &["a".into(), offset.into(), length.into()])?;
             }
         }
         for name in ["silent", "none", "a:*"] {
             for method in ["readProcessStdoutLog", "tailProcessStdoutLog", "readProcessStderrLog", "tailProcessStderrLog", "readProcessLog", "tailProcessLog"] {
-                scenario.ask(&daemon, method, &[name.into(), 0.into(), 10.into()])?;
+                scenario.note_call(&daemon, method, &[name.into(), 0.into(), 10.into()])?;
             }
         }
         for (offset, length) in [(XmlValue::from("5"), XmlValue::from("2")), ("x".into(), 1.into()), (true.into(), 3.into()), (XmlValue::Raw("<double>2.9</double>".to_owned()), 3.into())] {
             for method in ["readProcessStdoutLog", "tailProcessStdoutLog", "readLog"] {
-                scenario.ask(&daemon, method, &["a".into(), offset.clone(), length.clone()])?;
+                scenario.note_call(&daemon, method, &["a".into(), offset.clone(), length.clone()])?;
             }
         }
-        scenario.ask(&daemon, "readLog", &[0.into(), 4.into()])?;
-        scenario.ask(&daemon, "readLog", &[1_000_000.into(), 4.into()])?;
-        scenario.ask(&daemon, "readLog", &[0.into(), (-4).into()])?;
-        scenario.ask(&daemon, "clearProcessLogs", &["a".into()])?;
-        scenario.ask(&daemon, "readProcessStdoutLog", &["a".into(), 0.into(), 0.into()])?;
-        scenario.ask(&daemon, "tailProcessStdoutLog", &["a".into(), 0.into(), 10.into()])?;
-        scenario.ask(&daemon, "clearProcessLogs", &["silent".into()])?;
-        scenario.ask(&daemon, "clearProcessLogs", &["none".into()])?;
-        scenario.ask(&daemon, "clearAllProcessLogs", &[])?;
-        scenario.ask(&daemon, "clearLog", &[])?;
+        scenario.note_call(&daemon, "readLog", &[0.into(), 4.into()])?;
+        scenario.note_call(&daemon, "readLog", &[1_000_000.into(), 4.into()])?;
+        scenario.note_call(&daemon, "readLog", &[0.into(), (-4).into()])?;
+        scenario.note_call(&daemon, "clearProcessLogs", &["a".into()])?;
+        scenario.note_call(&daemon, "readProcessStdoutLog", &["a".into(), 0.into(), 0.into()])?;
+        scenario.note_call(&daemon, "tailProcessStdoutLog", &["a".into(), 0.into(), 10.into()])?;
+        scenario.note_call(&daemon, "clearProcessLogs", &["silent".into()])?;
+        scenario.note_call(&daemon, "clearProcessLogs", &["none".into()])?;
+        scenario.note_call(&daemon, "clearAllProcessLogs", &[])?;
+        scenario.note_call(&daemon, "clearLog", &[])?;
         scenario.note_all("log", daemon.log_lines());
         Ok(())
     })
@@ -343,8 +343,8 @@ fn config_info_tells_every_field() {
              [fcgi-program:f]\ncommand=cat\nsocket=unix://{dir}/f.sock\nautostart=false\n\
              [group:g]\nprograms=a\npriority=3\n",
         )?;
-        scenario.ask(&daemon, "getAllConfigInfo", &[])?;
-        scenario.ask(&daemon, "getAllProcessInfo", &[])?;
+        scenario.note_call(&daemon, "getAllConfigInfo", &[])?;
+        scenario.note_call(&daemon, "getAllProcessInfo", &[])?;
         Ok(())
     })
     .unwrap();
@@ -355,14 +355,14 @@ fn while_it_ends_every_call_is_a_fault() {
     compare_daemons(|scenario| {
         let daemon = scenario.daemon("[program:deaf]\ncommand=sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=3\nstdout_logfile={dir}/deaf\n")?;
         daemon.wait_file("deaf", "up")?;
-        scenario.ask(&daemon, "shutdown", &[])?;
+        scenario.note_call(&daemon, "shutdown", &[])?;
         for (method, params) in [("getState", vec![]), ("getAllProcessInfo", vec![]), ("getPID", vec![]), ("shutdown", vec![]), ("restart", vec![]), ("startProcess", vec!["deaf".into()]),
             ("stopProcess", vec![]), ("sendRemoteCommEvent", vec!["a".into(), "b".into()]), ("signalAllProcesses", vec!["HUP".into()]), ("signalProcessGroup", vec!["x".into(), "HUP".into()]),
             ("readLog", vec![0.into(), 1.into()]), ("sendProcessStdin", vec!["deaf".into(), "b".into()])]
         {
-            scenario.ask(&daemon, method, &params)?;
+            scenario.note_call(&daemon, method, &params)?;
         }
-        scenario.ask_any(&daemon, "system.methodSignature", &["supervisor.getState".into()])?;
+        scenario.note_call_any(&daemon, "system.methodSignature", &["supervisor.getState".into()])?;
         Ok(())
     })
     .unwrap();

@@ -60,8 +60,8 @@ fn without_the_interface_there_are_only_the_methods_of_system() {
         let config = "[unix_http_server]\nfile={dir}/s.sock\n[supervisord]\nnodaemon=true\nlogfile={dir}/supervisord.log\npidfile={dir}/supervisord.pid\nchildlogdir={dir}\n";
         let daemon = Daemon::launch(&scenario.dir, scenario.implementation, config, &[])?;
         until("an answer", TIMEOUT, || Ok(daemon.ask("system.listMethods", &[]).ok().map(drop)))?;
-        scenario.ask_any(&daemon, "system.listMethods", &[])?;
-        scenario.ask(&daemon, "getState", &[])?;
+        scenario.note_call_any(&daemon, "system.listMethods", &[])?;
+        scenario.note_call(&daemon, "getState", &[])?;
         Ok(())
     })
     .unwrap();
@@ -74,6 +74,6 @@ fn an_extension_in_python_is_named_and_the_rest_runs() {
                   [ctlplugin:x]\nsupervisor.ctl_factory = some.module:make\n[program:a]\ncommand=sleep 1000\nstartsecs=0\n";
     let daemon = Daemon::start(&dir, Implementation::Ours, config).unwrap();
     daemon.wait_state("a", "RUNNING").unwrap();
-    let told: Vec<_> = daemon.log_lines().into_iter().filter(|line| line.contains("twiddler")).collect();
-    assert_eq!(told.len(), 1, "{told:#?}");
+    let warnings: Vec<_> = daemon.log_lines().into_iter().filter(|line| line.contains("twiddler")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
 }

@@ -17,8 +17,8 @@ const TIERS: &str = "[program:db]\ncommand=sleep 1000\npriority=1\n[program:web]
 /// Whether the log says that `first` was down before `second` was told to stop.
 fn is_down_before(log: &str, first: &str, second: &str) -> bool {
     let down = log.find(&format!("stopped: {first} ("));
-    let told = log.find(&format!("killing {second} (pid "));
-    matches!((down, told), (Some(down), Some(told)) if down < told)
+    let killed = log.find(&format!("killing {second} (pid "));
+    matches!((down, killed), (Some(down), Some(killed)) if down < killed)
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a child is born with under both daemons: environment, folder, umask, user, descriptors, sockets.
 
 use ironlance_e2e::web_server::closed_port;
-use ironlance_e2e::{DaemonScenario, compare_daemons};
+use ironlance_e2e::{Scenario, compare_daemons};
 
 /// The lines of a file of the test directory, sorted.
 fn sorted(text: &str) -> Vec<String> {
@@ -11,11 +11,7 @@ fn sorted(text: &str) -> Vec<String> {
 }
 
 /// Waits for `done` at the end of each file, and notes the files' lines, sorted.
-fn note_files(
-    scenario: &mut DaemonScenario,
-    daemon: &ironlance_e2e::Daemon,
-    names: &[&str],
-) -> anyhow::Result<()> {
+fn note_files(scenario: &mut Scenario, daemon: &ironlance_e2e::Daemon, names: &[&str]) -> anyhow::Result<()> {
     for name in names {
         let text = daemon.wait_file(name, "done\n")?;
         // Each has its own folder of listeners in front.
@@ -89,13 +85,13 @@ fn stdin_is_a_pipe_that_can_be_written() {
         )?;
         daemon.wait_state("cat", "RUNNING")?;
         daemon.wait_file("closed", "up")?;
-        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), "hello\n".into()])?;
-        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), "Malmö &<>\n".into()])?;
-        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), "".into()])?;
-        scenario.ask(&daemon, "sendProcessStdin", &["cat".into(), 5.into()])?;
-        scenario.ask(&daemon, "sendProcessStdin", &["off".into(), "x".into()])?;
-        scenario.ask(&daemon, "sendProcessStdin", &["closed".into(), "x".into()])?;
-        scenario.ask(&daemon, "sendProcessStdin", &["cat:*".into(), "x".into()])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["cat".into(), "hello\n".into()])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["cat".into(), "Malmö &<>\n".into()])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["cat".into(), "".into()])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["cat".into(), 5.into()])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["off".into(), "x".into()])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["closed".into(), "x".into()])?;
+        scenario.note_call(&daemon, "sendProcessStdin", &["cat:*".into(), "x".into()])?;
         let text = daemon.wait_file("cat", "Malm\u{f6} &<>\n")?;
         scenario.note(text);
         Ok(())
@@ -121,16 +117,16 @@ fn groups_and_priorities_order_the_starts() {
         }
         let starts = daemon.log_lines().into_iter().filter(|line| line.contains("spawned"));
         scenario.note_all("starts", starts);
-        scenario.ask(&daemon, "getAllProcessInfo", &[])?;
+        scenario.note_call(&daemon, "getAllProcessInfo", &[])?;
         // Stops are told in the order in which they are over.
-        scenario.ask_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
-        scenario.ask_unordered(&daemon, "stopProcess", &["late:*".into()])?;
-        scenario.ask(&daemon, "startProcess", &["late:*".into()])?;
-        scenario.ask(&daemon, "startProcessGroup", &["many".into()])?;
-        scenario.ask(&daemon, "startProcessGroup", &["many".into()])?;
-        scenario.ask_unordered(&daemon, "stopAllProcesses", &[])?;
-        scenario.ask(&daemon, "startAllProcesses", &[])?;
-        scenario.ask(&daemon, "startAllProcesses", &[])?;
+        scenario.note_call_unordered(&daemon, "stopProcessGroup", &["many".into()])?;
+        scenario.note_call_unordered(&daemon, "stopProcess", &["late:*".into()])?;
+        scenario.note_call(&daemon, "startProcess", &["late:*".into()])?;
+        scenario.note_call(&daemon, "startProcessGroup", &["many".into()])?;
+        scenario.note_call(&daemon, "startProcessGroup", &["many".into()])?;
+        scenario.note_call_unordered(&daemon, "stopAllProcesses", &[])?;
+        scenario.note_call(&daemon, "startAllProcesses", &[])?;
+        scenario.note_call(&daemon, "startAllProcesses", &[])?;
         let starts = daemon.log_lines().into_iter().filter(|line| line.contains("spawned"));
         scenario.note_all("all starts", starts);
         Ok(())
@@ -190,10 +186,10 @@ fn a_user_that_cannot_be_taken_on_is_said() {
         daemon.wait_state("badinterp", "FATAL")?;
         let quickly = "\"Exited too quickly (process log may have details)\"";
         let exec = "\"couldn't exec DIR/badinterp: ENOENT\"";
-        scenario.decided(daemon.info("badinterp", "spawnerr")?, quickly, exec)?;
+        scenario.expect_difference(daemon.info("badinterp", "spawnerr")?, quickly, exec)?;
         for name in ["perms", "script", "badinterp"] {
             daemon.wait_state(name, "FATAL")?;
-            scenario.ask(&daemon, "startProcess", &[name.into()])?;
+            scenario.note_call(&daemon, "startProcess", &[name.into()])?;
         }
         // How often it was tried is a matter of time.
         let text = daemon.wait_file("perms", "not spawned")?;

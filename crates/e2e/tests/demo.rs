@@ -60,10 +60,10 @@ fn two_demos_at_a_time_do_not_meet_and_can_be_looked_into() {
         let command = control.trim_end_matches(" status");
         let running = until("supervisorctl to tell", TIMEOUT, || {
             let output = Command::new(command).arg("status").output()?;
-            let told = String::from_utf8_lossy(&output.stdout).into_owned();
-            Ok(Some(told).filter(|told| told.contains("steady") && told.contains("pid")))
+            let output = String::from_utf8_lossy(&output.stdout).into_owned();
+            Ok(Some(output).filter(|output| output.contains("steady") && output.contains("pid")))
         });
-        let running = running.with_context(|| demo.told()).unwrap();
+        let running = running.with_context(|| demo.output()).unwrap();
         assert!(running.contains("httpok"), "{running}");
         let page = demo.wait_for("web page    ");
         let address = page.trim_start_matches("http://").trim_end_matches('/');
@@ -121,15 +121,15 @@ impl Demo {
         Self { child, story }
     }
 
-    fn told(&self) -> String {
+    fn output(&self) -> String {
         fs::read_to_string(&self.story).unwrap()
     }
 
     /// The rest of the line that begins so.
     fn wait_for(&self, begin: &str) -> String {
         until(begin, TIMEOUT, || {
-            let told = self.told();
-            let mut lines = told.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            let output = self.output();
+            let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
             Ok(lines.find_map(|line| line.trim_start().strip_prefix(begin)).map(str::to_owned))
         })
         .unwrap()
@@ -142,7 +142,7 @@ impl Demo {
     fn end(&mut self) -> (ExitStatus, String) {
         let child = &mut self.child;
         let ended = until("the demo to end", LIMIT, || Ok(child.try_wait()?));
-        (ended.unwrap(), self.told())
+        (ended.unwrap(), self.output())
     }
 }
 

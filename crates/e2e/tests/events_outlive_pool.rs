@@ -46,8 +46,8 @@ fn an_update_of_a_changed_listener_hands_its_events_to_the_new_one() {
         good.section("late", "REMOTE_COMMUNICATION,PROCESS_STATE_FATAL").replace("buffer_size=1000\n", "");
     let control = "[supervisorctl]\nserverurl=unix://{dir}/s.sock\n";
     write_config(&dir, &format!("{BASE}{control}{after}")).unwrap();
-    let told = update(&dir);
-    assert!(told.contains("late: updated process group"), "{told:?}");
+    let printed = update(&dir);
+    assert!(printed.contains("late: updated process group"), "{printed:?}");
     let events = good.wait_all("all of them", |events| data(events).len() >= 500).unwrap();
     assert_eq!(data(&events), numbers(500), "{}", daemon.log());
     assert!(

@@ -63,8 +63,8 @@ fn a_name_that_was_pointed_at_a_server_without_password_reads_nothing() {
     }
     let words = ask(port, "GET /", &["Host: evil.example"], "").body();
     assert!(words.contains("allowed_hosts in [inet_http_server]") && words.lines().count() == 1, "{words}");
-    let told = daemon.log_lines().iter().filter(|line| line.contains("allowed_hosts")).count();
-    assert_eq!(told, 1, "{}", daemon.log());
+    let warnings = daemon.log_lines().iter().filter(|line| line.contains("allowed_hosts")).count();
+    assert_eq!(warnings, 1, "{}", daemon.log());
     // Nobody can point a name at a unix socket.
     let text = "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
     assert_eq!(daemon.http(text.as_bytes(), TIMEOUT).unwrap().status(), "HTTP/1.1 200 OK");

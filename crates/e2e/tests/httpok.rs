@@ -23,7 +23,7 @@ fn listener_scenario<'a>(args: &str, events: &[WireEvent]) -> ListenerScenario<'
 fn agree(args: &str, behaviour: ServerBehaviour) -> Transcript {
     let page = WebServer::start(behaviour).unwrap();
     let args = args.replace("{url}", &page.url());
-    listener_scenario(&args, &[WireEvent::tick(60)]).agree().unwrap()
+    listener_scenario(&args, &[WireEvent::tick(60)]).compare().unwrap()
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn faults_of_supervisord_are_told() {
                 shop(supervisor);
                 case(supervisor);
             });
-        listener_scenario.agree().unwrap();
+        listener_scenario.compare().unwrap();
     }
 }
 
@@ -171,7 +171,7 @@ fn only_ticks_count_and_each_checks_anew() {
     let args = format!("{MAIL} -p cat {}/", page.url());
     let events =
         [WireEvent::crashed("cat", 1), WireEvent::tick(5), WireEvent::fatal("cat"), WireEvent::tick(3600)];
-    let transcript = listener_scenario(&args, &events).agree().unwrap();
+    let transcript = listener_scenario(&args, &events).compare().unwrap();
     assert_eq!((transcript.actions.len(), transcript.mails.len()), (4, 2));
 }
 

@@ -80,25 +80,25 @@ fn import(dir: &TestDir, args: &[&str]) -> Output {
 }
 
 /// Its exit status and what it says.
-fn told(dir: &TestDir, args: &[&str]) -> (Option<i32>, String) {
+fn run(dir: &TestDir, args: &[&str]) -> (Option<i32>, String) {
     let output = import(dir, args);
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(text).unwrap())
 }
 
-fn has_all(said: &str, needles: &[&str]) {
-    let missing: Vec<_> = needles.iter().filter(|needle| !said.contains(**needle)).collect();
-    assert!(missing.is_empty(), "{missing:#?} are missing in\n{said}");
+fn has_all(printed: &str, needles: &[&str]) {
+    let missing: Vec<_> = needles.iter().filter(|needle| !printed.contains(**needle)).collect();
+    assert!(missing.is_empty(), "{missing:#?} are missing in\n{printed}");
 }
 
 #[test]
 fn a_configuration_without_trouble_is_one_and_is_found_where_supervisord_finds_it() {
     let dir = TestDir::new().unwrap();
     dir.write("supervisord.conf", CLEAN).unwrap();
-    let (status, said) = told(&dir, &[]);
-    assert_eq!(status, Some(0), "{said}");
+    let (status, printed) = run(&dir, &[]);
+    assert_eq!(status, Some(0), "{printed}");
     has_all(
-        &said,
+        &printed,
         &[
             "3 processes in 1 group",
             "1 listener of superlance",
@@ -115,8 +115,8 @@ fn the_original_s_own_sample_needs_no_attention() {
     let echo = Implementation::Original.path("echo_supervisord_conf").unwrap();
     let sample = dir.command(echo, Implementation::Original).unwrap().output().unwrap().stdout;
     fs::write(dir.path("sample.conf"), sample).unwrap();
-    let (status, said) = told(&dir, &["sample.conf"]);
-    assert_eq!(status, Some(0), "{said}");
+    let (status, printed) = run(&dir, &["sample.conf"]);
+    assert_eq!(status, Some(0), "{printed}");
 }
 
 #[test]
@@ -125,12 +125,12 @@ fn all_that_needs_attention_is_named_with_its_line_and_no_secret_is_shown() {
     dir.write("s.conf", TROUBLED).unwrap();
     dir.write("conf.d/more.conf", "[program:more]\ncommand=cat\nstdout_logfile=/no/such/x.log\n").unwrap();
     let before = listing(&dir);
-    let (status, said) = told(&dir, &["s.conf"]);
-    assert_eq!(status, Some(1), "{said}");
+    let (status, printed) = run(&dir, &["s.conf"]);
+    assert_eq!(status, Some(1), "{printed}");
     let more =
         format!("{}/conf.d/more.conf:3: [program:more] stdout_logfile: cannot find", dir.folder().display());
     has_all(
-        &said,
+        &printed,
         &[
             "s.conf and 1 file it includes",
             "httpok, memmon: -a never restarts the listener itself",
@@ -159,7 +159,7 @@ fn all_that_needs_attention_is_named_with_its_line_and_no_secret_is_shown() {
             "s.conf:39: [eventlistener:memmon] command: mails by no-such-mailer, which is not here",
         ],
     );
-    assert!(!said.contains("geheim"), "{said}");
+    assert!(!printed.contains("geheim"), "{printed}");
     assert_eq!(listing(&dir), before, "something was changed");
 }
 
@@ -171,9 +171,9 @@ fn a_listener_that_aims_at_nothing_and_events_that_it_makes_nothing_of_are_named
         events=PROCESS_STATE_EXITED,PROCESS_STATE_STOPPED,PROCESS_STATE_FATAL,PROCESS_LOG_STDERR\n\
         [eventlistener:memmon]\ncommand=memmon -p worker=1GB\nevents=TICK_60\n";
     dir.write("s.conf", config).unwrap();
-    let (_, said) = told(&dir, &["s.conf"]);
+    let (_, printed) = run(&dir, &["s.conf"]);
     has_all(
-        &said,
+        &printed,
         &[
             "[eventlistener:crashmail] command names a program that is not in this configuration: wroker_0; did you mean \
              worker_0?",
@@ -188,17 +188,20 @@ fn a_listener_that_aims_at_nothing_and_events_that_it_makes_nothing_of_are_named
 fn it_says_where_alerts_wait_under_which_supervisord() {
     let dir = TestDir::new().unwrap();
     dir.write("s.conf", &format!("{CLEAN}environment=IRONLANCE_STATE=\"/dev/null/state\"\n")).unwrap();
-    let (_, said) = told(&dir, &["s.conf"]);
-    assert!(said.contains("its alerts wait in memory only") && !said.contains("waits on disk"), "{said}");
+    let (_, printed) = run(&dir, &["s.conf"]);
+    assert!(
+        printed.contains("its alerts wait in memory only") && !printed.contains("waits on disk"),
+        "{printed}"
+    );
     if !rustix::process::geteuid().is_root() {
         // Nobody but root starts programs as others.
         return;
     }
     dir.write("s.conf", &format!("{CLEAN}user=nobody\n")).unwrap();
-    let (_, said) = told(&dir, &["s.conf"]);
+    let (_, printed) = run(&dir, &["s.conf"]);
     let folder = dir.path("state/users/nobody");
     let granted = format!("our supervisord makes {} for it; under Supervisor's own", folder.display());
-    has_all(&said, &["crashmail: an alert that cannot be sent waits on disk", &granted]);
+    has_all(&printed, &["crashmail: an alert that cannot be sent waits on disk", &granted]);
 }
 
 fn listing(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
@@ -214,9 +217,9 @@ fn listing(dir: &TestDir) -> Vec<(String, Vec<u8>)> {
 fn what_is_no_configuration_is_told_apart_from_what_cannot_be_read() {
     let dir = TestDir::new().unwrap();
     dir.write("empty.conf", "").unwrap();
-    let (status, said) = told(&dir, &["empty.conf"]);
-    assert_eq!(status, Some(1), "{said}");
-    has_all(&said, &["empty.conf: cannot do without a section: [supervisord]"]);
+    let (status, printed) = run(&dir, &["empty.conf"]);
+    assert_eq!(status, Some(1), "{printed}");
+    has_all(&printed, &["empty.conf: cannot do without a section: [supervisord]"]);
     fs::write(dir.path("binary.conf"), b"\x7fELF\0\xff").unwrap();
     dir.write("prose.conf", "Dear all,\n").unwrap();
     for (args, needle) in [
@@ -225,9 +228,9 @@ fn what_is_no_configuration_is_told_apart_from_what_cannot_be_read() {
         (&["none.conf"], "none.conf: cannot read the file"),
         (&["a", "b"], "unexpected argument 'b'"),
     ] {
-        let (status, said) = told(&dir, args);
-        assert_eq!(status, Some(2), "{args:?}: {said}");
-        has_all(&said, &[needle]);
+        let (status, printed) = run(&dir, args);
+        assert_eq!(status, Some(2), "{args:?}: {printed}");
+        has_all(&printed, &[needle]);
     }
 }
 
@@ -238,9 +241,9 @@ fn what_a_file_says_to_a_terminal_is_not_passed_on() {
         .unwrap();
     dir.write("t.conf", "\x1b[2Jhello\n").unwrap();
     for file in ["s.conf", "t.conf", "\x1b[2J.conf"] {
-        let (status, said) = told(&dir, &[file]);
-        assert!(status.is_some_and(|status| status > 0), "{said}");
-        assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
-        assert!(said.contains("\\x1b[") || file == "t.conf", "{said}");
+        let (status, printed) = run(&dir, &[file]);
+        assert!(status.is_some_and(|status| status > 0), "{printed}");
+        assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
+        assert!(printed.contains("\\x1b[") || file == "t.conf", "{printed}");
     }
 }

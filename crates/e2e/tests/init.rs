@@ -33,9 +33,9 @@ fn init(dir: &TestDir, args: &[&str]) -> Output {
 /// A run that writes `s.conf` of the test directory; gives what it said.
 fn written(dir: &TestDir, args: &[&str]) -> String {
     let output = init(dir, &[&["--output", "s.conf", "--mail-to", "ops@example.com"], args].concat());
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    said
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    printed
 }
 
 fn mode(file: &Path) -> u32 {
@@ -49,8 +49,8 @@ fn from_options_to_the_first_crash_in_the_mailbox_under_both_supervisords() {
         let setup = MailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
         let server = MailServer::start(&dir, &setup).unwrap();
         let url = format!("smtp://joe:{IN_URL}@127.0.0.1:{}", server.port());
-        let said = written(&dir, &["--smtp", &url, "--program", SLEEPER]);
-        assert!(said.contains("the test alert was sent") && !said.contains(PASSWORD), "{said}");
+        let printed = written(&dir, &["--smtp", &url, "--program", SLEEPER]);
+        assert!(printed.contains("the test alert was sent") && !printed.contains(PASSWORD), "{printed}");
         let mails = server.wait(1).unwrap();
         assert!(
             mails[0].content.contains("Subject: test alert of crashmail on ")
@@ -316,8 +316,8 @@ fn a_mailer_with_quotes_and_a_command_with_comment_signs_mean_the_same_to_the_or
     let dir = TestDir::new().unwrap();
     let mailer = format!("cat >{}/'a mail;100%'", dir.folder().display());
     let shell = "odd=sh -c 'echo \"a ;b\" # 100% %(x)s'";
-    let said = written(&dir, &["--sendmail", &mailer, "--program", shell]);
-    assert!(said.contains("the test alert was sent"), "{said}");
+    let printed = written(&dir, &["--sendmail", &mailer, "--program", shell]);
+    assert!(printed.contains("the test alert was sent"), "{printed}");
     assert!(fs::read_to_string(dir.path("a mail;100%")).unwrap().contains("To: ops@example.com"));
     let script = "import sys\nfrom supervisor.options import ServerOptions\nimport shlex\n\
         sys.argv = ['supervisord']\no = ServerOptions()\no.realize(['-c', 's.conf'])\n\
@@ -325,20 +325,20 @@ fn a_mailer_with_quotes_and_a_command_with_comment_signs_mean_the_same_to_the_or
     let python = Implementation::Original.path("python").unwrap();
     let output =
         dir.command(python, Implementation::Original).unwrap().args(["-c", script]).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        told.contains("odd echo \"a ;b\" # 100% %(x)s\n"),
-        "{told}{}",
+        stdout.contains("odd echo \"a ;b\" # 100% %(x)s\n"),
+        "{stdout}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(told.contains(&format!("crashmail {mailer}\n")), "{told}");
+    assert!(stdout.contains(&format!("crashmail {mailer}\n")), "{stdout}");
 }
 
 #[test]
 fn a_configuration_that_shows_a_password_is_for_its_owner_only() {
     let dir = TestDir::new().unwrap();
-    let said = written(&dir, &["--smtp", "mail", "--no-test", "--program", "web=sleep 1 --password=x"]);
-    assert!(said.contains("Next:"), "{said}");
+    let printed = written(&dir, &["--smtp", "mail", "--no-test", "--program", "web=sleep 1 --password=x"]);
+    assert!(printed.contains("Next:"), "{printed}");
     assert_eq!(mode(&dir.path("s.conf")), 0o600);
 }
 

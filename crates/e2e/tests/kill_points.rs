@@ -87,8 +87,8 @@ fn a_program_that_was_stopped_long_ago_is_not_started_by_a_listener_that_comes_b
     let successor = command(&dir, "memmon", &["-p", "cat=1000GB"], supervisor.url());
     let mut listener = Listener::start(successor, dir.path("stderr")).unwrap();
     listener.handle(&WireEvent::tick(60)).unwrap();
-    let told = "note: not starting cat:cat: I stopped it more than an hour ago and was not there since\n";
-    assert!(listener.stderr().unwrap().contains(told), "{:?}", listener.stderr());
+    let note = "note: not starting cat:cat: I stopped it more than an hour ago and was not there since\n";
+    assert!(listener.stderr().unwrap().contains(note), "{:?}", listener.stderr());
     assert!(!ledger.exists());
     assert_eq!(count(&supervisor, "supervisor.startProcess"), 1);
 }
@@ -130,9 +130,9 @@ impl Stuck {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         drop(self.child);
-        let mut said = Vec::new();
-        self.stdout.read_to_end(&mut said).unwrap();
-        String::from_utf8_lossy(&said).trim_start_matches('.').to_owned()
+        let mut printed = Vec::new();
+        self.stdout.read_to_end(&mut printed).unwrap();
+        String::from_utf8_lossy(&printed).trim_start_matches('.').to_owned()
     }
 }
 
@@ -218,6 +218,6 @@ fn an_event_that_comes_again_to_another_process_of_a_batch_mailer_s_pool_is_told
     }
     server.wait(1).unwrap();
     pause(A_WHILE);
-    let told: usize = server.mails().unwrap().iter().map(|mail| mail.content.matches("pid 7").count()).sum();
-    assert_eq!(told, 1);
+    let note: usize = server.mails().unwrap().iter().map(|mail| mail.content.matches("pid 7").count()).sum();
+    assert_eq!(note, 1);
 }

@@ -40,8 +40,8 @@ fn programs_and_groups_are_chosen_alike_on_the_crash_mailers() {
         for command in ["crashmailbatch", "crashsms"] {
             let transcript = ours(command, &format!("{batch} {choice}"), &events, 1);
             for name in ["cat", "web", "db"] {
-                let told = transcript.mails[0].contains(&format!(":{name}"));
-                assert_eq!(told, names.contains(&name), "{command} {choice} {name}");
+                let is_named = transcript.mails[0].contains(&format!(":{name}"));
+                assert_eq!(is_named, names.contains(&name), "{command} {choice} {name}");
             }
         }
         let args = format!("-m a@example.com -s {{mailer}} {choice}");
@@ -164,24 +164,25 @@ fn the_test_alert_tells_each_step_and_ends_with_0_or_1() {
     let authority = Certificate::of(&dir).unwrap().authority.display().to_string();
     let url = format!("smtp://ops@localhost:{}", server.port());
     let args = ["-m", "a@example.com", "--smtp", &url, "--tls", "--ca-file", &authority, "--test-alert"];
-    let (code, said, stderr) = run(&dir, "crashmail", &args, &[("IRONLANCE_SMTP_PASSWORD", "secret")]);
-    assert_eq!(code, Some(0), "{said}{stderr}");
+    let (code, printed, stderr) = run(&dir, "crashmail", &args, &[("IRONLANCE_SMTP_PASSWORD", "secret")]);
+    assert_eq!(code, Some(0), "{printed}{stderr}");
     for step in ["resolved localhost", "connected to 127.0.0.1", "TLS", "authenticated as ops", "accepted"] {
-        assert!(said.contains(step), "{step} in\n{said}");
+        assert!(printed.contains(step), "{step} in\n{printed}");
     }
     assert_eq!(server.mails().unwrap()[0].tls, "yes");
-    assert!(!said.contains("secret"));
+    assert!(!printed.contains("secret"));
 
-    let (code, said, stderr) = run(&dir, "crashmail", &args, &[("IRONLANCE_SMTP_PASSWORD", "wrong")]);
-    assert_eq!(code, Some(1), "{said}{stderr}");
+    let (code, printed, stderr) = run(&dir, "crashmail", &args, &[("IRONLANCE_SMTP_PASSWORD", "wrong")]);
+    assert_eq!(code, Some(1), "{printed}{stderr}");
     // Without the authority the certificate is not to be trusted.
     let args = ["-m", "a@example.com", "--smtp", &url, "--tls", "--test-alert"];
-    let (code, said, stderr) = run(&dir, "crashmail", &args, &[("IRONLANCE_SMTP_PASSWORD", "secret")]);
-    assert_eq!(code, Some(1), "{said}{stderr}");
+    let (code, printed, stderr) = run(&dir, "crashmail", &args, &[("IRONLANCE_SMTP_PASSWORD", "secret")]);
+    assert_eq!(code, Some(1), "{printed}{stderr}");
     let refused = format!("smtp://127.0.0.1:{}", closed_port().unwrap());
-    let (code, said, stderr) = run(&dir, "memmon", &["-m", "a@b.c", "--smtp", &refused, "--test-alert"], &[]);
-    assert_eq!(code, Some(1), "{said}{stderr}");
-    assert!((said + &stderr).contains("Connection refused"));
+    let (code, printed, stderr) =
+        run(&dir, "memmon", &["-m", "a@b.c", "--smtp", &refused, "--test-alert"], &[]);
+    assert_eq!(code, Some(1), "{printed}{stderr}");
+    assert!((printed + &stderr).contains("Connection refused"));
     let (code, _, _) = run(&dir, "httpok", &["-m", "a@b.c", "-s", "cat >/dev/null", "--test-alert"], &[]);
     assert_eq!(code, Some(0));
     let (code, _, _) = run(

@@ -66,8 +66,8 @@ fn under_another_supervisord_each_kind_without_use_is_told_when_it_comes_first()
         listener.handle(&WireEvent::state("RUNNING", "cat", "STARTING", " pid:7")).unwrap();
     }
     let stderr = listener.stderr().unwrap();
-    let told = "note: of PROCESS_STATE_FATAL no mail is made (--on exited): --on exited,fatal would\n";
-    assert_eq!(stderr.matches(told).count(), 1, "{stderr}");
+    let note = "note: of PROCESS_STATE_FATAL no mail is made (--on exited): --on exited,fatal would\n";
+    assert_eq!(stderr.matches(note).count(), 1, "{stderr}");
     assert_eq!(stderr.matches("note: ").count(), 2, "{stderr}");
 }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use ironlance_e2e::mailer::Mailer;
-use ironlance_e2e::transcript::{redact, without_additions};
+use ironlance_e2e::transcript::{redact_times, without_additions};
 use ironlance_e2e::web_server::{ServerBehaviour, WebServer};
 use ironlance_e2e::{FakeSupervisor, Implementation, ListenerScenario, TestDir, Transcript, WireEvent};
 
@@ -16,7 +16,7 @@ const MAIL: &str = "-m ops@example.com -s {mailer}";
 
 /// What both write to stdout and stderr when their input is these bytes.
 fn agree_on_bytes(line: &str, input: &[u8]) -> (String, String) {
-    let said = Implementation::BOTH.map(|implementation| {
+    let printed = Implementation::BOTH.map(|implementation| {
         let dir = TestDir::new().unwrap();
         let mailer = Mailer::new(&dir).unwrap();
         let mut words = line.split_whitespace().map(|word| word.replace("{mailer}", mailer.command()));
@@ -27,13 +27,13 @@ fn agree_on_bytes(line: &str, input: &[u8]) -> (String, String) {
         let mut child = pipes.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         let output = child.wait_with_output().unwrap();
-        let text = |bytes: &[u8]| redact(&String::from_utf8_lossy(bytes), dir.folder());
+        let text = |bytes: &[u8]| redact_times(&String::from_utf8_lossy(bytes), dir.folder());
         if implementation == Implementation::Ours {
             assert_eq!(output.status.code(), Some(0), "{line}: {}", text(&output.stderr));
         }
         (text(&output.stdout), without_additions(&text(&output.stderr)))
     });
-    let [original, ours] = said;
+    let [original, ours] = printed;
     assert_eq!(ours, original, "{line}");
     ours
 }
@@ -99,7 +99,7 @@ fn a_supervisor_without_programs_is_told_about() {
     let page = format!("{}/", server.url());
     for args in ["-p cat", "-a", ""] {
         let args = format!("{MAIL} {args} {page}");
-        let transcript = ListenerScenario::new("httpok", &args, &[WireEvent::tick(60)]).agree().unwrap();
+        let transcript = ListenerScenario::new("httpok", &args, &[WireEvent::tick(60)]).compare().unwrap();
         assert_eq!(transcript.mails.len(), 1, "{args}");
     }
 }

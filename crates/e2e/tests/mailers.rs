@@ -48,16 +48,16 @@ fn the_password_of_a_mailer_is_shown_nowhere_and_its_last_line_is_the_reason() {
     let trial = crashmail(&dir, &["-s", line, "--test-alert"]).output().unwrap();
     let trial = String::from_utf8_lossy(&[trial.stdout, trial.stderr].concat()).into_owned();
     let stderr = listener.stderr().unwrap();
-    for said in [&list, &show, &retry, &trial, &stderr] {
-        assert!(!said.contains("hunter2"), "{said}");
+    for printed in [&list, &show, &retry, &trial, &stderr] {
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
-    for said in [&list, &show, &trial] {
-        assert!(said.contains("command sendemail() …"), "{said}");
+    for printed in [&list, &show, &trial] {
+        assert!(printed.contains("command sendemail() …"), "{printed}");
     }
-    for said in [&list, &show, &trial, &stderr] {
+    for printed in [&list, &show, &trial, &stderr] {
         assert!(
-            said.contains("the mailer ended with status 1 (sendemail() …): ERROR => no server"),
-            "{said}"
+            printed.contains("the mailer ended with status 1 (sendemail() …): ERROR => no server"),
+            "{printed}"
         );
     }
     assert!(stderr.contains("login joe *** refused"), "{stderr}");
@@ -112,10 +112,10 @@ fn who_may_only_look_is_told_of_commands_without_their_secrets() {
     ]);
     let alone = format!("{:?}", ask(method, &[]));
     let of_many = format!("{:?}", ask("system.multicall", &[XmlValue::Array(vec![call])]));
-    for told in [alone, of_many] {
-        assert!(!told.contains("hunter2"), "{told}");
-        assert!(told.contains("sleep 1000 --password=*** -xp ***"), "{told}");
-        assert!(told.contains("http://joe:***@127.0.0.1"), "{told}");
+    for details in [alone, of_many] {
+        assert!(!details.contains("hunter2"), "{details}");
+        assert!(details.contains("sleep 1000 --password=*** -xp ***"), "{details}");
+        assert!(details.contains("http://joe:***@127.0.0.1"), "{details}");
     }
     // Who may do everything is told what the original tells.
     let whole = format!("{:?}", daemon.call("getAllConfigInfo", &[]).unwrap().unwrap());
@@ -145,17 +145,17 @@ fn a_self_signed_certificate_is_believed_where_ca_file_names_it_and_nowhere_else
         let output = crashmail(&dir, &["--smtp", url, "--test-alert"]).args(args).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let (code, said) = trial(&url("localhost"), &["--ca-file", &certificate]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("certificate verified"), "{said}");
+    let (code, printed) = trial(&url("localhost"), &["--ca-file", &certificate]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("certificate verified"), "{printed}");
     for args in [&[][..], &["--ca-file", stranger.as_str()]] {
-        let (code, said) = trial(&url("localhost"), args);
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains("it is self-signed, and not trusted here (--ca-file"), "{said}");
+        let (code, printed) = trial(&url("localhost"), args);
+        assert_eq!(code, Some(1), "{printed}");
+        assert!(printed.contains("it is self-signed, and not trusted here (--ca-file"), "{printed}");
     }
     // What is trusted is this server by its name, not whoever shows the file.
-    let (code, said) = trial(&url("127.0.0.1"), &["--ca-file", &certificate]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("its certificate is for another name"), "{said}");
+    let (code, printed) = trial(&url("127.0.0.1"), &["--ca-file", &certificate]);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("its certificate is for another name"), "{printed}");
     assert_eq!(server.mails().unwrap().len(), 1);
 }

@@ -57,7 +57,7 @@ fn every_command_has_a_page_that_names_its_options() {
         assert!(text.contains(&format!(".SS {verb}\n")), "no verb {verb}: {text}");
     }
     // What is ours is told as such, and every status.
-    for told in [
+    for phrase in [
         ".SH \"ACTIONS OF IRONLANCE\"",
         ".SS why\n",
         "Of ironlance:\n",
@@ -65,7 +65,7 @@ fn every_command_has_a_page_that_names_its_options() {
         "\\-\\-no\\-wait",
         "\\-\\-json",
     ] {
-        assert!(text.contains(told), "{told}: {text}");
+        assert!(text.contains(phrase), "{phrase}: {text}");
     }
     let statuses = text.split(".SH \"EXIT STATUS\"").nth(1).unwrap();
     for status in ["0", "1", "2", "3", "4", "5", "7"] {
@@ -87,8 +87,8 @@ fn man_takes_every_page_without_a_warning() {
             .env("MANPAGER", "cat");
         let output = run_command(command).unwrap();
         assert!(output.status.success(), "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(said, "", "{}", page.display());
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(printed, "", "{}", page.display());
         assert!(String::from_utf8_lossy(&output.stdout).contains("NAME"), "{}", page.display());
     }
 }
@@ -188,8 +188,8 @@ fn the_other_shells_take_their_scripts() {
     let fish = |line: &str| {
         let mut command = dir.command("fish", Implementation::Ours).unwrap();
         command.args(["--no-config", "-c", &format!("source fish; complete -C '{line}'")]);
-        let said = String::from_utf8(run_command(command).unwrap().stdout).unwrap();
-        sorted(said.lines().filter_map(|line| line.split('\t').next()).map(str::to_owned).collect())
+        let printed = String::from_utf8(run_command(command).unwrap().stdout).unwrap();
+        sorted(printed.lines().filter_map(|line| line.split('\t').next()).map(str::to_owned).collect())
     };
     for (line, offers) in [
         ("supervisorctl rerea", "reread"),

@@ -56,7 +56,7 @@ impl Drop for Sleepers {
 fn agree(sleepers: &Sleepers, args: &str, events: &[WireEvent]) -> Transcript {
     ListenerScenario::new("memmon", args, events)
         .with(|supervisor| sleepers.enter(supervisor))
-        .agree()
+        .compare()
         .unwrap()
 }
 

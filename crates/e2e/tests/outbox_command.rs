@@ -54,8 +54,8 @@ impl Waiting {
         let mut command =
             self.dir.command(Implementation::Ours.path("ironlance").unwrap(), Implementation::Ours).unwrap();
         let output = command.arg("outbox").args(args).output().unwrap();
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        (output.status.code(), said)
+        let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), printed)
     }
 
     /// The ids of the alerts, oldest first.
@@ -78,8 +78,8 @@ impl Waiting {
 fn show_tells_all_of_an_alert() {
     let waiting = Waiting::new("mail 451 come back later", 1);
     let id = &waiting.ids()[0];
-    let (code, said) = waiting.outbox(&["show", id]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = waiting.outbox(&["show", id]);
+    assert_eq!(code, Some(0), "{printed}");
     let port = format!("smtp://127.0.0.1:{}", waiting.server.port());
     for needle in [
         id.as_str(),
@@ -91,9 +91,9 @@ fn show_tells_all_of_an_alert() {
         "451 come back later",
         "Process cat in group cat exited unexpectedly (pid 1) from state RUNNING",
     ] {
-        assert!(said.contains(needle), "{needle:?} in\n{said}");
+        assert!(printed.contains(needle), "{needle:?} in\n{printed}");
     }
-    assert_eq!(waiting.outbox(&["show", &id[..id.len() - 1]]), (code, said), "a unique beginning will do");
+    assert_eq!(waiting.outbox(&["show", &id[..id.len() - 1]]), (code, printed), "a unique beginning will do");
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn list_for_programs_tells_what_waits_what_is_dead_and_what_is_collected() {
     let text = std::fs::read_to_string(outbox.join("new").join(&ids[0])).unwrap();
     std::fs::write(outbox.join("batch/old-mailer"), text).unwrap();
     std::fs::write(outbox.join("dead/1"), "nonsense\n").unwrap();
-    let (code, said) = waiting.outbox(&["list", "--json"]);
-    assert_eq!(code, Some(0), "{said}");
-    let list: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let (code, printed) = waiting.outbox(&["list", "--json"]);
+    assert_eq!(code, Some(0), "{printed}");
+    let list: serde_json::Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(list["waiting"][0]["id"], ids[0].as_str());
     assert_eq!(list["waiting"][1]["failures"], 1);
     assert_eq!(list["waiting"][0]["to"][0], "ops@example.com");
@@ -118,25 +118,28 @@ fn list_for_programs_tells_what_waits_what_is_dead_and_what_is_collected() {
         (&"old-mailer".into(), &1.into())
     );
     assert!(list["dead"][0]["error"].as_str().unwrap().contains("no checksum"));
-    let (_, said) = waiting.outbox(&["list"]);
-    assert!(said.contains("batch    old-mailer") && said.contains("2 waiting, 1 dead in "), "{said}");
+    let (_, printed) = waiting.outbox(&["list"]);
+    assert!(
+        printed.contains("batch    old-mailer") && printed.contains("2 waiting, 1 dead in "),
+        "{printed}"
+    );
 }
 
 #[test]
 fn an_alert_that_is_not_there_is_named_and_nothing_done() {
     let waiting = Waiting::new("mail 451 later", 2);
     for verb in ["show", "retry", "drop"] {
-        let (code, said) = waiting.outbox(&[verb, "nonsense"]);
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains("cannot find the alert nonsense"), "{said}");
+        let (code, printed) = waiting.outbox(&[verb, "nonsense"]);
+        assert_eq!(code, Some(1), "{printed}");
+        assert!(printed.contains("cannot find the alert nonsense"), "{printed}");
     }
     // Every id begins like that.
     let ids = waiting.ids();
     let same = ids[0].chars().zip(ids[1].chars()).take_while(|(one, other)| one == other).count();
-    let (code, said) = waiting.outbox(&["drop", &ids[0][..same]]);
+    let (code, printed) = waiting.outbox(&["drop", &ids[0][..same]]);
     if same > 0 {
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains("cannot tell which alert"), "{said}");
+        assert_eq!(code, Some(1), "{printed}");
+        assert!(printed.contains("cannot tell which alert"), "{printed}");
     }
     assert_eq!(waiting.ids(), ids);
 }
@@ -145,13 +148,16 @@ fn an_alert_that_is_not_there_is_named_and_nothing_done() {
 fn drop_throws_away_what_is_named_and_only_that() {
     let mut waiting = Waiting::new("mail 451 later", 3);
     let ids = waiting.ids();
-    let (code, said) = waiting.outbox(&["drop", &ids[0], &ids[2]]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&ids[0]) && said.contains(&ids[2]) && !said.contains(&ids[1]), "{said}");
+    let (code, printed) = waiting.outbox(&["drop", &ids[0], &ids[2]]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(
+        printed.contains(&ids[0]) && printed.contains(&ids[2]) && !printed.contains(&ids[1]),
+        "{printed}"
+    );
     assert_eq!(waiting.ids(), ids[1..2]);
     waiting.server.set_behaviour("ok").unwrap();
-    let (code, said) = waiting.outbox(&["retry"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = waiting.outbox(&["retry"]);
+    assert_eq!(code, Some(0), "{printed}");
     assert_eq!(waiting.arrived(), ["2"]);
 }
 
@@ -162,12 +168,12 @@ fn retry_of_a_dead_letter_by_its_id_sends_that_one() {
     let list = waiting.outbox(&["list"]).1;
     assert_eq!(list.lines().filter(|line| line.starts_with("dead ")).count(), 2, "{list}");
     waiting.server.set_behaviour("ok").unwrap();
-    let (code, said) = waiting.outbox(&["retry", &ids[1]]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed) = waiting.outbox(&["retry", &ids[1]]);
+    assert_eq!(code, Some(0), "{printed}");
     assert_eq!(waiting.arrived(), ["2"]);
     assert_eq!(waiting.ids(), ids[..1]);
-    let (code, said) = waiting.outbox(&["drop", "--all-dead"]);
-    assert_eq!((code, waiting.ids().len()), (Some(0), 0), "{said}");
+    let (code, printed) = waiting.outbox(&["drop", "--all-dead"]);
+    assert_eq!((code, waiting.ids().len()), (Some(0), 0), "{printed}");
 }
 
 #[test]
@@ -195,9 +201,9 @@ fn a_retry_that_was_stopped_by_its_terminal_does_not_keep_the_listeners_from_del
 #[test]
 fn a_retry_in_vain_says_why_and_fails() {
     let waiting = Waiting::new("mail 451 still busy", 1);
-    let (code, said) = waiting.outbox(&["retry", &waiting.ids()[0]]);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("451 still busy") && said.contains("1 still waiting"), "{said}");
+    let (code, printed) = waiting.outbox(&["retry", &waiting.ids()[0]]);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("451 still busy") && printed.contains("1 still waiting"), "{printed}");
 }
 
 #[test]

@@ -160,8 +160,8 @@ fn where_no_folder_can_be_had_everybody_says_so() {
     let (_, lines) = fixture.lines("why alarm").unwrap();
     assert!(lines.join("\n").contains("its alerts wait in memory only: "), "{lines:?}");
     fixture.lines("restart alarm").unwrap();
-    let said = fixture.daemon.log().matches("has no state folder").count();
-    assert_eq!(said, 1, "once for each reason");
+    let printed = fixture.daemon.log().matches("has no state folder").count();
+    assert_eq!(printed, 1, "once for each reason");
     let (_, lines) = fixture.lines("check").unwrap();
     assert!(lines.join("\n").contains("its alerts wait in memory only"), "{lines:?}");
 }

@@ -60,8 +60,8 @@ impl Machine {
             .stderr(fs::File::create(self.dir.path("dist.err")).unwrap());
         let mut child = command.spawn().unwrap();
         let status = until("cargo xtask dist", BUILD, || Ok(child.try_wait()?)).unwrap();
-        let said = fs::read_to_string(self.dir.path("dist.err")).unwrap();
-        assert!(status.success(), "{said}");
+        let printed = fs::read_to_string(self.dir.path("dist.err")).unwrap();
+        assert!(status.success(), "{printed}");
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         names.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "deb")).unwrap()
     }

@@ -94,9 +94,9 @@ fn both_read_it_with_everything_switched_on() {
     let supervisord = Implementation::Ours.path("supervisord").unwrap();
     let mut command = dir.command(supervisord, Implementation::Ours).unwrap();
     command.args(["--check", "-c", "supervisord.conf"]);
-    let said = finish(command);
-    let sound = said.lines().find(|line| line.starts_with("supervisord.conf: no faults, ")).unwrap();
-    assert!(sound.ends_with(" warnings; 10 processes in 10 groups"), "{said}");
+    let printed = finish(command);
+    let sound = printed.lines().find(|line| line.starts_with("supervisord.conf: no faults, ")).unwrap();
+    assert!(sound.ends_with(" warnings; 10 processes in 10 groups"), "{printed}");
 }
 
 /// All settings that the original takes from a file, for its daemon and for its control program.

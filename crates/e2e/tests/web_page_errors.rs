@@ -41,9 +41,9 @@ fn a_daemon_that_is_gone_is_not_shown_alive() {
         window.go(&format!("http://127.0.0.1:{port}/"))?;
         window.wait_attribute("html", "data-live", "on")?;
         let uptime = "tr[data-process='web:web'] time";
-        let told = |text: &str| text.starts_with("No connection to supervisord since ");
+        let is_lost = |text: &str| text.starts_with("No connection to supervisord since ");
         let stands = || -> anyhow::Result<()> {
-            window.wait_text("#lost[role='alert']", told)?;
+            window.wait_text("#lost[role='alert']", is_lost)?;
             let before = window.text(uptime)?;
             pause(Duration::from_millis(2200));
             ensure!(window.text(uptime)? == before, "the uptime goes on");

@@ -60,16 +60,16 @@ impl DriverProcess {
 
     /// Waits until chromedriver listens; gives its port.
     pub(super) fn port(&self) -> anyhow::Result<u16> {
-        let said = || fs::read_to_string(self.folder.join("driver.out")).unwrap_or_default();
+        let printed = || fs::read_to_string(self.folder.join("driver.out")).unwrap_or_default();
         until("chromedriver to listen", TIMEOUT, || {
-            let said = said();
-            if said.contains("not found") || said.contains("failed to execute") {
-                bail!("{}: run scripts/debian", said.trim());
+            let printed = printed();
+            if printed.contains("not found") || printed.contains("failed to execute") {
+                bail!("{}: run scripts/debian", printed.trim());
             }
-            let port = said.split_once(READY).and_then(|(_, rest)| rest.split_once('.'));
+            let port = printed.split_once(READY).and_then(|(_, rest)| rest.split_once('.'));
             Ok(port.map(|(port, _)| port.parse()).transpose()?)
         })
-        .with_context(said)
+        .with_context(printed)
     }
 }
 

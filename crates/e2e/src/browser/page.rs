@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use super::visit;
 use super::window::BrowserWindow;
 use crate::daemon::Daemon;
-use crate::daemon_scenario::alone;
+use crate::differential::run_one;
 use crate::implementation::Implementation;
 use crate::raw_http::{self, RawResponse};
 use crate::wait::TIMEOUT;
@@ -37,7 +37,7 @@ pub fn on_page_at(
     sections: &str,
     play: impl Fn(&StatusPage) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    alone(Implementation::Ours, |scenario| {
+    run_one(Implementation::Ours, |scenario| {
         let port = closed_port()?;
         let daemon = scenario.daemon(&format!("[inet_http_server]\nport={host}:{port}\n{sections}"))?;
         visit(|window| play(&StatusPage { daemon: &daemon, window, port }))

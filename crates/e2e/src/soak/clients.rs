@@ -13,6 +13,7 @@ use anyhow::{Context, anyhow, bail};
 use super::SoakSummary;
 use super::fixtures::{self, PRINTERS, SWITCHED};
 use super::rng::Rng;
+use crate::ctl::supervisorctl;
 use crate::daemon::connect;
 use crate::implementation::Implementation;
 use crate::test_dir::TestDir;
@@ -40,7 +41,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// They come, and begin.
+    /// Starts all clients.
     pub(super) fn start(dir: &TestDir, implementation: Implementation) -> anyhow::Result<Self> {
         let shared = Shared {
             socket: dir.path("s.sock"),
@@ -52,15 +53,10 @@ impl Clients {
             thread::spawn(move || work(&shared))
         };
         let mut others = vec![client(ask), client(ask), client(disconnect_early), client(disconnect_early)];
-        // The original's client follows a log until it is killed; ours will be able to do so later.
-        let _ = implementation;
-        let control = Implementation::Original.path("supervisorctl")?;
-        let mut follow = dir.command(control, Implementation::Original)?;
-        follow
-            .args(["-s", &format!("unix://{}", shared.socket.display()), "tail", "-f", &fixtures::printer(0)])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        let url = format!("unix://{}", shared.socket.display());
+        let mut follow =
+            supervisorctl(dir, implementation, &["-s", &url, "tail", "-f", &fixtures::printer(0)])?;
+        follow.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let here = shared.clone();
         others.push(thread::spawn(move || {
             while !here.is_over() {
@@ -76,7 +72,7 @@ impl Clients {
         Ok(Self { shared, others, switcher })
     }
 
-    /// They go; gives in which state each switched program has to be.
+    /// Ends all clients; gives in which state each switched program has to be.
     pub(super) fn stop(self, summary: &mut SoakSummary) -> anyhow::Result<[&'static str; SWITCHED]> {
         self.shared.over.store(true, Ordering::Relaxed);
         let wanted = join(self.switcher)?;

@@ -81,8 +81,8 @@ pub(super) fn wait_until_up(daemon: &Daemon) -> anyhow::Result<()> {
         switch(daemon, "stopProcess", &switched(number))?;
     }
     until("the printers to tell", TIMEOUT, || {
-        let told = (0..PRINTERS).all(|number| !daemon.file(&format!("printer.{number}")).is_empty());
-        Ok(told.then_some(()))
+        let have_written = (0..PRINTERS).all(|number| !daemon.file(&format!("printer.{number}")).is_empty());
+        Ok(have_written.then_some(()))
     })?;
     wait_until_stable(daemon)
 }

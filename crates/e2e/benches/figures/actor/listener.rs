@@ -52,11 +52,11 @@ pub(super) fn play(args: &[String]) -> anyhow::Result<()> {
 /// The first report comes when the listener is up.
 fn tell_counts(mut desk: Desk, lines: Arc<AtomicU64>) {
     thread::spawn(move || {
-        let mut told = None;
+        let mut reported = None;
         loop {
             let count = lines.load(Ordering::Relaxed);
-            if told != Some(count) {
-                told = Some(count);
+            if reported != Some(count) {
+                reported = Some(count);
                 if desk.report(&count.to_string()).is_err() {
                     return;
                 }

@@ -13,10 +13,10 @@ use std::io::Write;
 use anyhow::{Context, bail};
 
 /// Plays a part with what comes after its name.
-type CtlScenario = fn(&[String]) -> anyhow::Result<()>;
+type Scenario = fn(&[String]) -> anyhow::Result<()>;
 
 /// Parts by their names.
-const PARTS: &[(&str, CtlScenario)] = &[
+const PARTS: &[(&str, Scenario)] = &[
     ("alive", post::alive),
     ("burst", burst::play),
     ("listener", listener::play),

@@ -11,7 +11,7 @@ use crate::listener::Listener;
 use crate::mail_server::{MailServer, MailServerOptions};
 use crate::mailer::Mailer;
 use crate::test_dir::TestDir;
-use crate::transcript::{Transcript, gist, redact, without_additions};
+use crate::transcript::{Transcript, comparable_part, redact_times, without_additions};
 use crate::wait::{TIMEOUT, until};
 
 /// A case for both. In an argument `{mailer}` stands for the recording mailer's command, `{smtp}` for host and
@@ -55,7 +55,7 @@ impl<'a> ListenerScenario<'a> {
     }
 
     /// Runs both, and fails where they differ.
-    pub fn agree(&self) -> anyhow::Result<Transcript> {
+    pub fn compare(&self) -> anyhow::Result<Transcript> {
         let original = self.original()?;
         let ours = self.ours(original.mails.len())?;
         ensure!(
@@ -68,11 +68,11 @@ impl<'a> ListenerScenario<'a> {
     }
 
     fn run(&self, implementation: Implementation, mails: Option<usize>) -> anyhow::Result<Transcript> {
-        self.play(implementation, mails)
+        self.try_run(implementation, mails)
             .with_context(|| format!("{implementation}: {} {:?}", self.command, self.args))
     }
 
-    fn play(&self, implementation: Implementation, mails: Option<usize>) -> anyhow::Result<Transcript> {
+    fn try_run(&self, implementation: Implementation, mails: Option<usize>) -> anyhow::Result<Transcript> {
         // What surrounds the listener has a test directory of its own, so that the listener's is empty when all is done.
         let surroundings = TestDir::new()?;
         let dir = TestDir::new()?;
@@ -120,10 +120,11 @@ impl<'a> ListenerScenario<'a> {
         until("everything to be delivered", TIMEOUT, || Ok(dir.processes().is_empty().then_some(())))?;
 
         let places: Vec<PathBuf> = vec![dir.folder().to_owned(), surroundings.folder().to_owned()];
-        let clean = |text: &str| places.iter().fold(text.to_owned(), |text, place| redact(&text, place));
+        let clean =
+            |text: &str| places.iter().fold(text.to_owned(), |text, place| redact_times(&text, place));
         Ok(Transcript {
             stderr: clean(&without_additions(&listener.stderr()?)).replace(&smtp_word(&smtp), "SMTP"),
-            mails: arrived()?.iter().map(|mail| clean(&gist(mail))).collect(),
+            mails: arrived()?.iter().map(|mail| clean(&comparable_part(mail))).collect(),
             actions: supervisor.actions(),
         })
     }
