@@ -1,7 +1,9 @@
 //! supervisord: processes, logs, events and the XML-RPC server. One owner task holds all state.
 
 pub mod child;
+mod command;
 mod files;
+mod generation;
 pub mod http;
 pub mod inbox;
 mod io;
@@ -13,11 +15,11 @@ mod readable_fd;
 mod reload;
 pub mod request;
 pub mod requester;
-mod run;
+
 mod signals;
 mod startup;
 mod state;
 mod supervisor;
 pub mod view;
 
-pub use run::main;
+pub use command::main;

@@ -18,10 +18,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use crate::child::identity::{Identity, UserSwitch};
 use crate::http::{self, BoundServer, DaemonLog, InheritedSocket};
 use crate::log::main_log::MainLog;
-use crate::startup::limits;
-
-/// The command's name in the system's log.
-pub(crate) const COMMAND: &str = "supervisord";
+use crate::startup::{COMMAND, limits};
 
 /// All that the next life begins with.
 pub(crate) struct Reload {

@@ -92,7 +92,9 @@ mod tests {
     fn descriptors_are_raised_for_us_and_not_for_children() {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         let raised = raise(1, 1).unwrap();
-        assert_eq!(raised, RaisedLimits { infos: Vec::new(), nofile: soft });
+        assert!(raised.infos.is_empty());
+        // Another test may have raised the soft limit in between.
+        assert!([soft, hard].contains(&raised.nofile), "{raised:?}");
         assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).unwrap(), (hard, hard));
     }
 

@@ -59,7 +59,7 @@ use crate::log::syslog::Syslog;
 use crate::reload::Reload;
 use crate::requester::Requester;
 use crate::signals::{DaemonSignal, SignalReceiver};
-use crate::startup::daemonize::Pidfile;
+use crate::startup::pidfile::Pidfile;
 use crate::state::clock::DaemonClock;
 use crate::state::event_log::EventLog;
 use crate::state::ids::ProcessId;

@@ -24,7 +24,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use super::Supervisor;
 use crate::http::{self, BoundServer, DaemonLog};
 use crate::readable_fd::ReadableFd;
-use crate::startup::daemonize::Pidfile;
+use crate::startup::pidfile::Pidfile;
 
 /// Who removes a file to put another one in its place has so much time.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
