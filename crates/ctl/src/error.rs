@@ -6,7 +6,7 @@ use std::path::Path;
 use ironlance_host::state_folder::UserIdentity;
 use ironlance_net::ExchangeError;
 use ironlance_rpc::client::EndpointError;
-use ironlance_rpc::{CallError, Fault};
+use ironlance_rpc::{CallError, Fault, FaultKind};
 use thiserror::Error;
 
 /// A failure that a verb has no words of its own for. Where the original prints a piece of a traceback, this is one
@@ -90,6 +90,11 @@ impl CtlError {
             Self::Call(CallError::Fault(fault)) => Some(fault),
             _ => None,
         }
+    }
+
+    /// Whether supervisord answered with a fault of this kind.
+    pub(crate) fn is_fault(&self, kind: FaultKind) -> bool {
+        self.fault().is_some_and(|fault| fault.code == kind.code())
     }
 
     /// Whether the server wants to know who we are.

@@ -1,36 +1,26 @@
 //! supervisorctl: what a person asks of a running supervisord, as one command or in a shell.
 
-mod check;
 mod command_line;
 mod error;
-pub mod events;
-mod input;
-mod interrupt;
-mod json;
-mod listeners;
 mod log_stream;
 mod options;
-mod outbox_status;
-mod parallel_calls;
-mod progress;
-mod prompt;
+mod output;
 pub mod reference;
 mod selector;
 mod session;
 mod shell;
-mod stdout;
 mod struct_view;
-mod style;
+mod terminal;
 mod verb;
-mod why;
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use options::{Invocation, Options};
+use output::buffer::{OutputBuffer, report_output_error};
 use session::Session;
-use stdout::OutputBuffer;
+pub use verb::events;
 
 /// The command's name where nothing else is said.
 const COMMAND: &str = "supervisorctl";
@@ -66,20 +56,9 @@ fn run_once(options: Options, line: &str) -> ExitCode {
     shell::execute::execute(&mut session, line);
     session.flush();
     if report_output_error(session.output_error()) {
-        session.status = session::status::GENERIC;
+        session.status = session::exit_status::GENERIC;
     }
     ExitCode::from(session.status)
-}
-
-/// Says why stdout cannot be written, if so and somebody should know. Tells whether that is so.
-fn report_output_error(loss: Option<&io::Error>) -> bool {
-    // A reader that left knows it.
-    let loss = loss.filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
-    if let Some(loss) = loss {
-        // A stderr that is gone leaves nobody to complain to.
-        let _ = writeln!(io::stderr(), "error: cannot write to stdout: {loss}");
-    }
-    loss.is_some()
 }
 
 /// How we were called, as the original's messages have it.

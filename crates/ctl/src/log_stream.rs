@@ -10,8 +10,8 @@ use ironlance_net::{HttpRequest, HttpResponse, StreamEnd, stream};
 use ironlance_rpc::Client;
 
 use crate::error::CtlError;
-use crate::interrupt::InterruptTarget;
 use crate::session::Session;
+use crate::terminal::interrupt::InterruptTarget;
 
 /// The status of a page that is there.
 const OK: u16 = 200;

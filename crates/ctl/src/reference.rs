@@ -1,7 +1,8 @@
 //! What the verbs say of themselves, for manuals and for the completions of shells.
 
-pub use crate::verb::Completion;
-use crate::verb::{HelpGroup, VERBS};
+pub use crate::verb::api::Completion;
+use crate::verb::api::HelpGroup;
+use crate::verb::table::VERBS;
 
 /// A verb, and what is said about it. Lines have a form or an option, tabs, and what that does; one that begins with
 /// space goes on with the line above.

@@ -8,13 +8,13 @@ use ironlance_net::PersistentConnection;
 use ironlance_rpc::{CallError, Client, FaultKind, ProcessInfo, Value};
 
 use crate::error::{ConnectFailure, CtlError};
-use crate::input::{LineEditor, LineReader};
-use crate::interrupt::InterruptHandler;
 use crate::options::Options;
+use crate::output::buffer::{OutputBuffer, TerminalInfo};
+use crate::output::style;
 use crate::selector;
-use crate::stdout::{OutputBuffer, TerminalInfo};
 use crate::struct_view::unexpected_answer;
-use crate::style;
+use crate::terminal::interrupt::InterruptHandler;
+use crate::terminal::line_reader::{LineEditor, LineReader};
 
 /// The version of the interface that we speak.
 const API_VERSION: &str = "3.0";
@@ -25,7 +25,7 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) type CallFn<'a> = dyn FnMut(&str, &[Value]) -> Result<Value, CtlError> + 'a;
 
 /// Statuses to end with: LSB's for init scripts, as far as the original uses them, and for `status`.
-pub(crate) mod status {
+pub(crate) mod exit_status {
     /// Something went wrong.
     pub(crate) const GENERIC: u8 = 1;
     /// What was asked for makes no sense.
@@ -210,7 +210,7 @@ impl Session {
             Ok(version) => {
                 let version = as_python_text(&version);
                 self.fail(
-                    status::NOT_INSTALLED,
+                    exit_status::NOT_INSTALLED,
                     &format!(
                         "Sorry, this version of supervisorctl expects to talk to a server with API version \
                          {API_VERSION}, but the remote version is {version}."
@@ -222,7 +222,7 @@ impl Session {
         };
         if error.fault().is_some_and(|fault| fault.code == FaultKind::UnknownMethod.code()) {
             self.fail(
-                status::UNIMPLEMENTED_FEATURE,
+                exit_status::UNIMPLEMENTED_FEATURE,
                 "Sorry, supervisord responded but did not recognize the client namespace commands that \
                  supervisorctl uses to control it.  Please check that the [rpcinterface:client] section is \
                  enabled in the configuration file (see sample.conf).",
@@ -231,8 +231,8 @@ impl Session {
         }
         let Some(absence) = error.connect_failure() else { return Err(error) };
         let code = match absence {
-            ConnectFailure::Refused => status::INSUFFICIENT_PRIVILEGES,
-            ConnectFailure::NoSocket => status::NOT_RUNNING,
+            ConnectFailure::Refused => exit_status::INSUFFICIENT_PRIVILEGES,
+            ConnectFailure::NoSocket => exit_status::NOT_RUNNING,
         };
         let line = format!("{} {}", self.options.serverurl, absence.description());
         self.fail(code, &line);
@@ -246,7 +246,7 @@ impl Session {
         if is(FaultKind::Success) || ignored.is_some_and(is) {
             return;
         }
-        self.status = if dead.into_iter().any(is) { status::NOT_RUNNING } else { status::GENERIC };
+        self.status = if dead.into_iter().any(is) { exit_status::NOT_RUNNING } else { exit_status::GENERIC };
     }
 }
 
@@ -274,9 +274,4 @@ fn as_python_text(value: &Value) -> String {
         Value::Nil => "None".to_owned(),
         Value::Array(_) | Value::Struct(_) | Value::Base64(_) => "no text".to_owned(),
     }
-}
-
-/// A call that failed, as trouble with it.
-pub(crate) fn is_fault(error: &CtlError, kind: FaultKind) -> bool {
-    matches!(error, CtlError::Call(CallError::Fault(fault)) if fault.code == kind.code())
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use ironlance_core::Namespec;
 use ironlance_core::event::kind::EventKind;
 use ironlance_rpc::{Client, ProcessInfo};
 use rustyline::completion::Completer;
@@ -11,7 +12,8 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use crate::verb::{self, Completion, HelpGroup, VERBS};
+use crate::verb::api::{Completion, HelpGroup, Verb};
+use crate::verb::table::{VERBS, find};
 
 /// Somebody who pressed Tab waits no longer than this.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,17 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// What ends a word, as in the original: Python's readline's signs without those that names may have.
 const DELIMITERS: &str = " \t\n`~!@#$%^&()=+[{]}\\|;'\",<>/?";
 
-/// A process and its group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
-    pub(super) group: String,
-    pub(super) process: String,
-}
-
 /// Tab. Who runs is asked once between two commands, and only when Tab is pressed.
 pub(super) struct TabCompleter {
     client: Option<Client>,
-    names: RefCell<Option<Vec<Name>>>,
+    names: RefCell<Option<Vec<Namespec>>>,
 }
 
 impl TabCompleter {
@@ -39,14 +34,13 @@ impl TabCompleter {
     }
 
     /// Everybody; nobody where supervisord does not answer.
-    fn names(&self) -> Vec<Name> {
+    fn names(&self) -> Vec<Namespec> {
         self.names.borrow_mut().get_or_insert_with(|| self.ask().unwrap_or_default()).clone()
     }
 
-    fn ask(&self) -> Option<Vec<Name>> {
+    fn ask(&self) -> Option<Vec<Namespec>> {
         let infos = self.client.as_ref()?.all_process_info_within(TIMEOUT).ok()?;
-        let name = |info: ProcessInfo| Name { group: info.group, process: info.name };
-        Some(infos.into_iter().map(name).collect())
+        Some(infos.iter().map(ProcessInfo::namespec).collect())
     }
 }
 
@@ -69,16 +63,16 @@ impl Hinter for TabCompleter {
 }
 
 /// What `text`, a word of `line`, may become; sorted, each with the space behind it.
-pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Name>) -> Vec<String> {
+pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Namespec>) -> Vec<String> {
     let mut words = line.split_whitespace();
     let offers = match words.next() {
         None => verbs(),
         Some(_) if words.next().is_none() && !line.ends_with(' ') => verbs(),
-        Some(verb) => match verb::find(verb).map_or(Completion::Nothing, |verb| verb.completes) {
+        Some(verb) => match find(verb).map_or(Completion::Nothing, |verb| verb.completes) {
             Completion::Nothing => Vec::new(),
             Completion::VerbNames => verbs(),
             Completion::EventTypes => EventKind::ALL.iter().map(|kind| kind.name().to_owned()).collect(),
-            Completion::Groups => names().into_iter().map(|name| name.group).collect(),
+            Completion::Groups => names().into_iter().map(|name| name.group.0).collect(),
             // What is said of the original's verbs here is the original's.
             Completion::Processes | Completion::SignalAndProcesses | Completion::ProcessAndChannel => {
                 names().into_iter().flat_map(|name| processes(name, text)).collect()
@@ -93,12 +87,13 @@ pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Nam
 }
 
 fn verbs() -> Vec<String> {
-    let is_known = |verb: &&verb::Verb| verb.help_group != HelpGroup::Unlisted || !verb.help.is_empty();
+    let is_known = |verb: &&Verb| verb.help_group != HelpGroup::Unlisted || !verb.help.is_empty();
     VERBS.iter().filter(is_known).map(|verb| verb.name.to_owned()).collect()
 }
 
 /// A process by its bare name where that is enough, else with its group, of which all can be meant as well.
-fn processes(Name { group, process }: Name, text: &str) -> Vec<String> {
+fn processes(Namespec { group, process }: Namespec, text: &str) -> Vec<String> {
+    let (group, process) = (group.0, process.0);
     if text.contains(':') || group != process {
         vec![format!("{group}:{process}"), format!("{group}:*")]
     } else {
@@ -111,7 +106,7 @@ mod tests {
     use super::*;
 
     fn offers(line: &str) -> Vec<String> {
-        let name = |group: &str, process: &str| Name { group: group.to_owned(), process: process.to_owned() };
+        let name = |group: &str, process: &str| Namespec::new(group, process);
         let start = line.rfind(|c| DELIMITERS.contains(c)).map_or(0, |at| at + 1);
         candidates(line, &line[start..], || {
             vec![name("cat", "cat"), name("shop", "web-1"), name("shop", "web-2")]

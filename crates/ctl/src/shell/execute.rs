@@ -2,9 +2,10 @@
 
 use crate::command_line::{CommandLine, parse};
 use crate::error::CtlError;
-use crate::prompt;
-use crate::session::{Session, status};
-use crate::verb::{self, Flow};
+use crate::session::{Session, exit_status};
+use crate::terminal::prompt;
+use crate::verb::api::Flow;
+use crate::verb::table::find;
 
 /// Does what a line says. What goes wrong is said, and noted in the session's status.
 pub(crate) fn execute(session: &mut Session, line: &str) -> Flow {
@@ -13,14 +14,14 @@ pub(crate) fn execute(session: &mut Session, line: &str) -> Flow {
         CommandLine::Unknown(line) => return report_unknown(session, line),
         CommandLine::Verb { name, rest, line } => (name, rest, line),
     };
-    let Some(verb) = verb::find(name) else { return report_unknown(session, line) };
+    let Some(verb) = find(name) else { return report_unknown(session, line) };
     loop {
-        let error = match (verb.run)(session, rest) {
+        let error = match verb.execute(session, rest) {
             Ok(flow) => return flow,
             Err(error) => error,
         };
         if error.wants_authentication() {
-            session.fail(status::GENERIC, "Server requires authentication");
+            session.fail(exit_status::GENERIC, "Server requires authentication");
             if !session.options.interactive {
                 return Flow::Next;
             }
@@ -35,7 +36,7 @@ pub(crate) fn execute(session: &mut Session, line: &str) -> Flow {
 }
 
 fn report_unknown(session: &mut Session, line: &str) -> Flow {
-    session.fail(status::GENERIC, &format!("*** Unknown syntax: {line}"));
+    session.fail(exit_status::GENERIC, &format!("*** Unknown syntax: {line}"));
     Flow::Next
 }
 
@@ -43,7 +44,7 @@ fn report_error(session: &mut Session, error: &CtlError) -> Flow {
     if matches!(error, CtlError::Interrupted) {
         return Flow::End;
     }
-    session.fail(status::GENERIC, &format!("error: {}", one_line(&error.to_string())));
+    session.fail(exit_status::GENERIC, &format!("error: {}", one_line(&error.to_string())));
     Flow::Next
 }
 

@@ -14,10 +14,10 @@ use rustyline::error::ReadlineError;
 use rustyline::history::{History as _, MemHistory};
 use rustyline::{Behavior, CompletionType, Config, Editor};
 
-use crate::input::{LineEditor, ReadLine};
-use crate::report_output_error;
+use crate::output::buffer::report_output_error;
 use crate::session::Session;
-use crate::verb::Flow;
+use crate::terminal::line_reader::{LineEditor, ReadLine};
+use crate::verb::api::Flow;
 use complete::TabCompleter;
 use history::History;
 

@@ -3,9 +3,9 @@
 use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::{StructView, namespec, struct_list};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
     name: "avail",
@@ -13,6 +13,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -23,8 +24,8 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         return Ok(Flow::Next);
     }
     match session.call(METHOD, &[]) {
-        Err(error) if is_fault(&error, FaultKind::ShutdownState) => {
-            session.fail(status::GENERIC, "ERROR: supervisor shutting down");
+        Err(error) if error.is_fault(FaultKind::ShutdownState) => {
+            session.fail(exit_status::GENERIC, "ERROR: supervisor shutting down");
         }
         other => {
             for info in struct_list(METHOD, &other?)? {

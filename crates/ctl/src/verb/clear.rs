@@ -4,9 +4,9 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::session::{Session, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::{Selector, namespec, struct_list};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(super) const VERB: Verb = Verb {
     name: "clear",
@@ -18,6 +18,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Processes,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
@@ -25,12 +26,9 @@ const ALL: &str = "supervisor.clearAllProcessLogs";
 const ONE: &str = "supervisor.clearProcessLogs";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if !session.check_server()? {
-        return Ok(Flow::Next);
-    }
     let names = words(rest);
     if names.is_empty() {
-        session.fail(status::GENERIC, "Error: clear requires a process name");
+        session.fail(exit_status::GENERIC, "Error: clear requires a process name");
         print_help(session, &VERB);
     } else if names.contains(&"all") {
         let results = session.call(ALL, &[])?;

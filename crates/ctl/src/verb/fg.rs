@@ -7,11 +7,11 @@ use ironlance_rpc::{FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::input::ReadLine;
 use crate::log_stream::{BackgroundFollowers, LogPage};
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::StructView;
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::terminal::line_reader::ReadLine;
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(super) const VERB: Verb = Verb {
     name: "fg",
@@ -19,6 +19,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Processes,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
@@ -26,26 +27,23 @@ const INFO: &str = "supervisor.getProcessInfo";
 const STDIN: &str = "supervisor.sendProcessStdin";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if !session.check_server()? {
-        return Ok(Flow::Next);
-    }
     let name = match words(rest).as_slice() {
         [] => {
-            session.fail(status::GENERIC, "ERROR: no process name supplied");
+            session.fail(exit_status::GENERIC, "ERROR: no process name supplied");
             print_help(session, &VERB);
             return Ok(Flow::Next);
         }
         [name] => *name,
         _ => {
-            session.fail(status::GENERIC, "ERROR: too many process names supplied");
+            session.fail(exit_status::GENERIC, "ERROR: too many process names supplied");
             return Ok(Flow::Next);
         }
     };
     match is_running(session, name) {
         Ok(true) => foreground(session, name)?,
-        Ok(false) => session.fail(status::GENERIC, "ERROR: process not running"),
-        Err(error) if is_fault(&error, FaultKind::BadName) => {
-            session.fail(status::GENERIC, "ERROR: bad process name supplied");
+        Ok(false) => session.fail(exit_status::GENERIC, "ERROR: process not running"),
+        Err(error) if error.is_fault(FaultKind::BadName) => {
+            session.fail(exit_status::GENERIC, "ERROR: bad process name supplied");
         }
         Err(error) => report_fault(session, error)?,
     }
@@ -84,7 +82,7 @@ fn exchange(
     while let ReadLine::Line(line) = session.input.read_line(Some(interrupt.as_fd())) {
         match session.call(STDIN, &[name.into(), Value::from(line + "\n")]) {
             Ok(_) => {}
-            Err(error) if is_fault(&error, FaultKind::NotRunning) => {
+            Err(error) if error.is_fault(FaultKind::NotRunning) => {
                 session.print("Process got killed");
                 return Ok(());
             }

@@ -2,29 +2,33 @@
 
 use crate::error::CtlError;
 use crate::session::Session;
-use crate::verb::{Completion, Flow, HelpGroup, VERBS, Verb, find, print_help};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 
-pub(super) const VERB: Verb = Verb {
-    name: "help",
-    help: &["help\t\tPrint a list of available actions", "help <action>\tPrint help for <action>"],
-    extensions: &[],
-    completes: Completion::VerbNames,
-    help_group: HelpGroup::Unlisted,
-    run,
-};
+/// The verb; `run` gives [`run`] the table of verbs.
+pub(super) const fn verb(run: fn(&mut Session, &str) -> Result<Flow, CtlError>) -> Verb {
+    Verb {
+        name: "help",
+        help: &["help\t\tPrint a list of available actions", "help <action>\tPrint help for <action>"],
+        extensions: &[],
+        completes: Completion::VerbNames,
+        help_group: HelpGroup::Unlisted,
+        needs_server: false,
+        run,
+    }
+}
 
 /// The list is so wide, in columns.
 const WIDTH: usize = 79;
 
 #[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
-fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+pub(super) fn run(session: &mut Session, rest: &str, verbs: &[Verb]) -> Result<Flow, CtlError> {
     if rest.is_empty() {
         session.print("");
-        print_group(session, "default", HelpGroup::Original);
-        print_group(session, "ironlance", HelpGroup::Ours);
+        print_group(session, "default", HelpGroup::Original, verbs);
+        print_group(session, "ironlance", HelpGroup::Ours, verbs);
         return Ok(Flow::Next);
     }
-    match find(rest).filter(|verb| !verb.help.is_empty()) {
+    match verbs.iter().find(|verb| verb.name == rest && !verb.help.is_empty()) {
         Some(verb) => {
             print_help(session, verb);
             // What reads from a pipe gets the original's words and no more.
@@ -43,13 +47,13 @@ fn extension_lines(verb: &Verb) -> Vec<&'static str> {
     [title, verb.extensions].concat()
 }
 
-fn print_group(session: &mut Session, whose: &str, shelf: HelpGroup) {
+fn print_group(session: &mut Session, title: &str, group: HelpGroup, verbs: &[Verb]) {
     let names: Vec<&str> =
-        VERBS.iter().filter(|verb| verb.help_group == shelf).map(|verb| verb.name).collect();
+        verbs.iter().filter(|verb| verb.help_group == group).map(|verb| verb.name).collect();
     if names.is_empty() {
         return;
     }
-    let title = format!("{whose} commands (type help <topic>):");
+    let title = format!("{title} commands (type help <topic>):");
     session.print(&title);
     session.print(&"=".repeat(title.len()));
     columns(&names, WIDTH).iter().for_each(|line| session.print(line));
@@ -78,6 +82,7 @@ fn columns(names: &[&str], width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verb::table::find;
 
     #[test]
     fn what_is_ours_stands_behind_a_title() {

@@ -5,10 +5,10 @@ use ironlance_rpc::{FaultKind, Value};
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::log_stream::{self, LogPage};
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::text;
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 use crate::verb::tail::{DEFAULT_BYTES, Extent, offset};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(super) const VERB: Verb = Verb {
     name: "maintail",
@@ -21,26 +21,24 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
 const METHOD: &str = "supervisor.readLog";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if !session.check_server()? {
-        return Ok(Flow::Next);
-    }
     let extent = match words(rest).as_slice() {
         [] => Some(Extent::Last(DEFAULT_BYTES)),
         [one] => Extent::of(one),
         _ => {
-            session.fail(status::GENERIC, "Error: too many arguments");
+            session.fail(exit_status::GENERIC, "Error: too many arguments");
             print_help(session, &VERB);
             return Ok(Flow::Next);
         }
     };
     match extent {
-        None => session.fail(status::GENERIC, &format!("Error: bad argument {rest}")),
+        None => session.fail(exit_status::GENERIC, &format!("Error: bad argument {rest}")),
         Some(Extent::Follow) => log_stream::follow(session, &LogPage::MainLog)?,
         Some(Extent::Last(bytes)) => last(session, bytes)?,
     }
@@ -56,9 +54,9 @@ fn last(session: &mut Session, bytes: i64) -> Result<(), CtlError> {
         Err(error) => error,
     };
     let words = [(FaultKind::NoFile, "no log file"), (FaultKind::Failed, "unknown error reading log")];
-    let Some((_, words)) = words.into_iter().find(|(kind, _)| is_fault(&error, *kind)) else {
+    let Some((_, words)) = words.into_iter().find(|(kind, _)| error.is_fault(*kind)) else {
         return Err(error);
     };
-    session.fail(status::GENERIC, &format!("supervisord: ERROR ({words})"));
+    session.fail(exit_status::GENERIC, &format!("supervisord: ERROR ({words})"));
     Ok(())
 }

@@ -4,9 +4,9 @@ use ironlance_rpc::{FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::{StructView, struct_list, unexpected_answer};
-use crate::verb::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "pid",
@@ -18,6 +18,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Processes,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
@@ -26,9 +27,6 @@ const ALL: &str = "supervisor.getAllProcessInfo";
 const ONE: &str = "supervisor.getProcessInfo";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if !session.check_server()? {
-        return Ok(Flow::Next);
-    }
     let names = words(rest);
     if names.is_empty() {
         let pid = session.call(SUPERVISORD, &[])?;
@@ -47,8 +45,8 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 
 fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {
     let info = match session.call(ONE, &[Value::from(name)]) {
-        Err(error) if is_fault(&error, FaultKind::BadName) => {
-            session.fail(status::GENERIC, &format!("No such process {name}"));
+        Err(error) if error.is_fault(FaultKind::BadName) => {
+            session.fail(exit_status::GENERIC, &format!("No such process {name}"));
             session.print_suggestion(name);
             return Ok(());
         }
@@ -57,7 +55,7 @@ fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {
     let pid = StructView::new(ONE, &info).int("pid")?;
     session.print(&pid.to_string());
     if pid == 0 {
-        session.status = status::NOT_RUNNING;
+        session.status = exit_status::NOT_RUNNING;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::error::CtlError;
 use crate::session::Session;
-use crate::verb::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const QUIT: Verb = Verb {
     name: "quit",
@@ -10,6 +10,7 @@ pub(super) const QUIT: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 

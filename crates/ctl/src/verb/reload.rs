@@ -3,8 +3,8 @@
 use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
-use crate::session::{Session, is_fault, status};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, confirm};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, confirm};
 
 pub(super) const VERB: Verb = Verb {
     name: "reload",
@@ -12,6 +12,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -22,12 +23,12 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     }
     match session.call("supervisor.restart", &[]) {
         Ok(_) => session.print("Restarted supervisord"),
-        Err(error) if is_fault(&error, FaultKind::ShutdownState) => {
-            session.fail(status::GENERIC, "ERROR: already shutting down");
+        Err(error) if error.is_fault(FaultKind::ShutdownState) => {
+            session.fail(exit_status::GENERIC, "ERROR: already shutting down");
         }
-        Err(error) if is_fault(&error, FaultKind::CantReread) => {
+        Err(error) if error.is_fault(FaultKind::CantReread) => {
             let why = error.fault().map_or("", |fault| &fault.string);
-            session.fail(status::GENERIC, &format!("ERROR: not restarted, nothing was stopped: {why}"));
+            session.fail(exit_status::GENERIC, &format!("ERROR: not restarted, nothing was stopped: {why}"));
         }
         Err(error) => return Err(error),
     }

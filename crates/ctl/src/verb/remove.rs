@@ -4,8 +4,8 @@ use ironlance_rpc::{FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::session::{Session, is_fault, status};
-use crate::verb::{Completion, Flow, HelpGroup, Verb};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "remove",
@@ -13,6 +13,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Groups,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -24,11 +25,11 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 fn remove(session: &mut Session, name: &str) -> Result<(), CtlError> {
     match session.call("supervisor.removeProcessGroup", &[Value::from(name)]) {
         Ok(_) => session.print_sanitized(&format!("{name}: removed process group")),
-        Err(error) if is_fault(&error, FaultKind::StillRunning) => {
-            session.fail(status::GENERIC, &format!("ERROR: process/group still running: {name}"));
+        Err(error) if error.is_fault(FaultKind::StillRunning) => {
+            session.fail(exit_status::GENERIC, &format!("ERROR: process/group still running: {name}"));
         }
-        Err(error) if is_fault(&error, FaultKind::BadName) => {
-            session.fail(status::GENERIC, &format!("ERROR: no such process/group: {name}"));
+        Err(error) if error.is_fault(FaultKind::BadName) => {
+            session.fail(exit_status::GENERIC, &format!("ERROR: no such process/group: {name}"));
         }
         Err(error) => return Err(error),
     }

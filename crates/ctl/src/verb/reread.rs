@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use ironlance_rpc::{FaultKind, Value};
 
 use crate::error::CtlError;
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::{list, unexpected_answer};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
     name: "reread",
@@ -15,6 +15,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -44,12 +45,12 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 
 fn report_refusal(session: &mut Session, error: CtlError) -> Result<Flow, CtlError> {
     let known = [FaultKind::ShutdownState, FaultKind::CantReread].into_iter();
-    let line = match known.into_iter().find(|kind| is_fault(&error, *kind)) {
+    let line = match known.into_iter().find(|kind| error.is_fault(*kind)) {
         Some(FaultKind::ShutdownState) => "ERROR: supervisor shutting down".to_owned(),
         Some(_) => format!("ERROR: {}", error.fault().map_or("", |fault| &fault.string)),
         None => return Err(error),
     };
-    session.fail(status::GENERIC, &line);
+    session.fail(exit_status::GENERIC, &line);
     Ok(Flow::Next)
 }
 

@@ -4,10 +4,11 @@ use ironlance_core::Namespec;
 use ironlance_rpc::ProcessInfo;
 
 use crate::error::CtlError;
-use crate::parallel_calls::WaitMode;
 use crate::selector;
-use crate::session::{Session, status};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, bulk_action, start, stop};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::bulk_action::parallel_calls::WaitMode;
+use crate::verb::{bulk_action, start, stop};
 
 pub(super) const VERB: Verb = Verb {
     name: "restart",
@@ -26,11 +27,12 @@ pub(super) const VERB: Verb = Verb {
     ],
     completes: Completion::Processes,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    let Some((names, wait_mode)) = bulk_action::parse_arguments(session, &VERB, rest, status::GENERIC)?
+    let Some((names, wait_mode)) = bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)?
     else {
         return Ok(Flow::Next);
     };

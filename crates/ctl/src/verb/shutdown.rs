@@ -3,8 +3,8 @@
 use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
-use crate::session::{Session, is_fault, status};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, confirm};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, confirm};
 
 pub(super) const VERB: Verb = Verb {
     name: "shutdown",
@@ -12,6 +12,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -27,12 +28,12 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         }
         Err(error) => error,
     };
-    if is_fault(&error, FaultKind::ShutdownState) {
+    if error.is_fault(FaultKind::ShutdownState) {
         session.print("ERROR: already shutting down");
         return Ok(Flow::Next);
     }
     let Some(absence) = error.connect_failure() else { return Err(error) };
     let line = format!("ERROR: {} {} (already shut down?)", session.options.serverurl, absence.description());
-    session.fail(status::GENERIC, &line);
+    session.fail(exit_status::GENERIC, &line);
     Ok(Flow::Next)
 }

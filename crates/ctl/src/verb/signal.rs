@@ -4,9 +4,10 @@ use ironlance_rpc::Value;
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::session::{Session, status};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 use crate::verb::bulk_action::BulkAction;
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help, stop};
+use crate::verb::stop;
 
 pub(super) const VERB: Verb = Verb {
     name: "signal",
@@ -19,6 +20,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &["signal <signal name> web*\t\tSignal what fits (*, ?, [a-z], [!a-z]; quoted in a shell)"],
     completes: Completion::SignalAndProcesses,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
@@ -29,13 +31,10 @@ const SIGNAL: BulkAction = BulkAction {
     success_text: "signalled",
     refusals: stop::REFUSALS,
     ignored_fault: None,
-    no_group_status: status::GENERIC,
+    no_group_status: exit_status::GENERIC,
 };
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if !session.check_server()? {
-        return Ok(Flow::Next);
-    }
     match words(rest).as_slice() {
         [signal, names @ ..] if !names.is_empty() => {
             let names = session.resolve(names)?;
@@ -43,7 +42,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
             SIGNAL.run_in_order(session, &names, &[Value::from(*signal)])?;
         }
         _ => {
-            session.fail(status::GENERIC, "Error: signal requires a signal name and a process name");
+            session.fail(exit_status::GENERIC, "Error: signal requires a signal name and a process name");
             print_help(session, &VERB);
         }
     }

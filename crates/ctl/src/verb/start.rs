@@ -3,11 +3,11 @@
 use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
-use crate::parallel_calls::WaitMode;
-use crate::progress::Direction;
-use crate::session::{Session, status};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::bulk_action::parallel_calls::WaitMode;
+use crate::verb::bulk_action::progress::Direction;
 use crate::verb::bulk_action::{self, BulkAction, RefusalText};
-use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "start",
@@ -25,6 +25,7 @@ pub(super) const VERB: Verb = Verb {
     ],
     completes: Completion::Processes,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
@@ -43,12 +44,12 @@ const START: BulkAction = BulkAction {
         (FaultKind::Failed, RefusalText::ServerMessage),
     ],
     ignored_fault: Some(FaultKind::AlreadyStarted),
-    no_group_status: status::INVALID_ARGS,
+    no_group_status: exit_status::INVALID_ARGS,
 };
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     if let Some((names, wait_mode)) =
-        bulk_action::parse_arguments(session, &VERB, rest, status::INVALID_ARGS)?
+        bulk_action::parse_arguments(session, &VERB, rest, exit_status::INVALID_ARGS)?
     {
         start(session, &names, wait_mode)?;
     }

@@ -5,13 +5,13 @@ use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::json::{self, OutputFormat, StatusObject};
-use crate::outbox_status;
+use crate::output::json::{self, OutputFormat, StatusObject};
+use crate::output::style::{self, ExitExpectation, StatusRow};
 use crate::selector;
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::{Selector, StructView, namespec, unexpected_answer};
-use crate::style::{self, ExitExpectation, StatusRow};
-use crate::verb::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::outbox_status;
 
 pub(super) const VERB: Verb = Verb {
     name: "status",
@@ -27,6 +27,7 @@ pub(super) const VERB: Verb = Verb {
     ],
     completes: Completion::Processes,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -52,7 +53,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 /// Shows the status of what is named in `rest`, or of everything.
 pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), CtlError> {
     if !session.check_server()? {
-        session.status = status::STATUS_UNKNOWN;
+        session.status = exit_status::STATUS_UNKNOWN;
         return Ok(());
     }
     let mut names = words(rest);
@@ -78,7 +79,7 @@ pub(super) fn show(session: &mut Session, rest: &str) -> Result<(), CtlError> {
         session.print(&mark);
     }
     if matching.iter().any(|row| is_down(row.state)) {
-        session.status = status::STATUS_NOT_RUNNING;
+        session.status = exit_status::STATUS_NOT_RUNNING;
     }
     Ok(())
 }
@@ -129,7 +130,7 @@ fn objects(session: &mut Session, rows: &[&Row<'_>]) -> Result<Vec<String>, CtlE
     let read = |row: &&Row<'_>| ProcessInfo::from_value(row.whole).map_err(CallError::from);
     let infos = rows.iter().map(read).collect::<Result<Vec<ProcessInfo>, CallError>>()?;
     let ends = match session.call("ironlance.getAllProcessEnds", &[]) {
-        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => None,
+        Err(error) if error.is_fault(FaultKind::UnknownMethod) => None,
         ends => Some(ends?),
     };
     let starts = json::starts(&infos, ends.as_ref());
@@ -156,7 +157,7 @@ fn select_rows<'r, 'v>(
         found = selector::select(name, &namespecs).into_iter().map(|at| &all[at]).collect();
     }
     if found.is_empty() {
-        session.status = status::STATUS_UNKNOWN;
+        session.status = exit_status::STATUS_UNKNOWN;
     }
     if found.is_empty() {
         let line = match target {
@@ -165,7 +166,7 @@ fn select_rows<'r, 'v>(
         };
         match form {
             OutputFormat::Text => {
-                session.fail(status::STATUS_UNKNOWN, &line);
+                session.fail(exit_status::STATUS_UNKNOWN, &line);
                 session.print_suggestion(name);
             }
             // An array of objects has no room for words.

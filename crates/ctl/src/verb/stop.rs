@@ -3,11 +3,11 @@
 use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
-use crate::parallel_calls::WaitMode;
-use crate::progress::Direction;
-use crate::session::{Session, status};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
+use crate::verb::bulk_action::parallel_calls::WaitMode;
+use crate::verb::bulk_action::progress::Direction;
 use crate::verb::bulk_action::{self, BulkAction, RefusalText};
-use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "stop",
@@ -25,6 +25,7 @@ pub(super) const VERB: Verb = Verb {
     ],
     completes: Completion::Processes,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
@@ -43,11 +44,13 @@ const STOP: BulkAction = BulkAction {
     success_text: "stopped",
     refusals: REFUSALS,
     ignored_fault: Some(FaultKind::NotRunning),
-    no_group_status: status::GENERIC,
+    no_group_status: exit_status::GENERIC,
 };
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if let Some((names, wait_mode)) = bulk_action::parse_arguments(session, &VERB, rest, status::GENERIC)? {
+    if let Some((names, wait_mode)) =
+        bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)?
+    {
         stop(session, &names, wait_mode)?;
     }
     Ok(Flow::Next)

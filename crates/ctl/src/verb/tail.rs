@@ -6,9 +6,9 @@ use ironlance_rpc::{FaultKind, Value};
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::log_stream::{self, LogPage};
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::text;
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(super) const VERB: Verb = Verb {
     name: "tail",
@@ -23,6 +23,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::ProcessAndChannel,
     help_group: HelpGroup::Original,
+    needs_server: true,
     run,
 };
 
@@ -72,9 +73,6 @@ pub(super) fn offset(bytes: i64) -> Result<Value, CtlError> {
 }
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if !session.check_server()? {
-        return Ok(Flow::Next);
-    }
     let words = words(rest);
     match words.len() {
         0 => return wrong_argument_count(session, "few"),
@@ -118,7 +116,7 @@ fn last(session: &mut Session, name: &str, method: &'static str, bytes: i64) -> 
         (FaultKind::Failed, "unknown error reading log"),
         (FaultKind::BadName, "no such process name"),
     ];
-    match words.into_iter().find(|(kind, _)| is_fault(&error, *kind)) {
+    match words.into_iter().find(|(kind, _)| error.is_fault(*kind)) {
         Some((kind, words)) => {
             let refused = fail(session, &format!("{name}: ERROR ({words})"));
             if kind == FaultKind::BadName {
@@ -138,7 +136,7 @@ fn wrong_argument_count(session: &mut Session, which: &str) -> Result<Flow, CtlE
 
 #[expect(clippy::unnecessary_wraps, reason = "it ends a verb, and every verb may fail")]
 fn fail(session: &mut Session, line: &str) -> Result<Flow, CtlError> {
-    session.fail(status::GENERIC, line);
+    session.fail(exit_status::GENERIC, line);
     Ok(Flow::Next)
 }
 

@@ -6,8 +6,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::*;
+use super::table::VERBS;
 use crate::options::Options;
+use crate::session::Session;
 use crate::shell::execute::execute;
 
 /// What was written.

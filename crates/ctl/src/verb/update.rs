@@ -6,10 +6,10 @@ use ironlance_rpc::{FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::struct_list;
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
 use crate::verb::reread::{self, ConfigChanges};
-use crate::verb::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "update",
@@ -21,6 +21,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Groups,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -31,8 +32,8 @@ const ADD: &str = "supervisor.addProcessGroup";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let answer = match session.call(reread::METHOD, &[]) {
-        Err(error) if is_fault(&error, FaultKind::ShutdownState) => {
-            session.fail(status::GENERIC, "ERROR: already shutting down");
+        Err(error) if error.is_fault(FaultKind::ShutdownState) => {
+            session.fail(exit_status::GENERIC, "ERROR: already shutting down");
             return Ok(Flow::Next);
         }
         other => other?,
@@ -81,7 +82,7 @@ impl<'n> GroupFilter<'n> {
         let known = known?;
         for group in self.0.iter().filter(|group| !known.contains(**group) && !changes.added.contains(group))
         {
-            session.fail(status::GENERIC, &format!("ERROR: no such group: {group}"));
+            session.fail(exit_status::GENERIC, &format!("ERROR: no such group: {group}"));
         }
         Ok(())
     }
@@ -95,7 +96,7 @@ fn remove(session: &mut Session, group: &str) -> Result<(), CtlError> {
         has_failed |= result.int("status")? == FaultKind::Failed.code();
     }
     if has_failed {
-        session.fail(status::GENERIC, &format!("{group}: has problems; not removing"));
+        session.fail(exit_status::GENERIC, &format!("{group}: has problems; not removing"));
         return Ok(());
     }
     call_for_group(session, REMOVE, group)?;

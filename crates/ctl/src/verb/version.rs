@@ -7,10 +7,10 @@ use ironlance_rpc::FaultKind;
 
 use crate::error::CtlError;
 use crate::options::VERSION_LINE;
-use crate::session::{Session, is_fault};
+use crate::output::style;
+use crate::session::Session;
 use crate::struct_view::{StructView, text};
-use crate::style;
-use crate::verb::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
     name: "version",
@@ -18,6 +18,7 @@ pub(super) const VERB: Verb = Verb {
     extensions: &["--long\t\t\tWhich daemon it is: ironlance or the original, its process, file and address"],
     completes: Completion::Nothing,
     help_group: HelpGroup::Original,
+    needs_server: false,
     run,
 };
 
@@ -42,7 +43,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 fn long_lines(session: &mut Session, version: &str) -> Result<Vec<String>, CtlError> {
     let mut lines = match session.call(INFO, &[]) {
         Ok(info) => daemon_lines(StructView::new(INFO, &info), version, &LocalClock::new())?,
-        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => {
+        Err(error) if error.is_fault(FaultKind::UnknownMethod) => {
             let pid = session.call("supervisor.getPID", &[])?;
             let pid = pid.as_int().unwrap_or_default();
             vec![format!("supervisord {version}, not ironlance's"), format!("pid {pid}")]

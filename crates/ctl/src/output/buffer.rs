@@ -64,3 +64,14 @@ impl OutputBuffer {
         self.write_error.as_ref()
     }
 }
+
+/// Says why stdout cannot be written, if so and somebody should know. Tells whether that is so.
+pub(crate) fn report_output_error(loss: Option<&io::Error>) -> bool {
+    // A reader that left knows it.
+    let loss = loss.filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+    if let Some(loss) = loss {
+        // A stderr that is gone leaves nobody to complain to.
+        let _ = writeln!(io::stderr(), "error: cannot write to stdout: {loss}");
+    }
+    loss.is_some()
+}

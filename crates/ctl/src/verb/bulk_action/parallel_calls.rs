@@ -11,9 +11,9 @@ use ironlance_net::ExchangeError;
 use ironlance_rpc::{CallError, Client, Value};
 
 use crate::error::CtlError;
-use crate::progress::ProgressLine;
 use crate::session::Session;
 use crate::struct_view::Selector;
+use crate::verb::bulk_action::progress::ProgressLine;
 
 /// So many calls wait for their answers at a time: a supervisord takes some hundred connections.
 const MAX_CONCURRENT: usize = 32;

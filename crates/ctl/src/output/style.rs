@@ -6,7 +6,7 @@ use ironlance_core::ProcessState;
 pub(crate) use ironlance_core::text::escape::{escape_controls, is_terminal_control};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::stdout::TerminalInfo;
+use crate::output::buffer::TerminalInfo;
 
 /// How good a state is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

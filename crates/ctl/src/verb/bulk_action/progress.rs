@@ -6,10 +6,10 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::ProcessInfo;
 
 use crate::error::CtlError;
-use crate::json::process_state;
+use crate::output::json::process_state;
+use crate::output::style;
 use crate::selector;
 use crate::session::Session;
-use crate::style;
 
 /// What is quicker than this needs no line.
 const DELAY: Duration = Duration::from_millis(400);

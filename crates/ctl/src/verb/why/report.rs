@@ -6,9 +6,9 @@ use ironlance_core::ProcessState;
 use ironlance_host::local_time::{self, LocalClock};
 
 use super::facts::{ExitCause, ExitFacts, Expectation, ProcessFacts, Source};
-use crate::json::process_state;
-use crate::stdout::TerminalInfo;
-use crate::style::{self, ExitExpectation};
+use crate::output::buffer::TerminalInfo;
+use crate::output::json::process_state;
+use crate::output::style::{self, ExitExpectation};
 
 /// The labels stand in a column of this width.
 const LABEL: usize = 11;

@@ -6,7 +6,7 @@ use ironlance_core::ProcessState;
 use ironlance_rpc::{ProcessInfo, Value};
 use serde::Serialize;
 
-use crate::style;
+use crate::output::style;
 
 /// How an answer is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

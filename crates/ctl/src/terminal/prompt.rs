@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::CtlError;
-use crate::input::{LineReader, ReadLine};
 use crate::session::Session;
+use crate::terminal::line_reader::{LineReader, ReadLine};
 
 /// Asks a question and gives the line that was answered.
 pub(crate) fn ask(session: &mut Session, question: &str) -> Result<String, CtlError> {

@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::json::{self, OutputFormat};
-use crate::outbox_status::{self, OutboxStatus};
-use crate::session::{CallFn, Session, is_fault, status};
-use crate::stdout::TerminalInfo;
+use crate::output::buffer::TerminalInfo;
+use crate::output::json::{self, OutputFormat};
+use crate::output::style;
+use crate::session::{CallFn, Session, exit_status};
 use crate::struct_view::{StructView, struct_list};
-use crate::style;
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::outbox_status::{self, OutboxStatus};
 
 pub(crate) const VERB: Verb = Verb {
     name: "listeners",
@@ -26,6 +26,7 @@ pub(crate) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Ours,
+    needs_server: false,
     run,
 };
 
@@ -68,7 +69,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let mut arguments = words(rest);
     let form = json::take_json_option(&mut arguments);
     if !arguments.is_empty() {
-        session.fail(status::GENERIC, "Error: listeners accepts no arguments but --json");
+        session.fail(exit_status::GENERIC, "Error: listeners accepts no arguments but --json");
         print_help(session, &VERB);
         return Ok(Flow::Next);
     }
@@ -77,7 +78,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     }
     let Some(mut listeners) = fetch(&mut |method, params| session.call(method, params))? else {
         session.fail(
-            status::UNIMPLEMENTED_FEATURE,
+            exit_status::UNIMPLEMENTED_FEATURE,
             "This supervisord does not tell how its listeners are; ironlance's does. See: status",
         );
         return Ok(Flow::Next);
@@ -95,7 +96,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 /// Every listener; nothing where this supervisord does not tell.
 fn fetch(call: &mut CallFn<'_>) -> Result<Option<Vec<ListenerObject>>, CtlError> {
     match call(METHOD, &[]) {
-        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => Ok(None),
+        Err(error) if error.is_fault(FaultKind::UnknownMethod) => Ok(None),
         told => struct_list(METHOD, &told?)?
             .into_iter()
             .map(ListenerObject::read)

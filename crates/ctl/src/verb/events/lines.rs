@@ -4,8 +4,8 @@ use ironlance_host::local_time::LocalClock;
 
 use super::sse::{SseMessage, SseParser};
 use super::text;
-use crate::json::{self, OutputFormat};
-use crate::stdout::TerminalInfo;
+use crate::output::buffer::TerminalInfo;
+use crate::output::json::{self, OutputFormat};
 
 /// The type of the message that says that we were too slow.
 const LOST: &str = "lost";

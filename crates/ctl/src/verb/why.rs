@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::json::{self, OutputFormat};
-use crate::listeners;
-use crate::session::{Session, status};
-use crate::style;
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::output::json::{self, OutputFormat};
+use crate::output::style;
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::verb::listeners;
 use facts::{ExitCause, Expectation, NameMatch, ProcessFacts, Source};
 
 pub(crate) const VERB: Verb = Verb {
@@ -26,6 +26,7 @@ pub(crate) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Processes,
     help_group: HelpGroup::Ours,
+    needs_server: false,
     run,
 };
 
@@ -141,7 +142,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let mut names = words(rest);
     let form = json::take_json_option(&mut names);
     if let Some(option) = names.iter().find(|name| name.starts_with('-')) {
-        session.fail(status::INVALID_ARGS, &format!("Error: why has no option {option}"));
+        session.fail(exit_status::INVALID_ARGS, &format!("Error: why has no option {option}"));
         print_help(session, &VERB);
         return Ok(Flow::Next);
     }
@@ -165,7 +166,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
                     }
                     OutputFormat::Json => session.print_error(&line),
                 }
-                session.status = status::GENERIC;
+                session.status = exit_status::GENERIC;
             }
         }
     }

@@ -7,8 +7,8 @@ use ironlance_config::{CheckResult, HostEnv, Overrides, check};
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::options::CHECK_VERB;
-use crate::session::{Session, status};
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 
 pub(crate) const VERB: Verb = Verb {
     name: CHECK_VERB,
@@ -19,6 +19,7 @@ pub(crate) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::Nothing,
     help_group: HelpGroup::Ours,
+    needs_server: false,
     run,
 };
 
@@ -29,20 +30,20 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         [] => session.options.configuration.clone(),
         [file] => Some(Path::new(file).to_path_buf()),
         _ => {
-            session.fail(status::INVALID_ARGS, "Error: check accepts one file");
+            session.fail(exit_status::INVALID_ARGS, "Error: check accepts one file");
             print_help(session, &VERB);
             return Ok(Flow::Next);
         }
     };
     let Some(file) = file else {
-        session.fail(status::INVALID_ARGS, "Error: no configuration file found; name one");
+        session.fail(exit_status::INVALID_ARGS, "Error: no configuration file found; name one");
         return Ok(Flow::Next);
     };
     let checked = check(&file, &Overrides::default(), &HostEnv::current());
     checked.remarks.iter().for_each(|line| session.print(line));
     match checked.result {
         CheckResult::Sound(line) => session.print(&line),
-        CheckResult::Faulty => session.status = status::INVALID_ARGS,
+        CheckResult::Faulty => session.status = exit_status::INVALID_ARGS,
     }
     Ok(Flow::Next)
 }

@@ -8,7 +8,7 @@ use ironlance_rpc::{FaultKind, Value};
 use serde::Serialize;
 
 use crate::error::CtlError;
-use crate::session::{CallFn, Session, is_fault};
+use crate::session::{CallFn, Session};
 use crate::struct_view::{StructView, list, struct_list};
 
 const METHOD: &str = "ironlance.getAlerts";
@@ -35,7 +35,7 @@ pub(crate) struct OutboxStatus {
 /// Every outbox; none where this supervisord does not tell.
 pub(crate) fn fetch(call: &mut CallFn<'_>) -> Result<Vec<OutboxStatus>, CtlError> {
     match call(METHOD, &[]) {
-        Err(trouble) if is_fault(&trouble, FaultKind::UnknownMethod) => Ok(Vec::new()),
+        Err(trouble) if trouble.is_fault(FaultKind::UnknownMethod) => Ok(Vec::new()),
         told => {
             let told = told?;
             let all = list(METHOD, &told)?;

@@ -12,11 +12,11 @@ use ironlance_rpc::CallError;
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::json::{self, OutputFormat};
-use crate::session::{Session, status};
-use crate::stdout::TerminalInfo;
-use crate::style;
-use crate::verb::{Completion, Flow, HelpGroup, Verb, print_help};
+use crate::output::buffer::TerminalInfo;
+use crate::output::json::{self, OutputFormat};
+use crate::output::style;
+use crate::session::{Session, exit_status};
+use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 pub use lines::EventLines;
 
 pub(crate) const VERB: Verb = Verb {
@@ -29,6 +29,7 @@ pub(crate) const VERB: Verb = Verb {
     extensions: &[],
     completes: Completion::EventTypes,
     help_group: HelpGroup::Ours,
+    needs_server: false,
     run,
 };
 
@@ -48,7 +49,10 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         arguments.iter().flat_map(|list| list.split(',')).filter(|name| !name.is_empty()).collect();
     let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if let Some(odd) = types.iter().find(|name| !is_name(name)) {
-        session.fail(status::INVALID_ARGS, &format!("Error: no event type {}", style::escape_controls(odd)));
+        session.fail(
+            exit_status::INVALID_ARGS,
+            &format!("Error: no event type {}", style::escape_controls(odd)),
+        );
         print_help(session, &VERB);
         return Ok(Flow::Next);
     }
@@ -129,20 +133,21 @@ impl EventReader {
                 } else {
                     "events: supervisord has ended the stream"
                 };
-                session.fail(status::GENERIC, words);
+                session.fail(exit_status::GENERIC, words);
             }
             (_, NOT_FOUND) => {
                 let words = "This supervisord does not tell what happens; ironlance's does.";
-                session.fail(status::UNIMPLEMENTED_FEATURE, words);
+                session.fail(exit_status::UNIMPLEMENTED_FEATURE, words);
             }
             (_, BAD_REQUEST) if !self.refusal.is_empty() => {
                 let words = String::from_utf8_lossy(&self.refusal);
                 // The status stands before the reason for those who see the answer alone.
                 let words = words.trim().trim_start_matches("400 Bad Request: ");
-                session.fail(status::INVALID_ARGS, &format!("Error: {}", style::escape_controls(words)));
+                session.fail(exit_status::INVALID_ARGS, &format!("Error: {}", style::escape_controls(words)));
             }
             (_, other) => {
-                session.fail(status::GENERIC, &format!("events: supervisord answers with status {other}"));
+                session
+                    .fail(exit_status::GENERIC, &format!("events: supervisord answers with status {other}"));
             }
         }
         Ok(())

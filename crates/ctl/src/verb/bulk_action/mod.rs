@@ -1,15 +1,18 @@
 //! What start, stop and signal have in common: one method for all, one for a group, one for a process, and words for
 //! each result.
 
+pub(super) mod parallel_calls;
+pub(super) mod progress;
+
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
-use crate::parallel_calls::{self, NamedCall, WaitMode};
-use crate::progress::{self, Direction, ProgressLine};
-use crate::session::{Session, is_fault, status};
+use crate::session::{Session, exit_status};
 use crate::struct_view::{Selector, StructView, namespec, struct_list};
-use crate::verb::{Verb, print_help};
+use crate::verb::api::{Verb, print_help};
+use crate::verb::bulk_action::parallel_calls::{NamedCall, WaitMode};
+use crate::verb::bulk_action::progress::{Direction, ProgressLine};
 
 /// How one of them is asked for, and what is said about it.
 #[derive(Clone, Copy)]
@@ -47,12 +50,9 @@ pub(crate) fn parse_arguments<'r>(
     rest: &'r str,
     unnamed: u8,
 ) -> Result<Option<(Vec<&'r str>, WaitMode)>, CtlError> {
-    if !session.check_server()? {
-        return Ok(None);
-    }
     let mut names = words(rest);
     match parallel_calls::take_wait_options(&mut names) {
-        Err(words) => session.fail(status::INVALID_ARGS, &words),
+        Err(words) => session.fail(exit_status::INVALID_ARGS, &words),
         Ok(wait_mode) if !names.is_empty() => return Ok(Some((names, wait_mode))),
         Ok(_) => {
             session.fail(unnamed, &format!("Error: {} requires a process name", verb.name));
@@ -120,7 +120,7 @@ impl BulkAction {
                     for name in &who {
                         let line =
                             format!("{name}: ERROR (timeout after {})", parallel_calls::seconds_text(time));
-                        session.fail(status::GENERIC, &line);
+                        session.fail(exit_status::GENERIC, &line);
                     }
                     overdue.extend(who);
                     Ok(())
@@ -153,7 +153,7 @@ impl BulkAction {
     ) -> Result<(), CtlError> {
         match (target, answer) {
             (Selector::Group(_), Ok(results)) => self.report_list(session, self.group_method, &results),
-            (Selector::Group(group), Err(error)) if is_fault(&error, FaultKind::BadName) => {
+            (Selector::Group(group), Err(error)) if error.is_fault(FaultKind::BadName) => {
                 session.fail(self.no_group_status, &format!("{group}: ERROR (no such group)"));
                 Ok(())
             }

@@ -7,8 +7,8 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time::{self, LocalClock};
 use serde::Deserialize;
 
-use crate::stdout::TerminalInfo;
-use crate::style::{self, ExitExpectation};
+use crate::output::buffer::TerminalInfo;
+use crate::output::style::{self, ExitExpectation};
 
 /// So much of an output or a message is shown, in characters; `--json` has it all.
 const MOST_TEXT: usize = 400;

@@ -4,9 +4,9 @@ use ironlance_core::ProcessState;
 use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
 use crate::error::CtlError;
-use crate::json::process_state;
+use crate::output::json::process_state;
 use crate::selector;
-use crate::session::{CallFn, is_fault};
+use crate::session::CallFn;
 use crate::struct_view::unexpected_answer;
 
 /// So much of a log is asked for, in bytes; our own supervisord keeps as much of an end.
@@ -163,7 +163,7 @@ fn all_infos(call: &mut CallFn<'_>) -> Result<Vec<ProcessInfo>, CtlError> {
 fn unexpected(call: &mut CallFn<'_>, infos: &[ProcessInfo]) -> Result<Vec<NameMatch>, CtlError> {
     let ends = match call("ironlance.getAllProcessEnds", &[]) {
         Ok(Value::Array(ends)) => Some(ends),
-        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => None,
+        Err(error) if error.is_fault(FaultKind::UnknownMethod) => None,
         Err(error) => return Err(error),
         Ok(_) => return Err(unexpected_answer("ironlance.getAllProcessEnds", "the list")),
     };
@@ -204,7 +204,7 @@ fn fetch(call: &mut CallFn<'_>, info: &ProcessInfo) -> Result<ProcessFacts, CtlE
     let name = Value::Str(info.namespec().qualified());
     match call("ironlance.getProcessEnd", &[name]) {
         Ok(end) => Ok(from_exit(info, &end)),
-        Err(error) if is_fault(&error, FaultKind::UnknownMethod) => Ok(fetch_from_original(call, info)),
+        Err(error) if error.is_fault(FaultKind::UnknownMethod) => Ok(fetch_from_original(call, info)),
         Err(error) => Err(error),
     }
 }

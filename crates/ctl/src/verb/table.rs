@@ -1,0 +1,50 @@
+//! The table of all verbs. Callers: the shell, completion, and the reference for manuals.
+
+use super::api::{Flow, Verb};
+use super::{
+    add, avail, check, clear, events, fg, help, listeners, maintail, open, pid, quit, reload, remove, reread,
+    restart, shutdown, signal, start, status, stop, tail, update, version, why,
+};
+use crate::error::CtlError;
+use crate::session::Session;
+
+/// All verbs, by name.
+pub(crate) const VERBS: &[Verb] = &[
+    quit::END_OF_INPUT,
+    add::VERB,
+    avail::VERB,
+    check::VERB,
+    clear::VERB,
+    events::VERB,
+    quit::EXIT,
+    fg::VERB,
+    help::verb(print_help),
+    listeners::VERB,
+    maintail::VERB,
+    open::VERB,
+    pid::VERB,
+    quit::QUIT,
+    reload::VERB,
+    remove::VERB,
+    reread::VERB,
+    restart::VERB,
+    shutdown::VERB,
+    signal::VERB,
+    start::VERB,
+    status::VERB,
+    stop::VERB,
+    tail::VERB,
+    update::VERB,
+    version::VERB,
+    why::VERB,
+];
+
+/// The verb with this name.
+pub(crate) fn find(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.name == name)
+}
+
+/// `help`, which alone needs the table itself.
+fn print_help(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
+    help::run(session, rest, VERBS)
+}
