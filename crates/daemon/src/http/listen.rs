@@ -16,7 +16,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockop
 use thiserror::Error;
 
 use super::DaemonLog;
-use super::rpc::Access;
+use super::access::Access;
 use crate::files::unix_socket::{self, LiveSocket, OwnerIds, PathTaken};
 
 /// Connections that may wait to be accepted.

@@ -4,6 +4,7 @@
 //! is a task of its own on the owner's thread; it turns what comes into a [`crate::request::Request`] and waits for
 //! the owner's answer. Everything from outside is bounded: in size, in number and in time.
 
+mod access;
 mod auth;
 mod connection;
 mod cross_site;

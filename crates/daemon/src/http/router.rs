@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::DaemonLog;
+use super::access::Access;
 use super::auth::{AuthOutcome, Authenticator};
 use super::connection::state::ConnectionState;
 use super::connection::state::Phase;
@@ -33,10 +34,9 @@ use super::limits::HttpLimits;
 use super::log_tail::LogTail;
 use super::methods::Interfaces;
 use super::outboxes::OutboxReader;
-use super::pages::{self, May, Pages, Sheet};
+use super::pages::{self, PageResponse, Pages};
 use super::percent;
 use super::response_body::{Content, ResponseBody, ResponseBudget};
-use super::rpc::Access;
 use super::xml_response::{self, LogReader, XmlResponse};
 use crate::inbox::Input;
 use crate::request::LogId;
@@ -143,12 +143,8 @@ impl Service {
         limits: HttpLimits,
     ) -> Self {
         let authenticator = server.credentials.as_ref().map(Authenticator::new);
-        let may = match access {
-            Access::Full => May::Change,
-            Access::ReadOnly => May::Look,
-        };
         let reader = Rc::new(LogReader::new(owner.clone()));
-        let pages = Pages::new(owner.clone(), Rc::clone(&daemon_log), may, Rc::clone(&reader));
+        let pages = Pages::new(owner.clone(), Rc::clone(&daemon_log), access, Rc::clone(&reader));
         let (section, response_budget) = (server.section.clone(), ResponseBudget::default());
         let outbox_reader = OutboxReader::new(owner.clone());
         let user = server.credentials.as_ref().map(|known| known.username.as_str().into());
@@ -259,7 +255,7 @@ impl Service {
         }
         let query = request.uri().query().unwrap_or_default();
         let page = self.pages.get(&path, query, request.headers()).await;
-        page.map_or_else(|| Reply::error(&ErrorResponse::NoPage), |sheet| self.sheet(sheet, request.method()))
+        page.map_or_else(|| Reply::error(&ErrorResponse::NoPage), |page| self.page(page, request.method()))
     }
 
     /// The answer to a client that calls us by a name which somebody else may have pointed at us.
@@ -284,7 +280,7 @@ impl Service {
         unread: &mut bool,
     ) -> Reply {
         if let Some(error) = self.pages.refusal(request.headers(), &self.cross_site) {
-            return self.sheet(error, &Method::POST);
+            return self.page(error, &Method::POST);
         }
         let (head, read_body) = request.into_parts();
         let form = match self.body(read_body, pages::FORM, state).await {
@@ -293,19 +289,19 @@ impl Service {
         };
         *unread = false;
         let asker = Requester::Page(peer.client(self.user.as_ref()));
-        self.sheet(self.pages.act(&asker, &head.headers, &form).await, &Method::POST)
+        self.page(self.pages.act(&asker, &head.headers, &form).await, &Method::POST)
     }
 
     /// An answer of the pages; those that go on have only a head where only that is asked for.
-    fn sheet(&self, sheet: Sheet, method: &Method) -> Reply {
-        let Sheet { status, kind, body, headers } = sheet;
+    fn page(&self, page: PageResponse, method: &Method) -> Reply {
+        let PageResponse { status, kind, body, headers } = page;
         let content = match body {
-            pages::Body::Text(text) => {
+            pages::PageBody::Text(text) => {
                 self.response_budget.reserve_text(text, self.limits.pending_response_bytes)
             }
-            pages::Body::Fixed(text) => Some(Content::Whole(Bytes::from_static(text.as_bytes()))),
-            pages::Body::Live(_) if method == Method::HEAD => Some(Content::Whole(Bytes::new())),
-            pages::Body::Live(live) => Some(Content::Stream(live)),
+            pages::PageBody::Fixed(text) => Some(Content::Whole(Bytes::from_static(text.as_bytes()))),
+            pages::PageBody::Live(_) if method == Method::HEAD => Some(Content::Whole(Bytes::new())),
+            pages::PageBody::Live(live) => Some(Content::Stream(live)),
         };
         let Some(content) = content else { return Reply::error(&ErrorResponse::TooManyPendingResponses) };
         Reply { status, content_type: kind, content, modified: None, headers }

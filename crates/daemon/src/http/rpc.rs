@@ -7,6 +7,7 @@ use ironlance_core::redact::redact;
 use ironlance_rpc::{Fault, FaultKind, Members, Value};
 use tokio::sync::oneshot;
 
+use super::access::Access;
 use super::methods::PreparedCall;
 use super::outboxes;
 use super::router::Service;
@@ -14,15 +15,6 @@ use super::xml_response::MethodResult;
 use crate::inbox::Input;
 use crate::request::{MethodCall, RpcRequest};
 use crate::requester::Requester;
-
-/// What a client may do at this server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Everything.
-    Full,
-    /// Only what changes nothing: the server is open to other hosts and has no password.
-    ReadOnly,
-}
 
 /// The members of a configuration that can hold a secret: the options of a command, and the login in a URL.
 const SECRET_MEMBERS: [&str; 2] = ["command", "serverurl"];
@@ -68,7 +60,7 @@ impl Service {
 
     fn plan(&self, method: &str, params: Vec<Value>) -> Result<PreparedCall, Fault> {
         let row = self.interfaces.find(method)?;
-        if row.access == super::methods::MethodAccess::Changes && self.access == Access::ReadOnly {
+        if !self.access.allows(row.needs) {
             self.daemon_log
                 .log(Level::Warn, &format!("{method} was refused: {} has no password", self.section));
             return Err(FaultKind::Failed.about(format_args!(

@@ -232,7 +232,7 @@ pub async fn serve_stream<S>(
 {
     let interfaces = Interfaces::new(interfaces.to_vec());
     let slots = Rc::new(ConnectionSlots::new(limits, Rc::clone(&daemon_log)));
-    let service = Service::new(server, super::rpc::Access::Full, interfaces, owner, daemon_log, limits);
+    let service = Service::new(server, super::access::Access::Full, interfaces, owner, daemon_log, limits);
     if let Some(slot) = slots.acquire() {
         serve_connection(stream, PeerInfo::default(), Rc::new(service), slot).await;
     }

@@ -1,6 +1,7 @@
 //! `ironlance.*`: what supervisord knows beyond the original's answers. docs/xmlrpc.md has the structs.
 
-use super::{MethodAccess, MethodHandler, MethodParam, MethodSpec};
+use super::{MethodHandler, MethodParam, MethodSpec};
+use crate::http::access::Access;
 use crate::request::RpcRequest;
 
 const NAME: MethodParam =
@@ -13,7 +14,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "Each state folder that event listeners keep their alerts in: how many wait and since when, how many were \
             given up, and why the last try failed.",
         handler: MethodHandler::Outboxes,
@@ -23,7 +24,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "How each process last ended that has ended at all, in the order of supervisor.getAllProcessInfo.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllProcessEnds)),
     },
@@ -32,7 +33,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "struct",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "Facts about the daemon itself: version, process id, start, configuration file, memory, descriptors.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetDaemonInfo)),
     },
@@ -41,7 +42,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "Each event listener: its state, the event it works on, and the counts of its pool.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetListeners)),
     },
@@ -50,7 +51,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "struct",
         params: &[NAME],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "How a process last ended: exit status or signal, core dump, out-of-memory kill, how long it had been \
             up, and the last lines it had written.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::GetProcessEnd { name: params.text()? })),

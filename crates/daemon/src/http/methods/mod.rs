@@ -9,16 +9,8 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 
 pub use parameter::Params;
 
+use super::access::Access;
 use crate::request::{LogRequest, RpcRequest};
-
-/// Whether a method changes anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MethodAccess {
-    /// It only tells.
-    Reads,
-    /// It changes what runs, what is logged, or what the daemon will do.
-    Changes,
-}
 
 /// A parameter: its type and name as `system.methodSignature` and `system.methodHelp` give them.
 pub struct MethodParam {
@@ -40,8 +32,8 @@ pub struct MethodSpec {
     pub params: &'static [MethodParam],
     /// How many of them, from the end, may be missing.
     pub optional: usize,
-    /// Whether it changes anything.
-    pub access: MethodAccess,
+    /// What a client must be allowed to do to call it.
+    pub needs: Access,
     /// What it does, for `system.methodHelp`.
     pub help: &'static str,
     /// Who answers it.

@@ -3,7 +3,8 @@
 use ironlance_core::event::notice::OutputChannel;
 use ironlance_rpc::Fault;
 
-use super::{MethodAccess, MethodHandler, MethodParam, MethodSpec, Params};
+use super::{MethodHandler, MethodParam, MethodSpec, Params};
+use crate::http::access::Access;
 use crate::request::{LogId, LogPart, LogRequest, RpcRequest};
 
 const NAME: MethodParam =
@@ -37,7 +38,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[GROUP],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Takes a group that the configuration has into service, and starts what starts by itself.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::AddProcessGroup { name: params.group()? })),
     },
@@ -46,7 +47,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Empties the logs of all processes.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::ClearAllProcessLogs)),
     },
@@ -55,7 +56,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Empties the daemon's own log.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::ClearLog)),
     },
@@ -64,7 +65,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[NAME],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Empties both logs of a process. The same as clearProcessLogs.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
     },
@@ -73,7 +74,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[NAME],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Empties both logs of a process.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
     },
@@ -82,7 +83,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The version of this interface.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetApiVersion)),
     },
@@ -91,7 +92,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "How each process is configured, in the order of their names.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllConfigInfo)),
     },
@@ -100,7 +101,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "What getProcessInfo tells, for every process, in the order of their names.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllProcessInfo)),
     },
@@ -109,7 +110,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The identifier of the daemon.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetIdentification)),
     },
@@ -118,7 +119,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "int",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The process id of the daemon.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetPid)),
     },
@@ -127,7 +128,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "struct",
         params: &[NAME],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The state of a process, since when, its process id and logs.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::GetProcessInfo { name: params.text()? })),
     },
@@ -136,7 +137,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "struct",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The state of the daemon: statecode and statename.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetState)),
     },
@@ -145,7 +146,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The version of Supervisor that the daemon behaves as.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetSupervisorVersion)),
     },
@@ -154,7 +155,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The version of this interface. The same as getAPIVersion.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetApiVersion)),
     },
@@ -163,7 +164,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end.",
         handler: MethodHandler::Log(|params| read(LogId::Main, params)),
@@ -173,7 +174,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end. The same as readLog.",
         handler: MethodHandler::Log(|params| read(LogId::Main, params)),
@@ -183,7 +184,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end. The same as readProcessStdoutLog.",
         handler: MethodHandler::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
@@ -193,7 +194,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "A part of what a process wrote to its standard error. An offset below 0 with length 0 gives \
             that many bytes of the end.",
         handler: MethodHandler::Log(|params| read(process(params, OutputChannel::Stderr)?, params)),
@@ -203,7 +204,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end.",
         handler: MethodHandler::Log(|params| read(process(params, OutputChannel::Stdout)?, params)),
@@ -213,7 +214,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Reads the configuration again and tells which groups were added, changed and removed. \
             Nothing that runs is touched.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::ReloadConfig)),
@@ -223,7 +224,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[GROUP],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Takes a group whose processes have stopped out of service.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::RemoveProcessGroup { name: params.group()? })),
     },
@@ -232,7 +233,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Stops all processes and starts the daemon afresh.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::Restart)),
     },
@@ -241,7 +242,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[NAME, CHARS],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Writes to the standard input of a process.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SendProcessStdin { name: params.text()?, chars: params.chars()? })
@@ -252,7 +253,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[TYPE, DATA],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Sends an event to the listeners that take REMOTE_COMMUNICATION.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SendRemoteCommEvent { kind: params.anything()?, data: params.anything()? })
@@ -263,7 +264,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Stops all processes and ends the daemon.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::Shutdown)),
     },
@@ -272,7 +273,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[SIGNAL],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Sends a signal to all processes.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SignalAllProcesses { signal: params.signal()? })
@@ -283,7 +284,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[NAMES, SIGNAL],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Sends a signal to a process.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SignalProcess { name: params.text()?, signal: params.signal()? })
@@ -294,7 +295,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[GROUP, SIGNAL],
         optional: 0,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Sends a signal to all processes of a group.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::SignalProcessGroup { name: params.group()?, signal: params.signal()? })
@@ -305,7 +306,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[WAIT],
         optional: 1,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Starts all processes.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::StartAllProcesses { wait: params.wait() })),
     },
@@ -314,7 +315,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[NAMES, WAIT],
         optional: 1,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Starts a process.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StartProcess { name: params.text()?, wait: params.wait() })
@@ -325,7 +326,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[GROUP, WAIT],
         optional: 1,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Starts all processes of a group.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StartProcessGroup { name: params.group()?, wait: params.wait() })
@@ -336,7 +337,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[WAIT],
         optional: 1,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Stops all processes.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::StopAllProcesses { wait: params.wait() })),
     },
@@ -345,7 +346,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "boolean",
         params: &[NAMES, WAIT],
         optional: 1,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Stops a process.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StopProcess { name: params.text()?, wait: params.wait() })
@@ -356,7 +357,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[GROUP, WAIT],
         optional: 1,
-        access: MethodAccess::Changes,
+        needs: Access::Full,
         help: "Stops all processes of a group.",
         handler: MethodHandler::Owner(|params| {
             Ok(RpcRequest::StopProcessGroup { name: params.group()?, wait: params.wait() })
@@ -367,7 +368,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given. The same as \
             tailProcessStdoutLog.",
@@ -378,7 +379,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The newest of what a process wrote to its standard error, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
         handler: MethodHandler::Log(|params| tail(process(params, OutputChannel::Stderr)?, params)),
@@ -388,7 +389,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
         handler: MethodHandler::Log(|params| tail(process(params, OutputChannel::Stdout)?, params)),

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use ironlance_rpc::{Fault, FaultKind, Value};
 
-use super::{Interfaces, MethodAccess, MethodHandler, MethodParam, MethodSpec, Params};
+use super::{Interfaces, MethodHandler, MethodParam, MethodSpec, Params};
 
+use crate::http::access::Access;
 const METHOD: MethodParam = MethodParam {
     kind: "string",
     name: "name",
@@ -19,7 +20,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The names of all methods, sorted.",
         handler: MethodHandler::Table(list_methods),
     },
@@ -28,7 +29,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "string",
         params: &[METHOD],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "What a method does, takes and gives.",
         handler: MethodHandler::Table(method_help),
     },
@@ -37,7 +38,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
         returns: "array",
         params: &[METHOD],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "The type of a method's result, and of each of its parameters.",
         handler: MethodHandler::Table(method_signature),
     },
@@ -50,7 +51,7 @@ pub(super) const METHODS: &[MethodSpec] = &[
             about: "Structs with methodName (a string) and params (an array).",
         }],
         optional: 0,
-        access: MethodAccess::Reads,
+        needs: Access::ReadOnly,
         help: "Answers several calls one after the other, each when the one before it is done. The result has, for \
             each, its result, or a struct of faultCode and faultString.",
         handler: MethodHandler::Multicall,

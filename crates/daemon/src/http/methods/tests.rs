@@ -196,6 +196,6 @@ fn whatever_tells_is_open_to_readers_and_whatever_acts_is_not() {
         let tells = ["get", "read", "tail", "list", "method", "multicall"]
             .iter()
             .any(|verb| method.starts_with(verb));
-        assert_eq!(row.access == MethodAccess::Reads, tells, "{name}");
+        assert_eq!(row.needs == Access::ReadOnly, tells, "{name}");
     }
 }

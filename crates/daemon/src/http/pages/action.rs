@@ -12,16 +12,17 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
-use super::frame::{Frame, May};
-use super::gauge::Readings;
-use super::language::{Choice, Words};
-use super::message::Message;
+use super::confirmation::{ActionScope, BulkAction, ConfirmationPage};
+use super::context::PageContext;
+use super::csrf_token::CsrfToken;
+use super::flash_message::FlashMessage;
+use super::language::{LanguageChoice, Messages};
 use super::owner;
+use super::page_response::PageResponse;
 use super::query::{Fields, encode};
-use super::question::{Asked, Ending, Question};
-use super::sheet::Sheet;
-use super::token::Token;
+use super::usage_sampler::UsageByPid;
 use crate::http::DaemonLog;
+use crate::http::access::Access;
 use crate::http::cross_site::{CrossSiteCheck, CrossSitePolicy};
 use crate::inbox::Input;
 use crate::request::{RpcRequest, WaitMode};
@@ -32,14 +33,14 @@ const RESTARTS: usize = 256;
 /// So many names of processes that failed are told.
 const TOLD: usize = 5;
 
-/// Restarts under way.
+/// How many restarts are under way.
 #[derive(Default)]
-struct Restarts(Rc<Cell<usize>>);
+struct RestartLimit(Rc<Cell<usize>>);
 
 /// One of them, until it is dropped.
 struct Restart(Rc<Cell<usize>>);
 
-impl Restarts {
+impl RestartLimit {
     fn one(&self) -> Option<Restart> {
         if self.0.get() >= RESTARTS {
             return None;
@@ -57,14 +58,14 @@ impl Drop for Restart {
 
 /// What a button does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deed {
+enum Action {
     Start,
     Stop,
     Restart,
     Clear,
 }
 
-impl Deed {
+impl Action {
     fn named(name: &str) -> Option<Self> {
         match name {
             "start" => Some(Self::Start),
@@ -76,11 +77,11 @@ impl Deed {
     }
 
     /// What has to be asked before, where it would be done to many.
-    const fn ending(self) -> Option<Ending> {
+    const fn bulk_action(self) -> Option<BulkAction> {
         match self {
-            Self::Stop => Some(Ending::Stop),
-            Self::Restart => Some(Ending::Restart),
-            Self::Clear => Some(Ending::Clear),
+            Self::Stop => Some(BulkAction::Stop),
+            Self::Restart => Some(BulkAction::Restart),
+            Self::Clear => Some(BulkAction::Clear),
             Self::Start => None,
         }
     }
@@ -142,31 +143,31 @@ fn shown(name: &str) -> &str {
 }
 
 /// Who does what the buttons say.
-pub(super) struct Actions {
+pub(super) struct ActionHandler {
     owner: mpsc::Sender<Input>,
     daemon_log: Rc<dyn DaemonLog>,
-    may: May,
-    restarts: Restarts,
+    access: Access,
+    restarts: RestartLimit,
 }
 
-impl Actions {
-    pub(super) fn new(owner: mpsc::Sender<Input>, daemon_log: Rc<dyn DaemonLog>, may: May) -> Self {
-        Self { owner, daemon_log, may, restarts: Restarts::default() }
+impl ActionHandler {
+    pub(super) fn new(owner: mpsc::Sender<Input>, daemon_log: Rc<dyn DaemonLog>, access: Access) -> Self {
+        Self { owner, daemon_log, access, restarts: RestartLimit::default() }
     }
 
     /// Why a form is not looked at, judged by its head.
-    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<Sheet> {
-        let words = Choice::of(&Fields::default(), headers).language.words();
-        if self.may == May::Look {
-            return Some(Sheet::plain(StatusCode::FORBIDDEN, words.read_only));
+    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<PageResponse> {
+        let messages = LanguageChoice::of(&Fields::default(), headers).language.messages();
+        if self.access == Access::ReadOnly {
+            return Some(PageResponse::plain(StatusCode::FORBIDDEN, messages.read_only));
         }
         if !policy.allows(CrossSitePolicy::Form, headers) {
-            return Some(Sheet::plain(StatusCode::FORBIDDEN, words.foreign));
+            return Some(PageResponse::plain(StatusCode::FORBIDDEN, messages.cross_site));
         }
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         (!kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
-            .then(|| Sheet::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, words.not_understood))
+            .then(|| PageResponse::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, messages.not_understood))
     }
 
     /// Does what a form asks for; the answer leads back to the page, or is the message alone where a script asks.
@@ -174,85 +175,89 @@ impl Actions {
     pub(super) async fn act(
         &self,
         asker: &Requester,
-        token: Option<&Token>,
+        token: Option<&CsrfToken>,
         headers: &HeaderMap,
         form: &[u8],
-    ) -> Sheet {
+    ) -> PageResponse {
         let fields = Fields::parse(std::str::from_utf8(form).unwrap_or_default());
-        let choice = Choice::of(&fields, headers);
-        let words = choice.language.words();
+        let choice = LanguageChoice::of(&fields, headers);
+        let messages = choice.language.messages();
         let shown = fields.get("token").unwrap_or_default();
         let Some(token) = token.filter(|token| token.is(shown)) else {
-            return Sheet::plain(StatusCode::FORBIDDEN, words.stale);
+            return PageResponse::plain(StatusCode::FORBIDDEN, messages.stale_token);
         };
-        let Some(deed) = fields.get("do").and_then(Deed::named) else {
-            return Sheet::plain(StatusCode::BAD_REQUEST, words.not_understood);
+        let Some(action) = fields.get("do").and_then(Action::named) else {
+            return PageResponse::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
         let Some(target) = Target::of(&fields) else {
-            return Sheet::plain(StatusCode::BAD_REQUEST, words.not_understood);
+            return PageResponse::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
         let by_script = headers.get(ACCEPT).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
         if fields.get("sure") != Some("1")
-            && let Some((asked, ending)) = self.question(deed, &target).await
+            && let Some((asked, bulk_action)) = self.question(action, &target).await
         {
             if by_script {
-                return Sheet::plain(StatusCode::CONFLICT, &(words.really)(ending, asked));
+                return PageResponse::plain(StatusCode::CONFLICT, &(messages.confirm)(bulk_action, asked));
             }
-            let (clock, readings) = (LocalClock::new(), Readings::new());
-            let frame = Frame::new(choice, self.may, token, &clock, Duration::ZERO, &readings);
-            return Sheet::html(&Question::new(&frame, asked, ending));
+            let (clock, usage) = (LocalClock::new(), UsageByPid::new());
+            let context = PageContext::new(choice, self.access, token, &clock, Duration::ZERO, &usage);
+            return PageResponse::html(&ConfirmationPage::new(&context, asked, bulk_action));
         }
-        let message = self.perform(asker, deed, &target, words).await;
+        let message = self.perform(asker, action, &target, messages).await;
         if by_script {
-            let mut sheet = Sheet::plain(StatusCode::OK, &message.words);
-            message.mark(&mut sheet.headers);
-            return sheet;
+            let mut response = PageResponse::plain(StatusCode::OK, &message.words);
+            message.mark(&mut response.headers);
+            return response;
         }
         let message = message.fields();
-        let more = choice.more();
+        let more = choice.query_suffix();
         match (&target, fields.get("page")) {
             (Target::Process(name), Some("program")) => {
                 let name = encode(name);
-                Sheet::back(&format!("program.html?processname={name}&{message}{more}"))
+                PageResponse::back(&format!("program.html?processname={name}&{message}{more}"))
             }
-            _ => Sheet::back(&format!("./?{message}{more}")),
+            _ => PageResponse::back(&format!("./?{message}{more}")),
         }
     }
 
     /// What has to be asked before, where it would end many processes.
-    async fn question<'a>(&self, deed: Deed, target: &'a Target) -> Option<(Asked<'a>, Ending)> {
-        let ending = deed.ending()?;
+    async fn question<'a>(
+        &self,
+        action: Action,
+        target: &'a Target,
+    ) -> Option<(ActionScope<'a>, BulkAction)> {
+        let bulk_action = action.bulk_action()?;
         let group = match target {
             Target::Process(_) => return None,
             Target::Group(group) => Some(&**group),
             Target::All => None,
         };
         let view = owner::view(&self.owner).await?;
-        Asked::about(&view, group, ending).map(|asked| (asked, ending))
+        ActionScope::about(&view, group, bulk_action).map(|asked| (asked, bulk_action))
     }
 
     /// Does it, and says what came of it.
     async fn perform(
         &self,
         asker: &Requester,
-        deed: Deed,
+        action: Action,
         target: &Target,
-        words: &'static Words,
-    ) -> Message {
-        let outcome = match deed {
-            Deed::Start => owner::ask(&self.owner, asker, target.start()).await,
-            Deed::Stop => owner::ask(&self.owner, asker, target.stop(WaitMode::AtOnce)).await,
-            Deed::Clear => self.clear(asker, target).await,
-            Deed::Restart => match self.restart(asker, target).await {
+        messages: &'static Messages,
+    ) -> FlashMessage {
+        let outcome = match action {
+            Action::Start => owner::ask(&self.owner, asker, target.start()).await,
+            Action::Stop => owner::ask(&self.owner, asker, target.stop(WaitMode::AtOnce)).await,
+            Action::Clear => self.clear(asker, target).await,
+            Action::Restart => match self.restart(asker, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
-                Ok(false) => return Message::warning(words.too_many),
+                Ok(false) => return FlashMessage::warning(messages.too_many),
                 Err(fault) => Err(fault),
             },
         };
         match outcome {
-            Ok(Value::Array(statuses)) => many(deed, &statuses, words),
-            Ok(_) => Message::good(one(deed, target, words)),
-            Err(fault) => Message::warning(worded(&fault, target.shown(), words)),
+            Ok(Value::Array(statuses)) => many(action, &statuses, messages),
+            Ok(_) => FlashMessage::good(one(action, target, messages)),
+            Err(fault) => FlashMessage::warning(fault_text(&fault, target.shown(), messages)),
         }
     }
 
@@ -319,22 +324,22 @@ impl Actions {
     }
 }
 
-/// What is said of one target that a deed was done to.
-fn one(deed: Deed, target: &Target, words: &Words) -> String {
-    let about = match deed {
-        Deed::Start => words.starting,
-        Deed::Stop => words.stopping,
-        Deed::Restart => words.restarting,
-        Deed::Clear => words.cleared,
+/// What is said of one target that a action was done to.
+fn one(action: Action, target: &Target, messages: &Messages) -> String {
+    let about = match action {
+        Action::Start => messages.starting,
+        Action::Stop => messages.stopping,
+        Action::Restart => messages.restarting,
+        Action::Clear => messages.cleared,
     };
     match target {
-        Target::All => words.restarting_many.to_owned(),
+        Target::All => messages.restarting_many.to_owned(),
         Target::Process(_) | Target::Group(_) => about(target.shown()),
     }
 }
 
 /// What is said of several processes.
-fn many(deed: Deed, statuses: &[Value], words: &Words) -> Message {
+fn many(action: Action, statuses: &[Value], messages: &Messages) -> FlashMessage {
     let success = Value::Int(FaultKind::Success.code());
     let is_well = |status: &Value| status.member("status") == Some(&success);
     let well = statuses.iter().filter(|status| is_well(status)).count();
@@ -343,43 +348,43 @@ fn many(deed: Deed, statuses: &[Value], words: &Words) -> Message {
         .filter(|status| !is_well(status))
         .filter_map(|status| status.member("name").and_then(Value::as_str))
         .collect();
-    let about = match deed {
-        Deed::Start => words.starting_many,
-        Deed::Stop => words.stopping_many,
-        Deed::Restart | Deed::Clear => words.cleared_many,
+    let about = match action {
+        Action::Start => messages.starting_many,
+        Action::Stop => messages.stopping_many,
+        Action::Restart | Action::Clear => messages.cleared_many,
     };
     let message = about(well);
     if failed.is_empty() {
-        return Message::good(message);
+        return FlashMessage::good(message);
     }
     let mut names = failed.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
     if failed.len() > TOLD {
         names.push_str(", …");
     }
-    Message::warning(format!("{message} {}", (words.failed_many)(failed.len(), &names)))
+    FlashMessage::warning(format!("{message} {}", (messages.failed_many)(failed.len(), &names)))
 }
 
 /// A fault in the language of the page.
-pub(super) fn worded(fault: &Fault, name: &str, words: &Words) -> String {
+pub(super) fn fault_text(fault: &Fault, name: &str, messages: &Messages) -> String {
     let is = |kind: FaultKind| fault.code == kind.code();
     if is(FaultKind::AlreadyStarted) {
-        return (words.already_started)(name);
+        return (messages.already_started)(name);
     }
     if is(FaultKind::NotRunning) {
-        return (words.not_running)(name);
+        return (messages.not_running)(name);
     }
     if is(FaultKind::BadName) {
-        return (words.unknown)(name);
+        return (messages.no_such_process)(name);
     }
     let known = [
-        (FaultKind::NoFile, words.no_such_file),
-        (FaultKind::NotExecutable, words.not_executable),
-        (FaultKind::SpawnError, words.spawn_error),
-        (FaultKind::AbnormalTermination, words.spawn_error),
-        (FaultKind::ShutdownState, words.shutting_down),
+        (FaultKind::NoFile, messages.no_such_file),
+        (FaultKind::NotExecutable, messages.not_executable),
+        (FaultKind::SpawnError, messages.spawn_error),
+        (FaultKind::AbnormalTermination, messages.spawn_error),
+        (FaultKind::ShutdownState, messages.shutting_down),
     ];
     let why = known.into_iter().find(|(kind, _)| is(*kind)).map_or(&*fault.string, |(_, why)| why);
-    (words.cannot)(name, why)
+    (messages.cannot)(name, why)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the pages need beside themselves: one style sheet, one script, one icon. Their addresses change when they do.
+//! What the pages need beside themselves: one style response, one script, one icon. Their addresses change when they do.
 
 /// A file that is part of the binary.
 #[derive(Clone, Copy)]
@@ -13,13 +13,13 @@ const SCRIPT: &str = include_str!("../../../templates/page.js");
 const ICON: &str = include_str!("../../../templates/icon.svg");
 
 /// Stands in the addresses of all of them.
-pub(super) const EDITION: Edition = Edition(sum(sum(sum(SEED, STYLE), SCRIPT), ICON));
+pub(super) const ASSET_VERSION: AssetVersion = AssetVersion(sum(sum(sum(SEED, STYLE), SCRIPT), ICON));
 
 /// A number that is another one when what it was made of is.
 #[derive(Clone, Copy)]
-pub(super) struct Edition(u64);
+pub(super) struct AssetVersion(u64);
 
-impl std::fmt::Display for Edition {
+impl std::fmt::Display for AssetVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:016x}", self.0)
     }
@@ -28,7 +28,7 @@ impl std::fmt::Display for Edition {
 /// The asset at a path without the slash in front.
 pub(super) fn find(path: &str) -> Option<Asset> {
     let (kind, text) = match path {
-        // The second is where the original has its style sheet.
+        // The second is where the original has its style response.
         "assets/page.css" | "stylesheets/supervisor.css" => ("text/css;charset=utf-8", STYLE),
         "assets/page.js" => ("text/javascript;charset=utf-8", SCRIPT),
         "assets/icon.svg" => ("image/svg+xml", ICON),
@@ -37,7 +37,7 @@ pub(super) fn find(path: &str) -> Option<Asset> {
     Some(Asset { kind, text })
 }
 
-/// FNV-1a (draft-eastlake-fnv): enough to tell one edition from the next, and a constant.
+/// FNV-1a (draft-eastlake-fnv): enough to tell one asset_version from the next, and a constant.
 const fn sum(seed: u64, text: &str) -> u64 {
     let bytes = text.as_bytes();
     let (mut sum, mut at) = (seed, 0);

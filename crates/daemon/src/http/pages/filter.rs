@@ -1,7 +1,7 @@
 //! Which programs are shown: those whose name and state have all the words that somebody typed. The page's script filters
 //! in the same way.
 
-use super::language::Words;
+use super::language::Messages;
 use super::query::{Fields, encode};
 use super::row::has_failed;
 use crate::view::ProgramView;
@@ -33,18 +33,18 @@ impl Filter {
     }
 
     /// `&filter=…`, to stand behind a query; nothing where nothing is filtered.
-    pub(super) fn more(&self) -> String {
+    pub(super) fn query_suffix(&self) -> String {
         if self.is_active() { format!("&filter={}", encode(&self.text)) } else { String::new() }
     }
 
     /// Whether a program is shown.
-    pub(super) fn lets(&self, program: &ProgramView, words: &Words) -> bool {
+    pub(super) fn matches(&self, program: &ProgramView, messages: &Messages) -> bool {
         if !self.is_active() {
             return true;
         }
         let (name, state) = (program.namespec.qualified(), program.state);
         let end = if has_failed(program) { UNEXPECTED } else { "" };
-        let text = format!("{name} {} {} {end}", state.name(), (words.states)(state)).to_lowercase();
+        let text = format!("{name} {} {} {end}", state.name(), (messages.states)(state)).to_lowercase();
         self.words.iter().all(|word| text.contains(word))
     }
 }

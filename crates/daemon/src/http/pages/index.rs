@@ -2,72 +2,74 @@
 
 use askama::Template;
 
+use super::context::PageContext;
 use super::filter::Filter;
-use super::frame::Frame;
-use super::message::Message;
-use super::parts::{Events, GroupHead, Listeners, Summary, groups, has_head};
-use super::row::{Place, Row};
+use super::flash_message::FlashMessage;
+use super::row::{ProgramRow, RowPlace};
+use super::sections::{EventsSection, GroupRow, ListenersSection, SummarySection, groups, has_head};
 use crate::view::DaemonView;
 
 #[derive(Template)]
 #[template(path = "index.html")]
-pub(super) struct Index<'a> {
-    frame: &'a Frame<'a>,
+pub(super) struct IndexPage<'a> {
+    context: &'a PageContext<'a>,
     view: &'a DaemonView,
     /// The same page in the other language.
     other: String,
     refresh: String,
-    message: &'a Message,
+    message: &'a FlashMessage,
     filter: &'a Filter,
     /// Somebody is shown.
     some: bool,
     /// What of the view the live stream need not send.
     seen: String,
-    summary: Summary<'a>,
+    summary: SummarySection<'a>,
     groups: Vec<Group<'a>>,
-    listeners: Listeners<'a>,
-    events: Events<'a>,
+    listeners: ListenersSection<'a>,
+    events: EventsSection<'a>,
 }
 
 struct Group<'a> {
-    head: Option<GroupHead<'a>>,
-    rows: Vec<Row<'a>>,
+    head: Option<GroupRow<'a>>,
+    rows: Vec<ProgramRow<'a>>,
     /// None of its programs is shown.
     hidden: bool,
 }
 
-impl<'a> Index<'a> {
+impl<'a> IndexPage<'a> {
     pub(super) fn new(
-        frame: &'a Frame<'a>,
+        context: &'a PageContext<'a>,
         view: &'a DaemonView,
-        message: &'a Message,
+        message: &'a FlashMessage,
         filter: &'a Filter,
         seen: String,
     ) -> Self {
         let groups = groups(view).map(|members| {
             let headed = has_head(members);
-            let place = if headed { Place::InGroup } else { Place::Single };
-            let row = |program| Row::new(frame, program, place).shown_if(filter.lets(program, frame.words));
-            let rows: Vec<Row<'_>> = members.iter().map(row).collect();
-            let hidden = rows.iter().all(Row::is_hidden);
-            Group { head: headed.then(|| GroupHead::new(frame, members)), rows, hidden }
+            let place = if headed { RowPlace::InGroup } else { RowPlace::Single };
+            let row = |program| {
+                ProgramRow::new(context, program, place).shown_if(filter.matches(program, context.messages))
+            };
+            let rows: Vec<ProgramRow<'_>> = members.iter().map(row).collect();
+            let hidden = rows.iter().all(ProgramRow::is_hidden);
+            Group { head: headed.then(|| GroupRow::new(context, members)), rows, hidden }
         });
         let groups: Vec<Group<'_>> = groups.collect();
-        let other = frame.words.other.0;
-        let query = format!("{}{}", filter.more(), frame.choice.more());
+        let other = context.messages.other.0;
+        let query = format!("{}{}", filter.query_suffix(), context.choice.query_suffix());
         Self {
-            frame,
+            context,
             view,
-            other: format!("./?lang={other}{}", filter.more()),
+            other: format!("./?lang={other}{}", filter.query_suffix()),
             refresh: if query.is_empty() { "./".to_owned() } else { format!("./?{}", &query[1..]) },
             message,
             filter,
             some: groups.iter().any(|group| !group.hidden),
             seen,
-            summary: Summary::new(frame, view),
+            summary: SummarySection::new(context, view),
             groups,
-            listeners: Listeners::new(frame, view),
-            events: Events::new(frame, view),
+            listeners: ListenersSection::new(context, view),
+            events: EventsSection::new(context, view),
         }
     }
 }

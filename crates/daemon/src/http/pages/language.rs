@@ -5,9 +5,9 @@ use hyper::header::ACCEPT_LANGUAGE;
 use ironlance_core::ProcessState;
 use ironlance_core::event::kind::EventKind;
 
-use super::health::Wrong;
+use super::confirmation::{ActionScope, BulkAction};
+use super::listener_problem::ListenerProblem;
 use super::query::Fields;
-use super::question::{Asked, Ending};
 
 /// A language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Language {
         }
     }
 
-    pub(super) const fn words(self) -> &'static Words {
+    pub(super) const fn messages(self) -> &'static Messages {
         match self {
             Self::English => &ENGLISH,
             Self::Chinese => &CHINESE,
@@ -41,24 +41,24 @@ impl Language {
 
 /// In which language a page is, and whether its address says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(super) struct LanguageChoice {
     pub(super) language: Language,
     /// It was chosen by `?lang=`: links keep it.
-    pub(super) kept: bool,
+    pub(super) explicit: bool,
 }
 
-impl Choice {
+impl LanguageChoice {
     /// What the query asks for, else what the browser likes best, else English.
     pub(super) fn of(fields: &Fields<'_>, headers: &HeaderMap) -> Self {
         match fields.get("lang").and_then(Language::of_tag) {
-            Some(language) => Self { language, kept: true },
-            None => Self { language: accepted(headers), kept: false },
+            Some(language) => Self { language, explicit: true },
+            None => Self { language: accepted(headers), explicit: false },
         }
     }
 
     /// `&lang=zh`, to stand behind a query.
-    pub(super) const fn more(self) -> &'static str {
-        match (self.kept, self.language) {
+    pub(super) const fn query_suffix(self) -> &'static str {
+        match (self.explicit, self.language) {
             (false, _) => "",
             (true, Language::English) => "&lang=en",
             (true, Language::Chinese) => "&lang=zh",
@@ -67,7 +67,7 @@ impl Choice {
 
     /// `?lang=zh`, to stand behind a path.
     pub(super) const fn query(self) -> &'static str {
-        match (self.kept, self.language) {
+        match (self.explicit, self.language) {
             (false, _) => "",
             (true, Language::English) => "?lang=en",
             (true, Language::Chinese) => "?lang=zh",
@@ -94,28 +94,28 @@ fn accepted(headers: &HeaderMap) -> Language {
     best.1
 }
 
-/// Words for one thing and for several.
-pub(super) type Counted = fn(usize) -> String;
-/// Words about something with a name.
+/// Text for one thing and for several.
+pub(super) type TextWithCount = fn(usize) -> String;
+/// Text about something with a name.
 pub(super) type About = fn(&str) -> String;
 
 /// The words of one language, in the order in which they are met on the page.
-pub(super) struct Words {
+pub(super) struct Messages {
     pub(super) tag: &'static str,
     /// The other language: its tag, and its name in itself.
     pub(super) other: (&'static str, &'static str),
-    pub(super) skip: &'static str,
+    pub(super) skip_to_content: &'static str,
     pub(super) page: &'static str,
     pub(super) supervisor: &'static str,
     pub(super) daemon_pid: &'static str,
-    pub(super) up_since: &'static str,
+    pub(super) up_for: &'static str,
     pub(super) refresh: &'static str,
     pub(super) live: &'static str,
     pub(super) not_live: &'static str,
-    pub(super) lost: &'static str,
+    pub(super) connection_lost: &'static str,
     /// `{time}` stands for when.
-    pub(super) lost_since: &'static str,
-    pub(super) nowhere: &'static str,
+    pub(super) connection_lost_since: &'static str,
+    pub(super) no_such_page: &'static str,
     pub(super) main_log: &'static str,
     pub(super) programs: &'static str,
     pub(super) no_programs: &'static str,
@@ -148,15 +148,15 @@ pub(super) struct Words {
     pub(super) start_all: &'static str,
     pub(super) stop_all: &'static str,
     pub(super) restart_all: &'static str,
-    pub(super) really: fn(Ending, Asked<'_>) -> String,
-    pub(super) again: &'static str,
+    pub(super) confirm: fn(BulkAction, ActionScope<'_>) -> String,
+    pub(super) press_again: &'static str,
     pub(super) cancel: &'static str,
     pub(super) running_of: fn(usize, usize) -> String,
     pub(super) states: fn(ProcessState) -> &'static str,
     pub(super) exited_unexpectedly: &'static str,
-    pub(super) moods: fn(&str) -> &'static str,
+    pub(super) daemon_states: fn(&str) -> &'static str,
     pub(super) listeners: &'static str,
-    pub(super) event: &'static str,
+    pub(super) current_event: &'static str,
     pub(super) last_result: &'static str,
     pub(super) pending: &'static str,
     pub(super) pending_hint: &'static str,
@@ -164,32 +164,32 @@ pub(super) struct Words {
     pub(super) merged: &'static str,
     pub(super) answered: &'static str,
     pub(super) listener_states: fn(&str) -> &'static str,
-    pub(super) wrong: fn(&Wrong) -> String,
+    pub(super) listener_problem: fn(&ListenerProblem) -> String,
     /// So many alerts wait, since when.
     pub(super) alerts_wait: fn(usize, &str) -> String,
-    pub(super) alerts_dead: Counted,
+    pub(super) alerts_dead: TextWithCount,
     pub(super) no_state_folder: About,
     /// So many of so many listeners.
-    pub(super) not_well: fn(usize, usize) -> String,
+    pub(super) listeners_unwell: fn(usize, usize) -> String,
     pub(super) recent: &'static str,
     pub(super) no_events: &'static str,
-    pub(super) no_events_among: Counted,
-    pub(super) happened: fn(EventKind) -> &'static str,
-    pub(super) ended: About,
+    pub(super) no_events_among: TextWithCount,
+    pub(super) event_names: fn(EventKind) -> &'static str,
+    pub(super) exit_reason: About,
     pub(super) expected: &'static str,
     pub(super) unexpected: &'static str,
-    pub(super) told: &'static str,
-    pub(super) told_by: About,
+    pub(super) stopped_on_request: &'static str,
+    pub(super) stopped_by: About,
     /// How it ended, and who had the signal sent.
     pub(super) signal_by: fn(&str, &str) -> String,
-    pub(super) by_whom: &'static str,
-    pub(super) near_memory: About,
+    pub(super) requested_by: &'static str,
+    pub(super) oom_nearby: About,
     pub(super) out_of_memory: &'static str,
-    pub(super) after: About,
-    pub(super) before: About,
-    pub(super) why_title: &'static str,
-    pub(super) why_not_title: &'static str,
-    pub(super) never_ended: &'static str,
+    pub(super) after_uptime: About,
+    pub(super) previous_exit: About,
+    pub(super) exit_title: &'static str,
+    pub(super) start_failure_title: &'static str,
+    pub(super) never_exited: &'static str,
     pub(super) settings: &'static str,
     pub(super) command: &'static str,
     pub(super) directory: &'static str,
@@ -208,15 +208,15 @@ pub(super) struct Words {
     pub(super) log_with_stdout: &'static str,
     pub(super) when: &'static str,
     pub(super) how: &'static str,
-    pub(super) was_up: &'static str,
+    pub(super) uptime_at_exit: &'static str,
     pub(super) last_stdout: &'static str,
     pub(super) last_stderr: &'static str,
     pub(super) nothing_written: &'static str,
-    pub(super) back: &'static str,
+    pub(super) all_programs: &'static str,
     pub(super) search: &'static str,
     pub(super) pause: &'static str,
-    pub(super) go_on: &'static str,
-    pub(super) more: &'static str,
+    pub(super) resume: &'static str,
+    pub(super) show_more: &'static str,
     pub(super) empty_log: &'static str,
     pub(super) truncated: &'static str,
     pub(super) no_name: &'static str,
@@ -224,11 +224,11 @@ pub(super) struct Words {
     pub(super) units: [&'static str; 4],
     pub(super) day: &'static str,
     pub(super) read_only: &'static str,
-    pub(super) by_link: &'static str,
-    pub(super) unknown: About,
-    pub(super) gone: &'static str,
-    pub(super) stale: &'static str,
-    pub(super) foreign: &'static str,
+    pub(super) link_changes_nothing: &'static str,
+    pub(super) no_such_process: About,
+    pub(super) not_answering: &'static str,
+    pub(super) stale_token: &'static str,
+    pub(super) cross_site: &'static str,
     pub(super) not_understood: &'static str,
     pub(super) unreachable: &'static str,
     pub(super) too_many: &'static str,
@@ -239,10 +239,10 @@ pub(super) struct Words {
     pub(super) already_started: About,
     pub(super) not_running: About,
     pub(super) cannot: fn(&str, &str) -> String,
-    pub(super) starting_many: Counted,
-    pub(super) stopping_many: Counted,
+    pub(super) starting_many: TextWithCount,
+    pub(super) stopping_many: TextWithCount,
     pub(super) restarting_many: &'static str,
-    pub(super) cleared_many: Counted,
+    pub(super) cleared_many: TextWithCount,
     pub(super) failed_many: fn(usize, &str) -> String,
     pub(super) no_such_file: &'static str,
     pub(super) not_executable: &'static str,
@@ -260,10 +260,10 @@ use english::ENGLISH;
 mod tests {
     use super::*;
 
-    fn choose(query: &str, accept: &str) -> Choice {
+    fn choose(query: &str, accept: &str) -> LanguageChoice {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_LANGUAGE, accept.parse().unwrap());
-        Choice::of(&Fields::parse(query), &headers)
+        LanguageChoice::of(&Fields::parse(query), &headers)
     }
 
     #[test]
@@ -288,8 +288,8 @@ mod tests {
 
     #[test]
     fn links_keep_what_the_address_has_chosen_and_nothing_else() {
-        assert_eq!(choose("lang=zh", "en").more(), "&lang=zh");
+        assert_eq!(choose("lang=zh", "en").query_suffix(), "&lang=zh");
         assert_eq!(choose("lang=en", "zh").query(), "?lang=en");
-        assert_eq!((choose("", "zh").more(), choose("", "zh").query()), ("", ""));
+        assert_eq!((choose("", "zh").query_suffix(), choose("", "zh").query()), ("", ""));
     }
 }

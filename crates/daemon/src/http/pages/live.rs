@@ -13,14 +13,15 @@ use ironlance_host::local_time::LocalClock;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::frame::{Frame, May};
-use super::hub::Reader;
-use super::language::Choice;
-use super::parts::{Events, GroupHead, Listeners, Summary, groups, has_head};
-use super::program::End;
-use super::row::{Place, Row, is_called, measured};
-use super::snapshot::{Prints, Snapshot};
-use super::token::Token;
+use super::broadcaster::SnapshotReceiver;
+use super::context::PageContext;
+use super::csrf_token::CsrfToken;
+use super::language::LanguageChoice;
+use super::program::ExitSection;
+use super::row::{ProgramRow, RowPlace, is_called, measured};
+use super::sections::{EventsSection, GroupRow, ListenersSection, SummarySection, groups, has_head};
+use super::snapshot::{Fingerprints, Snapshot};
+use crate::http::access::Access;
 use crate::http::response_body;
 
 /// A watcher hears of us at least so often.
@@ -30,43 +31,53 @@ const GREETING: &str = "retry: 2000\n\n";
 const ALIVE: &str = ":\n\n";
 
 /// One who watches.
-pub(super) struct Viewer {
-    reader: Reader,
-    choice: Choice,
-    may: May,
-    token: Token,
+pub(super) struct LiveClient {
+    reader: SnapshotReceiver,
+    choice: LanguageChoice,
+    access: Access,
+    token: CsrfToken,
     clock: LocalClock,
     /// The page is about this process alone.
     only: Option<String>,
     /// What the page says that it has seen.
     seen: Option<String>,
-    told: Option<Told>,
+    told: Option<SentState>,
     greeted: bool,
 }
 
 /// What a watcher knows.
-struct Told {
-    prints: Prints,
-    looks: u64,
+struct SentState {
+    fingerprints: Fingerprints,
+    samples: u64,
     /// Processor and memory of each program, as they stand in the page.
     gauges: Vec<(String, String)>,
 }
 
 /// One line of what the gauges say: who, and processor and memory in words and in numbers.
 #[derive(Serialize)]
-struct Pointer<'a>(String, &'a str, &'a str, f32, u64);
+struct UsageRow<'a>(String, &'a str, &'a str, f32, u64);
 
-impl Viewer {
+impl LiveClient {
     pub(super) fn new(
-        mut reader: Reader,
-        choice: Choice,
-        may: May,
-        token: Token,
+        mut reader: SnapshotReceiver,
+        choice: LanguageChoice,
+        access: Access,
+        token: CsrfToken,
         only: Option<String>,
         seen: Option<String>,
     ) -> Self {
         reader.mark_changed();
-        Self { reader, choice, may, token, clock: LocalClock::new(), only, seen, told: None, greeted: false }
+        Self {
+            reader,
+            choice,
+            access,
+            token,
+            clock: LocalClock::new(),
+            only,
+            seen,
+            told: None,
+            greeted: false,
+        }
     }
 
     /// The body of the answer.
@@ -96,36 +107,36 @@ impl Viewer {
 
     /// What is new in a snapshot, as server-sent events (WHATWG HTML, 9.2).
     fn tell(&mut self, snapshot: &Snapshot) -> String {
-        let now = &snapshot.prints;
+        let now = &snapshot.fingerprints;
         let before = self.told.take();
         let mut text = String::new();
         let fresh = before.is_none() && self.seen.take().is_none_or(|seen| seen != now.sum());
-        let moved = before.as_ref().is_some_and(|told| told.prints.layout != now.layout);
+        let moved = before.as_ref().is_some_and(|told| told.fingerprints.layout != now.layout);
         if fresh || moved {
             // Which rows there are is for the page itself to say.
             push_event(&mut text, "layout", "");
         } else if let Some(told) = &before {
-            let frame = Frame::new(
+            let context = PageContext::new(
                 self.choice,
-                self.may,
+                self.access,
                 &self.token,
                 &self.clock,
                 snapshot.view.now,
-                &snapshot.readings,
+                &snapshot.usage,
             );
             match &self.only {
-                Some(name) => push_pieces_of_one(&mut text, &frame, snapshot, &told.prints, name),
-                None => push_pieces(&mut text, &frame, snapshot, &told.prints),
+                Some(name) => push_pieces_of_one(&mut text, &context, snapshot, &told.fingerprints, name),
+                None => push_pieces(&mut text, &context, snapshot, &told.fingerprints),
             }
         }
-        let known = before.filter(|told| told.prints.layout == now.layout);
-        let (looks, gauges) = match known {
-            Some(told) => (told.looks, told.gauges),
+        let known = before.filter(|told| told.fingerprints.layout == now.layout);
+        let (samples, gauges) = match known {
+            Some(told) => (told.samples, told.gauges),
             None => (0, vec![Default::default(); now.rows.len()]),
         };
-        let mut told = Told { prints: now.clone(), looks, gauges };
-        if told.looks != snapshot.looks {
-            told.looks = snapshot.looks;
+        let mut told = SentState { fingerprints: now.clone(), samples, gauges };
+        if told.samples != snapshot.samples {
+            told.samples = snapshot.samples;
             push_event(&mut text, "gauges", &self.pointers(snapshot, &mut told.gauges));
         }
         self.told = Some(told);
@@ -136,69 +147,69 @@ impl Viewer {
     fn pointers(&self, snapshot: &Snapshot, gauges: &mut [(String, String)]) -> String {
         let mut new = Vec::new();
         for (program, known) in snapshot.view.programs.iter().zip(gauges) {
-            let reading = program.pid.and_then(|pid| snapshot.readings.get(&pid)).copied();
-            let now = measured(reading);
+            let usage = program.pid.and_then(|pid| snapshot.usage.get(&pid)).copied();
+            let now = measured(usage);
             let wanted = self.only.as_ref().is_none_or(|name| is_called(program, name));
             if now != *known && wanted {
                 *known = now;
-                new.push((program, reading.unwrap_or_default(), &*known));
+                new.push((program, usage.unwrap_or_default(), &*known));
             }
         }
-        let pointers = new.into_iter().map(|(program, reading, (cpu, memory))| {
-            Pointer(program.namespec.qualified(), cpu, memory, reading.cpu, reading.memory)
+        let pointers = new.into_iter().map(|(program, usage, (cpu, memory))| {
+            UsageRow(program.namespec.qualified(), cpu, memory, usage.cpu, usage.memory)
         });
         serde_json::to_string(&pointers.collect::<Vec<_>>()).unwrap_or_default()
     }
 }
 
 /// The pieces of the page of all programs that are not as they were. `before` has the same layout.
-fn push_pieces(text: &mut String, frame: &Frame<'_>, snapshot: &Snapshot, before: &Prints) {
-    let (view, now) = (&snapshot.view, &snapshot.prints);
+fn push_pieces(text: &mut String, context: &PageContext<'_>, snapshot: &Snapshot, before: &Fingerprints) {
+    let (view, now) = (&snapshot.view, &snapshot.fingerprints);
     let mut changed = now.rows.iter().zip(&before.rows).map(|(now, before)| now != before);
     let heads = now.heads.iter().zip(&before.heads).map(|(now, before)| now != before);
     for (members, changed_head) in groups(view).zip(heads) {
         let headed = has_head(members);
         if headed && changed_head {
-            push(text, &GroupHead::new(frame, members));
+            push(text, &GroupRow::new(context, members));
         }
-        let place = if headed { Place::InGroup } else { Place::Single };
+        let place = if headed { RowPlace::InGroup } else { RowPlace::Single };
         for program in members {
             if changed.next().unwrap_or(false) {
-                push(text, &Row::new(frame, program, place));
+                push(text, &ProgramRow::new(context, program, place));
             }
         }
     }
     if now.summary != before.summary {
-        push(text, &Summary::new(frame, view));
+        push(text, &SummarySection::new(context, view));
     }
     if now.listeners != before.listeners {
-        push(text, &Listeners::new(frame, view));
+        push(text, &ListenersSection::new(context, view));
     }
     if now.events != before.events {
-        push(text, &Events::new(frame, view));
+        push(text, &EventsSection::new(context, view));
     }
 }
 
 /// The pieces of the page of one program that are not as they were.
 fn push_pieces_of_one(
     text: &mut String,
-    frame: &Frame<'_>,
+    context: &PageContext<'_>,
     snapshot: &Snapshot,
-    before: &Prints,
+    before: &Fingerprints,
     name: &str,
 ) {
-    let (view, now) = (&snapshot.view, &snapshot.prints);
+    let (view, now) = (&snapshot.view, &snapshot.fingerprints);
     let Some(at) = view.programs.iter().position(|program| is_called(program, name)) else { return };
     let program = &view.programs[at];
     if now.rows.get(at) != before.rows.get(at) {
-        push(text, &Row::new(frame, program, Place::Alone));
-        push(text, &End::new(frame, program));
+        push(text, &ProgramRow::new(context, program, RowPlace::Alone));
+        push(text, &ExitSection::new(context, program));
     }
     if program.is_listener && now.listeners != before.listeners {
-        push(text, &Listeners::about(frame, view, program));
+        push(text, &ListenersSection::about(context, view, program));
     }
     if now.events != before.events {
-        push(text, &Events::about(frame, view, program));
+        push(text, &EventsSection::about(context, view, program));
     }
 }
 
@@ -220,7 +231,7 @@ fn push_event(text: &mut String, name: &str, data: &str) {
     text.push('\n');
 }
 
-type Next = Pin<Box<dyn Future<Output = Option<(Bytes, Viewer)>>>>;
+type Next = Pin<Box<dyn Future<Output = Option<(Bytes, LiveClient)>>>>;
 
 /// What a watcher is sent, one part after the other.
 pub(super) struct Stream(Option<Next>);
@@ -229,11 +240,11 @@ impl response_body::StreamBody for Stream {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some(next) = &mut self.0 else { return Poll::Ready(None) };
         let Poll::Ready(outcome) = next.as_mut().poll(cx) else { return Poll::Pending };
-        let Some((bytes, viewer)) = outcome else {
+        let Some((bytes, client)) = outcome else {
             self.0 = None;
             return Poll::Ready(None);
         };
-        self.0 = Some(Box::pin(viewer.next()));
+        self.0 = Some(Box::pin(client.next()));
         Poll::Ready(Some(bytes))
     }
 }

@@ -1,34 +1,34 @@
 //! The web page: everything a person sees in a browser, and changes by its buttons.
 //!
 //! Pages are made by the server and complete without a script. `live` keeps those up to date that have one, `action` is
-//! the only way to change anything, and `gauge` measures what programs take while somebody looks.
+//! the only way to change anything, and `sampler` measures what programs take while somebody samples.
 
 mod action;
 mod alerts;
 mod assets;
-mod figures;
+mod broadcaster;
+mod confirmation;
+mod context;
+mod csrf_token;
 mod filter;
-mod frame;
-mod gauge;
+mod flash_message;
+mod format;
 mod head;
-mod health;
-mod hub;
 mod index;
 mod language;
+mod listener_problem;
 mod live;
-mod lost;
-mod message;
+mod log_page;
+mod not_found;
 mod owner;
-mod parts;
+mod page_response;
 mod program;
 pub mod query;
-mod question;
 mod row;
+mod sections;
 mod settings;
-mod sheet;
 mod snapshot;
-mod tail;
-mod token;
+mod usage_sampler;
 
 use std::cell::OnceCell;
 use std::io;
@@ -47,6 +47,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::DaemonLog;
+use super::access::Access;
 use super::cross_site::CrossSiteCheck;
 use super::outboxes::OutboxReader;
 use super::xml_response::LogReader;
@@ -54,24 +55,23 @@ use crate::inbox::Input;
 use crate::request::{LogId, LogPart, LogRequest};
 use crate::requester::Requester;
 use crate::view::{DaemonView, ProgramView};
-use action::Actions;
+use action::ActionHandler;
+use broadcaster::Broadcaster;
+use context::PageContext;
+use csrf_token::CsrfToken;
 use filter::Filter;
-use frame::Frame;
-use gauge::{Gauge, Readings};
-use hub::Hub;
-use index::Index;
-use language::Choice;
-use live::Viewer;
-use lost::{Lost, way_up};
-use message::Message;
+use flash_message::FlashMessage;
+use index::IndexPage;
+use language::LanguageChoice;
+use live::LiveClient;
+use log_page::{Log, LogQuery, LogSource};
+use not_found::{NotFoundPage, way_up};
 use program::Program;
 use query::Fields;
 use row::is_called;
-use tail::{Log, Wanted, Whose};
-use token::Token;
+use usage_sampler::{UsageByPid, UsageSampler};
 
-pub(super) use frame::May;
-pub(super) use sheet::{Body, Sheet};
+pub(super) use page_response::{PageBody, PageResponse};
 
 /// A page waits so long for its gauges; without them it shows none.
 const GAUGE_TIME: Duration = Duration::from_millis(300);
@@ -82,10 +82,10 @@ pub(super) const FORM: usize = 16 * 1024;
 pub(super) struct Pages {
     owner: mpsc::Sender<Input>,
     daemon_log: Rc<dyn DaemonLog>,
-    may: May,
-    token: OnceCell<Token>,
-    hub: Hub,
-    actions: Actions,
+    access: Access,
+    token: OnceCell<CsrfToken>,
+    broadcaster: Broadcaster,
+    actions: ActionHandler,
     reader: Rc<LogReader>,
     outbox_reader: OutboxReader,
     /// To look at the gauges for a page that is not live.
@@ -99,149 +99,166 @@ impl Pages {
     pub(super) fn new(
         owner: mpsc::Sender<Input>,
         daemon_log: Rc<dyn DaemonLog>,
-        may: May,
+        access: Access,
         reader: Rc<LogReader>,
     ) -> Self {
         let outbox_reader = OutboxReader::new(owner.clone());
-        let hub = Hub::new(owner.clone(), outbox_reader.clone());
+        let broadcaster = Broadcaster::new(owner.clone(), outbox_reader.clone());
         let turn = Arc::new(Semaphore::new(1));
-        let actions = Actions::new(owner.clone(), Rc::clone(&daemon_log), may);
-        Self { owner, daemon_log, may, token: OnceCell::new(), hub, actions, reader, outbox_reader, turn }
+        let actions = ActionHandler::new(owner.clone(), Rc::clone(&daemon_log), access);
+        Self {
+            owner,
+            daemon_log,
+            access,
+            token: OnceCell::new(),
+            broadcaster,
+            actions,
+            reader,
+            outbox_reader,
+            turn,
+        }
     }
 
     /// Whether a form may be looked at, judged by its head; else the refusal.
-    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<Sheet> {
+    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<PageResponse> {
         self.actions.refusal(headers, policy)
     }
 
     /// What comes of a form.
-    pub(super) async fn act(&self, asker: &Requester, headers: &HeaderMap, form: &[u8]) -> Sheet {
+    pub(super) async fn act(&self, asker: &Requester, headers: &HeaderMap, form: &[u8]) -> PageResponse {
         // Before the first page there is no token, and so no form that has one.
         self.actions.act(asker, self.token.get(), headers, form).await
     }
 
     /// The page at a path; nothing where there is none.
-    pub(super) async fn get(&self, path: &str, query: &str, headers: &HeaderMap) -> Option<Sheet> {
+    pub(super) async fn get(&self, path: &str, query: &str, headers: &HeaderMap) -> Option<PageResponse> {
         let fields = Fields::parse(query);
-        let choice = Choice::of(&fields, headers);
-        let sheet = match path.trim_start_matches('/') {
+        let choice = LanguageChoice::of(&fields, headers);
+        let response = match path.trim_start_matches('/') {
             "" | "index.html" => self.index(&fields, choice).await,
             "program.html" => self.program(&fields, choice).await,
-            "tail.html" => self.log(&Wanted::of_process(&fields), choice).await,
-            "mainlog.html" => self.log(&Wanted::of_main(&fields), choice).await,
+            "tail.html" => self.log(&LogQuery::of_process(&fields), choice).await,
+            "mainlog.html" => self.log(&LogQuery::of_main(&fields), choice).await,
             "live" => self.live(&fields, choice),
-            "ok.html" => Ok(Sheet::plain(StatusCode::OK, "OK")),
+            "ok.html" => Ok(PageResponse::plain(StatusCode::OK, "OK")),
             other => {
                 let Some(asset) = assets::find(other) else {
                     return self.nowhere(path, headers, choice);
                 };
                 let headers = match fields.get("v") {
-                    Some(edition) if edition == assets::EDITION.to_string() => head::of_asset(),
+                    Some(asset_version) if asset_version == assets::ASSET_VERSION.to_string() => {
+                        head::of_asset()
+                    }
                     _ => head::of_old_asset(),
                 };
-                Ok(Sheet::asset(asset, headers))
+                Ok(PageResponse::asset(asset, headers))
             }
         };
-        let gone = || Sheet::plain(StatusCode::SERVICE_UNAVAILABLE, choice.language.words().gone);
-        Some(sheet.unwrap_or_else(|Gone| gone()))
+        let gone =
+            || PageResponse::plain(StatusCode::SERVICE_UNAVAILABLE, choice.language.messages().not_answering);
+        Some(response.unwrap_or_else(|Gone| gone()))
     }
 
-    async fn index(&self, fields: &Fields<'_>, choice: Choice) -> Result<Sheet, Gone> {
+    async fn index(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
         let view = self.view().await?;
-        let readings = self.readings(&view).await;
+        let usage = self.usage(&view).await;
         let clock = LocalClock::new();
         let token = self.token()?;
-        let frame = Frame::new(choice, self.may, token, &clock, view.now, &readings);
+        let context = PageContext::new(choice, self.access, token, &clock, view.now, &usage);
         let seen = snapshot::seen(&view);
-        let (message, filter) = (Message::of(fields, choice), Filter::of(fields));
-        Ok(Sheet::html(&Index::new(&frame, &view, &message, &filter, seen)))
+        let (message, filter) = (FlashMessage::of(fields, choice), Filter::of(fields));
+        Ok(PageResponse::html(&IndexPage::new(&context, &view, &message, &filter, seen)))
     }
 
-    async fn program(&self, fields: &Fields<'_>, choice: Choice) -> Result<Sheet, Gone> {
-        let words = choice.language.words();
+    async fn program(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+        let messages = choice.language.messages();
         let Some(name) = fields.filled("processname") else {
-            return self.lost(words.no_name, String::new(), choice);
+            return self.lost(messages.no_name, String::new(), choice);
         };
         let view = self.view().await?;
         let found = view.programs.iter().find(|program| is_called(program, name));
         let Some(program) = found else {
-            return self.lost(&(words.unknown)(name), String::new(), choice);
+            return self.lost(&(messages.no_such_process)(name), String::new(), choice);
         };
-        let readings = self.readings(&view).await;
+        let usage = self.usage(&view).await;
         let user = user_of(program).await;
         let clock = LocalClock::new();
         let token = self.token()?;
-        let frame = Frame::new(choice, self.may, token, &clock, view.now, &readings);
+        let context = PageContext::new(choice, self.access, token, &clock, view.now, &usage);
         let seen = snapshot::seen(&view);
-        let message = Message::of(fields, choice);
-        Ok(Sheet::html(&Program::new(&frame, &view, program, user.as_deref(), &message, seen)))
+        let message = FlashMessage::of(fields, choice);
+        Ok(PageResponse::html(&Program::new(&context, &view, program, user.as_deref(), &message, seen)))
     }
 
-    async fn log(&self, wanted: &Wanted<'_>, choice: Choice) -> Result<Sheet, Gone> {
-        let words = choice.language.words();
+    async fn log(&self, wanted: &LogQuery<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+        let messages = choice.language.messages();
         let limit = wanted.limit;
         // One byte more says whether there is more.
         let part = LogPart::Read { offset: -limit - 1, length: 0 };
         let log = match wanted.whose {
-            Whose::Nobody => None,
-            Whose::Main => Some((LogId::Main, words.supervisor)),
-            Whose::Process(name, channel) => Some((LogId::Process { name: name.to_owned(), channel }, name)),
+            LogSource::Nobody => None,
+            LogSource::Main => Some((LogId::Main, messages.supervisor)),
+            LogSource::Process(name, channel) => {
+                Some((LogId::Process { name: name.to_owned(), channel }, name))
+            }
         };
         let text = match log {
-            None => Err(words.no_name.to_owned()),
+            None => Err(messages.no_name.to_owned()),
             Some((whose, name)) => {
                 let text = self
                     .reader
-                    .read_with(LogRequest { log: whose, part }, move |bytes| tail::shown(bytes, limit))
+                    .read_with(LogRequest { log: whose, part }, move |bytes| {
+                        log_page::tail_text(bytes, limit)
+                    })
                     .await;
                 text.map_err(|fault| self.read_fault(&fault, name, choice))
             }
         };
-        let (clock, readings) = (LocalClock::new(), Readings::new());
-        let frame = Frame::new(choice, self.may, self.token()?, &clock, now(), &readings);
-        Ok(Sheet::html(&Log::new(&frame, wanted, text)))
+        let (clock, usage) = (LocalClock::new(), UsageByPid::new());
+        let context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
+        Ok(PageResponse::html(&Log::new(&context, wanted, text)))
     }
 
     /// What stands at an address that is none of ours: a page for who reads pages, nothing for programs.
-    fn nowhere(&self, path: &str, headers: &HeaderMap, choice: Choice) -> Option<Sheet> {
+    fn nowhere(&self, path: &str, headers: &HeaderMap, choice: LanguageChoice) -> Option<PageResponse> {
         let reads = headers.get(ACCEPT).and_then(|kinds| kinds.to_str().ok());
         if !reads.is_some_and(|kinds| kinds.contains("text/html")) {
             return None;
         }
-        self.lost(choice.language.words().nowhere, way_up(path), choice).ok()
+        self.lost(choice.language.messages().no_such_page, way_up(path), choice).ok()
     }
 
     /// A page that says why there is none.
-    fn lost(&self, words: &str, root: String, choice: Choice) -> Result<Sheet, Gone> {
-        let (clock, readings) = (LocalClock::new(), Readings::new());
-        let mut frame = Frame::new(choice, self.may, self.token()?, &clock, now(), &readings);
-        frame.root = root;
-        Ok(Sheet::html_with(StatusCode::NOT_FOUND, &Lost::new(&frame, words)))
+    fn lost(&self, words: &str, root: String, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+        let (clock, usage) = (LocalClock::new(), UsageByPid::new());
+        let mut context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
+        context.root = root;
+        Ok(PageResponse::html_with(StatusCode::NOT_FOUND, &NotFoundPage::new(&context, words)))
     }
 
-    fn read_fault(&self, fault: &Fault, name: &str, choice: Choice) -> String {
-        let words = choice.language.words();
+    fn read_fault(&self, fault: &Fault, name: &str, choice: LanguageChoice) -> String {
+        let messages = choice.language.messages();
         if fault.code == FaultKind::NoFile.code() {
-            return (words.no_file)(name);
+            return (messages.no_file)(name);
         }
-        action::worded(fault, name, words)
+        action::fault_text(fault, name, messages)
     }
 
-    fn live(&self, fields: &Fields<'_>, choice: Choice) -> Result<Sheet, Gone> {
-        let Some(board) = self.hub.join() else {
-            return Ok(Sheet::plain(StatusCode::SERVICE_UNAVAILABLE, "too many live pages"));
+    fn live(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+        let Some(snapshots) = self.broadcaster.join() else {
+            return Ok(PageResponse::plain(StatusCode::SERVICE_UNAVAILABLE, "too many live pages"));
         };
         let only = fields.filled("processname").map(str::to_owned);
         let seen = fields.filled("seen").map(str::to_owned);
-        let viewer = Viewer::new(board, choice, self.may, self.token()?.clone(), only, seen);
-        Ok(Sheet::events(Box::new(viewer.stream())))
+        let client = LiveClient::new(snapshots, choice, self.access, self.token()?.clone(), only, seen);
+        Ok(PageResponse::events(Box::new(client.stream())))
     }
 
-    fn token(&self) -> Result<&Token, Gone> {
+    fn token(&self) -> Result<&CsrfToken, Gone> {
         if let Some(token) = self.token.get() {
             return Ok(token);
         }
-        let token = Token::new().map_err(|error: io::Error| {
+        let token = CsrfToken::new().map_err(|error: io::Error| {
             let line = format!("cannot make a token for the web page: {error}");
             self.daemon_log.log(Level::Error, &line);
             Gone
@@ -259,19 +276,19 @@ impl Pages {
     }
 
     /// What programs take, as the live pages know it, or by a look of our own.
-    async fn readings(&self, view: &DaemonView) -> Readings {
-        if let Some(readings) = self.hub.readings() {
-            return readings;
+    async fn usage(&self, view: &DaemonView) -> UsageByPid {
+        if let Some(usage) = self.broadcaster.usage() {
+            return usage;
         }
         let roots: Vec<u32> = view.programs.iter().filter_map(|program| program.pid).collect();
         if roots.is_empty() {
-            return Readings::new();
+            return UsageByPid::new();
         }
         // One look at a time: many who open pages at once must not make a thread each.
-        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return Readings::new() };
+        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return UsageByPid::new() };
         let look = spawn_blocking(move || {
             let _turn = turn;
-            Gauge::default().look(&roots)
+            UsageSampler::default().look(&roots)
         });
         timeout(GAUGE_TIME, look).await.ok().and_then(Result::ok).unwrap_or_default()
     }

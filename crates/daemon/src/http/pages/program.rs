@@ -3,63 +3,63 @@
 use askama::Template;
 use ironlance_core::ProcessState;
 
-use super::figures;
-use super::frame::Frame;
-use super::message::Message;
-use super::parts::{Events, Listeners};
+use super::context::PageContext;
+use super::flash_message::FlashMessage;
+use super::format;
+use super::log_page::printable;
 use super::query::encode;
-use super::row::{Place, Row, near_memory};
+use super::row::{ProgramRow, RowPlace, near_memory};
+use super::sections::{EventsSection, ListenersSection};
 use super::settings::Settings;
-use super::tail::harmless;
 use crate::view::{DaemonView, EndView, ProgramView};
 
 #[derive(Template)]
 #[template(path = "program.html")]
 pub(super) struct Program<'a> {
-    frame: &'a Frame<'a>,
+    context: &'a PageContext<'a>,
     other: String,
-    message: &'a Message,
+    message: &'a FlashMessage,
     seen: String,
     shown: String,
     link: String,
-    row: Row<'a>,
-    listeners: Listeners<'a>,
-    end: End<'a>,
+    row: ProgramRow<'a>,
+    listeners: ListenersSection<'a>,
+    end: ExitSection<'a>,
     settings: Settings<'a>,
-    events: Events<'a>,
+    events: EventsSection<'a>,
 }
 
 impl<'a> Program<'a> {
     pub(super) fn new(
-        frame: &'a Frame<'a>,
+        context: &'a PageContext<'a>,
         view: &'a DaemonView,
         program: &'a ProgramView,
         user: Option<&str>,
-        message: &'a Message,
+        message: &'a FlashMessage,
         seen: String,
     ) -> Self {
         let link = encode(&program.namespec.qualified());
         Self {
-            frame,
-            other: format!("program.html?processname={link}&lang={}", frame.words.other.0),
+            context,
+            other: format!("program.html?processname={link}&lang={}", context.messages.other.0),
             message,
             seen,
             shown: program.namespec.to_string(),
             link,
-            row: Row::new(frame, program, Place::Alone),
-            listeners: Listeners::about(frame, view, program),
-            end: End::new(frame, program),
-            settings: Settings::new(frame, program.settings.as_ref().map(|own| own.program()), user),
-            events: Events::about(frame, view, program),
+            row: ProgramRow::new(context, program, RowPlace::Alone),
+            listeners: ListenersSection::about(context, view, program),
+            end: ExitSection::new(context, program),
+            settings: Settings::new(context, program.settings.as_ref().map(|own| own.program()), user),
+            events: EventsSection::about(context, view, program),
         }
     }
 }
 
 /// Why it last ended.
 #[derive(Template)]
-#[template(path = "end.html")]
-pub(super) struct End<'a> {
-    frame: &'a Frame<'a>,
+#[template(path = "exit.html")]
+pub(super) struct ExitSection<'a> {
+    context: &'a PageContext<'a>,
     title: &'static str,
     end: Option<&'a EndView>,
     /// Why there was nothing that could end.
@@ -73,23 +73,23 @@ pub(super) struct End<'a> {
     stderr: String,
 }
 
-impl<'a> End<'a> {
-    pub(super) fn new(frame: &'a Frame<'a>, program: &'a ProgramView) -> Self {
+impl<'a> ExitSection<'a> {
+    pub(super) fn new(context: &'a PageContext<'a>, program: &'a ProgramView) -> Self {
         let end = program.end.as_ref();
         let of = |make: &dyn Fn(&EndView) -> String| end.map(make).unwrap_or_default();
         let never = end.is_none() && matches!(program.state, ProcessState::Fatal | ProcessState::Backoff);
         let failed = program.pid.is_none() && !program.description.is_empty();
         Self {
-            frame,
-            title: if never { frame.words.why_not_title } else { frame.words.why_title },
+            context,
+            title: if never { context.messages.start_failure_title } else { context.messages.exit_title },
             end,
-            description: failed.then(|| (frame.words.ended)(&program.description)),
-            words: of(&|end| (frame.words.ended)(&end.words)),
-            at: of(&|end| figures::moment(frame.clock, end.at, frame.now)),
-            near_memory: end.and_then(|end| end.near_memory).map(|window| near_memory(frame, window)),
-            up: of(&|end| figures::span(end.up, frame.words.units)),
-            stdout: of(&|end| harmless(&end.stdout_tail)),
-            stderr: of(&|end| harmless(&end.stderr_tail)),
+            description: failed.then(|| (context.messages.exit_reason)(&program.description)),
+            words: of(&|end| (context.messages.exit_reason)(&end.words)),
+            at: of(&|end| format::moment(context.clock, end.at, context.now)),
+            near_memory: end.and_then(|end| end.near_memory).map(|window| near_memory(context, window)),
+            up: of(&|end| format::span(end.up, context.messages.units)),
+            stdout: of(&|end| printable(&end.stdout_tail)),
+            stderr: of(&|end| printable(&end.stderr_tail)),
         }
     }
 }

@@ -7,11 +7,11 @@ use askama::Template;
 use ironlance_core::ProcessState;
 use ironlance_core::process::oom::TimeWindow;
 
-use super::figures;
+use super::context::PageContext;
 use super::filter::UNEXPECTED;
-use super::frame::Frame;
-use super::gauge::Reading;
+use super::format;
 use super::query::encode;
+use super::usage_sampler::Usage;
 use crate::view::ProgramView;
 
 /// So much of a log a link asks for, in bytes.
@@ -21,7 +21,7 @@ const NOTHING: &str = "–";
 
 /// On which page a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum RowPlace {
     /// Among all programs, below the row of its group.
     InGroup,
     /// Among all programs.
@@ -32,8 +32,8 @@ pub(super) enum Place {
 
 #[derive(Template)]
 #[template(path = "row.html")]
-pub(super) struct Row<'a> {
-    frame: &'a Frame<'a>,
+pub(super) struct ProgramRow<'a> {
+    context: &'a PageContext<'a>,
     program: &'a ProgramView,
     key: String,
     link: String,
@@ -72,37 +72,37 @@ struct Labels {
     stderr: String,
 }
 
-impl<'a> Row<'a> {
-    pub(super) fn new(frame: &'a Frame<'a>, program: &'a ProgramView, place: Place) -> Self {
-        let words = frame.words;
+impl<'a> ProgramRow<'a> {
+    pub(super) fn new(context: &'a PageContext<'a>, program: &'a ProgramView, place: RowPlace) -> Self {
+        let messages = context.messages;
         let full = program.namespec.to_string();
-        let (cpu, memory) = measured(frame.reading(program.pid));
+        let (cpu, memory) = measured(context.usage(program.pid));
         let started = program.started.filter(|_| program.pid.is_some());
         Self {
-            frame,
+            context,
             program,
             key: program.namespec.qualified(),
             link: encode(&program.namespec.qualified()),
-            shown: if place == Place::InGroup { program.namespec.process.0.clone() } else { full.clone() },
-            in_group: place == Place::InGroup,
-            back: (place == Place::Alone).then_some("program"),
-            state: (words.states)(program.state),
+            shown: if place == RowPlace::InGroup { program.namespec.process.0.clone() } else { full.clone() },
+            in_group: place == RowPlace::InGroup,
+            back: (place == RowPlace::Alone).then_some("program"),
+            state: (messages.states)(program.state),
             // Its own page says more of it below.
-            why: (place != Place::Alone).then(|| why(frame, program)).flatten(),
+            why: (place != RowPlace::Alone).then(|| why(context, program)).flatten(),
             started: started
-                .map(|at| (at.as_secs(), figures::uptime(frame.now.saturating_sub(at), words.day))),
+                .map(|at| (at.as_secs(), format::uptime(context.now.saturating_sub(at), messages.day))),
             cpu,
             memory,
             restarts: program.starts.saturating_sub(1),
             up: is_up(program.state),
             may_start: program.state != ProcessState::Stopping,
             labels: Labels {
-                start: (words.start_of)(&full),
-                stop: (words.stop_of)(&full),
-                restart: (words.restart_of)(&full),
-                clear: (words.clear_of)(&full),
-                log: (words.log_of)(&full),
-                stderr: (words.stderr_of)(&full),
+                start: (messages.start_of)(&full),
+                stop: (messages.stop_of)(&full),
+                restart: (messages.restart_of)(&full),
+                clear: (messages.clear_of)(&full),
+                log: (messages.log_of)(&full),
+                stderr: (messages.stderr_of)(&full),
             },
             limit: LIMIT,
             end: if has_failed(program) { UNEXPECTED } else { "" },
@@ -121,9 +121,9 @@ impl<'a> Row<'a> {
 }
 
 /// Processor and memory as they stand in their cells.
-pub(super) fn measured(reading: Option<Reading>) -> (String, String) {
-    match reading {
-        Some(reading) => (figures::share(reading.cpu), figures::memory(reading.memory)),
+pub(super) fn measured(usage: Option<Usage>) -> (String, String) {
+    match usage {
+        Some(usage) => (format::share(usage.cpu), format::memory(usage.memory)),
         None => (NOTHING.into(), NOTHING.into()),
     }
 }
@@ -147,11 +147,11 @@ pub(super) fn is_up(state: ProcessState) -> bool {
 const TOO_QUICKLY: &str = "Exited too quickly";
 
 /// Why it is not there, or was not for a while.
-fn why(frame: &Frame<'_>, program: &ProgramView) -> Option<Why> {
-    let words = frame.words;
+fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
+    let messages = context.messages;
     let failed = matches!(program.state, ProcessState::Backoff | ProcessState::Fatal);
     let Some(end) = &program.end else {
-        return failed.then(|| Why { words: (words.ended)(&program.description), bad: true });
+        return failed.then(|| Why { words: (messages.exit_reason)(&program.description), bad: true });
     };
     // Who was told to stop and did is no news; a process that runs again is, where it had not been told to end.
     if end.told && !end.out_of_memory && program.state != ProcessState::Stopped {
@@ -159,36 +159,36 @@ fn why(frame: &Frame<'_>, program: &ProgramView) -> Option<Why> {
     }
     let mut parts = Vec::with_capacity(4);
     if failed && !program.description.is_empty() && !program.description.starts_with(TOO_QUICKLY) {
-        parts.push((words.ended)(&program.description));
+        parts.push((messages.exit_reason)(&program.description));
     }
     let is_said = failed && end.words == program.description;
     match (end.told, &end.by) {
-        (true, Some(by)) => parts.push((words.told_by)(by)),
-        (true, None) => parts.push(words.told.to_owned()),
+        (true, Some(by)) => parts.push((messages.stopped_by)(by)),
+        (true, None) => parts.push(messages.stopped_on_request.to_owned()),
         (false, _) if is_said => {}
-        (false, Some(by)) => parts.push((words.signal_by)(&(words.ended)(&end.words), by)),
-        (false, None) => parts.push((words.ended)(&end.words)),
+        (false, Some(by)) => parts.push((messages.signal_by)(&(messages.exit_reason)(&end.words), by)),
+        (false, None) => parts.push((messages.exit_reason)(&end.words)),
     }
     if end.out_of_memory {
-        parts.push(words.out_of_memory.to_owned());
+        parts.push(messages.out_of_memory.to_owned());
     }
     if let Some(window) = end.near_memory {
-        parts.push(near_memory(frame, window));
+        parts.push(near_memory(context, window));
     }
     if !end.told {
-        parts.push((words.after)(&figures::span(end.up, words.units)));
+        parts.push((messages.after_uptime)(&format::span(end.up, messages.units)));
     }
-    parts.push(figures::moment(frame.clock, end.at, frame.now));
+    parts.push(format::moment(context.clock, end.at, context.now));
     let over = !matches!(program.state, ProcessState::Running | ProcessState::Starting);
     let all = parts.join(" · ");
-    Some(Why { words: if over { all } else { (words.before)(&all) }, bad: over && !end.expected })
+    Some(Why { words: if over { all } else { (messages.previous_exit)(&all) }, bad: over && !end.expected })
 }
 
 /// That somebody was killed for want of memory, and when.
-pub(super) fn near_memory(frame: &Frame<'_>, window: TimeWindow) -> String {
+pub(super) fn near_memory(context: &PageContext<'_>, window: TimeWindow) -> String {
     let TimeWindow { from, to } = window;
-    let [from, to] = [from, to].map(|at| figures::moment(frame.clock, at, frame.now));
-    (frame.words.near_memory)(&if from == to { to } else { format!("{from}–{to}") })
+    let [from, to] = [from, to].map(|at| format::moment(context.clock, at, context.now));
+    (context.messages.oom_nearby)(&if from == to { to } else { format!("{from}–{to}") })
 }
 
 /// A number that changes whenever the row does, apart from what its own script and the gauges bring up to date.
@@ -221,6 +221,6 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
 }
 
 /// How long ago something began.
-pub(super) fn ago(frame: &Frame<'_>, at: Duration) -> String {
-    figures::uptime(frame.now.saturating_sub(at), frame.words.day)
+pub(super) fn ago(context: &PageContext<'_>, at: Duration) -> String {
+    format::uptime(context.now.saturating_sub(at), context.messages.day)
 }

@@ -6,8 +6,8 @@ use ironlance_core::process::lifecycle::Autorestart;
 use ironlance_core::redact::redact;
 use ironlance_core::signal;
 
-use super::frame::Frame;
-use super::tail::harmless;
+use super::context::PageContext;
+use super::log_page::printable;
 
 /// So many characters of a command or of the names of an environment are shown.
 const LONGEST: usize = 2000;
@@ -16,41 +16,45 @@ const LONGEST: usize = 2000;
 #[derive(Template)]
 #[template(path = "settings.html")]
 pub(super) struct Settings<'a> {
-    frame: &'a Frame<'a>,
+    context: &'a PageContext<'a>,
     lines: Vec<(&'static str, String)>,
 }
 
 impl<'a> Settings<'a> {
     /// `user` is the name of the user that it runs as, if it has one of its own.
-    pub(super) fn new(frame: &'a Frame<'a>, program: Option<&Program>, user: Option<&str>) -> Self {
-        Self { frame, lines: program.map(|program| lines(frame, program, user)).unwrap_or_default() }
+    pub(super) fn new(context: &'a PageContext<'a>, program: Option<&Program>, user: Option<&str>) -> Self {
+        Self { context, lines: program.map(|program| lines(context, program, user)).unwrap_or_default() }
     }
 }
 
-fn lines(frame: &Frame<'_>, program: &Program, user: Option<&str>) -> Vec<(&'static str, String)> {
-    let words = frame.words;
+fn lines(context: &PageContext<'_>, program: &Program, user: Option<&str>) -> Vec<(&'static str, String)> {
+    let messages = context.messages;
     let names: Vec<&str> = program.environment.keys().map(String::as_str).collect();
     let log = |target: &LogTarget| match target {
         LogTarget::File(path) => path.display().to_string(),
-        LogTarget::Auto => words.log_auto.to_owned(),
-        LogTarget::None => words.log_none.to_owned(),
+        LogTarget::Auto => messages.log_auto.to_owned(),
+        LogTarget::None => messages.log_none.to_owned(),
     };
-    let stderr =
-        if program.redirect_stderr { words.log_with_stdout.to_owned() } else { log(&program.stderr.logfile) };
+    let stderr = if program.redirect_stderr {
+        messages.log_with_stdout.to_owned()
+    } else {
+        log(&program.stderr.logfile)
+    };
     let user = user.map(str::to_owned).or_else(|| program.uid.map(|uid| format!("uid {uid}")));
-    let stop = format!("{}, {} {}", signal::name(program.stopsignal), program.stopwaitsecs, words.units[3]);
+    let stop =
+        format!("{}, {} {}", signal::name(program.stopsignal), program.stopwaitsecs, messages.units[3]);
     let lines = [
-        (words.command, Some(redact(&program.command))),
-        (words.directory, program.directory.as_ref().map(|folder| folder.display().to_string())),
-        (words.user, user),
-        (words.environment, (!names.is_empty()).then(|| names.join(", "))),
-        (words.autostart, Some(words.yes_or_no[usize::from(!program.autostart)].to_owned())),
-        (words.autorestart, Some(words.autorestarts[autorestart(program)].to_owned())),
-        (words.stop_with, Some(stop)),
-        (words.stdout_log, Some(log(&program.stdout.logfile))),
-        (words.stderr_log, Some(stderr)),
+        (messages.command, Some(redact(&program.command))),
+        (messages.directory, program.directory.as_ref().map(|folder| folder.display().to_string())),
+        (messages.user, user),
+        (messages.environment, (!names.is_empty()).then(|| names.join(", "))),
+        (messages.autostart, Some(messages.yes_or_no[usize::from(!program.autostart)].to_owned())),
+        (messages.autorestart, Some(messages.autorestarts[autorestart(program)].to_owned())),
+        (messages.stop_with, Some(stop)),
+        (messages.stdout_log, Some(log(&program.stdout.logfile))),
+        (messages.stderr_log, Some(stderr)),
     ];
-    let shown = |text: String| harmless(&text.chars().take(LONGEST).collect::<String>());
+    let shown = |text: String| printable(&text.chars().take(LONGEST).collect::<String>());
     lines.into_iter().filter_map(|(name, text)| Some((name, shown(text?)))).collect()
 }
 
@@ -71,11 +75,11 @@ mod tests {
     use ironlance_config::{HostEnv, Overrides, load};
     use ironlance_host::local_time::LocalClock;
 
-    use super::super::frame::May;
-    use super::super::gauge::Readings;
-    use super::super::language::{Choice, Language};
-    use super::super::token::Token;
+    use super::super::csrf_token::CsrfToken;
+    use super::super::language::{Language, LanguageChoice};
+    use super::super::usage_sampler::UsageByPid;
     use super::*;
+    use crate::http::access::Access;
 
     #[test]
     fn what_is_configured_is_shown_without_a_secret() {
@@ -89,11 +93,11 @@ mod tests {
         );
         fs::write(&file, text).unwrap();
         let config = load(&file, &Overrides::default(), &HostEnv::current()).unwrap();
-        let (clock, readings, token) = (LocalClock::new(), Readings::new(), Token::new().unwrap());
+        let (clock, usage, token) = (LocalClock::new(), UsageByPid::new(), CsrfToken::new().unwrap());
         for (language, part) in [(Language::English, "always"), (Language::Chinese, "总是")] {
-            let choice = Choice { language, kept: false };
-            let frame = Frame::new(choice, May::Look, &token, &clock, Duration::ZERO, &readings);
-            let page = Settings::new(&frame, Some(&config.groups[0].programs[0]), Some("www-data"))
+            let choice = LanguageChoice { language, explicit: false };
+            let context = PageContext::new(choice, Access::ReadOnly, &token, &clock, Duration::ZERO, &usage);
+            let page = Settings::new(&context, Some(&config.groups[0].programs[0]), Some("www-data"))
                 .render()
                 .unwrap();
             assert!(!page.contains("hunter2"), "{page}");
@@ -101,7 +105,7 @@ mod tests {
             for part in ["--port 80", &folder, "MODE, TOKEN", "SIGQUIT, 10 ", "www-data", part] {
                 assert!(page.contains(part), "{part} is not in {page}");
             }
-            assert_eq!(Settings::new(&frame, None, None).render().unwrap(), "");
+            assert_eq!(Settings::new(&context, None, None).render().unwrap(), "");
         }
     }
 }

@@ -3,42 +3,42 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use super::gauge::Readings;
-use super::parts::{Standing, groups, unwell};
 use super::row::{fingerprint, has_failed};
+use super::sections::{GroupCounts, groups, unwell};
+use super::usage_sampler::UsageByPid;
 use crate::view::DaemonView;
 
 /// All that is shown at one moment.
 pub(super) struct Snapshot {
     pub(super) view: DaemonView,
-    pub(super) readings: Readings,
+    pub(super) usage: UsageByPid,
     /// How often the gauges have been looked at.
-    pub(super) looks: u64,
-    pub(super) prints: Prints,
+    pub(super) samples: u64,
+    pub(super) fingerprints: Fingerprints,
 }
 
 impl Snapshot {
-    pub(super) fn new(view: DaemonView, readings: Readings, looks: u64) -> Self {
-        let prints = Prints::of(&view);
-        Self { view, readings, looks, prints }
+    pub(super) fn new(view: DaemonView, usage: UsageByPid, samples: u64) -> Self {
+        let fingerprints = Fingerprints::of(&view);
+        Self { view, usage, samples, fingerprints }
     }
 }
 
 /// Numbers by which two views are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Prints {
+pub(super) struct Fingerprints {
     /// Which programs and listeners there are.
     pub(super) layout: u64,
     /// One for each program, in the view's order.
     pub(super) rows: Vec<u64>,
     /// One for each group.
-    pub(super) heads: Vec<Standing>,
+    pub(super) heads: Vec<GroupCounts>,
     pub(super) summary: u64,
     pub(super) listeners: u64,
     pub(super) events: u64,
 }
 
-impl Prints {
+impl Fingerprints {
     pub(super) fn of(view: &DaemonView) -> Self {
         let states: Vec<_> =
             view.programs.iter().map(|program| (program.state, has_failed(program))).collect();
@@ -63,7 +63,7 @@ impl Prints {
                 view.listeners.iter().for_each(|one| one.namespec.hash(hasher));
             }),
             rows: view.programs.iter().map(fingerprint).collect(),
-            heads: groups(view).map(Standing::of).collect(),
+            heads: groups(view).map(GroupCounts::of).collect(),
             summary: print(|hasher| (view.mood, view.pid, view.since, &states, unwell(view)).hash(hasher)),
             listeners: print(|hasher| listeners.for_each(|one| one.hash(hasher))),
             events: view.recent.first().map_or(0, |last| last.number),
@@ -87,5 +87,5 @@ fn print(hash: impl FnOnce(&mut DefaultHasher)) -> u64 {
 
 /// What a page that shows this view says that it has seen.
 pub(super) fn seen(view: &DaemonView) -> String {
-    Prints::of(view).sum()
+    Fingerprints::of(view).sum()
 }

@@ -15,7 +15,7 @@ use ironlance_rpc::Value;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::super::cross_site::MachineNames;
-use super::message::MESSAGE;
+use super::flash_message::MESSAGE;
 use super::*;
 use crate::request::{LogLocation, RpcRequest, WaitMode};
 use crate::requester::Requester;
@@ -128,7 +128,7 @@ struct Visit {
 }
 
 impl Visit {
-    fn new(may: May) -> Self {
+    fn new(access: Access) -> Self {
         let (owner, mut inbox) = mpsc::channel(16);
         let asked: Rc<RefCell<Vec<RpcRequest>>> = Rc::default();
         let view = Rc::new(RefCell::new(sample()));
@@ -157,18 +157,18 @@ impl Visit {
             }
         });
         let reader = Rc::new(LogReader::new(owner.clone()));
-        Self { pages: Pages::new(owner, Rc::new(Quiet), may, reader), asked, logs, log, view }
+        Self { pages: Pages::new(owner, Rc::new(Quiet), access, reader), asked, logs, log, view }
     }
 
-    async fn get_with(&self, address: &str, headers: &HeaderMap) -> Sheet {
+    async fn get_with(&self, address: &str, headers: &HeaderMap) -> PageResponse {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         self.pages.get(path, query, headers).await.unwrap_or_else(|| panic!("{address} is not there"))
     }
 
     async fn get(&self, address: &str) -> String {
-        let sheet = self.get_with(address, &HeaderMap::new()).await;
-        assert_eq!(sheet.status, 200, "{address}");
-        text(sheet)
+        let response = self.get_with(address, &HeaderMap::new()).await;
+        assert_eq!(response.status, 200, "{address}");
+        text(response)
     }
 
     async fn token(&self) -> String {
@@ -178,7 +178,7 @@ impl Visit {
     }
 
     /// What a form comes to, as the desk would have it.
-    async fn post(&self, form: &str, headers: &HeaderMap) -> Sheet {
+    async fn post(&self, form: &str, headers: &HeaderMap) -> PageResponse {
         let policy = CrossSiteCheck::new(&open_server(), &MachineNames::default());
         match self.pages.refusal(headers, &policy) {
             Some(refusal) => refusal,
@@ -208,11 +208,11 @@ fn open_server() -> HttpServer {
     HttpServer { section, address, credentials: None, allow_anonymous_changes: false, allowed_hosts }
 }
 
-fn text(sheet: Sheet) -> String {
-    match sheet.body {
-        Body::Text(text) => text,
-        Body::Fixed(text) => text.to_owned(),
-        Body::Live(_) => panic!("it goes on"),
+fn text(response: PageResponse) -> String {
+    match response.body {
+        PageBody::Text(text) => text,
+        PageBody::Fixed(text) => text.to_owned(),
+        PageBody::Live(_) => panic!("it goes on"),
     }
 }
 
@@ -241,7 +241,7 @@ fn row<'a>(page: &'a str, key: &str) -> &'a str {
 #[test]
 fn the_table_has_a_row_for_each_program_and_a_head_for_each_group() {
     run(async {
-        let page = Visit::new(May::Change).get("/").await;
+        let page = Visit::new(Access::Full).get("/").await;
         assert_eq!(page.matches("<tr data-process=").count(), 4);
         assert_eq!(page.matches("<tr data-group=").count(), 1);
         assert!(page.contains("<tr data-group=\"shop\"") && page.contains("1 of 2 running"));
@@ -269,7 +269,7 @@ fn the_table_has_a_row_for_each_program_and_a_head_for_each_group() {
 #[test]
 fn names_and_output_are_text_and_nothing_else() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let hostile = [
             "/",
             "/program.html?processname=%3Cscript%3E",
@@ -296,7 +296,7 @@ fn names_and_output_are_text_and_nothing_else() {
 #[test]
 fn a_program_has_a_page_that_says_why_it_ended() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         for name in ["shop:api", "shop%3Aapi"] {
             let page = visit.get(&format!("/program.html?processname={name}")).await;
             for part in ["terminated by SIGKILL", "unexpected", "last &#60;words&#62;␇", "value=\"program\""]
@@ -313,7 +313,7 @@ fn a_program_has_a_page_that_says_why_it_ended() {
 #[test]
 fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let by = Some("memmon, a process of this supervisord".to_owned());
         visit.view.borrow_mut().programs[0].end =
             Some(EndView { told: true, expected: true, by: by.clone(), ..end() });
@@ -333,7 +333,7 @@ fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
 #[test]
 fn a_program_that_runs_again_says_why_it_did_not_and_one_that_was_told_to_stop_says_that() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         visit.view.borrow_mut().programs[3].end = Some(end());
         let page = visit.get("/").await;
         let again = row(&page, "shop:web&#34;x");
@@ -351,7 +351,7 @@ fn a_program_that_runs_again_says_why_it_did_not_and_one_that_was_told_to_stop_s
 #[test]
 fn a_log_is_shown_from_its_end_by_the_originals_address() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         std::fs::write(visit.log.path(), format!("{}\n<b>INFO\x1b[31m\x07", "old\n".repeat(600))).unwrap();
         let page = visit.get("/tail.html?processname=web&limit=2000").await;
         assert!(page.contains("old\n\n&#60;b&#62;INFO␇</pre>"), "{page}");
@@ -373,7 +373,7 @@ fn a_log_is_shown_from_its_end_by_the_originals_address() {
 #[test]
 fn the_language_is_the_browsers_or_the_one_in_the_address() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let mut chinese = HeaderMap::new();
         chinese.insert(ACCEPT_LANGUAGE, "zh-CN,zh;q=0.9".parse().unwrap());
         for address in ["/", "/program.html?processname=shop:api", "/tail.html?processname=web"] {
@@ -398,7 +398,7 @@ fn the_language_is_the_browsers_or_the_one_in_the_address() {
 #[test]
 fn a_link_changes_nothing_and_says_so() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         for address in ["/?action=stopall", "/index.html?processname=web&action=stop&message=done"] {
             let page = visit.get(address).await;
             assert!(page.contains("Nothing was changed") && !page.contains("done"), "{address}");
@@ -411,7 +411,7 @@ fn a_link_changes_nothing_and_says_so() {
 #[test]
 fn a_button_does_what_it_says() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let token = visit.token().await;
         let cases = [
             ("process=shop:api&do=start", "shop%3Aapi%20is%20being%20started"),
@@ -426,16 +426,16 @@ fn a_button_does_what_it_says() {
             ("all=1&do=stop&sure=1", "1%20being%20stopped.%201%20failed%3A%20b&tone=warn"),
         ];
         for (form, message) in cases {
-            let sheet = visit.post(&format!("token={token}&{form}"), &form_head()).await;
-            assert_eq!(sheet.status, 303, "{form}");
-            let to = sheet.headers.get(LOCATION).unwrap().to_str().unwrap();
+            let response = visit.post(&format!("token={token}&{form}"), &form_head()).await;
+            assert_eq!(response.status, 303, "{form}");
+            let to = response.headers.get(LOCATION).unwrap().to_str().unwrap();
             assert!(to.starts_with("./?message=") && to.contains(message), "{form} leads to {to}");
         }
         let stop = RpcRequest::StopProcess { name: "web:web".into(), wait: WaitMode::AtOnce };
         assert!(visit.asked.borrow().contains(&stop), "nobody waits for a process to stop");
         let form = format!("token={token}&process=shop%3Aapi&do=start&page=program&lang=zh");
-        let sheet = visit.post(&form, &form_head()).await;
-        let to = sheet.headers.get(LOCATION).unwrap().to_str().unwrap();
+        let response = visit.post(&form, &form_head()).await;
+        let to = response.headers.get(LOCATION).unwrap().to_str().unwrap();
         assert!(
             to.starts_with("program.html?processname=shop%3Aapi&message=") && to.ends_with("&lang=zh"),
             "{to}"
@@ -446,20 +446,20 @@ fn a_button_does_what_it_says() {
 #[test]
 fn a_script_gets_the_message_alone() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let token = visit.token().await;
         let mut headers = form_head();
         headers.insert(ACCEPT, "text/plain".parse().unwrap());
         headers.insert(ACCEPT_LANGUAGE, "zh".parse().unwrap());
-        let sheet = visit.post(&format!("token={token}&process=shop:api&do=stop"), &headers).await;
-        assert_eq!((sheet.status.as_u16(), text(sheet)), (200, "正在停止 shop:api。\n".into()));
+        let response = visit.post(&format!("token={token}&process=shop:api&do=stop"), &headers).await;
+        assert_eq!((response.status.as_u16(), text(response)), (200, "正在停止 shop:api。\n".into()));
     });
 }
 
 #[test]
 fn many_are_ended_only_by_who_is_sure() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let token = visit.token().await;
         let mut script = form_head();
         script.insert(ACCEPT, "text/plain".parse().unwrap());
@@ -471,20 +471,20 @@ fn many_are_ended_only_by_who_is_sure() {
             ("do=clear&group=shop", "Really clear the logs of 2 of shop?"),
         ] {
             let form = format!("token={token}&{form}");
-            let sheet = visit.post(&form, &form_head()).await;
-            assert_eq!(sheet.status, 200, "{form}");
-            let page = text(sheet);
+            let response = visit.post(&form, &form_head()).await;
+            assert_eq!(response.status, 200, "{form}");
+            let page = text(response);
             assert!(page.contains(question) && page.contains("name=\"sure\" value=\"1\""), "{page}");
             assert!(
                 page.contains(&token) && page.contains("name=\"group\"") == form.contains("group="),
                 "{page}"
             );
-            let sheet = visit.post(&form, &script).await;
-            assert_eq!((sheet.status.as_u16(), text(sheet)), (409, format!("{question}\n")));
+            let response = visit.post(&form, &script).await;
+            assert_eq!((response.status.as_u16(), text(response)), (409, format!("{question}\n")));
         }
         for nobody in ["do=clear", "do=stop&sure=1&process=", "do=stop&sure=1&proces=web", "do=start&all="] {
-            let sheet = visit.post(&format!("token={token}&{nobody}"), &form_head()).await;
-            assert_eq!(sheet.status, 400, "{nobody}");
+            let response = visit.post(&format!("token={token}&{nobody}"), &form_head()).await;
+            assert_eq!(response.status, 400, "{nobody}");
         }
         assert!(visit.asked.borrow().is_empty());
         for form in [
@@ -494,8 +494,8 @@ fn many_are_ended_only_by_who_is_sure() {
             "all=1&do=restart&sure=1",
             "do=stop&group=none",
         ] {
-            let sheet = visit.post(&format!("token={token}&{form}"), &form_head()).await;
-            assert_eq!(sheet.status, 303, "{form}");
+            let response = visit.post(&format!("token={token}&{form}"), &form_head()).await;
+            assert_eq!(response.status, 303, "{form}");
         }
     });
 }
@@ -503,7 +503,7 @@ fn many_are_ended_only_by_who_is_sure() {
 #[test]
 fn the_counts_lead_to_their_programs_and_the_address_filters() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let page = visit.get("/").await;
         assert!(page.contains("<a class=\"count FATAL\" href=\"./?filter=exited+unexpected\""), "{page}");
         assert!(page.contains("1 EXITED unexpectedly</a>") && page.contains("2 RUNNING</a>"), "{page}");
@@ -526,7 +526,7 @@ fn the_counts_lead_to_their_programs_and_the_address_filters() {
 #[test]
 fn a_listener_says_what_is_wrong_with_it() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         for page in ["/", "/program.html?processname=pool:pool"] {
             let page = visit.get(page).await;
             assert!(
@@ -566,7 +566,7 @@ fn a_listener_says_what_is_wrong_with_it() {
 #[test]
 fn a_program_that_never_started_and_one_without_events_are_told_so() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         {
             let program = &mut visit.view.borrow_mut().programs[0];
             (program.state, program.description) = (ProcessState::Fatal, "can't find command '/x'".into());
@@ -588,7 +588,7 @@ fn a_program_that_never_started_and_one_without_events_are_told_so() {
 #[test]
 fn who_is_lost_in_a_browser_finds_back() {
     run(async {
-        let visit = Visit::new(May::Look);
+        let visit = Visit::new(Access::ReadOnly);
         let mut browser = HeaderMap::new();
         browser.insert(ACCEPT, "text/html,*/*;q=0.8".parse().unwrap());
         for (address, back) in [
@@ -596,9 +596,9 @@ fn who_is_lost_in_a_browser_finds_back() {
             ("/a/b/c?lang=zh", "href=\"../../?lang=zh\""),
             ("/program.html?processname=nope", "href=\"./\""),
         ] {
-            let sheet = visit.get_with(address, &browser).await;
-            assert_eq!(sheet.status, 404, "{address}");
-            let page = text(sheet);
+            let response = visit.get_with(address, &browser).await;
+            assert_eq!(response.status, 404, "{address}");
+            let page = text(response);
             assert!(page.contains(back) && page.contains("assets/page.css"), "{address}: {page}");
         }
         let deep = text(visit.get_with("/a/b", &browser).await);
@@ -612,12 +612,13 @@ fn who_is_lost_in_a_browser_finds_back() {
 #[test]
 fn a_restart_stops_first_and_starts_when_that_is_done() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let token = visit.token().await;
         for name in ["shop:api", "off"] {
             visit.asked.borrow_mut().clear();
-            let sheet = visit.post(&format!("token={token}&process={name}&do=restart"), &form_head()).await;
-            assert_eq!(sheet.status, 303);
+            let response =
+                visit.post(&format!("token={token}&process={name}&do=restart"), &form_head()).await;
+            assert_eq!(response.status, 303);
             while visit.asked.borrow().len() < 3 {
                 tokio::task::yield_now().await;
             }
@@ -637,7 +638,7 @@ fn a_restart_stops_first_and_starts_when_that_is_done() {
 #[test]
 fn who_does_not_know_the_token_or_comes_from_elsewhere_changes_nothing() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let post = async |form: String, headers: &HeaderMap| visit.post(&form, headers).await.status.as_u16();
         let early = format!("token={}&do=stop", "0".repeat(32));
         assert_eq!(post(early.clone(), &form_head()).await, 403, "there is no token yet");
@@ -666,7 +667,7 @@ fn who_does_not_know_the_token_or_comes_from_elsewhere_changes_nothing() {
 #[test]
 fn who_may_only_look_sees_no_buttons_and_is_refused() {
     run(async {
-        let visit = Visit::new(May::Look);
+        let visit = Visit::new(Access::ReadOnly);
         for address in ["/", "/program.html?processname=shop:api"] {
             let page = visit.get(address).await;
             assert!(
@@ -683,10 +684,10 @@ fn who_may_only_look_sees_no_buttons_and_is_refused() {
 #[test]
 fn browsers_are_told_to_trust_nothing_but_us_and_to_keep_what_stays() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         for address in ["/", "/tail.html?processname=web", "/program.html?processname=nope"] {
-            let sheet = visit.get_with(address, &HeaderMap::new()).await;
-            let head = |name: &str| sheet.headers.get(name).map_or("", |value| value.to_str().unwrap());
+            let response = visit.get_with(address, &HeaderMap::new()).await;
+            let head = |name: &str| response.headers.get(name).map_or("", |value| value.to_str().unwrap());
             assert!(head("content-security-policy").starts_with("default-src 'none'; style-src 'self';"));
             assert_eq!(head("x-content-type-options"), "nosniff");
             assert_eq!((head("referrer-policy"), head("cache-control")), ("same-origin", "no-store"));
@@ -696,13 +697,13 @@ fn browsers_are_told_to_trust_nothing_but_us_and_to_keep_what_stays() {
             assert!(!page.contains(inline), "the policy forbids {inline}");
         }
         let at = page.find("assets/page.css?v=").unwrap();
-        let sheet = visit.get_with(&format!("/{}", &page[at..at + 34]), &HeaderMap::new()).await;
+        let response = visit.get_with(&format!("/{}", &page[at..at + 34]), &HeaderMap::new()).await;
         assert!(
-            sheet.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"),
+            response.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"),
             "{}",
             &page[at..at + 34]
         );
-        assert!(!sheet.headers.contains_key(CONTENT_SECURITY_POLICY));
+        assert!(!response.headers.contains_key(CONTENT_SECURITY_POLICY));
         let old = visit.get_with("/stylesheets/supervisor.css", &HeaderMap::new()).await;
         assert_eq!(old.headers[CACHE_CONTROL], "no-cache");
         assert_eq!(visit.get("/ok.html").await, "OK\n");
@@ -726,11 +727,11 @@ async fn heard(stream: &mut dyn crate::http::response_body::StreamBody) -> Strin
 #[test]
 fn a_live_page_is_sent_what_changes_and_nothing_else() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         let seen = snapshot::seen(&visit.view.borrow());
-        let sheet = visit.get_with(&format!("/live?seen={seen}"), &HeaderMap::new()).await;
-        assert_eq!(sheet.kind, "text/event-stream");
-        let Body::Live(mut stream) = sheet.body else { panic!("it does not go on") };
+        let response = visit.get_with(&format!("/live?seen={seen}"), &HeaderMap::new()).await;
+        assert_eq!(response.kind, "text/event-stream");
+        let PageBody::Live(mut stream) = response.body else { panic!("it does not go on") };
         let first = heard(&mut *stream).await;
         assert!(first.starts_with("event: gauges\ndata: [") && !first.contains("swap"), "{first}");
         {
@@ -756,9 +757,9 @@ fn a_live_page_is_sent_what_changes_and_nothing_else() {
 #[test]
 fn a_page_that_shows_something_old_is_told_to_look_again() {
     run(async {
-        let visit = Visit::new(May::Change);
-        let sheet = visit.get_with("/live?seen=0", &HeaderMap::new()).await;
-        let Body::Live(mut stream) = sheet.body else { panic!("it does not go on") };
+        let visit = Visit::new(Access::Full);
+        let response = visit.get_with("/live?seen=0", &HeaderMap::new()).await;
+        let PageBody::Live(mut stream) = response.body else { panic!("it does not go on") };
         assert!(heard(&mut *stream).await.starts_with("event: layout\n"));
     });
 }
@@ -769,16 +770,16 @@ fn a_daemon_that_stops_says_so() {
         let (owner, inbox) = mpsc::channel(1);
         drop(inbox);
         let reader = Rc::new(LogReader::new(owner.clone()));
-        let pages = Pages::new(owner, Rc::new(Quiet), May::Change, reader);
-        let sheet = pages.get("/", "", &HeaderMap::new()).await.unwrap();
-        assert_eq!(sheet.status, 503);
+        let pages = Pages::new(owner, Rc::new(Quiet), Access::Full, reader);
+        let response = pages.get("/", "", &HeaderMap::new()).await.unwrap();
+        assert_eq!(response.status, 503);
     });
 }
 
 #[test]
 fn a_thousand_programs_are_a_page() {
     run(async {
-        let visit = Visit::new(May::Change);
+        let visit = Visit::new(Access::Full);
         visit.view.borrow_mut().programs = (0..1000)
             .map(|number| program(Namespec::new("many", format!("many_{number:04}")), ProcessState::Running))
             .collect();

@@ -3,24 +3,24 @@
 use ironlance_core::ProcessState as State;
 use ironlance_core::event::kind::EventKind as Kind;
 
-use super::Words;
-use crate::http::pages::health::Wrong;
-use crate::http::pages::question::{Asked, Ending};
+use super::Messages;
+use crate::http::pages::confirmation::{ActionScope, BulkAction};
+use crate::http::pages::listener_problem::ListenerProblem;
 
-pub(super) const CHINESE: Words = Words {
+pub(super) const CHINESE: Messages = Messages {
     tag: "zh",
     other: ("en", "English"),
-    skip: "跳到正文",
+    skip_to_content: "跳到正文",
     page: "页面",
     supervisor: "supervisord",
     daemon_pid: "进程号",
-    up_since: "已运行",
+    up_for: "已运行",
     refresh: "刷新",
     live: "实时",
     not_live: "非实时",
-    lost: "连接已断开，正在重试",
-    lost_since: "自 {time} 起连不上 supervisord，页面停留在那一刻。",
-    nowhere: "没有这个页面。",
+    connection_lost: "连接已断开，正在重试",
+    connection_lost_since: "自 {time} 起连不上 supervisord，页面停留在那一刻。",
+    no_such_page: "没有这个页面。",
     main_log: "supervisord 日志",
     programs: "程序",
     no_programs: "还没有程序。在配置里加一段 [program:x]，再执行 supervisorctl update。",
@@ -53,8 +53,8 @@ pub(super) const CHINESE: Words = Words {
     start_all: "全部启动",
     stop_all: "全部停止",
     restart_all: "全部重启",
-    really,
-    again: "再按一次确认。",
+    confirm,
+    press_again: "再按一次确认。",
     cancel: "取消",
     running_of: |running, all| format!("{running}/{all} 运行中"),
     states: |state| match state {
@@ -68,13 +68,13 @@ pub(super) const CHINESE: Words = Words {
         State::Unknown => "未知",
     },
     exited_unexpectedly: "异常退出",
-    moods: |mood| match mood {
+    daemon_states: |mood| match mood {
         "RESTARTING" => "重启中",
         "SHUTDOWN" => "关闭中",
         _ => "运行中",
     },
     listeners: "事件监听器",
-    event: "正在处理",
+    current_event: "正在处理",
     last_result: "上次结果",
     pending: "排队",
     pending_hint: "事件池中排队的事件数，以及 buffer_size 所设的容量",
@@ -88,26 +88,26 @@ pub(super) const CHINESE: Words = Words {
         "NOT_RUNNING" => "未运行",
         _ => "协议错误",
     },
-    wrong: |wrong| match wrong {
-        Wrong::NotRunning => "未运行".to_owned(),
-        Wrong::BrokeProtocol => "违反协议".to_owned(),
-        Wrong::NotReady => "尚未发出 READY".to_owned(),
-        Wrong::BufferFull => "事件队列已满".to_owned(),
-        Wrong::Waiting(count) => format!("{count} 个事件在排队"),
-        Wrong::Lost(count, types) => format!("已丢弃 {count} 个事件（{types}）"),
-        Wrong::Dead(count, types) => format!("{count} 个事件无人处理（{types}）"),
-        Wrong::Offences(count) => format!("最近因违反协议重启 {count} 次"),
-        Wrong::Babbled(babble) => format!("输出了协议以外的内容：“{babble}”"),
-        Wrong::Doubt(line) => line.clone(),
+    listener_problem: |problem| match problem {
+        ListenerProblem::NotRunning => "未运行".to_owned(),
+        ListenerProblem::BrokeProtocol => "违反协议".to_owned(),
+        ListenerProblem::NotReady => "尚未发出 READY".to_owned(),
+        ListenerProblem::BufferFull => "事件队列已满".to_owned(),
+        ListenerProblem::Queued(count) => format!("{count} 个事件在排队"),
+        ListenerProblem::Dropped(count, types) => format!("已丢弃 {count} 个事件（{types}）"),
+        ListenerProblem::Rejected(count, types) => format!("{count} 个事件无人处理（{types}）"),
+        ListenerProblem::Recycled(count) => format!("最近因违反协议重启 {count} 次"),
+        ListenerProblem::StrayOutput(babble) => format!("输出了协议以外的内容：“{babble}”"),
+        ListenerProblem::Misconfigured(line) => line.clone(),
     },
     alerts_wait: |count, since| format!("{count} 条告警等待发送，最早自 {since}"),
     alerts_dead: |count| format!("{count} 条告警已放弃发送"),
     no_state_folder: |why| format!("告警只保存在内存中：{why}"),
-    not_well: |unwell, all| format!("{all} 个监听器中 {unwell} 个异常"),
+    listeners_unwell: |unwell, all| format!("{all} 个监听器中 {unwell} 个异常"),
     recent: "最近事件",
     no_events: "还没有事件。",
     no_events_among: |count| format!("最近 {count} 个事件中没有。"),
-    happened: |kind| match kind {
+    event_names: |kind| match kind {
         Kind::ProcessStateStopped => "已停止",
         Kind::ProcessStateExited => "已退出",
         Kind::ProcessStateStarting => "启动中",
@@ -134,20 +134,20 @@ pub(super) const CHINESE: Words = Words {
         | Kind::Tick60
         | Kind::Tick3600 => "事件",
     },
-    ended,
+    exit_reason,
     expected: "正常",
     unexpected: "异常",
-    told: "按要求停止",
-    told_by: |by| format!("被要求停止：{by}"),
+    stopped_on_request: "按要求停止",
+    stopped_by: |by| format!("被要求停止：{by}"),
     signal_by: |end, by| format!("{end}，信号来自 {by}"),
-    by_whom: "由谁",
-    near_memory: |when| format!("此控制组中有进程因内存不足被杀：{when}"),
+    requested_by: "由谁",
+    oom_nearby: |when| format!("此控制组中有进程因内存不足被杀：{when}"),
     out_of_memory: "内存不足，被内核杀死",
-    after: |span| format!("运行了 {span}"),
-    before: |end| format!("上次：{end}"),
-    why_title: "上次退出的原因",
-    why_not_title: "启动不了的原因",
-    never_ended: "supervisord 启动以来没有退出过。",
+    after_uptime: |span| format!("运行了 {span}"),
+    previous_exit: |end| format!("上次：{end}"),
+    exit_title: "上次退出的原因",
+    start_failure_title: "启动不了的原因",
+    never_exited: "supervisord 启动以来没有退出过。",
     settings: "配置",
     command: "命令",
     directory: "目录",
@@ -165,15 +165,15 @@ pub(super) const CHINESE: Words = Words {
     log_with_stdout: "同一处",
     when: "时间",
     how: "方式",
-    was_up: "运行了",
+    uptime_at_exit: "运行了",
     last_stdout: "标准输出的最后几行",
     last_stderr: "标准错误的最后几行",
     nothing_written: "无",
-    back: "全部程序",
+    all_programs: "全部程序",
     search: "搜索",
     pause: "暂停",
-    go_on: "继续",
-    more: "显示更多",
+    resume: "继续",
+    show_more: "显示更多",
     empty_log: "日志为空。",
     truncated: "日志已被清空。",
     no_name: "没有给出进程名",
@@ -182,11 +182,11 @@ pub(super) const CHINESE: Words = Words {
     day: "天",
     read_only: "只读：此端口可从其他主机访问，却没有设密码。要在这里操作，请在对应配置段设置 username 和 password，\
                 或只监听 127.0.0.1；若确实允许任何人操作，设置 allow_anonymous_changes=true。",
-    by_link: "什么都没有改：打开链接不会执行操作，请用页面上的按钮。",
-    unknown: |name| format!("没有名为 {name} 的进程或组。"),
-    gone: "supervisord 没有应答：正在停止或重启。",
-    stale: "什么都没有改：supervisord 在此页面打开之后重启过，请刷新页面再试。",
-    foreign: "什么都没有改：请求来自其他网站的页面。",
+    link_changes_nothing: "什么都没有改：打开链接不会执行操作，请用页面上的按钮。",
+    no_such_process: |name| format!("没有名为 {name} 的进程或组。"),
+    not_answering: "supervisord 没有应答：正在停止或重启。",
+    stale_token: "什么都没有改：supervisord 在此页面打开之后重启过，请刷新页面再试。",
+    cross_site: "什么都没有改：请求来自其他网站的页面。",
     not_understood: "什么都没有改：无法理解这个请求。",
     unreachable: "连不上 supervisord。",
     too_many: "什么都没有改：正在进行的重启太多。",
@@ -217,7 +217,7 @@ const PHRASES: [(&str, &str); 4] = [
 ];
 
 /// How a process ended; what we have no words for stays as it is.
-fn ended(words: &str) -> String {
+fn exit_reason(words: &str) -> String {
     let (words, core) =
         words.strip_suffix(" (core dumped)").map_or((words, ""), |words| (words, "（已转储 core）"));
     let known = PHRASES.iter().find_map(|(english, chinese)| Some((chinese, words.strip_prefix(english)?)));
@@ -228,18 +228,18 @@ fn ended(words: &str) -> String {
 }
 
 /// 确认批量操作：whether many are really to be stopped.
-fn really(ending: Ending, asked: Asked<'_>) -> String {
-    let verb = match ending {
-        Ending::Stop => "停止",
-        Ending::Restart => "重启",
-        Ending::Clear => "清空日志：",
+fn confirm(bulk_action: BulkAction, scope: ActionScope<'_>) -> String {
+    let verb = match bulk_action {
+        BulkAction::Stop => "停止",
+        BulkAction::Restart => "重启",
+        BulkAction::Clear => "清空日志：",
     };
-    let listeners = match asked.listeners {
+    let listeners = match scope.listeners {
         0 => String::new(),
         count => format!("（含 {count} 个监听器）"),
     };
-    let of = asked.group.map(|group| format!(" {group} 的")).unwrap_or_default();
-    format!("确定{verb}{of} {} 个进程{listeners}？", asked.processes)
+    let of = scope.group.map(|group| format!(" {group} 的")).unwrap_or_default();
+    format!("确定{verb}{of} {} 个进程{listeners}？", scope.processes)
 }
 
 #[cfg(test)]
@@ -254,7 +254,7 @@ mod tests {
             ("can't find command '/x'", "找不到命令 '/x'"),
             ("something else", "something else"),
         ] {
-            assert_eq!(ended(english), chinese);
+            assert_eq!(exit_reason(english), chinese);
         }
     }
 }

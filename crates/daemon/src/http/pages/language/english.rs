@@ -4,24 +4,24 @@ use ironlance_core::ProcessState as State;
 use ironlance_core::event::kind::EventKind as Kind;
 use ironlance_rpc::FaultKind;
 
-use super::Words;
-use crate::http::pages::health::Wrong;
-use crate::http::pages::question::{Asked, Ending};
+use super::Messages;
+use crate::http::pages::confirmation::{ActionScope, BulkAction};
+use crate::http::pages::listener_problem::ListenerProblem;
 
-pub(super) const ENGLISH: Words = Words {
+pub(super) const ENGLISH: Messages = Messages {
     tag: "en",
     other: ("zh", "中文"),
-    skip: "Skip to the content",
+    skip_to_content: "Skip to the content",
     page: "Page",
     supervisor: "supervisord",
     daemon_pid: "pid",
-    up_since: "up",
+    up_for: "up",
     refresh: "Refresh",
     live: "Live",
     not_live: "Not live",
-    lost: "Connection lost, trying again",
-    lost_since: "No connection to supervisord since {time}. What you see is from then.",
-    nowhere: "There is no page at this address.",
+    connection_lost: "Connection lost, trying again",
+    connection_lost_since: "No connection to supervisord since {time}. What you see is from then.",
+    no_such_page: "There is no page at this address.",
     main_log: "supervisord's log",
     programs: "Programs",
     no_programs: "No programs to manage. Add a [program:x] section to the configuration, then run supervisorctl update.",
@@ -54,8 +54,8 @@ pub(super) const ENGLISH: Words = Words {
     start_all: "Start all",
     stop_all: "Stop all",
     restart_all: "Restart all",
-    really,
-    again: "Press again to do it.",
+    confirm,
+    press_again: "Press again to do it.",
     cancel: "Cancel",
     running_of: |running, all| format!("{running} of {all} running"),
     states: |state| match state {
@@ -69,13 +69,13 @@ pub(super) const ENGLISH: Words = Words {
         State::Unknown => "UNKNOWN",
     },
     exited_unexpectedly: "EXITED unexpectedly",
-    moods: |mood| match mood {
+    daemon_states: |mood| match mood {
         "RESTARTING" => "RESTARTING",
         "SHUTDOWN" => "SHUTTING DOWN",
         _ => "RUNNING",
     },
     listeners: "Event listeners",
-    event: "Working on",
+    current_event: "Working on",
     last_result: "Last result",
     pending: "Waiting",
     pending_hint: "Events that wait in the pool's queue, and how many may where buffer_size is set",
@@ -89,22 +89,22 @@ pub(super) const ENGLISH: Words = Words {
         "NOT_RUNNING" => "NOT RUNNING",
         _ => "UNKNOWN",
     },
-    wrong: |wrong| match wrong {
-        Wrong::NotRunning => "not running".to_owned(),
-        Wrong::BrokeProtocol => "broke the protocol".to_owned(),
-        Wrong::NotReady => "has not said READY".to_owned(),
-        Wrong::BufferFull => "its buffer is full".to_owned(),
-        Wrong::Waiting(1) => "1 event waiting".to_owned(),
-        Wrong::Waiting(count) => format!("{count} events waiting"),
-        Wrong::Lost(1, types) => format!("1 event lost ({types})"),
-        Wrong::Lost(count, types) => format!("{count} events lost ({types})"),
-        Wrong::Dead(count, types) => {
+    listener_problem: |problem| match problem {
+        ListenerProblem::NotRunning => "not running".to_owned(),
+        ListenerProblem::BrokeProtocol => "broke the protocol".to_owned(),
+        ListenerProblem::NotReady => "has not said READY".to_owned(),
+        ListenerProblem::BufferFull => "its buffer is full".to_owned(),
+        ListenerProblem::Queued(1) => "1 event waiting".to_owned(),
+        ListenerProblem::Queued(count) => format!("{count} events waiting"),
+        ListenerProblem::Dropped(1, types) => format!("1 event lost ({types})"),
+        ListenerProblem::Dropped(count, types) => format!("{count} events lost ({types})"),
+        ListenerProblem::Rejected(count, types) => {
             let events = if *count == 1 { "event" } else { "events" };
             format!("{count} {events} that nobody dealt with ({types})")
         }
-        Wrong::Offences(count) => format!("restarted for breaking the protocol, {count} lately"),
-        Wrong::Babbled(babble) => format!("babbled: \"{babble}\""),
-        Wrong::Doubt(line) => line.clone(),
+        ListenerProblem::Recycled(count) => format!("restarted for breaking the protocol, {count} lately"),
+        ListenerProblem::StrayOutput(babble) => format!("babbled: \"{babble}\""),
+        ListenerProblem::Misconfigured(line) => line.clone(),
     },
     alerts_wait: |count, since| match count {
         1 => format!("1 alert waits to be delivered since {since}"),
@@ -115,14 +115,14 @@ pub(super) const ENGLISH: Words = Words {
         count => format!("{count} alerts were given up"),
     },
     no_state_folder: |why| format!("its alerts wait in memory only: {why}"),
-    not_well: |unwell, all| format!("Listeners: {unwell} of {all} not well"),
+    listeners_unwell: |unwell, all| format!("Listeners: {unwell} of {all} not well"),
     recent: "Recent events",
     no_events: "Nothing has happened yet.",
     no_events_among: |count| match count {
         1 => "Nothing in the last event.".to_owned(),
         count => format!("Nothing among the last {count} events."),
     },
-    happened: |kind| match kind {
+    event_names: |kind| match kind {
         Kind::ProcessStateStopped => "STOPPED",
         Kind::ProcessStateExited => "EXITED",
         Kind::ProcessStateStarting => "STARTING",
@@ -149,20 +149,20 @@ pub(super) const ENGLISH: Words = Words {
         | Kind::Tick60
         | Kind::Tick3600 => "event",
     },
-    ended: str::to_owned,
+    exit_reason: str::to_owned,
     expected: "expected",
     unexpected: "unexpected",
-    told: "stopped on request",
-    told_by: |by| format!("stopped by {by}"),
+    stopped_on_request: "stopped on request",
+    stopped_by: |by| format!("stopped by {by}"),
     signal_by: |end, by| format!("{end}, by the signal of {by}"),
-    by_whom: "By whom",
-    near_memory: |when| format!("a process of this control group was killed for want of memory: {when}"),
+    requested_by: "By whom",
+    oom_nearby: |when| format!("a process of this control group was killed for want of memory: {when}"),
     out_of_memory: "killed by the kernel: out of memory",
-    after: |span| format!("after {span}"),
-    before: |end| format!("Before: {end}"),
-    why_title: "Why it last ended",
-    why_not_title: "Why it does not start",
-    never_ended: "It has not ended since supervisord started.",
+    after_uptime: |span| format!("after {span}"),
+    previous_exit: |end| format!("Before: {end}"),
+    exit_title: "Why it last ended",
+    start_failure_title: "Why it does not start",
+    never_exited: "It has not ended since supervisord started.",
     settings: "Configuration",
     command: "Command",
     directory: "Directory",
@@ -180,15 +180,15 @@ pub(super) const ENGLISH: Words = Words {
     log_with_stdout: "the same place",
     when: "When",
     how: "How",
-    was_up: "Had been up",
+    uptime_at_exit: "Had been up",
     last_stdout: "Last lines of standard output",
     last_stderr: "Last lines of standard error",
     nothing_written: "nothing",
-    back: "All programs",
+    all_programs: "All programs",
     search: "Search",
     pause: "Pause",
-    go_on: "Continue",
-    more: "Show more of it",
+    resume: "Continue",
+    show_more: "Show more of it",
     empty_log: "The log is empty.",
     truncated: "The log was cleared.",
     no_name: "No process name found",
@@ -198,11 +198,11 @@ pub(super) const ENGLISH: Words = Words {
     read_only: "Read only: this server can be reached from other hosts and has no password. To change things here, set \
                 username and password in its section, or bind it to 127.0.0.1. If everybody who reaches it may change \
                 things, set allow_anonymous_changes=true.",
-    by_link: "Nothing was changed: a link changes nothing here. Please use the buttons.",
-    unknown: |name| format!("{name}: no such process or group"),
-    gone: "supervisord does not answer: it is stopping or restarting.",
-    stale: "Nothing was changed: this page is from before supervisord's last start. Please reload it and try again.",
-    foreign: "Nothing was changed: the request came from a page of another site.",
+    link_changes_nothing: "Nothing was changed: a link changes nothing here. Please use the buttons.",
+    no_such_process: |name| format!("{name}: no such process or group"),
+    not_answering: "supervisord does not answer: it is stopping or restarting.",
+    stale_token: "Nothing was changed: this page is from before supervisord's last start. Please reload it and try again.",
+    cross_site: "Nothing was changed: the request came from a page of another site.",
     not_understood: "Nothing was changed: the request could not be understood.",
     unreachable: "supervisord cannot be reached.",
     too_many: "Nothing was changed: too many restarts are under way.",
@@ -224,20 +224,20 @@ pub(super) const ENGLISH: Words = Words {
     shutting_down: FaultKind::ShutdownState.description(),
 };
 
-/// Whether many are really to be stopped.
-fn really(ending: Ending, asked: Asked<'_>) -> String {
-    let verb = match ending {
-        Ending::Stop => "stop",
-        Ending::Restart => "restart",
-        Ending::Clear => "clear the logs of",
+/// Whether many are confirm to be stopped.
+fn confirm(bulk_action: BulkAction, scope: ActionScope<'_>) -> String {
+    let verb = match bulk_action {
+        BulkAction::Stop => "stop",
+        BulkAction::Restart => "restart",
+        BulkAction::Clear => "clear the logs of",
     };
-    let listeners = match asked.listeners {
+    let listeners = match scope.listeners {
         0 => String::new(),
         1 => ", with 1 listener".to_owned(),
         count => format!(", with {count} listeners"),
     };
-    let of = asked.group.map(|group| format!(" of {group}")).unwrap_or_default();
-    format!("Really {verb} {}{of}{listeners}?", asked.processes)
+    let of = scope.group.map(|group| format!(" of {group}")).unwrap_or_default();
+    format!("Really {verb} {}{of}{listeners}?", scope.processes)
 }
 
 #[cfg(test)]
@@ -246,9 +246,9 @@ mod tests {
 
     #[test]
     fn many_are_stopped_after_a_question() {
-        let asked = Asked { group: None, processes: 197, listeners: 2 };
-        assert_eq!(really(Ending::Stop, asked), "Really stop 197, with 2 listeners?");
-        let asked = Asked { group: Some("shop"), processes: 3, listeners: 0 };
-        assert_eq!(really(Ending::Restart, asked), "Really restart 3 of shop?");
+        let scope = ActionScope { group: None, processes: 197, listeners: 2 };
+        assert_eq!(confirm(BulkAction::Stop, scope), "Really stop 197, with 2 listeners?");
+        let scope = ActionScope { group: Some("shop"), processes: 3, listeners: 0 };
+        assert_eq!(confirm(BulkAction::Restart, scope), "Really restart 3 of shop?");
     }
 }

@@ -4,58 +4,50 @@ use std::time::{Duration, SystemTime};
 
 use ironlance_host::local_time::LocalClock;
 
-use super::assets::{EDITION, Edition};
-use super::gauge::{Reading, Readings};
-use super::language::{Choice, Words};
-use super::token::Token;
-
-/// What a visitor may do at this server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::http) enum May {
-    /// See and change everything.
-    Change,
-    /// See.
-    Look,
-}
+use super::assets::{ASSET_VERSION, AssetVersion};
+use super::csrf_token::CsrfToken;
+use super::language::{LanguageChoice, Messages};
+use super::usage_sampler::{Usage, UsageByPid};
+use crate::http::access::Access;
 
 /// What the parts of one page are drawn with.
-pub(super) struct Frame<'a> {
-    pub(super) words: &'static Words,
-    pub(super) choice: Choice,
+pub(super) struct PageContext<'a> {
+    pub(super) messages: &'static Messages,
+    pub(super) choice: LanguageChoice,
     pub(super) clock: &'a LocalClock,
     /// Since 1970.
     pub(super) now: Duration,
-    pub(super) readings: &'a Readings,
-    pub(super) edition: Edition,
+    pub(super) usage: &'a UsageByPid,
+    pub(super) asset_version: AssetVersion,
     /// The way up from where the browser is to where the pages are; nothing, or `../` some times.
     pub(super) root: String,
-    may: May,
+    access: Access,
     /// The hidden fields of every form.
     hidden: String,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> PageContext<'a> {
     pub(super) fn new(
-        choice: Choice,
-        may: May,
-        token: &Token,
+        choice: LanguageChoice,
+        access: Access,
+        token: &CsrfToken,
         clock: &'a LocalClock,
         now: Duration,
-        readings: &'a Readings,
+        usage: &'a UsageByPid,
     ) -> Self {
-        let language = match choice.kept {
+        let language = match choice.explicit {
             true => format!("<input type=\"hidden\" name=\"lang\" value=\"{}\">", choice.language.tag()),
             false => String::new(),
         };
-        let hidden = match may {
-            May::Change => {
+        let hidden = match access {
+            Access::Full => {
                 format!("<input type=\"hidden\" name=\"token\" value=\"{}\">{language}", token.as_str())
             }
-            May::Look => String::new(),
+            Access::ReadOnly => String::new(),
         };
-        let words = choice.language.words();
+        let messages = choice.language.messages();
         let root = String::new();
-        Self { words, choice, clock, now, readings, edition: EDITION, root, may, hidden }
+        Self { messages, choice, clock, now, usage, asset_version: ASSET_VERSION, root, access, hidden }
     }
 
     /// Where the page of all programs is, without a query.
@@ -69,8 +61,8 @@ impl<'a> Frame<'a> {
         self.clock.local(now).offset().seconds()
     }
 
-    pub(super) fn may_change(&self) -> bool {
-        self.may == May::Change
+    pub(super) fn can_change(&self) -> bool {
+        self.access == Access::Full
     }
 
     /// Ready-made HTML: our own digits and tags, nothing from outside.
@@ -79,7 +71,7 @@ impl<'a> Frame<'a> {
     }
 
     /// What a process takes, if it is known.
-    pub(super) fn reading(&self, pid: Option<u32>) -> Option<Reading> {
-        self.readings.get(&pid?).copied()
+    pub(super) fn usage(&self, pid: Option<u32>) -> Option<Usage> {
+        self.usage.get(&pid?).copied()
     }
 }

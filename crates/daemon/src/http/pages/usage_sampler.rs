@@ -1,7 +1,7 @@
 //! What programs take of the machine: processor and memory of each, with all processes below it.
 //!
 //! One pass over /proc for everybody. It blocks, so it belongs in a thread of its own, and it is only done while
-//! somebody looks.
+//! somebody samples.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// What a program takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Reading {
+pub(super) struct Usage {
     /// Of one core, in percent: since the last look, or since the process was started.
     pub(super) cpu: f32,
     /// Resident memory in bytes.
@@ -19,18 +19,18 @@ pub(super) struct Reading {
 }
 
 /// What each program takes, by the pid that the supervisor knows.
-pub(super) type Readings = HashMap<u32, Reading>;
+pub(super) type UsageByPid = HashMap<u32, Usage>;
 
 /// Looks, and remembers what it saw for the next look.
 #[derive(Debug)]
-pub(super) struct Gauge {
+pub(super) struct UsageSampler {
     proc: PathBuf,
-    before: Option<(Instant, HashMap<u32, Spent>)>,
+    before: Option<(Instant, HashMap<u32, CpuTime>)>,
 }
 
 /// What a process had used at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Spent {
+struct CpuTime {
     ticks: u64,
     /// When it was born, in ticks since the machine was started: a pid may be somebody else's next time.
     born: u64,
@@ -39,18 +39,18 @@ struct Spent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     parent: u32,
-    spent: Spent,
+    spent: CpuTime,
 }
 
-impl Default for Gauge {
+impl Default for UsageSampler {
     fn default() -> Self {
         Self { proc: PathBuf::from("/proc"), before: None }
     }
 }
 
-impl Gauge {
-    /// What the processes `roots` take, each with its descendants. A process that is not there has no reading.
-    pub(super) fn look(&mut self, roots: &[u32]) -> Readings {
+impl UsageSampler {
+    /// What the processes `roots` take, each with its descendants. A process that is not there has no usage.
+    pub(super) fn look(&mut self, roots: &[u32]) -> UsageByPid {
         let now = Instant::now();
         let stats = stats(&self.proc);
         let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -60,7 +60,7 @@ impl Gauge {
         let up = self.uptime();
         let elapsed = self.before.as_ref().map(|(then, _)| now.duration_since(*then));
         let mut spent = HashMap::new();
-        let mut readings = Readings::with_capacity(roots.len());
+        let mut usage = UsageByPid::with_capacity(roots.len());
         for root in roots.iter().filter(|root| stats.contains_key(root)) {
             let family = family(*root, &below);
             let born = stats.get(root).map_or(0, |stat| stat.spent.born);
@@ -75,15 +75,15 @@ impl Gauge {
                 Some(elapsed) => elapsed.as_secs_f64(),
                 None => (up.as_secs_f64() - seconds(born)).max(0.01),
             };
-            readings.insert(*root, Reading { cpu: share(seconds(ticks), time), memory });
+            usage.insert(*root, Usage { cpu: share(seconds(ticks), time), memory });
         }
         self.before = Some((now, spent));
-        readings
+        usage
     }
 
     /// What of it was there at the last look. A process that is new has used all of it since, and one that was born
     /// before our first look has its whole life to look back on.
-    fn known(&self, pid: u32, spent: Spent) -> u64 {
+    fn known(&self, pid: u32, spent: CpuTime) -> u64 {
         let Some((_, before)) = &self.before else { return 0 };
         before.get(&pid).filter(|known| known.born == spent.born).map_or(0, |known| known.ticks)
     }
@@ -142,7 +142,7 @@ fn stat(text: &[u8]) -> Option<Stat> {
     // The first of these is the third of all.
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
     let ticks = number(14)?.saturating_add(number(15)?);
-    Some(Stat { parent: u32::try_from(number(4)?).ok()?, spent: Spent { ticks, born: number(22)? } })
+    Some(Stat { parent: u32::try_from(number(4)?).ok()?, spent: CpuTime { ticks, born: number(22)? } })
 }
 
 /// Resident memory in bytes; 0 of a process that has gone.
@@ -177,8 +177,8 @@ mod tests {
             fs::write(dir.join("statm"), format!("900 {pages} 5 1 0 9 0\n")).unwrap();
         }
 
-        fn gauge(&self) -> Gauge {
-            Gauge { proc: self.0.path().to_owned(), before: None }
+        fn sampler(&self) -> UsageSampler {
+            UsageSampler { proc: self.0.path().to_owned(), before: None }
         }
     }
 
@@ -189,24 +189,24 @@ mod tests {
         machine.process(11, 10, 200, 3);
         machine.process(12, 11, 0, 4);
         machine.process(20, 1, 0, 7);
-        let mut gauge = machine.gauge();
-        let readings = gauge.look(&[10, 20, 99]);
+        let mut sampler = machine.sampler();
+        let usage = sampler.look(&[10, 20, 99]);
         let page = rustix::param::page_size() as u64;
-        assert_eq!(readings.len(), 2);
-        assert_eq!((readings[&10].memory, readings[&20].memory), (9 * page, 7 * page));
+        assert_eq!(usage.len(), 2);
+        assert_eq!((usage[&10].memory, usage[&20].memory), (9 * page, 7 * page));
         // Born 1,000 ticks ago, and 500 of them used.
-        assert!((readings[&10].cpu - 50.0).abs() < 0.5, "{readings:?}");
+        assert!((usage[&10].cpu - 50.0).abs() < 0.5, "{usage:?}");
         machine.process(11, 10, 200, 3);
-        assert!(gauge.look(&[10])[&10].cpu.abs() < 0.01, "nothing was used since the last look");
+        assert!(sampler.look(&[10])[&10].cpu.abs() < 0.01, "nothing was used since the last look");
     }
 
     #[test]
     fn we_can_be_measured_ourselves() {
-        let mut gauge = Gauge::default();
+        let mut sampler = UsageSampler::default();
         let own = std::process::id();
-        assert!(gauge.look(&[own])[&own].memory > 100_000);
-        let readings = gauge.look(&[own]);
-        assert!(readings[&own].cpu >= 0.0);
+        assert!(sampler.look(&[own])[&own].memory > 100_000);
+        let usage = sampler.look(&[own]);
+        assert!(usage[&own].cpu >= 0.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::language::Choice;
+use super::language::LanguageChoice;
 use super::query::{Fields, encode};
 
 /// A message in an address is cut here (characters): whoever makes it up shall not fill the page.
@@ -22,7 +22,7 @@ pub(super) enum Tone {
 }
 
 impl Tone {
-    /// In the style sheet, in addresses and in answers to a script.
+    /// In the style response, in addresses and in answers to a script.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -33,12 +33,12 @@ impl Tone {
 
 /// Something that is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Message {
+pub(super) struct FlashMessage {
     pub(super) words: String,
     pub(super) tone: Tone,
 }
 
-impl Message {
+impl FlashMessage {
     pub(super) fn good(words: impl Into<String>) -> Self {
         Self { words: words.into(), tone: Tone::Good }
     }
@@ -48,10 +48,10 @@ impl Message {
     }
 
     /// What the address of a page has it say.
-    pub(super) fn of(fields: &Fields<'_>, choice: Choice) -> Self {
+    pub(super) fn of(fields: &Fields<'_>, choice: LanguageChoice) -> Self {
         // The original acts on `/?action=…`, and so would every page that names such an address as a picture.
         if !matches!(fields.filled("action"), Some("refresh") | None) {
-            return Self::warning(choice.language.words().by_link);
+            return Self::warning(choice.language.messages().link_changes_nothing);
         }
         let words = fields.get("message").unwrap_or_default().chars().take(MESSAGE).collect();
         let tone = match fields.get("tone") {

@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::gauge::{Gauge, Readings};
 use super::owner;
 use super::snapshot::Snapshot;
+use super::usage_sampler::{UsageByPid, UsageSampler};
 use crate::http::outboxes::OutboxReader;
 use crate::inbox::Input;
 use crate::view::outboxes::OutboxView;
@@ -37,45 +37,45 @@ const KINDS: [EventKind; 4] = [
     EventKind::RemoteCommunication,
 ];
 
-type Board = watch::Sender<Option<Rc<Snapshot>>>;
-pub(super) type Reader = watch::Receiver<Option<Rc<Snapshot>>>;
+type SnapshotSender = watch::Sender<Option<Rc<Snapshot>>>;
+pub(super) type SnapshotReceiver = watch::Receiver<Option<Rc<Snapshot>>>;
 
 /// Where watchers meet. There is nothing behind it as long as nobody watches.
-pub(super) struct Hub {
+pub(super) struct Broadcaster {
     owner: mpsc::Sender<Input>,
     outbox_reader: OutboxReader,
-    board: RefCell<Weak<Board>>,
+    snapshots: RefCell<Weak<SnapshotSender>>,
 }
 
-impl Hub {
+impl Broadcaster {
     pub(super) fn new(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader) -> Self {
-        Self { owner, outbox_reader, board: RefCell::default() }
+        Self { owner, outbox_reader, snapshots: RefCell::default() }
     }
 
     /// One more watcher; nothing where there are too many.
-    pub(super) fn join(&self) -> Option<Reader> {
-        if let Some(board) = self.board.borrow().upgrade() {
-            return (board.receiver_count() < WATCHERS).then(|| board.subscribe());
+    pub(super) fn join(&self) -> Option<SnapshotReceiver> {
+        if let Some(snapshots) = self.snapshots.borrow().upgrade() {
+            return (snapshots.receiver_count() < WATCHERS).then(|| snapshots.subscribe());
         }
-        let (board, reader) = watch::channel(None);
-        let board = Rc::new(board);
-        *self.board.borrow_mut() = Rc::downgrade(&board);
-        spawn_local(look(self.owner.clone(), self.outbox_reader.clone(), board));
+        let (snapshots, reader) = watch::channel(None);
+        let snapshots = Rc::new(snapshots);
+        *self.snapshots.borrow_mut() = Rc::downgrade(&snapshots);
+        spawn_local(look(self.owner.clone(), self.outbox_reader.clone(), snapshots));
         Some(reader)
     }
 
-    /// The newest readings, where somebody watches.
-    pub(super) fn readings(&self) -> Option<Readings> {
-        let board = self.board.borrow().upgrade()?;
-        board.borrow().as_ref().map(|snapshot| snapshot.readings.clone())
+    /// The newest usage, where somebody watches.
+    pub(super) fn usage(&self) -> Option<UsageByPid> {
+        let snapshots = self.snapshots.borrow().upgrade()?;
+        snapshots.borrow().as_ref().map(|snapshot| snapshot.usage.clone())
     }
 }
 
 /// Looks for all watchers, until there is none.
-async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, board: Rc<Board>) {
+async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, snapshots: Rc<SnapshotSender>) {
     let mut happenings = owner::watch(&owner, &KINDS).await;
     let mut breath = BREATH;
-    let (mut gauge, mut readings, mut looks) = (Some(Gauge::default()), Readings::new(), 0);
+    let (mut sampler, mut usage, mut samples) = (Some(UsageSampler::default()), UsageByPid::new(), 0);
     let mut outboxes: Vec<Rc<OutboxView>> = Vec::new();
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -85,7 +85,7 @@ async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, board: Rc
             _ = pace.tick() => false,
             () = something(&mut happenings) => true,
         };
-        if board.receiver_count() == 0 {
+        if snapshots.receiver_count() == 0 {
             return;
         }
         if happened {
@@ -107,17 +107,17 @@ async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, board: Rc
                 }
             };
             let roots: Vec<u32> = view.programs.iter().filter_map(|program| program.pid).collect();
-            let mut measuring = gauge.take().unwrap_or_default();
+            let mut measuring = sampler.take().unwrap_or_default();
             let measured = spawn_blocking(move || {
-                let readings = measuring.look(&roots);
-                (measuring, readings)
+                let usage = measuring.look(&roots);
+                (measuring, usage)
             });
             if let Ok((back, new)) = measured.await {
-                (gauge, readings, looks) = (Some(back), new, looks + 1);
+                (sampler, usage, samples) = (Some(back), new, samples + 1);
             }
         }
         view.add_outboxes(&outboxes);
-        board.send_replace(Some(Rc::new(Snapshot::new(view, readings.clone(), looks))));
+        snapshots.send_replace(Some(Rc::new(Snapshot::new(view, usage.clone(), samples))));
         if happened {
             breath = (began.elapsed() * REST).clamp(BREATH, PACE);
         }

@@ -12,9 +12,9 @@ const DIGITS: usize = CHANCE * 2;
 
 /// A token as text.
 #[derive(Clone)]
-pub(super) struct Token(String);
+pub(super) struct CsrfToken(String);
 
-impl Token {
+impl CsrfToken {
     /// A new one.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_token_is_itself_and_nothing_else() {
-        let (one, other) = (Token::new().unwrap(), Token::new().unwrap());
+        let (one, other) = (CsrfToken::new().unwrap(), CsrfToken::new().unwrap());
         assert_eq!(one.as_str().len(), DIGITS);
         assert!(one.is(one.as_str()) && !one.is(other.as_str()));
         assert!(!one.is("") && !one.is(&one.as_str()[1..]) && !one.is(&format!("{}0", one.as_str())));

@@ -6,12 +6,12 @@ use askama::Template;
 use ironlance_core::ProcessState;
 use ironlance_core::event::kind::EventKind;
 
+use super::context::PageContext;
 use super::filter::UNEXPECTED;
-use super::frame::Frame;
-use super::health::{is_unwell, wrongs};
+use super::listener_problem::{needs_attention, problems};
 use super::query::encode;
 use super::row::{ago, has_failed, is_up};
-use super::{alerts, figures, frame};
+use super::{alerts, format};
 use crate::view::{DaemonView, EventRecord, ListenerView, ProgramView};
 
 /// So many events are shown.
@@ -20,8 +20,8 @@ const EVENTS: usize = 30;
 /// The line that says how all is.
 #[derive(Template)]
 #[template(path = "summary.html")]
-pub(super) struct Summary<'a> {
-    frame: &'a Frame<'a>,
+pub(super) struct SummarySection<'a> {
+    context: &'a PageContext<'a>,
     view: &'a DaemonView,
     mood: &'static str,
     up: String,
@@ -32,7 +32,7 @@ pub(super) struct Summary<'a> {
 
 /// So many programs are in a state.
 struct Count {
-    /// The state, as a class of the style sheet.
+    /// The state, as a class of the style response.
     class: &'static str,
     number: usize,
     words: &'static str,
@@ -40,29 +40,36 @@ struct Count {
     filter: String,
 }
 
-impl<'a> Summary<'a> {
-    pub(super) fn new(frame: &'a Frame<'a>, view: &'a DaemonView) -> Self {
-        let words = frame.words;
+impl<'a> SummarySection<'a> {
+    pub(super) fn new(context: &'a PageContext<'a>, view: &'a DaemonView) -> Self {
+        let messages = context.messages;
         let failed = view.programs.iter().filter(|program| has_failed(program)).count();
         let states = ProcessState::ALL.into_iter().map(|state| {
             let is_in = |program: &&ProgramView| program.state == state && !has_failed(program);
             let number = view.programs.iter().filter(is_in).count();
             let filter = state.name().to_lowercase();
-            Count { class: state.name(), number, words: (words.states)(state), filter }
+            Count { class: state.name(), number, words: (messages.states)(state), filter }
         });
         let filter = format!("exited {UNEXPECTED}");
-        let failed = Count { class: "FATAL", number: failed, words: words.exited_unexpectedly, filter };
+        let failed = Count { class: "FATAL", number: failed, words: messages.exited_unexpectedly, filter };
         let counts = states.chain([failed]).filter(|count| count.number > 0).collect();
         let (unwell, all) = (unwell(view), view.listeners.len());
-        let unwell = (unwell > 0).then(|| (words.not_well)(unwell, all));
-        Self { frame, view, mood: (words.moods)(view.mood), up: ago(frame, view.since), counts, unwell }
+        let unwell = (unwell > 0).then(|| (messages.listeners_unwell)(unwell, all));
+        Self {
+            context,
+            view,
+            mood: (messages.daemon_states)(view.mood),
+            up: ago(context, view.since),
+            counts,
+            unwell,
+        }
     }
 }
 
 /// How many listeners are not well.
 pub(super) fn unwell(view: &DaemonView) -> usize {
     let is_bad =
-        |listener: &&ListenerView| is_unwell(&wrongs(listener)) || has_bad_outbox(listener, view.now);
+        |listener: &&ListenerView| needs_attention(&problems(listener)) || has_bad_outbox(listener, view.now);
     view.listeners.iter().filter(is_bad).count()
 }
 
@@ -73,8 +80,8 @@ fn has_bad_outbox(listener: &ListenerView, now: Duration) -> bool {
 /// The row above the programs of a group.
 #[derive(Template)]
 #[template(path = "group.html")]
-pub(super) struct GroupHead<'a> {
-    frame: &'a Frame<'a>,
+pub(super) struct GroupRow<'a> {
+    context: &'a PageContext<'a>,
     name: &'a str,
     count: String,
     /// What the first button does.
@@ -89,26 +96,26 @@ struct GroupLabels {
     clear: String,
 }
 
-impl<'a> GroupHead<'a> {
-    pub(super) fn new(frame: &'a Frame<'a>, members: &'a [ProgramView]) -> Self {
-        let words = frame.words;
+impl<'a> GroupRow<'a> {
+    pub(super) fn new(context: &'a PageContext<'a>, members: &'a [ProgramView]) -> Self {
+        let messages = context.messages;
         let name = members.first().map_or("", |program| &*program.namespec.group.0);
-        let Standing { running, up } = Standing::of(members);
+        let GroupCounts { running, up } = GroupCounts::of(members);
         let (main, main_of, main_word): (_, super::language::About, _) = match up {
-            true => ("stop", words.stop_of, words.stop),
-            false => ("start", words.start_of, words.start),
+            true => ("stop", messages.stop_of, messages.stop),
+            false => ("start", messages.start_of, messages.start),
         };
-        let called = format!("{} {name}", words.group);
+        let called = format!("{} {name}", messages.group);
         Self {
-            frame,
+            context,
             name,
-            count: (words.running_of)(running, members.len()),
+            count: (messages.running_of)(running, members.len()),
             main,
             labels: GroupLabels {
                 main: main_of(&called),
                 main_word,
-                restart: (words.restart_of)(&called),
-                clear: (words.clear_of)(&called),
+                restart: (messages.restart_of)(&called),
+                clear: (messages.clear_of)(&called),
             },
         }
     }
@@ -116,13 +123,13 @@ impl<'a> GroupHead<'a> {
 
 /// What the row of a group shows of its programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct GroupCounts {
     running: usize,
     /// Any of them is there to be stopped.
     up: bool,
 }
 
-impl Standing {
+impl GroupCounts {
     pub(super) fn of(members: &[ProgramView]) -> Self {
         let running = members.iter().filter(|program| program.state == ProcessState::Running).count();
         Self { running, up: members.iter().any(|program| is_up(program.state)) }
@@ -142,12 +149,12 @@ pub(super) fn has_head(members: &[ProgramView]) -> bool {
 /// The table of listeners.
 #[derive(Template)]
 #[template(path = "listeners.html")]
-pub(super) struct Listeners<'a> {
-    frame: &'a Frame<'a>,
-    rows: Vec<Listener<'a>>,
+pub(super) struct ListenersSection<'a> {
+    context: &'a PageContext<'a>,
+    rows: Vec<ListenerRow<'a>>,
 }
 
-struct Listener<'a> {
+struct ListenerRow<'a> {
     view: &'a ListenerView,
     key: String,
     link: String,
@@ -158,54 +165,55 @@ struct Listener<'a> {
     bad: bool,
 }
 
-impl<'a> Listeners<'a> {
-    pub(super) fn new(frame: &'a Frame<'a>, view: &'a DaemonView) -> Self {
-        Self::of(frame, &view.listeners, view.now)
+impl<'a> ListenersSection<'a> {
+    pub(super) fn new(context: &'a PageContext<'a>, view: &'a DaemonView) -> Self {
+        Self::of(context, &view.listeners, view.now)
     }
 
     /// The one that `program` is; an empty table, which is hidden, where it is none.
-    pub(super) fn about(frame: &'a Frame<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
+    pub(super) fn about(context: &'a PageContext<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
         let is_it = |listener: &&ListenerView| listener.namespec == program.namespec;
-        Self::of(frame, view.listeners.iter().filter(is_it), view.now)
+        Self::of(context, view.listeners.iter().filter(is_it), view.now)
     }
 
     fn of(
-        frame: &'a Frame<'a>,
+        context: &'a PageContext<'a>,
         listeners: impl IntoIterator<Item = &'a ListenerView>,
         now: Duration,
     ) -> Self {
         let rows = listeners.into_iter().map(|listener| {
-            let wrongs = wrongs(listener);
-            let mut words: Vec<String> = wrongs.iter().map(|wrong| (frame.words.wrong)(wrong)).collect();
-            words.extend(listener.outbox.iter().flat_map(|outbox| alerts::words(frame, outbox)));
-            Listener {
+            let problems = problems(listener);
+            let mut words: Vec<String> =
+                problems.iter().map(|problem| (context.messages.listener_problem)(problem)).collect();
+            words.extend(listener.outbox.iter().flat_map(|outbox| alerts::words(context, outbox)));
+            ListenerRow {
                 view: listener,
                 key: listener.namespec.qualified(),
                 link: encode(&listener.namespec.qualified()),
                 shown: listener.namespec.to_string(),
-                state: (frame.words.listener_states)(listener.state),
+                state: (context.messages.listener_states)(listener.state),
                 why: (!words.is_empty()).then(|| words.join(" · ")),
-                bad: is_unwell(&wrongs) || has_bad_outbox(listener, now),
+                bad: needs_attention(&problems) || has_bad_outbox(listener, now),
             }
         });
-        Self { frame, rows: rows.collect() }
+        Self { context, rows: rows.collect() }
     }
 }
 
 /// What happened lately.
 #[derive(Template)]
 #[template(path = "events.html")]
-pub(super) struct Events<'a> {
-    frame: &'a Frame<'a>,
-    lines: Vec<Line<'a>>,
+pub(super) struct EventsSection<'a> {
+    context: &'a PageContext<'a>,
+    lines: Vec<EventRow<'a>>,
     /// What stands where there are none.
     none: String,
 }
 
-struct Line<'a> {
+struct EventRow<'a> {
     at: String,
     happened: &'static str,
-    /// The state that was reached, as a class of the style sheet.
+    /// The state that was reached, as a class of the style response.
     class: &'static str,
     about: Option<About>,
     why: Option<std::borrow::Cow<'a, str>>,
@@ -216,33 +224,33 @@ struct About {
     shown: String,
 }
 
-impl<'a> Events<'a> {
+impl<'a> EventsSection<'a> {
     /// Of all programs.
-    pub(super) fn new(frame: &'a frame::Frame<'a>, view: &'a DaemonView) -> Self {
-        Self::of(frame, view, view.recent.iter().map(|happening| &**happening))
+    pub(super) fn new(context: &'a PageContext<'a>, view: &'a DaemonView) -> Self {
+        Self::of(context, view, view.recent.iter().map(|happening| &**happening))
     }
 
     /// Of one program.
-    pub(super) fn about(frame: &'a Frame<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
+    pub(super) fn about(context: &'a PageContext<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
         let about = view.recent.iter().map(|happening| &**happening);
-        Self::of(frame, view, about.filter(|happening| happening.about.as_ref() == Some(&program.namespec)))
+        Self::of(context, view, about.filter(|happening| happening.about.as_ref() == Some(&program.namespec)))
     }
 
     fn of(
-        frame: &'a Frame<'a>,
+        context: &'a PageContext<'a>,
         view: &DaemonView,
         happenings: impl Iterator<Item = &'a EventRecord>,
     ) -> Self {
-        let lines = happenings.take(EVENTS).map(|happening| Line {
-            at: figures::moment(frame.clock, happening.at, frame.now),
-            happened: (frame.words.happened)(happening.kind),
+        let lines = happenings.take(EVENTS).map(|happening| EventRow {
+            at: format::moment(context.clock, happening.at, context.now),
+            happened: (context.messages.event_names)(happening.kind),
             class: class(happening),
             about: happening
                 .about
                 .as_ref()
                 .map(|namespec| About { link: encode(&namespec.qualified()), shown: namespec.to_string() }),
             why: match (&happening.why, &happening.about) {
-                (Some(why), _) => Some((frame.words.ended)(why).into()),
+                (Some(why), _) => Some((context.messages.exit_reason)(why).into()),
                 // What it is about stands in the body alone.
                 (None, None) => happening.body.lines().next().map(Into::into),
                 (None, Some(_)) => None,
@@ -250,10 +258,10 @@ impl<'a> Events<'a> {
         });
         // What is not among those that are kept may have happened all the same.
         let none = match view.recent.len() {
-            0 => frame.words.no_events.to_owned(),
-            kept => (frame.words.no_events_among)(kept),
+            0 => context.messages.no_events.to_owned(),
+            kept => (context.messages.no_events_among)(kept),
         };
-        Self { frame, lines: lines.collect(), none }
+        Self { context, lines: lines.collect(), none }
     }
 }
 

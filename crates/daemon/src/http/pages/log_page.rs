@@ -4,8 +4,8 @@ use askama::Template;
 use ironlance_core::event::notice::OutputChannel;
 use ironlance_core::text::ansi;
 
-use super::frame::Frame;
-use super::message::Message;
+use super::context::PageContext;
+use super::flash_message::FlashMessage;
 use super::query::{Fields, encode};
 use super::row::LIMIT;
 
@@ -16,14 +16,14 @@ const MOST: i64 = 1024 * 1024;
 
 /// Which log is wanted, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted<'a> {
-    pub(super) whose: Whose<'a>,
+pub(super) struct LogQuery<'a> {
+    pub(super) whose: LogSource<'a>,
     /// In bytes.
     pub(super) limit: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Whose<'a> {
+pub(super) enum LogSource<'a> {
     /// Of a process, by the name that stands in the address.
     Process(&'a str, OutputChannel),
     /// Of the daemon.
@@ -32,20 +32,21 @@ pub(super) enum Whose<'a> {
     Nobody,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> LogQuery<'a> {
     /// What `/tail.html?processname=NAME&channel=stderr&limit=BYTES` asks for (web.py, TailView).
     pub(super) fn of_process(fields: &'a Fields<'_>) -> Self {
         let channel = match fields.get("channel") {
             Some("stderr") => OutputChannel::Stderr,
             _ => OutputChannel::Stdout,
         };
-        let whose = fields.filled("processname").map_or(Whose::Nobody, |name| Whose::Process(name, channel));
+        let whose =
+            fields.filled("processname").map_or(LogSource::Nobody, |name| LogSource::Process(name, channel));
         Self { whose, limit: limit(fields, LEAST) }
     }
 
     /// What `/mainlog.html?limit=BYTES` asks for.
     pub(super) fn of_main(fields: &'a Fields<'_>) -> Self {
-        Self { whose: Whose::Main, limit: limit(fields, LIMIT.into()) }
+        Self { whose: LogSource::Main, limit: limit(fields, LIMIT.into()) }
     }
 }
 
@@ -57,11 +58,11 @@ fn limit(fields: &Fields<'_>, usual: i64) -> i64 {
 }
 
 #[derive(Template)]
-#[template(path = "tail.html")]
+#[template(path = "log.html")]
 pub(super) struct Log<'a> {
-    frame: &'a Frame<'a>,
+    context: &'a PageContext<'a>,
     other: String,
-    message: Message,
+    message: FlashMessage,
     there: bool,
     shown: String,
     channel: &'static str,
@@ -74,38 +75,44 @@ pub(super) struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    /// With the end of the log as [`shown`] has made it, or with the words that say why there is none.
-    pub(super) fn new(frame: &'a Frame<'a>, wanted: &Wanted<'_>, text: Result<String, String>) -> Self {
-        let words = frame.words;
+    /// With the end of the log as [`tail_text`] has made it, or with the words that say why there is none.
+    pub(super) fn new(
+        context: &'a PageContext<'a>,
+        wanted: &LogQuery<'_>,
+        text: Result<String, String>,
+    ) -> Self {
+        let messages = context.messages;
         let limit = wanted.limit;
-        let more = frame.choice.more();
+        let more = context.choice.query_suffix();
         let there = text.is_ok();
         let (text, message) = match text {
-            Ok(text) => (text, Message::default()),
-            Err(why) => (String::new(), Message::warning(why)),
+            Ok(text) => (text, FlashMessage::default()),
+            Err(why) => (String::new(), FlashMessage::warning(why)),
         };
         let (shown, channel, label, base, source) = match wanted.whose {
-            Whose::Process(name, channel) => {
+            LogSource::Process(name, channel) => {
                 let link = encode(name);
                 let label = match channel {
-                    OutputChannel::Stdout => (words.log_of)(name),
-                    OutputChannel::Stderr => (words.stderr_of)(name),
+                    OutputChannel::Stdout => (messages.log_of)(name),
+                    OutputChannel::Stderr => (messages.stderr_of)(name),
                 };
                 let base = format!("tail.html?processname={link}&channel={}&limit=", channel.name());
                 let source = format!("logtail/{link}/{}", channel.name());
                 (name.to_owned(), channel.name(), label, base, Some(source))
             }
-            Whose::Main => {
-                let label = words.main_log.to_owned();
+            LogSource::Main => {
+                let label = messages.main_log.to_owned();
                 (label.clone(), "", label, "mainlog.html?limit=".to_owned(), Some("mainlogtail".to_owned()))
             }
-            Whose::Nobody => (words.no_name.to_owned(), "", words.log.to_owned(), String::new(), None),
+            LogSource::Nobody => {
+                (messages.no_name.to_owned(), "", messages.log.to_owned(), String::new(), None)
+            }
         };
         let mut others = Vec::new();
         if there && limit < MOST {
-            others.push((format!("{base}{}{more}", (limit * 4).min(MOST)), words.more.to_owned()));
+            others.push((format!("{base}{}{more}", (limit * 4).min(MOST)), messages.show_more.to_owned()));
         }
-        if let Whose::Process(name, channel) = wanted.whose {
+        if let LogSource::Process(name, channel) = wanted.whose {
             let link = encode(name);
             let beside = match channel {
                 OutputChannel::Stdout => OutputChannel::Stderr,
@@ -116,11 +123,11 @@ impl<'a> Log<'a> {
                 format!("tail.html?processname={link}&channel={beside}&limit={limit}{more}"),
                 beside.to_owned(),
             ));
-            others.push((format!("program.html?processname={link}{more}"), words.why_title.to_owned()));
+            others.push((format!("program.html?processname={link}{more}"), messages.exit_title.to_owned()));
         }
-        let tongue = words.other.0;
+        let tongue = messages.other.0;
         Self {
-            frame,
+            context,
             other: match base.is_empty() {
                 true => format!("tail.html?lang={tongue}"),
                 false => format!("{base}{limit}&lang={tongue}"),
@@ -139,8 +146,8 @@ impl<'a> Log<'a> {
 }
 
 /// The end of a log as it is shown. One byte more than `limit` was read, where there was more.
-pub(super) fn shown(bytes: &[u8], limit: i64) -> String {
-    harmless(whole_lines(&String::from_utf8_lossy(bytes), limit))
+pub(super) fn tail_text(bytes: &[u8], limit: i64) -> String {
+    printable(whole_lines(&String::from_utf8_lossy(bytes), limit))
 }
 
 /// The end of a log without the line that its beginning was cut from, and perhaps an escape sequence with it. One byte
@@ -159,7 +166,7 @@ fn whole_lines(text: &str, limit: i64) -> &str {
 }
 
 /// Output as it can be shown: without the escape sequences of terminals, its other control characters to be seen.
-pub(super) fn harmless(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let plain = ansi::strip(text.as_bytes());
     let plain = String::from_utf8_lossy(&plain);
     let mut out = String::with_capacity(plain.len());
@@ -184,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_limit_is_what_the_original_takes_and_has_an_end() {
-        let limit = |query: &str| Wanted::of_process(&Fields::parse(query)).limit;
+        let limit = |query: &str| LogQuery::of_process(&Fields::parse(query)).limit;
         for (query, bytes) in [
             ("", 1024),
             ("limit=5", 1024),
@@ -216,6 +223,6 @@ mod tests {
     #[test]
     fn control_characters_are_seen_and_do_nothing() {
         let text = "\x1b[31mred\x1b[0m\r\n\tbell\x07 nul\0 \u{202e}turned é";
-        assert_eq!(harmless(text), "red\n\tbell␇ nul␀ \u{fffd}turned é");
+        assert_eq!(printable(text), "red\n\tbell␇ nul␀ \u{fffd}turned é");
     }
 }
