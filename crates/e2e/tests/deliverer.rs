@@ -1,8 +1,9 @@
-//! The process that delivers: told to leave, left alone, stuck, stopped in the middle of a mail.
+//! The deliverer: asked to end, orphaned, stuck, stopped in the middle of a mail.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
@@ -32,6 +33,21 @@ impl DelivererFixture {
         let mut command = crashmail(&self.dir, &["--brief", "--smtp", &url]);
         command.envs(environment.iter().copied());
         Listener::start(command, self.dir.path("stderr")).unwrap()
+    }
+
+    /// A crashmail that has got the events of so many crashes, with a mail server that behaves so.
+    fn after_crashes(&mut self, behaviour: &str, environment: &[(&str, &str)], crashes: u32) -> Listener {
+        self.server.set_behaviour(behaviour).unwrap();
+        let mut listener = self.crashmail(environment);
+        for number in 1..=crashes {
+            listener.handle(&WireEvent::crashed("cat", number)).unwrap();
+        }
+        listener
+    }
+
+    /// Sees to it that no outbox can be made: no folder can be made below a file.
+    fn take_the_disk(&self) {
+        fs::write(self.dir.path("state"), "").unwrap();
     }
 
     fn stderr(&self) -> String {
@@ -68,6 +84,14 @@ fn crashmail(dir: &TestDir, args: &[&str]) -> Command {
     command
 }
 
+/// A mailer that has its mail and then waits, and the FIFO that it waits for.
+fn gated_mailer(dir: &TestDir) -> (Mailer, PathBuf) {
+    let gate = dir.path("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let mailer = Mailer::that(dir, "slow", &format!("read line < {}", gate.display())).unwrap();
+    (mailer, gate)
+}
+
 fn end(mut listener: Listener) {
     listener.ready().unwrap();
     listener.close().unwrap();
@@ -79,9 +103,7 @@ const LEAVE_AT_ONCE: &[(&str, &str)] = &[("IRONLANCE_OUTBOX_LINGER", "0")];
 fn an_alert_put_off_by_a_server_that_is_slow_to_say_goodbye_does_not_keep_a_deliverer_for_ever() {
     let mut fixture = DelivererFixture::new();
     fixture.server.set_behaviour("mail 451 later").unwrap();
-    fixture.server.set_behaviour("goodbye 1.5").unwrap();
-    let mut listener = fixture.crashmail(LEAVE_AT_ONCE);
-    listener.handle(&WireEvent::crashed("cat", 1)).unwrap();
+    let listener = fixture.after_crashes("goodbye 1.5", LEAVE_AT_ONCE, 1);
     fixture.wait_stderr("451");
     end(listener);
     fixture.wait_no_deliverer();
@@ -98,11 +120,7 @@ fn five_hundred_alerts_put_off_by_a_fast_server_do_not_keep_a_deliverer_for_ever
     // In memory: what is tested is not the speed of this machine's disk.
     let state = tempfile::Builder::new().prefix("e2e-").tempdir_in("/dev/shm").unwrap();
     let environment = &[LEAVE_AT_ONCE[0], ("IRONLANCE_STATE", state.path().to_str().unwrap())];
-    fixture.server.set_behaviour("mail 451 later").unwrap();
-    let mut listener = fixture.crashmail(environment);
-    for number in 1..=500 {
-        listener.handle(&WireEvent::crashed("cat", number)).unwrap();
-    }
+    let listener = fixture.after_crashes("mail 451 later", environment, 500);
     fixture.wait_stderr("451");
     end(listener);
     fixture.wait_no_deliverer();
@@ -116,9 +134,7 @@ fn five_hundred_alerts_put_off_by_a_fast_server_do_not_keep_a_deliverer_for_ever
 #[test]
 fn a_deliverer_that_is_left_alone_goes_on_with_what_waits() {
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("mail 451 later").unwrap();
-    let mut listener = fixture.crashmail(&[]);
-    listener.handle(&WireEvent::crashed("cat", 1)).unwrap();
+    let listener = fixture.after_crashes("mail 451 later", &[], 1);
     fixture.wait_stderr("451");
     end(listener);
     fixture.server.set_behaviour("ok").unwrap();
@@ -129,11 +145,7 @@ fn a_deliverer_that_is_left_alone_goes_on_with_what_waits() {
 #[test]
 fn a_deliverer_that_leaves_says_how_many_alerts_stay() {
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("refuse").unwrap();
-    let mut listener = fixture.crashmail(&[("IRONLANCE_OUTBOX_LINGER", "1")]);
-    for number in 1..=3 {
-        listener.handle(&WireEvent::crashed("cat", number)).unwrap();
-    }
+    let listener = fixture.after_crashes("refuse", &[("IRONLANCE_OUTBOX_LINGER", "1")], 3);
     fixture.wait_stderr("Connection refused");
     let state = fixture.dir.path("state/outbox/last-error");
     assert!(fs::read_to_string(&state).unwrap().contains("Connection refused"));
@@ -153,9 +165,7 @@ fn a_deliverer_that_leaves_says_how_many_alerts_stay() {
 #[test]
 fn a_deliverer_that_is_left_alone_gives_way_to_the_next_listener_s() {
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("mail 451 later").unwrap();
-    let mut listener = fixture.crashmail(&[]);
-    listener.handle(&WireEvent::crashed("cat", 1)).unwrap();
+    let listener = fixture.after_crashes("mail 451 later", &[], 1);
     fixture.wait_stderr("451");
     end(listener);
     let first = fixture.dir.processes_named(" deliver ");
@@ -193,11 +203,7 @@ fn a_deliverer_that_does_not_get_on_is_taken_over() {
 #[test]
 fn a_deliverer_that_is_told_to_end_finishes_its_mail_and_leaves_the_rest() {
     let dir = TestDir::new().unwrap();
-    let gate = dir.path("gate");
-    let made = Command::new("mkfifo").arg(&gate).status().unwrap();
-    assert!(made.success());
-    // It has the mail, and ends when somebody opens the gate.
-    let mailer = Mailer::that(&dir, "slow", &format!("read line < {}", gate.display())).unwrap();
+    let (mailer, gate) = gated_mailer(&dir);
     let mut command = crashmail(&dir, &["-s", mailer.command()]);
     command.env("IRONLANCE_OUTBOX_LINGER", "1000");
     let mut listener = Listener::start(command, dir.path("stderr")).unwrap();
@@ -225,9 +231,7 @@ fn a_deliverer_that_is_told_to_end_finishes_its_mail_and_leaves_the_rest() {
 #[test]
 fn a_stop_by_hand_waits_for_the_mail_in_hand() {
     let dir = TestDir::new().unwrap();
-    let gate = dir.path("gate");
-    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
-    let mailer = Mailer::that(&dir, "slow", &format!("read line < {}", gate.display())).unwrap();
+    let (mailer, gate) = gated_mailer(&dir);
     let mut listener =
         Listener::start(crashmail(&dir, &["-s", mailer.command()]), dir.path("stderr")).unwrap();
     listener.handle(&WireEvent::crashed("cat", 1)).unwrap();
@@ -252,31 +256,22 @@ fn a_stop_by_hand_waits_for_the_mail_in_hand() {
 
 #[test]
 fn alerts_without_a_disk_and_without_a_server_all_arrive_after_the_listener_has_ended() {
-    const ALERTS: usize = 300;
+    const ALERTS: u32 = 300;
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("refuse").unwrap();
-    // No folder can be made below a file.
-    fs::write(fixture.dir.path("state"), "").unwrap();
-    let mut listener = fixture.crashmail(&[]);
-    for number in 1..=u32::try_from(ALERTS).unwrap() {
-        listener.handle(&WireEvent::crashed("cat", number)).unwrap();
-    }
+    fixture.take_the_disk();
+    let mut listener = fixture.after_crashes("refuse", &[], ALERTS);
     assert_eq!(fixture.dir.processes_named(" --memory ").len(), 1, "one process has them all");
     listener.kill().unwrap();
     fixture.server.set_behaviour("listen").unwrap();
-    fixture.wait_mails(ALERTS);
+    fixture.wait_mails(ALERTS as usize);
     fixture.wait_no_deliverer();
 }
 
 #[test]
 fn alerts_in_memory_are_written_down_when_the_disk_is_well_again() {
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("refuse").unwrap();
-    fs::write(fixture.dir.path("state"), "").unwrap();
-    let mut listener = fixture.crashmail(&[]);
-    for number in 1..=20 {
-        listener.handle(&WireEvent::crashed("cat", number)).unwrap();
-    }
+    fixture.take_the_disk();
+    let mut listener = fixture.after_crashes("refuse", &[], 20);
     listener.kill().unwrap();
     fs::remove_file(fixture.dir.path("state")).unwrap();
     let new = fixture.dir.path("state/outbox/new");
@@ -294,12 +289,8 @@ fn alerts_in_memory_are_written_down_when_the_disk_is_well_again() {
 #[test]
 fn a_deliverer_from_memory_that_does_not_get_on_is_replaced() {
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("refuse").unwrap();
-    fs::write(fixture.dir.path("state"), "").unwrap();
-    let mut listener = fixture.crashmail(&[("IRONLANCE_OUTBOX_STALLED", "1")]);
-    for number in 1..=3 {
-        listener.handle(&WireEvent::crashed("cat", number)).unwrap();
-    }
+    fixture.take_the_disk();
+    let listener = fixture.after_crashes("refuse", &[("IRONLANCE_OUTBOX_STALLED", "1")], 3);
     fixture.wait_stderr("Connection refused");
     for pid in fixture.dir.processes_named(" --memory ") {
         kill_process(pid, Signal::STOP).unwrap();
@@ -313,12 +304,8 @@ fn a_deliverer_from_memory_that_does_not_get_on_is_replaced() {
 #[test]
 fn alerts_that_could_neither_be_stored_nor_sent_are_counted() {
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("refuse").unwrap();
-    fs::write(fixture.dir.path("state"), "").unwrap();
-    let mut listener = fixture.crashmail(LEAVE_AT_ONCE);
-    for number in 1..=5 {
-        listener.handle(&WireEvent::crashed("cat", number)).unwrap();
-    }
+    fixture.take_the_disk();
+    let listener = fixture.after_crashes("refuse", LEAVE_AT_ONCE, 5);
     end(listener);
     fixture.wait_stderr("5 alert(s) are only in memory");
     fixture.wait_stderr("5 alert(s) are lost");
@@ -327,9 +314,7 @@ fn alerts_that_could_neither_be_stored_nor_sent_are_counted() {
 #[test]
 fn an_alert_that_was_sent_and_cannot_be_removed_is_not_sent_at_the_next_start() {
     let mut fixture = DelivererFixture::new();
-    fixture.server.set_behaviour("refuse").unwrap();
-    let mut listener = fixture.crashmail(LEAVE_AT_ONCE);
-    listener.handle(&WireEvent::crashed("cat", 1)).unwrap();
+    let listener = fixture.after_crashes("refuse", LEAVE_AT_ONCE, 1);
     fixture.wait_stderr("Connection refused");
     end(listener);
     fixture.wait_no_deliverer();
@@ -440,9 +425,7 @@ fn as_first_process(dir: &TestDir, config: &str) -> Option<(Daemon, i64)> {
 #[test]
 fn as_pid_1_a_stop_during_a_delivery_sends_the_mail_once() {
     let dir = TestDir::new().unwrap();
-    let gate = dir.path("gate");
-    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
-    let mailer = Mailer::that(&dir, "slow", &format!("read line < {}", gate.display())).unwrap();
+    let (mailer, gate) = gated_mailer(&dir);
     let listener = Implementation::Ours.path("crashmail").unwrap();
     let config = format!(
         "{BASE}[eventlistener:crashmail]\ncommand={} -m ops@example.com -s '{}'\nevents=PROCESS_STATE_EXITED\n\
