@@ -1,9 +1,9 @@
 //! Layering: which crate may depend on which, and that no import inside of a crate runs up.
 //!
-//! Inside of a crate an import is a path that a file names, by `use` or in its code; it leads to the module that defines
-//! the thing, also through re-exports. The modules of one parent, each with all that is in it, must import each other in
-//! one direction only: then there is an order in which no import runs up. A parent and its children may name each other:
-//! the parent puts them together, and defines what they share. Tests may import what they like.
+//! Inside of a crate an import is a path that a file names, by `use` or in its code; it leads to the file that defines the
+//! thing, also through re-exports. Imports must not run in a circle: there is an order in which every file stands above
+//! what it imports. What a module names of its own children is no import, as it puts them together. Some crates have
+//! floors besides. Tests may import what they like.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,10 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// The names of our crates begin so.
 const OURS: &str = "ironlance-";
 
+/// Modules of a crate from the ground up: none may import from one that stands behind it in the list. Modules that are
+/// not in the list may import all, and be imported by all.
+const FLOORS: &[(&str, &[&str])] = &[("listeners", &["rule", "options", "command"])];
+
 /// Imports that may run up for now: the importing file and the imported one. The list may only shrink.
 const TOLERATED: &[(&str, &str)] = &[];
 
@@ -44,7 +48,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
             let dependencies = package.dependencies.iter().map(|dependency| dependency.name.as_str());
             faults.extend(crate_faults(name, dependencies));
         }
-        faults.extend(circles_of(workspace, package)?);
+        faults.extend(import_faults(workspace, package)?);
     }
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
@@ -66,92 +70,72 @@ fn crate_faults<'a>(name: &str, dependencies: impl Iterator<Item = &'a str>) -> 
         .collect()
 }
 
-/// The circles of a package's modules, each as a fault.
-fn circles_of(workspace: &Workspace, package: &Package) -> anyhow::Result<Vec<String>> {
+/// What is wrong with the imports of a package's files.
+fn import_faults(workspace: &Workspace, package: &Package) -> anyhow::Result<Vec<String>> {
+    let name = package.name.trim_start_matches(OURS);
     let mut faults = Vec::new();
     for root in package.roots() {
         let tree = ModuleTree::read(&root)?;
         let file = |path| workspace.relative(&tree.modules[path].file).display().to_string();
-        let mut levels: BTreeMap<&[String], Graph> = BTreeMap::new();
-        let imports: Vec<Import> =
-            tree.imports().into_iter().filter_map(|(from, to)| Import::new(from, to)).collect();
-        for import in &imports {
-            let files = (file(import.from), file(import.to));
-            if !TOLERATED.contains(&(&files.0, &files.1)) {
-                let (upper, lower) = import.siblings();
-                levels.entry(import.parent()).or_default().entry(upper).or_default().insert(lower);
+        let mut graph = Graph::new();
+        for (from, to) in tree.imports().into_iter().filter(|(from, to)| !to.starts_with(from)) {
+            let files = (file(from), file(to));
+            if files.0 == files.1 || TOLERATED.contains(&(&files.0, &files.1)) {
+                continue;
             }
-        }
-        for (parent, graph) in levels {
-            for circle in circles(&graph) {
-                let ties = imports.iter().filter(|import| import.parent() == parent && import.is_in(&circle));
-                let ties: Vec<String> =
-                    ties.map(|tie| format!("\n    {} imports {}", file(tie.from), file(tie.to))).collect();
-                faults.push(format!(
-                    "{}: modules cannot import each other in a circle:{}",
-                    package.name,
-                    ties.concat()
-                ));
+            if runs_up(name, from, to) {
+                faults.push(format!("{}: cannot import {}: it stands higher", files.0, files.1));
             }
+            graph.entry(files.0).or_default().insert(files.1);
         }
+        faults.extend(circles(&graph).iter().map(|circle| describe(circle, &graph)));
     }
     Ok(faults)
 }
 
-/// One module imports from another, and neither is the other's parent.
-struct Import<'a> {
-    from: &'a ModulePath,
-    to: &'a ModulePath,
-    /// How many names the two paths have in common.
-    depth: usize,
+/// Whether an import runs up the floors of its crate.
+fn runs_up(package: &str, from: &ModulePath, to: &ModulePath) -> bool {
+    let floors = FLOORS.iter().find(|(name, _)| *name == package).map_or(&[][..], |(_, floors)| floors);
+    let floor =
+        |path: &ModulePath| floors.iter().position(|name| path.first().is_some_and(|first| first == name));
+    floor(from).zip(floor(to)).is_some_and(|(from, to)| from < to)
 }
 
-impl<'a> Import<'a> {
-    fn new(from: &'a ModulePath, to: &'a ModulePath) -> Option<Self> {
-        let depth = from.iter().zip(to).take_while(|(one, other)| one == other).count();
-        (depth < from.len().min(to.len())).then_some(Self { from, to, depth })
-    }
+/// Files, and the files that each imports from.
+type Graph = BTreeMap<String, BTreeSet<String>>;
 
-    /// The module that both are in.
-    fn parent(&self) -> &'a [String] {
-        &self.from[..self.depth]
-    }
-
-    /// The modules directly in it that the two belong to.
-    fn siblings(&self) -> (&'a String, &'a String) {
-        (&self.from[self.depth], &self.to[self.depth])
-    }
-
-    fn is_in(&self, circle: &BTreeSet<&String>) -> bool {
-        let (upper, lower) = self.siblings();
-        circle.contains(upper) && circle.contains(lower)
-    }
-}
-
-/// Modules beside each other, and those that each imports from.
-type Graph<'a> = BTreeMap<&'a String, BTreeSet<&'a String>>;
-
-/// The sets of modules that import each other, in whatever number of steps.
-fn circles<'a>(graph: &Graph<'a>) -> Vec<BTreeSet<&'a String>> {
-    let reached: BTreeMap<&String, BTreeSet<&'a String>> =
-        graph.keys().map(|module| (*module, reachable(graph, module))).collect();
+/// The sets of files that import each other, in whatever number of steps.
+fn circles(graph: &Graph) -> Vec<BTreeSet<&String>> {
+    let reached: BTreeMap<&String, BTreeSet<&String>> =
+        graph.keys().map(|file| (file, reachable(graph, file))).collect();
     let mut circles: Vec<BTreeSet<&String>> = Vec::new();
-    for (module, others) in &reached {
-        if others.contains(module) && circles.iter().all(|circle| !circle.contains(module)) {
-            let returns = |other: &&&String| reached.get(**other).is_some_and(|back| back.contains(module));
+    for (file, others) in &reached {
+        if others.contains(file) && circles.iter().all(|circle| !circle.contains(file)) {
+            let returns = |other: &&&String| reached.get(**other).is_some_and(|back| back.contains(file));
             circles.push(others.iter().filter(returns).copied().collect());
         }
     }
     circles
 }
 
-fn reachable<'a>(graph: &Graph<'a>, from: &'a String) -> BTreeSet<&'a String> {
+fn reachable<'a>(graph: &'a Graph, from: &'a String) -> BTreeSet<&'a String> {
     let mut found = BTreeSet::new();
     let mut todo = vec![from];
     while let Some(next) = todo.pop() {
-        todo.extend(graph.get(next).into_iter().flatten().copied().filter(|module| found.insert(*module)));
+        todo.extend(graph.get(next).into_iter().flatten().filter(|file| found.insert(*file)));
     }
     found
+}
+
+/// The circle with the imports that make it one.
+fn describe(circle: &BTreeSet<&String>, graph: &Graph) -> String {
+    let mut text = format!("{} files import each other in a circle:", circle.len());
+    for from in circle {
+        for to in graph[*from].iter().filter(|to| circle.contains(to)) {
+            text.push_str(&format!("\n    {from} imports {to}"));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -177,23 +161,21 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_import_each_other_are_one_circle_and_what_they_stand_on_is_not() {
-        let names = ["a", "b", "c", "ground", "top"].map(str::to_owned);
-        let [a, b, c, ground, top] = &names;
+    fn files_that_import_each_other_are_one_circle_and_what_they_stand_on_is_not() {
         let mut graph = Graph::new();
-        for (from, to) in [(a, b), (b, c), (c, a), (c, ground), (top, a)] {
-            graph.entry(from).or_default().insert(to);
+        for (from, to) in [("a", "b"), ("b", "c"), ("c", "a"), ("c", "ground"), ("top", "a")] {
+            graph.entry(from.to_owned()).or_default().insert(to.to_owned());
         }
         let circles: Vec<Vec<&String>> = circles(&graph).into_iter().map(Vec::from_iter).collect();
         assert_eq!(circles, [vec!["a", "b", "c"]]);
     }
 
     #[test]
-    fn what_a_parent_and_its_child_import_of_each_other_is_no_tie() {
+    fn an_import_may_not_run_up_the_floors_of_its_crate() {
         let path = |names: &str| names.split("::").map(str::to_owned).collect::<ModulePath>();
-        assert!(Import::new(&path("a"), &path("a::b")).is_none());
-        assert!(Import::new(&path("a::b"), &path("a")).is_none());
-        let (from, to) = (path("a::b::c"), path("a::d"));
-        assert_eq!(Import::new(&from, &to).unwrap().siblings(), (&"b".to_owned(), &"d".to_owned()));
+        assert!(runs_up("listeners", &path("rule::crash"), &path("options::filter")));
+        assert!(!runs_up("listeners", &path("options::filter"), &path("rule::crash")));
+        assert!(!runs_up("listeners", &path("rule::crash"), &path("text")));
+        assert!(!runs_up("core", &path("rule"), &path("options")));
     }
 }
