@@ -14,7 +14,7 @@ use crate::wait::{TIMEOUT, until};
 
 /// How it is to be set up.
 #[derive(Clone, Debug, Default)]
-pub struct MailServerOptions {
+pub struct FakeMailServerOptions {
     auth: Option<String>,
     tls: Option<Tls>,
     clear_auth: bool,
@@ -27,7 +27,7 @@ enum Tls {
     Implicit,
 }
 
-impl MailServerOptions {
+impl FakeMailServerOptions {
     /// Only this `USER:PASSWORD` may send; with TLS, unless `clear_auth` is called as well.
     #[must_use]
     pub fn auth(mut self, user_and_password: &str) -> Self {
@@ -66,7 +66,7 @@ impl MailServerOptions {
 
 /// A mail that the server has taken.
 #[derive(Clone, Debug)]
-pub struct ReceivedMail {
+pub struct CapturedMail {
     /// The envelope's sender.
     pub from: String,
     /// The envelope's recipients, joined by `, `.
@@ -80,7 +80,7 @@ pub struct ReceivedMail {
 }
 
 /// The server; it ends with the value.
-pub struct MailServer {
+pub struct FakeMailServer {
     child: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -88,9 +88,9 @@ pub struct MailServer {
     port: u16,
 }
 
-impl MailServer {
+impl FakeMailServer {
     /// Starts one in the test directory.
-    pub fn start(dir: &TestDir, setup: &MailServerOptions) -> anyhow::Result<Self> {
+    pub fn start(dir: &TestDir, setup: &FakeMailServerOptions) -> anyhow::Result<Self> {
         let folder = (0..).map(|n| dir.path(&format!("server{n}.mails"))).find(|path| !path.exists());
         let folder = folder.context("cannot name a folder")?;
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -149,7 +149,7 @@ impl MailServer {
     }
 
     /// The mails so far, in the order of their arrival.
-    pub fn mails(&self) -> anyhow::Result<Vec<ReceivedMail>> {
+    pub fn mails(&self) -> anyhow::Result<Vec<CapturedMail>> {
         Ok(read_mails(&self.folder)?.iter().map(|text| parse(text)).collect())
     }
 
@@ -160,7 +160,7 @@ impl MailServer {
     }
 
     /// Waits until there are so many mails.
-    pub fn wait(&self, count: usize) -> anyhow::Result<Vec<ReceivedMail>> {
+    pub fn wait(&self, count: usize) -> anyhow::Result<Vec<CapturedMail>> {
         until(&format!("{count} mails at the server"), TIMEOUT, || {
             let mails = self.mails()?;
             Ok((mails.len() >= count).then_some(mails))
@@ -168,7 +168,7 @@ impl MailServer {
     }
 }
 
-impl Drop for MailServer {
+impl Drop for FakeMailServer {
     fn drop(&mut self) {
         // It may have ended long ago.
         let _ = self.child.kill();
@@ -176,12 +176,12 @@ impl Drop for MailServer {
     }
 }
 
-fn parse(text: &str) -> ReceivedMail {
+fn parse(text: &str) -> CapturedMail {
     let (head, content) = text.split_once("\n\n").unwrap_or((text, ""));
     let field =
         |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
     let content = content.replace("\r\n", "\n");
-    ReceivedMail {
+    CapturedMail {
         from: field("from: "),
         to: field("to: "),
         auth: field("auth: "),

@@ -5,14 +5,14 @@ use base64::prelude::BASE64_STANDARD;
 
 /// A mail, taken apart.
 #[derive(Clone, Debug)]
-pub struct ParsedMail {
+pub struct MailText {
     /// Names and values, unfolded and decoded, in their order.
     pub headers: Vec<(String, String)>,
     /// The text, decoded.
     pub text: String,
 }
 
-impl ParsedMail {
+impl MailText {
     /// Reads head and body with LF line ends.
     pub fn parse(mail: &str) -> Self {
         let (head, body) = mail.split_once("\n\n").unwrap_or((mail, ""));
@@ -108,10 +108,10 @@ mod tests {
     #[test]
     fn words_and_bodies_are_decoded() {
         let mail = "Subject: a =?utf-8?q?=C3=BC_x?=\n =?utf-8?b?w7w=?= b\nContent-Transfer-Encoding: base64\n\nw7wK\n";
-        let mail = ParsedMail::parse(mail);
+        let mail = MailText::parse(mail);
         assert_eq!((mail.header("subject"), mail.text.as_str()), (Some("a ü xü b"), "ü\n"));
         let mail =
-            ParsedMail::parse("Content-Transfer-Encoding: quoted-printable\n\n=C3=BC =3D long=\n line\n");
+            MailText::parse("Content-Transfer-Encoding: quoted-printable\n\n=C3=BC =3D long=\n line\n");
         assert_eq!(mail.text, "ü = long line\n");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::mail_text::ParsedMail;
+use crate::mail_text::MailText;
 
 /// Times as the originals write them: `#` is a digit, `~` a digit or a space, `@` a letter.
 const TIMES: &[&str] = &["####-##-## ##:##:##,###", "@@@ @@@ ~# ##:##:## ####"];
@@ -54,7 +54,7 @@ pub(crate) fn fits(text: &str, shape: &str) -> bool {
 
 /// The part of a mail that must agree: the headers that a reader sees, and the text above the Details.
 pub fn comparable_part(mail: &str) -> String {
-    let mail = ParsedMail::parse(mail);
+    let mail = MailText::parse(mail);
     let mut out = String::new();
     for name in ["To", "From", "Subject"] {
         out.extend(mail.header(name).map(|value| format!("{name}: {value}\n")));

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ironlance_e2e::mail_server::MailServerOptions;
+use ironlance_e2e::mail_server::FakeMailServerOptions;
 use ironlance_e2e::xmlrpc::XmlValue;
-use ironlance_e2e::{Daemon, Implementation, MailServer, TestDir, until};
+use ironlance_e2e::{Daemon, FakeMailServer, Implementation, TestDir, until};
 
 /// So many programs.
 const PROGRAMS: usize = 1500;
@@ -30,7 +30,7 @@ fn named(mails: &[String]) -> BTreeSet<String> {
 fn fifteen_hundred_programs_killed_at_once_are_all_named_by_crashmail_and_by_a_batch_of_every_state() {
     let dir = TestDir::new().unwrap();
     let surroundings = TestDir::new().unwrap();
-    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     let url = format!("smtp://127.0.0.1:{}", server.port());
     // The batch listener hears of every start, too, and each program is started again.
     let sections = format!(

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use ironlance_e2e::daemon::{BASE, run_command};
 use ironlance_e2e::implementation::LISTENERS;
-use ironlance_e2e::mail_server::MailServerOptions;
+use ironlance_e2e::mail_server::FakeMailServerOptions;
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::{
-    Daemon, Implementation, MailServer, Mailer, Scenario, ServerBehaviour, Supervisord, TIMEOUT, WebServer,
-    compare_daemons, until,
+    Daemon, FakeMailServer, Implementation, Mailer, Scenario, ServerBehaviour, Supervisord, TIMEOUT,
+    WebServer, compare_daemons, until,
 };
 
 const CTL: &str = "[supervisorctl]\nserverurl=unix://{dir}/s.sock\n";
@@ -207,7 +207,7 @@ fn pythons_own_client_understands_every_answer() {
 fn listeners_bring_mails(listeners: Implementation) {
     let dir = ironlance_e2e::TestDir::new().unwrap();
     let mailer = Mailer::new(&dir).unwrap();
-    let server = MailServer::start(&dir, &MailServerOptions::default()).unwrap();
+    let server = FakeMailServer::start(&dir, &FakeMailServerOptions::default()).unwrap();
     let page = WebServer::start(ServerBehaviour::Answer("500 Internal Server Error", "")).unwrap();
     let batch = |name: &str| {
         format!(

@@ -8,23 +8,23 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 use ironlance_e2e::daemon::{BASE, send, write_config};
-use ironlance_e2e::mail_server::MailServerOptions;
+use ironlance_e2e::mail_server::FakeMailServerOptions;
 use ironlance_e2e::{
-    Daemon, Implementation, Listener, MailServer, Mailer, TIMEOUT, TestDir, WireEvent, until,
+    Daemon, FakeMailServer, Implementation, Listener, Mailer, TIMEOUT, TestDir, WireEvent, until,
 };
 use rustix::process::{Signal, kill_process};
 
 /// A test directory for listeners, and a mail server that outlives what is ended there.
 struct DelivererFixture {
     dir: TestDir,
-    server: MailServer,
+    server: FakeMailServer,
     _surroundings: TestDir,
 }
 
 impl DelivererFixture {
     fn new() -> Self {
         let (dir, surroundings) = (TestDir::new().unwrap(), TestDir::new().unwrap());
-        let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+        let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
         Self { dir, server, _surroundings: surroundings }
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use ironlance_e2e::daemon::Daemon;
-use ironlance_e2e::mail_server::{MailServer, MailServerOptions};
+use ironlance_e2e::mail_server::{FakeMailServer, FakeMailServerOptions};
 use ironlance_e2e::{Implementation, PseudoTerminal, TIMEOUT, TestDir, until};
 use rustix::process::{Signal, kill_process};
 
@@ -46,8 +46,8 @@ fn mode(file: &Path) -> u32 {
 fn from_options_to_the_first_crash_in_the_mailbox_under_both_supervisords() {
     for daemon in Implementation::BOTH {
         let dir = TestDir::new().unwrap();
-        let setup = MailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
-        let server = MailServer::start(&dir, &setup).unwrap();
+        let setup = FakeMailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+        let server = FakeMailServer::start(&dir, &setup).unwrap();
         let url = format!("smtp://joe:{IN_URL}@127.0.0.1:{}", server.port());
         let printed = written(&dir, &["--smtp", &url, "--program", SLEEPER]);
         assert!(printed.contains("the test alert was sent") && !printed.contains(PASSWORD), "{printed}");
@@ -81,8 +81,8 @@ fn from_options_to_the_first_crash_in_the_mailbox_under_both_supervisords() {
 #[test]
 fn it_asks_four_questions_on_a_terminal_and_again_where_an_answer_cannot_be_used() {
     let dir = TestDir::new().unwrap();
-    let setup = MailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
-    let server = MailServer::start(&dir, &setup).unwrap();
+    let setup = FakeMailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+    let server = FakeMailServer::start(&dir, &setup).unwrap();
     dir.write("taken.conf", "mine").unwrap();
     let mut terminal = PseudoTerminal::start(&command(&dir), "xterm").unwrap();
     terminal.expect("1. Where do alerts go?").unwrap();
@@ -113,8 +113,8 @@ fn it_asks_four_questions_on_a_terminal_and_again_where_an_answer_cannot_be_used
 #[test]
 fn a_password_that_the_server_refuses_is_asked_for_again_and_kept_once_it_is_right() {
     let dir = TestDir::new().unwrap();
-    let setup = MailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
-    let server = MailServer::start(&dir, &setup).unwrap();
+    let setup = FakeMailServerOptions::default().auth(&format!("joe:{PASSWORD}")).clear_auth();
+    let server = FakeMailServer::start(&dir, &setup).unwrap();
     let mut command = command(&dir);
     let url = format!("smtp://joe@127.0.0.1:{}", server.port());
     command.args(["--mail-to", "a@x", "--smtp", &url, "--program", "none", "--output", "s.conf"]);

@@ -186,9 +186,11 @@ fn the_same_bytes_after_a_result_are_another_event_and_make_another_mail() {
 #[test]
 fn an_event_that_comes_again_to_another_process_of_a_batch_mailer_s_pool_is_told_once() {
     let dir = TestDir::new().unwrap();
-    let server =
-        ironlance_e2e::MailServer::start(&dir, &ironlance_e2e::mail_server::MailServerOptions::default())
-            .unwrap();
+    let server = ironlance_e2e::FakeMailServer::start(
+        &dir,
+        &ironlance_e2e::mail_server::FakeMailServerOptions::default(),
+    )
+    .unwrap();
     let host = format!("127.0.0.1:{}", server.port());
     let member = |name: &str| {
         let args = ["-t", "ops@example.com", "-f", "sup@example.com", "-H", &host, "--brief"];

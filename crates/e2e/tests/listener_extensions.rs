@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use ironlance_e2e::mail_server::{Certificate, MailServerOptions};
+use ironlance_e2e::mail_server::{Certificate, FakeMailServerOptions};
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::{
-    FakeSupervisor, Implementation, Listener, ListenerScenario, MailServer, Mailer, ParsedMail,
+    FakeMailServer, FakeSupervisor, Implementation, Listener, ListenerScenario, MailText, Mailer,
     ServerBehaviour, TestDir, Transcript, WebServer, WireEvent,
 };
 
@@ -111,7 +111,7 @@ fn every_one_of_the_six_can_send_by_command_and_by_smtp() {
             let supervisor = FakeSupervisor::start(&surroundings).unwrap();
             supervisor.running("cat", own);
             let mailer = Mailer::new(&surroundings).unwrap();
-            let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+            let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
             let smtp = format!("smtp://127.0.0.1:{}", server.port());
             let host = if name.ends_with("batch") || name == "crashsms" { "--smtpHost" } else { "--smtp" };
             let mut command =
@@ -131,7 +131,7 @@ fn every_one_of_the_six_can_send_by_command_and_by_smtp() {
             } else {
                 mailer.wait(1).unwrap()[0].clone()
             };
-            let mail = ParsedMail::parse(&mail);
+            let mail = MailText::parse(&mail);
             assert_eq!(mail.header("To"), Some("ops@example.com"), "{name}");
             for header in ["Date", "Message-ID"] {
                 assert!(mail.header(header).is_some(), "{name}: {header}");
@@ -159,8 +159,8 @@ fn names_and_output_from_outside_cannot_write_headers() {
 #[test]
 fn the_test_alert_tells_each_step_and_ends_with_0_or_1() {
     let dir = TestDir::new().unwrap();
-    let setup = MailServerOptions::default().auth("ops:secret").require_starttls();
-    let server = MailServer::start(&dir, &setup).unwrap();
+    let setup = FakeMailServerOptions::default().auth("ops:secret").require_starttls();
+    let server = FakeMailServer::start(&dir, &setup).unwrap();
     let authority = Certificate::of(&dir).unwrap().authority.display().to_string();
     let url = format!("smtp://ops@localhost:{}", server.port());
     let args = ["-m", "a@example.com", "--smtp", &url, "--tls", "--ca-file", &authority, "--test-alert"];

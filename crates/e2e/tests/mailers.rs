@@ -7,10 +7,10 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use ironlance_e2e::daemon::Daemon;
-use ironlance_e2e::mail_server::MailServerOptions;
+use ironlance_e2e::mail_server::FakeMailServerOptions;
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::xmlrpc::{self, XmlValue, request};
-use ironlance_e2e::{Implementation, Listener, MailServer, TIMEOUT, TestDir, WireEvent, until};
+use ironlance_e2e::{FakeMailServer, Implementation, Listener, TIMEOUT, TestDir, WireEvent, until};
 
 /// A program of a test directory, as crashmail with a supervisord that does not answer.
 fn crashmail(dir: &TestDir, args: &[&str]) -> Command {
@@ -139,7 +139,7 @@ fn a_self_signed_certificate_is_believed_where_ca_file_names_it_and_nowhere_else
     let (dir, other) = (TestDir::new().unwrap(), TestDir::new().unwrap());
     let certificate = self_signed(&dir, "localhost");
     let stranger = self_signed(&other, "localhost");
-    let server = MailServer::start(&dir, &MailServerOptions::default().implicit_tls()).unwrap();
+    let server = FakeMailServer::start(&dir, &FakeMailServerOptions::default().implicit_tls()).unwrap();
     let url = |host: &str| format!("smtps://{host}:{}", server.port());
     let trial = |url: &str, args: &[&str]| {
         let output = crashmail(&dir, &["--smtp", url, "--test-alert"]).args(args).output().unwrap();

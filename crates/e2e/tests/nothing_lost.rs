@@ -8,17 +8,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use ironlance_e2e::mail_server::{MailServerOptions, ReceivedMail};
+use ironlance_e2e::mail_server::{CapturedMail, FakeMailServerOptions};
 use ironlance_e2e::wait::pause;
 use ironlance_e2e::{
-    Implementation, Listener, MailServer, Mailer, ParsedMail, TIMEOUT, TestDir, WireEvent, until,
+    FakeMailServer, Implementation, Listener, MailText, Mailer, TIMEOUT, TestDir, WireEvent, until,
 };
 
 /// Far less than a mail server that hangs would cost: no listener waits for a mail before it says RESULT.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 
 /// Starts crashmail so that it sends to the server.
-fn crashmail(dir: &TestDir, server: &MailServer) -> anyhow::Result<Listener> {
+fn crashmail(dir: &TestDir, server: &FakeMailServer) -> anyhow::Result<Listener> {
     let url = format!("smtp://127.0.0.1:{}", server.port());
     listener(dir, "crashmail", &["-m", "ops@example.com", "--brief", "--smtp", &url])
 }
@@ -45,7 +45,7 @@ fn handle_quickly(listener: &mut Listener, event: &WireEvent) -> anyhow::Result<
 }
 
 /// How often each numbered crash has arrived.
-fn arrivals(mails: &[ReceivedMail]) -> HashMap<u32, usize> {
+fn arrivals(mails: &[CapturedMail]) -> HashMap<u32, usize> {
     let mut counts = HashMap::new();
     for mail in mails {
         for part in mail.content.split("(pid ").skip(1) {
@@ -56,7 +56,7 @@ fn arrivals(mails: &[ReceivedMail]) -> HashMap<u32, usize> {
     counts
 }
 
-fn assert_each_once(server: &MailServer, count: u32) -> anyhow::Result<()> {
+fn assert_each_once(server: &FakeMailServer, count: u32) -> anyhow::Result<()> {
     let wanted = usize::try_from(count)?;
     until(&format!("{count} crashes at the server"), TIMEOUT, || {
         Ok((arrivals(&server.mails()?).len() >= wanted).then_some(()))
@@ -84,7 +84,7 @@ fn a_server_that_fails_for_a_while_gets_everything_once() {
     {
         let dir = TestDir::new().unwrap();
         let surroundings = TestDir::new().unwrap();
-        let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+        let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
         server.set_behaviour(trouble).unwrap();
         let mut listener = crashmail(&dir, &server).unwrap();
         for number in 1..=5 {
@@ -114,7 +114,7 @@ fn a_refusal_for_good_is_a_dead_letter_at_once_and_can_be_sent_again() {
     for trouble in ["mail 550 no", "rcpt 550 unknown user", "data 554 spam"] {
         let dir = TestDir::new().unwrap();
         let surroundings = TestDir::new().unwrap();
-        let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+        let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
         server.set_behaviour(trouble).unwrap();
         let mut listener = crashmail(&dir, &server).unwrap();
         handle_quickly(&mut listener, &crash(1)).unwrap();
@@ -133,7 +133,7 @@ fn a_refusal_for_good_is_a_dead_letter_at_once_and_can_be_sent_again() {
 fn one_refused_recipient_does_not_cost_the_others_their_mail() {
     let dir = TestDir::new().unwrap();
     let surroundings = TestDir::new().unwrap();
-    let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     server.set_behaviour("rcpt 550 gone for b@example.com").unwrap();
     let url = format!("smtp://127.0.0.1:{}", server.port());
     let args = ["-m", "a@example.com,b@example.com,c@example.com", "--smtp", &url];
@@ -182,7 +182,7 @@ fn a_mailer_that_does_not_exist_is_named_and_the_mail_kept() {
 fn every_batch_mailer_keeps_its_batch_while_the_server_is_down() {
     let dir = TestDir::new().unwrap();
     let surroundings = TestDir::new().unwrap();
-    let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     server.set_behaviour("refuse").unwrap();
     let host = format!("127.0.0.1:{}", server.port());
     let mut listeners = Vec::new();
@@ -212,7 +212,7 @@ fn kills_at_any_moment_lose_nothing_and_double_nothing() {
     const CRASHES: u32 = 40;
     let dir = TestDir::new().unwrap();
     let surroundings = TestDir::new().unwrap();
-    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     let mut listener = crashmail(&dir, &server).unwrap();
     let mut number = 1;
     let mut serial = 0_u32;
@@ -247,7 +247,7 @@ fn a_killed_deliverer_is_replaced_and_at_most_its_mail_comes_twice() {
     const CRASHES: u32 = 30;
     let dir = TestDir::new().unwrap();
     let surroundings = TestDir::new().unwrap();
-    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     let mut listener = crashmail(&dir, &server).unwrap();
     let mut kills = 0;
     for number in 1..=CRASHES {
@@ -272,7 +272,7 @@ fn a_killed_deliverer_is_replaced_and_at_most_its_mail_comes_twice() {
     // What came twice is recognisable.
     let mut seen: HashMap<u32, String> = HashMap::new();
     for mail in &mails {
-        let id = ParsedMail::parse(&mail.content).header("Message-ID").unwrap_or_default().to_owned();
+        let id = MailText::parse(&mail.content).header("Message-ID").unwrap_or_default().to_owned();
         for number in arrivals(std::slice::from_ref(mail)).into_keys() {
             assert_eq!(*seen.entry(number).or_insert_with(|| id.clone()), id, "crash {number}");
         }
@@ -283,7 +283,7 @@ fn a_killed_deliverer_is_replaced_and_at_most_its_mail_comes_twice() {
 fn what_waits_survives_the_listener_and_goes_by_the_corrected_way() {
     let dir = TestDir::new().unwrap();
     let surroundings = TestDir::new().unwrap();
-    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     let closed = ironlance_e2e::web_server::closed_port().unwrap();
     let wrong = format!("smtp://127.0.0.1:{closed}");
     let mut first =
@@ -303,7 +303,7 @@ fn what_waits_survives_the_listener_and_goes_by_the_corrected_way() {
 fn a_server_that_hangs_does_not_keep_the_alerts_of_the_corrected_way() {
     let dir = TestDir::new().unwrap();
     let surroundings = TestDir::new().unwrap();
-    let server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let wrong = format!("smtp://{}", silent.local_addr().unwrap());
     let mut first =
@@ -387,7 +387,7 @@ fn ten_thousand_pending_alerts_slow_no_answer_and_all_arrive() {
     let surroundings = TestDir::new().unwrap();
     // In memory: what is tested is the number of files, not the speed of this machine's disk.
     let state = tempfile::Builder::new().prefix("e2e-").tempdir_in("/dev/shm").unwrap();
-    let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+    let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
     server.set_behaviour("refuse").unwrap();
     let mut command =
         dir.command(Implementation::Ours.path("crashmail").unwrap(), Implementation::Ours).unwrap();

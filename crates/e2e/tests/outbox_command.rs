@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use ironlance_e2e::mail_server::{Certificate, MailServerOptions};
-use ironlance_e2e::{Implementation, Listener, MailServer, TIMEOUT, TestDir, WireEvent, until};
+use ironlance_e2e::mail_server::{Certificate, FakeMailServerOptions};
+use ironlance_e2e::{FakeMailServer, Implementation, Listener, TIMEOUT, TestDir, WireEvent, until};
 use rustix::process::{Signal, kill_process};
 
 /// A test directory in which crashmail has stored alerts about the pids 1 to `count`, and nobody delivers them any more.
 struct Waiting {
     dir: TestDir,
-    server: MailServer,
+    server: FakeMailServer,
     /// The server's own: it lives longer than what is killed in `test directory`.
     _surroundings: TestDir,
 }
@@ -17,7 +17,7 @@ struct Waiting {
 impl Waiting {
     fn new(trouble: &str, count: u32) -> Self {
         let (dir, surroundings) = (TestDir::new().unwrap(), TestDir::new().unwrap());
-        let mut server = MailServer::start(&surroundings, &MailServerOptions::default()).unwrap();
+        let mut server = FakeMailServer::start(&surroundings, &FakeMailServerOptions::default()).unwrap();
         server.set_behaviour(trouble).unwrap();
         let url = format!("smtp://127.0.0.1:{}", server.port());
         let mut command =
@@ -210,7 +210,8 @@ fn a_retry_in_vain_says_why_and_fails() {
 fn the_password_may_be_a_systemd_credential() {
     let dir = TestDir::new().unwrap();
     let server =
-        MailServer::start(&dir, &MailServerOptions::default().auth("ops:secret").implicit_tls()).unwrap();
+        FakeMailServer::start(&dir, &FakeMailServerOptions::default().auth("ops:secret").implicit_tls())
+            .unwrap();
     let authority = Certificate::of(&dir).unwrap().authority.display().to_string();
     let url = format!("smtps://ops@localhost:{}", server.port());
     let crashmail = || {

@@ -1,7 +1,7 @@
 //! The configuration that articles about superlance print, with Debian's sendemail, word for word.
 
-use ironlance_e2e::mail_server::MailServerOptions;
-use ironlance_e2e::{Implementation, MailServer, Supervisord, TestDir};
+use ironlance_e2e::mail_server::FakeMailServerOptions;
+use ironlance_e2e::{FakeMailServer, Implementation, Supervisord, TestDir};
 
 #[test]
 fn the_article_s_configuration_works_word_for_word() {
@@ -9,7 +9,8 @@ fn the_article_s_configuration_works_word_for_word() {
     for listeners in Implementation::BOTH {
         let dir = TestDir::new().unwrap();
         let server =
-            MailServer::start(&dir, &MailServerOptions::default().auth("ops:secret").clear_auth()).unwrap();
+            FakeMailServer::start(&dir, &FakeMailServerOptions::default().auth("ops:secret").clear_auth())
+                .unwrap();
         let sections = format!(
             "[program:victim]\ncommand=sh -c \"echo oops >&2; exec sleep 1000\"\nstartsecs=0\nstderr_events_enabled=true\n\n\
              [eventlistener:crashmail]\n\

@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use ironlance_e2e::mail_server::{Certificate, MailServerOptions};
+use ironlance_e2e::mail_server::{Certificate, FakeMailServerOptions};
 use ironlance_e2e::supervisord::Interface;
 use ironlance_e2e::web_server::closed_port;
 use ironlance_e2e::{
-    Implementation, MailServer, Mailer, ParsedMail, ServerBehaviour, Supervisord, TestDir, WebServer,
+    FakeMailServer, Implementation, MailText, Mailer, ServerBehaviour, Supervisord, TestDir, WebServer,
 };
 
 const VICTIM: &str =
@@ -31,7 +31,7 @@ fn a_killed_program_brings_one_mail_through_sendmail_that_says_why() {
     supervisord.wait_state("crashmail", "RUNNING").unwrap();
     let pid = supervisord.kill("victim").unwrap();
     let mails = mailer.wait(1).unwrap();
-    let mail = ParsedMail::parse(&mails[0]);
+    let mail = MailText::parse(&mails[0]);
     assert_eq!(mail.header("To"), Some("ops@example.com"));
     assert!(mail.header("Subject").unwrap().starts_with("web1: victim crashed at "));
     let text = format!("Process victim in group victim exited unexpectedly (pid {pid}) from state RUNNING");
@@ -49,11 +49,11 @@ fn a_killed_program_brings_one_mail_through_sendmail_that_says_why() {
 #[test]
 fn a_killed_program_brings_a_mail_through_smtp_with_authentication_and_tls() {
     for (setup, url) in [
-        (MailServerOptions::default().auth("ops:secret").require_starttls(), "smtp://ops@localhost"),
-        (MailServerOptions::default().auth("ops:secret").implicit_tls(), "smtps://ops@localhost"),
+        (FakeMailServerOptions::default().auth("ops:secret").require_starttls(), "smtp://ops@localhost"),
+        (FakeMailServerOptions::default().auth("ops:secret").implicit_tls(), "smtps://ops@localhost"),
     ] {
         let dir = TestDir::new().unwrap();
-        let server = MailServer::start(&dir, &setup).unwrap();
+        let server = FakeMailServer::start(&dir, &setup).unwrap();
         let authority = Certificate::of(&dir).unwrap().authority;
         dir.write("password", "secret\n").unwrap();
         let supervisord = start(
@@ -83,7 +83,7 @@ fn a_killed_program_brings_a_mail_through_smtp_with_authentication_and_tls() {
 #[test]
 fn the_batch_mailers_collect_from_a_real_supervisord() {
     let dir = TestDir::new().unwrap();
-    let server = MailServer::start(&dir, &MailServerOptions::default()).unwrap();
+    let server = FakeMailServer::start(&dir, &FakeMailServerOptions::default()).unwrap();
     let listener = |name: &str| {
         format!(
             "[eventlistener:{name}]\ncommand={name} -t {name}@example.com -f sup@example.com -H 127.0.0.1:{} -e TICK_5 -i 0.05\n\

@@ -8,7 +8,7 @@ use crate::event::WireEvent;
 use crate::fake_supervisor::FakeSupervisor;
 use crate::implementation::Implementation;
 use crate::listener::Listener;
-use crate::mail_server::{MailServer, MailServerOptions};
+use crate::mail_server::{FakeMailServer, FakeMailServerOptions};
 use crate::mailer::Mailer;
 use crate::test_dir::TestDir;
 use crate::transcript::{Transcript, comparable_part, redact_times, without_additions};
@@ -80,7 +80,7 @@ impl<'a> ListenerScenario<'a> {
         (self.supervisor)(&supervisor);
         let mailer = Mailer::new(&surroundings)?;
         let server = if self.smtp {
-            Some(MailServer::start(&surroundings, &MailServerOptions::default())?)
+            Some(FakeMailServer::start(&surroundings, &FakeMailServerOptions::default())?)
         } else {
             None
         };
