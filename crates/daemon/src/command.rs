@@ -11,7 +11,7 @@ use ironlance_host::heap;
 use crate::generation::{self, GenerationEnd};
 use crate::options::{self, Command, Options};
 use crate::orphans;
-use crate::startup::{COMMAND, Origin};
+use crate::startup::{COMMAND, StartOrigin};
 use crate::supervisor::{InheritedPools, SUPERVISOR_VERSION};
 
 /// The command line or the configuration is refused, as in the original.
@@ -100,12 +100,12 @@ fn run(options: &Options, host_env: &HostEnv) -> ExitCode {
 fn run_generations(config: Config, options: &Options, host_env: &HostEnv) -> ExitCode {
     let ours = env!("CARGO_PKG_VERSION");
     let version = format!("ironlance {ours}, in the place of Supervisor {SUPERVISOR_VERSION}");
-    let mut next = (config, Origin::ColdStart { version }, InheritedPools::default());
+    let mut next = (config, StartOrigin::ColdStart { version }, InheritedPools::default());
     loop {
         let (config, origin, pools) = next;
         match generation::run(config, origin, pools, &options.overrides, host_env) {
             Ok(GenerationEnd::Restart { reload, pools, nofile }) => {
-                let origin = Origin::Restart { sockets: reload.sockets, log: reload.log, nofile };
+                let origin = StartOrigin::Restart { sockets: reload.sockets, log: reload.log, nofile };
                 next = (reload.config, origin, pools);
             }
             Ok(GenerationEnd::Exit) => return ExitCode::SUCCESS,

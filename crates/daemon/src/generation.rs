@@ -19,7 +19,7 @@ use crate::http::{self, BoundServer, DaemonLog, HttpLimits, InheritedSocket, Ser
 use crate::inbox::Input;
 use crate::reload::Reload;
 use crate::signals::SignalReceiver;
-use crate::startup::{self, Origin, Started};
+use crate::startup::{self, StartOrigin, Started};
 use crate::supervisor::{AfterRun, InheritedPools, Startup, Supervisor};
 
 /// Requests that wait for the owner; more wait in their connections.
@@ -40,7 +40,7 @@ pub(crate) enum GenerationEnd {
 /// The error is what the original prints after `Error: `.
 pub(crate) fn run(
     config: Config,
-    origin: Origin,
+    origin: StartOrigin,
     pools: InheritedPools,
     overrides: &Overrides,
     host_env: &HostEnv,

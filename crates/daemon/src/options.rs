@@ -1,4 +1,5 @@
-//! The command line of supervisord, taken apart as Python's getopt does, and where its configuration is looked for.
+//! The command line of supervisord: [`parse`] reads it as Python's getopt does, [`find_configuration`] looks for the
+//! file if it names none.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,31 +14,31 @@ use ironlance_core::text::python;
 /// What a command line asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// To be the daemon.
+    /// Run the daemon.
     Run(Options),
-    /// To read the configuration as the daemon would, and say what is wrong with it.
+    /// Check the configuration and print its faults.
     Check(Options),
-    /// To show this text on stdout and end with 0.
+    /// Print this text on stdout and end with 0.
     Help(String),
-    /// To show the version on stdout and end with 0.
+    /// Print the version on stdout and end with 0.
     Version,
-    /// Nothing that can be done; ends with 2.
+    /// The command line is refused; end with 2.
     Refused {
-        /// What the original says after `Error: `.
+        /// What the original prints after `Error: `.
         message: String,
     },
 }
 
-/// The options of a daemon.
+/// The options of the daemon.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// The file that `-c` names.
+    /// The file of `-c`.
     pub configuration: Option<PathBuf>,
-    /// What goes before the configuration.
+    /// Settings that override those of the configuration.
     pub overrides: Overrides,
 }
 
-/// The options so far, and what is needed to read their values.
+/// The options that were read, and what the values of others depend on.
 struct ParseState<'m> {
     host: &'m HostEnv,
     options: Options,
@@ -50,7 +51,7 @@ enum Mode {
     Check,
 }
 
-/// Why no more options are looked at.
+/// Why no further option is read.
 enum EarlyExit {
     Help,
     Version,
@@ -60,7 +61,7 @@ enum EarlyExit {
 /// The command's name.
 const COMMAND: &str = "supervisord";
 
-/// Reads a command line, without the command's own name. `progname` is what the help calls it.
+/// Reads a command line without the command's own name. `progname` is the name in the help.
 pub fn parse(progname: &str, args: &[String], machine: &HostEnv) -> Command {
     let rows = rows();
     let (hits, rest) = match getopt::parse(&rows, args) {
@@ -81,7 +82,7 @@ pub fn parse(progname: &str, args: &[String], machine: &HostEnv) -> Command {
     }
 }
 
-/// The help in the original's form, which programs look at: `-c/--configuration FILENAME -- what it does`.
+/// The help in the original's form, which other programs parse: `-c/--configuration FILENAME -- what it does`.
 fn help_text(progname: &str) -> String {
     let mut text = format!(
         "{COMMAND} -- run a set of applications as daemons.\n\nUsage: {progname} [options]\n\nOptions:\n"
@@ -99,11 +100,11 @@ fn help_text(progname: &str) -> String {
     text
 }
 
-/// Two command lines to learn from.
+/// Two examples at the end of the help.
 const EXAMPLES: &str = "\nAn option goes before what the configuration file says.\n\n    supervisord -n -c /etc/supervisord.conf\n    \
     supervisord --check -c /etc/supervisord.conf\n";
 
-/// `-?` has no long name, but a row must have one: this is what nobody writes.
+/// `-?` has no long name, but a row needs one. It matches no option that can be written.
 const QUESTION_MARK: &str = "?";
 
 /// The options in the original's order.
@@ -174,7 +175,7 @@ fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
     ]
 }
 
-/// Sets what an option is about, which may be done once.
+/// Sets an option, which is allowed once.
 fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: Result<T, InvalidValue>) -> Result<(), EarlyExit> {
     let value = value.map_err(|bad| {
         let (name, text) = (&given.name, python::repr(given.value()));
@@ -188,11 +189,11 @@ fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: Result<T, InvalidValue
     Ok(())
 }
 
-/// The configuration file where none is named: beside the folder of the program, in the working directory, in
-/// `/etc`. `Err` has the original's words.
+/// The configuration file where the command line names none: in places relative to the program, in the working folder,
+/// in `/etc`. `Err` has the original's words.
 ///
-/// `program` is how the program was called; by a bare name, the path that the kernel was given counts, which is
-/// what a Python script is told. Root is warned on stderr, since whoever owns the working directory owns root then.
+/// `program` is the name of argv; for a bare name, the path that the kernel was given counts, as for a Python script.
+/// Root is warned on stderr: a user who owns the working folder could choose root's configuration.
 pub fn find_configuration(program: &str) -> Result<PathBuf, String> {
     if rustix::process::getuid().is_root() {
         let _ = writeln!(

@@ -1,9 +1,9 @@
-//! The end of a PID 1: processes that lost their parents and became our children get a moment to finish.
+//! The end of the daemon as PID 1 or subreaper: [`terminate`] gives reparented processes a moment to finish.
 //!
-//! When PID 1 ends the kernel kills whatever is left in the container. Among that may be the process that delivers a
-//! listener's alerts: killed within a mail, it sends it twice or not at all. So each child that is left is told to end
-//! (SIGTERM), and waited for, for three seconds or what `IRONLANCE_STOP_WAIT` says. What comes to us while we wait (the
-//! children of these) is waited for and not told anything: it may be a mailer at work.
+//! When PID 1 ends, the kernel kills all processes of the container. One of them may be the process that delivers a
+//! listener's alerts: if it is killed within a mail, it sends the mail twice or not at all. So each child that is left
+//! gets SIGTERM and is waited for, for three seconds or what `IRONLANCE_STOP_WAIT` says. Processes that are reparented
+//! meanwhile are waited for without a signal: one may be a mailer at work.
 
 use std::env;
 use std::fs;
@@ -16,14 +16,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, child_subreaper, getpid, pidfd_op
 
 use crate::child::reap;
 
-/// How long to wait, in seconds, unless `IRONLANCE_STOP_WAIT` says otherwise.
+/// The default of `IRONLANCE_STOP_WAIT`, in seconds.
 const DEFAULT_WAIT: u64 = 3;
-/// The longest wait that can be asked for, in seconds.
+/// The highest value that is taken, in seconds.
 const MAX_WAIT: u64 = 3600;
-/// How often to look where children cannot be watched.
+/// The polling interval where there is no pidfd to wait for.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Lets the children that are left end. Does nothing where orphans do not come to us.
+/// Ends the children that are left. Does nothing where orphans are not reparented to this process.
 pub(crate) fn terminate() {
     let adopts = getpid().is_init() || child_subreaper().is_ok_and(|reaper| reaper.is_some());
     if !adopts {
@@ -50,13 +50,13 @@ pub(crate) fn terminate() {
     }
 }
 
-/// How long to wait, by the setting.
+/// The time to wait, by the variable's value.
 fn wait_of(setting: Option<&str>) -> Duration {
     let seconds = setting.and_then(|seconds| seconds.trim().parse::<u64>().ok());
     Duration::from_secs(seconds.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT))
 }
 
-/// Waits until a child ends, or the time is up.
+/// Waits until a child ends, or for `left`.
 fn wait_for_one(left: Duration) {
     let children = children();
     let mut watched: Vec<PollFd<'_>> =
@@ -66,11 +66,11 @@ fn wait_for_one(left: Duration) {
         tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),
     };
-    // Interrupted or not: the caller looks again.
+    // The caller looks at all children, whatever has ended the wait.
     let _ = poll(&mut watched, Some(&time));
 }
 
-/// Our children, as handles. Empty where /proc is missing or shows other processes than those that we can signal.
+/// Our children as pidfds. Empty where /proc is missing or belongs to another pid namespace.
 fn children() -> Vec<OwnedFd> {
     let own = getpid().as_raw_nonzero().get();
     let shown = fs::read_link("/proc/self").ok();
@@ -84,11 +84,11 @@ fn children() -> Vec<OwnedFd> {
         fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| parent_of(&stat) == Some(own))
     };
     let ours = ids.filter(is_ours).filter_map(Pid::from_raw);
-    // A child stays what it is until we reap it, so its number is still its own.
+    // A pid is not reused before we reap the child.
     ours.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect()
 }
 
-/// The parent of a process, by its `/proc/PID/stat`; its name may hold anything.
+/// The parent's pid in `/proc/PID/stat`; the name in it may hold any character.
 fn parent_of(stat: &str) -> Option<i32> {
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(1)?.parse().ok()

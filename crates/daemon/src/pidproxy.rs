@@ -1,8 +1,9 @@
-//! pidproxy: stands in for a daemon that goes its own way, and passes supervisord's signals on to the pid in its file.
+//! The pidproxy command: supervisord starts it in the place of a daemon that forks, and [`main`] forwards
+//! supervisord's signals to the pid in the daemon's pidfile.
 //!
 //! ```text
 //!   supervisord ── signal ──▶ pidproxy ── reads the file, now ──▶ the pid in it
-//!                                 └── SIGCHLD: the command has ended, and so do we
+//!                                └── SIGCHLD: the command has ended, and pidproxy ends too
 //! ```
 
 use std::fs::OpenOptions;
@@ -18,19 +19,20 @@ use nix::unistd::Pid;
 use rustix::fs::OFlags;
 use signal_hook::iterator::Signals;
 
-/// The command's name where nothing else is said.
+/// The command's name in messages.
 const COMMAND: &str = "pidproxy";
-/// A pidfile is a number and a line break; of what is longer no more is read (bytes).
+/// A longer pidfile is not read further (bytes).
 const MAX_PIDFILE: u64 = 4096;
 
-/// Passed on to the pid in the file.
+/// The signals that are forwarded.
 const FORWARDED: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGQUIT];
 
-/// The command; `args` without its own name: the pidfile, the program, and the program's arguments. There are no options.
+/// Runs the command; `args` without its own name: the pidfile, the program, and the program's arguments. There are no
+/// options.
 ///
-/// Gives 0 when the program has ended, however it did, and as soon as TERM, INT or QUIT has been passed on; 1 where
-/// arguments are missing or nobody has the pid in the file.
+/// Gives 0 when the program has ended, whatever its status, and as soon as TERM, INT or QUIT was forwarded; 1 where
+/// arguments are missing or the pid in the file does not exist.
 pub fn main(args: &[String]) -> ExitCode {
     let [pidfile, program, ..] = args else {
         let _ = io::stdout().write_all(usage().as_bytes());
@@ -47,31 +49,31 @@ pub fn main(args: &[String]) -> ExitCode {
         Ok(child) => forward_signals(signals, child, Path::new(pidfile)),
         Err(error) => {
             print_error(&format!("cannot start {program}: {error}"));
-            // As after any other end of the program: so it is in the original.
+            // As after any other end of the program, as in the original.
             ExitCode::SUCCESS
         }
     }
 }
 
-/// Handlers, not a mask: a mask would be the program's as well, while handlers end where it begins.
+/// Installs handlers. A signal mask would be inherited by the program; handlers are reset by execve.
 fn register_handlers() -> io::Result<Signals> {
-    let passed_on = FORWARDED.iter().map(|signal| *signal as i32);
-    Signals::new(passed_on.chain([Signal::SIGCHLD as i32]))
+    let forwarded = FORWARDED.iter().map(|signal| *signal as i32);
+    Signals::new(forwarded.chain([Signal::SIGCHLD as i32]))
 }
 
-/// Starts the program: a path from the working directory, which `PATH` has no say in.
+/// Starts the program. Its path is relative to the working folder; `PATH` is not searched.
 fn start(program: &str, argv: &[String]) -> io::Result<Child> {
     let mut command = Command::new(std::path::absolute(program)?);
     command.arg0(program).args(&argv[1..]);
     command.spawn()
 }
 
-/// Serves until the program or we have to end.
+/// Forwards signals until the program or pidproxy has to end.
 fn forward_signals(mut signals: Signals, mut child: Child, pidfile: &Path) -> ExitCode {
     for number in signals.forever() {
         let Ok(signal) = Signal::try_from(number) else { continue };
         if signal == Signal::SIGCHLD {
-            // An error is ECHILD: somebody else has its status, and it has ended too.
+            // An error is ECHILD: the status was reaped elsewhere, so the program has ended too.
             if !matches!(child.try_wait(), Ok(None)) {
                 return ExitCode::SUCCESS;
             }
@@ -85,16 +87,16 @@ fn forward_signals(mut signals: Signals, mut child: Child, pidfile: &Path) -> Ex
     ExitCode::SUCCESS
 }
 
-/// What is next after a signal.
+/// What follows a signal.
 enum AfterSignal {
-    /// The next signal.
+    /// Wait for the next one.
     Continue,
-    /// The end, with this status.
+    /// End with this status.
     Exit(ExitCode),
 }
 
 fn forward(signal: Signal, pidfile: &Path) -> AfterSignal {
-    // The file is read now: its pid may be another than a moment ago.
+    // Read for each signal, as the pid may change.
     let Some(pid) = read_pid(pidfile) else {
         let _ = writeln!(io::stdout(), "Can't read child pidfile {}!", pidfile.display());
         return AfterSignal::Continue;
@@ -109,11 +111,11 @@ fn forward(signal: Signal, pidfile: &Path) -> AfterSignal {
     }
 }
 
-/// The pid in the file; none if the file cannot be read, is no number, or names nobody that could be meant: a group,
-/// everybody, or ourselves.
+/// The pid in the file. None if the file cannot be read or is not a number, or the number means a process group, all
+/// processes, or pidproxy itself.
 fn read_pid(pidfile: &Path) -> Option<Pid> {
     let mut text = String::new();
-    // A FIFO that nobody writes to must not hold signals up.
+    // A FIFO without a writer must not block.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(pidfile).ok()?;
     file.take(MAX_PIDFILE).read_to_string(&mut text).ok()?;
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_everybody_a_group_and_ourselves_are_never_meant() {
+    fn a_group_all_processes_and_pidproxy_itself_are_refused() {
         for text in ["0", "-1", "-77", &std::process::id().to_string()] {
             assert_eq!(pid_of(text.as_bytes()), None, "{text}");
         }

@@ -1,4 +1,5 @@
-//! Who asked for something, and why a process was told to stop: kept with its end, for people to see.
+//! Who has requested something, and why a process was signalled: [`Requester`] and [`SignalReason`], kept with the
+//! exit of a process and shown to people.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,71 +8,71 @@ use std::rc::Rc;
 use ironlance_core::Namespec;
 use ironlance_core::text::escape::escape_controls;
 
-/// Names and commands are shown up to so many characters.
-const LONGEST: usize = 64;
+/// The longest name or command that is shown, in characters.
+const MAX_SHOWN: usize = 64;
 
-/// Who asks supervisord for something.
+/// Who requests something of supervisord.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requester {
-    /// A client of XML-RPC.
-    Client(Client),
-    /// A visitor of the page.
-    Page(Client),
+    /// A client over XML-RPC.
+    Client(RequestSource),
+    /// A browser on the web page.
+    Page(RequestSource),
     /// A process of this supervisord, such as the listener memmon.
     Process(Namespec),
-    /// A signal to supervisord, by its name.
+    /// A signal to supervisord, by name.
     Signal(&'static str),
-    /// Supervisord itself, after a fault of its own.
+    /// Supervisord itself, after a panic.
     Daemon,
-    /// Nobody knows who.
+    /// Not known.
     Unknown,
 }
 
 /// Where a request came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
+pub struct RequestSource {
     /// The other end of the connection.
     pub peer: ClientPeer,
-    /// The user whose password it showed.
+    /// The user that has logged in.
     pub user: Option<Rc<str>>,
 }
 
 /// The other end of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClientPeer {
-    /// A process of this machine, by the kernel's word at the time of connecting.
+    /// A process of this machine, as the kernel has it from connect(2).
     Local {
-        /// Its number; nothing where it is of another pid namespace.
+        /// Its pid; none in another pid namespace.
         pid: Option<u32>,
-        /// Its user.
+        /// Its uid.
         uid: u32,
-        /// The name of its command, where it was still there to be looked at.
+        /// The name of its command, if it was still running.
         command: Option<Rc<str>>,
     },
     /// An address.
     Remote(SocketAddr),
-    /// Nobody knows.
+    /// Not known.
     #[default]
     Unknown,
 }
 
-/// Why a process was sent a signal by supervisord.
+/// Why supervisord has signalled a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignalReason {
-    /// Somebody asked for it to stop.
+    /// A stop was requested.
     Stop(Rc<Requester>),
-    /// Somebody asked for this signal to be sent to it.
+    /// This signal was requested.
     Signal(Rc<Requester>),
-    /// All of supervisord ends.
+    /// Supervisord shuts down.
     Shutdown(Rc<Requester>),
-    /// All of supervisord begins anew.
+    /// Supervisord restarts.
     Restart(Rc<Requester>),
     /// It is a listener that broke the protocol.
     Recycled,
 }
 
 impl SignalReason {
-    /// The process of this supervisord that asked for it, where it is one.
+    /// The process of this supervisord that has requested it, if it is one.
     pub fn process(&self) -> Option<&Namespec> {
         match self {
             Self::Stop(asker) | Self::Signal(asker) | Self::Shutdown(asker) | Self::Restart(asker) => {
@@ -88,11 +89,11 @@ impl SignalReason {
         }
     }
 
-    /// Whether the process was told to stop, by supervisord's own way of stopping.
+    /// Whether the process was stopped, by its `stopsignal`.
     pub const fn is_stop(&self) -> bool {
         match self {
             Self::Stop(_) | Self::Shutdown(_) | Self::Restart(_) => true,
-            // It comes back: nobody wanted it to be stopped.
+            // A recycled listener is started again; a signal is not a stop.
             Self::Signal(_) | Self::Recycled => false,
         }
     }
@@ -111,7 +112,7 @@ impl fmt::Display for Requester {
     }
 }
 
-impl fmt::Display for Client {
+impl fmt::Display for RequestSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = self.user.as_deref().map(shown);
         match (&self.peer, user) {
@@ -146,7 +147,7 @@ impl fmt::Display for SignalReason {
 }
 
 fn shown(text: &str) -> String {
-    escape_controls(&text.chars().take(LONGEST).collect::<String>())
+    escape_controls(&text.chars().take(MAX_SHOWN).collect::<String>())
 }
 
 #[cfg(test)]
@@ -160,7 +161,7 @@ mod tests {
             uid: 0,
             command: command.map(Into::into),
         };
-        let client = |peer, user: Option<&str>| Client { peer, user: user.map(Into::into) };
+        let client = |peer, user: Option<&str>| RequestSource { peer, user: user.map(Into::into) };
         let remote = ClientPeer::Remote(([10, 0, 0, 5], 4321).into());
         for (asker, words) in [
             (

@@ -1,4 +1,5 @@
-//! The signals the daemon answers, as a descriptor to read them from: no handler runs in the middle of something.
+//! The signals that the daemon handles: [`SignalReceiver`] reads them from a signalfd, so no handler interrupts
+//! anything.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,7 +10,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use crate::child::reap;
 use crate::readable_fd::ReadableFd;
 
-/// A signal the daemon answers.
+/// A signal that the daemon handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DaemonSignal {
     /// SIGTERM: shut down.
@@ -18,11 +19,11 @@ pub(crate) enum DaemonSignal {
     Interrupt,
     /// SIGQUIT: shut down.
     Quit,
-    /// SIGHUP: start anew with the configuration of now.
+    /// SIGHUP: restart with the present configuration files.
     HangUp,
     /// SIGCHLD: children have ended.
     Child,
-    /// SIGUSR2: open the logs anew.
+    /// SIGUSR2: reopen the logs.
     User2,
 }
 
@@ -48,38 +49,39 @@ impl DaemonSignal {
     }
 }
 
-/// The signals that have arrived. Those of one kind that arrive before they are taken are one.
+/// Signals that have arrived. Two of one kind that were not read yet are one.
 #[derive(Debug)]
 pub(crate) struct SignalReceiver {
     fd: SignalFd,
-    /// There is no runtime at first.
+    /// None before there is a runtime.
     readiness: Option<ReadableFd>,
-    /// There may be some that nobody has taken.
+    /// Whether the descriptor may hold signals that were not read.
     unread: bool,
 }
 
 impl SignalReceiver {
-    /// From now on signals wait here instead of ending the process, also in threads that are started later. To be
-    /// called before there are any, and before children are started: what is blocked is freed in them again.
+    /// Blocks the signals, in threads that are started later as well. To be called before there are threads, and
+    /// before children are started, which unblock them again.
     pub(crate) fn new() -> io::Result<Self> {
         reap::keep_exit_statuses();
         let mut set = SigSet::empty();
         DaemonSignal::ALL.iter().for_each(|(_, kernel)| set.add(*kernel));
         let mut blocked = set;
-        // Nobody waits for this one: a log that grows beyond RLIMIT_FSIZE is an error of write(2), and no reason to die.
+        // Blocked and never read: a log beyond RLIMIT_FSIZE is an error of write(2), and must not end the daemon.
         blocked.add(Kernel::SIGXFSZ);
         blocked.thread_block()?;
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         Ok(Self { fd, readiness: None, unread: true })
     }
 
-    /// Has the runtime watch them; to be called in it, before [`Signals::next`]. The error is that of epoll_ctl(2).
+    /// Registers the descriptor with the runtime; to be called in it, before [`SignalReceiver::next`]. The error is
+    /// that of epoll_ctl(2).
     pub(crate) fn enter_runtime(&mut self) -> io::Result<()> {
         self.readiness = Some(ReadableFd::new(self.fd.as_fd())?);
         Ok(())
     }
 
-    /// Waits for the next one. Nothing is lost if the waiting is given up. The error is that of the runtime.
+    /// Waits for the next signal. Cancel safe. The error is that of the runtime.
     pub(crate) async fn next(&mut self) -> io::Result<DaemonSignal> {
         loop {
             if self.unread {
@@ -96,7 +98,7 @@ impl SignalReceiver {
     }
 }
 
-/// The next one that has arrived; does not wait.
+/// The next signal that has arrived. Does not block.
 fn take(signals: &SignalFd) -> Option<DaemonSignal> {
     loop {
         let info = signals.read_signal().ok().flatten()?;
@@ -119,7 +121,7 @@ mod tests {
     fn signals_arrive_as_values_once_for_each_kind() {
         let mut signals = SignalReceiver::new().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        // The signals go to this thread only, so that other tests do not see them.
+        // raise(3) signals this thread only, so other tests do not see it.
         for signal in [Kernel::SIGUSR2, Kernel::SIGTERM, Kernel::SIGTERM] {
             raise(signal).unwrap();
         }

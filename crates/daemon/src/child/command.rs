@@ -1,4 +1,5 @@
-//! From the words of a command to the file that is run: `get_execv_args` and `check_execv_args` of the original.
+//! From a configured command to the file that is executed: [`resolve`], called before each start (`get_execv_args` and
+//! `check_execv_args` of the original).
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,48 +10,48 @@ use ironlance_core::{text::python, text::shlex};
 use rustix::fs::{Access, access};
 use thiserror::Error;
 
-/// Where commands are looked for when nobody says otherwise (options.py, `get_path`).
+/// The default PATH (options.py, `get_path`).
 const DEFAULT_PATH: [&str; 3] = ["/bin", "/usr/bin", "/usr/local/bin"];
 
 /// A command that can be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedCommand {
-    /// What is given to execve.
+    /// The file for execve.
     pub file: PathBuf,
-    /// The words, the program's own name first.
+    /// The arguments, the program's own name first.
     pub argv: Vec<String>,
 }
 
 /// Why a command cannot be run, in the original's words: they become `spawnerr`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CommandError {
-    /// Its quotes do not match.
+    /// The quotes do not match.
     #[error("can't parse command {}: {why}", python::repr(&redact(command)))]
     Unparsable {
         /// The whole command.
         command: String,
-        /// What shlex has against it.
+        /// The fault that shlex finds.
         why: String,
     },
-    /// There is not a word in it.
+    /// It has no words.
     #[error("command is empty")]
     Empty,
     /// No such file.
     #[error("can't find command {}", python::repr(.0))]
     NotFound(String),
-    /// There is a folder of that name.
+    /// It is a folder.
     #[error("command at {} is a directory", python::repr(.0))]
     Directory(String),
-    /// Nobody may execute it.
+    /// It has no execute permission.
     #[error("command at {} is not executable", python::repr(.0))]
     NotExecutable(String),
-    /// Others may execute it, we may not.
+    /// It may be executed, but not by this user.
     #[error("no permission to run command {}", python::repr(.0))]
     NoPermission(String),
 }
 
-/// Splits a command as Python's shlex does and finds its file. `path` are the folders to look in, see
-/// [`search_path`]; a name with a slash is taken as it is, from the daemon's own working folder.
+/// Splits a command as Python's shlex does and finds its file in the folders of `path`, see [`search_path`]. A name
+/// with a slash is relative to the daemon's working folder.
 pub fn resolve(command: &str, path: &[String]) -> Result<ResolvedCommand, CommandError> {
     let argv = shlex::split(command)
         .map_err(|fault| CommandError::Unparsable { command: command.to_owned(), why: fault.to_string() })?;
@@ -60,7 +61,7 @@ pub fn resolve(command: &str, path: &[String]) -> Result<ResolvedCommand, Comman
     Ok(ResolvedCommand { file, argv })
 }
 
-/// The folders of a PATH: the program's own if its `environment=` has one, else the daemon's, else the usual ones.
+/// The folders of a PATH: the program's own if its `environment=` has one, else the daemon's, else the default.
 pub fn search_path(program: Option<&str>, daemon: Option<&str>) -> Vec<String> {
     let split = |path: &str| path.split(':').map(str::to_owned).collect();
     match (program, daemon) {
@@ -70,7 +71,8 @@ pub fn search_path(program: Option<&str>, daemon: Option<&str>) -> Vec<String> {
     }
 }
 
-/// The first that exists, whatever it is: so does the original. None: the bare name, which then is not found.
+/// The first that exists, even if it is a folder, as in the original. Without one, the bare name, which
+/// [`check_executable`] then refuses.
 fn find_in_path(program: &str, path: &[String]) -> PathBuf {
     let mut places = path.iter().map(|folder| Path::new(folder).join(program));
     places.find(|place| fs::metadata(place).is_ok()).unwrap_or_else(|| PathBuf::from(program))
@@ -78,7 +80,7 @@ fn find_in_path(program: &str, path: &[String]) -> PathBuf {
 
 fn check_executable(file: &Path) -> Result<(), CommandError> {
     let name = || file.display().to_string();
-    // A bare name was found nowhere, and must not be taken for a file of the working folder.
+    // A bare name that was not found must not be taken for a file in the working folder.
     let known =
         if file.as_os_str().as_encoded_bytes().contains(&b'/') { fs::metadata(file).ok() } else { None };
     let Some(metadata) = known else { return Err(CommandError::NotFound(name())) };

@@ -1,4 +1,5 @@
-//! What a child has to say that failed between fork and exec: one pipe for all children.
+//! The exec error pipe: all children share [`ExecErrorPipe`] to report what failed between fork and exec; the owner
+//! takes the error when it reaps the child.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,13 +13,13 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SetupStep {
-    /// Pipes become stdin, stdout and stderr.
+    /// dup2 to stdin, stdout and stderr.
     Descriptors = 1,
-    /// Groups and user are set.
+    /// setgroups, setgid, setuid.
     User = 2,
-    /// The working folder is entered.
+    /// chdir.
     Directory = 3,
-    /// The program is executed.
+    /// execve.
     Exec = 4,
 }
 
@@ -26,14 +27,14 @@ impl SetupStep {
     const ALL: [Self; 4] = [Self::Descriptors, Self::User, Self::Directory, Self::Exec];
 }
 
-/// Why a child did not get as far as its program.
+/// Why a child did not execute its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecError {
     /// The step that failed.
     pub step: SetupStep,
-    /// The error's number, 0 where it was no call that failed.
+    /// The errno; 0 where no system call has failed.
     pub errno: i32,
-    /// The original's words, such as `couldn't exec /x: ENOENT`; very long ones are cut.
+    /// The original's words, such as `couldn't exec /x: ENOENT`, cut at [`MAX_MESSAGE`].
     message: String,
 }
 
@@ -43,16 +44,16 @@ impl fmt::Display for ExecError {
     }
 }
 
-/// Bytes of a record before its words: pid, errno, length of the words (2 bytes), step.
+/// Length of a record's header in bytes: pid, errno, length of the message (2 bytes), step.
 pub(super) const HEADER_LENGTH: usize = 11;
-/// The longest words in a record. With its head it is far below what a pipe takes in one piece (PIPE_BUF).
+/// The longest message in bytes. A record is far below PIPE_BUF, so it is written as a whole.
 pub(super) const MAX_MESSAGE: usize = 500;
-/// What the pipe can hold, in bytes: two thousand children that fail while we are busy.
+/// The size of the pipe in bytes: errors of two thousand children that fail while the owner is busy.
 const PIPE_SIZE: usize = 1 << 20;
-/// How many failures are kept of children that nobody asked for.
+/// Errors that are kept for children that were not asked about.
 const MAX_UNCLAIMED: usize = 65_536;
 
-/// The pipe all children report to, and the reports that came. What does not fit is lost, not waited for.
+/// The pipe, and the errors that were read from it. A full pipe loses records; children do not wait.
 #[derive(Debug)]
 pub struct ExecErrorPipe {
     reader: OwnedFd,
@@ -70,18 +71,18 @@ impl ExecErrorPipe {
     /// Opens the pipe. The error is that of pipe2(2).
     pub fn new() -> io::Result<Self> {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        // With less room fewer reports are kept while we are busy.
+        // A smaller pipe holds fewer records while the owner is busy.
         let _ = fcntl_setpipe_size(&writer, PIPE_SIZE);
         Ok(Self { reader, writer, received: RefCell::default() })
     }
 
-    /// What the child of this pid had to say; to be asked for every child that is reaped, as pids come again.
+    /// The error of the child with this pid. To be called for every child that is reaped, as pids are reused.
     pub fn take(&self, pid: u32) -> Option<ExecError> {
         self.drain();
         self.received.borrow_mut().errors.remove(&pid)
     }
 
-    /// Empties the pipe, so that there is room for others.
+    /// Reads all records, so that there is room for others.
     pub(super) fn drain(&self) {
         let mut buffer = [0; 4096];
         let mut kept = self.received.borrow_mut();
@@ -111,7 +112,7 @@ impl Received {
     }
 }
 
-/// Writes a record to `out` and returns its length. Called between fork and exec: takes no memory.
+/// Writes a record to `out` and gives its length. Called between fork and exec: allocates no memory.
 pub(super) fn encode(
     pid: u32,
     step: SetupStep,
@@ -129,7 +130,7 @@ pub(super) fn encode(
     HEADER_LENGTH + words.len()
 }
 
-/// The first record of `bytes`, if it is there as a whole, and its length.
+/// The first record of `bytes` and its length, if it is complete.
 fn decode(bytes: &[u8]) -> Option<(u32, Option<ExecError>, usize)> {
     let (pid, rest) = bytes.split_first_chunk::<4>()?;
     let (errno, rest) = rest.split_first_chunk::<4>()?;

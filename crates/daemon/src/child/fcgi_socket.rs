@@ -1,4 +1,5 @@
-//! The socket that the processes of a FastCGI group share as their stdin (socket_manager.py, datatypes.py).
+//! The listening socket that the processes of a FastCGI group share as stdin: [`FastCgiSocket`] (socket_manager.py,
+//! datatypes.py of the original).
 
 use std::cell::Cell;
 use std::io;
@@ -15,18 +16,18 @@ use thiserror::Error;
 
 use crate::files::unix_socket::{self, LiveSocket, PathTaken};
 
-/// How many connections wait where the configuration says nothing: the kernel's own limit holds anyway (SOMAXCONN).
+/// The default backlog; the kernel caps it anyway (SOMAXCONN).
 const DEFAULT_BACKLOG: i32 = 4096;
 
-/// A socket that listens; it is given to children and never used here.
+/// A listening socket for children. The daemon itself does not accept on it.
 #[derive(Debug)]
 pub struct FastCgiSocket {
     fd: OwnedFd,
-    /// Its file was removed: nobody can reach it any more.
+    /// Its file was removed: no client can connect any more.
     unlinked: Cell<bool>,
 }
 
-/// Why there is no socket.
+/// Why a socket cannot be opened.
 #[derive(Debug, Error)]
 pub enum FastCgiError {
     /// The host has no IPv4 address.
@@ -37,7 +38,7 @@ pub enum FastCgiError {
         /// What the resolver says.
         why: String,
     },
-    /// The address is taken, not ours, or the folder is missing.
+    /// The address is in use or not ours, or the folder is missing.
     #[error("cannot bind {url}: {why}")]
     Bind {
         /// The socket.
@@ -45,15 +46,15 @@ pub enum FastCgiError {
         /// What the kernel says.
         why: io::Error,
     },
-    /// `socket_owner`, in the original's words.
+    /// `socket_owner` cannot be set, in the original's words.
     #[error("Could not change ownership of socket file: {0}")]
     Owner(io::Error),
 }
 
 impl FastCgiSocket {
-    /// Binds and listens. What is at the path of a unix socket makes room first, which `log` is told, and the socket
-    /// stays when it is closed: both as in the original, but a file that holds something is kept under another name.
-    /// `address` is where a TCP socket listens, or why its name leads nowhere: names are not looked up here.
+    /// Binds and listens. What is at the path of a unix socket is removed first, which is logged, and the socket's
+    /// file stays when it is closed: both as in the original, except that a file with content is renamed. `address` is
+    /// the looked-up address of a TCP socket, or the reason why the lookup has failed: nothing is looked up here.
     pub fn open(
         socket: &FcgiSocket,
         address: Option<Result<SocketAddr, String>>,
@@ -69,12 +70,12 @@ impl FastCgiSocket {
         Ok(Self { fd, unlinked: Cell::new(false) })
     }
 
-    /// Whether its file was removed: who starts now needs another one.
+    /// Whether its file was removed. A process that starts now needs a new socket.
     pub fn is_unlinked(&self) -> bool {
         self.unlinked.get()
     }
 
-    /// Its file was removed.
+    /// Notes that its file was removed.
     pub fn mark_unlinked(&self) {
         self.unlinked.set(true);
     }
@@ -128,7 +129,7 @@ fn open_unix(
     Ok(fd)
 }
 
-/// Removes the file of a socket that was not finished.
+/// Removes the file of a socket unless it was opened completely.
 struct RemoveUnlessKept(Option<PathBuf>);
 
 impl RemoveUnlessKept {
@@ -140,7 +141,7 @@ impl RemoveUnlessKept {
 impl Drop for RemoveUnlessKept {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
-            // It may not have come into being.
+            // It may not exist yet.
             let _ = std::fs::remove_file(path);
         }
     }

@@ -1,4 +1,4 @@
-//! As whom a process runs: what `drop_privileges` of the original looks up, looked up before the fork.
+//! The user a process runs as: [`Identity`], looked up before the fork (`drop_privileges` of the original).
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -13,28 +13,28 @@ use nix::unistd::{Gid, Uid, User, getgrouplist, getuid};
 pub struct Identity {
     /// The user's number.
     pub uid: u32,
-    /// What is to be done to become this user.
+    /// How to become this user.
     pub switch: UserSwitch,
 }
 
-/// What is to be done to become a user.
+/// How to become a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserSwitch {
-    /// Nothing: we are this user.
+    /// Nothing is to be done: this process is the user.
     Unneeded,
-    /// Groups, group and user are set, in this order.
+    /// Set the groups, the group and the user, in this order.
     Switch {
         /// The primary group.
         gid: u32,
         /// All groups, the primary one first.
         groups: Vec<u32>,
     },
-    /// It cannot be done; a child says so, in the original's words, and ends with status 127.
+    /// It cannot be done. The child writes these words of the original and ends with status 127.
     Refused(String),
 }
 
 impl Identity {
-    /// Looks up a user and the groups; reads the user database, which may take time where that is a server.
+    /// Looks up a user and its groups in the user database, which may be a server and take time.
     pub fn look_up(uid: u32) -> Self {
         Self {
             uid,
@@ -58,15 +58,16 @@ fn user_switch(uid: u32, user: Option<&User>) -> UserSwitch {
     UserSwitch::Switch { gid: primary, groups: std::iter::once(primary).chain(others).collect() }
 }
 
-/// So long it is believed that a user is as it was: many programs start at once, but who is deleted starts nothing more.
+/// How long a looked-up user is used without asking again: many programs start at once. A user that was deleted
+/// earlier starts no more programs.
 const CACHE_TIME: Duration = Duration::from_secs(1);
 
-/// Users that programs run as, looked up anew when they are needed and some time has passed.
+/// Looked-up users, asked for again when [`CACHE_TIME`] has passed.
 #[derive(Debug, Default)]
 pub(crate) struct IdentityCache(HashMap<u32, (Duration, Rc<Identity>)>);
 
 impl IdentityCache {
-    /// The user of this number; `now` is monotonic. Where the database cannot be asked, what it said last is believed.
+    /// Looks up a user; `now` is monotonic. If the database fails, its last answer is used.
     pub(crate) fn look_up(&mut self, uid: u32, now: Duration) -> Rc<Identity> {
         self.look_up_with(uid, now, || User::from_uid(Uid::from_raw(uid)))
     }
@@ -94,7 +95,7 @@ impl IdentityCache {
         identity
     }
 
-    /// Asks for every user anew.
+    /// Forgets all users.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

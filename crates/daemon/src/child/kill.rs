@@ -1,4 +1,5 @@
-//! Sends any signal to a child or to its group: also 0, which only asks, and the real-time ones, which have no names.
+//! kill(2) by number, to a child or to its process group: signal 0, which only checks, and real-time signals have no
+//! names.
 #![expect(unsafe_code, reason = "the safe wrappers know signals with names only")]
 
 use std::io;
@@ -28,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_asked_and_everybody_is_never_meant() {
+    fn signal_0_only_checks_and_a_group_of_everybody_is_never_meant() {
         assert!(kill(std::process::id(), 0, SignalTarget::Process).is_ok());
         for pid in [0, 1, u32::MAX] {
             let error = kill(pid, 0, SignalTarget::Group).unwrap_err();

@@ -1,4 +1,4 @@
-//! Child processes: how they are started, what they write, how they end.
+//! Child processes: starting, reading their pipes, signalling and reaping them.
 
 pub mod command;
 pub mod exec_errors;

@@ -1,4 +1,5 @@
-//! Whether the kernel has killed for want of memory among our children: its count for our control group.
+//! OOM kills in our control group: [`OomMonitor`] reads the kernel's count; the owner asks whether a child's end was
+//! one.
 
 use std::fs;
 use std::io;
@@ -11,11 +12,11 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 
 use crate::readable_fd::ReadableFd;
 
-/// The file of version 2, which tells when it changes.
+/// The file of control groups version 2. inotify reports its changes.
 const MEMORY_EVENTS: &str = "memory.events";
 
-/// Follows the count of OOM kills in the control group of this process and those below it. Version 2 of control groups
-/// tells when the count changes; with version 1 it is read when children start and end.
+/// Follows the count of OOM kills in the control group of this process and those below it. With version 2 of control
+/// groups the kernel reports changes; with version 1 the count is read when children start and end.
 #[derive(Debug)]
 pub struct OomMonitor {
     file: Option<PathBuf>,
@@ -23,7 +24,7 @@ pub struct OomMonitor {
     changes: Option<InotifyWatch>,
 }
 
-/// Tells when a file changes. Nothing wakes while it does not.
+/// An inotify watch on one file.
 #[derive(Debug)]
 struct InotifyWatch {
     fd: OwnedFd,
@@ -31,7 +32,7 @@ struct InotifyWatch {
 }
 
 impl OomMonitor {
-    /// Finds the count; where the kernel offers none, nobody was ever killed. To be called in the runtime.
+    /// Finds the count. Where the kernel has none, no child counts as killed. To be called in the runtime.
     pub fn new(now: Now) -> Self {
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         Self::of(candidates(&groups).into_iter().find(|file| oom_kills_in(file).is_some()), now)
@@ -39,14 +40,14 @@ impl OomMonitor {
 
     fn of(file: Option<PathBuf>, now: Now) -> Self {
         let watched = file.as_deref().filter(|file| file.ends_with(MEMORY_EVENTS));
-        // Without it the count is read now and then, and the windows are wider.
+        // Without a watch the count is read at starts and ends, and the time windows are wider.
         let changes = watched.and_then(|file| InotifyWatch::of(file).ok());
         let watching = if changes.is_some() { CounterUpdates::Notified } else { CounterUpdates::Polled };
         let seen = file.as_deref().and_then(oom_kills_in).unwrap_or_default();
         Self { file, kills: OomKills::new(watching, seen, now), changes }
     }
 
-    /// Waits until the count may have changed; for ever where nobody tells. Nothing is lost if the waiting is given up.
+    /// Waits until the count may have changed; for ever without a watch. Cancel safe.
     pub async fn changed(&self) {
         match &self.changes {
             Some(changes) => changes.next().await,
@@ -54,19 +55,19 @@ impl OomMonitor {
         }
     }
 
-    /// Whether the kernel tells when the count changes; if not, it has to be read often.
+    /// Whether changes are reported. If not, the count has to be read often.
     pub fn is_watched(&self) -> bool {
         self.changes.is_some()
     }
 
-    /// Reads the count; gives how many were killed since it was last read, and when.
+    /// Reads the count. Gives the number of kills since the last read, and in what time they happened.
     pub fn read_count(&mut self, now: Now) -> Option<(u64, TimeWindow)> {
         let count = self.file.as_deref().and_then(oom_kills_in)?;
         self.kills.update(count, now)
     }
 
-    /// What want of memory had to do with the ends of children that were noticed together, see [`OomKills::classify`].
-    pub fn judge(&mut self, ends: &[ExitKind], now: Now) -> Vec<OomVerdict> {
+    /// Whether the OOM killer ended the children that were reaped together, see [`OomKills::classify`].
+    pub fn classify(&mut self, ends: &[ExitKind], now: Now) -> Vec<OomVerdict> {
         self.kills.classify(ends, now)
     }
 }
@@ -89,8 +90,8 @@ impl InotifyWatch {
     }
 }
 
-/// Where the count may stand, by the text of /proc/self/cgroup (cgroups(7)): version 2, then version 1; the group by its
-/// path, then what a container sees as the root.
+/// The files that may have the count, by the text of /proc/self/cgroup (cgroups(7)): version 2, then version 1; in the
+/// group's folder, then in the root that a container sees.
 fn candidates(groups: &str) -> Vec<PathBuf> {
     let of = |wanted: fn(&str, &str) -> bool| {
         groups.lines().find_map(|line| {
@@ -154,22 +155,22 @@ mod tests {
         let now = TimeWindow { from: at(50).wall, to: at(50).wall };
         assert_eq!(watch.read_count(at(50)), Some((1, now)));
         assert_eq!(watch.read_count(at(3650)), None);
-        assert_eq!(watch.judge(&[ExitKind::SigKill], at(3650)), [OomVerdict::Unrelated]);
+        assert_eq!(watch.classify(&[ExitKind::SigKill], at(3650)), [OomVerdict::Unrelated]);
         write(&file, 5);
         watch.read_count(at(3700));
-        assert_eq!(watch.judge(&[ExitKind::SigKill], at(3700)), [OomVerdict::Killed]);
+        assert_eq!(watch.classify(&[ExitKind::SigKill], at(3700)), [OomVerdict::Killed]);
     }
 
     #[tokio::test]
-    async fn without_a_count_nobody_was_killed() {
+    async fn without_a_count_no_child_counts_as_killed() {
         let mut watch = OomMonitor::of(None, at(0));
         assert_eq!(watch.read_count(at(1)), None);
-        assert_eq!(watch.judge(&[ExitKind::SigKill], at(1)), [OomVerdict::Unrelated]);
+        assert_eq!(watch.classify(&[ExitKind::SigKill], at(1)), [OomVerdict::Unrelated]);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("memory.oom_control");
         write(&file, 3);
         let mut watch = OomMonitor::of(Some(file.clone()), at(0));
-        assert!(watch.changes.is_none(), "version 1 tells nobody");
+        assert!(watch.changes.is_none(), "version 1 reports no changes");
         fs::remove_file(&file).unwrap();
         assert_eq!(watch.read_count(at(9)), None);
     }

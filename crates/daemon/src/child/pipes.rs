@@ -1,4 +1,4 @@
-//! The pipes of all children in one epoll of our own: no task, no buffer and no registration with the runtime for each.
+//! Reading, writing and polling the pipes of children: [`Epoll`] and non-blocking calls. `io/poller` is built on it.
 
 use std::fmt;
 use std::io;
@@ -8,82 +8,82 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 
-/// What a full pipe grows to at most, in bytes: the kernel's own limit for users who are not root.
+/// The size to which a full pipe grows, in bytes: the kernel's limit for users who are not root.
 const MAX_PIPE_SIZE: usize = 1 << 20;
-/// A read of so many bytes has emptied a pipe of the usual size, so it may have been full.
+/// The kernel's default pipe size. A read of this many bytes may have emptied a full pipe.
 pub const DEFAULT_PIPE_SIZE: usize = 1 << 16;
-/// How many descriptors are told of at once.
+/// Events that one wait reports at most.
 pub const MAX_EVENTS: usize = 128;
 
-/// What to wait for at a descriptor.
+/// The readiness to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
-    /// There is something to read, or the other side has closed.
+    /// Data to read, or the other end is closed.
     Read,
-    /// The same, told once; then not before it is modified.
+    /// The same with EPOLLONESHOT: reported once, then disabled until it is modified.
     ReadOnce,
-    /// There is room to write, or nobody reads any more.
+    /// Room to write, or the read end is closed.
     Write,
 }
 
-/// What a read gave.
+/// The outcome of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadOutcome {
-    /// So many bytes.
+    /// This many bytes.
     Bytes(usize),
-    /// Nothing now.
+    /// The pipe is empty.
     Empty,
-    /// Nothing any more.
+    /// All write ends are closed.
     Closed,
 }
 
-/// What a write took.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteOutcome {
-    /// So many bytes.
+    /// This many bytes were taken.
     Bytes(usize),
-    /// None now: the pipe is full.
+    /// The pipe is full.
     Full,
-    /// None any more: nobody reads.
+    /// All read ends are closed.
     Closed,
 }
 
-/// One epoll for the pipes of all children, level-triggered.
+/// A level-triggered epoll set for the pipes of all children: no task, no buffer and no registration with the runtime
+/// for each of them.
 ///
-/// Its own descriptor ([`AsFd`]) becomes readable when one of them is ready. Where that is watched by edges, as tokio's
-/// `AsyncFd` does, [`Poller::wait`] is called until it says 0 before the readiness is cleared.
+/// The set's own descriptor ([`AsFd`]) becomes readable when a member is ready. Where that is edge-triggered, as in
+/// tokio's `AsyncFd`, call [`Epoll::wait`] until it gives 0 before clearing the readiness.
 pub struct Epoll {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
 }
 
 impl Epoll {
-    /// A poller of nothing. The error is that of epoll_create1(2).
+    /// An empty set. The error is that of epoll_create1(2).
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         Ok(Self { epoll, events: Vec::with_capacity(MAX_EVENTS) })
     }
 
-    /// Watches a descriptor; `token` is what [`Poller::wait`] calls it.
+    /// Adds a descriptor; [`Epoll::wait`] reports it by `token`.
     ///
-    /// A pipe to write to is best added only while there is something to write: once its reader is gone, it is always
-    /// ready.
+    /// A write end is best added only while there are bytes to write: when its reader has closed, it is always ready.
     pub fn add(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags(interest))?)
     }
 
-    /// Changes what is waited for at a descriptor that was added.
+    /// Changes the interest of a member.
     pub fn modify(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
         Ok(epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), flags(interest))?)
     }
 
-    /// Watches a descriptor no more; to be called before it is closed, as a child may hold a copy of it.
+    /// Removes a member. To be called before the descriptor is closed, as a child may hold a copy of it.
     pub fn remove(&self, fd: BorrowedFd<'_>) {
-        // It fails for a descriptor that is not watched, which is what was wanted.
+        // It fails for a descriptor that is not a member, which is fine.
         let _ = epoll::delete(&self.epoll, fd);
     }
 
-    /// Gives the tokens of what is ready now and how many these were, at most 128; never waits.
+    /// Passes the tokens of ready members to `sink` and gives their number, at most [`MAX_EVENTS`]. Does not block.
     pub fn wait(&mut self, sink: &mut dyn FnMut(u64)) -> io::Result<usize> {
         self.events.clear();
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -106,10 +106,10 @@ impl fmt::Debug for Epoll {
 }
 
 impl Epoll {
-    /// Waits until something is ready, or this long.
+    /// Blocks until a member is ready, or for `time`.
     pub fn wait_readable(&self, time: Duration) {
         let time = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
-        // Whatever ends it, all is looked at afterwards.
+        // The caller looks at all members afterwards, whatever has ended the wait.
         let _ = poll(&mut [PollFd::new(&self.epoll, PollFlags::IN)], Some(&time));
     }
 }
@@ -134,7 +134,7 @@ fn flags(interest: Interest) -> epoll::EventFlags {
     }
 }
 
-/// Reads once into `buffer`. An error is an end: there is nothing to be had from such a pipe.
+/// Reads once. An error counts as the end of the pipe.
 pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> ReadOutcome {
     loop {
         return match rustix::io::read(fd, &mut *buffer) {
@@ -159,9 +159,9 @@ pub fn write(fd: BorrowedFd<'_>, data: &[u8]) -> WriteOutcome {
     }
 }
 
-/// Gives a pipe that was found full ([`FULL_PIPE`]) the room of a megabyte, or what the kernel lets us have.
-/// Returns its size in bytes.
-pub fn grow(fd: BorrowedFd<'_>) -> usize {
+/// Enlarges a pipe that was found full ([`DEFAULT_PIPE_SIZE`]) to a megabyte, or to what the kernel allows. Gives its
+/// size in bytes.
+pub fn enlarge(fd: BorrowedFd<'_>) -> usize {
     let sizes = [MAX_PIPE_SIZE, MAX_PIPE_SIZE / 4];
     let grown = sizes.iter().find_map(|size| rustix::pipe::fcntl_setpipe_size(fd, *size).ok());
     grown.or_else(|| rustix::pipe::fcntl_getpipe_size(fd).ok()).unwrap_or_default()
@@ -179,56 +179,56 @@ mod tests {
         pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap()
     }
 
-    fn ready(poller: &mut Epoll) -> Vec<u64> {
+    fn ready(epoll: &mut Epoll) -> Vec<u64> {
         let mut tokens = Vec::new();
-        let count = poller.wait(&mut |token| tokens.push(token)).unwrap();
+        let count = epoll.wait(&mut |token| tokens.push(token)).unwrap();
         assert_eq!(count, tokens.len());
         tokens
     }
 
     #[test]
-    fn who_is_ready_is_told_until_it_is_dealt_with() {
-        let mut poller = Epoll::new().unwrap();
+    fn a_ready_pipe_is_reported_until_it_is_read() {
+        let mut epoll = Epoll::new().unwrap();
         let (read_end, write_end) = pipe();
-        poller.add(read_end.as_fd(), 7, Interest::Read).unwrap();
-        assert!(ready(&mut poller).is_empty());
+        epoll.add(read_end.as_fd(), 7, Interest::Read).unwrap();
+        assert!(ready(&mut epoll).is_empty());
         assert_eq!(write(write_end.as_fd(), b"hello"), WriteOutcome::Bytes(5));
-        assert_eq!(ready(&mut poller), [7]);
-        assert_eq!(ready(&mut poller), [7]);
+        assert_eq!(ready(&mut epoll), [7]);
+        assert_eq!(ready(&mut epoll), [7]);
         let mut buffer = [0; 100];
         assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Bytes(5));
-        assert!(ready(&mut poller).is_empty());
+        assert!(ready(&mut epoll).is_empty());
         assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Empty);
         drop(write_end);
-        assert_eq!(ready(&mut poller), [7]);
+        assert_eq!(ready(&mut epoll), [7]);
         assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Closed);
-        poller.remove(read_end.as_fd());
-        assert!(ready(&mut poller).is_empty());
-        poller.remove(read_end.as_fd());
+        epoll.remove(read_end.as_fd());
+        assert!(ready(&mut epoll).is_empty());
+        epoll.remove(read_end.as_fd());
     }
 
     #[test]
-    fn room_to_write_is_told_and_so_is_a_reader_that_is_gone() {
-        let mut poller = Epoll::new().unwrap();
+    fn room_to_write_is_reported_and_so_is_a_closed_reader() {
+        let mut epoll = Epoll::new().unwrap();
         let (read_end, write_end) = pipe();
         let block = [0; 4096];
         while write(write_end.as_fd(), &block) != WriteOutcome::Full {}
-        poller.add(write_end.as_fd(), 1, Interest::Write).unwrap();
-        assert!(ready(&mut poller).is_empty());
+        epoll.add(write_end.as_fd(), 1, Interest::Write).unwrap();
+        assert!(ready(&mut epoll).is_empty());
         let mut buffer = [0; DEFAULT_PIPE_SIZE];
         assert_eq!(read(read_end.as_fd(), &mut buffer), ReadOutcome::Bytes(DEFAULT_PIPE_SIZE));
-        assert_eq!(ready(&mut poller), [1]);
-        poller.modify(write_end.as_fd(), 2, Interest::Read).unwrap();
-        assert!(ready(&mut poller).is_empty());
+        assert_eq!(ready(&mut epoll), [1]);
+        epoll.modify(write_end.as_fd(), 2, Interest::Read).unwrap();
+        assert!(ready(&mut epoll).is_empty());
         drop(read_end);
-        assert_eq!(ready(&mut poller), [2]);
+        assert_eq!(ready(&mut epoll), [2]);
         assert_eq!(write(write_end.as_fd(), &block), WriteOutcome::Closed);
     }
 
     #[test]
     fn a_pipe_that_is_full_gets_more_room() {
         let (_read_end, write_end) = pipe();
-        let size = grow(write_end.as_fd());
+        let size = enlarge(write_end.as_fd());
         assert!(size > DEFAULT_PIPE_SIZE, "{size}");
         let mut taken = 0;
         while let WriteOutcome::Bytes(count) = write(write_end.as_fd(), &[0; 4096]) {
@@ -238,16 +238,16 @@ mod tests {
     }
 
     #[test]
-    fn hundreds_of_pipes_are_all_told_in_turns() {
-        let mut poller = Epoll::new().unwrap();
+    fn hundreds_of_ready_pipes_are_reported_in_turns() {
+        let mut epoll = Epoll::new().unwrap();
         let pipes: BTreeMap<u64, _> = (0..400).map(|token| (token, pipe())).collect();
         for (token, (read_end, write_end)) in &pipes {
-            poller.add(read_end.as_fd(), *token, Interest::Read).unwrap();
+            epoll.add(read_end.as_fd(), *token, Interest::Read).unwrap();
             write(write_end.as_fd(), b"x");
         }
         let mut seen = Vec::new();
         loop {
-            let tokens = ready(&mut poller);
+            let tokens = ready(&mut epoll);
             if tokens.is_empty() {
                 break;
             }

@@ -1,7 +1,8 @@
-//! The fork, and what the child does between it and its program: the one unsafe file of the daemon.
+//! The fork, and what the child does before execve: [`fork_exec`], called by `spawn` alone. Most of the daemon's
+//! unsafe code is here.
 //!
-//! The child is a copy of a process that may have had threads, so it takes no memory, no locks and cannot unwind: it
-//! makes system calls with what the parent has made ready, and ends with `_exit`. Its steps, in the original's order:
+//! The child is a copy of a process that may have threads. It allocates no memory, takes no locks and cannot unwind:
+//! it makes system calls with what the parent has prepared, and ends with `_exit`. Its steps, in the original's order:
 //!
 //! ```text
 //! signals ─▶ process group ─▶ descriptors ─▶ limit ─▶ user ─▶ folder ─▶ umask ─▶ exec
@@ -23,16 +24,16 @@ use nix::unistd::{ForkResult, Pid, fork, setpgid};
 use super::exec_errors::{HEADER_LENGTH, MAX_MESSAGE, SetupStep, encode};
 use super::identity::{Identity, UserSwitch};
 
-/// The status of a child that did not get as far as its program, as the original has it.
+/// The exit status of a child that did not reach execve, as in the original.
 const STATUS_NOT_SPAWNED: i32 = 127;
-/// The last signal that Linux has.
+/// The last signal number of Linux.
 const LAST_SIGNAL: i32 = 64;
-/// Where the kernel cannot close descriptors as a range (before 5.11), those below this are closed one by one.
+/// Before Linux 5.11 close_range(2) cannot set close-on-exec; then it is set for each descriptor below this.
 const MAX_DESCRIPTORS: i32 = 65_536;
-/// The longest line of a child about its failure, in bytes; a path can be nearly as long.
+/// The longest error line of a child, in bytes; a path can be nearly as long.
 const MAX_LINE: usize = 4600;
 
-/// All that the child needs.
+/// All that the child needs, allocated before the fork.
 pub(super) struct PreparedExec<'a> {
     pub(super) file: CString,
     pub(super) argv: CStringArray,
@@ -41,22 +42,22 @@ pub(super) struct PreparedExec<'a> {
     pub(super) umask: Option<u32>,
     pub(super) identity: Option<&'a Identity>,
     pub(super) nofile: Option<u64>,
-    /// What becomes its stdin, stdout and stderr.
+    /// Its stdin, stdout and stderr.
     pub(super) stdio: [BorrowedFd<'a>; 3],
-    /// Closes itself when the program is executed.
+    /// The write end of the exec error pipe, which closes on exec.
     pub(super) error_pipe: BorrowedFd<'a>,
 }
 
-/// Strings as execve wants them: an array of addresses, a null at its end.
+/// Strings for execve: an array of addresses with a null at its end.
 pub(super) struct CStringArray {
-    /// What the addresses point into; it is not touched any more. A `Vec`, and no `Box`: who moves a box says that
-    /// nobody else points into it.
+    /// What the addresses point into. It does not change any more. It is a `Vec`, as moving a `Box` asserts that no
+    /// other pointer leads into it.
     text: Vec<u8>,
     addresses: Box<[*const c_char]>,
 }
 
 impl CStringArray {
-    /// Takes strings that each end with a zero, one behind the other, and where each of them starts.
+    /// Takes strings that each end with a zero byte, one behind the other, and the offset of each.
     pub(super) fn new(text: Vec<u8>, starts: &[usize]) -> Self {
         assert!(text.is_empty() || text.ends_with(&[0]), "the last string ends with a zero");
         assert!(starts.iter().all(|start| *start < text.len()), "every string starts in the text");
@@ -66,24 +67,24 @@ impl CStringArray {
         Self { text, addresses }
     }
 
-    /// The first string, none if there is none.
+    /// The first string; empty if there is none.
     fn first(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.text).unwrap_or_default()
     }
 }
 
-/// SIGCHLD does what it does by default in this process: nothing, but children that have ended are kept.
+/// Sets SIGCHLD to its default action, with which the kernel keeps exit statuses.
 pub(super) fn reset_sigchld() {
     // SAFETY: sets no handler.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
-/// Forks. All signals wait meanwhile, so that no handler of ours runs in the child.
+/// Forks. All signals are blocked meanwhile, so that no handler of the parent runs in the child.
 pub(super) fn fork_exec(prepared: &PreparedExec<'_>) -> io::Result<u32> {
     let mut before = SigSet::empty();
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))?;
-    // SAFETY: the child calls `become_program` and nothing else, which keeps to calls that are allowed after a fork
-    // of a process with threads (signal-safety(7)) and does not return.
+    // SAFETY: the child calls `child_main` alone, which makes only calls that are allowed after a fork of a process
+    // with threads (signal-safety(7)) and does not return.
     let forked = match unsafe { fork() } {
         Ok(ForkResult::Child) => child_main(prepared),
         Ok(ForkResult::Parent { child }) => Ok(child),
@@ -91,49 +92,49 @@ pub(super) fn fork_exec(prepared: &PreparedExec<'_>) -> io::Result<u32> {
     };
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
     let child = forked?;
-    // The child does this too. Whoever is first, the group is there when we want to signal it; if the child has
-    // executed its program already, this fails and nothing is missing.
+    // The child calls it as well, so the group exists before either of them goes on. After execve it fails here, and
+    // nothing is missing.
     let _ = setpgid(child, child);
     Ok(child.as_raw().unsigned_abs())
 }
 
-/// Forks, and both halves go on as what this process was: how the daemon goes into the background. Gives the new
-/// process's number in the old one, none in the new one. To be called while there is one thread.
+/// Forks, and both processes go on here: the way into the background. Gives the new process's pid in the parent, none
+/// in the child. To be called while there is one thread.
 pub(crate) fn fork_daemon() -> io::Result<Option<u32>> {
-    // SAFETY: there is one thread, so the new process has everything as it is here, and no lock is held.
+    // SAFETY: there is one thread, so all memory is copied in a consistent state and no lock is held.
     match unsafe { fork() }? {
         ForkResult::Child => Ok(None),
         ForkResult::Parent { child } => Ok(Some(child.as_raw().unsigned_abs())),
     }
 }
 
-/// What has failed in the child.
+/// The failed step.
 struct FailedStep {
     step: SetupStep,
     errno: i32,
 }
 
-/// The child's way. It is `extern "C"` so that a panic, which there should not be, ends the child and does not go on as
-/// a second parent.
+/// Runs the child. It is `extern "C"` so that a panic, which should not happen, aborts the child: unwinding would
+/// continue as a second parent.
 extern "C" fn child_main(prepared: &PreparedExec<'_>) -> ! {
     reset_signals();
-    // This cannot fail: the child is new and leads no session.
+    // This cannot fail: a new process leads no session.
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     let failed = match set_up_and_exec(prepared) {
         Ok(never) => match never {},
         Err(failed) => failed,
     };
     report_failure(prepared, &failed);
-    // SAFETY: takes no address, and runs nothing of the parent's.
+    // SAFETY: takes no address, and runs no exit handlers of the parent.
     unsafe { libc::_exit(STATUS_NOT_SPAWNED) }
 }
 
-/// Every signal does what it does by default, and none is blocked. But SIGPIPE and SIGXFSZ are ignored, as under the
-/// original (SIGPIPE under systemd as well): a grandchild that outlives its parent and writes gets an error, and is not
-/// killed; nor is who writes more than its limit.
+/// Sets every signal to its default action and unblocks all. SIGPIPE and SIGXFSZ are ignored, as under the original
+/// (SIGPIPE under systemd as well): a grandchild that outlives its parent gets an error from write(2) and is not
+/// killed, and neither is a process that exceeds its file size limit.
 fn reset_signals() {
     for signal in 1..=LAST_SIGNAL {
-        // SAFETY: sets no handler. KILL, STOP and those of the C library are refused, which is right.
+        // SAFETY: sets no handler. SIGKILL, SIGSTOP and the C library's own are refused, which is right.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
@@ -153,7 +154,7 @@ fn set_up_and_exec(prepared: &PreparedExec<'_>) -> Result<std::convert::Infallib
         change_user(identity).map_err(|errno| FailedStep { step: SetupStep::User, errno })?;
     }
     if let Some(folder) = &prepared.directory {
-        // SAFETY: the address is that of a string with a zero at its end.
+        // SAFETY: the address is that of a string with a zero byte at its end.
         check(unsafe { libc::chdir(folder.as_ptr()) })
             .map_err(|errno| FailedStep { step: SetupStep::Directory, errno })?;
     }
@@ -161,8 +162,8 @@ fn set_up_and_exec(prepared: &PreparedExec<'_>) -> Result<std::convert::Infallib
         // SAFETY: takes no address.
         unsafe { libc::umask(mask) };
     }
-    // SAFETY: file is a string with a zero at its end; both arrays hold addresses of such strings in a text that
-    // `prepared` owns, and a null at their end (`Strings::new`).
+    // SAFETY: file is a string with a zero byte at its end; both arrays hold addresses of such strings in a text that
+    // `prepared` owns, and a null at their end (`CStringArray::new`).
     unsafe {
         libc::execve(
             prepared.file.as_ptr(),
@@ -173,25 +174,26 @@ fn set_up_and_exec(prepared: &PreparedExec<'_>) -> Result<std::convert::Infallib
     Err(FailedStep { step: SetupStep::Exec, errno: Errno::last_raw() })
 }
 
-/// Stdin, stdout and stderr; whatever else is open closes when the program is executed.
+/// Sets stdin, stdout and stderr, and close-on-exec for all other descriptors.
 fn set_up_descriptors(prepared: &PreparedExec<'_>) -> Result<(), i32> {
     for (theirs, number) in prepared.stdio.iter().zip(0..) {
         // SAFETY: takes no address; what is replaced is the copy of this child.
         check(unsafe { libc::dup2(theirs.as_raw_fd(), number) })?;
     }
-    // SAFETY: takes no address. The flag only marks descriptors of this child.
+    // SAFETY: takes no address. The flag changes descriptors of this child only.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if closed == 0 {
         return Ok(());
     }
     for fd in 3..MAX_DESCRIPTORS {
-        // SAFETY: takes no address; it fails for what is not open.
+        // SAFETY: takes no address; it fails for a descriptor that is not open.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     Ok(())
 }
 
-/// Gives the soft limit of descriptors back that we have raised for ourselves. A program runs with more, too.
+/// Restores the soft limit that the daemon has raised for itself. An error is ignored: a program runs with a higher
+/// limit, too.
 fn set_soft_nofile(soft: u64) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the address is that of a local variable of the right type.
@@ -202,7 +204,7 @@ fn set_soft_nofile(soft: u64) {
     }
 }
 
-/// Groups first: who is not root any more cannot set them. A refusal of the parent's has no number.
+/// Sets the groups first: only root can. If the parent has refused the change, the errno is 0.
 fn change_user(identity: &Identity) -> Result<(), i32> {
     let (gid, groups) = match &identity.switch {
         UserSwitch::Unneeded => return Ok(()),
@@ -221,7 +223,7 @@ fn check(result: i32) -> Result<(), i32> {
     if result < 0 { Err(Errno::last_raw()) } else { Ok(()) }
 }
 
-/// Reports to the parent, and writes the original's two lines to the child's stderr.
+/// Writes a record to the exec error pipe, and the original's two lines to the child's stderr.
 fn report_failure(prepared: &PreparedExec<'_>, failed: &FailedStep) {
     let mut line = LineBuffer { bytes: [0; MAX_LINE], length: 0 };
     line.push(b"supervisor: ");
@@ -230,15 +232,15 @@ fn report_failure(prepared: &PreparedExec<'_>, failed: &FailedStep) {
     let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
     let words = &line.bytes[prefix..line.length];
     let length = encode(Pid::this().as_raw().unsigned_abs(), failed.step, failed.errno, words, &mut buffer);
-    // Nothing is left to do for who cannot even say this.
+    // There is no other way to report anything.
     let _ = rustix::io::write(prepared.error_pipe, &buffer[..length]);
     line.push(b"\nsupervisor: child process was not spawned\n");
-    // SAFETY: descriptor 2 is this child's stderr, whatever became of it, and stays open.
+    // SAFETY: descriptor 2 is this child's stderr and stays open.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
     let _ = rustix::io::write(stderr, &line.bytes[..line.length]);
 }
 
-/// `couldn't exec /x: ENOENT` and its like (process.py, `_spawn_as_child`).
+/// The original's words, such as `couldn't exec /x: ENOENT` (process.py, `_spawn_as_child`).
 fn push_reason(prepared: &PreparedExec<'_>, failed: &FailedStep, line: &mut LineBuffer) {
     let mut digits = [0; 12];
     match failed.step {
@@ -266,7 +268,7 @@ fn push_reason(prepared: &PreparedExec<'_>, failed: &FailedStep, line: &mut Line
     }
 }
 
-/// A line that is put together without taking memory; what does not fit is left out.
+/// A line of fixed capacity, as nothing can be allocated; what does not fit is cut.
 struct LineBuffer {
     bytes: [u8; MAX_LINE],
     length: usize,
@@ -281,7 +283,7 @@ impl LineBuffer {
     }
 }
 
-/// A number in digits, the last ones of `digits`.
+/// A number in decimal, at the end of `digits`.
 fn decimal(mut number: u32, digits: &mut [u8; 12]) -> &[u8] {
     let mut start = digits.len();
     loop {

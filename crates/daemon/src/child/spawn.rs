@@ -1,4 +1,4 @@
-//! Starts a child: everything is made ready here, so that what runs after the fork (`setup`) only makes system calls.
+//! Starting a child: [`spawn`] allocates everything before the fork, so that `setup` only makes system calls after it.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
@@ -15,76 +15,76 @@ use super::exec_errors::ExecErrorPipe;
 use super::identity::Identity;
 use super::setup::{self, CStringArray, PreparedExec};
 
-/// All that a child is started with.
+/// What a child is started with.
 #[derive(Debug, Clone)]
 pub struct SpawnOptions<'a> {
-    /// What is executed.
+    /// The file for execve.
     pub file: &'a Path,
-    /// Its words, its own name first.
+    /// The arguments, its own name first.
     pub argv: &'a [String],
     /// Its whole environment.
     pub environment: &'a [(OsString, OsString)],
-    /// The folder it starts in; ours if there is none.
+    /// The working folder; the daemon's if there is none.
     pub directory: Option<&'a Path>,
-    /// Its umask; ours if there is none.
+    /// The umask; the daemon's if there is none.
     pub umask: Option<u32>,
-    /// As whom it runs; as we do if there is none.
+    /// The user; the daemon's if there is none.
     pub identity: Option<&'a Identity>,
-    /// What it reads.
+    /// Its stdin.
     pub stdin: StdinSource<'a>,
-    /// Where its errors go.
+    /// Its stderr.
     pub stderr: StderrTarget,
-    /// Its soft limit of descriptors; ours, which was raised, if there is none.
+    /// The soft limit of descriptors; the daemon's, which was raised, if there is none.
     pub nofile: Option<u64>,
 }
 
-/// What a child reads.
+/// The stdin of a child.
 #[derive(Debug, Clone, Copy)]
 pub enum StdinSource<'a> {
-    /// A pipe from us.
+    /// A pipe from the daemon.
     Pipe,
-    /// A socket that listens, as FastCGI programs have it.
+    /// A listening socket, for FastCGI programs.
     Socket(BorrowedFd<'a>),
 }
 
-/// Where a child's errors go.
+/// The stderr of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StderrTarget {
-    /// To a pipe of their own.
+    /// A pipe of its own.
     Pipe,
-    /// To the pipe of its stdout.
+    /// The pipe of its stdout.
     SameAsStdout,
 }
 
-/// A child, and our ends of its pipes: non-blocking, closed in other children.
+/// A started child and the daemon's ends of its pipes: non-blocking, close-on-exec.
 #[derive(Debug)]
 pub struct SpawnedChild {
-    /// Its process, and the group it leads.
+    /// Its pid, which is also that of its process group.
     pub pid: u32,
-    /// What it reads from us; none where its stdin is a socket.
+    /// The write end of its stdin; none where its stdin is a socket.
     pub stdin: Option<OwnedFd>,
-    /// What it writes.
+    /// The read end of its stdout.
     pub stdout: OwnedFd,
-    /// Its errors, where these are apart.
+    /// The read end of its stderr, where it has a pipe of its own.
     pub stderr: Option<OwnedFd>,
 }
 
-/// Why there is no child.
+/// Why a child was not started.
 #[derive(Debug, Error)]
 pub enum SpawnError {
-    /// No pipe.
+    /// A pipe cannot be opened.
     #[error("cannot make pipes: {0}")]
     Pipes(io::Error),
-    /// No process.
+    /// fork(2) has failed.
     #[error("cannot fork: {0}")]
     Fork(io::Error),
-    /// A zero byte in command, folder or environment: the kernel would take it for the end.
+    /// A zero byte in the command, folder or environment would end the string for the kernel.
     #[error("cannot start with a zero byte in {0:?}")]
     NulByte(String),
 }
 
 impl SpawnError {
-    /// The original's words for it: they become `spawnerr`. `process` is the process's name.
+    /// The original's words, which become `spawnerr`. `process` is the process's name.
     pub fn message(&self, process: &str) -> String {
         let name = |why: &io::Error| errno::name(why.raw_os_error().unwrap_or_default());
         match self {
@@ -98,7 +98,7 @@ impl SpawnError {
     }
 }
 
-/// The original's words for pipes or log files of a process that cannot be opened.
+/// The original's words for a pipe or log file that cannot be opened.
 pub fn dispatcher_error(process: &str, why: &io::Error) -> String {
     let code = why.raw_os_error().unwrap_or_default();
     if code == rustix::io::Errno::MFILE.raw_os_error() {
@@ -110,33 +110,33 @@ pub fn dispatcher_error(process: &str, why: &io::Error) -> String {
     format!("unknown error making dispatchers for '{process}': {}", errno::name(code))
 }
 
-/// Starts a child. What fails between fork and exec is told by `reports` when the child has been reaped.
-pub fn spawn(launch: &SpawnOptions<'_>, reports: &ExecErrorPipe) -> Result<SpawnedChild, SpawnError> {
-    reports.drain();
-    let stdin = match launch.stdin {
+/// Starts a child. A failure between fork and exec is in `error_pipe` when the child has been reaped.
+pub fn spawn(options: &SpawnOptions<'_>, error_pipe: &ExecErrorPipe) -> Result<SpawnedChild, SpawnError> {
+    error_pipe.drain();
+    let stdin = match options.stdin {
         StdinSource::Pipe => Some(pipe(PipeEnd::Write)?),
         StdinSource::Socket(_) => None,
     };
     let stdout = pipe(PipeEnd::Read)?;
-    let stderr = match launch.stderr {
+    let stderr = match options.stderr {
         StderrTarget::Pipe => Some(pipe(PipeEnd::Read)?),
         StderrTarget::SameAsStdout => None,
     };
-    let child_stdin = match (&stdin, launch.stdin) {
+    let child_stdin = match (&stdin, options.stdin) {
         (_, StdinSource::Socket(socket)) => socket,
         (Some(pipe), StdinSource::Pipe) => pipe.child_end.as_fd(),
         (None, StdinSource::Pipe) => unreachable!("a pipe was made for it"),
     };
     let prepared = PreparedExec {
-        file: c_string(launch.file)?,
-        argv: argument_array(launch.argv)?,
-        environment: environment_array(launch.environment)?,
-        directory: launch.directory.map(c_string).transpose()?,
-        umask: launch.umask,
-        identity: launch.identity,
-        nofile: launch.nofile,
+        file: c_string(options.file)?,
+        argv: argument_array(options.argv)?,
+        environment: environment_array(options.environment)?,
+        directory: options.directory.map(c_string).transpose()?,
+        umask: options.umask,
+        identity: options.identity,
+        nofile: options.nofile,
         stdio: [child_stdin, stdout.child_end.as_fd(), stderr.as_ref().unwrap_or(&stdout).child_end.as_fd()],
-        error_pipe: reports.writer(),
+        error_pipe: error_pipe.writer(),
     };
     let pid = setup::fork_exec(&prepared).map_err(SpawnError::Fork)?;
     Ok(SpawnedChild {
@@ -160,7 +160,7 @@ fn environment_array(variables: &[(OsString, OsString)]) -> Result<CStringArray,
     Ok(CStringArray::new(text, &starts?))
 }
 
-/// Appends a string in pieces and its zero; returns where it starts.
+/// Appends the pieces of a string and a zero byte; gives the offset of the string.
 fn push(text: &mut Vec<u8>, pieces: &[&OsStr]) -> Result<usize, SpawnError> {
     let start = text.len();
     for piece in pieces {
@@ -188,8 +188,8 @@ enum PipeEnd {
     Write,
 }
 
-/// A pipe of which we keep one end. Only our end does not block: the ends have flags of their own, and programs do not
-/// expect a stdout that is not ready.
+/// Opens a pipe. Only the parent's end is non-blocking, as programs do not expect a non-blocking stdout; each end has
+/// flags of its own.
 fn pipe(ours: PipeEnd) -> Result<Pipe, SpawnError> {
     let make = || {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;

@@ -1,18 +1,19 @@
-//! Opens files by name without following symbolic links that somebody else has planted there.
+//! Opening a file by path without following symbolic links that another user has planted: [`open`], for every file
+//! that is named by a configuration.
 //!
-//! A daemon that is root must not write to a file of root's, or tell what is in it, because a user has put a link of
-//! that name where the log or the pidfile belongs. `fs.protected_symlinks` does this for sticky folders that everybody
-//! may write to; here it holds whether the kernel does it or not, and for folders of one user as well:
+//! A daemon that runs as root must not write to a file of root, or show what is in it, because a user has put a
+//! symbolic link where the log or the pidfile belongs. `fs.protected_symlinks` prevents this for sticky folders that
+//! all may write to; here it holds without that setting too, and for folders of one user:
 //!
 //! ```text
 //! who made the link                           followed
 //! ──────────────────────────────────────────  ──────────────────────────────────────────────────────────────
-//! root, or the user that we are               yes
-//! somebody else, in a folder that is sticky   no, unless the folder is theirs; then as below
-//!   or that everybody may write to
-//! somebody else, in another folder            we are not root: yes
-//!                                             we are root: to a file that is theirs, or that anybody may open so
-//! anybody, anywhere                           to write: to /dev/null, and to what is our stdout or stderr already
+//! root, or our own user                       yes
+//! another user, in a folder that is sticky    no, unless the folder is theirs; then as below
+//!   or that all may write to
+//! another user, in another folder             we are not root: yes
+//!                                             we are root: to a file of theirs, or that all may open in this way
+//! any user, anywhere                          for writing: to /dev/null, and to the file that is our stdout or stderr
 //! ```
 //!
 //! The last row is for containers: a link to /dev/stdout that `chown -R` has given away with the folder of the logs.
@@ -32,7 +33,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use thiserror::Error;
 
-/// So many links may lead from one to the next, as in the kernel.
+/// The longest chain of links, as in the kernel.
 pub(crate) const MAX_LINKS: usize = 40;
 const WRITE_BY_OTHERS: u32 = 0o002;
 const READ_BY_OTHERS: u32 = 0o004;
@@ -52,11 +53,11 @@ struct UntrustedLink {
 /// Opens the file at `path` as open(2) does, but follows only links that can be trusted.
 ///
 /// # Errors
-/// Those of open(2); a link that is not followed is a refused permission, in words that name who made it.
+/// Those of open(2). A link that is not followed is EACCES in words that name the user who made it.
 pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::CLOEXEC;
     match open_following(path, flags | OFlags::NOFOLLOW, mode) {
-        // The second is what the kernel says of a link in a sticky folder where a file might be made.
+        // The kernel gives EACCES for a link in a sticky folder where a file might be created.
         Err(Errno::LOOP | Errno::ACCESS) if path.is_symlink() => {
             open_through_links(path, flags, mode, fs_uid())
         }
@@ -64,44 +65,44 @@ pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd
     }
 }
 
-/// As whom this thread opens files.
+/// The uid with which this thread opens files.
 pub(crate) fn fs_uid() -> u32 {
-    // There is no such user, so nothing changes; the answer is who it was before.
+    // This user does not exist, so nothing changes; the result is the uid of before.
     setfsuid(Uid::from_raw(u32::MAX)).as_raw()
 }
 
-/// Opens a file to read it; never waits for who writes to a FIFO.
+/// Opens a file to read it. Does not wait for the writer of a FIFO.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
     open(path, flags, Mode::empty()).map(File::from)
 }
 
-/// Goes from link to link; `us` is the user that we are.
+/// Follows link after link; `us` is the uid with which we open files.
 fn open_through_links(path: &Path, flags: OFlags, mode: Mode, us: u32) -> io::Result<OwnedFd> {
     let (mut folder, mut name) = folder_and_name(CWD, path)?;
-    let mut way = LinkTrail { path, trust: Trust::Trusted, link_owner: us };
+    let mut trail = LinkTrail { path, trust: Trust::Trusted, link_owner: us };
     for _ in 0..MAX_LINKS {
         if fstatfs(&folder)?.f_type == PROC_SUPER_MAGIC {
-            // Links of /proc are the kernel's own: what they lead to has no name to go on with.
-            return match way.trust {
+            // The targets of links in /proc are not paths, so the kernel has to follow them.
+            return match trail.trust {
                 Trust::Trusted => Ok(openat(&folder, &*name, flags, mode)?),
-                Trust::OwnFilesOnly | Trust::HarmlessOnly => way.open(&folder, &name, flags, true),
+                Trust::OwnFilesOnly | Trust::HarmlessOnly => trail.open(&folder, &name, flags, true),
             };
         }
         let link =
             match openat(&folder, &*name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
                 Ok(found) => found,
-                Err(Errno::NOENT) => return way.create(&folder, &name, flags, mode),
+                Err(Errno::NOENT) => return trail.create(&folder, &name, flags, mode),
                 Err(why) => return Err(why.into()),
             };
         let found = fstat(&link)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
-            return match way.trust {
+            return match trail.trust {
                 Trust::Trusted => Ok(openat(&folder, &*name, flags | OFlags::NOFOLLOW, mode)?),
-                Trust::OwnFilesOnly | Trust::HarmlessOnly => way.open(&folder, &name, flags, false),
+                Trust::OwnFilesOnly | Trust::HarmlessOnly => trail.open(&folder, &name, flags, false),
             };
         }
-        way.add(trust_of(found.st_uid, &fstat(&folder)?, us), found.st_uid);
+        trail.add(trust_of(found.st_uid, &fstat(&folder)?, us), found.st_uid);
         let target = readlinkat(&link, "", Vec::new())?;
         (folder, name) = folder_and_name(&folder, Path::new(OsStr::from_bytes(target.to_bytes())))?;
     }
@@ -115,58 +116,58 @@ fn folder_and_name(base: impl std::os::fd::AsFd, path: &Path) -> io::Result<(Own
     Ok((openat(base, folder, flags, Mode::empty())?, name))
 }
 
-/// Whether a link is followed.
+/// How far a link is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Trust {
     Trusted,
-    /// To what belongs to who made it, or is open to everybody.
+    /// It leads only to files of its owner, or to files that all may open.
     OwnFilesOnly,
-    /// Only to what can do no harm.
+    /// It leads only to files that can do no harm.
     HarmlessOnly,
 }
 
-fn trust_of(planter: u32, folder: &Stat, us: u32) -> Trust {
-    if planter == 0 || planter == us {
+fn trust_of(link_owner: u32, folder: &Stat, us: u32) -> Trust {
+    if link_owner == 0 || link_owner == us {
         return Trust::Trusted;
     }
-    if folder.st_mode & (STICKY | WRITE_BY_OTHERS) != 0 && planter != folder.st_uid {
+    if folder.st_mode & (STICKY | WRITE_BY_OTHERS) != 0 && link_owner != folder.st_uid {
         return Trust::HarmlessOnly;
     }
     if us == 0 { Trust::OwnFilesOnly } else { Trust::Trusted }
 }
 
-/// The links that have been followed so far.
+/// The links that were followed.
 struct LinkTrail<'a> {
-    /// Where they began.
+    /// The path of the first.
     path: &'a Path,
-    /// Of the least trusted of them.
+    /// The least trust among them.
     trust: Trust,
-    /// Who made that one.
+    /// The owner of that link.
     link_owner: u32,
 }
 
 impl LinkTrail<'_> {
-    fn add(&mut self, judgement: Trust, planter: u32) {
-        if judgement != Trust::Trusted && judgement >= self.trust {
-            (self.trust, self.link_owner) = (judgement, planter);
+    fn add(&mut self, trust: Trust, link_owner: u32) {
+        if trust != Trust::Trusted && trust >= self.trust {
+            (self.trust, self.link_owner) = (trust, link_owner);
         }
     }
 
     fn refused(&self) -> io::Error {
-        let planted = UntrustedLink { path: self.path.to_owned(), owner: self.link_owner };
-        io::Error::new(io::ErrorKind::PermissionDenied, planted)
+        let untrusted = UntrustedLink { path: self.path.to_owned(), owner: self.link_owner };
+        io::Error::new(io::ErrorKind::PermissionDenied, untrusted)
     }
 
-    /// Opens what links that are not trusted have led us to, if it is harmless; or theirs, or open to everybody, where
-    /// that is enough. It is looked at before it is opened, as to open a device may do something.
+    /// Opens the target of links that are not fully trusted, if it is harmless, or if their owner may open it anyway.
+    /// Its attributes are checked before it is opened, as opening a device can have effects.
     fn open(&self, folder: &OwnedFd, name: &OsStr, flags: OFlags, in_proc: bool) -> io::Result<OwnedFd> {
         let writes = flags.intersects(OFlags::WRONLY | OFlags::RDWR);
         let wanted = if writes { WRITE_BY_OTHERS } else { READ_BY_OTHERS };
         let before = fstat(openat(folder, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)?;
         let theirs = before.st_uid == self.link_owner || before.st_mode & wanted != 0;
-        let suits = self.trust == Trust::OwnFilesOnly && theirs;
-        let may = suits || writes && is_harmless(&before, in_proc);
-        if !may {
+        let may_follow = self.trust == Trust::OwnFilesOnly && theirs;
+        let may_open = may_follow || writes && is_harmless(&before, in_proc);
+        if !may_open {
             return Err(self.refused());
         }
         let opened = openat(folder, name, flags.difference(OFlags::CREATE | OFlags::TRUNC), Mode::empty())?;
@@ -174,7 +175,7 @@ impl LinkTrail<'_> {
         if !is_same_file(&before, &after) || before.st_uid != after.st_uid {
             return Err(self.refused());
         }
-        if suits
+        if may_follow
             && flags.contains(OFlags::TRUNC)
             && FileType::from_raw_mode(after.st_mode) == FileType::RegularFile
         {
@@ -183,8 +184,8 @@ impl LinkTrail<'_> {
         Ok(opened)
     }
 
-    /// Makes what is not there, if it may be made; where links that are not trusted have led us, only in a folder of
-    /// who made them.
+    /// Creates the file, if that is allowed. Links that are not fully trusted may only lead into a folder of their
+    /// owner.
     fn create(&self, folder: &OwnedFd, name: &OsStr, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         if !flags.contains(OFlags::CREATE) {
             return Err(Errno::NOENT.into());
@@ -198,9 +199,9 @@ impl LinkTrail<'_> {
     }
 }
 
-/// Whether it may be written to whoever has led us there: /dev/null, and what our stdout or stderr leads to. If that is a
-/// regular file it must have been named by the descriptor (`in_proc`), as whoever can name the file itself has made a
-/// link to a file of ours.
+/// Whether writing to it is harmless whoever has made the links: /dev/null, and the file that is our stdout or stderr.
+/// If that is a regular file, the path must lead to it through the descriptor in /proc (`in_proc`): a path to the file
+/// itself is a link to a file of ours.
 fn is_harmless(stat: &Stat, in_proc: bool) -> bool {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::CharacterDevice if stat.st_rdev == makedev(1, 3) => return true,
@@ -237,7 +238,7 @@ mod tests {
     fn a_link_is_followed_by_who_made_it_and_where_it_stands() {
         use Trust::{HarmlessOnly, OwnFilesOnly, Trusted};
         let table = [
-            // planter, the folder's owner, its mode, us
+            // the link's owner, the folder's owner, its mode, us
             (0, 0, 0o1777, 0, Trusted),
             (0, THEM, 0o777, 1000, Trusted),
             (1000, 0, 0o1777, 1000, Trusted),

@@ -1,18 +1,16 @@
-//! Which files are not ours to remove, to rename or to empty: one rule for logs, the pidfile and sockets.
+//! Which files the daemon must not remove, rename or truncate: [`is_special`], for logs, the pidfile and sockets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// So many links may lead from one to the next, as in the kernel.
-const MOST_LINKS: usize = 40;
+use super::safe_open::MAX_LINKS;
 
-/// Whether this is a device, a FIFO, a socket or a folder, or a link to one, or leads into /dev or /proc, even if it is
-/// a regular file that stdout was sent to. Such a thing is written to and otherwise left alone. What is not there is
-/// not special.
+/// Whether this is a device, a FIFO, a socket or a folder, a link to one, or anything in /dev or /proc, even a regular
+/// file to which stdout was redirected. A special file is only written to. A missing file is not special.
 pub(crate) fn is_special(path: &Path) -> bool {
     let mut at = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        if is_of_the_system(&at) {
+    for _ in 0..MAX_LINKS {
+        if is_kernel_path(&at) {
             return true;
         }
         let Ok(found) = fs::symlink_metadata(&at) else { return false };
@@ -25,8 +23,8 @@ pub(crate) fn is_special(path: &Path) -> bool {
     true
 }
 
-/// Where the kernel's files are. /dev/shm is a folder in memory like any other.
-fn is_of_the_system(path: &Path) -> bool {
+/// Whether the path is in a file system of the kernel. /dev/shm is a folder in memory like any other.
+fn is_kernel_path(path: &Path) -> bool {
     path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm")
 }
 
@@ -38,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_regular_files_and_links_to_them_are_ours_to_remove() {
+    fn all_but_regular_files_and_links_to_them_are_special() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("file"), "").unwrap();

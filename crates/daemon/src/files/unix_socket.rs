@@ -1,7 +1,8 @@
-//! Binding a unix socket where something may stand already, without ever changing a file that is not the socket.
+//! Binding a unix socket to a path where something may exist: [`clear_path`], [`bind_with_mode`], [`change_owner`].
+//! Nothing but our own socket is ever changed.
 //!
-//! Who owns the folder can put anything at any name in it at any moment. So permissions are set by the umask while the
-//! socket is bound, and the owner by a descriptor of what was found to be the socket; nothing is changed by its name.
+//! The owner of the folder can replace any name in it at any moment. So the umask sets the permissions during bind(2),
+//! and the owner is changed through a descriptor that was checked to be the socket; no path is used.
 
 use std::fs;
 use std::io;
@@ -19,20 +20,21 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, 
 use rustix::process::umask;
 use thiserror::Error;
 
+use crate::files::ignore_missing;
 use crate::files::safe_open::fs_uid;
 
-/// So many names are tried for a file that is kept.
+/// Names that are tried for a file that is kept.
 const MAX_KEPT_NAMES: u32 = 1000;
 /// All permissions that a socket can have.
 const ALL_PERMISSIONS: u32 = 0o777;
 
-/// User and group; none is unchanged.
+/// User and group; none stays as it is.
 pub(crate) type OwnerIds = (Option<u32>, Option<u32>);
 
-/// What is at the name is not for us to take.
+/// Why a path cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum PathTaken {
-    /// Somebody listens there.
+    /// Another process listens there.
     #[error("another program listens there")]
     InUse,
     /// A folder or a device.
@@ -43,18 +45,17 @@ pub(crate) enum PathTaken {
     Io(#[from] io::Error),
 }
 
-/// Whether a socket that somebody listens on is taken over.
+/// What to do with a socket on which a process listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LiveSocket {
-    /// It is another daemon's.
+    /// It is another daemon's: refuse the path.
     Keep,
-    /// It is what an earlier run of us has left to its children.
+    /// It was left to children by an earlier run: replace it.
     Replace,
 }
 
-/// Binds a socket to a path at which nothing stands. `mode` holds from the first moment, whatever the umask is; without
-/// one the umask holds. The umask belongs to the whole process: binds wait for each other, and no other thread may
-/// create files meanwhile.
+/// Binds a socket to a free path. Its permissions are `mode` from the first moment, or as the umask has it. The umask
+/// belongs to the whole process: binds wait for each other, and no other thread may create files meanwhile.
 pub(crate) fn bind_with_mode(
     socket: &OwnedFd,
     address: &SocketAddrUnix,
@@ -69,10 +70,10 @@ pub(crate) fn bind_with_mode(
     bound
 }
 
-/// Gives a socket that we have bound to `path` to its owner.
+/// Changes the owner of a socket that we have bound to `path`.
 ///
 /// # Errors
-/// Those of chown(2); or something else has taken the socket's place meanwhile.
+/// Those of chown(2); or the socket was replaced by something else.
 pub(crate) fn change_owner(path: &Path, (uid, gid): OwnerIds) -> io::Result<()> {
     if (uid, gid) == (None, None) {
         return Ok(());
@@ -80,7 +81,7 @@ pub(crate) fn change_owner(path: &Path, (uid, gid): OwnerIds) -> io::Result<()> 
     let found = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let stat = fstat(&found)?;
     let is_socket = FileType::from_raw_mode(stat.st_mode) == FileType::Socket;
-    // A second name may be one that the socket of somebody else has.
+    // A second link may be to the socket of another user.
     if !is_socket || stat.st_uid != fs_uid() || stat.st_nlink != 1 {
         return Err(io::Error::other("something else has taken the socket's place"));
     }
@@ -88,8 +89,8 @@ pub(crate) fn change_owner(path: &Path, (uid, gid): OwnerIds) -> io::Result<()> 
     Ok(chownat(&found, "", uid, gid, AtFlags::EMPTY_PATH)?)
 }
 
-/// Makes room at `path`: a socket that nobody listens on, a FIFO, a link and an empty file go, a file that holds
-/// something is kept under another name. `log` is told what was done; says whether something was.
+/// Removes what is at `path`: a socket on which no process listens, a FIFO, a link or an empty file; a file with
+/// content is renamed. Logs what was done. Gives whether something was there.
 pub(crate) fn clear_path(
     path: &Path,
     live: LiveSocket,
@@ -103,7 +104,7 @@ pub(crate) fn clear_path(
         }
         "a socket that nobody listens on"
     } else if kind.is_symlink() {
-        // Nothing is asked by a link that another user may have put there; it is only taken away.
+        // A link that another user may have put there is removed without a look at its target.
         let to_socket = fs::metadata(path).is_ok_and(|target| target.file_type().is_socket());
         let ours = [0, fs_uid()].contains(&found.uid());
         if live == LiveSocket::Keep && ours && to_socket && has_listener(path) {
@@ -126,14 +127,14 @@ pub(crate) fn clear_path(
     } else {
         return Err(PathTaken::NotReplaceable(path.to_owned()));
     };
-    missing_is_fine(fs::remove_file(path))?;
+    ignore_missing(fs::remove_file(path))?;
     if !kind.is_socket() {
         log(Level::Warn, &format!("{} was {what}: the socket takes its place", path.display()));
     }
     Ok(true)
 }
 
-/// Moves a file to a name beside it that is not taken; gives the name.
+/// Renames a file to a free name beside it; gives the name.
 fn move_aside(path: &Path) -> io::Result<PathBuf> {
     for number in 1..=MAX_KEPT_NAMES {
         let mut name = path.as_os_str().to_owned();
@@ -142,7 +143,7 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
         match renameat_with(CWD, path, CWD, &kept, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(kept),
             Err(Errno::EXIST) => {}
-            // A file system that cannot promise it.
+            // The file system does not support RENAME_NOREPLACE.
             Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(&kept).is_err() => {
                 fs::rename(path, &kept)?;
                 return Ok(kept);
@@ -154,20 +155,13 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Whether somebody listens, or may: a full queue is somebody too, and so is one that we may not ask.
+/// Whether a process listens, or may: a full queue and a refused permission count too.
 fn has_listener(path: &Path) -> bool {
     let asked = SocketAddrUnix::new(path).and_then(|address| {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         connect(&socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?, &address)
     });
     !matches!(asked, Err(Errno::CONNREFUSED | Errno::NOENT))
-}
-
-fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

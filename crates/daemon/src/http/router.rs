@@ -40,7 +40,7 @@ use super::response_body::{Content, ResponseBody, ResponseBudget};
 use super::xml_response::{self, LogReader, XmlResponse};
 use crate::inbox::Input;
 use crate::request::LogId;
-use crate::requester::{Client, ClientPeer, Requester};
+use crate::requester::{ClientPeer, RequestSource, Requester};
 
 /// So much of a request that cannot be read is shown in the log, in characters.
 const MAX_SHOWN_CHARS: usize = 400;
@@ -77,13 +77,13 @@ pub(super) struct PeerInfo {
 }
 
 impl PeerInfo {
-    fn client(self, user: Option<&Rc<str>>) -> Client {
+    fn client(self, user: Option<&Rc<str>>) -> RequestSource {
         let peer = match (self.address, self.credentials) {
             (Some(address), _) => ClientPeer::Remote(address),
             (None, Some((pid, uid))) => ClientPeer::Local { pid, uid, command: None },
             (None, None) => ClientPeer::Unknown,
         };
-        Client { peer, user: user.cloned() }
+        RequestSource { peer, user: user.cloned() }
     }
 }
 

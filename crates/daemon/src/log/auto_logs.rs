@@ -1,4 +1,5 @@
-//! The log files of programs that name none: `get_autochildlog_name` and `clear_autochildlogdir` of the original.
+//! AUTO log files: [`create`] makes one for a program without a `logfile=`, [`remove_old`] removes those of earlier
+//! runs at a start (`get_autochildlog_name` and `clear_autochildlogdir` of the original).
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
@@ -10,14 +11,14 @@ use std::path::{Path, PathBuf};
 use ironlance_core::event::notice::OutputChannel;
 use ironlance_core::text::python;
 
-/// What Python's tempfile makes names of.
+/// The letters of Python's tempfile.
 const ALPHABET: &[u8; 37] = b"abcdefghijklmnopqrstuvwxyz0123456789_";
-/// How many letters it takes.
+/// Letters in a suffix.
 const SUFFIX_LENGTH: usize = 8;
-/// How many names are tried before we believe that something else is wrong.
+/// Names that are tried before the last error is given.
 const ATTEMPTS: u32 = 100;
 
-/// Makes an empty file for a channel of a process, closed to others: `NAME-stdout---IDENTIFIER-XXXXXXXX.log`.
+/// Creates an empty file with mode 0600 for a channel of a process: `NAME-stdout---IDENTIFIER-XXXXXXXX.log`.
 pub fn create(folder: &Path, name: &str, channel: OutputChannel, identifier: &str) -> io::Result<PathBuf> {
     let mut last = io::ErrorKind::AlreadyExists.into();
     for _ in 0..ATTEMPTS {
@@ -31,7 +32,7 @@ pub fn create(folder: &Path, name: &str, channel: OutputChannel, identifier: &st
     Err(last)
 }
 
-/// Letters that nobody has had before. They need not be secret: the file is made only if it is not there.
+/// A random suffix. It need not be secret, as an existing file is not opened.
 fn random_suffix() -> String {
     let mut number = RandomState::new().build_hasher().finish();
     let mut next = || {
@@ -42,12 +43,12 @@ fn random_suffix() -> String {
     (0..SUFFIX_LENGTH).map(|_| next()).collect()
 }
 
-/// Removes what earlier runs with this identifier have left. Returns warnings for the log, in the original's words.
+/// Removes the AUTO logs of earlier runs with this identifier. Gives warnings for the log, in the original's words.
 pub fn remove_old(folder: &Path, identifier: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return vec!["Could not clear childlog dir".to_owned()] };
     let ours =
         entries.flatten().filter(|entry| is_auto_log(&entry.file_name().to_string_lossy(), identifier));
-    // A link's own name goes, and nothing that it leads to; a FIFO, a socket or a folder is none of ours.
+    // A link itself is removed, not its target; a FIFO, a socket or a folder stays.
     let is_ours =
         |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink());
     let failed = ours.filter(|entry| !is_ours(entry) || fs::remove_file(entry.path()).is_err());
@@ -57,7 +58,7 @@ pub fn remove_old(folder: &Path, identifier: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a name begins with what the original looks for: `.+?---IDENTIFIER-\S+\.log`; backups have more behind it.
+/// Whether a name matches the original's pattern `.+?---IDENTIFIER-\S+\.log`; names of backups are longer.
 fn is_auto_log(name: &str, identifier: &str) -> bool {
     let mark = format!("---{identifier}-");
     let places = name.match_indices(&mark).filter(|(place, _)| *place > 0);

@@ -1,5 +1,5 @@
-//! The daemon's own standard output, where listeners' answers may go (`supervisor_stdout:event_handler`): what a slow
-//! reader does not take is kept for a while, and nobody is held up.
+//! The daemon's own stdout, where listeners' results may go (`supervisor_stdout:event_handler`): [`DaemonStdout`]
+//! queues what a slow reader does not take, and never blocks the owner.
 
 use std::io;
 
@@ -7,20 +7,20 @@ use ironlance_core::log_level::Level;
 
 use super::sink::{Sink, StdStream};
 
-/// So much may wait for a reader (bytes); what comes then is lost until it has read.
+/// The longest queue, in bytes; text beyond it is lost.
 const MAX_QUEUED: usize = 16 * 1024 * 1024;
 
-/// The stream, open once there was something to write.
+/// The stream. It is opened by the first write.
 #[derive(Debug, Default)]
 pub struct DaemonStdout {
     sink: Option<Sink>,
     queued: Vec<u8>,
-    /// It was said that something is lost, and nothing was taken since.
+    /// A loss was reported, and nothing has been written since.
     is_losing: bool,
 }
 
 impl DaemonStdout {
-    /// Writes `text`, or keeps it. Gives what the main log should say, if anything.
+    /// Writes or queues `text`. Gives a line for the main log, if there is one.
     pub fn write(&mut self, text: &[u8]) -> Option<(Level, String)> {
         if self.queued.len() + text.len() > MAX_QUEUED {
             return self.note_loss("its reader is too slow");
@@ -29,12 +29,12 @@ impl DaemonStdout {
         self.flush()
     }
 
-    /// Whether something waits for the reader.
+    /// Whether text is queued.
     pub const fn is_backed_up(&self) -> bool {
         !self.queued.is_empty()
     }
 
-    /// Offers again what waits. Gives what the main log should say, if anything.
+    /// Writes what is queued. Gives a line for the main log, if there is one.
     pub fn flush(&mut self) -> Option<(Level, String)> {
         if self.queued.is_empty() {
             return None;

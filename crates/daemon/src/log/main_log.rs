@@ -1,4 +1,5 @@
-//! The daemon's own log, line by line as the original writes it: `2026-11-23 12:00:00,123 INFO text`.
+//! The daemon's own log: [`MainLog`] writes lines as the original does, `2026-11-23 12:00:00,123 INFO text`, to a file
+//! or to syslog.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,13 +14,14 @@ use super::rotating_file::{LogWrite, RotatingFile};
 use super::sink::{Sink, StdStream};
 use super::syslog::Syslog;
 
-/// The log of the daemon. It neither waits nor fails; lines that are lost are counted, and the log says so when it can.
+/// The main log. It neither blocks nor fails: lost lines are counted, and their number is logged when writing works
+/// again.
 #[derive(Debug)]
 pub struct MainLog {
     level: Level,
     clock: LocalClock,
     destination: Destination,
-    /// Where lines are repeated for who has started us in the foreground.
+    /// Repeats all lines, if the daemon was started in the foreground.
     stdout: Option<Sink>,
     line: String,
     lost: u64,
@@ -31,18 +33,18 @@ enum Destination {
     Syslog(Syslog),
 }
 
-/// Why there is no log.
+/// Why the log cannot be opened.
 #[derive(Debug, Error)]
 #[error("cannot open log file {}: {why}", path.display())]
 pub struct MainLogError {
-    /// Where it should be.
+    /// The file.
     pub path: PathBuf,
-    /// What the kernel says.
+    /// The kernel's error.
     pub why: io::Error,
 }
 
 impl MainLog {
-    /// Opens the log of these settings; `ident` is the name of the program in the system's log.
+    /// Opens the log of these settings; `ident` is the program's name in the system's log.
     pub fn open(settings: &Settings, ident: &str) -> Result<Self, MainLogError> {
         let way = match &settings.logfile {
             Target::Syslog => Destination::Syslog(Syslog::open(ident)),
@@ -63,12 +65,12 @@ impl MainLog {
         })
     }
 
-    /// Whether lines of this level are written.
+    /// Whether lines of this level are logged.
     pub fn enabled(&self, level: Level) -> bool {
         level >= self.level
     }
 
-    /// Where the log is, if it is a file.
+    /// The file, if it is not syslog.
     pub fn path(&self) -> Option<&Path> {
         match &self.destination {
             Destination::File(file) => Some(file.path()),
@@ -76,23 +78,23 @@ impl MainLog {
         }
     }
 
-    /// Writes a line, if its level is to be written.
+    /// Writes a line if its level is logged.
     pub fn log(&mut self, level: Level, text: &str) {
         if self.enabled(level) {
             self.write(level, text);
         }
     }
 
-    /// Closes the file and makes it anew: somebody has moved it away. What is no file is left alone. If it cannot be
-    /// made, the next line finds out and says so.
+    /// Closes and reopens the file, which may have been moved away. Syslog is left alone. If the file cannot be
+    /// created, the next line reports it.
     pub fn reopen(&mut self) {
         if let Destination::File(file) = &mut self.destination {
             let _ = file.reopen();
         }
     }
 
-    /// Removes the file and begins a new one. What is no regular file is left alone. The error is that of unlink(2) or
-    /// open(2).
+    /// Removes the file and creates a new one. What is not a regular file is left alone. The error is that of
+    /// unlink(2) or open(2).
     pub fn clear(&mut self) -> io::Result<()> {
         match &mut self.destination {
             Destination::File(file) => file.remove_and_reopen(),
@@ -111,7 +113,7 @@ impl MainLog {
         self.line.push_str(text);
         self.line.push('\n');
         if let Some(stdout) = &mut self.stdout {
-            // The file has it; who does not read this misses nothing else.
+            // The file has the line as well.
             let _ = stdout.write(self.line.as_bytes());
         }
         match &mut self.destination {
@@ -130,7 +132,7 @@ impl MainLog {
         }
     }
 
-    /// Says what became of a line: in the log if it takes something, else on stderr.
+    /// Reports what became of a line: in the log if it can be written to, else on stderr.
     fn report_outcome(&mut self, written: &LogWrite) {
         let Destination::File(file) = &self.destination else { return };
         let complaint = written.log_line(file.path());
@@ -139,7 +141,7 @@ impl MainLog {
                 self.lost = 1;
                 let said = Sink::std_stream(StdStream::Error)
                     .map(|mut stderr| stderr.write(format!("Error: {text}\n").as_bytes()));
-                // There is nobody left to tell.
+                // There is no other place for it.
                 let _ = said;
             }
             (LogWrite::StillLosing, _) => self.lost += 1,

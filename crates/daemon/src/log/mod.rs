@@ -1,4 +1,4 @@
-//! Logs: of children and of the daemon itself, to files, streams and syslog, and read back.
+//! Logs of children and of the daemon itself: files with rotation, streams, syslog; writing and reading.
 
 pub mod auto_logs;
 pub mod daemon_stdout;

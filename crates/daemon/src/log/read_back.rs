@@ -1,4 +1,5 @@
-//! Reads logs back: `readFile` and `tailFile` of the original (options.py).
+//! Reading a log file: [`read_file`] and [`tail_file`] find the bytes (`readFile` and `tailFile` of the original,
+//! options.py), [`FileRange`] reads them later, outside of the owner.
 
 use std::fs::File;
 use std::io;
@@ -10,22 +11,21 @@ use thiserror::Error;
 
 use crate::files::safe_open;
 
-/// The most that is read at once, in bytes. A log file is smaller unless somebody wants it otherwise.
+/// The longest range, in bytes. A log is larger only if it is configured so.
 const MAX_READ: u64 = 64 << 20;
 
-/// Why nothing was read; the names are those of the faults.
+/// Why there is nothing to read; the names are those of the XML-RPC faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ReadFault {
     /// A length with a negative offset, or a negative length.
     #[error("BAD_ARGUMENTS")]
     BadArguments,
-    /// The file cannot be read, or is none.
+    /// The file cannot be read, or is not a regular file.
     #[error("FAILED")]
     Failed,
 }
 
-/// A part of a log file that stays where it is until somebody reads it. It is the file that was opened, also when the
-/// log is rotated meanwhile.
+/// A range of an open log file. A rotation does not change it.
 #[derive(Clone, Debug)]
 pub struct FileRange {
     file: Arc<File>,
@@ -34,18 +34,18 @@ pub struct FileRange {
 }
 
 impl FileRange {
-    /// How many bytes are left.
+    /// The bytes that were not read yet.
     pub fn len(&self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// Whether nothing is left.
+    /// Whether all bytes were read.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Appends the next bytes to `piece`, `most` at most; all that is left where it is shorter. A file that has been
-    /// truncated since it was opened ends there.
+    /// Appends the next bytes to `piece`, `most` at most. The range ends early where the file was truncated after it
+    /// was opened.
     ///
     /// # Errors
     /// Those of read(2).
@@ -69,7 +69,7 @@ impl FileRange {
         Ok(())
     }
 
-    /// All that is left.
+    /// Reads the rest.
     ///
     /// # Errors
     /// Those of read(2).
@@ -80,22 +80,22 @@ impl FileRange {
     }
 }
 
-/// What [`tail_file`] finds.
+/// The result of [`tail_file`].
 #[derive(Debug)]
-pub struct LogTail {
-    /// The end of the file; nothing where there is none.
+pub struct TailRange {
+    /// The range to read; none if it is empty.
     pub range: Option<FileRange>,
-    /// Where to go on: the size of the file.
+    /// The offset for the next call: the size of the file.
     pub offset: i64,
-    /// Whether the file has more than what was asked for; then it is the last bytes that are given.
+    /// Whether the file has more bytes than were asked for; then the range is the last of them.
     pub overflow: bool,
 }
 
-/// Finds `length` bytes from `offset`, all that follows if `length` is 0, or the last bytes if `offset` is negative;
-/// at most 64 MiB.
+/// Finds `length` bytes from `offset`: all that follow if `length` is 0, the last bytes if `offset` is negative, 64
+/// MiB at most.
 ///
 /// # Errors
-/// Bad arguments, or a file that is none.
+/// Bad arguments, or not a readable regular file.
 pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, ReadFault> {
     let (file, size) = open(path).map_err(|_| ReadFault::Failed)?;
     let (start, wanted) = match (u64::try_from(offset), u64::try_from(length)) {
@@ -107,12 +107,12 @@ pub fn read_file(path: &Path, offset: i64, length: i64) -> Result<FileRange, Rea
     Ok(excerpt(file, size, start, wanted))
 }
 
-/// Finds `length` bytes from `offset` for who follows a log. What cannot be read is empty.
-pub fn tail_file(path: &Path, offset: i64, length: i64) -> LogTail {
-    tail(path, offset, length).unwrap_or(LogTail { range: None, offset, overflow: false })
+/// Finds `length` bytes from `offset` for a client that follows a log. A file that cannot be read is empty.
+pub fn tail_file(path: &Path, offset: i64, length: i64) -> TailRange {
+    tail(path, offset, length).unwrap_or(TailRange { range: None, offset, overflow: false })
 }
 
-fn tail(path: &Path, offset: i64, length: i64) -> io::Result<LogTail> {
+fn tail(path: &Path, offset: i64, length: i64) -> io::Result<TailRange> {
     let (file, size) = open(path)?;
     let whole = size;
     let size = i64::try_from(size).unwrap_or(i64::MAX);
@@ -132,10 +132,10 @@ fn tail(path: &Path, offset: i64, length: i64) -> io::Result<LogTail> {
         (_, Err(_) | Ok(0)) => None,
         (start, Ok(length)) => Some(excerpt(file, whole, start.unwrap_or(0), length)),
     };
-    Ok(LogTail { range: end, offset: size, overflow })
+    Ok(TailRange { range: end, offset: size, overflow })
 }
 
-/// Opens a regular file, and tells its size. Others have no offsets; a FIFO would keep us waiting.
+/// Opens a regular file and gives its size. Other files have no offsets, and a FIFO could block.
 fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = safe_open::open_to_read(path)?;
     let metadata = file.metadata()?;

@@ -1,5 +1,5 @@
-//! A log file that is rotated: `FileHandler` and `RotatingFileHandler` of the original, without ever holding up whoever
-//! writes, and with an account of what could not be written.
+//! A log file with rotation: [`RotatingFile`] never blocks its writer and counts what could not be written
+//! (`FileHandler` and `RotatingFileHandler` of the original).
 
 use std::fs;
 use std::io;
@@ -9,68 +9,68 @@ use std::time::{Duration, Instant};
 use ironlance_core::log_level::Level;
 
 use super::sink::{OpenMode, PartialWrite, Sink};
+use crate::files::ignore_missing;
 use crate::files::special_file::is_special;
 
-/// How often a file that could not be opened is tried again, and how often it is looked whether an open one is still
-/// what it was.
+/// The interval at which a file that cannot be opened is tried again, and at which an open file is checked for having
+/// been removed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long after a rotation that failed it is tried again.
+/// The interval at which a failed rotation is tried again.
 const ROTATE_RETRY: Duration = Duration::from_secs(60);
 
-/// More backups than this are not all looked for at a rotation.
+/// With more backups than this, a rotation looks for the first free number instead of moving them all.
 const MAX_BACKUPS_PROBED: u32 = 1000;
 
-/// A log file. It takes a descriptor when something is written, not before.
+/// A log file. The first write opens it.
 #[derive(Debug)]
 pub struct RotatingFile {
     path: Box<Path>,
-    /// The size at which it is rotated, in bytes; 0 is never.
+    /// Rotation happens at this size in bytes; 0 is never.
     maxbytes: u64,
     backups: u32,
     sink: Option<Sink>,
-    /// The size, as far as we know.
+    /// The size of the file as of the last check or write.
     size: u64,
-    /// When to look again: at an open file, or whether it can be opened.
+    /// When to check an open file, or to try to open it again.
     next_check: Option<Instant>,
-    /// When to rotate again after it failed.
+    /// When to try a failed rotation again.
     rotate_retry_at: Option<Instant>,
-    /// Bytes lost since it last worked.
+    /// Bytes lost since the last successful write.
     lost: u64,
 }
 
-/// What became of an offer.
+/// The outcome of [`RotatingFile::try_write`].
 #[derive(Debug)]
 pub enum TryWrite {
-    /// It is done with, one way or the other.
+    /// All was written or lost.
     Done(LogWrite),
-    /// A stream took so many bytes, and no more for now.
+    /// A stream took a part; its reader is slow.
     WouldBlock {
-        /// How many.
+        /// Bytes that were taken.
         taken: usize,
     },
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Debug)]
 pub enum LogWrite {
-    /// It is in the file.
+    /// All was written.
     All,
-    /// So many bytes are lost, the first since it last worked.
+    /// Bytes are lost, for the first time since the last successful write.
     Lost {
-        /// Of this write.
+        /// Lost bytes of this write.
         bytes: u64,
         /// The reason.
         why: io::Error,
     },
-    /// More is lost; this was said before.
+    /// More bytes are lost, after a reported loss.
     StillLosing,
-    /// It is in the file, the first since so many bytes were lost.
+    /// All was written, for the first time after a loss.
     Recovered {
-        /// Of all the writes that failed.
+        /// Lost bytes of all failed writes.
         bytes: u64,
     },
-    /// It is in the file, which has reached its size and cannot be rotated: it goes on growing, and this is said once a
-    /// minute.
+    /// All was written, but the file cannot be rotated and grows beyond its size; reported once a minute.
     NotRotated {
         /// The reason.
         why: io::Error,
@@ -78,7 +78,7 @@ pub enum LogWrite {
 }
 
 impl LogWrite {
-    /// What the main log should say of it, if anything.
+    /// The line about it for the main log, if there is one.
     pub fn log_line(&self, path: &Path) -> Option<(Level, String)> {
         let path = path.display();
         match self {
@@ -98,8 +98,8 @@ impl LogWrite {
 }
 
 impl RotatingFile {
-    /// A log at `path`, which is made now; it is rotated when it has `maxbytes` (0: never), and `backups` old ones are
-    /// kept. The error is that of open(2); a FIFO that nobody reads is none.
+    /// Creates the file at `path`. It is rotated when it has `maxbytes` (0: never), and `backups` old files are kept.
+    /// The error is that of open(2); a FIFO without a reader is not an error.
     pub fn open(path: &Path, maxbytes: u64, backups: u32) -> io::Result<Self> {
         let mut log = Self {
             path: path.into(),
@@ -120,12 +120,12 @@ impl RotatingFile {
         &self.path
     }
 
-    /// Whether it is a stream whose reader may be slow, and no file; known from the first write on.
+    /// Whether it is a stream, whose reader may be slow, and not a file; known after the first write.
     pub fn is_stream(&self) -> bool {
         self.sink.as_ref().is_some_and(|sink| !sink.is_file())
     }
 
-    /// Appends; a file is rotated as soon as it has reached its size, at the end of the line that reaches it.
+    /// Appends. The file is rotated at the end of the line with which it reaches its size.
     pub fn write(&mut self, data: &[u8]) -> LogWrite {
         let mut rest = data;
         let mut first = LogWrite::All;
@@ -140,13 +140,14 @@ impl RotatingFile {
         first
     }
 
-    /// How much of `data` belongs into the file as it is: all of it, or what ends with the line that makes it full.
+    /// The length of the first part of `data` that belongs into the present file: all, or up to the end of the line
+    /// that makes the file full.
     fn length_until_full(&mut self, data: &[u8]) -> usize {
         if self.maxbytes == 0 || self.lost > 0 || self.rotate_retry_at.is_some() {
             return data.len();
         }
         if self.sink.is_none() {
-            // How large it is is known once it is open. If it cannot be opened, the write says so.
+            // The size is known when the file is open. If it cannot be opened, the write reports it.
             let _ = self.ensure_open();
         }
         if self.is_stream() {
@@ -172,8 +173,8 @@ impl RotatingFile {
         }
     }
 
-    /// Appends as much as is taken without waiting. A file takes all of it, or fails as in [`LogFile::write`]; a stream
-    /// whose reader is slow may take less, of which nothing is lost: what is left is for the caller to offer again.
+    /// Appends what is taken without blocking. A file takes all, or fails as in [`RotatingFile::write`]. A stream with
+    /// a slow reader may take a part; the caller tries the rest again, and nothing is lost.
     pub fn try_write(&mut self, data: &[u8]) -> TryWrite {
         let stream = self.lost == 0
             && self.ensure_open().is_ok()
@@ -189,18 +190,19 @@ impl RotatingFile {
         }
     }
 
-    /// Closes it and makes it anew: somebody has moved it away. The error is that of open(2).
+    /// Closes and creates it again, as it may have been moved away. The error is that of open(2).
     pub fn reopen(&mut self) -> io::Result<()> {
         self.close();
         self.next_check = None;
         match Sink::open(&self.path, OpenMode::Append) {
             Err(why) if why.raw_os_error() != Some(rustix::io::Errno::NXIO.raw_os_error()) => Err(why),
-            // It was made, or it is a FIFO without a reader. The descriptor is wanted with the first write.
+            // It exists now, or it is a FIFO without a reader. The first write opens it.
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
-    /// Removes it and makes it anew, empty. What is no regular file stays. The error is that of unlink(2) or open(2).
+    /// Removes it and creates it again, empty. What is not a regular file stays. The error is that of unlink(2) or
+    /// open(2).
     pub fn remove_and_reopen(&mut self) -> io::Result<()> {
         self.close();
         if !is_special(&self.path) {
@@ -209,7 +211,7 @@ impl RotatingFile {
         self.reopen()
     }
 
-    /// Gives the descriptor back until the next write.
+    /// Closes the descriptor until the next write.
     pub fn close(&mut self) {
         self.sink = None;
     }
@@ -226,15 +228,15 @@ impl RotatingFile {
         if let Err(loss) = &outcome
             && !is_transient(loss.why.kind())
         {
-            // The reader of a FIFO is gone, or worse: it is opened again.
+            // The reader of a FIFO has closed, or the file is unusable: open it again later.
             self.sink = None;
             self.next_check = Some(Instant::now() + CHECK_INTERVAL);
         }
         outcome
     }
 
-    /// Sees to it that there is an open file. Once a second it is looked whether it was removed: the original would
-    /// write to where nobody can read.
+    /// Opens the file if it is closed. Once a second an open file is checked: if it was removed, it is created again.
+    /// (The original would write on to a file without a name.)
     fn ensure_open(&mut self) -> io::Result<()> {
         let due = |look: Option<Instant>, now| look.is_none_or(|look| now >= look);
         let now = Instant::now();
@@ -282,19 +284,19 @@ impl RotatingFile {
             return Ok(());
         }
         let Some(sink) = self.sink.as_ref().filter(|sink| sink.is_file()) else { return Ok(()) };
-        // Somebody may have emptied it.
+        // The file may have been truncated by others.
         self.size = sink.stat()?.st_size.unsigned_abs();
         if self.size < self.maxbytes || is_special(&self.path) {
             return Ok(());
         }
         self.rotate_retry_at = None;
         self.move_backups()?;
-        // If it cannot be opened, the next write says so.
+        // If it cannot be opened, the next write reports it.
         let _ = self.reopen_sink(OpenMode::Truncate);
         Ok(())
     }
 
-    /// x.9 to x.10, …, x to x.1. Without backups nothing is moved, and the file will be emptied.
+    /// Moves x.9 to x.10, …, x to x.1. Without backups nothing is moved; the file is truncated afterwards.
     fn move_backups(&self) -> io::Result<()> {
         for number in (1..self.highest_backup()).rev() {
             rename_backup(&self.backup_path(number), &self.backup_path(number + 1))?;
@@ -305,8 +307,8 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// The highest number that a backup may be moved to. Where very many are wished for, it is the first that is free:
-    /// a million names are not tried at each rotation.
+    /// The highest number that a backup is moved to; with more than [`MAX_BACKUPS_PROBED`] backups the first that is
+    /// free.
     fn highest_backup(&self) -> u32 {
         if self.backups <= MAX_BACKUPS_PROBED {
             return self.backups;
@@ -320,8 +322,8 @@ impl RotatingFile {
     }
 }
 
-/// Empties the log at `path`, which nobody has open. What is no regular file, or is not there, stays as it is. The error
-/// is that of open(2).
+/// Truncates the log at `path`, which is not open. What is not a regular file, or does not exist, stays as it is. The
+/// error is that of open(2).
 pub fn truncate(path: &Path) -> io::Result<()> {
     if is_special(path) || !path.exists() {
         return Ok(());
@@ -329,14 +331,14 @@ pub fn truncate(path: &Path) -> io::Result<()> {
     Sink::open(path, OpenMode::Truncate).map(drop)
 }
 
-/// Where a rotation moves the file at `path`: `x.1`, and from there to `x.2` and so on.
+/// The path of a backup: `x.1` is the newest.
 pub fn backup_path(path: &Path, number: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{number}"));
     name.into()
 }
 
-/// Renames a backup. What is no regular file neither moves nor has its place taken.
+/// Renames a backup. What is not a regular file is neither moved nor replaced.
 fn rename_backup(from: &Path, to: &Path) -> io::Result<()> {
     match [from, to].into_iter().find(|path| is_special(path)) {
         Some(special) => Err(io::Error::other(format!("{} is no regular file", special.display()))),
@@ -344,14 +346,7 @@ fn rename_backup(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// Whether the same descriptor can take something a moment later: a reader wakes up, a disk gets room.
+/// Whether the same descriptor may work a moment later: a reader wakes up, a disk has room again.
 fn is_transient(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull, WouldBlock};
     matches!(kind, WouldBlock | StorageFull | QuotaExceeded | FileTooLarge)

@@ -1,4 +1,4 @@
-//! Where the bytes of a log go: an open file, or a stream that must not hold us up.
+//! The descriptor that a log is written to: [`Sink`] is a file, or a stream that must not block the daemon.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,49 +12,50 @@ use rustix::net::{SendFlags, send};
 
 use crate::files::safe_open::{self, MAX_LINKS};
 
-/// How long a stream may keep us waiting, once; then what it does not take is lost until it takes something again.
+/// How long a write waits for a stream, once. After that its data is lost until the stream takes something again.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(100);
-/// So much a pipe takes without blocking when it says that it is ready (PIPE_BUF).
+/// A pipe that polls as writable takes this many bytes without blocking.
 const PIPE_BUF: usize = 4096;
 
-/// An open log.
+/// An open descriptor to write to.
 #[derive(Debug)]
 pub(super) struct Sink {
     fd: OwnedFd,
     kind: SinkKind,
-    /// Whether it kept us waiting in vain and has taken nothing since.
+    /// Whether a write has timed out and nothing was taken since.
     stalled: bool,
 }
 
-/// How to write without being held up.
+/// How to write without blocking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SinkKind {
-    /// A regular file: it is always ready.
+    /// A regular file, which is always writable.
     File,
-    /// A FIFO or a terminal that was opened here: it does not block.
+    /// A FIFO or terminal that was opened here with O_NONBLOCK.
     Opened,
-    /// A socket of somebody else's: each write says that it must not block.
+    /// An inherited socket: send(2) with MSG_DONTWAIT.
     Socket,
-    /// A pipe or a terminal of somebody else's: its flags are not ours to change, so it is asked before each write.
+    /// An inherited pipe or terminal: its flags are shared with other processes and stay, so poll(2) goes before each
+    /// write.
     Shared,
 }
 
-/// What was not written, and why.
+/// A write that was not complete.
 #[derive(Debug)]
 pub(super) struct PartialWrite {
-    /// So many bytes were written before.
+    /// Bytes that were written.
     pub(super) written: usize,
     pub(super) why: io::Error,
 }
 
-/// What becomes of what is in a file already.
+/// What open(2) does with existing content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpenMode {
     Append,
     Truncate,
 }
 
-/// A stream that every process has.
+/// An inherited stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StdStream {
     Output,
@@ -62,8 +63,8 @@ pub(super) enum StdStream {
 }
 
 impl Sink {
-    /// Opens a log, making the file if need be, without waiting for the reader of a FIFO. `/dev/stdout` and
-    /// `/dev/stderr`, and other names of the same, also work where they are sockets, or belong to the user that we were.
+    /// Opens a log without blocking, and creates it if need be. `/dev/stdout` and `/dev/stderr` and their other names
+    /// also work where they are sockets, or belong to the user before `user=` was applied.
     pub(super) fn open(path: &Path, opening: OpenMode) -> io::Result<Self> {
         let mut flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
         flags |= OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
@@ -82,7 +83,7 @@ impl Sink {
         }
     }
 
-    /// Writes to a stream that we share with others, where they are.
+    /// Writes to an inherited stream.
     pub(super) fn std_stream(stream: StdStream) -> io::Result<Self> {
         let fd = match stream {
             StdStream::Output => fcntl_dupfd_cloexec(io::stdout(), 3)?,
@@ -100,7 +101,7 @@ impl Sink {
         Ok(Self { fd, kind: way, stalled: false })
     }
 
-    /// Whether this is a regular file: only these have a size, and are rotated.
+    /// Whether this is a regular file. Only these have a size and are rotated.
     pub(super) fn is_file(&self) -> bool {
         self.kind == SinkKind::File
     }
@@ -109,32 +110,26 @@ impl Sink {
         Ok(fstat(&self.fd)?)
     }
 
-    /// Writes all of it, or as much as is taken: a full disk, a reader that is gone or sleeps.
+    /// Writes all, or as much as is taken: a disk may be full, a reader slow or closed.
     pub(super) fn write(&mut self, data: &[u8]) -> Result<(), PartialWrite> {
         let mut written = 0;
-        let mut patience = None;
-        while written < data.len() {
-            match self.write_once(&data[written..]) {
-                Ok(0) => return Err(PartialWrite { written, why: io::ErrorKind::WriteZero.into() }),
-                Ok(count) => {
-                    written += count;
-                    self.stalled = false;
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    let end = *patience.get_or_insert_with(|| Instant::now() + WRITE_TIMEOUT);
-                    if self.stalled || !self.wait_writable(end.saturating_duration_since(Instant::now())) {
-                        self.stalled = true;
-                        return Err(PartialWrite { written, why: Errno::AGAIN.into() });
-                    }
-                }
-                Err(why) => return Err(PartialWrite { written, why: why.into() }),
+        let mut deadline = None;
+        loop {
+            written += self
+                .try_write(&data[written..])
+                .map_err(|error| PartialWrite { written: written + error.written, ..error })?;
+            if written == data.len() {
+                return Ok(());
+            }
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + WRITE_TIMEOUT);
+            if self.stalled || !self.wait_writable(deadline.saturating_duration_since(Instant::now())) {
+                self.stalled = true;
+                return Err(PartialWrite { written, why: Errno::AGAIN.into() });
             }
         }
-        Ok(())
     }
 
-    /// Writes as much as is taken at once; says how much.
+    /// Writes as much as is taken without blocking; gives the number of bytes.
     pub(super) fn try_write(&mut self, data: &[u8]) -> Result<usize, PartialWrite> {
         let mut written = 0;
         while written < data.len() {
@@ -163,9 +158,9 @@ impl Sink {
         }
     }
 
-    /// Whether a write is taken or fails within this time.
-    fn wait_writable(&self, patience: Duration) -> bool {
-        let end = Instant::now() + patience;
+    /// Waits until a write would succeed or fail; false after the timeout.
+    fn wait_writable(&self, timeout: Duration) -> bool {
+        let end = Instant::now() + timeout;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 0, tv_nsec: 0 });
@@ -182,7 +177,7 @@ fn is_file(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
 }
 
-/// Which stream of ours `path` names, itself or through links.
+/// The inherited stream that `path` names, directly or through links.
 fn std_stream_of(path: &Path) -> Option<StdStream> {
     let mut at = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -196,7 +191,7 @@ fn std_stream_of(path: &Path) -> Option<StdStream> {
 }
 
 fn std_stream_named(path: &Path) -> Option<StdStream> {
-    // In a container we are process 1, and named so.
+    // In a container this is process 1, and named so.
     let number_in_proc = |name: &'_ str| {
         let (process, number) = name.strip_prefix("/proc/")?.split_once("/fd/")?;
         (process == "self" || process == std::process::id().to_string()).then(|| number.to_owned())
@@ -219,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    /// The other side takes nothing, then something, then is gone.
+    /// The reader takes nothing, then something, then it closes.
     fn held_up_once(ours: OwnedFd, mut theirs: File) {
         let mut sink = Sink::shared(ours).unwrap();
         let big = vec![b'x'; 4 << 20];

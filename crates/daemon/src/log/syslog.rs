@@ -1,4 +1,5 @@
-//! Lines to the system's log, as Python's `syslog.syslog` sends them with nothing else said: facility user, level info.
+//! Lines to the system's log: [`Syslog`] sends them as Python's `syslog.syslog` does by default, facility user, level
+//! info.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -10,15 +11,14 @@ use std::time::{Duration, Instant, SystemTime};
 use ironlance_host::local_time::LocalClock;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
-/// Where the system's log listens.
+/// The socket of the system's log.
 const SOCKET: &str = "/dev/log";
 /// `LOG_USER | LOG_INFO`.
 const PRIORITY: u8 = 14;
-/// How often a log that is not there is tried again.
+/// The interval at which a log that cannot be reached is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A way to the system's log; it connects when something is written, and again when that fails. Clones share one
-/// connection.
+/// A connection to the system's log. It is made by the first write, and again after an error. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Syslog(Rc<RefCell<Client>>);
 
@@ -39,7 +39,7 @@ enum Connection {
 }
 
 impl Syslog {
-    /// `ident` is the name of the program, as which the lines appear.
+    /// `ident` is the program's name in the lines.
     pub fn open(ident: &str) -> Self {
         Self::at(Path::new(SOCKET), ident)
     }
@@ -55,8 +55,8 @@ impl Syslog {
         })))
     }
 
-    /// Sends a message without the newlines at its end, one line at a time, each with `prefix` before and `suffix`
-    /// behind it. What the log does not take at once is lost; the error is the first one.
+    /// Sends a message line by line without the newlines at its end, each line between `prefix` and `suffix`. Lines
+    /// that are not taken at once are lost; the error is the first one.
     pub fn write(&self, prefix: &str, message: &[u8], suffix: &str) -> io::Result<()> {
         let end = message.iter().rposition(|byte| *byte != b'\n').map_or(0, |place| place + 1);
         let mut way = self.0.borrow_mut();
@@ -75,7 +75,7 @@ impl Client {
         let time = time.strftime("%b %e %H:%M:%S");
         write!(self.line, "<{PRIORITY}>{time} {}: ", self.ident)?;
         pieces.iter().for_each(|piece| self.line.extend_from_slice(piece));
-        // A connection that was good may have been closed by a log that started anew.
+        // A restart of the system's log closes an existing connection.
         let known = self.connection.is_some();
         match self.try_send() {
             Err(why) if known && why.kind() != io::ErrorKind::WouldBlock => self.try_send(),
@@ -87,14 +87,14 @@ impl Client {
         let sent = match self.connected()? {
             (Connection::Datagram(socket), line) => socket.send(line).map(drop),
             (Connection::Stream(socket), line) => {
-                // In a stream a zero ends a line (glibc's syslog(3)).
+                // In a stream a zero byte ends a line (glibc's syslog(3)).
                 line.push(0);
                 let sent = socket.write_all(line);
                 line.pop();
                 sent
             }
         };
-        // Half a line in a stream would spoil the next one.
+        // A part of a line would spoil the next one in a stream.
         let stays = matches!(self.connection, Some(Connection::Datagram(_)));
         if sent.as_ref().is_err_and(|why| !(stays && why.kind() == io::ErrorKind::WouldBlock)) {
             self.connection = None;

@@ -1,5 +1,5 @@
-//! How many descriptors and processes we may have: `set_rlimits_or_exit` of the original, and then as many
-//! descriptors as the hard limit allows.
+//! The limits for descriptors and processes: [`raise`] makes sure of `minfds` and `minprocs` (`set_rlimits_or_exit` of
+//! the original), then raises the soft limit of descriptors to the hard limit.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
@@ -8,7 +8,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 pub(crate) struct RaisedLimits {
     /// For the log, in the original's words.
     pub(crate) infos: Vec<String>,
-    /// The soft limit of descriptors that a child is given: what the original would have left it with.
+    /// The soft limit of descriptors for children: what the original would have left them with.
     pub(crate) nofile: u64,
 }
 
@@ -17,15 +17,15 @@ struct LimitSpec {
     resource: Resource,
     name: &'static str,
     least: u64,
-    /// The words of the original's refusal that differ.
+    /// What differs in the original's words for a refusal.
     what: &'static str,
     required: &'static str,
     subject: &'static str,
     setting: &'static str,
 }
 
-/// Sees to it that there are at least `minfds` descriptors and `minprocs` processes, raising the hard limits if we may.
-/// The error is the original's words, as after `Error: `.
+/// Raises the limits to at least `minfds` descriptors and `minprocs` processes, the hard limits as well if need be.
+/// The error is what the original prints after `Error: `.
 pub(crate) fn raise(minfds: u64, minprocs: u64) -> Result<RaisedLimits, String> {
     let limits = [
         LimitSpec {
@@ -64,7 +64,7 @@ fn ensure(limit: &LimitSpec) -> Result<Option<String>, String> {
     Ok(Some(format!("Increased {} limit to {}", limit.name, limit.least)))
 }
 
-/// `hard` is the limit that holds; the original shows the one it has failed to set.
+/// `hard` is the present limit; the original shows the one that it failed to set.
 fn refusal(limit: &LimitSpec, hard: u64) -> String {
     let LimitSpec { what, required, subject, setting, least, .. } = limit;
     format!(
@@ -75,11 +75,11 @@ fn refusal(limit: &LimitSpec, hard: u64) -> String {
     )
 }
 
-/// Raises our own soft limit of descriptors to the hard one, so that `minfds` need not be set for many programs.
-/// Returns what it was.
+/// Raises the daemon's soft limit to the hard limit, so that many programs need no `minfds`. Gives the soft limit of
+/// before.
 fn raise_nofile_to_hard_limit() -> u64 {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return RLIM_INFINITY };
-    // It is always allowed; if it fails nevertheless, we have as many as the original.
+    // It is always allowed. If it fails nevertheless, the limit is that of the original.
     let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     soft
 }

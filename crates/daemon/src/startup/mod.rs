@@ -37,7 +37,7 @@ use pidfile::Pidfile;
 pub(crate) const COMMAND: &str = "supervisord";
 
 /// Where a generation begins.
-pub(crate) enum Origin {
+pub(crate) enum StartOrigin {
     /// At the command line. `version` is the first line of the log.
     ColdStart { version: String },
     /// At the end of the generation before, with what the reload has opened. `nofile` is the soft limit of descriptors
@@ -58,7 +58,7 @@ pub(crate) struct Started {
 }
 
 /// Goes through the steps above. The error is what the original prints after `Error: `.
-pub(crate) fn start(config: Config, origin: Origin) -> Result<Started, String> {
+pub(crate) fn start(config: Config, origin: StartOrigin) -> Result<Started, String> {
     let settings = &config.settings;
     // There is no log yet.
     let mut notes = config.notes.clone();
@@ -68,9 +68,9 @@ pub(crate) fn start(config: Config, origin: Origin) -> Result<Started, String> {
         None => {}
     }
     let raised = limits::raise(settings.minfds, settings.minprocs);
-    let to_background = matches!(origin, Origin::ColdStart { .. }) && !settings.nodaemon;
+    let to_background = matches!(origin, StartOrigin::ColdStart { .. }) && !settings.nodaemon;
     let (mut log, sockets, nofile) = match origin {
-        Origin::ColdStart { version } => {
+        StartOrigin::ColdStart { version } => {
             let raised = raised?;
             notes.infos.extend(raised.infos);
             let mut log = MainLog::open(settings, COMMAND).map_err(|error| error.to_string())?;
@@ -79,7 +79,7 @@ pub(crate) fn start(config: Config, origin: Origin) -> Result<Started, String> {
             let opened = http::open(&config.servers, &[], &RefCell::new(&mut log));
             (log, opened.map_err(|error| error.to_string())?, raised.nofile)
         }
-        Origin::Restart { mut sockets, mut log, nofile } => {
+        StartOrigin::Restart { mut sockets, mut log, nofile } => {
             // It was tried before the restart, but others may have used up the processes. The old limits stay.
             notes.criticals.extend(raised.err());
             log_notes(&notes, &mut log);

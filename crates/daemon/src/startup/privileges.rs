@@ -1,21 +1,22 @@
-//! The daemon gives up being root, as `drop_privileges` and `set_uid_or_exit` of the original do.
+//! Changing from root to the user of `user=`: [`drop_privileges`] (`drop_privileges` and `set_uid_or_exit` of the
+//! original).
 
 use nix::unistd::{Gid, Uid, getuid, setgid, setgroups, setuid};
 
 use crate::child::identity::{Identity, UserSwitch};
 
-/// What the log says of a daemon that stays root because nobody told it not to.
+/// Logged by a daemon that runs as root without `user=`.
 pub(crate) const RUNNING_AS_ROOT: &str = "Supervisor is running as root.  Privileges were not dropped because no user is \
      specified in the config file.  If you intend to run as root, you can set user=root in the config file to avoid \
      this message.";
 
-/// Whether [`STILL_ROOT`] is to be said if no user is set.
+/// Whether [`RUNNING_AS_ROOT`] is to be logged if no user is configured.
 pub(crate) fn is_root() -> bool {
     getuid().is_root()
 }
 
-/// Makes this process the user's. The info is for the log; the error is the original's words, as after `Error: `.
-/// To be called while there are no threads.
+/// Changes the user of this process. The info is for the log; the error is what the original prints after `Error: `.
+/// To be called while there is one thread.
 pub(crate) fn drop_privileges(uid: u32) -> Result<String, String> {
     match Identity::look_up(uid).switch {
         UserSwitch::Unneeded => {}

@@ -29,7 +29,7 @@ fn log_lines(folder: &Path) -> Vec<String> {
 }
 
 fn cold_start(config: Config) -> Result<Started, String> {
-    start(config, Origin::ColdStart { version: "the version".to_owned() })
+    start(config, StartOrigin::ColdStart { version: "the version".to_owned() })
 }
 
 const NO_PASSWORD: &str = "CRIT Server 'unix_http_server' running without any HTTP authentication checking";
@@ -84,7 +84,7 @@ fn a_restart_goes_on_with_what_the_reload_has_opened_and_children_keep_their_lim
     let folder = tempfile::tempdir().unwrap();
     let Started { config, sockets, log, .. } = cold_start(config(folder.path(), "")).unwrap();
     fs::write(folder.path().join("log"), "").unwrap();
-    let started = start(config, Origin::Restart { sockets, log, nofile: 2000 }).unwrap();
+    let started = start(config, StartOrigin::Restart { sockets, log, nofile: 2000 }).unwrap();
     assert_eq!(started.nofile, 2000);
     let pid = format!("INFO supervisord started with pid {}", std::process::id());
     assert_eq!(log_lines(folder.path()), [NO_PASSWORD, pid.as_str()]);
@@ -99,7 +99,7 @@ fn limits_that_cannot_be_had_refuse_a_cold_start_and_are_logged_at_a_restart() {
     let greedy = config(folder.path(), "minfds=4294967295");
     let refused = cold_start(greedy.clone()).err().unwrap();
     assert!(refused.starts_with("The minimum number of file descriptors required"), "{refused}");
-    let started = start(greedy, Origin::Restart { sockets, log, nofile: 2000 }).unwrap();
+    let started = start(greedy, StartOrigin::Restart { sockets, log, nofile: 2000 }).unwrap();
     assert!(log_lines(folder.path()).iter().any(|line| *line == format!("CRIT {refused}")));
     assert_eq!(started.nofile, 4_294_967_295);
 }

@@ -36,7 +36,7 @@ impl Supervisor {
         let ids: Vec<Option<ProcessId>> = reaped.iter().map(|(pid, _)| pid).map(find).collect();
         let ends: Vec<ExitKind> =
             ids.iter().zip(&reaped).map(|(id, (_, status))| self.classify_exit(*id, *status)).collect();
-        let verdicts = self.oom_watch.judge(&ends, self.clock.now());
+        let verdicts = self.oom_watch.classify(&ends, self.clock.now());
         for ((id, (pid, status)), memory) in ids.into_iter().zip(reaped).zip(verdicts) {
             match id {
                 Some(id) => self.on_exit(id, pid, status, memory),

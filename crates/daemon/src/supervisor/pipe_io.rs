@@ -142,7 +142,7 @@ impl Supervisor {
                 // A slow log should be felt by the child early.
                 let hurried = out.urgency() == ReadPriority::Immediate || self.poller.has_no_delay();
                 if size >= NEARLY_FULL && hurried && !out.grown && out.stream().is_none() {
-                    pipes::grow(fd);
+                    pipes::enlarge(fd);
                     out.grown = true;
                 }
                 let buffer = std::mem::take(&mut self.buffer);

@@ -12,17 +12,18 @@ use ironlance_core::text::escape::escape_controls;
 
 use super::Supervisor;
 use crate::request::RpcRequest;
-use crate::requester::{Client, ClientPeer, Requester, SignalReason};
+use crate::requester::{ClientPeer, RequestSource, Requester, SignalReason};
 use crate::state::exit_record::SentSignal;
 use crate::state::ids::ProcessId;
 
 impl Supervisor {
     /// The same asker with what the owner knows of it: one of its own processes, or the name of a command.
     pub(super) fn identify(&self, asker: Requester) -> Rc<Requester> {
-        if let Requester::Client(Client { peer: ClientPeer::Remote(address), .. }) = &asker {
+        if let Requester::Client(RequestSource { peer: ClientPeer::Remote(address), .. }) = &asker {
             return Rc::new(self.listener_with_socket(*address).map_or(asker, Requester::Process));
         }
-        let Requester::Client(Client { peer: ClientPeer::Local { pid: Some(pid), uid, .. }, user }) = asker
+        let Requester::Client(RequestSource { peer: ClientPeer::Local { pid: Some(pid), uid, .. }, user }) =
+            asker
         else {
             return Rc::new(asker);
         };
@@ -37,7 +38,10 @@ impl Supervisor {
         }
         let command = fs::read_to_string(format!("/proc/{pid}/comm")).ok();
         let command = command.map(|command| command.trim_end().into());
-        Rc::new(Requester::Client(Client { peer: ClientPeer::Local { pid: Some(pid), uid, command }, user }))
+        Rc::new(Requester::Client(RequestSource {
+            peer: ClientPeer::Local { pid: Some(pid), uid, command },
+            user,
+        }))
     }
 
     /// The listener that has the other end of a connection of this machine to itself: it is looked for among their

@@ -1,4 +1,4 @@
-//! Lines in a file, in the system's log, and what happens when neither takes them.
+//! Lines in a file and in the system's log, and what happens when neither takes them.
 
 use std::collections::BTreeMap;
 use std::fs;

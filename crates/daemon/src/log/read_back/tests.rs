@@ -1,4 +1,4 @@
-//! The same calls were made to readFile and tailFile of supervisor 4.3.0.
+//! Offsets and lengths; the results are those of readFile and tailFile of supervisor 4.3.0.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ fn reading_has_the_rules_of_the_original() {
 fn tailing_has_the_rules_of_the_original() {
     with("0123456789", |path| {
         let tail = |offset, length| {
-            let LogTail { range: end, offset, overflow } = tail_file(path, offset, length);
+            let TailRange { range: end, offset, overflow } = tail_file(path, offset, length);
             let bytes = end.map_or(Vec::new(), |end| end.all().unwrap());
             (String::from_utf8(bytes).unwrap(), offset, overflow)
         };
@@ -75,7 +75,7 @@ fn tailing_has_the_rules_of_the_original() {
         tail(i64::MIN, i64::MIN);
         tail(i64::MAX, i64::MAX);
     });
-    let LogTail { range: end, offset, overflow } = tail_file(Path::new("/no/such"), 7, 1);
+    let TailRange { range: end, offset, overflow } = tail_file(Path::new("/no/such"), 7, 1);
     assert!(end.is_none() && offset == 7 && !overflow);
 }
 

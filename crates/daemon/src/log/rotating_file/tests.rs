@@ -1,4 +1,4 @@
-//! Real files, FIFOs and a disk that is full.
+//! Real files, FIFOs and a full disk.
 
 use std::fs::File;
 use std::io::Read;
@@ -24,7 +24,7 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     PathBuf::from(format!("{}.{number}", path.display()))
 }
 
-/// The time at which a file that failed is tried again has come.
+/// Lets the next write check or open the file.
 fn a_moment_later(log: &mut RotatingFile) {
     log.next_check = None;
 }
@@ -172,7 +172,7 @@ fn what_a_missing_folder_costs_is_counted_and_said_twice() {
     a_moment_later(&mut log);
     assert!(matches!(log.write(b"333"), LogWrite::StillLosing));
     fs::create_dir(&inner).unwrap();
-    // It is not tried with every write.
+    // Not every write tries to open it.
     assert!(matches!(log.write(b"4444"), LogWrite::StillLosing));
     a_moment_later(&mut log);
     let again = log.write(b"5");
@@ -187,7 +187,7 @@ fn a_full_disk_holds_up_nobody_and_is_used_again_at_once() {
     let mut log = RotatingFile::open(Path::new("/dev/full"), 0, 0).unwrap();
     assert!(matches!(log.write(b"12"), LogWrite::Lost { bytes: 2, .. }));
     assert!(matches!(log.write(b"3"), LogWrite::StillLosing));
-    // The same descriptor goes on being used: a disk may have room at any moment.
+    // The same descriptor stays in use: a disk may have room at any moment.
     assert!(log.sink.is_some());
     log.path = Path::new("/dev/null").into();
     log.close();
@@ -287,7 +287,7 @@ fn what_has_no_end_of_line_stays_together() {
     let mut log = RotatingFile::open(&path, 10, 2).unwrap();
     assert!(matches!(log.write(&[b'x'; 1000]), LogWrite::All));
     assert_eq!(text(&numbered(&path, 1)).len(), 1000);
-    // The size that others have left counts too.
+    // The size that the file had before counts too.
     fs::write(&path, "12345678").unwrap();
     let mut log = RotatingFile::open(&path, 10, 2).unwrap();
     assert!(matches!(log.write(b"9\n10\n"), LogWrite::All));

@@ -1,4 +1,4 @@
-//! A system's log of our own.
+//! A socket in the place of the system's log.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
