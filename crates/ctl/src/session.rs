@@ -223,8 +223,8 @@ impl Session {
         if error.fault().is_some_and(|fault| fault.code == FaultKind::UnknownMethod.code()) {
             self.fail(
                 exit_status::UNIMPLEMENTED_FEATURE,
-                "Sorry, supervisord responded but did not recognize the client namespace commands that \
-                 supervisorctl uses to control it.  Please check that the [rpcinterface:client] section is \
+                "Sorry, supervisord responded but did not recognize the supervisor namespace commands that \
+                 supervisorctl uses to control it.  Please check that the [rpcinterface:supervisor] section is \
                  enabled in the configuration file (see sample.conf).",
             );
             return Ok(false);

@@ -1,12 +1,12 @@
-//! A soak: a daemon under load while its children, its listeners and its clients are killed at random.
+//! Soak test: a daemon under load while its children, listeners and clients are killed at random.
 //!
-//! Afterwards everything must be as if nothing had been: each program in its state, no zombie, no descriptor too
-//! many, no memory gained, no event lost or out of order, no line of output lost.
+//! Afterwards each program must be in its state, with no zombie, no leaked descriptor or memory, no event lost or out of
+//! order, and no line of output lost.
 //!
 //! ```text
-//!  fixtures (config) ──▶ daemon ◀── clients (threads): ask, switch, leave in the middle of a sentence
+//!  fixtures (config) ──▶ daemon ◀── clients (threads): ask, switch, disconnect in the middle of a request
 //!                      ▲
-//!                  reaper (this thread): kill -9, one after the other
+//!                  kill_at_random (this thread): kill -9, one after the other
 //!                      │ when the time is over
 //!                      ▼
 //!                   end_state: states, children, descriptors, memory; event_check: events; log_check: output
@@ -36,17 +36,17 @@ use rng::Rng;
 
 /// Between two kills.
 const BETWEEN_KILLS: Duration = Duration::from_millis(25);
-/// A listener lives at least so long: one that dies at once again and again is held back, and that is right.
+/// Shortest life of a listener: one that keeps dying at once is restarted with back-off, as it should be.
 const LISTENERS_LIFE: Duration = Duration::from_millis(2500);
 
-/// What was done to the daemon, for the person who waits.
+/// Counts of what was done to the daemon.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SoakSummary {
     /// Children and listeners killed.
     pub kills: usize,
     /// Of these, listeners.
     pub listeners: usize,
-    /// Conversations that clients had or broke off.
+    /// Requests that clients made or broke off.
     pub conversations: usize,
     /// Events that the single listener wrote down.
     pub events: usize,
@@ -54,7 +54,7 @@ pub struct SoakSummary {
     pub lines: usize,
 }
 
-/// Runs it for so long; what is not as it should be is an error.
+/// Runs the soak for `length`; whatever is wrong afterwards is an error.
 pub fn run(implementation: Implementation, length: Duration) -> anyhow::Result<SoakSummary> {
     let dir = TestDir::new()?;
     let mut daemon = Daemon::start(&dir, implementation, &fixtures::sections(&dir)?)?;
@@ -96,7 +96,7 @@ fn kill_at_random(
         if early.is_none() && began.elapsed() >= length / 3 {
             early = Some(processes::memory(daemon.pid())?);
         }
-        // When a listener's life may end, one does: by mere chance they would be hit seldom.
+        // A listener is killed as soon as its shortest life is over: at random they would be hit seldom.
         let is_listeners_turn = listener_killed.elapsed() >= LISTENERS_LIFE;
         let mut children = processes::children(daemon.pid())?;
         children.retain(|child| is_listener(child) == is_listeners_turn);

@@ -106,7 +106,7 @@ fn why_in_json_has_the_facts() {
     let [victim, three, nowhere, never] = objects.as_slice() else { panic!("{objects:#?}") };
     assert_eq!(victim["end"]["signal"], json!("SIGKILL"));
     assert_eq!(victim["end"]["status"], json!(null));
-    assert_eq!((&victim["end"]["output"], &victim["end"]["expected"]), (&json!(false), &json!(false)));
+    assert_eq!((&victim["end"]["told"], &victim["end"]["expected"]), (&json!(false), &json!(false)));
     assert_eq!((&victim["starts"], &victim["state"]), (&json!(2), &json!("RUNNING")));
     assert_eq!((&victim["stdout_tail"], &victim["stderr_tail"]), (&json!("working on it"), &json!("oops")));
     assert!(victim["end"]["uptime"].as_f64().unwrap() > 0.0 && victim["pid"].as_i64().unwrap() > 1);

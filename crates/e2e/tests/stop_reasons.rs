@@ -99,8 +99,8 @@ fn who_ended_supervisord_is_told_to_those_who_watch() {
     .unwrap();
     fixture.daemon.stop().unwrap();
     let line = watcher.wait("the end", |line| line.contains("PROCESS_STATE_STOPPED victim")).unwrap();
-    let output = "; terminated by SIGTERM, as output by the shutdown, asked for by SIGTERM to supervisord";
-    assert!(line.ends_with(output), "{line}");
+    let cause = "; terminated by SIGTERM, as told by the shutdown, asked for by SIGTERM to supervisord";
+    assert!(line.ends_with(cause), "{line}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The clients of the soak, each a thread: they ask, they start and stop, and they leave without a word.
+//! Clients, `Clients`: threads that call methods, start and stop programs, and disconnect early.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -20,9 +20,9 @@ use crate::test_dir::TestDir;
 use crate::wait::{TIMEOUT, pause, until};
 use crate::xmlrpc::{self, XmlValue};
 
-/// Each client rests so long between two conversations.
+/// Pause of a client between two requests.
 const REST: Duration = Duration::from_millis(15);
-/// A `supervisorctl tail -f` lives so long.
+/// Life of a `supervisorctl tail -f`.
 const FOLLOWERS_LIFE: Duration = Duration::from_millis(700);
 
 /// What all clients share.
@@ -151,7 +151,7 @@ fn disconnect_early(shared: &Shared) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts and stops; the last request_state of each program is what must hold.
+/// Starts and stops; the last request for each program is what must hold.
 fn switch(shared: &Shared) -> anyhow::Result<[&'static str; SWITCHED]> {
     let mut rng = Rng::new();
     let mut wanted = ["STOPPED"; SWITCHED];
@@ -162,9 +162,9 @@ fn switch(shared: &Shared) -> anyhow::Result<[&'static str; SWITCHED]> {
         wanted[number] = if start { "RUNNING" } else { "STOPPED" };
         pause(REST);
     }
-    // A request_state during a change of state may be refused: the last one is repeated until it is granted.
+    // A request during a change of state may be refused: the last one is repeated until it is granted.
     for (number, state) in wanted.iter().enumerate() {
-        until("the last request_state to be granted", TIMEOUT, || {
+        until("the last request to be granted", TIMEOUT, || {
             Ok(request_state(shared, number, *state == "RUNNING", true)?.then_some(()))
         })?;
     }

@@ -1,4 +1,4 @@
-//! Whether the daemon is what it was: its programs, its children, its descriptors, its memory, its end.
+//! Checks of the daemon after the soak: programs, children, descriptors, memory, and how it ends.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::test_dir::TestDir;
 use crate::wait::{TIMEOUT, until};
 use crate::xmlrpc::XmlValue;
 
-/// Beside what a third of the time has made of it, the memory may grow by a tenth and so many KiB.
+/// Memory may grow by a tenth and this many KiB over what it was at a third of the time.
 const SLACK: u64 = 1024;
 
 /// The daemon at rest, before anything was done to it.
@@ -20,7 +20,7 @@ pub(super) struct Baseline {
 }
 
 impl Baseline {
-    /// Now.
+    /// Takes it now.
     pub(super) fn take(daemon: &Daemon) -> anyhow::Result<Self> {
         Ok(Self { descriptors: processes::descriptors(daemon.pid())? })
     }
@@ -48,7 +48,7 @@ pub(super) fn states(daemon: &Daemon, wanted: &[&'static str; SWITCHED]) -> anyh
     Ok(())
 }
 
-/// The daemon's children are the processes it names, all alive; orphans and zombies have no shared there.
+/// The daemon's children are the processes it names, all alive; it has no orphan and no zombie.
 pub(super) fn children(daemon: &Daemon) -> anyhow::Result<()> {
     let pids = infos(daemon)?
         .iter()

@@ -1,4 +1,4 @@
-//! What the listeners wrote down: nothing missing, and for each process one state after the other.
+//! Checks the events that the listeners recorded: none missing, and the states of each process in order.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +18,7 @@ pub(super) fn check(dir: &TestDir) -> anyhow::Result<usize> {
     Ok(count)
 }
 
-/// One event, or the same again: a listener that died before it answered is told once more.
+/// One event, or the same again: a listener that died before it answered gets the event again.
 fn in_order(record: &str) -> anyhow::Result<usize> {
     let mut states: HashMap<&str, &str> = HashMap::new();
     let mut next = 0;

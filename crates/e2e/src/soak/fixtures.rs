@@ -1,4 +1,4 @@
-//! The programs and listeners of the soak: what each is for, and how the test directory is made wait_until_stable.
+//! The programs and listeners of the soak, and how they are brought to rest.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::xmlrpc::XmlValue;
 
 /// Programs that shall run all the time.
 const STEADY: [(&str, usize); 3] = [("sleeper", 12), ("printer", PRINTERS), ("family", 2)];
-/// Programs that shall never come to rest, until they are stopped.
+/// Programs that crash again and again until they are stopped.
 const CRASHING: [&str; 2] = ["crasher", "failer"];
 /// One that ended by itself and is then stopped stays EXITED: it is only not started again.
 const AT_REST: [&str; 2] = ["STOPPED", "EXITED"];
@@ -25,7 +25,7 @@ pub(super) const PRINTERS: usize = 4;
 pub(super) const LISTENERS: [&str; 2] = ["recorder", "pool"];
 /// The listener whose record must be in order, and the pool of several.
 pub(super) const RECORDS: [&str; 2] = ["recorder.events", "pool.events"];
-/// Calm is what stays so for this time.
+/// States count as stable when they have not changed for this time.
 const STABLE: Duration = Duration::from_millis(1500);
 
 const RECORDER: &str = include_str!("../../python/soak_listener.py");
@@ -80,14 +80,14 @@ pub(super) fn wait_until_up(daemon: &Daemon) -> anyhow::Result<()> {
         switch(daemon, "startProcess", &switched(number))?;
         switch(daemon, "stopProcess", &switched(number))?;
     }
-    until("the printers to tell", TIMEOUT, || {
+    until("the printers to print", TIMEOUT, || {
         let have_written = (0..PRINTERS).all(|number| !daemon.file(&format!("printer.{number}")).is_empty());
         Ok(have_written.then_some(()))
     })?;
     wait_until_stable(daemon)
 }
 
-/// Starts what is never at rest.
+/// Starts the programs that crash.
 pub(super) fn start_crashing(daemon: &Daemon) -> anyhow::Result<()> {
     let start = |group: &&str| switch(daemon, "startProcessGroup", group);
     CRASHING.iter().try_for_each(start)
@@ -98,13 +98,13 @@ pub(super) fn stop_switched(daemon: &Daemon) -> anyhow::Result<()> {
     switch(daemon, "stopProcessGroup", "switched")
 }
 
-/// Stops what is never at rest, and waits until all have stayed in their states for a while.
+/// Stops the programs that crash, and waits until all processes have kept their states for a while.
 pub(super) fn wait_until_stable(daemon: &Daemon) -> anyhow::Result<()> {
     let stop_crashing = || CRASHING.iter().try_for_each(|group| switch(daemon, "stopProcessGroup", group));
     stop_crashing()?;
     let mut since = Instant::now();
     let mut last = String::new();
-    let wait_until_stable = until("the programs to be wait_until_stable", TIMEOUT, || {
+    let wait_until_stable = until("the programs to stay in their states", TIMEOUT, || {
         let states = states(daemon)?;
         let is_up = |line: &str| {
             let is_crashing = CRASHING.iter().any(|group| line.starts_with(&format!("{group}:")));

@@ -1,4 +1,4 @@
-//! What the printers said, as it stands in their logs: of each life every line, in order.
+//! Checks the logs of the printers: of each life every line, in order.
 
 use std::collections::HashMap;
 

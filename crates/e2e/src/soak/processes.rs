@@ -1,4 +1,4 @@
-//! A daemon's children as the kernel knows them, and what the daemon itself holds.
+//! The daemon's children, descriptors and memory, as /proc shows them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ pub(super) struct Child {
     pub(super) pid: i32,
     /// The group it belongs to; none for a zombie, and between fork and exec.
     pub(super) group: Option<String>,
-    /// Whether it has ended and nobody has asked how.
+    /// Whether it has ended and was not reaped.
     pub(super) is_zombie: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Chance enough for a soak: xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators").
+//! A random number generator, `Rng`: xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift generators").
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -219,7 +219,7 @@ fn mailer(command: &str, remarks: &mut Remarks) {
         remarks.attention(format!("mails by {program}, which is not here: its alerts would wait"));
     } else if !program.contains("sendmail") {
         remarks.attention(format!(
-            "mails by {program}: a mail is sent when it exits with 0, and tried again otherwise (superlance does not view)"
+            "mails by {program}: a mail is sent when it exits with 0, and tried again otherwise (superlance does not look)"
         ));
     }
 }

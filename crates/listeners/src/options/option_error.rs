@@ -78,7 +78,7 @@ pub(super) enum ParserStyle {
 /// The end of a command that was refused.
 pub(super) fn exit<T>(refusal: &OptionError, style: ParserStyle, command: &str, help: &str) -> Parsed<T> {
     let line = format!("{command}: {refusal}\n");
-    let usage = format!("UsageError: {command} [options]\n\n{command}: error: {refusal}\n");
+    let usage = format!("Usage: {command} [options]\n\n{command}: error: {refusal}\n");
     let (code, stdout, stderr) = match (refusal, style) {
         (OptionError::Help, ParserStyle::Getopt | ParserStyle::Optparse) => {
             (0, help.to_owned(), String::new())

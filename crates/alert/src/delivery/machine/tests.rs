@@ -250,12 +250,12 @@ impl World {
         due.push_str(if leaving { ", leaving" } else { "" });
         let works = !self.in_hand.is_empty() || self.closing > 0;
         if leaving || self.machine.is_giving_way {
-            assert!(works, "who may leave waits only for work under over: {due}");
+            assert!(works, "who may leave waits only for work under way: {due}");
         }
         if leaving || self.machine.begins_at().is_some_and(|at| at > self.now) {
             // Nothing is begun.
         } else if let Some(at) = self.machine.schedule.next_deadline() {
-            assert!(at > self.now, "what is due is under over: {due}");
+            assert!(at > self.now, "what is due is under way: {due}");
         }
     }
 
