@@ -1,79 +1,118 @@
-//! An alert: what is said to people, made of one entry or, in a batch, of many.
+//! An alert: [`Alert`], what one receiver is told, of one notification or, in a batch, of many.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use crate::receiver::Receiver;
+use crate::notification::Notification;
+use crate::receiver::{Format, Receiver};
+use crate::render::{sms, text};
 
-/// What a listener wants said; where it goes is the outbox's business.
+/// An alert in the outbox: what is told, and all that its delivery needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// The subject line; a mail without one has no Subject header.
-    pub subject: Option<String>,
-    /// How the entries become a text.
-    pub format: Format,
-    /// What is said, in order; never empty.
-    pub entries: Vec<AlertEntry>,
-}
-
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlertEntry {
-    /// The text, in the original's words; may be of several lines.
-    pub text: String,
-    /// The lines below `Details:`, without that line; none for a brief alert.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<String>,
-}
-
-/// How the entries of an alert become the text that people read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// The texts, a line each; then the details, if any entry has some.
-    Mail,
-    /// The texts only, cut to a short message of so many GSM-7 characters when a limit is given.
-    Sms {
-        /// Characters of the GSM 7-bit alphabet that fit; of UCS-2, 70 for each 160 of these.
-        max_length: Option<usize>,
-    },
-}
-
-/// An alert in the outbox: a draft, and all that its delivery needs.
-///
-/// As JSON it is the header of an alert file; the entries have records of their own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// Unique among all alerts; the Message-ID is made of it, so a second delivery can be recognised.
     pub id: String,
-    /// Which listener says it, such as `crashmail web:crashmail`; its successor may correct the transport.
+    /// The listener that made it, such as `crashmail web:crashmail`; its successor may correct the transport.
     pub origin: String,
     /// The name of this host: the right side of the Message-ID.
     pub host: String,
     /// When it was made, in seconds since 1970.
     pub created: i64,
     /// How and to whom it goes.
-    #[serde(rename = "route")]
     pub receiver: Receiver,
-    /// See [`Draft::subject`].
+    /// The subject line; a mail without one has no Subject header.
     pub subject: Option<String>,
-    /// See [`Draft::format`].
-    #[serde(rename = "form")]
-    pub format: Format,
-    /// See [`Draft::entries`].
-    #[serde(skip)]
+    /// What is told, in order; empty only while a batch is collected.
     pub entries: Vec<AlertEntry>,
+}
+
+/// One thing that an alert tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertEntry {
+    /// Data, of which the receiver's format makes a text.
+    Notification(Notification),
+    /// A text as it is: of an older or newer version, or about a damaged file.
+    Text {
+        /// May be of several lines.
+        text: String,
+        /// The lines below `Details:`, without that line.
+        details: Option<String>,
+    },
+}
+
+impl From<Notification> for AlertEntry {
+    fn from(notification: Notification) -> Self {
+        Self::Notification(notification)
+    }
+}
+
+impl AlertEntry {
+    /// A text without details.
+    pub const fn text(text: String) -> Self {
+        Self::Text { text, details: None }
+    }
+
+    /// What people read, without the details.
+    pub fn render(&self, format: Format) -> Cow<'_, str> {
+        match self {
+            Self::Notification(notification) => text::entry(notification, format).into(),
+            Self::Text { text, .. } => text.into(),
+        }
+    }
+
+    /// The lines below `Details:`, without that line.
+    pub fn details(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Notification(notification) => text::details(&notification.details).map(Cow::from),
+            Self::Text { details, .. } => details.as_deref().map(Cow::from),
+        }
+    }
+
+    /// The bytes that it takes in a mail.
+    pub fn size(&self, format: Format) -> usize {
+        self.render(format).len() + self.details().map_or(0, |details| details.len()) + 2
+    }
+}
+
+#[cfg(test)]
+impl Alert {
+    /// An alert of the listener `test` that goes by this command, with one text.
+    pub(crate) fn sample(command: &str, text: &str) -> Self {
+        Self {
+            id: crate::outbox::new_id(),
+            origin: "test".into(),
+            host: "web1".into(),
+            created: crate::outbox::unix_time(),
+            receiver: Receiver {
+                transport: crate::receiver::Transport::Sendmail { command: command.into() },
+                from: None,
+                to: vec!["ops@example.com".into()],
+                format: Format::Mail,
+            },
+            subject: Some("subject".into()),
+            entries: vec![AlertEntry::text(text.into())],
+        }
+    }
 }
 
 impl Alert {
     /// The text that people read.
     pub fn text(&self) -> String {
-        let texts: Vec<&str> = self.entries.iter().map(|entry| entry.text.as_str()).collect();
-        let details: Vec<&str> = self.entries.iter().filter_map(|entry| entry.details.as_deref()).collect();
-        match self.format {
-            Format::Mail if details.is_empty() => texts.join("\n"),
-            Format::Mail => format!("{}\n\nDetails:\n{}\n", texts.join("\n"), details.join("\n\n")),
-            Format::Sms { max_length: None } => texts.join("\n"),
-            Format::Sms { max_length: Some(limit) } => crate::render::sms::fit(&texts, limit),
+        let format = self.receiver.format;
+        let texts: Vec<Cow<'_, str>> = self.entries.iter().map(|entry| entry.render(format)).collect();
+        let details: Vec<Cow<'_, str>> = self.entries.iter().filter_map(AlertEntry::details).collect();
+        match format {
+            Format::Mail | Format::Digest if !details.is_empty() => {
+                format!("{}\n\nDetails:\n{}\n", texts.join("\n"), details.join("\n\n"))
+            }
+            Format::Sms { max_length: Some(limit) } => {
+                sms::fit(&texts.iter().map(|text| &**text).collect::<Vec<_>>(), limit)
+            }
+            Format::Mail | Format::Digest | Format::Sms { .. } => texts.join("\n"),
         }
+    }
+
+    /// The bytes that all its entries take in a mail.
+    pub fn size(&self) -> usize {
+        self.entries.iter().map(|entry| entry.size(self.receiver.format)).sum()
     }
 }

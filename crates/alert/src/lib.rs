@@ -1,23 +1,25 @@
-//! What to say, to whom, and when; an alert that was taken in here is delivered, once.
+//! Alerts: a listener submits a [`Notification`]; the outbox keeps it for each receiver; a process of its own delivers it, once.
 //!
-//! Nothing in here knows processes or supervisors.
+//! Nothing in here asks a supervisor.
 
 pub mod address;
 pub mod alert;
 pub mod channel;
 pub mod delivery;
+pub mod notification;
 pub mod outbox;
 pub mod receiver;
 pub mod render;
 pub mod secret;
 pub mod submit;
 
-pub use alert::{Alert, AlertEntry, Draft, Format};
-pub use receiver::{Receiver, Security, SmtpServer, Transport};
+pub use alert::{Alert, AlertEntry};
+pub use notification::Notification;
+pub use receiver::{Format, Receiver, Security, SmtpServer, Transport};
 pub use secret::Secret;
 pub use submit::{Submitter, SubmitterOptions};
 
-/// A line on stderr, which supervisord keeps; when even that is gone, there is nobody left to tell.
+/// Writes a line to stderr, which supervisord logs. A failure is ignored: there is no other place to report it.
 pub(crate) fn log(line: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -1,4 +1,4 @@
-//! How and to whom an alert goes.
+//! To whom an alert goes, by which channel, in which format: [`Receiver`].
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,18 +8,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
-/// How an alert travels, from whom, and to whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A channel, the addresses that it serves, and the format that they read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
-    /// The way it goes.
+    /// The channel and its settings.
     pub transport: Transport,
-    /// The From header and the envelope sender; a sendmail command may do without.
+    /// The sender: From header and envelope; a sendmail command may do without.
     pub from: Option<String>,
-    /// The recipients, as they were given; never empty.
+    /// The addresses as they were given; never empty.
     pub to: Vec<String>,
+    /// What the addresses read.
+    pub format: Format,
 }
 
-/// What carries an alert to its recipients.
+/// How the entries of an alert become the text that people read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A mail: the texts, then the details.
+    Mail,
+    /// A mail about several things: a line for each, with its time; then the details.
+    Digest,
+    /// The lines only, cut to a short message of this length where there is one.
+    Sms {
+        /// In characters of the GSM 7-bit alphabet; of UCS-2, 70 for each 160 of these.
+        max_length: Option<usize>,
+    },
+}
+
+/// A channel and its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
@@ -47,9 +63,9 @@ pub struct SmtpServer {
     pub port: u16,
     /// How the connection is secured.
     pub security: Security,
-    /// Who we are to the server; with no password, no AUTH takes place.
+    /// The account; without a password there is no AUTH.
     pub user: Option<String>,
-    /// What proves it.
+    /// The password of the account.
     pub password: Option<Secret>,
     /// PEM file of certificate authorities to trust beside the system's.
     pub ca_file: Option<PathBuf>,
@@ -67,6 +83,13 @@ pub enum Security {
     StartTls,
     /// TLS from the first byte (RFC 8314).
     Implicit,
+}
+
+impl fmt::Display for Receiver {
+    /// For people: the addresses and the channel.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {}", self.to.join(", "), self.transport)
+    }
 }
 
 impl fmt::Display for Transport {

@@ -206,7 +206,7 @@ impl Store for MemoryStore {
         let mut written = Vec::new();
         for id in self.ids().into_iter().filter(|id| !is_in_flight(id)) {
             let Ok(Some(stored)) = self.load(&id) else { continue };
-            let size = stored.alert.entries.iter().map(crate::outbox::repair::entry_size).sum::<usize>();
+            let size = stored.alert.size();
             let room = outbox.has_room(size.try_into().unwrap_or(u64::MAX));
             if room.is_err() || outbox.put(&stored.alert, None).is_err() {
                 break;

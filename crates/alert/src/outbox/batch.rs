@@ -77,14 +77,14 @@ impl Batch {
                     ));
                     let text =
                         format!("({lines} damaged line(s) of this batch could not be read; kept as {kept})");
-                    stored.alert.entries.push(AlertEntry { text, details: None });
+                    stored.alert.entries.push(AlertEntry::text(text));
                 }
                 if self.alert.entries.is_empty() && !stored.alert.entries.is_empty() {
                     self.unacked = stored.unacked;
                     self.alert.created = stored.alert.created;
                 }
                 self.alert.entries.splice(0..0, stored.alert.entries);
-                self.size = self.alert.entries.iter().map(repair::entry_size).sum();
+                self.size = self.alert.size();
             }
         }
         self.has_adopted = true;
@@ -110,9 +110,8 @@ impl Batch {
     pub fn add(&mut self, outbox: &Outbox, entry: AlertEntry, event: &str) -> Result<(), OutboxError> {
         self.unacked = None;
         let now = super::unix_time();
-        let line = record::entry_line(&entry, Some(event), Some(now));
-        self.size += repair::entry_size(&entry);
-        self.alert.entries.push(entry);
+        let line = record::entry_line(&entry, self.alert.receiver.format, Some(event), Some(now));
+        self.push(entry);
         self.alert.created = now;
         if self.file.as_ref().is_some_and(|file| !self.is_in_place(file)) {
             self.file = None;
@@ -126,11 +125,15 @@ impl Batch {
         })
     }
 
+    fn push(&mut self, entry: AlertEntry) {
+        self.size += entry.size(self.alert.receiver.format);
+        self.alert.entries.push(entry);
+    }
+
     /// Adds what happened to what is in memory only. The file, if there is one, is behind from now on.
     pub fn add_in_memory(&mut self, entry: AlertEntry) {
         self.unacked = None;
-        self.size += repair::entry_size(&entry);
-        self.alert.entries.push(entry);
+        self.push(entry);
         self.file = None;
     }
 
@@ -182,10 +185,15 @@ impl Batch {
         if !self.has_adopted {
             self.adopt(outbox)?;
         }
-        let mut content = record::line(&OutboxRecord::Header(Box::new(AlertHeader::of(&self.alert))));
+        let mut content = record::line(&OutboxRecord::Header(Box::new(AlertHeader::of(&self.alert, &[]))));
         let last = self.alert.entries.len().saturating_sub(1);
         for (index, entry) in self.alert.entries.iter().enumerate() {
-            content.push_str(&record::entry_line(entry, event.filter(|_| index == last), None));
+            content.push_str(&record::entry_line(
+                entry,
+                self.alert.receiver.format,
+                event.filter(|_| index == last),
+                None,
+            ));
         }
         let tmp = outbox.dir().join("tmp").join(format!("{}-batch", self.alert.id));
         let _ = folder::remove(&tmp);

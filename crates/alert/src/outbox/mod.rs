@@ -1,17 +1,18 @@
-//! The outbox: a folder with a file for each alert that waits.
+//! The outbox: [`Outbox`], a folder with a file for each alert that waits. Listeners put alerts in, one deliverer takes them out.
 //!
 //! ```text
-//! put:   tmp/ID ──(link pending/ORIGIN)──rename──▶ new/ID ──taken──▶ gone
+//! put:   tmp/ID ──(link pending/ORIGIN)──rename──▶ new/ID ──delivered──▶ removed
 //! batch: batch/ORIGIN ─append, append─────rename──▶    │
-//!                                                      └─ refused, too old ──▶ dead/ID
+//!                                                      └─ rejected, too old ──▶ dead/ID
 //! ```
 //!
 //! An alert is safe once it is in `new`; each arrow is one rename, so a kill leaves it on one side or the other.
-//! `pending/ORIGIN` is a second name of the file that a listener is about to commit, kept until the supervisor has
-//! been answered: it tells a successor which event was stored last. `ways/ORIGIN` holds the transport that a
-//! listener uses now, for alerts that it left behind with another. `last-error` says why the last try has failed.
+//! `pending/ORIGIN` is a second name of the file that a listener commits (`commit`), kept until the supervisor has the
+//! answer: it tells which event was stored last. `ways/ORIGIN` holds the transport that a listener uses now, for alerts
+//! that it left behind with another. `last-error` says why the last attempt has failed.
 
 pub mod batch;
+mod commit;
 pub mod folder;
 mod last_error;
 pub mod record;
@@ -36,12 +37,13 @@ use crate::alert::Alert;
 use crate::receiver::Transport;
 use folder::{FolderError, at};
 use record::{FailedAttempt, OutboxRecord, RecordError, StoredAlert};
+pub use state_dir::state_dir;
 
-/// What the lock, the folders and the files of an outbox are called.
+/// The folders of an outbox.
 const FOLDERS: [&str; 6] = ["tmp", "new", "dead", "batch", "pending", "ways"];
 
-/// The name that a claim has in `ways`.
-const CLAIM: &str = "claim";
+/// The file in `ways` by which a deliverer is asked to hand over.
+const HANDOVER: &str = "claim";
 
 /// An outbox on disk.
 #[derive(Clone, Debug)]
@@ -55,7 +57,7 @@ pub enum OutboxError {
     /// A folder or file cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A file is none of ours, or damaged.
+    /// A file is not an alert file, or is damaged.
     #[error("cannot read the alert {path}: {source}")]
     Record {
         /// The file.
@@ -66,7 +68,7 @@ pub enum OutboxError {
 }
 
 impl OutboxError {
-    /// Whether the file will never be better than it is.
+    /// Whether another attempt to read the file makes no sense.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Record { .. } => true,
@@ -79,13 +81,13 @@ impl OutboxError {
         matches!(self, Self::Folder(FolderError::TooLong { .. }))
     }
 
-    /// Whether the alert is simply gone: somebody else has dealt with it.
+    /// Whether the alert's file was removed.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Folder(error) if error.is_not_found())
     }
 }
 
-/// How the alerts of a listener go now.
+/// The transport that a listener uses now, for its alerts that wait with another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransportOverride {
     /// See [`crate::Receiver::transport`].
@@ -94,7 +96,7 @@ pub struct TransportOverride {
     pub from: Option<String>,
 }
 
-/// Where an alert is.
+/// The folder that an alert is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutboxFolder {
     /// Waiting to be delivered.
@@ -110,46 +112,6 @@ impl OutboxFolder {
             Self::Dead => "dead",
         }
     }
-}
-
-/// The state folder: `IRONLANCE_STATE`, else `/var/lib/ironlance` for root, else below `XDG_STATE_HOME` or the home; or,
-/// where there is no outbox, one that our supervisord has made for us.
-pub fn state_dir() -> PathBuf {
-    let root = rustix::process::geteuid().is_root();
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let own = state_dir_by(|name| if name == "HOME" { own_home() } else { variable(name) }, root);
-    if root || variable("IRONLANCE_STATE").is_some() {
-        return own;
-    }
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    state_dir::or_assigned(own, Path::new(OF_ROOT), rustix::process::geteuid().as_raw(), &passwd)
-}
-
-/// Root's state folder.
-const OF_ROOT: &str = "/var/lib/ironlance";
-
-fn state_dir_by(variable: impl Fn(&str) -> Option<PathBuf>, root: bool) -> PathBuf {
-    if let Some(dir) = variable("IRONLANCE_STATE") {
-        return dir;
-    }
-    if root {
-        return PathBuf::from(OF_ROOT);
-    }
-    let home = || variable("HOME").unwrap_or_else(|| PathBuf::from("/")).join(".local/state");
-    variable("XDG_STATE_HOME").unwrap_or_else(home).join("ironlance")
-}
-
-/// The home folder of our user by /etc/passwd, when `HOME` is another's: supervisord's `user=` does not change it.
-fn own_home() -> Option<PathBuf> {
-    let uid = rustix::process::geteuid().as_raw();
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    if home.as_ref().is_some_and(|home| fs::metadata(home).is_ok_and(|meta| meta.uid() == uid)) {
-        return home;
-    }
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let own = lines.find(|fields| fields.get(2).and_then(|field| field.parse().ok()) == Some(uid));
-    own.and_then(|fields| fields.get(5).map(PathBuf::from)).or(home)
 }
 
 /// Seconds since 1970.
@@ -200,7 +162,7 @@ impl Outbox {
         self.dir.join("new")
     }
 
-    /// The folder in which listeners leave their present transports.
+    /// The folder with the transport overrides.
     pub fn overrides_dir(&self) -> PathBuf {
         self.dir.join("ways")
     }
@@ -209,58 +171,24 @@ impl Outbox {
         self.dir.join(place.folder()).join(id)
     }
 
-    /// Stores an alert; it is safe when this returns. With `event`, the event that it was made of stays known
-    /// until [`Outbox::answered`].
-    pub fn put(&self, alert: &Alert, event: Option<&str>) -> Result<(), OutboxError> {
-        self.prepare()?;
-        let tmp = self.dir.join("tmp").join(&alert.id);
-        folder::write_new(&tmp, record::file(alert, event).as_bytes())?;
-        if event.is_some() {
-            // Without the link an event that comes twice makes two mails; that is better than none.
-            let _ = self.link_pending(alert, &tmp);
-        }
-        let new = self.path(OutboxFolder::New, &alert.id);
-        fs::rename(&tmp, &new).map_err(at("rename", &tmp))?;
-        // From here on it will be delivered, so this is no failure any more, whatever the disk says.
-        let _ = folder::sync(&self.new_dir());
-        Ok(())
-    }
-
-    fn pending(&self, origin: &str) -> PathBuf {
-        self.dir.join("pending").join(origin_file(origin))
-    }
-
-    fn link_pending(&self, alert: &Alert, tmp: &Path) -> Result<(), FolderError> {
-        let pending = self.pending(&alert.origin);
-        folder::remove(&pending)?;
-        fs::hard_link(tmp, &pending).map_err(at("link", &pending))
-    }
-
-    /// The supervisor has been told that the event of the last alert of `origin` is dealt with.
+    /// Notes that the supervisor has the answer to the event of the last alert of `origin`.
     pub fn ack(&self, origin: &str) {
-        // What stays behind is found by the successor, and only matters if the same event comes again.
+        // A file that stays matters only if the same event comes again.
         let _ = folder::remove(&self.pending(origin));
     }
 
-    /// Whether a process, of this listener or of another in its pool, has stored the alert of this event, or has put
-    /// it into a batch, without answering it.
+    /// Whether a process of this listener's pool has stored the alerts of this event, or has put it into a batch, and was
+    /// killed before it answered.
     pub fn is_unacked(&self, event: &str) -> bool {
         let holds = |folder: &str, unacked: &dyn Fn(&Path) -> Option<String>| {
             let dir = self.dir.join(folder);
             let names = folder::names(&dir).unwrap_or_default();
             names.iter().any(|name| unacked(&dir.join(name)).as_deref() == Some(event))
         };
-        holds("pending", &|path| self.unacked(path)) || holds("batch", &batch::unacked_event_of)
+        holds("pending", &|path| self.committed_event(path)) || holds("batch", &batch::unacked_event_of)
     }
 
-    fn unacked(&self, pending: &Path) -> Option<String> {
-        let stored = record::read(&folder::read_own(pending).ok()?).ok()?;
-        let tmp = self.dir.join("tmp").join(&stored.alert.id);
-        // A twin in tmp means that it was never committed: the alert has to be made again.
-        if tmp.exists() { None } else { stored.unacked }
-    }
-
-    /// The ids of the alerts in a place, oldest first.
+    /// The ids of the alerts in a folder, oldest first.
     pub fn ids(&self, place: OutboxFolder) -> Result<Vec<String>, FolderError> {
         folder::names(&self.dir.join(place.folder()))
     }
@@ -278,7 +206,7 @@ impl Outbox {
         stored.map_err(|source| OutboxError::Record { path, source })
     }
 
-    /// The names of the batches that are collected, or were left by listeners that are no longer there.
+    /// The names of the batches, those of listeners that no longer run among them.
     pub fn batches(&self) -> Result<Vec<String>, FolderError> {
         folder::names(&self.dir.join("batch"))
     }
@@ -290,7 +218,7 @@ impl Outbox {
         record::read_with(&content, None).map_err(|source| OutboxError::Record { path, source })
     }
 
-    /// Whether an alert is still among those that wait.
+    /// Whether an alert waits.
     pub fn is_waiting(&self, id: &str) -> bool {
         self.path(OutboxFolder::New, id).symlink_metadata().is_ok()
     }
@@ -305,7 +233,7 @@ impl Outbox {
         Ok(stored)
     }
 
-    /// Notes a failed try, for people to see; not vital, so not synced.
+    /// Records a failed attempt, for people to see; not synced, as it may get lost.
     pub fn record_attempt(&self, id: &str, attempt: &FailedAttempt) {
         let _ = self.append(OutboxFolder::New, id, &OutboxRecord::Attempt(attempt.clone()));
         let _ = self.set_last_error(attempt.at, &attempt.reason);
@@ -324,33 +252,33 @@ impl Outbox {
         append().map_err(at("write", &path))
     }
 
-    /// Takes a delivered alert out.
+    /// Removes a delivered alert.
     pub fn remove_delivered(&self, id: &str) -> Result<(), FolderError> {
         folder::remove(&self.path(OutboxFolder::New, id))
     }
 
-    /// Gives an alert up, for this reason.
+    /// Makes an alert a dead letter, for this reason.
     pub fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), FolderError> {
         self.record_attempt(id, attempt);
         let new = self.path(OutboxFolder::New, id);
         fs::rename(&new, self.path(OutboxFolder::Dead, id)).map_err(folder::at("move to dead", &new))
     }
 
-    /// Puts a changed alert in the place of the one with the same id, in one step.
+    /// Replaces the file of an alert by that of a changed one with the same id, in one step.
     pub fn replace(&self, stored: &StoredAlert) -> Result<(), FolderError> {
         self.write_over(OutboxFolder::New, stored)
     }
 
-    /// Leaves only these recipients of an alert. Where its file cannot be replaced, that is noted in it.
+    /// Narrows an alert to the recipients in `stored`. Where its file cannot be replaced, a record is appended to it.
     pub fn set_recipients(&self, stored: &StoredAlert) -> Result<(), FolderError> {
-        let noted = || {
+        let appended = || {
             let left = OutboxRecord::Left(stored.alert.receiver.to.clone());
             self.append(OutboxFolder::New, &stored.alert.id, &left)
         };
-        self.replace(stored).or_else(|error| noted().map_err(|_| error))
+        self.replace(stored).or_else(|error| appended().map_err(|_| error))
     }
 
-    /// Makes a dead letter of its own, for the recipients that were refused.
+    /// Adds a dead letter, for the recipients that were refused.
     pub fn put_dead_letter(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), FolderError> {
         self.write_over(
             OutboxFolder::Dead,
@@ -367,7 +295,7 @@ impl Outbox {
         fs::rename(&tmp, self.path(place, &stored.alert.id)).map_err(at("rename", &tmp))
     }
 
-    /// Lets a dead alert live again, as if it were made now. One that is too large to be sent is split.
+    /// Makes a dead letter an alert that waits, as if it were made now. One that is too large to be sent is split.
     pub fn retry_dead(&self, id: &str, now: i64) -> Result<(), OutboxError> {
         let mut stored = match self.load(OutboxFolder::Dead, id) {
             Err(error) if error.is_too_long() => return self.split(OutboxFolder::Dead, id).map(drop),
@@ -379,17 +307,17 @@ impl Outbox {
         Ok(folder::remove(&self.path(OutboxFolder::Dead, id))?)
     }
 
-    /// Throws an alert away.
+    /// Removes an alert without delivering it.
     pub fn discard(&self, place: OutboxFolder, id: &str) -> Result<(), FolderError> {
         folder::remove(&self.path(place, id))
     }
 
-    /// Opens the lock of the outbox. Who holds it (`File::lock`) is the one that delivers.
+    /// Opens the lock of the outbox. The process that holds it (`File::lock`) delivers.
     pub fn lock_file(&self) -> Result<File, FolderError> {
         folder::open_own(&self.dir.join("lock"), OpenOptions::new().write(true).create(true).truncate(false))
     }
 
-    /// Whether `lock` is the lock of this outbox, and held by whoever holds this descriptor.
+    /// Whether `lock` is the lock of this outbox, and held by this descriptor.
     pub fn is_locked_by(&self, lock: &impl AsFd) -> bool {
         let Ok(own) = rustix::fs::fstat(lock) else { return false };
         let Ok(there) = fs::symlink_metadata(self.dir.join("lock")) else { return false };
@@ -397,8 +325,9 @@ impl Outbox {
         same && rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
-    /// Removes what a kill has left half written, if it is older than an hour.
+    /// Finishes commits that a kill has cut, and removes other files of `tmp` that are older than an hour.
     pub fn clean_tmp(&self) {
+        self.finish_commits();
         let dir = self.dir.join("tmp");
         for name in folder::names(&dir).unwrap_or_default() {
             let path = dir.join(name);
@@ -409,7 +338,7 @@ impl Outbox {
         }
     }
 
-    /// Leaves word that the alerts of `origin` that wait shall go by this transport, and from whom if they do not say.
+    /// Sets the transport for the alerts of `origin` that wait, and the sender of those that have none.
     pub fn set_transport_override(&self, origin: &str, over: &TransportOverride) -> Result<(), FolderError> {
         let name = origin_file(origin);
         let tmp = self.dir.join("tmp").join(format!("{name}-{:08x}", fastrand::u32(..)));
@@ -418,13 +347,13 @@ impl Outbox {
         fs::rename(&tmp, self.overrides_dir().join(name)).map_err(at("rename", &tmp))
     }
 
-    /// The word that was left for `origin`.
+    /// The override for `origin`.
     pub fn transport_override(&self, origin: &str) -> Option<TransportOverride> {
         let content = folder::read_own(&self.overrides_dir().join(origin_file(origin))).ok()?;
         serde_json::from_slice(&content).ok()
     }
 
-    /// Forgets the transports that were left, which may hold passwords, once nothing waits and nothing is dead.
+    /// Removes all overrides, which may hold passwords, once nothing waits and nothing is dead.
     pub fn clear_overrides(&self) {
         let idle = |place| self.ids(place).is_ok_and(|ids| ids.is_empty());
         if idle(OutboxFolder::New) && idle(OutboxFolder::Dead) {
@@ -434,14 +363,14 @@ impl Outbox {
         }
     }
 
-    /// Tells whoever delivers to look at everything anew, at once.
+    /// Makes the deliverer retry everything at once.
     pub fn wake_worker(&self) {
         self.signal("nudge");
     }
 
-    /// Tells whoever delivers that another would take over: without a listener of its own it gives way.
+    /// Asks the deliverer to hand over to another: one whose listener is gone does.
     pub fn request_handover(&self) {
-        self.signal(CLAIM);
+        self.signal(HANDOVER);
     }
 
     fn signal(&self, name: &str) {
@@ -449,13 +378,13 @@ impl Outbox {
         let _ = fs::write(&path, b"").and_then(|()| fs::remove_file(&path));
     }
 
-    /// Whether this name, seen in [`Outbox::overrides_dir`], is that of a claim.
+    /// Whether a file of this name in [`Outbox::overrides_dir`] asks for a handover.
     pub fn is_handover_request(name: &OsStr) -> bool {
-        name == CLAIM
+        name == HANDOVER
     }
 }
 
-/// Where the last whole line of a file ends, if anything stands behind it.
+/// Where the last whole line of a file ends, if anything follows it. Reads from the end, however long the file is.
 fn cut_at(file: &File) -> std::io::Result<Option<u64>> {
     let mut end = file.metadata()?.len();
     let mut is_cut = false;

@@ -1,18 +1,20 @@
-//! The lines of an alert file: one record each, with a checksum in front.
+//! The format of an alert file: an [`OutboxRecord`] a line, with a checksum in front. Written and read by the outbox alone.
 //!
 //! ```text
-//! 8f14e45f {"header":{"v":1,"id":"…","origin":"…","receiver":{…},…}}
-//! c9f0f895 {"entry":{"text":"…","details":"…","event":"…"}}
+//! 8f14e45f {"header":{"v":1,"id":"…","origin":"…","route":{…},…}}
+//! c9f0f895 {"entry":{"text":"…","details":"…","notification":{…},"event":"…"}}
 //! 45c48cce {"attempt":{"at":1700000000,"reason":"…"}}
 //! ```
 //!
-//! Records are only ever appended. A last line that was cut by a crash is as if it had never been written; any other
-//! line that is damaged costs what it said, and is counted.
+//! Records are only ever appended. A last line that was cut by a crash is ignored; any other line that is damaged is
+//! skipped and counted. Fields that a version does not know are ignored, so versions can share an outbox.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::alert::{Alert, AlertEntry};
+use crate::notification::Notification;
+use crate::receiver::{Format, Receiver, Transport};
 
 /// The version of this format.
 const VERSION: u32 = 1;
@@ -24,14 +26,14 @@ pub enum OutboxRecord {
     /// The first line: all but the entries.
     Header(Box<AlertHeader>),
     /// Something that happened.
-    Entry(EntryRecord),
-    /// A try that failed.
+    Entry(Box<EntryRecord>),
+    /// An attempt to deliver that failed.
     Attempt(FailedAttempt),
-    /// The supervisor was told that the entry before is dealt with.
+    /// The supervisor has the answer to the event of the entry before.
     Answered,
-    /// The carrier has taken the alert, and the file could not be removed.
+    /// The channel has taken the alert, and the file could not be removed.
     Sent,
-    /// The carrier has taken it for all but these recipients, and the file could not be replaced.
+    /// The channel has taken it for all but these recipients, and the file could not be replaced.
     Left(Vec<String>),
 }
 
@@ -39,25 +41,54 @@ pub enum OutboxRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertHeader {
     v: u32,
-    #[serde(flatten)]
-    alert: Alert,
+    id: String,
+    origin: String,
+    host: String,
+    created: i64,
+    route: RouteRecord,
+    subject: Option<String>,
+    form: FormRecord,
+    /// A mail is a digest.
+    #[serde(default, skip_serializing_if = "is_false")]
+    digest: bool,
+    /// The ids of the other alerts of the same commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    siblings: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RouteRecord {
+    transport: Transport,
+    from: Option<String>,
+    to: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FormRecord {
+    Mail,
+    Sms { max_length: Option<usize> },
 }
 
 /// An entry, and the event that it was made of.
+///
+/// A notification also stands here as `text` and `details`, for deliverers of a version that does not know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryRecord {
-    /// What happened.
-    #[serde(flatten)]
-    pub entry: AlertEntry,
+    text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notification: Option<serde_json::Value>,
     /// The event as it came from the supervisor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event: Option<String>,
+    pub(super) event: Option<String>,
     /// When it happened, in seconds since 1970; an alert is as old as its last entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<i64>,
+    at: Option<i64>,
 }
 
-/// A try that failed.
+/// An attempt to deliver that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedAttempt {
     /// When, in seconds since 1970.
@@ -72,6 +103,11 @@ pub struct FailedAttempt {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// An alert file, read.
@@ -100,13 +136,17 @@ impl StoredAlert {
 
     /// Makes sure that the file of this name is the alert that it says it is.
     pub fn named(self, name: &str) -> Result<Self, RecordError> {
-        let is_id = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if name.strip_suffix(DAMAGED).unwrap_or(name) == self.alert.id && name.chars().all(is_id) {
+        if name.strip_suffix(DAMAGED).unwrap_or(name) == self.alert.id && is_id(name) {
             Ok(self)
         } else {
             Err(RecordError::Name(self.alert.id))
         }
     }
+}
+
+/// Whether a text can be an id, and so the name of a file.
+fn is_id(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// Why bytes are no alert file.
@@ -123,28 +163,50 @@ pub enum RecordError {
     /// It does not begin with a header.
     #[error("no header")]
     NoHeader,
-    /// It says nothing.
+    /// It has no entry.
     #[error("no entry")]
     NoEntry,
-    /// It says that it is another one, or has a name that cannot be an id.
+    /// Its name is not the id in its header, or cannot be an id.
     #[error("its name is not its id {0:?}")]
     Name(String),
 }
 
 impl AlertHeader {
     /// The header of an alert.
-    pub fn of(alert: &Alert) -> Self {
-        Self { v: VERSION, alert: Alert { entries: Vec::new(), ..alert.clone() } }
+    pub fn of(alert: &Alert, siblings: &[Alert]) -> Self {
+        let Alert { id, origin, host, created, receiver, subject, .. } = alert.clone();
+        let Receiver { transport, from, to, format } = receiver;
+        let form = match format {
+            Format::Mail | Format::Digest => FormRecord::Mail,
+            Format::Sms { max_length } => FormRecord::Sms { max_length },
+        };
+        let route = RouteRecord { transport, from, to };
+        let siblings = siblings.iter().map(|sibling| sibling.id.clone()).collect();
+        let digest = format == Format::Digest;
+        Self { v: VERSION, id, origin, host, created, route, subject, form, digest, siblings }
     }
 
     /// The alert, without entries.
-    pub fn alert(self) -> Alert {
-        self.alert
+    pub fn into_alert(self) -> Alert {
+        let Self { id, origin, host, created, route: RouteRecord { transport, from, to }, subject, .. } =
+            self;
+        let format = match self.form {
+            FormRecord::Mail if self.digest => Format::Digest,
+            FormRecord::Mail => Format::Mail,
+            FormRecord::Sms { max_length } => Format::Sms { max_length },
+        };
+        let receiver = Receiver { transport, from, to, format };
+        Alert { id, origin, host, created, receiver, subject, entries: Vec::new() }
     }
+}
 
-    /// The alert's id.
-    pub fn id(&self) -> &str {
-        &self.alert.id
+impl EntryRecord {
+    fn into_entry(self) -> AlertEntry {
+        let known = |value| serde_json::from_value::<Notification>(value).ok();
+        match self.notification.and_then(known) {
+            Some(notification) => AlertEntry::Notification(notification),
+            None => AlertEntry::Text { text: self.text, details: self.details },
+        }
     }
 }
 
@@ -154,16 +216,38 @@ pub fn line(record: &OutboxRecord) -> String {
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes()))
 }
 
-/// An entry as a line; `event` is the one it was made of, `at` when it happened, if later than the header.
-pub fn entry_line(entry: &AlertEntry, event: Option<&str>, at: Option<i64>) -> String {
-    line(&OutboxRecord::Entry(EntryRecord { entry: entry.clone(), event: event.map(str::to_owned), at }))
+/// An entry of an alert as a line; `event` is the one it was made of, `at` when it happened, if later than the header.
+pub fn entry_line(entry: &AlertEntry, format: Format, event: Option<&str>, at: Option<i64>) -> String {
+    let (text, details) = (entry.render(format).into_owned(), entry.details().map(Into::into));
+    let notification = match entry {
+        AlertEntry::Notification(notification) => serde_json::to_value(notification).ok(),
+        AlertEntry::Text { .. } => None,
+    };
+    let event = event.map(str::to_owned);
+    line(&OutboxRecord::Entry(Box::new(EntryRecord { text, details, notification, event, at })))
 }
 
 /// A whole alert as a file; `event` is the one it was made of.
 pub fn file(alert: &Alert, event: Option<&str>) -> String {
-    let header = line(&OutboxRecord::Header(Box::new(AlertHeader::of(alert))));
-    let entries = alert.entries.iter().map(|entry| entry_line(entry, event, None));
+    file_with_siblings(alert, event, &[])
+}
+
+/// The same for an alert that is committed together with `siblings`.
+pub(super) fn file_with_siblings(alert: &Alert, event: Option<&str>, siblings: &[Alert]) -> String {
+    let header = line(&OutboxRecord::Header(Box::new(AlertHeader::of(alert, siblings))));
+    let format = alert.receiver.format;
+    let entries = alert.entries.iter().map(|entry| entry_line(entry, format, event, None));
     std::iter::once(header).chain(entries).collect()
+}
+
+/// The ids of the alerts that are committed together with the one in this file.
+pub(super) fn siblings(bytes: &[u8]) -> Vec<String> {
+    match bytes.split_inclusive(|byte| *byte == b'\n').next().map(parse) {
+        Some(Ok(OutboxRecord::Header(header))) => {
+            header.siblings.into_iter().filter(|id| is_id(id)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Reads an alert file. Only a damaged header makes it useless: nobody knows then where the alert should go.
@@ -177,14 +261,14 @@ pub fn read(bytes: &[u8]) -> Result<StoredAlert, RecordError> {
 pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<StoredAlert, RecordError> {
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
     let mut stored = match (lines.next().map(parse), fallback) {
-        (Some(Ok(OutboxRecord::Header(header))), _) => StoredAlert::new(header.alert),
+        (Some(Ok(OutboxRecord::Header(header))), _) => StoredAlert::new(header.into_alert()),
         (Some(_), Some(alert)) => StoredAlert { damaged: 1, ..StoredAlert::new(alert.clone()) },
         (Some(Err(reason)), None) => return Err(RecordError::Line { line: 1, reason }),
         (None | Some(Ok(_)), _) => return Err(RecordError::NoHeader),
     };
     for line in lines {
         match parse(line) {
-            Ok(record) => stored.take(record),
+            Ok(record) => stored.apply(record),
             Err(_) if !line.ends_with(b"\n") => {}
             Err(_) => stored.damaged += 1,
         }
@@ -194,12 +278,12 @@ pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<StoredAlert, 
 
 impl StoredAlert {
     /// What a further line says.
-    pub(super) fn take(&mut self, record: OutboxRecord) {
+    pub(super) fn apply(&mut self, record: OutboxRecord) {
         match record {
-            OutboxRecord::Entry(EntryRecord { entry, event, at }) => {
-                self.alert.entries.push(entry);
-                self.alert.created = self.alert.created.max(at.unwrap_or(i64::MIN));
-                self.unacked = event;
+            OutboxRecord::Entry(mut entry) => {
+                self.alert.created = self.alert.created.max(entry.at.unwrap_or(i64::MIN));
+                self.unacked = entry.event.take();
+                self.alert.entries.push(entry.into_entry());
             }
             OutboxRecord::Attempt(attempt) => self.attempts.push(attempt),
             OutboxRecord::Answered => self.unacked = None,
@@ -222,7 +306,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<OutboxRecord, String> {
         OutboxRecord::Header(header) if header.v != VERSION => {
             Err(format!("version {}, not {VERSION}", header.v))
         }
-        OutboxRecord::Header(header) if header.alert.receiver.to.is_empty() => Err("no recipient".to_owned()),
+        OutboxRecord::Header(header) if header.route.to.is_empty() => Err("no recipient".to_owned()),
         record => Ok(record),
     }
 }
@@ -230,24 +314,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<OutboxRecord, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Format;
-    use crate::receiver::{Receiver, Transport};
+    use crate::notification::{Cause, ProcessDetails};
     use proptest::prelude::*;
 
     fn alert(texts: &[String]) -> Alert {
         Alert {
-            id: "1".into(),
-            origin: "crashmail web:crashmail".into(),
-            host: "web1".into(),
-            created: 7,
-            receiver: Receiver {
-                transport: Transport::Sendmail { command: "true".into() },
-                from: None,
-                to: vec!["ops@example.com".into()],
-            },
-            subject: Some("subject".into()),
-            format: Format::Mail,
-            entries: texts.iter().map(|text| AlertEntry { text: text.clone(), details: None }).collect(),
+            entries: texts.iter().map(|text| AlertEntry::text(text.clone())).collect(),
+            ..Alert::sample("true", "")
         }
     }
 
@@ -263,8 +336,11 @@ mod tests {
     fn a_damaged_line_costs_only_what_it_said() {
         let text = file(&alert(&["one".into(), "two".into(), "three".into()]), None);
         let stored = read(text.replace("two", "TWO").as_bytes()).unwrap();
-        let texts: Vec<&str> = stored.alert.entries.iter().map(|entry| entry.text.as_str()).collect();
-        assert_eq!((texts, stored.damaged), (vec!["one", "three"], 1));
+        let texts: Vec<_> = stored.alert.entries.iter().map(|entry| entry.render(Format::Mail)).collect();
+        assert_eq!(
+            (texts[0].as_ref(), texts[1].as_ref(), texts.len(), stored.damaged),
+            ("one", "three", 2, 1)
+        );
     }
 
     #[test]
@@ -281,8 +357,49 @@ mod tests {
     #[test]
     fn a_file_without_a_header_or_without_an_entry_is_no_alert() {
         assert_eq!(read(b""), Err(RecordError::NoHeader));
-        let header = line(&OutboxRecord::Header(Box::new(AlertHeader::of(&alert(&[])))));
+        let header = line(&OutboxRecord::Header(Box::new(AlertHeader::of(&alert(&[]), &[]))));
         assert_eq!(read(header.as_bytes()), Err(RecordError::NoEntry));
+    }
+
+    #[test]
+    fn a_file_of_version_0_1_is_read_and_means_what_it_meant() {
+        let stored = read(include_bytes!("record-0.1.txt")).unwrap();
+        let alert = &stored.alert;
+        assert_eq!(
+            alert.text(),
+            "2025-11-30 01:48:11,459 -- Process shop:web (pid 7) died unexpectedly\nsecond\n\nDetails:\nhost:        web1\n"
+        );
+        assert_eq!(alert.receiver.to_string(), "dev@example.com by smtp://mail:25");
+        assert_eq!((alert.created, alert.subject.as_deref()), (1_764_467_300, Some("Crashes")));
+        assert_eq!((stored.attempts.len(), stored.unacked.as_deref()), (1, Some("1 2 3 5")));
+        assert_eq!((stored.damaged, stored.sent), (0, false));
+    }
+
+    fn notification() -> Notification {
+        let cause = Cause::HttpCheck {
+            url: "http://h/".into(),
+            fault: "status".into(),
+            finding: "500".into(),
+            actions: vec!["restarted".into()],
+        };
+        let mut details = ProcessDetails::default();
+        details.fact("host", "web1");
+        Notification { cause, time: String::new(), details: vec![details] }
+    }
+
+    #[test]
+    fn a_notification_is_read_as_data_and_stands_beside_it_as_text_for_other_versions() {
+        let alert = Alert { entries: vec![notification().into()], ..alert(&[]) };
+        let text = file(&alert, Some("event"));
+        assert_eq!(read(text.as_bytes()).unwrap().alert, alert);
+        // A cause that this version does not know.
+        let json =
+            text.lines().nth(1).unwrap().split_once(' ').unwrap().1.replace("http_check", "earthquake");
+        let header = text.lines().next().unwrap();
+        let newer = format!("{header}\n{:08x} {json}\n", crc32fast::hash(json.as_bytes()));
+        let stored = read(newer.as_bytes()).unwrap();
+        assert_eq!((stored.alert.text(), stored.damaged), (alert.text(), 0));
+        assert!(matches!(&stored.alert.entries[0], AlertEntry::Text { .. }));
     }
 
     proptest! {

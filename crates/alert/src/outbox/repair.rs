@@ -25,17 +25,12 @@ pub struct SplitReport {
     pub unacked: Option<String>,
 }
 
-/// So many bytes an entry takes in a mail.
-pub fn entry_size(entry: &AlertEntry) -> usize {
-    entry.text.len() + entry.details.as_ref().map_or(0, String::len) + 2
-}
-
 /// What people read in the place of what was lost.
 fn notice(damaged: usize, kept: &str) -> AlertEntry {
     let text = format!(
         "({damaged} damaged line(s) of this alert could not be read; the file is kept: ironlance outbox show {kept})"
     );
-    AlertEntry { text, details: None }
+    AlertEntry::text(text)
 }
 
 impl Outbox {
@@ -88,9 +83,9 @@ impl Outbox {
         let mut lines = Lines(BufReader::new(file));
         let header = lines.next_line().map_err(at("read", path))?.map(|line| record::parse(&line));
         let (id, alert, mut damaged) = match (header, fallback) {
-            (Some(Ok(OutboxRecord::Header(header))), None) => (header.id().to_owned(), header.alert(), 0),
-            (Some(Ok(OutboxRecord::Header(header))), Some(alert)) => {
-                (header.id().to_owned(), alert.clone(), 0)
+            (Some(Ok(OutboxRecord::Header(header))), fallback) => {
+                let alert = header.into_alert();
+                (alert.id.clone(), fallback.cloned().unwrap_or(alert), 0)
             }
             (Some(_), Some(alert)) => (alert.id.clone(), alert.clone(), 1),
             (_, _) => return Err(bad(RecordError::NoHeader)),
@@ -100,7 +95,7 @@ impl Outbox {
         let mut length = 0;
         while let Some(line) = lines.next_line().map_err(at("read", path))? {
             match record::parse(&line) {
-                Ok(record) => piece.take(record),
+                Ok(record) => piece.apply(record),
                 Err(_) if line.ends_with(b"\n") => damaged += 1,
                 Err(_) => {}
             }

@@ -4,24 +4,25 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::batch::Batch;
 use super::*;
-use crate::alert::{AlertEntry, Format};
-use crate::receiver::Receiver;
+use crate::alert::AlertEntry;
+use crate::receiver::Format;
 
 fn alert(origin: &str, text: &str) -> Alert {
-    Alert {
-        id: new_id(),
-        origin: origin.into(),
-        host: "web1".into(),
-        created: unix_time(),
-        receiver: Receiver {
-            transport: Transport::Sendmail { command: "true".into() },
-            from: None,
-            to: vec!["ops@example.com".into()],
-        },
-        subject: Some("subject".into()),
-        format: Format::Mail,
-        entries: vec![AlertEntry { text: text.into(), details: None }],
+    Alert { origin: origin.into(), ..Alert::sample("true", text) }
+}
+
+fn entry(text: &str) -> AlertEntry {
+    AlertEntry::text(text.into())
+}
+
+fn texts(entries: &[AlertEntry]) -> Vec<&str> {
+    fn text(entry: &AlertEntry) -> &str {
+        match entry {
+            AlertEntry::Text { text, .. } => text,
+            AlertEntry::Notification(_) => panic!("no text"),
+        }
     }
+    entries.iter().map(text).collect()
 }
 
 fn failed(at: i64, reason: &str) -> FailedAttempt {
@@ -36,18 +37,6 @@ fn outbox() -> (tempfile::TempDir, Outbox) {
     let dir = tempfile::tempdir().unwrap();
     let outbox = Outbox::open(dir.path()).unwrap();
     (dir, outbox)
-}
-
-#[test]
-fn the_state_folder_is_found_by_rule() {
-    let none = |_: &str| None;
-    assert_eq!(state_dir_by(none, true), Path::new("/var/lib/ironlance"));
-    let home = |name: &str| (name == "HOME").then(|| PathBuf::from("/home/me"));
-    assert_eq!(state_dir_by(home, false), Path::new("/home/me/.local/state/ironlance"));
-    let xdg = |name: &str| (name == "XDG_STATE_HOME").then(|| PathBuf::from("/x"));
-    assert_eq!(state_dir_by(xdg, false), Path::new("/x/ironlance"));
-    let own = |name: &str| (name == "IRONLANCE_STATE").then(|| PathBuf::from("/own"));
-    assert_eq!(state_dir_by(own, true), Path::new("/own"));
 }
 
 #[test]
@@ -72,19 +61,6 @@ fn an_event_that_was_stored_and_not_answered_is_known_to_the_successor() {
     assert!(!outbox.is_unacked("event 8"));
     outbox.ack("a");
     assert!(!outbox.is_unacked("event 7"));
-}
-
-#[test]
-fn an_alert_that_was_not_committed_is_made_again() {
-    let (_dir, outbox) = outbox();
-    let alert = alert("a", "died");
-    // As after a kill between the link and the rename.
-    let tmp = outbox.dir.join("tmp").join(&alert.id);
-    folder::write_new(&tmp, record::file(&alert, Some("event 7")).as_bytes()).unwrap();
-    outbox.link_pending(&alert, &tmp).unwrap();
-    assert!(!outbox.is_unacked("event 7"));
-    outbox.put(&Alert { id: new_id(), ..alert }, Some("event 7")).unwrap();
-    assert!(outbox.is_unacked("event 7"));
 }
 
 #[test]
@@ -157,7 +133,6 @@ fn an_outbox_that_was_removed_is_made_again() {
 #[test]
 fn a_batch_outlives_its_process_and_is_sent_once() {
     let (_dir, outbox) = outbox();
-    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut batch = Batch::open(&outbox, draft("a")).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     batch.ack();
@@ -177,7 +152,6 @@ fn a_batch_outlives_its_process_and_is_sent_once() {
 #[test]
 fn a_batch_without_a_disk_is_kept_and_handed_over() {
     let (dir, outbox) = outbox();
-    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut batch = Batch::open(&outbox, draft("a")).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     fs::remove_dir_all(dir.path().join("outbox")).unwrap();
@@ -216,7 +190,6 @@ fn a_note_behind_a_cut_line_does_no_damage() {
 #[test]
 fn a_batch_is_as_old_as_its_last_entry_and_notices_that_its_file_is_gone() {
     let (dir, outbox) = outbox();
-    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut batch = Batch::open(&outbox, Alert { created: 7, ..draft("a") }).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     fs::remove_dir_all(dir.path().join("outbox")).unwrap();
@@ -240,7 +213,6 @@ fn the_lock_is_known_by_the_file_that_holds_it() {
 #[test]
 fn a_batch_that_could_not_be_read_at_first_is_not_lost() {
     let (_dir, outbox) = outbox();
-    let entry = |text: &str| AlertEntry { text: text.into(), details: None };
     let mut first = Batch::open(&outbox, draft("a")).unwrap();
     first.add(&outbox, entry("one"), "event 1").unwrap();
     drop(first);
@@ -249,7 +221,7 @@ fn a_batch_that_could_not_be_read_at_first_is_not_lost() {
     assert!(second.add(&outbox, entry("two"), "event 2").is_err());
     fs::set_permissions(outbox.new_dir(), fs::Permissions::from_mode(0o700)).unwrap();
     second.add(&outbox, entry("three"), "event 3").unwrap();
-    let texts: Vec<&str> = second.entries().iter().map(|entry| entry.text.as_str()).collect();
+    let texts = texts(second.entries());
     assert_eq!(texts, ["one", "two", "three"]);
 }
 
@@ -271,8 +243,8 @@ fn large(alert: &Alert, count: usize) -> String {
     let mut text = record::file(&Alert { entries: Vec::new(), ..alert.clone() }, None);
     for number in 0..count {
         let padding = "x".repeat(repair::MAX_MAIL_BYTES / count + 1);
-        let entry = AlertEntry { text: format!("{number:04} {padding}"), details: None };
-        text.push_str(&record::entry_line(&entry, Some(&format!("event {number}")), None));
+        let entry = AlertEntry::text(format!("{number:04} {padding}"));
+        text.push_str(&record::entry_line(&entry, Format::Mail, Some(&format!("event {number}")), None));
     }
     text
 }
@@ -281,8 +253,9 @@ fn large(alert: &Alert, count: usize) -> String {
 fn numbers(outbox: &Outbox) -> Vec<String> {
     let ids = outbox.ids(OutboxFolder::New).unwrap();
     let alerts = ids.iter().map(|id| outbox.load(OutboxFolder::New, id).unwrap().alert);
-    let texts = alerts.flat_map(|alert| alert.entries.into_iter().map(|entry| entry.text[..4].to_owned()));
-    texts.collect()
+    alerts
+        .flat_map(|alert| texts(&alert.entries).iter().map(|text| text[..4].to_owned()).collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
@@ -318,7 +291,7 @@ fn a_batch_that_became_too_large_is_sent_when_its_listener_starts() {
     let id = outbox.ids(OutboxFolder::New).unwrap().remove(0);
     let sent = outbox.load(OutboxFolder::New, &id).unwrap().alert;
     assert_eq!(sent.subject.as_deref(), Some("now"));
-    batch.add(&outbox, AlertEntry { text: "next".into(), details: None }, "event").unwrap();
+    batch.add(&outbox, AlertEntry::text("next".into()), "event").unwrap();
     assert_eq!(batch.entries().len(), 1);
 }
 
@@ -326,7 +299,7 @@ fn a_batch_that_became_too_large_is_sent_when_its_listener_starts() {
 fn a_batch_is_large_before_a_mail_server_would_refuse_it() {
     let (_dir, outbox) = outbox();
     let mut batch = Batch::open(&outbox, draft("a")).unwrap();
-    let entry = || AlertEntry { text: "x".repeat(repair::MAX_MAIL_BYTES / 4), details: None };
+    let entry = || AlertEntry::text("x".repeat(repair::MAX_MAIL_BYTES / 4));
     for _ in 0..4 {
         assert!(!batch.is_large());
         batch.add(&outbox, entry(), "event").unwrap();
@@ -342,7 +315,7 @@ fn a_batch_is_large_before_a_mail_server_would_refuse_it() {
 #[test]
 fn the_good_entries_of_a_damaged_alert_are_sent_and_the_file_is_kept() {
     let (_dir, outbox) = outbox();
-    let entries = ["one", "two", "three"].map(|text| AlertEntry { text: text.into(), details: None });
+    let entries = ["one", "two", "three"].map(|text| AlertEntry::text(text.into()));
     let alert = Alert { entries: entries.to_vec(), ..alert("a", "") };
     outbox.put(&alert, None).unwrap();
     let path = outbox.path(OutboxFolder::New, &alert.id);
@@ -351,7 +324,7 @@ fn the_good_entries_of_a_damaged_alert_are_sent_and_the_file_is_kept() {
     let mut stored = outbox.load(OutboxFolder::New, &alert.id).unwrap();
     outbox.repair(&mut stored).unwrap();
     assert_eq!(stored, outbox.load(OutboxFolder::New, &alert.id).unwrap());
-    let texts: Vec<&str> = stored.alert.entries.iter().map(|entry| entry.text.as_str()).collect();
+    let texts = texts(&stored.alert.entries);
     assert_eq!(texts[..2], ["one", "three"]);
     assert!(texts[2].starts_with("(1 damaged line(s)"), "{}", texts[2]);
     let kept = format!("{}.damaged", alert.id);
@@ -366,14 +339,14 @@ fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
         let (_dir, outbox) = outbox();
         let mut batch = Batch::open(&outbox, draft("a")).unwrap();
         for text in ["one", "two", "three"] {
-            batch.add(&outbox, AlertEntry { text: text.into(), details: None }, text).unwrap();
+            batch.add(&outbox, AlertEntry::text(text.into()), text).unwrap();
         }
         drop(batch);
         let path = outbox.dir().join("batch").join(origin_file("a"));
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace(damage, &damage.to_uppercase())).unwrap();
         let batch = Batch::open(&outbox, draft("a")).unwrap();
-        let texts: Vec<&str> = batch.entries().iter().map(|entry| entry.text.as_str()).collect();
+        let texts = texts(batch.entries());
         assert_eq!(texts[..left.len()], left);
         assert_eq!(texts.len(), left.len() + 1, "and a word about the damage");
         assert_eq!(outbox.ids(OutboxFolder::Dead).unwrap().len(), 1);
@@ -385,9 +358,9 @@ fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
 fn an_event_in_the_batch_of_another_process_of_the_pool_is_known_until_it_was_answered() {
     let (_dir, outbox) = outbox();
     let mut batch = Batch::open(&outbox, draft("a 0")).unwrap();
-    batch.add(&outbox, AlertEntry { text: "one".into(), details: None }, "event 1").unwrap();
+    batch.add(&outbox, AlertEntry::text("one".into()), "event 1").unwrap();
     batch.ack();
-    batch.add(&outbox, AlertEntry { text: "x".repeat(10_000), details: None }, "event 2").unwrap();
+    batch.add(&outbox, AlertEntry::text("x".repeat(10_000)), "event 2").unwrap();
     assert!(outbox.is_unacked("event 2") && !outbox.is_unacked("event 1"));
     batch.ack();
     assert!(!outbox.is_unacked("event 2"));

@@ -174,24 +174,14 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{AlertEntry, Format};
-    use crate::receiver::{Receiver, Transport};
 
     fn alert(subject: &str, to: &[&str], text: &str) -> Alert {
-        Alert {
-            id: "1.2.3".into(),
-            origin: "test".into(),
-            host: "web1".into(),
-            created: 1_700_000_000,
-            receiver: Receiver {
-                transport: Transport::Sendmail { command: "true".into() },
-                from: None,
-                to: to.iter().map(|to| (*to).to_owned()).collect(),
-            },
-            subject: Some(subject.into()),
-            format: Format::Mail,
-            entries: vec![AlertEntry { text: text.into(), details: None }],
-        }
+        let mut alert = Alert::sample("true", text);
+        alert.id = "1.2.3".into();
+        alert.created = 1_700_000_000;
+        alert.subject = Some(subject.into());
+        alert.receiver.to = to.iter().map(|to| (*to).to_owned()).collect();
+        alert
     }
 
     fn command_mail(alert: &Alert) -> String {

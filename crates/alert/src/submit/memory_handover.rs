@@ -23,7 +23,7 @@ use super::launcher::{DelivererLauncher, start};
 use crate::alert::Alert;
 use crate::delivery::lock_holder::{StallDetector, stall_timeout};
 use crate::log;
-use crate::outbox::{Outbox, record, repair};
+use crate::outbox::{Outbox, record};
 
 /// How long an alert may take into the pipe before the listener goes on without it.
 const HAND_OVER: Duration = Duration::from_secs(2);
@@ -73,7 +73,7 @@ impl MemoryHandover {
     /// listener die then, the alert goes on.
     pub(super) fn deliver(&self, alert: &Alert) {
         let mut shared = self.shared();
-        let size = alert.entries.iter().map(repair::entry_size).sum::<usize>();
+        let size = alert.size();
         if shared.size.saturating_add(size) > MAX_BYTES {
             log(&format!(
                 "lost, as it could neither be stored nor kept with {} others in memory: {}",
@@ -228,7 +228,7 @@ impl MemoryHandover {
             let mut shared = self.shared();
             shared.heartbeats = shared.heartbeats.wrapping_add(1);
             if let Some(alert) = shared.in_flight.remove(id) {
-                let size = alert.entries.iter().map(repair::entry_size).sum::<usize>();
+                let size = alert.size();
                 shared.size = shared.size.saturating_sub(size);
             }
             drop(shared);

@@ -1,4 +1,4 @@
-//! The listener's side of the outbox: put an alert there, and see to it that somebody delivers.
+//! The listener's side of the outbox: [`Submitter`] puts alerts there and keeps a deliverer running. It never waits for a mail.
 
 mod launcher;
 mod memory_handover;
@@ -6,25 +6,26 @@ mod memory_handover;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::alert::{Alert, AlertEntry, Draft, Format};
+use crate::alert::{Alert, AlertEntry};
 use crate::log;
+use crate::notification::Notification;
 use crate::outbox::batch::Batch;
 use crate::outbox::folder::FolderError;
 use crate::outbox::retention::{OutboxLimits, Retention, Room};
-use crate::outbox::{Outbox, OutboxFolder, TransportOverride, new_id, repair, unix_time};
+use crate::outbox::{Outbox, OutboxFolder, TransportOverride, new_id, unix_time};
 use crate::receiver::{Receiver, Transport};
 use crate::secret::Secret;
 use launcher::{DelivererLauncher, StartReason};
 use memory_handover::MemoryHandover;
 
-/// How often, at most, to look for alerts that others have left behind.
+/// How often, at most, the outbox is looked at for alerts that no deliverer works on.
 const KICK_INTERVAL: Duration = Duration::from_secs(60);
-/// How long to stay for alerts that are on their way when there is nothing else to do any more.
+/// How long a listener waits at its end for alerts that are being delivered.
 const LAST_MOMENT: Duration = Duration::from_secs(3);
-/// So many entries of a batch have details; a mail of thousands would help nobody.
+/// The entries of a batch that have details.
 const DETAILED_ENTRIES: usize = 50;
 
-/// What a listener's post office needs to know.
+/// Who submits, to whom, and where alerts are kept.
 #[derive(Clone, Debug)]
 pub struct SubmitterOptions {
     /// The state folder, which holds the outbox.
@@ -33,14 +34,13 @@ pub struct SubmitterOptions {
     pub origin: String,
     /// This host.
     pub host: String,
-    /// How and to whom.
+    /// See [`Receiver`].
     pub receiver: Receiver,
     /// The program that delivers; `deliver` and its arguments are added.
     pub program: PathBuf,
 }
 
-/// Takes alerts from a listener. Nothing in here fails: what goes wrong is said on stderr, and the alert goes another
-/// way.
+/// Takes notifications from a listener. Nothing in here fails: errors are logged, and the alert is delivered from memory.
 #[derive(Debug)]
 pub struct Submitter {
     options: SubmitterOptions,
@@ -50,19 +50,19 @@ pub struct Submitter {
     memory: MemoryHandover,
     retention: Retention,
     last_kick: Instant,
-    /// Something was stored since the last answer.
+    /// Something was stored since the last [`Submitter::ack`].
     has_stored: bool,
 }
 
 impl Submitter {
-    /// Opens the outbox, takes up what an earlier process left, and starts delivering what waits.
+    /// Opens the outbox, finishes what an earlier process was killed in, and starts delivering what waits.
     pub fn open(mut options: SubmitterOptions) -> Self {
         embed_password(&mut options.receiver.transport);
         let outbox = Outbox::open(&options.state_dir);
         let outbox = outbox.inspect_err(|error| log_outbox_error(&options.state_dir, error)).ok();
         let deliverer = DelivererLauncher::new(options.program.clone());
         let memory = MemoryHandover::new(deliverer.clone(), options.state_dir.clone());
-        let mut post = Self {
+        let mut submitter = Self {
             options,
             outbox,
             batch: None,
@@ -72,18 +72,18 @@ impl Submitter {
             last_kick: Instant::now(),
             has_stored: true,
         };
-        post.expire();
-        if let Some(outbox) = &post.outbox {
-            post.override_transport(outbox);
+        submitter.expire();
+        if let Some(outbox) = &submitter.outbox {
+            outbox.finish_commits();
+            submitter.override_transport(outbox);
             if !outbox.is_empty() {
-                post.deliverer.deliver(outbox);
+                submitter.deliverer.deliver(outbox);
             }
         }
-        post
+        submitter
     }
 
-    /// Alerts of ours that wait with another transport, or that an earlier word sends another way, shall take the
-    /// present one.
+    /// Sets our transport for alerts of ours that wait with another, and for those of an earlier override.
     fn override_transport(&self, outbox: &Outbox) {
         let (origin, transport) = (&self.options.origin, &self.options.receiver.transport);
         let over =
@@ -106,30 +106,30 @@ impl Submitter {
     }
 
     /// Whether an earlier process of this listener has stored the alert of this event and was killed before it
-    /// could say so.
+    /// answered.
     pub fn is_duplicate(&self, event: &str) -> bool {
         let of_batch = self.batch.as_ref().and_then(Batch::unacked);
         of_batch == Some(event) || self.outbox.as_ref().is_some_and(|outbox| outbox.is_unacked(event))
     }
 
-    /// An alert is being made: whoever will deliver it can get ready meanwhile.
+    /// Starts the deliverer early, while a notification is still being made.
     pub fn prewarm(&self) {
         if let Some(outbox) = &self.outbox {
             self.deliverer.start(outbox, StartReason::Prewarm);
         }
     }
 
-    /// Takes an alert; it is safe when this returns. `event` is what it was made of, for [`Submitter::is_duplicate`].
-    pub fn send(&mut self, event: Option<&str>, draft: Draft) {
+    /// Takes a notification; it is safe when this returns. `event` is what it was made of, for
+    /// [`Submitter::is_duplicate`].
+    pub fn submit(&mut self, event: Option<&str>, subject: String, notification: Notification) {
         self.has_stored = true;
-        let alert = self.alert(draft.subject, draft.format, draft.entries);
-        self.send_alert(&alert, event);
+        let alert = self.alert(Some(subject), vec![notification.into()]);
+        self.store(&alert, event);
     }
 
-    fn send_alert(&mut self, alert: &Alert, event: Option<&str>) {
+    fn store(&mut self, alert: &Alert, event: Option<&str>) {
         let Some(outbox) = self.outbox() else { return self.memory.deliver(alert) };
-        let size = alert.entries.iter().map(repair::entry_size).sum::<usize>();
-        if let Err(error) = self.make_room(&outbox, size) {
+        if let Err(error) = self.make_room(&outbox, alert.size()) {
             log_outbox_error(&self.options.state_dir, &error);
             return self.memory.deliver(alert);
         }
@@ -142,7 +142,7 @@ impl Submitter {
         }
     }
 
-    /// Holds the outbox to its size; says what had to go.
+    /// Makes room in the outbox; logs what was removed.
     fn make_room(&mut self, outbox: &Outbox, size: usize) -> Result<(), FolderError> {
         let size = size.try_into().unwrap_or(u64::MAX);
         match self.retention.make_room(outbox, size, Instant::now()) {
@@ -161,7 +161,7 @@ impl Submitter {
         }
     }
 
-    /// Removes dead letters that are too old, and says so.
+    /// Removes dead letters that are too old, and logs it.
     fn expire(&mut self) {
         let Some(outbox) = &self.outbox else { return };
         let removed = self.retention.expire(outbox, unix_time(), Instant::now());
@@ -182,7 +182,7 @@ impl Submitter {
         self.outbox.clone()
     }
 
-    fn alert(&self, subject: Option<String>, format: Format, entries: Vec<AlertEntry>) -> Alert {
+    fn alert(&self, subject: Option<String>, entries: Vec<AlertEntry>) -> Alert {
         Alert {
             id: new_id(),
             origin: self.options.origin.clone(),
@@ -190,21 +190,20 @@ impl Submitter {
             created: unix_time(),
             receiver: self.options.receiver.clone(),
             subject,
-            format,
             entries,
         }
     }
 
-    /// Begins to collect, with what an earlier process has collected and not sent.
-    pub fn open_batch(&mut self, subject: Option<String>, format: Format) {
-        let draft = self.alert(subject, format, Vec::new());
-        let in_memory = Batch::in_memory(&Outbox::at(&self.options.state_dir), draft.clone());
+    /// Begins a batch, with what an earlier process has collected and not sent.
+    pub fn open_batch(&mut self, subject: Option<String>) {
+        let empty = self.alert(subject, Vec::new());
+        let in_memory = Batch::in_memory(&Outbox::at(&self.options.state_dir), empty.clone());
         let Some(outbox) = self.outbox() else {
             self.batch = Some(in_memory);
             return;
         };
         let opened =
-            Batch::open(&outbox, draft).inspect_err(|error| log_outbox_error(&self.options.state_dir, error));
+            Batch::open(&outbox, empty).inspect_err(|error| log_outbox_error(&self.options.state_dir, error));
         self.batch = Some(opened.unwrap_or(in_memory));
         // A batch that was too large for one mail is among the alerts by now.
         if !outbox.is_empty() {
@@ -212,27 +211,27 @@ impl Submitter {
         }
     }
 
-    /// What has been collected.
-    pub fn batch(&self) -> &[AlertEntry] {
+    fn batch(&self) -> &[AlertEntry] {
         self.batch.as_ref().map(Batch::entries).unwrap_or_default()
     }
 
-    /// Whether a further entry of the batch shall have details.
+    /// Whether a further entry of the batch is to have details.
     pub fn wants_details(&self) -> bool {
         self.batch().len() < DETAILED_ENTRIES
     }
 
     /// Adds to the batch; it is safe when this returns.
-    pub fn add_to_batch(&mut self, event: &str, entry: AlertEntry) {
+    pub fn add_to_batch(&mut self, event: &str, notification: Notification) {
         self.has_stored = true;
         let outbox = self.outbox();
-        // All that it holds has been ack, so the event at hand is in one mail only.
+        let entry = AlertEntry::from(notification);
+        // All its events have been answered, so the event at hand is in one mail only.
         if self.batch.as_ref().is_some_and(Batch::is_large) {
             log("the batch is large: it is sent before its time");
             self.send_batch();
         }
-        let room =
-            outbox.as_ref().map_or(Ok(()), |outbox| self.make_room(outbox, repair::entry_size(&entry)));
+        let size = entry.size(self.options.receiver.format);
+        let room = outbox.as_ref().map_or(Ok(()), |outbox| self.make_room(outbox, size));
         let Some(batch) = &mut self.batch else { return };
         if let Err(error) = room {
             log(&format!("{error}; keeping the batch in memory"));
@@ -244,20 +243,24 @@ impl Submitter {
         }
     }
 
-    /// Sends what has been collected, if anything.
-    pub fn send_batch(&mut self) {
+    /// Sends what has been collected; gives its lines, without details, unless there are none.
+    pub fn send_batch(&mut self) -> Option<String> {
         let outbox = self.outbox().unwrap_or_else(|| Outbox::at(&self.options.state_dir));
-        let Some(batch) = self.batch.as_mut().filter(|batch| !batch.entries().is_empty()) else { return };
+        let batch = self.batch.as_mut().filter(|batch| !batch.entries().is_empty())?;
+        let format = self.options.receiver.format;
+        let lines: Vec<_> = batch.entries().iter().map(|entry| entry.render(format)).collect();
+        let lines = lines.join("\n");
         match batch.send(&outbox) {
             None => self.deliverer.deliver(&outbox),
             Some(alert) => {
-                self.send_alert(&alert, None);
+                self.store(&alert, None);
                 self.batch.iter().for_each(Batch::discard);
             }
         }
+        Some(lines)
     }
 
-    /// The supervisor was told that the last event is dealt with.
+    /// Notes that the supervisor has the answer to the last event.
     pub fn ack(&mut self) {
         if !std::mem::take(&mut self.has_stored) {
             return;
@@ -269,15 +272,14 @@ impl Submitter {
         }
     }
 
-    /// There will be no further alert: gives those that were stored a moment to be delivered before we end. What is
-    /// still on its way then goes on without us, or waits for our successor.
+    /// Before the listener ends: gives what was stored a moment to be delivered. The deliverer goes on with the rest.
     pub fn close(&self) {
         let began = Instant::now();
         self.deliverer.wait(LAST_MOMENT);
         self.memory.wait(LAST_MOMENT.saturating_sub(began.elapsed()));
     }
 
-    /// At most once a minute, sees to alerts that nobody delivers any more.
+    /// At most once a minute, starts a deliverer if alerts wait, and removes dead letters that are too old.
     pub fn kick_stale(&mut self) {
         if self.last_kick.elapsed() < KICK_INTERVAL {
             return;
@@ -291,7 +293,7 @@ impl Submitter {
     }
 }
 
-/// A password that only this process has in its environment must be with the alert: another may deliver it.
+/// Puts a password of this process's environment into the transport: the deliverer may have another environment.
 fn embed_password(transport: &mut Transport) {
     if let Transport::Smtp(server) = transport
         && let Some(secret @ Secret::Env(_)) = &server.password
@@ -311,6 +313,7 @@ fn log_outbox_error(state_dir: &std::path::Path, error: &dyn std::error::Error) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notification::Cause;
     use crate::outbox::record;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -325,23 +328,20 @@ mod tests {
         program
     }
 
-    fn post(state_dir: &Path, program: PathBuf) -> Submitter {
+    fn submitter(state_dir: &Path, program: PathBuf) -> Submitter {
         Submitter::open(SubmitterOptions {
             state_dir: state_dir.to_owned(),
             origin: "test".into(),
             host: "web1".into(),
-            receiver: Receiver {
-                transport: Transport::Sendmail { command: "true".into() },
-                from: None,
-                to: vec!["ops@example.com".into()],
-            },
+            receiver: Alert::sample("true", "").receiver,
             program,
         })
     }
 
-    fn draft(text: &str) -> Draft {
-        let entries = vec![AlertEntry { text: text.into(), details: None }];
-        Draft { subject: Some("subject".into()), format: Format::Mail, entries }
+    fn submit(submitter: &mut Submitter, event: Option<&str>) {
+        let cause = Cause::Test { command: "test".into(), host: "web1".into() };
+        let notification = Notification { cause, time: String::new(), details: Vec::new() };
+        submitter.submit(event, "subject".into(), notification);
     }
 
     fn until(what: &str, condition: impl Fn() -> bool) {
@@ -358,9 +358,9 @@ mod tests {
     fn what_is_sent_is_delivered_however_it_comes() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("taken")).unwrap();
-        let mut post = post(dir.path(), deliverer(dir.path(), TAKE));
-        for number in 0..50 {
-            post.send(None, draft(&number.to_string()));
+        let mut submitter = submitter(dir.path(), deliverer(dir.path(), TAKE));
+        for _ in 0..50 {
+            submit(&mut submitter, None);
         }
         let taken = || fs::read_dir(dir.path().join("taken")).unwrap().count();
         until("all are taken", || taken() == 50);
@@ -371,8 +371,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("taken")).unwrap();
         let script = format!("[ -e once ] || {{ touch once; kill -9 $$; }}; {TAKE}");
-        let mut post = post(dir.path(), deliverer(dir.path(), &script));
-        post.send(None, draft("one"));
+        let mut submitter = submitter(dir.path(), deliverer(dir.path(), &script));
+        submit(&mut submitter, None);
         until("it is taken", || fs::read_dir(dir.path().join("taken")).unwrap().count() == 1);
     }
 
@@ -382,23 +382,23 @@ mod tests {
         let script = "[ \"$2\" = --memory ] && { read length; head -c $length >got.part; mv got.part got; \
             sed -n 's/.*\"id\":\"\\([^\"]*\\)\".*/done \\1/p' got | head -n 1; cat; }";
         fs::write(dir.path().join("outbox"), "in the way").unwrap();
-        let mut post = post(dir.path(), deliverer(dir.path(), script));
-        post.send(Some("event"), draft("one"));
+        let mut submitter = submitter(dir.path(), deliverer(dir.path(), script));
+        submit(&mut submitter, Some("event"));
         let got = || fs::read(dir.path().join("got")).unwrap_or_default();
         until("it is handed over", || record::read(&got()).is_ok());
-        post.close();
+        submitter.close();
     }
 
     #[test]
     fn an_event_is_seen_by_the_successor_until_it_was_answered() {
         let dir = tempfile::tempdir().unwrap();
         let program = deliverer(dir.path(), "exec sleep 0");
-        let mut first = post(dir.path(), program.clone());
-        first.send(Some("event 1"), draft("one"));
-        let mut second = post(dir.path(), program.clone());
+        let mut first = submitter(dir.path(), program.clone());
+        submit(&mut first, Some("event 1"));
+        let mut second = submitter(dir.path(), program.clone());
         assert!(second.is_duplicate("event 1") && !second.is_duplicate("event 2"));
         second.ack();
         assert!(!second.is_duplicate("event 1"));
-        assert!(!post(dir.path(), program).is_duplicate("event 1"));
+        assert!(!submitter(dir.path(), program).is_duplicate("event 1"));
     }
 }

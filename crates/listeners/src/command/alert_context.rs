@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-use ironlance_alert::{AlertEntry, Draft, Format, Receiver, Submitter, SubmitterOptions};
+use ironlance_alert::notification::ProcessDetails;
+use ironlance_alert::{Notification, Receiver, Submitter, SubmitterOptions};
 use ironlance_core::Namespec;
 use ironlance_rpc::Client;
 
@@ -95,17 +96,18 @@ impl AlertContext {
         received: &ReceivedEvent,
         namespec: &Namespec,
         pid: Option<&str>,
-    ) -> Option<String> {
+    ) -> Option<ProcessDetails> {
         let context = DetailsContext { host: &self.host, supervisor: &received.envelope.server };
         let pid = pid.filter(|pid| !pid.is_empty());
         (self.wants_details && self.submitter.is_some())
             .then(|| details::gather(self.supervisor.as_ref(), &context, namespec, pid))
     }
 
-    /// Sends a mail of one entry. `event` is what it was made of, where the same event would make the same mail.
-    pub(super) fn mail(&mut self, event: Option<&str>, subject: String, entry: AlertEntry) {
-        let Some(submitter) = &mut self.submitter else { return };
-        submitter.send(event, Draft { subject: Some(subject), format: Format::Mail, entries: vec![entry] });
+    /// Submits a notification. `event` is what it was made of, where the same event would make the same mail.
+    pub(super) fn submit(&mut self, event: Option<&str>, subject: String, notification: Notification) {
+        if let Some(submitter) = &mut self.submitter {
+            submitter.submit(event, subject, notification);
+        }
     }
 }
 

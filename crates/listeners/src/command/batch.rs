@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use ironlance_alert::{AlertEntry, Format};
+use ironlance_alert::render::text;
+use ironlance_alert::{Format, Notification, Receiver, Submitter};
 use ironlance_core::Event;
 use ironlance_core::event::decode::StateChange;
 use ironlance_host::local_time;
@@ -50,26 +51,26 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
     }
     let supervisor = environment.supervisor().ok().flatten();
     let details = !options.brief && mailer != BatchMailer::Crashsms;
-    let mut alerts =
-        AlertContext::open(mailer.name(), &environment, supervisor, Some(options.receiver.clone()), details);
     let format = match mailer {
         BatchMailer::Crashsms => Format::Sms { max_length: options.max_length },
-        BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => Format::Mail,
+        BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => Format::Digest,
     };
+    let receiver = Receiver { format, ..options.receiver.clone() };
+    let mut alerts = AlertContext::open(mailer.name(), &environment, supervisor, Some(receiver), details);
     if let Some(submitter) = alerts.submitter() {
-        submitter.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()), format);
+        submitter.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()));
     }
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
     let unheard = start_check::report_unused_events(&environment, options.triggers);
     let rule = CrashRule { filter: options.filter.clone(), triggers: options.triggers };
-    listen(mailer.name(), &mut Batch { alerts, rule, unused_events: unheard, mailer, options, ticks: 0 })
+    listen(mailer.name(), &mut Batch { alerts, rule, unused_events: unheard, format, options, ticks: 0 })
 }
 
 struct Batch {
     alerts: AlertContext,
     rule: CrashRule,
     unused_events: Option<UnusedEvents>,
-    mailer: BatchMailer,
+    format: Format,
     options: BatchOptions,
     /// Ticks since the last message went, or would have gone.
     ticks: u64,
@@ -77,27 +78,22 @@ struct Batch {
 
 impl Batch {
     fn on_state_change(&mut self, received: &ReceivedEvent, change: &StateChange) {
-        let Some(trigger) = self.rule.judge(change) else { return };
-        if self.alerts.is_submitted(received) {
+        if self.rule.judge(change).is_none() || self.alerts.is_submitted(received) {
             return;
         }
         let time = local_time::log_time(&local_time::local(SystemTime::now()));
-        let text = match self.mailer {
-            BatchMailer::Crashsms => format!("{} {time}", crash::sms_line(trigger, change)),
-            BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => {
-                format!("{time} -- {}", crash::batch_line(trigger, change))
-            }
-        };
-        write_log(&format!("{text}\n"));
+        let notification = crash::notification(change, time);
+        write_log(&format!("{}\n", text::entry(&notification, self.format)));
         let wants_details = self.alerts.submitter().is_some_and(|submitter| submitter.wants_details());
         let details = if wants_details {
             self.alerts.gather_details(received, &change.namespec, Some(&change.pid))
         } else {
             None
         };
+        let details = details.into_iter().collect();
         let event = self.alerts.event_key(received);
         if let Some(submitter) = self.alerts.submitter() {
-            submitter.add_to_batch(&event, AlertEntry { text, details });
+            submitter.add_to_batch(&event, Notification { details, ..notification });
         }
     }
 
@@ -107,13 +103,9 @@ impl Batch {
             return;
         }
         self.ticks = 0;
-        let Some(submitter) = self.alerts.submitter().filter(|submitter| !submitter.batch().is_empty())
-        else {
-            return;
-        };
-        let body = submitter.batch().iter().map(|entry| entry.text.as_str()).collect::<Vec<_>>().join("\n");
-        submitter.send_batch();
-        self.log(&body);
+        if let Some(body) = self.alerts.submitter().and_then(Submitter::send_batch) {
+            self.log(&body);
+        }
     }
 
     /// Tells what was sent, as the original does.

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use ironlance_alert::AlertEntry;
+use ironlance_alert::render::text;
+use ironlance_alert::{Format, Notification};
 use ironlance_core::Event;
 use ironlance_host::local_time;
 
@@ -71,17 +72,18 @@ impl EventHandler for Crashmail {
             return;
         }
         self.alerts.prewarm();
-        let process = &change.namespec.process;
         let time = local_time::log_time(&local_time::local(SystemTime::now()));
-        let subject = format!(" {process} {} at {time}", crash::verb(trigger));
-        let subject = self.header.iter().map(|header| format!("{header}:")).collect::<String>() + &subject;
-        let text = crash::mail_text(trigger, change);
-        write_log(&format!("{}\n", crash::log_line(trigger)));
+        let notification = crash::notification(change, time);
+        let header = self.header.as_ref().map(|header| format!("{header}:")).unwrap_or_default();
+        let subject = header + &text::subject(&notification);
+        write_log(&format!("{}\n", crash::log_line(trigger, change)));
         let Some(email) = &self.email else { return };
+        let text = text::entry(&notification, Format::Mail);
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         let details = self.alerts.gather_details(received, &change.namespec, Some(&change.pid));
+        let details = details.into_iter().collect();
         let event = self.alerts.event_key(received);
-        self.alerts.mail(Some(&event), subject, AlertEntry { text, details });
+        self.alerts.submit(Some(&event), subject, Notification { details, ..notification });
         write_log(&mailed);
     }
 

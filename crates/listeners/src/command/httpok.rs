@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ironlance_alert::AlertEntry;
+use ironlance_alert::notification::{Cause, ProcessDetails};
+use ironlance_alert::render::text;
+use ironlance_alert::{Format, Notification};
 use ironlance_core::text::python::repr_list;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_net::Tls;
@@ -123,6 +125,7 @@ struct Httpok {
 }
 
 /// What is told of an action: on stderr at once, and in the mail.
+#[derive(Default)]
 struct ActionLog {
     lines: Vec<String>,
     /// What became of each program: the same again is no news.
@@ -132,10 +135,6 @@ struct ActionLog {
 }
 
 impl ActionLog {
-    fn new(message: String) -> Self {
-        Self { lines: vec![message], outcomes: String::new(), has_restarted: false }
-    }
-
     fn write(&mut self, line: String) {
         write_log(&format!("{line}\n"));
         self.lines.push(line);
@@ -184,12 +183,8 @@ impl Httpok {
         }
     }
 
-    fn act(&mut self, received: &ReceivedEvent, subject: &str, message: String) {
-        let subject = match &self.options.name {
-            None => format!("httpok: {subject}"),
-            Some(name) => format!("httpok [{name}]: {subject}"),
-        };
-        let mut log = ActionLog::new(message);
+    fn act(&mut self, received: &ReceivedEvent, fault: &str, finding: String) {
+        let mut log = ActionLog::default();
         let infos = match self.supervisor.all_process_info() {
             Ok(infos) => Some(infos),
             Err(error) => {
@@ -200,7 +195,7 @@ impl Httpok {
         let concerned: Vec<ProcessInfo> =
             infos.iter().flatten().filter(|info| self.is_selected(&info.namespec())).cloned().collect();
         // Taken before the restart, while the processes are still the ones that failed.
-        let details: Vec<String> = concerned
+        let details: Vec<ProcessDetails> = concerned
             .iter()
             .take(MAX_DETAILED_PROGRAMS)
             .filter_map(|info| {
@@ -211,7 +206,9 @@ impl Httpok {
         if let Some(infos) = infos {
             self.restart_all(&infos, &concerned, &mut log);
         }
-        self.mail(subject, &log, &details);
+        let url = redacted(&self.options.url);
+        let cause = Cause::HttpCheck { url, fault: fault.to_owned(), finding, actions: log.lines.clone() };
+        self.mail(Notification { cause, time: String::new(), details }, &log);
     }
 
     fn restart_all(&mut self, infos: &[ProcessInfo], concerned: &[ProcessInfo], log: &mut ActionLog) {
@@ -294,15 +291,19 @@ impl Httpok {
         }
     }
 
-    fn mail(&mut self, subject: String, log: &ActionLog, details: &[String]) {
+    fn mail(&mut self, notification: Notification, log: &ActionLog) {
+        let subject = text::subject(&notification);
+        let subject = match &self.options.name {
+            None => format!("httpok: {subject}"),
+            Some(name) => format!("httpok [{name}]: {subject}"),
+        };
         if self.options.destination.email.is_none() || !self.is_news(&subject, log) {
             return;
         }
         let Some(email) = &self.options.destination.email else { return };
-        let text = log.lines.join("\n");
+        let text = text::entry(&notification, Format::Mail);
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
-        let details = (!details.is_empty()).then(|| details.join("\n\n"));
-        self.alerts.mail(None, subject, AlertEntry { text, details });
+        self.alerts.submit(None, subject, notification);
         write_log(&mailed);
     }
 }
@@ -328,7 +329,7 @@ impl EventHandler for Httpok {
             HttpVerdict::Retry { failures, of, message } => {
                 write_log(&format!("{message}\nfailure {failures} of {of} (--retries), not acting yet\n"));
             }
-            HttpVerdict::Act { subject, message } => self.act(received, &subject, message),
+            HttpVerdict::Act { fault, message } => self.act(received, fault, message),
         }
     }
 

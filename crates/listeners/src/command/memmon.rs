@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
-use ironlance_alert::AlertEntry;
+use ironlance_alert::notification::{Cause, MemoryOutcome};
+use ironlance_alert::render::text;
+use ironlance_alert::{Format, Notification};
 use ironlance_core::Namespec;
 use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo};
@@ -153,36 +155,45 @@ impl Memmon {
         let namespec = info.namespec();
         let name = namespec.qualified();
         // Taken before anything is done, while the process is still the one that grew.
-        let details = self.alerts.gather_details(received, &namespec, Some(&info.pid.to_string()));
-        let details = details.map(|details| format!("limit:       {}\n{details}", limit.named));
-        let report = match self.options.action {
-            MemoryAction::Restart => self.restart(&name, bytes),
-            MemoryAction::Signal(signal) => self.signal(&name, info.pid, signal, bytes),
-            MemoryAction::NotifyOnly => ActionReport::happened("process NAME uses too much memory", &name, {
-                format!(
-                    "The process named {name} is consuming too much memory ({bytes} bytes {})",
-                    self.unit()
-                )
-            })
-            .about(info.pid),
-        };
-        if report.is_failure {
-            write_log(&format!("{}\n", report.text));
+        let mut details = self.alerts.gather_details(received, &namespec, Some(&info.pid.to_string()));
+        if let Some(details) = &mut details {
+            details.facts.insert(0, ("limit".to_owned(), limit.named.clone()));
         }
+        let outcome = match self.options.action {
+            MemoryAction::Restart => self.restart(&name),
+            MemoryAction::Signal(signal) => self.signal(&name, signal),
+            MemoryAction::NotifyOnly => MemoryOutcome::Notified,
+        };
+        let is_failure = outcome.is_failure();
+        let has_restarted = outcome == MemoryOutcome::Restarted;
+        let now = local_time::local(SystemTime::now());
+        let time = format!("{} {}", local_time::asctime(&now), local_time::zone_name(&now));
+        let cause = Cause::MemoryLimit { name: namespec, bytes, measure: self.unit().to_owned(), outcome };
+        let notification = Notification { cause, time, details: details.into_iter().collect() };
+        if is_failure {
+            write_log(&format!("{}\n", text::entry(&notification, Format::Mail)));
+        }
+        let subject = text::subject(&notification);
+        // The same about the same process is no news; a restart is, and so is another process of that name.
+        let kind = match (is_failure, has_restarted) {
+            (true, _) => Some(subject.clone()),
+            (_, true) => None,
+            _ => Some(format!("{subject} {}", info.pid)),
+        };
         let uptime = info.now - info.start;
-        let is_wanted = report.is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit);
-        if is_wanted && self.options.destination.receiver.is_some() && self.is_news(&name, &report) {
+        let is_wanted = is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit);
+        if is_wanted && self.options.destination.receiver.is_some() && self.is_news(&name, kind.as_deref()) {
             let subject = match &self.options.name {
-                None => format!("memmon: {}", report.subject),
-                Some(own) => format!("memmon [{own}]: {}", report.subject),
+                None => format!("memmon: {subject}"),
+                Some(own) => format!("memmon [{own}]: {subject}"),
             };
-            self.alerts.mail(None, subject, AlertEntry { text: report.text, details });
+            self.alerts.submit(None, subject, notification);
         }
     }
 
     /// Whether people are to be told, or know it already.
-    fn is_news(&mut self, name: &str, report: &ActionReport) -> bool {
-        let Some(kind) = &report.kind else {
+    fn is_news(&mut self, name: &str, kind: Option<&str>) -> bool {
+        let Some(kind) = kind else {
             self.reminder.on_healthy(name);
             return true;
         };
@@ -195,72 +206,23 @@ impl Memmon {
         }
     }
 
-    fn restart(&mut self, name: &str, bytes: u64) -> ActionReport {
+    fn restart(&mut self, name: &str) -> MemoryOutcome {
         write_log(&format!("Restarting {name}\n"));
-        let unit = self.unit();
         match restart(&self.supervisor, &mut self.pending_restarts, name, None) {
-            RestartOutcome::Done => {
-                let now = local_time::local(SystemTime::now());
-                let text = format!(
-                    "memmon.py restarted the process named {name} at {} {} because it was consuming too much memory \
-                     ({bytes} bytes {unit})",
-                    local_time::asctime(&now),
-                    local_time::zone_name(&now)
-                );
-                ActionReport::happened("process NAME restarted", name, text)
-            }
-            RestartOutcome::NotStopped(error) => {
-                let text = format!("Failed to stop process {name} ({unit} {bytes}): {error}");
-                ActionReport::failed("failed to stop process NAME", name, text)
-            }
-            RestartOutcome::NotStarted(error) => {
-                let text = format!("Failed to start process {name} after stopping it, trying again: {error}");
-                ActionReport::failed("failed to start process NAME", name, text)
-            }
+            RestartOutcome::Done => MemoryOutcome::Restarted,
+            RestartOutcome::NotStopped(error) => MemoryOutcome::StopFailed(error.to_string()),
+            RestartOutcome::NotStarted(error) => MemoryOutcome::StartFailed(error.to_string()),
         }
     }
 
-    fn signal(&self, name: &str, pid: u32, signal: ProcessSignal, bytes: u64) -> ActionReport {
+    fn signal(&self, name: &str, signal: ProcessSignal) -> MemoryOutcome {
         write_log(&format!("Sending {signal} to {name}\n"));
         match self.supervisor.signal_process(name, &signal.number().to_string()) {
-            Ok(()) => {
-                let unit = self.unit();
-                let text = format!(
-                    "memmon sent {signal} to the process named {name} because it was consuming too much memory \
-                     ({bytes} bytes {unit})"
-                );
-                ActionReport::happened("process NAME signalled", name, text).about(pid)
-            }
+            Ok(()) => MemoryOutcome::Signalled(signal.to_string()),
             Err(error) => {
-                let text = format!("Failed to send {signal} to process {name}: {error}");
-                ActionReport::failed("failed to signal process NAME", name, text)
+                MemoryOutcome::SignalFailed { signal: signal.to_string(), error: error.to_string() }
             }
         }
-    }
-}
-
-/// What was done, for the mail.
-struct ActionReport {
-    subject: String,
-    text: String,
-    is_failure: bool,
-    /// What would make another mail the same again; a restart is never the same again.
-    kind: Option<String>,
-}
-
-impl ActionReport {
-    fn happened(subject: &str, name: &str, text: String) -> Self {
-        Self { subject: subject.replace("NAME", name), text, is_failure: false, kind: None }
-    }
-
-    fn failed(subject: &str, name: &str, text: String) -> Self {
-        let report = Self::happened(subject, name, text);
-        Self { is_failure: true, kind: Some(report.subject.clone()), ..report }
-    }
-
-    /// The same about the same process is no news; another process of that name is.
-    fn about(self, pid: u32) -> Self {
-        Self { kind: Some(format!("{} {pid}", self.subject)), ..self }
     }
 }
 

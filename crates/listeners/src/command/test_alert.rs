@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use ironlance_alert::channel::DeliveryProgress;
 use ironlance_alert::delivery::worker::send_once;
+use ironlance_alert::notification::Cause;
 use ironlance_alert::outbox::{new_id, unix_time};
-use ironlance_alert::{Alert, AlertEntry, Format, Receiver};
+use ironlance_alert::render::text;
+use ironlance_alert::{Alert, Notification, Receiver};
 use ironlance_core::redact::redact_words;
 
 use crate::environment::host_name;
@@ -44,19 +46,17 @@ pub(super) fn run(command: &str, receiver: &Receiver, ignored: &[String]) -> Exi
             redact_words(ignored).join(" ")
         ));
     }
-    aloud.step(&format!("sending a test alert to {} by {}", receiver.to.join(", "), receiver.transport));
+    aloud.step(&format!("sending a test alert to {receiver}"));
+    let cause = Cause::Test { command: command.to_owned(), host: host.clone() };
+    let notification = Notification { cause, time: String::new(), details: Vec::new() };
     let alert = Alert {
         id: new_id(),
         origin: command.to_owned(),
-        host: host.clone(),
+        host,
         created: unix_time(),
         receiver: receiver.clone(),
-        subject: Some(format!("test alert of {command} on {host}")),
-        format: Format::Mail,
-        entries: vec![AlertEntry {
-            text: format!("This is a test: {command} on {host} can reach you by this way."),
-            details: None,
-        }],
+        subject: Some(text::subject(&notification)),
+        entries: vec![notification.into()],
     };
     match send_once(&alert, &mut aloud) {
         Ok(receipt) if receipt.refused.is_empty() => {

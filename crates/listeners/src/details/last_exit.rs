@@ -1,9 +1,8 @@
 //! How a process last ended, as our own supervisord tells it: it has looked at the moment it happened.
 
+use ironlance_alert::notification::ProcessDetails;
 use ironlance_host::local_time;
 use ironlance_rpc::Value;
-
-use super::detail;
 
 /// The answer of `ironlance.getProcessEnd`, as far as a Details block shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,17 +39,15 @@ impl LastExit {
         })
     }
 
-    /// A line for each fact.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(super) fn add_to(&self, details: &mut ProcessDetails) {
         let why = if self.out_of_memory { ", killed by the kernel: out of memory" } else { "" };
-        let mut lines = vec![detail("ended", &format!("{}{why}", self.description))];
+        details.fact("ended", &format!("{}{why}", self.description));
         if !self.not_started.is_empty() {
-            lines.push(detail("start error", &self.not_started));
+            details.fact("start error", &self.not_started);
         }
-        lines.push(detail("ran for", &local_time::span(self.uptime)));
+        details.fact("ran for", &local_time::span(self.uptime));
         let times = if self.starts == 1 { "time" } else { "times" };
-        lines.push(detail("started", &format!("{} {times}", self.starts)));
-        lines
+        details.fact("started", &format!("{} {times}", self.starts));
     }
 }
 
@@ -73,12 +70,15 @@ mod tests {
     #[test]
     fn a_kill_for_want_of_memory_is_told_as_such() {
         let end = LastExit::of(&answer(7, true), Some("7")).unwrap();
+        let mut details = ProcessDetails::default();
+        end.add_to(&mut details);
+        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
-            end.lines(),
+            details.facts,
             [
-                "ended:       terminated by SIGKILL, killed by the kernel: out of memory",
-                "ran for:     1 h 1 min",
-                "started:     2 times"
+                fact("ended", "terminated by SIGKILL, killed by the kernel: out of memory"),
+                fact("ran for", "1 h 1 min"),
+                fact("started", "2 times")
             ]
         );
         assert_eq!(end.stderr_tail, "out of luck");

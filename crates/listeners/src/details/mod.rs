@@ -5,6 +5,7 @@ pub mod main_log;
 
 use std::time::Duration;
 
+use ironlance_alert::notification::{OutputTail, ProcessDetails};
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo, Value};
@@ -41,37 +42,41 @@ pub fn gather(
     context: &DetailsContext<'_>,
     namespec: &Namespec,
     pid: Option<&str>,
-) -> String {
+) -> ProcessDetails {
     let answers = supervisor.map(|supervisor| ask(supervisor, namespec)).unwrap_or_default();
     let history =
         answers.main_log.map(|log| main_log::read(&log, &namespec.process.0, pid)).unwrap_or_default();
-    let mut lines = vec![detail("host", context.host)];
+    let mut details = ProcessDetails::default();
+    details.fact("host", context.host);
     if !context.supervisor.is_empty() {
-        lines.push(detail("supervisor", context.supervisor));
+        details.fact("supervisor", context.supervisor);
     }
-    lines.push(detail("program", &namespec.to_string()));
-    lines.extend(pid.map(|pid| detail("pid", pid)));
+    details.fact("program", &namespec.to_string());
+    if let Some(pid) = pid {
+        details.fact("pid", pid);
+    }
     let (mut stderr, mut stdout) = (answers.stderr, answers.stdout);
     match answers.end.and_then(|end| LastExit::of(&end, pid)) {
         Some(end) => {
-            lines.extend(end.lines());
+            end.add_to(&mut details);
             // The logs may have gone on since, with what came after it.
             (stderr, stdout) = (Some(end.stderr_tail), Some(end.stdout_tail));
         }
         None => {
-            lines.extend(ending(&history, answers.info.as_ref(), pid));
-            lines.extend(starts(&history));
+            add_end(&mut details, &history, answers.info.as_ref(), pid);
+            add_starts(&mut details, &history);
         }
     }
-    lines.extend(answers.info.as_ref().and_then(state));
+    if let Some(info) = &answers.info {
+        add_state(&mut details, info);
+    }
     for (stream, log) in [("stderr", stderr), ("stdout", stdout)] {
-        let last = last_lines(&log.unwrap_or_default());
-        if !last.is_empty() {
-            lines.push(format!("last lines of {stream}:"));
-            lines.extend(last.iter().map(|line| format!("    {line}")));
+        let lines = last_lines(&log.unwrap_or_default());
+        if !lines.is_empty() {
+            details.tails.push(OutputTail { stream: stream.to_owned(), lines });
         }
     }
-    lines.join("\n")
+    details
 }
 
 #[derive(Default)]
@@ -128,38 +133,44 @@ fn later_tail(supervisor: &Client, method: &str, name: Value) -> Option<String> 
     })
 }
 
-fn detail(name: &str, value: &str) -> String {
-    format!("{:<12} {value}", format!("{name}:"))
-}
-
 /// How the process ended and how long it had run, from the log where it tells, else from supervisord's memory
 /// of a process that it has not started anew since.
-fn ending(history: &ProcessHistory, info: Option<&ProcessInfo>, pid: Option<&str>) -> Vec<String> {
-    let mut lines = Vec::new();
+fn add_end(
+    details: &mut ProcessDetails,
+    history: &ProcessHistory,
+    info: Option<&ProcessInfo>,
+    pid: Option<&str>,
+) {
     let remembered = info.filter(|info| info.pid == 0 && info.start <= info.stop);
     let ended = history.ended.clone().or_else(|| {
         let exited = remembered.filter(|info| info.state == ProcessState::Exited.code());
         exited.map(|info| format!("exit status {}", info.exitstatus))
     });
-    lines.extend(ended.map(|ended| detail("ended", &ended)));
+    if let Some(ended) = ended {
+        details.fact("ended", &ended);
+    }
     let spawnerr = info.map(|info| info.spawnerr.as_str()).filter(|error| pid.is_none() && !error.is_empty());
-    lines.extend(spawnerr.map(|error| detail("start error", error)));
+    if let Some(error) = spawnerr {
+        details.fact("start error", error);
+    }
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
     let ran_for = history.ran_for.or(remembered.map(|info| (info.stop - info.start) as f64));
-    lines.extend(ran_for.map(|seconds| detail("ran for", &local_time::span(seconds))));
-    lines
+    if let Some(seconds) = ran_for {
+        details.fact("ran for", &local_time::span(seconds));
+    }
 }
 
-fn starts(history: &ProcessHistory) -> Option<String> {
-    let since = history.since.as_deref()?;
-    let times = if history.starts == 1 { "time" } else { "times" };
-    (history.starts > 0).then(|| detail("started", &format!("{} {times} since {since}", history.starts)))
+fn add_starts(details: &mut ProcessDetails, history: &ProcessHistory) {
+    if let Some(since) = history.since.as_deref().filter(|_| history.starts > 0) {
+        let times = if history.starts == 1 { "time" } else { "times" };
+        details.fact("started", &format!("{} {times} since {since}", history.starts));
+    }
 }
 
-fn state(info: &ProcessInfo) -> Option<String> {
-    let state = ProcessState::from_code(info.state)?;
-    let described = format!("{state} {}", info.description);
-    Some(detail("state", described.trim_end()))
+fn add_state(details: &mut ProcessDetails, info: &ProcessInfo) {
+    if let Some(state) = ProcessState::from_code(info.state) {
+        details.fact("state", format!("{state} {}", info.description).trim_end());
+    }
 }
 
 fn last_lines(log: &str) -> Vec<String> {
@@ -191,12 +202,13 @@ fn without_colours(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ironlance_alert::render::text;
 
     #[test]
     fn without_a_supervisor_the_scene_alone_is_told() {
         let context = DetailsContext { host: "web1", supervisor: "supervisor" };
         assert_eq!(
-            gather(None, &context, &Namespec::new("shop", "web"), Some("7")),
+            text::details(&[gather(None, &context, &Namespec::new("shop", "web"), Some("7"))]).unwrap(),
             "host:        web1\nsupervisor:  supervisor\nprogram:     shop:web\npid:         7"
         );
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ironlance_alert::address::addresses;
-use ironlance_alert::{Receiver, Secret, SmtpServer, Transport};
+use ironlance_alert::{Format, Receiver, Secret, SmtpServer, Transport};
 
 use super::OptionsEnv;
 use super::mail_options::MailOptions;
@@ -62,7 +62,10 @@ pub(super) fn resolve(
         Transport::Smtp(_) => to,
         Transport::Sendmail { .. } | Transport::BodyOnly { .. } => vec![email.clone()],
     };
-    Ok(MailDestination { receiver: Some(Receiver { transport, from, to }), email: Some(email) })
+    Ok(MailDestination {
+        receiver: Some(Receiver { transport, from, to, format: Format::Mail }),
+        email: Some(email),
+    })
 }
 
 /// Makes a receiver of the mail of a batch mailer: by SMTP unless they name a command.
@@ -89,7 +92,7 @@ pub(super) fn resolve_batch(
         (None, Some((_, server))) => smtp(mail, server, environment)?,
         (None, None) => smtp(mail, &MailServer::localhost(), environment)?,
     };
-    Ok(Receiver { transport, from: Some(from), to })
+    Ok(Receiver { transport, from: Some(from), to, format: Format::Digest })
 }
 
 fn reject_both(mail: &MailOptions, option: &str) -> Result<(), OptionError> {

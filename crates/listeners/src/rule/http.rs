@@ -32,8 +32,8 @@ pub enum HttpVerdict {
     },
     /// Something has to be done.
     Act {
-        /// The subject, without the listener's name.
-        subject: String,
+        /// The part of the answer that is wrong: `status` or `body`.
+        fault: &'static str,
         /// What was found.
         message: String,
     },
@@ -48,7 +48,7 @@ impl HttpRule {
     /// Judges one check.
     pub fn judge(&mut self, reading: &HttpReading) -> HttpVerdict {
         let url = &self.url;
-        let (what, message) = match reading {
+        let (fault, message) = match reading {
             HttpReading::Failed { error } => ("status", format!("error contacting {url}:\n\n {error}")),
             HttpReading::Answered { status, reason, body_has } => {
                 let message = format!("status contacting {url}: {status} {reason}");
@@ -67,7 +67,7 @@ impl HttpRule {
             return HttpVerdict::Retry { failures: self.failures, of: self.retries, message };
         }
         self.failures = 0;
-        HttpVerdict::Act { subject: format!("{url}: bad {what} returned"), message }
+        HttpVerdict::Act { fault, message }
     }
 }
 
@@ -117,10 +117,7 @@ mod tests {
 
     #[test]
     fn what_went_wrong_is_said_in_the_originals_words() {
-        let act = |what: &str, message: &str| HttpVerdict::Act {
-            subject: format!("http://shop/: bad {what} returned"),
-            message: message.into(),
-        };
+        let act = |fault, message: &str| HttpVerdict::Act { fault, message: message.into() };
         let bad_status = "status contacting http://shop/: 500 Because";
         assert_eq!(rule(1).judge(&answered(500, None)), act("status", bad_status));
         let bad_body = "status contacting http://shop/: 200 Because";

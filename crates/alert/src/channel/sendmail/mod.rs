@@ -156,24 +156,10 @@ impl DeliveryChannel for Sendmail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{AlertEntry, Format};
-    use crate::receiver::{Receiver, Transport};
     use std::fs;
     fn send(command: &str, timeout: Duration) -> Result<Receipt, DeliveryError> {
-        let alert = Alert {
-            id: "1".into(),
-            origin: "test".into(),
-            host: "web1".into(),
-            created: 0,
-            receiver: Receiver {
-                transport: Transport::Sendmail { command: command.into() },
-                from: None,
-                to: vec!["ops@example.com".into()],
-            },
-            subject: Some("hello".into()),
-            format: Format::Mail,
-            entries: vec![AlertEntry { text: "line\n".repeat(50_000), details: None }],
-        };
+        let mut alert = Alert::sample(command, &"line\n".repeat(50_000));
+        alert.subject = Some("hello".into());
         Sendmail { timeout, ..Sendmail::new(command, None) }.send(&alert, &mut ())
     }
 

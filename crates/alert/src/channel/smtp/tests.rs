@@ -7,9 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::alert::{AlertEntry, Format};
 use crate::channel::{RecipientRefusal, Retry};
-use crate::receiver::{Receiver, Security, Transport};
+use crate::receiver::{Security, Transport};
 use crate::secret::Secret;
 
 /// What a scripted server does when a line beginning with the first word comes.
@@ -87,20 +86,13 @@ fn channel(server: &SmtpServer) -> Smtp {
 }
 
 fn alert(server: &SmtpServer, to: &[&str], text: &str) -> Alert {
-    Alert {
-        id: "1".into(),
-        origin: "test".into(),
-        host: "web1".into(),
-        created: 0,
-        receiver: Receiver {
-            transport: Transport::Smtp(server.clone()),
-            from: Some("Supervisor <from@example.com>".into()),
-            to: to.iter().map(|to| (*to).to_owned()).collect(),
-        },
-        subject: Some("hello".into()),
-        format: Format::Mail,
-        entries: vec![AlertEntry { text: text.into(), details: None }],
-    }
+    let mut alert = Alert::sample("true", text);
+    alert.id = "1".into();
+    alert.subject = Some("hello".into());
+    alert.receiver.transport = Transport::Smtp(server.clone());
+    alert.receiver.from = Some("Supervisor <from@example.com>".into());
+    alert.receiver.to = to.iter().map(|to| (*to).to_owned()).collect();
+    alert
 }
 
 fn send(script: Script) -> Result<Receipt, DeliveryError> {

@@ -5,29 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::alert::{Alert, AlertEntry, Format};
+use crate::alert::{Alert, AlertEntry};
 use crate::channel::{DeliveryChannel, DeliveryProgress, Receipt, RecipientRefusal, Retry};
 use crate::delivery::store::Store;
 use crate::delivery::worker::{DAY, OpenChannel};
 use crate::outbox::record::{FailedAttempt, StoredAlert};
-use crate::outbox::{Outbox, OutboxFolder, new_id, unix_time};
-use crate::receiver::{Receiver, Transport};
+use crate::outbox::{Outbox, OutboxFolder, unix_time};
+use crate::receiver::{Format, Transport};
 
 fn put(outbox: &Outbox, command: &str, subject: &str) -> String {
-    let alert = Alert {
-        id: new_id(),
-        origin: "test".into(),
-        host: "web1".into(),
-        created: unix_time(),
-        receiver: Receiver {
-            transport: Transport::Sendmail { command: command.into() },
-            from: None,
-            to: vec!["ops@example.com".into()],
-        },
-        subject: Some(subject.into()),
-        format: Format::Mail,
-        entries: vec![AlertEntry { text: "text".into(), details: None }],
-    };
+    let alert = Alert { subject: Some(subject.into()), ..Alert::sample(command, "text") };
     outbox.put(&alert, None).unwrap();
     alert.id
 }
@@ -373,8 +360,7 @@ fn a_damaged_alert_is_sent_with_what_is_left_of_it() {
     let (dir, outbox, command) = setup();
     let id = put(&outbox, &command, "damaged");
     let path = outbox.new_dir().join(&id);
-    let more =
-        crate::outbox::record::entry_line(&AlertEntry { text: "more".into(), details: None }, None, None);
+    let more = crate::outbox::record::entry_line(&AlertEntry::text("more".into()), Format::Mail, None, None);
     fs::write(&path, fs::read_to_string(&path).unwrap() + &more.replace("more", "MORE")).unwrap();
     run(&outbox, DAY, None);
     assert_eq!(mails(dir.path()), 1);
