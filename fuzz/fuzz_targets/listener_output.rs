@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ironlance_core::event::notice::Notice;
+use ironlance_core::event::Event;
 use ironlance_core::listener::pool::{Capacity, MemberId, Pool, PoolEffect, ResultHandler};
 use ironlance_core::{GroupName, ProcessName};
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     while let Some((size, after)) = rest.split_first() {
         let (piece, later) = after.split_at(usize::from(*size).min(after.len()));
         rest = later;
-        pool.offer(offered, &Notice::tick(5, offered));
+        pool.offer(offered, &Event::Tick { seconds: 5, when: offered });
         offered += 1;
         let mut effects = pool.on_stdout(member, piece, now);
         now += Duration::from_secs(u64::from(*size) / 16);

@@ -13,7 +13,7 @@ pub mod signal;
 pub mod text;
 pub mod time;
 
-pub use event::decode::Event;
+pub use event::Event;
 pub use event::envelope::Envelope;
 pub use process::name::{GroupName, Namespec, ProcessName};
 pub use process::selection::Selection;

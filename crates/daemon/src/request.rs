@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::signal;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::oneshot;

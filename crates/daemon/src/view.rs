@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_core::event::counts::EventCounts;
-use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::record::EventRecord;
 use ironlance_core::process::oom::TimeWindow;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
@@ -136,21 +136,4 @@ pub struct ListenerView {
     pub outbox: Option<Rc<OutboxView>>,
     /// Events of its pool that nobody dealt with, however often they were given.
     pub dead: EventCounts,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRecord {
-    /// Counts up from 1 in this daemon's life.
-    pub number: u64,
-    /// When.
-    pub at: Duration,
-    /// Which event it was.
-    pub kind: EventKind,
-    /// Who it is about, where it is about a process.
-    pub about: Option<Namespec>,
-    /// The event's body, as listeners get it; cut where it is very long.
-    pub body: Rc<str>,
-    /// Why, where it is an end: `exit status 1`, `terminated by SIGKILL`, a step that failed.
-    pub why: Option<Rc<str>>,
 }

@@ -115,6 +115,10 @@ impl EventKind {
         all
     };
 
+    /// The types, with all below them, that people want to see unless they ask for others: no output and no ticks.
+    pub const NOTABLE: [Self; 4] =
+        [Self::ProcessState, Self::ProcessGroup, Self::SupervisorStateChange, Self::RemoteCommunication];
+
     /// The name in headers and in `events=`.
     pub const fn name(self) -> &'static str {
         TABLE[self as usize].1
@@ -130,6 +134,11 @@ impl EventKind {
         TABLE[self as usize].2
     }
 
+    /// Whether it is one of `ancestors` or a kind of one.
+    pub fn is_any_of(self, ancestors: &[Self]) -> bool {
+        ancestors.iter().any(|ancestor| self.is_a(*ancestor))
+    }
+
     /// Whether it is `ancestor` or a kind of it.
     pub fn is_a(self, ancestor: Self) -> bool {
         let mut kind = Some(self);
@@ -140,6 +149,11 @@ impl EventKind {
             kind = at.parent();
         }
         false
+    }
+
+    /// The state that a process entered, by the type of the event that says so.
+    pub fn state(self) -> Option<ProcessState> {
+        ProcessState::ALL.into_iter().find(|state| Self::of_state(*state) == self)
     }
 
     /// The type that says a process entered `state`.
@@ -193,6 +207,7 @@ mod tests {
     fn every_process_state_has_the_event_of_its_name() {
         for state in ProcessState::ALL {
             assert_eq!(EventKind::of_state(state).name(), format!("PROCESS_STATE_{state}"));
+            assert_eq!(EventKind::of_state(state).state(), Some(state));
         }
     }
 }

@@ -2,26 +2,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::body::Bytes;
+use ironlance_core::event::json::EventJson;
 use ironlance_core::event::kind::EventKind;
-use serde::Serialize;
+use ironlance_core::event::record::EventRecord;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::response_body::StreamBody;
-use crate::view::EventRecord;
 use crate::view::stream::EventStream;
 
-/// What is told where the client names no types.
-const DEFAULT_KINDS: [EventKind; 4] = [
-    EventKind::ProcessState,
-    EventKind::ProcessGroup,
-    EventKind::SupervisorStateChange,
-    EventKind::RemoteCommunication,
-];
 /// A comment tells the client, and whatever is in between, that we are still there.
 const KEEP_ALIVE: &[u8] = b":\n\n";
 /// It is sent after so much silence.
@@ -50,7 +42,7 @@ pub(super) fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEven
             kinds.push(kind);
         }
     }
-    Ok(if kinds.is_empty() { DEFAULT_KINDS.to_vec() } else { kinds })
+    Ok(if kinds.is_empty() { EventKind::NOTABLE.to_vec() } else { kinds })
 }
 
 /// The body of the answer, which ends with the stream.
@@ -115,63 +107,34 @@ impl StreamBody for EventsBody {
     }
 }
 
-/// A happening as clients read it.
-#[derive(Serialize)]
-struct EventMessage<'a> {
-    number: u64,
-    /// Seconds since 1970.
-    at: f64,
-    event: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    process: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'a str>,
-    body: &'a str,
-}
-
-impl<'a> EventMessage<'a> {
-    fn of(happening: &'a EventRecord) -> Self {
-        let about = happening.about.as_ref();
-        Self {
-            number: happening.number,
-            at: Duration::from_millis(u64::try_from(happening.at.as_millis()).unwrap_or(u64::MAX))
-                .as_secs_f64(),
-            event: happening.kind.name(),
-            group: about.map(|about| about.group.0.as_str()),
-            process: about.map(|about| about.process.0.as_str()),
-            why: happening.why.as_deref(),
-            body: &happening.body,
-        }
-    }
-}
-
-fn push_message(text: &mut String, happening: &Rc<EventRecord>) {
+fn push_message(text: &mut String, record: &EventRecord) {
     // Nothing in a message can fail to be written: it has no maps, and no numbers that JSON does not know.
-    let json = serde_json::to_string(&EventMessage::of(happening)).unwrap_or_default();
-    let (number, event) = (happening.number, happening.kind);
+    let json = serde_json::to_string(&EventJson::from(record)).unwrap_or_default();
+    let (number, event) = (record.number, record.event.kind());
     text.push_str(&format!("id: {number}\nevent: {event}\ndata: {json}\n\n"));
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::rc::Rc;
 
     use ironlance_core::Namespec;
+    use ironlance_core::event::{Event, OutputChannel, ProcessOutput};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::view::stream::{MOST_WAITING, stream};
 
+    const HEAD: &str = "processname:web groupname:shop pid:7 channel:stdout\n";
+
     fn happening(body: &str, why: Option<&str>) -> Rc<EventRecord> {
+        let process = Rc::new(Namespec::new("shop", "web"));
         Rc::new(EventRecord {
             number: 7,
             at: Duration::from_micros(1_764_000_000_250_900),
-            kind: EventKind::ProcessStateExited,
-            about: Some(Namespec::new("shop", "web")),
-            body: body.into(),
+            event: Event::Log(OutputChannel::Stdout, ProcessOutput::new(&process, 7, body.as_bytes())),
             why: why.map(Into::into),
         })
     }
@@ -187,7 +150,7 @@ mod tests {
     #[test]
     fn types_are_named_as_in_the_configuration_and_nothing_means_the_usual() {
         for query in ["", "types=", "types=,", "other=1", "&&"] {
-            assert_eq!(requested_kinds(query), Ok(DEFAULT_KINDS.to_vec()), "{query}");
+            assert_eq!(requested_kinds(query), Ok(EventKind::NOTABLE.to_vec()), "{query}");
         }
         let both = vec![EventKind::Tick5, EventKind::ProcessLog];
         assert_eq!(requested_kinds("a=b&types=TICK_5,process_log,TICK_5"), Ok(both));
@@ -207,9 +170,10 @@ mod tests {
         assert_eq!(messages[0], ":");
         assert_eq!(
             messages[1],
-            "id: 7\nevent: PROCESS_STATE_EXITED\ndata: {\"number\":7,\"at\":1764000000.25,\
-             \"event\":\"PROCESS_STATE_EXITED\",\"group\":\"shop\",\"process\":\"web\",\
-             \"why\":\"exit status 1\",\"body\":\"a\\n\\\"b\\\"\"}"
+            "id: 7\nevent: PROCESS_LOG_STDOUT\ndata: {\"number\":7,\"at\":1764000000.25,\
+             \"event\":\"PROCESS_LOG_STDOUT\",\"group\":\"shop\",\"process\":\"web\",\
+             \"why\":\"exit status 1\",\
+             \"body\":\"processname:web groupname:shop pid:7 channel:stdout\\na\\n\\\"b\\\"\"}"
         );
         assert!(!messages[2].contains("why"));
         assert_eq!(messages.len(), 3);
@@ -217,10 +181,10 @@ mod tests {
 
     #[test]
     fn what_is_about_no_process_names_none() {
-        let nobody = EventRecord { about: None, ..(*happening("", None)).clone() };
-        let json = serde_json::to_value(EventMessage::of(&nobody)).unwrap();
-        let expected =
-            json!({"number": 7, "at": 1_764_000_000.25, "event": "PROCESS_STATE_EXITED", "body": ""});
+        let record = EventRecord { event: Event::SupervisorRunning, ..(*happening("", None)).clone() };
+        let json = serde_json::to_value(EventJson::from(&record)).unwrap();
+        let event = "SUPERVISOR_STATE_CHANGE_RUNNING";
+        let expected = json!({"number": 7, "at": 1_764_000_000.25, "event": event, "body": ""});
         assert_eq!(json, expected);
     }
 
@@ -251,12 +215,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_body_is_one_line_and_reads_back(body in ".*", why in proptest::option::of(".*")) {
-            let mut text = String::new();
+            let (mut text, whole) = (String::new(), format!("{HEAD}{body}"));
             push_message(&mut text, &happening(&body, why.as_deref()));
             let lines: Vec<&str> = text.split('\n').collect();
             prop_assert_eq!(lines.len(), 5);
             let json: Value = serde_json::from_str(lines[2].strip_prefix("data: ").unwrap()).unwrap();
-            prop_assert_eq!(json["body"].as_str(), Some(body.as_str()));
+            prop_assert_eq!(json["body"].as_str(), Some(whole.as_str()));
             prop_assert_eq!(json["why"].as_str(), why.as_deref());
         }
 

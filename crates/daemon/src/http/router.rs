@@ -15,7 +15,7 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use ironlance_config::HttpServer;
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::log_level::Level;
 use ironlance_core::text::python::repr;
 use ironlance_rpc::{read, write};

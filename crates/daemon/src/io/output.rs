@@ -2,12 +2,13 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config as config;
 use ironlance_core::capture::{Piece, Splitter};
 use ironlance_core::event::kind::EventKind;
-use ironlance_core::event::notice::{Notice, OutputChannel};
+use ironlance_core::event::{Event, OutputChannel, ProcessOutput};
 use ironlance_core::log_level::Level;
 use ironlance_core::{Namespec, text::ansi, text::python};
 
@@ -50,7 +51,7 @@ pub(crate) enum OutputRole {
 
 /// Of whom the output is, and what the daemon wants of all output.
 pub(crate) struct OutputContext<'a> {
-    pub(crate) namespec: &'a Namespec,
+    pub(crate) namespec: &'a Rc<Namespec>,
     pub(crate) pid: u32,
     pub(crate) strip_ansi: bool,
     /// The main log is at a level at which output goes there too.
@@ -64,7 +65,7 @@ pub(crate) struct OutputContext<'a> {
 /// What follows from a piece of output.
 #[derive(Default)]
 pub(crate) struct OutputEffects {
-    pub(crate) notices: Vec<Notice>,
+    pub(crate) events: Vec<Event>,
     pub(crate) lines: Vec<(Level, String)>,
 }
 
@@ -166,7 +167,8 @@ impl Output {
             Piece::Inside(data) => self.forward(data, Destination::Capture, source, into),
             Piece::Captured(data) => {
                 let data = if source.strip_ansi { ansi::strip(&data) } else { data.as_slice().into() };
-                into.notices.push(Notice::communication(self.channel, source.namespec, source.pid, &data));
+                let output = ProcessOutput::new(source.namespec, source.pid, &data);
+                into.events.push(Event::Communication(self.channel, output));
                 let name = python::repr(&source.namespec.process.0);
                 into.lines
                     .push((Level::Debug, format!("{name} {} emitted a comm event", self.channel.name())));
@@ -192,8 +194,9 @@ impl Output {
             into.lines.push((Level::Debug, self.as_debug_line(&stripped, source)));
         }
         if self.events && source.events_wanted {
-            let notice = |part| Notice::log(self.channel, source.namespec, source.pid, part);
-            into.notices.extend(stripped.chunks(EVENT_BYTES).map(notice));
+            let output = |part| ProcessOutput::new(source.namespec, source.pid, part);
+            let event = |part| Event::Log(self.channel, output(part));
+            into.events.extend(stripped.chunks(EVENT_BYTES).map(event));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the poller calls the pipes: a process and which of its pipes.
 
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 
 use crate::state::ids::ProcessId;
 

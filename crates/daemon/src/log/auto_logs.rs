@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::text::python;
 
 /// The letters of Python's tempfile.

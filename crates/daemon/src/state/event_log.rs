@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::record::EventRecord;
 
-use crate::view::EventRecord;
 use crate::view::stream::{EventStream, Publisher, stream};
 
 /// So many happenings are kept.
@@ -17,14 +17,6 @@ const CAPACITY: usize = 200;
 const STORED_BODY: usize = 4 * 1024;
 /// So much of a body is told (bytes): output as the bus has it, and what clients send within reason.
 pub(crate) const STREAMED_BODY: usize = 256 * 1024;
-
-/// These, and all below them, are kept.
-pub(crate) const STORED_KINDS: [EventKind; 4] = [
-    EventKind::ProcessState,
-    EventKind::ProcessGroup,
-    EventKind::SupervisorStateChange,
-    EventKind::RemoteCommunication,
-];
 
 /// The last happenings, and who watches.
 #[derive(Default)]
@@ -39,14 +31,11 @@ struct Subscriber {
     publisher: Publisher,
 }
 
-pub(crate) fn matches_any(kind: EventKind, asked: &[EventKind]) -> bool {
-    asked.iter().any(|ancestor| kind.is_a(*ancestor))
-}
-
 impl EventLog {
-    /// Whether somebody watches happenings of this type; if not, and the type is not kept, none need be made.
+    /// Whether events of this type are kept, or somebody has subscribed to them; if not, no record need be made.
     pub(crate) fn is_wanted(&self, kind: EventKind) -> bool {
-        self.subscribers.iter().any(|watcher| matches_any(kind, &watcher.kinds))
+        kind.is_any_of(&EventKind::NOTABLE)
+            || self.subscribers.iter().any(|subscriber| kind.is_any_of(&subscriber.kinds))
     }
 
     /// From now on the stream has what is of one of these types, or below them.
@@ -68,18 +57,18 @@ impl EventLog {
     }
 
     pub(crate) fn add(&mut self, happening: EventRecord) {
-        let kind = happening.kind;
+        let kind = happening.event.kind();
         self.number += 1;
         let told = Rc::new(EventRecord { number: self.number, ..happening });
-        if matches_any(kind, &STORED_KINDS) {
+        if kind.is_any_of(&EventKind::NOTABLE) {
             if self.recent.len() == CAPACITY {
                 self.recent.pop_front();
             }
-            let kept =
-                cut(&told.body, STORED_BODY).map(|body| Rc::new(EventRecord { body, ..(*told).clone() }));
+            let short = told.event.shortened(STORED_BODY);
+            let kept = short.map(|event| Rc::new(EventRecord { event, ..(*told).clone() }));
             self.recent.push_back(kept.unwrap_or_else(|| Rc::clone(&told)));
         }
-        for watcher in self.subscribers.iter().filter(|watcher| matches_any(kind, &watcher.kinds)) {
+        for watcher in self.subscribers.iter().filter(|watcher| kind.is_any_of(&watcher.kinds)) {
             watcher.publisher.send(&told);
         }
         self.drop_closed();
@@ -90,22 +79,22 @@ impl EventLog {
     }
 }
 
-/// The beginning of a body that is longer than `most` bytes.
-pub(crate) fn cut(body: &str, most: usize) -> Option<Rc<str>> {
-    (body.len() > most).then(|| body[..body.floor_char_boundary(most)].into())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use ironlance_core::Namespec;
+    use ironlance_core::event::{Event, wire};
 
     use super::*;
 
-    fn happening(kind: EventKind, body: &str) -> EventRecord {
-        let about = Some(Namespec::new("shop", "web"));
-        EventRecord { number: 0, at: Duration::from_secs(9), kind, about, body: body.into(), why: None }
+    fn record(kind: EventKind) -> EventRecord {
+        let body = "type:x\nprocessname:web groupname:shop pid:7 expected:0 when:5";
+        let body = if kind == EventKind::RemoteCommunication { body } else { &body[7..] };
+        of(wire::decode(kind, body).unwrap())
+    }
+
+    fn of(event: Event) -> EventRecord {
+        EventRecord { number: 0, at: Duration::from_secs(9), event, why: None }
     }
 
     fn kept(chronicle: &EventLog) -> Vec<u64> {
@@ -116,7 +105,7 @@ mod tests {
     fn the_last_two_hundred_are_kept_and_the_newest_comes_first() {
         let mut chronicle = EventLog::default();
         for _ in 0..250 {
-            chronicle.add(happening(EventKind::ProcessStateExited, ""));
+            chronicle.add(record(EventKind::ProcessStateExited));
         }
         assert_eq!(kept(&chronicle), (51..=250).rev().collect::<Vec<_>>());
     }
@@ -132,7 +121,7 @@ mod tests {
             EventKind::RemoteCommunication,
             EventKind::SupervisorStateChangeRunning,
         ] {
-            chronicle.add(happening(kind, ""));
+            chronicle.add(record(kind));
         }
         assert_eq!(kept(&chronicle), [6, 5, 4]);
     }
@@ -142,10 +131,11 @@ mod tests {
         let mut chronicle = EventLog::default();
         let stream = chronicle.subscribe(vec![EventKind::Event]);
         let body = "é".repeat(STORED_BODY);
-        chronicle.add(happening(EventKind::RemoteCommunication, &body));
+        chronicle.add(of(Event::remote("", &body)));
         chronicle.close();
-        assert_eq!(&*chronicle.recent().next().unwrap().body, "é".repeat(STORED_BODY / 2));
-        assert_eq!(read(stream)[0].body.len(), body.len());
+        let head = "type:\n".len();
+        assert_eq!(chronicle.recent().next().unwrap().event.text(), "é".repeat((STORED_BODY - head) / 2));
+        assert_eq!(read(stream)[0].event.text(), body);
     }
 
     fn read(mut stream: EventStream) -> Vec<Rc<EventRecord>> {
@@ -162,13 +152,13 @@ mod tests {
     #[test]
     fn a_watcher_is_told_what_is_below_the_types_that_it_asked_for() {
         let mut chronicle = EventLog::default();
-        chronicle.add(happening(EventKind::ProcessStateStarting, "before"));
+        chronicle.add(record(EventKind::ProcessStateStarting));
         let stream = chronicle.subscribe(vec![EventKind::ProcessState, EventKind::Tick60]);
         for kind in [EventKind::ProcessStateFatal, EventKind::Tick5, EventKind::Tick60] {
-            chronicle.add(happening(kind, ""));
+            chronicle.add(record(kind));
         }
         chronicle.close();
-        let kinds: Vec<EventKind> = read(stream).iter().map(|happening| happening.kind).collect();
+        let kinds: Vec<EventKind> = read(stream).iter().map(|happening| happening.event.kind()).collect();
         assert_eq!(kinds, [EventKind::ProcessStateFatal, EventKind::Tick60]);
     }
 
@@ -177,9 +167,9 @@ mod tests {
         let mut chronicle = EventLog::default();
         let stream = chronicle.subscribe(vec![EventKind::ProcessLog]);
         assert!(chronicle.is_wanted(EventKind::ProcessLogStdout));
-        assert!(!chronicle.is_wanted(EventKind::ProcessStateExited));
+        assert!(chronicle.is_wanted(EventKind::ProcessStateExited) && !chronicle.is_wanted(EventKind::Tick5));
         drop(stream);
-        chronicle.add(happening(EventKind::ProcessStateExited, ""));
+        chronicle.add(record(EventKind::ProcessStateExited));
         assert!(!chronicle.is_wanted(EventKind::ProcessLogStdout));
     }
 
@@ -189,10 +179,10 @@ mod tests {
         let slow = chronicle.subscribe(vec![EventKind::Event]);
         let body = "x".repeat(STREAMED_BODY);
         for _ in 0..4 {
-            chronicle.add(happening(EventKind::ProcessLogStdout, &body));
+            chronicle.add(of(Event::remote("", &body)));
         }
         let other = chronicle.subscribe(vec![EventKind::Event]);
-        chronicle.add(happening(EventKind::ProcessLogStdout, &body));
+        chronicle.add(of(Event::remote("", &body)));
         assert!(slow.is_lost() && !other.is_lost());
         assert_eq!(chronicle.subscribers.len(), 1);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ironlance_core::event::notice::{Notice, StateDetail};
+use ironlance_core::event::{Event, StateDetail};
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{Effect, Input, SignalTarget};
 use ironlance_core::{ProcessState, signal};
@@ -54,11 +54,11 @@ impl Supervisor {
         self.retire_member(id, to);
         let Some(process) = self.table.process(id) else { return };
         let namespec = process.lifecycle.shared_namespec();
-        let notice = Notice::state(&namespec, from, to, detail);
+        let event = Event::state(namespec, from, to, detail);
         let why = is_down(to).then(|| process.down_reason.clone()).flatten();
-        self.record(&notice, Some(&namespec), why);
+        self.record(&event, why);
         let but = self.excluded_pool(id, to, detail);
-        self.dispatch_event(&notice, but);
+        self.dispatch_event(&event, but);
     }
 
     /// Sends the signal that the machine asked for.

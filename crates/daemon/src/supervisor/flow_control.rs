@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ironlance_config::GroupKind;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::event::kind::EventKind;
-use ironlance_core::event::notice::OutputChannel;
 use ironlance_core::log_level::Level;
 
 use super::Supervisor;

@@ -4,19 +4,19 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_core::event::notice::{Notice, StateDetail};
+use ironlance_core::ProcessState;
+use ironlance_core::event::record::EventRecord;
+use ironlance_core::event::{Event, StateDetail};
 use ironlance_core::listener::bus::PoolId;
 use ironlance_core::listener::pool::{MemberId, Pool, PoolEffect, StoppedBy};
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::Input;
-use ironlance_core::{Namespec, ProcessState};
 
 use super::{Supervisor, retired_pools};
 use crate::requester::SignalReason;
-use crate::state::event_log::{STORED_KINDS, STREAMED_BODY, cut, matches_any};
+use crate::state::event_log::STREAMED_BODY;
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::process_table::Process;
-use crate::view::EventRecord;
 
 /// A pool is told of ends of its own listeners that nobody wished no more often than this: the news may be what ends
 /// them.
@@ -32,27 +32,23 @@ pub(super) struct RecycleRequest {
 
 impl Supervisor {
     /// Gives an event that is about no process to every pool that asked for its type, and notes it for people.
-    pub(super) fn publish(&mut self, notice: &Notice) {
-        self.record(notice, None, None);
-        self.dispatch_event(notice, None);
+    pub(super) fn publish(&mut self, event: &Event) {
+        self.record(event, None);
+        self.dispatch_event(event, None);
     }
 
     /// Notes what has happened, for people. `why` is for ends.
-    pub(super) fn record(&mut self, notice: &Notice, about: Option<&Namespec>, why: Option<Rc<str>>) {
-        let kind = notice.kind;
-        if !matches_any(kind, &STORED_KINDS) && !self.event_log.is_wanted(kind) {
-            return;
+    pub(super) fn record(&mut self, event: &Event, why: Option<Rc<str>>) {
+        if self.event_log.is_wanted(event.kind()) {
+            let event = event.shortened(STREAMED_BODY).unwrap_or_else(|| event.clone());
+            self.event_log.add(EventRecord { number: 0, at: self.clock.now().wall, event, why });
         }
-        let body = notice.body.text();
-        let body = cut(&body, STREAMED_BODY).unwrap_or(body);
-        let at: Duration = self.clock.now().wall;
-        self.event_log.add(EventRecord { number: 0, at, kind, about: about.cloned(), body, why });
     }
 
     /// Gives an event to every pool that asked for its type, but one.
-    pub(super) fn dispatch_event(&mut self, notice: &Notice, but: Option<GroupId>) {
+    pub(super) fn dispatch_event(&mut self, event: &Event, but: Option<GroupId>) {
         let but = but.map(|id| PoolId(id.0));
-        let Some((serial, pools)) = self.bus.publish(notice.kind, but) else { return };
+        let Some((serial, pools)) = self.bus.publish(event.kind(), but) else { return };
         for pool in pools {
             let id = GroupId(pool.0);
             // One that is out of service keeps them for the next of its name.
@@ -60,7 +56,7 @@ impl Supervisor {
             let Some(pool) = pool.or_else(|| retired_pools::pool_mut(&mut self.retired_pools, id)) else {
                 continue;
             };
-            let effects = pool.offer(serial, notice);
+            let effects = pool.offer(serial, event);
             self.apply_pool_effects(id, effects);
         }
     }

@@ -34,7 +34,7 @@ use std::time::Duration;
 use ironlance_config::{self as config, HostEnv, Overrides, Settings};
 use ironlance_core::GroupName;
 use ironlance_core::event::kind::EventKind;
-use ironlance_core::event::notice::{Notice, OutputChannel};
+use ironlance_core::event::{Event, OutputChannel};
 use ironlance_core::listener::bus::Bus;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{DaemonState, Input as LifeInput};
@@ -268,7 +268,7 @@ impl Supervisor {
         for group in self.configured_groups.clone() {
             self.add_group(&group);
         }
-        self.publish(&Notice::supervisor_running());
+        self.publish(&Event::SupervisorRunning);
         self.watch_paths();
         // Children that were left to us before we were told of any.
         self.reap();
@@ -373,7 +373,7 @@ impl Supervisor {
     fn tick(&mut self) {
         let due = self.ticks.due(self.clock.now().wall);
         for (seconds, when) in due {
-            self.publish(&Notice::tick(seconds, when));
+            self.publish(&Event::Tick { seconds, when });
         }
     }
 

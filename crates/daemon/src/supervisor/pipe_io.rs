@@ -3,9 +3,8 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use ironlance_core::Namespec;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::event::kind::EventKind;
-use ironlance_core::event::notice::OutputChannel;
 use ironlance_core::log_level::Level;
 use ironlance_core::text::python;
 
@@ -188,7 +187,7 @@ impl Supervisor {
         let (turn, events_wanted) = (self.write_turn(id, channel), self.wants_output(channel));
         let Some(process) = self.table.process_mut(id) else { return };
         let to_pool = channel == OutputChannel::Stdout && process.is_listener();
-        let namespec = process.lifecycle.namespec().clone();
+        let namespec = process.lifecycle.shared_namespec();
         let source = OutputContext {
             namespec: &namespec,
             pid: process.lifecycle.pid().unwrap_or_default(),
@@ -212,7 +211,7 @@ impl Supervisor {
             }
             self.on_listener_output(id, data);
         }
-        self.publish_output_events(id, &namespec, consequences);
+        self.publish_output_events(id, consequences);
         self.pause_if_congested(id, channel);
         self.pause_if_log_is_slow(id, channel);
     }
@@ -230,14 +229,14 @@ impl Supervisor {
         self.table.process_mut(id).and_then(|process| output(process, channel))
     }
 
-    fn publish_output_events(&mut self, id: ProcessId, namespec: &Namespec, consequences: OutputEffects) {
+    fn publish_output_events(&mut self, id: ProcessId, consequences: OutputEffects) {
         for (level, line) in consequences.lines {
             self.log.log(level, &line);
         }
         let own = self.own_pool(id);
-        for notice in consequences.notices {
-            self.record(&notice, Some(namespec), None);
-            self.dispatch_event(&notice, own);
+        for event in consequences.events {
+            self.record(&event, None);
+            self.dispatch_event(&event, own);
         }
     }
 
@@ -259,14 +258,14 @@ impl Supervisor {
         let (strip_ansi, in_main_log) = (self.settings.strip_ansi, self.log.enabled(Level::Debug));
         let (turn, events_wanted) = (self.write_turn(id, channel), self.wants_output(channel));
         let Some(process) = self.table.process_mut(id) else { return };
-        let namespec = process.lifecycle.namespec().clone();
+        let namespec = process.lifecycle.shared_namespec();
         let pid = process.lifecycle.pid().unwrap_or_default();
         let source = OutputContext { namespec: &namespec, pid, strip_ansi, in_main_log, events_wanted, turn };
         let mut consequences = OutputEffects::default();
         if let Some(out) = output(process, channel) {
             out.finish(&source, &mut consequences);
         }
-        self.publish_output_events(id, &namespec, consequences);
+        self.publish_output_events(id, consequences);
     }
 
     /// Stops reading a channel for good.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 
 use ironlance_config::{self as config, GroupKind, LogTarget};
-use ironlance_core::event::notice::{Notice, OutputChannel};
+use ironlance_core::event::{Event, OutputChannel};
 use ironlance_core::listener::bus::PoolId;
 use ironlance_core::listener::pool::{Capacity, Pool, Recycling};
 use ironlance_core::log_level::Level;
@@ -56,7 +56,7 @@ impl Supervisor {
             self.adopt_retired_pools(id, &wanted.name, events);
         }
         members.into_iter().for_each(|member| self.reschedule(member));
-        self.publish(&Notice::group_added(&wanted.name));
+        self.publish(&Event::GroupAdded(Rc::new(wanted.name.clone())));
         true
     }
 
@@ -145,9 +145,9 @@ impl Supervisor {
         self.clear_congestion(id);
         let pool = self.table.group_mut(id).and_then(|group| group.pool.take());
         self.table.remove_group(id);
-        let notice = Notice::group_removed(name);
-        self.record(&notice, None, None);
-        self.dispatch_event(&notice, Some(id));
+        let event = Event::GroupRemoved(Rc::new(name.clone()));
+        self.record(&event, None);
+        self.dispatch_event(&event, Some(id));
         if let Some(pool) = pool {
             self.retire_pool(pool, Some(id));
         }

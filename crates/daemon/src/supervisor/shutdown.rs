@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ironlance_core::ProcessState;
-use ironlance_core::event::notice::Notice;
+use ironlance_core::event::Event;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{DaemonState, Input};
 
@@ -43,7 +43,7 @@ impl Supervisor {
             DaemonState::Running | DaemonState::Shutdown => SignalReason::Shutdown(asker),
         };
         self.shutdown = Some(ShutdownPlan { groups, reason, last_report: None, grace: None });
-        self.publish(&Notice::supervisor_stopping());
+        self.publish(&Event::SupervisorStopping);
         self.reschedule_all();
     }
 

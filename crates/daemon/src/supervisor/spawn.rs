@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use ironlance_config as config;
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::listener::pool::MemberId;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::Input;

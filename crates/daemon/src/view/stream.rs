@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::EventRecord;
+use ironlance_core::event::record::EventRecord;
 
 /// So many happenings may wait for their reader: all programs of a large installation, stopped and started at once.
 pub const MOST_WAITING: usize = 4096;
@@ -63,7 +63,7 @@ impl Publisher {
     /// Gives a happening to the reader. One who has not kept up loses all that waits, and the stream.
     pub(crate) fn send(&self, happening: &Rc<EventRecord>) {
         let shared = &mut *self.0.borrow_mut();
-        let size = happening.body.len();
+        let size = happening.event.text().len();
         let full = shared.queued.len() >= MOST_WAITING
             || (!shared.queued.is_empty() && shared.bytes + size > MOST_BYTES);
         if full {
@@ -97,7 +97,7 @@ impl EventStream {
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rc<EventRecord>>> {
         let shared = &mut *self.0.borrow_mut();
         if let Some(happening) = shared.queued.pop_front() {
-            shared.bytes -= happening.body.len();
+            shared.bytes -= happening.event.text().len();
             return Poll::Ready(Some(happening));
         }
         if shared.standing != StreamState::Open {
@@ -129,13 +129,13 @@ impl std::fmt::Debug for EventStream {
 mod tests {
     use std::time::Duration;
 
-    use ironlance_core::event::kind::EventKind;
+    use ironlance_core::event::Event;
 
     use super::*;
 
     fn happening(number: u64, body: &str) -> Rc<EventRecord> {
-        let (at, kind) = (Duration::from_secs(1), EventKind::RemoteCommunication);
-        Rc::new(EventRecord { number, at, kind, about: None, body: body.into(), why: None })
+        let (at, event) = (Duration::from_secs(1), Event::remote("", body));
+        Rc::new(EventRecord { number, at, event, why: None })
     }
 
     async fn numbers(mut stream: EventStream) -> Vec<u64> {

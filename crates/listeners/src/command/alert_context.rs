@@ -95,12 +95,12 @@ impl AlertContext {
         &self,
         received: &ReceivedEvent,
         namespec: &Namespec,
-        pid: Option<&str>,
+        pid: Option<u32>,
     ) -> Option<ProcessDetails> {
         let context = DetailsContext { host: &self.host, supervisor: &received.envelope.server };
-        let pid = pid.filter(|pid| !pid.is_empty());
+        let pid = pid.map(|pid| pid.to_string());
         (self.wants_details && self.submitter.is_some())
-            .then(|| details::gather(self.supervisor.as_ref(), &context, namespec, pid))
+            .then(|| details::gather(self.supervisor.as_ref(), &context, namespec, pid.as_deref()))
     }
 
     /// Submits a notification. `event` is what it was made of, where the same event would make the same mail.

@@ -5,8 +5,7 @@ use std::time::SystemTime;
 
 use ironlance_alert::render::text;
 use ironlance_alert::{Format, Notification, Receiver, Submitter};
-use ironlance_core::Event;
-use ironlance_core::event::decode::StateChange;
+use ironlance_core::event::StateChange;
 use ironlance_host::local_time;
 
 use super::alert_context::AlertContext;
@@ -86,7 +85,7 @@ impl Batch {
         write_log(&format!("{}\n", text::entry(&notification, self.format)));
         let wants_details = self.alerts.submitter().is_some_and(|submitter| submitter.wants_details());
         let details = if wants_details {
-            self.alerts.gather_details(received, &change.namespec, Some(&change.pid))
+            self.alerts.gather_details(received, &change.process, change.detail.pid())
         } else {
             None
         };
@@ -132,12 +131,10 @@ impl EventHandler for Batch {
     fn handle(&mut self, received: &ReceivedEvent) {
         self.alerts.kick_stale();
         start_check::report_unused_event(&mut self.unused_events, &received.envelope.event_name);
-        match &received.event {
-            Event::Process(change) => self.on_state_change(received, change),
-            Event::Tick(_) | Event::Other if received.envelope.event_name == self.options.tick_event => {
-                self.on_tick();
-            }
-            Event::Tick(_) | Event::Other => {}
+        match &received.change {
+            Some(change) => self.on_state_change(received, change),
+            None if received.envelope.event_name == self.options.tick_event => self.on_tick(),
+            None => {}
         }
     }
 

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use ironlance_alert::render::text;
 use ironlance_alert::{Format, Notification};
-use ironlance_core::Event;
 use ironlance_host::local_time;
 
 use super::alert_context::AlertContext;
@@ -66,7 +65,7 @@ impl EventHandler for Crashmail {
     fn handle(&mut self, received: &ReceivedEvent) {
         self.alerts.kick_stale();
         start_check::report_unused_event(&mut self.unused_events, &received.envelope.event_name);
-        let Event::Process(change) = &received.event else { return };
+        let Some(change) = &received.change else { return };
         let Some(trigger) = self.rule.judge(change) else { return };
         if self.alerts.is_submitted(received) {
             return;
@@ -80,7 +79,7 @@ impl EventHandler for Crashmail {
         let Some(email) = &self.email else { return };
         let text = text::entry(&notification, Format::Mail);
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
-        let details = self.alerts.gather_details(received, &change.namespec, Some(&change.pid));
+        let details = self.alerts.gather_details(received, &change.process, change.detail.pid());
         let details = details.into_iter().collect();
         let event = self.alerts.event_key(received);
         self.alerts.submit(Some(&event), subject, Notification { details, ..notification });

@@ -199,8 +199,8 @@ impl Httpok {
             .iter()
             .take(MAX_DETAILED_PROGRAMS)
             .filter_map(|info| {
-                let pid = (info.pid != 0).then(|| info.pid.to_string());
-                self.alerts.gather_details(received, &info.namespec(), pid.as_deref())
+                let pid = (info.pid != 0).then_some(info.pid);
+                self.alerts.gather_details(received, &info.namespec(), pid)
             })
             .collect();
         if let Some(infos) = infos {

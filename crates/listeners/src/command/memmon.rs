@@ -155,7 +155,7 @@ impl Memmon {
         let namespec = info.namespec();
         let name = namespec.qualified();
         // Taken before anything is done, while the process is still the one that grew.
-        let mut details = self.alerts.gather_details(received, &namespec, Some(&info.pid.to_string()));
+        let mut details = self.alerts.gather_details(received, &namespec, Some(info.pid));
         if let Some(details) = &mut details {
             details.facts.insert(0, ("limit".to_owned(), limit.named.clone()));
         }

@@ -3,8 +3,8 @@
 use ironlance_alert::Notification;
 use ironlance_alert::notification::Cause;
 use ironlance_alert::render::text;
-use ironlance_core::ProcessState;
-use ironlance_core::event::decode::StateChange;
+use ironlance_core::event::StateChange;
+use ironlance_core::{Namespec, ProcessState};
 
 use crate::options::{ProcessFilter, Trigger, Triggers};
 
@@ -29,21 +29,20 @@ impl CrashRule {
 
     /// What has happened, if it is worth a mail.
     pub fn judge(&self, change: &StateChange) -> Option<Trigger> {
-        let trigger = Trigger::of(change.state, change.expected);
-        let wanted = self.triggers.contains(trigger) && self.filter.selection.includes(&change.namespec);
+        let trigger = Trigger::of(change.to, change.detail.is_expected_exit());
+        let wanted = self.triggers.contains(trigger) && self.filter.selection.includes(&change.process);
         wanted.then_some(trigger)
     }
 }
 
 /// The notification of a state change at the local time `time`.
 pub fn notification(change: &StateChange, time: String) -> Notification {
-    let StateChange { namespec, state, expected, from_state, pid } = change.clone();
     let cause = Cause::StateChange {
-        name: namespec,
-        state,
-        expected,
-        from: from_state,
-        pid: Some(pid).filter(|pid| !pid.is_empty()),
+        name: Namespec::clone(&change.process),
+        state: change.to,
+        expected: change.detail.is_expected_exit(),
+        from: change.from.map_or("", ProcessState::name).to_owned(),
+        pid: change.detail.pid().map(|pid| pid.to_string()),
     };
     Notification { cause, time, details: Vec::new() }
 }
@@ -52,18 +51,23 @@ pub fn notification(change: &StateChange, time: String) -> Notification {
 pub fn log_line(trigger: Trigger, change: &StateChange) -> String {
     match trigger {
         Trigger::Exited => "unexpected exit, mailing".to_owned(),
-        _ => format!("{}, mailing", text::verb(change.state, change.expected)),
+        _ => format!("{}, mailing", text::verb(change.to, change.detail.is_expected_exit())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_core::Namespec;
+    use ironlance_core::event::StateDetail;
 
     fn change(state: ProcessState, expected: bool, pid: &str) -> StateChange {
-        let namespec = Namespec::new("shop", "web");
-        StateChange { state, namespec, from_state: "RUNNING".into(), pid: pid.into(), expected }
+        let process = Namespec::new("shop", "web").into();
+        let detail = match pid.parse() {
+            Ok(pid) if state == ProcessState::Exited => StateDetail::Exit { expected, pid },
+            Ok(pid) => StateDetail::Pid(pid),
+            Err(_) => StateDetail::Nothing,
+        };
+        StateChange { process, from: Some(ProcessState::Running), to: state, detail }
     }
 
     fn rule(on: Trigger, pattern: Option<&str>) -> CrashRule {

@@ -30,7 +30,7 @@ pub use self::redelivery::{MAX_REDELIVERIES, MAX_WITHDRAWALS};
 pub use self::view::{BufferUsage, MemberView};
 use crate::event::counts::EventCounts;
 use crate::event::kind::EventKind;
-use crate::event::notice::Notice;
+use crate::event::{Event, wire};
 use crate::listener::protocol::{ListenerState, ProtocolError, ProtocolParser, ResultRetention, excerpt};
 use crate::log_level::Level;
 use crate::process::name::{GroupName, ProcessName};
@@ -225,10 +225,10 @@ impl Pool {
         self.dead_letters = old.dead_letters;
         let mut unwanted = EventCounts::default();
         while let Some(event) = old.queue.pop() {
-            if wants(event.kind) {
+            if wants(event.event.kind()) {
                 self.enqueue(event, &mut out);
             } else {
-                unwanted.add(event.kind);
+                unwanted.add(event.event.kind());
             }
         }
         self.dispatch(&mut out);
@@ -304,9 +304,9 @@ impl Pool {
     }
 
     /// An event, with its serial number over the daemon's life.
-    pub fn offer(&mut self, serial: u64, notice: &Notice) -> Vec<PoolEffect> {
+    pub fn offer(&mut self, serial: u64, event: &Event) -> Vec<PoolEffect> {
         let mut out = Vec::new();
-        let event = QueuedEvent::new(serial, self.next_serial, notice);
+        let event = QueuedEvent::new(serial, self.next_serial, event);
         self.next_serial += 1;
         self.enqueue(event, &mut out);
         self.dispatch(&mut out);
@@ -336,10 +336,11 @@ impl Pool {
     fn enqueue(&mut self, event: QueuedEvent, out: &mut Vec<PoolEffect>) {
         while self.is_too_full_for(&event) {
             let lost = match self.capacity {
-                Capacity::Fixed(_) => {
-                    self.queue.pop().map(|old| Eviction::Dropped { serial: old.serial, kind: old.kind })
-                }
-                Capacity::Default => self.queue.evict_for(event.kind),
+                Capacity::Fixed(_) => self
+                    .queue
+                    .pop()
+                    .map(|old| Eviction::Dropped { serial: old.serial, kind: old.event.kind() }),
+                Capacity::Default => self.queue.evict_for(event.event.kind()),
             };
             match lost {
                 Some(Eviction::Dropped { serial, kind }) => self.drop_event(serial, kind, out),
@@ -349,7 +350,7 @@ impl Pool {
                         format!("pool {} event buffer is full, leaving out tick event {serial}", self.name)
                     });
                 }
-                None => return self.drop_event(event.serial, event.kind, out),
+                None => return self.drop_event(event.serial, event.event.kind(), out),
             }
         }
         self.queue.insert(event);
@@ -363,7 +364,7 @@ impl Pool {
         }
         match self.capacity {
             Capacity::Fixed(max) => queue.len() >= max || queue.memory() + memory > FIXED_BYTES,
-            Capacity::Default if Queue::is_state(new.kind) => {
+            Capacity::Default if Queue::is_state(new.event.kind()) => {
                 queue.memory() + memory > MINOR_BYTES + STATE_BYTES
             }
             Capacity::Default => queue.minor() > 0 && queue.minor_memory() + memory > MINOR_BYTES,
@@ -409,17 +410,19 @@ impl Pool {
 
     /// Header and body. The length is in characters, as Python listeners read them.
     fn envelope(&self, event: &QueuedEvent) -> Vec<u8> {
-        let body = event.body.text();
-        let mut text = String::with_capacity(self.identifier.len() + self.name.0.len() + body.len() + 160);
+        let (head, tail) = wire::body_parts(&event.event);
+        let body = head.len() + tail.len();
+        let mut text = String::with_capacity(self.identifier.len() + self.name.0.len() + body + 160);
         // Pieces are pushed one by one: that is cheaper than a format with all of them.
         text.push_str("ver:3.0 server:");
         text.push_str(&self.identifier);
         let _ = write!(text, " serial:{} pool:", event.serial);
         text.push_str(&self.name.0);
         let _ = write!(text, " poolserial:{} eventname:", event.pool_serial);
-        text.push_str(event.kind.name());
-        let _ = writeln!(text, " len:{}", body.chars().count());
-        text.push_str(&body);
+        text.push_str(event.event.kind().name());
+        let _ = writeln!(text, " len:{}", head.chars().count() + tail.chars().count());
+        text.push_str(&head);
+        text.push_str(tail);
         text.into_bytes()
     }
 

@@ -10,9 +10,9 @@
 
 use std::collections::VecDeque;
 
+use crate::event::Event;
 use crate::event::counts::EventCounts;
 use crate::event::kind::EventKind;
-use crate::event::notice::{EventBody, Notice};
 
 /// An event in a pool. It has no more than it needs: a million may wait.
 #[derive(Clone, Debug)]
@@ -21,10 +21,8 @@ pub(super) struct QueuedEvent {
     pub(super) serial: u64,
     /// Its number over the pool's life.
     pub(super) pool_serial: u64,
-    /// What it says.
-    pub(super) body: EventBody,
-    /// Its type.
-    pub(super) kind: EventKind,
+    /// What has happened.
+    pub(super) event: Event,
     /// How often somebody had it and did not deal with it.
     pub(super) failures: u8,
     /// How often somebody had it that was then told to stop.
@@ -35,20 +33,13 @@ pub(super) struct QueuedEvent {
 pub const STATE_EVENT_BYTES: usize = size_of::<QueuedEvent>();
 
 impl QueuedEvent {
-    pub(super) fn new(serial: u64, pool_serial: u64, notice: &Notice) -> Self {
-        Self {
-            serial,
-            pool_serial,
-            body: notice.body.clone(),
-            kind: notice.kind,
-            failures: 0,
-            withdrawals: 0,
-        }
+    pub(super) fn new(serial: u64, pool_serial: u64, event: &Event) -> Self {
+        Self { serial, pool_serial, event: event.clone(), failures: 0, withdrawals: 0 }
     }
 
     /// What it takes in memory (bytes).
     pub(super) fn memory(&self) -> usize {
-        size_of::<Self>() + self.body.heap_bytes()
+        size_of::<Self>() + self.event.heap_bytes()
     }
 }
 
@@ -155,7 +146,7 @@ impl Queue {
 
     /// How many wait of each type.
     pub(super) fn counts(&self) -> EventCounts {
-        self.classes.iter().flatten().map(|event| event.kind).collect()
+        self.classes.iter().flatten().map(|event| event.event.kind()).collect()
     }
 
     /// The events, the oldest first.
@@ -168,7 +159,7 @@ impl Queue {
 
     /// Puts an event in its place: at the end if it is new, before all later ones if it comes back.
     pub(super) fn insert(&mut self, event: QueuedEvent) {
-        let number = class_of(event.kind);
+        let number = class_of(event.event.kind());
         let memory = event.memory();
         self.memory += memory;
         if number < FIRST_STATE_CLASS {
@@ -206,7 +197,7 @@ impl Queue {
             if let Some(lane) = self.oldest_of(lanes) {
                 return self
                     .take(lane)
-                    .map(|event| Eviction::Dropped { serial: event.serial, kind: event.kind });
+                    .map(|event| Eviction::Dropped { serial: event.serial, kind: event.event.kind() });
             }
             if lanes.contains(&own) {
                 return None;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Capacity, Pool, PoolEffect, QueuedEvent};
+use crate::event::wire;
 use crate::log_level::Level;
 use crate::process::name::ProcessName;
 
@@ -31,10 +32,10 @@ impl Pool {
     ) {
         event.failures += 1;
         let Some(pause) = PAUSES.get(usize::from(event.failures) - 1) else {
-            self.dead_letters.add(event.kind);
-            let body = event.body.text();
+            self.dead_letters.add(event.event.kind());
+            let body = wire::encode(&event.event);
             let about: String = body.lines().next().unwrap_or_default().chars().take(200).collect();
-            let (serial, kind, times) = (event.serial, event.kind, event.failures);
+            let (serial, kind, times) = (event.serial, event.event.kind(), event.failures);
             return self.log(out, Level::Error, || {
                 format!(
                     "dead letter: event {serial} ({kind}) of pool {} was given {times} times and is given up; last \
@@ -85,7 +86,7 @@ impl Pool {
             && waiting >= max
             && let Some(oldest) = self.queue.pop()
         {
-            self.drop_event(oldest.serial, oldest.kind, out);
+            self.drop_event(oldest.serial, oldest.event.kind(), out);
         }
         self.queue.insert(event);
     }

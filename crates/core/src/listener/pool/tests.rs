@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::*;
-use crate::event::notice::{OutputChannel, StateDetail};
+use crate::event::{Event, OutputChannel, ProcessOutput, StateDetail};
 use crate::listener::protocol::{ListenerResult, READY};
 use crate::process::name::Namespec;
 use crate::process::state::ProcessState;
@@ -38,17 +38,26 @@ fn ready(capacity: Capacity, ids: &[MemberId]) -> Pool {
     pool
 }
 
-fn fatal() -> Notice {
+fn fatal() -> Event {
     state(ProcessState::Fatal)
 }
 
-fn state(to: ProcessState) -> Notice {
+fn state(to: ProcessState) -> Event {
     thread_local!(static WEB: Rc<Namespec> = Rc::new(Namespec::new("web", "web")));
-    WEB.with(|web| Notice::state(web, ProcessState::Backoff, to, StateDetail::Nothing))
+    WEB.with(|web| Event::state(Rc::clone(web), ProcessState::Backoff, to, StateDetail::Nothing))
 }
 
-fn log() -> Notice {
-    Notice::log(OutputChannel::Stdout, &Namespec::new("web", "web"), 1, b"x\n")
+fn output(data: &[u8]) -> Event {
+    let process = Rc::new(Namespec::new("web", "web"));
+    Event::Log(OutputChannel::Stdout, ProcessOutput::new(&process, 1, data))
+}
+
+fn tick(seconds: u32) -> Event {
+    Event::Tick { seconds, when: u64::from(seconds) }
+}
+
+fn log() -> Event {
+    output(b"x\n")
 }
 
 /// What was sent: to whom, and the serial.
@@ -91,8 +100,9 @@ fn an_event_is_sent_with_the_header_of_the_original_and_its_length_in_characters
     assert_eq!(sent(&pool.offer(20, &fatal())), []);
     assert_eq!(sent(&pool.on_stdout(A, b"READY\n", T)), [(1, 20)]);
     pool.on_stdout(A, b"RESULT 2\nOKREADY\n", T);
-    let notice = Notice::log(OutputChannel::Stderr, &Namespec::new("g", "p"), 7, "grüß".as_bytes());
-    let out = pool.offer(21, &notice);
+    let process = Rc::new(Namespec::new("g", "p"));
+    let output = ProcessOutput::new(&process, 7, "grüß".as_bytes());
+    let out = pool.offer(21, &Event::Log(OutputChannel::Stderr, output));
     let PoolEffect::Send { bytes, .. } = &out[0] else { panic!("{out:?}") };
     assert_eq!(
         std::str::from_utf8(bytes).unwrap(),
@@ -474,7 +484,7 @@ fn ten_thousand_programs_in_one_burst_lose_no_event() {
                 (S::Exited, S::Starting, StateDetail::Tries(0)),
                 (S::Starting, S::Running, StateDetail::Pid(pid)),
             ] {
-                pool.offer(serial, &Notice::state(who, from, to, detail));
+                pool.offer(serial, &Event::state(Rc::clone(who), from, to, detail));
                 serial += 1;
             }
             pool.offer(serial, &log());
@@ -498,13 +508,13 @@ fn a_million_states_wait_before_one_is_given_up_and_transient_ones_go_first() {
     let mut pool = pool(Capacity::Default);
     let (starting, exited) = (state(ProcessState::Starting), state(ProcessState::Exited));
     let mut serial = 0;
-    let mut offer = |pool: &mut Pool, notice: &Notice| {
-        pool.offer(serial, notice);
+    let mut offer = |pool: &mut Pool, event: &Event| {
+        pool.offer(serial, event);
         serial += 1;
     };
     for _ in 0..10 {
         offer(&mut pool, &log());
-        offer(&mut pool, &Notice::tick(5, 5));
+        offer(&mut pool, &tick(5));
     }
     for _ in 0..500_000 {
         offer(&mut pool, &starting);
@@ -531,11 +541,11 @@ fn a_million_states_wait_before_one_is_given_up_and_transient_ones_go_first() {
 fn output_and_ticks_push_out_no_state_and_a_mute_listener_does_not_eat_the_memory() {
     let mut pool = pool(Capacity::Default);
     let block = vec![b'x'; 1 << 20];
-    let output = Notice::log(OutputChannel::Stdout, &Namespec::new("web", "web"), 1, &block);
+    let block_output = output(&block);
     pool.offer(0, &fatal());
-    pool.offer(1, &Notice::tick(60, 60));
+    pool.offer(1, &tick(60));
     for serial in 2..100 {
-        pool.offer(serial, &output);
+        pool.offer(serial, &block_output);
         assert!(pool.buffer().bytes <= MINOR_BYTES + 2 * STATE_EVENT_BYTES, "{:?}", pool.buffer());
     }
     assert!(pool.dropped().total() > 80, "{}", pool.dropped());

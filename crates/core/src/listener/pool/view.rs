@@ -73,7 +73,8 @@ impl Pool {
     pub fn unanswered(&self) -> EventCounts {
         let mut tally = self.queue.counts();
         let held = self.members.iter().filter_map(|member| member.event.as_ref());
-        held.chain(self.delayed.iter().map(|(_, event)| event)).for_each(|event| tally.add(event.kind));
+        held.chain(self.delayed.iter().map(|(_, event)| event))
+            .for_each(|event| tally.add(event.event.kind()));
         tally
     }
 

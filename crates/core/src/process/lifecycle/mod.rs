@@ -48,7 +48,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 pub use self::policy::{Autorestart, Policy, ProcessRole};
-use crate::event::notice::StateDetail;
+use crate::event::StateDetail;
 use crate::listener::pool::Milestone;
 use crate::log_level::Level;
 use crate::process::exit_status::ExitStatus;

@@ -6,7 +6,7 @@ use super::{
     Autorestart, CRASH_LOOP_EXITS, CRASH_LOOP_UPTIME, DaemonState, Effect, Input, LastExit, Lifecycle, Now,
     Phase, ProcessRole, SignalTarget,
 };
-use crate::event::notice::StateDetail;
+use crate::event::StateDetail;
 use crate::listener::pool::Milestone;
 use crate::log_level::Level;
 use crate::process::exit_status::ExitStatus;

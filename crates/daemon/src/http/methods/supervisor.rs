@@ -1,6 +1,6 @@
 //! `supervisor.*`: the methods of the original (its rpcinterface.py), with the parameters it names.
 
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 use ironlance_rpc::Fault;
 
 use super::{MethodHandler, MethodParam, MethodSpec, Params};

@@ -1,6 +1,6 @@
 //! The table against the original's facts.
 
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 
 use super::*;
 use crate::request::{LogId, LogPart, WaitMode};

@@ -29,13 +29,6 @@ const REST: u32 = 10;
 const LOOK_TIME: Duration = Duration::from_millis(300);
 /// So many pages of one server may be live at a time; each is a connection for as long as it is looked at.
 const WATCHERS: usize = 128;
-/// What makes a page look different.
-const KINDS: [EventKind; 4] = [
-    EventKind::ProcessState,
-    EventKind::ProcessGroup,
-    EventKind::SupervisorStateChange,
-    EventKind::RemoteCommunication,
-];
 
 type SnapshotSender = watch::Sender<Option<Rc<Snapshot>>>;
 pub(super) type SnapshotReceiver = watch::Receiver<Option<Rc<Snapshot>>>;
@@ -73,7 +66,7 @@ impl Broadcaster {
 
 /// Looks for all watchers, until there is none.
 async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, snapshots: Rc<SnapshotSender>) {
-    let mut happenings = owner::watch(&owner, &KINDS).await;
+    let mut happenings = owner::watch(&owner, &EventKind::NOTABLE).await;
     let mut breath = BREATH;
     let (mut sampler, mut usage, mut samples) = (Some(UsageSampler::default()), UsageByPid::new(), 0);
     let mut outboxes: Vec<Rc<OutboxView>> = Vec::new();
@@ -91,7 +84,7 @@ async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, snapshots
         if happened {
             sleep(breath).await;
         } else if happenings.is_none() {
-            happenings = owner::watch(&owner, &KINDS).await;
+            happenings = owner::watch(&owner, &EventKind::NOTABLE).await;
         }
         // One that could not keep up is asked for anew with the next look at the gauges.
         if !drain(&mut happenings).await {

@@ -1,7 +1,7 @@
 //! `/tail.html` and `/mainlog.html`: the end of a log.
 
 use askama::Template;
-use ironlance_core::event::notice::OutputChannel;
+use ironlance_core::event::OutputChannel;
 use ironlance_core::text::ansi;
 
 use super::context::PageContext;

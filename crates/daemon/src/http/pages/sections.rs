@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use askama::Template;
 use ironlance_core::ProcessState;
-use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::record::EventRecord;
+use ironlance_core::event::{Event, StateDetail, wire};
 
 use super::context::PageContext;
 use super::filter::UNEXPECTED;
@@ -12,7 +13,7 @@ use super::listener_problem::{needs_attention, problems};
 use super::query::encode;
 use super::row::{ago, has_failed, is_up};
 use super::{alerts, format};
-use crate::view::{DaemonView, EventRecord, ListenerView, ProgramView};
+use crate::view::{DaemonView, ListenerView, ProgramView};
 
 /// So many events are shown.
 const EVENTS: usize = 30;
@@ -233,7 +234,11 @@ impl<'a> EventsSection<'a> {
     /// Of one program.
     pub(super) fn about(context: &'a PageContext<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
         let about = view.recent.iter().map(|happening| &**happening);
-        Self::of(context, view, about.filter(|happening| happening.about.as_ref() == Some(&program.namespec)))
+        Self::of(
+            context,
+            view,
+            about.filter(|happening| happening.event.process() == Some(&program.namespec)),
+        )
     }
 
     fn of(
@@ -243,16 +248,19 @@ impl<'a> EventsSection<'a> {
     ) -> Self {
         let lines = happenings.take(EVENTS).map(|happening| EventRow {
             at: format::moment(context.clock, happening.at, context.now),
-            happened: (context.messages.event_names)(happening.kind),
+            happened: (context.messages.event_names)(happening.event.kind()),
             class: class(happening),
             about: happening
-                .about
-                .as_ref()
+                .event
+                .process()
                 .map(|namespec| About { link: encode(&namespec.qualified()), shown: namespec.to_string() }),
-            why: match (&happening.why, &happening.about) {
+            why: match (&happening.why, happening.event.process()) {
                 (Some(why), _) => Some((context.messages.exit_reason)(why).into()),
                 // What it is about stands in the body alone.
-                (None, None) => happening.body.lines().next().map(Into::into),
+                (None, None) => {
+                    let head = wire::body_parts(&happening.event).0;
+                    head.lines().next().map(|line| line.to_owned().into())
+                }
                 (None, Some(_)) => None,
             },
         });
@@ -267,9 +275,10 @@ impl<'a> EventsSection<'a> {
 
 /// `EXITED` of `PROCESS_STATE_EXITED`, with a word more where nobody expected it; nothing of what is no state.
 fn class(happening: &EventRecord) -> &'static str {
-    let kind = happening.kind;
-    if kind == EventKind::ProcessStateExited && happening.body.split(' ').any(|field| field == "expected:0") {
+    if let Event::State(change) = &happening.event
+        && matches!(change.detail, StateDetail::Exit { expected: false, .. })
+    {
         return "EXITED unexpected";
     }
-    kind.name().strip_prefix("PROCESS_STATE_").unwrap_or_default()
+    happening.event.kind().name().strip_prefix("PROCESS_STATE_").unwrap_or_default()
 }

@@ -9,6 +9,8 @@ use hyper::header::{
 use ironlance_config::{HttpServer, ServerAddress};
 use ironlance_core::event::counts::EventCounts;
 use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::record::EventRecord;
+use ironlance_core::event::{Event, OutputChannel, StateDetail};
 use ironlance_core::process::oom::TimeWindow;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
@@ -19,7 +21,7 @@ use super::flash_message::MESSAGE;
 use super::*;
 use crate::request::{LogLocation, RpcRequest, WaitMode};
 use crate::requester::Requester;
-use crate::view::{EndView, EventRecord, ListenerView, ProgramView};
+use crate::view::{EndView, ListenerView, ProgramView};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,14 +74,10 @@ fn sample() -> DaemonView {
     crashed.end = Some(end());
     let mut listener = program(Namespec::new("pool", "pool"), ProcessState::Running);
     listener.is_listener = true;
-    let happening = EventRecord {
-        number: 7,
-        at: NOW - Duration::from_secs(60),
-        kind: EventKind::ProcessStateExited,
-        about: Some(Namespec::new("shop", "api")),
-        body: "".into(),
-        why: Some("terminated by SIGKILL".into()),
-    };
+    let exit = StateDetail::Exit { expected: true, pid: 7 };
+    let at = NOW - Duration::from_secs(60);
+    let event = Event::state(Namespec::new("shop", "api"), ProcessState::Running, ProcessState::Exited, exit);
+    let happening = EventRecord { number: 7, at, event, why: Some("terminated by SIGKILL".into()) };
     DaemonView {
         identifier: "super<visor>".into(),
         mood: "RUNNING",
@@ -358,8 +356,8 @@ fn a_log_is_shown_from_its_end_by_the_originals_address() {
         assert!((490..500).contains(&page.matches("old\n").count()), "only the end is shown, in whole lines");
         assert!(page.contains("data-source=\"logtail/web/stdout\""));
         let asked = visit.logs.borrow().last().cloned();
-        let (name, channel) = ("web".to_owned(), ironlance_core::event::notice::OutputChannel::Stdout);
-        assert_eq!(asked, Some(LogId::Process { name, channel }));
+        let channel = OutputChannel::Stdout;
+        assert_eq!(asked, Some(LogId::Process { name: "web".into(), channel }));
         assert_eq!(*visit.asked.borrow(), [], "the owner reads no log");
         let nobody = visit.get("/tail.html").await;
         assert!(nobody.contains("No process name found") && !nobody.contains("data-source"));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ironlance_config::MainLogTarget;
-use ironlance_core::event::notice::{Notice, OutputChannel};
+use ironlance_core::event::{Event, OutputChannel};
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::{FaultKind, Value};
@@ -100,7 +100,7 @@ impl Supervisor {
     }
 
     pub(super) fn send_remote_event(&mut self, kind: &str, data: &str) -> Value {
-        self.publish(&Notice::remote(kind, data));
+        self.publish(&Event::remote(kind, data));
         Value::Bool(true)
     }
 }

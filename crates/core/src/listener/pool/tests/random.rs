@@ -50,10 +50,10 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn notice(kind: u8) -> Notice {
+fn event(kind: u8) -> Event {
     match kind {
-        0 => Notice::tick(5, 5),
-        1 => Notice::tick(60, 60),
+        0 => tick(5),
+        1 => tick(60),
         2 => log(),
         _ => fatal(),
     }
@@ -98,7 +98,7 @@ fn run(capacity: Capacity, happenings: &[Happening]) -> Pool {
             Happening::Leave(id) => pool.member_exited(MemberId(*id), now),
             Happening::Offer(kind) => {
                 witness.offered += 1;
-                pool.offer(witness.offered - 1, &notice(*kind))
+                pool.offer(witness.offered - 1, &event(*kind))
             }
             Happening::Heard(id, data) => {
                 let out = pool.on_stdout(MemberId(*id), data, now);
@@ -155,7 +155,7 @@ fn check(pool: &Pool, witness: &Witness) {
     assert!(waiting.windows(2).all(|two| two[0].pool_serial < two[1].pool_serial), "an event waits twice");
     let cost: usize = waiting.iter().map(|event| event.memory()).sum();
     assert_eq!(cost, pool.queue.memory());
-    let minor = waiting.iter().filter(|event| !Queue::is_state(event.kind));
+    let minor = waiting.iter().filter(|event| !Queue::is_state(event.event.kind()));
     assert_eq!(minor.map(|event| event.memory()).sum::<usize>(), pool.queue.minor_memory());
 }
 
