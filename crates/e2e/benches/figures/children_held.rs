@@ -7,7 +7,7 @@ use ironlance_e2e::wait::pause;
 
 use crate::contender::Contender;
 use crate::daemon::{Daemon, Plan, sleepers};
-use crate::{Effort, Figure, Figures, usage};
+use crate::{Effort, Figure, Figures, proc_usage};
 
 /// The usual soft limit; the hard one is far higher on any system with systemd.
 const DESCRIPTORS: u32 = 1024;
@@ -30,7 +30,7 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let mut held = 0;
     let mut changed = Instant::now();
     while changed.elapsed() < STILL {
-        let now = usage::children(daemon.pid())?;
+        let now = proc_usage::children(daemon.pid())?;
         if now != held {
             (held, changed) = (now, Instant::now());
         }

@@ -12,8 +12,8 @@ use ironlance_e2e::{Implementation, TestDir, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::contender::Contender;
-use crate::usage::{self, Usage};
-use crate::wire::{self, Client};
+use crate::proc_usage::{self, Usage};
+use crate::rpc_client::{self, Client};
 
 /// The original takes half a minute to start thousands of programs.
 pub(crate) const LONG: Duration = Duration::from_secs(300);
@@ -113,12 +113,12 @@ impl Daemon {
 
     /// Its memory, in MB.
     pub(crate) fn resident(&self) -> anyhow::Result<f64> {
-        usage::resident(self.pid())
+        proc_usage::resident(self.pid())
     }
 
     /// Asks once for `supervisor.METHOD`.
     pub(crate) fn ask(&self, method: &str, params: &[XmlValue]) -> anyhow::Result<String> {
-        wire::ask(&self.socket, method, params, LONG)
+        rpc_client::ask(&self.socket, method, params, LONG)
     }
 
     /// A question to be asked often.

@@ -9,7 +9,7 @@ use ironlance_e2e::{TIMEOUT, TestDir, until};
 
 use crate::contender::{Contender, LISTENERS};
 use crate::daemon::{Daemon, Plan, sleepers};
-use crate::{Effort, Figure, Figures, usage};
+use crate::{Effort, Figure, Figures, proc_usage};
 
 /// What a start and a question leave to be done is over by then.
 const REST: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ fn stack(contender: &Contender) -> anyhow::Result<f64> {
     pause(REST);
     let mut sum = daemon.resident()?;
     for pid in &pids {
-        let one = usage::resident(*pid)?;
+        let one = proc_usage::resident(*pid)?;
         ensure!(one > 0.5, "a listener has no memory: it is not there yet");
         sum += one;
     }

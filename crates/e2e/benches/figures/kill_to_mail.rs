@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::contender::Contender;
 use crate::daemon::{Daemon, NO_LOGS, Plan};
 use crate::reports::Reports;
-use crate::{Effort, Figure, Figures, actor};
+use crate::{Effort, Figure, Figures, program};
 
 /// Daemon and listener of one contender; the program and the mailer report as soon as they run.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
@@ -19,10 +19,10 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let sections = format!(
         "[program:victim]\ncommand={} {}\nstartsecs=0\nautorestart=true\n{NO_LOGS}\n[eventlistener:crashmail]\n\
          command={} -a -m ops@example.com -s \"{} {}\"\nevents=PROCESS_STATE_EXITED\n",
-        actor::command("alive")?,
+        program::command("alive")?,
         lives.path(),
         contender.command_line("crashmail")?,
-        actor::command("mailer")?,
+        program::command("mailer")?,
         mails.path(),
     );
     let daemon = Daemon::start(&dir, contender, &Plan { sections: &sections, ..Plan::default() })?;

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use ironlance_e2e::{TIMEOUT, TestDir, until};
 
-use crate::actor::loggen;
 use crate::contender::Contender;
 use crate::daemon::{Daemon, LONG, Plan};
+use crate::program::loggen;
 use crate::reports::Reports;
-use crate::{Effort, Figure, Figures, actor};
+use crate::{Effort, Figure, Figures, program};
 
 /// The child's writes.
 const BLOCKS: [Block; 3] = [
@@ -56,7 +56,7 @@ fn one(contender: &Contender, bytes: usize, block: usize) -> anyhow::Result<(f64
     let sections = format!(
         "[program:g]\ncommand={} {} {bytes} {block}\nautostart=false\nautorestart=false\nstartsecs=0\n\
          stdout_logfile={}\nstdout_logfile_maxbytes=50MB\nstdout_logfile_backups=20\nstderr_logfile=NONE\n",
-        actor::command("loggen")?,
+        program::command("loggen")?,
         reports.path(),
         log.display(),
     );

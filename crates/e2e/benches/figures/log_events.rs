@@ -8,7 +8,7 @@ use ironlance_e2e::{TIMEOUT, TestDir};
 use crate::contender::Contender;
 use crate::daemon::{Daemon, LONG, NO_LOGS, Plan};
 use crate::reports::{Reports, fifo};
-use crate::{Effort, Figure, Figures, actor};
+use crate::{Effort, Figure, Figures, program};
 
 /// Lines of a burst.
 const BURST: usize = 10_000;
@@ -39,7 +39,7 @@ fn closed_loop(contender: &Contender, lines: usize) -> anyhow::Result<(f64, f64)
     let credits = dir.path("credits");
     let _credits_stay = fifo(&credits)?;
     let credits = credits.display();
-    let writer = format!("{} {} {credits} {lines}", actor::command("pinger")?, program.path());
+    let writer = format!("{} {} {credits} {lines}", program::command("echo_loop")?, program.path());
     let (daemon, counts) = set(&dir, contender, &writer, &format!(" {credits}"))?;
     let before = daemon.usage()?;
     daemon.begin("writer")?;
@@ -55,7 +55,7 @@ fn closed_loop(contender: &Contender, lines: usize) -> anyhow::Result<(f64, f64)
 fn burst(contender: &Contender) -> anyhow::Result<f64> {
     let dir = TestDir::new()?;
     let program = Reports::open(&dir, "program")?;
-    let writer = format!("{} {} {BURST} 64 0", actor::command("burst")?, program.path());
+    let writer = format!("{} {} {BURST} 64 0", program::command("burst")?, program.path());
     let (daemon, counts) = set(&dir, contender, &writer, "")?;
     daemon.begin("writer")?;
     program.next(TIMEOUT)?;
@@ -74,7 +74,7 @@ fn set(
     credits: &str,
 ) -> anyhow::Result<(Daemon, Reports)> {
     let counts = Reports::open(dir, "counts")?;
-    let listener = format!("{} {}{credits}", actor::command("listener")?, counts.path());
+    let listener = format!("{} {}{credits}", program::command("listener")?, counts.path());
     let sections = format!(
         "[program:writer]\ncommand={writer}\nautostart=false\nautorestart=false\nstartsecs=0\n\
          stdout_events_enabled=true\n{NO_LOGS}\n[eventlistener:counter]\ncommand={listener}\n\

@@ -2,8 +2,6 @@
 //!
 //! Only the ratios of one run mean something. Each figure is a median.
 
-mod actor;
-mod chatty;
 mod children_held;
 mod contender;
 mod daemon;
@@ -12,20 +10,22 @@ mod daemon_start;
 mod figure;
 mod idle;
 mod kill_to_mail;
+mod listener_memory;
+mod listener_start;
 mod log_capture;
 mod log_events;
+mod many_programs;
+mod many_writers;
 mod memmon_tick;
-mod questions;
+mod proc_usage;
+mod program;
 mod reports;
-mod resident;
+mod rpc_client;
+mod rpc_latency;
 mod shutdown;
-mod start;
+mod start_and_stop_all;
 mod status;
-mod storm;
 mod table;
-mod thousands;
-mod usage;
-mod wire;
 
 use std::env;
 use std::time::Instant;
@@ -51,10 +51,10 @@ impl Effort {
     }
 }
 
-/// Who takes part.
+/// Which contenders a workload is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    Everybody,
+enum Contenders {
+    All,
     /// It takes long, and how the binary is linked makes no difference.
     NotStatic,
 }
@@ -63,33 +63,37 @@ enum Field {
 struct Workload {
     name: &'static str,
     measure: fn(&Contender, Effort) -> Figures,
-    field: Field,
+    contenders: Contenders,
 }
 
 /// In the order of the table.
 const WORKLOADS: &[Workload] = &[
-    Workload { name: "daemon_start", measure: daemon_start::measure, field: Field::Everybody },
-    Workload { name: "storm", measure: storm::measure, field: Field::Everybody },
-    Workload { name: "thousands", measure: thousands::measure, field: Field::NotStatic },
-    Workload { name: "shutdown", measure: shutdown::measure, field: Field::NotStatic },
-    Workload { name: "daemon_memory", measure: daemon_memory::measure, field: Field::Everybody },
-    Workload { name: "idle", measure: idle::measure, field: Field::NotStatic },
-    Workload { name: "children_held", measure: children_held::measure, field: Field::NotStatic },
-    Workload { name: "questions", measure: questions::measure, field: Field::NotStatic },
-    Workload { name: "status", measure: status::measure, field: Field::Everybody },
-    Workload { name: "kill_to_mail", measure: kill_to_mail::measure, field: Field::Everybody },
-    Workload { name: "log_events", measure: log_events::measure, field: Field::NotStatic },
-    Workload { name: "chatty", measure: chatty::measure, field: Field::NotStatic },
-    Workload { name: "log_capture", measure: log_capture::measure, field: Field::NotStatic },
-    Workload { name: "resident", measure: resident::measure, field: Field::Everybody },
-    Workload { name: "start", measure: start::measure, field: Field::Everybody },
-    Workload { name: "memmon_tick", measure: memmon_tick::measure, field: Field::NotStatic },
+    Workload { name: "daemon_start", measure: daemon_start::measure, contenders: Contenders::All },
+    Workload {
+        name: "start_and_stop_all",
+        measure: start_and_stop_all::measure,
+        contenders: Contenders::All,
+    },
+    Workload { name: "many_programs", measure: many_programs::measure, contenders: Contenders::NotStatic },
+    Workload { name: "shutdown", measure: shutdown::measure, contenders: Contenders::NotStatic },
+    Workload { name: "daemon_memory", measure: daemon_memory::measure, contenders: Contenders::All },
+    Workload { name: "idle", measure: idle::measure, contenders: Contenders::NotStatic },
+    Workload { name: "children_held", measure: children_held::measure, contenders: Contenders::NotStatic },
+    Workload { name: "rpc_latency", measure: rpc_latency::measure, contenders: Contenders::NotStatic },
+    Workload { name: "status", measure: status::measure, contenders: Contenders::All },
+    Workload { name: "kill_to_mail", measure: kill_to_mail::measure, contenders: Contenders::All },
+    Workload { name: "log_events", measure: log_events::measure, contenders: Contenders::NotStatic },
+    Workload { name: "many_writers", measure: many_writers::measure, contenders: Contenders::NotStatic },
+    Workload { name: "log_capture", measure: log_capture::measure, contenders: Contenders::NotStatic },
+    Workload { name: "listener_memory", measure: listener_memory::measure, contenders: Contenders::All },
+    Workload { name: "listener_start", measure: listener_start::measure, contenders: Contenders::All },
+    Workload { name: "memmon_tick", measure: memmon_tick::measure, contenders: Contenders::NotStatic },
 ];
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
-    if args.first().is_some_and(|arg| arg == "--act") {
-        return actor::play(&args[1..]);
+    if args.first().is_some_and(|arg| arg == "--program") {
+        return program::run(&args[1..]);
     }
     let effort = if args.iter().any(|arg| arg == "--quick") { Effort::Quick } else { Effort::Full };
     let after = |flag: &str| args.iter().skip_while(|arg| *arg != flag).nth(1);
@@ -104,7 +108,7 @@ fn main() -> anyhow::Result<()> {
     for workload in WORKLOADS.iter().filter(|workload| is_wanted("--only", workload.name)) {
         for contender in Contender::all()? {
             let is_static = matches!(contender, Contender::Static(_));
-            if (is_static && workload.field == Field::NotStatic)
+            if (is_static && workload.contenders == Contenders::NotStatic)
                 || !is_wanted("--who", &contender.to_string())
             {
                 continue;

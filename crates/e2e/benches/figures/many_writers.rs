@@ -10,7 +10,7 @@ use ironlance_e2e::{TestDir, until};
 use crate::contender::Contender;
 use crate::daemon::{Daemon, LONG, Plan};
 use crate::reports::Reports;
-use crate::{Effort, Figure, Figures, actor};
+use crate::{Effort, Figure, Figures, program};
 
 /// So many programs.
 const PROGRAMS: usize = 100;
@@ -28,7 +28,7 @@ pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
     let dir = TestDir::new()?;
     let reports = Reports::open(&dir, "reports")?;
     let command =
-        format!("{} {} {lines} {LENGTH} {}", actor::command("burst")?, reports.path(), GAP.as_micros());
+        format!("{} {} {lines} {LENGTH} {}", program::command("burst")?, reports.path(), GAP.as_micros());
     let folder = dir.folder().display();
     let program = |number| {
         format!(

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use ironlance_e2e::wait::pause;
 
-use super::{Desk, number, text};
+use super::{ReportPipe, number, text};
 
 /// `burst REPORTS LINES LENGTH GAP`: so many lines of LENGTH bytes, one each GAP microseconds (0: at once).
 /// Reports `began` and `done`.
-pub(super) fn play(args: &[String]) -> anyhow::Result<()> {
-    let mut desk = Desk::open(text(args, 0)?)?;
+pub(super) fn run(args: &[String]) -> anyhow::Result<()> {
+    let mut desk = ReportPipe::open(text(args, 0)?)?;
     let (lines, length, gap) = (number(args, 1)?, number(args, 2)?, number(args, 3)?);
     let gap = Duration::from_micros(u64::try_from(gap)?);
     // Not through the standard library's buffer, which cuts writes at its own places.

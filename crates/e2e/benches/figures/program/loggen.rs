@@ -5,14 +5,14 @@ use std::os::fd::AsFd;
 
 use anyhow::Context;
 
-use super::{Desk, number, text};
+use super::{ReportPipe, number, text};
 
 /// So long is a line, its newline included.
 pub(crate) const LINE: usize = 100;
 
 /// `loggen REPORTS BYTES BLOCK`: reports `began` and `done`.
-pub(super) fn play(args: &[String]) -> anyhow::Result<()> {
-    let mut desk = Desk::open(text(args, 0)?)?;
+pub(super) fn run(args: &[String]) -> anyhow::Result<()> {
+    let mut desk = ReportPipe::open(text(args, 0)?)?;
     let (bytes, block) = (number(args, 1)?, number(args, 2)?);
     let mut out = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned().context("cannot write")?);
     let mut pending = Vec::with_capacity(block + LINE);

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::{Desk, text};
+use super::{ReportPipe, text};
 
 /// Counts are reported so often, when they have changed.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
 
 /// `listener REPORTS [CREDITS]`: reports how many lines of output the events had; a byte for each goes to CREDITS.
-pub(super) fn play(args: &[String]) -> anyhow::Result<()> {
-    let desk = Desk::open(text(args, 0)?)?;
+pub(super) fn run(args: &[String]) -> anyhow::Result<()> {
+    let desk = ReportPipe::open(text(args, 0)?)?;
     let mut credits = match args.get(1) {
         Some(path) => Some(File::options().read(true).write(true).open(path).context("cannot open")?),
         None => None,
@@ -50,7 +50,7 @@ pub(super) fn play(args: &[String]) -> anyhow::Result<()> {
 }
 
 /// The first report comes when the listener is up.
-fn tell_counts(mut desk: Desk, lines: Arc<AtomicU64>) {
+fn tell_counts(mut desk: ReportPipe, lines: Arc<AtomicU64>) {
     thread::spawn(move || {
         let mut reported = None;
         loop {

@@ -6,7 +6,7 @@ use ironlance_e2e::wait::pause;
 use ironlance_e2e::{FakeSupervisor, Listener, TestDir};
 
 use crate::contender::{Contender, LISTENERS};
-use crate::{Effort, Figure, Figures, usage};
+use crate::{Effort, Figure, Figures, proc_usage};
 
 /// Each of the six.
 pub(crate) fn measure(contender: &Contender, effort: Effort) -> Figures {
@@ -23,7 +23,7 @@ fn one(contender: &Contender, effort: Effort, name: &str, args: &[&str]) -> anyh
         listener.ready()?;
         // What it does after READY belongs to the picture.
         pause(Duration::from_millis(300));
-        values.push(usage::resident(listener.pid())?);
+        values.push(proc_usage::resident(listener.pid())?);
     }
     Ok(Figure::new(&format!("{name} sits READY, RSS"), "MB", values))
 }

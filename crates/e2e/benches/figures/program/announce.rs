@@ -4,11 +4,11 @@ use std::io;
 use std::process;
 use std::thread;
 
-use super::{Desk, text};
+use super::{ReportPipe, text};
 
 /// `alive REPORTS`: reports its pid as the first thing it does, then waits to be killed.
 pub(super) fn alive(args: &[String]) -> anyhow::Result<()> {
-    Desk::open(text(args, 0)?)?.report(&process::id().to_string())?;
+    ReportPipe::open(text(args, 0)?)?.report(&process::id().to_string())?;
     loop {
         thread::park();
     }
@@ -16,7 +16,7 @@ pub(super) fn alive(args: &[String]) -> anyhow::Result<()> {
 
 /// `mailer REPORTS`: reports as soon as it runs, then takes the mail.
 pub(super) fn mailer(args: &[String]) -> anyhow::Result<()> {
-    Desk::open(text(args, 0)?)?.report("up")?;
+    ReportPipe::open(text(args, 0)?)?.report("up")?;
     io::copy(&mut io::stdin().lock(), &mut io::sink())?;
     Ok(())
 }

@@ -6,11 +6,11 @@ use std::os::fd::AsFd;
 
 use anyhow::Context;
 
-use super::{Desk, number, text};
+use super::{ReportPipe, number, text};
 
-/// `pinger REPORTS CREDITS LINES`: a byte of CREDITS lets it write the next line. Reports `began` and `done`.
-pub(super) fn play(args: &[String]) -> anyhow::Result<()> {
-    let mut desk = Desk::open(text(args, 0)?)?;
+/// `echo_loop REPORTS CREDITS LINES`: a byte of CREDITS lets it write the next line. Reports `began` and `done`.
+pub(super) fn run(args: &[String]) -> anyhow::Result<()> {
+    let mut desk = ReportPipe::open(text(args, 0)?)?;
     let mut credits =
         File::options().read(true).write(true).open(text(args, 1)?).context("cannot open the credits")?;
     let mut out = File::from(io::stdout().as_fd().try_clone_to_owned().context("cannot write")?);
