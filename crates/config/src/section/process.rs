@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use ironlance_core::ProcessName;
 use ironlance_core::process::lifecycle::Autorestart;
+use ironlance_core::signal;
 
 use crate::env_pairs::parse_env_pairs;
 use crate::ini::Section;
@@ -150,7 +151,7 @@ fn common<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> SharedF
     let autorestart = reading.or(page, "autorestart", Autorestart::Unexpected, value::autorestart);
     let startsecs = reading.or(page, "startsecs", 1, value::integer);
     let startretries = reading.or(page, "startretries", 3, value::integer);
-    let stopsignal = reading.or(page, "stopsignal", SIGTERM, value::stop_signal);
+    let stopsignal = reading.or(page, "stopsignal", signal::TERM, value::stop_signal);
     let stopwaitsecs = reading.or(page, "stopwaitsecs", 10, value::integer);
     let stopasgroup = reading.or(page, "stopasgroup", false, value::boolean);
     let killasgroup = reading.or(page, "killasgroup", stopasgroup, value::boolean);
@@ -201,9 +202,6 @@ fn common<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> SharedF
     };
     SharedFields { program, process_name, environment, first, count }
 }
-
-/// SIGTERM, which is 15 everywhere.
-const SIGTERM: i32 = 15;
 
 /// What two keys say against each other.
 fn check<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, common: &SharedFields) {

@@ -9,6 +9,7 @@ use ironlance_core::log_level::Level;
 use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::process::lifecycle::Input;
 use ironlance_core::process::oom::{ExitKind, OomVerdict};
+use ironlance_core::signal;
 
 use super::Supervisor;
 use crate::child::reap;
@@ -16,9 +17,6 @@ use crate::io::output::Output;
 use crate::requester::{Requester, SignalReason};
 use crate::state::exit_record::{self, ExitCause, ExitRecord};
 use crate::state::ids::ProcessId;
-
-/// SIGKILL, which is what the kernel sends when memory has run out.
-const SIGKILL: i32 = 9;
 
 impl Supervisor {
     /// Takes note of every child that has ended.
@@ -47,7 +45,7 @@ impl Supervisor {
 
     /// How a child ended, as far as want of memory may have to do with it.
     fn classify_exit(&self, id: Option<ProcessId>, status: ExitStatus) -> ExitKind {
-        let killed = matches!(status, ExitStatus::Signal { number: SIGKILL, .. });
+        let killed = matches!(status, ExitStatus::Signal { number: signal::KILL, .. });
         let Some(process) = id.and_then(|id| self.table.process(id)) else {
             // Left to us as PID 1: it may be whom the kernel killed.
             return if killed { ExitKind::SigKill } else { ExitKind::Requested };
