@@ -1,5 +1,5 @@
 //! One generation of the daemon, between two restarts: [`run`] starts up, then drives the owner and the HTTP servers on
-//! one thread until the daemon ends or begins anew.
+//! one thread until the daemon ends or restarts.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -46,7 +46,7 @@ pub(crate) fn run(
     host_env: &HostEnv,
 ) -> Result<GenerationEnd, String> {
     let Started { config, sockets, log, signals, nofile, pidfile } = startup::start(config, origin)?;
-    let kept: io::Result<Vec<InheritedSocket>> = sockets.iter().map(BoundServer::duplicate).collect();
+    let duplicates: io::Result<Vec<InheritedSocket>> = sockets.iter().map(BoundServer::duplicate).collect();
     let (rebound_sender, rebound) = mpsc::unbounded_channel();
     let (interfaces, level) = (config.interfaces.clone(), config.settings.loglevel);
     let parts = RuntimeParts { sockets, rebound, signals, interfaces, level };
@@ -57,7 +57,7 @@ pub(crate) fn run(
         log,
         nofile_of_children: Some(nofile),
         reports: ExecErrorPipe::new().map_err(|error| format!("cannot make a pipe: {error}"))?,
-        sockets: kept.map_err(|error| format!("cannot keep a socket: {error}"))?,
+        sockets: duplicates.map_err(|error| format!("cannot duplicate a socket: {error}"))?,
         legacy: pools,
         doors: rebound_sender,
         pidfile: pidfile.clone(),
@@ -143,7 +143,7 @@ impl HttpServers {
 async fn serve_rebound(servers: Rc<HttpServers>, mut rebound: mpsc::UnboundedReceiver<BoundServer>) {
     while let Some(socket) = rebound.recv().await {
         if let Err(error) = servers.serve(socket) {
-            let line = format!("cannot answer on a socket that was made again: {error}");
+            let line = format!("cannot serve a socket that was bound again: {error}");
             servers.daemon_log.log(Level::Error, &line);
         }
     }
@@ -174,7 +174,7 @@ fn run_owner(
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".into())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }
 
 /// The main log for the HTTP servers: lines go through the owner, which has the log.
@@ -191,5 +191,29 @@ impl DaemonLog for InboxLog {
     fn log(&self, level: Level, text: &str) {
         // With a full inbox the line is dropped: the requests in it go before lines about clients.
         let _ = self.sender.try_send(Input::Log { level, line: text.to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_a_full_inbox_is_dropped_and_nothing_waits() {
+        let (sender, mut inbox) = mpsc::channel(1);
+        let log = InboxLog { sender, level: Level::Info };
+        for line in ["first", "second"] {
+            log.log(Level::Warn, line);
+        }
+        assert!(matches!(inbox.try_recv(), Ok(Input::Log { level: Level::Warn, line }) if line == "first"));
+        assert!(inbox.try_recv().is_err());
+        assert!(log.enabled(Level::Info) && !log.enabled(Level::Debug));
+    }
+
+    #[test]
+    fn the_message_of_a_panic_is_logged_whatever_it_is() {
+        assert_eq!(panic_message(&"a literal"), "a literal");
+        assert_eq!(panic_message(&"formatted".to_owned()), "formatted");
+        assert_eq!(panic_message(&7), "no message");
     }
 }

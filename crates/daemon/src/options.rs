@@ -101,7 +101,7 @@ fn help_text(progname: &str) -> String {
 }
 
 /// Two examples at the end of the help.
-const EXAMPLES: &str = "\nAn option goes before what the configuration file says.\n\n    supervisord -n -c /etc/supervisord.conf\n    \
+const EXAMPLES: &str = "\nAn option overrides the configuration file.\n\n    supervisord -n -c /etc/supervisord.conf\n    \
     supervisord --check -c /etc/supervisord.conf\n";
 
 /// `-?` has no long name, but a row needs one. It matches no option that can be written.
@@ -111,12 +111,12 @@ const QUESTION_MARK: &str = "?";
 #[rustfmt::skip]
 fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
     vec![
-        original('c', "configuration", Takes::Value("FILENAME"), "the configuration file; looked for if not given",
+        original('c', "configuration", Takes::Value("FILENAME"), "the configuration file; by default it is searched for",
             |draft, given| set(&mut draft.options.configuration, given, Ok(given.value().into()))),
         original('n', "nodaemon", Takes::Nothing, "stay in the foreground", |draft, given| {
             set(&mut draft.options.overrides.nodaemon, given, Ok(true))
         }),
-        original('s', "silent", Takes::Nothing, "in the foreground, do not repeat the log on stdout", |draft, given| {
+        original('s', "silent", Takes::Nothing, "in the foreground, do not copy the log to stdout", |draft, given| {
             set(&mut draft.options.overrides.silent, given, Ok(true))
         }),
         original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(EarlyExit::Help)),
@@ -126,24 +126,24 @@ fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
         original('u', "user", Takes::Value("USER"), "become this user, by name or number", |draft, given| {
             set(&mut draft.options.overrides.user, given, Ok(given.value().to_owned()))
         }),
-        original('m', "umask", Takes::Value("UMASK"), "the umask, in octal; 022 unless told otherwise",
+        original('m', "umask", Takes::Value("UMASK"), "the umask, in octal; default 022",
             |draft, given| set(&mut draft.options.overrides.umask, given, value::umask(given.value()))),
         original('d', "directory", Takes::Value("DIRECTORY"), "change to this directory when going into the background",
             |draft, given| {
                 let folder = value::existing_folder(given.value(), draft.host).map(PathBuf::from);
                 set(&mut draft.options.overrides.directory, given, folder)
             }),
-        original('l', "logfile", Takes::Value("FILENAME"), "use FILENAME as the log of the daemon itself; syslog for the system's", |draft, given| {
+        original('l', "logfile", Takes::Value("FILENAME"), "the daemon's own log; \"syslog\" for the system's log", |draft, given| {
             let file = value::file_in_folder(given.value(), draft.host);
             set(&mut draft.options.overrides.logfile, given, file)
         }),
-        original('y', "logfile_maxbytes", Takes::Value("BYTES"), "how large that log may grow; KB, MB and GB are known",
+        original('y', "logfile_maxbytes", Takes::Value("BYTES"), "the size at which it is rotated; units KB, MB, GB",
             |draft, given| set(&mut draft.options.overrides.logfile_maxbytes, given, value::bytes(given.value()))),
-        original('z', "logfile_backups", Takes::Value("NUM"), "how many old ones are kept", |draft, given| {
+        original('z', "logfile_backups", Takes::Value("NUM"), "how many rotated logs are kept", |draft, given| {
             set(&mut draft.options.overrides.logfile_backups, given, value::backups(given.value()))
         }),
         original('e', "loglevel", Takes::Value("LEVEL"),
-            "what is logged: critical, error, warn, info, debug, trace or blather, and all before it",
+            "the lowest level that is logged: critical, error, warn, info, debug, trace or blather",
             |draft, given| set(&mut draft.options.overrides.loglevel, given, value::level(given.value()))),
         original('j', "pidfile", Takes::Value("FILENAME"), "where to write the process id", |draft, given| {
             let file = value::file_in_folder(given.value(), draft.host);
@@ -158,17 +158,17 @@ fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
         original('k', "nocleanup", Takes::Nothing, "keep the AUTO logs of earlier runs", |draft, given| {
             set(&mut draft.options.overrides.nocleanup, given, Ok(true))
         }),
-        original('a', "minfds", Takes::Value("NUM"), "how many file descriptors there must be", |draft, given| {
+        original('a', "minfds", Takes::Value("NUM"), "the least number of file descriptors", |draft, given| {
             set(&mut draft.options.overrides.minfds, given, value::count(given.value()))
         }),
-        original('t', "strip_ansi", Takes::Nothing, "take escape sequences out of what programs write",
+        original('t', "strip_ansi", Takes::Nothing, "remove escape sequences from the output of programs",
             |draft, given| set(&mut draft.options.overrides.strip_ansi, given, Ok(true))),
-        original(None, "minprocs", Takes::Value("NUM"), "how many processes there must be", |draft, given| {
+        original(None, "minprocs", Takes::Value("NUM"), "the least number of processes", |draft, given| {
             set(&mut draft.options.overrides.minprocs, given, value::count(given.value()))
         }),
         original(None, "profile_options", Takes::Value("LIST"), "not supported: it is for Python's profiler",
-            |_, _| Err(EarlyExit::Refused("profile_options are for Python's profiler, which there is none of here".to_owned()))),
-        ours("check", Takes::Nothing, "read the configuration, name every fault in it, and exit with 0 or 2", |draft, _| {
+            |_, _| Err(EarlyExit::Refused("profile_options is not supported: it is for Python's profiler".to_owned()))),
+        ours("check", Takes::Nothing, "check the configuration, print every fault, and exit with 0 or 2", |draft, _| {
             draft.mode = Mode::Check;
             Ok(())
         }),
@@ -198,8 +198,8 @@ pub fn find_configuration(program: &str) -> Result<PathBuf, String> {
     if rustix::process::getuid().is_root() {
         let _ = writeln!(
             std::io::stderr(),
-            "warning: root looks for its configuration in default places, the working directory among them: better \
-             name it with -c"
+            "warning: root searches default places for its configuration, the working directory among them; name the \
+             file with -c"
         );
     }
     let places = default_paths(program);
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
     use ironlance_core::log_level::Level;
 
-    fn wish(line: &str) -> Command {
+    fn command(line: &str) -> Command {
         let machine = HostEnv {
             environment: Vec::new(),
             cwd: "/".into(),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     fn refused(line: &str) -> String {
-        match wish(line) {
+        match command(line) {
             Command::Refused { message } => message,
             other => panic!("{line}: {other:?}"),
         }
@@ -266,9 +266,9 @@ mod tests {
                 strip_ansi: Some(true),
             },
         };
-        assert_eq!(wish(short), Command::Run(options.clone()));
-        assert_eq!(wish(long), Command::Run(options.clone()));
-        assert_eq!(wish(&format!("{long} --check")), Command::Check(options));
+        assert_eq!(command(short), Command::Run(options.clone()));
+        assert_eq!(command(long), Command::Run(options.clone()));
+        assert_eq!(command(&format!("{long} --check")), Command::Check(options));
     }
 
     #[test]
@@ -303,13 +303,13 @@ mod tests {
     #[test]
     fn help_and_version_stop_at_once() {
         for line in ["-h", "--help", "-?", "-hv", "-h -e foo"] {
-            let Command::Help(text) = wish(line) else { panic!("{line} gives no help") };
+            let Command::Help(text) = command(line) else { panic!("{line} gives no help") };
             assert!(text.starts_with("supervisord -- run a set of applications"), "{text}");
             for row in rows().iter().filter(|row| row.long != QUESTION_MARK) {
                 assert!(text.contains(&format!("--{}", row.long)), "{}", row.long);
             }
         }
-        assert_eq!(wish("-vh"), Command::Version);
-        assert_eq!(wish("--version"), Command::Version);
+        assert_eq!(command("-vh"), Command::Version);
+        assert_eq!(command("--version"), Command::Version);
     }
 }

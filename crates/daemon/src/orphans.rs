@@ -41,7 +41,7 @@ pub(crate) fn terminate() {
             let seconds = wait.as_secs();
             let _ = writeln!(
                 std::io::stderr(),
-                "supervisord: processes are left that did not end within {seconds} s (IRONLANCE_STOP_WAIT)"
+                "supervisord: processes are still running after {seconds} s (IRONLANCE_STOP_WAIT)"
             );
             return;
         }
@@ -96,19 +96,33 @@ fn parent_of(stat: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
-    fn a_parent_is_found_behind_whatever_name() {
+    fn the_parent_is_found_whatever_the_name_holds() {
         assert_eq!(parent_of("7 (a) S 1) b) S 4711 7 7 0"), Some(4711));
         assert_eq!(parent_of("nonsense"), None);
     }
 
     #[test]
-    fn three_seconds_unless_told_otherwise() {
+    fn the_wait_is_three_seconds_by_default() {
         assert_eq!(wait_of(None), Duration::from_secs(3));
         assert_eq!(wait_of(Some("x")), Duration::from_secs(3));
         assert_eq!(wait_of(Some("0")), Duration::ZERO);
         assert_eq!(wait_of(Some("20")), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn children_are_found_and_the_end_of_one_ends_the_wait() {
+        let mut child = Command::new("/bin/cat").stdin(Stdio::piped()).spawn().unwrap();
+        assert!(reap::has_children() && !children().is_empty());
+        drop(child.stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "cat has not ended");
+            wait_for_one(deadline.saturating_duration_since(Instant::now()));
+        }
     }
 }

@@ -28,3 +28,40 @@ impl ReadableFd {
         self.0.readable().await.map(|mut guard| guard.clear_ready())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn each_arrival_is_reported_once_also_after_the_original_was_closed() {
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let watched = ours.try_clone().unwrap();
+        let readable = ReadableFd::new(watched.as_fd()).unwrap();
+        drop(watched);
+        for _ in 0..2 {
+            theirs.write_all(b"x").unwrap();
+            timeout(DEADLINE, readable.readable()).await.unwrap().unwrap();
+            assert_eq!(ours.read(&mut [0; 10]).unwrap(), 1);
+            timeout(Duration::ZERO, readable.readable()).await.unwrap_err();
+        }
+        drop(theirs);
+        timeout(DEADLINE, readable.readable()).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_regular_file_cannot_be_polled() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(ReadableFd::new(file.as_fd()).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+}

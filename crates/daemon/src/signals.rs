@@ -134,6 +134,8 @@ mod tests {
             }
             names.sort_unstable();
             assert_eq!(names, ["SIGTERM", "SIGUSR2"]);
+            // It would end the process by default; blocked, it is not reported either.
+            raise(Kernel::SIGXFSZ).unwrap();
             timeout(Duration::from_millis(50), signals.next()).await.unwrap_err();
             raise(Kernel::SIGHUP).unwrap();
             let signal = timeout(Duration::from_secs(10), signals.next()).await.unwrap().unwrap();

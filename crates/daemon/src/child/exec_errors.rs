@@ -85,9 +85,9 @@ impl ExecErrorPipe {
     /// Reads all records, so that there is room for others.
     pub(super) fn drain(&self) {
         let mut buffer = [0; 4096];
-        let mut kept = self.received.borrow_mut();
+        let mut received = self.received.borrow_mut();
         while let Ok(count @ 1..) = rustix::io::read(&self.reader, &mut buffer) {
-            kept.feed(&buffer[..count]);
+            received.feed(&buffer[..count]);
         }
     }
 
@@ -152,28 +152,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_taken_once_and_by_its_pid() {
-        let reports = ExecErrorPipe::new().unwrap();
+    fn an_error_is_taken_once_and_by_its_pid() {
+        let error_pipe = ExecErrorPipe::new().unwrap();
         for pid in [7, 8] {
             let mut buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
             let length = encode(pid, SetupStep::Exec, 2, b"couldn't exec /x: ENOENT", &mut buffer);
-            rustix::io::write(reports.writer(), &buffer[..length]).unwrap();
+            rustix::io::write(error_pipe.writer(), &buffer[..length]).unwrap();
         }
-        assert_eq!(reports.take(9), None);
-        let failure = reports.take(7).unwrap();
+        assert_eq!(error_pipe.take(9), None);
+        let failure = error_pipe.take(7).unwrap();
         assert_eq!((failure.step, failure.errno), (SetupStep::Exec, 2));
         assert_eq!(failure.to_string(), "couldn't exec /x: ENOENT");
-        assert_eq!(reports.take(7), None);
-        assert!(reports.take(8).is_some());
+        assert_eq!(error_pipe.take(7), None);
+        assert!(error_pipe.take(8).is_some());
     }
 
     #[test]
-    fn more_reports_than_the_pipe_holds_hold_up_nobody() {
-        let reports = ExecErrorPipe::new().unwrap();
+    fn more_errors_than_the_pipe_holds_block_no_child() {
+        let error_pipe = ExecErrorPipe::new().unwrap();
         let buffer = [0; HEADER_LENGTH + MAX_MESSAGE];
-        while rustix::io::write(reports.writer(), &buffer).is_ok() {}
-        assert_eq!(reports.take(1), None);
-        rustix::io::write(reports.writer(), &buffer).unwrap();
+        while rustix::io::write(error_pipe.writer(), &buffer).is_ok() {}
+        assert_eq!(error_pipe.take(1), None);
+        rustix::io::write(error_pipe.writer(), &buffer).unwrap();
     }
 
     proptest! {
@@ -187,12 +187,12 @@ mod tests {
                 let length = encode(pid, SetupStep::User, 1, words.as_bytes(), &mut buffer);
                 stream.extend_from_slice(&buffer[..length]);
             }
-            let mut kept = Received::default();
-            stream.chunks(cut).for_each(|piece| kept.feed(piece));
+            let mut received = Received::default();
+            stream.chunks(cut).for_each(|piece| received.feed(piece));
             for (pid, words) in (1_u32..).zip(&words) {
-                prop_assert_eq!(&kept.errors[&pid].message, words);
+                prop_assert_eq!(&received.errors[&pid].message, words);
             }
-            prop_assert!(kept.partial.is_empty());
+            prop_assert!(received.partial.is_empty());
         }
 
         #[test]

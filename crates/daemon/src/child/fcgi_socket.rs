@@ -206,20 +206,20 @@ mod tests {
 
     #[test]
     fn a_tcp_socket_listens_and_its_address_is_taken_then() {
-        let wish = |port| FcgiSocket {
+        let socket_at = |port| FcgiSocket {
             url: format!("tcp://localhost:{port}"),
             address: SocketAddress::Tcp { host: "localhost".to_owned(), port },
             backlog: None,
         };
-        let socket = open(&wish(0)).unwrap();
+        let socket = open(&socket_at(0)).unwrap();
         let address = rustix::net::getsockname(&socket.fd).unwrap();
         let address = SocketAddr::try_from(address).unwrap();
         TcpStream::connect(address).unwrap();
-        let words = open(&wish(address.port())).unwrap_err().to_string();
+        let words = open(&socket_at(address.port())).unwrap_err().to_string();
         let url = format!("tcp://localhost:{}", address.port());
         assert_eq!(words, format!("cannot bind {url}: Address already in use (os error 98)"));
         drop(socket);
-        open(&wish(address.port())).unwrap();
+        open(&socket_at(address.port())).unwrap();
     }
 
     #[test]

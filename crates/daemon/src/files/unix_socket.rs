@@ -102,7 +102,7 @@ pub(crate) fn clear_path(
         if live == LiveSocket::Keep && has_listener(path) {
             return Err(PathTaken::InUse);
         }
-        "a socket that nobody listens on"
+        "a socket on which no process listens"
     } else if kind.is_symlink() {
         // A link that another user may have put there is removed without a look at its target.
         let to_socket = fs::metadata(path).is_ok_and(|target| target.file_type().is_socket());
@@ -118,7 +118,7 @@ pub(crate) fn clear_path(
     } else if kind.is_file() {
         let kept = move_aside(path)?;
         let line = format!(
-            "{} was a file that holds something: it is kept as {}, and the socket takes its place",
+            "{} was a file with content: it was renamed to {}, and the socket takes its place",
             path.display(),
             kept.display()
         );
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_something_is_kept_under_another_name_which_is_said() {
+    fn a_file_with_content_is_renamed_and_this_is_logged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sock");
         fs::write(folder.path().join("sock.kept-1"), "an earlier one").unwrap();
@@ -187,11 +187,11 @@ mod tests {
         assert!(made.unwrap() && !path.exists());
         let kept = folder.path().join("sock.kept-2");
         assert_eq!(fs::read_to_string(&kept).unwrap(), "precious");
-        assert!(lines[0].contains(&format!("kept as {}", kept.display())), "{lines:?}");
+        assert!(lines[0].contains(&format!("renamed to {}", kept.display())), "{lines:?}");
     }
 
     #[test]
-    fn links_are_taken_away_and_what_they_lead_to_stays() {
+    fn links_are_removed_and_their_targets_stay() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("data"), "data").unwrap();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_socket_is_given_away() {
+    fn only_the_socket_changes_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let me = (Some(fs_uid()), None);

@@ -122,7 +122,7 @@ impl MainLog {
                     self.lost += 1;
                 } else if self.lost > 0 {
                     let lost = std::mem::take(&mut self.lost);
-                    self.write(Level::Warn, &format!("cannot have had {lost} lines in the system's log"));
+                    self.write(Level::Warn, &format!("{lost} lines for the system's log were lost"));
                 }
             }
             Destination::File(file) => {
@@ -135,14 +135,11 @@ impl MainLog {
     /// Reports what became of a line: in the log if it can be written to, else on stderr.
     fn report_outcome(&mut self, written: &LogWrite) {
         let Destination::File(file) = &self.destination else { return };
-        let complaint = written.log_line(file.path());
-        match (written, complaint) {
+        match (written, written.log_line(file.path())) {
             (LogWrite::Lost { .. }, Some((_, text))) => {
                 self.lost = 1;
-                let said = Sink::std_stream(StdStream::Error)
+                let _ = Sink::std_stream(StdStream::Error)
                     .map(|mut stderr| stderr.write(format!("Error: {text}\n").as_bytes()));
-                // There is no other place for it.
-                let _ = said;
             }
             (LogWrite::StillLosing, _) => self.lost += 1,
             (LogWrite::Recovered { .. }, Some((level, text))) => {

@@ -85,7 +85,7 @@ impl LogWrite {
             Self::All | Self::StillLosing => None,
             Self::Lost { why, .. } => Some((
                 Level::Error,
-                format!("cannot write to {path}: {why}; what it should hold is lost until it works again"),
+                format!("cannot write to {path}: {why}; output is lost until it works again"),
             )),
             Self::Recovered { bytes } => {
                 Some((Level::Warn, format!("{path} can be written to again; {bytes} bytes were lost")))

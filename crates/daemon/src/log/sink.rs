@@ -92,7 +92,7 @@ impl Sink {
         Self::shared(fd)
     }
 
-    fn shared(fd: OwnedFd) -> io::Result<Self> {
+    pub(super) fn shared(fd: OwnedFd) -> io::Result<Self> {
         let way = match FileType::from_raw_mode(fstat(&fd)?.st_mode) {
             FileType::RegularFile => SinkKind::File,
             FileType::Socket => SinkKind::Socket,

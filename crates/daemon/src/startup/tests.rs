@@ -1,4 +1,4 @@
-//! A whole start without a fork: the steps' effects and their order, as the log tells them.
+//! A whole start without a fork: the steps' effects and their order in the log.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
