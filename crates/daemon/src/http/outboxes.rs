@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ironlance_core::Namespec;
 use ironlance_rpc::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::inbox::Input;
+use super::owner::OwnerClient;
 use crate::view::outboxes::OutboxView;
 
 /// A client that asks waits so long for a disk.
@@ -18,21 +18,19 @@ pub(super) const RPC_WAIT: Duration = Duration::from_secs(2);
 /// Looks into outboxes, one look at a time: a disk that hangs costs one thread.
 #[derive(Clone)]
 pub(super) struct OutboxReader {
-    owner: mpsc::Sender<Input>,
+    owner: OwnerClient,
     turn: Arc<Semaphore>,
 }
 
 impl OutboxReader {
-    pub(super) fn new(owner: mpsc::Sender<Input>) -> Self {
+    pub(super) fn new(owner: OwnerClient) -> Self {
         Self { owner, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// All state folders of listeners and what waits there, as far as it is known in so much time. Nothing where there is
     /// no owner any more.
     pub(super) async fn look(&self, patience: Duration) -> Option<Vec<OutboxView>> {
-        let (reply, answer) = oneshot::channel();
-        self.owner.send(Input::StateFolders(reply)).await.ok()?;
-        let folders = answer.await.ok()?;
+        let folders = self.owner.state_folders().await?;
         if folders.is_empty() {
             return Some(Vec::new());
         }

@@ -119,7 +119,7 @@ impl ResponseBody {
         let source = match content {
             Content::Whole(bytes) => Source::Whole(bytes),
             Content::Xml(document, reader, weight) => {
-                let left = document.left();
+                let left = document.remaining();
                 Source::Xml { next: read_next(document, &reader), left, reader, _weight: weight }
             }
             Content::LogTail(tail) => Source::LogTail(Box::pin(tail.next_chunk())),
@@ -157,7 +157,7 @@ impl Body for ResponseBody {
             Source::Xml { left: 0, .. } => Poll::Ready(None),
             Source::Xml { next, left, reader, .. } => {
                 let (part, document) = ready!(next.as_mut().poll(cx));
-                *left = document.left();
+                *left = document.remaining();
                 *next = read_next(document, reader);
                 Poll::Ready(Some(part.map(Frame::data)))
             }

@@ -26,7 +26,8 @@ use super::error_response::ErrorResponse;
 use super::limits::HttpLimits;
 use super::listen::{BoundServer, ListeningSocket, SocketFile};
 use super::methods::Interfaces;
-use super::router::{PeerInfo, Service};
+use super::owner::OwnerClient;
+use super::service::{PeerInfo, Service};
 use crate::inbox::Input;
 
 /// After a failure to accept, such as too many open files, it is tried again so much later.
@@ -69,8 +70,14 @@ pub fn serve(
     let mut servers = Vec::new();
     for BoundServer { server, socket, access, socket_file: name, .. } in listening {
         let interfaces = Interfaces::new(interfaces.to_vec());
-        let service =
-            Rc::new(Service::new(&server, access, interfaces, owner.clone(), Rc::clone(daemon_log), limits));
+        let service = Rc::new(Service::new(
+            &server,
+            access,
+            interfaces,
+            OwnerClient::new(owner.clone()),
+            Rc::clone(daemon_log),
+            limits,
+        ));
         let slots = Rc::new(ConnectionSlots::new(limits, Rc::clone(daemon_log)));
         let accepting = match socket {
             ListeningSocket::Unix(socket) => {
@@ -232,7 +239,14 @@ pub async fn serve_stream<S>(
 {
     let interfaces = Interfaces::new(interfaces.to_vec());
     let slots = Rc::new(ConnectionSlots::new(limits, Rc::clone(&daemon_log)));
-    let service = Service::new(server, super::access::Access::Full, interfaces, owner, daemon_log, limits);
+    let service = Service::new(
+        server,
+        super::access::Access::Full,
+        interfaces,
+        OwnerClient::new(owner),
+        daemon_log,
+        limits,
+    );
     if let Some(slot) = slots.acquire() {
         serve_connection(stream, PeerInfo::default(), Rc::new(service), slot).await;
     }

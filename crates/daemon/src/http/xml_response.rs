@@ -17,12 +17,11 @@ use std::rc::Rc;
 use hyper::body::Bytes;
 use ironlance_rpc::text_encoder::TextEncoder;
 use ironlance_rpc::{Fault, FaultKind, Value, write};
-use tokio::sync::{mpsc, oneshot};
 
+use super::owner::OwnerClient;
 use super::worker_thread::WorkerThread;
-use crate::inbox::Input;
 use crate::log::read_back::{self, FileRange, ReadFault};
-use crate::request::{LogId, LogLocation, LogPart, LogRequest};
+use crate::request::{LogPart, LogRequest};
 
 /// So much of a log is read at a time, in bytes. In XML it is up to three times as long.
 const CHUNK: usize = 64 * 1024;
@@ -31,7 +30,7 @@ const MAX_OPEN_LOGS: usize = 64;
 
 /// Reads logs for the clients of one server.
 pub(super) struct LogReader {
-    owner: mpsc::Sender<Input>,
+    owner: OwnerClient,
     worker: WorkerThread,
     open: Rc<Cell<usize>>,
 }
@@ -66,15 +65,8 @@ pub(super) enum LogText {
 
 impl LogReader {
     /// The owner is asked where logs are.
-    pub(super) fn new(owner: mpsc::Sender<Input>) -> Self {
+    pub(super) fn new(owner: OwnerClient) -> Self {
         Self { owner, worker: WorkerThread::default(), open: Rc::default() }
-    }
-
-    /// Where a log is; nothing where there is no owner any more.
-    pub(super) async fn locate(&self, what: LogId) -> Option<LogLocation> {
-        let (reply, answer) = oneshot::channel();
-        self.owner.send(Input::LocateLog { what, reply }).await.ok()?;
-        answer.await.ok()
     }
 
     /// The answer to a call that reads a log.
@@ -111,7 +103,7 @@ impl LogReader {
     }
 
     async fn find(&self, wish: LogRequest) -> Result<FoundLog, Fault> {
-        let place = self.locate(wish.log).await.filter(|place| !place.stopping);
+        let place = self.owner.locate_log(wish.log).await.filter(|place| !place.stopping);
         let path = place.ok_or_else(|| FaultKind::ShutdownState.bare())?.path?;
         self.worker.run(move || find(path.as_deref(), wish.part)).await.map_err(|_| failed())?
     }
@@ -309,7 +301,7 @@ impl XmlPart {
 
 impl StreamedXml {
     /// How many bytes are still to be sent.
-    pub(super) fn left(&self) -> u64 {
+    pub(super) fn remaining(&self) -> u64 {
         self.remaining
     }
 

@@ -9,22 +9,20 @@ use hyper::{HeaderMap, StatusCode};
 use ironlance_core::log_level::Level;
 use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::{Fault, FaultKind, Value};
-use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
-use super::confirmation::{ActionScope, BulkAction, ConfirmationPage};
+use super::bulk_action::{ActionScope, BulkAction};
+use super::confirmation::ConfirmationPage;
 use super::context::PageContext;
 use super::csrf_token::CsrfToken;
 use super::flash_message::FlashMessage;
 use super::language::{LanguageChoice, Messages};
-use super::owner;
 use super::page_response::PageResponse;
 use super::query::{Fields, encode};
 use super::usage_sampler::UsageByPid;
 use crate::http::DaemonLog;
 use crate::http::access::Access;
-use crate::http::cross_site::{CrossSiteCheck, CrossSitePolicy};
-use crate::inbox::Input;
+use crate::http::owner::OwnerClient;
 use crate::request::{RpcRequest, WaitMode};
 use crate::requester::Requester;
 
@@ -144,30 +142,37 @@ fn shown(name: &str) -> &str {
 
 /// Who does what the buttons say.
 pub(super) struct ActionHandler {
-    owner: mpsc::Sender<Input>,
+    owner: OwnerClient,
     daemon_log: Rc<dyn DaemonLog>,
     access: Access,
     restarts: RestartLimit,
 }
 
 impl ActionHandler {
-    pub(super) fn new(owner: mpsc::Sender<Input>, daemon_log: Rc<dyn DaemonLog>, access: Access) -> Self {
+    pub(super) fn new(owner: OwnerClient, daemon_log: Rc<dyn DaemonLog>, access: Access) -> Self {
         Self { owner, daemon_log, access, restarts: RestartLimit::default() }
     }
 
-    /// Why a form is not looked at, judged by its head.
-    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<PageResponse> {
+    /// Why the headers of a form are refused, if they are.
+    pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<PageResponse> {
         let messages = LanguageChoice::of(&Fields::default(), headers).language.messages();
         if self.access == Access::ReadOnly {
             return Some(PageResponse::plain(StatusCode::FORBIDDEN, messages.read_only));
         }
-        if !policy.allows(CrossSitePolicy::Form, headers) {
-            return Some(PageResponse::plain(StatusCode::FORBIDDEN, messages.cross_site));
-        }
-        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        (!kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+        let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        (!media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded"))
             .then(|| PageResponse::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, messages.not_understood))
+    }
+
+    /// The refusal of a form that a page of another site has sent.
+    pub(super) fn cross_site_refusal(&self, headers: &HeaderMap) -> PageResponse {
+        let messages = LanguageChoice::of(&Fields::default(), headers).language.messages();
+        let reason = match self.access {
+            Access::ReadOnly => messages.read_only,
+            Access::Full => messages.cross_site,
+        };
+        PageResponse::plain(StatusCode::FORBIDDEN, reason)
     }
 
     /// Does what a form asks for; the answer leads back to the page, or is the message alone where a script asks.
@@ -232,7 +237,7 @@ impl ActionHandler {
             Target::Group(group) => Some(&**group),
             Target::All => None,
         };
-        let view = owner::view(&self.owner).await?;
+        let view = self.owner.view().await?;
         ActionScope::about(&view, group, bulk_action).map(|asked| (asked, bulk_action))
     }
 
@@ -245,8 +250,8 @@ impl ActionHandler {
         messages: &'static Messages,
     ) -> FlashMessage {
         let outcome = match action {
-            Action::Start => owner::ask(&self.owner, asker, target.start()).await,
-            Action::Stop => owner::ask(&self.owner, asker, target.stop(WaitMode::AtOnce)).await,
+            Action::Start => self.owner.call(asker, target.start()).await,
+            Action::Stop => self.owner.call(asker, target.stop(WaitMode::AtOnce)).await,
             Action::Clear => self.clear(asker, target).await,
             Action::Restart => match self.restart(asker, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
@@ -263,19 +268,18 @@ impl ActionHandler {
 
     async fn clear(&self, asker: &Requester, target: &Target) -> Result<Value, Fault> {
         let group = match target {
-            Target::All => return owner::ask(&self.owner, asker, RpcRequest::ClearAllProcessLogs).await,
+            Target::All => return self.owner.call(asker, RpcRequest::ClearAllProcessLogs).await,
             Target::Process(name) => {
-                return owner::ask(&self.owner, asker, RpcRequest::ClearProcessLogs { name: name.clone() })
-                    .await;
+                return self.owner.call(asker, RpcRequest::ClearProcessLogs { name: name.clone() }).await;
             }
             Target::Group(group) => group,
         };
-        let view = owner::view(&self.owner).await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
+        let view = self.owner.view().await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
         let members = view.programs.iter().filter(|program| program.namespec.group.0 == *group);
         let mut statuses = Vec::new();
         for program in members {
             let name = program.namespec.qualified();
-            let outcome = owner::ask(&self.owner, asker, RpcRequest::ClearProcessLogs { name }).await;
+            let outcome = self.owner.call(asker, RpcRequest::ClearProcessLogs { name }).await;
             let code = outcome.map_or_else(|fault| fault.code, |_| FaultKind::Success.code());
             statuses.push(Value::record([
                 ("name", program.namespec.process.0.as_str().into()),
@@ -294,9 +298,9 @@ impl ActionHandler {
         let asker = asker.clone();
         spawn_local(async move {
             let _restart = restart;
-            let mut outcome = owner::ask(&owner, &asker, target.stop(WaitMode::WhenDone)).await;
+            let mut outcome = owner.call(&asker, target.stop(WaitMode::WhenDone)).await;
             if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
-                outcome = owner::ask(&owner, &asker, target.start()).await;
+                outcome = owner.call(&asker, target.start()).await;
             }
             if let Err(fault) = outcome {
                 let line = format!("cannot restart {:?} for a visitor of the page: {fault}", target.shown());
@@ -310,12 +314,10 @@ impl ActionHandler {
     async fn known(&self, asker: &Requester, target: &Target) -> Result<(), Fault> {
         match target {
             Target::Process(name) => {
-                owner::ask(&self.owner, asker, RpcRequest::GetProcessInfo { name: name.clone() })
-                    .await
-                    .map(drop)
+                self.owner.call(asker, RpcRequest::GetProcessInfo { name: name.clone() }).await.map(drop)
             }
             Target::Group(group) => {
-                let view = owner::view(&self.owner).await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
+                let view = self.owner.view().await.ok_or_else(|| FaultKind::ShutdownState.bare())?;
                 let known = view.programs.iter().any(|program| program.namespec.group.0 == *group);
                 if known { Ok(()) } else { Err(FaultKind::BadName.about(group)) }
             }

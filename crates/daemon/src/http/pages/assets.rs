@@ -4,7 +4,7 @@
 #[derive(Clone, Copy)]
 pub(super) struct Asset {
     /// Its content type.
-    pub(super) kind: &'static str,
+    pub(super) content_type: &'static str,
     pub(super) text: &'static str,
 }
 
@@ -27,14 +27,14 @@ impl std::fmt::Display for AssetVersion {
 
 /// The asset at a path without the slash in front.
 pub(super) fn find(path: &str) -> Option<Asset> {
-    let (kind, text) = match path {
+    let (content_type, text) = match path {
         // The second is where the original has its style response.
         "assets/page.css" | "stylesheets/supervisor.css" => ("text/css;charset=utf-8", STYLE),
         "assets/page.js" => ("text/javascript;charset=utf-8", SCRIPT),
         "assets/icon.svg" => ("image/svg+xml", ICON),
         _ => return None,
     };
-    Some(Asset { kind, text })
+    Some(Asset { content_type, text })
 }
 
 /// FNV-1a (draft-eastlake-fnv): enough to tell one asset_version from the next, and a constant.

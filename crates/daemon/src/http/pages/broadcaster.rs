@@ -7,15 +7,14 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use ironlance_core::event::kind::EventKind;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::owner;
 use super::snapshot::Snapshot;
 use super::usage_sampler::{UsageByPid, UsageSampler};
 use crate::http::outboxes::OutboxReader;
-use crate::inbox::Input;
+use crate::http::owner::OwnerClient;
 use crate::view::outboxes::OutboxView;
 use crate::view::stream::EventStream;
 
@@ -35,13 +34,13 @@ pub(super) type SnapshotReceiver = watch::Receiver<Option<Rc<Snapshot>>>;
 
 /// Where watchers meet. There is nothing behind it as long as nobody watches.
 pub(super) struct Broadcaster {
-    owner: mpsc::Sender<Input>,
+    owner: OwnerClient,
     outbox_reader: OutboxReader,
     snapshots: RefCell<Weak<SnapshotSender>>,
 }
 
 impl Broadcaster {
-    pub(super) fn new(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader) -> Self {
+    pub(super) fn new(owner: OwnerClient, outbox_reader: OutboxReader) -> Self {
         Self { owner, outbox_reader, snapshots: RefCell::default() }
     }
 
@@ -65,8 +64,8 @@ impl Broadcaster {
 }
 
 /// Looks for all watchers, until there is none.
-async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, snapshots: Rc<SnapshotSender>) {
-    let mut happenings = owner::watch(&owner, &EventKind::NOTABLE).await;
+async fn look(owner: OwnerClient, outbox_reader: OutboxReader, snapshots: Rc<SnapshotSender>) {
+    let mut happenings = owner.subscribe(EventKind::NOTABLE.to_vec()).await;
     let mut breath = BREATH;
     let (mut sampler, mut usage, mut samples) = (Some(UsageSampler::default()), UsageByPid::new(), 0);
     let mut outboxes: Vec<Rc<OutboxView>> = Vec::new();
@@ -84,14 +83,14 @@ async fn look(owner: mpsc::Sender<Input>, outbox_reader: OutboxReader, snapshots
         if happened {
             sleep(breath).await;
         } else if happenings.is_none() {
-            happenings = owner::watch(&owner, &EventKind::NOTABLE).await;
+            happenings = owner.subscribe(EventKind::NOTABLE.to_vec()).await;
         }
         // One that could not keep up is asked for anew with the next look at the gauges.
         if !drain(&mut happenings).await {
             happenings = None;
         }
         let began = Instant::now();
-        let Some(mut view) = owner::view(&owner).await else { return };
+        let Some(mut view) = owner.view().await else { return };
         if !happened {
             outboxes = match view.listeners.as_slice() {
                 [] => Vec::new(),

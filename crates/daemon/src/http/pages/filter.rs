@@ -1,9 +1,10 @@
 //! Which programs are shown: those whose name and state have all the words that somebody typed. The page's script filters
 //! in the same way.
 
+use super::condition::{UNEXPECTED, has_failed};
 use super::language::Messages;
 use super::query::{Fields, encode};
-use super::row::has_failed;
+
 use crate::view::ProgramView;
 
 /// So much of what was typed is looked at, in characters.
@@ -48,6 +49,3 @@ impl Filter {
         self.words.iter().all(|word| text.contains(word))
     }
 }
-
-/// Stands in the row of a program that ended as it should not have.
-pub(super) const UNEXPECTED: &str = "unexpected";

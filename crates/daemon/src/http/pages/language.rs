@@ -5,7 +5,7 @@ use hyper::header::ACCEPT_LANGUAGE;
 use ironlance_core::ProcessState;
 use ironlance_core::event::kind::EventKind;
 
-use super::confirmation::{ActionScope, BulkAction};
+use super::bulk_action::{ActionScope, BulkAction};
 use super::listener_problem::ListenerProblem;
 use super::query::Fields;
 

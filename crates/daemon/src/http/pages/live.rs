@@ -14,11 +14,12 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::broadcaster::SnapshotReceiver;
+use super::condition::is_named;
 use super::context::PageContext;
 use super::csrf_token::CsrfToken;
 use super::language::LanguageChoice;
 use super::program::ExitSection;
-use super::row::{ProgramRow, RowPlace, is_called, measured};
+use super::row::{ProgramRow, RowPlace, measured};
 use super::sections::{EventsSection, GroupRow, ListenersSection, SummarySection, groups, has_head};
 use super::snapshot::{Fingerprints, Snapshot};
 use crate::http::access::Access;
@@ -149,7 +150,7 @@ impl LiveClient {
         for (program, known) in snapshot.view.programs.iter().zip(gauges) {
             let usage = program.pid.and_then(|pid| snapshot.usage.get(&pid)).copied();
             let now = measured(usage);
-            let wanted = self.only.as_ref().is_none_or(|name| is_called(program, name));
+            let wanted = self.only.as_ref().is_none_or(|name| is_named(program, name));
             if now != *known && wanted {
                 *known = now;
                 new.push((program, usage.unwrap_or_default(), &*known));
@@ -199,7 +200,7 @@ fn push_pieces_of_one(
     name: &str,
 ) {
     let (view, now) = (&snapshot.view, &snapshot.fingerprints);
-    let Some(at) = view.programs.iter().position(|program| is_called(program, name)) else { return };
+    let Some(at) = view.programs.iter().position(|program| is_named(program, name)) else { return };
     let program = &view.programs[at];
     if now.rows.get(at) != before.rows.get(at) {
         push(text, &ProgramRow::new(context, program, RowPlace::Alone));

@@ -4,23 +4,22 @@
 //! the only way to change anything, and `sampler` measures what programs take while somebody samples.
 
 mod action;
-mod alerts;
 mod assets;
 mod broadcaster;
+mod bulk_action;
+mod condition;
 mod confirmation;
 mod context;
 mod csrf_token;
 mod filter;
 mod flash_message;
 mod format;
-mod head;
 mod index;
 mod language;
 mod listener_problem;
 mod live;
 mod log_page;
 mod not_found;
-mod owner;
 mod page_response;
 mod program;
 pub mod query;
@@ -42,21 +41,21 @@ use ironlance_core::log_level::Level;
 use ironlance_host::local_time::LocalClock;
 use ironlance_host::state_folder::UserIdentity;
 use ironlance_rpc::{Fault, FaultKind};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::DaemonLog;
 use super::access::Access;
-use super::cross_site::CrossSiteCheck;
 use super::outboxes::OutboxReader;
+use super::owner::OwnerClient;
 use super::xml_response::LogReader;
-use crate::inbox::Input;
 use crate::request::{LogId, LogPart, LogRequest};
 use crate::requester::Requester;
 use crate::view::{DaemonView, ProgramView};
 use action::ActionHandler;
 use broadcaster::Broadcaster;
+use condition::is_named;
 use context::PageContext;
 use csrf_token::CsrfToken;
 use filter::Filter;
@@ -68,7 +67,6 @@ use log_page::{Log, LogQuery, LogSource};
 use not_found::{NotFoundPage, way_up};
 use program::Program;
 use query::Fields;
-use row::is_called;
 use usage_sampler::{UsageByPid, UsageSampler};
 
 pub(super) use page_response::{PageBody, PageResponse};
@@ -80,7 +78,7 @@ pub(super) const FORM: usize = 16 * 1024;
 
 /// The pages of one server. Nothing is made before somebody opens one.
 pub(super) struct Pages {
-    owner: mpsc::Sender<Input>,
+    owner: OwnerClient,
     daemon_log: Rc<dyn DaemonLog>,
     access: Access,
     token: OnceCell<CsrfToken>,
@@ -97,7 +95,7 @@ struct Gone;
 
 impl Pages {
     pub(super) fn new(
-        owner: mpsc::Sender<Input>,
+        owner: OwnerClient,
         daemon_log: Rc<dyn DaemonLog>,
         access: Access,
         reader: Rc<LogReader>,
@@ -119,9 +117,14 @@ impl Pages {
         }
     }
 
-    /// Whether a form may be looked at, judged by its head; else the refusal.
-    pub(super) fn refusal(&self, headers: &HeaderMap, policy: &CrossSiteCheck) -> Option<PageResponse> {
-        self.actions.refusal(headers, policy)
+    /// Why the headers of a form are refused, if they are.
+    pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<PageResponse> {
+        self.actions.refusal(headers)
+    }
+
+    /// The refusal of a form that a page of another site has sent.
+    pub(super) fn cross_site_refusal(&self, headers: &HeaderMap) -> PageResponse {
+        self.actions.cross_site_refusal(headers)
     }
 
     /// What comes of a form.
@@ -147,9 +150,9 @@ impl Pages {
                 };
                 let headers = match fields.get("v") {
                     Some(asset_version) if asset_version == assets::ASSET_VERSION.to_string() => {
-                        head::of_asset()
+                        page_response::immutable_asset_headers()
                     }
-                    _ => head::of_old_asset(),
+                    _ => page_response::revalidated_asset_headers(),
                 };
                 Ok(PageResponse::asset(asset, headers))
             }
@@ -176,7 +179,7 @@ impl Pages {
             return self.lost(messages.no_name, String::new(), choice);
         };
         let view = self.view().await?;
-        let found = view.programs.iter().find(|program| is_called(program, name));
+        let found = view.programs.iter().find(|program| is_named(program, name));
         let Some(program) = found else {
             return self.lost(&(messages.no_such_process)(name), String::new(), choice);
         };
@@ -267,7 +270,7 @@ impl Pages {
     }
 
     async fn view(&self) -> Result<DaemonView, Gone> {
-        let mut view = owner::view(&self.owner).await.ok_or(Gone)?;
+        let mut view = self.owner.view().await.ok_or(Gone)?;
         if !view.listeners.is_empty() {
             let outboxes = self.outbox_reader.look(GAUGE_TIME).await.unwrap_or_default();
             view.add_outboxes(&outboxes.into_iter().map(Rc::new).collect::<Vec<_>>());

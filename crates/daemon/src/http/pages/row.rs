@@ -7,8 +7,8 @@ use askama::Template;
 use ironlance_core::ProcessState;
 use ironlance_core::process::oom::TimeWindow;
 
+use super::condition::{UNEXPECTED, has_failed, is_up};
 use super::context::PageContext;
-use super::filter::UNEXPECTED;
 use super::format;
 use super::query::encode;
 use super::usage_sampler::Usage;
@@ -126,21 +126,6 @@ pub(super) fn measured(usage: Option<Usage>) -> (String, String) {
         Some(usage) => (format::share(usage.cpu), format::memory(usage.memory)),
         None => (NOTHING.into(), NOTHING.into()),
     }
-}
-
-/// Whether the process is meant by `NAME` or `GROUP:NAME`.
-pub(super) fn is_called(program: &ProgramView, name: &str) -> bool {
-    program.namespec.qualified() == name || program.namespec.to_string() == name
-}
-
-/// Whether it has ended as it should not have.
-pub(super) fn has_failed(program: &ProgramView) -> bool {
-    program.state == ProcessState::Exited && program.end.as_ref().is_some_and(|end| !end.expected)
-}
-
-/// Whether it is there to be stopped (states.py, RUNNING_STATES).
-pub(super) fn is_up(state: ProcessState) -> bool {
-    matches!(state, ProcessState::Running | ProcessState::Starting | ProcessState::Backoff)
 }
 
 /// What the original says of a process that ended before `startsecs`; how it ended says more.

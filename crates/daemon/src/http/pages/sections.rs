@@ -7,12 +7,14 @@ use ironlance_core::ProcessState;
 use ironlance_core::event::record::EventRecord;
 use ironlance_core::event::{Event, StateDetail, wire};
 
+use super::condition::{UNEXPECTED, has_failed, is_up};
 use super::context::PageContext;
-use super::filter::UNEXPECTED;
+use super::format;
 use super::listener_problem::{needs_attention, problems};
+use super::log_page::printable;
 use super::query::encode;
-use super::row::{ago, has_failed, is_up};
-use super::{alerts, format};
+use super::row::ago;
+use crate::view::outboxes::OutboxView;
 use crate::view::{DaemonView, ListenerView, ProgramView};
 
 /// So many events are shown.
@@ -186,7 +188,7 @@ impl<'a> ListenersSection<'a> {
             let problems = problems(listener);
             let mut words: Vec<String> =
                 problems.iter().map(|problem| (context.messages.listener_problem)(problem)).collect();
-            words.extend(listener.outbox.iter().flat_map(|outbox| alerts::words(context, outbox)));
+            words.extend(listener.outbox.iter().flat_map(|outbox| alert_texts(context, outbox)));
             ListenerRow {
                 view: listener,
                 key: listener.namespec.qualified(),
@@ -199,6 +201,20 @@ impl<'a> ListenersSection<'a> {
         });
         Self { context, rows: rows.collect() }
     }
+}
+
+/// The alerts of a listener: how many wait, since when and why, and how many were given up. Empty if there are none.
+fn alert_texts(context: &PageContext<'_>, outbox: &OutboxView) -> Vec<String> {
+    let (messages, alerts) = (context.messages, &outbox.alerts);
+    let trouble = outbox.folder.trouble.as_ref().map(|why| (messages.no_state_folder)(&printable(why)));
+    let waiting = (alerts.waiting > 0).then(|| {
+        let since =
+            alerts.oldest.map(|at| format::moment(context.clock, at, context.now)).unwrap_or_default();
+        let why = alerts.last_error.as_ref().map(|error| format!(" ({})", printable(&error.reason)));
+        (messages.alerts_wait)(alerts.waiting, &since) + &why.unwrap_or_default()
+    });
+    let dead = (alerts.dead > 0).then(|| (messages.alerts_dead)(alerts.dead));
+    [trouble, waiting, dead].into_iter().flatten().collect()
 }
 
 /// What happened lately.

@@ -3,7 +3,8 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use super::row::{fingerprint, has_failed};
+use super::condition::has_failed;
+use super::row::fingerprint;
 use super::sections::{GroupCounts, groups, unwell};
 use super::usage_sampler::UsageByPid;
 use crate::view::DaemonView;

@@ -25,12 +25,12 @@ fn read_log(length: i64) -> String {
 #[test]
 fn a_long_log_is_the_same_as_a_short_one_only_longer() {
     run(async {
-        let scene = open_to_all();
+        let server = open_server();
         // Around the size of a piece, and with characters of several bytes where pieces meet.
         for length in [0, 1, 65_535, 65_536, 65_537, 131_072, 1_000_003] {
             let bytes = log_of(length);
-            fs::write(scene.log(), &bytes).unwrap();
-            let got = scene.ask(&read_log(0)).await;
+            fs::write(server.log(), &bytes).unwrap();
+            let got = server.ask(&read_log(0)).await;
             assert!(got.has("Content-Type: text/xml"), "{}", got.head);
             assert_eq!(got.body, write::response(&String::from_utf8_lossy(&bytes).into_owned().into()));
             let tail =
@@ -40,7 +40,7 @@ fn a_long_log_is_the_same_as_a_short_one_only_longer() {
                 Value::Int(length.try_into().unwrap()),
                 false.into(),
             ]);
-            assert_eq!(scene.ask(&tail).await.body, write::response(&all));
+            assert_eq!(server.ask(&tail).await.body, write::response(&all));
         }
     });
 }
@@ -48,20 +48,20 @@ fn a_long_log_is_the_same_as_a_short_one_only_longer() {
 #[test]
 fn while_six_read_a_long_log_slowly_all_others_are_answered_and_little_is_in_memory() {
     run(async {
-        let scene = open_to_all();
+        let server = open_server();
         let bytes = log_of(LONG);
-        fs::write(scene.log(), &bytes).unwrap();
+        fs::write(server.log(), &bytes).unwrap();
         let mut readers = Vec::new();
         for _ in 0..6 {
-            let mut reader = scene.connect().await;
+            let mut reader = server.connect().await;
             reader.send(&read_log(0)).await;
             reader.until("\r\n\r\n").await;
             readers.push(reader);
         }
-        let got = scene.ask(&call("supervisor.getIdentification", &[])).await;
+        let got = server.ask(&call("supervisor.getIdentification", &[])).await;
         assert_eq!(got.result(), Ok("the daemon é".into()));
         // A rotation takes nothing away from them.
-        fs::rename(scene.log(), scene.folder.path().join("log.1")).unwrap();
+        fs::rename(server.log(), server.folder.path().join("log.1")).unwrap();
         for mut reader in readers {
             let got = reader.answer().await;
             assert_eq!(got.status(), "200");
@@ -75,26 +75,26 @@ fn while_six_read_a_long_log_slowly_all_others_are_answered_and_little_is_in_mem
 #[test]
 fn a_log_that_is_cut_off_while_it_is_sent_ends_the_connection_and_nothing_else() {
     run(async {
-        let scene = open_to_all();
-        fs::write(scene.log(), log_of(LONG)).unwrap();
-        let mut reader = scene.connect().await;
+        let server = open_server();
+        fs::write(server.log(), log_of(LONG)).unwrap();
+        let mut reader = server.connect().await;
         reader.send(&read_log(0)).await;
         let head = reader.until("\r\n\r\n").await;
-        OpenOptions::new().write(true).open(scene.log()).unwrap().set_len(10).unwrap();
+        OpenOptions::new().write(true).open(server.log()).unwrap().set_len(10).unwrap();
         while reader.more().await {}
         let length: usize =
             head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
         assert!(reader.read.len() < head.len() + length, "the client can see that something is missing");
-        assert_eq!(scene.ask(&read_log(0)).await.status(), "200");
+        assert_eq!(server.ask(&read_log(0)).await.status(), "200");
     });
 }
 
 #[test]
 fn a_multicall_may_hold_long_logs_between_other_answers() {
     run(async {
-        let scene = open_to_all();
+        let server = open_server();
         let bytes = log_of(200_000);
-        fs::write(scene.log(), &bytes).unwrap();
+        fs::write(server.log(), &bytes).unwrap();
         let one = |method: &str, params: Vec<Value>| {
             Value::record([("methodName", method.into()), ("params", params.into())])
         };
@@ -106,7 +106,7 @@ fn a_multicall_may_hold_long_logs_between_other_answers() {
             one("supervisor.readMainLog", vec![(-100).into(), 0.into()]),
             one("supervisor.tailProcessStderrLog", vec!["a:b".into(), 0.into(), Value::Int(150_000)]),
         ];
-        let got = scene.ask(&call("system.multicall", &[calls.into()])).await;
+        let got = server.ask(&call("system.multicall", &[calls.into()])).await;
         let fault = |code: FaultKind, text: &str| {
             Value::record([("faultCode", code.code().into()), ("faultString", text.into())])
         };
@@ -126,20 +126,20 @@ fn a_multicall_may_hold_long_logs_between_other_answers() {
 #[test]
 fn no_more_than_64_long_logs_are_open_for_clients_and_short_ones_always_can_be_read() {
     run(async {
-        let scene = open_to_all();
-        fs::write(scene.log(), log_of(LONG)).unwrap();
+        let server = open_server();
+        fs::write(server.log(), log_of(LONG)).unwrap();
         let mut readers = Vec::new();
         for _ in 0..64 {
-            let mut reader = scene.connect().await;
+            let mut reader = server.connect().await;
             reader.send(&read_log(3 << 20)).await;
             reader.until("\r\n\r\n").await;
             readers.push(reader);
         }
-        let fault = scene.ask(&read_log(0)).await.result().unwrap_err();
+        let fault = server.ask(&read_log(0)).await.result().unwrap_err();
         assert_eq!(fault.string, "FAILED: cannot read this log now: too many long logs are being read");
-        assert_eq!(scene.ask(&read_log(10)).await.result(), Ok("<b>&amp;␛[".into()));
+        assert_eq!(server.ask(&read_log(10)).await.result(), Ok("<b>&amp;␛[".into()));
         drop(readers);
-        let mut reader = scene.connect().await;
+        let mut reader = server.connect().await;
         while {
             reader.send(&read_log(100_000)).await;
             reader.answer().await.result().is_err()

@@ -5,19 +5,19 @@ use super::*;
 #[test]
 fn who_ends_his_side_after_the_request_still_gets_the_answer() {
     run(async {
-        let scene = open_to_all();
+        let server = open_server();
         let slow = call("supervisor.startProcess", &["x".into()]);
         let quick = call("supervisor.getIdentification", &[]);
         for (requests, answers) in [(quick.clone(), 1), (slow.clone(), 1), (format!("{slow}{quick}"), 2)] {
-            let mut client = scene.connect().await;
+            let mut client = server.connect().await;
             client.send(&requests).await;
             client.stream.shutdown().await.unwrap();
             for _ in 0..answers {
                 assert_eq!(client.answer().await.status(), "200");
             }
-            assert!(client.is_hung_up().await);
+            assert!(client.is_closed().await);
         }
-        let mut client = scene.connect().await;
+        let mut client = server.connect().await;
         client.send("POST /RPC2 HTTP/1.1\r\nContent-Length: 100\r\n\r\n<method").await;
         client.stream.shutdown().await.unwrap();
         let got = client.answer().await;
@@ -28,9 +28,9 @@ fn who_ends_his_side_after_the_request_still_gets_the_answer() {
 #[test]
 fn who_ends_his_side_does_not_keep_a_stream_open() {
     run(async {
-        let scene = open_to_all();
-        std::fs::write(scene.log(), "a line\n").unwrap();
-        let mut client = scene.connect().await;
+        let server = open_server();
+        std::fs::write(server.log(), "a line\n").unwrap();
+        let mut client = server.connect().await;
         client.send("GET /mainlogtail HTTP/1.1\r\n\r\n").await;
         client.until("a line").await;
         client.stream.shutdown().await.unwrap();
@@ -41,7 +41,7 @@ fn who_ends_his_side_does_not_keep_a_stream_open() {
 #[test]
 fn every_refusal_says_why_on_one_line() {
     run(async {
-        let scene = open_to_all();
+        let server = open_server();
         let cases = [
             ("GET /RPC2 HTTP/1.1\r\n\r\n", "400 Bad Request: calls are made by POST"),
             ("POST /RPC2 HTTP/1.1\r\n\r\n", "411 Length Required: the length of the call is missing"),
@@ -81,7 +81,7 @@ fn every_refusal_says_why_on_one_line() {
             ),
         ];
         for (request, line) in cases {
-            let got = scene.ask(request).await;
+            let got = server.ask(request).await;
             assert!(got.body.starts_with(line), "{request}: {}", got.body);
             assert!(got.body.ends_with('\n') && got.body.lines().count() == 1, "{request}: {}", got.body);
         }
@@ -91,14 +91,14 @@ fn every_refusal_says_why_on_one_line() {
 #[test]
 fn who_finds_no_seat_is_told_so() {
     run(async {
-        let scene = Scene::open(None, HttpLimits { connections: 1, ..HttpLimits::default() });
-        let mut known = scene.connect().await;
+        let server = TestServer::open(None, HttpLimits { connections: 1, ..HttpLimits::default() });
+        let mut known = server.connect().await;
         known.send(&call("supervisor.getIdentification", &[])).await;
         known.answer().await;
         known.send("POST /RPC2 HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
         // Its body is waited for, and for a moment nobody takes its slot.
         known.until("HTTP/1.1 100 Continue\r\n\r\n").await;
-        let refused = scene.ask("").await;
+        let refused = server.ask("").await;
         assert_eq!(
             (refused.status(), &*refused.body),
             ("503", "503 Service Unavailable: too many connections\n")

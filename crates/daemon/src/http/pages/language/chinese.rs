@@ -4,7 +4,7 @@ use ironlance_core::ProcessState as State;
 use ironlance_core::event::kind::EventKind as Kind;
 
 use super::Messages;
-use crate::http::pages::confirmation::{ActionScope, BulkAction};
+use crate::http::pages::bulk_action::{ActionScope, BulkAction};
 use crate::http::pages::listener_problem::ListenerProblem;
 
 pub(super) const CHINESE: Messages = Messages {

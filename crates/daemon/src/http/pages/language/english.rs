@@ -5,7 +5,7 @@ use ironlance_core::event::kind::EventKind as Kind;
 use ironlance_rpc::FaultKind;
 
 use super::Messages;
-use crate::http::pages::confirmation::{ActionScope, BulkAction};
+use crate::http::pages::bulk_action::{ActionScope, BulkAction};
 use crate::http::pages::listener_problem::ListenerProblem;
 
 pub(super) const ENGLISH: Messages = Messages {

@@ -5,13 +5,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request};
 use ironlance_core::event::json::EventJson;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::event::record::EventRecord;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::response_body::StreamBody;
+use crate::http::error_response::ErrorResponse;
+use crate::http::percent;
+use crate::http::reply::Reply;
+use crate::http::response_body::{Content, StreamBody};
+use crate::http::service::Service;
 use crate::view::stream::EventStream;
 
 /// A comment tells the client, and whatever is in between, that we are still there.
@@ -28,10 +33,10 @@ const MAX_SHOWN_CHARS: usize = 80;
 /// A client asks for events that do not exist.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot watch {0:?}: there is no such event type")]
-pub(super) struct UnknownEventType(String);
+struct UnknownEventType(String);
 
 /// Which types a query asks for: `types=PROCESS_STATE,PROCESS_LOG`, without its escapes. What else it says is not ours.
-pub(super) fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
+fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
     let lists = query.split('&').filter_map(|pair| pair.strip_prefix("types="));
     let names = lists.flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty());
     let mut kinds = Vec::new();
@@ -45,8 +50,29 @@ pub(super) fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEven
     Ok(if kinds.is_empty() { EventKind::NOTABLE.to_vec() } else { kinds })
 }
 
+impl Service {
+    /// The response to `GET /events`; HEAD gets no stream.
+    pub(in crate::http) async fn follow_events(&self, request: &Request<Incoming>) -> Reply {
+        let query = percent::decoded(request.uri().query().unwrap_or_default());
+        let Ok(query) = String::from_utf8(query) else {
+            return Reply::error(&ErrorResponse::QueryNotUtf8);
+        };
+        let kinds = match requested_kinds(&query) {
+            Ok(kinds) => kinds,
+            Err(unknown) => return Reply::error(&ErrorResponse::UnknownEventType(unknown.to_string())),
+        };
+        if request.method() == Method::HEAD {
+            return Reply::event_stream(Content::Whole(Bytes::new()));
+        }
+        match self.owner.subscribe(kinds).await {
+            Some(events) => Reply::event_stream(Content::Stream(Box::new(EventsBody::new(events)))),
+            None => Reply::error(&ErrorResponse::Stopping),
+        }
+    }
+}
+
 /// The body of the answer, which ends with the stream.
-pub(super) struct EventsBody {
+struct EventsBody {
     subscription: EventStream,
     /// When the client has to hear of us again.
     keep_alive: Pin<Box<Sleep>>,
@@ -62,7 +88,7 @@ enum Progress {
 }
 
 impl EventsBody {
-    pub(super) fn new(subscription: EventStream) -> Self {
+    fn new(subscription: EventStream) -> Self {
         Self { subscription, keep_alive: Box::pin(sleep(KEEP_ALIVE_INTERVAL)), progress: Progress::Starting }
     }
 

@@ -1,0 +1,88 @@
+//! What a route answers: [`Reply`], a response before it gets the headers that all responses have.
+
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use hyper::body::Bytes;
+use hyper::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, LAST_MODIFIED, SERVER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{HeaderMap, Response, StatusCode};
+
+use super::connection::state::ConnectionState;
+use super::error_response::ErrorResponse;
+use super::log_tail::LogTail;
+use super::response_body::{Content, ResponseBody};
+
+/// A response without the headers that all responses have.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) content_type: &'static str,
+    pub(super) content: Content,
+    pub(super) modified: Option<SystemTime>,
+    /// Headers of this response alone.
+    pub(super) headers: HeaderMap,
+}
+
+impl Reply {
+    pub(super) fn error(error: &ErrorResponse) -> Self {
+        Self::new("text/plain;charset=utf-8", Content::Whole(Bytes::from(error.line())))
+            .status(error.status())
+    }
+
+    pub(super) fn xml(content: Content) -> Self {
+        Self::new("text/xml", content)
+    }
+
+    pub(super) fn log_tail(tail: LogTail) -> Self {
+        let modified = tail.modified().ok();
+        Self { modified, ..Self::new("text/plain;charset=utf-8", Content::LogTail(Box::new(tail))) }
+    }
+
+    pub(super) fn event_stream(content: Content) -> Self {
+        let headers = HeaderMap::from_iter([
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        ]);
+        Self { headers, ..Self::new("text/event-stream", content) }
+    }
+
+    fn new(content_type: &'static str, content: Content) -> Self {
+        Self { status: StatusCode::OK, content_type, content, modified: None, headers: HeaderMap::new() }
+    }
+
+    fn status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The whole response. If the request's body was not read to its end, the connection is closed after it.
+    pub(super) fn into_response(
+        self,
+        state: Rc<ConnectionState>,
+        body_unread: bool,
+    ) -> Response<ResponseBody> {
+        let is_stream = matches!(self.content, Content::LogTail(_) | Content::Stream(_));
+        let mut response = Response::new(ResponseBody::new(self.content, state));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(SERVER, HeaderValue::from_static("ironlance"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if is_stream {
+            // A reverse proxy must not buffer what is to be seen at once.
+            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        }
+        headers.extend(self.headers);
+        if let Some(modified) = self.modified.and_then(|when| httpdate::fmt_http_date(when).parse().ok()) {
+            headers.insert(LAST_MODIFIED, modified);
+        }
+        let is_unauthorized = self.status == StatusCode::UNAUTHORIZED;
+        if is_unauthorized {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"default\""));
+        }
+        if body_unread || is_unauthorized {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
