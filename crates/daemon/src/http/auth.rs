@@ -1,4 +1,4 @@
-//! Basic authentication, with plain and `{SHA}` passwords.
+//! HTTP Basic authentication (RFC 7617) with plain and `{SHA}` passwords: [`Authenticator`].
 
 use std::hint::black_box;
 
@@ -10,20 +10,21 @@ use hyper::header::AUTHORIZATION;
 use ironlance_config::{Credentials, Password};
 use sha1::{Digest, Sha1};
 
-/// What a request has shown of itself.
+/// The outcome of checking a request's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AuthOutcome {
-    /// It may come in.
+    /// The credentials are right.
     Granted,
-    /// It has no name and password, or wrong ones: 401.
+    /// They are missing or wrong: status 401.
     Refused,
-    /// What it has cannot be read: 400.
+    /// They cannot be read: status 400.
     Malformed,
 }
 
 type Sha1Sum = [u8; 20];
 
-/// The authenticator on a server. It keeps sums of equal length, so that comparing tells nothing by how long it takes.
+/// Checks the credentials of a server. It keeps SHA-1 sums of equal length, so that the time of a comparison tells
+/// nothing.
 pub(super) struct Authenticator {
     username: Sha1Sum,
     password: Sha1Sum,
@@ -38,7 +39,7 @@ impl Authenticator {
         Self { username: sum(&credentials.username), password }
     }
 
-    /// Whether the header opens the authenticator.
+    /// Checks the Authorization header.
     pub(super) fn authenticate(&self, headers: &HeaderMap) -> AuthOutcome {
         let Some(header) = headers.get(AUTHORIZATION) else { return AuthOutcome::Refused };
         let Some((scheme, cookie)) = split(header.as_bytes()) else { return AuthOutcome::Refused };
@@ -55,7 +56,7 @@ impl Authenticator {
     }
 }
 
-/// Base64 with or without its padding, as clients in the wild send it.
+/// Base64 with or without padding: clients send both.
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -105,7 +106,7 @@ mod tests {
         assert_eq!(
             show(&authenticator, &basic("user:thepassword").to_lowercase().replace("basic ", "BASIC ")),
             {
-                // The scheme has no case, the rest has.
+                // The scheme is case-insensitive, the rest is not.
                 show(&authenticator, &format!("BASIC {}", BASE64.encode("user:thepassword").to_lowercase()))
             }
         );

@@ -1,10 +1,10 @@
-//! What a page of another site can make a visitor's browser ask of us, and what of it is refused: the one policy for
-//! calls, for the page's forms, and for what is followed.
+//! Protects servers from requests that a page of another site makes a visitor's browser send: [`CrossSiteCheck`], with
+//! a policy for calls, for forms and for streams.
 //!
-//! Two things protect a server. *Its name*: a page whose name was pointed at us (DNS rebinding) is of our own origin as
-//! the browser sees it, and may read all answers; so a server without password answers only to names that nobody
-//! else can own. *Whose page it is*: browsers say where a request comes from, in `Origin` and `Sec-Fetch-Site`, and
-//! no page can change that (Fetch, 4.5; Fetch Metadata, 2.1). Programs say neither, and are not affected.
+//! There are two checks. *The host name*: with DNS rebinding an attacker points a name of his own at this server; the
+//! browser then takes his page and us for the same origin. So a server without a password answers only to host names
+//! that no attacker can own. *The origin*: browsers say where a request comes from, in `Origin` and `Sec-Fetch-Site`,
+//! and a page cannot change that (Fetch, 4.5; Fetch Metadata, 2.1). Programs send neither and are not affected.
 //!
 //! ```text
 //!   Sec-Fetch-Site   Origin              with password    without
@@ -16,7 +16,7 @@
 //!   none, not said   another, null       no               no
 //! ```
 //!
-//! A link from anywhere may lead to what is followed. A form needs the page's token besides.
+//! A link (navigation) from another site may lead to a stream. A form also needs the page's CSRF token.
 
 use std::net::IpAddr;
 
@@ -24,27 +24,27 @@ use hyper::header::{HOST, ORIGIN};
 use hyper::{HeaderMap, Request};
 use ironlance_config::{HttpServer, ServerAddress};
 
-/// What a request is about.
+/// What a request would do, which decides what is allowed from other sites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CrossSitePolicy {
-    /// A call over XML-RPC.
+    /// An XML-RPC call.
     Call,
     /// A form of the page.
     Form,
-    /// A log, or what happens, for as long as the client stays.
+    /// A stream of a log or of events.
     Stream,
 }
 
-/// The policy of one server.
+/// The checks of one server.
 pub(super) struct CrossSiteCheck {
     auth_mode: AuthMode,
     known_hosts: KnownHosts,
 }
 
-/// What stands before a server.
+/// What protects a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AuthMode {
-    /// A password. A name that somebody points at us brings none with it, so any name will do.
+    /// A password. A browser does not send it for an attacker's host name, so any name will do.
     Password,
     /// The permissions of a unix socket. Browsers reach it only through a proxy.
     FilePermissions,
@@ -53,7 +53,7 @@ enum AuthMode {
 }
 
 impl CrossSiteCheck {
-    /// The policy of a server on a machine.
+    /// The checks for a server on a machine with these names.
     pub(super) fn new(server: &HttpServer, machine: &MachineNames) -> Self {
         let auth_mode = match (&server.credentials, &server.address) {
             (Some(_), _) => AuthMode::Password,
@@ -63,12 +63,12 @@ impl CrossSiteCheck {
         Self { auth_mode, known_hosts: KnownHosts::new(server, machine) }
     }
 
-    /// The name by which a client calls us and which is none of ours; nothing where that does not matter.
+    /// The host name of a request if it is not one of ours; `None` where host names do not matter.
     pub(super) fn unknown_host<B>(&self, request: &Request<B>) -> Option<String> {
         if self.auth_mode != AuthMode::None {
             return None;
         }
-        // RFC 9112, 3.2.2: the name in the request line goes before the header.
+        // RFC 9112, 3.2.2: the host of an absolute request target takes precedence over the Host header.
         let in_line = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         let in_head = request.headers().get_all(HOST).iter().map(|host| host.as_bytes());
         let mut named = in_line.into_iter().chain(in_head).filter(|name| !name.is_empty());
@@ -76,14 +76,14 @@ impl CrossSiteCheck {
         Some(String::from_utf8_lossy(wrong).chars().take(MAX_SHOWN_CHARS).collect())
     }
 
-    /// Whether a request may come from where it says that it comes from.
+    /// Whether the policy allows a request with these headers.
     pub(super) fn allows(&self, ask: CrossSitePolicy, headers: &HeaderMap) -> bool {
         let says = |name: &str, value: &str| headers.get(name).is_some_and(|said| said == value);
         if ask == CrossSitePolicy::Stream && says("sec-fetch-mode", "navigate") {
             return true;
         }
         match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
-            // Also where a proxy has put another name into Host.
+            // Also if a reverse proxy has changed Host.
             Some(b"same-origin") if self.auth_mode == AuthMode::Password => return true,
             Some(b"same-origin" | b"none") | None => {}
             Some(_) => return false,
@@ -102,7 +102,7 @@ impl CrossSiteCheck {
     }
 }
 
-/// So much of a name that is none of ours is shown, in characters.
+/// At most this much of an unknown host name is shown, in characters.
 const MAX_SHOWN_CHARS: usize = 100;
 
 /// `HOST[:PORT]` of an origin such as `http://localhost:9001`.
@@ -110,7 +110,7 @@ fn authority(origin: &[u8]) -> Option<&[u8]> {
     origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"))
 }
 
-/// The host of `HOST[:PORT]`, in lower case and without the brackets of an IPv6 address; nothing where it is none.
+/// The host of `HOST[:PORT]`, in lower case and without the brackets of an IPv6 address; `None` if it is malformed.
 fn host(authority: &str) -> Option<String> {
     let (host, rest) = match authority.strip_prefix('[') {
         Some(inside) => inside.split_once(']')?,
@@ -123,17 +123,17 @@ fn host(authority: &str) -> Option<String> {
     (is_port && !host.is_empty() && host.bytes().all(is_name)).then(|| host.to_ascii_lowercase())
 }
 
-/// What the machine says of names.
+/// The names of this machine and its network.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MachineNames {
-    /// Its own.
+    /// The host name.
     pub(super) host_name: String,
-    /// The domains of its own network.
+    /// The domains of its network.
     pub(super) domains: Vec<String>,
 }
 
 impl MachineNames {
-    /// What this machine says: its host name, and `domain` and `search` of /etc/resolv.conf. Nobody is asked.
+    /// Reads uname(2), and `domain` and `search` of /etc/resolv.conf. Makes no DNS query.
     pub(super) fn detect() -> Self {
         let host_name = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
@@ -141,7 +141,7 @@ impl MachineNames {
     }
 }
 
-/// The domains that resolv.conf(5) names.
+/// The domains in a resolv.conf(5).
 fn domains(resolver: &str) -> Vec<String> {
     let mut domains = Vec::new();
     for line in resolver.lines() {
@@ -154,11 +154,11 @@ fn domains(resolver: &str) -> Vec<String> {
     domains
 }
 
-/// The names that nobody else can own, as far as we know.
+/// Host names that an attacker is assumed not to own.
 struct KnownHosts {
     any: bool,
     own: Vec<String>,
-    /// With the dot before them.
+    /// With the leading dot.
     domains: Vec<String>,
 }
 
@@ -176,8 +176,8 @@ impl KnownHosts {
         Self { any, own: own.into_iter().chain(names).collect(), domains: domains.chain(ends).collect() }
     }
 
-    /// Whether a host, in lower case, is one of them: an address, `localhost`, a name without a dot (no such name can be
-    /// had on the Internet), the machine's, the configured ones, and those in the machine's own domains.
+    /// Whether a host, in lower case, is one of them: an IP address, `localhost`, a name without a dot (no such name
+    /// can be registered), the machine's name, the configured names, and names in the machine's domains.
     fn contains(&self, host: &str) -> bool {
         self.any
             || host.parse::<IpAddr>().is_ok()

@@ -1,4 +1,4 @@
-//! Everything that is refused without an answer of its own kind: a status, and one line that says why.
+//! Error responses: [`ErrorResponse`], a status and one line that says why.
 
 use std::time::Duration;
 
@@ -7,51 +7,51 @@ use hyper::StatusCode;
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ErrorResponse {
-    /// There is no user name and password, or a wrong one.
+    /// The credentials are missing or wrong.
     Unauthorized,
-    /// What stands where they should is not readable.
+    /// The Authorization header cannot be decoded.
     MalformedAuthorization,
-    /// The path has escapes that are no UTF-8.
+    /// The percent-decoded path is not UTF-8.
     PathNotUtf8,
-    /// The query has.
+    /// The percent-decoded query is not UTF-8.
     QueryNotUtf8,
-    /// `/RPC2` by another method than POST.
+    /// `/RPC2` with a method other than POST.
     RpcNotPost,
-    /// A log by another method than GET.
+    /// A log with a method other than GET.
     LogNotGet,
-    /// A page by another method than GET.
+    /// A page with a method other than GET or HEAD.
     PageNotGet,
-    /// A call with neither a length nor chunks.
+    /// A call with neither Content-Length nor chunks.
     LengthRequired,
-    /// A body of more than so many bytes.
+    /// The body is longer than this many bytes.
     BodyTooLong(usize),
-    /// A body that did not come in this time.
+    /// The body did not arrive in this time.
     BodyTimeout(Duration),
-    /// A body that ends before its end, or whose chunks are none.
+    /// The body is shorter than announced, or its chunks are malformed.
     BodyIncomplete,
-    /// A body that is no call, with the reader's words.
+    /// The body is not an XML-RPC call; with the parser's message.
     InvalidRpc(String),
-    /// An event type that does not exist, in words.
+    /// There is no such event type; with the message.
     UnknownEventType(String),
-    /// A page of another site asks.
+    /// The request comes from a page of another site.
     CrossSite,
-    /// The server is called by a name that is none of its own, in this section.
+    /// The request is for a host name that is not known; with the section to add it to.
     UnknownHost { name: String, section: String },
-    /// There is nothing at this path.
+    /// There is no page at this path.
     NoPage,
     /// No such process or channel, or its output goes to no file.
     NoLog,
-    /// The file of a log cannot be opened.
+    /// The log file cannot be opened.
     UnreadableLog,
-    /// Clients have not taken what they were answered.
+    /// Too many bytes of responses have not been read.
     TooManyPendingResponses,
-    /// All connections are taken.
+    /// All connection slots are taken.
     TooManyConnections,
-    /// The daemon stops.
+    /// The daemon is stopping.
     Stopping,
 }
 
-/// So much of what others have said is shown, in characters.
+/// At most this much of text from a request is shown, in characters.
 const MAX_SHOWN_CHARS: usize = 200;
 
 impl ErrorResponse {
@@ -78,7 +78,7 @@ impl ErrorResponse {
         }
     }
 
-    /// The line, with its end.
+    /// The body: one line with its line feed.
     pub(super) fn line(&self) -> String {
         let status = self.status();
         let (code, phrase) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));

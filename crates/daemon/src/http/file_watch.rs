@@ -1,4 +1,4 @@
-//! Waiting until a file may have changed, without looking at it all the time.
+//! Waits until a file may have changed: [`FileWatch`], by inotify or, without it, by polling.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -8,33 +8,33 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use tokio::net::unix::pipe;
 use tokio::time::sleep;
 
-/// Where the kernel does not tell us, we look this often.
+/// Polling interval without inotify.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Tells when a file, or what stands at its path, may have changed.
+/// Reports that the file at a path may have changed or been replaced.
 pub(super) struct FileWatch {
     path: PathBuf,
-    /// An inotify descriptor: it is waited for and read as a pipe is.
+    /// The inotify descriptor. It is read like a pipe.
     inotify: Option<Inotify>,
 }
 
-/// The kernel's notices, of which there are not many to be had.
+/// One of the few inotify descriptors.
 struct Inotify(pipe::Receiver);
 
 impl FileWatch {
-    /// Watches what is at `path` now. Whoever reads the file after this misses nothing.
+    /// Watches the file at `path` from now on. No change that happens after this call is missed.
     pub(super) fn new(path: &Path) -> Self {
         let mut watch = Self { path: path.to_owned(), inotify: open_inotify(path) };
         watch.rearm();
         watch
     }
 
-    /// Watches what is at the path now, after the file has been replaced.
+    /// Watches the file that is at the path now, after the old one was replaced.
     pub(super) fn rearm(&mut self) {
         let Some(kernel) = &self.inotify else { return };
         let wanted =
             WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
-        // A path with nothing at it is watched by its folder alone.
+        // Without a file only its folder is watched.
         if let Err(error) = inotify::add_watch(&kernel.0, &self.path, wanted)
             && error != rustix::io::Errno::NOENT
         {
@@ -49,18 +49,18 @@ impl FileWatch {
             self.inotify = None;
             return;
         }
-        // What changed does not matter: the file is looked at anyway.
+        // The events themselves do not matter: the file is examined in any case.
         let mut notices = [0; 4096];
         while kernel.0.try_read(&mut notices).is_ok_and(|read| read > 0) {}
     }
 }
 
 thread_local! {
-    /// How many followers have the kernel's notices.
+    /// How many inotify descriptors are in use.
     static TOLD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The kernel has few of these for each user (128 by default), and others need them as well.
+/// The kernel allows few per user (128 by default), and other programs need them too.
 const MAX_IN_USE: usize = 16;
 
 impl Drop for Inotify {
@@ -69,7 +69,7 @@ impl Drop for Inotify {
     }
 }
 
-/// The kernel's notices about the folder of `path`: a log that rotates comes back under its name.
+/// An inotify descriptor that watches the folder of `path`: a rotated log is created anew under its name.
 fn open_inotify(path: &Path) -> Option<Inotify> {
     if TOLD.get() >= MAX_IN_USE {
         return None;

@@ -1,11 +1,11 @@
-//! What one client may take.
+//! Limits of one listening socket: [`HttpLimits`].
 
 use std::time::Duration;
 
-/// The bounds of one listening socket.
+/// What the clients of one listening socket may use.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpLimits {
-    /// Connections at a time. One more takes the place of another (`eviction` says which), or gets status 503.
+    /// Connections at a time. A further one replaces another (`connection/eviction` says which) or gets status 503.
     pub connections: usize,
     /// The head of a request, in bytes.
     pub head_bytes: usize,
@@ -13,29 +13,29 @@ pub struct HttpLimits {
     pub headers: usize,
     /// The body of a request, in bytes.
     pub body_bytes: usize,
-    /// Answers that clients have not taken yet, all connections together, in bytes. What goes beyond gets status 503,
-    /// and a `system.multicall` faults for the calls that are left. One answer alone may be larger.
+    /// Responses that clients have not read yet, all connections together, in bytes. Beyond it a response becomes
+    /// status 503, and the remaining calls of a `system.multicall` become faults. A single response may be larger.
     pub pending_response_bytes: usize,
-    /// From the connection to the first byte. After an answer a client may be idle as long as it likes: Python's
-    /// supervisor clients hold a connection for days and do not try again on a new one.
+    /// From accept(2) to the first byte. After a response a client may be idle for ever: Python's
+    /// supervisor clients keep a connection for days and do not reconnect.
     pub first_byte: Duration,
     /// From the first byte of a head to its last.
     pub head_time: Duration,
     /// From the end of the head to the end of the body.
     pub body_time: Duration,
-    /// The first request of a connection may take so long before it is the first to be closed for a new one.
+    /// How long the first request may take before its connection is the first to be evicted.
     pub unverified_grace: Duration,
-    /// The same for a later request, and for a client that takes nothing of its answer.
+    /// The same for later requests, and for clients that do not read their response.
     pub client_grace: Duration,
-    /// A client that is refused without its body being read is waited for so long, until it hangs up.
+    /// How long a client whose body was not read has for reading the refusal and closing.
     pub linger_time: Duration,
-    /// And so much of what it sends is thrown away meanwhile, in bytes.
+    /// How many bytes of its body are discarded meanwhile.
     pub linger_bytes: usize,
-    /// How long a client may take no byte of its answer.
+    /// How long a client may read nothing of its response.
     pub write_stall: Duration,
-    /// The same for one that follows a log or what happens: a terminal may be paused for lunch.
+    /// The same for streams: a terminal may be paused for lunch.
     pub stream_stall: Duration,
-    /// What is being answered when the server closes has so long.
+    /// How long responses in progress may take when the server closes.
     pub close_time: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! A log as it grows: its end first, then what comes, across rotation and truncation.
+//! A log that is followed: [`LogTail`] yields its end and then what is appended, across rotation and truncation.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -12,16 +12,16 @@ use tokio::time::{Instant, sleep_until};
 use super::file_watch::FileWatch;
 use crate::files::safe_open;
 
-/// So much of the end comes first, in bytes.
+/// The first chunk is this much of the end, in bytes.
 const INITIAL_BYTES: u64 = 1024;
-/// So much is read at a time, in bytes.
+/// Chunk size in bytes.
 const CHUNK: usize = 64 * 1024;
-/// A log that grows all the time is looked at this often, as the original does.
+/// Shortest interval between two reads at the end of the file, as in the original.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
-/// What is sent when the file has become shorter.
+/// Sent when the file has become shorter.
 const TRUNCATED: &[u8] = b"==> File truncated <==\n";
 
-/// A log that is followed.
+/// Follows the file at a path.
 pub(super) struct LogTail {
     reader: TailReader,
     watch: FileWatch,
@@ -29,18 +29,18 @@ pub(super) struct LogTail {
 }
 
 impl LogTail {
-    /// Begins 1,024 bytes before the end of the file at `path`. Only plain files can be followed.
+    /// Begins 1,024 bytes before the end of the file at `path`. Only regular files can be followed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let watch = FileWatch::new(path);
         Ok(Self { reader: TailReader::open(path)?, watch, next_look: Instant::now() })
     }
 
-    /// When the file was last written to.
+    /// The modification time of the file.
     pub(super) fn modified(&self) -> io::Result<SystemTime> {
         self.reader.file.metadata()?.modified()
     }
 
-    /// Waits for more, and gives it with the tail that goes on from there.
+    /// Waits for the next chunk; returns it and the tail after it.
     pub(super) async fn next_chunk(mut self: Box<Self>) -> (Bytes, Box<Self>) {
         loop {
             match self.reader.read_more() {
@@ -56,16 +56,16 @@ impl LogTail {
     }
 }
 
-/// What a look at the file gave.
+/// The outcome of one read.
 #[derive(Debug, PartialEq, Eq)]
 enum TailOutcome {
     Bytes(Vec<u8>),
-    /// Another file stands at the path; it is read from its start.
+    /// Another file is at the path; reading continues at its start.
     Replaced,
     Nothing,
 }
 
-/// A position in the file at a path, whichever file that is.
+/// A position in the file at a path, across replacements of the file.
 struct TailReader {
     path: PathBuf,
     file: File,
@@ -88,7 +88,7 @@ impl TailReader {
         if here.len() > self.at {
             return self.read();
         }
-        // Only what has been read to its end is left for the file that took its name.
+        // The old file is read to its end before the new one is opened.
         if fs::metadata(&self.path).is_ok_and(|there| !is_same(&here, &there))
             && let Ok(file) = plain_file(&self.path)
         {

@@ -1,4 +1,4 @@
-//! What waits in the outboxes of listeners: the owner says where they are, and the disk is read beside it.
+//! Reads the outboxes of event listeners: [`OutboxReader`]. The owner says where they are; a thread reads the disk.
 
 use std::sync::Arc;
 use std::thread;
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use super::owner::OwnerClient;
 use crate::view::outboxes::OutboxView;
 
-/// A client that asks waits so long for a disk.
+/// How long an XML-RPC client waits for the disk.
 pub(super) const RPC_WAIT: Duration = Duration::from_secs(2);
 
-/// Looks into outboxes, one look at a time: a disk that hangs costs one thread.
+/// Reads outboxes, one pass at a time: a disk that hangs blocks one thread.
 #[derive(Clone)]
 pub(super) struct OutboxReader {
     owner: OwnerClient,
@@ -27,8 +27,8 @@ impl OutboxReader {
         Self { owner, turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// All state folders of listeners and what waits there, as far as it is known in so much time. Nothing where there is
-    /// no owner any more.
+    /// All state folders of listeners and what waits there; a folder that cannot be read in this time is reported so.
+    /// `None` if the owner is stopping.
     pub(super) async fn look(&self, patience: Duration) -> Option<Vec<OutboxView>> {
         let folders = self.owner.state_folders().await?;
         if folders.is_empty() {
@@ -38,11 +38,11 @@ impl OutboxReader {
         let read = async {
             let turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
             let (tell, told) = oneshot::channel();
-            // Not the runtime's thread: its end would wait for a disk that hangs.
+            // Not a thread of the runtime: shutting it down would wait for a disk that hangs.
             let started = thread::Builder::new().name("outboxes".into()).spawn(move || {
                 let _turn = turn;
                 let seen: Vec<OutboxView> = asked.into_iter().filter_map(|folder| folder.look()).collect();
-                // Who asked may have gone.
+                // The caller may have been dropped.
                 let _ = tell.send(seen);
             });
             started.ok()?;
@@ -53,7 +53,7 @@ impl OutboxReader {
     }
 }
 
-/// The answer to `ironlance.getAlerts`.
+/// The result of `ironlance.getAlerts`.
 pub(super) fn to_value(outboxes: Vec<OutboxView>) -> Value {
     Value::Array(outboxes.into_iter().map(outbox_value).collect())
 }

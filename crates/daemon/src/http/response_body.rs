@@ -1,4 +1,5 @@
-//! The body of an answer. When it has gone out, its connection is idle again.
+//! Bodies of responses: [`ResponseBody`] for hyper, and [`ResponseBudget`], which bounds the bytes that clients have
+//! not read. When a body is dropped its connection is idle.
 
 use std::future::Future;
 use std::io;
@@ -15,35 +16,35 @@ use super::connection::state::Phase;
 use super::log_tail::LogTail;
 use super::xml_response::{LogReader, StreamedXml};
 
-/// What is sent.
+/// What a body consists of.
 pub(super) enum Content {
-    /// All of it, once.
+    /// A complete body.
     Whole(Bytes),
-    /// All of it, in parts that are read when they are wanted. The last is what its parts in memory weigh.
+    /// A complete body of known length that is read from log files while it is sent.
     Xml(StreamedXml, Rc<LogReader>, Reserved),
-    /// A log, for as long as the client stays.
+    /// A log that is followed until the client closes the connection.
     LogTail(Box<LogTail>),
-    /// What happens, for as long as it goes on.
+    /// Server-sent events.
     Stream(Box<dyn StreamBody>),
 }
 
-/// An answer that is never whole: there is more whenever something happens.
+/// A body without a known end, produced piece by piece.
 pub(super) trait StreamBody {
-    /// The next part; nothing at the end.
+    /// The next piece; `None` at the end.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 }
 
-/// How many bytes of answers lie here because their clients have not taken them.
+/// Counts the bytes of responses that clients have not read.
 #[derive(Clone, Default)]
 pub(super) struct ResponseBudget(Arc<AtomicUsize>);
 
-/// An answer of this size (bytes) is not counted; each connection has one at most.
+/// Responses up to this size (bytes) are not counted; each connection has one at most.
 const ALWAYS_ALLOWED: usize = 64 * 1024;
 
 impl ResponseBudget {
-    /// Takes the text as an answer's content until it has been sent; nothing where there would be more than `most`.
-    /// What comes alone is always taken, and what is small: whoever leaves much untaken must not keep others from being
-    /// told what came of their calls.
+    /// Counts the text until it has been sent; `None` if there would be more than `most` bytes. A response is always
+    /// accepted if no other is counted, or if it is small: a client that does not read must not keep others from
+    /// learning the results of their calls.
     pub(super) fn reserve_text(&self, text: String, most: usize) -> Option<Content> {
         let weight = self.reserve(text.len(), most)?;
         if weight.bytes == 0 {
@@ -52,7 +53,7 @@ impl ResponseBudget {
         Some(Content::Whole(Bytes::from_owner(ReservedText { text, _reserved: weight })))
     }
 
-    /// The same for an answer that is sent in parts.
+    /// The same for XML that is sent in parts.
     pub(super) fn reserve_xml(
         &self,
         document: StreamedXml,
@@ -74,13 +75,13 @@ impl ResponseBudget {
     }
 }
 
-/// So much counts as a response_budget until this is dropped (bytes).
+/// Counts this many bytes until it is dropped.
 pub(super) struct Reserved {
     bytes: usize,
     budget: ResponseBudget,
 }
 
-/// A text that is counted for as long as any part of it is kept.
+/// A text that is counted for as long as any part of it is alive.
 struct ReservedText {
     text: String,
     _reserved: Reserved,
@@ -98,13 +99,13 @@ impl Drop for Reserved {
     }
 }
 
-/// An answer's body.
+/// The body of a response, for hyper.
 pub(super) struct ResponseBody {
     source: Source,
     state: Rc<ConnectionState>,
 }
 
-/// A part of an answer that is being read, and what comes after it.
+/// The chunk that is being read, and the XML after it.
 type NextChunk = Pin<Box<dyn Future<Output = (io::Result<Bytes>, StreamedXml)>>>;
 
 enum Source {
@@ -129,7 +130,7 @@ impl ResponseBody {
     }
 }
 
-/// Reads the next part.
+/// Reads the next chunk.
 fn read_next(mut document: StreamedXml, reader: &Rc<LogReader>) -> NextChunk {
     let reader = Rc::clone(reader);
     Box::pin(async move {

@@ -1,4 +1,5 @@
-//! Connections: accepted, given a slot and a task, and closed.
+//! Accepts connections: [`serve`] starts a task for each server socket and one for each connection; [`ServerHandle`]
+//! ends them.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -30,10 +31,10 @@ use super::owner::OwnerClient;
 use super::service::{PeerInfo, Service};
 use crate::inbox::Input;
 
-/// After a failure to accept, such as too many open files, it is tried again so much later.
+/// Pause after a failed accept(2), such as EMFILE.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
-/// What a client gets when all slots are taken.
+/// The response when no slot can be freed.
 fn too_many_connections() -> String {
     let line = ErrorResponse::TooManyConnections.line();
     let length = line.len();
@@ -43,7 +44,7 @@ fn too_many_connections() -> String {
     )
 }
 
-/// The servers at work.
+/// The running servers.
 pub struct ServerHandle {
     servers: Vec<RunningServer>,
 }
@@ -55,11 +56,11 @@ struct RunningServer {
     _socket_file: Option<SocketFile>,
 }
 
-/// Answers on these sockets, in tasks of their own, until the result is closed or dropped. `interfaces` are the names
-/// of the stock `[rpcinterface:NAME]` sections. Must be called within a `LocalSet`.
+/// Serves these sockets, in tasks, until the result is closed or dropped. `interfaces` are the names of the stock
+/// `[rpcinterface:NAME]` sections. Must be called within a `LocalSet`.
 ///
 /// # Errors
-/// What the runtime says of a socket that it cannot take.
+/// The error of the runtime if it cannot register a socket.
 pub fn serve(
     listening: Vec<BoundServer>,
     interfaces: &[String],
@@ -95,8 +96,8 @@ pub fn serve(
 }
 
 impl ServerHandle {
-    /// Takes no more connections, lets what is being answered be answered (for half a second at most), and closes
-    /// all. Unix sockets are removed where they are still ours.
+    /// Accepts no more connections, lets responses in progress finish (for half a second at most), and closes all. Unix
+    /// sockets are removed if they are still ours.
     pub async fn close(self) {
         for server in &self.servers {
             server.accepting.abort();
@@ -138,8 +139,8 @@ async fn accept_tcp(socket: TcpListener, service: Rc<Service>, slots: Rc<Connect
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => {
-                // An answer is one write and should go at once; a peer that vanished should not keep its slot for
-                // ever. Where the kernel refuses, both are only slower.
+                // A response is one write and should be sent at once; keep-alive frees the slot of a peer that
+                // vanished. If the kernel refuses either option, that only costs time.
                 let _ = stream.set_nodelay(true);
                 let _ = sockopt::set_socket_keepalive(&stream, true);
                 let peer = PeerInfo { address: Some(peer), credentials: None };
@@ -150,7 +151,7 @@ async fn accept_tcp(socket: TcpListener, service: Rc<Service>, slots: Rc<Connect
     }
 }
 
-/// A connection that could not be taken. Most likely there are no descriptors left: one of ours may go.
+/// accept(2) has failed, most likely for want of descriptors: closes a connection that can be spared.
 async fn recover_from_accept_error(error: &std::io::Error, service: &Service, slots: &ConnectionSlots) {
     service
         .daemon_log
@@ -170,11 +171,11 @@ where
 }
 
 async fn reject_connection<S: AsyncWrite + Unpin>(mut stream: S) {
-    // The socket's buffer is empty: this is either written at once or not at all.
+    // The socket's send buffer is empty, so this is written at once or not at all.
     let _ = tokio::time::timeout(ACCEPT_RETRY, stream.write_all(too_many_connections().as_bytes())).await;
 }
 
-/// One connection, until its client goes or it is asked to leave. What goes wrong on it concerns nobody else.
+/// Serves one connection until the client closes it or it is to be closed. Its errors affect no other connection.
 async fn serve_connection<S>(stream: S, peer: PeerInfo, service: Rc<Service>, slot: ConnectionSlot)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -191,7 +192,7 @@ where
             .max_buf_size(limits.head_bytes)
             .max_headers(limits.headers)
             .title_case_headers(true)
-            // Whoever has said all that he has to say may end his side, as nc does, and still read the answer.
+            // A client may close its sending side after the request, as nc does, and still read the response.
             .half_close(true)
             .serve_connection(TokioIo::new(stream.clone()), handler)
     );
@@ -213,7 +214,8 @@ where
     }
 }
 
-/// Waits a moment until a client has read its last answer and hangs up, or until somebody else needs its slot.
+/// Waits until the client has read its last response and closed its side, for a bounded time, or until its slot is
+/// needed.
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &TimedStream<S>, state: &ConnectionState) {
     state.enter(Phase::Refused);
     let limits = &state.limits;
@@ -225,8 +227,8 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(stream: &TimedStream<S>, stat
     }
 }
 
-/// One connection over any stream: what the tests and the fuzzer talk to. `interfaces` and `limits` as for [`serve`].
-/// Must be called within a `LocalSet`; peer with the connection.
+/// Serves one connection over any stream, for the tests and the fuzzer. `interfaces` and `limits` as for [`serve`].
+/// Must be called within a `LocalSet`; returns when the connection is closed.
 pub async fn serve_stream<S>(
     stream: S,
     server: &ironlance_config::HttpServer,

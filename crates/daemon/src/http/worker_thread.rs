@@ -1,7 +1,7 @@
-//! Work that would hold up the owner, on a thread of its own: reading files, and making text of what they hold.
+//! One thread for work that would block the owner, such as reading log files: [`WorkerThread`].
 //!
-//! There is one such thread for each life of the daemon, from the first work on. Jobs are small, a piece of a log each,
-//! and are done in the order in which they come, so that one client's long log does not keep another's waiting.
+//! Each server has its own, started with its first job. Jobs are small (one chunk of a log) and run in their order, so
+//! a client with a long log does not delay the others.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,24 +13,24 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The thread needs no more than this (bytes): a job has its buffers on the heap.
+/// Stack size in bytes; jobs have their buffers on the heap.
 const STACK: usize = 256 * 1024;
 
-/// Takes work for the thread.
+/// Sends jobs to the thread.
 #[derive(Default)]
 pub(super) struct WorkerThread(RefCell<Option<Sender<Job>>>);
 
 impl WorkerThread {
-    /// Does the work elsewhere and waits for what comes of it. Where the system has no thread for us, it is done here.
+    /// Runs the work on the thread and waits for its result. If no thread can be started, it is run here.
     ///
     /// # Errors
-    /// The work has panicked.
+    /// The work panicked.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
         let (reply, answer) = oneshot::channel();
-        // Who asked may have gone meanwhile.
+        // The caller may have been dropped meanwhile.
         self.submit(Box::new(move || drop(reply.send(work()))));
         answer.await.map_err(|_| io::Error::other("cannot read a log: reading it failed"))
     }
@@ -52,10 +52,10 @@ impl WorkerThread {
     }
 }
 
-/// The thread's work, until nobody can send more.
+/// Runs jobs until all senders are dropped.
 fn run_jobs(jobs: &Receiver<Job>) {
     while let Ok(job) = jobs.recv() {
-        // The panic has been said; who waits for this job learns it by its channel.
+        // The panic hook has reported it; the caller sees that its channel is closed.
         let _ = catch_unwind(AssertUnwindSafe(job));
     }
 }

@@ -1,18 +1,19 @@
-//! Which connection makes room for a new one when all slots are taken.
+//! Chooses the connection that is closed when all slots are taken and a new client connects: [`choose`], a pure
+//! function.
 //!
 //! ```text
-//!   1  refused         it has its 401 or 403, and is only waited for
-//!   2  slow stranger   nothing but a part of a request, for longer than a moment
-//!   3  stranger        while strangers have more than a quarter of the slots
-//!   4  idle            answered, and silent since
-//!   5  stranger        one who has just come
-//!   6  slow client     a later request that does not come, or an answer that is not taken
-//!   7  follower        while followers have more than three quarters of the slots
+//!   1  refused           has got its 401 or 403; only waits to be closed
+//!   2  slow unverified   has sent only part of its first request, for longer than the grace time
+//!   3  unverified        while more than a quarter of the slots are unverified
+//!   4  idle              has been answered, no new request
+//!   5  unverified        has just connected
+//!   6  slow client       sends a later request too slowly, or does not read its response
+//!   7  streaming         while more than three quarters of the slots are streams
 //! ```
 //!
-//! In each of these the one that has been so longest. Who is being answered stays.
+//! Within a rank the oldest is chosen. A connection that is being answered is never closed.
 //!
-//! A stranger has shown no password yet; where the server has none, it has had no answer yet.
+//! Unverified means: no password has been shown; on a server without a password: no response has been sent yet.
 
 use super::state::{ConnectionStatus, Phase};
 use crate::http::limits::HttpLimits;
@@ -28,7 +29,7 @@ enum Rank {
     Streaming,
 }
 
-/// The connection that has to go, of all there are; nothing where all are being answered.
+/// The connection to close; `None` if all are being answered.
 pub(in crate::http) fn choose<K: Copy + Ord>(
     all: &[(K, ConnectionStatus)],
     limits: &HttpLimits,
@@ -45,7 +46,7 @@ pub(in crate::http) fn choose<K: Copy + Ord>(
     ranked.min_by_key(|(order, _)| *order).map(|(_, key)| key)
 }
 
-/// Of whom there are too many.
+/// Which kinds of connections have more than their share of the slots.
 struct Crowded {
     unverified: bool,
     streaming: bool,
@@ -101,7 +102,7 @@ mod tests {
         status(phase, seconds, true)
     }
 
-    /// Who goes, by the place in the list.
+    /// The index of the chosen connection.
     fn goes(all: &[ConnectionStatus]) -> Option<usize> {
         let all: Vec<_> = all.iter().copied().enumerate().collect();
         choose(&all, &limits())

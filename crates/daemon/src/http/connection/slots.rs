@@ -1,4 +1,4 @@
-//! The connections of one server: a bounded number, those that can be spared making room for the new.
+//! The connections of one server: [`ConnectionSlots`] bounds their number and closes one to make room for a new one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::state::{CloseMode, ConnectionState};
 use crate::http::DaemonLog;
 use crate::http::limits::HttpLimits;
 
-/// All connections of a server.
+/// All connections of a server, at most `connections` of them.
 pub(in crate::http) struct ConnectionSlots {
     limits: HttpLimits,
     connections: RefCell<BTreeMap<u64, Rc<ConnectionState>>>,
@@ -22,7 +22,7 @@ pub(in crate::http) struct ConnectionSlots {
     daemon_log: Rc<dyn DaemonLog>,
 }
 
-/// The place of one connection; given back when dropped.
+/// One connection's slot; freed when dropped.
 pub(in crate::http) struct ConnectionSlot {
     id: u64,
     slots: Rc<ConnectionSlots>,
@@ -40,7 +40,7 @@ impl ConnectionSlots {
         }
     }
 
-    /// A slot for a new connection; nothing where all are taken by clients that are being answered.
+    /// A slot for a new connection; `None` if all are taken by clients that are being answered.
     pub(in crate::http) fn acquire(self: &Rc<Self>) -> Option<ConnectionSlot> {
         if self.connections.borrow().len() >= self.limits.connections && !self.evict_one() {
             return None;
@@ -51,7 +51,7 @@ impl ConnectionSlots {
         Some(ConnectionSlot { id: number, slots: Rc::clone(self), state })
     }
 
-    /// Asks the connection to leave that can best be spared. Its slot counts as free from now on.
+    /// Closes the connection that can best be spared. Its slot counts as free at once.
     pub(in crate::http) fn evict_one(&self) -> bool {
         let mut taken = self.connections.borrow_mut();
         let all: Vec<_> = taken.iter().map(|(&number, state)| (number, state.status())).collect();
@@ -62,8 +62,8 @@ impl ConnectionSlots {
         true
     }
 
-    /// Asks everybody to leave: who is being answered, and takes the answer, when that is done, the others at once.
-    /// Ends when all have left, or after the time for it.
+    /// Closes all connections: those with a response in progress after it, unless the client has stopped reading, the
+    /// others at once. Returns when all are closed, or after `close_time`.
     pub(in crate::http) async fn close_all(&self) {
         for state in self.connections.borrow().values() {
             let busy = matches!(state.phase(), Phase::Responding | Phase::Body | Phase::EventStream)

@@ -1,4 +1,4 @@
-//! Where a connection stands: shared by the wire under it, the answer on it, and the slots that may ask it to leave.
+//! The state of a connection: [`ConnectionState`], shared by its stream, its response and the slots.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -11,46 +11,46 @@ use crate::http::limits::HttpLimits;
 /// What a connection is doing.
 ///
 /// ```text
-/// Fresh ──▶ Head ──▶ Body ──▶ Busy ─────────▶ Idle
-///             ▲  ├──────────▶ Tail, Live ─────▶ │
-///             │  └──────────▶ Refused           │
-///             └─────────────────────────────────┘
+/// New ──▶ Head ──▶ Body ──▶ Responding ───────────▶ Idle
+///           ▲  ├───────────▶ LogTail, EventStream ──▶ │
+///           │  └───────────▶ Refused                  │
+///           └─────────────────────────────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Phase {
-    /// Nothing has come yet.
+    /// No byte has been received.
     New,
-    /// A head is coming in.
+    /// The head of a request is being received.
     Head,
-    /// A body is coming in.
+    /// A body is being received.
     Body,
-    /// An answer is being made or sent.
+    /// A response is being made or sent.
     Responding,
-    /// It was told no, and is heard no more: it may hang up when it has read that.
+    /// The request was refused without reading its body; the client has a moment to read that.
     Refused,
-    /// A log is being followed, which ends with its connection.
+    /// A log is being followed, until the client closes the connection.
     LogTail,
-    /// What happens is being told, which ends with the daemon.
+    /// Events are being sent, until the daemon ends.
     EventStream,
-    /// Answered; the next request may come.
+    /// The response has been sent; the next request may come.
     Idle,
 }
 
-/// What is known of a connection.
+/// What the eviction needs to know of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) struct ConnectionStatus {
     pub(in crate::http) phase: Phase,
     /// How long it has been in this phase.
     pub(in crate::http) age: Duration,
-    /// How long the client has taken nothing of its answer.
+    /// How long the client has read nothing of its response.
     pub(in crate::http) stalled: Option<Duration>,
     pub(in crate::http) is_unverified: bool,
 }
 
-/// How a connection is asked to leave.
+/// How a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum CloseMode {
-    /// When it has been answered.
+    /// After the response in progress.
     AfterResponse,
     /// At once.
     Now,
@@ -60,7 +60,7 @@ pub(in crate::http) enum CloseMode {
 pub(in crate::http) struct ConnectionState {
     phase: Cell<Phase>,
     phase_since: Cell<Instant>,
-    /// Since when the client has taken nothing of what there is for it.
+    /// Since when the client has read nothing although there is something to read.
     stalled_since: Cell<Option<Instant>>,
     is_unverified: Cell<bool>,
     close_mode: Cell<Option<CloseMode>>,
@@ -85,7 +85,7 @@ impl ConnectionState {
         self.phase.get()
     }
 
-    /// What counts when somebody has to make room.
+    /// For the eviction.
     pub(in crate::http) fn status(&self) -> ConnectionStatus {
         ConnectionStatus {
             phase: self.phase.get(),
@@ -95,7 +95,7 @@ impl ConnectionState {
         }
     }
 
-    /// The client has shown the password, or been answered where there is none.
+    /// The client has shown the password, or has got a response where there is none.
     pub(in crate::http) fn mark_verified(&self) {
         self.is_unverified.set(false);
     }
@@ -105,12 +105,12 @@ impl ConnectionState {
         self.phase_since.set(Instant::now());
     }
 
-    /// When the client must have said what it has to say.
+    /// When the bytes that are awaited must have come.
     pub(in crate::http) fn read_deadline(&self) -> Option<Instant> {
         match self.phase.get() {
             Phase::New => Some(self.phase_since.get() + self.limits.first_byte),
             Phase::Head => Some(self.phase_since.get() + self.limits.head_time),
-            // A body has its time limit where it is read.
+            // `Service::read_body` has the time limit of bodies.
             Phase::Body
             | Phase::Responding
             | Phase::Refused
@@ -120,40 +120,40 @@ impl ConnectionState {
         }
     }
 
-    /// How long the client may take nothing of what it is sent.
+    /// How long the client may read nothing.
     pub(in crate::http) fn stall_limit(&self) -> Duration {
         if self.is_streaming() { self.limits.stream_stall } else { self.limits.write_stall }
     }
 
-    /// Whether the answer goes on for as long as the client stays.
+    /// Whether the response is a stream without end.
     pub(in crate::http) fn is_streaming(&self) -> bool {
         matches!(self.phase.get(), Phase::LogTail | Phase::EventStream)
     }
 
-    /// The client has taken something.
+    /// The client has read something.
     pub(in crate::http) fn mark_progress(&self) {
         self.stalled_since.set(None);
     }
 
-    /// The client takes nothing.
+    /// The client is not reading.
     pub(in crate::http) fn mark_stalled(&self) {
         if self.stalled_since.get().is_none() {
             self.stalled_since.set(Some(Instant::now()));
         }
     }
 
-    /// Whether the client has taken nothing for so long that it is not waited for at the end.
+    /// Whether the client has read nothing for so long that the end of the server does not wait for it.
     pub(in crate::http) fn is_stalled(&self) -> bool {
         self.stalled_since.get().is_some_and(|since| since.elapsed() >= self.limits.close_time)
     }
 
-    /// Asks the connection to leave.
+    /// Asks the connection's task to close it.
     pub(in crate::http) fn request_close(&self, how: CloseMode) {
         self.close_mode.set(Some(how));
         self.close_signal.notify_one();
     }
 
-    /// Waits until the connection is asked to leave.
+    /// Waits until the connection is to be closed.
     pub(in crate::http) async fn close_requested(&self) -> CloseMode {
         loop {
             if let Some(how) = self.close_mode.take() {

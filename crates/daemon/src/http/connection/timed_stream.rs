@@ -1,4 +1,4 @@
-//! The bytes of a connection, with the time limits that hyper does not have.
+//! A byte stream with the time limits that hyper does not have: [`TimedStream`], between a socket and hyper.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::state::ConnectionState;
 use super::state::Phase;
 
-/// A stream whose peer has to be quick enough. Clones are the same stream.
+/// A stream whose reads and writes time out. Clones are the same stream.
 pub(in crate::http) struct TimedStream<S>(Rc<RefCell<Inner<S>>>);
 
 impl<S> Clone for TimedStream<S> {
@@ -37,13 +37,12 @@ impl<S> TimedStream<S> {
 }
 
 impl<S: AsyncRead + Unpin> TimedStream<S> {
-    /// Ends when a client that follows a log, or what happens, has hung up.
+    /// Returns when the client of a stream (log or events) has closed its side. Must be polled after hyper, in the same
+    /// task.
     ///
-    /// hyper looks for that only while it holds no bytes that it has not used, and supervisorctl sends an empty line
-    /// behind its request; a log that does not grow would be followed for ever. Whatever comes is dropped here: a
-    /// following ends with its connection, so there is no request after it.
-    ///
-    /// It has to be polled after hyper, in the same task.
+    /// hyper notices a closed connection only while its read buffer is empty, and supervisorctl sends an empty line
+    /// after its request; a log that does not grow would be followed for ever. Bytes that arrive are discarded: a
+    /// stream ends with its connection, so no request follows it.
     pub(in crate::http) async fn stream_reader_gone(&self) {
         poll_fn(|cx| {
             let line = &mut *self.0.borrow_mut();
@@ -62,13 +61,13 @@ impl<S: AsyncRead + Unpin> TimedStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
-    /// Ends what is sent, and throws away what still comes, until the peer hangs up or has sent `most` bytes. A socket
-    /// that is closed with bytes in it takes back what was sent last, which is the reason why we close.
+    /// Shuts down the sending side and discards what is received, until the peer closes its side or has sent `most`
+    /// bytes. If a socket is closed with unread bytes in it, the kernel sends RST and the client may lose the response.
     pub(in crate::http) async fn drain(&self, most: usize) {
         let mut left = most;
         poll_fn(|cx| {
             let line = &mut *self.0.borrow_mut();
-            // What cannot be ended has ended.
+            // A failed shutdown needs no handling: the connection is over either way.
             let _ = ready!(Pin::new(&mut line.stream).poll_shutdown(cx));
             while left > 0 {
                 let mut bytes = [0; 4096];
@@ -86,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimedStream<S> {
 }
 
 impl<S> Inner<S> {
-    /// The peer gives nothing.
+    /// There is nothing to read: arms the read deadline of the phase.
     fn check_read_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(deadline) = self.state.read_deadline() else {
             self.read_timer.disarm();
@@ -96,7 +95,7 @@ impl<S> Inner<S> {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// What a write came to: a peer that takes nothing for too long is given up.
+    /// Handles the outcome of a write: times out if the peer has read nothing for too long.
     fn check_write_stall<T>(
         &mut self,
         outcome: Poll<io::Result<T>>,
@@ -160,7 +159,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedStream<S> {
     }
 }
 
-/// A timer that exists only while somebody waits.
+/// A timer that is allocated only while it is needed.
 #[derive(Default)]
 struct Timer(Option<Pin<Box<Sleep>>>);
 
