@@ -16,8 +16,9 @@ use clap::{Parser, Subcommand};
 use ironlance_alert::channel::DeliveryProgress;
 use ironlance_alert::delivery;
 use ironlance_alert::delivery::lock_holder;
+use ironlance_alert::delivery::machine::Input;
 use ironlance_alert::delivery::stop::{self, StopScope, Stopped};
-use ironlance_alert::delivery::worker::{DeliveryWorker, Input};
+use ironlance_alert::delivery::worker::DeliveryWorker;
 use ironlance_alert::outbox::record::StoredAlert;
 use ironlance_alert::outbox::{Outbox, OutboxFolder, state_dir, unix_time};
 use ironlance_core::redact::redact;
@@ -216,7 +217,7 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
     let waiting = outbox.ids(OutboxFolder::New)?;
     let (tell, inbox) = channel();
     // One try of everything, and no waiting for the next.
-    tell.send(Input::Leave)?;
+    tell.send(Input::Drain.into())?;
     let engine = DeliveryWorker::new(Arc::new(outbox.clone()));
     let engine = DeliveryWorker { progress: || Box::new(Aloud), heartbeat: lock_holder::heartbeat, ..engine };
     engine.run(&inbox, &tell);

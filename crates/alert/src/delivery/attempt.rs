@@ -1,29 +1,30 @@
-//! One try of one alert, in the thread of its queue: fetch it, hand it to the carrier, and write down what came of it.
+//! The thread of a queue: [`run_queue`] attempts one alert after the other: load it, pass it to the channel, record the result.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use super::machine::Input;
 use super::schedule::QueueKey;
-use super::worker::{AttemptResult, DeliveryWorker, Input, attempt};
+use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt};
 use crate::channel::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt, Retry};
 use crate::log;
 use crate::outbox::record::StoredAlert;
 use crate::outbox::unix_time;
 use crate::receiver::Transport;
 
-/// Alerts of one queue can share a connection; a password that changed makes another.
-pub(super) fn queue(transport: &Transport) -> QueueKey {
+/// The queue of a transport: its alerts can share a connection.
+pub(super) fn queue_key(transport: &Transport) -> QueueKey {
     serde_json::to_string(transport).expect("a transport has only strings for keys")
 }
 
-/// What the thread of a queue remembers of alerts, by their ids.
+/// What the thread of a queue knows of alerts, by their ids.
 #[derive(Default)]
 struct QueueState {
-    /// The recipients that are left of alerts that were sent to some of theirs while the disk refused to note it.
+    /// The recipients left of alerts that were sent to the others, where the disk refused to record it.
     left: HashMap<String, Vec<String>>,
-    /// When we first tried an alert, and for how long it had been tried by then, in seconds.
+    /// When an alert was first attempted here, and for how long it had been tried before, in seconds.
     since: HashMap<String, (Instant, u64)>,
 }
 
@@ -36,65 +37,70 @@ impl QueueState {
     }
 }
 
-/// Tells that the connection is closed, however the thread ends.
-struct DisconnectGuard<'a>(&'a Sender<Input>);
+/// Sends `Disconnected` when the thread ends, also by a panic.
+struct DisconnectGuard<'a>(&'a Sender<Message>);
 
 impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
         // The receiver is closed once the deliverer has ended.
-        let _ = self.0.send(Input::HungUp);
+        let _ = self.0.send(Input::Disconnected.into());
     }
 }
 
-/// The machine is told of a mail's progress at most so often: it asks only whether there was any for minutes.
-const TELL: Duration = Duration::from_secs(10);
+/// How often, at most, progress is reported to the machine, which only asks whether there was any for minutes.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Tells each step to who watches, and that there was one to the machine.
+/// Passes each step on, and reports progress to the machine.
 struct ProgressReporter<'a> {
     watcher: Box<dyn DeliveryProgress>,
     queue: &'a QueueKey,
-    tell: &'a Sender<Input>,
-    told: Instant,
+    tell: &'a Sender<Message>,
+    last_told: Instant,
 }
 
 impl DeliveryProgress for ProgressReporter<'_> {
     fn step(&mut self, what: &str) {
-        if self.told.elapsed() >= TELL {
-            self.told = Instant::now();
-            let _ = self.tell.send(Input::Progress(self.queue.clone()));
+        if self.last_told.elapsed() >= PROGRESS_INTERVAL {
+            self.last_told = Instant::now();
+            let _ = self.tell.send(Input::Progress(self.queue.clone()).into());
         }
         self.watcher.step(what);
     }
 }
 
-/// The thread of a queue: tries what it is told to, and hangs up when there are no more orders.
-pub(super) fn work(worker: &DeliveryWorker, queue: &QueueKey, ids: &Receiver<String>, tell: &Sender<Input>) {
-    // First of all, so that it is dropped last: behind the connection.
-    let _closed = DisconnectGuard(tell);
+/// Attempts the alerts whose ids come in, and closes the connection when the channel of ids is closed.
+pub(super) fn run_queue(
+    worker: &DeliveryWorker,
+    queue: &QueueKey,
+    ids: &Receiver<String>,
+    tell: &Sender<Message>,
+) {
+    // Declared first, so that it is dropped last: after the connection.
+    let _guard = DisconnectGuard(tell);
     let mut open: Option<Box<dyn DeliveryChannel>> = None;
-    let mut known = QueueState::default();
+    let mut state = QueueState::default();
     loop {
         let id = match ids.recv_timeout(worker.idle) {
             Ok(id) => id,
             Err(RecvTimeoutError::Timeout) => {
                 open = None;
-                // Nothing is left to be closed: the next order may take its time.
+                // The connection is closed: there is no reason to wake before the next id.
                 let Ok(id) = ids.recv() else { return };
                 id
             }
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let verdict = worker.fetch(queue, &id).map_or_else(
-            |verdict| verdict,
+        let result = worker.fetch(queue, &id).map_or_else(
+            |result| result,
             |stored| {
                 let transport = stored.alert.receiver.transport.clone();
                 let channel = open.get_or_insert_with(|| (worker.open)(&transport));
                 let mut steps =
-                    ProgressReporter { watcher: (worker.progress)(), queue, tell, told: Instant::now() };
-                let tried = known.tried(&stored, Instant::now());
-                // A fault of ours in one carrier must not keep the others from their work.
+                    ProgressReporter { watcher: (worker.progress)(), queue, tell, last_told: Instant::now() };
+                let tried = state.tried(&stored, Instant::now());
+                // A panic in one channel must not stop the others.
                 let attempt =
-                    AssertUnwindSafe(|| worker.attempt(channel.as_mut(), &mut steps, stored, &mut known));
+                    AssertUnwindSafe(|| worker.attempt(channel.as_mut(), &mut steps, stored, &mut state));
                 catch_unwind(attempt).unwrap_or_else(|_| {
                     open = None;
                     let reason = format!("internal error with {transport}");
@@ -102,28 +108,28 @@ pub(super) fn work(worker: &DeliveryWorker, queue: &QueueKey, ids: &Receiver<Str
                 })
             },
         );
-        if let AttemptResult::Failed { undelivered, tried } = &verdict {
-            worker.store.record_attempt(&id, &attempt(undelivered.reason(), *tried));
+        if let AttemptResult::Failed { undelivered, tried } = &result {
+            worker.store.record_attempt(&id, &failed_attempt(undelivered.reason(), *tried));
         } else {
-            known.since.remove(&id);
+            state.since.remove(&id);
         }
-        if tell.send(Input::Ended(queue.clone(), id, verdict)).is_err() {
+        if tell.send(Message::Finished(queue.clone(), id, result)).is_err() {
             return;
         }
     }
 }
 
 impl DeliveryWorker {
-    /// The alert to try, or what to do when there is none to be had.
-    fn fetch(&self, own_lane: &QueueKey, id: &str) -> Result<StoredAlert, AttemptResult> {
+    /// The alert to attempt, or the result where it cannot or need not be attempted.
+    fn fetch(&self, own_queue: &QueueKey, id: &str) -> Result<StoredAlert, AttemptResult> {
         match self.store.load(id) {
-            Ok(Some(stored)) if queue(&stored.alert.receiver.transport) != *own_lane => {
+            Ok(Some(stored)) if queue_key(&stored.alert.receiver.transport) != *own_queue => {
                 Err(AttemptResult::Moved)
             }
             Ok(Some(stored)) if stored.sent => {
-                // What cannot be removed now either is looked at again.
+                // If this fails as well, it is tried again later.
                 let _ = self.store.remove_delivered(id);
-                Err(AttemptResult::Over(None))
+                Err(AttemptResult::Closed(None))
             }
             Ok(Some(mut stored)) if stored.damaged > 0 => {
                 log(&format!("{} line(s) of the alert {id} are damaged; sending the others", stored.damaged));
@@ -134,10 +140,10 @@ impl DeliveryWorker {
             }
             Ok(Some(stored)) => Ok(stored),
             Ok(None) => {
-                log(&format!("the alert {id} was not sent: somebody has taken it out of the outbox"));
-                Err(AttemptResult::Over(None))
+                log(&format!("the alert {id} was not sent: its file was removed from the outbox"));
+                Err(AttemptResult::Closed(None))
             }
-            Err(error) if error.is_damage() => Err(self.give_up(id, error.to_string(), 0)),
+            Err(error) if error.is_damage() => Err(self.dead_letter_alert(id, error.to_string(), 0)),
             Err(error) => Err(AttemptResult::Failed {
                 undelivered: DeliveryError::Deferred(error.to_string()),
                 tried: 0,
@@ -145,50 +151,50 @@ impl DeliveryWorker {
         }
     }
 
-    fn give_up(&self, id: &str, reason: String, tried: u64) -> AttemptResult {
+    fn dead_letter_alert(&self, id: &str, reason: String, tried: u64) -> AttemptResult {
         self.dead_letter(id, &reason, tried);
-        AttemptResult::Over(Some(reason))
+        AttemptResult::Closed(Some(reason))
     }
 
-    /// Whether an alert has been tried for long enough. The date alone does not decide: a clock can be set. Nor does it
-    /// keep for ever what was tried for twice the time.
+    /// Whether an alert has been tried for long enough: by the date and by a monotonic clock, as the date can be set; by the
+    /// monotonic clock alone after twice the time.
     fn is_too_old(&self, stored: &StoredAlert, tried: u64) -> bool {
-        // Counted from the first try: a machine that was off for a week owes its alerts as many tries as any other.
+        // Counted from the first attempt: the time in which the machine was off does not count.
         let by_date = stored.attempts.first().map_or(0, |attempt| unix_time().saturating_sub(attempt.at));
         let tried = i64::try_from(tried).unwrap_or(i64::MAX);
         tried > self.lifetime && (by_date > self.lifetime || tried > self.lifetime.saturating_mul(2))
     }
 
-    /// One try of one alert.
+    /// One attempt of one alert.
     fn attempt(
         &self,
         channel: &mut dyn DeliveryChannel,
         steps: &mut dyn DeliveryProgress,
         mut stored: StoredAlert,
-        known: &mut QueueState,
+        state: &mut QueueState,
     ) -> AttemptResult {
         let id = &stored.alert.id.clone();
-        if let Some(to) = known.left.get(id) {
+        if let Some(to) = state.left.get(id) {
             stored.alert.receiver.to.clone_from(to);
         }
         let outcome = channel.send(&stored.alert, steps);
-        let tried = known.tried(&stored, Instant::now());
+        let tried = state.tried(&stored, Instant::now());
         match outcome {
-            Ok(receipt) => self.settle(&stored, &receipt, known, tried),
-            Err(DeliveryError::Rejected(reason)) => self.give_up(id, reason, tried),
+            Ok(receipt) => self.finish_sent(&stored, &receipt, state, tried),
+            Err(DeliveryError::Rejected(reason)) => self.dead_letter_alert(id, reason, tried),
             Err(undelivered) if self.is_too_old(&stored, tried) => {
-                self.give_up(id, format!("too old; last: {}", undelivered.reason()), tried)
+                self.dead_letter_alert(id, format!("too old; last: {}", undelivered.reason()), tried)
             }
             Err(undelivered) => AttemptResult::Failed { undelivered, tried },
         }
     }
 
-    /// The carrier has taken the alert: takes it out, but for recipients that it has refused.
-    fn settle(
+    /// The channel has taken the alert: removes it, but for recipients that were refused.
+    fn finish_sent(
         &self,
         stored: &StoredAlert,
         receipt: &Receipt,
-        known: &mut QueueState,
+        state: &mut QueueState,
         tried: u64,
     ) -> AttemptResult {
         let id = &stored.alert.id;
@@ -201,13 +207,9 @@ impl DeliveryWorker {
             let mut dead = stored.alert.clone();
             dead.id = format!("{id}.refused");
             dead.receiver.to = never;
-            let told = self.store.dead_letter_part(&dead, &attempt(&refusal.reason, tried));
+            let told = self.store.dead_letter_part(&dead, &failed_attempt(&refusal.reason, tried));
             let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
-            log(&format!(
-                "Error sending email: given up for {}: {}{told}",
-                dead.receiver.to.join(", "),
-                refusal.reason
-            ));
+            log(&format!("Error sending email to {}: given up: {}{told}", dead.receiver, refusal.reason));
         }
         if later.is_empty() {
             self.remove(id);
@@ -216,7 +218,7 @@ impl DeliveryWorker {
             rest.alert.receiver.to = later;
             if let Err(error) = self.store.replace(&rest) {
                 log(&format!("{error}: who still has to get the alert is only known in memory"));
-                known.left.insert(id.clone(), rest.alert.receiver.to);
+                state.left.insert(id.clone(), rest.alert.receiver.to);
             }
             let reasons = receipt.refused.iter().filter(|refusal| refusal.retry == Retry::Later);
             let reason = reasons.map(|refusal| refusal.reason.clone()).collect::<Vec<_>>().join("; ");
@@ -224,12 +226,12 @@ impl DeliveryWorker {
         }
         AttemptResult::Sent {
             subject: stored.alert.subject.clone().unwrap_or_else(|| "(no subject)".to_owned()),
+            receiver: stored.alert.receiver.to_string(),
             failures: stored.attempts.len(),
         }
     }
 
-    /// Removes a sent alert. Where that fails, the alert is marked as sent, so that the next deliverer does not send it
-    /// again.
+    /// Removes a sent alert. Where that fails, it is marked as sent, so that no deliverer sends it again.
     fn remove(&self, id: &str) {
         let Err(error) = self.store.remove_delivered(id) else { return };
         match self.store.mark_sent(id) {
@@ -238,7 +240,7 @@ impl DeliveryWorker {
             }
             Err(second) => log(&format!(
                 "{error}: the alert was sent; its removal is tried again. That it was sent cannot be noted ({second}): \
-                 whoever delivers next will send it again"
+                 the next deliverer will send it again"
             )),
         }
     }

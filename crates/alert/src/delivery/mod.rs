@@ -6,7 +6,6 @@
 //! SIGTERM and SIGINT let it finish the mails in hand and end.
 
 pub(crate) mod attempt;
-pub(crate) mod backoff;
 mod dispatcher;
 pub mod lock_holder;
 pub mod machine;
@@ -33,9 +32,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::outbox::{Outbox, record};
-use machine::DeliverySettings;
+use machine::{DeliverySettings, Input};
 use store::{MemoryStore, Store};
-use worker::{DeliveryWorker, Input};
+use worker::{DeliveryWorker, Message};
 
 /// How often the folder is looked at where it cannot be watched.
 const LOOK: Duration = Duration::from_secs(5);
@@ -94,14 +93,15 @@ pub fn memory(state_dir: Option<&Path>) -> ExitCode {
     let (tell, inbox) = channel();
     let store = Arc::new(MemoryStore::new(state_dir.map(Path::to_owned)));
     // What is only in memory would be lost: one last try of everything, not only of the mails in hand.
-    watch_signals(tell.clone(), || Input::Leave);
+    watch_signals(tell.clone(), || Input::Drain);
     let is_orphaned = Arc::new(AtomicBool::new(false));
     take_alerts(Arc::clone(&store), tell.clone(), Arc::clone(&is_orphaned));
     let worker = DeliveryWorker {
         heartbeat: lock_holder::heartbeat_to_listener,
         ..DeliveryWorker::new(Arc::<MemoryStore>::clone(&store))
     };
-    let worker = DeliveryWorker { settings: DeliverySettings { is_fed: true, ..worker.settings }, ..worker };
+    let worker =
+        DeliveryWorker { settings: DeliverySettings { is_from_memory: true, ..worker.settings }, ..worker };
     worker.run(&inbox, &tell);
     if !is_orphaned.load(Ordering::SeqCst) {
         // The listener has all of them, and gives them to the next one.
@@ -143,7 +143,7 @@ fn fail(line: &str) -> ExitCode {
 }
 
 /// Takes alerts from a listener until its end of the pipe is closed.
-fn take_alerts(store: Arc<MemoryStore>, tell: Sender<Input>, is_orphaned: Arc<AtomicBool>) {
+fn take_alerts(store: Arc<MemoryStore>, tell: Sender<Message>, is_orphaned: Arc<AtomicBool>) {
     thread::spawn(move || {
         let mut input = BufReader::new(io::stdin());
         while let Some(content) = frame(&mut input) {
@@ -151,13 +151,13 @@ fn take_alerts(store: Arc<MemoryStore>, tell: Sender<Input>, is_orphaned: Arc<At
                 Ok(stored) => {
                     let id = stored.alert.id.clone();
                     store.add(stored);
-                    let _ = tell.send(Input::Changed(vec![id]));
+                    let _ = tell.send(Message::Changed(vec![id]));
                 }
                 Err(error) => crate::log(&format!("cannot read an alert to deliver: {error}")),
             }
         }
         is_orphaned.store(true, Ordering::SeqCst);
-        let _ = tell.send(Input::Orphaned);
+        let _ = tell.send(Input::Orphaned.into());
     });
 }
 
@@ -172,11 +172,11 @@ fn frame(input: &mut impl BufRead) -> Option<Vec<u8>> {
 }
 
 /// Tells when we are asked to end.
-fn watch_signals(tell: Sender<Input>, what: fn() -> Input) {
+fn watch_signals(tell: Sender<Message>, what: fn() -> Input) {
     match Signals::new([SIGTERM, SIGINT]) {
         Ok(mut signals) => drop(thread::spawn(move || {
             for _ in signals.forever() {
-                let _ = tell.send(what());
+                let _ = tell.send(what().into());
             }
         })),
         Err(error) => crate::log(&format!("cannot take signals: {error}")),
@@ -184,7 +184,7 @@ fn watch_signals(tell: Sender<Input>, what: fn() -> Input) {
 }
 
 /// Tells when the reader of our standard output is gone.
-fn watch_listener(tell: Sender<Input>) {
+fn watch_listener(tell: Sender<Message>) {
     thread::spawn(move || {
         let stdout = io::stdout();
         loop {
@@ -197,7 +197,7 @@ fn watch_listener(tell: Sender<Input>) {
                 Err(_) => break,
             }
         }
-        let _ = tell.send(Input::Orphaned);
+        let _ = tell.send(Input::Orphaned.into());
     });
 }
 
@@ -210,24 +210,24 @@ fn pass(time: Duration) {
 }
 
 /// Tells what changes in the folders.
-fn watch_folders(outbox: &Outbox, tell: Sender<Input>) {
+fn watch_folders(outbox: &Outbox, tell: Sender<Message>) {
     let outbox = outbox.clone();
     thread::spawn(move || {
         if watch(&outbox, &tell).is_err() {
             // Out of watches: look from time to time instead.
-            while tell.send(Input::Changed(Vec::new())).is_ok() {
+            while tell.send(Message::Changed(Vec::new())).is_ok() {
                 pass(LOOK);
             }
         }
     });
 }
 
-fn watch(outbox: &Outbox, tell: &Sender<Input>) -> io::Result<()> {
+fn watch(outbox: &Outbox, tell: &Sender<Message>) -> io::Result<()> {
     let mut inotify = Inotify::init()?;
     let new = inotify.watches().add(outbox.new_dir(), WatchMask::MOVED_TO)?;
     inotify.watches().add(outbox.overrides_dir(), WatchMask::MOVED_TO | WatchMask::CREATE)?;
     // What came between the first look and the watch.
-    let _ = tell.send(Input::Changed(Vec::new()));
+    let _ = tell.send(Message::Changed(Vec::new()));
     let mut buffer = [0; 4096];
     loop {
         let (mut changed, mut nudged, mut claimed) = (Vec::new(), false, false);
@@ -239,12 +239,12 @@ fn watch(outbox: &Outbox, tell: &Sender<Input>) -> io::Result<()> {
             }
         }
         let news = (nudged || !changed.is_empty()).then_some(if nudged {
-            Input::Nudged
+            Input::RetryAll.into()
         } else {
-            Input::Changed(changed)
+            Message::Changed(changed)
         });
-        for input in news.into_iter().chain(claimed.then_some(Input::Claimed)) {
-            if tell.send(input).is_err() {
+        for message in news.into_iter().chain(claimed.then_some(Input::HandoverRequested.into())) {
+            if tell.send(message).is_err() {
                 return Ok(());
             }
         }

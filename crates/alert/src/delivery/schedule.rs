@@ -1,21 +1,31 @@
-//! Which alert to try next: pure, time and chance are arguments.
+//! Which alert to attempt next: [`Schedule`], a queue of alerts for each transport. The machine asks it; pure, time and chance
+//! are arguments.
 //!
-//! Alerts that go the same way form a lane; a lane tries one alert at a time.
+//! A queue attempts one alert at a time.
 //!
 //! ```text
-//!            start_due                      sent: everything of the lane is due
-//! waiting ───────────▶ under way ──┬──▶ (gone)
-//!    ▲                             ├──▶ put off: this alert waits, the lane goes on
-//!    └──────── its pause is over ──┴──▶ unreachable: the whole lane waits
+//!           start_due                     sent: everything of the queue is due
+//! waiting ───────────▶ in flight ──┬──▶ (removed)
+//!    ▲                             ├──▶ deferred: this alert waits, the queue goes on
+//!    └─── its pause is over ───────┴──▶ unreachable: the whole queue waits
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use super::backoff::pause;
+use ironlance_core::time::backoff::Backoff;
 
-/// A way that alerts go: all that share a transport.
+/// The pauses after failures in a row.
+const RETRY: Backoff = Backoff { first: Duration::from_secs(1), max: Duration::from_secs(600) };
+
+/// What names a queue: the transport that its alerts share.
 pub type QueueKey = String;
+
+/// The pause after the given number of failures in a row. `jitter`, a random number from 0 to 1, moves it by up to a fifth
+/// either way, so that the clients of one server do not come at the same moment.
+pub(crate) fn pause(failures: u32, jitter: f64) -> Duration {
+    RETRY.pause(failures).mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))
+}
 
 #[derive(Debug)]
 struct Job {
@@ -26,7 +36,7 @@ struct Job {
 #[derive(Debug, Default)]
 struct DeliveryQueue {
     jobs: BTreeMap<String, Job>,
-    /// The jobs in the order in which they are tried: by failures, then by age.
+    /// The jobs in the order in which they are attempted: by failures, then by age.
     order: BTreeSet<(u32, String)>,
     in_flight: Option<String>,
     failures: u32,
@@ -46,28 +56,28 @@ impl DeliveryQueue {
     }
 }
 
-/// What became of a try.
+/// What an attempt means for the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScheduleOutcome {
-    /// The alert is out of the outbox: sent, dead, or gone.
+    /// The alert is no longer in the outbox: sent, a dead letter, or removed.
     Done {
-        /// Whether the carrier has shown that it works.
+        /// Whether the channel has shown that it works.
         reached: bool,
     },
-    /// The carrier works and put this alert off.
+    /// The channel works and deferred this alert.
     Deferred,
-    /// The carrier does not work.
+    /// The channel does not work.
     Unreachable,
 }
 
-/// All lanes and what waits in them.
+/// All queues and the alerts in them.
 #[derive(Debug, Default)]
 pub struct Schedule {
     queues: HashMap<QueueKey, DeliveryQueue>,
 }
 
 impl Schedule {
-    /// Adds an alert that is due at once; one that is known already stays as it is, unless it changed its lane.
+    /// Adds an alert that is due at once. A known one stays as it is, unless its queue changed.
     pub fn add(&mut self, key: &QueueKey, id: &str, now: Instant) {
         for (own, queue) in &mut self.queues {
             if queue.in_flight.as_deref() == Some(id) || (own == key && queue.jobs.contains_key(id)) {
@@ -78,12 +88,12 @@ impl Schedule {
         self.queues.entry(key.clone()).or_default().insert(id, Job { failures: 0, due: now });
     }
 
-    /// Whether an alert is in a lane.
+    /// Whether an alert is in a queue.
     pub fn contains(&self, id: &str) -> bool {
         self.queues.values().any(|queue| queue.jobs.contains_key(id))
     }
 
-    /// Takes an alert out that is not under way; it is no longer ours to send.
+    /// Removes an alert, unless it is in flight.
     pub fn remove(&mut self, id: &str) {
         for queue in self.queues.values_mut().filter(|queue| queue.in_flight.as_deref() != Some(id)) {
             queue.remove(id);
@@ -91,8 +101,8 @@ impl Schedule {
         self.queues.retain(|_, queue| !queue.jobs.is_empty());
     }
 
-    /// The tries that can start_due now: at most one for each lane that is not at one, the alert that failed least
-    /// first, and of these the oldest. Only alerts that `may` allows are begun.
+    /// Starts the attempts that are due: one for each queue with none in flight, the alert with the fewest failures
+    /// first, and of these the oldest; only alerts that are `allowed`.
     pub fn start_due(&mut self, now: Instant, allowed: impl Fn(&str) -> bool) -> Vec<(QueueKey, String)> {
         let mut begun = Vec::new();
         for (key, queue) in &mut self.queues {
@@ -108,7 +118,7 @@ impl Schedule {
         begun
     }
 
-    /// A try has ended. Gives the pause that follows for the alert or the lane, if any, and how often it has failed.
+    /// Ends an attempt. Gives the pause that follows for the alert or the queue, if any, and its failures in a row.
     pub fn finish(
         &mut self,
         key: &QueueKey,
@@ -152,7 +162,7 @@ impl Schedule {
         }
     }
 
-    /// How long until an alert of a lane can be tried again.
+    /// How long until an alert can be attempted again.
     pub fn time_until_retry(&self, key: &QueueKey, id: &str, now: Instant) -> Option<Duration> {
         let queue = self.queues.get(key)?;
         let due = queue.jobs.get(id)?.due;
@@ -160,17 +170,17 @@ impl Schedule {
         Some(due.saturating_duration_since(now))
     }
 
-    /// How often a lane has failed in a row.
+    /// The failures of a queue in a row.
     pub fn failures(&self, key: &QueueKey) -> u32 {
         self.queues.get(key).map_or(0, |queue| queue.failures)
     }
 
-    /// How many alerts wait in a lane.
+    /// The number of alerts in a queue.
     pub fn queue_len(&self, key: &QueueKey) -> usize {
         self.queues.get(key).map_or(0, |queue| queue.jobs.len())
     }
 
-    /// Lets everything be tried at once.
+    /// Makes every alert due now.
     pub fn make_all_due(&mut self, now: Instant) {
         for queue in self.queues.values_mut() {
             queue.paused_until = None;
@@ -178,7 +188,7 @@ impl Schedule {
         }
     }
 
-    /// When the next try is due; `None` when nothing waits or all that waits is under way.
+    /// When the next attempt is due; `None` when nothing waits or all queues have an attempt in flight.
     pub fn next_deadline(&self) -> Option<Instant> {
         let next = |queue: &DeliveryQueue| {
             if queue.in_flight.is_some() {
@@ -190,17 +200,17 @@ impl Schedule {
         self.queues.values().filter_map(next).min()
     }
 
-    /// Whether this alert is being tried.
+    /// Whether an attempt of this alert is in flight.
     pub fn is_in_flight(&self, id: &str) -> bool {
         self.queues.values().any(|queue| queue.in_flight.as_deref() == Some(id))
     }
 
-    /// Whether a try is under way.
+    /// Whether any attempt is in flight.
     pub fn is_busy(&self) -> bool {
         self.queues.values().any(|queue| queue.in_flight.is_some())
     }
 
-    /// Whether nothing is left to do.
+    /// Whether no alert is left.
     pub fn is_empty(&self) -> bool {
         self.queues.values().all(|queue| queue.jobs.is_empty())
     }
@@ -213,7 +223,7 @@ mod tests {
 
     const SENT: ScheduleOutcome = ScheduleOutcome::Done { reached: true };
 
-    /// Every alert may be tried.
+    /// All alerts are allowed.
     const fn every(_: &str) -> bool {
         true
     }
@@ -229,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_alerts_for_a_dead_server_make_one_try() {
+    fn ten_thousand_alerts_for_a_dead_server_make_one_attempt() {
         let now = Instant::now();
         let ids: Vec<String> = (0..10_000).map(|id| format!("{id:05}")).collect();
         let mut schedule = schedule(&ids.iter().map(String::as_str).collect::<Vec<_>>(), now);
@@ -242,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_try_takes_another_alert_so_that_a_bad_one_cannot_block_the_rest() {
+    fn the_next_attempt_takes_another_alert_so_that_a_bad_one_cannot_block_the_rest() {
         let now = Instant::now();
         let mut schedule = schedule(&["1", "2"], now);
         schedule.start_due(now, every);
@@ -251,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_makes_everything_of_the_lane_due() {
+    fn a_success_makes_everything_of_the_queue_due() {
         let now = Instant::now();
         let mut schedule = schedule(&["1", "2"], now);
         schedule.start_due(now, every);
@@ -266,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_that_hangs_does_not_hold_up_the_others() {
+    fn a_queue_that_hangs_does_not_hold_up_the_others() {
         let now = Instant::now();
         let mut schedule = schedule(&["1"], now);
         schedule.add(&key("sms"), "2", now);
@@ -278,14 +288,26 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_whose_transport_was_corrected_changes_its_lane() {
+    fn an_alert_whose_transport_was_corrected_changes_its_queue() {
         let now = Instant::now();
         let mut schedule = schedule(&["1"], now);
         schedule.add(&key("other"), "1", now);
         assert_eq!(schedule.start_due(now, every), [(key("other"), "1".to_owned())]);
     }
 
+    #[test]
+    fn pauses_double_up_to_ten_minutes() {
+        let seconds: Vec<u64> = (1..13).map(|failures| pause(failures, 0.5).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+    }
+
     proptest! {
+        #[test]
+        fn every_pause_is_within_a_fifth_of_its_step(failures in 1..u32::MAX, jitter in any::<f64>()) {
+            let pause = pause(failures, jitter);
+            prop_assert!(pause >= Duration::from_millis(800) && pause <= Duration::from_secs(720));
+        }
+
         #[test]
         fn every_alert_is_sent_once_whatever_happens_before(
             outcomes in prop::collection::vec(0_u8..3, 0..60), count in 1_usize..8,

@@ -1,10 +1,10 @@
-//! What a deliverer works with, what it can be told, and how a try can end.
+//! A deliverer: [`DeliveryWorker`], the store, channels and settings that it works with; the messages between its threads.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::lock_holder;
-use super::machine::DeliverySettings;
+use super::machine::{DeliverySettings, Input};
 use super::schedule::{QueueKey, ScheduleOutcome};
 use super::store::Store;
 use crate::alert::Alert;
@@ -21,53 +21,49 @@ pub(super) const DAY: i64 = 86_400;
 /// For how long a deliverer goes on without its listener, unless `IRONLANCE_OUTBOX_LINGER` says otherwise, in seconds.
 const LINGER: u64 = 3600;
 
-/// A connection without a mail for so long is closed: a firewall may forget it without a word, and a server that puts
-/// everything off gets another chance to be another one.
+/// A connection without a mail for this time is closed: a firewall may drop it in silence, and a name with several servers
+/// may give another one next time.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// What a deliverer can be told.
+/// What the threads of a deliverer tell its dispatcher.
 #[derive(Debug)]
-pub enum Input {
-    /// These were put into the store; none named means that something was.
+pub enum Message {
+    /// These alerts were put into the store; without ids, some were.
     Changed(Vec<String>),
-    /// Everything shall be looked at anew and tried at once.
-    Nudged,
-    /// The listener is gone: go on for a while.
-    Orphaned,
-    /// Another deliverer would take over.
-    Claimed,
-    /// Nobody needs us any more: finish what is due, and leave the rest.
-    Leave,
-    /// Finish the mails in hand, and leave the rest.
-    Stop,
-    /// The mail in hand of a queue has got on.
-    Progress(QueueKey),
-    /// A try has ended.
-    Ended(QueueKey, String, AttemptResult),
-    /// A connection was closed.
-    HungUp,
+    /// The thread of a queue has finished an attempt to deliver an alert.
+    Finished(QueueKey, String, AttemptResult),
+    /// For the machine.
+    Input(Input),
 }
 
-/// How a try has ended.
+impl From<Input> for Message {
+    fn from(input: Input) -> Self {
+        Self::Input(input)
+    }
+}
+
+/// How an attempt has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptResult {
     /// Sent, to some recipients at least.
     Sent {
-        /// What people know it by.
+        /// The alert's subject.
         subject: String,
+        /// Its addresses and channel.
+        receiver: String,
         /// How often it had failed before.
         failures: usize,
     },
-    /// Not to be sent, or not any more; the reason, if it was given up, was said.
-    Over(Option<String>),
-    /// To be tried again.
+    /// Not to be attempted any more; with a reason, which was logged, it is a dead letter.
+    Closed(Option<String>),
+    /// To be attempted again.
     Failed {
         /// Why.
         undelivered: DeliveryError,
         /// For how long it has been tried, in seconds.
         tried: u64,
     },
-    /// It goes another way now.
+    /// Its transport was overridden: it belongs to another queue.
     Moved,
 }
 
@@ -80,15 +76,15 @@ pub struct DeliveryWorker {
     pub store: Arc<dyn Store>,
     /// How channels are made.
     pub open: OpenChannel,
-    /// Is told each step; for people who watch.
+    /// Makes what is told each step of an attempt.
     pub progress: fn() -> Box<dyn DeliveryProgress>,
-    /// Gives a sign of life to the processes that wait for the lock of the outbox.
+    /// Shows the processes that wait for the lock of the outbox that this one is alive.
     pub heartbeat: fn(),
     /// For how long an alert is tried, in seconds.
     pub lifetime: i64,
     /// For how long a connection is kept for the next mail.
     pub idle: Duration,
-    /// How it behaves.
+    /// The machine's settings.
     pub settings: DeliverySettings,
 }
 
@@ -106,33 +102,40 @@ impl DeliveryWorker {
             lifetime: days.filter(|days| *days > 0).unwrap_or(DAYS).saturating_mul(DAY),
             idle: IDLE,
             settings: DeliverySettings {
-                // A year is for ever, and no sum of times.
+                // Bounded, so that no sum of times overflows.
                 linger: Duration::from_secs(linger.unwrap_or(LINGER).min(365 * DAY.unsigned_abs())),
                 heartbeat: lock_holder::stall_timeout() / 4,
-                is_fed: false,
+                is_from_memory: false,
             },
         }
     }
 }
 
 impl DeliveryWorker {
-    /// Gives up an alert. `tried` is for how long it was tried, in seconds.
+    /// Makes an alert a dead letter. `tried` is for how long it was tried, in seconds.
     pub(super) fn dead_letter(&self, id: &str, reason: &str, tried: u64) {
-        match self.store.dead_letter(id, &attempt(reason, tried)) {
+        let to = to_receiver(self.store.load(id).ok().flatten().map(|stored| stored.alert).as_ref());
+        match self.store.dead_letter(id, &failed_attempt(reason, tried)) {
             Ok(()) => {
-                log(&format!("Error sending email: given up{}: {reason}", self.store.location_hint(id)));
+                let hint = self.store.location_hint(id);
+                log(&format!("Error sending email{to}: given up{hint}: {reason}"));
             }
             Err(error) => log(&format!("cannot give up the alert {id} ({reason}): {error}")),
         }
     }
 }
 
-/// A try that failed now.
-pub(super) fn attempt(reason: &str, tried: u64) -> FailedAttempt {
+/// ` to ADDRESSES by CHANNEL`; nothing for an alert that cannot be read.
+pub(super) fn to_receiver(alert: Option<&Alert>) -> String {
+    alert.map(|alert| format!(" to {}", alert.receiver)).unwrap_or_default()
+}
+
+/// An attempt that failed now.
+pub(super) fn failed_attempt(reason: &str, tried: u64) -> FailedAttempt {
     FailedAttempt { at: unix_time(), reason: reason.to_owned(), tried }
 }
 
-/// Sends one alert now, outside of any store, telling each step: for trying a configuration out.
+/// Sends one alert now, without a store, and reports each step: to try a configuration out.
 pub fn send_once(alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
     channel::open(&alert.receiver.transport).send(alert, progress)
 }
@@ -142,7 +145,7 @@ impl AttemptResult {
     pub(super) const fn outcome(&self) -> ScheduleOutcome {
         match self {
             Self::Sent { .. } => ScheduleOutcome::Done { reached: true },
-            Self::Over(_) | Self::Moved => ScheduleOutcome::Done { reached: false },
+            Self::Closed(_) | Self::Moved => ScheduleOutcome::Done { reached: false },
             Self::Failed { undelivered: DeliveryError::Unreachable(_), .. } => ScheduleOutcome::Unreachable,
             Self::Failed { undelivered: DeliveryError::Deferred(_) | DeliveryError::Rejected(_), .. } => {
                 ScheduleOutcome::Deferred

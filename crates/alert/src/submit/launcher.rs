@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::delivery::backoff;
 use crate::delivery::lock_holder::{LockHolder, StallDetector, stall_timeout};
+use crate::delivery::schedule::pause;
 use crate::log;
 use crate::outbox::Outbox;
 
@@ -144,10 +144,10 @@ impl DelivererLauncher {
     /// Says that the deliverer broke down, and waits a while before the next.
     pub(super) fn pause_after_failure(&self, breakdowns: &mut u32, reason: &str) {
         *breakdowns += 1;
-        let pause = backoff::pause(*breakdowns, 0.5);
+        let delay = pause(*breakdowns, 0.5);
         let program = self.program.display();
-        log(&format!("the deliverer {program} failed: {reason}; starting another in {} s", pause.as_secs()));
-        thread::park_timeout(pause);
+        log(&format!("the deliverer {program} failed: {reason}; starting another in {} s", delay.as_secs()));
+        thread::park_timeout(delay);
     }
 
     fn run_on(&self, outbox: &Outbox, reason: StartReason) -> io::Result<ExitStatus> {

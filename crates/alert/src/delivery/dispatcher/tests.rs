@@ -23,7 +23,7 @@ fn put(outbox: &Outbox, command: &str, subject: &str) -> String {
 fn run(outbox: &Outbox, lifetime: i64, first: Option<Input>) {
     let (tell, inbox) = channel();
     if let Some(first) = first {
-        tell.send(first).unwrap();
+        tell.send(first.into()).unwrap();
     }
     let worker = DeliveryWorker { lifetime, ..DeliveryWorker::new(Arc::new(outbox.clone())) };
     worker.run(&inbox, &tell);
@@ -68,7 +68,7 @@ fn a_deliverer_that_is_told_to_leave_leaves_what_is_not_due() {
     let (dir, outbox, command) = setup();
     put(&outbox, "exit 75", "never");
     put(&outbox, &command, "works");
-    run(&outbox, DAY, Some(Input::Leave));
+    run(&outbox, DAY, Some(Input::Drain));
     assert_eq!(mails(dir.path()), 1);
     let ids = outbox.ids(OutboxFolder::New).unwrap();
     assert_eq!(ids.len(), 1);
@@ -128,7 +128,7 @@ fn each_recipient_has_a_fate_of_its_own() {
     stored.alert.receiver.to = ["a", "b", "c"].map(str::to_owned).to_vec();
     outbox.replace(&stored).unwrap();
     let (tell, inbox) = channel();
-    tell.send(Input::Leave).unwrap();
+    tell.send(Input::Drain.into()).unwrap();
     let worker =
         DeliveryWorker { open: |_| Box::new(Fussy), ..DeliveryWorker::new(Arc::new(outbox.clone())) };
     worker.run(&inbox, &tell);
@@ -184,10 +184,10 @@ fn what_was_sent_and_cannot_be_removed_is_not_sent_again() {
         }
         // Whoever sends without end has sent many by the time that these have come.
         for _ in 0..20 {
-            leave.send(Input::Nudged).unwrap();
+            leave.send(Input::RetryAll.into()).unwrap();
             thread::park_timeout(Duration::from_millis(10));
         }
-        leave.send(Input::Leave).unwrap();
+        leave.send(Input::Drain.into()).unwrap();
     });
     DeliveryWorker::new(Arc::new(Stuck(outbox))).run(&inbox, &tell);
     leaver.join().unwrap();
@@ -207,7 +207,7 @@ fn a_carrier_that_panics_is_a_carrier_that_fails() {
     let (_dir, outbox, _) = setup();
     put(&outbox, "broken", "x");
     let (tell, inbox) = channel();
-    tell.send(Input::Leave).unwrap();
+    tell.send(Input::Drain.into()).unwrap();
     DeliveryWorker { open: |_| Box::new(Broken), ..DeliveryWorker::new(Arc::new(outbox.clone())) }
         .run(&inbox, &tell);
     assert_eq!(outbox.ids(OutboxFolder::New).unwrap().len(), 1);
@@ -350,7 +350,7 @@ fn a_clock_that_was_set_forward_or_back_buries_nothing_and_keeps_nothing_for_eve
     ] {
         let (_dir, outbox, _) = setup();
         let id = tried(&outbox, "exit 75", at, seconds);
-        run(&outbox, 3 * DAY, Some(Input::Leave));
+        run(&outbox, 3 * DAY, Some(Input::Drain));
         assert_eq!(outbox.load(OutboxFolder::Dead, &id).is_ok(), is_dead, "{at} {seconds}");
     }
 }

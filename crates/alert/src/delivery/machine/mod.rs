@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              nothing left, or time to leave           all have hung up
-//!  Delivering ───────────────────────────────▶ HangingUp ───────────────▶ LastLook ──▶ Ended
+//!  Delivering ───────────────────────────────▶ Disconnecting ───────────────▶ FinalScan ──▶ Ended
 //!   ▲  │                                          │ something is due         │   nothing new is due
 //!   │  │                                          │                          │
 //!   └──│──────────────────────────────────────────┴──────────────────────────┘ something new is due
@@ -29,15 +29,15 @@ use super::schedule::{QueueKey, Schedule, ScheduleOutcome};
 /// How long to wait for the first alert: a listener starts us before it has gathered what to say.
 const FIRST_ALERT: Duration = Duration::from_secs(1);
 /// How long until something that could not be read or removed is tried again.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+const RESCAN_AFTER: Duration = Duration::from_secs(10);
 /// How long the goodbye to all servers may take before we end without it.
-const HANG_UP: Duration = Duration::from_secs(10);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A mail in hand that has made no step for so long is held up: it keeps who gives over, and must not keep the other
 /// queues as well.
-const HELD_UP: Duration = Duration::from_secs(3);
+const STALLED_AFTER: Duration = Duration::from_secs(3);
 /// A mail in hand that has made no step for so long hangs: no step of a carrier takes longer (ten minutes for the
 /// longest, a mail's content and the server's answer to it).
-pub const OVERDUE: Duration = Duration::from_secs(15 * 60);
+pub const HUNG_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// Where a deliverer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +45,9 @@ pub enum Phase {
     /// There is something to send, now or later.
     Delivering,
     /// Connections are being closed, since then.
-    HangingUp(Instant),
+    Disconnecting(Instant),
     /// The store is looked at once more before the end.
-    LastLook,
+    FinalScan,
     /// Over.
     Ended,
 }
@@ -55,26 +55,26 @@ pub enum Phase {
 /// What can happen to a deliverer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// The answer to [`Command::Survey`] and [`Command::LookAgain`], and news: these are in the store.
+    /// The answer to [`Command::Scan`] and [`Command::Rescan`], and news: these are in the store.
     Found(Vec<(QueueKey, String)>),
     /// These are not to be sent any more.
-    Gone(Vec<String>),
+    Removed(Vec<String>),
     /// Something could not be read or removed.
-    Trouble,
+    StoreFailed,
     /// Everything that waits shall be tried at once.
-    Nudged,
+    RetryAll,
     /// The listener is gone.
     Orphaned,
     /// Another deliverer would take over.
-    Claimed,
+    HandoverRequested,
     /// Try what is due once more, and end.
-    Leave,
+    Drain,
     /// Finish the mails in hand, and end.
     Stop,
     /// The mail in hand of this queue has got on.
     Progress(QueueKey),
     /// A try has ended.
-    Ended {
+    Finished {
         /// By which queue.
         queue: QueueKey,
         /// Which alert.
@@ -85,7 +85,7 @@ pub enum Input {
         jitter: f64,
     },
     /// A connection was closed.
-    HungUp,
+    Disconnected,
     /// Nothing; a deadline has come.
     Tick,
 }
@@ -94,13 +94,13 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Look for alerts that are not known yet; answer with [`Input::Found`].
-    Survey,
+    Scan,
     /// Try again what could not be read or removed; answer with [`Input::Found`].
-    LookAgain,
+    Rescan,
     /// Try this alert.
-    Carry(QueueKey, String),
-    /// Close all connections, of which there are this many; each answers with [`Input::HungUp`].
-    HangUp(usize),
+    Attempt(QueueKey, String),
+    /// Close all connections, of which there are this many; each answers with [`Input::Disconnected`].
+    Disconnect(usize),
     /// Give a sign of life.
     Heartbeat,
 }
@@ -113,7 +113,7 @@ pub struct DeliverySettings {
     /// How often to give a sign of life.
     pub heartbeat: Duration,
     /// The listener hands over alerts by a pipe: while it lives there may be more.
-    pub is_fed: bool,
+    pub is_from_memory: bool,
 }
 
 /// See the table above.
@@ -123,21 +123,21 @@ pub struct Machine {
     phase: Phase,
     schedule: Schedule,
     /// Until when to stay although nothing has come yet.
-    stay_until: Option<Instant>,
-    look_again: Option<Instant>,
-    leave_at: Option<Instant>,
+    first_alert_until: Option<Instant>,
+    rescan_at: Option<Instant>,
+    drain_at: Option<Instant>,
     /// Once it is time to leave, the alerts that were tried since.
-    leaving: Option<HashSet<String>>,
+    draining: Option<HashSet<String>>,
     is_orphaned: bool,
     /// Another deliverer waits for the lock.
-    is_giving_way: bool,
+    is_yielding: bool,
     is_stopping: bool,
     /// The queues with a connection that nobody has told to close.
-    open: HashSet<QueueKey>,
-    hanging_up: usize,
+    connected: HashSet<QueueKey>,
+    disconnecting: usize,
     /// When the mail in hand of a queue made its last step.
-    got_on: HashMap<QueueKey, Instant>,
-    beat_at: Instant,
+    last_progress: HashMap<QueueKey, Instant>,
+    heartbeat_at: Instant,
 }
 
 impl Machine {
@@ -147,17 +147,17 @@ impl Machine {
             settings,
             phase: Phase::Delivering,
             schedule: Schedule::default(),
-            stay_until: Some(now + FIRST_ALERT),
-            look_again: None,
-            leave_at: None,
-            leaving: None,
+            first_alert_until: Some(now + FIRST_ALERT),
+            rescan_at: None,
+            drain_at: None,
+            draining: None,
             is_orphaned: false,
-            is_giving_way: false,
+            is_yielding: false,
             is_stopping: false,
-            open: HashSet::new(),
-            hanging_up: 0,
-            got_on: HashMap::new(),
-            beat_at: now,
+            connected: HashSet::new(),
+            disconnecting: 0,
+            last_progress: HashMap::new(),
+            heartbeat_at: now,
         }
     }
 
@@ -167,124 +167,124 @@ impl Machine {
         match input {
             Input::Found(found) => {
                 if !found.is_empty() {
-                    self.stay_until = None;
+                    self.first_alert_until = None;
                 }
                 found.iter().for_each(|(queue, id)| self.schedule.add(queue, id, now));
-                if self.phase == Phase::LastLook {
+                if self.phase == Phase::FinalScan {
                     self.phase = if self.has_work() { Phase::Delivering } else { Phase::Ended };
                 }
             }
-            Input::Gone(ids) => ids.iter().for_each(|id| self.schedule.remove(id)),
-            Input::Trouble => self.look_again = Some(now + LOOK_AGAIN),
-            Input::Nudged => self.schedule.make_all_due(now),
+            Input::Removed(ids) => ids.iter().for_each(|id| self.schedule.remove(id)),
+            Input::StoreFailed => self.rescan_at = Some(now + RESCAN_AFTER),
+            Input::RetryAll => self.schedule.make_all_due(now),
             Input::Orphaned => {
                 self.is_orphaned = true;
-                self.leave_at.get_or_insert(now + self.settings.linger);
+                self.drain_at.get_or_insert(now + self.settings.linger);
             }
-            Input::Claimed => self.is_giving_way |= self.is_orphaned,
-            Input::Leave => {
-                self.leaving.get_or_insert_default();
+            Input::HandoverRequested => self.is_yielding |= self.is_orphaned,
+            Input::Drain => {
+                self.draining.get_or_insert_default();
                 // The last chance for what has to be written down.
-                commands.extend(self.settings.is_fed.then_some(Command::LookAgain));
+                commands.extend(self.settings.is_from_memory.then_some(Command::Rescan));
             }
             Input::Stop => self.is_stopping = true,
             Input::Progress(queue) => {
-                if let Some(at) = self.got_on.get_mut(&queue) {
+                if let Some(at) = self.last_progress.get_mut(&queue) {
                     *at = now;
                 }
             }
-            Input::Ended { queue, id, outcome, jitter } => {
-                self.got_on.remove(&queue);
+            Input::Finished { queue, id, outcome, jitter } => {
+                self.last_progress.remove(&queue);
                 self.schedule.finish(&queue, &id, outcome, now, jitter);
             }
-            Input::HungUp => self.hanging_up = self.hanging_up.saturating_sub(1),
+            Input::Disconnected => self.disconnecting = self.disconnecting.saturating_sub(1),
             Input::Tick => {}
         }
-        self.go_on(now, &mut commands);
+        self.advance(now, &mut commands);
         commands
     }
 
     /// Begins everything that can begin, and ends when nothing is left.
-    fn go_on(&mut self, now: Instant, commands: &mut Vec<Command>) {
+    fn advance(&mut self, now: Instant, commands: &mut Vec<Command>) {
         if self.phase == Phase::Ended {
             return;
         }
         if self.is_stopping {
-            if !self.schedule.is_busy() || self.hangs(now) {
+            if !self.schedule.is_busy() || self.is_hung(now) {
                 self.phase = Phase::Ended;
             } else {
                 self.heartbeat(now, commands);
             }
             return;
         }
-        if self.is_giving_way && !self.schedule.is_busy() {
+        if self.is_yielding && !self.schedule.is_busy() {
             self.phase = Phase::Ended;
             return;
         }
-        if self.leave_at.is_some_and(|at| at <= now) {
-            self.leaving.get_or_insert_default();
+        if self.drain_at.is_some_and(|at| at <= now) {
+            self.draining.get_or_insert_default();
         }
-        self.stay_until = self.stay_until.filter(|until| now < *until);
+        self.first_alert_until = self.first_alert_until.filter(|until| now < *until);
         self.heartbeat(now, commands);
-        if self.settings.is_fed && !self.schedule.is_empty() {
+        if self.settings.is_from_memory && !self.schedule.is_empty() {
             // What is only in memory is written down as soon as the disk is well again.
-            self.look_again.get_or_insert(now + LOOK_AGAIN);
+            self.rescan_at.get_or_insert(now + RESCAN_AFTER);
         }
-        if self.look_again.is_some_and(|at| at <= now) {
-            self.look_again = None;
-            commands.push(Command::LookAgain);
+        if self.rescan_at.is_some_and(|at| at <= now) {
+            self.rescan_at = None;
+            commands.push(Command::Rescan);
         }
-        let tried = self.leaving.as_ref();
-        let is_free = self.begins_at().is_none_or(|at| at <= now);
+        let tried = self.draining.as_ref();
+        let is_free = self.unblocked_at().is_none_or(|at| at <= now);
         let begun =
             self.schedule.start_due(now, |id| is_free && tried.is_none_or(|tried| !tried.contains(id)));
         for (queue, id) in begun {
             self.phase = Phase::Delivering;
-            if let Some(tried) = &mut self.leaving {
+            if let Some(tried) = &mut self.draining {
                 tried.insert(id.clone());
             }
-            self.open.insert(queue.clone());
-            self.got_on.insert(queue.clone(), now);
-            commands.push(Command::Carry(queue, id));
+            self.connected.insert(queue.clone());
+            self.last_progress.insert(queue.clone(), now);
+            commands.push(Command::Attempt(queue, id));
         }
         if self.has_work() {
             self.phase = Phase::Delivering;
             return;
         }
         if self.phase == Phase::Delivering {
-            if !self.open.is_empty() {
-                self.hanging_up += self.open.len();
-                commands.push(Command::HangUp(self.open.len()));
-                self.open.clear();
+            if !self.connected.is_empty() {
+                self.disconnecting += self.connected.len();
+                commands.push(Command::Disconnect(self.connected.len()));
+                self.connected.clear();
             }
-            self.phase = Phase::HangingUp(now);
+            self.phase = Phase::Disconnecting(now);
         }
-        if let Phase::HangingUp(since) = self.phase
-            && (self.hanging_up == 0 || since + HANG_UP <= now)
+        if let Phase::Disconnecting(since) = self.phase
+            && (self.disconnecting == 0 || since + DISCONNECT_TIMEOUT <= now)
         {
             // To say goodbye to a server takes a moment in which something may have come in.
-            self.phase = Phase::LastLook;
-            commands.push(Command::Survey);
+            self.phase = Phase::FinalScan;
+            commands.push(Command::Scan);
         }
     }
 
     fn heartbeat(&mut self, now: Instant, commands: &mut Vec<Command>) {
-        if self.beat_at <= now {
-            self.beat_at = now + self.settings.heartbeat;
+        if self.heartbeat_at <= now {
+            self.heartbeat_at = now + self.settings.heartbeat;
             // Who has a mail in hand that hangs must not look well to those who wait for the outbox.
-            commands.extend((!self.hangs(now)).then_some(Command::Heartbeat));
+            commands.extend((!self.is_hung(now)).then_some(Command::Heartbeat));
         }
     }
 
     /// Whether a mail in hand has made no step for too long.
-    fn hangs(&self, now: Instant) -> bool {
-        self.got_on.values().any(|at| *at + OVERDUE <= now)
+    fn is_hung(&self, now: Instant) -> bool {
+        self.last_progress.values().any(|at| *at + HUNG_AFTER <= now)
     }
 
     /// Who gives way begins nothing until a mail in hand is held up, which is then.
-    fn begins_at(&self) -> Option<Instant> {
-        let first = self.got_on.values().min().filter(|_| self.is_giving_way);
-        first.map(|at| *at + HELD_UP)
+    fn unblocked_at(&self) -> Option<Instant> {
+        let first = self.last_progress.values().min().filter(|_| self.is_yielding);
+        first.map(|at| *at + STALLED_AFTER)
     }
 
     /// Whether there is a reason to stay.
@@ -292,13 +292,13 @@ impl Machine {
         if self.schedule.is_busy() {
             return true;
         }
-        if self.leaving.is_some() {
+        if self.draining.is_some() {
             return false;
         }
         !self.schedule.is_empty()
-            || self.look_again.is_some()
-            || self.stay_until.is_some()
-            || (self.settings.is_fed && !self.is_orphaned)
+            || self.rescan_at.is_some()
+            || self.first_alert_until.is_some()
+            || (self.settings.is_from_memory && !self.is_orphaned)
     }
 
     /// When to come back, with [`Input::Tick`], though nothing has happened; `None` only when all is over.
@@ -307,16 +307,17 @@ impl Machine {
             return None;
         }
         let hang_up = match self.phase {
-            Phase::HangingUp(since) => Some(since + HANG_UP),
-            Phase::Delivering | Phase::LastLook | Phase::Ended => None,
+            Phase::Disconnecting(since) => Some(since + DISCONNECT_TIMEOUT),
+            Phase::Delivering | Phase::FinalScan | Phase::Ended => None,
         };
-        let overdue = self.got_on.values().min().map(|at| *at + OVERDUE).filter(|_| self.is_stopping);
-        let staying = !self.is_stopping && self.leaving.is_none();
+        let overdue =
+            self.last_progress.values().min().map(|at| *at + HUNG_AFTER).filter(|_| self.is_stopping);
+        let staying = !self.is_stopping && self.draining.is_none();
         let due = self.schedule.next_deadline();
-        let due = due.map(|due| self.begins_at().map_or(due, |at| at.max(due)));
-        let waiting = [due, self.look_again, self.stay_until, self.leave_at];
+        let due = due.map(|due| self.unblocked_at().map_or(due, |at| at.max(due)));
+        let waiting = [due, self.rescan_at, self.first_alert_until, self.drain_at];
         let waiting = waiting.into_iter().flatten().filter(|_| staying);
-        waiting.chain(hang_up).chain(overdue).chain([self.beat_at]).min()
+        waiting.chain(hang_up).chain(overdue).chain([self.heartbeat_at]).min()
     }
 
     /// Where it is.

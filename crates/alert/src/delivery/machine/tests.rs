@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 const SETTINGS: DeliverySettings =
-    DeliverySettings { linger: Duration::from_secs(3600), heartbeat: BEAT, is_fed: false };
+    DeliverySettings { linger: Duration::from_secs(3600), heartbeat: BEAT, is_from_memory: false };
 const BEAT: Duration = Duration::from_secs(30);
 const SENT: ScheduleOutcome = ScheduleOutcome::Done { reached: true };
 
@@ -20,11 +20,11 @@ fn found(ids: &[&str]) -> Input {
 }
 
 fn ended(id: &str, outcome: ScheduleOutcome) -> Input {
-    Input::Ended { queue: queue(), id: id.to_owned(), outcome, jitter: 0.5 }
+    Input::Finished { queue: queue(), id: id.to_owned(), outcome, jitter: 0.5 }
 }
 
 fn carry(id: &str) -> Command {
-    Command::Carry(queue(), id.to_owned())
+    Command::Attempt(queue(), id.to_owned())
 }
 
 /// A machine that has looked at its store, which holds these.
@@ -39,13 +39,13 @@ fn an_alert_that_became_due_while_connections_were_closed_is_tried_and_the_machi
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
     machine.step(ended("1", ScheduleOutcome::Deferred), now);
-    assert_eq!(machine.step(Input::Leave, now), [Command::HangUp(1)]);
+    assert_eq!(machine.step(Input::Drain, now), [Command::Disconnect(1)]);
     // The server is slow at QUIT: meanwhile the pause of the alert is over.
     let later = now + Duration::from_secs(2);
-    assert_eq!(machine.step(Input::HungUp, later), [carry("1")]);
-    assert_eq!(machine.step(ended("1", ScheduleOutcome::Deferred), later), [Command::HangUp(1)]);
+    assert_eq!(machine.step(Input::Disconnected, later), [carry("1")]);
+    assert_eq!(machine.step(ended("1", ScheduleOutcome::Deferred), later), [Command::Disconnect(1)]);
     let later = later + Duration::from_secs(4);
-    assert_eq!(machine.step(Input::HungUp, later), [Command::Survey]);
+    assert_eq!(machine.step(Input::Disconnected, later), [Command::Scan]);
     machine.step(found(&["1"]), later);
     assert_eq!(machine.phase(), Phase::Ended, "each alert is tried once by who leaves");
 }
@@ -54,10 +54,10 @@ fn an_alert_that_became_due_while_connections_were_closed_is_tried_and_the_machi
 fn a_server_that_never_says_goodbye_keeps_nobody() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
-    assert_eq!(machine.step(ended("1", SENT), now), [Command::HangUp(1)]);
+    assert_eq!(machine.step(ended("1", SENT), now), [Command::Disconnect(1)]);
     let deadline = machine.next_deadline().unwrap();
-    assert_eq!(deadline, now + HANG_UP);
-    assert_eq!(machine.step(Input::Tick, deadline), [Command::Survey]);
+    assert_eq!(deadline, now + DISCONNECT_TIMEOUT);
+    assert_eq!(machine.step(Input::Tick, deadline), [Command::Scan]);
     machine.step(found(&[]), deadline);
     assert_eq!((machine.phase(), machine.next_deadline()), (Phase::Ended, None));
 }
@@ -84,7 +84,7 @@ fn a_deliverer_without_a_listener_goes_on_for_its_time_and_then_leaves() {
     let end = now + SETTINGS.linger;
     machine.step(Input::Tick, end);
     machine.step(ended("1", ScheduleOutcome::Unreachable), end);
-    machine.step(Input::HungUp, end);
+    machine.step(Input::Disconnected, end);
     machine.step(found(&["1"]), end);
     assert_eq!(machine.phase(), Phase::Ended);
 }
@@ -94,10 +94,10 @@ fn only_a_deliverer_without_a_listener_gives_way_to_another() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
     machine.step(ended("1", ScheduleOutcome::Unreachable), now);
-    machine.step(Input::Claimed, now);
+    machine.step(Input::HandoverRequested, now);
     assert_eq!(machine.phase(), Phase::Delivering);
     machine.step(Input::Orphaned, now);
-    machine.step(Input::Claimed, now);
+    machine.step(Input::HandoverRequested, now);
     assert_eq!(machine.phase(), Phase::Ended);
 }
 
@@ -107,20 +107,20 @@ fn a_mail_that_is_held_up_keeps_who_gives_way_but_not_the_other_lanes() {
     let other = || "other server".to_owned();
     let mut machine = machine(&["1"], now);
     machine.step(Input::Orphaned, now);
-    assert_eq!(machine.step(Input::Claimed, now), []);
+    assert_eq!(machine.step(Input::HandoverRequested, now), []);
     assert_eq!(machine.step(Input::Found(vec![(other(), "2".into()), (queue(), "3".into())]), now), []);
-    assert_eq!(machine.next_deadline(), Some(now + HELD_UP));
-    let later = now + HELD_UP;
-    assert_eq!(machine.step(Input::Tick, later), [Command::Carry(other(), "2".into())]);
-    let done = Input::Ended { queue: other(), id: "2".into(), outcome: SENT, jitter: 0.5 };
+    assert_eq!(machine.next_deadline(), Some(now + STALLED_AFTER));
+    let later = now + STALLED_AFTER;
+    assert_eq!(machine.step(Input::Tick, later), [Command::Attempt(other(), "2".into())]);
+    let done = Input::Finished { queue: other(), id: "2".into(), outcome: SENT, jitter: 0.5 };
     assert_eq!(machine.step(done, later), []);
     assert_eq!(
         machine.step(Input::Found(vec![(other(), "4".into())]), later),
-        [Command::Carry(other(), "4".into())]
+        [Command::Attempt(other(), "4".into())]
     );
     // The mail that was held up ends: as soon as nothing is in hand, the other deliverer takes over.
     assert_eq!(machine.step(ended("1", ScheduleOutcome::Unreachable), later), []);
-    let done = Input::Ended { queue: other(), id: "4".into(), outcome: SENT, jitter: 0.5 };
+    let done = Input::Finished { queue: other(), id: "4".into(), outcome: SENT, jitter: 0.5 };
     machine.step(done, later);
     assert_eq!(machine.phase(), Phase::Ended, "3 is the other's");
 }
@@ -141,7 +141,7 @@ fn a_mail_that_hangs_ends_the_signs_of_life_and_keeps_nobody_who_stops() {
     let mut machine = machine(&["1"], now);
     assert!(machine.step(Input::Tick, now + BEAT).contains(&Command::Heartbeat));
     machine.step(Input::Progress(queue()), now + BEAT);
-    let hung = now + BEAT + OVERDUE;
+    let hung = now + BEAT + HUNG_AFTER;
     assert!(machine.step(Input::Tick, hung - Duration::from_secs(1)).contains(&Command::Heartbeat));
     assert!(!machine.step(Input::Tick, hung + BEAT).contains(&Command::Heartbeat));
     machine.step(Input::Stop, hung + BEAT);
@@ -154,7 +154,7 @@ fn nothing_to_send_is_waited_for_a_moment() {
     let mut machine = machine(&[], now);
     assert_eq!(machine.phase(), Phase::Delivering);
     assert_eq!(machine.next_deadline(), Some(now + FIRST_ALERT));
-    assert_eq!(machine.step(Input::Tick, now + FIRST_ALERT), [Command::Survey]);
+    assert_eq!(machine.step(Input::Tick, now + FIRST_ALERT), [Command::Scan]);
 }
 
 /// What a random turn does.
@@ -178,8 +178,8 @@ fn turn() -> impl Strategy<Value = Turn> {
         3 => Just(Turn::Close),
         2 => any::<u8>().prop_map(Turn::Put),
         2 => prop_oneof![
-            Just(Input::Nudged), Just(Input::Orphaned), Just(Input::Claimed), Just(Input::Leave),
-            Just(Input::Stop), Just(Input::Trouble), Just(Input::Tick),
+            Just(Input::RetryAll), Just(Input::Orphaned), Just(Input::HandoverRequested), Just(Input::Drain),
+            Just(Input::Stop), Just(Input::StoreFailed), Just(Input::Tick),
         ].prop_map(Turn::Tell),
         4 => (0_u64..5_000).prop_map(Turn::Pass),
     ]
@@ -215,16 +215,16 @@ impl World {
         while let Some(input) = inputs.pop() {
             for command in self.machine.step(input, self.now) {
                 match command {
-                    Command::Survey | Command::LookAgain => {
+                    Command::Scan | Command::Rescan => {
                         let all = self.store.iter().map(|(id, queue)| (queue.clone(), id.clone()));
                         inputs.push(Input::Found(all.collect()));
                     }
-                    Command::Carry(queue, id) => {
+                    Command::Attempt(queue, id) => {
                         assert!(self.in_hand.iter().all(|(busy, _)| *busy != queue), "one at a time");
                         self.workers.insert(queue.clone());
                         self.in_hand.push((queue, id));
                     }
-                    Command::HangUp(count) => {
+                    Command::Disconnect(count) => {
                         assert_eq!(count, self.workers.len());
                         assert!(self.in_hand.is_empty(), "only idle connections are closed");
                         self.closing += self.workers.len();
@@ -245,14 +245,14 @@ impl World {
             return;
         }
         let mut due = format!("{:?}", self.machine.phase());
-        assert_ne!(self.machine.phase(), Phase::LastLook, "the store answers at once");
-        let leaving = self.machine.leaving.is_some() || self.machine.is_stopping;
-        due.push_str(if leaving { ", leaving" } else { "" });
+        assert_ne!(self.machine.phase(), Phase::FinalScan, "the store answers at once");
+        let draining = self.machine.draining.is_some() || self.machine.is_stopping;
+        due.push_str(if draining { ", draining" } else { "" });
         let works = !self.in_hand.is_empty() || self.closing > 0;
-        if leaving || self.machine.is_giving_way {
+        if draining || self.machine.is_yielding {
             assert!(works, "who may leave waits only for work under way: {due}");
         }
-        if leaving || self.machine.begins_at().is_some_and(|at| at > self.now) {
+        if draining || self.machine.unblocked_at().is_some_and(|at| at > self.now) {
             // Nothing is begun.
         } else if let Some(at) = self.machine.schedule.next_deadline() {
             assert!(at > self.now, "what is due is under way: {due}");
@@ -288,14 +288,14 @@ impl World {
             if matches!(outcome, ScheduleOutcome::Done { .. }) {
                 self.store.remove(&id);
             }
-            self.tell(Input::Ended { queue, id, outcome, jitter: 0.5 });
+            self.tell(Input::Finished { queue, id, outcome, jitter: 0.5 });
         }
     }
 
     fn close(&mut self) {
         if self.closing > 0 {
             self.closing -= 1;
-            self.tell(Input::HungUp);
+            self.tell(Input::Disconnected);
         }
     }
 }
@@ -303,16 +303,16 @@ impl World {
 proptest! {
     #[test]
     fn it_never_waits_while_anything_is_due_or_it_may_leave_and_ends_at_last(
-        turns in prop::collection::vec(turn(), 0..80), is_fed in any::<bool>(),
+        turns in prop::collection::vec(turn(), 0..80), is_from_memory in any::<bool>(),
     ) {
-        let mut world = World::new(DeliverySettings { is_fed, ..SETTINGS });
+        let mut world = World::new(DeliverySettings { is_from_memory, ..SETTINGS });
         world.tell(Input::Tick);
         for turn in turns {
             world.play(turn);
         }
         // From now on every server puts off what it gets, and is slow to say goodbye.
         if world.machine.phase() != Phase::Ended {
-            world.tell(Input::Leave);
+            world.tell(Input::Drain);
         }
         let mut steps = 0;
         while world.machine.phase() != Phase::Ended {
@@ -338,7 +338,7 @@ proptest! {
     ) {
         let mut world = World::new(SETTINGS);
         world.tell(Input::Tick);
-        let harmless = |turn: &Turn| !matches!(turn, Turn::Tell(Input::Leave | Input::Stop | Input::Claimed));
+        let harmless = |turn: &Turn| !matches!(turn, Turn::Tell(Input::Drain | Input::Stop | Input::HandoverRequested));
         turns.into_iter().filter(harmless).for_each(|turn| world.play(turn));
         while world.machine.phase() != Phase::Ended {
             if !world.in_hand.is_empty() {
