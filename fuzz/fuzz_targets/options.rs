@@ -1,7 +1,7 @@
 //! A command line of each of the six, one argument a line.
 #![no_main]
 
-use ironlance_listeners::options::batch::BatchMailer;
+use ironlance_listeners::rule::batch::BatchMailer;
 use ironlance_listeners::options::{OptionsEnv, batch, crashmail, httpok, memmon};
 use libfuzzer_sys::fuzz_target;
 

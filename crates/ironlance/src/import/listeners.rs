@@ -9,11 +9,12 @@ use ironlance_config::ini::Section;
 use ironlance_config::listener_command::{ListenerCommand, parse_command};
 use ironlance_core::redact::{is_assignment, redact};
 use ironlance_core::text::shlex;
-use ironlance_listeners::options::batch::{self, BatchMailer};
+use ironlance_listeners::options::batch;
 use ironlance_listeners::options::{
     BatchOptions, CrashmailOptions, HttpokOptions, MemmonOptions, OptionsEnv, Parsed, crashmail, httpok,
     memmon,
 };
+use ironlance_listeners::rule::batch::BatchMailer;
 
 use super::inspect::ConfigView;
 use super::path_search::find_program;

@@ -1,4 +1,5 @@
-//! crashmailbatch, fatalmailbatch, crashsms: what happens in an interval, in one message.
+//! crashmailbatch, fatalmailbatch and crashsms: what happens in an interval, in one message. Wiring of [`CrashRule`],
+//! [`BatchTimer`] and the alerts.
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -9,44 +10,37 @@ use ironlance_core::event::StateChange;
 use ironlance_host::local_time;
 
 use super::alert_context::AlertContext;
-use super::{listen, options, start_check, test_alert};
+use super::{CommandLogic, listen, options, run_test_alert, start_check};
 use crate::environment::ListenerEnv;
-use crate::options::batch::{BatchMailer, BatchOptions, parse};
-use crate::protocol::{EventHandler, ReceivedEvent};
+use crate::options::batch::{BatchOptions, parse};
+use crate::protocol::ReceivedEvent;
+use crate::rule::batch::{BatchMailer, BatchTimer, sent_log};
 use crate::rule::crash::{self, CrashRule};
 use crate::rule::unused_events::UnusedEvents;
 use crate::write_log;
 
-/// So many characters of a message are shown in the log.
-const LOGGED_CHARACTERS: usize = 76;
-
 /// crashmailbatch; `args` without its name.
 pub fn crashmailbatch(args: &[String]) -> ExitCode {
-    main(BatchMailer::Crashmailbatch, args)
+    run(BatchMailer::Crashmailbatch, args).unwrap_or_else(|status| status)
 }
 
 /// fatalmailbatch; `args` without its name.
 pub fn fatalmailbatch(args: &[String]) -> ExitCode {
-    main(BatchMailer::Fatalmailbatch, args)
+    run(BatchMailer::Fatalmailbatch, args).unwrap_or_else(|status| status)
 }
 
 /// crashsms; `args` without its name.
 pub fn crashsms(args: &[String]) -> ExitCode {
-    main(BatchMailer::Crashsms, args)
+    run(BatchMailer::Crashsms, args).unwrap_or_else(|status| status)
 }
 
-fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
-    let options = match options(|args, environment| parse(mailer, args, environment), args) {
-        Ok(options) => options,
-        Err(code) => return code,
-    };
-    if options.test_alert {
-        return test_alert::run(mailer.name(), &options.receiver, &options.ignored);
-    }
+fn run(mailer: BatchMailer, args: &[String]) -> Result<ExitCode, ExitCode> {
+    let options = options(|args, environment| parse(mailer, args, environment), args)?;
+    run_test_alert(mailer.name(), options.test_alert, Some(&options.receiver), &options.ignored)?;
     let environment = ListenerEnv::from_env();
     if environment.server_url.is_none() {
         write_log("Must run as a supervisor event listener\n");
-        return ExitCode::FAILURE;
+        return Err(ExitCode::FAILURE);
     }
     let supervisor = environment.supervisor().ok().flatten();
     let details = !options.brief && mailer != BatchMailer::Crashsms;
@@ -60,89 +54,62 @@ fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
         submitter.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()));
     }
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
-    let unheard = start_check::report_unused_events(&environment, options.triggers);
+    let unused_events = start_check::report_unused_events(&environment, options.triggers);
     let rule = CrashRule { filter: options.filter.clone(), triggers: options.triggers };
-    listen(mailer.name(), &mut Batch { alerts, rule, unused_events: unheard, format, options, ticks: 0 })
+    let timer = BatchTimer::new(options.interval, options.tick_seconds);
+    Ok(listen(mailer.name(), alerts, Batch { rule, timer, unused_events, format, options }))
 }
 
 struct Batch {
-    alerts: AlertContext,
     rule: CrashRule,
+    timer: BatchTimer,
     unused_events: Option<UnusedEvents>,
     format: Format,
     options: BatchOptions,
-    /// Ticks since the last message went, or would have gone.
-    ticks: u64,
 }
 
 impl Batch {
-    fn on_state_change(&mut self, received: &ReceivedEvent, change: &StateChange) {
-        if self.rule.judge(change).is_none() || self.alerts.is_submitted(received) {
+    fn on_state_change(&self, alerts: &mut AlertContext, received: &ReceivedEvent, change: &StateChange) {
+        if self.rule.judge(change).is_none() || alerts.is_submitted(received) {
             return;
         }
         let time = local_time::log_time(&local_time::local(SystemTime::now()));
         let notification = crash::notification(change, time);
         write_log(&format!("{}\n", text::entry(&notification, self.format)));
-        let wants_details = self.alerts.submitter().is_some_and(|submitter| submitter.wants_details());
-        let details = if wants_details {
-            self.alerts.gather_details(received, &change.process, change.detail.pid())
-        } else {
-            None
-        };
+        let wants_details = alerts.submitter().is_some_and(|submitter| submitter.wants_details());
+        let details = wants_details
+            .then(|| alerts.gather_details(received, &change.process, change.detail.pid()))
+            .flatten();
         let details = details.into_iter().collect();
-        let event = self.alerts.event_key(received);
-        if let Some(submitter) = self.alerts.submitter() {
+        let event = alerts.event_key(received);
+        if let Some(submitter) = alerts.submitter() {
             submitter.add_to_batch(&event, Notification { details, ..notification });
         }
     }
 
-    fn on_tick(&mut self) {
-        self.ticks += 1;
-        if self.options.interval.ticks(self.options.tick_seconds).is_none_or(|due| self.ticks < due) {
+    fn on_tick(&mut self, alerts: &mut AlertContext) {
+        if !self.timer.on_tick() {
             return;
         }
-        self.ticks = 0;
-        if let Some(body) = self.alerts.submitter().and_then(Submitter::send_batch) {
-            self.log(&body);
+        if let Some(body) = alerts.submitter().and_then(Submitter::send_batch) {
+            let BatchOptions { receiver, subject, .. } = &self.options;
+            write_log(&sent_log(&receiver.to, receiver.from.as_deref(), subject.as_deref(), &body));
         }
-    }
-
-    /// Tells what was sent, as the original does.
-    fn log(&self, body: &str) {
-        let body = match body.char_indices().nth(LOGGED_CHARACTERS) {
-            Some((end, _)) => format!("{}...", &body[..end]),
-            None => body.to_owned(),
-        };
-        let receiver = &self.options.receiver;
-        write_log(&format!(
-            "Sending notification email:\nTo: {}\nFrom: {}\nSubject: {}\nBody:\n{body}\n",
-            receiver.to.join(", "),
-            receiver.from.as_deref().unwrap_or_default(),
-            self.options.subject.as_deref().unwrap_or("None"),
-        ));
     }
 }
 
-impl EventHandler for Batch {
+impl CommandLogic for Batch {
     fn wants(&self, event_name: &str) -> bool {
         self.rule.wants(event_name)
     }
 
-    fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.kick_stale();
-        start_check::report_unused_event(&mut self.unused_events, &received.envelope.event_name);
+    fn handle(&mut self, alerts: &mut AlertContext, received: &ReceivedEvent) {
+        let event_name = &received.envelope.event_name;
+        start_check::report_unused_event(&mut self.unused_events, event_name);
         match &received.change {
-            Some(change) => self.on_state_change(received, change),
-            None if received.envelope.event_name == self.options.tick_event => self.on_tick(),
+            Some(change) => self.on_state_change(alerts, received, change),
+            None if *event_name == self.options.tick_event => self.on_tick(alerts),
             None => {}
         }
-    }
-
-    fn answered(&mut self) {
-        self.alerts.answered();
-    }
-
-    fn ended(&mut self) {
-        self.alerts.close();
     }
 }

@@ -1,86 +1,72 @@
-//! httpok: restarts programs whose web page does not answer well.
+//! httpok: restarts programs whose web page fails. Wiring of [`HttpRule`], [`RestartRule`], the HTTP probe, supervisord
+//! and the alerts.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ironlance_alert::notification::{Cause, ProcessDetails};
+use ironlance_alert::notification::Cause;
 use ironlance_alert::render::text;
 use ironlance_alert::{Format, Notification};
-use ironlance_core::text::python::repr_list;
-use ironlance_core::{Namespec, ProcessState};
+use ironlance_core::Namespec;
 use ironlance_net::Tls;
-use ironlance_rpc::{Client, ProcessInfo};
+use ironlance_rpc::{CallError, Client, ProcessInfo};
 
 use super::alert_context::AlertContext;
-use super::{is_tick, listen, options, start_check, suppressed_note, test_alert};
+use super::{
+    CommandLogic, ReminderClock, fail, is_tick, listen, options, require_supervisor, run_test_alert,
+    start_check, subject,
+};
 use crate::environment::ListenerEnv;
-use crate::options::httpok::{Eagerness, HttpokOptions, parse};
+use crate::options::httpok::{HttpokOptions, parse};
 use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
 use crate::probe::http::{HttpCheck, PageUrl, redacted};
-use crate::protocol::{EventHandler, ReceivedEvent};
-use crate::rule::http::{HttpRule, HttpVerdict, RestartBudget};
-use crate::rule::reminder::{MailDecision, Reminder};
-use crate::{note, write_log};
+use crate::protocol::ReceivedEvent;
+use crate::rule::http::{HttpRule, HttpVerdict};
+use crate::rule::http_restart::{RestartBudget, RestartDecision, RestartReport, RestartRule};
+use crate::write_log;
 
-/// There is one page: what is mailed is about it.
+/// What reminders are about: there is one page.
 const PAGE: &str = "page";
-/// A mail has the details of so many programs at most.
+/// A mail has the details of at most this many programs.
 const MAX_DETAILED_PROGRAMS: usize = 10;
 
 /// The command; `args` without its name.
 pub fn main(args: &[String]) -> ExitCode {
-    let options = match options(parse, args) {
-        Ok(options) => options,
-        Err(code) => return code,
-    };
-    if options.test_alert {
-        let receiver = options.destination.receiver;
-        return receiver.map_or(ExitCode::FAILURE, |receiver| test_alert::run("httpok", &receiver, &[]));
-    }
-    let environment = ListenerEnv::from_env();
-    let supervisor = match environment.supervisor() {
-        Ok(Some(supervisor)) => supervisor,
-        Ok(None) => {
-            write_log("httpok must be run as a supervisor event listener\n");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return fail(&error),
-    };
-    let check = match check(&options) {
-        Ok(check) => check,
-        Err(error) => return fail(&*error),
-    };
-    let receiver = options.destination.receiver.clone();
-    let alerts =
-        AlertContext::open("httpok", &environment, Some(supervisor.clone()), receiver, !options.brief);
-    let rule = HttpRule::new(redacted(&options.url), options.statuses.clone(), options.retries);
-    let budget = options.max_restarts.map(|max| RestartBudget::new(max.most, max.within));
-    let pending_restarts = PendingRestarts::open(environment.pending_restarts_file("httpok"));
-    start_check::report_unmatched_names(Some(&supervisor), options.filter.named());
-    let own_name = environment.own_name;
-    let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
-    let mut httpok = Httpok {
-        alerts,
-        supervisor,
-        rule,
-        check,
-        budget,
-        pending_restarts,
-        own_name,
-        options,
-        reminder,
-        start,
-    };
-    listen("httpok", &mut httpok)
+    run(args).unwrap_or_else(|status| status)
 }
 
-fn fail(error: &dyn std::fmt::Display) -> ExitCode {
-    write_log(&format!("httpok: {error}\n"));
-    ExitCode::FAILURE
+fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
+    let options = options(parse, args)?;
+    let receiver = options.destination.receiver.clone();
+    run_test_alert("httpok", options.test_alert, receiver.as_ref(), &[])?;
+    let environment = ListenerEnv::from_env();
+    let supervisor = require_supervisor("httpok", &environment, ExitCode::SUCCESS)?;
+    let check = check(&options).map_err(|error| fail("httpok", &error))?;
+    let alerts =
+        AlertContext::open("httpok", &environment, Some(supervisor.clone()), receiver, !options.brief);
+    start_check::report_unmatched_names(Some(&supervisor), options.filter.named());
+    let httpok = Httpok {
+        supervisor,
+        check,
+        rule: HttpRule::new(redacted(&options.url), options.statuses.clone(), options.retries),
+        pending_restarts: PendingRestarts::open(environment.pending_restarts_file("httpok")),
+        restart_rule: RestartRule {
+            filter: options.filter.clone(),
+            own_name: environment.own_name,
+            eagerness: options.eagerness,
+            grace: options.grace,
+            notify_only: options.notify_only,
+            budget: options.max_restarts.map(RestartBudget::new),
+        },
+        reminder: ReminderClock::new(options.remind),
+        start: Instant::now(),
+        options,
+    };
+    Ok(listen("httpok", alerts, httpok))
 }
 
 /// The request that the options describe.
@@ -112,237 +98,132 @@ fn check(options: &HttpokOptions) -> Result<HttpCheck, Box<dyn std::error::Error
 }
 
 struct Httpok {
-    alerts: AlertContext,
     supervisor: Client,
-    rule: HttpRule,
     check: HttpCheck,
-    budget: Option<RestartBudget>,
+    rule: HttpRule,
+    restart_rule: RestartRule,
     pending_restarts: PendingRestarts,
-    own_name: Option<Namespec>,
-    options: HttpokOptions,
-    reminder: Reminder,
+    reminder: ReminderClock,
+    /// The clock of the restart budget.
     start: Instant,
+    options: HttpokOptions,
 }
 
-/// What is told of an action: on stderr at once, and in the mail.
-#[derive(Default)]
-struct ActionLog {
-    lines: Vec<String>,
-    /// What became of each program: the same again is no news.
-    outcomes: String,
-    /// Something was restarted, which is news each time.
-    has_restarted: bool,
-}
-
-impl ActionLog {
-    fn write(&mut self, line: String) {
-        write_log(&format!("{line}\n"));
-        self.lines.push(line);
-    }
-
-    fn outcome(&mut self, about: &Namespec, what: &str) {
-        self.outcomes.push_str(&format!("{about} {what}; "));
-    }
+fn log(line: &str) {
+    write_log(&format!("{line}\n"));
 }
 
 impl Httpok {
-    /// Whether a process is one of those to restart.
-    fn is_selected(&self, namespec: &Namespec) -> bool {
-        self.own_name.as_ref() != Some(namespec) && self.options.filter.selection.names(namespec)
-    }
-
-    /// Whether the page shall be checked now.
+    /// Whether the page is checked now.
     fn wants_check(&self) -> bool {
-        let eager = self.options.eagerness == Eagerness::Eager;
-        if eager && self.options.grace.is_zero() {
+        if self.restart_rule.always_checks() {
             return true;
         }
-        let infos = match self.supervisor.all_process_info() {
-            Ok(infos) => infos,
+        match self.supervisor.all_process_info() {
+            Ok(infos) => self.restart_rule.wants_check(&infos),
             Err(error) => {
-                write_log(&format!("Exception retrieving process info {error}\n"));
-                return eager;
+                log(&format!("Exception retrieving process info {error}"));
+                self.restart_rule.wants_check(&[])
             }
-        };
-        let is_up = |info: &&ProcessInfo| {
-            [ProcessState::Running.code(), ProcessState::Starting.code()].contains(&info.state)
-        };
-        let selected = infos.iter().filter(|info| self.is_selected(&info.namespec()));
-        let up: Vec<&ProcessInfo> = selected.filter(is_up).collect();
-        let running = up.iter().any(|info| info.state == ProcessState::Running.code());
-        // A page whose programs have all just been started says nothing yet.
-        let all_in_grace = !up.is_empty() && up.iter().all(|info| self.is_in_grace(info));
-        (eager || running) && !all_in_grace
-    }
-
-    fn is_in_grace(&self, info: &ProcessInfo) -> bool {
-        let up = Duration::from_secs(u64::try_from(info.now - info.start).unwrap_or_default());
-        match ProcessState::from_code(info.state) {
-            Some(ProcessState::Starting | ProcessState::Running) => up < self.options.grace,
-            _ => false,
         }
     }
 
-    fn act(&mut self, received: &ReceivedEvent, fault: &str, finding: String) {
-        let mut log = ActionLog::default();
-        let infos = match self.supervisor.all_process_info() {
-            Ok(infos) => Some(infos),
-            Err(error) => {
-                log.write(format!("Exception retrieving process info {error}, not acting"));
-                None
-            }
-        };
-        let concerned: Vec<ProcessInfo> =
-            infos.iter().flatten().filter(|info| self.is_selected(&info.namespec())).cloned().collect();
-        // Taken before the restart, while the processes are still the ones that failed.
-        let details: Vec<ProcessDetails> = concerned
-            .iter()
-            .take(MAX_DETAILED_PROGRAMS)
-            .filter_map(|info| {
+    /// `fault` is the part of the answer that is wrong, `finding` what was found.
+    fn act(&mut self, alerts: &mut AlertContext, received: &ReceivedEvent, fault: &str, finding: String) {
+        let mut report = RestartReport::default();
+        let infos = self.supervisor.all_process_info();
+        let infos = infos.inspect_err(|error| {
+            log(report.line(format!("Exception retrieving process info {error}, not acting")));
+        });
+        let mut details = Vec::new();
+        if let Ok(infos) = infos {
+            let selected = self.restart_rule.selected(&infos);
+            // Taken before the restart, while the processes are still the ones that failed.
+            details.extend(selected.iter().take(MAX_DETAILED_PROGRAMS).filter_map(|info| {
                 let pid = (info.pid != 0).then_some(info.pid);
-                self.alerts.gather_details(received, &info.namespec(), pid)
-            })
-            .collect();
-        if let Some(infos) = infos {
-            self.restart_all(&infos, &concerned, &mut log);
+                alerts.gather_details(received, &info.namespec(), pid)
+            }));
+            self.restart_all(&infos, &selected, &mut report);
         }
-        let url = redacted(&self.options.url);
-        let cause = Cause::HttpCheck { url, fault: fault.to_owned(), finding, actions: log.lines.clone() };
-        self.mail(Notification { cause, time: String::new(), details }, &log);
+        let (url, actions) = (redacted(&self.options.url), report.lines().to_vec());
+        let cause = Cause::HttpCheck { url, fault: fault.to_owned(), finding, actions };
+        self.mail(alerts, &report, Notification { cause, time: String::new(), details });
     }
 
-    fn restart_all(&mut self, infos: &[ProcessInfo], concerned: &[ProcessInfo], log: &mut ActionLog) {
-        let who = &self.options.filter;
+    fn restart_all(&mut self, infos: &[ProcessInfo], selected: &[&ProcessInfo], report: &mut RestartReport) {
+        log(report.line(self.restart_rule.announcement()));
         if self.options.notify_only {
-            log.write("Restarting nothing (--notify-only)".to_owned());
             return;
         }
-        if who.any {
-            log.write("Restarting all running processes".to_owned());
-        } else {
-            let groups = who.groups.iter().map(|group| format!("{group}:*"));
-            let named: Vec<String> = who.programs.iter().cloned().chain(groups).collect();
-            log.write(format!("Restarting selected processes {}", repr_list(&named)));
+        for info in selected {
+            self.restart(info, report);
         }
-        for info in concerned {
-            self.restart(info, log);
-        }
-        let is_pattern = |name: &str| name.starts_with('!') || name.ends_with('*');
-        let exists =
-            |name: &str| infos.iter().any(|info| info.name == name || info.namespec().qualified() == name);
-        let named = self.options.filter.programs.iter();
-        let absent: Vec<&String> = named.filter(|name| !is_pattern(name) && !exists(name)).collect();
-        if !absent.is_empty() {
-            log.write(format!("Programs not restarted because they did not exist: {}", repr_list(&absent)));
+        if let Some(missing) = self.restart_rule.missing(infos) {
+            log(report.line(missing));
         }
     }
 
-    fn restart(&mut self, info: &ProcessInfo, log: &mut ActionLog) {
+    fn restart(&mut self, info: &ProcessInfo, report: &mut RestartReport) {
         let namespec = info.namespec();
-        if info.state != ProcessState::Running.code() {
-            log.write(format!("{namespec} not in RUNNING state, NOT restarting"));
-            log.outcome(&namespec, "not running");
-            return;
+        match self.restart_rule.decide(info, self.start.elapsed()) {
+            RestartDecision::Restart => {}
+            RestartDecision::Skip(reason) => return log(report.skipped(&namespec, reason)),
         }
-        if self.is_in_grace(info) {
-            log.write(format!("{namespec} was started only just now (--grace), NOT restarting"));
-            log.outcome(&namespec, "in grace");
-            return;
+        if let Some(dir) = &self.options.core_dir {
+            let output = gcore(&self.options.gcore, dir, &namespec, info.pid);
+            log(report.core_written(&namespec, &output));
         }
-        let now = self.start.elapsed();
-        if let Some(budget) = &mut self.budget
-            && !budget.allows(&namespec, now)
-        {
-            log.write(format!("{namespec} was restarted too often (--max-restarts), NOT restarting"));
-            log.outcome(&namespec, "too often");
-            return;
-        }
-        if let Some(dir) = self.options.core_dir.clone() {
-            let output = gcore(&self.options.gcore, &dir, &namespec, info.pid);
-            log.write(format!("gcore output for {namespec}:\n\n {output}"));
-        }
-        log.write(format!("{namespec} is in RUNNING state, restarting"));
+        log(report.restarting(&namespec));
         let name = namespec.to_string();
-        let mut stop_failed = |error: &_| log.write(format!("Failed to stop process {namespec}: {error}"));
+        let mut stop_failed = |error: &CallError| log(report.not_stopped(&namespec, error));
         match restart(&self.supervisor, &mut self.pending_restarts, &name, Some(&mut stop_failed)) {
-            RestartOutcome::Done => {
-                log.write(format!("{namespec} restarted"));
-                log.has_restarted = true;
-            }
+            RestartOutcome::Done => log(report.restarted(&namespec)),
             RestartOutcome::NotStarted(error) | RestartOutcome::NotStopped(error) => {
-                log.write(format!("Failed to start process {namespec}: {error}"));
-                log.outcome(&namespec, "not started");
+                log(report.not_started(&namespec, &error));
             }
         }
     }
 
-    /// Whether people are to be told, or know it already.
-    fn is_news(&mut self, subject: &str, log: &ActionLog) -> bool {
-        if log.has_restarted {
-            self.reminder.on_healthy(PAGE);
+    fn mail(&mut self, alerts: &mut AlertContext, report: &RestartReport, notification: Notification) {
+        let Some(email) = &self.options.destination.email else { return };
+        let subject = subject("httpok", self.options.name.as_deref(), &text::subject(&notification));
+        if report.has_restarted() {
+            self.reminder.reminder.on_healthy(PAGE);
         }
-        let kind = format!("{subject} {}", log.outcomes);
-        match self.reminder.on_problem(PAGE, &kind, self.start.elapsed()) {
-            MailDecision::Send => true,
-            MailDecision::Suppress(ago) => {
-                note(&[suppressed_note("it", ago)]);
-                false
-            }
-        }
-    }
-
-    fn mail(&mut self, notification: Notification, log: &ActionLog) {
-        let subject = text::subject(&notification);
-        let subject = match &self.options.name {
-            None => format!("httpok: {subject}"),
-            Some(name) => format!("httpok [{name}]: {subject}"),
-        };
-        if self.options.destination.email.is_none() || !self.is_news(&subject, log) {
+        if !self.reminder.is_due(PAGE, &report.repeat_key(&subject), "it") {
             return;
         }
-        let Some(email) = &self.options.destination.email else { return };
         let text = text::entry(&notification, Format::Mail);
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
-        self.alerts.submit(None, subject, notification);
+        alerts.submit(None, subject, notification);
         write_log(&mailed);
     }
 }
 
-impl EventHandler for Httpok {
+impl CommandLogic for Httpok {
     fn wants(&self, event_name: &str) -> bool {
         is_tick(event_name)
     }
 
-    fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.kick_stale();
-        if !self.wants(&received.envelope.event_name) {
+    fn handle(&mut self, alerts: &mut AlertContext, received: &ReceivedEvent) {
+        if !is_tick(&received.envelope.event_name) {
             return;
         }
-        if !self.pending_restarts.is_empty() {
-            self.pending_restarts.retry(&self.supervisor, &mut |line| write_log(&format!("{line}\n")));
-        }
+        self.pending_restarts.retry(&self.supervisor, &mut |line| log(line));
         if !self.wants_check() {
             return;
         }
         match self.rule.judge(&self.check.run()) {
-            HttpVerdict::Healthy => self.reminder.on_healthy(PAGE),
+            HttpVerdict::Healthy => self.reminder.reminder.on_healthy(PAGE),
             HttpVerdict::Retry { failures, of, message } => {
-                write_log(&format!("{message}\nfailure {failures} of {of} (--retries), not acting yet\n"));
+                log(&format!("{message}\nfailure {failures} of {of} (--retries), not acting yet"));
             }
-            HttpVerdict::Act { fault, message } => self.act(received, fault, message),
+            HttpVerdict::Act { fault, message } => self.act(alerts, received, fault, message),
         }
-    }
-
-    fn answered(&mut self) {
-        self.alerts.answered();
-    }
-
-    fn ended(&mut self) {
-        self.alerts.close();
     }
 }
 
-/// Has a core written, and gives what the program says on its stdout.
+/// Writes a core by the command line `command`, and returns its standard output.
 fn gcore(command: &str, dir: &Path, namespec: &Namespec, pid: u32) -> String {
     let core = dir.join(namespec.to_string());
     let line = format!("{command} \"{}\" {pid}", core.display());

@@ -1,7 +1,8 @@
-//! memmon: restarts programs that outgrow their memory.
+//! memmon: restarts programs that use too much memory. Wiring of [`MemoryRule`], the memory probe, supervisord and
+//! the alerts.
 
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use ironlance_alert::notification::{Cause, MemoryOutcome};
 use ironlance_alert::render::text;
@@ -11,81 +12,57 @@ use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo};
 
 use super::alert_context::AlertContext;
-use super::{is_tick, listen, options, start_check, suppressed_note, test_alert};
+use super::{
+    CommandLogic, ReminderClock, is_tick, listen, options, require_supervisor, run_test_alert, start_check,
+    subject,
+};
 use crate::environment::ListenerEnv;
-use crate::options::memmon::{MemmonOptions, MemoryAction, parse};
-use crate::options::signal::ProcessSignal;
+use crate::options::memmon::{MemmonOptions, parse};
 use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
-use crate::probe::memory::{MemoryMetric, MemoryReadings};
-use crate::protocol::{EventHandler, ReceivedEvent};
-use crate::rule::memory::{LimitState, MemoryLimit, MemoryRule};
-use crate::rule::reminder::{MailDecision, Reminder};
-use crate::{note, write_log};
+use crate::probe::memory::{MemoryError, MemoryReadings};
+use crate::protocol::ReceivedEvent;
+use crate::rule::memory::{self, LimitState, MemoryAction, MemoryLimit, MemoryRule};
+use crate::rule::signal::ProcessSignal;
+use crate::write_log;
 
 /// The command; `args` without its name.
 pub fn main(args: &[String]) -> ExitCode {
-    let options = match options(parse, args) {
-        Ok(options) => options,
-        Err(code) => return code,
-    };
-    if options.test_alert {
-        let receiver = options.destination.receiver;
-        return receiver
-            .map_or(ExitCode::FAILURE, |receiver| test_alert::run("memmon", &receiver, &options.ignored));
-    }
-    let environment = ListenerEnv::from_env();
-    let supervisor = match environment.supervisor() {
-        Ok(Some(supervisor)) => supervisor,
-        Ok(None) => {
-            write_log("memmon must be run as a supervisor event listener\n");
-            return ExitCode::FAILURE;
-        }
-        Err(error) => {
-            write_log(&format!("memmon: {error}\n"));
-            return ExitCode::FAILURE;
-        }
-    };
-    let receiver = options.destination.receiver.clone();
-    let alerts =
-        AlertContext::open("memmon", &environment, Some(supervisor.clone()), receiver, !options.brief);
-    let rule = MemoryRule::new(options.limits.clone(), options.ticks);
-    let pending_restarts = PendingRestarts::open(environment.pending_restarts_file("memmon"));
-    let status = status(&options);
-    start_check::report_unmatched_names(Some(&supervisor), options.named.clone());
-    let own_name = environment.own_name;
-    let (reminder, start) = (Reminder::new(options.remind.0), Instant::now());
-    let mut memmon =
-        Memmon { alerts, supervisor, rule, pending_restarts, own_name, options, status, reminder, start };
-    listen("memmon", &mut memmon)
+    run(args).unwrap_or_else(|status| status)
 }
 
-/// What is checked, as the original logs it at each tick.
-fn status(options: &MemmonOptions) -> String {
-    let list = |what: &str, sizes: &std::collections::BTreeMap<String, u64>| {
-        let sizes: Vec<String> = sizes.iter().map(|(name, size)| format!("{name}={size}")).collect();
-        (!sizes.is_empty()).then(|| format!("Checking {what} {}", sizes.join(", ")))
+fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
+    let options = options(parse, args)?;
+    let receiver = options.destination.receiver.clone();
+    run_test_alert("memmon", options.test_alert, receiver.as_ref(), &options.ignored)?;
+    let environment = ListenerEnv::from_env();
+    let supervisor = require_supervisor("memmon", &environment, ExitCode::FAILURE)?;
+    let alerts =
+        AlertContext::open("memmon", &environment, Some(supervisor.clone()), receiver, !options.brief);
+    start_check::report_unmatched_names(Some(&supervisor), options.named.clone());
+    let memmon = Memmon {
+        supervisor,
+        rule: MemoryRule::new(options.limits.clone(), options.ticks),
+        pending_restarts: PendingRestarts::open(environment.pending_restarts_file("memmon")),
+        own_name: environment.own_name,
+        status: memory::status(&options.programs, &options.groups, options.any),
+        reminder: ReminderClock::new(options.remind),
+        options,
     };
-    let programs = list("programs", &options.programs);
-    let groups = list("groups", &options.groups);
-    let any = options.any.map(|any| format!("Checking any={any}"));
-    let lines: Vec<String> = programs.into_iter().chain(groups).chain(any).collect();
-    lines.join("\n") + "\n"
+    Ok(listen("memmon", alerts, memmon))
 }
 
 struct Memmon {
-    alerts: AlertContext,
     supervisor: Client,
     rule: MemoryRule,
     pending_restarts: PendingRestarts,
     own_name: Option<Namespec>,
-    options: MemmonOptions,
     status: String,
-    reminder: Reminder,
-    start: Instant,
+    reminder: ReminderClock,
+    options: MemmonOptions,
 }
 
 impl Memmon {
-    fn on_tick(&mut self, received: &ReceivedEvent) {
+    fn on_tick(&mut self, alerts: &mut AlertContext, received: &ReceivedEvent) {
         write_log(&self.status);
         let infos = match self.supervisor.all_process_info() {
             Ok(infos) => infos,
@@ -95,38 +72,38 @@ impl Memmon {
         };
         let known: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
         self.rule.retain(&known);
-        self.reminder.retain(|name| known.iter().any(|namespec| namespec.qualified() == name));
-        let concerned: Vec<&ProcessInfo> =
+        self.reminder.reminder.retain(|name| known.iter().any(|namespec| namespec.qualified() == name));
+        let limited: Vec<&ProcessInfo> =
             infos.iter().filter(|info| info.pid != 0 && self.rule.applies_to(&info.namespec())).collect();
-        let pids: Vec<u32> = concerned.iter().map(|info| info.pid).collect();
+        let pids: Vec<u32> = limited.iter().map(|info| info.pid).collect();
         let readings = MemoryReadings::take(&pids, self.options.metric);
         let mut log = String::new();
-        for info in concerned {
-            match readings.bytes(info.pid) {
-                Some(bytes) => self.judge(received, info, bytes, &mut log),
-                None => log.extend(self.unreadable(info, &readings)),
+        for info in limited {
+            match (readings.bytes(info.pid), readings.failure(info.pid)) {
+                (Some(bytes), _) => self.judge(alerts, received, info, bytes, &mut log),
+                // A process that has ended since supervisord listed it is no problem.
+                (None, Some(MemoryError::Gone(_)) | None) => {}
+                (None, Some(error)) => {
+                    let (unit, name) = (self.unit(), info.namespec().qualified());
+                    log.push_str(&format!("{unit} of {name} is not known: {error}\n"));
+                }
             }
         }
         write_log(&log);
     }
 
-    /// What the memory that counts is called.
     fn unit(&self) -> &'static str {
-        match self.options.metric {
-            MemoryMetric::Rss | MemoryMetric::CumulativeRss => "RSS",
-            MemoryMetric::Pss | MemoryMetric::CumulativePss => "PSS",
-        }
+        self.options.metric.label()
     }
 
-    /// A process that has ended since supervisord told of it is no trouble.
-    fn unreadable(&self, info: &ProcessInfo, readings: &MemoryReadings) -> Option<String> {
-        use crate::probe::memory::MemoryError;
-        let failure =
-            readings.failure(info.pid).filter(|failure| !matches!(failure, MemoryError::Gone(_)))?;
-        Some(format!("{} of {} is not known: {failure}\n", self.unit(), info.namespec().qualified()))
-    }
-
-    fn judge(&mut self, received: &ReceivedEvent, info: &ProcessInfo, bytes: u64, log: &mut String) {
+    fn judge(
+        &mut self,
+        alerts: &mut AlertContext,
+        received: &ReceivedEvent,
+        info: &ProcessInfo,
+        bytes: u64,
+        log: &mut String,
+    ) {
         let namespec = info.namespec();
         let name = namespec.qualified();
         let verdict = self.rule.judge(&namespec, info.pid, bytes);
@@ -134,28 +111,35 @@ impl Memmon {
             log.push_str(&format!("{} of {name} is {bytes}\n", self.unit()));
         }
         match verdict.finding {
-            LimitState::Within => self.reminder.on_healthy(&name),
+            LimitState::Within => self.reminder.reminder.on_healthy(&name),
             LimitState::Waiting { ticks, of } => {
                 log.push_str(&format!(
                     "{name} is over its limit, tick {ticks} of {of} (--for), not acting yet\n"
                 ));
             }
-            // Whoever stops itself cannot start itself again.
+            // A listener that stops itself cannot start itself again.
             LimitState::Over(_) if self.own_name.as_ref() == Some(&namespec) => {
                 log.push_str(&format!("{name} is over its limit and is myself, NOT restarting\n"));
             }
             LimitState::Over(limit) => {
                 write_log(&std::mem::take(log));
-                self.act(received, info, bytes, &limit);
+                self.act(alerts, received, info, bytes, &limit);
             }
         }
     }
 
-    fn act(&mut self, received: &ReceivedEvent, info: &ProcessInfo, bytes: u64, limit: &MemoryLimit) {
+    fn act(
+        &mut self,
+        alerts: &mut AlertContext,
+        received: &ReceivedEvent,
+        info: &ProcessInfo,
+        bytes: u64,
+        limit: &MemoryLimit,
+    ) {
         let namespec = info.namespec();
         let name = namespec.qualified();
         // Taken before anything is done, while the process is still the one that grew.
-        let mut details = self.alerts.gather_details(received, &namespec, Some(info.pid));
+        let mut details = alerts.gather_details(received, &namespec, Some(info.pid));
         if let Some(details) = &mut details {
             details.facts.insert(0, ("limit".to_owned(), limit.named.clone()));
         }
@@ -164,45 +148,28 @@ impl Memmon {
             MemoryAction::Signal(signal) => self.signal(&name, signal),
             MemoryAction::NotifyOnly => MemoryOutcome::Notified,
         };
-        let is_failure = outcome.is_failure();
-        let has_restarted = outcome == MemoryOutcome::Restarted;
         let now = local_time::local(SystemTime::now());
         let time = format!("{} {}", local_time::asctime(&now), local_time::zone_name(&now));
-        let cause = Cause::MemoryLimit { name: namespec, bytes, measure: self.unit().to_owned(), outcome };
+        let measure = self.unit().to_owned();
+        let cause = Cause::MemoryLimit { name: namespec, bytes, measure, outcome: outcome.clone() };
         let notification = Notification { cause, time, details: details.into_iter().collect() };
-        if is_failure {
+        if outcome.is_failure() {
             write_log(&format!("{}\n", text::entry(&notification, Format::Mail)));
         }
-        let subject = text::subject(&notification);
-        // The same about the same process is no news; a restart is, and so is another process of that name.
-        let kind = match (is_failure, has_restarted) {
-            (true, _) => Some(subject.clone()),
-            (_, true) => None,
-            _ => Some(format!("{subject} {}", info.pid)),
-        };
-        let uptime = info.now - info.start;
-        let is_wanted = is_failure || self.options.uptime.is_none_or(|limit| uptime <= limit);
-        if is_wanted && self.options.destination.receiver.is_some() && self.is_news(&name, kind.as_deref()) {
-            let subject = match &self.options.name {
-                None => format!("memmon: {subject}"),
-                Some(own) => format!("memmon [{own}]: {subject}"),
-            };
-            self.alerts.submit(None, subject, notification);
+        let finding = text::subject(&notification);
+        let is_wanted = memory::is_wanted(&outcome, info.now - info.start, self.options.uptime);
+        if !is_wanted || self.options.destination.receiver.is_none() {
+            return;
         }
-    }
-
-    /// Whether people are to be told, or know it already.
-    fn is_news(&mut self, name: &str, kind: Option<&str>) -> bool {
-        let Some(kind) = kind else {
-            self.reminder.on_healthy(name);
-            return true;
-        };
-        match self.reminder.on_problem(name, kind, self.start.elapsed()) {
-            MailDecision::Send => true,
-            MailDecision::Suppress(ago) => {
-                note(&[suppressed_note(name, ago)]);
-                false
+        let is_due = match memory::repeat_key(&outcome, &finding, info.pid) {
+            Some(key) => self.reminder.is_due(&name, &key, &name),
+            None => {
+                self.reminder.reminder.on_healthy(&name);
+                true
             }
+        };
+        if is_due {
+            alerts.submit(None, subject("memmon", self.options.name.as_deref(), &finding), notification);
         }
     }
 
@@ -226,27 +193,16 @@ impl Memmon {
     }
 }
 
-impl EventHandler for Memmon {
+impl CommandLogic for Memmon {
     fn wants(&self, event_name: &str) -> bool {
         is_tick(event_name)
     }
 
-    fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.kick_stale();
-        if !self.wants(&received.envelope.event_name) {
+    fn handle(&mut self, alerts: &mut AlertContext, received: &ReceivedEvent) {
+        if !is_tick(&received.envelope.event_name) {
             return;
         }
-        if !self.pending_restarts.is_empty() {
-            self.pending_restarts.retry(&self.supervisor, &mut |line| write_log(&format!("{line}\n")));
-        }
-        self.on_tick(received);
-    }
-
-    fn answered(&mut self) {
-        self.alerts.answered();
-    }
-
-    fn ended(&mut self) {
-        self.alerts.close();
+        self.pending_restarts.retry(&self.supervisor, &mut |line| write_log(&format!("{line}\n")));
+        self.on_tick(alerts, received);
     }
 }

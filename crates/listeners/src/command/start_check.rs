@@ -11,7 +11,7 @@ use ironlance_rpc::{Client, Value};
 
 use crate::environment::ListenerEnv;
 use crate::note;
-use crate::options::Triggers;
+use crate::rule::trigger::Triggers;
 use crate::rule::unused_events::{UnusedEvents, unused};
 
 /// How long supervisord may take to tell which programs it has; a listener is started while it is still busy.

@@ -4,11 +4,13 @@ use ironlance_alert::Receiver;
 use ironlance_core::text::python::repr;
 
 use super::destination::resolve_batch;
-use super::filter::{self, ProcessFilter};
-use super::mail_options::{MailOptions, batch_rows, batch_sendmail_row, shared_rows};
-use super::option_error::{OptionError, OptionRow, ParserStyle, exit, help_row};
-use super::triggers::{Trigger, Triggers, on_row};
+use super::mail_options::{batch_rows, batch_sendmail_row, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, help_row, parsed};
+use super::shared_options::{SharedOptions, group_row, on_row, program_row};
 use super::{OptionsEnv, Parsed, number};
+use crate::rule::batch::{BatchInterval, BatchMailer};
+use crate::rule::filter::ProcessFilter;
+use crate::rule::trigger::Triggers;
 use ironlance_core::cli::{
     OptionArg, Takes,
     help::{self, HelpPage},
@@ -18,17 +20,6 @@ use ironlance_core::cli::{
 
 /// The characters of one short message in the GSM 7-bit alphabet (3GPP TS 23.038).
 const SMS_LENGTH: usize = 160;
-
-/// Which batch mailer it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchMailer {
-    /// Unexpected exits.
-    Crashmailbatch,
-    /// Programs that could not be started.
-    Fatalmailbatch,
-    /// Unexpected exits, as short messages.
-    Crashsms,
-}
 
 /// What a batch mailer is told to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,132 +49,72 @@ pub struct BatchOptions {
     pub ignored: Vec<String>,
 }
 
-/// How long a batch is collected, in minutes as they were given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchInterval(f64);
-
-impl BatchInterval {
-    /// The number of ticks, so many seconds apart, after which a batch is sent: at least 1, and exact where a sum
-    /// of fractions of minutes is not. `None`: never.
-    pub fn ticks(self, tick_seconds: u64) -> Option<u64> {
-        if self.0 <= 0.0 {
-            return Some(1);
-        }
-        // Rounded, for 0.1 minutes are not quite six seconds as a binary fraction.
-        let milliseconds = (self.0 * 60_000.0).round();
-        if !milliseconds.is_finite() || milliseconds >= 1e18 || tick_seconds == 0 {
-            return None;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
-        let milliseconds = milliseconds as u64;
-        Some(milliseconds.div_ceil(tick_seconds.saturating_mul(1000)).max(1))
+const fn page(mailer: BatchMailer) -> &'static HelpPage {
+    match mailer {
+        BatchMailer::Crashmailbatch => &HelpPage {
+            command: "crashmailbatch",
+            original: "as in superlance",
+            operands: "",
+            about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
+                    unexpectedly, and mails about all of them once per interval.",
+            example: "crashmailbatch -t ops@example.com -f supervisor@example.com -i 5",
+        },
+        BatchMailer::Fatalmailbatch => &HelpPage {
+            command: "fatalmailbatch",
+            original: "as in superlance",
+            operands: "",
+            about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that could \
+                    not be started, and mails about all of them once per interval.",
+            example: "fatalmailbatch -t ops@example.com -f supervisor@example.com",
+        },
+        BatchMailer::Crashsms => &HelpPage {
+            command: "crashsms",
+            original: "as in superlance",
+            operands: "",
+            about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
+                    unexpectedly, and sends a short message about them once per interval, by a provider that \
+                    takes mail.",
+            example: "crashsms -t 1234567890@sms.example.com -f supervisor@example.com \\\n-e TICK_5 --max-length",
+        },
     }
 }
 
-impl BatchMailer {
-    /// The name of the command.
-    pub const fn name(self) -> &'static str {
-        self.page().command
-    }
-
-    const fn page(self) -> &'static HelpPage {
-        match self {
-            Self::Crashmailbatch => &HelpPage {
-                command: "crashmailbatch",
-                original: "as in superlance",
-                operands: "",
-                about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
-                        unexpectedly, and mails about all of them once per interval.",
-                example: "crashmailbatch -t ops@example.com -f supervisor@example.com -i 5",
-            },
-            Self::Fatalmailbatch => &HelpPage {
-                command: "fatalmailbatch",
-                original: "as in superlance",
-                operands: "",
-                about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that could \
-                        not be started, and mails about all of them once per interval.",
-                example: "fatalmailbatch -t ops@example.com -f supervisor@example.com",
-            },
-            Self::Crashsms => &HelpPage {
-                command: "crashsms",
-                original: "as in superlance",
-                operands: "",
-                about: "An event listener of supervisord for PROCESS_STATE,TICK_60: collects the programs that exit \
-                        unexpectedly, and sends a short message about them once per interval, by a provider that \
-                        takes mail.",
-                example: "crashsms -t 1234567890@sms.example.com -f supervisor@example.com \\\n-e TICK_5 --max-length",
-            },
+const fn on_help(mailer: BatchMailer) -> &'static str {
+    match mailer {
+        BatchMailer::Crashmailbatch | BatchMailer::Crashsms => {
+            "what counts, with commas: exited (unexpectedly; the default), expected (exits), fatal, backoff, \
+             stopped, stopping, starting, running, unknown"
         }
-    }
-
-    const fn default_subject(self) -> Option<&'static str> {
-        match self {
-            Self::Crashmailbatch => Some("Crash alert from supervisord"),
-            Self::Fatalmailbatch => Some("Fatal start alert from supervisord"),
-            Self::Crashsms => None,
-        }
-    }
-
-    const fn default_on(self) -> Trigger {
-        match self {
-            Self::Crashmailbatch | Self::Crashsms => Trigger::Exited,
-            Self::Fatalmailbatch => Trigger::Fatal,
-        }
-    }
-
-    const fn on_help(self) -> &'static str {
-        match self {
-            Self::Crashmailbatch | Self::Crashsms => {
-                "what counts, with commas: exited (unexpectedly; the default), expected (exits), fatal, backoff, \
-                 stopped, stopping, starting, running, unknown"
-            }
-            Self::Fatalmailbatch => {
-                "what counts, with commas: fatal (the default), exited (unexpectedly), expected (exits), backoff, \
-                 stopped, stopping, starting, running, unknown"
-            }
+        BatchMailer::Fatalmailbatch => {
+            "what counts, with commas: fatal (the default), exited (unexpectedly), expected (exits), backoff, \
+             stopped, stopping, starting, running, unknown"
         }
     }
 }
 
 struct RawOptions {
-    filter: ProcessFilter,
-    triggers: Triggers,
     interval: f64,
     tick: OptionArg,
     subject: Option<String>,
     max_length: Option<usize>,
-    mail: MailOptions,
+    shared: SharedOptions,
 }
 
 impl Default for RawOptions {
     fn default() -> Self {
         Self {
-            filter: ProcessFilter::default(),
-            triggers: Triggers::default(),
             interval: 1.0,
             tick: OptionArg { name: "--tickEvent".into(), value: Some("TICK_60".into()) },
             subject: None,
             max_length: None,
-            mail: MailOptions::default(),
+            shared: SharedOptions::default(),
         }
     }
 }
 
-impl AsMut<ProcessFilter> for RawOptions {
-    fn as_mut(&mut self) -> &mut ProcessFilter {
-        &mut self.filter
-    }
-}
-
-impl AsMut<Triggers> for RawOptions {
-    fn as_mut(&mut self) -> &mut Triggers {
-        &mut self.triggers
-    }
-}
-
-impl AsMut<MailOptions> for RawOptions {
-    fn as_mut(&mut self) -> &mut MailOptions {
-        &mut self.mail
+impl AsMut<SharedOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut SharedOptions {
+        &mut self.shared
     }
 }
 
@@ -222,11 +153,11 @@ fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
             Ok(())
         },
     ));
-    rows.push(filter::program_row(
+    rows.push(program_row(
         "only these programs: NAME, GROUP:NAME or GROUP:*; a ! before it leaves these out; may be repeated",
     ));
-    rows.push(filter::group_row("only the programs of this group; ! leaves it out; may be repeated"));
-    rows.push(on_row(mailer.on_help()));
+    rows.push(group_row("only the programs of this group; ! leaves it out; may be repeated"));
+    rows.push(on_row(on_help(mailer)));
     if mailer == BatchMailer::Crashsms {
         rows.push(ours(
             "max-length",
@@ -256,15 +187,12 @@ fn set_max_length(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionE
 
 /// Reads the arguments, without the command's name.
 pub fn parse(mailer: BatchMailer, args: &[String], environment: &OptionsEnv<'_>) -> Parsed<BatchOptions> {
-    match read(mailer, args, environment) {
-        Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, ParserStyle::Optparse, mailer.name(), &help(mailer)),
-    }
+    parsed(read(mailer, args, environment), ParserStyle::Optparse, mailer.name(), || help(mailer))
 }
 
 /// The text of `--help`.
 pub fn help(mailer: BatchMailer) -> String {
-    help::text(mailer.page(), &rows(mailer))
+    help::text(page(mailer), &rows(mailer))
 }
 
 fn read(
@@ -274,23 +202,23 @@ fn read(
 ) -> Result<BatchOptions, OptionError> {
     let mut raw = RawOptions::default();
     let ignored = optparse::parse(&rows(mailer), args, &mut raw)?;
-    let receiver = resolve_batch(&raw.mail, environment)?;
+    let receiver = resolve_batch(&raw.shared.mail, environment)?;
     let tick_event = raw.tick.value().to_owned();
     let seconds = tick_event.strip_prefix("TICK_").and_then(|seconds| seconds.parse().ok());
     let tick_seconds = seconds.ok_or_else(|| {
         OptionError::traceback(&raw.tick, &format!("Invalid TICK event name: {}", raw.tick.value()))
     })?;
     Ok(BatchOptions {
-        filter: raw.filter.resolved(),
-        triggers: raw.triggers.or(mailer.default_on()),
+        filter: raw.shared.filter.resolved(),
+        triggers: raw.shared.triggers.or(mailer.default_trigger()),
         interval: BatchInterval(raw.interval),
         tick_event,
         tick_seconds,
         subject: raw.subject.or(mailer.default_subject().map(str::to_owned)),
         max_length: raw.max_length,
         receiver,
-        brief: raw.mail.brief,
-        test_alert: raw.mail.test_alert,
+        brief: raw.shared.mail.brief,
+        test_alert: raw.shared.mail.test_alert,
         ignored,
     })
 }

@@ -1,11 +1,12 @@
 //! The command line of crashmail.
 
 use super::destination::{self, MailDestination};
-use super::filter::{self, ProcessFilter};
-use super::mail_options::{MailOptions, mailer_rows, server_rows, shared_rows};
-use super::option_error::{OptionError, OptionRow, ParserStyle, exit, help_row};
-use super::triggers::{Trigger, Triggers, on_row};
+use super::mail_options::{mailer_rows, server_rows, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, help_row, parsed};
+use super::shared_options::{SharedOptions, group_row, on_row, superlance_filter_rows};
 use super::{OptionsEnv, Parsed};
+use crate::rule::filter::ProcessFilter;
+use crate::rule::trigger::{Trigger, Triggers};
 use ironlance_core::cli::{
     Takes, getopt,
     help::{self, HelpPage},
@@ -42,33 +43,19 @@ const PAGE: HelpPage = HelpPage {
 
 #[derive(Default)]
 struct RawOptions {
-    filter: ProcessFilter,
-    triggers: Triggers,
     header: Option<String>,
-    mail: MailOptions,
+    shared: SharedOptions,
 }
 
-impl AsMut<ProcessFilter> for RawOptions {
-    fn as_mut(&mut self) -> &mut ProcessFilter {
-        &mut self.filter
-    }
-}
-
-impl AsMut<Triggers> for RawOptions {
-    fn as_mut(&mut self) -> &mut Triggers {
-        &mut self.triggers
-    }
-}
-
-impl AsMut<MailOptions> for RawOptions {
-    fn as_mut(&mut self) -> &mut MailOptions {
-        &mut self.mail
+impl AsMut<SharedOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut SharedOptions {
+        &mut self.shared
     }
 }
 
 fn rows() -> Vec<OptionRow<RawOptions>> {
     let mut rows = vec![help_row()];
-    rows.extend(filter::superlance_rows(
+    rows.extend(superlance_filter_rows(
         "only these programs; may be repeated",
         "every program but those left out, whatever -p and -g say; the default",
     ));
@@ -83,9 +70,7 @@ fn rows() -> Vec<OptionRow<RawOptions>> {
         },
     ));
     rows.extend(mailer_rows());
-    rows.push(
-        filter::group_row("only the programs of this group; ! leaves it out; may be repeated").short('g'),
-    );
+    rows.push(group_row("only the programs of this group; ! leaves it out; may be repeated").short('g'));
     rows.push(on_row(
         "what is worth a mail, with commas: exited (unexpectedly; the default), expected (exits), fatal, backoff, \
          stopped, stopping, starting, running, unknown",
@@ -97,10 +82,7 @@ fn rows() -> Vec<OptionRow<RawOptions>> {
 
 /// Reads the arguments, without the command's name.
 pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<CrashmailOptions> {
-    match read(args, environment) {
-        Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, ParserStyle::Getopt, PAGE.command, &help()),
-    }
+    parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
 /// The text of `--help`.
@@ -114,12 +96,12 @@ fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<CrashmailOption
     let mut raw = RawOptions::default();
     getopt::apply(&hits, &mut raw)?;
     Ok(CrashmailOptions {
-        filter: raw.filter.resolved(),
-        triggers: raw.triggers.or(Trigger::Exited),
+        filter: raw.shared.filter.resolved(),
+        triggers: raw.shared.triggers.or(Trigger::Exited),
         header: raw.header,
-        destination: destination::resolve(&raw.mail, environment)?,
-        brief: raw.mail.brief,
-        test_alert: raw.mail.test_alert,
+        destination: destination::resolve(&raw.shared.mail, environment)?,
+        brief: raw.shared.mail.brief,
+        test_alert: raw.shared.mail.test_alert,
         ignored: operands.to_vec(),
     })
 }

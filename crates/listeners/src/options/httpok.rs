@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::destination::{self, MailDestination};
-use super::filter::{self, ProcessFilter};
-use super::mail_options::{MailOptions, filled, mailer_rows, server_rows, shared_rows};
-use super::option_error::{OptionError, OptionRow, ParserStyle, count, exit, help_row};
-use super::remind::{RemindInterval, remind_row};
+use super::mail_options::{filled, mailer_rows, server_rows, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, count, help_row, parsed};
+use super::shared_options::{SharedOptions, group_row, remind_row, superlance_filter_rows};
 use super::{OptionsEnv, Parsed, number};
+use crate::rule::filter::ProcessFilter;
+use crate::rule::http_restart::{Eagerness, MaxRestarts};
+use crate::rule::reminder::RemindInterval;
 use ironlance_core::cli::{
     OptionArg, Takes, getopt,
     help::{self, HelpPage},
@@ -61,25 +63,6 @@ pub struct HttpokOptions {
     pub test_alert: bool,
 }
 
-/// Whether the page is checked when none of the programs is RUNNING.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Eagerness {
-    /// It is.
-    #[default]
-    Eager,
-    /// It is not.
-    NotEager,
-}
-
-/// At most so many restarts of one program in a span of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MaxRestarts {
-    /// How many; at least 1.
-    pub most: usize,
-    /// The span; not zero.
-    pub within: Duration,
-}
-
 /// The request to the web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRequest {
@@ -104,7 +87,6 @@ const PAGE: HelpPage = HelpPage {
 };
 
 struct RawOptions {
-    filter: ProcessFilter,
     timeout: Duration,
     statuses: Vec<u16>,
     in_body: Option<String>,
@@ -121,14 +103,12 @@ struct RawOptions {
     auth_file: Option<PathBuf>,
     insecure: bool,
     notify_only: bool,
-    remind: RemindInterval,
-    mail: MailOptions,
+    shared: SharedOptions,
 }
 
 impl Default for RawOptions {
     fn default() -> Self {
         Self {
-            filter: ProcessFilter::default(),
             timeout: Duration::from_secs(10),
             statuses: Vec::new(),
             in_body: None,
@@ -145,39 +125,26 @@ impl Default for RawOptions {
             auth_file: None,
             insecure: false,
             notify_only: false,
-            remind: RemindInterval::default(),
-            mail: MailOptions::default(),
+            shared: SharedOptions::default(),
         }
     }
 }
 
-impl AsMut<ProcessFilter> for RawOptions {
-    fn as_mut(&mut self) -> &mut ProcessFilter {
-        &mut self.filter
-    }
-}
-
-impl AsMut<RemindInterval> for RawOptions {
-    fn as_mut(&mut self) -> &mut RemindInterval {
-        &mut self.remind
-    }
-}
-
-impl AsMut<MailOptions> for RawOptions {
-    fn as_mut(&mut self) -> &mut MailOptions {
-        &mut self.mail
+impl AsMut<SharedOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut SharedOptions {
+        &mut self.shared
     }
 }
 
 fn rows() -> Vec<OptionRow<RawOptions>> {
     let mut rows = vec![help_row()];
-    rows.extend(filter::superlance_rows(
+    rows.extend(superlance_filter_rows(
         "restart these programs if they are RUNNING; may be repeated",
         "restart every RUNNING program but those left out, whatever -p says",
     ));
     rows.extend(check_rows());
     rows.extend(mailer_rows());
-    rows.push(filter::group_row(
+    rows.push(group_row(
         "restart the programs of this group if they are RUNNING; ! leaves it out; may be repeated",
     ));
     rows.extend(restraint_rows());
@@ -390,10 +357,7 @@ fn is_token(text: &str) -> bool {
 
 /// Reads the arguments, without the command's name.
 pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<HttpokOptions> {
-    match read(args, environment) {
-        Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, ParserStyle::Getopt, PAGE.command, &help()),
-    }
+    parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
 /// The text of `--help`.
@@ -431,7 +395,7 @@ impl RawOptions {
         let data = self.data.unwrap_or_default();
         Ok(HttpokOptions {
             url,
-            filter: self.filter.resolved(),
+            filter: self.shared.filter.resolved(),
             timeout: self.timeout,
             statuses: if self.statuses.is_empty() { vec![200] } else { self.statuses },
             in_body: self.in_body,
@@ -440,17 +404,17 @@ impl RawOptions {
             gcore: self.gcore,
             eagerness: self.eagerness,
             name: self.name,
-            destination: destination::resolve(&self.mail, environment)?,
+            destination: destination::resolve(&self.shared.mail, environment)?,
             retries: self.retries,
             grace: self.grace,
             max_restarts: self.max_restarts,
             request: CheckRequest { method, headers: self.headers, data, auth_file: self.auth_file },
             insecure: self.insecure,
-            ca_file: self.mail.ca_file,
+            ca_file: self.shared.mail.ca_file,
             notify_only: self.notify_only,
-            remind: self.remind,
-            brief: self.mail.brief,
-            test_alert: self.mail.test_alert,
+            remind: self.shared.remind,
+            brief: self.shared.mail.brief,
+            test_alert: self.shared.mail.test_alert,
         })
     }
 }

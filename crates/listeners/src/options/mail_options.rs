@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::mail_server::{MailServer, TlsDemand, redacted};
 use super::option_error::{OptionError, OptionRow, cannot_use};
+use super::shared_options::SharedOptions;
 use ironlance_core::cli::{
     OptionArg, Takes,
     table::{original, ours},
@@ -28,8 +29,8 @@ pub(super) struct MailOptions {
     pub(super) test_alert: bool,
 }
 
-fn mail<T: AsMut<MailOptions>>(target: &mut T) -> &mut MailOptions {
-    target.as_mut()
+fn mail<T: AsMut<SharedOptions>>(target: &mut T) -> &mut MailOptions {
+    &mut target.as_mut().mail
 }
 
 /// A value that must not be empty.
@@ -40,7 +41,7 @@ pub(super) fn filled(given: &OptionArg) -> Result<String, OptionError> {
     }
 }
 
-fn server<T: AsMut<MailOptions>>(
+fn server<T: AsMut<SharedOptions>>(
     target: &mut T,
     given: &OptionArg,
     parsed: Result<MailServer, &'static str>,
@@ -52,7 +53,7 @@ fn server<T: AsMut<MailOptions>>(
 }
 
 /// `-s` and `-m` of crashmail, httpok and memmon.
-pub(super) fn mailer_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
+pub(super) fn mailer_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
     vec![
         original(
             's',
@@ -76,7 +77,7 @@ pub(super) fn mailer_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
 }
 
 /// The mail server of crashmail, httpok and memmon.
-pub(super) fn server_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
+pub(super) fn server_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
     vec![
         ours(
             "smtp",
@@ -99,7 +100,7 @@ pub(super) fn server_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
 }
 
 /// Superlance's way for the batch mailers.
-pub(super) fn batch_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
+pub(super) fn batch_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
     vec![
         original(
             't',
@@ -142,7 +143,7 @@ pub(super) fn batch_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
 }
 
 /// `--sendmail_program` of the batch mailers, whose `-s` is the subject.
-pub(super) fn batch_sendmail_row<T: AsMut<MailOptions>>() -> OptionRow<T> {
+pub(super) fn batch_sendmail_row<T: AsMut<SharedOptions>>() -> OptionRow<T> {
     ours(
         "sendmail_program",
         Takes::Value("COMMAND"),
@@ -152,7 +153,7 @@ pub(super) fn batch_sendmail_row<T: AsMut<MailOptions>>() -> OptionRow<T> {
 }
 
 /// What all six have.
-pub(super) fn shared_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
+pub(super) fn shared_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
     vec![
         ours(
             "password-file",
@@ -199,13 +200,13 @@ pub(super) fn shared_rows<T: AsMut<MailOptions>>() -> Vec<OptionRow<T>> {
     ]
 }
 
-fn set_sendmail<T: AsMut<MailOptions>>(target: &mut T, given: &OptionArg) -> Result<(), OptionError> {
+fn set_sendmail<T: AsMut<SharedOptions>>(target: &mut T, given: &OptionArg) -> Result<(), OptionError> {
     mail(target).sendmail = Some(given.clone());
     Ok(())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the type of a row's apply")]
-fn set_tls<T: AsMut<MailOptions>>(target: &mut T, _: &OptionArg) -> Result<(), OptionError> {
+fn set_tls<T: AsMut<SharedOptions>>(target: &mut T, _: &OptionArg) -> Result<(), OptionError> {
     mail(target).tls = TlsDemand::Required;
     Ok(())
 }

@@ -7,13 +7,14 @@ use ironlance_core::text::python::repr;
 use ironlance_core::{Selection, listener::name_check};
 
 use super::destination::{self, MailDestination};
-use super::mail_options::{MailOptions, mailer_rows, server_rows, shared_rows};
-use super::option_error::{OptionError, OptionRow, ParserStyle, count, exit, help_row};
-use super::remind::{RemindInterval, remind_row};
-use super::signal::ProcessSignal;
+use super::mail_options::{mailer_rows, server_rows, shared_rows};
+use super::option_error::{OptionError, OptionRow, ParserStyle, count, help_row, parsed};
+use super::shared_options::{SharedOptions, remind_row, unusable_pattern};
 use super::{OptionsEnv, Parsed, number};
 use crate::probe::memory::MemoryMetric;
-use crate::rule::memory::MemoryLimit;
+use crate::rule::memory::{MemoryAction, MemoryLimit};
+use crate::rule::reminder::RemindInterval;
+use crate::rule::signal::ProcessSignal;
 use ironlance_core::cli::{
     OptionArg, Takes, getopt,
     help::{self, HelpPage},
@@ -55,17 +56,6 @@ pub struct MemmonOptions {
     pub ignored: Vec<String>,
 }
 
-/// What is done to a process over its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemoryAction {
-    /// It is restarted.
-    Restart,
-    /// It is sent a signal.
-    Signal(ProcessSignal),
-    /// Nothing but a mail.
-    NotifyOnly,
-}
-
 const PAGE: HelpPage = HelpPage {
     command: "memmon",
     original: "as in superlance",
@@ -92,19 +82,12 @@ struct RawOptions {
     ticks: Option<u32>,
     signal: Option<ProcessSignal>,
     notify_only: bool,
-    remind: RemindInterval,
-    mail: MailOptions,
+    shared: SharedOptions,
 }
 
-impl AsMut<RemindInterval> for RawOptions {
-    fn as_mut(&mut self) -> &mut RemindInterval {
-        &mut self.remind
-    }
-}
-
-impl AsMut<MailOptions> for RawOptions {
-    fn as_mut(&mut self) -> &mut MailOptions {
-        &mut self.mail
+impl AsMut<SharedOptions> for RawOptions {
+    fn as_mut(&mut self) -> &mut SharedOptions {
+        &mut self.shared
     }
 }
 
@@ -250,9 +233,7 @@ fn named(given: &OptionArg, check: Check) -> Result<LimitArg, OptionError> {
     let value = given.value();
     let checked = |name: &str| {
         let result = check(&mut Selection::default(), name);
-        result.map_err(|error| {
-            OptionError::Unusable(format!("cannot use the value of {}: {error}", given.name))
-        })
+        result.map_err(|error| unusable_pattern(given, &error))
     };
     if value.starts_with('!') {
         if value.contains('=') {
@@ -286,10 +267,7 @@ fn put(limits: &mut Vec<(String, u64)>, name: String, bytes: u64) {
 
 /// Reads the arguments, without the command's name.
 pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<MemmonOptions> {
-    match read(args, environment) {
-        Ok(options) => Parsed::Run(options),
-        Err(refusal) => exit(&refusal, ParserStyle::Getopt, PAGE.command, &help()),
-    }
+    parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
 /// The text of `--help`.
@@ -343,12 +321,12 @@ impl RawOptions {
                 (true, true) => MemoryMetric::CumulativePss,
             },
             uptime: self.uptime,
-            destination: destination::resolve(&self.mail, environment)?,
+            destination: destination::resolve(&self.shared.mail, environment)?,
             ticks: self.ticks.unwrap_or(1),
             action: remedy,
-            remind: self.remind,
-            brief: self.mail.brief,
-            test_alert: self.mail.test_alert,
+            remind: self.shared.remind,
+            brief: self.shared.mail.brief,
+            test_alert: self.shared.mail.test_alert,
             ignored,
             name: self.name,
             programs: self.programs.into_iter().collect(),

@@ -1,7 +1,7 @@
 //! Command lines of the six listeners: superlance's, with superlance's parsing, and what we add to them.
 //!
 //! ```text
-//!   arguments ──▶ getopt or optparse ──▶ a Row of the command's table ──▶ its `apply` ──▶ mail ──▶ options
+//!   arguments ──▶ getopt or optparse ──▶ a Row of the command's table ──▶ its `apply` ──▶ RawOptions ──▶ options
 //!                                                    └──▶ help
 //! ```
 //!
@@ -10,26 +10,21 @@
 pub mod batch;
 pub mod crashmail;
 pub mod destination;
-pub mod filter;
 pub mod httpok;
 mod mail_options;
 mod mail_server;
 pub mod memmon;
 mod number;
 mod option_error;
-pub mod remind;
-pub mod signal;
+mod shared_options;
 #[cfg(test)]
 mod test_support;
-pub mod triggers;
 
 pub use batch::BatchOptions;
 pub use crashmail::CrashmailOptions;
 pub use destination::MailDestination;
-pub use filter::ProcessFilter;
 pub use httpok::HttpokOptions;
 pub use memmon::MemmonOptions;
-pub use triggers::{Trigger, Triggers};
 
 /// What comes of a command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +54,7 @@ pub struct OptionsEnv<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::batch::BatchMailer;
     use proptest::prelude::*;
 
     /// Pieces of command lines, right and wrong.
@@ -78,7 +74,7 @@ mod tests {
             let _ = crashmail::parse(&args, &environment);
             let _ = httpok::parse(&args, &environment);
             let _ = memmon::parse(&args, &environment);
-            for mailer in [batch::BatchMailer::Crashmailbatch, batch::BatchMailer::Crashsms] {
+            for mailer in [BatchMailer::Crashmailbatch, BatchMailer::Crashsms] {
                 let _ = batch::parse(mailer, &args, &environment);
             }
         }

@@ -75,8 +75,20 @@ pub(super) enum ParserStyle {
     Optparse,
 }
 
-/// The end of a command that was refused.
-pub(super) fn exit<T>(refusal: &OptionError, style: ParserStyle, command: &str, help: &str) -> Parsed<T> {
+/// A command line that was read, or how the command ends: `help` is the text of `--help`.
+pub(super) fn parsed<T>(
+    read: Result<T, OptionError>,
+    style: ParserStyle,
+    command: &str,
+    help: impl FnOnce() -> String,
+) -> Parsed<T> {
+    match read {
+        Ok(options) => Parsed::Run(options),
+        Err(error) => exit(&error, style, command, &help()),
+    }
+}
+
+fn exit<T>(refusal: &OptionError, style: ParserStyle, command: &str, help: &str) -> Parsed<T> {
     let line = format!("{command}: {refusal}\n");
     let usage = format!("Usage: {command} [options]\n\n{command}: error: {refusal}\n");
     let (code, stdout, stderr) = match (refusal, style) {

@@ -6,7 +6,8 @@ use ironlance_alert::render::text;
 use ironlance_core::event::StateChange;
 use ironlance_core::{Namespec, ProcessState};
 
-use crate::options::{ProcessFilter, Trigger, Triggers};
+use super::filter::ProcessFilter;
+use super::trigger::{Trigger, Triggers};
 
 /// What crashmail and the batch mailers look for.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wanted_happenings_of_the_wanted_programs_count() {
+    fn only_the_wanted_triggers_of_the_wanted_programs_count() {
         let crash = change(ProcessState::Exited, false, "7");
         assert_eq!(rule(Trigger::Exited, None).judge(&crash), Some(Trigger::Exited));
         assert_eq!(rule(Trigger::Exited, Some("shop:*")).judge(&crash), Some(Trigger::Exited));

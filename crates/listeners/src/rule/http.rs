@@ -1,10 +1,5 @@
 //! HTTP checks: what counts as well, how many failures it takes, how often a restart is allowed.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
-use ironlance_core::Namespec;
-
 use crate::probe::http::HttpReading;
 
 /// What is expected of a page, and how many failures in a row are too many.
@@ -71,32 +66,6 @@ impl HttpRule {
     }
 }
 
-/// At most so many restarts of one process within a span of time.
-#[derive(Debug)]
-pub struct RestartBudget {
-    most: usize,
-    within: Duration,
-    done: HashMap<Namespec, Vec<Duration>>,
-}
-
-impl RestartBudget {
-    /// At most `most` restarts in any span of `within`.
-    pub fn new(most: usize, within: Duration) -> Self {
-        Self { most, within, done: HashMap::new() }
-    }
-
-    /// Whether the process may be restarted at `now`, a time since any fixed moment; a yes is counted.
-    pub fn allows(&mut self, namespec: &Namespec, now: Duration) -> bool {
-        let done = self.done.entry(namespec.clone()).or_default();
-        done.retain(|then| now.saturating_sub(*then) < self.within);
-        if done.len() >= self.most {
-            return false;
-        }
-        done.push(now);
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,18 +103,5 @@ mod tests {
         assert!(matches!(rule.judge(&answered(500, None)), HttpVerdict::Retry { failures: 1, .. }));
         assert!(matches!(rule.judge(&answered(500, None)), HttpVerdict::Act { .. }));
         assert!(matches!(rule.judge(&answered(500, None)), HttpVerdict::Retry { failures: 1, .. }));
-    }
-
-    #[test]
-    fn a_budget_of_restarts_comes_back_with_time() {
-        let mut budget = RestartBudget::new(2, Duration::from_secs(60));
-        let (cat, dog) = (Namespec::new("cat", "cat"), Namespec::new("dog", "dog"));
-        let at = Duration::from_secs;
-        assert!(budget.allows(&cat, at(0)));
-        assert!(budget.allows(&cat, at(30)));
-        assert!(!budget.allows(&cat, at(59)));
-        assert!(budget.allows(&dog, at(59)), "each process has a budget of its own");
-        assert!(budget.allows(&cat, at(60)));
-        assert!(!budget.allows(&cat, at(61)));
     }
 }

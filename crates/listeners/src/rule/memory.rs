@@ -1,8 +1,11 @@
 //! Memory limits: which of them a process breaks, and for how many ticks it has done so.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use ironlance_alert::notification::MemoryOutcome;
 use ironlance_core::{Namespec, Selection};
+
+use super::signal::ProcessSignal;
 
 /// A limit on the processes that a pattern names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,46 @@ pub struct MemoryLimit {
     pub processes: Selection,
     /// The most memory such a process may have, in bytes.
     pub bytes: u64,
+}
+
+/// What is done to a process over its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryAction {
+    /// It is restarted.
+    Restart,
+    /// It is sent a signal.
+    Signal(ProcessSignal),
+    /// Nothing but a mail.
+    NotifyOnly,
+}
+
+/// The limits that are checked, as the original logs them at each tick: bytes by name.
+pub fn status(programs: &BTreeMap<String, u64>, groups: &BTreeMap<String, u64>, any: Option<u64>) -> String {
+    let list = |what: &str, sizes: &BTreeMap<String, u64>| {
+        let sizes: Vec<String> = sizes.iter().map(|(name, size)| format!("{name}={size}")).collect();
+        (!sizes.is_empty()).then(|| format!("Checking {what} {}", sizes.join(", ")))
+    };
+    let any = any.map(|any| format!("Checking any={any}"));
+    let lines: Vec<String> =
+        [list("programs", programs), list("groups", groups), any].into_iter().flatten().collect();
+    lines.join("\n") + "\n"
+}
+
+/// Whether an outcome is mailed about a process that has been up for `uptime` seconds, with `--uptime LIMIT`.
+pub fn is_wanted(outcome: &MemoryOutcome, uptime: i64, limit: Option<i64>) -> bool {
+    outcome.is_failure() || limit.is_none_or(|limit| uptime <= limit)
+}
+
+/// Outcomes with the same key are mailed once per reminder interval; `None`, for a restart: every time. Another process
+/// of the same name is no repetition, unless the action failed.
+pub fn repeat_key(outcome: &MemoryOutcome, subject: &str, pid: u32) -> Option<String> {
+    match outcome {
+        MemoryOutcome::Restarted => None,
+        MemoryOutcome::Notified | MemoryOutcome::Signalled(_) => Some(format!("{subject} {pid}")),
+        MemoryOutcome::StopFailed(_) | MemoryOutcome::StartFailed(_) | MemoryOutcome::SignalFailed { .. } => {
+            Some(subject.to_owned())
+        }
+    }
 }
 
 /// The limits of one memmon, and its memory of who was over them.
@@ -125,5 +168,34 @@ mod tests {
         assert_eq!(rule.judge(&cat, 8, 101).finding, patient(2));
         assert_eq!(rule.judge(&cat, 8, 101).finding, LimitState::Over(limit("cat", 100)));
         assert_eq!(rule.judge(&cat, 8, 101).finding, patient(1), "and again after it was dealt with");
+    }
+
+    #[test]
+    fn the_status_names_each_limit_as_superlance_does() {
+        let sizes =
+            |list: &[(&str, u64)]| list.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
+        let text = status(&sizes(&[("b", 2), ("a", 1)]), &sizes(&[("g", 3)]), Some(4));
+        assert_eq!(text, "Checking programs a=1, b=2\nChecking groups g=3\nChecking any=4\n");
+        assert_eq!(status(&BTreeMap::new(), &BTreeMap::new(), None), "\n");
+    }
+
+    #[test]
+    fn a_failure_is_mailed_whatever_the_uptime() {
+        assert!(is_wanted(&MemoryOutcome::StopFailed("gone".into()), 100, Some(5)));
+        assert!(
+            is_wanted(&MemoryOutcome::Restarted, 5, Some(5))
+                && is_wanted(&MemoryOutcome::Restarted, 100, None)
+        );
+        assert!(!is_wanted(&MemoryOutcome::Restarted, 6, Some(5)));
+    }
+
+    #[test]
+    fn a_restart_is_no_repetition_and_another_process_is_none_unless_the_action_failed() {
+        assert_eq!(repeat_key(&MemoryOutcome::Restarted, "s", 7), None);
+        for outcome in [MemoryOutcome::Notified, MemoryOutcome::Signalled("SIGUSR1".into())] {
+            assert_ne!(repeat_key(&outcome, "s", 7), repeat_key(&outcome, "s", 8));
+        }
+        let failed = MemoryOutcome::StartFailed("gone".into());
+        assert_eq!(repeat_key(&failed, "s", 7), repeat_key(&failed, "s", 8));
     }
 }

@@ -1,8 +1,13 @@
-//! When something is worth an alert or a restart: pure judgements on events and readings.
+//! When something is worth an alert or a restart, and in which words: pure decisions on events and readings.
 
+pub mod batch;
 pub mod crash;
+pub mod filter;
 pub mod http;
+pub mod http_restart;
 pub mod memory;
 pub mod pending_restart;
 pub mod reminder;
+pub mod signal;
+pub mod trigger;
 pub mod unused_events;

@@ -14,6 +14,16 @@ use std::time::Duration;
 /// The same trouble of the same program is mailed about once in this time, unless `--remind` says otherwise.
 pub const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
+/// How long the same problem is not mailed again; zero: every time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemindInterval(pub Duration);
+
+impl Default for RemindInterval {
+    fn default() -> Self {
+        Self(INTERVAL)
+    }
+}
+
 /// What was mailed last about one program.
 #[derive(Debug)]
 struct LastMail {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ironlance_core::ProcessState;
 
-use crate::options::{Trigger, Triggers};
+use super::trigger::{Trigger, Triggers};
 
 /// States that whoever subscribes to PROCESS_STATE is told of all day.
 const COMMON: [ProcessState; 4] =

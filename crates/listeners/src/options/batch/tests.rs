@@ -4,6 +4,7 @@ use super::*;
 use crate::options::test_support::{
     args, check_help, describe_route, differences, or_dash, outcome, refused, test_env,
 };
+use crate::rule::trigger::Trigger;
 use ironlance_alert::{Secret, Security, Transport};
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:

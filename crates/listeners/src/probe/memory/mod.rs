@@ -29,6 +29,16 @@ pub enum MemoryMetric {
     CumulativePss,
 }
 
+impl MemoryMetric {
+    /// What the log calls it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Rss | Self::CumulativeRss => "RSS",
+            Self::Pss | Self::CumulativePss => "PSS",
+        }
+    }
+}
+
 /// Why the memory of a process is not known.
 #[derive(Clone, Debug, Error)]
 pub enum MemoryError {

@@ -1,11 +1,8 @@
-//! What is worth a mail: the words of `--on`.
+//! What is worth a mail: [`Trigger`], a state that a process enters, and [`Triggers`], the set that `--on` names.
 
 use ironlance_core::ProcessState;
 
-use super::option_error::{OptionError, OptionRow};
-use ironlance_core::cli::{OptionArg, Takes, table::ours};
-
-/// What can happen to a process, by the state that it enters.
+/// A change of a process that can cause a mail, by the state that it enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// It ended after it had been up, with a status that is not among its `exitcodes`, or by a signal.
@@ -42,7 +39,7 @@ const WORDS: &[(&str, Trigger)] = &[
 ];
 
 impl Trigger {
-    /// What it means that a process enters `state`; `expected` is of weight for `Exited` only.
+    /// The trigger of a process that enters `state`; `expected` matters for `Exited` only.
     pub fn of(state: ProcessState, expected: bool) -> Self {
         match state {
             ProcessState::Exited if expected => Self::Expected,
@@ -62,11 +59,14 @@ impl Trigger {
     }
 }
 
-/// A set of happenings.
+/// A set of triggers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Triggers(u16);
 
 impl Triggers {
+    /// Every trigger.
+    pub const ALL: Self = Self((1 << WORDS.len()) - 1);
+
     /// The set of one.
     pub const fn only(trigger: Trigger) -> Self {
         Self(trigger.bit())
@@ -88,8 +88,8 @@ impl Triggers {
         WORDS.iter().filter(|(_, trigger)| self.contains(*trigger)).map(|(word, _)| *word).collect()
     }
 
-    /// Adds the words of a comma separated list; gives back the word that is none.
-    fn add(&mut self, list: &str) -> Result<(), String> {
+    /// Adds the words of a comma separated list; fails with the first word that is none.
+    pub fn add(&mut self, list: &str) -> Result<(), String> {
         for word in list.split(',').map(str::trim) {
             let known = WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
             let (_, trigger) = known.ok_or_else(|| word.to_owned())?;
@@ -99,19 +99,10 @@ impl Triggers {
     }
 
     /// This set, or `default` when it is empty.
-    pub(super) fn or(self, default: Trigger) -> Self {
+    #[must_use]
+    pub fn or(self, default: Trigger) -> Self {
         if self == Self::default() { Self::only(default) } else { self }
     }
-}
-
-/// `--on LIST`.
-pub(super) fn on_row<T: AsMut<Triggers>>(help: &'static str) -> OptionRow<T> {
-    ours("on", Takes::Value("LIST"), help, |target, given: &OptionArg| {
-        target.as_mut().add(given.value()).map_err(|word| {
-            let words: Vec<&str> = WORDS.iter().map(|(word, _)| *word).collect();
-            OptionError::value(given, &format!("{word:?} is none of {}", words.join(", ")))
-        })
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! A signal as people write it on a command line.
+//! [`ProcessSignal`]: the signal that memmon sends instead of restarting, read from a command line.
 
 use std::fmt;
 
 use ironlance_core::signal;
 
-/// A signal that has a name here.
+/// A signal that this platform has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessSignal {
     number: i32,
