@@ -4,32 +4,17 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use serde::Deserialize;
+use ironlance_core::event::json::EventJson;
 
 /// HTTP/1.0, so that the answer is a plain stream. docs/events.md, "Live stream".
 const REQUEST: &[u8] = b"GET /events?types=PROCESS_STATE HTTP/1.0\r\nHost: localhost\r\n\r\n";
 /// What begins the line with the event itself.
 const DATA: &str = "data:";
 
-/// An event about a process.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct DemoEvent {
-    /// Such as `PROCESS_STATE_EXITED`.
-    pub(super) event: String,
-    #[serde(default)]
-    pub(super) process: String,
-    /// Why it ended, where it did.
-    #[serde(default)]
-    pub(super) why: Option<String>,
-    /// As a listener gets it.
-    #[serde(default)]
-    pub(super) body: String,
-}
-
 /// What the watcher tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum StreamMessage {
-    Event(DemoEvent),
+    Event(EventJson<'static>),
     /// The stream has ended, as it does with supervisord.
     Closed,
 }
@@ -45,7 +30,7 @@ pub(super) fn watch(mut stream: UnixStream, tell: impl Fn(StreamMessage) + Send 
     thread::Builder::new().name("watcher".into()).spawn(watcher).map(drop)
 }
 
-fn read(input: impl BufRead, tell: &impl Fn(DemoEvent)) -> io::Result<()> {
+fn read(input: impl BufRead, tell: &impl Fn(EventJson<'static>)) -> io::Result<()> {
     for line in input.lines() {
         if let Some(event) = line?.strip_prefix(DATA).and_then(|data| serde_json::from_str(data).ok()) {
             tell(event);
@@ -67,6 +52,6 @@ mod tests {
         let found = RefCell::new(Vec::new());
         read(stream.as_bytes(), &|event| found.borrow_mut().push(event)).unwrap();
         let [event] = &found.into_inner()[..] else { panic!("not one event") };
-        assert_eq!((event.process.as_str(), event.why.as_deref()), ("p", Some("exit status 3")));
+        assert_eq!((event.process.as_deref(), event.why.as_deref()), (Some("p"), Some("exit status 3")));
     }
 }

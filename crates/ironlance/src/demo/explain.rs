@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::event_stream::DemoEvent;
+use ironlance_core::event::json::EventJson;
+
 use super::mail::ParsedMail;
 
 /// How good the news is.
@@ -21,8 +22,8 @@ pub(super) struct Explainer {
 
 impl Explainer {
     /// What an event means; most mean nothing new.
-    pub(super) fn explain(&mut self, event: &DemoEvent) -> Option<(NewsKind, String)> {
-        let program = event.process.as_str();
+    pub(super) fn explain(&mut self, event: &EventJson<'_>) -> Option<(NewsKind, String)> {
+        let program = event.process.as_deref().unwrap_or_default();
         let why = event.why.as_deref().unwrap_or("nobody knows why");
         let bad = match (event.event.strip_prefix("PROCESS_STATE_")?, program) {
             ("RUNNING", _) => {
@@ -68,9 +69,13 @@ mod tests {
     use super::*;
 
     fn said(explainer: &mut Explainer, event: &str, process: &str) -> Option<String> {
-        let (event, body) = (format!("PROCESS_STATE_{event}"), "x expected:0 y".to_owned());
-        let event =
-            DemoEvent { event, process: process.to_owned(), why: Some("exit status 3".to_owned()), body };
+        let event = EventJson {
+            event: format!("PROCESS_STATE_{event}").into(),
+            process: Some(process.into()),
+            why: Some("exit status 3".into()),
+            body: "x expected:0 y".into(),
+            ..EventJson::default()
+        };
         explainer.explain(&event).map(|(_, words)| words)
     }
 

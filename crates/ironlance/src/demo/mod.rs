@@ -23,12 +23,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use ironlance_core::event::json::EventJson;
 use jiff::Timestamp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use config::Ports;
-use event_stream::{DemoEvent, StreamMessage};
+use event_stream::StreamMessage;
 use explain::{Explainer, NewsKind, mail_summary};
 use mail::ParsedMail;
 use printer::{Colour, ColourMode, DemoEnd, DemoLinks, MailExcerpt, Printer};
@@ -262,10 +263,14 @@ impl Demo {
         }
     }
 
-    fn happened(&mut self, happened: &DemoEvent) -> io::Result<()> {
+    fn happened(&mut self, happened: &EventJson<'_>) -> io::Result<()> {
         match self.explainer.explain(happened) {
-            Some((NewsKind::Bad, text)) => self.print_event(&happened.process, Colour::Red, &text),
-            Some((NewsKind::Good, text)) => self.print_event(&happened.process, Colour::Green, &text),
+            Some((NewsKind::Bad, text)) => {
+                self.print_event(happened.process.as_deref().unwrap_or_default(), Colour::Red, &text)
+            }
+            Some((NewsKind::Good, text)) => {
+                self.print_event(happened.process.as_deref().unwrap_or_default(), Colour::Green, &text)
+            }
             None => Ok(()),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use ironlance_core::event::json::EventJson;
 use ironlance_core::event::kind::EventKind;
+use ironlance_core::event::{Event, StateChange, StateDetail, wire};
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time::{self, LocalClock};
-use serde::Deserialize;
 
 use crate::output::buffer::TerminalInfo;
 use crate::output::style::{self, ExitExpectation};
@@ -18,34 +19,22 @@ const LAST_SECOND: f64 = 253_402_300_799.0;
 /// Less than a millisecond, and more than such a float can be short of one.
 const NEAR: Duration = Duration::from_micros(100);
 
-/// The data of an event (docs/events.md).
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Happening {
-    /// Seconds since 1970.
-    at: f64,
-    event: String,
-    group: Option<String>,
-    process: Option<String>,
-    why: Option<String>,
-    body: String,
-}
-
 /// The line of an event. Data that are no event are shown as they came, with `kind` before them. Nothing in it is
 /// obeyed by a terminal.
 pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: TerminalInfo) -> String {
-    let Ok(happening) = serde_json::from_str::<Happening>(data) else {
+    let Ok(json) = serde_json::from_str::<EventJson<'_>>(data) else {
         return format!("{} {}", style::escape_controls(kind), text(data));
     };
-    let mut parts = vec![local_time::log_time(&clock.local(moment(happening.at)))];
-    let event = if happening.event.is_empty() { kind } else { &happening.event };
-    parts.push(coloured(event, &happening.body, terminal));
-    let who = match (&happening.group, &happening.process) {
-        (Some(group), Some(process)) => Some(Namespec::new(group.as_str(), process.as_str()).to_string()),
+    let mut parts = vec![local_time::log_time(&clock.local(moment(json.at)))];
+    let name = if json.event.is_empty() { kind } else { &json.event };
+    let event = EventKind::from_name(name).and_then(|kind| wire::decode(kind, &json.body).ok());
+    parts.push(coloured(name, event.as_ref(), terminal));
+    let who = match (&json.group, &json.process) {
+        (Some(group), Some(process)) => Some(Namespec::new(&**group, &**process).to_string()),
         _ => None,
     };
-    let facts = facts(EventKind::from_name(event), &happening.body);
-    let why = happening.why.as_deref().map(style::escape_controls).unwrap_or_default();
+    let facts = event.as_ref().map_or_else(|| text(&json.body), |event| facts(event, &json.body));
+    let why = json.why.as_deref().map(style::escape_controls).unwrap_or_default();
     let told = [facts, why].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     match (who, told.is_empty()) {
         (Some(who), true) => parts.push(style::escape_controls(&who)),
@@ -63,63 +52,45 @@ fn moment(seconds: f64) -> SystemTime {
 }
 
 /// The type, its state in the colour that `status` gives it.
-fn coloured(event: &str, body: &str, terminal: TerminalInfo) -> String {
-    let plain = style::escape_controls(event);
-    let expectation = if value(body, "expected") == Some("1") {
-        ExitExpectation::Expected
-    } else {
-        ExitExpectation::Unexpected
+fn coloured(name: &str, event: Option<&Event>, terminal: TerminalInfo) -> String {
+    let expectation = match event {
+        Some(Event::State(change)) if change.detail.is_expected_exit() => ExitExpectation::Expected,
+        _ => ExitExpectation::Unexpected,
     };
+    let plain = style::escape_controls(name);
     match plain.strip_prefix("PROCESS_STATE_").and_then(ProcessState::from_name) {
         Some(state) => format!("PROCESS_STATE_{}", style::state(state, expectation, terminal)),
         None => plain,
     }
 }
 
-/// What the body says, in words.
-fn facts(kind: Option<EventKind>, body: &str) -> String {
-    let (head, rest) = body.split_once('\n').unwrap_or((body, ""));
-    match kind {
-        Some(kind) if kind.is_a(EventKind::ProcessState) => state_facts(kind, head),
-        Some(kind) if kind.is_a(EventKind::ProcessLog) || kind.is_a(EventKind::ProcessCommunication) => {
-            text(rest)
-        }
-        Some(kind) if kind.is_a(EventKind::ProcessGroup) => text(value(head, "groupname").unwrap_or(head)),
-        Some(EventKind::RemoteCommunication) => {
-            let kind = head.strip_prefix("type:").unwrap_or(head);
-            [text(kind), text(rest)]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join(": ")
-        }
-        Some(_) | None => text(body),
+/// What the event says, in words.
+fn facts(event: &Event, body: &str) -> String {
+    match event {
+        Event::State(change) => state_facts(change),
+        Event::Log(_, output) | Event::Communication(_, output) => text(&output.text),
+        Event::GroupAdded(group) | Event::GroupRemoved(group) => text(&group.0),
+        Event::Remote(message) => [text(&message.kind), text(&message.data)]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(": "),
+        Event::Tick { .. } | Event::SupervisorRunning | Event::SupervisorStopping => text(body),
     }
 }
 
 /// `from STARTING, pid 7`, and what belongs to the new state.
-fn state_facts(kind: EventKind, head: &str) -> String {
-    let from = value(head, "from_state").map(|state| format!("from {}", style::escape_controls(state)));
-    let expected = match (kind, value(head, "expected")) {
-        (EventKind::ProcessStateExited, Some("1")) => Some("as expected".to_owned()),
-        (EventKind::ProcessStateExited, Some(_)) => Some("not expected".to_owned()),
-        _ => None,
+fn state_facts(change: &StateChange) -> String {
+    let from = change.from.map(|state| format!("from {state}"));
+    let more = match change.detail {
+        StateDetail::Exit { expected: true, .. } => Some("as expected".to_owned()),
+        StateDetail::Exit { expected: false, .. } => Some("not expected".to_owned()),
+        StateDetail::Tries(1) => Some("1 try failed".to_owned()),
+        StateDetail::Tries(tries) if tries > 0 => Some(format!("{tries} tries failed")),
+        StateDetail::Tries(_) | StateDetail::Pid(_) | StateDetail::Nothing => None,
     };
-    let failed = |tries: &str| match tries {
-        "0" => None,
-        "1" => Some("1 try failed".to_owned()),
-        tries => Some(format!("{} tries failed", style::escape_controls(tries))),
-    };
-    let tries = value(head, "tries").and_then(failed);
-    let pid = value(head, "pid")
-        .filter(|pid| *pid != "0")
-        .map(|pid| format!("pid {}", style::escape_controls(pid)));
-    [from, expected, tries, pid].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// The value of `key:value` in a line of them.
-fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.split(' ').find_map(|token| token.strip_prefix(key)?.strip_prefix(':'))
+    let pid = change.detail.pid().filter(|pid| *pid != 0).map(|pid| format!("pid {pid}"));
+    [from, more, pid].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What was written or sent, in one harmless line of bounded length, without the newline at its end.
