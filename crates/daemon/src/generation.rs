@@ -53,13 +53,13 @@ pub(crate) fn run(
     let startup = Startup {
         config,
         overrides: overrides.clone(),
-        surroundings: host_env.clone(),
+        host_env: host_env.clone(),
         log,
         nofile_of_children: Some(nofile),
-        reports: ExecErrorPipe::new().map_err(|error| format!("cannot make a pipe: {error}"))?,
+        exec_errors: ExecErrorPipe::new().map_err(|error| format!("cannot make a pipe: {error}"))?,
         sockets: duplicates.map_err(|error| format!("cannot duplicate a socket: {error}"))?,
-        legacy: pools,
-        doors: rebound_sender,
+        inherited: pools,
+        reopened_sockets: rebound_sender,
         pidfile: pidfile.clone(),
     };
     let end = serve(startup, parts, nofile);

@@ -7,7 +7,7 @@ use crate::event::kind::EventKind;
 pub struct PoolId(pub u32);
 
 /// The subscriptions of all pools, and the serial numbers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bus {
     /// In the order of subscribing, which is the order of handing out.
     subscriptions: Vec<(PoolId, KindSet)>,
@@ -17,7 +17,7 @@ pub struct Bus {
 }
 
 /// A set of types, as bits.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct KindSet(u32);
 
 /// Every type has a bit of its own.

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const PERIODS: [u32; 3] = [5, 60, 3600];
 
 /// The wall clock cut into periods; a tick is due when a new one has begun.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TickSchedule {
     /// For each of [`PERIODS`], the second since 1970 at which the current one began.
     current: [u64; 3],

@@ -38,6 +38,12 @@ impl OomMonitor {
         Self::of(candidates(&groups).into_iter().find(|file| oom_kills_in(file).is_some()), now)
     }
 
+    /// One that finds no count, for tests.
+    #[cfg(test)]
+    pub(crate) fn without_counter(now: Now) -> Self {
+        Self::of(None, now)
+    }
+
     fn of(file: Option<PathBuf>, now: Now) -> Self {
         let watched = file.as_deref().filter(|file| file.ends_with(MEMORY_EVENTS));
         // Without a watch the count is read at starts and ends, and the time windows are wider.

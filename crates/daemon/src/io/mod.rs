@@ -1,9 +1,91 @@
-//! Everything of the owner that has a descriptor: pipes, their poller, logs of children.
+//! Everything of the owner that has a descriptor, a channel or a clock: [`Io`]. It decides nothing about processes.
 
+pub(crate) mod children;
+pub(crate) mod clock;
 pub(crate) mod host_lookup;
 pub(crate) mod log_backlog;
 pub(crate) mod output;
+pub(crate) mod path_watch;
+pub(crate) mod pipes;
 pub(crate) mod poller;
 pub(crate) mod read_pause;
+pub(crate) mod slow_logs;
 pub(crate) mod stdin;
+pub(crate) mod subscribers;
 pub(crate) mod token;
+
+use std::collections::HashMap;
+use std::rc::Weak;
+
+use ironlance_host::code_pages::CodePageTrimmer;
+use ironlance_rpc::{Fault, Value};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::child::fcgi_socket::FastCgiSocket;
+use crate::child::oom::OomMonitor;
+use crate::http::{BoundServer, InheritedSocket};
+use crate::log::main_log::MainLog;
+use crate::log::syslog::Syslog;
+use crate::reload::Reload;
+use crate::startup::pidfile::Pidfile;
+use crate::state::ids::{CallId, GroupId};
+use children::Children;
+use clock::DaemonClock;
+use host_lookup::HostLookups;
+use path_watch::PathWatch;
+use pipes::Pipes;
+use slow_logs::SlowLogs;
+use subscribers::Subscribers;
+
+/// Where the answer to a call goes.
+pub(crate) type ReplySender = oneshot::Sender<Result<Value, Fault>>;
+
+/// What the owner reads, writes and asks.
+pub(crate) struct Io {
+    pub(crate) clock: DaemonClock,
+    pub(crate) children: Box<dyn Children>,
+    pub(crate) pipes: Pipes,
+    pub(crate) slow_logs: SlowLogs,
+    pub(crate) log: MainLog,
+    /// The system's log, for the output of programs that want it there.
+    pub(crate) syslog: Syslog,
+    pub(crate) subscribers: Subscribers,
+    pub(crate) calls: Calls,
+    /// The FastCGI sockets of groups, while a process has them.
+    pub(crate) fastcgi: HashMap<GroupId, Weak<FastCgiSocket>>,
+    pub(crate) oom: OomMonitor,
+    /// Names of hosts that are looked up.
+    pub(crate) lookups: HostLookups,
+    /// The servers' sockets, for a life after this one.
+    pub(crate) sockets: Vec<InheritedSocket>,
+    /// Takes servers whose sockets were made again, so that they are served.
+    pub(crate) reopened_sockets: mpsc::UnboundedSender<BoundServer>,
+    pub(crate) pidfile: Option<Pidfile>,
+    pub(crate) path_watch: PathWatch,
+    /// What the next life begins with, once it has been asked for and everything that it needs is there.
+    pub(crate) reload: Option<Box<Reload>>,
+    pub(crate) residency: CodePageTrimmer,
+}
+
+/// Clients that wait for an answer.
+#[derive(Default)]
+pub(crate) struct Calls {
+    open: HashMap<CallId, ReplySender>,
+    last: u64,
+}
+
+impl Calls {
+    pub(crate) fn add(&mut self, reply: ReplySender) -> CallId {
+        self.last += 1;
+        let id = CallId(self.last);
+        self.open.insert(id, reply);
+        id
+    }
+
+    /// Answers a call; a client that has gone misses nothing.
+    pub(crate) fn reply(&mut self, id: CallId, answer: Result<Value, Fault>) {
+        if let Some(reply) = self.open.remove(&id) {
+            let _ = reply.send(answer);
+        }
+    }
+}

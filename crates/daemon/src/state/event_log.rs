@@ -1,81 +1,63 @@
-//! What happened lately, and who wants to hear of it as it happens: for people, beside the bus for listeners.
+//! The last events for people (pages, `/events`), beside the bus for listeners: [`EventLog`].
 //!
-//! It uses no serial and changes no event. Output, ticks and communications are told to those who watch them, and are
-//! not kept.
+//! It takes no serials and changes no event. Output, ticks and communications are streamed to subscribers, not stored.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use ironlance_core::event::kind::EventKind;
+
 use ironlance_core::event::record::EventRecord;
 
-use crate::view::stream::{EventStream, Publisher, stream};
-
-/// So many happenings are kept.
+/// So many events are stored.
 const CAPACITY: usize = 200;
-/// So much of a body is kept (bytes): what a client sends may be very long.
+/// The most that is stored of a body (bytes): what a client sends may be very long.
 const STORED_BODY: usize = 4 * 1024;
-/// So much of a body is told (bytes): output as the bus has it, and what clients send within reason.
+/// The most that is streamed of a body (bytes): output as the bus has it, and what clients send within reason.
 pub(crate) const STREAMED_BODY: usize = 256 * 1024;
 
-/// The last happenings, and who watches.
-#[derive(Default)]
+/// The last events, and the types that are to be streamed.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct EventLog {
     number: u64,
     recent: VecDeque<Rc<EventRecord>>,
-    subscribers: Vec<Subscriber>,
-}
-
-struct Subscriber {
-    kinds: Vec<EventKind>,
-    publisher: Publisher,
+    subscribed: Vec<EventKind>,
 }
 
 impl EventLog {
-    /// Whether events of this type are kept, or somebody has subscribed to them; if not, no record need be made.
+    /// Whether records of this type are streamed.
+    pub(crate) fn is_streamed(&self, kind: EventKind) -> bool {
+        kind.is_any_of(&self.subscribed)
+    }
+
+    /// Whether a record of this type is used at all; if not, none need be made.
     pub(crate) fn is_wanted(&self, kind: EventKind) -> bool {
-        kind.is_any_of(&EventKind::NOTABLE)
-            || self.subscribers.iter().any(|subscriber| kind.is_any_of(&subscriber.kinds))
+        kind.is_any_of(&EventKind::NOTABLE) || self.is_streamed(kind)
     }
 
-    /// From now on the stream has what is of one of these types, or below them.
-    pub(crate) fn subscribe(&mut self, kinds: Vec<EventKind>) -> EventStream {
-        self.drop_closed();
-        let (feed, happenings) = stream();
-        self.subscribers.push(Subscriber { kinds, publisher: feed });
-        happenings
+    /// The types that subscribers want from now on.
+    pub(crate) fn set_subscribed(&mut self, kinds: Vec<EventKind>) {
+        self.subscribed = kinds;
     }
 
-    /// What is kept, the newest first.
+    /// What is stored, the newest first.
     pub(crate) fn recent(&self) -> impl Iterator<Item = Rc<EventRecord>> {
         self.recent.iter().rev().cloned()
     }
 
-    /// Nothing more will happen: all streams end.
-    pub(crate) fn close(&mut self) {
-        self.subscribers = Vec::new();
-    }
-
-    pub(crate) fn add(&mut self, happening: EventRecord) {
-        let kind = happening.event.kind();
+    /// Numbers a record and stores it, if its type is stored. Gives it back for those who have subscribed.
+    pub(crate) fn add(&mut self, record: EventRecord) -> Rc<EventRecord> {
         self.number += 1;
-        let told = Rc::new(EventRecord { number: self.number, ..happening });
-        if kind.is_any_of(&EventKind::NOTABLE) {
+        let record = Rc::new(EventRecord { number: self.number, ..record });
+        if record.event.kind().is_any_of(&EventKind::NOTABLE) {
             if self.recent.len() == CAPACITY {
                 self.recent.pop_front();
             }
-            let short = told.event.shortened(STORED_BODY);
-            let kept = short.map(|event| Rc::new(EventRecord { event, ..(*told).clone() }));
-            self.recent.push_back(kept.unwrap_or_else(|| Rc::clone(&told)));
+            let short = record.event.shortened(STORED_BODY);
+            let short = short.map(|event| Rc::new(EventRecord { event, ..(*record).clone() }));
+            self.recent.push_back(short.unwrap_or_else(|| Rc::clone(&record)));
         }
-        for watcher in self.subscribers.iter().filter(|watcher| kind.is_any_of(&watcher.kinds)) {
-            watcher.publisher.send(&told);
-        }
-        self.drop_closed();
-    }
-
-    fn drop_closed(&mut self) {
-        self.subscribers.retain(|watcher| watcher.publisher.is_read());
+        record
     }
 }
 
@@ -87,32 +69,32 @@ mod tests {
 
     use super::*;
 
+    fn of(event: Event) -> EventRecord {
+        EventRecord { number: 0, at: Duration::from_secs(9), event, why: None }
+    }
+
     fn record(kind: EventKind) -> EventRecord {
         let body = "type:x\nprocessname:web groupname:shop pid:7 expected:0 when:5";
         let body = if kind == EventKind::RemoteCommunication { body } else { &body[7..] };
         of(wire::decode(kind, body).unwrap())
     }
 
-    fn of(event: Event) -> EventRecord {
-        EventRecord { number: 0, at: Duration::from_secs(9), event, why: None }
-    }
-
-    fn kept(chronicle: &EventLog) -> Vec<u64> {
-        chronicle.recent().map(|happening| happening.number).collect()
+    fn numbers(log: &EventLog) -> Vec<u64> {
+        log.recent().map(|record| record.number).collect()
     }
 
     #[test]
-    fn the_last_two_hundred_are_kept_and_the_newest_comes_first() {
-        let mut chronicle = EventLog::default();
+    fn the_last_two_hundred_are_stored_and_the_newest_comes_first() {
+        let mut log = EventLog::default();
         for _ in 0..250 {
-            chronicle.add(record(EventKind::ProcessStateExited));
+            log.add(record(EventKind::ProcessStateExited));
         }
-        assert_eq!(kept(&chronicle), (51..=250).rev().collect::<Vec<_>>());
+        assert_eq!(numbers(&log), (51..=250).rev().collect::<Vec<_>>());
     }
 
     #[test]
-    fn output_and_ticks_are_not_kept() {
-        let mut chronicle = EventLog::default();
+    fn output_and_ticks_are_not_stored() {
+        let mut log = EventLog::default();
         for kind in [
             EventKind::ProcessLogStdout,
             EventKind::Tick5,
@@ -121,69 +103,26 @@ mod tests {
             EventKind::RemoteCommunication,
             EventKind::SupervisorStateChangeRunning,
         ] {
-            chronicle.add(record(kind));
+            log.add(record(kind));
         }
-        assert_eq!(kept(&chronicle), [6, 5, 4]);
+        assert_eq!(numbers(&log), [6, 5, 4]);
     }
 
     #[test]
-    fn a_long_body_is_told_in_full_and_kept_in_part() {
-        let mut chronicle = EventLog::default();
-        let stream = chronicle.subscribe(vec![EventKind::Event]);
+    fn a_long_body_is_streamed_in_full_and_stored_in_part() {
+        let mut log = EventLog::default();
         let body = "é".repeat(STORED_BODY);
-        chronicle.add(of(Event::remote("", &body)));
-        chronicle.close();
+        let streamed = log.add(of(Event::remote("", &body)));
         let head = "type:\n".len();
-        assert_eq!(chronicle.recent().next().unwrap().event.text(), "é".repeat((STORED_BODY - head) / 2));
-        assert_eq!(read(stream)[0].event.text(), body);
-    }
-
-    fn read(mut stream: EventStream) -> Vec<Rc<EventRecord>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let mut all = Vec::new();
-            while let Some(happening) = stream.recv().await {
-                all.push(happening);
-            }
-            all
-        })
+        assert_eq!(log.recent().next().unwrap().event.text(), "é".repeat((STORED_BODY - head) / 2));
+        assert_eq!(streamed.event.text(), body);
     }
 
     #[test]
-    fn a_watcher_is_told_what_is_below_the_types_that_it_asked_for() {
-        let mut chronicle = EventLog::default();
-        chronicle.add(record(EventKind::ProcessStateStarting));
-        let stream = chronicle.subscribe(vec![EventKind::ProcessState, EventKind::Tick60]);
-        for kind in [EventKind::ProcessStateFatal, EventKind::Tick5, EventKind::Tick60] {
-            chronicle.add(record(kind));
-        }
-        chronicle.close();
-        let kinds: Vec<EventKind> = read(stream).iter().map(|happening| happening.event.kind()).collect();
-        assert_eq!(kinds, [EventKind::ProcessStateFatal, EventKind::Tick60]);
-    }
-
-    #[test]
-    fn who_has_gone_is_forgotten_at_the_next_happening() {
-        let mut chronicle = EventLog::default();
-        let stream = chronicle.subscribe(vec![EventKind::ProcessLog]);
-        assert!(chronicle.is_wanted(EventKind::ProcessLogStdout));
-        assert!(chronicle.is_wanted(EventKind::ProcessStateExited) && !chronicle.is_wanted(EventKind::Tick5));
-        drop(stream);
-        chronicle.add(record(EventKind::ProcessStateExited));
-        assert!(!chronicle.is_wanted(EventKind::ProcessLogStdout));
-    }
-
-    #[test]
-    fn a_slow_watcher_is_forgotten_and_the_others_go_on() {
-        let mut chronicle = EventLog::default();
-        let slow = chronicle.subscribe(vec![EventKind::Event]);
-        let body = "x".repeat(STREAMED_BODY);
-        for _ in 0..4 {
-            chronicle.add(of(Event::remote("", &body)));
-        }
-        let other = chronicle.subscribe(vec![EventKind::Event]);
-        chronicle.add(of(Event::remote("", &body)));
-        assert!(slow.is_lost() && !other.is_lost());
-        assert_eq!(chronicle.subscribers.len(), 1);
+    fn only_what_is_stored_or_subscribed_to_is_wanted() {
+        let mut log = EventLog::default();
+        assert!(log.is_wanted(EventKind::ProcessStateFatal) && !log.is_wanted(EventKind::Tick60));
+        log.set_subscribed(vec![EventKind::Tick]);
+        assert!(log.is_wanted(EventKind::Tick60) && !log.is_streamed(EventKind::ProcessStateFatal));
     }
 }

@@ -11,7 +11,7 @@ use crate::log::{read_back, rotating_file};
 use crate::requester::SignalReason;
 
 /// What ended a process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ExitCause {
     pub(crate) status: ExitStatus,
     /// Why supervisord had sent a signal to it, if it had.
@@ -99,7 +99,7 @@ pub(crate) fn near_oom_kill(window: TimeWindow, clock: &LocalClock) -> String {
 }
 
 /// How a process ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ExitRecord {
     pub(crate) cause: ExitCause,
     pub(crate) pid: u32,

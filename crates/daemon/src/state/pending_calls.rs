@@ -6,15 +6,12 @@ use std::rc::Rc;
 use ironlance_core::process::start_order::StopSequence;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::{Fault, FaultKind, Value};
-use tokio::sync::oneshot;
 
 use crate::requester::Requester;
-use crate::state::ids::ProcessId;
+use crate::state::ids::{CallId, ProcessId};
 
-/// Where an answer goes.
-pub(crate) type ReplySender = oneshot::Sender<Result<Value, Fault>>;
-
-/// A client waits for a process.
+/// A client that waits for a process.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PendingWait {
     pub(crate) until: Goal,
     /// The name by which the client called the process; faults repeat it.
@@ -29,10 +26,11 @@ pub(crate) enum Goal {
     Down,
 }
 
-/// Who is told of the outcome.
+/// Where the outcome goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReplyTo {
     /// A client that asked about this process alone.
-    Client(ReplySender),
+    Client(CallId),
     /// One of several processes that a client asked about.
     Batch(BatchId, Namespec),
 }
@@ -86,79 +84,70 @@ pub(crate) fn is_signallable(state: ProcessState) -> bool {
 pub(crate) struct BatchId(u32);
 
 /// A request to stop several processes, of which some have to wait for others to come down.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OrderedStop {
     /// By the priority of the group, then by their own.
     pub(crate) sequence: StopSequence<(i64, i64), ProcessId>,
     /// Of those that are in it.
     pub(crate) names: HashMap<ProcessId, Namespec>,
     /// Who asked for it.
-    pub(crate) asker: Rc<Requester>,
+    pub(crate) requester: Rc<Requester>,
     pub(crate) batch: BatchId,
 }
 
 /// Requests about several processes that are not answered yet.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PendingBatches {
     open: HashMap<BatchId, Batch>,
     next: u32,
 }
 
+#[derive(Clone, Debug, PartialEq)]
 struct Batch {
+    call: CallId,
     results: Vec<Value>,
-    /// How many processes have not come to an end of it.
+    /// How many processes have no outcome yet, and one for the request that is still being read.
     missing: usize,
-    reply: Option<ReplySender>,
 }
 
+/// A call and its answer.
+pub(crate) type Answered = (CallId, Value);
+
 impl PendingBatches {
-    /// Begins a request. It is answered by `close`, or after it by the last `tell`.
-    pub(crate) fn begin(&mut self) -> BatchId {
+    /// Begins a request. It is answered by `close`, or after it by the last `complete`.
+    pub(crate) fn begin(&mut self, call: CallId) -> BatchId {
         self.next = self.next.wrapping_add(1);
         let id = BatchId(self.next);
-        self.open.insert(id, Batch { results: Vec::new(), missing: 0, reply: None });
+        self.open.insert(id, Batch { call, results: Vec::new(), missing: 1 });
         id
     }
 
-    /// One more process will be told of later.
+    /// One more process will have an outcome later.
     pub(crate) fn expect_one(&mut self, id: BatchId) {
         if let Some(batch) = self.open.get_mut(&id) {
             batch.missing += 1;
         }
     }
 
-    /// The outcome for a process that was known at once.
-    pub(crate) fn add_result(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
-        if let Some(batch) = self.open.get_mut(&id) {
-            batch.results.push(process_status(namespec, outcome.as_ref().err()));
-        }
+    /// The outcome for a process that was expected; gives the answer if it was the last.
+    pub(crate) fn complete(
+        &mut self,
+        id: BatchId,
+        namespec: &Namespec,
+        outcome: &Result<Value, Fault>,
+    ) -> Option<Answered> {
+        self.open.get_mut(&id)?.results.push(process_status(namespec, outcome.as_ref().err()));
+        self.close(id)
     }
 
-    /// The outcome for a process that had been expected.
-    pub(crate) fn complete(&mut self, id: BatchId, namespec: &Namespec, outcome: &Result<Value, Fault>) {
-        self.add_result(id, namespec, outcome);
-        if let Some(batch) = self.open.get_mut(&id) {
-            batch.missing -= 1;
+    /// All processes have been expected; gives the answer if all have their outcome.
+    pub(crate) fn close(&mut self, id: BatchId) -> Option<Answered> {
+        let batch = self.open.get_mut(&id)?;
+        batch.missing -= 1;
+        if batch.missing > 0 {
+            return None;
         }
-        self.answer_if_complete(id);
-    }
-
-    /// All processes have been asked: answers now or when the last one has been told of.
-    pub(crate) fn close(&mut self, id: BatchId, reply: ReplySender) {
-        if let Some(batch) = self.open.get_mut(&id) {
-            batch.reply = Some(reply);
-        }
-        self.answer_if_complete(id);
-    }
-
-    fn answer_if_complete(&mut self, id: BatchId) {
-        let complete = self.open.get(&id).is_some_and(|batch| batch.missing == 0 && batch.reply.is_some());
-        if complete
-            && let Some(batch) = self.open.remove(&id)
-            && let Some(reply) = batch.reply
-        {
-            // A client that has gone misses nothing.
-            let _ = reply.send(Ok(Value::Array(batch.results)));
-        }
+        self.open.remove(&id).map(|batch| (batch.call, Value::Array(batch.results)))
     }
 }
 

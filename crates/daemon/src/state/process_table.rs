@@ -1,8 +1,8 @@
-//! Who there is: the groups and their processes, found by name, by number and by pid.
+//! Groups and processes, found by name, by number and by pid: [`ProcessTable`], which the owner alone changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config as config;
@@ -11,17 +11,15 @@ use ironlance_core::process::lifecycle::{DaemonState, Input, Lifecycle};
 use ironlance_core::process::start_order::start_order;
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
-use crate::child::fcgi_socket::FastCgiSocket;
-use crate::io::output::Output;
-use crate::io::stdin::ChildStdin;
 use crate::requester::SignalReason;
-use crate::state::congestion::Congestion;
 use crate::state::exit_record::{ExitRecord, SentSignal};
+use crate::state::flow_control::Congestion;
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::pending_calls::PendingWait;
 use crate::state::state_folder::ListenerStateFolder;
 
 /// A process, whether it runs or not.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Process {
     pub(crate) group: GroupId,
     pub(crate) lifecycle: Lifecycle,
@@ -29,19 +27,14 @@ pub(crate) struct Process {
     pub(crate) group_config: Rc<config::Group>,
     /// Which of the group's programs it is.
     pub(crate) index: usize,
-    /// Where its standard output goes, with AUTO put into words.
+    /// Where its standard output goes, with AUTO resolved.
     pub(crate) stdout_log: Option<PathBuf>,
     /// Where its standard error goes.
     pub(crate) stderr_log: Option<PathBuf>,
-    pub(crate) stdin: Option<ChildStdin>,
-    pub(crate) stdout: Option<Box<Output>>,
-    pub(crate) stderr: Option<Box<Output>>,
-    /// Kept while it runs; the socket is closed when nobody keeps it.
-    pub(crate) socket: Option<Rc<FastCgiSocket>>,
-    /// Who waits for it to be up or down.
+    /// Its FastCGI socket's host is looked up; it is STARTING, without a pid.
+    pub(crate) awaits_address: bool,
+    /// Clients that wait for it to be up or down.
     pub(crate) waits: Vec<PendingWait>,
-    /// When it has to be woken, as it stands in `ProcessTable::deadlines`.
-    pub(crate) due: Option<Duration>,
     /// Where it keeps alerts, if it is a listener that has been started.
     pub(crate) state_folder: Option<Box<ListenerStateFolder>>,
     /// How it last ended.
@@ -50,15 +43,15 @@ pub(crate) struct Process {
     pub(crate) down_reason: Option<Rc<str>>,
     /// Why it was told to stop, from then until it has.
     pub(crate) stop_reason: Option<SignalReason>,
-    /// The last signal that somebody had sent to it.
+    /// The last signal that it was sent on request.
     pub(crate) sent_signal: Option<SentSignal>,
     /// How a listener kept to the protocol.
     pub(crate) recycling: Recycling,
-    /// Its last start was nobody's wish: it had ended, and came back.
+    /// Its last start was an automatic restart.
     pub(crate) restarted_automatically: bool,
     /// It is a listener, and a process of its own pool asked for its last stop.
     pub(crate) stopped_by_own_pool: bool,
-    /// When the pool of a listener was last told that it ended (monotonic).
+    /// When the pool of a listener was last given the event that it exited (monotonic).
     pub(crate) exit_reported: Option<Duration>,
 }
 
@@ -71,14 +64,14 @@ impl Process {
         self.lifecycle.namespec()
     }
 
-    /// Whether it is down only for a moment: it will be started again by itself.
+    /// Whether it is down only until an automatic restart.
     pub(crate) fn will_restart(&self) -> bool {
         let restarts = self.lifecycle.state() == ProcessState::Exited
             && self.lifecycle.next_deadline(DaemonState::Running).is_some();
         restarts || self.lifecycle.is_recycling()
     }
 
-    /// Notes whether a start that begins is somebody's wish.
+    /// Notes whether a start that begins was requested.
     pub(crate) fn note_start_origin(&mut self, input: &Input) {
         let ended = matches!(self.lifecycle.state(), ProcessState::Exited | ProcessState::Backoff);
         match input {
@@ -93,7 +86,8 @@ impl Process {
     }
 }
 
-/// A group as it is active now.
+/// A group in service.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ActiveGroup {
     pub(crate) config: Rc<config::Group>,
     /// Its processes in the order of the configuration, in which they start by themselves.
@@ -102,10 +96,8 @@ pub(crate) struct ActiveGroup {
     pub(crate) names: Box<[(ProcessName, ProcessId)]>,
     /// Its event buffer, where it is a pool of listeners.
     pub(crate) pool: Option<Pool>,
-    /// It has more to do than it should, and children may be kept waiting for it.
+    /// Set while it has too many events: output that makes more of them may be paused.
     pub(crate) congestion: Option<Congestion>,
-    /// The socket that its processes share while one of them runs.
-    pub(crate) socket: Weak<FastCgiSocket>,
 }
 
 impl ActiveGroup {
@@ -117,7 +109,7 @@ impl ActiveGroup {
 }
 
 /// All groups and processes.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ProcessTable {
     /// In the order in which they were added.
     groups: BTreeMap<GroupId, Box<ActiveGroup>>,
@@ -127,8 +119,6 @@ pub(crate) struct ProcessTable {
     processes: BTreeMap<ProcessId, Box<Process>>,
     /// Running children.
     pub(crate) pids: HashMap<u32, ProcessId>,
-    /// When which process has to be woken.
-    deadlines: BTreeSet<(Duration, ProcessId)>,
     last_id: u32,
 }
 
@@ -156,7 +146,6 @@ impl ProcessTable {
         self.group_names.remove(&group.config.name);
         self.pools.retain(|pool| *pool != id);
         for member in &group.members {
-            self.set_due(*member, None);
             self.processes.remove(member);
         }
     }
@@ -174,10 +163,6 @@ impl ProcessTable {
     }
 
     /// Groups that are pools of listeners.
-    pub(crate) fn pools(&self) -> impl Iterator<Item = (GroupId, &ActiveGroup)> {
-        self.pools.iter().filter_map(|id| Some((*id, self.group(*id)?)))
-    }
-
     pub(crate) fn pool_ids(&self) -> Vec<GroupId> {
         self.pools.clone()
     }
@@ -221,41 +206,8 @@ impl ProcessTable {
     }
 
     /// All processes by the name of their group, then by their own.
-    pub(crate) fn by_name(&self) -> impl Iterator<Item = &Process> {
+    pub(crate) fn by_name(&self) -> impl Iterator<Item = (ProcessId, &Process)> {
         let groups = self.group_names.values().map(|id| &self.groups[id]);
-        groups.flat_map(|group| group.names.iter()).map(|(_, id)| &*self.processes[id])
-    }
-
-    /// Sets or takes back when a process has to be woken.
-    pub(crate) fn set_due(&mut self, id: ProcessId, due: Option<Duration>) {
-        let Some(process) = self.processes.get_mut(&id) else { return };
-        if process.due == due {
-            return;
-        }
-        if let Some(old) = process.due {
-            self.deadlines.remove(&(old, id));
-        }
-        if let Some(new) = due {
-            self.deadlines.insert((new, id));
-        }
-        process.due = due;
-    }
-
-    /// The next time at which a process has to be woken.
-    pub(crate) fn next_due(&self) -> Option<Duration> {
-        self.deadlines.first().map(|(due, _)| *due)
-    }
-
-    /// Takes out up to `limit` processes whose time has come.
-    pub(crate) fn take_due(&mut self, now: Duration, limit: usize) -> Vec<ProcessId> {
-        let mut due = Vec::new();
-        while due.len() < limit
-            && let Some((when, id)) = self.deadlines.first().copied()
-            && when <= now
-        {
-            self.set_due(id, None);
-            due.push(id);
-        }
-        due
+        groups.flat_map(|group| group.names.iter()).map(|(_, id)| (*id, &*self.processes[id]))
     }
 }

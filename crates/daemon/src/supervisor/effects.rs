@@ -1,129 +1,115 @@
-//! The one place that acts: an input for a process goes into its machine, and what comes out is carried out.
+//! The one place that acts: carries out the commands of decisions, and gives what they come to back as inputs.
 
-use std::collections::VecDeque;
-
-use ironlance_core::event::{Event, StateDetail};
 use ironlance_core::log_level::Level;
-use ironlance_core::process::lifecycle::{Effect, Input, SignalTarget};
-use ironlance_core::{ProcessState, signal};
+use ironlance_core::process::lifecycle::{Input, SignalTarget};
+use ironlance_core::signal;
 use rustix::io::Errno;
 
 use super::Supervisor;
-use crate::child;
+use crate::io::read_pause::{PauseChange, PauseReason};
+use crate::state::command::Command;
 use crate::state::ids::ProcessId;
-use crate::state::pending_calls::{CurrentStatus, ReplyTo};
+use crate::state::{State, Turn};
 
 impl Supervisor {
+    /// Lets the state decide, and carries out what it asks for. Returns what the decision gave.
+    pub(super) fn decide<T>(&mut self, decision: impl FnOnce(&mut State, &mut Turn<'_>) -> T) -> T {
+        let decided = self.decide_only(decision);
+        self.carry_out();
+        decided
+    }
+
+    /// Lets the state decide. What it asks for is carried out later.
+    pub(super) fn decide_only<T>(&mut self, decision: impl FnOnce(&mut State, &mut Turn<'_>) -> T) -> T {
+        let now = self.io.clock.now();
+        let mut turn = Turn { now, timers: &mut self.timers, commands: &mut self.commands };
+        decision(&mut self.state, &mut turn)
+    }
+
     /// One input for one process, and everything that follows from it.
     pub(super) fn step(&mut self, id: ProcessId, input: Input) {
-        let mut inputs = VecDeque::from([input]);
-        let is_end = matches!(inputs.front(), Some(Input::Stop | Input::GiveUp));
-        if is_end && self.lookups.cancel(id) {
-            let why = "its host was still being looked up".to_owned();
-            inputs.push_front(Input::SpawnFailed { why });
+        self.decide(|state, turn| state.step(id, input, turn));
+    }
+
+    /// Carries out all commands, and those that follow from what they come to. Returns how many there were.
+    pub(super) fn carry_out(&mut self) -> usize {
+        let mut count = 0;
+        while let Some(command) = self.commands.pop_front() {
+            #[cfg(test)]
+            self.trace.push(command.clone());
+            count += 1;
+            self.execute(command);
         }
-        while let Some(input) = inputs.pop_front() {
-            let (now, mood) = (self.clock.now(), self.daemon_state);
-            let Some(process) = self.table.process_mut(id) else { return };
-            process.note_start_origin(&input);
-            for effect in process.lifecycle.step(input, now, mood) {
-                inputs.extend(self.apply(id, effect));
+        count
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Spawn(id) => {
+                if let Some(outcome) = self.spawn(id) {
+                    self.decide_only(|state, turn| state.step(id, outcome, turn));
+                }
             }
-        }
-        self.reschedule(id);
-        self.complete_waits(id);
-    }
-
-    /// Carries out one effect; what comes of it may be an input for the same process.
-    fn apply(&mut self, id: ProcessId, effect: Effect) -> Option<Input> {
-        match effect {
-            Effect::Spawn => self.spawn(id),
-            Effect::Kill { pid, signal, reach } => self.kill(id, pid, signal, reach),
-            Effect::StateChanged { from, to, detail } => {
-                self.on_state_change(id, from, to, detail);
-                None
+            Command::CancelLookup(id) => drop(self.io.lookups.cancel(id)),
+            Command::Kill { id, pid, signal, target } => {
+                if let Err(why) = self.kill(id, pid, signal, target) {
+                    self.decide_only(|state, turn| state.step(id, Input::KillFailed { why }, turn));
+                }
             }
-            Effect::Log(level, line) => {
-                self.log.log(level, &line);
-                None
+            Command::WriteStdin { id, bytes } => {
+                if self.io.pipes.write_stdin(id, &bytes).is_err() {
+                    self.decide_only(|state, turn| state.on_stdin_closed(id, turn));
+                }
             }
-        }
-    }
-
-    fn on_state_change(&mut self, id: ProcessId, from: ProcessState, to: ProcessState, detail: StateDetail) {
-        self.retire_member(id, to);
-        let Some(process) = self.table.process(id) else { return };
-        let namespec = process.lifecycle.shared_namespec();
-        let event = Event::state(namespec, from, to, detail);
-        let why = is_down(to).then(|| process.down_reason.clone()).flatten();
-        self.record(&event, why);
-        let but = self.excluded_pool(id, to, detail);
-        self.dispatch_event(&event, but);
-    }
-
-    /// Sends the signal that the machine asked for.
-    fn kill(&mut self, id: ProcessId, pid: u32, number: i32, reach: SignalTarget) -> Option<Input> {
-        match child::kill::kill(pid, number, reach) {
-            Ok(()) => None,
-            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
-                let name = &self.table.process(id)?.namespec().process;
-                let line = format!(
-                    "unable to signal {name} (pid {pid}), it probably just exited on its own: [Errno 3] No such process"
-                );
-                self.log.log(Level::Debug, &line);
-                None
+            Command::WriteOwnStdout(text) => {
+                if let Some((level, line)) = self.io.slow_logs.own_stdout.write(&text) {
+                    self.io.log.log(level, &line);
+                }
             }
-            Err(error) => Some(Input::KillFailed { why: format!("{}: {error}", signal::name(number)) }),
-        }
-    }
-
-    /// Notes when the process has to be woken next.
-    pub(super) fn reschedule(&mut self, id: ProcessId) {
-        let mood = self.daemon_state;
-        let Some(process) = self.table.process(id) else { return };
-        let due = process.lifecycle.next_deadline(mood);
-        self.table.set_due(id, due);
-    }
-
-    /// Notes for all processes when they have to be woken next: what holds for all has changed.
-    pub(super) fn reschedule_all(&mut self) {
-        let ids: Vec<ProcessId> = self.table.processes().map(|(id, _)| id).collect();
-        ids.into_iter().for_each(|id| self.reschedule(id));
-    }
-
-    /// Answers the clients who waited for the state that the process is in now.
-    pub(super) fn complete_waits(&mut self, id: ProcessId) {
-        let Some(process) = self.table.process_mut(id) else { return };
-        if process.waits.is_empty() {
-            return;
-        }
-        let standing =
-            CurrentStatus { state: process.lifecycle.state(), spawnerr: process.lifecycle.spawnerr() };
-        let mut done = Vec::new();
-        let mut waiting = Vec::new();
-        for wait in std::mem::take(&mut process.waits) {
-            match wait.until.judge(&standing, &wait.requested_name) {
-                Some(outcome) => done.push((wait.reply_to, outcome)),
-                None => waiting.push(wait),
+            Command::PauseReads(id, channel) => self.set_pause(id, channel, PauseChange::Pause),
+            Command::ResumeReads(id, channel) => self.set_pause(id, channel, PauseChange::Resume),
+            Command::ClosePipes(id) => self.close_pipes(id),
+            Command::Publish(record) => {
+                self.io.subscribers.publish(&record);
+                if let Some(kinds) = self.io.subscribers.drop_closed() {
+                    self.state.event_log.set_subscribed(kinds);
+                }
             }
-        }
-        process.waits = waiting;
-        for (teller, outcome) in done {
-            match teller {
-                // A client that has gone misses nothing.
-                ReplyTo::Client(reply) => drop(reply.send(outcome)),
-                ReplyTo::Batch(batch, namespec) => self.batches.complete(batch, &namespec, &outcome),
-            }
+            Command::Reply(call, answer) => self.io.calls.reply(call, answer),
+            Command::Log(level, line) => self.io.log.log(level, &line),
         }
     }
-}
 
-/// States that a process is in because it has ended, or could not be started.
-const fn is_down(state: ProcessState) -> bool {
-    match state {
-        ProcessState::Stopped | ProcessState::Backoff | ProcessState::Exited | ProcessState::Fatal => true,
-        ProcessState::Starting | ProcessState::Running | ProcessState::Stopping | ProcessState::Unknown => {
-            false
+    fn set_pause(
+        &mut self,
+        id: ProcessId,
+        channel: ironlance_core::event::OutputChannel,
+        change: PauseChange,
+    ) {
+        let done = self.io.pipes.set_pause(id, channel, change, PauseReason::SlowListener);
+        self.log_unwatched(done);
+    }
+
+    /// A pipe that the poller does not take is read no more, which should not go unnoticed.
+    pub(super) fn log_unwatched(&mut self, watched: std::io::Result<()>) {
+        if let Err(error) = watched {
+            self.io.log.log(Level::Critical, &format!("cannot watch a pipe again: {error}"));
         }
+    }
+
+    /// Sends a signal that shall end a process. The error is why it could not be sent; a process that is gone is none.
+    fn kill(&mut self, id: ProcessId, pid: u32, number: i32, target: SignalTarget) -> Result<(), String> {
+        let Err(error) = self.io.children.kill(pid, number, target) else { return Ok(()) };
+        if error.raw_os_error() != Some(Errno::SRCH.raw_os_error()) {
+            return Err(format!("{}: {error}", signal::name(number)));
+        }
+        if let Some(process) = self.state.table.process(id) {
+            let name = &process.namespec().process;
+            let line = format!(
+                "unable to signal {name} (pid {pid}), it probably just exited on its own: [Errno 3] No such process"
+            );
+            self.io.log.log(Level::Debug, &line);
+        }
+        Ok(())
     }
 }

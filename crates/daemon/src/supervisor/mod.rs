@@ -1,46 +1,37 @@
-//! The one owner of all state: every input reaches it in order, and nobody else changes anything.
+//! The one owner of all state: every input reaches it in order, and nothing else changes the state.
 //!
 //! ```text
 //!   signal ─────────────┐
-//!   child's pipe ───────┤              ┌─▶ act: spawn, kill, log
-//!   client's request ───┼─▶ run ─▶ step ─▶ events ─▶ pools ─▶ listeners' stdin
-//!   deadline ───────────┘              └─▶ waits: answers to clients
+//!   child's pipe ───────┤           ┌─▶ timers
+//!   client's request ───┼─▶ run ─▶ State ─▶ commands ─▶ effects: spawn, kill, write, answer, log
+//!   expired timer ──────┘           └──── what came of them ◀──┘
 //! ```
 
 mod effects;
+mod env;
 mod exit;
-mod flow_control;
-mod listeners;
-mod memory_trim;
-mod path_watch;
 mod pipe_io;
 mod reconfigure;
 mod requesters;
-mod retired_pools;
+mod restore_paths;
 mod rpc;
-mod shutdown;
 mod spawn;
 mod state_folders;
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+use std::collections::{HashMap, VecDeque};
 use std::future::ready;
 use std::io;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ironlance_config::{self as config, HostEnv, Overrides, Settings};
-use ironlance_core::GroupName;
-use ironlance_core::event::kind::EventKind;
-use ironlance_core::event::{Event, OutputChannel};
-use ironlance_core::listener::bus::Bus;
+use ironlance_config::{self as config, HostEnv, Overrides};
+use ironlance_core::event::Event;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{DaemonState, Input as LifeInput};
-use ironlance_core::time::tick::TickSchedule;
+use ironlance_host::code_pages::CodePageTrimmer;
+use ironlance_host::heap;
 use ironlance_host::local_time::LocalClock as LocalTime;
-use ironlance_host::state_folder::UserIdentity;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -50,37 +41,38 @@ use crate::child::identity::IdentityCache;
 use crate::child::oom::OomMonitor;
 use crate::http::{BoundServer, InheritedSocket};
 use crate::inbox::Input;
+use crate::io::children::KernelChildren;
+use crate::io::clock::DaemonClock;
 use crate::io::host_lookup::{HostLookups, LookupResult};
-use crate::io::log_backlog::OrphanedLog;
-use crate::io::poller::OutputPoller;
-use crate::log::daemon_stdout::DaemonStdout;
+use crate::io::path_watch::PathWatch;
+use crate::io::pipes::Pipes;
+use crate::io::slow_logs::{RETRY_EVERY, SlowLogs};
+use crate::io::subscribers::Subscribers;
+use crate::io::{Calls, Io};
 use crate::log::main_log::MainLog;
 use crate::log::syslog::Syslog;
 use crate::reload::Reload;
 use crate::requester::Requester;
 use crate::signals::{DaemonSignal, SignalReceiver};
 use crate::startup::pidfile::Pidfile;
-use crate::state::clock::DaemonClock;
-use crate::state::event_log::EventLog;
-use crate::state::ids::ProcessId;
-use crate::state::pending_calls::{OrderedStop, PendingBatches};
-use crate::state::process_table::ProcessTable;
-use crate::supervisor::flow_control::PausedOutput;
-use crate::supervisor::listeners::RecycleRequest;
-use crate::supervisor::memory_trim::TrimState;
-use crate::supervisor::path_watch::PathWatch;
-use crate::supervisor::retired_pools::RetiredPool;
-use shutdown::ShutdownPlan;
+use crate::state::State;
+use crate::state::command::Command;
+use crate::state::timers::{Timer, Timers};
+use env::Env;
 
-pub(crate) use retired_pools::InheritedPools;
+pub(crate) use crate::state::retired_pools::InheritedPools;
 pub(crate) use rpc::SUPERVISOR_VERSION;
 
 /// Our name in the system's log.
 const SYSLOG_IDENT: &str = "supervisord";
-/// So many requests are answered before the children get their turn.
+/// How many requests are answered before the children get their turn.
 const INPUTS_PER_TURN: usize = 64;
-/// So many processes are woken before clients and children get their turn.
+/// How many processes are woken before clients and children get their turn.
 const WAKES_PER_TURN: usize = 16;
+/// How long after the first activity memory is given back.
+const TRIM_AFTER: Duration = Duration::from_secs(1);
+/// The loop turns at least this often; nothing depends on it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the daemon has found out before the owner takes over.
 pub(crate) struct Startup {
@@ -89,19 +81,19 @@ pub(crate) struct Startup {
     /// What the command line said; it holds when the file is read again.
     pub(crate) overrides: Overrides,
     /// What the configuration depends on beside its files.
-    pub(crate) surroundings: HostEnv,
+    pub(crate) host_env: HostEnv,
     /// The main log, open.
     pub(crate) log: MainLog,
     /// The soft limit of descriptors that children are given.
     pub(crate) nofile_of_children: Option<u64>,
-    /// The channel of children that fail before they are what they shall be.
-    pub(crate) reports: ExecErrorPipe,
+    /// Tells why a child failed between fork and exec.
+    pub(crate) exec_errors: ExecErrorPipe,
     /// The servers' sockets, in their order, for a life after this one.
     pub(crate) sockets: Vec<InheritedSocket>,
     /// What the life before has left.
-    pub(crate) legacy: InheritedPools,
-    /// Takes servers whose sockets had to be made again, for somebody to answer on them.
-    pub(crate) doors: mpsc::UnboundedSender<BoundServer>,
+    pub(crate) inherited: InheritedPools,
+    /// Takes servers whose sockets had to be made again, so that they are served.
+    pub(crate) reopened_sockets: mpsc::UnboundedSender<BoundServer>,
     /// The file with our pid, if it could be written.
     pub(crate) pidfile: Option<Pidfile>,
 }
@@ -115,83 +107,18 @@ pub(crate) enum AfterRun {
     Restart,
 }
 
-/// All state of the daemon.
+/// The owner: what it knows, what it works by, what it works with, and when.
 pub(crate) struct Supervisor {
-    settings: Settings,
-    /// The groups of the configuration as it was last read; those in service are in `population`.
-    configured_groups: Vec<Rc<config::Group>>,
-    /// Why listeners cannot do their work as they are configured there, by their pools.
-    listener_warnings: Vec<(GroupName, String)>,
-    file: PathBuf,
-    overrides: Overrides,
-    host_env: HostEnv,
-    /// The daemon's environment, which children inherit.
-    environment: Vec<(OsString, OsString)>,
-    path: Option<String>,
-    server_url: Option<String>,
-    nofile_of_children: Option<u64>,
-    /// Users that were looked up.
-    identities: IdentityCache,
-    /// The same users, as owners of state folders.
-    owners: HashMap<u32, Rc<UserIdentity>>,
-    daemon_state: DaemonState,
-    /// Who asks for what is being done right now.
-    requester: Option<Rc<Requester>>,
-    log: MainLog,
-    /// The system's log, for the output of programs that want it there.
-    syslog: Syslog,
-    clock: DaemonClock,
-    /// When the owner took over, since 1970.
-    started: Duration,
-    table: ProcessTable,
-    bus: Bus,
-    event_log: EventLog,
-    ticks: TickSchedule,
-    batches: PendingBatches,
-    /// Stops that go by priority and are not through.
-    ordered_stops: Vec<OrderedStop>,
-    poller: OutputPoller,
-    exec_errors: ExecErrorPipe,
-    oom_watch: OomMonitor,
-    /// Output that is not read at present: its listeners are behind.
-    paused: Vec<PausedOutput>,
-    /// Output that is not read at present: its log is a stream that takes no more.
-    slow_logs: Vec<(ProcessId, OutputChannel)>,
-    /// What the logs of children that have ended have not taken.
-    orphaned_logs: Vec<OrphanedLog>,
-    own_stdout: DaemonStdout,
-    /// Events of pools that are no more.
-    retired_pools: Vec<RetiredPool>,
-    /// When logs that took no more are asked again (monotonic).
-    retry_logs_at: Option<Duration>,
-    /// Until when the end waits for that (monotonic).
-    exit_by: Option<Duration>,
-    shutdown: Option<ShutdownPlan>,
-    /// The servers' sockets, for a life after this one.
-    sockets: Vec<InheritedSocket>,
-    /// How they are configured, in the same order.
-    servers: Vec<config::HttpServer>,
-    reopened_sockets: mpsc::UnboundedSender<BoundServer>,
-    pidfile: Option<Pidfile>,
-    /// Tells when a socket or the pidfile is removed.
-    path_watch: PathWatch,
-    /// What that life begins with, once it has been asked for and everything it needs is there.
-    reload: Option<Box<Reload>>,
-    memory_trim: TrimState,
-    /// Whose stop is waited for by a client, and when the log is told so next (monotonic).
-    stop_reports: Vec<(ProcessId, Duration)>,
-    local_time: LocalTime,
-    /// Names that processes wait for.
-    lookups: HostLookups,
-    /// Listeners that are to be stopped and started again, and why.
-    recycle_requests: Vec<RecycleRequest>,
-    /// What all pipes are read into.
-    buffer: Vec<u8>,
-    /// Which pipes are ready; kept for its room.
-    tokens: Vec<u64>,
-    /// How many of them have been served.
-    served: usize,
-    /// Output at which the owner breaks.
+    state: State,
+    env: Env,
+    io: Io,
+    timers: Timers,
+    /// What decisions have asked for and is not carried out yet; empty between any two inputs.
+    commands: VecDeque<Command>,
+    /// All commands that were carried out.
+    #[cfg(test)]
+    trace: Vec<Command>,
+    /// Output at which the owner panics.
     #[cfg(test)]
     panic_on: Option<&'static [u8]>,
 }
@@ -200,92 +127,89 @@ impl Supervisor {
     /// Takes over. Must be called inside the runtime.
     ///
     /// Errors: the kernel gives no poller.
-    pub(crate) fn new(beginning: Startup) -> io::Result<Self> {
+    pub(crate) fn new(startup: Startup) -> io::Result<Self> {
         let clock = DaemonClock::start();
-        let wall = clock.now().wall;
-        let server_url = beginning.config.server_url();
-        let config::Config { file, settings, groups, servers, notes, .. } = beginning.config;
-        let path = std::env::var("PATH").ok();
-        let mut supervisor = Self {
+        let now = clock.now();
+        let server_url = startup.config.server_url();
+        let config::Config { file, settings, groups, servers, notes, .. } = startup.config;
+        let env = Env {
             settings,
             configured_groups: groups.into_iter().map(Rc::new).collect(),
             listener_warnings: notes.listeners,
-            file,
-            overrides: beginning.overrides,
-            host_env: beginning.surroundings,
+            servers,
+            config_file: file,
+            overrides: startup.overrides,
+            host_env: startup.host_env,
             environment: std::env::vars_os().collect(),
-            path,
+            search_path: std::env::var("PATH").ok(),
             server_url,
-            nofile_of_children: beginning.nofile_of_children,
+            nofile_of_children: startup.nofile_of_children,
             identities: IdentityCache::default(),
             owners: HashMap::new(),
-            daemon_state: DaemonState::Running,
-            requester: None,
-            log: beginning.log,
-            syslog: Syslog::open(SYSLOG_IDENT),
+            local_time: LocalTime::new(),
+        };
+        let io = Io {
             clock,
-            started: wall,
-            table: ProcessTable::default(),
-            bus: Bus::default(),
-            event_log: EventLog::default(),
-            ticks: TickSchedule::new(wall),
-            batches: PendingBatches::default(),
-            ordered_stops: Vec::new(),
-            poller: OutputPoller::new()?,
-            exec_errors: beginning.reports,
-            oom_watch: OomMonitor::new(clock.now()),
-            paused: Vec::new(),
-            slow_logs: Vec::new(),
-            orphaned_logs: Vec::new(),
-            own_stdout: DaemonStdout::default(),
-            retired_pools: Vec::new(),
-            retry_logs_at: None,
-            exit_by: None,
-            shutdown: None,
-            sockets: beginning.sockets,
-            servers,
-            reopened_sockets: beginning.doors,
-            pidfile: beginning.pidfile,
+            children: Box::new(KernelChildren(startup.exec_errors)),
+            pipes: Pipes::new()?,
+            slow_logs: SlowLogs::default(),
+            log: startup.log,
+            syslog: Syslog::open(SYSLOG_IDENT),
+            subscribers: Subscribers::default(),
+            calls: Calls::default(),
+            fastcgi: HashMap::new(),
+            oom: OomMonitor::new(now),
+            lookups: HostLookups::default(),
+            sockets: startup.sockets,
+            reopened_sockets: startup.reopened_sockets,
+            pidfile: startup.pidfile,
             path_watch: PathWatch::new(),
             reload: None,
-            memory_trim: TrimState::default(),
-            stop_reports: Vec::new(),
-            local_time: LocalTime::new(),
-            lookups: HostLookups::default(),
-            recycle_requests: Vec::new(),
-            buffer: vec![0; pipe_io::READ_BUFFER],
-            tokens: Vec::new(),
-            served: 0,
+            residency: CodePageTrimmer::default(),
+        };
+        let mut supervisor = Self {
+            state: State::new(now.wall),
+            env,
+            io,
+            timers: Timers::default(),
+            commands: VecDeque::new(),
+            #[cfg(test)]
+            trace: Vec::new(),
             #[cfg(test)]
             panic_on: None,
         };
-        supervisor.import_pools(beginning.legacy);
+        supervisor.decide(|state, turn| state.import_pools(startup.inherited, turn));
         Ok(supervisor)
     }
 
-    /// Takes all groups of the configuration into service, and tells that the daemon runs.
+    /// Takes all groups of the configuration into service, and publishes that the daemon runs.
     pub(crate) fn start_all(&mut self) {
-        for group in self.configured_groups.clone() {
+        for group in self.env.configured_groups.clone() {
             self.add_group(&group);
         }
-        self.publish(&Event::SupervisorRunning);
+        self.decide(|state, turn| state.publish(&Event::SupervisorRunning, turn));
         self.watch_paths();
-        // Children that were left to us before we were told of any.
+        // Children that were left to us before SIGCHLD was received.
         self.reap();
         self.schedule_trim();
     }
 
-    /// Something in here is broken: all children are stopped in order, and the daemon ends.
+    /// The owner has panicked: all children are stopped in order, and the daemon ends.
     pub(crate) fn emergency_stop(&mut self, what: &str) {
-        self.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
-        self.requester = Some(Rc::new(Requester::Daemon));
+        self.io.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
+        self.state.requester = Some(Rc::new(Requester::Daemon));
         self.resume_all_reads();
-        self.begin_shutdown(DaemonState::Shutdown);
+        self.decide(|state, turn| state.begin_shutdown(DaemonState::Shutdown, turn));
     }
 
     /// What the next life begins with.
     pub(crate) fn take_reload(&mut self) -> Option<Box<Reload>> {
-        self.reload.take()
+        self.io.reload.take()
+    }
+
+    /// The events that wait, for the next life.
+    pub(crate) fn export_pools(&mut self) -> InheritedPools {
+        self.state.export_pools()
     }
 
     /// Does the daemon's work until it ends or begins anew.
@@ -296,8 +220,9 @@ impl Supervisor {
     ) -> AfterRun {
         let mut alarm = pin!(sleep_until(Instant::now()));
         while !self.run_due() {
-            let deadline = self.deadline();
-            let more = self.has_ready_output();
+            let deadline = self.next_deadline();
+            let deadline = Instant::from_std(self.io.clock.instant(deadline));
+            let more = self.io.pipes.has_ready(self.io.clock.mono());
             if more || deadline <= Instant::now() {
                 // The runtime would not look at clients, signals and the clock as long as there is something to do.
                 yield_now().await;
@@ -309,10 +234,10 @@ impl Supervisor {
                 biased;
                 signal = signals.next() => Wakeup::Signal(signal),
                 input = inbox.recv() => Wakeup::Input(input),
-                said = self.poller.wait() => Wakeup::OutputReady(said),
-                () = self.oom_watch.changed() => Wakeup::OomKills,
-                found = self.lookups.next() => Wakeup::LookupDone(found),
-                () = self.path_watch.changed() => Wakeup::PathChanged,
+                ready = self.io.pipes.poller.wait() => Wakeup::OutputReady(ready),
+                () = self.io.oom.changed() => Wakeup::OomKills,
+                found = self.io.lookups.next() => Wakeup::LookupDone(found),
+                () = self.io.path_watch.changed() => Wakeup::PathChanged,
                 () = &mut alarm => Wakeup::Deadline,
                 () = ready(()), if more => Wakeup::Deadline,
             };
@@ -322,29 +247,35 @@ impl Supervisor {
                 self.receive(Some(input));
             }
         }
-        self.flush_orphaned_logs();
-        self.event_log.close();
-        if self.daemon_state == DaemonState::Restarting {
+        self.finish()
+    }
+
+    fn finish(&mut self) -> AfterRun {
+        let lines = self.io.slow_logs.flush_all();
+        self.log_lines(lines);
+        self.io.subscribers.close();
+        self.state.event_log.set_subscribed(Vec::new());
+        if self.state.daemon_state == DaemonState::Restarting {
             AfterRun::Restart
         } else {
-            self.log_lost_events();
+            self.decide(State::log_lost_events);
             AfterRun::End
         }
     }
 
-    fn handle_wakeup(&mut self, woken: Wakeup) {
-        match woken {
-            Wakeup::Signal(Ok(on_signal)) => {
-                self.signal(on_signal);
-                self.requester = None;
+    fn handle_wakeup(&mut self, wakeup: Wakeup) {
+        match wakeup {
+            Wakeup::Signal(Ok(signal)) => {
+                self.on_signal(signal);
+                self.state.requester = None;
             }
             Wakeup::Signal(Err(error)) => {
-                self.log.log(Level::Critical, &format!("cannot take a signal: {error}"));
+                self.io.log.log(Level::Critical, &format!("cannot take a signal: {error}"));
             }
             Wakeup::Input(input) => self.receive(input),
-            Wakeup::OutputReady(Ok(())) => self.poller.mark_ready(),
+            Wakeup::OutputReady(Ok(())) => self.io.pipes.poller.mark_ready(),
             Wakeup::OutputReady(Err(error)) => {
-                self.log.log(Level::Critical, &format!("cannot watch the children: {error}"));
+                self.io.log.log(Level::Critical, &format!("cannot watch the children: {error}"));
             }
             Wakeup::OomKills => self.check_oom_kills(),
             Wakeup::LookupDone(found) => self.on_lookup_done(&found),
@@ -353,68 +284,83 @@ impl Supervisor {
         }
     }
 
-    /// Does what is due without anybody asking; says whether the work is over.
+    /// Does what is due. Returns whether the work is over.
     fn run_due(&mut self) -> bool {
         self.poll_output();
-        self.tick();
-        self.wake_processes();
-        self.wake_pools();
-        self.recycle_listeners();
-        self.discard_retired_pools();
-        self.expire_pauses();
-        self.retry_logs();
-        self.continue_stops();
-        self.log_slow_stops();
-        self.trim_if_due();
-        self.check_paths();
-        self.shutdown.is_some() && self.continue_shutdown()
-    }
-
-    fn tick(&mut self) {
-        let due = self.ticks.due(self.clock.now().wall);
-        for (seconds, when) in due {
-            self.publish(&Event::Tick { seconds, when });
-        }
-    }
-
-    fn wake_processes(&mut self) {
-        let mut left = WAKES_PER_TURN;
+        self.decide(State::tick);
+        let mut wakes = WAKES_PER_TURN;
         // The second time is for programs without startsecs: they run once all that were due have been started.
         for _ in 0..2 {
-            let now = self.clock.mono();
-            let due = self.table.take_due(now, left);
-            if due.is_empty() {
-                return;
+            for timer in self.timers.expired(self.io.clock.mono(), wakes) {
+                wakes -= usize::from(matches!(timer, Timer::Process(_)));
+                self.on_timer(timer);
             }
-            left -= due.len();
-            for id in due {
-                self.step(id, LifeInput::Wake);
+        }
+        self.continue_stops();
+        self.state.shutdown.is_some() && self.continue_shutdown()
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Process(id) => self.step(id, LifeInput::Wake),
+            Timer::Pool(id) => self.decide(|state, turn| state.wake_pool(id, turn)),
+            Timer::Recycle => {
+                // A listener that has just exited by itself is not stopped.
+                self.reap();
+                self.decide(State::recycle_listeners);
+            }
+            Timer::RetiredPools => self.decide(State::discard_retired_pools),
+            Timer::Pauses => self.decide(State::expire_pauses),
+            Timer::RetryLogs => {
+                let lines = self.io.slow_logs.retry(&mut self.io.pipes, self.io.clock.mono());
+                self.log_lines(lines);
+            }
+            Timer::StopReports => self.decide(State::log_slow_stops),
+            Timer::CheckPaths => self.check_paths(),
+            Timer::TrimMemory => {
+                heap::trim();
+                self.io.residency.before_wait();
+            }
+            // Looked at in each turn.
+            Timer::DeferredOutput | Timer::Tick | Timer::Shutdown => {}
+        }
+    }
+
+    /// Stops what is next in the shutdown. Returns whether it is over: everything has stopped, and slow readers have what
+    /// children have left, or had their time for it.
+    fn continue_shutdown(&mut self) -> bool {
+        loop {
+            let is_over = self.decide_only(State::continue_shutdown);
+            if self.carry_out() == 0 {
+                let has_orphaned = self.io.slow_logs.has_orphaned();
+                return is_over && !(has_orphaned && self.decide(State::awaits_orphaned_logs));
             }
         }
     }
 
-    /// When something is due next, if nobody asks before.
-    fn deadline(&self) -> Instant {
-        let now = self.clock.now();
-        let tick = self.ticks.next_deadline_of(now.wall, |seconds| self.bus.wants(tick_kind(seconds)));
-        // Somebody may set the clock meanwhile.
-        let tick = tick.map(|wall| now.mono + wall.saturating_sub(now.wall).min(CLOCK_CHECK_EVERY));
-        let stop_report = self.stop_reports.iter().map(|(_, due)| *due).min();
-        let own = [
-            (!self.recycle_requests.is_empty()).then_some(now.mono),
-            self.pools_deadline(),
-            self.retired_pools_deadline(),
-            self.retry_logs_at,
-            self.shutdown_deadline(),
-            self.pressure_deadline(),
-            self.trim_deadline(),
-            self.paths_deadline(),
-            self.poller.deadline(),
-            stop_report,
-        ];
-        let next = own.into_iter().chain([self.table.next_due(), tick]);
-        let next = next.flatten().min().unwrap_or(now.mono + LONGEST_SLEEP);
-        Instant::from_std(self.clock.instant(next.min(now.mono + LONGEST_SLEEP)))
+    /// When something is due next if there is no input before, by the monotonic clock.
+    fn next_deadline(&mut self) -> Duration {
+        let now = self.io.clock.now();
+        self.timers.set(Timer::Tick, self.state.tick_deadline(now));
+        self.timers.set(Timer::DeferredOutput, self.io.pipes.poller.deadline());
+        if self.io.slow_logs.is_waiting() {
+            self.timers.set_earlier(Timer::RetryLogs, now.mono + RETRY_EVERY);
+        }
+        let latest = now.mono + LONGEST_SLEEP;
+        self.timers.next().map_or(latest, |next| next.min(latest))
+    }
+
+    /// Something was done that may have needed memory: it is given back soon.
+    fn schedule_trim(&mut self) {
+        if self.timers.get(Timer::TrimMemory).is_none() {
+            self.timers.set(Timer::TrimMemory, Some(self.io.clock.mono() + TRIM_AFTER));
+        }
+    }
+
+    fn log_lines(&mut self, lines: Vec<(Level, String)>) {
+        for (level, line) in lines {
+            self.io.log.log(level, &line);
+        }
     }
 
     fn receive(&mut self, input: Option<Input>) {
@@ -422,55 +368,63 @@ impl Supervisor {
             Some(Input::Call(call)) => {
                 self.schedule_trim();
                 self.answer(call);
-                self.requester = None;
+                self.state.requester = None;
             }
             Some(Input::LocateLog { what, reply }) => {
-                // A client that has gone misses nothing.
+                // A client that has gone misses nothing, here and below.
                 let _ = reply.send(self.log_location(&what));
             }
-            Some(Input::Log { level, line }) => self.log.log(level, &line),
+            Some(Input::Log { level, line }) => self.io.log.log(level, &line),
             Some(Input::View(reply)) => {
                 self.schedule_trim();
-                // A client that has gone misses nothing, here and below.
                 let _ = reply.send(self.view());
             }
             Some(Input::StateFolders(reply)) => drop(reply.send(self.state_folders())),
             Some(Input::Subscribe { kinds, reply }) => {
                 self.schedule_trim();
-                let _ = reply.send(self.event_log.subscribe(kinds));
+                self.io.subscribers.drop_closed();
+                let _ = reply.send(self.io.subscribers.add(kinds));
+                self.state.event_log.set_subscribed(self.io.subscribers.kinds());
             }
             None => {}
         }
     }
 
     /// What the original does on each signal (supervisord.py, handle_signal).
-    fn signal(&mut self, signal: DaemonSignal) {
+    fn on_signal(&mut self, signal: DaemonSignal) {
         let name = signal.name();
-        self.requester = (signal != DaemonSignal::Child).then(|| Rc::new(Requester::Signal(name)));
+        self.state.requester = (signal != DaemonSignal::Child).then(|| Rc::new(Requester::Signal(name)));
         match signal {
             DaemonSignal::Child => {
                 // What the child said and how it ended come before the line about the signal, as in the original.
                 self.reap();
-                self.log.log(Level::Debug, &format!("received {name} indicating a child quit"));
+                self.io.log.log(Level::Debug, &format!("received {name} indicating a child quit"));
             }
             DaemonSignal::Terminate | DaemonSignal::Interrupt | DaemonSignal::Quit => {
-                self.log.log(Level::Warn, &format!("received {name} indicating exit request"));
+                self.io.log.log(Level::Warn, &format!("received {name} indicating exit request"));
                 self.request_shutdown(DaemonState::Shutdown);
             }
-            DaemonSignal::HangUp if self.daemon_state == DaemonState::Shutdown => {
+            DaemonSignal::HangUp if self.state.daemon_state == DaemonState::Shutdown => {
                 let line = format!("ignored {name} indicating restart request (shutdown in progress)");
-                self.log.log(Level::Warn, &line);
+                self.io.log.log(Level::Warn, &line);
             }
             DaemonSignal::HangUp => {
-                self.log.log(Level::Warn, &format!("received {name} indicating restart request"));
+                self.io.log.log(Level::Warn, &format!("received {name} indicating restart request"));
                 self.restart();
             }
             DaemonSignal::User2 => {
-                self.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
+                self.io.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
                 self.reopen_logs();
                 self.check_paths_now();
             }
         }
+    }
+
+    /// Begins a shutdown that was asked for. Children that have exited by themselves are reaped first: they were not
+    /// stopped, and the log and the events say so.
+    fn request_shutdown(&mut self, daemon_state: DaemonState) {
+        self.reap();
+        self.decide(|state, turn| state.begin_shutdown(daemon_state, turn));
     }
 }
 
@@ -481,25 +435,12 @@ enum Wakeup {
     OutputReady(io::Result<()>),
     /// A host's name has been looked up.
     LookupDone(LookupResult),
-    /// The kernel may have killed somebody for want of memory.
+    /// The kernel may have killed a process for want of memory.
     OomKills,
     /// One of our files was removed, or changed.
     PathChanged,
-    /// It is time, or there was no time to finish.
+    /// A timer has expired, or there is more to do.
     Deadline,
-}
-
-/// A tick that is far away is looked for so often.
-const CLOCK_CHECK_EVERY: Duration = Duration::from_secs(60);
-/// The loop looks around at least so often; nothing depends on it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn tick_kind(seconds: u32) -> EventKind {
-    match seconds {
-        5 => EventKind::Tick5,
-        60 => EventKind::Tick60,
-        _ => EventKind::Tick3600,
-    }
 }
 
 #[cfg(test)]

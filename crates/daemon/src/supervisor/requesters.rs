@@ -27,12 +27,13 @@ impl Supervisor {
         else {
             return Rc::new(asker);
         };
-        if let Some(process) = self.table.pids.get(&pid).and_then(|id| self.table.process(*id)) {
+        if let Some(process) = self.state.table.pids.get(&pid).and_then(|id| self.state.table.process(*id)) {
             return Rc::new(Requester::Process(process.namespec().clone()));
         }
         // A listener may be started by a shell.
-        let parent = parent(pid).and_then(|parent| self.table.pids.get(&parent));
-        let listener = parent.and_then(|id| self.table.process(*id)).filter(|process| process.is_listener());
+        let parent = parent(pid).and_then(|parent| self.state.table.pids.get(&parent));
+        let listener =
+            parent.and_then(|id| self.state.table.process(*id)).filter(|process| process.is_listener());
         if let Some(listener) = listener {
             return Rc::new(Requester::Process(listener.namespec().clone()));
         }
@@ -50,7 +51,8 @@ impl Supervisor {
         if !address.ip().to_canonical().is_loopback() {
             return None;
         }
-        let pids = self.table.pids.iter().filter_map(|(pid, id)| Some((*pid, self.table.process(*id)?)));
+        let pids =
+            self.state.table.pids.iter().filter_map(|(pid, id)| Some((*pid, self.state.table.process(*id)?)));
         let listeners: Vec<_> =
             pids.filter(|(_, process)| process.is_listener()).take(MOST_LISTENERS).collect();
         if listeners.is_empty() {
@@ -67,30 +69,18 @@ impl Supervisor {
         found.map(|(_, process)| process.namespec().clone())
     }
 
-    /// Who asks for what is being done right now.
-    pub(super) fn current_requester(&self) -> Rc<Requester> {
-        self.requester.clone().unwrap_or_else(|| Rc::new(Requester::Unknown))
-    }
-
     /// Says in the log who starts, stops or signals something.
     pub(super) fn log_requester(&mut self, request: &RpcRequest) {
         if let Some(deed) = request.action() {
-            let line = format!("{} asked for by {}", escape_controls(&deed), self.current_requester());
-            self.log.log(Level::Info, &line);
-        }
-    }
-
-    /// Notes why a process is being stopped.
-    pub(super) fn set_stop_reason(&mut self, id: ProcessId, reason: SignalReason) {
-        if let Some(process) = self.table.process_mut(id) {
-            process.stop_reason = Some(reason);
+            let line = format!("{} asked for by {}", escape_controls(&deed), self.state.current_requester());
+            self.io.log.log(Level::Info, &line);
         }
     }
 
     /// Notes that somebody has a signal sent to a process.
     pub(super) fn record_signal(&mut self, id: ProcessId, number: i32) {
-        let (by, at) = (SignalReason::Signal(self.current_requester()), self.clock.mono());
-        if let Some(process) = self.table.process_mut(id) {
+        let (by, at) = (SignalReason::Signal(self.state.current_requester()), self.io.clock.mono());
+        if let Some(process) = self.state.table.process_mut(id) {
             process.sent_signal = Some(SentSignal { number, at, by });
         }
     }

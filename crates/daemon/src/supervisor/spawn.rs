@@ -1,4 +1,4 @@
-//! Starting a child: its command, its logs, its pipes, its place in the books.
+//! Starts children: the command, the logs, the pipes, and the entry in the process table.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use ironlance_config as config;
 use ironlance_core::event::OutputChannel;
-use ironlance_core::listener::pool::MemberId;
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::Input;
 
@@ -16,12 +15,11 @@ use super::Supervisor;
 use crate::child::command::{self, ResolvedCommand};
 use crate::child::fcgi_socket::FastCgiSocket;
 use crate::child::identity::Identity;
-use crate::child::pipes::Interest;
-use crate::child::spawn::{self, SpawnError, SpawnOptions, SpawnedChild};
+use crate::child::spawn::{self, SpawnOptions, SpawnedChild};
 use crate::io::host_lookup::{Address, LookupResult};
 use crate::io::output::{Output, OutputRole};
+use crate::io::pipes::ChildPipes;
 use crate::io::stdin::ChildStdin;
-use crate::io::token::{PipeEnd, token};
 use crate::log::rotating_file::RotatingFile;
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::process_table::Process;
@@ -33,23 +31,26 @@ struct OutputLogs {
     stderr: Option<RotatingFile>,
 }
 
-/// What a pool of listeners is sent, by the names in `events=`, so that a listener can say what it makes nothing of.
+/// The types of events that a pool asked for, as in `events=`: a listener can warn of those that it does not use.
 fn event_names(kind: &config::GroupKind) -> Option<String> {
     let config::GroupKind::Listeners { events, .. } = kind else { return None };
     Some(events.iter().map(|event| event.name()).collect::<Vec<_>>().join(","))
 }
 
 impl Supervisor {
-    /// Starts the process; says how that went, or nothing where the name of a host has to be looked up first.
+    /// Starts a process. Gives what came of it, or nothing where the name of a host has to be looked up first.
     pub(super) fn spawn(&mut self, id: ProcessId) -> Option<Input> {
-        let address = match self.unresolved_address(id) {
-            Some((host, port)) => Some(self.lookups.address_for(id, &host, port)?),
-            None => None,
-        };
+        let mut address = None;
+        if let Some((host, port)) = self.unresolved_address(id) {
+            address = self.io.lookups.address_for(id, &host, port);
+            let process = self.state.table.process_mut(id)?;
+            process.awaits_address = address.is_none();
+            address.as_ref()?;
+        }
         Some(match self.try_spawn(id, address) {
             Ok(pid) => Input::Spawned { pid },
             Err(why) => {
-                if let Some(process) = self.table.process_mut(id) {
+                if let Some(process) = self.state.table.process_mut(id) {
                     process.down_reason = Some(why.as_str().into());
                 }
                 Input::SpawnFailed { why }
@@ -57,43 +58,41 @@ impl Supervisor {
         })
     }
 
-    /// The name of a host has been looked up: who waited for it starts now.
+    /// The name of a host has been looked up: the processes that waited for it start now.
     pub(super) fn on_lookup_done(&mut self, found: &LookupResult) {
-        for id in self.lookups.complete(found) {
+        for id in self.io.lookups.complete(found) {
             if let Some(outcome) = self.spawn(id) {
                 self.step(id, outcome);
             }
         }
-        self.lookups.finish(found);
+        self.io.lookups.finish(found);
     }
 
     /// The host and port of the socket that has to be opened before the process can start.
     fn unresolved_address(&self, id: ProcessId) -> Option<(String, u16)> {
-        let group = self.table.group(self.table.process(id)?.group)?;
+        let group_id = self.state.table.process(id)?.group;
+        let group = self.state.table.group(group_id)?;
         let config::GroupKind::FastCgi(wish) = &group.config.kind else { return None };
         let config::SocketAddress::Tcp { host, port } = &wish.address else { return None };
-        (group.socket.strong_count() == 0).then(|| (host.clone(), *port))
+        self.open_socket(group_id).is_none().then(|| (host.clone(), *port))
     }
 
     /// Starts the process. Gives its pid, or why it could not be started, in the original's words. `address` is that
     /// of a TCP socket that is not open yet.
     fn try_spawn(&mut self, id: ProcessId, address: Option<Address>) -> Result<u32, String> {
-        let process = self.table.process(id).ok_or("it has been removed")?;
+        let process = self.state.table.process(id).ok_or("it has been removed")?;
         let resolved = self.resolve(process).map_err(|error| error.to_string())?;
         let name = process.namespec().process.clone();
         let logs = open_logs(process).map_err(|error| spawn::dispatcher_error(&name.0, &error))?;
         let socket = self.fastcgi_socket(id, address)?;
         let identity = self.identity_of(id);
         self.find_state_folder(id, &resolved);
-        let process = self.table.process(id).ok_or("it has been removed")?;
-        let born = self
-            .launch(process, &resolved, socket.as_deref(), identity.as_deref())
-            .map_err(|error| error.message(&name.0))?;
-        let pid = born.pid;
-        if !self.oom_watch.is_watched() {
+        let child = self.launch(id, &resolved, socket.as_deref(), identity.as_deref())?;
+        let pid = child.pid;
+        if !self.io.oom.is_watched() {
             self.check_oom_kills();
         }
-        self.register_child(id, born, logs, socket);
+        self.register_child(id, child, logs, socket);
         Ok(pid)
     }
 
@@ -101,21 +100,22 @@ impl Supervisor {
     pub(super) fn resolve(&self, process: &Process) -> Result<ResolvedCommand, command::CommandError> {
         let program = process.program();
         let own = program.environment.get("PATH").map(String::as_str);
-        let path = command::search_path(own, self.path.as_deref());
+        let path = command::search_path(own, self.env.search_path.as_deref());
         command::resolve(&program.command, &path)
     }
 
     fn launch(
-        &self,
-        process: &Process,
+        &mut self,
+        id: ProcessId,
         resolved: &ResolvedCommand,
         socket: Option<&FastCgiSocket>,
         identity: Option<&Identity>,
-    ) -> Result<SpawnedChild, SpawnError> {
+    ) -> Result<SpawnedChild, String> {
+        let process = self.state.table.process(id).ok_or("it has been removed")?;
         let program = process.program();
         let environment = self.environment_of(process);
         let own_stderr = process.is_listener() || !program.redirect_stderr;
-        let launch = SpawnOptions {
+        let options = SpawnOptions {
             file: &resolved.file,
             argv: &resolved.argv,
             environment: &environment,
@@ -125,21 +125,21 @@ impl Supervisor {
             stdin: socket
                 .map_or(spawn::StdinSource::Pipe, |socket| spawn::StdinSource::Socket(socket.as_fd())),
             stderr: if own_stderr { spawn::StderrTarget::Pipe } else { spawn::StderrTarget::SameAsStdout },
-            nofile: self.nofile_of_children,
+            nofile: self.env.nofile_of_children,
         };
-        spawn::spawn(&launch, &self.exec_errors)
+        self.io.children.spawn(&options).map_err(|error| error.message(&process.namespec().process.0))
     }
 
     /// As whom the process runs.
     fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
-        let uid = self.table.process(id)?.program().uid?;
-        Some(self.identities.look_up(uid, self.clock.mono()))
+        let uid = self.state.table.process(id)?.program().uid?;
+        Some(self.env.identities.look_up(uid, self.io.clock.mono()))
     }
 
     /// The daemon's environment, what children are told of it, and the program's own.
     fn environment_of(&self, process: &Process) -> Vec<(OsString, OsString)> {
         let program = process.program();
-        let url = program.serverurl.as_ref().or(self.server_url.as_ref()).filter(|url| !url.is_empty());
+        let url = program.serverurl.as_ref().or(self.env.server_url.as_ref()).filter(|url| !url.is_empty());
         let namespec = process.namespec();
         let events = event_names(&process.group_config.kind);
         let state = process.state_folder.as_deref().and_then(ListenerStateFolder::variable);
@@ -156,7 +156,7 @@ impl Supervisor {
             let own = key.to_str().is_some_and(|key| program.environment.contains_key(key));
             own || told.iter().any(|(name, _)| *name == key)
         };
-        let inherited = self.environment.iter().filter(|(key, _)| !replaced(key)).cloned();
+        let inherited = self.env.environment.iter().filter(|(key, _)| !replaced(key)).cloned();
         // A state folder that was made goes before one that is shared with programs of other users.
         let is_state = |key: &str| state.is_some_and(|(name, _)| name == key);
         let told = told.iter().filter(|(key, _)| is_state(key) || !program.environment.contains_key(*key));
@@ -166,47 +166,37 @@ impl Supervisor {
         inherited.chain(told).chain(own).collect()
     }
 
-    /// The books are opened for a child that has been born.
+    /// Takes a child into the books: its pid, its pipes, and its place in a pool.
     fn register_child(
         &mut self,
         id: ProcessId,
-        born: SpawnedChild,
+        child: SpawnedChild,
         logs: OutputLogs,
         socket: Option<Rc<FastCgiSocket>>,
     ) {
-        let now = self.clock.mono();
-        self.table.pids.insert(born.pid, id);
-        let Some(process) = self.table.process_mut(id) else { return };
-        let program = &process.group_config.programs[process.index];
-        let syslog = |wish: &config::OutputConfig| wish.syslog.then(|| self.syslog.clone());
-        let (out, err) = (syslog(&program.stdout), syslog(&program.stderr));
-        let role = if process.is_listener() { OutputRole::Listener } else { OutputRole::Program };
-        let stdout = Output::new(born.stdout, OutputChannel::Stdout, &program.stdout, logs.stdout, out, role);
-        let stderr = born.stderr.map(|fd| {
-            Output::new(fd, OutputChannel::Stderr, &program.stderr, logs.stderr, err, OutputRole::Program)
-        });
-        let mut watched = Ok(());
-        for (end, output) in [(PipeEnd::Stdout, Some(&stdout)), (PipeEnd::Stderr, stderr.as_ref())] {
-            if let Some((output, fd)) = output.and_then(|output| Some((output, output.fd()?))) {
-                watched = watched.and(self.poller.add(fd, token(id, end), Interest::Read, output.urgency()));
-            }
-        }
-        process.stdout = Some(Box::new(stdout));
-        process.stderr = stderr.map(Box::new);
-        process.stdin = born.stdin.map(ChildStdin::new);
-        process.socket = socket;
+        self.state.table.pids.insert(child.pid, id);
+        let Some(process) = self.state.table.process_mut(id) else { return };
         (process.stop_reason, process.sent_signal) = (None, None);
-        let (group, name) = (process.group, process.namespec().process.clone());
-        if let Err(error) = watched {
-            let line = format!("cannot watch the output of {name}: {error}");
-            self.log.log(Level::Critical, &line);
-        }
-        let Some(pool) = self.table.group_mut(group).and_then(|group| group.pool.as_mut()) else {
-            return;
+        let program = process.program();
+        let syslog = |settings: &config::OutputConfig| settings.syslog.then(|| self.io.syslog.clone());
+        let role = if process.is_listener() { OutputRole::Listener } else { OutputRole::Program };
+        let (out, err) = (&program.stdout, &program.stderr);
+        let (stdout, stderr) = (OutputChannel::Stdout, OutputChannel::Stderr);
+        let stdout = Output::new(child.stdout, stdout, out, logs.stdout, syslog(out), role);
+        let stderr = child
+            .stderr
+            .map(|fd| Output::new(fd, stderr, err, logs.stderr, syslog(err), OutputRole::Program));
+        let pipes = ChildPipes {
+            stdin: child.stdin.map(ChildStdin::new),
+            stdout: Some(Box::new(stdout)),
+            stderr: stderr.map(Box::new),
+            socket,
         };
-        let effects = pool.add_member(MemberId(id.0), name, now);
-        self.clear_congestion(group);
-        self.apply_pool_effects(group, effects);
+        let name = process.namespec().process.clone();
+        if let Err(error) = self.io.pipes.insert(id, pipes) {
+            self.io.log.log(Level::Critical, &format!("cannot watch the output of {name}: {error}"));
+        }
+        self.decide_only(|state, turn| state.join_pool(id, name, turn));
     }
 
     /// The socket that the process shares with its group, opened if it is the first to need it, or the file of the one
@@ -216,31 +206,37 @@ impl Supervisor {
         id: ProcessId,
         address: Option<Address>,
     ) -> Result<Option<Rc<FastCgiSocket>>, String> {
-        let Some(id) = self.table.process(id).map(|process| process.group) else { return Ok(None) };
-        let Some(group) = self.table.group(id) else { return Ok(None) };
+        let Some(id) = self.state.table.process(id).map(|process| process.group) else { return Ok(None) };
+        let Some(group) = self.state.table.group(id) else { return Ok(None) };
         let config::GroupKind::FastCgi(wish) = &group.config.kind else { return Ok(None) };
-        if let Some(socket) = group.socket.upgrade().filter(|socket| !socket.is_unlinked()) {
+        if let Some(socket) = self.open_socket(id).filter(|socket| !socket.is_unlinked()) {
             return Ok(Some(socket));
         }
         let wish = wish.clone();
-        self.log.log(Level::Info, &format!("Creating socket {}", wish.url));
-        let socket = FastCgiSocket::open(&wish, address, &mut |level, line| self.log.log(level, line))
+        self.io.log.log(Level::Info, &format!("Creating socket {}", wish.url));
+        let socket = FastCgiSocket::open(&wish, address, &mut |level, line| self.io.log.log(level, line))
             .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", wish.url))?;
         let socket = Rc::new(socket);
-        if let Some(group) = self.table.group_mut(id) {
-            group.socket = Rc::downgrade(&socket);
-        }
+        self.io.fastcgi.insert(id, Rc::downgrade(&socket));
         self.watch_fastcgi(&wish.address);
         Ok(Some(socket))
     }
 
-    /// A process has let go of its group's socket.
-    pub(super) fn log_socket_closed(&mut self, group: GroupId) {
-        let Some(group) = self.table.group(group) else { return };
-        if let config::GroupKind::FastCgi(wish) = &group.config.kind
-            && group.socket.strong_count() == 0
-        {
-            self.log.log(Level::Info, &format!("Closing socket {}", wish.url));
+    /// The FastCGI socket of a group, while a process has it.
+    fn open_socket(&self, group: GroupId) -> Option<Rc<FastCgiSocket>> {
+        self.io.fastcgi.get(&group)?.upgrade()
+    }
+
+    /// A process has closed its group's FastCGI socket; with the last one it is gone.
+    pub(super) fn log_socket_closed(&mut self, id: ProcessId) {
+        let Some(id) = self.state.table.process(id).map(|process| process.group) else { return };
+        if self.open_socket(id).is_some() {
+            return;
+        }
+        self.io.fastcgi.remove(&id);
+        let Some(group) = self.state.table.group(id) else { return };
+        if let config::GroupKind::FastCgi(wish) = &group.config.kind {
+            self.io.log.log(Level::Info, &format!("Closing socket {}", wish.url));
         }
     }
 }

@@ -1,12 +1,11 @@
 //! State folders of event listeners: found when a listener starts, made where its user cannot, and told of.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::Path;
-use std::rc::Rc;
 
 use ironlance_config::listener_command::{self, NAMES};
 use ironlance_core::log_level::Level;
-use ironlance_host::state_folder::{self, UserIdentity};
+use ironlance_host::state_folder;
 
 use super::Supervisor;
 use crate::child::command::ResolvedCommand;
@@ -19,12 +18,12 @@ impl Supervisor {
     /// Finds the state folder for a listener that is about to be started. That alerts cannot be kept is said in the log,
     /// once for each reason.
     pub(super) fn find_state_folder(&mut self, id: ProcessId, resolved: &ResolvedCommand) {
-        let Some(process) = self.table.process(id).filter(|process| process.is_listener()) else {
+        let Some(process) = self.state.table.process(id).filter(|process| process.is_listener()) else {
             return;
         };
         let uid = process.program().uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
-        let owner = self.owner_of(uid);
-        let Some(process) = self.table.process(id) else { return };
+        let owner = self.env.owner_of(uid);
+        let Some(process) = self.state.table.process(id) else { return };
         let folder = state_folder::locate(&self.state_variables(process), &owner);
         let is_ours = is_ours(&resolved.file);
         let keeping = ListenerStateFolder {
@@ -42,25 +41,22 @@ impl Supervisor {
                 keeping.owner.name
             )
         });
-        if let Some(process) = self.table.process_mut(id) {
+        if let Some(process) = self.state.table.process_mut(id) {
             process.state_folder = Some(Box::new(keeping));
         }
         if let Some(line) = line {
-            self.log.log(Level::Warn, &line);
+            self.io.log.log(Level::Warn, &line);
         }
     }
 
     fn state_variables<'a>(&'a self, process: &'a Process) -> state_folder::StateFolderEnv<'a> {
         let program = &process.program().environment;
         let own = |name: &str| program.get(name).map(OsStr::new);
-        // What stands in [supervisord] is meant for no program in particular, and has been handed down to each.
-        let shared = self.settings.environment.get(state_folder::VARIABLE);
+        // A value in [supervisord] is meant for no program in particular, and every program has it.
+        let shared = self.env.settings.environment.get(state_folder::VARIABLE);
         let is_shared = shared.is_some() && shared == program.get(state_folder::VARIABLE);
         let told = own(state_folder::VARIABLE);
-        let inherited = |name: &str| {
-            let found = self.environment.iter().find(|(key, _)| key.as_os_str() == OsStr::new(name));
-            found.map(|(_, value): &(OsString, OsString)| value.as_os_str())
-        };
+        let inherited = |name: &str| self.env.inherited(name);
         state_folder::StateFolderEnv {
             own: told.filter(|_| !is_shared),
             inherited: told.or_else(|| inherited(state_folder::VARIABLE)),
@@ -69,15 +65,10 @@ impl Supervisor {
         }
     }
 
-    /// Users are remembered until the configuration is read again, as identities are.
-    fn owner_of(&mut self, uid: u32) -> Rc<UserIdentity> {
-        Rc::clone(self.owners.entry(uid).or_insert_with(|| Rc::new(UserIdentity::from_uid(uid))))
-    }
-
     /// Every state folder of a listener that has been started, with those that are known to use it.
     pub(super) fn state_folders(&self) -> Vec<StateFolderView> {
         let mut all: Vec<StateFolderView> = Vec::new();
-        for process in self.table.by_name() {
+        for (_, process) in self.state.table.by_name() {
             let Some(keeping) = &process.state_folder else { continue };
             let (path, uid) = (&keeping.folder.path, keeping.owner.uid);
             let known = all.iter().position(|view| view.path == *path && view.uid == uid);

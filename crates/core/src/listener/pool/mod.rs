@@ -122,7 +122,7 @@ pub enum PoolEffect {
 }
 
 /// The events and members of one `[eventlistener:x]`. Times are monotonic.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pool {
     name: GroupName,
     identifier: String,
@@ -145,7 +145,7 @@ pub struct Pool {
     past_stray: BTreeMap<MemberId, (u64, String)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Member {
     id: MemberId,
     name: ProcessName,
@@ -164,7 +164,7 @@ struct Member {
 }
 
 /// A member's last result; the usual one costs no text.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum LastResult {
     None,
     Ok,

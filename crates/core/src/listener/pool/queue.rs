@@ -15,7 +15,7 @@ use crate::event::counts::EventCounts;
 use crate::event::kind::EventKind;
 
 /// An event in a pool. It has no more than it needs: a million may wait.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct QueuedEvent {
     /// Its number over the daemon's life.
     pub(super) serial: u64,
@@ -110,7 +110,7 @@ pub(super) enum Eviction {
 }
 
 /// The queue; each lane is sorted by `pool_serial` always.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Queue {
     classes: [VecDeque<QueuedEvent>; CLASSES],
     /// What all events take in memory, and those that are no states (bytes).

@@ -78,6 +78,11 @@ impl Pool {
         tally
     }
 
+    /// The serial number in the pool that its next event gets: how many it was offered, with those of its predecessors.
+    pub const fn next_serial(&self) -> u64 {
+        self.next_serial
+    }
+
     /// How many events wait; those that members have do not count.
     pub fn pending(&self) -> usize {
         self.queue.len() + self.delayed.len()

@@ -147,7 +147,7 @@ pub enum ResultRetention {
 }
 
 /// Listens to one listener; what it says may be cut anywhere.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProtocolParser {
     state: ParserState,
     retention: ResultRetention,

@@ -174,7 +174,7 @@ pub struct LastExit {
 }
 
 /// One process of a program, running or not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Lifecycle {
     namespec: Rc<Namespec>,
     policy: Policy,

@@ -1,7 +1,6 @@
 //! The configuration on request: what it says, reading it again, taking groups in and out of service.
 
 use std::path::Path;
-use std::rc::Rc;
 
 use ironlance_config::{self as config, LogTarget};
 use ironlance_core::GroupName;
@@ -11,8 +10,8 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 
 use super::RpcResult;
 use crate::reload::Reload;
+use crate::state::groups::RemoveError;
 use crate::supervisor::Supervisor;
-use crate::supervisor::reconfigure::RemoveError;
 
 impl Supervisor {
     /// Reads the configuration; tells which groups are new, changed and gone. Nothing else changes.
@@ -20,26 +19,24 @@ impl Supervisor {
         let read = self
             .read_configuration()
             .map_err(|faults| FaultKind::CantReread.about(faults.original_and_ours()))?;
-        let active: Vec<&config::Group> = self.table.groups().map(|(_, group)| &*group.config).collect();
+        let active: Vec<&config::Group> =
+            self.state.table.groups().map(|(_, group)| &*group.config).collect();
         let new: Vec<&config::Group> = read.groups.iter().collect();
         let diff = config::diff(&active, &new);
-        self.configured_groups = read.groups.into_iter().map(Rc::new).collect();
-        self.listener_warnings = read.notes.listeners;
         let names = |groups: Vec<GroupName>| {
             Value::Array(groups.into_iter().map(|name| Value::Str(name.0)).collect())
         };
-        self.identities.clear();
-        self.owners.clear();
+        self.env.replace_groups(read.groups, read.notes.listeners);
         let lists = [diff.added, diff.changed, diff.removed].map(names);
         Ok(Value::Array(vec![Value::Array(lists.into())]))
     }
 
     /// Reads the configuration anew. Faults go to the log, each on its line.
     fn read_configuration(&mut self) -> Result<config::Config, config::ConfigFaults> {
-        let read = config::load(&self.file, &self.overrides, &self.host_env);
+        let read = config::load(&self.env.config_file, &self.env.overrides, &self.env.host_env);
         if let Err(faults) = &read {
             for fault in &faults.0 {
-                self.log.log(Level::Error, &fault.to_string());
+                self.io.log.log(Level::Error, &fault.to_string());
             }
         }
         read
@@ -53,23 +50,23 @@ impl Supervisor {
 
     pub(super) fn restart_on_request(&mut self) -> RpcResult {
         let config = self.read_configuration().map_err(|faults| {
-            self.log.log(Level::Error, "not restarted: the configuration has faults");
+            self.io.log.log(Level::Error, "not restarted: the configuration has faults");
             FaultKind::CantReread.about(faults.original_and_ours())
         })?;
-        let reload = Reload::prepare(config, &self.sockets, &self.settings).map_err(|why| {
+        let reload = Reload::prepare(config, &self.io.sockets, &self.env.settings).map_err(|why| {
             let line = format!(
                 "not restarted: the configuration cannot be applied: {why}; nothing has been stopped"
             );
-            self.log.log(Level::Error, &line);
+            self.io.log.log(Level::Error, &line);
             FaultKind::CantReread.about(format!("the configuration cannot be applied: {why}"))
         })?;
-        self.reload = Some(Box::new(reload));
+        self.io.reload = Some(Box::new(reload));
         self.request_shutdown(DaemonState::Restarting);
         Ok(Value::Bool(true))
     }
 
     pub(super) fn add_named_group(&mut self, name: String) -> RpcResult {
-        let wanted = self.configured_groups.iter().find(|group| group.name.0 == name).cloned();
+        let wanted = self.env.configured_groups.iter().find(|group| group.name.0 == name).cloned();
         let wanted = wanted.ok_or_else(|| FaultKind::BadName.about(&name))?;
         if !self.add_group(&wanted) {
             return Err(FaultKind::AlreadyAdded.about(name));
@@ -91,8 +88,8 @@ impl Supervisor {
     /// How every process is configured, by the processes' names.
     pub(super) fn all_config_info(&self) -> Value {
         let mut all: Vec<(&str, Value)> = Vec::new();
-        for group in &self.configured_groups {
-            let in_use = self.table.group_id(&group.name).is_some();
+        for group in &self.env.configured_groups {
+            let in_use = self.state.table.group_id(&group.name).is_some();
             for program in &group.programs {
                 all.push((&program.name.0, self.config_info(group, program, in_use)));
             }
@@ -107,9 +104,9 @@ impl Supervisor {
         let text = |text: &str| Value::Str(text.to_owned());
         let or_none = |value: Option<Value>| value.unwrap_or_else(|| text("none"));
         let path = |path: &Path| text(&path.display().to_string());
-        let process = self.table.group_id(&group.name).and_then(|id| {
-            let member = self.table.group(id)?.member(&program.name)?;
-            self.table.process(member)
+        let process = self.state.table.group_id(&group.name).and_then(|id| {
+            let member = self.state.table.group(id)?.member(&program.name)?;
+            self.state.table.process(member)
         });
         let log = |target: &LogTarget, found: Option<&Path>| match (target, found) {
             (LogTarget::File(file), _) => path(file),

@@ -35,7 +35,12 @@ impl Supervisor {
     }
 
     pub(super) fn all_process_ends(&self) -> Value {
-        let ended = self.table.by_name().filter(|process| process.last_exit.is_some());
+        let ended = self
+            .state
+            .table
+            .by_name()
+            .map(|(_, process)| process)
+            .filter(|process| process.last_exit.is_some());
         Value::Array(ended.map(exit_of).collect())
     }
 
@@ -44,16 +49,20 @@ impl Supervisor {
     }
 
     pub(super) fn daemon_info(&self) -> Value {
-        let running = self.table.processes().filter(|(_, process)| process.lifecycle.pid().is_some()).count();
+        let running =
+            self.state.table.processes().filter(|(_, process)| process.lifecycle.pid().is_some()).count();
         Value::Struct(vec![
             ("version".into(), text(env!("CARGO_PKG_VERSION"))),
             ("supervisor_version".into(), text(SUPERVISOR_VERSION)),
             ("pid".into(), Value::Int(i64::from(std::process::id()))),
-            ("started".into(), Value::Int(seconds(self.started))),
-            ("uptime".into(), Value::Int(seconds(self.clock.mono()))),
-            ("config_file".into(), text(self.host_env.cwd.join(&self.file).display().to_string())),
-            ("groups".into(), size(self.table.groups().count())),
-            ("processes".into(), size(self.table.processes().count())),
+            ("started".into(), Value::Int(seconds(self.state.started))),
+            ("uptime".into(), Value::Int(seconds(self.io.clock.mono()))),
+            (
+                "config_file".into(),
+                text(self.env.host_env.cwd.join(&self.env.config_file).display().to_string()),
+            ),
+            ("groups".into(), size(self.state.table.groups().count())),
+            ("processes".into(), size(self.state.table.processes().count())),
             ("running".into(), size(running)),
             ("descriptors".into(), size(open_descriptors())),
             ("resident_bytes".into(), count(resident_bytes())),

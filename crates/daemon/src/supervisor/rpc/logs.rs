@@ -25,7 +25,7 @@ fn log_of(process: &Process, channel: OutputChannel) -> Option<&Path> {
 
 impl Supervisor {
     fn main_log_file(&self) -> Option<&Path> {
-        match &self.settings.logfile {
+        match &self.env.settings.logfile {
             MainLogTarget::File(path) => Some(path),
             MainLogTarget::Syslog => None,
         }
@@ -33,8 +33,8 @@ impl Supervisor {
 
     pub(super) fn clear_main_log(&mut self) -> RpcResult {
         self.main_log_file().filter(|path| path.exists()).ok_or_else(|| FaultKind::NoFile.bare())?;
-        self.log.log(Level::Info, "reopening log file");
-        self.log.clear().map_err(|_| FaultKind::Failed.bare())?;
+        self.io.log.log(Level::Info, "reopening log file");
+        self.io.log.clear().map_err(|_| FaultKind::Failed.bare())?;
         Ok(Value::Bool(true))
     }
 
@@ -46,8 +46,8 @@ impl Supervisor {
 
     pub(super) fn clear_all_process_logs(&mut self) -> Value {
         let mut results = Vec::new();
-        for id in self.table.by_priority() {
-            let Some(process) = self.table.process(id) else { continue };
+        for id in self.state.table.by_priority() {
+            let Some(process) = self.state.table.process(id) else { continue };
             let namespec = process.namespec().clone();
             let outcome = self.clear_logs_of(id).map_err(|_| FaultKind::Failed.about(&namespec));
             results.push(process_status(&namespec, outcome.as_ref().err()));
@@ -57,11 +57,11 @@ impl Supervisor {
 
     /// Empties both logs of a process, whether it runs or not.
     fn clear_logs_of(&mut self, id: ProcessId) -> std::io::Result<()> {
-        let Some(process) = self.table.process_mut(id) else { return Ok(()) };
-        for (output, path) in
-            [(&mut process.stdout, &process.stdout_log), (&mut process.stderr, &process.stderr_log)]
+        let Some(process) = self.state.table.process(id) else { return Ok(()) };
+        for (channel, path) in
+            [(OutputChannel::Stdout, &process.stdout_log), (OutputChannel::Stderr, &process.stderr_log)]
         {
-            match (output, path) {
+            match (self.io.pipes.output_mut(id, channel), path) {
                 (Some(output), _) => output.clear()?,
                 (None, Some(path)) => rotating_file::truncate(path)?,
                 (None, None) => {}
@@ -79,28 +79,27 @@ impl Supervisor {
                 self.find_process(name).map(|(_, process)| log_of(process, *channel).map(Path::to_owned))
             }
         };
-        LogLocation { stopping: self.daemon_state != DaemonState::Running, path }
+        LogLocation { stopping: self.state.daemon_state != DaemonState::Running, path }
     }
 
     /// Opens every log anew under its name: somebody has rotated them.
     pub(in crate::supervisor) fn reopen_logs(&mut self) {
-        self.log.log(Level::Info, "supervisord logreopen");
-        self.log.reopen();
-        let ids = self.table.by_priority();
+        self.io.log.log(Level::Info, "supervisord logreopen");
+        self.io.log.reopen();
+        let ids = self.state.table.by_priority();
         for id in ids {
-            let Some(process) = self.table.process_mut(id) else { continue };
-            let outputs = [process.stdout.as_deref_mut(), process.stderr.as_deref_mut()];
-            let failed: Vec<std::io::Error> =
-                outputs.into_iter().flatten().filter_map(|output| output.reopen().err()).collect();
+            let Some(process) = self.state.table.process(id) else { continue };
+            let outputs = self.io.pipes.outputs_mut(id);
+            let failed: Vec<std::io::Error> = outputs.filter_map(|output| output.reopen().err()).collect();
             let name = process.namespec().to_string();
             for error in failed {
-                self.log.log(Level::Error, &format!("cannot open a log of {name} again: {error}"));
+                self.io.log.log(Level::Error, &format!("cannot open a log of {name} again: {error}"));
             }
         }
     }
 
     pub(super) fn send_remote_event(&mut self, kind: &str, data: &str) -> Value {
-        self.publish(&Event::remote(kind, data));
+        self.decide(|state, turn| state.publish(&Event::remote(kind, data), turn));
         Value::Bool(true)
     }
 }

@@ -35,38 +35,37 @@ impl Supervisor {
     /// Answers a call, now or when what it asks for has come true.
     pub(super) fn answer(&mut self, call: MethodCall) {
         let MethodCall { request, asker, reply } = call;
-        self.requester = Some(self.identify(asker));
-        if self.daemon_state != DaemonState::Running && !request.is_answered_while_stopping() {
-            let _ = reply.send(Err(FaultKind::ShutdownState.bare()));
-            return;
+        let call = self.io.calls.add(reply);
+        self.state.requester = Some(self.identify(asker));
+        if self.state.daemon_state != DaemonState::Running && !request.is_answered_while_stopping() {
+            return self.io.calls.reply(call, Err(FaultKind::ShutdownState.bare()));
         }
         self.log_requester(&request);
         let answer = match request {
             RpcRequest::StartProcess { name, wait } => {
-                return self.start_or_stop_named(&name, Goal::Up, wait, reply);
+                return self.start_or_stop_named(&name, Goal::Up, wait, call);
             }
             RpcRequest::StartProcessGroup { name, wait } => {
-                return self.start_or_stop_group(&name, Goal::Up, wait, reply);
+                return self.start_or_stop_group(&name, Goal::Up, wait, call);
             }
-            RpcRequest::StartAllProcesses { wait } => return self.start_or_stop_all(Goal::Up, wait, reply),
+            RpcRequest::StartAllProcesses { wait } => return self.start_or_stop_all(Goal::Up, wait, call),
             RpcRequest::StopProcess { name, wait } => {
-                return self.start_or_stop_named(&name, Goal::Down, wait, reply);
+                return self.start_or_stop_named(&name, Goal::Down, wait, call);
             }
             RpcRequest::StopProcessGroup { name, wait } => {
-                return self.start_or_stop_group(&name, Goal::Down, wait, reply);
+                return self.start_or_stop_group(&name, Goal::Down, wait, call);
             }
-            RpcRequest::StopAllProcesses { wait } => return self.start_or_stop_all(Goal::Down, wait, reply),
+            RpcRequest::StopAllProcesses { wait } => return self.start_or_stop_all(Goal::Down, wait, call),
             at_once => self.answer_at_once(at_once),
         };
-        // A client that has gone misses nothing.
-        let _ = reply.send(answer);
+        self.io.calls.reply(call, answer);
     }
 
     fn answer_at_once(&mut self, request: RpcRequest) -> RpcResult {
         match request {
             RpcRequest::GetApiVersion => Ok(Value::Str(API_VERSION.into())),
             RpcRequest::GetSupervisorVersion => Ok(Value::Str(SUPERVISOR_VERSION.into())),
-            RpcRequest::GetIdentification => Ok(Value::Str(self.settings.identifier.clone())),
+            RpcRequest::GetIdentification => Ok(Value::Str(self.env.settings.identifier.clone())),
             RpcRequest::GetState => Ok(self.state()),
             RpcRequest::GetPid => Ok(Value::Int(i64::from(std::process::id()))),
             RpcRequest::ClearLog => self.clear_main_log(),
@@ -102,7 +101,7 @@ impl Supervisor {
     }
 
     fn state(&self) -> Value {
-        let (code, name) = state_code_and_name(self.daemon_state);
+        let (code, name) = state_code_and_name(self.state.daemon_state);
         Value::Struct(vec![
             ("statecode".into(), Value::Int(code)),
             ("statename".into(), Value::Str(name.into())),
@@ -117,9 +116,9 @@ impl Supervisor {
             Some((group, process)) => (group, Some(process)),
             None => (name, Some(name)),
         };
-        let id = self.table.group_id(&GroupName(group.to_owned())).ok_or_else(unknown)?;
+        let id = self.state.table.group_id(&GroupName(group.to_owned())).ok_or_else(unknown)?;
         let Some(process) = process else { return Ok(Target::Group(id)) };
-        let group = self.table.group(id).ok_or_else(unknown)?;
+        let group = self.state.table.group(id).ok_or_else(unknown)?;
         let member = group.member(&ProcessName(process.to_owned()));
         member.map(Target::Process).ok_or_else(unknown)
     }
@@ -128,11 +127,11 @@ impl Supervisor {
     pub(super) fn find_process(&self, name: &str) -> Result<(ProcessId, &Process), Fault> {
         let unknown = || FaultKind::BadName.about(name);
         let Target::Process(id) = self.find(name)? else { return Err(unknown()) };
-        self.table.process(id).map(|process| (id, process)).ok_or_else(unknown)
+        self.state.table.process(id).map(|process| (id, process)).ok_or_else(unknown)
     }
 
     pub(super) fn find_group(&self, name: &str) -> Result<GroupId, Fault> {
-        self.table.group_id(&GroupName(name.to_owned())).ok_or_else(|| FaultKind::BadName.about(name))
+        self.state.table.group_id(&GroupName(name.to_owned())).ok_or_else(|| FaultKind::BadName.about(name))
     }
 }
 

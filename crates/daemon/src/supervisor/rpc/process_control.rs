@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{Input, SignalTarget};
@@ -12,170 +11,164 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use rustix::io::Errno;
 
 use super::{RpcResult, Target};
-use crate::child;
 use crate::child::command::CommandError;
-use crate::request::{RequestedSignal, WaitMode as Patience};
-use crate::requester::SignalReason;
+use crate::request::{RequestedSignal, WaitMode};
+use crate::state::ids::CallId;
 use crate::state::ids::ProcessId;
 use crate::state::pending_calls::{
-    BatchId, Goal, OrderedStop, PendingWait, ReplySender, ReplyTo, is_running, is_signallable, is_stopped,
-    process_status,
+    BatchId, Goal, OrderedStop, ReplyTo, is_running, is_signallable, is_stopped, process_status,
 };
-use crate::state::process_table::Process;
+use crate::state::step::answer;
+use crate::state::stops::has_reached;
 use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// Starts or stops what the name means: a process, or all of a group.
-    pub(super) fn start_or_stop_named(&mut self, name: &str, goal: Goal, wait: Patience, reply: ReplySender) {
+    pub(super) fn start_or_stop_named(&mut self, name: &str, goal: Goal, mode: WaitMode, call: CallId) {
         self.reap_before_stop(goal);
         match self.find(name) {
-            Ok(Target::Process(id)) => self.start_or_stop(id, name, goal, wait, ReplyTo::Client(reply)),
+            Ok(Target::Process(id)) => self.start_or_stop(id, name, goal, mode, ReplyTo::Client(call)),
             Ok(Target::Group(group)) => {
-                self.start_or_stop_many(self.table.members_by_priority(group), goal, wait, reply);
+                self.start_or_stop_many(self.state.table.members_by_priority(group), goal, mode, call);
             }
-            Err(fault) => drop(reply.send(Err(fault))),
+            Err(fault) => self.io.calls.reply(call, Err(fault)),
         }
     }
 
-    pub(super) fn start_or_stop_group(&mut self, name: &str, goal: Goal, wait: Patience, reply: ReplySender) {
+    pub(super) fn start_or_stop_group(&mut self, name: &str, goal: Goal, mode: WaitMode, call: CallId) {
         self.reap_before_stop(goal);
         match self.find_group(name) {
-            Ok(group) => self.start_or_stop_many(self.table.members_by_priority(group), goal, wait, reply),
-            Err(fault) => drop(reply.send(Err(fault))),
+            Ok(group) => {
+                self.start_or_stop_many(self.state.table.members_by_priority(group), goal, mode, call);
+            }
+            Err(fault) => self.io.calls.reply(call, Err(fault)),
         }
     }
 
-    pub(super) fn start_or_stop_all(&mut self, goal: Goal, wait: Patience, reply: ReplySender) {
+    pub(super) fn start_or_stop_all(&mut self, goal: Goal, mode: WaitMode, call: CallId) {
         self.reap_before_stop(goal);
-        self.start_or_stop_many(self.table.by_priority(), goal, wait, reply);
+        self.start_or_stop_many(self.state.table.by_priority(), goal, mode, call);
     }
 
-    /// Before a stop: who has ended by itself is not stopped.
+    /// A process that has exited by itself is not stopped.
     fn reap_before_stop(&mut self, goal: Goal) {
         if goal == Goal::Down {
             self.reap();
         }
     }
 
-    /// Starts or stops those that are not there yet, and answers when all of it has come true. Stops go from the highest
-    /// priority down; who is waited for comes down before the next priority is stopped.
-    fn start_or_stop_many(&mut self, ids: Vec<ProcessId>, goal: Goal, wait: Patience, reply: ReplySender) {
-        let batch = self.batches.begin();
+    /// Starts or stops those that have not reached the goal, and answers when all have. Stops go from the highest priority
+    /// down; with [`WaitMode::WhenDone`] the next priority is stopped when all of the one before are down.
+    fn start_or_stop_many(&mut self, ids: Vec<ProcessId>, goal: Goal, mode: WaitMode, call: CallId) {
+        let batch = self.state.batches.begin(call);
         let mut stops = Vec::new();
         let mut names = HashMap::new();
         for id in ids {
-            let Some(process) = self.table.process(id).filter(|process| !has_reached(process, goal)) else {
+            let table = &self.state.table;
+            let Some(process) = table.process(id).filter(|process| !has_reached(process, goal)) else {
                 continue;
             };
-            self.batches.expect_one(batch);
-            // What has no process is only told not to start again; nobody needs to be down before.
+            self.state.batches.expect_one(batch);
+            // Without a process there is only a restart to cancel, and nothing to wait for.
             if goal == Goal::Down && process.lifecycle.pid().is_some() {
-                let group = self.table.group(process.group).map_or(0, |group| group.config.priority);
+                let group = table.group(process.group).map_or(0, |group| group.config.priority);
                 stops.push(((group, process.program().priority), id));
                 names.insert(id, process.namespec().clone());
             } else {
-                self.start_or_stop_in_batch(id, goal, wait, batch);
+                self.start_or_stop_in_batch(id, goal, mode, batch);
             }
         }
         let mut sequence = StopSequence::new(stops);
-        match wait {
-            Patience::WhenDone => {
-                self.ordered_stops.push(OrderedStop {
-                    sequence,
-                    names,
-                    batch,
-                    asker: self.current_requester(),
-                });
+        match mode {
+            WaitMode::WhenDone => {
+                let requester = self.state.current_requester();
+                self.state.ordered_stops.push(OrderedStop { sequence, names, batch, requester });
             }
-            Patience::AtOnce => {
+            WaitMode::AtOnce => {
                 while !sequence.is_over() {
                     for id in sequence.step(|_| true) {
-                        self.start_or_stop_in_batch(id, goal, wait, batch);
+                        self.start_or_stop_in_batch(id, goal, mode, batch);
                     }
                 }
             }
         }
-        self.batches.close(batch, reply);
+        self.decide(|state, turn| answer(state.batches.close(batch), turn));
         self.continue_stops();
     }
 
-    fn start_or_stop_in_batch(&mut self, id: ProcessId, goal: Goal, wait: Patience, batch: BatchId) {
-        let Some(namespec) = self.table.process(id).map(|process| process.namespec().clone()) else {
+    fn start_or_stop_in_batch(&mut self, id: ProcessId, goal: Goal, mode: WaitMode, batch: BatchId) {
+        let Some(namespec) = self.state.table.process(id).map(|process| process.namespec().clone()) else {
             return;
         };
         let called = namespec.to_string();
-        self.start_or_stop(id, &called, goal, wait, ReplyTo::Batch(batch, namespec));
+        self.start_or_stop(id, &called, goal, mode, ReplyTo::Batch(batch, namespec));
     }
 
-    /// Stops who is next in stops that go by priority.
+    /// Stops what is next in stops that go by priority.
     pub(in crate::supervisor) fn continue_stops(&mut self) {
-        if self.ordered_stops.is_empty() {
-            return;
-        }
-        for mut stop in std::mem::take(&mut self.ordered_stops) {
+        for mut stop in std::mem::take(&mut self.state.ordered_stops) {
             loop {
-                let population = &self.table;
+                let table = &self.state.table;
                 let is_down =
-                    |id| population.process(id).is_none_or(|process| is_stopped(process.lifecycle.state()));
+                    |id| table.process(id).is_none_or(|process| is_stopped(process.lifecycle.state()));
                 let due = stop.sequence.step(is_down);
                 if due.is_empty() {
                     break;
                 }
-                let now_asks = self.requester.replace(Rc::clone(&stop.asker));
+                let requester = self.state.requester.replace(Rc::clone(&stop.requester));
                 due.into_iter().for_each(|id| self.stop_next(id, &stop));
-                self.requester = now_asks;
+                self.state.requester = requester;
             }
             if !stop.sequence.is_over() {
-                self.ordered_stops.push(stop);
+                self.state.ordered_stops.push(stop);
             }
         }
     }
 
-    /// The turn of a process has come; it may have ended by itself before, or be stopped by somebody else.
+    /// Stops a process whose turn has come. It may have exited by itself before, or be stopped on another request.
     fn stop_next(&mut self, id: ProcessId, stop: &OrderedStop) {
         let Some(namespec) = stop.names.get(&id) else { return };
-        let Some(process) = self.table.process(id) else {
-            // It has ended, and was taken out of service.
-            return self.batches.complete(stop.batch, namespec, &Ok(Value::Bool(true)));
-        };
-        let (batch, namespec) = (stop.batch, namespec.clone());
-        if process.lifecycle.state() == ProcessState::Stopping {
-            let called = namespec.to_string();
-            self.wait(id, Goal::Down, &called, ReplyTo::Batch(batch, namespec));
-        } else if has_reached(process, Goal::Down) {
-            self.batches.complete(batch, &namespec, &Ok(Value::Bool(true)));
-        } else {
-            self.start_or_stop_in_batch(id, Goal::Down, Patience::WhenDone, batch);
+        let reply_to = ReplyTo::Batch(stop.batch, namespec.clone());
+        match self.state.table.process(id) {
+            Some(process) if process.lifecycle.state() == ProcessState::Stopping => {
+                let called = namespec.to_string();
+                self.decide(|state, turn| state.wait(id, Goal::Down, &called, reply_to, turn));
+            }
+            Some(process) if !has_reached(process, Goal::Down) => {
+                self.start_or_stop_in_batch(id, Goal::Down, WaitMode::WhenDone, stop.batch);
+            }
+            // It has exited, and may have been taken out of service.
+            _ => self.decide(|state, turn| state.send_reply(reply_to, Ok(Value::Bool(true)), turn)),
         }
     }
 
-    fn start_or_stop(&mut self, id: ProcessId, called: &str, goal: Goal, wait: Patience, teller: ReplyTo) {
+    fn start_or_stop(&mut self, id: ProcessId, called: &str, goal: Goal, mode: WaitMode, reply_to: ReplyTo) {
         let begun = match goal {
             Goal::Up => self.start(id, called),
             Goal::Down => self.stop(id, called),
         };
-        match (begun, wait) {
-            (Err(fault), _) => self.send_reply(teller, Err(fault)),
-            (Ok(()), Patience::AtOnce) => self.send_reply(teller, Ok(Value::Bool(true))),
-            (Ok(()), Patience::WhenDone) => self.wait(id, goal, called, teller),
-        }
+        self.decide(|state, turn| match (begun, mode) {
+            (Err(fault), _) => state.send_reply(reply_to, Err(fault), turn),
+            (Ok(()), WaitMode::AtOnce) => state.send_reply(reply_to, Ok(Value::Bool(true)), turn),
+            (Ok(()), WaitMode::WhenDone) => state.wait(id, goal, called, reply_to, turn),
+        });
     }
 
     fn start(&mut self, id: ProcessId, called: &str) -> Result<(), Fault> {
         self.check_startable(id, called)?;
         self.step(id, Input::Start);
-        let failed = self.table.process(id).is_some_and(|process| process.lifecycle.spawnerr().is_some());
-        if failed {
+        let process = self.state.table.process(id);
+        if process.is_some_and(|process| process.lifecycle.spawnerr().is_some()) {
             return Err(FaultKind::SpawnError.about(called));
         }
-        // Without startsecs it runs already, and who asked is told so.
+        // Without startsecs it runs already, and the client is told so.
         self.step(id, Input::Wake);
         Ok(())
     }
 
     /// Whether a start makes sense; the command is looked at first, as in the original.
     fn check_startable(&self, id: ProcessId, called: &str) -> Result<(), Fault> {
-        let process = self.table.process(id).ok_or_else(|| FaultKind::BadName.about(called))?;
+        let process = self.state.table.process(id).ok_or_else(|| FaultKind::BadName.about(called))?;
         self.resolve(process).map_err(|error| match error {
             CommandError::NotFound(_) => FaultKind::NoFile.about(error),
             CommandError::Unparsable { .. }
@@ -194,78 +187,31 @@ impl Supervisor {
     }
 
     fn stop(&mut self, id: ProcessId, called: &str) -> Result<(), Fault> {
-        let asker = self.current_requester();
-        let process = self.table.process_mut(id).filter(|process| !has_reached(process, Goal::Down));
-        let process = process.ok_or_else(|| FaultKind::NotRunning.about(called))?;
-        // Whoever stops a listener means it, whatever it did wrong before.
-        process.recycling.reset();
-        process.stop_reason = Some(SignalReason::Stop(asker));
-        self.step(id, Input::Stop);
-        let state = self.table.process(id).map(|process| process.lifecycle.state());
+        self.decide(|state, turn| state.stop(id, called, turn))?;
+        let state = self.state.table.process(id).map(|process| process.lifecycle.state());
         if state == Some(ProcessState::Unknown) { Err(FaultKind::Failed.about(called)) } else { Ok(()) }
-    }
-
-    /// Tells the outcome when the process has come where it shall be, which may be now.
-    fn wait(&mut self, id: ProcessId, until: Goal, called: &str, teller: ReplyTo) {
-        let Some(process) = self.table.process_mut(id) else { return };
-        process.waits.push(PendingWait { until, requested_name: called.to_owned(), reply_to: teller });
-        if until == Goal::Down {
-            let now = self.clock.mono();
-            self.stop_reports.push((id, now));
-        }
-        self.complete_waits(id);
-    }
-
-    fn send_reply(&mut self, teller: ReplyTo, outcome: RpcResult) {
-        match teller {
-            // A client that has gone misses nothing.
-            ReplyTo::Client(reply) => drop(reply.send(outcome)),
-            ReplyTo::Batch(batch, namespec) => self.batches.complete(batch, &namespec, &outcome),
-        }
-    }
-
-    /// Says of processes whose stop is waited for that they still have not stopped, every two seconds.
-    pub(in crate::supervisor) fn log_slow_stops(&mut self) {
-        let now = self.clock.mono();
-        let mut still = Vec::new();
-        for (id, due) in std::mem::take(&mut self.stop_reports) {
-            let Some(process) = self.table.process(id) else { continue };
-            if process.lifecycle.state() != ProcessState::Stopping
-                || !process.waits.iter().any(|wait| wait.until == Goal::Down)
-            {
-                continue;
-            }
-            if due > now {
-                still.push((id, due));
-                continue;
-            }
-            let line = format!("waiting for {} to stop", process.namespec().process);
-            self.log.log(Level::Info, &line);
-            still.push((id, now + STOP_REPORT_EVERY));
-        }
-        self.stop_reports = still;
     }
 
     pub(super) fn signal_process(&mut self, name: &str, wish: &RequestedSignal) -> RpcResult {
         match self.find(name)? {
             Target::Process(id) => self.signal_one(id, name, wish),
-            Target::Group(group) => Ok(self.signal_many(&self.table.members_by_priority(group), wish)),
+            Target::Group(group) => Ok(self.signal_many(&self.state.table.members_by_priority(group), wish)),
         }
     }
 
     pub(super) fn signal_group(&mut self, name: &str, wish: &RequestedSignal) -> RpcResult {
         let group = self.find_group(name)?;
-        Ok(self.signal_many(&self.table.members_by_priority(group), wish))
+        Ok(self.signal_many(&self.state.table.members_by_priority(group), wish))
     }
 
     pub(super) fn signal_all(&mut self, wish: &RequestedSignal) -> Value {
-        self.signal_many(&self.table.by_priority(), wish)
+        self.signal_many(&self.state.table.by_priority(), wish)
     }
 
     fn signal_many(&mut self, ids: &[ProcessId], wish: &RequestedSignal) -> Value {
         let mut results = Vec::new();
         for id in ids {
-            let Some(process) = self.table.process(*id) else { continue };
+            let Some(process) = self.state.table.process(*id) else { continue };
             if is_signallable(process.lifecycle.state()) {
                 let namespec = process.namespec().clone();
                 let outcome = self.signal_one(*id, &namespec.to_string(), wish);
@@ -277,26 +223,26 @@ impl Supervisor {
 
     fn signal_one(&mut self, id: ProcessId, called: &str, wish: &RequestedSignal) -> RpcResult {
         let number = wish.number.ok_or_else(|| FaultKind::BadSignal.about(&wish.given))?;
-        let process = self.table.process(id).ok_or_else(|| FaultKind::BadName.about(called))?;
+        let process = self.state.table.process(id).ok_or_else(|| FaultKind::BadName.about(called))?;
         let (name, state) = (process.namespec().process.clone(), process.lifecycle.state());
         let pid = process.lifecycle.pid().filter(|_| is_signallable(state));
         let pid = pid.ok_or_else(|| FaultKind::NotRunning.about(called))?;
         let word = signal::name(number);
-        self.log.log(Level::Debug, &format!("sending {name} (pid {pid}) sig {word}"));
+        self.io.log.log(Level::Debug, &format!("sending {name} (pid {pid}) sig {word}"));
         self.record_signal(id, number);
-        match child::kill::kill(pid, number, SignalTarget::Process) {
+        match self.io.children.kill(pid, number, SignalTarget::Process) {
             Ok(()) => Ok(Value::Bool(true)),
             Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => {
                 let line = format!(
                     "unable to signal {name} (pid {pid}), it probably just now exited on its own: \
                      [Errno 3] No such process"
                 );
-                self.log.log(Level::Debug, &line);
+                self.io.log.log(Level::Debug, &line);
                 Ok(Value::Bool(true))
             }
             Err(error) => {
                 let line = format!("unknown problem sending sig {name} ({pid}): {word}: {error}");
-                self.log.log(Level::Critical, &line);
+                self.io.log.log(Level::Critical, &line);
                 Err(FaultKind::Failed.about(line))
             }
         }
@@ -307,19 +253,7 @@ impl Supervisor {
         if process.lifecycle.pid().is_none() || process.lifecycle.is_stopping() {
             return Err(FaultKind::NotRunning.about(name));
         }
-        self.write_stdin(id, chars).map_err(|_| FaultKind::NoFile.about(name))?;
+        self.io.pipes.write_stdin(id, chars).map_err(|_| FaultKind::NoFile.about(name))?;
         Ok(Value::Bool(true))
     }
 }
-
-/// Whether the process is where it shall be brought. What comes back by itself is not down.
-fn has_reached(process: &Process, goal: Goal) -> bool {
-    let running = is_running(process.lifecycle.state());
-    match goal {
-        Goal::Up => running,
-        Goal::Down => !running && !process.will_restart(),
-    }
-}
-
-/// How often the log says that a stop takes long.
-const STOP_REPORT_EVERY: Duration = Duration::from_secs(2);

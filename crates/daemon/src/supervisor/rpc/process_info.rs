@@ -16,12 +16,12 @@ const MAX_INT: i64 = 2_147_483_647;
 impl Supervisor {
     pub(super) fn process_info(&self, name: &str) -> RpcResult {
         let (_, process) = self.find_process(name)?;
-        Ok(self.describe(process, self.clock.now().wall))
+        Ok(self.describe(process, self.io.clock.now().wall))
     }
 
     pub(super) fn all_process_info(&self) -> Value {
-        let now = self.clock.now().wall;
-        Value::Array(self.table.by_name().map(|process| self.describe(process, now)).collect())
+        let now = self.io.clock.now().wall;
+        Value::Array(self.state.table.by_name().map(|(_, process)| self.describe(process, now)).collect())
     }
 
     /// `getProcessInfo`'s struct, its members in the original's order.
@@ -64,7 +64,7 @@ impl Supervisor {
                 _ => format!("unknown error (try \"tail {}\")", life.namespec().process),
             },
             ProcessState::Stopped | ProcessState::Exited => match life.started() {
-                Some(_) => self.local_time.status_time(life.stopped().unwrap_or_default()),
+                Some(_) => self.env.local_time.status_time(life.stopped().unwrap_or_default()),
                 None => "Not started".into(),
             },
             ProcessState::Starting | ProcessState::Stopping | ProcessState::Unknown => String::new(),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ironlance_core::event::OutputChannel;
 use ironlance_core::listener::pool::MemberId;
 
 use ironlance_core::process::oom::OomVerdict;
@@ -19,21 +20,26 @@ use crate::view::{DaemonView, EndView, ListenerView, ProgramView};
 impl Supervisor {
     /// Everything that there is to be seen.
     pub(in crate::supervisor) fn view(&self) -> DaemonView {
-        let now = self.clock.now().wall;
-        let (_, mood) = state_code_and_name(self.daemon_state);
+        let now = self.io.clock.now().wall;
+        let (_, mood) = state_code_and_name(self.state.daemon_state);
         DaemonView {
-            identifier: self.settings.identifier.clone(),
+            identifier: self.env.settings.identifier.clone(),
             mood,
             pid: std::process::id(),
-            since: self.started,
+            since: self.state.started,
             now,
-            programs: self.table.by_name().map(|process| self.program_view(process, now)).collect(),
+            programs: self
+                .state
+                .table
+                .by_name()
+                .map(|(id, process)| self.program_view(id, process, now))
+                .collect(),
             listeners: self.listener_views(),
-            recent: self.event_log.recent().collect(),
+            recent: self.state.event_log.recent().collect(),
         }
     }
 
-    fn program_view(&self, process: &Process, now: Duration) -> ProgramView {
+    fn program_view(&self, id: ProcessId, process: &Process, now: Duration) -> ProgramView {
         let life = &process.lifecycle;
         ProgramView {
             namespec: life.namespec().clone(),
@@ -43,8 +49,14 @@ impl Supervisor {
             started: life.pid().and(life.started()),
             starts: life.starts(),
             is_listener: process.is_listener(),
-            has_stdout: is_readable(process.stdout_log.as_deref(), process.stdout.as_deref()),
-            has_stderr: is_readable(process.stderr_log.as_deref(), process.stderr.as_deref()),
+            has_stdout: is_readable(
+                process.stdout_log.as_deref(),
+                self.io.pipes.output(id, OutputChannel::Stdout),
+            ),
+            has_stderr: is_readable(
+                process.stderr_log.as_deref(),
+                self.io.pipes.output(id, OutputChannel::Stderr),
+            ),
             end: process.last_exit.as_deref().map(ExitRecord::view),
             settings: ProgramSettings::of(&process.group_config, process.index),
         }
@@ -52,15 +64,15 @@ impl Supervisor {
 
     /// Each process of each pool, in the order in which they were added.
     pub(super) fn listener_views(&self) -> Vec<ListenerView> {
-        let pools = self.table.groups().map(|(_, group)| group);
+        let pools = self.state.table.groups().map(|(_, group)| group);
         pools.flat_map(|group| self.listeners_of(group)).collect()
     }
 
     fn listeners_of(&self, group: &ActiveGroup) -> Vec<ListenerView> {
         let Some(pool) = &group.pool else { return Vec::new() };
-        let now = self.clock.mono();
-        let processes = group.members.iter().filter_map(|id| Some((*id, self.table.process(*id)?)));
-        let doubts = self.listener_warnings.iter().filter(|(pool, _)| *pool == group.config.name);
+        let now = self.io.clock.mono();
+        let processes = group.members.iter().filter_map(|id| Some((*id, self.state.table.process(*id)?)));
+        let doubts = self.env.listener_warnings.iter().filter(|(pool, _)| *pool == group.config.name);
         let doubts: Vec<String> = doubts.map(|(_, line)| line.clone()).collect();
         let describe = |(id, process): (ProcessId, &Process)| {
             let member = pool.members().find(|member| member.id.0 == id.0);

@@ -1,0 +1,38 @@
+//! What a decision asks for: carried out by `supervisor/effects`, in this order, and nowhere else.
+
+use std::rc::Rc;
+
+use ironlance_core::event::OutputChannel;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::SignalTarget;
+use ironlance_rpc::{Fault, Value};
+
+use super::ids::{CallId, ProcessId};
+use ironlance_core::event::record::EventRecord;
+
+/// One thing to do outside of the state.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Start a process; the outcome comes back as an input of its lifecycle.
+    Spawn(ProcessId),
+    /// Forget the lookup of a host that the process waits for.
+    CancelLookup(ProcessId),
+    /// Send a signal that shall end a process; a failure comes back as an input of its lifecycle.
+    Kill { id: ProcessId, pid: u32, signal: i32, target: SignalTarget },
+    /// Write an event to a listener; its pool is told if the pipe is closed.
+    WriteStdin { id: ProcessId, bytes: Vec<u8> },
+    /// Write to the daemon's own standard output.
+    WriteOwnStdout(Vec<u8>),
+    /// Do not read this output: its listeners are behind.
+    PauseReads(ProcessId, OutputChannel),
+    /// Read it again.
+    ResumeReads(ProcessId, OutputChannel),
+    /// Close what is left of the pipes of a process that is taken out of service: it could not be killed.
+    ClosePipes(ProcessId),
+    /// Give an event to those who have subscribed to its type.
+    Publish(Rc<EventRecord>),
+    /// Answer a client.
+    Reply(CallId, Result<Value, Fault>),
+    /// A line for the main log.
+    Log(Level, String),
+}

@@ -1,0 +1,156 @@
+//! The end: groups stop one after the other, the highest priority first, and listeners last.
+
+use std::time::Duration;
+
+use ironlance_core::ProcessState;
+use ironlance_core::event::Event;
+use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::{DaemonState, Input};
+
+use super::ids::{GroupId, ProcessId};
+use super::pending_calls::is_stopped;
+use super::timers::Timer;
+use super::{State, Turn};
+use crate::requester::SignalReason;
+
+/// How often the log names the processes that are waited for.
+const REPORT_EVERY: Duration = Duration::from_secs(3);
+/// How long all listeners together may take for the events that they still have, before they are stopped.
+const LISTENER_GRACE: Duration = Duration::from_millis(1500);
+
+/// How long the daemon waits at its end for the readers of slow logs. A container is killed after ten seconds.
+const LOG_GRACE: Duration = Duration::from_secs(3);
+
+/// A shutdown under way.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ShutdownPlan {
+    /// Groups that are still to be stopped; the last one is next.
+    groups: Vec<GroupId>,
+    /// Who asked for it, and for what.
+    reason: SignalReason,
+    /// When the log last named the processes that are waited for (monotonic).
+    last_report: Option<Duration>,
+    /// Until when pools may finish their events, from the first one on that has some.
+    grace: Option<Duration>,
+    /// Until when slow readers may take what children have left in their logs.
+    log_grace: Option<Duration>,
+}
+
+impl State {
+    /// From now on everything stops; `daemon_state` is what comes after. Children that have exited must have been reaped:
+    /// they were not stopped.
+    pub(crate) fn begin_shutdown(&mut self, daemon_state: DaemonState, turn: &mut Turn<'_>) {
+        self.daemon_state = daemon_state;
+        if self.shutdown.is_some() {
+            return;
+        }
+        let groups = self.table.groups_by_priority();
+        let requester = self.current_requester();
+        let reason = match daemon_state {
+            DaemonState::Restarting => SignalReason::Restart(requester),
+            DaemonState::Running | DaemonState::Shutdown => SignalReason::Shutdown(requester),
+        };
+        self.shutdown =
+            Some(ShutdownPlan { groups, reason, last_report: None, grace: None, log_grace: None });
+        self.publish(&Event::SupervisorStopping, turn);
+        self.reschedule_all(turn);
+    }
+
+    /// Stops what is next to be stopped. Returns whether every process has stopped.
+    pub(crate) fn continue_shutdown(&mut self, turn: &mut Turn<'_>) -> bool {
+        while let Some(group) = self.next_to_stop() {
+            if !self.may_stop_now(group, turn) {
+                break;
+            }
+            self.stop_group(group, turn);
+            if !self.unstopped_of(group).is_empty() {
+                break;
+            }
+            if let Some(plan) = &mut self.shutdown {
+                plan.groups.pop();
+            }
+        }
+        let unstopped = |(id, process): (_, &super::process_table::Process)| {
+            (!is_stopped(process.lifecycle.state())).then_some(id)
+        };
+        let unstopped: Vec<ProcessId> = self.table.processes().filter_map(unstopped).collect();
+        if !unstopped.is_empty() {
+            self.report_unstopped(&unstopped, turn);
+        }
+        turn.timers.set(Timer::Shutdown, self.shutdown_deadline(turn.now.mono));
+        unstopped.is_empty()
+    }
+
+    /// Whether slow readers of logs still have time, when everything has stopped.
+    pub(crate) fn awaits_orphaned_logs(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Some(plan) = &mut self.shutdown else { return false };
+        turn.now.mono < *plan.log_grace.get_or_insert(turn.now.mono + LOG_GRACE)
+    }
+
+    fn next_to_stop(&self) -> Option<GroupId> {
+        self.shutdown.as_ref()?.groups.last().copied()
+    }
+
+    /// Listeners get a moment for the events that wait for them: an alert may be among them.
+    fn may_stop_now(&mut self, id: GroupId, turn: &Turn<'_>) -> bool {
+        let Some(pool) = self.table.group(id).and_then(|group| group.pool.as_ref()) else { return true };
+        let busy = pool.pending() > 0 || pool.members().any(|member| member.event.is_some());
+        if !busy || pool.members().next().is_none() {
+            return true;
+        }
+        let Some(plan) = &mut self.shutdown else { return true };
+        turn.now.mono >= *plan.grace.get_or_insert(turn.now.mono + LISTENER_GRACE)
+    }
+
+    fn stop_group(&mut self, id: GroupId, turn: &mut Turn<'_>) {
+        let Some(reason) = self.shutdown.as_ref().map(|plan| plan.reason.clone()) else { return };
+        for member in self.table.members_by_priority(id).into_iter().rev() {
+            let Some(process) = self.table.process_mut(member) else { continue };
+            match process.lifecycle.state() {
+                // One that is recycled shall not come back.
+                ProcessState::Stopping if !process.lifecycle.is_recycling() => {}
+                ProcessState::Running | ProcessState::Starting | ProcessState::Stopping => {
+                    process.stop_reason = Some(reason.clone());
+                    self.step(member, Input::Stop, turn);
+                }
+                ProcessState::Backoff => self.step(member, Input::GiveUp, turn),
+                ProcessState::Stopped
+                | ProcessState::Exited
+                | ProcessState::Fatal
+                | ProcessState::Unknown => {}
+            }
+        }
+    }
+
+    fn unstopped_of(&self, id: GroupId) -> Vec<ProcessId> {
+        let members = self.table.group(id).map(|group| group.members.as_slice()).unwrap_or_default();
+        let unstopped = |member: &&ProcessId| {
+            self.table.process(**member).is_some_and(|process| !is_stopped(process.lifecycle.state()))
+        };
+        members.iter().filter(unstopped).copied().collect()
+    }
+
+    fn report_unstopped(&mut self, unstopped: &[ProcessId], turn: &mut Turn<'_>) {
+        let now = turn.now.mono;
+        let Some(plan) = &mut self.shutdown else { return };
+        if plan.last_report.is_some_and(|at| now < at + REPORT_EVERY) {
+            return;
+        }
+        plan.last_report = Some(now);
+        let processes: Vec<_> = unstopped.iter().filter_map(|id| self.table.process(*id)).collect();
+        let names: Vec<&str> =
+            processes.iter().map(|process| process.namespec().process.0.as_str()).collect();
+        turn.log(Level::Info, format!("waiting for {} to die", names.join(", ")));
+        for process in processes {
+            let line = format!("{} state: {}", process.namespec().process, process.lifecycle.state());
+            turn.log(Level::Blather, line);
+        }
+    }
+
+    /// When the shutdown has to be looked at again though nothing has happened (monotonic).
+    fn shutdown_deadline(&self, now: Duration) -> Option<Duration> {
+        let plan = self.shutdown.as_ref()?;
+        let grace = plan.grace.filter(|until| *until > now);
+        [grace, plan.last_report.map(|at| at + REPORT_EVERY)].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,7 @@
+//! The whole owner, driven without processes by a clock that the test sets.
+
+mod fake;
+mod property;
+mod scenarios;
+
+use fake::Fake;
