@@ -348,7 +348,7 @@ mod tests {
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhay need").unwrap();
             stream.write_all(b"le hay").unwrap();
         });
-        let reading = check(port, Duration::from_secs(5)).run();
+        let reading = check(port, Duration::from_secs(30)).run();
         assert_eq!(reading, HttpReading::Answered { status: 200, reason: "OK".into(), body_has: Some(true) });
         let raw = raw.recv().unwrap();
         assert!(raw.starts_with("get /health http/1.1\r\n"), "{raw}");

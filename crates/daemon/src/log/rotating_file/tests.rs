@@ -237,7 +237,7 @@ fn a_reader_that_sleeps_costs_a_moment_once() {
     for _ in 0..100 {
         assert!(matches!(log.write(&big), LogWrite::StillLosing));
     }
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     let mut buffer = vec![0; 1 << 20];
     assert!(reader.read(&mut buffer).unwrap() > 0);
     assert!(matches!(log.write(b"y"), LogWrite::Recovered { .. }));

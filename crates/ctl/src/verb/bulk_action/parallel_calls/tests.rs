@@ -126,7 +126,7 @@ fn different_processes_are_asked_about_at_the_same_time_and_told_of_in_order() {
 #[test]
 fn who_does_not_answer_in_time_costs_the_others_nothing() {
     let mut session = session_with(2);
-    let wait_mode = WaitMode::AtMost(Duration::from_secs(2));
+    let wait_mode = WaitMode::AtMost(Duration::from_secs(5));
     // The first two meet at the server, the third waits there alone.
     let mut late = Vec::new();
     call_all(&mut session, questions(&["a", "b", "c"]), wait_mode, None, &mut |_, name, answer| {
