@@ -1,14 +1,14 @@
-//! Who holds the lock of an outbox, whether it gets on, and how it is ended when it does not.
+//! The process that holds the lock of an outbox: [`LockHolder`] finds it, [`StallDetector`] says when to end it. Listeners call it.
 //!
-//! Who delivers has the lock for its standard input. Its sign of life is the offset of that descriptor, which the kernel
-//! shows in `/proc/PID/fdinfo/0`: the seconds of the monotonic clock at the last sign. Nothing is written anywhere, so
-//! it also works on a disk that is full.
+//! A deliverer has the lock as its standard input. Its heartbeat is the offset of that descriptor, which the kernel shows in
+//! `/proc/PID/fdinfo/0`: the seconds of the monotonic clock at the last heartbeat. Nothing is written, so it also works on a
+//! full disk.
 //!
 //! ```text
-//!           no new sign for `stalled`            none for `grace` more
-//! getting on ─────────────────────▶ asked (SIGTERM) ─────────────────▶ killed
-//!     ▲        a new sign, or another lock_holder │
-//!     └──────────────────────────────────────┘
+//!         no new heartbeat for `stalled`         none for `grace` more
+//! working ────────────────────▶ asked (SIGTERM) ─────────────▶ killed
+//!    ▲   a new heartbeat or holder     │
+//!    └─────────────────────────────────┘
 //! ```
 
 use std::env;
@@ -24,29 +24,28 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::outbox::Outbox;
 
-/// A deliverer without a sign of life for so long does not get on, unless `IRONLANCE_OUTBOX_STALLED` says otherwise
-/// (seconds).
+/// A deliverer without a heartbeat for this time is stalled, unless `IRONLANCE_OUTBOX_STALLED` says otherwise (seconds).
 const STALLED: u64 = 180;
-/// How long it may take to end after it was asked to, at most.
+/// How long after SIGTERM a stalled deliverer gets SIGKILL, at most.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// After how long without a sign of life a deliverer counts as stuck, by the environment.
+/// After how long without a heartbeat a deliverer is stalled, by the environment.
 pub fn stall_timeout() -> Duration {
     let seconds = env::var("IRONLANCE_OUTBOX_STALLED").ok().and_then(|seconds| seconds.parse::<u64>().ok());
     Duration::from_secs(seconds.filter(|seconds| (1..86_400).contains(seconds)).unwrap_or(STALLED))
 }
 
-/// Gives a sign of life, as a deliverer.
+/// Sets the heartbeat, in a deliverer.
 pub fn heartbeat() {
     let seconds = clock_gettime(ClockId::Monotonic).tv_sec;
-    // A lock that is no regular file has no offset, and no process that reads it.
+    // Standard input that is no regular file has no offset, and no process reads it.
     let _ = seek(io::stdin(), SeekFrom::Start(seconds.unsigned_abs()));
 }
 
-/// Gives a sign of life to the listener, as a deliverer from memory.
+/// Writes the heartbeat to the listener, in a deliverer from memory.
 pub(super) fn heartbeat_to_listener() {
     let mut out = io::stdout().lock();
-    // A deliverer without a listener is not waited for.
+    // Without a listener no process waits for it.
     let _ = writeln!(out, "beat").and_then(|()| out.flush());
 }
 
@@ -59,8 +58,7 @@ pub struct LockHolder {
 }
 
 impl LockHolder {
-    /// The deliverer that holds the lock of this outbox. `None` when there is none, or it cannot be seen from here
-    /// (another container).
+    /// The deliverer that holds the lock of this outbox. `None` when there is none, or when it runs in another container.
     pub fn find(outbox: &Outbox) -> Option<Self> {
         let lock = fs::symlink_metadata(outbox.dir().join("lock")).ok()?;
         let lock = (lock.dev(), lock.ino());
@@ -69,8 +67,8 @@ impl LockHolder {
         ids.find_map(|id| Self::examine(id, lock))
     }
 
-    /// The deliverer with this number, whether of an outbox or from memory, and whosever it is; `None` if the process
-    /// is no deliverer.
+    /// The deliverer with this process id, of an outbox or from memory, of any user; `None` if the process is no
+    /// deliverer.
     pub(super) fn of_any_kind(id: i32) -> Option<Self> {
         let pid = Pid::from_raw(id)?;
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
@@ -80,12 +78,12 @@ impl LockHolder {
         is_deliverer.then_some(Self { pid, handle, heartbeat: 0 })
     }
 
-    /// Sends it a signal; it may have ended.
+    /// Sends a signal, unless the process has ended.
     pub(super) fn signal(&self, signal: Signal) {
         let _ = pidfd_send_signal(&self.handle, signal);
     }
 
-    /// A handle of the process, readable once it has ended.
+    /// The pidfd, readable once the process has ended.
     pub(super) const fn handle(&self) -> &OwnedFd {
         &self.handle
     }
@@ -97,7 +95,7 @@ impl LockHolder {
         };
         has_lock()?;
         let pid = Pid::from_raw(id)?;
-        // From here on the handle means this process and no later one of the same number.
+        // The pidfd means this process and no later one with the same id.
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         has_lock()?;
         let owner = fs::metadata(format!("/proc/{id}")).ok()?.uid();
@@ -110,12 +108,12 @@ impl LockHolder {
         (owner == own && is_deliverer && holds(&info)).then(|| Self { pid, handle, heartbeat: offset(&info) })
     }
 
-    /// Carries out a judgement; gives what to say about it.
+    /// Carries out an action; gives the line to log.
     pub fn apply(&self, judgement: StallAction) -> Option<String> {
         judgement.apply(&self.handle, &format!("the deliverer (pid {})", self.pid.as_raw_nonzero()))
     }
 
-    /// What tells this state of this process from others.
+    /// The process and its last heartbeat.
     pub const fn heartbeat_sample(&self) -> (Pid, u64) {
         (self.pid, self.heartbeat)
     }
@@ -133,47 +131,47 @@ fn offset(info: &str) -> u64 {
     position.and_then(|position| position.trim().parse().ok()).unwrap_or_default()
 }
 
-/// What to do about a lock_holder.
+/// What to do about a lock holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StallAction {
-    /// It gets on, or has still time.
+    /// Nothing: it works, or still has time.
     Wait,
-    /// It is to be told to end.
+    /// SIGTERM.
     Terminate,
-    /// It is to be ended.
+    /// SIGKILL.
     Kill,
 }
 
 impl StallAction {
-    /// Carries it out on a process; gives what to say about it, if anything.
+    /// Carries it out on a process; gives the line to log, if any.
     pub fn apply(self, process: &OwnedFd, name: &str) -> Option<String> {
         let (signal, words) = match self {
             Self::Wait => return None,
             Self::Terminate => (Signal::TERM, "does not get on; it was told to end"),
             Self::Kill => (Signal::KILL, "does not end; it was killed, and another is started"),
         };
-        // It may have ended just now.
+        // The process may have ended just now.
         let _ = pidfd_send_signal(process.as_fd(), signal);
         Some(format!("{name} {words}"))
     }
 }
 
-/// Judges a lock_holder by its signs of life; see the diagram above. Pure: time is an argument.
+/// Watches the heartbeats of a lock holder; see the diagram above. Pure: time is an argument.
 #[derive(Debug)]
 pub struct StallDetector<S> {
     stalled: Duration,
-    /// The last sign, and when it was first seen.
+    /// The last heartbeat, and when it was first seen.
     last: Option<(S, Instant)>,
     asked: Option<Instant>,
 }
 
 impl<S: PartialEq> StallDetector<S> {
-    /// No lock_holder has been seen yet.
+    /// No lock holder has been seen yet.
     pub const fn new(stalled: Duration) -> Self {
         Self { stalled, last: None, asked: None }
     }
 
-    /// Takes the present sign of the present lock_holder.
+    /// Takes the present heartbeat of the present lock holder.
     pub fn judge(&mut self, sign: S, now: Instant) -> StallAction {
         let since = match &self.last {
             Some((last, since)) if *last == sign => *since,
@@ -195,7 +193,7 @@ impl<S: PartialEq> StallDetector<S> {
         }
     }
 
-    /// There is no lock_holder now.
+    /// There is no lock holder now.
     pub fn forget(&mut self) {
         (self.last, self.asked) = (None, None);
     }
@@ -217,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_without_a_sign_of_life_is_asked_and_then_killed() {
+    fn a_holder_without_a_heartbeat_is_asked_and_then_killed() {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
         let mut patience = StallDetector::new(Duration::from_secs(180));
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_of_life_or_another_holder_begins_anew() {
+    fn a_heartbeat_or_another_holder_begins_anew() {
         let now = Instant::now();
         let at = |seconds| now + Duration::from_secs(seconds);
         let mut patience = StallDetector::new(Duration::from_secs(180));
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_only_opened_the_lock_is_taken_for_its_holder() {
+    fn a_process_that_only_opened_the_lock_is_not_its_holder() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(dir.path()).unwrap();
         let lock = outbox.lock_file().unwrap();

@@ -1,9 +1,9 @@
-//! The deliverer: a process of its own that carries alerts out, so that no listener waits for a mail server.
+//! The deliverer: a process of its own ([`outbox`], [`memory`]) that sends alerts, so that no listener waits for a mail server.
 //!
-//! A listener starts it with the lock of the outbox for its standard input: it holds the lock for as long as it
-//! lives, whatever becomes of the listener. Its standard output is the end of a pipe that only the listener reads;
-//! when that breaks, the listener is gone. Then it goes on for a while, or until another deliverer wants the lock.
-//! SIGTERM and SIGINT let it finish the mails in hand and end.
+//! A listener starts it with the lock of the outbox as its standard input, so the lock is held for as long as the process
+//! lives. Its standard output is a pipe that only the listener reads; when that breaks, the listener is gone. The
+//! deliverer then goes on for the linger time, or until another deliverer wants the lock. On SIGTERM and SIGINT it finishes
+//! the mails in hand and ends.
 
 pub(crate) mod attempt;
 mod dispatcher;
@@ -31,21 +31,22 @@ use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::outbox::record::StoredAlert;
 use crate::outbox::{Outbox, record};
 use machine::{DeliverySettings, Input};
 use store::{MemoryStore, Store};
 use worker::{DeliveryWorker, Message};
 
-/// How often the folder is looked at where it cannot be watched.
-const LOOK: Duration = Duration::from_secs(5);
-/// The longest alert that is taken from a listener, in bytes.
+/// How often the folder is listed where inotify cannot watch it.
+const POLL: Duration = Duration::from_secs(5);
+/// The longest alert that is read from a listener, in bytes.
 const LONGEST: usize = 64 * 1024 * 1024;
-/// So many alerts are named that could neither be stored nor sent.
+/// The most alerts that are named in the log when they are lost.
 const NAMED: usize = 20;
 
 /// Delivers the outbox in `dir`, whose lock is our standard input. Ends when nothing waits.
 pub fn outbox(dir: &Path) -> ExitCode {
-    // In a session of our own, what ends the listener's process group does not end us.
+    // A session of its own: signals to the listener's process group do not reach this process.
     let _ = rustix::process::setsid();
     let Some(state_dir) = dir.parent().filter(|_| dir.file_name() == Some(OsStr::new("outbox"))) else {
         return fail(&format!("cannot deliver {}: it is no outbox", dir.display()));
@@ -64,15 +65,15 @@ pub fn outbox(dir: &Path) -> ExitCode {
     watch_folders(&outbox, tell.clone());
     let worker =
         DeliveryWorker { heartbeat: lock_holder::heartbeat, ..DeliveryWorker::new(Arc::new(outbox.clone())) };
-    let stay = worker.run(&inbox, &tell);
+    let remaining = worker.run(&inbox, &tell);
     outbox.clear_overrides();
-    if stay > 0 {
-        log_remaining(&outbox, stay);
+    if remaining > 0 {
+        log_remaining(&outbox, remaining);
     }
     ExitCode::SUCCESS
 }
 
-/// Says how many alerts stay, on stderr and in `last-error`: supervisord reads our stderr only while our listener runs.
+/// Writes how many alerts stay to stderr and to `last-error`: supervisord reads our stderr only while our listener runs.
 fn log_remaining(outbox: &Outbox, stay: usize) {
     const LAST: &str = "; last: ";
     let before = outbox.last_error().map(|(_, reason)| reason);
@@ -82,17 +83,17 @@ fn log_remaining(outbox: &Outbox, stay: usize) {
         "{stay} alert(s) stay in the outbox until a listener starts, or ironlance outbox retry{reason}"
     );
     crate::log(&line);
-    // A disk that takes no note takes no alert either: that has been said.
+    // A disk that refuses this has refused alerts as well, and that was logged.
     let _ = outbox.set_last_error(crate::outbox::unix_time(), &line);
 }
 
-/// Delivers the alerts that come on our standard input, each behind a line with its length, and are nowhere else. When
-/// the outbox of `state_dir` can be used again they go there.
+/// Delivers alerts that are only in memory: they come on standard input, each behind a line with its length. Once the outbox
+/// of `state_dir` can be used again, they are moved there.
 pub fn memory(state_dir: Option<&Path>) -> ExitCode {
     let _ = rustix::process::setsid();
     let (tell, inbox) = channel();
     let store = Arc::new(MemoryStore::new(state_dir.map(Path::to_owned)));
-    // What is only in memory would be lost: one last try of everything, not only of the mails in hand.
+    // Alerts in memory would be lost: everything is attempted once more, not only the mails in hand.
     watch_signals(tell.clone(), || Input::Drain);
     let is_orphaned = Arc::new(AtomicBool::new(false));
     take_alerts(Arc::clone(&store), tell.clone(), Arc::clone(&is_orphaned));
@@ -104,7 +105,7 @@ pub fn memory(state_dir: Option<&Path>) -> ExitCode {
         DeliveryWorker { settings: DeliverySettings { is_from_memory: true, ..worker.settings }, ..worker };
     worker.run(&inbox, &tell);
     if !is_orphaned.load(Ordering::SeqCst) {
-        // The listener has all of them, and gives them to the next one.
+        // The listener still has all of them, and gives them to the next process.
         return ExitCode::FAILURE;
     }
     log_lost(&store);
@@ -114,7 +115,7 @@ pub fn memory(state_dir: Option<&Path>) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Says how many alerts go with us, and which.
+/// Logs how many alerts are lost when this process ends, and which.
 fn log_lost(store: &MemoryStore) {
     let lost = store.ids();
     if lost.is_empty() {
@@ -122,12 +123,13 @@ fn log_lost(store: &MemoryStore) {
     }
     crate::log(&format!("{} alert(s) are lost, as they could neither be stored nor sent", lost.len()));
     for id in lost.iter().take(NAMED) {
-        let alert = store.load(id).ok().flatten().map(|stored| stored.alert);
-        crate::log(&format!("lost: {}", alert.and_then(|alert| alert.subject).unwrap_or_default()));
+        if let Ok(Some(StoredAlert { alert, .. })) = store.load(id) {
+            crate::log(&format!("lost: to {}: {}", alert.receiver, alert.subject.unwrap_or_default()));
+        }
     }
 }
 
-/// Delivers what was written down, unless somebody does already. Our listener may be gone.
+/// Becomes the deliverer of the outbox, unless another has its lock: the listener may be gone.
 fn become_deliverer(outbox: &Outbox) -> ExitCode {
     let Some(lock) = outbox.lock_file().ok().filter(|lock| lock.try_lock().is_ok()) else {
         return ExitCode::SUCCESS;
@@ -142,7 +144,7 @@ fn fail(line: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Takes alerts from a listener until its end of the pipe is closed.
+/// Reads alerts from the listener until it closes its end of the pipe.
 fn take_alerts(store: Arc<MemoryStore>, tell: Sender<Message>, is_orphaned: Arc<AtomicBool>) {
     thread::spawn(move || {
         let mut input = BufReader::new(io::stdin());
@@ -161,7 +163,8 @@ fn take_alerts(store: Arc<MemoryStore>, tell: Sender<Message>, is_orphaned: Arc<
     });
 }
 
-/// The next alert, as a file: a line with its length, and so many bytes. One that was cut was not promised to anybody.
+/// The next alert, as a file: a line with its length in bytes, and these bytes. One that was cut is dropped: the listener
+/// still has it.
 fn frame(input: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut line = String::new();
     input.read_line(&mut line).ok().filter(|length| *length > 0)?;
@@ -171,7 +174,7 @@ fn frame(input: &mut impl BufRead) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// Tells when we are asked to end.
+/// Sends an input when SIGTERM or SIGINT comes.
 fn watch_signals(tell: Sender<Message>, what: fn() -> Input) {
     match Signals::new([SIGTERM, SIGINT]) {
         Ok(mut signals) => drop(thread::spawn(move || {
@@ -183,7 +186,7 @@ fn watch_signals(tell: Sender<Message>, what: fn() -> Input) {
     }
 }
 
-/// Tells when the reader of our standard output is gone.
+/// Sends [`Input::Orphaned`] when the reader of our standard output is gone.
 fn watch_listener(tell: Sender<Message>) {
     thread::spawn(move || {
         let stdout = io::stdout();
@@ -201,22 +204,22 @@ fn watch_listener(tell: Sender<Message>) {
     });
 }
 
-/// Lets time go by in a thread that has nothing else to do.
-fn pass(time: Duration) {
+/// Waits in a thread that has nothing else to do.
+fn wait(time: Duration) {
     let end = Instant::now() + time;
     while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
         thread::park_timeout(left);
     }
 }
 
-/// Tells what changes in the folders.
+/// Sends a message when something changes in the folders.
 fn watch_folders(outbox: &Outbox, tell: Sender<Message>) {
     let outbox = outbox.clone();
     thread::spawn(move || {
         if watch(&outbox, &tell).is_err() {
-            // Out of watches: look from time to time instead.
+            // Out of inotify watches: poll instead.
             while tell.send(Message::Changed(Vec::new())).is_ok() {
-                pass(LOOK);
+                wait(POLL);
             }
         }
     });
@@ -226,24 +229,24 @@ fn watch(outbox: &Outbox, tell: &Sender<Message>) -> io::Result<()> {
     let mut inotify = Inotify::init()?;
     let new = inotify.watches().add(outbox.new_dir(), WatchMask::MOVED_TO)?;
     inotify.watches().add(outbox.overrides_dir(), WatchMask::MOVED_TO | WatchMask::CREATE)?;
-    // What came between the first look and the watch.
+    // For what came before the watch.
     let _ = tell.send(Message::Changed(Vec::new()));
     let mut buffer = [0; 4096];
     loop {
-        let (mut changed, mut nudged, mut claimed) = (Vec::new(), false, false);
+        let (mut changed, mut retry_all, mut handover) = (Vec::new(), false, false);
         for event in inotify.read_events_blocking(&mut buffer)? {
             match event.name {
                 Some(name) if event.wd == new => changed.extend(name.to_str().map(str::to_owned)),
-                Some(name) if Outbox::is_handover_request(name) => claimed = true,
-                _ => nudged = true,
+                Some(name) if Outbox::is_handover_request(name) => handover = true,
+                _ => retry_all = true,
             }
         }
-        let news = (nudged || !changed.is_empty()).then_some(if nudged {
+        let news = (retry_all || !changed.is_empty()).then_some(if retry_all {
             Input::RetryAll.into()
         } else {
             Message::Changed(changed)
         });
-        for message in news.into_iter().chain(claimed.then_some(Input::HandoverRequested.into())) {
+        for message in news.into_iter().chain(handover.then_some(Input::HandoverRequested.into())) {
             if tell.send(message).is_err() {
                 return Ok(());
             }

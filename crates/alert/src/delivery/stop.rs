@@ -1,5 +1,5 @@
-//! Lets deliverers finish the mail they are in and end, from outside: before a service manager kills what is remaining of a
-//! service, or before the folder is taken away.
+//! Stops deliverers from outside: [`stop`] lets them finish the mail in hand, before a service manager kills the rest of a
+//! service or before the folder is removed.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,16 +10,16 @@ use rustix::process::Signal;
 use super::lock_holder::LockHolder;
 use crate::outbox::Outbox;
 
-/// StopScope deliverers.
+/// The deliverers to stop.
 #[derive(Clone, Copy, Debug)]
 pub enum StopScope<'a> {
-    /// That of an outbox.
+    /// The one of an outbox.
     Outbox(&'a Outbox),
-    /// All that are in our own control group, of all users: those of the service that we are part of.
+    /// All in our own control group, of all users: those of the service that this process is part of.
     Service,
 }
 
-/// How it ended.
+/// The result of [`stop`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// How many deliverers were asked to end.
@@ -28,7 +28,7 @@ pub struct Stopped {
     pub remaining: usize,
 }
 
-/// Tells deliverers to end after the mails in hand, and waits for them, at most so long.
+/// Sends SIGTERM to deliverers, and waits for their ends, at most for `wait`.
 pub fn stop(scope: StopScope<'_>, wait: Duration) -> Stopped {
     let mut deliverers = match scope {
         StopScope::Outbox(outbox) => LockHolder::find(outbox).into_iter().collect(),
@@ -66,7 +66,7 @@ fn in_own_cgroup() -> Vec<LockHolder> {
     ids.filter(in_group).filter_map(LockHolder::of_any_kind).collect()
 }
 
-/// Whether a process is in our control group, by the `/proc/PID/cgroup` of both; systemd may have put us into a group
+/// Whether a process is in our control group, by the `/proc/PID/cgroup` of both; systemd may put us into a group
 /// `.control` below that of the service. The root group belongs to no service.
 fn is_within(theirs: &str, own: &str) -> bool {
     let path = |text: &str| text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! What a deliverer delivers from: the outbox on disk, or memory when there is no disk to be had.
+//! Where a deliverer takes alerts from: [`Store`], the outbox on disk or, when the disk cannot be used, memory.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -12,44 +12,44 @@ use crate::outbox::{Outbox, OutboxError, OutboxFolder};
 
 /// Where alerts wait while they are delivered. Used from several threads.
 pub trait Store: Send + Sync {
-    /// The ids of all that waits.
+    /// The ids of the alerts that wait.
     fn ids(&self) -> Vec<String>;
-    /// An alert; `Ok(None)` when it is gone.
+    /// An alert; `Ok(None)` when it was removed.
     fn load(&self, id: &str) -> Result<Option<StoredAlert>, OutboxError>;
-    /// Whether it is still there.
+    /// Whether an alert waits.
     fn is_waiting(&self, id: &str) -> bool;
-    /// Where people find an alert that was given up, to be put behind `given up`.
+    /// Where people find a dead letter, for the log: `, see …`.
     fn location_hint(&self, id: &str) -> String;
-    /// It was delivered.
+    /// Removes a delivered alert.
     fn remove_delivered(&self, id: &str) -> Result<(), String>;
-    /// It is given up.
+    /// Makes an alert a dead letter.
     fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), String>;
-    /// These of its recipients are given up.
+    /// Adds a dead letter for some recipients of an alert.
     fn dead_letter_part(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), String>;
-    /// Only some of its recipients are left.
+    /// Narrows an alert to the recipients that are left.
     fn replace(&self, stored: &StoredAlert) -> Result<(), String>;
-    /// A try failed.
+    /// Records a failed attempt.
     fn record_attempt(&self, id: &str, attempt: &FailedAttempt);
 
-    /// It was delivered and cannot be removed: notes that it must not be sent again.
+    /// Marks an alert that was delivered and cannot be removed, so that it is not sent again.
     fn mark_sent(&self, _id: &str) -> Result<(), String> {
         Ok(())
     }
-    /// What waits although it was sent, as far as the alerts themselves do not say so.
+    /// The alerts that wait although they were sent, where their own files do not say so.
     fn sent_but_present(&self) -> Vec<String> {
         Vec::new()
     }
-    /// Keeps the good lines of a damaged alert, and the file as it was elsewhere.
+    /// Replaces a damaged alert by its good lines, and keeps the damaged file as a dead letter.
     fn repair(&self, _stored: &mut StoredAlert) -> Result<(), String> {
         Ok(())
     }
-    /// Makes several alerts of one that is too large; gives their ids.
+    /// Splits an alert that is too large; gives the ids of the parts.
     fn split(&self, _id: &str) -> Result<Vec<String>, String> {
         Ok(Vec::new())
     }
-    /// Nothing waits any more.
+    /// Called when nothing waits any more.
     fn on_empty(&self) {}
-    /// Puts what is only in memory and not being sent on disk, if that is possible by now; gives the ids.
+    /// Stores on disk what is only in memory and not in flight, if the disk can be used again; gives the ids.
     fn persist(&self, _is_under_way: &dyn Fn(&str) -> bool) -> Vec<String> {
         Vec::new()
     }
@@ -121,22 +121,22 @@ impl Store for Outbox {
     }
 }
 
-/// Alerts that are nowhere else. What becomes of one is told on our standard output, a line each: `done ID` or
-/// `stored ID`; the listener keeps each alert until then.
+/// Alerts that are only in memory. A line on standard output, `done ID` or `stored ID`, reports the end of each; the listener
+/// keeps the alert until then.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     alerts: Mutex<BTreeMap<String, StoredAlert>>,
-    /// Where they belong when the disk is well again.
+    /// Where they are stored once the disk can be used again.
     state_dir: Option<PathBuf>,
 }
 
 impl MemoryStore {
-    /// Empty; `state_dir` has the outbox that cannot be used now.
+    /// Empty; `state_dir` has the outbox that cannot be used.
     pub fn new(state_dir: Option<PathBuf>) -> Self {
         Self { alerts: Mutex::default(), state_dir }
     }
 
-    /// Takes an alert.
+    /// Adds an alert.
     pub fn add(&self, stored: StoredAlert) {
         self.with(|alerts| alerts.insert(stored.alert.id.clone(), stored));
     }
@@ -147,7 +147,7 @@ impl MemoryStore {
 
     fn done(&self, id: &str, how: &str) {
         self.with(|alerts| alerts.remove(id));
-        // Without a listener there is nobody to be told.
+        // Without a listener the pipe is broken, and no report is needed.
         let mut out = io::stdout().lock();
         let _ = writeln!(out, "{how} {id}").and_then(|()| out.flush());
     }
@@ -191,7 +191,7 @@ impl Store for MemoryStore {
 
     fn record_attempt(&self, id: &str, attempt: &FailedAttempt) {
         self.with(|alerts| {
-            // Only the last one counts for its age.
+            // Only the first and the last count for its age.
             alerts.entry(id.to_owned()).and_modify(|stored| {
                 stored.attempts.truncate(1);
                 stored.attempts.push(attempt.clone());

@@ -1,4 +1,4 @@
-//! Sees to it that somebody delivers the outbox: starts the process, waits for it, and ends one that does not get on.
+//! Keeps a deliverer of the outbox running: [`DelivererLauncher`] starts the process, waits for it, and ends a stalled one.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,18 +25,18 @@ const START: Duration = Duration::from_secs(1);
 /// What the threads share with the listener.
 #[derive(Debug, Default)]
 struct Shared {
-    /// The thread that sees to the outbox is there.
+    /// The thread that runs deliverers exists.
     has_thread: bool,
-    /// It has been at its place once.
+    /// It has waited for an order once.
     is_idle: bool,
-    /// It is at work, or shall be.
+    /// The outbox to deliver next.
     order: Option<(Outbox, StartReason)>,
     is_busy: bool,
-    /// The thread that looks whether the deliverer gets on is there.
+    /// The thread that watches the deliverer exists.
     has_watchdog: bool,
-    /// Something came in since that thread last last_kick.
+    /// Something was stored since the deliverer was started.
     again: bool,
-    /// It waits until another process lets go of the lock.
+    /// The first thread waits for the lock, which another process holds.
     wants_lock: bool,
 }
 
@@ -45,7 +45,7 @@ struct Shared {
 pub(super) enum StartReason {
     /// An alert is in the outbox.
     Stored,
-    /// An alert is on its way there.
+    /// An alert is about to be stored.
     Prewarm,
 }
 
@@ -54,17 +54,17 @@ pub(super) enum StartReason {
 pub(super) struct DelivererLauncher {
     program: PathBuf,
     shared: Arc<Mutex<Shared>>,
-    /// Told whenever something in `shared` changes.
+    /// Notified whenever something in `shared` changes.
     changed: Arc<Condvar>,
 }
 
 impl DelivererLauncher {
-    /// With its thread: later, when it is needed, the machine may have no room for one.
+    /// Starts the thread now: when it is needed, the machine may be out of threads.
     pub(super) fn new(program: PathBuf) -> Self {
         let deliverer = Self { program, shared: Arc::default(), changed: Arc::default() };
         let mut shared = deliverer.shared();
         deliverer.ensure_thread(&mut shared);
-        // The listener gives memory back before it waits: by then what the thread needed to start is done with.
+        // The listener trims its memory before it waits: by then the thread must have started.
         let starting = |shared: &mut Shared| shared.has_thread && !shared.is_idle;
         drop(deliverer.changed.wait_timeout_while(shared, START, starting));
         deliverer
@@ -87,8 +87,8 @@ impl DelivererLauncher {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that the outbox is delivered. A thread waits for the lock, hands it to a process, and waits for
-    /// that; it is idle again when nothing waits any more.
+    /// Has the outbox delivered. A thread takes the lock, passes it to a process, and waits for that process; it is idle
+    /// again when nothing waits any more.
     pub(super) fn deliver(&self, outbox: &Outbox) {
         self.start(outbox, StartReason::Stored);
     }
@@ -115,7 +115,7 @@ impl DelivererLauncher {
             shared.is_busy = true;
             if !shared.has_watchdog {
                 let (own, watched) = (self.clone(), outbox.clone());
-                // Without room for it nobody looks whether the deliverer gets on; it does, nearly always.
+                // Without this thread a stalled deliverer is not ended; the alerts are safe all the same.
                 shared.has_watchdog = start("watchdog", move || own.watch_for_stall(&watched));
             }
             drop(shared);
@@ -141,7 +141,7 @@ impl DelivererLauncher {
         }
     }
 
-    /// Says that the deliverer broke down, and waits a while before the next.
+    /// Logs that the deliverer failed, and waits before the next.
     pub(super) fn pause_after_failure(&self, breakdowns: &mut u32, reason: &str) {
         *breakdowns += 1;
         let delay = pause(*breakdowns, 0.5);
@@ -160,7 +160,7 @@ impl DelivererLauncher {
                 self.shared().wants_lock = false;
                 locked?;
             }
-            // Whoever had it may have is_duplicate the folder go; then this is the lock of nothing.
+            // The folder may have been removed meanwhile, with its lock.
             if outbox.is_locked_by(&lock) {
                 break lock;
             }
@@ -173,15 +173,15 @@ impl DelivererLauncher {
         run(command)
     }
 
-    /// The command that delivers; what it delivers is to be added.
+    /// The command of a deliverer, without its last arguments.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg0("ironlance").arg("deliver");
         command
     }
 
-    /// For as long as the other thread is at work, looks whether the process that holds the lock gets on, whoever has
-    /// started it; and asks one without a listener to give way.
+    /// While a deliverer is needed: ends the holder of the lock when it stalls, and asks one without a listener for a
+    /// handover.
     fn watch_for_stall(&self, outbox: &Outbox) {
         let every = stall_timeout() / 4;
         let mut patience = StallDetector::new(stall_timeout());
@@ -208,7 +208,7 @@ impl DelivererLauncher {
     }
 }
 
-/// Starts a thread; a machine without room for one gets another chance at the next alert.
+/// Starts a thread; where that fails, it is tried again with the next alert.
 pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     match thread::Builder::new().name(name.to_owned()).stack_size(STACK).spawn(work) {
         Ok(_) => true,
@@ -219,11 +219,11 @@ pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
     }
 }
 
-/// Runs a deliverer to its end. Its output is a pipe that nobody writes: when we die, it breaks.
+/// Runs a deliverer to its end. Its standard output is a pipe that breaks when the listener dies.
 fn run(mut command: Command) -> io::Result<ExitStatus> {
     let (alive, leash): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
     let mut child = command.stdout(Stdio::from(leash)).spawn()?;
-    // The command holds our ends of the child's descriptors, the lock among them.
+    // The command holds our copies of the child's descriptors, the lock among them.
     drop(command);
     let status = child.wait();
     drop(alive);

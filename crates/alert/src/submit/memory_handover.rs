@@ -1,13 +1,13 @@
-//! Alerts that cannot be stored: one process delivers them all from memory, and gets each as soon as it is made.
+//! Alerts that cannot be stored: [`MemoryHandover`] passes them by a pipe to one process that delivers from memory.
 //!
 //! ```text
-//! listener ── length, alert ──▶ deliver --memory STATE ──▶ carriers
-//!    ▲                                │     └── the disk is well again ──▶ outbox
+//! listener ── length, alert ──▶ deliver --memory STATE ──▶ channels
+//!    ▲                                │     └── the disk can be used again ──▶ outbox
 //!    └── done ID, stored ID, beat ────┘
 //! ```
 //!
-//! The listener keeps each alert until it is told what became of it; should the process die, the next one gets what is
-//! left. When the listener ends the process goes on.
+//! The listener keeps each alert until the process reports its end; if the process dies, the next one gets what is left.
+//! When the listener ends, the process goes on.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Write};
@@ -25,11 +25,11 @@ use crate::delivery::lock_holder::{StallDetector, stall_timeout};
 use crate::log;
 use crate::outbox::{Outbox, record};
 
-/// How long an alert may take into the pipe before the listener goes on without it.
+/// How long the listener waits until an alert is in the pipe.
 const HAND_OVER: Duration = Duration::from_secs(2);
-/// How long the process is kept for the next alert.
+/// How long the process is kept without an alert.
 const IDLE: Duration = Duration::from_secs(1);
-/// So many bytes of alerts are kept in memory.
+/// The most bytes of alerts that are kept in memory.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Default)]
@@ -37,17 +37,17 @@ struct Shared {
     has_thread: bool,
     /// Alerts that the process does not have yet, oldest first.
     queue: VecDeque<Alert>,
-    /// One of them is on its way into the pipe.
+    /// One is being written to the pipe.
     is_writing: bool,
-    /// Those that the process has, by their ids.
+    /// Alerts that the process has, by their ids.
     in_flight: BTreeMap<String, Alert>,
-    /// The size of all these.
+    /// The size of all alerts, in bytes.
     size: usize,
-    /// The process has closed its end.
+    /// The process has closed its standard output.
     has_ended: bool,
-    /// Which process it is, counted from the first.
+    /// The number of the process, counted from the first.
     run: u64,
-    /// So many signs of life it has given.
+    /// The number of its heartbeats.
     heartbeats: u64,
 }
 
@@ -69,15 +69,16 @@ impl MemoryHandover {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an alert that could not be stored. When this returns it is with the process, nearly always: should the
-    /// listener die then, the alert goes on.
+    /// Takes an alert that could not be stored. When this returns, the process has it, unless the time was up: it outlives
+    /// the listener.
     pub(super) fn deliver(&self, alert: &Alert) {
         let mut shared = self.shared();
         let size = alert.size();
         if shared.size.saturating_add(size) > MAX_BYTES {
             log(&format!(
-                "lost, as it could neither be stored nor kept with {} others in memory: {}",
+                "lost, as it could neither be stored nor kept with {} others in memory: to {}: {}",
                 shared.queue.len() + shared.in_flight.len(),
+                alert.receiver,
                 alert.subject.as_deref().unwrap_or_default()
             ));
             return;
@@ -98,7 +99,7 @@ impl MemoryHandover {
         }
     }
 
-    /// Another chance for what waits for a thread.
+    /// Starts the thread, if alerts wait and it could not be started before.
     pub(super) fn kick_stale(&self) {
         let mut shared = self.shared();
         if !shared.queue.is_empty() {
@@ -106,7 +107,7 @@ impl MemoryHandover {
         }
     }
 
-    /// Waits until everything is delivered or stored, or the time is up, and says what is not.
+    /// Waits until everything is delivered or stored, or the time is up, and logs what is not.
     pub(super) fn wait(&self, time: Duration) {
         let some = |shared: &mut Shared| !shared.queue.is_empty() || !shared.in_flight.is_empty();
         let waited = self.changed.wait_timeout_while(self.shared(), time, some);
@@ -120,13 +121,13 @@ impl MemoryHandover {
         }
     }
 
-    /// The thread: one process after the other until nothing is left.
+    /// The thread: runs one process after the other until nothing is left.
     fn serve(&self) {
         let mut breakdowns = 0;
         loop {
             let outcome = self.run();
             let mut shared = self.shared();
-            // What the process had not told the end of, the next one gets.
+            // The next process gets what this one has not reported.
             let left = std::mem::take(&mut shared.in_flight);
             for alert in left.into_values().rev() {
                 shared.queue.push_front(alert);
@@ -143,7 +144,7 @@ impl MemoryHandover {
         }
     }
 
-    /// Runs one process until it ends, or nothing has been left for a moment.
+    /// Runs one process until it ends, or nothing is left for a moment.
     fn run(&self) -> io::Result<()> {
         let run = {
             let mut shared = self.shared();
@@ -156,7 +157,7 @@ impl MemoryHandover {
         let mut child = command.spawn()?;
         if let Ok(handle) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
             let own = self.clone();
-            // Without room for it nobody looks whether the process gets on; it does, nearly always.
+            // Without this thread a stalled process is not ended.
             start("memory watchdog", move || own.watch_for_stall(run, &handle));
         }
         let output = child.stdout.take();
@@ -166,7 +167,7 @@ impl MemoryHandover {
             Some(mut input) if reads => self.feed(&mut input),
             _ => Err(io::Error::other("cannot talk to it")),
         };
-        // Its input is closed by now, so it ends when nothing is left.
+        // Its standard input is closed, so it ends when nothing is left.
         let status = child.wait()?;
         let heard = |shared: &mut Shared| reads && !shared.has_ended;
         drop(self.changed.wait_timeout_while(self.shared(), IDLE, heard));
@@ -205,7 +206,7 @@ impl MemoryHandover {
         }
     }
 
-    /// For as long as the process of this number lives, looks whether it gets on.
+    /// While the process of this number lives: ends it when it stalls.
     fn watch_for_stall(&self, run: u64, process: &OwnedFd) {
         let mut patience = StallDetector::new(stall_timeout());
         loop {
@@ -221,7 +222,7 @@ impl MemoryHandover {
         }
     }
 
-    /// Takes what the process tells of alerts.
+    /// Reads the reports of the process.
     fn read_reports(&self, output: ChildStdout) {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             let (what, id) = line.split_once(' ').unwrap_or((&line, ""));

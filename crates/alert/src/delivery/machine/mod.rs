@@ -1,4 +1,4 @@
-//! When a deliverer carries, waits, hangs up and ends: pure, time is an argument.
+//! When a deliverer attempts, waits, disconnects and ends: [`Machine`], stepped by the dispatcher. Pure: time is an argument.
 //!
 //! ```text
 //!              nothing left, or time to leave           all have hung up
@@ -10,109 +10,108 @@
 //!      └──────────────────────────────────────────────────────────────────────────────▶ Ended
 //! ```
 //!
-//! | told | before the end it still tries | it waits for |
+//! | input | what it still attempts | it waits for |
 //! |---|---|---|
-//! | nothing | all that waits, again and again | deadlines of the schedule |
+//! | none | all that waits, again and again | deadlines of the schedule |
 //! | orphaned: the listener is gone | the same, for the time of `linger` | the same |
-//! | claimed, and orphaned: another deliverer would take over | as `stop`; while a mail in hand is held up, what is due in the other queues | the mails in hand |
-//! | leave | what is due, each alert once | nothing |
+//! | handover requested, and orphaned | as `stop`; while a mail in hand is stalled, what is due in the other queues | the mails in hand |
+//! | drain | what is due, each alert once | nothing |
 //! | stop | nothing | the mails in hand |
 //!
-//! After each step everything that is due and may be tried is under way. So the machine waits only for a mail in
-//! hand, for a connection that is being closed (bounded), or for a deadline; the property test below holds it to that.
+//! After each step everything that is due and allowed is in flight. So the machine waits only for a mail in hand, for a
+//! connection that is being closed (bounded), or for a deadline; the property test below checks it.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::schedule::{QueueKey, Schedule, ScheduleOutcome};
 
-/// How long to wait for the first alert: a listener starts us before it has gathered what to say.
+/// How long to wait for the first alert: a listener starts the deliverer before it has gathered the details.
 const FIRST_ALERT: Duration = Duration::from_secs(1);
 /// How long until something that could not be read or removed is tried again.
 const RESCAN_AFTER: Duration = Duration::from_secs(10);
-/// How long the goodbye to all servers may take before we end without it.
+/// How long closing all connections may take before the deliverer ends without it.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A mail in hand that has made no step for so long is held up: it keeps who gives over, and must not keep the other
-/// queues as well.
+/// A mail in hand without a step for this time is stalled: it delays the handover, and must not delay the other queues.
 const STALLED_AFTER: Duration = Duration::from_secs(3);
-/// A mail in hand that has made no step for so long hangs: no step of a carrier takes longer (ten minutes for the
-/// longest, a mail's content and the server's answer to it).
+/// A mail in hand without a step for this time hangs: no step of a channel takes longer (ten minutes for the longest, a
+/// mail's content and the server's answer to it).
 pub const HUNG_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// Where a deliverer is.
+/// The phase of a deliverer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// There is something to send, now or later.
     Delivering,
-    /// Connections are being closed, since then.
+    /// Connections are being closed, since this time.
     Disconnecting(Instant),
-    /// The store is looked at once more before the end.
+    /// The store is scanned once more before the end.
     FinalScan,
-    /// Over.
+    /// It has ended.
     Ended,
 }
 
-/// What can happen to a deliverer.
+/// What happens to a deliverer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// The answer to [`Command::Scan`] and [`Command::Rescan`], and news: these are in the store.
+    /// These alerts are in the store: the answer to [`Command::Scan`] and [`Command::Rescan`], or news.
     Found(Vec<(QueueKey, String)>),
-    /// These are not to be sent any more.
+    /// These alerts were removed from the store.
     Removed(Vec<String>),
     /// Something could not be read or removed.
     StoreFailed,
-    /// Everything that waits shall be tried at once.
+    /// Everything that waits is to be attempted now.
     RetryAll,
     /// The listener is gone.
     Orphaned,
-    /// Another deliverer would take over.
+    /// Another deliverer wants the lock.
     HandoverRequested,
-    /// Try what is due once more, and end.
+    /// Attempt what is due once more, and end.
     Drain,
     /// Finish the mails in hand, and end.
     Stop,
-    /// The mail in hand of this queue has got on.
+    /// The mail in hand of this queue has made a step.
     Progress(QueueKey),
-    /// A try has ended.
+    /// An attempt has ended.
     Finished {
-        /// By which queue.
+        /// Its queue.
         queue: QueueKey,
-        /// Which alert.
+        /// The id of the alert.
         id: String,
-        /// How.
+        /// How it ended.
         outcome: ScheduleOutcome,
-        /// Chance, from 0 to 1.
+        /// A random number from 0 to 1.
         jitter: f64,
     },
     /// A connection was closed.
     Disconnected,
-    /// Nothing; a deadline has come.
+    /// A deadline has come.
     Tick,
 }
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Look for alerts that are not known yet; answer with [`Input::Found`].
+    /// List alerts that are in no queue yet; answer with [`Input::Found`].
     Scan,
     /// Try again what could not be read or removed; answer with [`Input::Found`].
     Rescan,
-    /// Try this alert.
+    /// Attempt this alert.
     Attempt(QueueKey, String),
-    /// Close all connections, of which there are this many; each answers with [`Input::Disconnected`].
+    /// Close all connections, this number; each answers with [`Input::Disconnected`].
     Disconnect(usize),
-    /// Give a sign of life.
+    /// Set the heartbeat.
     Heartbeat,
 }
 
-/// How a deliverer behaves.
+/// Times of a deliverer.
 #[derive(Clone, Copy, Debug)]
 pub struct DeliverySettings {
     /// For how long to go on without a listener.
     pub linger: Duration,
-    /// How often to give a sign of life.
+    /// How often to set the heartbeat.
     pub heartbeat: Duration,
-    /// The listener hands over alerts by a pipe: while it lives there may be more.
+    /// Alerts come by a pipe and are only in memory: while the listener lives there may be more.
     pub is_from_memory: bool,
 }
 
@@ -122,26 +121,26 @@ pub struct Machine {
     settings: DeliverySettings,
     phase: Phase,
     schedule: Schedule,
-    /// Until when to stay although nothing has come yet.
+    /// Until when to wait for the first alert.
     first_alert_until: Option<Instant>,
     rescan_at: Option<Instant>,
     drain_at: Option<Instant>,
-    /// Once it is time to leave, the alerts that were tried since.
+    /// While it drains: the alerts attempted since it began to.
     draining: Option<HashSet<String>>,
     is_orphaned: bool,
-    /// Another deliverer waits for the lock.
+    /// A handover was requested and is due.
     is_yielding: bool,
     is_stopping: bool,
-    /// The queues with a connection that nobody has told to close.
+    /// The queues with a connection that was not told to close.
     connected: HashSet<QueueKey>,
     disconnecting: usize,
-    /// When the mail in hand of a queue made its last step.
+    /// When the mail in hand of each queue made its last step.
     last_progress: HashMap<QueueKey, Instant>,
     heartbeat_at: Instant,
 }
 
 impl Machine {
-    /// A deliverer that knows nothing yet. Its first commands come by [`Input::Tick`].
+    /// A deliverer without alerts. Its first commands come by [`Input::Tick`].
     pub fn new(settings: DeliverySettings, now: Instant) -> Self {
         Self {
             settings,
@@ -161,7 +160,7 @@ impl Machine {
         }
     }
 
-    /// Takes what happened, and gives what is to be done now, in order.
+    /// Takes an input, and gives the commands to carry out, in order.
     pub fn step(&mut self, input: Input, now: Instant) -> Vec<Command> {
         let mut commands = Vec::new();
         match input {
@@ -184,7 +183,7 @@ impl Machine {
             Input::HandoverRequested => self.is_yielding |= self.is_orphaned,
             Input::Drain => {
                 self.draining.get_or_insert_default();
-                // The last chance for what has to be written down.
+                // The last chance to store what is only in memory.
                 commands.extend(self.settings.is_from_memory.then_some(Command::Rescan));
             }
             Input::Stop => self.is_stopping = true,
@@ -204,7 +203,7 @@ impl Machine {
         commands
     }
 
-    /// Begins everything that can begin, and ends when nothing is left.
+    /// Starts every attempt that can start, and ends when none is left.
     fn advance(&mut self, now: Instant, commands: &mut Vec<Command>) {
         if self.phase == Phase::Ended {
             return;
@@ -227,7 +226,7 @@ impl Machine {
         self.first_alert_until = self.first_alert_until.filter(|until| now < *until);
         self.heartbeat(now, commands);
         if self.settings.is_from_memory && !self.schedule.is_empty() {
-            // What is only in memory is written down as soon as the disk is well again.
+            // What is only in memory is stored as soon as the disk can be used again.
             self.rescan_at.get_or_insert(now + RESCAN_AFTER);
         }
         if self.rescan_at.is_some_and(|at| at <= now) {
@@ -262,7 +261,7 @@ impl Machine {
         if let Phase::Disconnecting(since) = self.phase
             && (self.disconnecting == 0 || since + DISCONNECT_TIMEOUT <= now)
         {
-            // To say goodbye to a server takes a moment in which something may have come in.
+            // Alerts may have come while connections were closed.
             self.phase = Phase::FinalScan;
             commands.push(Command::Scan);
         }
@@ -271,23 +270,23 @@ impl Machine {
     fn heartbeat(&mut self, now: Instant, commands: &mut Vec<Command>) {
         if self.heartbeat_at <= now {
             self.heartbeat_at = now + self.settings.heartbeat;
-            // Who has a mail in hand that hangs must not look well to those who wait for the outbox.
+            // A deliverer with a mail that hangs must look stalled to the processes that wait for the lock.
             commands.extend((!self.is_hung(now)).then_some(Command::Heartbeat));
         }
     }
 
-    /// Whether a mail in hand has made no step for too long.
+    /// Whether a mail in hand hangs.
     fn is_hung(&self, now: Instant) -> bool {
         self.last_progress.values().any(|at| *at + HUNG_AFTER <= now)
     }
 
-    /// Who gives way begins nothing until a mail in hand is held up, which is then.
+    /// While yielding: when the first mail in hand is stalled; nothing starts before.
     fn unblocked_at(&self) -> Option<Instant> {
         let first = self.last_progress.values().min().filter(|_| self.is_yielding);
         first.map(|at| *at + STALLED_AFTER)
     }
 
-    /// Whether there is a reason to stay.
+    /// Whether there is a reason not to end.
     fn has_work(&self) -> bool {
         if self.schedule.is_busy() {
             return true;
@@ -301,7 +300,7 @@ impl Machine {
             || (self.settings.is_from_memory && !self.is_orphaned)
     }
 
-    /// When to come back, with [`Input::Tick`], though nothing has happened; `None` only when all is over.
+    /// When [`Input::Tick`] is due; `None` only after the end.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.phase == Phase::Ended {
             return None;
@@ -320,12 +319,12 @@ impl Machine {
         waiting.chain(hang_up).chain(overdue).chain([self.heartbeat_at]).min()
     }
 
-    /// Where it is.
+    /// The phase.
     pub const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// What waits, and how.
+    /// The queues.
     pub const fn schedule(&self) -> &Schedule {
         &self.schedule
     }
