@@ -1,7 +1,6 @@
-//! Addresses as people write them (RFC 5322, 3.4): lists, display names, comments.
+//! Mail addresses as people write them (RFC 5322, 3.4): lists, display names, comments.
 
-/// The addresses of comma separated lists. A comma in a quoted name or between angle brackets divides nothing
-/// (RFC 5322, 3.4).
+/// The addresses of comma separated lists. A comma in a quoted name or between angle brackets is no separator.
 pub fn addresses(lists: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for list in lists {

@@ -40,7 +40,7 @@ pub enum Format {
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// A command line for `/bin/sh -c` that takes a mail on its standard input, or a body where its name says so
-    /// ([`crate::channel::sendmail::intake`]).
+    /// ([`crate::channel::sendmail::input_format`]).
     Sendmail {
         /// The command line.
         command: String,

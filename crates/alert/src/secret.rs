@@ -1,4 +1,4 @@
-//! A password, or where to find it; shown to nobody.
+//! A password, or where to read it: [`Secret`]. It is never printed.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -10,10 +10,10 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// So much of a password file is read (bytes).
+/// The bytes that are read of a password file.
 const MOST: u64 = 64 * 1024;
 
-/// A password, or where it is to be read when it is needed.
+/// A password, or where it is read when it is needed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Secret {
@@ -25,7 +25,7 @@ pub enum Secret {
     Env(String),
 }
 
-/// Why a password could not be had.
+/// Why a password cannot be read.
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// The file cannot be read.
@@ -54,7 +54,7 @@ impl Secret {
     }
 }
 
-/// The first line of a file. What is no file (a FIFO, a device) might never answer, or never end.
+/// The first line of a regular file: a FIFO might block, and a device never end.
 fn first_line(path: &Path) -> io::Result<String> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;

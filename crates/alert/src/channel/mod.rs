@@ -1,4 +1,4 @@
-//! What carries an alert out of the house; one file for each kind of carrier.
+//! The channels: [`DeliveryChannel`], one file or folder each. The thread of a queue calls them; they keep no alerts.
 
 pub mod sendmail;
 pub mod smtp;
@@ -6,30 +6,30 @@ pub mod smtp;
 use crate::alert::Alert;
 use crate::receiver::Transport;
 
-/// Is told each step of a delivery, in words for people: `connected to 127.0.0.1:25`.
+/// Gets each step of a delivery, in words for people: `connected to 127.0.0.1:25`.
 pub trait DeliveryProgress {
     /// A step was done.
     fn step(&mut self, what: &str);
 
-    /// The server knows the way to log in and refused who we are.
+    /// The server supports our way to log in, and refused user or password.
     fn login_refused(&mut self) {}
 }
 
-/// Nobody wants to know.
+/// Ignores all steps.
 impl DeliveryProgress for () {
     fn step(&mut self, _: &str) {}
 }
 
-/// One way to send alerts, which may keep a connection from one alert to the next.
+/// Sends alerts, and may keep a connection from one alert to the next.
 pub trait DeliveryChannel: Send {
     /// Sends `alert` to all its recipients.
     ///
-    /// `Ok` means that the carrier has taken it for at least one recipient; the receipt names the others.
+    /// `Ok` means that the channel has taken it for at least one recipient; the receipt names the others.
     /// Every step has a timeout of its own, so this returns in bounded time.
     fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError>;
 }
 
-/// What became of the recipients of an alert that was taken.
+/// The result for the recipients of an alert that was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Recipients that were not served although others were.
@@ -41,29 +41,29 @@ pub struct Receipt {
 pub struct RecipientRefusal {
     /// As it stands in the receiver.
     pub recipient: String,
-    /// The carrier's words.
+    /// The channel's words.
     pub reason: String,
-    /// Whether another try makes sense.
+    /// Whether another attempt makes sense.
     pub retry: Retry,
 }
 
-/// Whether another try makes sense.
+/// Whether another attempt makes sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// The carrier may take it later.
+    /// The channel may take it later.
     Later,
-    /// The carrier will never take it.
+    /// The channel will never take it.
     Never,
 }
 
-/// Why nobody was served. The text is for people, and starts in lower case.
+/// Why no recipient was served. The text is for people, and starts in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryError {
-    /// The carrier itself is out of order: whatever else is meant for it can wait as well.
+    /// The channel does not work: everything else in its queue waits as well.
     Unreachable(String),
-    /// The carrier works and put this alert off.
+    /// The channel works and deferred this alert.
     Deferred(String),
-    /// The carrier works and will never take this alert.
+    /// The channel works and will never take this alert.
     Rejected(String),
 }
 

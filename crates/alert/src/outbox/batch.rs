@@ -1,4 +1,4 @@
-//! A batch in the making: an alert file that grows by an entry for each event, and is sent by one rename.
+//! A batch: [`Batch`], an alert file that grows by an entry for each event, and is sent by one rename.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -12,30 +12,30 @@ use super::{Outbox, OutboxError, OutboxFolder, origin_file};
 use crate::alert::{Alert, AlertEntry};
 use crate::log;
 
-/// A batch on disk, and in memory for the case that the disk refuses.
+/// A batch on disk, and in memory in case the disk refuses.
 #[derive(Debug)]
 pub struct Batch {
     path: PathBuf,
-    /// The alert as far as it has come; its id is the one it will be sent by.
+    /// The alert so far, with the id by which it will be sent.
     alert: Alert,
-    /// Open while everything of `alert` is in it.
+    /// Open while it has everything of `alert`.
     pub(super) file: Option<File>,
     unacked: Option<String>,
-    /// So many bytes the entries take in a mail.
+    /// The bytes that the entries take in a mail.
     size: usize,
-    /// What an earlier process left is in `alert`, or there was nothing.
+    /// The file of an earlier process, if any, is in `alert`.
     has_adopted: bool,
 }
 
 impl Batch {
-    /// Takes up what an earlier process of the same origin has left, under the present subject, form and receiver;
-    /// `alert` has these and no entries.
+    /// Opens a batch with what an earlier process of the same origin has left. `alert` has the present subject and
+    /// receiver, and no entries.
     pub fn open(outbox: &Outbox, alert: Alert) -> Result<Self, OutboxError> {
         let mut batch = Self::in_memory(outbox, alert);
         batch.adopt(outbox)?;
         if !batch.alert.entries.is_empty() {
             let unacked = batch.unacked.clone();
-            batch.begin(outbox, unacked.as_deref())?;
+            batch.rewrite(outbox, unacked.as_deref())?;
         }
         Ok(batch)
     }
@@ -46,18 +46,17 @@ impl Batch {
         Self { path, alert, file: None, unacked: None, size: 0, has_adopted: false }
     }
 
-    /// Puts what an earlier process has left in front of what we have. Until that has succeeded its file is not
-    /// touched. Of a damaged file the good lines are taken, and it is kept among the dead; one that is too large for
-    /// one mail is sent at once, in several.
+    /// Adds the entries of an earlier process before our own. Its file is not changed before. Of a damaged file the good
+    /// lines are taken, and the file is kept as a dead letter; one that is too large for one mail is sent at once, in parts.
     fn adopt(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
         match folder::read_own(&self.path) {
             Err(error) if error.is_not_found() => {}
             Err(FolderError::TooLong { .. }) => {
-                let draft = Alert { entries: Vec::new(), ..self.alert.clone() };
-                let split = outbox.split_file(&self.path, Some(&draft))?;
+                let empty = Alert { entries: Vec::new(), ..self.alert.clone() };
+                let split = outbox.split_file(&self.path, Some(&empty))?;
                 log(&format!(
                     "the batch of {} is too large for one mail: sent in {}",
-                    draft.origin,
+                    empty.origin,
                     split.ids.len()
                 ));
                 if self.alert.entries.is_empty() {
@@ -66,9 +65,9 @@ impl Batch {
             }
             Err(error) => return Err(error.into()),
             Ok(content) => {
-                let draft = Alert { entries: Vec::new(), ..self.alert.clone() };
+                let empty = Alert { entries: Vec::new(), ..self.alert.clone() };
                 let mut stored =
-                    record::read_with(&content, Some(&draft)).unwrap_or_else(|_| StoredAlert::new(draft));
+                    record::read_with(&content, Some(&empty)).unwrap_or_else(|_| StoredAlert::new(empty));
                 if stored.damaged > 0 {
                     let kept = outbox.keep_damaged(&self.path, &stored.alert.id)?;
                     let lines = stored.damaged;
@@ -91,22 +90,22 @@ impl Batch {
         Ok(())
     }
 
-    /// Whether it should be sent before anything is added to it.
+    /// Whether it has to be sent before anything is added.
     pub const fn is_large(&self) -> bool {
         self.size >= repair::MAX_MAIL_BYTES
     }
 
-    /// What has been collected.
+    /// The entries so far.
     pub fn entries(&self) -> &[AlertEntry] {
         &self.alert.entries
     }
 
-    /// The event of the last entry that an earlier process has stored without answering it.
+    /// The event of the last entry, if an earlier process has stored it without an answer.
     pub fn unacked(&self) -> Option<&str> {
         self.unacked.as_deref()
     }
 
-    /// Adds what happened; it is safe when this returns `Ok`, and kept in memory in any case.
+    /// Adds an entry; it is safe when this returns `Ok`, and kept in memory in any case.
     pub fn add(&mut self, outbox: &Outbox, entry: AlertEntry, event: &str) -> Result<(), OutboxError> {
         self.unacked = None;
         let now = super::unix_time();
@@ -116,10 +115,10 @@ impl Batch {
         if self.file.as_ref().is_some_and(|file| !self.is_in_place(file)) {
             self.file = None;
         }
-        let Some(file) = &mut self.file else { return self.begin(outbox, Some(event)) };
+        let Some(file) = &mut self.file else { return self.rewrite(outbox, Some(event)) };
         let appended = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
         appended.map_err(|error| {
-            // The file may end in half a line now; the next entry writes it anew.
+            // The file may end in half a line; the next entry writes a new one.
             self.file = None;
             at("write", &self.path)(error).into()
         })
@@ -130,14 +129,14 @@ impl Batch {
         self.alert.entries.push(entry);
     }
 
-    /// Adds what happened to what is in memory only. The file, if there is one, is behind from now on.
+    /// Adds an entry in memory only. The file, if any, is out of date from now on.
     pub fn add_in_memory(&mut self, entry: AlertEntry) {
         self.unacked = None;
         self.push(entry);
         self.file = None;
     }
 
-    /// The supervisor has been told that the event of the last entry is dealt with.
+    /// Records that the supervisor has the answer to the event of the last entry.
     pub fn ack(&mut self) {
         self.unacked = None;
         if let Some(file) = &mut self.file
@@ -147,15 +146,15 @@ impl Batch {
         }
     }
 
-    /// Whether the file that we write is still the one that has the batch's name.
+    /// Whether the open file is still the one with the batch's name.
     fn is_in_place(&self, file: &File) -> bool {
         let inode = |meta: fs::Metadata| (meta.dev(), meta.ino());
         let there = fs::symlink_metadata(&self.path).map(inode);
         file.metadata().map(inode).ok() == there.ok()
     }
 
-    /// Sends the batch by moving it to the alerts that wait. Gives the alert when it is not all on disk and has to
-    /// go another way; [`Batch::discard`] is to be called when it has gone.
+    /// Sends the batch by a rename into `new`. Gives the alert instead when it is not whole on disk; call
+    /// [`Batch::discard`] when it was stored another way.
     pub fn send(&mut self, outbox: &Outbox) -> Option<Alert> {
         let alert = self.alert.clone();
         self.alert.entries.clear();
@@ -165,22 +164,22 @@ impl Batch {
         let on_disk = self.file.take().is_some_and(|file| self.is_in_place(&file));
         let new = outbox.path(OutboxFolder::New, &alert.id);
         if on_disk && fs::rename(&self.path, &new).is_ok() {
-            // The rename is what counts; that it outlives a power cut as well is as good as it gets.
+            // The rename is the commit; a failing sync changes nothing.
             let _ = folder::sync(&outbox.new_dir());
             return None;
         }
         Some(alert)
     }
 
-    /// Removes what is left of a batch on disk that went another way.
+    /// Removes the file of a batch that was stored another way.
     pub fn discard(&self) {
         if self.has_adopted {
             let _ = folder::remove(&self.path);
         }
     }
 
-    /// Writes the whole batch to a new file in the place of the old one. `event` belongs to the last entry.
-    fn begin(&mut self, outbox: &Outbox, event: Option<&str>) -> Result<(), OutboxError> {
+    /// Replaces the file by one with the whole batch. `event` belongs to the last entry.
+    fn rewrite(&mut self, outbox: &Outbox, event: Option<&str>) -> Result<(), OutboxError> {
         outbox.prepare()?;
         if !self.has_adopted {
             self.adopt(outbox)?;
@@ -207,7 +206,7 @@ impl Batch {
     }
 }
 
-/// So much of a batch's end is looked at for its last event, in bytes; an entry with its details is far smaller.
+/// The end of a batch file that is searched for its last event, in bytes; an entry with its details is far smaller.
 const TAIL: u64 = 256 * 1024;
 
 /// The event of the last entry of a batch, unless it was answered.
@@ -221,7 +220,7 @@ pub(super) fn unacked_event_of(path: &Path) -> Option<String> {
         match record::parse(line) {
             Ok(OutboxRecord::Entry(entry)) => return entry.event,
             Ok(OutboxRecord::Answered | OutboxRecord::Header(_)) => return None,
-            // Half a line at the end, or in the middle of the first one.
+            // Half a line at the end, or at the start of the part that was read.
             Ok(OutboxRecord::Attempt(_) | OutboxRecord::Sent | OutboxRecord::Left(_)) | Err(_) => {}
         }
     }

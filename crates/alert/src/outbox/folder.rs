@@ -1,4 +1,4 @@
-//! Folders and files that only we can write: the outbox holds commands to run.
+//! Files and folders of the outbox: opened, written and synced here. Others must not be able to write them: they name commands to run.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use thiserror::Error;
 
-/// A file larger than this, in bytes, is not read as a whole; `mend` splits it.
+/// A file larger than this, in bytes, is not read as a whole; `repair` splits it.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Why a folder or file of the outbox cannot be used.
 #[derive(Debug, Error)]
 pub enum FolderError {
-    /// The operating system says no.
+    /// A system call failed.
     #[error("cannot {action} {path}: {}", ironlance_net::os_error(.source))]
     Io {
         /// What was tried.
@@ -32,7 +32,7 @@ pub enum FolderError {
         /// Its length in bytes.
         length: u64,
     },
-    /// There is no room by our own limit.
+    /// The outbox has reached its limit.
     #[error(
         "cannot store in {path}: what waits has {size} bytes, and {limit} are allowed (IRONLANCE_OUTBOX_MB)"
     )]
@@ -44,7 +44,7 @@ pub enum FolderError {
         /// How large it may become, in bytes.
         limit: u64,
     },
-    /// Somebody else could write, or has written, there.
+    /// Another user can write, or has written, there.
     #[error("cannot trust {path}: {reason}")]
     Foreign {
         /// The folder or file.
@@ -55,18 +55,18 @@ pub enum FolderError {
 }
 
 impl FolderError {
-    /// Whether the thing is simply not there.
+    /// Whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 }
 
-/// Gives an error its place.
+/// Adds action and path to an error.
 pub(super) fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FolderError + 'a {
     move |source| FolderError::Io { action, path: path.to_owned(), source }
 }
 
-/// Makes a folder of mode 0700 with all above it, and makes sure that it is ours alone.
+/// Makes a folder of mode 0700 with its parents, and checks that no other user can write there.
 pub fn prepare(path: &Path) -> Result<(), FolderError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("create", path))?;
     let meta = fs::symlink_metadata(path).map_err(at("look at", path))?;
@@ -80,12 +80,12 @@ pub fn prepare(path: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Makes a new file of mode 0600 with this content, on disk when this returns.
+/// Makes a new file of mode 0600 with this content, synced when this returns.
 pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), FolderError> {
     write(path, content, File::sync_data)
 }
 
-/// The same for what is not vital: a power cut may lose it.
+/// The same without a sync: a power cut may lose it.
 pub(super) fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), FolderError> {
     write(path, content, |_| Ok(()))
 }
@@ -97,21 +97,21 @@ fn write(path: &Path, content: &[u8], sync: impl Fn(&File) -> io::Result<()>) ->
             sync(&file)
         });
     written.map_err(|error| {
-        // Half a file helps nobody, and on a full disk every block counts.
+        // Half a file is useless, and its blocks are needed on a full disk.
         let _ = fs::remove_file(path);
         at("write", path)(error)
     })
 }
 
-/// Opens a file that must be a plain one of ours, and of a size that can be read as a whole. Neither a link, nor a pipe that
-/// would keep us waiting, nor somebody else's file is taken.
+/// Opens a regular file of ours, of a size that can be read as a whole. Links, pipes (which would block) and files of other
+/// users are errors.
 pub(super) fn open_own(path: &Path, how: &mut OpenOptions) -> Result<File, FolderError> {
     let file = open_any_length(path, how)?;
     let length = file.metadata().map_err(at("look at", path))?.len();
     if length > MAX_FILE { Err(FolderError::TooLong { path: path.to_owned(), length }) } else { Ok(file) }
 }
 
-/// The same, however long it is.
+/// The same, of any size.
 pub(super) fn open_any_length(path: &Path, how: &mut OpenOptions) -> Result<File, FolderError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).expect("open flags are small");
@@ -124,7 +124,7 @@ pub(super) fn open_any_length(path: &Path, how: &mut OpenOptions) -> Result<File
     Ok(file)
 }
 
-/// Reads a file that must be a plain one of ours.
+/// Reads a regular file of ours.
 pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
     let file = open_own(path, OpenOptions::new().read(true))?;
     let mut content = Vec::new();
@@ -132,12 +132,12 @@ pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
     Ok(content)
 }
 
-/// Makes the names in a folder as safe as the files behind them.
+/// Syncs a folder, so that its names outlive a power cut.
 pub(super) fn sync(path: &Path) -> Result<(), FolderError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(at("sync", path))
 }
 
-/// Removes a file; one that is not there is as good.
+/// Removes a file, if it exists.
 pub(super) fn remove(path: &Path) -> Result<(), FolderError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),
@@ -145,7 +145,7 @@ pub(super) fn remove(path: &Path) -> Result<(), FolderError> {
     }
 }
 
-/// The names in a folder, sorted; one that is not there is empty.
+/// The names in a folder, sorted; none if it does not exist.
 pub(super) fn names(path: &Path) -> Result<Vec<String>, FolderError> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,

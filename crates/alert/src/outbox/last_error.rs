@@ -1,6 +1,7 @@
-//! `last-error`: the reason of the last failed try, for those who look at the folder and not at our stderr.
+//! The file `last-error`: the reason of the last failed attempt, for supervisord and people who look at the folder.
 //!
-//! One line, `UNIXTIME REASON`, of at most 500 bytes, without secrets. It is there while something waits and the last try has failed.
+//! One line, `UNIXTIME REASON`, of at most 500 bytes, without secrets. It exists while
+//! something waits and the last attempt has failed.
 
 use std::fmt::Write;
 use std::fs;
@@ -35,14 +36,14 @@ fn line(at: i64, reason: &str) -> String {
 }
 
 impl Outbox {
-    /// Notes why the last try has failed; `at` in seconds since 1970. Not vital, so not synced.
+    /// Records why the last attempt has failed; `at` in seconds since 1970. Not synced: a power cut may lose it.
     pub fn set_last_error(&self, at_time: i64, reason: &str) -> Result<(), FolderError> {
         let tmp = self.dir().join("tmp").join(format!("{NAME}-{:08x}", fastrand::u32(..)));
         folder::write_unsynced(&tmp, line(at_time, &redact(reason)).as_bytes())?;
         fs::rename(&tmp, self.dir().join(NAME)).map_err(at("rename", &tmp))
     }
 
-    /// When the last try failed and why, if anything waits since.
+    /// When the last attempt failed and why, if anything waits since.
     pub fn last_error(&self) -> Option<(i64, String)> {
         let content = folder::read_own(&self.dir().join(NAME)).ok()?;
         let text = String::from_utf8(content).ok()?;
@@ -50,10 +51,10 @@ impl Outbox {
         Some((at.parse().ok()?, reason.to_owned()))
     }
 
-    /// Forgets the last error once nothing waits any more.
+    /// Removes the last error once nothing waits any more.
     pub fn forget_last_error(&self) {
         if self.ids(OutboxFolder::New).is_ok_and(|ids| ids.is_empty()) {
-            // Whoever fails next writes it anew.
+            // The next failure writes it again.
             let _ = folder::remove(&self.dir().join(NAME));
         }
     }

@@ -99,9 +99,9 @@ pub struct TransportOverride {
 /// The folder that an alert is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutboxFolder {
-    /// Waiting to be delivered.
+    /// Alerts that wait.
     New,
-    /// Given up.
+    /// Dead letters.
     Dead,
 }
 
@@ -134,19 +134,19 @@ pub fn origin_file(origin: &str) -> String {
 }
 
 impl Outbox {
-    /// Opens, and makes where needed, the outbox of a state folder.
+    /// Opens the outbox of a state folder, and makes it where needed.
     pub fn open(state_dir: &Path) -> Result<Self, FolderError> {
         let outbox = Self::at(state_dir);
         outbox.prepare()?;
         Ok(outbox)
     }
 
-    /// The outbox of a state folder, without looking whether it is there.
+    /// The outbox of a state folder, which need not exist.
     pub fn at(state_dir: &Path) -> Self {
         Self { dir: state_dir.join("outbox") }
     }
 
-    /// Makes what is missing, and makes sure that nobody else can write there.
+    /// Makes missing folders, and checks that no other user can write there.
     pub fn prepare(&self) -> Result<(), FolderError> {
         folder::prepare(&self.dir)?;
         FOLDERS.iter().try_for_each(|name| folder::prepare(&self.dir.join(name)))
@@ -243,7 +243,7 @@ impl Outbox {
         let path = self.path(place, id);
         let mut file = folder::open_any_length(&path, OpenOptions::new().read(true).append(true))?;
         let mut append = || -> std::io::Result<()> {
-            // A line that a crash or a full disk has cut must not end up in the middle.
+            // A last line that a crash or a full disk has cut is removed first.
             if let Some(whole) = cut_at(&file)? {
                 file.set_len(whole)?;
             }

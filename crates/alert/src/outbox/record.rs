@@ -115,26 +115,26 @@ const fn is_false(flag: &bool) -> bool {
 pub struct StoredAlert {
     /// The alert.
     pub alert: Alert,
-    /// The tries that failed.
+    /// The attempts that failed.
     pub attempts: Vec<FailedAttempt>,
     /// The event of the last entry, unless it was answered.
     pub unacked: Option<String>,
-    /// The carrier has taken it already.
+    /// The channel has taken it already.
     pub sent: bool,
-    /// So many lines could not be read.
+    /// The number of lines that could not be read.
     pub damaged: usize,
 }
 
-/// What a damaged file is called beside the alert that was made of its good lines.
+/// Ends the name of a damaged file, which is kept beside the alert of its good lines.
 pub(super) const DAMAGED: &str = ".damaged";
 
 impl StoredAlert {
-    /// An alert that nobody has tried yet.
+    /// An alert without attempts.
     pub const fn new(alert: Alert) -> Self {
         Self { alert, attempts: Vec::new(), unacked: None, sent: false, damaged: 0 }
     }
 
-    /// Makes sure that the file of this name is the alert that it says it is.
+    /// Checks that a file of this name may hold this alert.
     pub fn named(self, name: &str) -> Result<Self, RecordError> {
         if name.strip_suffix(DAMAGED).unwrap_or(name) == self.alert.id && is_id(name) {
             Ok(self)
@@ -149,7 +149,7 @@ fn is_id(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// Why bytes are no alert file.
+/// Why bytes are not an alert file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RecordError {
     /// A line in the middle is damaged.
@@ -250,14 +250,14 @@ pub(super) fn siblings(bytes: &[u8]) -> Vec<String> {
     }
 }
 
-/// Reads an alert file. Only a damaged header makes it useless: nobody knows then where the alert should go.
+/// Reads an alert file. Only a damaged header is an error: without it there is no receiver.
 pub fn read(bytes: &[u8]) -> Result<StoredAlert, RecordError> {
     let stored = read_with(bytes, None)?;
     if stored.alert.entries.is_empty() { Err(RecordError::NoEntry) } else { Ok(stored) }
 }
 
-/// Reads an alert file that may have no entry yet. Where its header is damaged, `fallback` is the alert, without
-/// entries, that takes what else can be read.
+/// Reads an alert file that may have no entry yet. Where its header is damaged, its entries are added to `fallback`, an
+/// alert without entries.
 pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<StoredAlert, RecordError> {
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
     let mut stored = match (lines.next().map(parse), fallback) {
@@ -277,7 +277,7 @@ pub fn read_with(bytes: &[u8], fallback: Option<&Alert>) -> Result<StoredAlert, 
 }
 
 impl StoredAlert {
-    /// What a further line says.
+    /// Applies a further line.
     pub(super) fn apply(&mut self, record: OutboxRecord) {
         match record {
             OutboxRecord::Entry(mut entry) => {

@@ -1,4 +1,4 @@
-//! Files that cannot be sent as they are: damaged ones keep their good lines, ones that are too large are split.
+//! Alert files that cannot be sent as they are: a damaged one is replaced by its good lines, one that is too large is split.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
@@ -9,23 +9,23 @@ use super::record::{self, DAMAGED, OutboxRecord, RecordError, StoredAlert};
 use super::{Outbox, OutboxError, OutboxFolder};
 use crate::alert::{Alert, AlertEntry};
 
-/// The text of an alert may have so many bytes, more or less: mail servers take 10 MiB, and encoding adds a third.
+/// The text of an alert has at most about these bytes: mail servers take 10 MiB, and encoding adds a third.
 pub const MAX_MAIL_BYTES: usize = 4 * 1024 * 1024;
-/// A line of a file may have so many bytes.
+/// The longest line of a file, in bytes.
 const LONGEST_LINE: u64 = 8 * 1024 * 1024;
 
-/// What was made of a file that was split.
+/// The result of splitting a file.
 #[derive(Debug, Default)]
 pub struct SplitReport {
-    /// The ids of the alerts, which wait now.
+    /// The ids of the parts, which wait now.
     pub ids: Vec<String>,
-    /// So many lines could not be read.
+    /// The number of lines that could not be read.
     pub damaged: usize,
     /// The event of the last entry, unless it was answered.
     pub unacked: Option<String>,
 }
 
-/// What people read in the place of what was lost.
+/// What people read in the place of damaged lines.
 fn notice(damaged: usize, kept: &str) -> AlertEntry {
     let text = format!(
         "({damaged} damaged line(s) of this alert could not be read; the file is kept: ironlance outbox show {kept})"
@@ -34,13 +34,13 @@ fn notice(damaged: usize, kept: &str) -> AlertEntry {
 }
 
 impl Outbox {
-    /// Whether a dead letter is what a damaged file was like, and no alert of its own.
+    /// Whether a dead letter is the copy of a damaged file.
     pub fn is_damaged_copy(id: &str) -> bool {
         id.ends_with(DAMAGED)
     }
 
-    /// Puts the good lines of a damaged alert in its place, with a word about the others. The file as it was goes to
-    /// the dead. Where the disk refuses, `stored` is mended all the same.
+    /// Replaces a damaged alert by its good lines and a notice about the others. The damaged file becomes a dead letter.
+    /// Where the disk refuses, `stored` is repaired all the same.
     pub fn repair(&self, stored: &mut StoredAlert) -> Result<(), FolderError> {
         let id = stored.alert.id.clone();
         let kept = format!("{id}{DAMAGED}");
@@ -56,7 +56,7 @@ impl Outbox {
         self.replace(stored)
     }
 
-    /// Keeps a copy of a damaged file among the dead.
+    /// Keeps a damaged file as a dead letter.
     pub(super) fn keep_damaged(&self, path: &Path, id: &str) -> Result<String, FolderError> {
         let kept = format!("{id}{DAMAGED}");
         let dead = self.path(OutboxFolder::Dead, &kept);
@@ -64,15 +64,15 @@ impl Outbox {
         Ok(kept)
     }
 
-    /// Splits an alert that is too large to be sent as one. The pieces wait when this returns, and the large one is
-    /// gone, or kept among the dead when it was damaged.
+    /// Splits an alert that is too large for one mail. The parts wait when this returns, and the large one is removed, or a
+    /// dead letter when it was damaged.
     pub fn split(&self, place: OutboxFolder, id: &str) -> Result<SplitReport, OutboxError> {
         self.split_file(&self.path(place, id), None)
     }
 
-    /// The same for any file of ours. With `fallback`, that is the alert (without entries) whatever the header says.
+    /// The same for any file of ours. A `fallback` (an alert without entries) takes the place of the header.
     ///
-    /// A kill in the midst of it leaves the file, so that pieces may be sent again, under the same ids.
+    /// A kill leaves the file, so that parts may be sent again, under the same ids.
     pub(super) fn split_file(
         &self,
         path: &Path,
@@ -119,7 +119,7 @@ impl Outbox {
     }
 }
 
-/// The alerts that a large one becomes, in `tmp` until all are there.
+/// The parts of a large alert, in `tmp` until all are written.
 struct Pieces<'a> {
     outbox: &'a Outbox,
     id: &'a str,
@@ -147,7 +147,7 @@ impl Pieces<'_> {
     }
 }
 
-/// The lines of a file; one that is too long is cut, and so damaged.
+/// The lines of a file; one that is too long is cut, and counts as damaged.
 struct Lines<R>(BufReader<R>);
 
 impl<R: Read> Lines<R> {

@@ -1,4 +1,4 @@
-//! How much an outbox keeps: dead letters have an age, and all of it has a size. What waits is never thrown away.
+//! How much an outbox keeps: [`Retention`] removes dead letters by age and by the size of the outbox; never an alert that waits.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 use super::folder::{self, FolderError};
 use super::{Outbox, OutboxFolder};
 
-/// For how many days dead letters are kept, unless `IRONLANCE_OUTBOX_DEAD_DAYS` says otherwise.
+/// The days for which dead letters are kept, unless `IRONLANCE_OUTBOX_DEAD_DAYS` says otherwise.
 const DEAD_DAYS: i64 = 30;
-/// How large an outbox may become, in MiB, unless `IRONLANCE_OUTBOX_MB` says otherwise.
+/// The largest size of an outbox, in MiB, unless `IRONLANCE_OUTBOX_MB` says otherwise.
 const MEGABYTES: u64 = 512;
 /// A day in seconds.
 const DAY: i64 = 86_400;
 /// A MiB in bytes.
 const MIB: u64 = 1024 * 1024;
-/// Dead letters must look too old for so long before they go: a clock that is set wrong for a while must not cost them.
-const SURE: Duration = Duration::from_secs(3600);
-/// For so long the size that was found is believed, but for what was added since.
-const BELIEVED: Duration = Duration::from_secs(60);
+/// A dead letter must be too old for this time before it is removed: a clock that is wrong for a while must not cost it.
+const EXPIRE_AFTER: Duration = Duration::from_secs(3600);
+/// For this time the measured size is used, with what was added since.
+const MEASURED_FOR: Duration = Duration::from_secs(60);
 
-/// The two limits.
+/// The limits of an outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxLimits {
     /// The age of a dead letter, in seconds.
@@ -31,8 +31,8 @@ pub struct OutboxLimits {
 }
 
 impl OutboxLimits {
-    /// By the environment.
-    pub fn of_environment() -> Self {
+    /// The limits by the environment.
+    pub fn from_env() -> Self {
         Self::by(|name| std::env::var(name).ok())
     }
 
@@ -49,27 +49,27 @@ impl OutboxLimits {
 /// Whether there is room for another alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// There is; so many dead letters had to go for it.
+    /// There is, after this number of dead letters was removed.
     Made(usize),
-    /// There is none: so many bytes wait.
+    /// There is none: the outbox has this size in bytes.
     None(u64),
 }
 
-/// Holds an outbox to its limits, without looking through it for each alert.
+/// Keeps an outbox within its limits, without measuring it for each alert.
 #[derive(Debug)]
 pub struct Retention {
     limits: OutboxLimits,
-    /// The size that was found, and when.
-    found: Option<(u64, Instant)>,
+    /// The measured size, and when it was measured.
+    measured: Option<(u64, Instant)>,
     added: u64,
-    /// Since when there are dead letters that look too old.
+    /// Since when there are dead letters that are too old.
     too_old: Option<Instant>,
 }
 
 impl Retention {
-    /// Knows nothing yet.
+    /// Has measured nothing yet.
     pub const fn new(limits: OutboxLimits) -> Self {
-        Self { limits, found: None, added: 0, too_old: None }
+        Self { limits, measured: None, added: 0, too_old: None }
     }
 
     /// The limits.
@@ -77,10 +77,10 @@ impl Retention {
         self.limits
     }
 
-    /// Makes room for so many bytes; the oldest dead letters go first, and nothing that waits.
+    /// Makes room for `bytes`: removes the oldest dead letters first, and no alert that waits.
     pub fn make_room(&mut self, outbox: &Outbox, bytes: u64, now: Instant) -> Room {
         self.added = self.added.saturating_add(bytes);
-        let known = self.found.filter(|(_, at)| now < *at + BELIEVED && self.added < MIB);
+        let known = self.measured.filter(|(_, at)| now < *at + MEASURED_FOR && self.added < MIB);
         if known.is_some_and(|(size, _)| size.saturating_add(self.added) <= self.limits.bytes) {
             return Room::Made(0);
         }
@@ -98,21 +98,21 @@ impl Retention {
             }
         }
         if size.saturating_add(bytes) > self.limits.bytes {
-            (self.found, self.added) = (None, 0);
+            (self.measured, self.added) = (None, 0);
             return Room::None(size);
         }
-        (self.found, self.added) = (Some((size, now)), bytes);
+        (self.measured, self.added) = (Some((size, now)), bytes);
         Room::Made(removed)
     }
 
-    /// Removes dead letters that have been too old for a while; gives how many. `at` in seconds since 1970.
+    /// Removes dead letters that have been too old for a while; gives their number. `at` in seconds since 1970.
     pub fn expire(&mut self, outbox: &Outbox, at: i64, now: Instant) -> usize {
         let old = outbox.dead_before(at.saturating_sub(self.limits.dead_age));
         if old.is_empty() {
             self.too_old = None;
             return 0;
         }
-        if now < *self.too_old.get_or_insert(now) + SURE {
+        if now < *self.too_old.get_or_insert(now) + EXPIRE_AFTER {
             return 0;
         }
         old.iter().filter(|id| outbox.discard(OutboxFolder::Dead, id).is_ok()).count()
@@ -120,14 +120,14 @@ impl Retention {
 }
 
 impl Outbox {
-    /// The size of all that waits, is collected or is dead, in bytes.
+    /// The size of all alerts, batches and dead letters, in bytes.
     pub fn size(&self) -> u64 {
         let folders = ["new", "dead", "batch"].map(|name| self.dir().join(name));
         let sizes = folders.iter().flat_map(|folder| metadata(folder));
         sizes.map(|(_, meta)| meta.len()).sum()
     }
 
-    /// The dead letters that have not been touched since then, oldest first; seconds since 1970.
+    /// The dead letters last changed before `then`, oldest first; seconds since 1970.
     fn dead_before(&self, then: i64) -> Vec<String> {
         let dead = metadata(&self.dir().join("dead"));
         dead.into_iter().filter(|(_, meta)| meta.mtime() < then).map(|(name, _)| name).collect()
@@ -135,7 +135,7 @@ impl Outbox {
 
     /// Room for `bytes` more, by the limits of the environment.
     pub fn has_room(&self, bytes: u64) -> Result<(), FolderError> {
-        let limits = OutboxLimits::of_environment();
+        let limits = OutboxLimits::from_env();
         match Retention::new(limits).make_room(self, bytes, Instant::now()) {
             Room::Made(_) => Ok(()),
             Room::None(size) => {
@@ -194,8 +194,8 @@ mod tests {
         let (at, now) = (super::super::unix_time(), Instant::now());
         assert_eq!(keeper.expire(&outbox, at, now), 0);
         assert_eq!(keeper.expire(&outbox, at + 30 * DAY, now), 0, "not at first sight");
-        assert_eq!(keeper.expire(&outbox, at, now + SURE), 0, "it was the clock");
-        assert_eq!(keeper.expire(&outbox, at + 30 * DAY, now + SURE), 0);
-        assert_eq!(keeper.expire(&outbox, at + 31 * DAY, now + SURE * 2), 1);
+        assert_eq!(keeper.expire(&outbox, at, now + EXPIRE_AFTER), 0, "it was the clock");
+        assert_eq!(keeper.expire(&outbox, at + 30 * DAY, now + EXPIRE_AFTER), 0);
+        assert_eq!(keeper.expire(&outbox, at + 31 * DAY, now + EXPIRE_AFTER * 2), 1);
     }
 }

@@ -1,7 +1,7 @@
-//! Alerts that were sent and cannot be removed: noted where it can be noted, so that no later deliverer sends them again.
+//! Alerts that were sent and cannot be removed: marked in their own file or in a ledger, so that no deliverer sends them again.
 //!
-//! The first place is the alert's own file. Where that cannot be written either (the disk has become read-only), it is
-//! a ledger in a folder of this boot: `$XDG_RUNTIME_DIR`, `/run` or the folder for temporary files.
+//! Where the alert's file cannot be written either (a read-only disk), its id goes to a ledger that lasts until the reboot, in
+//! `$XDG_RUNTIME_DIR`, `/run` or the folder for temporary files.
 
 use std::collections::HashSet;
 use std::env;
@@ -14,13 +14,13 @@ use super::record::OutboxRecord;
 use super::{Outbox, OutboxFolder, origin_file};
 
 impl Outbox {
-    /// Notes that an alert, whose file cannot be removed, was sent.
+    /// Marks an alert as sent, as its file cannot be removed.
     pub fn mark_sent(&self, id: &str) -> Result<(), FolderError> {
         self.append(OutboxFolder::New, id, &OutboxRecord::Sent)
             .or_else(|_| self.note_in_ledger(&ledgers(), id))
     }
 
-    /// The alerts that wait by their files and were sent by the ledger.
+    /// The alerts that wait although the ledger says that they were sent.
     pub fn sent_but_present(&self) -> Vec<String> {
         self.sent_by(&ledgers())
     }
@@ -33,7 +33,7 @@ impl Outbox {
             let held = text.lines().filter(|id| !id.contains('/') && self.is_waiting(id));
             sent.extend(held.map(str::to_owned));
             if sent.is_empty() {
-                // What is in no folder any more need not be remembered.
+                // None of its alerts waits any more.
                 let _ = folder::remove(&path);
             }
         }
@@ -60,7 +60,7 @@ impl Outbox {
     }
 }
 
-/// The folders that may hold a ledger, the best first; each is of our own, by its name.
+/// The folders that may hold a ledger, the best first; each has our uid in its name.
 fn ledgers() -> Vec<PathBuf> {
     let own = format!("ironlance-{}", rustix::process::geteuid().as_raw());
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());

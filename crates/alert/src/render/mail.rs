@@ -1,6 +1,6 @@
-//! An alert as a mail: RFC 5322 header and MIME body.
+//! An alert as a mail: RFC 5322 header and MIME body. Called by the mail channels.
 //!
-//! Names and texts come from programs and configurations: nothing in them can end a header line.
+//! Names and texts come from programs and configurations; none of them can end a header line.
 
 use email_encoding::headers::writer::EmailWriter;
 use email_encoding::{body, headers::rfc2047};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::address;
 use crate::alert::Alert;
 
-/// A header line is folded before it gets longer than this, in octets; the law is 998 (RFC 5322, 2.1.1).
+/// A header line is folded before it gets longer than this, in octets; the limit is 998 (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 900;
 
 /// Where a header line is folded, until it is known how lines end; as email-encoding writes it.
@@ -48,8 +48,7 @@ pub enum AddressCharset {
 
 /// The mail for a mail server: lines end in CRLF, and everything is ASCII but for the addresses that are not.
 ///
-/// A recipient whom the server cannot charset is left out of To: the others could not answer to that address either, and
-/// raw bytes in a header are refused on the way.
+/// A recipient whose address the server does not take is left out of To: raw bytes in a header are refused on the way.
 pub fn mail_for_server(alert: &Alert, charset: AddressCharset) -> Vec<u8> {
     let text = printable(&alert.text());
     let plain = text.is_ascii() && text.lines().all(|line| line.len() < LONGEST_LINE);
@@ -74,7 +73,7 @@ pub fn mail_for_server(alert: &Alert, charset: AddressCharset) -> Vec<u8> {
     render(&lines, &text, "\r\n").into_bytes()
 }
 
-/// The Message-ID of an alert, the same at every try.
+/// The Message-ID of an alert, the same at every attempt.
 pub fn message_id(alert: &Alert) -> String {
     let right: String =
         alert.host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-".contains(*c)).collect();
@@ -126,7 +125,7 @@ fn fold(line: &str) -> String {
 /// A text for a header; in another script than ASCII as encoded words (RFC 2047).
 fn unstructured(text: &str) -> String {
     let text = one_line(text);
-    // What looks like an encoded word already would be decoded by the reader.
+    // A mail reader would decode what looks like an encoded word.
     let looks_encoded = text.split_once("=?").is_some_and(|(_, behind)| behind.contains("?="));
     if text.is_ascii() && !looks_encoded { text } else { encoded(&text) }
 }
@@ -160,7 +159,7 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Text that shows what it is: line ends of one kind, and other control characters made visible.
+/// A text with line ends of one kind, and other control characters made visible.
 fn printable(text: &str) -> String {
     let visible = |c: char| match c {
         '\n' | '\t' => c,

@@ -1,4 +1,4 @@
-//! Texts cut to one short message.
+//! Texts cut to one short message: [`fit`].
 //!
 //! A message of 140 octets holds 160 characters of the GSM 7-bit alphabet (3GPP TS 23.038), of which a few take
 //! two places, or 70 units of UCS-2 as soon as one character is outside of it.
@@ -8,7 +8,7 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 /// Those that take two.
 const EXTENDED: &str = "\x0c^{}\\[~]|€";
 
-/// How many places a character takes.
+/// The encoding of a message, which decides how many places a character takes.
 #[derive(Clone, Copy)]
 enum Alphabet {
     Gsm7,
@@ -48,7 +48,7 @@ pub fn fit(texts: &[&str], limit: usize) -> String {
         0 => texts.join("\n"),
         hidden => format!("{}\n+{hidden} more", texts[..shown].join("\n")),
     };
-    // Each text has a character at least, or a line end: no more of them can ever fit than there are places.
+    // Each text takes a place at least, its line end: more of them than places cannot fit.
     for shown in (1..=texts.len().min(limit + 1)).rev() {
         let alphabet = Alphabet::of(&texts[..shown]);
         let fewest = texts[..shown].iter().map(|text| text.len().min(1) + 1).sum::<usize>();

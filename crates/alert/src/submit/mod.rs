@@ -68,7 +68,7 @@ impl Submitter {
             batch: None,
             deliverer,
             memory,
-            retention: Retention::new(OutboxLimits::of_environment()),
+            retention: Retention::new(OutboxLimits::from_env()),
             last_kick: Instant::now(),
             has_stored: true,
         };

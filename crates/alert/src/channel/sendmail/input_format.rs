@@ -1,6 +1,6 @@
-//! What a mailer takes on its standard input: a mail with its header, or a body that people read as it is.
+//! What a mailer takes on its standard input, by its command line: a mail with its header, or a body that people read as it is.
 //!
-//! Told by the names in its command line. The line is divided into its simple commands; in each, variables that are set,
+//! The line is divided into its simple commands; in each, variables that are set,
 //! words such as `exec` and wrappers such as `env` and `sudo` are passed over; `sh -c '…'` is looked into. The first
 //! command that stands in `KNOWN` decides. A line without any takes a mail, as sendmail does.
 
@@ -15,11 +15,11 @@ pub enum InputFormat {
     Body,
 }
 
-/// Unless one of the command's words has this in it, it is the one thing; else it is the other.
-type Unless = &'static [&'static str];
+/// Words of a command that turn its format into the other one.
+type TurningWords = &'static [&'static str];
 
-/// The commands that are known, what they take, and the words that turn it round. A word of one letter must stand alone.
-const KNOWN: &[(&[&str], InputFormat, Unless)] = &[
+/// The known commands, what they take, and the words that turn it into the other. A word of one letter must stand alone.
+const KNOWN: &[(&[&str], InputFormat, TurningWords)] = &[
     (
         &["sendmail", "msmtp", "ssmtp", "esmtp", "exim", "exim4", "dma", "qmail-inject", "nullmailer-inject"],
         InputFormat::Mail,
@@ -47,7 +47,7 @@ const KNOWN: &[(&[&str], InputFormat, Unless)] = &[
     (&["logger", "wall"], InputFormat::Body, &[]),
 ];
 
-/// Words before a command that run it, and those of their options that have a value.
+/// Commands that run the command behind them, and those of their options that have a value.
 const WRAPPERS: &[(&str, &[&str])] = &[
     ("env", &["-u", "-C", "-S"]),
     ("sudo", &["-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T", "-U"]),
@@ -74,7 +74,7 @@ const WRAPPERS: &[(&str, &[&str])] = &[
 
 /// Shells, which have a command line of their own behind `-c`.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
-/// So deep are command lines within command lines looked into.
+/// The deepest command line within a command line that is read.
 const DEEPEST: usize = 4;
 
 /// What the mailer of this command line takes.
@@ -123,9 +123,9 @@ fn behind_options<'w>(mut words: &'w [String], valued: &[&str]) -> &'w [String] 
 }
 
 fn of_program(name: &str, arguments: &[String]) -> Option<InputFormat> {
-    let (_, input, unless) = KNOWN.iter().find(|(names, ..)| names.contains(&name))?;
+    let (_, input, turning) = KNOWN.iter().find(|(names, ..)| names.contains(&name))?;
     let has = |word: &String| {
-        unless.iter().any(|turn| if turn.len() == 2 { word == turn } else { word.contains(turn) })
+        turning.iter().any(|turn| if turn.len() == 2 { word == turn } else { word.contains(turn) })
     };
     match (input, arguments.iter().any(has)) {
         (InputFormat::Mail, false) | (InputFormat::Body, true) => Some(InputFormat::Mail),

@@ -39,22 +39,22 @@ pub struct Sendmail {
 }
 
 impl Sendmail {
-    /// A command line for the shell, and what it takes; without an `input`, what its name says.
+    /// A command line for the shell, and what it takes; by default what its name says.
     pub fn new(command: &str, input: Option<InputFormat>) -> Self {
         let input = input.unwrap_or_else(|| input_format::of_command_line(command));
         let secrets = Arc::new(Secrets::of(command));
         Self { command: command.to_owned(), input, secrets, timeout: TIMEOUT }
     }
 
-    /// What went wrong, the program, and its last words.
+    /// A reason: what went wrong, the program, and the last line of its output.
     fn fault(&self, what: &str, said: &str) -> String {
         let colon = if said.is_empty() { "" } else { ": " };
         format!("{what} ({}){colon}{said}", program_only(&self.command))
     }
 
-    /// Starts the command. Its input is a file with the whole mail: should we die now, the mailer still gets all
-    /// of it, and a mailer that does not read cannot hold us up. What it prints we pass on to our stderr, which may
-    /// have nobody behind it any more: a mailer must not die of that.
+    /// Starts the command. Its standard input is a file with the whole mail: it gets all of it even if we die, and a mailer
+    /// that does not read cannot block us. Its output goes to our stderr by a relay, so that a broken stderr does not kill
+    /// the mailer.
     fn start(&self, mail: &[u8]) -> io::Result<(Child, MailerOutput)> {
         let mut input = File::from(rustix::fs::memfd_create("mail", MemfdFlags::CLOEXEC)?);
         input.write_all(mail)?;
@@ -73,14 +73,14 @@ impl Sendmail {
         Ok((child, said))
     }
 
-    /// Waits for the command; ends it and all its helpers when its time is up.
+    /// Waits for the command; kills its process group when its time is up.
     fn outcome(&self, mut child: Child) -> Result<ExitStatus, String> {
         let fault = |error: &dyn std::fmt::Display| format!("cannot wait for the mailer: {error}");
         let group = Pid::from_child(&child);
         let watch = pidfd_open(group, PidfdFlags::empty()).map_err(|error| fault(&error));
         let in_time = watch.map(|watch| (ends_within(&watch, self.timeout), watch));
         if let Ok((false, watch)) = &in_time {
-            // Not reaped yet, so the group's number is still its own. A helper may outlive its shell.
+            // It is not reaped yet, so its process group is still its own. A child may outlive the shell.
             let _ = kill_process_group(group, Signal::TERM);
             ends_within(watch, GRACE);
             let _ = kill_process_group(group, Signal::KILL);
@@ -110,7 +110,7 @@ fn ends_within(process: &OwnedFd, time: Duration) -> bool {
     }
 }
 
-/// What a mailer says.
+/// The output of a mailer.
 struct MailerOutput {
     stdout: OutputRelay,
     stderr: OutputRelay,
@@ -141,7 +141,7 @@ impl DeliveryChannel for Sendmail {
                 progress.step("the mailer ended with status 0: it has taken the mail");
                 return Ok(Receipt::default());
             }
-            // What a shell says of a command that it cannot find or run.
+            // The status of a shell that cannot find or run a command.
             Ok((Some(code @ (126 | 127)), _)) => {
                 format!("the mailer is missing or cannot be run, status {code}")
             }

@@ -1,4 +1,4 @@
-//! What a mailer prints: passed on to our stderr line by line without secrets, its last line kept as the reason.
+//! The output of a mailer: [`OutputRelay`] passes it to our stderr line by line without secrets, and keeps the last line as the reason.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -14,10 +14,10 @@ use ironlance_core::text::escape::escape_controls;
 const LONGEST_LINE: usize = 8 * 1024;
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 400;
-/// How long to wait for what it printed last.
+/// How long to wait for the last output after the end.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// Passes on one output of a mailer, for as long as anybody holds the other end.
+/// Passes on one output of a mailer, until its last writer closes it.
 pub(super) struct OutputRelay {
     done: Receiver<()>,
     last: Arc<Mutex<String>>,
@@ -42,16 +42,16 @@ impl OutputRelay {
         Ok(Self { done, last })
     }
 
-    /// Gives the last words of a mailer that has ended a moment to come through: its last line that is not blank, in
-    /// one line and without secrets; empty if there is none.
+    /// The last line that is not blank, without secrets; empty if there is none. Waits a moment for output that is still in
+    /// the pipe.
     pub(super) fn finish(self) -> String {
         let _ = self.done.recv_timeout(LAST_WORDS);
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// The next line with its end; of one that is too long, what stands before the last blank that still fits, so that no
-/// secret is cut into pieces that the redaction would not recognise.
+/// The next line with its end. One that is too long is cut at its last blank that fits: half a secret would not be
+/// redacted.
 fn next_line(printed: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     let mut is_cut = false;

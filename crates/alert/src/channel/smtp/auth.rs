@@ -1,4 +1,4 @@
-//! Who we are to a mail server: CRAM-MD5 (RFC 2195), PLAIN (RFC 4616), LOGIN.
+//! SMTP AUTH: CRAM-MD5 (RFC 2195), PLAIN (RFC 4616), LOGIN. Called once for each connection.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use md5::Md5;
 
 use super::dialogue::{Dialogue, DialogueError, SmtpReply, Timeouts};
 
-/// A way to prove who we are.
+/// A SASL mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mechanism {
     CramMd5,
@@ -27,14 +27,14 @@ impl Mechanism {
         }
     }
 
-    /// Those of ours that a server offers.
+    /// The mechanisms of ours that a server offers.
     pub(super) fn offered(words: &[String]) -> Vec<Self> {
         let offers = |own: &Self| words.iter().any(|word| word.eq_ignore_ascii_case(own.name()));
         Self::ALL.into_iter().filter(offers).collect()
     }
 }
 
-/// Speaks one mechanism to its end, and gives the server's verdict.
+/// Authenticates by one mechanism; gives the server's last reply.
 pub(super) async fn authenticate(
     dialogue: &mut Dialogue,
     mechanism: Mechanism,

@@ -1,4 +1,4 @@
-//! Commands and replies over a stream, each within its time.
+//! SMTP commands and replies over a stream: [`Dialogue`], each step with a timeout.
 
 use std::fmt;
 use std::future::Future;
@@ -8,10 +8,10 @@ use ironlance_net::NetStream;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-/// A reply may have so many octets; servers send a few hundred.
+/// The longest reply, in octets; servers send a few hundred.
 const MAX_REPLY: u64 = 64 * 1024;
 
-/// How long each step may take.
+/// The timeout of each step.
 #[derive(Clone, Debug)]
 pub(super) struct Timeouts {
     pub(super) resolve: Duration,
@@ -19,8 +19,8 @@ pub(super) struct Timeouts {
     pub(super) tls: Duration,
     pub(super) banner: Duration,
     pub(super) command: Duration,
-    /// After the mail's last dot a server may be at work for long (RFC 5321, 4.5.3.2.6); to give up too early
-    /// makes two mails of one.
+    /// A server may work for long after the mail's last dot (RFC 5321, 4.5.3.2.6); a timeout that is too short makes two
+    /// mails of one.
     pub(super) accept: Duration,
     pub(super) quit: Duration,
 }
@@ -40,7 +40,7 @@ impl Default for Timeouts {
     }
 }
 
-/// What a server says.
+/// A reply of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SmtpReply {
     pub(super) code: u16,
@@ -79,7 +79,7 @@ pub(super) enum DialogueError {
     Nonsense(&'static str, String),
 }
 
-/// A stream on which commands and replies take turns.
+/// A stream with alternating commands and replies.
 pub(super) struct Dialogue {
     stream: BufReader<NetStream>,
 }
@@ -89,13 +89,12 @@ impl Dialogue {
         Self { stream: BufReader::new(stream) }
     }
 
-    /// The stream, to be wrapped in TLS. What the server sent ahead of the handshake is thrown away: it was not
-    /// protected (RFC 3207, 5).
+    /// The stream, for TLS. What the server sent before the handshake is dropped: it was not protected (RFC 3207, 5).
     pub(super) fn into_stream(self) -> NetStream {
         self.stream.into_inner()
     }
 
-    /// Says a line and gives the reply. `when` is for the error: `at MAIL`.
+    /// Sends a line and gives the reply. `when` is for the error: `at MAIL`.
     pub(super) async fn command(
         &mut self,
         line: &str,

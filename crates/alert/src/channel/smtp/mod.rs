@@ -1,4 +1,4 @@
-//! A mail server (RFC 5321): one mail after the other over a connection that is kept.
+//! A mail server (RFC 5321): [`Smtp`] sends one mail after the other over a connection that is kept.
 //!
 //! ```text
 //!           connect, banner, EHLO, STARTTLS?, AUTH?          MAIL, RCPT…, DATA
@@ -22,20 +22,20 @@ use crate::receiver::SmtpServer;
 use dialogue::Timeouts;
 use session::{SmtpMail, SmtpSession};
 
-/// After so many mails a connection is closed: servers grow impatient.
+/// The mails that are sent over one connection; servers limit them.
 const MAILS_PER_CONNECTION: usize = 100;
 
 /// A mail server.
 pub struct Smtp {
     server: SmtpServer,
     timeouts: Timeouts,
-    /// First of the two, so that a connection is dropped before the runtime that drives it.
+    /// Declared before the runtime, so that it is dropped first.
     session: Option<SmtpSession>,
     runtime: io::Result<Runtime>,
 }
 
 impl Smtp {
-    /// The server to speak to; it is called when there is something to send.
+    /// A server; connected to when there is something to send.
     pub fn new(server: &SmtpServer) -> Self {
         let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
         Self { server: server.clone(), timeouts: Timeouts::default(), session: None, runtime }
@@ -85,7 +85,7 @@ impl Drop for Smtp {
             runtime.block_on(session.quit(&self.timeouts));
         }
         let own = std::mem::replace(&mut self.runtime, Err(io::ErrorKind::NotConnected.into()));
-        // A name lookup that hangs must not keep us.
+        // A name lookup that hangs must not block the end.
         if let Ok(runtime) = own {
             runtime.shutdown_background();
         }

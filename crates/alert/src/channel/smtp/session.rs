@@ -1,4 +1,4 @@
-//! A connection to a mail server, from the banner on.
+//! A connection to a mail server: [`SmtpSession`], from the banner to QUIT.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use crate::render::mail::{AddressCharset, mail_for_server};
 pub(super) struct SmtpMail<'a> {
     pub(super) from: String,
     pub(super) to: Vec<String>,
-    /// What it says; the content depends on what the server takes.
+    /// The alert; the content depends on what the server supports.
     pub(super) alert: &'a Alert,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct SmtpSession {
 }
 
 impl SmtpSession {
-    /// Connects and says hello, with TLS and AUTH as the server's description asks for.
+    /// Connects, greets, and sets up TLS and AUTH by the server's settings.
     pub(super) async fn open(
         server: &SmtpServer,
         timeouts: &Timeouts,
@@ -68,19 +68,19 @@ impl SmtpSession {
         Ok(session)
     }
 
-    /// Whether there will be no further mail over this connection.
+    /// Whether this connection must not be used for another mail.
     pub(super) const fn is_spent(&self, most: usize) -> bool {
         self.broken || self.sent >= most
     }
 
-    /// Says goodbye, if there is still somebody to hear it.
+    /// Sends QUIT, unless the connection is broken.
     pub(super) async fn quit(mut self, timeouts: &Timeouts) {
         if !self.broken {
             let _ = self.dialogue.command("QUIT", "at QUIT", timeouts.quit).await;
         }
     }
 
-    /// Whether the server still listens after the connection lay idle; forgets the mail before.
+    /// Resets the mail transaction; gives whether the connection still works.
     pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
         self.ask("RSET", "at RSET", timeouts).await.is_ok_and(|reply| reply.is_positive())
     }
@@ -123,7 +123,7 @@ impl SmtpSession {
         Ok(Receipt { refused })
     }
 
-    /// The MAIL command; SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where there is reason to.
+    /// The MAIL command, with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where they are offered and needed.
     fn sender(&self, mail: &SmtpMail<'_>, size: usize) -> Result<String, DeliveryError> {
         let from = bare(&mail.from);
         check_address(&mail.from).map_err(DeliveryError::Rejected)?;
@@ -241,7 +241,7 @@ impl SmtpSession {
         Ok(self)
     }
 
-    /// Logs in by the first mechanism that works. A refusal is a matter of configuration: the mail waits.
+    /// Authenticates by the first mechanism that works. After a refusal the mail waits: the configuration may be corrected.
     async fn log_in(
         &mut self,
         user: &str,
@@ -254,7 +254,7 @@ impl SmtpSession {
         for mechanism in mechanisms {
             let reply = authenticate(&mut self.dialogue, mechanism, user, password, timeouts).await;
             let reply = reply.map_err(|error| self.lost(&error))?;
-            // 503: the server knows us already.
+            // 503: already authenticated.
             if reply.is_positive() || reply.code == 503 {
                 progress.step(&format!("authenticated as {user} by {}", mechanism.name()));
                 return Ok(());
@@ -264,11 +264,11 @@ impl SmtpSession {
                 progress.login_refused();
             }
         }
-        // The server still listens.
+        // The connection still works.
         Err(DeliveryError::Unreachable(format!("cannot log in to {}: {verdict}", self.server)))
     }
 
-    /// Says a line; a lost connection and a 421 are the server's trouble and not the mail's.
+    /// Sends a command; a lost connection and a 421 make the server unreachable.
     async fn ask(
         &mut self,
         line: &str,
@@ -298,8 +298,8 @@ impl SmtpSession {
     }
 }
 
-/// No TLS, no AUTH, or not the right one (RFC 4954, 6): a matter of configuration, at whatever step it is said, so the
-/// mail waits.
+/// No TLS, no AUTH, or wrong credentials (RFC 4954, 6), at any step: the configuration may be corrected, so the mail
+/// waits.
 const fn is_about_us(code: u16) -> bool {
     matches!(code, 530 | 534 | 535 | 538)
 }
@@ -353,7 +353,7 @@ enum StepError {
     Dial(#[from] DialError),
     #[error("timed out")]
     TimedOut,
-    /// It was reached, and there is no TLS with it.
+    /// The server was reached, and TLS failed.
     #[error(transparent)]
     Secure(Box<StepError>),
 }
@@ -362,7 +362,7 @@ async fn timed<T>(limit: Duration, step: impl Future<Output = Result<T, DialErro
     Ok(tokio::time::timeout(limit, step).await.map_err(|_| StepError::TimedOut)??)
 }
 
-/// An address that could say something else to the server than it says to us is not sent.
+/// Refuses an address that the server could read as something else.
 fn check_address(address: &str) -> Result<(), String> {
     let bad = |c: char| c.is_whitespace() || "<>".contains(c);
     if address.chars().any(char::is_control) || bare(address).chars().any(bad) {
