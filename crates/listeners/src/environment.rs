@@ -1,4 +1,4 @@
-//! What a listener finds around it: its supervisord, its own name, this host, the state folder.
+//! [`ListenerEnv`]: the supervisord that started this listener, its own name, this host and the state folder.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use ironlance_core::Namespec;
 use ironlance_rpc::Client;
 use ironlance_rpc::client::EndpointError;
 
-/// The environment that a supervisord gives to a listener, and what else there is to know about here.
+/// The environment of a listener: variables that supervisord sets, this host, and the state folder.
 #[derive(Clone, Debug)]
 pub struct ListenerEnv {
-    /// `SUPERVISOR_SERVER_URL`; without it no supervisord has started us.
+    /// `SUPERVISOR_SERVER_URL`; unset when no supervisord started this process.
     pub server_url: Option<String>,
     /// `SUPERVISOR_USERNAME`.
     pub username: Option<String>,
@@ -19,16 +19,16 @@ pub struct ListenerEnv {
     pub password: Option<String>,
     /// This listener, by `SUPERVISOR_GROUP_NAME` and `SUPERVISOR_PROCESS_NAME`.
     pub own_name: Option<Namespec>,
-    /// `IRONLANCE_EVENTS`: what our own supervisord sends to this listener, by the names in `events=`.
+    /// `IRONLANCE_EVENTS`: the events that our own supervisord sends to this listener, by the names in `events=`.
     pub events: Option<String>,
     /// This host's name.
     pub host: String,
-    /// Where the outbox and the ledgers are.
+    /// The folder of the outbox and of the pending restarts.
     pub state_dir: PathBuf,
 }
 
 impl ListenerEnv {
-    /// Looks around.
+    /// Reads the environment of this process.
     pub fn from_env() -> Self {
         let group = env::var("SUPERVISOR_GROUP_NAME").ok();
         let process = env::var("SUPERVISOR_PROCESS_NAME").ok();
@@ -43,18 +43,18 @@ impl ListenerEnv {
         }
     }
 
-    /// The supervisord that has started us; `None` when nobody has.
+    /// A client of the supervisord that started this process; `None` when none did.
     pub fn supervisor(&self) -> Result<Option<Client>, EndpointError> {
         let Some(url) = &self.server_url else { return Ok(None) };
         Client::new(url, self.username.clone(), self.password.clone()).map(Some)
     }
 
-    /// The file in which this listener notes the programs that it stopped and has to start.
+    /// The file of the programs that this listener stopped and has to start.
     pub fn pending_restarts_file(&self, command: &str) -> PathBuf {
         self.state_dir.join(format!("restart-{}", origin_file(&self.origin(command))))
     }
 
-    /// The name under which this listener is known to its own successors: command, name and supervisord.
+    /// What identifies this listener over restarts: command, name and supervisord.
     pub fn origin(&self, command: &str) -> String {
         let name = self.own_name.as_ref().map_or_else(|| "by hand".to_owned(), Namespec::qualified);
         format!("{command} {name} {}", self.server_url.as_deref().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The event listeners of superlance, under any supervisord.
+//! The event listeners of superlance: crashmail, the batch mailers, httpok and memmon, under any supervisord.
 
 pub mod command;
 pub mod details;
@@ -12,10 +12,10 @@ pub mod rule;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether what was said last did not end its line, as the originals leave it after a mail.
+/// Whether the last output did not end with a newline; the originals write none after a mail.
 static LINE_IS_UNFINISHED: AtomicBool = AtomicBool::new(false);
 
-/// Writes to stderr, which supervisord keeps; when even that is gone, there is nobody left to tell.
+/// Writes to stderr, which supervisord logs. Errors are ignored: there is no other place to report them.
 pub(crate) fn write_log(text: &str) {
     let mut stderr = io::stderr().lock();
     if !text.is_empty() {
@@ -24,7 +24,7 @@ pub(crate) fn write_log(text: &str) {
     let _ = stderr.write_all(text.as_bytes());
 }
 
-/// Says something that the originals do not: each line by itself, with `note: ` before it.
+/// Writes lines that the originals do not write, each with `note: ` in front.
 pub(crate) fn note(lines: &[String]) {
     let lines: String = lines.iter().map(|line| format!("note: {line}\n")).collect();
     let end = if !lines.is_empty() && LINE_IS_UNFINISHED.load(Ordering::Relaxed) { "\n" } else { "" };

@@ -1,10 +1,11 @@
-//! Stopping and starting a process through supervisord, without ever leaving it stopped.
+//! Restarting a process through supervisord: [`restart`], and [`PendingRestarts`], the file of stopped programs that are
+//! still to be started. Called by httpok and memmon.
 //!
-//! Between stop and start a listener may be killed, or supervisord may refuse. Therefore the name is written to
-//! a restarts on disk before the stop and taken out after the start; what is left in the restarts is started at the
-//! next tick, by this listener or by its successor, unless `rule::pending_restart` says that it is nobody's business any more.
+//! A listener can be killed between stop and start, and supervisord can refuse the start. So the name is written to the
+//! file before the stop and removed after the start. What is left is started at the next tick, by this process or the
+//! next one, unless `rule::pending_restart` abandons it.
 //!
-//! The restarts has a line for each program: `1700000000 shop:web`, the time of the last try and the name. A line
+//! The file has a line for each program: `1700000000 shop:web`, the time of the last try and the name. A line
 //! without a time, as older versions wrote it, is as old as the file.
 
 use std::collections::BTreeMap;
@@ -19,10 +20,10 @@ use ironlance_rpc::{CallError, Client};
 use crate::rule::pending_restart::{PendingRestart, ProgramStatus, RetryDecision, decide};
 use crate::{note, write_log};
 
-/// Lines after these are not read.
+/// Further lines are not read.
 const MAX_ENTRIES: usize = 10_000;
 
-/// The names of processes that were stopped by us and are not up again, kept on disk.
+/// The processes that this listener stopped and that are not up again, kept on disk.
 #[derive(Debug)]
 pub struct PendingRestarts {
     file: PathBuf,
@@ -30,7 +31,7 @@ pub struct PendingRestarts {
 }
 
 impl PendingRestarts {
-    /// Reads the restarts `file`; one that is not there is empty.
+    /// Reads `file`; a missing file is an empty list.
     pub fn open(file: PathBuf) -> Self {
         let text = fs::read_to_string(&file).unwrap_or_default();
         let written = fs::metadata(&file).and_then(|data| data.modified()).unwrap_or(UNIX_EPOCH);
@@ -38,12 +39,7 @@ impl PendingRestarts {
         Self { file, pending }
     }
 
-    /// Whether any process is owed a start.
-    pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-
-    /// A start is owed, counted from now on.
+    /// Records that the process is to be started, with the time of now.
     fn begin(&mut self, name: &str) {
         let pending = PendingRestart { last_try: seconds(SystemTime::now()) };
         if self.pending.insert(name.to_owned(), pending) != Some(pending) {
@@ -57,7 +53,7 @@ impl PendingRestarts {
         }
     }
 
-    /// A restarts that cannot be written only matters if we are killed right now; the list in memory stays.
+    /// Writes the file. A failure matters only if this process is killed before the start; the list in memory stays.
     fn store(&self) {
         if self.pending.is_empty() {
             let _ = fs::remove_file(&self.file);
@@ -78,23 +74,23 @@ impl PendingRestarts {
         }
     }
 
-    /// Starts what is owed a start and is not up; `say_line` is told of each try. What is not to be started any more is
-    /// said and forgotten.
-    pub fn retry(&mut self, supervisor: &Client, say_line: &mut dyn FnMut(&str)) {
+    /// Starts the processes of the list that are not up, and gives a line on each try to `log`. Abandoned ones are noted
+    /// and removed.
+    pub fn retry(&mut self, supervisor: &Client, log: &mut dyn FnMut(&str)) {
         for (name, pending) in self.pending.clone() {
             let info = match supervisor.process_info(&name) {
                 Ok(info) => info,
                 Err(CallError::Fault(fault)) => {
                     self.finish(&name);
-                    say_line(&format!("Failed to start process {name}: {fault}"));
+                    log(&format!("Failed to start process {name}: {fault}"));
                     continue;
                 }
                 Err(error) => {
-                    say_line(&format!("Failed to start process {name}, trying again: {error}"));
+                    log(&format!("Failed to start process {name}, trying again: {error}"));
                     continue;
                 }
             };
-            // Without supervisord's clock it was started before anything that we know of.
+            // Without supervisord's clock the start counts as older than any try of ours.
             let ago = if info.now == 0 { i64::MAX } else { info.now.saturating_sub(info.start) };
             let started_ago = (info.start != 0).then_some(ago);
             let status = ProgramStatus { state: ProcessState::from_code(info.state), started_ago };
@@ -102,15 +98,15 @@ impl PendingRestarts {
                 RetryDecision::Start => match supervisor.start_process(&name) {
                     Ok(()) => {
                         self.finish(&name);
-                        say_line(&format!("{name} started"));
+                        log(&format!("{name} started"));
                     }
                     Err(error) => {
                         self.begin(&name);
-                        say_line(&format!("Failed to start process {name}, trying again: {error}"));
+                        log(&format!("Failed to start process {name}, trying again: {error}"));
                     }
                 },
                 RetryDecision::Done => self.finish(&name),
-                // We are there and would start it: it does not grow old meanwhile.
+                // This listener is running and waits: the entry does not age.
                 RetryDecision::Wait => self.begin(&name),
                 RetryDecision::Abandon(reason) => {
                     self.finish(&name);
@@ -127,11 +123,11 @@ fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The lines of a restarts that was written at `written`, in seconds since 1970; any text is one.
+/// Reads the text of a file that was written at `written`, in seconds since 1970; any text can be read.
 pub fn parse(text: &str, written: i64) -> BTreeMap<String, PendingRestart> {
     let entry = |line: &str| match line.split_once(' ') {
-        Some((tried, name)) if tried.len() >= 9 => match tried.parse() {
-            Ok(tried) => (name.to_owned(), PendingRestart { last_try: tried }),
+        Some((time, name)) if time.len() >= 9 => match time.parse() {
+            Ok(last_try) => (name.to_owned(), PendingRestart { last_try }),
             Err(_) => (line.to_owned(), PendingRestart { last_try: written }),
         },
         _ => (line.to_owned(), PendingRestart { last_try: written }),
@@ -139,19 +135,19 @@ pub fn parse(text: &str, written: i64) -> BTreeMap<String, PendingRestart> {
     text.lines().filter(|line| !line.is_empty()).take(MAX_ENTRIES).map(entry).collect()
 }
 
-/// How far a restart came.
+/// The result of a restart.
 #[derive(Debug)]
 pub enum RestartOutcome {
     /// Stopped and started.
     Done,
-    /// Supervisord did not stop it, for this reason; nobody has tried to start it.
+    /// Supervisord did not stop it, for this reason; no start was tried.
     NotStopped(CallError),
-    /// It is stopped, and the start failed for this reason; it is tried again at every tick.
+    /// It is stopped, and the start failed for this reason; the start is tried again at every tick.
     NotStarted(CallError),
 }
 
-/// Stops and starts a process. With `stop_failed` a start is tried also when the stop failed, as httpok does; it
-/// is then told why the stop failed.
+/// Stops and starts a process. With `stop_failed` the start is tried even if the stop fails, as httpok does;
+/// `stop_failed` then gets the error.
 pub fn restart(
     supervisor: &Client,
     restarts: &mut PendingRestarts,
@@ -161,7 +157,7 @@ pub fn restart(
     restarts.begin(name);
     if let Err(error) = supervisor.stop_process(name) {
         let Some(stop_failed) = stop_failed else {
-            // A fault leaves the process as it is; after a lost connection nobody knows, so the entry stays.
+            // A fault leaves the process as it is. After a lost connection its state is unknown, so the entry stays.
             if matches!(error, CallError::Fault(_)) {
                 restarts.finish(name);
             }
@@ -175,7 +171,7 @@ pub fn restart(
             RestartOutcome::Done
         }
         Err(error) => {
-            // Counted from this try: the stop before it may have taken long.
+            // The time of this try: the stop before it may have taken long.
             restarts.begin(name);
             RestartOutcome::NotStarted(error)
         }
@@ -197,7 +193,7 @@ mod tests {
         assert_eq!(PendingRestarts::open(file.clone()).pending, restarts.pending);
         restarts.finish("a b");
         restarts.finish("shop:web");
-        assert!(!file.exists() && PendingRestarts::open(file).is_empty());
+        assert!(!file.exists() && PendingRestarts::open(file).pending.is_empty());
         fs::remove_dir_all(folder).unwrap();
         let old = parse("shop:web\n1700000000 db\n12 monkeys\n", 7);
         let tried = |name: &str| old[name].last_try;

@@ -1,4 +1,5 @@
-//! The listener's side of the event protocol: READY, an event, RESULT, and again.
+//! The listener's side of the event protocol: [`serve`] writes READY, reads an event, writes RESULT, and repeats.
+//! Called by the commands, whose [`EventHandler`] gets the events.
 //!
 //! ```text
 //!          READY              header and body           RESULT OK
@@ -18,54 +19,54 @@ use ironlance_core::listener::protocol::{ListenerResult, READY};
 use ironlance_host::code_pages::CodePageTrimmer;
 use thiserror::Error;
 
-/// So much of a body is read at a time, in bytes.
+/// Bytes of a body that are read at a time.
 const READ_SIZE: usize = 64 * 1024;
 
-/// What a command does with the events it is given.
+/// What a command does with its events.
 pub trait EventHandler {
-    /// Whether it has to do with events of this type at all; what the others say need not even be right.
+    /// Whether the command uses events of this type; the bodies of other types are not checked.
     fn wants(&self, event_name: &str) -> bool;
 
-    /// Deals with one event; returns when whatever must not be lost is safe.
+    /// Handles one event; returns when its alert is stored safely.
     fn handle(&mut self, received: &ReceivedEvent);
 
-    /// The supervisor has been told that the last event is dealt with.
+    /// The RESULT of the last event has been written.
     fn answered(&mut self);
 
-    /// The input has ended: there will be no further event.
+    /// The input has ended; no further event will come.
     fn ended(&mut self);
 }
 
-/// An event as it arrived.
+/// An event as received.
 #[derive(Debug)]
 pub struct ReceivedEvent {
-    /// What the header says.
+    /// The parsed header.
     pub envelope: Envelope,
-    /// What the body says, where it is about a process that changed its state.
+    /// The parsed body of a state change; `None` for other events.
     pub change: Option<StateChange>,
-    /// The header line as it came.
+    /// The header line as received.
     pub header: String,
-    /// The body as it came.
+    /// The body as received.
     pub body: String,
 }
 
 impl ReceivedEvent {
-    /// Header and body: the same again when the supervisor sends the event again.
+    /// Header and body, which are the same when supervisord sends the event again.
     pub fn key(&self) -> String {
         format!("{}\n{}", self.header.trim_end(), self.body)
     }
 }
 
-/// Why a listener cannot go on.
+/// Why a listener must end.
 #[derive(Debug, Error)]
 pub enum ProtocolError {
-    /// The other side is gone, or was never there.
+    /// Reading or writing failed: supervisord is gone, or never started this process.
     #[error("cannot talk to the supervisor: {0}")]
     Io(#[from] io::Error),
-    /// The stream is out of step; there is no way to find the next event in it.
+    /// A header is malformed, so the start of the next event cannot be found.
     #[error("{0}")]
     Envelope(#[from] EnvelopeError),
-    /// A line without an end.
+    /// A header line without an end.
     #[error("cannot read the event header: longer than {MAX_HEADER} bytes")]
     HeaderTooLong,
     /// The input ended within a header.
@@ -73,10 +74,10 @@ pub enum ProtocolError {
     Cut,
 }
 
-/// Takes events from `input` and answers on `output` until the input ends.
+/// Reads events from `input` and answers on `output` until the input ends.
 ///
-/// A body that does not fit its event's type is said on stderr and answered with OK: to be sent it again would
-/// not make it better. One that the input's end has cut short is taken for what it is.
+/// A body that does not fit its event's type is reported on stderr and answered with OK, as a second delivery would
+/// bring the same body. A body that the end of the input cuts short is used as it is.
 pub fn serve(
     mut input: impl BufRead,
     mut output: impl Write,
@@ -126,13 +127,13 @@ fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ProtocolError
     }
 }
 
-/// Reads so many characters of UTF-8, or up to the end of the input; a byte that is not UTF-8 counts as one.
+/// Reads `count` characters of UTF-8, or up to the end of the input; a byte that is not UTF-8 counts as one.
 fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, ProtocolError> {
     let mut bytes = Vec::new();
     let mut text = String::new();
     let mut missing = count;
     while missing > 0 {
-        // A character has at least one byte, so asking for as many bytes as characters never takes too much.
+        // A character has at least one byte, so reading as many bytes as characters never reads too much.
         let start = bytes.len();
         bytes.resize(start + missing.min(READ_SIZE), 0);
         let got = input.read(&mut bytes[start..])?;
@@ -143,7 +144,7 @@ fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, Pro
         let taken = decode(&mut bytes, &mut text);
         missing = missing.saturating_sub(taken);
     }
-    // A character cut by the length stays behind only when the sender counted wrong.
+    // A part of a character is left over only if the sender counted wrong.
     while !bytes.is_empty() && std::str::from_utf8(&bytes).is_err_and(|error| error.error_len().is_none()) {
         let mut next = [0];
         if input.read(&mut next)? == 0 {

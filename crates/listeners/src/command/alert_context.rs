@@ -1,4 +1,4 @@
-//! Where a command's alerts are made up and handed to the submitter.
+//! [`AlertContext`]: gathers the details of an alert and submits it to the outbox. Used by all commands.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -13,19 +13,19 @@ use crate::environment::ListenerEnv;
 use crate::probe::memory::start_ticks;
 use crate::protocol::ReceivedEvent;
 
-/// What a command needs to tell people.
+/// What a command needs for its alerts.
 pub(super) struct AlertContext {
     /// Asked for details; `None` when no supervisord can be asked.
     pub(super) supervisor: Option<Client>,
     submitter: Option<Submitter>,
     host: String,
     wants_details: bool,
-    /// Which life of which supervisord: its serials begin anew with each.
+    /// Identifies the running supervisord; its event serials start from 0 in each one.
     supervisord_id: String,
 }
 
 impl AlertContext {
-    /// Opens the submitter for `command`. Without a receiver nobody is told.
+    /// Opens the submitter for `command`. Without a receiver no alert is sent.
     pub(super) fn open(
         command: &str,
         environment: &ListenerEnv,
@@ -51,46 +51,46 @@ impl AlertContext {
         }
     }
 
-    /// The submitter, when there is somebody to be told.
+    /// The submitter, if there is a receiver.
     pub(super) fn submitter(&mut self) -> Option<&mut Submitter> {
         self.submitter.as_mut()
     }
 
-    /// An event arrived: a moment to look after what others left behind.
+    /// An event was received: lets the submitter deliver what an earlier process left.
     pub(super) fn kick_stale(&mut self) {
         if let Some(submitter) = &mut self.submitter {
             submitter.kick_stale();
         }
     }
 
-    /// There will be a mail.
+    /// An alert follows: starts the delivery process early.
     pub(super) fn prewarm(&self) {
         self.submitter.iter().for_each(Submitter::prewarm);
     }
 
-    /// Whether the alert of this very event is stored already.
+    /// Whether the alert of this event is stored already.
     pub(super) fn is_submitted(&self, received: &ReceivedEvent) -> bool {
         self.submitter.as_ref().is_some_and(|submitter| submitter.is_duplicate(&self.event_key(received)))
     }
 
-    /// What tells this event from every other, and is the same when it is sent again.
+    /// A key that identifies the event, and is the same when supervisord sends it again.
     pub(super) fn event_key(&self, received: &ReceivedEvent) -> String {
         format!("{} {}", self.supervisord_id, received.key())
     }
 
-    /// There will be no further event.
+    /// No further event will come.
     pub(super) fn close(&self) {
         self.submitter.iter().for_each(Submitter::close);
     }
 
-    /// The event has been answered.
+    /// The RESULT of the event has been written.
     pub(super) fn answered(&mut self) {
         if let Some(submitter) = &mut self.submitter {
             submitter.ack();
         }
     }
 
-    /// The details of what happened to a process, unless they are not wanted.
+    /// The details about a process, unless `--brief` was given.
     pub(super) fn gather_details(
         &self,
         received: &ReceivedEvent,
@@ -103,7 +103,7 @@ impl AlertContext {
             .then(|| details::gather(self.supervisor.as_ref(), &context, namespec, pid.as_deref()))
     }
 
-    /// Submits a notification. `event` is what it was made of, where the same event would make the same mail.
+    /// Submits a notification. `event` is its key, if the same event would make the same mail.
     pub(super) fn submit(&mut self, event: Option<&str>, subject: String, notification: Notification) {
         if let Some(submitter) = &mut self.submitter {
             submitter.submit(event, subject, notification);
@@ -111,7 +111,7 @@ impl AlertContext {
     }
 }
 
-/// Our supervisord by pid and start, and the boot that these belong to.
+/// The pid and start time of the supervisord that started this process, and the boot that they belong to.
 fn supervisord_id() -> String {
     let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     let start = start_ticks(parent).unwrap_or_default();
@@ -119,7 +119,7 @@ fn supervisord_id() -> String {
     format!("{parent} {start} {}", boot.trim())
 }
 
-/// This very binary, also when it was replaced on disk since.
+/// This binary, also if it was replaced on disk since.
 fn own_binary() -> PathBuf {
     let own = PathBuf::from("/proc/self/exe");
     if own.exists() { own } else { env::current_exe().unwrap_or(own) }

@@ -1,4 +1,4 @@
-//! `--test-alert`: does my mail work?
+//! `--test-alert`: sends one alert at once and reports each step on stdout.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ use ironlance_core::redact::redact_words;
 
 use crate::environment::host_name;
 
-/// The environment variable with the exit status where the mail server refused the login, which `init` sets to ask again
-/// for the password; without it the status is 1.
+/// The environment variable with the exit status for a refused login. `init` sets it, to ask for the password again;
+/// without it the status is 1.
 pub const LOGIN_REFUSED: &str = "IRONLANCE_LOGIN_REFUSED_STATUS";
 
-/// Says each step on stdout.
+/// Writes each step to stdout.
 #[derive(Default)]
 struct StdoutProgress {
     is_login_refused: bool,
@@ -33,10 +33,10 @@ impl DeliveryProgress for StdoutProgress {
     }
 }
 
-/// Sends one alert by `receiver`, telling each step; 0 when it was taken for every recipient, else 1 (but see
+/// Sends one alert to `receiver` and reports each step; 0 when it was accepted for every recipient, otherwise 1 (but see
 /// [`LOGIN_REFUSED`]).
 ///
-/// `ignored` are the arguments that superlance passes over in silence: here is the place to mention them.
+/// `ignored` are the arguments that superlance ignores silently; they are reported here.
 pub(super) fn run(command: &str, receiver: &Receiver, ignored: &[String]) -> ExitCode {
     let host = host_name();
     let mut aloud = StdoutProgress::default();

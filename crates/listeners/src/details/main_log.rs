@@ -1,7 +1,7 @@
-//! What supervisord's own log tells of a process: how it ended, how long it had run, how often it has started.
+//! [`ProcessHistory`] from supervisord's own log: how a process ended, how long it ran, how often it was started.
 //!
-//! By the time a listener asks, supervisord may have started the program anew and forgotten how it ended; the
-//! log still knows. Its lines are those of supervisor's process.py:
+//! By the time a listener asks, supervisord may have restarted the program and dropped its exit status; the log still
+//! has it. The lines are those of supervisor's process.py:
 //!
 //! ```text
 //! 2026-11-23 09:48:09,123 INFO spawned: 'web' with pid 4711
@@ -10,7 +10,7 @@
 
 use jiff::civil::DateTime;
 
-/// What a part of the log tells of one process.
+/// What a part of the log says about one process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProcessHistory {
     /// `exit status 3`, `terminated by SIGSEGV (core dumped)`.
@@ -23,7 +23,7 @@ pub struct ProcessHistory {
     pub since: Option<String>,
 }
 
-/// A line of interest.
+/// A start or an end of the process.
 struct Line<'a> {
     time: DateTime,
     what: What<'a>,
@@ -34,15 +34,15 @@ enum What<'a> {
     Exited { how: &'a str },
 }
 
-/// Reads the end of a main log. `pid` is the id of the process that ended, when the event told it;
-/// without one the last end in the log counts.
+/// Reads the end of a main log. `pid` is the id of the process that ended, if the event has it;
+/// otherwise the last end in the log counts.
 pub fn read(log: &str, process: &str, pid: Option<&str>) -> ProcessHistory {
     let since = log.lines().find_map(stamp).map(|(time, _)| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
     let lines: Vec<Line<'_>> = log.lines().filter_map(|line| parse(line, process)).collect();
     let starts = lines.iter().filter(|line| matches!(line.what, What::Spawned { .. })).count();
-    let born =
+    let start_of =
         |pid: &str| lines.iter().rposition(|line| matches!(line.what, What::Spawned { pid: p } if p == pid));
-    let end = match pid.and_then(born) {
+    let end = match pid.and_then(start_of) {
         // Two groups may each have a process of this name: only an end that follows its own start is certain.
         Some(start) => Some(start + 1).filter(|next| lines.get(*next).is_some_and(Line::is_end)),
         None => lines.iter().rposition(Line::is_end),

@@ -1,4 +1,4 @@
-//! Why it happened: what supervisord can tell of a process, for the Details of an alert.
+//! The Details of an alert: why it happened, as far as supervisord can say. [`gather`] asks it and renders the lines.
 
 mod last_exit;
 pub mod main_log;
@@ -13,13 +13,13 @@ use ironlance_rpc::{Client, ProcessInfo, Value};
 use last_exit::LastExit;
 use main_log::ProcessHistory;
 
-/// How long supervisord may take to tell; what is not told by then is left out.
+/// Time limit for supervisord's answer; without an answer the details are left out.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// How much of the main log is read: the last few hundred lines.
+/// Bytes of the main log that are read: the last few hundred lines.
 const MAIN_LOG_TAIL: i64 = 64 * 1024;
-/// How much of a program's log is read to find its last lines.
+/// Bytes of a program's log that are read to find its last lines.
 const LOG_TAIL: i64 = 16 * 1024;
-/// How many of a program's last lines an alert shows of each stream.
+/// Last lines of each stream of a program that an alert shows.
 const LAST_LINES: usize = 20;
 /// A line longer than this, in characters, is cut: a mail line has its limits (RFC 5322, 2.1.1).
 const LONGEST_LINE: usize = 400;
@@ -33,10 +33,9 @@ pub struct DetailsContext<'a> {
     pub supervisor: &'a str,
 }
 
-/// Asks supervisord about a process and writes down what it tells, a line for each fact.
+/// Asks supervisord about a process and renders the answers, a line for each fact.
 ///
-/// `pid` is the id of the process that the alert is about, where the event told it. What cannot be had is
-/// left out.
+/// `pid` is the id of the process that the alert is about, if the event has it. Facts that cannot be had are left out.
 pub fn gather(
     supervisor: Option<&Client>,
     context: &DetailsContext<'_>,
@@ -59,7 +58,7 @@ pub fn gather(
     match answers.end.and_then(|end| LastExit::of(&end, pid)) {
         Some(end) => {
             end.add_to(&mut details);
-            // The logs may have gone on since, with what came after it.
+            // The logs may have grown since the exit.
             (stderr, stdout) = (Some(end.stderr_tail), Some(end.stdout_tail));
         }
         None => {
@@ -85,7 +84,7 @@ struct Replies {
     stderr: Option<String>,
     stdout: Option<String>,
     main_log: Option<String>,
-    /// How it last ended, which only our own supervisord tells.
+    /// How it last ended; only our own supervisord has this method.
     end: Option<Value>,
 }
 
@@ -106,7 +105,7 @@ fn ask(supervisor: &Client, namespec: &Namespec) -> Replies {
     let mut answers = answers.into_iter();
     let mut text = |method: &str| match answers.next() {
         Some(Ok(Value::Str(text))) => Some(text),
-        // Python's supervisord cannot give a log from the middle of a character on: begin a little later.
+        // Python's supervisord fails when a tail begins in the middle of a character: begin a little later.
         Some(Err(fault)) if fault.string.contains("utf") => later_tail(supervisor, method, name()),
         _ => None,
     };
@@ -118,7 +117,7 @@ fn ask(supervisor: &Client, namespec: &Namespec) -> Replies {
     Replies { info, stderr, stdout, main_log, end }
 }
 
-/// The end of a log from one, two or three bytes later on, whichever is a character's first.
+/// The tail of a log from one, two or three bytes later on, whichever begins a character.
 fn later_tail(supervisor: &Client, method: &str, name: Value) -> Option<String> {
     let own = (method != "supervisor.readLog").then_some(name);
     let whole = if own.is_some() { LOG_TAIL } else { MAIN_LOG_TAIL };
@@ -133,8 +132,8 @@ fn later_tail(supervisor: &Client, method: &str, name: Value) -> Option<String> 
     })
 }
 
-/// How the process ended and how long it had run, from the log where it tells, else from supervisord's memory
-/// of a process that it has not started anew since.
+/// How the process ended and how long it ran: from the log, or else from supervisord's state of a process that it has
+/// not restarted since.
 fn add_end(
     details: &mut ProcessDetails,
     history: &ProcessHistory,
@@ -188,7 +187,7 @@ fn last_lines(log: &str) -> Vec<String> {
 
 /// A text without the control sequences by which programs colour it (ECMA-48, 5.4).
 fn without_colours(text: &str) -> String {
-    // Our own supervisord gives the character that begins one as its picture, as XML cannot hold it.
+    // Our own supervisord sends U+241B for the escape character, which XML cannot contain.
     let text = text.replace('\u{241b}', "\x1b");
     let mut pieces = text.split("\x1b[");
     let mut plain = pieces.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! The command line of the batch mailers: crashmailbatch, fatalmailbatch and crashsms.
+//! The command line of the batch mailers, crashmailbatch, fatalmailbatch and crashsms: [`parse`] to [`BatchOptions`].
 
 use ironlance_alert::Receiver;
 use ironlance_core::text::python::repr;
@@ -21,31 +21,31 @@ use ironlance_core::cli::{
 /// The characters of one short message in the GSM 7-bit alphabet (3GPP TS 23.038).
 const SMS_LENGTH: usize = 160;
 
-/// What a batch mailer is told to do.
+/// The options of a batch mailer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchOptions {
-    /// Which programs it is about; with none named, all but those left out.
+    /// The programs; with none named, all but the excluded ones.
     pub filter: ProcessFilter,
-    /// What is worth a line.
+    /// The state changes that make an entry.
     pub triggers: Triggers,
-    /// How long to collect.
+    /// How long a batch is collected.
     pub interval: BatchInterval,
     /// The event that is the clock, such as `TICK_60`.
     pub tick_event: String,
     /// The seconds between two of these.
     pub tick_seconds: u64,
-    /// The subject as superlance logs it: what was given, else the command's own; crashsms has none. With an empty
-    /// one a mail has no Subject header.
+    /// The subject as superlance logs it: the given one, or else the command's own; crashsms has none. With an empty
+    /// one the mail has no Subject header.
     pub subject: Option<String>,
-    /// Short messages are cut to so many GSM-7 characters.
+    /// Maximum length of a short message, in GSM-7 characters.
     pub max_length: Option<usize>,
-    /// How, from whom and to whom.
+    /// The mail transport, the sender and the recipients.
     pub receiver: Receiver,
-    /// No Details.
+    /// Leave out the Details.
     pub brief: bool,
-    /// Send one alert now, and exit.
+    /// Send one alert now and exit.
     pub test_alert: bool,
-    /// Arguments that are no options. Superlance passes over them in silence.
+    /// Arguments that are no options. Superlance ignores them silently.
     pub ignored: Vec<String>,
 }
 
@@ -125,7 +125,7 @@ fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
             'i',
             "interval",
             Takes::Value("MINUTES"),
-            "how long to collect, 1.0 unless told otherwise",
+            "how long to collect, 1.0 by default",
             |raw: &mut RawOptions, given| {
                 raw.interval = number::float(given.value()).ok_or_else(|| {
                     let value = repr(given.value());
@@ -147,7 +147,7 @@ fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
         'e',
         "tickEvent",
         Takes::Value("TICK_n"),
-        "the event that is the clock, TICK_60 unless told otherwise; must be among events=",
+        "the event that is the clock, TICK_60 by default; must be among events=",
         |raw, given| {
             raw.tick = given.clone();
             Ok(())
@@ -162,7 +162,7 @@ fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
         rows.push(ours(
             "max-length",
             Takes::OptionalNumber("N"),
-            "cut the text to one short message: N characters of the GSM alphabet, 160 unless told otherwise, or \
+            "cut the text to one short message: N characters of the GSM alphabet, 160 by default, or \
              70 of any other for each 160; what did not fit is counted",
             set_max_length,
         ));

@@ -1,4 +1,4 @@
-//! The command line of crashmail.
+//! The command line of crashmail: [`parse`] to [`CrashmailOptions`].
 
 use super::destination::{self, MailDestination};
 use super::mail_options::{mailer_rows, server_rows, shared_rows};
@@ -13,22 +13,22 @@ use ironlance_core::cli::{
     table::original,
 };
 
-/// What crashmail is told to do.
+/// The options of crashmail.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrashmailOptions {
-    /// Which programs it is about; with none named, all but those left out.
+    /// The programs; with none named, all but the excluded ones.
     pub filter: ProcessFilter,
-    /// What is worth a mail.
+    /// The state changes that are mailed.
     pub triggers: Triggers,
-    /// Stands before the subject, with a colon; never empty.
+    /// Goes in front of the subject, with a colon; never empty.
     pub header: Option<String>,
-    /// How and to whom.
+    /// The mail transport and the recipients.
     pub destination: MailDestination,
-    /// No Details.
+    /// Leave out the Details.
     pub brief: bool,
-    /// Send one alert now, and exit.
+    /// Send one alert now and exit.
     pub test_alert: bool,
-    /// Arguments from the first on that is no option. Superlance passes over them in silence.
+    /// Arguments from the first on that is no option. Superlance ignores them silently.
     pub ignored: Vec<String>,
 }
 

@@ -1,4 +1,5 @@
-//! How and to whom a command's mails go, made of what it was told and of what the environment knows.
+//! [`MailDestination`]: the transport and the recipients of a command's mails, resolved from its [`MailOptions`] and the
+//! environment.
 
 use std::path::{Path, PathBuf};
 
@@ -12,21 +13,21 @@ use super::option_error::OptionError;
 
 /// The mailer of superlance's crashmail, httpok and memmon.
 const DEFAULT_SENDMAIL: &str = "/usr/sbin/sendmail -t -i";
-/// The password of the mail server, in the environment.
+/// The environment variable with the password of the mail server.
 const PASSWORD_VARIABLE: &str = "IRONLANCE_SMTP_PASSWORD";
 /// The same as a systemd credential: a file in the folder that `CREDENTIALS_DIRECTORY` names (systemd.exec(5)).
 const CREDENTIAL: &str = "ironlance-smtp-password";
 
-/// How and to whom the mails of crashmail, httpok or memmon go.
+/// The transport and the recipients of the mails of crashmail, httpok or memmon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MailDestination {
     /// `None` when there is no recipient.
     pub receiver: Option<Receiver>,
-    /// The recipients as they were given, for the To line that is logged; `None` when there is none.
+    /// The recipients as given, for the To line that is logged; `None` when there is none.
     pub email: Option<String>,
 }
 
-/// Makes a delivery of the mail: by sendmail unless they name a server.
+/// Resolves the options of crashmail, httpok or memmon: sendmail, unless a server is given.
 pub(super) fn resolve(
     mail: &MailOptions,
     environment: &OptionsEnv<'_>,
@@ -57,7 +58,7 @@ pub(super) fn resolve(
     let given: Vec<&str> =
         mail.recipients.iter().map(String::as_str).filter(|given| !given.is_empty()).collect();
     let email = given.join(", ");
-    // Only a server needs to know them one by one; for a command the To line stands as it was given.
+    // Only a server needs the recipients one by one; a command gets the To line as given.
     let to = match &transport {
         Transport::Smtp(_) => to,
         Transport::Sendmail { .. } | Transport::BodyOnly { .. } => vec![email.clone()],
@@ -68,7 +69,7 @@ pub(super) fn resolve(
     })
 }
 
-/// Makes a receiver of the mail of a batch mailer: by SMTP unless they name a command.
+/// Resolves the options of a batch mailer: SMTP, unless a command is given.
 pub(super) fn resolve_batch(
     mail: &MailOptions,
     environment: &OptionsEnv<'_>,
@@ -105,7 +106,7 @@ fn reject_both(mail: &MailOptions, option: &str) -> Result<(), OptionError> {
     }
 }
 
-/// Refuses options about a mail server when there is none: who asks for TLS must not believe to have it.
+/// Refuses options for a mail server when there is none: a user who gives `--tls` must not believe that it is in effect.
 fn reject_unused(mail: &MailOptions, where_not: &str) -> Result<(), OptionError> {
     let orphans = [
         ("--tls", mail.tls == TlsDemand::Required),
@@ -140,7 +141,7 @@ fn smtp(
     }
     let user = [&mail.user, &server.user].into_iter().flatten().find(|user| !user.is_empty());
     let password = user.and_then(|_| password(mail, server, environment));
-    // Superlance's `-u` alone means no AUTH; a user in a URL of ours has a reason to be there.
+    // In superlance `-u` without a password means no AUTH; a user in a URL of ours needs a password.
     if user.is_some() && password.is_none() && server.scheme != ServerScheme::Bare {
         return Err(OptionError::Unusable(format!(
             "cannot authenticate: there is no password; give it by --password-file, by the environment variable \
@@ -157,7 +158,7 @@ fn smtp(
     }))
 }
 
-/// The first password that there is: on the command line, in a file, in the environment, as a credential.
+/// The first password found: on the command line, in a file, in the environment, as a credential.
 fn password(mail: &MailOptions, server: &MailServer, environment: &OptionsEnv<'_>) -> Option<Secret> {
     let variable = |name: &str| (environment.variable)(name).filter(|value| !value.is_empty());
     let literal = [&mail.password, &server.password].into_iter().flatten().find(|text| !text.is_empty());

@@ -1,4 +1,4 @@
-//! The command line of httpok.
+//! The command line of httpok: [`parse`] to [`HttpokOptions`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,30 +18,30 @@ use ironlance_core::cli::{
 };
 use ironlance_core::redact::redact;
 
-/// What httpok is told to do.
+/// The options of httpok.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpokOptions {
     /// The page; empty only together with `test_alert`.
     pub url: String,
-    /// Which programs to restart. With none named it is none; `filter.any` is all.
+    /// The programs to restart. With none named none is restarted; with `filter.any` all are.
     pub filter: ProcessFilter,
-    /// How long the whole check may take.
+    /// Time limit for the whole check.
     pub timeout: Duration,
-    /// The statuses that are well; never empty.
+    /// The expected statuses; never empty.
     pub statuses: Vec<u16>,
-    /// What must be in the body; never empty.
+    /// Text that the body must contain; never empty.
     pub in_body: Option<String>,
     /// The folder for cores of hung processes.
     pub core_dir: Option<PathBuf>,
     /// The command line that writes one, up to the file's name.
     pub gcore: String,
-    /// When to check.
+    /// Whether to check when no program is RUNNING.
     pub eagerness: Eagerness,
     /// A name for the subject.
     pub name: Option<String>,
-    /// How and to whom.
+    /// The mail transport and the recipients.
     pub destination: MailDestination,
-    /// The failures in a row that it takes; at least 1.
+    /// The failures in a row that it takes to act; at least 1.
     pub retries: u32,
     /// How long a program is left alone after its start.
     pub grace: Duration,
@@ -51,22 +51,22 @@ pub struct HttpokOptions {
     pub request: CheckRequest,
     /// Do not verify the page's certificate.
     pub insecure: bool,
-    /// Authorities to trust for the page, beside the system's.
+    /// Certificate authorities to trust for the page, in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// Mail, and restart nothing.
     pub notify_only: bool,
-    /// How long a trouble that lasts is not mailed about again.
+    /// How long the same problem is not mailed again.
     pub remind: RemindInterval,
-    /// No Details.
+    /// Leave out the Details.
     pub brief: bool,
-    /// Send one alert now, and exit.
+    /// Send one alert now and exit.
     pub test_alert: bool,
 }
 
 /// The request to the web server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRequest {
-    /// `GET`, or `POST` with data, unless told otherwise.
+    /// `GET`, or `POST` with data, by default.
     pub method: String,
     /// Names and values, in their order.
     pub headers: Vec<(String, String)>,
@@ -154,21 +154,21 @@ fn rows() -> Vec<OptionRow<RawOptions>> {
     rows
 }
 
-/// Superlance's options about the check and what follows from it.
+/// Superlance's options for the check and the restart.
 fn check_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         original(
             't',
             "timeout",
             Takes::Value("SECONDS"),
-            "for the whole check, 10 unless told otherwise; a refused connection is tried again until then",
+            "for the whole check, 10 by default; a refused connection is tried again until then",
             set_timeout,
         ),
         original(
             'c',
             "code",
             Takes::Value("STATUS"),
-            "an expected status, 200 unless told otherwise; may be repeated",
+            "an expected status, 200 by default; may be repeated",
             add_status,
         ),
         original('b', "body", Takes::Value("TEXT"), "must be in the body", |raw, given| {
@@ -179,7 +179,7 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             'g',
             "gcore",
             Takes::Value("COMMAND"),
-            "what writes a core, given a file and a pid; /usr/bin/gcore -o unless told otherwise",
+            "what writes a core, given a file and a pid; /usr/bin/gcore -o by default",
             |raw, given| {
                 raw.gcore = given.value().to_owned();
                 Ok(())
@@ -228,13 +228,13 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
     ]
 }
 
-/// Our options that hold it back.
+/// Our options that limit restarts and mails.
 fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         ours(
             "retries",
             Takes::Value("N"),
-            "act after N failed checks in a row, 1 unless told otherwise",
+            "act after N failed checks in a row, 1 by default",
             |raw: &mut RawOptions, given| {
                 raw.retries = count(given)?;
                 Ok(())
@@ -245,8 +245,8 @@ fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Value("TIME"),
             "leave programs alone for so long after their start (45, 45s, 2m, 1h)",
             |raw, given| {
-                let refusal = || OptionError::value(given, "not a time such as 45, 45s, 2m or 1h");
-                raw.grace = number::span(given.value()).ok_or_else(refusal)?;
+                let error = || OptionError::value(given, "not a time such as 45, 45s, 2m or 1h");
+                raw.grace = number::span(given.value()).ok_or_else(error)?;
                 Ok(())
             },
         ),
@@ -264,7 +264,7 @@ fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
     ]
 }
 
-/// Our options about the request.
+/// Our options for the request.
 fn request_rows() -> Vec<OptionRow<RawOptions>> {
     vec![
         ours(
@@ -280,7 +280,7 @@ fn request_rows() -> Vec<OptionRow<RawOptions>> {
         ours(
             "method",
             Takes::Value("METHOD"),
-            "the request's method; GET, or POST with --data, unless told otherwise",
+            "the request's method; GET, or POST with --data, by default",
             |raw, given| {
                 if !is_token(given.value()) {
                     return Err(OptionError::value(given, "not a method such as GET or HEAD"));
@@ -341,7 +341,7 @@ fn set_max_restarts(raw: &mut RawOptions, given: &OptionArg) -> Result<(), Optio
     Ok(())
 }
 
-/// `NAME: VALUE` with a name and a value that may stand in a request (RFC 9110, 5.5).
+/// `NAME: VALUE`, valid as a field of a request (RFC 9110, 5.5).
 fn header(text: &str) -> Option<(String, String)> {
     let (name, value) = text.split_once(':')?;
     let value = value.trim();
@@ -399,7 +399,7 @@ impl RawOptions {
             timeout: self.timeout,
             statuses: if self.statuses.is_empty() { vec![200] } else { self.statuses },
             in_body: self.in_body,
-            // As in superlance, an empty command switches the cores off.
+            // As in superlance, an empty command disables cores.
             core_dir: self.core_dir.filter(|_| !self.gcore.is_empty()),
             gcore: self.gcore,
             eagerness: self.eagerness,

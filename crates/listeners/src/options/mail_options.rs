@@ -1,4 +1,4 @@
-//! What all six commands are told about their mails, before it is known whether it fits together.
+//! [`MailOptions`]: the options about mails of all six commands, as given. `destination` checks and resolves them.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use ironlance_core::cli::{
     table::{original, ours},
 };
 
-/// Options of delivery, in the order of their coming; a later one replaces an earlier, recipients add up.
+/// The options about mails as given: a later one replaces an earlier one, recipients add up.
 #[derive(Debug, Default)]
 pub(super) struct MailOptions {
     pub(super) recipients: Vec<String>,
@@ -60,14 +60,14 @@ pub(super) fn mailer_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
             "sendmail_program",
             Takes::Value("COMMAND"),
             "a command line for sh that takes the mail on its standard input; \
-             /usr/sbin/sendmail -t -i unless told otherwise",
+             /usr/sbin/sendmail -t -i by default",
             set_sendmail,
         ),
         original(
             'm',
             "email",
             Takes::Value("ADDRESS"),
-            "to whom; may be repeated, or a list with commas; without it nobody gets mail",
+            "to whom; may be repeated, or a list with commas; without it no mail is sent",
             |target, given| {
                 mail(target).recipients.push(given.value().to_owned());
                 Ok(())
@@ -89,7 +89,7 @@ pub(super) fn server_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
         ours(
             "from",
             Takes::Value("ADDRESS"),
-            "the sender; with --smtp it is ironlance@ and this host's name unless told otherwise",
+            "the sender; with --smtp it is ironlance@ and this host's name by default",
             |target, given| {
                 mail(target).from = Some(filled(given)?);
                 Ok(())
@@ -99,7 +99,7 @@ pub(super) fn server_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
     ]
 }
 
-/// Superlance's way for the batch mailers.
+/// Superlance's mail options of the batch mailers.
 pub(super) fn batch_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
     vec![
         original(
@@ -120,19 +120,25 @@ pub(super) fn batch_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
             'H',
             "smtpHost",
             Takes::Value("HOST[:PORT]"),
-            "the mail server, localhost unless told otherwise; smtp://[USER@]HOST[:PORT] (STARTTLS where it is \
+            "the mail server, localhost by default; smtp://[USER@]HOST[:PORT] (STARTTLS where it is \
              offered) and smtps://... as well",
             |target, given| server(target, given, MailServer::from_host(given.value())),
         ),
-        original('u', "userName", Takes::Value("USER"), "who we are to the mail server", |target, given| {
-            mail(target).user = Some(given.value().to_owned());
-            Ok(())
-        }),
+        original(
+            'u',
+            "userName",
+            Takes::Value("USER"),
+            "the user name at the mail server",
+            |target, given| {
+                mail(target).user = Some(given.value().to_owned());
+                Ok(())
+            },
+        ),
         original(
             'p',
             "password",
             Takes::Value("PASSWORD"),
-            "the password for the mail server, for everybody to see in ps: --password-file is better",
+            "the password for the mail server, which every user can see in ps: --password-file is better",
             |target, given| {
                 mail(target).password = Some(given.value().to_owned());
                 Ok(())
@@ -152,7 +158,7 @@ pub(super) fn batch_sendmail_row<T: AsMut<SharedOptions>>() -> OptionRow<T> {
     )
 }
 
-/// What all six have.
+/// The options that all six commands have.
 pub(super) fn shared_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
     vec![
         ours(

@@ -1,4 +1,4 @@
-//! Where a mail server is: a URL of ours, or `host[:port]` as Python's smtplib takes it.
+//! [`MailServer`]: parsed from a `smtp://` or `smtps://` URL, or from `host[:port]` as Python's smtplib reads it.
 
 use ironlance_alert::Security;
 use ironlance_net::percent;
@@ -7,7 +7,7 @@ const SMTP_PORT: u16 = 25;
 /// RFC 8314: submission over TLS from the first byte, by whatever scheme it is named.
 const SMTPS_PORT: u16 = 465;
 
-/// A mail server as it was written.
+/// A mail server as given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MailServer {
     pub(super) scheme: ServerScheme,
@@ -17,7 +17,7 @@ pub(super) struct MailServer {
     pub(super) password: Option<String>,
 }
 
-/// How it was written.
+/// The notation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerScheme {
     /// `smtp://`
@@ -91,7 +91,7 @@ impl MailServer {
     }
 }
 
-/// The text without what may be a password, for messages.
+/// The text for messages, with a possible password redacted.
 pub(super) fn redacted(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
     let scheme = before.find("://").map_or("", |end| &before[..end + "://".len()]);
@@ -204,7 +204,7 @@ mod tests {
             assert!(MailServer::from_url(text).is_err(), "{text}");
         }
         for text in ["", ":25", "mail:x", "mail:", "mail:70000", "a b", "[::1]x", "joe@mail", "mail\n"] {
-            // An empty port is no port either: smtplib calls it nonnumeric.
+            // An empty port is refused as well: smtplib calls it nonnumeric.
             assert!(MailServer::from_host(text).is_err(), "{text}");
         }
     }

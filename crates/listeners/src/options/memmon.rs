@@ -1,4 +1,4 @@
-//! The command line of memmon.
+//! The command line of memmon: [`parse`] to [`MemmonOptions`].
 
 use std::collections::BTreeMap;
 
@@ -21,10 +21,10 @@ use ironlance_core::cli::{
     table::{original, ours},
 };
 
-/// What memmon is told to do.
+/// The options of memmon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemmonOptions {
-    /// Every limit, exclusions applied: programs, groups, then the one for all, each in the order of their coming.
+    /// Every limit, exclusions applied: programs, groups, then the one for all, each in the order given.
     pub limits: Vec<MemoryLimit>,
     /// Bytes by the name that `-p` gave, sorted, for the status line.
     pub programs: BTreeMap<String, u64>,
@@ -32,27 +32,27 @@ pub struct MemmonOptions {
     pub groups: BTreeMap<String, u64>,
     /// Bytes for every process.
     pub any: Option<u64>,
-    /// Every name that was given, those that are left out too; with `--any` also the pattern for all.
+    /// Every given name, with the excluded ones; with `--any` also the pattern for all.
     pub named: Vec<name_check::NamePattern>,
-    /// Which memory counts.
+    /// The kind of memory that is measured.
     pub metric: MemoryMetric,
     /// No mail about a process that has been up for more seconds than this; may be negative, as in superlance.
     pub uptime: Option<i64>,
     /// A name for the subject.
     pub name: Option<String>,
-    /// How and to whom.
+    /// The mail transport and the recipients.
     pub destination: MailDestination,
-    /// The ticks over the limit in a row that it takes; at least 1.
+    /// The ticks in a row over the limit that it takes to act; at least 1.
     pub ticks: u32,
     /// What is done to a process over its limit.
     pub action: MemoryAction,
-    /// How long a trouble that lasts is not mailed about again.
+    /// How long the same problem is not mailed again.
     pub remind: RemindInterval,
-    /// No Details.
+    /// Leave out the Details.
     pub brief: bool,
-    /// Send one alert now, and exit.
+    /// Send one alert now and exit.
     pub test_alert: bool,
-    /// Arguments from the first on that is no option. Superlance passes over them in silence.
+    /// Arguments from the first on that is no option. Superlance ignores them silently.
     pub ignored: Vec<String>,
 }
 
@@ -68,13 +68,13 @@ const PAGE: HelpPage = HelpPage {
 
 #[derive(Default)]
 struct RawOptions {
-    /// In the order of their coming; a name that comes again keeps its place and takes the new size.
+    /// In the order given; a repeated name keeps its place and takes the new size.
     programs: Vec<(String, u64)>,
     groups: Vec<(String, u64)>,
     any: Option<u64>,
-    /// Patterns and groups without their `!`.
-    leave_programs: Vec<String>,
-    leave_groups: Vec<String>,
+    /// The excluded patterns and groups, without `!`.
+    excluded_programs: Vec<String>,
+    excluded_groups: Vec<String>,
     cumulative: bool,
     pss: bool,
     uptime: Option<i64>,
@@ -122,7 +122,7 @@ fn limit_rows() -> Vec<OptionRow<RawOptions>> {
             |raw, given| {
                 match named(given, Selection::add)? {
                     LimitArg::Limit(name, bytes) => put(&mut raw.programs, name, bytes),
-                    LimitArg::LeftOut(pattern) => raw.leave_programs.push(pattern),
+                    LimitArg::Excluded(pattern) => raw.excluded_programs.push(pattern),
                 }
                 Ok(())
             },
@@ -135,7 +135,7 @@ fn limit_rows() -> Vec<OptionRow<RawOptions>> {
             |raw, given| {
                 match named(given, Selection::add_group)? {
                     LimitArg::Limit(name, bytes) => put(&mut raw.groups, name, bytes),
-                    LimitArg::LeftOut(group) => raw.leave_groups.push(group),
+                    LimitArg::Excluded(group) => raw.excluded_groups.push(group),
                 }
                 Ok(())
             },
@@ -155,7 +155,7 @@ fn mail_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Value("TIME"),
             "no mail about a process that had been up for longer (90, 90s, 5m, 2h, 1d)",
             |raw: &mut RawOptions, given| {
-                // The option's name stands without quotes here, other than in the messages about sizes.
+                // As in superlance the option's name has no quotes here, unlike in the messages about sizes.
                 raw.uptime = Some(number::seconds(given.value()).ok_or_else(|| {
                     let value = repr(given.value());
                     OptionError::Unparseable(format!(
@@ -184,7 +184,7 @@ fn our_rows() -> Vec<OptionRow<RawOptions>> {
         ours(
             "for",
             Takes::Value("N"),
-            "act after N ticks over the limit in a row, 1 unless told otherwise",
+            "act after N ticks over the limit in a row, 1 by default",
             |raw: &mut RawOptions, given| {
                 raw.ticks = Some(count(given)?);
                 Ok(())
@@ -224,7 +224,7 @@ fn our_rows() -> Vec<OptionRow<RawOptions>> {
 enum LimitArg {
     Limit(String, u64),
     /// With its `!`.
-    LeftOut(String),
+    Excluded(String),
 }
 
 type Check = fn(&mut Selection, &str) -> Result<(), SelectionError>;
@@ -240,7 +240,7 @@ fn named(given: &OptionArg, check: Check) -> Result<LimitArg, OptionError> {
             return Err(OptionError::value(given, "what is left out by ! has no size"));
         }
         checked(value)?;
-        return Ok(LimitArg::LeftOut(value.to_owned()));
+        return Ok(LimitArg::Excluded(value.to_owned()));
     }
     let Some((name, text)) = value.split_once('=').filter(|(_, text)| !text.contains('=')) else {
         let (value, option) = (repr(value), repr(&given.name));
@@ -288,8 +288,8 @@ fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<MemmonOptions, 
 
 impl RawOptions {
     fn named(&self) -> Vec<name_check::NamePattern> {
-        let programs = self.programs.iter().map(|(name, _)| name).chain(&self.leave_programs);
-        let groups = self.groups.iter().map(|(name, _)| name).chain(&self.leave_groups);
+        let programs = self.programs.iter().map(|(name, _)| name).chain(&self.excluded_programs);
+        let groups = self.groups.iter().map(|(name, _)| name).chain(&self.excluded_groups);
         let every = self.any.map(|_| name_check::NamePattern::Program("*".to_owned()));
         let programs = programs.cloned().map(name_check::NamePattern::Program);
         programs.chain(groups.cloned().map(name_check::NamePattern::Group)).chain(every).collect()
@@ -340,22 +340,22 @@ impl RawOptions {
         let groups = self.groups.iter().map(|entry| (entry, Selection::add_group as Check));
         let any = all.iter().map(|entry| (entry, every as Check));
         let limits = programs.chain(groups).chain(any).map(|((name, bytes), add)| {
-            let mut who = Selection::default();
-            let left_out = self.leave_programs.iter().map(|name| (name, Selection::add as Check));
-            let left_out =
-                left_out.chain(self.leave_groups.iter().map(|name| (name, Selection::add_group as Check)));
-            for (pattern, add) in std::iter::once((name, add)).chain(left_out) {
-                add(&mut who, pattern).expect("every pattern was tried when it was given");
+            let mut selection = Selection::default();
+            let exclusions = self.excluded_programs.iter().map(|name| (name, Selection::add as Check));
+            let exclusions = exclusions
+                .chain(self.excluded_groups.iter().map(|name| (name, Selection::add_group as Check)));
+            for (pattern, add) in std::iter::once((name, add)).chain(exclusions) {
+                add(&mut selection, pattern).expect("every pattern was tried when it was given");
             }
-            MemoryLimit { named: format!("{name}={bytes}"), processes: who, bytes: *bytes }
+            MemoryLimit { named: format!("{name}={bytes}"), processes: selection, bytes: *bytes }
         });
         limits.collect()
     }
 }
 
-/// Takes in every process; `-a` has no pattern.
-fn every(who: &mut Selection, _: &str) -> Result<(), SelectionError> {
-    who.include_all();
+/// Includes every process; `-a` has no pattern.
+fn every(selection: &mut Selection, _: &str) -> Result<(), SelectionError> {
+    selection.include_all();
     Ok(())
 }
 

@@ -1,8 +1,9 @@
-//! Command lines of the six listeners: superlance's, with superlance's parsing, and what we add to them.
+//! Command lines of the six listeners: superlance's options with superlance's parsing, and ours. Each file parses into a
+//! struct of options, in the vocabulary of `rule`; it decides nothing.
 //!
 //! ```text
-//!   arguments ──▶ getopt or optparse ──▶ a Row of the command's table ──▶ its `apply` ──▶ RawOptions ──▶ options
-//!                                                    └──▶ help
+//!   arguments ──▶ getopt or optparse ──▶ a row of the command's table ──▶ its `apply` ──▶ RawOptions ──▶ options
+//!                                                   └──▶ help
 //! ```
 //!
 //! crashmail, httpok and memmon are read as Python's getopt reads them, the batch mailers as its optparse does.
@@ -26,12 +27,12 @@ pub use destination::MailDestination;
 pub use httpok::HttpokOptions;
 pub use memmon::MemmonOptions;
 
-/// What comes of a command line.
+/// The result of parsing a command line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed<T> {
-    /// Do the command's work.
+    /// Run with these options.
     Run(T),
-    /// Say this, and end.
+    /// Print this and exit.
     Exit {
         /// The exit status.
         code: u8,
@@ -42,10 +43,10 @@ pub enum Parsed<T> {
     },
 }
 
-/// What the options ask of the world outside the command line.
+/// What parsing needs besides the command line.
 #[derive(Clone, Copy)]
 pub struct OptionsEnv<'a> {
-    /// Gives the value of an environment variable.
+    /// Looks up an environment variable.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// This host's name, for the sender's address.
     pub host: &'a str,
@@ -57,7 +58,7 @@ mod tests {
     use crate::rule::batch::BatchMailer;
     use proptest::prelude::*;
 
-    /// Pieces of command lines, right and wrong.
+    /// Parts of command lines, valid and invalid.
     fn argument() -> impl Strategy<Value = String> {
         prop_oneof![
             "-[a-zA-Z!:]{0,4}",

@@ -1,4 +1,4 @@
-//! Numbers as Python's int() and float() read them, and sizes and times as supervisor's datatypes do.
+//! Parsers of numbers as Python's int() and float() read them, and of sizes and times as supervisor's datatypes do.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ type Suffixes = [(&'static str, i128)];
 const SIZES: &Suffixes = &[("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30)];
 const TIMES: &Suffixes = &[("s", 1), ("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)];
 
-/// Python's `int(text)`, but for digits beyond ASCII; a number that does not fit ends at the nearest that does.
+/// Python's `int(text)`, except for digits beyond ASCII; a number that does not fit saturates.
 pub(super) fn int(text: &str) -> Option<i128> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix('-') {
@@ -23,12 +23,12 @@ pub(super) fn int(text: &str) -> Option<i128> {
     Some(if negative { -number } else { number })
 }
 
-/// Python's `float(text)`, but for digits beyond ASCII.
+/// Python's `float(text)`, except for digits beyond ASCII.
 pub(super) fn float(text: &str) -> Option<f64> {
     without_underscores(text.trim())?.parse().ok()
 }
 
-/// Takes out underscores that stand between two digits; another one makes the text no number.
+/// Removes underscores between two digits; with any other underscore the text is no number.
 fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let is_digit = |n: Option<usize>| n.and_then(|n| bytes.get(n)).is_some_and(u8::is_ascii_digit);

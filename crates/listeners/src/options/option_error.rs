@@ -1,4 +1,5 @@
-//! Why a command line leads to no work, and what the command then says: superlance's streams and exit codes.
+//! [`OptionError`]: why a command line is refused, and what the command then prints: superlance's streams and exit
+//! statuses.
 
 use ironlance_core::redact::redact;
 use ironlance_core::text::python::repr;
@@ -8,19 +9,19 @@ use super::Parsed;
 use ironlance_core::cli::table::original;
 use ironlance_core::cli::{self, OptionArg, Takes, UsageError};
 
-/// Why a command line leads to no work.
+/// Why a command does not run with this command line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(super) enum OptionError {
     /// Help was asked for.
     #[error("help was asked for")]
     Help,
-    /// The arguments cannot be taken apart, or there are too few or too many.
+    /// The arguments cannot be parsed, or there are too few or too many.
     #[error("{0}")]
     UsageError(String),
-    /// An address is missing without which a batch mailer does not start.
+    /// An address is missing that a batch mailer needs.
     #[error("{0}")]
     Incomplete(String),
-    /// memmon refuses a value, in words that superlance prints on stdout.
+    /// memmon refuses a value; superlance prints this text on stdout.
     #[error("{0}")]
     Unparseable(String),
     /// Superlance ends with a traceback and status 1.
@@ -45,7 +46,7 @@ pub(super) fn help_row<T>() -> OptionRow<T> {
     original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(OptionError::Help))
 }
 
-/// The value as a number from 1.
+/// The value as a number of at least 1.
 pub(super) fn count(given: &OptionArg) -> Result<u32, OptionError> {
     let count = given.value().trim().parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| OptionError::value(given, "not a whole number from 1"))
@@ -57,18 +58,18 @@ impl OptionError {
         Self::Unusable(cannot_use(given, given.value(), why))
     }
 
-    /// A value that superlance dies of.
+    /// A value on which superlance ends with a traceback.
     pub(super) fn traceback(given: &OptionArg, why: &str) -> Self {
         Self::Traceback(cannot_use(given, given.value(), why))
     }
 }
 
-/// `cannot use 'x' for -p: why`, with `shown` for the value, less what looks like a secret in it.
+/// `cannot use 'x' for -p: why`, with `shown` for the value and secrets redacted.
 pub(super) fn cannot_use(given: &OptionArg, shown: &str, why: &str) -> String {
     format!("cannot use {} for {}: {why}", repr(&redact(shown)), given.name)
 }
 
-/// Which of Python's modules a command is parsed with; usage errors look accordingly.
+/// The Python module whose parsing and usage errors a command has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ParserStyle {
     Getopt,
@@ -88,10 +89,10 @@ pub(super) fn parsed<T>(
     }
 }
 
-fn exit<T>(refusal: &OptionError, style: ParserStyle, command: &str, help: &str) -> Parsed<T> {
-    let line = format!("{command}: {refusal}\n");
-    let usage = format!("Usage: {command} [options]\n\n{command}: error: {refusal}\n");
-    let (code, stdout, stderr) = match (refusal, style) {
+fn exit<T>(error: &OptionError, style: ParserStyle, command: &str, help: &str) -> Parsed<T> {
+    let line = format!("{command}: {error}\n");
+    let usage = format!("Usage: {command} [options]\n\n{command}: error: {error}\n");
+    let (code, stdout, stderr) = match (error, style) {
         (OptionError::Help, ParserStyle::Getopt | ParserStyle::Optparse) => {
             (0, help.to_owned(), String::new())
         }

@@ -74,7 +74,7 @@ pub(super) fn on_row<T: AsMut<SharedOptions>>(help: &'static str) -> OptionRow<T
 
 /// `--remind TIME` of httpok and memmon.
 pub(super) fn remind_row<T: AsMut<SharedOptions>>() -> OptionRow<T> {
-    let help = "mail about a trouble that lasts at once and then once in this time, 1h unless told otherwise (90, 90s, \
+    let help = "mail about the same problem at once and then once in this time, 1h by default (90, 90s, \
                 5m, 2h, 1d; 0: every time)";
     ours("remind", Takes::Value("TIME"), help, |target: &mut T, given: &OptionArg| {
         let span = number::span(given.value());

@@ -1,4 +1,4 @@
-//! For the tests: tries command lines, and writes what came of them in one line.
+//! Notation of the tests of command lines: arguments in one text, and the result in one line.
 
 use super::{OptionsEnv, Parsed};
 use ironlance_alert::{Receiver, Security, Transport};
@@ -6,7 +6,7 @@ use ironlance_alert::{Receiver, Security, Transport};
 /// Superlance's mailer.
 pub(super) const SENDMAIL: &str = "/usr/sbin/sendmail -t -i";
 
-/// Arguments from one text with bars between them; `OK` at its front stands for `-t a@x -f b@y`.
+/// Arguments from one text, separated by bars; `OK` in front stands for `-t a@x -f b@y`.
 pub(super) fn args(text: &str) -> Vec<String> {
     let text = match text.strip_prefix("OK") {
         Some(rest) => format!("-t|a@x|-f|b@y{rest}"),
@@ -20,7 +20,7 @@ pub(super) fn test_env() -> OptionsEnv<'static> {
     OptionsEnv { variable: &|_| None, host: "box" }
 }
 
-/// The options as `show` writes them, or `exit CODE: ` and what is said: `help`, superlance's words on stdout, or
+/// The options as `show` writes them, or `exit CODE: ` and the output: `help`, superlance's words on stdout, or
 /// for status 2 the error behind the usage, else `line`.
 pub(super) fn outcome<T>(parsed: Parsed<T>, help: &str, show: impl FnOnce(T) -> String) -> String {
     let (code, stdout, stderr) = match parsed {
@@ -43,7 +43,7 @@ pub(super) fn outcome<T>(parsed: Parsed<T>, help: &str, show: impl FnOnce(T) -> 
     format!("exit {code}: {said}")
 }
 
-/// The exit status and what is said on stderr, for a command line that is refused.
+/// The exit status and the output on stderr, for a command line that is refused.
 pub(super) fn refused<T: std::fmt::Debug>(parsed: Parsed<T>) -> String {
     match parsed {
         Parsed::Run(options) => format!("{options:?}"),

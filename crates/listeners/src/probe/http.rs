@@ -1,4 +1,4 @@
-//! httpok's check: one request, and whether its answer is what was expected.
+//! httpok's probe: an [`HttpCheck`] sends one request and returns an [`HttpReading`], which `rule::http` judges.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use ironlance_net::{DialError, Endpoint, ExchangeError, HttpRequest, Tls, exchange};
 use thiserror::Error;
 
-/// The first pause before a refused connection is tried again; it doubles up to the longest.
+/// The delay before a refused connection is first tried again; it doubles up to the maximum.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// The longest of these pauses.
+/// The maximum of this delay.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Where a page is, as its URL says.
+/// The URL of a page, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageUrl {
     /// Where to connect to.
@@ -31,7 +31,7 @@ pub struct PageUrl {
 /// An URL that names no page.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PageUrlError {
-    /// None of http, https and unix; the original's words.
+    /// The scheme is none of http, https and unix; the original's words.
     #[error("Bad scheme {0}")]
     Scheme(String),
     /// Something in it is missing or out of range.
@@ -83,7 +83,7 @@ impl PageUrl {
         if host.is_empty() {
             return Err(fault("no host"));
         }
-        // A query that is empty is none; Python's urlsplit cannot tell the two apart.
+        // An empty query is dropped, as Python's urlsplit does.
         let path = match path.split_once('?') {
             Some((path, "")) => request_path(path),
             _ => request_path(path),
@@ -106,7 +106,7 @@ impl PageUrl {
     }
 }
 
-/// A path with its slash in front, and with what a request line cannot hold percent-encoded.
+/// A path that begins with a slash, percent-encoded where a request line needs it.
 fn request_path(path: &str) -> String {
     let slash = if path.starts_with('/') { "" } else { "/" };
     let encode = |byte: u8| match byte {
@@ -116,7 +116,7 @@ fn request_path(path: &str) -> String {
     slash.to_owned() + &path.bytes().map(encode).collect::<String>()
 }
 
-/// An URL as it may be shown: without the password of `user:password@`, and without parameters that look like secrets.
+/// A URL for display: without the password of `user:password@`, and without parameters that look like secrets.
 pub fn redacted(url: &str) -> String {
     ironlance_core::redact::redact(&without_password(url))
 }
@@ -164,7 +164,7 @@ pub struct HttpCheck {
     pub headers: Vec<(String, String)>,
     /// The request's body; may be empty.
     pub body: Vec<u8>,
-    /// For everything together: tries, connecting, and the last byte of the answer.
+    /// Time limit for the whole check: retries, connecting, and the last byte of the answer.
     pub timeout: Duration,
     /// What must be found in the answer's body.
     pub want_in_body: Option<Vec<u8>>,
@@ -172,7 +172,7 @@ pub struct HttpCheck {
     pub tls: Tls,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpReading {
     /// The page answered.
@@ -186,13 +186,13 @@ pub enum HttpReading {
     },
     /// It did not.
     Failed {
-        /// Why, as far as it goes in Python's words.
+        /// The error, in Python's words where it has some.
         error: String,
     },
 }
 
 impl HttpCheck {
-    /// Checks the page. A refused connection is tried again until the time is used up.
+    /// Checks the page. A refused connection is tried again until the time limit.
     pub fn run(&self) -> HttpReading {
         let start = Instant::now();
         let request = self.request();
@@ -246,7 +246,7 @@ impl HttpCheck {
     }
 }
 
-/// The error as the original mails it. The URL stands beside it: the resolver's words need no name.
+/// The error as the original mails it. The mail has the URL, so a resolver's error goes without the name.
 fn in_pythons_words(error: &ExchangeError) -> String {
     match error {
         ExchangeError::Dial(DialError::Resolve { reason, .. }) => reason.clone(),
@@ -254,7 +254,7 @@ fn in_pythons_words(error: &ExchangeError) -> String {
     }
 }
 
-/// Looks for some bytes in a stream, of which it keeps no more than it must.
+/// Searches for bytes in a stream, buffering only what may be the start of a match.
 struct StreamSearch<'a> {
     wanted: &'a [u8],
     kept: Vec<u8>,

@@ -1,4 +1,4 @@
-//! How a program is found to be unwell: an HTTP request, its memory.
+//! Measurements that the rules decide on: an HTTP request, and the memory of processes.
 
 pub mod http;
 pub mod memory;

@@ -1,4 +1,4 @@
-//! Which state changes are worth a mail, and the words for them.
+//! [`CrashRule`]: which state changes are mailed; and superlance's words for them.
 
 use ironlance_alert::Notification;
 use ironlance_alert::notification::Cause;
@@ -9,17 +9,17 @@ use ironlance_core::{Namespec, ProcessState};
 use super::filter::ProcessFilter;
 use super::trigger::{Trigger, Triggers};
 
-/// What crashmail and the batch mailers look for.
+/// What crashmail and the batch mailers mail about.
 #[derive(Clone, Debug)]
 pub struct CrashRule {
     /// Which programs.
     pub filter: ProcessFilter,
-    /// Which happenings.
+    /// Which state changes.
     pub triggers: Triggers,
 }
 
 impl CrashRule {
-    /// Whether events of this type can be worth a mail.
+    /// Whether events of this type can cause a mail.
     pub fn wants(&self, event_name: &str) -> bool {
         let state = event_name.strip_prefix("PROCESS_STATE_").and_then(ProcessState::from_name);
         let wants = |state| {
@@ -28,7 +28,7 @@ impl CrashRule {
         state.is_some_and(wants)
     }
 
-    /// What has happened, if it is worth a mail.
+    /// The trigger of a state change, if it is mailed.
     pub fn judge(&self, change: &StateChange) -> Option<Trigger> {
         let trigger = Trigger::of(change.to, change.detail.is_expected_exit());
         let wanted = self.triggers.contains(trigger) && self.filter.selection.includes(&change.process);
@@ -72,11 +72,11 @@ mod tests {
     }
 
     fn rule(on: Trigger, pattern: Option<&str>) -> CrashRule {
-        let mut who = ProcessFilter::default();
+        let mut filter = ProcessFilter::default();
         if let Some(pattern) = pattern {
-            who.selection.add(pattern).unwrap();
+            filter.selection.add(pattern).unwrap();
         }
-        CrashRule { filter: who, triggers: Triggers::only(on) }
+        CrashRule { filter, triggers: Triggers::only(on) }
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! HTTP checks: what counts as well, how many failures it takes, how often a restart is allowed.
+//! [`HttpRule`]: when a page counts as failed, by its answers and the number of failures in a row.
 
 use crate::probe::http::HttpReading;
 
-/// What is expected of a page, and how many failures in a row are too many.
+/// The expected answer of a page, and the failures in a row that it takes to act.
 #[derive(Debug)]
 pub struct HttpRule {
     url: String,
@@ -14,18 +14,18 @@ pub struct HttpRule {
 /// What to do after one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpVerdict {
-    /// The page is as it should be.
+    /// The page answered as expected.
     Healthy,
-    /// It is not, and it takes more failures in a row.
+    /// It failed; it takes more failures in a row to act.
     Retry {
-        /// How many there were.
+        /// Failures in a row so far.
         failures: u32,
-        /// How many it takes.
+        /// Failures that it takes.
         of: u32,
         /// What was found.
         message: String,
     },
-    /// Something has to be done.
+    /// It has failed often enough.
     Act {
         /// The part of the answer that is wrong: `status` or `body`.
         fault: &'static str,

@@ -1,4 +1,4 @@
-//! Memory limits: which of them a process breaks, and for how many ticks it has done so.
+//! [`MemoryRule`]: which memory limits a process exceeds, and for how many ticks it has done so.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,11 +10,11 @@ use super::signal::ProcessSignal;
 /// A limit on the processes that a pattern names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryLimit {
-    /// As it was given, for messages: `web=209715200`.
+    /// The limit as given, for messages: `web=209715200`.
     pub named: String,
-    /// Which processes it is for.
+    /// The processes that it applies to.
     pub processes: Selection,
-    /// The most memory such a process may have, in bytes.
+    /// The maximum memory of such a process, in bytes.
     pub bytes: u64,
 }
 
@@ -58,7 +58,7 @@ pub fn repeat_key(outcome: &MemoryOutcome, subject: &str, pid: u32) -> Option<St
     }
 }
 
-/// The limits of one memmon, and its memory of who was over them.
+/// The limits of one memmon, and the processes that are over them.
 #[derive(Debug)]
 pub struct MemoryRule {
     limits: Vec<MemoryLimit>,
@@ -66,10 +66,10 @@ pub struct MemoryRule {
     over: HashMap<Namespec, (u32, u32)>,
 }
 
-/// What to do about one process after one reading.
+/// The result for one process after one reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryVerdict {
-    /// How many limits the process was held against: a line in the log for each.
+    /// How many limits apply to the process: the log has a line for each.
     pub checked: usize,
     /// What the limits say.
     pub finding: LimitState,
@@ -80,19 +80,19 @@ pub struct MemoryVerdict {
 pub enum LimitState {
     /// Within all of its limits, or has none.
     Within,
-    /// Over a limit, and not yet for as many ticks as it is given.
+    /// Over a limit, for fewer ticks in a row than it takes to act.
     Waiting {
-        /// For how many ticks in a row it has been over.
+        /// Ticks in a row that it has been over.
         ticks: u32,
-        /// How many it is given.
+        /// Ticks that it takes to act.
         of: u32,
     },
-    /// Over for long enough: the tightest limit that it breaks.
+    /// Over for long enough: the lowest limit that it exceeds.
     Over(MemoryLimit),
 }
 
 impl MemoryRule {
-    /// `patience`: for how many ticks in a row a process may be over before something is done; at least 1.
+    /// `ticks_required`: ticks in a row that a process must be over before something is done; at least 1.
     pub fn new(limits: Vec<MemoryLimit>, patience: u32) -> Self {
         Self { limits, ticks_required: patience.max(1), over: HashMap::new() }
     }
@@ -102,7 +102,7 @@ impl MemoryRule {
         self.limits.iter().any(|limit| limit.processes.names(namespec))
     }
 
-    /// Judges the memory of a process at one tick; `pid` tells a new process from the one seen before.
+    /// Judges the memory of a process at one tick; a new `pid` starts the count of ticks again.
     pub fn judge(&mut self, namespec: &Namespec, pid: u32, bytes: u64) -> MemoryVerdict {
         let held: Vec<&MemoryLimit> =
             self.limits.iter().filter(|limit| limit.processes.names(namespec)).collect();
@@ -124,7 +124,7 @@ impl MemoryRule {
         MemoryVerdict { checked, finding }
     }
 
-    /// Forgets the processes that are not among those given, so that what was removed takes no room.
+    /// Drops the processes that no longer exist.
     pub fn retain(&mut self, known: &[Namespec]) {
         self.over.retain(|namespec, _| known.contains(namespec));
     }
@@ -135,9 +135,9 @@ mod tests {
     use super::*;
 
     fn limit(pattern: &str, bytes: u64) -> MemoryLimit {
-        let mut who = Selection::default();
-        who.add(pattern).unwrap();
-        MemoryLimit { named: format!("{pattern}={bytes}"), processes: who, bytes }
+        let mut selection = Selection::default();
+        selection.add(pattern).unwrap();
+        MemoryLimit { named: format!("{pattern}={bytes}"), processes: selection, bytes }
     }
 
     #[test]

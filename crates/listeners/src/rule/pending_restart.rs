@@ -1,53 +1,53 @@
-//! What becomes of a program that a listener has stopped and not started again yet.
+//! When a program that a listener stopped is started again: [`decide`] for a [`PendingRestart`].
 //!
-//! Whoever stops a program owes it a start, also as a successor that was started after a crash. The pending ends when the
-//! program is up, when it has become somebody else's business, or when it is too old for anybody to expect it.
+//! A listener that stops a program starts it again, also as a new process after a crash. The restart is no longer
+//! pending when the program is up, when another client has stopped it since, or when the last try is an hour ago.
 
 use ironlance_core::ProcessState;
 
-/// A start is owed for so many seconds after the last try; a listener that was away for longer leaves the program as it
-/// is. A listener that runs tries at each tick, so for it no pending grows old.
+/// Seconds after the last try for which a restart stays pending. A running listener tries at each tick, so only a
+/// listener that was not running for longer finds an older one.
 pub const MAX_ABSENCE: i64 = 3600;
 
-/// A start that is owed.
+/// A program that was stopped and is to be started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingRestart {
     /// When the program was stopped, or when its start was last tried; seconds since 1970.
     pub last_try: i64,
 }
 
-/// What supervisord tells of the program.
+/// The program as supervisord reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramStatus {
-    /// Its state; `None` if it is one that we do not know.
+    /// Its state; `None` for an unknown code.
     pub state: Option<ProcessState>,
-    /// How many seconds ago it was last started, by supervisord's clock; `None` for never since supervisord began.
+    /// Seconds since its last start, by supervisord's clock; `None` if this supervisord has never started it.
     pub started_ago: Option<i64>,
 }
 
-/// What to do about a pending.
+/// What to do about a pending restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryDecision {
     /// Start it.
     Start,
-    /// Supervisord is at it: look again.
+    /// It is between two states: look again at the next tick.
     Wait,
-    /// It is up, or nobody can tell.
+    /// It is up, or its state is unknown: the restart is no longer pending.
     Done,
-    /// Leave it as it is, for this reason, which goes behind `not starting NAME: `.
+    /// Leave it as it is; the reason is logged behind `not starting NAME: `.
     Abandon(&'static str),
 }
 
-/// Two clocks, in whole seconds, may differ by this about one moment.
+/// Seconds by which two clocks with whole seconds may differ.
 const SLACK: i64 = 2;
 
 /// What to do at `now`, in seconds since 1970.
 ///
-/// | state | pending is older than an hour | started since the last try | never started | else |
+/// | state | last try over an hour ago | started since the last try | never started | else |
 /// |---|---|---|---|---|
-/// | STOPPED | dropped | dropped: somebody has stopped it again | dropped: supervisord is a new one | start |
-/// | EXITED, FATAL | dropped | start | dropped | start |
-/// | RUNNING, unknown | paid | paid | paid | paid |
+/// | STOPPED | abandon | abandon: another client stopped it again | abandon: supervisord is a new one | start |
+/// | EXITED, FATAL | abandon | start | abandon | start |
+/// | RUNNING, unknown | done | done | done | done |
 /// | all others | wait | wait | wait | wait |
 pub fn decide(pending: PendingRestart, status: ProgramStatus, now: i64) -> RetryDecision {
     use ProcessState as S;
@@ -64,7 +64,7 @@ pub fn decide(pending: PendingRestart, status: ProgramStatus, now: i64) -> Retry
     let Some(started_ago) = status.started_ago else {
         return RetryDecision::Abandon("supervisord was restarted since I stopped it");
     };
-    // A start of ours that fails leaves EXITED or FATAL; STOPPED after a start is somebody's will.
+    // A failed start of ours leaves EXITED or FATAL; STOPPED after a start was requested by another client.
     if is_stopped && started_ago.saturating_add(SLACK) < age {
         return RetryDecision::Abandon("somebody has started and stopped it since");
     }
@@ -79,7 +79,7 @@ mod tests {
     const TRIED: i64 = 1_000_000;
 
     /// `age` seconds after the last try, for a program that was started `before` seconds before it.
-    fn claim(state: ProcessState, before: Option<i64>, age: i64) -> RetryDecision {
+    fn decision(state: ProcessState, before: Option<i64>, age: i64) -> RetryDecision {
         let started_ago = before.map(|before| before + age);
         decide(
             PendingRestart { last_try: TRIED },
@@ -91,20 +91,21 @@ mod tests {
     #[test]
     fn a_program_that_we_stopped_a_moment_ago_is_started() {
         for state in [ProcessState::Stopped, ProcessState::Exited, ProcessState::Fatal] {
-            assert_eq!(claim(state, Some(500), 60), RetryDecision::Start, "{state}");
+            assert_eq!(decision(state, Some(500), 60), RetryDecision::Start, "{state}");
         }
         // A start of ours that failed.
-        assert_eq!(claim(ProcessState::Fatal, Some(-3), 60), RetryDecision::Start);
-        assert_eq!(claim(ProcessState::Stopped, Some(500), MAX_ABSENCE), RetryDecision::Start);
+        assert_eq!(decision(ProcessState::Fatal, Some(-3), 60), RetryDecision::Start);
+        assert_eq!(decision(ProcessState::Stopped, Some(500), MAX_ABSENCE), RetryDecision::Start);
     }
 
     #[test]
     fn what_was_switched_off_long_ago_or_by_somebody_else_stays_off() {
-        let dropped = |state, before, age| matches!(claim(state, before, age), RetryDecision::Abandon(_));
-        assert!(dropped(ProcessState::Stopped, Some(500), MAX_ABSENCE + 1));
-        assert!(dropped(ProcessState::Fatal, Some(500), MAX_ABSENCE + 1));
-        assert!(dropped(ProcessState::Stopped, Some(-10), 60));
-        assert!(dropped(ProcessState::Stopped, None, 60));
+        let abandoned =
+            |state, before, age| matches!(decision(state, before, age), RetryDecision::Abandon(_));
+        assert!(abandoned(ProcessState::Stopped, Some(500), MAX_ABSENCE + 1));
+        assert!(abandoned(ProcessState::Fatal, Some(500), MAX_ABSENCE + 1));
+        assert!(abandoned(ProcessState::Stopped, Some(-10), 60));
+        assert!(abandoned(ProcessState::Stopped, None, 60));
     }
 
     proptest! {
@@ -113,8 +114,8 @@ mod tests {
             code in 0_usize..8, started_ago in proptest::option::of(any::<i64>()), age in any::<i64>(),
         ) {
             let state = ProcessState::ALL[code];
-            let claim = decide(PendingRestart { last_try: TRIED }, ProgramStatus { state: Some(state), started_ago }, TRIED.saturating_add(age));
-            if claim == RetryDecision::Start {
+            let decision = decide(PendingRestart { last_try: TRIED }, ProgramStatus { state: Some(state), started_ago }, TRIED.saturating_add(age));
+            if decision == RetryDecision::Start {
                 prop_assert!(age <= MAX_ABSENCE && started_ago.is_some());
                 prop_assert!([ProcessState::Stopped, ProcessState::Exited, ProcessState::Fatal].contains(&state));
             }

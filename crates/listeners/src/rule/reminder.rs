@@ -1,17 +1,18 @@
-//! A mail about a trouble that lasts: the first at once, a change at once, and then a reminder now and then.
+//! [`Reminder`]: when a problem that lasts is mailed again. The first mail and any change go at once, repetitions once
+//! per interval.
 //!
 //! ```text
-//!          trouble: mail             the same, within the interval: no mail
-//! well ─────────────────▶ told ─────────────────────────────────────────┐
-//!   ▲                     │ ▲                                           │
-//!   └─────────────────────┘ └───────────────────────────────────────────┘
-//!     well, or a restart       another kind, or the interval is over: mail
+//!            problem: mail           the same, within the interval: no mail
+//! healthy ──────────────▶ mailed ───────────────────────────────────────┐
+//!   ▲                     │  ▲                                          │
+//!   └─────────────────────┘  └──────────────────────────────────────────┘
+//!     healthy, or a restart    another kind, or the interval is over: mail
 //! ```
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// The same trouble of the same program is mailed about once in this time, unless `--remind` says otherwise.
+/// The default of `--remind`: the same problem of the same program is mailed once in this time.
 pub const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// How long the same problem is not mailed again; zero: every time.
@@ -38,27 +39,26 @@ pub struct Reminder {
     last_mails: HashMap<String, LastMail>,
 }
 
-/// Whether there is a mail.
+/// Whether a problem is mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailDecision {
-    /// It goes.
+    /// It is mailed.
     Send,
-    /// The same was mailed so long ago.
+    /// The same was mailed this long ago.
     Suppress(Duration),
 }
 
 impl Reminder {
-    /// With no interval every trouble is mailed every time.
+    /// With an interval of zero every problem is mailed every time.
     pub fn new(interval: Duration) -> Self {
         Self { interval, last_mails: HashMap::new() }
     }
 
-    /// There is a trouble of this `kind` about a program at `now`, a time since any fixed moment. A mail that goes is
-    /// remembered.
+    /// A program has a problem of this `kind` at `now`, a time since any fixed moment. `Send` is remembered.
     pub fn on_problem(&mut self, about: &str, kind: &str, now: Duration) -> MailDecision {
-        if let Some(told) = self.last_mails.get(about) {
-            let ago = now.saturating_sub(told.at);
-            if told.kind == kind && ago < self.interval {
+        if let Some(last) = self.last_mails.get(about) {
+            let ago = now.saturating_sub(last.at);
+            if last.kind == kind && ago < self.interval {
                 return MailDecision::Suppress(ago);
             }
         }
@@ -66,12 +66,12 @@ impl Reminder {
         MailDecision::Send
     }
 
-    /// The program is well, or was restarted: the next trouble is a new one.
+    /// The program is healthy or was restarted: the next problem is a new one.
     pub fn on_healthy(&mut self, about: &str) {
         self.last_mails.remove(about);
     }
 
-    /// Forgets the programs that are not among those that there are.
+    /// Drops the programs that no longer exist.
     pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
         self.last_mails.retain(|about, _| is_there(about));
     }

@@ -1,4 +1,4 @@
-//! Events that a crash mailer is sent and makes nothing of: what `--on` would add.
+//! Events that a crash mailer receives and makes no mail of: the note that says so, and which `--on` would use them.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use ironlance_core::ProcessState;
 
 use super::trigger::{Trigger, Triggers};
 
-/// States that whoever subscribes to PROCESS_STATE is told of all day.
+/// Frequent states, which every subscriber of PROCESS_STATE receives.
 const COMMON: [ProcessState; 4] =
     [ProcessState::Starting, ProcessState::Running, ProcessState::Stopping, ProcessState::Exited];
 
 /// A line about those of `events`, the names in `events=`, of which a mailer with this `--on` makes no mail; `None`
-/// where it uses all. The classes (`PROCESS_STATE`, `EVENT`) are no wish for each of their kinds, and ticks are its clock.
+/// if it uses all. The classes (`PROCESS_STATE`, `EVENT`) do not count, nor do ticks, which are its clock.
 pub fn unused<'e>(events: impl IntoIterator<Item = &'e str>, on: Triggers) -> Option<String> {
     let (mut states, mut others, mut adds) = (Vec::new(), Vec::new(), on);
     for event in events {
@@ -51,7 +51,7 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-/// The kinds of events that were told of already, under a supervisord that does not say what was subscribed to.
+/// The types of events that were reported already, under a supervisord that does not say what `events=` is.
 #[derive(Clone, Debug)]
 pub struct UnusedEvents {
     on: Triggers,
@@ -64,14 +64,13 @@ impl UnusedEvents {
         Self { on, reported: BTreeSet::new() }
     }
 
-    /// A line about an event of a kind that comes for the first time and of which no mail is made; `None` for all
-    /// others, and for the states that come all day.
+    /// A line about the first event of a type of which no mail is made; `None` for all others, and for frequent states.
     pub fn first_notice(&mut self, event: &str) -> Option<String> {
         if state(event).is_some_and(|state| COMMON.contains(&state)) || self.reported.contains(event) {
             return None;
         }
         let line = unused([event], self.on)?;
-        // Their number is bounded: unknown kinds come from nowhere.
+        // Bounded, whatever types the other side sends.
         if self.reported.len() < 100 {
             self.reported.insert(event.to_owned());
         }

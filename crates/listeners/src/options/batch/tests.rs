@@ -206,10 +206,10 @@ fn only_crashsms_has_a_length_and_160_is_meant_when_none_is_told() {
 
 #[test]
 fn programs_are_chosen_by_the_long_options() {
-    let who = run(BatchMailer::Crashsms, "OK|--program|shop:*|--group=!db|--pro=!shop:cat").filter;
-    assert_eq!(who.programs, ["shop:*", "!shop:cat"]);
-    assert!(who.selection.includes(&ironlance_core::Namespec::new("shop", "web")));
-    assert!(!who.selection.includes(&ironlance_core::Namespec::new("shop", "cat")));
+    let filter = run(BatchMailer::Crashsms, "OK|--program|shop:*|--group=!db|--pro=!shop:cat").filter;
+    assert_eq!(filter.programs, ["shop:*", "!shop:cat"]);
+    assert!(filter.selection.includes(&ironlance_core::Namespec::new("shop", "web")));
+    assert!(!filter.selection.includes(&ironlance_core::Namespec::new("shop", "cat")));
 }
 
 #[test]

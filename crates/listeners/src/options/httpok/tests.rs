@@ -141,8 +141,8 @@ fn programs_are_none_unless_named() {
         ("-a|-p|!shop:*|", false),
         ("--group=!shop|-a|", false),
     ] {
-        let who = run(&format!("{line}http://x/")).filter;
-        assert_eq!(who.selection.names(&web), named, "{line}");
+        let filter = run(&format!("{line}http://x/")).filter;
+        assert_eq!(filter.selection.names(&web), named, "{line}");
     }
 }
 

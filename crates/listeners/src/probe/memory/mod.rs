@@ -1,4 +1,4 @@
-//! The memory of processes from /proc: no fork, one read per file, one walk for any number of processes.
+//! [`MemoryReadings`]: the memory of processes from /proc, without a fork, with one read per file and one walk for all.
 
 mod proc_dir;
 pub mod smaps;
@@ -13,7 +13,7 @@ use thiserror::Error;
 use proc_dir::ProcDir;
 use stat::Stat;
 
-/// Where Linux shows its processes.
+/// The mount point of procfs.
 const PROC: &str = "/proc";
 
 /// Which memory is counted.
@@ -50,10 +50,10 @@ pub enum MemoryError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the kernel says.
+        /// The error of the kernel.
         source: Errno,
     },
-    /// A file is not in the form that proc(5) tells.
+    /// A file does not have the format of proc(5).
     #[error("cannot read {0}: not in the form that proc(5) gives it")]
     Malformed(PathBuf),
 }
@@ -70,7 +70,7 @@ impl MemoryReadings {
         Self::take_from(Path::new(PROC), pids, measure)
     }
 
-    /// The same with another folder in the place of `/proc`.
+    /// The same with another folder instead of `/proc`.
     pub fn take_from(root: &Path, pids: &[u32], measure: MemoryMetric) -> Self {
         let mut proc = match ProcDir::open(root) {
             Ok(proc) => proc,
@@ -102,7 +102,7 @@ pub fn start_ticks(pid: u32) -> Option<u64> {
     start_ticks_in(Path::new(PROC), pid)
 }
 
-/// The same with another folder in the place of `/proc`.
+/// The same with another folder instead of `/proc`.
 pub fn start_ticks_in(root: &Path, pid: u32) -> Option<u64> {
     Some(ProcDir::open(root).ok()?.stat(pid).ok()?.start_ticks)
 }
@@ -119,20 +119,20 @@ fn cumulative(
     pids: &[u32],
     read: fn(&mut ProcDir, u32) -> Result<u64, MemoryError>,
 ) -> Found {
-    let family = match ProcessTree::read(proc) {
-        Ok(family) => family,
+    let tree = match ProcessTree::read(proc) {
+        Ok(tree) => tree,
         Err(error) => return each(pids, |_| Err(error.clone())),
     };
     let mut known: Found = HashMap::new();
     let mut read_once = |pid| known.entry(pid).or_insert_with(|| read(proc, pid)).clone();
     each(pids, |pid| {
         let mut sum = read_once(pid)?;
-        for descendant in family.descendants(pid) {
+        for descendant in tree.descendants(pid) {
             match read_once(descendant) {
                 Ok(bytes) => sum = sum.saturating_add(bytes),
-                // It ended since the walk, and has no memory any more.
+                // It has ended since the walk and has no memory.
                 Err(MemoryError::Gone(_)) => {}
-                // A sum without this part would look like health.
+                // A sum without this part would be too small.
                 Err(error) => return Err(error),
             }
         }
@@ -140,7 +140,7 @@ fn cumulative(
     })
 }
 
-/// ProcessFilter is whose child.
+/// The processes by parent.
 struct ProcessTree {
     /// Parent and child, sorted.
     pairs: Vec<(u32, u32)>,
@@ -153,7 +153,7 @@ impl ProcessTree {
             match proc.stat(pid) {
                 Ok(Stat { ppid, .. }) => pairs.push((ppid, pid)),
                 Err(MemoryError::Gone(_)) => {}
-                // Whose child it is stays unknown; the others are still told apart.
+                // Its parent stays unknown; the others are still found.
                 Err(MemoryError::Unreadable { .. } | MemoryError::Malformed(_)) => {}
             }
         }
@@ -166,8 +166,8 @@ impl ProcessTree {
         self.pairs[start..].iter().take_while(move |(parent, _)| *parent == pid).map(|(_, child)| *child)
     }
 
-    /// Children, their children and so on, each once. Pids can be used anew during the walk, so what was read
-    /// may hold a circle.
+    /// Children, their children and so on, each once. Pids can be reused during the walk, so the result of the walk may
+    /// contain a cycle.
     fn descendants(&self, pid: u32) -> Vec<u32> {
         let mut seen = HashSet::from([pid]);
         let mut order = vec![pid];

@@ -1,4 +1,4 @@
-//! The folder /proc: its pids, and one read() for each file of a process into a buffer that is used again.
+//! [`ProcDir`], the folder /proc: its pids, and the files of a process, each by one read() into a reused buffer.
 
 use std::fmt::Write as _;
 use std::mem::MaybeUninit;
@@ -11,9 +11,9 @@ use rustix::io::{Errno, read};
 use super::stat::{Stat, resident_pages};
 use super::{MemoryError, smaps};
 
-/// Longer than any stat (comm is at most 64 bytes, 50 numbers) or smaps_rollup (some 25 lines).
+/// Bytes; longer than any stat (comm is at most 64 bytes, 50 numbers) or smaps_rollup (some 25 lines).
 const MAX_FILE: usize = 4096;
-/// What one getdents64() may give: some 1,000 entries.
+/// Bytes for one getdents64(): some 1,000 entries.
 const ENTRIES: usize = 32 * 1024;
 
 /// A folder like /proc.
@@ -53,8 +53,7 @@ impl ProcDir {
         Ok(pids)
     }
 
-    /// Resident memory in bytes. From statm, as ps has it from status: the stat file may lag behind both, by what
-    /// the processors have not yet added up.
+    /// Resident memory in bytes, from statm. The stat file may lag behind: each processor has a counter of its own.
     pub(super) fn rss(&mut self, pid: u32) -> Result<u64, MemoryError> {
         let page = self.page;
         let pages = self.file(pid, "statm", resident_pages)?;

@@ -1,4 +1,4 @@
-//! /proc/PID/smaps_rollup: memory with shared pages shared out.
+//! Parser of /proc/PID/smaps_rollup: proportional memory (PSS).
 
 use super::stat::number;
 

@@ -1,6 +1,6 @@
-//! /proc/PID/stat and /proc/PID/statm, of which a process writes a part: its own name.
+//! Parsers of /proc/PID/stat and /proc/PID/statm. The name of the process in stat is not to be trusted.
 
-/// What we want of /proc/PID/stat.
+/// The fields of /proc/PID/stat that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Field 4: the parent.
@@ -15,10 +15,10 @@ const PPID: usize = 4;
 const START_TICKS: usize = 22;
 
 impl Stat {
-    /// Reads the text of a stat file; `None` when it is not in the form that proc(5) gives.
+    /// Parses a stat file; `None` when it does not have the format of proc(5).
     ///
-    /// The name stands in parentheses and may itself hold parentheses, spaces, newlines and bytes that are not
-    /// UTF-8. Behind it are a letter and numbers only, so the last `)` is the one that ends it.
+    /// The name is in parentheses and may itself contain parentheses, spaces, newlines and bytes that are not
+    /// UTF-8. Behind it are a letter and numbers only, so the last `)` ends it.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let end_of_name = text.iter().rposition(|byte| *byte == b')')?;
         let mut fields = words(&text[end_of_name + 1..]);
