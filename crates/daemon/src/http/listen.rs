@@ -1,4 +1,5 @@
-//! The sockets: unix and TCP, opened so that nobody gets in between, and removed only where they are still ours.
+//! Opens the server sockets, unix and TCP: [`open`] gives a [`BoundServer`] for each. A unix socket appears at its path
+//! with its final permissions, and is removed only while it is ours.
 
 use std::fs;
 use std::io;
@@ -19,21 +20,21 @@ use super::DaemonLog;
 use super::access::Access;
 use crate::files::unix_socket::{self, LiveSocket, OwnerIds, PathTaken};
 
-/// Connections that may wait to be accepted.
+/// The backlog of listen(2).
 const BACKLOG: i32 = 1024;
-/// So often a socket's name is tried to be taken while others try the same.
+/// Attempts to publish a socket at its path while other processes do the same.
 const ATTEMPTS: usize = 10;
 
-/// Why a server cannot be opened, in the original's words where it has any; printed after `Error: `.
+/// Why a server cannot be opened, in the original's words if it has any; printed after `Error: `.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Somebody listens there.
+    /// Another process listens at the address.
     #[error(
         "Another program is already listening on a port that one of our HTTP servers is configured to use.  \
          Shut this program down first before starting supervisord."
     )]
     InUse,
-    /// The socket cannot be given to whom it shall belong.
+    /// The owner of the socket cannot be changed.
     #[error(
         "Not permitted to chown {path} to uid/gid ({uid}, {gid}); adjust \"sockchown\" value in config file or on \
          command line to values that the current user ({user}) can successfully chown"
@@ -41,29 +42,29 @@ pub enum OpenError {
     Chown {
         /// The socket.
         path: PathBuf,
-        /// The user it should get; -1 for unchanged.
+        /// The requested user; -1 for unchanged.
         uid: i64,
-        /// The group it should get; -1 for unchanged.
+        /// The requested group; -1 for unchanged.
         gid: i64,
-        /// Who we are.
+        /// The effective user of the daemon.
         user: String,
     },
-    /// A folder or a device is in the way.
+    /// A folder or a device is at the path.
     #[error("Cannot open an HTTP server: {0} is there already and is a folder or a device")]
     InTheWay(PathBuf),
-    /// The host's name leads nowhere.
+    /// The host name cannot be resolved.
     #[error("Cannot open an HTTP server: socket.error reported -2")]
     NoSuchHost,
-    /// A socket's path is longer than the system takes.
+    /// The path is too long for a socket address.
     #[error("Cannot open an HTTP server: socket.error reported AF_UNIX path too long")]
     TooLong,
-    /// The system refuses.
+    /// Another error of the system.
     #[error("Cannot open an HTTP server: socket.error reported {}", reported(.0))]
     Refused(io::Error),
 }
 
 impl OpenError {
-    /// The same for a person, who is also told which server it is.
+    /// The same in plain words, for a log line that names the server.
     fn reason(&self) -> String {
         match self {
             Self::InUse => "another program listens there".to_owned(),
@@ -110,7 +111,7 @@ pub struct BoundServer {
     pub(super) socket: ListeningSocket,
     pub(super) access: Access,
     pub(super) socket_file: Option<SocketFile>,
-    /// The socket has a name of its own yet, and takes this one from the socket that has it now.
+    /// The socket still has a temporary name, and is to replace the socket of the previous generation at this path.
     path_takeover: Option<PathTakeover>,
 }
 
@@ -121,7 +122,7 @@ struct PathTakeover {
 }
 
 impl BoundServer {
-    /// The TCP port, where it is one.
+    /// The TCP port, if it is one.
     pub fn port(&self) -> Option<u16> {
         match &self.socket {
             ListeningSocket::Unix(_) => None,
@@ -129,7 +130,7 @@ impl BoundServer {
         }
     }
 
-    /// The same socket once more, for the daemon's next life. The error is that of dup(2).
+    /// A duplicate of the socket, for the next generation of the daemon. The error is that of dup(2).
     pub fn duplicate(&self) -> io::Result<InheritedSocket> {
         let socket = self.socket.try_clone()?;
         Ok(InheritedSocket {
@@ -139,12 +140,12 @@ impl BoundServer {
         })
     }
 
-    /// The section that it is from.
+    /// The configuration section of the server.
     pub fn section(&self) -> &str {
         &self.server.section
     }
 
-    /// Logs what the original logs of a server that it has opened.
+    /// Logs what the original logs when a server is opened.
     pub fn log_opened(&self, interfaces: &[String], daemon_log: &dyn DaemonLog) {
         for interface in interfaces {
             daemon_log.log(Level::Info, &format!("RPC interface '{interface}' initialized"));
@@ -171,8 +172,8 @@ impl BoundServer {
         }
     }
 
-    /// Takes the name that clients know from the socket of the life before, if it has not got it yet: its permissions
-    /// are others now. There is no moment at which nobody answers there.
+    /// Moves the socket to its path, where the previous generation's socket is, if that is still to be done. The path
+    /// always leads to a socket that is listened on.
     pub fn take_over_path(&mut self, daemon_log: &dyn DaemonLog) {
         let Some(PathTakeover { temporary: own_name, path, current: from }) = self.path_takeover.take()
         else {
@@ -198,7 +199,7 @@ impl BoundServer {
     }
 }
 
-/// A socket that outlives the server that answers on it.
+/// A socket that is kept across a restart of the daemon.
 #[derive(Debug)]
 pub struct InheritedSocket {
     address: ServerAddress,
@@ -216,7 +217,7 @@ impl InheritedSocket {
     }
 }
 
-/// An open socket, non-blocking and closed in children.
+/// An open socket, non-blocking and close-on-exec.
 #[derive(Debug)]
 pub(super) enum ListeningSocket {
     Unix(unix::UnixListener),
@@ -232,7 +233,7 @@ impl ListeningSocket {
     }
 }
 
-/// The name of a unix socket in its folder. When nobody has it any more it is removed, where it still is our socket.
+/// The file of a unix socket. When the last clone is dropped it is removed, if it is still the same socket.
 #[derive(Clone, Debug)]
 pub(super) struct SocketFile(Rc<SocketInode>);
 
@@ -243,7 +244,7 @@ struct SocketInode {
 }
 
 impl SocketFile {
-    /// Of what is at the path now.
+    /// The file that is at the path now.
     fn at(path: &Path) -> io::Result<Self> {
         let now = fs::symlink_metadata(path)?;
         Ok(Self(Rc::new(SocketInode { path: path.to_owned(), id: (now.dev(), now.ino()) })))
@@ -268,17 +269,17 @@ impl SocketInode {
 impl Drop for SocketInode {
     fn drop(&mut self) {
         if self.exists() {
-            // Nobody is there to be told when it cannot be removed; the next start takes it over.
+            // An error cannot be reported here; the next start replaces the stale socket.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Opens all servers, in order. No runtime is needed, so it can be done before the daemon goes into the background; the
-/// process that stays in front must end without dropping the result, which would remove the sockets.
+/// Opens all servers, in order. It needs no runtime and can be done before the daemon goes into the background; the
+/// foreground process must exit without dropping the result, which would remove the sockets.
 ///
-/// `kept` are sockets of the life before: who listens at the same address as before has the same socket again, so that
-/// no client is ever refused.
+/// `kept` are sockets of the previous generation: a server at the same address uses the same socket again, so no client
+/// is refused meanwhile.
 ///
 /// # Errors
 /// The first server that cannot be opened; those before it are closed again.
@@ -289,7 +290,7 @@ pub fn open(
 ) -> Result<Vec<BoundServer>, OpenError> {
     let open = |server| {
         open_one(server, kept, daemon_log).inspect_err(|error| {
-            // The original's words do not say which server it is.
+            // The original's words do not name the server.
             let (section, place) = (&server.section, display_address(&server.address));
             daemon_log
                 .log(Level::Error, &format!("[{section}] cannot listen at {place}: {}", error.reason()));
@@ -354,7 +355,7 @@ fn open_tcp(host: &str, port: u16, kept: &[InheritedSocket]) -> Result<net::TcpL
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let host = bare.filter(|host| host.contains(':')).unwrap_or(host);
     let found: Vec<_> = (host, port).to_socket_addrs().map_err(|_| OpenError::NoSuchHost)?.collect();
-    // As the original, IPv4 where there is a choice.
+    // As in the original, IPv4 if there is a choice.
     let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
     let address = address.ok_or(OpenError::NoSuchHost)?;
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -372,8 +373,8 @@ fn new_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(family, SocketType::STREAM, flags, None)
 }
 
-/// While it lives, a new socket may have the port of one of our own that is to be closed: `*:9001` becomes
-/// `127.0.0.1:9001`. A port of somebody else's stays taken.
+/// While it is alive, a new socket may share the port of one of ours that is about to be closed: `*:9001` becomes
+/// `127.0.0.1:9001`. A port of another process stays taken.
 struct PortSharing<'a>(Vec<BorrowedFd<'a>>);
 
 impl<'a> PortSharing<'a> {
@@ -394,14 +395,14 @@ impl<'a> PortSharing<'a> {
 impl Drop for PortSharing<'_> {
     fn drop(&mut self) {
         for socket in &self.0 {
-            // A socket that takes the option takes it back.
+            // If setting the option succeeded, so does resetting it.
             let _ = sockopt::set_socket_reuseport(socket, false);
         }
     }
 }
 
-/// Binds to a name of our own, with its permissions and its owner, and listens. Only then the socket takes the name that
-/// clients know: there is no moment at which it is open wider, or at which it is there and does not answer.
+/// Binds to a temporary name, with the final permissions and owner, and listens. The socket is moved to its path after
+/// that, so it is never open wider there, nor without a listener.
 fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, TemporaryPath), OpenError> {
     let too_long = |errno| match errno {
         Errno::NAMETOOLONG => OpenError::TooLong,
@@ -417,7 +418,7 @@ fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, Tempor
         let socket = new_socket(AddressFamily::UNIX)?;
         match unix_socket::bind_with_mode(&socket, &address, Some(mode)) {
             Ok(()) => {}
-            // Left by one that had our number, or put there by somebody: not ours to take away.
+            // Left by a process that had our pid, or put there by another: not ours to remove.
             Err(Errno::ADDRINUSE) => continue,
             Err(errno) => return Err(errno.into()),
         }
@@ -429,7 +430,7 @@ fn bind_unix(path: &Path, mode: u32, owner: OwnerIds) -> Result<(OwnedFd, Tempor
     Err(OpenError::Refused(Errno::EXIST.into()))
 }
 
-/// A name that is removed in the end, whatever happens.
+/// A path that is removed when dropped.
 struct TemporaryPath(PathBuf);
 
 impl Drop for TemporaryPath {
@@ -450,13 +451,13 @@ fn set_owner(own_name: &Path, path: &Path, owner: OwnerIds) -> Result<(), OpenEr
     Err(OpenError::Chown { path: path.to_owned(), uid: id(owner.0), gid: id(owner.1), user })
 }
 
-/// Gives the socket the name that clients know. What stands there makes room, if it may.
+/// Links the socket to its path, after removing a stale socket there.
 fn publish(own_name: &Path, path: &Path, daemon_log: &dyn DaemonLog) -> Result<(), OpenError> {
     for _ in 0..ATTEMPTS {
         match fs::hard_link(own_name, path) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            // A file system without hard links.
+            // The file system has no hard links.
             Err(_) if fs::symlink_metadata(path).is_err() => return Ok(fs::rename(own_name, path)?),
             Err(error) => return Err(error.into()),
         }

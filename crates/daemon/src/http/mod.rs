@@ -1,8 +1,8 @@
-//! The HTTP server: XML-RPC and the tails of logs, over unix sockets and TCP.
+//! The HTTP server, over unix sockets and TCP: XML-RPC, log tails, event streams and the web page.
 //!
-//! [`open`] takes the sockets (before the daemon goes into the background), [`serve()`] answers on them. Each connection
-//! is a task of its own on the owner's thread; it turns what comes into a [`crate::request::Request`] and waits for
-//! the owner's answer. Everything from outside is bounded: in size, in number and in time.
+//! [`open`] binds the sockets (before the daemon goes into the background), [`serve()`] accepts connections. Each
+//! connection is a task on the owner's thread. `router` finds the route of a request, `routes/*` answer it, mostly by a
+//! question to the owner ([`crate::inbox::Input`]). All input is bounded in size, number and time.
 
 mod access;
 mod auth;
@@ -35,7 +35,7 @@ use ironlance_core::log_level::Level;
 
 /// The daemon's own log, as the server sees it.
 pub trait DaemonLog {
-    /// Whether lines of this level are kept; asked before a line is made that costs something.
+    /// Whether lines of this level are written; asked before an expensive line is made.
     fn enabled(&self, level: Level) -> bool;
 
     /// Writes one line.

@@ -29,7 +29,7 @@ impl OutboxReader {
 
     /// All state folders of listeners and what waits there; a folder that cannot be read in this time is reported so.
     /// `None` if the owner is stopping.
-    pub(super) async fn look(&self, patience: Duration) -> Option<Vec<OutboxView>> {
+    pub(super) async fn read(&self, patience: Duration) -> Option<Vec<OutboxView>> {
         let folders = self.owner.state_folders().await?;
         if folders.is_empty() {
             return Some(Vec::new());

@@ -1,6 +1,6 @@
-//! Percent-encoding in addresses and forms (RFC 3986, 2.1).
+//! Decodes percent-encoding in URLs and forms (RFC 3986, 2.1).
 
-/// The bytes that `text` stands for. What is no escape stays as it is, as in Python.
+/// The decoded bytes. Malformed escapes are kept, as in Python.
 pub(super) fn decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -13,7 +13,7 @@ pub(super) fn decoded(text: &str) -> Vec<u8> {
     out
 }
 
-/// The byte that two hexadecimal digits stand for.
+/// The value of two hexadecimal digits.
 fn escaped(digits: &[u8]) -> Option<u8> {
     let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
     u8::try_from(digit(0)? << 4 | digit(1)?).ok()

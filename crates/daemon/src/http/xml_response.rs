@@ -1,12 +1,13 @@
-//! The answer to a call as it is sent. A long log stays in its file until then: nothing else of it is in memory than
-//! the piece that is on its way, however long the log is and however many clients read it.
+//! Responses to calls: [`MethodResult`] becomes [`XmlResponse`]; [`LogReader`] finds and reads logs. A long log stays
+//! in its file until it is sent: only the chunk being sent is in memory, whatever the length of the log and the number
+//! of clients.
 //!
 //! ```text
-//!   owner: path ──▶ open, measure ──▶ head with Content-Length ──▶ piece ──▶ piece ──▶ …
-//!                   (log-reader)                                  (log-reader, as the client takes them)
+//!   owner: path ──▶ open, measure ──▶ head with Content-Length ──▶ chunk ──▶ chunk ──▶ …
+//!                   (worker thread)                               (worker thread, as the client reads)
 //! ```
 //!
-//! A log is read twice, because HTTP wants the length first and only reading tells how long its text will be in XML.
+//! A log is read twice, because HTTP wants the length first and the length of its XML is known only after reading.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -23,9 +24,9 @@ use super::worker_thread::WorkerThread;
 use crate::log::read_back::{self, FileRange, ReadFault};
 use crate::request::{LogPart, LogRequest};
 
-/// So much of a log is read at a time, in bytes. In XML it is up to three times as long.
+/// Chunk size in bytes. In XML a chunk is up to three times as long.
 const CHUNK: usize = 64 * 1024;
-/// So many logs that are longer than a piece may be open for clients, at one server. Each takes a descriptor.
+/// How many logs longer than a chunk may be open for clients of one server. Each takes a descriptor.
 const MAX_OPEN_LOGS: usize = 64;
 
 /// Reads logs for the clients of one server.
@@ -35,7 +36,7 @@ pub(super) struct LogReader {
     open: Rc<Cell<usize>>,
 }
 
-/// Counts a log as open for a client, until it is dropped.
+/// Counts one open log until it is dropped.
 pub(super) struct OpenLogGuard(Rc<Cell<usize>>);
 
 impl Drop for OpenLogGuard {
@@ -44,36 +45,36 @@ impl Drop for OpenLogGuard {
     }
 }
 
-/// What a call came to.
+/// The result of a call.
 pub(super) enum MethodResult {
     Value(Value),
     /// A part of a log.
     Log(LogText),
-    /// The end of a log, where to go on, and whether there is more.
+    /// The end of a log, the next offset, and whether bytes were skipped.
     Tail(LogText, i64, bool),
-    /// The results of several calls.
+    /// The results of `system.multicall`.
     Multicall(Vec<MethodResult>),
 }
 
-/// Text from a log, as it is in XML.
+/// Text of a log, encoded for XML.
 pub(super) enum LogText {
-    /// A short one.
+    /// A short text.
     Short(String),
-    /// One that is in its file; `length` bytes in XML.
+    /// A text that is still in its file; `length` bytes in XML.
     InFile { excerpt: FileRange, length: u64, opened: OpenLogGuard },
 }
 
 impl LogReader {
-    /// The owner is asked where logs are.
+    /// A reader that asks the owner for the paths of logs.
     pub(super) fn new(owner: OwnerClient) -> Self {
         Self { owner, worker: WorkerThread::default(), open: Rc::default() }
     }
 
-    /// The answer to a call that reads a log.
+    /// The result of a call that reads a log.
     ///
     /// # Errors
     /// The original's faults: `SHUTDOWN_STATE`, `BAD_NAME`, `NO_FILE`, `BAD_ARGUMENTS`, `FAILED`; and `FAILED` with the
-    /// reason where too many long logs are open.
+    /// reason if too many long logs are open.
     pub(super) async fn read(&self, wish: LogRequest) -> Result<MethodResult, Fault> {
         match self.find(wish).await? {
             FoundLog::Part(excerpt) => Ok(MethodResult::Log(self.measure(excerpt).await?)),
@@ -86,7 +87,7 @@ impl LogReader {
         }
     }
 
-    /// A part of a log as it can be shown, by `show`, which is called with its bytes on the thread for it.
+    /// A part of a log, rendered by `show`, which runs on the worker thread.
     ///
     /// # Errors
     /// As above.
@@ -108,7 +109,7 @@ impl LogReader {
         self.worker.run(move || find(path.as_deref(), wish.part)).await.map_err(|_| failed())?
     }
 
-    /// The text of a part: at once where it is short, else how long it will be.
+    /// The text of a part if it is short, otherwise its length in XML.
     async fn measure(&self, excerpt: FileRange) -> Result<LogText, Fault> {
         if excerpt.len() <= CHUNK as u64 {
             let read = self.worker.run(move || LogChunk::before_first(excerpt).next());
@@ -136,7 +137,7 @@ fn failed() -> Fault {
     FaultKind::Failed.bare()
 }
 
-/// What a client wants of a log, found in its file.
+/// A part of a log, found in its file.
 enum FoundLog {
     Part(FileRange),
     Tail(Option<FileRange>, i64, bool),
@@ -165,18 +166,18 @@ fn find(path: Option<&Path>, part: LogPart) -> Result<FoundLog, Fault> {
     }
 }
 
-/// The text of one piece of a log, and what is needed for the next.
+/// The text of one chunk of a log, and what the next chunk needs.
 struct LogChunk {
     text: String,
     is_last: bool,
     excerpt: FileRange,
     encoder: TextEncoder,
-    /// What is read into; kept for its room.
+    /// The read buffer, reused.
     bytes: Vec<u8>,
 }
 
 impl LogChunk {
-    /// Before the first.
+    /// The state before the first chunk.
     fn before_first(excerpt: FileRange) -> Self {
         let (text, bytes) = (String::new(), Vec::new());
         Self { text, is_last: false, excerpt, encoder: TextEncoder::default(), bytes }
@@ -196,7 +197,7 @@ impl LogChunk {
 }
 
 impl MethodResult {
-    /// About how many bytes of XML this will be.
+    /// An estimate of its bytes in XML.
     pub(super) fn size_hint(&self) -> u64 {
         match self {
             Self::Value(value) => write::size_hint(value) as u64,
@@ -216,7 +217,7 @@ impl LogText {
     }
 }
 
-/// An answer with a log in it that is still in its file.
+/// XML in parts, some of which are still in log files.
 pub(super) struct StreamedXml {
     parts: VecDeque<XmlPart>,
     remaining: u64,
@@ -227,13 +228,13 @@ enum XmlPart {
     Log { piece: LogChunk, left: u64, opened: OpenLogGuard },
 }
 
-/// An answer, made or to be made while it is sent.
+/// The XML of a result.
 pub(super) enum XmlResponse {
     Whole(String),
     Streamed(StreamedXml),
 }
 
-/// The answer with a result.
+/// Encodes a result.
 pub(super) fn response(result: MethodResult) -> XmlResponse {
     let mut maker = XmlWriter { parts: VecDeque::new(), text: String::new() };
     maker.text.reserve(usize::try_from(result.size_hint().min(1 << 20)).unwrap_or_default());
@@ -300,7 +301,7 @@ impl XmlPart {
 }
 
 impl StreamedXml {
-    /// How many bytes are still to be sent.
+    /// How many bytes are left to send.
     pub(super) fn remaining(&self) -> u64 {
         self.remaining
     }
@@ -311,11 +312,11 @@ impl StreamedXml {
         self.parts.iter().map(here).sum()
     }
 
-    /// The next bytes; none at the end.
+    /// The next bytes; empty at the end.
     ///
     /// # Errors
-    /// A log cannot be read any more, or has become another than it was when it was measured. What was promised cannot
-    /// be kept then, and the connection has to be cut for the client to notice.
+    /// A log cannot be read any more, or has changed since it was measured. The announced length cannot be kept then,
+    /// and the connection must be cut so that the client notices.
     pub(super) async fn next(&mut self, reader: &LogReader) -> io::Result<Bytes> {
         loop {
             let bytes: Bytes = match self.parts.pop_front() {

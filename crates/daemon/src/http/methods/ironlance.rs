@@ -1,4 +1,4 @@
-//! `ironlance.*`: what supervisord knows beyond the original's answers. docs/xmlrpc.md has the structs.
+//! `ironlance.*`: our extensions of the interface. docs/xmlrpc.md describes the structs.
 
 use super::{MethodHandler, MethodParam, MethodSpec};
 use crate::http::access::Access;

@@ -1,4 +1,4 @@
-//! The static table of all methods: what each takes, gives and changes. Nothing in it is computed.
+//! The method table: for each XML-RPC method its parameters, result, needed access and handler. It is constant.
 
 mod ironlance;
 mod parameter;
@@ -18,7 +18,7 @@ pub struct MethodParam {
     pub kind: &'static str,
     /// Name.
     pub name: &'static str,
-    /// In words.
+    /// Description.
     pub about: &'static str,
 }
 
@@ -30,50 +30,50 @@ pub struct MethodSpec {
     pub returns: &'static str,
     /// Its parameters in order.
     pub params: &'static [MethodParam],
-    /// How many of them, from the end, may be missing.
+    /// How many of the last ones are optional.
     pub optional: usize,
-    /// What a client must be allowed to do to call it.
+    /// The access that a client needs to call it.
     pub needs: Access,
     /// What it does, for `system.methodHelp`.
     pub help: &'static str,
-    /// Who answers it.
+    /// What answers it.
     pub handler: MethodHandler,
 }
 
-/// Who answers a method, and how its parameters are read.
+/// What answers a method, and how its parameters are read.
 #[derive(Clone, Copy)]
 pub enum MethodHandler {
     /// The owner of all state.
     Owner(fn(&mut Params) -> Result<RpcRequest, Fault>),
-    /// A log's file, whose place the owner tells.
+    /// The log reader.
     Log(fn(&mut Params) -> Result<LogRequest, Fault>),
     /// The table itself.
     Table(fn(&Interfaces, &mut Params) -> Result<Value, Fault>),
-    /// The disk: what waits in the outboxes of listeners.
+    /// The outbox reader.
     Outboxes,
     /// `system.multicall`.
     Multicall,
 }
 
-/// A call whose method and parameters have been understood.
+/// A call whose parameters have been read.
 #[derive(Debug)]
 pub enum PreparedCall {
-    /// The owner is to be asked.
+    /// A request to the owner.
     Owner(RpcRequest),
-    /// A log is to be read.
+    /// A log to be read.
     Log(LogRequest),
-    /// This is the answer.
+    /// The result itself.
     Value(Value),
-    /// The outboxes of listeners are to be looked into.
+    /// The outboxes of listeners are to be read.
     Outboxes,
-    /// Several calls, to be answered one after the other.
+    /// Several calls, to be carried out in order.
     Multicall(Vec<Value>),
 }
 
 /// The namespaces that are offered, and the methods of each.
 ///
-/// `supervisor.*` is there under the name of each `[rpcinterface:NAME]` section with the stock factory, as in the
-/// original; without any there is only `system.*`.
+/// `supervisor.*` is offered under the name of each `[rpcinterface:NAME]` section with the stock factory, as in the
+/// original; without such a section there is only `system.*`.
 #[derive(Clone, Debug)]
 pub struct Interfaces {
     names: Vec<String>,
@@ -85,7 +85,7 @@ impl Interfaces {
         Self { names }
     }
 
-    /// The method of a full name such as `supervisor.getState`.
+    /// Finds a method by its full name, such as `supervisor.getState`.
     pub fn find(&self, method: &str) -> Result<&'static MethodSpec, Fault> {
         let unknown = || FaultKind::UnknownMethod.bare();
         let (namespace, name) = method.split_once('.').ok_or_else(unknown)?;
@@ -121,7 +121,7 @@ impl Interfaces {
         (namespace == "ironlance" && !self.names.is_empty()).then_some(ironlance::METHODS)
     }
 
-    /// Every full name with its row, in the order of the names.
+    /// All methods with their full names, sorted by name.
     fn all(&self) -> Vec<(String, &'static MethodSpec)> {
         let mut namespaces: Vec<&str> = self.names.iter().map(String::as_str).collect();
         namespaces.extend(["ironlance", "system"]);

@@ -1,15 +1,15 @@
-//! Parameters of a call, taken one by one as Python's supervisord would take them.
+//! Parameters of a call, converted as Python's supervisord would convert them: [`Params`].
 
 use ironlance_core::text::python::repr;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
 use crate::request::{RequestedSignal, WaitMode};
 
-/// The parameters of one call. How many there are has been checked against the table before.
+/// The parameters of one call. Their number has been checked against the table.
 pub struct Params(std::vec::IntoIter<Value>);
 
 impl Params {
-    /// Takes them in their order.
+    /// The parameters in their order.
     pub fn new(values: Vec<Value>) -> Self {
         Self(values.into_iter())
     }
@@ -18,7 +18,7 @@ impl Params {
         self.0.next().ok_or_else(|| FaultKind::IncorrectParameters.bare())
     }
 
-    /// A string. What else it may be is refused (the original answers with HTTP status 500).
+    /// A string. Other types are refused (the original answers with HTTP status 500).
     pub fn text(&mut self) -> Result<String, Fault> {
         match self.next()? {
             Value::Str(text) => Ok(text),
@@ -29,7 +29,7 @@ impl Params {
         }
     }
 
-    /// The name of a group: a number stands for its text, as it does in the original's faults.
+    /// The name of a group. A number is converted to text, as in the original's faults.
     pub fn group(&mut self) -> Result<String, Fault> {
         match self.next()? {
             Value::Str(text) => Ok(text),
@@ -39,12 +39,12 @@ impl Params {
         }
     }
 
-    /// What `int()` of Python makes of it, within 64 bits.
+    /// An integer as Python's `int()` converts it, within 64 bits.
     pub fn integer(&mut self) -> Result<i64, Fault> {
         integer(&self.next()?).ok_or_else(incorrect)
     }
 
-    /// What is true waits, and so does what is not given.
+    /// Whether to wait: any true value, and a missing one.
     pub fn wait(&mut self) -> WaitMode {
         match self.0.next() {
             Some(value) if !is_true(&value) => WaitMode::AtOnce,
@@ -70,7 +70,7 @@ impl Params {
         }
     }
 
-    /// Characters for a process, in UTF-8; base64 stands for its bytes.
+    /// Text for a process, in UTF-8, or the bytes of base64.
     pub fn chars(&mut self) -> Result<Vec<u8>, Fault> {
         match self.next()? {
             Value::Str(text) => Ok(text.into_bytes()),
@@ -80,7 +80,7 @@ impl Params {
         }
     }
 
-    /// Anything, as the text that Python's `str()` makes of it.
+    /// Any value, as text by Python's `str()`.
     pub fn anything(&mut self) -> Result<String, Fault> {
         Ok(match self.next()? {
             Value::Str(text) | Value::DateTime(text) => text,
@@ -89,7 +89,7 @@ impl Params {
         })
     }
 
-    /// The value as it came.
+    /// The unconverted value.
     pub fn value(&mut self) -> Result<Value, Fault> {
         self.next()
     }

@@ -1,4 +1,4 @@
-//! `system.*`: what the table tells of itself.
+//! `system.*`: methods about the method table itself.
 
 use std::fmt::Write;
 
@@ -79,7 +79,7 @@ fn method_signature(interfaces: &Interfaces, params: &mut Params) -> Result<Valu
     Ok(Value::Array(types.map(Value::from).collect()))
 }
 
-/// The method that is asked about; whatever names none is SIGNATURE_UNSUPPORTED.
+/// The method that the parameter names; SIGNATURE_UNSUPPORTED if there is none.
 fn find_described(interfaces: &Interfaces, params: &mut Params) -> Result<&'static MethodSpec, Fault> {
     let unsupported = |_| FaultKind::SignatureUnsupported.bare();
     let method = params.text().map_err(unsupported)?;

@@ -1,4 +1,5 @@
-//! `POST /action`: the one way in which a page changes anything.
+//! `POST /action`: carries out the forms of the pages, the only way in which a page changes anything:
+//! [`ActionHandler`].
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -26,21 +27,21 @@ use crate::http::owner::OwnerClient;
 use crate::request::{RpcRequest, WaitMode};
 use crate::requester::Requester;
 
-/// So many restarts may be under way: each waits for its process to stop.
-const RESTARTS: usize = 256;
-/// So many names of processes that failed are told.
-const TOLD: usize = 5;
+/// How many restarts may be in progress: each waits for its process to stop.
+const MAX_RESTARTS: usize = 256;
+/// How many names of failed processes a message shows.
+const MAX_NAMES: usize = 5;
 
-/// How many restarts are under way.
+/// Counts the restarts in progress.
 #[derive(Default)]
 struct RestartLimit(Rc<Cell<usize>>);
 
-/// One of them, until it is dropped.
+/// One restart in progress, until it is dropped.
 struct Restart(Rc<Cell<usize>>);
 
 impl RestartLimit {
     fn one(&self) -> Option<Restart> {
-        if self.0.get() >= RESTARTS {
+        if self.0.get() >= MAX_RESTARTS {
             return None;
         }
         self.0.set(self.0.get() + 1);
@@ -74,7 +75,7 @@ impl Action {
         }
     }
 
-    /// What has to be asked before, where it would be done to many.
+    /// The confirmation that it needs if it affects many processes.
     const fn bulk_action(self) -> Option<BulkAction> {
         match self {
             Self::Stop => Some(BulkAction::Stop),
@@ -85,10 +86,10 @@ impl Action {
     }
 }
 
-/// So many characters of a name that the form gave come back in a message, which is part of an address.
-const LONGEST_SHOWN: usize = 200;
+/// At most this many characters of a name from the form are shown in a message, which is part of a URL.
+const MAX_NAME_CHARS: usize = 200;
 
-/// To whom.
+/// What an action is applied to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     Process(String),
@@ -97,9 +98,9 @@ enum Target {
 }
 
 impl Target {
-    /// Nothing where the form names nobody: everybody has to be meant.
+    /// `None` if the form names no target: "all" must be explicit.
     fn of(fields: &Fields<'_>) -> Option<Self> {
-        let text = |name| fields.filled(name).map(str::to_owned);
+        let text = |name| fields.get_nonempty(name).map(str::to_owned);
         match (text("process"), text("group"), fields.get("all")) {
             (Some(process), _, _) => Some(Self::Process(process)),
             (None, Some(group), _) => Some(Self::Group(group)),
@@ -108,7 +109,7 @@ impl Target {
         }
     }
 
-    /// As the page shows it.
+    /// The name as the page shows it.
     fn shown(&self) -> &str {
         match self {
             Self::Process(name) | Self::Group(name) => shown(name),
@@ -134,13 +135,13 @@ impl Target {
     }
 }
 
-/// `web` of `web:web`, and all of `shop:web`.
+/// `web` for `web:web`, `shop:web` as it is.
 fn shown(name: &str) -> &str {
-    let name = name.char_indices().nth(LONGEST_SHOWN).map_or(name, |(at, _)| &name[..at]);
+    let name = name.char_indices().nth(MAX_NAME_CHARS).map_or(name, |(at, _)| &name[..at]);
     name.split_once(':').filter(|(group, process)| group == process).map_or(name, |(group, _)| group)
 }
 
-/// Who does what the buttons say.
+/// Carries out actions.
 pub(super) struct ActionHandler {
     owner: OwnerClient,
     daemon_log: Rc<dyn DaemonLog>,
@@ -175,8 +176,8 @@ impl ActionHandler {
         PageResponse::plain(StatusCode::FORBIDDEN, reason)
     }
 
-    /// Does what a form asks for; the answer leads back to the page, or is the message alone where a script asks.
-    /// `token` is the one that our forms have, `asker` whoever sent it.
+    /// Carries out the action of a form. The response redirects to the page, or is the message alone if a script has
+    /// sent the form. `token` is the current CSRF token.
     pub(super) async fn act(
         &self,
         asker: &Requester,
@@ -188,7 +189,7 @@ impl ActionHandler {
         let choice = LanguageChoice::of(&fields, headers);
         let messages = choice.language.messages();
         let shown = fields.get("token").unwrap_or_default();
-        let Some(token) = token.filter(|token| token.is(shown)) else {
+        let Some(token) = token.filter(|token| token.matches(shown)) else {
             return PageResponse::plain(StatusCode::FORBIDDEN, messages.stale_token);
         };
         let Some(action) = fields.get("do").and_then(Action::named) else {
@@ -211,7 +212,7 @@ impl ActionHandler {
         let message = self.perform(asker, action, &target, messages).await;
         if by_script {
             let mut response = PageResponse::plain(StatusCode::OK, &message.words);
-            message.mark(&mut response.headers);
+            message.add_tone_to(&mut response.headers);
             return response;
         }
         let message = message.fields();
@@ -225,7 +226,7 @@ impl ActionHandler {
         }
     }
 
-    /// What has to be asked before, where it would end many processes.
+    /// The scope to confirm if the action affects many processes.
     async fn question<'a>(
         &self,
         action: Action,
@@ -241,7 +242,7 @@ impl ActionHandler {
         ActionScope::about(&view, group, bulk_action).map(|asked| (asked, bulk_action))
     }
 
-    /// Does it, and says what came of it.
+    /// Carries out the action; returns the message about its outcome.
     async fn perform(
         &self,
         asker: &Requester,
@@ -289,8 +290,8 @@ impl ActionHandler {
         if statuses.is_empty() { Err(FaultKind::BadName.about(group)) } else { Ok(Value::Array(statuses)) }
     }
 
-    /// Stops it, and starts it when it has stopped, which may take long: nobody waits for that. Says whether it was
-    /// taken on.
+    /// Stops the target and starts it again when it has stopped. That may take long, so it runs in a task. False if too
+    /// many restarts are in progress.
     async fn restart(&self, asker: &Requester, target: &Target) -> Result<bool, Fault> {
         self.known(asker, target).await?;
         let Some(restart) = self.restarts.one() else { return Ok(false) };
@@ -310,7 +311,7 @@ impl ActionHandler {
         Ok(true)
     }
 
-    /// Whether there is such a target.
+    /// Checks that the target exists.
     async fn known(&self, asker: &Requester, target: &Target) -> Result<(), Fault> {
         match target {
             Target::Process(name) => {
@@ -326,7 +327,7 @@ impl ActionHandler {
     }
 }
 
-/// What is said of one target that a action was done to.
+/// The message about an action on one target.
 fn one(action: Action, target: &Target, messages: &Messages) -> String {
     let about = match action {
         Action::Start => messages.starting,
@@ -340,7 +341,7 @@ fn one(action: Action, target: &Target, messages: &Messages) -> String {
     }
 }
 
-/// What is said of several processes.
+/// The message about an action on several processes.
 fn many(action: Action, statuses: &[Value], messages: &Messages) -> FlashMessage {
     let success = Value::Int(FaultKind::Success.code());
     let is_well = |status: &Value| status.member("status") == Some(&success);
@@ -359,14 +360,14 @@ fn many(action: Action, statuses: &[Value], messages: &Messages) -> FlashMessage
     if failed.is_empty() {
         return FlashMessage::good(message);
     }
-    let mut names = failed.iter().take(TOLD).copied().collect::<Vec<_>>().join(", ");
-    if failed.len() > TOLD {
+    let mut names = failed.iter().take(MAX_NAMES).copied().collect::<Vec<_>>().join(", ");
+    if failed.len() > MAX_NAMES {
         names.push_str(", …");
     }
     FlashMessage::warning(format!("{message} {}", (messages.failed_many)(failed.len(), &names)))
 }
 
-/// A fault in the language of the page.
+/// The text of a fault in the language of the page.
 pub(super) fn fault_text(fault: &Fault, name: &str, messages: &Messages) -> String {
     let is = |kind: FaultKind| fault.code == kind.code();
     if is(FaultKind::AlreadyStarted) {

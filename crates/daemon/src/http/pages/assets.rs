@@ -1,6 +1,6 @@
-//! What the pages need beside themselves: one style response, one script, one icon. Their addresses change when they do.
+//! The style sheet, the script and the icon, compiled into the binary. Their URLs contain a hash of their contents.
 
-/// A file that is part of the binary.
+/// A compiled-in file.
 #[derive(Clone, Copy)]
 pub(super) struct Asset {
     /// Its content type.
@@ -12,10 +12,10 @@ const STYLE: &str = include_str!("../../../templates/page.css");
 const SCRIPT: &str = include_str!("../../../templates/page.js");
 const ICON: &str = include_str!("../../../templates/icon.svg");
 
-/// Stands in the addresses of all of them.
+/// The version in the URLs of all assets.
 pub(super) const ASSET_VERSION: AssetVersion = AssetVersion(sum(sum(sum(SEED, STYLE), SCRIPT), ICON));
 
-/// A number that is another one when what it was made of is.
+/// A hash of the assets.
 #[derive(Clone, Copy)]
 pub(super) struct AssetVersion(u64);
 
@@ -25,10 +25,10 @@ impl std::fmt::Display for AssetVersion {
     }
 }
 
-/// The asset at a path without the slash in front.
+/// The asset at a path without its leading slash.
 pub(super) fn find(path: &str) -> Option<Asset> {
     let (content_type, text) = match path {
-        // The second is where the original has its style response.
+        // The second is the path of the original's style sheet.
         "assets/page.css" | "stylesheets/supervisor.css" => ("text/css;charset=utf-8", STYLE),
         "assets/page.js" => ("text/javascript;charset=utf-8", SCRIPT),
         "assets/icon.svg" => ("image/svg+xml", ICON),
@@ -37,7 +37,7 @@ pub(super) fn find(path: &str) -> Option<Asset> {
     Some(Asset { content_type, text })
 }
 
-/// FNV-1a (draft-eastlake-fnv): enough to tell one asset_version from the next, and a constant.
+/// FNV-1a (draft-eastlake-fnv), computed at compile time.
 const fn sum(seed: u64, text: &str) -> u64 {
     let bytes = text.as_bytes();
     let (mut sum, mut at) = (seed, 0);

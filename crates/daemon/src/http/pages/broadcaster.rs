@@ -1,5 +1,5 @@
-//! One look for all pages that are open: at whatever happens, and every two seconds at the gauges; none where nobody
-//! watches.
+//! Makes one snapshot for all open pages: [`Broadcaster`], when next_event happens, and every two seconds with new CPU
+//! and memory figures. Nothing runs while no page is open.
 
 use std::cell::RefCell;
 use std::future::ready;
@@ -18,21 +18,21 @@ use crate::http::owner::OwnerClient;
 use crate::view::outboxes::OutboxView;
 use crate::view::stream::EventStream;
 
-/// The gauges are looked at so often.
-const PACE: Duration = Duration::from_secs(2);
-/// What happens in so short a time is shown together.
-const BREATH: Duration = Duration::from_millis(60);
-/// And where a look takes long, what happens in this many times as long: watching must not be what the daemon does.
-const REST: u32 = 10;
-/// A look at the outboxes of listeners may take so long.
-const LOOK_TIME: Duration = Duration::from_millis(300);
-/// So many pages of one server may be live at a time; each is a connection for as long as it is looked at.
-const WATCHERS: usize = 128;
+/// Sampling interval of CPU and memory.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
+/// Events within this time make one snapshot.
+const COALESCE_TIME: Duration = Duration::from_millis(60);
+/// If making a snapshot takes long, events within this many times its duration make one, to limit the load.
+const LOAD_DIVISOR: u32 = 10;
+/// Time limit for reading the outboxes of listeners.
+const OUTBOX_TIME: Duration = Duration::from_millis(300);
+/// How many pages of one server may be live at a time. Each is a connection.
+const MAX_RECEIVERS: usize = 128;
 
 type SnapshotSender = watch::Sender<Option<Rc<Snapshot>>>;
 pub(super) type SnapshotReceiver = watch::Receiver<Option<Rc<Snapshot>>>;
 
-/// Where watchers meet. There is nothing behind it as long as nobody watches.
+/// Hands out receivers of snapshots. The task that makes them runs only while there is a receiver.
 pub(super) struct Broadcaster {
     owner: OwnerClient,
     outbox_reader: OutboxReader,
@@ -44,10 +44,10 @@ impl Broadcaster {
         Self { owner, outbox_reader, snapshots: RefCell::default() }
     }
 
-    /// One more watcher; nothing where there are too many.
-    pub(super) fn join(&self) -> Option<SnapshotReceiver> {
+    /// One more receiver; `None` if there are too many.
+    pub(super) fn subscribe(&self) -> Option<SnapshotReceiver> {
         if let Some(snapshots) = self.snapshots.borrow().upgrade() {
-            return (snapshots.receiver_count() < WATCHERS).then(|| snapshots.subscribe());
+            return (snapshots.receiver_count() < MAX_RECEIVERS).then(|| snapshots.subscribe());
         }
         let (snapshots, reader) = watch::channel(None);
         let snapshots = Rc::new(snapshots);
@@ -56,80 +56,84 @@ impl Broadcaster {
         Some(reader)
     }
 
-    /// The newest usage, where somebody watches.
+    /// The latest usage, if any page is live.
     pub(super) fn usage(&self) -> Option<UsageByPid> {
         let snapshots = self.snapshots.borrow().upgrade()?;
         snapshots.borrow().as_ref().map(|snapshot| snapshot.usage.clone())
     }
 }
 
-/// Looks for all watchers, until there is none.
+/// Makes snapshots until there is no receiver.
 async fn look(owner: OwnerClient, outbox_reader: OutboxReader, snapshots: Rc<SnapshotSender>) {
-    let mut happenings = owner.subscribe(EventKind::NOTABLE.to_vec()).await;
-    let mut breath = BREATH;
+    let mut events = owner.subscribe(EventKind::NOTABLE.to_vec()).await;
+    let mut coalesce_time = COALESCE_TIME;
     let (mut sampler, mut usage, mut samples) = (Some(UsageSampler::default()), UsageByPid::new(), 0);
     let mut outboxes: Vec<Rc<OutboxView>> = Vec::new();
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut sample_interval = interval(SAMPLE_INTERVAL);
+    sample_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let happened = tokio::select! {
             biased;
-            _ = pace.tick() => false,
-            () = something(&mut happenings) => true,
+            _ = sample_interval.tick() => false,
+            () = next_event(&mut events) => true,
         };
         if snapshots.receiver_count() == 0 {
             return;
         }
         if happened {
-            sleep(breath).await;
-        } else if happenings.is_none() {
-            happenings = owner.subscribe(EventKind::NOTABLE.to_vec()).await;
+            sleep(coalesce_time).await;
+        } else if events.is_none() {
+            events = owner.subscribe(EventKind::NOTABLE.to_vec()).await;
         }
-        // One that could not keep up is asked for anew with the next look at the gauges.
-        if !drain(&mut happenings).await {
-            happenings = None;
+        // A subscription that was too slow is renewed at the next sampling.
+        if !drain(&mut events).await {
+            events = None;
         }
         let began = Instant::now();
         let Some(mut view) = owner.view().await else { return };
         if !happened {
             outboxes = match view.listeners.as_slice() {
                 [] => Vec::new(),
-                _ => {
-                    outbox_reader.look(LOOK_TIME).await.unwrap_or_default().into_iter().map(Rc::new).collect()
-                }
+                _ => outbox_reader
+                    .read(OUTBOX_TIME)
+                    .await
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(Rc::new)
+                    .collect(),
             };
             let roots: Vec<u32> = view.programs.iter().filter_map(|program| program.pid).collect();
-            let mut measuring = sampler.take().unwrap_or_default();
-            let measured = spawn_blocking(move || {
-                let usage = measuring.look(&roots);
-                (measuring, usage)
+            let mut sampling = sampler.take().unwrap_or_default();
+            let sampled = spawn_blocking(move || {
+                let usage = sampling.sample(&roots);
+                (sampling, usage)
             });
-            if let Ok((back, new)) = measured.await {
+            if let Ok((back, new)) = sampled.await {
                 (sampler, usage, samples) = (Some(back), new, samples + 1);
             }
         }
         view.add_outboxes(&outboxes);
         snapshots.send_replace(Some(Rc::new(Snapshot::new(view, usage.clone(), samples))));
         if happened {
-            breath = (began.elapsed() * REST).clamp(BREATH, PACE);
+            coalesce_time = (began.elapsed() * LOAD_DIVISOR).clamp(COALESCE_TIME, SAMPLE_INTERVAL);
         }
     }
 }
 
-/// Waits for anything to happen. A stream that has ended is put away, and then nothing does.
-async fn something(happenings: &mut Option<EventStream>) {
-    if let Some(stream) = happenings {
+/// Waits for the next event. After the end of the stream it waits for ever.
+async fn next_event(events: &mut Option<EventStream>) {
+    if let Some(stream) = events {
         if stream.recv().await.is_some() {
             return;
         }
-        *happenings = None;
+        *events = None;
     }
     std::future::pending::<()>().await;
 }
 
-/// Takes what waits in the stream; says whether the stream goes on.
-async fn drain(happenings: &mut Option<EventStream>) -> bool {
-    let Some(stream) = happenings else { return false };
+/// Discards the queued events; false at the end of the stream.
+async fn drain(events: &mut Option<EventStream>) -> bool {
+    let Some(stream) = events else { return false };
     loop {
         tokio::select! {
             biased;

@@ -1,30 +1,30 @@
-//! Actions on many processes, which need a confirmation, and how many processes and listeners they would affect.
+//! Actions on many processes, which need a confirmation: [`BulkAction`], and the [`ActionScope`] that is confirmed.
 
 use super::condition::is_up;
 use crate::view::{DaemonView, ProgramView};
 
-/// What would end many processes, or much of what is known of them.
+/// An action that needs a confirmation if it affects many processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BulkAction {
     Stop,
-    /// It ends those that run, and starts the others as well.
+    /// Stops what runs and starts all.
     Restart,
-    /// It ends none, but what they wrote is gone.
+    /// Stops nothing, but deletes output.
     Clear,
 }
 
-/// Who it would be done to.
+/// What the action would affect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ActionScope<'a> {
-    /// The group; nothing for all.
+    /// The group; `None` for all.
     pub(super) group: Option<&'a str>,
     pub(super) processes: usize,
-    /// So many of them are listeners.
+    /// How many of the processes are listeners.
     pub(super) listeners: usize,
 }
 
 impl<'a> ActionScope<'a> {
-    /// Who of a group, or of all; nothing where nothing has to be scope: it would end one process or none.
+    /// The processes affected; `None` if no confirmation is needed because it would affect at most one process.
     pub(super) fn about(view: &DaemonView, group: Option<&'a str>, bulk_action: BulkAction) -> Option<Self> {
         let is_member = |program: &&ProgramView| group.is_none_or(|group| program.namespec.group.0 == group);
         let members: Vec<_> = view.programs.iter().filter(is_member).collect();

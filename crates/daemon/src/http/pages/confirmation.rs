@@ -1,5 +1,4 @@
-//! What is scope before many processes are stopped at once: how many, and whether listeners, which raise the alarms, are
-//! among them.
+//! The page that confirms an action on many processes: it says how many processes and listeners are affected.
 
 use askama::Template;
 
@@ -7,7 +6,7 @@ use super::bulk_action::{ActionScope, BulkAction};
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
 
-/// The page that asks who has no script.
+/// Shown to browsers without script.
 #[derive(Template)]
 #[template(path = "confirmation.html")]
 pub(super) struct ConfirmationPage<'a> {
@@ -15,7 +14,7 @@ pub(super) struct ConfirmationPage<'a> {
     other: String,
     message: FlashMessage,
     words: String,
-    /// What is done, as the button says it and as the form does.
+    /// The action: the label of its button and its value in the form.
     action: (&'static str, &'static str),
     group: Option<&'a str>,
 }

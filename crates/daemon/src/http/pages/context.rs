@@ -1,4 +1,4 @@
-//! What all parts of a page share: its language, what its visitor may do, and the moment it shows.
+//! What all templates of a page share: [`PageContext`], with language, access and time.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use super::language::{LanguageChoice, Messages};
 use super::usage_sampler::{Usage, UsageByPid};
 use crate::http::access::Access;
 
-/// What the parts of one page are drawn with.
+/// The context in which the templates of one page are rendered.
 pub(super) struct PageContext<'a> {
     pub(super) messages: &'static Messages,
     pub(super) choice: LanguageChoice,
@@ -19,7 +19,7 @@ pub(super) struct PageContext<'a> {
     pub(super) now: Duration,
     pub(super) usage: &'a UsageByPid,
     pub(super) asset_version: AssetVersion,
-    /// The way up from where the browser is to where the pages are; nothing, or `../` some times.
+    /// The relative path from the browser's URL to the pages: empty, or some `../`.
     pub(super) root: String,
     access: Access,
     /// The hidden fields of every form.
@@ -50,12 +50,12 @@ impl<'a> PageContext<'a> {
         Self { messages, choice, clock, now, usage, asset_version: ASSET_VERSION, root, access, hidden }
     }
 
-    /// Where the page of all programs is, without a query.
+    /// The relative URL of the index page, without a query.
     pub(super) fn home(&self) -> &str {
         if self.root.is_empty() { "./" } else { &self.root }
     }
 
-    /// How far the times of the page are ahead of UTC, in seconds.
+    /// The UTC offset of the times on the page, in seconds.
     pub(super) fn zone(&self) -> i32 {
         let now = SystemTime::UNIX_EPOCH.checked_add(self.now).unwrap_or(SystemTime::UNIX_EPOCH);
         self.clock.local(now).offset().seconds()
@@ -65,12 +65,12 @@ impl<'a> PageContext<'a> {
         self.access == Access::Full
     }
 
-    /// Ready-made HTML: our own digits and tags, nothing from outside.
+    /// HTML of our own making: it contains no input.
     pub(super) fn hidden(&self) -> &str {
         &self.hidden
     }
 
-    /// What a process takes, if it is known.
+    /// CPU and memory of a process, if they are known.
     pub(super) fn usage(&self, pid: Option<u32>) -> Option<Usage> {
         self.usage.get(&pid?).copied()
     }

@@ -1,5 +1,5 @@
-//! Which programs are shown: those whose name and state have all the words that somebody typed. The page's script filters
-//! in the same way.
+//! The filter of the program table: [`Filter`] matches programs whose name and state contain all words. The page's
+//! script filters in the same way.
 
 use super::condition::{UNEXPECTED, has_failed};
 use super::language::Messages;
@@ -7,10 +7,10 @@ use super::query::{Fields, encode};
 
 use crate::view::ProgramView;
 
-/// So much of what was typed is looked at, in characters.
-const LENGTH: usize = 100;
+/// At most this much of the filter is used, in characters.
+const MAX_CHARS: usize = 100;
 
-/// What was typed.
+/// A filter.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     text: String,
@@ -18,9 +18,9 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// What `?filter=` asks for.
+    /// The filter of a query, from `?filter=`.
     pub(super) fn of(fields: &Fields<'_>) -> Self {
-        let text: String = fields.get("filter").unwrap_or_default().trim().chars().take(LENGTH).collect();
+        let text: String = fields.get("filter").unwrap_or_default().trim().chars().take(MAX_CHARS).collect();
         let words = text.to_lowercase().split_whitespace().map(str::to_owned).collect();
         Self { text, words }
     }
@@ -33,7 +33,7 @@ impl Filter {
         !self.words.is_empty()
     }
 
-    /// `&filter=…`, to stand behind a query; nothing where nothing is filtered.
+    /// `&filter=…`, to append to a query; empty without a filter.
     pub(super) fn query_suffix(&self) -> String {
         if self.is_active() { format!("&filter={}", encode(&self.text)) } else { String::new() }
     }

@@ -1,4 +1,4 @@
-//! What a page has to say beside what it shows: what came of a button, and whether that is good.
+//! The message at the top of a page, such as the outcome of an action: [`FlashMessage`].
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
@@ -6,23 +6,23 @@ use hyper::header::{HeaderName, HeaderValue};
 use super::language::LanguageChoice;
 use super::query::{Fields, encode};
 
-/// A message in an address is cut here (characters): whoever makes it up shall not fill the page.
-pub(super) const MESSAGE: usize = 500;
-/// Tells a script that the words it gets are a warning.
-const TONE: HeaderName = HeaderName::from_static("message-tone");
+/// Longest message in a URL, in characters: a forged link must not fill the page.
+pub(super) const MAX_CHARS: usize = 500;
+/// Tells a script whether the message is a warning.
+const TONE_HEADER: HeaderName = HeaderName::from_static("message-tone");
 
-/// How something is said.
+/// The tone of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Tone {
-    /// It was done.
+    /// A success.
     #[default]
     Good,
-    /// It was not, or not all of it.
+    /// A failure, or a partial one.
     Warning,
 }
 
 impl Tone {
-    /// In the style response, in addresses and in answers to a script.
+    /// As it is called in the style sheet, in URLs and in responses to a script.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -31,7 +31,7 @@ impl Tone {
     }
 }
 
-/// Something that is said.
+/// A message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FlashMessage {
     pub(super) words: String,
@@ -47,13 +47,13 @@ impl FlashMessage {
         Self { words: words.into(), tone: Tone::Warning }
     }
 
-    /// What the address of a page has it say.
+    /// The message in a query.
     pub(super) fn of(fields: &Fields<'_>, choice: LanguageChoice) -> Self {
-        // The original acts on `/?action=…`, and so would every page that names such an address as a picture.
-        if !matches!(fields.filled("action"), Some("refresh") | None) {
+        // The original acts on `/?action=…`, so that any page with such an image URL can stop processes.
+        if !matches!(fields.get_nonempty("action"), Some("refresh") | None) {
             return Self::warning(choice.language.messages().link_changes_nothing);
         }
-        let words = fields.get("message").unwrap_or_default().chars().take(MESSAGE).collect();
+        let words = fields.get("message").unwrap_or_default().chars().take(MAX_CHARS).collect();
         let tone = match fields.get("tone") {
             Some(tone) if tone == Tone::Warning.name() => Tone::Warning,
             _ => Tone::Good,
@@ -61,7 +61,7 @@ impl FlashMessage {
         Self { words, tone }
     }
 
-    /// The fields by which an address has a page say this.
+    /// The query fields for this message.
     pub(super) fn fields(&self) -> String {
         let words = encode(&self.words);
         match self.tone {
@@ -70,8 +70,8 @@ impl FlashMessage {
         }
     }
 
-    /// Tells its tone to a script.
-    pub(super) fn mark(&self, headers: &mut HeaderMap) {
-        headers.insert(TONE, HeaderValue::from_static(self.tone.name()));
+    /// Adds the tone for a script.
+    pub(super) fn add_tone_to(&self, headers: &mut HeaderMap) {
+        headers.insert(TONE_HEADER, HeaderValue::from_static(self.tone.name()));
     }
 }

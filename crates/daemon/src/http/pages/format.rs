@@ -1,10 +1,10 @@
-//! Times, sizes and shares as a person reads them.
+//! Formats durations, sizes, percentages and times for people.
 
 use std::time::{Duration, SystemTime};
 
 use ironlance_host::local_time::LocalClock;
 
-/// `3:04:05`, or `2 d 3:04:05` from a day on. The page's script counts on in the same way.
+/// `3:04:05`, or `2 d 3:04:05` from a day on. The page's script continues in the same format.
 pub(super) fn uptime(up: Duration, day: &str) -> String {
     let seconds = up.as_secs();
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -12,7 +12,7 @@ pub(super) fn uptime(up: Duration, day: &str) -> String {
     if days == 0 { clock } else { format!("{days} {day} {clock}") }
 }
 
-/// A span in its largest two units (days, hours, minutes, seconds): `2 h 5 min`, `3.2 s`.
+/// A duration in its largest two units (days, hours, minutes, seconds): `2 h 5 min`, `3.2 s`.
 pub(super) fn span(time: Duration, units: [&str; 4]) -> String {
     if time < Duration::from_secs(60) {
         return format!("{:.1} {}", time.as_secs_f64(), units[3]);
@@ -43,12 +43,12 @@ pub(super) fn memory(bytes: u64) -> String {
     }
 }
 
-/// A share of one core, in percent: `0.4 %`, `12.0 %`, `250 %`.
+/// CPU usage in percent of one core: `0.4 %`, `12.0 %`, `250 %`.
 pub(super) fn share(percent: f32) -> String {
     if percent < 99.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
 
-/// A moment in local time: `16:05:03` if that was on the day of `now`, else `11-22 16:05:03`. Both since 1970.
+/// A time of day in local time: `16:05:03` if it is on the same day as `now`, else `11-22 16:05:03`. Both since 1970.
 pub(super) fn moment(clock: &LocalClock, at: Duration, now: Duration) -> String {
     let local =
         |time| clock.local(SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH));

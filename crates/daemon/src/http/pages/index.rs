@@ -1,4 +1,4 @@
-//! `/`: all programs, the listeners, and what happened lately.
+//! `/`: the page with all programs, the listeners and the recent events.
 
 use askama::Template;
 
@@ -19,9 +19,9 @@ pub(super) struct IndexPage<'a> {
     refresh: String,
     message: &'a FlashMessage,
     filter: &'a Filter,
-    /// Somebody is shown.
+    /// Whether any program is shown.
     some: bool,
-    /// What of the view the live stream need not send.
+    /// The fingerprint of the view, for the live stream.
     seen: String,
     summary: SummarySection<'a>,
     groups: Vec<Group<'a>>,
@@ -32,7 +32,7 @@ pub(super) struct IndexPage<'a> {
 struct Group<'a> {
     head: Option<GroupRow<'a>>,
     rows: Vec<ProgramRow<'a>>,
-    /// None of its programs is shown.
+    /// Whether all its programs are filtered out.
     hidden: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Every word of the page, in each of its languages. A word that one of them lacks does not compile.
+//! The texts of the pages in all languages: [`Messages`]. A text that is missing in a language is a compile error.
 
 use hyper::HeaderMap;
 use hyper::header::ACCEPT_LANGUAGE;
@@ -39,16 +39,16 @@ impl Language {
     }
 }
 
-/// In which language a page is, and whether its address says so.
+/// The language of a page, and whether the URL names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LanguageChoice {
     pub(super) language: Language,
-    /// It was chosen by `?lang=`: links keep it.
+    /// Chosen by `?lang=`; links keep it.
     pub(super) explicit: bool,
 }
 
 impl LanguageChoice {
-    /// What the query asks for, else what the browser likes best, else English.
+    /// The language of the query, else the browser's favourite, else English.
     pub(super) fn of(fields: &Fields<'_>, headers: &HeaderMap) -> Self {
         match fields.get("lang").and_then(Language::of_tag) {
             Some(language) => Self { language, explicit: true },
@@ -56,7 +56,7 @@ impl LanguageChoice {
         }
     }
 
-    /// `&lang=zh`, to stand behind a query.
+    /// `&lang=zh`, to append to a query.
     pub(super) const fn query_suffix(self) -> &'static str {
         match (self.explicit, self.language) {
             (false, _) => "",
@@ -65,7 +65,7 @@ impl LanguageChoice {
         }
     }
 
-    /// `?lang=zh`, to stand behind a path.
+    /// `?lang=zh`, to append to a path.
     pub(super) const fn query(self) -> &'static str {
         match (self.explicit, self.language) {
             (false, _) => "",
@@ -75,14 +75,14 @@ impl LanguageChoice {
     }
 }
 
-/// A browser names so many languages at most that we look at.
-const NAMED: usize = 16;
+/// At most this many languages of a browser are looked at.
+const MAX_LANGUAGES: usize = 16;
 
 /// The language with the highest weight in Accept-Language (RFC 9110, section 12.5.4); the first of several.
 fn accepted(headers: &HeaderMap) -> Language {
     let header = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut best = (0.0, Language::English);
-    for entry in header.split(',').take(NAMED) {
+    for entry in header.split(',').take(MAX_LANGUAGES) {
         let (tag, rest) = entry.split_once(';').unwrap_or((entry, ""));
         let weight = rest.trim().strip_prefix("q=").map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
         if let Some(language) = Language::of_tag(tag.trim())
@@ -94,12 +94,12 @@ fn accepted(headers: &HeaderMap) -> Language {
     best.1
 }
 
-/// Text for one thing and for several.
+/// Text with a count.
 pub(super) type TextWithCount = fn(usize) -> String;
-/// Text about something with a name.
+/// Text with a name.
 pub(super) type About = fn(&str) -> String;
 
-/// The words of one language, in the order in which they are met on the page.
+/// The texts of one language, in the order of the page.
 pub(super) struct Messages {
     pub(super) tag: &'static str,
     /// The other language: its tag, and its name in itself.
@@ -113,7 +113,7 @@ pub(super) struct Messages {
     pub(super) live: &'static str,
     pub(super) not_live: &'static str,
     pub(super) connection_lost: &'static str,
-    /// `{time}` stands for when.
+    /// `{time}` is replaced by the time.
     pub(super) connection_lost_since: &'static str,
     pub(super) no_such_page: &'static str,
     pub(super) main_log: &'static str,
@@ -165,11 +165,11 @@ pub(super) struct Messages {
     pub(super) answered: &'static str,
     pub(super) listener_states: fn(&str) -> &'static str,
     pub(super) listener_problem: fn(&ListenerProblem) -> String,
-    /// So many alerts wait, since when.
+    /// A count, and since when.
     pub(super) alerts_wait: fn(usize, &str) -> String,
     pub(super) alerts_dead: TextWithCount,
     pub(super) no_state_folder: About,
-    /// So many of so many listeners.
+    /// A count, out of a total.
     pub(super) listeners_unwell: fn(usize, usize) -> String,
     pub(super) recent: &'static str,
     pub(super) no_events: &'static str,
@@ -180,7 +180,7 @@ pub(super) struct Messages {
     pub(super) unexpected: &'static str,
     pub(super) stopped_on_request: &'static str,
     pub(super) stopped_by: About,
-    /// How it ended, and who had the signal sent.
+    /// The exit reason, and the requester of the signal.
     pub(super) signal_by: fn(&str, &str) -> String,
     pub(super) requested_by: &'static str,
     pub(super) oom_nearby: About,
@@ -198,7 +198,7 @@ pub(super) struct Messages {
     pub(super) autostart: &'static str,
     pub(super) autorestart: &'static str,
     pub(super) yes_or_no: [&'static str; 2],
-    /// Never, after an unexpected end, always.
+    /// Never, after an unexpected exit, always.
     pub(super) autorestarts: [&'static str; 3],
     pub(super) stop_with: &'static str,
     pub(super) stdout_log: &'static str,

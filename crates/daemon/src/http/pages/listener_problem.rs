@@ -1,30 +1,30 @@
-//! What is wrong with a listener, by the same rules as `supervisorctl listeners`.
+//! Problems of an event listener: [`problems`], by the same rules as `supervisorctl listeners`.
 
 use crate::view::ListenerView;
 
-/// Something that somebody should look at.
+/// A problem that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ListenerProblem {
     NotRunning,
     BrokeProtocol,
-    /// Events wait, and it has not said that it takes any.
+    /// Events are queued, and it has not sent READY.
     NotReady,
     BufferFull,
-    /// So many events wait, which is well as long as they become fewer.
+    /// This many events are queued; harmless while the number goes down.
     Queued(usize),
-    /// So many events of its pool were given up, and of which types.
+    /// This many events of its pool were dropped, and of which types.
     Dropped(u64, String),
-    /// So many events were dealt with by nobody, and of which types.
+    /// This many events were rejected by all members, and of which types.
     Rejected(u64, String),
-    /// It was recycled for breaking the protocol, so often lately.
+    /// It was restarted this often lately for breaking the protocol.
     Recycled(u32),
-    /// It had stray output that begins like this.
+    /// It wrote output outside the protocol that begins like this.
     StrayOutput(String),
-    /// It cannot do its work as it is configured.
+    /// A warning of the configuration.
     Misconfigured(String),
 }
 
-/// All that is wrong with it.
+/// All problems of a listener.
 pub(super) fn problems(listener: &ListenerView) -> Vec<ListenerProblem> {
     let &ListenerView { pending, is_full, offences, .. } = listener;
     let state = match listener.state {
@@ -48,7 +48,7 @@ pub(super) fn problems(listener: &ListenerView) -> Vec<ListenerProblem> {
     [state, queue, lost, dead, offences, babbled].into_iter().flatten().chain(doubts).collect()
 }
 
-/// Whether any of it is more than a queue that is being worked on, or an odd habit.
+/// Whether any problem is more than a queue that is being worked on, or harmless stray output.
 pub(super) fn needs_attention(problems: &[ListenerProblem]) -> bool {
     problems
         .iter()

@@ -1,5 +1,5 @@
-//! `/live`: a page that is open is told what has changed, as pieces of HTML from the templates that made it. Each watcher
-//! is sent what differs from what it was sent before.
+//! `/live`: sends an open page what has changed, as HTML from the same templates: [`LiveClient`]. Each client gets the
+//! difference from what it was sent before.
 
 use std::fmt::Write as _;
 use std::future::Future;
@@ -19,42 +19,42 @@ use super::context::PageContext;
 use super::csrf_token::CsrfToken;
 use super::language::LanguageChoice;
 use super::program::ExitSection;
-use super::row::{ProgramRow, RowPlace, measured};
+use super::row::{ProgramRow, RowPlace, usage_texts};
 use super::sections::{EventsSection, GroupRow, ListenersSection, SummarySection, groups, has_head};
 use super::snapshot::{Fingerprints, Snapshot};
 use crate::http::access::Access;
 use crate::http::response_body;
 
-/// A watcher hears of us at least so often.
-const SILENCE: Duration = Duration::from_secs(15);
-/// First of all: when a browser that lost us tries again, in milliseconds.
-const GREETING: &str = "retry: 2000\n\n";
-const ALIVE: &str = ":\n\n";
+/// Longest time without a message.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Sent first: the browser's reconnection delay, in milliseconds.
+const RETRY: &str = "retry: 2000\n\n";
+const KEEP_ALIVE: &str = ":\n\n";
 
-/// One who watches.
+/// One open page.
 pub(super) struct LiveClient {
     reader: SnapshotReceiver,
     choice: LanguageChoice,
     access: Access,
     token: CsrfToken,
     clock: LocalClock,
-    /// The page is about this process alone.
-    only: Option<String>,
-    /// What the page says that it has seen.
-    seen: Option<String>,
-    told: Option<SentState>,
-    greeted: bool,
+    /// The process that the page is about; `None` for all.
+    process: Option<String>,
+    /// The fingerprint of what the page was rendered from.
+    page_fingerprint: Option<String>,
+    sent: Option<SentState>,
+    has_greeted: bool,
 }
 
-/// What a watcher knows.
+/// What the client has been sent.
 struct SentState {
     fingerprints: Fingerprints,
     samples: u64,
-    /// Processor and memory of each program, as they stand in the page.
-    gauges: Vec<(String, String)>,
+    /// CPU and memory of each program, as the page shows them.
+    usage_texts: Vec<(String, String)>,
 }
 
-/// One line of what the gauges say: who, and processor and memory in words and in numbers.
+/// A usage update: the process, and CPU and memory as texts and as numbers.
 #[derive(Serialize)]
 struct UsageRow<'a>(String, &'a str, &'a str, f32, u64);
 
@@ -64,8 +64,8 @@ impl LiveClient {
         choice: LanguageChoice,
         access: Access,
         token: CsrfToken,
-        only: Option<String>,
-        seen: Option<String>,
+        process: Option<String>,
+        page_fingerprint: Option<String>,
     ) -> Self {
         reader.mark_changed();
         Self {
@@ -74,49 +74,50 @@ impl LiveClient {
             access,
             token,
             clock: LocalClock::new(),
-            only,
-            seen,
-            told: None,
-            greeted: false,
+            process,
+            page_fingerprint,
+            sent: None,
+            has_greeted: false,
         }
     }
 
-    /// The body of the answer.
+    /// The body of the response.
     pub(super) fn stream(self) -> Stream {
         Stream(Some(Box::pin(self.next())))
     }
 
-    /// Waits until there is something to be told; nothing comes after the end.
+    /// Waits for the next message; `None` at the end.
     async fn next(mut self) -> Option<(Bytes, Self)> {
-        if !self.greeted {
-            self.greeted = true;
-            return Some((GREETING.into(), self));
+        if !self.has_greeted {
+            self.has_greeted = true;
+            return Some((RETRY.into(), self));
         }
         loop {
-            match timeout(SILENCE, self.reader.changed()).await {
-                Err(_) => return Some((ALIVE.into(), self)),
+            match timeout(KEEP_ALIVE_INTERVAL, self.reader.changed()).await {
+                Err(_) => return Some((KEEP_ALIVE.into(), self)),
                 Ok(Err(_)) => return None,
                 Ok(Ok(())) => {}
             }
             let snapshot = self.reader.borrow_and_update().clone();
-            let text = snapshot.map(|snapshot| self.tell(&snapshot)).unwrap_or_default();
+            let text = snapshot.map(|snapshot| self.changes(&snapshot)).unwrap_or_default();
             if !text.is_empty() {
                 return Some((text.into(), self));
             }
         }
     }
 
-    /// What is new in a snapshot, as server-sent events (WHATWG HTML, 9.2).
-    fn tell(&mut self, snapshot: &Snapshot) -> String {
+    /// The changes in a snapshot, as server-sent events (WHATWG HTML, 9.2).
+    fn changes(&mut self, snapshot: &Snapshot) -> String {
         let now = &snapshot.fingerprints;
-        let before = self.told.take();
+        let before = self.sent.take();
         let mut text = String::new();
-        let fresh = before.is_none() && self.seen.take().is_none_or(|seen| seen != now.sum());
-        let moved = before.as_ref().is_some_and(|told| told.fingerprints.layout != now.layout);
+        let fresh = before.is_none()
+            && self.page_fingerprint.take().is_none_or(|page_fingerprint| page_fingerprint != now.sum());
+        let moved = before.as_ref().is_some_and(|sent| sent.fingerprints.layout != now.layout);
         if fresh || moved {
-            // Which rows there are is for the page itself to say.
+            // Rows have come or gone: the page loads itself again.
             push_event(&mut text, "layout", "");
-        } else if let Some(told) = &before {
+        } else if let Some(sent) = &before {
             let context = PageContext::new(
                 self.choice,
                 self.access,
@@ -125,45 +126,45 @@ impl LiveClient {
                 snapshot.view.now,
                 &snapshot.usage,
             );
-            match &self.only {
-                Some(name) => push_pieces_of_one(&mut text, &context, snapshot, &told.fingerprints, name),
-                None => push_pieces(&mut text, &context, snapshot, &told.fingerprints),
+            match &self.process {
+                Some(name) => push_pieces_of_one(&mut text, &context, snapshot, &sent.fingerprints, name),
+                None => push_pieces(&mut text, &context, snapshot, &sent.fingerprints),
             }
         }
-        let known = before.filter(|told| told.fingerprints.layout == now.layout);
-        let (samples, gauges) = match known {
-            Some(told) => (told.samples, told.gauges),
+        let known = before.filter(|sent| sent.fingerprints.layout == now.layout);
+        let (samples, usage_texts) = match known {
+            Some(sent) => (sent.samples, sent.usage_texts),
             None => (0, vec![Default::default(); now.rows.len()]),
         };
-        let mut told = SentState { fingerprints: now.clone(), samples, gauges };
-        if told.samples != snapshot.samples {
-            told.samples = snapshot.samples;
-            push_event(&mut text, "gauges", &self.pointers(snapshot, &mut told.gauges));
+        let mut sent = SentState { fingerprints: now.clone(), samples, usage_texts };
+        if sent.samples != snapshot.samples {
+            sent.samples = snapshot.samples;
+            push_event(&mut text, "gauges", &self.usage_updates(snapshot, &mut sent.usage_texts));
         }
-        self.told = Some(told);
+        self.sent = Some(sent);
         text
     }
 
-    /// What the gauges say of those programs of which they say something new.
-    fn pointers(&self, snapshot: &Snapshot, gauges: &mut [(String, String)]) -> String {
+    /// The usage of the programs for which it has changed.
+    fn usage_updates(&self, snapshot: &Snapshot, shown: &mut [(String, String)]) -> String {
         let mut new = Vec::new();
-        for (program, known) in snapshot.view.programs.iter().zip(gauges) {
+        for (program, known) in snapshot.view.programs.iter().zip(shown) {
             let usage = program.pid.and_then(|pid| snapshot.usage.get(&pid)).copied();
-            let now = measured(usage);
-            let wanted = self.only.as_ref().is_none_or(|name| is_named(program, name));
+            let now = usage_texts(usage);
+            let wanted = self.process.as_ref().is_none_or(|name| is_named(program, name));
             if now != *known && wanted {
                 *known = now;
                 new.push((program, usage.unwrap_or_default(), &*known));
             }
         }
-        let pointers = new.into_iter().map(|(program, usage, (cpu, memory))| {
+        let usage_updates = new.into_iter().map(|(program, usage, (cpu, memory))| {
             UsageRow(program.namespec.qualified(), cpu, memory, usage.cpu, usage.memory)
         });
-        serde_json::to_string(&pointers.collect::<Vec<_>>()).unwrap_or_default()
+        serde_json::to_string(&usage_updates.collect::<Vec<_>>()).unwrap_or_default()
     }
 }
 
-/// The pieces of the page of all programs that are not as they were. `before` has the same layout.
+/// Appends the changed pieces of the index page. `before` has the same layout.
 fn push_pieces(text: &mut String, context: &PageContext<'_>, snapshot: &Snapshot, before: &Fingerprints) {
     let (view, now) = (&snapshot.view, &snapshot.fingerprints);
     let mut changed = now.rows.iter().zip(&before.rows).map(|(now, before)| now != before);
@@ -191,7 +192,7 @@ fn push_pieces(text: &mut String, context: &PageContext<'_>, snapshot: &Snapshot
     }
 }
 
-/// The pieces of the page of one program that are not as they were.
+/// Appends the changed pieces of the page of one program.
 fn push_pieces_of_one(
     text: &mut String,
     context: &PageContext<'_>,
@@ -214,18 +215,18 @@ fn push_pieces_of_one(
     }
 }
 
-/// Appends a piece as an event of its own: a browser reads rows and sections by different rules.
+/// Appends a piece as its own event: browsers parse rows and sections by different rules.
 fn push(text: &mut String, piece: &impl Template) {
-    // Writing to a string does not fail; a piece that did would stay as it was.
+    // Rendering to a string does not fail; if it did, the piece would stay as it was.
     if let Ok(html) = piece.render() {
         push_event(text, "swap", &html);
     }
 }
 
-/// Appends an event; each line of its data is a line of its own.
+/// Appends an event; each line of its data becomes a `data:` line.
 fn push_event(text: &mut String, name: &str, data: &str) {
     let _ = writeln!(text, "event: {name}");
-    // A carriage return alone would end a line as well.
+    // A single carriage return would also end a line.
     for line in data.split(['\n', '\r']) {
         let _ = writeln!(text, "data: {line}");
     }
@@ -234,7 +235,7 @@ fn push_event(text: &mut String, name: &str, data: &str) {
 
 type Next = Pin<Box<dyn Future<Output = Option<(Bytes, LiveClient)>>>>;
 
-/// What a watcher is sent, one part after the other.
+/// The messages to one client.
 pub(super) struct Stream(Option<Next>);
 
 impl response_body::StreamBody for Stream {

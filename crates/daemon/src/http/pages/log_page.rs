@@ -1,4 +1,4 @@
-//! `/tail.html` and `/mainlog.html`: the end of a log.
+//! `/tail.html` and `/mainlog.html`: the page with the end of a log.
 
 use askama::Template;
 use ironlance_core::event::OutputChannel;
@@ -7,46 +7,47 @@ use ironlance_core::text::ansi;
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
 use super::query::{Fields, encode};
-use super::row::LIMIT;
+use super::row::LOG_LIMIT;
 
-/// At least so much is shown, as in the original, in bytes.
-const LEAST: i64 = 1024;
-/// And no more than this.
-const MOST: i64 = 1024 * 1024;
+/// Smallest limit in bytes, as in the original.
+const MIN_BYTES: i64 = 1024;
+/// Largest limit in bytes.
+const MAX_BYTES: i64 = 1024 * 1024;
 
-/// Which log is wanted, and how much of it.
+/// Which log is requested, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LogQuery<'a> {
-    pub(super) whose: LogSource<'a>,
+    pub(super) source: LogSource<'a>,
     /// In bytes.
     pub(super) limit: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LogSource<'a> {
-    /// Of a process, by the name that stands in the address.
+    /// The log of a process, by the name in the URL.
     Process(&'a str, OutputChannel),
-    /// Of the daemon.
+    /// The daemon's own log.
     Main,
-    /// Somebody forgot to say it.
-    Nobody,
+    /// The URL names no log.
+    Unnamed,
 }
 
 impl<'a> LogQuery<'a> {
-    /// What `/tail.html?processname=NAME&channel=stderr&limit=BYTES` asks for (web.py, TailView).
+    /// The request of `/tail.html?processname=NAME&channel=stderr&limit=BYTES` (web.py, TailView).
     pub(super) fn of_process(fields: &'a Fields<'_>) -> Self {
         let channel = match fields.get("channel") {
             Some("stderr") => OutputChannel::Stderr,
             _ => OutputChannel::Stdout,
         };
-        let whose =
-            fields.filled("processname").map_or(LogSource::Nobody, |name| LogSource::Process(name, channel));
-        Self { whose, limit: limit(fields, LEAST) }
+        let source = fields
+            .get_nonempty("processname")
+            .map_or(LogSource::Unnamed, |name| LogSource::Process(name, channel));
+        Self { source, limit: limit(fields, MIN_BYTES) }
     }
 
-    /// What `/mainlog.html?limit=BYTES` asks for.
+    /// The request of `/mainlog.html?limit=BYTES`.
     pub(super) fn of_main(fields: &'a Fields<'_>) -> Self {
-        Self { whose: LogSource::Main, limit: limit(fields, LIMIT.into()) }
+        Self { source: LogSource::Main, limit: limit(fields, LOG_LIMIT.into()) }
     }
 }
 
@@ -54,7 +55,7 @@ fn limit(fields: &Fields<'_>, usual: i64) -> i64 {
     let given = fields
         .get("limit")
         .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
-    given.map_or(usual, |digits| digits.parse().unwrap_or(MOST).clamp(LEAST, MOST))
+    given.map_or(usual, |digits| digits.parse().unwrap_or(MAX_BYTES).clamp(MIN_BYTES, MAX_BYTES))
 }
 
 #[derive(Template)]
@@ -68,28 +69,28 @@ pub(super) struct Log<'a> {
     channel: &'static str,
     label: String,
     text: String,
-    /// Where the script finds what is added.
+    /// The URL from which the script follows the log.
     source: Option<String>,
     refresh: Option<String>,
     others: Vec<(String, String)>,
 }
 
 impl<'a> Log<'a> {
-    /// With the end of the log as [`tail_text`] has made it, or with the words that say why there is none.
+    /// `text` is the end of the log from [`tail_text`], or why there is none.
     pub(super) fn new(
         context: &'a PageContext<'a>,
-        wanted: &LogQuery<'_>,
+        query: &LogQuery<'_>,
         text: Result<String, String>,
     ) -> Self {
         let messages = context.messages;
-        let limit = wanted.limit;
+        let limit = query.limit;
         let more = context.choice.query_suffix();
         let there = text.is_ok();
         let (text, message) = match text {
             Ok(text) => (text, FlashMessage::default()),
             Err(why) => (String::new(), FlashMessage::warning(why)),
         };
-        let (shown, channel, label, base, source) = match wanted.whose {
+        let (shown, channel, label, base, source) = match query.source {
             LogSource::Process(name, channel) => {
                 let link = encode(name);
                 let label = match channel {
@@ -104,33 +105,34 @@ impl<'a> Log<'a> {
                 let label = messages.main_log.to_owned();
                 (label.clone(), "", label, "mainlog.html?limit=".to_owned(), Some("mainlogtail".to_owned()))
             }
-            LogSource::Nobody => {
+            LogSource::Unnamed => {
                 (messages.no_name.to_owned(), "", messages.log.to_owned(), String::new(), None)
             }
         };
         let mut others = Vec::new();
-        if there && limit < MOST {
-            others.push((format!("{base}{}{more}", (limit * 4).min(MOST)), messages.show_more.to_owned()));
+        if there && limit < MAX_BYTES {
+            others
+                .push((format!("{base}{}{more}", (limit * 4).min(MAX_BYTES)), messages.show_more.to_owned()));
         }
-        if let LogSource::Process(name, channel) = wanted.whose {
+        if let LogSource::Process(name, channel) = query.source {
             let link = encode(name);
-            let beside = match channel {
+            let other_channel = match channel {
                 OutputChannel::Stdout => OutputChannel::Stderr,
                 OutputChannel::Stderr => OutputChannel::Stdout,
             };
-            let beside = beside.name();
+            let other_channel = other_channel.name();
             others.push((
-                format!("tail.html?processname={link}&channel={beside}&limit={limit}{more}"),
-                beside.to_owned(),
+                format!("tail.html?processname={link}&channel={other_channel}&limit={limit}{more}"),
+                other_channel.to_owned(),
             ));
             others.push((format!("program.html?processname={link}{more}"), messages.exit_title.to_owned()));
         }
-        let tongue = messages.other.0;
+        let other_language = messages.other.0;
         Self {
             context,
             other: match base.is_empty() {
-                true => format!("tail.html?lang={tongue}"),
-                false => format!("{base}{limit}&lang={tongue}"),
+                true => format!("tail.html?lang={other_language}"),
+                false => format!("{base}{limit}&lang={other_language}"),
             },
             message,
             there,
@@ -145,27 +147,27 @@ impl<'a> Log<'a> {
     }
 }
 
-/// The end of a log as it is shown. One byte more than `limit` was read, where there was more.
+/// The end of a log as it is shown. The reader asked for one byte more than `limit`.
 pub(super) fn tail_text(bytes: &[u8], limit: i64) -> String {
     printable(whole_lines(&String::from_utf8_lossy(bytes), limit))
 }
 
-/// The end of a log without the line that its beginning was cut from, and perhaps an escape sequence with it. One byte
-/// more than `limit` was asked for: with that many, it was cut.
+/// The text without its first line if that was cut off, perhaps inside an escape sequence. It was cut off if there is
+/// one byte more than `limit`.
 fn whole_lines(text: &str, limit: i64) -> &str {
-    // A byte that is no UTF-8 has become three; whether output with such bytes was cut is not always known.
+    // An invalid byte has become three (U+FFFD). With such bytes the cut is not always detected.
     let bytes = text.len().saturating_sub(2 * text.matches('\u{fffd}').count());
     if i64::try_from(bytes).is_ok_and(|bytes| bytes <= limit) {
         return text;
     }
     match text.split_once('\n') {
         Some((_, rest)) if !rest.is_empty() => rest,
-        // A line that long is better than none.
+        // One long line is better than nothing.
         _ => text,
     }
 }
 
-/// Output as it can be shown: without the escape sequences of terminals, its other control characters to be seen.
+/// Output made safe to show: escape sequences are removed, other control characters become visible.
 pub(super) fn printable(text: &str) -> String {
     let plain = ansi::strip(text.as_bytes());
     let plain = String::from_utf8_lossy(&plain);
@@ -174,10 +176,10 @@ pub(super) fn printable(text: &str) -> String {
         match char {
             '\n' | '\t' => out.push(char),
             '\r' => {}
-            // The pictures of the control characters stand in their order from U+2400.
+            // The control pictures are in the same order from U+2400.
             '\0'..='\x1f' => out.extend(char::from_u32(0x2400 + u32::from(char))),
             '\x7f' => out.push('\u{2421}'),
-            // These would turn the line around.
+            // Bidirectional overrides would reverse the line.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
             _ => out.push(char),
         }
@@ -199,7 +201,7 @@ mod tests {
             ("limit=x", 1024),
             ("limit=", 1024),
             ("limit=5000", 5000),
-            ("limit=99999999999999999999999", MOST),
+            ("limit=99999999999999999999999", MAX_BYTES),
         ] {
             assert_eq!(limit(query), bytes, "{query}");
         }

@@ -1,7 +1,7 @@
-//! The web page: everything a person sees in a browser, and changes by its buttons.
+//! The web page: [`Pages`] renders what a person sees in a browser.
 //!
-//! Pages are made by the server and complete without a script. `live` keeps those up to date that have one, `action` is
-//! the only way to change anything, and `sampler` measures what programs take while somebody samples.
+//! Pages are rendered by the server and complete without a script. `live` updates open pages, `action` is the only way
+//! to change anything, and `usage_sampler` measures programs while a page is open.
 
 mod action;
 mod assets;
@@ -64,19 +64,19 @@ use index::IndexPage;
 use language::LanguageChoice;
 use live::LiveClient;
 use log_page::{Log, LogQuery, LogSource};
-use not_found::{NotFoundPage, way_up};
+use not_found::{NotFoundPage, path_to_root};
 use program::Program;
 use query::Fields;
 use usage_sampler::{UsageByPid, UsageSampler};
 
 pub(super) use page_response::{PageBody, PageResponse};
 
-/// A page waits so long for its gauges; without them it shows none.
+/// How long a page waits for CPU and memory figures; without them it shows none.
 const GAUGE_TIME: Duration = Duration::from_millis(300);
-/// A page from a form of ours is smaller than this, in bytes.
+/// Largest form in bytes.
 pub(super) const FORM: usize = 16 * 1024;
 
-/// The pages of one server. Nothing is made before somebody opens one.
+/// The pages of one server. Tasks and tokens are created with the first page.
 pub(super) struct Pages {
     owner: OwnerClient,
     daemon_log: Rc<dyn DaemonLog>,
@@ -86,11 +86,11 @@ pub(super) struct Pages {
     actions: ActionHandler,
     reader: Rc<LogReader>,
     outbox_reader: OutboxReader,
-    /// To look at the gauges for a page that is not live.
+    /// Permits one sampling at a time for pages that are not live.
     turn: Arc<Semaphore>,
 }
 
-/// Why there is no answer from the owner: it stops.
+/// The owner is stopping.
 struct Gone;
 
 impl Pages {
@@ -127,13 +127,13 @@ impl Pages {
         self.actions.cross_site_refusal(headers)
     }
 
-    /// What comes of a form.
+    /// Carries out a form.
     pub(super) async fn act(&self, asker: &Requester, headers: &HeaderMap, form: &[u8]) -> PageResponse {
-        // Before the first page there is no token, and so no form that has one.
+        // Before the first page there is no token, hence no valid form.
         self.actions.act(asker, self.token.get(), headers, form).await
     }
 
-    /// The page at a path; nothing where there is none.
+    /// The page at a path; `None` if there is none.
     pub(super) async fn get(&self, path: &str, query: &str, headers: &HeaderMap) -> Option<PageResponse> {
         let fields = Fields::parse(query);
         let choice = LanguageChoice::of(&fields, headers);
@@ -175,7 +175,7 @@ impl Pages {
 
     async fn program(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
         let messages = choice.language.messages();
-        let Some(name) = fields.filled("processname") else {
+        let Some(name) = fields.get_nonempty("processname") else {
             return self.lost(messages.no_name, String::new(), choice);
         };
         let view = self.view().await?;
@@ -193,13 +193,13 @@ impl Pages {
         Ok(PageResponse::html(&Program::new(&context, &view, program, user.as_deref(), &message, seen)))
     }
 
-    async fn log(&self, wanted: &LogQuery<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+    async fn log(&self, query: &LogQuery<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
         let messages = choice.language.messages();
-        let limit = wanted.limit;
-        // One byte more says whether there is more.
+        let limit = query.limit;
+        // One byte more shows whether there is more.
         let part = LogPart::Read { offset: -limit - 1, length: 0 };
-        let log = match wanted.whose {
-            LogSource::Nobody => None,
+        let log = match query.source {
+            LogSource::Unnamed => None,
             LogSource::Main => Some((LogId::Main, messages.supervisor)),
             LogSource::Process(name, channel) => {
                 Some((LogId::Process { name: name.to_owned(), channel }, name))
@@ -207,31 +207,29 @@ impl Pages {
         };
         let text = match log {
             None => Err(messages.no_name.to_owned()),
-            Some((whose, name)) => {
+            Some((log, name)) => {
                 let text = self
                     .reader
-                    .read_with(LogRequest { log: whose, part }, move |bytes| {
-                        log_page::tail_text(bytes, limit)
-                    })
+                    .read_with(LogRequest { log: log, part }, move |bytes| log_page::tail_text(bytes, limit))
                     .await;
                 text.map_err(|fault| self.read_fault(&fault, name, choice))
             }
         };
         let (clock, usage) = (LocalClock::new(), UsageByPid::new());
         let context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
-        Ok(PageResponse::html(&Log::new(&context, wanted, text)))
+        Ok(PageResponse::html(&Log::new(&context, query, text)))
     }
 
-    /// What stands at an address that is none of ours: a page for who reads pages, nothing for programs.
+    /// An unknown path: a page for browsers, `None` for programs.
     fn nowhere(&self, path: &str, headers: &HeaderMap, choice: LanguageChoice) -> Option<PageResponse> {
         let reads = headers.get(ACCEPT).and_then(|kinds| kinds.to_str().ok());
         if !reads.is_some_and(|kinds| kinds.contains("text/html")) {
             return None;
         }
-        self.lost(choice.language.messages().no_such_page, way_up(path), choice).ok()
+        self.lost(choice.language.messages().no_such_page, path_to_root(path), choice).ok()
     }
 
-    /// A page that says why there is none.
+    /// A page with status 404 and a reason.
     fn lost(&self, words: &str, root: String, choice: LanguageChoice) -> Result<PageResponse, Gone> {
         let (clock, usage) = (LocalClock::new(), UsageByPid::new());
         let mut context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
@@ -248,11 +246,11 @@ impl Pages {
     }
 
     fn live(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
-        let Some(snapshots) = self.broadcaster.join() else {
+        let Some(snapshots) = self.broadcaster.subscribe() else {
             return Ok(PageResponse::plain(StatusCode::SERVICE_UNAVAILABLE, "too many live pages"));
         };
-        let only = fields.filled("processname").map(str::to_owned);
-        let seen = fields.filled("seen").map(str::to_owned);
+        let only = fields.get_nonempty("processname").map(str::to_owned);
+        let seen = fields.get_nonempty("seen").map(str::to_owned);
         let client = LiveClient::new(snapshots, choice, self.access, self.token()?.clone(), only, seen);
         Ok(PageResponse::events(Box::new(client.stream())))
     }
@@ -272,13 +270,13 @@ impl Pages {
     async fn view(&self) -> Result<DaemonView, Gone> {
         let mut view = self.owner.view().await.ok_or(Gone)?;
         if !view.listeners.is_empty() {
-            let outboxes = self.outbox_reader.look(GAUGE_TIME).await.unwrap_or_default();
+            let outboxes = self.outbox_reader.read(GAUGE_TIME).await.unwrap_or_default();
             view.add_outboxes(&outboxes.into_iter().map(Rc::new).collect::<Vec<_>>());
         }
         Ok(view)
     }
 
-    /// What programs take, as the live pages know it, or by a look of our own.
+    /// CPU and memory of all programs, from the live pages or by sampling now.
     async fn usage(&self, view: &DaemonView) -> UsageByPid {
         if let Some(usage) = self.broadcaster.usage() {
             return usage;
@@ -287,24 +285,24 @@ impl Pages {
         if roots.is_empty() {
             return UsageByPid::new();
         }
-        // One look at a time: many who open pages at once must not make a thread each.
+        // One sampling at a time: many clients must not start a thread each.
         let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return UsageByPid::new() };
         let look = spawn_blocking(move || {
             let _turn = turn;
-            UsageSampler::default().look(&roots)
+            UsageSampler::default().sample(&roots)
         });
         timeout(GAUGE_TIME, look).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 }
 
-/// The name of the user that a program runs as, where it has one of its own and the user database answers soon.
+/// The name of the user that a program runs as, if it is configured and the user database answers in time.
 async fn user_of(program: &ProgramView) -> Option<String> {
     let uid = program.settings.as_ref()?.program().uid?;
     let look = spawn_blocking(move || UserIdentity::from_uid(uid).name);
     timeout(GAUGE_TIME, look).await.ok()?.ok()
 }
 
-/// Since 1970.
+/// The time since 1970.
 fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

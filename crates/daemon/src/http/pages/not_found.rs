@@ -1,12 +1,12 @@
-//! What is shown where nothing is: the words, and a way back.
+//! The page with status 404: a reason and a link to the index page.
 
 use askama::Template;
 
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
 
-/// An address may be so deep below ours, in slashes.
-const DEEP: usize = 64;
+/// Deepest path that is considered, in slashes.
+const MAX_DEPTH: usize = 64;
 
 #[derive(Template)]
 #[template(path = "not_found.html")]
@@ -24,7 +24,7 @@ impl<'a> NotFoundPage<'a> {
     }
 }
 
-/// The way from a path up to ours, wherever a proxy has put us.
-pub(super) fn way_up(path: &str) -> String {
-    "../".repeat(path.matches('/').count().saturating_sub(1).min(DEEP))
+/// The relative path from a URL up to the pages, wherever a reverse proxy has put them.
+pub(super) fn path_to_root(path: &str) -> String {
+    "../".repeat(path.matches('/').count().saturating_sub(1).min(MAX_DEPTH))
 }

@@ -1,4 +1,4 @@
-//! What the pages answer, before it gets the head that all answers share.
+//! What a page answers: [`PageResponse`], without the headers that all responses have.
 
 use askama::Template;
 use hyper::header::{
@@ -12,7 +12,7 @@ use crate::http::response_body;
 const HTML: &str = "text/html;charset=utf-8";
 const PLAIN: &str = "text/plain;charset=utf-8";
 
-/// An answer of the pages, without what all answers have.
+/// A response of the pages.
 pub(in crate::http) struct PageResponse {
     pub(in crate::http) status: StatusCode,
     pub(in crate::http) content_type: &'static str,
@@ -20,7 +20,7 @@ pub(in crate::http) struct PageResponse {
     pub(in crate::http) headers: HeaderMap,
 }
 
-/// What an answer consists of.
+/// The body of a page's response.
 pub(in crate::http) enum PageBody {
     Text(String),
     Fixed(&'static str),
@@ -32,13 +32,13 @@ impl PageResponse {
         Self::html_with(StatusCode::OK, page)
     }
 
-    /// A page with another status than 200.
+    /// A page with a status other than 200.
     pub(super) fn html_with(status: StatusCode, page: &impl Template) -> Self {
         match page.render() {
             Ok(text) => {
                 Self { status, content_type: HTML, body: PageBody::Text(text), headers: page_headers() }
             }
-            // Writing to a string does not fail, and our templates have no other way to.
+            // Writing to a string does not fail, and our templates cannot fail otherwise.
             Err(_) => Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "cannot render the page"),
         }
     }
@@ -52,7 +52,7 @@ impl PageResponse {
         }
     }
 
-    /// Back to a page, by GET.
+    /// Redirects to a page, by GET.
     pub(super) fn back(to: &str) -> Self {
         let mut response = Self::plain(StatusCode::SEE_OTHER, "");
         response
@@ -61,7 +61,7 @@ impl PageResponse {
         response
     }
 
-    /// A file of ours, under an address that changes when it does, or under another.
+    /// A compiled-in file.
     pub(super) fn asset(asset: Asset, headers: HeaderMap) -> Self {
         Self {
             status: StatusCode::OK,
@@ -78,23 +78,23 @@ impl PageResponse {
     }
 }
 
-/// Nothing but what is ours: no script, style or form of another site, no context around us, nothing inline.
+/// Only our own scripts, styles and forms; no framing; nothing inline.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// Of a page that is another one next time.
+/// Headers of a page: it must not be cached.
 fn page_headers() -> HeaderMap {
     let mut headers = headers_with("no-store");
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers
 }
 
-/// Of what stays the same under its address.
+/// Headers of an asset whose URL contains its version.
 pub(super) fn immutable_asset_headers() -> HeaderMap {
     headers_with("private, max-age=31536000, immutable")
 }
 
-/// Of an asset whose address does not change when it does.
+/// Headers of an asset whose URL does not change with its contents.
 pub(super) fn revalidated_asset_headers() -> HeaderMap {
     headers_with("no-cache")
 }

@@ -1,4 +1,4 @@
-//! `/program.html`: one program, and why it last ended.
+//! `/program.html`: the page of one program, with the reason of its last exit.
 
 use askama::Template;
 use ironlance_core::ProcessState;
@@ -55,19 +55,19 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Why it last ended.
+/// The section about its last exit.
 #[derive(Template)]
 #[template(path = "exit.html")]
 pub(super) struct ExitSection<'a> {
     context: &'a PageContext<'a>,
     title: &'static str,
     end: Option<&'a EndView>,
-    /// Why there was nothing that could end.
+    /// Why it could not be started.
     description: Option<String>,
     words: String,
     at: String,
     up: String,
-    /// When somebody was killed for want of memory.
+    /// When a process of its control group was killed for want of memory.
     near_memory: Option<String>,
     stdout: String,
     stderr: String,

@@ -1,25 +1,25 @@
-//! What stands behind the `?` of an address, and in the forms of the page: names and values, bounded and decoded.
+//! Fields of a query or a form, bounded and decoded: [`Fields`].
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::http::percent;
 
-/// More fields than this are not looked at; the page's forms have five.
-const FIELDS: usize = 32;
-/// What is longer than this (bytes, undecoded) is not looked at.
-const LENGTH: usize = 16 * 1024;
+/// Further fields are ignored; the page's forms have five.
+const MAX_FIELDS: usize = 32;
+/// A longer text (bytes, undecoded) is ignored.
+const MAX_BYTES: usize = 16 * 1024;
 
 /// The fields of a query or of a form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Fields<'a> {
-    /// Reads `name=value&name=value` (application/x-www-form-urlencoded). What cannot be decoded is kept as it is;
-    /// bytes that are no UTF-8 become U+FFFD. Whatever comes, something can be made of it.
+    /// Reads `name=value&name=value` (application/x-www-form-urlencoded). Malformed escapes are kept; invalid UTF-8
+    /// becomes U+FFFD. Any input is accepted.
     pub fn parse(text: &'a str) -> Self {
-        let text = text.get(..LENGTH).unwrap_or(if text.len() < LENGTH { text } else { "" });
-        let fields = text.split('&').filter(|field| !field.is_empty()).take(FIELDS);
+        let text = text.get(..MAX_BYTES).unwrap_or(if text.len() < MAX_BYTES { text } else { "" });
+        let fields = text.split('&').filter(|field| !field.is_empty()).take(MAX_FIELDS);
         Self(
             fields
                 .map(|field| {
@@ -30,13 +30,13 @@ impl<'a> Fields<'a> {
         )
     }
 
-    /// The value of the first field of that name.
+    /// The value of the first field with this name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
-    /// The same, where there is something in it.
-    pub fn filled(&self, name: &str) -> Option<&str> {
+    /// The same, unless it is empty.
+    pub fn get_nonempty(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 }
@@ -52,7 +52,7 @@ fn decode(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text as it can stand in a query, in a path and in an attribute: all but letters, digits and `-._~` is escaped.
+/// Encodes text for a query, a path or an attribute: all but letters, digits and `-._~` is escaped.
 pub fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for byte in text.bytes() {
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(fields.get("processname"), Some("shop:web one"));
         assert_eq!(fields.get("limit"), Some("10 24"), "the first of a name counts, as in the original");
         assert_eq!((fields.get("empty"), fields.get("bare"), fields.get("none")), (Some(""), Some(""), None));
-        assert_eq!(fields.filled("empty"), None);
+        assert_eq!(fields.get_nonempty("empty"), None);
     }
 
     #[test]
@@ -92,9 +92,9 @@ mod tests {
     fn too_much_is_not_looked_at() {
         let many = "a=1&".repeat(1000) + "b=2";
         assert_eq!(Fields::parse(&many).get("b"), None);
-        assert_eq!(Fields::parse(&many).0.len(), FIELDS);
-        let long = format!("b=2&a={}", "x".repeat(LENGTH));
-        assert!(Fields::parse(&long).get("a").is_none_or(|value| value.len() < LENGTH));
+        assert_eq!(Fields::parse(&many).0.len(), MAX_FIELDS);
+        let long = format!("b=2&a={}", "x".repeat(MAX_BYTES));
+        assert!(Fields::parse(&long).get("a").is_none_or(|value| value.len() < MAX_BYTES));
     }
 
     proptest! {
@@ -103,7 +103,7 @@ mod tests {
             let query = format!("{}={}", encode(&name), encode(&value));
             prop_assert!(query.is_ascii() && !query.contains(['"', '<', '\'', '>']));
             let fields = Fields::parse(&query);
-            if query.len() < LENGTH && !(name.is_empty() && value.is_empty()) {
+            if query.len() < MAX_BYTES && !(name.is_empty() && value.is_empty()) {
                 prop_assert_eq!(fields.get(&name), Some(&*value));
             }
         }
@@ -111,7 +111,7 @@ mod tests {
         #[test]
         fn any_text_is_read(text in any::<String>()) {
             let fields = Fields::parse(&text);
-            prop_assert!(fields.0.len() <= FIELDS);
+            prop_assert!(fields.0.len() <= MAX_FIELDS);
         }
     }
 }

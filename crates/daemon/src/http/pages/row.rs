@@ -1,4 +1,4 @@
-//! The row of one program: the same when the page is made and when it is brought up to date.
+//! The table row of one program: [`ProgramRow`], the same for a new page and for live updates.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -14,19 +14,19 @@ use super::query::encode;
 use super::usage_sampler::Usage;
 use crate::view::ProgramView;
 
-/// So much of a log a link asks for, in bytes.
-pub(super) const LIMIT: u32 = 64 * 1024;
-/// What stands where nothing is known.
-const NOTHING: &str = "–";
+/// How much of a log a link asks for, in bytes.
+pub(super) const LOG_LIMIT: u32 = 64 * 1024;
+/// Shown if a value is unknown.
+const UNKNOWN_VALUE: &str = "–";
 
-/// On which page a row is.
+/// Where a row is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowPlace {
-    /// Among all programs, below the row of its group.
+    /// In the table of all programs, below its group's row.
     InGroup,
-    /// Among all programs.
+    /// In the table of all programs.
     Single,
-    /// On its own page.
+    /// On the page of the program.
     Alone,
 }
 
@@ -39,11 +39,11 @@ pub(super) struct ProgramRow<'a> {
     link: String,
     shown: String,
     in_group: bool,
-    /// The page to come back to.
+    /// The page to return to after an action.
     back: Option<&'static str>,
     state: &'static str,
     why: Option<Why>,
-    /// When it was started, in seconds since 1970, and how long ago that is.
+    /// When it was started (seconds since 1970), and how long time_since.
     started: Option<(u64, String)>,
     cpu: String,
     memory: String,
@@ -52,7 +52,7 @@ pub(super) struct ProgramRow<'a> {
     may_start: bool,
     labels: Labels,
     limit: u32,
-    /// `unexpected` where it ended so.
+    /// `unexpected` if it exited so.
     end: &'static str,
     is_hidden: bool,
 }
@@ -62,7 +62,7 @@ struct Why {
     bad: bool,
 }
 
-/// What buttons and links are called where nobody sees the row.
+/// Accessible names of buttons and links.
 struct Labels {
     start: String,
     stop: String,
@@ -76,7 +76,7 @@ impl<'a> ProgramRow<'a> {
     pub(super) fn new(context: &'a PageContext<'a>, program: &'a ProgramView, place: RowPlace) -> Self {
         let messages = context.messages;
         let full = program.namespec.to_string();
-        let (cpu, memory) = measured(context.usage(program.pid));
+        let (cpu, memory) = usage_texts(context.usage(program.pid));
         let started = program.started.filter(|_| program.pid.is_some());
         Self {
             context,
@@ -87,7 +87,7 @@ impl<'a> ProgramRow<'a> {
             in_group: place == RowPlace::InGroup,
             back: (place == RowPlace::Alone).then_some("program"),
             state: (messages.states)(program.state),
-            // Its own page says more of it below.
+            // The page of the program shows more of it below.
             why: (place != RowPlace::Alone).then(|| why(context, program)).flatten(),
             started: started
                 .map(|at| (at.as_secs(), format::uptime(context.now.saturating_sub(at), messages.day))),
@@ -104,13 +104,13 @@ impl<'a> ProgramRow<'a> {
                 log: (messages.log_of)(&full),
                 stderr: (messages.stderr_of)(&full),
             },
-            limit: LIMIT,
+            limit: LOG_LIMIT,
             end: if has_failed(program) { UNEXPECTED } else { "" },
             is_hidden: false,
         }
     }
 
-    /// The same, to be seen or not.
+    /// The same row, shown or hidden.
     pub(super) fn shown_if(self, shown: bool) -> Self {
         Self { is_hidden: !shown, ..self }
     }
@@ -120,30 +120,30 @@ impl<'a> ProgramRow<'a> {
     }
 }
 
-/// Processor and memory as they stand in their cells.
-pub(super) fn measured(usage: Option<Usage>) -> (String, String) {
+/// CPU and memory as they are shown.
+pub(super) fn usage_texts(usage: Option<Usage>) -> (String, String) {
     match usage {
         Some(usage) => (format::share(usage.cpu), format::memory(usage.memory)),
-        None => (NOTHING.into(), NOTHING.into()),
+        None => (UNKNOWN_VALUE.into(), UNKNOWN_VALUE.into()),
     }
 }
 
-/// What the original says of a process that ended before `startsecs`; how it ended says more.
-const TOO_QUICKLY: &str = "Exited too quickly";
+/// The original's text for an exit before `startsecs`; the exit reason says more.
+const TOO_QUICK_EXIT: &str = "Exited too quickly";
 
-/// Why it is not there, or was not for a while.
+/// Why it does not run, or did not run for a while.
 fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
     let messages = context.messages;
     let failed = matches!(program.state, ProcessState::Backoff | ProcessState::Fatal);
     let Some(end) = &program.end else {
         return failed.then(|| Why { words: (messages.exit_reason)(&program.description), bad: true });
     };
-    // Who was told to stop and did is no news; a process that runs again is, where it had not been told to end.
+    // A requested stop is not worth showing while the program runs again; an unrequested exit is.
     if end.told && !end.out_of_memory && program.state != ProcessState::Stopped {
         return None;
     }
     let mut parts = Vec::with_capacity(4);
-    if failed && !program.description.is_empty() && !program.description.starts_with(TOO_QUICKLY) {
+    if failed && !program.description.is_empty() && !program.description.starts_with(TOO_QUICK_EXIT) {
         parts.push((messages.exit_reason)(&program.description));
     }
     let is_said = failed && end.words == program.description;
@@ -169,14 +169,14 @@ fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
     Some(Why { words: if over { all } else { (messages.previous_exit)(&all) }, bad: over && !end.expected })
 }
 
-/// That somebody was killed for want of memory, and when.
+/// The text about an out-of-memory kill nearby.
 pub(super) fn near_memory(context: &PageContext<'_>, window: TimeWindow) -> String {
     let TimeWindow { from, to } = window;
     let [from, to] = [from, to].map(|at| format::moment(context.clock, at, context.now));
     (context.messages.oom_nearby)(&if from == to { to } else { format!("{from}–{to}") })
 }
 
-/// A number that changes whenever the row does, apart from what its own script and the gauges bring up to date.
+/// A hash of everything in the row, except what the script and the usage updates change.
 pub(super) fn fingerprint(program: &ProgramView) -> u64 {
     let mut hasher = DefaultHasher::new();
     let ProgramView {
@@ -190,12 +190,12 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
         has_stdout,
         has_stderr,
         end,
-        // It changes with the process itself.
+        // It changes only with the process itself.
         settings: _,
     } = program;
     (namespec, state, pid, started.map(|at| at.as_secs()), starts).hash(&mut hasher);
     (is_listener, has_stdout, has_stderr).hash(&mut hasher);
-    // While it runs, the description counts the seconds.
+    // The description of a running process contains its uptime.
     if !is_up(*state) || *state == ProcessState::Backoff {
         description.hash(&mut hasher);
     }
@@ -205,7 +205,7 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
     hasher.finish()
 }
 
-/// How long ago something began.
-pub(super) fn ago(context: &PageContext<'_>, at: Duration) -> String {
+/// How long time_since a time was.
+pub(super) fn time_since(context: &PageContext<'_>, at: Duration) -> String {
     format::uptime(context.now.saturating_sub(at), context.messages.day)
 }

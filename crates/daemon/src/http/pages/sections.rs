@@ -1,4 +1,4 @@
-//! The parts of a page beside the rows: the summary, the groups, the listeners, what happened lately.
+//! The sections of a page beside the rows: summary, groups, listeners, recent events.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use super::format;
 use super::listener_problem::{needs_attention, problems};
 use super::log_page::printable;
 use super::query::encode;
-use super::row::ago;
+use super::row::time_since;
 use crate::view::outboxes::OutboxView;
 use crate::view::{DaemonView, ListenerView, ProgramView};
 
-/// So many events are shown.
-const EVENTS: usize = 30;
+/// How many events are shown.
+const MAX_EVENTS: usize = 30;
 
-/// The line that says how all is.
+/// The summary line.
 #[derive(Template)]
 #[template(path = "summary.html")]
 pub(super) struct SummarySection<'a> {
@@ -29,17 +29,17 @@ pub(super) struct SummarySection<'a> {
     mood: &'static str,
     up: String,
     counts: Vec<Count>,
-    /// How many listeners are not well, where any is not.
-    unwell: Option<String>,
+    /// How many listeners need attention, if any.
+    unwell_count: Option<String>,
 }
 
-/// So many programs are in a state.
+/// The number of programs in one state.
 struct Count {
-    /// The state, as a class of the style response.
+    /// The state, as a class of the style sheet.
     class: &'static str,
     number: usize,
     words: &'static str,
-    /// What shows these programs alone.
+    /// The filter that shows these programs alone.
     filter: String,
 }
 
@@ -56,21 +56,21 @@ impl<'a> SummarySection<'a> {
         let filter = format!("exited {UNEXPECTED}");
         let failed = Count { class: "FATAL", number: failed, words: messages.exited_unexpectedly, filter };
         let counts = states.chain([failed]).filter(|count| count.number > 0).collect();
-        let (unwell, all) = (unwell(view), view.listeners.len());
-        let unwell = (unwell > 0).then(|| (messages.listeners_unwell)(unwell, all));
+        let (unwell_count, all) = (unwell_count(view), view.listeners.len());
+        let unwell_count = (unwell_count > 0).then(|| (messages.listeners_unwell)(unwell_count, all));
         Self {
             context,
             view,
             mood: (messages.daemon_states)(view.mood),
-            up: ago(context, view.since),
+            up: time_since(context, view.since),
             counts,
-            unwell,
+            unwell_count,
         }
     }
 }
 
-/// How many listeners are not well.
-pub(super) fn unwell(view: &DaemonView) -> usize {
+/// How many listeners need attention.
+pub(super) fn unwell_count(view: &DaemonView) -> usize {
     let is_bad =
         |listener: &&ListenerView| needs_attention(&problems(listener)) || has_bad_outbox(listener, view.now);
     view.listeners.iter().filter(is_bad).count()
@@ -80,14 +80,14 @@ fn has_bad_outbox(listener: &ListenerView, now: Duration) -> bool {
     listener.outbox.as_ref().is_some_and(|outbox| outbox.is_unwell(now))
 }
 
-/// The row above the programs of a group.
+/// The row of a group, above its programs.
 #[derive(Template)]
 #[template(path = "group.html")]
 pub(super) struct GroupRow<'a> {
     context: &'a PageContext<'a>,
     name: &'a str,
     count: String,
-    /// What the first button does.
+    /// The action of the first button.
     main: &'static str,
     labels: GroupLabels,
 }
@@ -124,11 +124,11 @@ impl<'a> GroupRow<'a> {
     }
 }
 
-/// What the row of a group shows of its programs.
+/// What a group's row shows of its programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GroupCounts {
     running: usize,
-    /// Any of them is there to be stopped.
+    /// Whether any of them can be stopped.
     up: bool,
 }
 
@@ -139,12 +139,12 @@ impl GroupCounts {
     }
 }
 
-/// The programs of a view by group, in its order.
+/// The programs by group, in the order of the view.
 pub(super) fn groups(view: &DaemonView) -> impl Iterator<Item = &[ProgramView]> {
     view.programs.chunk_by(|one, next| one.namespec.group == next.namespec.group)
 }
 
-/// Whether the programs of a group have a row above them: all but a program that is its own group.
+/// Whether a group has a row of its own: every group but that of a single program with the same name.
 pub(super) fn has_head(members: &[ProgramView]) -> bool {
     members.len() > 1 || members.iter().any(|program| program.namespec.group.0 != program.namespec.process.0)
 }
@@ -163,7 +163,7 @@ struct ListenerRow<'a> {
     link: String,
     shown: String,
     state: &'static str,
-    /// What is wrong with it, if anything.
+    /// Its problems, if any.
     why: Option<String>,
     bad: bool,
 }
@@ -173,7 +173,7 @@ impl<'a> ListenersSection<'a> {
         Self::of(context, &view.listeners, view.now)
     }
 
-    /// The one that `program` is; an empty table, which is hidden, where it is none.
+    /// The row of one listener; an empty table, which is hidden, if the program is none.
     pub(super) fn about(context: &'a PageContext<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
         let is_it = |listener: &&ListenerView| listener.namespec == program.namespec;
         Self::of(context, view.listeners.iter().filter(is_it), view.now)
@@ -217,20 +217,20 @@ fn alert_texts(context: &PageContext<'_>, outbox: &OutboxView) -> Vec<String> {
     [trouble, waiting, dead].into_iter().flatten().collect()
 }
 
-/// What happened lately.
+/// The recent events.
 #[derive(Template)]
 #[template(path = "events.html")]
 pub(super) struct EventsSection<'a> {
     context: &'a PageContext<'a>,
     lines: Vec<EventRow<'a>>,
-    /// What stands where there are none.
+    /// The text if there are none.
     none: String,
 }
 
 struct EventRow<'a> {
     at: String,
     happened: &'static str,
-    /// The state that was reached, as a class of the style response.
+    /// The new state, as a class of the style sheet.
     class: &'static str,
     about: Option<About>,
     why: Option<std::borrow::Cow<'a, str>>,
@@ -262,7 +262,7 @@ impl<'a> EventsSection<'a> {
         view: &DaemonView,
         happenings: impl Iterator<Item = &'a EventRecord>,
     ) -> Self {
-        let lines = happenings.take(EVENTS).map(|happening| EventRow {
+        let lines = happenings.take(MAX_EVENTS).map(|happening| EventRow {
             at: format::moment(context.clock, happening.at, context.now),
             happened: (context.messages.event_names)(happening.event.kind()),
             class: class(happening),
@@ -272,7 +272,7 @@ impl<'a> EventsSection<'a> {
                 .map(|namespec| About { link: encode(&namespec.qualified()), shown: namespec.to_string() }),
             why: match (&happening.why, happening.event.process()) {
                 (Some(why), _) => Some((context.messages.exit_reason)(why).into()),
-                // What it is about stands in the body alone.
+                // Only its body says what it is about.
                 (None, None) => {
                     let head = wire::body_parts(&happening.event).0;
                     head.lines().next().map(|line| line.to_owned().into())
@@ -280,7 +280,7 @@ impl<'a> EventsSection<'a> {
                 (None, Some(_)) => None,
             },
         });
-        // What is not among those that are kept may have happened all the same.
+        // Older events are not kept, so "nothing happened" would be wrong.
         let none = match view.recent.len() {
             0 => context.messages.no_events.to_owned(),
             kept => (context.messages.no_events_among)(kept),
@@ -289,7 +289,7 @@ impl<'a> EventsSection<'a> {
     }
 }
 
-/// `EXITED` of `PROCESS_STATE_EXITED`, with a word more where nobody expected it; nothing of what is no state.
+/// `EXITED` for `PROCESS_STATE_EXITED`, with `unexpected` if it was; empty for other events.
 fn class(happening: &EventRecord) -> &'static str {
     if let Event::State(change) = &happening.event
         && matches!(change.detail, StateDetail::Exit { expected: false, .. })

@@ -1,4 +1,5 @@
-//! How a program is configured, as its page shows it: no value of its environment, and no secret of its command.
+//! The section with the configuration of a program, without values of its environment and without secrets in its
+//! command.
 
 use askama::Template;
 use ironlance_config::{LogTarget, Program};
@@ -9,10 +10,10 @@ use ironlance_core::signal;
 use super::context::PageContext;
 use super::log_page::printable;
 
-/// So many characters of a command or of the names of an environment are shown.
-const LONGEST: usize = 2000;
+/// Longest command or list of names that is shown, in characters.
+const MAX_CHARS: usize = 2000;
 
-/// The list of what is configured.
+/// The list of settings.
 #[derive(Template)]
 #[template(path = "settings.html")]
 pub(super) struct Settings<'a> {
@@ -21,7 +22,7 @@ pub(super) struct Settings<'a> {
 }
 
 impl<'a> Settings<'a> {
-    /// `user` is the name of the user that it runs as, if it has one of its own.
+    /// `user` is the name of the configured user, if there is one.
     pub(super) fn new(context: &'a PageContext<'a>, program: Option<&Program>, user: Option<&str>) -> Self {
         Self { context, lines: program.map(|program| lines(context, program, user)).unwrap_or_default() }
     }
@@ -54,11 +55,11 @@ fn lines(context: &PageContext<'_>, program: &Program, user: Option<&str>) -> Ve
         (messages.stdout_log, Some(log(&program.stdout.logfile))),
         (messages.stderr_log, Some(stderr)),
     ];
-    let shown = |text: String| printable(&text.chars().take(LONGEST).collect::<String>());
+    let shown = |text: String| printable(&text.chars().take(MAX_CHARS).collect::<String>());
     lines.into_iter().filter_map(|(name, text)| Some((name, shown(text?)))).collect()
 }
 
-/// Its place in the words for it.
+/// The index of its text.
 const fn autorestart(program: &Program) -> usize {
     match program.autorestart {
         Autorestart::Never => 0,

@@ -1,19 +1,19 @@
-//! What is shown at one moment, and how it is told from what was shown before.
+//! The state that pages show at one moment: [`Snapshot`], with [`Fingerprints`] to find what has changed.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use super::condition::has_failed;
 use super::row::fingerprint;
-use super::sections::{GroupCounts, groups, unwell};
+use super::sections::{GroupCounts, groups, unwell_count};
 use super::usage_sampler::UsageByPid;
 use crate::view::DaemonView;
 
-/// All that is shown at one moment.
+/// The state at one moment.
 pub(super) struct Snapshot {
     pub(super) view: DaemonView,
     pub(super) usage: UsageByPid,
-    /// How often the gauges have been looked at.
+    /// How many times CPU and memory have been sampled.
     pub(super) samples: u64,
     pub(super) fingerprints: Fingerprints,
 }
@@ -25,14 +25,14 @@ impl Snapshot {
     }
 }
 
-/// Numbers by which two views are told apart.
+/// Hashes of the parts of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprints {
     /// Which programs and listeners there are.
     pub(super) layout: u64,
-    /// One for each program, in the view's order.
+    /// One per program, in the view's order.
     pub(super) rows: Vec<u64>,
-    /// One for each group.
+    /// One per group.
     pub(super) heads: Vec<GroupCounts>,
     pub(super) summary: u64,
     pub(super) listeners: u64,
@@ -65,13 +65,15 @@ impl Fingerprints {
             }),
             rows: view.programs.iter().map(fingerprint).collect(),
             heads: groups(view).map(GroupCounts::of).collect(),
-            summary: print(|hasher| (view.mood, view.pid, view.since, &states, unwell(view)).hash(hasher)),
+            summary: print(|hasher| {
+                (view.mood, view.pid, view.since, &states, unwell_count(view)).hash(hasher)
+            }),
             listeners: print(|hasher| listeners.for_each(|one| one.hash(hasher))),
             events: view.recent.first().map_or(0, |last| last.number),
         }
     }
 
-    /// All of them in one text, which stands in a page that was made of this view.
+    /// One hash of them all, which a page contains.
     pub(super) fn sum(&self) -> String {
         let all = print(|hasher| {
             (self.layout, &self.rows, self.summary, self.listeners, self.events).hash(hasher);
@@ -86,7 +88,7 @@ fn print(hash: impl FnOnce(&mut DefaultHasher)) -> u64 {
     hasher.finish()
 }
 
-/// What a page that shows this view says that it has seen.
+/// The hash that a page rendered from this view contains.
 pub(super) fn seen(view: &DaemonView) -> String {
     Fingerprints::of(view).sum()
 }

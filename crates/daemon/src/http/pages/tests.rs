@@ -20,7 +20,7 @@ mod live;
 mod programs;
 
 use super::super::cross_site::{CrossSiteCheck, CrossSitePolicy, MachineNames};
-use super::flash_message::MESSAGE;
+use super::flash_message::MAX_CHARS;
 use super::*;
 use crate::inbox::Input;
 use crate::request::{LogLocation, RpcRequest};
@@ -287,7 +287,7 @@ fn names_and_output_are_text_and_nothing_else() {
         assert!(pages.get("/").await.contains("program.html?processname=%3Cscript%3E%3A%3Cscript%3E"));
         assert!(pages.get("/?message=a%22b").await.contains("class=\"good\" id=\"message\">a&#34;b</p>"));
         let long = pages.get(&format!("/?message={}", "x".repeat(5000))).await;
-        assert!(!long.contains(&"x".repeat(MESSAGE + 1)));
+        assert!(!long.contains(&"x".repeat(MAX_CHARS + 1)));
     });
 }
 

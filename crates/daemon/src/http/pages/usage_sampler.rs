@@ -1,7 +1,7 @@
-//! What programs take of the machine: processor and memory of each, with all processes below it.
+//! CPU and memory of programs, including their descendants: [`UsageSampler`].
 //!
-//! One pass over /proc for everybody. It blocks, so it belongs in a thread of its own, and it is only done while
-//! somebody samples.
+//! One pass over /proc covers all programs. It blocks, so it runs on a thread of its own, and only while a page is
+//! open.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
@@ -9,31 +9,31 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What a program takes.
+/// CPU and memory of a program.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Usage {
-    /// Of one core, in percent: since the last look, or since the process was started.
+    /// In percent of one core: since the last sample, or since the start of the process.
     pub(super) cpu: f32,
     /// Resident memory in bytes.
     pub(super) memory: u64,
 }
 
-/// What each program takes, by the pid that the supervisor knows.
+/// Usage by the pid of each program's main process.
 pub(super) type UsageByPid = HashMap<u32, Usage>;
 
-/// Looks, and remembers what it saw for the next look.
+/// Takes samples and remembers the last one.
 #[derive(Debug)]
 pub(super) struct UsageSampler {
     proc: PathBuf,
-    before: Option<(Instant, HashMap<u32, CpuTime>)>,
+    last_sample: Option<(Instant, HashMap<u32, CpuTime>)>,
 }
 
-/// What a process had used at some moment.
+/// CPU time of a process at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct CpuTime {
     ticks: u64,
-    /// When it was born, in ticks since the machine was started: a pid may be somebody else's next time.
-    born: u64,
+    /// Start time in ticks since boot: it tells a reused pid.
+    started: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,13 @@ struct Stat {
 
 impl Default for UsageSampler {
     fn default() -> Self {
-        Self { proc: PathBuf::from("/proc"), before: None }
+        Self { proc: PathBuf::from("/proc"), last_sample: None }
     }
 }
 
 impl UsageSampler {
-    /// What the processes `roots` take, each with its descendants. A process that is not there has no usage.
-    pub(super) fn look(&mut self, roots: &[u32]) -> UsageByPid {
+    /// The usage of the processes `roots`, each with its descendants. A process that does not exist has none.
+    pub(super) fn sample(&mut self, roots: &[u32]) -> UsageByPid {
         let now = Instant::now();
         let stats = stats(&self.proc);
         let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -58,37 +58,40 @@ impl UsageSampler {
             below.entry(stat.parent).or_default().push(*pid);
         }
         let up = self.uptime();
-        let elapsed = self.before.as_ref().map(|(then, _)| now.duration_since(*then));
+        let elapsed = self.last_sample.as_ref().map(|(then, _)| now.duration_since(*then));
         let mut spent = HashMap::new();
         let mut usage = UsageByPid::with_capacity(roots.len());
         for root in roots.iter().filter(|root| stats.contains_key(root)) {
-            let family = family(*root, &below);
-            let born = stats.get(root).map_or(0, |stat| stat.spent.born);
+            let process_tree = process_tree(*root, &below);
+            let started = stats.get(root).map_or(0, |stat| stat.spent.started);
             let (mut ticks, mut memory) = (0, 0);
-            for pid in family {
+            for pid in process_tree {
                 let Some(stat) = stats.get(&pid) else { continue };
-                ticks += stat.spent.ticks - self.known(pid, stat.spent).min(stat.spent.ticks);
+                ticks += stat.spent.ticks - self.ticks_before(pid, stat.spent).min(stat.spent.ticks);
                 memory += resident(&self.proc, pid);
                 spent.insert(pid, stat.spent);
             }
             let time = match elapsed {
                 Some(elapsed) => elapsed.as_secs_f64(),
-                None => (up.as_secs_f64() - seconds(born)).max(0.01),
+                None => (up.as_secs_f64() - seconds(started)).max(0.01),
             };
             usage.insert(*root, Usage { cpu: share(seconds(ticks), time), memory });
         }
-        self.before = Some((now, spent));
+        self.last_sample = Some((now, spent));
         usage
     }
 
-    /// What of it was there at the last look. A process that is new has used all of it since, and one that was born
-    /// before our first look has its whole life to look back on.
-    fn known(&self, pid: u32, spent: CpuTime) -> u64 {
-        let Some((_, before)) = &self.before else { return 0 };
-        before.get(&pid).filter(|known| known.born == spent.born).map_or(0, |known| known.ticks)
+    /// CPU time at the last sample. A new process has none; one that existed last_sample our first sample counts since its
+    /// start.
+    fn ticks_before(&self, pid: u32, spent: CpuTime) -> u64 {
+        let Some((_, last_sample)) = &self.last_sample else { return 0 };
+        last_sample
+            .get(&pid)
+            .filter(|ticks_before| ticks_before.started == spent.started)
+            .map_or(0, |ticks_before| ticks_before.ticks)
     }
 
-    /// How long the machine has been up.
+    /// Uptime of the machine.
     fn uptime(&self) -> Duration {
         let text = fs::read_to_string(self.proc.join("uptime")).unwrap_or_default();
         let seconds = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0);
@@ -106,12 +109,12 @@ fn seconds(ticks: u64) -> f64 {
     ticks as f64 / rustix::param::clock_ticks_per_second().max(1) as f64
 }
 
-/// A process and all below it.
-fn family(root: u32, below: &HashMap<u32, Vec<u32>>) -> HashSet<u32> {
+/// A process and its descendants.
+fn process_tree(root: u32, below: &HashMap<u32, Vec<u32>>) -> HashSet<u32> {
     let mut found = HashSet::from([root]);
     let mut open = vec![root];
     while let Some(pid) = open.pop() {
-        // What is known already is passed over: /proc is not read in one moment, so there may be circles.
+        // Known pids are skipped: /proc is not read atomically, so parents may form a cycle.
         let children = below.get(&pid).into_iter().flatten().copied();
         open.extend(children.filter(|child| found.insert(*child)).collect::<Vec<_>>());
     }
@@ -125,7 +128,7 @@ fn stats(proc: &Path) -> HashMap<u32, Stat> {
     for entry in entries.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         text.clear();
-        // A process may end while we look.
+        // The process may have exited meanwhile.
         let read = File::open(entry.path().join("stat")).and_then(|mut file| file.read_to_end(&mut text));
         if let Some(stat) = read.ok().and_then(|_| stat(&text)) {
             found.insert(pid, stat);
@@ -134,18 +137,18 @@ fn stats(proc: &Path) -> HashMap<u32, Stat> {
     found
 }
 
-/// Reads /proc/PID/stat (proc_pid_stat(5)). The name of the process may hold anything, also spaces and brackets.
+/// Parses /proc/PID/stat (proc_pid_stat(5)). The process name may contain spaces and brackets.
 fn stat(text: &[u8]) -> Option<Stat> {
     let behind_name = text.iter().rposition(|byte| *byte == b')')?;
     let fields = std::str::from_utf8(text.get(behind_name + 1..)?).ok()?;
     let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    // The first of these is the third of all.
+    // The first of these is field 3.
     let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
     let ticks = number(14)?.saturating_add(number(15)?);
-    Some(Stat { parent: u32::try_from(number(4)?).ok()?, spent: CpuTime { ticks, born: number(22)? } })
+    Some(Stat { parent: u32::try_from(number(4)?).ok()?, spent: CpuTime { ticks, started: number(22)? } })
 }
 
-/// Resident memory in bytes; 0 of a process that has gone.
+/// Resident memory in bytes; 0 if the process has exited.
 fn resident(proc: &Path, pid: u32) -> u64 {
     let text = fs::read_to_string(proc.join(pid.to_string()).join("statm")).unwrap_or_default();
     let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A /proc of our own.
+    /// A fake /proc.
     struct Machine(tempfile::TempDir);
 
     impl Machine {
@@ -170,15 +173,15 @@ mod tests {
         fn process(&self, pid: u32, parent: u32, ticks: u64, pages: u64) {
             let dir = self.0.path().join(pid.to_string());
             fs::create_dir_all(&dir).unwrap();
-            let born = 100 * rustix::param::clock_ticks_per_second() - 1000;
+            let started = 100 * rustix::param::clock_ticks_per_second() - 1000;
             let stat =
-                format!("{pid} (a) b) S {parent} 0 0 0 0 0 0 0 0 0 {ticks} 0 0 0 20 0 1 0 {born} 0 0\n");
+                format!("{pid} (a) b) S {parent} 0 0 0 0 0 0 0 0 0 {ticks} 0 0 0 20 0 1 0 {started} 0 0\n");
             fs::write(dir.join("stat"), stat).unwrap();
             fs::write(dir.join("statm"), format!("900 {pages} 5 1 0 9 0\n")).unwrap();
         }
 
         fn sampler(&self) -> UsageSampler {
-            UsageSampler { proc: self.0.path().to_owned(), before: None }
+            UsageSampler { proc: self.0.path().to_owned(), last_sample: None }
         }
     }
 
@@ -190,29 +193,29 @@ mod tests {
         machine.process(12, 11, 0, 4);
         machine.process(20, 1, 0, 7);
         let mut sampler = machine.sampler();
-        let usage = sampler.look(&[10, 20, 99]);
+        let usage = sampler.sample(&[10, 20, 99]);
         let page = rustix::param::page_size() as u64;
         assert_eq!(usage.len(), 2);
         assert_eq!((usage[&10].memory, usage[&20].memory), (9 * page, 7 * page));
-        // Born 1,000 ticks ago, and 500 of them used.
+        // Started 1,000 ticks ago, and 500 of them used.
         assert!((usage[&10].cpu - 50.0).abs() < 0.5, "{usage:?}");
         machine.process(11, 10, 200, 3);
-        assert!(sampler.look(&[10])[&10].cpu.abs() < 0.01, "nothing was used since the last look");
+        assert!(sampler.sample(&[10])[&10].cpu.abs() < 0.01, "nothing was used since the last look");
     }
 
     #[test]
     fn we_can_be_measured_ourselves() {
         let mut sampler = UsageSampler::default();
         let own = std::process::id();
-        assert!(sampler.look(&[own])[&own].memory > 100_000);
-        let usage = sampler.look(&[own]);
+        assert!(sampler.sample(&[own])[&own].memory > 100_000);
+        let usage = sampler.sample(&[own]);
         assert!(usage[&own].cpu >= 0.0);
     }
 
     #[test]
     fn families_that_go_round_in_circles_end() {
         let below = HashMap::from([(1, vec![2]), (2, vec![3]), (3, vec![1, 2])]);
-        assert_eq!(family(1, &below), HashSet::from([1, 2, 3]));
+        assert_eq!(process_tree(1, &below), HashSet::from([1, 2, 3]));
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! `GET /events`: what happens, as it happens, as server-sent events (WHATWG HTML, 9.2).
+//! `GET /events`: events as they happen, as server-sent events (WHATWG HTML, 9.2).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,23 +19,24 @@ use crate::http::response_body::{Content, StreamBody};
 use crate::http::service::Service;
 use crate::view::stream::EventStream;
 
-/// A comment tells the client, and whatever is in between, that we are still there.
+/// A comment, which shows the client and proxies that the connection is alive.
 const KEEP_ALIVE: &[u8] = b":\n\n";
-/// It is sent after so much silence.
+/// How long nothing is sent before a keep-alive.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// The last words to a client that did not keep up.
+/// Sent at the end to a client that was too slow.
 const LOST_EVENT: &str = "event: lost\ndata: {}\n\n";
-/// About so much is sent at a time (bytes).
+/// Approximate size of a chunk in bytes.
 const MAX_CHUNK: usize = 64 * 1024;
-/// So much of a type that nobody knows is shown, in characters.
+/// At most this much of an unknown type is shown, in characters.
 const MAX_SHOWN_CHARS: usize = 80;
 
-/// A client asks for events that do not exist.
+/// A client asks for an event type that does not exist.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot watch {0:?}: there is no such event type")]
 struct UnknownEventType(String);
 
-/// Which types a query asks for: `types=PROCESS_STATE,PROCESS_LOG`, without its escapes. What else it says is not ours.
+/// The types that a query such as `types=PROCESS_STATE,PROCESS_LOG` asks for, percent-decoded. Other fields are
+/// ignored.
 fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
     let lists = query.split('&').filter_map(|pair| pair.strip_prefix("types="));
     let names = lists.flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty());
@@ -71,17 +72,17 @@ impl Service {
     }
 }
 
-/// The body of the answer, which ends with the stream.
+/// The body of the response; it ends with the subscription.
 struct EventsBody {
     subscription: EventStream,
-    /// When the client has to hear of us again.
+    /// When the next keep-alive is due.
     keep_alive: Pin<Box<Sleep>>,
     progress: Progress,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// The client does not know yet that it is watching.
+    /// Nothing has been sent yet.
     Starting,
     Running,
     Ended,
@@ -92,7 +93,7 @@ impl EventsBody {
         Self { subscription, keep_alive: Box::pin(sleep(KEEP_ALIVE_INTERVAL)), progress: Progress::Starting }
     }
 
-    /// All that waits, up to a portion.
+    /// The queued events, up to a chunk.
     fn gather(&mut self, cx: &mut Context<'_>) -> String {
         let mut text = String::new();
         while text.len() < MAX_CHUNK {
@@ -134,7 +135,7 @@ impl StreamBody for EventsBody {
 }
 
 fn push_message(text: &mut String, record: &EventRecord) {
-    // Nothing in a message can fail to be written: it has no maps, and no numbers that JSON does not know.
+    // Serialisation cannot fail: there are no maps and no special floats.
     let json = serde_json::to_string(&EventJson::from(record)).unwrap_or_default();
     let (number, event) = (record.number, record.event.kind());
     text.push_str(&format!("id: {number}\nevent: {event}\ndata: {json}\n\n"));

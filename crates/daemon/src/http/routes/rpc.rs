@@ -164,7 +164,7 @@ impl Service {
     }
 
     async fn outboxes(&self) -> Result<Value, Fault> {
-        let seen = self.outbox_reader.look(outboxes::RPC_WAIT).await;
+        let seen = self.outbox_reader.read(outboxes::RPC_WAIT).await;
         seen.map(outboxes::to_value).ok_or_else(|| FaultKind::ShutdownState.bare())
     }
 

@@ -208,7 +208,7 @@ pub(super) const CHINESE: Messages = Messages {
     shutting_down: "supervisord 正在停止或重启",
 };
 
-/// What is said in English of an end, and how it begins in Chinese.
+/// English exit reasons by their beginnings, and the Chinese text.
 const PHRASES: [(&str, &str); 4] = [
     ("exit status ", "退出码 "),
     ("terminated by ", "终止信号 "),
@@ -216,7 +216,7 @@ const PHRASES: [(&str, &str); 4] = [
     ("no permission to run command ", "没有权限执行命令 "),
 ];
 
-/// How a process ended; what we have no words for stays as it is.
+/// An exit reason in Chinese; unknown ones stay in English.
 fn exit_reason(words: &str) -> String {
     let (words, core) =
         words.strip_suffix(" (core dumped)").map_or((words, ""), |words| (words, "（已转储 core）"));
@@ -227,7 +227,7 @@ fn exit_reason(words: &str) -> String {
     }
 }
 
-/// 确认批量操作：whether many are really to be stopped.
+/// 确认批量操作：the question before an action on many processes.
 fn confirm(bulk_action: BulkAction, scope: ActionScope<'_>) -> String {
     let verb = match bulk_action {
         BulkAction::Stop => "停止",

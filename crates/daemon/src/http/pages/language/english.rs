@@ -224,7 +224,7 @@ pub(super) const ENGLISH: Messages = Messages {
     shutting_down: FaultKind::ShutdownState.description(),
 };
 
-/// Whether many are confirm to be stopped.
+/// The question before an action on many processes.
 fn confirm(bulk_action: BulkAction, scope: ActionScope<'_>) -> String {
     let verb = match bulk_action {
         BulkAction::Stop => "stop",
