@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use ironlance_core::event::counts::EventCounts;
 use ironlance_core::event::record::EventRecord;
+use ironlance_core::listener::problem::{ListenerFacts, ListenerProblem};
+use ironlance_core::listener::protocol::ListenerState;
+use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_core::process::oom::TimeWindow;
 use ironlance_core::{Namespec, ProcessState};
 use outboxes::OutboxView;
@@ -19,8 +22,8 @@ use settings::ProgramSettings;
 pub struct DaemonView {
     /// The `identifier` of the configuration.
     pub identifier: String,
-    /// RUNNING, RESTARTING or SHUTDOWN.
-    pub mood: &'static str,
+    /// Whether it runs, restarts or shuts down.
+    pub state: DaemonState,
     /// The daemon's own process.
     pub pid: u32,
     /// When the owner took over.
@@ -102,8 +105,8 @@ pub struct EndView {
 pub struct ListenerView {
     /// Who it is; its group is the pool.
     pub namespec: Namespec,
-    /// ACKNOWLEDGED, READY, BUSY, UNKNOWN or NOT_RUNNING.
-    pub state: &'static str,
+    /// Its state; `None` if its process does not run.
+    pub state: Option<ListenerState>,
     /// The serial of the event that it works on.
     pub event: Option<u64>,
     /// The last RESULT it gave.
@@ -136,4 +139,26 @@ pub struct ListenerView {
     pub outbox: Option<Rc<OutboxView>>,
     /// Events of its pool that nobody dealt with, however often they were given.
     pub dead: EventCounts,
+}
+
+impl ListenerView {
+    /// The name of its state, as XML-RPC and pages give it.
+    pub fn state_name(&self) -> &'static str {
+        self.state.map_or("NOT_RUNNING", ListenerState::name)
+    }
+
+    /// All that is wrong with it, apart from its outbox.
+    pub fn problems(&self) -> Vec<ListenerProblem> {
+        let facts = ListenerFacts {
+            state: self.state,
+            pending: self.pending as u64,
+            is_full: self.is_full,
+            dropped: (self.dropped.total(), self.dropped.to_string()),
+            rejected: (self.dead.total(), self.dead.to_string()),
+            recycled: self.offences.into(),
+            stray_output: (self.babbles > 0).then_some(self.babble.as_str()),
+            warnings: &self.doubts,
+        };
+        facts.problems()
+    }
 }

@@ -1,5 +1,5 @@
-// What the pages do beyond what they are: they keep themselves up to date, act without being loaded anew, draw small
-// graphs, and follow and search logs. Without this script everything is there, one reload away.
+// Live updates, buttons without reloading, small graphs, and following and searching of logs. Without this script the
+// pages are complete and are reloaded by hand.
 "use strict";
 
 const root = document.documentElement;
@@ -7,13 +7,13 @@ const page = document.body.dataset;
 const $ = (selector, from = document) => from.querySelector(selector);
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
-// The server's clock, as far as it is known here, in seconds.
+// The server's time in seconds, estimated.
 const ahead = Number(page.now) - Date.now() / 1000;
 const now = () => Date.now() / 1000 + ahead;
 
-// An address as a script may ask for it. The browser knows the password that was typed into the address line; an address
-// with one in it is refused (Fetch, 5.4).
-const bare = (address) => {
+// A URL without credentials. The browser remembers those from the address bar, but fetch() refuses a URL that contains
+// them (Fetch, 5.4).
+const withoutCredentials = (address) => {
   const url = new URL(address, document.baseURI);
   url.username = url.password = "";
   return url.href;
@@ -30,28 +30,28 @@ const say = (words, tone = "warn") => {
   message.className = tone;
 };
 
-// ---- Who has lost the daemon must not take what was for what is.
+// ---- A page that has lost its connection says so.
 
-const PATIENCE = 2000; // It is away for so long while it loads its configuration anew, in milliseconds.
-const SILENCE = 10; // The page of a daemon that is there hears of it every two seconds.
-let heard = now(); // When the page last was what is.
-let losing = 0;
+const PATIENCE = 2000; // A restart of the daemon takes less than this, in milliseconds.
+const SILENCE = 10; // A live page gets a message every two seconds, in seconds.
+let lastMessage = now(); // When the last message came.
+let lossTimer = 0;
 
-const lost = () => {
+const showLost = () => {
   if ("lost" in root.dataset) return;
   const time = new Date((heard + Number(page.zone)) * 1000).toISOString().slice(11, 19);
   root.dataset.lost = "";
   $("#lost").hidden = false;
   $("#lost").textContent = page.wordLostSince.replace("{time}", time);
 };
-const lose = () => {
+const connectionLost = () => {
   shine(false);
-  losing ||= setTimeout(lost, PATIENCE);
+  lossTimer ||= setTimeout(showLost, PATIENCE);
 };
-const hear = () => {
-  heard = now();
-  clearTimeout(losing);
-  losing = 0;
+const markAlive = () => {
+  lastMessage = now();
+  clearTimeout(lossTimer);
+  lossTimer = 0;
   shine(true);
   if (!("lost" in root.dataset)) return;
   delete root.dataset.lost;
@@ -60,7 +60,7 @@ const hear = () => {
   say("");
 };
 
-// ---- Uptimes count on by themselves.
+// ---- Uptimes are counted up locally.
 
 const uptime = (seconds) => {
   const whole = Math.max(0, Math.floor(seconds));
@@ -77,30 +77,30 @@ const tick = () => {
 };
 if (Number(page.now) > 0) setInterval(() => document.hidden || tick(), 1000);
 
-// ---- Buttons act in place. Where one would end many processes, the server asks back; pressed again, it is done.
+// ---- Buttons act without reloading. For an action on many processes the server asks for a confirmation (status 409).
 
-const THOUGHT = 500; // A double click is no answer, in milliseconds.
-const ANSWER = 10000; // After this the question is taken back.
+const THOUGHT = 500; // A second click within this time is a double click, not a confirmation, in milliseconds.
+const ANSWER = 10000; // The question disappears after this, in milliseconds.
 
-const forget = (button) => {
+const dismissQuestion = (button) => {
   clearTimeout(button.asking);
   button.textContent = button.before.text;
   if (button.before.label) button.setAttribute("aria-label", button.before.label);
   delete button.dataset.sure;
   $("#asked").textContent = "";
 };
-const ask = (button, question) => {
+const showQuestion = (button, question) => {
   button.before = { text: button.textContent, label: button.getAttribute("aria-label") };
   button.textContent = question;
-  // What is seen is also what the button is called.
+  // The accessible name is the visible text.
   button.removeAttribute("aria-label");
   button.dataset.sure = "";
   $("#asked").textContent = `${question} ${page.wordAgain}`;
-  button.asking = setTimeout(forget, ANSWER, button);
+  button.asking = setTimeout(dismissQuestion, ANSWER, button);
   return new Promise((resolve) => setTimeout(resolve, THOUGHT));
 };
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") all("button[data-sure]").forEach(forget);
+  if (event.key === "Escape") all("button[data-sure]").forEach(dismissQuestion);
 });
 
 document.addEventListener("submit", async (event) => {
@@ -111,15 +111,15 @@ document.addEventListener("submit", async (event) => {
   if (button?.getAttribute("aria-disabled") === "true") return;
   const fields = new URLSearchParams(new FormData(form, button));
   const sure = button && "sure" in button.dataset;
-  all("button[data-sure]").forEach(forget);
+  all("button[data-sure]").forEach(dismissQuestion);
   if (sure) fields.set("sure", "1");
   button?.setAttribute("aria-disabled", "true");
   try {
-    const answer = await fetch(bare(form.action), { method: "POST", body: fields, headers: { Accept: "text/plain" } });
+    const answer = await fetch(withoutCredentials(form.action), { method: "POST", body: fields, headers: { Accept: "text/plain" } });
     const words = (await answer.text()).trim() || answer.statusText;
     if (answer.status === 409 && button) {
       say("");
-      await ask(button, words);
+      await showQuestion(button, words);
     } else {
       say(words, answer.headers.get("message-tone") ?? "warn");
     }
@@ -130,9 +130,9 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-// ---- Rows are replaced where they stand, and the focus stays where it is.
+// ---- Rows are replaced in place and keep the focus.
 
-// The element of the page that a new piece takes the place of.
+// The element that a new piece replaces.
 const place = (piece) => {
   const { process, group } = piece.dataset;
   if (process) return $(`#programs tr[data-process="${CSS.escape(process)}"]`);
@@ -140,9 +140,9 @@ const place = (piece) => {
   return piece.id ? document.getElementById(piece.id) : null;
 };
 const focusable = (element) => all("a, button", element);
-// What takes the focus of an element that stood there. A button that cannot be pressed at the moment keeps it as well: the
+// The element that gets the focus of one that was replaced. A button that is disabled now keeps the focus as well: the
 // next one in the row does something else.
-const heir = (piece, held, at) => {
+const focusHeir = (piece, held, at) => {
   const next = (held.value && $(`button[value="${held.value}"]:not(:disabled)`, piece)) || focusable(piece)[at] || $("a, button", piece);
   if (next?.disabled) {
     next.disabled = false;
@@ -156,7 +156,7 @@ const swap = (piece) => {
   const held = old.contains(document.activeElement) ? document.activeElement : null;
   const at = held ? focusable(old).indexOf(held) : -1;
   old.replaceWith(piece);
-  if (held) heir(piece, held, at)?.focus();
+  if (held) focusHeir(piece, held, at)?.focus();
   if (piece.dataset.process) draw(piece);
 };
 const piece = (html) => {
@@ -165,10 +165,10 @@ const piece = (html) => {
   return template.content.firstElementChild;
 };
 
-// ---- Processor and memory: words in their cells, and a line through the last minutes.
+// ---- CPU and memory: figures in their cells, and a line through the last minutes.
 
 const POINTS = 60;
-const past = new Map(); // process -> { cpu: [...], memory: [...], last: [words, words, number, number] }
+const usageHistory = new Map(); // process -> { cpu: [...], memory: [...], last: [words, words, number, number] }
 const SVG = "http://www.w3.org/2000/svg";
 
 const line = (cell, values, top) => {
@@ -192,22 +192,22 @@ const line = (cell, values, top) => {
   picture.firstChild.setAttribute("d", `M${from},20L${points.join("L")}L${POINTS - 1},20z`);
 };
 const draw = (row) => {
-  const seen = past.get(row.dataset.process);
+  const seen = usageHistory.get(row.dataset.process);
   if (!seen || row.hidden) return;
   const [cpu, memory] = [$("td.cpu", row), $("td.memory", row)];
   $("span", cpu).textContent = seen.last[0];
   $("span", memory).textContent = seen.last[1];
-  // A core that idles is a line at the bottom, memory that stays is one in the middle.
+  // An idle core is a line at the bottom, constant memory one in the middle.
   line(cpu, seen.cpu, Math.max(5, ...seen.cpu) * 1.1);
   line(memory, seen.memory, Math.max(1, ...seen.memory) * 1.5);
 };
-const gauges = (news) => {
+const updateUsage = (news) => {
   for (const [process, ...last] of news) {
-    const seen = past.get(process) ?? { cpu: [], memory: [] };
-    past.set(process, { ...seen, last });
+    const seen = usageHistory.get(process) ?? { cpu: [], memory: [] };
+    usageHistory.set(process, { ...seen, last });
   }
   for (const row of all("#programs tr[data-process]")) {
-    const seen = past.get(row.dataset.process);
+    const seen = usageHistory.get(row.dataset.process);
     if (!seen) continue;
     if (seen.last[3] === 0) {
       seen.cpu = [];
@@ -221,18 +221,18 @@ const gauges = (news) => {
   }
 };
 
-// ---- Live: one stream, only while somebody looks.
+// ---- Live updates: one stream, only while the page is visible.
 
-// Programs have come or gone: the page itself knows best what it looks like now.
-const renew = async () => {
-  const answer = await fetch(bare(location.href), { headers: { Accept: "text/html" } });
+// Programs have come or gone: loads the page again and takes its sections.
+const reloadSections = async () => {
+  const answer = await fetch(withoutCredentials(location.href), { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of ["summary", "table", "health", "recent", "end"]) {
     const [old, next] = [document.getElementById(id), fresh.getElementById(id)];
     if (old && next) old.replaceWith(next);
   }
-  // A daemon that was started anew knows another token; not all forms stand in what was replaced.
+  // A restarted daemon has another CSRF token, and not all forms are in the replaced sections.
   const token = $("input[name=token]", fresh)?.value;
   for (const input of all("input[name=token]")) input.value = token ?? "";
   if (page.page === "program") {
@@ -240,57 +240,57 @@ const renew = async () => {
     if (next) swap(next);
   }
   all("#programs tr[data-process]").forEach(draw);
-  sift();
+  applyFilter();
 };
-let sifting = 0;
-const siftSoon = () => { sifting ||= requestAnimationFrame(() => { sifting = 0; sift(); }); };
+let filterPending = 0;
+const applyFilterSoon = () => { filterPending ||= requestAnimationFrame(() => { filterPending = 0; applyFilter(); }); };
 let stream = null;
-let called = 0; // When it was last asked for.
-const listen = () => {
+let requestedAt = 0; // When the stream was last requested.
+const openStream = () => {
   if (stream || document.hidden) return;
-  called = now();
-  stream = new EventSource(bare(page.source));
-  stream.onopen = hear;
+  requestedAt = now();
+  stream = new EventSource(withoutCredentials(page.source));
+  stream.onopen = markAlive;
   stream.onerror = () => {
-    lose();
-    // A browser gives up where it is answered, but not with a stream: behind a proxy without its server, say.
+    connectionLost();
+    // A browser gives up if the response is no stream, such as an error page of a reverse proxy.
     if (stream?.readyState === EventSource.CLOSED) {
       stream = null;
-      setTimeout(listen, 3000);
+      setTimeout(openStream, 3000);
     }
   };
-  for (const kind of ["swap", "layout", "gauges"]) stream.addEventListener(kind, hear);
-  stream.addEventListener("swap", (event) => { swap(piece(event.data)); siftSoon(); });
-  stream.addEventListener("layout", () => renew().catch(() => {}));
-  stream.addEventListener("gauges", (event) => gauges(JSON.parse(event.data)));
+  for (const kind of ["swap", "layout", "gauges"]) stream.addEventListener(kind, markAlive);
+  stream.addEventListener("swap", (event) => { swap(piece(event.data)); applyFilterSoon(); });
+  stream.addEventListener("layout", () => reloadSections().catch(() => {}));
+  stream.addEventListener("gauges", (event) => updateUsage(JSON.parse(event.data)));
 };
-const rest = () => {
+const closeStream = () => {
   stream?.close();
   stream = null;
-  clearTimeout(losing);
-  losing = 0;
+  clearTimeout(lossTimer);
+  lossTimer = 0;
 };
-// A machine that is gone says nothing at all.
-const listenAnew = () => {
-  if (!stream || now() - Math.max(heard, called) < SILENCE) return;
-  lose();
-  rest();
-  lost();
-  listen();
+// A dead machine closes no connection.
+const reopenIfSilent = () => {
+  if (!stream || now() - Math.max(lastMessage, requestedAt) < SILENCE) return;
+  connectionLost();
+  closeStream();
+  showLost();
+  openStream();
 };
 if (page.source && page.page !== "tail") {
-  listen();
-  setInterval(listenAnew, 1000);
-  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+  openStream();
+  setInterval(reopenIfSilent, 1000);
+  document.addEventListener("visibilitychange", () => (document.hidden ? closeStream() : openStream()));
 }
 
 // ---- The filter of the table.
 
 const filter = $("#filter");
-const sift = () => {
+const applyFilter = () => {
   if (!filter) return;
   const words = filter.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-  // What is not seen must not be stopped with the rest.
+  // "All" buttons are hidden while a filter hides programs.
   root.toggleAttribute("data-filtered", words.length > 0);
   let some = false;
   for (const body of all("#programs tbody")) {
@@ -307,24 +307,24 @@ const sift = () => {
   const none = $("#no-match");
   if (none) none.hidden = some;
 };
-// The address says what is filtered, for who loads the page anew or passes it on.
-const remember = () => {
+// Keeps the filter in the URL, for reloading and sharing.
+const storeFilterInUrl = () => {
   const url = new URL(location.href);
   url.searchParams.delete("filter");
   if (filter.value.trim()) url.searchParams.set("filter", filter.value.trim());
   history.replaceState(null, "", url);
 };
 if (filter) {
-  filter.addEventListener("input", sift);
-  filter.addEventListener("change", remember);
+  filter.addEventListener("input", applyFilter);
+  filter.addEventListener("change", storeFilterInUrl);
   filter.form.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-filter]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     filter.value = link.dataset.filter;
-    remember();
-    sift();
+    storeFilterInUrl();
+    applyFilter();
     $("#programs-title").scrollIntoView({ block: "nearest" });
   });
   document.addEventListener("keydown", (event) => {
@@ -335,7 +335,7 @@ if (filter) {
   });
 }
 
-// ---- A log that is followed and searched.
+// ---- Following and searching a log.
 
 const LINES = 5000;
 const log = $("#log");
@@ -349,8 +349,8 @@ if (log && page.page === "tail") {
   let waiting = "";
   let paused = false;
 
-  // As the server shows output: no escape sequences, control characters to be seen, nothing that turns a line around.
-  const harmless = (text) => text
+  // As the server does it: no escape sequences, visible control characters, no bidirectional overrides.
+  const printable = (text) => text
     .replace(/\x1b\[[^HfABCDRsuJKhlpm\n]*[HfABCDRsuJKhlpm]/g, "")
     .replace(/\r/g, "")
     .replace(/[\x00-\x08\x0b-\x1f]/g, (char) => String.fromCharCode(0x2400 + char.charCodeAt(0)))
@@ -361,11 +361,11 @@ if (log && page.page === "tail") {
   const toEnd = () => { log.scrollTop = log.scrollHeight; };
   const wanted = () => box.value.toLowerCase();
 
-  // A line with its matches marked; the number of them.
+  // A line with its matches marked.
   const marked = (text, word) => {
     const piece = document.createDocumentFragment();
     const lower = text.toLowerCase();
-    // Where lower case is longer than upper (İ), places would not fit: then nothing is marked.
+    // If the lower-case text is longer (İ), the positions do not match: nothing is marked.
     const fits = lower.length === text.length;
     let [from, at] = [0, fits ? lower.indexOf(word) : -1];
     for (; at >= 0; at = lower.indexOf(word, from)) {
@@ -400,7 +400,7 @@ if (log && page.page === "tail") {
     lines[lines.length - 1] += fresh[0];
     for (const next of fresh.slice(1)) lines.push(next);
     if (lines.length > LINES) lines = lines.slice(-LINES);
-    // Most of the time there is only something to append.
+    // Usually text is only appended.
     if (whole && !wanted()) {
       const stay = !atEnd();
       log.append(text);
@@ -410,7 +410,7 @@ if (log && page.page === "tail") {
       show();
     }
   };
-  const take = (text) => {
+  const receive = (text) => {
     if (paused) {
       waiting = (waiting + text).slice(-1024 * 1024);
     } else {
@@ -418,14 +418,14 @@ if (log && page.page === "tail") {
     }
   };
 
-  // What is shown begins with a whole line; so must what is looked for in it. A first part that may have been cut begins
-  // inside a line, or inside an escape sequence, which then looks like text.
+  // The shown text begins with a whole line, so the text to be found in it must too. A first part that may have been cut
+  // begins inside a line, or inside an escape sequence, which then looks like text.
   const KIBIBYTE = 1024;
   const whole = (part) => {
     const rest = part.slice(part.indexOf("\n") + 1);
     return new TextEncoder().encode(part).length >= KIBIBYTE && rest ? rest : part;
   };
-  // The stream begins with the last kibibyte, which is most likely here already.
+  // The stream begins with the last kibibyte of the log, which is usually shown already.
   const unknownPart = (first) => {
     const known = lines.join("\n");
     for (let length = Math.min(first.length, known.length); length > 0; length--) {
@@ -436,27 +436,27 @@ if (log && page.page === "tail") {
   const follow = async () => {
     for (;;) {
       try {
-        const answer = await fetch(bare(page.source), { cache: "no-store" });
+        const answer = await fetch(withoutCredentials(page.source), { cache: "no-store" });
         if (!answer.ok) throw new Error(answer.statusText);
-        hear();
+        markAlive();
         const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
         let begun = false;
         for (let part = await reader.read(); !part.done; part = await reader.read()) {
-          // A character that was cut in two stands at the front of the first part.
+          // A character that was cut in two is at the beginning of the first part.
           const text = begun ? part.value : whole(part.value).replace(/^\ufffd{1,3}/, "");
-          heard = now();
+          lastMessage = now();
           if (text === "==> File truncated <==\n") {
             lines = [""];
             waiting = "";
             show();
             say(page.wordTruncated);
           } else {
-            take(begun ? harmless(text) : unknownPart(harmless(text)));
+            receive(begun ? printable(text) : unknownPart(printable(text)));
           }
           begun = true;
         }
       } catch { /* It is tried again. */ }
-      lose();
+      connectionLost();
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   };

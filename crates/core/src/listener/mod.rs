@@ -3,4 +3,5 @@
 pub mod bus;
 pub mod name_check;
 pub mod pool;
+pub mod problem;
 pub mod protocol;

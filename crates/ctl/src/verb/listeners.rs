@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use ironlance_core::Namespec;
+use ironlance_core::listener::problem::ListenerFacts;
+use ironlance_core::listener::protocol::ListenerState;
 use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::FaultKind;
 use serde::Serialize;
@@ -162,39 +164,20 @@ impl ListenerObject {
     }
 
     fn find_problems(&self) -> Vec<String> {
-        let waiting = self.pending;
-        let mut wrong = Vec::new();
-        match self.state.as_str() {
-            "NOT_RUNNING" => wrong.push("not running".to_owned()),
-            "UNKNOWN" => wrong.push("broke the protocol".to_owned()),
-            "ACKNOWLEDGED" if waiting > 0 => wrong.push("has not said READY".to_owned()),
-            _ => {}
-        }
-        if waiting > 0 && self.full {
-            wrong.push("its buffer is full".to_owned());
-        } else if waiting > 0 {
-            wrong.push(format!("{waiting} {} waiting", events(waiting)));
-        }
-        if self.dropped > 0 {
-            wrong.push(format!(
-                "{} {} lost ({})",
-                self.dropped,
-                events(self.dropped),
-                by_type(&self.dropped_by_type)
-            ));
-        }
-        if self.dead_letters > 0 {
-            let (count, types) = (self.dead_letters, by_type(&self.dead_letters_by_type));
-            wrong.push(format!("{count} {} that nobody dealt with ({types})", events(count)));
-        }
-        if self.offences > 0 {
-            wrong.push(format!("restarted for breaking the protocol, {} lately", self.offences));
-        }
-        if self.babbles > 0 {
-            wrong.push(format!("babbled: \"{}\"", self.babble.escape_debug()));
-        }
-        wrong.extend(self.doubts.iter().cloned());
-        wrong
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        // An unknown state is that of a later version, and no problem that we know of.
+        let state = || ListenerState::from_name(&self.state).unwrap_or(ListenerState::Ready);
+        let facts = ListenerFacts {
+            state: (self.state != "NOT_RUNNING").then(state),
+            pending: count(self.pending),
+            is_full: self.full,
+            dropped: (count(self.dropped), by_type(&self.dropped_by_type)),
+            rejected: (count(self.dead_letters), by_type(&self.dead_letters_by_type)),
+            recycled: count(self.offences),
+            stray_output: (self.babbles > 0).then_some(self.babble.as_str()),
+            warnings: &self.doubts,
+        };
+        facts.problems().iter().map(ToString::to_string).collect()
     }
 
     fn cells(&self) -> [String; COLUMNS] {
@@ -216,10 +199,6 @@ impl ListenerObject {
 fn by_type(counts: &BTreeMap<String, i64>) -> String {
     let counts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     counts.join(", ")
-}
-
-const fn events(count: i64) -> &'static str {
-    if count == 1 { "event" } else { "events" }
 }
 
 /// A result may be a megabyte; so much of it is shown, in columns.

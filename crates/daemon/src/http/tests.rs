@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ironlance_config::{Credentials, HttpServer, Password, ServerAddress};
 use ironlance_core::log_level::Level;
+use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::{FaultKind, Value, read, write};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -131,7 +132,7 @@ async fn fake_owner(mut inbox: mpsc::Receiver<Input>, log: PathBuf) {
 fn empty_view() -> DaemonView {
     DaemonView {
         identifier: "supervisor".into(),
-        mood: "RUNNING",
+        state: DaemonState::Running,
         pid: 1,
         since: Duration::ZERO,
         now: Duration::ZERO,

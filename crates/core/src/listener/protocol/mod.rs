@@ -83,7 +83,13 @@ pub enum ListenerState {
 }
 
 impl ListenerState {
-    /// The name in log lines.
+    /// The state of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Acknowledged, Self::Ready, Self::Busy, Self::Unknown];
+        all.into_iter().find(|state| state.name() == name)
+    }
+
+    /// The name in log lines and answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Acknowledged => "ACKNOWLEDGED",

@@ -75,6 +75,17 @@ pub enum DaemonState {
     Shutdown,
 }
 
+impl DaemonState {
+    /// Its `statename` (SupervisorStates of states.py).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Restarting => "RESTARTING",
+            Self::Shutdown => "SHUTDOWN",
+        }
+    }
+}
+
 /// What has happened to a process, or is wished of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {

@@ -4,9 +4,11 @@ use hyper::HeaderMap;
 use hyper::header::ACCEPT_LANGUAGE;
 use ironlance_core::ProcessState;
 use ironlance_core::event::kind::EventKind;
+use ironlance_core::listener::problem::ListenerProblem;
+use ironlance_core::listener::protocol::ListenerState;
+use ironlance_core::process::lifecycle::DaemonState;
 
 use super::bulk_action::{ActionScope, BulkAction};
-use super::listener_problem::ListenerProblem;
 use super::query::Fields;
 
 /// A language of the page.
@@ -154,7 +156,7 @@ pub(super) struct Messages {
     pub(super) running_of: fn(usize, usize) -> String,
     pub(super) states: fn(ProcessState) -> &'static str,
     pub(super) exited_unexpectedly: &'static str,
-    pub(super) daemon_states: fn(&str) -> &'static str,
+    pub(super) daemon_states: fn(DaemonState) -> &'static str,
     pub(super) listeners: &'static str,
     pub(super) current_event: &'static str,
     pub(super) last_result: &'static str,
@@ -163,7 +165,7 @@ pub(super) struct Messages {
     pub(super) dropped: &'static str,
     pub(super) merged: &'static str,
     pub(super) answered: &'static str,
-    pub(super) listener_states: fn(&str) -> &'static str,
+    pub(super) listener_states: fn(Option<ListenerState>) -> &'static str,
     pub(super) listener_problem: fn(&ListenerProblem) -> String,
     /// A count, and since when.
     pub(super) alerts_wait: fn(usize, &str) -> String,

@@ -16,7 +16,6 @@ mod flash_message;
 mod format;
 mod index;
 mod language;
-mod listener_problem;
 mod live;
 mod log_page;
 mod not_found;

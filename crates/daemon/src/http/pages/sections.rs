@@ -6,11 +6,11 @@ use askama::Template;
 use ironlance_core::ProcessState;
 use ironlance_core::event::record::EventRecord;
 use ironlance_core::event::{Event, StateDetail, wire};
+use ironlance_core::listener::problem::ListenerProblem;
 
 use super::condition::{UNEXPECTED, has_failed, is_up};
 use super::context::PageContext;
 use super::format;
-use super::listener_problem::{needs_attention, problems};
 use super::log_page::printable;
 use super::query::encode;
 use super::row::time_since;
@@ -26,7 +26,7 @@ const MAX_EVENTS: usize = 30;
 pub(super) struct SummarySection<'a> {
     context: &'a PageContext<'a>,
     view: &'a DaemonView,
-    mood: &'static str,
+    state: &'static str,
     up: String,
     counts: Vec<Count>,
     /// How many listeners need attention, if any.
@@ -61,7 +61,7 @@ impl<'a> SummarySection<'a> {
         Self {
             context,
             view,
-            mood: (messages.daemon_states)(view.mood),
+            state: (messages.daemon_states)(view.state),
             up: time_since(context, view.since),
             counts,
             unwell_count,
@@ -71,8 +71,9 @@ impl<'a> SummarySection<'a> {
 
 /// How many listeners need attention.
 pub(super) fn unwell_count(view: &DaemonView) -> usize {
-    let is_bad =
-        |listener: &&ListenerView| needs_attention(&problems(listener)) || has_bad_outbox(listener, view.now);
+    let is_bad = |listener: &&ListenerView| {
+        listener.problems().iter().any(ListenerProblem::needs_attention) || has_bad_outbox(listener, view.now)
+    };
     view.listeners.iter().filter(is_bad).count()
 }
 
@@ -185,7 +186,7 @@ impl<'a> ListenersSection<'a> {
         now: Duration,
     ) -> Self {
         let rows = listeners.into_iter().map(|listener| {
-            let problems = problems(listener);
+            let problems = listener.problems();
             let mut words: Vec<String> =
                 problems.iter().map(|problem| (context.messages.listener_problem)(problem)).collect();
             words.extend(listener.outbox.iter().flat_map(|outbox| alert_texts(context, outbox)));
@@ -196,7 +197,7 @@ impl<'a> ListenersSection<'a> {
                 shown: listener.namespec.to_string(),
                 state: (context.messages.listener_states)(listener.state),
                 why: (!words.is_empty()).then(|| words.join(" · ")),
-                bad: needs_attention(&problems) || has_bad_outbox(listener, now),
+                bad: problems.iter().any(ListenerProblem::needs_attention) || has_bad_outbox(listener, now),
             }
         });
         Self { context, rows: rows.collect() }

@@ -9,6 +9,8 @@ use ironlance_core::event::counts::EventCounts;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::event::record::EventRecord;
 use ironlance_core::event::{Event, OutputChannel, StateDetail};
+use ironlance_core::listener::protocol::ListenerState;
+use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_core::process::oom::TimeWindow;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::Value;
@@ -84,7 +86,7 @@ fn sample() -> DaemonView {
     let happening = EventRecord { number: 7, at, event, why: Some("terminated by SIGKILL".into()) };
     DaemonView {
         identifier: "super<visor>".into(),
-        mood: "RUNNING",
+        state: DaemonState::Running,
         pid: 1,
         since: NOW - Duration::from_secs(7200),
         now: NOW,
@@ -96,7 +98,7 @@ fn sample() -> DaemonView {
         ],
         listeners: vec![ListenerView {
             namespec: Namespec::new("pool", "pool"),
-            state: "BUSY",
+            state: Some(ListenerState::Busy),
             event: Some(12),
             last_result: Some("OK</td>".into()),
             offences: 0,

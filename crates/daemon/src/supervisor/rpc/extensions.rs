@@ -71,10 +71,11 @@ impl Supervisor {
 }
 
 fn listener(view: ListenerView) -> Value {
+    let state = view.state_name();
     Value::Struct(vec![
         ("pool".into(), text(view.namespec.group.0)),
         ("process".into(), text(view.namespec.process.0)),
-        ("state".into(), text(view.state)),
+        ("state".into(), text(state)),
         ("event".into(), view.event.map_or(Value::Int(-1), count)),
         ("last_result".into(), text(view.last_result.unwrap_or_default())),
         ("offences".into(), Value::Int(i64::from(view.offences))),

@@ -136,10 +136,11 @@ impl Supervisor {
 }
 
 /// `statecode` and `statename` (SupervisorStates of states.py).
-const fn state_code_and_name(mood: DaemonState) -> (i64, &'static str) {
-    match mood {
-        DaemonState::Running => (1, "RUNNING"),
-        DaemonState::Restarting => (0, "RESTARTING"),
-        DaemonState::Shutdown => (-1, "SHUTDOWN"),
-    }
+const fn state_code_and_name(state: DaemonState) -> (i64, &'static str) {
+    let code = match state {
+        DaemonState::Running => 1,
+        DaemonState::Restarting => 0,
+        DaemonState::Shutdown => -1,
+    };
+    (code, state.name())
 }

@@ -8,7 +8,6 @@ use ironlance_core::listener::pool::MemberId;
 
 use ironlance_core::process::oom::OomVerdict;
 
-use super::state_code_and_name;
 use crate::io::output::Output;
 use crate::state::exit_record::ExitRecord;
 use crate::state::ids::ProcessId;
@@ -21,10 +20,9 @@ impl Supervisor {
     /// Everything that there is to be seen.
     pub(in crate::supervisor) fn view(&self) -> DaemonView {
         let now = self.io.clock.now().wall;
-        let (_, mood) = state_code_and_name(self.state.daemon_state);
         DaemonView {
             identifier: self.env.settings.identifier.clone(),
-            mood,
+            state: self.state.daemon_state,
             pid: std::process::id(),
             since: self.state.started,
             now,
@@ -76,7 +74,7 @@ impl Supervisor {
         let doubts: Vec<String> = doubts.map(|(_, line)| line.clone()).collect();
         let describe = |(id, process): (ProcessId, &Process)| {
             let member = pool.members().find(|member| member.id.0 == id.0);
-            let state = member.as_ref().map_or("NOT_RUNNING", |member| member.state.name());
+            let state = member.as_ref().map(|member| member.state);
             let event = member.as_ref().and_then(|member| member.event);
             let (babbles, babble) = pool.stray_output(MemberId(id.0));
             let buffer = pool.buffer();

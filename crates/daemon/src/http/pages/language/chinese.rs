@@ -2,10 +2,12 @@
 
 use ironlance_core::ProcessState as State;
 use ironlance_core::event::kind::EventKind as Kind;
+use ironlance_core::listener::problem::ListenerProblem;
+use ironlance_core::listener::protocol::ListenerState;
+use ironlance_core::process::lifecycle::DaemonState;
 
 use super::Messages;
 use crate::http::pages::bulk_action::{ActionScope, BulkAction};
-use crate::http::pages::listener_problem::ListenerProblem;
 
 pub(super) const CHINESE: Messages = Messages {
     tag: "zh",
@@ -19,11 +21,11 @@ pub(super) const CHINESE: Messages = Messages {
     live: "实时",
     not_live: "非实时",
     connection_lost: "连接已断开，正在重试",
-    connection_lost_since: "自 {time} 起连不上 supervisord，页面停留在那一刻。",
-    no_such_page: "没有这个页面。",
+    connection_lost_since: "自 {time} 起无法连接 supervisord，页面显示的是当时的状态。",
+    no_such_page: "页面不存在。",
     main_log: "supervisord 日志",
     programs: "程序",
-    no_programs: "还没有程序。在配置里加一段 [program:x]，再执行 supervisorctl update。",
+    no_programs: "还没有程序。请在配置中添加 [program:x] 段，然后执行 supervisorctl update。",
     filter: "筛选程序",
     filter_hint: "名称或状态",
     no_match: "没有匹配的程序。",
@@ -32,7 +34,7 @@ pub(super) const CHINESE: Messages = Messages {
     pid: "进程号",
     uptime: "运行时间",
     cpu: "CPU",
-    cpu_hint: "占单核的百分比，含子进程；页面转为实时之前是启动以来的平均值",
+    cpu_hint: "占单个核心的百分比，含子进程；页面进入实时状态之前为启动以来的平均值",
     memory: "内存",
     memory_hint: "常驻内存，含子进程",
     restarts: "重启次数",
@@ -54,7 +56,7 @@ pub(super) const CHINESE: Messages = Messages {
     stop_all: "全部停止",
     restart_all: "全部重启",
     confirm,
-    press_again: "再按一次确认。",
+    press_again: "再次点击以确认。",
     cancel: "取消",
     running_of: |running, all| format!("{running}/{all} 运行中"),
     states: |state| match state {
@@ -68,25 +70,25 @@ pub(super) const CHINESE: Messages = Messages {
         State::Unknown => "未知",
     },
     exited_unexpectedly: "异常退出",
-    daemon_states: |mood| match mood {
-        "RESTARTING" => "重启中",
-        "SHUTDOWN" => "关闭中",
-        _ => "运行中",
+    daemon_states: |state| match state {
+        DaemonState::Restarting => "重启中",
+        DaemonState::Shutdown => "关闭中",
+        DaemonState::Running => "运行中",
     },
     listeners: "事件监听器",
     current_event: "正在处理",
     last_result: "上次结果",
     pending: "排队",
-    pending_hint: "事件池中排队的事件数，以及 buffer_size 所设的容量",
+    pending_hint: "事件池队列中的事件数，以及 buffer_size 设定的容量",
     dropped: "已丢弃",
     merged: "已合并的 TICK",
     answered: "已处理",
     listener_states: |state| match state {
-        "ACKNOWLEDGED" => "尚未就绪",
-        "READY" => "就绪",
-        "BUSY" => "处理中",
-        "NOT_RUNNING" => "未运行",
-        _ => "协议错误",
+        Some(ListenerState::Acknowledged) => "尚未就绪",
+        Some(ListenerState::Ready) => "就绪",
+        Some(ListenerState::Busy) => "处理中",
+        None => "未运行",
+        Some(ListenerState::Unknown) => "协议错误",
     },
     listener_problem: |problem| match problem {
         ListenerProblem::NotRunning => "未运行".to_owned(),
@@ -95,12 +97,12 @@ pub(super) const CHINESE: Messages = Messages {
         ListenerProblem::BufferFull => "事件队列已满".to_owned(),
         ListenerProblem::Queued(count) => format!("{count} 个事件在排队"),
         ListenerProblem::Dropped(count, types) => format!("已丢弃 {count} 个事件（{types}）"),
-        ListenerProblem::Rejected(count, types) => format!("{count} 个事件无人处理（{types}）"),
+        ListenerProblem::Rejected(count, types) => format!("{count} 个事件处理失败（{types}）"),
         ListenerProblem::Recycled(count) => format!("最近因违反协议重启 {count} 次"),
         ListenerProblem::StrayOutput(babble) => format!("输出了协议以外的内容：“{babble}”"),
         ListenerProblem::Misconfigured(line) => line.clone(),
     },
-    alerts_wait: |count, since| format!("{count} 条告警等待发送，最早自 {since}"),
+    alerts_wait: |count, since| format!("{count} 条告警等待发送，最早的始于 {since}"),
     alerts_dead: |count| format!("{count} 条告警已放弃发送"),
     no_state_folder: |why| format!("告警只保存在内存中：{why}"),
     listeners_unwell: |unwell, all| format!("{all} 个监听器中 {unwell} 个异常"),
@@ -137,17 +139,17 @@ pub(super) const CHINESE: Messages = Messages {
     exit_reason,
     expected: "正常",
     unexpected: "异常",
-    stopped_on_request: "按要求停止",
-    stopped_by: |by| format!("被要求停止：{by}"),
+    stopped_on_request: "按请求停止",
+    stopped_by: |by| format!("停止请求来自：{by}"),
     signal_by: |end, by| format!("{end}，信号来自 {by}"),
-    requested_by: "由谁",
-    oom_nearby: |when| format!("此控制组中有进程因内存不足被杀：{when}"),
-    out_of_memory: "内存不足，被内核杀死",
+    requested_by: "请求来源",
+    oom_nearby: |when| format!("同一 cgroup 中有进程因内存不足被内核终止：{when}"),
+    out_of_memory: "因内存不足被内核终止（OOM）",
     after_uptime: |span| format!("运行了 {span}"),
-    previous_exit: |end| format!("上次：{end}"),
+    previous_exit: |end| format!("上次退出：{end}"),
     exit_title: "上次退出的原因",
-    start_failure_title: "启动不了的原因",
-    never_exited: "supervisord 启动以来没有退出过。",
+    start_failure_title: "无法启动的原因",
+    never_exited: "supervisord 启动后尚未退出过。",
     settings: "配置",
     command: "命令",
     directory: "目录",
@@ -158,14 +160,14 @@ pub(super) const CHINESE: Messages = Messages {
     yes_or_no: ["是", "否"],
     autorestarts: ["从不", "意外退出后", "总是"],
     stop_with: "停止方式",
-    stdout_log: "标准输出写到",
-    stderr_log: "标准错误写到",
+    stdout_log: "标准输出写入",
+    stderr_log: "标准错误写入",
     log_auto: "由 supervisord 命名的文件",
     log_none: "不保存",
-    log_with_stdout: "同一处",
+    log_with_stdout: "与标准输出相同",
     when: "时间",
     how: "方式",
-    uptime_at_exit: "运行了",
+    uptime_at_exit: "运行时长",
     last_stdout: "标准输出的最后几行",
     last_stderr: "标准错误的最后几行",
     nothing_written: "无",
@@ -176,20 +178,20 @@ pub(super) const CHINESE: Messages = Messages {
     show_more: "显示更多",
     empty_log: "日志为空。",
     truncated: "日志已被清空。",
-    no_name: "没有给出进程名",
+    no_name: "未指定进程名",
     no_file: |name| format!("{name} 没有日志文件"),
     units: ["天", "小时", "分", "秒"],
     day: "天",
-    read_only: "只读：此端口可从其他主机访问，却没有设密码。要在这里操作，请在对应配置段设置 username 和 password，\
-                或只监听 127.0.0.1；若确实允许任何人操作，设置 allow_anonymous_changes=true。",
-    link_changes_nothing: "什么都没有改：打开链接不会执行操作，请用页面上的按钮。",
+    read_only: "只读：此端口可从其他主机访问，但未设置密码。如需在此操作，请在对应配置段设置 username 和 password，\
+                或只监听 127.0.0.1；如果确实允许任何人操作，请设置 allow_anonymous_changes=true。",
+    link_changes_nothing: "未做任何更改：点击链接不会执行操作，请使用页面上的按钮。",
     no_such_process: |name| format!("没有名为 {name} 的进程或组。"),
-    not_answering: "supervisord 没有应答：正在停止或重启。",
-    stale_token: "什么都没有改：supervisord 在此页面打开之后重启过，请刷新页面再试。",
-    cross_site: "什么都没有改：请求来自其他网站的页面。",
-    not_understood: "什么都没有改：无法理解这个请求。",
-    unreachable: "连不上 supervisord。",
-    too_many: "什么都没有改：正在进行的重启太多。",
+    not_answering: "supervisord 无响应：正在停止或重启。",
+    stale_token: "未做任何更改：supervisord 在此页面打开之后重启过，请刷新页面再试。",
+    cross_site: "未做任何更改：请求来自其他网站的页面。",
+    not_understood: "未做任何更改：无法理解这个请求。",
+    unreachable: "无法连接 supervisord。",
+    too_many: "未做任何更改：正在进行的重启过多。",
     starting: |name| format!("正在启动 {name}。"),
     stopping: |name| format!("正在停止 {name}。"),
     restarting: |name| format!("正在重启 {name}。"),
@@ -199,7 +201,7 @@ pub(super) const CHINESE: Messages = Messages {
     cannot: |name, why| format!("{name}：{why}"),
     starting_many: |count| format!("正在启动 {count} 个进程。"),
     stopping_many: |count| format!("正在停止 {count} 个进程。"),
-    restarting_many: "正在全部重启。",
+    restarting_many: "正在重启全部程序。",
     cleared_many: |count| format!("已清空 {count} 个进程的日志。"),
     failed_many: |count, names| format!("{count} 个失败：{names}"),
     no_such_file: "找不到要执行的命令",
@@ -229,17 +231,17 @@ fn exit_reason(words: &str) -> String {
 
 /// 确认批量操作：the question before an action on many processes.
 fn confirm(bulk_action: BulkAction, scope: ActionScope<'_>) -> String {
-    let verb = match bulk_action {
-        BulkAction::Stop => "停止",
-        BulkAction::Restart => "重启",
-        BulkAction::Clear => "清空日志：",
-    };
     let listeners = match scope.listeners {
         0 => String::new(),
         count => format!("（含 {count} 个监听器）"),
     };
-    let of = scope.group.map(|group| format!(" {group} 的")).unwrap_or_default();
-    format!("确定{verb}{of} {} 个进程{listeners}？", scope.processes)
+    let of = scope.group.map(|group| format!("{group} 的 ")).unwrap_or_default();
+    let processes = format!("{of}{} 个进程{listeners}", scope.processes);
+    match bulk_action {
+        BulkAction::Stop => format!("确定停止 {processes}？"),
+        BulkAction::Restart => format!("确定重启 {processes}？"),
+        BulkAction::Clear => format!("确定清空 {processes}的日志？"),
+    }
 }
 
 #[cfg(test)]

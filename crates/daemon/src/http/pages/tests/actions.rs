@@ -38,7 +38,7 @@ fn a_button_does_what_it_says() {
             ("process=nope&do=start", "nope%3A%20no%20such%20process"),
             ("process=nope&do=restart", "nope%3A%20no%20such%20process"),
             ("process=odd&do=start", "FAILED%3A%20%3Codd%3E"),
-            ("process=web&do=clear", "logs%20of%20web%20are%20cleared"),
+            ("process=web&do=clear", "logs%20of%20web%20have%20been%20cleared"),
             ("group=shop&do=clear&sure=1", "Logs%20cleared"),
             ("group=none&do=restart", "none%3A%20no%20such%20process"),
             ("all=1&do=stop&sure=1", "1%20being%20stopped.%201%20failed%3A%20b&tone=warn"),

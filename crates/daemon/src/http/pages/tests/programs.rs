@@ -28,14 +28,19 @@ fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
             Some(EndView { told: true, expected: true, by: by.clone(), ..end() });
         assert!(pages.get("/").await.contains("stopped by memmon, a process of this supervisord"));
         let page = pages.get("/program.html?processname=%3Cscript%3E").await;
-        assert!(page.contains("<dt>By whom</dt><dd>memmon, a process of this supervisord</dd>"), "{page}");
+        assert!(
+            page.contains("<dt>Requested by</dt><dd>memmon, a process of this supervisord</dd>"),
+            "{page}"
+        );
         assert_eq!(page.matches("memmon, a process of").count(), 1, "it is said once");
         let window = TimeWindow { from: NOW - Duration::from_secs(90), to: NOW - Duration::from_secs(60) };
         pages.view.borrow_mut().programs[2].end = Some(EndView { by, near_memory: Some(window), ..end() });
         let page = pages.get("/").await;
         assert!(page.contains("terminated by SIGKILL, by the signal of memmon"), "{page}");
         assert!(page.contains("a process of this control group was killed for want of memory: "), "{page}");
-        assert!(pages.get("/program.html?processname=shop:api&lang=zh").await.contains("因内存不足被杀"));
+        assert!(
+            pages.get("/program.html?processname=shop:api&lang=zh").await.contains("因内存不足被内核终止")
+        );
     });
 }
 
@@ -71,7 +76,8 @@ fn a_listener_says_what_is_wrong_with_it() {
         assert!(!other.contains("data-listener=") && other.contains("-title\" hidden>"), "{other}");
         {
             let listener = &mut pages.view.borrow_mut().listeners[0];
-            (listener.state, listener.is_full, listener.offences) = ("ACKNOWLEDGED", true, 3);
+            (listener.state, listener.is_full, listener.offences) =
+                (Some(ListenerState::Acknowledged), true, 3);
             listener.dead = [EventKind::Tick60].into_iter().collect();
             (listener.babbles, listener.babble) = (1, "hello\n".into());
         }
@@ -85,7 +91,7 @@ fn a_listener_says_what_is_wrong_with_it() {
         );
         {
             let listener = &mut pages.view.borrow_mut().listeners[0];
-            (listener.state, listener.is_full, listener.offences) = ("BUSY", false, 0);
+            (listener.state, listener.is_full, listener.offences) = (Some(ListenerState::Busy), false, 0);
             (listener.dropped, listener.dead) = (EventCounts::default(), EventCounts::default());
             listener.babbles = 0;
         }
