@@ -39,7 +39,7 @@ let lossTimer = 0;
 
 const showLost = () => {
   if ("lost" in root.dataset) return;
-  const time = new Date((heard + Number(page.zone)) * 1000).toISOString().slice(11, 19);
+  const time = new Date((lastMessage + Number(page.zone)) * 1000).toISOString().slice(11, 19);
   root.dataset.lost = "";
   $("#lost").hidden = false;
   $("#lost").textContent = page.wordLostSince.replace("{time}", time);

@@ -4,8 +4,7 @@ use super::{MethodHandler, MethodParam, MethodSpec};
 use crate::http::access::Access;
 use crate::request::RpcRequest;
 
-const NAME: MethodParam =
-    MethodParam { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
+const NAME: MethodParam = MethodParam::required("string", "name", "The process, as NAME or GROUP:NAME.");
 
 /// The methods of this namespace.
 pub(super) const METHODS: &[MethodSpec] = &[
@@ -13,7 +12,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getAlerts",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "Each state folder that event listeners keep their alerts in: how many wait and since when, how many were \
             given up, and why the last try failed.",
@@ -23,7 +21,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getAllProcessEnds",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "How each process last ended that has ended at all, in the order of supervisor.getAllProcessInfo.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllProcessEnds)),
@@ -32,7 +29,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getDaemonInfo",
         returns: "struct",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "Facts about the daemon itself: version, process id, start, configuration file, memory, descriptors.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetDaemonInfo)),
@@ -41,7 +37,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getListeners",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "Each event listener: its state, the event it works on, and the counts of its pool.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetListeners)),
@@ -50,7 +45,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getProcessEnd",
         returns: "struct",
         params: &[NAME],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "How a process last ended: exit status or signal, core dump, out-of-memory kill, how long it had been \
             up, and the last lines it had written.",

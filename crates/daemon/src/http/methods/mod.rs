@@ -18,8 +18,20 @@ pub struct MethodParam {
     pub kind: &'static str,
     /// Name.
     pub name: &'static str,
+    /// Whether it may be missing; only the last ones may.
+    pub optional: bool,
     /// Description.
     pub about: &'static str,
+}
+
+impl MethodParam {
+    const fn required(kind: &'static str, name: &'static str, about: &'static str) -> Self {
+        Self { kind, name, optional: false, about }
+    }
+
+    const fn optional(kind: &'static str, name: &'static str, about: &'static str) -> Self {
+        Self { kind, name, optional: true, about }
+    }
 }
 
 /// One method.
@@ -30,8 +42,6 @@ pub struct MethodSpec {
     pub returns: &'static str,
     /// Its parameters in order.
     pub params: &'static [MethodParam],
-    /// How many of the last ones are optional.
-    pub optional: usize,
     /// The access that a client needs to call it.
     pub needs: Access,
     /// What it does, for `system.methodHelp`.
@@ -95,7 +105,9 @@ impl Interfaces {
 
     /// Reads the parameters of a call.
     pub fn prepare(&self, row: &MethodSpec, params: Vec<Value>) -> Result<PreparedCall, Fault> {
-        if params.len() > row.params.len() || params.len() + row.optional < row.params.len() {
+        if params.len() > row.params.len()
+            || params.len() < row.params.iter().filter(|param| !param.optional).count()
+        {
             return Err(FaultKind::IncorrectParameters.bare());
         }
         let mut params = Params::new(params);

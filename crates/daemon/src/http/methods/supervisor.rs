@@ -7,29 +7,18 @@ use super::{MethodHandler, MethodParam, MethodSpec, Params};
 use crate::http::access::Access;
 use crate::request::{LogId, LogPart, LogRequest, RpcRequest};
 
-const NAME: MethodParam =
-    MethodParam { kind: "string", name: "name", about: "The process, as NAME or GROUP:NAME." };
-const NAMES: MethodParam = MethodParam {
-    kind: "string",
-    name: "name",
-    about: "The process, as NAME or GROUP:NAME; GROUP:* for a whole group.",
-};
-const GROUP: MethodParam = MethodParam { kind: "string", name: "name", about: "The group." };
-const WAIT: MethodParam = MethodParam {
-    kind: "boolean",
-    name: "wait",
-    about: "Whether to answer only when it is done; true if not given.",
-};
-const SIGNAL: MethodParam =
-    MethodParam { kind: "string", name: "signal", about: "A name (HUP, SIGHUP) or a number." };
-const OFFSET: MethodParam = MethodParam { kind: "int", name: "offset", about: "Where to begin, in bytes." };
-const LENGTH: MethodParam = MethodParam { kind: "int", name: "length", about: "How many bytes at most." };
-const CHARS: MethodParam =
-    MethodParam { kind: "string", name: "chars", about: "What to write, sent as UTF-8." };
-const TYPE: MethodParam =
-    MethodParam { kind: "string", name: "type", about: "What the event calls its type." };
-const DATA: MethodParam =
-    MethodParam { kind: "string", name: "data", about: "The rest of the event's body." };
+const NAME: MethodParam = MethodParam::required("string", "name", "The process, as NAME or GROUP:NAME.");
+const NAMES: MethodParam =
+    MethodParam::required("string", "name", "The process, as NAME or GROUP:NAME; GROUP:* for a whole group.");
+const GROUP: MethodParam = MethodParam::required("string", "name", "The group.");
+const WAIT: MethodParam =
+    MethodParam::optional("boolean", "wait", "Whether to answer only when it is done; true if not given.");
+const SIGNAL: MethodParam = MethodParam::required("string", "signal", "A name (HUP, SIGHUP) or a number.");
+const OFFSET: MethodParam = MethodParam::required("int", "offset", "Where to begin, in bytes.");
+const LENGTH: MethodParam = MethodParam::required("int", "length", "How many bytes at most.");
+const CHARS: MethodParam = MethodParam::required("string", "chars", "What to write, sent as UTF-8.");
+const TYPE: MethodParam = MethodParam::required("string", "type", "What the event calls its type.");
+const DATA: MethodParam = MethodParam::required("string", "data", "The rest of the event's body.");
 
 /// The methods of this namespace.
 pub(super) const METHODS: &[MethodSpec] = &[
@@ -37,7 +26,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "addProcessGroup",
         returns: "boolean",
         params: &[GROUP],
-        optional: 0,
         needs: Access::Full,
         help: "Takes a group that the configuration has into service, and starts what starts by itself.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::AddProcessGroup { name: params.group()? })),
@@ -46,7 +34,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "clearAllProcessLogs",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::Full,
         help: "Empties the logs of all processes.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::ClearAllProcessLogs)),
@@ -55,7 +42,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "clearLog",
         returns: "boolean",
         params: &[],
-        optional: 0,
         needs: Access::Full,
         help: "Empties the daemon's own log.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::ClearLog)),
@@ -64,7 +50,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "clearProcessLog",
         returns: "boolean",
         params: &[NAME],
-        optional: 0,
         needs: Access::Full,
         help: "Empties both logs of a process. The same as clearProcessLogs.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
@@ -73,7 +58,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "clearProcessLogs",
         returns: "boolean",
         params: &[NAME],
-        optional: 0,
         needs: Access::Full,
         help: "Empties both logs of a process.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::ClearProcessLogs { name: params.text()? })),
@@ -82,7 +66,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getAPIVersion",
         returns: "string",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The version of this interface.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetApiVersion)),
@@ -91,7 +74,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getAllConfigInfo",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "How each process is configured, in the order of their names.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllConfigInfo)),
@@ -100,7 +82,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getAllProcessInfo",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "What getProcessInfo tells, for every process, in the order of their names.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetAllProcessInfo)),
@@ -109,7 +90,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getIdentification",
         returns: "string",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The identifier of the daemon.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetIdentification)),
@@ -118,7 +98,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getPID",
         returns: "int",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The process id of the daemon.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetPid)),
@@ -127,7 +106,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getProcessInfo",
         returns: "struct",
         params: &[NAME],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The state of a process, since when, its process id and logs.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::GetProcessInfo { name: params.text()? })),
@@ -136,7 +114,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getState",
         returns: "struct",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The state of the daemon: statecode and statename.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetState)),
@@ -145,7 +122,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getSupervisorVersion",
         returns: "string",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The version of Supervisor that the daemon behaves as.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetSupervisorVersion)),
@@ -154,7 +130,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "getVersion",
         returns: "string",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The version of this interface. The same as getAPIVersion.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::GetApiVersion)),
@@ -163,7 +138,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "readLog",
         returns: "string",
         params: &[OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end.",
@@ -173,7 +147,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "readMainLog",
         returns: "string",
         params: &[OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "A part of the daemon's own log. An offset below 0 with length 0 gives that many bytes of the \
             end. The same as readLog.",
@@ -183,7 +156,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "readProcessLog",
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end. The same as readProcessStdoutLog.",
@@ -193,7 +165,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "readProcessStderrLog",
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "A part of what a process wrote to its standard error. An offset below 0 with length 0 gives \
             that many bytes of the end.",
@@ -203,7 +174,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "readProcessStdoutLog",
         returns: "string",
         params: &[NAME, OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "A part of what a process wrote to its standard output. An offset below 0 with length 0 gives \
             that many bytes of the end.",
@@ -213,7 +183,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "reloadConfig",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::Full,
         help: "Reads the configuration again and tells which groups were added, changed and removed. \
             Nothing that runs is touched.",
@@ -223,7 +192,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "removeProcessGroup",
         returns: "boolean",
         params: &[GROUP],
-        optional: 0,
         needs: Access::Full,
         help: "Takes a group whose processes have stopped out of service.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::RemoveProcessGroup { name: params.group()? })),
@@ -232,7 +200,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "restart",
         returns: "boolean",
         params: &[],
-        optional: 0,
         needs: Access::Full,
         help: "Stops all processes and starts the daemon afresh.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::Restart)),
@@ -241,7 +208,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "sendProcessStdin",
         returns: "boolean",
         params: &[NAME, CHARS],
-        optional: 0,
         needs: Access::Full,
         help: "Writes to the standard input of a process.",
         handler: MethodHandler::Owner(|params| {
@@ -252,7 +218,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "sendRemoteCommEvent",
         returns: "boolean",
         params: &[TYPE, DATA],
-        optional: 0,
         needs: Access::Full,
         help: "Sends an event to the listeners that take REMOTE_COMMUNICATION.",
         handler: MethodHandler::Owner(|params| {
@@ -263,7 +228,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "shutdown",
         returns: "boolean",
         params: &[],
-        optional: 0,
         needs: Access::Full,
         help: "Stops all processes and ends the daemon.",
         handler: MethodHandler::Owner(|_| Ok(RpcRequest::Shutdown)),
@@ -272,7 +236,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "signalAllProcesses",
         returns: "array",
         params: &[SIGNAL],
-        optional: 0,
         needs: Access::Full,
         help: "Sends a signal to all processes.",
         handler: MethodHandler::Owner(|params| {
@@ -283,7 +246,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "signalProcess",
         returns: "boolean",
         params: &[NAMES, SIGNAL],
-        optional: 0,
         needs: Access::Full,
         help: "Sends a signal to a process.",
         handler: MethodHandler::Owner(|params| {
@@ -294,7 +256,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "signalProcessGroup",
         returns: "array",
         params: &[GROUP, SIGNAL],
-        optional: 0,
         needs: Access::Full,
         help: "Sends a signal to all processes of a group.",
         handler: MethodHandler::Owner(|params| {
@@ -305,7 +266,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "startAllProcesses",
         returns: "array",
         params: &[WAIT],
-        optional: 1,
         needs: Access::Full,
         help: "Starts all processes.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::StartAllProcesses { wait: params.wait() })),
@@ -314,7 +274,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "startProcess",
         returns: "boolean",
         params: &[NAMES, WAIT],
-        optional: 1,
         needs: Access::Full,
         help: "Starts a process.",
         handler: MethodHandler::Owner(|params| {
@@ -325,7 +284,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "startProcessGroup",
         returns: "array",
         params: &[GROUP, WAIT],
-        optional: 1,
         needs: Access::Full,
         help: "Starts all processes of a group.",
         handler: MethodHandler::Owner(|params| {
@@ -336,7 +294,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "stopAllProcesses",
         returns: "array",
         params: &[WAIT],
-        optional: 1,
         needs: Access::Full,
         help: "Stops all processes.",
         handler: MethodHandler::Owner(|params| Ok(RpcRequest::StopAllProcesses { wait: params.wait() })),
@@ -345,7 +302,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "stopProcess",
         returns: "boolean",
         params: &[NAMES, WAIT],
-        optional: 1,
         needs: Access::Full,
         help: "Stops a process.",
         handler: MethodHandler::Owner(|params| {
@@ -356,7 +312,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "stopProcessGroup",
         returns: "array",
         params: &[GROUP, WAIT],
-        optional: 1,
         needs: Access::Full,
         help: "Stops all processes of a group.",
         handler: MethodHandler::Owner(|params| {
@@ -367,7 +322,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "tailProcessLog",
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given. The same as \
@@ -378,7 +332,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "tailProcessStderrLog",
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The newest of what a process wrote to its standard error, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",
@@ -388,7 +341,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "tailProcessStdoutLog",
         returns: "array",
         params: &[NAME, OFFSET, LENGTH],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The newest of what a process wrote to its standard output, with the offset behind it, and \
             whether more than length bytes had come since the offset given.",

@@ -7,11 +7,8 @@ use ironlance_rpc::{Fault, FaultKind, Value};
 use super::{Interfaces, MethodHandler, MethodParam, MethodSpec, Params};
 
 use crate::http::access::Access;
-const METHOD: MethodParam = MethodParam {
-    kind: "string",
-    name: "name",
-    about: "A method with its namespace, such as supervisor.getState.",
-};
+const METHOD: MethodParam =
+    MethodParam::required("string", "name", "A method with its namespace, such as supervisor.getState.");
 
 /// The methods of this namespace.
 pub(super) const METHODS: &[MethodSpec] = &[
@@ -19,7 +16,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "listMethods",
         returns: "array",
         params: &[],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The names of all methods, sorted.",
         handler: MethodHandler::Table(list_methods),
@@ -28,7 +24,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "methodHelp",
         returns: "string",
         params: &[METHOD],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "What a method does, takes and gives.",
         handler: MethodHandler::Table(method_help),
@@ -37,7 +32,6 @@ pub(super) const METHODS: &[MethodSpec] = &[
         name: "methodSignature",
         returns: "array",
         params: &[METHOD],
-        optional: 0,
         needs: Access::ReadOnly,
         help: "The type of a method's result, and of each of its parameters.",
         handler: MethodHandler::Table(method_signature),
@@ -45,12 +39,11 @@ pub(super) const METHODS: &[MethodSpec] = &[
     MethodSpec {
         name: "multicall",
         returns: "array",
-        params: &[MethodParam {
-            kind: "array",
-            name: "calls",
-            about: "Structs with methodName (a string) and params (an array).",
-        }],
-        optional: 0,
+        params: &[MethodParam::required(
+            "array",
+            "calls",
+            "Structs with methodName (a string) and params (an array).",
+        )],
         needs: Access::ReadOnly,
         help: "Answers several calls one after the other, each when the one before it is done. The result has, for \
             each, its result, or a struct of faultCode and faultString.",
@@ -66,7 +59,7 @@ fn method_help(interfaces: &Interfaces, params: &mut Params) -> Result<Value, Fa
     let row = find_described(interfaces, params)?;
     let mut help = format!("{}\n\n", row.help);
     // Writing into a String cannot fail.
-    for MethodParam { kind, name, about } in row.params {
+    for MethodParam { kind, name, about, .. } in row.params {
         let _ = writeln!(help, "@param {kind} {name} {about}");
     }
     let _ = writeln!(help, "@return {} result", row.returns);

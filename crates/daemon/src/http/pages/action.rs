@@ -12,7 +12,7 @@ use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::task::spawn_local;
 
-use super::bulk_action::{ActionScope, BulkAction};
+use super::action_scope::{ActionScope, ConfirmedAction};
 use super::confirmation::ConfirmationPage;
 use super::context::PageContext;
 use super::csrf_token::CsrfToken;
@@ -76,11 +76,11 @@ impl Action {
     }
 
     /// The confirmation that it needs if it affects many processes.
-    const fn bulk_action(self) -> Option<BulkAction> {
+    const fn confirmed(self) -> Option<ConfirmedAction> {
         match self {
-            Self::Stop => Some(BulkAction::Stop),
-            Self::Restart => Some(BulkAction::Restart),
-            Self::Clear => Some(BulkAction::Clear),
+            Self::Stop => Some(ConfirmedAction::Stop),
+            Self::Restart => Some(ConfirmedAction::Restart),
+            Self::Clear => Some(ConfirmedAction::Clear),
             Self::Start => None,
         }
     }
@@ -200,14 +200,14 @@ impl ActionHandler {
         };
         let by_script = headers.get(ACCEPT).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
         if fields.get("sure") != Some("1")
-            && let Some((asked, bulk_action)) = self.question(action, &target).await
+            && let Some((asked, confirmed)) = self.question(action, &target).await
         {
             if by_script {
-                return PageResponse::plain(StatusCode::CONFLICT, &(messages.confirm)(bulk_action, asked));
+                return PageResponse::plain(StatusCode::CONFLICT, &(messages.confirm)(confirmed, asked));
             }
             let (clock, usage) = (LocalClock::new(), UsageByPid::new());
             let context = PageContext::new(choice, self.access, token, &clock, Duration::ZERO, &usage);
-            return PageResponse::html(&ConfirmationPage::new(&context, asked, bulk_action));
+            return PageResponse::html(&ConfirmationPage::new(&context, asked, confirmed));
         }
         let message = self.perform(asker, action, &target, messages).await;
         if by_script {
@@ -231,15 +231,15 @@ impl ActionHandler {
         &self,
         action: Action,
         target: &'a Target,
-    ) -> Option<(ActionScope<'a>, BulkAction)> {
-        let bulk_action = action.bulk_action()?;
+    ) -> Option<(ActionScope<'a>, ConfirmedAction)> {
+        let confirmed = action.confirmed()?;
         let group = match target {
             Target::Process(_) => return None,
             Target::Group(group) => Some(&**group),
             Target::All => None,
         };
         let view = self.owner.view().await?;
-        ActionScope::about(&view, group, bulk_action).map(|asked| (asked, bulk_action))
+        ActionScope::about(&view, group, confirmed).map(|asked| (asked, confirmed))
     }
 
     /// Carries out the action; returns the message about its outcome.

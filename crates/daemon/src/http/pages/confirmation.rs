@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::bulk_action::{ActionScope, BulkAction};
+use super::action_scope::{ActionScope, ConfirmedAction};
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
 
@@ -20,17 +20,21 @@ pub(super) struct ConfirmationPage<'a> {
 }
 
 impl<'a> ConfirmationPage<'a> {
-    pub(super) fn new(context: &'a PageContext<'a>, scope: ActionScope<'a>, bulk_action: BulkAction) -> Self {
+    pub(super) fn new(
+        context: &'a PageContext<'a>,
+        scope: ActionScope<'a>,
+        confirmed: ConfirmedAction,
+    ) -> Self {
         let messages = context.messages;
         Self {
             context,
             other: format!("./?lang={}", messages.other.0),
             message: FlashMessage::default(),
-            words: (messages.confirm)(bulk_action, scope),
-            action: match bulk_action {
-                BulkAction::Stop => (messages.stop, "stop"),
-                BulkAction::Restart => (messages.restart, "restart"),
-                BulkAction::Clear => (messages.clear, "clear"),
+            words: (messages.confirm)(confirmed, scope),
+            action: match confirmed {
+                ConfirmedAction::Stop => (messages.stop, "stop"),
+                ConfirmedAction::Restart => (messages.restart, "restart"),
+                ConfirmedAction::Clear => (messages.clear, "clear"),
             },
             group: scope.group,
         }

@@ -4,9 +4,9 @@
 //! to change anything, and `usage_sampler` measures programs while a page is open.
 
 mod action;
+mod action_scope;
 mod assets;
 mod broadcaster;
-mod bulk_action;
 mod condition;
 mod confirmation;
 mod context;
@@ -62,9 +62,9 @@ use flash_message::FlashMessage;
 use index::IndexPage;
 use language::LanguageChoice;
 use live::LiveClient;
-use log_page::{Log, LogQuery, LogSource};
+use log_page::{LogPage, LogQuery, LogSource};
 use not_found::{NotFoundPage, path_to_root};
-use program::Program;
+use program::ProgramPage;
 use query::Fields;
 use usage_sampler::{UsageByPid, UsageSampler};
 
@@ -189,7 +189,7 @@ impl Pages {
         let context = PageContext::new(choice, self.access, token, &clock, view.now, &usage);
         let seen = snapshot::seen(&view);
         let message = FlashMessage::of(fields, choice);
-        Ok(PageResponse::html(&Program::new(&context, &view, program, user.as_deref(), &message, seen)))
+        Ok(PageResponse::html(&ProgramPage::new(&context, &view, program, user.as_deref(), &message, seen)))
     }
 
     async fn log(&self, query: &LogQuery<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
@@ -209,14 +209,14 @@ impl Pages {
             Some((log, name)) => {
                 let text = self
                     .reader
-                    .read_with(LogRequest { log: log, part }, move |bytes| log_page::tail_text(bytes, limit))
+                    .read_with(LogRequest { log, part }, move |bytes| log_page::tail_text(bytes, limit))
                     .await;
                 text.map_err(|fault| self.read_fault(&fault, name, choice))
             }
         };
         let (clock, usage) = (LocalClock::new(), UsageByPid::new());
         let context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
-        Ok(PageResponse::html(&Log::new(&context, query, text)))
+        Ok(PageResponse::html(&LogPage::new(&context, query, text)))
     }
 
     /// An unknown path: a page for browsers, `None` for programs.

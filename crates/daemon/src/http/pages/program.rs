@@ -10,12 +10,12 @@ use super::log_page::printable;
 use super::query::encode;
 use super::row::{ProgramRow, RowPlace, near_memory};
 use super::sections::{EventsSection, ListenersSection};
-use super::settings::Settings;
+use super::settings::SettingsSection;
 use crate::view::{DaemonView, EndView, ProgramView};
 
 #[derive(Template)]
 #[template(path = "program.html")]
-pub(super) struct Program<'a> {
+pub(super) struct ProgramPage<'a> {
     context: &'a PageContext<'a>,
     other: String,
     message: &'a FlashMessage,
@@ -25,11 +25,11 @@ pub(super) struct Program<'a> {
     row: ProgramRow<'a>,
     listeners: ListenersSection<'a>,
     end: ExitSection<'a>,
-    settings: Settings<'a>,
+    settings: SettingsSection<'a>,
     events: EventsSection<'a>,
 }
 
-impl<'a> Program<'a> {
+impl<'a> ProgramPage<'a> {
     pub(super) fn new(
         context: &'a PageContext<'a>,
         view: &'a DaemonView,
@@ -49,7 +49,7 @@ impl<'a> Program<'a> {
             row: ProgramRow::new(context, program, RowPlace::Alone),
             listeners: ListenersSection::about(context, view, program),
             end: ExitSection::new(context, program),
-            settings: Settings::new(context, program.settings.as_ref().map(|own| own.program()), user),
+            settings: SettingsSection::new(context, program.settings.as_ref().map(|own| own.program()), user),
             events: EventsSection::about(context, view, program),
         }
     }

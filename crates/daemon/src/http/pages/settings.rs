@@ -16,12 +16,12 @@ const MAX_CHARS: usize = 2000;
 /// The list of settings.
 #[derive(Template)]
 #[template(path = "settings.html")]
-pub(super) struct Settings<'a> {
+pub(super) struct SettingsSection<'a> {
     context: &'a PageContext<'a>,
     lines: Vec<(&'static str, String)>,
 }
 
-impl<'a> Settings<'a> {
+impl<'a> SettingsSection<'a> {
     /// `user` is the name of the configured user, if there is one.
     pub(super) fn new(context: &'a PageContext<'a>, program: Option<&Program>, user: Option<&str>) -> Self {
         Self { context, lines: program.map(|program| lines(context, program, user)).unwrap_or_default() }
@@ -98,7 +98,7 @@ mod tests {
         for (language, part) in [(Language::English, "always"), (Language::Chinese, "总是")] {
             let choice = LanguageChoice { language, explicit: false };
             let context = PageContext::new(choice, Access::ReadOnly, &token, &clock, Duration::ZERO, &usage);
-            let page = Settings::new(&context, Some(&config.groups[0].programs[0]), Some("www-data"))
+            let page = SettingsSection::new(&context, Some(&config.groups[0].programs[0]), Some("www-data"))
                 .render()
                 .unwrap();
             assert!(!page.contains("hunter2"), "{page}");
@@ -106,7 +106,7 @@ mod tests {
             for part in ["--port 80", &folder, "MODE, TOKEN", "SIGQUIT, 10 ", "www-data", part] {
                 assert!(page.contains(part), "{part} is not in {page}");
             }
-            assert_eq!(Settings::new(&context, None, None).render().unwrap(), "");
+            assert_eq!(SettingsSection::new(&context, None, None).render().unwrap(), "");
         }
     }
 }

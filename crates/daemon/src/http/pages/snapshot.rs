@@ -66,7 +66,7 @@ impl Fingerprints {
             rows: view.programs.iter().map(fingerprint).collect(),
             heads: groups(view).map(GroupCounts::of).collect(),
             summary: print(|hasher| {
-                (view.state.name(), view.pid, view.since, &states, unwell_count(view)).hash(hasher)
+                (view.state.name(), view.pid, view.since, &states, unwell_count(view)).hash(hasher);
             }),
             listeners: print(|hasher| listeners.for_each(|one| one.hash(hasher))),
             events: view.recent.first().map_or(0, |last| last.number),

@@ -7,7 +7,7 @@ use ironlance_core::listener::protocol::ListenerState;
 use ironlance_core::process::lifecycle::DaemonState;
 
 use super::Messages;
-use crate::http::pages::bulk_action::{ActionScope, BulkAction};
+use crate::http::pages::action_scope::{ActionScope, ConfirmedAction};
 
 pub(super) const CHINESE: Messages = Messages {
     tag: "zh",
@@ -230,17 +230,17 @@ fn exit_reason(words: &str) -> String {
 }
 
 /// 确认批量操作：the question before an action on many processes.
-fn confirm(bulk_action: BulkAction, scope: ActionScope<'_>) -> String {
+fn confirm(confirmed: ConfirmedAction, scope: ActionScope<'_>) -> String {
     let listeners = match scope.listeners {
         0 => String::new(),
         count => format!("（含 {count} 个监听器）"),
     };
     let of = scope.group.map(|group| format!("{group} 的 ")).unwrap_or_default();
     let processes = format!("{of}{} 个进程{listeners}", scope.processes);
-    match bulk_action {
-        BulkAction::Stop => format!("确定停止 {processes}？"),
-        BulkAction::Restart => format!("确定重启 {processes}？"),
-        BulkAction::Clear => format!("确定清空 {processes}的日志？"),
+    match confirmed {
+        ConfirmedAction::Stop => format!("确定停止 {processes}？"),
+        ConfirmedAction::Restart => format!("确定重启 {processes}？"),
+        ConfirmedAction::Clear => format!("确定清空 {processes}的日志？"),
     }
 }
 

@@ -7,7 +7,7 @@ use ironlance_core::process::lifecycle::DaemonState;
 use ironlance_rpc::FaultKind;
 
 use super::Messages;
-use crate::http::pages::bulk_action::{ActionScope, BulkAction};
+use crate::http::pages::action_scope::{ActionScope, ConfirmedAction};
 
 pub(super) const ENGLISH: Messages = Messages {
     tag: "en",
@@ -210,11 +210,11 @@ pub(super) const ENGLISH: Messages = Messages {
 };
 
 /// The question before an action on many processes.
-fn confirm(bulk_action: BulkAction, scope: ActionScope<'_>) -> String {
-    let verb = match bulk_action {
-        BulkAction::Stop => "stop",
-        BulkAction::Restart => "restart",
-        BulkAction::Clear => "clear the logs of",
+fn confirm(confirmed: ConfirmedAction, scope: ActionScope<'_>) -> String {
+    let verb = match confirmed {
+        ConfirmedAction::Stop => "stop",
+        ConfirmedAction::Restart => "restart",
+        ConfirmedAction::Clear => "clear the logs of",
     };
     let listeners = match scope.listeners {
         0 => String::new(),
@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn many_are_stopped_after_a_question() {
         let scope = ActionScope { group: None, processes: 197, listeners: 2 };
-        assert_eq!(confirm(BulkAction::Stop, scope), "Really stop 197, with 2 listeners?");
+        assert_eq!(confirm(ConfirmedAction::Stop, scope), "Really stop 197, with 2 listeners?");
         let scope = ActionScope { group: Some("shop"), processes: 3, listeners: 0 };
-        assert_eq!(confirm(BulkAction::Restart, scope), "Really restart 3 of shop?");
+        assert_eq!(confirm(ConfirmedAction::Restart, scope), "Really restart 3 of shop?");
     }
 }

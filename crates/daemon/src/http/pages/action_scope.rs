@@ -1,11 +1,11 @@
-//! Actions on many processes, which need a confirmation: [`BulkAction`], and the [`ActionScope`] that is confirmed.
+//! Actions on many processes, which need a confirmation: [`ConfirmedAction`], and the [`ActionScope`] that is confirmed.
 
 use super::condition::is_up;
 use crate::view::{DaemonView, ProgramView};
 
 /// An action that needs a confirmation if it affects many processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BulkAction {
+pub(super) enum ConfirmedAction {
     Stop,
     /// Stops what runs and starts all.
     Restart,
@@ -25,13 +25,17 @@ pub(super) struct ActionScope<'a> {
 
 impl<'a> ActionScope<'a> {
     /// The processes affected; `None` if no confirmation is needed because it would affect at most one process.
-    pub(super) fn about(view: &DaemonView, group: Option<&'a str>, bulk_action: BulkAction) -> Option<Self> {
+    pub(super) fn about(
+        view: &DaemonView,
+        group: Option<&'a str>,
+        confirmed: ConfirmedAction,
+    ) -> Option<Self> {
         let is_member = |program: &&ProgramView| group.is_none_or(|group| program.namespec.group.0 == group);
         let members: Vec<_> = view.programs.iter().filter(is_member).collect();
-        let is_meant = |program: &&&ProgramView| match bulk_action {
-            BulkAction::Stop => is_up(program.state),
-            BulkAction::Restart => true,
-            BulkAction::Clear => program.has_stdout || program.has_stderr,
+        let is_meant = |program: &&&ProgramView| match confirmed {
+            ConfirmedAction::Stop => is_up(program.state),
+            ConfirmedAction::Restart => true,
+            ConfirmedAction::Clear => program.has_stdout || program.has_stderr,
         };
         let (mut processes, mut listeners) = (0, 0);
         for program in members.iter().filter(is_meant) {
