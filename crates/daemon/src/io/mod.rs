@@ -4,6 +4,7 @@ pub(crate) mod children;
 pub(crate) mod clock;
 pub(crate) mod host_lookup;
 pub(crate) mod log_backlog;
+pub(crate) mod log_tail;
 pub(crate) mod output;
 pub(crate) mod path_watch;
 pub(crate) mod pipes;

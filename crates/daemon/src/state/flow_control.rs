@@ -1,8 +1,8 @@
 //! Back-pressure from listeners: output that makes events is not read while the pools that take them are behind.
 //!
 //! The child's writes then wait in its pipe. A channel waits for the pools that take its events, and for no other; it is
-//! read again when none of them is behind, or when they have made no progress for [`STALL_LIMIT`], or at the latest after
-//! [`PAUSE_LIMIT`]: then a full pool drops the events of the least priority.
+//! read again when none of them is behind, or when they have made no progress for two seconds, or at the latest after
+//! ten: then a full pool drops the events of the least priority.
 
 use std::time::Duration;
 
@@ -11,31 +11,11 @@ use ironlance_core::event::OutputChannel;
 use ironlance_core::event::kind::EventKind;
 
 use super::command::Command;
+use super::congestion::Congestion;
 use super::ids::{GroupId, ProcessId};
 use super::process_table::ActiveGroup;
 use super::timers::Timer;
 use super::{State, Turn};
-
-/// How long output is not read for a pool that makes no progress.
-const STALL_LIMIT: Duration = Duration::from_secs(2);
-/// How long output is not read for a pool at all, before it has caught up.
-const PAUSE_LIMIT: Duration = Duration::from_secs(10);
-
-/// A pool has more events than it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Congestion {
-    /// Since when (monotonic).
-    since: Duration,
-    /// When it last dealt with an event, or fell behind (monotonic).
-    progress: Duration,
-}
-
-impl Congestion {
-    /// Until when output is not read for this pool.
-    fn deadline(self) -> Duration {
-        (self.progress + STALL_LIMIT).min(self.since + PAUSE_LIMIT)
-    }
-}
 
 /// Output that is not read at present.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use ironlance_core::process::start_order::start_order;
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use crate::requester::SignalReason;
+use crate::state::congestion::Congestion;
 use crate::state::exit_record::{ExitRecord, SentSignal};
-use crate::state::flow_control::Congestion;
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::pending_calls::PendingWait;
 use crate::state::state_folder::ListenerStateFolder;

@@ -11,6 +11,7 @@ use ironlance_core::process::oom::{ExitKind, OomVerdict};
 use ironlance_core::signal;
 
 use super::Supervisor;
+use crate::io::log_tail;
 use crate::io::pipes::ChildPipes;
 use crate::requester::{Requester, SignalReason};
 use crate::state::exit_record::{self, ExitCause, ExitRecord};
@@ -112,8 +113,8 @@ impl Supervisor {
         let pipes = &self.io.pipes;
         let tail = |path: Option<&Path>, channel| match (path, pipes.output(id, channel)) {
             (_, None) => String::new(),
-            (Some(path), Some(output)) => exit_record::tail_of_file(path, output.logged()),
-            (None, Some(output)) => output.recent().map(exit_record::last_lines).unwrap_or_default(),
+            (Some(path), Some(output)) => log_tail::tail_of_file(path, output.logged()),
+            (None, Some(output)) => output.recent().map(log_tail::last_lines).unwrap_or_default(),
         };
         let expected =
             cause.requested() || process.lifecycle.policy().exitcodes.contains(&last.status.code());
