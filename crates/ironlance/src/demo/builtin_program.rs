@@ -1,4 +1,5 @@
-//! The two programs of the demo that no shell can play: a web page that hangs, and one that hoards memory.
+//! The two programs of the demo that are no shell scripts: a web server that hangs, and a memory leak. Started by the
+//! demo's supervisord as `ironlance demo --play …`.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -8,14 +9,14 @@ use std::time::{Duration, Instant};
 
 /// The argument that makes `ironlance demo` one of these programs.
 pub(super) const FLAG: &str = "--play";
-/// A request's head is not longer; whoever sends more is not listened to.
+/// Maximum length of a request's head; the rest is not read.
 const MAX_HEAD: u64 = 16 * 1024;
-/// A megabyte that is written to, so that it is there.
+/// Bytes that are allocated and written at a time, so that they are resident.
 const MEGABYTE: usize = 1 << 20;
-/// Six megabytes a second, about.
+/// Interval of the allocations: about six megabytes a second.
 const MEGABYTE_INTERVAL: Duration = Duration::from_millis(160);
 
-/// Plays the part that the arguments after [`FLAG`] name: `shop PORT` or `leaky`.
+/// Runs the program that the arguments after [`FLAG`] name: `shop PORT` or `leaky`.
 pub(super) fn run(args: &[String]) -> ExitCode {
     let played = match args {
         [part, port] if part == "shop" => match port.parse() {
@@ -34,15 +35,15 @@ pub(super) fn run(args: &[String]) -> ExitCode {
     }
 }
 
-/// Answers the first request, and never again.
+/// Answers the first request only.
 fn shop(port: u16) -> io::Result<()> {
     let door = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     say(&mut io::stdout(), &format!("shop: open on port {port}"))?;
     let (customer, _) = door.accept()?;
-    // A customer who hangs up costs nothing.
+    // A client that closes the connection is ignored.
     let _ = serve(&customer);
     drop(customer);
-    // Whoever comes next is let in and not served: the connection stays open.
+    // The next connection is accepted and not served, and stays open.
     let _next = door.accept()?;
     say(&mut io::stderr(), "shop: waiting for a lock that nobody releases")?;
     loop {
@@ -59,7 +60,7 @@ fn serve(mut customer: &TcpStream) -> io::Result<()> {
     customer.write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nwelcome\n")
 }
 
-/// Keeps more and more, until somebody stops it.
+/// Allocates more and more memory until it is stopped.
 fn leaky() -> io::Result<()> {
     let mut hoard = Vec::new();
     loop {
@@ -74,7 +75,7 @@ fn leaky() -> io::Result<()> {
     }
 }
 
-/// A whole line at once.
+/// Writes a line and flushes.
 fn say(out: &mut impl Write, text: &str) -> io::Result<()> {
     writeln!(out, "{text}")?;
     out.flush()

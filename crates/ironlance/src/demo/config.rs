@@ -1,31 +1,31 @@
-//! What the demo runs: five small programs, and the supervisord.conf with the six listeners that watch them.
+//! The demo's programs ([`PROGRAMS`]) and its supervisord.conf, with the six listeners that watch them.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::{fs, io, path::Path};
 
 use super::builtin_program;
 
-/// The names of the six, as sections and as commands.
+/// The listeners: names of sections and of commands.
 pub(super) const LISTENERS: [&str; 6] =
     ["crashmail", "crashmailbatch", "fatalmailbatch", "crashsms", "httpok", "memmon"];
 
 /// A program of the demo.
 pub(super) struct DemoProgram {
     pub(super) name: &'static str,
-    /// What is the matter with it, for the person who watches.
+    /// What is wrong with it, for the user.
     pub(super) about: &'static str,
-    /// Who tells of it.
+    /// The listeners that mail about it.
     pub(super) watched_by: &'static str,
     source: ProgramSource,
     /// More lines for its section.
     settings: &'static str,
 }
 
-/// What a program is.
+/// How a program is implemented.
 enum ProgramSource {
-    /// A text for `sh`, which goes into a file of the program's name.
+    /// A script for `sh`, written to a file with the program's name.
     Script(&'static str),
-    /// This very binary, playing the part of that name; see [`part`].
+    /// This binary, as the program of that name; see [`builtin_program`].
     Builtin(&'static str),
 }
 
@@ -98,7 +98,7 @@ pub(super) struct Ports {
     pub(super) page: u16,
 }
 
-/// Two ports that are free now, and not one twice. Somebody else may take them before they are used.
+/// Two ports that are free now, and not one twice. Another process can take them before they are used.
 pub(super) fn free_ports() -> io::Result<[u16; 2]> {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let (one, two) = (bind()?, bind()?);

@@ -1,4 +1,4 @@
-//! What happens in the demo's supervisord, as it happens: its stream of events, read by a thread.
+//! Reads the event stream of the demo's supervisord in a thread and passes on each [`DemoEvent`].
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -8,14 +8,14 @@ use ironlance_core::event::json::EventJson;
 
 /// HTTP/1.0, so that the answer is a plain stream. docs/events.md, "Live stream".
 const REQUEST: &[u8] = b"GET /events?types=PROCESS_STATE HTTP/1.0\r\nHost: localhost\r\n\r\n";
-/// What begins the line with the event itself.
+/// The prefix of the line with the event.
 const DATA: &str = "data:";
 
-/// What the watcher tells.
+/// What the thread passes on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum StreamMessage {
     Event(EventJson<'static>),
-    /// The stream has ended, as it does with supervisord.
+    /// The stream has ended, as it does when supervisord exits.
     Closed,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum StreamMessage {
 pub(super) fn watch(mut stream: UnixStream, tell: impl Fn(StreamMessage) + Send + 'static) -> io::Result<()> {
     stream.write_all(REQUEST)?;
     let watcher = move || {
-        // A connection that breaks is one that has ended.
+        // A broken connection counts as the end.
         let _ = read(BufReader::new(stream), &|event| tell(StreamMessage::Event(event)));
         tell(StreamMessage::Closed);
     };

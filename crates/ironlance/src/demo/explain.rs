@@ -1,4 +1,4 @@
-//! Events and mails in explainer words, a line each, for a person who sees all this for the first time.
+//! [`Explainer`]: events and mails in plain words, a line each, for a user who sees the demo for the first time.
 
 use std::collections::HashSet;
 
@@ -6,22 +6,22 @@ use ironlance_core::event::json::EventJson;
 
 use super::mail::ParsedMail;
 
-/// How good the news is.
+/// Whether a line is good or bad news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NewsKind {
     Bad,
     Good,
 }
 
-/// What is known of the programs so far.
+/// Explains events; remembers which programs are down.
 #[derive(Debug, Default)]
 pub(super) struct Explainer {
-    /// Programs that went down, and were not seen running since.
+    /// Programs that went down and are not running again yet.
     down: HashSet<String>,
 }
 
 impl Explainer {
-    /// What an event means; most mean nothing new.
+    /// The explanation of an event; `None` for most.
     pub(super) fn explain(&mut self, event: &EventJson<'_>) -> Option<(NewsKind, String)> {
         let program = event.process.as_deref().unwrap_or_default();
         let why = event.why.as_deref().unwrap_or("nobody knows why");
@@ -34,7 +34,7 @@ impl Explainer {
             }
             ("BACKOFF", _) => format!("does not start ({why}): supervisord tries again"),
             ("FATAL", _) => "does not start: supervisord has given up".to_owned(),
-            // Nobody else stops them before the end.
+            // Before the end only these listeners stop them.
             ("STOPPING", "shop") => "hangs, its page does not answer: httpok restarts it".to_owned(),
             ("STOPPING", "leaky") => "has outgrown its 40 MB: memmon restarts it".to_owned(),
             _ => return None,
@@ -44,7 +44,7 @@ impl Explainer {
     }
 }
 
-/// What a mail is about.
+/// The subject of a mail in a few words.
 pub(super) fn mail_summary(mail: &ParsedMail) -> String {
     let crashes = |needle: &str| match mail.text.matches(needle).count() {
         1 => "1 crash".to_owned(),

@@ -1,4 +1,4 @@
-//! A mail as a person reads it: who sent it, the subject, the text; made of what came over SMTP.
+//! [`ParsedMail`]: sender, subject and text of a mail that the SMTP sink received, for display.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,28 +7,28 @@ use jiff::fmt::rfc2822;
 
 use super::smtp_sink::ReceivedMail;
 
-/// The line above what superlance's mails do not have.
+/// The line above the details, which superlance's mails do not have.
 const DETAILS: &str = "Details:";
 
-/// A mail that was read.
+/// A parsed mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ParsedMail {
     /// Which listener sent it: the part of the sender's address before the `@`.
     pub(super) listener: String,
-    /// To whom.
+    /// The recipients.
     pub(super) to: String,
     /// Short messages have none.
     pub(super) subject: Option<String>,
-    /// The same for a mail that was sent twice.
+    /// Identifies the mail: a duplicate has the same.
     pub(super) message_id: String,
-    /// When the alert was made.
+    /// When the alert was created.
     pub(super) date: Option<Timestamp>,
     /// The body, lines ending in LF.
     pub(super) text: String,
 }
 
 impl ParsedMail {
-    /// Reads a mail. What is not a mail is one without header lines.
+    /// Parses a mail. A text that is no mail counts as a body without a header.
     pub(super) fn parse(received: &ReceivedMail) -> Self {
         let mail = String::from_utf8_lossy(&received.content).replace("\r\n", "\n");
         let (header, body) = mail.split_once("\n\n").unwrap_or(("", &mail));
@@ -60,7 +60,7 @@ impl ParsedMail {
     }
 }
 
-/// What is no base64 is shown as it stands.
+/// Decodes base64; any other text is returned as it is.
 fn from_base64(body: &str) -> String {
     let packed: String = body.split_whitespace().collect();
     match STANDARD.decode(packed) {
@@ -69,7 +69,7 @@ fn from_base64(body: &str) -> String {
     }
 }
 
-/// Without the characters that would command the terminal.
+/// Replaces control characters, which a terminal would obey.
 fn without_controls(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }

@@ -1,8 +1,7 @@
-//! `ironlance demo`: half a minute of programs that go wrong, and of mails that tell.
+//! `ironlance demo`: for half a minute programs crash, hang and leak, and the mails about them are printed.
 //!
-//! The daemon, the six listeners and two of the programs are links to this very binary, and the mail server is a
-//! thread of this process. Everything that happens comes through one channel: mails from that server, events from the
-//! daemon's own stream of them.
+//! The daemon, the six listeners and two of the programs are links to this binary; the mail server is a thread of this
+//! process. All inputs come through one channel: mails from that server, and events from the daemon's event stream.
 
 mod builtin_program;
 mod config;
@@ -39,17 +38,17 @@ use smtp_sink::{ReceivedMail, SinkEvent, SmtpSink};
 
 use crate::usage;
 
-/// The mail server is closed for so long at the start: the first crashes fall into it.
+/// The mail server refuses mail for this long at the start, while the first programs crash.
 const SERVER_CLOSED: Duration = Duration::from_secs(10);
-/// At the end, mails that are under way have so long to arrive.
+/// How long to wait at the end for mails that are on their way.
 const LAST_MAIL_WAIT: Duration = Duration::from_secs(8);
-/// By then each listener has had a reason to tell.
+/// After this time each listener has had a reason for a mail.
 const FULL_RUN: Duration = Duration::from_secs(25);
-/// So often ports are tried.
+/// Attempts to find free ports.
 const MAX_TRIES: usize = 5;
-/// Whom a line is about that is about a mail.
+/// The name in front of a line about a mail.
 const MAIL: &str = "mail";
-/// When nothing is due.
+/// How long to wait for input when nothing is due.
 const IDLE_WAIT: Duration = Duration::from_secs(3600);
 
 /// Shows in half a minute what ironlance does: programs crash, hang and leak, and each mail appears here.
@@ -67,7 +66,7 @@ struct Args {
     keep: bool,
 }
 
-/// 0, or enough for the whole story.
+/// 0, or at least the time of a full run.
 fn seconds(text: &str) -> Result<u32, String> {
     let seconds = text.parse::<u32>().map_err(|error| error.to_string())?;
     match seconds {
@@ -79,7 +78,7 @@ fn seconds(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Everything that can happen.
+/// The inputs of the demo.
 enum Input {
     Smtp(SinkEvent),
     Stream(StreamMessage),
@@ -105,7 +104,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
 }
 
-/// Plays it; gives whether every expected mail came.
+/// Runs the demo; returns whether every expected mail arrived.
 fn run(args: &Args) -> Result<bool> {
     let (tell, inbox) = channel();
     listen_for_signals(tell.clone()).context("cannot listen for Ctrl-C")?;
@@ -143,7 +142,7 @@ fn run(args: &Args) -> Result<bool> {
     demo.finish(args, ending)
 }
 
-/// A port that was free may be taken before supervisord takes it; then others are tried.
+/// Starts the sandbox. A free port can be taken before supervisord binds it; then other ports are tried.
 fn start_sandbox(mail: u16) -> Result<(Sandbox, UnixStream)> {
     let mut tries = 0..MAX_TRIES;
     loop {
@@ -156,7 +155,7 @@ fn start_sandbox(mail: u16) -> Result<(Sandbox, UnixStream)> {
     }
 }
 
-/// A second Ctrl-C changes nothing: the end is under way and takes a few seconds at most.
+/// A second Ctrl-C has no effect: the shutdown takes a few seconds at most.
 fn listen_for_signals(tell: Sender<Input>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
@@ -167,10 +166,10 @@ fn listen_for_signals(tell: Sender<Input>) -> io::Result<()> {
     Ok(())
 }
 
-/// What is known of the mail server.
+/// The state of the mail server.
 struct MailServerState {
     opens: Instant,
-    /// The same by the calendar, as mails have it.
+    /// The same as a date, to compare with the dates of mails.
     opened_at: Timestamp,
     is_closed: bool,
 }
@@ -185,7 +184,7 @@ struct Demo {
 }
 
 impl Demo {
-    /// Tells what happens until the end, or until somebody is tired of it.
+    /// Handles inputs until the end, or until Ctrl-C.
     fn run(&mut self, inbox: &Receiver<Input>, mut end: Option<Instant>) -> Result<DemoEnd> {
         let closed = SERVER_CLOSED.as_secs();
         self.print_event(
@@ -208,7 +207,7 @@ impl Demo {
                         bail!("supervisord ended by itself with {status}:\n{}", self.sandbox.last_output())
                     }
                 }
-                // A crash of this moment may have its mail under way.
+                // A crash just now may have its mail on the way.
                 Ok(Input::Interrupted)
                     if self.scorecard.has_all_listeners() && end.is_none_or(|end| Instant::now() < end) =>
                 {
@@ -222,7 +221,7 @@ impl Demo {
         }
     }
 
-    /// What is still missing when somebody breaks off: it had its time, or had not.
+    /// How the demo ends at Ctrl-C: complete if the missing mails had their time.
     fn interrupted_end(&self) -> DemoEnd {
         let had_its_time = self.start.elapsed() >= FULL_RUN && !self.scorecard.has_all_listeners();
         match had_its_time || self.scorecard.is_complete(self.sandbox.crashes(FLAKY)) {
@@ -231,7 +230,7 @@ impl Demo {
         }
     }
 
-    /// Past the end, mails that are under way are waited for, but not for long.
+    /// Whether to end: mails that are on their way are waited for, up to a limit.
     fn is_over(&self, now: Instant, end: Instant) -> bool {
         now >= end + LAST_MAIL_WAIT || (now >= end && self.scorecard.is_complete(self.sandbox.crashes(FLAKY)))
     }
@@ -258,7 +257,7 @@ impl Demo {
         self.scorecard.rejected += 1;
         match self.scorecard.rejected {
             1 => self.print_event(MAIL, Colour::Red, "refused (421): it waits on disk, and is tried again"),
-            // One line is enough to understand it; the summary has the number.
+            // Only the first is printed; the summary has the number.
             _ => Ok(()),
         }
     }
@@ -288,7 +287,7 @@ impl Demo {
         }
     }
 
-    /// Ends everything and gives the verdict.
+    /// Stops everything and prints the summary.
     fn finish(mut self, args: &Args, ending: DemoEnd) -> Result<bool> {
         let crashes = self.sandbox.crashes(FLAKY);
         let folder = self.sandbox.folder().to_owned();

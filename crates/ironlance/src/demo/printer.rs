@@ -1,4 +1,4 @@
-//! Tells in the terminal what happens: a line for each event, and the text of a mail below its line.
+//! [`Printer`]: the demo's output on the terminal, with a line for each event and the text of a mail below its line.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -8,11 +8,11 @@ use super::config::PROGRAMS;
 use super::mail::ParsedMail;
 use super::scorecard::{ScoreLine, ScoreMark};
 
-/// A terminal of 80 columns shows everything.
+/// Output fits into a terminal of 80 columns.
 const COLUMNS: usize = 79;
-/// Before the name of whom an event is about: `00:07  `.
+/// Columns of the time: `00:07  `.
 const CLOCK: usize = 7;
-/// Before the text of an event: the time, and the name.
+/// Columns of the time and the name, in front of the text of an event.
 const INDENT: usize = CLOCK + 8;
 
 /// A colour of the terminal, as its SGR parameter (ECMA-48, 8.3.117).
@@ -52,9 +52,9 @@ pub(super) struct DemoLinks<'a> {
 /// How the demo ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DemoEnd {
-    /// Everything had its time.
+    /// It ran for its full time.
     Complete,
-    /// Somebody stopped it before.
+    /// The user stopped it before.
     Interrupted,
 }
 
@@ -67,14 +67,14 @@ pub(super) enum MailExcerpt {
     WithoutDetails,
 }
 
-/// Writes the story. Its errors are those of the output.
+/// Writes the output; errors are those of `out`.
 pub(super) struct Printer<W> {
     pub(super) out: W,
     pub(super) colours: ColourMode,
 }
 
 impl<W: Write> Printer<W> {
-    /// What is shown, and how to look inside.
+    /// The introduction: the programs, and where to look while they run.
     pub(super) fn opening(&mut self, links: &DemoLinks<'_>, end: &str) -> io::Result<()> {
         let title = self.coloured(Colour::Bold, "ironlance demo");
         writeln!(self.out, "{title}: five programs, and who mails when one goes wrong\n")?;
@@ -118,7 +118,7 @@ impl<W: Write> Printer<W> {
         self.out.flush()
     }
 
-    /// What was expected and what came; what is missing could still have come where the demo was stopped early.
+    /// The summary. In a demo that was stopped early, a missing mail is no failure.
     pub(super) fn summary(
         &mut self,
         lines: &[ScoreLine],
@@ -174,7 +174,7 @@ fn clock(at: Duration) -> String {
     format!("{:02}:{:02}", at.as_secs() / 60, at.as_secs() % 60)
 }
 
-/// Breaks a line at its blanks, or anywhere if it has none; what follows is indented as the line is.
+/// Wraps a line at spaces, or anywhere if it has none; the rest is indented like the line.
 fn fold(text: &str, width: usize) -> Vec<String> {
     let indent: String = text.chars().take_while(|c| *c == ' ').take(width / 2).collect();
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! The folder of the demo and the supervisord in it; at the end nothing of either is left.
+//! [`Sandbox`]: a temporary folder with a running supervisord. Dropping it stops the processes and removes the folder.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,26 +18,26 @@ use thiserror::Error;
 
 use super::config::{self, LISTENERS, Ports};
 
-/// Every process of the demo has this in its environment, whoever its parent is by then.
+/// A variable in the environment of every process of the demo, by which they are found at the end.
 const STATE_VARIABLE: &str = "IRONLANCE_STATE";
 /// The name under which our binary is the daemon.
 const DAEMON: &str = "supervisord";
-/// A unix socket's path has 107 octets at most (unix(7)); so much is left for the folder.
+/// A unix socket's path has 107 octets at most (unix(7)); this is left for the folder.
 const LONGEST_FOLDER: usize = 60;
-/// A demo of a minute writes about a fifth of this (bytes).
+/// Bytes that must be free; a demo of a minute writes about a fifth of this.
 const REQUIRED_SPACE: usize = 1 << 20;
-/// Supervisord ends its programs in order; none of them takes this long.
+/// Time limit for supervisord to stop its programs and exit.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// It answers within a hundredth of this.
+/// Time limit for supervisord to accept a connection; it takes about a hundredth of this.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two tries to connect: the first events are not to be missed.
+/// Interval between two attempts to connect; short, so that the first events are not missed.
 const CONNECT_INTERVAL: Duration = Duration::from_millis(1);
-/// From the end of its connections to the end of its process.
+/// Time limit from the end of supervisord's connections to its exit.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
-/// How often the processes are looked through for ones that were just being started.
+/// Rounds of killing processes that are left, as new ones may have been started meanwhile.
 const KILL_ROUNDS: usize = 20;
 
-/// Why the stage cannot be set.
+/// Why the sandbox cannot be started.
 #[derive(Debug, Error)]
 pub(super) enum SandboxError {
     #[error("cannot make a folder for the demo: {0}")]
@@ -52,7 +52,7 @@ pub(super) enum SandboxError {
     Timeout,
 }
 
-/// A running supervisord in a folder of its own. Dropping it ends and removes all.
+/// A running supervisord in a folder of its own.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     folder: TempDir,
@@ -62,7 +62,7 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Writes everything and starts our supervisord; gives also a connection to it, which shows that it answers.
+    /// Writes the files and starts supervisord; also returns a connection to it, which proves that it is running.
     pub(super) fn start(ports: Ports) -> Result<(Self, UnixStream), SandboxError> {
         let folder = folder().map_err(SandboxError::Folder)?;
         let unwritten = |error| SandboxError::Write(folder.path().to_owned(), error);
@@ -80,12 +80,12 @@ impl Sandbox {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(log_too)
-            // Ctrl-C is for us alone: we end supervisord in order.
+            // Ctrl-C must reach only this process, which then stops supervisord in order.
             .process_group(0)
             .spawn()
             .map_err(unstarted)?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        // The child is not waited for yet, so the id is still its own.
+        // The child is not reaped yet, so the pid is still its own.
         let handle = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         let (send, ended) = channel();
         thread::spawn(move || {
@@ -97,7 +97,7 @@ impl Sandbox {
         stage.connect().map(|stream| (stage, stream))
     }
 
-    /// The first connection that is taken.
+    /// Connects as soon as supervisord accepts.
     fn connect(&self) -> Result<UnixStream, SandboxError> {
         let end = Instant::now() + START_TIMEOUT;
         while Instant::now() < end {
@@ -111,12 +111,12 @@ impl Sandbox {
         Err(SandboxError::Timeout)
     }
 
-    /// Whether supervisord has ended by itself; one that is just ending gets a moment.
+    /// The exit status of supervisord if it has exited by itself, with a short wait for one that is just exiting.
     pub(super) fn exit_status(&self) -> Option<ExitStatus> {
         self.exit.recv_timeout(EXIT_GRACE).ok()
     }
 
-    /// Where it all is.
+    /// The folder.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -126,7 +126,7 @@ impl Sandbox {
         self.page_port
     }
 
-    /// The control program; by where it is, it finds the configuration.
+    /// supervisorctl, which finds the configuration by its own path.
     pub(super) fn control(&self) -> PathBuf {
         self.folder().join("bin/supervisorctl")
     }
@@ -137,7 +137,7 @@ impl Sandbox {
         crashes(&String::from_utf8_lossy(&log), program)
     }
 
-    /// The last lines that supervisord printed, for when it ends by itself.
+    /// The last lines that supervisord printed, for the case that it exits by itself.
     pub(super) fn last_output(&self) -> String {
         let said = fs::read(self.folder().join("supervisord.out")).unwrap_or_default();
         let said = String::from_utf8_lossy(&said).into_owned();
@@ -145,14 +145,14 @@ impl Sandbox {
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
 
-    /// Leaves the folder where it is.
+    /// Does not remove the folder at the end.
     pub(super) fn keep_folder(&mut self) {
         self.folder.disable_cleanup(true);
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(supervisord) = &self.supervisord {
-            // It may have ended by itself.
+            // It may have exited by itself.
             let _ = pidfd_send_signal(supervisord, signal);
         }
     }
@@ -178,7 +178,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// A new folder: in the usual place, or where there is room when that is full, or has too long a name for a socket.
+/// A new temporary folder, in the first place that has space and a path that is short enough for a socket.
 fn folder() -> io::Result<TempDir> {
     let usual = env::temp_dir();
     let places = [usual, "/tmp".into(), "/var/tmp".into(), "/dev/shm".into()];
@@ -193,7 +193,7 @@ fn folder() -> io::Result<TempDir> {
     Err(refused)
 }
 
-/// A folder in which there is room for logs and mails.
+/// A new folder, if there is space for logs and mails.
 fn folder_with_space(place: &Path) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("ironlance-demo-").tempdir_in(place)?;
     let trial = folder.path().join("trial");
@@ -202,7 +202,7 @@ fn folder_with_space(place: &Path) -> io::Result<TempDir> {
     Ok(folder)
 }
 
-/// The daemon, the six listeners and the parts: all are this very binary.
+/// Links for all commands to this binary.
 fn link_commands(bin: &Path) -> io::Result<()> {
     let binary = env::current_exe()?;
     fs::create_dir(bin)?;

@@ -1,4 +1,4 @@
-//! Which mails were expected, and which came: the demo's verdict on ironlance.
+//! [`Scorecard`]: counts the mails that arrive and compares them with the expected ones, for the demo's summary.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -8,10 +8,10 @@ use super::mail::ParsedMail;
 
 /// The program that crashes.
 pub(super) const FLAKY: &str = "flaky";
-/// The program that gives no reason for a mail.
+/// The program that should cause no mail.
 const STEADY: &str = "steady";
 
-/// What has come so far.
+/// The mails that have arrived so far.
 #[derive(Debug, Default)]
 pub(super) struct Scorecard {
     mails: [usize; LISTENERS.len()],
@@ -19,17 +19,17 @@ pub(super) struct Scorecard {
     about_steady: usize,
     duplicates: usize,
     ids: HashSet<String>,
-    /// How often the mail server said 421.
+    /// How often the mail server answered 421.
     pub(super) rejected: usize,
 }
 
-/// How what came compares with what was expected.
+/// How a count compares with the expected one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScoreMark {
     Ok,
-    /// It has not come, and could still.
+    /// A mail has not arrived and still could.
     Missing,
-    /// It should not have come.
+    /// A mail arrived that should not have.
     Unexpected,
 }
 
@@ -63,7 +63,7 @@ impl Scorecard {
         *count
     }
 
-    /// What was expected and what came, when the flaky program has crashed so often.
+    /// The summary, when the flaky program has crashed this often.
     pub(super) fn lines(&self, crashes: usize) -> Vec<ScoreLine> {
         let mut lines: Vec<ScoreLine> = LISTENERS
             .iter()
@@ -85,12 +85,12 @@ impl Scorecard {
         lines
     }
 
-    /// Whether each listener has told something.
+    /// Whether each listener has sent a mail.
     pub(super) fn has_all_listeners(&self) -> bool {
         self.mails.iter().all(|count| *count > 0)
     }
 
-    /// Whether everything expected has come.
+    /// Whether every expected mail has arrived.
     pub(super) fn is_complete(&self, crashes: usize) -> bool {
         self.lines(crashes).iter().all(|line| line.mark == ScoreMark::Ok)
     }

@@ -1,6 +1,7 @@
-//! A mail server that shows what it gets: enough of SMTP (RFC 5321) for the demo's listeners, on a free port.
+//! [`SmtpSink`]: a mail server on a free port that reports each mail it receives; as much of SMTP (RFC 5321) as the
+//! demo's listeners need.
 //!
-//! At first it is closed: whoever comes is answered 421, so that one can see that nothing is lost.
+//! At first it is closed and answers 421, to show that no mail is lost.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -15,28 +16,28 @@ const MAX_LINE: u64 = 64 * 1024;
 const MAX_MAIL: usize = 1024 * 1024;
 /// RFC 5321, 4.5.3.1.8 asks for 100 recipients at least.
 const MAX_RECIPIENTS: usize = 100;
-/// A client that says nothing for so long is left; RFC 5321, 4.5.3.2.7.
+/// A connection that is silent for this long is closed; RFC 5321, 4.5.3.2.7.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// What the server says while it is closed.
+/// The reply while the server is closed.
 const CLOSED_REPLY: &[u8] = b"421 4.3.2 mail.demo.example takes no mail yet, try again later\r\n";
 
-/// What the server tells of.
+/// What the server reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SinkEvent {
-    /// A mail was taken.
+    /// A mail was accepted.
     Mail(ReceivedMail),
-    /// A client was sent away with 421.
+    /// A client was refused with 421.
     Rejected,
 }
 
-/// A mail as it came: the envelope and the content.
+/// A mail as received: envelope and content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReceivedMail {
     /// The address of MAIL FROM, empty for `<>`.
     pub(super) from: String,
     /// The addresses of RCPT TO.
     pub(super) to: Vec<String>,
-    /// Header and body, dots taken off, lines as they came.
+    /// Header and body, without dot-stuffing, line ends as received.
     pub(super) content: Vec<u8>,
 }
 
@@ -48,8 +49,8 @@ pub(super) struct SmtpSink {
 }
 
 impl SmtpSink {
-    /// Listens on a free port of 127.0.0.1, takes mail from the moment `opens` on, and calls `tell` for all of it.
-    /// Fails when no port can be had.
+    /// Listens on a free port of 127.0.0.1, accepts mail from `opens` on, and calls `tell` for each event.
+    /// Fails when no port can be bound.
     pub(super) fn open(
         opens: Instant,
         tell: impl Fn(SinkEvent) + Clone + Send + 'static,
@@ -63,7 +64,7 @@ impl SmtpSink {
                 if ended.load(Ordering::Relaxed) {
                     return;
                 }
-                // A client that is gone before it was greeted is none.
+                // A client that closed the connection before the greeting is ignored.
                 let Ok(stream) = stream else { continue };
                 let tell = tell.clone();
                 let client = move || match Instant::now() < opens {
@@ -85,18 +86,18 @@ impl SmtpSink {
 impl Drop for SmtpSink {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits for clients.
+        // Wakes the thread that waits in accept.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
 
 fn reject(mut stream: TcpStream, tell: &impl Fn(SinkEvent)) {
-    // Whether the client stays to hear it changes nothing.
+    // Errors do not matter: the client may be gone.
     let _ = stream.write_all(CLOSED_REPLY);
     tell(SinkEvent::Rejected);
 }
 
-/// Talks to a client to its end. What breaks the connection ends the talk; the client will come again.
+/// Serves one connection. An error ends it; the client will try again.
 fn serve(stream: &TcpStream, tell: &impl Fn(SinkEvent)) {
     let _ = stream.set_read_timeout(Some(TIMEOUT));
     let _ = stream.set_write_timeout(Some(TIMEOUT));
@@ -119,7 +120,7 @@ fn talk(mut input: impl BufRead, mut output: impl Write, tell: &impl Fn(SinkEven
             Response::Nothing => {}
             Response::Reply(reply) => output.write_all(format!("{reply}\r\n").as_bytes())?,
             Response::Accept(mail) => {
-                // Told first: a mail that was accepted is one that was shown.
+                // Reported first, so that an accepted mail is always shown.
                 tell(SinkEvent::Mail(mail));
                 output.write_all(b"250 2.0.0 shown in your terminal\r\n")?;
             }
@@ -128,7 +129,7 @@ fn talk(mut input: impl BufRead, mut output: impl Write, tell: &impl Fn(SinkEven
     }
 }
 
-/// What the server does about a line.
+/// The response to a line.
 #[derive(Debug, PartialEq, Eq)]
 enum Response {
     Nothing,
@@ -137,7 +138,7 @@ enum Response {
     Close(&'static str),
 }
 
-/// Where a conversation stands.
+/// The state of a session.
 #[derive(Debug, Default)]
 enum SessionState {
     #[default]
@@ -149,7 +150,7 @@ enum SessionState {
     /// After DATA.
     Data {
         mail: ReceivedMail,
-        /// Whether the line before ended in CRLF: only then a dot alone ends the mail (RFC 5321, 4.1.1.4).
+        /// Whether the previous line ended in CRLF: only then a single dot ends the mail (RFC 5321, 4.1.1.4).
         at_line_start: bool,
         too_long: bool,
     },
@@ -161,7 +162,7 @@ struct Session {
 }
 
 impl Session {
-    /// Takes a line with its end.
+    /// Handles a line, including its line end.
     fn line(&mut self, line: &[u8]) -> Response {
         if let SessionState::Data { .. } = self.state {
             return self.content(line);

@@ -1,4 +1,4 @@
-//! The ways in: sockets and ports, and who may use them.
+//! Findings about the HTTP servers: ports and sockets, and which users can connect.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use ironlance_config::value::boolean;
 use super::inspect::ConfigView;
 use super::report::{FindingKind, Findings};
 
-/// Write permission for everybody.
+/// Write permission for all users.
 const OPEN: u32 = 0o002;
 
-/// What is found about `[inet_http_server]` and `[unix_http_server]`.
+/// Adds the findings about `[inet_http_server]` and `[unix_http_server]`.
 pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
     for section in view.sections("inet_http_server") {
         tcp(view, section, found);
@@ -47,7 +47,7 @@ fn tcp(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
     found.about(view.outline, section, "port", FindingKind::Attention, &text);
 }
 
-/// Whether `HOST:PORT` is this machine's own. A name may be anybody's, but for that of localhost.
+/// Whether `HOST:PORT` is a loopback address. Of names only localhost is.
 fn is_loopback(port: &str) -> bool {
     let Some((host, _)) = port.rsplit_once(':') else { return false };
     let host = host.trim_start_matches('[').trim_end_matches(']');

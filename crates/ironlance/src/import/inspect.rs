@@ -1,4 +1,4 @@
-//! A configuration under examination: its sections with their places, and values as supervisord would expand them.
+//! [`ConfigView`]: a configuration as the findings read it, with its sections and expanded values.
 
 use ironlance_config::ini::Section;
 use ironlance_config::template::percent_format::FormatValue;
@@ -6,10 +6,10 @@ use ironlance_config::template::{EnvVariables, ExpansionNames, expand};
 use ironlance_config::{HostEnv, RawConfig};
 use ironlance_core::text::shlex;
 
-/// The prefixes of the sections that run something.
+/// Prefixes of the sections that run programs.
 const RUNNERS: [&str; 3] = ["program:", "eventlistener:", "fcgi-program:"];
 
-/// What is looked at.
+/// A configuration and the host that it is for.
 pub(super) struct ConfigView<'a> {
     pub(super) outline: &'a RawConfig,
     pub(super) host_env: &'a HostEnv,
@@ -21,18 +21,18 @@ impl<'a> ConfigView<'a> {
         Self { outline, host_env, variables: EnvVariables::new(&host_env.environment) }
     }
 
-    /// The sections whose name begins so.
+    /// The sections with this prefix.
     pub(super) fn sections(&self, prefix: &'static str) -> impl Iterator<Item = &'a Section> + use<'a> {
         self.outline.ini.sections().iter().filter(move |section| section.name.starts_with(prefix))
     }
 
-    /// The sections that run something.
+    /// The sections that run programs.
     pub(super) fn runners(&self) -> impl Iterator<Item = &'a Section> + use<'a> {
         let runs = |section: &&Section| RUNNERS.iter().any(|prefix| section.name.starts_with(prefix));
         self.outline.ini.sections().iter().filter(runs)
     }
 
-    /// A value, expanded as for the first of the section's processes; as it stands where that cannot be done.
+    /// A value, expanded for the first process of the section; unexpanded if that fails.
     pub(super) fn value(&self, section: &Section, key: &str) -> Option<String> {
         let value = &self.outline.ini.get(section, key)?.value;
         if !value.contains('%') {

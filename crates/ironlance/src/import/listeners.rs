@@ -1,4 +1,4 @@
-//! The event listeners: which are superlance's, and what their options mean here.
+//! Findings about event listeners: which are superlance's, and what their options mean here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,15 +20,15 @@ use super::inspect::ConfigView;
 use super::path_search::find_program;
 use super::report::{FindingKind, Findings};
 
-/// Fewer events than this are full within a bad minute.
+/// A buffer of fewer events fills up within a bad minute.
 const SMALL_BUFFER: usize = 100;
 
-/// So many listeners' options are looked at; nobody has as many.
+/// Listeners whose options are examined.
 const MAX_LISTENERS: usize = 1000;
 
-/// What is found about `[eventlistener:x]`; gives how many are superlance's.
+/// Adds the findings about `[eventlistener:x]`; returns how many are superlance's.
 ///
-/// `kept` is where each keeps its alerts, as far as that is known.
+/// `kept` is where each keeps its alerts, as far as known.
 pub(super) fn examine(view: &ConfigView<'_>, kept: &[ListenerOutbox], found: &mut Findings) -> usize {
     let mut count = 0;
     let mut gains: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -78,7 +78,7 @@ fn buffer(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
     }
 }
 
-/// A path leads to superlance's own, which goes on running. One that leads nowhere is told of elsewhere.
+/// A command with a path runs superlance's own program. A missing program is a finding of `programs`.
 fn place(view: &ConfigView<'_>, section: &Section, wired: &ListenerCommand<'_>, found: &mut Findings) {
     let ours = std::env::current_exe().and_then(|file| file.canonicalize()).ok();
     let is_ours = |file: &Path| file.canonicalize().ok().is_some_and(|file| Some(file) == ours);
@@ -95,7 +95,7 @@ fn place(view: &ConfigView<'_>, section: &Section, wired: &ListenerCommand<'_>, 
     }
 }
 
-/// What options give reason to say.
+/// Remarks on the options of a listener.
 #[derive(Default)]
 struct Remarks {
     attention: Vec<String>,
@@ -108,7 +108,7 @@ impl Remarks {
     }
 }
 
-/// What the options of a listener give reason to say.
+/// The remarks on the options of a listener.
 fn options(view: &ConfigView<'_>, wired: &ListenerCommand<'_>) -> Remarks {
     let variable = |name: &str| {
         let mut pairs = view.host_env.environment.iter();
@@ -194,7 +194,7 @@ fn of_batch(options: &BatchOptions, args: &[String]) -> Remarks {
 const WAITS_ON_DISK: &str =
     "an alert that cannot be sent waits on disk for three days; superlance tries once";
 
-/// What there is to say about how mails are sent.
+/// The remarks on the transport of the mails.
 fn of_route(receiver: Option<&Receiver>) -> Remarks {
     let mut remarks = Remarks::default();
     let Some(receiver) = receiver else { return remarks };
@@ -212,7 +212,7 @@ fn of_route(receiver: Option<&Receiver>) -> Remarks {
 
 fn mailer(command: &str, remarks: &mut Remarks) {
     let words = shlex::split(command).unwrap_or_default();
-    // `NAME=value` before it is the shell's, and may be a password.
+    // `NAME=value` in front of it is a variable of the shell, and may be a password.
     let Some(program) = words.iter().find(|word| !is_assignment(word)) else { return };
     let is_there = find_program(program).is_some();
     let program = redact(program);

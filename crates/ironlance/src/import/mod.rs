@@ -74,7 +74,7 @@ fn unreadable(message: &str) -> ExitCode {
     ExitCode::from(UNREADABLE)
 }
 
-/// What there is to say.
+/// The report on a configuration.
 struct Report {
     file: PathBuf,
     files: usize,
@@ -97,7 +97,7 @@ impl Report {
             found.line(outline, FindingKind::Fault, &fault.to_string());
         }
         for warning in outline.warnings.iter().chain(&notes.warnings).chain(&notes.hints) {
-            // A folder for files that may come later is as good as empty.
+            // An include that matches no file yet is fine.
             let kind =
                 if warning.starts_with(NO_FILE) { FindingKind::Unchanged } else { FindingKind::Attention };
             found.line(outline, kind, warning);
@@ -168,7 +168,7 @@ const GAINS: [&str; 3] = [
     "memory: about 2.4 MB for supervisord instead of 26, and 1.5 for each of superlance's listeners instead of 25",
 ];
 
-/// How much stays as it is.
+/// Adds the counts of what stays the same.
 fn count_unchanged(config: &Config, superlance: usize, found: &mut Findings) {
     let is_pool = |kind: &GroupKind| matches!(kind, GroupKind::Listeners { .. });
     let (pools, groups): (Vec<_>, Vec<_>) = config.groups.iter().partition(|group| is_pool(&group.kind));

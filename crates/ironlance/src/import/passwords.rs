@@ -1,4 +1,4 @@
-//! Passwords: on command lines, where `ps` shows them, and in files that everybody can read.
+//! Findings about passwords: on command lines, where `ps` shows them, and in files that every user can read.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,13 +10,13 @@ use super::inspect::ConfigView;
 use super::report::{FindingKind, Findings};
 use super::secrets::{is_secret_name, looks_secret};
 
-/// Read permission for everybody.
+/// Read permission for all users.
 const READABLE: u32 = 0o004;
 
-/// What is found about passwords. None is ever shown.
+/// Adds the findings about passwords. No password is ever shown.
 pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
     for section in view.runners() {
-        // As it is written: what comes from the environment is not in the file, but ps shows it all the same.
+        // Expanded: a password from the environment is not in the file, but `ps` shows it.
         if view.value(section, "command").is_some_and(|command| looks_secret(&command)) {
             let text = "has a password, which ps shows to every user; a file or a variable of environment= keeps it \
                         from them";
@@ -38,7 +38,7 @@ fn server(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
     }
 }
 
-/// Whether the value stands in the file as it is.
+/// Whether the value is in the file in plain text.
 fn is_plain(view: &ConfigView<'_>, section: &Section, key: &str) -> bool {
     let value = view.outline.ini.get(section, key).map(|entry| entry.value.as_str());
     value.is_some_and(|value| !value.is_empty() && !value.starts_with("{SHA}") && !value.contains("%(ENV_"))

@@ -1,11 +1,11 @@
-//! The programs of this machine, as the `PATH` finds them.
+//! [`find_program`]: the programs of this machine, searched in the `PATH`.
 
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The file that a command's first word names, by the `PATH` where it has no slash.
+/// The file that a command's first word names, searched in the `PATH` if it has no slash.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|file| can_run(file));

@@ -1,4 +1,4 @@
-//! What is run: programs that are not there, limits that the system does not give.
+//! Findings about what is run: programs that do not exist, and limits that the system does not allow.
 
 use ironlance_config::ini::Section;
 use ironlance_config::value::shown;
@@ -8,7 +8,7 @@ use super::inspect::ConfigView;
 use super::path_search::find_program;
 use super::report::{FindingKind, Findings};
 
-/// What is found about commands and limits.
+/// Adds the findings about commands and limits.
 pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
     for section in view.runners() {
         if !found.is_full(FindingKind::Attention) {
@@ -44,7 +44,7 @@ fn command(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
 }
 
 fn limit(view: &ConfigView<'_>, section: &Section, (key, resource): (&str, Resource), found: &mut Findings) {
-    // Root raises its own limits.
+    // Root can raise its own limits.
     let hard = getrlimit(resource).maximum.filter(|_| view.host_env.uid != 0);
     let wanted = view.value(section, key).and_then(|text| text.trim().parse::<u64>().ok());
     if let (Some(hard), Some(wanted)) = (hard, wanted)

@@ -1,4 +1,4 @@
-//! What there is to say about a configuration: a line each, with the file and the line that it is about.
+//! [`Findings`] about a configuration: a line each, with the file and the line that it is about.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use ironlance_config::RawConfig;
 use ironlance_config::ini::Section;
 use ironlance_core::text::escape::escape_controls;
 
-/// What a finding means for whoever moves over; the order is that of the report.
+/// What a finding means for the user; the order is that of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum FindingKind {
     /// It stays as it is.
@@ -20,11 +20,11 @@ pub(super) enum FindingKind {
     Attention,
 }
 
-/// One thing that was found; shown as `file:line: [section] key: text`.
+/// A finding; shown as `file:line: [section] key: text`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ImportFinding {
     kind: FindingKind,
-    /// The number of the file and the line; nothing for the whole.
+    /// The number of the file, and the line; zeros for the whole configuration.
     at: (usize, u32),
     text: String,
 }
@@ -45,12 +45,12 @@ pub(super) struct Findings {
     seen: HashSet<ImportFinding>,
     /// How many there are, of each kind.
     counts: [usize; 4],
-    /// There would have been more of them.
+    /// Whether there were more, of each kind.
     cut: [bool; 4],
 }
 
 impl Findings {
-    /// About a key, or with an empty one about its section.
+    /// A finding about a key, or with an empty key about the section.
     pub(super) fn about(
         &mut self,
         outline: &RawConfig,
@@ -65,7 +65,7 @@ impl Findings {
         self.add(kind, (place.file, place.line), &text);
     }
 
-    /// A line that says itself where.
+    /// A finding that begins with its place.
     pub(super) fn line(&mut self, outline: &RawConfig, kind: FindingKind, text: &str) {
         let at = outline.files.iter().enumerate().find_map(|(number, file)| {
             let line = text.strip_prefix(file.as_str())?.strip_prefix(':')?.split(':').next()?;
@@ -74,7 +74,7 @@ impl Findings {
         self.add(kind, at.unwrap_or_default(), text);
     }
 
-    /// About no place.
+    /// A finding about the whole configuration.
     pub(super) fn whole(&mut self, kind: FindingKind, text: &str) {
         self.add(kind, (0, 0), text);
     }
@@ -91,12 +91,12 @@ impl Findings {
         }
     }
 
-    /// Whether no more of this kind are taken: then what is slow need not be looked at.
+    /// Whether no more of this kind are kept, so that slow checks can be skipped.
     pub(super) fn is_full(&self, kind: FindingKind) -> bool {
         self.counts[kind as usize] >= MAX_FINDINGS
     }
 
-    /// Whether there were more than are told.
+    /// Whether there were more than are kept.
     pub(super) fn is_cut(&self, kind: FindingKind) -> bool {
         self.cut[kind as usize]
     }

@@ -1,8 +1,8 @@
-//! What in a command line or a configuration is, by its looks, a password.
+//! Heuristics for secrets in command lines and configurations. Used by `import` and `init`.
 
 use ironlance_core::text::shlex;
 
-/// Parts of names whose values are not for everybody.
+/// Parts of names whose values are secrets.
 const NAMES: [&str; 7] = ["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey"];
 
 /// Whether something in a command line looks like a password: a login in a URL, or the value of an option or a variable
@@ -13,7 +13,7 @@ pub(crate) fn looks_secret(command: &str) -> bool {
         || words.windows(2).any(|pair| names_secret(&pair[0]) && is_value(&pair[1]))
 }
 
-/// Whether a name is one of a secret. A file with the secret in it is none.
+/// Whether a name is that of a secret. The path of a file with a secret is none.
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_lowercase().replace('-', "_");
     NAMES.iter().any(|part| name.contains(part)) && !name.contains("file") && !name.contains("path")

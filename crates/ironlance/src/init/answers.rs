@@ -1,4 +1,4 @@
-//! The answers that a configuration is made of: how each is read, and what is wrong with one that cannot be.
+//! Parsers of the answers that `init` builds a configuration from, given by options or in the dialog.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::import::path_search::find_program;
 
-/// The listeners that are wired; no program has their names.
+/// The listeners of the configuration; a program cannot have their names.
 pub(super) const LISTENERS: [&str; 2] = ["crashmail", "fatalmailbatch"];
 
-/// An answer that cannot be used; the text is for the person who gave it.
+/// An answer that cannot be used; the text is for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub(super) struct UnusableAnswer(String);
@@ -28,7 +28,7 @@ pub(super) enum MailTransport {
     Sendmail(String),
     /// A mail server.
     Server(ServerAnswer),
-    /// A file that alerts are appended to; with an empty path it is [`ConfigPaths`](super::paths::ConfigPaths)'s default.
+    /// A file that alerts are appended to; an empty path is [`ConfigPaths`](super::paths::ConfigPaths)'s.
     File(PathBuf),
 }
 
@@ -37,9 +37,9 @@ pub(super) enum MailTransport {
 pub(super) struct ServerAnswer {
     /// `smtp://[USER@]HOST[:PORT]` or `smtps://…`, without a password.
     pub(super) url: String,
-    /// Whom to be there.
+    /// The user to log in as.
     pub(super) user: Option<String>,
-    /// What was given between user and host.
+    /// The password that was given in the URL.
     pub(super) password: Option<String>,
     /// The host is this machine.
     pub(super) is_local: bool,
@@ -50,20 +50,20 @@ pub(super) struct ServerAnswer {
 pub(super) struct ProgramAnswer {
     /// Its name in the configuration.
     pub(super) name: String,
-    /// Its command line, as a shell would be given it.
+    /// Its command line, in shell syntax.
     pub(super) command: String,
 }
 
-/// Where the mails go, and how.
+/// Recipients, sender and transport of the mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MailSettings {
-    /// Addresses with commas between them.
+    /// Addresses, separated by commas.
     pub(super) to: String,
     /// The sender.
     pub(super) from: String,
-    /// How.
+    /// The transport.
     pub(super) transport: MailTransport,
-    /// The file with the password, absolute; there is one where the server has a user.
+    /// The absolute path of the file with the password, if the server has a user.
     pub(super) password_file: Option<PathBuf>,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn mail_to(text: &str) -> Result<String, UnusableAnswer> {
     }
 }
 
-/// A plain address: what has a display name or a space is more than a command line should carry.
+/// Whether it is a plain address, without a display name or spaces.
 fn is_address(text: &str) -> bool {
     let strange = |c: char| c.is_whitespace() || c.is_control() || "<>\"'`\\$;|&()".contains(c);
     let parts: Vec<&str> = text.split('@').collect();
@@ -97,7 +97,7 @@ pub(super) fn mail_from(text: &str) -> Result<String, UnusableAnswer> {
     }
 }
 
-/// `sendmail` for the one that was found, a command with a path, `file` or `file:PATH`, or a mail server.
+/// `sendmail` for the mailer that was found, a command with a path, `file` or `file:PATH`, or a mail server.
 pub(super) fn transport(text: &str, found: Option<&str>) -> Result<MailTransport, UnusableAnswer> {
     if text == "sendmail" {
         return match found {
@@ -113,7 +113,7 @@ pub(super) fn transport(text: &str, found: Option<&str>) -> Result<MailTransport
     if text.starts_with('/') { sendmail(text) } else { server(text).map(MailTransport::Server) }
 }
 
-/// A file for alerts; without a path the usual one.
+/// A file for alerts; without a path the default one.
 pub(super) fn file(path: &str) -> Result<MailTransport, UnusableAnswer> {
     if !path.is_empty() && !path.starts_with('/') {
         return unusable(format!("cannot use a relative path for alerts, which come from elsewhere: {path}"));
@@ -177,7 +177,7 @@ pub(super) fn server(text: &str) -> Result<ServerAnswer, UnusableAnswer> {
     })
 }
 
-/// Whether the port is one, where there is one. Several colons without brackets are an IPv6 address, as for the listeners.
+/// Whether the port, if any, is valid. Several colons without brackets are an IPv6 address, as for the listeners.
 fn has_good_port(host: &str) -> bool {
     let behind = match host.strip_prefix('[') {
         Some(bracketed) => match bracketed.split_once(']') {
@@ -201,10 +201,10 @@ fn without_password(text: &str) -> String {
 
 /// The answer that stands for no program.
 pub(super) const NONE: &str = "none";
-/// A program to try a crash on, for whoever has none yet.
+/// A program to try a crash on, for a user who has none yet.
 pub(super) const EXAMPLE: &str = "example=sleep 1000000";
 
-/// `NAME=COMMAND`, or a command that gives the name; nothing, or `none`, is no program.
+/// `NAME=COMMAND`, or a command from which the name is derived; an empty answer or `none` is no program.
 pub(super) fn program(text: &str) -> Result<Option<ProgramAnswer>, UnusableAnswer> {
     let text = one_line(text.trim())?;
     if text.is_empty() || text == NONE {
@@ -227,7 +227,7 @@ pub(super) fn program(text: &str) -> Result<Option<ProgramAnswer>, UnusableAnswe
     Ok(Some(ProgramAnswer { name, command: command.to_owned() }))
 }
 
-/// A name and a command with `=` between them; nothing where the sign belongs to the command, as in `web --port=80`.
+/// A name and a command separated by `=`; `None` if the sign belongs to the command, as in `web --port=80`.
 fn named(text: &str) -> Result<Option<(&str, &str)>, UnusableAnswer> {
     let Some((before, command)) = text.split_once('=') else { return Ok(None) };
     let (name, command) = (before.trim_end(), command.trim());
@@ -247,14 +247,14 @@ fn named(text: &str) -> Result<Option<(&str, &str)>, UnusableAnswer> {
     Ok(Some((name, command)))
 }
 
-/// Whether `NAME=value command` is meant for a shell: a name as variables have it, and no program before the command.
+/// Whether the text is a variable assignment of a shell, `NAME=value command`.
 fn is_variable(name: &str, command: &str) -> bool {
     let is_upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let words = shlex::split(command).unwrap_or_default();
     name.chars().all(is_upper) && words.len() > 1 && find_program(&words[0]).is_none()
 }
 
-/// Refuses two of one name.
+/// Refuses two programs of one name.
 pub(super) fn reject_duplicates(programs: &[ProgramAnswer]) -> Result<(), UnusableAnswer> {
     let mut names: Vec<&str> = programs.iter().map(|program| program.name.as_str()).collect();
     names.sort_unstable();
@@ -270,7 +270,7 @@ const fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
-/// A name made of a command: `/usr/bin/web --port 80` is `web`.
+/// The name derived from a command: `/usr/bin/web --port 80` is `web`.
 fn name_of(command: &str) -> String {
     let words = shlex::split(command).unwrap_or_default();
     let first = words.first().map(String::as_str).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The text of the configuration: what stands in it, in which words.
+//! Renders the text of the configuration. Called by `init` with all answers; does no I/O.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::answers::{EXAMPLE, MailSettings, MailTransport, ProgramAnswer};
 use super::escape;
 use super::paths::{ConfigPaths, ConfigRole};
 
-/// How the listeners are called: `crashmail` where that is found as ours, else `/path/to/ironlance crashmail`.
+/// How the listeners are called: `crashmail` if the `PATH` leads to this binary, else `/path/to/ironlance crashmail`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CommandPrefix {
     /// By their own names.
@@ -36,7 +36,7 @@ fn mail_options(name: &str, mail: &MailSettings) -> Vec<String> {
     let append: String;
     match &mail.transport {
         MailTransport::Sendmail(command) => {
-            // A mailer knows its sender itself; a batch mailer will not start without one.
+            // The mailer sets the sender; only a batch mailer needs one to start.
             if is_batch {
                 options.extend(["-f", &mail.from]);
             }
@@ -46,7 +46,7 @@ fn mail_options(name: &str, mail: &MailSettings) -> Vec<String> {
             if is_batch {
                 options.extend(["-f", &mail.from]);
             }
-            // An empty line behind each.
+            // `G` appends an empty line to each alert.
             append = format!("sed \\$G >>{}", escape::for_shell(&path.display().to_string()));
             options.extend(["--sendmail_program", &append, "--body-only"]);
         }
@@ -175,7 +175,7 @@ fn section(paths: &ConfigPaths, program: &ProgramAnswer) -> String {
 const ROOT: &str =
     "; It stays root, as it was started by root. A program has a user= of its own.\nuser=root\n";
 
-/// What stands before [`EXAMPLE`].
+/// The comment above [`EXAMPLE`].
 const STAND_IN: &str =
     "; A stand-in to try a crash on. Take it away once there is something real to watch.\n";
 

@@ -1,4 +1,4 @@
-//! From options, defaults and the answers of a person to all that a configuration is made of.
+//! Builds an [`InitPlan`] from options and defaults, and from the user's answers for what no option gives.
 
 use std::fs::File;
 use std::io::{self, StdinLock, StdoutLock, Write};
@@ -14,16 +14,16 @@ use super::environment::InitEnv;
 use super::paths::{self, ConfigPaths, Overwrite};
 use super::prompt::{self, PromptText, Prompter};
 
-/// All that a configuration is made of.
+/// Everything that a configuration is built from.
 pub(super) struct InitPlan {
     pub(super) mail: MailSettings,
-    /// A password that is to be written into the mail's password file.
+    /// A password that is to be written to the password file.
     pub(super) password: Option<String>,
     pub(super) programs: Vec<ProgramAnswer>,
     pub(super) paths: ConfigPaths,
 }
 
-/// Everything by options and defaults.
+/// The plan from options and defaults alone.
 pub(super) fn by_options(args: &Args, env: &InitEnv, overwrite: Overwrite) -> Result<InitPlan> {
     if !args.yes {
         let missing: Vec<&str> = [
@@ -83,7 +83,7 @@ fn paths_for(file: &Path, env: &InitEnv, overwrite: Overwrite) -> Result<ConfigP
     Ok(paths)
 }
 
-/// The same by asking for what no option answers.
+/// The plan from options, with a question for each missing one.
 pub(super) fn by_dialog(args: &Args, env: &InitEnv, overwrite: Overwrite) -> Result<InitPlan> {
     let terminal = File::from(io::stdin().as_fd().try_clone_to_owned().context("cannot use the terminal")?);
     prompt::restore_terminal_on_signal(&terminal).context("cannot use the terminal")?;
@@ -129,7 +129,7 @@ pub(super) fn by_dialog(args: &Args, env: &InitEnv, overwrite: Overwrite) -> Res
                 &PromptText {
                     title: "Which program is to be kept running?",
                     hint: "Its command line, or NAME=COMMAND; more can be added to the file later. Or none.",
-                    // Beside what a package runs already, nobody needs something to try.
+                    // With a package's configuration there are programs to try a crash on already.
                     default: if env.packaged().is_some() { answers::NONE } else { answers::EXAMPLE },
                 },
                 answers::program,
@@ -171,7 +171,7 @@ struct Answers {
     paths: ConfigPaths,
 }
 
-/// Settles the sender and where the password is; `ask_password` gives one where none was given so far.
+/// Resolves the sender and the password file; `ask_password` asks for a password if none was given.
 fn finish(
     args: &Args,
     env: &InitEnv,
@@ -187,7 +187,7 @@ fn finish(
         MailTransport::Server(server) => server.user.clone(),
         MailTransport::Sendmail(_) | MailTransport::File(_) => None,
     };
-    // A login that is an address is one that the server lets through as a sender.
+    // A login that is an address is accepted by the server as a sender.
     let decoded = user.as_deref().and_then(percent::decoded).filter(|user| user.contains('@'));
     let from = match &args.mail_from {
         Some(from) => answers::mail_from(from)?,
@@ -221,7 +221,7 @@ fn finish(
     })
 }
 
-/// Asks for the password once more after the server has refused it; an empty one, or no answer, gives up.
+/// Asks for the password again after the server refused it; `None` for an empty one or no answer.
 pub(super) fn ask_password_again(user: &str) -> Result<Option<String>> {
     let terminal = File::from(io::stdin().as_fd().try_clone_to_owned().context("cannot use the terminal")?);
     let mut ask: Prompter<StdinLock<'_>, StdoutLock<'_>> =

@@ -1,4 +1,4 @@
-//! What is known before anything is asked: this machine, its mailer, our binary, and the defaults that follow.
+//! [`InitEnv`]: this machine, its mailer and our binary, and the defaults that follow from them.
 
 use std::env;
 use std::io;
@@ -13,13 +13,13 @@ use super::escape::for_shell;
 use super::paths;
 use crate::import::path_search::find_program;
 
-/// Where a mailer is looked for beside the `PATH`; crashmail's own default first.
+/// Paths of a mailer, tried before the `PATH`; crashmail's own default first.
 const MAILERS: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
 
-/// What is known before anything is asked.
+/// The environment that `init` runs in.
 pub(super) struct InitEnv {
     pub(super) host_env: HostEnv,
-    /// The folder that the paths of the system are in: `/`, but for tests.
+    /// The root of the system's paths: `/`, except in tests.
     pub(super) root: PathBuf,
     /// Our binary, absolute.
     pub(super) binary: PathBuf,
@@ -29,9 +29,9 @@ pub(super) struct InitEnv {
     pub(super) has_server: bool,
 }
 
-/// Where a mail server of this machine would listen.
+/// The address of a mail server of this machine.
 const LOCAL_SERVER: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 25);
-/// So long it may take to answer.
+/// Time limit for connecting to it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl InitEnv {
@@ -70,12 +70,12 @@ impl InitEnv {
         paths::default_file(&self.root, self.host_env.uid)
     }
 
-    /// The configuration that a package has brought, where it is root who asks.
+    /// The configuration that a package installed, if the user is root.
     pub(super) fn packaged(&self) -> Option<PathBuf> {
         paths::packaged(&self.root, self.host_env.uid)
     }
 
-    /// How a command of ours is called: by its name where the `PATH` leads to this binary, else through it.
+    /// How the configuration calls our commands: by name if the `PATH` leads to this binary, otherwise by its path.
     pub(super) fn command_prefix(&self) -> CommandPrefix {
         match self.is_ours("crashmail") {
             true => CommandPrefix::ByName,
@@ -83,7 +83,7 @@ impl InitEnv {
         }
     }
 
-    /// The same for a line to paste.
+    /// The same for a command line that the user can paste.
     pub(super) fn command_line(&self, command: &str) -> String {
         if self.is_ours(command) {
             return command.to_owned();

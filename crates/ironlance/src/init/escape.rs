@@ -1,4 +1,4 @@
-//! Texts into values of supervisord.conf: what its parser, its expansions and its splitting of commands would take for theirs.
+//! Escapes texts as values of supervisord.conf, against its comments, its expansions and its splitting of commands.
 
 /// A command line of these words, as the value of `command=`.
 pub(super) fn command(words: &[String]) -> String {
@@ -6,17 +6,17 @@ pub(super) fn command(words: &[String]) -> String {
     value(&words.join(" "))
 }
 
-/// A text as a value: a percent sign begins an expansion, so that it is doubled.
+/// A text as a value: percent signs are doubled, as one begins an expansion.
 pub(super) fn value(text: &str) -> String {
     text.replace('%', "%%")
 }
 
-/// Whether a text holds what begins a comment in a value: a semicolon or a number sign behind a space, in quotes as well.
+/// Whether a text contains the start of a comment: a semicolon or a number sign behind a space, also in quotes.
 pub(super) fn has_comment(text: &str) -> bool {
     text.match_indices([';', '#']).any(|(at, _)| text[..at].ends_with(char::is_whitespace))
 }
 
-/// A word as `shlex` reads it, also where a comment would begin.
+/// A word quoted for `shlex`, without the start of a comment.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-{}!*".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -27,7 +27,7 @@ fn quoted(word: &str) -> String {
     for c in word.chars() {
         match c {
             '\'' => out.push_str("'\"'\"'"),
-            // Nothing, quoted, keeps the sign and the space apart.
+            // Empty quotes separate the sign from the space.
             ';' | '#' if before.is_whitespace() => {
                 out.push_str("''");
                 out.push(c);
@@ -40,7 +40,7 @@ fn quoted(word: &str) -> String {
     out
 }
 
-/// A word for the shell of whoever pastes a command.
+/// A word quoted for a shell.
 pub(crate) fn for_shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! `ironlance init`: four questions, and a supervisord.conf whose listeners have mailed already.
+//! `ironlance init`: asks four questions, writes a supervisord.conf with listeners that mail, and sends a test alert.
 
 mod answers;
 mod args;
@@ -30,7 +30,7 @@ use verify::TestAlertResult;
 
 /// The exit status when nothing was written.
 const NOTHING_WRITTEN: u8 = 2;
-/// So often a password is asked for again.
+/// Attempts to enter a password again.
 const MAX_LOGINS: usize = 3;
 /// The listener that sends the test alert.
 const TESTED_LISTENER: &str = "crashmail";
@@ -86,7 +86,7 @@ fn run(args: &Args) -> Result<TestAlertResult> {
     Ok(sent)
 }
 
-/// Writes the files, the configuration only when supervisord would take it; gives it as supervisord sees it.
+/// Writes the files, the configuration only if supervisord would accept it; returns it as loaded.
 fn write(plan: &InitPlan, env: &InitEnv, overwrite: Overwrite) -> Result<Config> {
     let InitPlan { mail, password, programs, paths } = plan;
     let text = config_text::configuration(paths, &env.command_prefix(), mail, programs);
@@ -133,7 +133,7 @@ fn write(plan: &InitPlan, env: &InitEnv, overwrite: Overwrite) -> Result<Config>
     Ok(config)
 }
 
-/// Says which programs supervisord will not find.
+/// Warns about programs that supervisord will not find.
 fn warn_missing_programs(out: &mut impl Write, config: &Config) -> io::Result<()> {
     for program in config.groups.iter().flat_map(|group| &group.programs) {
         let words = ironlance_core::text::shlex::split(&program.command).unwrap_or_default();
@@ -153,7 +153,7 @@ fn send_test_alert(out: &mut impl Write, env: &InitEnv, config: &Config) -> Resu
     verify::test_alert(config, TESTED_LISTENER, &env.binary).context("cannot start crashmail")
 }
 
-/// Puts another password in the place of the one that was refused; `false` where there is none.
+/// Replaces a refused password by another one; `false` if the user gives none.
 fn retry_login(plan: &InitPlan) -> Result<bool> {
     let (MailTransport::Server(server), Some(file), true) =
         (&plan.mail.transport, &plan.mail.password_file, plan.password.is_some())
@@ -185,7 +185,7 @@ fn print_result(out: &mut impl Write, sent: &TestAlertResult, plan: &InitPlan) -
     }
 }
 
-/// Three commands to go on with.
+/// Prints three commands to go on with.
 fn print_next_steps(out: &mut impl Write, env: &InitEnv, plan: &InitPlan) -> io::Result<()> {
     let file = for_shell(&plan.paths.main().display().to_string());
     let control = env.command_line("supervisorctl");
@@ -269,7 +269,7 @@ mod tests {
         );
         let folder = plan.paths.file.parent().unwrap();
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "nothing is left behind");
-        // What it wrote itself is no hindrance.
+        // A file that it wrote itself is no duplicate.
         write(&plan, &env, Overwrite::Force).unwrap();
         let mut said = Vec::new();
         print_next_steps(&mut said, &env, &plan).unwrap();

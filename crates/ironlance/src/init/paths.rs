@@ -1,4 +1,5 @@
-//! Where things go: the configuration, the socket, the logs, a password.
+//! [`ConfigPaths`]: where the configuration, the socket, the logs and the password go; and [`PendingFile`], which writes
+//! a file atomically.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
@@ -10,9 +11,9 @@ use thiserror::Error;
 
 /// A unix socket's path has 107 octets at most (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
-/// So many links one behind the other are a circle, as for the kernel.
+/// Longer chains of links count as a loop, as in the kernel.
 const MAX_LINKS: usize = 40;
-/// A supervisord makes its socket under the name with a dot and its pid behind it first.
+/// Supervisord first creates its socket under a name with a dot and its pid appended.
 const SOCKET_SUFFIX: usize = 12;
 
 /// Why a file cannot be put in its place.
@@ -36,12 +37,12 @@ pub(super) enum PathError {
     /// The path is too long.
     #[error("cannot have a socket in {}: its path would be longer than {MAX_SOCKET_PATH} bytes; choose a shorter --output", .0.display())]
     TooLong(PathBuf),
-    /// The path means something else.
+    /// The path has characters with another meaning in a configuration.
     #[error("cannot use a path with %, a line break or what is not UTF-8 for a configuration: {0:?}")]
     Unusable(PathBuf),
 }
 
-/// The places that a configuration names, as values of it.
+/// The paths that a configuration contains, as values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ConfigPaths {
     /// The configuration itself; absolute.
@@ -51,31 +52,31 @@ pub(super) struct ConfigPaths {
     pub(super) logs: String,
     /// The same folder, absolute.
     log_folder: PathBuf,
-    /// It is root's, and to be run as root.
+    /// It belongs to root and is run as root.
     pub(super) is_root_owned: bool,
-    /// Folders to be made, and who may enter them.
+    /// Folders to be created, with their modes.
     folders: Vec<(PathBuf, u32)>,
 }
 
-/// What the file is for supervisord.
+/// How supervisord uses the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ConfigRole {
-    /// A whole configuration.
+    /// It is a complete configuration.
     Standalone { socket: String, pidfile: String },
-    /// What a package's configuration, which is this file, includes.
+    /// It is included by a package's configuration, which is this file.
     Included { of: PathBuf },
 }
 
-/// The configuration that a package brings, and the folder of what it includes; below the root folder.
+/// The configuration that a package installs, and the folder of files that it includes; relative to the root folder.
 const PACKAGED_CONFIG: &str = "etc/supervisor/supervisord.conf";
 const PACKAGED_INCLUDES: &str = "etc/supervisor/conf.d";
 
-/// The configuration of a package below `root`, where there is one that root (whose `uid` is 0) would add to.
+/// The configuration of a package below `root`, if there is one and the user is root (`uid` 0).
 pub(super) fn packaged(root: &Path, uid: u32) -> Option<PathBuf> {
     Some(root.join(PACKAGED_CONFIG)).filter(|file| uid == 0 && file.is_file())
 }
 
-/// Where to write unless told otherwise: beside what a package has brought, and is run already.
+/// The default path: where a package's configuration includes it, if there is one.
 pub(super) fn default_file(root: &Path, uid: u32) -> PathBuf {
     match (uid, packaged(root, uid)) {
         (_, Some(_)) => root.join(PACKAGED_INCLUDES).join("alerts.conf"),
@@ -92,8 +93,8 @@ pub(super) enum Overwrite {
 }
 
 impl ConfigPaths {
-    /// The places for a configuration at `file`, which is relative to `cwd`; root's in /etc uses the system's folders,
-    /// which are below `root`.
+    /// The paths for a configuration at `file`, relative to `cwd`. That of root in /etc uses the system's folders, which
+    /// are below `root`.
     pub(super) fn of(file: &Path, cwd: &Path, root: &Path, uid: u32) -> Result<Self, PathError> {
         let says_folder = file.file_name().is_none() || file.as_os_str().as_encoded_bytes().ends_with(b"/");
         let file = cwd.join(file);
@@ -137,17 +138,17 @@ impl ConfigPaths {
         })
     }
 
-    /// Where a password is kept that was given: beside the configuration.
+    /// The file for a given password, beside the configuration.
     pub(super) fn password_file(&self) -> PathBuf {
         self.file.with_extension("smtp-password")
     }
 
-    /// Where alerts are kept that no mailer takes.
+    /// The default file that alerts are appended to.
     pub(super) fn mail_file(&self) -> PathBuf {
         self.log_folder.join("alerts.txt")
     }
 
-    /// What supervisord is started with.
+    /// The configuration that supervisord is started with.
     pub(super) fn main(&self) -> &Path {
         match &self.role {
             ConfigRole::Standalone { .. } => &self.file,
@@ -160,7 +161,7 @@ impl ConfigPaths {
         check_free(&self.file, overwrite)
     }
 
-    /// Makes the folders that are missing.
+    /// Creates the missing folders.
     pub(super) fn make_folders(&self) -> Result<CreatedFolders, PathError> {
         let mut made = CreatedFolders(Vec::new());
         for (folder, mode) in &self.folders {
@@ -174,7 +175,7 @@ impl ConfigPaths {
     }
 }
 
-/// Folders that were made, outermost first; dropped, they are taken away again where nothing is in them.
+/// Folders that were created, outermost first; dropping this removes those that are empty.
 #[derive(Debug)]
 pub(super) struct CreatedFolders(Vec<PathBuf>);
 
@@ -188,7 +189,7 @@ impl CreatedFolders {
 impl Drop for CreatedFolders {
     fn drop(&mut self) {
         for folder in self.0.iter().rev() {
-            // What somebody else has put something into stays.
+            // A folder that is not empty stays.
             let _ = fs::remove_dir(folder);
         }
     }
@@ -209,13 +210,13 @@ fn check_free(file: &Path, overwrite: Overwrite) -> Result<(), PathError> {
     }
 }
 
-/// The file that links lead to, also where it is not there yet.
+/// The target of a chain of links, whether it exists or not.
 fn follow_links(file: &Path) -> io::Result<PathBuf> {
     let mut file = file.to_owned();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&file) {
             Ok(next) => file = file.parent().unwrap_or(Path::new("/")).join(next),
-            // No link, or nothing at all.
+            // It is no link, or does not exist.
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => {
                 return Ok(file);
             }
@@ -228,12 +229,12 @@ fn follow_links(file: &Path) -> io::Result<PathBuf> {
 /// A file that is written beside its target and not yet moved there.
 #[derive(Debug)]
 pub(super) struct PendingFile {
-    /// Beside the target, where supervisord finds it as it will find the target.
+    /// Beside the target, so that supervisord can be tried with it.
     file: NamedTempFile,
-    /// The same beside the file that the target leads to, where that is in another folder.
+    /// A second copy beside the file that the target links to, if that is in another folder.
     away: Option<NamedTempFile>,
     target: PathBuf,
-    /// What the target is, or leads to as a link.
+    /// The target, or the file that it links to.
     end: PathBuf,
     overwrite: Overwrite,
 }
@@ -252,7 +253,7 @@ impl PendingFile {
         Ok(Self { file, away, target: target.to_owned(), end, overwrite })
     }
 
-    /// Where it is now.
+    /// Its current path.
     pub(super) fn path(&self) -> &Path {
         self.file.path()
     }
@@ -275,13 +276,13 @@ impl PendingFile {
     }
 }
 
-/// A text in a file beside another, with these permissions.
+/// Writes a text to a temporary file beside another file, with these permissions.
 ///
-/// Errors name no path: that of a temporary file says nothing to anybody.
+/// Errors do not contain the path of the temporary file.
 fn beside(target: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
     let folder = target.parent().unwrap_or(Path::new("/"));
     let name = target.file_name().unwrap_or_default();
-    // An include takes it as it would take the target.
+    // The suffix is that of the target, so that an include matches it too.
     let suffix = target.extension().map(|end| format!(".{}", end.display())).unwrap_or_default();
     let mut builder = tempfile::Builder::new();
     let create = |path: &Path| File::options().write(true).create_new(true).mode(0o600).open(path);
@@ -292,7 +293,7 @@ fn beside(target: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// The first line of a file, to see that it is one that can be read.
+/// Reads the first line of a file, to check that it can be read.
 pub(super) fn can_read(file: &Path) -> io::Result<()> {
     fs::read_to_string(file).map(drop)
 }

@@ -1,4 +1,4 @@
-//! Asks a person: a question, a default in brackets, and again when the answer cannot be used.
+//! [`Prompter`]: asks questions on a terminal, with a default in brackets, and again when an answer cannot be used.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -11,9 +11,9 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use thiserror::Error;
 
-/// A longer answer is a mistake.
+/// Maximum bytes of an answer.
 const MAX_LINE: u64 = 64 * 1024;
-/// So many answers that cannot be used, and nobody is there.
+/// Unusable answers to one question before giving up.
 const MAX_TRIES: usize = 20;
 
 /// Why there is no answer.
@@ -22,7 +22,7 @@ pub(super) enum NoAnswer {
     /// The input has ended.
     #[error("cannot go on: the answers have ended; nothing was written")]
     EndOfInput,
-    /// Every try was refused.
+    /// No answer could be used.
     #[error("cannot go on: no answer could be used; nothing was written")]
     TooManyTries,
     /// The system refuses.
@@ -30,7 +30,7 @@ pub(super) enum NoAnswer {
     Io(#[from] io::Error),
 }
 
-/// Where questions go and answers come from.
+/// Writes questions to `output` and reads answers from `input`.
 pub(super) struct Prompter<R, W> {
     pub(super) input: R,
     pub(super) output: W,
@@ -51,7 +51,7 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
         Self { input, output, asked: 0 }
     }
 
-    /// Asks until `read` takes the answer.
+    /// Asks until `read` accepts the answer.
     pub(super) fn ask<T, E: Display>(
         &mut self,
         question: &PromptText<'_>,
@@ -77,7 +77,7 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
         Err(NoAnswer::TooManyTries)
     }
 
-    /// Asks for something that is not to be seen; `terminal` does not show what is typed meanwhile.
+    /// Asks for a secret; `terminal` does not echo it.
     pub(super) fn secret(&mut self, prompt: &str, terminal: &File) -> Result<String, NoAnswer> {
         write!(self.output, "   {prompt} (not shown): ")?;
         self.output.flush()?;
@@ -99,7 +99,7 @@ impl<R: BufRead, W: Write> Prompter<R, W> {
     }
 }
 
-/// Whoever ends us while a password is typed gets the terminal back as it was.
+/// Restores the terminal when a signal ends this process while a password is typed.
 pub(super) fn restore_terminal_on_signal(terminal: &File) -> io::Result<()> {
     let before = tcgetattr(terminal)?;
     let terminal = terminal.try_clone()?;
@@ -113,7 +113,7 @@ pub(super) fn restore_terminal_on_signal(terminal: &File) -> io::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(restore).map(drop)
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
+/// Turns off the echo of a terminal until this is dropped.
 struct HiddenInput<'a> {
     terminal: &'a File,
     before: Option<Termios>,
@@ -125,7 +125,7 @@ impl<'a> HiddenInput<'a> {
         if let Some(before) = &before {
             let mut dark = before.clone();
             dark.local_modes.remove(LocalModes::ECHO);
-            // A terminal that goes on showing it is better than no answer.
+            // On failure the input is echoed, which is better than no answer.
             let _ = tcsetattr(terminal, OptionalActions::Flush, &dark);
         }
         Self { terminal, before }

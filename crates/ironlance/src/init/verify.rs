@@ -1,4 +1,5 @@
-//! Tries what was written: the load that supervisord itself uses, and a mail by the very command of the listener.
+//! Verifies what was written: loads the configuration as supervisord does, and sends a test alert by the listener's own
+//! command.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,7 +10,7 @@ use ironlance_config::{Config, ConfigFaults, HostEnv, Overrides, load, load_raw}
 use ironlance_core::text::shlex;
 use ironlance_listeners::command::LOGIN_REFUSED;
 
-/// The status by which the test alert tells that the login was refused (sysexits.h, EX_NOPERM).
+/// The exit status of the test alert for a refused login (sysexits.h, EX_NOPERM).
 const NO_PERMISSION: i32 = 77;
 
 /// Reads the configuration as supervisord would.
@@ -17,9 +18,9 @@ pub(super) fn check(file: &Path, host_env: &HostEnv) -> Result<Config, ConfigFau
     load(file, &Overrides::default(), host_env)
 }
 
-/// The sections of `text` that a configuration has already, in another file than `but`; as `[section] in FILE`.
+/// The sections of `text` that a configuration has already in a file other than `but`, as `[section] in FILE`.
 ///
-/// Fails with what keeps the configuration from being read.
+/// Fails with the faults of a configuration that cannot be read.
 pub(super) fn duplicate_sections(
     main: &Path,
     text: &str,
@@ -28,26 +29,26 @@ pub(super) fn duplicate_sections(
 ) -> Result<Vec<String>, ConfigFaults> {
     let outline = load_raw(main, host_env)?;
     let mut new = Ini::default();
-    // Of a text of ours nothing is refused here that would not be refused by the check.
+    // Faults of our text are reported by the check.
     let _ = new.read(text, 0);
     let found = outline.ini.sections().iter().filter(|section| new.section(&section.name).is_some());
     let elsewhere = found.filter(|section| Path::new(outline.file(section.place)) != but);
     Ok(elsewhere.map(|section| format!("[{}] in {}", section.name, outline.file(section.place))).collect())
 }
 
-/// What became of the test alert.
+/// The result of the test alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TestAlertResult {
     Sent,
     /// The mail server refused the login.
     LoginRefused,
-    /// It was not sent; its listener has said why.
+    /// It was not sent; the listener has printed the reason.
     Failed,
 }
 
-/// Runs the listener of this name as the configuration has it, with `--test-alert`; it tells each step on stdout.
+/// Runs the listener of this name with the configured options and `--test-alert`; it prints each step on stdout.
 ///
-/// Our binary is started for it, by its path, whatever the command is found as. Fails when that cannot be started.
+/// Starts our binary by its path. Fails when that cannot be started.
 pub(super) fn test_alert(config: &Config, listener: &str, binary: &Path) -> io::Result<TestAlertResult> {
     let group = config.groups.iter().find(|group| group.name.0 == listener);
     let command =
