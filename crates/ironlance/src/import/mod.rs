@@ -21,7 +21,7 @@ use ironlance_config::{
 use ironlance_core::text::escape::escape_controls;
 
 use inspect::ConfigView;
-use report::{FindingKind, Findings};
+use report::{FindingKind, Findings, number};
 
 use crate::usage;
 
@@ -61,9 +61,9 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
             return unreadable(&lines.join("\n"));
         }
     };
-    let report = Report::of(&file, &outline, &host_env);
-    match write!(io::stdout().lock(), "{}", report.text()) {
-        Ok(()) if report.needs_attention() => ExitCode::from(ATTENTION),
+    let found = examine(&file, &outline, &host_env);
+    match write!(io::stdout().lock(), "{}", found.report(&file, outline.files.len())) {
+        Ok(()) if found.attention() > 0 => ExitCode::from(ATTENTION),
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(UNREADABLE),
     }
@@ -74,88 +74,35 @@ fn unreadable(message: &str) -> ExitCode {
     ExitCode::from(UNREADABLE)
 }
 
-/// The report on a configuration.
-struct Report {
-    file: PathBuf,
-    files: usize,
-    found: Findings,
-}
-
-/// The parts of a report.
-const PARTS: [(FindingKind, &str); 4] = [
-    (FindingKind::Unchanged, "The same"),
-    (FindingKind::Improved, "Better"),
-    (FindingKind::Fault, "Faults: no supervisord starts with these, neither ours nor Supervisor's"),
-    (FindingKind::Attention, "Needs attention"),
-];
-
-impl Report {
-    fn of(file: &Path, outline: &RawConfig, host_env: &HostEnv) -> Self {
-        let LoadReport { config: loaded, notes } = load_with_notes(file, &Overrides::default(), host_env);
-        let mut found = Findings::default();
-        for fault in loaded.as_ref().err().iter().flat_map(|ConfigFaults(faults)| faults) {
-            found.line(outline, FindingKind::Fault, &fault.to_string());
-        }
-        for warning in outline.warnings.iter().chain(&notes.warnings).chain(&notes.hints) {
-            // An include that matches no file yet is fine.
-            let kind =
-                if warning.starts_with(NO_FILE) { FindingKind::Unchanged } else { FindingKind::Attention };
-            found.line(outline, kind, warning);
-        }
-        let view = ConfigView::new(outline, host_env);
-        http_access::examine(&view, &mut found);
-        passwords::examine(&view, &mut found);
-        let kept = loaded.as_ref().map(|config| listener_outboxes(config, host_env)).unwrap_or_default();
-        let superlance = listeners::examine(&view, &kept, &mut found);
-        programs::examine(&view, &mut found);
-        unknown_keys(&view, &mut found);
-        if let Ok(config) = &loaded {
-            for line in listeners_without_outbox(config, host_env) {
-                found.whole(FindingKind::Attention, &line);
-            }
-            count_unchanged(config, superlance, &mut found);
-        }
-        for gain in GAINS.iter().filter(|_| loaded.is_ok()) {
-            found.whole(FindingKind::Improved, gain);
-        }
-        Self { file: file.to_owned(), files: outline.files.len(), found }
+/// Everything that is found about a configuration.
+fn examine(file: &Path, outline: &RawConfig, host_env: &HostEnv) -> Findings {
+    let LoadReport { config: loaded, notes } = load_with_notes(file, &Overrides::default(), host_env);
+    let mut found = Findings::default();
+    for fault in loaded.as_ref().err().iter().flat_map(|ConfigFaults(faults)| faults) {
+        found.line(outline, FindingKind::Fault, &fault.to_string());
     }
-
-    fn needs_attention(&self) -> bool {
-        self.attention() > 0
+    for warning in outline.warnings.iter().chain(&notes.warnings).chain(&notes.hints) {
+        // An include that matches no file yet is fine.
+        let kind = if warning.starts_with(NO_FILE) { FindingKind::Unchanged } else { FindingKind::Attention };
+        found.line(outline, kind, warning);
     }
-
-    fn attention(&self) -> usize {
-        [FindingKind::Fault, FindingKind::Attention].into_iter().map(|kind| self.found.of(kind).len()).sum()
-    }
-
-    fn text(&self) -> String {
-        let files = match self.files {
-            1 => String::new(),
-            more => format!(" and {} it includes", number(more - 1, "file")),
-        };
-        let file = escape_controls(&self.file.display().to_string());
-        let mut text = format!("{file}{files}, read as our supervisord would; nothing is changed.\n");
-        for (kind, title) in PARTS {
-            let lines = self.found.of(kind);
-            if !lines.is_empty() {
-                text += &format!("\n{title}\n");
-                text.extend(lines.iter().map(|line| format!("  {line}\n")));
-                if self.found.is_cut(kind) {
-                    text += "  … and more of the kind\n";
-                }
-            }
+    let view = ConfigView::new(outline, host_env);
+    http_access::examine(&view, &mut found);
+    passwords::examine(&view, &mut found);
+    let kept = loaded.as_ref().map(|config| listener_outboxes(config, host_env)).unwrap_or_default();
+    let superlance = listeners::examine(&view, &kept, &mut found);
+    programs::examine(&view, &mut found);
+    unknown_keys(&view, &mut found);
+    if let Ok(config) = &loaded {
+        for line in listeners_without_outbox(config, host_env) {
+            found.whole(FindingKind::Attention, &line);
         }
-        let more =
-            [FindingKind::Fault, FindingKind::Attention].into_iter().any(|kind| self.found.is_cut(kind));
-        text + match self.attention() {
-            many if more => format!("\nMore than {many} things need attention.\n"),
-            0 => "\nNothing needs attention.\n".to_owned(),
-            1 => "\n1 thing needs attention.\n".to_owned(),
-            more => format!("\n{more} things need attention.\n"),
-        }
-        .as_str()
+        count_unchanged(config, superlance, &mut found);
     }
+    for gain in GAINS.iter().filter(|_| loaded.is_ok()) {
+        found.whole(FindingKind::Improved, gain);
+    }
+    found
 }
 
 /// How the warning about an include without files begins.
@@ -192,15 +139,6 @@ fn count_unchanged(config: &Config, superlance: usize, found: &mut Findings) {
     }
     let rest = "names, states, events, log files, XML-RPC, environment of programs, exit statuses";
     found.whole(FindingKind::Unchanged, rest);
-}
-
-fn number(count: usize, what: &str) -> String {
-    match (count, what) {
-        (1, _) => format!("1 {what}"),
-        (_, "process") => format!("{count} processes"),
-        (_, "way in") => format!("{count} ways in"),
-        (..) => format!("{count} {what}s"),
-    }
 }
 
 fn unknown_keys(view: &ConfigView<'_>, found: &mut Findings) {

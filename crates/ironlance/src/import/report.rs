@@ -1,7 +1,8 @@
-//! [`Findings`] about a configuration: a line each, with the file and the line that it is about.
+//! [`Findings`] about a configuration: a line each, with the file and the line that it is about; and the report on them.
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 
 use ironlance_config::RawConfig;
 use ironlance_config::ini::Section;
@@ -34,6 +35,14 @@ impl fmt::Display for ImportFinding {
         f.write_str(&self.text)
     }
 }
+
+/// The parts of a report.
+const PARTS: [(FindingKind, &str); 4] = [
+    (FindingKind::Unchanged, "The same"),
+    (FindingKind::Improved, "Better"),
+    (FindingKind::Fault, "Faults: no supervisord starts with these, neither ours nor Supervisor's"),
+    (FindingKind::Attention, "Needs attention"),
+];
 
 /// No more findings of one kind are kept.
 const MAX_FINDINGS: usize = 1000;
@@ -97,16 +106,60 @@ impl Findings {
     }
 
     /// Whether there were more than are kept.
-    pub(super) fn is_cut(&self, kind: FindingKind) -> bool {
+    fn is_cut(&self, kind: FindingKind) -> bool {
         self.cut[kind as usize]
     }
 
     /// Those of a kind, in the order of the files.
-    pub(super) fn of(&self, kind: FindingKind) -> Vec<&ImportFinding> {
+    fn of(&self, kind: FindingKind) -> Vec<&ImportFinding> {
         let mut found: Vec<&ImportFinding> =
             self.found.iter().filter(|finding| finding.kind == kind).collect();
         found.sort_by_key(|finding| finding.at);
         found
+    }
+
+    /// How many need attention; faults do.
+    pub(super) fn attention(&self) -> usize {
+        [FindingKind::Fault, FindingKind::Attention].into_iter().map(|kind| self.of(kind).len()).sum()
+    }
+
+    /// The report on the configuration `file`, which was read from this many files.
+    pub(super) fn report(&self, file: &Path, files: usize) -> String {
+        let included = match files {
+            1 => String::new(),
+            more => format!(" and {} it includes", number(more - 1, "file")),
+        };
+        let file = escape_controls(&file.display().to_string());
+        let mut text = format!("{file}{included}, read as our supervisord would; nothing is changed.\n");
+        for (kind, title) in PARTS {
+            let lines = self.of(kind);
+            if !lines.is_empty() {
+                text += &format!("\n{title}\n");
+                text.extend(lines.iter().map(|line| format!("  {line}\n")));
+                if self.is_cut(kind) {
+                    text += "  … and more of the kind\n";
+                }
+            }
+        }
+        text += &match self.attention() {
+            many if self.is_cut(FindingKind::Fault) || self.is_cut(FindingKind::Attention) => {
+                format!("\nMore than {many} things need attention.\n")
+            }
+            0 => "\nNothing needs attention.\n".to_owned(),
+            1 => "\n1 thing needs attention.\n".to_owned(),
+            more => format!("\n{more} things need attention.\n"),
+        };
+        text
+    }
+}
+
+/// A number of things, in words.
+pub(super) fn number(count: usize, what: &str) -> String {
+    match (count, what) {
+        (1, _) => format!("1 {what}"),
+        (_, "process") => format!("{count} processes"),
+        (_, "way in") => format!("{count} ways in"),
+        (..) => format!("{count} {what}s"),
     }
 }
 
