@@ -1,4 +1,4 @@
-//! What a person is shown of the daemon: plain data, made by the owner in one turn and kept by whoever asked.
+//! What pages show of the daemon: [`DaemonView`], plain data that the owner makes in one turn.
 
 pub mod outboxes;
 pub mod settings;
@@ -26,20 +26,20 @@ pub struct DaemonView {
     pub state: DaemonState,
     /// The daemon's own process.
     pub pid: u32,
-    /// When the owner took over.
+    /// When this generation of the daemon started.
     pub since: Duration,
-    /// When this was looked at.
+    /// When this view was made.
     pub now: Duration,
     /// In the order of `getAllProcessInfo`.
     pub programs: Vec<ProgramView>,
     /// Each process of each pool of event listeners.
     pub listeners: Vec<ListenerView>,
-    /// What happened lately, the newest first.
+    /// Recent events, the newest first.
     pub recent: Vec<Rc<EventRecord>>,
 }
 
 impl DaemonView {
-    /// Tells each listener of its outbox.
+    /// Adds to each listener its outbox.
     pub fn add_outboxes(&mut self, outboxes: &[Rc<OutboxView>]) {
         for listener in &mut self.listeners {
             let is_its = |outbox: &&Rc<OutboxView>| outbox.folder.listeners.contains(&listener.namespec);
@@ -78,19 +78,19 @@ pub struct ProgramView {
 /// How a process last ended.
 #[derive(Clone, Debug)]
 pub struct EndView {
-    /// In words, such as `exit status 1` or `terminated by SIGKILL`; or the step that failed before it ran.
+    /// The exit reason, such as `exit status 1` or `terminated by SIGKILL`; or the step that failed before it ran.
     pub words: String,
-    /// One of its `exitcodes`, or somebody had told it to stop.
+    /// Its status is one of its `exitcodes`, or its stop was requested.
     pub expected: bool,
-    /// Somebody had told it to stop.
-    pub told: bool,
-    /// Who had supervisord send it a signal, in words.
+    /// Its stop was requested.
+    pub stop_requested: bool,
+    /// Who requested a signal to it, in words.
     pub by: Option<String>,
     /// The kernel killed it for want of memory.
     pub out_of_memory: bool,
-    /// When the kernel killed a process of the control group; whether it was this one cannot be known.
-    pub near_memory: Option<TimeWindow>,
-    /// When.
+    /// When the kernel killed a process of its control group for want of memory; whether it was this one is unknown.
+    pub oom_window: Option<TimeWindow>,
+    /// When it ended.
     pub at: Duration,
     /// How long it had been up.
     pub up: Duration,
@@ -103,41 +103,42 @@ pub struct EndView {
 /// One process of a pool of event listeners.
 #[derive(Clone, Debug)]
 pub struct ListenerView {
-    /// Who it is; its group is the pool.
+    /// Its name; its group is the pool.
     pub namespec: Namespec,
     /// Its state; `None` if its process does not run.
     pub state: Option<ListenerState>,
-    /// The serial of the event that it works on.
+    /// The serial of the event that it is processing.
     pub event: Option<u64>,
-    /// The last RESULT it gave.
+    /// The last RESULT.
     pub last_result: Option<String>,
-    /// How often it broke the protocol and was recycled; one is forgiven for each minute that passes well.
-    pub offences: u32,
-    /// How often its process had stray output.
-    pub babbles: u64,
-    /// The beginning of the last.
-    pub babble: String,
-    /// Events that wait in its pool.
+    /// How often it was restarted lately for breaking the protocol; the count falls by one per minute without a
+    /// violation.
+    pub recycled: u32,
+    /// How often it wrote output outside the protocol.
+    pub stray_outputs: u64,
+    /// The beginning of the last such output.
+    pub stray_output: String,
+    /// Queued events of its pool.
     pub pending: usize,
-    /// How many may, where `buffer_size` is set.
+    /// The capacity of the queue, if `buffer_size` is set.
     pub capacity: Option<usize>,
-    /// What they take in memory (bytes).
+    /// Memory of the queued events (bytes).
     pub pending_bytes: usize,
-    /// What they may take (bytes).
+    /// Memory that they may take (bytes).
     pub capacity_bytes: usize,
-    /// There is no room for more, or as good as none.
+    /// The queue is full, or as good as.
     pub is_full: bool,
-    /// Events of its pool that were given up because it was full.
+    /// Events of its pool that were dropped because the queue was full.
     pub dropped: EventCounts,
     /// Ticks of its pool that were merged.
     pub merged: u64,
     /// Events of its pool that were answered.
     pub answered: u64,
-    /// Why it cannot do its work as it is configured: warnings of the configuration as it was last read.
-    pub doubts: Vec<String>,
-    /// Where its alerts wait, where somebody has looked.
+    /// Warnings of the configuration as it was last read.
+    pub warnings: Vec<String>,
+    /// Its outbox, if it has been read.
     pub outbox: Option<Rc<OutboxView>>,
-    /// Events of its pool that nobody dealt with, however often they were given.
+    /// Events of its pool that all members rejected, after all attempts.
     pub dead: EventCounts,
 }
 
@@ -155,9 +156,9 @@ impl ListenerView {
             is_full: self.is_full,
             dropped: (self.dropped.total(), self.dropped.to_string()),
             rejected: (self.dead.total(), self.dead.to_string()),
-            recycled: self.offences.into(),
-            stray_output: (self.babbles > 0).then_some(self.babble.as_str()),
-            warnings: &self.doubts,
+            recycled: self.recycled.into(),
+            stray_output: (self.stray_outputs > 0).then_some(self.stray_output.as_str()),
+            warnings: &self.warnings,
         };
         facts.problems()
     }

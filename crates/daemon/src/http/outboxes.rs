@@ -37,16 +37,16 @@ impl OutboxReader {
         let asked = folders.clone();
         let read = async {
             let turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
-            let (tell, told) = oneshot::channel();
+            let (reply, answer) = oneshot::channel();
             // Not a thread of the runtime: shutting it down would wait for a disk that hangs.
             let started = thread::Builder::new().name("outboxes".into()).spawn(move || {
                 let _turn = turn;
                 let seen: Vec<OutboxView> = asked.into_iter().filter_map(|folder| folder.look()).collect();
                 // The caller may have been dropped.
-                let _ = tell.send(seen);
+                let _ = reply.send(seen);
             });
             started.ok()?;
-            told.await.ok()
+            answer.await.ok()
         };
         let seen = timeout(patience, read).await.ok().flatten();
         Some(seen.unwrap_or_else(|| folders.into_iter().map(|folder| folder.unseen()).collect()))

@@ -24,8 +24,8 @@ impl OwnerClient {
     ///
     /// # Errors
     /// The method's own faults; `SHUTDOWN_STATE` if the owner is stopping.
-    pub(super) async fn call(&self, asker: &Requester, request: RpcRequest) -> Result<Value, Fault> {
-        let call = |reply| Input::Call(MethodCall { request, asker: asker.clone(), reply });
+    pub(super) async fn call(&self, requester: &Requester, request: RpcRequest) -> Result<Value, Fault> {
+        let call = |reply| Input::Call(MethodCall { request, asker: requester.clone(), reply });
         self.ask(call).await.unwrap_or_else(|| Err(FaultKind::ShutdownState.bare()))
     }
 

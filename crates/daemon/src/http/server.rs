@@ -118,17 +118,12 @@ async fn accept_unix(socket: UnixListener, service: Rc<Service>, slots: Rc<Conne
     loop {
         match socket.accept().await {
             Ok((stream, _)) => {
-                let told = stream.peer_cred().ok();
-                let process = told.map(|told| {
-                    let pid = told.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
-                    (pid, told.uid())
+                let credentials = stream.peer_cred().ok();
+                let credentials = credentials.map(|found| {
+                    let pid = found.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+                    (pid, found.uid())
                 });
-                start_connection(
-                    stream,
-                    PeerInfo { credentials: process, ..PeerInfo::default() },
-                    &service,
-                    &slots,
-                );
+                start_connection(stream, PeerInfo { credentials, ..PeerInfo::default() }, &service, &slots);
             }
             Err(error) => recover_from_accept_error(&error, &service, &slots).await,
         }

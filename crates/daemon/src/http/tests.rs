@@ -24,7 +24,7 @@ mod connections;
 mod followed_logs;
 mod long_logs;
 mod odd_clients;
-mod strangers;
+mod unverified_clients;
 
 use super::*;
 use crate::inbox::Input;

@@ -75,8 +75,8 @@ impl LogReader {
     /// # Errors
     /// The original's faults: `SHUTDOWN_STATE`, `BAD_NAME`, `NO_FILE`, `BAD_ARGUMENTS`, `FAILED`; and `FAILED` with the
     /// reason if too many long logs are open.
-    pub(super) async fn read(&self, wish: LogRequest) -> Result<MethodResult, Fault> {
-        match self.find(wish).await? {
+    pub(super) async fn read(&self, request: LogRequest) -> Result<MethodResult, Fault> {
+        match self.find(request).await? {
             FoundLog::Part(excerpt) => Ok(MethodResult::Log(self.measure(excerpt).await?)),
             FoundLog::Tail(None, offset, overflow) => {
                 Ok(MethodResult::Tail(LogText::Short(String::new()), offset, overflow))
@@ -93,20 +93,20 @@ impl LogReader {
     /// As above.
     pub(super) async fn read_with(
         &self,
-        wish: LogRequest,
+        request: LogRequest,
         show: impl FnOnce(&[u8]) -> String + Send + 'static,
     ) -> Result<String, Fault> {
-        let (FoundLog::Part(excerpt) | FoundLog::Tail(Some(excerpt), ..)) = self.find(wish).await? else {
+        let (FoundLog::Part(excerpt) | FoundLog::Tail(Some(excerpt), ..)) = self.find(request).await? else {
             return Ok(String::new());
         };
         let read = self.worker.run(move || excerpt.all().map(|bytes| show(&bytes)));
         read.await.and_then(|read| read).map_err(|_| failed())
     }
 
-    async fn find(&self, wish: LogRequest) -> Result<FoundLog, Fault> {
-        let place = self.owner.locate_log(wish.log).await.filter(|place| !place.stopping);
-        let path = place.ok_or_else(|| FaultKind::ShutdownState.bare())?.path?;
-        self.worker.run(move || find(path.as_deref(), wish.part)).await.map_err(|_| failed())?
+    async fn find(&self, request: LogRequest) -> Result<FoundLog, Fault> {
+        let location = self.owner.locate_log(request.log).await.filter(|location| !location.stopping);
+        let path = location.ok_or_else(|| FaultKind::ShutdownState.bare())?.path?;
+        self.worker.run(move || find(path.as_deref(), request.part)).await.map_err(|_| failed())?
     }
 
     /// The text of a part if it is short, otherwise its length in XML.

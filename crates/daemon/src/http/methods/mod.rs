@@ -113,7 +113,7 @@ impl Interfaces {
         let mut params = Params::new(params);
         match row.handler {
             MethodHandler::Owner(read) => read(&mut params).map(PreparedCall::Owner),
-            MethodHandler::Log(wish) => wish(&mut params).map(PreparedCall::Log),
+            MethodHandler::Log(read) => read(&mut params).map(PreparedCall::Log),
             MethodHandler::Table(tell) => tell(self, &mut params).map(PreparedCall::Value),
             MethodHandler::Outboxes => Ok(PreparedCall::Outboxes),
             MethodHandler::Multicall => match params.value()? {

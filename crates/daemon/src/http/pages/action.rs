@@ -180,7 +180,7 @@ impl ActionHandler {
     /// sent the form. `token` is the current CSRF token.
     pub(super) async fn act(
         &self,
-        asker: &Requester,
+        requester: &Requester,
         token: Option<&CsrfToken>,
         headers: &HeaderMap,
         form: &[u8],
@@ -209,7 +209,7 @@ impl ActionHandler {
             let context = PageContext::new(choice, self.access, token, &clock, Duration::ZERO, &usage);
             return PageResponse::html(&ConfirmationPage::new(&context, asked, confirmed));
         }
-        let message = self.perform(asker, action, &target, messages).await;
+        let message = self.perform(requester, action, &target, messages).await;
         if by_script {
             let mut response = PageResponse::plain(StatusCode::OK, &message.words);
             message.add_tone_to(&mut response.headers);
@@ -245,16 +245,16 @@ impl ActionHandler {
     /// Carries out the action; returns the message about its outcome.
     async fn perform(
         &self,
-        asker: &Requester,
+        requester: &Requester,
         action: Action,
         target: &Target,
         messages: &'static Messages,
     ) -> FlashMessage {
         let outcome = match action {
-            Action::Start => self.owner.call(asker, target.start()).await,
-            Action::Stop => self.owner.call(asker, target.stop(WaitMode::AtOnce)).await,
-            Action::Clear => self.clear(asker, target).await,
-            Action::Restart => match self.restart(asker, target).await {
+            Action::Start => self.owner.call(requester, target.start()).await,
+            Action::Stop => self.owner.call(requester, target.stop(WaitMode::AtOnce)).await,
+            Action::Clear => self.clear(requester, target).await,
+            Action::Restart => match self.restart(requester, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
                 Ok(false) => return FlashMessage::warning(messages.too_many),
                 Err(fault) => Err(fault),
@@ -267,11 +267,11 @@ impl ActionHandler {
         }
     }
 
-    async fn clear(&self, asker: &Requester, target: &Target) -> Result<Value, Fault> {
+    async fn clear(&self, requester: &Requester, target: &Target) -> Result<Value, Fault> {
         let group = match target {
-            Target::All => return self.owner.call(asker, RpcRequest::ClearAllProcessLogs).await,
+            Target::All => return self.owner.call(requester, RpcRequest::ClearAllProcessLogs).await,
             Target::Process(name) => {
-                return self.owner.call(asker, RpcRequest::ClearProcessLogs { name: name.clone() }).await;
+                return self.owner.call(requester, RpcRequest::ClearProcessLogs { name: name.clone() }).await;
             }
             Target::Group(group) => group,
         };
@@ -280,7 +280,7 @@ impl ActionHandler {
         let mut statuses = Vec::new();
         for program in members {
             let name = program.namespec.qualified();
-            let outcome = self.owner.call(asker, RpcRequest::ClearProcessLogs { name }).await;
+            let outcome = self.owner.call(requester, RpcRequest::ClearProcessLogs { name }).await;
             let code = outcome.map_or_else(|fault| fault.code, |_| FaultKind::Success.code());
             statuses.push(Value::record([
                 ("name", program.namespec.process.0.as_str().into()),
@@ -292,16 +292,16 @@ impl ActionHandler {
 
     /// Stops the target and starts it again when it has stopped. That may take long, so it runs in a task. False if too
     /// many restarts are in progress.
-    async fn restart(&self, asker: &Requester, target: &Target) -> Result<bool, Fault> {
-        self.known(asker, target).await?;
+    async fn restart(&self, requester: &Requester, target: &Target) -> Result<bool, Fault> {
+        self.known(requester, target).await?;
         let Some(restart) = self.restarts.one() else { return Ok(false) };
         let (owner, daemon_log, target) = (self.owner.clone(), Rc::clone(&self.daemon_log), target.clone());
-        let asker = asker.clone();
+        let requester = requester.clone();
         spawn_local(async move {
             let _restart = restart;
-            let mut outcome = owner.call(&asker, target.stop(WaitMode::WhenDone)).await;
+            let mut outcome = owner.call(&requester, target.stop(WaitMode::WhenDone)).await;
             if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
-                outcome = owner.call(&asker, target.start()).await;
+                outcome = owner.call(&requester, target.start()).await;
             }
             if let Err(fault) = outcome {
                 let line = format!("cannot restart {:?} for a visitor of the page: {fault}", target.shown());
@@ -312,10 +312,10 @@ impl ActionHandler {
     }
 
     /// Checks that the target exists.
-    async fn known(&self, asker: &Requester, target: &Target) -> Result<(), Fault> {
+    async fn known(&self, requester: &Requester, target: &Target) -> Result<(), Fault> {
         match target {
             Target::Process(name) => {
-                self.owner.call(asker, RpcRequest::GetProcessInfo { name: name.clone() }).await.map(drop)
+                self.owner.call(requester, RpcRequest::GetProcessInfo { name: name.clone() }).await.map(drop)
             }
             Target::Group(group) => {
                 let view = self.owner.view().await.ok_or_else(|| FaultKind::ShutdownState.bare())?;

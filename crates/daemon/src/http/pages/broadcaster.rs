@@ -1,4 +1,4 @@
-//! Makes one snapshot for all open pages: [`Broadcaster`], when next_event happens, and every two seconds with new CPU
+//! Makes one snapshot for all open pages: [`Broadcaster`], when something happens, and every two seconds with new CPU
 //! and memory figures. Nothing runs while no page is open.
 
 use std::cell::RefCell;
@@ -23,7 +23,7 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 /// Events within this time make one snapshot.
 const COALESCE_TIME: Duration = Duration::from_millis(60);
 /// If making a snapshot takes long, events within this many times its duration make one, to limit the load.
-const LOAD_DIVISOR: u32 = 10;
+const LOAD_FACTOR: u32 = 10;
 /// Time limit for reading the outboxes of listeners.
 const OUTBOX_TIME: Duration = Duration::from_millis(300);
 /// How many pages of one server may be live at a time. Each is a connection.
@@ -115,7 +115,7 @@ async fn look(owner: OwnerClient, outbox_reader: OutboxReader, snapshots: Rc<Sna
         view.add_outboxes(&outboxes);
         snapshots.send_replace(Some(Rc::new(Snapshot::new(view, usage.clone(), samples))));
         if happened {
-            coalesce_time = (began.elapsed() * LOAD_DIVISOR).clamp(COALESCE_TIME, SAMPLE_INTERVAL);
+            coalesce_time = (began.elapsed() * LOAD_FACTOR).clamp(COALESCE_TIME, SAMPLE_INTERVAL);
         }
     }
 }

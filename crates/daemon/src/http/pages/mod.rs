@@ -127,9 +127,9 @@ impl Pages {
     }
 
     /// Carries out a form.
-    pub(super) async fn act(&self, asker: &Requester, headers: &HeaderMap, form: &[u8]) -> PageResponse {
+    pub(super) async fn act(&self, requester: &Requester, headers: &HeaderMap, form: &[u8]) -> PageResponse {
         // Before the first page there is no token, hence no valid form.
-        self.actions.act(asker, self.token.get(), headers, form).await
+        self.actions.act(requester, self.token.get(), headers, form).await
     }
 
     /// The page at a path; `None` if there is none.
@@ -145,7 +145,7 @@ impl Pages {
             "ok.html" => Ok(PageResponse::plain(StatusCode::OK, "OK")),
             other => {
                 let Some(asset) = assets::find(other) else {
-                    return self.nowhere(path, headers, choice);
+                    return self.unknown_path(path, headers, choice);
                 };
                 let headers = match fields.get("v") {
                     Some(asset_version) if asset_version == assets::ASSET_VERSION.to_string() => {
@@ -175,12 +175,12 @@ impl Pages {
     async fn program(&self, fields: &Fields<'_>, choice: LanguageChoice) -> Result<PageResponse, Gone> {
         let messages = choice.language.messages();
         let Some(name) = fields.get_nonempty("processname") else {
-            return self.lost(messages.no_name, String::new(), choice);
+            return self.not_found(messages.no_name, String::new(), choice);
         };
         let view = self.view().await?;
         let found = view.programs.iter().find(|program| is_named(program, name));
         let Some(program) = found else {
-            return self.lost(&(messages.no_such_process)(name), String::new(), choice);
+            return self.not_found(&(messages.no_such_process)(name), String::new(), choice);
         };
         let usage = self.usage(&view).await;
         let user = user_of(program).await;
@@ -220,16 +220,16 @@ impl Pages {
     }
 
     /// An unknown path: a page for browsers, `None` for programs.
-    fn nowhere(&self, path: &str, headers: &HeaderMap, choice: LanguageChoice) -> Option<PageResponse> {
+    fn unknown_path(&self, path: &str, headers: &HeaderMap, choice: LanguageChoice) -> Option<PageResponse> {
         let reads = headers.get(ACCEPT).and_then(|kinds| kinds.to_str().ok());
         if !reads.is_some_and(|kinds| kinds.contains("text/html")) {
             return None;
         }
-        self.lost(choice.language.messages().no_such_page, path_to_root(path), choice).ok()
+        self.not_found(choice.language.messages().no_such_page, path_to_root(path), choice).ok()
     }
 
     /// A page with status 404 and a reason.
-    fn lost(&self, words: &str, root: String, choice: LanguageChoice) -> Result<PageResponse, Gone> {
+    fn not_found(&self, words: &str, root: String, choice: LanguageChoice) -> Result<PageResponse, Gone> {
         let (clock, usage) = (LocalClock::new(), UsageByPid::new());
         let mut context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
         context.root = root;

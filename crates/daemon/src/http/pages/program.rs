@@ -68,7 +68,7 @@ pub(super) struct ExitSection<'a> {
     at: String,
     up: String,
     /// When a process of its control group was killed for want of memory.
-    near_memory: Option<String>,
+    oom_window: Option<String>,
     stdout: String,
     stderr: String,
 }
@@ -86,7 +86,7 @@ impl<'a> ExitSection<'a> {
             description: failed.then(|| (context.messages.exit_reason)(&program.description)),
             words: of(&|end| (context.messages.exit_reason)(&end.words)),
             at: of(&|end| format::moment(context.clock, end.at, context.now)),
-            near_memory: end.and_then(|end| end.near_memory).map(|window| near_memory(context, window)),
+            oom_window: end.and_then(|end| end.oom_window).map(|window| near_memory(context, window)),
             up: of(&|end| format::span(end.up, context.messages.units)),
             stdout: of(&|end| printable(&end.stdout_tail)),
             stderr: of(&|end| printable(&end.stderr_tail)),

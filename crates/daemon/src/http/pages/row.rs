@@ -139,7 +139,7 @@ fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
         return failed.then(|| Why { words: (messages.exit_reason)(&program.description), bad: true });
     };
     // A requested stop is not worth showing while the program runs again; an unrequested exit is.
-    if end.told && !end.out_of_memory && program.state != ProcessState::Stopped {
+    if end.stop_requested && !end.out_of_memory && program.state != ProcessState::Stopped {
         return None;
     }
     let mut parts = Vec::with_capacity(4);
@@ -147,7 +147,7 @@ fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
         parts.push((messages.exit_reason)(&program.description));
     }
     let is_said = failed && end.words == program.description;
-    match (end.told, &end.by) {
+    match (end.stop_requested, &end.by) {
         (true, Some(by)) => parts.push((messages.stopped_by)(by)),
         (true, None) => parts.push(messages.stopped_on_request.to_owned()),
         (false, _) if is_said => {}
@@ -157,10 +157,10 @@ fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
     if end.out_of_memory {
         parts.push(messages.out_of_memory.to_owned());
     }
-    if let Some(window) = end.near_memory {
+    if let Some(window) = end.oom_window {
         parts.push(near_memory(context, window));
     }
-    if !end.told {
+    if !end.stop_requested {
         parts.push((messages.after_uptime)(&format::span(end.up, messages.units)));
     }
     parts.push(format::moment(context.clock, end.at, context.now));
@@ -200,7 +200,7 @@ pub(super) fn fingerprint(program: &ProgramView) -> u64 {
         description.hash(&mut hasher);
     }
     if let Some(end) = end {
-        (end.at, end.up, &end.words, end.expected, end.told, end.out_of_memory).hash(&mut hasher);
+        (end.at, end.up, &end.words, end.expected, end.stop_requested, end.out_of_memory).hash(&mut hasher);
     }
     hasher.finish()
 }

@@ -230,7 +230,7 @@ pub(super) struct EventsSection<'a> {
 
 struct EventRow<'a> {
     at: String,
-    happened: &'static str,
+    name: &'static str,
     /// The new state, as a class of the style sheet.
     class: &'static str,
     about: Option<About>,
@@ -245,43 +245,39 @@ struct About {
 impl<'a> EventsSection<'a> {
     /// Of all programs.
     pub(super) fn new(context: &'a PageContext<'a>, view: &'a DaemonView) -> Self {
-        Self::of(context, view, view.recent.iter().map(|happening| &**happening))
+        Self::of(context, view, view.recent.iter().map(|record| &**record))
     }
 
     /// Of one program.
     pub(super) fn about(context: &'a PageContext<'a>, view: &'a DaemonView, program: &ProgramView) -> Self {
-        let about = view.recent.iter().map(|happening| &**happening);
-        Self::of(
-            context,
-            view,
-            about.filter(|happening| happening.event.process() == Some(&program.namespec)),
-        )
+        let about = view.recent.iter().map(|record| &**record);
+        Self::of(context, view, about.filter(|record| record.event.process() == Some(&program.namespec)))
     }
 
     fn of(
         context: &'a PageContext<'a>,
         view: &DaemonView,
-        happenings: impl Iterator<Item = &'a EventRecord>,
+        records: impl Iterator<Item = &'a EventRecord>,
     ) -> Self {
-        let lines = happenings.take(MAX_EVENTS).map(|happening| EventRow {
-            at: format::moment(context.clock, happening.at, context.now),
-            happened: (context.messages.event_names)(happening.event.kind()),
-            class: class(happening),
-            about: happening
+        let lines = records.take(MAX_EVENTS).map(|record| EventRow {
+            at: format::moment(context.clock, record.at, context.now),
+            name: (context.messages.event_names)(record.event.kind()),
+            class: class(record),
+            about: record
                 .event
                 .process()
                 .map(|namespec| About { link: encode(&namespec.qualified()), shown: namespec.to_string() }),
-            why: match (&happening.why, happening.event.process()) {
+            why: match (&record.why, record.event.process()) {
                 (Some(why), _) => Some((context.messages.exit_reason)(why).into()),
                 // Only its body says what it is about.
                 (None, None) => {
-                    let head = wire::body_parts(&happening.event).0;
+                    let head = wire::body_parts(&record.event).0;
                     head.lines().next().map(|line| line.to_owned().into())
                 }
                 (None, Some(_)) => None,
             },
         });
-        // Older events are not kept, so "nothing happened" would be wrong.
+        // Older events are not kept, so "nothing name" would be wrong.
         let none = match view.recent.len() {
             0 => context.messages.no_events.to_owned(),
             kept => (context.messages.no_events_among)(kept),
@@ -291,11 +287,11 @@ impl<'a> EventsSection<'a> {
 }
 
 /// `EXITED` for `PROCESS_STATE_EXITED`, with `unexpected` if it was; empty for other events.
-fn class(happening: &EventRecord) -> &'static str {
-    if let Event::State(change) = &happening.event
+fn class(record: &EventRecord) -> &'static str {
+    if let Event::State(change) = &record.event
         && matches!(change.detail, StateDetail::Exit { expected: false, .. })
     {
         return "EXITED unexpected";
     }
-    happening.event.kind().name().strip_prefix("PROCESS_STATE_").unwrap_or_default()
+    record.event.kind().name().strip_prefix("PROCESS_STATE_").unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Clients with odd manners that mean no harm, and what those are told who are refused.
+//! Unusual but valid clients, and the texts of refusals.
 
 use super::*;
 

@@ -78,9 +78,9 @@ fn listener(view: ListenerView) -> Value {
         ("state".into(), text(state)),
         ("event".into(), view.event.map_or(Value::Int(-1), count)),
         ("last_result".into(), text(view.last_result.unwrap_or_default())),
-        ("offences".into(), Value::Int(i64::from(view.offences))),
-        ("babbles".into(), count(view.babbles)),
-        ("babble".into(), text(view.babble)),
+        ("offences".into(), Value::Int(i64::from(view.recycled))),
+        ("babbles".into(), count(view.stray_outputs)),
+        ("babble".into(), text(view.stray_output)),
         ("pending".into(), size(view.pending)),
         ("capacity".into(), view.capacity.map_or(Value::Int(-1), size)),
         ("pending_bytes".into(), size(view.pending_bytes)),
@@ -92,7 +92,7 @@ fn listener(view: ListenerView) -> Value {
         ("answered".into(), count(view.answered)),
         ("dead_letters".into(), count(view.dead.total())),
         ("dead_letters_by_type".into(), by_type(&view.dead)),
-        ("doubts".into(), Value::Array(view.doubts.into_iter().map(text).collect())),
+        ("doubts".into(), Value::Array(view.warnings.into_iter().map(text).collect())),
     ])
 }
 

@@ -70,22 +70,22 @@ impl Supervisor {
         let Some(pool) = &group.pool else { return Vec::new() };
         let now = self.io.clock.mono();
         let processes = group.members.iter().filter_map(|id| Some((*id, self.state.table.process(*id)?)));
-        let doubts = self.env.listener_warnings.iter().filter(|(pool, _)| *pool == group.config.name);
-        let doubts: Vec<String> = doubts.map(|(_, line)| line.clone()).collect();
+        let warnings = self.env.listener_warnings.iter().filter(|(pool, _)| *pool == group.config.name);
+        let warnings: Vec<String> = warnings.map(|(_, line)| line.clone()).collect();
         let describe = |(id, process): (ProcessId, &Process)| {
             let member = pool.members().find(|member| member.id.0 == id.0);
             let state = member.as_ref().map(|member| member.state);
             let event = member.as_ref().and_then(|member| member.event);
-            let (babbles, babble) = pool.stray_output(MemberId(id.0));
+            let (stray_outputs, stray_output) = pool.stray_output(MemberId(id.0));
             let buffer = pool.buffer();
             ListenerView {
                 namespec: process.namespec().clone(),
                 state,
                 event,
                 last_result: member.and_then(|member| member.last_result),
-                offences: process.recycling.level(now),
-                babbles,
-                babble,
+                recycled: process.recycling.level(now),
+                stray_outputs,
+                stray_output,
                 pending: buffer.pending,
                 capacity: buffer.capacity,
                 pending_bytes: buffer.bytes,
@@ -94,7 +94,7 @@ impl Supervisor {
                 dropped: pool.dropped().clone(),
                 merged: pool.merged(),
                 answered: pool.answered(),
-                doubts: doubts.clone(),
+                warnings: warnings.clone(),
                 outbox: None,
                 dead: pool.dead_letters().clone(),
             }
@@ -113,10 +113,10 @@ impl ExitRecord {
         EndView {
             words: self.cause.status_text(),
             expected: self.expected,
-            told: self.cause.requested(),
+            stop_requested: self.cause.requested(),
             by: self.cause.by.as_ref().map(ToString::to_string),
             out_of_memory: self.cause.out_of_memory(),
-            near_memory: match self.cause.memory {
+            oom_window: match self.cause.memory {
                 OomVerdict::Possible(window) => Some(window),
                 OomVerdict::Unrelated | OomVerdict::Killed => None,
             },

@@ -25,7 +25,7 @@ fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
         let pages = TestPages::new(Access::Full);
         let by = Some("memmon, a process of this supervisord".to_owned());
         pages.view.borrow_mut().programs[0].end =
-            Some(EndView { told: true, expected: true, by: by.clone(), ..end() });
+            Some(EndView { stop_requested: true, expected: true, by: by.clone(), ..end() });
         assert!(pages.get("/").await.contains("stopped by memmon, a process of this supervisord"));
         let page = pages.get("/program.html?processname=%3Cscript%3E").await;
         assert!(
@@ -34,7 +34,7 @@ fn who_stopped_a_program_and_who_was_killed_beside_it_is_told() {
         );
         assert_eq!(page.matches("memmon, a process of").count(), 1, "it is said once");
         let window = TimeWindow { from: NOW - Duration::from_secs(90), to: NOW - Duration::from_secs(60) };
-        pages.view.borrow_mut().programs[2].end = Some(EndView { by, near_memory: Some(window), ..end() });
+        pages.view.borrow_mut().programs[2].end = Some(EndView { by, oom_window: Some(window), ..end() });
         let page = pages.get("/").await;
         assert!(page.contains("terminated by SIGKILL, by the signal of memmon"), "{page}");
         assert!(page.contains("a process of this control group was killed for want of memory: "), "{page}");
@@ -52,7 +52,7 @@ fn a_program_that_runs_again_says_why_it_did_not_and_one_that_was_told_to_stop_s
         let page = pages.get("/").await;
         let again = row(&page, "shop:web&#34;x");
         assert!(again.contains("<span class=\"why\">Before: terminated by SIGKILL · after 3.2 s"), "{again}");
-        let told = EndView { told: true, expected: true, ..end() };
+        let told = EndView { stop_requested: true, expected: true, ..end() };
         pages.view.borrow_mut().programs[3].end = Some(told.clone());
         assert!(!row(&pages.get("/").await, "shop:web&#34;x").contains("why"));
         pages.view.borrow_mut().programs[0].end = Some(told);
@@ -76,10 +76,10 @@ fn a_listener_says_what_is_wrong_with_it() {
         assert!(!other.contains("data-listener=") && other.contains("-title\" hidden>"), "{other}");
         {
             let listener = &mut pages.view.borrow_mut().listeners[0];
-            (listener.state, listener.is_full, listener.offences) =
+            (listener.state, listener.is_full, listener.recycled) =
                 (Some(ListenerState::Acknowledged), true, 3);
             listener.dead = [EventKind::Tick60].into_iter().collect();
-            (listener.babbles, listener.babble) = (1, "hello\n".into());
+            (listener.stray_outputs, listener.stray_output) = (1, "hello\n".into());
         }
         let wrong = "has not said READY · its buffer is full · 1 event lost (1 TICK_5) · 1 event that nobody dealt with (1 TICK_60) · restarted for breaking the protocol, 3 lately · babbled: &#34;hello\\n&#34;";
         assert!(pages.get("/").await.contains(wrong));
@@ -91,9 +91,9 @@ fn a_listener_says_what_is_wrong_with_it() {
         );
         {
             let listener = &mut pages.view.borrow_mut().listeners[0];
-            (listener.state, listener.is_full, listener.offences) = (Some(ListenerState::Busy), false, 0);
+            (listener.state, listener.is_full, listener.recycled) = (Some(ListenerState::Busy), false, 0);
             (listener.dropped, listener.dead) = (EventCounts::default(), EventCounts::default());
-            listener.babbles = 0;
+            listener.stray_outputs = 0;
         }
         let page = pages.get("/").await;
         assert!(

@@ -1,4 +1,4 @@
-//! Clients that nobody knows, in numbers: they take no slot from who has the password.
+//! Many clients without the password: they take no slot from clients that have it.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn locked() -> TestServer {
     TestServer::open(Some(credentials), HttpLimits { connections: SEATS, ..HttpLimits::default() })
 }
 
-/// A call of somebody who has the password (user:secret).
+/// A call with the password (user:secret).
 fn rightful(method: &str) -> String {
     post(&write::request(method, &[]), "Authorization: Basic dXNlcjpzZWNyZXQ=\r\n")
 }
@@ -24,10 +24,10 @@ fn a_crowd_without_password_whose_bodies_do_not_come_locks_nobody_out() {
         for round in 0..4 {
             for beginning in [BODY_TO_COME, "POST /RPC2 HT", "", "GET / HTTP/1.1\r\nX: y\r\n"] {
                 for _ in 0..SEATS {
-                    let mut stranger = server.connect().await;
+                    let mut client = server.connect().await;
                     // It may have been sent away already.
-                    let _ = stranger.stream.write_all(beginning.as_bytes()).await;
-                    crowd.push(stranger);
+                    let _ = client.stream.write_all(beginning.as_bytes()).await;
+                    crowd.push(client);
                 }
                 let got = server.ask(&rightful("supervisor.getIdentification")).await;
                 assert_eq!(got.status(), "200", "round {round}, {beginning:?}");
@@ -66,14 +66,14 @@ fn the_password_is_asked_for_before_the_body_is_read() {
             BODY_TO_COME.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"),
             BODY_TO_COME.replace("/RPC2", "/action"),
         ] {
-            let mut stranger = server.connect().await;
-            stranger.send(&head).await;
-            let got = stranger.answer().await;
+            let mut client = server.connect().await;
+            client.send(&head).await;
+            let got = client.answer().await;
             assert_eq!(got.status(), "401", "{head}");
             assert!(got.has("Connection: close"), "{}", got.head);
-            // It is heard out for a moment, so that the refusal is not lost, and hung up on.
-            let _ = stranger.stream.write_all(&vec![b'x'; 100_000]).await;
-            assert!(stranger.is_closed().await);
+            // The rest of its body is discarded for a moment, so that the refusal is not lost.
+            let _ = client.stream.write_all(&vec![b'x'; 100_000]).await;
+            assert!(client.is_closed().await);
         }
         assert_eq!(server.ask(&rightful("supervisor.getIdentification")).await.status(), "200");
     });
@@ -87,9 +87,9 @@ fn on_a_server_without_password_a_crowd_whose_requests_do_not_come_locks_nobody_
         for round in 0..4 {
             for beginning in [BODY_TO_COME, "POST /RPC2 HT", ""] {
                 for _ in 0..SEATS {
-                    let mut stranger = server.connect().await;
-                    let _ = stranger.stream.write_all(beginning.as_bytes()).await;
-                    crowd.push(stranger);
+                    let mut client = server.connect().await;
+                    let _ = client.stream.write_all(beginning.as_bytes()).await;
+                    crowd.push(client);
                 }
                 let got = server.ask(&call("supervisor.getIdentification", &[])).await;
                 assert_eq!(got.status(), "200", "round {round}, {beginning:?}");
