@@ -141,7 +141,8 @@ impl Pages {
             "program.html" => self.program(&fields, choice).await,
             "tail.html" => self.log(&LogQuery::of_process(&fields), choice).await,
             "mainlog.html" => self.log(&LogQuery::of_main(&fields), choice).await,
-            "live" => self.live(&fields, choice),
+            // The router has applied the cross-site policy of streams to this path alone.
+            "live" if path == "/live" => self.live(&fields, choice),
             "ok.html" => Ok(PageResponse::plain(StatusCode::OK, "OK")),
             other => {
                 let Some(asset) = assets::find(other) else {

@@ -65,3 +65,13 @@ fn a_daemon_that_stops_says_so() {
         assert_eq!(response.status, 503);
     });
 }
+
+#[test]
+fn the_stream_has_one_path_which_the_router_guards() {
+    run(async {
+        let pages = TestPages::new(Access::Full);
+        for path in ["//live", "/live/"] {
+            assert!(pages.pages.get(path, "seen=0", &HeaderMap::new()).await.is_none(), "{path}");
+        }
+    });
+}
