@@ -60,7 +60,7 @@ fn limit(fields: &Fields<'_>, usual: i64) -> i64 {
 
 #[derive(Template)]
 #[template(path = "log.html")]
-pub(super) struct LogPage<'a> {
+pub(super) struct TailPage<'a> {
     context: &'a PageContext<'a>,
     other: String,
     message: FlashMessage,
@@ -75,7 +75,7 @@ pub(super) struct LogPage<'a> {
     others: Vec<(String, String)>,
 }
 
-impl<'a> LogPage<'a> {
+impl<'a> TailPage<'a> {
     /// `text` is the end of the log from [`tail_text`], or why there is none.
     pub(super) fn new(
         context: &'a PageContext<'a>,

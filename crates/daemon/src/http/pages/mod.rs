@@ -62,7 +62,7 @@ use flash_message::FlashMessage;
 use index::IndexPage;
 use language::LanguageChoice;
 use live::LiveClient;
-use log_page::{LogPage, LogQuery, LogSource};
+use log_page::{LogQuery, LogSource, TailPage};
 use not_found::{NotFoundPage, path_to_root};
 use program::ProgramPage;
 use query::Fields;
@@ -217,7 +217,7 @@ impl Pages {
         };
         let (clock, usage) = (LocalClock::new(), UsageByPid::new());
         let context = PageContext::new(choice, self.access, self.token()?, &clock, now(), &usage);
-        Ok(PageResponse::html(&LogPage::new(&context, query, text)))
+        Ok(PageResponse::html(&TailPage::new(&context, query, text)))
     }
 
     /// An unknown path: a page for browsers, `None` for programs.
