@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use std::fs;
 use std::path::PathBuf;
 
-use ironlance_config::{Overrides, HostEnv, load, load_ctl_settings, load_raw};
+use ironlance_config::{HostEnv, Overrides, load, load_ctl_settings, load_raw};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use ironlance_config::template::percent_format::FormatValue;
-use ironlance_config::template::{ExpansionNames, EnvVariables, expand};
+use ironlance_config::template::{EnvVariables, ExpansionNames, expand};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -55,7 +55,8 @@ fuzz_target!(|data: &[u8]| {
         };
         // A client that keeps still is hung up on, also here.
         let brief = Duration::from_millis(20);
-        let limits = HttpLimits { first_byte: brief, head_time: brief, body_time: brief, ..HttpLimits::default() };
+        let limits =
+            HttpLimits { first_byte: brief, head_time: brief, body_time: brief, ..HttpLimits::default() };
         let (mut answers, mut sender) = split(theirs);
         let client = async move {
             let send = async move {

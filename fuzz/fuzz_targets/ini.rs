@@ -1,8 +1,8 @@
 //! A configuration file, and one that it includes, behind a NUL byte.
 #![no_main]
 
-use ironlance_config::ini::Ini;
 use ironlance_config::env_pairs::parse_env_pairs;
+use ironlance_config::ini::Ini;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

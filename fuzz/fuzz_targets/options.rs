@@ -1,8 +1,8 @@
 //! A command line of each of the six, one argument a line.
 #![no_main]
 
-use ironlance_listeners::rule::batch::BatchMailer;
 use ironlance_listeners::options::{OptionsEnv, batch, crashmail, httpok, memmon};
+use ironlance_listeners::rule::batch::BatchMailer;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

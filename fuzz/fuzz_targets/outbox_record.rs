@@ -21,7 +21,8 @@ fn check(bytes: &[u8]) {
         again.push_str(&line(&OutboxRecord::Attempt(attempt.clone())));
     }
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
-    let attempt = line(&OutboxRecord::Attempt(FailedAttempt { at: 7, reason: "refused".to_owned(), tried: 7 }));
+    let attempt =
+        line(&OutboxRecord::Attempt(FailedAttempt { at: 7, reason: "refused".to_owned(), tried: 7 }));
     again.push_str(&attempt[..attempt.len() / 2]);
     assert_eq!(read(again.as_bytes()).as_ref(), Ok(&stored));
 }

@@ -61,6 +61,7 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<()> {
 
 fn documentation(workspace: &Workspace) -> anyhow::Result<()> {
     let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
-    doc.env("RUSTDOCFLAGS", "-D warnings");
+    // Private items are documented too, so that links to them lead somewhere.
+    doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links");
     workspace::run(doc)
 }
