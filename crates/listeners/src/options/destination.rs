@@ -7,9 +7,9 @@ use ironlance_alert::address::addresses;
 use ironlance_alert::{Format, Receiver, Secret, SmtpServer, Transport};
 
 use super::OptionsEnv;
-use super::mail_options::MailOptions;
 use super::mail_server::{MailServer, ServerScheme, TlsDemand};
 use super::option_error::OptionError;
+use super::shared_options::MailOptions;
 
 /// The mailer of superlance's crashmail, httpok and memmon.
 const DEFAULT_SENDMAIL: &str = "/usr/sbin/sendmail -t -i";

@@ -1,33 +1,12 @@
-//! [`MailOptions`]: the options about mails of all six commands, as given. `destination` checks and resolves them.
-
-use std::path::PathBuf;
+//! The rows of the options about mails, for all six commands. They fill [`MailOptions`]; `destination` resolves it.
 
 use super::mail_server::{MailServer, TlsDemand, redacted};
 use super::option_error::{OptionError, OptionRow, cannot_use};
-use super::shared_options::SharedOptions;
+use super::shared_options::{MailOptions, SharedOptions};
 use ironlance_core::cli::{
     OptionArg, Takes,
     table::{original, ours},
 };
-
-/// The options about mails as given: a later one replaces an earlier one, recipients add up.
-#[derive(Debug, Default)]
-pub(super) struct MailOptions {
-    pub(super) recipients: Vec<String>,
-    pub(super) from: Option<String>,
-    pub(super) sendmail: Option<OptionArg>,
-    /// The command takes To, Subject and the text, whatever its name says.
-    pub(super) body_only: bool,
-    /// The server, and the option's name.
-    pub(super) server: Option<(String, MailServer)>,
-    pub(super) tls: TlsDemand,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
-    pub(super) password_file: Option<PathBuf>,
-    pub(super) ca_file: Option<PathBuf>,
-    pub(super) brief: bool,
-    pub(super) test_alert: bool,
-}
 
 fn mail<T: AsMut<SharedOptions>>(target: &mut T) -> &mut MailOptions {
     &mut target.as_mut().mail

@@ -2,13 +2,15 @@
 //!
 //! [`SharedOptions`] collects their values; a command's own options hold one and lend it by `AsMut`.
 
+use std::path::PathBuf;
+
 use ironlance_core::cli::{
     OptionArg, Takes,
     table::{original, ours},
 };
 use ironlance_core::process::selection::SelectionError;
 
-use super::mail_options::MailOptions;
+use super::mail_server::{MailServer, TlsDemand};
 use super::number;
 use super::option_error::{OptionError, OptionRow};
 use crate::rule::filter::ProcessFilter;
@@ -22,6 +24,25 @@ pub(super) struct SharedOptions {
     pub(super) triggers: Triggers,
     pub(super) remind: RemindInterval,
     pub(super) mail: MailOptions,
+}
+
+/// The options about mails as given: a later one replaces an earlier one, recipients add up.
+#[derive(Debug, Default)]
+pub(super) struct MailOptions {
+    pub(super) recipients: Vec<String>,
+    pub(super) from: Option<String>,
+    pub(super) sendmail: Option<OptionArg>,
+    /// The command takes To, Subject and the text, whatever its name says.
+    pub(super) body_only: bool,
+    /// The server, and the option's name.
+    pub(super) server: Option<(String, MailServer)>,
+    pub(super) tls: TlsDemand,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) brief: bool,
+    pub(super) test_alert: bool,
 }
 
 fn add_program<T: AsMut<SharedOptions>>(target: &mut T, given: &OptionArg) -> Result<(), OptionError> {
