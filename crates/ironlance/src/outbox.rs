@@ -1,4 +1,4 @@
-//! `ironlance outbox`: what waits, what was given up, and what to do about it.
+//! `ironlance outbox`: lists, shows, retries and drops the alerts of an outbox. Also the entry of `ironlance deliver`.
 
 mod list;
 
@@ -27,9 +27,9 @@ use crate::usage;
 use list::line;
 
 /// How long to wait for the lock of an outbox.
-const MOMENT: Duration = Duration::from_millis(1000);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(1000);
 
-/// Looks after the alerts that wait to be delivered and those that were given up.
+/// Lists, shows, retries and drops the alerts that wait to be delivered and those that were given up.
 #[derive(Debug, Parser)]
 #[command(
     name = "ironlance outbox",
@@ -58,7 +58,7 @@ enum Verb {
         /// Which
         id: String,
     },
-    /// Try again now: all that waits, or these; those that were given up live again
+    /// Try again now: all that waits, or these; those that were given up wait again
     Retry {
         /// Which; without any, all that wait
         ids: Vec<String>,
@@ -66,7 +66,7 @@ enum Verb {
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
-    /// Let whoever delivers finish the mail in hand, and end; what waits stays
+    /// Let the deliverer finish the mail in hand, and end; what waits stays
     Stop {
         /// All deliverers of the service (control group) that this command runs in, of all users; for systemd's
         /// ExecStopPost
@@ -132,8 +132,8 @@ fn run(verb: Verb) -> Result<ExitCode> {
     }
 }
 
-const fn word(place: OutboxFolder) -> &'static str {
-    match place {
+const fn state(folder: OutboxFolder) -> &'static str {
+    match folder {
         OutboxFolder::New => "waiting",
         OutboxFolder::Dead => "dead",
     }
@@ -155,13 +155,13 @@ fn one_line(text: &str) -> String {
 /// The alert that an id, or its beginning, means.
 fn find(outbox: &Outbox, wanted: &str) -> Result<(OutboxFolder, String)> {
     let mut hits = Vec::new();
-    for place in [OutboxFolder::New, OutboxFolder::Dead] {
-        for id in outbox.ids(place)? {
+    for folder in [OutboxFolder::New, OutboxFolder::Dead] {
+        for id in outbox.ids(folder)? {
             if id == wanted {
-                return Ok((place, id));
+                return Ok((folder, id));
             }
             if id.starts_with(wanted) && !wanted.is_empty() {
-                hits.push((place, id));
+                hits.push((folder, id));
             }
         }
     }
@@ -173,10 +173,10 @@ fn find(outbox: &Outbox, wanted: &str) -> Result<(OutboxFolder, String)> {
 }
 
 fn show(outbox: &Outbox, id: &str) -> Result<ExitCode> {
-    let (place, id) = find(outbox, id)?;
-    let StoredAlert { alert, attempts, .. } = outbox.load(place, &id)?;
+    let (folder, id) = find(outbox, id)?;
+    let StoredAlert { alert, attempts, .. } = outbox.load(folder, &id)?;
     let mut out = io::stdout().lock();
-    writeln!(out, "id:       {id}\nstate:    {}\nfrom:     {}", word(place), alert.origin)?;
+    writeln!(out, "id:       {id}\nstate:    {}\nfrom:     {}", state(folder), alert.origin)?;
     writeln!(out, "made:     {} ago on {}", age(unix_time() - alert.created), alert.host)?;
     writeln!(out, "goes by:  {}\nto:       {}", alert.receiver.transport, alert.receiver.to.join(", "))?;
     writeln!(out, "subject:  {}", one_line(alert.subject.as_deref().unwrap_or("(none)")))?;
@@ -188,39 +188,40 @@ fn show(outbox: &Outbox, id: &str) -> Result<ExitCode> {
 }
 
 fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
-    let mut revive = if all { outbox.ids(OutboxFolder::Dead)? } else { Vec::new() };
-    // What was good of a damaged file has been sent.
-    revive.retain(|id| !Outbox::is_damaged_copy(id));
+    let mut dead = if all { outbox.ids(OutboxFolder::Dead)? } else { Vec::new() };
+    // The good lines of a damaged file have been sent.
+    dead.retain(|id| !Outbox::is_damaged_copy(id));
     for id in ids {
-        let (place, id) = find(outbox, id)?;
-        if place == OutboxFolder::Dead {
-            revive.push(id);
+        let (folder, id) = find(outbox, id)?;
+        if folder == OutboxFolder::Dead {
+            dead.push(id);
         }
     }
-    for id in revive {
-        let revived =
+    for id in dead {
+        let retried =
             outbox.retry_dead(&id, unix_time()).with_context(|| format!("cannot revive the alert {id}"));
-        match revived {
-            // One that cannot be read must not keep the others.
+        match retried {
+            // An alert that cannot be read must not stop the others.
             Err(error) if all => writeln!(io::stderr(), "ironlance outbox: {error:#}")?,
-            revived => revived?,
+            retried => retried?,
         }
     }
     let lock = outbox.lock_file()?;
-    if !take(&lock) {
+    if !try_lock(&lock) {
         outbox.wake_worker();
         writeln!(io::stdout(), "a listener's deliverer is at work; it tries everything again now")?;
         return Ok(ExitCode::SUCCESS);
     }
-    // Who waits for the lock sees by it whether we get on: somebody may stop us by ^Z.
+    // The heartbeat is the offset of the lock as standard input: ^Z may stall this process.
     let _ = rustix::stdio::dup2_stdin(&lock);
     let waiting = outbox.ids(OutboxFolder::New)?;
     let (tell, inbox) = channel();
-    // One try of everything, and no waiting for the next.
+    // One attempt of everything that waits.
     tell.send(Input::Drain.into())?;
-    let engine = DeliveryWorker::new(Arc::new(outbox.clone()));
-    let engine = DeliveryWorker { progress: || Box::new(Aloud), heartbeat: lock_holder::heartbeat, ..engine };
-    engine.run(&inbox, &tell);
+    let worker = DeliveryWorker::new(Arc::new(outbox.clone()));
+    let worker =
+        DeliveryWorker { progress: || Box::new(PrintedSteps), heartbeat: lock_holder::heartbeat, ..worker };
+    worker.run(&inbox, &tell);
     outbox.clear_overrides();
     let left = outbox.ids(OutboxFolder::New)?.len();
     let dead = outbox.ids(OutboxFolder::Dead)?;
@@ -229,35 +230,35 @@ fn retry(outbox: &Outbox, ids: &[String], all: bool) -> Result<ExitCode> {
     Ok(if left == 0 && dead == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What became of so many alerts, of which some were given up and some still wait.
+/// The summary of a retry: of `all` alerts, how many were given up and how many still wait.
 fn outcome(all: usize, dead: usize, left: usize) -> String {
     format!("{} sent, {dead} given up, {left} still waiting", all.saturating_sub(dead + left))
 }
 
-/// Takes the lock. A deliverer that is just ending, or was just killed, gets a moment to let go of it.
-fn take(lock: &File) -> bool {
-    let end = Instant::now() + MOMENT;
+/// Takes the lock. A deliverer that is ending, or was just killed, gets a moment to release it.
+fn try_lock(lock: &File) -> bool {
+    let end = Instant::now() + LOCK_TIMEOUT;
     while lock.try_lock().is_err() {
         if Instant::now() >= end {
             return false;
         }
-        thread::park_timeout(MOMENT / 20);
+        thread::park_timeout(LOCK_TIMEOUT / 20);
     }
     true
 }
 
-/// Says each step of a delivery.
-struct Aloud;
+/// Prints each step of a delivery.
+struct PrintedSteps;
 
-impl DeliveryProgress for Aloud {
+impl DeliveryProgress for PrintedSteps {
     fn step(&mut self, what: &str) {
         let _ = writeln!(io::stdout(), "{what}");
     }
 }
 
-/// Ends deliverers. A listener that has something to send starts another.
-fn stop(whose: StopScope<'_>, wait: u32) -> Result<ExitCode> {
-    let Stopped { asked, remaining } = stop::stop(whose, Duration::from_secs(wait.into()));
+/// Stops deliverers. A listener that has something to send starts another.
+fn stop(scope: StopScope<'_>, wait: u32) -> Result<ExitCode> {
+    let Stopped { asked, remaining } = stop::stop(scope, Duration::from_secs(wait.into()));
     writeln!(io::stdout(), "{} deliverer(s) ended, {remaining} still in a mail", asked - remaining)?;
     Ok(if remaining == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -268,9 +269,9 @@ fn drop_alerts(outbox: &Outbox, ids: &[String], all_dead: bool) -> Result<ExitCo
     } else {
         ids.iter().map(|id| find(outbox, id)).collect::<Result<Vec<_>>>()?
     };
-    for (place, id) in chosen {
-        let line = line(outbox, place, &id);
-        outbox.discard(place, &id)?;
+    for (folder, id) in chosen {
+        let line = line(outbox, folder, &id);
+        outbox.discard(folder, &id)?;
         writeln!(io::stdout(), "dropped: {line}")?;
     }
     outbox.clear_overrides();

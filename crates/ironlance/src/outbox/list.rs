@@ -1,4 +1,4 @@
-//! `ironlance outbox list`: what waits, what was given up and what is still collected, for people and for programs.
+//! `ironlance outbox list`: the alerts that wait, the dead letters and the batches, as text or JSON.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -16,32 +16,32 @@ struct Listing {
     folder: String,
     waiting: Vec<Row>,
     dead: Vec<Row>,
-    /// What batch mailers have collected and not sent yet, or have left behind.
+    /// Batches that are collected, or were left by listeners that no longer run.
     batches: Vec<Row>,
-    /// The last failed try of all, if anything waits since.
+    /// The last failed attempt of all, if anything waits since.
     last_error: Option<Failure>,
 }
 
-/// An alert, or what is there in its place.
+/// An alert, or the error of a file that cannot be read.
 #[derive(Serialize)]
 struct Row {
     id: String,
     #[serde(flatten)]
-    alert: Option<Facts>,
+    alert: Option<AlertSummary>,
     /// Why it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Facts {
+struct AlertSummary {
     /// The listener: command, name, supervisord.
     origin: String,
     created: i64,
     by: String,
     to: Vec<String>,
     subject: Option<String>,
-    /// How many things it tells.
+    /// The number of its entries.
     entries: usize,
     failures: usize,
     /// It was sent, and its file cannot be removed.
@@ -58,23 +58,23 @@ struct Failure {
 impl Row {
     fn new(id: String, loaded: Result<StoredAlert, OutboxError>) -> Self {
         match loaded {
-            Ok(stored) => Self { id, alert: Some(Facts::of(stored)), error: None },
+            Ok(stored) => Self { id, alert: Some(AlertSummary::of(stored)), error: None },
             Err(error) => Self { id, alert: None, error: Some(error.to_string()) },
         }
     }
 
     /// For people.
-    fn line(&self, word: &str, now: i64) -> String {
+    fn line(&self, state: &str, now: i64) -> String {
         let id = &self.id;
         let Some(alert) = &self.alert else {
-            return format!("{word:<7}  {id}  {}", self.error.as_deref().unwrap_or_default());
+            return format!("{state:<7}  {id}  {}", self.error.as_deref().unwrap_or_default());
         };
         let age = super::age(now - alert.created);
-        let count =
+        let counted =
             |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
-        let state = match word {
-            "batch" => count(alert.entries, "entry", "entries"),
-            _ => count(alert.failures, "failure", "failures"),
+        let count = match state {
+            "batch" => counted(alert.entries, "entry", "entries"),
+            _ => counted(alert.failures, "failure", "failures"),
         };
         let last = match &alert.last_error {
             _ if alert.sent => "  (sent; its file cannot be removed)".to_owned(),
@@ -82,7 +82,7 @@ impl Row {
             None => String::new(),
         };
         format!(
-            "{word:<7}  {id}  {age:>6}  {state}  by {}  to {}  {}{last}",
+            "{state:<7}  {id}  {age:>6}  {count}  by {}  to {}  {}{last}",
             alert.by,
             alert.to.join(", "),
             super::one_line(alert.subject.as_deref().unwrap_or("(no subject)")),
@@ -90,7 +90,7 @@ impl Row {
     }
 }
 
-impl Facts {
+impl AlertSummary {
     fn of(stored: StoredAlert) -> Self {
         let failures = stored.attempts.len();
         let last = stored.attempts.into_iter().last();
@@ -108,9 +108,9 @@ impl Facts {
     }
 }
 
-fn rows(outbox: &Outbox, place: OutboxFolder) -> Result<Vec<Row>> {
-    let ids = outbox.ids(place)?.into_iter();
-    Ok(ids.map(|id| Row::new(id.clone(), outbox.load(place, &id))).collect())
+fn rows(outbox: &Outbox, folder: OutboxFolder) -> Result<Vec<Row>> {
+    let ids = outbox.ids(folder)?.into_iter();
+    Ok(ids.map(|id| Row::new(id.clone(), outbox.load(folder, &id))).collect())
 }
 
 fn batches(outbox: &Outbox) -> Result<Vec<Row>> {
@@ -118,9 +118,9 @@ fn batches(outbox: &Outbox) -> Result<Vec<Row>> {
     Ok(names.map(|name| Row::new(name.clone(), outbox.load_batch(&name))).collect())
 }
 
-/// A line for people on one alert.
-pub(super) fn line(outbox: &Outbox, place: OutboxFolder, id: &str) -> String {
-    Row::new(id.to_owned(), outbox.load(place, id)).line(super::word(place), unix_time())
+/// The line of one alert.
+pub(super) fn line(outbox: &Outbox, folder: OutboxFolder, id: &str) -> String {
+    Row::new(id.to_owned(), outbox.load(folder, id)).line(super::state(folder), unix_time())
 }
 
 /// The command.
