@@ -22,6 +22,7 @@ use ironlance_alert::delivery::worker::DeliveryWorker;
 use ironlance_alert::outbox::record::StoredAlert;
 use ironlance_alert::outbox::{Outbox, OutboxFolder, state_dir, unix_time};
 use ironlance_core::redact::redact;
+use ironlance_core::text::escape::one_line;
 
 use crate::usage;
 use list::line;
@@ -146,10 +147,6 @@ fn age(seconds: i64) -> String {
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The alert that an id, or its beginning, means.

@@ -4,7 +4,6 @@
 
 pub mod dial;
 pub mod http;
-pub mod percent;
 pub mod runtime;
 pub mod tls;
 

@@ -4,6 +4,7 @@
 
 use email_encoding::headers::writer::EmailWriter;
 use email_encoding::{body, headers::rfc2047};
+use ironlance_core::text::escape::one_line;
 use jiff::Timestamp;
 
 use crate::address;
@@ -153,10 +154,6 @@ fn encoded(text: &str) -> String {
     // Writing into a String cannot fail.
     let _ = rfc2047::encode(text, &mut EmailWriter::new(&mut out, 0, 0, false));
     out
-}
-
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A text with line ends of one kind, and other control characters made visible.

@@ -1,4 +1,4 @@
-//! Escape sequences of terminals, taken out of output.
+//! Escape sequences of terminals, taken out of output: [`strip`] as Supervisor does it, [`without_sequences`] by the standard.
 
 use std::borrow::Cow;
 
@@ -32,6 +32,20 @@ pub fn strip(data: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(shown)
 }
 
+/// `text` without control sequences (ECMA-48, 5.4). One that is broken off takes a letter with it at most: what stands
+/// behind it may be the reason that is looked for. A sequence may begin with the picture of its control character: in XML
+/// ironlance's supervisord shows them so (docs/xmlrpc.md).
+pub fn without_sequences(text: &str) -> String {
+    let text = text.replace('\u{241b}', "\x1b");
+    let mut pieces = text.split("\x1b[");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest = piece.trim_start_matches(|char| matches!(char, '\x20'..='\x3f'));
+        out.push_str(rest.strip_prefix(|char| matches!(char, '\x40'..='\x7e')).unwrap_or(rest));
+    }
+    out
+}
+
 fn find(data: &[u8]) -> Option<usize> {
     data.windows(BEGIN.len()).position(|window| window == BEGIN)
 }
@@ -52,6 +66,19 @@ mod tests {
     fn a_sequence_without_an_end_takes_the_rest_with_it() {
         assert_eq!(&*strip(b"a\x1b[31;"), b"a");
         assert_eq!(&*strip(b"a\x1b[31;tttx\xff"), b"a");
+    }
+
+    #[test]
+    fn control_sequences_take_no_words_with_them() {
+        for (text, shown) in [
+            ("\x1b[1;31mred\x1b[0m and\x1b[K plain\x1b[", "red and plain"),
+            ("\u{241b}[6nwhere am I", "where am I"),
+            ("\x1b[?25hdone\x1b[ qdone", "donedone"),
+            ("fatal: \x1b[31;\nno such file", "fatal: \nno such file"),
+            ("\x1b[31\x1b[32mx é", "x é"),
+        ] {
+            assert_eq!(without_sequences(text), shown);
+        }
     }
 
     proptest! {

@@ -22,6 +22,11 @@ pub fn escape_controls(text: &str) -> String {
     out
 }
 
+/// `text` in one line: each control character is a space.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
 /// Whether a terminal would do something else with it than show it.
 pub fn is_terminal_control(character: char) -> bool {
     character.is_control() || is_bidi_control(character)

@@ -1,7 +1,11 @@
-//! Text primitives: escape sequences, control characters, Python's repr and shlex, suggestions.
+//! Text primitives, each in one place: escape sequences, control characters, patterns, percent-encoding, Python's repr and
+//! shlex, comparison of secrets, suggestions.
 
 pub mod ansi;
+pub mod constant_time;
 pub mod escape;
+pub mod glob;
+pub mod percent;
 pub mod python;
 pub mod shlex;
 pub mod suggest;

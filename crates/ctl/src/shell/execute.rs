@@ -1,5 +1,7 @@
 //! Doing what a line says, and what is said when it cannot be done.
 
+use ironlance_core::text::escape::one_line;
+
 use crate::command_line::{CommandLine, parse};
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
@@ -46,9 +48,4 @@ fn report_error(session: &mut Session, error: &CtlError) -> Flow {
     }
     session.fail(exit_status::GENERIC, &format!("error: {}", one_line(&error.to_string())));
     Flow::Next
-}
-
-/// A reason without line ends and control characters: it may be the words of a stranger.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

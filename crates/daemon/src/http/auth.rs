@@ -1,13 +1,12 @@
 //! HTTP Basic authentication (RFC 7617) with plain and `{SHA}` passwords: [`Authenticator`].
 
-use std::hint::black_box;
-
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use ironlance_config::{Credentials, Password};
+use ironlance_core::text::constant_time;
 use sha1::{Digest, Sha1};
 
 /// The outcome of checking a request's credentials.
@@ -50,8 +49,8 @@ impl Authenticator {
             return AuthOutcome::Malformed;
         };
         let Some((username, password)) = shown.split_once(':') else { return AuthOutcome::Refused };
-        let known = constant_time_eq(&sum(username), &self.username);
-        let right = constant_time_eq(&sum(password), &self.password);
+        let known = constant_time::eq(&sum(username), &self.username);
+        let right = constant_time::eq(&sum(password), &self.password);
         if known & right { AuthOutcome::Granted } else { AuthOutcome::Refused }
     }
 }
@@ -69,11 +68,6 @@ fn split(header: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn sum(text: &str) -> Sha1Sum {
     Sha1::digest(text.as_bytes()).into()
-}
-
-/// Equality in a time that does not depend on where the two differ.
-fn constant_time_eq(one: &Sha1Sum, other: &Sha1Sum) -> bool {
-    black_box(one.iter().zip(other).fold(0, |difference, (a, b)| black_box(difference | (a ^ b)))) == 0
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ pub mod methods;
 mod outboxes;
 mod owner;
 pub mod pages;
-mod percent;
 mod reply;
 mod response_body;
 mod router;

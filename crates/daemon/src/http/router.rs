@@ -7,12 +7,12 @@ use std::time::SystemTime;
 use hyper::body::{Body as _, Incoming};
 use hyper::{Method, Request, Response};
 use ironlance_core::log_level::Level;
+use ironlance_core::text::percent;
 
 use super::auth::AuthOutcome;
 use super::connection::state::{ConnectionState, Phase};
 use super::cross_site::CrossSitePolicy;
 use super::error_response::ErrorResponse;
-use super::percent;
 use super::reply::Reply;
 use super::response_body::{Content, ResponseBody};
 use super::service::{IncomingRequest, PeerInfo, Service};
@@ -149,7 +149,7 @@ impl Service {
         if let Some(name) = self.cross_site.unknown_host(request) {
             return Err(self.refuse_unknown_host(name));
         }
-        String::from_utf8(percent::decoded(request.uri().path())).map_err(|_| ErrorResponse::PathNotUtf8)
+        String::from_utf8(percent::decode_lossy(request.uri().path())).map_err(|_| ErrorResponse::PathNotUtf8)
     }
 
     async fn dispatch(&self, incoming: IncomingRequest<'_>) -> Reply {

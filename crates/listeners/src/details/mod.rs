@@ -6,6 +6,7 @@ pub mod main_log;
 use std::time::Duration;
 
 use ironlance_alert::notification::{OutputTail, ProcessDetails};
+use ironlance_core::text::ansi;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo, Value};
@@ -173,7 +174,7 @@ fn add_state(details: &mut ProcessDetails, info: &ProcessInfo) {
 }
 
 fn last_lines(log: &str) -> Vec<String> {
-    let log = without_colours(log);
+    let log = ansi::without_sequences(log);
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let start = lines.len().saturating_sub(LAST_LINES);
     lines[start..]
@@ -183,19 +184,6 @@ fn last_lines(log: &str) -> Vec<String> {
             None => (*line).to_owned(),
         })
         .collect()
-}
-
-/// A text without the control sequences by which programs colour it (ECMA-48, 5.4).
-fn without_colours(text: &str) -> String {
-    // Our own supervisord sends U+241B for the escape character, which XML cannot contain.
-    let text = text.replace('\u{241b}', "\x1b");
-    let mut pieces = text.split("\x1b[");
-    let mut plain = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let end = piece.find(|c: char| ('@'..='~').contains(&c)).map_or(piece.len(), |at| at + 1);
-        plain.push_str(&piece[end..]);
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -214,8 +202,8 @@ mod tests {
 
     #[test]
     fn colours_are_left_out() {
-        assert_eq!(without_colours("\u{241b}[1;31mred\u{241b}[0m"), "red");
-        assert_eq!(without_colours("\x1b[1;31mred\x1b[0m and\x1b[K plain\x1b["), "red and plain");
+        assert_eq!(ansi::without_sequences("\u{241b}[1;31mred\u{241b}[0m"), "red");
+        assert_eq!(ansi::without_sequences("\x1b[1;31mred\x1b[0m and\x1b[K plain\x1b["), "red and plain");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! [`MailServer`]: parsed from a `smtp://` or `smtps://` URL, or from `host[:port]` as Python's smtplib reads it.
 
 use ironlance_alert::Security;
-use ironlance_net::percent;
+use ironlance_core::text::percent;
 
 const SMTP_PORT: u16 = 25;
 /// RFC 8314: submission over TLS from the first byte, by whatever scheme it is named.
@@ -109,7 +109,7 @@ fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
         return Err("the user before @ is missing");
     }
     let decode =
-        |text: &str| percent::decoded(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
+        |text: &str| percent::decode(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
     let password = password.filter(|password| !password.is_empty()).map(decode).transpose()?;
     Ok((Some(decode(user)?), password))
 }

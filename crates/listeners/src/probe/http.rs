@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ironlance_core::text::percent;
 use ironlance_net::{DialError, Endpoint, ExchangeError, HttpRequest, Tls, exchange};
 use thiserror::Error;
 
@@ -60,7 +61,9 @@ impl PageUrl {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let (user_info, authority) = match authority.rsplit_once('@') {
-            Some((user, authority)) => (Some(percent_decoded(user)), authority),
+            Some((user, authority)) => {
+                (Some(String::from_utf8_lossy(&percent::decode_lossy(user)).into_owned()), authority)
+            }
             None => (None, authority),
         };
         let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -131,26 +134,6 @@ fn without_password(url: &str) -> String {
         }
         None => url.to_owned(),
     }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let code =
-            behind.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        match code.filter(|_| *first == b'%') {
-            Some(code) => {
-                bytes.push(code);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A request, and how long its answer may take.

@@ -1,6 +1,7 @@
 //! What can be known of a process and its last end, from whichever supervisord is asked.
 
 use ironlance_core::ProcessState;
+use ironlance_core::text::ansi;
 use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
 use crate::error::CtlError;
@@ -275,22 +276,9 @@ fn fetch_from_original(call: &mut CallFn<'_>, info: &ProcessInfo) -> ProcessFact
 
 /// The last lines without colours, in which control characters may have come as their pictures (docs/xmlrpc.md).
 fn last_lines(text: &str) -> String {
-    let text = text.replace('\u{241b}', "\x1b");
-    let text = without_sequences(&text);
+    let text = ansi::without_sequences(text);
     let lines: Vec<&str> = text.trim_end().lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
-}
-
-/// `text` without control sequences (ECMA-48, 5.4). One that is broken off takes a letter with it at most: what stands
-/// behind it may be the reason that is looked for.
-fn without_sequences(text: &str) -> String {
-    let mut pieces = text.split("\x1b[");
-    let mut out = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let rest = piece.trim_start_matches(|char| matches!(char, '\x20'..='\x3f'));
-        out.push_str(rest.strip_prefix(|char| matches!(char, '\x40'..='\x7e')).unwrap_or(rest));
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! The CSRF token of the pages' forms: a random number, new in each generation of the daemon.
 
-use std::hint::black_box;
 use std::io;
 
+use ironlance_core::text::constant_time;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 /// Random bytes in a token.
 const RANDOM_BYTES: usize = 16;
-/// Length of a token as text.
-const TEXT_LENGTH: usize = RANDOM_BYTES * 2;
 
 /// A token as text.
 #[derive(Clone)]
@@ -34,11 +32,7 @@ impl CsrfToken {
 
     /// Compares in a time that does not depend on where the two differ.
     pub(super) fn matches(&self, shown: &str) -> bool {
-        let (own, shown) = (self.0.as_bytes(), shown.as_bytes());
-        if shown.len() != TEXT_LENGTH {
-            return false;
-        }
-        black_box(own.iter().zip(shown).fold(0, |difference, (a, b)| black_box(difference | (a ^ b)))) == 0
+        constant_time::eq(self.0.as_bytes(), shown.as_bytes())
     }
 }
 
@@ -49,7 +43,7 @@ mod tests {
     #[test]
     fn a_token_is_itself_and_nothing_else() {
         let (one, other) = (CsrfToken::new().unwrap(), CsrfToken::new().unwrap());
-        assert_eq!(one.as_str().len(), TEXT_LENGTH);
+        assert_eq!(one.as_str().len(), 2 * RANDOM_BYTES);
         assert!(one.matches(one.as_str()) && !one.matches(other.as_str()));
         assert!(
             !one.matches("")

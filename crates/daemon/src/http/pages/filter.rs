@@ -1,9 +1,11 @@
 //! The filter of the program table: [`Filter`] matches programs whose name and state contain all words. The page's
 //! script filters in the same way.
 
+use ironlance_core::text::percent::encode;
+
 use super::condition::{UNEXPECTED, has_failed};
 use super::language::Messages;
-use super::query::{Fields, encode};
+use super::query::Fields;
 
 use crate::view::ProgramView;
 

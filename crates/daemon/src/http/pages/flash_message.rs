@@ -2,9 +2,10 @@
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
+use ironlance_core::text::percent::encode;
 
 use super::language::LanguageChoice;
-use super::query::{Fields, encode};
+use super::query::Fields;
 
 /// Longest message in a URL, in characters: a forged link must not fill the page.
 pub(super) const MAX_CHARS: usize = 500;

@@ -3,10 +3,11 @@
 use askama::Template;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::text::ansi;
+use ironlance_core::text::percent::encode;
 
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
-use super::query::{Fields, encode};
+use super::query::Fields;
 use super::row::LOG_LIMIT;
 
 /// Smallest limit in bytes, as in the original.

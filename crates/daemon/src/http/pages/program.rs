@@ -2,12 +2,12 @@
 
 use askama::Template;
 use ironlance_core::ProcessState;
+use ironlance_core::text::percent::encode;
 
 use super::context::PageContext;
 use super::flash_message::FlashMessage;
 use super::format;
 use super::log_page::printable;
-use super::query::encode;
 use super::row::{ProgramRow, RowPlace, near_memory};
 use super::sections::{EventsSection, ListenersSection};
 use super::settings::SettingsSection;

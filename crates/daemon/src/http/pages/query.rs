@@ -1,9 +1,8 @@
 //! Fields of a query or a form, bounded and decoded: [`Fields`].
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
-use crate::http::percent;
+use ironlance_core::text::percent;
 
 /// Further fields are ignored; the page's forms have five.
 const MAX_FIELDS: usize = 32;
@@ -45,24 +44,11 @@ fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return text.into();
     }
-    let out = percent::decoded(&text.replace('+', " "));
+    let out = percent::decode_lossy(&text.replace('+', " "));
     match String::from_utf8_lossy(&out) {
         Cow::Borrowed(valid) => valid.to_owned().into(),
         Cow::Owned(mended) => mended.into(),
     }
-}
-
-/// Encodes text for a query, a path or an attribute: all but letters, digits and `-._~` is escaped.
-pub fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -100,7 +86,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_was_encoded_comes_back(name in ".*", value in ".*") {
-            let query = format!("{}={}", encode(&name), encode(&value));
+            let query = format!("{}={}", percent::encode(&name), percent::encode(&value));
             prop_assert!(query.is_ascii() && !query.contains(['"', '<', '\'', '>']));
             let fields = Fields::parse(&query);
             if query.len() < MAX_BYTES && !(name.is_empty() && value.is_empty()) {

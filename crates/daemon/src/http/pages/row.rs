@@ -6,11 +6,11 @@ use std::time::Duration;
 use askama::Template;
 use ironlance_core::ProcessState;
 use ironlance_core::process::oom::TimeWindow;
+use ironlance_core::text::percent::encode;
 
 use super::condition::{UNEXPECTED, has_failed, is_up};
 use super::context::PageContext;
 use super::format;
-use super::query::encode;
 use super::usage_sampler::Usage;
 use crate::view::ProgramView;
 

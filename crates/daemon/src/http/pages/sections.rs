@@ -7,12 +7,12 @@ use ironlance_core::ProcessState;
 use ironlance_core::event::record::EventRecord;
 use ironlance_core::event::{Event, StateDetail, wire};
 use ironlance_core::listener::problem::ListenerProblem;
+use ironlance_core::text::percent::encode;
 
 use super::condition::{UNEXPECTED, has_failed, is_up};
 use super::context::PageContext;
 use super::format;
 use super::log_page::printable;
-use super::query::encode;
 use super::row::time_since;
 use crate::view::outboxes::OutboxView;
 use crate::view::{DaemonView, ListenerView, ProgramView};

@@ -10,10 +10,10 @@ use hyper::{Method, Request};
 use ironlance_core::event::json::EventJson;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::event::record::EventRecord;
+use ironlance_core::text::percent;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::http::error_response::ErrorResponse;
-use crate::http::percent;
 use crate::http::reply::Reply;
 use crate::http::response_body::{Content, StreamBody};
 use crate::http::service::Service;
@@ -54,7 +54,7 @@ fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
 impl Service {
     /// The response to `GET /events`; HEAD gets no stream.
     pub(in crate::http) async fn follow_events(&self, request: &Request<Incoming>) -> Reply {
-        let query = percent::decoded(request.uri().query().unwrap_or_default());
+        let query = percent::decode_lossy(request.uri().query().unwrap_or_default());
         let Ok(query) = String::from_utf8(query) else {
             return Reply::error(&ErrorResponse::QueryNotUtf8);
         };
