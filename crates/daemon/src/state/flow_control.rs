@@ -9,9 +9,9 @@ use std::time::Duration;
 use ironlance_config::GroupKind;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::event::kind::EventKind;
+use ironlance_core::listener::backpressure::FillLevel;
 
 use super::command::Command;
-use super::congestion::Congestion;
 use super::ids::{GroupId, ProcessId};
 use super::process_table::ActiveGroup;
 use super::timers::Timer;
@@ -40,11 +40,8 @@ impl State {
         let mut waits_for = Vec::new();
         for pool in self.table.pool_ids().into_iter().filter(|pool| Some(*pool) != own) {
             let Some(group) = self.table.group_mut(pool) else { continue };
-            if takes_any(&group.config.kind, kinds) && is_filled_above(group, 3, 4) {
-                let congestion = group.congestion.get_or_insert(Congestion { since: now, progress: now });
-                if now < congestion.deadline() {
-                    waits_for.push(pool);
-                }
+            if takes_any(&group.config.kind, kinds) && group.backpressure.must_wait(fill_level(group), now) {
+                waits_for.push(pool);
             }
         }
         if waits_for.is_empty() {
@@ -63,26 +60,28 @@ impl State {
     /// A pool has dealt with an event: output that waits for it is read again once half of its room is free.
     pub(crate) fn on_pool_progress(&mut self, id: GroupId, turn: &mut Turn<'_>) {
         let Some(group) = self.table.group_mut(id) else { return };
-        let Some(congestion) = &mut group.congestion else { return };
-        congestion.progress = turn.now.mono;
-        if is_filled_above(group, 1, 2) {
-            self.reschedule_pauses(turn);
+        if group.backpressure.deadline().is_none() {
+            return;
+        }
+        let level = fill_level(group);
+        if group.backpressure.progress(level, turn.now.mono) {
+            self.resume_for(&[id], turn);
         } else {
-            self.clear_congestion(id, turn);
+            self.reschedule_pauses(turn);
         }
     }
 
-    /// A pool has caught up, has other members than before, or is gone.
-    pub(crate) fn clear_congestion(&mut self, id: GroupId, turn: &mut Turn<'_>) {
+    /// A pool has other members than before, or is gone.
+    pub(crate) fn reset_backpressure(&mut self, id: GroupId, turn: &mut Turn<'_>) {
         if let Some(group) = self.table.group_mut(id) {
-            group.congestion = None;
+            group.backpressure.reset();
         }
         self.resume_for(&[id], turn);
     }
 
     /// Reads output again whose pools have not caught up in time.
     pub(crate) fn expire_pauses(&mut self, turn: &mut Turn<'_>) {
-        let is_over = |id: &GroupId| turn.now.mono >= self.congestion_deadline(*id);
+        let is_over = |id: &GroupId| turn.now.mono >= self.pause_deadline(*id);
         let over: Vec<GroupId> =
             self.paused.iter().flat_map(|paused| &paused.pools).copied().filter(is_over).collect();
         self.resume_for(&over, turn);
@@ -107,14 +106,13 @@ impl State {
     }
 
     /// When output is read again though a pool is behind; at once with one that is behind no more.
-    fn congestion_deadline(&self, id: GroupId) -> Duration {
-        let congestion = self.table.group(id).and_then(|group| group.congestion);
-        congestion.map(Congestion::deadline).unwrap_or_default()
+    fn pause_deadline(&self, id: GroupId) -> Duration {
+        self.table.group(id).and_then(|group| group.backpressure.deadline()).unwrap_or_default()
     }
 
     fn reschedule_pauses(&self, turn: &mut Turn<'_>) {
         let pools = self.paused.iter().flat_map(|paused| &paused.pools);
-        turn.timers.set(Timer::Pauses, pools.map(|id| self.congestion_deadline(*id)).min());
+        turn.timers.set(Timer::Pauses, pools.map(|id| self.pause_deadline(*id)).min());
     }
 
     /// No output waits for these pools any more.
@@ -129,10 +127,9 @@ impl State {
     }
 }
 
-/// Whether a group is a pool with living listeners that is filled beyond this part of its room.
-fn is_filled_above(group: &ActiveGroup, part: usize, whole: usize) -> bool {
-    let Some(pool) = &group.pool else { return false };
-    pool.members().next().is_some() && pool.is_filled(part, whole)
+/// How full a group is, where it is a pool with living listeners.
+fn fill_level(group: &ActiveGroup) -> FillLevel {
+    group.pool.as_ref().map_or(FillLevel::Low, FillLevel::of)
 }
 
 /// Whether a group is a pool that asked for events of one of these types.

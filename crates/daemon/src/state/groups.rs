@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use ironlance_config::{self as config, GroupKind};
 use ironlance_core::event::Event;
+use ironlance_core::listener::backpressure::Backpressure;
 use ironlance_core::listener::bus::PoolId;
 use ironlance_core::listener::pool::{Capacity, Pool, Recycling};
 use ironlance_core::log_level::Level;
@@ -65,7 +66,7 @@ impl State {
             members: members.clone(),
             names: names.into_boxed_slice(),
             pool: self.new_pool(id, wanted, settings),
-            congestion: None,
+            backpressure: Backpressure::default(),
         };
         self.table.add_group(id, group);
         if let GroupKind::Listeners { events, .. } = &wanted.kind {
@@ -94,7 +95,7 @@ impl State {
         if members.iter().filter_map(process).any(|process| !is_stopped(process.lifecycle.state())) {
             return Err(RemoveError::StillRunning);
         }
-        self.clear_congestion(id, turn);
+        self.reset_backpressure(id, turn);
         let pool = self.table.group_mut(id).and_then(|group| group.pool.take());
         self.table.remove_group(id);
         turn.timers.set(Timer::Pool(id), None);

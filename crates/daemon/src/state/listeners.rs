@@ -152,7 +152,7 @@ impl State {
     pub(crate) fn join_pool(&mut self, id: ProcessId, name: ProcessName, turn: &mut Turn<'_>) {
         let Some((group, pool)) = self.pool_of(id) else { return };
         let effects = pool.add_member(MemberId(id.0), name, turn.now.mono);
-        self.clear_congestion(group, turn);
+        self.reset_backpressure(group, turn);
         self.apply_pool_effects(group, effects, turn);
     }
 
@@ -160,7 +160,7 @@ impl State {
     pub(crate) fn leave_pool(&mut self, id: ProcessId, turn: &mut Turn<'_>) {
         let Some((group, pool)) = self.pool_of(id) else { return };
         let effects = pool.member_exited(MemberId(id.0), turn.now.mono);
-        self.clear_congestion(group, turn);
+        self.reset_backpressure(group, turn);
         self.apply_pool_effects(group, effects, turn);
     }
 

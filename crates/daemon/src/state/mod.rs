@@ -8,7 +8,6 @@
 //! ```
 
 pub(crate) mod command;
-pub(crate) mod congestion;
 pub(crate) mod event_log;
 pub(crate) mod exit_record;
 pub(crate) mod flow_control;

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ironlance_config as config;
+use ironlance_core::listener::backpressure::Backpressure;
 use ironlance_core::listener::pool::{Pool, Recycling};
 use ironlance_core::process::lifecycle::{DaemonState, Input, Lifecycle};
 use ironlance_core::process::start_order::start_order;
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use crate::requester::SignalReason;
-use crate::state::congestion::Congestion;
 use crate::state::exit_record::{ExitRecord, SentSignal};
 use crate::state::ids::{GroupId, ProcessId};
 use crate::state::pending_calls::PendingWait;
@@ -96,8 +96,8 @@ pub(crate) struct ActiveGroup {
     pub(crate) names: Box<[(ProcessName, ProcessId)]>,
     /// Its event buffer, where it is a pool of listeners.
     pub(crate) pool: Option<Pool>,
-    /// Set while it has too many events: output that makes more of them may be paused.
-    pub(crate) congestion: Option<Congestion>,
+    /// Output that makes more events is paused while the pool has too many.
+    pub(crate) backpressure: Backpressure,
 }
 
 impl ActiveGroup {
