@@ -20,16 +20,20 @@ pub struct CodePageTrimmer {
 }
 
 impl CodePageTrimmer {
-    /// To be called before a long wait; does something at most twice a minute.
-    pub fn before_wait(&mut self) {
-        if self.last.is_some_and(|last| last.elapsed() < PAUSE) {
-            return;
+    /// Gives pages back; to be called before a long wait. Within 30 seconds of the last time it does nothing, and gives
+    /// the time that is left of them.
+    pub fn before_wait(&mut self) -> Option<Duration> {
+        let left =
+            self.last.and_then(|last| PAUSE.checked_sub(last.elapsed())).filter(|left| !left.is_zero());
+        if left.is_some() {
+            return left;
         }
         self.last = Some(Instant::now());
         let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
         for (start, length) in maps.lines().filter_map(code) {
             release_pages(start, length);
         }
+        None
     }
 }
 
@@ -73,7 +77,9 @@ mod tests {
 
     #[test]
     fn the_program_goes_on_without_its_pages() {
-        CodePageTrimmer::default().before_wait();
+        let mut pages = CodePageTrimmer::default();
+        assert_eq!(pages.before_wait(), None);
+        assert!(pages.before_wait().is_some_and(|left| left <= PAUSE), "not again at once");
         assert_eq!("still here".split(' ').count(), 2);
     }
 }

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod details;
 pub mod environment;
+mod event_input;
 pub mod options;
 pub mod pending_restarts;
 pub mod probe;

@@ -16,7 +16,6 @@ use ironlance_core::event::envelope::{EnvelopeError, MAX_HEADER};
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::event::{StateChange, wire};
 use ironlance_core::listener::protocol::{ListenerResult, READY};
-use ironlance_host::code_pages::CodePageTrimmer;
 use thiserror::Error;
 
 /// Bytes of a body that are read at a time.
@@ -83,11 +82,9 @@ pub fn serve(
     mut output: impl Write,
     handler: &mut dyn EventHandler,
 ) -> Result<(), ProtocolError> {
-    let mut residency = CodePageTrimmer::default();
     loop {
         output.write_all(READY)?;
         output.flush()?;
-        residency.before_wait();
         let Some(header) = read_header(&mut input)? else {
             handler.ended();
             return Ok(());

@@ -23,6 +23,7 @@ use ironlance_alert::Receiver;
 use ironlance_rpc::Client;
 
 use crate::environment::{ListenerEnv, host_name};
+use crate::event_input::EventInput;
 use crate::options::{OptionsEnv, Parsed};
 use crate::protocol::{self, EventHandler, ProtocolError, ReceivedEvent};
 use crate::rule::reminder::{MailDecision, RemindInterval, Reminder};
@@ -155,11 +156,12 @@ impl<C: CommandLogic> EventHandler for Listener<C> {
 /// Takes events from supervisord until it ends, or cannot be understood.
 fn listen(name: &str, alerts: AlertContext, command: impl CommandLogic) -> ExitCode {
     // Std's stdout gives each line to the kernel by itself, and a RESULT is a line and a half.
-    let stdout = match io::stdout().as_fd().try_clone_to_owned() {
-        Ok(stdout) => File::from(stdout),
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    let (stdin, stdout) = match stdout.and_then(|stdout| Ok((EventInput::stdin()?, stdout))) {
+        Ok((stdin, stdout)) => (stdin, File::from(stdout)),
         Err(error) => return fail(name, &ProtocolError::Io(error)),
     };
-    match protocol::serve(io::stdin().lock(), stdout, &mut Listener { alerts, command }) {
+    match protocol::serve(stdin, stdout, &mut Listener { alerts, command }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(name, &error),
     }
