@@ -48,8 +48,6 @@ pub(crate) fn run(
     let Started { config, sockets, log, signals, nofile, pidfile } = startup::start(config, origin)?;
     let duplicates: io::Result<Vec<InheritedSocket>> = sockets.iter().map(BoundServer::duplicate).collect();
     let (rebound_sender, rebound) = mpsc::unbounded_channel();
-    let (interfaces, level) = (config.interfaces.clone(), config.settings.loglevel);
-    let parts = RuntimeParts { sockets, rebound, signals, interfaces, level };
     let startup = Startup {
         config,
         overrides: overrides.clone(),
@@ -62,31 +60,28 @@ pub(crate) fn run(
         reopened_sockets: rebound_sender,
         pidfile: pidfile.clone(),
     };
-    let end = serve(startup, parts, nofile);
+    let end = serve(startup, sockets, rebound, signals, nofile);
     if let Some(pidfile) = pidfile {
         pidfile.remove();
     }
     end
 }
 
-/// What the runtime needs beside the owner.
-struct RuntimeParts {
+/// Drives the owner and the HTTP servers on one thread. `rebound` are sockets that the owner has bound again, as their
+/// files were removed.
+fn serve(
+    startup: Startup,
     sockets: Vec<BoundServer>,
-    /// Sockets that the owner has bound again, as their files were removed.
     rebound: mpsc::UnboundedReceiver<BoundServer>,
-    signals: SignalReceiver,
-    interfaces: Vec<String>,
-    level: Level,
-}
-
-/// Drives the owner and the HTTP servers on one thread.
-fn serve(startup: Startup, parts: RuntimeParts, nofile: u64) -> Result<GenerationEnd, String> {
+    mut signals: SignalReceiver,
+    nofile: u64,
+) -> Result<GenerationEnd, String> {
     let cannot = |error: io::Error| format!("cannot start the event loop: {error}");
     // The owner may have work for many turns: clients, signals and the clock are looked at between any two.
     let runtime =
         Builder::new_current_thread().enable_io().enable_time().event_interval(1).build().map_err(cannot)?;
     let local = LocalSet::new();
-    let mut signals = parts.signals;
+    let (interfaces, level) = (startup.config.interfaces.clone(), startup.config.settings.loglevel);
     let mut owner = {
         let _inside = runtime.enter();
         signals.enter_runtime().map_err(cannot)?;
@@ -94,13 +89,12 @@ fn serve(startup: Startup, parts: RuntimeParts, nofile: u64) -> Result<Generatio
     };
     owner.start_all();
     let (sender, mut inbox) = mpsc::channel(INBOX_CAPACITY);
-    let daemon_log: Rc<dyn DaemonLog> = Rc::new(InboxLog { sender: sender.clone(), level: parts.level });
-    let servers =
-        HttpServers { open: RefCell::default(), interfaces: parts.interfaces, owner: sender, daemon_log };
+    let daemon_log: Rc<dyn DaemonLog> = Rc::new(InboxLog { sender: sender.clone(), level });
+    let servers = HttpServers { open: RefCell::default(), interfaces, owner: sender, daemon_log };
     let servers = Rc::new(servers);
-    let serve_all = async { parts.sockets.into_iter().try_for_each(|socket| servers.serve(socket)) };
+    let serve_all = async { sockets.into_iter().try_for_each(|socket| servers.serve(socket)) };
     local.block_on(&runtime, serve_all).map_err(cannot)?;
-    let rebinding = local.spawn_local(serve_rebound(Rc::clone(&servers), parts.rebound));
+    let rebinding = local.spawn_local(serve_rebound(Rc::clone(&servers), rebound));
     let outcome = run_owner(&runtime, &local, &mut owner, &mut inbox, &mut signals);
     // Requests that come now, as from a multicall after its shutdown, are answered with a fault and do not wait.
     drop(inbox);

@@ -62,12 +62,9 @@ fn wait_for_one(left: Duration) {
     let mut watched: Vec<PollFd<'_>> =
         children.iter().map(|child| PollFd::new(child, PollFlags::IN)).collect();
     let time = if watched.is_empty() { left.min(POLL_INTERVAL) } else { left };
-    let time = Timespec {
-        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    };
+    let time = Timespec::try_from(time).ok();
     // The caller looks at all children, whatever has ended the wait.
-    let _ = poll(&mut watched, Some(&time));
+    let _ = poll(&mut watched, time.as_ref());
 }
 
 /// Our children as pidfds. Empty where /proc is missing or belongs to another pid namespace.
