@@ -46,7 +46,7 @@ pub(crate) mod exit_status {
 
 /// What every verb works with.
 pub(crate) struct Session {
-    /// Whom we talk to, and as whom. Whoever changes them calls [`Session::hang_up`].
+    /// Whom we talk to, and as whom. Whoever changes them calls [`Session::disconnect`].
     pub(crate) options: Options,
     /// The status to end with, so far.
     pub(crate) status: u8,
@@ -125,7 +125,7 @@ impl Session {
         }
     }
 
-    /// The line that [`Session::suggest`] would say.
+    /// The line that [`Session::print_suggestion`] would say.
     pub(crate) fn suggestion(&mut self, name: &str) -> Option<String> {
         if !self.terminal().is_terminal {
             return None;
@@ -146,7 +146,7 @@ impl Session {
         infos.iter().map(read).collect()
     }
 
-    /// `names` as verbs without patterns take them, see [`pattern::expand`]. Supervisord is asked only where there is a
+    /// `names` as verbs without patterns take them, see [`crate::selector::expand`]. Supervisord is asked only where there is a
     /// pattern.
     pub(crate) fn resolve(&mut self, names: &[&str]) -> Result<Vec<String>, CtlError> {
         if names.contains(&"all") || !names.iter().any(|name| selector::is_pattern(name)) {

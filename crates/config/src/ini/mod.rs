@@ -184,7 +184,7 @@ impl Ini {
         section.entry(key).or_else(|| self.defaults.entry(key))
     }
 
-    /// Reads a file's text over what is there already. `file` is the number to be kept in every [`Place`].
+    /// Reads a file's text over what is there already. `file` is the number to be kept in every [`SourceLocation`].
     pub fn read(&mut self, text: &str, file: usize) -> Result<(), SyntaxError> {
         let mut reader = Reader { ini: self, file, section: None, option: None, indent: 0, bad: Vec::new() };
         for line in universal_lines(text) {

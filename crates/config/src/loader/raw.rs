@@ -17,7 +17,7 @@ use crate::section::plugin;
 pub struct RawConfig {
     /// The sections of all files.
     pub ini: Ini,
-    /// The files by the numbers in a [`Place`]; the first is the configuration file as it was named.
+    /// The files by the numbers in a [`SourceLocation`](crate::ini::SourceLocation); the first is the configuration file as it was named.
     pub files: Vec<String>,
     /// The folder of the configuration file; absolute.
     pub here: String,
@@ -41,7 +41,7 @@ impl RawConfig {
 
 /// Reads a configuration file and all that it includes, as far as its form goes.
 ///
-/// Fails with what cannot be read; a line that is no key is left out, and is one of the faults of [`load`](crate::loader()).
+/// Fails with what cannot be read; a line that is no key is left out, and is one of the faults of [`load`](crate::load).
 pub fn load_raw(file: &Path, machine: &HostEnv) -> Result<RawConfig, ConfigFaults> {
     catch_panic(file, || read(file, machine))
 }

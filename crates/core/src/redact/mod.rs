@@ -1,6 +1,6 @@
 //! Keeps secrets out of what is shown: command lines, URLs, headers and output are redacted by what stands before a value.
 //!
-//! A command line or a line of output goes in, the same text with [`MARK`] in the place of each secret comes out. What is
+//! A command line or a line of output goes in, the same text with [`PLACEHOLDER`] in the place of each secret comes out. What is
 //! known to hold a secret stands in `names` (options, variables, headers, parameters) and in `url` (logins, query
 //! parameters, web hooks). Where it cannot be told, more is hidden rather than less. This is for people to read: the
 //! result of redacting a command line is no command line.

@@ -37,7 +37,7 @@ impl TickSchedule {
         due
     }
 
-    /// When to call [`Ticks::due`] next; in the past where something is due at `wall` already.
+    /// When to call `due` next; in the past where something is due at `wall` already.
     pub fn next_deadline(&self, wall: Duration) -> Duration {
         self.next_deadline_of(wall, |_| true).unwrap_or(Duration::MAX)
     }

@@ -45,7 +45,7 @@ impl OutputBuffer {
         Self { pending: Vec::new(), out, write_error: None }
     }
 
-    /// Keeps bytes until the next [`Screen::flush`].
+    /// Keeps bytes until the next [`OutputBuffer::flush`].
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
     }

@@ -60,7 +60,7 @@ pub fn locate(environment: &StateFolderEnv<'_>, owner: &UserIdentity) -> StateFo
     choose(environment, owner, geteuid().as_raw(), Intent::Make)
 }
 
-/// What [`find`] would give in a supervisord that runs as the user `daemon`; makes nothing.
+/// What [`locate`] would give in a supervisord that runs as the user `daemon`; makes nothing.
 pub fn predict(environment: &StateFolderEnv<'_>, owner: &UserIdentity, daemon: u32) -> StateFolder {
     choose(environment, owner, daemon, Intent::Look)
 }

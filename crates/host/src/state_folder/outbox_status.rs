@@ -27,11 +27,11 @@ const DIGITS: usize = 16;
 /// What an outbox holds. Times are since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OutboxStatus {
-    /// Alerts that wait to be delivered; [`MOST`] stands for that many or more.
+    /// Alerts that wait to be delivered; [`MAX_COUNTED`] stands for that many or more.
     pub waiting: usize,
     /// Since when the oldest of them waits.
     pub oldest: Option<Duration>,
-    /// Alerts that were given up; [`MOST`] stands for that many or more.
+    /// Alerts that were given up; [`MAX_COUNTED`] stands for that many or more.
     pub dead: usize,
     /// Why the last try failed.
     pub last_error: Option<LastError>,

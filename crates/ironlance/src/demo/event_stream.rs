@@ -1,4 +1,4 @@
-//! Reads the event stream of the demo's supervisord in a thread and passes on each [`DemoEvent`].
+//! Reads the event stream of the demo's supervisord in a thread and passes on each [`StreamMessage`].
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;

@@ -36,7 +36,7 @@ pub(crate) struct BulkAction {
 /// What is said about a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefusalText {
-    /// Those of the kind, behind the name: see [`FaultKind::words`].
+    /// Those of the kind, behind the name: see [`FaultKind::description`].
     FaultKind,
     /// Supervisord's, instead of everything.
     ServerMessage,

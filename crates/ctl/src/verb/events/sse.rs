@@ -14,7 +14,7 @@ pub enum SseMessage {
         /// The data; its lines are joined by newlines.
         data: String,
     },
-    /// A message longer than [`MOST`], which was skipped.
+    /// A message longer than [`MAX_MESSAGE`], which was skipped.
     Oversized,
 }
 
