@@ -59,7 +59,7 @@ pub enum OpenError {
     #[error("Cannot open an HTTP server: socket.error reported AF_UNIX path too long")]
     TooLong,
     /// Another error of the system.
-    #[error("Cannot open an HTTP server: socket.error reported {}", reported(.0))]
+    #[error("Cannot open an HTTP server: socket.error reported {}", errno_text(.0))]
     Refused(io::Error),
 }
 
@@ -100,7 +100,7 @@ impl From<PathTaken> for OpenError {
 }
 
 /// `errno.EACCES (13)`.
-fn reported(error: &io::Error) -> String {
+fn errno_text(error: &io::Error) -> String {
     let Some(number) = error.raw_os_error() else { return error.to_string() };
     format!("errno.{:?} ({number})", nix::errno::Errno::from_raw(number))
 }

@@ -89,7 +89,7 @@ impl TailReader {
             return self.read();
         }
         // The old file is read to its end before the new one is opened.
-        if fs::metadata(&self.path).is_ok_and(|there| !is_same(&here, &there))
+        if fs::metadata(&self.path).is_ok_and(|there| !is_same_file(&here, &there))
             && let Ok(file) = plain_file(&self.path)
         {
             self.file = file;
@@ -117,7 +117,7 @@ fn plain_file(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 

@@ -9,15 +9,15 @@
 //!
 //! A log is read twice, because HTTP wants the length first and the length of its XML is known only after reading.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use hyper::body::Bytes;
 use ironlance_rpc::text_encoder::TextEncoder;
 use ironlance_rpc::{Fault, FaultKind, Value, write};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::owner::OwnerClient;
 use super::worker_thread::WorkerThread;
@@ -33,16 +33,8 @@ const MAX_OPEN_LOGS: usize = 64;
 pub(super) struct LogReader {
     owner: OwnerClient,
     worker: WorkerThread,
-    open: Rc<Cell<usize>>,
-}
-
-/// Counts one open log until it is dropped.
-pub(super) struct OpenLogGuard(Rc<Cell<usize>>);
-
-impl Drop for OpenLogGuard {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
+    /// One permit per long log that is open.
+    open_logs: Arc<Semaphore>,
 }
 
 /// The result of a call.
@@ -61,13 +53,13 @@ pub(super) enum LogText {
     /// A short text.
     Short(String),
     /// A text that is still in its file; `length` bytes in XML.
-    InFile { excerpt: FileRange, length: u64, opened: OpenLogGuard },
+    InFile { excerpt: FileRange, length: u64, opened: OwnedSemaphorePermit },
 }
 
 impl LogReader {
     /// A reader that asks the owner for the paths of logs.
     pub(super) fn new(owner: OwnerClient) -> Self {
-        Self { owner, worker: WorkerThread::default(), open: Rc::default() }
+        Self { owner, worker: WorkerThread::default(), open_logs: Arc::new(Semaphore::new(MAX_OPEN_LOGS)) }
     }
 
     /// The result of a call that reads a log.
@@ -116,13 +108,11 @@ impl LogReader {
             let piece = read.await.and_then(|read| read).map_err(|_| failed())?;
             return Ok(LogText::Short(piece.text));
         }
-        if self.open.get() >= MAX_OPEN_LOGS {
+        let Ok(opened) = Arc::clone(&self.open_logs).try_acquire_owned() else {
             return Err(
                 FaultKind::Failed.about("cannot read this log now: too many long logs are being read")
             );
-        }
-        self.open.set(self.open.get() + 1);
-        let opened = OpenLogGuard(Rc::clone(&self.open));
+        };
         let (mut length, mut piece) = (0, LogChunk::before_first(excerpt.clone()));
         while !piece.is_last {
             let read = self.worker.run(move || piece.next());
@@ -225,7 +215,7 @@ pub(super) struct StreamedXml {
 
 enum XmlPart {
     Text(String),
-    Log { piece: LogChunk, left: u64, opened: OpenLogGuard },
+    Log { piece: LogChunk, left: u64, opened: OwnedSemaphorePermit },
 }
 
 /// The XML of a result.

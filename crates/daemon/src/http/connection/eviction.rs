@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn followers_have_three_quarters_of_the_seats() {
+    fn followers_have_three_quarters_of_the_slots() {
         let mut all = vec![client(Phase::EventStream, 5); 6];
         assert_eq!(goes(&all), None);
         all.push(client(Phase::LogTail, 9));

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_connection_takes_the_seat_of_one_that_can_be_spared() {
+    async fn a_new_connection_takes_the_slot_of_one_that_can_be_spared() {
         let limits = HttpLimits { connections: 2, ..HttpLimits::default() };
         let slots = Rc::new(ConnectionSlots::new(limits, Rc::new(Silence)));
         let [busy, body] = [(); 2].map(|()| slots.acquire().unwrap());

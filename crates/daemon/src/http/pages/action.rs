@@ -1,8 +1,8 @@
 //! `POST /action`: carries out the forms of the pages, the only way in which a page changes anything:
 //! [`ActionHandler`].
 
-use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{ACCEPT, CONTENT_TYPE};
@@ -11,6 +11,7 @@ use ironlance_core::log_level::Level;
 use ironlance_core::text::percent::encode;
 use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::{Fault, FaultKind, Value};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 
 use super::action_scope::{ActionScope, ConfirmedAction};
@@ -33,29 +34,6 @@ const MAX_RESTARTS: usize = 256;
 /// How many names of failed processes a message shows.
 const MAX_NAMES: usize = 5;
 
-/// Counts the restarts in progress.
-#[derive(Default)]
-struct RestartLimit(Rc<Cell<usize>>);
-
-/// One restart in progress, until it is dropped.
-struct Restart(Rc<Cell<usize>>);
-
-impl RestartLimit {
-    fn one(&self) -> Option<Restart> {
-        if self.0.get() >= MAX_RESTARTS {
-            return None;
-        }
-        self.0.set(self.0.get() + 1);
-        Some(Restart(Rc::clone(&self.0)))
-    }
-}
-
-impl Drop for Restart {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
 /// What a button does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
@@ -66,7 +44,7 @@ enum Action {
 }
 
 impl Action {
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         match name {
             "start" => Some(Self::Start),
             "stop" => Some(Self::Stop),
@@ -111,9 +89,9 @@ impl Target {
     }
 
     /// The name as the page shows it.
-    fn shown(&self) -> &str {
+    fn display_name(&self) -> &str {
         match self {
-            Self::Process(name) | Self::Group(name) => shown(name),
+            Self::Process(name) | Self::Group(name) => display_name(name),
             Self::All => "",
         }
     }
@@ -137,7 +115,7 @@ impl Target {
 }
 
 /// `web` for `web:web`, `shop:web` as it is.
-fn shown(name: &str) -> &str {
+fn display_name(name: &str) -> &str {
     let name = name.char_indices().nth(MAX_NAME_CHARS).map_or(name, |(at, _)| &name[..at]);
     name.split_once(':').filter(|(group, process)| group == process).map_or(name, |(group, _)| group)
 }
@@ -147,12 +125,13 @@ pub(super) struct ActionHandler {
     owner: OwnerClient,
     daemon_log: Rc<dyn DaemonLog>,
     access: Access,
-    restarts: RestartLimit,
+    /// One permit per restart in progress.
+    restarts: Arc<Semaphore>,
 }
 
 impl ActionHandler {
     pub(super) fn new(owner: OwnerClient, daemon_log: Rc<dyn DaemonLog>, access: Access) -> Self {
-        Self { owner, daemon_log, access, restarts: RestartLimit::default() }
+        Self { owner, daemon_log, access, restarts: Arc::new(Semaphore::new(MAX_RESTARTS)) }
     }
 
     /// Why the headers of a form are refused, if they are.
@@ -193,7 +172,7 @@ impl ActionHandler {
         let Some(token) = token.filter(|token| token.matches(shown)) else {
             return PageResponse::plain(StatusCode::FORBIDDEN, messages.stale_token);
         };
-        let Some(action) = fields.get("do").and_then(Action::named) else {
+        let Some(action) = fields.get("do").and_then(Action::from_name) else {
             return PageResponse::plain(StatusCode::BAD_REQUEST, messages.not_understood);
         };
         let Some(target) = Target::of(&fields) else {
@@ -262,9 +241,9 @@ impl ActionHandler {
             },
         };
         match outcome {
-            Ok(Value::Array(statuses)) => many(action, &statuses, messages),
-            Ok(_) => FlashMessage::good(one(action, target, messages)),
-            Err(fault) => FlashMessage::warning(fault_text(&fault, target.shown(), messages)),
+            Ok(Value::Array(statuses)) => message_for_many(action, &statuses, messages),
+            Ok(_) => FlashMessage::good(message_for_one(action, target, messages)),
+            Err(fault) => FlashMessage::warning(fault_text(&fault, target.display_name(), messages)),
         }
     }
 
@@ -294,18 +273,19 @@ impl ActionHandler {
     /// Stops the target and starts it again when it has stopped. That may take long, so it runs in a task. False if too
     /// many restarts are in progress.
     async fn restart(&self, requester: &Requester, target: &Target) -> Result<bool, Fault> {
-        self.known(requester, target).await?;
-        let Some(restart) = self.restarts.one() else { return Ok(false) };
+        self.check_exists(requester, target).await?;
+        let Ok(permit) = Arc::clone(&self.restarts).try_acquire_owned() else { return Ok(false) };
         let (owner, daemon_log, target) = (self.owner.clone(), Rc::clone(&self.daemon_log), target.clone());
         let requester = requester.clone();
         spawn_local(async move {
-            let _restart = restart;
+            let _permit = permit;
             let mut outcome = owner.call(&requester, target.stop(WaitMode::WhenDone)).await;
             if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
                 outcome = owner.call(&requester, target.start()).await;
             }
             if let Err(fault) = outcome {
-                let line = format!("cannot restart {:?} for a visitor of the page: {fault}", target.shown());
+                let line =
+                    format!("cannot restart {:?} for a visitor of the page: {fault}", target.display_name());
                 daemon_log.log(Level::Warn, &line);
             }
         });
@@ -313,7 +293,7 @@ impl ActionHandler {
     }
 
     /// Checks that the target exists.
-    async fn known(&self, requester: &Requester, target: &Target) -> Result<(), Fault> {
+    async fn check_exists(&self, requester: &Requester, target: &Target) -> Result<(), Fault> {
         match target {
             Target::Process(name) => {
                 self.owner.call(requester, RpcRequest::GetProcessInfo { name: name.clone() }).await.map(drop)
@@ -329,7 +309,7 @@ impl ActionHandler {
 }
 
 /// The message about an action on one target.
-fn one(action: Action, target: &Target, messages: &Messages) -> String {
+fn message_for_one(action: Action, target: &Target, messages: &Messages) -> String {
     let about = match action {
         Action::Start => messages.starting,
         Action::Stop => messages.stopping,
@@ -338,12 +318,12 @@ fn one(action: Action, target: &Target, messages: &Messages) -> String {
     };
     match target {
         Target::All => messages.restarting_many.to_owned(),
-        Target::Process(_) | Target::Group(_) => about(target.shown()),
+        Target::Process(_) | Target::Group(_) => about(target.display_name()),
     }
 }
 
 /// The message about an action on several processes.
-fn many(action: Action, statuses: &[Value], messages: &Messages) -> FlashMessage {
+fn message_for_many(action: Action, statuses: &[Value], messages: &Messages) -> FlashMessage {
     let success = Value::Int(FaultKind::Success.code());
     let is_well = |status: &Value| status.member("status") == Some(&success);
     let well = statuses.iter().filter(|status| is_well(status)).count();
@@ -398,7 +378,7 @@ mod tests {
     #[test]
     fn a_program_is_called_as_the_page_shows_it() {
         assert_eq!(
-            [shown("web:web"), shown("shop:web"), shown("web"), shown("a:")],
+            [display_name("web:web"), display_name("shop:web"), display_name("web"), display_name("a:")],
             ["web", "shop:web", "web", "a:"]
         );
     }

@@ -52,7 +52,7 @@ impl Broadcaster {
         let (snapshots, reader) = watch::channel(None);
         let snapshots = Rc::new(snapshots);
         *self.snapshots.borrow_mut() = Rc::downgrade(&snapshots);
-        spawn_local(look(self.owner.clone(), self.outbox_reader.clone(), snapshots));
+        spawn_local(make_snapshots(self.owner.clone(), self.outbox_reader.clone(), snapshots));
         Some(reader)
     }
 
@@ -64,7 +64,7 @@ impl Broadcaster {
 }
 
 /// Makes snapshots until there is no receiver.
-async fn look(owner: OwnerClient, outbox_reader: OutboxReader, snapshots: Rc<SnapshotSender>) {
+async fn make_snapshots(owner: OwnerClient, outbox_reader: OutboxReader, snapshots: Rc<SnapshotSender>) {
     let mut events = owner.subscribe(EventKind::NOTABLE.to_vec()).await;
     let mut coalesce_time = COALESCE_TIME;
     let (mut sampler, mut usage, mut samples) = (Some(UsageSampler::default()), UsageByPid::new(), 0);

@@ -23,7 +23,7 @@ pub(super) struct PageContext<'a> {
     pub(super) root: String,
     access: Access,
     /// The hidden fields of every form.
-    hidden: String,
+    hidden_fields: String,
 }
 
 impl<'a> PageContext<'a> {
@@ -39,7 +39,7 @@ impl<'a> PageContext<'a> {
             true => format!("<input type=\"hidden\" name=\"lang\" value=\"{}\">", choice.language.tag()),
             false => String::new(),
         };
-        let hidden = match access {
+        let hidden_fields = match access {
             Access::Full => {
                 format!("<input type=\"hidden\" name=\"token\" value=\"{}\">{language}", token.as_str())
             }
@@ -47,11 +47,21 @@ impl<'a> PageContext<'a> {
         };
         let messages = choice.language.messages();
         let root = String::new();
-        Self { messages, choice, clock, now, usage, asset_version: ASSET_VERSION, root, access, hidden }
+        Self {
+            messages,
+            choice,
+            clock,
+            now,
+            usage,
+            asset_version: ASSET_VERSION,
+            root,
+            access,
+            hidden_fields,
+        }
     }
 
     /// The relative URL of the index page, without a query.
-    pub(super) fn home(&self) -> &str {
+    pub(super) fn index_url(&self) -> &str {
         if self.root.is_empty() { "./" } else { &self.root }
     }
 
@@ -66,8 +76,8 @@ impl<'a> PageContext<'a> {
     }
 
     /// HTML of our own making: it contains no input.
-    pub(super) fn hidden(&self) -> &str {
-        &self.hidden
+    pub(super) fn hidden_fields(&self) -> &str {
+        &self.hidden_fields
     }
 
     /// CPU and memory of a process, if they are known.

@@ -71,9 +71,9 @@ use usage_sampler::{UsageByPid, UsageSampler};
 pub(super) use page_response::{PageBody, PageResponse};
 
 /// How long a page waits for CPU and memory figures; without them it shows none.
-const GAUGE_TIME: Duration = Duration::from_millis(300);
+const USAGE_TIMEOUT: Duration = Duration::from_millis(300);
 /// Largest form in bytes.
-pub(super) const FORM: usize = 16 * 1024;
+pub(super) const MAX_FORM_BYTES: usize = 16 * 1024;
 
 /// The pages of one server. Tasks and tokens are created with the first page.
 pub(super) struct Pages {
@@ -270,7 +270,7 @@ impl Pages {
     async fn view(&self) -> Result<DaemonView, Gone> {
         let mut view = self.owner.view().await.ok_or(Gone)?;
         if !view.listeners.is_empty() {
-            let outboxes = self.outbox_reader.read(GAUGE_TIME).await.unwrap_or_default();
+            let outboxes = self.outbox_reader.read(USAGE_TIMEOUT).await.unwrap_or_default();
             view.add_outboxes(&outboxes.into_iter().map(Rc::new).collect::<Vec<_>>());
         }
         Ok(view)
@@ -291,7 +291,7 @@ impl Pages {
             let _turn = turn;
             UsageSampler::default().sample(&roots)
         });
-        timeout(GAUGE_TIME, look).await.ok().and_then(Result::ok).unwrap_or_default()
+        timeout(USAGE_TIMEOUT, look).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 }
 
@@ -299,7 +299,7 @@ impl Pages {
 async fn user_of(program: &ProgramView) -> Option<String> {
     let uid = program.settings.as_ref()?.program().uid?;
     let look = spawn_blocking(move || UserIdentity::from_uid(uid).name);
-    timeout(GAUGE_TIME, look).await.ok()?.ok()
+    timeout(USAGE_TIMEOUT, look).await.ok()?.ok()
 }
 
 /// The time since 1970.

@@ -19,7 +19,7 @@ pub(super) struct NotFoundPage<'a> {
 
 impl<'a> NotFoundPage<'a> {
     pub(super) fn new(context: &'a PageContext<'a>, words: &'a str) -> Self {
-        let other = format!("{}?lang={}", context.home(), context.messages.other.0);
+        let other = format!("{}?lang={}", context.index_url(), context.messages.other.0);
         Self { context, other, message: FlashMessage::default(), words }
     }
 }

@@ -8,7 +8,7 @@ use super::context::PageContext;
 use super::flash_message::FlashMessage;
 use super::format;
 use super::log_page::printable;
-use super::row::{ProgramRow, RowPlace, near_memory};
+use super::row::{ProgramRow, RowPlace, oom_text};
 use super::sections::{EventsSection, ListenersSection};
 use super::settings::SettingsSection;
 use crate::view::{DaemonView, EndView, ProgramView};
@@ -86,7 +86,7 @@ impl<'a> ExitSection<'a> {
             description: failed.then(|| (context.messages.exit_reason)(&program.description)),
             words: of(&|end| (context.messages.exit_reason)(&end.words)),
             at: of(&|end| format::moment(context.clock, end.at, context.now)),
-            oom_window: end.and_then(|end| end.oom_window).map(|window| near_memory(context, window)),
+            oom_window: end.and_then(|end| end.oom_window).map(|window| oom_text(context, window)),
             up: of(&|end| format::span(end.up, context.messages.units)),
             stdout: of(&|end| printable(&end.stdout_tail)),
             stderr: of(&|end| printable(&end.stderr_tail)),

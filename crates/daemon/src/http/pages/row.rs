@@ -158,7 +158,7 @@ fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
         parts.push(messages.out_of_memory.to_owned());
     }
     if let Some(window) = end.oom_window {
-        parts.push(near_memory(context, window));
+        parts.push(oom_text(context, window));
     }
     if !end.stop_requested {
         parts.push((messages.after_uptime)(&format::span(end.up, messages.units)));
@@ -170,7 +170,7 @@ fn why(context: &PageContext<'_>, program: &ProgramView) -> Option<Why> {
 }
 
 /// The text about an out-of-memory kill nearby.
-pub(super) fn near_memory(context: &PageContext<'_>, window: TimeWindow) -> String {
+pub(super) fn oom_text(context: &PageContext<'_>, window: TimeWindow) -> String {
     let TimeWindow { from, to } = window;
     let [from, to] = [from, to].map(|at| format::moment(context.clock, at, context.now));
     (context.messages.oom_nearby)(&if from == to { to } else { format!("{from}–{to}") })

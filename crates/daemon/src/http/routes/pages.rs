@@ -4,7 +4,7 @@ use hyper::Method;
 use hyper::body::Bytes;
 
 use crate::http::error_response::ErrorResponse;
-use crate::http::pages::{FORM, PageBody, PageResponse};
+use crate::http::pages::{MAX_FORM_BYTES, PageBody, PageResponse};
 use crate::http::reply::Reply;
 use crate::http::response_body::Content;
 use crate::http::service::{IncomingRequest, Service};
@@ -29,7 +29,7 @@ impl Service {
             return self.page_reply(refusal, &Method::POST);
         }
         let (head, body) = request.into_parts();
-        let form = match self.read_body(body, FORM, state).await {
+        let form = match self.read_body(body, MAX_FORM_BYTES, state).await {
             Ok(form) => form,
             Err(error) => return Reply::error(&error),
         };

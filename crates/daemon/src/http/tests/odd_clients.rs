@@ -89,7 +89,7 @@ fn every_refusal_says_why_on_one_line() {
 }
 
 #[test]
-fn who_finds_no_seat_is_told_so() {
+fn a_client_that_gets_no_slot_gets_a_503() {
     run(async {
         let server = TestServer::open(None, HttpLimits { connections: 1, ..HttpLimits::default() });
         let mut known = server.connect().await;

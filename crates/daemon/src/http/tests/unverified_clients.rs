@@ -2,11 +2,11 @@
 
 use super::*;
 
-const SEATS: usize = 16;
+const SLOTS: usize = 16;
 
 fn locked() -> TestServer {
     let credentials = Credentials { username: "user".into(), password: Password::Plain("secret".into()) };
-    TestServer::open(Some(credentials), HttpLimits { connections: SEATS, ..HttpLimits::default() })
+    TestServer::open(Some(credentials), HttpLimits { connections: SLOTS, ..HttpLimits::default() })
 }
 
 /// A call with the password (user:secret).
@@ -23,7 +23,7 @@ fn a_crowd_without_password_whose_bodies_do_not_come_locks_nobody_out() {
         let mut crowd = Vec::new();
         for round in 0..4 {
             for beginning in [BODY_TO_COME, "POST /RPC2 HT", "", "GET / HTTP/1.1\r\nX: y\r\n"] {
-                for _ in 0..SEATS {
+                for _ in 0..SLOTS {
                     let mut client = server.connect().await;
                     // It may have been sent away already.
                     let _ = client.stream.write_all(beginning.as_bytes()).await;
@@ -44,7 +44,7 @@ fn who_has_the_password_and_idles_is_not_sent_away_for_strangers() {
         known.send(&rightful("supervisor.getIdentification")).await;
         assert_eq!(known.answer().await.status(), "200");
         let mut crowd = Vec::new();
-        for _ in 0..SEATS * 3 {
+        for _ in 0..SLOTS * 3 {
             crowd.push(server.connect().await);
         }
         // The last of them shows that all have been looked at.
@@ -82,11 +82,11 @@ fn the_password_is_asked_for_before_the_body_is_read() {
 #[test]
 fn on_a_server_without_password_a_crowd_whose_requests_do_not_come_locks_nobody_out() {
     run(async {
-        let server = TestServer::open(None, HttpLimits { connections: SEATS, ..HttpLimits::default() });
+        let server = TestServer::open(None, HttpLimits { connections: SLOTS, ..HttpLimits::default() });
         let mut crowd = Vec::new();
         for round in 0..4 {
             for beginning in [BODY_TO_COME, "POST /RPC2 HT", ""] {
-                for _ in 0..SEATS {
+                for _ in 0..SLOTS {
                     let mut client = server.connect().await;
                     let _ = client.stream.write_all(beginning.as_bytes()).await;
                     crowd.push(client);
