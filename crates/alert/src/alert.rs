@@ -1,4 +1,4 @@
-//! An alert: [`Alert`], what one receiver is told, of one notification or, in a batch, of many.
+//! An alert: [`Alert`], one notification or, in a batch, many, for one receiver. The outbox stores it, a channel sends it.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::notification::Notification;
 use crate::receiver::{Format, Receiver};
 use crate::render::{sms, text};
 
-/// An alert in the outbox: what is told, and all that its delivery needs.
+/// An alert in the outbox: its content, and all that its delivery needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// Unique among all alerts; the Message-ID is made of it, so a second delivery can be recognised.
@@ -17,15 +17,15 @@ pub struct Alert {
     pub host: String,
     /// When it was made, in seconds since 1970.
     pub created: i64,
-    /// How and to whom it goes.
+    /// Channel, addresses and format.
     pub receiver: Receiver,
     /// The subject line; a mail without one has no Subject header.
     pub subject: Option<String>,
-    /// What is told, in order; empty only while a batch is collected.
+    /// The content, in order; empty only while a batch is collected.
     pub entries: Vec<AlertEntry>,
 }
 
-/// One thing that an alert tells.
+/// One entry of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertEntry {
     /// Data, of which the receiver's format makes a text.

@@ -3,7 +3,7 @@
 use ironlance_core::{Namespec, ProcessState};
 use serde::{Deserialize, Serialize};
 
-/// One thing that people are told.
+/// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// What happened, to what.

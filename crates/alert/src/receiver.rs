@@ -1,4 +1,4 @@
-//! To whom an alert goes, by which channel, in which format: [`Receiver`].
+//! The receiver of an alert: [`Receiver`], a channel with its settings, the addresses, and the format that they read.
 
 use std::fmt;
 use std::path::PathBuf;

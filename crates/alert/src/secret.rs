@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_password_file_is_said_and_waited_for_by_nobody() {
+    fn what_is_no_password_file_is_an_error_and_blocks_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         fs::write(path("empty"), "\nhunter2\n").unwrap();

@@ -25,7 +25,7 @@ const LINGER: u64 = 3600;
 /// may give another one next time.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// What the threads of a deliverer tell its dispatcher.
+/// The messages from the threads of a deliverer to its dispatcher.
 #[derive(Debug)]
 pub enum Message {
     /// These alerts were put into the store; without ids, some were.
@@ -76,7 +76,7 @@ pub struct DeliveryWorker {
     pub store: Arc<dyn Store>,
     /// How channels are made.
     pub open: OpenChannel,
-    /// Makes what is told each step of an attempt.
+    /// Makes the observer of the steps of an attempt.
     pub progress: fn() -> Box<dyn DeliveryProgress>,
     /// Shows the processes that wait for the lock of the outbox that this one is alive.
     pub heartbeat: fn(),

@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_line_costs_only_what_it_said() {
+    fn a_damaged_line_costs_only_its_own_record() {
         let text = file(&alert(&["one".into(), "two".into(), "three".into()]), None);
         let stored = read(text.replace("two", "TWO").as_bytes()).unwrap();
         let texts: Vec<_> = stored.alert.entries.iter().map(|entry| entry.render(Format::Mail)).collect();
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_header_is_told_and_can_be_replaced() {
+    fn a_damaged_header_is_an_error_and_can_be_replaced() {
         let whole = alert(&["one".into(), "two".into()]);
         let text = file(&whole, None).replace("ops@", "OPS@");
         let error = read(text.as_bytes()).unwrap_err();

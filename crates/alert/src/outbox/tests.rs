@@ -29,7 +29,7 @@ fn failed(at: i64, reason: &str) -> FailedAttempt {
     FailedAttempt { at, reason: reason.into(), tried: 0 }
 }
 
-fn draft(origin: &str) -> Alert {
+fn empty(origin: &str) -> Alert {
     Alert { entries: Vec::new(), ..alert(origin, "") }
 }
 
@@ -133,12 +133,12 @@ fn an_outbox_that_was_removed_is_made_again() {
 #[test]
 fn a_batch_outlives_its_process_and_is_sent_once() {
     let (_dir, outbox) = outbox();
-    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    let mut batch = Batch::open(&outbox, empty("a")).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     batch.ack();
     batch.add(&outbox, entry("two"), "event 2").unwrap();
     drop(batch);
-    let mut batch = Batch::open(&outbox, Alert { subject: Some("new".into()), ..draft("a") }).unwrap();
+    let mut batch = Batch::open(&outbox, Alert { subject: Some("new".into()), ..empty("a") }).unwrap();
     assert_eq!(batch.entries(), [entry("one"), entry("two")]);
     assert_eq!(batch.unacked(), Some("event 2"));
     batch.ack();
@@ -146,13 +146,13 @@ fn a_batch_outlives_its_process_and_is_sent_once() {
     let ids = outbox.ids(OutboxFolder::New).unwrap();
     let sent = outbox.load(OutboxFolder::New, &ids[0]).unwrap().alert;
     assert_eq!((sent.entries.len(), sent.subject.as_deref(), ids.len()), (2, Some("new"), 1));
-    assert!(Batch::open(&outbox, draft("a")).unwrap().entries().is_empty());
+    assert!(Batch::open(&outbox, empty("a")).unwrap().entries().is_empty());
 }
 
 #[test]
 fn a_batch_without_a_disk_is_kept_and_handed_over() {
     let (dir, outbox) = outbox();
-    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    let mut batch = Batch::open(&outbox, empty("a")).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     fs::remove_dir_all(dir.path().join("outbox")).unwrap();
     fs::write(dir.path().join("outbox"), "in the way").unwrap();
@@ -188,9 +188,9 @@ fn a_note_behind_a_cut_line_does_no_damage() {
 }
 
 #[test]
-fn a_batch_is_as_old_as_its_last_entry_and_notices_that_its_file_is_gone() {
+fn a_batch_is_as_old_as_its_last_entry_and_notices_that_its_file_was_removed() {
     let (dir, outbox) = outbox();
-    let mut batch = Batch::open(&outbox, Alert { created: 7, ..draft("a") }).unwrap();
+    let mut batch = Batch::open(&outbox, Alert { created: 7, ..empty("a") }).unwrap();
     batch.add(&outbox, entry("one"), "event 1").unwrap();
     fs::remove_dir_all(dir.path().join("outbox")).unwrap();
     batch.add(&outbox, entry("two"), "event 2").unwrap();
@@ -213,10 +213,10 @@ fn the_lock_is_known_by_the_file_that_holds_it() {
 #[test]
 fn a_batch_that_could_not_be_read_at_first_is_not_lost() {
     let (_dir, outbox) = outbox();
-    let mut first = Batch::open(&outbox, draft("a")).unwrap();
+    let mut first = Batch::open(&outbox, empty("a")).unwrap();
     first.add(&outbox, entry("one"), "event 1").unwrap();
     drop(first);
-    let mut second = Batch::in_memory(&outbox, draft("a"));
+    let mut second = Batch::in_memory(&outbox, empty("a"));
     fs::set_permissions(outbox.new_dir(), fs::Permissions::from_mode(0o777)).unwrap();
     assert!(second.add(&outbox, entry("two"), "event 2").is_err());
     fs::set_permissions(outbox.new_dir(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -226,7 +226,7 @@ fn a_batch_that_could_not_be_read_at_first_is_not_lost() {
 }
 
 #[test]
-fn a_pipe_or_a_link_keeps_nobody_waiting() {
+fn a_pipe_or_a_link_blocks_nothing() {
     let (dir, outbox) = outbox();
     let pipe = outbox.new_dir().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -283,10 +283,10 @@ fn a_batch_that_became_too_large_is_sent_when_its_listener_starts() {
     let (_dir, outbox) = outbox();
     let text = large(&alert("a", ""), 40).repeat(5);
     fs::write(outbox.dir().join("batch").join(origin_file("a")), text).unwrap();
-    let mut batch = Batch::open(&outbox, Alert { subject: Some("now".into()), ..draft("a") }).unwrap();
+    let mut batch = Batch::open(&outbox, Alert { subject: Some("now".into()), ..empty("a") }).unwrap();
     assert!(batch.entries().is_empty() && outbox.batches().unwrap().is_empty());
     assert_eq!(batch.unacked(), Some("event 39"));
-    // The header of a copy in the middle is no entry; it is said.
+    // The header of a copy in the middle is no entry; it counts as damaged.
     assert_eq!(numbers(&outbox).len(), 201);
     let id = outbox.ids(OutboxFolder::New).unwrap().remove(0);
     let sent = outbox.load(OutboxFolder::New, &id).unwrap().alert;
@@ -298,7 +298,7 @@ fn a_batch_that_became_too_large_is_sent_when_its_listener_starts() {
 #[test]
 fn a_batch_is_large_before_a_mail_server_would_refuse_it() {
     let (_dir, outbox) = outbox();
-    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    let mut batch = Batch::open(&outbox, empty("a")).unwrap();
     let entry = || AlertEntry::text("x".repeat(repair::MAX_MAIL_BYTES / 4));
     for _ in 0..4 {
         assert!(!batch.is_large());
@@ -306,7 +306,7 @@ fn a_batch_is_large_before_a_mail_server_would_refuse_it() {
     }
     assert!(batch.is_large());
     drop(batch);
-    let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+    let mut batch = Batch::open(&outbox, empty("a")).unwrap();
     assert!(batch.is_large(), "also one that was left behind");
     batch.send(&outbox);
     assert!(!batch.is_large());
@@ -337,7 +337,7 @@ fn the_good_entries_of_a_damaged_alert_are_sent_and_the_file_is_kept() {
 fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
     for (damage, left) in [("two", vec!["one", "three"]), ("ops@", vec!["one", "two", "three"])] {
         let (_dir, outbox) = outbox();
-        let mut batch = Batch::open(&outbox, draft("a")).unwrap();
+        let mut batch = Batch::open(&outbox, empty("a")).unwrap();
         for text in ["one", "two", "three"] {
             batch.add(&outbox, AlertEntry::text(text.into()), text).unwrap();
         }
@@ -345,7 +345,7 @@ fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
         let path = outbox.dir().join("batch").join(origin_file("a"));
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.replace(damage, &damage.to_uppercase())).unwrap();
-        let batch = Batch::open(&outbox, draft("a")).unwrap();
+        let batch = Batch::open(&outbox, empty("a")).unwrap();
         let texts = texts(batch.entries());
         assert_eq!(texts[..left.len()], left);
         assert_eq!(texts.len(), left.len() + 1, "and a word about the damage");
@@ -357,7 +357,7 @@ fn the_good_entries_of_a_damaged_batch_are_kept_even_without_its_header() {
 #[test]
 fn an_event_in_the_batch_of_another_process_of_the_pool_is_known_until_it_was_answered() {
     let (_dir, outbox) = outbox();
-    let mut batch = Batch::open(&outbox, draft("a 0")).unwrap();
+    let mut batch = Batch::open(&outbox, empty("a 0")).unwrap();
     batch.add(&outbox, AlertEntry::text("one".into()), "event 1").unwrap();
     batch.ack();
     batch.add(&outbox, AlertEntry::text("x".repeat(10_000)), "event 2").unwrap();

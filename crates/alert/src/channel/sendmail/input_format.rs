@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn all_others_get_a_mail_and_so_do_these_when_they_are_told_to_take_one() {
+    fn all_others_get_a_mail_and_so_do_these_with_an_option_for_it() {
         for line in [
             "/usr/sbin/sendmail -t -i",
             "sendemail -o message-format=raw -t c@d",

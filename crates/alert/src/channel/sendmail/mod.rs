@@ -227,7 +227,7 @@ mod tests {
         );
         assert!(started.elapsed() < Duration::from_secs(20));
         let pid = fs::read_to_string(pid_file).unwrap();
-        // A process that nobody has reaped yet is gone as well.
+        // A zombie counts as ended.
         let lives = || {
             let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
             stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))

@@ -109,7 +109,7 @@ fn unreachable(outcome: Result<Receipt, DeliveryError>) -> String {
 }
 
 #[test]
-fn a_server_that_refuses_who_we_are_is_told_goodbye() {
+fn a_server_that_refuses_the_login_gets_a_quit() {
     for script in [&[("EHLO", "250 nothing")][..], &[("AUTH", "535 no")]] {
         let (port, lines) = serve(script);
         let (user, password) = (Some("joe".into()), Some(Secret::Literal("pw".into())));
@@ -154,7 +154,7 @@ fn a_server_that_is_not_there_or_says_nothing_is_unreachable() {
 }
 
 #[test]
-fn refusals_for_now_and_for_ever_are_told_apart() {
+fn temporary_and_permanent_refusals_are_distinguished() {
     assert!(matches!(send(&[("MAIL", "451 later")]), Err(DeliveryError::Deferred(_))));
     assert!(matches!(send(&[("MAIL", "550 never")]), Err(DeliveryError::Rejected(_))));
     assert!(matches!(send(&[("MAIL", "530 first STARTTLS")]), Err(DeliveryError::Unreachable(_))));

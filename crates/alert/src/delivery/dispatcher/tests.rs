@@ -64,7 +64,7 @@ fn a_mailer_that_comes_back_gets_everything_once() {
 }
 
 #[test]
-fn a_deliverer_that_is_told_to_leave_leaves_what_is_not_due() {
+fn a_deliverer_that_drains_leaves_what_is_not_due() {
     let (dir, outbox, command) = setup();
     put(&outbox, "exit 75", "never");
     put(&outbox, &command, "works");
@@ -203,7 +203,7 @@ impl DeliveryChannel for Broken {
 }
 
 #[test]
-fn a_carrier_that_panics_is_a_carrier_that_fails() {
+fn a_channel_that_panics_is_a_channel_that_fails() {
     let (_dir, outbox, _) = setup();
     put(&outbox, "broken", "x");
     let (tell, inbox) = channel();
@@ -259,7 +259,7 @@ fn an_alert_that_cannot_be_read_for_once_is_sent_later() {
     assert!(outbox.is_empty() && outbox.ids(OutboxFolder::Dead).unwrap().is_empty());
 }
 
-/// A carrier whose goodbye takes a moment, as that to a mail server does.
+/// A channel that takes a moment to disconnect, as a mail server does.
 struct Polite(std::path::PathBuf);
 
 impl DeliveryChannel for Polite {
@@ -276,7 +276,7 @@ impl Drop for Polite {
 }
 
 #[test]
-fn a_carrier_has_said_goodbye_before_the_deliverer_ends() {
+fn a_channel_has_disconnected_before_the_deliverer_ends() {
     let (dir, outbox, _) = setup();
     let bye = dir.path().join("bye");
     put(&outbox, bye.to_str().unwrap(), "subject");
@@ -328,7 +328,7 @@ fn a_connection_without_a_mail_is_not_kept_for_the_next_try() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "opened");
 }
 
-/// An alert that has failed before, at that date and after so many seconds of trying.
+/// An alert that has failed before, at that date and after that time of trying (seconds).
 fn tried(outbox: &Outbox, command: &str, at: i64, tried: u64) -> String {
     let id = put(outbox, command, "tried");
     outbox.record_attempt(&id, &FailedAttempt { at, reason: "down".into(), tried });

@@ -1,4 +1,4 @@
-//! The deliverer's machine with a store that the test makes up: what it is told, when it waits, when it ends.
+//! The deliverer's machine with a store in memory: its inputs, when it waits, when it ends.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ fn an_alert_that_became_due_while_connections_were_closed_is_tried_and_the_machi
 }
 
 #[test]
-fn a_server_that_never_says_goodbye_keeps_nobody() {
+fn a_server_that_never_disconnects_does_not_delay_the_end() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
     assert_eq!(machine.step(ended("1", SENT), now), [Command::Disconnect(1)]);
@@ -102,7 +102,7 @@ fn only_a_deliverer_without_a_listener_gives_way_to_another() {
 }
 
 #[test]
-fn a_mail_that_is_held_up_keeps_who_gives_way_but_not_the_other_lanes() {
+fn a_stalled_mail_delays_a_handover_but_not_the_other_queues() {
     let now = Instant::now();
     let other = || "other server".to_owned();
     let mut machine = machine(&["1"], now);
@@ -126,7 +126,7 @@ fn a_mail_that_is_held_up_keeps_who_gives_way_but_not_the_other_lanes() {
 }
 
 #[test]
-fn who_is_told_to_stop_finishes_the_mail_in_hand_and_begins_no_other() {
+fn a_deliverer_that_is_stopped_finishes_the_mail_in_hand_and_starts_no_other() {
     let now = Instant::now();
     let mut machine = machine(&["1", "2"], now);
     assert_eq!(machine.step(Input::Stop, now), []);
@@ -136,7 +136,7 @@ fn who_is_told_to_stop_finishes_the_mail_in_hand_and_begins_no_other() {
 }
 
 #[test]
-fn a_mail_that_hangs_ends_the_signs_of_life_and_keeps_nobody_who_stops() {
+fn a_mail_that_hangs_ends_the_heartbeats_and_does_not_delay_a_stop() {
     let now = Instant::now();
     let mut machine = machine(&["1"], now);
     assert!(machine.step(Input::Tick, now + BEAT).contains(&Command::Heartbeat));
@@ -310,7 +310,7 @@ proptest! {
         for turn in turns {
             world.play(turn);
         }
-        // From now on every server puts off what it gets, and is slow to say goodbye.
+        // From now on every server defers what it gets, and is slow to disconnect.
         if world.machine.phase() != Phase::Ended {
             world.tell(Input::Drain);
         }

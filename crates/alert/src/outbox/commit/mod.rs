@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The header of FIRST names the others. A kill before the commit leaves files in `tmp` that mean nothing: the event comes
-//! again. After it, whoever reads `pending/ORIGIN` next finishes the renames, and knows that the event was stored.
+//! again. After it, the next process that reads `pending/ORIGIN` finishes the renames, and knows that the event was stored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
