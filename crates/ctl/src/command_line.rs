@@ -1,24 +1,24 @@
-//! A line that was typed, taken apart as Python's cmd.py does.
+//! Parsing of a shell line into verb and arguments, as Python's cmd.py does it.
 
-/// What a line says.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CommandLine<'l> {
-    /// Nothing.
+    /// Blank.
     Empty,
-    /// No verb at its beginning; the whole of it.
+    /// It does not begin with a verb; the whole line.
     Unknown(&'l str),
-    /// A word and what follows it, both without space around.
+    /// A verb and its arguments, both without space around.
     Verb {
-        /// The word: letters, digits and underscores.
+        /// The verb: letters, digits and underscores.
         name: &'l str,
-        /// What follows.
+        /// The arguments.
         rest: &'l str,
-        /// The whole.
+        /// The whole line.
         line: &'l str,
     },
 }
 
-/// Takes a line apart: a question mark is short for `help`, an exclamation mark for a shell that there is none of.
+/// Parses a line. `?` is short for `help`; `!`, which would start a shell, is unknown.
 pub(crate) fn parse(line: &str) -> CommandLine<'_> {
     let line = strip(line);
     match line.chars().next() {
@@ -45,7 +45,7 @@ fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
 }
 
-/// What Python takes for space: Unicode's, and the four separators of ASCII.
+/// Whether Python takes it for space: Unicode white space, and the four ASCII separators.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }

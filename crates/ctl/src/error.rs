@@ -1,4 +1,4 @@
-//! Why a line could not be obeyed: everything that the shell says after `error: `.
+//! [`CtlError`]: failures that a verb has no message of its own for; the shell prints them after `error: `.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -9,60 +9,60 @@ use ironlance_rpc::client::EndpointError;
 use ironlance_rpc::{CallError, Fault, FaultKind};
 use thiserror::Error;
 
-/// A failure that a verb has no words of its own for. Where the original prints a piece of a traceback, this is one
-/// line with the reason.
+/// A failure without a verb's own message. Where the original prints part of a traceback, this is one line with the
+/// reason.
 #[derive(Debug, Error)]
 pub(crate) enum CtlError {
-    /// Supervisord refused, or could not be asked.
+    /// A call failed.
     #[error("{}", call_failure(.0))]
     Call(#[from] CallError),
-    /// The server URL leads nowhere.
+    /// The server URL cannot be used.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The socket is there, and not for us.
+    /// The socket exists, but we may not use it.
     #[error("[Errno 13] Permission denied: {path}: {help}")]
     PermissionDenied {
-        /// The socket.
+        /// The socket's path.
         path: String,
         /// What would help.
         help: String,
     },
-    /// An answer lacks something.
+    /// A member of an answer is missing or has another type.
     #[error("cannot read the answer to {method}: {what} is missing or of another type")]
     UnexpectedAnswer {
-        /// What was asked.
+        /// The method.
         method: String,
-        /// What is not there.
+        /// The member, or another part of the answer.
         what: String,
     },
-    /// A result of a kind that the verb does not know.
+    /// A result code that the verb does not know.
     #[error("Unknown result code {code} for {name}")]
     ResultCode {
         /// The code.
         code: i64,
-        /// Whose it is.
+        /// The process.
         name: String,
     },
-    /// A number that XML-RPC cannot carry; Python's words.
+    /// A number that XML-RPC cannot carry; Python's message.
     #[error("int exceeds XML-RPC limits")]
     TooLarge,
-    /// Nobody answered a question.
+    /// The input ended at a prompt.
     #[error("EOF when reading a line")]
     NoAnswer,
-    /// ^C at a question, which ends the shell.
+    /// ^C at a prompt, which ends the shell.
     #[error("interrupted")]
     Interrupted,
-    /// The terminal or a signal could not be set up.
+    /// The operating system refused a terminal setting, a signal handler or a thread.
     #[error("cannot {what}: {reason}")]
     System {
-        /// What could not be done.
+        /// The action that failed.
         what: &'static str,
         /// Why.
         reason: std::io::Error,
     },
 }
 
-/// What is shown of a call that failed: the bare reason, as in the original.
+/// The message of a failed call: the bare reason, as in the original.
 fn call_failure(error: &CallError) -> String {
     match error {
         CallError::Unreachable(reason) => reason.to_string(),
@@ -71,7 +71,7 @@ fn call_failure(error: &CallError) -> String {
 }
 
 impl CtlError {
-    /// What a call to this server URL failed of. A socket that we may not use is told with what would help.
+    /// The error of a call to this server URL. A socket without permission gets a hint.
     pub(crate) fn from_call(error: CallError, url: &str) -> Self {
         let denied = matches!(&error, CallError::Unreachable(ExchangeError::Dial(dial))
             if dial.errno() == Some(rustix::io::Errno::ACCESS.raw_os_error()));
@@ -97,19 +97,19 @@ impl CtlError {
         self.fault().is_some_and(|fault| fault.code == kind.code())
     }
 
-    /// Whether the server wants to know who we are.
+    /// Whether the server requires authentication.
     pub(crate) const fn wants_authentication(&self) -> bool {
         matches!(self, Self::Call(CallError::Http { status: 401, .. }))
     }
 
-    /// Why nobody is there, where that is so.
+    /// Why no server was reached, where that is the reason.
     pub(crate) fn connect_failure(&self) -> Option<ConnectFailure> {
         let Self::Call(CallError::Unreachable(ExchangeError::Dial(dial))) = self else { return None };
         dial.errno().and_then(ConnectFailure::from_errno)
     }
 }
 
-/// What would help who may not use a socket.
+/// How to get access to a socket that we may not use.
 fn permission_help(path: &Path) -> String {
     let me = UserIdentity::current();
     match std::fs::symlink_metadata(path) {
@@ -126,12 +126,12 @@ fn permission_help(path: &Path) -> String {
     }
 }
 
-/// Why there is no server.
+/// Why no server was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectFailure {
-    /// Nobody listens.
+    /// Nothing listens at the address.
     Refused,
-    /// There is no socket.
+    /// The socket does not exist.
     NoSocket,
 }
 
@@ -143,7 +143,7 @@ impl ConnectFailure {
             .map(|(_, absence)| absence)
     }
 
-    /// What is said of the URL.
+    /// The text printed after the URL.
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Refused => "refused connection",

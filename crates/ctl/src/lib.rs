@@ -1,4 +1,4 @@
-//! supervisorctl: what a person asks of a running supervisord, as one command or in a shell.
+//! supervisorctl: controls a running supervisord, by one command or in a shell. Entry point: [`main`].
 
 mod command_line;
 mod error;
@@ -22,15 +22,14 @@ use output::buffer::{OutputBuffer, report_output_error};
 use session::Session;
 pub use verb::events;
 
-/// The command's name where nothing else is said.
+/// The default name of the command.
 const COMMAND: &str = "supervisorctl";
-/// The command line or the configuration is refused, as in the original.
+/// The exit status for an invalid command line or configuration, as in the original.
 const USAGE_STATUS: u8 = 2;
 
-/// The control program. `args` are without the command's name.
+/// Runs supervisorctl; `args` do not include the command's name.
 ///
-/// Gives the status that the verb ended with, as in the original; 0 after a shell; 2 where the command line or the
-/// configuration is refused.
+/// Returns the verb's exit status as in the original, 0 after a shell, and 2 for an invalid command line or configuration.
 pub fn main(args: &[String]) -> ExitCode {
     let progname = progname();
     match options::parse(&progname, args) {
@@ -61,7 +60,7 @@ fn run_once(options: Options, line: &str) -> ExitCode {
     ExitCode::from(session.status)
 }
 
-/// How we were called, as the original's messages have it.
+/// The name by which the process was started, for messages in the original's form.
 fn progname() -> String {
     let called = std::env::args().next().unwrap_or_default();
     let by_own_name = Path::new(&called).file_name().is_some_and(|name| name == COMMAND);

@@ -1,4 +1,4 @@
-//! Logs that are followed, over supervisord's own pages: their bytes go to stdout as they come.
+//! Following logs over supervisord's `/logtail` pages: [`follow`] in the foreground, [`BackgroundFollowers`] beside `fg`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -13,25 +13,25 @@ use crate::error::CtlError;
 use crate::session::Session;
 use crate::terminal::interrupt::InterruptTarget;
 
-/// The status of a page that is there.
+/// The status of an existing page.
 const OK: u16 = 200;
 
 /// A log that can be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogPage<'n> {
-    /// Of a process.
+    /// The log of a process.
     Process {
-        /// The process, as supervisord's methods take it.
+        /// The process, as in supervisord's methods.
         name: &'n str,
         /// `stdout` or `stderr`.
         channel: &'n str,
     },
-    /// Supervisord's own.
+    /// Supervisord's own log.
     MainLog,
 }
 
 impl LogPage<'_> {
-    /// Its path, as it is shown.
+    /// The URL path, not escaped.
     fn path(&self) -> String {
         match self {
             Self::Process { name, channel } => format!("/logtail/{name}/{channel}"),
@@ -40,8 +40,7 @@ impl LogPage<'_> {
     }
 }
 
-/// A path as it may stand in a request: what is neither a letter, a digit nor one of RFC 3986's harmless signs is
-/// escaped.
+/// Percent-encodes a URL path: all but letters, digits and RFC 3986's unreserved and path characters.
 fn escape(path: &str) -> String {
     path.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || b"/:*-._~!$&'()+,;=@".contains(&byte) {
@@ -54,7 +53,7 @@ fn escape(path: &str) -> String {
     })
 }
 
-/// Follows a page until it ends or ^C comes, of which the latter leaves its line.
+/// Follows a log until it ends or ^C; after ^C, a newline ends the terminal's line.
 pub(crate) fn follow(session: &mut Session, page: &LogPage<'_>) -> Result<(), CtlError> {
     session.print("==> Press Ctrl-C to exit <==");
     session.flush();
@@ -67,21 +66,21 @@ pub(crate) fn follow(session: &mut Session, page: &LogPage<'_>) -> Result<(), Ct
     Ok(())
 }
 
-/// How following ended.
+/// How following a log ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FollowEnd {
-    /// The server ended it, or was not there.
+    /// The server ended it, or was not reached.
     Server,
-    /// We did.
+    /// Stopped from this side.
     Stopped,
-    /// Nobody reads our stdout any more.
+    /// Our stdout was closed.
     OutputClosed,
 }
 
-/// One page of one server.
+/// The stream of one log of one server.
 struct LogStream {
     request: HttpRequest,
-    /// What it is called on stderr.
+    /// The URL in error messages.
     url: String,
 }
 
@@ -91,8 +90,8 @@ impl LogStream {
         Self { request: client.get_request(escape(&path)), url: format!("{serverurl}{path}") }
     }
 
-    /// Copies the page to stdout until it ends or `stop` says so. What is wrong goes to stderr; a connection that
-    /// breaks later on is an end like any other.
+    /// Copies the log to stdout until it ends or `stop` becomes readable. Errors go to stderr; a connection that breaks
+    /// later counts as a normal end.
     fn copy(&self, stop: UnixStream) -> FollowEnd {
         let mut has_head = false;
         let mut on_head = |head: &HttpResponse| {
@@ -123,7 +122,7 @@ impl LogStream {
     }
 
     fn complain(&self, what: &str) {
-        // A stderr that is gone leaves nobody to complain to.
+        // A closed stderr cannot be reported anywhere.
         let _ = writeln!(io::stderr(), "{} {what}", self.url);
     }
 }
@@ -136,14 +135,14 @@ fn write_to_stdout(piece: &[u8]) -> ControlFlow<()> {
     }
 }
 
-/// Pages that are followed beside what else happens.
+/// Logs that are followed by threads in the background.
 pub(crate) struct BackgroundFollowers {
     stoppers: Vec<UnixStream>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl BackgroundFollowers {
-    /// Begins to follow `pages`; `caller` is told when nobody reads what they say.
+    /// Starts to follow `pages`; notifies `caller` when stdout is closed.
     pub(crate) fn start(
         client: &Client,
         serverurl: &str,
@@ -168,11 +167,11 @@ impl BackgroundFollowers {
         Ok(followers)
     }
 
-    /// Ends it: nothing is written afterwards.
+    /// Stops following; nothing is written afterwards.
     pub(crate) fn stop(self) {
         drop(self.stoppers);
         for thread in self.threads {
-            // A follower that panicked has said so already.
+            // The panic of a thread was reported already.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! The command line of supervisorctl, taken apart as Python's getopt does, over the configuration it names.
+//! Options of supervisorctl: [`parse`] reads the command line as Python's getopt does, and the configuration it names.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,42 +8,42 @@ use ironlance_core::cli::table::{original, ours};
 use ironlance_core::cli::{OptionArg, OptionSpec, Takes, getopt};
 use ironlance_core::text::python;
 
-/// What a command line asks for.
+/// What the command line requests.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Invocation {
-    /// To obey one line and end.
+    /// Run one line and exit.
     Once(Options, String),
-    /// To obey lines until there are no more.
+    /// Run lines until the end of input.
     Shell(Options),
-    /// To show this text on stdout and end with 0.
+    /// Print this text and exit with 0.
     Help(String),
-    /// Nothing that can be done; ends with 2.
+    /// Invalid: print the message and exit with 2.
     Refused {
-        /// What the original says after `Error: `.
+        /// The original's message after `Error: `.
         message: String,
     },
 }
 
-/// Where supervisord is, who we are to it, and how the shell looks.
+/// Supervisord's address, the credentials for it, and the settings of the shell.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Options {
     /// `unix://PATH` or `http://HOST:PORT`.
     pub(crate) serverurl: String,
-    /// The user to be.
+    /// The user name.
     pub(crate) username: Option<String>,
-    /// The password of this user.
+    /// The password.
     pub(crate) password: Option<String>,
-    /// What stands before `> `.
+    /// The prompt before `> `.
     pub(crate) prompt: String,
-    /// Where the shell keeps what was typed.
+    /// The history file of the shell.
     pub(crate) history_file: Option<PathBuf>,
-    /// The configuration file: that of `-c`, or the one that was found.
+    /// The configuration file: of `-c`, or from the default paths.
     pub(crate) configuration: Option<PathBuf>,
-    /// Whether somebody is there who can be asked.
+    /// Whether a person can be asked.
     pub(crate) interactive: bool,
 }
 
-/// The password is not shown.
+/// Leaves the password out.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
@@ -56,7 +56,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// What the command line itself says.
+/// The options of the command line alone.
 #[derive(Default)]
 struct ParsedOptions {
     configuration: Option<String>,
@@ -67,27 +67,27 @@ struct ParsedOptions {
     history_file: Option<String>,
 }
 
-/// Why no more options are looked at.
+/// Why parsing stopped.
 enum ParseStop {
     Help,
     Version,
     Refused(String),
 }
 
-/// Who we are, and in whose place.
+/// The version line, and which Supervisor it stands in for.
 pub(crate) const VERSION_LINE: &str =
     concat!("ironlance ", env!("CARGO_PKG_VERSION"), ", in the place of Supervisor 4.3.0");
 
-/// The verb that wants to see a configuration whatever is wrong with it.
+/// The verb that reads a configuration by itself, faults included.
 pub(crate) const CHECK_VERB: &str = "check";
 
 const DEFAULT_URL: &str = "http://localhost:9001";
 const DEFAULT_PROMPT: &str = "supervisor";
 
-/// `-?` has no long name, but a row must have one: this is what nobody writes.
+/// `-?` has no long name, but a row needs one: this text cannot be typed as a long option.
 const QUESTION_MARK: &str = "?";
 
-/// Reads a command line, without the command's own name, and the configuration. `progname` is what the help calls it.
+/// Parses a command line without the command's name, and loads the configuration. `progname` is the name in the help.
 pub(crate) fn parse(progname: &str, args: &[String]) -> Invocation {
     match read(progname, args) {
         Ok((options, [])) => Invocation::Shell(Options { interactive: true, ..options }),
@@ -119,7 +119,7 @@ fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]
     };
     let base = match file.as_ref().map(|file| config::load_ctl_settings(file, &machine)) {
         None => alone(),
-        // It is `check` that tells all that is wrong with the file.
+        // `check` reports all faults of the file itself.
         Some(Err(_)) if rest.first().is_some_and(|verb| verb == CHECK_VERB) => alone(),
         Some(Err(faults)) => return Err(ParseStop::Refused(refusal(file.as_deref(), &faults))),
         Some(Ok(control)) => Options {
@@ -143,8 +143,7 @@ fn read<'a>(progname: &str, args: &'a [String]) -> Result<(Options, &'a [String]
     Ok((options, rest))
 }
 
-/// The original's words for a configuration that cannot be used. A file whose path leads through another file is one
-/// that is not there.
+/// The original's message for an unusable configuration. A path through a regular file counts as missing.
 fn refusal(file: Option<&Path>, faults: &config::ConfigFaults) -> String {
     match file {
         Some(file) if !file.exists() => format!("could not find config file {}", file.display()),
@@ -175,14 +174,14 @@ fn rows() -> Vec<OptionSpec<ParsedOptions, ParseStop>> {
             set(&mut draft.history_file, given, given.value().to_owned())
         }),
         ours("version", Takes::Nothing, "", |_, _| Err(ParseStop::Version)),
-        // The original's help calls it so, and its code does not.
+        // Named so in the original's help, but not in its code.
         ours("history-file", Takes::Value("FILENAME"), "", |draft, given| {
             set(&mut draft.history_file, given, given.value().to_owned())
         }),
     ]
 }
 
-/// Sets what an option is about, which may be done once.
+/// Sets an option's value; an option may be given once.
 fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: T) -> Result<(), ParseStop> {
     if slot.is_some() {
         let name = python::repr(&given.name);
@@ -192,7 +191,7 @@ fn set<T>(slot: &mut Option<T>, given: &OptionArg, value: T) -> Result<(), Parse
     Ok(())
 }
 
-/// An URL as Supervisor's datatypes.py wants it: a scheme, and something behind it.
+/// Checks a URL as Supervisor's datatypes.py does: a scheme, and something after it.
 fn url(given: &OptionArg) -> Result<String, ParseStop> {
     let text = given.value();
     let is_scheme = |scheme: &str| {
@@ -212,7 +211,7 @@ fn url(given: &OptionArg) -> Result<String, ParseStop> {
     }
 }
 
-/// The original's help, which programs look at, word for word.
+/// The original's help text, unchanged, because programs parse it.
 fn help_text(progname: &str) -> String {
     format!(
         r#"supervisorctl -- control applications run by supervisord from the cmd line.

@@ -1,31 +1,31 @@
-//! What the verbs say of themselves, for manuals and for the completions of shells.
+//! Descriptions of all verbs, for the manual pages and shell completions of the `ironlance` binary.
 
 pub use crate::verb::api::Completion;
 use crate::verb::api::HelpGroup;
 use crate::verb::table::VERBS;
 
-/// A verb, and what is said about it. Lines have a form or an option, tabs, and what that does; one that begins with
-/// space goes on with the line above.
+/// A verb and its help. A line has a form or an option, tabs, and its meaning; one that begins with space continues the
+/// line above.
 #[derive(Clone, Copy, Debug)]
 pub struct VerbDescription {
-    /// How it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Its help: the original's, where the original has the verb.
+    /// Its help; the original's text for the original's verbs.
     pub help: &'static [&'static str],
-    /// What it can do beyond the original; nothing where the original has no such verb.
+    /// What it can do beyond the original; empty for verbs of ours.
     pub extensions: &'static [&'static str],
-    /// What can stand behind it.
+    /// What can be completed after it.
     pub completes: Completion,
-    /// Who has it.
+    /// Where the verb comes from.
     pub origin: Origin,
 }
 
-/// Who has a verb.
+/// Where a verb comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The original, and so do we.
+    /// Supervisor.
     Original,
-    /// Only we.
+    /// Ironlance alone.
     Ours,
 }
 

@@ -1,14 +1,14 @@
-//! Names as a person gives them: NAME, GROUP:NAME, GROUP:*, and patterns where nobody has such a name.
+//! Selecting processes by the names on a command line: NAME, GROUP:NAME, GROUP:*, and patterns.
 
 use ironlance_core::Namespec;
 use ironlance_core::text::glob::Pattern;
 
 use crate::struct_view::Selector;
 
-/// The characters that make a pattern.
+/// The characters that make a name a pattern.
 const MAGIC: [char; 3] = ['*', '?', '['];
 
-/// Whether `name` can only be known with the names of all processes: it has `*`, `?` or `[`, and is no `GROUP:*`.
+/// Whether `name` is a pattern: it has `*`, `?` or `[`, and is not `GROUP:*`.
 pub(crate) fn is_pattern(name: &str) -> bool {
     match Selector::parse(name) {
         Selector::Group(group) => group.contains(MAGIC),
@@ -16,10 +16,10 @@ pub(crate) fn is_pattern(name: &str) -> bool {
     }
 }
 
-/// The places in `all` that `name` means, in the order of `all`; none where it means nobody.
+/// The indexes in `all` that `name` selects, in the order of `all`.
 ///
-/// As a literal name first. Only where nobody has it, as a pattern (`*`, `?`, `[a-z]`, `[!a-z]`): with a colon for
-/// group and process, without one for whichever of the group, the process and `GROUP:NAME` fits.
+/// A literal name comes first. Only if no process has it, it is a pattern (`*`, `?`, `[a-z]`, `[!a-z]`): with a colon for
+/// group and process, without one for the group, the process or `GROUP:NAME`.
 pub(crate) fn select(name: &str, all: &[Namespec]) -> Vec<usize> {
     let found = positions(all, |namespec| is_literally(Selector::parse(name), namespec));
     if !found.is_empty() || !is_pattern(name) {
@@ -44,7 +44,7 @@ pub(crate) fn select(name: &str, all: &[Namespec]) -> Vec<usize> {
     }
 }
 
-/// Whom a name that nobody has may mean: processes of that name in a group, or the processes of a group.
+/// Suggestions for a name that no process has: processes of that name in a group, or the processes of a group.
 pub(crate) fn similar_names(name: &str, all: &[Namespec]) -> Vec<String> {
     let (group, process) =
         name.split_once(':').map_or((None, name), |(group, process)| (Some(group), process));
@@ -57,10 +57,10 @@ pub(crate) fn similar_names(name: &str, all: &[Namespec]) -> Vec<String> {
     found
 }
 
-/// So many names are suggested.
+/// The most names that are suggested.
 const MAX_SUGGESTIONS: usize = 5;
 
-/// The line about whom a name may mean; nothing where there is nobody.
+/// The line with suggestions for a name, if there are any.
 pub(crate) fn suggestion(name: &str, all: &[Namespec]) -> Option<String> {
     let found = similar_names(name, all);
     let more = if found.len() > MAX_SUGGESTIONS { ", …" } else { "" };
@@ -68,7 +68,7 @@ pub(crate) fn suggestion(name: &str, all: &[Namespec]) -> Option<String> {
     (!shown.is_empty()).then(|| format!("did you mean {}{more}?", shown.join(", ")))
 }
 
-/// `names` without the processes in `left_out`: where a name means some of them, it is replaced by the others.
+/// `names` without the processes in `left_out`: a name that selects some of them is replaced by the others.
 pub(crate) fn without(names: &[&str], left_out: &[String], all: &[Namespec]) -> Vec<String> {
     let is_left_out = |at: &usize| left_out.iter().any(|name| *name == all[*at].to_string());
     let rest = |name: &str| -> Vec<String> {
@@ -81,8 +81,8 @@ pub(crate) fn without(names: &[&str], left_out: &[String], all: &[Namespec]) -> 
     names.iter().flat_map(|name| rest(name)).collect()
 }
 
-/// `names` with each pattern replaced by the processes it means; the rest, and patterns that fit nobody, stay as they
-/// are, so that what is said about them stays the original's. A process comes once for each name that means it.
+/// `names` with each pattern replaced by the processes it selects. Other names, and patterns without a match, stay, so
+/// that messages about them are the original's. A process occurs once for each name that selects it.
 pub(crate) fn expand(names: &[&str], all: &[Namespec]) -> Vec<String> {
     let processes = |name: &str| -> Vec<String> {
         let found = if is_pattern(name) { select(name, all) } else { Vec::new() };

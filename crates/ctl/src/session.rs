@@ -1,4 +1,4 @@
-//! One person with one supervisord: what every verb works with.
+//! The session that every verb works with: options, output, input, exit status, and the connection to one supervisord.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,61 +12,60 @@ use crate::options::Options;
 use crate::output::buffer::{OutputBuffer, TerminalInfo};
 use crate::output::style;
 use crate::selector;
-use crate::struct_view::unexpected_answer;
 use crate::terminal::interrupt::InterruptHandler;
 use crate::terminal::line_reader::{LineEditor, LineReader};
 
-/// The version of the interface that we speak.
+/// The version of the XML-RPC interface.
 const API_VERSION: &str = "3.0";
-/// A supervisord that cannot say within this time which processes it has counts as none.
+/// The time limit for the list of processes.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A call to supervisord.
+/// Calls a method of supervisord.
 pub(crate) type CallFn<'a> = dyn FnMut(&str, &[Value]) -> Result<Value, CtlError> + 'a;
 
-/// Statuses to end with: LSB's for init scripts, as far as the original uses them, and for `status`.
+/// Exit statuses: those of LSB init scripts that the original uses, and those of `status`.
 pub(crate) mod exit_status {
-    /// Something went wrong.
+    /// Any other failure.
     pub(crate) const GENERIC: u8 = 1;
-    /// What was asked for makes no sense.
+    /// Invalid arguments.
     pub(crate) const INVALID_ARGS: u8 = 2;
-    /// Supervisord lacks what is needed.
+    /// Supervisord lacks the feature.
     pub(crate) const UNIMPLEMENTED_FEATURE: u8 = 3;
     /// Supervisord refuses connections.
     pub(crate) const INSUFFICIENT_PRIVILEGES: u8 = 4;
-    /// Supervisord is another version.
+    /// Supervisord has another API version.
     pub(crate) const NOT_INSTALLED: u8 = 5;
     /// Supervisord or a program does not run.
     pub(crate) const NOT_RUNNING: u8 = 7;
     /// `status`: a program does not run.
     pub(crate) const STATUS_NOT_RUNNING: u8 = 3;
-    /// `status`: nothing is known.
+    /// `status`: unknown.
     pub(crate) const STATUS_UNKNOWN: u8 = 4;
 }
 
-/// What every verb works with.
+/// One user with one supervisord.
 pub(crate) struct Session {
-    /// Whom we talk to, and as whom. Whoever changes them calls [`Session::disconnect`].
+    /// Supervisord's address and the credentials. After a change, call [`Session::disconnect`].
     pub(crate) options: Options,
-    /// The status to end with, so far.
+    /// The exit status so far.
     pub(crate) status: u8,
-    /// What is typed or piped in.
+    /// Lines from stdin.
     pub(crate) input: LineReader,
-    /// The person whose lines can be edited, if there is one.
+    /// The line editor, on a terminal.
     pub(crate) editor: Option<Box<dyn LineEditor>>,
-    /// What ^C means.
+    /// Handling of ^C.
     pub(crate) interrupts: InterruptHandler,
     output: OutputBuffer,
     connection: Option<(Client, PersistentConnection)>,
 }
 
 impl Session {
-    /// A session that speaks to stdout.
+    /// A session that prints to stdout.
     pub(crate) fn new(options: Options) -> Self {
         Self::writing_to(options, Box::new(io::stdout()))
     }
 
-    /// A session that speaks to `out`.
+    /// A session that prints to `out`.
     pub(crate) fn writing_to(options: Options, out: Box<dyn io::Write>) -> Self {
         Self {
             options,
@@ -79,105 +78,105 @@ impl Session {
         }
     }
 
-    /// Says a line. It goes out with the next call to supervisord, question or [`Session::flush`].
+    /// Prints a line. It is written with the next call to supervisord, prompt or [`Session::flush`].
     pub(crate) fn print(&mut self, line: &str) {
         self.output.push(line.as_bytes());
         self.output.push(b"\n");
     }
 
-    /// Says a line with names and words of strangers: a terminal obeys nothing that is in it.
+    /// Prints a line with text from outside: on a terminal, control characters are escaped.
     pub(crate) fn print_sanitized(&mut self, line: &str) {
         let line = style::sanitized(line, self.terminal());
         self.print(&line);
     }
 
-    /// Says bytes as they are, without an end of line.
+    /// Prints bytes unchanged, without a newline.
     pub(crate) fn print_bytes(&mut self, bytes: &[u8]) {
         self.output.push(bytes);
     }
 
-    /// Sends out what was said. Call it before anything that takes time.
+    /// Writes the buffered output. Call it before anything that takes time.
     pub(crate) fn flush(&mut self) {
         self.output.flush();
     }
 
-    /// Whether what we say reaches nobody any more.
+    /// Whether writing to stdout has failed.
     pub(crate) const fn is_output_broken(&self) -> bool {
         self.output.failure().is_some()
     }
 
-    /// Why what was said could not be written, if so.
+    /// The error of writing to stdout, if it failed.
     pub(crate) const fn output_error(&self) -> Option<&io::Error> {
         self.output.failure()
     }
 
-    /// Says on stderr what has no room on stdout, as beside JSON.
+    /// Prints a line to stderr, for what does not fit on stdout, as beside JSON.
     pub(crate) fn print_error(&mut self, line: &str) {
         self.flush();
-        // A stderr that is gone leaves nobody to complain to.
+        // A closed stderr cannot be reported anywhere.
         let _ = writeln!(io::stderr(), "{}", style::escape_controls(line));
     }
 
-    /// Says to a person at a terminal whom a name that nobody has may mean.
+    /// On a terminal, prints similar names for a name that no process has.
     pub(crate) fn print_suggestion(&mut self, name: &str) {
         if let Some(line) = self.suggestion(name) {
             self.print(&line);
         }
     }
 
-    /// The line that [`Session::print_suggestion`] would say.
+    /// The line that [`Session::print_suggestion`] would print.
     pub(crate) fn suggestion(&mut self, name: &str) -> Option<String> {
         if !self.terminal().is_terminal {
             return None;
         }
-        // It is a kindness: who cannot tell is not asked why.
-        let infos = self.all_process_info().ok()?;
+        // Optional help: an error here is not reported.
+        let infos = self.all_process_info_soon().ok()?;
         let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
         selector::suggestion(name, &all).map(|line| style::escape_controls(&line))
     }
 
-    /// The processes that supervisord has.
+    /// All processes, in supervisord's order.
     pub(crate) fn all_process_info(&mut self) -> Result<Vec<ProcessInfo>, CtlError> {
-        let method = "supervisor.getAllProcessInfo";
-        let Value::Array(infos) = self.call_within(Some(LIST_TIMEOUT), method, &[])? else {
-            return Err(unexpected_answer(method, "the list"));
-        };
-        let read = |info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into());
-        infos.iter().map(read).collect()
+        all_process_info(&mut |method, params| self.call(method, params))
     }
 
-    /// `names` as verbs without patterns take them, see [`crate::selector::expand`]. Supervisord is asked only where there is a
+    /// The same with a short time limit, for what is only help or progress.
+    pub(crate) fn all_process_info_soon(&mut self) -> Result<Vec<ProcessInfo>, CtlError> {
+        all_process_info(&mut |method, params| self.call_within(Some(LIST_TIMEOUT), method, params))
+    }
+
+    /// Replaces patterns by the names they match, see [`crate::selector::expand`]. Calls supervisord only where there is a
     /// pattern.
     pub(crate) fn resolve(&mut self, names: &[&str]) -> Result<Vec<String>, CtlError> {
         if names.contains(&"all") || !names.iter().any(|name| selector::is_pattern(name)) {
             return Ok(names.iter().map(|name| (*name).to_owned()).collect());
         }
-        let all: Vec<Namespec> = self.all_process_info()?.iter().map(ProcessInfo::namespec).collect();
+        let all: Vec<Namespec> = self.all_process_info_soon()?.iter().map(ProcessInfo::namespec).collect();
         Ok(selector::expand(names, &all))
     }
 
-    /// Says a line and notes the status to end with.
+    /// Prints a line and sets the exit status.
     pub(crate) fn fail(&mut self, status: u8, line: &str) {
         self.print_sanitized(line);
         self.status = status;
     }
 
-    /// What stdout is.
+    /// The properties of stdout.
     pub(crate) fn terminal(&self) -> TerminalInfo {
         TerminalInfo::of_stdout()
     }
 
-    /// Supervisord, for calls and pages beside those of this session.
+    /// A client for calls and pages beside those of this session.
     pub(crate) fn client(&mut self) -> Result<Client, CtlError> {
         Ok(self.server()?.0.clone())
     }
 
-    /// Calls a method, and waits for as long as supervisord takes.
+    /// Calls a method without a time limit.
     pub(crate) fn call(&mut self, method: &str, params: &[Value]) -> Result<Value, CtlError> {
         self.call_within(None, method, params)
     }
 
-    /// The same, for at most so long.
+    /// Calls a method with a time limit.
     pub(crate) fn call_within(
         &mut self,
         timeout: Option<Duration>,
@@ -190,7 +189,7 @@ impl Session {
         answer.map_err(|error| CtlError::from_call(error, &self.options.serverurl))
     }
 
-    /// Forgets the connection: other options count from the next call on.
+    /// Closes the connection; the next call uses the current options.
     pub(crate) fn disconnect(&mut self) {
         self.connection = None;
     }
@@ -203,7 +202,7 @@ impl Session {
         Ok(self.connection.insert(server))
     }
 
-    /// Whether a supervisord of our version answers; if not, that is said and the status noted.
+    /// Whether a supervisord of this API version answers; otherwise prints why not and sets the exit status.
     pub(crate) fn check_server(&mut self) -> Result<bool, CtlError> {
         let error = match self.call("supervisor.getVersion", &[]) {
             Ok(Value::Str(version)) if version == API_VERSION => return Ok(true),
@@ -239,7 +238,7 @@ impl Session {
         Ok(false)
     }
 
-    /// Notes the status for a result of a verb; a kind in `ignored` leaves it as it is.
+    /// Sets the exit status for the result code of a call; success and `ignored` leave it unchanged.
     pub(crate) fn note_result(&mut self, code: i64, ignored: Option<FaultKind>) {
         let is = |kind: FaultKind| kind.code() == code;
         let dead = [FaultKind::SpawnError, FaultKind::AbnormalTermination, FaultKind::NotRunning];
@@ -250,7 +249,25 @@ impl Session {
     }
 }
 
-/// Whom to call, and as whom: credentials are given where there is a name and a password.
+/// All processes, in supervisord's order.
+pub(crate) fn all_process_info(call: &mut CallFn<'_>) -> Result<Vec<ProcessInfo>, CtlError> {
+    let method = "supervisor.getAllProcessInfo";
+    Ok(ProcessInfo::list_from_value(call(method, &[])?).map_err(CallError::unreadable(method))?)
+}
+
+/// Calls a method of ironlance's own; `None` from a supervisord without it.
+pub(crate) fn call_extension(
+    call: &mut CallFn<'_>,
+    method: &str,
+    params: &[Value],
+) -> Result<Option<Value>, CtlError> {
+    match call(method, params) {
+        Err(error) if error.is_fault(FaultKind::UnknownMethod) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// A client for the options; credentials are sent only where both name and password are set.
 fn client_for(options: &Options) -> Result<Client, CtlError> {
     let url = &options.serverurl;
     if !(url.starts_with("http://") || url.starts_with("unix://")) {
@@ -263,7 +280,7 @@ fn client_for(options: &Options) -> Result<Client, CtlError> {
     Ok(Client::new(url, username, password)?)
 }
 
-/// A value in an answer that should have been a text, as Python would show it where that is simple.
+/// A value that should have been a string, as Python would print it where that is simple.
 fn as_python_text(value: &Value) -> String {
     match value {
         Value::Str(text) | Value::DateTime(text) => text.clone(),

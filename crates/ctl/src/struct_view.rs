@@ -1,12 +1,10 @@
-//! What supervisord tells in structs and lists, believed only as far as it can be read.
-
-use std::collections::BTreeMap;
+//! Reading of structs and lists in supervisord's answers, with an error that names the missing member.
 
 use ironlance_rpc::Value;
 
 use crate::error::CtlError;
 
-/// A struct of an answer, and the method that gave it.
+/// A struct of an answer, and the method that returned it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StructView<'v> {
     method: &'static str,
@@ -14,12 +12,12 @@ pub(crate) struct StructView<'v> {
 }
 
 impl<'v> StructView<'v> {
-    /// A value that should be a struct.
+    /// Wraps a value that should be a struct.
     pub(crate) const fn new(method: &'static str, value: &'v Value) -> Self {
         Self { method, value }
     }
 
-    /// The text under `key`.
+    /// The string under `key`.
     pub(crate) fn text(&self, key: &str) -> Result<&'v str, CtlError> {
         self.member(key, Value::as_str)
     }
@@ -29,30 +27,13 @@ impl<'v> StructView<'v> {
         self.member(key, Value::as_int)
     }
 
-    /// Whether what is under `key` is true, in Python's sense for booleans and numbers.
+    /// The truth of the member under `key`, as in Python for booleans and numbers.
     pub(crate) fn boolean(&self, key: &str) -> Result<bool, CtlError> {
         self.member(key, |value| match value {
             Value::Bool(yes) => Some(*yes),
             Value::Int(number) => Some(*number != 0),
             _ => None,
         })
-    }
-
-    /// The numbers of the struct under `key`, by name.
-    pub(crate) fn counts(&self, key: &str) -> Result<BTreeMap<String, i64>, CtlError> {
-        self.member(key, |value| match value {
-            Value::Struct(members) => {
-                let counts = members.iter().map(|(name, count)| Some((name.to_string(), count.as_int()?)));
-                counts.collect()
-            }
-            _ => None,
-        })
-    }
-
-    /// The texts of the list under `key`; none where supervisord does not tell.
-    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
-        let Some(Value::Array(items)) = self.value.member(key) else { return Vec::new() };
-        items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
     fn member<T>(&self, key: &str, read: impl Fn(&'v Value) -> Option<T>) -> Result<T, CtlError> {
@@ -76,7 +57,7 @@ pub(crate) fn list<'v>(method: &'static str, value: &'v Value) -> Result<&'v [Va
     }
 }
 
-/// The text that an answer is.
+/// An answer that must be a string.
 pub(crate) fn text(method: &'static str, value: Value) -> Result<String, CtlError> {
     match value {
         Value::Str(text) => Ok(text),
@@ -84,7 +65,7 @@ pub(crate) fn text(method: &'static str, value: Value) -> Result<String, CtlErro
     }
 }
 
-/// An answer without something.
+/// The error for an answer in which `what` is missing.
 pub(crate) fn unexpected_answer(method: &str, what: &str) -> CtlError {
     CtlError::UnexpectedAnswer { method: method.to_owned(), what: what.to_owned() }
 }
@@ -94,7 +75,7 @@ pub(crate) fn namespec(group: &str, process: &str) -> String {
     if group == process { process.to_owned() } else { format!("{group}:{process}") }
 }
 
-/// What a name on the command line means.
+/// A name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selector<'n> {
     /// All processes of a group: `GROUP:*` or `GROUP:`.
@@ -103,13 +84,13 @@ pub(crate) enum Selector<'n> {
     Process {
         /// Its group.
         group: &'n str,
-        /// Its name there.
+        /// Its name in the group.
         name: &'n str,
     },
 }
 
 impl<'n> Selector<'n> {
-    /// Takes `GROUP:NAME` apart (Supervisor's split_namespec).
+    /// Parses `GROUP:NAME` (Supervisor's split_namespec).
     pub(crate) fn parse(text: &'n str) -> Self {
         match text.split_once(':') {
             Some((group, "" | "*")) => Self::Group(group),

@@ -11,8 +11,8 @@ use ironlance_net::{
 };
 use thiserror::Error;
 
+use crate::api::{ProcessInfo, StructError};
 use crate::fault::Fault;
-use crate::process_info::{InfoError, ProcessInfo};
 use crate::read::{self, ReadError};
 use crate::value::Value;
 use crate::write;
@@ -74,9 +74,21 @@ pub enum CallError {
     /// The response has another type than the method's.
     #[error("cannot read the answer to {0}: not what the method gives")]
     Type(String),
-    /// The response does not describe a process.
-    #[error(transparent)]
-    Info(#[from] InfoError),
+    /// The response is not the method's struct.
+    #[error("cannot read the answer to {method}: {reason}")]
+    Struct {
+        /// The method.
+        method: String,
+        /// The member.
+        reason: StructError,
+    },
+}
+
+impl CallError {
+    /// The error for an answer to `method` that is not its struct; for `map_err`.
+    pub fn unreadable(method: &str) -> impl FnOnce(StructError) -> Self {
+        |reason| Self::Struct { method: method.to_owned(), reason }
+    }
 }
 
 impl Client {
@@ -218,17 +230,15 @@ impl Client {
     /// The same with another time limit.
     pub fn all_process_info_within(&self, timeout: Duration) -> Result<Vec<ProcessInfo>, CallError> {
         let method = "supervisor.getAllProcessInfo";
-        let Value::Array(infos) = self.call(method, &[], Some(timeout))? else {
-            return Err(CallError::Type(method.to_owned()));
-        };
-        infos.iter().map(|info| ProcessInfo::from_value(info).map_err(CallError::from)).collect()
+        let infos = self.call(method, &[], Some(timeout))?;
+        ProcessInfo::list_from_value(infos).map_err(CallError::unreadable(method))
     }
 
     /// One process, by `NAME` or `GROUP:NAME`.
     pub fn process_info(&self, name: &str) -> Result<ProcessInfo, CallError> {
-        let info =
-            self.call("supervisor.getProcessInfo", &[Value::Str(name.to_owned())], Some(PROMPT_TIMEOUT))?;
-        Ok(ProcessInfo::from_value(&info)?)
+        let method = "supervisor.getProcessInfo";
+        let info = self.call(method, &[Value::Str(name.to_owned())], Some(PROMPT_TIMEOUT))?;
+        ProcessInfo::from_value(info).map_err(CallError::unreadable(method))
     }
 
     /// Starts a process and waits until it is RUNNING, which takes its `startsecs`.
@@ -401,7 +411,7 @@ mod tests {
         let error = supervisor(port).all_process_info().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot read the answer to supervisor.getAllProcessInfo: not what the method gives"
+            "cannot read the answer to supervisor.getAllProcessInfo: the list is missing or of another type"
         );
     }
 }

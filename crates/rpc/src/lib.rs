@@ -1,14 +1,14 @@
 //! Supervisor's XML-RPC interface: values, faults, reading and writing both sides, typed structs, and a client.
 
+pub mod api;
 pub mod client;
 pub mod fault;
-pub mod process_info;
 pub mod read;
 pub mod text_encoder;
 pub mod value;
 pub mod write;
 
+pub use api::ProcessInfo;
 pub use client::{CallError, Client};
 pub use fault::{Fault, FaultKind};
-pub use process_info::ProcessInfo;
 pub use value::{Members, Value};

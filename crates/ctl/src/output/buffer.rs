@@ -1,23 +1,24 @@
-//! What is said on stdout: lines are gathered, and go out together before anything is waited for.
+//! Buffered stdout: [`OutputBuffer`] collects lines and writes them before anything blocks; [`TerminalInfo`] tells what
+//! stdout is.
 
 use std::io::{self, IsTerminal, Write};
 
 /// The width assumed where there is no terminal, in columns.
 const COLUMNS: usize = 80;
 
-/// What kind of thing the output goes to.
+/// The properties of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TerminalInfo {
-    /// How wide it is.
+    /// Its width in columns.
     pub(crate) columns: usize,
-    /// Whether words may be coloured.
+    /// Whether to use colours.
     pub(crate) colour: bool,
-    /// Whether a person looks at it.
+    /// Whether it is a terminal.
     pub(crate) is_terminal: bool,
 }
 
 impl TerminalInfo {
-    /// What our stdout is. Colour needs a terminal that knows it and no `NO_COLOR` (no-color.org).
+    /// The properties of stdout. Colours need a terminal that supports them and no `NO_COLOR` (no-color.org).
     pub(crate) fn of_stdout() -> Self {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
@@ -32,7 +33,7 @@ impl TerminalInfo {
     }
 }
 
-/// Where lines go.
+/// Output that is collected until a flush.
 pub(crate) struct OutputBuffer {
     pending: Vec<u8>,
     out: Box<dyn Write>,
@@ -40,17 +41,17 @@ pub(crate) struct OutputBuffer {
 }
 
 impl OutputBuffer {
-    /// Lines to `out`.
+    /// A buffer in front of `out`.
     pub(crate) fn new(out: Box<dyn Write>) -> Self {
         Self { pending: Vec::new(), out, write_error: None }
     }
 
-    /// Keeps bytes until the next [`OutputBuffer::flush`].
+    /// Appends bytes; [`OutputBuffer::flush`] writes them.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
     }
 
-    /// Sends everything out, until that fails once.
+    /// Writes everything; after the first error, discards it.
     pub(crate) fn flush(&mut self) {
         if !self.pending.is_empty() && self.write_error.is_none() {
             let sent = self.out.write_all(&self.pending).and_then(|()| self.out.flush());
@@ -59,18 +60,18 @@ impl OutputBuffer {
         self.pending.clear();
     }
 
-    /// Why nothing goes out any more.
+    /// The first write error.
     pub(crate) const fn failure(&self) -> Option<&io::Error> {
         self.write_error.as_ref()
     }
 }
 
-/// Says why stdout cannot be written, if so and somebody should know. Tells whether that is so.
+/// Reports an error of writing to stdout on stderr, and whether there was one to report.
 pub(crate) fn report_output_error(loss: Option<&io::Error>) -> bool {
-    // A reader that left knows it.
+    // A closed pipe is the reader's own decision.
     let loss = loss.filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
     if let Some(loss) = loss {
-        // A stderr that is gone leaves nobody to complain to.
+        // A closed stderr cannot be reported anywhere.
         let _ = writeln!(io::stderr(), "error: cannot write to stdout: {loss}");
     }
     loss.is_some()

@@ -1,23 +1,24 @@
-//! What programs read: JSON with keys that stay, an object a line.
+//! JSON output for programs: stable keys, one object a line.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use ironlance_core::ProcessState;
-use ironlance_rpc::{ProcessInfo, Value};
+use ironlance_rpc::ProcessInfo;
+use ironlance_rpc::api::ProcessExit;
 use serde::Serialize;
 
 use crate::output::style;
 
-/// How an answer is wanted.
+/// The form of a verb's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputFormat {
-    /// For a person.
+    /// Text for people.
     Text,
-    /// For a program.
+    /// JSON for programs.
     Json,
 }
 
-/// Takes `--json` out of a verb's words.
+/// Removes `--json` from a verb's arguments and returns the output format.
 pub(crate) fn take_json_option(words: &mut Vec<&str>) -> OutputFormat {
     let before = words.len();
     words.retain(|word| *word != "--json");
@@ -38,19 +39,19 @@ pub(crate) struct StatusObject {
     description: String,
     exitstatus: i64,
     spawnerr: String,
-    /// `null` where supervisord does not tell.
-    starts: Option<i64>,
+    /// `null` where supervisord has no such count.
+    starts: Option<u64>,
 }
 
 impl StatusObject {
-    /// What is told of a process, and how often it was started if that is known.
-    pub(crate) fn new(info: &ProcessInfo, starts: Option<i64>) -> Self {
+    /// The object of a process, with how often it was started if that is known.
+    pub(crate) fn new(info: &ProcessInfo, starts: Option<u64>) -> Self {
         let pid = (info.pid != 0).then_some(info.pid);
         Self {
             name: info.name.clone(),
             group: info.group.clone(),
             namespec: info.namespec().to_string(),
-            state: process_state(info).name(),
+            state: info.process_state().name(),
             pid,
             uptime: pid.map(|_| (info.now - info.start).max(0)),
             description: info.description.clone(),
@@ -61,39 +62,28 @@ impl StatusObject {
     }
 }
 
-/// The state that supervisord tells; a code that nobody knows is UNKNOWN.
-pub(crate) fn process_state(info: &ProcessInfo) -> ProcessState {
-    ProcessState::from_code(info.state).unwrap_or(ProcessState::Unknown)
-}
-
-/// How often each of `infos` was started, from the answer of `ironlance.getAllProcessEnds`, which leaves out those
-/// that have not ended: they were started once or never. All `None` where the daemon does not know that method.
-pub(crate) fn starts(infos: &[ProcessInfo], ends: Option<&Value>) -> Vec<Option<i64>> {
-    let Some(Value::Array(ends)) = ends else { return vec![None; infos.len()] };
-    let member = |end: &Value, key| end.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let known: std::collections::HashMap<(String, String), i64> = ends
-        .iter()
-        .filter_map(|end| {
-            let starts = end.member("starts").and_then(Value::as_int)?;
-            Some(((member(end, "group"), member(end, "name")), starts))
-        })
-        .collect();
+/// How often each of `infos` was started, by the answer of `ironlance.getAllProcessEnds`. It leaves out processes that
+/// have not ended: they were started once or never. All `None` from a daemon without this method.
+pub(crate) fn starts(infos: &[ProcessInfo], exits: Option<&[ProcessExit]>) -> Vec<Option<u64>> {
+    let Some(exits) = exits else { return vec![None; infos.len()] };
+    let known: HashMap<(&str, &str), u64> =
+        exits.iter().map(|exit| ((exit.group.as_str(), exit.name.as_str()), exit.starts)).collect();
     let of = |info: &ProcessInfo| {
-        let counted = known.get(&(info.group.clone(), info.name.clone())).copied();
-        // Without an end, a start that failed before there was a process may stand between none and one.
-        counted.or_else(|| info.spawnerr.is_empty().then_some(i64::from(info.start > 0)))
+        let counted = known.get(&(info.group.as_str(), info.name.as_str())).copied();
+        // Without an exit there was at most one start; a spawn error leaves open whether it made a process.
+        counted.or_else(|| info.spawnerr.is_empty().then_some(u64::from(info.start > 0)))
     };
     infos.iter().map(of).collect()
 }
 
-/// An array, each element in a line of its own.
+/// The lines of an array, one element each.
 pub(crate) fn lines<T: Serialize>(rows: &[T]) -> Vec<String> {
     if rows.is_empty() {
         return vec!["[]".to_owned()];
     }
     let last = rows.len() - 1;
     let row = |(at, row): (usize, &T)| {
-        // Our rows are structs of strings and numbers, which can always be written.
+        // Structs of strings and numbers can always be serialised.
         let text = escape_controls_in_json(&serde_json::to_string(row).unwrap_or_default());
         let (before, behind) = (if at == 0 { "[" } else { " " }, if at == last { "]" } else { "," });
         format!("{before}{text}{behind}")
@@ -101,12 +91,12 @@ pub(crate) fn lines<T: Serialize>(rows: &[T]) -> Vec<String> {
     rows.iter().enumerate().map(row).collect()
 }
 
-/// The same JSON, with what a terminal would obey as `\u009b`: JSON itself escapes the controls of ASCII only.
+/// Escapes terminal control characters in JSON text as `\u009b`: JSON itself escapes only those of ASCII.
 pub(crate) fn escape_controls_in_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
-            // Between the pieces of JSON they are blanks.
+            // White space between JSON tokens.
             '\n' | '\t' => out.push(character),
             _ if style::is_terminal_control(character) => {
                 // Writing into a String cannot fail. All of them have four digits.
@@ -160,10 +150,14 @@ mod tests {
     #[test]
     fn who_has_not_ended_was_started_once_or_never() {
         let infos = [info("ended", 7, 40), info("up", 8, 40), info("down", 0, 0)];
-        let end =
-            Value::record([("name", "ended".into()), ("group", "ended".into()), ("starts", 5_i64.into())]);
-        let ends = Value::Array(vec![end]);
-        assert_eq!(starts(&infos, Some(&ends)), [Some(5), Some(1), Some(0)]);
+        let exit = |name: &str, starts| ProcessExit {
+            name: name.into(),
+            group: name.into(),
+            starts,
+            ..ProcessExit::default()
+        };
+        let exits = [exit("ended", 5)];
+        assert_eq!(starts(&infos, Some(&exits)), [Some(5), Some(1), Some(0)]);
         assert_eq!(starts(&infos, None), [None, None, None]);
     }
 }

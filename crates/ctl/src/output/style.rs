@@ -1,4 +1,4 @@
-//! What a terminal shows: colour where it is wanted, columns that fit, and nothing that a terminal would obey.
+//! Text for terminals: colours, columns, wrapping, and escaping of control characters.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::output::buffer::TerminalInfo;
 
-/// How good a state is.
+/// How a state is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Severity {
     Good,
@@ -18,7 +18,7 @@ enum Severity {
 }
 
 impl Severity {
-    /// The parameter of the escape sequence that colours (ECMA-48, SGR).
+    /// The parameter of the SGR escape sequence (ECMA-48).
     const fn sgr(self) -> &'static str {
         match self {
             Self::Good => "32",
@@ -29,17 +29,17 @@ impl Severity {
     }
 }
 
-/// Whether a process that is EXITED ended as its configuration expects it.
+/// Whether an EXITED process ended as its configuration expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitExpectation {
     /// Its status is one of its `exitcodes`.
     Expected,
-    /// It is not, or a signal ended it.
+    /// Another status, or a signal.
     Unexpected,
 }
 
 impl ExitExpectation {
-    /// By the exit status alone, where nobody tells the `exitcodes`: 0 unless told otherwise.
+    /// By the exit status alone, where `exitcodes` are not known: 0 is expected.
     pub(crate) const fn of_status(status: i64) -> Self {
         if status == 0 { Self::Expected } else { Self::Unexpected }
     }
@@ -55,12 +55,12 @@ const fn severity(state: ProcessState, expectation: ExitExpectation) -> Severity
     }
 }
 
-/// The name of a state, coloured where that is wanted.
+/// The name of a state, coloured if the terminal has colours.
 pub(crate) fn state(state: ProcessState, expectation: ExitExpectation, terminal: TerminalInfo) -> String {
     coloured(state.name(), severity(state, expectation), terminal)
 }
 
-/// What is wrong, in red where colour is wanted.
+/// A warning, red if the terminal has colours.
 pub(crate) fn warning(text: &str, terminal: TerminalInfo) -> String {
     coloured(text, Severity::Bad, terminal)
 }
@@ -69,29 +69,29 @@ fn coloured(text: &str, severity: Severity, terminal: TerminalInfo) -> String {
     if terminal.colour { format!("\x1b[{}m{text}\x1b[0m", severity.sgr()) } else { text.to_owned() }
 }
 
-/// One process of `status`.
+/// A line of `status`.
 #[derive(Clone, Debug)]
 pub(crate) struct StatusRow<'a> {
-    /// Who it is, as it is shown.
+    /// The process's name as shown.
     pub(crate) namespec: String,
-    /// Its state, in supervisord's word.
+    /// The name of its state, from supervisord.
     pub(crate) word: &'a str,
     /// Its state.
     pub(crate) state: ProcessState,
-    /// Where it is EXITED.
+    /// Matters only when it is EXITED.
     pub(crate) expectation: ExitExpectation,
-    /// What supervisord says of it.
+    /// Supervisord's description.
     pub(crate) description: &'a str,
 }
 
-/// The least width of a name's column, and what is between it and the next: the original's.
+/// The smallest width of the name column, and the gap after it, as in the original.
 const NAME_COLUMN: usize = 30;
 const NAME_GAP: usize = 3;
-/// The width of a state's column: the original's.
+/// The width of the state column, as in the original.
 const STATE_COLUMN: usize = 10;
 
-/// The lines of `status`. In a pipe they are the original's, byte for byte, and columns count characters; on a
-/// terminal they count what a character takes on the screen.
+/// The lines of `status`. In a pipe they are the original's, byte for byte, with columns in characters; on a terminal
+/// columns are cells of the screen.
 pub(crate) fn status(rows: &[StatusRow<'_>], terminal: TerminalInfo) -> Vec<String> {
     let names: Vec<Cow<'_, str>> = rows.iter().map(|row| sanitized(&row.namespec, terminal)).collect();
     let measure = |text: &str| if terminal.is_terminal { text.width() } else { text.chars().count() };
@@ -105,22 +105,22 @@ pub(crate) fn status(rows: &[StatusRow<'_>], terminal: TerminalInfo) -> Vec<Stri
     rows.iter().zip(&names).map(line).collect()
 }
 
-/// On a terminal without what it would obey; in a pipe as it is.
+/// Escapes control characters on a terminal; leaves text for a pipe unchanged.
 pub(crate) fn sanitized(text: &str, terminal: TerminalInfo) -> Cow<'_, str> {
     if terminal.is_terminal { escape_controls(text).into() } else { text.into() }
 }
 
-/// How many columns `text` takes on a screen.
+/// The width of `text` on a screen, in columns.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// `text` and blanks up to so many columns; longer text as it is.
+/// Pads `text` with blanks to `columns`; longer text is unchanged.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
-/// As much of `text` as fits in so many columns, with `…` where something is missing.
+/// Truncates `text` to `columns`, with `…` where something was cut.
 pub(crate) fn truncate(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -132,7 +132,7 @@ pub(crate) fn truncate(text: &str, columns: usize) -> String {
         used <= room
     };
     let mut out: String = text.chars().take_while(fits).collect();
-    // Some characters are wider together than each for itself.
+    // Some characters are wider together than the sum of each.
     while out.width() > room {
         out.pop();
     }
@@ -142,8 +142,8 @@ pub(crate) fn truncate(text: &str, columns: usize) -> String {
     out
 }
 
-/// `text` on lines of at most so many columns, parted at blanks; all but the first begin with `indent` blanks. A word that
-/// is longer than a line is parted where the line ends. Nothing is left out but blanks.
+/// Wraps `text` at blanks to lines of at most `columns`; all but the first begin with `indent` blanks. A word longer
+/// than a line is broken at the line's end. Only blanks are dropped.
 pub(crate) fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     let start = " ".repeat(indent);
     let mut lines = Vec::new();
@@ -160,7 +160,7 @@ pub(crate) fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     }
 }
 
-/// The beginning of `text` that fits in `room` columns, and what is left. It is not parted in its first `label` bytes.
+/// Splits `text` into what fits in `room` columns and the rest. It is not split in its first `label` bytes.
 fn break_line(text: &str, room: usize, label: usize) -> (&str, &str) {
     if text.width() <= room {
         return (text, "");

@@ -1,4 +1,4 @@
-//! What Tab offers: verbs, groups and processes as they are now.
+//! Tab completion in the shell: verbs, groups and processes as they are now.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use rustyline::{Context, Helper};
 use crate::verb::api::{Completion, HelpGroup, Verb};
 use crate::verb::table::{VERBS, find};
 
-/// Somebody who pressed Tab waits no longer than this.
+/// The time limit for the list of processes after Tab.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What ends a word, as in the original: Python's readline's signs without those that names may have.
+/// Word delimiters as in the original: those of Python's readline without characters that names may have.
 const DELIMITERS: &str = " \t\n`~!@#$%^&()=+[{]}\\|;'\",<>/?";
 
-/// Tab. Who runs is asked once between two commands, and only when Tab is pressed.
+/// The completer. It fetches the processes once per command, at the first Tab.
 pub(super) struct TabCompleter {
     client: Option<Client>,
     names: RefCell<Option<Vec<Namespec>>>,
 }
 
 impl TabCompleter {
-    /// Asks `supervisor`, the first time that Tab is pressed.
+    /// A completer that calls `client` at the first Tab.
     pub(super) fn new(client: Option<Client>) -> Self {
         Self { client, names: RefCell::default() }
     }
 
-    /// Everybody; nobody where supervisord does not answer.
+    /// All processes; empty where supervisord does not answer.
     fn names(&self) -> Vec<Namespec> {
         self.names.borrow_mut().get_or_insert_with(|| self.ask().unwrap_or_default()).clone()
     }
@@ -54,7 +54,7 @@ impl Completer for TabCompleter {
     }
 }
 
-// Nothing is hinted, coloured or held back.
+// No hints, colours or validation.
 impl Helper for TabCompleter {}
 impl Highlighter for TabCompleter {}
 impl Validator for TabCompleter {}
@@ -62,7 +62,7 @@ impl Hinter for TabCompleter {
     type Hint = String;
 }
 
-/// What `text`, a word of `line`, may become; sorted, each with the space behind it.
+/// The completions of `text`, a word of `line`; sorted, each with a space after it.
 pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Namespec>) -> Vec<String> {
     let mut words = line.split_whitespace();
     let offers = match words.next() {
@@ -73,7 +73,7 @@ pub(super) fn candidates(line: &str, text: &str, names: impl FnOnce() -> Vec<Nam
             Completion::VerbNames => verbs(),
             Completion::EventTypes => EventKind::ALL.iter().map(|kind| kind.name().to_owned()).collect(),
             Completion::Groups => names().into_iter().map(|name| name.group.0).collect(),
-            // What is said of the original's verbs here is the original's.
+            // The same names for all three, as in the original.
             Completion::Processes | Completion::SignalAndProcesses | Completion::ProcessAndChannel => {
                 names().into_iter().flat_map(|name| processes(name, text)).collect()
             }
@@ -91,7 +91,7 @@ fn verbs() -> Vec<String> {
     VERBS.iter().filter(is_known).map(|verb| verb.name.to_owned()).collect()
 }
 
-/// A process by its bare name where that is enough, else with its group, of which all can be meant as well.
+/// A process by its bare name where that suffices, else with its group, and the whole group.
 fn processes(Namespec { group, process }: Namespec, text: &str) -> Vec<String> {
     let (group, process) = (group.0, process.0);
     if text.contains(':') || group != process {

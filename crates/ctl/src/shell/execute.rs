@@ -1,4 +1,4 @@
-//! Doing what a line says, and what is said when it cannot be done.
+//! Running a line: finds the verb, retries after authentication, prints errors.
 
 use ironlance_core::text::escape::one_line;
 
@@ -9,7 +9,7 @@ use crate::terminal::prompt;
 use crate::verb::api::Flow;
 use crate::verb::table::find;
 
-/// Does what a line says. What goes wrong is said, and noted in the session's status.
+/// Runs a line. Errors are printed and set the session's exit status.
 pub(crate) fn execute(session: &mut Session, line: &str) -> Flow {
     let (name, rest, line) = match parse(line) {
         CommandLine::Empty => return Flow::Next,

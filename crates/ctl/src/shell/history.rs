@@ -1,4 +1,4 @@
-//! What was typed in earlier shells: a plain file, a line each, as readline keeps it.
+//! The shell's history file: plain text, a line each, as readline keeps it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -7,32 +7,32 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// Nobody else reads what was typed.
+/// Commands may hold secrets: only the owner may read them.
 const MODE: u32 = 0o600;
-/// Of a file larger than this only the end is read, in bytes.
+/// The most bytes that are read from the end of the file.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// The file of a shell, if it has one.
+/// A history file, if one is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct History {
     file: Option<PathBuf>,
 }
 
 impl History {
-    /// Kept in `file`.
+    /// A history in `file`.
     pub(crate) const fn new(file: Option<PathBuf>) -> Self {
         Self { file }
     }
 
-    /// What was typed, oldest first; nothing where the file cannot be read.
+    /// The lines, oldest first; empty where the file cannot be read.
     pub(crate) fn lines(&self) -> Vec<String> {
         let Some(end) = self.file.as_deref().and_then(read_end) else { return Vec::new() };
         let end = String::from_utf8_lossy(&end);
         end.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Adds a line at once, so that no way to end loses it and shells beside each other do not overwrite theirs. A file
-    /// that cannot be written is nothing to stop for.
+    /// Appends a line at once, so that it survives any exit and concurrent shells do not overwrite each other. Errors are
+    /// ignored.
     pub(crate) fn add(&self, line: &str) {
         if let Some(file) = &self.file {
             let _ = append(file, line);
@@ -40,7 +40,7 @@ impl History {
     }
 }
 
-/// The end of a plain file; nothing of what is none, such as a FIFO that nobody writes to.
+/// The end of a regular file; `None` for others, such as a FIFO without a writer, which would block.
 fn read_end(file: &Path) -> Option<Vec<u8>> {
     let size = fs::metadata(file).ok().filter(fs::Metadata::is_file)?.len();
     let mut file = fs::File::open(file).ok()?;
@@ -51,7 +51,7 @@ fn read_end(file: &Path) -> Option<Vec<u8>> {
 }
 
 fn append(file: &Path, line: &str) -> std::io::Result<()> {
-    // A FIFO that nobody reads must not hold the shell up.
+    // A FIFO without a reader must not block the shell.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let mut file = OpenOptions::new().append(true).create(true).mode(MODE).custom_flags(flags).open(file)?;
     file.write_all(format!("{line}\n").as_bytes())

@@ -1,4 +1,4 @@
-//! The shell: line after line, from a person or from a pipe.
+//! The interactive shell: runs lines from a terminal or a pipe until the end of input.
 
 mod complete;
 pub(crate) mod execute;
@@ -21,13 +21,12 @@ use crate::verb::api::Flow;
 use complete::TabCompleter;
 use history::History;
 
-/// So many lines can be called back.
+/// The most lines of history in memory.
 const MAX_HISTORY: usize = 100_000;
 
-/// Obeys lines until there are no more. What went wrong in a shell is no failure of the shell: the status is 0, unless
-/// what it says cannot be written.
+/// Runs lines until the end of input. The exit status is 0 whatever the verbs' results, unless stdout cannot be written.
 pub(crate) fn run(mut session: Session) -> ExitCode {
-    // Without it, ^C ends us all the same, only with another status.
+    // Without the handler ^C still ends the process, with another status.
     let _ = session.interrupts.exit_on_interrupt();
     if can_edit()
         && let Ok(person) = TerminalEditor::new(History::new(session.options.history_file.clone()))
@@ -43,11 +42,11 @@ pub(crate) fn run(mut session: Session) -> ExitCode {
     if report_output_error(session.output_error()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Reads a line and obeys it.
+/// Reads a line and runs it.
 fn read_and_execute(session: &mut Session) -> Flow {
     let prompt = format!("{}> ", session.options.prompt);
     if session.editor.is_none() {
-        // The prompt is written to a pipe as well, as Python does.
+        // The prompt goes to a pipe too, as in Python.
         session.print_bytes(prompt.as_bytes());
         session.flush();
         return match session.input.read_line(None) {
@@ -58,13 +57,13 @@ fn read_and_execute(session: &mut Session) -> Flow {
     let client = session.client().ok();
     match session.editor.as_mut().map_or(ReadLine::End, |editor| editor.command(&prompt, client)) {
         ReadLine::Line(text) => execute::execute(session, &text),
-        // The editor has left the line already, which is all that the end of input and ^C show.
+        // The editor has printed the newline already; the end of input and ^C print nothing else.
         ReadLine::End | ReadLine::Interrupted => Flow::End,
     }
 }
 
-/// Whether a person sits at a terminal that understands what an editor writes. One that does not show what is typed is
-/// in the hands of a program, such as expect or Emacs, that wants to see no more than what is said.
+/// Whether stdout is a terminal that supports line editing. A terminal without echo is controlled by a program such as
+/// expect or Emacs, which must see plain output only.
 fn can_edit() -> bool {
     let term = std::env::var("TERM").unwrap_or_default();
     let is_plain = ["", "dumb", "cons25", "emacs"].contains(&term.as_str());
@@ -72,7 +71,7 @@ fn can_edit() -> bool {
     !is_plain && shows && io::stdout().is_terminal()
 }
 
-/// A person at a terminal, with what was typed before.
+/// A line editor on a terminal, with its history.
 struct TerminalEditor {
     editor: Editor<TabCompleter, MemHistory>,
     history: History,
@@ -99,7 +98,7 @@ impl TerminalEditor {
         match self.editor.readline(prompt) {
             Ok(text) => ReadLine::Line(text),
             Err(ReadlineError::Interrupted) => ReadLine::Interrupted,
-            // A terminal that cannot be read any more has ended as well.
+            // A read error counts as the end of input.
             Err(_) => ReadLine::End,
         }
     }

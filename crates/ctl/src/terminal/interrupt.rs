@@ -1,4 +1,4 @@
-//! What ^C and the end of the terminal mean: end the program, or only what is being followed.
+//! Signal handling: ^C ends the program, or only the log or program that is followed ([`InterruptGuard`]).
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -10,34 +10,35 @@ use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
-/// Who gets ^C: what is being followed, else the program. One thread decides, so that one ^C is never taken twice.
+/// Dispatches ^C to the current [`InterruptGuard`], else to the default action. One thread decides, so a ^C is never
+/// handled twice.
 #[derive(Default)]
 pub(crate) struct InterruptHandler {
     target: InterruptTarget,
     is_watched: bool,
 }
 
-/// The other end of the socket of what is being followed.
+/// The write end of the current guard's socket, if there is a guard.
 #[derive(Clone, Default)]
 pub(crate) struct InterruptTarget(Arc<Mutex<Option<UnixStream>>>);
 
-/// While this lives, ^C makes its socket readable, and does nothing else.
+/// While it lives, ^C makes its socket readable and does nothing else.
 pub(crate) struct InterruptGuard {
     target: InterruptTarget,
     receiver: UnixStream,
 }
 
-/// What ^C does where nothing is followed.
+/// What ^C does without a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DefaultAction {
-    /// It kills us, as everywhere.
+    /// Terminates the process by the signal.
     Terminate,
-    /// It leaves the line and ends the program with 0, as in the original's shell.
+    /// Prints a newline and exits with 0, as in the original's shell.
     ExitQuietly,
 }
 
 impl InterruptHandler {
-    /// Takes ^C for something that is followed.
+    /// Redirects ^C to a new guard.
     pub(crate) fn catch(&mut self) -> io::Result<InterruptGuard> {
         if !self.is_watched {
             self.watch(DefaultAction::Terminate)?;
@@ -47,7 +48,7 @@ impl InterruptHandler {
         Ok(InterruptGuard { target: self.target.clone(), receiver })
     }
 
-    /// Lets ^C end the program quietly from now on, and puts the terminal back on every end.
+    /// From now on ^C exits quietly, and the terminal's settings are restored on every signal.
     pub(crate) fn exit_on_interrupt(&mut self) -> io::Result<()> {
         self.watch(DefaultAction::ExitQuietly)
     }
@@ -63,7 +64,7 @@ impl InterruptHandler {
                 }
                 restore_terminal(before.as_ref());
                 if signal == SIGINT && otherwise == DefaultAction::ExitQuietly {
-                    // Not through the buffer of stdout, which somebody may hold.
+                    // Not through stdout's buffer, which another thread may have locked.
                     let _ = rustix::io::write(io::stdout(), b"\n");
                     std::process::exit(0);
                 }
@@ -83,11 +84,11 @@ fn restore_terminal(before: Option<&Termios>) {
 }
 
 impl InterruptTarget {
-    /// Tells it of ^C, or of another reason to end; whether it is there.
+    /// Notifies the guard of ^C or of another reason to end; `false` if there is no guard.
     pub(crate) fn notify(&self) -> bool {
         let follower = self.lock();
         if let Some(sender) = follower.as_ref() {
-            // A byte that finds no room is one of many that were not looked at yet.
+            // A full socket buffer already holds a notification.
             let _ = rustix::io::write(sender, b"!");
         }
         follower.is_some()
@@ -104,7 +105,7 @@ impl InterruptGuard {
         self.receiver.try_clone()
     }
 
-    /// Who else may end what is followed, as ^C does.
+    /// A handle to notify this guard, as ^C does.
     pub(crate) fn follower(&self) -> InterruptTarget {
         self.target.clone()
     }

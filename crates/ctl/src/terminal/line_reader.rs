@@ -1,4 +1,4 @@
-//! Lines from stdin, waited for together with ^C.
+//! [`LineReader`]: lines from stdin, with a wait that ^C can interrupt; [`LineEditor`]: the same with editing.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,13 +7,12 @@ use ironlance_rpc::Client;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-/// A line longer than this is cut, in bytes.
+/// The longest line, in bytes; longer ones are split.
 const MAX_LINE: usize = 1024 * 1024;
-/// So much is read at a time, in bytes.
+/// The size of one read, in bytes.
 const CHUNK: usize = 4096;
 
-/// Lines from a descriptor, stdin unless told otherwise. There is no other reader of it beside this one, or lines
-/// that came together would be lost.
+/// Reads lines from a descriptor, by default stdin. It must be the only reader: it reads ahead.
 #[derive(Default)]
 pub(crate) struct LineReader {
     source: Option<OwnedFd>,
@@ -21,34 +20,34 @@ pub(crate) struct LineReader {
     is_at_end: bool,
 }
 
-/// What came.
+/// The result of reading a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReadLine {
-    /// A line without its end; bytes that are no UTF-8 are replaced.
+    /// A line without its newline; invalid UTF-8 is replaced.
     Line(String),
-    /// Nothing more.
+    /// The end of input.
     End,
-    /// ^C, or the other descriptor became readable first.
+    /// ^C, or the interrupt descriptor became readable first.
     Interrupted,
 }
 
-/// A person at a terminal who can edit a line before it counts.
+/// Line editing on a terminal.
 pub(crate) trait LineEditor {
-    /// Reads a line that is a command: Tab offers what there is, also of `supervisor`, and it can be called back later.
+    /// Reads a command: Tab completes verbs and `client`'s processes, and the line goes to the history.
     fn command(&mut self, prompt: &str, client: Option<Client>) -> ReadLine;
 
-    /// Reads the answer to a question.
+    /// Reads the answer to a prompt.
     fn answer(&mut self, question: &str) -> ReadLine;
 }
 
 impl LineReader {
-    /// Lines from `source`.
+    /// A reader of `source`.
     pub(crate) fn new(source: OwnedFd) -> Self {
         Self { source: Some(source), ..Self::default() }
     }
 
-    /// Waits for a line, or for `interrupt` to become readable. The last line may lack its end. A terminal that said
-    /// the end once can be read again.
+    /// Waits for a line, or for `interrupt` to become readable. The last line may lack its newline. After the end of
+    /// input, a terminal can be read again.
     pub(crate) fn read_line(&mut self, interrupt: Option<BorrowedFd<'_>>) -> ReadLine {
         loop {
             if let Some(line) = self.take_line() {
@@ -84,7 +83,7 @@ impl LineReader {
         Some(line)
     }
 
-    /// Whether there is something to read, and not an interrupt.
+    /// Whether the source is readable, and no interrupt came.
     fn wait_readable(&self, interrupt: Option<BorrowedFd<'_>>) -> Result<bool, Errno> {
         let Some(interrupt) = interrupt else { return Ok(true) };
         self.with_source(|source| {

@@ -1,4 +1,4 @@
-//! The person at the terminal: lines of input, prompts, ^C.
+//! Input from the user: lines of stdin, prompts, ^C.
 
 pub(crate) mod interrupt;
 pub(crate) mod line_reader;

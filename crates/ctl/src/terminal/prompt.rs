@@ -1,4 +1,4 @@
-//! Questions to the person, and who it is.
+//! Prompts: a question, yes or no, user name and password.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use crate::error::CtlError;
 use crate::session::Session;
 use crate::terminal::line_reader::{LineReader, ReadLine};
 
-/// Asks a question and gives the line that was answered.
+/// Asks a question and returns the answer.
 pub(crate) fn ask(session: &mut Session, question: &str) -> Result<String, CtlError> {
     session.flush();
     let outcome = match &mut session.editor {
@@ -28,12 +28,12 @@ pub(crate) fn ask(session: &mut Session, question: &str) -> Result<String, CtlEr
     }
 }
 
-/// Whether a question is answered with something that begins with y.
+/// Asks a question; an answer that begins with y is yes.
 pub(crate) fn ask_yes_no(session: &mut Session, question: &str) -> Result<bool, CtlError> {
     Ok(ask(session, question)?.to_lowercase().starts_with('y'))
 }
 
-/// Asks for name and password, which the session takes on.
+/// Asks for user name and password, and sets them in the session.
 pub(crate) fn ask_credentials(session: &mut Session) -> Result<(), CtlError> {
     let username = ask(session, "Username:")?;
     let password = ask_password(session)?;
@@ -44,7 +44,7 @@ pub(crate) fn ask_credentials(session: &mut Session) -> Result<(), CtlError> {
     Ok(())
 }
 
-/// Asks for a password at the terminal, without showing it; where there is no terminal, on stdin.
+/// Asks for a password on the terminal without echo; without a terminal, on stdin.
 fn ask_password(session: &mut Session) -> Result<String, CtlError> {
     let answer = match OpenOptions::new().read(true).write(true).open("/dev/tty") {
         Ok(terminal) => ask_on_terminal(&terminal),
@@ -64,13 +64,13 @@ fn ask_on_terminal(mut terminal: &File) -> io::Result<ReadLine> {
     terminal.write_all(PASSWORD_PROMPT)?;
     let mut input = LineReader::new(terminal.as_fd().try_clone_to_owned()?);
     let answer = read_without_echo(terminal.as_fd(), &before, &mut input)?;
-    // The end of line that was typed was not shown either.
+    // The newline was not echoed either.
     terminal.write_all(b"\n")?;
     Ok(answer)
 }
 
-/// Asks on `err` and reads stdin, which may be a terminal all the same: one that is not ours to open by name. Where it
-/// is none, whoever types is told that the password may be seen.
+/// Asks on `err` and reads stdin, which may be a terminal that cannot be opened by name. Otherwise a warning says that
+/// the password may be visible.
 fn ask_on_stdin(input: &mut LineReader, err: &mut dyn Write) -> io::Result<ReadLine> {
     let answer = match tcgetattr(io::stdin()) {
         Ok(before) => {
@@ -89,7 +89,7 @@ fn ask_on_stdin(input: &mut LineReader, err: &mut dyn Write) -> io::Result<ReadL
     Ok(answer)
 }
 
-/// Reads a line from a terminal that does not show it; it is put back to what it was `before`.
+/// Reads a line without echo, then restores the terminal's settings from `before`.
 fn read_without_echo(
     terminal: BorrowedFd<'_>,
     before: &Termios,

@@ -1,4 +1,4 @@
-//! `add`: activates groups of the configuration that was read last.
+//! `add`: activates groups of the configuration read last.
 
 use ironlance_rpc::{FaultKind, Value};
 

@@ -1,4 +1,4 @@
-//! `avail`: what the configuration has.
+//! `avail`: lists the configured processes.
 
 use ironlance_rpc::FaultKind;
 

@@ -1,4 +1,4 @@
-//! `check [FILE]`: what is wrong with a configuration, before the daemon says so. Needs no daemon.
+//! `check [FILE]`: prints all faults of a configuration file, without a daemon.
 
 use std::path::Path;
 

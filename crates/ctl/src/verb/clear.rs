@@ -1,4 +1,4 @@
-//! `clear`: empties the logs of processes.
+//! `clear`: clears the logs of processes.
 
 use ironlance_rpc::{Fault, FaultKind, Value};
 
@@ -45,13 +45,13 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {
     let shown = match Selector::parse(name) {
         Selector::Process { group, name } => namespec(group, name),
-        // There is no method for a group. This is what the original calls it when it is refused.
+        // There is no method for a group; the original prints this name in the error.
         Selector::Group(group) => namespec(group, "None"),
     };
     match session.call(ONE, &[Value::from(name)]) {
         Ok(_) => report_result(session, &shown, FaultKind::Success.code()),
         Err(error) => match error.fault() {
-            // Ours says why, and what would help.
+            // Ironlance's message has the reason and a hint.
             Some(Fault { code, string }) if string.starts_with("FAILED: cannot ") => {
                 session.print_sanitized(&format!("{shown}: ERROR ({string})"));
                 session.note_result(*code, None);

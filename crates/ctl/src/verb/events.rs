@@ -1,4 +1,4 @@
-//! `events [TYPES…]`: what happens in supervisord, as it happens.
+//! `events [TYPES…]`: follows supervisord's event stream (`GET /events`).
 
 mod lines;
 pub mod sse;
@@ -33,13 +33,13 @@ pub(crate) const VERB: Verb = Verb {
     run,
 };
 
-/// A page that is there.
+/// The status of a stream.
 const OK: u16 = 200;
-/// The page of a type that there is not.
+/// The status for an unknown event type.
 const BAD_REQUEST: u16 = 400;
-/// A supervisord without this page.
+/// The status of a supervisord without this page.
 const NOT_FOUND: u16 = 404;
-/// So much of a refusal is read, in bytes.
+/// The most bytes of a refusal that are read.
 const MAX_REFUSAL: usize = 1024;
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
@@ -88,14 +88,14 @@ fn watch(session: &mut Session, types: &str, form: OutputFormat) -> Result<(), C
     reader.report_end(session, outcome, answered.get(), terminal)
 }
 
-/// What came.
+/// The state of a stream: its events, or the text of a refusal.
 struct EventReader {
     lines: EventLines,
     refusal: Vec<u8>,
 }
 
 impl EventReader {
-    /// Says the events of a piece; nothing is held back.
+    /// Prints the events of a piece at once.
     fn read(&mut self, session: &mut Session, piece: &[u8]) -> ControlFlow<()> {
         self.lines.push(piece, &mut |line| session.print(line));
         session.flush();
@@ -112,7 +112,7 @@ impl EventReader {
         if room == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// Says why there are no more events.
+    /// Prints why the stream ended.
     fn report_end(
         &self,
         session: &mut Session,
@@ -141,7 +141,7 @@ impl EventReader {
             }
             (_, BAD_REQUEST) if !self.refusal.is_empty() => {
                 let words = String::from_utf8_lossy(&self.refusal);
-                // The status stands before the reason for those who see the answer alone.
+                // The body repeats the status for clients that show the body alone.
                 let words = words.trim().trim_start_matches("400 Bad Request: ");
                 session.fail(exit_status::INVALID_ARGS, &format!("Error: {}", style::escape_controls(words)));
             }

@@ -1,15 +1,14 @@
-//! `fg`: a program in the foreground: what is typed goes to its stdin, what it writes is shown.
+//! `fg`: a process in the foreground: sends input lines to its stdin and follows its logs.
 
 use std::os::fd::AsFd;
 
 use ironlance_core::ProcessState;
-use ironlance_rpc::{FaultKind, Value};
+use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::log_stream::{BackgroundFollowers, LogPage};
 use crate::session::{Session, exit_status};
-use crate::struct_view::StructView;
 use crate::terminal::line_reader::ReadLine;
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 
@@ -52,8 +51,8 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 
 fn is_running(session: &mut Session, name: &str) -> Result<bool, CtlError> {
     let info = session.call(INFO, &[name.into()])?;
-    let state = StructView::new(INFO, &info).int("state")?;
-    Ok(ProcessState::from_code(state) == Some(ProcessState::Running))
+    let info = ProcessInfo::from_value(info).map_err(CallError::unreadable(INFO))?;
+    Ok(info.process_state() == ProcessState::Running)
 }
 
 fn foreground(session: &mut Session, name: &str) -> Result<(), CtlError> {
@@ -73,7 +72,7 @@ fn foreground(session: &mut Session, name: &str) -> Result<(), CtlError> {
     Ok(())
 }
 
-/// Passes lines on until there are no more, ^C, or the program is gone.
+/// Sends lines to the process until the end of input, ^C, or the end of the process.
 fn exchange(
     session: &mut Session,
     name: &str,
@@ -96,7 +95,7 @@ fn exchange(
     Ok(())
 }
 
-/// Says a fault in Python's form, which leaves the status as it is; other trouble is not ours to word.
+/// Prints a fault in Python's form without changing the exit status; returns other errors.
 fn report_fault(session: &mut Session, error: CtlError) -> Result<(), CtlError> {
     match error.fault() {
         Some(fault) => {

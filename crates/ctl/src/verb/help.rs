@@ -1,10 +1,10 @@
-//! `help`: what there is, and what each does.
+//! `help`: lists the verbs, or prints the help of one. The table of verbs is a parameter.
 
 use crate::error::CtlError;
 use crate::session::Session;
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 
-/// The verb; `run` gives [`run`] the table of verbs.
+/// The verb; its `run` must pass the table of verbs to [`run`].
 pub(super) const fn verb(run: fn(&mut Session, &str) -> Result<Flow, CtlError>) -> Verb {
     Verb {
         name: "help",
@@ -17,7 +17,7 @@ pub(super) const fn verb(run: fn(&mut Session, &str) -> Result<Flow, CtlError>) 
     }
 }
 
-/// The list is so wide, in columns.
+/// The width of the list, in columns.
 const WIDTH: usize = 79;
 
 #[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
@@ -31,7 +31,7 @@ pub(super) fn run(session: &mut Session, rest: &str, verbs: &[Verb]) -> Result<F
     match verbs.iter().find(|verb| verb.name == rest && !verb.help.is_empty()) {
         Some(verb) => {
             print_help(session, verb);
-            // What reads from a pipe gets the original's words and no more.
+            // In a pipe the output is the original's.
             if session.terminal().is_terminal {
                 extension_lines(verb).iter().for_each(|line| session.print(line));
             }
@@ -41,7 +41,7 @@ pub(super) fn run(session: &mut Session, rest: &str, verbs: &[Verb]) -> Result<F
     Ok(Flow::Next)
 }
 
-/// What a verb of the original can do here beyond it.
+/// Help lines for what a verb can do beyond the original.
 fn extension_lines(verb: &Verb) -> Vec<&'static str> {
     let title: &[&str] = if verb.extensions.is_empty() { &[] } else { &["", "ironlance:"] };
     [title, verb.extensions].concat()
@@ -60,8 +60,8 @@ fn print_group(session: &mut Session, title: &str, group: HelpGroup, verbs: &[Ve
     session.print("");
 }
 
-/// Names in columns, down first, in as few lines as fit into `width` (Python's cmd.py, columnize). Two spaces stand
-/// between columns; a line ends after its last name, padded where its column is wider.
+/// Names in columns, column by column, in as few lines as fit into `width` (Python's cmd.py, columnize). Columns are
+/// two spaces apart; the last name of a line is padded to its column.
 fn columns(names: &[&str], width: usize) -> Vec<String> {
     let layout = |rows: usize| -> Vec<usize> {
         names.chunks(rows).map(|column| column.iter().map(|name| name.len()).max().unwrap_or(0)).collect()

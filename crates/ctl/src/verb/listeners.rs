@@ -1,23 +1,21 @@
-//! `listeners`: how each event listener is, and what is wrong with it.
+//! `listeners`: the state of each event listener, and its problems.
 
 use std::collections::BTreeMap;
 
 use ironlance_core::Namespec;
-use ironlance_core::listener::problem::ListenerFacts;
-use ironlance_core::listener::protocol::ListenerState;
 use ironlance_host::local_time::LocalClock;
-use ironlance_rpc::FaultKind;
-use serde::Serialize;
+use ironlance_rpc::CallError;
+use ironlance_rpc::api::{ListenerStatus, OutboxStatus};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::output::buffer::TerminalInfo;
 use crate::output::json::{self, OutputFormat};
 use crate::output::style;
-use crate::session::{CallFn, Session, exit_status};
-use crate::struct_view::{StructView, struct_list};
+use crate::session::{CallFn, Session, call_extension, exit_status};
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
-use crate::verb::outbox_status::{self, OutboxStatus};
+use crate::verb::outbox_status::{self, OutboxObject};
 
 pub(crate) const VERB: Verb = Verb {
     name: "listeners",
@@ -34,37 +32,44 @@ pub(crate) const VERB: Verb = Verb {
 
 const METHOD: &str = "ironlance.getListeners";
 
-/// A listener, as supervisord tells it and as `--json` shows it.
-#[derive(Clone, Debug, Serialize)]
-struct ListenerObject {
-    pool: String,
-    process: String,
-    namespec: String,
-    state: String,
-    /// The serial of the event it works on; `null` for none.
-    event: Option<i64>,
-    pending: i64,
-    /// `null` where `buffer_size` is not set: then memory is what bounds it.
-    capacity: Option<i64>,
-    pending_bytes: i64,
-    capacity_bytes: i64,
-    full: bool,
-    dropped: i64,
-    dropped_by_type: BTreeMap<String, i64>,
-    merged: i64,
-    answered: i64,
-    dead_letters: i64,
-    dead_letters_by_type: BTreeMap<String, i64>,
-    offences: i64,
-    babbles: i64,
-    babble: String,
-    last_result: String,
-    /// Why it cannot do its work as it is configured.
-    doubts: Vec<String>,
-    /// Its outbox; `null` where it is no listener of ours, or supervisord does not tell.
-    alerts: Option<OutboxStatus>,
-    /// What somebody should look at.
-    wrong: Vec<String>,
+/// A listener, its outbox and its problems.
+struct ListenerReport {
+    status: ListenerStatus,
+    outbox: Option<OutboxStatus>,
+    problems: Vec<String>,
+}
+
+/// The object in `--json`.
+impl Serialize for ListenerReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let status = &self.status;
+        let by_type = |counts: &[(String, u64)]| counts.iter().cloned().collect::<BTreeMap<String, u64>>();
+        let mut object = serializer.serialize_struct("Listener", 23)?;
+        object.serialize_field("pool", &status.pool)?;
+        object.serialize_field("process", &status.process)?;
+        object.serialize_field("namespec", &status.namespec().to_string())?;
+        object.serialize_field("state", &status.state)?;
+        object.serialize_field("event", &status.event)?;
+        object.serialize_field("pending", &status.pending)?;
+        object.serialize_field("capacity", &status.capacity)?;
+        object.serialize_field("pending_bytes", &status.pending_bytes)?;
+        object.serialize_field("capacity_bytes", &status.capacity_bytes)?;
+        object.serialize_field("full", &status.is_full)?;
+        object.serialize_field("dropped", &status.dropped)?;
+        object.serialize_field("dropped_by_type", &by_type(&status.dropped_by_type))?;
+        object.serialize_field("merged", &status.merged)?;
+        object.serialize_field("answered", &status.answered)?;
+        object.serialize_field("dead_letters", &status.dead_letters)?;
+        object.serialize_field("dead_letters_by_type", &by_type(&status.dead_letters_by_type))?;
+        object.serialize_field("offences", &status.violations)?;
+        object.serialize_field("babbles", &status.stray_outputs)?;
+        object.serialize_field("babble", &status.stray_output)?;
+        object.serialize_field("last_result", &status.last_result)?;
+        object.serialize_field("doubts", &status.doubts)?;
+        object.serialize_field("alerts", &self.outbox.as_ref().map(OutboxObject))?;
+        object.serialize_field("wrong", &self.problems)?;
+        object.end()
+    }
 }
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
@@ -95,29 +100,26 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     Ok(Flow::Next)
 }
 
-/// Every listener; nothing where this supervisord does not tell.
-fn fetch(call: &mut CallFn<'_>) -> Result<Option<Vec<ListenerObject>>, CtlError> {
-    match call(METHOD, &[]) {
-        Err(error) if error.is_fault(FaultKind::UnknownMethod) => Ok(None),
-        told => struct_list(METHOD, &told?)?
-            .into_iter()
-            .map(ListenerObject::read)
-            .collect::<Result<_, _>>()
-            .map(Some),
-    }
+/// All listeners; `None` from a supervisord without this method.
+fn fetch(call: &mut CallFn<'_>) -> Result<Option<Vec<ListenerReport>>, CtlError> {
+    let listeners = call_extension(call, METHOD, &[])?.map(ListenerStatus::list_from_value);
+    let listeners = listeners.transpose().map_err(CallError::unreadable(METHOD))?;
+    Ok(listeners.map(|listeners| listeners.into_iter().map(ListenerReport::new).collect()))
 }
 
-/// Adds to each listener what waits in its outbox.
-fn add_outboxes(listeners: &mut [ListenerObject], outboxes: &[OutboxStatus]) {
+/// Adds each listener's outbox and its problems.
+fn add_outboxes(listeners: &mut [ListenerReport], outboxes: &[OutboxStatus]) {
     let clock = LocalClock::new();
     for listener in listeners {
-        let namespec = Namespec::new(&listener.pool, &listener.process);
-        listener.alerts = outboxes.iter().find(|outbox| outbox.is_used_by(&namespec)).cloned();
-        listener.wrong.extend(listener.alerts.iter().flat_map(|outbox| outbox.problems(&clock)));
+        let namespec = listener.status.namespec();
+        listener.outbox =
+            outboxes.iter().find(|outbox| outbox_status::is_used_by(outbox, &namespec)).cloned();
+        let problems = listener.outbox.iter().flat_map(|outbox| outbox_status::problems(outbox, &clock));
+        listener.problems.extend(problems);
     }
 }
 
-/// What is wrong with each listener, by its process; nobody where this supervisord does not tell.
+/// The problems of each listener by its process; empty from a supervisord without this method.
 pub(crate) fn problems(session: &mut Session) -> Result<Vec<(Namespec, Vec<String>)>, CtlError> {
     let mut listeners = fetch(&mut |method, params| session.call(method, params))?.unwrap_or_default();
     if !listeners.is_empty() {
@@ -126,94 +128,46 @@ pub(crate) fn problems(session: &mut Session) -> Result<Vec<(Namespec, Vec<Strin
             &outbox_status::fetch(&mut |method, params| session.call(method, params))?,
         );
     }
-    let told = |one: ListenerObject| (Namespec::new(&one.pool, &one.process), one.wrong);
-    Ok(listeners.into_iter().map(told).collect())
+    Ok(listeners.into_iter().map(|listener| (listener.status.namespec(), listener.problems)).collect())
 }
 
-impl ListenerObject {
-    fn read(record: StructView<'_>) -> Result<Self, CtlError> {
-        let (pool, process) = (record.text("pool")?, record.text("process")?);
-        let event = record.int("event")?;
-        let mut listener = Self {
-            pool: pool.to_owned(),
-            process: process.to_owned(),
-            namespec: Namespec::new(pool, process).to_string(),
-            state: record.text("state")?.to_owned(),
-            event: (event >= 0).then_some(event),
-            pending: record.int("pending")?,
-            capacity: Some(record.int("capacity")?).filter(|capacity| *capacity >= 0),
-            pending_bytes: record.int("pending_bytes")?,
-            capacity_bytes: record.int("capacity_bytes")?,
-            full: record.boolean("full")?,
-            dropped: record.int("dropped")?,
-            dropped_by_type: record.counts("dropped_by_type")?,
-            merged: record.int("merged")?,
-            answered: record.int("answered")?,
-            dead_letters: record.int("dead_letters")?,
-            dead_letters_by_type: record.counts("dead_letters_by_type")?,
-            offences: record.int("offences")?,
-            babbles: record.int("babbles")?,
-            babble: record.text("babble")?.to_owned(),
-            last_result: record.text("last_result")?.to_owned(),
-            doubts: record.texts("doubts"),
-            alerts: None,
-            wrong: Vec::new(),
-        };
-        listener.wrong = listener.find_problems();
-        Ok(listener)
-    }
-
-    fn find_problems(&self) -> Vec<String> {
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        // An unknown state is that of a later version, and no problem that we know of.
-        let state = || ListenerState::from_name(&self.state).unwrap_or(ListenerState::Ready);
-        let facts = ListenerFacts {
-            state: (self.state != "NOT_RUNNING").then(state),
-            pending: count(self.pending),
-            is_full: self.full,
-            dropped: (count(self.dropped), by_type(&self.dropped_by_type)),
-            rejected: (count(self.dead_letters), by_type(&self.dead_letters_by_type)),
-            recycled: count(self.offences),
-            stray_output: (self.babbles > 0).then_some(self.babble.as_str()),
-            warnings: &self.doubts,
-        };
-        facts.problems().iter().map(ToString::to_string).collect()
+impl ListenerReport {
+    fn new(status: ListenerStatus) -> Self {
+        let problems = status.problems().iter().map(ToString::to_string).collect();
+        Self { status, outbox: None, problems }
     }
 
     fn cells(&self) -> [String; COLUMNS] {
-        let result = if self.last_result.is_empty() { "-" } else { &self.last_result };
+        let status = &self.status;
+        let result = if status.last_result.is_empty() { "-" } else { &status.last_result };
         [
-            style::escape_controls(&self.namespec),
-            style::escape_controls(&self.state),
-            self.event.map_or_else(|| "-".to_owned(), |event| event.to_string()),
-            self.capacity.map_or_else(|| self.pending.to_string(), |most| format!("{}/{most}", self.pending)),
-            self.dropped.to_string(),
-            self.merged.to_string(),
-            self.answered.to_string(),
+            style::escape_controls(&status.namespec().to_string()),
+            style::escape_controls(&status.state),
+            status.event.map_or_else(|| "-".to_owned(), |event| event.to_string()),
+            status
+                .capacity
+                .map_or_else(|| status.pending.to_string(), |most| format!("{}/{most}", status.pending)),
+            status.dropped.to_string(),
+            status.merged.to_string(),
+            status.answered.to_string(),
             style::truncate(&style::escape_controls(result), RESULT_WIDTH),
         ]
     }
 }
 
-/// `3 TICK_5, 1 PROCESS_STATE_EXITED`.
-fn by_type(counts: &BTreeMap<String, i64>) -> String {
-    let counts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    counts.join(", ")
-}
-
-/// A result may be a megabyte; so much of it is shown, in columns.
+/// The width of a result, in columns; it may be a megabyte long.
 const RESULT_WIDTH: usize = 16;
 const COLUMNS: usize = 8;
 const TITLES: [&str; COLUMNS] =
     ["LISTENER", "STATE", "EVENT", "PENDING", "DROPPED", "MERGED", "ANSWERED", "LAST RESULT"];
 
-/// A line for each listener, and below it what is wrong with it; then the outboxes that are of none of them.
-fn table(listeners: &[ListenerObject], outboxes: &[OutboxStatus], terminal: TerminalInfo) -> Vec<String> {
+/// A line for each listener with its problems below it; then outboxes that belong to no listener.
+fn table(listeners: &[ListenerReport], outboxes: &[OutboxStatus], terminal: TerminalInfo) -> Vec<String> {
     if listeners.is_empty() {
         return vec!["No event listeners.".to_owned()];
     }
     let mut rows = vec![TITLES.map(str::to_owned)];
-    rows.extend(listeners.iter().map(ListenerObject::cells));
+    rows.extend(listeners.iter().map(ListenerReport::cells));
     let widths: [usize; COLUMNS] =
         std::array::from_fn(|at| rows.iter().map(|row| style::width(&row[at])).max().unwrap_or(0));
     let mut lines = Vec::new();
@@ -221,8 +175,8 @@ fn table(listeners: &[ListenerObject], outboxes: &[OutboxStatus], terminal: Term
         let cells: Vec<String> =
             row.iter().zip(widths).map(|(cell, width)| style::pad(cell, width)).collect();
         lines.push(cells.join("  ").trim_end().to_owned());
-        // The first row are the titles.
-        let wrong = at.checked_sub(1).map_or(&[][..], |at| &listeners[at].wrong);
+        // The first row has the titles.
+        let wrong = at.checked_sub(1).map_or(&[][..], |at| &listeners[at].problems);
         if !wrong.is_empty() {
             let wrong = format!("! {}", wrong.join("; "));
             lines.extend(problem_lines(&wrong, terminal).iter().map(|line| format!("  {line}")));
@@ -232,18 +186,18 @@ fn table(listeners: &[ListenerObject], outboxes: &[OutboxStatus], terminal: Term
     lines.extend(
         outboxes
             .iter()
-            .filter_map(|outbox| outbox.unassigned_problem(&clock))
+            .filter_map(|outbox| outbox_status::unassigned_problem(outbox, &clock))
             .flat_map(|it| problem_lines(&it, terminal)),
     );
-    // An outbox of several listeners is one line.
-    let mut ways: Vec<String> = outboxes.iter().filter_map(OutboxStatus::list_command).collect();
+    // An outbox shared by several listeners is one line.
+    let mut ways: Vec<String> = outboxes.iter().filter_map(outbox_status::list_command).collect();
     ways.sort_unstable();
     ways.dedup();
     lines.extend(ways.iter().map(|way| style::escape_controls(way)));
     lines
 }
 
-/// What is wrong, on lines that leave room for two blanks before them.
+/// Problems as lines that leave room for an indent of two.
 fn problem_lines(wrong: &str, terminal: TerminalInfo) -> Vec<String> {
     let wrong = style::escape_controls(wrong);
     let fitting = match terminal.is_terminal {
@@ -261,33 +215,22 @@ mod tests {
 
     const PIPE: TerminalInfo = TerminalInfo { columns: 80, colour: false, is_terminal: false };
 
-    fn types(count: i64) -> Value {
-        Value::Struct((count > 0).then(|| ("TICK_5".into(), count.into())).into_iter().collect())
-    }
-
-    fn listener(process: &str, state: &str, pending: i64, dropped: i64, offences: i64) -> ListenerObject {
-        let value = Value::record([
-            ("pool", "alarm".into()),
-            ("process", process.into()),
-            ("state", state.into()),
-            ("event", if state == "BUSY" { Value::Int(42) } else { Value::Int(-1) }),
-            ("last_result", if state == "READY" { "OK".into() } else { "".into() }),
-            ("offences", offences.into()),
-            ("pending", pending.into()),
-            ("capacity", if process == "x" { Value::Int(-1) } else { 5_i64.into() }),
-            ("pending_bytes", 100_i64.into()),
-            ("capacity_bytes", 1000_i64.into()),
-            ("full", Value::Bool(pending == 5)),
-            ("dropped", dropped.into()),
-            ("dropped_by_type", types(dropped)),
-            ("merged", 0_i64.into()),
-            ("answered", 7_i64.into()),
-            ("dead_letters", Value::Int(0)),
-            ("dead_letters_by_type", types(0)),
-            ("babbles", Value::Int(0)),
-            ("babble", "".into()),
-        ]);
-        ListenerObject::read(StructView::new(METHOD, &value)).unwrap()
+    fn listener(process: &str, state: &str, pending: u64, dropped: u64, violations: u64) -> ListenerReport {
+        ListenerReport::new(ListenerStatus {
+            pool: "alarm".into(),
+            process: process.into(),
+            state: state.into(),
+            event: (state == "BUSY").then_some(42),
+            last_result: if state == "READY" { "OK".into() } else { String::new() },
+            violations,
+            pending,
+            capacity: (process != "x").then_some(5),
+            is_full: pending == 5,
+            dropped,
+            dropped_by_type: (dropped > 0).then(|| ("TICK_5".into(), dropped)).into_iter().collect(),
+            answered: 7,
+            ..ListenerStatus::default()
+        })
     }
 
     #[test]
@@ -316,7 +259,7 @@ mod tests {
             ("ACKNOWLEDGED", 0, 0, 0, ""),
             ("BUSY", 0, 0, 0, ""),
         ] {
-            assert_eq!(listener("x", state, pending, dropped, offences).wrong.join("; "), wrong);
+            assert_eq!(listener("x", state, pending, dropped, offences).problems.join("; "), wrong);
         }
     }
 
@@ -327,8 +270,8 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_kind_is_one_line() {
-        let value = Value::record([("pool", "a".into())]);
-        let error = ListenerObject::read(StructView::new(METHOD, &value)).unwrap_err();
+        let value = Value::Array(vec![Value::record([("pool", "a".into())])]);
+        let error = fetch(&mut |_, _| Ok(value.clone())).map(drop).unwrap_err();
         assert!(error.to_string().starts_with("cannot read the answer to ironlance.getListeners: "));
     }
 }

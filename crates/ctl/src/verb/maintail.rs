@@ -1,4 +1,4 @@
-//! `maintail`: the end of supervisord's own log, once or for as long as it grows.
+//! `maintail`: prints the end of supervisord's own log, or follows it.
 
 use ironlance_rpc::{FaultKind, Value};
 

@@ -1,4 +1,4 @@
-//! `open`: turns to another supervisord.
+//! `open`: switches to another supervisord.
 
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};

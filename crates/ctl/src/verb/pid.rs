@@ -1,11 +1,11 @@
-//! `pid`: the process ids of supervisord and of its programs.
+//! `pid`: the pids of supervisord and of its processes.
 
-use ironlance_rpc::{FaultKind, Value};
+use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
-use crate::struct_view::{StructView, struct_list, unexpected_answer};
+use crate::struct_view::unexpected_answer;
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
 
 pub(super) const VERB: Verb = Verb {
@@ -23,7 +23,6 @@ pub(super) const VERB: Verb = Verb {
 };
 
 const SUPERVISORD: &str = "supervisor.getPID";
-const ALL: &str = "supervisor.getAllProcessInfo";
 const ONE: &str = "supervisor.getProcessInfo";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
@@ -33,9 +32,8 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         let pid = pid.as_int().ok_or_else(|| unexpected_answer(SUPERVISORD, "the number"))?;
         session.print(&pid.to_string());
     } else if names.contains(&"all") {
-        let all = session.call(ALL, &[])?;
-        for info in struct_list(ALL, &all)? {
-            session.print(&info.int("pid")?.to_string());
+        for info in session.all_process_info()? {
+            session.print(&info.pid.to_string());
         }
     } else {
         names.into_iter().try_for_each(|name| one(session, name))?;
@@ -52,9 +50,9 @@ fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {
         }
         other => other?,
     };
-    let pid = StructView::new(ONE, &info).int("pid")?;
-    session.print(&pid.to_string());
-    if pid == 0 {
+    let info = ProcessInfo::from_value(info).map_err(CallError::unreadable(ONE))?;
+    session.print(&info.pid.to_string());
+    if info.pid == 0 {
         session.status = exit_status::NOT_RUNNING;
     }
     Ok(())

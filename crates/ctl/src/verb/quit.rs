@@ -1,4 +1,4 @@
-//! `quit`, `exit`, and the end of input: the end of the shell.
+//! `quit`, `exit`, and the end of input: end the shell.
 
 use crate::error::CtlError;
 use crate::session::Session;
@@ -16,11 +16,10 @@ pub(super) const QUIT: Verb = Verb {
 
 pub(super) const EXIT: Verb = Verb { name: "exit", help: &["exit\tExit the supervisor shell."], ..QUIT };
 
-/// What the end of input is taken for.
+/// The verb that the end of input runs.
 pub(super) const END_OF_INPUT: Verb =
     Verb { name: "EOF", help: &[], help_group: HelpGroup::Unlisted, ..QUIT };
 
-// The signature is that of every verb.
 #[expect(clippy::unnecessary_wraps, reason = "every verb may fail")]
 fn run(session: &mut Session, _rest: &str) -> Result<Flow, CtlError> {
     session.print("");

@@ -1,4 +1,4 @@
-//! `remove`: takes stopped groups out of the active configuration.
+//! `remove`: removes stopped groups from the active configuration.
 
 use ironlance_rpc::{FaultKind, Value};
 

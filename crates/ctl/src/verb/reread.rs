@@ -1,4 +1,4 @@
-//! `reread`: lets supervisord read its configuration again, and tells what would change.
+//! `reread`: has supervisord read its configuration again, and prints what would change.
 
 use std::collections::BTreeMap;
 
@@ -54,14 +54,14 @@ fn report_refusal(session: &mut Session, error: CtlError) -> Result<Flow, CtlErr
     Ok(Flow::Next)
 }
 
-/// The groups that differ between what runs and what was read.
+/// The groups that differ between the active and the new configuration.
 #[derive(Debug)]
 pub(super) struct ConfigChanges<'v> {
-    /// New ones.
+    /// New groups.
     pub(super) added: Vec<&'v str>,
-    /// Ones with other settings.
+    /// Groups with other settings.
     pub(super) changed: Vec<&'v str>,
-    /// Ones that are no longer there.
+    /// Groups that are no longer configured.
     pub(super) removed: Vec<&'v str>,
 }
 

@@ -1,4 +1,4 @@
-//! `restart`: stops everything that is named, then starts it.
+//! `restart`: stops the named processes, then starts them.
 
 use ironlance_core::Namespec;
 use ironlance_rpc::ProcessInfo;
@@ -36,14 +36,14 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     else {
         return Ok(Flow::Next);
     };
-    // What still runs cannot be started: stopping is waited for in any case.
+    // A running process cannot be started, so the stop is always waited for.
     let stopping = if wait_mode == WaitMode::NoWait { WaitMode::UntilDone } else { wait_mode };
     let overdue = stop::stop(session, &names, stopping)?;
     if overdue.is_empty() {
         start::start(session, &names, wait_mode)?;
         return Ok(Flow::Next);
     }
-    let all: Vec<Namespec> = session.all_process_info()?.iter().map(ProcessInfo::namespec).collect();
+    let all: Vec<Namespec> = session.all_process_info_soon()?.iter().map(ProcessInfo::namespec).collect();
     let stopped = selector::without(&names, &overdue, &all);
     let stopped: Vec<&str> = stopped.iter().map(String::as_str).collect();
     if !stopped.is_empty() {

@@ -1,4 +1,4 @@
-//! `shutdown`: ends supervisord.
+//! `shutdown`: shuts supervisord down.
 
 use ironlance_rpc::FaultKind;
 

@@ -1,4 +1,4 @@
-//! `start`: starts processes and waits until they are up.
+//! `start`: starts processes and waits until they are RUNNING.
 
 use ironlance_rpc::FaultKind;
 
@@ -56,7 +56,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     Ok(Flow::Next)
 }
 
-/// Starts what is named. Gives the processes whose time ran out.
+/// Starts the named processes. Returns those that timed out.
 pub(super) fn start(
     session: &mut Session,
     names: &[&str],

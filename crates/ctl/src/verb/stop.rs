@@ -1,4 +1,4 @@
-//! `stop`: stops processes and waits until they are gone.
+//! `stop`: stops processes and waits until they have exited.
 
 use ironlance_rpc::FaultKind;
 
@@ -29,7 +29,7 @@ pub(super) const VERB: Verb = Verb {
     run,
 };
 
-/// What can be said against stopping or signalling a process.
+/// Faults of stopping or signalling a process.
 pub(super) const REFUSALS: &[(FaultKind, RefusalText)] = &[
     (FaultKind::BadName, RefusalText::FaultKind),
     (FaultKind::BadSignal, RefusalText::FaultKind),
@@ -56,7 +56,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     Ok(Flow::Next)
 }
 
-/// Stops what is named. Gives the processes whose time ran out.
+/// Stops the named processes. Returns those that timed out.
 pub(super) fn stop(
     session: &mut Session,
     names: &[&str],

@@ -1,4 +1,4 @@
-//! `tail`: the end of a program's log, once or for as long as it grows.
+//! `tail`: prints the end of a process's log, or follows it.
 
 use ironlance_core::text::python::repr;
 use ironlance_rpc::{FaultKind, Value};
@@ -27,20 +27,20 @@ pub(super) const VERB: Verb = Verb {
     run,
 };
 
-/// So much of a log is shown unless told otherwise, in bytes.
+/// The default length of a tail, in bytes.
 pub(super) const DEFAULT_BYTES: i64 = 1600;
 
-/// How much of a log is wanted.
+/// The part of a log to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// The last so many bytes.
+    /// The last bytes, with their number.
     Last(i64),
-    /// The end, and what is added to it from now on.
+    /// The end, and everything appended later.
     Follow,
 }
 
 impl Extent {
-    /// Reads `-f` or `-100`; what follows the dash is a number as Python's `int()` reads it.
+    /// Parses `-f` or `-100`; the number is parsed as by Python's `int()`.
     pub(super) fn of(modifier: &str) -> Option<Self> {
         match modifier.strip_prefix('-')? {
             "f" => Some(Self::Follow),
@@ -49,8 +49,8 @@ impl Extent {
     }
 }
 
-/// A number in Python's notation: a sign, digits with single underscores between them, space around. One beyond 64 bits
-/// is the outermost of them.
+/// A number in Python's notation: a sign, digits with single underscores between them, space around. It saturates at 64
+/// bits.
 fn python_int(text: &str) -> Option<i64> {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -63,7 +63,7 @@ fn python_int(text: &str) -> Option<i64> {
     Some(text.replace('_', "").parse().unwrap_or(outermost))
 }
 
-/// Where to begin to read for the last so many bytes: XML-RPC has numbers of 32 bits.
+/// The negative offset that reads the last `bytes`; XML-RPC has 32-bit numbers.
 pub(super) fn offset(bytes: i64) -> Result<Value, CtlError> {
     bytes
         .checked_neg()

@@ -1,4 +1,4 @@
-//! `update`: lets supervisord read its configuration again, and makes the groups what it says.
+//! `update`: has supervisord read its configuration again, and applies the changes to groups.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,6 @@ pub(super) const VERB: Verb = Verb {
     run,
 };
 
-const INFOS: &str = "supervisor.getAllProcessInfo";
 const STOP: &str = "supervisor.stopProcessGroup";
 const REMOVE: &str = "supervisor.removeProcessGroup";
 const ADD: &str = "supervisor.addProcessGroup";
@@ -58,7 +57,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     Ok(Flow::Next)
 }
 
-/// The groups to update; none named means every one.
+/// The groups to update; empty for all.
 struct GroupFilter<'n>(BTreeSet<&'n str>);
 
 impl<'n> GroupFilter<'n> {
@@ -71,15 +70,13 @@ impl<'n> GroupFilter<'n> {
         self.0.is_empty() || self.0.contains(group)
     }
 
-    /// Says which of the names are no group, neither now nor in the new configuration.
+    /// Prints an error for each name that is not a group, neither now nor in the new configuration.
     fn report_unknown(&self, session: &mut Session, changes: &ConfigChanges<'_>) -> Result<(), CtlError> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let infos = session.call(INFOS, &[])?;
-        let known: Result<BTreeSet<&str>, CtlError> =
-            struct_list(INFOS, &infos)?.into_iter().map(|info| info.text("group")).collect();
-        let known = known?;
+        let infos = session.all_process_info()?;
+        let known: BTreeSet<&str> = infos.iter().map(|info| info.group.as_str()).collect();
         for group in self.0.iter().filter(|group| !known.contains(**group) && !changes.added.contains(group))
         {
             session.fail(exit_status::GENERIC, &format!("ERROR: no such group: {group}"));

@@ -1,15 +1,16 @@
-//! `version`: which Supervisor answers, and with `--long` which daemon that is.
+//! `version`: the version of Supervisor's interface, with `--long` the daemon's own.
 
 use std::time::{Duration, SystemTime};
 
 use ironlance_host::local_time::LocalClock;
-use ironlance_rpc::FaultKind;
+use ironlance_rpc::CallError;
+use ironlance_rpc::api::DaemonInfo;
 
 use crate::error::CtlError;
 use crate::options::VERSION_LINE;
 use crate::output::style;
-use crate::session::Session;
-use crate::struct_view::{StructView, text};
+use crate::session::{Session, call_extension};
+use crate::struct_view::text;
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb, check_no_arguments};
 
 pub(super) const VERB: Verb = Verb {
@@ -41,32 +42,34 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 }
 
 fn long_lines(session: &mut Session, version: &str) -> Result<Vec<String>, CtlError> {
-    let mut lines = match session.call(INFO, &[]) {
-        Ok(info) => daemon_lines(StructView::new(INFO, &info), version, &LocalClock::new())?,
-        Err(error) if error.is_fault(FaultKind::UnknownMethod) => {
+    let mut lines = match call_extension(&mut |method, params| session.call(method, params), INFO, &[])? {
+        Some(info) => {
+            let info = DaemonInfo::from_value(info).map_err(CallError::unreadable(INFO))?;
+            daemon_lines(&info, version, &LocalClock::new())
+        }
+        None => {
             let pid = session.call("supervisor.getPID", &[])?;
             let pid = pid.as_int().unwrap_or_default();
             vec![format!("supervisord {version}, not ironlance's"), format!("pid {pid}")]
         }
-        Err(error) => return Err(error),
     };
     lines.push(format!("at {}", without_credentials(&session.options.serverurl)));
     lines.push(format!("supervisorctl: {VERSION_LINE}"));
     Ok(lines)
 }
 
-fn daemon_lines(info: StructView<'_>, version: &str, clock: &LocalClock) -> Result<Vec<String>, CtlError> {
-    let since = Duration::from_secs(u64::try_from(info.int("started")?).unwrap_or_default());
-    let since = SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH);
-    let since = clock.local(since).strftime("%Y-%m-%d %H:%M:%S").to_string();
-    Ok(vec![
-        format!("ironlance {}, in the place of Supervisor {version}", info.text("version")?),
-        format!("pid {}, up since {since}", info.int("pid")?),
-        format!("configuration {}", info.text("config_file")?),
-    ])
+fn daemon_lines(info: &DaemonInfo, version: &str, clock: &LocalClock) -> Vec<String> {
+    let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(info.started));
+    let since =
+        clock.local(since.unwrap_or(SystemTime::UNIX_EPOCH)).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    vec![
+        format!("ironlance {}, in the place of Supervisor {version}", info.version),
+        format!("pid {}, up since {since}", info.pid),
+        format!("configuration {}", info.config_file),
+    ]
 }
 
-/// A server URL without the name and password that may be in it.
+/// A server URL without user name and password.
 fn without_credentials(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) if scheme != "unix" => {
@@ -80,19 +83,18 @@ fn without_credentials(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ironlance_rpc::Value;
-
     use super::*;
 
     #[test]
     fn the_daemon_is_told_with_its_process_and_its_file() {
-        let info = Value::record([
-            ("version", "0.1.0".into()),
-            ("pid", 7_i64.into()),
-            ("started", 1_700_000_000_i64.into()),
-            ("config_file", "/etc/supervisord.conf".into()),
-        ]);
-        let lines = daemon_lines(StructView::new(INFO, &info), "4.3.0", &LocalClock::new()).unwrap();
+        let info = DaemonInfo {
+            version: "0.1.0".into(),
+            pid: 7,
+            started: 1_700_000_000,
+            config_file: "/etc/supervisord.conf".into(),
+            ..DaemonInfo::default()
+        };
+        let lines = daemon_lines(&info, "4.3.0", &LocalClock::new());
         assert_eq!(lines[0], "ironlance 0.1.0, in the place of Supervisor 4.3.0");
         assert!(lines[1].starts_with("pid 7, up since 2023-11-"), "{lines:?}");
         assert_eq!(lines[2], "configuration /etc/supervisord.conf");

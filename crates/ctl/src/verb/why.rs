@@ -1,4 +1,4 @@
-//! `why NAME…`: why a process last ended, in one screen.
+//! `why NAME…`: why a process last ended, on one screen; or as JSON.
 
 mod facts;
 mod report;
@@ -30,7 +30,7 @@ pub(crate) const VERB: Verb = Verb {
     run,
 };
 
-/// A case in `why --json`.
+/// A process in `why --json`.
 #[derive(Debug, Serialize)]
 struct ProcessObject<'a> {
     name: &'a str,
@@ -40,39 +40,39 @@ struct ProcessObject<'a> {
     answer: String,
     state: &'static str,
     pid: Option<u32>,
-    /// How often it was started; `null` from the original.
-    starts: Option<i64>,
+    /// The number of starts; `null` from the original.
+    starts: Option<u64>,
     spawnerr: &'a str,
     next: &'static str,
-    /// `null` where it has never ended, and from the original.
+    /// `null` if it has never ended, and from the original.
     end: Option<ExitObject<'a>>,
     stdout_tail: &'a str,
     stderr_tail: &'a str,
-    /// What is wrong with it as a listener; `null` where it is none, and from the original.
+    /// The problems of an event listener; `null` for other processes, and from the original.
     listener: Option<&'a [String]>,
 }
 
-/// Its end.
+/// Its last exit.
 #[derive(Debug, Serialize)]
 struct ExitObject<'a> {
     description: &'a str,
     pid: i64,
-    /// `null` after a signal, and where the program did not run.
+    /// `null` after a signal, and if the program did not run.
     status: Option<i64>,
-    /// `null` where none ended it.
+    /// `null` if no signal ended it.
     signal: Option<&'a str>,
     core: bool,
     oom_kill: bool,
-    /// What failed before the program ran; `null` if it did run.
+    /// What failed before the program ran; `null` if it ran.
     not_started: Option<&'a str>,
-    /// What a listener did that broke the protocol; `null` where that is not why.
+    /// How a listener violated the protocol; `null` if it was not recycled.
     recycled: Option<&'a str>,
     expected: bool,
     told: bool,
-    /// Who had supervisord send it a signal, in words; `null` where it had sent none.
+    /// The client that had supervisord send a signal; `null` if there was none.
     by: Option<&'a str>,
-    /// When a process of the control group was killed for want of memory, in seconds since 1970, where it cannot be known
-    /// whether it was this one.
+    /// The interval (seconds since 1970) in which the kernel's OOM killer hit a process of the control group, if it is not
+    /// known to be this one.
     oom_near: Option<[i64; 2]>,
     /// Seconds.
     uptime: f64,
@@ -110,7 +110,7 @@ impl<'a> ExitObject<'a> {
             ExitCause::Exited { status } => (Some(*status), None, false, None),
             ExitCause::Killed { signal, core } => (None, Some(signal.as_str()), *core, None),
             ExitCause::OutOfMemory { signal } => (None, Some(signal.as_str()), false, None),
-            ExitCause::NotStarted { why } => (None, None, false, Some(why.as_str())),
+            ExitCause::NotStarted { reason } => (None, None, false, Some(reason.as_str())),
             ExitCause::Recycled { .. } => (None, None, false, None),
         };
         Self {
@@ -122,7 +122,7 @@ impl<'a> ExitObject<'a> {
             oom_kill: matches!(end.cause, ExitCause::OutOfMemory { .. }),
             not_started,
             recycled: match &end.cause {
-                ExitCause::Recycled { did } => Some(did),
+                ExitCause::Recycled { violation } => Some(violation),
                 ExitCause::Exited { .. }
                 | ExitCause::Killed { .. }
                 | ExitCause::OutOfMemory { .. }
@@ -197,7 +197,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     Ok(Flow::Next)
 }
 
-/// A listener may run, and yet do nothing: what `listeners` says of those that are asked about.
+/// Adds the problems of event listeners: a listener may run without doing its work.
 fn add_listener_problems(session: &mut Session, found: &mut [NameMatch]) -> Result<(), CtlError> {
     let is_told =
         |found: &NameMatch| matches!(found, NameMatch::Process(facts) if facts.source != Source::Supervisor);

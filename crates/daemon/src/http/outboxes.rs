@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ironlance_core::Namespec;
 use ironlance_rpc::Value;
+use ironlance_rpc::api::OutboxStatus;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -60,20 +61,18 @@ pub(super) fn to_value(outboxes: Vec<OutboxView>) -> Value {
 
 fn outbox_value(view: OutboxView) -> Value {
     let OutboxView { folder, alerts } = view;
-    let size = |number: usize| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-    let seconds = |time: Duration| Value::Int(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
-    let (error_at, error) =
-        alerts.last_error.map_or((Duration::ZERO, String::new()), |error| (error.at, error.reason));
-    let listeners = folder.listeners.iter().map(Namespec::qualified).map(Value::Str).collect();
-    Value::record([
-        ("folder", Value::Str(folder.path.display().to_string())),
-        ("user", Value::Str(folder.user)),
-        ("listeners", Value::Array(listeners)),
-        ("trouble", Value::Str(folder.trouble.unwrap_or_default())),
-        ("waiting", size(alerts.waiting)),
-        ("oldest", seconds(alerts.oldest.unwrap_or_default())),
-        ("dead", size(alerts.dead)),
-        ("last_error", Value::Str(error)),
-        ("last_error_at", seconds(error_at)),
-    ])
+    let (last_error, last_error_at) =
+        alerts.last_error.map_or((String::new(), None), |error| (error.reason, Some(error.at.as_secs())));
+    let outbox = OutboxStatus {
+        folder: folder.path.display().to_string(),
+        user: folder.user,
+        listeners: folder.listeners.iter().map(Namespec::qualified).collect(),
+        trouble: folder.trouble.unwrap_or_default(),
+        waiting: alerts.waiting as u64,
+        oldest: alerts.oldest.map(|time| time.as_secs()),
+        dead: alerts.dead as u64,
+        last_error,
+        last_error_at,
+    };
+    outbox.to_value()
 }

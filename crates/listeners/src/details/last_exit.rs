@@ -1,77 +1,48 @@
-//! How a process last ended, as our own supervisord tells it: it has looked at the moment it happened.
+//! The last exit of a process in a Details block, as ironlance's supervisord recorded it when it happened.
 
 use ironlance_alert::notification::ProcessDetails;
 use ironlance_host::local_time;
-use ironlance_rpc::Value;
+use ironlance_rpc::api::{ExitInfo, ProcessExit};
 
-/// The answer of `ironlance.getProcessEnd`, as far as a Details block shows it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct LastExit {
-    description: String,
-    out_of_memory: bool,
-    not_started: String,
-    /// Seconds.
-    uptime: f64,
-    starts: i64,
-    pub(super) stdout_tail: String,
-    pub(super) stderr_tail: String,
+/// The exit that the alert is about: `None` if the process has never ended, or if `pid` means another run.
+pub(super) fn matching(process: &ProcessExit, pid: Option<&str>) -> Option<ExitInfo> {
+    let is_meant = |exit: &&ExitInfo| pid.is_none_or(|pid| pid == exit.pid.to_string());
+    process.last.as_ref().filter(is_meant).cloned()
 }
 
-impl LastExit {
-    /// Reads the answer. `None` where the process has never ended, or `pid` says that another end is meant.
-    pub(super) fn of(value: &Value, pid: Option<&str>) -> Option<Self> {
-        let text = |key| value.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let yes = |key| value.member(key) == Some(&Value::Bool(true));
-        let number = |key| value.member(key).and_then(Value::as_int).unwrap_or_default();
-        let is_meant = pid.is_none_or(|pid| pid == number("pid").to_string());
-        let uptime = match value.member("uptime") {
-            Some(Value::Double(seconds)) => *seconds,
-            _ => 0.0,
-        };
-        (yes("ended") && is_meant).then(|| Self {
-            description: text("description"),
-            out_of_memory: yes("oom_kill"),
-            not_started: text("not_started"),
-            uptime,
-            starts: number("starts"),
-            stdout_tail: text("stdout_tail"),
-            stderr_tail: text("stderr_tail"),
-        })
+/// Adds the facts of an exit.
+pub(super) fn add_to(details: &mut ProcessDetails, exit: &ExitInfo, starts: u64) {
+    let why = if exit.oom_kill { ", killed by the kernel: out of memory" } else { "" };
+    details.fact("ended", &format!("{}{why}", exit.description));
+    if let Some(reason) = &exit.not_started {
+        details.fact("start error", reason);
     }
-
-    pub(super) fn add_to(&self, details: &mut ProcessDetails) {
-        let why = if self.out_of_memory { ", killed by the kernel: out of memory" } else { "" };
-        details.fact("ended", &format!("{}{why}", self.description));
-        if !self.not_started.is_empty() {
-            details.fact("start error", &self.not_started);
-        }
-        details.fact("ran for", &local_time::span(self.uptime));
-        let times = if self.starts == 1 { "time" } else { "times" };
-        details.fact("started", &format!("{} {times}", self.starts));
-    }
+    details.fact("ran for", &local_time::span(exit.uptime));
+    let times = if starts == 1 { "time" } else { "times" };
+    details.fact("started", &format!("{starts} {times}"));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(pid: i64, oom_kill: bool) -> Value {
-        Value::record([
-            ("ended", true.into()),
-            ("pid", pid.into()),
-            ("description", "terminated by SIGKILL".into()),
-            ("oom_kill", oom_kill.into()),
-            ("uptime", 3661.5.into()),
-            ("starts", 2_i64.into()),
-            ("stderr_tail", "out of luck".into()),
-        ])
+    fn process(oom_kill: bool) -> ProcessExit {
+        let exit = ExitInfo {
+            pid: 7,
+            description: "terminated by SIGKILL".into(),
+            oom_kill,
+            uptime: 3661.5,
+            ..ExitInfo::default()
+        };
+        ProcessExit { starts: 2, last: Some(exit), ..ProcessExit::default() }
     }
 
     #[test]
-    fn a_kill_for_want_of_memory_is_told_as_such() {
-        let end = LastExit::of(&answer(7, true), Some("7")).unwrap();
+    fn an_out_of_memory_kill_is_named_as_such() {
+        let process = process(true);
+        let exit = matching(&process, Some("7")).unwrap();
         let mut details = ProcessDetails::default();
-        end.add_to(&mut details);
+        add_to(&mut details, &exit, process.starts);
         let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
             details.facts,
@@ -81,13 +52,12 @@ mod tests {
                 fact("started", "2 times")
             ]
         );
-        assert_eq!(end.stderr_tail, "out of luck");
     }
 
     #[test]
-    fn the_end_of_another_process_of_that_name_is_not_told() {
-        assert_eq!(LastExit::of(&answer(7, false), Some("8")), None);
-        assert!(LastExit::of(&answer(7, false), None).is_some());
-        assert_eq!(LastExit::of(&Value::record([("ended", false.into())]), None), None);
+    fn the_exit_of_another_run_is_left_out() {
+        assert_eq!(matching(&process(false), Some("8")), None);
+        assert!(matching(&process(false), None).is_some());
+        assert_eq!(matching(&ProcessExit::default(), None), None);
     }
 }

@@ -9,9 +9,9 @@ use ironlance_alert::notification::{OutputTail, ProcessDetails};
 use ironlance_core::text::ansi;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time;
+use ironlance_rpc::api::ProcessExit;
 use ironlance_rpc::{Client, ProcessInfo, Value};
 
-use last_exit::LastExit;
 use main_log::ProcessHistory;
 
 /// Time limit for supervisord's answer; without an answer the details are left out.
@@ -56,11 +56,12 @@ pub fn gather(
         details.fact("pid", pid);
     }
     let (mut stderr, mut stdout) = (answers.stderr, answers.stdout);
-    match answers.end.and_then(|end| LastExit::of(&end, pid)) {
-        Some(end) => {
-            end.add_to(&mut details);
+    let process = answers.exit.unwrap_or_default();
+    match last_exit::matching(&process, pid) {
+        Some(exit) => {
+            last_exit::add_to(&mut details, &exit, process.starts);
             // The logs may have grown since the exit.
-            (stderr, stdout) = (Some(end.stderr_tail), Some(end.stdout_tail));
+            (stderr, stdout) = (Some(exit.stderr_tail), Some(exit.stdout_tail));
         }
         None => {
             add_end(&mut details, &history, answers.info.as_ref(), pid);
@@ -85,8 +86,8 @@ struct Replies {
     stderr: Option<String>,
     stdout: Option<String>,
     main_log: Option<String>,
-    /// How it last ended; only our own supervisord has this method.
-    end: Option<Value>,
+    /// How it last ended, from ironlance's supervisord alone.
+    exit: Option<ProcessExit>,
 }
 
 fn ask(supervisor: &Client, namespec: &Namespec) -> Replies {
@@ -113,9 +114,9 @@ fn ask(supervisor: &Client, namespec: &Namespec) -> Replies {
     let stderr = text("supervisor.readProcessStderrLog");
     let stdout = text("supervisor.readProcessStdoutLog");
     let main_log = text("supervisor.readLog");
-    let info = answers.next().and_then(Result::ok).and_then(|value| ProcessInfo::from_value(&value).ok());
-    let end = answers.next().and_then(Result::ok);
-    Replies { info, stderr, stdout, main_log, end }
+    let info = answers.next().and_then(Result::ok).and_then(|value| ProcessInfo::from_value(value).ok());
+    let exit = answers.next().and_then(Result::ok).and_then(|value| ProcessExit::from_value(value).ok());
+    Replies { info, stderr, stdout, main_log, exit }
 }
 
 /// The tail of a log from one, two or three bytes later on, whichever begins a character.

@@ -259,7 +259,7 @@ mod tests {
             ("start", 1000_i64.into()),
             ("now", (1000 + uptime).into()),
         ]);
-        ProcessInfo::from_value(&info).unwrap()
+        ProcessInfo::from_value(info).unwrap()
     }
 
     fn rule(programs: &[&str]) -> RestartRule {

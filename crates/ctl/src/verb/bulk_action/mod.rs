@@ -1,5 +1,5 @@
-//! What start, stop and signal have in common: one method for all, one for a group, one for a process, and words for
-//! each result.
+//! Actions on many processes, shared by start, stop and signal: [`BulkAction`] has a method for all, for a group, and for
+//! one process, and the message for each result.
 
 pub(super) mod parallel_calls;
 pub(super) mod progress;
@@ -14,7 +14,7 @@ use crate::verb::api::{Verb, print_help};
 use crate::verb::bulk_action::parallel_calls::{NamedCall, WaitMode};
 use crate::verb::bulk_action::progress::{Direction, ProgressLine};
 
-/// How one of them is asked for, and what is said about it.
+/// The methods of an action and the messages about its results.
 #[derive(Clone, Copy)]
 pub(crate) struct BulkAction {
     /// The method for every process.
@@ -23,27 +23,27 @@ pub(crate) struct BulkAction {
     pub(crate) group_method: &'static str,
     /// The method for a process.
     pub(crate) process_method: &'static str,
-    /// What is said when it went well.
+    /// The message after a success.
     pub(crate) success_text: &'static str,
-    /// What is said when it did not, by kind.
+    /// The messages after a fault, by kind.
     pub(crate) refusals: &'static [(FaultKind, RefusalText)],
-    /// The kind that does not count for the status to end with.
+    /// The fault that leaves the exit status unchanged.
     pub(crate) ignored_fault: Option<FaultKind>,
-    /// The status where there is no such group.
+    /// The exit status for an unknown group.
     pub(crate) no_group_status: u8,
 }
 
-/// What is said about a refusal.
+/// The message after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefusalText {
-    /// Those of the kind, behind the name: see [`FaultKind::description`].
+    /// The kind's description after the name: see [`FaultKind::description`].
     FaultKind,
-    /// Supervisord's, instead of everything.
+    /// Supervisord's message alone.
     ServerMessage,
 }
 
-/// The names and options behind a verb; nothing, and said, where there are none or supervisord is away.
-/// `unnamed` is the status to end with where no process is named.
+/// Parses the names and wait options of a verb. Prints the error and returns `None` where they are wrong; `unnamed` is
+/// the exit status without a name.
 pub(crate) fn parse_arguments<'r>(
     session: &mut Session,
     verb: &Verb,
@@ -63,7 +63,7 @@ pub(crate) fn parse_arguments<'r>(
 }
 
 impl BulkAction {
-    /// Does it to what is named, one after the other, and says each result. `extra` follows the name in each call.
+    /// Runs the action for each name in turn and prints the results. `extra` are parameters after the name.
     pub(crate) fn run_in_order(
         &self,
         session: &mut Session,
@@ -84,8 +84,8 @@ impl BulkAction {
         Ok(())
     }
 
-    /// Does it to what is named, at the same time where that is different processes, and says each result in the order
-    /// of the names. Gives the processes whose time ran out.
+    /// Runs the action for all names, in parallel for different processes, and prints the results in the order of the
+    /// names. Returns the processes that timed out.
     pub(crate) fn run_in_parallel(
         &self,
         session: &mut Session,
@@ -95,7 +95,7 @@ impl BulkAction {
     ) -> Result<Vec<String>, CtlError> {
         let names = session.resolve(names)?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        // Without waiting it has only begun.
+        // Without waiting, the action has only begun.
         let done = if wait_mode == WaitMode::NoWait { direction.word() } else { self.success_text };
         let act = Self { success_text: done, ..*self };
         let progress = match wait_mode {
@@ -136,7 +136,7 @@ impl BulkAction {
         NamedCall { name: name.to_owned(), method, params }
     }
 
-    /// The method for a target, and its first parameter.
+    /// The method for a selector, and its first parameter.
     pub(crate) fn method_for(&self, target: Selector<'_>, name: &str) -> (&'static str, Value) {
         match target {
             Selector::Group(group) => (self.group_method, group.into()),
@@ -144,7 +144,7 @@ impl BulkAction {
         }
     }
 
-    /// Says what came of a call about `target`.
+    /// Prints the result of a call for `target`.
     pub(crate) fn report(
         &self,
         session: &mut Session,
@@ -179,7 +179,7 @@ impl BulkAction {
     ) -> Result<(), CtlError> {
         for result in struct_list(method, results)? {
             let name = namespec(result.text("group")?, result.text("name")?);
-            // Older servers leave the description out where all is well.
+            // Older servers leave out the description of a success.
             self.report_result(session, &name, result.int("status")?, description(&result))?;
         }
         Ok(())
@@ -208,7 +208,7 @@ impl BulkAction {
     }
 }
 
-/// Of a group those that have not arrived; if supervisord cannot tell, the group.
+/// The unfinished processes of a name; the name itself if they cannot be fetched.
 fn overdue_processes(session: &mut Session, direction: Direction, name: &str) -> Vec<String> {
     match Selector::parse(name) {
         Selector::Process { group, name } if name != "all" => vec![namespec(group, name)],

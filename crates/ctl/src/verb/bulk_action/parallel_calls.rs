@@ -1,4 +1,4 @@
-//! Several processes started or stopped at the same time, and for how long that is waited for.
+//! Parallel calls: [`call_all`] calls methods for several processes at once, with a wait mode and a progress line.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,26 +15,26 @@ use crate::session::Session;
 use crate::struct_view::Selector;
 use crate::verb::bulk_action::progress::ProgressLine;
 
-/// So many calls wait for their answers at a time: a supervisord takes some hundred connections.
+/// The most calls at a time: a supervisord accepts some hundred connections.
 const MAX_CONCURRENT: usize = 32;
-/// How often the states are asked for while somebody looks.
+/// How often the progress line is refreshed.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
-/// A day: longer than this nobody waits, and larger numbers are no spans.
+/// The longest timeout: a day.
 const MAX_TIMEOUT_SECONDS: f64 = 86_400.0;
 
-/// For how long a verb waits.
+/// How long a verb waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitMode {
-    /// Until supervisord answers.
+    /// Until the action is done.
     UntilDone,
-    /// Not at all.
+    /// No wait.
     NoWait,
-    /// For so long, for each process.
+    /// At most this long, for each process.
     AtMost(Duration),
 }
 
 impl WaitMode {
-    /// Whether a call that came to nothing did so because the time was over; then for how long it was waited.
+    /// The time limit, if `error` is a timeout under it.
     pub(crate) fn timed_out(self, error: &CtlError) -> Option<Duration> {
         match (self, error) {
             (Self::AtMost(time), CtlError::Call(CallError::Unreachable(ExchangeError::TimedOut))) => {
@@ -52,8 +52,8 @@ impl WaitMode {
     }
 }
 
-/// Takes `--wait`, `--no-wait` and `--timeout SECONDS` (also `--timeout=SECONDS`) out of a verb's words; the last one
-/// counts. Fails with what to say.
+/// Removes `--wait`, `--no-wait` and `--timeout SECONDS` (also `--timeout=SECONDS`) from a verb's arguments; the last
+/// one counts. An error is the message to print.
 pub(crate) fn take_wait_options(words: &mut Vec<&str>) -> Result<WaitMode, String> {
     let mut wait_mode = WaitMode::UntilDone;
     let mut rest = Vec::with_capacity(words.len());
@@ -83,12 +83,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A span of time as it was given: `5 s`, `0.5 s`.
+/// A duration in seconds: `5 s`, `0.5 s`.
 pub(crate) fn seconds_text(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
 
-/// A call for a name.
+/// A call for a name on the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedCall {
     /// The name.
@@ -99,12 +99,12 @@ pub(crate) struct NamedCall {
     pub(crate) params: Vec<Value>,
 }
 
-/// Takes a name and what came of the question about it.
+/// Receives a name and the result of its call.
 pub(crate) type OnAnswer<'a> =
     dyn FnMut(&mut Session, &str, Result<Value, CtlError>) -> Result<(), CtlError> + 'a;
 
-/// Asks all questions, at the same time where they are about different processes, and hands the answers to `on_answer`
-/// in the order of the questions, each as soon as it and all before it are there. A failure of `on_answer` ends it.
+/// Makes all calls, in parallel for different processes, and passes the results to `on_answer` in the order of the
+/// calls, each as soon as it and all before it are complete. An error of `on_answer` ends it.
 pub(crate) fn call_all(
     session: &mut Session,
     questions: Vec<NamedCall>,
@@ -128,7 +128,7 @@ pub(crate) fn call_all(
                     early.insert(which, answer);
                 }
                 Err(RecvTimeoutError::Timeout) => refresh(session, &client, progress.as_mut()),
-                // Nobody is left who could answer: a thread was lost.
+                // No sender is left: a thread was lost.
                 Err(RecvTimeoutError::Disconnected) => return Err(thread_lost()),
             }
         }
@@ -157,7 +157,7 @@ fn next_answer(
 
 fn refresh(session: &mut Session, client: &Client, progress: Option<&mut ProgressLine>) {
     let Some(progress) = progress.filter(|progress| progress.is_due()) else { return };
-    // Who cannot tell now may tell the next time.
+    // After an error the next refresh tries again.
     if let Ok(infos) = client.all_process_info() {
         progress.draw(session, &infos);
     }
@@ -167,7 +167,7 @@ fn thread_lost() -> CtlError {
     CtlError::System { what: "wait for answers", reason: std::io::Error::other("a thread ended early") }
 }
 
-/// Threads that ask; they end with the questions, or when nobody takes their answers any more.
+/// Starts the threads that make the calls; they end with the calls, or when the receiver is dropped.
 fn spawn_callers(
     client: &Client,
     questions: &Arc<[NamedCall]>,
@@ -195,8 +195,8 @@ fn spawn_callers(
     Ok(receiver)
 }
 
-/// Which questions must be asked one after the other, because they are about the same process; a lane each. A group
-/// that is named as a whole is one lane with all its processes.
+/// The calls that must run in sequence because they are for the same process, a queue each. A whole group shares a
+/// queue with its processes.
 fn group_by_target(questions: &[NamedCall]) -> Vec<Vec<usize>> {
     let targets: Vec<Selector<'_>> =
         questions.iter().map(|question| Selector::parse(&question.name)).collect();

@@ -1,4 +1,4 @@
-//! How far starting or stopping has come: one line that is written over, on a terminal only, and gone before results.
+//! The progress of starting or stopping: one line that is overwritten, on a terminal only, and erased before results.
 
 use std::time::{Duration, Instant};
 
@@ -6,27 +6,26 @@ use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::ProcessInfo;
 
 use crate::error::CtlError;
-use crate::output::json::process_state;
 use crate::output::style;
 use crate::selector;
 use crate::session::Session;
 
-/// What is quicker than this needs no line.
+/// No line is shown before this delay.
 const DELAY: Duration = Duration::from_millis(400);
-/// The same for one process: that it takes its `startsecs` to start is no news.
+/// The delay for one process, long enough for a usual `startsecs`.
 const DELAY_FOR_ONE: Duration = Duration::from_millis(1500);
 
-/// What is going on.
+/// Whether processes start or stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
-    /// Processes are started.
+    /// Starting.
     Starting,
-    /// They are stopped.
+    /// Stopping.
     Stopping,
 }
 
 impl Direction {
-    /// As a word.
+    /// The word in messages.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -34,7 +33,7 @@ impl Direction {
         }
     }
 
-    /// Whether a process in that state has arrived.
+    /// Whether a process in this state is finished.
     const fn is_done(self, state: ProcessState) -> bool {
         match (self, state) {
             (Self::Starting, ProcessState::Running)
@@ -46,7 +45,7 @@ impl Direction {
         }
     }
 
-    /// Whether a process in that state will have to go there at all.
+    /// Whether a process in this state has to change.
     const fn is_needed(self, state: ProcessState) -> bool {
         use ProcessState::{Backoff, Exited, Fatal, Running, Starting, Stopped, Stopping, Unknown};
         match self {
@@ -56,32 +55,32 @@ impl Direction {
     }
 }
 
-/// Who of those that `name` means has not arrived.
+/// The processes selected by `name` that are not finished.
 pub(crate) fn unfinished(
     session: &mut Session,
     direction: Direction,
     name: &str,
 ) -> Result<Vec<Namespec>, CtlError> {
-    let infos = session.all_process_info()?;
+    let infos = session.all_process_info_soon()?;
     let all: Vec<Namespec> = infos.iter().map(ProcessInfo::namespec).collect();
     let selected = if name == "all" { (0..all.len()).collect() } else { selector::select(name, &all) };
-    let is_missing = |at: &usize| !direction.is_done(process_state(&infos[*at]));
+    let is_missing = |at: &usize| !direction.is_done(infos[*at].process_state());
     Ok(selected.into_iter().filter(is_missing).map(|at| all[at].clone()).collect())
 }
 
-/// The line, and for whom we wait.
+/// The progress line, and the processes it waits for.
 pub(crate) struct ProgressLine {
     direction: Direction,
-    /// And when each was last started, before we began.
+    /// The processes, each with its start time before the action.
     targets: Vec<(Namespec, i64)>,
     started_at: Instant,
     columns: usize,
-    /// How much of the line is taken, in columns.
+    /// The width of the line on the screen, in columns.
     drawn: usize,
 }
 
 impl ProgressLine {
-    /// Progress of what `names` mean; nothing where nobody looks, or no process is on its way.
+    /// The progress of the processes selected by `names`; `None` without a terminal, or if none has to change.
     pub(crate) fn begin(
         session: &mut Session,
         direction: Direction,
@@ -91,7 +90,7 @@ impl ProgressLine {
         if !terminal.is_terminal {
             return Ok(None);
         }
-        let infos = session.all_process_info()?;
+        let infos = session.all_process_info_soon()?;
         Ok(Some(Self::of(direction, names, &infos, terminal.columns))
             .filter(|progress| !progress.targets.is_empty()))
     }
@@ -105,30 +104,30 @@ impl ProgressLine {
         };
         selected.sort_unstable();
         selected.dedup();
-        selected.retain(|at| direction.is_needed(process_state(&infos[*at])));
+        selected.retain(|at| direction.is_needed(infos[*at].process_state()));
         let targets = selected.into_iter().map(|at| (all[at].clone(), infos[at].start)).collect();
         Self { direction, targets, started_at: Instant::now(), columns, drawn: 0 }
     }
 
-    /// Whether it is worth asking for the states.
+    /// Whether the delay is over.
     pub(crate) fn is_due(&self) -> bool {
         let grace = if self.targets.len() == 1 { DELAY_FOR_ONE } else { DELAY };
         self.started_at.elapsed() >= grace
     }
 
-    /// Writes the line anew.
+    /// Draws the line again.
     pub(crate) fn draw(&mut self, session: &mut Session, infos: &[ProcessInfo]) {
         let line =
             style::truncate(&self.line(infos, self.started_at.elapsed()), self.columns.saturating_sub(1));
         let width = style::width(&line);
-        // Blanks instead of an escape sequence: every terminal knows them.
+        // Blanks instead of an escape sequence work on every terminal.
         let blanks = " ".repeat(self.drawn.saturating_sub(width));
         session.print_bytes(format!("\r{line}{blanks}").as_bytes());
         session.flush();
         self.drawn = width.max(self.drawn);
     }
 
-    /// Takes the line away.
+    /// Erases the line.
     pub(crate) fn erase(&mut self, session: &mut Session) {
         if self.drawn > 0 {
             session.print_bytes(format!("\r{}\r", " ".repeat(self.drawn)).as_bytes());
@@ -136,15 +135,15 @@ impl ProgressLine {
         }
     }
 
-    /// What is to be started and is down, as it was `before`, has not been started yet.
+    /// Whether a process is finished. One to be started that still has the start time `before` has not started yet.
     fn is_finished(&self, info: &ProcessInfo, before: i64) -> bool {
-        let state = process_state(info);
+        let state = info.process_state();
         let is_as_before =
             self.direction == Direction::Starting && state != ProcessState::Running && info.start == before;
         self.direction.is_done(state) && !is_as_before
     }
 
-    /// `starting 12 of 40 … 3.1 s: web:3, web:4`: how many have arrived, and who has not.
+    /// `starting 12 of 40 … 3.1 s: web:3, web:4`: how many are finished, and which are not.
     fn line(&self, infos: &[ProcessInfo], elapsed: Duration) -> String {
         let is_missing = |(namespec, before): &&(Namespec, i64)| {
             let is_it =

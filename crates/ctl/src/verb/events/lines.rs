@@ -1,4 +1,4 @@
-//! From the bytes of the stream to the lines that are shown.
+//! Conversion of the event stream's bytes to output lines: [`EventLines`].
 
 use ironlance_host::local_time::LocalClock;
 
@@ -7,10 +7,10 @@ use super::text;
 use crate::output::buffer::TerminalInfo;
 use crate::output::json::{self, OutputFormat};
 
-/// The type of the message that says that we were too slow.
+/// The type of the message that reports lost events.
 const LOST: &str = "lost";
 
-/// The lines of a stream so far.
+/// A converter from a stream to lines.
 pub struct EventLines {
     form: OutputFormat,
     terminal: TerminalInfo,
@@ -20,7 +20,7 @@ pub struct EventLines {
 }
 
 impl EventLines {
-    /// Lines in this form for this terminal.
+    /// A converter to this format and terminal.
     pub(crate) fn new(form: OutputFormat, terminal: TerminalInfo) -> Self {
         Self {
             form,
@@ -31,12 +31,12 @@ impl EventLines {
         }
     }
 
-    /// Lines for people, as they go into a pipe.
+    /// A converter to text for a pipe.
     pub fn for_pipe() -> Self {
         Self::new(OutputFormat::Text, TerminalInfo { columns: 80, colour: false, is_terminal: false })
     }
 
-    /// Takes the next piece, and hands over the line of each event that is complete, without its end.
+    /// Converts the next piece and passes the line of each complete event to `on_line`, without a newline.
     pub fn push(&mut self, piece: &[u8], on_line: &mut dyn FnMut(&str)) {
         let Self { form, terminal, clock, parser: feed, has_lost_events: is_lost } = self;
         feed.push(piece, &mut |message| match (message, *form) {
@@ -52,12 +52,12 @@ impl EventLines {
         });
     }
 
-    /// Whether supervisord has said that it gave us up.
+    /// Whether supervisord has reported lost events.
     pub const fn is_lost(&self) -> bool {
         self.has_lost_events
     }
 
-    /// How much is kept of what is not complete, in bytes.
+    /// The bytes that are buffered of an incomplete message.
     pub const fn buffered(&self) -> usize {
         self.parser.buffered()
     }

@@ -1,13 +1,13 @@
-//! A stream of server-sent events, taken apart piece by piece and never believed to be short (the HTML standard, 9.2.6).
+//! An incremental parser of server-sent events with bounded memory: [`SseParser`] (the HTML standard, 9.2.6).
 
-/// A message longer than this is skipped (bytes): an event carries at most what was read from a pipe at once, or what a
-/// client sent in one call, and both are smaller.
+/// The largest message, in bytes; larger ones are skipped. An event carries at most one read of a pipe or one call of a
+/// client, and both are smaller.
 pub const MAX_MESSAGE: usize = 2 * 1024 * 1024;
 
-/// What the stream said.
+/// A parsed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SseMessage {
-    /// A message: its type, `message` where it has none, and its data.
+    /// A message with its type, by default `message`, and its data.
     Event {
         /// The type.
         kind: String,
@@ -18,7 +18,7 @@ pub enum SseMessage {
     Oversized,
 }
 
-/// The stream so far.
+/// The parser's state.
 #[derive(Debug, Default)]
 pub struct SseParser {
     line: Vec<u8>,
@@ -29,7 +29,7 @@ pub struct SseParser {
 }
 
 impl SseParser {
-    /// Takes the next piece, and hands each message that is complete to `on_message`.
+    /// Parses the next piece and passes each complete message to `on_message`.
     pub fn push(&mut self, mut piece: &[u8], on_message: &mut dyn FnMut(SseMessage)) {
         while let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
             self.buffer(&piece[..end]);
@@ -43,7 +43,7 @@ impl SseParser {
         self.buffer(piece);
     }
 
-    /// How much is kept, in bytes.
+    /// The bytes that are buffered.
     pub const fn buffered(&self) -> usize {
         self.line.len() + self.data.len() + self.kind.len()
     }
@@ -53,7 +53,7 @@ impl SseParser {
             self.is_oversized = true;
         }
         if self.is_oversized {
-            // An empty line must still be known as one: the first byte tells.
+            // The first byte is kept to recognise an empty line.
             self.data.clear();
             let first = bytes.first().filter(|_| self.line.is_empty());
             self.line.truncate(1);
@@ -81,7 +81,7 @@ impl SseParser {
                 self.has_data = true;
                 self.data.push_str(value);
             }
-            // A comment, the number, and what a later version may add.
+            // Comments, ids, and fields of later versions.
             _ => {}
         }
         None
@@ -93,7 +93,7 @@ impl SseParser {
             return Some(SseMessage::Oversized);
         }
         let kind = if kind.is_empty() { "message".to_owned() } else { kind };
-        // A type alone is no message by the standard; ours says `lost` that way, and means it.
+        // By the standard a type without data is not a message, but our `lost` is sent so.
         (has_data || kind != "message").then_some(SseMessage::Event { kind, data })
     }
 }

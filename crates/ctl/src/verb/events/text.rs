@@ -1,4 +1,4 @@
-//! An event in one line: when, what, who, the facts, why.
+//! An event as one line of text: time, type, process, details, reason.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,16 +11,15 @@ use ironlance_host::local_time::{self, LocalClock};
 use crate::output::buffer::TerminalInfo;
 use crate::output::style::{self, ExitExpectation};
 
-/// So much of an output or a message is shown, in characters; `--json` has it all.
+/// The most characters of an output or message; `--json` has all of it.
 const MOST_TEXT: usize = 400;
-/// Times beyond the year 9999 are none.
+/// The last second of the year 9999; later times are not valid.
 const LAST_SECOND: f64 = 253_402_300_799.0;
 
-/// Less than a millisecond, and more than such a float can be short of one.
+/// Less than a millisecond, and more than the rounding error of such a float.
 const NEAR: Duration = Duration::from_micros(100);
 
-/// The line of an event. Data that are no event are shown as they came, with `kind` before them. Nothing in it is
-/// obeyed by a terminal.
+/// The line of an event, with control characters escaped. Data that are not an event are shown after `kind`.
 pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: TerminalInfo) -> String {
     let Ok(json) = serde_json::from_str::<EventJson<'_>>(data) else {
         return format!("{} {}", style::escape_controls(kind), text(data));
@@ -47,11 +46,11 @@ pub(crate) fn line(kind: &str, data: &str, clock: &LocalClock, terminal: Termina
 
 fn moment(seconds: f64) -> SystemTime {
     let seconds = if seconds.is_finite() { seconds.clamp(0.0, LAST_SECOND) } else { 0.0 };
-    // Supervisord tells whole milliseconds, which a float only comes near to.
+    // The time is in whole milliseconds, which a float only approximates.
     SystemTime::UNIX_EPOCH + Duration::from_secs_f64((seconds * 1000.0).round() / 1000.0) + NEAR
 }
 
-/// The type, its state in the colour that `status` gives it.
+/// The event type, with the state coloured as in `status`.
 fn coloured(name: &str, event: Option<&Event>, terminal: TerminalInfo) -> String {
     let expectation = match event {
         Some(Event::State(change)) if change.detail.is_expected_exit() => ExitExpectation::Expected,
@@ -64,7 +63,7 @@ fn coloured(name: &str, event: Option<&Event>, terminal: TerminalInfo) -> String
     }
 }
 
-/// What the event says, in words.
+/// The details of an event.
 fn facts(event: &Event, body: &str) -> String {
     match event {
         Event::State(change) => state_facts(change),
@@ -79,7 +78,7 @@ fn facts(event: &Event, body: &str) -> String {
     }
 }
 
-/// `from STARTING, pid 7`, and what belongs to the new state.
+/// `from STARTING, pid 7`, and details of the new state.
 fn state_facts(change: &StateChange) -> String {
     let from = change.from.map(|state| format!("from {state}"));
     let more = match change.detail {
@@ -93,7 +92,7 @@ fn state_facts(change: &StateChange) -> String {
     [from, more, pid].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What was written or sent, in one harmless line of bounded length, without the newline at its end.
+/// Output or a message as one bounded line with control characters escaped, without its last newline.
 fn text(raw: &str) -> String {
     let raw = raw.strip_suffix('\n').unwrap_or(raw);
     match raw.char_indices().nth(MOST_TEXT) {

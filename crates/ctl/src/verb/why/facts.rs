@@ -1,42 +1,41 @@
-//! What can be known of a process and its last end, from whichever supervisord is asked.
+//! Facts about a process and its last exit, from ironlance's supervisord or from the original ([`ProcessFacts`]).
 
 use ironlance_core::ProcessState;
 use ironlance_core::text::ansi;
-use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
+use ironlance_rpc::api::{ExitInfo, ProcessExit};
+use ironlance_rpc::{CallError, ProcessInfo, Value};
 
 use crate::error::CtlError;
-use crate::output::json::process_state;
 use crate::selector;
-use crate::session::CallFn;
-use crate::struct_view::unexpected_answer;
+use crate::session::{CallFn, all_process_info, call_extension};
 
-/// So much of a log is asked for, in bytes; our own supervisord keeps as much of an end.
+/// The size of a log's tail in bytes; ironlance's supervisord keeps as much at an exit.
 const TAIL: i64 = 2048;
-/// Together with what stands before them, so many lines of each output fit in one screen.
+/// The most lines of each output, so that all fits on one screen.
 pub(super) const TAIL_LINES: usize = 7;
-/// What supervisord says of a process that ended before its `startsecs`: no failure to start it.
+/// The spawn error of a process that ended before its `startsecs`; the program itself did run.
 const TOO_QUICKLY: &str = "Exited too quickly";
 
-/// A process that is asked about.
+/// A process and what is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ProcessFacts {
     pub(super) info: ProcessInfo,
     pub(super) source: Source,
-    /// It is down for a moment only: supervisord starts it again by itself.
+    /// Whether supervisord is about to start it again by itself.
     pub(super) restarts: bool,
     /// The last lines of its output.
     pub(super) stdout: String,
     pub(super) stderr: String,
-    /// What is wrong with it as a listener; nothing where it is none, or supervisord does not tell.
+    /// The problems of an event listener; `None` for other processes, and from other supervisords.
     pub(super) listener: Option<Vec<String>>,
 }
 
-/// Who told.
+/// Which supervisord answered.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Source {
-    /// Our supervisord, which keeps how processes ended.
-    Ironlance { starts: i64, end: Option<ExitFacts> },
-    /// The original, which does not.
+    /// Ironlance's, which records exits.
+    Ironlance { starts: u64, end: Option<ExitFacts> },
+    /// The original, which does not record them.
     Supervisor,
 }
 
@@ -50,16 +49,16 @@ pub(super) struct ExitFacts {
     pub(super) uptime: f64,
     /// Seconds since 1970.
     pub(super) at: i64,
-    /// In supervisord's words.
+    /// Supervisord's text.
     pub(super) description: String,
-    /// Who had supervisord send it a signal.
+    /// The client that had supervisord send a signal.
     pub(super) by: Option<String>,
-    /// Between when a process of the control group was killed for want of memory, in seconds since 1970, where it
-    /// cannot be known whether it was this one.
+    /// The interval (seconds since 1970) in which the OOM killer hit a process of the control group, if it is not known to
+    /// be this one.
     pub(super) oom_near: Option<(i64, i64)>,
 }
 
-/// What ended it.
+/// The cause of an exit.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ExitCause {
     Exited {
@@ -73,35 +72,35 @@ pub(super) enum ExitCause {
         signal: String,
     },
     NotStarted {
-        why: String,
+        reason: String,
     },
-    /// A listener that broke the protocol, and was stopped to be started again.
+    /// A listener that violated the protocol; supervisord restarts it.
     Recycled {
-        did: String,
+        violation: String,
     },
 }
 
-/// Whether that was meant to be.
+/// Whether the exit was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expectation {
-    /// Somebody told it to stop.
+    /// A stop was requested.
     Requested,
     /// Its status is one of its `exitcodes`.
     Expected,
     Unexpected,
 }
 
-/// An answer to a name.
+/// What a name on the command line selects.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum NameMatch {
     Process(Box<ProcessFacts>),
-    /// Nobody has that name.
+    /// No process has this name.
     NoProcess(String),
 }
 
 impl ProcessFacts {
     pub(super) fn state(&self) -> ProcessState {
-        process_state(&self.info)
+        self.info.process_state()
     }
 
     pub(super) fn exit(&self) -> Option<&ExitFacts> {
@@ -111,14 +110,14 @@ impl ProcessFacts {
         }
     }
 
-    /// Why the last try to start it made no process at all, or none that got as far as the program.
+    /// Why the last start failed before the program ran.
     pub(super) fn start_failure(&self) -> Option<&str> {
         let is_failing = matches!(self.state(), ProcessState::Backoff | ProcessState::Fatal);
         let why = self.info.spawnerr.as_str();
         (is_failing && !why.is_empty() && !why.starts_with(TOO_QUICKLY)).then_some(why)
     }
 
-    /// Whether somebody should look at it: it ended as it should not have, or cannot be started.
+    /// Whether its last exit was unexpected, or it cannot be started.
     fn is_unexpected(&self) -> bool {
         let is_failing = matches!(self.state(), ProcessState::Backoff | ProcessState::Fatal);
         match &self.source {
@@ -132,9 +131,9 @@ impl ProcessFacts {
     }
 }
 
-/// The processes that `names` mean; `all`, or no name, is every one that ended unexpectedly.
+/// The processes that `names` select; `all`, or no name, selects those that ended unexpectedly.
 pub(super) fn gather(call: &mut CallFn<'_>, names: &[&str]) -> Result<Vec<NameMatch>, CtlError> {
-    let infos = all_infos(call)?;
+    let infos = all_process_info(call)?;
     if names.is_empty() || names.contains(&"all") {
         return unexpected(call, &infos);
     }
@@ -152,43 +151,32 @@ pub(super) fn gather(call: &mut CallFn<'_>, names: &[&str]) -> Result<Vec<NameMa
     Ok(found)
 }
 
-fn all_infos(call: &mut CallFn<'_>) -> Result<Vec<ProcessInfo>, CtlError> {
-    let method = "supervisor.getAllProcessInfo";
-    let Value::Array(infos) = call(method, &[])? else { return Err(unexpected_answer(method, "the list")) };
-    infos
-        .iter()
-        .map(|info| ProcessInfo::from_value(info).map_err(|error| CallError::from(error).into()))
-        .collect()
-}
-
 fn unexpected(call: &mut CallFn<'_>, infos: &[ProcessInfo]) -> Result<Vec<NameMatch>, CtlError> {
-    let ends = match call("ironlance.getAllProcessEnds", &[]) {
-        Ok(Value::Array(ends)) => Some(ends),
-        Err(error) if error.is_fault(FaultKind::UnknownMethod) => None,
-        Err(error) => return Err(error),
-        Ok(_) => return Err(unexpected_answer("ironlance.getAllProcessEnds", "the list")),
-    };
+    let method = "ironlance.getAllProcessEnds";
+    let exits = call_extension(call, method, &[])?.map(ProcessExit::list_from_value);
+    let exits = exits.transpose().map_err(CallError::unreadable(method))?;
     let mut found = Vec::new();
     for info in infos {
-        let end = ends.as_ref().and_then(|ends| ends.iter().find(|end| is_exit_of(end, info)));
-        let known = match (&ends, end) {
-            (Some(_), Some(end)) => from_exit(info, end),
-            // What has not ended is not among the ends, and the original has none; the rest is asked for if need be.
-            (Some(_), None) => without_exit(info, Source::Ironlance { starts: 0, end: None }),
+        let is_of = |exit: &&ProcessExit| exit.name == info.name && exit.group == info.group;
+        let exit = exits.as_ref().and_then(|exits| exits.iter().find(is_of));
+        let known = match (&exits, exit) {
+            (Some(_), Some(exit)) => from_exit(info, exit.clone()),
+            // A process without an exit is not in the list, and the original has no list.
+            (Some(_), None) => from_exit(info, ProcessExit::default()),
             (None, _) => without_exit(info, Source::Supervisor),
         };
         if known.is_unexpected() {
-            let whole = if end.is_some() { known } else { fetch(call, info)? };
+            let whole = if exit.is_some() { known } else { fetch(call, info)? };
             found.push(NameMatch::Process(Box::new(whole)));
         }
     }
     Ok(found)
 }
 
-fn without_exit(info: &ProcessInfo, knowledge: Source) -> ProcessFacts {
+fn without_exit(info: &ProcessInfo, source: Source) -> ProcessFacts {
     ProcessFacts {
         info: info.clone(),
-        source: knowledge,
+        source,
         restarts: false,
         stdout: String::new(),
         stderr: String::new(),
@@ -196,75 +184,63 @@ fn without_exit(info: &ProcessInfo, knowledge: Source) -> ProcessFacts {
     }
 }
 
-fn is_exit_of(end: &Value, info: &ProcessInfo) -> bool {
-    let text = |key| end.member(key).and_then(Value::as_str);
-    text("name") == Some(&info.name) && text("group") == Some(&info.group)
-}
-
 fn fetch(call: &mut CallFn<'_>, info: &ProcessInfo) -> Result<ProcessFacts, CtlError> {
-    let name = Value::Str(info.namespec().qualified());
-    match call("ironlance.getProcessEnd", &[name]) {
-        Ok(end) => Ok(from_exit(info, &end)),
-        Err(error) if error.is_fault(FaultKind::UnknownMethod) => Ok(fetch_from_original(call, info)),
-        Err(error) => Err(error),
+    let method = "ironlance.getProcessEnd";
+    match call_extension(call, method, &[Value::Str(info.namespec().qualified())])? {
+        Some(exit) => {
+            Ok(from_exit(info, ProcessExit::from_value(exit).map_err(CallError::unreadable(method))?))
+        }
+        None => Ok(fetch_from_original(call, info)),
     }
 }
 
-fn from_exit(info: &ProcessInfo, told: &Value) -> ProcessFacts {
-    let text = |key| told.member(key).and_then(Value::as_str).unwrap_or_default();
-    let starts = told.member("starts").and_then(Value::as_int).unwrap_or_default();
-    let end = read_exit(told);
+fn from_exit(info: &ProcessInfo, process: ProcessExit) -> ProcessFacts {
+    let tail =
+        |text: fn(&ExitInfo) -> &str| process.last.as_ref().map(text).map(last_lines).unwrap_or_default();
     ProcessFacts {
         info: info.clone(),
-        source: Source::Ironlance { starts, end },
-        restarts: told.member("comes_back") == Some(&Value::Bool(true)),
-        stdout: last_lines(text("stdout_tail")),
-        stderr: last_lines(text("stderr_tail")),
+        restarts: process.will_restart,
+        stdout: tail(|exit| &exit.stdout_tail),
+        stderr: tail(|exit| &exit.stderr_tail),
+        source: Source::Ironlance { starts: process.starts, end: process.last.map(ExitFacts::from) },
         listener: None,
     }
 }
 
-/// Reads the answer of `ironlance.getProcessEnd`; nothing where it has never ended.
-fn read_exit(told: &Value) -> Option<ExitFacts> {
-    let yes = |key| told.member(key) == Some(&Value::Bool(true));
-    let text = |key| told.member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let number = |key| told.member(key).and_then(Value::as_int).unwrap_or_default();
-    let (signal, why) = (text("signal_name"), text("not_started"));
-    let did = text("recycled");
-    let how = match () {
-        () if !did.is_empty() => ExitCause::Recycled { did },
-        () if !why.is_empty() => ExitCause::NotStarted { why },
-        () if yes("oom_kill") => ExitCause::OutOfMemory { signal },
-        () if !signal.is_empty() => ExitCause::Killed { signal, core: yes("core") },
-        () => ExitCause::Exited { status: number("status") },
-    };
-    let expectation = match (yes("told"), yes("expected")) {
-        (true, _) => Expectation::Requested,
-        (false, true) => Expectation::Expected,
-        (false, false) => Expectation::Unexpected,
-    };
-    let uptime = match told.member("uptime") {
-        Some(Value::Double(seconds)) if seconds.is_finite() => seconds.max(0.0),
-        _ => 0.0,
-    };
-    let end = || ExitFacts {
-        cause: how,
-        pid: number("pid"),
-        expectation,
-        uptime,
-        at: number("ended_at"),
-        description: text("description"),
-        by: Some(text("by")).filter(|by| !by.is_empty()),
-        oom_near: Some((number("oom_near_from"), number("oom_near_to"))).filter(|(_, to)| *to > 0),
-    };
-    yes("ended").then(end)
+impl From<ExitInfo> for ExitFacts {
+    fn from(exit: ExitInfo) -> Self {
+        let cause = match (exit.recycled, exit.not_started, exit.signal_name) {
+            (Some(violation), _, _) => ExitCause::Recycled { violation },
+            (None, Some(reason), _) => ExitCause::NotStarted { reason },
+            (None, None, signal) if exit.oom_kill => {
+                ExitCause::OutOfMemory { signal: signal.unwrap_or_default() }
+            }
+            (None, None, Some(signal)) => ExitCause::Killed { signal, core: exit.core },
+            (None, None, None) => ExitCause::Exited { status: exit.status },
+        };
+        let expectation = match (exit.requested, exit.expected) {
+            (true, _) => Expectation::Requested,
+            (false, true) => Expectation::Expected,
+            (false, false) => Expectation::Unexpected,
+        };
+        Self {
+            cause,
+            pid: exit.pid,
+            expectation,
+            uptime: exit.uptime,
+            at: exit.ended_at,
+            description: exit.description,
+            by: exit.by,
+            oom_near: exit.oom_near,
+        }
+    }
 }
 
-/// What the original knows: the logs as they are now stand for those of the end.
+/// The facts from the original; the current logs take the place of those at the exit.
 fn fetch_from_original(call: &mut CallFn<'_>, info: &ProcessInfo) -> ProcessFacts {
     let mut tail = |method: &str| {
         let params = [Value::Str(info.namespec().qualified()), Value::Int(-TAIL), Value::Int(0)];
-        // There may be no log, or one that XML cannot carry: then the rest is told all the same.
+        // A missing log, or one that XML cannot carry, is left out.
         let text = call(method, &params).ok();
         text.as_ref().and_then(Value::as_str).map(last_lines).unwrap_or_default()
     };
@@ -274,7 +250,7 @@ fn fetch_from_original(call: &mut CallFn<'_>, info: &ProcessInfo) -> ProcessFact
     ProcessFacts { info: info.clone(), source: knowledge, restarts: false, stdout, stderr, listener: None }
 }
 
-/// The last lines without colours, in which control characters may have come as their pictures (docs/xmlrpc.md).
+/// The last lines without escape sequences; control characters may have arrived as control pictures (docs/xmlrpc.md).
 fn last_lines(text: &str) -> String {
     let text = ansi::without_sequences(text);
     let lines: Vec<&str> = text.trim_end().lines().collect();
@@ -284,6 +260,7 @@ fn last_lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ironlance_rpc::FaultKind;
 
     fn info(name: &str, state: i64, exitstatus: i64) -> Value {
         Value::record([
@@ -296,7 +273,7 @@ mod tests {
         ])
     }
 
-    /// Answers as the original does.
+    /// Answers like the original.
     fn original(method: &str, params: &[Value]) -> Result<Value, CtlError> {
         match method {
             "supervisor.getAllProcessInfo" => {
@@ -347,25 +324,20 @@ mod tests {
 
     #[test]
     fn the_kinds_of_ends_are_told_apart() {
-        let how = |members: Vec<(&'static str, Value)>| {
-            let mut members: Vec<_> = members.into_iter().map(|(key, value)| (key.into(), value)).collect();
-            members.push(("ended".into(), true.into()));
-            read_exit(&Value::Struct(members)).unwrap().cause
-        };
-        assert_eq!(how(vec![("status", 3_i64.into())]), ExitCause::Exited { status: 3 });
-        let killed = ("signal_name", Value::from("SIGKILL"));
+        let cause = |exit: ExitInfo| ExitFacts::from(exit).cause;
+        assert_eq!(cause(ExitInfo { status: 3, ..ExitInfo::default() }), ExitCause::Exited { status: 3 });
+        let killed = || ExitInfo { signal_name: Some("SIGKILL".into()), ..ExitInfo::default() };
         assert_eq!(
-            how(vec![killed.clone(), ("core", true.into())]),
+            cause(ExitInfo { core: true, ..killed() }),
             ExitCause::Killed { signal: "SIGKILL".into(), core: true }
         );
         assert_eq!(
-            how(vec![killed, ("oom_kill", true.into())]),
+            cause(ExitInfo { oom_kill: true, ..killed() }),
             ExitCause::OutOfMemory { signal: "SIGKILL".into() }
         );
         assert_eq!(
-            how(vec![("status", 127_i64.into()), ("not_started", "x".into())]),
-            ExitCause::NotStarted { why: "x".into() }
+            cause(ExitInfo { status: 127, not_started: Some("x".into()), ..ExitInfo::default() }),
+            ExitCause::NotStarted { reason: "x".into() }
         );
-        assert_eq!(read_exit(&Value::Nil), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Why a process ended, in words: the first line is the answer, the rest is what it rests on.
+//! The text of `why`: a headline with the cause of the exit, then the facts behind it.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,14 +7,13 @@ use ironlance_host::local_time::{self, LocalClock};
 
 use super::facts::{ExitCause, ExitFacts, Expectation, ProcessFacts, Source};
 use crate::output::buffer::TerminalInfo;
-use crate::output::json::process_state;
 use crate::output::style::{self, ExitExpectation};
 
-/// The labels stand in a column of this width.
+/// The width of the label column.
 const LABEL: usize = 11;
-/// How far the answer's second line is moved in.
+/// The indent of the headline's second line.
 const CONTINUED: usize = 2;
-/// What is said below the screens where the original answers.
+/// The note below the report when the original answers.
 pub(super) const ORIGINAL_NOTE: &str = "(The rest, as signal, core dump, out of memory, how long it ran and how often it was \
      started, is known to ironlance's supervisord only.)";
 
@@ -31,7 +30,7 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
     }
     if let Some(end) = facts.exit() {
         fact("last end", &style::escape_controls(&last_exit_line(end, clock)));
-        // Of a listener that was recycled the line before says who and why.
+        // For a recycled listener the line before names who and why.
         let is_recycled = matches!(end.cause, ExitCause::Recycled { .. });
         if let Some(by) = end.by.as_ref().filter(|_| !is_recycled) {
             fact("by", &style::escape_controls(by));
@@ -60,7 +59,7 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
     if !terminal.is_terminal {
         return lines;
     }
-    // The second line has colours, and is short. What the program wrote is cut: its log has the rest.
+    // The second line has colours, and is short. Output lines are truncated: the log has the rest.
     let fitting = |(at, line): (usize, String)| match at {
         0 => style::wrap(&line, terminal.columns, CONTINUED),
         1 => vec![line],
@@ -72,13 +71,13 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
 
 fn is_in_exit_line(facts: &ProcessFacts) -> bool {
     let why = facts.exit().and_then(|end| match &end.cause {
-        ExitCause::NotStarted { why } | ExitCause::Recycled { did: why } => Some(why),
+        ExitCause::NotStarted { reason } | ExitCause::Recycled { violation: reason } => Some(reason),
         ExitCause::Exited { .. } | ExitCause::Killed { .. } | ExitCause::OutOfMemory { .. } => None,
     });
     why.is_some_and(|why| *why == facts.info.spawnerr)
 }
 
-/// Why, in one line: `worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again …`.
+/// The cause in one line: `worker: killed by SIGKILL, out of memory, after 3 h 12 min; restarted 4 times; RUNNING again …`.
 pub(super) fn headline(facts: &ProcessFacts, clock: &LocalClock) -> String {
     let clauses = [Some(cause(facts, clock)), count(facts), current_state(facts, clock)];
     let clauses: Vec<String> = clauses.into_iter().flatten().collect();
@@ -109,9 +108,9 @@ fn exit_cause(end: &ExitFacts, addition: &str) -> String {
         None => "stopped as it was told".to_owned(),
     };
     let by = match &end.cause {
-        ExitCause::NotStarted { why } => return format!("could not be started: {why}"),
-        ExitCause::Recycled { did } => {
-            return format!("recycled by supervisord, because it {did}, after {}", span(end.uptime));
+        ExitCause::NotStarted { reason } => return format!("could not be started: {reason}"),
+        ExitCause::Recycled { violation } => {
+            return format!("recycled by supervisord, because it {violation}, after {}", span(end.uptime));
         }
         ExitCause::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
         ExitCause::Killed { signal, core } => {
@@ -133,7 +132,7 @@ fn exit_cause(end: &ExitFacts, addition: &str) -> String {
     format!("{by} after {}{addition}", span(end.uptime))
 }
 
-/// The original forgets the status when it starts the process again, and has none for a start that failed.
+/// The cause as the original knows it: it forgets the status at the next start, and has none for a failed start.
 fn cause_from_original(facts: &ProcessFacts, clock: &LocalClock) -> String {
     let info = &facts.info;
     match facts.state() {
@@ -191,7 +190,7 @@ fn now_line(facts: &ProcessFacts, clock: &LocalClock, terminal: TerminalInfo) ->
         Some(Expectation::Unexpected) => ExitExpectation::Unexpected,
         None => ExitExpectation::of_status(info.exitstatus),
     };
-    let word = style::state(process_state(info), expectation, terminal);
+    let word = style::state(info.process_state(), expectation, terminal);
     if info.pid == 0 {
         return word;
     }
@@ -199,7 +198,7 @@ fn now_line(facts: &ProcessFacts, clock: &LocalClock, terminal: TerminalInfo) ->
     format!("{word}, pid {}, since {} ({up})", info.pid, moment(clock, info.start))
 }
 
-/// Said where it cannot be known whether it was this one.
+/// The words for an OOM kill that may have hit another process.
 const OOM_NEARBY: &str = "a process of its control group was killed for want of memory";
 
 fn last_exit_line(end: &ExitFacts, clock: &LocalClock) -> String {
@@ -207,9 +206,9 @@ fn last_exit_line(end: &ExitFacts, clock: &LocalClock) -> String {
         ExitCause::OutOfMemory { .. } => {
             format!("{}: the kernel killed it for want of memory", end.description)
         }
-        ExitCause::NotStarted { why } => format!("{why} (before the program ran)"),
-        ExitCause::Recycled { did } => {
-            format!("{}, because it {did}: supervisord stopped it to start it again", end.description)
+        ExitCause::NotStarted { reason } => format!("{reason} (before the program ran)"),
+        ExitCause::Recycled { violation } => {
+            format!("{}, because it {violation}: supervisord stopped it to start it again", end.description)
         }
         ExitCause::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
             format!("{}, which supervisord did not send", end.description)
@@ -232,7 +231,7 @@ fn last_exit_line(end: &ExitFacts, clock: &LocalClock) -> String {
     format!("{}, pid {}: {words}{expectation}{near}", moment(clock, end.at), end.pid)
 }
 
-/// What supervisord will do.
+/// What supervisord will do next.
 pub(super) fn next(facts: &ProcessFacts) -> &'static str {
     match facts.state() {
         ProcessState::Running => "nothing: it runs",
@@ -248,7 +247,7 @@ pub(super) fn next(facts: &ProcessFacts) -> &'static str {
     }
 }
 
-fn times(count: i64) -> String {
+fn times(count: u64) -> String {
     match count {
         0 => "never".to_owned(),
         1 => "once".to_owned(),
@@ -257,12 +256,12 @@ fn times(count: i64) -> String {
     }
 }
 
-/// Below a second in milliseconds.
+/// A duration; below a second in milliseconds.
 fn span(seconds: f64) -> String {
     if seconds < 0.9995 { format!("{:.0} ms", seconds * 1000.0) } else { local_time::span(seconds) }
 }
 
-/// Of what is only known in seconds.
+/// A duration known in whole seconds.
 fn whole_span(seconds: i64) -> String {
     match i32::try_from(seconds.max(0)).unwrap_or(i32::MAX) {
         seconds @ ..60 => format!("{seconds} s"),
@@ -270,7 +269,7 @@ fn whole_span(seconds: i64) -> String {
     }
 }
 
-/// The time of a day of today, else with its date; seconds since 1970.
+/// A local time, with the date unless it is today.
 fn moment(clock: &LocalClock, seconds: i64) -> String {
     let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
     let at = clock.local(SystemTime::UNIX_EPOCH.checked_add(seconds).unwrap_or(SystemTime::UNIX_EPOCH));
@@ -302,7 +301,7 @@ mod tests {
         }
     }
 
-    fn facts(state: ProcessState, starts: i64, end: Option<ExitFacts>) -> ProcessFacts {
+    fn facts(state: ProcessState, starts: u64, end: Option<ExitFacts>) -> ProcessFacts {
         let knowledge = Source::Ironlance { starts, end };
         let (stdout, stderr) = (String::new(), String::new());
         ProcessFacts { info: info(state), source: knowledge, restarts: false, stdout, stderr, listener: None }
@@ -325,7 +324,7 @@ mod tests {
         Some(ExitFacts { cause: how, pid: 7, expectation, uptime, at, description, by: None, oom_near: None })
     }
 
-    /// The answer without the moment, which changes.
+    /// The headline without its time.
     fn said(facts: &ProcessFacts) -> String {
         let answer = headline(facts, &LocalClock::new());
         answer.split(" since ").next().unwrap().to_owned()
@@ -345,8 +344,8 @@ mod tests {
     fn each_kind_of_end_has_its_words() {
         let exited = |status| ExitCause::Exited { status };
         let killed = |core| ExitCause::Killed { signal: "SIGSEGV".into(), core };
-        let recycled = ExitCause::Recycled { did: "closed its stdout".into() };
-        let not_started = ExitCause::NotStarted { why: "couldn't chdir to /x: ENOENT".into() };
+        let recycled = ExitCause::Recycled { violation: "closed its stdout".into() };
+        let not_started = ExitCause::NotStarted { reason: "couldn't chdir to /x: ENOENT".into() };
         for (how, expectation, words) in [
             (exited(3), Expectation::Unexpected, "ended with exit status 3 after 3 h 12 min"),
             (exited(0), Expectation::Expected, "ended as expected, with exit status 0, after 3 h 12 min"),
@@ -396,9 +395,9 @@ mod tests {
         };
         assert!(!line(&sent, "last end").contains("did not send"));
         assert_eq!(line(&sent, "by"), "  by         supervisorctl (pid 7, root)");
-        let did = ExitCause::Recycled { did: "closed its stdout".into() };
-        let recycled =
-            end(did, Expectation::Unexpected).map(|end| ExitFacts { by: Some("supervisord".into()), ..end });
+        let recycled_by = ExitCause::Recycled { violation: "closed its stdout".into() };
+        let recycled = end(recycled_by, Expectation::Unexpected)
+            .map(|end| ExitFacts { by: Some("supervisord".into()), ..end });
         let lines = screen(&facts(ProcessState::Running, 2, recycled), &LocalClock::new(), PIPE);
         assert!(!lines.iter().any(|line| line.starts_with("  by ")), "it is said already: {lines:?}");
         let near = of(Expectation::Unexpected, None, Some((now() - 3600, now() - 62)));

@@ -1,13 +1,11 @@
 //! `ironlance.*`: what we know beyond the original: why processes ended, how listeners are, how the daemon is.
 
-use std::time::Duration;
-
 use ironlance_core::event::counts::EventCounts;
 use ironlance_core::process::exit_status::ExitStatus;
-use ironlance_core::process::oom::{OomVerdict, TimeWindow};
+use ironlance_core::process::oom::OomVerdict;
 use ironlance_core::signal;
 use ironlance_rpc::Value;
-use ironlance_rpc::value::Members;
+use ironlance_rpc::api::{DaemonInfo, ExitInfo, ListenerStatus, ProcessExit};
 
 use super::process_info::seconds;
 use super::{RpcResult, SUPERVISOR_VERSION};
@@ -16,136 +14,109 @@ use crate::state::process_table::Process;
 use crate::supervisor::Supervisor;
 use crate::view::ListenerView;
 
-fn text(text: impl Into<String>) -> Value {
-    Value::Str(text.into())
-}
-
-fn count(number: u64) -> Value {
-    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn size(number: usize) -> Value {
-    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
 impl Supervisor {
     pub(super) fn process_end(&self, name: &str) -> RpcResult {
         let (_, process) = self.find_process(name)?;
-        Ok(exit_of(process))
+        Ok(exit_of(process).to_value())
     }
 
     pub(super) fn all_process_ends(&self) -> Value {
-        let ended = self
-            .state
-            .table
-            .by_name()
-            .map(|(_, process)| process)
-            .filter(|process| process.last_exit.is_some());
-        Value::Array(ended.map(exit_of).collect())
+        let processes = self.state.table.by_name().map(|(_, process)| process);
+        let ended = processes.filter(|process| process.last_exit.is_some());
+        Value::Array(ended.map(|process| exit_of(process).to_value()).collect())
     }
 
     pub(super) fn listeners(&self) -> Value {
-        Value::Array(self.listener_views().into_iter().map(listener).collect())
+        Value::Array(self.listener_views().iter().map(|view| listener_status(view).to_value()).collect())
     }
 
     pub(super) fn daemon_info(&self) -> Value {
         let running =
             self.state.table.processes().filter(|(_, process)| process.lifecycle.pid().is_some()).count();
-        Value::Struct(vec![
-            ("version".into(), text(env!("CARGO_PKG_VERSION"))),
-            ("supervisor_version".into(), text(SUPERVISOR_VERSION)),
-            ("pid".into(), Value::Int(i64::from(std::process::id()))),
-            ("started".into(), Value::Int(seconds(self.state.started))),
-            ("uptime".into(), Value::Int(seconds(self.io.clock.mono()))),
-            (
-                "config_file".into(),
-                text(self.env.host_env.cwd.join(&self.env.config_file).display().to_string()),
-            ),
-            ("groups".into(), size(self.state.table.groups().count())),
-            ("processes".into(), size(self.state.table.processes().count())),
-            ("running".into(), size(running)),
-            ("descriptors".into(), size(open_descriptors())),
-            ("resident_bytes".into(), count(resident_bytes())),
-        ])
+        let info = DaemonInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            supervisor_version: SUPERVISOR_VERSION.to_owned(),
+            pid: std::process::id().into(),
+            started: self.state.started.as_secs(),
+            uptime: self.io.clock.mono().as_secs(),
+            config_file: self.env.host_env.cwd.join(&self.env.config_file).display().to_string(),
+            groups: self.state.table.groups().count() as u64,
+            processes: self.state.table.processes().count() as u64,
+            running: running as u64,
+            descriptors: open_descriptors() as u64,
+            resident_bytes: resident_bytes(),
+        };
+        info.to_value()
     }
 }
 
-fn listener(view: ListenerView) -> Value {
-    let state = view.state_name();
-    Value::Struct(vec![
-        ("pool".into(), text(view.namespec.group.0)),
-        ("process".into(), text(view.namespec.process.0)),
-        ("state".into(), text(state)),
-        ("event".into(), view.event.map_or(Value::Int(-1), count)),
-        ("last_result".into(), text(view.last_result.unwrap_or_default())),
-        ("offences".into(), Value::Int(i64::from(view.recycled))),
-        ("babbles".into(), count(view.stray_outputs)),
-        ("babble".into(), text(view.stray_output)),
-        ("pending".into(), size(view.pending)),
-        ("capacity".into(), view.capacity.map_or(Value::Int(-1), size)),
-        ("pending_bytes".into(), size(view.pending_bytes)),
-        ("capacity_bytes".into(), size(view.capacity_bytes)),
-        ("full".into(), Value::Bool(view.is_full)),
-        ("dropped".into(), count(view.dropped.total())),
-        ("dropped_by_type".into(), by_type(&view.dropped)),
-        ("merged".into(), count(view.merged)),
-        ("answered".into(), count(view.answered)),
-        ("dead_letters".into(), count(view.dead.total())),
-        ("dead_letters_by_type".into(), by_type(&view.dead)),
-        ("doubts".into(), Value::Array(view.warnings.into_iter().map(text).collect())),
-    ])
+fn listener_status(view: &ListenerView) -> ListenerStatus {
+    let by_type = |counts: &EventCounts| {
+        counts.counts().map(|(kind, number)| (kind.name().to_owned(), number)).collect()
+    };
+    ListenerStatus {
+        pool: view.namespec.group.0.clone(),
+        process: view.namespec.process.0.clone(),
+        state: view.state_name().to_owned(),
+        event: view.event,
+        last_result: view.last_result.clone().unwrap_or_default(),
+        violations: view.recycled.into(),
+        stray_outputs: view.stray_outputs,
+        stray_output: view.stray_output.clone(),
+        pending: view.pending as u64,
+        capacity: view.capacity.map(|capacity| capacity as u64),
+        pending_bytes: view.pending_bytes as u64,
+        capacity_bytes: view.capacity_bytes as u64,
+        is_full: view.is_full,
+        dropped: view.dropped.total(),
+        dropped_by_type: by_type(&view.dropped),
+        merged: view.merged,
+        answered: view.answered,
+        dead_letters: view.dead.total(),
+        dead_letters_by_type: by_type(&view.dead),
+        doubts: view.warnings.clone(),
+    }
 }
 
-fn by_type(tally: &EventCounts) -> Value {
-    Value::Struct(tally.counts().map(|(kind, number)| (kind.name().into(), count(number))).collect())
-}
-
-/// How a process last ended; without an end only who it is and how often it was started.
-fn exit_of(process: &Process) -> Value {
+fn exit_of(process: &Process) -> ProcessExit {
     let namespec = process.namespec();
-    let mut members: Members = vec![
-        ("name".into(), text(&namespec.process.0)),
-        ("group".into(), text(&namespec.group.0)),
-        ("starts".into(), count(process.lifecycle.starts())),
-        ("comes_back".into(), Value::Bool(process.will_restart())),
-        ("ended".into(), Value::Bool(process.last_exit.is_some())),
-    ];
-    if let Some(end) = &process.last_exit {
-        members.extend(exit_members(end));
+    ProcessExit {
+        name: namespec.process.0.clone(),
+        group: namespec.group.0.clone(),
+        starts: process.lifecycle.starts(),
+        will_restart: process.will_restart(),
+        last: process.last_exit.as_deref().map(exit_info),
     }
-    Value::Struct(members)
 }
 
-fn exit_members(end: &ExitRecord) -> Members {
-    let (number, core) = match end.cause.status {
+fn exit_info(exit: &ExitRecord) -> ExitInfo {
+    let cause = &exit.cause;
+    let (number, core) = match cause.status {
         ExitStatus::Signal { number, core } => (number, core),
         ExitStatus::Code(_) | ExitStatus::Other(_) => (0, false),
     };
-    let near = match end.cause.memory {
-        OomVerdict::Possible(window) => window,
-        OomVerdict::Unrelated | OomVerdict::Killed => TimeWindow { from: Duration::ZERO, to: Duration::ZERO },
-    };
-    let signal = if number == 0 { String::new() } else { signal::name(number).into_owned() };
-    vec![
-        ("pid".into(), Value::Int(i64::from(end.pid))),
-        ("status".into(), Value::Int(i64::from(end.cause.status.code()))),
-        ("signal".into(), Value::Int(i64::from(number))),
-        ("signal_name".into(), text(signal)),
-        ("core".into(), Value::Bool(core)),
-        ("oom_kill".into(), Value::Bool(end.cause.out_of_memory())),
-        ("oom_near_from".into(), Value::Int(seconds(near.from))),
-        ("oom_near_to".into(), Value::Int(seconds(near.to))),
-        ("expected".into(), Value::Bool(end.expected)),
-        ("told".into(), Value::Bool(end.cause.requested())),
-        ("by".into(), text(end.cause.by.as_ref().map(ToString::to_string).unwrap_or_default())),
-        ("uptime".into(), Value::Double(end.up.as_secs_f64())),
-        ("ended_at".into(), Value::Int(seconds(end.at))),
-        ("description".into(), text(end.cause.status.words())),
-        ("recycled".into(), text(end.cause.recycled.clone().unwrap_or_default())),
-        ("not_started".into(), text(end.cause.not_started.clone().unwrap_or_default())),
-        ("stdout_tail".into(), text(&end.stdout_tail)),
-        ("stderr_tail".into(), text(&end.stderr_tail)),
-    ]
+    ExitInfo {
+        pid: exit.pid.into(),
+        status: cause.status.code().into(),
+        signal: number.into(),
+        signal_name: (number != 0).then(|| signal::name(number).into_owned()),
+        core,
+        oom_kill: cause.out_of_memory(),
+        oom_near: match cause.memory {
+            OomVerdict::Possible(window) => Some((seconds(window.from), seconds(window.to))),
+            OomVerdict::Unrelated | OomVerdict::Killed => None,
+        },
+        expected: exit.expected,
+        requested: cause.requested(),
+        by: cause.by.as_ref().map(ToString::to_string),
+        uptime: exit.up.as_secs_f64(),
+        ended_at: seconds(exit.at),
+        description: cause.status.words(),
+        recycled: cause.recycled.clone(),
+        not_started: cause.not_started.clone(),
+        stdout_tail: exit.stdout_tail.clone(),
+        stderr_tail: exit.stderr_tail.clone(),
+    }
 }
 
 fn open_descriptors() -> usize {

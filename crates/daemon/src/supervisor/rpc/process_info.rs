@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ironlance_core::ProcessState;
-use ironlance_rpc::Value;
+use ironlance_rpc::{ProcessInfo, Value};
 
 use super::RpcResult;
 use crate::state::process_table::Process;
@@ -24,30 +24,28 @@ impl Supervisor {
         Value::Array(self.state.table.by_name().map(|(_, process)| self.describe(process, now)).collect())
     }
 
-    /// `getProcessInfo`'s struct, its members in the original's order.
+    /// `getProcessInfo`'s struct.
     fn describe(&self, process: &Process, now: Duration) -> Value {
         let life = &process.lifecycle;
         let state = life.state();
         let seconds = |time: Option<Duration>| time.map_or(0, |time| seconds(time).min(MAX_INT));
-        let path =
-            |path: Option<&Path>| Value::Str(path.map(|path| path.display().to_string()).unwrap_or_default());
-        let text = |text: &str| Value::Str(text.to_owned());
-        Value::Struct(vec![
-            ("name".into(), text(&life.namespec().process.0)),
-            ("group".into(), text(&life.namespec().group.0)),
-            ("start".into(), Value::Int(seconds(life.started()))),
-            ("stop".into(), Value::Int(seconds(life.stopped()))),
-            ("now".into(), Value::Int(seconds(Some(now)))),
-            ("state".into(), Value::Int(state.code())),
-            ("statename".into(), text(state.name())),
-            ("spawnerr".into(), text(life.spawnerr().unwrap_or_default())),
-            ("exitstatus".into(), Value::Int(life.exitstatus().map_or(0, i64::from))),
-            ("logfile".into(), path(process.stdout_log.as_deref())),
-            ("stdout_logfile".into(), path(process.stdout_log.as_deref())),
-            ("stderr_logfile".into(), path(process.stderr_log.as_deref())),
-            ("pid".into(), Value::Int(life.pid().map_or(0, i64::from))),
-            ("description".into(), Value::Str(self.description_of(process, now))),
-        ])
+        let path = |path: Option<&Path>| path.map(|path| path.display().to_string()).unwrap_or_default();
+        let info = ProcessInfo {
+            name: life.namespec().process.0.clone(),
+            group: life.namespec().group.0.clone(),
+            start: seconds(life.started()),
+            stop: seconds(life.stopped()),
+            now: seconds(Some(now)),
+            state: state.code(),
+            statename: state.name().to_owned(),
+            spawnerr: life.spawnerr().unwrap_or_default().to_owned(),
+            exitstatus: life.exitstatus().map_or(0, i64::from),
+            stdout_logfile: path(process.stdout_log.as_deref()),
+            stderr_logfile: path(process.stderr_log.as_deref()),
+            pid: life.pid().unwrap_or_default(),
+            description: self.description_of(process, now),
+        };
+        info.to_value()
     }
 
     /// What supervisorctl shows behind the state (rpcinterface.py, _interpretProcessInfo).
