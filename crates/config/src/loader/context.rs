@@ -34,7 +34,7 @@ const MAX_ORIGINAL_MESSAGE: usize = 64 << 10;
 pub(crate) struct LoadContext<'a> {
     /// The sections.
     pub(crate) ini: &'a Ini,
-    /// The files by the numbers in a [`SourceLocation`](crate::ini::SourceLocation); the first is the configuration file as it was named.
+    /// The files by the numbers in a [`SourceLocation`]; the first is the configuration file as it was named.
     pub(crate) files: &'a [String],
     /// The folder of the configuration file, for `%(here)s`.
     pub(crate) here: &'a str,

@@ -17,7 +17,7 @@ use crate::section::plugin;
 pub struct RawConfig {
     /// The sections of all files.
     pub ini: Ini,
-    /// The files by the numbers in a [`SourceLocation`](crate::ini::SourceLocation); the first is the configuration file as it was named.
+    /// The files by the numbers in a [`SourceLocation`]; the first is the configuration file as it was named.
     pub files: Vec<String>,
     /// The folder of the configuration file; absolute.
     pub here: String,
