@@ -58,7 +58,7 @@ impl ReceivedEvent {
 
 /// Why a listener must end.
 #[derive(Debug, Error)]
-pub enum ProtocolError {
+pub enum ServeError {
     /// Reading or writing failed: supervisord is gone, or never started this process.
     #[error("cannot talk to the supervisor: {0}")]
     Io(#[from] io::Error),
@@ -81,7 +81,7 @@ pub fn serve(
     mut input: impl BufRead,
     mut output: impl Write,
     handler: &mut dyn EventHandler,
-) -> Result<(), ProtocolError> {
+) -> Result<(), ServeError> {
     loop {
         output.write_all(READY)?;
         output.flush()?;
@@ -104,19 +104,19 @@ pub fn serve(
 }
 
 /// The next line without its newline; `None` at the end of the input.
-fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ProtocolError> {
+fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ServeError> {
     let mut line = Vec::new();
     loop {
         let chunk = input.fill_buf()?;
         if chunk.is_empty() {
-            return if line.is_empty() { Ok(None) } else { Err(ProtocolError::Cut) };
+            return if line.is_empty() { Ok(None) } else { Err(ServeError::Cut) };
         }
         let end = chunk.iter().position(|byte| *byte == b'\n');
         line.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
         let used = end.map_or(chunk.len(), |end| end + 1);
         input.consume(used);
         if line.len() > MAX_HEADER {
-            return Err(ProtocolError::HeaderTooLong);
+            return Err(ServeError::HeaderTooLong);
         }
         if end.is_some() {
             return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
@@ -125,7 +125,7 @@ fn read_header(input: &mut impl BufRead) -> Result<Option<String>, ProtocolError
 }
 
 /// Reads `count` characters of UTF-8, or up to the end of the input; a byte that is not UTF-8 counts as one.
-fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, ProtocolError> {
+fn read_characters(input: &mut impl BufRead, count: usize) -> Result<String, ServeError> {
     let mut bytes = Vec::new();
     let mut text = String::new();
     let mut missing = count;
@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    fn run(input: &[u8]) -> (Result<(), ProtocolError>, Vec<u8>, Seen) {
+    fn run(input: &[u8]) -> (Result<(), ServeError>, Vec<u8>, Seen) {
         let mut output = Vec::new();
         let mut seen = Seen::default();
         let result = serve(io::BufReader::with_capacity(1, Dripping(input)), &mut output, &mut seen);
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn garbage_and_cut_events_end_the_listener_with_a_reason() {
         assert!(run(b"garbage\n").0.unwrap_err().to_string().contains("\"garbage\" is not key:value"));
-        assert!(matches!(run(b"eventname:X len").0, Err(ProtocolError::Cut)));
-        assert!(matches!(run(&vec![b'x'; MAX_HEADER + 2]).0, Err(ProtocolError::HeaderTooLong)));
+        assert!(matches!(run(b"eventname:X len").0, Err(ServeError::Cut)));
+        assert!(matches!(run(&vec![b'x'; MAX_HEADER + 2]).0, Err(ServeError::HeaderTooLong)));
     }
 }

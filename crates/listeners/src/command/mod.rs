@@ -25,7 +25,7 @@ use ironlance_rpc::Client;
 use crate::environment::{ListenerEnv, host_name};
 use crate::event_input::EventInput;
 use crate::options::{OptionsEnv, Parsed};
-use crate::protocol::{self, EventHandler, ProtocolError, ReceivedEvent};
+use crate::protocol::{self, EventHandler, ReceivedEvent, ServeError};
 use crate::rule::reminder::{MailDecision, RemindInterval, Reminder};
 use crate::{note, write_log};
 use alert_context::AlertContext;
@@ -159,7 +159,7 @@ fn listen(name: &str, alerts: AlertContext, command: impl CommandLogic) -> ExitC
     let stdout = io::stdout().as_fd().try_clone_to_owned();
     let (stdin, stdout) = match stdout.and_then(|stdout| Ok((EventInput::stdin()?, stdout))) {
         Ok((stdin, stdout)) => (stdin, File::from(stdout)),
-        Err(error) => return fail(name, &ProtocolError::Io(error)),
+        Err(error) => return fail(name, &ServeError::Io(error)),
     };
     match protocol::serve(stdin, stdout, &mut Listener { alerts, command }) {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ const PASSWORD_VARIABLE: &str = "IRONLANCE_SMTP_PASSWORD";
 const CREDENTIAL: &str = "ironlance-smtp-password";
 
 /// The transport and the recipients of the mails of crashmail, httpok or memmon.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MailDestination {
     /// `None` when there is no recipient.
     pub receiver: Option<Receiver>,
@@ -53,7 +53,7 @@ pub(super) fn resolve(
                 "cannot send a test alert: -m/--email names no recipient".into(),
             ));
         }
-        return Ok(MailDestination { receiver: None, email: None });
+        return Ok(MailDestination::default());
     }
     let given: Vec<&str> =
         mail.recipients.iter().map(String::as_str).filter(|given| !given.is_empty()).collect();

@@ -64,7 +64,7 @@ pub struct HttpokOptions {
 }
 
 /// The request to the web server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckRequest {
     /// `GET`, or `POST` with data, by default.
     pub method: String,
@@ -86,29 +86,21 @@ const PAGE: HelpPage = HelpPage {
     example: "httpok -p shop:web -t 5 --retries 2 -m ops@example.com \\\nhttp://localhost:8080/health",
 };
 
+/// The values as given; `options` has those that need no resolving.
+#[derive(Default)]
 struct RawOptions {
-    timeout: Duration,
-    statuses: Vec<u16>,
-    in_body: Option<String>,
-    core_dir: Option<PathBuf>,
-    gcore: String,
-    eagerness: Eagerness,
-    name: Option<String>,
-    retries: u32,
-    grace: Duration,
-    max_restarts: Option<MaxRestarts>,
+    options: HttpokOptions,
     method: Option<String>,
-    headers: Vec<(String, String)>,
     data: Option<String>,
-    auth_file: Option<PathBuf>,
-    insecure: bool,
-    notify_only: bool,
     shared: SharedOptions,
 }
 
-impl Default for RawOptions {
+impl Default for HttpokOptions {
+    /// What superlance does without options.
     fn default() -> Self {
         Self {
+            url: String::new(),
+            filter: ProcessFilter::default(),
             timeout: Duration::from_secs(10),
             statuses: Vec::new(),
             in_body: None,
@@ -116,16 +108,17 @@ impl Default for RawOptions {
             gcore: "/usr/bin/gcore -o".into(),
             eagerness: Eagerness::default(),
             name: None,
+            destination: MailDestination::default(),
             retries: 1,
             grace: Duration::ZERO,
             max_restarts: None,
-            method: None,
-            headers: Vec::new(),
-            data: None,
-            auth_file: None,
+            request: CheckRequest::default(),
             insecure: false,
+            ca_file: None,
             notify_only: false,
-            shared: SharedOptions::default(),
+            remind: RemindInterval::default(),
+            brief: false,
+            test_alert: false,
         }
     }
 }
@@ -172,7 +165,7 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             add_status,
         ),
         original('b', "body", Takes::Value("TEXT"), "must be in the body", |raw, given| {
-            raw.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
+            raw.options.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
             Ok(())
         }),
         original(
@@ -181,7 +174,7 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Value("COMMAND"),
             "what writes a core, given a file and a pid; /usr/bin/gcore -o by default",
             |raw, given| {
-                raw.gcore = given.value().to_owned();
+                raw.options.gcore = given.value().to_owned();
                 Ok(())
             },
         ),
@@ -191,7 +184,7 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Value("FOLDER"),
             "write a core of each hung process to this folder before it is restarted",
             |raw, given| {
-                raw.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+                raw.options.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
                 Ok(())
             },
         ),
@@ -201,7 +194,7 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Nothing,
             "check also when none of the programs is RUNNING; the default",
             |raw, _| {
-                raw.eagerness = Eagerness::Eager;
+                raw.options.eagerness = Eagerness::Eager;
                 Ok(())
             },
         ),
@@ -211,7 +204,7 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Nothing,
             "do not check when none of the programs is RUNNING",
             |raw, _| {
-                raw.eagerness = Eagerness::NotEager;
+                raw.options.eagerness = Eagerness::NotEager;
                 Ok(())
             },
         ),
@@ -221,7 +214,7 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Value("NAME"),
             "a name for the subject: httpok [NAME]: ...",
             |raw, given| {
-                raw.name = Some(given.value().to_owned());
+                raw.options.name = Some(given.value().to_owned());
                 Ok(())
             },
         ),
@@ -236,7 +229,7 @@ fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Value("N"),
             "act after N failed checks in a row, 1 by default",
             |raw: &mut RawOptions, given| {
-                raw.retries = count(given)?;
+                raw.options.retries = count(given)?;
                 Ok(())
             },
         ),
@@ -246,7 +239,7 @@ fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
             "leave programs alone for so long after their start (45, 45s, 2m, 1h)",
             |raw, given| {
                 let error = || OptionError::value(given, "not a time such as 45, 45s, 2m or 1h");
-                raw.grace = number::span(given.value()).ok_or_else(error)?;
+                raw.options.grace = number::span(given.value()).ok_or_else(error)?;
                 Ok(())
             },
         ),
@@ -257,7 +250,7 @@ fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
             set_max_restarts,
         ),
         ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| {
-            raw.notify_only = true;
+            raw.options.notify_only = true;
             Ok(())
         }),
         remind_row(),
@@ -273,7 +266,10 @@ fn request_rows() -> Vec<OptionRow<RawOptions>> {
             "send this header too; may be repeated",
             |raw: &mut RawOptions, given| {
                 let header = header(given.value());
-                raw.headers.push(header.ok_or_else(|| OptionError::value(given, "not NAME: VALUE"))?);
+                raw.options
+                    .request
+                    .headers
+                    .push(header.ok_or_else(|| OptionError::value(given, "not NAME: VALUE"))?);
                 Ok(())
             },
         ),
@@ -298,12 +294,12 @@ fn request_rows() -> Vec<OptionRow<RawOptions>> {
             Takes::Value("FILE"),
             "basic authentication: the first line of this file is USER:PASSWORD",
             |raw, given| {
-                raw.auth_file = Some(filled(given)?.into());
+                raw.options.request.auth_file = Some(filled(given)?.into());
                 Ok(())
             },
         ),
         ours("insecure", Takes::Nothing, "do not verify the page's certificate", |raw, _| {
-            raw.insecure = true;
+            raw.options.insecure = true;
             Ok(())
         }),
     ]
@@ -314,13 +310,15 @@ fn set_timeout(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionErro
     let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
     let seconds =
         seconds.ok_or_else(|| OptionError::traceback(given, "not a number of seconds, at least 1"))?;
-    raw.timeout = Duration::from_secs(seconds.into());
+    raw.options.timeout = Duration::from_secs(seconds.into());
     Ok(())
 }
 
 fn add_status(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
     let status = u16::try_from(whole(given)?).ok().filter(|status| *status <= 999);
-    raw.statuses.push(status.ok_or_else(|| OptionError::traceback(given, "not an HTTP status such as 200"))?);
+    raw.options
+        .statuses
+        .push(status.ok_or_else(|| OptionError::traceback(given, "not an HTTP status such as 200"))?);
     Ok(())
 }
 
@@ -337,7 +335,7 @@ fn set_max_restarts(raw: &mut RawOptions, given: &OptionArg) -> Result<(), Optio
     };
     let max_restarts =
         parse().ok_or_else(|| OptionError::value(given, "not N/TIME such as 3/10m, both at least 1"))?;
-    raw.max_restarts = Some(max_restarts);
+    raw.options.max_restarts = Some(max_restarts);
     Ok(())
 }
 
@@ -390,31 +388,25 @@ fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<HttpokOptions, 
 
 impl RawOptions {
     fn resolve(self, url: String, environment: &OptionsEnv<'_>) -> Result<HttpokOptions, OptionError> {
-        let method =
-            self.method.unwrap_or_else(|| if self.data.is_some() { "POST" } else { "GET" }.to_owned());
-        let data = self.data.unwrap_or_default();
+        let Self { options, method, data, shared } = self;
+        let default_method = if data.is_some() { "POST" } else { "GET" };
         Ok(HttpokOptions {
             url,
-            filter: self.shared.filter.resolved(),
-            timeout: self.timeout,
-            statuses: if self.statuses.is_empty() { vec![200] } else { self.statuses },
-            in_body: self.in_body,
+            filter: shared.filter.resolved(),
+            statuses: if options.statuses.is_empty() { vec![200] } else { options.statuses },
             // As in superlance, an empty command disables cores.
-            core_dir: self.core_dir.filter(|_| !self.gcore.is_empty()),
-            gcore: self.gcore,
-            eagerness: self.eagerness,
-            name: self.name,
-            destination: destination::resolve(&self.shared.mail, environment)?,
-            retries: self.retries,
-            grace: self.grace,
-            max_restarts: self.max_restarts,
-            request: CheckRequest { method, headers: self.headers, data, auth_file: self.auth_file },
-            insecure: self.insecure,
-            ca_file: self.shared.mail.ca_file,
-            notify_only: self.notify_only,
-            remind: self.shared.remind,
-            brief: self.shared.mail.brief,
-            test_alert: self.shared.mail.test_alert,
+            core_dir: options.core_dir.filter(|_| !options.gcore.is_empty()),
+            destination: destination::resolve(&shared.mail, environment)?,
+            request: CheckRequest {
+                method: method.unwrap_or_else(|| default_method.to_owned()),
+                data: data.unwrap_or_default(),
+                ..options.request
+            },
+            ca_file: shared.mail.ca_file,
+            remind: shared.remind,
+            brief: shared.mail.brief,
+            test_alert: shared.mail.test_alert,
+            ..options
         })
     }
 }

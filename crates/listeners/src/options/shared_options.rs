@@ -1,6 +1,5 @@
-//! Options that several commands share: what to watch (`--program`, `--on`, `--remind` …), and how to mail.
-//!
-//! [`SharedOptions`] collects their values; a command's own options hold one and lend it by `AsMut`.
+//! [`SharedOptions`]: the values of the options that several commands share. A command's own options contain one and lend
+//! it by `AsMut` to the rows: those about programs, `--on` and `--remind` are here, those about mails in `mail_options`.
 
 use std::path::PathBuf;
 
