@@ -25,7 +25,7 @@ pub enum CheckResult {
     Faulty,
 }
 
-/// Reads a configuration file as [`load()`] does, and tells what a person should know of it.
+/// Reads a configuration file as [`load()`] does, and reports on it for a person.
 pub fn check(file: &Path, overrides: &Overrides, machine: &HostEnv) -> CheckReport {
     match load(file, overrides, machine) {
         Ok(config) => {

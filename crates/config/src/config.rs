@@ -57,7 +57,7 @@ pub struct Notes {
     pub warnings: Vec<String>,
     /// To be logged as INFO.
     pub infos: Vec<String>,
-    /// Not to be logged: what a person who looks at the configuration may want to know.
+    /// Not logged: hints for a person who checks the configuration.
     pub hints: Vec<String>,
     /// Those of the warnings that say why a listener cannot do its work, by its pool.
     pub listeners: Vec<(GroupName, String)>,

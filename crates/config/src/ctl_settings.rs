@@ -18,7 +18,7 @@ pub struct CtlSettings {
     pub password: Option<String>,
     /// Where what was typed is kept; absolute.
     pub history_file: Option<PathBuf>,
-    /// What is to be said about the section.
+    /// Notes about the section.
     pub notes: Notes,
 }
 

@@ -1,4 +1,4 @@
-//! Where the configuration is looked for when nobody names it.
+//! Where the configuration is searched for by default.
 
 use std::path::{Path, PathBuf};
 

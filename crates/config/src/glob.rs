@@ -14,7 +14,7 @@ const LONGEST: usize = 2 * 4096;
 /// a pattern of some stars has no end.
 pub(crate) const MAX_EXAMINED: usize = 200_000;
 
-/// There are more names than anybody means.
+/// There are more names than MAX_EXAMINED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyFiles;
 

@@ -27,7 +27,7 @@ pub enum GroupKind {
     Programs,
     /// A pool of event listeners.
     Listeners {
-        /// What they are told of; each once, in the order of the file.
+        /// Their subscriptions; each once, in the order of the file.
         events: Vec<EventKind>,
         /// How many events may wait, at least 1; `None` where the file does not say.
         buffer_size: Option<usize>,
@@ -56,7 +56,7 @@ pub enum SocketAddress {
     Unix {
         /// Absolute.
         path: PathBuf,
-        /// To whom to give it.
+        /// Its owner.
         owner: Option<SocketOwner>,
         /// Its permissions.
         mode: Option<u32>,
@@ -70,7 +70,7 @@ pub enum SocketAddress {
     },
 }
 
-/// To whom a socket is given; a part that is `None` stays as it is.
+/// The owner of a socket; a part that is `None` stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOwner {
     /// The user.

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-/// The machine and the process, as far as a configuration can tell them.
+/// The machine and the process, as far as a configuration depends on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostEnv {
     /// The environment, for `%(ENV_x)s`; `HOME` in it is what `~` means.
@@ -12,9 +12,9 @@ pub struct HostEnv {
     pub cwd: PathBuf,
     /// For `%(host_node_name)s`.
     pub host_node_name: String,
-    /// The `childlogdir` unless told otherwise.
+    /// The default `childlogdir`.
     pub temp_dir: PathBuf,
-    /// Who we are.
+    /// The effective user.
     pub uid: u32,
 }
 
@@ -33,7 +33,7 @@ impl HostEnv {
     }
 }
 
-/// Where AUTO logs go if nobody says otherwise: what Python's tempfile.gettempdir finds first, but for write access.
+/// The default folder of AUTO logs: what Python's tempfile.gettempdir finds first, but for write access.
 fn temp_dir() -> PathBuf {
     let named = ["TMPDIR", "TEMP", "TMP"].into_iter().filter_map(env::var_os).map(PathBuf::from);
     let usual = ["/tmp", "/var/tmp", "/usr/tmp"].into_iter().map(PathBuf::from);

@@ -13,7 +13,7 @@ pub struct ListenerCommand<'w> {
     pub name: &'static str,
     /// Its arguments.
     pub args: &'w [String],
-    /// The file that is run, where it is not whatever the `PATH` has by the listener's name.
+    /// The file that is run, where it is not found by its name in the `PATH`.
     pub path: Option<&'w Path>,
 }
 

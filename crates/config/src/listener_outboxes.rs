@@ -15,7 +15,7 @@ use crate::program::Program;
 /// The names under which listeners that send alerts are run.
 const NAMES: [&str; 7] =
     ["crashmail", "crashmailbatch", "crashsms", "fatalmailbatch", "httpok", "ironlance", "memmon"];
-/// So many listeners are looked at; each may cost a look into the user database.
+/// The most listeners that are checked; each may cost a look into the user database.
 const MOST: usize = 1000;
 
 /// Where the listeners of a pool keep their alerts.
@@ -27,7 +27,7 @@ pub struct ListenerOutbox {
     pub state: StateFolder,
 }
 
-/// The state folders of the listeners that send alerts, if a supervisord of ours were started now by whoever asks.
+/// The state folders of the listeners that send alerts, if our supervisord were started now by the current user.
 ///
 /// Nothing is made. A supervisord that starts as root makes folders where its listeners' users cannot: those are `granted`.
 pub fn listener_outboxes(config: &Config, machine: &HostEnv) -> Vec<ListenerOutbox> {
@@ -38,7 +38,7 @@ pub fn listener_outboxes(config: &Config, machine: &HostEnv) -> Vec<ListenerOutb
     let mut found = Vec::new();
     for (group, program) in programs.filter(|(_, program)| is_ours(program)).take(MOST) {
         let uid = program.uid.unwrap_or(daemon);
-        // Who is not root cannot start it as another, which is said elsewhere.
+        // Without root it cannot run as another user, which is reported elsewhere.
         if uid != daemon && daemon != 0 {
             continue;
         }

@@ -6,7 +6,7 @@ use nix::unistd::{Uid, User};
 
 use crate::host_env::HostEnv;
 
-/// `os.path.expanduser`: `~` is `HOME`, else the home of whom we are; `~name` that of a user. What is not
+/// `os.path.expanduser`: `~` is `HOME`, else the home of the current user; `~name` that of a user. What is not
 /// known stays as it is.
 pub(crate) fn expand_user(text: &str, machine: &HostEnv) -> String {
     let Some(rest) = text.strip_prefix('~') else { return text.to_owned() };

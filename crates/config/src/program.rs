@@ -28,7 +28,7 @@ pub struct Program {
     pub startsecs: i64,
     /// How often a start that failed is tried again.
     pub startretries: i64,
-    /// Whom to run as.
+    /// The user to run as.
     pub uid: Option<u32>,
     /// What becomes of its stdout.
     pub stdout: OutputConfig,

@@ -12,9 +12,9 @@ pub struct HttpServer {
     pub section: String,
     /// Where it listens.
     pub address: ServerAddress,
-    /// Who may come in; everybody where there are none.
+    /// User name and password; without them access is open.
     pub credentials: Option<Credentials>,
-    /// Whoever comes in may also change something, although other hosts can reach it and it has no password.
+    /// Changes are allowed without a password although other hosts can reach it.
     pub allow_anonymous_changes: bool,
     /// Names that clients may call a TCP server by, beside those that it has anyway, in lower case: `status.example`;
     /// `.example` for all names that end so; `*` for any.
@@ -28,9 +28,9 @@ pub enum ServerAddress {
     Unix {
         /// Absolute.
         path: PathBuf,
-        /// Its permissions, 0o700 unless told otherwise.
+        /// Its permissions, 0o700 by default.
         mode: u32,
-        /// To whom to give it.
+        /// Its owner.
         owner: Option<SocketOwner>,
     },
     /// A TCP socket.

@@ -8,13 +8,13 @@ use ironlance_core::log_level::Level;
 /// The settings of the daemon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// So many file descriptors must be to be had.
+    /// The least limit of file descriptors (RLIMIT_NOFILE).
     pub minfds: u64,
-    /// So many processes must be to be had.
+    /// The least limit of processes (RLIMIT_NPROC).
     pub minprocs: u64,
     /// Where to change to when daemonized; as given, `~` resolved.
     pub directory: Option<PathBuf>,
-    /// Whom to become.
+    /// The user to run as.
     pub user: Option<UserRef>,
     /// Of the daemon and, where they say nothing, of its children.
     pub umask: u32,

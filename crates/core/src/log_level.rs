@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How grave a log line is; the greatest is [`Level::Critical`] (levels of loggers.py).
+/// The severity of a log line; the greatest is [`Level::Critical`] (levels of loggers.py).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// What the daemon does inside.
@@ -17,7 +17,7 @@ pub enum Level {
     Warn,
     /// An error that may be ignored.
     Error,
-    /// Somebody should look at once.
+    /// Needs attention at once.
     Critical,
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// `SIGKILL`: nobody can ignore it.
+/// `SIGKILL`, which cannot be ignored.
 pub const KILL: i32 = 9;
 
 /// `SIGTERM`: what a process is stopped with unless `stopsignal` says otherwise.

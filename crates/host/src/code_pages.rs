@@ -50,7 +50,7 @@ fn code(line: &str) -> Option<(usize, usize)> {
 #[expect(unsafe_code, reason = "madvise takes an address")]
 fn release_pages(start: usize, length: usize) {
     // SAFETY: the range is a mapping of a file that cannot be written through (r-xp), so its pages are what the file
-    // holds, and whoever touches one afterwards finds the same bytes again.
+    // holds, and a later access finds the same bytes again.
     let advised = unsafe { madvise(start as *mut c_void, length, Advice::LinuxDontNeed) };
     // A kernel that does not want to leaves everything as it was.
     let _ = advised;

@@ -32,7 +32,7 @@ mod glibc {
     }
 
     pub(super) fn trim() {
-        // SAFETY: it touches only memory that nobody has allocated.
+        // SAFETY: it touches only memory that is not allocated.
         let _ = unsafe { malloc_trim(0) };
     }
 }

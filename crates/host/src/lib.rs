@@ -1,4 +1,4 @@
-//! What the machine tells its listeners and its daemon alike: local time, names of errors, resident pages, state folders.
+//! The machine, as the daemon and the listeners need it: local time, names of errors, memory, state folders.
 
 pub mod code_pages;
 pub mod errno;

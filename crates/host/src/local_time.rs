@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 /// Where the zones of this system are described.
 const ZONES: &str = "/usr/share/zoneinfo";
 
-/// The local time zone, read once, for who writes many lines.
+/// The local time zone, read once for many lines.
 #[derive(Debug, Clone)]
 pub struct LocalClock {
     zone: TimeZone,

@@ -37,9 +37,9 @@ pub struct Section {
     index: HashMap<String, usize>,
 }
 
-/// So many lines that mean nothing are told of.
+/// The most unreadable lines that are reported.
 const MAX_BAD: usize = 1000;
-/// So many keys are found faster by looking at them all.
+/// Up to this many keys a linear search is faster.
 const FEW: usize = 32;
 
 impl Section {
@@ -94,7 +94,7 @@ pub struct Ini {
     fresh: Vec<(usize, usize)>,
     /// How much `[DEFAULT]` has lent (bytes).
     lent: usize,
-    /// So many sections have been lent everything that `[DEFAULT]` has.
+    /// The number of sections that have been given everything of `[DEFAULT]`.
     served: usize,
     /// How often it was asked whether a section needs to be lent a key.
     asked: usize,
@@ -105,7 +105,7 @@ const MAX_ASKED: usize = 100_000_000;
 /// The most that `[DEFAULT]` may lend for good (bytes).
 const MAX_LENT: usize = 64 << 20;
 
-/// `[DEFAULT]` has more with `%(here)s` than so many sections can be given.
+/// The values of `[DEFAULT]` with `%(here)s`, times the number of sections, take too much memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot give every section what [DEFAULT] has with {HERE}: more than {} MiB", MAX_LENT >> 20)]
 pub struct DefaultsTooLarge;
@@ -352,7 +352,7 @@ impl Reader<'_> {
     }
 }
 
-/// The name in `[name]`: all between the first bracket and the last, whatever follows.
+/// The name in `[name]`: all between the first bracket and the last.
 fn header(value: &str) -> Option<&str> {
     let rest = value.strip_prefix('[')?;
     // At least one character stands between the brackets, and that may be a bracket.

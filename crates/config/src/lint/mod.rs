@@ -1,4 +1,4 @@
-//! What is valid and cannot work: a listener that hears nothing it acts on, or that nobody can answer. The original
+//! Lints: what is valid and cannot work, such as a listener that is not subscribed to what it acts on. The original
 //! starts with all of it, and so do we: each is a warning, which `--check` and the log have.
 
 use ironlance_core::event::kind::EventKind;
@@ -24,39 +24,39 @@ pub(crate) struct LintInput<'w> {
     pub(crate) interfaces: &'w [String],
 }
 
-/// So many listeners are looked at.
+/// The most listeners that are checked.
 const MAX_LISTENERS: usize = 1000;
-/// So many processes are compared with a name that is not there.
+/// The most processes that an unknown name is compared with.
 const MAX_KNOWN: usize = 2000;
-/// For so many names it is looked for what was meant.
+/// The most names for which a suggestion is sought.
 const MAX_SUGGESTIONS: usize = 200;
-/// So many names of one command line are looked for.
+/// The most names of one command line that are checked.
 const MAX_NAMES: usize = 50;
 
 /// The name of this supervisord stands in the header of each event, between blanks.
-pub(crate) fn check_identifier(reading: &mut LoadContext<'_>, identifier: &str) {
-    let Some(section) = reading.ini.section("supervisord") else { return };
+pub(crate) fn check_identifier(context: &mut LoadContext<'_>, identifier: &str) {
+    let Some(section) = context.ini.section("supervisord") else { return };
     if breaks_tokens(identifier) {
         let text = format!(
             "has a blank or a colon in it, and stands in the header of every event: no listener can read any: {}",
             shown(identifier)
         );
-        reading.warn_at(&SectionScope::new(section, ExpansionNames::default()), "identifier", &text);
+        context.warn_at(&SectionScope::new(section, ExpansionNames::default()), "identifier", &text);
     }
 }
 
 /// What `[supervisorctl]` has for a password is sent as it stands.
-pub(crate) fn check_ctl_url(reading: &mut LoadContext<'_>) {
-    let Some(section) = reading.ini.section("supervisorctl") else { return };
-    let page = SectionScope::new(section, ExpansionNames::default());
-    if reading.raw(&page, "password").is_some_and(|entry| entry.value.starts_with("{SHA}")) {
+pub(crate) fn check_ctl_url(context: &mut LoadContext<'_>) {
+    let Some(section) = context.ini.section("supervisorctl") else { return };
+    let scope = SectionScope::new(section, ExpansionNames::default());
+    if context.raw(&scope, "password").is_some_and(|entry| entry.value.starts_with("{SHA}")) {
         let text = "is sent as it stands, and no server takes a digest for its password: the password itself belongs here";
-        reading.hint_at(&page, "password", text);
+        context.hint_at(&scope, "password", text);
     }
 }
 
 /// Looks at every listener of superlance's.
-pub(crate) fn check_listeners(reading: &mut LoadContext<'_>, whole: &LintInput<'_>) {
+pub(crate) fn check_listeners(context: &mut LoadContext<'_>, whole: &LintInput<'_>) {
     let pools = whole.groups.iter().filter_map(|group| match &group.kind {
         GroupKind::Listeners { events, .. } => Some((group, events.as_slice(), group.programs.first()?)),
         GroupKind::Programs | GroupKind::FastCgi(_) => None,
@@ -64,21 +64,21 @@ pub(crate) fn check_listeners(reading: &mut LoadContext<'_>, whole: &LintInput<'
     let mut left = MAX_SUGGESTIONS;
     for (group, events, program) in pools.take(MAX_LISTENERS) {
         let name = format!("eventlistener:{}", group.name.0);
-        let Some(section) = reading.ini.section(&name) else { continue };
+        let Some(section) = context.ini.section(&name) else { continue };
         let words = shlex::split(&program.command).unwrap_or_default();
         let Some(run) = parse_command(&words) else { continue };
-        let page = SectionScope::new(section, ExpansionNames::default());
-        let before = reading.notes.warnings.len();
-        check_events(reading, &page, events, &run);
-        check_recipient(reading, &page, &run);
-        check_server_access(reading, &page, whole, program, &run);
+        let scope = SectionScope::new(section, ExpansionNames::default());
+        let before = context.notes.warnings.len();
+        check_events(context, &scope, events, &run);
+        check_recipient(context, &scope, &run);
+        check_server_access(context, &scope, whole, program, &run);
         // After a fault there may be too few programs.
-        if reading.fault_count() == 0 {
-            check_names(reading, &page, whole.groups, &run, &mut left);
+        if context.fault_count() == 0 {
+            check_names(context, &scope, whole.groups, &run, &mut left);
         }
-        let own = reading.notes.warnings.iter().skip(before).map(|line| (group.name.clone(), line.clone()));
+        let own = context.notes.warnings.iter().skip(before).map(|line| (group.name.clone(), line.clone()));
         let own: Vec<_> = own.collect();
-        reading.notes.listeners.extend(own);
+        context.notes.listeners.extend(own);
     }
 }
 
@@ -93,10 +93,10 @@ fn default_states(name: &str) -> &'static [EventKind] {
     }
 }
 
-/// Whether it is told of anything that it acts on.
+/// Warns where it is not subscribed to what it acts on.
 fn check_events<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
     events: &[EventKind],
     run: &ListenerCommand<'_>,
 ) {
@@ -104,7 +104,7 @@ fn check_events<'a>(
     let name = run.name;
     if name != "crashmail" && !TICKS.iter().any(is_heard) {
         let text = format!("has no TICK event, which is {name}'s clock: it would never act");
-        reading.warn_at(page, "events", &text);
+        context.warn_at(scope, "events", &text);
     }
     let Some(state) = default_states(name).first() else { return };
     let has_on = run.args.iter().any(|arg| arg == "--on" || arg.starts_with("--on="));
@@ -118,7 +118,7 @@ fn check_events<'a>(
     }
     if !is_heard(state) {
         let text = format!("has no {state}, which is what {name} tells of: it would never tell anything");
-        reading.warn_at(page, "events", &text);
+        context.warn_at(scope, "events", &text);
     } else if name == "crashmail" && !others.is_empty() {
         let words: Vec<String> = others
             .iter()
@@ -128,37 +128,37 @@ fn check_events<'a>(
             "names more than crashmail tells of, as in superlance: only unexpected exits; --on exited,{} adds the others",
             words.join(",")
         );
-        reading.hint_at(page, "events", &text);
+        context.hint_at(scope, "events", &text);
     }
 }
 
 /// Whether there is an address to mail to. The batch mailers refuse to start without one; httpok and memmon restart all
 /// the same; crashmail does nothing else. What may be an address in some way of writing options is taken for one.
-fn check_recipient<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, run: &ListenerCommand<'_>) {
+fn check_recipient<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>, run: &ListenerCommand<'_>) {
     let may_be = |arg: &String| match arg.strip_prefix("--") {
         Some(long) => long.starts_with('e') || long == "help" || long == "test-alert",
         None => arg.strip_prefix('-').is_some_and(|short| short.contains(['m', 'h'])),
     };
     if run.name == "crashmail" && !run.args.iter().any(may_be) {
         let text = "has no -m ADDRESS: crashes are logged, and nobody is mailed";
-        reading.warn_at(page, "command", text);
+        context.warn_at(scope, "command", text);
     }
 }
 
 /// Whether supervisord answers when it is asked, which httpok and memmon cannot do without.
 fn check_server_access<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
     whole: &LintInput<'_>,
     program: &Program,
     run: &ListenerCommand<'_>,
 ) {
-    // Somebody else's supervisord, or none on purpose.
+    // Another supervisord, or none on purpose.
     if program.serverurl.is_some() {
         return;
     }
     let is_given = |name: &str| {
-        let inherited = reading.host.environment.iter().any(|(key, _)| key == name);
+        let inherited = context.host.environment.iter().any(|(key, _)| key == name);
         program.environment.contains_key(name) || inherited
     };
     let server = whole.servers.iter().find(|server| matches!(server.address, ServerAddress::Unix { .. }));
@@ -183,13 +183,13 @@ fn check_server_access<'a>(
         "httpok" | "memmon" => "it can neither see nor restart a program",
         _ => "its alerts have no details",
     };
-    reading.warn_at(page, "command", &format!("cannot ask supervisord anything ({why}): {what}"));
+    context.warn_at(scope, "command", &format!("cannot ask supervisord anything ({why}): {what}"));
 }
 
 /// Whether the programs that it is to look at are there.
 fn check_names<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
     groups: &[Group],
     run: &ListenerCommand<'_>,
     left: &mut usize,
@@ -220,7 +220,7 @@ fn check_names<'a>(
         *left = left.saturating_sub(1);
         let meant = meant.map_or(String::new(), |meant| format!("; did you mean {}?", shown(&meant)));
         let text = format!("names a {sort} that is not in this configuration: {}{meant}", shown(pattern));
-        reading.warn_at(page, "command", &text);
+        context.warn_at(scope, "command", &text);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A reading of all sections: takes values out of them, and collects everything that is wrong on the way.
+//! [`LoadContext`]: reads values out of the sections and collects the faults and notes on the way.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ use crate::loader::fault::ConfigFault;
 use crate::template::{EnvVariables, ExpansionNames, expand};
 use crate::value::{InvalidValue, shown};
 
-/// So many faults are enough to begin with.
+/// The most faults that are recorded.
 const MAX_FAULTS: usize = 1000;
 
 /// The most that all programs together may take (bytes), 1 KiB each and their commands and environments.
@@ -38,7 +38,7 @@ pub(crate) struct LoadContext<'a> {
     pub(crate) files: &'a [String],
     /// The folder of the configuration file, for `%(here)s`.
     pub(crate) here: &'a str,
-    /// The machine.
+    /// The machine and the process.
     pub(crate) host: &'a HostEnv,
     /// The users.
     pub(crate) accounts: &'a Accounts,
@@ -120,7 +120,7 @@ impl<'a> LoadContext<'a> {
     /// Counts work (bytes of text); the first that is too much is a fault, and what is left is not done.
     pub(crate) fn take_work(
         &mut self,
-        page: &SectionScope<'a>,
+        scope: &SectionScope<'a>,
         key: &str,
         bytes: usize,
     ) -> Result<(), FaultRecorded> {
@@ -132,12 +132,12 @@ impl<'a> LoadContext<'a> {
             self.work = 0;
             let what =
                 format!("cannot read so much: all values together take more than {} MiB", MAX_WORK >> 20);
-            self.refuse(page, key, InvalidValue { original: what.clone(), what });
+            self.refuse(scope, key, InvalidValue { original: what.clone(), what });
         }
         Err(FaultRecorded)
     }
 
-    /// Makes room for a program of so many bytes; `false` when all programs together would take too much.
+    /// Reserves room for a program of `bytes`; `false` when all programs together would take too much.
     pub(crate) fn take_room(&mut self, bytes: usize) -> bool {
         let left = self.room.checked_sub(bytes).filter(|left| *left > 0);
         self.room = left.unwrap_or(0);
@@ -150,44 +150,44 @@ impl<'a> LoadContext<'a> {
     }
 
     /// The value of a key as it stands.
-    pub(crate) fn raw(&self, page: &SectionScope<'a>, key: &str) -> Option<&'a IniEntry> {
-        self.ini.get(page.section, key)
+    pub(crate) fn raw(&self, scope: &SectionScope<'a>, key: &str) -> Option<&'a IniEntry> {
+        self.ini.get(scope.section, key)
     }
 
     /// The value of a key, expanded; `None` where it is not set.
     pub(crate) fn text(
         &mut self,
-        page: &SectionScope<'a>,
+        scope: &SectionScope<'a>,
         key: &str,
     ) -> Result<Option<Cow<'a, str>>, FaultRecorded> {
-        let Some(entry) = self.raw(page, key) else { return Ok(None) };
-        self.take_work(page, key, entry.value.len())?;
+        let Some(entry) = self.raw(scope, key) else { return Ok(None) };
+        self.take_work(scope, key, entry.value.len())?;
         if !entry.value.contains('%') {
             return Ok(Some(Cow::Borrowed(&entry.value)));
         }
-        let title = format!("{}.{key}", page.section.name);
-        self.expanded(page, key, &entry.value, &title).map(Some)
+        let title = format!("{}.{key}", scope.section.name);
+        self.expanded(scope, key, &entry.value, &title).map(Some)
     }
 
     /// Expands a text that belongs to a key; `title` is what the original's message calls it.
     pub(crate) fn expanded<'t>(
         &mut self,
-        page: &SectionScope<'a>,
+        scope: &SectionScope<'a>,
         key: &str,
         text: &'t str,
         title: &str,
     ) -> Result<Cow<'t, str>, FaultRecorded> {
-        self.take_work(page, key, text.len())?;
-        match expand(text, &page.names, &self.variables, title) {
+        self.take_work(scope, key, text.len())?;
+        match expand(text, &scope.names, &self.variables, title) {
             Ok(expanded) => {
-                self.take_work(page, key, expanded.text.len())?;
+                self.take_work(scope, key, expanded.text.len())?;
                 if expanded.has_bare_percent {
-                    self.warn_at(page, key, "has a % without a (name), which is left as it is; write %%");
+                    self.warn_at(scope, key, "has a % without a (name), which is left as it is; write %%");
                 }
                 Ok(expanded.text)
             }
             Err(error) => {
-                Err(self.refuse(page, key, InvalidValue { what: error.what, original: error.original }))
+                Err(self.refuse(scope, key, InvalidValue { what: error.what, original: error.original }))
             }
         }
     }
@@ -196,23 +196,23 @@ impl<'a> LoadContext<'a> {
     /// is taken: `100%%` was written for `100%`, and nothing else was meant.
     pub(crate) fn expanded_again(
         &mut self,
-        page: &SectionScope<'a>,
+        scope: &SectionScope<'a>,
         key: &str,
         once: Cow<'a, str>,
     ) -> Cow<'a, str> {
-        if !once.contains('%') || self.take_work(page, key, once.len()).is_err() {
+        if !once.contains('%') || self.take_work(scope, key, once.len()).is_err() {
             return once;
         }
-        let twice = expand(&once, &page.names, &self.variables, key);
+        let twice = expand(&once, &scope.names, &self.variables, key);
         match twice {
             Ok(twice) if !twice.has_bare_percent => {
                 let text = twice.text.into_owned();
-                let _ = self.take_work(page, key, text.len());
+                let _ = self.take_work(scope, key, text.len());
                 Cow::Owned(text)
             }
             Ok(_) | Err(_) => {
                 self.hint_at(
-                    page,
+                    scope,
                     key,
                     "has a percent sign that Supervisor 4.3 does not take: it expands this key twice, so that there a percent \
                      sign is written %%%%; here it stands for itself",
@@ -225,15 +225,15 @@ impl<'a> LoadContext<'a> {
     /// The value of a key, expanded and converted; `None` where it is not set or wrong.
     pub(crate) fn optional<T>(
         &mut self,
-        page: &SectionScope<'a>,
+        scope: &SectionScope<'a>,
         key: &str,
         convert: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
-        let text = self.text(page, key).ok()??;
+        let text = self.text(scope, key).ok()??;
         match convert(&text) {
             Ok(value) => Some(value),
             Err(bad) => {
-                self.refuse(page, key, bad);
+                self.refuse(scope, key, bad);
                 None
             }
         }
@@ -242,29 +242,29 @@ impl<'a> LoadContext<'a> {
     /// The same, with something to go on with where it is not set or wrong.
     pub(crate) fn or<T>(
         &mut self,
-        page: &SectionScope<'a>,
+        scope: &SectionScope<'a>,
         key: &str,
         default: T,
         convert: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> T {
-        self.optional(page, key, convert).unwrap_or(default)
+        self.optional(scope, key, convert).unwrap_or(default)
     }
 
     /// Records that a key (or with an empty one the section) cannot be used.
-    pub(crate) fn refuse(&mut self, page: &SectionScope<'a>, key: &str, bad: InvalidValue) -> FaultRecorded {
-        let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
-        let original = match page.wording {
+    pub(crate) fn refuse(&mut self, scope: &SectionScope<'a>, key: &str, bad: InvalidValue) -> FaultRecorded {
+        let place = self.raw(scope, key).map_or(scope.section.place, |entry| entry.place);
+        let original = match scope.wording {
             Wording::Plain => bad.original,
             Wording::WithSection => {
-                let section = python::repr(&page.section.name);
-                let file = python::repr(self.file(page.section.place));
+                let section = python::repr(&scope.section.name);
+                let file = python::repr(self.file(scope.section.place));
                 format!("{} in section {section} (file: {file})", bad.original)
             }
         };
         self.record(ConfigFault {
             file: PathBuf::from(self.file(place)),
             line: Some(place.line),
-            section: shown(&page.section.name),
+            section: shown(&scope.section.name),
             key: shown_key(key),
             what: bad.what,
             original,
@@ -294,22 +294,22 @@ impl<'a> LoadContext<'a> {
     }
 
     /// Adds a warning that begins with where the key stands: `file:line: [section] key …`.
-    pub(crate) fn warn_at(&mut self, page: &SectionScope<'a>, key: &str, text: &str) {
-        self.warn(self.at(page, key, text));
+    pub(crate) fn warn_at(&mut self, scope: &SectionScope<'a>, key: &str, text: &str) {
+        self.warn(self.at(scope, key, text));
     }
 
     /// Adds a hint of the same form.
-    pub(crate) fn hint_at(&mut self, page: &SectionScope<'a>, key: &str, text: &str) {
-        let text = self.at(page, key, text);
+    pub(crate) fn hint_at(&mut self, scope: &SectionScope<'a>, key: &str, text: &str) {
+        let text = self.at(scope, key, text);
         if self.notes.hints.len() < MAX_FAULTS && !self.notes.hints.contains(&text) {
             self.notes.hints.push(text);
         }
     }
 
-    fn at(&self, page: &SectionScope<'a>, key: &str, text: &str) -> String {
-        let place = self.raw(page, key).map_or(page.section.place, |entry| entry.place);
+    fn at(&self, scope: &SectionScope<'a>, key: &str, text: &str) -> String {
+        let place = self.raw(scope, key).map_or(scope.section.place, |entry| entry.place);
         let key = if key.is_empty() { String::new() } else { format!(" {}", shown_key(key)) };
-        let section = shown(&page.section.name);
+        let section = shown(&scope.section.name);
         format!("{}:{}: [{section}]{key} {text}", self.file(place), place.line)
     }
 

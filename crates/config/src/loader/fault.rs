@@ -42,7 +42,7 @@ impl fmt::Display for ConfigFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFaults(pub Vec<ConfigFault>);
 
-/// So many faults are told in one answer; the log has them all.
+/// The most faults in one message; the log has them all.
 const MAX_SHOWN: usize = 5;
 
 impl ConfigFaults {

@@ -51,28 +51,28 @@ pub fn load_with_notes(file: &Path, overrides: &Overrides, machine: &HostEnv) ->
 fn read(file: &Path, overrides: &Overrides, machine: &HostEnv) -> Result<LoadReport, ConfigFaults> {
     let source = files::open(file, IncludeMode::Follow, machine)?;
     let accounts = Accounts::default();
-    let mut reading = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
+    let mut context = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
     let section = source.ini.section("supervisord");
     if section.is_none() {
-        reading.record(no_section(file, "supervisord"));
+        context.record(no_section(file, "supervisord"));
     }
-    let draft = section.map(|section| supervisord::read(&mut reading, section, overrides));
-    let interfaces = plugin::interfaces(&mut reading);
+    let draft = section.map(|section| supervisord::read(&mut context, section, overrides));
+    let interfaces = plugin::interfaces(&mut context);
     let none = BTreeMap::new();
     let shared = draft.as_ref().map_or(&none, |draft| &draft.settings.environment);
-    let groups = groups(&mut reading, shared);
-    let servers = http::read(&mut reading);
-    let settings = finish(&mut reading, section, draft, overrides);
+    let groups = groups(&mut context, shared);
+    let servers = http::read(&mut context);
+    let settings = finish(&mut context, section, draft, overrides);
     if let Some(settings) = &settings {
-        lint::check_identifier(&mut reading, &settings.identifier);
+        lint::check_identifier(&mut context, &settings.identifier);
     }
-    lint::check_ctl_url(&mut reading);
+    lint::check_ctl_url(&mut context);
     lint::check_listeners(
-        &mut reading,
+        &mut context,
         &lint::LintInput { groups: &groups, servers: &servers, interfaces: &interfaces },
     );
-    unknown_keys::warn_unknown_keys(&mut reading);
-    let (mut notes, later) = reading.finish();
+    unknown_keys::warn_unknown_keys(&mut context);
+    let (mut notes, later) = context.finish();
     let SourceFiles { notes: earlier, faults: mut all, .. } = source;
     all.extend(later);
     notes.warnings.splice(0..0, earlier.warnings);
@@ -94,13 +94,13 @@ pub fn load_ctl_settings(file: &Path, machine: &HostEnv) -> Result<CtlSettings, 
 fn read_ctl_settings(file: &Path, machine: &HostEnv) -> Result<CtlSettings, ConfigFaults> {
     let source = files::open(file, IncludeMode::Ignore, machine)?;
     let accounts = Accounts::default();
-    let mut reading = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
+    let mut context = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
     let Some(section) = source.ini.section("supervisorctl") else {
         return Err(ConfigFaults(vec![no_section(file, "supervisorctl")]));
     };
-    let control = supervisorctl::read(&mut reading, section);
-    plugin::plugins(&mut reading);
-    let (notes, later) = reading.finish();
+    let control = supervisorctl::read(&mut context, section);
+    plugin::plugins(&mut context);
+    let (notes, later) = context.finish();
     let mut all = source.faults;
     all.extend(later);
     if all.is_empty() { Ok(CtlSettings { notes, ..control }) } else { Err(ConfigFaults(all)) }
@@ -118,46 +118,46 @@ fn no_section(file: &Path, section: &str) -> ConfigFault {
 }
 
 fn finish<'a>(
-    reading: &mut LoadContext<'a>,
+    context: &mut LoadContext<'a>,
     section: Option<&'a Section>,
     draft: Option<supervisord::PartialSettings>,
     overrides: &Overrides,
 ) -> Option<Settings> {
-    Some(draft?.finish(reading, section?, overrides))
+    Some(draft?.finish(context, section?, overrides))
 }
 
 /// Every group, by priority and name.
-fn groups(reading: &mut LoadContext<'_>, shared: &BTreeMap<String, String>) -> Vec<Group> {
-    let sections = reading.ini.sections();
+fn groups(context: &mut LoadContext<'_>, shared: &BTreeMap<String, String>) -> Vec<Group> {
+    let sections = context.ini.sections();
     let mut taken = HashSet::new();
     let mut groups = Vec::new();
     for section in with_prefix(sections, "group:") {
-        groups.push(group::read(reading, section, shared, &mut taken));
+        groups.push(group::read(context, section, shared, &mut taken));
     }
     for section in with_prefix(sections, "program:").filter(|section| !taken.contains(section.name.as_str()))
     {
-        groups.push(program::read(reading, section, shared));
+        groups.push(program::read(context, section, shared));
     }
     for section in with_prefix(sections, "eventlistener:") {
-        groups.push(eventlistener::read(reading, section, shared));
+        groups.push(eventlistener::read(context, section, shared));
     }
     for section in
         with_prefix(sections, "fcgi-program:").filter(|section| !taken.contains(section.name.as_str()))
     {
-        groups.push(fcgi::read(reading, section, shared));
+        groups.push(fcgi::read(context, section, shared));
     }
     groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
     let mut seen = HashSet::new();
     groups.retain(|group| {
         let new = seen.insert(group.name.clone());
         if !new {
-            reading
+            context
                 .warn(format!("There is more than one group {}, the first by priority is used", group.name));
         }
         new
     });
     for group in &mut groups {
-        group.programs = remove_duplicates(reading, &group.name.0, std::mem::take(&mut group.programs));
+        group.programs = remove_duplicates(context, &group.name.0, std::mem::take(&mut group.programs));
     }
     groups
 }
@@ -167,7 +167,7 @@ fn with_prefix<'a>(sections: &'a [Section], prefix: &'static str) -> impl Iterat
 }
 
 /// Of processes of one name in a group, the last counts, in the place of the first.
-fn remove_duplicates(reading: &mut LoadContext<'_>, group: &str, programs: Vec<Program>) -> Vec<Program> {
+fn remove_duplicates(context: &mut LoadContext<'_>, group: &str, programs: Vec<Program>) -> Vec<Program> {
     let names: HashSet<_> = programs.iter().map(|program| &program.name).collect();
     if names.len() == programs.len() {
         return programs;
@@ -182,7 +182,7 @@ fn remove_duplicates(reading: &mut LoadContext<'_>, group: &str, programs: Vec<P
             }
             Some(at) => {
                 let name = &program.name;
-                reading.warn(format!("There is more than one process {group}:{name}, the last one is used"));
+                context.warn(format!("There is more than one process {group}:{name}, the last one is used"));
                 kept[*at] = program;
             }
         }

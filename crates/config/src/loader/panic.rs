@@ -1,4 +1,4 @@
-//! A panic of the reader is a fault of the file: whoever reads a configuration has programs to keep.
+//! A panic of the reader becomes a fault of the file: the daemon that reloads a configuration must go on.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! A configuration as it stands in its files: for who has something to say about it beside its faults.
+//! [`RawConfig`]: a configuration as it stands in its files, for reports beside its faults (`import`).
 
 use std::path::Path;
 
@@ -49,11 +49,11 @@ pub fn load_raw(file: &Path, machine: &HostEnv) -> Result<RawConfig, ConfigFault
 fn read(file: &Path, machine: &HostEnv) -> Result<RawConfig, ConfigFaults> {
     let source = files::open(file, IncludeMode::Follow, machine)?;
     let accounts = Accounts::default();
-    let mut reading = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
-    plugin::interfaces(&mut reading);
-    plugin::plugins(&mut reading);
-    unknown_keys::warn_unknown_keys(&mut reading);
-    let (notes, _) = reading.finish();
+    let mut context = LoadContext::new(&source.ini, &source.files, &source.here, machine, &accounts);
+    plugin::interfaces(&mut context);
+    plugin::plugins(&mut context);
+    unknown_keys::warn_unknown_keys(&mut context);
+    let (notes, _) = context.finish();
     let mut warnings = source.notes.warnings;
     warnings.extend(notes.warnings);
     Ok(RawConfig { ini: source.ini, files: source.files, here: source.here, warnings })

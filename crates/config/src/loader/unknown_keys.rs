@@ -1,4 +1,4 @@
-//! "Did you mean": keys and sections that nobody reads, and that are nearly ones that somebody would.
+//! Unknown keys and sections: [`warn_unknown_keys`] adds a "did you mean" for those that are nearly known ones.
 
 use ironlance_core::text::suggest::suggest;
 
@@ -8,22 +8,22 @@ use crate::section::{SECTION_KINDS, SectionKind};
 use crate::template::ExpansionNames;
 use crate::value::shown;
 
-/// So many unknown names are compared; whoever has more has not mistyped them.
+/// The most unknown names that are compared.
 const MAX_COMPARED: usize = 2000;
 
 /// Adds a warning for each key that is nearly one of its section's, and for each section that is nearly of a known sort.
-pub(crate) fn warn_unknown_keys(reading: &mut LoadContext<'_>) {
+pub(crate) fn warn_unknown_keys(context: &mut LoadContext<'_>) {
     let mut left = MAX_COMPARED;
-    for section in reading.ini.sections() {
+    for section in context.ini.sections() {
         if left == 0 {
             return;
         }
-        let page = SectionScope::new(section, ExpansionNames::default());
+        let scope = SectionScope::new(section, ExpansionNames::default());
         let Some(sort) = kind_of(&section.name) else {
             left -= 1;
             if let Some(meant) = suggest_section(&section.name) {
-                reading.warn_at(
-                    &page,
+                context.warn_at(
+                    &scope,
                     "",
                     &format!("is no section of ours and is ignored: did you mean [{}]?", shown(&meant)),
                 );
@@ -33,13 +33,17 @@ pub(crate) fn warn_unknown_keys(reading: &mut LoadContext<'_>) {
         for entry in section.entries().iter().filter(|entry| !sort.knows(&entry.key)).take(left) {
             left -= 1;
             if let Some(meant) = suggest_key(&entry.key, sort) {
-                reading.warn_at(&page, &entry.key, &format!("is unknown and ignored: did you mean {meant}?"));
+                context.warn_at(
+                    &scope,
+                    &entry.key,
+                    &format!("is unknown and ignored: did you mean {meant}?"),
+                );
             }
         }
     }
 }
 
-/// The keys of a section that nobody reads, and that are not nearly ones that somebody would. Those of a plug-in are its own.
+/// The unknown keys of a section that are not nearly known ones either. Those of a plug-in are its own.
 pub(crate) fn unknown_keys(section: &Section) -> Vec<&IniEntry> {
     let Some(sort) = kind_of(&section.name).filter(|sort| !sort.is_plugin()) else { return Vec::new() };
     let unknown = section.entries().iter().filter(|entry| !sort.knows(&entry.key)).take(MAX_COMPARED);
@@ -55,7 +59,7 @@ fn kind_of(section: &str) -> Option<&'static SectionKind> {
 }
 
 impl SectionKind {
-    /// Whether a key is one of its own, or one that is marked as somebody else's.
+    /// Whether a key is one of its own, or one that is marked as another tool's.
     fn knows(&self, key: &str) -> bool {
         key.starts_with("x-") || self.keys.iter().chain(self.also).any(|known| *known == key)
     }

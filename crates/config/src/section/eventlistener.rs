@@ -1,4 +1,4 @@
-//! `[eventlistener:x]`: a pool of processes that are told of events.
+//! `[eventlistener:x]`: a pool of processes that subscribe to events.
 
 use std::collections::BTreeMap;
 
@@ -19,16 +19,16 @@ pub(crate) const KEYS: [&str; 3] = ["buffer_size", "events", "result_handler"];
 
 /// The pool.
 pub(crate) fn read<'a>(
-    reading: &mut LoadContext<'a>,
+    context: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
 ) -> Group {
-    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
-    let name = page.label().to_owned();
+    let scope = SectionScope::new(section, ExpansionNames::default().with("here", context.here));
+    let name = scope.label().to_owned();
     if value::breaks_tokens(&name) {
         let name = value::shown(&name);
-        reading.warn_at(
-            &page,
+        context.warn_at(
+            &scope,
             "",
             &format!(
                 "has a blank in its name, which stands in the header of its events: it can read none: {name}"
@@ -36,19 +36,19 @@ pub(crate) fn read<'a>(
         );
     }
     // Listeners are started first and stopped last.
-    let priority = reading.or(&page, "priority", -1, value::integer);
-    let buffer_size = buffer_size(reading, &page);
-    let result_handler = result_handler(reading, &page);
-    let events = events(reading, &page);
-    redirect(reading, &page);
-    let programs = process::read(reading, section, &name, shared);
+    let priority = context.or(&scope, "priority", -1, value::integer);
+    let buffer_size = buffer_size(context, &scope);
+    let result_handler = result_handler(context, &scope);
+    let events = events(context, &scope);
+    redirect(context, &scope);
+    let programs = process::read(context, section, &name, shared);
     let kind = GroupKind::Listeners { events, buffer_size, result_handler };
     Group { name: GroupName(name), priority, programs, kind }
 }
 
-fn buffer_size<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Option<usize> {
-    let section = &page.section.name;
-    reading.optional(page, "buffer_size", |text| {
+fn buffer_size<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) -> Option<usize> {
+    let section = &scope.section.name;
+    context.optional(scope, "buffer_size", |text| {
         let size = value::integer(text)?;
         let original = || format!("[{section}] section sets invalid buffer_size ({size})");
         match size {
@@ -58,14 +58,14 @@ fn buffer_size<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Op
     })
 }
 
-fn result_handler<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> String {
-    let section = &page.section.name;
+fn result_handler<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) -> String {
+    let section = &scope.section.name;
     let given =
-        reading.optional(page, "result_handler", |text| Ok((factory(text, section)?, text.to_owned())));
+        context.optional(scope, "result_handler", |text| Ok((factory(text, section)?, text.to_owned())));
     let Some((_, name)) = given else { return HANDLER.to_owned() };
     if handler_of(&name) == ResultHandler::AcceptAll {
-        reading.warn_at(
-            page,
+        context.warn_at(
+            scope,
             "result_handler",
             &format!("names Python code, which cannot be loaded: {name}; every RESULT counts as acceptance"),
         );
@@ -74,21 +74,21 @@ fn result_handler<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) ->
 }
 
 /// Each event once, in the order of the file.
-fn events<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Vec<EventKind> {
-    let Ok(text) = reading.text(page, "events") else { return Vec::new() };
+fn events<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) -> Vec<EventKind> {
+    let Ok(text) = context.text(scope, "events") else { return Vec::new() };
     let text = text.unwrap_or_default();
-    let section = &page.section.name;
+    let section = &scope.section.name;
     if text.is_empty() {
         let original = format!("[{section}] section requires an \"events\" line");
-        reading.refuse(
-            page,
+        context.refuse(
+            scope,
             "events",
             InvalidValue { what: "cannot listen to no events".to_owned(), original },
         );
     }
     let mut kinds = Vec::new();
     for name in value::list(&text) {
-        if reading.is_full() {
+        if context.is_full() {
             break;
         }
         let upper = name.to_uppercase();
@@ -97,7 +97,7 @@ fn events<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Vec<Eve
             Some(kind) => kinds.push(kind),
             None => {
                 let original = format!("Unknown event type {upper} in [{section}] events");
-                reading.refuse(page, "events", InvalidValue::new("find the event type", name, original));
+                context.refuse(scope, "events", InvalidValue::new("find the event type", name, original));
             }
         }
     }
@@ -105,14 +105,14 @@ fn events<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> Vec<Eve
 }
 
 /// A listener's stdout is for the protocol alone.
-fn redirect<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) {
-    if reading.or(page, "redirect_stderr", false, value::boolean) {
-        let section = &page.section.name;
+fn redirect<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) {
+    if context.or(scope, "redirect_stderr", false, value::boolean) {
+        let section = &scope.section.name;
         let original = format!(
             "[{section}] section sets redirect_stderr=true but this is not allowed because it will interfere with \
              the eventlistener protocol"
         );
         let what = "cannot mix the stderr of an event listener into its protocol on stdout: true".to_owned();
-        reading.refuse(page, "redirect_stderr", InvalidValue { what, original });
+        context.refuse(scope, "redirect_stderr", InvalidValue { what, original });
     }
 }

@@ -1,7 +1,7 @@
 //! The name of a piece of Python code, `package.module:attribute`, as `importlib.metadata` reads it.
 //!
 //! None of it can be loaded here. But a name that no Python could load is a slip of the pen, and refused as in the
-//! original: a daemon without its XML-RPC interface, because one letter is wrong, helps nobody.
+//! original: a daemon without its XML-RPC interface, because one letter is wrong, is of no use.
 
 use ironlance_core::listener::pool::ResultHandler;
 
@@ -12,7 +12,7 @@ use crate::value::InvalidValue;
 pub(crate) enum Factory {
     /// This one of Supervisor's own.
     Stock(&'static str),
-    /// Somebody else's, which may exist.
+    /// Of another package, which may exist.
     Foreign,
 }
 

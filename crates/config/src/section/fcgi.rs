@@ -18,32 +18,32 @@ use crate::value::{self, InvalidValue};
 /// The keys that the section knows beside those of a program.
 pub(crate) const KEYS: [&str; 4] = ["socket", "socket_backlog", "socket_owner", "socket_mode"];
 
-/// What a unix socket may be used by, unless told otherwise.
+/// The default permissions of a unix socket.
 const DEFAULT_MODE: u32 = 0o700;
 
 /// The group.
 pub(crate) fn read<'a>(
-    reading: &mut LoadContext<'a>,
+    context: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
 ) -> Group {
-    let mut page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
-    let name = group_name(reading, &page);
-    let priority = reading.or(&page, "priority", 999, value::integer);
-    let accounts = reading.accounts;
-    let user = reading.optional(&page, "user", |text| value::user(text, accounts));
-    let backlog = reading.optional(&page, "socket_backlog", backlog);
-    let owner = reading.optional(&page, "socket_owner", |text| {
+    let mut scope = SectionScope::new(section, ExpansionNames::default().with("here", context.here));
+    let name = group_name(context, &scope);
+    let priority = context.or(&scope, "priority", 999, value::integer);
+    let accounts = context.accounts;
+    let user = context.optional(&scope, "user", |text| value::user(text, accounts));
+    let backlog = context.optional(&scope, "socket_backlog", backlog);
+    let owner = context.optional(&scope, "socket_owner", |text| {
         value::owner(text, accounts)
             .map_err(|bad| InvalidValue { original: format!("Invalid socket_owner value {text}"), ..bad })
     });
-    let mode = reading.optional(&page, "socket_mode", |text| {
+    let mode = context.optional(&scope, "socket_mode", |text| {
         value::mode(text)
             .map_err(|bad| InvalidValue { original: format!("Invalid socket_mode value {text}"), ..bad })
     });
-    page.names = page.names.with("program_name", &name);
-    let socket = socket(reading, &page, user, &Wishes { owner, mode, backlog });
-    let programs = process::read(reading, section, &name, shared);
+    scope.names = scope.names.with("program_name", &name);
+    let socket = socket(context, &scope, user, &Wishes { owner, mode, backlog });
+    let programs = process::read(context, section, &name, shared);
     // Without a socket there is a fault, and nothing of this is used.
     let kind = socket.map_or(GroupKind::Programs, GroupKind::FastCgi);
     Group { name: GroupName(name), priority, programs, kind }
@@ -68,23 +68,23 @@ struct Wishes {
 }
 
 fn socket<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
     user: Option<Account>,
     wishes: &Wishes,
 ) -> Option<FcgiSocket> {
-    let section = &page.section.name;
-    let text = reading.text(page, "socket").ok()?.unwrap_or_default();
+    let section = &scope.section.name;
+    let text = context.text(scope, "socket").ok()?.unwrap_or_default();
     if text.is_empty() {
         let original = format!("[{section}] section requires a \"socket\" line");
-        reading.refuse(
-            page,
+        context.refuse(
+            scope,
             "socket",
             InvalidValue { what: "cannot run without a socket".to_owned(), original },
         );
         return None;
     }
-    let machine = reading.host;
+    let machine = context.host;
     let found = match text.strip_prefix("unix://") {
         Some(path) => unix(path, wishes).map(|mode| {
             let path = normalize(path, machine);
@@ -100,7 +100,7 @@ fn socket<'a>(
         Ok(socket) => Some(socket),
         Err(bad) => {
             let original = format!("{} in [{section}] socket", bad.original);
-            reading.refuse(page, "socket", InvalidValue { original, ..bad });
+            context.refuse(scope, "socket", InvalidValue { original, ..bad });
             None
         }
     }

@@ -17,32 +17,32 @@ pub(crate) const KEYS: [&str; 2] = ["programs", "priority"];
 
 /// The group; the sections that it takes in are added to `taken`.
 pub(crate) fn read<'a>(
-    reading: &mut LoadContext<'a>,
+    context: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
     taken: &mut HashSet<&'a str>,
 ) -> Group {
-    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
-    let name = group_name(reading, &page);
-    let names = reading.text(&page, "programs").ok().flatten().unwrap_or_default();
-    let priority = reading.or(&page, "priority", 999, value::integer);
+    let scope = SectionScope::new(section, ExpansionNames::default().with("here", context.here));
+    let name = group_name(context, &scope);
+    let names = context.text(&scope, "programs").ok().flatten().unwrap_or_default();
+    let priority = context.or(&scope, "priority", 999, value::integer);
     let mut programs = Vec::new();
     // The original's messages name the section it looked at last.
     let mut looked_at = section;
     for program in value::list(&names) {
-        if reading.is_full() {
+        if context.is_full() {
             break;
         }
-        match member(reading.ini.section(&format!("program:{program}")), fcgi(reading, program)) {
+        match member(context.ini.section(&format!("program:{program}")), fcgi(context, program)) {
             Member::One(member) => {
                 taken.insert(&member.name);
                 looked_at = member;
-                programs.extend(process::read(reading, member, &name, shared));
+                programs.extend(process::read(context, member, &name, shared));
             }
             Member::None => {
                 let original =
                     format!("[{}] names unknown program or fcgi-program {program}", looked_at.name);
-                reading.refuse(&page, "programs", InvalidValue::new("find the program", program, original));
+                context.refuse(&scope, "programs", InvalidValue::new("find the program", program, original));
             }
             Member::Two => {
                 let original = format!(
@@ -50,7 +50,7 @@ pub(crate) fn read<'a>(
                     looked_at.name
                 );
                 let what = "tell whether the program or the fcgi-program is meant";
-                reading.refuse(&page, "programs", InvalidValue::new(what, program, original));
+                context.refuse(&scope, "programs", InvalidValue::new(what, program, original));
             }
         }
     }
@@ -63,8 +63,8 @@ enum Member<'a> {
     Two,
 }
 
-fn fcgi<'a>(reading: &LoadContext<'a>, program: &str) -> Option<&'a Section> {
-    reading.ini.section(&format!("fcgi-program:{program}"))
+fn fcgi<'a>(context: &LoadContext<'a>, program: &str) -> Option<&'a Section> {
+    context.ini.section(&format!("fcgi-program:{program}"))
 }
 
 fn member<'a>(program: Option<&'a Section>, fcgi: Option<&'a Section>) -> Member<'a> {

@@ -13,25 +13,27 @@ pub(crate) const KEYS: [&str; 1] = ["files"];
 const MAX_PATTERNS: usize = 1000;
 
 /// The patterns, each joined to the folder of the configuration file.
-pub(crate) fn patterns(reading: &mut LoadContext<'_>) -> Vec<String> {
-    let Some(section) = reading.ini.section("include") else { return Vec::new() };
-    let machine = reading.host;
+pub(crate) fn patterns(context: &mut LoadContext<'_>) -> Vec<String> {
+    let Some(section) = context.ini.section("include") else { return Vec::new() };
+    let machine = context.host;
     let names =
-        ExpansionNames::default().with("here", reading.here).with("host_node_name", &machine.host_node_name);
-    let page = SectionScope::new(section, names);
-    let Some(entry) = reading.raw(&page, "files") else {
+        ExpansionNames::default().with("here", context.here).with("host_node_name", &machine.host_node_name);
+    let scope = SectionScope::new(section, names);
+    let Some(entry) = context.raw(&scope, "files") else {
         let original = ".ini file has [include] section, but no files setting".to_owned();
         let what = "cannot include files without a files setting".to_owned();
-        reading.refuse(&page, "files", InvalidValue { what, original });
+        context.refuse(&scope, "files", InvalidValue { what, original });
         return Vec::new();
     };
-    let Ok(text) = reading.expanded(&page, "files", &entry.value, "include.files") else { return Vec::new() };
-    let file = reading.files.first().map_or("", String::as_str);
+    let Ok(text) = context.expanded(&scope, "files", &entry.value, "include.files") else {
+        return Vec::new();
+    };
+    let file = context.files.first().map_or("", String::as_str);
     let base = without_dots(&absolute(file, machine));
     let parts = || text.split(is_space).filter(|part| !part.is_empty());
     if parts().nth(MAX_PATTERNS).is_some() {
         let what = format!("cannot include more than {MAX_PATTERNS} patterns of files");
-        reading.refuse(&page, "files", InvalidValue { original: what.clone(), what });
+        context.refuse(&scope, "files", InvalidValue { original: what.clone(), what });
         return Vec::new();
     }
     parts().map(|part| join(parent(&base), part)).collect()

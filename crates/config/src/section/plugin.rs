@@ -12,15 +12,15 @@ pub(crate) const RPC_KEYS: [&str; 1] = ["supervisor.rpcinterface_factory"];
 pub(crate) const CTL_KEYS: [&str; 1] = ["supervisor.ctl_factory"];
 
 /// The namespaces that the stock interface is served at.
-pub(crate) fn interfaces(reading: &mut LoadContext<'_>) -> Vec<String> {
+pub(crate) fn interfaces(context: &mut LoadContext<'_>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for section in sections(reading, "rpcinterface:") {
-        let page = SectionScope::new(section, ExpansionNames::default());
-        let Some(factory) = factory(reading, &page, RPC_KEYS[0]) else { continue };
+    for section in sections(context, "rpcinterface:") {
+        let scope = SectionScope::new(section, ExpansionNames::default());
+        let Some(factory) = factory(context, &scope, RPC_KEYS[0]) else { continue };
         match factory {
-            (Factory::Stock(INTERFACE), _) => names.push(page.label().to_owned()),
-            (Factory::Stock(_) | Factory::Foreign, name) => reading.warn_at(
-                &page,
+            (Factory::Stock(INTERFACE), _) => names.push(scope.label().to_owned()),
+            (Factory::Stock(_) | Factory::Foreign, name) => context.warn_at(
+                &scope,
                 RPC_KEYS[0],
                 &format!("names Python code, which cannot be loaded: {name}; its methods are missing"),
             ),
@@ -30,12 +30,12 @@ pub(crate) fn interfaces(reading: &mut LoadContext<'_>) -> Vec<String> {
 }
 
 /// Warns of each plugin of the control program.
-pub(crate) fn plugins(reading: &mut LoadContext<'_>) {
-    for section in sections(reading, "ctlplugin:") {
-        let page = SectionScope::new(section, ExpansionNames::default());
-        if let Some((_, name)) = factory(reading, &page, CTL_KEYS[0]) {
-            reading.warn_at(
-                &page,
+pub(crate) fn plugins(context: &mut LoadContext<'_>) {
+    for section in sections(context, "ctlplugin:") {
+        let scope = SectionScope::new(section, ExpansionNames::default());
+        if let Some((_, name)) = factory(context, &scope, CTL_KEYS[0]) {
+            context.warn_at(
+                &scope,
                 CTL_KEYS[0],
                 &format!("names Python code, which cannot be loaded: {name}; its commands are missing"),
             );
@@ -44,27 +44,28 @@ pub(crate) fn plugins(reading: &mut LoadContext<'_>) {
 }
 
 fn sections<'a>(
-    reading: &LoadContext<'a>,
+    context: &LoadContext<'a>,
     prefix: &'static str,
 ) -> impl Iterator<Item = &'a Section> + use<'a> {
-    reading.ini.sections().iter().filter(move |section| section.name.starts_with(prefix))
+    context.ini.sections().iter().filter(move |section| section.name.starts_with(prefix))
 }
 
 /// The factory of a section, with its name. The other keys are arguments to it: they must at least be well formed.
 fn factory<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
     key: &str,
 ) -> Option<(Factory, String)> {
-    let section = &page.section.name;
-    if reading.raw(page, key).is_none() {
+    let section = &scope.section.name;
+    if context.raw(scope, key).is_none() {
         let original = format!("section [{section}] does not specify a {key}");
-        reading.refuse(page, key, InvalidValue { what: format!("cannot do without a {key}"), original });
+        context.refuse(scope, key, InvalidValue { what: format!("cannot do without a {key}"), original });
     }
-    let factory = reading.optional(page, key, |text| Ok((factory::factory(text, section)?, text.to_owned())));
-    for entry in page.section.entries().iter().chain(reading.ini.defaults().entries()) {
+    let factory =
+        context.optional(scope, key, |text| Ok((factory::factory(text, section)?, text.to_owned())));
+    for entry in scope.section.entries().iter().chain(context.ini.defaults().entries()) {
         if entry.key != key {
-            let _ = reading.text(page, &entry.key);
+            let _ = context.text(scope, &entry.key);
         }
     }
     factory

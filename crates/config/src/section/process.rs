@@ -56,7 +56,7 @@ pub(crate) const KEYS: [&str; 32] = [
 pub(crate) const UNREADABLE: &str =
     "gives a name with a blank or a colon in it, at which listeners take events apart: none can read of it";
 
-/// So many processes of one section are not meant: each takes memory and two pipes.
+/// The most processes of one section: each takes memory and two pipes.
 const MAX_PROCESSES: i64 = 100_000;
 
 /// What a program takes beside its command and its environment: its other texts, its share of a group (bytes).
@@ -99,40 +99,40 @@ const STDERR: OutputKeys = OutputKeys {
 /// The processes of a section, by priority and name. After a fault there may be too few, or wrong ones: the
 /// configuration is refused then.
 pub(crate) fn read<'a>(
-    reading: &mut LoadContext<'a>,
+    context: &mut LoadContext<'a>,
     section: &'a Section,
     group: &str,
     shared: &BTreeMap<String, String>,
 ) -> Vec<Program> {
-    let mut page = SectionScope::new(section, ExpansionNames::default());
-    if reading.is_full() || reading.take_work(&page, "", WORK_PER_SECTION).is_err() {
+    let mut scope = SectionScope::new(section, ExpansionNames::default());
+    if context.is_full() || context.take_work(&scope, "", WORK_PER_SECTION).is_err() {
         return Vec::new();
     }
-    page.wording = Wording::WithSection;
-    let label = page.label();
+    scope.wording = Wording::WithSection;
+    let label = scope.label();
     let name = match value::name(label) {
         Ok(name) => name,
         Err(bad) => {
-            reading.refuse(&page, "", bad);
+            context.refuse(&scope, "", bad);
             label.to_owned()
         }
     };
-    page.names = ExpansionNames::default()
-        .with("here", reading.here)
+    scope.names = ExpansionNames::default()
+        .with("here", context.here)
         .with("program_name", &name)
-        .with("host_node_name", &reading.host.host_node_name)
+        .with("host_node_name", &context.host.host_node_name)
         .with("group_name", group);
-    let before = reading.fault_count();
-    let common = common(reading, &page);
-    check(reading, &page, &common);
+    let before = context.fault_count();
+    let common = common(context, &scope);
+    check(context, &scope, &common);
     let mut programs = Vec::new();
     for number in common.first..common.first.saturating_add(common.count) {
         // What is wrong with one process is wrong with them all.
-        match process(reading, &mut page, &common, number, shared) {
-            Ok(program) if reading.fault_count() == before => {
+        match process(context, &mut scope, &common, number, shared) {
+            Ok(program) if context.fault_count() == before => {
                 if breaks_tokens(&program.name.0) && programs.is_empty() {
                     let name = shown(&program.name.0);
-                    reading.warn_at(&page, "process_name", &format!("{UNREADABLE}: {name}"));
+                    context.warn_at(&scope, "process_name", &format!("{UNREADABLE}: {name}"));
                 }
                 programs.push(program);
             }
@@ -144,38 +144,38 @@ pub(crate) fn read<'a>(
     programs
 }
 
-fn common<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> SharedFields {
-    let accounts = reading.accounts;
-    let priority = reading.or(page, "priority", 999, value::integer);
-    let autostart = reading.or(page, "autostart", true, value::boolean);
-    let autorestart = reading.or(page, "autorestart", Autorestart::Unexpected, value::autorestart);
-    let startsecs = reading.or(page, "startsecs", 1, value::integer);
-    let startretries = reading.or(page, "startretries", 3, value::integer);
-    let stopsignal = reading.or(page, "stopsignal", signal::TERM, value::stop_signal);
-    let stopwaitsecs = reading.or(page, "stopwaitsecs", 10, value::integer);
-    let stopasgroup = reading.or(page, "stopasgroup", false, value::boolean);
-    let killasgroup = reading.or(page, "killasgroup", stopasgroup, value::boolean);
-    let exitcodes = reading.or(page, "exitcodes", vec![0], value::exit_codes);
-    let redirect_stderr = reading.or(page, "redirect_stderr", false, value::boolean);
-    let count = reading.or(page, "numprocs", 1, value::integer);
-    let first = reading.or(page, "numprocs_start", 0, value::integer);
-    let environment = reading.raw(page, "environment").map_or(String::new(), |entry| entry.value.clone());
+fn common<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) -> SharedFields {
+    let accounts = context.accounts;
+    let priority = context.or(scope, "priority", 999, value::integer);
+    let autostart = context.or(scope, "autostart", true, value::boolean);
+    let autorestart = context.or(scope, "autorestart", Autorestart::Unexpected, value::autorestart);
+    let startsecs = context.or(scope, "startsecs", 1, value::integer);
+    let startretries = context.or(scope, "startretries", 3, value::integer);
+    let stopsignal = context.or(scope, "stopsignal", signal::TERM, value::stop_signal);
+    let stopwaitsecs = context.or(scope, "stopwaitsecs", 10, value::integer);
+    let stopasgroup = context.or(scope, "stopasgroup", false, value::boolean);
+    let killasgroup = context.or(scope, "killasgroup", stopasgroup, value::boolean);
+    let exitcodes = context.or(scope, "exitcodes", vec![0], value::exit_codes);
+    let redirect_stderr = context.or(scope, "redirect_stderr", false, value::boolean);
+    let count = context.or(scope, "numprocs", 1, value::integer);
+    let first = context.or(scope, "numprocs_start", 0, value::integer);
+    let environment = context.raw(scope, "environment").map_or(String::new(), |entry| entry.value.clone());
     let mut output = |capture: &str, events: &str| OutputConfig {
         logfile: LogTarget::Auto,
         maxbytes: 0,
         backups: 0,
-        capture_maxbytes: reading.or(page, capture, 0, value::bytes),
-        events_enabled: reading.or(page, events, false, value::boolean),
+        capture_maxbytes: context.or(scope, capture, 0, value::bytes),
+        events_enabled: context.or(scope, events, false, value::boolean),
         syslog: false,
     };
     let stdout = output("stdout_capture_maxbytes", "stdout_events_enabled");
     let stderr = output("stderr_capture_maxbytes", "stderr_events_enabled");
-    let serverurl = reading.optional(page, "serverurl", |text| Ok(text.to_owned()));
-    let uid = reading.optional(page, "user", |text| value::user(text, accounts)).map(|user| user.uid);
-    let umask = reading.optional(page, "umask", value::umask);
-    let raw_name = reading.raw(page, "process_name").map_or("%(program_name)s", |entry| &entry.value);
+    let serverurl = context.optional(scope, "serverurl", |text| Ok(text.to_owned()));
+    let uid = context.optional(scope, "user", |text| value::user(text, accounts)).map(|user| user.uid);
+    let umask = context.optional(scope, "umask", value::umask);
+    let raw_name = context.raw(scope, "process_name").map_or("%(program_name)s", |entry| &entry.value);
     let process_name = value::name(raw_name).unwrap_or_else(|bad| {
-        reading.refuse(page, "process_name", bad);
+        context.refuse(scope, "process_name", bad);
         raw_name.to_owned()
     });
     let program = Program {
@@ -204,18 +204,18 @@ fn common<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> SharedF
 }
 
 /// What two keys say against each other.
-fn check<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, common: &SharedFields) {
+fn check<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>, common: &SharedFields) {
     let program = &common.program;
     if common.count > 1 && !common.process_name.contains("%(process_num)") {
         let original = "%(process_num) must be present within process_name when numprocs > 1";
         let what = "name more than one process without %(process_num)d in";
-        reading.refuse(page, "process_name", InvalidValue::new(what, &common.process_name, original));
+        context.refuse(scope, "process_name", InvalidValue::new(what, &common.process_name, original));
     }
     if program.stopasgroup && !program.killasgroup {
         let original = "Cannot set stopasgroup=true and killasgroup=false";
         let what = "stop as a group and not kill as a group".to_owned();
-        reading.refuse(
-            page,
+        context.refuse(
+            scope,
             "killasgroup",
             InvalidValue { what: format!("cannot {what}: false"), original: original.to_owned() },
         );
@@ -223,12 +223,12 @@ fn check<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, common: &Sh
     if common.first.checked_add(common.count).is_none() {
         let (first, original) =
             (common.first.to_string(), format!("numprocs_start {} is too far", common.first));
-        reading.refuse(page, "numprocs_start", InvalidValue::new("number processes from", &first, original));
+        context.refuse(scope, "numprocs_start", InvalidValue::new("number processes from", &first, original));
     }
     if common.count > MAX_PROCESSES {
         let original = format!("numprocs {} is above {MAX_PROCESSES}", common.count);
-        reading.refuse(
-            page,
+        context.refuse(
+            scope,
             "numprocs",
             InvalidValue::new("run that many processes of a section", &common.count.to_string(), original),
         );
@@ -236,35 +236,35 @@ fn check<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, common: &Sh
 }
 
 fn process<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &mut SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &mut SectionScope<'a>,
     common: &SharedFields,
     number: i64,
     shared: &BTreeMap<String, String>,
 ) -> Result<Program, FaultRecorded> {
-    page.names.set("process_num", FormatValue::Number(number));
-    page.names.set("numprocs", FormatValue::Number(common.count));
+    scope.names.set("process_num", FormatValue::Number(number));
+    scope.names.set("numprocs", FormatValue::Number(common.count));
     // The variables of the process before may still be used, as in the original, but hide nothing.
-    page.names.remove_shadowed(&reading.variables);
-    let own = own_environment(reading, page, common);
+    scope.names.remove_shadowed(&context.variables);
+    let own = own_environment(context, scope, common);
     for (name, value) in own.iter().flatten() {
-        page.names.set(format!("ENV_{name}"), FormatValue::Text(value.clone()));
+        scope.names.set(format!("ENV_{name}"), FormatValue::Text(value.clone()));
     }
-    let directory = reading.text(page, "directory");
-    let stdout = output(reading, page, &STDOUT, &common.program.stdout);
-    let mut stderr = output(reading, page, &STDERR, &common.program.stderr);
+    let directory = context.text(scope, "directory");
+    let stdout = output(context, scope, &STDOUT, &common.program.stdout);
+    let mut stderr = output(context, scope, &STDERR, &common.program.stderr);
     if common.program.redirect_stderr {
         if matches!(stderr.logfile, LogTarget::File(_)) {
-            reading.warn(format!(
+            context.warn(format!(
                 "For [{}], redirect_stderr=true but stderr_logfile has also been set to a filename, the filename \
                  has been ignored",
-                page.section.name
+                scope.section.name
             ));
         }
         stderr.logfile = LogTarget::None;
     }
-    let command = command(reading, page)?.into_owned();
-    let name = reading.expanded(page, "process_name", &common.process_name, "process_name")?.into_owned();
+    let command = command(context, scope)?.into_owned();
+    let name = context.expanded(scope, "process_name", &common.process_name, "process_name")?.into_owned();
     let own = own?;
     let directory = directory?.map(|text| PathBuf::from(text.into_owned()));
     let pair = |(name, value): (&String, &String)| name.len() + value.len() + PAIR;
@@ -279,9 +279,9 @@ fn process<'a>(
     let exitcodes = size_of_val(common.program.exitcodes.as_slice());
     let serverurl = common.program.serverurl.as_ref().map_or(0, String::len);
     let size = PROGRAM + command.len() + name.len() + pairs + paths + exitcodes + serverurl;
-    if !reading.take_room(size) {
+    if !context.take_room(size) {
         let what = "cannot hold so many programs with such commands and environments".to_owned();
-        return Err(reading.refuse(page, "", InvalidValue { original: what.clone(), what }));
+        return Err(context.refuse(scope, "", InvalidValue { original: what.clone(), what }));
     }
     let mut environment = shared.clone();
     environment.extend(own);
@@ -297,44 +297,44 @@ fn process<'a>(
 }
 
 fn own_environment<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
     common: &SharedFields,
 ) -> Result<BTreeMap<String, String>, FaultRecorded> {
-    let text = reading.expanded(page, "environment", &common.environment, "environment")?;
-    parse_env_pairs(&text).map_err(|bad| reading.refuse(page, "environment", bad))
+    let text = context.expanded(scope, "environment", &common.environment, "environment")?;
+    parse_env_pairs(&text).map_err(|bad| context.refuse(scope, "environment", bad))
 }
 
 fn command<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
 ) -> Result<Cow<'a, str>, FaultRecorded> {
-    match reading.text(page, "command")? {
+    match context.text(scope, "command")? {
         Some(command) => Ok(command),
         None => {
-            let original = format!("program section {} does not specify a command", page.section.name);
+            let original = format!("program section {} does not specify a command", scope.section.name);
             let what = "run a program without a command".to_owned();
-            Err(reading.refuse(page, "command", InvalidValue { what: format!("cannot {what}"), original }))
+            Err(context.refuse(scope, "command", InvalidValue { what: format!("cannot {what}"), original }))
         }
     }
 }
 
 /// The file of a stream, with what the section says of the stream beside it.
 fn output<'a>(
-    reading: &mut LoadContext<'a>,
-    page: &SectionScope<'a>,
+    context: &mut LoadContext<'a>,
+    scope: &SectionScope<'a>,
     keys: &OutputKeys,
     common: &OutputConfig,
 ) -> OutputConfig {
-    let wish = log_destination(reading, page, keys.logfile);
-    let backups = reading.or(page, keys.backups, 10, value::backups);
-    let maxbytes = reading.or(page, keys.maxbytes, 50 << 20, value::byte_size);
-    let mut syslog = reading.or(page, keys.syslog, false, value::boolean);
-    let (section, key) = (&page.section.name, keys.logfile);
+    let wish = log_destination(context, scope, keys.logfile);
+    let backups = context.or(scope, keys.backups, 10, value::backups);
+    let maxbytes = context.or(scope, keys.maxbytes, 50 << 20, value::byte_size);
+    let mut syslog = context.or(scope, keys.syslog, false, value::boolean);
+    let (section, key) = (&scope.section.name, keys.logfile);
     let logfile = match wish {
         LogDestination::Target(target) => target,
         LogDestination::Syslog => {
-            reading.warn(format!(
+            context.warn(format!(
                 "For [{section}], {key}=syslog but this is deprecated and will be removed.  Use {}=true to enable \
                  syslog instead.",
                 keys.syslog
@@ -344,7 +344,7 @@ fn output<'a>(
         }
     };
     if logfile == LogTarget::Auto && maxbytes == 0 {
-        reading.warn(format!(
+        context.warn(format!(
             "For [{section}], AUTO logging used for {key} without rollover, set maxbytes > 0 to avoid filling up \
              filesystem unintentionally"
         ));
@@ -359,15 +359,15 @@ fn output<'a>(
 }
 
 /// The original expands this value twice.
-fn log_destination<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>, key: &str) -> LogDestination {
+fn log_destination<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>, key: &str) -> LogDestination {
     let auto = LogDestination::Target(LogTarget::Auto);
-    let Ok(Some(once)) = reading.text(page, key) else { return auto };
-    let twice = reading.expanded_again(page, key, once);
-    if reading.take_work(page, key, twice.len().saturating_mul(LOOK)).is_err() {
+    let Ok(Some(once)) = context.text(scope, key) else { return auto };
+    let twice = context.expanded_again(scope, key, once);
+    if context.take_work(scope, key, twice.len().saturating_mul(LOOK)).is_err() {
         return auto;
     }
-    value::log_file(&twice, reading.host).unwrap_or_else(|bad| {
-        reading.refuse(page, key, bad);
+    value::log_file(&twice, context.host).unwrap_or_else(|bad| {
+        context.refuse(scope, key, bad);
         auto
     })
 }

@@ -13,24 +13,24 @@ use crate::value;
 
 /// The group of the section's processes.
 pub(crate) fn read<'a>(
-    reading: &mut LoadContext<'a>,
+    context: &mut LoadContext<'a>,
     section: &'a Section,
     shared: &BTreeMap<String, String>,
 ) -> Group {
-    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
-    let name = group_name(reading, &page);
-    let priority = reading.or(&page, "priority", 999, value::integer);
-    let programs = process::read(reading, section, &name, shared);
+    let scope = SectionScope::new(section, ExpansionNames::default().with("here", context.here));
+    let name = group_name(context, &scope);
+    let priority = context.or(&scope, "priority", 999, value::integer);
+    let programs = process::read(context, section, &name, shared);
     Group { name: GroupName(name), priority, programs, kind: GroupKind::Programs }
 }
 
 /// The name of a group, from the section's.
-pub(crate) fn group_name<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> String {
-    if page.label().contains(is_space) {
-        reading.warn_at(page, "", &format!("{}: {}", process::UNREADABLE, value::shown(page.label())));
+pub(crate) fn group_name<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) -> String {
+    if scope.label().contains(is_space) {
+        context.warn_at(scope, "", &format!("{}: {}", process::UNREADABLE, value::shown(scope.label())));
     }
-    value::name(page.label()).unwrap_or_else(|bad| {
-        reading.refuse(page, "", bad);
-        page.label().to_owned()
+    value::name(scope.label()).unwrap_or_else(|bad| {
+        context.refuse(scope, "", bad);
+        scope.label().to_owned()
     })
 }

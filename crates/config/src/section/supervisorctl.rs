@@ -13,13 +13,13 @@ pub(crate) const KEYS: [&str; 5] = ["serverurl", "username", "password", "prompt
 const DEFAULT_URL: &str = "http://localhost:9001";
 const DEFAULT_PROMPT: &str = "supervisor";
 
-/// The settings; the notes are still with the reading.
-pub(crate) fn read<'a>(reading: &mut LoadContext<'a>, section: &'a Section) -> CtlSettings {
-    let machine = reading.host;
+/// The settings; the notes are still with the context.
+pub(crate) fn read<'a>(context: &mut LoadContext<'a>, section: &'a Section) -> CtlSettings {
+    let machine = context.host;
     let plain = SectionScope::new(section, ExpansionNames::default());
-    let placed = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
+    let placed = SectionScope::new(section, ExpansionNames::default().with("here", context.here));
     let mut take =
-        |page: &SectionScope<'a>, key: &str| reading.optional(page, key, |text| Ok(text.to_owned()));
+        |scope: &SectionScope<'a>, key: &str| context.optional(scope, key, |text| Ok(text.to_owned()));
     let url = take(&placed, "serverurl").unwrap_or_else(|| DEFAULT_URL.to_owned());
     let prompt = take(&plain, "prompt").unwrap_or_else(|| DEFAULT_PROMPT.to_owned());
     let username = take(&plain, "username");

@@ -37,7 +37,7 @@ pub(crate) const KEYS: [&str; 18] = [
     "profile_options",
 ];
 
-/// The section's values; whom to become is not looked up yet.
+/// The section's values; the user is not looked up yet.
 pub(crate) struct PartialSettings {
     /// All but the user.
     pub(crate) settings: Settings,
@@ -47,32 +47,32 @@ pub(crate) struct PartialSettings {
 
 /// Reads the section, and lets the values of all sections use its environment.
 pub(crate) fn read<'a>(
-    reading: &mut LoadContext<'a>,
+    context: &mut LoadContext<'a>,
     section: &'a Section,
     overrides: &Overrides,
 ) -> PartialSettings {
-    let machine = reading.host;
-    let page = SectionScope::new(section, ExpansionNames::default().with("here", reading.here));
+    let machine = context.host;
+    let scope = SectionScope::new(section, ExpansionNames::default().with("here", context.here));
     let folder = |text: &str| value::existing_folder(text, machine);
     let file = |text: &str| value::file_in_folder(text, machine);
 
-    let minfds = reading.or(&page, "minfds", 1024, value::count);
-    let minprocs = reading.or(&page, "minprocs", 200, value::count);
-    let directory = reading.optional(&page, "directory", folder).map(PathBuf::from);
-    let user = reading.optional(&page, "user", owned);
-    let umask = reading.or(&page, "umask", 0o022, value::umask);
-    let logfile = reading.or(&page, "logfile", "supervisord.log".to_owned(), file);
-    let logfile_maxbytes = reading.or(&page, "logfile_maxbytes", 50 << 20, value::bytes);
-    let logfile_backups = reading.or(&page, "logfile_backups", 10, value::backups);
-    let loglevel = reading.or(&page, "loglevel", Level::Info, value::level);
-    let pidfile = reading.or(&page, "pidfile", "supervisord.pid".to_owned(), file);
-    let identifier = reading.or(&page, "identifier", "supervisor".to_owned(), owned);
-    let nodaemon = reading.or(&page, "nodaemon", false, value::boolean);
-    let silent = reading.or(&page, "silent", false, value::boolean);
-    let childlogdir = child_log_folder(reading, &page);
-    let nocleanup = reading.or(&page, "nocleanup", false, value::boolean);
-    let strip_ansi = reading.or(&page, "strip_ansi", false, value::boolean);
-    let environment = environment(reading, page);
+    let minfds = context.or(&scope, "minfds", 1024, value::count);
+    let minprocs = context.or(&scope, "minprocs", 200, value::count);
+    let directory = context.optional(&scope, "directory", folder).map(PathBuf::from);
+    let user = context.optional(&scope, "user", owned);
+    let umask = context.or(&scope, "umask", 0o022, value::umask);
+    let logfile = context.or(&scope, "logfile", "supervisord.log".to_owned(), file);
+    let logfile_maxbytes = context.or(&scope, "logfile_maxbytes", 50 << 20, value::bytes);
+    let logfile_backups = context.or(&scope, "logfile_backups", 10, value::backups);
+    let loglevel = context.or(&scope, "loglevel", Level::Info, value::level);
+    let pidfile = context.or(&scope, "pidfile", "supervisord.pid".to_owned(), file);
+    let identifier = context.or(&scope, "identifier", "supervisor".to_owned(), owned);
+    let nodaemon = context.or(&scope, "nodaemon", false, value::boolean);
+    let silent = context.or(&scope, "silent", false, value::boolean);
+    let childlogdir = child_log_folder(context, &scope);
+    let nocleanup = context.or(&scope, "nocleanup", false, value::boolean);
+    let strip_ansi = context.or(&scope, "strip_ansi", false, value::boolean);
+    let environment = environment(context, scope);
 
     // An empty option counts as none, an empty value does not.
     let given = |option: &Option<String>| option.clone().filter(|path| !path.is_empty());
@@ -106,20 +106,20 @@ pub(crate) fn read<'a>(
 }
 
 impl PartialSettings {
-    /// Looks up whom to become, which the original does after everything else.
+    /// Looks up the user, which the original does after everything else.
     pub(crate) fn finish<'a>(
         mut self,
-        reading: &mut LoadContext<'a>,
+        context: &mut LoadContext<'a>,
         section: &'a Section,
         overrides: &Overrides,
     ) -> Settings {
         let Some(text) = overrides.user.as_deref().or(self.user.as_deref()) else { return self.settings };
-        match value::user(text, reading.accounts) {
+        match value::user(text, context.accounts) {
             Ok(account) => {
                 let name = number::integer(text).is_err().then(|| text.to_owned());
                 self.settings.user = Some(UserRef { uid: account.uid, name });
             }
-            Err(bad) if overrides.user.is_some() => reading.record(ConfigFault {
+            Err(bad) if overrides.user.is_some() => context.record(ConfigFault {
                 file: PathBuf::from("-u"),
                 line: None,
                 section: String::new(),
@@ -128,7 +128,7 @@ impl PartialSettings {
                 original: bad.original,
             }),
             Err(bad) => {
-                reading.refuse(&SectionScope::new(section, ExpansionNames::default()), "user", bad);
+                context.refuse(&SectionScope::new(section, ExpansionNames::default()), "user", bad);
             }
         }
         self.settings
@@ -139,37 +139,37 @@ fn owned(text: &str) -> Result<String, InvalidValue> {
     Ok(text.to_owned())
 }
 
-/// The folder for temporary files, unless told otherwise, and that must exist as well.
-fn child_log_folder<'a>(reading: &mut LoadContext<'a>, page: &SectionScope<'a>) -> PathBuf {
-    let machine = reading.host;
+/// The default is the folder for temporary files, which must exist as well.
+fn child_log_folder<'a>(context: &mut LoadContext<'a>, scope: &SectionScope<'a>) -> PathBuf {
+    let machine = context.host;
     let default = machine.temp_dir.to_string_lossy().into_owned();
-    let text = match reading.text(page, "childlogdir") {
+    let text = match context.text(scope, "childlogdir") {
         Ok(text) => text.map_or(default, std::borrow::Cow::into_owned),
         Err(_) => return machine.temp_dir.clone(),
     };
     match value::existing_folder(&text, machine) {
         Ok(path) => path.into(),
         Err(bad) => {
-            reading.refuse(page, "childlogdir", bad);
+            context.refuse(scope, "childlogdir", bad);
             machine.temp_dir.clone()
         }
     }
 }
 
 /// The original expands this value twice, and only the second time with the name of the host.
-fn environment<'a>(reading: &mut LoadContext<'a>, mut page: SectionScope<'a>) -> BTreeMap<String, String> {
-    let Ok(Some(once)) = reading.text(&page, "environment") else { return BTreeMap::new() };
-    page.names = page.names.with("host_node_name", &reading.host.host_node_name);
-    let twice = reading.expanded_again(&page, "environment", once);
+fn environment<'a>(context: &mut LoadContext<'a>, mut scope: SectionScope<'a>) -> BTreeMap<String, String> {
+    let Ok(Some(once)) = context.text(&scope, "environment") else { return BTreeMap::new() };
+    scope.names = scope.names.with("host_node_name", &context.host.host_node_name);
+    let twice = context.expanded_again(&scope, "environment", once);
     match parse_env_pairs(&twice) {
         Ok(pairs) => {
             for (name, value) in &pairs {
-                reading.variables.set(name, value);
+                context.variables.set(name, value);
             }
             pairs
         }
         Err(bad) => {
-            reading.refuse(&page, "environment", bad);
+            context.refuse(&scope, "environment", bad);
             BTreeMap::new()
         }
     }

@@ -87,7 +87,7 @@ pub struct ExpandError {
     pub original: String,
 }
 
-/// So many names are listed where one is not known.
+/// The most names that are listed where one is unknown.
 const MAX_LISTED: usize = 2000;
 /// No value may grow beyond this many bytes.
 const MAX_BYTES: usize = 16 << 20;

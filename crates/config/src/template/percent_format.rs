@@ -27,10 +27,10 @@ pub enum ConversionError {
     /// `*` for a width, and what it would take is none.
     #[error("* wants int")]
     StarWantsNumber,
-    /// More than anybody can need.
+    /// More than is of use.
     #[error("width too big")]
     Width,
-    /// More than anybody can need.
+    /// More than is of use.
     #[error("precision too big")]
     Precision,
     /// A letter without a meaning, and its position in characters.
@@ -253,12 +253,12 @@ impl Conversion {
     }
 }
 
-/// So many of one sign. The widths of `format!` end at 65,535, and a panic waits behind that.
+/// A number of copies of one sign. The widths of `format!` end at 65,535, and a panic waits behind that.
 fn filled(sign: &str, count: usize) -> String {
     sign.repeat(count)
 }
 
-/// A whole number with so many digits behind the point, which are zeros.
+/// A whole number with zeros behind the point.
 fn fixed(size: f64, precision: usize) -> String {
     let few = precision.min(DIGITS);
     format!("{size:.few$}") + &filled("0", precision - few)

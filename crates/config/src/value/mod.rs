@@ -33,7 +33,7 @@ impl InvalidValue {
     }
 }
 
-/// So much of a value is looked at for secrets, in bytes.
+/// The part of a value that is searched for secrets, in bytes.
 const LOOKED_AT: usize = 4096;
 
 /// A value on one line and of bounded length, without what looks like a secret: what is shown goes to logs.

@@ -1,6 +1,6 @@
 //! The table of a command's options, from which come its parsing and its help.
 
-/// One option: how it is written, and what it does to the wishes `T`.
+/// One option: how it is written, and how it is applied to the settings `T`.
 pub struct OptionSpec<T, E> {
     /// Its letter.
     pub short: Option<char>,
@@ -8,7 +8,7 @@ pub struct OptionSpec<T, E> {
     pub long: &'static str,
     /// What follows it.
     pub takes: Takes,
-    /// Whose it is.
+    /// Where it comes from.
     pub origin: OptionOrigin,
     /// What it does, for the help.
     pub help: &'static str,
@@ -27,12 +27,12 @@ pub enum Takes {
     OptionalNumber(&'static str),
 }
 
-/// Whose option it is. The original's come first when a long name is abbreviated.
+/// Where an option comes from. The original's come first when a long name is abbreviated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionOrigin {
     /// It is an option of the original.
     Original,
-    /// It is an option of ours.
+    /// It is an extension.
     Ours,
 }
 
@@ -63,7 +63,7 @@ pub fn original<T, E>(
     OptionSpec { short: short.into(), long, takes, origin: OptionOrigin::Original, help, apply }
 }
 
-/// An option of ours.
+/// An extension.
 pub fn ours<T, E>(
     long: &'static str,
     takes: Takes,

@@ -19,15 +19,15 @@ pub enum EventKind {
     ProcessStateExited,
     /// It is being started.
     ProcessStateStarting,
-    /// It was told to stop.
+    /// A stop was requested.
     ProcessStateStopping,
     /// It ended too early or could not be started; another try follows.
     ProcessStateBackoff,
-    /// It could not be started, and nobody tries any more.
+    /// It could not be started, and is not tried again.
     ProcessStateFatal,
     /// It is up.
     ProcessStateRunning,
-    /// The supervisor lost hold of it.
+    /// It could not be killed.
     ProcessStateUnknown,
     /// A process wrote something between the communication tags.
     ProcessCommunication,

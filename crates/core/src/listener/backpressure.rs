@@ -38,7 +38,7 @@ pub enum FillLevel {
 }
 
 impl FillLevel {
-    /// Of this pool's buffer. Nobody waits for a pool without members.
+    /// Of this pool's buffer. No writer waits for a pool without members.
     pub fn of(pool: &Pool) -> Self {
         match () {
             () if pool.members().next().is_none() => Self::Low,
@@ -63,7 +63,7 @@ struct Congestion {
 }
 
 impl Backpressure {
-    /// Whether somebody who has output for the pool has to wait for it.
+    /// Whether a writer whose output makes events for the pool has to wait.
     pub fn must_wait(&mut self, level: FillLevel, now: Duration) -> bool {
         if level == FillLevel::High {
             self.congestion.get_or_insert(Congestion { since: now, progress: now });

@@ -1,4 +1,4 @@
-//! Who has subscribed to which events, and the number of each event.
+//! [`Bus`]: which pools have subscribed to which types of events, and the serial number of each event.
 
 use crate::event::kind::EventKind;
 
@@ -11,7 +11,7 @@ pub struct PoolId(pub u32);
 pub struct Bus {
     /// In the order of subscribing, which is the order of handing out.
     subscriptions: Vec<(PoolId, KindSet)>,
-    /// What anybody wants.
+    /// The union of all subscriptions.
     wanted: KindSet,
     next_serial: u64,
 }
@@ -40,7 +40,7 @@ impl KindSet {
 }
 
 impl Bus {
-    /// `pool` wants all that is a kind of one of `asked`; what it wanted before is forgotten.
+    /// Subscribes `pool` to `asked` and all their kinds; its earlier subscription is replaced.
     pub fn subscribe(&mut self, pool: PoolId, asked: &[EventKind]) {
         let kinds = KindSet::descendants_of(asked);
         match self.subscriptions.iter_mut().find(|(id, _)| *id == pool) {
@@ -50,19 +50,19 @@ impl Bus {
         self.refresh_wanted();
     }
 
-    /// `pool` wants nothing more.
+    /// Ends the subscription of `pool`.
     pub fn unsubscribe(&mut self, pool: PoolId) {
         self.subscriptions.retain(|(id, _)| *id != pool);
         self.refresh_wanted();
     }
 
-    /// Whether anybody wants events of this type; if not, none need be made.
+    /// Whether any pool has subscribed to events of this type; if not, none need be made.
     pub const fn wants(&self, kind: EventKind) -> bool {
         self.wanted.contains(kind)
     }
 
     /// The event's serial number, from 0, and the pools to offer it to, each once. A number is used only where a pool
-    /// takes the event. `but` is not told, whatever it wants.
+    /// takes the event. `but` is left out.
     pub fn publish(&mut self, kind: EventKind, but: Option<PoolId>) -> Option<(u64, Vec<PoolId>)> {
         if !self.wants(kind) {
             return None;

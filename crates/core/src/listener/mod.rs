@@ -1,4 +1,4 @@
-//! Event listeners: the protocol on their stdin and stdout, their pools, and who has subscribed to what.
+//! Event listeners: the protocol on their stdin and stdout, their pools, subscriptions and back-pressure.
 
 pub mod backpressure;
 pub mod bus;

@@ -1,11 +1,11 @@
-//! Names in a listener's `--program` and `--group` that match nothing: who waits for a program that is not there is silent
-//! for ever, so it is said, with what was probably meant.
+//! Names in a listener's `--program` and `--group` that match no process: [`unmatched_patterns`] makes a warning for each, with
+//! what was probably meant, since such a listener would never act.
 
 use crate::process::name::Namespec;
 use crate::process::selection::Selection;
 use crate::text::suggest::suggest;
 
-/// So many names are told of; whoever has more has another trouble.
+/// The most names that are reported.
 const MAX_REPORTED: usize = 20;
 
 /// A pattern as an option gave it, without a limit behind it.

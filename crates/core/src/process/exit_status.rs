@@ -1,4 +1,4 @@
-//! How a process ended, as waitpid tells it.
+//! How a process ended, as waitpid reports it.
 
 use std::fmt;
 

@@ -1,16 +1,16 @@
-//! Whom the kernel has killed for want of memory: its count of such kills against the ends that are seen.
+//! Which children the kernel's OOM killer has killed: [`OomKills`] matches the kernel's counter with the exits that are reaped.
 //!
-//! The kernel counts kills in a control group and does not say whom. A kill is pinned on a child only where the count
+//! The kernel counts OOM kills per control group and does not name the process. A kill is attributed to a child only where the count
 //! rose shortly before the child died of SIGKILL, and at least as many kills are left as children died so:
 //!
 //! ```text
-//!   count rises ──▶ a rise: how many, and within which window of time
-//!   ends of children, all that were reaped together
-//!      died of SIGKILL, as many as kills are left, all rises fresh ──▶ Killed, the kills are used up
-//!      died of SIGKILL, more than kills are left, or a wide window ──▶ Near: it may have been this one
-//!      died otherwise, and a kill is left ───────────────────────────▶ Near: a child of it may have been killed
-//!      no kill is left ──────────────────────────────────────────────▶ Untouched
-//!   a rise is forgotten when it is older than CLOSE
+//!   counter grows ──▶ an increase: how many, and within which window of time
+//!   exits of children, all that were reaped together
+//!      SIGKILL, no more than kills are left, all increases fresh ────▶ Killed, the kills are used up
+//!      SIGKILL, more than kills are left, or a wide window ──────────▶ Possible: it may have been this one
+//!      another exit, and a kill is left ─────────────────────────────▶ Possible: a child of it may have been killed
+//!      no kill is left ──────────────────────────────────────────────▶ Unrelated
+//!   an increase expires after MAX_REAP_DELAY
 //! ```
 
 use std::collections::VecDeque;
@@ -18,17 +18,17 @@ use std::time::Duration;
 
 use crate::process::lifecycle::Now;
 
-/// Between the kernel's kill and the end that it makes there may be so much time: memory has to be given back first.
+/// The longest time between a kill and the exit it causes: the kernel frees the memory first.
 pub const MAX_REAP_DELAY: Duration = Duration::from_secs(3);
-/// So many rises are remembered.
+/// The most increases that are remembered.
 const MAX_INCREASES: usize = 64;
 
-/// How the count is followed.
+/// How changes of the counter are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CounterUpdates {
-    /// The kernel tells when it changes.
+    /// The kernel notifies of each change.
     Notified,
-    /// It is read now and then.
+    /// It is polled.
     Polled,
 }
 
@@ -41,29 +41,29 @@ pub struct TimeWindow {
     pub to: Duration,
 }
 
-/// How a child ended, as far as it matters here.
+/// How a child ended, as far as an OOM kill may be the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitKind {
-    /// Of SIGKILL, which we did not send.
+    /// By a SIGKILL that we did not send.
     SigKill,
-    /// In another way that nobody asked for.
+    /// In another way that was not requested.
     Other,
-    /// As it was told.
+    /// As requested.
     Requested,
 }
 
-/// What want of memory had to do with an end.
+/// Whether an exit was an OOM kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OomVerdict {
-    /// Nothing that is known.
+    /// Nothing points to it.
     Unrelated,
-    /// The kernel killed it for want of memory.
+    /// The OOM killer killed it.
     Killed,
     /// The kernel killed a process of the control group; whether it was this one cannot be known.
     Possible(TimeWindow),
 }
 
-/// The count as it was read, and the kills that are pinned on nobody yet.
+/// The counter as it was last read, and the kills that are not attributed yet.
 #[derive(Clone, Debug)]
 pub struct OomKills {
     updates: CounterUpdates,
@@ -88,7 +88,7 @@ impl OomKills {
         Self { updates, count, read_at: now, increases: VecDeque::new() }
     }
 
-    /// Takes note of the count; gives how many kills are new, and when they were.
+    /// Takes the counter as it is now; gives how many kills are new, and when they were.
     pub fn update(&mut self, count: u64, now: Now) -> Option<(u64, TimeWindow)> {
         let new = count.checked_sub(self.count).filter(|new| *new > 0);
         let since = std::mem::replace(&mut self.read_at, now);
@@ -109,7 +109,7 @@ impl OomKills {
         Some((new, window))
     }
 
-    /// Judges the ends that were noticed together, after the count was read; a verdict for each.
+    /// Classifies the exits that were reaped together, after the counter was read; a verdict for each.
     pub fn classify(&mut self, ends: &[ExitKind], now: Now) -> Vec<OomVerdict> {
         self.expire(now);
         let killed =
@@ -172,7 +172,7 @@ mod tests {
         type Row<'r> = (CounterUpdates, &'r [(u64, u64)], u64, &'r [ExitKind], &'r [OomVerdict]);
         let rows: &[Row<'_>] = &[
             (CounterUpdates::Notified, &[(hour, 1)], hour + 500, &[SigKill], &[OomVerdict::Killed]),
-            // A grandchild's, an hour before somebody kills the child.
+            // A grandchild was killed an hour before the child.
             (CounterUpdates::Notified, &[(0, 1), (hour, 1)], hour, &[SigKill], &[Unrelated]),
             (CounterUpdates::Notified, &[(hour, 1)], hour, &[Requested], &[Unrelated]),
             (CounterUpdates::Notified, &[(hour, 1)], hour, &[Other], &[Possible(window(hour, hour))]),
@@ -186,7 +186,7 @@ mod tests {
             (CounterUpdates::Notified, &[(hour, 1)], hour, &[SigKill; 2], &[Possible(window(hour, hour)); 2]),
             (CounterUpdates::Notified, &[(hour, 2)], hour, &[SigKill; 2], &[OomVerdict::Killed; 2]),
             (CounterUpdates::Notified, &[(hour, 0)], hour, &[SigKill], &[Unrelated]),
-            // Nobody knows when within the hour it was.
+            // It is unknown when within the hour it was.
             (CounterUpdates::Polled, &[(hour, 1)], hour, &[SigKill], &[Possible(window(0, hour))]),
             (
                 CounterUpdates::Polled,

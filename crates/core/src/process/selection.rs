@@ -1,4 +1,4 @@
-//! Which processes a listener is about: NAME, GROUP:NAME, GROUP:*, and `!` to leave out.
+//! [`Selection`], the processes that a listener's options select: NAME, GROUP:NAME, GROUP:*, and `!` to leave out.
 
 use crate::process::name::Namespec;
 use thiserror::Error;
@@ -6,7 +6,7 @@ use thiserror::Error;
 /// One pattern, without its `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
-    /// `NAME`: the process of that name, whatever its group.
+    /// `NAME`: the process of that name in any group.
     Process(String),
     /// `GROUP:NAME`.
     Member(String, String),

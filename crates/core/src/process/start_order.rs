@@ -1,11 +1,11 @@
-//! In which order things are started; they are stopped the other way round.
+//! Start order by priority, and [`StopSequence`], the reverse: the daemon starts and stops groups by it.
 
 /// Puts `items` in the order of starting: lower priorities first, and as they stand where priorities are equal.
 pub fn start_order<T>(items: &mut [T], priority: impl Fn(&T) -> i64) {
     items.sort_by_key(priority);
 }
 
-/// Stops items from the highest priority down: who has a lower one is stopped when all that have a higher one are down.
+/// Stops items from the highest priority down: an item is stopped when all items of a higher priority are down.
 ///
 /// ```text
 ///   pending: 1 1 │ 5 │ 9 9      stopping: 9 9 ── all down ──▶ stopping: 5 ── down ──▶ stopping: 1 1 ──▶ over
@@ -79,7 +79,7 @@ mod tests {
             let items: Vec<(i64, usize)> = priorities.iter().copied().zip(0..).collect();
             let mut sequence = StopSequence::new(items.clone());
             let (mut stopped, mut down) = (Vec::new(), BTreeSet::new());
-            // Somebody comes down at each step, and in the end all.
+            // An item comes down at each step, and in the end all are down.
             for next in downs.into_iter().map(Some).chain((0..=priorities.len()).map(|_| None)) {
                 for item in sequence.step(|item| down.contains(&item)) {
                     let higher = items.iter().filter(|(priority, _)| *priority > priorities[item]);

@@ -17,7 +17,7 @@ pub enum ProcessState {
     Stopping,
     /// Ended after it had been running.
     Exited,
-    /// Could not be started; nobody tries any more.
+    /// Could not be started; it is not tried again.
     Fatal,
     /// The supervisor itself made an error.
     Unknown,

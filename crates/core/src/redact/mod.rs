@@ -2,7 +2,7 @@
 //!
 //! A command line or a line of output goes in, the same text with [`PLACEHOLDER`] in the place of each secret comes out. What is
 //! known to hold a secret stands in `names` (options, variables, headers, parameters) and in `url` (logins, query
-//! parameters, web hooks). Where it cannot be told, more is hidden rather than less. This is for people to read: the
+//! parameters, web hooks). Where it is uncertain, more is hidden rather than less. This is for people to read: the
 //! result of redacting a command line is no command line.
 
 mod names;
@@ -16,14 +16,14 @@ use words::{Word, quote, split};
 
 /// What stands in the place of a secret.
 pub const PLACEHOLDER: &str = "***";
-/// So deep are command lines within words of command lines looked into; a word that is deeper is hidden.
+/// Command lines within words of command lines are redacted to this depth; a deeper word is hidden.
 const MAX_DEPTH: usize = 6;
 /// Shorter values are not looked for in other texts: they would be found everywhere.
 const MIN_SECRET_LENGTH: usize = 3;
-/// A program's name is shown up to so many characters.
+/// The most characters of a program's name that are shown.
 const MAX_PROGRAM_NAME: usize = 80;
 
-/// `text`, which may be a command line, an error or any output, without the secrets that can be told by their looks.
+/// `text`, which may be a command line, an error or any output, without the secrets that can be recognised.
 pub fn redact(text: &str) -> String {
     Redactor { found: Vec::new(), depth: 0 }.text(text)
 }
@@ -54,7 +54,7 @@ pub fn program_only(command: &str) -> String {
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Those that can be told by their looks.
+    /// Those that can be recognised.
     pub fn of(command: &str) -> Self {
         let mut pass = Redactor { found: Vec::new(), depth: 0 };
         pass.text(command);

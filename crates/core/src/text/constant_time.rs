@@ -1,4 +1,4 @@
-//! Comparison of secrets in a time that tells nothing about them.
+//! Comparison of secrets in constant time: [`eq`], for passwords and tokens.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! Text as a terminal may be shown it: names and output come from elsewhere, and could tell it to do things.
+//! Control characters made visible: names and output of others must not control the terminal that shows them.
 
 use std::fmt::Write;
 

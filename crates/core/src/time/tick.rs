@@ -1,4 +1,4 @@
-//! When the tick events are due.
+//! When the tick events are due: [`TickSchedule`].
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl TickSchedule {
     /// The ticks that are due at `wall`, shortest period first, and at most one of each: a clock set forward does not
     /// make up for what it left out, and a clock set back gives none for the way back (the original gives one).
     ///
-    /// Also called, and the result thrown away, where nobody wanted ticks for a while.
+    /// Also called, with its result ignored, after a time without a subscription to ticks.
     pub fn due(&mut self, wall: Duration) -> DueTicks {
         let mut due = Vec::new();
         for (period, current) in PERIODS.into_iter().zip(&mut self.current) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_host::state_folder::outbox_status::{OutboxStatus, disk_problem};
+use ironlance_host::state_folder::outbox_summary::{OutboxSummary, disk_problem};
 
 /// A state folder, as the owner knows it. Nobody has looked into it yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct OutboxView {
     /// The folder.
     pub folder: StateFolderView,
     /// What its outbox holds.
-    pub alerts: OutboxStatus,
+    pub alerts: OutboxSummary,
 }
 
 /// Alerts that wait no longer than this are on their way.
@@ -39,7 +39,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(60);
 impl OutboxView {
     /// Whether somebody should look. `now` is since 1970.
     pub fn is_unwell(&self, now: Duration) -> bool {
-        let OutboxStatus { waiting, oldest, dead, last_error } = &self.alerts;
+        let OutboxSummary { waiting, oldest, dead, last_error } = &self.alerts;
         let late = oldest.is_some_and(|oldest| now.saturating_sub(oldest) > ON_ITS_WAY);
         self.folder.trouble.is_some() || *dead > 0 || (*waiting > 0 && (late || last_error.is_some()))
     }
@@ -48,14 +48,14 @@ impl OutboxView {
 impl StateFolderView {
     /// Looks into the folder, which may take as long as a disk takes. Nothing where it is nobody's outbox.
     pub fn look(mut self) -> Option<OutboxView> {
-        let alerts = match OutboxStatus::read(&self.path, self.uid) {
+        let alerts = match OutboxSummary::read(&self.path, self.uid) {
             Ok(alerts) => {
                 self.trouble = self.trouble.take().or_else(|| disk_problem(&self.path, self.uid));
                 alerts
             }
             Err(why) => {
                 self.trouble.get_or_insert(why);
-                OutboxStatus::default()
+                OutboxSummary::default()
             }
         };
         (self.is_used || !alerts.is_healthy()).then_some(OutboxView { folder: self, alerts })
@@ -65,13 +65,13 @@ impl StateFolderView {
     pub fn unseen(mut self) -> OutboxView {
         let why = format!("cannot read {}: it takes too long", self.path.display());
         self.trouble.get_or_insert(why);
-        OutboxView { folder: self, alerts: OutboxStatus::default() }
+        OutboxView { folder: self, alerts: OutboxSummary::default() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ironlance_host::state_folder::outbox_status::LastError;
+    use ironlance_host::state_folder::outbox_summary::LastError;
 
     use super::*;
 
@@ -88,7 +88,7 @@ mod tests {
         };
         let outbox = |age: u64, dead, error: bool| OutboxView {
             folder: folder(),
-            alerts: OutboxStatus {
+            alerts: OutboxSummary {
                 waiting: usize::from(age > 0),
                 oldest: (age > 0).then(|| now - Duration::from_secs(age)),
                 dead,
@@ -100,7 +100,7 @@ mod tests {
         for unwell in [outbox(61, 0, false), outbox(5, 0, true), outbox(0, 1, false), folder().unseen()] {
             assert!(unwell.is_unwell(now), "{unwell:?}");
         }
-        assert_eq!(folder().look().unwrap().alerts, OutboxStatus::default());
+        assert_eq!(folder().look().unwrap().alerts, OutboxSummary::default());
         assert_eq!(StateFolderView { is_used: false, ..folder() }.look(), None);
     }
 }

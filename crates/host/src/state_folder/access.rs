@@ -20,7 +20,7 @@ enum Permission {
 /// Whether the user can keep an outbox in a folder that is there or that the user would make with all above it.
 /// Gives the reason why not, in words such as `joe cannot write in /`.
 ///
-/// Access lists are not looked at; a user whom only a list lets in counts as shut out.
+/// Access lists are not looked at; a user that only a list grants access counts as denied.
 pub(super) fn usable(path: &Path, owner: &UserIdentity) -> Result<(), String> {
     if !path.is_absolute() {
         return Err(format!("{} is no absolute path", path.display()));
@@ -45,7 +45,7 @@ pub(super) fn usable(path: &Path, owner: &UserIdentity) -> Result<(), String> {
     if statvfs(deepest).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return Err(format!("{} is on a read-only file system", deepest.display()));
     }
-    // Of ourselves the kernel knows more than modes tell.
+    // For our own user the kernel is asked: it knows more than the modes.
     if owner.uid == geteuid().as_raw() && access(deepest, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         return Err(format!("{} cannot write in {}", owner.name, deepest.display()));
     }

@@ -1,4 +1,4 @@
-//! A state folder that root makes for another user, such that nobody else can lead it astray.
+//! Creates, as root, a state folder for another user: no third user can redirect it by links.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -31,7 +31,7 @@ pub enum GrantError {
         /// What went wrong.
         source: io::Error,
     },
-    /// Somebody else could write there, or it is another's.
+    /// Another user could write there, or owns it.
     #[error("cannot use {path}: {reason}")]
     Foreign {
         /// The folder.

@@ -32,13 +32,13 @@ pub struct StateFolderEnv<'a> {
 pub struct StateFolder {
     /// Where it is.
     pub path: PathBuf,
-    /// Supervisord made it for the user: the listener must be told, in `IRONLANCE_STATE`.
+    /// Supervisord made it for the user: the listener gets it in `IRONLANCE_STATE`.
     pub granted: bool,
     /// Why the listener cannot keep alerts there. It delivers from memory.
     pub problem: Option<String>,
 }
 
-/// What the rule gives before anybody looks at the disk.
+/// What the rule gives before the disk is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Candidate {
     /// The program's environment says so.
@@ -48,7 +48,7 @@ enum Candidate {
     ByRule { own: PathBuf, base: Option<PathBuf> },
 }
 
-/// Who makes what is missing.
+/// Whether a missing folder is created.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Intent {
     Make,
@@ -81,7 +81,7 @@ fn choose(
     };
     let granted = grant::place(&base, owner);
     let own_usable = access::usable(&own, owner);
-    // Alerts that wait stay with who delivers them.
+    // An outbox with waiting alerts stays in use.
     let stays =
         own_usable.is_ok() && (access::holds_outbox(&own, owner) || !access::holds_outbox(&granted, owner));
     if stays {
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn alerts_that_wait_are_not_left_behind() {
         let folder = tempfile::tempdir().unwrap();
-        // So that the test also holds for root, who may write everywhere: a user who is not root, and is us.
+        // Root may write everywhere, so this is a user other than root.
         let here = UserIdentity::current();
         if here.is_root() {
             return as_root(folder.path());
@@ -218,7 +218,7 @@ mod tests {
         };
         assert_eq!(with(false).path, home.join("state"), "the outbox elsewhere is below another base");
         assert_eq!(with(true).path, home.join("state"));
-        // Nobody can be helped where root's folder is a file.
+        // Nothing helps where root's folder is a file.
         let file = folder.join("file");
         fs::write(&file, "").unwrap();
         let found = choose(&given(&file), &joe, 0, Intent::Make);

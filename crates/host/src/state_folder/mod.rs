@@ -1,7 +1,7 @@
 //! State folders of event listeners: which one a listener uses, making one for a user that has none, and what waits there.
 //!
 //! A listener of ours keeps its alerts in the folder `outbox` of its state folder. It finds the state folder by itself
-//! (docs/alerts.md, "The outbox"); supervisord finds it by the same rule, so that it can help and tell:
+//! (docs/alerts.md, "The outbox"); supervisord finds it by the same rule, so that it can create it and show what waits:
 //!
 //! ```text
 //!   environment= has IRONLANCE_STATE ──────────────────────▶ that folder, as it is
@@ -17,7 +17,7 @@
 mod access;
 mod grant;
 mod locate;
-pub mod outbox_status;
+pub mod outbox_summary;
 mod user;
 
 pub use grant::GrantError;

@@ -1,7 +1,7 @@
-//! The bytes of a file, whatever it is: bounded in size, and in time where it is a pipe or a device.
+//! The bytes of a file of any type: bounded in size, and in time where it is a pipe or a device.
 //!
 //! A configuration may come from a pipe (`-c <(make-config)`). But a daemon that reads its configuration again must not
-//! wait for ever for somebody to write.
+//! wait for ever for a writer.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
-/// So long a pipe may take to be written to its end.
+/// A pipe must be written to its end within this time.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What is read of it at once (bytes).
 const CHUNK: usize = 64 * 1024;
@@ -49,7 +49,7 @@ fn read_in_time(mut file: File, most: u64, patience: Duration) -> io::Result<Vec
     Ok(bytes)
 }
 
-/// Waits until there is something to read, or the end. A pipe that nobody has opened yet has no end.
+/// Waits until there is something to read, or the end. A pipe without a writer so far has no end.
 fn wait(file: &File, left: Duration) -> io::Result<()> {
     let late = || io::Error::new(io::ErrorKind::TimedOut, "it is no regular file, and nothing comes from it");
     if left.is_zero() {
@@ -106,7 +106,7 @@ mod tests {
         let error = read(&path, 100).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(error.to_string(), "it is no regular file, and nothing comes from it");
-        // Nor is one that somebody holds open.
+        // Nor is one that is held open.
         let mut holder = OpenOptions::new().read(true).write(true).open(&path).unwrap();
         holder.write_all(b"[a]").unwrap();
         assert_eq!(read(&path, 100).unwrap_err().kind(), io::ErrorKind::TimedOut);

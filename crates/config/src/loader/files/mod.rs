@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 16 << 20;
 /// The most that all files together may hold, in bytes.
 const MAX_TOTAL: u64 = 64 << 20;
 
-/// So many files with faults are enough to begin with.
+/// The most files with faults that are reported.
 const MAX_FAULTS: usize = 1000;
 
 /// What was read.
@@ -48,7 +48,7 @@ pub(crate) enum IncludeMode {
     Ignore,
 }
 
-/// Reads the configuration file. Fails where nothing sensible can be said about the sections.
+/// Reads the configuration file. Fails where the sections cannot be checked.
 pub(crate) fn open(file: &Path, scope: IncludeMode, machine: &HostEnv) -> Result<SourceFiles, ConfigFaults> {
     let name = file.to_string_lossy().into_owned();
     let here = without_dots(&absolute(parent(&name), machine));
@@ -92,9 +92,9 @@ impl SourceFiles {
     /// The files that are included, in order; `None` where the patterns match too much to look through, which is a fault.
     fn included(&mut self, machine: &HostEnv) -> Option<Vec<String>> {
         let accounts = Accounts::default();
-        let mut reading = LoadContext::new(&self.ini, &self.files, &self.here, machine, &accounts);
-        let patterns = include::patterns(&mut reading);
-        let (notes, faults) = reading.finish();
+        let mut context = LoadContext::new(&self.ini, &self.files, &self.here, machine, &accounts);
+        let patterns = include::patterns(&mut context);
+        let (notes, faults) = context.finish();
         self.notes.warnings.extend(notes.warnings);
         self.faults.extend(faults);
         let mut paths = Vec::new();
@@ -169,7 +169,7 @@ impl SourceFiles {
     fn take(&mut self, text: &str, number: usize) -> Whole {
         let Err(error) = self.ini.read(text, number) else { return Whole::Yes };
         let file = self.files[number].clone();
-        // The original tells of all lines at once: those are the words of the first fault, and not of a thousand.
+        // The original reports all lines in one message: it becomes that of the first fault, and not of a thousand.
         let mut words = Some(error.original(&file));
         let mut record = |line: u32, text: &str, what: String| {
             let alone = || SyntaxError::Lines(vec![(line, text.to_owned())]).original(&file);
@@ -286,7 +286,7 @@ fn read(path: &Path, room: &mut u64) -> Result<String, ReadError> {
     }
 }
 
-/// So much Python decodes at a time (bytes).
+/// Python decodes this much at a time (bytes).
 const PYTHONS_CHUNK: usize = 8192;
 
 /// Python's words for bytes that are no UTF-8. Positions are those within what Python decodes at a time.

@@ -1,4 +1,5 @@
-//! A listener pool: which events wait, and which listener gets the next.
+//! A listener pool: [`Pool`] queues events and hands each to the first READY member. The owner steps it and carries out its
+//! [`PoolEffect`]s.
 //!
 //! ```text
 //!   offer ──▶ queue ──▶ the first READY member ──▶ RESULT OK: answered
@@ -6,18 +7,18 @@
 //!               ├── a pause ─────┤ RESULT of anything else, death, broken protocol: back to its place, which is
 //!               │                │ before all that came after it, at once, then after a pause
 //!               │                └──▶ for the fourth time: a dead letter in the log
-//!               └─────────────────── never taken (stdin closed), or its taker was told to stop, ten times at most:
+//!               └─────────────────── never taken (stdin closed), or its taker was stopped on request, ten times at most:
 //!                                    back to its place
 //! ```
 //!
 //! After each call either nothing waits in the queue or no member is READY. An event is with one member at most, and
-//! leaves the pool only by an answer, or as dropped, merged or dead, which is counted and said.
+//! leaves the pool only by an answer, or as dropped, merged or dead, which is counted and logged.
 
-mod hearing;
+mod output;
 mod queue;
 mod recycling;
 mod redelivery;
-mod view;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,36 +28,36 @@ pub use self::queue::STATE_EVENT_BYTES;
 use self::queue::{Eviction, Queue, QueuedEvent};
 pub use self::recycling::{MAX_RECYCLE_PAUSE, MAX_RESTARTS_PER_MINUTE, Recycling};
 pub use self::redelivery::{MAX_REDELIVERIES, MAX_WITHDRAWALS};
-pub use self::view::{BufferUsage, MemberView};
+pub use self::statistics::{BufferUsage, MemberView};
 use crate::event::counts::EventCounts;
 use crate::event::kind::EventKind;
 use crate::event::{Event, wire};
-use crate::listener::protocol::{ListenerState, ProtocolError, ProtocolParser, ResultRetention, excerpt};
+use crate::listener::protocol::{ListenerState, ProtocolParser, ProtocolViolation, ResultRetention, excerpt};
 use crate::log_level::Level;
 use crate::process::name::{GroupName, ProcessName};
 
-/// So much memory ticks, output and messages may take that wait in a pool where `buffer_size` is not set (bytes).
+/// The memory limit for queued ticks, output and messages where `buffer_size` is not set (bytes).
 pub const MINOR_BYTES: usize = 16 * 1024 * 1024;
-/// So much more there is for states (bytes).
+/// The further memory limit for queued states (bytes).
 pub const STATE_BYTES: usize = 64 * 1024 * 1024;
-/// So much may wait in a pool where it is set (bytes): a mute listener must not eat the memory.
+/// The memory limit of a queue where `buffer_size` is set (bytes): a silent listener must not exhaust the memory.
 pub const FIXED_BYTES: usize = 256 * 1024 * 1024;
-/// So many ticks, outputs and messages may wait before those who make them are held up, where `buffer_size` is not set.
+/// Back-pressure begins at this many queued ticks, outputs and messages, where `buffer_size` is not set.
 pub const BACKPRESSURE_EVENTS: usize = 1024;
 
 const _: () = assert!(STATE_BYTES / STATE_EVENT_BYTES >= 1_000_000, "a million states may wait");
 
-/// A process of a pool, by the owner's numbering; lower numbers are asked first.
+/// A process of a pool, by the owner's numbering; lower numbers are tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u32);
 
 /// How many events may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// `buffer_size` is not set: as many as fit into [`MINOR_BYTES`] and [`STATE_BYTES`], and what matters least is
-    /// dropped first.
+    /// `buffer_size` is not set: as many as fit into [`MINOR_BYTES`] and [`STATE_BYTES`]; the least priority is
+    /// evicted first.
     Default,
-    /// `buffer_size`: when so many wait, the oldest is dropped, whatever it is.
+    /// `buffer_size`: when this many wait, the oldest is dropped.
     Fixed(usize),
 }
 
@@ -72,19 +73,19 @@ pub enum ResultHandler {
     PrintToStdout,
 }
 
-/// Who has a member stopped.
+/// Where the request to stop a member came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedBy {
     /// A process of its own pool: its work on the event may be what stops it, and would stop it again.
     OwnPool,
-    /// Anybody else.
+    /// Anything else.
     Other,
 }
 
-/// What a member has shown for the first time since it was started.
+/// What a member has done for the first time since it was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Milestone {
-    /// It has said READY.
+    /// It has written READY.
     Ready,
     /// It has answered an event.
     Answered,
@@ -95,7 +96,7 @@ pub enum Milestone {
 pub enum PoolEffect {
     /// Write `bytes` to the member's stdin.
     Send {
-        /// To whom.
+        /// The receiver.
         member: MemberId,
         /// Header and body.
         bytes: Vec<u8>,
@@ -105,16 +106,16 @@ pub enum PoolEffect {
     /// The member will take no more events: start it anew. A member that turns out to have died needs no more than
     /// [`Pool::member_exited`], so look for ended processes first.
     Restart {
-        /// Whom.
+        /// The member.
         member: MemberId,
         /// The reason.
         why: String,
     },
-    /// The member has shown that it works.
+    /// The member has reached a milestone.
     Milestone {
-        /// Who.
+        /// The member.
         member: MemberId,
-        /// What.
+        /// The milestone.
         what: Milestone,
     },
     /// Write this to the daemon's own stdout.
@@ -139,7 +140,7 @@ pub struct Pool {
     merged: u64,
     answered: u64,
     dead_letters: EventCounts,
-    /// Who rejected an event last: others are asked first.
+    /// The member that rejected an event last: others are tried first.
     last_rejecter: Option<MemberId>,
     /// The stray output of members that have ended.
     past_stray: BTreeMap<MemberId, (u64, String)>,
@@ -152,15 +153,15 @@ struct Member {
     parser: ProtocolParser,
     event: Option<QueuedEvent>,
     last_result: LastResult,
-    /// It is being stopped, and by whom: it may answer the event it has, and gets no other.
+    /// A stop was requested, and from where: it may answer the event it has, and gets no other.
     stop_requested_by: Option<StoppedBy>,
     milestone: Option<Milestone>,
-    /// How often it had stray output, over its restarts.
+    /// How often it wrote stray output, over its restarts.
     stray_count: u64,
-    /// The last of a process before this one.
+    /// The last stray output of an earlier process.
     stray_excerpt: String,
-    /// When it is recycled, and why, if it does not help itself before.
-    recycle_at: Option<(Duration, ProtocolError)>,
+    /// When it is recycled, and why, unless it answers before.
+    recycle_at: Option<(Duration, ProtocolViolation)>,
 }
 
 /// A member's last result; the usual one costs no text.
@@ -209,8 +210,8 @@ impl Pool {
         self.log_from = level;
     }
 
-    /// Takes over what waits in a pool of the same name that is no more, as far as the new one `wants` it, and its
-    /// counts. Gives what it does not want.
+    /// Takes over the queue of a removed pool of the same name, as far as the new one `wants` its events, and its
+    /// counts. Gives the counts of what it does not want.
     pub fn take_over(
         &mut self,
         mut old: Self,
@@ -235,7 +236,7 @@ impl Pool {
         (out, unwanted)
     }
 
-    /// Takes all events back that members have: nobody is left to answer them.
+    /// Requeues all events that members have, and those in a pause.
     fn requeue_all(&mut self) {
         let later = std::mem::take(&mut self.delayed).into_iter().map(|(_, event)| event);
         let held = self.members.drain(..).filter_map(|member| member.event);
@@ -243,7 +244,7 @@ impl Pool {
         all.into_iter().for_each(|event| self.queue.insert(event));
     }
 
-    /// A process was started; it gets events once it has said READY.
+    /// A process was started; it gets events once it has written READY.
     pub fn add_member(&mut self, id: MemberId, name: ProcessName, now: Duration) -> Vec<PoolEffect> {
         let out = self.member_exited(id, now);
         let at = self.members.partition_point(|member| member.id < id);
@@ -281,10 +282,10 @@ impl Pool {
         let mut out = Vec::new();
         if let Some(at) = self.position(id) {
             let member = self.members.remove(at);
-            // Whoever stops a listener looks after it.
-            let was_told =
+            // After a requested stop the record of stray output starts anew.
+            let was_requested =
                 member.stop_requested_by.is_some() && member.parser.state() != ListenerState::Unknown;
-            if member.stray_count > 0 && !was_told {
+            if member.stray_count > 0 && !was_requested {
                 self.past_stray.insert(id, member.stray_output());
             }
             if let Some(event) = member.event {
@@ -332,7 +333,7 @@ impl Pool {
         self.members.binary_search_by_key(&id, |member| member.id).ok()
     }
 
-    /// Puts a new event into the queue, where something has to go for it if need be.
+    /// Puts a new event into the queue and evicts others for it where it is full.
     fn enqueue(&mut self, event: QueuedEvent, out: &mut Vec<PoolEffect>) {
         while self.is_too_full_for(&event) {
             let lost = match self.capacity {
@@ -356,7 +357,7 @@ impl Pool {
         self.queue.insert(event);
     }
 
-    /// Whether something has to go for a new event; never for the only one.
+    /// Whether another event must be evicted for a new one; never for the only one.
     fn is_too_full_for(&self, new: &QueuedEvent) -> bool {
         let (queue, memory) = (&self.queue, new.memory());
         if queue.is_empty() {

@@ -1,6 +1,6 @@
 //! The events of a pool that wait, in the order of their serials, and which of them goes when there are too many.
 //!
-//! A lane for each class, because the next to go is then at a lane's front: nothing is searched, however many wait.
+//! A FIFO for each class of events: the next to evict is then at a front, and no search is needed.
 //!
 //! ```text
 //!   given up first                                                                      given up last
@@ -23,13 +23,13 @@ pub(super) struct QueuedEvent {
     pub(super) pool_serial: u64,
     /// What has happened.
     pub(super) event: Event,
-    /// How often somebody had it and did not deal with it.
+    /// How often a member had it and did not deal with it.
     pub(super) failures: u8,
-    /// How often somebody had it that was then told to stop.
+    /// How often a member had it that was then stopped on request.
     pub(super) withdrawals: u8,
 }
 
-/// What a state event costs while it waits (bytes); the names of its process are shared.
+/// The memory of a queued state event (bytes); the names of its process are shared.
 pub const STATE_EVENT_BYTES: usize = size_of::<QueuedEvent>();
 
 impl QueuedEvent {
@@ -43,7 +43,7 @@ impl QueuedEvent {
     }
 }
 
-/// How much an event matters when one must go; the least goes first.
+/// The priority of an event when one must be evicted; the least goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Priority {
     /// Output, which is in the log file as well.
@@ -52,22 +52,22 @@ enum Priority {
     Notification,
     /// A state on the way to another.
     Transient,
-    /// What became of a process or the daemon: somebody waits for it.
+    /// The final state of a process or of the daemon.
     Final,
 }
 
-/// The lanes: one for each tick, then one for each weight.
+/// One class for each tick, then one for each priority.
 const CLASSES: usize = 7;
 /// The types of which a later event makes an earlier one needless.
 const TICKS: [EventKind; 3] = [EventKind::Tick5, EventKind::Tick60, EventKind::Tick3600];
-/// The lanes of each weight, the least first.
+/// The classes of each priority, the least first.
 const PRIORITIES: [(Priority, &[usize]); 4] = [
     (Priority::Output, &[3]),
     (Priority::Notification, &[0, 1, 2, 4]),
     (Priority::Transient, &[5]),
     (Priority::Final, &[6]),
 ];
-/// The first lane of states.
+/// The first class of states.
 const FIRST_STATE_CLASS: usize = 5;
 
 fn class_of(kind: EventKind) -> usize {
@@ -100,7 +100,7 @@ fn class_of(kind: EventKind) -> usize {
     }
 }
 
-/// An event that was given up.
+/// An event that was evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Eviction {
     /// It waited, or was the new one.
@@ -109,7 +109,7 @@ pub(super) enum Eviction {
     Merged { serial: u64 },
 }
 
-/// The queue; each lane is sorted by `pool_serial` always.
+/// The queue; each class is always sorted by `pool_serial`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Queue {
     classes: [VecDeque<QueuedEvent>; CLASSES],
@@ -118,7 +118,7 @@ pub(super) struct Queue {
     minor_memory: usize,
 }
 
-/// A lane that has had more room than this gives it back when it is empty (events).
+/// An empty class with a larger capacity than this is shrunk (events).
 const MAX_IDLE_CAPACITY: usize = 1024;
 
 impl Queue {
@@ -165,13 +165,13 @@ impl Queue {
         if number < FIRST_STATE_CLASS {
             self.minor_memory += memory;
         }
-        let lane = &mut self.classes[number];
-        match lane.back() {
+        let class = &mut self.classes[number];
+        match class.back() {
             Some(last) if last.pool_serial > event.pool_serial => {
-                let at = lane.partition_point(|other| other.pool_serial < event.pool_serial);
-                lane.insert(at, event);
+                let at = class.partition_point(|other| other.pool_serial < event.pool_serial);
+                class.insert(at, event);
             }
-            _ => lane.push_back(event),
+            _ => class.push_back(event),
         }
     }
 
@@ -189,41 +189,42 @@ impl Queue {
     /// Gives up one event for a new one of this type: a tick of which there is a later one, else the oldest of what
     /// matters least. `None` when the new one matters least.
     pub(super) fn evict_for(&mut self, new: EventKind) -> Option<Eviction> {
-        if let Some(lane) = self.mergeable(new) {
-            return self.take(lane).map(|event| Eviction::Merged { serial: event.serial });
+        if let Some(class) = self.mergeable(new) {
+            return self.take(class).map(|event| Eviction::Merged { serial: event.serial });
         }
         let own = class_of(new);
-        for (_, lanes) in PRIORITIES {
-            if let Some(lane) = self.oldest_of(lanes) {
+        for (_, classes) in PRIORITIES {
+            if let Some(class) = self.oldest_of(classes) {
                 return self
-                    .take(lane)
+                    .take(class)
                     .map(|event| Eviction::Dropped { serial: event.serial, kind: event.event.kind() });
             }
-            if lanes.contains(&own) {
+            if classes.contains(&own) {
                 return None;
             }
         }
         None
     }
 
-    /// The lane of the oldest tick of which a later one of the same type waits, or is `new`.
+    /// The class of the oldest tick of which a later one of the same type waits, or is `new`.
     fn mergeable(&self, new: EventKind) -> Option<usize> {
-        let is_twice = |lane: &usize| self.classes[*lane].len() + usize::from(TICKS[*lane] == new) >= 2;
+        let is_twice = |class: &usize| self.classes[*class].len() + usize::from(TICKS[*class] == new) >= 2;
         let twice: Vec<usize> = (0..TICKS.len()).filter(is_twice).collect();
         self.oldest_of(&twice)
     }
 
-    /// Of these lanes the one with the oldest event.
-    fn oldest_of(&self, lanes: &[usize]) -> Option<usize> {
-        let fronts = lanes.iter().filter_map(|lane| Some((self.classes[*lane].front()?.pool_serial, *lane)));
-        fronts.min().map(|(_, lane)| lane)
+    /// Of these classes the one with the oldest event.
+    fn oldest_of(&self, classes: &[usize]) -> Option<usize> {
+        let fronts =
+            classes.iter().filter_map(|class| Some((self.classes[*class].front()?.pool_serial, *class)));
+        fronts.min().map(|(_, class)| class)
     }
 
     fn take(&mut self, number: usize) -> Option<QueuedEvent> {
-        let lane = &mut self.classes[number];
-        let event = lane.pop_front()?;
-        if lane.is_empty() && lane.capacity() > MAX_IDLE_CAPACITY {
-            lane.shrink_to(0);
+        let class = &mut self.classes[number];
+        let event = class.pop_front()?;
+        if class.is_empty() && class.capacity() > MAX_IDLE_CAPACITY {
+            class.shrink_to(0);
         }
         let memory = event.memory();
         self.memory -= memory;

@@ -1,4 +1,9 @@
-//! Events that come back: at once, after a pause, or not at all.
+//! Redelivery of events that a member did not deal with: at once, after a pause, or not at all.
+//!
+//! ```text
+//!   failure 1 ──▶ at once       failure 2 ──▶ after 1 s       failure 3 ──▶ after 5 s       failure 4 ──▶ dead letter
+//!   stopped on request: at once, and no failure; after MAX_WITHDRAWALS times it counts as one
+//! ```
 
 use std::time::Duration;
 
@@ -7,21 +12,21 @@ use crate::event::wire;
 use crate::log_level::Level;
 use crate::process::name::ProcessName;
 
-/// An event is given again so often.
+/// An event is redelivered at most this often.
 pub const MAX_REDELIVERIES: u8 = 3;
 
-/// So often the end of a member that others have stopped does not count: what it does with the event may be what has it
-/// stopped, by ways that nobody sees.
+/// The exit of a member after a requested stop is no failure this often; after that it is one: its work on the event may cause
+/// the stops indirectly.
 pub const MAX_WITHDRAWALS: u8 = 10;
 /// The pause before each time.
 const PAUSES: [Duration; MAX_REDELIVERIES as usize] =
     [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 
-/// So many events may be in a pause; others come back without one.
+/// The most events in a pause; others are redelivered without one.
 const MAX_DELAYED: usize = 1024;
 
 impl Pool {
-    /// A member did not deal with an event: it is given again, if that was not done often enough.
+    /// A member did not deal with an event: it is redelivered, or given up.
     pub(super) fn delivery_failed(
         &mut self,
         mut event: QueuedEvent,
@@ -55,7 +60,7 @@ impl Pool {
         self.delayed.push((now + *pause, event));
     }
 
-    /// A member was told to stop and has ended with an event: that is no failure, unless it happens again and again.
+    /// A member was stopped on request and has ended with an event: that is no failure, unless it happens again and again.
     pub(super) fn withdraw(
         &mut self,
         mut event: QueuedEvent,
@@ -91,7 +96,7 @@ impl Pool {
         self.queue.insert(event);
     }
 
-    /// Events whose pause is over go back into their places.
+    /// Requeues the events whose pause is over.
     pub(super) fn requeue_delayed(&mut self, now: Duration, out: &mut Vec<PoolEffect>) {
         let (due, later) = std::mem::take(&mut self.delayed).into_iter().partition(|(at, _)| *at <= now);
         self.delayed = later;

@@ -1,4 +1,5 @@
-//! The words a listener says on its stdout: READY, and RESULT with OK or FAIL; both said and understood here.
+//! The event listener protocol on a listener's stdout, READY and RESULT: [`ProtocolParser`] reads it for a pool, [`READY`] and
+//! [`ListenerResult`] are what our own listeners write.
 //!
 //! ```text
 //!                    READY                 event sent
@@ -8,7 +9,7 @@
 //!        └─────────────────────────────────────────────────┘  nothing more for 30 s
 //! ```
 //!
-//! What a listener says in each state, and the state that follows:
+//! What a listener writes in each state, and the state that follows:
 //!
 //! | state | READY | RESULT | blank | anything else |
 //! |---|---|---|---|---|
@@ -21,10 +22,10 @@
 //! BUSY has two rows: a READY that is the first word after the event may be one too many from before it; a later one means
 //! that the event was not answered.
 //!
-//! The rule of resynchronising: output is taken in lines, and a word of the protocol counts where it is due, whatever
-//! stray output came before it. `READY` must stand alone on its line, or end a line on which the data of a RESULT
+//! The rule of resynchronising: output is taken in lines, and a word of the protocol counts where it is due, after
+//! any stray output. `READY` must stand alone on its line, or end a line on which the data of a RESULT
 //! stands (`OKREADY`, `OK doneREADY`). `RESULT n` must stand alone on its line, or end one (`working...RESULT 2`); the n
-//! bytes after its newline are its data, whatever they are. White space around either is no fault, nor is a
+//! bytes after its newline are its data, of any content. White space around either is no fault, nor is a
 //! byte order mark before it.
 
 use thiserror::Error;
@@ -34,23 +35,23 @@ pub const READY: &[u8] = b"READY\n";
 
 /// A result of more bytes than this is no result.
 pub const MAX_RESULT: usize = 64 * 1024 * 1024;
-/// So many of its bytes are kept where all of it is needed: more than any event has.
+/// The most bytes of a result that are kept where all of it is needed: more than any event has.
 const MAX_FULL_RESULT: usize = 1024 * 1024;
 
-/// So many bytes of stray output without a word of the protocol among them are too many.
+/// More stray output than this (bytes) without READY or RESULT is a protocol error.
 pub const MAX_STRAY: usize = 16 * 1024 * 1024;
 
 /// The two words.
 const READY_WORD: &[u8] = b"READY";
 const RESULT_WORD: &[u8] = b"RESULT";
 
-/// So many bytes of what a listener said are kept for people to read.
+/// The most bytes of a listener's output that are kept for people to read.
 const MAX_EXCERPT: usize = 200;
 
-/// So much of the end of a line is kept (bytes): a RESULT with its number may stand there.
+/// The end of a line that is kept (bytes): a RESULT with its number may stand there.
 const MAX_LINE_TAIL: usize = 64;
 
-/// A listener's verdict on an event.
+/// A listener's result for an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerResult {
     /// The event is dealt with.
@@ -69,10 +70,10 @@ impl ListenerResult {
     }
 }
 
-/// What a listener is about (EventListenerStates of states.py).
+/// The state of a listener (EventListenerStates of states.py).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ListenerState {
-    /// It has not said READY yet, or not again.
+    /// It has not written READY yet, or not again.
     Acknowledged,
     /// It can take an event.
     Ready,
@@ -100,14 +101,14 @@ impl ListenerState {
     }
 }
 
-/// One thing a listener has said.
+/// One message of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtocolMessage {
     /// It can take an event.
     Ready,
     /// It is done with its event, and well.
     Accepted,
-    /// The same, if this data of its RESULT says so; cut where it is long, unless it was asked for whole.
+    /// The same, if this data of its RESULT says so; cut where it is long, unless retention is full.
     Result(Vec<u8>),
     /// White space where none belongs, for the first time.
     Whitespace,
@@ -115,13 +116,13 @@ pub enum ProtocolMessage {
     StrayOutput,
     /// READY as the first word after it was given an event: one too many, or it knows nothing of RESULT.
     RepeatedReady,
-    /// It broke the protocol beyond repair, and is deaf from now on.
-    Error(ProtocolError),
+    /// It broke the protocol; nothing more is read.
+    Error(ProtocolViolation),
 }
 
-/// How a listener broke the protocol, or why nothing more can be expected of it.
+/// How a listener broke the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum ProtocolError {
+pub enum ProtocolViolation {
     /// It asks for another event without a RESULT for the one it has.
     #[error("said READY without a RESULT for its event")]
     Unanswered,
@@ -134,10 +135,10 @@ pub enum ProtocolError {
     /// It announced a RESULT and gave a part of its data.
     #[error("gave a RESULT that is shorter than it announced")]
     IncompleteResult,
-    /// It can say nothing more.
+    /// Its stdout is closed.
     #[error("closed its stdout")]
     ClosedStdout,
-    /// It can be told nothing more.
+    /// Its stdin is closed.
     #[error("closed its stdin")]
     ClosedStdin,
 }
@@ -152,29 +153,29 @@ pub enum ResultRetention {
     Full,
 }
 
-/// Listens to one listener; what it says may be cut anywhere.
+/// Parses the output of one listener, in pieces of any size.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProtocolParser {
     state: ParserState,
     retention: ResultRetention,
-    /// Of a line that has not ended: its end; or the beginning of a result. Keeps its room from one event to the next.
+    /// Of a line that has not ended: its end; or the beginning of a result. Keeps its capacity from one event to the next.
     partial: Vec<u8>,
     /// What is known of the line that has not ended.
     line: Line,
     /// The line before was a RESULT, well-formed or not: READY may stand at the end of this one.
     after_result: bool,
-    /// It was given an event and has said nothing since.
+    /// It was sent an event and has written nothing since.
     fresh_event: bool,
     /// The beginning of the last stray output.
     stray_output: Vec<u8>,
     /// What comes next belongs to the line that `stray_output` ends with.
     excerpt_is_open: bool,
-    /// Stray output has been told since the last word of the protocol.
+    /// Stray output has been reported since the last word of the protocol.
     in_stray_output: bool,
     /// Bytes since the last word of the protocol.
     bytes_since_word: usize,
     whitespace_reported: bool,
-    /// What is to be told after the stray output before it.
+    /// The message that follows the report of stray output.
     pending: Option<ProtocolMessage>,
 }
 
@@ -184,7 +185,7 @@ enum ParserState {
     Acknowledged,
     Ready,
     Busy,
-    /// BUSY, in the result, of which so many bytes are still to come.
+    /// BUSY, in the data of a result.
     Result {
         missing: usize,
     },
@@ -215,12 +216,12 @@ enum LineMeaning {
 }
 
 impl ProtocolParser {
-    /// Listens to a listener of whose results so much is needed.
+    /// A parser that keeps this much of results.
     pub fn new(retention: ResultRetention) -> Self {
         Self { retention, ..Self::default() }
     }
 
-    /// What the listener is about.
+    /// The listener's state.
     pub const fn state(&self) -> ListenerState {
         match self.state {
             ParserState::Acknowledged => ListenerState::Acknowledged,
@@ -240,7 +241,7 @@ impl ProtocolParser {
         &self.stray_output
     }
 
-    /// The listener was sent an event; what it says next is about that.
+    /// The listener was sent an event; its next output is about that.
     pub fn event_sent(&mut self) {
         if self.state == ParserState::Ready {
             self.state = ParserState::Busy;
@@ -248,22 +249,22 @@ impl ProtocolParser {
         }
     }
 
-    /// Hears nothing more.
+    /// Reads nothing more.
     pub fn close(&mut self) {
         self.state = ParserState::Unknown;
         self.partial = Vec::new();
         self.pending = None;
     }
 
-    /// The next thing said, taken off the front of `data`; `None` when there is no more, and the rest is kept.
+    /// The next message, taken off the front of `data`; `None` when there is no more, and the rest is kept.
     pub fn next_message(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
         if let Some(said) = self.pending.take().or_else(|| self.fast_path(data)) {
             return Some(said);
         }
-        // The stray output of several lines is told at once.
-        let was_babbling = self.in_stray_output;
+        // The stray output of several lines is reported once.
+        let was_stray = self.in_stray_output;
         let said = self.next_word(data);
-        if self.in_stray_output && !was_babbling {
+        if self.in_stray_output && !was_stray {
             self.pending = said;
             self.in_stray_output = !self.pending.as_ref().is_some_and(ends_stray_output);
             return Some(ProtocolMessage::StrayOutput);
@@ -274,7 +275,7 @@ impl ProtocolParser {
         said
     }
 
-    /// What listeners say as a rule, as it is said as a rule: in one piece, and nothing else.
+    /// The usual messages, each in one piece and alone.
     fn fast_path(&mut self, data: &mut &[u8]) -> Option<ProtocolMessage> {
         if !self.partial.is_empty() || self.in_stray_output || self.line != Line::Open {
             return None;
@@ -321,17 +322,17 @@ impl ProtocolParser {
         *data = &rest[1..];
         self.bytes_since_word += end + 1;
         let begun = std::mem::take(&mut self.line);
-        let (classify, whole) = if self.partial.is_empty() {
-            (self.sense(line, begun), None)
+        let (meaning, whole) = if self.partial.is_empty() {
+            (self.classify_line(line, begun), None)
         } else {
             self.partial.extend_from_slice(line);
             let whole = std::mem::take(&mut self.partial);
-            (self.sense(&whole, begun), Some(whole))
+            (self.classify_line(&whole, begun), Some(whole))
         };
         // Of a line that is known to be stray the beginning has been noted.
         let fresh = if begun == Line::Open { whole.as_deref().unwrap_or(line) } else { line };
-        let bad_result = begun == Line::BadResult || (begun == Line::Open && begins_as_result(fresh));
-        let said = self.on_line(classify, fresh);
+        let bad_result = begun == Line::BadResult || (begun == Line::Open && starts_like_result(fresh));
+        let said = self.on_line(meaning, fresh);
         self.after_result |= bad_result && said.is_none() && !self.is_in_result();
         if let Some(mut room) = whole {
             room.clear();
@@ -352,7 +353,7 @@ impl ProtocolParser {
             Line::Open if surplus > 0 || !may_become_a_word(&self.partial) => {
                 let before = self.partial.len() - (part.len() - surplus);
                 let noted = [&self.partial[..before], &part[..part.len().min(MAX_EXCERPT)]].concat();
-                self.line = if begins_as_result(&noted) { Line::BadResult } else { Line::Stray };
+                self.line = if starts_like_result(&noted) { Line::BadResult } else { Line::Stray };
                 self.record_stray(&noted);
                 self.excerpt_is_open = true;
             }
@@ -364,7 +365,7 @@ impl ProtocolParser {
     }
 
     /// What a whole line is; of one that is known to be stray, the end.
-    fn sense(&self, line: &[u8], begun: Line) -> LineMeaning {
+    fn classify_line(&self, line: &[u8], begun: Line) -> LineMeaning {
         let line = strip_byte_order_mark(line.trim_ascii());
         if line.is_empty() && begun == Line::Open {
             return LineMeaning::Blank;
@@ -413,8 +414,8 @@ impl ProtocolParser {
                         self.record_stray(line);
                         Some(ProtocolMessage::RepeatedReady)
                     }
-                    ParserState::Busy => Some(self.fail(ProtocolError::Unanswered)),
-                    // It says so twice, or after a RESULT that nobody asked for.
+                    ParserState::Busy => Some(self.fail(ProtocolViolation::Unanswered)),
+                    // It writes READY twice, or after an unsolicited RESULT.
                     ParserState::Ready | ParserState::Result { .. } | ParserState::Unknown => {
                         if !after_result {
                             self.record_stray(line);
@@ -488,16 +489,16 @@ impl ProtocolParser {
     }
 
     fn check_stray_limit(&mut self) -> Option<ProtocolMessage> {
-        (self.bytes_since_word > MAX_STRAY).then(|| self.fail(ProtocolError::TooMuchStrayOutput))
+        (self.bytes_since_word > MAX_STRAY).then(|| self.fail(ProtocolViolation::TooMuchStrayOutput))
     }
 
-    fn fail(&mut self, breach: ProtocolError) -> ProtocolMessage {
+    fn fail(&mut self, breach: ProtocolViolation) -> ProtocolMessage {
         self.close();
         ProtocolMessage::Error(breach)
     }
 }
 
-/// Whether what was said is a word where it was due.
+/// Whether the message is a word of the protocol where it is due.
 const fn ends_stray_output(said: &ProtocolMessage) -> bool {
     match said {
         ProtocolMessage::Ready | ProtocolMessage::Accepted | ProtocolMessage::Result(_) => true,
@@ -508,7 +509,7 @@ const fn ends_stray_output(said: &ProtocolMessage) -> bool {
     }
 }
 
-fn begins_as_result(line: &[u8]) -> bool {
+fn starts_like_result(line: &[u8]) -> bool {
     let word = line.trim_ascii_start().get(..RESULT_WORD.len());
     word.is_some_and(|word| word.eq_ignore_ascii_case(RESULT_WORD))
 }
@@ -557,7 +558,7 @@ fn parse_result_length(line: &[u8]) -> Option<(usize, u64)> {
     (word.len() < before.len() && word[at..].eq_ignore_ascii_case(RESULT_WORD)).then_some((at, len))
 }
 
-/// What people read of what a listener said.
+/// The beginning of a listener's output, for people to read.
 pub fn excerpt(said: &[u8]) -> String {
     String::from_utf8_lossy(&said[..said.len().min(MAX_EXCERPT)]).into_owned()
 }

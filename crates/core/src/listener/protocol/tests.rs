@@ -248,10 +248,13 @@ fn ready_without_a_result_and_a_flood_end_it() {
     let (said, state) = hear(&[b"READY\n", b"x\n", b"READY\n", b"RESULT 2\nOK"]);
     assert_eq!(
         (said.last(), state),
-        (Some(&ProtocolMessage::Error(ProtocolError::Unanswered)), ListenerState::Unknown)
+        (Some(&ProtocolMessage::Error(ProtocolViolation::Unanswered)), ListenerState::Unknown)
     );
     let (said, _) = hear(&[b"READY\n", b"RESULT x\nOKREADY\n"]);
-    assert_eq!(said[1..], [ProtocolMessage::StrayOutput, ProtocolMessage::Error(ProtocolError::Unanswered)]);
+    assert_eq!(
+        said[1..],
+        [ProtocolMessage::StrayOutput, ProtocolMessage::Error(ProtocolViolation::Unanswered)]
+    );
     let mut ear = in_state(ListenerState::Busy);
     let chunk = vec![0; 1 << 20];
     let mut told = Vec::new();
@@ -261,7 +264,7 @@ fn ready_without_a_result_and_a_flood_end_it() {
     }
     assert_eq!(
         told,
-        [ProtocolMessage::StrayOutput, ProtocolMessage::Error(ProtocolError::TooMuchStrayOutput)]
+        [ProtocolMessage::StrayOutput, ProtocolMessage::Error(ProtocolViolation::TooMuchStrayOutput)]
     );
 }
 

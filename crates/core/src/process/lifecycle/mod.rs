@@ -1,4 +1,5 @@
-//! One process, from its start to its end: which state follows on what, and what is to be done about it.
+//! The state machine of one process: [`Lifecycle`], stepped by the owner with [`Input`]s, answers with [`Effect`]s. It starts
+//! and signals nothing itself.
 //!
 //! ```text
 //!                    start                    up for startsecs
@@ -64,7 +65,7 @@ pub struct Now {
     pub wall: Duration,
 }
 
-/// What the daemon itself is about.
+/// The state of the daemon itself (`SupervisorStates` of states.py).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DaemonState {
     /// It runs (statecode 1).
@@ -86,12 +87,12 @@ impl DaemonState {
     }
 }
 
-/// What has happened to a process, or is wished of it.
+/// What has happened to a process, or is requested of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A deadline has come, or may have; never wrong.
     Wake,
-    /// Somebody asks for a start.
+    /// A start is requested.
     Start,
     /// [`Effect::Spawn`] is done.
     Spawned {
@@ -103,11 +104,11 @@ pub enum Input {
         /// The reason, for `spawnerr`.
         why: String,
     },
-    /// Somebody asks for a stop.
+    /// A stop is requested.
     Stop,
-    /// A listener broke the protocol: it is stopped, and started again so long after its end.
+    /// A listener broke the protocol: it is stopped, and started again `pause` after its end.
     Recycle {
-        /// How long.
+        /// The pause before the next start.
         pause: Duration,
         /// What it did, for `spawnerr`.
         why: String,
@@ -123,12 +124,12 @@ pub enum Input {
     },
     /// The process ended.
     Ended {
-        /// As waitpid said.
+        /// As waitpid reported it.
         status: ExitStatus,
     },
     /// The process ended between fork and exec: the program has never run.
     NeverRan {
-        /// As waitpid said.
+        /// As waitpid reported it.
         status: ExitStatus,
         /// The step that failed and why, for `spawnerr`.
         why: String,
@@ -146,7 +147,7 @@ pub enum Effect {
         pid: u32,
         /// The signal's number.
         signal: i32,
-        /// To whom.
+        /// Its target.
         reach: SignalTarget,
     },
     /// The state has changed: an event for the listeners.
@@ -162,7 +163,7 @@ pub enum Effect {
     Log(Level, String),
 }
 
-/// Who gets a signal.
+/// What a signal is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignalTarget {
     /// The process alone.
@@ -173,8 +174,8 @@ pub enum SignalTarget {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastExit {
-    /// As waitpid said.
+pub struct ProcessExit {
+    /// As waitpid reported it.
     pub status: ExitStatus,
     /// The id it had.
     pub pid: u32,
@@ -192,7 +193,7 @@ pub struct Lifecycle {
     phase: Phase,
     /// How often a start has failed in a row.
     backoff: u32,
-    /// How often in a row the program ended within [`CRASH_LOOP_UPTIME`] of its start, after it had been RUNNING.
+    /// How often in a row it exited within [`CRASH_LOOP_UPTIME`] of its start, after it had been RUNNING.
     crash_loop_exits: u32,
     starts: u64,
     /// When the last start began, by the monotonic clock.
@@ -201,8 +202,8 @@ pub struct Lifecycle {
     stopped: Option<Duration>,
     spawnerr: Option<String>,
     exitstatus: Option<i32>,
-    last_exit: Option<LastExit>,
-    /// What the listener has shown since its start.
+    last_exit: Option<ProcessExit>,
+    /// The last milestone that the listener has reached since its start.
     milestone: Option<Milestone>,
     /// How often in a row a listener ended before its first READY.
     exits_before_ready: u32,
@@ -226,7 +227,7 @@ enum Phase {
     Stopping {
         pid: u32,
         kill_at: Duration,
-        /// It is recycled: started again so long after its end.
+        /// It is recycled: started again after this pause.
         restart_after: Option<Duration>,
     },
     Exited {
@@ -239,10 +240,10 @@ enum Phase {
     },
 }
 
-/// A program that ends sooner than this after its start, again and again, is not restarted at once.
+/// An uptime below this counts towards a crash loop.
 pub const CRASH_LOOP_UPTIME: Duration = Duration::from_secs(1);
 
-/// So many quick ends in a row are let pass before restarts are held to one in each [`CRASH_LOOP_UPTIME`].
+/// After more than this many such exits in a row, restarts are limited to one in each [`CRASH_LOOP_UPTIME`].
 pub const CRASH_LOOP_EXITS: u32 = 5;
 
 impl Lifecycle {
@@ -349,7 +350,7 @@ impl Lifecycle {
         self.exitstatus
     }
 
-    /// Whether it was told to stop and has not ended yet.
+    /// Whether a stop was requested and it has not ended yet.
     pub const fn is_stopping(&self) -> bool {
         matches!(self.phase, Phase::Stopping { .. })
     }
@@ -364,8 +365,8 @@ impl Lifecycle {
         self.starts
     }
 
-    /// How it last ended, whatever state that led to.
-    pub const fn last_exit(&self) -> Option<&LastExit> {
+    /// How it last ended, in whichever state that resulted.
+    pub const fn last_exit(&self) -> Option<&ProcessExit> {
         self.last_exit.as_ref()
     }
 

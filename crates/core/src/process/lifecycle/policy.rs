@@ -17,7 +17,7 @@ pub struct Policy {
     pub startretries: u32,
     /// Exit statuses that are expected.
     pub exitcodes: Vec<i32>,
-    /// The signal it is told to stop with.
+    /// The signal that requests its stop.
     pub stopsignal: i32,
     /// How long to wait for its end before SIGKILL.
     pub stopwaitsecs: Duration,
@@ -29,7 +29,7 @@ pub struct Policy {
     pub role: ProcessRole,
 }
 
-/// What shows that a program has started.
+/// What counts as a successful start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProcessRole {
     /// It stays up.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Autorestart, CRASH_LOOP_EXITS, CRASH_LOOP_UPTIME, DaemonState, Effect, Input, LastExit, Lifecycle, Now,
-    Phase, ProcessRole, SignalTarget,
+    Autorestart, CRASH_LOOP_EXITS, CRASH_LOOP_UPTIME, DaemonState, Effect, Input, Lifecycle, Now, Phase,
+    ProcessExit, ProcessRole, SignalTarget,
 };
 use crate::event::StateDetail;
 use crate::listener::pool::Milestone;
@@ -175,7 +175,7 @@ impl Lifecycle {
             Phase::Starting { pid } | Phase::Running { pid } | Phase::Unknown { pid } => {
                 self.kill(pid, self.policy.stopsignal, None, now, out);
             }
-            // The signal is sent already, and SIGKILL will follow. Who was to come back does not.
+            // The signal is sent already, and SIGKILL will follow. A recycled listener is not started again.
             Phase::Stopping { pid, kill_at, .. } => {
                 self.phase = Phase::Stopping { pid, kill_at, restart_after: None };
             }
@@ -199,7 +199,7 @@ impl Lifecycle {
             if as_group { (SignalTarget::Group, "process group ") } else { (SignalTarget::Process, "") };
         let line = format!("killing {} (pid {pid}) {words}with signal {}", self.name(), signal::name(signal));
         self.log(Level::Debug, line, out);
-        // Whom SIGKILL has not ended at once is stuck in the kernel: there is no hurry to send it again.
+        // A process that SIGKILL has not ended at once is stuck in the kernel: there is no hurry to send it again.
         let least = if signal == signal::KILL { CRASH_LOOP_UPTIME } else { Duration::ZERO };
         let kill_at = now.mono.saturating_add(self.policy.stopwaitsecs.max(least));
         self.enter(Phase::Stopping { pid, kill_at, restart_after: again }, StateDetail::Pid(pid), out);
@@ -234,7 +234,7 @@ impl Lifecycle {
             return;
         };
         let up = now.mono.saturating_sub(self.start_began);
-        self.last_exit = Some(LastExit { status, pid, up, at: now.wall });
+        self.last_exit = Some(ProcessExit { status, pid, up, at: now.wall });
         self.stopped = Some(now.wall);
         match self.phase {
             Phase::Stopping { restart_after: Some(pause), .. } => {

@@ -1,4 +1,4 @@
-//! A pool as clients and the owner see it.
+//! Statistics of a pool, for clients and the owner.
 
 use super::{
     BACKPRESSURE_EVENTS, Capacity, FIXED_BYTES, LastResult, MINOR_BYTES, Member, MemberId, Pool, STATE_BYTES,
@@ -14,7 +14,7 @@ pub struct MemberView<'a> {
     pub id: MemberId,
     /// Its name.
     pub name: &'a ProcessName,
-    /// What it is about.
+    /// Its state.
     pub state: ListenerState,
     /// The serial of the event it has.
     pub event: Option<u64>,
@@ -56,7 +56,7 @@ impl Pool {
         BufferUsage { pending, capacity, bytes, capacity_bytes, is_full }
     }
 
-    /// Whether it is filled beyond this part of its room with what makes somebody wait: all events where `buffer_size`
+    /// Whether it is filled beyond this part of its room with events that make writers wait: all where `buffer_size`
     /// is set, else those that are no states.
     pub fn is_filled(&self, part: usize, whole: usize) -> bool {
         let beyond = |is: usize, most: usize| is.saturating_mul(whole) > most.saturating_mul(part);
@@ -103,12 +103,12 @@ impl Pool {
         self.answered
     }
 
-    /// The events that nobody dealt with, however often they were given.
+    /// The events that were given up after all redeliveries.
     pub const fn dead_letters(&self) -> &EventCounts {
         &self.dead_letters
     }
 
-    /// How often a member had stray output, over its restarts, and the beginning of the last.
+    /// How often a member wrote stray output, over its restarts, and the beginning of the last.
     pub fn stray_output(&self, id: MemberId) -> (u64, String) {
         let past = || self.past_stray.get(&id).cloned().unwrap_or_default();
         self.members.iter().find(|member| member.id == id).map_or_else(past, Member::stray_output)
@@ -119,7 +119,7 @@ impl Pool {
         &self.name
     }
 
-    /// The members, in the order in which they are asked.
+    /// The members, in the order in which they are tried.
     pub fn members(&self) -> impl Iterator<Item = MemberView<'_>> {
         self.members.iter().map(|member| MemberView {
             id: member.id,

@@ -1,16 +1,16 @@
-//! What members say, or can say no more, and what follows for them and the event they have.
+//! Output of members and closed pipes: what follows for a member and the event it has.
 
 use std::time::Duration;
 
 use super::{LastResult, MemberId, Milestone, Pool, PoolEffect, ResultHandler};
-use crate::listener::protocol::{ListenerState, ProtocolError, ProtocolMessage, excerpt};
+use crate::listener::protocol::{ListenerState, ProtocolMessage, ProtocolViolation, excerpt};
 use crate::log_level::Level;
 
-/// So long a member that babbled, or cannot answer any more, may work on before it is recycled.
+/// A member that wrote stray output, or cannot answer any more, is recycled after this time.
 pub(super) const RECYCLE_AFTER: Duration = Duration::from_secs(30);
-/// So long a member has for its RESULT that said READY once too often.
+/// A member that wrote READY once too often must write its RESULT within this time.
 const REPEATED_READY_TIMEOUT: Duration = Duration::from_secs(2);
-/// A pipe is closed at the end of a process, too: so long its end is waited for.
+/// A pipe also closes when a process exits: its exit is awaited for this time.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Pool {
@@ -18,13 +18,13 @@ impl Pool {
     pub fn on_stdout(&mut self, id: MemberId, mut data: &[u8], now: Duration) -> Vec<PoolEffect> {
         let mut out = Vec::new();
         let Some(at) = self.position(id) else { return out };
-        // All that was said was said before the next event is sent.
+        // All of it was written before the next event is sent.
         while let Some(said) = self.members[at].parser.next_message(&mut data) {
             self.on_message(at, said, now, &mut out);
         }
         let member = &mut self.members[at];
         if member.recycle_at.is_none() && member.parser.is_in_result() {
-            member.recycle_at = Some((now + RECYCLE_AFTER, ProtocolError::IncompleteResult));
+            member.recycle_at = Some((now + RECYCLE_AFTER, ProtocolViolation::IncompleteResult));
         }
         self.dispatch(&mut out);
         out
@@ -40,7 +40,7 @@ impl Pool {
             return out;
         }
         member.parser.close();
-        member.recycle_at = Some((now + EXIT_TIMEOUT, ProtocolError::ClosedStdin));
+        member.recycle_at = Some((now + EXIT_TIMEOUT, ProtocolViolation::ClosedStdin));
         let event = member.event.take();
         let name = member.name.clone();
         if let Some(event) = event {
@@ -54,7 +54,7 @@ impl Pool {
         out
     }
 
-    /// A member's stdout is closed: it can say nothing more, but it may be working.
+    /// A member's stdout is closed: it can answer nothing more, but it may be working.
     pub fn on_stdout_closed(&mut self, id: MemberId, now: Duration) {
         let Some(at) = self.position(id) else { return };
         let member = &mut self.members[at];
@@ -65,10 +65,10 @@ impl Pool {
         }
         let at = now + if works { RECYCLE_AFTER } else { EXIT_TIMEOUT };
         let earlier = member.recycle_at.filter(|(due, _)| *due <= at);
-        member.recycle_at = earlier.or(Some((at, ProtocolError::ClosedStdout)));
+        member.recycle_at = earlier.or(Some((at, ProtocolViolation::ClosedStdout)));
     }
 
-    /// Members whose time is over.
+    /// Recycles the members whose deadline has passed.
     pub(super) fn recycle_overdue(&mut self, now: Duration, out: &mut Vec<PoolEffect>) {
         for at in 0..self.members.len() {
             if let Some((_, breach)) = self.members[at].recycle_at.filter(|(due, _)| *due <= now) {
@@ -95,7 +95,8 @@ impl Pool {
             }),
             ProtocolMessage::StrayOutput => self.on_stray_output(at, now, out),
             ProtocolMessage::RepeatedReady => {
-                self.members[at].recycle_at = Some((now + REPEATED_READY_TIMEOUT, ProtocolError::Unanswered));
+                self.members[at].recycle_at =
+                    Some((now + REPEATED_READY_TIMEOUT, ProtocolViolation::Unanswered));
             }
             ProtocolMessage::Error(breach) => self.on_protocol_error(at, breach, now, out),
         }
@@ -137,7 +138,7 @@ impl Pool {
         self.log_state_change(at, ListenerState::Busy, ListenerState::Acknowledged, out);
     }
 
-    /// Stray output: the member may be working, so it is let go on for a while.
+    /// Stray output: the member may be working, so it is recycled only after a while.
     fn on_stray_output(&mut self, at: usize, now: Duration, out: &mut Vec<PoolEffect>) {
         let member = &mut self.members[at];
         member.stray_count += 1;
@@ -145,14 +146,14 @@ impl Pool {
         let times = member.stray_count;
         let is_awaited = match member.parser.state() {
             ListenerState::Busy => true,
-            // One that has never said READY is starting.
+            // A member that has never written READY is starting.
             ListenerState::Acknowledged => member.milestone.is_some(),
             ListenerState::Ready | ListenerState::Unknown => false,
         };
         if is_awaited {
-            member.recycle_at.get_or_insert((now + RECYCLE_AFTER, ProtocolError::NoReply));
+            member.recycle_at.get_or_insert((now + RECYCLE_AFTER, ProtocolViolation::NoReply));
         }
-        // One that always does it is told of less and less often.
+        // Repeated stray output is logged less and less often.
         if times.is_power_of_two() {
             let babble = excerpt(member.parser.stray_output());
             let times = if times == 1 { String::new() } else { format!(", {times} times so far") };
@@ -168,14 +169,14 @@ impl Pool {
     fn on_protocol_error(
         &mut self,
         at: usize,
-        breach: ProtocolError,
+        breach: ProtocolViolation,
         now: Duration,
         out: &mut Vec<PoolEffect>,
     ) {
         let member = &mut self.members[at];
         member.recycle_at = None;
         let from = match breach {
-            ProtocolError::Unanswered | ProtocolError::TooMuchStrayOutput => ListenerState::Busy,
+            ProtocolViolation::Unanswered | ProtocolViolation::TooMuchStrayOutput => ListenerState::Busy,
             _ => member.parser.state(),
         };
         member.parser.close();

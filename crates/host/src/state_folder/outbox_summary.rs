@@ -1,7 +1,7 @@
-//! What waits in an outbox: counts and the last error, read as a stranger's folder.
+//! What waits in an outbox, [`OutboxSummary`]: counts and the last error, read without trust in the folder.
 //!
-//! The folder belongs to the listener's user, who may be anybody: no link is followed, nothing but plain files and
-//! folders of that user is read, and so much of them at most. The layout is docs/alerts.md's: `outbox/new/ID` and
+//! The folder belongs to the listener's user, which may be any user: no link is followed, nothing but plain files and
+//! folders of that user is read, and a bounded part of them. The layout is docs/alerts.md's: `outbox/new/ID` and
 //! `outbox/dead/ID`, where an ID begins with microseconds since 1970 in 16 digits and a dot, and `outbox/last-error`, one
 //! line of `UNIXTIME REASON`.
 
@@ -15,18 +15,18 @@ use std::time::Duration;
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, StatVfs, StatVfsMountFlags, fstat, fstatvfs, openat};
 use rustix::io::Errno;
 
-/// So many names of a folder are looked at.
+/// The most names of a folder that are read.
 pub const MAX_COUNTED: usize = 10_000;
-/// So much of the last error is read (bytes).
+/// The most bytes of the last error that are read.
 const MOST_ERROR: u64 = 500;
 /// With less room than this on its disk (bytes) an outbox counts as full: an alert with its details has some KiB.
 const LEAST_ROOM: u64 = 16 * 1024;
-/// An ID begins with so many digits.
+/// The digits at the beginning of an ID.
 const DIGITS: usize = 16;
 
 /// What an outbox holds. Times are since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct OutboxStatus {
+pub struct OutboxSummary {
     /// Alerts that wait to be delivered; [`MAX_COUNTED`] stands for that many or more.
     pub waiting: usize,
     /// Since when the oldest of them waits.
@@ -46,7 +46,7 @@ pub struct LastError {
     pub reason: String,
 }
 
-impl OutboxStatus {
+impl OutboxSummary {
     /// Reads the outbox of a state folder that belongs to the user `uid`. An outbox that is not there holds nothing.
     /// It may block where the disk does.
     ///
@@ -69,7 +69,7 @@ impl OutboxStatus {
         Ok(Self { waiting, oldest, dead, last_error: last_error(&outbox, uid) })
     }
 
-    /// Whether somebody should look.
+    /// Whether it needs no attention.
     pub const fn is_healthy(&self) -> bool {
         self.waiting == 0 && self.dead == 0
     }
@@ -168,8 +168,8 @@ mod tests {
         state
     }
 
-    fn read(state: &Path) -> Result<OutboxStatus, String> {
-        OutboxStatus::read(state, geteuid().as_raw())
+    fn read(state: &Path) -> Result<OutboxSummary, String> {
+        OutboxSummary::read(state, geteuid().as_raw())
     }
 
     #[test]
@@ -189,14 +189,14 @@ mod tests {
             at: Duration::from_secs(1_700_000_100),
             reason: "mail:25 does not\u{fffd}answer".to_owned(),
         };
-        let expected = OutboxStatus {
+        let expected = OutboxSummary {
             waiting: 2,
             oldest: Some(Duration::from_secs(1_600_000_000)),
             dead: 1,
             last_error: Some(error),
         };
         assert_eq!(read(state.path()), Ok(expected));
-        assert_eq!(read(Path::new("/nonexistent/state")), Ok(OutboxStatus::default()));
+        assert_eq!(read(Path::new("/nonexistent/state")), Ok(OutboxSummary::default()));
     }
 
     #[test]
@@ -229,14 +229,14 @@ mod tests {
         fs::remove_dir(own.join("new")).unwrap();
         symlink(secret.path().join("outbox/new"), own.join("new")).unwrap();
         symlink(secret.path().join("secret"), own.join("last-error")).unwrap();
-        assert_eq!(read(state.path()), Ok(OutboxStatus::default()));
+        assert_eq!(read(state.path()), Ok(OutboxSummary::default()));
         fs::remove_file(own.join("last-error")).unwrap();
         fs::hard_link(secret.path().join("secret"), own.join("last-error")).unwrap();
-        assert_eq!(read(state.path()), Ok(OutboxStatus::default()));
+        assert_eq!(read(state.path()), Ok(OutboxSummary::default()));
         fs::remove_file(own.join("last-error")).unwrap();
         mkfifoat(CWD, own.join("last-error"), Mode::from_raw_mode(0o600)).unwrap();
-        assert_eq!(read(state.path()), Ok(OutboxStatus::default()));
-        let refused = OutboxStatus::read(state.path(), geteuid().as_raw() + 1).unwrap_err();
+        assert_eq!(read(state.path()), Ok(OutboxSummary::default()));
+        let refused = OutboxSummary::read(state.path(), geteuid().as_raw() + 1).unwrap_err();
         assert!(refused.contains("does not belong to uid"), "{refused}");
         let other = tempfile::tempdir().unwrap();
         symlink(&own, other.path().join("outbox")).unwrap();
