@@ -1,4 +1,4 @@
-//! What reaches the owner: one enum of all inputs, taken in order.
+//! Inputs of the owner from the HTTP server: [`Input`], taken in order.
 
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::log_level::Level;
@@ -14,25 +14,25 @@ use crate::view::stream::EventStream;
 pub enum Input {
     /// A client calls a method.
     Call(MethodCall),
-    /// Somebody beside the owner has something for the main log.
+    /// A line for the main log.
     Log {
-        /// How important it is.
+        /// Its level.
         level: Level,
         /// The line.
         line: String,
     },
-    /// A page is to be made.
+    /// A page needs a snapshot.
     View(oneshot::Sender<DaemonView>),
-    /// Somebody wants to look into the outboxes of listeners.
+    /// The outboxes of listeners are to be read.
     StateFolders(oneshot::Sender<Vec<StateFolderView>>),
-    /// A client wants to hear what happens from now on.
+    /// A client subscribes to events.
     Subscribe {
         /// These types, and all below them in the tree.
         kinds: Vec<EventKind>,
         /// Takes the stream; it ends when its reader is too far behind, or with the daemon.
         reply: oneshot::Sender<EventStream>,
     },
-    /// A client wants to read or follow a log. The owner tells where it is; reading it is not his work.
+    /// A client wants to read or follow a log. The owner says where it is, and does not read it.
     LocateLog {
         /// Which one.
         what: LogId,

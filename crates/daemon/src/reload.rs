@@ -1,11 +1,11 @@
-//! What a restart needs is tried before anything is stopped: a configuration that cannot be applied stops nothing.
+//! Prepares a restart before anything is stopped: [`Reload`]. A configuration that cannot be applied stops nothing.
 //!
 //! ```text
 //!   SIGHUP, reload ─▶ read ─▶ try: user, limits, folders, sockets, log ─▶ stop everything ─▶ the next life
-//!                       └── a fault ──┴─▶ one line, a fault for who asked; the old configuration goes on
+//!                       └── a fault ──┴─▶ one line, a fault for the client; the old configuration goes on
 //! ```
 //!
-//! What was opened in trying is kept and handed to the next life, so what has worked once cannot fail then.
+//! What was opened is handed to the next life, so it cannot fail there.
 
 use std::cell::RefCell;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What a client may ask of the owner, typed: one variant for each method of `supervisor.*` and `ironlance.*`.
+//! Requests of clients to the owner: [`RpcRequest`] has a variant for each method of `supervisor.*` and `ironlance.*`.
 
 use std::path::PathBuf;
 
@@ -26,12 +26,12 @@ pub enum RpcRequest {
     ReloadConfig,
     AddProcessGroup { name: String },
     RemoveProcessGroup { name: String },
-    StartProcess { name: String, wait: WaitMode },
-    StartProcessGroup { name: String, wait: WaitMode },
-    StartAllProcesses { wait: WaitMode },
-    StopProcess { name: String, wait: WaitMode },
-    StopProcessGroup { name: String, wait: WaitMode },
-    StopAllProcesses { wait: WaitMode },
+    StartProcess { name: String, wait: ReplyTiming },
+    StartProcessGroup { name: String, wait: ReplyTiming },
+    StartAllProcesses { wait: ReplyTiming },
+    StopProcess { name: String, wait: ReplyTiming },
+    StopProcessGroup { name: String, wait: ReplyTiming },
+    StopAllProcesses { wait: ReplyTiming },
     SignalProcess { name: String, signal: RequestedSignal },
     SignalProcessGroup { name: String, signal: RequestedSignal },
     SignalAllProcesses { signal: RequestedSignal },
@@ -49,7 +49,7 @@ pub enum RpcRequest {
 }
 
 impl RpcRequest {
-    /// Whether the owner answers this also while it stops or restarts; all else is then SHUTDOWN_STATE.
+    /// Whether the owner answers this also while it stops or restarts; other methods give SHUTDOWN_STATE then.
     pub const fn is_answered_while_stopping(&self) -> bool {
         matches!(
             self,
@@ -82,12 +82,12 @@ impl RpcRequest {
     }
 }
 
-/// Whether a start or stop is answered at once or when it has come true.
+/// Whether a start or stop is answered at once or when it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitMode {
+pub enum ReplyTiming {
     /// When the process runs, or has stopped.
     WhenDone,
-    /// As soon as it is on its way.
+    /// As soon as it has begun.
     AtOnce,
 }
 
@@ -134,9 +134,9 @@ pub enum LogPart {
 pub struct MethodCall {
     /// What is asked.
     pub request: RpcRequest,
-    /// By whom.
-    pub asker: Requester,
-    /// Closed when the client has gone: nobody waits for the answer any more.
+    /// Who asks.
+    pub requester: Requester,
+    /// Takes the answer; closed when the client has gone.
     pub reply: oneshot::Sender<Result<Value, Fault>>,
 }
 

@@ -75,16 +75,17 @@ impl SignalReason {
     /// The process of this supervisord that has requested it, if it is one.
     pub fn process(&self) -> Option<&Namespec> {
         match self {
-            Self::Stop(asker) | Self::Signal(asker) | Self::Shutdown(asker) | Self::Restart(asker) => {
-                match &**asker {
-                    Requester::Process(namespec) => Some(namespec),
-                    Requester::Client(_)
-                    | Requester::Page(_)
-                    | Requester::Signal(_)
-                    | Requester::Daemon
-                    | Requester::Unknown => None,
-                }
-            }
+            Self::Stop(requester)
+            | Self::Signal(requester)
+            | Self::Shutdown(requester)
+            | Self::Restart(requester) => match &**requester {
+                Requester::Process(namespec) => Some(namespec),
+                Requester::Client(_)
+                | Requester::Page(_)
+                | Requester::Signal(_)
+                | Requester::Daemon
+                | Requester::Unknown => None,
+            },
             Self::Recycled => None,
         }
     }
@@ -138,9 +139,9 @@ impl fmt::Display for RequestSource {
 impl fmt::Display for SignalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stop(asker) | Self::Signal(asker) => asker.fmt(f),
-            Self::Shutdown(asker) => write!(f, "the shutdown, asked for by {asker}"),
-            Self::Restart(asker) => write!(f, "the restart of supervisord, asked for by {asker}"),
+            Self::Stop(requester) | Self::Signal(requester) => requester.fmt(f),
+            Self::Shutdown(requester) => write!(f, "the shutdown, asked for by {requester}"),
+            Self::Restart(requester) => write!(f, "the restart of supervisord, asked for by {requester}"),
             Self::Recycled => f.write_str("supervisord, as it broke the protocol of listeners"),
         }
     }
@@ -163,7 +164,7 @@ mod tests {
         };
         let client = |peer, user: Option<&str>| RequestSource { peer, user: user.map(Into::into) };
         let remote = ClientPeer::Remote(([10, 0, 0, 5], 4321).into());
-        for (asker, words) in [
+        for (requester, words) in [
             (
                 Requester::Client(client(local(Some("supervisorctl")), Some("ops"))),
                 "supervisorctl (pid 7, root)",
@@ -179,7 +180,7 @@ mod tests {
             (Requester::Signal("SIGTERM"), "SIGTERM to supervisord"),
             (Requester::Client(client(local(Some("a\u{1b}[2J")), None)), "a\\x1b[2J (pid 7, root)"),
         ] {
-            assert_eq!(asker.to_string(), words);
+            assert_eq!(requester.to_string(), words);
         }
         let signal = Rc::new(Requester::Signal("SIGHUP"));
         assert_eq!(

@@ -25,7 +25,7 @@ impl OwnerClient {
     /// # Errors
     /// The method's own faults; `SHUTDOWN_STATE` if the owner is stopping.
     pub(super) async fn call(&self, requester: &Requester, request: RpcRequest) -> Result<Value, Fault> {
-        let call = |reply| Input::Call(MethodCall { request, asker: requester.clone(), reply });
+        let call = |reply| Input::Call(MethodCall { request, requester: requester.clone(), reply });
         self.ask(call).await.unwrap_or_else(|| Err(FaultKind::ShutdownState.bare()))
     }
 

@@ -1,4 +1,4 @@
-//! The two clocks of the owner: one for deadlines, which nobody can set, and one for reports.
+//! The two clocks of the owner: one for deadlines, which cannot be set, and one for reports.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! Names of hosts are looked up on threads of their own: a resolver may take ten seconds, and nobody else can wait for
-//! it. The process that needs the address is STARTING meanwhile, without a pid.
+//! Looks up names of hosts on threads of their own, [`HostLookups`]: a resolver may block for ten seconds. The process
+//! that needs the address is STARTING meanwhile, without a pid.
 //!
 //! ```text
 //!   spawn ──▶ ask ──▶ known: at once
@@ -22,10 +22,10 @@ type HostPort = (String, u16);
 pub(crate) type Address = Result<SocketAddr, String>;
 type Resolve = fn(&str, u16) -> Address;
 
-/// A resolver needs no more than this (bytes); the C library's has large buffers.
+/// The stack of a resolver's thread (bytes); the C library's resolver has large buffers.
 const STACK: usize = 512 * 1024;
 
-/// What was found for whom; given back to [`HostLookups::finish`].
+/// The outcome of a lookup; given back to [`HostLookups::finish`].
 pub(crate) struct LookupResult {
     place: HostPort,
     address: Address,
@@ -34,9 +34,9 @@ pub(crate) struct LookupResult {
 /// Lookups under way.
 pub(crate) struct HostLookups {
     resolve: Resolve,
-    /// Who waits for which place.
+    /// The processes that wait, and what for.
     waiting: Vec<(ProcessId, HostPort)>,
-    /// What was found, while those who waited for it are told.
+    /// Outcomes, while the processes that waited for them are started.
     found: HashMap<HostPort, Address>,
     sender: UnboundedSender<LookupResult>,
     inbox: UnboundedReceiver<LookupResult>,
@@ -54,7 +54,7 @@ impl HostLookups {
         Self { resolve, waiting: Vec::new(), found: HashMap::new(), sender, inbox }
     }
 
-    /// The address of a place that a process needs; nothing where it has to wait for that.
+    /// The address that a process needs; nothing where it has to wait for it.
     pub(crate) fn address_for(&mut self, who: ProcessId, host: &str, port: u16) -> Option<Address> {
         if let Ok(ip) = host.parse::<Ipv4Addr>() {
             return Some(Ok((ip, port).into()));
@@ -73,42 +73,42 @@ impl HostLookups {
         None
     }
 
-    /// Looks a place up elsewhere, or here where the system has no thread for us.
+    /// Looks a host up on a thread, or at once where the system has no thread for us.
     fn start_lookup(&self, place: &HostPort) -> Result<(), Address> {
         let (sender, resolve, wanted) = (self.sender.clone(), self.resolve, place.clone());
         let thread = thread::Builder::new().name("resolver".into()).stack_size(STACK);
         let look = move || {
             let address = resolve(&wanted.0, wanted.1);
-            // An owner that is gone needs no address.
+            // The send fails only when the owner is gone.
             let _ = sender.send(LookupResult { place: wanted, address });
         };
         thread.spawn(look).map(drop).map_err(|_| (self.resolve)(&place.0, place.1))
     }
 
-    /// A process no longer waits; says whether it did.
+    /// A process no longer waits. Returns whether it did.
     pub(crate) fn cancel(&mut self, who: ProcessId) -> bool {
         let before = self.waiting.len();
         self.waiting.retain(|(waiting, _)| *waiting != who);
         self.waiting.len() < before
     }
 
-    /// Waits until something has been found.
+    /// Waits until a lookup is done.
     pub(crate) async fn next(&mut self) -> LookupResult {
         match self.inbox.recv().await {
             Some(found) => found,
-            // There is a sender in here, so this does not come.
+            // Not reached: `self` has a sender.
             None => std::future::pending().await,
         }
     }
 
-    /// Who waited for what has been found. They know it until [`Self::finish`].
+    /// The processes that waited for this lookup; its outcome is known until [`Self::finish`].
     pub(crate) fn complete(&mut self, found: &LookupResult) -> Vec<ProcessId> {
         self.found.insert(found.place.clone(), found.address.clone());
         let told = |(_, place): &mut (ProcessId, HostPort)| *place == found.place;
         self.waiting.extract_if(.., told).map(|(who, _)| who).collect()
     }
 
-    /// All have been told: who asks later has it looked up anew.
+    /// All have been started: a later start looks the host up anew.
     pub(crate) fn finish(&mut self, found: &LookupResult) {
         self.found.remove(&found.place);
     }

@@ -1,7 +1,4 @@
-//! A log that is a stream with a slow reader, such as a container's stdout: its child waits, and nothing is lost.
-//!
-//! What the stream does not take is kept and offered again; the child's pipe is not read meanwhile, so that the child
-//! waits in its own writes. Only a reader that takes nothing at all for long loses output.
+//! Bytes that a log has not taken yet: [`LogBacklog`]. `slow_logs` offers them again.
 
 use std::time::Duration;
 
@@ -9,14 +6,14 @@ use ironlance_core::log_level::Level;
 
 use crate::log::rotating_file::{RotatingFile, TryWrite};
 
-/// So long a reader may take nothing before output is lost.
+/// How long a reader may take nothing before output is lost.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a log has not taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct LogBacklog {
     bytes: Vec<u8>,
-    /// Since when nothing was taken, as far as it was looked at (monotonic).
+    /// Since when nothing was taken, as of the last offer (monotonic).
     stuck: Option<Duration>,
 }
 
@@ -25,7 +22,7 @@ impl LogBacklog {
         self.bytes.is_empty()
     }
 
-    /// Writes `data` behind what is kept. Gives what the main log should say, if anything.
+    /// Writes `data` behind the backlog. Gives a line for the main log, if there is one.
     pub(crate) fn write(&mut self, log: &mut RotatingFile, data: &[u8]) -> Option<(Level, String)> {
         if !self.is_empty() {
             self.bytes.extend_from_slice(data);
@@ -46,7 +43,7 @@ impl LogBacklog {
         self.bytes.extend_from_slice(data);
     }
 
-    /// Offers what is kept again. Gives what the main log should say, if anything.
+    /// Offers the backlog again. Gives a line for the main log, if there is one.
     pub(crate) fn flush(&mut self, log: &mut RotatingFile, now: Duration) -> Option<(Level, String)> {
         if self.is_empty() {
             return None;
@@ -68,7 +65,7 @@ impl LogBacklog {
         }
     }
 
-    /// Writes what is kept as far as it is taken at once; tells how much is lost.
+    /// Writes as much of the backlog as is taken at once. Returns how many bytes are lost.
     pub(crate) fn write_final(&mut self, log: &mut RotatingFile) -> usize {
         let bytes = std::mem::take(&mut self.bytes);
         match log.try_write(&bytes) {
@@ -77,7 +74,7 @@ impl LogBacklog {
         }
     }
 
-    /// Writes what is kept as far as it is taken soon; the rest is lost, and counted.
+    /// Writes as much of the backlog as is taken soon; the rest is lost, and counted.
     pub(crate) fn write_or_drop(&mut self, log: &mut RotatingFile) -> Option<(Level, String)> {
         let written = log.write(&std::mem::take(&mut self.bytes));
         written.log_line(log.path())
@@ -94,6 +91,6 @@ pub(crate) struct OrphanedLog {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteTurn {
     Now,
-    /// The stream has taken a part of what somebody else writes, and the rest of it comes first.
+    /// The stream has taken a part of another output, and the rest of it comes first.
     AfterOthers,
 }

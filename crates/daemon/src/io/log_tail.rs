@@ -4,13 +4,13 @@ use std::path::Path;
 
 use crate::log::{read_back, rotating_file};
 
-/// So much of a log is looked at for the last lines (bytes).
+/// How much of a log is read for the last lines (bytes).
 const TAIL_BYTES: u64 = 2048;
-/// So many lines are kept.
+/// How many lines are kept.
 const TAIL_LINES: usize = 20;
 
-/// The last lines of a log, as far as it can be read, when the child has written `logged` bytes of it: what its
-/// forerunners wrote is not looked at. What a rotation has just moved away is found there.
+/// The last lines of a log, as far as it can be read, when the child has written `logged` bytes of it: earlier
+/// output is not read. Bytes that a rotation has just moved away are read from the backup.
 pub(crate) fn tail_of_file(path: &Path, logged: u64) -> String {
     let wanted = usize::try_from(logged.min(TAIL_BYTES)).unwrap_or_default();
     let mut bytes = last_bytes(path, wanted);

@@ -1,4 +1,4 @@
-//! Where the output of one channel of one child goes: file, syslog, events, captured communication.
+//! One output channel of one child, [`Output`]: to its log file, syslog, events and captured messages.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -40,25 +40,25 @@ pub(crate) struct Output {
     logged: u64,
 }
 
-/// What the output means to the daemon.
+/// What an output is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputRole {
-    /// It is only kept.
+    /// Logs and events.
     Program,
-    /// It is what a listener says to its pool.
+    /// The answers of a listener to its pool.
     Listener,
 }
 
-/// Of whom the output is, and what the daemon wants of all output.
+/// The process that has written, and the settings that hold for all output.
 pub(crate) struct OutputContext<'a> {
     pub(crate) namespec: &'a Rc<Namespec>,
     pub(crate) pid: u32,
     pub(crate) strip_ansi: bool,
     /// The main log is at a level at which output goes there too.
     pub(crate) in_main_log: bool,
-    /// Somebody wants events about output of this channel.
+    /// A pool or a subscriber wants events about output of this channel.
     pub(crate) events_wanted: bool,
-    /// Whether others have to write to the same stream first.
+    /// Whether others must write to the same stream first.
     pub(crate) turn: WriteTurn,
 }
 
@@ -69,12 +69,12 @@ pub(crate) struct OutputEffects {
     pub(crate) lines: Vec<(Level, String)>,
 }
 
-/// So much output goes into one event (bytes), as in the original.
+/// The most output that goes into one event (bytes), as in the original.
 const EVENT_BYTES: usize = 128 * 1024;
-/// So much is read at once where messages are captured (bytes): at 45 bytes of tags each, no more events than a
+/// The most that is read at once where messages are captured (bytes): at 45 bytes of tags each, no more events than a
 /// listener's buffer has room for when it is three quarters full.
 const CAPTURE_READ: usize = 8 * 1024;
-/// So much of the last output is kept in memory where there is no file (bytes).
+/// How much of the last output is kept in memory where there is no log file (bytes).
 const RECENT_BYTES: usize = 2048;
 
 impl Output {
@@ -82,13 +82,13 @@ impl Output {
     pub(crate) fn new(
         fd: OwnedFd,
         channel: OutputChannel,
-        wish: &config::OutputConfig,
+        settings: &config::OutputConfig,
         log: Option<RotatingFile>,
         syslog: Option<Syslog>,
         role: OutputRole,
     ) -> Self {
-        let capture = usize::try_from(wish.capture_maxbytes).unwrap_or(usize::MAX);
-        let to_events = wish.events_enabled || capture > 0;
+        let capture = usize::try_from(settings.capture_maxbytes).unwrap_or(usize::MAX);
+        let to_events = settings.events_enabled || capture > 0;
         let urgency = if to_events || role == OutputRole::Listener {
             ReadPriority::Immediate
         } else {
@@ -101,8 +101,8 @@ impl Output {
             log,
             syslog,
             splitter: (capture > 0).then(|| Splitter::new(capture)),
-            // What a listener says to its pool is no output of a program, as in the original.
-            events: wish.events_enabled && role == OutputRole::Program,
+            // The answers of a listener make no events, as in the original.
+            events: settings.events_enabled && role == OutputRole::Program,
             urgency,
             grown: false,
             pause: ReadPause::default(),
@@ -120,7 +120,7 @@ impl Output {
         self.fd = None;
     }
 
-    /// Whether it is heard at once: it is a listener's, or becomes events.
+    /// Immediate for listeners, and where output becomes events.
     pub(crate) const fn urgency(&self) -> ReadPriority {
         self.urgency
     }
@@ -145,7 +145,7 @@ impl Output {
         if self.splitter.is_some() { CAPTURE_READ } else { usize::MAX }
     }
 
-    /// What was read from the pipe goes where it belongs.
+    /// Takes bytes that were read from the pipe.
     pub(crate) fn accept(&mut self, data: &[u8], source: &OutputContext<'_>, into: &mut OutputEffects) {
         let Some(mut splitter) = self.splitter.take() else {
             return self.forward(data, Destination::Log, source, into);
@@ -217,7 +217,7 @@ impl Output {
             }
         }
         if let Some(syslog) = &mut self.syslog {
-            // What the system's log does not take is lost, as with every program.
+            // Lines that the system's log does not take are lost, as with every program.
             let _ = syslog.write(&format!("{} ", source.namespec.process), data, "");
         }
         if let Some(recent) = &mut self.recent {
@@ -235,12 +235,12 @@ impl Output {
         !self.backlog.is_empty()
     }
 
-    /// Offers to the log again what it has not taken. Gives what the main log should say, if anything.
+    /// Offers the backlog to the log again. Gives a line for the main log, if there is one.
     pub(crate) fn flush(&mut self, now: Duration) -> Option<(Level, String)> {
         self.backlog.flush(self.log.as_mut()?, now)
     }
 
-    /// What the log has not taken, when there will be no more.
+    /// The log with its backlog, if there is any, when the child has exited.
     pub(crate) fn into_orphaned_log(self) -> Option<OrphanedLog> {
         let log = self.log.filter(|_| !self.backlog.is_empty())?;
         Some(OrphanedLog { log, backlog: self.backlog })
@@ -251,7 +251,7 @@ impl Output {
         self.recent.as_deref()
     }
 
-    /// How much of the log is of this child, in bytes.
+    /// How much of the log this child has written (bytes).
     pub(crate) const fn logged(&self) -> u64 {
         self.logged
     }

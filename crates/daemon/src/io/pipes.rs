@@ -53,7 +53,7 @@ impl ChildPipes {
 /// What one read of an output gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputRead {
-    /// So many bytes at the beginning of the buffer.
+    /// This many bytes at the beginning of the buffer.
     Bytes(usize),
     /// Nothing now, or there is no such output.
     Nothing,

@@ -1,13 +1,13 @@
-//! Which pipes to listen to at once, and which can wait a moment so that more is heard at a time.
+//! Polls the pipes of children: [`OutputPoller`], two nested epoll sets, of which the inner one may wait.
 //!
-//! What a listener says, and output that becomes events, is heard at once. Output that only goes to a file is heard
-//! after a pause, which grows while little is said and shrinks when a pipe was found full:
+//! Output of listeners, and output that becomes events, is read at once. Output that only goes to a file is deferred, so
+//! that more is read at a time: by a delay that grows while reads are small and shrinks when a pipe was found full.
 //!
 //! ```text
-//!            little was heard: twice as long, up to 8 ms
+//!            small reads: twice as long, up to 8 ms  
 //!    ┌────────────────────────────────────────────────────┐
 //!    ▼                                                    │
-//!  pause ──▶ all that can be read is read ──▶ how much was it?
+//!  delay ──▶ all that can be read is read ──▶ how much was it?
 //!    ▲                                                    │
 //!    └────────────────────────────────────────────────────┘
 //!            a pipe was full: half as long, down to none
@@ -20,45 +20,45 @@ use std::time::Duration;
 use crate::child::pipes::{Epoll, Interest, MAX_EVENTS};
 use crate::readable_fd::ReadableFd;
 
-/// The shortest pause but none. The runtime's clock counts milliseconds, so the owner itself waits so long.
+/// The shortest delay except none. The runtime's clock counts milliseconds, so the owner waits for this one in poll(2).
 const SHORTEST_SPIN: Duration = Duration::from_micros(150);
-/// The shortest that the runtime can time.
+/// The shortest delay that the runtime can time.
 const SHORTEST_DELAY: Duration = Duration::from_millis(1);
-/// The longest. A log is written so much later than it could be, at most.
+/// The longest delay: how much later a log may be written than it could be.
 const LONGEST_DELAY: Duration = Duration::from_millis(8);
-/// A pipe that gives so much was as good as full (bytes).
+/// A pipe that yields this much at once was as good as full (bytes).
 const FULL: usize = 48 * 1024;
 /// The same for one that was made larger.
 const FULL_GROWN: usize = 768 * 1024;
 
-/// Whether a pipe is heard at once.
+/// Whether a pipe is read as soon as it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadPriority {
     Immediate,
     Deferred,
 }
 
-/// Stands for all pipes that can wait, among those that cannot.
+/// The token of the nested epoll set (`deferred`) inside `urgent`.
 const DEFERRED_SET: u64 = u64::MAX;
 
 /// All pipes of all children.
 pub(crate) struct OutputPoller {
     urgent: Epoll,
-    /// Told by the runtime that `urgent` has something.
+    /// The runtime's registration of `urgent`.
     readiness: ReadableFd,
-    /// `urgent` has not been asked to its end.
+    /// `urgent` may have more: it is watched by edges, and has not said yet that it is empty.
     ready: bool,
-    /// A member of `urgent` that tells once, and not again before the pause is over.
+    /// A member of `urgent` with EPOLLONESHOT: it is armed again when the delay is over.
     deferred: Epoll,
     delay: Duration,
-    /// When the patient ones are heard next, if anything has been said (monotonic).
+    /// When deferred pipes are read next, if one of them is ready (monotonic).
     read_deferred_at: Option<Duration>,
-    /// Pipes that can wait and have so much to say that they are read after each pause, and not watched: a watched pipe
-    /// costs its writer more for each write.
+    /// Deferred pipes with much output: read after each delay and not watched, as a watched pipe makes each write more
+    /// expensive.
     hot: Vec<u64>,
-    /// Every patient pipe that has something is being heard. What comes after that waits for the next pause.
+    /// The deferred set has been drained in this pass. What comes later waits for the next delay.
     drained: bool,
-    /// What was heard since the pause: the most from one pipe, and whether one was full.
+    /// Since the delay: the most that was read from one pipe, and whether one was full.
     most_read: usize,
     saw_full: bool,
     /// One of them had been made larger.
@@ -109,22 +109,22 @@ impl OutputPoller {
         }
     }
 
-    /// Waits until something has been said that was not known. Nothing is lost if the waiting is given up.
+    /// Waits until a pipe is ready that was not. Cancel safe.
     pub(crate) async fn wait(&self) -> io::Result<()> {
         self.readiness.readable().await
     }
 
-    /// Something has been said.
+    /// A pipe is ready.
     pub(crate) const fn mark_ready(&mut self) {
         self.ready = true;
     }
 
-    /// When the pause ends, if something has been said (monotonic).
+    /// When the delay ends, if a deferred pipe is ready (monotonic).
     pub(crate) const fn deadline(&self) -> Option<Duration> {
         self.read_deferred_at
     }
 
-    /// Whether there is something to be heard now.
+    /// Whether a pipe may be ready to be served now.
     pub(crate) fn is_due(&self, now: Duration) -> bool {
         self.ready || self.read_deferred_at.is_some_and(|at| at <= now)
     }
@@ -169,18 +169,18 @@ impl OutputPoller {
         self.read_deferred_at = Some(now);
     }
 
-    /// Whether output that can wait is heard without any pause, as its pipes were found full.
+    /// Whether deferred output is read without any delay, as its pipes were found full.
     pub(crate) const fn has_no_delay(&self) -> bool {
         self.delay.is_zero()
     }
 
-    /// Ends the pause: somebody wants to know now what was said.
+    /// Ends the delay: a client wants the output now.
     pub(crate) const fn expire_delay(&mut self) {
         self.read_deferred_at = Some(Duration::ZERO);
         self.drained = false;
     }
 
-    /// So much was read from one pipe that could wait.
+    /// Notes how much was read from one deferred pipe.
     pub(crate) fn record_read(&mut self, size: usize, grown: bool) {
         self.most_read = self.most_read.max(size);
         self.saw_full |= size >= if grown { FULL_GROWN } else { FULL };
@@ -192,19 +192,19 @@ impl OutputPoller {
         self.hot.contains(&token)
     }
 
-    /// Watches a pipe no more, and reads it after each pause.
+    /// Watches a pipe no more, and reads it after each delay.
     pub(crate) fn make_hot(&mut self, fd: BorrowedFd<'_>, token: u64) {
         self.deferred.remove(fd);
         self.hot.push(token);
     }
 
-    /// Reads a pipe only when it has something again.
+    /// Watches a pipe that was hot again.
     pub(crate) fn make_watched(&mut self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         self.remove_hot(token);
         self.deferred.add(fd, token, Interest::Read)
     }
 
-    /// A pipe is closed, or not to be read for now.
+    /// A pipe is closed, or paused.
     pub(crate) fn remove_hot(&mut self, token: u64) {
         self.hot.retain(|talker| *talker != token);
     }
@@ -259,7 +259,7 @@ mod tests {
             pauses.push(pause.as_micros());
         }
         assert_eq!(pauses, [4000, 2000, 1000, 150, 0, 0]);
-        // A child that says much in small pieces is left alone for a moment at a time.
+        // A child that writes much in small pieces is not read at each write.
         assert_eq!(next_delay(Duration::ZERO, 1_000, false, false), SHORTEST_SPIN);
         assert_eq!(next_delay(SHORTEST_SPIN, 36_000, false, false), SHORTEST_SPIN);
     }

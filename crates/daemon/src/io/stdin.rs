@@ -1,4 +1,4 @@
-//! What is yet to be written to a child's standard input.
+//! A child's standard input, [`ChildStdin`], with the bytes that did not fit into the pipe yet.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +14,7 @@ pub(crate) struct ChildStdin {
     pub(crate) watched: bool,
 }
 
-/// More than this may not wait for one child (bytes): it does not read.
+/// The most that may be pending for one child (bytes): with more, it does not read.
 const MAX_PENDING: usize = 16 * 1024 * 1024;
 
 impl ChildStdin {
@@ -22,19 +22,19 @@ impl ChildStdin {
         Self { fd, pending: VecDeque::new(), watched: false }
     }
 
-    /// Writes `bytes` behind what already waits, as far as the pipe takes it.
+    /// Writes `bytes` behind what is pending, as much as the pipe takes.
     ///
     /// Errors: the child has closed its end, or it has left too much unread.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.pending.len() + bytes.len() > MAX_PENDING {
-            return Err(io::Error::other("too much waits to be read"));
+            return Err(io::Error::other("too much is pending"));
         }
         let written = if self.pending.is_empty() { self.try_write(bytes)? } else { 0 };
         self.pending.extend(&bytes[written..]);
         Ok(())
     }
 
-    /// Writes what waits, as far as the pipe takes it.
+    /// Writes what is pending, as much as the pipe takes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         while !self.pending.is_empty() {
             match self.try_write(self.pending.as_slices().0)? {
@@ -55,7 +55,7 @@ impl ChildStdin {
         }
     }
 
-    /// Whether something waits for the pipe to take more.
+    /// Whether bytes wait for the pipe to take more.
     pub(crate) fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }

@@ -1,15 +1,15 @@
-//! What the poller calls the pipes: a process and which of its pipes.
+//! Tokens of pipes in the poller: a process and which of its pipes.
 
 use ironlance_core::event::OutputChannel;
 
 use crate::state::ids::ProcessId;
 
-/// Which pipe of which process the poller means.
+/// The token of a pipe of a process.
 pub(crate) fn token(id: ProcessId, end: PipeEnd) -> u64 {
     u64::from(id.0) << 2 | end as u64
 }
 
-/// A pipe's place in a token.
+/// A pipe of a process; the number is a part of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PipeEnd {
     Stdin = 0,

@@ -19,7 +19,7 @@ pub(crate) enum Command {
     CancelLookup(ProcessId),
     /// Send a signal that shall end a process; a failure comes back as an input of its lifecycle.
     Kill { id: ProcessId, pid: u32, signal: i32, target: SignalTarget },
-    /// Write an event to a listener; its pool is told if the pipe is closed.
+    /// Write an event to a listener; a closed pipe comes back as an input of its pool.
     WriteStdin { id: ProcessId, bytes: Vec<u8> },
     /// Write to the daemon's own standard output.
     WriteOwnStdout(Vec<u8>),

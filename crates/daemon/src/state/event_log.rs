@@ -9,7 +9,7 @@ use ironlance_core::event::kind::EventKind;
 
 use ironlance_core::event::record::EventRecord;
 
-/// So many events are stored.
+/// How many events are stored.
 const CAPACITY: usize = 200;
 /// The most that is stored of a body (bytes): what a client sends may be very long.
 const STORED_BODY: usize = 4 * 1024;

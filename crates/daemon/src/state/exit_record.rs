@@ -1,4 +1,4 @@
-//! Why a process last ended: everything that is known only at that moment.
+//! How and why a process last ended: [`ExitRecord`], with all that is known only at that moment.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,11 +10,11 @@ use crate::requester::SignalReason;
 
 /// What ended a process.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ExitCause {
+pub(crate) struct TerminationCause {
     pub(crate) status: ExitStatus,
     /// Why supervisord had sent a signal to it, if it had.
     pub(crate) by: Option<SignalReason>,
-    /// What want of memory had to do with it.
+    /// Whether the kernel killed it for want of memory.
     pub(crate) memory: OomVerdict,
     /// Between fork and exec: which step failed, and why.
     pub(crate) not_started: Option<String>,
@@ -22,13 +22,13 @@ pub(crate) struct ExitCause {
     pub(crate) recycled: Option<String>,
 }
 
-impl ExitCause {
+impl TerminationCause {
     /// The status or signal; or the step that failed before there was a program that could have one.
     pub(crate) fn status_text(&self) -> String {
         self.not_started.clone().unwrap_or_else(|| self.status.words())
     }
 
-    /// Whether somebody had told it to stop.
+    /// Whether a stop was requested.
     pub(crate) fn requested(&self) -> bool {
         self.by.as_ref().is_some_and(SignalReason::is_stop)
     }
@@ -55,7 +55,7 @@ impl ExitCause {
     }
 }
 
-/// A signal that somebody had sent to a process.
+/// A signal that was sent to a process on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SentSignal {
     pub(crate) number: i32,
@@ -64,7 +64,7 @@ pub(crate) struct SentSignal {
     pub(crate) by: SignalReason,
 }
 
-/// A program that exits so soon after a signal that asks it to does so because of it.
+/// A program that exits this soon after a termination signal does so because of it.
 const LATE_EXIT: Duration = Duration::from_secs(10);
 /// Signals that ask a program to end, and that it may answer by exiting: SIGHUP, SIGINT, SIGQUIT, SIGTERM.
 const TERMINATION_SIGNALS: [i32; 4] = [1, 2, 3, 15];
@@ -81,7 +81,7 @@ impl SentSignal {
     }
 }
 
-/// That somebody in the control group was killed, and when.
+/// Says that a process of the control group was killed, and when.
 pub(crate) fn near_oom_kill(window: TimeWindow, clock: &LocalClock) -> String {
     let when = |time: Duration| {
         let moment = SystemTime::UNIX_EPOCH.checked_add(time).unwrap_or(SystemTime::UNIX_EPOCH);
@@ -99,13 +99,13 @@ pub(crate) fn near_oom_kill(window: TimeWindow, clock: &LocalClock) -> String {
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ExitRecord {
-    pub(crate) cause: ExitCause,
+    pub(crate) cause: TerminationCause,
     pub(crate) pid: u32,
-    /// How long it had been there.
+    /// How long it had been up.
     pub(crate) up: Duration,
     /// When it ended, since 1970.
     pub(crate) at: Duration,
-    /// Its status was one of its `exitcodes`, or it was told to stop.
+    /// Its status was one of its `exitcodes`, or a stop was requested.
     pub(crate) expected: bool,
     /// The last lines of its standard output and standard error.
     pub(crate) stdout_tail: String,
@@ -123,17 +123,23 @@ mod tests {
     fn a_cause_is_put_into_words() {
         let clock = LocalClock::new();
         let status = ExitStatus::Signal { number: 9, core: false };
-        let killed =
-            ExitCause { status, by: None, memory: OomVerdict::Killed, not_started: None, recycled: None };
+        let killed = TerminationCause {
+            status,
+            by: None,
+            memory: OomVerdict::Killed,
+            not_started: None,
+            recycled: None,
+        };
         assert_eq!(killed.status_text(), "terminated by SIGKILL");
         assert_eq!(killed.describe(&clock), "terminated by SIGKILL, killed by the kernel: out of memory");
         let step = Some("couldn't exec /x: ENOENT".to_owned());
         let status = ExitStatus::Code(127);
-        let never = ExitCause { status, memory: OomVerdict::Unrelated, not_started: step, ..killed.clone() };
+        let never =
+            TerminationCause { status, memory: OomVerdict::Unrelated, not_started: step, ..killed.clone() };
         assert_eq!(never.describe(&clock), "couldn't exec /x: ENOENT");
-        let asker = Rc::new(Requester::Signal("SIGTERM"));
-        let told = ExitCause {
-            by: Some(SignalReason::Shutdown(asker)),
+        let requester = Rc::new(Requester::Signal("SIGTERM"));
+        let told = TerminationCause {
+            by: Some(SignalReason::Shutdown(requester)),
             memory: OomVerdict::Unrelated,
             ..killed.clone()
         };
@@ -142,8 +148,10 @@ mod tests {
             "terminated by SIGKILL, as told by the shutdown, asked for by SIGTERM to supervisord"
         );
         let at = Duration::from_secs(1_700_000_000);
-        let near =
-            ExitCause { memory: OomVerdict::Possible(TimeWindow { from: at, to: at }), ..killed.clone() };
+        let near = TerminationCause {
+            memory: OomVerdict::Possible(TimeWindow { from: at, to: at }),
+            ..killed.clone()
+        };
         let words =
             "terminated by SIGKILL; a process of this control group was killed for want of memory at 2023-";
         assert!(near.describe(&clock).starts_with(words), "{}", near.describe(&clock));

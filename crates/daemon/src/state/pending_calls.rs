@@ -1,4 +1,4 @@
-//! Answers that wait: a client asked for a process to be up or down, and it is not yet.
+//! Calls that are not answered yet: a client waits for a process to be up or down, or for several.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -35,7 +35,7 @@ pub(crate) enum ReplyTo {
     Batch(BatchId, Namespec),
 }
 
-/// What is known of a waiting process.
+/// What a wait is judged by.
 pub(crate) struct CurrentStatus<'a> {
     pub(crate) state: ProcessState,
     pub(crate) spawnerr: Option<&'a str>,
@@ -43,10 +43,10 @@ pub(crate) struct CurrentStatus<'a> {
 
 impl Goal {
     /// The outcome, if it is known already (rpcinterface.py: the two `onwait`).
-    pub(crate) fn judge(self, standing: &CurrentStatus<'_>, called: &str) -> Option<Result<Value, Fault>> {
+    pub(crate) fn judge(self, status: &CurrentStatus<'_>, called: &str) -> Option<Result<Value, Fault>> {
         match self {
-            Self::Up => match standing.state {
-                _ if standing.spawnerr.is_some() => Some(Err(FaultKind::SpawnError.about(called))),
+            Self::Up => match status.state {
+                _ if status.spawnerr.is_some() => Some(Err(FaultKind::SpawnError.about(called))),
                 ProcessState::Running => Some(Ok(Value::Bool(true))),
                 ProcessState::Starting => None,
                 ProcessState::Stopped
@@ -56,7 +56,7 @@ impl Goal {
                 | ProcessState::Fatal
                 | ProcessState::Unknown => Some(Err(FaultKind::AbnormalTermination.about(called))),
             },
-            Self::Down => is_stopped(standing.state).then_some(Ok(Value::Bool(true))),
+            Self::Down => is_stopped(status.state).then_some(Ok(Value::Bool(true))),
         }
     }
 }
@@ -88,7 +88,7 @@ pub(crate) struct BatchId(u32);
 pub(crate) struct OrderedStop {
     /// By the priority of the group, then by their own.
     pub(crate) sequence: StopSequence<(i64, i64), ProcessId>,
-    /// Of those that are in it.
+    /// Of the processes in it.
     pub(crate) names: HashMap<ProcessId, Namespec>,
     /// Who asked for it.
     pub(crate) requester: Rc<Requester>,

@@ -90,7 +90,7 @@ impl Process {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ActiveGroup {
     pub(crate) config: Rc<config::Group>,
-    /// Its processes in the order of the configuration, in which they start by themselves.
+    /// Its processes in the order of the configuration, in which they are started automatically.
     pub(crate) members: Vec<ProcessId>,
     /// The same, in the order of their names.
     pub(crate) names: Box<[(ProcessName, ProcessId)]>,

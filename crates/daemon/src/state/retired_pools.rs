@@ -13,15 +13,15 @@ use super::ids::GroupId;
 use super::timers::Timer;
 use super::{State, Turn};
 
-/// So long a pool of the same name is waited for.
+/// How long events are kept for a pool of the same name.
 const KEEP_FOR: Duration = Duration::from_secs(60);
 
-/// The events of a pool that is no more, for a pool of the same name.
+/// A pool out of service; its events are for the next pool of its name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RetiredPool {
     pool: Pool,
-    /// What it goes on taking is asked for under this number, until it is given up: between the old pool and the new
-    /// one nothing is to be missed.
+    /// It stays subscribed under this number until it is given up, so that no event between the old pool and the new one
+    /// is missed.
     subscriber: Option<GroupId>,
     /// How many events it had when it went out of service.
     waiting_at_removal: u64,
@@ -102,7 +102,7 @@ impl State {
             let (name, waiting) = (retired.pool.name(), retired.pool.unanswered());
             let level = match waiting.total() {
                 0 => continue,
-                // The pool was removed while it had no events: nobody wants those that came later.
+                // The pool was removed while it had no events: later ones are not expected to be handled.
                 _ if retired.waiting_at_removal == 0 => Level::Info,
                 _ => Level::Warn,
             };
@@ -158,7 +158,7 @@ pub(crate) fn pool_mut(retired: &mut [RetiredPool], id: GroupId) -> Option<&mut 
     retired.iter_mut().find(|retired| retired.subscriber == Some(id)).map(|retired| &mut retired.pool)
 }
 
-/// What happens at every end, the listeners' own among it: nobody could have been told.
+/// Events of every end of the daemon, which no listener can take any more.
 const fn is_expected_at_exit(kind: EventKind) -> bool {
     matches!(
         kind,

@@ -1,4 +1,4 @@
-//! The state folder of a listener, as it was found at its last start.
+//! The state folder of a listener as of its last start: [`ListenerStateFolder`].
 
 use std::ffi::OsStr;
 use std::rc::Rc;
@@ -10,19 +10,19 @@ use ironlance_host::state_folder::{self, StateFolder, UserIdentity};
 pub(crate) struct ListenerStateFolder {
     pub(crate) folder: StateFolder,
     pub(crate) owner: Rc<UserIdentity>,
-    /// It is a listener of ours, and so keeps alerts there.
+    /// The listener is our own binary, which keeps alerts there.
     pub(crate) is_our_binary: bool,
-    /// It is one of ours, or its command line names one, as that of a script that calls it does.
+    /// The command line names our binary, as that of a script that calls it does.
     pub(crate) names_our_binary: bool,
 }
 
 impl ListenerStateFolder {
-    /// Why its alerts cannot be kept. Whether a listener that is not ours keeps any is its own business.
+    /// Why its alerts cannot be kept; only of a listener that is our own binary.
     pub(crate) fn trouble(&self) -> Option<&str> {
         self.folder.problem.as_deref().filter(|_| self.is_our_binary)
     }
 
-    /// What the listener is to be told in its environment.
+    /// The variable for the listener's environment.
     pub(crate) fn variable(&self) -> Option<(&'static str, &OsStr)> {
         self.folder.granted.then(|| (state_folder::VARIABLE, self.folder.path.as_os_str()))
     }

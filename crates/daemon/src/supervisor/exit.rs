@@ -14,7 +14,7 @@ use super::Supervisor;
 use crate::io::log_tail;
 use crate::io::pipes::ChildPipes;
 use crate::requester::{Requester, SignalReason};
-use crate::state::exit_record::{self, ExitCause, ExitRecord};
+use crate::state::exit_record::{self, ExitRecord, TerminationCause};
 use crate::state::ids::ProcessId;
 
 impl Supervisor {
@@ -87,7 +87,7 @@ impl Supervisor {
         let recycling = lifecycle.filter(|lifecycle| lifecycle.is_recycling());
         let recycled = recycling.map(|lifecycle| lifecycle.spawnerr().unwrap_or_default().to_owned());
         let by = self.take_reason(id, status);
-        let cause = ExitCause { status, by, memory, not_started, recycled };
+        let cause = TerminationCause { status, by, memory, not_started, recycled };
         let why = cause.describe(&self.env.local_time);
         if let Some(process) = self.state.table.process_mut(id) {
             process.down_reason = Some(why.into());
@@ -107,7 +107,7 @@ impl Supervisor {
     }
 
     /// Records why the process ended, before a next start overwrites it.
-    fn record_exit(&mut self, id: ProcessId, cause: ExitCause) {
+    fn record_exit(&mut self, id: ProcessId, cause: TerminationCause) {
         let Some(process) = self.state.table.process_mut(id) else { return };
         let Some(last) = process.lifecycle.last_exit() else { return };
         let pipes = &self.io.pipes;

@@ -1,4 +1,4 @@
-//! Who asks for what is being done: recognised, logged, and noted with the processes that it concerns.
+//! Identifies clients: a process of this supervisord, a listener, or a command; and logs what they request.
 
 use std::fs;
 use std::io::Read;
@@ -17,15 +17,15 @@ use crate::state::exit_record::SentSignal;
 use crate::state::ids::ProcessId;
 
 impl Supervisor {
-    /// The same asker with what the owner knows of it: one of its own processes, or the name of a command.
-    pub(super) fn identify(&self, asker: Requester) -> Rc<Requester> {
-        if let Requester::Client(RequestSource { peer: ClientPeer::Remote(address), .. }) = &asker {
-            return Rc::new(self.listener_with_socket(*address).map_or(asker, Requester::Process));
+    /// A requester with what the owner knows of it: one of its own processes, or the name of a command.
+    pub(super) fn identify(&self, requester: Requester) -> Rc<Requester> {
+        if let Requester::Client(RequestSource { peer: ClientPeer::Remote(address), .. }) = &requester {
+            return Rc::new(self.listener_with_socket(*address).map_or(requester, Requester::Process));
         }
         let Requester::Client(RequestSource { peer: ClientPeer::Local { pid: Some(pid), uid, .. }, user }) =
-            asker
+            requester
         else {
-            return Rc::new(asker);
+            return Rc::new(requester);
         };
         if let Some(process) = self.state.table.pids.get(&pid).and_then(|id| self.state.table.process(*id)) {
             return Rc::new(Requester::Process(process.namespec().clone()));
@@ -45,8 +45,8 @@ impl Supervisor {
         }))
     }
 
-    /// The listener that has the other end of a connection of this machine to itself: it is looked for among their
-    /// descriptors, as the kernel tells no credentials over TCP.
+    /// The listener that has the other end of a loopback connection: found by its descriptors in /proc, as there are no
+    /// peer credentials over TCP.
     fn listener_with_socket(&self, address: SocketAddr) -> Option<Namespec> {
         if !address.ip().to_canonical().is_loopback() {
             return None;
@@ -69,7 +69,7 @@ impl Supervisor {
         found.map(|(_, process)| process.namespec().clone())
     }
 
-    /// Says in the log who starts, stops or signals something.
+    /// Logs who requests a start, a stop or a signal.
     pub(super) fn log_requester(&mut self, request: &RpcRequest) {
         if let Some(deed) = request.action() {
             let line = format!("{} asked for by {}", escape_controls(&deed), self.state.current_requester());
@@ -77,7 +77,7 @@ impl Supervisor {
         }
     }
 
-    /// Notes that somebody has a signal sent to a process.
+    /// Notes that a signal is sent to a process on request.
     pub(super) fn record_signal(&mut self, id: ProcessId, number: i32) {
         let (by, at) = (SignalReason::Signal(self.state.current_requester()), self.io.clock.mono());
         if let Some(process) = self.state.table.process_mut(id) {
@@ -86,7 +86,7 @@ impl Supervisor {
     }
 }
 
-/// So many listeners are looked through, so many descriptors of each, and so much of the list of sockets (bytes).
+/// Limits of the search: listeners, descriptors of each, and bytes of the list of sockets.
 const MOST_LISTENERS: usize = 64;
 const MOST_DESCRIPTORS: usize = 256;
 const MOST_SOCKETS: u64 = 1 << 20;
@@ -103,7 +103,7 @@ fn socket_at(address: SocketAddr) -> Option<PathBuf> {
     Some(format!("socket:[{inode}]").into())
 }
 
-/// The list that an address is in, and how it stands there: each four bytes as a number of this machine, then the port.
+/// The list that an address is in, and its form there: each four bytes as a number in native order, then the port.
 fn proc_net_entry(address: SocketAddr) -> (&'static str, String) {
     let words = |bytes: &[u8]| -> String {
         let words = bytes.chunks_exact(4).filter_map(|four| four.try_into().ok()).map(u32::from_ne_bytes);

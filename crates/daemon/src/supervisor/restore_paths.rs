@@ -1,11 +1,11 @@
-//! Sockets and the pidfile come back where somebody has removed them, such as a cleaner of old files in /tmp.
+//! Makes sockets and the pidfile again that were removed, as by a cleaner of old files in /tmp.
 //!
 //! The kernel tells when the file itself is unlinked or renamed; SIGUSR2 has everything looked at as well.
 //!
 //! ```text
 //!   unlinked, renamed ──▶ a second's pause ──▶ look ──▶ there is nothing ──▶ make it again ──▶ watch the new one
 //!                                               │                               └─ cannot: half a minute, look
-//!                                               └─▶ ours, or somebody else's: leave it
+//!                                               └─▶ ours, or of another program: leave it
 //! ```
 
 use std::fs;
@@ -122,8 +122,8 @@ impl Supervisor {
     fn check_fastcgi_sockets(&mut self) {
         let mut lines = Vec::new();
         for (id, group) in self.state.table.groups() {
-            let config::GroupKind::FastCgi(wish) = &group.config.kind else { continue };
-            let SocketAddress::Unix { path, .. } = &wish.address else { continue };
+            let config::GroupKind::FastCgi(settings) = &group.config.kind else { continue };
+            let SocketAddress::Unix { path, .. } = &settings.address else { continue };
             let Some(socket) = self.io.fastcgi.get(&id).and_then(Weak::upgrade) else { continue };
             if is_missing(path) && !socket.is_unlinked() {
                 socket.mark_unlinked();

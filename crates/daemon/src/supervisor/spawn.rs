@@ -72,8 +72,8 @@ impl Supervisor {
     fn unresolved_address(&self, id: ProcessId) -> Option<(String, u16)> {
         let group_id = self.state.table.process(id)?.group;
         let group = self.state.table.group(group_id)?;
-        let config::GroupKind::FastCgi(wish) = &group.config.kind else { return None };
-        let config::SocketAddress::Tcp { host, port } = &wish.address else { return None };
+        let config::GroupKind::FastCgi(settings) = &group.config.kind else { return None };
+        let config::SocketAddress::Tcp { host, port } = &settings.address else { return None };
         self.open_socket(group_id).is_none().then(|| (host.clone(), *port))
     }
 
@@ -130,13 +130,13 @@ impl Supervisor {
         self.io.children.spawn(&options).map_err(|error| error.message(&process.namespec().process.0))
     }
 
-    /// As whom the process runs.
+    /// The user that the process runs as.
     fn identity_of(&mut self, id: ProcessId) -> Option<Rc<Identity>> {
         let uid = self.state.table.process(id)?.program().uid?;
         Some(self.env.identities.look_up(uid, self.io.clock.mono()))
     }
 
-    /// The daemon's environment, what children are told of it, and the program's own.
+    /// The daemon's environment, supervisord's own variables, and the program's.
     fn environment_of(&self, process: &Process) -> Vec<(OsString, OsString)> {
         let program = process.program();
         let url = program.serverurl.as_ref().or(self.env.server_url.as_ref()).filter(|url| !url.is_empty());
@@ -157,7 +157,7 @@ impl Supervisor {
             own || told.iter().any(|(name, _)| *name == key)
         };
         let inherited = self.env.environment.iter().filter(|(key, _)| !replaced(key)).cloned();
-        // A state folder that was made goes before one that is shared with programs of other users.
+        // A state folder that was made overrides one that is shared with programs of other users.
         let is_state = |key: &str| state.is_some_and(|(name, _)| name == key);
         let told = told.iter().filter(|(key, _)| is_state(key) || !program.environment.contains_key(*key));
         let told = told.map(|(key, value)| ((*key).into(), (*value).into()));
@@ -208,17 +208,17 @@ impl Supervisor {
     ) -> Result<Option<Rc<FastCgiSocket>>, String> {
         let Some(id) = self.state.table.process(id).map(|process| process.group) else { return Ok(None) };
         let Some(group) = self.state.table.group(id) else { return Ok(None) };
-        let config::GroupKind::FastCgi(wish) = &group.config.kind else { return Ok(None) };
+        let config::GroupKind::FastCgi(settings) = &group.config.kind else { return Ok(None) };
         if let Some(socket) = self.open_socket(id).filter(|socket| !socket.is_unlinked()) {
             return Ok(Some(socket));
         }
-        let wish = wish.clone();
-        self.io.log.log(Level::Info, &format!("Creating socket {}", wish.url));
-        let socket = FastCgiSocket::open(&wish, address, &mut |level, line| self.io.log.log(level, line))
-            .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", wish.url))?;
+        let settings = settings.clone();
+        self.io.log.log(Level::Info, &format!("Creating socket {}", settings.url));
+        let socket = FastCgiSocket::open(&settings, address, &mut |level, line| self.io.log.log(level, line))
+            .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", settings.url))?;
         let socket = Rc::new(socket);
         self.io.fastcgi.insert(id, Rc::downgrade(&socket));
-        self.watch_fastcgi(&wish.address);
+        self.watch_fastcgi(&settings.address);
         Ok(Some(socket))
     }
 
@@ -235,8 +235,8 @@ impl Supervisor {
         }
         self.io.fastcgi.remove(&id);
         let Some(group) = self.state.table.group(id) else { return };
-        if let config::GroupKind::FastCgi(wish) = &group.config.kind {
-            self.io.log.log(Level::Info, &format!("Closing socket {}", wish.url));
+        if let config::GroupKind::FastCgi(settings) = &group.config.kind {
+            self.io.log.log(Level::Info, &format!("Closing socket {}", settings.url));
         }
     }
 }
@@ -244,8 +244,8 @@ impl Supervisor {
 /// Opens the files of a process's output.
 fn open_logs(process: &Process) -> io::Result<OutputLogs> {
     let program = process.program();
-    let open = |path: Option<&Path>, wish: &config::OutputConfig| {
-        path.map(|path| RotatingFile::open(path, wish.maxbytes, wish.backups)).transpose()
+    let open = |path: Option<&Path>, settings: &config::OutputConfig| {
+        path.map(|path| RotatingFile::open(path, settings.maxbytes, settings.backups)).transpose()
     };
     Ok(OutputLogs {
         stdout: open(process.stdout_log.as_deref(), &program.stdout)?,

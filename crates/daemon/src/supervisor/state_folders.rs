@@ -1,4 +1,4 @@
-//! State folders of event listeners: found when a listener starts, made where its user cannot, and told of.
+//! State folders of event listeners: found when a listener starts, made where its user cannot make them, and listed.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::state::state_folder::ListenerStateFolder;
 use crate::view::outboxes::StateFolderView;
 
 impl Supervisor {
-    /// Finds the state folder for a listener that is about to be started. That alerts cannot be kept is said in the log,
-    /// once for each reason.
+    /// Finds the state folder for a listener that is about to be started. The log says once for each reason why alerts
+    /// cannot be kept.
     pub(super) fn find_state_folder(&mut self, id: ProcessId, resolved: &ResolvedCommand) {
         let Some(process) = self.state.table.process(id).filter(|process| process.is_listener()) else {
             return;
@@ -26,7 +26,7 @@ impl Supervisor {
         let Some(process) = self.state.table.process(id) else { return };
         let folder = state_folder::locate(&self.state_variables(process), &owner);
         let is_ours = is_ours(&resolved.file);
-        let keeping = ListenerStateFolder {
+        let found = ListenerStateFolder {
             folder,
             owner,
             is_our_binary: is_ours,
@@ -34,15 +34,15 @@ impl Supervisor {
         };
         let name = process.namespec().to_string();
         let before = process.state_folder.as_deref().and_then(ListenerStateFolder::trouble);
-        let line = keeping.trouble().filter(|trouble| before != Some(*trouble)).map(|trouble| {
+        let line = found.trouble().filter(|trouble| before != Some(*trouble)).map(|trouble| {
             format!(
                 "the listener {name} has no state folder, so its alerts wait in memory only: {trouble}; set \
                  IRONLANCE_STATE in its environment= to a folder of {}",
-                keeping.owner.name
+                found.owner.name
             )
         });
         if let Some(process) = self.state.table.process_mut(id) {
-            process.state_folder = Some(Box::new(keeping));
+            process.state_folder = Some(Box::new(found));
         }
         if let Some(line) = line {
             self.io.log.log(Level::Warn, &line);
@@ -69,14 +69,14 @@ impl Supervisor {
     pub(super) fn state_folders(&self) -> Vec<StateFolderView> {
         let mut all: Vec<StateFolderView> = Vec::new();
         for (_, process) in self.state.table.by_name() {
-            let Some(keeping) = &process.state_folder else { continue };
-            let (path, uid) = (&keeping.folder.path, keeping.owner.uid);
+            let Some(found) = &process.state_folder else { continue };
+            let (path, uid) = (&found.folder.path, found.owner.uid);
             let known = all.iter().position(|view| view.path == *path && view.uid == uid);
             let at = known.unwrap_or_else(|| {
                 all.push(StateFolderView {
                     path: path.clone(),
                     uid,
-                    user: keeping.owner.name.clone(),
+                    user: found.owner.name.clone(),
                     listeners: Vec::new(),
                     is_used: false,
                     trouble: None,
@@ -84,23 +84,23 @@ impl Supervisor {
                 all.len() - 1
             });
             let view = &mut all[at];
-            if keeping.names_our_binary {
+            if found.names_our_binary {
                 view.listeners.push(process.namespec().clone());
             }
-            view.is_used |= keeping.is_our_binary;
-            view.trouble = view.trouble.take().or_else(|| keeping.trouble().map(str::to_owned));
+            view.is_used |= found.is_our_binary;
+            view.trouble = view.trouble.take().or_else(|| found.trouble().map(str::to_owned));
         }
         all
     }
 }
 
-/// Whether a command line names a listener of ours and runs something else with it. Python with superlance is not that.
+/// Whether a command line names a listener of ours as an argument of another program, except Python with superlance.
 fn names_our_listener(argv: &[String]) -> bool {
     let is_named = |word: &String| NAMES.into_iter().chain(["ironlance"]).any(|name| word.contains(name));
     listener_command::parse_command(argv).is_none() && argv.iter().any(is_named)
 }
 
-/// Whether a command is one of the binary that we are ourselves, under whatever name.
+/// Whether a command is our own binary, under any name.
 fn is_ours(file: &Path) -> bool {
     let id = |path: &Path| {
         use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! The state folders of event listeners, and what waits in them: known to the owner, read by whoever asks.
+//! State folders of event listeners, known to the owner, and their outboxes, read outside of it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use ironlance_core::Namespec;
 use ironlance_host::state_folder::outbox_summary::{OutboxSummary, disk_problem};
 
-/// A state folder, as the owner knows it. Nobody has looked into it yet.
+/// A state folder, as the owner knows it; nothing in it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFolderView {
     /// Where it is.
     pub path: PathBuf,
-    /// Whose it is.
+    /// The uid of its owner.
     pub uid: u32,
-    /// The same by name.
+    /// The name of its owner.
     pub user: String,
     /// The processes of listeners that use it: those of ours, and those whose command line names one of ours.
     pub listeners: Vec<Namespec>,

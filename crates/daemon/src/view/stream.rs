@@ -1,7 +1,7 @@
-//! Happenings on their way from the owner to one who watches. Who is too slow loses the stream, and holds up nobody.
+//! Events on their way from the owner to a subscriber: [`EventStream`]. A reader that is too slow loses the stream, and
+//! does not hold up the owner.
 //!
-//! What waits for a reader reaches from where it stands to now, and the happenings are shared: all readers together
-//! keep hardly more than the slowest of them.
+//! The queues share their records: all readers together take hardly more memory than the slowest of them.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -11,9 +11,9 @@ use std::task::{Context, Poll, Waker};
 
 use ironlance_core::event::record::EventRecord;
 
-/// So many happenings may wait for their reader: all programs of a large installation, stopped and started at once.
+/// How many events may wait for their reader: all programs of a large installation, stopped and started at once.
 pub const MOST_WAITING: usize = 4096;
-/// So much of their bodies (bytes), unless one alone is longer.
+/// How much of their bodies may wait (bytes), unless one alone is longer.
 pub const MOST_BYTES: usize = 1024 * 1024;
 
 /// Makes a stream: the end that is fed and the end that is read.
@@ -55,15 +55,15 @@ impl Shared {
 }
 
 impl Publisher {
-    /// Whether somebody still reads.
+    /// Whether the stream is still read.
     pub(crate) fn is_read(&self) -> bool {
         Rc::strong_count(&self.0) > 1 && self.0.borrow().standing == StreamState::Open
     }
 
-    /// Gives a happening to the reader. One who has not kept up loses all that waits, and the stream.
-    pub(crate) fn send(&self, happening: &Rc<EventRecord>) {
+    /// Queues an event for the reader. One that has not kept up loses the queue and the stream.
+    pub(crate) fn send(&self, record: &Rc<EventRecord>) {
         let shared = &mut *self.0.borrow_mut();
-        let size = happening.event.text().len();
+        let size = record.event.text().len();
         let full = shared.queued.len() >= MOST_WAITING
             || (!shared.queued.is_empty() && shared.bytes + size > MOST_BYTES);
         if full {
@@ -71,7 +71,7 @@ impl Publisher {
             shared.standing = StreamState::Lost;
         } else {
             shared.bytes += size;
-            shared.queued.push_back(Rc::clone(happening));
+            shared.queued.push_back(Rc::clone(record));
         }
         shared.wake();
     }
@@ -88,17 +88,17 @@ impl Drop for Publisher {
 }
 
 impl EventStream {
-    /// The next happening, when there is one; nothing when the stream has ended.
+    /// Waits for the next event; nothing when the stream has ended.
     pub async fn recv(&mut self) -> Option<Rc<EventRecord>> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// The same, for who polls.
+    /// The same as a poll function.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rc<EventRecord>>> {
         let shared = &mut *self.0.borrow_mut();
-        if let Some(happening) = shared.queued.pop_front() {
-            shared.bytes -= happening.event.text().len();
-            return Poll::Ready(Some(happening));
+        if let Some(record) = shared.queued.pop_front() {
+            shared.bytes -= record.event.text().len();
+            return Poll::Ready(Some(record));
         }
         if shared.standing != StreamState::Open {
             return Poll::Ready(None);
@@ -133,15 +133,15 @@ mod tests {
 
     use super::*;
 
-    fn happening(number: u64, body: &str) -> Rc<EventRecord> {
+    fn record(number: u64, body: &str) -> Rc<EventRecord> {
         let (at, event) = (Duration::from_secs(1), Event::remote("", body));
         Rc::new(EventRecord { number, at, event, why: None })
     }
 
     async fn numbers(mut stream: EventStream) -> Vec<u64> {
         let mut numbers = Vec::new();
-        while let Some(happening) = stream.recv().await {
-            numbers.push(happening.number);
+        while let Some(record) = stream.recv().await {
+            numbers.push(record.number);
         }
         numbers
     }
@@ -149,8 +149,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_sent_before_the_end_is_read_before_the_end() {
         let (feed, stream) = stream();
-        feed.send(&happening(1, "a"));
-        feed.send(&happening(2, "b"));
+        feed.send(&record(1, "a"));
+        feed.send(&record(2, "b"));
         drop(feed);
         assert!(!stream.is_lost());
         assert_eq!(numbers(stream).await, [1, 2]);
@@ -161,7 +161,7 @@ mod tests {
         let (feed, mut stream) = stream();
         let (read, ()) = tokio::join!(stream.recv(), async {
             tokio::task::yield_now().await;
-            feed.send(&happening(7, ""));
+            feed.send(&record(7, ""));
         });
         assert_eq!(read.unwrap().number, 7);
         let (read, ()) = tokio::join!(stream.recv(), async {
@@ -175,10 +175,10 @@ mod tests {
     async fn who_is_too_slow_loses_the_stream_and_what_waits_takes_no_room() {
         let (feed, mut stream) = stream();
         for number in 0..MOST_WAITING as u64 {
-            feed.send(&happening(number, ""));
+            feed.send(&record(number, ""));
         }
         assert!(feed.is_read() && !stream.is_lost());
-        let last = happening(0, "");
+        let last = record(0, "");
         feed.send(&last);
         assert!(!feed.is_read() && stream.is_lost());
         assert_eq!(Rc::strong_count(&last), 1);
@@ -188,13 +188,13 @@ mod tests {
     #[tokio::test]
     async fn long_bodies_count_by_their_length_but_one_alone_is_always_taken() {
         let (feed, mut stream) = stream();
-        feed.send(&happening(1, &"x".repeat(MOST_BYTES + 1)));
+        feed.send(&record(1, &"x".repeat(MOST_BYTES + 1)));
         assert!(!stream.is_lost());
         assert_eq!(stream.recv().await.unwrap().number, 1);
-        feed.send(&happening(2, &"x".repeat(MOST_BYTES)));
-        feed.send(&happening(3, ""));
+        feed.send(&record(2, &"x".repeat(MOST_BYTES)));
+        feed.send(&record(3, ""));
         assert!(!stream.is_lost());
-        feed.send(&happening(4, "x"));
+        feed.send(&record(4, "x"));
         assert!(stream.is_lost());
     }
 

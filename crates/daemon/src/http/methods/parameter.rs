@@ -3,7 +3,7 @@
 use ironlance_core::text::python::repr;
 use ironlance_rpc::{Fault, FaultKind, Value};
 
-use crate::request::{RequestedSignal, WaitMode};
+use crate::request::{ReplyTiming, RequestedSignal};
 
 /// The parameters of one call. Their number has been checked against the table.
 pub struct Params(std::vec::IntoIter<Value>);
@@ -45,10 +45,10 @@ impl Params {
     }
 
     /// Whether to wait: any true value, and a missing one.
-    pub fn wait(&mut self) -> WaitMode {
+    pub fn wait(&mut self) -> ReplyTiming {
         match self.0.next() {
-            Some(value) if !is_true(&value) => WaitMode::AtOnce,
-            _ => WaitMode::WhenDone,
+            Some(value) if !is_true(&value) => ReplyTiming::AtOnce,
+            _ => ReplyTiming::WhenDone,
         }
     }
 
@@ -197,12 +197,12 @@ mod tests {
 
     #[test]
     fn what_is_true_in_python_waits() {
-        assert_eq!(Params::new(vec![]).wait(), WaitMode::WhenDone);
+        assert_eq!(Params::new(vec![]).wait(), ReplyTiming::WhenDone);
         for yes in [Value::Bool(true), Value::Int(2), "0".into(), Value::Array(vec![Value::Nil])] {
-            assert_eq!(params(yes).wait(), WaitMode::WhenDone);
+            assert_eq!(params(yes).wait(), ReplyTiming::WhenDone);
         }
         for no in [Value::Bool(false), Value::Int(0), "".into(), Value::Nil, Value::Struct(vec![])] {
-            assert_eq!(params(no).wait(), WaitMode::AtOnce);
+            assert_eq!(params(no).wait(), ReplyTiming::AtOnce);
         }
     }
 

@@ -3,7 +3,7 @@
 use ironlance_core::event::OutputChannel;
 
 use super::*;
-use crate::request::{LogId, LogPart, WaitMode};
+use crate::request::{LogId, LogPart, ReplyTiming};
 
 fn stock() -> Interfaces {
     Interfaces::new(vec!["supervisor".to_owned()])
@@ -181,7 +181,7 @@ fn aliases_are_the_same_request() {
 fn parameters_arrive_typed() {
     assert_eq!(
         asked("supervisor.stopProcess", vec!["web".into(), Value::Bool(false)]),
-        RpcRequest::StopProcess { name: "web".into(), wait: WaitMode::AtOnce }
+        RpcRequest::StopProcess { name: "web".into(), wait: ReplyTiming::AtOnce }
     );
     assert_eq!(
         asked("supervisor.sendRemoteCommEvent", vec![Value::Int(1), Value::Nil]),

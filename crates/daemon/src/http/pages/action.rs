@@ -26,7 +26,7 @@ use super::usage_sampler::UsageByPid;
 use crate::http::DaemonLog;
 use crate::http::access::Access;
 use crate::http::owner::OwnerClient;
-use crate::request::{RpcRequest, WaitMode};
+use crate::request::{ReplyTiming, RpcRequest};
 use crate::requester::Requester;
 
 /// How many restarts may be in progress: each waits for its process to stop.
@@ -97,7 +97,7 @@ impl Target {
     }
 
     fn start(&self) -> RpcRequest {
-        let wait = WaitMode::AtOnce;
+        let wait = ReplyTiming::AtOnce;
         match self.clone() {
             Self::Process(name) => RpcRequest::StartProcess { name, wait },
             Self::Group(name) => RpcRequest::StartProcessGroup { name, wait },
@@ -105,7 +105,7 @@ impl Target {
         }
     }
 
-    fn stop(&self, wait: WaitMode) -> RpcRequest {
+    fn stop(&self, wait: ReplyTiming) -> RpcRequest {
         match self.clone() {
             Self::Process(name) => RpcRequest::StopProcess { name, wait },
             Self::Group(name) => RpcRequest::StopProcessGroup { name, wait },
@@ -232,7 +232,7 @@ impl ActionHandler {
     ) -> FlashMessage {
         let outcome = match action {
             Action::Start => self.owner.call(requester, target.start()).await,
-            Action::Stop => self.owner.call(requester, target.stop(WaitMode::AtOnce)).await,
+            Action::Stop => self.owner.call(requester, target.stop(ReplyTiming::AtOnce)).await,
             Action::Clear => self.clear(requester, target).await,
             Action::Restart => match self.restart(requester, target).await {
                 Ok(true) => Ok(Value::Bool(true)),
@@ -279,7 +279,7 @@ impl ActionHandler {
         let requester = requester.clone();
         spawn_local(async move {
             let _permit = permit;
-            let mut outcome = owner.call(&requester, target.stop(WaitMode::WhenDone)).await;
+            let mut outcome = owner.call(&requester, target.stop(ReplyTiming::WhenDone)).await;
             if outcome.as_ref().map_or_else(|fault| fault.code == FaultKind::NotRunning.code(), |_| true) {
                 outcome = owner.call(&requester, target.start()).await;
             }

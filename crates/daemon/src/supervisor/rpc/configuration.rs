@@ -1,4 +1,4 @@
-//! The configuration on request: what it says, reading it again, taking groups in and out of service.
+//! Methods about the configuration: its values, reading it again, adding and removing groups, restart.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::state::groups::RemoveError;
 use crate::supervisor::Supervisor;
 
 impl Supervisor {
-    /// Reads the configuration; tells which groups are new, changed and gone. Nothing else changes.
+    /// Reads the configuration again. The answer lists the groups that are new, changed and gone; no process is touched.
     pub(super) fn reload_configuration(&mut self) -> RpcResult {
         let read = self
             .read_configuration()
@@ -42,7 +42,7 @@ impl Supervisor {
         read
     }
 
-    /// Stops everything and begins anew, unless the configuration is such that there would be no new beginning.
+    /// Restarts the daemon, unless the configuration could not be applied.
     pub(in crate::supervisor) fn restart(&mut self) {
         // The log says why not.
         let _ = self.restart_on_request();

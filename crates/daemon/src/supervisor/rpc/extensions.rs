@@ -1,4 +1,4 @@
-//! `ironlance.*`: what we know beyond the original: why processes ended, how listeners are, how the daemon is.
+//! `ironlance.*`, methods that the original has not: exits of processes, listeners, the daemon itself.
 
 use ironlance_core::event::counts::EventCounts;
 use ironlance_core::process::exit_status::ExitStatus;

@@ -1,4 +1,4 @@
-//! Logs on request: where they are, and clearing them. Who reads them does so without us.
+//! Methods about logs: where they are, clearing and reopening. They are read outside of the owner.
 
 use std::path::Path;
 
@@ -82,7 +82,7 @@ impl Supervisor {
         LogLocation { stopping: self.state.daemon_state != DaemonState::Running, path }
     }
 
-    /// Opens every log anew under its name: somebody has rotated them.
+    /// Opens every log anew under its name: another program has rotated them.
     pub(in crate::supervisor) fn reopen_logs(&mut self) {
         self.io.log.log(Level::Info, "supervisord logreopen");
         self.io.log.reopen();

@@ -1,4 +1,4 @@
-//! What clients are told: one file for each subject of the XML-RPC interface (rpcinterface.py).
+//! The methods of the XML-RPC interface (rpcinterface.py), a file for each subject; requests come typed from `inbox`.
 
 mod configuration;
 mod extensions;
@@ -32,11 +32,11 @@ pub(super) enum Target {
 }
 
 impl Supervisor {
-    /// Answers a call, now or when what it asks for has come true.
+    /// Answers a call, now or when what it asks for is done.
     pub(super) fn answer(&mut self, call: MethodCall) {
-        let MethodCall { request, asker, reply } = call;
+        let MethodCall { request, requester, reply } = call;
         let call = self.io.calls.add(reply);
-        self.state.requester = Some(self.identify(asker));
+        self.state.requester = Some(self.identify(requester));
         if self.state.daemon_state != DaemonState::Running && !request.is_answered_while_stopping() {
             return self.io.calls.reply(call, Err(FaultKind::ShutdownState.bare()));
         }
@@ -108,7 +108,7 @@ impl Supervisor {
         ])
     }
 
-    /// Who is meant: `NAME`, `GROUP:NAME`, `GROUP:*` or `GROUP:` (options.py, split_namespec).
+    /// What a name means: `NAME`, `GROUP:NAME`, `GROUP:*` or `GROUP:` (options.py, split_namespec).
     pub(super) fn find(&self, name: &str) -> Result<Target, Fault> {
         let unknown = || FaultKind::BadName.about(name);
         let (group, process) = match name.split_once(':') {
@@ -123,7 +123,7 @@ impl Supervisor {
         member.map(Target::Process).ok_or_else(unknown)
     }
 
-    /// The one process that is meant; a group is none.
+    /// The process that a name means; a group is a fault.
     pub(super) fn find_process(&self, name: &str) -> Result<(ProcessId, &Process), Fault> {
         let unknown = || FaultKind::BadName.about(name);
         let Target::Process(id) = self.find(name)? else { return Err(unknown()) };

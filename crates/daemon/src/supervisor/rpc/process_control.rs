@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::{RpcResult, Target};
 use crate::child::command::CommandError;
-use crate::request::{RequestedSignal, WaitMode};
+use crate::request::{ReplyTiming, RequestedSignal};
 use crate::state::ids::CallId;
 use crate::state::ids::ProcessId;
 use crate::state::pending_calls::{
@@ -24,7 +24,7 @@ use crate::supervisor::Supervisor;
 
 impl Supervisor {
     /// Starts or stops what the name means: a process, or all of a group.
-    pub(super) fn start_or_stop_named(&mut self, name: &str, goal: Goal, mode: WaitMode, call: CallId) {
+    pub(super) fn start_or_stop_named(&mut self, name: &str, goal: Goal, mode: ReplyTiming, call: CallId) {
         self.reap_before_stop(goal);
         match self.find(name) {
             Ok(Target::Process(id)) => self.start_or_stop(id, name, goal, mode, ReplyTo::Client(call)),
@@ -35,7 +35,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn start_or_stop_group(&mut self, name: &str, goal: Goal, mode: WaitMode, call: CallId) {
+    pub(super) fn start_or_stop_group(&mut self, name: &str, goal: Goal, mode: ReplyTiming, call: CallId) {
         self.reap_before_stop(goal);
         match self.find_group(name) {
             Ok(group) => {
@@ -45,7 +45,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn start_or_stop_all(&mut self, goal: Goal, mode: WaitMode, call: CallId) {
+    pub(super) fn start_or_stop_all(&mut self, goal: Goal, mode: ReplyTiming, call: CallId) {
         self.reap_before_stop(goal);
         self.start_or_stop_many(self.state.table.by_priority(), goal, mode, call);
     }
@@ -58,8 +58,8 @@ impl Supervisor {
     }
 
     /// Starts or stops those that have not reached the goal, and answers when all have. Stops go from the highest priority
-    /// down; with [`WaitMode::WhenDone`] the next priority is stopped when all of the one before are down.
-    fn start_or_stop_many(&mut self, ids: Vec<ProcessId>, goal: Goal, mode: WaitMode, call: CallId) {
+    /// down; with [`ReplyTiming::WhenDone`] the next priority is stopped when all of the one before are down.
+    fn start_or_stop_many(&mut self, ids: Vec<ProcessId>, goal: Goal, mode: ReplyTiming, call: CallId) {
         let batch = self.state.batches.begin(call);
         let mut stops = Vec::new();
         let mut names = HashMap::new();
@@ -80,11 +80,11 @@ impl Supervisor {
         }
         let mut sequence = StopSequence::new(stops);
         match mode {
-            WaitMode::WhenDone => {
+            ReplyTiming::WhenDone => {
                 let requester = self.state.current_requester();
                 self.state.ordered_stops.push(OrderedStop { sequence, names, batch, requester });
             }
-            WaitMode::AtOnce => {
+            ReplyTiming::AtOnce => {
                 while !sequence.is_over() {
                     for id in sequence.step(|_| true) {
                         self.start_or_stop_in_batch(id, goal, mode, batch);
@@ -96,7 +96,7 @@ impl Supervisor {
         self.continue_stops();
     }
 
-    fn start_or_stop_in_batch(&mut self, id: ProcessId, goal: Goal, mode: WaitMode, batch: BatchId) {
+    fn start_or_stop_in_batch(&mut self, id: ProcessId, goal: Goal, mode: ReplyTiming, batch: BatchId) {
         let Some(namespec) = self.state.table.process(id).map(|process| process.namespec().clone()) else {
             return;
         };
@@ -135,22 +135,29 @@ impl Supervisor {
                 self.decide(|state, turn| state.wait(id, Goal::Down, &called, reply_to, turn));
             }
             Some(process) if !has_reached(process, Goal::Down) => {
-                self.start_or_stop_in_batch(id, Goal::Down, WaitMode::WhenDone, stop.batch);
+                self.start_or_stop_in_batch(id, Goal::Down, ReplyTiming::WhenDone, stop.batch);
             }
             // It has exited, and may have been taken out of service.
             _ => self.decide(|state, turn| state.send_reply(reply_to, Ok(Value::Bool(true)), turn)),
         }
     }
 
-    fn start_or_stop(&mut self, id: ProcessId, called: &str, goal: Goal, mode: WaitMode, reply_to: ReplyTo) {
+    fn start_or_stop(
+        &mut self,
+        id: ProcessId,
+        called: &str,
+        goal: Goal,
+        mode: ReplyTiming,
+        reply_to: ReplyTo,
+    ) {
         let begun = match goal {
             Goal::Up => self.start(id, called),
             Goal::Down => self.stop(id, called),
         };
         self.decide(|state, turn| match (begun, mode) {
             (Err(fault), _) => state.send_reply(reply_to, Err(fault), turn),
-            (Ok(()), WaitMode::AtOnce) => state.send_reply(reply_to, Ok(Value::Bool(true)), turn),
-            (Ok(()), WaitMode::WhenDone) => state.wait(id, goal, called, reply_to, turn),
+            (Ok(()), ReplyTiming::AtOnce) => state.send_reply(reply_to, Ok(Value::Bool(true)), turn),
+            (Ok(()), ReplyTiming::WhenDone) => state.wait(id, goal, called, reply_to, turn),
         });
     }
 
@@ -192,37 +199,39 @@ impl Supervisor {
         if state == Some(ProcessState::Unknown) { Err(FaultKind::Failed.about(called)) } else { Ok(()) }
     }
 
-    pub(super) fn signal_process(&mut self, name: &str, wish: &RequestedSignal) -> RpcResult {
+    pub(super) fn signal_process(&mut self, name: &str, signal: &RequestedSignal) -> RpcResult {
         match self.find(name)? {
-            Target::Process(id) => self.signal_one(id, name, wish),
-            Target::Group(group) => Ok(self.signal_many(&self.state.table.members_by_priority(group), wish)),
+            Target::Process(id) => self.signal_one(id, name, signal),
+            Target::Group(group) => {
+                Ok(self.signal_many(&self.state.table.members_by_priority(group), signal))
+            }
         }
     }
 
-    pub(super) fn signal_group(&mut self, name: &str, wish: &RequestedSignal) -> RpcResult {
+    pub(super) fn signal_group(&mut self, name: &str, signal: &RequestedSignal) -> RpcResult {
         let group = self.find_group(name)?;
-        Ok(self.signal_many(&self.state.table.members_by_priority(group), wish))
+        Ok(self.signal_many(&self.state.table.members_by_priority(group), signal))
     }
 
-    pub(super) fn signal_all(&mut self, wish: &RequestedSignal) -> Value {
-        self.signal_many(&self.state.table.by_priority(), wish)
+    pub(super) fn signal_all(&mut self, signal: &RequestedSignal) -> Value {
+        self.signal_many(&self.state.table.by_priority(), signal)
     }
 
-    fn signal_many(&mut self, ids: &[ProcessId], wish: &RequestedSignal) -> Value {
+    fn signal_many(&mut self, ids: &[ProcessId], signal: &RequestedSignal) -> Value {
         let mut results = Vec::new();
         for id in ids {
             let Some(process) = self.state.table.process(*id) else { continue };
             if is_signallable(process.lifecycle.state()) {
                 let namespec = process.namespec().clone();
-                let outcome = self.signal_one(*id, &namespec.to_string(), wish);
+                let outcome = self.signal_one(*id, &namespec.to_string(), signal);
                 results.push(process_status(&namespec, outcome.as_ref().err()));
             }
         }
         Value::Array(results)
     }
 
-    fn signal_one(&mut self, id: ProcessId, called: &str, wish: &RequestedSignal) -> RpcResult {
-        let number = wish.number.ok_or_else(|| FaultKind::BadSignal.about(&wish.given))?;
+    fn signal_one(&mut self, id: ProcessId, called: &str, signal: &RequestedSignal) -> RpcResult {
+        let number = signal.number.ok_or_else(|| FaultKind::BadSignal.about(&signal.given))?;
         let process = self.state.table.process(id).ok_or_else(|| FaultKind::BadName.about(called))?;
         let (name, state) = (process.namespec().process.clone(), process.lifecycle.state());
         let pid = process.lifecycle.pid().filter(|_| is_signallable(state));

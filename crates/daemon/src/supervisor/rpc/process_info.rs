@@ -1,4 +1,4 @@
-//! What is told of processes: state, times, pid, and the same in words.
+//! `getProcessInfo`: state, times and pid of a process, and the description that supervisorctl shows.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a person is shown: the whole daemon at one moment, from the same sources as the answers to clients.
+//! Snapshots of the whole daemon for the web page, from the same sources as the answers to clients.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::view::settings::ProgramSettings;
 use crate::view::{DaemonView, EndView, ListenerView, ProgramView};
 
 impl Supervisor {
-    /// Everything that there is to be seen.
+    /// The daemon, its programs, listeners and last events.
     pub(in crate::supervisor) fn view(&self) -> DaemonView {
         let now = self.io.clock.now().wall;
         DaemonView {
@@ -38,14 +38,14 @@ impl Supervisor {
     }
 
     fn program_view(&self, id: ProcessId, process: &Process, now: Duration) -> ProgramView {
-        let life = &process.lifecycle;
+        let lifecycle = &process.lifecycle;
         ProgramView {
-            namespec: life.namespec().clone(),
-            state: life.state(),
+            namespec: lifecycle.namespec().clone(),
+            state: lifecycle.state(),
             description: self.description_of(process, now),
-            pid: life.pid(),
-            started: life.pid().and(life.started()),
-            starts: life.starts(),
+            pid: lifecycle.pid(),
+            started: lifecycle.pid().and(lifecycle.started()),
+            starts: lifecycle.starts(),
             is_listener: process.is_listener(),
             has_stdout: is_readable(
                 process.stdout_log.as_deref(),

@@ -235,7 +235,7 @@ impl Fake {
 
     pub(super) fn call(&mut self, request: RpcRequest) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.receive(Input::Call(MethodCall { request, asker: Requester::Unknown, reply }));
+        self.receive(Input::Call(MethodCall { request, requester: Requester::Unknown, reply }));
         answer
     }
 

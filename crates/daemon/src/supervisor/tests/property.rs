@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::Fake;
 use super::fake::Answer;
 use crate::inbox::Input;
-use crate::request::{RequestedSignal, RpcRequest, WaitMode};
+use crate::request::{ReplyTiming, RequestedSignal, RpcRequest};
 use crate::signals::DaemonSignal;
 use crate::state::pending_calls::is_stopped;
 use crate::state::timers::Timer;
@@ -111,11 +111,11 @@ enum Action {
     ReadLog(usize),
     Start {
         name: usize,
-        wait: WaitMode,
+        wait: ReplyTiming,
     },
     Stop {
         name: usize,
-        wait: WaitMode,
+        wait: ReplyTiming,
     },
     StartAll,
     StopAll,
@@ -139,7 +139,7 @@ enum Action {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let wait = prop_oneof![Just(WaitMode::WhenDone), Just(WaitMode::AtOnce)];
+    let wait = prop_oneof![Just(ReplyTiming::WhenDone), Just(ReplyTiming::AtOnce)];
     let says = prop_oneof![
         6 => Just("READY\n"),
         6 => Just("RESULT 2\nOK"),
@@ -252,8 +252,8 @@ impl Run {
             Action::Stop { name, wait } => {
                 self.call(RpcRequest::StopProcess { name: NAMES[name].into(), wait });
             }
-            Action::StartAll => self.call(RpcRequest::StartAllProcesses { wait: WaitMode::WhenDone }),
-            Action::StopAll => self.call(RpcRequest::StopAllProcesses { wait: WaitMode::WhenDone }),
+            Action::StartAll => self.call(RpcRequest::StartAllProcesses { wait: ReplyTiming::WhenDone }),
+            Action::StopAll => self.call(RpcRequest::StopAllProcesses { wait: ReplyTiming::WhenDone }),
             Action::Signal { name } => self.call(RpcRequest::SignalProcess {
                 name: NAMES[name].into(),
                 signal: RequestedSignal::new("HUP"),

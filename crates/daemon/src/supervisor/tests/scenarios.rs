@@ -11,7 +11,7 @@ use ironlance_rpc::{FaultKind, Value};
 
 use super::Fake;
 use super::fake::Answer;
-use crate::request::{RpcRequest, WaitMode};
+use crate::request::{ReplyTiming, RpcRequest};
 use crate::signals::DaemonSignal;
 use crate::state::command::Command;
 use crate::state::ids::ProcessId;
@@ -35,11 +35,11 @@ fn state_of(fake: &Fake, name: &str) -> ProcessState {
 }
 
 fn start(name: &str) -> RpcRequest {
-    RpcRequest::StartProcess { name: name.into(), wait: WaitMode::WhenDone }
+    RpcRequest::StartProcess { name: name.into(), wait: ReplyTiming::WhenDone }
 }
 
 fn stop(name: &str) -> RpcRequest {
-    RpcRequest::StopProcess { name: name.into(), wait: WaitMode::WhenDone }
+    RpcRequest::StopProcess { name: name.into(), wait: ReplyTiming::WhenDone }
 }
 
 fn is_true(answer: &mut Answer) -> bool {
@@ -142,7 +142,7 @@ fn a_stop_of_all_goes_from_the_highest_priority_down() {
     };
     let mut fake = started(&(program("low", 1) + &program("high", 9)));
     let (low, high) = (fake.pid_of("low").unwrap(), fake.pid_of("high").unwrap());
-    let mut answer = fake.call(RpcRequest::StopAllProcesses { wait: WaitMode::WhenDone });
+    let mut answer = fake.call(RpcRequest::StopAllProcesses { wait: ReplyTiming::WhenDone });
     assert_eq!(fake.world.borrow().signals, [(high, signal::TERM)]);
     fake.exit(high, 0);
     fake.turn();
