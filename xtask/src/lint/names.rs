@@ -12,7 +12,7 @@ const IDIOMS: &[&str] =
     &["Args", "Command", "Config", "Effect", "Error", "Input", "Machine", "Options", "Output", "Phase"];
 
 /// Names that are defined more than once for now. The list may only shrink.
-const TOLERATED: &[&str] = &["ExitCause", "LastExit", "OutboxStatus", "ProtocolError", "Verb", "WaitMode"];
+const TOLERATED: &[&str] = &[];
 
 /// Words that meant something to us alone, and what the field calls it.
 const DIALECT: &[(&str, &str)] = &[

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use ironlance_rpc::ProcessInfo;
-use ironlance_rpc::api::ProcessExit;
+use ironlance_rpc::api::ProcessExitInfo;
 use serde::Serialize;
 
 use crate::output::style;
@@ -64,7 +64,7 @@ impl StatusObject {
 
 /// How often each of `infos` was started, by the answer of `ironlance.getAllProcessEnds`. It leaves out processes that
 /// have not ended: they were started once or never. All `None` from a daemon without this method.
-pub(crate) fn starts(infos: &[ProcessInfo], exits: Option<&[ProcessExit]>) -> Vec<Option<u64>> {
+pub(crate) fn starts(infos: &[ProcessInfo], exits: Option<&[ProcessExitInfo]>) -> Vec<Option<u64>> {
     let Some(exits) = exits else { return vec![None; infos.len()] };
     let known: HashMap<(&str, &str), u64> =
         exits.iter().map(|exit| ((exit.group.as_str(), exit.name.as_str()), exit.starts)).collect();
@@ -150,11 +150,11 @@ mod tests {
     #[test]
     fn who_has_not_ended_was_started_once_or_never() {
         let infos = [info("ended", 7, 40), info("up", 8, 40), info("down", 0, 0)];
-        let exit = |name: &str, starts| ProcessExit {
+        let exit = |name: &str, starts| ProcessExitInfo {
             name: name.into(),
             group: name.into(),
             starts,
-            ..ProcessExit::default()
+            ..ProcessExitInfo::default()
         };
         let exits = [exit("ended", 5)];
         assert_eq!(starts(&infos, Some(&exits)), [Some(5), Some(1), Some(0)]);

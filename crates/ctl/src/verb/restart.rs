@@ -7,7 +7,7 @@ use crate::error::CtlError;
 use crate::selector;
 use crate::session::{Session, exit_status};
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
-use crate::verb::bulk_action::parallel_calls::WaitMode;
+use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::{bulk_action, start, stop};
 
 pub(super) const VERB: Verb = Verb {
@@ -32,22 +32,23 @@ pub(super) const VERB: Verb = Verb {
 };
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    let Some((names, wait_mode)) = bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)?
+    let Some((names, answer_wait)) =
+        bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)?
     else {
         return Ok(Flow::Next);
     };
     // A running process cannot be started, so the stop is always waited for.
-    let stopping = if wait_mode == WaitMode::NoWait { WaitMode::UntilDone } else { wait_mode };
+    let stopping = if answer_wait == AnswerWait::NoWait { AnswerWait::UntilDone } else { answer_wait };
     let overdue = stop::stop(session, &names, stopping)?;
     if overdue.is_empty() {
-        start::start(session, &names, wait_mode)?;
+        start::start(session, &names, answer_wait)?;
         return Ok(Flow::Next);
     }
     let all: Vec<Namespec> = session.all_process_info_soon()?.iter().map(ProcessInfo::namespec).collect();
     let stopped = selector::without(&names, &overdue, &all);
     let stopped: Vec<&str> = stopped.iter().map(String::as_str).collect();
     if !stopped.is_empty() {
-        start::start(session, &stopped, wait_mode)?;
+        start::start(session, &stopped, answer_wait)?;
     }
     Ok(Flow::Next)
 }

@@ -5,7 +5,7 @@ use ironlance_rpc::FaultKind;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
-use crate::verb::bulk_action::parallel_calls::WaitMode;
+use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::bulk_action::progress::Direction;
 use crate::verb::bulk_action::{self, BulkAction, RefusalText};
 
@@ -48,10 +48,10 @@ const START: BulkAction = BulkAction {
 };
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if let Some((names, wait_mode)) =
+    if let Some((names, answer_wait)) =
         bulk_action::parse_arguments(session, &VERB, rest, exit_status::INVALID_ARGS)?
     {
-        start(session, &names, wait_mode)?;
+        start(session, &names, answer_wait)?;
     }
     Ok(Flow::Next)
 }
@@ -60,7 +60,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 pub(super) fn start(
     session: &mut Session,
     names: &[&str],
-    wait_mode: WaitMode,
+    answer_wait: AnswerWait,
 ) -> Result<Vec<String>, CtlError> {
-    START.run_in_parallel(session, Direction::Starting, names, wait_mode)
+    START.run_in_parallel(session, Direction::Starting, names, answer_wait)
 }

@@ -1,7 +1,7 @@
 //! `status`: the state of the processes, as text or JSON.
 
 use ironlance_core::{Namespec, ProcessState};
-use ironlance_rpc::api::ProcessExit;
+use ironlance_rpc::api::ProcessExitInfo;
 use ironlance_rpc::{CallError, ProcessInfo, Value};
 
 use crate::command_line::words;
@@ -117,7 +117,8 @@ fn objects(session: &mut Session, rows: &[&ProcessInfo]) -> Result<Vec<String>, 
     let infos: Vec<ProcessInfo> = rows.iter().map(|row| (*row).clone()).collect();
     let method = "ironlance.getAllProcessEnds";
     let exits = call_extension(&mut |method, params| session.call(method, params), method, &[])?;
-    let exits = exits.map(ProcessExit::list_from_value).transpose().map_err(CallError::unreadable(method))?;
+    let exits =
+        exits.map(ProcessExitInfo::list_from_value).transpose().map_err(CallError::unreadable(method))?;
     let starts = json::starts(&infos, exits.as_deref());
     let objects: Vec<StatusObject> =
         infos.iter().zip(starts).map(|(info, starts)| StatusObject::new(info, starts)).collect();

@@ -5,7 +5,7 @@ use ironlance_rpc::FaultKind;
 use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb};
-use crate::verb::bulk_action::parallel_calls::WaitMode;
+use crate::verb::bulk_action::parallel_calls::AnswerWait;
 use crate::verb::bulk_action::progress::Direction;
 use crate::verb::bulk_action::{self, BulkAction, RefusalText};
 
@@ -48,10 +48,10 @@ const STOP: BulkAction = BulkAction {
 };
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
-    if let Some((names, wait_mode)) =
+    if let Some((names, answer_wait)) =
         bulk_action::parse_arguments(session, &VERB, rest, exit_status::GENERIC)?
     {
-        stop(session, &names, wait_mode)?;
+        stop(session, &names, answer_wait)?;
     }
     Ok(Flow::Next)
 }
@@ -60,7 +60,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 pub(super) fn stop(
     session: &mut Session,
     names: &[&str],
-    wait_mode: WaitMode,
+    answer_wait: AnswerWait,
 ) -> Result<Vec<String>, CtlError> {
-    STOP.run_in_parallel(session, Direction::Stopping, names, wait_mode)
+    STOP.run_in_parallel(session, Direction::Stopping, names, answer_wait)
 }

@@ -13,7 +13,7 @@ use crate::output::style;
 use crate::session::{Session, exit_status};
 use crate::verb::api::{Completion, Flow, HelpGroup, Verb, print_help};
 use crate::verb::listeners;
-use facts::{ExitCause, Expectation, NameMatch, ProcessFacts, Source};
+use facts::{Expectation, NameMatch, ProcessFacts, ReportedCause, Source};
 
 pub(crate) const VERB: Verb = Verb {
     name: "why",
@@ -107,11 +107,11 @@ impl<'a> ProcessObject<'a> {
 impl<'a> ExitObject<'a> {
     fn new(end: &'a facts::ExitFacts) -> Self {
         let (status, signal, core, not_started) = match &end.cause {
-            ExitCause::Exited { status } => (Some(*status), None, false, None),
-            ExitCause::Killed { signal, core } => (None, Some(signal.as_str()), *core, None),
-            ExitCause::OutOfMemory { signal } => (None, Some(signal.as_str()), false, None),
-            ExitCause::NotStarted { reason } => (None, None, false, Some(reason.as_str())),
-            ExitCause::Recycled { .. } => (None, None, false, None),
+            ReportedCause::Exited { status } => (Some(*status), None, false, None),
+            ReportedCause::Killed { signal, core } => (None, Some(signal.as_str()), *core, None),
+            ReportedCause::OutOfMemory { signal } => (None, Some(signal.as_str()), false, None),
+            ReportedCause::NotStarted { reason } => (None, None, false, Some(reason.as_str())),
+            ReportedCause::Recycled { .. } => (None, None, false, None),
         };
         Self {
             description: &end.description,
@@ -119,14 +119,14 @@ impl<'a> ExitObject<'a> {
             status,
             signal,
             core,
-            oom_kill: matches!(end.cause, ExitCause::OutOfMemory { .. }),
+            oom_kill: matches!(end.cause, ReportedCause::OutOfMemory { .. }),
             not_started,
             recycled: match &end.cause {
-                ExitCause::Recycled { violation } => Some(violation),
-                ExitCause::Exited { .. }
-                | ExitCause::Killed { .. }
-                | ExitCause::OutOfMemory { .. }
-                | ExitCause::NotStarted { .. } => None,
+                ReportedCause::Recycled { violation } => Some(violation),
+                ReportedCause::Exited { .. }
+                | ReportedCause::Killed { .. }
+                | ReportedCause::OutOfMemory { .. }
+                | ReportedCause::NotStarted { .. } => None,
             },
             expected: end.expectation != Expectation::Unexpected,
             told: end.expectation == Expectation::Requested,

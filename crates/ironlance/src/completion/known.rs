@@ -5,7 +5,7 @@ use ironlance_core::event::kind::EventKind;
 use ironlance_core::signal;
 use ironlance_ctl::reference::Completion;
 
-use crate::manual::ask::{self, Asked, Verb};
+use crate::manual::ask::{self, Asked, VerbHelp};
 use crate::manual::help::{Entry, Names};
 
 /// What a program writes to.
@@ -185,7 +185,7 @@ impl Command {
 }
 
 impl Action {
-    fn of(verb: &Verb) -> Self {
+    fn of(verb: &VerbHelp) -> Self {
         let text = verb.forms.first().map(|form| form.text.clone()).unwrap_or_default();
         let all = verb.forms.iter().any(|form| form.term.ends_with(" all"));
         let told = verb.forms.iter().chain(&verb.ours).filter(|form| form.term.starts_with("--"));

@@ -70,7 +70,7 @@ fn ask(args: &[&str]) -> Result<String> {
 }
 
 /// A verb of supervisorctl.
-pub(crate) struct Verb {
+pub(crate) struct VerbHelp {
     /// How it is called.
     pub(crate) name: String,
     /// Its forms, and what each does; where we alone have it, its options as well.
@@ -84,8 +84,8 @@ pub(crate) struct Verb {
 }
 
 /// The verbs of supervisorctl, by name.
-pub(crate) fn verbs() -> Vec<Verb> {
-    let verb = |text: VerbDescription| Verb {
+pub(crate) fn verbs() -> Vec<VerbHelp> {
+    let verb = |text: VerbDescription| VerbHelp {
         name: text.name.to_owned(),
         forms: forms(text.help),
         ours: forms(text.extensions),

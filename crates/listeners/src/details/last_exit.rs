@@ -2,10 +2,10 @@
 
 use ironlance_alert::notification::ProcessDetails;
 use ironlance_host::local_time;
-use ironlance_rpc::api::{ExitInfo, ProcessExit};
+use ironlance_rpc::api::{ExitInfo, ProcessExitInfo};
 
 /// The exit that the alert is about: `None` if the process has never ended, or if `pid` means another run.
-pub(super) fn matching(process: &ProcessExit, pid: Option<&str>) -> Option<ExitInfo> {
+pub(super) fn matching(process: &ProcessExitInfo, pid: Option<&str>) -> Option<ExitInfo> {
     let is_meant = |exit: &&ExitInfo| pid.is_none_or(|pid| pid == exit.pid.to_string());
     process.last.as_ref().filter(is_meant).cloned()
 }
@@ -26,7 +26,7 @@ pub(super) fn add_to(details: &mut ProcessDetails, exit: &ExitInfo, starts: u64)
 mod tests {
     use super::*;
 
-    fn process(oom_kill: bool) -> ProcessExit {
+    fn process(oom_kill: bool) -> ProcessExitInfo {
         let exit = ExitInfo {
             pid: 7,
             description: "terminated by SIGKILL".into(),
@@ -34,7 +34,7 @@ mod tests {
             uptime: 3661.5,
             ..ExitInfo::default()
         };
-        ProcessExit { starts: 2, last: Some(exit), ..ProcessExit::default() }
+        ProcessExitInfo { starts: 2, last: Some(exit), ..ProcessExitInfo::default() }
     }
 
     #[test]
@@ -58,6 +58,6 @@ mod tests {
     fn the_exit_of_another_run_is_left_out() {
         assert_eq!(matching(&process(false), Some("8")), None);
         assert!(matching(&process(false), None).is_some());
-        assert_eq!(matching(&ProcessExit::default(), None), None);
+        assert_eq!(matching(&ProcessExitInfo::default(), None), None);
     }
 }

@@ -9,7 +9,7 @@ use ironlance_alert::notification::{OutputTail, ProcessDetails};
 use ironlance_core::text::ansi;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time;
-use ironlance_rpc::api::ProcessExit;
+use ironlance_rpc::api::ProcessExitInfo;
 use ironlance_rpc::{Client, ProcessInfo, Value};
 
 use main_log::ProcessHistory;
@@ -87,7 +87,7 @@ struct Replies {
     stdout: Option<String>,
     main_log: Option<String>,
     /// How it last ended, from ironlance's supervisord alone.
-    exit: Option<ProcessExit>,
+    exit: Option<ProcessExitInfo>,
 }
 
 fn ask(supervisor: &Client, namespec: &Namespec) -> Replies {
@@ -115,7 +115,7 @@ fn ask(supervisor: &Client, namespec: &Namespec) -> Replies {
     let stdout = text("supervisor.readProcessStdoutLog");
     let main_log = text("supervisor.readLog");
     let info = answers.next().and_then(Result::ok).and_then(|value| ProcessInfo::from_value(value).ok());
-    let exit = answers.next().and_then(Result::ok).and_then(|value| ProcessExit::from_value(value).ok());
+    let exit = answers.next().and_then(Result::ok).and_then(|value| ProcessExitInfo::from_value(value).ok());
     Replies { info, stderr, stdout, main_log, exit }
 }
 

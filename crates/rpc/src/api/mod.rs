@@ -12,7 +12,7 @@ mod process_info;
 pub use daemon_info::DaemonInfo;
 pub use listener_status::ListenerStatus;
 pub use outbox_status::OutboxStatus;
-pub use process_exit::{ExitInfo, ProcessExit};
+pub use process_exit::{ExitInfo, ProcessExitInfo};
 pub use process_info::ProcessInfo;
 
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! [`ProcessExit`]: the answer of `ironlance.getProcessEnd`, and an item of `getAllProcessEnds`.
+//! [`ProcessExitInfo`]: the answer of `ironlance.getProcessEnd`, and an item of `getAllProcessEnds`.
 
 use ironlance_core::Namespec;
 
@@ -7,7 +7,7 @@ use crate::value::{Members, Value};
 
 /// A process, how often it was started, and its last exit.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ProcessExit {
+pub struct ProcessExitInfo {
     /// The process's name within its group.
     pub name: String,
     /// Its group.
@@ -59,7 +59,7 @@ pub struct ExitInfo {
     pub stderr_tail: String,
 }
 
-impl ProcessExit {
+impl ProcessExitInfo {
     /// The struct; without an exit it has the first five members alone.
     pub fn to_value(self) -> Value {
         let mut members: Members = vec![
@@ -195,14 +195,14 @@ mod tests {
             name in "\\PC{0,8}", group in "\\PC{0,8}", starts in 0..u64::MAX / 2, will_restart: bool,
             last in option::of(any_exit()),
         ) {
-            let process = ProcessExit { name, group, starts, will_restart, last };
-            prop_assert_eq!(ProcessExit::from_value(process.clone().to_value()), Ok(process));
+            let process = ProcessExitInfo { name, group, starts, will_restart, last };
+            prop_assert_eq!(ProcessExitInfo::from_value(process.clone().to_value()), Ok(process));
         }
     }
 
     #[test]
     fn hostile_numbers_are_clamped() {
-        let process = ProcessExit::from_value(Value::record([
+        let process = ProcessExitInfo::from_value(Value::record([
             ("ended", true.into()),
             ("starts", (-5_i64).into()),
             ("uptime", f64::NAN.into()),

@@ -11,7 +11,7 @@ use crate::error::CtlError;
 use crate::session::{Session, exit_status};
 use crate::struct_view::{Selector, StructView, namespec, struct_list};
 use crate::verb::api::{Verb, print_help};
-use crate::verb::bulk_action::parallel_calls::{NamedCall, WaitMode};
+use crate::verb::bulk_action::parallel_calls::{AnswerWait, NamedCall};
 use crate::verb::bulk_action::progress::{Direction, ProgressLine};
 
 /// The methods of an action and the messages about its results.
@@ -49,11 +49,11 @@ pub(crate) fn parse_arguments<'r>(
     verb: &Verb,
     rest: &'r str,
     unnamed: u8,
-) -> Result<Option<(Vec<&'r str>, WaitMode)>, CtlError> {
+) -> Result<Option<(Vec<&'r str>, AnswerWait)>, CtlError> {
     let mut names = words(rest);
     match parallel_calls::take_wait_options(&mut names) {
         Err(words) => session.fail(exit_status::INVALID_ARGS, &words),
-        Ok(wait_mode) if !names.is_empty() => return Ok(Some((names, wait_mode))),
+        Ok(answer_wait) if !names.is_empty() => return Ok(Some((names, answer_wait))),
         Ok(_) => {
             session.fail(unnamed, &format!("Error: {} requires a process name", verb.name));
             print_help(session, verb);
@@ -91,26 +91,26 @@ impl BulkAction {
         session: &mut Session,
         direction: Direction,
         names: &[&str],
-        wait_mode: WaitMode,
+        answer_wait: AnswerWait,
     ) -> Result<Vec<String>, CtlError> {
         let names = session.resolve(names)?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         // Without waiting, the action has only begun.
-        let done = if wait_mode == WaitMode::NoWait { direction.word() } else { self.success_text };
+        let done = if answer_wait == AnswerWait::NoWait { direction.word() } else { self.success_text };
         let act = Self { success_text: done, ..*self };
-        let progress = match wait_mode {
-            WaitMode::NoWait => None,
-            WaitMode::UntilDone | WaitMode::AtMost(_) => ProgressLine::begin(session, direction, &names)?,
+        let progress = match answer_wait {
+            AnswerWait::NoWait => None,
+            AnswerWait::UntilDone | AnswerWait::AtMost(_) => ProgressLine::begin(session, direction, &names)?,
         };
-        let extra = if wait_mode == WaitMode::NoWait { vec![Value::Bool(false)] } else { Vec::new() };
+        let extra = if answer_wait == AnswerWait::NoWait { vec![Value::Bool(false)] } else { Vec::new() };
         let questions = if names.contains(&"all") {
             vec![NamedCall { name: "all".to_owned(), method: self.all_method, params: extra }]
         } else {
             names.iter().map(|name| self.call_for(name, &extra)).collect()
         };
         let mut overdue = Vec::new();
-        parallel_calls::call_all(session, questions, wait_mode, progress, &mut |session, name, answer| {
-            match answer.as_ref().err().and_then(|error| wait_mode.timed_out(error)) {
+        parallel_calls::call_all(session, questions, answer_wait, progress, &mut |session, name, answer| {
+            match answer.as_ref().err().and_then(|error| answer_wait.timed_out(error)) {
                 None => {
                     let target = if name == "all" { Selector::Group(name) } else { Selector::parse(name) };
                     act.report(session, target, answer)

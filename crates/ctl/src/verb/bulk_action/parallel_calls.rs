@@ -24,7 +24,7 @@ const MAX_TIMEOUT_SECONDS: f64 = 86_400.0;
 
 /// How long a verb waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WaitMode {
+pub(crate) enum AnswerWait {
     /// Until the action is done.
     UntilDone,
     /// No wait.
@@ -33,7 +33,7 @@ pub(crate) enum WaitMode {
     AtMost(Duration),
 }
 
-impl WaitMode {
+impl AnswerWait {
     /// The time limit, if `error` is a timeout under it.
     pub(crate) fn timed_out(self, error: &CtlError) -> Option<Duration> {
         match (self, error) {
@@ -54,23 +54,23 @@ impl WaitMode {
 
 /// Removes `--wait`, `--no-wait` and `--timeout SECONDS` (also `--timeout=SECONDS`) from a verb's arguments; the last
 /// one counts. An error is the message to print.
-pub(crate) fn take_wait_options(words: &mut Vec<&str>) -> Result<WaitMode, String> {
-    let mut wait_mode = WaitMode::UntilDone;
+pub(crate) fn take_wait_options(words: &mut Vec<&str>) -> Result<AnswerWait, String> {
+    let mut answer_wait = AnswerWait::UntilDone;
     let mut rest = Vec::with_capacity(words.len());
     let mut given = words.iter().copied();
     while let Some(word) = given.next() {
         match word {
-            "--wait" => wait_mode = WaitMode::UntilDone,
-            "--no-wait" => wait_mode = WaitMode::NoWait,
-            "--timeout" => wait_mode = WaitMode::AtMost(seconds(given.next().unwrap_or_default())?),
+            "--wait" => answer_wait = AnswerWait::UntilDone,
+            "--no-wait" => answer_wait = AnswerWait::NoWait,
+            "--timeout" => answer_wait = AnswerWait::AtMost(seconds(given.next().unwrap_or_default())?),
             _ => match word.strip_prefix("--timeout=") {
-                Some(text) => wait_mode = WaitMode::AtMost(seconds(text)?),
+                Some(text) => answer_wait = AnswerWait::AtMost(seconds(text)?),
                 None => rest.push(word),
             },
         }
     }
     *words = rest;
-    Ok(wait_mode)
+    Ok(answer_wait)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -108,18 +108,18 @@ pub(crate) type OnAnswer<'a> =
 pub(crate) fn call_all(
     session: &mut Session,
     questions: Vec<NamedCall>,
-    wait_mode: WaitMode,
+    answer_wait: AnswerWait,
     mut progress: Option<ProgressLine>,
     on_answer: &mut OnAnswer<'_>,
 ) -> Result<(), CtlError> {
     if let ([question], None) = (questions.as_slice(), &progress) {
-        let answer = session.call_within(wait_mode.limit(), question.method, &question.params);
+        let answer = session.call_within(answer_wait.limit(), question.method, &question.params);
         return on_answer(session, &question.name, answer);
     }
     session.flush();
     let client = session.client()?;
     let questions: Arc<[NamedCall]> = questions.into();
-    let answers = spawn_callers(&client, &questions, wait_mode)?;
+    let answers = spawn_callers(&client, &questions, answer_wait)?;
     let mut early = BTreeMap::new();
     for (at, question) in questions.iter().enumerate() {
         while !early.contains_key(&at) {
@@ -171,7 +171,7 @@ fn thread_lost() -> CtlError {
 fn spawn_callers(
     client: &Client,
     questions: &Arc<[NamedCall]>,
-    wait_mode: WaitMode,
+    answer_wait: AnswerWait,
 ) -> Result<Receiver<Answer>, CtlError> {
     let (sender, receiver) = mpsc::channel();
     let queues = Arc::new(group_by_target(questions));
@@ -183,7 +183,7 @@ fn spawn_callers(
             while let Some(queue) = queues.get(next.fetch_add(1, Ordering::Relaxed)) {
                 for at in queue {
                     let NamedCall { method, params, .. } = &questions[*at];
-                    if sender.send((*at, client.call(method, params, wait_mode.limit()))).is_err() {
+                    if sender.send((*at, client.call(method, params, answer_wait.limit()))).is_err() {
                         return;
                     }
                 }

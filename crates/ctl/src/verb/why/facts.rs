@@ -2,7 +2,7 @@
 
 use ironlance_core::ProcessState;
 use ironlance_core::text::ansi;
-use ironlance_rpc::api::{ExitInfo, ProcessExit};
+use ironlance_rpc::api::{ExitInfo, ProcessExitInfo};
 use ironlance_rpc::{CallError, ProcessInfo, Value};
 
 use crate::error::CtlError;
@@ -42,7 +42,7 @@ pub(super) enum Source {
 /// How a process last ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ExitFacts {
-    pub(super) cause: ExitCause,
+    pub(super) cause: ReportedCause,
     pub(super) pid: i64,
     pub(super) expectation: Expectation,
     /// Seconds.
@@ -60,7 +60,7 @@ pub(super) struct ExitFacts {
 
 /// The cause of an exit.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum ExitCause {
+pub(super) enum ReportedCause {
     Exited {
         status: i64,
     },
@@ -153,16 +153,16 @@ pub(super) fn gather(call: &mut CallFn<'_>, names: &[&str]) -> Result<Vec<NameMa
 
 fn unexpected(call: &mut CallFn<'_>, infos: &[ProcessInfo]) -> Result<Vec<NameMatch>, CtlError> {
     let method = "ironlance.getAllProcessEnds";
-    let exits = call_extension(call, method, &[])?.map(ProcessExit::list_from_value);
+    let exits = call_extension(call, method, &[])?.map(ProcessExitInfo::list_from_value);
     let exits = exits.transpose().map_err(CallError::unreadable(method))?;
     let mut found = Vec::new();
     for info in infos {
-        let is_of = |exit: &&ProcessExit| exit.name == info.name && exit.group == info.group;
+        let is_of = |exit: &&ProcessExitInfo| exit.name == info.name && exit.group == info.group;
         let exit = exits.as_ref().and_then(|exits| exits.iter().find(is_of));
         let known = match (&exits, exit) {
             (Some(_), Some(exit)) => from_exit(info, exit.clone()),
             // A process without an exit is not in the list, and the original has no list.
-            (Some(_), None) => from_exit(info, ProcessExit::default()),
+            (Some(_), None) => from_exit(info, ProcessExitInfo::default()),
             (None, _) => without_exit(info, Source::Supervisor),
         };
         if known.is_unexpected() {
@@ -188,13 +188,13 @@ fn fetch(call: &mut CallFn<'_>, info: &ProcessInfo) -> Result<ProcessFacts, CtlE
     let method = "ironlance.getProcessEnd";
     match call_extension(call, method, &[Value::Str(info.namespec().qualified())])? {
         Some(exit) => {
-            Ok(from_exit(info, ProcessExit::from_value(exit).map_err(CallError::unreadable(method))?))
+            Ok(from_exit(info, ProcessExitInfo::from_value(exit).map_err(CallError::unreadable(method))?))
         }
         None => Ok(fetch_from_original(call, info)),
     }
 }
 
-fn from_exit(info: &ProcessInfo, process: ProcessExit) -> ProcessFacts {
+fn from_exit(info: &ProcessInfo, process: ProcessExitInfo) -> ProcessFacts {
     let tail =
         |text: fn(&ExitInfo) -> &str| process.last.as_ref().map(text).map(last_lines).unwrap_or_default();
     ProcessFacts {
@@ -210,13 +210,13 @@ fn from_exit(info: &ProcessInfo, process: ProcessExit) -> ProcessFacts {
 impl From<ExitInfo> for ExitFacts {
     fn from(exit: ExitInfo) -> Self {
         let cause = match (exit.recycled, exit.not_started, exit.signal_name) {
-            (Some(violation), _, _) => ExitCause::Recycled { violation },
-            (None, Some(reason), _) => ExitCause::NotStarted { reason },
+            (Some(violation), _, _) => ReportedCause::Recycled { violation },
+            (None, Some(reason), _) => ReportedCause::NotStarted { reason },
             (None, None, signal) if exit.oom_kill => {
-                ExitCause::OutOfMemory { signal: signal.unwrap_or_default() }
+                ReportedCause::OutOfMemory { signal: signal.unwrap_or_default() }
             }
-            (None, None, Some(signal)) => ExitCause::Killed { signal, core: exit.core },
-            (None, None, None) => ExitCause::Exited { status: exit.status },
+            (None, None, Some(signal)) => ReportedCause::Killed { signal, core: exit.core },
+            (None, None, None) => ReportedCause::Exited { status: exit.status },
         };
         let expectation = match (exit.requested, exit.expected) {
             (true, _) => Expectation::Requested,
@@ -325,19 +325,19 @@ mod tests {
     #[test]
     fn the_kinds_of_ends_are_told_apart() {
         let cause = |exit: ExitInfo| ExitFacts::from(exit).cause;
-        assert_eq!(cause(ExitInfo { status: 3, ..ExitInfo::default() }), ExitCause::Exited { status: 3 });
+        assert_eq!(cause(ExitInfo { status: 3, ..ExitInfo::default() }), ReportedCause::Exited { status: 3 });
         let killed = || ExitInfo { signal_name: Some("SIGKILL".into()), ..ExitInfo::default() };
         assert_eq!(
             cause(ExitInfo { core: true, ..killed() }),
-            ExitCause::Killed { signal: "SIGKILL".into(), core: true }
+            ReportedCause::Killed { signal: "SIGKILL".into(), core: true }
         );
         assert_eq!(
             cause(ExitInfo { oom_kill: true, ..killed() }),
-            ExitCause::OutOfMemory { signal: "SIGKILL".into() }
+            ReportedCause::OutOfMemory { signal: "SIGKILL".into() }
         );
         assert_eq!(
             cause(ExitInfo { status: 127, not_started: Some("x".into()), ..ExitInfo::default() }),
-            ExitCause::NotStarted { reason: "x".into() }
+            ReportedCause::NotStarted { reason: "x".into() }
         );
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use ironlance_core::ProcessState;
 use ironlance_host::local_time::{self, LocalClock};
 
-use super::facts::{ExitCause, ExitFacts, Expectation, ProcessFacts, Source};
+use super::facts::{ExitFacts, Expectation, ProcessFacts, ReportedCause, Source};
 use crate::output::buffer::TerminalInfo;
 use crate::output::style::{self, ExitExpectation};
 
@@ -31,7 +31,7 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
     if let Some(end) = facts.exit() {
         fact("last end", &style::escape_controls(&last_exit_line(end, clock)));
         // For a recycled listener the line before names who and why.
-        let is_recycled = matches!(end.cause, ExitCause::Recycled { .. });
+        let is_recycled = matches!(end.cause, ReportedCause::Recycled { .. });
         if let Some(by) = end.by.as_ref().filter(|_| !is_recycled) {
             fact("by", &style::escape_controls(by));
         }
@@ -71,8 +71,10 @@ pub(super) fn screen(facts: &ProcessFacts, clock: &LocalClock, terminal: Termina
 
 fn is_in_exit_line(facts: &ProcessFacts) -> bool {
     let why = facts.exit().and_then(|end| match &end.cause {
-        ExitCause::NotStarted { reason } | ExitCause::Recycled { violation: reason } => Some(reason),
-        ExitCause::Exited { .. } | ExitCause::Killed { .. } | ExitCause::OutOfMemory { .. } => None,
+        ReportedCause::NotStarted { reason } | ReportedCause::Recycled { violation: reason } => Some(reason),
+        ReportedCause::Exited { .. } | ReportedCause::Killed { .. } | ReportedCause::OutOfMemory { .. } => {
+            None
+        }
     });
     why.is_some_and(|why| *why == facts.info.spawnerr)
 }
@@ -85,7 +87,7 @@ pub(super) fn headline(facts: &ProcessFacts, clock: &LocalClock) -> String {
 }
 
 fn cause(facts: &ProcessFacts, clock: &LocalClock) -> String {
-    let is_recycled = matches!(facts.exit().map(|end| &end.cause), Some(ExitCause::Recycled { .. }));
+    let is_recycled = matches!(facts.exit().map(|end| &end.cause), Some(ReportedCause::Recycled { .. }));
     if let Some(why) = facts.start_failure().filter(|_| !is_recycled) {
         return format!("cannot be started: {why}");
     }
@@ -108,12 +110,12 @@ fn exit_cause(end: &ExitFacts, addition: &str) -> String {
         None => "stopped as it was told".to_owned(),
     };
     let by = match &end.cause {
-        ExitCause::NotStarted { reason } => return format!("could not be started: {reason}"),
-        ExitCause::Recycled { violation } => {
+        ReportedCause::NotStarted { reason } => return format!("could not be started: {reason}"),
+        ReportedCause::Recycled { violation } => {
             return format!("recycled by supervisord, because it {violation}, after {}", span(end.uptime));
         }
-        ExitCause::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
-        ExitCause::Killed { signal, core } => {
+        ReportedCause::OutOfMemory { signal } => format!("killed by {signal}, out of memory,"),
+        ReportedCause::Killed { signal, core } => {
             let core = if *core { " (core dumped)" } else { "" };
             match end.expectation {
                 Expectation::Requested => format!("{told}, with {signal}{core},"),
@@ -123,7 +125,7 @@ fn exit_cause(end: &ExitFacts, addition: &str) -> String {
                 },
             }
         }
-        ExitCause::Exited { status } => match end.expectation {
+        ReportedCause::Exited { status } => match end.expectation {
             Expectation::Requested => format!("{told}, with exit status {status},"),
             Expectation::Expected => format!("ended as expected, with exit status {status},"),
             Expectation::Unexpected => format!("ended with exit status {status}"),
@@ -203,22 +205,22 @@ const OOM_NEARBY: &str = "a process of its control group was killed for want of 
 
 fn last_exit_line(end: &ExitFacts, clock: &LocalClock) -> String {
     let words = match &end.cause {
-        ExitCause::OutOfMemory { .. } => {
+        ReportedCause::OutOfMemory { .. } => {
             format!("{}: the kernel killed it for want of memory", end.description)
         }
-        ExitCause::NotStarted { reason } => format!("{reason} (before the program ran)"),
-        ExitCause::Recycled { violation } => {
+        ReportedCause::NotStarted { reason } => format!("{reason} (before the program ran)"),
+        ReportedCause::Recycled { violation } => {
             format!("{}, because it {violation}: supervisord stopped it to start it again", end.description)
         }
-        ExitCause::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
+        ReportedCause::Killed { .. } if end.expectation == Expectation::Unexpected && end.by.is_none() => {
             format!("{}, which supervisord did not send", end.description)
         }
-        ExitCause::Killed { .. } | ExitCause::Exited { .. } => end.description.clone(),
+        ReportedCause::Killed { .. } | ReportedCause::Exited { .. } => end.description.clone(),
     };
     let expectation = match (&end.cause, end.expectation) {
         (_, Expectation::Requested) => ", as it was told",
-        (ExitCause::Exited { .. }, Expectation::Expected) => ", as expected",
-        (ExitCause::Exited { .. }, Expectation::Unexpected) => ", not expected",
+        (ReportedCause::Exited { .. }, Expectation::Expected) => ", as expected",
+        (ReportedCause::Exited { .. }, Expectation::Unexpected) => ", not expected",
         (_, Expectation::Expected | Expectation::Unexpected) => "",
     };
     let near = match end.oom_near {
@@ -310,7 +312,7 @@ mod tests {
     #[test]
     fn what_is_down_for_a_moment_only_is_not_said_to_stay_down() {
         let stays =
-            facts(ProcessState::Exited, 3, end(ExitCause::Exited { status: 1 }, Expectation::Unexpected));
+            facts(ProcessState::Exited, 3, end(ReportedCause::Exited { status: 1 }, Expectation::Unexpected));
         assert_eq!(next(&stays), "nothing: it stays down until somebody starts it");
         assert_eq!(
             next(&ProcessFacts { restarts: true, ..stays }),
@@ -318,7 +320,7 @@ mod tests {
         );
     }
 
-    fn end(how: ExitCause, expectation: Expectation) -> Option<ExitFacts> {
+    fn end(how: ReportedCause, expectation: Expectation) -> Option<ExitFacts> {
         let (uptime, at) = (11_520.0, now() - 62);
         let description = "terminated by SIGKILL".into();
         Some(ExitFacts { cause: how, pid: 7, expectation, uptime, at, description, by: None, oom_near: None })
@@ -332,7 +334,7 @@ mod tests {
 
     #[test]
     fn the_first_line_is_the_answer() {
-        let killed = ExitCause::OutOfMemory { signal: "SIGKILL".into() };
+        let killed = ReportedCause::OutOfMemory { signal: "SIGKILL".into() };
         let facts = facts(ProcessState::Running, 5, end(killed, Expectation::Unexpected));
         assert_eq!(
             said(&facts),
@@ -342,10 +344,10 @@ mod tests {
 
     #[test]
     fn each_kind_of_end_has_its_words() {
-        let exited = |status| ExitCause::Exited { status };
-        let killed = |core| ExitCause::Killed { signal: "SIGSEGV".into(), core };
-        let recycled = ExitCause::Recycled { violation: "closed its stdout".into() };
-        let not_started = ExitCause::NotStarted { reason: "couldn't chdir to /x: ENOENT".into() };
+        let exited = |status| ReportedCause::Exited { status };
+        let killed = |core| ReportedCause::Killed { signal: "SIGSEGV".into(), core };
+        let recycled = ReportedCause::Recycled { violation: "closed its stdout".into() };
+        let not_started = ReportedCause::NotStarted { reason: "couldn't chdir to /x: ENOENT".into() };
         for (how, expectation, words) in [
             (exited(3), Expectation::Unexpected, "ended with exit status 3 after 3 h 12 min"),
             (exited(0), Expectation::Expected, "ended as expected, with exit status 0, after 3 h 12 min"),
@@ -370,7 +372,7 @@ mod tests {
 
     #[test]
     fn who_stopped_it_is_told_and_who_may_have_been_killed_beside_it() {
-        let killed = || ExitCause::Killed { signal: "SIGTERM".into(), core: false };
+        let killed = || ReportedCause::Killed { signal: "SIGTERM".into(), core: false };
         let of = |expectation, by: Option<&str>, near| {
             let end = end(killed(), expectation).map(|end| ExitFacts {
                 by: by.map(str::to_owned),
@@ -395,7 +397,7 @@ mod tests {
         };
         assert!(!line(&sent, "last end").contains("did not send"));
         assert_eq!(line(&sent, "by"), "  by         supervisorctl (pid 7, root)");
-        let recycled_by = ExitCause::Recycled { violation: "closed its stdout".into() };
+        let recycled_by = ReportedCause::Recycled { violation: "closed its stdout".into() };
         let recycled = end(recycled_by, Expectation::Unexpected)
             .map(|end| ExitFacts { by: Some("supervisord".into()), ..end });
         let lines = screen(&facts(ProcessState::Running, 2, recycled), &LocalClock::new(), PIPE);
@@ -424,7 +426,7 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_the_answer_and_not_its_end_before() {
         let mut facts =
-            facts(ProcessState::Fatal, 3, end(ExitCause::Exited { status: 1 }, Expectation::Unexpected));
+            facts(ProcessState::Fatal, 3, end(ReportedCause::Exited { status: 1 }, Expectation::Unexpected));
         facts.info.spawnerr = "can't find command '/x'".into();
         assert_eq!(
             said(&facts),
@@ -464,8 +466,11 @@ mod tests {
 
     #[test]
     fn on_a_terminal_reasons_are_wrapped_and_only_what_the_program_wrote_is_cut() {
-        let mut facts =
-            facts(ProcessState::Running, 2, end(ExitCause::Exited { status: 1 }, Expectation::Unexpected));
+        let mut facts = facts(
+            ProcessState::Running,
+            2,
+            end(ReportedCause::Exited { status: 1 }, Expectation::Unexpected),
+        );
         facts.stdout = "x".repeat(200);
         facts.listener = Some(vec!["said a word too many ".repeat(9), "the end".to_owned()]);
         let terminal = TerminalInfo { columns: 60, colour: false, is_terminal: true };

@@ -5,7 +5,7 @@ use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::process::oom::OomVerdict;
 use ironlance_core::signal;
 use ironlance_rpc::Value;
-use ironlance_rpc::api::{DaemonInfo, ExitInfo, ListenerStatus, ProcessExit};
+use ironlance_rpc::api::{DaemonInfo, ExitInfo, ListenerStatus, ProcessExitInfo};
 
 use super::process_info::seconds;
 use super::{RpcResult, SUPERVISOR_VERSION};
@@ -78,9 +78,9 @@ fn listener_status(view: &ListenerView) -> ListenerStatus {
     }
 }
 
-fn exit_of(process: &Process) -> ProcessExit {
+fn exit_of(process: &Process) -> ProcessExitInfo {
     let namespec = process.namespec();
-    ProcessExit {
+    ProcessExitInfo {
         name: namespec.process.0.clone(),
         group: namespec.group.0.clone(),
         starts: process.lifecycle.starts(),

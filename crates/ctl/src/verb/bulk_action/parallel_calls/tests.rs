@@ -7,21 +7,21 @@ use std::sync::Barrier;
 use super::*;
 use crate::options::Options;
 
-fn taken(words: &str) -> (Result<WaitMode, String>, String) {
+fn taken(words: &str) -> (Result<AnswerWait, String>, String) {
     let mut words: Vec<&str> = words.split(' ').collect();
-    let wait_mode = take_wait_options(&mut words);
-    (wait_mode, words.join(" "))
+    let answer_wait = take_wait_options(&mut words);
+    (answer_wait, words.join(" "))
 }
 
 #[test]
 fn options_are_taken_from_between_the_names() {
-    let for_seconds = |seconds| Ok(WaitMode::AtMost(Duration::from_secs_f64(seconds)));
-    assert_eq!(taken("a b"), (Ok(WaitMode::UntilDone), "a b".into()));
-    assert_eq!(taken("a --no-wait b"), (Ok(WaitMode::NoWait), "a b".into()));
+    let for_seconds = |seconds| Ok(AnswerWait::AtMost(Duration::from_secs_f64(seconds)));
+    assert_eq!(taken("a b"), (Ok(AnswerWait::UntilDone), "a b".into()));
+    assert_eq!(taken("a --no-wait b"), (Ok(AnswerWait::NoWait), "a b".into()));
     assert_eq!(taken("--timeout 5 a"), (for_seconds(5.0), "a".into()));
     assert_eq!(taken("a --timeout=0.5"), (for_seconds(0.5), "a".into()));
-    assert_eq!(taken("--no-wait --wait a"), (Ok(WaitMode::UntilDone), "a".into()));
-    assert_eq!(taken("--other a"), (Ok(WaitMode::UntilDone), "--other a".into()));
+    assert_eq!(taken("--no-wait --wait a"), (Ok(AnswerWait::UntilDone), "a".into()));
+    assert_eq!(taken("--other a"), (Ok(AnswerWait::UntilDone), "--other a".into()));
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn different_processes_are_asked_about_at_the_same_time_and_told_of_in_order() {
     // The server answers nobody before it has heard all of them.
     let mut session = session_with(names.len());
     let mut told = Vec::new();
-    let wait_mode = WaitMode::AtMost(Duration::from_secs(20));
-    call_all(&mut session, questions(&names), wait_mode, None, &mut |_, name, answer| {
+    let answer_wait = AnswerWait::AtMost(Duration::from_secs(20));
+    call_all(&mut session, questions(&names), answer_wait, None, &mut |_, name, answer| {
         told.push((name.to_owned(), answer.unwrap()));
         Ok(())
     })
@@ -126,11 +126,11 @@ fn different_processes_are_asked_about_at_the_same_time_and_told_of_in_order() {
 #[test]
 fn who_does_not_answer_in_time_costs_the_others_nothing() {
     let mut session = session_with(2);
-    let wait_mode = WaitMode::AtMost(Duration::from_secs(5));
+    let answer_wait = AnswerWait::AtMost(Duration::from_secs(5));
     // The first two meet at the server, the third waits there alone.
     let mut late = Vec::new();
-    call_all(&mut session, questions(&["a", "b", "c"]), wait_mode, None, &mut |_, name, answer| {
-        late.extend(answer.err().and_then(|error| wait_mode.timed_out(&error)).map(|_| name.to_owned()));
+    call_all(&mut session, questions(&["a", "b", "c"]), answer_wait, None, &mut |_, name, answer| {
+        late.extend(answer.err().and_then(|error| answer_wait.timed_out(&error)).map(|_| name.to_owned()));
         Ok(())
     })
     .unwrap();
@@ -141,11 +141,16 @@ fn who_does_not_answer_in_time_costs_the_others_nothing() {
 fn a_result_that_nobody_can_take_ends_it() {
     let mut session = session_with(1);
     let mut told = 0;
-    let outcome =
-        call_all(&mut session, questions(&["a", "b", "c"]), WaitMode::UntilDone, None, &mut |_, name, _| {
+    let outcome = call_all(
+        &mut session,
+        questions(&["a", "b", "c"]),
+        AnswerWait::UntilDone,
+        None,
+        &mut |_, name, _| {
             told += 1;
             Err(CtlError::ResultCode { code: 7, name: name.to_owned() })
-        });
+        },
+    );
     assert!(outcome.is_err());
     assert_eq!(told, 1);
 }
