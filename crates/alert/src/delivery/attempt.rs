@@ -209,7 +209,7 @@ impl DeliveryWorker {
             dead.receiver.to = never;
             let told = self.store.dead_letter_part(&dead, &failed_attempt(&refusal.reason, tried));
             let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
-            log(&format!("Error sending email to {}: given up: {}{told}", dead.receiver, refusal.reason));
+            log(&format!("Error sending email: to {}: given up: {}{told}", dead.receiver, refusal.reason));
         }
         if later.is_empty() {
             self.remove(id);

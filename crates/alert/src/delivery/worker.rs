@@ -118,16 +118,16 @@ impl DeliveryWorker {
         match self.store.dead_letter(id, &failed_attempt(reason, tried)) {
             Ok(()) => {
                 let hint = self.store.location_hint(id);
-                log(&format!("Error sending email{to}: given up{hint}: {reason}"));
+                log(&format!("Error sending email: {to}given up{hint}: {reason}"));
             }
             Err(error) => log(&format!("cannot give up the alert {id} ({reason}): {error}")),
         }
     }
 }
 
-/// ` to ADDRESSES by CHANNEL`; nothing for an alert that cannot be read.
+/// `to ADDRESSES by CHANNEL: `; nothing for an alert that cannot be read.
 pub(super) fn to_receiver(alert: Option<&Alert>) -> String {
-    alert.map(|alert| format!(" to {}", alert.receiver)).unwrap_or_default()
+    alert.map(|alert| format!("to {}: ", alert.receiver)).unwrap_or_default()
 }
 
 /// An attempt that failed now.

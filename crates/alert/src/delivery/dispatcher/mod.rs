@@ -223,7 +223,7 @@ impl Dispatcher<'_> {
         let origin = alert.as_ref().map(|alert| alert.origin.as_str()).unwrap_or_default();
         let who: Vec<&str> = origin.split(' ').take(2).collect();
         log(&format!(
-            "Error sending email{}: {}; {} alert(s) waiting, next try in {:.1} s (alert of {})",
+            "Error sending email: {}{}; {} alert(s) waiting, next try in {:.1} s (alert of {})",
             to_receiver(alert.as_ref()),
             undelivered.reason(),
             schedule.queue_len(queue),
