@@ -133,7 +133,8 @@ fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
                 let folder = value::existing_folder(given.value(), draft.host).map(PathBuf::from);
                 set(&mut draft.options.overrides.directory, given, folder)
             }),
-        original('l', "logfile", Takes::Value("FILENAME"), "the daemon's own log; \"syslog\" for the system's log", |draft, given| {
+        // Supervisor's own tests look for the words `use FILENAME as`.
+        original('l', "logfile", Takes::Value("FILENAME"), "use FILENAME as the daemon's own log; \"syslog\" for the system's log", |draft, given| {
             let file = value::file_in_folder(given.value(), draft.host);
             set(&mut draft.options.overrides.logfile, given, file)
         }),
