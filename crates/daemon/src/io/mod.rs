@@ -73,6 +73,8 @@ pub(crate) struct Io {
 pub(crate) struct Calls {
     open: HashMap<CallId, ReplySender>,
     last: u64,
+    /// The call that is being carried out.
+    current: Option<CallId>,
 }
 
 impl Calls {
@@ -80,7 +82,18 @@ impl Calls {
         self.last += 1;
         let id = CallId(self.last);
         self.open.insert(id, reply);
+        self.current = Some(id);
         id
+    }
+
+    /// The current call is answered, or a wait or a batch answers it later.
+    pub(crate) fn end_current(&mut self) {
+        self.current = None;
+    }
+
+    /// A panic has cut the current call, and nothing would answer it: its client gets a fault now.
+    pub(crate) fn drop_current(&mut self) {
+        self.current.take().map(|id| self.open.remove(&id));
     }
 
     /// Answers a call; a client that has gone misses nothing.

@@ -141,6 +141,11 @@ impl State {
         turn.timers.set(Timer::Pool(group), due);
     }
 
+    /// Sets the timers of all pools anew: a panic loses those that had expired together.
+    pub(crate) fn reschedule_pools(&mut self, turn: &mut Turn<'_>) {
+        self.table.pool_ids().into_iter().for_each(|id| self.reschedule_pool(id, turn));
+    }
+
     /// A deadline of a pool has come: events come back, or a listener's time is over.
     pub(crate) fn wake_pool(&mut self, group: GroupId, turn: &mut Turn<'_>) {
         let Some(pool) = self.pool_mut(group) else { return };

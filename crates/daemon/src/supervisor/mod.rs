@@ -198,7 +198,9 @@ impl Supervisor {
     pub(crate) fn emergency_stop(&mut self, what: &str) {
         self.io.log.log(Level::Critical, &format!("stopping everything after a fault of our own: {what}"));
         self.state.requester = Some(Rc::new(Requester::Daemon));
+        self.io.calls.drop_current();
         self.resume_all_reads();
+        self.decide(State::reschedule_pools);
         self.decide(|state, turn| state.begin_shutdown(DaemonState::Shutdown, turn));
     }
 
@@ -368,6 +370,7 @@ impl Supervisor {
             Some(Input::Call(call)) => {
                 self.schedule_trim();
                 self.answer(call);
+                self.io.calls.end_current();
                 self.state.requester = None;
             }
             Some(Input::LocateLog { what, reply }) => {

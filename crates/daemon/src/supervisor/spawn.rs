@@ -40,12 +40,12 @@ fn event_names(kind: &config::GroupKind) -> Option<String> {
 impl Supervisor {
     /// Starts a process. Gives what came of it, or nothing where the name of a host has to be looked up first.
     pub(super) fn spawn(&mut self, id: ProcessId) -> Option<Input> {
-        let mut address = None;
-        if let Some((host, port)) = self.unresolved_address(id) {
-            address = self.io.lookups.address_for(id, &host, port);
-            let process = self.state.table.process_mut(id)?;
-            process.awaits_address = address.is_none();
-            address.as_ref()?;
+        let host = self.unresolved_address(id);
+        let address = host.as_ref().and_then(|(host, port)| self.io.lookups.address_for(id, host, *port));
+        let awaits_address = host.is_some() && address.is_none();
+        self.state.table.process_mut(id)?.awaits_address = awaits_address;
+        if awaits_address {
+            return None;
         }
         Some(match self.try_spawn(id, address) {
             Ok(pid) => Input::Spawned { pid },

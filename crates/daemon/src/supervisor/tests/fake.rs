@@ -206,6 +206,12 @@ impl Fake {
         self.owner.state.requester = None;
     }
 
+    /// Waits for the lookup of a host's name.
+    pub(super) fn finish_lookup(&mut self) {
+        let found = self.runtime.block_on(self.owner.io.lookups.next());
+        self.owner.on_lookup_done(&found);
+    }
+
     /// One turn of the loop: everything that is ready or due. Returns whether the work is over.
     pub(super) fn turn(&mut self) -> bool {
         let _inside = self.runtime.enter();

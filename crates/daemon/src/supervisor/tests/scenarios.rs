@@ -8,13 +8,18 @@ use ironlance_core::event::OutputChannel;
 use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{FaultKind, Value};
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::Fake;
 use super::fake::Answer;
-use crate::request::{ReplyTiming, RpcRequest};
+use crate::inbox::Input;
+use crate::request::{MethodCall, ReplyTiming, RpcRequest};
+use crate::requester::Requester;
 use crate::signals::DaemonSignal;
 use crate::state::command::Command;
 use crate::state::ids::ProcessId;
+use crate::state::timers::{Timer, Timers};
 
 const CAT: &str = "[program:a]\ncommand=cat\nstartsecs=1\nstdout_logfile=FOLDER/a.log\nstderr_logfile=NONE\n";
 
@@ -64,6 +69,36 @@ fn after_a_panic_in_the_middle_of_reading_pipes_are_read_on() {
     assert!(output.fd().is_some(), "the pipe is still open");
     assert_eq!(fs::read_to_string(fake.folder.path().join("a.log")).unwrap(), "last words\n");
     assert!(fake.main_log().contains("a test"));
+}
+
+#[test]
+fn a_client_whose_call_is_cut_by_a_panic_does_not_wait_for_the_end_of_the_daemon() {
+    let mut fake = started(CAT);
+    let pid = fake.pid_of("a").unwrap();
+    fake.owner.panic_on = Some(b"boom");
+    fake.write_output(pid, false, b"boom");
+    fake.world.borrow_mut().exit(pid, ExitStatus::Code(0));
+    let (reply, mut answer) = oneshot::channel();
+    let call = MethodCall { request: stop("a"), requester: Requester::Unknown, reply };
+    catch_unwind(AssertUnwindSafe(|| fake.receive(Input::Call(call)))).unwrap_err();
+    assert_eq!(answer.try_recv(), Err(TryRecvError::Empty));
+    fake.owner.emergency_stop("a test");
+    assert_eq!(answer.try_recv(), Err(TryRecvError::Closed));
+}
+
+#[test]
+fn after_a_panic_pools_have_their_timers_again() {
+    let mut fake = started(POOL);
+    let pid = fake.pid_of("pool").unwrap();
+    fake.write_output(pid, false, b"READY\n");
+    fake.turn();
+    fake.world.borrow_mut().alive.get_mut(&pid).unwrap().stdin = None;
+    drop(fake.call(remote("to be delivered again")));
+    let pool = Timer::Pool(fake.owner.state.table.pool_ids()[0]);
+    assert!(fake.owner.timers.get(pool).is_some());
+    fake.owner.timers = Timers::default();
+    fake.owner.emergency_stop("a test");
+    assert!(fake.owner.timers.get(pool).is_some());
 }
 
 #[test]
@@ -181,6 +216,23 @@ fn what_a_client_writes_to_a_child_waits_until_the_child_reads() {
     assert!(fake.owner.io.pipes.output(id, OutputChannel::Stdout).is_none());
     let gone = fake.call(RpcRequest::SendProcessStdin { name: "a".into(), chars: input });
     assert_eq!(fault_of(&mut { gone }), FaultKind::NotRunning.code());
+}
+
+#[test]
+fn a_program_that_waited_for_an_address_is_stopped_without_a_word_about_it() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut fake = started(&format!(
+        "[fcgi-program:f]\ncommand=cat\nprocess_name=f%(process_num)s\nnumprocs=2\nstartsecs=0\n\
+         socket=tcp://localhost:{port}\nstdout_logfile=NONE\nstderr_logfile=NONE\n"
+    ));
+    assert_eq!(state_of(&fake, "f1"), ProcessState::Starting, "its host is looked up");
+    fake.finish_lookup();
+    fake.turn();
+    let (pid, answer) = (fake.pid_of("f1").unwrap(), fake.call(stop("f:f1")));
+    fake.exit(pid, 0);
+    assert!(is_true(&mut { answer }));
+    assert!(!fake.main_log().contains("looked up"), "{}", fake.main_log());
+    assert_eq!(fake.world.borrow().started, 2);
 }
 
 const POOL: &str = "[eventlistener:pool]\ncommand=cat\nstartsecs=0\nevents=PROCESS_LOG,REMOTE_COMMUNICATION\n\
