@@ -2,11 +2,13 @@
 //!
 //! Callers are plain threads. A tokio runtime exists only during an exchange or while a connection stays open.
 
+pub mod authority;
 pub mod dial;
 pub mod http;
 pub mod runtime;
 pub mod tls;
 
+pub use authority::{HostPort, HostPortError, split_userinfo};
 pub use dial::{DialError, Endpoint, NetStream};
 pub use http::{ExchangeError, HttpRequest, HttpResponse, PersistentConnection, StreamEnd, exchange, stream};
 pub use tls::Tls;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ironlance_net::{
-    Endpoint, ExchangeError, HttpRequest, HttpResponse, PersistentConnection, Tls, exchange,
+    Endpoint, ExchangeError, HostPort, HttpRequest, HttpResponse, PersistentConnection, Tls, exchange,
+    split_userinfo,
 };
 use thiserror::Error;
 
@@ -260,18 +261,11 @@ impl Client {
 
 /// Host and port of an URL; what follows the port, and a user in front, do not matter to supervisord's clients.
 fn tcp(url: &str, rest: &str, default_port: u16) -> Result<Endpoint, EndpointError> {
-    let fault = || EndpointError::Address(url.to_owned());
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':')),
-        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
-    };
-    let port = match port {
-        None | Some("") => default_port,
-        Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(fault)?,
-    };
-    if host.is_empty() { Err(fault()) } else { Ok(Endpoint::Tcp { host: host.to_owned(), port }) }
+    let (_, host_port) = split_userinfo(authority);
+    let HostPort { host, port } =
+        HostPort::of_url(host_port).map_err(|_| EndpointError::Address(url.to_owned()))?;
+    Ok(Endpoint::Tcp { host: host.to_owned(), port: port.unwrap_or(default_port) })
 }
 
 /// The longest refusal detail that is shown, in characters.

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use ironlance_host::local_time::LocalClock;
+use ironlance_net::split_userinfo;
 use ironlance_rpc::CallError;
 use ironlance_rpc::api::DaemonInfo;
 
@@ -74,7 +75,7 @@ fn without_credentials(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) if scheme != "unix" => {
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            let (_, host) = split_userinfo(authority);
             format!("{scheme}://{host}{path}")
         }
         _ => url.to_owned(),

@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use hyper::header::{HOST, ORIGIN};
 use hyper::{HeaderMap, Request};
 use ironlance_config::{HttpServer, ServerAddress};
+use ironlance_net::HostPort;
 
 /// What a request would do, which decides what is allowed from other sites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,15 +113,10 @@ fn authority(origin: &[u8]) -> Option<&[u8]> {
 
 /// The host of `HOST[:PORT]`, in lower case and without the brackets of an IPv6 address; `None` if it is malformed.
 fn host(authority: &str) -> Option<String> {
-    let (host, rest) = match authority.strip_prefix('[') {
-        Some(inside) => inside.split_once(']')?,
-        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
-    };
-    let is_port = rest.is_empty()
-        || rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit()));
+    let HostPort { host, .. } = HostPort::of_url(authority).ok()?;
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
     let host = host.strip_suffix('.').unwrap_or(host);
-    (is_port && !host.is_empty() && host.bytes().all(is_name)).then(|| host.to_ascii_lowercase())
+    (!host.is_empty() && host.bytes().all(is_name)).then(|| host.to_ascii_lowercase())
 }
 
 /// The names of this machine and its network.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ironlance_alert::address::addresses;
 use ironlance_core::text::percent;
 use ironlance_core::text::shlex;
+use ironlance_net::{HostPort, split_userinfo};
 use thiserror::Error;
 
 use crate::import::path_search::find_program;
@@ -142,10 +143,7 @@ pub(super) fn server(text: &str) -> Result<ServerAnswer, UnusableAnswer> {
         return bad("not HOST[:PORT], smtp://… or smtps://…");
     }
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let (login, host) = match rest.rsplit_once('@') {
-        Some((login, host)) => (Some(login), host),
-        None => (None, rest),
-    };
+    let (login, host) = split_userinfo(rest);
     let odd = |c: char| c.is_whitespace() || c.is_control() || "/?#\\'\"`$;|&()<>,".contains(c);
     if host.is_empty()
         || host.starts_with('-')
@@ -154,9 +152,9 @@ pub(super) fn server(text: &str) -> Result<ServerAnswer, UnusableAnswer> {
     {
         return bad("there is no host name, or a sign that must be written as %XX");
     }
-    if !has_good_port(host) {
+    let Some(server) = HostPort::of_mail_server(host).ok().filter(|server| server.port != Some(0)) else {
         return bad("the port is not a number from 1 to 65535, or a ] is missing");
-    }
+    };
     let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
         Some(("", _)) => return bad("there is no user before the @"),
         Some((user, password)) => (Some(user), Some(password).filter(|password| !password.is_empty())),
@@ -166,35 +164,18 @@ pub(super) fn server(text: &str) -> Result<ServerAnswer, UnusableAnswer> {
         return bad("a % is not followed by two hexadecimal digits");
     };
     let at = user.map(|user| format!("{user}@")).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
     Ok(ServerAnswer {
         url: format!("{scheme}://{at}{host}"),
         user: user.map(str::to_owned),
         password,
-        is_local,
-    })
-}
-
-/// Whether the port, if any, is valid. Several colons without brackets are an IPv6 address, as for the listeners.
-fn has_good_port(host: &str) -> bool {
-    let behind = match host.strip_prefix('[') {
-        Some(bracketed) => match bracketed.split_once(']') {
-            Some((_, "")) => None,
-            Some((_, behind)) => behind.strip_prefix(':').or(Some("")),
-            None => Some(""),
-        },
-        None => host.split_once(':').map(|(_, port)| port).filter(|port| !port.contains(':')),
-    };
-    behind.is_none_or(|port| {
-        port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        is_local: matches!(server.host, "localhost" | "127.0.0.1" | "::1"),
     })
 }
 
 fn without_password(text: &str) -> String {
-    match text.rsplit_once('@') {
-        Some((_, host)) => format!("***@{host}"),
-        None => text.to_owned(),
+    match split_userinfo(text) {
+        (Some(_), host) => format!("***@{host}"),
+        (None, _) => text.to_owned(),
     }
 }
 
@@ -326,7 +307,10 @@ mod tests {
         for host in ["mail:65535", "::1", "[::1]", "[::1]:25"] {
             assert!(server(host).is_ok(), "{host}");
         }
-        assert!(server("localhost:25").unwrap().is_local && !server("mail").unwrap().is_local);
+        for (host, is_local) in [("localhost:25", true), ("[::1]", true), ("[::1]:25", true), ("mail", false)]
+        {
+            assert_eq!(server(host).unwrap().is_local, is_local, "{host}");
+        }
     }
 
     #[test]

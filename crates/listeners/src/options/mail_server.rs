@@ -2,6 +2,7 @@
 
 use ironlance_alert::Security;
 use ironlance_core::text::percent;
+use ironlance_net::{HostPort, HostPortError, split_userinfo};
 
 const SMTP_PORT: u16 = 25;
 /// RFC 8314: submission over TLS from the first byte, by whatever scheme it is named.
@@ -57,14 +58,8 @@ impl MailServer {
             _ => return Err("not smtp://HOST or smtps://HOST"),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (userinfo, host) = match rest.rsplit_once('@') {
-            Some((userinfo, host)) => (Some(userinfo), host),
-            None => (None, rest),
-        };
-        let (user, password) = match userinfo {
-            Some(userinfo) => credentials(userinfo)?,
-            None => (None, None),
-        };
+        let (userinfo, host) = split_userinfo(rest);
+        let (user, password) = userinfo.map(credentials).transpose()?.unwrap_or_default();
         let (host, port) = host_and_port(host)?;
         Ok(Self { scheme, host, port: port.unwrap_or(default_port), user, password })
     }
@@ -93,7 +88,7 @@ impl MailServer {
 
 /// The text for messages, with a possible password redacted.
 pub(super) fn redacted(text: &str) -> String {
-    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    let (Some(before), host) = split_userinfo(text) else { return text.to_owned() };
     let scheme = before.find("://").map_or("", |end| &before[..end + "://".len()]);
     format!("{scheme}***@{host}")
 }
@@ -114,37 +109,13 @@ fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
     Ok((Some(decode(user)?), password))
 }
 
-/// `host`, `host:port`, `[v6]`, `[v6]:port`; with several colons and no brackets all of it is an IPv6 address, as
-/// smtplib has it. A port of 0 is the default, as there.
+/// The host and the port; a port of 0 is the default, as for smtplib.
 fn host_and_port(text: &str) -> Result<(String, Option<u16>), &'static str> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, behind) = bracketed.split_once(']').ok_or("the ] is missing")?;
-            let port = behind.strip_prefix(':');
-            if port.is_none() && !behind.is_empty() {
-                return Err("something else than :PORT stands behind the ]");
-            }
-            (host, port)
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) if !port.contains(':') => (host, Some(port)),
-            Some(_) | None => (text, None),
-        },
-    };
+    let HostPort { host, port } = HostPort::of_mail_server(text).map_err(HostPortError::reason)?;
     let odd = |c: char| c.is_whitespace() || c.is_control() || "/@[]?#\\".contains(c);
-    if host.is_empty() {
-        return Err("the host is missing");
-    }
     if host.contains(odd) {
         return Err("this is no host name");
     }
-    let port = match port {
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(port.parse().map_err(|_| "the port is not a number from 1 to 65535")?)
-        }
-        Some(_) => return Err("the port is not a number from 1 to 65535"),
-        None => None,
-    };
     Ok((host.to_owned(), port.filter(|port| *port != 0)))
 }
 

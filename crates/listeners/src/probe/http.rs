@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ironlance_core::text::percent;
-use ironlance_net::{DialError, Endpoint, ExchangeError, HttpRequest, Tls, exchange};
+use ironlance_net::{
+    DialError, Endpoint, ExchangeError, HostPort, HostPortError, HttpRequest, Tls, exchange, split_userinfo,
+};
 use thiserror::Error;
 
 /// The delay before a refused connection is first tried again; it doubles up to the maximum.
@@ -60,39 +62,22 @@ impl PageUrl {
         let rest = rest.split('#').next().unwrap_or_default();
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let (user_info, authority) = match authority.rsplit_once('@') {
-            Some((user, authority)) => {
-                (Some(String::from_utf8_lossy(&percent::decode_lossy(user)).into_owned()), authority)
-            }
-            None => (None, authority),
-        };
-        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, port)) => (host, port.strip_prefix(':')),
-            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
-        };
-        let port = match port {
-            None | Some("") => {
-                if secure {
-                    443
-                } else {
-                    80
-                }
-            }
-            Some(port) => match port.parse() {
-                Ok(port) if port > 0 => port,
-                _ => return Err(fault("the port is no number from 1 to 65535")),
-            },
-        };
-        if host.is_empty() {
-            return Err(fault("no host"));
-        }
+        let (user_info, host_port) = split_userinfo(authority);
+        let user_info =
+            user_info.map(|text| String::from_utf8_lossy(&percent::decode_lossy(text)).into_owned());
+        let HostPort { host, port } = HostPort::of_url(host_port).map_err(|error| match error {
+            HostPortError::NoHost => fault("no host"),
+            HostPortError::OpenBracket | HostPortError::AfterBracket => fault(error.reason()),
+            HostPortError::Port => fault("the port is no number from 1 to 65535"),
+        })?;
+        let port = port.unwrap_or(if secure { 443 } else { 80 });
         // An empty query is dropped, as Python's urlsplit does.
         let path = match path.split_once('?') {
             Some((path, "")) => request_path(path),
             _ => request_path(path),
         };
         let peer = Endpoint::Tcp { host: host.to_owned(), port };
-        Ok(Self { peer, secure, host: authority.to_owned(), path, user_info })
+        Ok(Self { peer, secure, host: host_port.to_owned(), path, user_info })
     }
 
     fn unix(rest: &str) -> Option<Self> {
@@ -127,13 +112,9 @@ pub fn redacted(url: &str) -> String {
 fn without_password(url: &str) -> String {
     let start = url.find("://").map_or(0, |at| at + "://".len());
     let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
-    match url[start..end].rsplit_once('@') {
-        Some((user_info, host)) => {
-            let user = user_info.split(':').next().unwrap_or_default();
-            format!("{}{user}:***@{host}{}", &url[..start], &url[end..])
-        }
-        None => url.to_owned(),
-    }
+    let (Some(user_info), host) = split_userinfo(&url[start..end]) else { return url.to_owned() };
+    let user = user_info.split(':').next().unwrap_or_default();
+    format!("{}{user}:***@{host}{}", &url[..start], &url[end..])
 }
 
 /// A request, and how long its answer may take.
@@ -303,6 +284,7 @@ mod tests {
             error("http://h:0/"),
             "cannot read the URL \"http://h:0/\": the port is no number from 1 to 65535"
         );
+        assert!(error("http://[::1/").ends_with("the ] is missing"));
         assert!(error("unix:relative").ends_with("no path of a socket"));
     }
 
