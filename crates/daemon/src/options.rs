@@ -169,10 +169,8 @@ fn rows<'m>() -> Vec<OptionSpec<ParseState<'m>, EarlyExit>> {
         }),
         original(None, "profile_options", Takes::Value("LIST"), "not supported: it is for Python's profiler",
             |_, _| Err(EarlyExit::Refused("profile_options is not supported: it is for Python's profiler".to_owned()))),
-        ours("check", Takes::Nothing, "check the configuration, print every fault, and exit with 0 or 2", |draft, _| {
-            draft.mode = Mode::Check;
-            Ok(())
-        }),
+        ours("check", Takes::Nothing, "check the configuration, print every fault, and exit with 0 or 2",
+            |draft, _| draft.mode = Mode::Check),
     ]
 }
 

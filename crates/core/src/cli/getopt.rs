@@ -41,7 +41,7 @@ pub fn parse<'r, 'a, T, E>(
 
 /// Lets each option do its work, in order.
 pub fn apply<T, E>(hits: &[ParsedOption<'_, T, E>], target: &mut T) -> Result<(), E> {
-    hits.iter().try_for_each(|hit| (hit.row.apply)(target, &hit.arg))
+    hits.iter().try_for_each(|hit| hit.row.setter.apply(target, &hit.arg))
 }
 
 fn take_long<'r, T, E>(

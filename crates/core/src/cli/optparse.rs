@@ -79,5 +79,5 @@ fn act<T, E: From<UsageError>>(
 ) -> Result<(), E> {
     let value = value_of(row.takes, attached, rest)
         .map_err(|_| UsageError(format!("{name} option requires 1 argument")))?;
-    (row.apply)(target, &OptionArg { name, value })
+    row.setter.apply(target, &OptionArg { name, value })
 }

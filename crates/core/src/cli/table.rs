@@ -12,8 +12,46 @@ pub struct OptionSpec<T, E> {
     pub origin: OptionOrigin,
     /// What it does, for the help.
     pub help: &'static str,
-    /// Does it to the target.
-    pub apply: fn(&mut T, &OptionArg) -> Result<(), E>,
+    /// Applies it.
+    pub(super) setter: Setter<T, E>,
+}
+
+/// Applies an option to the settings `T`; some options cannot fail.
+pub enum Setter<T, E> {
+    /// Cannot fail.
+    Infallible(fn(&mut T, &OptionArg)),
+    /// Fails on an unusable value.
+    Fallible(fn(&mut T, &OptionArg) -> Result<(), E>),
+}
+
+impl<T, E> Setter<T, E> {
+    pub(super) fn apply(&self, target: &mut T, arg: &OptionArg) -> Result<(), E> {
+        match self {
+            Self::Infallible(set) => {
+                set(target, arg);
+                Ok(())
+            }
+            Self::Fallible(set) => set(target, arg),
+        }
+    }
+}
+
+/// What a function for a [`Setter`] returns: nothing, or a result.
+pub trait SetterOutput<E>: Sized {
+    /// The setter of the function.
+    fn setter<T>(set: fn(&mut T, &OptionArg) -> Self) -> Setter<T, E>;
+}
+
+impl<E> SetterOutput<E> for () {
+    fn setter<T>(set: fn(&mut T, &OptionArg)) -> Setter<T, E> {
+        Setter::Infallible(set)
+    }
+}
+
+impl<E> SetterOutput<E> for Result<(), E> {
+    fn setter<T>(set: fn(&mut T, &OptionArg) -> Self) -> Setter<T, E> {
+        Setter::Fallible(set)
+    }
 }
 
 /// What follows an option; the words are for the help.
@@ -53,24 +91,24 @@ impl OptionArg {
 }
 
 /// An option that the original has.
-pub fn original<T, E>(
+pub fn original<T, E, R: SetterOutput<E>>(
     short: impl Into<Option<char>>,
     long: &'static str,
     takes: Takes,
     help: &'static str,
-    apply: fn(&mut T, &OptionArg) -> Result<(), E>,
+    set: fn(&mut T, &OptionArg) -> R,
 ) -> OptionSpec<T, E> {
-    OptionSpec { short: short.into(), long, takes, origin: OptionOrigin::Original, help, apply }
+    OptionSpec { short: short.into(), origin: OptionOrigin::Original, ..ours(long, takes, help, set) }
 }
 
 /// An extension.
-pub fn ours<T, E>(
+pub fn ours<T, E, R: SetterOutput<E>>(
     long: &'static str,
     takes: Takes,
     help: &'static str,
-    apply: fn(&mut T, &OptionArg) -> Result<(), E>,
+    set: fn(&mut T, &OptionArg) -> R,
 ) -> OptionSpec<T, E> {
-    OptionSpec { short: None, long, takes, origin: OptionOrigin::Ours, help, apply }
+    OptionSpec { short: None, long, takes, origin: OptionOrigin::Ours, help, setter: R::setter(set) }
 }
 
 impl<T, E> OptionSpec<T, E> {
@@ -151,7 +189,7 @@ mod tests {
             takes: Takes::Nothing,
             origin,
             help: "",
-            apply: |(), _| Ok(()),
+            setter: Setter::Infallible(|(), _| ()),
         };
         vec![
             row("program", OptionOrigin::Original),

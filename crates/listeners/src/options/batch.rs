@@ -141,17 +141,13 @@ fn rows(mailer: BatchMailer) -> Vec<OptionRow<RawOptions>> {
     rows.extend(batch_rows());
     rows.push(original('s', "subject", Takes::Value("TEXT"), "the subject", |raw, given| {
         raw.subject = Some(given.value().to_owned());
-        Ok(())
     }));
     rows.push(original(
         'e',
         "tickEvent",
         Takes::Value("TICK_n"),
         "the event that is the clock, TICK_60 by default; must be among events=",
-        |raw, given| {
-            raw.tick = given.clone();
-            Ok(())
-        },
+        |raw, given| raw.tick = given.clone(),
     ));
     rows.push(program_row(
         "only these programs: NAME, GROUP:NAME or GROUP:*; a ! before it leaves these out; may be repeated",

@@ -66,7 +66,6 @@ fn rows() -> Vec<OptionRow<RawOptions>> {
         "put TEXT: before the subject",
         |raw: &mut RawOptions, given| {
             raw.header = Some(given.value().to_owned()).filter(|text| !text.is_empty());
-            Ok(())
         },
     ));
     rows.extend(mailer_rows());

@@ -166,17 +166,13 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
         ),
         original('b', "body", Takes::Value("TEXT"), "must be in the body", |raw, given| {
             raw.options.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
-            Ok(())
         }),
         original(
             'g',
             "gcore",
             Takes::Value("COMMAND"),
             "what writes a core, given a file and a pid; /usr/bin/gcore -o by default",
-            |raw, given| {
-                raw.options.gcore = given.value().to_owned();
-                Ok(())
-            },
+            |raw, given| raw.options.gcore = given.value().to_owned(),
         ),
         original(
             'd',
@@ -185,7 +181,6 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             "write a core of each hung process to this folder before it is restarted",
             |raw, given| {
                 raw.options.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
-                Ok(())
             },
         ),
         original(
@@ -193,30 +188,21 @@ fn check_rows() -> Vec<OptionRow<RawOptions>> {
             "eager",
             Takes::Nothing,
             "check also when none of the programs is RUNNING; the default",
-            |raw, _| {
-                raw.options.eagerness = Eagerness::Eager;
-                Ok(())
-            },
+            |raw, _| raw.options.eagerness = Eagerness::Eager,
         ),
         original(
             'E',
             "not-eager",
             Takes::Nothing,
             "do not check when none of the programs is RUNNING",
-            |raw, _| {
-                raw.options.eagerness = Eagerness::NotEager;
-                Ok(())
-            },
+            |raw, _| raw.options.eagerness = Eagerness::NotEager,
         ),
         original(
             'n',
             "name",
             Takes::Value("NAME"),
             "a name for the subject: httpok [NAME]: ...",
-            |raw, given| {
-                raw.options.name = Some(given.value().to_owned());
-                Ok(())
-            },
+            |raw, given| raw.options.name = Some(given.value().to_owned()),
         ),
     ]
 }
@@ -251,7 +237,6 @@ fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
         ),
         ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| {
             raw.options.notify_only = true;
-            Ok(())
         }),
         remind_row(),
     ]
@@ -287,7 +272,6 @@ fn request_rows() -> Vec<OptionRow<RawOptions>> {
         ),
         ours("data", Takes::Value("TEXT"), "the request's body", |raw, given| {
             raw.data = Some(given.value().to_owned());
-            Ok(())
         }),
         ours(
             "auth-file",
@@ -300,7 +284,6 @@ fn request_rows() -> Vec<OptionRow<RawOptions>> {
         ),
         ours("insecure", Takes::Nothing, "do not verify the page's certificate", |raw, _| {
             raw.options.insecure = true;
-            Ok(())
         }),
     ]
 }

@@ -47,10 +47,7 @@ pub(super) fn mailer_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
             "email",
             Takes::Value("ADDRESS"),
             "to whom; may be repeated, or a list with commas; without it no mail is sent",
-            |target, given| {
-                mail(target).recipients.push(given.value().to_owned());
-                Ok(())
-            },
+            |target, given| mail(target).recipients.push(given.value().to_owned()),
         ),
     ]
 }
@@ -86,14 +83,10 @@ pub(super) fn batch_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
             "toEmail",
             Takes::Value("LIST"),
             "to whom: addresses, with commas; must be given",
-            |target, given| {
-                mail(target).recipients = vec![given.value().to_owned()];
-                Ok(())
-            },
+            |target, given| mail(target).recipients = vec![given.value().to_owned()],
         ),
         original('f', "fromEmail", Takes::Value("ADDRESS"), "from whom; must be given", |target, given| {
             mail(target).from = Some(given.value().to_owned());
-            Ok(())
         }),
         original(
             'H',
@@ -108,20 +101,14 @@ pub(super) fn batch_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
             "userName",
             Takes::Value("USER"),
             "the user name at the mail server",
-            |target, given| {
-                mail(target).user = Some(given.value().to_owned());
-                Ok(())
-            },
+            |target, given| mail(target).user = Some(given.value().to_owned()),
         ),
         original(
             'p',
             "password",
             Takes::Value("PASSWORD"),
             "the password for the mail server, which every user can see in ps: --password-file is better",
-            |target, given| {
-                mail(target).password = Some(given.value().to_owned());
-                Ok(())
-            },
+            |target, given| mail(target).password = Some(given.value().to_owned()),
         ),
         original(None, "tls", Takes::Nothing, "no mail without TLS", set_tls),
     ]
@@ -164,34 +151,24 @@ pub(super) fn shared_rows<T: AsMut<SharedOptions>>() -> Vec<OptionRow<T>> {
             Takes::Nothing,
             "the command takes what people read, not a mail: To, Subject, a blank line and the text, as in superlance; \
              sendemail, mail, mailx, mutt, curl and others are known by their names",
-            |target, _| {
-                mail(target).body_only = true;
-                Ok(())
-            },
+            |target, _| mail(target).body_only = true,
         ),
         ours("brief", Takes::Nothing, "leave out the Details below a message", |target, _| {
             mail(target).brief = true;
-            Ok(())
         }),
         ours(
             "test-alert",
             Takes::Nothing,
             "send one alert by what is configured, tell each step, and exit with 0 or 1",
-            |target, _| {
-                mail(target).test_alert = true;
-                Ok(())
-            },
+            |target, _| mail(target).test_alert = true,
         ),
     ]
 }
 
-fn set_sendmail<T: AsMut<SharedOptions>>(target: &mut T, given: &OptionArg) -> Result<(), OptionError> {
+fn set_sendmail<T: AsMut<SharedOptions>>(target: &mut T, given: &OptionArg) {
     mail(target).sendmail = Some(given.clone());
-    Ok(())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the type of a row's apply")]
-fn set_tls<T: AsMut<SharedOptions>>(target: &mut T, _: &OptionArg) -> Result<(), OptionError> {
+fn set_tls<T: AsMut<SharedOptions>>(target: &mut T, _: &OptionArg) {
     mail(target).tls = TlsDemand::Required;
-    Ok(())
 }

@@ -109,10 +109,7 @@ fn limit_rows() -> Vec<OptionRow<RawOptions>> {
             "cumulative",
             Takes::Nothing,
             "the memory of a process and all its descendants",
-            |raw: &mut RawOptions, _| {
-                raw.cumulative = true;
-                Ok(())
-            },
+            |raw: &mut RawOptions, _| raw.cumulative = true,
         ),
         original(
             'p',
@@ -171,10 +168,7 @@ fn mail_rows() -> Vec<OptionRow<RawOptions>> {
             "name",
             Takes::Value("NAME"),
             "a name for the subject: memmon [NAME]: ...",
-            |raw, given| {
-                raw.name = Some(given.value().to_owned());
-                Ok(())
-            },
+            |raw, given| raw.name = Some(given.value().to_owned()),
         ),
     ]
 }
@@ -194,10 +188,7 @@ fn our_rows() -> Vec<OptionRow<RawOptions>> {
             "pss",
             Takes::Nothing,
             "proportional instead of resident memory: shared pages are shared out",
-            |raw, _| {
-                raw.pss = true;
-                Ok(())
-            },
+            |raw, _| raw.pss = true,
         ),
         ours(
             "signal",
@@ -212,10 +203,7 @@ fn our_rows() -> Vec<OptionRow<RawOptions>> {
                 Ok(())
             },
         ),
-        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| {
-            raw.notify_only = true;
-            Ok(())
-        }),
+        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| raw.notify_only = true),
         remind_row(),
     ]
 }

@@ -66,10 +66,7 @@ pub(super) fn superlance_filter_rows<T: AsMut<SharedOptions>>(
 ) -> Vec<OptionRow<T>> {
     vec![
         original('p', "program", Takes::Value("PATTERN"), program_help, add_program),
-        original('a', "any", Takes::Nothing, any_help, |target, _| {
-            target.as_mut().filter.any = true;
-            Ok(())
-        }),
+        original('a', "any", Takes::Nothing, any_help, |target, _| target.as_mut().filter.any = true),
     ]
 }
 
