@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+pub use options::help;
 use options::{Invocation, Options};
 use output::buffer::{OutputBuffer, report_output_error};
 use session::Session;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ironlance_config::{self as config, HostEnv, default_paths};
+use ironlance_core::cli::help::{CommandHelp, HelpEntry, SupervisorHelp};
 use ironlance_core::cli::table::{original, ours};
 use ironlance_core::cli::{OptionArg, OptionSpec, Takes, getopt};
 use ironlance_core::text::python;
@@ -155,19 +156,19 @@ fn refusal(file: Option<&Path>, faults: &config::ConfigFaults) -> String {
 #[rustfmt::skip]
 fn rows() -> Vec<OptionSpec<ParsedOptions, ParseStop>> {
     vec![
-        original('c', "configuration", Takes::Value("FILENAME"), "", |draft, given| {
+        original('c', "configuration", Takes::Value("FILENAME"), "configuration file path (searches if not given)", |draft, given| {
             set(&mut draft.configuration, given, given.value().to_owned())
         }),
-        original('h', "help", Takes::Nothing, "", |_, _| Err(ParseStop::Help)),
+        original('h', "help", Takes::Nothing, "print usage message and exit", |_, _| Err(ParseStop::Help)),
         original('?', QUESTION_MARK, Takes::Nothing, "", |_, _| Err(ParseStop::Help)),
-        original('i', "interactive", Takes::Nothing, "", |draft, given| set(&mut draft.interactive, given, ())),
-        original('s', "serverurl", Takes::Value("URL"), "", |draft, given| {
+        original('i', "interactive", Takes::Nothing, "start an interactive shell after executing commands", |draft, given| set(&mut draft.interactive, given, ())),
+        original('s', "serverurl", Takes::Value("URL"), "URL on which supervisord server is listening (default \"http://localhost:9001\").", |draft, given| {
             set(&mut draft.serverurl, given, url(given)?)
         }),
-        original('u', "username", Takes::Value("USERNAME"), "", |draft, given| {
+        original('u', "username", Takes::Value("USERNAME"), "username to use for authentication with server", |draft, given| {
             set(&mut draft.username, given, given.value().to_owned())
         }),
-        original('p', "password", Takes::Value("PASSWORD"), "", |draft, given| {
+        original('p', "password", Takes::Value("PASSWORD"), "password to use for authentication with server", |draft, given| {
             set(&mut draft.password, given, given.value().to_owned())
         }),
         original('r', "history_file", Takes::Value("FILENAME"), "", |draft, given| {
@@ -211,32 +212,42 @@ fn url(given: &OptionArg) -> Result<String, ParseStop> {
     }
 }
 
-/// The original's help text, unchanged, because programs parse it.
-fn help_text(progname: &str) -> String {
-    format!(
-        r#"supervisorctl -- control applications run by supervisord from the cmd line.
-
-Usage: {progname} [options] [action [arguments]]
-
-Options:
--c/--configuration FILENAME -- configuration file path (searches if not given)
--h/--help -- print usage message and exit
--i/--interactive -- start an interactive shell after executing commands
--s/--serverurl URL -- URL on which supervisord server is listening
-     (default "http://localhost:9001").
--u/--username USERNAME -- username to use for authentication with server
--p/--password PASSWORD -- password to use for authentication with server
--r/--history-file -- keep a readline history (if readline is available)
-
-action [arguments] -- see below
+/// The original's help, unchanged, because programs parse it.
+const HELP: SupervisorHelp = SupervisorHelp {
+    command: "supervisorctl",
+    about: "control applications run by supervisord from the cmd line.",
+    operands: "[options] [action [arguments]]",
+    notes: r#"action [arguments] -- see below
 
 Actions are commands like "tail" or "stop".  If -i is specified or no action is
 specified on the command line, a "shell" interpreting actions typed
 interactively is started.  Use the action "help" to find out about available
 actions.
+"#,
+};
 
-"#
-    )
+/// The options as the original's help shows them.
+fn help_entries() -> Vec<HelpEntry> {
+    let mut entries = SupervisorHelp::options(&rows());
+    // Its value is not shown, and the name is not the one in the original's table.
+    entries.push(HelpEntry {
+        term: "-r/--history-file".to_owned(),
+        text: "keep a readline history (if readline is available)".to_owned(),
+        short: Some('r'),
+        long: Some("history-file".to_owned()),
+        takes_value: false,
+    });
+    entries
+}
+
+/// The command's help.
+pub fn help() -> CommandHelp {
+    HELP.help(help_entries())
+}
+
+fn help_text(progname: &str) -> String {
+    // The original breaks this one line.
+    HELP.text(progname, &help_entries()).replace(" (default ", "\n     (default ")
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! The command line of supervisord: [`parse`] reads it as Python's getopt does, [`find_configuration`] looks for the
 //! file if it names none.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use ironlance_config::value::{self, InvalidValue};
 use ironlance_config::{HostEnv, Overrides, default_paths};
+use ironlance_core::cli::help::{CommandHelp, SupervisorHelp};
 use ironlance_core::cli::table::{original, ours};
 use ironlance_core::cli::{OptionArg, OptionSpec, Takes, getopt};
 use ironlance_core::text::python;
@@ -58,9 +58,6 @@ enum EarlyExit {
     Refused(String),
 }
 
-/// The command's name.
-const COMMAND: &str = "supervisord";
-
 /// Reads a command line without the command's own name. `progname` is the name in the help.
 pub fn parse(progname: &str, args: &[String], machine: &HostEnv) -> Command {
     let rows = rows();
@@ -76,33 +73,25 @@ pub fn parse(progname: &str, args: &[String], machine: &HostEnv) -> Command {
     match (getopt::apply(&hits, &mut draft), draft.mode) {
         (Ok(()), Mode::Run) => Command::Run(draft.options),
         (Ok(()), Mode::Check) => Command::Check(draft.options),
-        (Err(EarlyExit::Help), _) => Command::Help(help_text(progname)),
+        (Err(EarlyExit::Help), _) => Command::Help(HELP.text(progname, &SupervisorHelp::options(&rows))),
         (Err(EarlyExit::Version), _) => Command::Version,
         (Err(EarlyExit::Refused(message)), _) => Command::Refused { message },
     }
 }
 
-/// The help in the original's form, which other programs parse: `-c/--configuration FILENAME -- what it does`.
-fn help_text(progname: &str) -> String {
-    let mut text = format!(
-        "{COMMAND} -- run a set of applications as daemons.\n\nUsage: {progname} [options]\n\nOptions:\n"
-    );
-    for row in rows().iter().filter(|row| row.long != QUESTION_MARK) {
-        let short = row.short.map(|short| format!("-{short}/")).unwrap_or_default();
-        let value = match row.takes {
-            Takes::Value(word) | Takes::OptionalNumber(word) => format!(" {word}"),
-            Takes::Nothing => String::new(),
-        };
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{short}--{}{value} -- {}", row.long, row.help);
-    }
-    text.push_str(EXAMPLES);
-    text
-}
+/// The help beside the options.
+const HELP: SupervisorHelp = SupervisorHelp {
+    command: "supervisord",
+    about: "run a set of applications as daemons.",
+    operands: "[options]",
+    notes: "An option overrides the configuration file.\n\n    supervisord -n -c /etc/supervisord.conf\n    \
+    supervisord --check -c /etc/supervisord.conf",
+};
 
-/// Two examples at the end of the help.
-const EXAMPLES: &str = "\nAn option overrides the configuration file.\n\n    supervisord -n -c /etc/supervisord.conf\n    \
-    supervisord --check -c /etc/supervisord.conf\n";
+/// The command's help.
+pub fn help() -> CommandHelp {
+    HELP.help(SupervisorHelp::options(&rows()))
+}
 
 /// `-?` has no long name, but a row needs one. It matches no option that can be written.
 const QUESTION_MARK: &str = "?";

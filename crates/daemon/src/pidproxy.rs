@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 
 use ironlance_config::value;
+use ironlance_core::cli::help::{CommandHelp, HelpSection};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::fs::OFlags;
@@ -21,6 +22,13 @@ use signal_hook::iterator::Signals;
 
 /// The command's name in messages.
 const COMMAND: &str = "pidproxy";
+/// What follows the command's name.
+const OPERANDS: &str = "<pidfile name> <command> [<cmdarg1> ...]";
+/// The help before the usage.
+const ABOUT: &str = "pidproxy -- run a command that leaves its pid in a file, and pass signals on to that pid.\n\n\
+    TERM, INT, QUIT, HUP, USR1 and USR2 are sent to the pid that the file names at\n\
+    that moment. It ends when the command has ended, or when it has passed on one of\n\
+    the first three. The command is a path; PATH is not searched.";
 /// A longer pidfile is not read further (bytes).
 const MAX_PIDFILE: u64 = 4096;
 
@@ -131,13 +139,16 @@ fn usage() -> String {
     let called = std::env::args().next().unwrap_or_default();
     let by_own_name = Path::new(&called).file_name().is_some_and(|name| name == COMMAND);
     let name = if by_own_name { &called } else { COMMAND };
-    format!(
-        "{COMMAND} -- run a command that leaves its pid in a file, and pass signals on to that pid.\n\n\
-         TERM, INT, QUIT, HUP, USR1 and USR2 are sent to the pid that the file names at\n\
-         that moment. It ends when the command has ended, or when it has passed on one of\n\
-         the first three. The command is a path; PATH is not searched.\n\n\
-         Usage: {name} <pidfile name> <command> [<cmdarg1> ...]\n\n"
-    )
+    format!("{ABOUT}\n\nUsage: {name} {OPERANDS}\n\n")
+}
+
+/// The command's help.
+pub fn help() -> CommandHelp {
+    CommandHelp {
+        usage: format!("{COMMAND} {OPERANDS}"),
+        sections: vec![HelpSection::of_text("", ABOUT)],
+        subcommands: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -15,15 +15,21 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use ironlance_core::cli::help::{CommandHelp, HelpEntry, HelpSection};
 use ironlance_daemon::pidproxy;
 use ironlance_host::nss;
 use ironlance_listeners::command::{batch, crashmail, httpok, memmon};
+use ironlance_listeners::options;
+use ironlance_listeners::rule::batch::BatchMailer;
+use usage::CommandReference;
 
 /// A command, by its name.
 struct Command {
     name: &'static str,
     about: &'static str,
     main: fn(&[String]) -> ExitCode,
+    /// For the manual and the completion; none for what only other commands start.
+    help: Option<fn() -> CommandHelp>,
 }
 
 /// What this binary can be. Each takes its arguments without its own name.
@@ -32,63 +38,104 @@ const COMMANDS: &[Command] = &[
         name: "supervisord",
         about: "keep programs running, and tell listeners what happens to them",
         main: ironlance_daemon::main,
+        help: Some(ironlance_daemon::options::help),
     },
     Command {
         name: "supervisorctl",
         about: "see, start and stop the programs of a supervisord",
         main: ironlance_ctl::main,
+        help: Some(ironlance_ctl::help),
     },
-    Command { name: "crashmail", about: "mail when a program exits unexpectedly", main: crashmail::main },
+    Command {
+        name: "crashmail",
+        about: "mail when a program exits unexpectedly",
+        main: crashmail::main,
+        help: Some(options::crashmail::help),
+    },
     Command {
         name: "crashmailbatch",
         about: "the same, collected into one mail per interval",
         main: batch::crashmailbatch,
+        help: Some(|| options::batch::help(BatchMailer::Crashmailbatch)),
     },
     Command {
         name: "fatalmailbatch",
         about: "mail when programs could not be started, one per interval",
         main: batch::fatalmailbatch,
+        help: Some(|| options::batch::help(BatchMailer::Fatalmailbatch)),
     },
-    Command { name: "crashsms", about: "short messages about crashes", main: batch::crashsms },
+    Command {
+        name: "crashsms",
+        about: "short messages about crashes",
+        main: batch::crashsms,
+        help: Some(|| options::batch::help(BatchMailer::Crashsms)),
+    },
     Command {
         name: "httpok",
         about: "restart programs whose web page does not answer well",
         main: httpok::main,
+        help: Some(options::httpok::help),
     },
-    Command { name: "memmon", about: "restart programs that use too much memory", main: memmon::main },
+    Command {
+        name: "memmon",
+        about: "restart programs that use too much memory",
+        main: memmon::main,
+        help: Some(options::memmon::help),
+    },
     Command {
         name: "pidproxy",
         about: "pass signals on to a daemon that leaves its pid in a file",
         main: pidproxy::main,
+        help: Some(pidproxy::help),
     },
     Command {
         name: "echo_supervisord_conf",
         about: "print a sample configuration with every key",
         main: sample::main,
+        help: Some(sample::help),
     },
     Command {
         name: "init",
         about: "write a configuration whose listeners mail, and try it",
         main: init::main,
+        help: Some(init::help),
     },
     Command {
         name: "import",
         about: "what moving over means for a supervisord.conf; changes nothing",
         main: import::main,
+        help: Some(import::help),
     },
     Command {
         name: "demo",
         about: "half a minute of crashes, hangs and leaks, and of the mails",
         main: demo::main,
+        help: Some(demo::help),
     },
-    Command { name: "outbox", about: "list, show, retry and drop alerts that wait", main: outbox::main },
-    Command { name: "manual", about: "print the manual page of a command", main: manual::main },
+    Command {
+        name: "outbox",
+        about: "list, show, retry and drop alerts that wait",
+        main: outbox::main,
+        help: Some(outbox::help),
+    },
+    Command {
+        name: "manual",
+        about: "print the manual page of a command",
+        main: |args| manual::main(args, &overview(), &references()),
+        help: Some(manual::help),
+    },
     Command {
         name: "completion",
         about: "print what makes a shell complete the commands",
-        main: completion::main,
+        main: |args| completion::main(args, &references()),
+        help: Some(completion::help),
     },
-    Command { name: "deliver", about: "deliver an outbox (the listeners start this)", main: outbox::deliver },
+    Command {
+        name: "deliver",
+        about: "deliver an outbox (the listeners start this)",
+        main: outbox::deliver,
+        help: None,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -138,14 +185,40 @@ fn say(text: &str) -> ExitCode {
     }
 }
 
+/// What the binary is.
+const ABOUT: &str = "Supervisor and superlance in one binary; alerts wait until they are sent";
+const USAGE: &str = "ironlance COMMAND [OPTIONS]     or by a link of the command's name";
+const NOTES: &str = "COMMAND --help tells the options of each.";
+
 fn help() -> String {
     let commands: String =
         COMMANDS.iter().map(|command| format!("  {:<22} {}\n", command.name, command.about)).collect();
-    format!(
-        "ironlance {}: Supervisor and superlance in one binary; alerts wait until they are sent\n\n\
-         usage: ironlance COMMAND [OPTIONS]     or by a link of the command's name\n\n\
-         commands:\n{commands}\n\
-         COMMAND --help tells the options of each.\n",
-        env!("CARGO_PKG_VERSION")
-    )
+    let version = env!("CARGO_PKG_VERSION");
+    format!("ironlance {version}: {ABOUT}\n\nusage: {USAGE}\n\ncommands:\n{commands}\n{NOTES}\n")
+}
+
+/// The same as data.
+fn overview() -> CommandReference {
+    let entry = |command: &Command| HelpEntry {
+        term: command.name.to_owned(),
+        text: command.about.to_owned(),
+        ..HelpEntry::default()
+    };
+    let help = CommandHelp {
+        usage: USAGE.to_owned(),
+        sections: vec![
+            HelpSection::of_entries("commands", COMMANDS.iter().map(entry)),
+            HelpSection::of_text("", NOTES),
+        ],
+        subcommands: Vec::new(),
+    };
+    CommandReference { command: "ironlance", about: ABOUT, help }
+}
+
+/// The commands that people call.
+fn references() -> Vec<CommandReference> {
+    let references = COMMANDS.iter().filter_map(|command| {
+        Some(CommandReference { command: command.name, about: command.about, help: command.help?() })
+    });
+    references.collect()
 }

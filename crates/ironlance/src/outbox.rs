@@ -21,6 +21,7 @@ use ironlance_alert::delivery::stop::{self, StopScope, Stopped};
 use ironlance_alert::delivery::worker::DeliveryWorker;
 use ironlance_alert::outbox::record::StoredAlert;
 use ironlance_alert::outbox::{Outbox, OutboxFolder, state_dir, unix_time};
+use ironlance_core::cli::help::CommandHelp;
 use ironlance_core::redact::redact;
 use ironlance_core::text::escape::one_line;
 
@@ -86,6 +87,11 @@ enum Verb {
         #[arg(long, conflicts_with = "ids")]
         all_dead: bool,
     },
+}
+
+/// The command's help.
+pub(crate) fn help() -> CommandHelp {
+    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name.

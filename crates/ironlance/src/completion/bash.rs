@@ -1,6 +1,8 @@
 //! The script for bash.
 
-use super::known::{Choice, Known};
+use ironlance_core::cli::help::HelpEntry;
+
+use super::known::Known;
 
 /// The script around what is known; `@NAME@` stands for a part of it.
 const SCRIPT: &str = include_str!("ironlance.bash");
@@ -30,8 +32,8 @@ fn action_options(known: &Known) -> String {
 }
 
 /// A row that says the options; none where there are none.
-fn spelled(name: &str, options: &[Choice]) -> String {
-    let words: Vec<String> = options.iter().flat_map(Choice::spellings).collect();
+fn spelled(name: &str, options: &[HelpEntry]) -> String {
+    let words: Vec<String> = options.iter().flat_map(HelpEntry::spellings).collect();
     if words.is_empty() { String::new() } else { format!("        {name}) echo '{}' ;;\n", words.join(" ")) }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use ironlance_core::cli::help::HelpEntry;
 use ironlance_ctl::reference::Completion;
 
-use super::known::{self, CHANNELS, Choice, Command, Known};
+use super::known::{self, CHANNELS, Command, Known};
 
 /// What asks supervisorctl; `@ACTIONS@` stands for its verbs.
 const FUNCTIONS: &str = include_str!("ironlance.fish");
@@ -42,13 +43,13 @@ fn of_command(script: &mut String, known: &Known, command: &Command, program: &s
     }
 }
 
-fn options(script: &mut String, program: &str, condition: &str, options: &[Choice]) {
-    for choice in options {
+fn options(script: &mut String, program: &str, condition: &str, options: &[HelpEntry]) {
+    for option in options {
         let mut words: Vec<String> = Vec::new();
-        words.extend(choice.short.map(|short| format!("-s {short}")));
-        words.extend(choice.long.as_ref().map(|long| format!("-l {long}")));
-        words.extend(choice.takes.then(|| "-r".to_owned()));
-        row(script, program, condition, &words.join(" "), &choice.text);
+        words.extend(option.short.map(|short| format!("-s {short}")));
+        words.extend(option.long.as_ref().map(|long| format!("-l {long}")));
+        words.extend(option.takes_value.then(|| "-r".to_owned()));
+        row(script, program, condition, &words.join(" "), &option.text);
     }
 }
 

@@ -1,12 +1,12 @@
 //! What can be completed: commands, their options and subcommands, and the verbs of supervisorctl.
 
-use anyhow::Result;
+use ironlance_core::cli::help::{HelpEntry, HelpSection};
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::signal;
 use ironlance_ctl::reference::Completion;
 
-use crate::manual::ask::{self, Asked, VerbHelp};
-use crate::manual::help::{Entry, Names};
+use crate::manual::verbs::{VerbHelp, verbs};
+use crate::usage::CommandReference;
 
 /// What a program writes to.
 pub(super) const CHANNELS: &str = "stdout stderr";
@@ -30,21 +30,9 @@ pub(super) struct Command {
     /// Whether there is a link of this name.
     pub(super) is_link: bool,
     /// Its options.
-    pub(super) options: Vec<Choice>,
+    pub(super) options: Vec<HelpEntry>,
     /// What it can be told to do.
     pub(super) subcommands: Vec<(String, String)>,
-}
-
-/// An option.
-pub(super) struct Choice {
-    /// `c`
-    pub(super) short: Option<char>,
-    /// `configuration`
-    pub(super) long: Option<String>,
-    /// Whether a value follows.
-    pub(super) takes: bool,
-    /// What it does.
-    pub(super) text: String,
 }
 
 /// A verb of supervisorctl.
@@ -58,15 +46,15 @@ pub(super) struct Action {
     /// Whether `all` may stand there too.
     pub(super) all: bool,
     /// Its own options.
-    pub(super) options: Vec<Choice>,
+    pub(super) options: Vec<HelpEntry>,
 }
 
 impl Known {
-    /// Asks every command of ours for its help.
-    pub(super) fn gather() -> Result<Self> {
-        let commands = ask::commands()?.iter().map(Command::of).collect();
-        let actions = ask::verbs().iter().map(Action::of).collect();
-        Ok(Self { commands, actions })
+    /// Gathers what the help of the commands and verbs has.
+    pub(super) fn gather(commands: &[CommandReference]) -> Self {
+        let commands = commands.iter().map(Command::of).collect();
+        let actions = verbs().iter().map(Action::of).collect();
+        Self { commands, actions }
     }
 
     /// A script with what is known in the places of its marks: `own` is what only this shell writes so, and `or` stands
@@ -138,28 +126,9 @@ pub(super) fn signals() -> String {
     names.collect::<Vec<String>>().join(" ")
 }
 
-fn takers(name: &str, options: &[Choice]) -> Vec<String> {
-    let takers = options.iter().filter(|choice| choice.takes).flat_map(Choice::spellings);
+fn takers(name: &str, options: &[HelpEntry]) -> Vec<String> {
+    let takers = options.iter().filter(|option| option.takes_value).flat_map(HelpEntry::spellings);
     takers.map(|word| format!("{name}:{word}")).collect()
-}
-
-impl Choice {
-    fn of(names: Names, entry: &Entry) -> Self {
-        Self {
-            // A question mark would be a pattern to the shells.
-            short: names.short.filter(char::is_ascii_alphanumeric),
-            long: names.long,
-            takes: !names.value.is_empty(),
-            text: entry.text.clone(),
-        }
-    }
-
-    /// `-c`, `--configuration`
-    pub(super) fn spellings(&self) -> impl Iterator<Item = String> {
-        let short = self.short.map(|short| format!("-{short}"));
-        let long = self.long.as_ref().map(|long| format!("--{long}"));
-        short.into_iter().chain(long)
-    }
 }
 
 impl Command {
@@ -167,18 +136,15 @@ impl Command {
         takers(&self.name, &self.options)
     }
 
-    fn of(asked: &Asked) -> Self {
-        let subcommands = asked.help.part("commands");
+    fn of(command: &CommandReference) -> Self {
+        let entries = || command.help.sections.iter().flat_map(HelpSection::entries);
+        let subcommands = command.help.sections.iter().filter(|section| section.title == "Commands");
+        let subcommands = subcommands.flat_map(HelpSection::entries);
         Self {
-            name: asked.command.clone(),
-            about: asked.about.clone(),
-            is_link: asked.command == asked.name,
-            options: asked
-                .help
-                .options()
-                .into_iter()
-                .map(|(names, entry)| Choice::of(names, entry))
-                .collect(),
+            name: command.command.to_owned(),
+            about: command.about.to_owned(),
+            is_link: command.is_link(),
+            options: entries().filter(|entry| entry.term.starts_with('-')).cloned().collect(),
             subcommands: subcommands.map(|entry| (entry.term.clone(), entry.text.clone())).collect(),
         }
     }
@@ -188,9 +154,9 @@ impl Action {
     fn of(verb: &VerbHelp) -> Self {
         let text = verb.forms.first().map(|form| form.text.clone()).unwrap_or_default();
         let all = verb.forms.iter().any(|form| form.term.ends_with(" all"));
-        let told = verb.forms.iter().chain(&verb.ours).filter(|form| form.term.starts_with("--"));
-        let options = told.map(|form| Choice::of(form.names(), form)).collect();
-        Self { name: verb.name.clone(), text, behind: verb.completes, all, options }
+        let options = verb.forms.iter().chain(&verb.ours).filter(|form| form.long.is_some());
+        let options = options.cloned().collect();
+        Self { name: verb.name.to_owned(), text, behind: verb.completes, all, options }
     }
 }
 
@@ -199,7 +165,7 @@ mod tests {
     use super::*;
 
     fn action(name: &str) -> Action {
-        let verbs = ask::verbs();
+        let verbs = verbs();
         Action::of(verbs.iter().find(|verb| verb.name == name).unwrap())
     }
 
@@ -207,7 +173,7 @@ mod tests {
     fn the_options_of_a_verb_are_known_and_whether_a_value_follows() {
         let options = |name: &str| {
             let options = action(name).options.into_iter();
-            options.map(|choice| (choice.long.unwrap(), choice.takes)).collect::<Vec<_>>()
+            options.map(|option| (option.long.unwrap(), option.takes_value)).collect::<Vec<_>>()
         };
         let waiting = [("timeout", true), ("no-wait", false), ("wait", false)];
         let waiting = waiting.map(|(long, takes)| (long.to_owned(), takes));

@@ -1,4 +1,4 @@
-//! `ironlance completion`: what makes a shell complete the commands, made of what they say of themselves.
+//! `ironlance completion`: the scripts that make a shell complete the commands, made of the help of all commands.
 
 mod bash;
 mod fish;
@@ -10,10 +10,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
+use ironlance_core::cli::help::CommandHelp;
 
 use known::Known;
 
-use crate::usage;
+use crate::usage::{self, CommandReference};
 
 /// Prints what makes a shell complete all commands: verbs, options, and programs as they are at that moment
 #[derive(Debug, Parser)]
@@ -38,13 +39,18 @@ enum Shell {
     Fish,
 }
 
+/// The command's help.
+pub(crate) fn help() -> CommandHelp {
+    usage::help::<Args>()
+}
+
 /// The command; `args` without its own name.
-pub(crate) fn main(args: &[String]) -> ExitCode {
+pub(crate) fn main(args: &[String], commands: &[CommandReference]) -> ExitCode {
     let args: Args = match usage::parse("ironlance completion", args) {
         Ok(args) => args,
         Err(status) => return status,
     };
-    match print(args.shell) {
+    match print(args.shell, commands) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "ironlance completion: {error:#}");
@@ -53,8 +59,8 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
 }
 
-fn print(shell: Shell) -> Result<()> {
-    let known = Known::gather()?;
+fn print(shell: Shell, commands: &[CommandReference]) -> Result<()> {
+    let known = Known::gather(commands);
     let script = match shell {
         Shell::Bash => bash::script(&known),
         Shell::Zsh => zsh::script(&known),

@@ -1,6 +1,8 @@
 //! The script for zsh.
 
-use super::known::{Choice, Known};
+use ironlance_core::cli::help::HelpEntry;
+
+use super::known::Known;
 
 /// The script around what is known; `@NAME@` stands for a part of it.
 const SCRIPT: &str = include_str!("ironlance.zsh");
@@ -36,12 +38,12 @@ fn action_options(known: &Known) -> String {
 }
 
 /// A row that finds the options; none where there are none.
-fn found(margin: &str, name: &str, options: &[Choice]) -> String {
+fn found(margin: &str, name: &str, options: &[HelpEntry]) -> String {
     if options.is_empty() {
         return String::new();
     }
     let words =
-        options.iter().flat_map(|choice| choice.spellings().map(|word| described(&word, &choice.text)));
+        options.iter().flat_map(|option| option.spellings().map(|word| described(&word, &option.text)));
     format!("{margin}{name}) found=({}) ;;\n", words.collect::<Vec<_>>().join(" "))
 }
 

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use ironlance_core::cli::help::CommandHelp;
 use ironlance_core::event::json::EventJson;
 use jiff::Timestamp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -83,6 +84,11 @@ enum Input {
     Smtp(SinkEvent),
     Stream(StreamMessage),
     Interrupted,
+}
+
+/// The command's help.
+pub(crate) fn help() -> CommandHelp {
+    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name.

@@ -18,6 +18,7 @@ use ironlance_config::{
     Config, ConfigFaults, GroupKind, HostEnv, LoadReport, Overrides, RawConfig, listener_outboxes,
     listeners_without_outbox, load_raw, load_with_notes,
 };
+use ironlance_core::cli::help::CommandHelp;
 use ironlance_core::text::escape::escape_controls;
 
 use inspect::ConfigView;
@@ -40,6 +41,11 @@ const UNREADABLE: u8 = 2;
 struct Args {
     /// The configuration; without it, the one that supervisord would find
     file: Option<PathBuf>,
+}
+
+/// The command's help.
+pub(crate) fn help() -> CommandHelp {
+    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name.

@@ -1,18 +1,17 @@
-//! `ironlance manual`: the manual pages, made of what the commands say of themselves.
+//! `ironlance manual`: the manual pages, made of the help of all commands.
 //!
 //! ```text
-//!   ironlance NAME --help ──▶ ask ──▶ help ──┐
-//!   supervisorctl's verbs ────▶ ask ─────────┼──▶ page ──▶ roff
-//!   docs/configuration.md ──▶ document ──────┤
-//!   what is said nowhere else: facts ────────┘
+//!   help of each command (CommandReference) ──┐
+//!   supervisorctl's verbs ──▶ verbs ──────────┼──▶ page ──▶ roff
+//!   docs/configuration.md ──▶ document ───────┤
+//!   what stands nowhere else: facts ──────────┘
 //! ```
 
-pub(crate) mod ask;
 mod document;
 mod facts;
-pub(crate) mod help;
 mod page;
 mod reader;
+pub(crate) mod verbs;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -21,15 +20,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
+use ironlance_core::cli::help::{CommandHelp, HelpBlock, HelpEntry};
 use roff::roman;
 
-use ask::Asked;
 use facts::FACTS;
-use help::{Block, Entry};
 use ironlance_ctl::reference::Origin;
 use page::Page;
 
-use crate::usage;
+use crate::usage::{self, CommandReference};
 
 /// Prints a manual page, or writes all of them
 #[derive(Debug, Parser)]
@@ -54,15 +52,21 @@ struct Sheet {
     text: String,
 }
 
-/// The command; `args` without its own name.
-pub(crate) fn main(args: &[String]) -> ExitCode {
+/// The command's help.
+pub(crate) fn help() -> CommandHelp {
+    usage::help::<Args>()
+}
+
+/// The command; `args` without its own name. `overview` is the binary itself.
+pub(crate) fn main(args: &[String], overview: &CommandReference, commands: &[CommandReference]) -> ExitCode {
     let args: Args = match usage::parse("ironlance manual", args) {
         Ok(args) => args,
         Err(status) => return status,
     };
+    let sheets = sheets(overview, commands);
     let done = match &args.folder {
-        Some(folder) => write_all(folder),
-        None => print(&args.name),
+        Some(folder) => write_all(&sheets, folder),
+        None => print(&sheets, &args.name),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,8 +77,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
 }
 
-fn print(name: &str) -> Result<()> {
-    let sheets = sheets()?;
+fn print(sheets: &[Sheet], name: &str) -> Result<()> {
     // `ironlance outbox` has its page under ironlance-outbox; either name is understood.
     let wanted = sheets.iter().find(|sheet| sheet.name == name || sheet.name == format!("ironlance-{name}"));
     let Some(sheet) = wanted else {
@@ -87,8 +90,8 @@ fn print(name: &str) -> Result<()> {
     io::stdout().write_all(sheet.text.as_bytes()).context("cannot print the page")
 }
 
-fn write_all(folder: &Path) -> Result<()> {
-    for sheet in sheets()? {
+fn write_all(sheets: &[Sheet], folder: &Path) -> Result<()> {
+    for sheet in sheets {
         let part = folder.join(format!("man{}", sheet.section));
         fs::create_dir_all(&part).with_context(|| format!("cannot make {}", part.display()))?;
         let file = part.join(format!("{}.{}", sheet.name, sheet.section));
@@ -98,39 +101,31 @@ fn write_all(folder: &Path) -> Result<()> {
 }
 
 /// Every page, ironlance's first.
-fn sheets() -> Result<Vec<Sheet>> {
-    let commands = ask::commands()?;
-    let names: Vec<(String, u8)> = commands.iter().map(title).collect();
-    let mut sheets = vec![overview(&ask::ourselves()?, &names)];
-    for command in &commands {
-        sheets.push(sheet(command)?);
-    }
+fn sheets(overview: &CommandReference, commands: &[CommandReference]) -> Vec<Sheet> {
+    let names = commands.iter().map(title).map(|(name, section)| format!("{name}({section})"));
+    let mut sheets = vec![sheet(overview, &names.collect::<Vec<_>>())];
+    sheets.extend(commands.iter().map(|command| sheet(command, relatives(command))));
     let mut configuration = document::page();
     see_also(&mut configuration, &["supervisord(8)", "supervisorctl(1)", "echo_supervisord_conf(1)"]);
     sheets.push(Sheet { name: "supervisord.conf".to_owned(), section: 5, text: configuration.render() });
-    Ok(sheets)
+    sheets
 }
 
 /// The name and section of a command's page.
-fn title(command: &Asked) -> (String, u8) {
-    let section = if command.name == "supervisord" { 8 } else { 1 };
-    (command.name.replace(' ', "-"), section)
+fn title(command: &CommandReference) -> (String, u8) {
+    match command.command {
+        "supervisord" => ("supervisord".to_owned(), 8),
+        "ironlance" => ("ironlance".to_owned(), 1),
+        link if command.is_link() => (link.to_owned(), 1),
+        name => (format!("ironlance-{name}"), 1),
+    }
 }
 
-/// `ironlance(1)`: what there is.
-fn overview(ourselves: &Asked, names: &[(String, u8)]) -> Sheet {
-    let mut page = Page::new("ironlance", 1, &ourselves.about);
-    page.help(&ourselves.help);
-    let names: Vec<String> = names.iter().map(|(name, section)| format!("{name}({section})")).collect();
-    see_also(&mut page, &names);
-    Sheet { name: "ironlance".to_owned(), section: 1, text: page.render() }
-}
-
-fn sheet(command: &Asked) -> Result<Sheet> {
+fn sheet(command: &CommandReference, relatives: &[impl AsRef<str>]) -> Sheet {
     let (name, section) = title(command);
-    let mut page = Page::new(&name, section, &command.about);
+    let mut page = Page::new(&name, section, command.about);
     page.help(&command.help);
-    subcommands(&mut page, command)?;
+    command.help.subcommands.iter().for_each(|help| subcommand(&mut page, help));
     if name == "supervisorctl" {
         verbs(&mut page);
     }
@@ -140,29 +135,24 @@ fn sheet(command: &Asked) -> Result<Sheet> {
             page.entry([roff::bold(*term)], [roman(*text)]);
         }
     }
-    see_also(&mut page, relatives(&name));
-    Ok(Sheet { name, section, text: page.render() })
+    see_also(&mut page, relatives);
+    Sheet { name, section, text: page.render() }
 }
 
-/// The options of subcommands, which their command's help does not name.
-fn subcommands(page: &mut Page, command: &Asked) -> Result<()> {
-    for entry in command.help.part("commands").filter(|entry| entry.term != "help") {
-        let help = ask::subcommand(&command.command, &entry.term)?;
-        page.subheading(help.usage.first().map_or(entry.term.as_str(), String::as_str));
-        for part in &help.parts {
-            let told = |block: &&Block| !matches!(block, Block::Entry(entry) if entry.term == "-h, --help");
-            part.blocks.iter().filter(told).for_each(|block| page.block(block));
-        }
-    }
-    Ok(())
+/// A subcommand: its own options are not in the command's help.
+fn subcommand(page: &mut Page, help: &CommandHelp) {
+    page.subheading(&help.usage);
+    let is_help = |block: &&HelpBlock| matches!(block, HelpBlock::Entry(entry) if entry.short == Some('h'));
+    let blocks = help.sections.iter().flat_map(|section| &section.blocks);
+    blocks.filter(|block| !is_help(block)).for_each(|block| page.block(block));
 }
 
 /// The verbs, the original's first.
 fn verbs(page: &mut Page) {
     for (origin, title) in [(Origin::Original, "Actions"), (Origin::Ours, "Actions of ironlance")] {
         page.heading(title);
-        for verb in ask::verbs().into_iter().filter(|verb| verb.origin == origin) {
-            page.subheading(&verb.name);
+        for verb in verbs::verbs().into_iter().filter(|verb| verb.origin == origin) {
+            page.subheading(verb.name);
             forms(page, &verb.forms);
             if !verb.ours.is_empty() {
                 page.paragraph([roman("Of ironlance:")]);
@@ -172,12 +162,12 @@ fn verbs(page: &mut Page) {
     }
 }
 
-fn forms(page: &mut Page, forms: &[Entry]) {
+fn forms(page: &mut Page, forms: &[HelpEntry]) {
     for form in forms {
         if form.text.is_empty() {
             page.paragraph([roman(form.term.as_str())]);
         } else {
-            page.told(form);
+            page.help_entry(form);
         }
     }
 }
@@ -189,12 +179,12 @@ fn see_also(page: &mut Page, names: &[impl AsRef<str>]) {
 }
 
 /// What is read beside a page.
-fn relatives(name: &str) -> &'static [&'static str] {
-    match name {
+fn relatives(command: &CommandReference) -> &'static [&'static str] {
+    match command.command {
         "supervisord" => &["supervisorctl(1)", "supervisord.conf(5)", "ironlance(1)"],
         "supervisorctl" => &["supervisord(8)", "supervisord.conf(5)", "ironlance(1)"],
         "pidproxy" | "echo_supervisord_conf" => &["supervisord(8)", "supervisord.conf(5)"],
-        _ if name.starts_with("ironlance-") => &["ironlance(1)", "supervisord(8)"],
-        _ => &["supervisord(8)", "supervisord.conf(5)", "ironlance-outbox(1)"],
+        _ if command.is_link() => &["supervisord(8)", "supervisord.conf(5)", "ironlance-outbox(1)"],
+        _ => &["ironlance(1)", "supervisord(8)"],
     }
 }

@@ -1,8 +1,7 @@
 //! A manual page in roff, out of pieces of help and of documents.
 
+use ironlance_core::cli::help::{CommandHelp, HelpBlock, HelpEntry};
 use roff::{Inline, Roff, bold, italic, roman};
-
-use super::help::{Block, Entry, Help};
 
 /// A page that is being written.
 pub(super) struct Page(Roff);
@@ -63,59 +62,40 @@ impl Page {
     }
 
     /// How the command is called.
-    pub(super) fn synopsis(&mut self, usage: &[String]) {
+    pub(super) fn synopsis(&mut self, usage: &str) {
         self.heading("Synopsis");
-        for (at, line) in usage.iter().enumerate() {
-            if at > 0 {
-                self.0.control("br", []);
-            }
-            let (command, rest) =
-                line.split_once(" [").or_else(|| line.split_once(" <")).unwrap_or((line, ""));
-            self.0
-                .text([bold(command), roman(line[command.len()..line.len() - rest.len()].to_owned() + rest)]);
-        }
+        let end = usage.find(" [").or_else(|| usage.find(" <")).unwrap_or(usage.len());
+        let (command, rest) = usage.split_at(end);
+        self.0.text([bold(command), roman(rest)]);
     }
 
-    /// All that a help says, under the headings that manual pages have.
-    pub(super) fn help(&mut self, help: &Help) {
+    /// A whole help, under the headings that manual pages have.
+    pub(super) fn help(&mut self, help: &CommandHelp) {
         self.synopsis(&help.usage);
-        let told = help.parts.iter().filter(|part| !part.blocks.is_empty());
-        for (at, part) in told.enumerate() {
-            match heading_of(&part.title) {
-                Some(title) => self.heading(&title),
-                None if at == 0 => self.heading("Description"),
-                None => self.heading("Notes"),
+        for (at, section) in help.sections.iter().enumerate() {
+            match section.title {
+                "" if at == 0 => self.heading("Description"),
+                "" => self.heading("Notes"),
+                "more" => self.heading("More options"),
+                "as in superlance" => self.heading("Options as in superlance"),
+                title => self.heading(title),
             }
-            part.blocks.iter().for_each(|block| self.block(block));
+            section.blocks.iter().for_each(|block| self.block(block));
         }
     }
 
     /// A piece of help.
-    pub(super) fn block(&mut self, block: &Block) {
+    pub(super) fn block(&mut self, block: &HelpBlock) {
         match block {
-            Block::Text(text) => self.paragraph([roman(text.as_str())]),
-            Block::Code(lines) => {
-                let margin = lines.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
-                self.code(lines.iter().map(|line| &line[margin..]));
-            }
-            Block::Entry(entry) => self.told(entry),
+            HelpBlock::Paragraph(text) => self.paragraph([roman(text.as_str())]),
+            HelpBlock::Code(code) => self.code(code.lines()),
+            HelpBlock::Entry(entry) => self.help_entry(entry),
         }
     }
 
     /// An option or a form of a verb.
-    pub(super) fn told(&mut self, entry: &Entry) {
+    pub(super) fn help_entry(&mut self, entry: &HelpEntry) {
         self.entry(term(&entry.term), [roman(entry.text.as_str())]);
-    }
-}
-
-/// What a part of a help is called in a manual page.
-fn heading_of(title: &str) -> Option<String> {
-    match title {
-        "" => None,
-        "more" => Some("More options".to_owned()),
-        "as in superlance" => Some("Options as in superlance".to_owned()),
-        "example" => Some("Example".to_owned()),
-        other => Some(other.to_owned()),
     }
 }
 
@@ -153,7 +133,11 @@ mod tests {
     #[test]
     fn names_are_bold_and_words_to_be_replaced_italic() {
         let mut page = Page::new("x", 1, "does it");
-        page.told(&Entry { term: "-c, --configuration FILENAME".into(), text: "the file".into() });
+        page.help_entry(&HelpEntry {
+            term: "-c, --configuration FILENAME".into(),
+            text: "the file".into(),
+            ..HelpEntry::default()
+        });
         assert!(
             page.render().contains("\\fB\\-c,\\fR \\fB\\-\\-configuration\\fR \\fIFILENAME\\fR\nthe file")
         );

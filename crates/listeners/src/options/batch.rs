@@ -13,7 +13,7 @@ use crate::rule::filter::ProcessFilter;
 use crate::rule::trigger::Triggers;
 use ironlance_core::cli::{
     OptionArg, Takes,
-    help::{self, HelpPage},
+    help::{CommandHelp, HelpPage},
     optparse,
     table::{original, ours},
 };
@@ -186,9 +186,9 @@ pub fn parse(mailer: BatchMailer, args: &[String], environment: &OptionsEnv<'_>)
     parsed(read(mailer, args, environment), ParserStyle::Optparse, mailer.name(), || help(mailer))
 }
 
-/// The text of `--help`.
-pub fn help(mailer: BatchMailer) -> String {
-    help::text(page(mailer), &rows(mailer))
+/// The help of the command.
+pub fn help(mailer: BatchMailer) -> CommandHelp {
+    CommandHelp::of_listener(page(mailer), &rows(mailer))
 }
 
 fn read(

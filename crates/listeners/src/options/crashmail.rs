@@ -9,7 +9,7 @@ use crate::rule::filter::ProcessFilter;
 use crate::rule::trigger::{Trigger, Triggers};
 use ironlance_core::cli::{
     Takes, getopt,
-    help::{self, HelpPage},
+    help::{CommandHelp, HelpPage},
     table::original,
 };
 
@@ -84,9 +84,9 @@ pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<CrashmailO
     parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
-/// The text of `--help`.
-pub fn help() -> String {
-    help::text(&PAGE, &rows())
+/// The command's help.
+pub fn help() -> CommandHelp {
+    CommandHelp::of_listener(&PAGE, &rows())
 }
 
 fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<CrashmailOptions, OptionError> {

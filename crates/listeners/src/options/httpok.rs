@@ -13,7 +13,7 @@ use crate::rule::http_restart::{Eagerness, MaxRestarts};
 use crate::rule::reminder::RemindInterval;
 use ironlance_core::cli::{
     OptionArg, Takes, getopt,
-    help::{self, HelpPage},
+    help::{CommandHelp, HelpPage},
     table::{original, ours},
 };
 use ironlance_core::redact::redact;
@@ -341,9 +341,9 @@ pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<HttpokOpti
     parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
-/// The text of `--help`.
-pub fn help() -> String {
-    help::text(&PAGE, &rows())
+/// The command's help.
+pub fn help() -> CommandHelp {
+    CommandHelp::of_listener(&PAGE, &rows())
 }
 
 fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<HttpokOptions, OptionError> {

@@ -17,7 +17,7 @@ use crate::rule::reminder::RemindInterval;
 use crate::rule::signal::ProcessSignal;
 use ironlance_core::cli::{
     OptionArg, Takes, getopt,
-    help::{self, HelpPage},
+    help::{CommandHelp, HelpPage},
     table::{original, ours},
 };
 
@@ -258,9 +258,9 @@ pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<MemmonOpti
     parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
-/// The text of `--help`.
-pub fn help() -> String {
-    help::text(&PAGE, &rows())
+/// The command's help.
+pub fn help() -> CommandHelp {
+    CommandHelp::of_listener(&PAGE, &rows())
 }
 
 fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<MemmonOptions, OptionError> {

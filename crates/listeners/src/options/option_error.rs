@@ -6,6 +6,7 @@ use ironlance_core::text::python::repr;
 use thiserror::Error;
 
 use super::Parsed;
+use ironlance_core::cli::help::CommandHelp;
 use ironlance_core::cli::table::original;
 use ironlance_core::cli::{self, OptionArg, Takes, UsageError};
 
@@ -76,16 +77,16 @@ pub(super) enum ParserStyle {
     Optparse,
 }
 
-/// A command line that was read, or how the command ends: `help` is the text of `--help`.
+/// A command line that was read, or how the command ends.
 pub(super) fn parsed<T>(
     read: Result<T, OptionError>,
     style: ParserStyle,
     command: &str,
-    help: impl FnOnce() -> String,
+    help: impl FnOnce() -> CommandHelp,
 ) -> Parsed<T> {
     match read {
         Ok(options) => Parsed::Run(options),
-        Err(error) => exit(&error, style, command, &help()),
+        Err(error) => exit(&error, style, command, &help().text()),
     }
 }
 

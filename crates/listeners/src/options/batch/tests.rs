@@ -135,7 +135,7 @@ fn superlances_command_lines_mean_what_they_meant() {
     ] {
         for (line, expected) in lines {
             let parsed = parse(mailer, &args(line), &test_env());
-            let outcome = outcome(parsed, &help(mailer), |options| show(mailer, options));
+            let outcome = outcome(parsed, &help(mailer).text(), |options| show(mailer, options));
             assert_eq!(outcome, *expected, "{} {line}", mailer.name());
         }
     }
@@ -285,7 +285,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
 fn the_help_names_every_option() {
     for mailer in [BatchMailer::Crashmailbatch, BatchMailer::Fatalmailbatch, BatchMailer::Crashsms] {
         check_help(
-            &help(mailer),
+            &help(mailer).text(),
             &[
                 mailer.name(),
                 "-h, --help",
@@ -308,6 +308,6 @@ fn the_help_names_every_option() {
                 "--test-alert",
             ],
         );
-        assert_eq!(help(mailer).contains("--max-length[=N]"), mailer == BatchMailer::Crashsms);
+        assert_eq!(help(mailer).text().contains("--max-length[=N]"), mailer == BatchMailer::Crashsms);
     }
 }

@@ -65,7 +65,11 @@ fn show(options: CrashmailOptions) -> String {
 #[test]
 fn superlances_command_lines_mean_what_they_meant() {
     for (line, expected) in AS_SUPERLANCE {
-        assert_eq!(outcome(parse(&args(line), &test_env()), &help(), show), *expected, "crashmail {line}");
+        assert_eq!(
+            outcome(parse(&args(line), &test_env()), &help().text(), show),
+            *expected,
+            "crashmail {line}"
+        );
     }
 }
 
@@ -224,7 +228,7 @@ fn a_password_is_looked_for_in_the_order_of_the_documents() {
 #[test]
 fn the_help_names_every_option() {
     check_help(
-        &help(),
+        &help().text(),
         &[
             "-h, --help",
             "-p, --program PATTERN",

@@ -90,7 +90,11 @@ fn show(options: MemmonOptions) -> String {
 #[test]
 fn superlances_command_lines_mean_what_they_meant() {
     for (line, expected) in AS_SUPERLANCE {
-        assert_eq!(outcome(parse(&args(line), &test_env()), &help(), show), *expected, "memmon {line}");
+        assert_eq!(
+            outcome(parse(&args(line), &test_env()), &help().text(), show),
+            *expected,
+            "memmon {line}"
+        );
     }
 }
 
@@ -173,7 +177,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
 #[test]
 fn the_help_names_every_option() {
     check_help(
-        &help(),
+        &help().text(),
         &[
             "-h, --help",
             "-c, --cumulative",
