@@ -1,7 +1,6 @@
 //! One generation of the daemon, between two restarts: [`run`] starts up, then drives the owner and the HTTP servers on
 //! one thread until the daemon ends or restarts.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -10,6 +9,7 @@ use std::rc::Rc;
 
 use ironlance_config::{Config, HostEnv, Overrides};
 use ironlance_core::log_level::Level;
+use ironlance_core::text::panic_message::panic_message;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -158,17 +158,12 @@ fn run_owner(
     match run(owner) {
         Ok(outcome) => Some(outcome),
         Err(panic) => {
-            owner.emergency_stop(&panic_message(&*panic));
+            owner.emergency_stop(panic_message(&*panic));
             // A second panic ends the daemon: nothing is left that could stop the children in order.
             let _ = run(owner);
             None
         }
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
 }
 
 /// The main log for the HTTP servers: lines go through the owner, which has the log.
@@ -202,12 +197,5 @@ mod tests {
         assert!(matches!(inbox.try_recv(), Ok(Input::Log { level: Level::Warn, line }) if line == "first"));
         assert!(inbox.try_recv().is_err());
         assert!(log.enabled(Level::Info) && !log.enabled(Level::Debug));
-    }
-
-    #[test]
-    fn the_message_of_a_panic_is_logged_whatever_it_is() {
-        assert_eq!(panic_message(&"a literal"), "a literal");
-        assert_eq!(panic_message(&"formatted".to_owned()), "formatted");
-        assert_eq!(panic_message(&7), "no message");
     }
 }

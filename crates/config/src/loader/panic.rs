@@ -1,8 +1,9 @@
 //! A panic of the reader becomes a fault of the file: the daemon that reloads a configuration must go on.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+
+use ironlance_core::text::panic_message::panic_message;
 
 use crate::loader::fault::{ConfigFault, ConfigFaults};
 
@@ -13,7 +14,7 @@ pub(crate) fn catch_panic<T>(
 ) -> Result<T, ConfigFaults> {
     // What `read` has changed is its own and is gone with it.
     catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|panic| Err(ConfigFaults(vec![fault(file, &panic_message(&*panic))])))
+        .unwrap_or_else(|panic| Err(ConfigFaults(vec![fault(file, panic_message(&*panic))])))
 }
 
 fn fault(file: &Path, words: &str) -> ConfigFault {
@@ -26,11 +27,6 @@ fn fault(file: &Path, words: &str) -> ConfigFault {
         what: format!("cannot read the file, by a fault of ours that should be reported: {words}"),
         original,
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it said nothing".to_owned())
 }
 
 #[cfg(test)]

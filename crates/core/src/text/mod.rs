@@ -1,10 +1,11 @@
 //! Text primitives, each in one place: escape sequences, control characters, patterns, percent-encoding, Python's repr and
-//! shlex, comparison of secrets, suggestions.
+//! shlex, comparison of secrets, suggestions, texts of panics.
 
 pub mod ansi;
 pub mod constant_time;
 pub mod escape;
 pub mod glob;
+pub mod panic_message;
 pub mod percent;
 pub mod python;
 pub mod shlex;
