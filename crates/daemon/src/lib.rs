@@ -6,6 +6,7 @@ mod files;
 mod generation;
 pub mod http;
 pub mod inbox;
+mod inotify;
 mod io;
 pub mod log;
 pub mod options;

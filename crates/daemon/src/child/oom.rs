@@ -3,14 +3,13 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use ironlance_core::process::lifecycle::Now;
 use ironlance_core::process::oom::{CounterUpdates, ExitKind, OomKills, OomVerdict, TimeWindow};
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::fs::inotify::WatchFlags;
 
-use crate::readable_fd::ReadableFd;
+use crate::inotify::Inotify;
 
 /// The file of control groups version 2. inotify reports its changes.
 const MEMORY_EVENTS: &str = "memory.events";
@@ -21,14 +20,7 @@ const MEMORY_EVENTS: &str = "memory.events";
 pub struct OomMonitor {
     file: Option<PathBuf>,
     kills: OomKills,
-    changes: Option<InotifyWatch>,
-}
-
-/// An inotify watch on one file.
-#[derive(Debug)]
-struct InotifyWatch {
-    fd: OwnedFd,
-    readiness: ReadableFd,
+    changes: Option<Inotify>,
 }
 
 impl OomMonitor {
@@ -47,7 +39,7 @@ impl OomMonitor {
     fn of(file: Option<PathBuf>, now: Now) -> Self {
         let watched = file.as_deref().filter(|file| file.ends_with(MEMORY_EVENTS));
         // Without a watch the count is read at starts and ends, and the time windows are wider.
-        let changes = watched.and_then(|file| InotifyWatch::of(file).ok());
+        let changes = watched.and_then(|file| watch(file).ok());
         let watching = if changes.is_some() { CounterUpdates::Notified } else { CounterUpdates::Polled };
         let seen = file.as_deref().and_then(oom_kills_in).unwrap_or_default();
         Self { file, kills: OomKills::new(watching, seen, now), changes }
@@ -55,9 +47,10 @@ impl OomMonitor {
 
     /// Waits until the count may have changed; for ever without a watch. Cancel safe.
     pub async fn changed(&self) {
+        // A runtime that fails here fails everywhere else as well.
         match &self.changes {
-            Some(changes) => changes.next().await,
-            None => std::future::pending().await,
+            Some(changes) if changes.changed().await.is_ok() => {}
+            _ => std::future::pending().await,
         }
     }
 
@@ -78,22 +71,10 @@ impl OomMonitor {
     }
 }
 
-impl InotifyWatch {
-    fn of(file: &Path) -> io::Result<Self> {
-        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        inotify::add_watch(&fd, file, WatchFlags::MODIFY)?;
-        let readiness = ReadableFd::new(fd.as_fd())?;
-        Ok(Self { fd, readiness })
-    }
-
-    async fn next(&self) {
-        // A runtime that fails here fails everywhere else as well.
-        if self.readiness.readable().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        let mut buffer = [0; 1024];
-        while rustix::io::read(&self.fd, &mut buffer).is_ok_and(|read| read > 0) {}
-    }
+fn watch(file: &Path) -> io::Result<Inotify> {
+    let inotify = Inotify::new()?;
+    inotify.watch(file, WatchFlags::MODIFY)?;
+    Ok(inotify)
 }
 
 /// The files that may have the count, by the text of /proc/self/cgroup (cgroups(7)): version 2, then version 1; in the

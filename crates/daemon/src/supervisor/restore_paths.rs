@@ -45,7 +45,6 @@ impl Supervisor {
 
     /// The kernel has a notice about one of our files.
     pub(super) fn on_path_change(&mut self) {
-        self.io.path_watch.drain();
         self.check_paths_soon();
     }
 
