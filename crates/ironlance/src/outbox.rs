@@ -21,7 +21,6 @@ use ironlance_alert::delivery::stop::{self, StopScope, Stopped};
 use ironlance_alert::delivery::worker::DeliveryWorker;
 use ironlance_alert::outbox::record::StoredAlert;
 use ironlance_alert::outbox::{Outbox, OutboxFolder, state_dir, unix_time};
-use ironlance_core::cli::help::CommandHelp;
 use ironlance_core::redact::redact;
 use ironlance_core::text::escape::one_line;
 
@@ -39,7 +38,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(1000);
     in IRONLANCE_STATE, else in /var/lib/ironlance for root, else in ironlance in XDG_STATE_HOME, else in \
     ~/.local/state/ironlance. An ID may be cut as long as it stays unique."
 )]
-struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -87,11 +86,6 @@ enum Verb {
         #[arg(long, conflicts_with = "ids")]
         all_dead: bool,
     },
-}
-
-/// The command's help.
-pub(crate) fn help() -> CommandHelp {
-    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name.

@@ -10,7 +10,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
-use ironlance_core::cli::help::CommandHelp;
 
 use known::Known;
 
@@ -24,7 +23,7 @@ use crate::usage::{self, CommandReference};
         zsh:  ironlance completion zsh > /usr/local/share/zsh/site-functions/_ironlance\n\
         fish: ironlance completion fish > ~/.config/fish/conf.d/ironlance.fish"
 )]
-struct Args {
+pub(crate) struct Args {
     /// Which
     shell: Shell,
 }
@@ -37,11 +36,6 @@ enum Shell {
     Zsh,
     /// fish, from 3.0
     Fish,
-}
-
-/// The command's help.
-pub(crate) fn help() -> CommandHelp {
-    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name.

@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use ironlance_core::cli::help::CommandHelp;
 use ironlance_core::event::json::EventJson;
 use jiff::Timestamp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -58,7 +57,7 @@ const IDLE_WAIT: Duration = Duration::from_secs(3600);
     name = "ironlance demo",
     after_help = "Exits with 0 when all expected mails arrived, with 1 otherwise."
 )]
-struct Args {
+pub(crate) struct Args {
     /// End after so long, 25 at least; 0: at Ctrl-C only
     #[arg(long, default_value_t = 30, value_name = "N", value_parser = seconds)]
     seconds: u32,
@@ -84,11 +83,6 @@ enum Input {
     Smtp(SinkEvent),
     Stream(StreamMessage),
     Interrupted,
-}
-
-/// The command's help.
-pub(crate) fn help() -> CommandHelp {
-    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name.

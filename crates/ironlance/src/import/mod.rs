@@ -18,7 +18,6 @@ use ironlance_config::{
     Config, ConfigFaults, GroupKind, HostEnv, LoadReport, Overrides, RawConfig, listener_outboxes,
     listeners_without_outbox, load_raw, load_with_notes,
 };
-use ironlance_core::cli::help::CommandHelp;
 use ironlance_core::text::escape::escape_controls;
 
 use inspect::ConfigView;
@@ -38,14 +37,9 @@ const UNREADABLE: u8 = 2;
     after_help = "Changes nothing, and starts nothing. Exits with 0 when nothing needs attention, with 1 when something \
     does, with 2 when the file cannot be read."
 )]
-struct Args {
+pub(crate) struct Args {
     /// The configuration; without it, the one that supervisord would find
     file: Option<PathBuf>,
-}
-
-/// The command's help.
-pub(crate) fn help() -> CommandHelp {
-    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name.

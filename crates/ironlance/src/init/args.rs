@@ -13,7 +13,7 @@ use clap::Parser;
     Example:\n  ironlance init --mail-to ops@example.com --smtp smtps://alerts@mail.example.com \\\n    \
     --password-file /etc/alerts.pw --program 'web=/srv/web --port 8080'"
 )]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// Where alerts go: a mail address, or several with commas
     #[arg(long, value_name = "ADDRESS")]
     pub(super) mail_to: Option<String>,

@@ -16,13 +16,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use ironlance_config::Config;
-use ironlance_core::cli::help::CommandHelp;
 
 use crate::import::path_search::find_program;
 use crate::import::secrets::looks_secret;
 use crate::usage;
 use answers::MailTransport;
-use args::Args;
+pub(crate) use args::Args;
 use dialog::{InitPlan, ask_password_again, by_dialog, by_options};
 use environment::InitEnv;
 use escape::for_shell;
@@ -35,11 +34,6 @@ const NOTHING_WRITTEN: u8 = 2;
 const MAX_LOGINS: usize = 3;
 /// The listener that sends the test alert.
 const TESTED_LISTENER: &str = "crashmail";
-
-/// The command's help.
-pub(crate) fn help() -> CommandHelp {
-    usage::help::<Args>()
-}
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {

@@ -36,7 +36,7 @@ use crate::usage::{self, CommandReference};
     after_help = "On a terminal the page is shown as man shows it; into a pipe or a file goes its source.\n\
         To have them where man looks: ironlance manual --folder /usr/local/share/man"
 )]
-struct Args {
+pub(crate) struct Args {
     /// The page: ironlance, a command of its list, or supervisord.conf
     #[arg(default_value = "ironlance")]
     name: String,
@@ -50,11 +50,6 @@ struct Sheet {
     name: String,
     section: u8,
     text: String,
-}
-
-/// The command's help.
-pub(crate) fn help() -> CommandHelp {
-    usage::help::<Args>()
 }
 
 /// The command; `args` without its own name. `overview` is the binary itself.
