@@ -13,7 +13,7 @@ use ironlance_core::event::record::EventRecord;
 
 /// How many events may wait for their reader: all programs of a large installation, stopped and started at once.
 pub const MOST_WAITING: usize = 4096;
-/// How much of their bodies may wait (bytes), unless one alone is longer.
+/// How much memory their texts may take while they wait (bytes), unless one alone takes more.
 pub const MOST_BYTES: usize = 1024 * 1024;
 
 /// Makes a stream: the end that is fed and the end that is read.
@@ -63,7 +63,7 @@ impl Publisher {
     /// Queues an event for the reader. One that has not kept up loses the queue and the stream.
     pub(crate) fn send(&self, record: &Rc<EventRecord>) {
         let shared = &mut *self.0.borrow_mut();
-        let size = record.event.text().len();
+        let size = record.event.heap_bytes();
         let full = shared.queued.len() >= MOST_WAITING
             || (!shared.queued.is_empty() && shared.bytes + size > MOST_BYTES);
         if full {
@@ -97,7 +97,7 @@ impl EventStream {
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Rc<EventRecord>>> {
         let shared = &mut *self.0.borrow_mut();
         if let Some(record) = shared.queued.pop_front() {
-            shared.bytes -= record.event.text().len();
+            shared.bytes -= record.event.heap_bytes();
             return Poll::Ready(Some(record));
         }
         if shared.standing != StreamState::Open {
@@ -192,9 +192,18 @@ mod tests {
         assert!(!stream.is_lost());
         assert_eq!(stream.recv().await.unwrap().number, 1);
         feed.send(&record(2, &"x".repeat(MOST_BYTES)));
-        feed.send(&record(3, ""));
         assert!(!stream.is_lost());
-        feed.send(&record(4, "x"));
+        feed.send(&record(3, "x"));
+        assert!(stream.is_lost());
+    }
+
+    #[test]
+    fn the_type_of_a_message_counts_as_its_text_does() {
+        let (feed, stream) = stream();
+        for number in 0..5 {
+            let event = Event::remote(&"x".repeat(MOST_BYTES / 4), "");
+            feed.send(&Rc::new(EventRecord { number, at: Duration::from_secs(1), event, why: None }));
+        }
         assert!(stream.is_lost());
     }
 
