@@ -69,8 +69,9 @@ const SYSLOG_IDENT: &str = "supervisord";
 const INPUTS_PER_TURN: usize = 64;
 /// How many processes are woken before clients and children get their turn.
 const WAKES_PER_TURN: usize = 16;
-/// How long after the first activity memory is given back.
-const TRIM_AFTER: Duration = Duration::from_secs(1);
+/// How long after the first activity memory is given back. Longer than the default `startsecs`, so that the programs of a
+/// start are RUNNING by then.
+const TRIM_AFTER: Duration = Duration::from_millis(1500);
 /// The loop turns at least this often; nothing depends on it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
