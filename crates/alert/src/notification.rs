@@ -58,7 +58,7 @@ pub enum Cause {
         /// What was done about it.
         outcome: MemoryOutcome,
     },
-    /// Somebody tries a configuration out.
+    /// A test alert, sent by `--test-alert`.
     Test {
         /// The command that was asked to.
         command: String,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::implementation::Implementation;
@@ -148,6 +148,14 @@ impl Daemon {
     /// Calls a method of `supervisor.*`; `Err` inside is a fault.
     pub fn call(&self, method: &str, params: &[XmlValue]) -> anyhow::Result<Result<XmlValue, XmlValue>> {
         self.ask(&format!("supervisor.{method}"), params)
+    }
+
+    /// The struct of a listener process in `ironlance.getListeners`.
+    pub fn listener(&self, process: &str) -> anyhow::Result<XmlValue> {
+        let all = self.ask("ironlance.getListeners", &[])?.map_err(|fault| anyhow!("{fault:?}"))?;
+        let found =
+            all.items().iter().find(|info| info.get("process").and_then(XmlValue::as_str) == Some(process));
+        found.cloned().with_context(|| format!("getListeners has no {process}"))
     }
 
     /// Sends these bytes over a connection of its own, and reads until it is closed or, the head being there, silent

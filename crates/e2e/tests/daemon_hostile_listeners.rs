@@ -36,16 +36,6 @@ fn data(events: &[RecordedEvent]) -> Vec<String> {
     events.iter().map(|event| event.body.trim_start_matches("type:n\n").to_owned()).collect()
 }
 
-/// What `ironlance.getListeners` says of a process.
-fn listener(daemon: &Daemon, name: &str) -> XmlValue {
-    let all = daemon.ask("ironlance.getListeners", &[]).unwrap().unwrap();
-    all.items()
-        .iter()
-        .find(|info| info.get("process").and_then(XmlValue::as_str) == Some(name))
-        .unwrap()
-        .clone()
-}
-
 #[test]
 fn a_listener_that_breaks_the_protocol_gets_its_event_again() {
     let cases = [
@@ -126,7 +116,7 @@ fn a_listener_that_never_answers_holds_nobody_up() {
         recorder
             .wait_all("number 0", |events| events.len() == 1)
             .unwrap_or_else(|error| panic!("{name}: {error:#}"));
-        let info = listener(&daemon, name);
+        let info = daemon.listener(name).unwrap();
         assert_eq!(info.get("state").and_then(XmlValue::as_str), Some("BUSY"), "{info}");
         assert!(info.get("pending").and_then(XmlValue::as_int).unwrap() >= 200, "{info}");
     }

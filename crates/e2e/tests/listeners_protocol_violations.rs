@@ -16,17 +16,8 @@ fn remote(daemon: &Daemon, data: &str) {
     daemon.call("sendRemoteCommEvent", &["n".into(), data.into()]).unwrap().unwrap();
 }
 
-fn listener(daemon: &Daemon, name: &str) -> XmlValue {
-    let all = daemon.ask("ironlance.getListeners", &[]).unwrap().unwrap();
-    all.items()
-        .iter()
-        .find(|info| info.get("process").and_then(XmlValue::as_str) == Some(name))
-        .unwrap()
-        .clone()
-}
-
 fn int(daemon: &Daemon, name: &str, member: &str) -> i64 {
-    listener(daemon, name).get(member).and_then(XmlValue::as_int).unwrap()
+    daemon.listener(name).unwrap().get(member).and_then(XmlValue::as_int).unwrap()
 }
 
 /// How often it was started.
@@ -278,7 +269,7 @@ fn a_listener_that_never_works_is_fatal_and_others_hear_of_it() {
         assert_eq!(daemon.state(name).unwrap(), "FATAL");
         assert_eq!(starts(&daemon, name), 2, "{name}");
     }
-    let babble = listener(&daemon, "quick");
+    let babble = daemon.listener("quick").unwrap();
     assert_eq!(babble.get("babble").and_then(XmlValue::as_str), Some("usage: usage [-x]"), "{babble}");
     let events = witness.events().unwrap();
     let of = |kind: &str| events.iter().filter(|event| event.name() == kind).count();
@@ -352,7 +343,7 @@ fn an_event_that_is_always_rejected_stops_no_other_and_ends_as_a_dead_letter() {
         got.iter().position(|line| line == "c") < got.iter().rposition(|line| line == "poison"),
         "{got:?}"
     );
-    let info = listener(&daemon, "picky");
+    let info = daemon.listener("picky").unwrap();
     assert_eq!(info.get("dead_letters").and_then(XmlValue::as_int), Some(2), "{info}");
 }
 
@@ -440,7 +431,7 @@ fn restarts_for_a_broken_protocol_slow_down_and_do_not_feed_themselves() {
     assert!(began.elapsed() >= Duration::from_millis(2500), "{:?}\n{}", began.elapsed(), daemon.log());
     assert!(int(&daemon, "forgetful", "offences") >= 3);
     // The event that it had, and its first start: no more than that has come to its pool.
-    let info = listener(&daemon, "forgetful");
+    let info = daemon.listener("forgetful").unwrap();
     let seen = ["pending", "dead_letters"].map(|member| info.get(member).and_then(XmlValue::as_int).unwrap());
     assert!(seen[0] + seen[1] <= 8, "{info}\n{}", daemon.log());
 }

@@ -25,7 +25,7 @@ const LAST_MOMENT: Duration = Duration::from_secs(3);
 /// The entries of a batch that have details.
 const DETAILED_ENTRIES: usize = 50;
 
-/// Who submits, to whom, and where alerts are kept.
+/// What a [`Submitter`] needs to know: its state folder, its origin and its receiver.
 #[derive(Clone, Debug)]
 pub struct SubmitterOptions {
     /// The state folder, which holds the outbox.

@@ -1,4 +1,4 @@
-//! Start order by priority, and [`StopSequence`], the reverse: the daemon starts and stops groups by it.
+//! Start order by priority, and [`StopSequence`], the reverse, by which stops on request run.
 
 /// Puts `items` in the order of starting: lower priorities first, and as they stand where priorities are equal.
 pub fn start_order<T>(items: &mut [T], priority: impl Fn(&T) -> i64) {

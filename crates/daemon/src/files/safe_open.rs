@@ -199,7 +199,7 @@ impl LinkTrail<'_> {
     }
 }
 
-/// Whether writing to it is harmless whoever has made the links: /dev/null, and the file that is our stdout or stderr.
+/// Whether a link to it is safe to follow, whatever its owner: /dev/null, and the file that is our stdout or stderr.
 /// If that is a regular file, the path must lead to it through the descriptor in /proc (`in_proc`): a path to the file
 /// itself is a link to a file of ours.
 fn is_harmless(stat: &Stat, in_proc: bool) -> bool {

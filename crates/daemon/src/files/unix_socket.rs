@@ -134,7 +134,7 @@ pub(crate) fn clear_path(
     Ok(true)
 }
 
-/// Renames a file to a free name beside it; gives the name.
+/// Renames a file to `NAME.kept-N` with the first N that is free; returns the new name.
 fn move_aside(path: &Path) -> io::Result<PathBuf> {
     for number in 1..=MAX_KEPT_NAMES {
         let mut name = path.as_os_str().to_owned();

@@ -146,7 +146,7 @@ async fn accept_tcp(socket: TcpListener, service: Rc<Service>, slots: Rc<Connect
     }
 }
 
-/// accept(2) has failed, most likely for want of descriptors: closes a connection that can be spared.
+/// accept(2) has failed, usually with EMFILE: closes the connection that eviction chooses, to free a descriptor.
 async fn recover_from_accept_error(error: &std::io::Error, service: &Service, slots: &ConnectionSlots) {
     service
         .daemon_log

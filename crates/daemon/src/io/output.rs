@@ -154,7 +154,7 @@ impl Output {
         self.splitter = Some(splitter);
     }
 
-    /// The child has ended: what a splitter holds back for want of a token's end is output after all.
+    /// The child has ended: bytes held back as the start of a token are ordinary output.
     pub(crate) fn finish(&mut self, source: &OutputContext<'_>, into: &mut OutputEffects) {
         if let Some(mut splitter) = self.splitter.take() {
             splitter.finish(&mut |piece| self.take_piece(piece, source, into));

@@ -80,7 +80,7 @@ impl SlowLogs {
     /// Offers all logs the rest. Gives lines for the main log.
     pub(crate) fn retry(&mut self, pipes: &mut Pipes, now: Duration) -> Vec<LogLine> {
         let mut lines = Vec::new();
-        // Whoever has begun to write to a stream finishes before others write to it.
+        // An output that is in the middle of a write to a shared stream finishes before other outputs write to it.
         let mut busy: Vec<PathBuf> = Vec::new();
         for orphaned in &mut self.orphaned {
             if !busy.iter().any(|path| path == orphaned.log.path()) {

@@ -14,7 +14,7 @@ pub(crate) struct TerminationCause {
     pub(crate) status: ExitStatus,
     /// Why supervisord had sent a signal to it, if it had.
     pub(crate) by: Option<SignalReason>,
-    /// Whether the kernel killed it for want of memory.
+    /// Whether the OOM killer ended it, or may have.
     pub(crate) memory: OomVerdict,
     /// Between fork and exec: which step failed, and why.
     pub(crate) not_started: Option<String>,
@@ -33,7 +33,7 @@ impl TerminationCause {
         self.by.as_ref().is_some_and(SignalReason::is_stop)
     }
 
-    /// Whether the kernel killed it for want of memory.
+    /// Whether the OOM killer ended it.
     pub(crate) fn out_of_memory(&self) -> bool {
         self.memory == OomVerdict::Killed
     }

@@ -1,4 +1,4 @@
-//! The end: groups stop one after the other, the highest priority first, and listeners last.
+//! The shutdown: groups stop one after the other, the highest priority first; listeners are last by their default of -1.
 
 use std::time::Duration;
 

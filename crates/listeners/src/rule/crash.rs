@@ -1,4 +1,4 @@
-//! [`CrashRule`]: which state changes are mailed; and superlance's words for them.
+//! [`CrashRule`]: which state changes make an alert, and the line that superlance logs about one.
 
 use ironlance_alert::Notification;
 use ironlance_alert::notification::Cause;

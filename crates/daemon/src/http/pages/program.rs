@@ -67,7 +67,7 @@ pub(super) struct ExitSection<'a> {
     words: String,
     at: String,
     up: String,
-    /// When a process of its control group was killed for want of memory.
+    /// When the OOM killer ended a process of its control group.
     oom_window: Option<String>,
     stdout: String,
     stderr: String,

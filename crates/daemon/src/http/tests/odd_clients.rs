@@ -96,7 +96,7 @@ fn a_client_that_gets_no_slot_gets_a_503() {
         known.send(&call("supervisor.getIdentification", &[])).await;
         known.answer().await;
         known.send("POST /RPC2 HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
-        // Its body is waited for, and for a moment nobody takes its slot.
+        // The server waits for the body; the connection must not be evicted yet.
         known.until("HTTP/1.1 100 Continue\r\n\r\n").await;
         let refused = server.ask("").await;
         assert_eq!(
