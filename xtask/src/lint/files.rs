@@ -26,6 +26,9 @@ pub(super) fn faults(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
         let Ok(bytes) = fs::read(&path) else { continue };
         let text = String::from_utf8_lossy(&bytes);
         let name = workspace.relative(&path);
+        if name.extension().is_some_and(|extension| extension == "rs") && path.with_extension("").is_dir() {
+            faults.push(format!("{}: cannot stand beside its folder: call it mod.rs there", name.display()));
+        }
         faults.extend(faults_of(name, &text).into_iter().map(|fault| format!("{}: {fault}", name.display())));
     }
     Ok(faults)
