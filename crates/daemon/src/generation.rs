@@ -152,15 +152,17 @@ fn run_owner(
     inbox: &mut mpsc::Receiver<Input>,
     signals: &mut SignalReceiver,
 ) -> Option<AfterRun> {
-    let mut run = |owner: &mut Supervisor| {
-        catch_unwind(AssertUnwindSafe(|| local.block_on(runtime, owner.run(inbox, signals))))
+    let mut run = |fault: Option<&str>| {
+        catch_unwind(AssertUnwindSafe(|| {
+            fault.into_iter().for_each(|fault| owner.emergency_stop(fault));
+            local.block_on(runtime, owner.run(inbox, signals))
+        }))
     };
-    match run(owner) {
+    match run(None) {
         Ok(outcome) => Some(outcome),
         Err(panic) => {
-            owner.emergency_stop(panic_message(&*panic));
             // A second panic ends the daemon: nothing is left that could stop the children in order.
-            let _ = run(owner);
+            let _ = run(Some(panic_message(&*panic)));
             None
         }
     }

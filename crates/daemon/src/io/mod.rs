@@ -16,20 +16,18 @@ pub(crate) mod subscribers;
 pub(crate) mod token;
 
 use std::collections::HashMap;
-use std::rc::Weak;
 
 use ironlance_host::code_pages::CodePageTrimmer;
 use ironlance_rpc::{Fault, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::child::fcgi_socket::FastCgiSocket;
 use crate::child::oom::OomMonitor;
 use crate::http::{BoundServer, InheritedSocket};
 use crate::log::main_log::MainLog;
 use crate::log::syslog::Syslog;
 use crate::reload::Reload;
 use crate::startup::pidfile::Pidfile;
-use crate::state::ids::{CallId, GroupId};
+use crate::state::ids::CallId;
 use children::Children;
 use clock::DaemonClock;
 use host_lookup::HostLookups;
@@ -52,8 +50,6 @@ pub(crate) struct Io {
     pub(crate) syslog: Syslog,
     pub(crate) subscribers: Subscribers,
     pub(crate) calls: Calls,
-    /// The FastCGI sockets of groups, while a process has them.
-    pub(crate) fastcgi: HashMap<GroupId, Weak<FastCgiSocket>>,
     pub(crate) oom: OomMonitor,
     /// Names of hosts that are looked up.
     pub(crate) lookups: HostLookups,

@@ -122,6 +122,11 @@ impl Pipes {
         self.children.get_mut(&id)?.output_mut(channel)
     }
 
+    /// The FastCGI socket of a child.
+    pub(crate) fn socket(&self, id: ProcessId) -> Option<&Rc<FastCgiSocket>> {
+        self.children.get(&id)?.socket.as_ref()
+    }
+
     /// Both outputs of a child, as far as there are any.
     pub(crate) fn outputs_mut(&mut self, id: ProcessId) -> impl Iterator<Item = &mut Output> {
         let child = self.children.get_mut(&id);

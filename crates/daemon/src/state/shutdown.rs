@@ -74,17 +74,21 @@ impl State {
             (!is_stopped(process.lifecycle.state())).then_some(id)
         };
         let unstopped: Vec<ProcessId> = self.table.processes().filter_map(unstopped).collect();
-        if !unstopped.is_empty() {
-            self.report_unstopped(&unstopped, turn);
+        if unstopped.is_empty() {
+            turn.timers.set(Timer::Shutdown, None);
+            return true;
         }
+        self.report_unstopped(&unstopped, turn);
         turn.timers.set(Timer::Shutdown, self.shutdown_deadline(turn.now.mono));
-        unstopped.is_empty()
+        false
     }
 
     /// Whether slow readers of logs still have time, when everything has stopped.
     pub(crate) fn awaits_orphaned_logs(&mut self, turn: &mut Turn<'_>) -> bool {
         let Some(plan) = &mut self.shutdown else { return false };
-        turn.now.mono < *plan.log_grace.get_or_insert(turn.now.mono + LOG_GRACE)
+        let until = *plan.log_grace.get_or_insert(turn.now.mono + LOG_GRACE);
+        turn.timers.set(Timer::Shutdown, Some(until));
+        turn.now.mono < until
     }
 
     fn next_to_stop(&self) -> Option<GroupId> {

@@ -43,6 +43,16 @@ impl Supervisor {
         }
     }
 
+    /// A panic came between the reaping of children and the inputs about it: their status is lost, their end is not.
+    pub(super) fn end_lost_children(&mut self) {
+        let table = &self.state.table;
+        let pids = table.processes().filter_map(|(id, process)| Some((id, process.lifecycle.pid()?)));
+        let lost: Vec<_> = pids.filter(|(_, pid)| !table.pids.contains_key(pid)).collect();
+        for (id, pid) in lost {
+            self.on_exit(id, pid, ExitStatus::Other(0), OomVerdict::Unrelated);
+        }
+    }
+
     /// How a child ended, for the question whether the kernel killed it for want of memory.
     fn classify_exit(&self, id: Option<ProcessId>, status: ExitStatus) -> ExitKind {
         let killed = matches!(status, ExitStatus::Signal { number: signal::KILL, .. });

@@ -158,7 +158,6 @@ impl Supervisor {
             syslog: Syslog::open(SYSLOG_IDENT),
             subscribers: Subscribers::default(),
             calls: Calls::default(),
-            fastcgi: HashMap::new(),
             oom: OomMonitor::new(now),
             lookups: HostLookups::default(),
             sockets: startup.sockets,
@@ -202,6 +201,7 @@ impl Supervisor {
         self.io.calls.drop_current();
         self.resume_all_reads();
         self.decide(State::reschedule_pools);
+        self.end_lost_children();
         self.decide(|state, turn| state.begin_shutdown(DaemonState::Shutdown, turn));
     }
 
@@ -282,7 +282,7 @@ impl Supervisor {
             }
             Wakeup::OomKills => self.check_oom_kills(),
             Wakeup::LookupDone(found) => self.on_lookup_done(&found),
-            Wakeup::PathChanged => self.on_path_change(),
+            Wakeup::PathChanged => self.check_paths_soon(),
             Wakeup::Deadline => {}
         }
     }
@@ -419,7 +419,7 @@ impl Supervisor {
             DaemonSignal::User2 => {
                 self.io.log.log(Level::Info, &format!("received {name} indicating log reopen request"));
                 self.reopen_logs();
-                self.check_paths_now();
+                self.timers.set_earlier(Timer::CheckPaths, self.io.clock.mono());
             }
         }
     }

@@ -11,7 +11,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Weak;
 use std::time::Duration;
 
 use ironlance_config::{self as config, SocketAddress};
@@ -37,24 +36,16 @@ impl Supervisor {
         paths.iter().for_each(|path| self.watch_path(path));
     }
 
-    fn watch_path(&mut self, path: &Path) {
+    /// Watches a file of ours.
+    pub(super) fn watch_path(&mut self, path: &Path) {
         if self.io.path_watch.watch(path) {
             self.check_paths_soon();
         }
     }
 
-    /// The kernel has a notice about one of our files.
-    pub(super) fn on_path_change(&mut self) {
-        self.check_paths_soon();
-    }
-
-    fn check_paths_soon(&mut self) {
+    /// Has all files looked at when a program that puts another one in place has had its time.
+    pub(super) fn check_paths_soon(&mut self) {
         self.timers.set_earlier(Timer::CheckPaths, self.io.clock.mono() + SETTLE_TIME);
-    }
-
-    /// Has all files looked at in this turn.
-    pub(super) fn check_paths_now(&mut self) {
-        self.timers.set_earlier(Timer::CheckPaths, self.io.clock.mono());
     }
 
     /// Makes again what is missing. A daemon that stops needs no names any more.
@@ -123,8 +114,7 @@ impl Supervisor {
         for (id, group) in self.state.table.groups() {
             let config::GroupKind::FastCgi(settings) = &group.config.kind else { continue };
             let SocketAddress::Unix { path, .. } = &settings.address else { continue };
-            let Some(socket) = self.io.fastcgi.get(&id).and_then(Weak::upgrade) else { continue };
-            if is_missing(path) && !socket.is_unlinked() {
+            if let Some(socket) = self.open_socket(id).filter(|_| is_missing(path)) {
                 socket.mark_unlinked();
                 lines.push(format!(
                     "the FastCGI socket {} was removed: the programs of {name} that run cannot be reached, and those \
@@ -135,13 +125,6 @@ impl Supervisor {
             }
         }
         lines.iter().for_each(|line| self.io.log.log(Level::Error, line));
-    }
-
-    /// Watches a FastCGI socket that was just made.
-    pub(super) fn watch_fastcgi(&mut self, address: &SocketAddress) {
-        if let SocketAddress::Unix { path, .. } = address {
-            self.watch_path(&PathBuf::from(path));
-        }
     }
 }
 

@@ -209,22 +209,24 @@ impl Supervisor {
         let Some(id) = self.state.table.process(id).map(|process| process.group) else { return Ok(None) };
         let Some(group) = self.state.table.group(id) else { return Ok(None) };
         let config::GroupKind::FastCgi(settings) = &group.config.kind else { return Ok(None) };
-        if let Some(socket) = self.open_socket(id).filter(|socket| !socket.is_unlinked()) {
-            return Ok(Some(socket));
+        if let Some(socket) = self.open_socket(id) {
+            return Ok(Some(Rc::clone(socket)));
         }
         let settings = settings.clone();
         self.io.log.log(Level::Info, &format!("Creating socket {}", settings.url));
         let socket = FastCgiSocket::open(&settings, address, &mut |level, line| self.io.log.log(level, line))
             .map_err(|error| format!("cannot open the FastCGI socket {}: {error}", settings.url))?;
-        let socket = Rc::new(socket);
-        self.io.fastcgi.insert(id, Rc::downgrade(&socket));
-        self.watch_fastcgi(&settings.address);
-        Ok(Some(socket))
+        if let config::SocketAddress::Unix { path, .. } = &settings.address {
+            self.watch_path(path);
+        }
+        Ok(Some(Rc::new(socket)))
     }
 
-    /// The FastCGI socket of a group, while a process has it.
-    fn open_socket(&self, group: GroupId) -> Option<Rc<FastCgiSocket>> {
-        self.io.fastcgi.get(&group)?.upgrade()
+    /// The FastCGI socket of a group, while a process has it and its file has not been removed.
+    pub(super) fn open_socket(&self, group: GroupId) -> Option<&Rc<FastCgiSocket>> {
+        let members = &self.state.table.group(group)?.members;
+        let mut sockets = members.iter().filter_map(|id| self.io.pipes.socket(*id));
+        sockets.find(|socket| !socket.is_unlinked())
     }
 
     /// A process has closed its group's FastCGI socket; with the last one it is gone.
@@ -233,7 +235,6 @@ impl Supervisor {
         if self.open_socket(id).is_some() {
             return;
         }
-        self.io.fastcgi.remove(&id);
         let Some(group) = self.state.table.group(id) else { return };
         if let config::GroupKind::FastCgi(settings) = &group.config.kind {
             self.io.log.log(Level::Info, &format!("Closing socket {}", settings.url));

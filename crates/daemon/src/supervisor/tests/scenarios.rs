@@ -1,6 +1,7 @@
 //! One behaviour each: what the owner does with its children, listeners, logs and clients.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use ironlance_core::event::OutputChannel;
 use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{FaultKind, Value};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -99,6 +101,19 @@ fn after_a_panic_pools_have_their_timers_again() {
     fake.owner.timers = Timers::default();
     fake.owner.emergency_stop("a test");
     assert!(fake.owner.timers.get(pool).is_some());
+}
+
+#[test]
+fn a_child_that_was_reaped_before_a_panic_is_not_waited_for() {
+    let mut fake = started(CAT);
+    let pid = fake.pid_of("a").unwrap();
+    fake.owner.panic_on = Some(b"boom");
+    fake.write_output(pid, false, b"boom");
+    fake.world.borrow_mut().exit(pid, ExitStatus::Code(0));
+    catch_unwind(AssertUnwindSafe(|| fake.signal(DaemonSignal::Child))).unwrap_err();
+    assert_eq!(fake.world.borrow().reaped, [pid]);
+    fake.owner.emergency_stop("a test");
+    assert!(fake.turn(), "it is over: {:?}", state_of(&fake, "a"));
 }
 
 #[test]
@@ -338,6 +353,17 @@ fn a_group_is_removed_when_it_has_stopped_and_can_be_added_again() {
 }
 
 #[test]
+fn a_child_that_cannot_be_killed_has_no_pipes_when_its_group_is_removed() {
+    let mut fake = started(CAT);
+    let id = id_of(&fake, "a");
+    fake.world.borrow_mut().failing_kill = true;
+    drop(fake.call(stop("a")));
+    assert!(fake.owner.io.pipes.output(id, OutputChannel::Stdout).is_some());
+    assert!(is_true(&mut fake.call(RpcRequest::RemoveProcessGroup { name: "a".into() })));
+    assert!(fake.owner.io.pipes.output(id, OutputChannel::Stdout).is_none());
+}
+
+#[test]
 fn the_events_of_a_pool_that_is_replaced_are_for_the_new_one() {
     let mut fake = started(POOL);
     let pid = fake.pid_of("pool").unwrap();
@@ -399,9 +425,8 @@ fn nothing_restarts_in_a_shutdown() {
     assert_eq!(fake.world.borrow().started, 1);
 }
 
-#[test]
-fn a_slow_log_pauses_its_writer_and_gets_everything_in_the_end() {
-    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+/// An owner whose program `a` logs to a pipe, and the end of that pipe that a test reads.
+fn with_slow_log() -> (Fake, OwnedFd) {
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("a.log");
     mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
@@ -409,6 +434,52 @@ fn a_slow_log_pauses_its_writer_and_gets_everything_in_the_end() {
     let mut fake = Fake::in_folder(folder, CAT);
     fake.start_all();
     fake.turn();
+    (fake, reader)
+}
+
+#[test]
+fn a_shutdown_that_waits_for_the_reader_of_a_log_sleeps_between_its_attempts() {
+    let (mut fake, _reader) = with_slow_log();
+    let pid = fake.pid_of("a").unwrap();
+    for _ in 0..10 {
+        fake.write_output(pid, false, &[b'x'; 60_000]);
+        fake.turn();
+    }
+    fake.signal(DaemonSignal::Terminate);
+    assert!(!fake.turn(), "the log reports that a is waited for");
+    fake.advance(Duration::from_secs(4));
+    fake.exit(pid, 0);
+    let begin = fake.now().mono;
+    while !fake.turn() {
+        let pause = fake.owner.next_deadline().saturating_sub(fake.now().mono);
+        assert!(!pause.is_zero(), "it is not awake all the time");
+        fake.advance(pause);
+    }
+    assert_eq!(fake.now().mono - begin, Duration::from_secs(3));
+}
+
+#[test]
+fn a_fastcgi_socket_is_opened_by_the_first_process_and_closed_with_the_last() {
+    let mut fake = Fake::new(
+        "[fcgi-program:f]\ncommand=cat\nprocess_name=f%(process_num)s\nnumprocs=2\nstartsecs=0\n\
+         socket=unix://FOLDER/f.sock\nstdout_logfile=NONE\nstderr_logfile=NONE\n",
+    );
+    fake.world.borrow_mut().failing_spawns = 2;
+    fake.start_all();
+    fake.turn();
+    let opened = |fake: &Fake| fake.main_log().matches("Creating socket").count();
+    assert_eq!(opened(&fake), 2, "a process that was not started does not keep it open");
+    fake.turn_until(|fake| state_of(fake, "f1") == ProcessState::Running);
+    assert_eq!(opened(&fake), 3);
+    for (name, closed) in [("f0", 0), ("f1", 1)] {
+        fake.exit(fake.pid_of(name).unwrap(), 0);
+        assert_eq!(fake.main_log().matches("Closing socket").count(), closed);
+    }
+}
+
+#[test]
+fn a_slow_log_pauses_its_writer_and_gets_everything_in_the_end() {
+    let (mut fake, reader) = with_slow_log();
     let (id, pid) = (id_of(&fake, "a"), fake.pid_of("a").unwrap());
     let mut written = 0;
     for _ in 0..60 {
