@@ -3,32 +3,35 @@
 use std::env;
 use std::path::PathBuf;
 
-use anyhow::bail;
-
 use crate::workspace::{self, Workspace};
+
+/// What is measured, and how long.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Fewer rounds: to try a workload, not to publish
+    #[arg(long)]
+    quick: bool,
+    /// Only this workload
+    #[arg(long, value_name = "WORKLOAD")]
+    only: Option<String>,
+    /// Only this contender
+    #[arg(long, value_name = "CONTENDER")]
+    who: Option<String>,
+}
 
 /// Builds what is measured, then hands over to the workloads in crates/e2e/benches.
 ///
 /// They live there because they need the harness, and nothing may depend on that crate.
-pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
-    let mut left = args.iter();
-    while let Some(arg) = left.next() {
-        let is_known = match arg.as_str() {
-            "--quick" => true,
-            "--only" | "--who" => left.next().is_some(),
-            _ => false,
-        };
-        if !is_known {
-            bail!("cannot take {arg:?}: only --quick, --only WORKLOAD and --who CONTENDER");
-        }
-    }
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     workspace.install_packages()?;
     let originals = workspace.originals()?;
     let dynamic = build(workspace, "dynamic", "")?;
     let fixed = build(workspace, "static", "-C target-feature=+crt-static")?;
     let mut bench = workspace.cargo(&["bench", "--package", "ironlance-e2e", "--bench", "figures", "--"]);
     bench
-        .args(args)
+        .args(options.quick.then_some("--quick"))
+        .args(options.only.iter().flat_map(|name| ["--only", name]))
+        .args(options.who.iter().flat_map(|name| ["--who", name]))
         // The workloads only wait for others: optimised a little is enough, and compiled far sooner.
         .env("CARGO_PROFILE_BENCH_LTO", "off")
         .env("CARGO_PROFILE_BENCH_CODEGEN_UNITS", "16")

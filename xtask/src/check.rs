@@ -8,13 +8,14 @@ use crate::workspace::{self, FUZZ_MANIFEST, Workspace};
 use crate::{layering, licences, lint, test};
 
 /// One part of the check.
-struct Step {
-    name: &'static str,
+pub(crate) struct Step {
+    /// As people name it.
+    pub(crate) name: &'static str,
     run: fn(&Workspace) -> anyhow::Result<()>,
 }
 
 /// The quick ones first; a part that fails does not hide what the next ones find.
-const STEPS: [Step; 7] = [
+pub(crate) const STEPS: [Step; 7] = [
     Step { name: "lint", run: lint::run },
     Step { name: "layering", run: layering::run },
     Step { name: "licences", run: licences::run },
@@ -25,12 +26,9 @@ const STEPS: [Step; 7] = [
 ];
 
 /// Runs every step, or those that are named, and lists those that failed.
-pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
-    if let Some(arg) = args.iter().find(|arg| STEPS.iter().all(|step| step.name != **arg)) {
-        bail!("cannot take {arg:?}: the steps are {}", STEPS.map(|step| step.name).join(", "));
-    }
+pub(crate) fn run(workspace: &Workspace, names: &[String]) -> anyhow::Result<()> {
     let mut failed = Vec::new();
-    for step in STEPS.iter().filter(|step| args.is_empty() || args.iter().any(|arg| arg == step.name)) {
+    for step in STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name)) {
         eprintln!("xtask: == {}", step.name);
         let began = Instant::now();
         if let Err(error) = (step.run)(workspace) {

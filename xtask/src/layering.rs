@@ -5,13 +5,12 @@
 //! what it imports. What a module names of its own children is no import, as it puts them together. Some crates have
 //! floors besides. Tests may import what they like.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use anyhow::bail;
+use petgraph::algo::tarjan_scc;
+use petgraph::graphmap::DiGraphMap;
 
-use crate::metadata::{Metadata, Package};
 use crate::sources::{ModulePath, ModuleTree};
-use crate::workspace::Workspace;
+use crate::workspace::{MAIN_MANIFEST, Workspace};
 
 /// A folder under crates/ and the crates of ours that it may depend on. The daemon may become PID 1 and
 /// therefore knows neither alerts nor listeners; nothing depends on the end-to-end tests.
@@ -61,14 +60,14 @@ const TOLERATED: &[(&str, &str)] = &[];
 
 /// Holds each crate's manifest to its row, and its files to an order.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let metadata = Metadata::read(workspace, "Cargo.toml")?;
     let mut faults = Vec::new();
-    for package in metadata.members() {
+    for package in workspace.metadata(MAIN_MANIFEST)?.workspace_packages() {
         if let Some(name) = package.name.strip_prefix(OURS) {
-            let dependencies = package.dependencies.iter().map(|dependency| dependency.name.as_str());
-            faults.extend(crate_faults(name, dependencies));
+            faults.extend(crate_faults(name, package.dependencies.iter().map(|one| one.name.as_str())));
         }
-        faults.extend(import_faults(workspace, package)?);
+        for tree in ModuleTree::read_package(package)? {
+            faults.extend(import_faults(workspace, package.name.trim_start_matches(OURS), &tree));
+        }
     }
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
@@ -91,26 +90,22 @@ fn crate_faults<'a>(name: &str, dependencies: impl Iterator<Item = &'a str>) -> 
 }
 
 /// What is wrong with the imports of a package's files.
-fn import_faults(workspace: &Workspace, package: &Package) -> anyhow::Result<Vec<String>> {
-    let name = package.name.trim_start_matches(OURS);
+fn import_faults(workspace: &Workspace, package: &str, tree: &ModuleTree) -> Vec<String> {
     let mut faults = Vec::new();
-    for root in package.roots() {
-        let tree = ModuleTree::read(&root)?;
-        let file = |path| workspace.relative(&tree.modules[path].file).display().to_string();
-        let mut graph = Graph::new();
-        for (from, to) in tree.imports().into_iter().filter(|(from, to)| !to.starts_with(from)) {
-            let files = (file(from), file(to));
-            if files.0 == files.1 || TOLERATED.contains(&(&files.0, &files.1)) {
-                continue;
-            }
-            if runs_up(name, from, to) {
-                faults.push(format!("{}: cannot import {}: it stands higher", files.0, files.1));
-            }
-            graph.entry(files.0).or_default().insert(files.1);
+    let mut graph = Graph::new();
+    for (from, to) in tree.imports().into_iter().filter(|(from, to)| !to.starts_with(from)) {
+        let [from_file, to_file] =
+            [from, to].map(|path| workspace.relative(&tree.modules[path].file).to_str().unwrap_or_default());
+        if from_file == to_file || TOLERATED.contains(&(from_file, to_file)) {
+            continue;
         }
-        faults.extend(circles(&graph).iter().map(|circle| describe(circle, &graph)));
+        if runs_up(package, from, to) {
+            faults.push(format!("{from_file}: cannot import {to_file}: it stands higher"));
+        }
+        graph.add_edge(from_file, to_file, ());
     }
-    Ok(faults)
+    faults.extend(circles(&graph));
+    faults
 }
 
 /// Whether an import runs up the floors of its crate.
@@ -122,40 +117,21 @@ fn runs_up(package: &str, from: &ModulePath, to: &ModulePath) -> bool {
 }
 
 /// Files, and the files that each imports from.
-type Graph = BTreeMap<String, BTreeSet<String>>;
+type Graph<'a> = DiGraphMap<&'a str, ()>;
 
-/// The sets of files that import each other, in whatever number of steps.
-fn circles(graph: &Graph) -> Vec<BTreeSet<&String>> {
-    let reached: BTreeMap<&String, BTreeSet<&String>> =
-        graph.keys().map(|file| (file, reachable(graph, file))).collect();
-    let mut circles: Vec<BTreeSet<&String>> = Vec::new();
-    for (file, others) in &reached {
-        if others.contains(file) && circles.iter().all(|circle| !circle.contains(file)) {
-            let returns = |other: &&&String| reached.get(**other).is_some_and(|back| back.contains(file));
-            circles.push(others.iter().filter(returns).copied().collect());
-        }
-    }
-    circles
-}
-
-fn reachable<'a>(graph: &'a Graph, from: &'a String) -> BTreeSet<&'a String> {
-    let mut found = BTreeSet::new();
-    let mut todo = vec![from];
-    while let Some(next) = todo.pop() {
-        todo.extend(graph.get(next).into_iter().flatten().filter(|file| found.insert(*file)));
-    }
-    found
-}
-
-/// The circle with the imports that make it one.
-fn describe(circle: &BTreeSet<&String>, graph: &Graph) -> String {
-    let mut text = format!("{} files import each other in a circle:", circle.len());
-    for from in circle {
-        for to in graph[*from].iter().filter(|to| circle.contains(to)) {
+/// Describes each set of files that import each other in whatever number of steps, with the imports that make it one.
+fn circles(graph: &Graph<'_>) -> Vec<String> {
+    let mut texts = Vec::new();
+    for circle in tarjan_scc(graph).iter().filter(|circle| circle.len() > 1) {
+        let mut text = format!("{} files import each other in a circle:", circle.len());
+        for (from, to, ()) in
+            graph.all_edges().filter(|(from, to, ())| circle.contains(from) && circle.contains(to))
+        {
             text.push_str(&format!("\n    {from} imports {to}"));
         }
+        texts.push(text);
     }
-    text
+    texts
 }
 
 #[cfg(test)]
@@ -182,12 +158,11 @@ mod tests {
 
     #[test]
     fn files_that_import_each_other_are_one_circle_and_what_they_stand_on_is_not() {
-        let mut graph = Graph::new();
-        for (from, to) in [("a", "b"), ("b", "c"), ("c", "a"), ("c", "ground"), ("top", "a")] {
-            graph.entry(from.to_owned()).or_default().insert(to.to_owned());
-        }
-        let circles: Vec<Vec<&String>> = circles(&graph).into_iter().map(Vec::from_iter).collect();
-        assert_eq!(circles, [vec!["a", "b", "c"]]);
+        let edges = [("a", "b"), ("b", "c"), ("c", "a"), ("c", "ground"), ("top", "a")];
+        let found = circles(&Graph::from_edges(edges));
+        let circle =
+            "3 files import each other in a circle:\n    a imports b\n    b imports c\n    c imports a";
+        assert_eq!(found, [circle]);
     }
 
     #[test]

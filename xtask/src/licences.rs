@@ -3,10 +3,14 @@
 //! Our own check: cargo-deny does as much and more, and takes longer to install than all of this does to build.
 //! Advisories are left to it: their database is a repository that not every machine can reach.
 
-use anyhow::bail;
+use std::collections::BTreeSet;
 
-use crate::metadata::{Metadata, Package};
-use crate::workspace::{FUZZ_MANIFEST, Workspace};
+use anyhow::bail;
+use cargo_metadata::Package;
+use cargo_metadata::semver::VersionReq;
+use spdx::{Expression, ParseMode};
+
+use crate::workspace::{FUZZ_MANIFEST, MAIN_MANIFEST, Workspace};
 
 /// The licences that a package of others may be under.
 const ALLOWED: &[&str] = &[
@@ -23,80 +27,44 @@ const ALLOWED: &[&str] = &[
     "Zlib",
 ];
 
-/// The one place that packages may come from.
-const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
-
 /// Holds both workspaces to the rules.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
-    let mut faults = Vec::new();
-    for manifest in ["Cargo.toml", FUZZ_MANIFEST] {
-        let metadata = Metadata::read(workspace, manifest)?;
-        faults.extend(metadata.external().flat_map(external_faults));
-        for package in metadata.members() {
-            let wild = package.dependencies.iter().filter(|one| one.req == "*" && one.path.is_none());
-            faults
-                .extend(wild.map(|one| format!("{}: cannot take any version of {}", package.name, one.name)));
-        }
+    let mut faults = BTreeSet::new();
+    for manifest in [MAIN_MANIFEST, FUZZ_MANIFEST] {
+        faults.extend(workspace.metadata(manifest)?.packages.iter().flat_map(faults_of));
     }
-    faults.sort();
-    faults.dedup();
     if !faults.is_empty() {
-        bail!("{}", faults.join("\n"));
+        bail!("{}", Vec::from_iter(faults).join("\n"));
     }
     Ok(())
 }
 
-fn external_faults(package: &Package) -> Vec<String> {
+/// What is wrong with a package; the licence of ours is ours to choose.
+fn faults_of(package: &Package) -> Vec<String> {
+    let Some(source) = &package.source else {
+        let wild =
+            package.dependencies.iter().filter(|one| one.req == VersionReq::STAR && one.path.is_none());
+        return wild
+            .map(|one| format!("{}: cannot take any version of {}", package.name, one.name))
+            .collect();
+    };
     let mut faults = Vec::new();
     let license = package.license.as_deref().unwrap_or_default();
     if !is_allowed(license) {
         faults.push(format!("{} {}: cannot take the licence {license:?}", package.name, package.version));
     }
-    if package.source.as_deref() != Some(REGISTRY) {
-        faults.push(format!("{} {}: cannot come from {:?}", package.name, package.version, package.source));
+    if !source.is_crates_io() {
+        faults.push(format!("{} {}: cannot come from {source}", package.name, package.version));
     }
     faults
 }
 
-/// Whether an SPDX expression can be met with what is allowed. `AND` binds more strongly than `OR`; the slash of old
-/// manifests is an `OR`. An exception (`WITH`) gives rights, and takes none.
+/// Whether an SPDX expression can be met with what is allowed; the slash of old manifests is an `OR`. An exception
+/// (`WITH`) gives rights, and takes none.
 fn is_allowed(expression: &str) -> bool {
-    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
-    let words: Vec<&str> = spaced.split_whitespace().collect();
-    let mut rest = words.as_slice();
-    any(&mut rest) && rest.is_empty()
-}
-
-fn any(rest: &mut &[&str]) -> bool {
-    let mut allowed = all(rest);
-    while let Some(("OR", after)) = rest.split_first().map(|(word, after)| (*word, after)) {
-        *rest = after;
-        allowed |= all(rest);
-    }
-    allowed
-}
-
-fn all(rest: &mut &[&str]) -> bool {
-    let mut allowed = one(rest);
-    while let Some(("AND", after)) = rest.split_first().map(|(word, after)| (*word, after)) {
-        *rest = after;
-        allowed &= one(rest);
-    }
-    allowed
-}
-
-fn one(rest: &mut &[&str]) -> bool {
-    let Some((word, after)) = rest.split_first() else { return false };
-    *rest = after;
-    if *word == "(" {
-        let allowed = any(rest);
-        let is_closed = rest.split_off_first().is_some_and(|word| *word == ")");
-        return allowed && is_closed;
-    }
-    if let ["WITH", _, after @ ..] = *rest {
-        *rest = after;
-    }
-    ALLOWED.contains(word)
+    Expression::parse_mode(expression, ParseMode::LAX).is_ok_and(|expression| {
+        expression.evaluate(|one| one.license.id().is_some_and(|id| ALLOWED.contains(&id.name)))
+    })
 }
 
 #[cfg(test)]
@@ -118,5 +86,27 @@ mod tests {
         for bad in ["", "GPL-3.0", "MIT AND GPL-3.0", "MIT AND (GPL-3.0 OR LGPL-2.1)", "(MIT", "MIT MIT"] {
             assert!(!is_allowed(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_package_is_refused_for_its_licence_its_source_and_versions_left_open() {
+        let package = |license: &str, source: Option<&str>, req: &str| {
+            let dependency = serde_json::json!({
+                "name": "b", "req": req, "kind": null, "optional": false, "uses_default_features": true,
+                "features": [],
+            });
+            let package = serde_json::json!({
+                "name": "a", "version": "1.0.0", "id": "a", "license": license, "source": source,
+                "dependencies": [dependency], "targets": [], "features": {}, "manifest_path": "Cargo.toml",
+            });
+            faults_of(&serde_json::from_value(package).unwrap())
+        };
+        let registry = Some("registry+https://github.com/rust-lang/crates.io-index");
+        assert_eq!(package("MIT", registry, "*"), [""; 0]);
+        assert_eq!(package("GPL-3.0", registry, "1"), ["a 1.0.0: cannot take the licence \"GPL-3.0\""]);
+        let git = "git+https://example.org/a";
+        assert_eq!(package("MIT", Some(git), "1"), [format!("a 1.0.0: cannot come from {git}")]);
+        assert_eq!(package("", None, "1"), [""; 0]);
+        assert_eq!(package("", None, "*"), ["a: cannot take any version of b"]);
     }
 }

@@ -7,64 +7,73 @@ mod fuzz;
 mod layering;
 mod licences;
 mod lint;
-mod metadata;
 mod soak;
 mod sources;
 mod test;
 mod workspace;
 
-use std::env;
 use std::process::ExitCode;
+
+use clap::Parser;
 
 use workspace::Workspace;
 
-/// One task: its name, what it is for, and the function that does it with the arguments after its name.
-struct Task {
-    name: &'static str,
-    about: &'static str,
-    run: fn(&Workspace, &[String]) -> anyhow::Result<()>,
+/// The project's tasks.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// Everything that a change must pass
+    Check {
+        /// Only these steps
+        #[arg(value_parser = check::STEPS.map(|step| step.name))]
+        steps: Vec<String>,
+    },
+    /// Gets the originals, builds us, runs all tests
+    Test {
+        /// About a minute, without the originals
+        #[arg(long)]
+        fast: bool,
+        /// What `cargo test` gets
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Measures the originals and us in one run
+    Bench(bench::Options),
+    /// Packages a static build
+    Dist(dist::Options),
+    /// Runs each fuzz target for a while
+    Fuzz {
+        /// For each target. Long enough to notice a parser that panics on the first odd byte, short enough to be run often
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// Kills children, listeners and clients of a loaded daemon
+    Soak {
+        /// Long enough for a leak of a descriptor or a kilobyte in a minute to be seen
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
 }
 
-const TASKS: &[Task] = &[
-    Task { name: "check", about: "everything a change must pass [STEP ...]", run: check::run },
-    Task {
-        name: "test",
-        about: "gets the originals, builds us, runs all tests [--fast: about a minute, without the originals]",
-        run: test::run,
-    },
-    Task {
-        name: "bench",
-        about: "measures the originals and us in one run [--quick] [--only WORKLOAD] [--who CONTENDER]",
-        run: bench::run,
-    },
-    Task {
-        name: "dist",
-        about: "packages a static build [--binary PATH] [--folder DIR] [--only tarball|deb|rpm|docker]",
-        run: dist::run,
-    },
-    Task { name: "fuzz", about: "runs each fuzz target for a while [--seconds N]", run: fuzz::run },
-    Task {
-        name: "soak",
-        about: "kills children, listeners and clients of a loaded daemon [--seconds N]",
-        run: soak::run,
-    },
-];
-
 fn main() -> ExitCode {
-    let args: Vec<String> = env::args().skip(1).collect();
-    let wanted = args.first().map(String::as_str);
-    let Some(task) = TASKS.iter().find(|task| Some(task.name) == wanted) else {
-        eprintln!("usage: cargo xtask NAME");
-        for Task { name, about, .. } in TASKS {
-            eprintln!("  {name:<6} {about}");
-        }
-        return ExitCode::from(2);
-    };
-    match Workspace::find().and_then(|workspace| (task.run)(&workspace, &args[1..])) {
+    match run(Task::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask {}: {error:#}", task.name);
+            eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Check { steps } => check::run(&workspace, &steps),
+        Task::Test { fast: true, args } => test::run_fast(&workspace, &args),
+        Task::Test { fast: false, args } => test::run(&workspace, &args),
+        Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Dist(options) => dist::run(&workspace, options),
+        Task::Fuzz { seconds } => fuzz::run(&workspace, seconds),
+        Task::Soak { seconds } => soak::run(&workspace, seconds),
     }
 }

@@ -7,12 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use cargo_metadata::Package;
+use proc_macro2::TokenStream;
+use syn::visit::{self, Visit};
+use syn::{Item, UseTree, Visibility};
 
 /// The names of a path, such as those of `crate::http::access`.
 pub(crate) type ModulePath = Vec<String>;
 
 /// The modules of one crate, by their paths; the root's path is empty.
+#[derive(Default)]
 pub(crate) struct ModuleTree {
     pub(crate) modules: BTreeMap<ModulePath, Module>,
 }
@@ -26,24 +30,40 @@ pub(crate) struct Module {
     pub(crate) is_test: bool,
     /// The types that it makes public, in whatever degree.
     pub(crate) public_types: Vec<String>,
-    /// The paths that its code names, beginning with `crate`, `self`, `super` or a name of its own.
+    /// What its code names.
+    code: Names,
+    /// What its items for tests name.
+    tests: Names,
+}
+
+/// What some code names.
+#[derive(Default)]
+struct Names {
+    /// Paths, beginning with `crate`, `self`, `super` or a name of its own.
     paths: BTreeSet<ModulePath>,
     /// The names that `use` brings in, with the paths they stand for.
     imports: BTreeMap<String, ModulePath>,
 }
 
 impl ModuleTree {
-    /// Reads a crate from its first file, `lib.rs` or `main.rs`.
-    pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
-        let mut tree = Self { modules: BTreeMap::new() };
-        tree.read_file(Vec::new(), root, false)?;
+    /// Reads a crate from its first file, such as `lib.rs` or `main.rs`.
+    pub(crate) fn read(root: impl AsRef<Path>) -> anyhow::Result<Self> {
+        let mut tree = Self::default();
+        tree.read_file(Vec::new(), root.as_ref(), false)?;
         Ok(tree)
+    }
+
+    /// Reads the library and the programs of a package.
+    pub(crate) fn read_package(package: &Package) -> anyhow::Result<Vec<Self>> {
+        let code = package.targets.iter().filter(|target| target.is_lib() || target.is_bin());
+        code.map(|target| Self::read(&target.src_path)).collect()
     }
 
     fn read_file(&mut self, path: ModulePath, file: &Path, is_test: bool) -> anyhow::Result<()> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let tokens = tokens_of(&text).with_context(|| format!("cannot read {} as Rust", file.display()))?;
-        self.read_module(path, file, is_test, tokens)
+        let syntax =
+            syn::parse_file(&text).with_context(|| format!("cannot read {} as Rust", file.display()))?;
+        self.read_module(path, file, is_test, &syntax.items)
     }
 
     fn read_module(
@@ -51,41 +71,36 @@ impl ModuleTree {
         path: ModulePath,
         file: &Path,
         is_test: bool,
-        tokens: TokenStream,
+        items: &[Item],
     ) -> anyhow::Result<()> {
         let mut module = Module { file: file.to_owned(), is_test, ..Module::default() };
-        let mut children = Vec::new();
-        for item in items(tokens) {
-            if let Some(child) = ChildModule::of(&item) {
-                children.push(child);
-                continue;
-            }
-            if !item.is_test {
-                module.public_types.extend(public_type(&item.tokens));
-                module.scan(&item.tokens);
-            }
-        }
-        for child in children {
-            let is_test = is_test || child.is_test;
-            let mut path = path.clone();
-            path.push(child.name.clone());
-            match child.body {
-                Some(body) => self.read_module(path, file, is_test, body)?,
-                None => {
-                    let file = child_file(file, &path)?;
-                    self.read_file(path, &file, is_test)?;
+        for item in items {
+            let is_test_item = is_for_tests(item);
+            if let Item::Mod(child) = item {
+                let child_path = [path.as_slice(), &[child.ident.to_string()]].concat();
+                match &child.content {
+                    Some((_, items)) => self.read_module(child_path, file, is_test || is_test_item, items)?,
+                    None => {
+                        let file = child_file(file, &child_path)?;
+                        self.read_file(child_path, &file, is_test || is_test_item)?;
+                    }
                 }
+            } else if is_test_item {
+                module.tests.visit_item(item);
+            } else {
+                module.public_types.extend(public_type(item));
+                module.code.visit_item(item);
             }
         }
         self.modules.insert(path, module);
         Ok(())
     }
 
-    /// The files that the code outside of tests imports from: (importing module, imported module), each once.
+    /// The modules that the code outside of tests imports from: (importing module, imported module), each once.
     pub(crate) fn imports(&self) -> BTreeSet<(&ModulePath, &ModulePath)> {
         let code = self.modules.iter().filter(|(_, module)| !module.is_test);
         code.flat_map(|(at, module)| {
-            module.paths.iter().filter_map(move |path| Some((at, self.resolve(at, path, 0)?)))
+            module.code.paths.iter().filter_map(move |path| Some((at, self.resolve(at, path, 0)?)))
         })
         .filter(|(at, found)| at != found)
         .collect()
@@ -95,160 +110,125 @@ impl ModuleTree {
     fn resolve(&self, at: &ModulePath, path: &[String], depth: usize) -> Option<&ModulePath> {
         /// Longer chains of re-exports do not exist; a circle of them must end.
         const DEEPEST: usize = 8;
-        let (first, mut rest) = path.split_first()?;
-        let mut here = match first.as_str() {
-            "crate" => Vec::new(),
-            "self" => at.clone(),
-            "super" => at[..at.len().checked_sub(1)?].to_vec(),
-            name => {
-                let child = [at.as_slice(), &[name.to_owned()]].concat();
-                if !self.modules.contains_key(&child) {
-                    let import = self.modules.get(at)?.imports.get(name)?;
-                    return (depth < DEEPEST && import.first() != Some(first))
-                        .then(|| self.resolve(at, &[import, rest].concat(), depth + 1))?;
-                }
-                child
-            }
-        };
-        while let Some((name, after)) = rest.split_first() {
+        let mut here = at.clone();
+        for (index, name) in path.iter().enumerate() {
             let child = [here.as_slice(), std::slice::from_ref(name)].concat();
-            if name == "super" {
-                here.pop()?;
-            } else if self.modules.contains_key(&child) {
-                here = child;
-            } else {
-                // A re-export leads on to where the thing is defined.
-                let import = self.modules.get(&here)?.imports.get(name).filter(|_| depth < DEEPEST);
-                let defined = import.and_then(|import| self.resolve(&here, import, depth + 1));
-                return defined.or_else(|| self.modules.get_key_value(&here).map(|(path, _)| path));
+            match name.as_str() {
+                "crate" => here.clear(),
+                "self" => {}
+                "super" => drop(here.pop()?),
+                _ if self.modules.contains_key(&child) => here = child,
+                _ => {
+                    // A re-export leads on to where the thing is defined.
+                    let import = self.modules.get(&here)?.code.imports.get(name).filter(|_| depth < DEEPEST);
+                    let defined = import.and_then(|import| {
+                        self.resolve(&here, &[import, &path[index + 1..]].concat(), depth + 1)
+                    });
+                    return defined.or_else(|| (index > 0).then(|| self.key(&here))?);
+                }
             }
-            rest = after;
         }
-        self.modules.get_key_value(&here).map(|(path, _)| path)
+        self.key(&here)
+    }
+
+    fn key(&self, path: &ModulePath) -> Option<&ModulePath> {
+        self.modules.get_key_value(path).map(|(path, _)| path)
     }
 }
 
 impl Module {
-    /// Collects the paths and imports of an item, whatever is inside of it.
-    fn scan(&mut self, tokens: &[TokenTree]) {
-        let mut at = 0;
-        while at < tokens.len() {
-            match &tokens[at] {
-                TokenTree::Ident(word) if word == "use" => {
-                    let end = tokens[at..].iter().position(is_semicolon).map_or(tokens.len(), |end| at + end);
-                    self.scan_use(&[], &tokens[at + 1..end]);
-                    at = end;
-                }
-                TokenTree::Ident(_) => {
-                    let (path, length) = path_at(&tokens[at..]);
-                    if path.len() > 1 {
-                        self.paths.insert(path);
-                    }
-                    at += length;
-                }
-                TokenTree::Group(group) => {
-                    self.scan(&group.stream().into_iter().collect::<Vec<_>>());
-                    at += 1;
-                }
-                _ => at += 1,
-            }
-        }
-    }
-
-    /// Takes a use tree apart; `before` is the path that leads to it.
-    fn scan_use(&mut self, before: &[String], tokens: &[TokenTree]) {
-        for part in tokens.split(|token| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ',')) {
-            let (mut path, length) = path_at(part);
-            path.splice(0..0, before.iter().cloned());
-            match part.get(length..) {
-                Some([TokenTree::Group(group), ..]) => {
-                    self.scan_use(&path, &group.stream().into_iter().collect::<Vec<_>>());
-                }
-                Some([TokenTree::Ident(word), TokenTree::Ident(name)]) if word == "as" => {
-                    self.import(name.to_string(), path);
-                }
-                _ => {
-                    if path.last().is_some_and(|last| last == "self") {
-                        path.pop();
-                    }
-                    if let Some(last) = path.last().cloned() {
-                        self.import(last, path);
-                    }
-                }
-            }
-        }
-    }
-
-    fn import(&mut self, name: String, path: ModulePath) {
-        self.paths.insert(path.clone());
-        self.imports.insert(name, path);
+    /// The names with which its paths begin, in tests too: those of other crates are among them.
+    pub(crate) fn first_names(&self) -> impl Iterator<Item = &String> {
+        self.code.paths.iter().chain(&self.tests.paths).filter_map(|path| path.first())
     }
 }
 
-/// One item of a module, up to its semicolon or its braces.
-struct Item {
-    is_test: bool,
-    tokens: Vec<TokenTree>,
-}
-
-/// Divides the tokens of a module into items. Attributes and doc comments stand before their item.
-fn items(tokens: TokenStream) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut item = Item { is_test: false, tokens: Vec::new() };
-    for token in tokens {
-        let is_attribute =
-            matches!(item.tokens.last(), Some(TokenTree::Punct(mark)) if mark.as_char() == '#');
-        let is_end = match &token {
-            TokenTree::Group(group) if is_attribute => {
-                item.is_test |= group.stream().to_string().replace(' ', "").starts_with("cfg(test)");
-                false
+impl Names {
+    /// Takes a use tree apart; `path` leads to it.
+    fn add_use(&mut self, mut path: ModulePath, tree: &UseTree) {
+        let name = match tree {
+            UseTree::Path(part) => {
+                path.push(part.ident.to_string());
+                return self.add_use(path, &part.tree);
             }
-            // `use a::{b, c};` and `const A: [u8; 2] = {…};` go on after their braces.
-            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace && !goes_on(&item.tokens),
-            token => is_semicolon(token),
+            UseTree::Group(group) => {
+                return group.items.iter().for_each(|tree| self.add_use(path.clone(), tree));
+            }
+            UseTree::Name(part) => {
+                path.push(part.ident.to_string());
+                None
+            }
+            UseTree::Rename(part) => {
+                path.push(part.ident.to_string());
+                Some(part.rename.to_string())
+            }
+            UseTree::Glob(_) => None,
         };
-        item.tokens.push(token);
-        if is_end {
-            items.push(std::mem::replace(&mut item, Item { is_test: false, tokens: Vec::new() }));
+        path.pop_if(|last| last == "self");
+        if let Some(name) = name.or_else(|| path.last().cloned()) {
+            self.paths.insert(path.clone());
+            self.imports.insert(name, path);
         }
     }
-    items
 }
 
-/// Whether an item ends with a semicolon, and not with its first braces.
-fn goes_on(tokens: &[TokenTree]) -> bool {
-    let words = tokens.iter().filter_map(|token| match token {
-        TokenTree::Ident(word) => Some(word.to_string()),
-        _ => None,
-    });
-    let first = words.into_iter().find(|word| !["pub", "unsafe", "extern"].contains(&word.as_str()));
-    let is_constant_function =
-        tokens.iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
-    first.is_some_and(|word| {
-        ["use", "static"].contains(&word.as_str()) || (word == "const" && !is_constant_function)
-    })
-}
-
-/// A `mod` item.
-struct ChildModule {
-    name: String,
-    is_test: bool,
-    /// Its tokens, when they are written in the same file.
-    body: Option<TokenStream>,
-}
-
-impl ChildModule {
-    fn of(item: &Item) -> Option<Self> {
-        let at =
-            item.tokens.iter().position(|token| matches!(token, TokenTree::Ident(word) if word == "mod"))?;
-        let [TokenTree::Ident(name), end] = &item.tokens[at + 1..] else { return None };
-        let body = match end {
-            TokenTree::Group(group) => Some(group.stream()),
-            end if is_semicolon(end) => None,
-            _ => return None,
-        };
-        Some(Self { name: name.to_string(), is_test: item.is_test, body })
+impl<'ast> Visit<'ast> for Names {
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.add_use(Vec::new(), &item.tree);
     }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        if path.segments.len() > 1 {
+            self.paths.insert(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        }
+        visit::visit_path(self, path);
+    }
+
+    /// What a macro or an attribute is given has a syntax of its own: paths in it are known by their colons.
+    fn visit_token_stream(&mut self, tokens: &'ast TokenStream) {
+        let text = tokens.to_string().replace(" :: ", "::");
+        let words = text.split(|char: char| !(char.is_alphanumeric() || char == '_' || char == ':'));
+        self.paths.extend(
+            words
+                .filter(|word| word.contains("::"))
+                .map(|word| word.split("::").map(str::to_owned).collect()),
+        );
+    }
+}
+
+/// Whether an item is compiled for tests alone.
+fn is_for_tests(item: &Item) -> bool {
+    let attributes = match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => return false,
+    };
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+        .any(|attribute| attribute.parse_args::<syn::Ident>().is_ok_and(|condition| condition == "test"))
+}
+
+/// The name of a type that an item makes public.
+fn public_type(item: &Item) -> Option<String> {
+    let (visibility, name) = match item {
+        Item::Enum(item) => (&item.vis, &item.ident),
+        Item::Struct(item) => (&item.vis, &item.ident),
+        Item::Trait(item) => (&item.vis, &item.ident),
+        Item::Type(item) => (&item.vis, &item.ident),
+        Item::Union(item) => (&item.vis, &item.ident),
+        _ => return None,
+    };
+    (!matches!(visibility, Visibility::Inherited)).then(|| name.to_string())
 }
 
 /// The file of the module `path`, which the file of its parent declares.
@@ -261,58 +241,64 @@ fn child_file(parent: &Path, path: &[String]) -> anyhow::Result<PathBuf> {
     file.ok_or_else(|| anyhow!("{}: cannot find the file of `mod {name};`", parent.display()))
 }
 
-/// The name of a type that an item makes public.
-fn public_type(tokens: &[TokenTree]) -> Option<String> {
-    let words: Vec<String> = tokens
-        .iter()
-        .skip_while(|token| !matches!(token, TokenTree::Ident(_)))
-        .map(TokenTree::to_string)
-        .collect();
-    let mut words = words.iter().map(String::as_str);
-    if words.next() != Some("pub") {
-        return None;
-    }
-    let mut words = words.skip_while(|word| word.starts_with('(') || *word == "unsafe");
-    let kind = words.next()?;
-    ["struct", "enum", "trait", "type", "union"].contains(&kind).then(|| words.next().map(str::to_owned))?
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The path at the start, and the number of its tokens.
-fn path_at(tokens: &[TokenTree]) -> (ModulePath, usize) {
-    let mut path = Vec::new();
-    let mut at = 0;
-    while let Some(TokenTree::Ident(word)) = tokens.get(at) {
-        path.push(word.to_string());
-        at += 1;
-        let is_colon = |at| matches!(tokens.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == ':');
-        if !(is_colon(at) && is_colon(at + 1)) {
-            break;
+    /// A crate of these files.
+    fn tree(files: &[(&str, &str)]) -> ModuleTree {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
         }
-        at += 2;
+        ModuleTree::read(folder.path().join("lib.rs")).unwrap()
     }
-    (path, at)
-}
 
-fn is_semicolon(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Punct(mark) if mark.as_char() == ';')
-}
-
-/// The tokens of a file.
-pub(crate) fn tokens_of(text: &str) -> anyhow::Result<TokenStream> {
-    text.parse().map_err(|error| anyhow!("{error}"))
-}
-
-/// Every `.rs` file of a folder and of those in it.
-pub(crate) fn rust_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in folder.read_dir().with_context(|| format!("cannot list {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
+    fn imports(tree: &ModuleTree) -> Vec<String> {
+        tree.imports().iter().map(|(from, to)| format!("{} {}", from.join("::"), to.join("::"))).collect()
     }
-    files.sort();
-    Ok(files)
+
+    #[test]
+    fn imports_are_found_in_uses_code_and_macros_and_lead_through_re_exports() {
+        let tree = tree(&[
+            ("lib.rs", "mod a; mod b; mod c { pub fn f() { assert!(super::a::inner::X > 0); } } mod d;"),
+            ("a/mod.rs", "pub mod inner; pub use inner::{X as Y, self};"),
+            ("a/inner.rs", "pub const X: u8 = 1;"),
+            ("b.rs", "use crate::a::Y; use serde::Serialize; type T = Vec<crate::c::C>;"),
+            (
+                "d.rs",
+                "#[cfg(test)] use crate::b; #[cfg(test)] mod tests { use crate::c; } fn a(a: u8) { a; }",
+            ),
+        ]);
+        assert_eq!(imports(&tree), ["a a::inner", "b a::inner", "b c", "c a::inner"]);
+    }
+
+    #[test]
+    fn a_crate_is_named_where_a_path_begins_with_it_and_not_where_its_name_is_a_word() {
+        let text = "use rustls; /// log\nfn log(log: u8) { serde::y!(a::b); let md5 = 1; } #[derive(thiserror::Error)] \
+                    struct S; #[cfg(test)] fn t() { tempfile::tempdir(); }";
+        let tree = tree(&[("lib.rs", text)]);
+        let names: Vec<&String> = tree.modules[&Vec::new()].first_names().collect();
+        assert_eq!(names, ["a", "rustls", "serde", "thiserror", "tempfile"]);
+    }
+
+    #[test]
+    fn modules_know_their_public_types_and_whether_they_are_for_tests() {
+        let tree = tree(&[
+            ("lib.rs", "pub struct A; enum B {} pub(crate) trait C {} pub fn d() {} #[cfg(test)] mod tests;"),
+            ("tests.rs", "mod inner { pub type T = u8; }"),
+        ]);
+        let modules: Vec<(String, bool, String)> = tree
+            .modules
+            .iter()
+            .map(|(path, module)| (path.join("::"), module.is_test, module.public_types.join(" ")))
+            .collect();
+        let expected = [("", false, "A C"), ("tests", true, ""), ("tests::inner", true, "T")];
+        assert_eq!(
+            modules,
+            expected.map(|(path, is_test, types)| (path.to_owned(), is_test, types.to_owned()))
+        );
+    }
 }

@@ -1,7 +1,5 @@
 //! `cargo xtask test [--fast] [ARGS]`: fetches and builds whatever the tests need; a part that is missing is a failure.
 
-use std::time::Instant;
-
 use crate::workspace::{self, Workspace};
 
 /// The end-to-end tests that `--fast` runs: real processes of ours, in seconds, without the originals and without a
@@ -17,20 +15,10 @@ const FAST_END_TO_END: [&str; 8] = [
     "stop_reasons",
 ];
 
-/// Runs all tests, or with `--fast` those that answer in about a minute. The other arguments go to `cargo test`.
+/// Runs all tests; the arguments go to `cargo test`.
 ///
 /// The binary is built in the same profile as the tests: one set of dependencies to compile.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
-    let began = Instant::now();
-    match args.split_first() {
-        Some((flag, args)) if flag == "--fast" => fast(workspace, args)?,
-        _ => all(workspace, args)?,
-    }
-    eprintln!("xtask: the tests passed after {} s", began.elapsed().as_secs());
-    Ok(())
-}
-
-fn all(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
     workspace.install_packages()?;
     let originals = workspace.originals()?;
     workspace::run(workspace.cargo(&["build", "--package", "ironlance"]))?;
@@ -43,7 +31,7 @@ fn all(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
 }
 
 /// Unit and property tests of every crate, then [`FAST_END_TO_END`].
-fn fast(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run_fast(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
     let unit = ["test", "--quiet", "--workspace", "--exclude", "ironlance-e2e", "--no-fail-fast"];
     let mut tests = workspace.cargo(&unit);
     tests.args(["--lib", "--bins", "--tests"]).args(args);

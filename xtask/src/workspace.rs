@@ -1,10 +1,14 @@
-//! The repository, `Workspace`: its folders, and commands in them that are printed before they run.
+//! The repository, `Workspace`: its folders, its packages, and commands in them that are printed before they run.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
+
+/// The manifest of the product and of these tasks.
+pub(crate) const MAIN_MANIFEST: &str = "Cargo.toml";
 
 /// The fuzz targets are a workspace of their own, so that their engine is built only when asked for.
 pub(crate) const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
@@ -41,6 +45,16 @@ impl Workspace {
         self.command(&cargo, args)
     }
 
+    /// The packages of a workspace and all that they depend on; `manifest` is relative to the root.
+    pub(crate) fn metadata(&self, manifest: &str) -> anyhow::Result<Metadata> {
+        MetadataCommand::new()
+            .manifest_path(self.root.join(manifest))
+            .features(CargoOpt::AllFeatures)
+            .other_options(["--locked".to_owned()])
+            .exec()
+            .with_context(|| format!("cannot list the packages of {manifest}"))
+    }
+
     /// Makes sure that the packages the tests need are there; says which when they cannot be had.
     pub(crate) fn install_packages(&self) -> anyhow::Result<()> {
         run(self.command("scripts/debian", &[]))
@@ -48,15 +62,10 @@ impl Workspace {
 
     /// Makes sure that the originals are there; gives the folder of their commands.
     pub(crate) fn originals(&self) -> anyhow::Result<PathBuf> {
-        let folder = self.target.join("originals");
-        let folder = folder.to_str().with_context(|| format!("cannot use {folder:?}: not UTF-8"))?;
-        let mut command = self.command("scripts/originals", &[folder]);
+        let mut command = self.command("scripts/originals", &[]);
+        command.arg(self.target.join("originals"));
         show(&command);
-        let output = command.stderr(Stdio::inherit()).output().context("cannot run scripts/originals")?;
-        if !output.status.success() {
-            bail!("cannot get the originals: scripts/originals ended with {}", output.status);
-        }
-        let bin = String::from_utf8(output.stdout).context("cannot read where the originals are")?;
+        let bin = stdout_of(command.stderr(Stdio::inherit())).context("cannot get the originals")?;
         Ok(PathBuf::from(bin.trim_end()))
     }
 
@@ -77,6 +86,16 @@ pub(crate) fn run(mut command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a command prints on its stdout; fails when the command fails, with what it printed on its stderr.
+pub(crate) fn stdout_of(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.output().with_context(|| format!("cannot run {:?}", command.get_program()))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} ended with {}: {}", output.status, stderr.trim_end());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("cannot read what {command:?} printed"))
+}
+
 fn show(command: &Command) {
     eprintln!("xtask: {}", describe(command));
 }
@@ -84,9 +103,6 @@ fn show(command: &Command) {
 fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().filter(|_| program.is_absolute()).unwrap_or(program.as_os_str());
-    std::iter::once(name)
-        .chain(command.get_args())
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words = std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy());
+    words.collect::<Vec<_>>().join(" ")
 }

@@ -6,8 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::stdout_of;
-use crate::workspace::{self, Workspace};
+use crate::workspace::{self, Workspace, stdout_of};
 
 /// The target triple, without which the flags below would be those of build scripts and macros too.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -55,8 +54,7 @@ fn copy(binary: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
 /// A static program names no loader and needs no library.
 fn check_static(binary: &Path) -> anyhow::Result<()> {
     let mut command = Command::new("readelf");
-    command.args(["--wide", "--program-headers", "--dynamic"]).arg(binary);
-    let headers = stdout_of(command)?;
+    let headers = stdout_of(command.args(["--wide", "--program-headers", "--dynamic"]).arg(binary))?;
     match headers.lines().find(|line| line.contains("INTERP") || line.contains("(NEEDED)")) {
         Some(line) => bail!("cannot call {} static: {}", binary.display(), line.trim()),
         None => Ok(()),

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::stdout_of;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, stdout_of};
 
 /// Writes it beside the files.
 pub(super) fn write(workspace: &Workspace, folder: &Path, files: &[PathBuf]) -> anyhow::Result<()> {
@@ -17,5 +16,5 @@ pub(super) fn write(workspace: &Workspace, folder: &Path, files: &[PathBuf]) -> 
     let mut command = workspace.command("sha256sum", &["--"]);
     command.args(files.iter().filter_map(|file| file.file_name()).map(OsStr::to_owned)).current_dir(folder);
     let list = folder.join("SHA256SUMS");
-    fs::write(&list, stdout_of(command)?).with_context(|| format!("cannot write {}", list.display()))
+    fs::write(&list, stdout_of(&mut command)?).with_context(|| format!("cannot write {}", list.display()))
 }

@@ -8,8 +8,8 @@ use anyhow::Context;
 
 use super::product::Product;
 use super::staging::StagingTree;
-use super::{shell, stdout_of};
-use crate::workspace::Workspace;
+use super::{files_below, shell};
+use crate::workspace::{Workspace, stdout_of};
 
 /// What dpkg asks before it replaces them.
 const CONFFILES: &str = "/etc/supervisor/supervisord.conf\n";
@@ -52,9 +52,7 @@ pub(super) fn make(workspace: &Workspace, product: &Product, folder: &Path) -> a
 
 /// The folder DEBIAN: the metadata that dpkg reads.
 fn control(tree: &StagingTree, product: &Product, packaging: &Path) -> anyhow::Result<()> {
-    let mut size = Command::new("du");
-    size.args(["-k", "-s", "--apparent-size"]).arg(&tree.root);
-    let size = stdout_of(size)?;
+    let size = stdout_of(Command::new("du").args(["-k", "-s", "--apparent-size"]).arg(&tree.root))?;
     let size = size.split_whitespace().next().unwrap_or_default();
     let sums = sums(tree)?;
     let template = packaging.join("control");
@@ -72,9 +70,7 @@ fn control(tree: &StagingTree, product: &Product, packaging: &Path) -> anyhow::R
 }
 
 fn sums(tree: &StagingTree) -> anyhow::Result<String> {
-    let files = tree.files()?;
+    let files = files_below(&tree.root)?;
     let files = files.iter().filter(|file| !file.starts_with("etc") && !tree.root.join(file).is_symlink());
-    let mut command = Command::new("md5sum");
-    command.args(files).current_dir(&tree.root);
-    stdout_of(command)
+    stdout_of(Command::new("md5sum").args(files).current_dir(&tree.root))
 }

@@ -20,7 +20,8 @@ mod tarball;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use walkdir::WalkDir;
 
 use crate::workspace::{self, Workspace};
 use product::Product;
@@ -38,40 +39,22 @@ const KINDS: [Kind; 4] = [
     Kind { name: "docker", make: image::make },
 ];
 
-/// What the arguments ask for.
-#[derive(Default)]
-struct Options {
-    /// This binary instead of a new one.
+/// What to make of what.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Package this binary instead of building one
+    #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
-    /// Where everything goes.
+    /// Where everything goes: target/dist by default
+    #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Only these kinds.
+    /// Only these kinds; may be given more than once
+    #[arg(long, value_name = "KIND", value_parser = KINDS.map(|kind| kind.name))]
     only: Vec<String>,
 }
 
-impl Options {
-    fn of(args: &[String]) -> anyhow::Result<Self> {
-        let mut options = Self::default();
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().with_context(|| format!("cannot do without a value: {arg}"));
-            match arg.as_str() {
-                "--binary" => options.binary = Some(value()?.into()),
-                "--folder" => options.folder = Some(value()?.into()),
-                "--only" => options.only.push(value()?.clone()),
-                other => bail!("cannot take {other:?}: dist has --binary PATH, --folder DIR and --only KIND"),
-            }
-        }
-        if let Some(wrong) = options.only.iter().find(|name| KINDS.iter().all(|kind| kind.name != *name)) {
-            bail!("cannot make {wrong:?}: the kinds are {}", KINDS.map(|kind| kind.name).join(", "));
-        }
-        Ok(options)
-    }
-}
-
 /// Makes every kind of package, or those that are asked for.
-pub(crate) fn run(workspace: &Workspace, args: &[String]) -> anyhow::Result<()> {
-    let options = Options::of(args)?;
+pub(crate) fn run(workspace: &Workspace, options: Options) -> anyhow::Result<()> {
     let folder = options.folder.unwrap_or_else(|| workspace.target.join("dist"));
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
@@ -103,14 +86,16 @@ fn empty_folder(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
-/// What a command says on its stdout; it must end well.
-fn stdout_of(mut command: std::process::Command) -> anyhow::Result<String> {
-    let output = command.output().with_context(|| format!("cannot run {:?}", command.get_program()))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("{command:?} ended with {}: {}", output.status, stderr.trim_end());
+/// Every file that is none of a folder, by its path from the folder, sorted.
+fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry?;
+        if !entry.file_type().is_dir() {
+            files.push(entry.path().strip_prefix(folder)?.to_owned());
+        }
     }
-    String::from_utf8(output.stdout).with_context(|| format!("cannot read what {command:?} says"))
+    Ok(files)
 }
 
 /// A line that a person runs in a shell, in a folder.
@@ -119,24 +104,4 @@ fn shell(folder: &Path, script: &str, epoch: u64) -> anyhow::Result<()> {
     command.args(["-euc", script]).current_dir(folder);
     command.env("SOURCE_DATE_EPOCH", epoch.to_string()).env("LC_ALL", "C");
     workspace::run(command)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options(line: &str) -> anyhow::Result<Options> {
-        let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Options::of(&args)
-    }
-
-    #[test]
-    fn what_dist_does_not_know_is_refused() {
-        let all = options("--binary /b --folder out --only deb --only rpm").unwrap();
-        assert_eq!((all.binary, all.folder), (Some("/b".into()), Some("out".into())));
-        assert_eq!(all.only, ["deb", "rpm"]);
-        for line in ["--only snap", "--binary", "--profile x", "deb"] {
-            assert!(options(line).is_err(), "{line}");
-        }
-    }
 }

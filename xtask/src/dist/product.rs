@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::{empty_folder, stdout_of};
-use crate::workspace::Workspace;
+use super::{empty_folder, files_below};
+use crate::workspace::{Workspace, stdout_of};
 
 /// A binary with everything that belongs to it.
 pub(super) struct Product {
@@ -33,17 +33,16 @@ impl Product {
     pub(super) fn gather(workspace: &Workspace, binary: PathBuf, folder: &Path) -> anyhow::Result<Self> {
         let work = folder.join("work");
         empty_folder(&work)?;
-        let version = stdout_of(command(&binary, &["--version"]))?;
+        let ask = |args: &[&str]| stdout_of(Command::new(&binary).args(args));
+        let version = ask(&["--version"])?;
         let version = version.trim().rsplit(' ').next().unwrap_or_default().to_owned();
         let pages = work.join("man");
-        let mut manual = command(&binary, &["manual", "--folder"]);
-        manual.arg(&pages);
-        stdout_of(manual)?;
+        stdout_of(Command::new(&binary).args(["manual", "--folder"]).arg(&pages))?;
         let scripts = work.join("completion");
         fs::create_dir_all(&scripts).with_context(|| format!("cannot make {}", scripts.display()))?;
         for shell in SHELLS {
             let file = scripts.join(shell);
-            fs::write(&file, stdout_of(command(&binary, &["completion", shell]))?)
+            fs::write(&file, ask(&["completion", shell])?)
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
         let links = links(&pages)?;
@@ -54,45 +53,20 @@ impl Product {
     pub(super) fn name(&self, before: &str, after: &str) -> String {
         format!("ironlance{before}{}{after}", self.version)
     }
-
-    /// The files of the pages with their sections.
-    pub(super) fn page_files(&self) -> anyhow::Result<Vec<(String, PathBuf)>> {
-        page_files(&self.pages)
-    }
-}
-
-fn command(binary: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(binary);
-    command.args(args);
-    command
 }
 
 /// Every command with a page of its own is a link, but those that are only said behind `ironlance`.
 fn links(pages: &Path) -> anyhow::Result<Vec<String>> {
-    let files = page_files(pages)?;
-    let commands = files.iter().filter(|(section, _)| section != "man5");
-    let names = commands.filter_map(|(_, file)| Some(file.file_stem()?.to_str()?.to_owned()));
+    let commands = files_below(pages)?.into_iter().filter(|page| !page.starts_with("man5"));
+    let names = commands.filter_map(|page| Some(page.file_stem()?.to_str()?.to_owned()));
     Ok(names.filter(|name| !name.starts_with("ironlance")).collect())
-}
-
-fn page_files(pages: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
-    let mut files = Vec::new();
-    for section in fs::read_dir(pages).with_context(|| format!("cannot list {}", pages.display()))? {
-        let section = section?;
-        let name = section.file_name().to_string_lossy().into_owned();
-        for page in fs::read_dir(section.path())? {
-            files.push((name.clone(), page?.path()));
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// SOURCE_DATE_EPOCH, else the time of the last commit (reproducible-builds.org/specs/source-date-epoch).
 fn epoch(workspace: &Workspace) -> anyhow::Result<u64> {
     let text = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text,
-        Err(_) => stdout_of(workspace.command("git", &["log", "-1", "--format=%ct"]))
+        Err(_) => stdout_of(&mut workspace.command("git", &["log", "-1", "--format=%ct"]))
             .unwrap_or_else(|_| "0".to_owned()),
     };
     text.trim().parse().with_context(|| format!("cannot read a time: {text:?}"))

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use super::product::Product;
 use super::staging::StagingTree;
-use super::{empty_folder, shell};
+use super::{empty_folder, files_below, shell};
 use crate::workspace::Workspace;
 
 /// Makes `ironlance-VERSION-1.x86_64.rpm`.
@@ -42,7 +42,7 @@ fn describe(workspace: &Workspace, tree: &StagingTree, product: &Product) -> any
     let template = workspace.root.join("packaging/rpm/ironlance.spec");
     let spec =
         fs::read_to_string(&template).with_context(|| format!("cannot read {}", template.display()))?;
-    let files = tree.files()?;
+    let files = files_below(&tree.root)?;
     let listed = files.iter().filter(|file| file.starts_with("usr") && !file.starts_with("usr/share/doc"));
     let listed: Vec<String> = listed.map(|file| listed_as(file)).collect();
     Ok(spec

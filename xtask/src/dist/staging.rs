@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::empty_folder;
 use super::product::Product;
+use super::{empty_folder, files_below};
 use crate::workspace::Workspace;
 
 /// A folder that stands for `/`, or for `/usr/local`.
@@ -30,9 +30,9 @@ impl StagingTree {
     /// Puts the program, its links, pages and completions under a prefix such as `usr`.
     pub(super) fn program(&self, product: &Product, prefix: &str) -> anyhow::Result<()> {
         self.links(product, prefix)?;
-        for (section, page) in product.page_files()? {
-            let name = page.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            self.copy(&page, &format!("{prefix}/share/man/{section}/{name}"), 0o644)?;
+        for page in files_below(&product.pages)? {
+            let path = format!("{prefix}/share/man/{}", page.display());
+            self.copy(&product.pages.join(&page), &path, 0o644)?;
         }
         for (shell, folder, ending) in COMPLETIONS {
             let folder = format!("{prefix}/{folder}");
@@ -70,23 +70,12 @@ impl StagingTree {
                 self.copy(&file, &format!("{folder}/{name}"), 0o644)?;
             }
         }
-        self.pages(&workspace.root.join("docs"), &format!("{folder}/docs"))?;
+        let docs = workspace.root.join("docs");
+        for page in files_below(&docs)? {
+            self.copy(&docs.join(&page), &format!("{folder}/docs/{}", page.display()), 0o644)?;
+        }
         let sample = workspace.root.join("crates/config/sample/supervisord.conf");
         self.copy(&sample, &format!("{folder}/examples/supervisord.conf"), 0o644)
-    }
-
-    /// Every file of a folder and of those in it.
-    fn pages(&self, from: &Path, path: &str) -> anyhow::Result<()> {
-        for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
-            let entry = entry?;
-            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
-            if entry.file_type()?.is_dir() {
-                self.pages(&entry.path(), &path)?;
-            } else {
-                self.copy(&entry.path(), &path, 0o644)?;
-            }
-        }
-        Ok(())
     }
 
     /// An empty folder.
@@ -120,24 +109,6 @@ impl StagingTree {
         let folder = to.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(to)
-    }
-
-    /// Every file that is none of a folder, by its path from the root, sorted.
-    pub(super) fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let mut folders = vec![self.root.clone()];
-        let mut files = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))? {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    files.push(entry.path().strip_prefix(&self.root).unwrap_or(&entry.path()).to_owned());
-                }
-            }
-        }
-        files.sort();
-        Ok(files)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, stdout_of};
 
 /// A file that is longer is two files.
 const MOST_LINES: usize = 800;
@@ -18,10 +18,10 @@ const VAGUE_NAMES: &[&str] = &["utils", "util", "helpers", "helper", "common", "
 const PRIVATE_PATHS: &[&str] =
     &[concat!("/wo", "rk/"), concat!("../sha", "red/"), concat!("issues ", "show")];
 
-/// What is wrong with the files that git knows or would take.
+/// What is wrong with the repository's files.
 pub(super) fn faults(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let mut faults = Vec::new();
-    for path in files(workspace)? {
+    for path in list(workspace)? {
         // Others may be working on the tree: a file can go between the listing and the reading.
         let Ok(bytes) = fs::read(&path) else { continue };
         let text = String::from_utf8_lossy(&bytes);
@@ -34,13 +34,10 @@ pub(super) fn faults(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     Ok(faults)
 }
 
-fn files(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
+/// The files that git knows or would take.
+pub(super) fn list(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
     let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let output = workspace.command("git", &args).output().context("cannot run git")?;
-    if !output.status.success() {
-        bail!("cannot list the repository's files: {}", String::from_utf8_lossy(&output.stderr).trim_end());
-    }
-    let names = String::from_utf8(output.stdout).context("cannot list the repository's files: not UTF-8")?;
+    let names = stdout_of(&mut workspace.command("git", &args)).context("cannot list the files")?;
     Ok(names.split_terminator('\0').map(|name| workspace.root.join(name)).collect())
 }
 

@@ -3,100 +3,84 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
-use proc_macro2::{TokenStream, TokenTree};
+use cargo_metadata::{DependencyKind, Metadata, NodeDep, Package};
 
-use crate::metadata::{Metadata, Package};
-use crate::sources::{ModuleTree, rust_files, tokens_of};
-use crate::workspace::Workspace;
+use super::files;
+use crate::sources::ModuleTree;
+use crate::workspace::{FUZZ_MANIFEST, MAIN_MANIFEST, Workspace};
 
 /// Everything unused in both workspaces.
 pub(super) fn faults(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
-    let metadata = Metadata::read(workspace, "Cargo.toml")?;
     let mut faults = Vec::new();
-    for package in metadata.members() {
-        faults.extend(unused_dependencies(workspace, &metadata, package)?);
-        faults.extend(
-            orphans(package)?.iter().map(|file| {
-                format!("{}: cannot stay: no `mod` names it", workspace.relative(file).display())
-            }),
-        );
+    let mut named_files = BTreeSet::new();
+    for manifest in [MAIN_MANIFEST, FUZZ_MANIFEST] {
+        let metadata = workspace.metadata(manifest)?;
+        for package in metadata.workspace_packages() {
+            let manifest = workspace.relative(package.manifest_path.as_std_path()).display();
+            let sources = PackageSources::read(package)?;
+            faults.extend(
+                dependencies(&metadata, package).filter(|dependency| !sources.name(dependency)).map(|one| {
+                    format!("{manifest}: cannot keep the dependency {}: no source names it", one.name)
+                }),
+            );
+            named_files.extend(sources.files);
+        }
+        let text = fs::read_to_string(workspace.root.join(manifest))?;
+        let packages = metadata.workspace_packages();
+        let inherited = packages.iter().flat_map(|package| &package.dependencies);
+        for name in workspace_dependencies(&text) {
+            if inherited.clone().all(|dependency| dependency.name != name) {
+                faults.push(format!(
+                    "{manifest}: cannot keep the workspace dependency {name}: no crate has it"
+                ));
+            }
+        }
     }
-    let manifest = fs::read_to_string(workspace.root.join("Cargo.toml")).context("cannot read Cargo.toml")?;
-    let used: BTreeSet<&str> =
-        metadata.members().flat_map(|package| &package.dependencies).map(|one| one.name.as_str()).collect();
-    faults.extend(
-        workspace_dependencies(&manifest)
-            .filter(|name| !used.contains(name))
-            .map(|name| format!("Cargo.toml: cannot keep the workspace dependency {name}: no crate has it")),
-    );
+    for file in files::list(workspace)? {
+        if file.extension().is_some_and(|extension| extension == "rs") && !named_files.contains(&file) {
+            faults.push(format!("{}: cannot stay: no `mod` names it", workspace.relative(&file).display()));
+        }
+    }
     Ok(faults)
 }
 
-/// The dependencies of a package that its sources do not name. A normal one must be named outside of tests/.
-fn unused_dependencies(
-    workspace: &Workspace,
-    metadata: &Metadata,
-    package: &Package,
-) -> anyhow::Result<Vec<String>> {
-    let mut code = BTreeSet::new();
-    names_under(&package.folder().join("src"), &mut code)?;
-    let mut all = code.clone();
-    for folder in ["tests", "benches", "examples", "fuzz_targets"] {
-        names_under(&package.folder().join(folder), &mut all)?;
-    }
-    let unused = package.dependencies.iter().filter(|dependency| {
-        let names = if dependency.kind.is_none() { &code } else { &all };
-        !names.contains(&metadata.crate_name(dependency))
-    });
-    let manifest = workspace.relative(&package.manifest_path).display();
-    Ok(unused
-        .map(|one| format!("{manifest}: cannot keep the dependency {}: no source names it", one.name))
-        .collect())
+/// What the sources of a package name.
+#[derive(Default)]
+struct PackageSources {
+    files: BTreeSet<PathBuf>,
+    /// The first names of paths in its library and its program, which are those of crates among others.
+    code: BTreeSet<String>,
+    /// The same of its tests, benches, examples and build script.
+    other: BTreeSet<String>,
 }
 
-/// The names before `::` and behind `use` in all files of a folder.
-fn names_under(folder: &Path, names: &mut BTreeSet<String>) -> anyhow::Result<()> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for file in rust_files(folder)? {
-        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        collect(tokens_of(&text)?, names);
-    }
-    Ok(())
-}
-
-fn collect(tokens: TokenStream, names: &mut BTreeSet<String>) {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    for (at, token) in tokens.iter().enumerate() {
-        match token {
-            TokenTree::Group(group) => collect(group.stream(), names),
-            TokenTree::Ident(word) => {
-                let is_colon =
-                    |token: &TokenTree| matches!(token, TokenTree::Punct(mark) if mark.as_char() == ':');
-                let is_before_colons = tokens.len() > at + 2 && tokens[at + 1..=at + 2].iter().all(is_colon);
-                let is_behind_use =
-                    at > 0 && matches!(&tokens[at - 1], TokenTree::Ident(before) if before == "use");
-                if is_before_colons || is_behind_use {
-                    names.insert(word.to_string());
-                }
+impl PackageSources {
+    fn read(package: &Package) -> anyhow::Result<Self> {
+        let mut sources = Self::default();
+        for target in &package.targets {
+            let is_code = target.is_lib() || target.is_bin();
+            let names = if is_code { &mut sources.code } else { &mut sources.other };
+            for module in ModuleTree::read(&target.src_path)?.modules.into_values() {
+                names.extend(module.first_names().cloned());
+                sources.files.insert(module.file);
             }
-            _ => {}
         }
+        Ok(sources)
+    }
+
+    /// Whether they name a dependency. A normal one must be named outside of tests/.
+    fn name(&self, dependency: &NodeDep) -> bool {
+        let is_normal = dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+        self.code.contains(&dependency.name) || (!is_normal && self.other.contains(&dependency.name))
     }
 }
 
-/// The files under `src` that belong to no module.
-fn orphans(package: &Package) -> anyhow::Result<Vec<PathBuf>> {
-    let mut named = BTreeSet::new();
-    for root in package.roots() {
-        named.extend(ModuleTree::read(&root)?.modules.into_values().map(|module| module.file));
-    }
-    let files = rust_files(&package.folder().join("src"))?;
-    Ok(files.into_iter().filter(|file| !named.contains(file)).collect())
+/// The dependencies of a package, with the names by which Rust code calls them.
+fn dependencies<'a>(metadata: &'a Metadata, package: &'a Package) -> impl Iterator<Item = &'a NodeDep> {
+    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+    nodes.filter(|node| node.id == package.id).flat_map(|node| &node.deps)
 }
 
 /// The names in the section `[workspace.dependencies]`.
@@ -109,16 +93,6 @@ fn workspace_dependencies(manifest: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_crate_is_used_where_a_path_begins_with_it_and_not_where_its_name_is_a_word() {
-        let mut names = BTreeSet::new();
-        let text = "use rustls::x;\n/// log\nfn log(log: u8) { serde::y!(a::b); let md5 = 1; }";
-        collect(tokens_of(text).unwrap(), &mut names);
-        for (name, used) in [("rustls", true), ("serde", true), ("a", true), ("md5", false)] {
-            assert_eq!(names.contains(name), used, "{name}");
-        }
-    }
 
     #[test]
     fn workspace_dependencies_are_the_names_of_their_section() {
