@@ -16,9 +16,9 @@ use tokio::task::{LocalSet, spawn_local};
 /// What the connection holds until it is read: small, so that all goes in pieces.
 const BUFFER: usize = 512;
 
-struct Nobody;
+struct CheckedLog;
 
-impl DaemonLog for Nobody {
+impl DaemonLog for CheckedLog {
     fn enabled(&self, _: Level) -> bool {
         true
     }
@@ -72,7 +72,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(received.is_empty() || received.starts_with(b"HTTP/1."), "{received:?}");
         };
         let interfaces = ["supervisor".to_owned()];
-        let serve = serve_stream(ours, &server, &interfaces, owner, Rc::new(Nobody), limits);
+        let serve = serve_stream(ours, &server, &interfaces, owner, Rc::new(CheckedLog), limits);
         tokio::join!(serve, client);
     });
 });

@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     // The first byte says how long the pieces are, and whether the body is wanted.
     let Some((first, answer)) = data.split_first() else { return };
     let piece = usize::from(first & 0x7f) + 1;
-    let patience = if first & 0x80 == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+    let next = if first & 0x80 == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
     let request = HttpRequest {
         endpoint: Endpoint::Unix("/nowhere".into()),
         tls: Tls::Off,
@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
     let mut received = 0;
     let mut on_body = |body: &[u8]| {
         received += body.len();
-        patience
+        next
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
     let (response, ()) =

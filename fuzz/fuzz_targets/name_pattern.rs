@@ -1,4 +1,4 @@
-//! A name in --program or --group, held against programs that are there: what is said to be meant is there.
+//! A name in --program or --group, compared with the programs that there are: it never panics.
 #![no_main]
 
 use ironlance_core::Namespec;
