@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ironlance_core::Namespec;
 use ironlance_net::PersistentConnection;
-use ironlance_rpc::{CallError, Client, FaultKind, ProcessInfo, Value};
+use ironlance_rpc::api::StructError;
+use ironlance_rpc::{CallError, Client, FaultKind, ProcessInfo, Record, Value};
 
 use crate::error::{ConnectFailure, CtlError};
 use crate::options::Options;
@@ -137,7 +138,7 @@ impl Session {
 
     /// All processes, in supervisord's order.
     pub(crate) fn all_process_info(&mut self) -> Result<Vec<ProcessInfo>, CtlError> {
-        all_process_info(&mut |method, params| self.call(method, params))
+        all_process_info(&mut self.caller())
     }
 
     /// The same with a short time limit, for what is only help or progress.
@@ -187,6 +188,18 @@ impl Session {
         let (client, kept) = self.server()?;
         let answer = client.call_on(kept, method, params, timeout);
         answer.map_err(|error| CtlError::from_call(error, &self.options.serverurl))
+    }
+
+    /// [`Session::call`] as a function.
+    pub(crate) fn caller(&mut self) -> impl FnMut(&str, &[Value]) -> Result<Value, CtlError> {
+        |method, params| self.call(method, params)
+    }
+
+    /// A process by its name.
+    pub(crate) fn process_info(&mut self, name: &str) -> Result<ProcessInfo, CtlError> {
+        let method = "supervisor.getProcessInfo";
+        let info = self.call(method, &[name.into()])?;
+        Ok(ProcessInfo::from_value(info).map_err(CallError::unreadable(method))?)
     }
 
     /// Closes the connection; the next call uses the current options.
@@ -255,15 +268,16 @@ pub(crate) fn all_process_info(call: &mut CallFn<'_>) -> Result<Vec<ProcessInfo>
     Ok(ProcessInfo::list_from_value(call(method, &[])?).map_err(CallError::unreadable(method))?)
 }
 
-/// Calls a method of ironlance's own; `None` from a supervisord without it.
-pub(crate) fn call_extension(
+/// Calls a method of ironlance's own and reads its answer; `None` from a supervisord without it.
+pub(crate) fn call_extension<T>(
     call: &mut CallFn<'_>,
     method: &str,
     params: &[Value],
-) -> Result<Option<Value>, CtlError> {
+    read: fn(Value) -> Result<T, StructError>,
+) -> Result<Option<T>, CtlError> {
     match call(method, params) {
         Err(error) if error.is_fault(FaultKind::UnknownMethod) => Ok(None),
-        answer => answer.map(Some),
+        answer => Ok(Some(read(answer?).map_err(CallError::unreadable(method))?)),
     }
 }
 

@@ -12,7 +12,7 @@ use ironlance_net::{
 };
 use thiserror::Error;
 
-use crate::api::{ProcessInfo, StructError};
+use crate::api::{ProcessInfo, Record, StructError};
 use crate::fault::Fault;
 use crate::read::{self, ReadError};
 use crate::value::Value;

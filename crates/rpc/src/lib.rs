@@ -8,7 +8,7 @@ pub mod text_encoder;
 pub mod value;
 pub mod write;
 
-pub use api::ProcessInfo;
+pub use api::{ProcessInfo, Record};
 pub use client::{CallError, Client};
 pub use fault::{Fault, FaultKind};
 pub use value::{Members, Value};

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use ironlance_core::ProcessState;
-use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
+use ironlance_rpc::{FaultKind, ProcessInfo, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
@@ -22,7 +22,6 @@ pub(super) const VERB: Verb = Verb {
     run,
 };
 
-const INFO: &str = "supervisor.getProcessInfo";
 const STDIN: &str = "supervisor.sendProcessStdin";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
@@ -38,9 +37,9 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
             return Ok(Flow::Next);
         }
     };
-    match is_running(session, name) {
-        Ok(true) => foreground(session, name)?,
-        Ok(false) => session.fail(exit_status::GENERIC, "ERROR: process not running"),
+    match session.process_info(name) {
+        Ok(info) if is_running(&info) => foreground(session, name)?,
+        Ok(_) => session.fail(exit_status::GENERIC, "ERROR: process not running"),
         Err(error) if error.is_fault(FaultKind::BadName) => {
             session.fail(exit_status::GENERIC, "ERROR: bad process name supplied");
         }
@@ -49,10 +48,8 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     Ok(Flow::Next)
 }
 
-fn is_running(session: &mut Session, name: &str) -> Result<bool, CtlError> {
-    let info = session.call(INFO, &[name.into()])?;
-    let info = ProcessInfo::from_value(info).map_err(CallError::unreadable(INFO))?;
-    Ok(info.process_state() == ProcessState::Running)
+fn is_running(info: &ProcessInfo) -> bool {
+    info.process_state() == ProcessState::Running
 }
 
 fn foreground(session: &mut Session, name: &str) -> Result<(), CtlError> {
@@ -87,7 +84,7 @@ fn exchange(
             }
             Err(error) => return report_fault(session, error),
         }
-        if !is_running(session, name)? {
+        if !is_running(&session.process_info(name)?) {
             session.print("Process got killed");
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ironlance_core::Namespec;
 use ironlance_host::local_time::LocalClock;
-use ironlance_rpc::CallError;
+use ironlance_rpc::Record;
 use ironlance_rpc::api::{ListenerStatus, OutboxStatus};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -83,14 +83,14 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     if !session.check_server()? {
         return Ok(Flow::Next);
     }
-    let Some(mut listeners) = fetch(&mut |method, params| session.call(method, params))? else {
+    let Some(mut listeners) = fetch(&mut session.caller())? else {
         session.fail(
             exit_status::UNIMPLEMENTED_FEATURE,
             "This supervisord does not tell how its listeners are; ironlance's does. See: status",
         );
         return Ok(Flow::Next);
     };
-    let outboxes = outbox_status::fetch(&mut |method, params| session.call(method, params))?;
+    let outboxes = outbox_status::fetch(&mut session.caller())?;
     add_outboxes(&mut listeners, &outboxes);
     let lines = match form {
         OutputFormat::Json => json::lines(&listeners),
@@ -102,8 +102,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 
 /// All listeners; `None` from a supervisord without this method.
 fn fetch(call: &mut CallFn<'_>) -> Result<Option<Vec<ListenerReport>>, CtlError> {
-    let listeners = call_extension(call, METHOD, &[])?.map(ListenerStatus::list_from_value);
-    let listeners = listeners.transpose().map_err(CallError::unreadable(METHOD))?;
+    let listeners = call_extension(call, METHOD, &[], ListenerStatus::list_from_value)?;
     Ok(listeners.map(|listeners| listeners.into_iter().map(ListenerReport::new).collect()))
 }
 
@@ -121,12 +120,9 @@ fn add_outboxes(listeners: &mut [ListenerReport], outboxes: &[OutboxStatus]) {
 
 /// The problems of each listener by its process; empty from a supervisord without this method.
 pub(crate) fn problems(session: &mut Session) -> Result<Vec<(Namespec, Vec<String>)>, CtlError> {
-    let mut listeners = fetch(&mut |method, params| session.call(method, params))?.unwrap_or_default();
+    let mut listeners = fetch(&mut session.caller())?.unwrap_or_default();
     if !listeners.is_empty() {
-        add_outboxes(
-            &mut listeners,
-            &outbox_status::fetch(&mut |method, params| session.call(method, params))?,
-        );
+        add_outboxes(&mut listeners, &outbox_status::fetch(&mut session.caller())?);
     }
     Ok(listeners.into_iter().map(|listener| (listener.status.namespec(), listener.problems)).collect())
 }

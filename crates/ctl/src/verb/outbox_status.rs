@@ -1,10 +1,11 @@
 //! The state of the listeners' outboxes: alerts that wait or were given up. Callers: `listeners` and `status`.
 
+use std::num::NonZeroU64;
 use std::time::{Duration, SystemTime};
 
 use ironlance_core::Namespec;
 use ironlance_host::local_time::LocalClock;
-use ironlance_rpc::CallError;
+use ironlance_rpc::Record;
 use ironlance_rpc::api::OutboxStatus;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -15,8 +16,7 @@ const METHOD: &str = "ironlance.getAlerts";
 
 /// All outboxes; empty from a supervisord without this method.
 pub(crate) fn fetch(call: &mut CallFn<'_>) -> Result<Vec<OutboxStatus>, CtlError> {
-    let outboxes = call_extension(call, METHOD, &[])?.map(OutboxStatus::list_from_value);
-    Ok(outboxes.transpose().map_err(CallError::unreadable(METHOD))?.unwrap_or_default())
+    Ok(call_extension(call, METHOD, &[], OutboxStatus::list_from_value)?.unwrap_or_default())
 }
 
 /// An outbox in `listeners --json`.
@@ -40,7 +40,7 @@ impl Serialize for OutboxObject<'_> {
 
 /// The line below `status` on a terminal if alerts wait or cannot be stored. A failed call is ignored.
 pub(crate) fn summary(session: &mut Session) -> Option<String> {
-    let outboxes = fetch(&mut |method, params| session.call(method, params)).ok()?;
+    let outboxes = fetch(&mut session.caller()).ok()?;
     summary_of(&outboxes, &LocalClock::new())
 }
 
@@ -106,9 +106,9 @@ fn shell_quoted(path: &str) -> String {
     if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
-fn waiting_since(waiting: u64, oldest: Option<u64>, clock: &LocalClock) -> String {
+fn waiting_since(waiting: u64, oldest: Option<NonZeroU64>, clock: &LocalClock) -> String {
     let verb = if waiting == 1 { "alert waits" } else { "alerts wait" };
-    let since = oldest.map(|oldest| format!(" since {}", moment(clock, oldest))).unwrap_or_default();
+    let since = oldest.map(|oldest| format!(" since {}", moment(clock, oldest.get()))).unwrap_or_default();
     format!("{waiting} {verb} to be delivered{since}")
 }
 
@@ -125,7 +125,7 @@ fn moment(clock: &LocalClock, seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_rpc::{FaultKind, Value};
+    use ironlance_rpc::{CallError, FaultKind, Value};
 
     fn outbox(waiting: u64, dead: u64, trouble: &str) -> OutboxStatus {
         OutboxStatus {
@@ -134,10 +134,10 @@ mod tests {
             listeners: vec!["alarm:alarm".into()],
             trouble: trouble.into(),
             waiting,
-            oldest: (waiting > 0).then_some(1_700_000_000),
+            oldest: NonZeroU64::new(1_700_000_000).filter(|_| waiting > 0),
             dead,
             last_error: "mail:25 does not answer".into(),
-            last_error_at: Some(1_700_000_100),
+            last_error_at: NonZeroU64::new(1_700_000_100),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `pid`: the pids of supervisord and of its processes.
 
-use ironlance_rpc::{CallError, FaultKind, ProcessInfo, Value};
+use ironlance_rpc::FaultKind;
 
 use crate::command_line::words;
 use crate::error::CtlError;
@@ -23,7 +23,6 @@ pub(super) const VERB: Verb = Verb {
 };
 
 const SUPERVISORD: &str = "supervisor.getPID";
-const ONE: &str = "supervisor.getProcessInfo";
 
 fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
     let names = words(rest);
@@ -42,7 +41,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 }
 
 fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {
-    let info = match session.call(ONE, &[Value::from(name)]) {
+    let info = match session.process_info(name) {
         Err(error) if error.is_fault(FaultKind::BadName) => {
             session.fail(exit_status::GENERIC, &format!("No such process {name}"));
             session.print_suggestion(name);
@@ -50,7 +49,6 @@ fn one(session: &mut Session, name: &str) -> Result<(), CtlError> {
         }
         other => other?,
     };
-    let info = ProcessInfo::from_value(info).map_err(CallError::unreadable(ONE))?;
     session.print(&info.pid.to_string());
     if info.pid == 0 {
         session.status = exit_status::NOT_RUNNING;

@@ -2,7 +2,7 @@
 
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::api::ProcessExitInfo;
-use ironlance_rpc::{CallError, ProcessInfo, Value};
+use ironlance_rpc::{ProcessInfo, Record, Value};
 
 use crate::command_line::words;
 use crate::error::CtlError;
@@ -116,9 +116,7 @@ fn expected_exits<'r>(session: &mut Session, rows: &[&'r ProcessInfo]) -> Vec<(&
 fn objects(session: &mut Session, rows: &[&ProcessInfo]) -> Result<Vec<String>, CtlError> {
     let infos: Vec<ProcessInfo> = rows.iter().map(|row| (*row).clone()).collect();
     let method = "ironlance.getAllProcessEnds";
-    let exits = call_extension(&mut |method, params| session.call(method, params), method, &[])?;
-    let exits =
-        exits.map(ProcessExitInfo::list_from_value).transpose().map_err(CallError::unreadable(method))?;
+    let exits = call_extension(&mut session.caller(), method, &[], ProcessExitInfo::list_from_value)?;
     let starts = json::starts(&infos, exits.as_deref());
     let objects: Vec<StatusObject> =
         infos.iter().zip(starts).map(|(info, starts)| StatusObject::new(info, starts)).collect();

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use ironlance_host::local_time::LocalClock;
 use ironlance_net::split_userinfo;
-use ironlance_rpc::CallError;
+use ironlance_rpc::Record;
 use ironlance_rpc::api::DaemonInfo;
 
 use crate::error::CtlError;
@@ -43,11 +43,9 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
 }
 
 fn long_lines(session: &mut Session, version: &str) -> Result<Vec<String>, CtlError> {
-    let mut lines = match call_extension(&mut |method, params| session.call(method, params), INFO, &[])? {
-        Some(info) => {
-            let info = DaemonInfo::from_value(info).map_err(CallError::unreadable(INFO))?;
-            daemon_lines(&info, version, &LocalClock::new())
-        }
+    let info = call_extension(&mut session.caller(), INFO, &[], DaemonInfo::from_value)?;
+    let mut lines = match info {
+        Some(info) => daemon_lines(&info, version, &LocalClock::new()),
         None => {
             let pid = session.call("supervisor.getPID", &[])?;
             let pid = pid.as_int().unwrap_or_default();

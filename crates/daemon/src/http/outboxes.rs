@@ -1,12 +1,13 @@
 //! Reads the outboxes of event listeners: [`OutboxReader`]. The owner says where they are; a thread reads the disk.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use ironlance_core::Namespec;
-use ironlance_rpc::Value;
 use ironlance_rpc::api::OutboxStatus;
+use ironlance_rpc::{Record, Value};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -61,15 +62,16 @@ pub(super) fn to_value(outboxes: Vec<OutboxView>) -> Value {
 
 fn outbox_value(view: OutboxView) -> Value {
     let OutboxView { folder, alerts } = view;
+    let seconds = |time: Duration| NonZeroU64::new(time.as_secs());
     let (last_error, last_error_at) =
-        alerts.last_error.map_or((String::new(), None), |error| (error.reason, Some(error.at.as_secs())));
+        alerts.last_error.map_or((String::new(), None), |error| (error.reason, seconds(error.at)));
     let outbox = OutboxStatus {
         folder: folder.path.display().to_string(),
         user: folder.user,
         listeners: folder.listeners.iter().map(Namespec::qualified).collect(),
         trouble: folder.trouble.unwrap_or_default(),
         waiting: alerts.waiting as u64,
-        oldest: alerts.oldest.map(|time| time.as_secs()),
+        oldest: alerts.oldest.and_then(seconds),
         dead: alerts.dead as u64,
         last_error,
         last_error_at,

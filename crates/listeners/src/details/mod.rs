@@ -10,7 +10,7 @@ use ironlance_core::text::ansi;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_host::local_time;
 use ironlance_rpc::api::ProcessExitInfo;
-use ironlance_rpc::{Client, ProcessInfo, Value};
+use ironlance_rpc::{Client, ProcessInfo, Record, Value};
 
 use main_log::ProcessHistory;
 

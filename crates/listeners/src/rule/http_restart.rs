@@ -248,7 +248,7 @@ impl RestartReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_rpc::Value;
+    use ironlance_rpc::{Record, Value};
 
     fn process(name: &str, state: ProcessState, uptime: i64) -> ProcessInfo {
         let info = Value::record([

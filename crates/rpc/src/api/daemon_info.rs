@@ -1,7 +1,6 @@
 //! [`DaemonInfo`]: the answer of `ironlance.getDaemonInfo`.
 
-use super::{StructError, count, int, members};
-use crate::value::Value;
+use super::{Record, member_table};
 
 /// The daemon itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,46 +29,15 @@ pub struct DaemonInfo {
     pub resident_bytes: u64,
 }
 
-impl DaemonInfo {
-    /// The struct.
-    pub fn to_value(self) -> Value {
-        Value::record([
-            ("version", self.version.into()),
-            ("supervisor_version", self.supervisor_version.into()),
-            ("pid", int(self.pid)),
-            ("started", int(self.started)),
-            ("uptime", int(self.uptime)),
-            ("config_file", self.config_file.into()),
-            ("groups", int(self.groups)),
-            ("processes", int(self.processes)),
-            ("running", int(self.running)),
-            ("descriptors", int(self.descriptors)),
-            ("resident_bytes", int(self.resident_bytes)),
-        ])
-    }
-
-    /// Reads the struct.
-    pub fn from_value(value: Value) -> Result<Self, StructError> {
-        let mut info = Self::default();
-        for (key, value) in members(value)? {
-            match (&*key, value) {
-                ("version", Value::Str(text)) => info.version = text,
-                ("supervisor_version", Value::Str(text)) => info.supervisor_version = text,
-                ("pid", Value::Int(number)) => info.pid = count(number),
-                ("started", Value::Int(number)) => info.started = count(number),
-                ("uptime", Value::Int(number)) => info.uptime = count(number),
-                ("config_file", Value::Str(text)) => info.config_file = text,
-                ("groups", Value::Int(number)) => info.groups = count(number),
-                ("processes", Value::Int(number)) => info.processes = count(number),
-                ("running", Value::Int(number)) => info.running = count(number),
-                ("descriptors", Value::Int(number)) => info.descriptors = count(number),
-                ("resident_bytes", Value::Int(number)) => info.resident_bytes = count(number),
-                _ => {}
-            }
-        }
-        Ok(info)
+member_table! {
+    DaemonInfo {
+        "version" => version, "supervisor_version" => supervisor_version, "pid" => pid, "started" => started,
+        "uptime" => uptime, "config_file" => config_file, "groups" => groups, "processes" => processes,
+        "running" => running, "descriptors" => descriptors, "resident_bytes" => resident_bytes,
     }
 }
+
+impl Record for DaemonInfo {}
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use ironlance_core::Namespec;
 use ironlance_core::listener::problem::{ListenerFacts, ListenerProblem};
 use ironlance_core::listener::protocol::ListenerState;
 
-use super::{StructError, count, count_or_none, int, members, text_array, texts};
+use super::{Record, StructError, member_table};
 use crate::value::Value;
 
 /// An event listener and the queue of its pool.
@@ -52,72 +52,28 @@ pub struct ListenerStatus {
     pub doubts: Vec<String>,
 }
 
-impl ListenerStatus {
-    /// The struct.
-    pub fn to_value(self) -> Value {
-        let or_minus_one = |number: Option<u64>| number.map_or(Value::Int(-1), int);
-        Value::record([
-            ("pool", self.pool.into()),
-            ("process", self.process.into()),
-            ("state", self.state.into()),
-            ("event", or_minus_one(self.event)),
-            ("last_result", self.last_result.into()),
-            ("offences", int(self.violations)),
-            ("babbles", int(self.stray_outputs)),
-            ("babble", self.stray_output.into()),
-            ("pending", int(self.pending)),
-            ("capacity", or_minus_one(self.capacity)),
-            ("pending_bytes", int(self.pending_bytes)),
-            ("capacity_bytes", int(self.capacity_bytes)),
-            ("full", self.is_full.into()),
-            ("dropped", int(self.dropped)),
-            ("dropped_by_type", counts_value(self.dropped_by_type)),
-            ("merged", int(self.merged)),
-            ("answered", int(self.answered)),
-            ("dead_letters", int(self.dead_letters)),
-            ("dead_letters_by_type", counts_value(self.dead_letters_by_type)),
-            ("doubts", text_array(self.doubts)),
-        ])
+member_table! {
+    ListenerStatus {
+        "pool" => pool, "process" => process, "state" => state, "event" => event, "last_result" => last_result,
+        "offences" => violations, "babbles" => stray_outputs, "babble" => stray_output, "pending" => pending,
+        "capacity" => capacity, "pending_bytes" => pending_bytes, "capacity_bytes" => capacity_bytes,
+        "full" => is_full, "dropped" => dropped, "dropped_by_type" => dropped_by_type, "merged" => merged,
+        "answered" => answered, "dead_letters" => dead_letters, "dead_letters_by_type" => dead_letters_by_type,
+        "doubts" => doubts,
     }
+}
 
+impl Record for ListenerStatus {
     /// Reads the struct; `pool`, `process` and `state` are required.
-    pub fn from_value(value: Value) -> Result<Self, StructError> {
-        let mut listener = Self::default();
-        for (key, value) in members(value)? {
-            match (&*key, value) {
-                ("pool", Value::Str(text)) => listener.pool = text,
-                ("process", Value::Str(text)) => listener.process = text,
-                ("state", Value::Str(text)) => listener.state = text,
-                ("event", Value::Int(serial)) => listener.event = count_or_none(serial),
-                ("last_result", Value::Str(text)) => listener.last_result = text,
-                ("offences", Value::Int(number)) => listener.violations = count(number),
-                ("babbles", Value::Int(number)) => listener.stray_outputs = count(number),
-                ("babble", Value::Str(text)) => listener.stray_output = text,
-                ("pending", Value::Int(number)) => listener.pending = count(number),
-                ("capacity", Value::Int(number)) => listener.capacity = count_or_none(number),
-                ("pending_bytes", Value::Int(number)) => listener.pending_bytes = count(number),
-                ("capacity_bytes", Value::Int(number)) => listener.capacity_bytes = count(number),
-                ("full", Value::Bool(yes)) => listener.is_full = yes,
-                ("dropped", Value::Int(number)) => listener.dropped = count(number),
-                ("dropped_by_type", counts) => listener.dropped_by_type = counts_from(counts),
-                ("merged", Value::Int(number)) => listener.merged = count(number),
-                ("answered", Value::Int(number)) => listener.answered = count(number),
-                ("dead_letters", Value::Int(number)) => listener.dead_letters = count(number),
-                ("dead_letters_by_type", counts) => listener.dead_letters_by_type = counts_from(counts),
-                ("doubts", Value::Array(items)) => listener.doubts = texts(items),
-                _ => {}
-            }
-        }
+    fn from_value(value: Value) -> Result<Self, StructError> {
+        let listener: Self = super::read(value, &[])?;
         let required = [("pool", &listener.pool), ("process", &listener.process), ("state", &listener.state)];
         let missing = required.iter().find(|(_, text)| text.is_empty()).map(|(key, _)| *key);
         missing.map_or(Ok(listener), |key| Err(StructError(key)))
     }
+}
 
-    /// Reads the answer of `ironlance.getListeners`.
-    pub fn list_from_value(value: Value) -> Result<Vec<Self>, StructError> {
-        super::list(value, Self::from_value)
-    }
-
+impl ListenerStatus {
     /// The process's name with its group.
     pub fn namespec(&self) -> Namespec {
         Namespec::new(self.pool.as_str(), self.process.as_str())
@@ -147,18 +103,6 @@ impl ListenerStatus {
 fn counts_text(counts: &[(String, u64)]) -> String {
     let counts: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     counts.join(", ")
-}
-
-fn counts_value(counts: Vec<(String, u64)>) -> Value {
-    Value::Struct(counts.into_iter().map(|(kind, count)| (kind.into(), int(count))).collect())
-}
-
-fn counts_from(value: Value) -> Vec<(String, u64)> {
-    let Value::Struct(members) = value else { return Vec::new() };
-    members
-        .into_iter()
-        .filter_map(|(kind, number)| Some((kind.into_owned(), count(number.as_int()?))))
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! [`OutboxStatus`]: an item of the answer of `ironlance.getAlerts`.
 
-use super::{StructError, count, int, members, text_array, texts};
-use crate::value::Value;
+use std::num::NonZeroU64;
+
+use super::{Record, member_table};
 
 /// An outbox of listeners and the alerts in it; times are seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,57 +18,23 @@ pub struct OutboxStatus {
     /// The number of alerts that wait for delivery.
     pub waiting: u64,
     /// When the oldest of them was stored.
-    pub oldest: Option<u64>,
+    pub oldest: Option<NonZeroU64>,
     /// The number of alerts that were given up.
     pub dead: u64,
     /// Why the last delivery failed; empty after a success.
     pub last_error: String,
     /// When it failed.
-    pub last_error_at: Option<u64>,
+    pub last_error_at: Option<NonZeroU64>,
 }
 
-impl OutboxStatus {
-    /// The struct.
-    pub fn to_value(self) -> Value {
-        Value::record([
-            ("folder", self.folder.into()),
-            ("user", self.user.into()),
-            ("listeners", text_array(self.listeners)),
-            ("trouble", self.trouble.into()),
-            ("waiting", int(self.waiting)),
-            ("oldest", int(self.oldest.unwrap_or_default())),
-            ("dead", int(self.dead)),
-            ("last_error", self.last_error.into()),
-            ("last_error_at", int(self.last_error_at.unwrap_or_default())),
-        ])
-    }
-
-    /// Reads the struct.
-    pub fn from_value(value: Value) -> Result<Self, StructError> {
-        let time = |seconds: i64| Some(count(seconds)).filter(|seconds| *seconds > 0);
-        let mut outbox = Self::default();
-        for (key, value) in members(value)? {
-            match (&*key, value) {
-                ("folder", Value::Str(text)) => outbox.folder = text,
-                ("user", Value::Str(text)) => outbox.user = text,
-                ("listeners", Value::Array(items)) => outbox.listeners = texts(items),
-                ("trouble", Value::Str(text)) => outbox.trouble = text,
-                ("waiting", Value::Int(number)) => outbox.waiting = count(number),
-                ("oldest", Value::Int(seconds)) => outbox.oldest = time(seconds),
-                ("dead", Value::Int(number)) => outbox.dead = count(number),
-                ("last_error", Value::Str(text)) => outbox.last_error = text,
-                ("last_error_at", Value::Int(seconds)) => outbox.last_error_at = time(seconds),
-                _ => {}
-            }
-        }
-        Ok(outbox)
-    }
-
-    /// Reads the answer of `ironlance.getAlerts`.
-    pub fn list_from_value(value: Value) -> Result<Vec<Self>, StructError> {
-        super::list(value, Self::from_value)
+member_table! {
+    OutboxStatus {
+        "folder" => folder, "user" => user, "listeners" => listeners, "trouble" => trouble, "waiting" => waiting,
+        "oldest" => oldest, "dead" => dead, "last_error" => last_error, "last_error_at" => last_error_at,
     }
 }
+
+impl Record for OutboxStatus {}
 
 #[cfg(test)]
 mod tests {
@@ -82,7 +49,8 @@ mod tests {
             times in prop::array::uniform2(prop::option::of(1..u64::MAX / 2)),
         ) {
             let [folder, user, trouble, last_error] = texts;
-            let ([waiting, dead], [oldest, last_error_at]) = (numbers, times);
+            let ([waiting, dead], times) = (numbers, times.map(|time| time.and_then(NonZeroU64::new)));
+            let [oldest, last_error_at] = times;
             let outbox =
                 OutboxStatus { folder, user, listeners, trouble, waiting, oldest, dead, last_error, last_error_at };
             prop_assert_eq!(OutboxStatus::from_value(outbox.clone().to_value()), Ok(outbox));

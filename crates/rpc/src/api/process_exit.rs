@@ -2,8 +2,8 @@
 
 use ironlance_core::Namespec;
 
-use super::{StructError, count, int, members, some_text};
-use crate::value::{Members, Value};
+use super::{MemberTable, Record, StructError, member_table};
+use crate::value::Value;
 
 /// A process, how often it was started, and its last exit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,8 +35,10 @@ pub struct ExitInfo {
     pub core: bool,
     /// Whether the kernel's OOM killer ended it.
     pub oom_kill: bool,
-    /// The interval in which the OOM killer hit a process of the control group, if it is not known to be this one.
-    pub oom_near: Option<(i64, i64)>,
+    /// The begin of the interval in which the OOM killer may have hit it; see [`ExitInfo::oom_near`].
+    pub oom_near_from: i64,
+    /// The end of that interval; 0 for none.
+    pub oom_near_to: i64,
     /// Whether its status is one of its `exitcodes`.
     pub expected: bool,
     /// Whether a stop was requested.
@@ -59,66 +61,46 @@ pub struct ExitInfo {
     pub stderr_tail: String,
 }
 
-impl ProcessExitInfo {
+member_table! {
+    ProcessExitInfo { "name" => name, "group" => group, "starts" => starts, "comes_back" => will_restart }
+}
+
+member_table! {
+    ExitInfo {
+        "pid" => pid, "status" => status, "signal" => signal, "signal_name" => signal_name, "core" => core,
+        "oom_kill" => oom_kill, "oom_near_from" => oom_near_from, "oom_near_to" => oom_near_to,
+        "expected" => expected, "told" => requested, "by" => by, "uptime" => uptime, "ended_at" => ended_at,
+        "description" => description, "recycled" => recycled, "not_started" => not_started,
+        "stdout_tail" => stdout_tail, "stderr_tail" => stderr_tail,
+    }
+}
+
+impl Record for ProcessExitInfo {
     /// The struct; without an exit it has the first five members alone.
-    pub fn to_value(self) -> Value {
-        let mut members: Members = vec![
-            ("name".into(), self.name.into()),
-            ("group".into(), self.group.into()),
-            ("starts".into(), int(self.starts)),
-            ("comes_back".into(), self.will_restart.into()),
-            ("ended".into(), self.last.is_some().into()),
-        ];
-        if let Some(last) = self.last {
-            members.extend(last.into_members());
-        }
+    fn to_value(mut self) -> Value {
+        let last = self.last.take();
+        let mut members = self.into_members();
+        members.push(("ended".into(), last.is_some().into()));
+        members.extend(last.into_iter().flat_map(ExitInfo::into_members));
         Value::Struct(members)
     }
 
-    /// Reads the struct.
-    pub fn from_value(value: Value) -> Result<Self, StructError> {
-        let mut process = Self::default();
-        let mut exit = ExitInfo::default();
-        let mut has_ended = false;
-        let mut oom_near = (0, 0);
-        for (key, value) in members(value)? {
-            match (&*key, value) {
-                ("name", Value::Str(text)) => process.name = text,
-                ("group", Value::Str(text)) => process.group = text,
-                ("starts", Value::Int(number)) => process.starts = count(number),
-                ("comes_back", Value::Bool(yes)) => process.will_restart = yes,
-                ("ended", Value::Bool(yes)) => has_ended = yes,
-                ("pid", Value::Int(pid)) => exit.pid = pid,
-                ("status", Value::Int(status)) => exit.status = status,
-                ("signal", Value::Int(number)) => exit.signal = number,
-                ("signal_name", Value::Str(text)) => exit.signal_name = some_text(text),
-                ("core", Value::Bool(yes)) => exit.core = yes,
-                ("oom_kill", Value::Bool(yes)) => exit.oom_kill = yes,
-                ("oom_near_from", Value::Int(seconds)) => oom_near.0 = seconds,
-                ("oom_near_to", Value::Int(seconds)) => oom_near.1 = seconds,
-                ("expected", Value::Bool(yes)) => exit.expected = yes,
-                ("told", Value::Bool(yes)) => exit.requested = yes,
-                ("by", Value::Str(text)) => exit.by = some_text(text),
-                ("uptime", Value::Double(seconds)) if seconds.is_finite() => exit.uptime = seconds.max(0.0),
-                ("ended_at", Value::Int(seconds)) => exit.ended_at = seconds,
-                ("description", Value::Str(text)) => exit.description = text,
-                ("recycled", Value::Str(text)) => exit.recycled = some_text(text),
-                ("not_started", Value::Str(text)) => exit.not_started = some_text(text),
-                ("stdout_tail", Value::Str(text)) => exit.stdout_tail = text,
-                ("stderr_tail", Value::Str(text)) => exit.stderr_tail = text,
-                _ => {}
-            }
+    fn from_value(value: Value) -> Result<Self, StructError> {
+        let has_ended = value.member("ended") == Some(&Value::Bool(true));
+        let Value::Struct(members) = value else { return Err(StructError("the struct")) };
+        let (mut process, mut exit) = (Self::default(), ExitInfo::default());
+        for (key, value) in members {
+            match &*key {
+                "name" | "group" | "starts" | "comes_back" => process.set_member(&key, value),
+                _ => exit.set_member(&key, value),
+            };
         }
-        exit.oom_near = Some(oom_near).filter(|(_, to)| *to > 0);
         process.last = has_ended.then_some(exit);
         Ok(process)
     }
+}
 
-    /// Reads the answer of `ironlance.getAllProcessEnds`.
-    pub fn list_from_value(value: Value) -> Result<Vec<Self>, StructError> {
-        super::list(value, Self::from_value)
-    }
-
+impl ProcessExitInfo {
     /// The process's name with its group.
     pub fn namespec(&self) -> Namespec {
         Namespec::new(self.group.as_str(), self.name.as_str())
@@ -126,28 +108,9 @@ impl ProcessExitInfo {
 }
 
 impl ExitInfo {
-    fn into_members(self) -> Members {
-        let oom_near = self.oom_near.unwrap_or_default();
-        vec![
-            ("pid".into(), self.pid.into()),
-            ("status".into(), self.status.into()),
-            ("signal".into(), self.signal.into()),
-            ("signal_name".into(), self.signal_name.unwrap_or_default().into()),
-            ("core".into(), self.core.into()),
-            ("oom_kill".into(), self.oom_kill.into()),
-            ("oom_near_from".into(), oom_near.0.into()),
-            ("oom_near_to".into(), oom_near.1.into()),
-            ("expected".into(), self.expected.into()),
-            ("told".into(), self.requested.into()),
-            ("by".into(), self.by.unwrap_or_default().into()),
-            ("uptime".into(), self.uptime.into()),
-            ("ended_at".into(), self.ended_at.into()),
-            ("description".into(), self.description.into()),
-            ("recycled".into(), self.recycled.unwrap_or_default().into()),
-            ("not_started".into(), self.not_started.unwrap_or_default().into()),
-            ("stdout_tail".into(), self.stdout_tail.into()),
-            ("stderr_tail".into(), self.stderr_tail.into()),
-        ]
+    /// The interval in which the OOM killer hit a process of the control group, if it is not known to be this one.
+    pub fn oom_near(&self) -> Option<(i64, i64)> {
+        (self.oom_near_to > 0).then_some((self.oom_near_from, self.oom_near_to))
     }
 }
 
@@ -162,9 +125,10 @@ mod tests {
         let numbers = (any::<i64>(), any::<i64>(), any::<i64>(), any::<i64>(), 0.0..1e9_f64);
         let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
         let texts = (some(), some(), some(), some(), "\\PC{0,8}", "\\PC{0,8}", "\\PC{0,8}");
-        let oom_near = option::of((any::<i64>(), 1..i64::MAX));
+        let oom_near = (any::<i64>(), any::<i64>());
         (numbers, flags, texts, oom_near).prop_map(|(numbers, flags, texts, oom_near)| {
             let (pid, status, signal, ended_at, uptime) = numbers;
+            let (oom_near_from, oom_near_to) = oom_near;
             let (core, oom_kill, expected, requested) = flags;
             let (signal_name, by, recycled, not_started, description, stdout_tail, stderr_tail) = texts;
             ExitInfo {
@@ -174,7 +138,8 @@ mod tests {
                 signal_name,
                 core,
                 oom_kill,
-                oom_near,
+                oom_near_from,
+                oom_near_to,
                 expected,
                 requested,
                 by,
@@ -209,6 +174,7 @@ mod tests {
             ("oom_near_to", (-1_i64).into()),
         ]));
         let process = process.unwrap();
-        assert_eq!((process.starts, process.last), (0, Some(ExitInfo::default())));
+        let exit = process.last.unwrap();
+        assert_eq!((process.starts, exit.uptime, exit.oom_near()), (0, 0.0, None));
     }
 }

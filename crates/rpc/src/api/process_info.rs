@@ -2,7 +2,7 @@
 
 use ironlance_core::{Namespec, ProcessState};
 
-use super::{StructError, members};
+use super::{MemberTable, Record, StructError, member_table};
 use crate::value::Value;
 
 /// A process; times are seconds since 1970.
@@ -36,64 +36,38 @@ pub struct ProcessInfo {
     pub description: String,
 }
 
-impl ProcessInfo {
+member_table! {
+    ProcessInfo {
+        "name" => name, "group" => group, "start" => start, "stop" => stop, "now" => now, "state" => state,
+        "statename" => statename, "spawnerr" => spawnerr, "exitstatus" => exitstatus,
+        "stdout_logfile" => stdout_logfile, "stderr_logfile" => stderr_logfile, "pid" => pid,
+        "description" => description,
+    }
+}
+
+impl Record for ProcessInfo {
     /// The struct, with its members in the original's order.
-    pub fn to_value(self) -> Value {
-        Value::record([
-            ("name", self.name.into()),
-            ("group", self.group.into()),
-            ("start", self.start.into()),
-            ("stop", self.stop.into()),
-            ("now", self.now.into()),
-            ("state", self.state.into()),
-            ("statename", self.statename.into()),
-            ("spawnerr", self.spawnerr.into()),
-            ("exitstatus", self.exitstatus.into()),
-            ("logfile", self.stdout_logfile.clone().into()),
-            ("stdout_logfile", self.stdout_logfile.into()),
-            ("stderr_logfile", self.stderr_logfile.into()),
-            ("pid", self.pid.into()),
-            ("description", self.description.into()),
-        ])
+    fn to_value(self) -> Value {
+        let logfile = ("logfile".into(), self.stdout_logfile.clone().into());
+        let mut members = self.into_members();
+        members.insert(LOGFILE_POSITION, logfile);
+        Value::Struct(members)
     }
 
     /// Reads the struct; `name`, `group`, `state` and `pid` are required.
-    pub fn from_value(value: Value) -> Result<Self, StructError> {
-        let mut info = Self::default();
-        let (mut name, mut group, mut state, mut pid) = (None, None, None, None);
-        for (key, value) in members(value)? {
-            match (&*key, value) {
-                ("name", Value::Str(text)) => name = Some(text),
-                ("group", Value::Str(text)) => group = Some(text),
-                ("start", Value::Int(seconds)) => info.start = seconds,
-                ("stop", Value::Int(seconds)) => info.stop = seconds,
-                ("now", Value::Int(seconds)) => info.now = seconds,
-                ("state", Value::Int(code)) => state = Some(code),
-                ("statename", Value::Str(text)) => info.statename = text,
-                ("spawnerr", Value::Str(text)) => info.spawnerr = text,
-                ("exitstatus", Value::Int(status)) => info.exitstatus = status,
-                ("stdout_logfile", Value::Str(path)) => info.stdout_logfile = path,
-                ("stderr_logfile", Value::Str(path)) => info.stderr_logfile = path,
-                ("pid", Value::Int(number)) => pid = u32::try_from(number).ok(),
-                ("description", Value::Str(text)) => info.description = text,
-                _ => {}
-            }
-        }
-        info.name = name.ok_or(StructError("name"))?;
-        info.group = group.ok_or(StructError("group"))?;
-        info.state = state.ok_or(StructError("state"))?;
-        info.pid = pid.ok_or(StructError("pid"))?;
+    fn from_value(value: Value) -> Result<Self, StructError> {
+        let mut info: Self = super::read(value, &["name", "group", "state", "pid"])?;
         if info.statename.is_empty() {
             info.process_state().name().clone_into(&mut info.statename);
         }
         Ok(info)
     }
+}
 
-    /// Reads the answer of `supervisor.getAllProcessInfo`.
-    pub fn list_from_value(value: Value) -> Result<Vec<Self>, StructError> {
-        super::list(value, Self::from_value)
-    }
+/// Where `logfile`, the same as `stdout_logfile`, stands among the members: before it.
+const LOGFILE_POSITION: usize = 9;
 
+impl ProcessInfo {
     /// The process's name with its group.
     pub fn namespec(&self) -> Namespec {
         Namespec::new(self.group.as_str(), self.name.as_str())
@@ -148,6 +122,25 @@ mod tests {
         assert_eq!(error.to_string(), "group is missing or of another type");
         let error = ProcessInfo::from_value(Value::Nil).unwrap_err();
         assert_eq!(error.to_string(), "the struct is missing or of another type");
+    }
+
+    #[test]
+    fn the_log_of_stdout_has_two_names_as_in_the_original() {
+        let info = ProcessInfo {
+            stdout_logfile: "/o".into(),
+            stderr_logfile: "/e".into(),
+            ..ProcessInfo::default()
+        };
+        let Value::Struct(members) = info.to_value() else { unreachable!() };
+        let logs: Vec<(&str, Option<&str>)> =
+            members[8..12].iter().map(|(name, value)| (&**name, value.as_str())).collect();
+        let expected = [
+            ("exitstatus", None),
+            ("logfile", Some("/o")),
+            ("stdout_logfile", Some("/o")),
+            ("stderr_logfile", Some("/e")),
+        ];
+        assert_eq!(logs, expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use ironlance_core::ProcessState;
 use ironlance_core::text::ansi;
 use ironlance_rpc::api::{ExitInfo, ProcessExitInfo};
-use ironlance_rpc::{CallError, ProcessInfo, Value};
+use ironlance_rpc::{ProcessInfo, Record, Value};
 
 use crate::error::CtlError;
 use crate::selector;
@@ -153,8 +153,7 @@ pub(super) fn gather(call: &mut CallFn<'_>, names: &[&str]) -> Result<Vec<NameMa
 
 fn unexpected(call: &mut CallFn<'_>, infos: &[ProcessInfo]) -> Result<Vec<NameMatch>, CtlError> {
     let method = "ironlance.getAllProcessEnds";
-    let exits = call_extension(call, method, &[])?.map(ProcessExitInfo::list_from_value);
-    let exits = exits.transpose().map_err(CallError::unreadable(method))?;
+    let exits = call_extension(call, method, &[], ProcessExitInfo::list_from_value)?;
     let mut found = Vec::new();
     for info in infos {
         let is_of = |exit: &&ProcessExitInfo| exit.name == info.name && exit.group == info.group;
@@ -186,12 +185,11 @@ fn without_exit(info: &ProcessInfo, source: Source) -> ProcessFacts {
 
 fn fetch(call: &mut CallFn<'_>, info: &ProcessInfo) -> Result<ProcessFacts, CtlError> {
     let method = "ironlance.getProcessEnd";
-    match call_extension(call, method, &[Value::Str(info.namespec().qualified())])? {
-        Some(exit) => {
-            Ok(from_exit(info, ProcessExitInfo::from_value(exit).map_err(CallError::unreadable(method))?))
-        }
-        None => Ok(fetch_from_original(call, info)),
-    }
+    let params = [Value::Str(info.namespec().qualified())];
+    Ok(match call_extension(call, method, &params, ProcessExitInfo::from_value)? {
+        Some(exit) => from_exit(info, exit),
+        None => fetch_from_original(call, info),
+    })
 }
 
 fn from_exit(info: &ProcessInfo, process: ProcessExitInfo) -> ProcessFacts {
@@ -209,6 +207,7 @@ fn from_exit(info: &ProcessInfo, process: ProcessExitInfo) -> ProcessFacts {
 
 impl From<ExitInfo> for ExitFacts {
     fn from(exit: ExitInfo) -> Self {
+        let oom_near = exit.oom_near();
         let cause = match (exit.recycled, exit.not_started, exit.signal_name) {
             (Some(violation), _, _) => ReportedCause::Recycled { violation },
             (None, Some(reason), _) => ReportedCause::NotStarted { reason },
@@ -231,7 +230,7 @@ impl From<ExitInfo> for ExitFacts {
             at: exit.ended_at,
             description: exit.description,
             by: exit.by,
-            oom_near: exit.oom_near,
+            oom_near,
         }
     }
 }
@@ -260,7 +259,7 @@ fn last_lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_rpc::FaultKind;
+    use ironlance_rpc::{CallError, FaultKind};
 
     fn info(name: &str, state: i64, exitstatus: i64) -> Value {
         Value::record([

@@ -150,7 +150,7 @@ fn run(session: &mut Session, rest: &str) -> Result<Flow, CtlError> {
         return Ok(Flow::Next);
     }
     let terminal = session.terminal();
-    let mut found = facts::gather(&mut |method, params| session.call(method, params), &names)?;
+    let mut found = facts::gather(&mut session.caller(), &names)?;
     add_listener_problems(session, &mut found)?;
     let mut processes = Vec::new();
     let mut lines = Vec::new();

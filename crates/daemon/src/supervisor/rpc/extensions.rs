@@ -4,8 +4,8 @@ use ironlance_core::event::counts::EventCounts;
 use ironlance_core::process::exit_status::ExitStatus;
 use ironlance_core::process::oom::OomVerdict;
 use ironlance_core::signal;
-use ironlance_rpc::Value;
 use ironlance_rpc::api::{DaemonInfo, ExitInfo, ListenerStatus, ProcessExitInfo};
+use ironlance_rpc::{Record, Value};
 
 use super::process_info::seconds;
 use super::{RpcResult, SUPERVISOR_VERSION};
@@ -95,6 +95,10 @@ fn exit_info(exit: &ExitRecord) -> ExitInfo {
         ExitStatus::Signal { number, core } => (number, core),
         ExitStatus::Code(_) | ExitStatus::Other(_) => (0, false),
     };
+    let (oom_near_from, oom_near_to) = match cause.memory {
+        OomVerdict::Possible(window) => (seconds(window.from), seconds(window.to)),
+        OomVerdict::Unrelated | OomVerdict::Killed => (0, 0),
+    };
     ExitInfo {
         pid: exit.pid.into(),
         status: cause.status.code().into(),
@@ -102,10 +106,8 @@ fn exit_info(exit: &ExitRecord) -> ExitInfo {
         signal_name: (number != 0).then(|| signal::name(number).into_owned()),
         core,
         oom_kill: cause.out_of_memory(),
-        oom_near: match cause.memory {
-            OomVerdict::Possible(window) => Some((seconds(window.from), seconds(window.to))),
-            OomVerdict::Unrelated | OomVerdict::Killed => None,
-        },
+        oom_near_from,
+        oom_near_to,
         expected: exit.expected,
         requested: cause.requested(),
         by: cause.by.as_ref().map(ToString::to_string),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ironlance_core::ProcessState;
-use ironlance_rpc::{ProcessInfo, Value};
+use ironlance_rpc::{ProcessInfo, Record, Value};
 
 use super::RpcResult;
 use crate::state::process_table::Process;
