@@ -3,8 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use ironlance_net::http::exchange::exchange_over;
-use ironlance_net::{Endpoint, HttpRequest, Tls};
+use ironlance_net::http::exchange::{build_request, exchange_over};
+use ironlance_net::{Endpoint, HttpRequest, HttpResponse, Tls};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
@@ -40,9 +40,11 @@ fuzz_target!(|data: &[u8]| {
         received += body.len();
         next
     };
+    let request = build_request(&request).expect("a valid request");
+    let mut on_head = |_: &HttpResponse| ControlFlow::Continue(());
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without drivers");
     let (response, ()) =
-        runtime.block_on(async { tokio::join!(exchange_over(ours, &request, &mut on_body), server) });
+        runtime.block_on(async { tokio::join!(exchange_over(ours, request, &mut on_head, &mut on_body), server) });
     assert!(received <= answer.len());
     if let Ok(response) = response {
         assert!((100..1000).contains(&response.status));

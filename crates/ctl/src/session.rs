@@ -210,7 +210,7 @@ impl Session {
     fn server(&mut self) -> Result<&mut (Client, PersistentConnection), CtlError> {
         let server = match self.connection.take() {
             Some(server) => server,
-            None => (client_for(&self.options)?, PersistentConnection::new()),
+            None => (client_for(&self.options)?, PersistentConnection::default()),
         };
         Ok(self.connection.insert(server))
     }

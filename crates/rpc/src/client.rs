@@ -25,8 +25,9 @@ const MAX_MULTICALL: usize = 4 * 1024 * 1024;
 /// The time limit for methods that supervisord answers without waiting.
 const PROMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Receives the pieces of a response body.
-type OnBody<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
+/// Sends a request, and passes on the response body in pieces.
+type ExchangeFn<'a> = dyn FnMut(&HttpRequest, &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<HttpResponse, ExchangeError>
+    + 'a;
 
 /// A supervisord's address, and the credentials for it.
 #[derive(Clone, Debug)]
@@ -110,16 +111,17 @@ impl Client {
             Endpoint::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
             Endpoint::Tcp { host, port } => format!("{host}:{port}"),
         };
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut headers = vec![
-            ("Host".to_owned(), host),
-            ("User-Agent".to_owned(), concat!("ironlance/", env!("CARGO_PKG_VERSION")).to_owned()),
-            ("Content-Type".to_owned(), "text/xml".to_owned()),
-            ("Accept".to_owned(), "text/xml".to_owned()),
+            header("Host", &host),
+            header("User-Agent", concat!("ironlance/", env!("CARGO_PKG_VERSION"))),
+            header("Content-Type", "text/xml"),
+            header("Accept", "text/xml"),
         ];
         let (username, password) = (username.unwrap_or_default(), password.unwrap_or_default());
         if !(username.is_empty() && password.is_empty()) {
             let token = STANDARD.encode(format!("{username}:{password}"));
-            headers.push(("Authorization".to_owned(), format!("Basic {token}")));
+            headers.push(header("Authorization", &format!("Basic {token}")));
         }
         Ok(Self { endpoint, tls, headers })
     }
@@ -131,7 +133,12 @@ impl Client {
         params: &[Value],
         timeout: Option<Duration>,
     ) -> Result<Value, CallError> {
-        self.call_limited(MAX_ANSWER, method, params, timeout)
+        self.call_with(
+            &mut |request, on_body| exchange(request, timeout, on_body),
+            MAX_ANSWER,
+            method,
+            params,
+        )
     }
 
     /// The same over a persistent connection, for several calls in a row.
@@ -142,38 +149,21 @@ impl Client {
         params: &[Value],
         timeout: Option<Duration>,
     ) -> Result<Value, CallError> {
-        let mut exchange =
-            |request: &HttpRequest, on_body: OnBody<'_>| connection.exchange(request, timeout, on_body);
-        self.call_with(&mut exchange, MAX_ANSWER, method, params)
+        let exchange: &mut ExchangeFn<'_> =
+            &mut |request, on_body| connection.exchange(request, timeout, on_body);
+        self.call_with(exchange, MAX_ANSWER, method, params)
     }
 
-    /// The same for a response of at most `limit` bytes.
-    fn call_limited(
-        &self,
-        limit: usize,
-        method: &str,
-        params: &[Value],
-        timeout: Option<Duration>,
-    ) -> Result<Value, CallError> {
-        let mut exchange = |request: &HttpRequest, on_body: OnBody<'_>| exchange(request, timeout, on_body);
-        self.call_with(&mut exchange, limit, method, params)
-    }
-
+    /// The same with any exchange, for a response of at most `limit` bytes.
     fn call_with(
         &self,
-        exchange: &mut dyn FnMut(&HttpRequest, OnBody<'_>) -> Result<HttpResponse, ExchangeError>,
+        exchange: &mut ExchangeFn<'_>,
         limit: usize,
         method: &str,
         params: &[Value],
     ) -> Result<Value, CallError> {
-        let request = HttpRequest {
-            endpoint: self.endpoint.clone(),
-            tls: self.tls.clone(),
-            method: "POST".to_owned(),
-            target: "/RPC2".to_owned(),
-            headers: self.headers.clone(),
-            body: write::request(method, params).into_bytes(),
-        };
+        let mut request = self.request("POST", "/RPC2".to_owned());
+        request.body = write::request(method, params).into_bytes();
         let mut answer = Vec::new();
         let response = exchange(&request, &mut |piece| {
             answer.extend_from_slice(piece);
@@ -193,14 +183,18 @@ impl Client {
 
     /// A GET request to this server, such as for `/logtail/web`; `target` must be a valid URL path.
     pub fn get_request(&self, target: String) -> HttpRequest {
-        let about_bodies = |name: &str| name == "Content-Type" || name == "Accept";
-        let headers = self.headers.iter().filter(|(name, _)| !about_bodies(name)).cloned().collect();
+        let mut request = self.request("GET", target);
+        request.headers.retain(|(name, _)| name != "Content-Type" && name != "Accept");
+        request
+    }
+
+    fn request(&self, method: &str, target: String) -> HttpRequest {
         HttpRequest {
             endpoint: self.endpoint.clone(),
             tls: self.tls.clone(),
-            method: "GET".to_owned(),
+            method: method.to_owned(),
             target,
-            headers,
+            headers: self.headers.clone(),
             body: Vec::new(),
         }
     }
@@ -216,7 +210,8 @@ impl Client {
         };
         let calls = Value::Array(calls.iter().map(wrap).collect());
         let method = "system.multicall";
-        let Value::Array(answers) = self.call_limited(MAX_MULTICALL, method, &[calls], timeout)? else {
+        let exchange: &mut ExchangeFn<'_> = &mut |request, on_body| exchange(request, timeout, on_body);
+        let Value::Array(answers) = self.call_with(exchange, MAX_MULTICALL, method, &[calls])? else {
             return Err(CallError::Type(method.to_owned()));
         };
         // Supervisord gives each value bare; elsewhere a multicall wraps each in an array.
@@ -238,24 +233,23 @@ impl Client {
     /// One process, by `NAME` or `GROUP:NAME`.
     pub fn process_info(&self, name: &str) -> Result<ProcessInfo, CallError> {
         let method = "supervisor.getProcessInfo";
-        let info = self.call(method, &[Value::Str(name.to_owned())], Some(PROMPT_TIMEOUT))?;
+        let info = self.call(method, &[name.into()], Some(PROMPT_TIMEOUT))?;
         ProcessInfo::from_value(info).map_err(CallError::unreadable(method))
     }
 
     /// Starts a process and waits until it is RUNNING, which takes its `startsecs`.
     pub fn start_process(&self, name: &str) -> Result<(), CallError> {
-        self.call("supervisor.startProcess", &[Value::Str(name.to_owned())], None).map(drop)
+        self.call("supervisor.startProcess", &[name.into()], None).map(drop)
     }
 
     /// Stops a process and waits until it has exited, which takes up to its `stopwaitsecs`.
     pub fn stop_process(&self, name: &str) -> Result<(), CallError> {
-        self.call("supervisor.stopProcess", &[Value::Str(name.to_owned())], None).map(drop)
+        self.call("supervisor.stopProcess", &[name.into()], None).map(drop)
     }
 
     /// Sends a signal to a process, by name (`USR1`, `SIGUSR1`) or number.
     pub fn signal_process(&self, name: &str, signal: &str) -> Result<(), CallError> {
-        let params = [Value::Str(name.to_owned()), Value::Str(signal.to_owned())];
-        self.call("supervisor.signalProcess", &params, Some(PROMPT_TIMEOUT)).map(drop)
+        self.call("supervisor.signalProcess", &[name.into(), signal.into()], Some(PROMPT_TIMEOUT)).map(drop)
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use ironlance_core::text::python::repr;
 
+use crate::value::Value;
+
 /// A fault, by Supervisor's codes (its xmlrpc.py, class Faults).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -21,6 +23,13 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+impl From<Fault> for Value {
+    /// The struct, as in a response and as an item of `system.multicall`.
+    fn from(fault: Fault) -> Self {
+        Self::record([("faultCode", fault.code.into()), ("faultString", fault.string.into())])
+    }
+}
 
 /// The kinds of faults that supervisord answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,15 +86,7 @@ impl FaultKind {
             Self::AlreadyStarted => "already started",
             Self::NotRunning => "not running",
             Self::ShutdownState => "supervisord is stopping or restarting",
-            Self::UnknownMethod
-            | Self::IncorrectParameters
-            | Self::BadArguments
-            | Self::SignatureUnsupported
-            | Self::Failed
-            | Self::Success
-            | Self::AlreadyAdded
-            | Self::StillRunning
-            | Self::CantReread => "",
+            _ => "",
         }
     }
 

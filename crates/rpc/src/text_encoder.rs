@@ -28,79 +28,27 @@ impl TextEncoder {
         }
     }
 
-    fn encode(&mut self, mut rest: &[u8], out: &mut String) {
-        while !rest.is_empty() {
-            // Text is nearly always valid, and the standard library checks many bytes at once.
-            let error = match std::str::from_utf8(rest) {
-                Ok(valid) => return write::text(out, valid),
-                Err(error) => error,
-            };
-            let (valid, after) = rest.split_at(error.valid_up_to());
-            write::text(out, std::str::from_utf8(valid).unwrap_or_default());
-            // Near an invalid byte others are likely: the next bytes are decoded one by one.
-            let mut at = 0;
-            while at < after.len().min(BYTEWISE_RUN) {
-                match decode_first(&after[at..]) {
-                    Character::Whole(width) => {
-                        let bytes = &after[at..at + width];
-                        match bytes {
-                            [plain @ b' '..=b'~'] if !matches!(plain, b'&' | b'<' | b'>') => {
-                                out.push(char::from(*plain));
-                            }
-                            _ => write::text(out, std::str::from_utf8(bytes).unwrap_or_default()),
-                        }
-                        at += width;
-                    }
-                    Character::Invalid(width) => {
-                        out.push(char::REPLACEMENT_CHARACTER);
-                        at += width;
-                    }
-                    Character::Partial => {
-                        self.partial = after[at..].to_vec();
-                        return;
-                    }
-                }
+    fn encode(&mut self, bytes: &[u8], out: &mut String) {
+        // Text is nearly always valid, and from_utf8 checks many bytes at once.
+        if let Ok(valid) = std::str::from_utf8(bytes) {
+            return write::text(out, valid);
+        }
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            write::text(out, chunk.valid());
+            let invalid = chunk.invalid();
+            if chunks.peek().is_none() && is_incomplete(invalid) {
+                self.partial = invalid.to_vec();
+            } else if !invalid.is_empty() {
+                out.push(char::REPLACEMENT_CHARACTER);
             }
-            rest = &after[at..];
         }
     }
 }
 
-/// How many bytes after an invalid one are decoded one by one.
-const BYTEWISE_RUN: usize = 1024;
-
-/// The first character of some bytes (The Unicode Standard, table 3-7).
-enum Character {
-    /// A character, with its length in bytes.
-    Whole(usize),
-    /// Invalid bytes, with their number.
-    Invalid(usize),
-    /// Incomplete: more bytes may complete it.
-    Partial,
-}
-
-/// Decodes the first character of `bytes`, which must not be empty.
-fn decode_first(bytes: &[u8]) -> Character {
-    let (width, second) = match bytes[0] {
-        0..=0x7f => return Character::Whole(1),
-        0xc2..=0xdf => (2, 0x80..=0xbf),
-        0xe0 => (3, 0xa0..=0xbf),
-        0xed => (3, 0x80..=0x9f),
-        0xe1..=0xef => (3, 0x80..=0xbf),
-        0xf0 => (4, 0x90..=0xbf),
-        0xf1..=0xf3 => (4, 0x80..=0xbf),
-        0xf4 => (4, 0x80..=0x8f),
-        _ => return Character::Invalid(1),
-    };
-    for at in 1..width {
-        match bytes.get(at) {
-            None => return Character::Partial,
-            Some(byte) if at == 1 && second.contains(byte) => {}
-            Some(0x80..=0xbf) if at > 1 => {}
-            Some(_) => return Character::Invalid(at),
-        }
-    }
-    Character::Whole(width)
+/// Whether more bytes may make a character of `invalid`.
+fn is_incomplete(invalid: &[u8]) -> bool {
+    std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none())
 }
 
 #[cfg(test)]

@@ -59,50 +59,24 @@ impl Value {
     }
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Str(text.to_owned())
-    }
+/// Implements [`From`] by how each type becomes a value.
+macro_rules! value_from {
+    ($($type:ty: $from:ident => $value:expr;)+) => {$(
+        impl From<$type> for Value {
+            fn from($from: $type) -> Self {
+                $value
+            }
+        }
+    )+};
 }
 
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Str(text)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(yes: bool) -> Self {
-        Self::Bool(yes)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Int(number)
-    }
-}
-
-impl From<i32> for Value {
-    fn from(number: i32) -> Self {
-        Self::Int(number.into())
-    }
-}
-
-impl From<u32> for Value {
-    fn from(number: u32) -> Self {
-        Self::Int(number.into())
-    }
-}
-
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Self::Double(number)
-    }
-}
-
-impl From<Vec<Self>> for Value {
-    fn from(items: Vec<Self>) -> Self {
-        Self::Array(items)
-    }
+value_from! {
+    &str: text => Self::Str(text.to_owned());
+    String: text => Self::Str(text);
+    bool: yes => Self::Bool(yes);
+    i64: number => Self::Int(number);
+    i32: number => Self::Int(number.into());
+    u32: number => Self::Int(number.into());
+    f64: number => Self::Double(number);
+    Vec<Value>: items => Self::Array(items);
 }

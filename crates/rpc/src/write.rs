@@ -1,5 +1,7 @@
 //! Writing of XML-RPC calls and responses, byte for byte as Python's xmlrpc.client writes them.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -41,13 +43,9 @@ pub fn response(result: &Value) -> String {
 
 /// The response with a fault.
 pub fn fault(fault: &Fault) -> String {
-    let mut out = String::from(
-        "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n<value><int>",
-    );
-    number(&mut out, fault.code);
-    out.push_str("</int></value>\n</member>\n<member>\n<name>faultString</name>\n<value><string>");
-    text(&mut out, &fault.string);
-    out.push_str("</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n");
+    let mut out = String::from("<?xml version='1.0'?>\n<methodResponse>\n<fault>\n");
+    value(&mut out, &fault.clone().into());
+    out.push_str("</fault>\n</methodResponse>\n");
     out
 }
 
@@ -69,14 +67,15 @@ pub fn value(out: &mut String, item: &Value) {
     out.push_str("<value>");
     match item {
         Value::Int(int) => {
-            out.push_str("<int>");
-            number(out, *int);
-            out.push_str("</int>");
+            // Writing into a String cannot fail.
+            let _ = write!(out, "<int>{int}</int>");
         }
         Value::Bool(yes) => {
             out.push_str(if *yes { "<boolean>1</boolean>" } else { "<boolean>0</boolean>" });
         }
-        Value::Double(double) => out.push_str(&format!("<double>{double:?}</double>")),
+        Value::Double(double) => {
+            let _ = write!(out, "<double>{double:?}</double>");
+        }
         Value::DateTime(moment) => {
             out.push_str("<dateTime.iso8601>");
             text(out, moment);
@@ -119,24 +118,6 @@ pub fn value(out: &mut String, item: &Value) {
         }
     }
     out.push_str("</value>\n");
-}
-
-fn number(out: &mut String, number: i64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        out.push('-');
-    }
-    out.extend(digits[at..].iter().map(|&digit| char::from(digit)));
 }
 
 /// Appends text with XML's special characters escaped, as Python does it.

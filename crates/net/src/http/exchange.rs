@@ -94,47 +94,38 @@ pub fn exchange(
     deadline: Option<Duration>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<HttpResponse, ExchangeError> {
-    let all = async {
-        let exchange = dial_and_send(request, on_body);
-        match deadline {
-            None => exchange.await,
-            Some(deadline) => {
-                tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(ExchangeError::TimedOut))
-            }
-        }
-    };
+    let mut on_head = |_: &HttpResponse| ControlFlow::Continue(());
+    let all = within(deadline, dial_and_send(request, &mut on_head, on_body));
     runtime::block_on(all).map_err(ExchangeError::Runtime)?
 }
 
-async fn dial_and_send(
+/// Limits the time of an exchange, if there is a deadline.
+pub(crate) async fn within<T>(
+    deadline: Option<Duration>,
+    exchange: impl Future<Output = Result<T, ExchangeError>>,
+) -> Result<T, ExchangeError> {
+    match deadline {
+        None => exchange.await,
+        Some(deadline) => {
+            tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(ExchangeError::TimedOut))
+        }
+    }
+}
+
+/// An exchange without a deadline; the head is passed to `on_head` as soon as it is there.
+pub(crate) async fn dial_and_send(
     request: &HttpRequest,
+    on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<HttpResponse, ExchangeError> {
     // Built first: an invalid request must not open a connection.
     let prepared = build_request(request)?;
     let stream = dial(&request.endpoint, &request.tls).await?;
-    send(stream, prepared, on_body).await
+    exchange_over(stream, prepared, on_head, on_body).await
 }
 
-/// The same over a given stream, without a deadline.
+/// The same over a given stream.
 pub async fn exchange_over(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: &HttpRequest,
-    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<HttpResponse, ExchangeError> {
-    send(stream, build_request(request)?, on_body).await
-}
-
-async fn send(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    prepared: hyper::Request<Full<Bytes>>,
-    on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-) -> Result<HttpResponse, ExchangeError> {
-    send_streaming(stream, prepared, &mut |_| ControlFlow::Continue(()), on_body).await
-}
-
-/// The same, with the head passed to `on_head` as soon as it is there.
-pub(crate) async fn send_streaming(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     prepared: hyper::Request<Full<Bytes>>,
     on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
@@ -216,7 +207,8 @@ pub(crate) async fn read_response(
     Ok(response)
 }
 
-pub(crate) fn build_request(request: &HttpRequest) -> Result<hyper::Request<Full<Bytes>>, ExchangeError> {
+/// The request as hyper sends it.
+pub fn build_request(request: &HttpRequest) -> Result<hyper::Request<Full<Bytes>>, ExchangeError> {
     let mut builder = hyper::Request::builder().method(request.method.as_str()).uri(request.target.as_str());
     for (name, value) in &request.headers {
         builder = builder.header(name, value.as_bytes());

@@ -37,16 +37,6 @@ struct OpenConnection {
 }
 
 impl PersistentConnection {
-    /// No connection yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Closes the connection.
-    pub fn close(&mut self) {
-        self.open = None;
-    }
-
     /// As [`http::exchange`], over the open connection if it leads to the same endpoint.
     pub fn exchange(
         &mut self,
@@ -62,16 +52,7 @@ impl PersistentConnection {
             .open
             .take()
             .filter(|connection| connection.endpoint == request.endpoint && connection.tls == request.tls);
-        let all = async {
-            let exchange = exchange_over(connection, request, on_body);
-            match deadline {
-                None => exchange.await,
-                Some(deadline) => {
-                    tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(ExchangeError::TimedOut))
-                }
-            }
-        };
-        let outcome = runtime.block_on(all);
+        let outcome = runtime.block_on(http::within(deadline, exchange_over(connection, request, on_body)));
         self.runtime = Some(runtime);
         let (response, connection) = outcome?;
         self.open = connection;
@@ -129,8 +110,7 @@ async fn send(
     let mut is_whole = true;
     let response = {
         let answer = async {
-            let ready = sender.ready().await;
-            if ready.is_err() {
+            if sender.ready().await.is_err() {
                 return Err(SendError::NotSent(Box::new(prepared)));
             }
             let sent = sender.try_send_request(prepared).await;
@@ -143,14 +123,10 @@ async fn send(
                 is_whole &= flow.is_continue();
                 flow
             };
-            http::read_response(
-                response,
-                &StatusLine::default(),
-                &mut |_| ControlFlow::Continue(()),
-                &mut on_body,
-            )
-            .await
-            .map_err(SendError::Failed)
+            let mut on_head = |_: &HttpResponse| ControlFlow::Continue(());
+            let first_line = StatusLine::default();
+            let read = http::read_response(response, &first_line, &mut on_head, &mut on_body);
+            read.await.map_err(SendError::Failed)
         };
         tokio::pin!(answer);
         loop {
@@ -218,7 +194,7 @@ mod tests {
             }
             answered
         });
-        let mut connection = PersistentConnection::new();
+        let mut connection = PersistentConnection::default();
         for _ in 0..3 {
             assert_eq!(ask(&mut connection, port).unwrap(), "ok");
         }
@@ -237,7 +213,7 @@ mod tests {
                 stream.write_all(ANSWER).unwrap();
             }
         });
-        let mut connection = PersistentConnection::new();
+        let mut connection = PersistentConnection::default();
         for _ in 0..3 {
             assert_eq!(ask(&mut connection, port).unwrap(), "ok");
         }
@@ -253,7 +229,7 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             assert!(read_head(&mut stream));
         });
-        let mut connection = PersistentConnection::new();
+        let mut connection = PersistentConnection::default();
         assert!(matches!(ask(&mut connection, port), Err(ExchangeError::Closed)));
         server.join().unwrap();
     }

@@ -50,15 +50,13 @@ impl StatusLine {
 
 /// Version, status and reason; empty where missing.
 fn split(line: &str) -> (&str, &str, &str) {
-    let cut = |text: &'_ str| {
-        let end = text.find(char::is_whitespace).unwrap_or(text.len());
-        (end, text[end..].len() - text[end..].trim_start().len())
-    };
-    let line = line.trim();
-    let (end, blanks) = cut(line);
-    let (version, rest) = (&line[..end], &line[end + blanks..]);
-    let (end, blanks) = cut(rest);
-    (version, &rest[..end], &rest[end + blanks..])
+    fn first_word(text: &str) -> (&str, &str) {
+        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        (word, rest.trim_start())
+    }
+    let (version, rest) = first_word(line.trim());
+    let (code, reason) = first_word(rest);
+    (version, code, reason)
 }
 
 #[cfg(test)]

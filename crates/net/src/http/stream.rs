@@ -5,10 +5,9 @@ use std::os::unix::net::UnixStream;
 
 use tokio::io::AsyncReadExt;
 
-use crate::dial::dial;
 use crate::runtime;
 
-use super::exchange::{self as http, ExchangeError, HttpRequest, HttpResponse};
+use super::exchange::{ExchangeError, HttpRequest, HttpResponse, dial_and_send};
 
 /// How a stream ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +26,14 @@ pub fn stream(
     on_head: &mut dyn FnMut(&HttpResponse) -> ControlFlow<()>,
     on_body: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<StreamEnd, ExchangeError> {
-    let prepared = http::build_request(request)?;
     stop.set_nonblocking(true).map_err(ExchangeError::Runtime)?;
     let all = async {
         let mut stop = tokio::net::UnixStream::from_std(stop).map_err(ExchangeError::Runtime)?;
         let mut byte = [0];
-        let answer = async {
-            let stream = dial(&request.endpoint, &request.tls).await?;
-            http::send_streaming(stream, prepared, on_head, on_body).await
-        };
         tokio::select! {
             biased;
             _ = stop.read(&mut byte) => Ok(StreamEnd::Stopped),
-            answer = answer => answer.map(StreamEnd::Ended),
+            answer = dial_and_send(request, on_head, on_body) => answer.map(StreamEnd::Ended),
         }
     };
     runtime::block_on(all).map_err(ExchangeError::Runtime)?

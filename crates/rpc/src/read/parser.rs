@@ -90,11 +90,17 @@ impl<'a> Parser<'a> {
 
     /// The next opening element; only white space may come before it.
     pub(super) fn next_open(&mut self) -> Result<ElementName, ReadError> {
+        match self.token_after_space()? {
+            Token::Open(name) => Ok(name),
+            other => Err(other.instead_of("an element")),
+        }
+    }
+
+    fn token_after_space(&mut self) -> Result<Token<'a>, ReadError> {
         loop {
             match self.token()? {
-                Token::Open(name) => return Ok(name),
                 Token::Text(text) if text.trim().is_empty() => {}
-                other => return Err(other.instead_of("an element")),
+                token => return Ok(token),
             }
         }
     }
@@ -110,18 +116,14 @@ impl<'a> Parser<'a> {
 
     /// Whether an element opens before the current one closes; white space is skipped.
     pub(super) fn next_is_open(&mut self) -> Result<bool, ReadError> {
-        loop {
-            let token = self.token()?;
-            match &token {
-                Token::Text(text) if text.trim().is_empty() => {}
-                Token::Open(_) | Token::Close(_) => {
-                    let open = matches!(token, Token::Open(_));
-                    self.ahead.push(token);
-                    return Ok(open);
-                }
-                Token::Text(_) | Token::End => return Err(token.instead_of("an element")),
-            }
-        }
+        let token = self.token_after_space()?;
+        let is_open = match token {
+            Token::Open(_) => true,
+            Token::Close(_) => false,
+            Token::Text(_) | Token::End => return Err(token.instead_of("an element")),
+        };
+        self.ahead.push(token);
+        Ok(is_open)
     }
 
     pub(super) fn closed(&mut self, name: &'static str) -> Result<(), ReadError> {
@@ -218,12 +220,9 @@ impl<'a> Parser<'a> {
 
     /// Requires the end of the text.
     pub(super) fn end(&mut self) -> Result<(), ReadError> {
-        loop {
-            match self.token()? {
-                Token::End => return Ok(()),
-                Token::Text(text) if text.trim().is_empty() => {}
-                other => return Err(other.instead_of("the end")),
-            }
+        match self.token_after_space()? {
+            Token::End => Ok(()),
+            other => Err(other.instead_of("the end")),
         }
     }
 

@@ -147,10 +147,7 @@ impl Service {
             } else {
                 Err(FaultKind::Failed.about("cannot answer this call: the answers before it are too long"))
             };
-            let result = outcome.unwrap_or_else(|fault| {
-                let members = [("faultCode", fault.code.into()), ("faultString", fault.string.into())];
-                MethodResult::Value(Value::record(members))
-            });
+            let result = outcome.unwrap_or_else(|fault| MethodResult::Value(fault.into()));
             size += result.size_hint();
             results.push(result);
         }
