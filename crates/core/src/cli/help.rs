@@ -7,8 +7,6 @@ use super::table::{OptionOrigin, OptionSpec, Takes};
 pub struct HelpPage {
     /// The command's name.
     pub command: &'static str,
-    /// The title above the original's options, such as `as in superlance`.
-    pub original: &'static str,
     /// What stands behind the options: ` URL`, or nothing.
     pub operands: &'static str,
     /// What the command is for.
@@ -170,7 +168,7 @@ impl CommandHelp {
             usage: format!("{} [options]{}", page.command, page.operands),
             sections: vec![
                 HelpSection::of_text("", page.about),
-                options(OptionOrigin::Original, page.original),
+                options(OptionOrigin::Original, "as in superlance"),
                 options(OptionOrigin::Ours, "more"),
                 HelpSection { title: "example", blocks: vec![example] },
             ],

@@ -11,8 +11,8 @@ use ironlance_core::redact::{is_assignment, redact};
 use ironlance_core::text::shlex;
 use ironlance_listeners::options::batch;
 use ironlance_listeners::options::{
-    BatchOptions, CrashmailOptions, HttpokOptions, MemmonOptions, OptionsEnv, Parsed, crashmail, httpok,
-    memmon,
+    BatchOptions, CrashmailOptions, HttpokOptions, MemmonOptions, Options, OptionsEnv, Parsed, crashmail,
+    httpok, memmon,
 };
 use ironlance_listeners::rule::batch::BatchMailer;
 
@@ -115,47 +115,46 @@ fn options(view: &ConfigView<'_>, wired: &ListenerCommand<'_>) -> Remarks {
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.clone())
     };
     let environment = OptionsEnv { variable: &variable, host: &view.host_env.host_node_name };
-    match wired.name {
-        "crashmail" => remarks_for(wired, crashmail::parse(wired.args, &environment), of_crashmail),
-        "httpok" => remarks_for(wired, httpok::parse(wired.args, &environment), of_httpok),
-        "memmon" => remarks_for(wired, memmon::parse(wired.args, &environment), of_memmon),
-        "crashmailbatch" => {
-            remarks_for(wired, batch::parse(BatchMailer::Crashmailbatch, wired.args, &environment), of_batch)
-        }
-        "fatalmailbatch" => {
-            remarks_for(wired, batch::parse(BatchMailer::Fatalmailbatch, wired.args, &environment), of_batch)
-        }
-        _ => remarks_for(wired, batch::parse(BatchMailer::Crashsms, wired.args, &environment), of_batch),
-    }
+    let mailer = match wired.name {
+        "crashmail" => return remarks_for(wired, crashmail::parse(wired.args, &environment), of_crashmail),
+        "httpok" => return remarks_for(wired, httpok::parse(wired.args, &environment), of_httpok),
+        "memmon" => return remarks_for(wired, memmon::parse(wired.args, &environment), of_memmon),
+        "crashmailbatch" => BatchMailer::Crashmailbatch,
+        "fatalmailbatch" => BatchMailer::Fatalmailbatch,
+        _ => BatchMailer::Crashsms,
+    };
+    remarks_for(wired, batch::parse(mailer, wired.args, &environment), of_batch)
 }
 
-fn remarks_for<T>(
+fn remarks_for<O>(
     wired: &ListenerCommand<'_>,
-    parsed: Parsed<T>,
-    remarks: impl FnOnce(&T, &[String]) -> Remarks,
+    parsed: Parsed<Options<O>>,
+    add: impl FnOnce(&Options<O>, &[String], &mut Remarks),
 ) -> Remarks {
+    let mut remarks = Remarks::default();
     match parsed {
-        Parsed::Run(options) => remarks(&options, wired.args),
+        Parsed::Run(options) => {
+            about_route(options.destination.receiver.as_ref(), &mut remarks);
+            add(&options, wired.args, &mut remarks);
+        }
         Parsed::Exit { stderr, .. } => {
             let why =
                 stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it asks for help only");
-            Remarks { attention: vec![format!("would end at once: {}", why.trim())], better: Vec::new() }
+            remarks.attention(format!("would end at once: {}", why.trim()));
         }
-    }
-}
-
-fn of_crashmail(options: &CrashmailOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.destination.receiver.as_ref());
-    if !options.filter.programs.is_empty() && !options.filter.any {
-        remarks
-            .attention("has -p, which superlance reads and does not use: it mails about every program; here only about these");
     }
     remarks
 }
 
-fn of_httpok(options: &HttpokOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.destination.receiver.as_ref());
-    if options.url.to_ascii_lowercase().starts_with("https:") && !options.insecure {
+fn of_crashmail(options: &Options<CrashmailOptions>, _: &[String], remarks: &mut Remarks) {
+    if !options.filter.programs.is_empty() && !options.filter.any {
+        remarks
+            .attention("has -p, which superlance reads and does not use: it mails about every program; here only about these");
+    }
+}
+
+fn of_httpok(options: &Options<HttpokOptions>, _: &[String], remarks: &mut Remarks) {
+    if options.own.url.to_ascii_lowercase().starts_with("https:") && !options.own.insecure {
         remarks.attention(
             "checks an https page, whose certificate is verified here; --insecure or --ca-file for one that cannot be",
         );
@@ -163,41 +162,35 @@ fn of_httpok(options: &HttpokOptions, _: &[String]) -> Remarks {
     if options.filter.any {
         remarks.better.push(NEVER_ITSELF);
     }
-    if options.in_body.is_some() {
+    if options.own.in_body.is_some() {
         remarks.better.push("-b works; superlance's fails on Python 3 (TypeError)");
     }
-    remarks
 }
 
-fn of_memmon(options: &MemmonOptions, _: &[String]) -> Remarks {
-    let mut remarks = of_route(options.destination.receiver.as_ref());
-    if options.any.is_some() {
+fn of_memmon(options: &Options<MemmonOptions>, _: &[String], remarks: &mut Remarks) {
+    if options.own.any.is_some() {
         remarks.better.push(NEVER_ITSELF);
     }
-    remarks
 }
 
 const NEVER_ITSELF: &str =
     "-a never restarts the listener itself; superlance's stops itself, and stays stopped";
 
-fn of_batch(options: &BatchOptions, args: &[String]) -> Remarks {
-    let mut remarks = of_route(Some(&options.receiver));
+fn of_batch(_: &Options<BatchOptions>, args: &[String], remarks: &mut Remarks) {
     remarks.better.push("what was collected is on disk, and survives a restart within the interval");
     if args.iter().any(|arg| arg == "--tls") {
         remarks.attention(
             "has --tls: the certificate is verified here, user or not; --ca-file for a server with its own",
         );
     }
-    remarks
 }
 
 const WAITS_ON_DISK: &str =
     "an alert that cannot be sent waits on disk for three days; superlance tries once";
 
-/// The remarks on the transport of the mails.
-fn of_route(receiver: Option<&Receiver>) -> Remarks {
-    let mut remarks = Remarks::default();
-    let Some(receiver) = receiver else { return remarks };
+/// Adds the remarks on the transport of the mails.
+fn about_route(receiver: Option<&Receiver>, remarks: &mut Remarks) {
+    let Some(receiver) = receiver else { return };
     remarks.better.push(WAITS_ON_DISK);
     match &receiver.transport {
         Transport::Smtp(server) => {
@@ -205,9 +198,8 @@ fn of_route(receiver: Option<&Receiver>) -> Remarks {
                 remarks.attention("has the mail server's password, which ps shows to every user; --password-file FILE hides it");
             }
         }
-        Transport::Sendmail { command } | Transport::BodyOnly { command } => mailer(command, &mut remarks),
+        Transport::Sendmail { command } | Transport::BodyOnly { command } => mailer(command, remarks),
     }
-    remarks
 }
 
 fn mailer(command: &str, remarks: &mut Remarks) {

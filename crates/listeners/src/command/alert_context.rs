@@ -17,7 +17,8 @@ use crate::protocol::ReceivedEvent;
 pub(super) struct AlertContext {
     /// Asked for details; `None` when no supervisord can be asked.
     pub(super) supervisor: Option<Client>,
-    submitter: Option<Submitter>,
+    /// `None` without a receiver.
+    pub(super) submitter: Option<Submitter>,
     host: String,
     wants_details: bool,
     /// Identifies the running supervisord; its event serials start from 0 in each one.
@@ -51,23 +52,6 @@ impl AlertContext {
         }
     }
 
-    /// The submitter, if there is a receiver.
-    pub(super) fn submitter(&mut self) -> Option<&mut Submitter> {
-        self.submitter.as_mut()
-    }
-
-    /// An event was received: lets the submitter deliver what an earlier process left.
-    pub(super) fn kick_stale(&mut self) {
-        if let Some(submitter) = &mut self.submitter {
-            submitter.kick_stale();
-        }
-    }
-
-    /// An alert follows: starts the delivery process early.
-    pub(super) fn prewarm(&self) {
-        self.submitter.iter().for_each(Submitter::prewarm);
-    }
-
     /// Whether the alert of this event is stored already.
     pub(super) fn is_submitted(&self, received: &ReceivedEvent) -> bool {
         self.submitter.as_ref().is_some_and(|submitter| submitter.is_duplicate(&self.event_key(received)))
@@ -76,18 +60,6 @@ impl AlertContext {
     /// A key that identifies the event, and is the same when supervisord sends it again.
     pub(super) fn event_key(&self, received: &ReceivedEvent) -> String {
         format!("{} {}", self.supervisord_id, received.key())
-    }
-
-    /// No further event will come.
-    pub(super) fn close(&self) {
-        self.submitter.iter().for_each(Submitter::close);
-    }
-
-    /// The RESULT of the event has been written.
-    pub(super) fn answered(&mut self) {
-        if let Some(submitter) = &mut self.submitter {
-            submitter.ack();
-        }
     }
 
     /// The details about a process, unless `--brief` was given.

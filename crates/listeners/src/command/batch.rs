@@ -10,8 +10,9 @@ use ironlance_core::event::StateChange;
 use ironlance_host::local_time;
 
 use super::alert_context::AlertContext;
-use super::{CommandLogic, listen, options, run_test_alert, start_check};
+use super::{CommandLogic, listen, options, start_check};
 use crate::environment::ListenerEnv;
+use crate::options::Options;
 use crate::options::batch::{BatchOptions, parse};
 use crate::protocol::ReceivedEvent;
 use crate::rule::batch::{BatchMailer, BatchTimer, sent_log};
@@ -19,24 +20,13 @@ use crate::rule::crash::{self, CrashRule};
 use crate::rule::unused_events::UnusedEvents;
 use crate::write_log;
 
-/// crashmailbatch; `args` without its name.
-pub fn crashmailbatch(args: &[String]) -> ExitCode {
-    run(BatchMailer::Crashmailbatch, args).unwrap_or_else(|status| status)
-}
-
-/// fatalmailbatch; `args` without its name.
-pub fn fatalmailbatch(args: &[String]) -> ExitCode {
-    run(BatchMailer::Fatalmailbatch, args).unwrap_or_else(|status| status)
-}
-
-/// crashsms; `args` without its name.
-pub fn crashsms(args: &[String]) -> ExitCode {
-    run(BatchMailer::Crashsms, args).unwrap_or_else(|status| status)
+/// The command of a batch mailer; `args` without its name.
+pub fn main(mailer: BatchMailer, args: &[String]) -> ExitCode {
+    run(mailer, args).unwrap_or_else(|status| status)
 }
 
 fn run(mailer: BatchMailer, args: &[String]) -> Result<ExitCode, ExitCode> {
-    let options = options(|args, environment| parse(mailer, args, environment), args)?;
-    run_test_alert(mailer.name(), options.test_alert, Some(&options.receiver), &options.ignored)?;
+    let options = options(mailer.name(), |args, environment| parse(mailer, args, environment), args)?;
     let environment = ListenerEnv::from_env();
     if environment.server_url.is_none() {
         write_log("Must run as a supervisor event listener\n");
@@ -45,18 +35,18 @@ fn run(mailer: BatchMailer, args: &[String]) -> Result<ExitCode, ExitCode> {
     let supervisor = environment.supervisor().ok().flatten();
     let details = !options.brief && mailer != BatchMailer::Crashsms;
     let format = match mailer {
-        BatchMailer::Crashsms => Format::Sms { max_length: options.max_length },
+        BatchMailer::Crashsms => Format::Sms { max_length: options.own.max_length },
         BatchMailer::Crashmailbatch | BatchMailer::Fatalmailbatch => Format::Digest,
     };
-    let receiver = Receiver { format, ..options.receiver.clone() };
-    let mut alerts = AlertContext::open(mailer.name(), &environment, supervisor, Some(receiver), details);
-    if let Some(submitter) = alerts.submitter() {
-        submitter.open_batch(options.subject.clone().filter(|subject| !subject.is_empty()));
+    let receiver = options.destination.receiver.clone().map(|receiver| Receiver { format, ..receiver });
+    let mut alerts = AlertContext::open(mailer.name(), &environment, supervisor, receiver, details);
+    if let Some(submitter) = &mut alerts.submitter {
+        submitter.open_batch(options.own.subject.clone().filter(|subject| !subject.is_empty()));
     }
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
     let unused_events = start_check::report_unused_events(&environment, options.triggers);
     let rule = CrashRule { filter: options.filter.clone(), triggers: options.triggers };
-    let timer = BatchTimer::new(options.interval, options.tick_seconds);
+    let timer = BatchTimer::new(options.own.interval, options.own.tick_seconds);
     Ok(listen(mailer.name(), alerts, Batch { rule, timer, unused_events, format, options }))
 }
 
@@ -65,7 +55,7 @@ struct Batch {
     timer: BatchTimer,
     unused_events: Option<UnusedEvents>,
     format: Format,
-    options: BatchOptions,
+    options: Options<BatchOptions>,
 }
 
 impl Batch {
@@ -76,13 +66,13 @@ impl Batch {
         let time = local_time::log_time(&local_time::local(SystemTime::now()));
         let notification = crash::notification(change, time);
         write_log(&format!("{}\n", text::entry(&notification, self.format)));
-        let wants_details = alerts.submitter().is_some_and(|submitter| submitter.wants_details());
+        let wants_details = alerts.submitter.as_ref().is_some_and(Submitter::wants_details);
         let details = wants_details
             .then(|| alerts.gather_details(received, &change.process, change.detail.pid()))
             .flatten();
         let details = details.into_iter().collect();
         let event = alerts.event_key(received);
-        if let Some(submitter) = alerts.submitter() {
+        if let Some(submitter) = &mut alerts.submitter {
             submitter.add_to_batch(&event, Notification { details, ..notification });
         }
     }
@@ -91,9 +81,10 @@ impl Batch {
         if !self.timer.on_tick() {
             return;
         }
-        if let Some(body) = alerts.submitter().and_then(Submitter::send_batch) {
-            let BatchOptions { receiver, subject, .. } = &self.options;
-            write_log(&sent_log(&receiver.to, receiver.from.as_deref(), subject.as_deref(), &body));
+        let body = alerts.submitter.as_mut().and_then(Submitter::send_batch);
+        if let (Some(body), Some(receiver)) = (body, &self.options.destination.receiver) {
+            let subject = self.options.own.subject.as_deref();
+            write_log(&sent_log(&receiver.to, receiver.from.as_deref(), subject, &body));
         }
     }
 }
@@ -108,7 +99,7 @@ impl CommandLogic for Batch {
         start_check::report_unused_event(&mut self.unused_events, event_name);
         match &received.change {
             Some(change) => self.on_state_change(alerts, received, change),
-            None if *event_name == self.options.tick_event => self.on_tick(alerts),
+            None if event_name == self.options.own.tick_event() => self.on_tick(alerts),
             None => {}
         }
     }

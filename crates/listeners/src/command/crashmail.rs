@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use ironlance_alert::render::text;
-use ironlance_alert::{Format, Notification};
+use ironlance_alert::{Format, Notification, Submitter};
 use ironlance_host::local_time;
 
 use super::alert_context::AlertContext;
-use super::{CommandLogic, listen, options, run_test_alert, start_check};
+use super::{CommandLogic, listen, options, start_check};
 use crate::environment::ListenerEnv;
+use crate::options::MailDestination;
 use crate::options::crashmail::parse;
 use crate::protocol::ReceivedEvent;
 use crate::rule::crash::{self, CrashRule};
@@ -22,9 +23,7 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
-    let options = options(parse, args)?;
-    let receiver = options.destination.receiver;
-    run_test_alert("crashmail", options.test_alert, receiver.as_ref(), &options.ignored)?;
+    let options = options("crashmail", parse, args)?;
     let environment = ListenerEnv::from_env();
     if environment.server_url.is_none() {
         write_log("crashmail must be run as a supervisor event listener\n");
@@ -32,11 +31,12 @@ fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
     }
     // The original never speaks to supervisord: a URL that leads nowhere only costs the details.
     let supervisor = environment.supervisor().ok().flatten();
+    let MailDestination { receiver, email } = options.destination;
     let alerts = AlertContext::open("crashmail", &environment, supervisor, receiver, !options.brief);
     start_check::report_unmatched_names(alerts.supervisor.as_ref(), options.filter.named());
     let unused_events = start_check::report_unused_events(&environment, options.triggers);
     let rule = CrashRule { filter: options.filter, triggers: options.triggers };
-    let (header, email) = (options.header, options.destination.email);
+    let header = options.own.header;
     Ok(listen("crashmail", alerts, Crashmail { rule, unused_events, header, email }))
 }
 
@@ -60,7 +60,7 @@ impl CommandLogic for Crashmail {
         if alerts.is_submitted(received) {
             return;
         }
-        alerts.prewarm();
+        alerts.submitter.iter().for_each(Submitter::prewarm);
         let time = local_time::log_time(&local_time::local(SystemTime::now()));
         let notification = crash::notification(change, time);
         let header = self.header.as_ref().map(|header| format!("{header}:")).unwrap_or_default();

@@ -17,16 +17,16 @@ use ironlance_rpc::{CallError, Client, ProcessInfo};
 
 use super::alert_context::AlertContext;
 use super::{
-    CommandLogic, ReminderClock, fail, is_tick, listen, options, require_supervisor, run_test_alert,
-    start_check, subject,
+    CommandLogic, ReminderClock, fail, is_tick, listen, options, require_supervisor, start_check, subject,
 };
 use crate::environment::ListenerEnv;
+use crate::options::MailDestination;
 use crate::options::httpok::{HttpokOptions, parse};
 use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
 use crate::probe::http::{HttpCheck, PageUrl, redacted};
 use crate::protocol::ReceivedEvent;
 use crate::rule::http::{HttpRule, HttpVerdict};
-use crate::rule::http_restart::{RestartBudget, RestartDecision, RestartReport, RestartRule};
+use crate::rule::http_restart::{RestartBudget, RestartReport, RestartRule};
 use crate::write_log;
 
 /// What reminders are about: there is one page.
@@ -40,31 +40,32 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
-    let options = options(parse, args)?;
-    let receiver = options.destination.receiver.clone();
-    run_test_alert("httpok", options.test_alert, receiver.as_ref(), &[])?;
+    let options = options("httpok", parse, args)?;
     let environment = ListenerEnv::from_env();
     let supervisor = require_supervisor("httpok", &environment, ExitCode::SUCCESS)?;
-    let check = check(&options).map_err(|error| fail("httpok", &error))?;
+    let check = check(&options.own).map_err(|error| fail("httpok", &error))?;
+    let MailDestination { receiver, email } = options.destination;
     let alerts =
         AlertContext::open("httpok", &environment, Some(supervisor.clone()), receiver, !options.brief);
     start_check::report_unmatched_names(Some(&supervisor), options.filter.named());
+    let own = options.own;
     let httpok = Httpok {
         supervisor,
         check,
-        rule: HttpRule::new(redacted(&options.url), options.statuses.clone(), options.retries),
+        rule: HttpRule::new(redacted(&own.url), own.statuses.clone(), own.retries),
         pending_restarts: PendingRestarts::open(environment.pending_restarts_file("httpok")),
         restart_rule: RestartRule {
-            filter: options.filter.clone(),
+            filter: options.filter,
             own_name: environment.own_name,
-            eagerness: options.eagerness,
-            grace: options.grace,
-            notify_only: options.notify_only,
-            budget: options.max_restarts.map(RestartBudget::new),
+            eagerness: own.eagerness,
+            grace: own.grace,
+            notify_only: own.notify_only,
+            budget: own.max_restarts.map(RestartBudget::new),
         },
         reminder: ReminderClock::new(options.remind),
         start: Instant::now(),
-        options,
+        options: own,
+        email,
     };
     Ok(listen("httpok", alerts, httpok))
 }
@@ -72,8 +73,8 @@ fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
 /// The request that the options describe.
 fn check(options: &HttpokOptions) -> Result<HttpCheck, Box<dyn std::error::Error>> {
     let target = PageUrl::parse(&options.url)?;
-    let mut headers = options.request.headers.clone();
-    let user_info = match &options.request.auth_file {
+    let mut headers = options.headers.clone();
+    let user_info = match &options.auth_file {
         Some(path) => {
             let text = fs::read_to_string(path)
                 .map_err(|error| format!("cannot read the --auth-file {}: {error}", path.display()))?;
@@ -88,9 +89,9 @@ fn check(options: &HttpokOptions) -> Result<HttpCheck, Box<dyn std::error::Error
         if options.insecure { Tls::Insecure } else { Tls::Verified { ca_file: options.ca_file.clone() } };
     Ok(HttpCheck {
         target,
-        method: options.request.method.clone(),
+        method: options.method().to_owned(),
         headers,
-        body: options.request.data.clone().into_bytes(),
+        body: options.data.clone().unwrap_or_default().into_bytes(),
         timeout: options.timeout,
         want_in_body: options.in_body.clone().map(String::into_bytes),
         tls,
@@ -107,6 +108,8 @@ struct Httpok {
     /// The clock of the restart budget.
     start: Instant,
     options: HttpokOptions,
+    /// The recipients as given.
+    email: Option<String>,
 }
 
 fn log(line: &str) {
@@ -166,8 +169,8 @@ impl Httpok {
     fn restart(&mut self, info: &ProcessInfo, report: &mut RestartReport) {
         let namespec = info.namespec();
         match self.restart_rule.decide(info, self.start.elapsed()) {
-            RestartDecision::Restart => {}
-            RestartDecision::Skip(reason) => return log(report.skipped(&namespec, reason)),
+            Ok(()) => {}
+            Err(reason) => return log(report.skipped(&namespec, reason)),
         }
         if let Some(dir) = &self.options.core_dir {
             let output = gcore(&self.options.gcore, dir, &namespec, info.pid);
@@ -185,7 +188,7 @@ impl Httpok {
     }
 
     fn mail(&mut self, alerts: &mut AlertContext, report: &RestartReport, notification: Notification) {
-        let Some(email) = &self.options.destination.email else { return };
+        let Some(email) = &self.email else { return };
         let subject = subject("httpok", self.options.name.as_deref(), &text::subject(&notification));
         if report.has_restarted() {
             self.reminder.reminder.on_healthy(PAGE);

@@ -7,22 +7,20 @@ use std::time::SystemTime;
 use ironlance_alert::notification::{Cause, MemoryOutcome};
 use ironlance_alert::render::text;
 use ironlance_alert::{Format, Notification};
-use ironlance_core::Namespec;
+use ironlance_core::{Namespec, signal};
 use ironlance_host::local_time;
 use ironlance_rpc::{Client, ProcessInfo};
 
 use super::alert_context::AlertContext;
 use super::{
-    CommandLogic, ReminderClock, is_tick, listen, options, require_supervisor, run_test_alert, start_check,
-    subject,
+    CommandLogic, ReminderClock, is_tick, listen, options, require_supervisor, start_check, subject,
 };
 use crate::environment::ListenerEnv;
 use crate::options::memmon::{MemmonOptions, parse};
 use crate::pending_restarts::{PendingRestarts, RestartOutcome, restart};
-use crate::probe::memory::{MemoryError, MemoryReadings};
+use crate::probe::memory::{MemoryError, read_memory};
 use crate::protocol::ReceivedEvent;
-use crate::rule::memory::{self, LimitState, MemoryAction, MemoryLimit, MemoryRule};
-use crate::rule::signal::ProcessSignal;
+use crate::rule::memory::{self, LimitState, MemoryLimit, MemoryRule};
 use crate::write_log;
 
 /// The command; `args` without its name.
@@ -31,22 +29,22 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 fn run(args: &[String]) -> Result<ExitCode, ExitCode> {
-    let options = options(parse, args)?;
-    let receiver = options.destination.receiver.clone();
-    run_test_alert("memmon", options.test_alert, receiver.as_ref(), &options.ignored)?;
+    let options = options("memmon", parse, args)?;
     let environment = ListenerEnv::from_env();
     let supervisor = require_supervisor("memmon", &environment, ExitCode::FAILURE)?;
+    let receiver = options.destination.receiver;
     let alerts =
         AlertContext::open("memmon", &environment, Some(supervisor.clone()), receiver, !options.brief);
-    start_check::report_unmatched_names(Some(&supervisor), options.named.clone());
+    let own = options.own;
+    start_check::report_unmatched_names(Some(&supervisor), own.named());
     let memmon = Memmon {
         supervisor,
-        rule: MemoryRule::new(options.limits.clone(), options.ticks),
+        rule: MemoryRule::new(own.limits(), own.ticks),
         pending_restarts: PendingRestarts::open(environment.pending_restarts_file("memmon")),
         own_name: environment.own_name,
-        status: memory::status(&options.programs, &options.groups, options.any),
+        status: memory::status(&own.programs, &own.groups, own.any),
         reminder: ReminderClock::new(options.remind),
-        options,
+        options: own,
     };
     Ok(listen("memmon", alerts, memmon))
 }
@@ -76,14 +74,14 @@ impl Memmon {
         let limited: Vec<&ProcessInfo> =
             infos.iter().filter(|info| info.pid != 0 && self.rule.applies_to(&info.namespec())).collect();
         let pids: Vec<u32> = limited.iter().map(|info| info.pid).collect();
-        let readings = MemoryReadings::take(&pids, self.options.metric);
+        let readings = read_memory(&pids, self.options.metric);
         let mut log = String::new();
         for info in limited {
-            match (readings.bytes(info.pid), readings.failure(info.pid)) {
-                (Some(bytes), _) => self.judge(alerts, received, info, bytes, &mut log),
+            match readings.get(&info.pid) {
+                Some(Ok(bytes)) => self.judge(alerts, received, info, *bytes, &mut log),
                 // A process that has ended since supervisord listed it is no problem.
-                (None, Some(MemoryError::Gone(_)) | None) => {}
-                (None, Some(error)) => {
+                Some(Err(MemoryError::Gone(_))) | None => {}
+                Some(Err(error)) => {
                     let (unit, name) = (self.unit(), info.namespec().qualified());
                     log.push_str(&format!("{unit} of {name} is not known: {error}\n"));
                 }
@@ -143,10 +141,10 @@ impl Memmon {
         if let Some(details) = &mut details {
             details.facts.insert(0, ("limit".to_owned(), limit.named.clone()));
         }
-        let outcome = match self.options.action {
-            MemoryAction::Restart => self.restart(&name),
-            MemoryAction::Signal(signal) => self.signal(&name, signal),
-            MemoryAction::NotifyOnly => MemoryOutcome::Notified,
+        let outcome = match self.options.signal {
+            _ if self.options.notify_only => MemoryOutcome::Notified,
+            Some(signal) => self.signal(&name, signal),
+            None => self.restart(&name),
         };
         let now = local_time::local(SystemTime::now());
         let time = format!("{} {}", local_time::asctime(&now), local_time::zone_name(&now));
@@ -158,7 +156,7 @@ impl Memmon {
         }
         let finding = text::subject(&notification);
         let is_wanted = memory::is_wanted(&outcome, info.now - info.start, self.options.uptime);
-        if !is_wanted || self.options.destination.receiver.is_none() {
+        if !is_wanted || alerts.submitter.is_none() {
             return;
         }
         let is_due = match memory::repeat_key(&outcome, &finding, info.pid) {
@@ -182,13 +180,12 @@ impl Memmon {
         }
     }
 
-    fn signal(&self, name: &str, signal: ProcessSignal) -> MemoryOutcome {
+    fn signal(&self, name: &str, number: i32) -> MemoryOutcome {
+        let signal = signal::name(number).into_owned();
         write_log(&format!("Sending {signal} to {name}\n"));
-        match self.supervisor.signal_process(name, &signal.number().to_string()) {
-            Ok(()) => MemoryOutcome::Signalled(signal.to_string()),
-            Err(error) => {
-                MemoryOutcome::SignalFailed { signal: signal.to_string(), error: error.to_string() }
-            }
+        match self.supervisor.signal_process(name, &number.to_string()) {
+            Ok(()) => MemoryOutcome::Signalled(signal),
+            Err(error) => MemoryOutcome::SignalFailed { signal, error: error.to_string() },
         }
     }
 }

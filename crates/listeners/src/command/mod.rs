@@ -19,25 +19,30 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ironlance_alert::Receiver;
+use ironlance_alert::Submitter;
 use ironlance_rpc::Client;
 
 use crate::environment::{ListenerEnv, host_name};
 use crate::event_input::EventInput;
-use crate::options::{OptionsEnv, Parsed};
+use crate::options::{Options, OptionsEnv, Parsed};
 use crate::protocol::{self, EventHandler, ReceivedEvent, ServeError};
 use crate::rule::reminder::{MailDecision, RemindInterval, Reminder};
 use crate::{note, write_log};
 use alert_context::AlertContext;
 
-/// Reads a command line in the environment of this process; `Err` when the command ends here.
-fn options<T>(
-    parse: impl FnOnce(&[String], &OptionsEnv<'_>) -> Parsed<T>,
+/// Reads a command line in the environment of this process; `Err` when the command ends here, as with `--test-alert`.
+fn options<O>(
+    command: &str,
+    parse: impl FnOnce(&[String], &OptionsEnv<'_>) -> Parsed<Options<O>>,
     args: &[String],
-) -> Result<T, ExitCode> {
+) -> Result<Options<O>, ExitCode> {
     let variable = |name: &str| std::env::var(name).ok();
     match parse(args, &OptionsEnv { variable: &variable, host: &host_name() }) {
-        Parsed::Run(options) => Ok(options),
+        Parsed::Run(options) if !options.test_alert => Ok(options),
+        Parsed::Run(Options { destination, ignored, .. }) => Err(match &destination.receiver {
+            Some(receiver) => test_alert::run(command, receiver, &ignored),
+            None => ExitCode::FAILURE,
+        }),
         Parsed::Exit { code, stdout, stderr } => {
             let _ = io::stdout().write_all(stdout.as_bytes());
             write_log(&stderr);
@@ -66,20 +71,6 @@ fn require_supervisor(
 fn fail(command: &str, error: &dyn Display) -> ExitCode {
     write_log(&format!("{command}: {error}\n"));
     ExitCode::FAILURE
-}
-
-/// `--test-alert`, when it is given: sends one alert and ends.
-fn run_test_alert(
-    command: &str,
-    is_given: bool,
-    receiver: Option<&Receiver>,
-    ignored: &[String],
-) -> Result<(), ExitCode> {
-    match (is_given, receiver) {
-        (false, _) => Ok(()),
-        (true, Some(receiver)) => Err(test_alert::run(command, receiver, ignored)),
-        (true, None) => Err(ExitCode::FAILURE),
-    }
 }
 
 /// Whether an event is a tick to httpok and memmon, which like the original look at no more than this.
@@ -140,16 +131,20 @@ impl<C: CommandLogic> EventHandler for Listener<C> {
     }
 
     fn handle(&mut self, received: &ReceivedEvent) {
-        self.alerts.kick_stale();
+        if let Some(submitter) = &mut self.alerts.submitter {
+            submitter.kick_stale();
+        }
         self.command.handle(&mut self.alerts, received);
     }
 
     fn answered(&mut self) {
-        self.alerts.answered();
+        if let Some(submitter) = &mut self.alerts.submitter {
+            submitter.ack();
+        }
     }
 
     fn ended(&mut self) {
-        self.alerts.close();
+        self.alerts.submitter.iter().for_each(Submitter::close);
     }
 }
 

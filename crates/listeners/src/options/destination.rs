@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use ironlance_alert::address::addresses;
 use ironlance_alert::{Format, Receiver, Secret, SmtpServer, Transport};
+use ironlance_core::cli::OptionArg;
 
 use super::OptionsEnv;
-use super::mail_server::{MailServer, ServerScheme, TlsDemand};
+use super::mail_server::{MailServer, ServerScheme};
 use super::option_error::OptionError;
-use super::shared_options::MailOptions;
 
 /// The mailer of superlance's crashmail, httpok and memmon.
 const DEFAULT_SENDMAIL: &str = "/usr/sbin/sendmail -t -i";
@@ -18,18 +18,36 @@ const PASSWORD_VARIABLE: &str = "IRONLANCE_SMTP_PASSWORD";
 /// The same as a systemd credential: a file in the folder that `CREDENTIALS_DIRECTORY` names (systemd.exec(5)).
 const CREDENTIAL: &str = "ironlance-smtp-password";
 
-/// The transport and the recipients of the mails of crashmail, httpok or memmon.
+/// The options about mails as given: a later one replaces an earlier one, recipients add up.
+#[derive(Debug, Default)]
+pub(super) struct MailOptions {
+    pub(super) recipients: Vec<String>,
+    pub(super) from: Option<String>,
+    pub(super) sendmail: Option<OptionArg>,
+    /// The command takes To, Subject and the text, whatever its name says.
+    pub(super) body_only: bool,
+    /// The server, and the option's name.
+    pub(super) server: Option<(String, MailServer)>,
+    pub(super) tls: bool,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+/// The transport and the recipients of a command's mails.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MailDestination {
     /// `None` when there is no recipient.
     pub receiver: Option<Receiver>,
-    /// The recipients as given, for the To line that is logged; `None` when there is none.
+    /// The recipients as given, for the To line that crashmail and httpok log; `None` when there is none.
     pub email: Option<String>,
 }
 
 /// Resolves the options of crashmail, httpok or memmon: sendmail, unless a server is given.
 pub(super) fn resolve(
     mail: &MailOptions,
+    test_alert: bool,
     environment: &OptionsEnv<'_>,
 ) -> Result<MailDestination, OptionError> {
     let to = addresses(&mail.recipients);
@@ -48,7 +66,7 @@ pub(super) fn resolve(
         (from, Transport::Smtp(_) | Transport::Sendmail { .. } | Transport::BodyOnly { .. }) => from.clone(),
     };
     if to.is_empty() {
-        if mail.test_alert {
+        if test_alert {
             return Err(OptionError::Unusable(
                 "cannot send a test alert: -m/--email names no recipient".into(),
             ));
@@ -73,7 +91,7 @@ pub(super) fn resolve(
 pub(super) fn resolve_batch(
     mail: &MailOptions,
     environment: &OptionsEnv<'_>,
-) -> Result<Receiver, OptionError> {
+) -> Result<MailDestination, OptionError> {
     let to = addresses(&mail.recipients);
     let missing = |what: &str| OptionError::Incomplete(format!("cannot mail: {what}"));
     if to.is_empty() {
@@ -93,7 +111,8 @@ pub(super) fn resolve_batch(
         (None, Some((_, server))) => smtp(mail, server, environment)?,
         (None, None) => smtp(mail, &MailServer::localhost(), environment)?,
     };
-    Ok(Receiver { transport, from: Some(from), to, format: Format::Digest })
+    let receiver = Receiver { transport, from: Some(from), to, format: Format::Digest };
+    Ok(MailDestination { receiver: Some(receiver), email: None })
 }
 
 fn reject_both(mail: &MailOptions, option: &str) -> Result<(), OptionError> {
@@ -109,7 +128,7 @@ fn reject_both(mail: &MailOptions, option: &str) -> Result<(), OptionError> {
 /// Refuses options for a mail server when there is none: a user who gives `--tls` must not believe that it is in effect.
 fn reject_unused(mail: &MailOptions, where_not: &str) -> Result<(), OptionError> {
     let orphans = [
-        ("--tls", mail.tls == TlsDemand::Required),
+        ("--tls", mail.tls),
         ("--password-file", mail.password_file.is_some()),
         ("-u/--userName", mail.user.is_some()),
         ("-p/--password", mail.password.is_some()),

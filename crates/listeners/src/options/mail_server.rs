@@ -29,14 +29,6 @@ pub(super) enum ServerScheme {
     Bare,
 }
 
-/// Whether `--tls` was given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum TlsDemand {
-    #[default]
-    None,
-    Required,
-}
-
 impl MailServer {
     /// superlance's default for the batch mailers.
     pub(super) fn localhost() -> Self {
@@ -73,15 +65,16 @@ impl MailServer {
         Ok(Self { host, port: port.unwrap_or(SMTP_PORT), ..Self::localhost() })
     }
 
-    /// How a connection to this server is to be secured.
-    pub(super) fn security(&self, demand: TlsDemand) -> Security {
-        match (self.scheme, self.port, demand) {
-            (ServerScheme::Smtps, _, TlsDemand::None | TlsDemand::Required)
-            | (ServerScheme::Smtp, SMTPS_PORT, TlsDemand::None | TlsDemand::Required)
-            | (ServerScheme::Bare, SMTPS_PORT, TlsDemand::Required) => Security::Implicit,
-            (ServerScheme::Smtp | ServerScheme::Bare, _, TlsDemand::Required) => Security::StartTls,
-            (ServerScheme::Smtp, _, TlsDemand::None) => Security::Offered,
-            (ServerScheme::Bare, _, TlsDemand::None) => Security::Plain,
+    /// How a connection to this server is secured; `tls`: `--tls` was given.
+    pub(super) fn security(&self, tls: bool) -> Security {
+        match (self.scheme, tls) {
+            (ServerScheme::Smtps, _) => Security::Implicit,
+            (ServerScheme::Smtp, _) | (ServerScheme::Bare, true) if self.port == SMTPS_PORT => {
+                Security::Implicit
+            }
+            (_, true) => Security::StartTls,
+            (ServerScheme::Smtp, false) => Security::Offered,
+            (ServerScheme::Bare, false) => Security::Plain,
         }
     }
 }
@@ -182,7 +175,7 @@ mod tests {
 
     #[test]
     fn security_follows_from_scheme_port_and_demand() {
-        let security = |text, demand| MailServer::from_host(text).unwrap().security(demand);
+        let security = |text, tls| MailServer::from_host(text).unwrap().security(tls);
         for (text, without, with) in [
             ("mail", Security::Plain, Security::StartTls),
             ("mail:465", Security::Plain, Security::Implicit),
@@ -190,8 +183,8 @@ mod tests {
             ("smtp://mail:465", Security::Implicit, Security::Implicit),
             ("smtps://mail:587", Security::Implicit, Security::Implicit),
         ] {
-            assert_eq!(security(text, TlsDemand::None), without, "{text}");
-            assert_eq!(security(text, TlsDemand::Required), with, "{text} --tls");
+            assert_eq!(security(text, false), without, "{text}");
+            assert_eq!(security(text, true), with, "{text} --tls");
         }
     }
 

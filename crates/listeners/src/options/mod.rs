@@ -2,7 +2,7 @@
 //! struct of options, in the vocabulary of `rule`; it decides nothing.
 //!
 //! ```text
-//!   arguments ──▶ getopt or optparse ──▶ a row of the command's table ──▶ its `apply` ──▶ RawOptions ──▶ options
+//!   arguments ──▶ getopt or optparse ──▶ a row of the command's table ──▶ its setter ──▶ Options
 //!                                                   └──▶ help
 //! ```
 //!
@@ -17,6 +17,7 @@ mod mail_server;
 pub mod memmon;
 mod number;
 mod option_error;
+mod row;
 mod shared_options;
 #[cfg(test)]
 mod test_support;
@@ -26,6 +27,7 @@ pub use crashmail::CrashmailOptions;
 pub use destination::MailDestination;
 pub use httpok::HttpokOptions;
 pub use memmon::MemmonOptions;
+pub use shared_options::Options;
 
 /// The result of parsing a command line.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,8 +7,7 @@ use thiserror::Error;
 
 use super::Parsed;
 use ironlance_core::cli::help::CommandHelp;
-use ironlance_core::cli::table::original;
-use ironlance_core::cli::{self, OptionArg, Takes, UsageError};
+use ironlance_core::cli::{OptionArg, UsageError};
 
 /// Why a command does not run with this command line.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,20 +36,6 @@ impl From<UsageError> for OptionError {
     fn from(usage: UsageError) -> Self {
         Self::UsageError(usage.0)
     }
-}
-
-/// An option of a listener.
-pub(super) type OptionRow<T> = cli::OptionSpec<T, OptionError>;
-
-/// `-h`, which both parsers have.
-pub(super) fn help_row<T>() -> OptionRow<T> {
-    original('h', "help", Takes::Nothing, "show this text and exit", |_, _| Err(OptionError::Help))
-}
-
-/// The value as a number of at least 1.
-pub(super) fn count(given: &OptionArg) -> Result<u32, OptionError> {
-    let count = given.value().trim().parse().ok().filter(|count| *count > 0);
-    count.ok_or_else(|| OptionError::value(given, "not a whole number from 1"))
 }
 
 impl OptionError {

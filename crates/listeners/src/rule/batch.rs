@@ -44,26 +44,20 @@ impl BatchMailer {
     }
 }
 
-/// How long a batch is collected, in minutes as given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchInterval(pub f64);
-
-impl BatchInterval {
-    /// The number of ticks, `tick_seconds` apart, after which a batch is sent: at least 1, and exact where a sum
-    /// of fractions of minutes is not. `None`: never.
-    pub fn ticks(self, tick_seconds: u64) -> Option<u64> {
-        if self.0 <= 0.0 {
-            return Some(1);
-        }
-        // Rounded, for 0.1 minutes are not quite six seconds as a binary fraction.
-        let milliseconds = (self.0 * 60_000.0).round();
-        if !milliseconds.is_finite() || milliseconds >= 1e18 || tick_seconds == 0 {
-            return None;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
-        let milliseconds = milliseconds as u64;
-        Some(milliseconds.div_ceil(tick_seconds.saturating_mul(1000)).max(1))
+/// The number of ticks, `tick_seconds` apart, after which a batch that is collected for `minutes` is sent: at least 1, and
+/// exact where a sum of fractions of minutes is not. `None`: never.
+pub fn ticks(minutes: f64, tick_seconds: u64) -> Option<u64> {
+    if minutes <= 0.0 {
+        return Some(1);
     }
+    // Rounded, for 0.1 minutes are not quite six seconds as a binary fraction.
+    let milliseconds = (minutes * 60_000.0).round();
+    if !milliseconds.is_finite() || milliseconds >= 1e18 || tick_seconds == 0 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+    let milliseconds = milliseconds as u64;
+    Some(milliseconds.div_ceil(tick_seconds.saturating_mul(1000)).max(1))
 }
 
 /// Counts ticks until a batch is due. Its clock is supervisord's ticks, not ours, as in superlance.
@@ -76,9 +70,9 @@ pub struct BatchTimer {
 }
 
 impl BatchTimer {
-    /// A batch every `interval`, counted by ticks that are `tick_seconds` apart.
-    pub fn new(interval: BatchInterval, tick_seconds: u64) -> Self {
-        Self { interval: interval.ticks(tick_seconds), elapsed: 0 }
+    /// A batch every so many minutes, counted by ticks that are `tick_seconds` apart.
+    pub fn new(minutes: f64, tick_seconds: u64) -> Self {
+        Self { interval: ticks(minutes, tick_seconds), elapsed: 0 }
     }
 
     /// A tick has come; whether the batch is due.
@@ -113,10 +107,10 @@ mod tests {
 
     #[test]
     fn a_batch_is_due_after_its_interval_and_then_again() {
-        let mut timer = BatchTimer::new(BatchInterval(0.25), 5);
+        let mut timer = BatchTimer::new(0.25, 5);
         let due: Vec<bool> = (0..7).map(|_| timer.on_tick()).collect();
         assert_eq!(due, [false, false, true, false, false, true, false]);
-        let mut never = BatchTimer::new(BatchInterval(f64::INFINITY), 5);
+        let mut never = BatchTimer::new(f64::INFINITY, 5);
         assert!((0..100).all(|_| !never.on_tick()));
     }
 
@@ -134,8 +128,8 @@ mod tests {
     proptest! {
         #[test]
         fn batches_are_as_far_apart_as_their_interval(minutes in 0.01_f64..20.0, seconds in 1_u64..120) {
-            let interval = BatchInterval(minutes).ticks(seconds).unwrap();
-            let mut timer = BatchTimer::new(BatchInterval(minutes), seconds);
+            let interval = ticks(minutes, seconds).unwrap();
+            let mut timer = BatchTimer::new(minutes, seconds);
             let due: Vec<u64> = (1..=interval * 3).filter(|_| timer.on_tick()).collect();
             prop_assert_eq!(due, [interval, interval * 2, interval * 3]);
         }

@@ -72,15 +72,6 @@ pub struct RestartRule {
     pub budget: Option<RestartBudget>,
 }
 
-/// What is done to one of the selected programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartDecision {
-    /// It is restarted.
-    Restart,
-    /// It is left alone.
-    Skip(SkipReason),
-}
-
 /// Why a program is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SkipReason {
@@ -119,20 +110,18 @@ impl RestartRule {
         (self.eagerness == Eagerness::Eager || is_running) && !all_in_grace
     }
 
-    /// What is done to a selected process at `now`, a time since any fixed moment; a restart is counted.
-    pub fn decide(&mut self, info: &ProcessInfo, now: Duration) -> RestartDecision {
+    /// Whether a selected process is restarted at `now`, a time since any fixed moment, or why not; a restart is counted.
+    pub fn decide(&mut self, info: &ProcessInfo, now: Duration) -> Result<(), SkipReason> {
         if !is_in(info, ProcessState::Running) {
-            return RestartDecision::Skip(SkipReason::NotRunning);
+            return Err(SkipReason::NotRunning);
         }
         if self.is_in_grace(info) {
-            return RestartDecision::Skip(SkipReason::InGrace);
+            return Err(SkipReason::InGrace);
         }
-        if let Some(budget) = &mut self.budget
-            && !budget.allows(&info.namespec(), now)
-        {
-            return RestartDecision::Skip(SkipReason::TooOften);
+        match self.budget.as_mut().is_none_or(|budget| budget.allows(&info.namespec(), now)) {
+            true => Ok(()),
+            false => Err(SkipReason::TooOften),
         }
-        RestartDecision::Restart
     }
 
     /// Whether a process that is up was started less than the grace time ago.
@@ -309,12 +298,11 @@ mod tests {
         rule.budget = Some(RestartBudget::new(MaxRestarts { most: 1, within: Duration::from_secs(60) }));
         let mut decide =
             |state, uptime, now| rule.decide(&process("web", state, uptime), Duration::from_secs(now));
-        let skip = RestartDecision::Skip;
-        assert_eq!(decide(ProcessState::Starting, 99, 0), skip(SkipReason::NotRunning));
-        assert_eq!(decide(ProcessState::Running, 9, 0), skip(SkipReason::InGrace));
-        assert_eq!(decide(ProcessState::Running, 10, 0), RestartDecision::Restart);
-        assert_eq!(decide(ProcessState::Running, 10, 59), skip(SkipReason::TooOften));
-        assert_eq!(decide(ProcessState::Running, 10, 60), RestartDecision::Restart);
+        assert_eq!(decide(ProcessState::Starting, 99, 0), Err(SkipReason::NotRunning));
+        assert_eq!(decide(ProcessState::Running, 9, 0), Err(SkipReason::InGrace));
+        assert_eq!(decide(ProcessState::Running, 10, 0), Ok(()));
+        assert_eq!(decide(ProcessState::Running, 10, 59), Err(SkipReason::TooOften));
+        assert_eq!(decide(ProcessState::Running, 10, 60), Ok(()));
     }
 
     #[test]

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use ironlance_alert::notification::MemoryOutcome;
 use ironlance_core::{Namespec, Selection};
 
-use super::signal::ProcessSignal;
-
 /// A limit on the processes that a pattern names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryLimit {
@@ -18,20 +16,10 @@ pub struct MemoryLimit {
     pub bytes: u64,
 }
 
-/// What is done to a process over its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemoryAction {
-    /// It is restarted.
-    Restart,
-    /// It is sent a signal.
-    Signal(ProcessSignal),
-    /// Nothing but a mail.
-    NotifyOnly,
-}
-
 /// The limits that are checked, as the original logs them at each tick: bytes by name.
-pub fn status(programs: &BTreeMap<String, u64>, groups: &BTreeMap<String, u64>, any: Option<u64>) -> String {
-    let list = |what: &str, sizes: &BTreeMap<String, u64>| {
+pub fn status(programs: &[(String, u64)], groups: &[(String, u64)], any: Option<u64>) -> String {
+    let list = |what: &str, sizes: &[(String, u64)]| {
+        let sizes: BTreeMap<&String, &u64> = sizes.iter().map(|(name, size)| (name, size)).collect();
         let sizes: Vec<String> = sizes.iter().map(|(name, size)| format!("{name}={size}")).collect();
         (!sizes.is_empty()).then(|| format!("Checking {what} {}", sizes.join(", ")))
     };
@@ -172,11 +160,10 @@ mod tests {
 
     #[test]
     fn the_status_names_each_limit_as_superlance_does() {
-        let sizes =
-            |list: &[(&str, u64)]| list.iter().map(|(name, size)| ((*name).to_owned(), *size)).collect();
-        let text = status(&sizes(&[("b", 2), ("a", 1)]), &sizes(&[("g", 3)]), Some(4));
+        let limit = |name: &str, size| (name.to_owned(), size);
+        let text = status(&[limit("b", 2), limit("a", 1)], &[limit("g", 3)], Some(4));
         assert_eq!(text, "Checking programs a=1, b=2\nChecking groups g=3\nChecking any=4\n");
-        assert_eq!(status(&BTreeMap::new(), &BTreeMap::new(), None), "\n");
+        assert_eq!(status(&[], &[], None), "\n");
     }
 
     #[test]

@@ -8,6 +8,5 @@ pub mod http_restart;
 pub mod memory;
 pub mod pending_restart;
 pub mod reminder;
-pub mod signal;
 pub mod trigger;
 pub mod unused_events;

@@ -4,7 +4,8 @@ use super::*;
 use crate::options::test_support::{
     args, check_help, describe_route, differences, or_dash, outcome, refused, test_env,
 };
-use crate::rule::trigger::Trigger;
+use crate::rule::batch::ticks as ticks_of;
+use crate::rule::trigger::{Trigger, Triggers};
 use ironlance_alert::{Secret, Security, Transport};
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:
@@ -108,19 +109,20 @@ const CRASHSMS: &[(&str, &str)] = &[
     ("OK|-H", "exit 2: -H option requires 1 argument"),
 ];
 
-fn show(mailer: BatchMailer, options: BatchOptions) -> String {
-    let Transport::Smtp(server) = &options.receiver.transport else { return "sendmail".into() };
+fn show(mailer: BatchMailer, options: Options<BatchOptions>) -> String {
+    let receiver = options.destination.receiver.unwrap();
+    let Transport::Smtp(server) = &receiver.transport else { return "sendmail".into() };
     let host =
         if server.port == 25 { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
     let password = server.password.as_ref().map(|password| password.reveal().unwrap());
     let auth = server.user.as_ref().zip(password).map(|(user, password)| format!("{user}:{password}"));
     differences(&[
-        ("interval", format!("{:?}", options.interval.0).to_lowercase(), "1.0"),
-        ("to", options.receiver.to.join(","), "a@x"),
-        ("from", or_dash(options.receiver.from), "b@y"),
-        ("subject", or_dash(options.subject), mailer.default_subject().unwrap_or("-")),
+        ("interval", format!("{:?}", options.own.interval).to_lowercase(), "1.0"),
+        ("to", receiver.to.join(","), "a@x"),
+        ("from", or_dash(receiver.from.as_ref()), "b@y"),
+        ("subject", or_dash(options.own.subject.as_ref()), mailer.default_subject().unwrap_or("-")),
         ("host", host, "localhost"),
-        ("tick", format!("{}/{}", options.tick_event, options.tick_seconds), "TICK_60/60"),
+        ("tick", format!("{}/{}", options.own.tick_event(), options.own.tick_seconds), "TICK_60/60"),
         ("auth", or_dash(auth), "-"),
         ("tls", (server.security == Security::StartTls).to_string(), "false"),
     ])
@@ -141,7 +143,7 @@ fn superlances_command_lines_mean_what_they_meant() {
     }
 }
 
-fn run(mailer: BatchMailer, line: &str) -> BatchOptions {
+fn run(mailer: BatchMailer, line: &str) -> Options<BatchOptions> {
     match parse(mailer, &args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("{} {line}: {stderr}", mailer.name()),
@@ -156,7 +158,7 @@ fn each_mailer_has_its_own_subject_and_happening() {
         (BatchMailer::Crashsms, None, Trigger::Exited),
     ] {
         let options = run(mailer, "OK");
-        assert_eq!(options.subject.as_deref(), subject);
+        assert_eq!(options.own.subject.as_deref(), subject);
         assert_eq!(options.triggers, Triggers::only(on));
         assert_eq!(run(mailer, "OK|--on=running").triggers, Triggers::only(Trigger::Running));
     }
@@ -183,7 +185,7 @@ fn an_interval_is_a_whole_number_of_ticks() {
         (1.0, 0, None),
         (1.0, u64::MAX, Some(1)),
     ] {
-        assert_eq!(BatchInterval(minutes).ticks(tick), ticks, "{minutes} minutes of TICK_{tick}");
+        assert_eq!(ticks_of(minutes, tick), ticks, "{minutes} minutes of TICK_{tick}");
     }
 }
 
@@ -197,7 +199,7 @@ fn only_crashsms_has_a_length_and_160_is_meant_when_none_is_told() {
         ("OK|--max|stray", Some(160)),
         ("--max-length|-t|a@x|-f|b@y", Some(160)),
     ] {
-        assert_eq!(run(BatchMailer::Crashsms, line).max_length, expected, "{line}");
+        assert_eq!(run(BatchMailer::Crashsms, line).own.max_length, expected, "{line}");
     }
     assert_eq!(run(BatchMailer::Crashsms, "OK|--max|stray").ignored, ["stray"]);
     let other = refused(parse(BatchMailer::Crashmailbatch, &args("OK|--max-length"), &test_env()));
@@ -228,7 +230,7 @@ fn mails_take_the_way_that_is_asked_for() {
         ("--sendmail_program=mail -t", "[mail -t]"),
         ("--send|mail -t", "[mail -t]"),
     ] {
-        let receiver = run(BatchMailer::Crashmailbatch, &format!("OK|{line}")).receiver;
+        let receiver = run(BatchMailer::Crashmailbatch, &format!("OK|{line}")).destination.receiver.unwrap();
         assert_eq!(describe_route(&receiver), format!("{expected} from b@y to a@x"), "{line}");
     }
 }
@@ -239,7 +241,7 @@ fn the_environment_gives_a_password_to_a_user_of_superlances_kind() {
     let environment = OptionsEnv { variable: &variable, host: "box" };
     let parsed = parse(BatchMailer::Crashsms, &args("OK|-u|joe"), &environment);
     let Parsed::Run(options) = parsed else { panic!("{}", refused(parsed)) };
-    let Transport::Smtp(server) = options.receiver.transport else { panic!("not SMTP") };
+    let Transport::Smtp(server) = options.destination.receiver.unwrap().transport else { panic!("not SMTP") };
     assert_eq!(server.password, Some(Secret::Env("IRONLANCE_SMTP_PASSWORD".into())));
 }
 

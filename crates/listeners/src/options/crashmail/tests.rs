@@ -1,9 +1,12 @@
 //! Command lines of crashmail: superlance's, tried on the original, and ours.
 
 use super::*;
+use crate::options::MailDestination;
 use crate::options::test_support::{
     SENDMAIL, args, check_help, describe_route, differences, mailer, or_dash, outcome, refused, test_env,
 };
+use crate::rule::filter::ProcessFilter;
+use crate::rule::trigger::Triggers;
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:
 /// fields that are not at their default, or how it ends. See `test_support` for the notation.
@@ -52,11 +55,11 @@ const AS_SUPERLANCE: &[(&str, &str)] = &[
     ("-oé", "header=é"),
 ];
 
-fn show(options: CrashmailOptions) -> String {
+fn show(options: Options<CrashmailOptions>) -> String {
     differences(&[
         ("programs", options.filter.programs.join(","), ""),
         ("any", options.filter.any.to_string(), "false"),
-        ("header", or_dash(options.header), "-"),
+        ("header", or_dash(options.own.header), "-"),
         ("email", or_dash(options.destination.email), "-"),
         ("sendmail", mailer(options.destination.receiver.as_ref()), SENDMAIL),
     ])
@@ -73,7 +76,7 @@ fn superlances_command_lines_mean_what_they_meant() {
     }
 }
 
-fn run(line: &str) -> CrashmailOptions {
+fn run(line: &str) -> Options<CrashmailOptions> {
     match parse(&args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("crashmail {line}: {stderr}"),
@@ -118,7 +121,7 @@ fn abbreviations_of_ours_come_after_superlances() {
     let receiver = run("--sm=smtp://mail|--em=a@x|--fr=me@x").destination.receiver.unwrap();
     assert_eq!(describe_route(&receiver), "smtp://mail:25 offered None from me@x to a@x");
     // superlance has --any, --help, --email, --optionalheader, --program and --sendmail_program.
-    assert_eq!(run("--g=shop|--br|--o=on").header.unwrap(), "on");
+    assert_eq!(run("--g=shop|--br|--o=on").own.header.unwrap(), "on");
 }
 
 #[test]

@@ -1,30 +1,24 @@
-//! The command line of httpok: [`parse`] to [`HttpokOptions`].
+//! The command line of httpok: [`parse`] to [`Options`] with [`HttpokOptions`].
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::destination::{self, MailDestination};
-use super::mail_options::{filled, mailer_rows, server_rows, shared_rows};
-use super::option_error::{OptionError, OptionRow, ParserStyle, count, help_row, parsed};
-use super::shared_options::{SharedOptions, group_row, remind_row, superlance_filter_rows};
-use super::{OptionsEnv, Parsed, number};
-use crate::rule::filter::ProcessFilter;
+use super::destination;
+use super::mail_options::{mailer_rows, server_rows, shared_rows};
+use super::option_error::{OptionError, ParserStyle, parsed};
+use super::row::{OptionRow, count, filled, help_row, original, ours};
+use super::shared_options::{group_row, remind_row, superlance_filter_rows};
+use super::{Options, OptionsEnv, Parsed, number};
 use crate::rule::http_restart::{Eagerness, MaxRestarts};
-use crate::rule::reminder::RemindInterval;
-use ironlance_core::cli::{
-    OptionArg, Takes, getopt,
-    help::{CommandHelp, HelpPage},
-    table::{original, ours},
-};
+use ironlance_core::cli::help::{CommandHelp, HelpPage};
+use ironlance_core::cli::{OptionArg, getopt};
 use ironlance_core::redact::redact;
 
-/// The options of httpok.
-#[derive(Clone, Debug, PartialEq)]
+/// The options that httpok alone has.
+#[derive(Debug)]
 pub struct HttpokOptions {
-    /// The page; empty only together with `test_alert`.
+    /// The page; empty only together with `--test-alert`.
     pub url: String,
-    /// The programs to restart. With none named none is restarted; with `filter.any` all are.
-    pub filter: ProcessFilter,
     /// Time limit for the whole check.
     pub timeout: Duration,
     /// The expected statuses; never empty.
@@ -39,46 +33,29 @@ pub struct HttpokOptions {
     pub eagerness: Eagerness,
     /// A name for the subject.
     pub name: Option<String>,
-    /// The mail transport and the recipients.
-    pub destination: MailDestination,
     /// The failures in a row that it takes to act; at least 1.
     pub retries: u32,
     /// How long a program is left alone after its start.
     pub grace: Duration,
     /// How often a program may be restarted.
     pub max_restarts: Option<MaxRestarts>,
-    /// The request.
-    pub request: CheckRequest,
+    method: Option<String>,
+    /// Names and values of the request's headers, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The request's body.
+    pub data: Option<String>,
+    /// The file whose first line is `USER:PASSWORD`.
+    pub auth_file: Option<PathBuf>,
     /// Do not verify the page's certificate.
     pub insecure: bool,
     /// Certificate authorities to trust for the page, in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// Mail, and restart nothing.
     pub notify_only: bool,
-    /// How long the same problem is not mailed again.
-    pub remind: RemindInterval,
-    /// Leave out the Details.
-    pub brief: bool,
-    /// Send one alert now and exit.
-    pub test_alert: bool,
-}
-
-/// The request to the web server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckRequest {
-    /// `GET`, or `POST` with data, by default.
-    pub method: String,
-    /// Names and values, in their order.
-    pub headers: Vec<(String, String)>,
-    /// The body; empty for none.
-    pub data: String,
-    /// The file whose first line is `USER:PASSWORD`.
-    pub auth_file: Option<PathBuf>,
 }
 
 const PAGE: HelpPage = HelpPage {
     command: "httpok",
-    original: "as in superlance",
     operands: " URL",
     about: "An event listener of supervisord for TICK_60: fetches URL, and restarts programs and mails when it does \
             not answer well. URL is http://..., https://..., or unix:/path/to.sock:/page for a socket. PATTERN is NAME, \
@@ -86,21 +63,11 @@ const PAGE: HelpPage = HelpPage {
     example: "httpok -p shop:web -t 5 --retries 2 -m ops@example.com \\\nhttp://localhost:8080/health",
 };
 
-/// The values as given; `options` has those that need no resolving.
-#[derive(Default)]
-struct RawOptions {
-    options: HttpokOptions,
-    method: Option<String>,
-    data: Option<String>,
-    shared: SharedOptions,
-}
-
 impl Default for HttpokOptions {
     /// What superlance does without options.
     fn default() -> Self {
         Self {
             url: String::new(),
-            filter: ProcessFilter::default(),
             timeout: Duration::from_secs(10),
             statuses: Vec::new(),
             in_body: None,
@@ -108,28 +75,30 @@ impl Default for HttpokOptions {
             gcore: "/usr/bin/gcore -o".into(),
             eagerness: Eagerness::default(),
             name: None,
-            destination: MailDestination::default(),
             retries: 1,
             grace: Duration::ZERO,
             max_restarts: None,
-            request: CheckRequest::default(),
+            method: None,
+            headers: Vec::new(),
+            data: None,
+            auth_file: None,
             insecure: false,
             ca_file: None,
             notify_only: false,
-            remind: RemindInterval::default(),
-            brief: false,
-            test_alert: false,
         }
     }
 }
 
-impl AsMut<SharedOptions> for RawOptions {
-    fn as_mut(&mut self) -> &mut SharedOptions {
-        &mut self.shared
+impl HttpokOptions {
+    /// The request's method.
+    pub fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or(if self.data.is_some() { "POST" } else { "GET" })
     }
 }
 
-fn rows() -> Vec<OptionRow<RawOptions>> {
+type HttpokRow = OptionRow<Options<HttpokOptions>>;
+
+fn rows() -> Vec<HttpokRow> {
     let mut rows = vec![help_row()];
     rows.extend(superlance_filter_rows(
         "restart these programs if they are RUNNING; may be repeated",
@@ -138,6 +107,7 @@ fn rows() -> Vec<OptionRow<RawOptions>> {
     rows.extend(check_rows());
     rows.extend(mailer_rows());
     rows.push(group_row(
+        "--group GROUP",
         "restart the programs of this group if they are RUNNING; ! leaves it out; may be repeated",
     ));
     rows.extend(restraint_rows());
@@ -148,158 +118,112 @@ fn rows() -> Vec<OptionRow<RawOptions>> {
 }
 
 /// Superlance's options for the check and the restart.
-fn check_rows() -> Vec<OptionRow<RawOptions>> {
+fn check_rows() -> Vec<HttpokRow> {
     vec![
         original(
-            't',
-            "timeout",
-            Takes::Value("SECONDS"),
+            "-t, --timeout SECONDS",
             "for the whole check, 10 by default; a refused connection is tried again until then",
             set_timeout,
         ),
-        original(
-            'c',
-            "code",
-            Takes::Value("STATUS"),
-            "an expected status, 200 by default; may be repeated",
-            add_status,
-        ),
-        original('b', "body", Takes::Value("TEXT"), "must be in the body", |raw, given| {
-            raw.options.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
+        original("-c, --code STATUS", "an expected status, 200 by default; may be repeated", add_status),
+        original("-b, --body TEXT", "must be in the body", |options, given| {
+            options.own.in_body = Some(given.value().to_owned()).filter(|text| !text.is_empty());
         }),
         original(
-            'g',
-            "gcore",
-            Takes::Value("COMMAND"),
+            "-g, --gcore COMMAND",
             "what writes a core, given a file and a pid; /usr/bin/gcore -o by default",
-            |raw, given| raw.options.gcore = given.value().to_owned(),
+            |options, given| options.own.gcore = given.value().to_owned(),
         ),
         original(
-            'd',
-            "coredir",
-            Takes::Value("FOLDER"),
+            "-d, --coredir FOLDER",
             "write a core of each hung process to this folder before it is restarted",
-            |raw, given| {
-                raw.options.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+            |options, given| {
+                options.own.core_dir = Some(given.value()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
             },
         ),
         original(
-            'e',
-            "eager",
-            Takes::Nothing,
+            "-e, --eager",
             "check also when none of the programs is RUNNING; the default",
-            |raw, _| raw.options.eagerness = Eagerness::Eager,
+            |options, _| options.own.eagerness = Eagerness::Eager,
         ),
-        original(
-            'E',
-            "not-eager",
-            Takes::Nothing,
-            "do not check when none of the programs is RUNNING",
-            |raw, _| raw.options.eagerness = Eagerness::NotEager,
-        ),
-        original(
-            'n',
-            "name",
-            Takes::Value("NAME"),
-            "a name for the subject: httpok [NAME]: ...",
-            |raw, given| raw.options.name = Some(given.value().to_owned()),
-        ),
+        original("-E, --not-eager", "do not check when none of the programs is RUNNING", |options, _| {
+            options.own.eagerness = Eagerness::NotEager;
+        }),
+        original("-n, --name NAME", "a name for the subject: httpok [NAME]: ...", |options, given| {
+            options.own.name = Some(given.value().to_owned());
+        }),
     ]
 }
 
 /// Our options that limit restarts and mails.
-fn restraint_rows() -> Vec<OptionRow<RawOptions>> {
+fn restraint_rows() -> Vec<HttpokRow> {
     vec![
+        ours("--retries N", "act after N failed checks in a row, 1 by default", |options, given| {
+            count(given).map(|retries| options.own.retries = retries)
+        }),
         ours(
-            "retries",
-            Takes::Value("N"),
-            "act after N failed checks in a row, 1 by default",
-            |raw: &mut RawOptions, given| {
-                raw.options.retries = count(given)?;
-                Ok(())
-            },
-        ),
-        ours(
-            "grace",
-            Takes::Value("TIME"),
+            "--grace TIME",
             "leave programs alone for so long after their start (45, 45s, 2m, 1h)",
-            |raw, given| {
+            |options, given| {
                 let error = || OptionError::value(given, "not a time such as 45, 45s, 2m or 1h");
-                raw.options.grace = number::span(given.value()).ok_or_else(error)?;
+                options.own.grace = number::span(given.value()).ok_or_else(error)?;
                 Ok(())
             },
         ),
         ours(
-            "max-restarts",
-            Takes::Value("N/TIME"),
+            "--max-restarts N/TIME",
             "restart a program at most N times in TIME (3/10m); beyond that only mail",
             set_max_restarts,
         ),
-        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| {
-            raw.options.notify_only = true;
-        }),
+        ours("--notify-only", "mail, and restart nothing", |options, _| options.own.notify_only = true),
         remind_row(),
     ]
 }
 
 /// Our options for the request.
-fn request_rows() -> Vec<OptionRow<RawOptions>> {
+fn request_rows() -> Vec<HttpokRow> {
     vec![
+        ours("--header 'NAME: VALUE'", "send this header too; may be repeated", |options, given| {
+            let header = header(given.value());
+            options.own.headers.push(header.ok_or_else(|| OptionError::value(given, "not NAME: VALUE"))?);
+            Ok(())
+        }),
         ours(
-            "header",
-            Takes::Value("'NAME: VALUE'"),
-            "send this header too; may be repeated",
-            |raw: &mut RawOptions, given| {
-                let header = header(given.value());
-                raw.options
-                    .request
-                    .headers
-                    .push(header.ok_or_else(|| OptionError::value(given, "not NAME: VALUE"))?);
-                Ok(())
-            },
-        ),
-        ours(
-            "method",
-            Takes::Value("METHOD"),
+            "--method METHOD",
             "the request's method; GET, or POST with --data, by default",
-            |raw, given| {
+            |options, given| {
                 if !is_token(given.value()) {
                     return Err(OptionError::value(given, "not a method such as GET or HEAD"));
                 }
-                raw.method = Some(given.value().to_owned());
+                options.own.method = Some(given.value().to_owned());
                 Ok(())
             },
         ),
-        ours("data", Takes::Value("TEXT"), "the request's body", |raw, given| {
-            raw.data = Some(given.value().to_owned());
+        ours("--data TEXT", "the request's body", |options, given| {
+            options.own.data = Some(given.value().to_owned());
         }),
         ours(
-            "auth-file",
-            Takes::Value("FILE"),
+            "--auth-file FILE",
             "basic authentication: the first line of this file is USER:PASSWORD",
-            |raw, given| {
-                raw.options.request.auth_file = Some(filled(given)?.into());
-                Ok(())
-            },
+            |options, given| filled(given).map(|file| options.own.auth_file = Some(file.into())),
         ),
-        ours("insecure", Takes::Nothing, "do not verify the page's certificate", |raw, _| {
-            raw.options.insecure = true;
-        }),
+        ours("--insecure", "do not verify the page's certificate", |options, _| options.own.insecure = true),
     ]
 }
 
-fn set_timeout(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
+fn set_timeout(options: &mut Options<HttpokOptions>, given: &OptionArg) -> Result<(), OptionError> {
     let seconds = whole(given)?;
     let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0);
     let seconds =
         seconds.ok_or_else(|| OptionError::traceback(given, "not a number of seconds, at least 1"))?;
-    raw.options.timeout = Duration::from_secs(seconds.into());
+    options.own.timeout = Duration::from_secs(seconds.into());
     Ok(())
 }
 
-fn add_status(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
+fn add_status(options: &mut Options<HttpokOptions>, given: &OptionArg) -> Result<(), OptionError> {
     let status = u16::try_from(whole(given)?).ok().filter(|status| *status <= 999);
-    raw.options
+    options
+        .own
         .statuses
         .push(status.ok_or_else(|| OptionError::traceback(given, "not an HTTP status such as 200"))?);
     Ok(())
@@ -309,7 +233,7 @@ fn whole(given: &OptionArg) -> Result<i128, OptionError> {
     number::int(given.value()).ok_or_else(|| OptionError::traceback(given, "not a whole number"))
 }
 
-fn set_max_restarts(raw: &mut RawOptions, given: &OptionArg) -> Result<(), OptionError> {
+fn set_max_restarts(options: &mut Options<HttpokOptions>, given: &OptionArg) -> Result<(), OptionError> {
     let parse = || {
         let (most, within) = given.value().split_once('/')?;
         let most = most.trim().parse().ok().filter(|most| *most > 0)?;
@@ -318,7 +242,7 @@ fn set_max_restarts(raw: &mut RawOptions, given: &OptionArg) -> Result<(), Optio
     };
     let max_restarts =
         parse().ok_or_else(|| OptionError::value(given, "not N/TIME such as 3/10m, both at least 1"))?;
-    raw.options.max_restarts = Some(max_restarts);
+    options.own.max_restarts = Some(max_restarts);
     Ok(())
 }
 
@@ -337,7 +261,7 @@ fn is_token(text: &str) -> bool {
 }
 
 /// Reads the arguments, without the command's name.
-pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<HttpokOptions> {
+pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<Options<HttpokOptions>> {
     parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
@@ -346,7 +270,7 @@ pub fn help() -> CommandHelp {
     CommandHelp::of_listener(&PAGE, &rows())
 }
 
-fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<HttpokOptions, OptionError> {
+fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<Options<HttpokOptions>, OptionError> {
     let rows = rows();
     let (hits, operands) = getopt::parse(&rows, args)?;
     if hits.iter().any(|hit| hit.row.long == "help") {
@@ -364,34 +288,19 @@ fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<HttpokOptions, 
             )));
         }
     };
-    let mut raw = RawOptions::default();
-    getopt::apply(&hits, &mut raw)?;
-    raw.resolve(url, environment)
-}
-
-impl RawOptions {
-    fn resolve(self, url: String, environment: &OptionsEnv<'_>) -> Result<HttpokOptions, OptionError> {
-        let Self { options, method, data, shared } = self;
-        let default_method = if data.is_some() { "POST" } else { "GET" };
-        Ok(HttpokOptions {
-            url,
-            filter: shared.filter.resolved(),
-            statuses: if options.statuses.is_empty() { vec![200] } else { options.statuses },
-            // As in superlance, an empty command disables cores.
-            core_dir: options.core_dir.filter(|_| !options.gcore.is_empty()),
-            destination: destination::resolve(&shared.mail, environment)?,
-            request: CheckRequest {
-                method: method.unwrap_or_else(|| default_method.to_owned()),
-                data: data.unwrap_or_default(),
-                ..options.request
-            },
-            ca_file: shared.mail.ca_file,
-            remind: shared.remind,
-            brief: shared.mail.brief,
-            test_alert: shared.mail.test_alert,
-            ..options
-        })
+    let mut options = Options::<HttpokOptions>::default();
+    getopt::apply(&hits, &mut options)?;
+    let mut options = options.with_ignored(Vec::new());
+    let own = &mut options.own;
+    own.url = url;
+    if own.statuses.is_empty() {
+        own.statuses.push(200);
     }
+    // As in superlance, an empty command disables cores.
+    own.core_dir = own.core_dir.take().filter(|_| !own.gcore.is_empty());
+    own.ca_file.clone_from(&options.mail.ca_file);
+    options.destination = destination::resolve(&options.mail, options.test_alert, environment)?;
+    Ok(options)
 }
 
 #[cfg(test)]

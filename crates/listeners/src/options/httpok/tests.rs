@@ -4,6 +4,7 @@ use super::*;
 use crate::options::test_support::{
     SENDMAIL, args, check_help, differences, mailer, or_dash, outcome, refused, test_env,
 };
+use crate::rule::reminder::RemindInterval;
 
 /// Command lines and what superlance 2.0.0 makes of them on CPython 3.11, but for the documented differences:
 /// fields that are not at their default, or how it ends. See `test_support` for the notation.
@@ -62,21 +63,21 @@ const AS_SUPERLANCE: &[(&str, &str)] = &[
     ("-c|0|http://x/", "codes=0"),
 ];
 
-fn show(options: HttpokOptions) -> String {
-    let codes: Vec<String> = options.statuses.iter().map(u16::to_string).collect();
-    let core = options.core_dir.map(|dir| format!("{} with {}", dir.display(), options.gcore));
+fn show(options: Options<HttpokOptions>) -> String {
+    let codes: Vec<String> = options.own.statuses.iter().map(u16::to_string).collect();
+    let core = options.own.core_dir.map(|dir| format!("{} with {}", dir.display(), options.own.gcore));
     differences(&[
         ("programs", options.filter.programs.join(","), ""),
         ("any", options.filter.any.to_string(), "false"),
-        ("url", options.url, "http://x/"),
-        ("timeout", options.timeout.as_secs().to_string(), "10"),
+        ("url", options.own.url, "http://x/"),
+        ("timeout", options.own.timeout.as_secs().to_string(), "10"),
         ("codes", codes.join(","), "200"),
-        ("body", or_dash(options.in_body), "-"),
+        ("body", or_dash(options.own.in_body), "-"),
         ("email", or_dash(options.destination.email), "-"),
         ("sendmail", mailer(options.destination.receiver.as_ref()), SENDMAIL),
         ("core", or_dash(core), "-"),
-        ("eager", (options.eagerness == Eagerness::Eager).to_string(), "true"),
-        ("name", or_dash(options.name), "-"),
+        ("eager", (options.own.eagerness == Eagerness::Eager).to_string(), "true"),
+        ("name", or_dash(options.own.name), "-"),
     ])
 }
 
@@ -91,7 +92,7 @@ fn superlances_command_lines_mean_what_they_meant() {
     }
 }
 
-fn run(line: &str) -> HttpokOptions {
+fn run(line: &str) -> Options<HttpokOptions> {
     match parse(&args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("httpok {line}: {stderr}"),
@@ -101,14 +102,14 @@ fn run(line: &str) -> HttpokOptions {
 #[test]
 fn restraint_is_read_and_is_none_by_default() {
     let options = run("http://x/");
-    assert_eq!((options.retries, options.grace, options.max_restarts), (1, Duration::ZERO, None));
-    assert!(!options.notify_only && !options.insecure && !options.brief && !options.test_alert);
+    assert_eq!((options.own.retries, options.own.grace, options.own.max_restarts), (1, Duration::ZERO, None));
+    assert!(!options.own.notify_only && !options.own.insecure && !options.brief && !options.test_alert);
     let options =
         run("--retries=3|--grace|2m|--max-restarts=3/10m|--notify-only|--insecure|--brief|http://x/");
-    assert_eq!((options.retries, options.grace), (3, Duration::from_secs(120)));
+    assert_eq!((options.own.retries, options.own.grace), (3, Duration::from_secs(120)));
     let max_restarts = MaxRestarts { most: 3, within: Duration::from_secs(600) };
-    assert_eq!(options.max_restarts, Some(max_restarts));
-    assert!(options.notify_only && options.insecure && options.brief);
+    assert_eq!(options.own.max_restarts, Some(max_restarts));
+    assert!(options.own.notify_only && options.own.insecure && options.brief);
     assert_eq!(options.remind, RemindInterval::default());
     for line in ["--header=Authorization Bearer hunter2|http://x/", "http://x/|http://joe:hunter2@x/"] {
         let said = refused(parse(&args(line), &test_env()));
@@ -123,15 +124,15 @@ fn restraint_is_read_and_is_none_by_default() {
 
 #[test]
 fn the_request_is_a_get_unless_told_otherwise() {
-    assert_eq!(run("http://x/").request.method, "GET");
-    assert_eq!(run("--data=a=1|http://x/").request.method, "POST");
+    assert_eq!(run("http://x/").own.method(), "GET");
+    assert_eq!(run("--data=a=1|http://x/").own.method(), "POST");
     let options =
         run("--data|x|--method=PUT|--header=A: b c |--header|X-Y:|--auth-file=/a|--ca-file=/c|http://x/");
-    assert_eq!((options.request.method.as_str(), options.request.data.as_str()), ("PUT", "x"));
+    assert_eq!((options.own.method(), options.own.data.as_deref()), ("PUT", Some("x")));
     let headers = [("A".to_owned(), "b c".to_owned()), ("X-Y".to_owned(), String::new())];
-    assert_eq!(options.request.headers, headers);
-    assert_eq!(options.request.auth_file, Some("/a".into()));
-    assert_eq!(options.ca_file, Some("/c".into()));
+    assert_eq!(options.own.headers, headers);
+    assert_eq!(options.own.auth_file, Some("/a".into()));
+    assert_eq!(options.own.ca_file, Some("/c".into()));
 }
 
 #[test]
@@ -153,8 +154,8 @@ fn programs_are_none_unless_named() {
 #[test]
 fn a_test_alert_needs_no_page() {
     let options = run("--test-alert|-m|a@x");
-    assert!(options.test_alert && options.url.is_empty());
-    assert_eq!(run("--test-alert|-m|a@x|http://x/").url, "http://x/");
+    assert!(options.test_alert && options.own.url.is_empty());
+    assert_eq!(run("--test-alert|-m|a@x|http://x/").own.url, "http://x/");
 }
 
 #[test]

@@ -1,64 +1,49 @@
-//! The command line of memmon: [`parse`] to [`MemmonOptions`].
+//! The command line of memmon: [`parse`] to [`Options`] with [`MemmonOptions`].
 
-use std::collections::BTreeMap;
-
+use ironlance_core::cli::OptionArg;
+use ironlance_core::cli::help::{CommandHelp, HelpPage};
+use ironlance_core::listener::name_check::NamePattern;
 use ironlance_core::process::selection::SelectionError;
 use ironlance_core::text::python::repr;
-use ironlance_core::{Selection, listener::name_check};
+use ironlance_core::{Selection, signal};
 
-use super::destination::{self, MailDestination};
+use super::destination;
 use super::mail_options::{mailer_rows, server_rows, shared_rows};
-use super::option_error::{OptionError, OptionRow, ParserStyle, count, help_row, parsed};
-use super::shared_options::{SharedOptions, remind_row, unusable_pattern};
-use super::{OptionsEnv, Parsed, number};
+use super::option_error::{OptionError, ParserStyle, parsed};
+use super::row::{OptionRow, count, help_row, original, ours};
+use super::shared_options::{by_getopt, remind_row, unusable_pattern};
+use super::{Options, OptionsEnv, Parsed, number};
 use crate::probe::memory::MemoryMetric;
-use crate::rule::memory::{MemoryAction, MemoryLimit};
-use crate::rule::reminder::RemindInterval;
-use crate::rule::signal::ProcessSignal;
-use ironlance_core::cli::{
-    OptionArg, Takes, getopt,
-    help::{CommandHelp, HelpPage},
-    table::{original, ours},
-};
+use crate::rule::memory::MemoryLimit;
 
-/// The options of memmon.
-#[derive(Clone, Debug, PartialEq)]
+/// The options that memmon alone has.
+#[derive(Debug, Default)]
 pub struct MemmonOptions {
-    /// Every limit, exclusions applied: programs, groups, then the one for all, each in the order given.
-    pub limits: Vec<MemoryLimit>,
-    /// Bytes by the name that `-p` gave, sorted, for the status line.
-    pub programs: BTreeMap<String, u64>,
-    /// Bytes by the name that `-g` gave, sorted, for the status line.
-    pub groups: BTreeMap<String, u64>,
+    /// Bytes by the name that `-p` gave, in the order given; a repeated name keeps its place and takes the new size.
+    pub programs: Vec<(String, u64)>,
+    /// Bytes by the name that `-g` gave, likewise.
+    pub groups: Vec<(String, u64)>,
     /// Bytes for every process.
     pub any: Option<u64>,
-    /// Every given name, with the excluded ones; with `--any` also the pattern for all.
-    pub named: Vec<name_check::NamePattern>,
+    /// The excluded patterns and groups, with their `!`.
+    excluded_programs: Vec<String>,
+    excluded_groups: Vec<String>,
     /// The kind of memory that is measured.
     pub metric: MemoryMetric,
     /// No mail about a process that has been up for more seconds than this; may be negative, as in superlance.
     pub uptime: Option<i64>,
     /// A name for the subject.
     pub name: Option<String>,
-    /// The mail transport and the recipients.
-    pub destination: MailDestination,
-    /// The ticks in a row over the limit that it takes to act; at least 1.
+    /// The ticks in a row over the limit that it takes to act; without the option 0, which is as good as 1.
     pub ticks: u32,
-    /// What is done to a process over its limit.
-    pub action: MemoryAction,
-    /// How long the same problem is not mailed again.
-    pub remind: RemindInterval,
-    /// Leave out the Details.
-    pub brief: bool,
-    /// Send one alert now and exit.
-    pub test_alert: bool,
-    /// Arguments from the first on that is no option. Superlance ignores them silently.
-    pub ignored: Vec<String>,
+    /// The number of the signal that is sent instead of a restart.
+    pub signal: Option<i32>,
+    /// Mail, and do nothing else.
+    pub notify_only: bool,
 }
 
 const PAGE: HelpPage = HelpPage {
     command: "memmon",
-    original: "as in superlance",
     operands: "",
     about: "An event listener of supervisord for TICK_60: restarts programs that use too much memory, and mails. SIZE \
             is bytes, or with KB, MB or GB. PATTERN is NAME, GROUP:NAME or GROUP:*; -p '!PATTERN' and -g '!GROUP' \
@@ -66,32 +51,9 @@ const PAGE: HelpPage = HelpPage {
     example: "memmon -p shop:web=400MB -g workers=1GB -a 2GB --for 3 -m ops@example.com",
 };
 
-#[derive(Default)]
-struct RawOptions {
-    /// In the order given; a repeated name keeps its place and takes the new size.
-    programs: Vec<(String, u64)>,
-    groups: Vec<(String, u64)>,
-    any: Option<u64>,
-    /// The excluded patterns and groups, without `!`.
-    excluded_programs: Vec<String>,
-    excluded_groups: Vec<String>,
-    cumulative: bool,
-    pss: bool,
-    uptime: Option<i64>,
-    name: Option<String>,
-    ticks: Option<u32>,
-    signal: Option<ProcessSignal>,
-    notify_only: bool,
-    shared: SharedOptions,
-}
+type MemmonRow = OptionRow<Options<MemmonOptions>>;
 
-impl AsMut<SharedOptions> for RawOptions {
-    fn as_mut(&mut self) -> &mut SharedOptions {
-        &mut self.shared
-    }
-}
-
-fn rows() -> Vec<OptionRow<RawOptions>> {
+fn rows() -> Vec<MemmonRow> {
     let mut rows = vec![help_row()];
     rows.extend(limit_rows());
     rows.extend(mailer_rows());
@@ -102,133 +64,108 @@ fn rows() -> Vec<OptionRow<RawOptions>> {
     rows
 }
 
-fn limit_rows() -> Vec<OptionRow<RawOptions>> {
+fn limit_rows() -> Vec<MemmonRow> {
     vec![
+        original("-c, --cumulative", "the memory of a process and all its descendants", |options, _| {
+            options.own.metric.cumulative = true;
+        }),
         original(
-            'c',
-            "cumulative",
-            Takes::Nothing,
-            "the memory of a process and all its descendants",
-            |raw: &mut RawOptions, _| raw.cumulative = true,
-        ),
-        original(
-            'p',
-            "program",
-            Takes::Value("PATTERN=SIZE"),
+            "-p, --program PATTERN=SIZE",
             "a limit for these programs; may be repeated",
-            |raw, given| {
-                match named(given, Selection::add)? {
-                    LimitArg::Limit(name, bytes) => put(&mut raw.programs, name, bytes),
-                    LimitArg::Excluded(pattern) => raw.excluded_programs.push(pattern),
-                }
-                Ok(())
+            |options, given| {
+                add_limit(
+                    &mut options.own.programs,
+                    &mut options.own.excluded_programs,
+                    given,
+                    Selection::add,
+                )
             },
         ),
         original(
-            'g',
-            "group",
-            Takes::Value("GROUP=SIZE"),
+            "-g, --group GROUP=SIZE",
             "a limit for each process of this group; may be repeated",
-            |raw, given| {
-                match named(given, Selection::add_group)? {
-                    LimitArg::Limit(name, bytes) => put(&mut raw.groups, name, bytes),
-                    LimitArg::Excluded(group) => raw.excluded_groups.push(group),
-                }
-                Ok(())
+            |options, given| {
+                let own = &mut options.own;
+                add_limit(&mut own.groups, &mut own.excluded_groups, given, Selection::add_group)
             },
         ),
-        original('a', "any", Takes::Value("SIZE"), "a limit for every process", |raw, given| {
-            raw.any = Some(size(given, given.value())?);
-            Ok(())
+        original("-a, --any SIZE", "a limit for every process", |options, given| {
+            size(given, given.value()).map(|bytes| options.own.any = Some(bytes))
         }),
     ]
 }
 
-fn mail_rows() -> Vec<OptionRow<RawOptions>> {
+fn mail_rows() -> Vec<MemmonRow> {
     vec![
         original(
-            'u',
-            "uptime",
-            Takes::Value("TIME"),
+            "-u, --uptime TIME",
             "no mail about a process that had been up for longer (90, 90s, 5m, 2h, 1d)",
-            |raw: &mut RawOptions, given| {
-                // As in superlance the option's name has no quotes here, unlike in the messages about sizes.
-                raw.uptime = Some(number::seconds(given.value()).ok_or_else(|| {
-                    let value = repr(given.value());
-                    OptionError::Unparseable(format!(
-                        "Unparseable value for time in {value} for {}",
-                        given.name
-                    ))
-                })?);
-                Ok(())
-            },
+            set_uptime,
         ),
-        original(
-            'n',
-            "name",
-            Takes::Value("NAME"),
-            "a name for the subject: memmon [NAME]: ...",
-            |raw, given| raw.name = Some(given.value().to_owned()),
-        ),
+        original("-n, --name NAME", "a name for the subject: memmon [NAME]: ...", |options, given| {
+            options.own.name = Some(given.value().to_owned());
+        }),
     ]
 }
 
-fn our_rows() -> Vec<OptionRow<RawOptions>> {
+fn our_rows() -> Vec<MemmonRow> {
     vec![
+        ours("--for N", "act after N ticks over the limit in a row, 1 by default", |options, given| {
+            count(given).map(|ticks| options.own.ticks = ticks)
+        }),
         ours(
-            "for",
-            Takes::Value("N"),
-            "act after N ticks over the limit in a row, 1 by default",
-            |raw: &mut RawOptions, given| {
-                raw.ticks = Some(count(given)?);
-                Ok(())
-            },
-        ),
-        ours(
-            "pss",
-            Takes::Nothing,
+            "--pss",
             "proportional instead of resident memory: shared pages are shared out",
-            |raw, _| raw.pss = true,
+            |options, _| options.own.metric.pss = true,
         ),
         ours(
-            "signal",
-            Takes::Value("SIGNAL"),
+            "--signal SIGNAL",
             "send this (USR1, SIGUSR1 or 10) to the process instead of restarting it",
-            |raw, given| {
-                let signal = ProcessSignal::parse(given.value());
-                raw.signal =
-                    Some(signal.ok_or_else(|| {
-                        OptionError::value(given, "not a signal such as USR1, SIGUSR1 or 10")
-                    })?);
-                Ok(())
-            },
+            set_signal,
         ),
-        ours("notify-only", Takes::Nothing, "mail, and restart nothing", |raw, _| raw.notify_only = true),
+        ours("--notify-only", "mail, and restart nothing", |options, _| options.own.notify_only = true),
         remind_row(),
     ]
 }
 
-/// The value of `-p` or `-g`.
-enum LimitArg {
-    Limit(String, u64),
-    /// With its `!`.
-    Excluded(String),
+fn set_uptime(options: &mut Options<MemmonOptions>, given: &OptionArg) -> Result<(), OptionError> {
+    // As in superlance the option's name has no quotes here, unlike in the messages about sizes.
+    let unparseable = || {
+        let value = repr(given.value());
+        OptionError::Unparseable(format!("Unparseable value for time in {value} for {}", given.name))
+    };
+    options.own.uptime = Some(number::seconds(given.value()).ok_or_else(unparseable)?);
+    Ok(())
+}
+
+/// Signal 0 does nothing.
+fn set_signal(options: &mut Options<MemmonOptions>, given: &OptionArg) -> Result<(), OptionError> {
+    options.own.signal = signal::number(given.value()).filter(|number| *number != 0);
+    match options.own.signal {
+        Some(_) => Ok(()),
+        None => Err(OptionError::value(given, "not a signal such as USR1, SIGUSR1 or 10")),
+    }
 }
 
 type Check = fn(&mut Selection, &str) -> Result<(), SelectionError>;
 
-fn named(given: &OptionArg, check: Check) -> Result<LimitArg, OptionError> {
+/// Adds the value of `-p` or `-g`: a limit, or an exclusion.
+fn add_limit(
+    limits: &mut Vec<(String, u64)>,
+    excluded: &mut Vec<String>,
+    given: &OptionArg,
+    check: Check,
+) -> Result<(), OptionError> {
     let value = given.value();
-    let checked = |name: &str| {
-        let result = check(&mut Selection::default(), name);
-        result.map_err(|error| unusable_pattern(given, &error))
-    };
+    let checked =
+        |name: &str| check(&mut Selection::default(), name).map_err(|error| unusable_pattern(given, &error));
     if value.starts_with('!') {
         if value.contains('=') {
             return Err(OptionError::value(given, "what is left out by ! has no size"));
         }
         checked(value)?;
-        return Ok(LimitArg::Excluded(value.to_owned()));
+        excluded.push(value.to_owned());
+        return Ok(());
     }
     let Some((name, text)) = value.split_once('=').filter(|(_, text)| !text.contains('=')) else {
         let (value, option) = (repr(value), repr(&given.name));
@@ -236,7 +173,11 @@ fn named(given: &OptionArg, check: Check) -> Result<LimitArg, OptionError> {
     };
     let bytes = size(given, text)?;
     checked(name)?;
-    Ok(LimitArg::Limit(name.to_owned(), bytes))
+    match limits.iter_mut().find(|(known, _)| known == name) {
+        Some((_, known)) => *known = bytes,
+        None => limits.push((name.to_owned(), bytes)),
+    }
+    Ok(())
 }
 
 fn size(given: &OptionArg, text: &str) -> Result<u64, OptionError> {
@@ -246,15 +187,8 @@ fn size(given: &OptionArg, text: &str) -> Result<u64, OptionError> {
     })
 }
 
-fn put(limits: &mut Vec<(String, u64)>, name: String, bytes: u64) {
-    match limits.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, known)) => *known = bytes,
-        None => limits.push((name, bytes)),
-    }
-}
-
 /// Reads the arguments, without the command's name.
-pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<MemmonOptions> {
+pub fn parse(args: &[String], environment: &OptionsEnv<'_>) -> Parsed<Options<MemmonOptions>> {
     parsed(read(args, environment), ParserStyle::Getopt, PAGE.command, help)
 }
 
@@ -263,81 +197,44 @@ pub fn help() -> CommandHelp {
     CommandHelp::of_listener(&PAGE, &rows())
 }
 
-fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<MemmonOptions, OptionError> {
+fn read(args: &[String], environment: &OptionsEnv<'_>) -> Result<Options<MemmonOptions>, OptionError> {
     if args.is_empty() {
         return Err(OptionError::UsageError("cannot watch anything: no option is given".into()));
     }
-    let rows = rows();
-    let (hits, operands) = getopt::parse(&rows, args)?;
-    let mut raw = RawOptions::default();
-    getopt::apply(&hits, &mut raw)?;
-    raw.resolve(operands.to_vec(), environment)
+    let mut options = by_getopt::<MemmonOptions>(&rows(), args)?;
+    if options.own.signal.is_some() && options.own.notify_only {
+        let both = "cannot use --signal and --notify-only together: which is it?";
+        return Err(OptionError::Unusable(both.into()));
+    }
+    options.destination = destination::resolve(&options.mail, options.test_alert, environment)?;
+    Ok(options)
 }
 
-impl RawOptions {
-    fn named(&self) -> Vec<name_check::NamePattern> {
+impl MemmonOptions {
+    /// Every given name, with the excluded ones; with `--any` also the pattern for all.
+    pub fn named(&self) -> Vec<NamePattern> {
         let programs = self.programs.iter().map(|(name, _)| name).chain(&self.excluded_programs);
         let groups = self.groups.iter().map(|(name, _)| name).chain(&self.excluded_groups);
-        let every = self.any.map(|_| name_check::NamePattern::Program("*".to_owned()));
-        let programs = programs.cloned().map(name_check::NamePattern::Program);
-        programs.chain(groups.cloned().map(name_check::NamePattern::Group)).chain(every).collect()
+        let every = self.any.map(|_| NamePattern::Program("*".to_owned()));
+        let programs = programs.cloned().map(NamePattern::Program);
+        programs.chain(groups.cloned().map(NamePattern::Group)).chain(every).collect()
     }
 
-    fn resolve(
-        self,
-        ignored: Vec<String>,
-        environment: &OptionsEnv<'_>,
-    ) -> Result<MemmonOptions, OptionError> {
-        let remedy = match (self.signal, self.notify_only) {
-            (Some(_), true) => {
-                return Err(OptionError::Unusable(
-                    "cannot use --signal and --notify-only together: which is it?".into(),
-                ));
+    /// Every limit, exclusions applied: programs, groups, then the one for all, each in the order given.
+    pub fn limits(&self) -> Vec<MemoryLimit> {
+        let limit = |name: &str, bytes: u64, add: Check| {
+            let mut processes = Selection::default();
+            let programs = self.excluded_programs.iter().map(|name| (name.as_str(), Selection::add as Check));
+            let groups =
+                self.excluded_groups.iter().map(|name| (name.as_str(), Selection::add_group as Check));
+            for (pattern, add) in std::iter::once((name, add)).chain(programs).chain(groups) {
+                add(&mut processes, pattern).expect("every pattern was tried when it was given");
             }
-            (Some(signal), false) => MemoryAction::Signal(signal),
-            (None, true) => MemoryAction::NotifyOnly,
-            (None, false) => MemoryAction::Restart,
+            MemoryLimit { named: format!("{name}={bytes}"), processes, bytes }
         };
-        Ok(MemmonOptions {
-            limits: self.limits(),
-            named: self.named(),
-            any: self.any,
-            metric: match (self.cumulative, self.pss) {
-                (false, false) => MemoryMetric::Rss,
-                (true, false) => MemoryMetric::CumulativeRss,
-                (false, true) => MemoryMetric::Pss,
-                (true, true) => MemoryMetric::CumulativePss,
-            },
-            uptime: self.uptime,
-            destination: destination::resolve(&self.shared.mail, environment)?,
-            ticks: self.ticks.unwrap_or(1),
-            action: remedy,
-            remind: self.shared.remind,
-            brief: self.shared.mail.brief,
-            test_alert: self.shared.mail.test_alert,
-            ignored,
-            name: self.name,
-            programs: self.programs.into_iter().collect(),
-            groups: self.groups.into_iter().collect(),
-        })
-    }
-
-    fn limits(&self) -> Vec<MemoryLimit> {
-        let all = self.any.map(|bytes| ("any".to_owned(), bytes));
-        let programs = self.programs.iter().map(|entry| (entry, Selection::add as Check));
-        let groups = self.groups.iter().map(|entry| (entry, Selection::add_group as Check));
-        let any = all.iter().map(|entry| (entry, every as Check));
-        let limits = programs.chain(groups).chain(any).map(|((name, bytes), add)| {
-            let mut selection = Selection::default();
-            let exclusions = self.excluded_programs.iter().map(|name| (name, Selection::add as Check));
-            let exclusions = exclusions
-                .chain(self.excluded_groups.iter().map(|name| (name, Selection::add_group as Check)));
-            for (pattern, add) in std::iter::once((name, add)).chain(exclusions) {
-                add(&mut selection, pattern).expect("every pattern was tried when it was given");
-            }
-            MemoryLimit { named: format!("{name}={bytes}"), processes: selection, bytes: *bytes }
-        });
-        limits.collect()
+        let programs = self.programs.iter().map(|(name, bytes)| limit(name, *bytes, Selection::add));
+        let groups = self.groups.iter().map(|(name, bytes)| limit(name, *bytes, Selection::add_group));
+        programs.chain(groups).chain(self.any.map(|bytes| limit("any", bytes, every))).collect()
     }
 }
 

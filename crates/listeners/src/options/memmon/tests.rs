@@ -69,21 +69,23 @@ const AS_SUPERLANCE: &[(&str, &str)] = &[
     ("--e|x@y|-a|1", "any=1; email=x@y"),
 ];
 
-fn list(limits: &BTreeMap<String, u64>) -> String {
+fn list(limits: &[(String, u64)]) -> String {
+    let limits: std::collections::BTreeMap<&String, &u64> =
+        limits.iter().map(|(name, bytes)| (name, bytes)).collect();
     let limits: Vec<String> = limits.iter().map(|(name, bytes)| format!("{name}={bytes}")).collect();
     limits.join(",")
 }
 
-fn show(options: MemmonOptions) -> String {
+fn show(options: Options<MemmonOptions>) -> String {
     differences(&[
-        ("cumulative", (options.metric == MemoryMetric::CumulativeRss).to_string(), "false"),
-        ("programs", list(&options.programs), ""),
-        ("groups", list(&options.groups), ""),
-        ("any", or_dash(options.any), "-"),
+        ("cumulative", options.own.metric.cumulative.to_string(), "false"),
+        ("programs", list(&options.own.programs), ""),
+        ("groups", list(&options.own.groups), ""),
+        ("any", or_dash(options.own.any), "-"),
         ("email", or_dash(options.destination.email), "-"),
         ("sendmail", mailer(options.destination.receiver.as_ref()), SENDMAIL),
-        ("uptime", or_dash(options.uptime), "-"),
-        ("name", or_dash(options.name), "-"),
+        ("uptime", or_dash(options.own.uptime), "-"),
+        ("name", or_dash(options.own.name), "-"),
     ])
 }
 
@@ -98,7 +100,7 @@ fn superlances_command_lines_mean_what_they_meant() {
     }
 }
 
-fn run(line: &str) -> MemmonOptions {
+fn run(line: &str) -> Options<MemmonOptions> {
     match parse(&args(line), &test_env()) {
         Parsed::Run(options) => options,
         Parsed::Exit { stderr, .. } => panic!("memmon {line}: {stderr}"),
@@ -107,7 +109,7 @@ fn run(line: &str) -> MemmonOptions {
 
 /// The names of the limits that hold for a process.
 fn limits(line: &str, group: &str, process: &str) -> Vec<String> {
-    let limits = run(line).limits.into_iter();
+    let limits = run(line).own.limits().into_iter();
     limits
         .filter(|limit| limit.processes.names(&Namespec::new(group, process)))
         .map(|limit| limit.named)
@@ -129,23 +131,22 @@ fn what_is_left_out_has_no_limit_at_all() {
     assert_eq!(limits(line, "shop", "cat"), Vec::<String>::new());
     assert_eq!(limits(line, "db", "web"), Vec::<String>::new());
     assert_eq!(limits(line, "shop", "web"), ["web=2048", "any=5"]);
-    assert_eq!(run("-p|!shop:cat").limits, []);
+    assert_eq!(run("-p|!shop:cat").own.limits(), []);
 }
 
 #[test]
 fn what_is_done_and_when_is_read() {
-    let options = run("-a|1");
-    assert_eq!(
-        (options.ticks, options.action, options.metric),
-        (1, MemoryAction::Restart, MemoryMetric::Rss)
-    );
-    for (line, measure) in [("--pss", MemoryMetric::Pss), ("--pss|-c", MemoryMetric::CumulativePss)] {
-        assert_eq!(run(line).metric, measure);
+    let options = run("-a|1").own;
+    assert_eq!((options.ticks, options.signal, options.notify_only), (0, None, false));
+    assert_eq!(options.metric, MemoryMetric::default());
+    for (line, cumulative) in [("--pss", false), ("--pss|-c", true)] {
+        assert_eq!(run(line).own.metric, MemoryMetric { pss: true, cumulative });
     }
-    assert_eq!(run("--for|3|--notify-only").action, MemoryAction::NotifyOnly);
-    assert_eq!(run("--for|3").ticks, 3);
-    let MemoryAction::Signal(signal) = run("--signal=usr1").action else { panic!("no signal") };
-    assert_eq!(signal.to_string(), "SIGUSR1");
+    assert!(run("--for|3|--notify-only").own.notify_only);
+    assert_eq!(run("--for|3").own.ticks, 3);
+    for text in ["usr1", "SIGUSR1", "10"] {
+        assert_eq!(run(&format!("--signal={text}")).own.signal, Some(10), "{text}");
+    }
 }
 
 #[test]
@@ -161,6 +162,7 @@ fn what_makes_no_sense_is_told_in_one_line() {
         ("-p|!", "255 memmon: cannot use the value of -p: cannot read"),
         ("--for=0", "255 memmon: cannot use '0' for --for: not a whole number from 1"),
         ("--for=1.5", "255 memmon: cannot use '1.5' for --for"),
+        ("--signal=0", "255 memmon: cannot use '0' for --signal: not a signal such as USR1"),
         ("--signal=SIGNOPE", "255 memmon: cannot use 'SIGNOPE' for --signal: not a signal such as USR1"),
         (
             "--signal=9|--notify-only",

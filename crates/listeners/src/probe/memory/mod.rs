@@ -1,4 +1,4 @@
-//! [`MemoryReadings`]: the memory of processes from /proc, without a fork, with one read per file and one walk for all.
+//! [`read_memory`]: the memory of processes from /proc, without a fork, with one read per file and one walk for all.
 
 mod proc_dir;
 pub mod smaps;
@@ -16,26 +16,19 @@ use stat::Stat;
 /// The mount point of procfs.
 const PROC: &str = "/proc";
 
-/// Which memory is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemoryMetric {
-    /// Resident memory of the process, as `ps -o rss=` shows it.
-    Rss,
-    /// Resident memory of the process and all its descendants.
-    CumulativeRss,
-    /// Proportional memory of the process: a page shared by three processes counts a third.
-    Pss,
-    /// Proportional memory of the process and all its descendants.
-    CumulativePss,
+/// Which memory is counted: by default the resident memory of the process, as `ps -o rss=` shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryMetric {
+    /// Proportional memory: a page shared by three processes counts a third.
+    pub pss: bool,
+    /// With all descendants.
+    pub cumulative: bool,
 }
 
 impl MemoryMetric {
     /// What the log calls it.
     pub const fn label(self) -> &'static str {
-        match self {
-            Self::Rss | Self::CumulativeRss => "RSS",
-            Self::Pss | Self::CumulativePss => "PSS",
-        }
+        if self.pss { "PSS" } else { "RSS" }
     }
 }
 
@@ -58,42 +51,22 @@ pub enum MemoryError {
     Malformed(PathBuf),
 }
 
-/// The memory of some processes at one moment.
-#[derive(Debug)]
-pub struct MemoryReadings {
-    found: HashMap<u32, Result<u64, MemoryError>>,
+/// The memory of some processes at one moment, in bytes by pid.
+pub type MemoryReadings = HashMap<u32, Result<u64, MemoryError>>;
+
+/// Reads the memory of the processes `pids`.
+pub fn read_memory(pids: &[u32], metric: MemoryMetric) -> MemoryReadings {
+    read_memory_in(Path::new(PROC), pids, metric)
 }
 
-impl MemoryReadings {
-    /// Reads the memory of the processes `pids`.
-    pub fn take(pids: &[u32], measure: MemoryMetric) -> Self {
-        Self::take_from(Path::new(PROC), pids, measure)
-    }
-
-    /// The same with another folder instead of `/proc`.
-    pub fn take_from(root: &Path, pids: &[u32], measure: MemoryMetric) -> Self {
-        let mut proc = match ProcDir::open(root) {
-            Ok(proc) => proc,
-            Err(error) => return Self { found: pids.iter().map(|pid| (*pid, Err(error.clone()))).collect() },
-        };
-        let found = match measure {
-            MemoryMetric::Rss => each(pids, |pid| proc.rss(pid)),
-            MemoryMetric::Pss => each(pids, |pid| proc.pss(pid)),
-            MemoryMetric::CumulativeRss => cumulative(&mut proc, pids, ProcDir::rss),
-            MemoryMetric::CumulativePss => cumulative(&mut proc, pids, ProcDir::pss),
-        };
-        Self { found }
-    }
-
-    /// The memory of a process in bytes; `None` when it is not known.
-    pub fn bytes(&self, pid: u32) -> Option<u64> {
-        self.found.get(&pid)?.as_ref().ok().copied()
-    }
-
-    /// Why the memory of a process that was asked for is not known.
-    pub fn failure(&self, pid: u32) -> Option<&MemoryError> {
-        self.found.get(&pid)?.as_ref().err()
-    }
+/// The same with another folder instead of `/proc`.
+pub fn read_memory_in(root: &Path, pids: &[u32], metric: MemoryMetric) -> MemoryReadings {
+    let mut proc = match ProcDir::open(root) {
+        Ok(proc) => proc,
+        Err(error) => return each(pids, |_| Err(error.clone())),
+    };
+    let read = if metric.pss { ProcDir::pss } else { ProcDir::rss };
+    if metric.cumulative { cumulative(&mut proc, pids, read) } else { each(pids, |pid| read(&mut proc, pid)) }
 }
 
 /// When a process was started, in clock ticks since boot (proc(5), field 22 of stat): a pid with another start
@@ -107,9 +80,7 @@ pub fn start_ticks_in(root: &Path, pid: u32) -> Option<u64> {
     Some(ProcDir::open(root).ok()?.stat(pid).ok()?.start_ticks)
 }
 
-type Found = HashMap<u32, Result<u64, MemoryError>>;
-
-fn each(pids: &[u32], mut read: impl FnMut(u32) -> Result<u64, MemoryError>) -> Found {
+fn each(pids: &[u32], mut read: impl FnMut(u32) -> Result<u64, MemoryError>) -> MemoryReadings {
     pids.iter().map(|pid| (*pid, read(*pid))).collect()
 }
 
@@ -118,12 +89,12 @@ fn cumulative(
     proc: &mut ProcDir,
     pids: &[u32],
     read: fn(&mut ProcDir, u32) -> Result<u64, MemoryError>,
-) -> Found {
+) -> MemoryReadings {
     let tree = match ProcessTree::read(proc) {
         Ok(tree) => tree,
         Err(error) => return each(pids, |_| Err(error.clone())),
     };
-    let mut known: Found = HashMap::new();
+    let mut known: MemoryReadings = HashMap::new();
     let mut read_once = |pid| known.entry(pid).or_insert_with(|| read(proc, pid)).clone();
     each(pids, |pid| {
         let mut sum = read_once(pid)?;
@@ -186,6 +157,19 @@ mod tests {
     use std::fs;
     use tempfile::TempDir;
 
+    const RSS: MemoryMetric = MemoryMetric { pss: false, cumulative: false };
+    const PSS: MemoryMetric = MemoryMetric { pss: true, cumulative: false };
+    const CUMULATIVE_RSS: MemoryMetric = MemoryMetric { pss: false, cumulative: true };
+    const CUMULATIVE_PSS: MemoryMetric = MemoryMetric { pss: true, cumulative: true };
+
+    fn bytes(readings: &MemoryReadings, pid: u32) -> Option<u64> {
+        readings.get(&pid)?.as_ref().ok().copied()
+    }
+
+    fn failure(readings: &MemoryReadings, pid: u32) -> Option<&MemoryError> {
+        readings.get(&pid)?.as_ref().err()
+    }
+
     struct FakeProc(TempDir);
 
     impl FakeProc {
@@ -210,7 +194,7 @@ mod tests {
         }
 
         fn take(&self, pids: &[u32], measure: MemoryMetric) -> MemoryReadings {
-            MemoryReadings::take_from(self.0.path(), pids, measure)
+            read_memory_in(self.0.path(), pids, measure)
         }
     }
 
@@ -222,10 +206,10 @@ mod tests {
     fn plain_memory_is_the_resident_pages_of_the_process_alone() {
         let proc = FakeProc::new();
         proc.process(7, 1, 3, None).process(8, 7, 100, None);
-        let readings = proc.take(&[7, 9], MemoryMetric::Rss);
-        assert_eq!(readings.bytes(7), Some(3 * page()));
-        assert_eq!((readings.bytes(8), readings.bytes(9)), (None, None));
-        assert_eq!(readings.failure(9).unwrap().to_string(), "cannot find the process 9");
+        let readings = proc.take(&[7, 9], RSS);
+        assert_eq!(bytes(&readings, 7), Some(3 * page()));
+        assert_eq!((bytes(&readings, 8), bytes(&readings, 9)), (None, None));
+        assert_eq!(failure(&readings, 9).unwrap().to_string(), "cannot find the process 9");
     }
 
     #[test]
@@ -233,20 +217,20 @@ mod tests {
         let proc = FakeProc::new();
         proc.process(7, 1, 1, Some(5)).process(8, 7, 10, Some(50)).process(9, 8, 100, Some(500));
         proc.process(10, 1, 1000, Some(1));
-        let readings = proc.take(&[7, 8, 10, 11], MemoryMetric::CumulativeRss);
-        assert_eq!(readings.bytes(7), Some(111 * page()));
-        assert_eq!(readings.bytes(8), Some(110 * page()));
-        assert_eq!(readings.bytes(10), Some(1000 * page()));
-        assert!(matches!(readings.failure(11), Some(MemoryError::Gone(11))));
-        assert_eq!(proc.take(&[7], MemoryMetric::CumulativePss).bytes(7), Some(555 * 1024));
+        let readings = proc.take(&[7, 8, 10, 11], CUMULATIVE_RSS);
+        assert_eq!(bytes(&readings, 7), Some(111 * page()));
+        assert_eq!(bytes(&readings, 8), Some(110 * page()));
+        assert_eq!(bytes(&readings, 10), Some(1000 * page()));
+        assert!(matches!(failure(&readings, 11), Some(MemoryError::Gone(11))));
+        assert_eq!(bytes(&proc.take(&[7], CUMULATIVE_PSS), 7), Some(555 * 1024));
     }
 
     #[test]
     fn a_circle_of_parents_ends() {
         let proc = FakeProc::new();
         proc.process(7, 9, 1, None).process(8, 7, 2, None).process(9, 8, 4, None).process(5, 5, 8, None);
-        let readings = proc.take(&[8, 5], MemoryMetric::CumulativeRss);
-        assert_eq!((readings.bytes(8), readings.bytes(5)), (Some(7 * page()), Some(8 * page())));
+        let readings = proc.take(&[8, 5], CUMULATIVE_RSS);
+        assert_eq!((bytes(&readings, 8), bytes(&readings, 5)), (Some(7 * page()), Some(8 * page())));
     }
 
     #[test]
@@ -255,9 +239,9 @@ mod tests {
         proc.process(7, 1, 1, Some(5)).process(8, 7, 1, None);
         // A folder opens, and reading it fails: also for root, who may read every file.
         fs::create_dir(proc.0.path().join("8/smaps_rollup")).unwrap();
-        let readings = proc.take(&[7], MemoryMetric::CumulativePss);
-        assert_eq!(readings.bytes(7), None);
-        let message = readings.failure(7).unwrap().to_string();
+        let readings = proc.take(&[7], CUMULATIVE_PSS);
+        assert_eq!(bytes(&readings, 7), None);
+        let message = failure(&readings, 7).unwrap().to_string();
         assert!(message.contains("8/smaps_rollup: Is a directory"), "{message}");
     }
 
@@ -265,9 +249,9 @@ mod tests {
     fn a_kernel_without_smaps_rollup_is_told_from_a_process_that_is_gone() {
         let proc = FakeProc::new();
         proc.process(7, 1, 1, None);
-        let readings = proc.take(&[7, 8], MemoryMetric::Pss);
-        assert!(matches!(readings.failure(7), Some(MemoryError::Unreadable { .. })), "{readings:?}");
-        assert!(matches!(readings.failure(8), Some(MemoryError::Gone(8))));
+        let readings = proc.take(&[7, 8], PSS);
+        assert!(matches!(failure(&readings, 7), Some(MemoryError::Unreadable { .. })), "{readings:?}");
+        assert!(matches!(failure(&readings, 8), Some(MemoryError::Gone(8))));
     }
 
     #[test]
@@ -275,11 +259,11 @@ mod tests {
         let proc = FakeProc::new();
         proc.process(7, 1, 1, None);
         fs::write(proc.0.path().join("7/statm"), "x").unwrap();
-        assert!(matches!(proc.take(&[7], MemoryMetric::Rss).failure(7), Some(MemoryError::Malformed(_))));
+        assert!(matches!(failure(&proc.take(&[7], RSS), 7), Some(MemoryError::Malformed(_))));
         let nowhere = proc.0.path().join("nowhere");
-        for measure in [MemoryMetric::Rss, MemoryMetric::CumulativeRss] {
-            let readings = MemoryReadings::take_from(&nowhere, &[7], measure);
-            assert!(readings.failure(7).unwrap().to_string().contains("nowhere: No such file"));
+        for measure in [RSS, CUMULATIVE_RSS] {
+            let readings = read_memory_in(&nowhere, &[7], measure);
+            assert!(failure(&readings, 7).unwrap().to_string().contains("nowhere: No such file"));
         }
     }
 
@@ -287,16 +271,14 @@ mod tests {
     fn more_pages_than_bytes_can_count_are_as_many_bytes_as_can_be_counted() {
         let proc = FakeProc::new();
         proc.process(7, 1, u64::MAX, None).process(8, 7, 1, None);
-        assert_eq!(proc.take(&[7], MemoryMetric::CumulativeRss).bytes(7), Some(u64::MAX));
+        assert_eq!(bytes(&proc.take(&[7], CUMULATIVE_RSS), 7), Some(u64::MAX));
     }
 
     #[test]
     fn this_very_process_has_memory_and_a_start() {
         let me = std::process::id();
-        for measure in
-            [MemoryMetric::Rss, MemoryMetric::CumulativeRss, MemoryMetric::Pss, MemoryMetric::CumulativePss]
-        {
-            assert!(MemoryReadings::take(&[me], measure).bytes(me).unwrap() > 100 * 1024, "{measure:?}");
+        for measure in [RSS, CUMULATIVE_RSS, PSS, CUMULATIVE_PSS] {
+            assert!(bytes(&read_memory(&[me], measure), me).unwrap() > 100 * 1024, "{measure:?}");
         }
         assert!(start_ticks(me).unwrap() > 0);
         assert_eq!(start_ticks(0), None);
