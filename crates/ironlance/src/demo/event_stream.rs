@@ -1,4 +1,4 @@
-//! Reads the event stream of the demo's supervisord in a thread and passes on each [`StreamMessage`].
+//! Reads the event stream of the demo's supervisord in a thread: [`watch`] passes on each event.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -11,21 +11,17 @@ const REQUEST: &[u8] = b"GET /events?types=PROCESS_STATE HTTP/1.0\r\nHost: local
 /// The prefix of the line with the event.
 const DATA: &str = "data:";
 
-/// What the thread passes on.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum StreamMessage {
-    Event(EventJson<'static>),
-    /// The stream has ended, as it does when supervisord exits.
-    Closed,
-}
-
-/// Watches the supervisord at the other end of a connection to its socket, and calls `tell` for each event.
-pub(super) fn watch(mut stream: UnixStream, tell: impl Fn(StreamMessage) + Send + 'static) -> io::Result<()> {
+/// Watches the supervisord at the other end of a connection to its socket, and calls `tell` for each event, and with `None`
+/// when the stream has ended, as it does when supervisord exits.
+pub(super) fn watch(
+    mut stream: UnixStream,
+    tell: impl Fn(Option<EventJson<'static>>) + Send + 'static,
+) -> io::Result<()> {
     stream.write_all(REQUEST)?;
     let watcher = move || {
         // A broken connection counts as the end.
-        let _ = read(BufReader::new(stream), &|event| tell(StreamMessage::Event(event)));
-        tell(StreamMessage::Closed);
+        let _ = read(BufReader::new(stream), &|event| tell(Some(event)));
+        tell(None);
     };
     thread::Builder::new().name("watcher".into()).spawn(watcher).map(drop)
 }

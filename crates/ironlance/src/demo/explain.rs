@@ -5,13 +5,7 @@ use std::collections::HashSet;
 use ironlance_core::event::json::EventJson;
 
 use super::mail::ParsedMail;
-
-/// Whether a line is good or bad news.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NewsKind {
-    Bad,
-    Good,
-}
+use super::printer::Colour;
 
 /// Explains events; remembers which programs are down.
 #[derive(Debug, Default)]
@@ -21,13 +15,13 @@ pub(super) struct Explainer {
 }
 
 impl Explainer {
-    /// The explanation of an event; `None` for most.
-    pub(super) fn explain(&mut self, event: &EventJson<'_>) -> Option<(NewsKind, String)> {
+    /// The explanation of an event, red if it is bad news; `None` for most.
+    pub(super) fn explain(&mut self, event: &EventJson<'_>) -> Option<(Colour, String)> {
         let program = event.process.as_deref().unwrap_or_default();
         let why = event.why.as_deref().unwrap_or("nobody knows why");
         let bad = match (event.event.strip_prefix("PROCESS_STATE_")?, program) {
             ("RUNNING", _) => {
-                return self.down.remove(program).then(|| (NewsKind::Good, "is running again".to_owned()));
+                return self.down.remove(program).then(|| (Colour::Green, "is running again".to_owned()));
             }
             ("EXITED", _) if event.body.contains("expected:0") => {
                 format!("crashed ({why}): supervisord starts it again")
@@ -40,7 +34,7 @@ impl Explainer {
             _ => return None,
         };
         self.down.insert(program.to_owned());
-        Some((NewsKind::Bad, bad))
+        Some((Colour::Red, bad))
     }
 }
 

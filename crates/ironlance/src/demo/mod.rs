@@ -28,10 +28,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use config::Ports;
-use event_stream::StreamMessage;
-use explain::{Explainer, NewsKind, mail_summary};
+use explain::{Explainer, mail_summary};
 use mail::ParsedMail;
-use printer::{Colour, ColourMode, DemoEnd, DemoLinks, MailExcerpt, Printer};
+use printer::{Colour, DemoEnd, Printer, wants_colours};
 use sandbox::{Sandbox, SandboxError};
 use scorecard::{FLAKY, Scorecard};
 use smtp_sink::{ReceivedMail, SinkEvent, SmtpSink};
@@ -81,7 +80,8 @@ fn seconds(text: &str) -> Result<u32, String> {
 /// The inputs of the demo.
 enum Input {
     Smtp(SinkEvent),
-    Stream(StreamMessage),
+    /// `None`: the stream has ended.
+    Event(Option<EventJson<'static>>),
     Interrupted,
 }
 
@@ -90,18 +90,12 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     if let Some((_, part)) = args.split_first().filter(|(flag, _)| *flag == builtin_program::FLAG) {
         return builtin_program::run(part);
     }
-    let args: Args = match usage::parse("ironlance demo", args) {
-        Ok(args) => args,
-        Err(status) => return status,
-    };
-    match run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "ironlance demo: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    usage::run(args, 1, |args: Args| run(&args).map(status))
+}
+
+/// The exit status: whether every expected mail arrived.
+fn status(is_complete: bool) -> ExitCode {
+    if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs the demo; returns whether every expected mail arrived.
@@ -114,12 +108,12 @@ fn run(args: &Args) -> Result<bool> {
     let catcher = SmtpSink::open(opens, move |caught| drop(mail.send(Input::Smtp(caught))))
         .context("cannot listen on a port of 127.0.0.1 for mail")?;
     let (mut sandbox, connection) = start_sandbox(catcher.port())?;
-    event_stream::watch(connection, move |told| drop(tell.send(Input::Stream(told))))
+    event_stream::watch(connection, move |event| drop(tell.send(Input::Event(event))))
         .context("cannot watch supervisord")?;
     if args.keep {
         sandbox.keep_folder();
     }
-    let mut printer = Printer { out: io::stdout(), colours: ColourMode::of_terminal() };
+    let mut printer = Printer { out: io::stdout(), is_coloured: wants_colours() };
     let ending = match args.seconds {
         0 => "Ctrl-C ends it.".to_owned(),
         seconds => format!(
@@ -127,17 +121,23 @@ fn run(args: &Args) -> Result<bool> {
             LAST_MAIL_WAIT.as_secs()
         ),
     };
-    let doors = DemoLinks {
-        page: &format!("http://127.0.0.1:{}/", sandbox.page_port()),
-        control: &format!("{} status", sandbox.control().display()),
-        log: &sandbox.folder().join("supervisord.log").display().to_string(),
-    };
-    printer.opening(&doors, &ending)?;
+    let places = [
+        ("web page", format!("http://127.0.0.1:{}/", sandbox.page_port())),
+        ("in a shell", format!("{} status", sandbox.control().display())),
+        ("its log", sandbox.folder().join("supervisord.log").display().to_string()),
+    ];
+    printer.opening(&places, &ending)?;
     let end = (args.seconds > 0).then(|| start + Duration::from_secs(args.seconds.into()));
-    let server = MailServerState { opens, opened_at: Timestamp::now() + SERVER_CLOSED, is_closed: true };
-    let plain = Explainer::default();
-    let mut demo =
-        Demo { sandbox, printer, explainer: plain, scorecard: Scorecard::default(), server, start };
+    let mut demo = Demo {
+        sandbox,
+        printer,
+        explainer: Explainer::default(),
+        scorecard: Scorecard::default(),
+        opens,
+        opened_at: Timestamp::now() + SERVER_CLOSED,
+        is_closed: true,
+        start,
+    };
     let ending = demo.run(&inbox, end)?;
     demo.finish(args, ending)
 }
@@ -166,20 +166,16 @@ fn listen_for_signals(tell: Sender<Input>) -> io::Result<()> {
     Ok(())
 }
 
-/// The state of the mail server.
-struct MailServerState {
-    opens: Instant,
-    /// The same as a date, to compare with the dates of mails.
-    opened_at: Timestamp,
-    is_closed: bool,
-}
-
 struct Demo {
     sandbox: Sandbox,
     printer: Printer<io::Stdout>,
     explainer: Explainer,
     scorecard: Scorecard,
-    server: MailServerState,
+    /// When the mail server opens.
+    opens: Instant,
+    /// The same as a date, to compare with the dates of mails.
+    opened_at: Timestamp,
+    is_closed: bool,
     start: Instant,
 }
 
@@ -201,8 +197,8 @@ impl Demo {
             match inbox.recv_timeout(self.deadline(now, end).saturating_duration_since(now)) {
                 Ok(Input::Smtp(SinkEvent::Mail(delivery))) => self.on_mail(&delivery)?,
                 Ok(Input::Smtp(SinkEvent::Rejected)) => self.on_rejected()?,
-                Ok(Input::Stream(StreamMessage::Event(on_event))) => self.happened(&on_event)?,
-                Ok(Input::Stream(StreamMessage::Closed)) => {
+                Ok(Input::Event(Some(event))) => self.happened(&event)?,
+                Ok(Input::Event(None)) => {
                     if let Some(status) = self.sandbox.exit_status() {
                         bail!("supervisord ended by itself with {status}:\n{}", self.sandbox.last_output())
                     }
@@ -236,7 +232,7 @@ impl Demo {
     }
 
     fn deadline(&self, now: Instant, end: Option<Instant>) -> Instant {
-        let opening = self.server.is_closed.then_some(self.server.opens);
+        let opening = self.is_closed.then_some(self.opens);
         let end = end.map(|end| if now < end { end } else { end + LAST_MAIL_WAIT });
         [opening, end].into_iter().flatten().min().unwrap_or(now + IDLE_WAIT)
     }
@@ -246,43 +242,36 @@ impl Demo {
     }
 
     fn open_server(&mut self, now: Instant) -> io::Result<()> {
-        if !self.server.is_closed || now < self.server.opens {
+        if !self.is_closed || now < self.opens {
             return Ok(());
         }
-        self.server.is_closed = false;
+        self.is_closed = false;
         self.print_event(MAIL, Colour::Green, "the server is open; what waits comes at the next try")
     }
 
     fn on_rejected(&mut self) -> io::Result<()> {
         self.scorecard.rejected += 1;
-        match self.scorecard.rejected {
-            1 => self.print_event(MAIL, Colour::Red, "refused (421): it waits on disk, and is tried again"),
-            // Only the first is printed; the summary has the number.
-            _ => Ok(()),
+        // Only the first is printed; the summary has the number.
+        if self.scorecard.rejected > 1 {
+            return Ok(());
         }
+        self.print_event(MAIL, Colour::Red, "refused (421): it waits on disk, and is tried again")
     }
 
-    fn happened(&mut self, happened: &EventJson<'_>) -> io::Result<()> {
-        match self.explainer.explain(happened) {
-            Some((NewsKind::Bad, text)) => {
-                self.print_event(happened.process.as_deref().unwrap_or_default(), Colour::Red, &text)
-            }
-            Some((NewsKind::Good, text)) => {
-                self.print_event(happened.process.as_deref().unwrap_or_default(), Colour::Green, &text)
-            }
-            None => Ok(()),
-        }
+    fn happened(&mut self, event: &EventJson<'_>) -> io::Result<()> {
+        let Some((colour, text)) = self.explainer.explain(event) else { return Ok(()) };
+        self.print_event(event.process.as_deref().unwrap_or_default(), colour, &text)
     }
 
     fn on_mail(&mut self, delivery: &ReceivedMail) -> io::Result<()> {
         let mail = ParsedMail::parse(delivery);
         let nth = self.scorecard.add(&mail);
-        let waited = mail.date.is_some_and(|date| date < self.server.opened_at);
+        let waited = mail.date.is_some_and(|date| date < self.opened_at);
         let remark = if waited { " (it waited)" } else { "" };
         self.print_event(MAIL, Colour::Cyan, &format!("{}: {}{remark}", mail.listener, mail_summary(&mail)))?;
         match (mail.listener.as_str(), nth) {
-            ("crashmail", 1) => self.printer.mail(&mail, MailExcerpt::Full),
-            (_, 1) => self.printer.mail(&mail, MailExcerpt::WithoutDetails),
+            ("crashmail", 1) => self.printer.mail(mail.text.trim_end()),
+            (_, 1) => self.printer.mail(mail.text_without_details()),
             _ => Ok(()),
         }
     }

@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::config::PROGRAMS;
-use super::mail::ParsedMail;
 use super::scorecard::{ScoreLine, ScoreMark};
 
 /// Output fits into a terminal of 80 columns.
@@ -25,28 +24,11 @@ pub(super) enum Colour {
     Cyan = 36,
 }
 
-/// Whether colours are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ColourMode {
-    Plain,
-    Coloured,
-}
-
-impl ColourMode {
-    /// Colours on a terminal that can, unless `NO_COLOR` forbids them (no-color.org).
-    pub(super) fn of_terminal() -> Self {
-        let forbidden = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        if io::stdout().is_terminal() && !forbidden && !dumb { Self::Coloured } else { Self::Plain }
-    }
-}
-
-/// How to look at the demo from outside.
-pub(super) struct DemoLinks<'a> {
-    pub(super) page: &'a str,
-    /// A command line.
-    pub(super) control: &'a str,
-    pub(super) log: &'a str,
+/// Whether there are colours: on a terminal that can, unless `NO_COLOR` forbids them (no-color.org).
+pub(super) fn wants_colours() -> bool {
+    let forbidden = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+    io::stdout().is_terminal() && !forbidden && !dumb
 }
 
 /// How the demo ended.
@@ -58,24 +40,15 @@ pub(super) enum DemoEnd {
     Interrupted,
 }
 
-/// How much of a mail is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MailExcerpt {
-    /// All of it.
-    Full,
-    /// Without its details.
-    WithoutDetails,
-}
-
 /// Writes the output; errors are those of `out`.
 pub(super) struct Printer<W> {
     pub(super) out: W,
-    pub(super) colours: ColourMode,
+    pub(super) is_coloured: bool,
 }
 
 impl<W: Write> Printer<W> {
-    /// The introduction: the programs, and where to look while they run.
-    pub(super) fn opening(&mut self, links: &DemoLinks<'_>, end: &str) -> io::Result<()> {
+    /// The introduction: the programs, and where to look while they run, by name.
+    pub(super) fn opening(&mut self, places: &[(&str, String)], end: &str) -> io::Result<()> {
         let title = self.coloured(Colour::Bold, "ironlance demo");
         writeln!(self.out, "{title}: five programs, and who mails when one goes wrong\n")?;
         for program in &PROGRAMS {
@@ -83,8 +56,7 @@ impl<W: Write> Printer<W> {
             writeln!(self.out, "  {name} {:<30} -> {}", program.about, program.watched_by)?;
         }
         writeln!(self.out, "\nWhile it runs:")?;
-        let DemoLinks { page, control, log } = links;
-        for (name, value) in [("web page", page), ("in a shell", control), ("its log", log)] {
+        for (name, value) in places {
             writeln!(self.out, "  {name:<11} {}", self.coloured(Colour::Bold, value))?;
         }
         writeln!(self.out, "\n{end}\n")
@@ -104,12 +76,8 @@ impl<W: Write> Printer<W> {
         self.out.flush()
     }
 
-    /// A mail's text.
-    pub(super) fn mail(&mut self, mail: &ParsedMail, excerpt: MailExcerpt) -> io::Result<()> {
-        let text = match excerpt {
-            MailExcerpt::Full => mail.text.trim_end(),
-            MailExcerpt::WithoutDetails => mail.text_without_details(),
-        };
+    /// The text of a mail.
+    pub(super) fn mail(&mut self, text: &str) -> io::Result<()> {
         let bar = self.coloured(Colour::Dim, "|");
         for line in text.lines().flat_map(|line| fold(line, COLUMNS - CLOCK - 2)) {
             writeln!(self.out, "{}", format!("{:CLOCK$}{bar} {line}", "").trim_end())?;
@@ -163,10 +131,10 @@ impl<W: Write> Printer<W> {
     }
 
     fn coloured(&self, colour: Colour, text: &str) -> String {
-        match self.colours {
-            ColourMode::Coloured if !text.is_empty() => format!("\x1b[{}m{text}\x1b[0m", colour as u8),
-            ColourMode::Coloured | ColourMode::Plain => text.to_owned(),
+        if !self.is_coloured || text.is_empty() {
+            return text.to_owned();
         }
+        format!("\x1b[{}m{text}\x1b[0m", colour as u8)
     }
 }
 
@@ -200,21 +168,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn told(colours: ColourMode, tell: impl FnOnce(&mut Printer<Vec<u8>>)) -> String {
-        let mut printer = Printer { out: Vec::new(), colours };
+    fn told(is_coloured: bool, tell: impl FnOnce(&mut Printer<Vec<u8>>)) -> String {
+        let mut printer = Printer { out: Vec::new(), is_coloured };
         tell(&mut printer);
         String::from_utf8(printer.out).unwrap()
-    }
-
-    fn crash() -> ParsedMail {
-        let text = "It died\n\nDetails:\nended:  exit status 3\n".to_owned();
-        ParsedMail {
-            listener: "crashmail".into(),
-            to: "ops@x".into(),
-            subject: Some(" x".into()),
-            text,
-            ..ParsedMail::default()
-        }
     }
 
     #[test]
@@ -222,23 +179,21 @@ mod tests {
         let tell = |printer: &mut Printer<Vec<u8>>| {
             printer.event(Duration::from_secs(67), "flaky", Colour::Red, "x").unwrap();
         };
-        assert_eq!(told(ColourMode::Plain, tell), "01:07  flaky   x\n");
-        assert!(told(ColourMode::Coloured, tell).ends_with("\x1b[31mx\x1b[0m\n"));
+        assert_eq!(told(false, tell), "01:07  flaky   x\n");
+        assert!(told(true, tell).ends_with("\x1b[31mx\x1b[0m\n"));
     }
 
     #[test]
-    fn a_mail_is_shown_whole_or_without_its_details() {
-        let whole = told(ColourMode::Plain, |it| it.mail(&crash(), MailExcerpt::Full).unwrap());
-        assert!(whole.contains("       | It died\n") && whole.contains("exit status 3"), "{whole}");
-        let words = told(ColourMode::Plain, |it| it.mail(&crash(), MailExcerpt::WithoutDetails).unwrap());
-        assert!(words.contains("       | It died\n") && !words.contains("exit status 3"), "{words}");
+    fn a_mail_is_shown_behind_a_bar() {
+        let shown = told(false, |it| it.mail("It died\n\nended").unwrap());
+        assert_eq!(shown, "       | It died\n       |\n       | ended\n\n");
     }
 
     #[test]
     fn what_is_missing_is_a_fault_only_when_everything_had_its_time() {
         let line =
             |mark| ScoreLine { name: "memmon", count: 0, remark: "at least one expected".into(), mark };
-        let summed = |mark, end| told(ColourMode::Plain, |it| it.summary(&[line(mark)], 0, end).unwrap());
+        let summed = |mark, end| told(false, |it| it.summary(&[line(mark)], 0, end).unwrap());
         let early = summed(ScoreMark::Missing, DemoEnd::Interrupted);
         assert!(early.contains("  .. memmon") && early.contains("It was stopped early: "), "{early}");
         assert!(!early.contains("!!") && !early.contains("none was lost"), "{early}");
@@ -251,8 +206,8 @@ mod tests {
 
     #[test]
     fn nothing_is_wider_than_a_terminal_but_what_is_to_be_copied() {
-        let links = DemoLinks { page: "http://127.0.0.1:54321/", control: "x", log: "y" };
-        let opening = told(ColourMode::Plain, |it| {
+        let links = [("web page", "http://127.0.0.1:54321/".to_owned())];
+        let opening = told(false, |it| {
             it.opening(
                 &links,
                 "It ends after 30 seconds, with up to 8 more for mails under way; or at Ctrl-C.",

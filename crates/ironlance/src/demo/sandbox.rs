@@ -2,17 +2,15 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use thiserror::Error;
 
@@ -30,8 +28,9 @@ const REQUIRED_SPACE: usize = 1 << 20;
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for supervisord to accept a connection; it takes about a hundredth of this.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// Interval between two attempts to connect; short, so that the first events are not missed.
-const CONNECT_INTERVAL: Duration = Duration::from_millis(1);
+/// Interval between two attempts to connect; short, so that the first events are not missed. Also between two looks
+/// whether supervisord has exited.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// Time limit from the end of supervisord's connections to its exit.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 /// Rounds of killing processes that are left, as new ones may have been started meanwhile.
@@ -57,8 +56,7 @@ pub(super) enum SandboxError {
 pub(super) struct Sandbox {
     folder: TempDir,
     page_port: u16,
-    supervisord: Option<OwnedFd>,
-    exit: Receiver<ExitStatus>,
+    supervisord: Child,
 }
 
 impl Sandbox {
@@ -72,7 +70,7 @@ impl Sandbox {
         let log_too = log.try_clone().map_err(unwritten)?;
         let program = bin.join(DAEMON);
         let unstarted = |error| SandboxError::Start(program.clone(), error);
-        let mut child = Command::new(&program)
+        let supervisord = Command::new(&program)
             .args(["-n", "-c", "supervisord.conf"])
             .current_dir(folder.path())
             .env("PATH", search_path(&bin))
@@ -84,27 +82,18 @@ impl Sandbox {
             .process_group(0)
             .spawn()
             .map_err(unstarted)?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        // The child is not reaped yet, so the pid is still its own.
-        let handle = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-        let (send, ended) = channel();
-        thread::spawn(move || {
-            if let Ok(status) = child.wait() {
-                let _ = send.send(status);
-            }
-        });
-        let stage = Self { folder, page_port: ports.page, supervisord: handle, exit: ended };
-        stage.connect().map(|stream| (stage, stream))
+        let mut sandbox = Self { folder, page_port: ports.page, supervisord };
+        sandbox.connect().map(|stream| (sandbox, stream))
     }
 
     /// Connects as soon as supervisord accepts.
-    fn connect(&self) -> Result<UnixStream, SandboxError> {
+    fn connect(&mut self) -> Result<UnixStream, SandboxError> {
         let end = Instant::now() + START_TIMEOUT;
         while Instant::now() < end {
             if let Ok(stream) = UnixStream::connect(self.folder().join("supervisor.sock")) {
                 return Ok(stream);
             }
-            if self.exit.recv_timeout(CONNECT_INTERVAL).is_ok() {
+            if self.exit_within(POLL_INTERVAL).is_some() {
                 return Err(SandboxError::Exited(self.last_output()));
             }
         }
@@ -112,8 +101,19 @@ impl Sandbox {
     }
 
     /// The exit status of supervisord if it has exited by itself, with a short wait for one that is just exiting.
-    pub(super) fn exit_status(&self) -> Option<ExitStatus> {
-        self.exit.recv_timeout(EXIT_GRACE).ok()
+    pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.exit_within(EXIT_GRACE)
+    }
+
+    fn exit_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + limit;
+        loop {
+            match self.supervisord.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                _ if Instant::now() >= end => return None,
+                _ => thread::park_timeout(POLL_INTERVAL),
+            }
+        }
     }
 
     /// The folder.
@@ -149,21 +149,17 @@ impl Sandbox {
     pub(super) fn keep_folder(&mut self) {
         self.folder.disable_cleanup(true);
     }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(supervisord) = &self.supervisord {
-            // It may have exited by itself.
-            let _ = pidfd_send_signal(supervisord, signal);
-        }
-    }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.signal(Signal::TERM);
-        if self.exit.recv_timeout(STOP_TIMEOUT).is_err() {
-            self.signal(Signal::KILL);
-            let _ = self.exit.recv_timeout(STOP_TIMEOUT);
+        // It may have exited by itself; before it is reaped here, the pid is its own.
+        if let Ok(None) = self.supervisord.try_wait() {
+            let _ = kill_process(Pid::from_child(&self.supervisord), Signal::TERM);
+        }
+        if self.exit_within(STOP_TIMEOUT).is_none() {
+            let _ = self.supervisord.kill();
+            self.exit_within(STOP_TIMEOUT);
         }
         for _ in 0..KILL_ROUNDS {
             let left = processes_with_state(&self.folder().join("state"));

@@ -98,168 +98,102 @@ fn reject(mut stream: TcpStream, tell: &impl Fn(SinkEvent)) {
 }
 
 /// Serves one connection. An error ends it; the client will try again.
-fn serve(stream: &TcpStream, tell: &impl Fn(SinkEvent)) {
+fn serve(mut stream: &TcpStream, tell: &impl Fn(SinkEvent)) {
     let _ = stream.set_read_timeout(Some(TIMEOUT));
     let _ = stream.set_write_timeout(Some(TIMEOUT));
-    let _ = talk(BufReader::new(stream), stream, tell);
+    let talked = talk(BufReader::new(stream), stream, tell);
+    if talked.is_err_and(|error| error.kind() == ErrorKind::InvalidData) {
+        let _ = stream.write_all(b"500 5.5.6 that line is too long\r\n");
+    }
 }
 
 fn talk(mut input: impl BufRead, mut output: impl Write, tell: &impl Fn(SinkEvent)) -> io::Result<()> {
     output.write_all(b"220 mail.demo.example ready\r\n")?;
-    let mut session = Session::default();
+    let mut is_greeted = false;
+    // What MAIL and RCPT gave, until the content follows.
+    let mut envelope: Option<ReceivedMail> = None;
     loop {
-        let mut line = Vec::new();
-        if (&mut input).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        if !line.ends_with(b"\n") {
-            output.write_all(b"500 5.5.6 that line is too long\r\n")?;
-            return Err(ErrorKind::InvalidData.into());
-        }
-        match session.line(&line) {
-            Response::Nothing => {}
-            Response::Reply(reply) => output.write_all(format!("{reply}\r\n").as_bytes())?,
-            Response::Accept(mail) => {
-                // Reported first, so that an accepted mail is always shown.
-                tell(SinkEvent::Mail(mail));
-                output.write_all(b"250 2.0.0 shown in your terminal\r\n")?;
+        let line = read_line(&mut input)?;
+        let text = String::from_utf8_lossy(&line);
+        let (verb, rest) = text.trim_end().split_once(' ').unwrap_or((text.trim_end(), ""));
+        let reply = match (verb.to_ascii_uppercase().as_str(), &mut envelope) {
+            ("EHLO", _) => {
+                (is_greeted, envelope) = (true, None);
+                "250-mail.demo.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 1048576"
             }
-            Response::Close(reply) => return output.write_all(format!("{reply}\r\n").as_bytes()),
-        }
+            ("HELO", _) => {
+                (is_greeted, envelope) = (true, None);
+                "250 mail.demo.example"
+            }
+            ("MAIL", None) if is_greeted => match path(rest, "FROM:") {
+                Some(from) => {
+                    envelope = Some(ReceivedMail { from, ..ReceivedMail::default() });
+                    "250 2.1.0 sender taken"
+                }
+                None => "501 5.5.4 try MAIL FROM:<address>",
+            },
+            ("MAIL", _) => "503 5.5.1 MAIL comes once, after EHLO",
+            ("RCPT", Some(mail)) => match path(rest, "TO:").filter(|to| !to.is_empty()) {
+                None => "501 5.5.4 try RCPT TO:<address>",
+                Some(_) if mail.to.len() >= MAX_RECIPIENTS => "452 4.5.3 too many recipients",
+                Some(to) => {
+                    mail.to.push(to);
+                    "250 2.1.5 recipient taken"
+                }
+            },
+            ("RCPT", None) => "503 5.5.1 RCPT comes after MAIL",
+            ("DATA", Some(mail)) if mail.to.is_empty() => "554 5.5.1 no recipients",
+            ("DATA", Some(mail)) => {
+                output.write_all(b"354 go ahead\r\n")?;
+                let (content, mail) = (read_content(&mut input)?, std::mem::take(mail));
+                envelope = None;
+                match content {
+                    // Reported first, so that an accepted mail is always shown.
+                    Some(content) => {
+                        tell(SinkEvent::Mail(ReceivedMail { content, ..mail }));
+                        "250 2.0.0 shown in your terminal"
+                    }
+                    None => "552 5.3.4 that mail is too long",
+                }
+            }
+            ("DATA", None) => "503 5.5.1 DATA comes after RCPT",
+            ("RSET", _) => {
+                envelope = None;
+                "250 2.0.0 forgotten"
+            }
+            ("NOOP", _) => "250 2.0.0 still here",
+            ("QUIT", _) => return output.write_all(b"221 2.0.0 bye\r\n"),
+            _ => "502 5.5.1 no such command here",
+        };
+        output.write_all(format!("{reply}\r\n").as_bytes())?;
     }
 }
 
-/// The response to a line.
-#[derive(Debug, PartialEq, Eq)]
-enum Response {
-    Nothing,
-    Reply(&'static str),
-    Accept(ReceivedMail),
-    Close(&'static str),
+/// A line with its end. Fails with `InvalidData` where it has none, and with `UnexpectedEof` at the end of the input.
+fn read_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    input.take(MAX_LINE).read_until(b'\n', &mut line)?;
+    match line.last() {
+        Some(b'\n') => Ok(line),
+        Some(_) => Err(ErrorKind::InvalidData.into()),
+        None => Err(ErrorKind::UnexpectedEof.into()),
+    }
 }
 
-/// The state of a session.
-#[derive(Debug, Default)]
-enum SessionState {
-    #[default]
-    Connected,
-    /// After EHLO or HELO.
-    Greeted,
-    /// After MAIL.
-    Envelope(ReceivedMail),
-    /// After DATA.
-    Data {
-        mail: ReceivedMail,
-        /// Whether the previous line ended in CRLF: only then a single dot ends the mail (RFC 5321, 4.1.1.4).
-        at_line_start: bool,
-        too_long: bool,
-    },
-}
-
-#[derive(Debug, Default)]
-struct Session {
-    state: SessionState,
-}
-
-impl Session {
-    /// Handles a line, including its line end.
-    fn line(&mut self, line: &[u8]) -> Response {
-        if let SessionState::Data { .. } = self.state {
-            return self.content(line);
+/// What follows DATA, without dot-stuffing; `None` if it is too long. Only behind a CRLF does a single dot end it, and is
+/// a dot stuffed (RFC 5321, 4.1.1.4).
+fn read_content(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Some(Vec::new());
+    let mut at_line_start = true;
+    loop {
+        let line = read_line(input)?;
+        if at_line_start && line == b".\r\n" {
+            return Ok(content);
         }
-        let Ok(text) = std::str::from_utf8(line) else {
-            return Response::Reply("500 5.5.2 that is not UTF-8");
-        };
-        let text = text.trim_end();
-        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
-        match verb.to_ascii_uppercase().as_str() {
-            "EHLO" => {
-                self.state = SessionState::Greeted;
-                Response::Reply("250-mail.demo.example\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 1048576")
-            }
-            "HELO" => {
-                self.state = SessionState::Greeted;
-                Response::Reply("250 mail.demo.example")
-            }
-            "MAIL" => self.mail(rest),
-            "RCPT" => self.recipient(rest),
-            "DATA" => self.data(),
-            "RSET" => {
-                self.reset();
-                Response::Reply("250 2.0.0 forgotten")
-            }
-            "NOOP" => Response::Reply("250 2.0.0 still here"),
-            "QUIT" => Response::Close("221 2.0.0 bye"),
-            _ => Response::Reply("502 5.5.1 no such command here"),
-        }
-    }
-
-    fn mail(&mut self, rest: &str) -> Response {
-        match &self.state {
-            SessionState::Greeted => {}
-            SessionState::Connected | SessionState::Envelope(_) | SessionState::Data { .. } => {
-                return Response::Reply("503 5.5.1 MAIL comes once, after EHLO");
-            }
-        }
-        let Some(from) = path(rest, "FROM:") else {
-            return Response::Reply("501 5.5.4 try MAIL FROM:<address>");
-        };
-        self.state = SessionState::Envelope(ReceivedMail { from, ..ReceivedMail::default() });
-        Response::Reply("250 2.1.0 sender taken")
-    }
-
-    fn recipient(&mut self, rest: &str) -> Response {
-        let SessionState::Envelope(mail) = &mut self.state else {
-            return Response::Reply("503 5.5.1 RCPT comes after MAIL");
-        };
-        match path(rest, "TO:").filter(|to| !to.is_empty()) {
-            None => Response::Reply("501 5.5.4 try RCPT TO:<address>"),
-            Some(_) if mail.to.len() >= MAX_RECIPIENTS => Response::Reply("452 4.5.3 too many recipients"),
-            Some(to) => {
-                mail.to.push(to);
-                Response::Reply("250 2.1.5 recipient taken")
-            }
-        }
-    }
-
-    fn data(&mut self) -> Response {
-        let SessionState::Envelope(mail) = &mut self.state else {
-            return Response::Reply("503 5.5.1 DATA comes after RCPT");
-        };
-        if mail.to.is_empty() {
-            return Response::Reply("554 5.5.1 no recipients");
-        }
-        let mail = std::mem::take(mail);
-        self.state = SessionState::Data { mail, at_line_start: true, too_long: false };
-        Response::Reply("354 go ahead")
-    }
-
-    fn content(&mut self, line: &[u8]) -> Response {
-        let SessionState::Data { mail, at_line_start, too_long } = &mut self.state else {
-            return Response::Nothing;
-        };
-        if *at_line_start && line == b".\r\n" {
-            let (mail, too_long) = (std::mem::take(mail), *too_long);
-            self.state = SessionState::Greeted;
-            return if too_long {
-                Response::Reply("552 5.3.4 that mail is too long")
-            } else {
-                Response::Accept(mail)
-            };
-        }
-        let unstuffed = line.strip_prefix(b".").filter(|_| *at_line_start).unwrap_or(line);
-        *too_long |= mail.content.len() + unstuffed.len() > MAX_MAIL;
-        if !*too_long {
-            mail.content.extend_from_slice(unstuffed);
-        }
-        *at_line_start = line.ends_with(b"\r\n");
-        Response::Nothing
-    }
-
-    fn reset(&mut self) {
-        if let SessionState::Envelope(_) = self.state {
-            self.state = SessionState::Greeted;
-        }
+        let unstuffed = line.strip_prefix(b".").filter(|_| at_line_start).unwrap_or(&line);
+        content = content.filter(|content| content.len() + unstuffed.len() <= MAX_MAIL);
+        content.iter_mut().for_each(|content| content.extend_from_slice(unstuffed));
+        at_line_start = line.ends_with(b"\r\n");
     }
 }
 
@@ -274,76 +208,74 @@ fn path(text: &str, keyword: &str) -> Option<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::cell::RefCell;
     use std::sync::mpsc::channel;
 
-    fn code(answer: &Response) -> &str {
-        match answer {
-            Response::Reply(reply) | Response::Close(reply) => &reply[..3],
-            Response::Nothing | Response::Accept(_) => "",
-        }
+    /// The codes of the replies to these lines, behind the greeting, and the mails that were accepted.
+    fn talk_about(input: &[u8]) -> (Vec<String>, Vec<ReceivedMail>) {
+        let (mut output, mails) = (Vec::new(), RefCell::new(Vec::new()));
+        let ended = talk(input, &mut output, &|event| match event {
+            SinkEvent::Mail(mail) => mails.borrow_mut().push(mail),
+            SinkEvent::Rejected => panic!("rejected"),
+        });
+        assert!(ended.is_ok() || ended.unwrap_err().kind() == ErrorKind::UnexpectedEof);
+        let output = String::from_utf8(output).unwrap();
+        let last_lines = output.lines().filter(|line| line.as_bytes()[3] == b' ');
+        (last_lines.skip(1).map(|line| line[..3].to_owned()).collect(), mails.into_inner())
     }
 
-    fn codes(session: &mut Session, lines: &[&str]) -> Vec<String> {
-        lines.iter().map(|line| code(&session.line(format!("{line}\r\n").as_bytes())).to_owned()).collect()
+    fn codes(lines: &[&str]) -> Vec<String> {
+        talk_about((lines.join("\r\n") + "\r\n").as_bytes()).0
     }
 
-    fn in_content() -> Session {
-        let mut session = Session::default();
-        let said = codes(
-            &mut session,
-            &["EHLO me", "MAIL FROM:<a@b> SIZE=9", "rcpt to:<c@d>", "RCPT TO:<e@f>", "DATA"],
-        );
-        assert_eq!(said, ["250", "250", "250", "250", "354"]);
-        session
+    const ENVELOPE: &str = "EHLO me\r\nMAIL FROM:<a@b> SIZE=9\r\nrcpt to:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\n";
+
+    fn mail_of(content: &str) -> (Vec<String>, Vec<ReceivedMail>) {
+        let (codes, mails) = talk_about(format!("{ENVELOPE}{content}").as_bytes());
+        assert_eq!(codes[..5], ["250", "250", "250", "250", "354"]);
+        (codes[5..].to_vec(), mails)
     }
 
     #[test]
     fn a_mail_comes_whole_and_without_the_doubled_dots() {
-        let mut session = in_content();
-        assert!(
-            codes(&mut session, &["Subject: x", "", "..", "...two", "end."]).iter().all(String::is_empty)
-        );
-        let Response::Accept(mail) = session.line(b".\r\n") else { panic!("the mail did not end") };
-        assert_eq!(
-            (mail.from.as_str(), mail.to.as_slice()),
-            ("a@b", ["c@d".into(), "e@f".into()].as_slice())
-        );
-        assert_eq!(mail.content, b"Subject: x\r\n\r\n.\r\n..two\r\nend.\r\n");
-        assert_eq!(codes(&mut session, &["MAIL FROM:<>", "RCPT TO:<c@d>", "DATA"]), ["250", "250", "354"]);
+        let again = "MAIL FROM:<>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
+        let (codes, mails) = mail_of(&format!("Subject: x\r\n\r\n..\r\n...two\r\nend.\r\n.\r\n{again}"));
+        assert_eq!(codes, ["250", "250", "250", "354"]);
+        let [ReceivedMail { from, to, content }] = &mails[..] else { panic!("{mails:?}") };
+        assert_eq!((from.as_str(), to.as_slice()), ("a@b", ["c@d".into(), "e@f".into()].as_slice()));
+        assert_eq!(content, b"Subject: x\r\n\r\n.\r\n..two\r\nend.\r\n");
     }
 
     #[test]
     fn a_dot_ends_the_mail_only_between_true_line_ends() {
-        let mut session = in_content();
-        assert_eq!(session.line(b"text\n"), Response::Nothing);
-        assert_eq!(session.line(b".\r\n"), Response::Nothing, "the line before had no CR");
-        assert_eq!(session.line(b".\n"), Response::Nothing, "a bare LF is no end");
-        assert_eq!(session.line(b"\r\n"), Response::Nothing);
-        assert!(matches!(session.line(b".\r\n"), Response::Accept(_)));
+        // The line before had no CR; a bare LF is no end.
+        for content in ["text\n.\r\n", "text\n.\r\n.\n"] {
+            assert_eq!(mail_of(content).1, []);
+            assert_eq!(mail_of(&format!("{content}\r\n.\r\n")).1.len(), 1);
+        }
     }
 
     #[test]
     fn commands_out_of_order_are_refused() {
-        let mut session = Session::default();
-        assert_eq!(codes(&mut session, &["MAIL FROM:<a@b>", "RCPT TO:<a@b>", "DATA"]), ["503", "503", "503"]);
+        assert_eq!(codes(&["MAIL FROM:<a@b>", "RCPT TO:<a@b>", "DATA"]), ["503", "503", "503"]);
+        let begun = ["HELO me", "MAIL FROM:a@b", "MAIL FROM:<a@b>"];
+        assert_eq!(codes(&begun), ["250", "501", "250"]);
         assert_eq!(
-            codes(&mut session, &["HELO me", "MAIL FROM:a@b", "MAIL FROM:<a@b>"]),
-            ["250", "501", "250"]
+            codes(&[&begun[..], &["MAIL FROM:<a@b>", "DATA", "RCPT TO:<>"]].concat())[3..],
+            ["503", "554", "501"]
         );
-        assert_eq!(codes(&mut session, &["MAIL FROM:<a@b>", "DATA", "RCPT TO:<>"]), ["503", "554", "501"]);
         assert_eq!(
-            codes(&mut session, &["RSET", "RCPT TO:<a@b>", "NOOP", "STARTTLS"]),
-            ["250", "503", "250", "502"]
+            codes(&[&begun[..], &["RSET", "RCPT TO:<a@b>", "NOOP", "STARTTLS", "quit", "NOOP"]].concat())
+                [3..],
+            ["250", "503", "250", "502", "221"]
         );
-        assert_eq!(session.line(b"quit\r\n"), Response::Close("221 2.0.0 bye"));
     }
 
     #[test]
     fn a_mail_that_is_too_long_is_refused_at_its_end() {
-        let mut session = in_content();
-        let line = [b"x".repeat(MAX_MAIL), b"\r\n".to_vec()].concat();
-        assert_eq!(session.line(&line), Response::Nothing);
-        assert_eq!(code(&session.line(b".\r\n")), "552");
+        let lines = "x".repeat(1000) + "\r\n";
+        let (codes, mails) = mail_of(&(lines.repeat(MAX_MAIL / 1000) + ".\r\n"));
+        assert_eq!((codes, mails), (vec!["552".to_owned()], Vec::new()));
     }
 
     #[test]
