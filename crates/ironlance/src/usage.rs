@@ -1,4 +1,4 @@
-//! Command lines and help of our commands: [`parse`] reads arguments with clap (exit status 2 for errors, 1 if help cannot
+//! Command lines and help of our commands: [`run`] reads arguments with clap (exit status 2 for errors, 1 if help cannot
 //! be written), [`help`] gives a clap command's help as data, [`CommandReference`] is what manual and completion read.
 
 use std::io::{self, Write};
@@ -24,11 +24,40 @@ impl CommandReference {
     pub(crate) fn is_link(&self) -> bool {
         !self.help.usage.starts_with("ironlance ")
     }
+
+    /// Its options.
+    pub(crate) fn options(&self) -> Vec<&HelpEntry> {
+        let entries = self.help.sections.iter().flat_map(HelpSection::entries);
+        entries.filter(|entry| entry.term.starts_with('-')).collect()
+    }
+
+    /// What it can be told to do.
+    pub(crate) fn subcommands(&self) -> Vec<&HelpEntry> {
+        let sections = self.help.sections.iter().filter(|section| section.title == "Commands");
+        sections.flat_map(HelpSection::entries).collect()
+    }
+}
+
+/// Runs a command of ours: reads its arguments, and ends with the status of `run`, or with `failure` and the error on stderr.
+pub(crate) fn run<A: Parser>(
+    args: &[String],
+    failure: u8,
+    run: impl FnOnce(A) -> anyhow::Result<ExitCode>,
+) -> ExitCode {
+    let name = A::command().get_name().to_owned();
+    let result = match parse(&name, args) {
+        Ok(args) => run(args),
+        Err(status) => return status,
+    };
+    result.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "{name}: {error:#}");
+        ExitCode::from(failure)
+    })
 }
 
 /// The arguments of the command `name`, given without it; `Err` is the status to end with, once help or the reason has
 /// been printed: 0 for help, 2 for an error, 1 if help could not be written.
-pub(crate) fn parse<A: Parser>(name: &str, args: &[String]) -> Result<A, ExitCode> {
+fn parse<A: Parser>(name: &str, args: &[String]) -> Result<A, ExitCode> {
     A::try_parse_from(once(name.to_owned()).chain(args.iter().cloned())).map_err(|error| {
         let printed = error.print().and_then(|()| io::stdout().flush());
         let status = u8::try_from(error.exit_code()).unwrap_or(2);

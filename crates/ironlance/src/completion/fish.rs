@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use ironlance_core::cli::help::HelpEntry;
 use ironlance_ctl::reference::Completion;
 
-use super::known::{self, CHANNELS, Command, Known};
+use super::known::{self, CHANNELS, Known};
+use crate::usage::CommandReference;
 
 /// What asks supervisorctl; `@ACTIONS@` stands for its verbs.
 const FUNCTIONS: &str = include_str!("ironlance.fish");
@@ -14,36 +15,42 @@ const GROUPS: &str = "(__ironlance_groups)";
 const PROCESSES: &str = "(__ironlance_processes)";
 
 /// The whole script.
-pub(super) fn script(known: &Known) -> String {
-    let actions: Vec<&str> = known.actions.iter().map(|action| action.name.as_str()).collect();
-    let mut script = FUNCTIONS.replace("@ACTIONS@", &actions.join(" "));
-    let names: Vec<&str> = known.commands.iter().map(|command| command.name.as_str()).collect();
+pub(super) fn script(known: &Known<'_>) -> String {
+    let verbs: Vec<&str> = known.verbs.iter().map(|verb| verb.name).collect();
+    let mut script = FUNCTIONS.replace("@ACTIONS@", &verbs.join(" "));
+    let names: Vec<&str> = known.commands.iter().map(|command| command.command).collect();
     let none_yet = format!("not __fish_seen_subcommand_from {}", names.join(" "));
-    for command in &known.commands {
-        row(&mut script, "ironlance", &none_yet, &format!("-f -a {}", command.name), &command.about);
-        let behind = format!("__fish_seen_subcommand_from {}", command.name);
+    for command in known.commands {
+        row(&mut script, "ironlance", &none_yet, &format!("-f -a {}", command.command), command.about);
+        let behind = format!("__fish_seen_subcommand_from {}", command.command);
         of_command(&mut script, known, command, "ironlance", &behind);
-        if command.is_link {
-            of_command(&mut script, known, command, &command.name, "");
+        if command.is_link() {
+            of_command(&mut script, known, command, command.command, "");
         }
     }
     script
 }
 
 /// What can stand behind one command, where the condition holds.
-fn of_command(script: &mut String, known: &Known, command: &Command, program: &str, condition: &str) {
-    if command.name == "supervisorctl" {
+fn of_command(
+    script: &mut String,
+    known: &Known<'_>,
+    command: &CommandReference,
+    program: &str,
+    condition: &str,
+) {
+    if command.command == "supervisorctl" {
         // Behind a verb stand the verb's own options.
-        options(script, program, &both(condition, "__ironlance_needs_verb"), &command.options);
+        options(script, program, &both(condition, "__ironlance_needs_verb"), &command.options());
         return of_control(script, known, program, condition);
     }
-    options(script, program, condition, &command.options);
-    for (name, text) in &command.subcommands {
-        row(script, program, condition, &format!("-f -a {name}"), text);
+    options(script, program, condition, &command.options());
+    for entry in command.subcommands() {
+        row(script, program, condition, &format!("-f -a {}", entry.term), &entry.text);
     }
 }
 
-fn options(script: &mut String, program: &str, condition: &str, options: &[HelpEntry]) {
+fn options(script: &mut String, program: &str, condition: &str, options: &[&HelpEntry]) {
     for option in options {
         let mut words: Vec<String> = Vec::new();
         words.extend(option.short.map(|short| format!("-s {short}")));
@@ -53,37 +60,37 @@ fn options(script: &mut String, program: &str, condition: &str, options: &[HelpE
     }
 }
 
-fn of_control(script: &mut String, known: &Known, program: &str, condition: &str) {
+fn of_control(script: &mut String, known: &Known<'_>, program: &str, condition: &str) {
     let no_verb = both(condition, "__ironlance_needs_verb");
-    for action in &known.actions {
-        row(script, program, &no_verb, &format!("-f -a {}", action.name), &action.text);
-        let verb = both(condition, &format!("__ironlance_verb_is {}", action.name));
-        options(script, program, &verb, &action.options);
-        let first = both(&verb, "__ironlance_place_is 0");
-        let names = if action.behind == Completion::SignalAndProcesses {
-            both(&verb, "not __ironlance_place_is 0")
+    for verb in &known.verbs {
+        row(script, program, &no_verb, &format!("-f -a {}", verb.name), verb.text());
+        let here = both(condition, &format!("__ironlance_verb_is {}", verb.name));
+        options(script, program, &here, &verb.options());
+        let first = both(&here, "__ironlance_place_is 0");
+        let names = if verb.completes == Completion::SignalAndProcesses {
+            both(&here, "not __ironlance_place_is 0")
         } else {
-            verb.clone()
+            here.clone()
         };
-        if action.all {
+        if verb.takes_all() {
             row(script, program, &names, "-f -a all", "");
         }
         let mut offer = |condition: &str, list: &str| {
             row(script, program, condition, &format!("-f -a {}", quoted(list)), "");
         };
-        match action.behind {
+        match verb.completes {
             Completion::Nothing => {}
-            Completion::VerbNames => offer(&verb, "(__ironlance_verbs)"),
-            Completion::Groups => offer(&verb, GROUPS),
-            Completion::Processes => offer(&verb, PROCESSES),
-            Completion::EventTypes => offer(&verb, &known::events()),
+            Completion::VerbNames => offer(&here, "(__ironlance_verbs)"),
+            Completion::Groups => offer(&here, GROUPS),
+            Completion::Processes => offer(&here, PROCESSES),
+            Completion::EventTypes => offer(&here, &known::events()),
             Completion::SignalAndProcesses => {
                 offer(&first, &known::signals());
                 offer(&names, PROCESSES);
             }
             Completion::ProcessAndChannel => {
                 offer(&first, PROCESSES);
-                offer(&both(&verb, "__ironlance_place_is 1"), CHANNELS);
+                offer(&both(&here, "__ironlance_place_is 1"), CHANNELS);
             }
         }
     }

@@ -1,6 +1,7 @@
-//! What can be completed: commands, their options and subcommands, and the verbs of supervisorctl.
+//! What can be completed: commands, their options and subcommands, and the verbs of supervisorctl; and how it stands in a
+//! script of bash or zsh.
 
-use ironlance_core::cli::help::{HelpEntry, HelpSection};
+use ironlance_core::cli::help::HelpEntry;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::signal;
 use ironlance_ctl::reference::Completion;
@@ -12,108 +13,122 @@ use crate::usage::CommandReference;
 pub(super) const CHANNELS: &str = "stdout stderr";
 /// One more than the highest signal (signal(7)).
 const SIGNALS: i32 = 65;
+/// The verbs behind which programs can stand, at some place.
+const BEFORE_PROCESSES: [Completion; 3] =
+    [Completion::Processes, Completion::SignalAndProcesses, Completion::ProcessAndChannel];
 
 /// Everything that can be completed.
-pub(super) struct Known {
+pub(super) struct Known<'c> {
     /// In the order of `ironlance --help`.
-    pub(super) commands: Vec<Command>,
-    /// By name.
-    pub(super) actions: Vec<Action>,
+    pub(super) commands: &'c [CommandReference],
+    /// The verbs of supervisorctl, by name.
+    pub(super) verbs: Vec<VerbHelp>,
 }
 
-/// A command.
-pub(super) struct Command {
-    /// Its name as a link, and behind `ironlance`.
-    pub(super) name: String,
-    /// What it is for.
-    pub(super) about: String,
-    /// Whether there is a link of this name.
-    pub(super) is_link: bool,
-    /// Its options.
-    pub(super) options: Vec<HelpEntry>,
-    /// What it can be told to do.
-    pub(super) subcommands: Vec<(String, String)>,
+/// The notation of a shell with `case`.
+pub(super) struct Dialect {
+    /// The script around what is known; `@NAME@` stands for a part of it.
+    pub(super) script: &'static str,
+    /// What stands between the words of a pattern.
+    pub(super) or: &'static str,
+    /// A word that is offered, given with its meaning.
+    pub(super) word: fn(&str, &str) -> String,
+    /// What offers words.
+    pub(super) offer: fn(&str) -> String,
 }
 
-/// A verb of supervisorctl.
-pub(super) struct Action {
-    /// How it is called.
-    pub(super) name: String,
-    /// What it does, in its simplest form.
-    pub(super) text: String,
-    /// What may stand behind it.
-    pub(super) behind: Completion,
-    /// Whether `all` may stand there too.
-    pub(super) all: bool,
-    /// Its own options.
-    pub(super) options: Vec<HelpEntry>,
-}
-
-impl Known {
-    /// Gathers what the help of the commands and verbs has.
-    pub(super) fn gather(commands: &[CommandReference]) -> Self {
-        let commands = commands.iter().map(Command::of).collect();
-        let actions = verbs().iter().map(Action::of).collect();
-        Self { commands, actions }
+impl<'c> Known<'c> {
+    /// What the help of the commands and verbs has.
+    pub(super) fn gather(commands: &'c [CommandReference]) -> Self {
+        Self { commands, verbs: verbs() }
     }
 
-    /// A script with what is known in the places of its marks: `own` is what only this shell writes so, and `or` stands
-    /// between the words of a pattern.
-    pub(super) fn fill(&self, script: &str, or: &str, own: &[(&str, String)]) -> String {
-        let pattern = |words: &[&str]| if words.is_empty() { "''".to_owned() } else { words.join(or) };
-        let behind = |what: &[Completion]| pattern(&self.actions_before(what));
-        let shared = [
+    /// The whole script of a shell.
+    pub(super) fn script(&self, dialect: &Dialect) -> String {
+        let word = dialect.word;
+        let commands = self.commands.iter().map(|command| word(command.command, command.about));
+        let verbs = self.verbs.iter().map(|verb| word(verb.name, verb.text()));
+        let subcommands = self.commands.iter().map(|command| {
+            let entries = command.subcommands().into_iter();
+            dialect.offer(command.command, entries.map(|entry| word(&entry.term, &entry.text)).collect())
+        });
+        let of_commands: Vec<_> = self.commands.iter().map(|it| (it.command, it.options())).collect();
+        let of_verbs: Vec<_> = self.verbs.iter().map(|verb| (verb.name, verb.options())).collect();
+        let with_all = self.verbs.iter().filter(|verb| verb.takes_all()).map(|verb| verb.name);
+        let before = |places: &[Completion]| {
+            let verbs = self.verbs.iter().filter(|verb| places.contains(&verb.completes));
+            dialect.pattern(verbs.map(|verb| verb.name).collect())
+        };
+        let marks = [
             ("@LINKS@", self.links()),
-            ("@WITH_ALL@", pattern(&self.actions_before_all())),
-            ("@WITH_VERBS@", behind(&[Completion::VerbNames])),
-            ("@WITH_GROUPS@", behind(&[Completion::Groups])),
-            ("@WITH_PROCESSES@", behind(&BEFORE_PROCESSES)),
-            ("@WITH_SIGNAL@", behind(&[Completion::SignalAndProcesses])),
-            ("@WITH_CHANNEL@", behind(&[Completion::ProcessAndChannel])),
-            ("@WITH_EVENTS@", behind(&[Completion::EventTypes])),
+            ("@COMMANDS@", commands.collect::<Vec<_>>().join(" ")),
+            ("@ACTIONS@", verbs.collect::<Vec<_>>().join(" ")),
+            ("@SUBCOMMANDS@", subcommands.collect()),
+            ("@OPTIONS@", dialect.options(&of_commands)),
+            ("@TAKERS@", dialect.takers(&of_commands)),
+            ("@ACTION_OPTIONS@", dialect.options(&of_verbs)),
+            ("@VERB_TAKERS@", dialect.takers(&of_verbs)),
+            ("@WITH_ALL@", dialect.pattern(with_all.collect())),
+            ("@WITH_VERBS@", before(&[Completion::VerbNames])),
+            ("@WITH_GROUPS@", before(&[Completion::Groups])),
+            ("@WITH_PROCESSES@", before(&BEFORE_PROCESSES)),
+            ("@WITH_SIGNAL@", before(&[Completion::SignalAndProcesses])),
+            ("@WITH_CHANNEL@", before(&[Completion::ProcessAndChannel])),
+            ("@WITH_EVENTS@", before(&[Completion::EventTypes])),
             ("@SIGNALS@", signals()),
             ("@CHANNELS@", CHANNELS.to_owned()),
             ("@EVENTS@", events()),
         ];
-        let marks = shared.iter().chain(own);
-        marks.fold(script.to_owned(), |script, (mark, text)| script.replace(mark, text))
-    }
-
-    /// The verbs behind which one of these can stand.
-    pub(super) fn actions_before(&self, behind: &[Completion]) -> Vec<&str> {
-        let actions = self.actions.iter().filter(|action| behind.contains(&action.behind));
-        actions.map(|action| action.name.as_str()).collect()
-    }
-
-    /// The verbs behind which `all` can stand.
-    pub(super) fn actions_before_all(&self) -> Vec<&str> {
-        let actions = self.actions.iter().filter(|action| action.all);
-        actions.map(|action| action.name.as_str()).collect()
+        marks.iter().fold(dialect.script.to_owned(), |script, (mark, text)| script.replace(mark, text))
     }
 
     /// The names that are links, with spaces between them.
-    pub(super) fn links(&self) -> String {
-        let links = self.commands.iter().filter(|command| command.is_link);
-        links.map(|command| command.name.as_str()).collect::<Vec<_>>().join(" ")
-    }
-
-    /// For each command that has options with a value: `COMMAND:OPTION` for each spelling of one.
-    pub(super) fn takers(&self) -> impl Iterator<Item = Vec<String>> {
-        self.commands.iter().map(Command::takers).filter(|takers| !takers.is_empty())
-    }
-
-    /// The same for verbs: `VERB:OPTION`.
-    pub(super) fn verb_takers(&self) -> impl Iterator<Item = Vec<String>> {
-        self.actions
-            .iter()
-            .map(|action| takers(&action.name, &action.options))
-            .filter(|takers| !takers.is_empty())
+    fn links(&self) -> String {
+        let links = self.commands.iter().filter(|command| command.is_link());
+        links.map(|command| command.command).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// The verbs behind which programs can stand, at some place.
-pub(super) const BEFORE_PROCESSES: [Completion; 3] =
-    [Completion::Processes, Completion::SignalAndProcesses, Completion::ProcessAndChannel];
+/// Names, and the options of each.
+type OptionsByName<'k> = [(&'k str, Vec<&'k HelpEntry>)];
+
+impl Dialect {
+    /// A row that offers words behind a name; none where there are none.
+    fn offer(&self, name: &str, words: Vec<String>) -> String {
+        if words.is_empty() {
+            String::new()
+        } else {
+            format!("    {name}) {} ;;\n", (self.offer)(&words.join(" ")))
+        }
+    }
+
+    fn options(&self, rows: &OptionsByName<'_>) -> String {
+        let spelled =
+            |entry: &&HelpEntry| entry.spellings().map(|name| (self.word)(&name, &entry.text)).collect();
+        let row = |(name, options): &(&str, Vec<&HelpEntry>)| {
+            self.offer(name, options.iter().flat_map::<Vec<_>, _>(spelled).collect())
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// The options that a value follows: a row of `NAME:OPTION` for each spelling of one.
+    fn takers(&self, rows: &OptionsByName<'_>) -> String {
+        let mut text = String::new();
+        for (name, options) in rows {
+            let takers =
+                options.iter().filter(|option| option.takes_value).flat_map(|option| option.spellings());
+            let takers: Vec<String> = takers.map(|word| format!("{name}:{word}")).collect();
+            if !takers.is_empty() {
+                text.push_str(&format!("    {}) return 0 ;;\n", takers.join(self.or)));
+            }
+        }
+        text
+    }
+
+    fn pattern(&self, words: Vec<&str>) -> String {
+        if words.is_empty() { "''".to_owned() } else { words.join(self.or) }
+    }
+}
 
 /// The types of events, with spaces between them.
 pub(super) fn events() -> String {
@@ -126,54 +141,20 @@ pub(super) fn signals() -> String {
     names.collect::<Vec<String>>().join(" ")
 }
 
-fn takers(name: &str, options: &[HelpEntry]) -> Vec<String> {
-    let takers = options.iter().filter(|option| option.takes_value).flat_map(HelpEntry::spellings);
-    takers.map(|word| format!("{name}:{word}")).collect()
-}
-
-impl Command {
-    fn takers(&self) -> Vec<String> {
-        takers(&self.name, &self.options)
-    }
-
-    fn of(command: &CommandReference) -> Self {
-        let entries = || command.help.sections.iter().flat_map(HelpSection::entries);
-        let subcommands = command.help.sections.iter().filter(|section| section.title == "Commands");
-        let subcommands = subcommands.flat_map(HelpSection::entries);
-        Self {
-            name: command.command.to_owned(),
-            about: command.about.to_owned(),
-            is_link: command.is_link(),
-            options: entries().filter(|entry| entry.term.starts_with('-')).cloned().collect(),
-            subcommands: subcommands.map(|entry| (entry.term.clone(), entry.text.clone())).collect(),
-        }
-    }
-}
-
-impl Action {
-    fn of(verb: &VerbHelp) -> Self {
-        let text = verb.forms.first().map(|form| form.text.clone()).unwrap_or_default();
-        let all = verb.forms.iter().any(|form| form.term.ends_with(" all"));
-        let options = verb.forms.iter().chain(&verb.ours).filter(|form| form.long.is_some());
-        let options = options.cloned().collect();
-        Self { name: verb.name.to_owned(), text, behind: verb.completes, all, options }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn action(name: &str) -> Action {
-        let verbs = verbs();
-        Action::of(verbs.iter().find(|verb| verb.name == name).unwrap())
+    fn verb(name: &str) -> VerbHelp {
+        verbs().into_iter().find(|verb| verb.name == name).unwrap()
     }
 
     #[test]
     fn the_options_of_a_verb_are_known_and_whether_a_value_follows() {
         let options = |name: &str| {
-            let options = action(name).options.into_iter();
-            options.map(|option| (option.long.unwrap(), option.takes_value)).collect::<Vec<_>>()
+            let verb = verb(name);
+            let options = verb.options().into_iter();
+            options.map(|option| (option.long.clone().unwrap(), option.takes_value)).collect::<Vec<_>>()
         };
         let waiting = [("timeout", true), ("no-wait", false), ("wait", false)];
         let waiting = waiting.map(|(long, takes)| (long.to_owned(), takes));
@@ -188,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_stands_behind_a_verb_is_known() {
-        for (verb, behind, all) in [
+        for (name, behind, all) in [
             ("start", Completion::Processes, true),
             ("fg", Completion::Processes, false),
             ("update", Completion::Groups, true),
@@ -199,8 +180,8 @@ mod tests {
             ("tail", Completion::ProcessAndChannel, false),
             ("events", Completion::EventTypes, false),
         ] {
-            let action = action(verb);
-            assert_eq!((action.behind, action.all), (behind, all), "{verb}");
+            let verb = verb(name);
+            assert_eq!((verb.completes, verb.takes_all()), (behind, all), "{name}");
         }
     }
 

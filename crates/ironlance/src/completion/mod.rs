@@ -8,7 +8,7 @@ mod zsh;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
 use clap::{Parser, ValueEnum};
 
 use known::Known;
@@ -40,25 +40,14 @@ enum Shell {
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String], commands: &[CommandReference]) -> ExitCode {
-    let args: Args = match usage::parse("ironlance completion", args) {
-        Ok(args) => args,
-        Err(status) => return status,
-    };
-    match print(args.shell, commands) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "ironlance completion: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn print(shell: Shell, commands: &[CommandReference]) -> Result<()> {
-    let known = Known::gather(commands);
-    let script = match shell {
-        Shell::Bash => bash::script(&known),
-        Shell::Zsh => zsh::script(&known),
-        Shell::Fish => fish::script(&known),
-    };
-    io::stdout().write_all(script.as_bytes()).context("cannot print the script")
+    usage::run(args, 1, |args: Args| {
+        let known = Known::gather(commands);
+        let script = match args.shell {
+            Shell::Bash => known.script(&bash::BASH),
+            Shell::Zsh => known.script(&zsh::ZSH),
+            Shell::Fish => fish::script(&known),
+        };
+        io::stdout().write_all(script.as_bytes()).context("cannot print the script")?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

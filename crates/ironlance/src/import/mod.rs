@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Result, anyhow};
 use clap::Parser;
 use ironlance_config::{
     Config, ConfigFaults, GroupKind, HostEnv, LoadReport, Overrides, RawConfig, listener_outboxes,
@@ -44,34 +45,23 @@ pub(crate) struct Args {
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {
-    let args: Args = match usage::parse("ironlance import", args) {
-        Ok(args) => args,
-        Err(status) => return status,
-    };
-    let file =
-        match args.file.map_or_else(|| ironlance_daemon::options::find_configuration("supervisord"), Ok) {
-            Ok(file) => file,
-            Err(message) => return unreadable(&escape_controls(&message)),
-        };
+    usage::run(args, UNREADABLE, run)
+}
+
+fn run(args: Args) -> Result<ExitCode> {
+    let file = args.file.map_or_else(|| ironlance_daemon::options::find_configuration("supervisord"), Ok);
+    let file = file.map_err(|message| anyhow!(escape_controls(&message)))?;
     let host_env = HostEnv::current();
-    let outline = match load_raw(&file, &host_env) {
-        Ok(outline) => outline,
-        Err(ConfigFaults(faults)) => {
-            let lines: Vec<String> = faults.iter().map(|fault| escape_controls(&fault.to_string())).collect();
-            return unreadable(&lines.join("\n"));
-        }
-    };
+    let outline = load_raw(&file, &host_env).map_err(|ConfigFaults(faults)| {
+        let lines: Vec<String> = faults.iter().map(|fault| escape_controls(&fault.to_string())).collect();
+        anyhow!(lines.join("\n"))
+    })?;
     let found = examine(&file, &outline, &host_env);
-    match write!(io::stdout().lock(), "{}", found.report(&file, outline.files.len())) {
+    Ok(match write!(io::stdout().lock(), "{}", found.report(&file, outline.files.len())) {
         Ok(()) if found.attention() > 0 => ExitCode::from(ATTENTION),
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(UNREADABLE),
-    }
-}
-
-fn unreadable(message: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "ironlance import: {message}");
-    ExitCode::from(UNREADABLE)
+    })
 }
 
 /// Everything that is found about a configuration.

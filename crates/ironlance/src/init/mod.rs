@@ -37,18 +37,12 @@ const TESTED_LISTENER: &str = "crashmail";
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {
-    let args: Args = match usage::parse("ironlance init", args) {
-        Ok(args) => args,
-        Err(status) => return status,
-    };
-    match run(&args) {
-        Ok(TestAlertResult::Sent) => ExitCode::SUCCESS,
-        Ok(TestAlertResult::Failed | TestAlertResult::LoginRefused) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "ironlance init: {error:#}");
-            ExitCode::from(NOTHING_WRITTEN)
-        }
-    }
+    usage::run(args, NOTHING_WRITTEN, |args: Args| {
+        Ok(match run(&args)? {
+            TestAlertResult::Sent => ExitCode::SUCCESS,
+            TestAlertResult::Failed | TestAlertResult::LoginRefused => ExitCode::FAILURE,
+        })
+    })
 }
 
 fn run(args: &Args) -> Result<TestAlertResult> {

@@ -54,22 +54,14 @@ struct Sheet {
 
 /// The command; `args` without its own name. `overview` is the binary itself.
 pub(crate) fn main(args: &[String], overview: &CommandReference, commands: &[CommandReference]) -> ExitCode {
-    let args: Args = match usage::parse("ironlance manual", args) {
-        Ok(args) => args,
-        Err(status) => return status,
-    };
-    let sheets = sheets(overview, commands);
-    let done = match &args.folder {
-        Some(folder) => write_all(&sheets, folder),
-        None => print(&sheets, &args.name),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "ironlance manual: {error:#}");
-            ExitCode::FAILURE
+    usage::run(args, 1, |args: Args| {
+        let sheets = sheets(overview, commands);
+        match &args.folder {
+            Some(folder) => write_all(&sheets, folder)?,
+            None => print(&sheets, &args.name)?,
         }
-    }
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn print(sheets: &[Sheet], name: &str) -> Result<()> {

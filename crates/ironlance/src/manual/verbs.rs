@@ -17,6 +17,23 @@ pub(crate) struct VerbHelp {
     pub(crate) origin: Origin,
 }
 
+impl VerbHelp {
+    /// What it does, in its simplest form.
+    pub(crate) fn text(&self) -> &str {
+        self.forms.first().map_or("", |form| &form.text)
+    }
+
+    /// Whether `all` may stand behind it.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.forms.iter().any(|form| form.term.ends_with(" all"))
+    }
+
+    /// Its options.
+    pub(crate) fn options(&self) -> Vec<&HelpEntry> {
+        self.forms.iter().chain(&self.ours).filter(|form| form.long.is_some()).collect()
+    }
+}
+
 /// The verbs of supervisorctl, by name.
 pub(crate) fn verbs() -> Vec<VerbHelp> {
     let verb = |text: VerbDescription| VerbHelp {

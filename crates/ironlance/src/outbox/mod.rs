@@ -90,17 +90,7 @@ enum Verb {
 
 /// The command; `args` without its own name.
 pub(crate) fn main(args: &[String]) -> ExitCode {
-    let args: Args = match usage::parse("ironlance outbox", args) {
-        Ok(args) => args,
-        Err(status) => return status,
-    };
-    match run(args.verb) {
-        Ok(code) => code,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "ironlance outbox: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    usage::run(args, 1, |args: Args| run(args.verb))
 }
 
 /// The process that delivers; a listener starts it.
