@@ -50,14 +50,15 @@ impl<'c> Known<'c> {
         let verbs = self.verbs.iter().map(|verb| word(verb.name, verb.text()));
         let subcommands = self.commands.iter().map(|command| {
             let entries = command.subcommands().into_iter();
-            dialect.offer(command.command, entries.map(|entry| word(&entry.term, &entry.text)).collect())
+            let words: Vec<_> = entries.map(|entry| word(&entry.term, &entry.text)).collect();
+            dialect.offer(command.command, &words)
         });
         let of_commands: Vec<_> = self.commands.iter().map(|it| (it.command, it.options())).collect();
         let of_verbs: Vec<_> = self.verbs.iter().map(|verb| (verb.name, verb.options())).collect();
         let with_all = self.verbs.iter().filter(|verb| verb.takes_all()).map(|verb| verb.name);
         let before = |places: &[Completion]| {
             let verbs = self.verbs.iter().filter(|verb| places.contains(&verb.completes));
-            dialect.pattern(verbs.map(|verb| verb.name).collect())
+            dialect.pattern(&verbs.map(|verb| verb.name).collect::<Vec<_>>())
         };
         let marks = [
             ("@LINKS@", self.links()),
@@ -68,7 +69,7 @@ impl<'c> Known<'c> {
             ("@TAKERS@", dialect.takers(&of_commands)),
             ("@ACTION_OPTIONS@", dialect.options(&of_verbs)),
             ("@VERB_TAKERS@", dialect.takers(&of_verbs)),
-            ("@WITH_ALL@", dialect.pattern(with_all.collect())),
+            ("@WITH_ALL@", dialect.pattern(&with_all.collect::<Vec<_>>())),
             ("@WITH_VERBS@", before(&[Completion::VerbNames])),
             ("@WITH_GROUPS@", before(&[Completion::Groups])),
             ("@WITH_PROCESSES@", before(&BEFORE_PROCESSES)),
@@ -94,7 +95,7 @@ type OptionsByName<'k> = [(&'k str, Vec<&'k HelpEntry>)];
 
 impl Dialect {
     /// A row that offers words behind a name; none where there are none.
-    fn offer(&self, name: &str, words: Vec<String>) -> String {
+    fn offer(&self, name: &str, words: &[String]) -> String {
         if words.is_empty() {
             String::new()
         } else {
@@ -103,10 +104,10 @@ impl Dialect {
     }
 
     fn options(&self, rows: &OptionsByName<'_>) -> String {
-        let spelled =
-            |entry: &&HelpEntry| entry.spellings().map(|name| (self.word)(&name, &entry.text)).collect();
         let row = |(name, options): &(&str, Vec<&HelpEntry>)| {
-            self.offer(name, options.iter().flat_map::<Vec<_>, _>(spelled).collect())
+            let named = options.iter().flat_map(|option| option.spellings().map(|name| (name, &option.text)));
+            let words: Vec<String> = named.map(|(name, text)| (self.word)(&name, text)).collect();
+            self.offer(name, &words)
         };
         rows.iter().map(row).collect()
     }
@@ -125,7 +126,7 @@ impl Dialect {
         text
     }
 
-    fn pattern(&self, words: Vec<&str>) -> String {
+    fn pattern(&self, words: &[&str]) -> String {
         if words.is_empty() { "''".to_owned() } else { words.join(self.or) }
     }
 }
