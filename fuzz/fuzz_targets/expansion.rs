@@ -1,8 +1,8 @@
 //! A value with `%(name)s` in it.
 #![no_main]
 
-use ironlance_config::template::percent_format::FormatValue;
-use ironlance_config::template::{EnvVariables, ExpansionNames, expand};
+use ironlance_config::expansion::percent_format::FormatValue;
+use ironlance_config::expansion::{EnvVariables, ExpansionNames, expand};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,7 +1,7 @@
 //! The fields of addresses and forms: any text is read, and what is escaped comes back.
 #![no_main]
 
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 use ironlance_daemon::http::pages::query::Fields;
 use libfuzzer_sys::fuzz_target;
 

@@ -8,6 +8,7 @@ mod config;
 mod ctl_settings;
 mod default_paths;
 pub mod env_pairs;
+pub mod expansion;
 mod glob;
 mod group;
 mod group_diff;
@@ -23,7 +24,6 @@ mod sample;
 mod section;
 mod server;
 mod settings;
-pub mod template;
 pub mod value;
 
 pub use check::{CheckReport, CheckResult, check};

@@ -6,12 +6,12 @@ use ironlance_core::listener::name_check::NamePattern;
 use ironlance_core::process::name::Namespec;
 use ironlance_core::{Selection, text::shlex};
 
+use crate::expansion::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::listener_command::{ListenerCommand, parse_command};
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::program::Program;
 use crate::server::{HttpServer, ServerAddress};
-use crate::template::ExpansionNames;
 use crate::value::{breaks_tokens, shown};
 
 /// What was made of the sections that listeners depend on.

@@ -8,10 +8,10 @@ use ironlance_core::text::python;
 
 use crate::account::Accounts;
 use crate::config::Notes;
+use crate::expansion::{EnvVariables, ExpansionNames, expand};
 use crate::host_env::HostEnv;
 use crate::ini::{Ini, IniEntry, Section, SourceLocation};
 use crate::loader::fault::ConfigFault;
-use crate::template::{EnvVariables, ExpansionNames, expand};
 use crate::value::{InvalidValue, shown};
 
 /// The most faults that are recorded.

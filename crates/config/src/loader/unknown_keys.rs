@@ -2,10 +2,10 @@
 
 use ironlance_core::text::suggest::suggest;
 
+use crate::expansion::ExpansionNames;
 use crate::ini::{IniEntry, Section};
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::section::{SECTION_KINDS, SectionKind};
-use crate::template::ExpansionNames;
 use crate::value::shown;
 
 /// The most unknown names that are compared.

@@ -6,12 +6,12 @@ use ironlance_core::GroupName;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::listener::pool::ResultHandler;
 
+use crate::expansion::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::ini::Section;
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::section::factory::{HANDLER, factory, result_handler as handler_of};
 use crate::section::process;
-use crate::template::ExpansionNames;
 use crate::value::{self, InvalidValue};
 
 /// The keys that the section knows beside those of a program.

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use ironlance_core::{GroupName, text::python};
 
 use crate::account::Account;
+use crate::expansion::ExpansionNames;
 use crate::group::{FcgiSocket, Group, GroupKind, SocketAddress, SocketOwner};
 use crate::ini::Section;
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::path::normalize;
 use crate::section::process;
 use crate::section::program::group_name;
-use crate::template::ExpansionNames;
 use crate::value::{self, InvalidValue};
 
 /// The keys that the section knows beside those of a program.

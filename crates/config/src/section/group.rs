@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use ironlance_core::GroupName;
 
+use crate::expansion::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::ini::Section;
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::section::process;
 use crate::section::program::group_name;
-use crate::template::ExpansionNames;
 use crate::value::{self, InvalidValue};
 
 /// The keys of the section.

@@ -1,10 +1,10 @@
 //! `[inet_http_server]` and `[unix_http_server]`: where the daemon is to be talked to.
 
+use crate::expansion::ExpansionNames;
 use crate::ini::{Section, strip};
 use crate::loader::context::{FaultRecorded, LoadContext, SectionScope};
 use crate::path::normalize;
 use crate::server::{Credentials, HttpServer, Password, ServerAddress};
-use crate::template::ExpansionNames;
 use crate::value::{self, InvalidValue};
 
 /// The keys of a TCP server.

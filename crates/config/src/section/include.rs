@@ -1,9 +1,9 @@
 //! `[include]`: which other files to read.
 
+use crate::expansion::ExpansionNames;
 use crate::ini::is_space;
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::path::{absolute, join, parent, without_dots};
-use crate::template::ExpansionNames;
 use crate::value::InvalidValue;
 
 /// The key of the section.

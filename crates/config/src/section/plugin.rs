@@ -1,9 +1,9 @@
 //! `[rpcinterface:x]` and `[ctlplugin:x]`: Python code by its name, of which only the stock interface exists here.
 
+use crate::expansion::ExpansionNames;
 use crate::ini::Section;
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::section::factory::{self, Factory, INTERFACE};
-use crate::template::ExpansionNames;
 use crate::value::InvalidValue;
 
 /// The key of an interface of the daemon.

@@ -9,11 +9,11 @@ use ironlance_core::process::lifecycle::Autorestart;
 use ironlance_core::signal;
 
 use crate::env_pairs::parse_env_pairs;
+use crate::expansion::ExpansionNames;
+use crate::expansion::percent_format::FormatValue;
 use crate::ini::Section;
 use crate::loader::context::{FaultRecorded, LoadContext, SectionScope, WORK_PER_SECTION, Wording};
 use crate::program::{LogTarget, OutputConfig, Program};
-use crate::template::ExpansionNames;
-use crate::template::percent_format::FormatValue;
 use crate::value::{self, InvalidValue, LogDestination, breaks_tokens, shown};
 
 /// The keys that all three know.

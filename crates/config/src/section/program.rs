@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ironlance_core::GroupName;
 
+use crate::expansion::ExpansionNames;
 use crate::group::{Group, GroupKind};
 use crate::ini::{Section, is_space};
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::section::process;
-use crate::template::ExpansionNames;
 use crate::value;
 
 /// The group of the section's processes.

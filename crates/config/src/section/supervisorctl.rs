@@ -2,10 +2,10 @@
 
 use crate::config::Notes;
 use crate::ctl_settings::CtlSettings;
+use crate::expansion::ExpansionNames;
 use crate::ini::Section;
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::path::normalize;
-use crate::template::ExpansionNames;
 
 /// The keys of the section.
 pub(crate) const KEYS: [&str; 5] = ["serverurl", "username", "password", "prompt", "history_file"];

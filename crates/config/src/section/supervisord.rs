@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use ironlance_core::log_level::Level;
 
 use crate::env_pairs::parse_env_pairs;
+use crate::expansion::ExpansionNames;
 use crate::ini::Section;
 use crate::loader::context::{LoadContext, SectionScope};
 use crate::loader::fault::ConfigFault;
 use crate::path::{absolute, normalize, without_dots};
 use crate::settings::{MainLogTarget, Overrides, Settings, UserRef};
-use crate::template::ExpansionNames;
 use crate::value::number;
 use crate::value::{self, InvalidValue};
 

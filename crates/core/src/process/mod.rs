@@ -4,6 +4,6 @@ pub mod exit_status;
 pub mod lifecycle;
 pub mod name;
 pub mod oom;
+pub mod priority_order;
 pub mod selection;
-pub mod start_order;
 pub mod state;

@@ -6,13 +6,13 @@
 //! result of redacting a command line is no command line.
 
 mod names;
+mod split_words;
 mod url;
-mod words;
 
 pub use names::is_secret_name;
 
 use names::{NextWord, next_word};
-use words::{Word, quote, split};
+use split_words::{Word, quote, split};
 
 /// What stands in the place of a secret.
 pub const PLACEHOLDER: &str = "***";

@@ -6,7 +6,7 @@ pub mod constant_time;
 pub mod escape;
 pub mod glob;
 pub mod panic_message;
-pub mod percent;
 pub mod python;
 pub mod shlex;
 pub mod suggest;
+pub mod url_encoding;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use hyper::body::{Body as _, Incoming};
 use hyper::{Method, Request, Response};
 use ironlance_core::log_level::Level;
-use ironlance_core::text::percent;
+use ironlance_core::text::url_encoding;
 
 use super::auth::AuthOutcome;
 use super::connection::state::{ConnectionState, Phase};
@@ -149,7 +149,8 @@ impl Service {
         if let Some(name) = self.cross_site.unknown_host(request) {
             return Err(self.refuse_unknown_host(name));
         }
-        String::from_utf8(percent::decode_lossy(request.uri().path())).map_err(|_| ErrorResponse::PathNotUtf8)
+        String::from_utf8(url_encoding::decode_lossy(request.uri().path()))
+            .map_err(|_| ErrorResponse::PathNotUtf8)
     }
 
     async fn dispatch(&self, incoming: IncomingRequest<'_>) -> Reply {

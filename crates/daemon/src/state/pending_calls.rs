@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use ironlance_core::process::start_order::StopSequence;
+use ironlance_core::process::priority_order::StopSequence;
 use ironlance_core::{Namespec, ProcessState};
 use ironlance_rpc::{Fault, FaultKind, Value};
 

@@ -9,7 +9,7 @@ use ironlance_config as config;
 use ironlance_core::listener::backpressure::Backpressure;
 use ironlance_core::listener::pool::{Pool, Recycling};
 use ironlance_core::process::lifecycle::{DaemonState, Input, Lifecycle};
-use ironlance_core::process::start_order::start_order;
+use ironlance_core::process::priority_order::start_order;
 use ironlance_core::{GroupName, Namespec, ProcessName, ProcessState};
 
 use crate::requester::SignalReason;

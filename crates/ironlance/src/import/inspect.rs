@@ -1,8 +1,8 @@
 //! [`ConfigView`]: a configuration as the findings read it, with its sections and expanded values.
 
+use ironlance_config::expansion::percent_format::FormatValue;
+use ironlance_config::expansion::{EnvVariables, ExpansionNames, expand};
 use ironlance_config::ini::Section;
-use ironlance_config::template::percent_format::FormatValue;
-use ironlance_config::template::{EnvVariables, ExpansionNames, expand};
 use ironlance_config::{HostEnv, RawConfig};
 use ironlance_core::text::shlex;
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use ironlance_alert::address::addresses;
-use ironlance_core::text::percent;
 use ironlance_core::text::shlex;
+use ironlance_core::text::url_encoding;
 use ironlance_net::{HostPort, split_userinfo};
 use thiserror::Error;
 
@@ -160,7 +160,8 @@ pub(super) fn server(text: &str) -> Result<ServerAnswer, UnusableAnswer> {
         Some((user, password)) => (Some(user), Some(password).filter(|password| !password.is_empty())),
         None => (None, None),
     };
-    let Some(password) = password.map(percent::decode).map_or(Some(None), |decoded| decoded.map(Some)) else {
+    let Some(password) = password.map(url_encoding::decode).map_or(Some(None), |decoded| decoded.map(Some))
+    else {
         return bad("a % is not followed by two hexadecimal digits");
     };
     let at = user.map(|user| format!("{user}@")).unwrap_or_default();

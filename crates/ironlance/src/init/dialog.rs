@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use ironlance_core::text::percent;
+use ironlance_core::text::url_encoding;
 
 use super::answers::{self, MailSettings, MailTransport, ProgramAnswer, ServerAnswer};
 use super::args::Args;
@@ -188,7 +188,7 @@ fn finish(
         MailTransport::Sendmail(_) | MailTransport::File(_) => None,
     };
     // A login that is an address is accepted by the server as a sender.
-    let decoded = user.as_deref().and_then(percent::decode).filter(|user| user.contains('@'));
+    let decoded = user.as_deref().and_then(url_encoding::decode).filter(|user| user.contains('@'));
     let from = match &args.mail_from {
         Some(from) => answers::mail_from(from)?,
         None => decoded

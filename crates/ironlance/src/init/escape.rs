@@ -52,8 +52,8 @@ pub(crate) fn for_shell(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ironlance_config::expansion::{EnvVariables, ExpansionNames, expand};
     use ironlance_config::ini::Ini;
-    use ironlance_config::template::{EnvVariables, ExpansionNames, expand};
     use ironlance_core::text::shlex;
     use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! [`MailServer`]: parsed from a `smtp://` or `smtps://` URL, or from `host[:port]` as Python's smtplib reads it.
 
 use ironlance_alert::Security;
-use ironlance_core::text::percent;
+use ironlance_core::text::url_encoding;
 use ironlance_net::{HostPort, HostPortError, split_userinfo};
 
 const SMTP_PORT: u16 = 25;
@@ -96,8 +96,9 @@ fn credentials(userinfo: &str) -> Result<Credentials, &'static str> {
     if user.is_empty() {
         return Err("the user before @ is missing");
     }
-    let decode =
-        |text: &str| percent::decode(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8");
+    let decode = |text: &str| {
+        url_encoding::decode(text).ok_or("a % is not followed by two hexadecimal digits of UTF-8")
+    };
     let password = password.filter(|password| !password.is_empty()).map(decode).transpose()?;
     Ok((Some(decode(user)?), password))
 }

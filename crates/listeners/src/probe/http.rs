@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ironlance_core::text::percent;
+use ironlance_core::text::url_encoding;
 use ironlance_net::{
     DialError, Endpoint, ExchangeError, HostPort, HostPortError, HttpRequest, Tls, exchange, split_userinfo,
 };
@@ -64,7 +64,7 @@ impl PageUrl {
         let (authority, path) = rest.split_at(end);
         let (user_info, host_port) = split_userinfo(authority);
         let user_info =
-            user_info.map(|text| String::from_utf8_lossy(&percent::decode_lossy(text)).into_owned());
+            user_info.map(|text| String::from_utf8_lossy(&url_encoding::decode_lossy(text)).into_owned());
         let HostPort { host, port } = HostPort::of_url(host_port).map_err(|error| match error {
             HostPortError::NoHost => fault("no host"),
             HostPortError::OpenBracket | HostPortError::AfterBracket => fault(error.reason()),

@@ -14,7 +14,7 @@
 //! After each call either nothing waits in the queue or no member is READY. An event is with one member at most, and
 //! leaves the pool only by an answer, or as dropped, merged or dead, which is counted and logged.
 
-mod output;
+mod answer;
 mod queue;
 mod recycling;
 mod redelivery;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 use ironlance_core::log_level::Level;
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 use ironlance_host::local_time::LocalClock;
 use ironlance_rpc::{Fault, FaultKind, Value};
 use tokio::sync::Semaphore;

@@ -1,7 +1,7 @@
 //! The filter of the program table: [`Filter`] matches programs whose name and state contain all words. The page's
 //! script filters in the same way.
 
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 
 use super::condition::{UNEXPECTED, has_failed};
 use super::language::Messages;

@@ -2,7 +2,7 @@
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 
 use super::language::LanguageChoice;
 use super::query::Fields;

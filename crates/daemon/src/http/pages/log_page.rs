@@ -3,7 +3,7 @@
 use askama::Template;
 use ironlance_core::event::OutputChannel;
 use ironlance_core::text::ansi;
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 
 use super::context::PageContext;
 use super::flash_message::FlashMessage;

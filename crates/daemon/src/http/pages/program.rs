@@ -2,7 +2,7 @@
 
 use askama::Template;
 use ironlance_core::ProcessState;
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 
 use super::context::PageContext;
 use super::flash_message::FlashMessage;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ironlance_core::text::percent;
+use ironlance_core::text::url_encoding;
 
 /// Further fields are ignored; the page's forms have five.
 const MAX_FIELDS: usize = 32;
@@ -44,7 +44,7 @@ fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return text.into();
     }
-    let out = percent::decode_lossy(&text.replace('+', " "));
+    let out = url_encoding::decode_lossy(&text.replace('+', " "));
     match String::from_utf8_lossy(&out) {
         Cow::Borrowed(valid) => valid.to_owned().into(),
         Cow::Owned(mended) => mended.into(),
@@ -86,7 +86,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_was_encoded_comes_back(name in ".*", value in ".*") {
-            let query = format!("{}={}", percent::encode(&name), percent::encode(&value));
+            let query = format!("{}={}", url_encoding::encode(&name), url_encoding::encode(&value));
             prop_assert!(query.is_ascii() && !query.contains(['"', '<', '\'', '>']));
             let fields = Fields::parse(&query);
             if query.len() < MAX_BYTES && !(name.is_empty() && value.is_empty()) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use askama::Template;
 use ironlance_core::ProcessState;
 use ironlance_core::process::oom::TimeWindow;
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 
 use super::condition::{UNEXPECTED, has_failed, is_up};
 use super::context::PageContext;

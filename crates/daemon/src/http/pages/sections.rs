@@ -7,7 +7,7 @@ use ironlance_core::ProcessState;
 use ironlance_core::event::record::EventRecord;
 use ironlance_core::event::{Event, StateDetail, wire};
 use ironlance_core::listener::problem::ListenerProblem;
-use ironlance_core::text::percent::encode;
+use ironlance_core::text::url_encoding::encode;
 
 use super::condition::{UNEXPECTED, has_failed, is_up};
 use super::context::PageContext;

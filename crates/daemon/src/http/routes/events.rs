@@ -10,7 +10,7 @@ use hyper::{Method, Request};
 use ironlance_core::event::json::EventJson;
 use ironlance_core::event::kind::EventKind;
 use ironlance_core::event::record::EventRecord;
-use ironlance_core::text::percent;
+use ironlance_core::text::url_encoding;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::http::error_response::ErrorResponse;
@@ -54,7 +54,7 @@ fn requested_kinds(query: &str) -> Result<Vec<EventKind>, UnknownEventType> {
 impl Service {
     /// The response to `GET /events`; HEAD gets no stream.
     pub(in crate::http) async fn follow_events(&self, request: &Request<Incoming>) -> Reply {
-        let query = percent::decode_lossy(request.uri().query().unwrap_or_default());
+        let query = url_encoding::decode_lossy(request.uri().query().unwrap_or_default());
         let Ok(query) = String::from_utf8(query) else {
             return Reply::error(&ErrorResponse::QueryNotUtf8);
         };

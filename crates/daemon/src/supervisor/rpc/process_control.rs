@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use ironlance_core::log_level::Level;
 use ironlance_core::process::lifecycle::{Input, SignalTarget};
-use ironlance_core::process::start_order::StopSequence;
+use ironlance_core::process::priority_order::StopSequence;
 use ironlance_core::{ProcessState, signal};
 use ironlance_rpc::{Fault, FaultKind, Value};
 use rustix::io::Errno;

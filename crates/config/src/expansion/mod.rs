@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ironlance_core::redact::{PLACEHOLDER, is_secret_name};
 use ironlance_core::text::python;
 
-use crate::template::percent_format::{Conversion, ConversionError, FormatValue};
+use crate::expansion::percent_format::{Conversion, ConversionError, FormatValue};
 use crate::value::{quotable, shown};
 
 /// The `ENV_x` names, which every value may use: the environment, and that of `[supervisord]` over it.
