@@ -3,8 +3,9 @@
 use std::env;
 use std::path::PathBuf;
 
-use ironlance_alert::outbox::{origin_file, state_dir};
+use ironlance_alert::outbox::origin_file;
 use ironlance_core::Namespec;
+use ironlance_host::state_folder::own_state_folder;
 use ironlance_rpc::Client;
 use ironlance_rpc::client::EndpointError;
 
@@ -39,7 +40,7 @@ impl ListenerEnv {
             own_name: group.zip(process).map(|(group, process)| Namespec::new(group, process)),
             events: env::var("IRONLANCE_EVENTS").ok(),
             host: host_name(),
-            state_dir: state_dir(),
+            state_dir: own_state_folder(),
         }
     }
 

@@ -19,7 +19,6 @@ pub mod record;
 pub mod repair;
 pub mod retention;
 mod sent_ledger;
-mod state_dir;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -37,7 +36,6 @@ use crate::alert::Alert;
 use crate::receiver::Transport;
 use folder::{FolderError, at};
 use record::{FailedAttempt, OutboxRecord, RecordError, StoredAlert};
-pub use state_dir::state_dir;
 
 /// The folders of an outbox.
 const FOLDERS: [&str; 6] = ["tmp", "new", "dead", "batch", "pending", "ways"];

@@ -59,10 +59,10 @@ pub(super) fn usable(path: &Path, owner: &UserIdentity) -> Result<(), String> {
     }
 }
 
-/// Whether an outbox of this user is there.
-pub(super) fn holds_outbox(path: &Path, owner: &UserIdentity) -> bool {
+/// Whether an outbox of the user `uid` is there.
+pub(super) fn holds_outbox(path: &Path, uid: u32) -> bool {
     let outbox = fs::symlink_metadata(path.join("outbox"));
-    outbox.is_ok_and(|found| found.is_dir() && found.uid() == owner.uid)
+    outbox.is_ok_and(|found| found.is_dir() && found.uid() == uid)
 }
 
 fn check_permission(
@@ -119,7 +119,7 @@ mod tests {
         fs::create_dir_all(wanted.join("outbox")).unwrap();
         let refused = usable(&wanted, &joe).unwrap_err();
         assert!(refused.starts_with("joe cannot write in ") || refused.contains("belongs to"), "{refused}");
-        assert!(holds_outbox(&wanted, &own) && !holds_outbox(&wanted, &joe));
+        assert!(holds_outbox(&wanted, own.uid) && !holds_outbox(&wanted, joe.uid));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which state folder a listener uses: the listener's own rule, and what supervisord adds to it.
 
+use std::cell::LazyCell;
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -55,6 +57,28 @@ enum Intent {
     Look,
 }
 
+/// The state folder of this process, a listener or `ironlance outbox`: by the rule, or one that our supervisord has made for
+/// this user, where that alone holds an outbox. The user database is read only where the answer depends on it.
+pub fn own_state_folder() -> PathBuf {
+    let [own, xdg_state_home, home] = [VARIABLE, "XDG_STATE_HOME", "HOME"].map(env::var_os);
+    let environment = StateFolderEnv {
+        own: own.as_deref(),
+        inherited: None,
+        xdg_state_home: xdg_state_home.as_deref(),
+        home: home.as_deref(),
+    };
+    own_by(&environment, geteuid().as_raw())
+}
+
+fn own_by(environment: &StateFolderEnv<'_>, uid: u32) -> PathBuf {
+    let owner = LazyCell::new(|| UserIdentity::from_uid(uid));
+    let (own, base) = match place(environment, uid, 0, || home_of(environment, &owner)) {
+        Candidate::ByRule { own, base: Some(base) } if !access::holds_outbox(&own, uid) => (own, base),
+        Candidate::Told(path) | Candidate::ByRule { own: path, .. } => return path,
+    };
+    Some(grant::place(&base, &owner)).filter(|granted| access::holds_outbox(granted, uid)).unwrap_or(own)
+}
+
 /// Finds the state folder of a listener that runs as `owner`, and makes it where only supervisord can.
 pub fn locate(environment: &StateFolderEnv<'_>, owner: &UserIdentity) -> StateFolder {
     choose(environment, owner, geteuid().as_raw(), Intent::Make)
@@ -75,15 +99,15 @@ fn choose(
         let trouble = access::usable(&path, owner).err();
         StateFolder { path, granted: false, problem: trouble }
     };
-    let (own, base) = match place(environment, owner, daemon, &home_of(environment, owner)) {
+    let (own, base) = match place(environment, owner.uid, daemon, || home_of(environment, owner)) {
         Candidate::Told(path) | Candidate::ByRule { own: path, base: None } => return plain(path),
         Candidate::ByRule { own, base: Some(base) } => (own, base),
     };
     let granted = grant::place(&base, owner);
     let own_usable = access::usable(&own, owner);
     // An outbox with waiting alerts stays in use.
-    let stays =
-        own_usable.is_ok() && (access::holds_outbox(&own, owner) || !access::holds_outbox(&granted, owner));
+    let stays = own_usable.is_ok()
+        && (access::holds_outbox(&own, owner.uid) || !access::holds_outbox(&granted, owner.uid));
     if stays {
         return StateFolder { path: own, granted: false, problem: None };
     }
@@ -109,20 +133,25 @@ fn check_access(path: &Path, owner: &UserIdentity, intent: Intent) -> Result<(),
     if intent == Intent::Make { access::usable(path, owner) } else { Ok(()) }
 }
 
-fn place(environment: &StateFolderEnv<'_>, owner: &UserIdentity, daemon: u32, home: &Path) -> Candidate {
+fn place(
+    environment: &StateFolderEnv<'_>,
+    owner: u32,
+    daemon: u32,
+    home: impl FnOnce() -> PathBuf,
+) -> Candidate {
     let filled = |value: Option<&OsStr>| value.filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(own) = filled(environment.own) {
         return Candidate::Told(own);
     }
-    let helped = daemon == 0 && !owner.is_root();
+    let helped = daemon == 0 && owner != 0;
     if let Some(inherited) = filled(environment.inherited) {
         let base = helped.then(|| inherited.clone());
         return Candidate::ByRule { own: inherited, base };
     }
-    if owner.is_root() {
+    if owner == 0 {
         return Candidate::ByRule { own: OF_ROOT.into(), base: None };
     }
-    let state = filled(environment.xdg_state_home).unwrap_or_else(|| home.join(".local/state"));
+    let state = filled(environment.xdg_state_home).unwrap_or_else(|| home().join(".local/state"));
     Candidate::ByRule { own: state.join("ironlance"), base: helped.then(|| OF_ROOT.into()) }
 }
 
@@ -149,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_rule_of_the_listener_holds_and_root_adds_a_way_out() {
-        let (root, joe) = (UserIdentity { uid: 0, ..joe() }, joe());
+        let (root, joe) = (0, joe().uid);
         let own = |path: &str, base: Option<&str>| Candidate::ByRule {
             own: path.into(),
             base: base.map(PathBuf::from),
@@ -161,17 +190,38 @@ mod tests {
             home: None,
         };
         for (environment, owner, daemon, expected) in [
-            (of("/own", "/in", "/x"), &joe, 0, Candidate::Told("/own".into())),
-            (of("", "/in", "/x"), &joe, 0, own("/in", Some("/in"))),
-            (of("", "/in", "/x"), &root, 0, own("/in", None)),
-            (of("", "/in", "/x"), &joe, 501, own("/in", None)),
-            (of("", "", "/x"), &joe, 0, own("/x/ironlance", Some(OF_ROOT))),
-            (of("", "", "/x"), &root, 0, own(OF_ROOT, None)),
-            (of("", "", ""), &joe, 0, own("/home/joe/.local/state/ironlance", Some(OF_ROOT))),
-            (of("", "", ""), &joe, 501, own("/home/joe/.local/state/ironlance", None)),
+            (of("/own", "/in", "/x"), joe, 0, Candidate::Told("/own".into())),
+            (of("", "/in", "/x"), joe, 0, own("/in", Some("/in"))),
+            (of("", "/in", "/x"), root, 0, own("/in", None)),
+            (of("", "/in", "/x"), joe, 501, own("/in", None)),
+            (of("", "", "/x"), joe, 0, own("/x/ironlance", Some(OF_ROOT))),
+            (of("", "", "/x"), root, 0, own(OF_ROOT, None)),
+            (of("", "", ""), joe, 0, own("/home/joe/.local/state/ironlance", Some(OF_ROOT))),
+            (of("", "", ""), joe, 501, own("/home/joe/.local/state/ironlance", None)),
         ] {
-            assert_eq!(place(&environment, owner, daemon, Path::new("/home/joe")), expected);
+            assert_eq!(place(&environment, owner, daemon, || "/home/joe".into()), expected);
         }
+    }
+
+    #[test]
+    fn the_folder_that_supervisord_made_is_found_and_alerts_at_home_go_before() {
+        let folder = tempfile::tempdir().unwrap();
+        // Root asks for another user, and makes what that one would have.
+        let own = UserIdentity::current().uid;
+        let uid = if own == 0 { 3_999_999_998 } else { own };
+        let make = |outbox: PathBuf| {
+            fs::create_dir_all(&outbox).unwrap();
+            std::os::unix::fs::chown(&outbox, Some(uid), None).unwrap();
+        };
+        let told = StateFolderEnv { own: Some(OsStr::new("/own")), ..StateFolderEnv::default() };
+        assert_eq!(own_by(&told, uid), Path::new("/own"));
+        let found = || own_by(&given(folder.path()), uid);
+        assert_eq!(found(), folder.path(), "there is none");
+        let granted = grant::place(folder.path(), &UserIdentity::from_uid(uid));
+        make(granted.join("outbox"));
+        assert_eq!(found(), granted);
+        make(folder.path().join("outbox"));
+        assert_eq!(found(), folder.path());
     }
 
     #[test]

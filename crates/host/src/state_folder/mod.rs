@@ -21,5 +21,5 @@ pub mod outbox_summary;
 mod user;
 
 pub use grant::GrantError;
-pub use locate::{StateFolder, StateFolderEnv, VARIABLE, locate, predict};
+pub use locate::{StateFolder, StateFolderEnv, VARIABLE, locate, own_state_folder, predict};
 pub use user::UserIdentity;

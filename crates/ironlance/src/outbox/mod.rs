@@ -20,9 +20,10 @@ use ironlance_alert::delivery::machine::Input;
 use ironlance_alert::delivery::stop::{self, StopScope, Stopped};
 use ironlance_alert::delivery::worker::DeliveryWorker;
 use ironlance_alert::outbox::record::StoredAlert;
-use ironlance_alert::outbox::{Outbox, OutboxFolder, state_dir, unix_time};
+use ironlance_alert::outbox::{Outbox, OutboxFolder, unix_time};
 use ironlance_core::redact::redact;
 use ironlance_core::text::escape::one_line;
+use ironlance_host::state_folder::own_state_folder;
 
 use crate::usage;
 use list::line;
@@ -113,7 +114,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
     if let Verb::Stop { service: true, wait } = verb {
         return stop(StopScope::Service, wait);
     }
-    let outbox = Outbox::open(&state_dir())?;
+    let outbox = Outbox::open(&own_state_folder())?;
     match verb {
         Verb::List { dead, json } => list::list(&outbox, dead, json),
         Verb::Show { id } => show(&outbox, &id),
