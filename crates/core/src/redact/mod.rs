@@ -35,6 +35,13 @@ pub fn redact_words(words: &[String]) -> Vec<String> {
     pass.words(&words)
 }
 
+/// Whether a command line itself holds a secret: not an option without a value, nor what a variable or an expansion puts there.
+pub fn has_secret(command: &str) -> bool {
+    let mut pass = Redactor { found: Vec::new(), depth: 0 };
+    pass.text(command);
+    pass.found.iter().any(|secret| !secret.starts_with(['$', '`', '-']) && !secret.starts_with("%("))
+}
+
 /// The program of a command line and a mark for the rest: `/usr/bin/sendemail …`. Variables that are set before it are
 /// left out.
 pub fn program_only(command: &str) -> String {

@@ -137,6 +137,39 @@ fn the_words_of_an_argument_list_are_looked_at_one_by_one() {
 }
 
 #[test]
+fn a_command_with_a_secret_is_told_from_one_that_only_names_it() {
+    for command in [
+        "web --password=x",
+        "web --db-password hunter2",
+        "env API_TOKEN=x web",
+        "smtp smtp://joe:pw@mail",
+        "sendemail -xu joe -xp pw",
+        "w amqp://a:b@h/c@d",
+        "mysqldump -phunter2 all",
+        "curl -u joe:pw http://h/",
+        "sh -c 'web --auth-token=x'",
+        "notify https://hooks.slack.com/services/T0/B0/x",
+    ] {
+        assert!(has_secret(command), "{command}");
+    }
+    for command in [
+        "web --port=80",
+        "web --password-file /x",
+        "web http://h:80/a@b:c",
+        "web --smtp smtp://joe@mail",
+        "web --password",
+        "web --password --verbose",
+        "web --password=$PASSWORD",
+        "web --password=%(ENV_PASSWORD)s",
+        "tokenizer x",
+        "web --token-path x",
+        "ssh -p 22 host",
+    ] {
+        assert!(!has_secret(command), "{command}");
+    }
+}
+
+#[test]
 fn a_secret_that_the_shell_cuts_is_hidden_in_its_complaint() {
     let secrets = Secrets::of("sendemail -xp abc;hunter2&more -t x");
     assert_eq!(secrets.hide("sh: 1: hunter2: not found"), "sh: 1: ***: not found");

@@ -7,7 +7,6 @@ mod passwords;
 pub(crate) mod path_search;
 mod programs;
 mod report;
-pub(crate) mod secrets;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

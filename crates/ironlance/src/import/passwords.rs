@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 
 use ironlance_config::env_pairs::parse_env_pairs;
 use ironlance_config::ini::Section;
+use ironlance_core::redact::{has_secret, is_secret_name};
 
 use super::inspect::ConfigView;
 use super::report::{FindingKind, Findings};
-use super::secrets::{is_secret_name, looks_secret};
 
 /// Read permission for all users.
 const READABLE: u32 = 0o004;
@@ -17,7 +17,7 @@ const READABLE: u32 = 0o004;
 pub(super) fn examine(view: &ConfigView<'_>, found: &mut Findings) {
     for section in view.runners() {
         // Expanded: a password from the environment is not in the file, but `ps` shows it.
-        if view.value(section, "command").is_some_and(|command| looks_secret(&command)) {
+        if view.value(section, "command").is_some_and(|command| has_secret(&command)) {
             let text = "has a password, which ps shows to every user; a file or a variable of environment= keeps it \
                         from them";
             found.about(view.outline, section, "command", FindingKind::Attention, text);
@@ -49,7 +49,7 @@ fn readable(view: &ConfigView<'_>, section: &Section, found: &mut Findings) {
         let file = view.outline.file(entry.place);
         let is_secret = match entry.key.as_str() {
             "password" => is_plain(view, section, "password"),
-            "command" => looks_secret(&entry.value),
+            "command" => has_secret(&entry.value),
             "environment" => names_secret(&entry.value),
             _ => false,
         };

@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use ironlance_config::Config;
+use ironlance_core::redact::has_secret;
 
 use crate::import::path_search::find_program;
-use crate::import::secrets::looks_secret;
 use crate::usage;
 use answers::MailTransport;
 pub(crate) use args::Args;
@@ -84,8 +84,8 @@ fn run(args: &Args) -> Result<TestAlertResult> {
 fn write(plan: &InitPlan, env: &InitEnv, overwrite: Overwrite) -> Result<Config> {
     let InitPlan { mail, password, programs, paths } = plan;
     let text = config_text::configuration(paths, &env.command_prefix(), mail, programs);
-    let is_secret = programs.iter().any(|program| looks_secret(&program.command))
-        || matches!(&mail.transport, MailTransport::Sendmail(command) if looks_secret(command));
+    let is_secret = programs.iter().any(|program| has_secret(&program.command))
+        || matches!(&mail.transport, MailTransport::Sendmail(command) if has_secret(command));
     if let ConfigRole::Included { of } = &paths.role {
         let doubles = match verify::duplicate_sections(of, &text, &paths.file, &env.host_env) {
             Ok(doubles) => doubles,
