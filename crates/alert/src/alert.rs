@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::notification::Notification;
 use crate::receiver::{Format, Receiver};
-use crate::render::{sms, text};
+use crate::render::{sms, wording};
 
 /// An alert in the outbox: its content, and all that its delivery needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl AlertEntry {
     /// What people read, without the details.
     pub fn render(&self, format: Format) -> Cow<'_, str> {
         match self {
-            Self::Notification(notification) => text::entry(notification, format).into(),
+            Self::Notification(notification) => wording::entry(notification, format).into(),
             Self::Text { text, .. } => text.into(),
         }
     }
@@ -62,7 +62,7 @@ impl AlertEntry {
     /// The lines below `Details:`, without that line.
     pub fn details(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Notification(notification) => text::details(&notification.details).map(Cow::from),
+            Self::Notification(notification) => wording::details(&notification.details).map(Cow::from),
             Self::Text { details, .. } => details.as_deref().map(Cow::from),
         }
     }

@@ -10,7 +10,7 @@ mod dispatcher;
 pub mod lock_holder;
 pub mod machine;
 pub mod schedule;
-pub mod stop;
+pub mod stop_deliverers;
 pub mod store;
 pub mod worker;
 

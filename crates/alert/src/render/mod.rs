@@ -1,5 +1,5 @@
-//! Renderers: what a receiver reads, made of a notification. `text` has the words, `mail` and `sms` what their channels ask for.
+//! Renderers: what a receiver reads, made of a notification. `wording` has the words, `mime` and `sms` what their channels ask for.
 
-pub mod mail;
+pub mod mime;
 pub mod sms;
-pub mod text;
+pub mod wording;

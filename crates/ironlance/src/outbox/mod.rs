@@ -17,7 +17,7 @@ use ironlance_alert::channel::DeliveryProgress;
 use ironlance_alert::delivery;
 use ironlance_alert::delivery::lock_holder;
 use ironlance_alert::delivery::machine::Input;
-use ironlance_alert::delivery::stop::{self, StopScope, Stopped};
+use ironlance_alert::delivery::stop_deliverers::{StopScope, Stopped, stop_deliverers};
 use ironlance_alert::delivery::worker::DeliveryWorker;
 use ironlance_alert::outbox::record::StoredAlert;
 use ironlance_alert::outbox::{Outbox, OutboxFolder, unix_time};
@@ -246,7 +246,7 @@ impl DeliveryProgress for PrintedSteps {
 
 /// Stops deliverers. A listener that has something to send starts another.
 fn stop(scope: StopScope<'_>, wait: u32) -> Result<ExitCode> {
-    let Stopped { asked, remaining } = stop::stop(scope, Duration::from_secs(wait.into()));
+    let Stopped { asked, remaining } = stop_deliverers(scope, Duration::from_secs(wait.into()));
     writeln!(io::stdout(), "{} deliverer(s) ended, {remaining} still in a mail", asked - remaining)?;
     Ok(if remaining == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use ironlance_alert::render::text;
+use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification, Receiver, Submitter};
 use ironlance_core::event::StateChange;
 use ironlance_host::local_time;
@@ -65,7 +65,7 @@ impl Batch {
         }
         let time = local_time::log_time(&local_time::local(SystemTime::now()));
         let notification = crash::notification(change, time);
-        write_log(&format!("{}\n", text::entry(&notification, self.format)));
+        write_log(&format!("{}\n", wording::entry(&notification, self.format)));
         let wants_details = alerts.submitter.as_ref().is_some_and(Submitter::wants_details);
         let details = wants_details
             .then(|| alerts.gather_details(received, &change.process, change.detail.pid()))

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use ironlance_alert::render::text;
+use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification, Submitter};
 use ironlance_host::local_time;
 
@@ -64,10 +64,10 @@ impl CommandLogic for Crashmail {
         let time = local_time::log_time(&local_time::local(SystemTime::now()));
         let notification = crash::notification(change, time);
         let header = self.header.as_ref().map(|header| format!("{header}:")).unwrap_or_default();
-        let subject = header + &text::subject(&notification);
+        let subject = header + &wording::subject(&notification);
         write_log(&format!("{}\n", crash::log_line(trigger, change)));
         let Some(email) = &self.email else { return };
-        let text = text::entry(&notification, Format::Mail);
+        let text = wording::entry(&notification, Format::Mail);
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         let details = alerts.gather_details(received, &change.process, change.detail.pid());
         let details = details.into_iter().collect();

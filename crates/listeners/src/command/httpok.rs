@@ -9,7 +9,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ironlance_alert::notification::Cause;
-use ironlance_alert::render::text;
+use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification};
 use ironlance_core::Namespec;
 use ironlance_net::Tls;
@@ -189,14 +189,14 @@ impl Httpok {
 
     fn mail(&mut self, alerts: &mut AlertContext, report: &RestartReport, notification: Notification) {
         let Some(email) = &self.email else { return };
-        let subject = subject("httpok", self.options.name.as_deref(), &text::subject(&notification));
+        let subject = subject("httpok", self.options.name.as_deref(), &wording::subject(&notification));
         if report.has_restarted() {
             self.reminder.reminder.on_healthy(PAGE);
         }
         if !self.reminder.is_due(PAGE, &report.repeat_key(&subject), "it") {
             return;
         }
-        let text = text::entry(&notification, Format::Mail);
+        let text = wording::entry(&notification, Format::Mail);
         let mailed = format!("Mailed:\n\nTo: {email}\nSubject: {subject}\n\n{text}");
         alerts.submit(None, subject, notification);
         write_log(&mailed);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use ironlance_alert::notification::{Cause, MemoryOutcome};
-use ironlance_alert::render::text;
+use ironlance_alert::render::wording;
 use ironlance_alert::{Format, Notification};
 use ironlance_core::{Namespec, signal};
 use ironlance_host::local_time;
@@ -152,9 +152,9 @@ impl Memmon {
         let cause = Cause::MemoryLimit { name: namespec, bytes, measure, outcome: outcome.clone() };
         let notification = Notification { cause, time, details: details.into_iter().collect() };
         if outcome.is_failure() {
-            write_log(&format!("{}\n", text::entry(&notification, Format::Mail)));
+            write_log(&format!("{}\n", wording::entry(&notification, Format::Mail)));
         }
-        let finding = text::subject(&notification);
+        let finding = wording::subject(&notification);
         let is_wanted = memory::is_wanted(&outcome, info.now - info.start, self.options.uptime);
         if !is_wanted || alerts.submitter.is_none() {
             return;

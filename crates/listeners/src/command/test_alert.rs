@@ -7,7 +7,7 @@ use ironlance_alert::channel::DeliveryProgress;
 use ironlance_alert::delivery::worker::send_once;
 use ironlance_alert::notification::Cause;
 use ironlance_alert::outbox::{new_id, unix_time};
-use ironlance_alert::render::text;
+use ironlance_alert::render::wording;
 use ironlance_alert::{Alert, Notification, Receiver};
 use ironlance_core::redact::redact_words;
 
@@ -55,7 +55,7 @@ pub(super) fn run(command: &str, receiver: &Receiver, ignored: &[String]) -> Exi
         host,
         created: unix_time(),
         receiver: receiver.clone(),
-        subject: Some(text::subject(&notification)),
+        subject: Some(wording::subject(&notification)),
         entries: vec![notification.into()],
     };
     match send_once(&alert, &mut aloud) {

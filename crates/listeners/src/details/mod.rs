@@ -190,13 +190,13 @@ fn last_lines(log: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ironlance_alert::render::text;
+    use ironlance_alert::render::wording;
 
     #[test]
     fn without_a_supervisor_the_scene_alone_is_told() {
         let context = DetailsContext { host: "web1", supervisor: "supervisor" };
         assert_eq!(
-            text::details(&[gather(None, &context, &Namespec::new("shop", "web"), Some("7"))]).unwrap(),
+            wording::details(&[gather(None, &context, &Namespec::new("shop", "web"), Some("7"))]).unwrap(),
             "host:        web1\nsupervisor:  supervisor\nprogram:     shop:web\npid:         7"
         );
     }

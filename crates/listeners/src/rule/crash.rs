@@ -2,7 +2,7 @@
 
 use ironlance_alert::Notification;
 use ironlance_alert::notification::Cause;
-use ironlance_alert::render::text;
+use ironlance_alert::render::wording;
 use ironlance_core::event::StateChange;
 use ironlance_core::{Namespec, ProcessState};
 
@@ -52,7 +52,7 @@ pub fn notification(change: &StateChange, time: String) -> Notification {
 pub fn log_line(trigger: Trigger, change: &StateChange) -> String {
     match trigger {
         Trigger::Exited => "unexpected exit, mailing".to_owned(),
-        _ => format!("{}, mailing", text::verb(change.to, change.detail.is_expected_exit())),
+        _ => format!("{}, mailing", wording::verb(change.to, change.detail.is_expected_exit())),
     }
 }
 

@@ -20,7 +20,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
 use crate::alert::Alert;
-use crate::render::mail;
+use crate::render::mime;
 use input_format::InputFormat;
 use output_relay::OutputRelay;
 
@@ -127,8 +127,8 @@ impl MailerOutput {
 impl DeliveryChannel for Sendmail {
     fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
         let mail = match self.input {
-            InputFormat::Mail => mail::mail_for_command(alert),
-            InputFormat::Body => mail::body_for_command(alert),
+            InputFormat::Mail => mime::mail_for_command(alert),
+            InputFormat::Body => mime::body_for_command(alert),
         };
         let (child, said) = self.start(&mail).map_err(|error| {
             DeliveryError::Unreachable(self.fault(&format!("cannot start the mailer: {error}"), ""))

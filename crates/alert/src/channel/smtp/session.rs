@@ -12,7 +12,7 @@ use crate::address::bare;
 use crate::alert::Alert;
 use crate::channel::{DeliveryError, DeliveryProgress, Receipt, RecipientRefusal, Retry};
 use crate::receiver::{Security, SmtpServer};
-use crate::render::mail::{AddressCharset, mail_for_server};
+use crate::render::mime::{AddressCharset, mail_for_server};
 
 /// A mail and its envelope.
 pub(super) struct SmtpMail<'a> {

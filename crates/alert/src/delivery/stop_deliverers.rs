@@ -1,4 +1,4 @@
-//! Stops deliverers from outside: [`stop`] lets them finish the mail in hand, before a service manager kills the rest of a
+//! Stops deliverers from outside: [`stop_deliverers`] lets them finish the mail in hand, before a service manager kills the rest of a
 //! service or before the folder is removed.
 
 use std::fs;
@@ -19,7 +19,7 @@ pub enum StopScope<'a> {
     Service,
 }
 
-/// The result of [`stop`].
+/// The result of [`stop_deliverers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// How many deliverers were asked to end.
@@ -29,7 +29,7 @@ pub struct Stopped {
 }
 
 /// Sends SIGTERM to deliverers, and waits for their ends, at most for `wait`.
-pub fn stop(scope: StopScope<'_>, wait: Duration) -> Stopped {
+pub fn stop_deliverers(scope: StopScope<'_>, wait: Duration) -> Stopped {
     let mut deliverers = match scope {
         StopScope::Outbox(outbox) => LockHolder::find(outbox).into_iter().collect(),
         StopScope::Service => in_own_cgroup(),
