@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 
-use super::dialogue::{Dialogue, DialogueError, SmtpReply, Timeouts};
+use super::dialogue::{Dialogue, DialogueError, SmtpReply};
 
 /// A SASL mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,41 +32,33 @@ impl Mechanism {
         let offers = |own: &Self| words.iter().any(|word| word.eq_ignore_ascii_case(own.name()));
         Self::ALL.into_iter().filter(offers).collect()
     }
-}
 
-/// Authenticates by one mechanism; gives the server's last reply.
-pub(super) async fn authenticate(
-    dialogue: &mut Dialogue,
-    mechanism: Mechanism,
-    user: &str,
-    password: &str,
-    timeouts: &Timeouts,
-) -> Result<SmtpReply, DialogueError> {
-    let (when, limit) = ("at AUTH", timeouts.command);
-    match mechanism {
-        Mechanism::Plain => {
-            let proof = STANDARD.encode(format!("\0{user}\0{password}"));
-            dialogue.command(&format!("AUTH PLAIN {proof}"), when, limit).await
+    /// Authenticates; gives the server's last reply.
+    pub(super) async fn authenticate(
+        self,
+        dialogue: &mut Dialogue,
+        user: &str,
+        password: &str,
+    ) -> Result<SmtpReply, DialogueError> {
+        let when = "at AUTH";
+        let first = match self {
+            Self::Plain => format!("AUTH PLAIN {}", STANDARD.encode(format!("\0{user}\0{password}"))),
+            Self::Login => format!("AUTH LOGIN {}", STANDARD.encode(user)),
+            Self::CramMd5 => "AUTH CRAM-MD5".to_owned(),
+        };
+        let reply = dialogue.command(&first, when).await?;
+        if self == Self::Plain || reply.code != 334 {
+            return Ok(reply);
         }
-        Mechanism::Login => {
-            let asked =
-                dialogue.command(&format!("AUTH LOGIN {}", STANDARD.encode(user)), when, limit).await?;
-            if asked.code != 334 {
-                return Ok(asked);
-            }
-            dialogue.command(&STANDARD.encode(password), when, limit).await
-        }
-        Mechanism::CramMd5 => {
-            let challenge = dialogue.command("AUTH CRAM-MD5", when, limit).await?;
-            if challenge.code != 334 {
-                return Ok(challenge);
-            }
-            let text = challenge.lines.concat();
+        let mut answer = password.to_owned();
+        if self == Self::CramMd5 {
+            let text = reply.lines.concat();
             let Ok(challenge) = STANDARD.decode(text.trim()) else {
                 return Err(DialogueError::Nonsense(when, text));
             };
-            dialogue.command(&STANDARD.encode(cram_md5(user, password, &challenge)), when, limit).await
+            answer = cram_md5(user, password, &challenge);
         }
+        dialogue.command(&STANDARD.encode(answer), when).await
     }
 }
 

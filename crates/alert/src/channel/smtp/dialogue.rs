@@ -82,20 +82,34 @@ pub(super) enum DialogueError {
 /// A stream with alternating commands and replies.
 pub(super) struct Dialogue {
     stream: BufReader<NetStream>,
+    timeouts: Timeouts,
 }
 
 impl Dialogue {
-    pub(super) fn new(stream: NetStream) -> Self {
-        Self { stream: BufReader::new(stream) }
+    pub(super) fn new(stream: NetStream, timeouts: Timeouts) -> Self {
+        Self { stream: BufReader::new(stream), timeouts }
     }
 
     /// The stream, for TLS. What the server sent before the handshake is dropped: it was not protected (RFC 3207, 5).
-    pub(super) fn into_stream(self) -> NetStream {
-        self.stream.into_inner()
+    pub(super) fn into_parts(self) -> (NetStream, Timeouts) {
+        (self.stream.into_inner(), self.timeouts)
     }
 
     /// Sends a line and gives the reply. `when` is for the error: `at MAIL`.
     pub(super) async fn command(
+        &mut self,
+        line: &str,
+        when: &'static str,
+    ) -> Result<SmtpReply, DialogueError> {
+        self.exchange(line, when, self.timeouts.command).await
+    }
+
+    /// Sends QUIT. The reply does not matter.
+    pub(super) async fn quit(&mut self) {
+        let _ = self.exchange("QUIT", "at QUIT", self.timeouts.quit).await;
+    }
+
+    async fn exchange(
         &mut self,
         line: &str,
         when: &'static str,
@@ -105,8 +119,13 @@ impl Dialogue {
         self.reply(when, limit).await
     }
 
-    /// Sends a mail's content, with its dots doubled and the last dot behind it.
-    pub(super) async fn content(&mut self, content: &[u8], limit: Duration) -> Result<(), DialogueError> {
+    /// The first reply of a server.
+    pub(super) async fn banner(&mut self) -> Result<SmtpReply, DialogueError> {
+        self.reply("before its banner", self.timeouts.banner).await
+    }
+
+    /// Sends a mail's content, with its dots doubled and the last dot behind it, and gives the reply.
+    pub(super) async fn content(&mut self, content: &[u8]) -> Result<SmtpReply, DialogueError> {
         let mut stuffed = Vec::with_capacity(content.len() + 64);
         for line in content.split_inclusive(|byte| *byte == b'\n') {
             if line.starts_with(b".") {
@@ -118,15 +137,12 @@ impl Dialogue {
             stuffed.extend_from_slice(b"\r\n");
         }
         stuffed.extend_from_slice(b".\r\n");
-        self.write(&stuffed, "in the middle of the mail", limit).await
+        self.write(&stuffed, "in the middle of the mail", self.timeouts.accept).await?;
+        self.reply("after the mail", self.timeouts.accept).await
     }
 
     /// The next reply, of one line or many.
-    pub(super) async fn reply(
-        &mut self,
-        when: &'static str,
-        limit: Duration,
-    ) -> Result<SmtpReply, DialogueError> {
+    async fn reply(&mut self, when: &'static str, limit: Duration) -> Result<SmtpReply, DialogueError> {
         timed(when, limit, async {
             let mut lines = Vec::new();
             let mut limited = (&mut self.stream).take(MAX_REPLY);
@@ -158,10 +174,11 @@ impl Dialogue {
         when: &'static str,
         limit: Duration,
     ) -> Result<(), DialogueError> {
+        let stream = self.stream.get_mut();
         timed(when, limit, async {
             let written = async {
-                self.stream.get_mut().write_all(bytes).await?;
-                self.stream.get_mut().flush().await
+                stream.write_all(bytes).await?;
+                stream.flush().await
             };
             written.await.map_err(|error| DialogueError::Broke(when, ironlance_net::os_error(&error)))
         })

@@ -16,11 +16,10 @@ use std::io;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
-use crate::address::addresses;
 use crate::alert::Alert;
 use crate::receiver::SmtpServer;
 use dialogue::Timeouts;
-use session::{SmtpMail, SmtpSession};
+use session::SmtpSession;
 
 /// The mails that are sent over one connection; servers limit them.
 const MAILS_PER_CONNECTION: usize = 100;
@@ -48,27 +47,21 @@ impl DeliveryChannel for Smtp {
             Ok(runtime) => runtime,
             Err(error) => return Err(DeliveryError::Unreachable(format!("cannot start a runtime: {error}"))),
         };
-        let mail = SmtpMail {
-            from: alert.receiver.from.clone().unwrap_or_default(),
-            to: addresses(&alert.receiver.to),
-            alert,
-        };
-        let (server, timeouts, kept) = (&self.server, &self.timeouts, self.session.take());
         let (outcome, session) = runtime.block_on(async {
             let mut alive = None;
-            if let Some(mut session) = kept {
-                alive = session.reset(timeouts).await.then_some(session);
+            if let Some(mut session) = self.session.take() {
+                alive = session.reset().await.then_some(session);
             }
             let mut session = match alive {
                 Some(session) => session,
-                None => match SmtpSession::open(server, timeouts, progress).await {
+                None => match SmtpSession::open(&self.server, &self.timeouts, progress).await {
                     Ok(session) => session,
                     Err(error) => return (Err(error), None),
                 },
             };
-            let outcome = session.send(&mail, timeouts, progress).await;
+            let outcome = session.send(alert, progress).await;
             if session.is_spent(MAILS_PER_CONNECTION) {
-                session.quit(timeouts).await;
+                session.quit().await;
                 return (outcome, None);
             }
             (outcome, Some(session))
@@ -82,7 +75,7 @@ impl Drop for Smtp {
     fn drop(&mut self) {
         let Ok(runtime) = &self.runtime else { return };
         if let Some(session) = self.session.take() {
-            runtime.block_on(session.quit(&self.timeouts));
+            runtime.block_on(session.quit());
         }
         let own = std::mem::replace(&mut self.runtime, Err(io::ErrorKind::NotConnected.into()));
         // A name lookup that hangs must not block the end.

@@ -5,27 +5,23 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ironlance_net::{DialError, NetStream, Tls, dial};
+use tokio::net::TcpStream;
 
-use super::auth::{Mechanism, authenticate};
+use super::auth::Mechanism;
 use super::dialogue::{Dialogue, SmtpReply, Timeouts};
-use crate::address::bare;
+use crate::address::{addresses, bare};
 use crate::alert::Alert;
 use crate::channel::{DeliveryError, DeliveryProgress, Receipt, RecipientRefusal, Retry};
 use crate::receiver::{Security, SmtpServer};
 use crate::render::mime::{AddressCharset, mail_for_server};
-
-/// A mail and its envelope.
-pub(super) struct SmtpMail<'a> {
-    pub(super) from: String,
-    pub(super) to: Vec<String>,
-    /// The alert; the content depends on what the server supports.
-    pub(super) alert: &'a Alert,
-}
+use crate::secret::Secret;
 
 /// An open connection.
 pub(super) struct SmtpSession {
     dialogue: Dialogue,
     server: String,
+    /// How we greet it.
+    hello: String,
     extensions: Vec<String>,
     sent: usize,
     broken: bool,
@@ -38,31 +34,29 @@ impl SmtpSession {
         timeouts: &Timeouts,
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Self, DeliveryError> {
-        let secret = server.password.as_ref().map(crate::secret::Secret::reveal).transpose();
-        let password = secret.map_err(|error| DeliveryError::Unreachable(error.to_string()))?;
-        let (stream, hello) = connect(server, timeouts, progress).await.map_err(|error| {
-            let verb = if matches!(error, StepError::Secure(_)) { "send by" } else { "reach" };
-            DeliveryError::Unreachable(format!("cannot {verb} {server}: {error}"))
-        })?;
+        let password = server.password.as_ref().map(Secret::reveal).transpose();
+        let password = password.map_err(|error| DeliveryError::Unreachable(error.to_string()))?;
+        let (stream, hello) = connect(server, timeouts, progress).await?;
         let mut session = Self {
-            dialogue: Dialogue::new(stream),
+            dialogue: Dialogue::new(stream, timeouts.clone()),
             server: server.to_string(),
+            hello,
             extensions: Vec::new(),
             sent: 0,
             broken: false,
         };
-        let banner = session.dialogue.reply("before its banner", timeouts.banner).await;
+        let banner = session.dialogue.banner().await;
         let banner = banner.map_err(|error| session.lost(&error))?;
         if !banner.is_positive() {
             return Err(session.lost(&banner));
         }
         progress.step(&format!("greeted: {banner}"));
-        session.hello(&hello, timeouts).await?;
-        let mut session = session.start_tls(server, &hello, timeouts, progress).await?;
+        session.hello().await?;
+        let mut session = session.start_tls(server, progress).await?;
         if let (Some(user), Some(password)) = (&server.user, &password)
-            && let Err(error) = session.log_in(user, password, timeouts, progress).await
+            && let Err(error) = session.log_in(user, password, progress).await
         {
-            session.quit(timeouts).await;
+            session.quit().await;
             return Err(error);
         }
         Ok(session)
@@ -74,48 +68,43 @@ impl SmtpSession {
     }
 
     /// Sends QUIT, unless the connection is broken.
-    pub(super) async fn quit(mut self, timeouts: &Timeouts) {
+    pub(super) async fn quit(mut self) {
         if !self.broken {
-            let _ = self.dialogue.command("QUIT", "at QUIT", timeouts.quit).await;
+            self.dialogue.quit().await;
         }
     }
 
     /// Resets the mail transaction; gives whether the connection still works.
-    pub(super) async fn reset(&mut self, timeouts: &Timeouts) -> bool {
-        self.ask("RSET", "at RSET", timeouts).await.is_ok_and(|reply| reply.is_positive())
+    pub(super) async fn reset(&mut self) -> bool {
+        self.ask("RSET", "at RSET").await.is_ok_and(|reply| reply.is_positive())
     }
 
     /// Sends one mail.
     pub(super) async fn send(
         &mut self,
-        mail: &SmtpMail<'_>,
-        timeouts: &Timeouts,
+        alert: &Alert,
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Receipt, DeliveryError> {
         self.sent += 1;
         let charset =
             if self.offers("SMTPUTF8").is_some() { AddressCharset::Utf8 } else { AddressCharset::Ascii };
-        let content = mail_for_server(mail.alert, charset);
-        let from = self.sender(mail, content.len())?;
-        let reply = self.ask(&from, "at MAIL", timeouts).await?;
+        let content = mail_for_server(alert, charset);
+        let from = alert.receiver.from.as_deref().unwrap_or_default();
+        let to = addresses(&alert.receiver.to);
+        let reply = self.ask(&self.sender(from, &to, content.len())?, "at MAIL").await?;
         if !reply.is_positive() {
             return Err(self.refused("the sender", &reply));
         }
-        progress.step(&format!("sender <{}> accepted", bare(&mail.from)));
-        let refused = self.recipients(mail, timeouts, progress).await?;
-        if refused.len() == mail.to.len() {
+        progress.step(&format!("sender <{}> accepted", bare(from)));
+        let refused = self.recipients(&to, progress).await?;
+        if refused.len() == to.len() {
             return Err(all_refused(&refused));
         }
-        let reply = self.ask("DATA", "at DATA", timeouts).await?;
+        let reply = self.ask("DATA", "at DATA").await?;
         if reply.code != 354 {
             return Err(self.refused("the mail", &reply));
         }
-        let sent = self.dialogue.content(&content, timeouts.accept).await;
-        let reply = match sent {
-            Ok(()) => self.dialogue.reply("after the mail", timeouts.accept).await,
-            Err(error) => Err(error),
-        };
-        let reply = reply.map_err(|error| self.lost(&error))?;
+        let reply = self.dialogue.content(&content).await.map_err(|error| self.lost(&error))?;
         if !reply.is_positive() {
             return Err(self.refused("the mail", &reply));
         }
@@ -124,14 +113,14 @@ impl SmtpSession {
     }
 
     /// The MAIL command, with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where they are offered and needed.
-    fn sender(&self, mail: &SmtpMail<'_>, size: usize) -> Result<String, DeliveryError> {
-        let from = bare(&mail.from);
-        check_address(&mail.from).map_err(DeliveryError::Rejected)?;
+    fn sender(&self, from: &str, to: &[String], size: usize) -> Result<String, DeliveryError> {
+        check_address(from).map_err(DeliveryError::Rejected)?;
+        let from = bare(from);
         let mut command = format!("MAIL FROM:<{from}>");
         if self.offers("SIZE").is_some() {
             command.push_str(&format!(" SIZE={size}"));
         }
-        let beyond_ascii = !from.is_ascii() || mail.to.iter().any(|to| !bare(to).is_ascii());
+        let beyond_ascii = !from.is_ascii() || to.iter().any(|to| !bare(to).is_ascii());
         if beyond_ascii && self.offers("SMTPUTF8").is_some() {
             command.push_str(" BODY=8BITMIME SMTPUTF8");
         } else if !from.is_ascii() {
@@ -146,12 +135,11 @@ impl SmtpSession {
 
     async fn recipients(
         &mut self,
-        mail: &SmtpMail<'_>,
-        timeouts: &Timeouts,
+        recipients: &[String],
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Vec<RecipientRefusal>, DeliveryError> {
         let mut refused = Vec::new();
-        for to in &mail.to {
+        for to in recipients {
             let bare = bare(to);
             let refusal = match check_address(to) {
                 Err(reason) => Some((reason, Retry::Never)),
@@ -162,7 +150,7 @@ impl SmtpSession {
                     Some((self.ascii_only(), Retry::Never))
                 }
                 Ok(()) => {
-                    let reply = self.ask(&format!("RCPT TO:<{bare}>"), "at RCPT", timeouts).await?;
+                    let reply = self.ask(&format!("RCPT TO:<{bare}>"), "at RCPT").await?;
                     if is_about_us(reply.code) {
                         return Err(self.refused("the recipient", &reply));
                     }
@@ -181,10 +169,10 @@ impl SmtpSession {
         Ok(refused)
     }
 
-    async fn hello(&mut self, name: &str, timeouts: &Timeouts) -> Result<(), DeliveryError> {
-        let mut reply = self.ask(&format!("EHLO {name}"), "at EHLO", timeouts).await?;
+    async fn hello(&mut self) -> Result<(), DeliveryError> {
+        let mut reply = self.ask(&format!("EHLO {}", self.hello), "at EHLO").await?;
         if reply.is_permanent() {
-            reply = self.ask(&format!("HELO {name}"), "at HELO", timeouts).await?;
+            reply = self.ask(&format!("HELO {}", self.hello), "at HELO").await?;
             reply.lines.truncate(1);
         }
         if !reply.is_positive() {
@@ -207,8 +195,6 @@ impl SmtpSession {
     async fn start_tls(
         mut self,
         server: &SmtpServer,
-        hello: &str,
-        timeouts: &Timeouts,
         progress: &mut dyn DeliveryProgress,
     ) -> Result<Self, DeliveryError> {
         let offered = self.offers("STARTTLS").is_some();
@@ -223,21 +209,17 @@ impl SmtpSession {
             }
             Security::Offered | Security::StartTls => {}
         }
-        let reply = self.ask("STARTTLS", "at STARTTLS", timeouts).await?;
+        let reply = self.ask("STARTTLS", "at STARTTLS").await?;
         if !reply.is_positive() {
             return Err(self.lost(&reply));
         }
-        let name = self.server.clone();
-        let lost =
-            |error: &dyn Display| DeliveryError::Unreachable(format!("cannot send by {name}: {error}"));
-        let NetStream::Tcp(stream) = self.dialogue.into_stream() else {
-            return Err(lost(&"STARTTLS needs a TCP connection in the clear"));
+        let (stream, timeouts) = self.dialogue.into_parts();
+        let NetStream::Tcp(stream) = stream else {
+            return Err(cannot_send(&self.server, &"STARTTLS needs a TCP connection in the clear"));
         };
-        let stream = timed(timeouts.tls, dial::start_tls(stream, &server.host, &tls(server))).await;
-        let stream = stream.map_err(|error| lost(&error))?;
+        self.dialogue = Dialogue::new(tls(stream, server, &timeouts).await?, timeouts);
         progress.step("TLS established by STARTTLS, certificate verified");
-        self.dialogue = Dialogue::new(stream);
-        self.hello(hello, timeouts).await?;
+        self.hello().await?;
         Ok(self)
     }
 
@@ -246,13 +228,12 @@ impl SmtpSession {
         &mut self,
         user: &str,
         password: &str,
-        timeouts: &Timeouts,
         progress: &mut dyn DeliveryProgress,
     ) -> Result<(), DeliveryError> {
         let mechanisms = Mechanism::offered(&self.offers("AUTH").unwrap_or_default());
         let mut verdict = "it offers none of AUTH CRAM-MD5, PLAIN, LOGIN".to_owned();
         for mechanism in mechanisms {
-            let reply = authenticate(&mut self.dialogue, mechanism, user, password, timeouts).await;
+            let reply = mechanism.authenticate(&mut self.dialogue, user, password).await;
             let reply = reply.map_err(|error| self.lost(&error))?;
             // 503: already authenticated.
             if reply.is_positive() || reply.code == 503 {
@@ -269,13 +250,8 @@ impl SmtpSession {
     }
 
     /// Sends a command; a lost connection and a 421 make the server unreachable.
-    async fn ask(
-        &mut self,
-        line: &str,
-        when: &'static str,
-        timeouts: &Timeouts,
-    ) -> Result<SmtpReply, DeliveryError> {
-        match self.dialogue.command(line, when, timeouts.command).await {
+    async fn ask(&mut self, line: &str, when: &'static str) -> Result<SmtpReply, DeliveryError> {
+        match self.dialogue.command(line, when).await {
             Ok(reply) if reply.code == 421 => Err(self.lost(&reply)),
             Ok(reply) => Ok(reply),
             Err(error) => Err(self.lost(&error)),
@@ -284,7 +260,7 @@ impl SmtpSession {
 
     fn lost(&mut self, error: &dyn Display) -> DeliveryError {
         self.broken = true;
-        DeliveryError::Unreachable(format!("cannot send by {}: {error}", self.server))
+        cannot_send(&self.server, error)
     }
 
     fn refused(&mut self, what: &str, reply: &SmtpReply) -> DeliveryError {
@@ -315,16 +291,22 @@ fn all_refused(refused: &[RecipientRefusal]) -> DeliveryError {
     }
 }
 
+fn cannot_send(server: &dyn Display, error: &dyn Display) -> DeliveryError {
+    DeliveryError::Unreachable(format!("cannot send by {server}: {error}"))
+}
+
 /// The stream to a server, and the name to greet it with.
 async fn connect(
     server: &SmtpServer,
     timeouts: &Timeouts,
     progress: &mut dyn DeliveryProgress,
-) -> Result<(NetStream, String), StepError> {
-    let addresses = timed(timeouts.resolve, dial::resolve(&server.host, server.port)).await?;
+) -> Result<(NetStream, String), DeliveryError> {
+    let unreachable = |error| DeliveryError::Unreachable(format!("cannot reach {server}: {error}"));
+    let addresses = timed(timeouts.resolve, dial::resolve(&server.host, server.port)).await;
+    let addresses = addresses.map_err(unreachable)?;
     let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
     progress.step(&format!("resolved {}: {}", server.host, shown.join(", ")));
-    let stream = timed(timeouts.connect, dial::connect(&addresses)).await?;
+    let stream = timed(timeouts.connect, dial::connect(&addresses)).await.map_err(unreachable)?;
     let peer = stream.peer_addr().map(|address| address.to_string()).unwrap_or_default();
     progress.step(&format!("connected to {peer}"));
     let own = stream.local_addr().map(|address| address.ip());
@@ -337,29 +319,25 @@ async fn connect(
     if server.security != Security::Implicit {
         return Ok((NetStream::Tcp(stream), hello));
     }
-    let stream = timed(timeouts.tls, dial::start_tls(stream, &server.host, &tls(server))).await;
-    let stream = stream.map_err(|error| StepError::Secure(Box::new(error)))?;
+    let stream = tls(stream, server, timeouts).await?;
     progress.step("TLS established, certificate verified");
     Ok((stream, hello))
 }
 
-fn tls(server: &SmtpServer) -> Tls {
-    Tls::Verified { ca_file: server.ca_file.clone() }
+async fn tls(
+    stream: TcpStream,
+    server: &SmtpServer,
+    timeouts: &Timeouts,
+) -> Result<NetStream, DeliveryError> {
+    let tls = Tls::Verified { ca_file: server.ca_file.clone() };
+    let stream = timed(timeouts.tls, dial::start_tls(stream, &server.host, &tls)).await;
+    stream.map_err(|error| cannot_send(server, &error))
 }
 
-#[derive(Debug, thiserror::Error)]
-enum StepError {
-    #[error(transparent)]
-    Dial(#[from] DialError),
-    #[error("timed out")]
-    TimedOut,
-    /// The server was reached, and TLS failed.
-    #[error(transparent)]
-    Secure(Box<StepError>),
-}
-
-async fn timed<T>(limit: Duration, step: impl Future<Output = Result<T, DialError>>) -> Result<T, StepError> {
-    Ok(tokio::time::timeout(limit, step).await.map_err(|_| StepError::TimedOut)??)
+/// A step of connecting, or why it failed.
+async fn timed<T>(limit: Duration, step: impl Future<Output = Result<T, DialError>>) -> Result<T, String> {
+    let outcome = tokio::time::timeout(limit, step).await.map_err(|_| "timed out".to_owned())?;
+    outcome.map_err(|error| error.to_string())
 }
 
 /// Refuses an address that the server could read as something else.
