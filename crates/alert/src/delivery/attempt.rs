@@ -216,7 +216,7 @@ impl DeliveryWorker {
         } else {
             let mut rest = stored.clone();
             rest.alert.receiver.to = later;
-            if let Err(error) = self.store.replace(&rest) {
+            if let Err(error) = self.store.set_recipients(&rest) {
                 log(&format!("{error}: who still has to get the alert is only known in memory"));
                 state.left.insert(id.clone(), rest.alert.receiver.to);
             }

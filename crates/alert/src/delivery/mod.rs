@@ -32,9 +32,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::outbox::record::StoredAlert;
+use crate::outbox::store::Store;
 use crate::outbox::{Outbox, record};
 use machine::{DeliverySettings, Input};
-use store::{MemoryStore, Store};
+use store::MemoryStore;
 use worker::{DeliveryWorker, Message};
 
 /// How often the folder is listed where inotify cannot watch it.

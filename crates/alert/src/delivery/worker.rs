@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::lock_holder;
 use super::machine::{DeliverySettings, Input};
 use super::schedule::{QueueKey, ScheduleOutcome};
-use super::store::Store;
 use crate::alert::Alert;
 use crate::channel::{self, DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
 use crate::log;
 use crate::outbox::record::FailedAttempt;
+use crate::outbox::store::Store;
 use crate::outbox::unix_time;
 use crate::receiver::Transport;
 

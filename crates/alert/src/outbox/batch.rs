@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::folder::{self, FolderError, at};
+use super::folder::{self, at};
 use super::record::{self, AlertHeader, OutboxRecord, StoredAlert};
 use super::repair;
 use super::{Outbox, OutboxError, OutboxFolder, origin_file};
@@ -50,8 +50,8 @@ impl Batch {
     /// lines are taken, and the file is kept as a dead letter; one that is too large for one mail is sent at once, in parts.
     fn adopt(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
         match folder::read_own(&self.path) {
-            Err(error) if error.is_not_found() => {}
-            Err(FolderError::TooLong { .. }) => {
+            Err(error) if error.is_gone() => {}
+            Err(OutboxError::TooLong { .. }) => {
                 let empty = Alert { entries: Vec::new(), ..self.alert.clone() };
                 let split = outbox.split_file(&self.path, Some(&empty))?;
                 log(&format!(
@@ -194,10 +194,7 @@ impl Batch {
                 None,
             ));
         }
-        let tmp = outbox.dir().join("tmp").join(format!("{}-batch", self.alert.id));
-        let _ = folder::remove(&tmp);
-        folder::write_new(&tmp, content.as_bytes())?;
-        fs::rename(&tmp, &self.path).map_err(at("rename", &tmp))?;
+        outbox.replace_file(&self.path, content.as_bytes())?;
         folder::sync(&outbox.dir().join("batch"))?;
         let file =
             OpenOptions::new().append(true).mode(0o600).open(&self.path).map_err(at("open", &self.path))?;

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use thiserror::Error;
 
+use super::record::RecordError;
+
 /// A file larger than this, in bytes, is not read as a whole; `repair` splits it.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Why a folder or file of the outbox cannot be used.
+/// Why an alert cannot be stored or read.
 #[derive(Debug, Error)]
-pub enum FolderError {
+pub enum OutboxError {
     /// A system call failed.
     #[error("cannot {action} {path}: {}", ironlance_net::os_error(.source))]
     Io {
@@ -52,22 +54,40 @@ pub enum FolderError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file is not an alert file, or is damaged.
+    #[error("cannot read the alert {path}: {source}")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RecordError,
+    },
 }
 
-impl FolderError {
+impl OutboxError {
+    /// Whether another attempt to read the file makes no sense.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Record { .. } | Self::Foreign { .. })
+    }
+
+    /// Whether the file has to be split before it can be read.
+    pub const fn is_too_long(&self) -> bool {
+        matches!(self, Self::TooLong { .. })
+    }
+
     /// Whether the file does not exist.
-    pub fn is_not_found(&self) -> bool {
+    pub fn is_gone(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 }
 
 /// Adds action and path to an error.
-pub(super) fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> FolderError + 'a {
-    move |source| FolderError::Io { action, path: path.to_owned(), source }
+pub(super) fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> OutboxError + 'a {
+    move |source| OutboxError::Io { action, path: path.to_owned(), source }
 }
 
 /// Makes a folder of mode 0700 with its parents, and checks that no other user can write there.
-pub fn prepare(path: &Path) -> Result<(), FolderError> {
+pub fn prepare(path: &Path) -> Result<(), OutboxError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("create", path))?;
     let meta = fs::symlink_metadata(path).map_err(at("look at", path))?;
     if !meta.is_dir() {
@@ -81,16 +101,16 @@ pub fn prepare(path: &Path) -> Result<(), FolderError> {
 }
 
 /// Makes a new file of mode 0600 with this content, synced when this returns.
-pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), FolderError> {
+pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<(), OutboxError> {
     write(path, content, File::sync_data)
 }
 
 /// The same without a sync: a power cut may lose it.
-pub(super) fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), FolderError> {
+pub(super) fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), OutboxError> {
     write(path, content, |_| Ok(()))
 }
 
-fn write(path: &Path, content: &[u8], sync: impl Fn(&File) -> io::Result<()>) -> Result<(), FolderError> {
+fn write(path: &Path, content: &[u8], sync: impl Fn(&File) -> io::Result<()>) -> Result<(), OutboxError> {
     let written =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
             file.write_all(content)?;
@@ -105,14 +125,14 @@ fn write(path: &Path, content: &[u8], sync: impl Fn(&File) -> io::Result<()>) ->
 
 /// Opens a regular file of ours, of a size that can be read as a whole. Links, pipes (which would block) and files of other
 /// users are errors.
-pub(super) fn open_own(path: &Path, how: &mut OpenOptions) -> Result<File, FolderError> {
+pub(super) fn open_own(path: &Path, how: &mut OpenOptions) -> Result<File, OutboxError> {
     let file = open_any_length(path, how)?;
     let length = file.metadata().map_err(at("look at", path))?.len();
-    if length > MAX_FILE { Err(FolderError::TooLong { path: path.to_owned(), length }) } else { Ok(file) }
+    if length > MAX_FILE { Err(OutboxError::TooLong { path: path.to_owned(), length }) } else { Ok(file) }
 }
 
 /// The same, of any size.
-pub(super) fn open_any_length(path: &Path, how: &mut OpenOptions) -> Result<File, FolderError> {
+pub(super) fn open_any_length(path: &Path, how: &mut OpenOptions) -> Result<File, OutboxError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).expect("open flags are small");
     let file = how.custom_flags(flags).mode(0o600).open(path).map_err(at("open", path))?;
@@ -125,7 +145,7 @@ pub(super) fn open_any_length(path: &Path, how: &mut OpenOptions) -> Result<File
 }
 
 /// Reads a regular file of ours.
-pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
+pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, OutboxError> {
     let file = open_own(path, OpenOptions::new().read(true))?;
     let mut content = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut content).map_err(at("read", path))?;
@@ -133,12 +153,12 @@ pub(super) fn read_own(path: &Path) -> Result<Vec<u8>, FolderError> {
 }
 
 /// Syncs a folder, so that its names outlive a power cut.
-pub(super) fn sync(path: &Path) -> Result<(), FolderError> {
+pub(super) fn sync(path: &Path) -> Result<(), OutboxError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(at("sync", path))
 }
 
 /// Removes a file, if it exists.
-pub(super) fn remove(path: &Path) -> Result<(), FolderError> {
+pub(super) fn remove(path: &Path) -> Result<(), OutboxError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at("remove", path)(error)),
         _ => Ok(()),
@@ -146,7 +166,7 @@ pub(super) fn remove(path: &Path) -> Result<(), FolderError> {
 }
 
 /// The names in a folder, sorted; none if it does not exist.
-pub(super) fn names(path: &Path) -> Result<Vec<String>, FolderError> {
+pub(super) fn names(path: &Path) -> Result<Vec<String>, OutboxError> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -158,7 +178,7 @@ pub(super) fn names(path: &Path) -> Result<Vec<String>, FolderError> {
     Ok(names)
 }
 
-fn check_owner(path: &Path, meta: &fs::Metadata) -> Result<(), FolderError> {
+fn check_owner(path: &Path, meta: &fs::Metadata) -> Result<(), OutboxError> {
     let own = rustix::process::geteuid().as_raw();
     if meta.uid() == own {
         return Ok(());
@@ -166,6 +186,6 @@ fn check_owner(path: &Path, meta: &fs::Metadata) -> Result<(), FolderError> {
     Err(foreign(path, format!("it belongs to uid {}, and we are uid {own}", meta.uid())))
 }
 
-fn foreign(path: &Path, reason: String) -> FolderError {
-    FolderError::Foreign { path: path.to_owned(), reason }
+fn foreign(path: &Path, reason: String) -> OutboxError {
+    OutboxError::Foreign { path: path.to_owned(), reason }
 }

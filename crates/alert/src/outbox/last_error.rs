@@ -8,7 +8,7 @@ use std::fs;
 
 use ironlance_core::redact::redact;
 
-use super::folder::{self, FolderError, at};
+use super::folder::{self, OutboxError, at};
 use super::{Outbox, OutboxFolder};
 
 /// The longest line, in bytes, its end included.
@@ -37,7 +37,7 @@ fn line(at: i64, reason: &str) -> String {
 
 impl Outbox {
     /// Records why the last attempt has failed; `at` in seconds since 1970. Not synced: a power cut may lose it.
-    pub fn set_last_error(&self, at_time: i64, reason: &str) -> Result<(), FolderError> {
+    pub fn set_last_error(&self, at_time: i64, reason: &str) -> Result<(), OutboxError> {
         let tmp = self.dir().join("tmp").join(format!("{NAME}-{:08x}", fastrand::u32(..)));
         folder::write_unsynced(&tmp, line(at_time, &redact(reason)).as_bytes())?;
         fs::rename(&tmp, self.dir().join(NAME)).map_err(at("rename", &tmp))

@@ -19,6 +19,7 @@ pub mod record;
 pub mod repair;
 pub mod retention;
 mod sent_ledger;
+pub mod store;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -30,12 +31,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use crate::alert::Alert;
 use crate::receiver::Transport;
-use folder::{FolderError, at};
-use record::{FailedAttempt, OutboxRecord, RecordError, StoredAlert};
+pub use folder::OutboxError;
+use folder::at;
+use record::{OutboxRecord, StoredAlert};
 
 /// The folders of an outbox.
 const FOLDERS: [&str; 6] = ["tmp", "new", "dead", "batch", "pending", "ways"];
@@ -47,42 +47,6 @@ const HANDOVER: &str = "claim";
 #[derive(Clone, Debug)]
 pub struct Outbox {
     dir: PathBuf,
-}
-
-/// Why an alert cannot be stored or read.
-#[derive(Debug, Error)]
-pub enum OutboxError {
-    /// A folder or file cannot be used.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// A file is not an alert file, or is damaged.
-    #[error("cannot read the alert {path}: {source}")]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: RecordError,
-    },
-}
-
-impl OutboxError {
-    /// Whether another attempt to read the file makes no sense.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Record { .. } => true,
-            Self::Folder(error) => matches!(error, FolderError::Foreign { .. }),
-        }
-    }
-
-    /// Whether the file has to be split before it can be read.
-    pub const fn is_too_long(&self) -> bool {
-        matches!(self, Self::Folder(FolderError::TooLong { .. }))
-    }
-
-    /// Whether the alert's file was removed.
-    pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Folder(error) if error.is_not_found())
-    }
 }
 
 /// The transport that a listener uses now, for its alerts that wait with another.
@@ -133,7 +97,7 @@ pub fn origin_file(origin: &str) -> String {
 
 impl Outbox {
     /// Opens the outbox of a state folder, and makes it where needed.
-    pub fn open(state_dir: &Path) -> Result<Self, FolderError> {
+    pub fn open(state_dir: &Path) -> Result<Self, OutboxError> {
         let outbox = Self::at(state_dir);
         outbox.prepare()?;
         Ok(outbox)
@@ -145,7 +109,7 @@ impl Outbox {
     }
 
     /// Makes missing folders, and checks that no other user can write there.
-    pub fn prepare(&self) -> Result<(), FolderError> {
+    pub fn prepare(&self) -> Result<(), OutboxError> {
         folder::prepare(&self.dir)?;
         FOLDERS.iter().try_for_each(|name| folder::prepare(&self.dir.join(name)))
     }
@@ -187,7 +151,7 @@ impl Outbox {
     }
 
     /// The ids of the alerts in a folder, oldest first.
-    pub fn ids(&self, place: OutboxFolder) -> Result<Vec<String>, FolderError> {
+    pub fn ids(&self, place: OutboxFolder) -> Result<Vec<String>, OutboxError> {
         folder::names(&self.dir.join(place.folder()))
     }
 
@@ -205,7 +169,7 @@ impl Outbox {
     }
 
     /// The names of the batches, those of listeners that no longer run among them.
-    pub fn batches(&self) -> Result<Vec<String>, FolderError> {
+    pub fn batches(&self) -> Result<Vec<String>, OutboxError> {
         folder::names(&self.dir.join("batch"))
     }
 
@@ -216,28 +180,7 @@ impl Outbox {
         record::read_with(&content, None).map_err(|source| OutboxError::Record { path, source })
     }
 
-    /// Whether an alert waits.
-    pub fn is_waiting(&self, id: &str) -> bool {
-        self.path(OutboxFolder::New, id).symlink_metadata().is_ok()
-    }
-
-    /// Reads an alert that waits, with the transport that its listener uses now.
-    pub fn load_for_delivery(&self, id: &str) -> Result<StoredAlert, OutboxError> {
-        let mut stored = self.load(OutboxFolder::New, id)?;
-        if let Some(over) = self.transport_override(&stored.alert.origin) {
-            stored.alert.receiver.transport = over.transport;
-            stored.alert.receiver.from = stored.alert.receiver.from.or(over.from);
-        }
-        Ok(stored)
-    }
-
-    /// Records a failed attempt, for people to see; not synced, as it may get lost.
-    pub fn record_attempt(&self, id: &str, attempt: &FailedAttempt) {
-        let _ = self.append(OutboxFolder::New, id, &OutboxRecord::Attempt(attempt.clone()));
-        let _ = self.set_last_error(attempt.at, &attempt.reason);
-    }
-
-    fn append(&self, place: OutboxFolder, id: &str, record: &OutboxRecord) -> Result<(), FolderError> {
+    fn append(&self, place: OutboxFolder, id: &str, record: &OutboxRecord) -> Result<(), OutboxError> {
         let path = self.path(place, id);
         let mut file = folder::open_any_length(&path, OpenOptions::new().read(true).append(true))?;
         let mut append = || -> std::io::Result<()> {
@@ -250,47 +193,24 @@ impl Outbox {
         append().map_err(at("write", &path))
     }
 
-    /// Removes a delivered alert.
-    pub fn remove_delivered(&self, id: &str) -> Result<(), FolderError> {
-        folder::remove(&self.path(OutboxFolder::New, id))
-    }
-
-    /// Makes an alert a dead letter, for this reason.
-    pub fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), FolderError> {
-        self.record_attempt(id, attempt);
-        let new = self.path(OutboxFolder::New, id);
-        fs::rename(&new, self.path(OutboxFolder::Dead, id)).map_err(folder::at("move to dead", &new))
-    }
-
     /// Replaces the file of an alert by that of a changed one with the same id, in one step.
-    pub fn replace(&self, stored: &StoredAlert) -> Result<(), FolderError> {
+    pub fn replace(&self, stored: &StoredAlert) -> Result<(), OutboxError> {
         self.write_over(OutboxFolder::New, stored)
     }
 
-    /// Narrows an alert to the recipients in `stored`. Where its file cannot be replaced, a record is appended to it.
-    pub fn set_recipients(&self, stored: &StoredAlert) -> Result<(), FolderError> {
-        let appended = || {
-            let left = OutboxRecord::Left(stored.alert.receiver.to.clone());
-            self.append(OutboxFolder::New, &stored.alert.id, &left)
-        };
-        self.replace(stored).or_else(|error| appended().map_err(|_| error))
-    }
-
-    /// Adds a dead letter, for the recipients that were refused.
-    pub fn put_dead_letter(&self, alert: &Alert, attempt: &FailedAttempt) -> Result<(), FolderError> {
-        self.write_over(
-            OutboxFolder::Dead,
-            &StoredAlert { attempts: vec![attempt.clone()], ..StoredAlert::new(alert.clone()) },
-        )
-    }
-
-    fn write_over(&self, place: OutboxFolder, stored: &StoredAlert) -> Result<(), FolderError> {
+    fn write_over(&self, place: OutboxFolder, stored: &StoredAlert) -> Result<(), OutboxError> {
         let attempts =
             stored.attempts.iter().map(|attempt| record::line(&OutboxRecord::Attempt(attempt.clone())));
         let content = record::file(&stored.alert, None) + &attempts.collect::<String>();
-        let tmp = self.dir.join("tmp").join(format!("{}-{:08x}", stored.alert.id, fastrand::u32(..)));
-        folder::write_new(&tmp, content.as_bytes())?;
-        fs::rename(&tmp, self.path(place, &stored.alert.id)).map_err(at("rename", &tmp))
+        self.replace_file(&self.path(place, &stored.alert.id), content.as_bytes())
+    }
+
+    /// Writes a file in one step: after a kill it is the old one or the new one.
+    fn replace_file(&self, path: &Path, content: &[u8]) -> Result<(), OutboxError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let tmp = self.dir.join("tmp").join(format!("{name}-{:08x}", fastrand::u32(..)));
+        folder::write_new(&tmp, content)?;
+        fs::rename(&tmp, path).map_err(at("rename", &tmp))
     }
 
     /// Makes a dead letter an alert that waits, as if it were made now. One that is too large to be sent is split.
@@ -302,16 +222,16 @@ impl Outbox {
         stored.alert.created = now;
         stored.attempts.clear();
         self.write_over(OutboxFolder::New, &stored)?;
-        Ok(folder::remove(&self.path(OutboxFolder::Dead, id))?)
+        folder::remove(&self.path(OutboxFolder::Dead, id))
     }
 
     /// Removes an alert without delivering it.
-    pub fn discard(&self, place: OutboxFolder, id: &str) -> Result<(), FolderError> {
+    pub fn discard(&self, place: OutboxFolder, id: &str) -> Result<(), OutboxError> {
         folder::remove(&self.path(place, id))
     }
 
     /// Opens the lock of the outbox. The process that holds it (`File::lock`) delivers.
-    pub fn lock_file(&self) -> Result<File, FolderError> {
+    pub fn lock_file(&self) -> Result<File, OutboxError> {
         folder::open_own(&self.dir.join("lock"), OpenOptions::new().write(true).create(true).truncate(false))
     }
 
@@ -337,12 +257,9 @@ impl Outbox {
     }
 
     /// Sets the transport for the alerts of `origin` that wait, and the sender of those that have none.
-    pub fn set_transport_override(&self, origin: &str, over: &TransportOverride) -> Result<(), FolderError> {
-        let name = origin_file(origin);
-        let tmp = self.dir.join("tmp").join(format!("{name}-{:08x}", fastrand::u32(..)));
+    pub fn set_transport_override(&self, origin: &str, over: &TransportOverride) -> Result<(), OutboxError> {
         let json = serde_json::to_vec(over).expect("an override has only strings for keys");
-        folder::write_new(&tmp, &json)?;
-        fs::rename(&tmp, self.overrides_dir().join(name)).map_err(at("rename", &tmp))
+        self.replace_file(&self.overrides_dir().join(origin_file(origin)), &json)
     }
 
     /// The override for `origin`.

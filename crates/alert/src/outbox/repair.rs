@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::folder::{self, FolderError, at};
+use super::folder::{self, at};
 use super::record::{self, DAMAGED, OutboxRecord, RecordError, StoredAlert};
 use super::{Outbox, OutboxError, OutboxFolder};
 use crate::alert::{Alert, AlertEntry};
@@ -41,7 +41,7 @@ impl Outbox {
 
     /// Replaces a damaged alert by its good lines and a notice about the others. The damaged file becomes a dead letter.
     /// Where the disk refuses, `stored` is repaired all the same.
-    pub fn repair(&self, stored: &mut StoredAlert) -> Result<(), FolderError> {
+    pub(super) fn replace_damaged(&self, stored: &mut StoredAlert) -> Result<(), OutboxError> {
         let id = stored.alert.id.clone();
         let kept = format!("{id}{DAMAGED}");
         stored.alert.entries.push(notice(stored.damaged, &kept));
@@ -57,7 +57,7 @@ impl Outbox {
     }
 
     /// Keeps a damaged file as a dead letter.
-    pub(super) fn keep_damaged(&self, path: &Path, id: &str) -> Result<String, FolderError> {
+    pub(super) fn keep_damaged(&self, path: &Path, id: &str) -> Result<String, OutboxError> {
         let kept = format!("{id}{DAMAGED}");
         let dead = self.path(OutboxFolder::Dead, &kept);
         fs::hard_link(path, &dead).map_err(at("link", &dead))?;
@@ -127,7 +127,7 @@ struct Pieces<'a> {
 }
 
 impl Pieces<'_> {
-    fn write(&mut self, piece: &mut StoredAlert) -> Result<(), FolderError> {
+    fn write(&mut self, piece: &mut StoredAlert) -> Result<(), OutboxError> {
         let name = format!("{}.{}", self.id, self.names.len() + 1);
         piece.alert.id.clone_from(&name);
         let tmp = self.outbox.dir().join("tmp").join(&name);
@@ -137,7 +137,7 @@ impl Pieces<'_> {
         Ok(())
     }
 
-    fn commit(self) -> Result<Vec<String>, FolderError> {
+    fn commit(self) -> Result<Vec<String>, OutboxError> {
         for name in &self.names {
             let tmp = self.outbox.dir().join("tmp").join(name);
             fs::rename(&tmp, self.outbox.path(OutboxFolder::New, name)).map_err(at("rename", &tmp))?;

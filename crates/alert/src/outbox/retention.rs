@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::folder::{self, FolderError};
+use super::folder::{self, OutboxError};
 use super::{Outbox, OutboxFolder};
 
 /// The days for which dead letters are kept, unless `IRONLANCE_OUTBOX_DEAD_DAYS` says otherwise.
@@ -46,15 +46,6 @@ impl OutboxLimits {
     }
 }
 
-/// Whether there is room for another alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// There is, after this number of dead letters was removed.
-    Made(usize),
-    /// There is none: the outbox has this size in bytes.
-    None(u64),
-}
-
 /// Keeps an outbox within its limits, without measuring it for each alert.
 #[derive(Debug)]
 pub struct Retention {
@@ -77,12 +68,14 @@ impl Retention {
         self.limits
     }
 
-    /// Makes room for `bytes`: removes the oldest dead letters first, and no alert that waits.
-    pub fn make_room(&mut self, outbox: &Outbox, bytes: u64, now: Instant) -> Room {
+    /// Makes room for `bytes`: removes the oldest dead letters first, and no alert that waits. Gives the number of those that
+    /// were removed.
+    pub fn make_room(&mut self, outbox: &Outbox, bytes: usize, now: Instant) -> Result<usize, OutboxError> {
+        let bytes = bytes.try_into().unwrap_or(u64::MAX);
         self.added = self.added.saturating_add(bytes);
         let known = self.measured.filter(|(_, at)| now < *at + MEASURED_FOR && self.added < MIB);
         if known.is_some_and(|(size, _)| size.saturating_add(self.added) <= self.limits.bytes) {
-            return Room::Made(0);
+            return Ok(0);
         }
         let mut size = outbox.size();
         let mut removed = 0;
@@ -99,10 +92,11 @@ impl Retention {
         }
         if size.saturating_add(bytes) > self.limits.bytes {
             (self.measured, self.added) = (None, 0);
-            return Room::None(size);
+            let (path, limit) = (outbox.dir().to_owned(), self.limits.bytes);
+            return Err(OutboxError::Full { path, size, limit });
         }
         (self.measured, self.added) = (Some((size, now)), bytes);
-        Room::Made(removed)
+        Ok(removed)
     }
 
     /// Removes dead letters that have been too old for a while; gives their number. `at` in seconds since 1970.
@@ -131,17 +125,6 @@ impl Outbox {
     fn dead_before(&self, then: i64) -> Vec<String> {
         let dead = metadata(&self.dir().join("dead"));
         dead.into_iter().filter(|(_, meta)| meta.mtime() < then).map(|(name, _)| name).collect()
-    }
-
-    /// Room for `bytes` more, by the limits of the environment.
-    pub fn has_room(&self, bytes: u64) -> Result<(), FolderError> {
-        let limits = OutboxLimits::from_env();
-        match Retention::new(limits).make_room(self, bytes, Instant::now()) {
-            Room::Made(_) => Ok(()),
-            Room::None(size) => {
-                Err(FolderError::Full { path: self.dir().to_owned(), size, limit: limits.bytes })
-            }
-        }
     }
 }
 
@@ -180,9 +163,12 @@ mod tests {
             fs::write(outbox.dir().join(place).join(id), vec![0; 100]).unwrap();
         }
         let mut keeper = Retention::new(OutboxLimits { dead_age: DAY, bytes: 300 });
-        assert_eq!(keeper.make_room(&outbox, 50, Instant::now()), Room::Made(1));
+        assert_eq!(keeper.make_room(&outbox, 50, Instant::now()).unwrap(), 1);
         assert_eq!(outbox.ids(OutboxFolder::Dead).unwrap(), ["2"]);
-        assert_eq!(keeper.make_room(&outbox, 250, Instant::now()), Room::None(100));
+        assert!(matches!(
+            keeper.make_room(&outbox, 250, Instant::now()),
+            Err(OutboxError::Full { size: 100, limit: 300, .. })
+        ));
         assert_eq!(outbox.ids(OutboxFolder::New).unwrap(), ["0"]);
     }
 

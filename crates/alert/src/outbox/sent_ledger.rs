@@ -9,19 +9,18 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::folder::{self, FolderError, at};
-use super::record::OutboxRecord;
-use super::{Outbox, OutboxFolder, origin_file};
+use super::folder::{self, OutboxError, at};
+use super::store::Store;
+use super::{Outbox, origin_file};
 
 impl Outbox {
-    /// Marks an alert as sent, as its file cannot be removed.
-    pub fn mark_sent(&self, id: &str) -> Result<(), FolderError> {
-        self.append(OutboxFolder::New, id, &OutboxRecord::Sent)
-            .or_else(|_| self.note_in_ledger(&ledgers(), id))
+    /// Notes that an alert was sent.
+    pub(super) fn note_in_ledger(&self, id: &str) -> Result<(), OutboxError> {
+        self.note_in_first(&ledgers(), id)
     }
 
     /// The alerts that wait although the ledger says that they were sent.
-    pub fn sent_but_present(&self) -> Vec<String> {
+    pub(super) fn sent_by_ledger(&self) -> Vec<String> {
         self.sent_by(&ledgers())
     }
 
@@ -44,7 +43,7 @@ impl Outbox {
         folder.join(format!("sent-{}", origin_file(&self.dir().to_string_lossy())))
     }
 
-    fn note_in_ledger(&self, folders: &[PathBuf], id: &str) -> Result<(), FolderError> {
+    fn note_in_first(&self, folders: &[PathBuf], id: &str) -> Result<(), OutboxError> {
         let mut outcome = Ok(());
         for folder in folders {
             let path = self.ledger(folder);
@@ -81,7 +80,7 @@ mod tests {
         for id in ["1", "2"] {
             fs::write(outbox.new_dir().join(id), "x").unwrap();
         }
-        outbox.note_in_ledger(&folders, "1").unwrap();
+        outbox.note_in_first(&folders, "1").unwrap();
         assert_eq!(outbox.sent_by(&folders), ["1"]);
         fs::remove_file(outbox.new_dir().join("1")).unwrap();
         assert!(outbox.sent_by(&folders).is_empty());

@@ -3,7 +3,10 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::batch::Batch;
+use super::record::FailedAttempt;
+use super::store::Store;
 use super::*;
+use crate::alert::Alert;
 use crate::alert::AlertEntry;
 use crate::receiver::Format;
 
@@ -88,7 +91,7 @@ fn a_corrected_transport_holds_for_what_waits() {
             &TransportOverride { transport: corrected.clone(), from: Some("me@example.com".into()) },
         )
         .unwrap();
-    let receiver = outbox.load_for_delivery(&waiting.id).unwrap().alert.receiver;
+    let receiver = Store::load(&outbox, &waiting.id).unwrap().unwrap().alert.receiver;
     assert_eq!((receiver.transport, receiver.from.as_deref()), (corrected, Some("me@example.com")));
     outbox.clear_overrides();
     assert!(outbox.transport_override("a").is_some(), "kept while something waits");

@@ -10,9 +10,8 @@ use crate::alert::{Alert, AlertEntry};
 use crate::log;
 use crate::notification::Notification;
 use crate::outbox::batch::Batch;
-use crate::outbox::folder::FolderError;
-use crate::outbox::retention::{OutboxLimits, Retention, Room};
-use crate::outbox::{Outbox, OutboxFolder, TransportOverride, new_id, unix_time};
+use crate::outbox::retention::{OutboxLimits, Retention};
+use crate::outbox::{Outbox, OutboxError, OutboxFolder, TransportOverride, new_id, unix_time};
 use crate::receiver::{Receiver, Transport};
 use crate::secret::Secret;
 use launcher::{DelivererLauncher, StartReason};
@@ -129,11 +128,7 @@ impl Submitter {
 
     fn store(&mut self, alert: &Alert, event: Option<&str>) {
         let Some(outbox) = self.outbox() else { return self.memory.deliver(alert) };
-        if let Err(error) = self.make_room(&outbox, alert.size()) {
-            log_outbox_error(&self.options.state_dir, &error);
-            return self.memory.deliver(alert);
-        }
-        match outbox.put(alert, event) {
+        match self.make_room(&outbox, alert.size()).and_then(|()| outbox.put(alert, event)) {
             Ok(()) => self.deliverer.deliver(&outbox),
             Err(error) => {
                 log_outbox_error(&self.options.state_dir, &error);
@@ -143,22 +138,15 @@ impl Submitter {
     }
 
     /// Makes room in the outbox; logs what was removed.
-    fn make_room(&mut self, outbox: &Outbox, size: usize) -> Result<(), FolderError> {
-        let size = size.try_into().unwrap_or(u64::MAX);
-        match self.retention.make_room(outbox, size, Instant::now()) {
-            Room::Made(0) => Ok(()),
-            Room::Made(removed) => {
-                let limit = self.retention.limits().bytes;
-                log(&format!(
-                    "the outbox has reached {limit} bytes (IRONLANCE_OUTBOX_MB): {removed} dead letter(s) were removed, the oldest first"
-                ));
-                Ok(())
-            }
-            Room::None(size) => {
-                let limit = self.retention.limits().bytes;
-                Err(FolderError::Full { path: outbox.dir().to_owned(), size, limit })
-            }
+    fn make_room(&mut self, outbox: &Outbox, size: usize) -> Result<(), OutboxError> {
+        let removed = self.retention.make_room(outbox, size, Instant::now())?;
+        if removed > 0 {
+            let limit = self.retention.limits().bytes;
+            log(&format!(
+                "the outbox has reached {limit} bytes (IRONLANCE_OUTBOX_MB): {removed} dead letter(s) were removed, the oldest first"
+            ));
         }
+        Ok(())
     }
 
     /// Removes dead letters that are too old, and logs it.

@@ -13,6 +13,7 @@ use super::schedule::QueueKey;
 use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt, to_receiver};
 use crate::channel::DeliveryError;
 use crate::log;
+use crate::outbox::OutboxError;
 
 impl DeliveryWorker {
     /// Delivers until the machine ends; gives the number of alerts that remain.
@@ -138,13 +139,13 @@ impl Dispatcher<'_> {
                     }
                     Err(error) => self.store_failed(&error),
                 },
-                Err(error) => self.store_failed(&error.to_string()),
+                Err(error) => self.store_failed(&error),
             }
         }
         Input::Found(found)
     }
 
-    fn store_failed(&mut self, error: &str) {
+    fn store_failed(&mut self, error: &OutboxError) {
         log(&format!("{error}; trying again"));
         self.step(Input::StoreFailed);
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::*;
 use crate::alert::{Alert, AlertEntry};
 use crate::channel::{DeliveryChannel, DeliveryProgress, Receipt, RecipientRefusal, Retry};
-use crate::delivery::store::Store;
 use crate::delivery::worker::{DAY, OpenChannel};
 use crate::outbox::record::{FailedAttempt, StoredAlert};
+use crate::outbox::store::Store;
 use crate::outbox::{Outbox, OutboxFolder, unix_time};
 use crate::receiver::{Format, Transport};
 
@@ -139,6 +139,10 @@ fn each_recipient_has_a_fate_of_its_own() {
     assert!(outbox.is_empty());
 }
 
+fn read_only() -> OutboxError {
+    OutboxError::Foreign { path: "outbox".into(), reason: "read-only".into() }
+}
+
 /// Keeps what it should let go, as a folder that became read-only does.
 struct Stuck(Outbox);
 
@@ -146,7 +150,7 @@ impl Store for Stuck {
     fn ids(&self) -> Vec<String> {
         self.0.ids(OutboxFolder::New).unwrap()
     }
-    fn load(&self, id: &str) -> Result<Option<StoredAlert>, crate::outbox::OutboxError> {
+    fn load(&self, id: &str) -> Result<Option<StoredAlert>, OutboxError> {
         Store::load(&self.0, id)
     }
     fn is_waiting(&self, id: &str) -> bool {
@@ -155,16 +159,16 @@ impl Store for Stuck {
     fn location_hint(&self, _: &str) -> String {
         String::new()
     }
-    fn remove_delivered(&self, _: &str) -> Result<(), String> {
-        Err("read-only".into())
+    fn remove_delivered(&self, _: &str) -> Result<(), OutboxError> {
+        Err(read_only())
     }
-    fn dead_letter(&self, _: &str, _: &FailedAttempt) -> Result<(), String> {
-        Err("read-only".into())
+    fn dead_letter(&self, _: &str, _: &FailedAttempt) -> Result<(), OutboxError> {
+        Err(read_only())
     }
-    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), String> {
+    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), OutboxError> {
         Ok(())
     }
-    fn replace(&self, _: &StoredAlert) -> Result<(), String> {
+    fn set_recipients(&self, _: &StoredAlert) -> Result<(), OutboxError> {
         Ok(())
     }
     fn record_attempt(&self, _: &str, _: &FailedAttempt) {}
@@ -220,11 +224,11 @@ impl Store for Hiccup {
     fn ids(&self) -> Vec<String> {
         self.0.ids(OutboxFolder::New).unwrap()
     }
-    fn load(&self, id: &str) -> Result<Option<StoredAlert>, crate::outbox::OutboxError> {
+    fn load(&self, id: &str) -> Result<Option<StoredAlert>, OutboxError> {
         if self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1 {
             let source = std::io::Error::other("out of descriptors");
-            let error = crate::outbox::folder::FolderError::Io { action: "open", path: id.into(), source };
-            return Err(error.into());
+            let error = OutboxError::Io { action: "open", path: id.into(), source };
+            return Err(error);
         }
         Store::load(&self.0, id)
     }
@@ -234,16 +238,16 @@ impl Store for Hiccup {
     fn location_hint(&self, _: &str) -> String {
         String::new()
     }
-    fn remove_delivered(&self, id: &str) -> Result<(), String> {
+    fn remove_delivered(&self, id: &str) -> Result<(), OutboxError> {
         Store::remove_delivered(&self.0, id)
     }
-    fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), String> {
+    fn dead_letter(&self, id: &str, attempt: &FailedAttempt) -> Result<(), OutboxError> {
         Store::dead_letter(&self.0, id, attempt)
     }
-    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), String> {
+    fn dead_letter_part(&self, _: &Alert, _: &FailedAttempt) -> Result<(), OutboxError> {
         Ok(())
     }
-    fn replace(&self, _: &StoredAlert) -> Result<(), String> {
+    fn set_recipients(&self, _: &StoredAlert) -> Result<(), OutboxError> {
         Ok(())
     }
     fn record_attempt(&self, _: &str, _: &FailedAttempt) {}

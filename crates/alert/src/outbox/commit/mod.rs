@@ -11,7 +11,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::folder::{self, FolderError, at};
+use super::folder::{self, OutboxError, at};
 use super::record;
 use super::{Outbox, OutboxFolder, origin_file};
 use crate::alert::Alert;
@@ -45,7 +45,7 @@ impl Commit<'_> {
         written.chain((0..count).map(CommitStep::Release)).chain([CommitStep::Sync]).collect()
     }
 
-    fn run(&self, step: CommitStep) -> Result<(), FolderError> {
+    fn run(&self, step: CommitStep) -> Result<(), OutboxError> {
         match step {
             CommitStep::Write(index) => {
                 let alert = &self.alerts[index];
@@ -61,7 +61,7 @@ impl Commit<'_> {
             CommitStep::Release(0) => self.outbox.release(&self.alerts[0].id),
             CommitStep::Release(index) => match self.outbox.release(&self.alerts[index].id) {
                 // Another process of the pool has finished this commit.
-                Err(error) if error.is_not_found() => Ok(()),
+                Err(error) if error.is_gone() => Ok(()),
                 released => released,
             },
             CommitStep::Sync => {
@@ -72,7 +72,7 @@ impl Commit<'_> {
         }
     }
 
-    fn link(&self) -> Result<(), FolderError> {
+    fn link(&self) -> Result<(), OutboxError> {
         let pending = self.outbox.pending(&self.alerts[0].origin);
         folder::remove(&pending)?;
         fs::hard_link(self.outbox.tmp(&self.alerts[0].id), &pending).map_err(at("link", &pending))
@@ -82,7 +82,7 @@ impl Commit<'_> {
 impl Outbox {
     /// Stores an alert; it is safe when this returns. With `event`, the event that it was made of stays known until
     /// [`Outbox::ack`].
-    pub fn put(&self, alert: &Alert, event: Option<&str>) -> Result<(), FolderError> {
+    pub fn put(&self, alert: &Alert, event: Option<&str>) -> Result<(), OutboxError> {
         self.put_all(std::slice::from_ref(alert), event).map_err(|(error, _)| error)
     }
 
@@ -92,7 +92,7 @@ impl Outbox {
         &self,
         alerts: &'a [Alert],
         event: Option<&'a str>,
-    ) -> Result<(), (FolderError, &'a [Alert])> {
+    ) -> Result<(), (OutboxError, &'a [Alert])> {
         self.prepare().map_err(|error| (error, alerts))?;
         let commit = Commit { outbox: self, alerts, event };
         for step in commit.steps() {
@@ -133,7 +133,7 @@ impl Outbox {
         stored.unacked
     }
 
-    fn release(&self, id: &str) -> Result<(), FolderError> {
+    fn release(&self, id: &str) -> Result<(), OutboxError> {
         let tmp = self.tmp(id);
         fs::rename(&tmp, self.path(OutboxFolder::New, id)).map_err(at("rename", &tmp))
     }

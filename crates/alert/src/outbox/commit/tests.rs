@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::outbox::store::Store;
 
 /// The process was killed.
 struct Killed;
