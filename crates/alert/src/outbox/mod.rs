@@ -243,14 +243,15 @@ impl Outbox {
         same && rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
-    /// Finishes commits that a kill has cut, and removes other files of `tmp` that are older than an hour.
+    /// Finishes commits that a kill has cut, and removes files of `tmp` that no commit needs and that are older than an hour.
     pub fn clean_tmp(&self) {
         self.finish_commits();
+        let Some(needed) = self.uncommitted() else { return };
         let dir = self.dir.join("tmp");
         for name in folder::names(&dir).unwrap_or_default() {
-            let path = dir.join(name);
+            let path = dir.join(&name);
             let written = fs::symlink_metadata(&path).map_or(i64::MAX, |meta| meta.mtime());
-            if unix_time().saturating_sub(written) > 3600 {
+            if unix_time().saturating_sub(written) > 3600 && !needed.contains(&name) {
                 let _ = folder::remove(&path);
             }
         }

@@ -7,7 +7,9 @@
 //!
 //! The header of FIRST names the others. A kill before the commit leaves files in `tmp` that mean nothing: the event comes
 //! again. After it, the next process that reads `pending/ORIGIN` finishes the renames, and knows that the event was stored.
+//! It knows this by FIRST being gone from `tmp`: so nothing removes a file there that `pending` names, however old.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,11 +55,12 @@ impl Commit<'_> {
                 let content = record::file_with_siblings(alert, self.event, siblings);
                 folder::write_new(&self.outbox.tmp(&alert.id), content.as_bytes())
             }
-            CommitStep::Link => {
+            CommitStep::Link => match self.link() {
                 // Without the link an event that comes twice makes two mails; that is better than none.
-                let _ = self.link();
-                Ok(())
-            }
+                Err(_) if self.alerts.len() == 1 => Ok(()),
+                // Without it a commit of several could not be finished after a kill.
+                linked => linked,
+            },
             CommitStep::Release(0) => self.outbox.release(&self.alerts[0].id),
             CommitStep::Release(index) => match self.outbox.release(&self.alerts[index].id) {
                 // Another process of the pool has finished this commit.
@@ -74,6 +77,8 @@ impl Commit<'_> {
 
     fn link(&self) -> Result<(), OutboxError> {
         let pending = self.outbox.pending(&self.alerts[0].origin);
+        // The link names the files of an earlier commit, which may have been cut.
+        let _ = self.outbox.committed_event(&pending);
         folder::remove(&pending)?;
         fs::hard_link(self.outbox.tmp(&self.alerts[0].id), &pending).map_err(at("link", &pending))
     }
@@ -101,7 +106,7 @@ impl Outbox {
                 // The others are committed; a kill before the answer gives these another chance.
                 return Err((error, &alerts[index..]));
             }
-            if let CommitStep::Release(_) = step {
+            if let CommitStep::Link | CommitStep::Release(_) = step {
                 let _ = folder::remove(&self.pending(&alerts[0].origin));
             }
             for alert in alerts {
@@ -131,6 +136,21 @@ impl Outbox {
             let _ = self.release(&sibling);
         }
         stored.unacked
+    }
+
+    /// The names in `tmp` that a commit of `pending` may still need; `None` where one cannot be read.
+    pub(super) fn uncommitted(&self) -> Option<HashSet<String>> {
+        let pending = self.dir().join("pending");
+        let mut needed = HashSet::new();
+        for name in folder::names(&pending).ok()? {
+            let content = match folder::read_own(&pending.join(name)) {
+                Err(error) if error.is_gone() || error.is_damage() => continue,
+                content => content.ok()?,
+            };
+            needed.extend(record::siblings(&content));
+            needed.extend(record::read(&content).ok().map(|stored| stored.alert.id));
+        }
+        Some(needed)
     }
 
     fn release(&self, id: &str) -> Result<(), OutboxError> {

@@ -29,6 +29,8 @@ impl World {
         match self.lives.last_mut() {
             Some(0) => {
                 self.lives.pop();
+                age_tmp(&self.outbox);
+                self.outbox.clean_tmp();
                 Err(Killed)
             }
             Some(left) => {
@@ -64,6 +66,15 @@ impl World {
             }
         }
         self.step()
+    }
+}
+
+/// Hours pass.
+fn age_tmp(outbox: &Outbox) {
+    let tmp = outbox.dir().join("tmp");
+    for name in folder::names(&tmp).unwrap() {
+        let file = fs::File::options().write(true).open(tmp.join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7200)).unwrap();
     }
 }
 
@@ -126,4 +137,35 @@ fn a_commit_that_fails_gives_back_what_is_not_stored() {
     assert_eq!(left, alerts);
     assert!(outbox.is_empty() && !outbox.is_unacked("event 1"));
     assert_eq!(folder::names(&dir.path().join("outbox/tmp")).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_commit_that_takes_hours_keeps_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    let alerts = [Alert::sample("true", "one"), Alert::sample("true", "two")];
+    let commit = Commit { outbox: &outbox, alerts: &alerts, event: Some("event 1") };
+    for step in commit.steps() {
+        if let CommitStep::Release(_) = step {
+            age_tmp(&outbox);
+            outbox.clean_tmp();
+        }
+        commit.run(step).unwrap();
+    }
+    assert_eq!(outbox.ids(OutboxFolder::New).unwrap().len(), 2);
+    fs::write(outbox.dir().join("tmp/left"), "by a kill").unwrap();
+    age_tmp(&outbox);
+    outbox.clean_tmp();
+    assert!(folder::names(&outbox.dir().join("tmp")).unwrap().is_empty(), "no commit needs it");
+}
+
+#[test]
+fn several_alerts_are_not_committed_where_a_kill_could_part_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    fs::create_dir(outbox.pending("test")).unwrap();
+    let alerts = [Alert::sample("true", "one"), Alert::sample("true", "two")];
+    let (_, left) = outbox.put_all(&alerts, Some("event 1")).unwrap_err();
+    assert_eq!((left, outbox.is_empty()), (&alerts[..], true));
+    outbox.put_all(&alerts[..1], Some("event 1")).unwrap();
 }
