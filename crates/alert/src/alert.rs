@@ -83,6 +83,7 @@ impl Alert {
             host: "web1".into(),
             created: crate::outbox::unix_time(),
             receiver: Receiver {
+                name: String::new(),
                 transport: crate::receiver::Transport::Sendmail { command: command.into() },
                 from: None,
                 to: vec!["ops@example.com".into()],

@@ -9,22 +9,28 @@ use serde::{Deserialize, Serialize};
 use crate::secret::Secret;
 
 /// A channel, the addresses that it serves, and the format that they read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receiver {
+    /// Which of the program's receivers this is; empty where there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// The channel and its settings.
     pub transport: Transport,
     /// The sender: From header and envelope; a sendmail command may do without.
     pub from: Option<String>,
     /// The addresses as they were given; never empty.
     pub to: Vec<String>,
-    /// What the addresses read.
+    /// What the addresses read. Stored beside the receiver (`outbox/record`).
+    #[serde(skip)]
     pub format: Format,
 }
 
 /// How the entries of an alert become the text that people read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// A mail: the texts, then the details.
+    #[default]
     Mail,
     /// A mail about several things: a line for each, with its time; then the details.
     Digest,

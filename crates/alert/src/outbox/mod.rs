@@ -8,8 +8,8 @@
 //!
 //! An alert is safe once it is in `new`; each arrow is one rename, so a kill leaves it on one side or the other.
 //! `pending/ORIGIN` is a second name of the file that a listener commits (`commit`), kept until the supervisor has the
-//! answer: it tells which event was stored last. `ways/ORIGIN` holds the transport that a listener uses now, for alerts
-//! that it left behind with another. `last-error` says why the last attempt has failed.
+//! answer: it tells which event was stored last. `ways/ORIGIN`, one for each receiver of a listener, holds the
+//! transport that it uses now, for alerts that it left behind with another. `last-error` says why the last attempt has failed.
 
 pub mod batch;
 mod commit;
@@ -32,7 +32,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
-use crate::receiver::Transport;
+use crate::receiver::{Receiver, Transport};
 pub use folder::OutboxError;
 use folder::at;
 use record::{OutboxRecord, StoredAlert};
@@ -49,13 +49,20 @@ pub struct Outbox {
     dir: PathBuf,
 }
 
-/// The transport that a listener uses now, for its alerts that wait with another.
+/// The transport that a listener uses for a receiver now, for its alerts that wait with another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransportOverride {
     /// See [`crate::Receiver::transport`].
     pub transport: Transport,
     /// See [`crate::Receiver::from`].
     pub from: Option<String>,
+}
+
+impl TransportOverride {
+    /// What a receiver has now.
+    pub fn of(receiver: &Receiver) -> Self {
+        Self { transport: receiver.transport.clone(), from: receiver.from.clone() }
+    }
 }
 
 /// The folder that an alert is in.
@@ -257,16 +264,21 @@ impl Outbox {
         }
     }
 
-    /// Sets the transport for the alerts of `origin` that wait, and the sender of those that have none.
-    pub fn set_transport_override(&self, origin: &str, over: &TransportOverride) -> Result<(), OutboxError> {
-        let json = serde_json::to_vec(over).expect("an override has only strings for keys");
-        self.replace_file(&self.overrides_dir().join(origin_file(origin)), &json)
+    /// Sets the transport for the alerts of `origin` to this receiver that wait, and the sender of those that have none.
+    pub fn set_transport_override(&self, origin: &str, receiver: &Receiver) -> Result<(), OutboxError> {
+        let json = serde_json::to_vec(&TransportOverride::of(receiver));
+        let json = json.expect("an override has only strings for keys");
+        self.replace_file(&self.override_file(origin, receiver), &json)
     }
 
-    /// The override for `origin`.
-    pub fn transport_override(&self, origin: &str) -> Option<TransportOverride> {
-        let content = folder::read_own(&self.overrides_dir().join(origin_file(origin))).ok()?;
-        serde_json::from_slice(&content).ok()
+    /// The override for the alerts of `origin` to this receiver.
+    pub fn transport_override(&self, origin: &str, receiver: &Receiver) -> Option<TransportOverride> {
+        serde_json::from_slice(&folder::read_own(&self.override_file(origin, receiver)).ok()?).ok()
+    }
+
+    fn override_file(&self, origin: &str, receiver: &Receiver) -> PathBuf {
+        let owner = if receiver.name.is_empty() { "" } else { "\n" };
+        self.overrides_dir().join(origin_file(&format!("{origin}{owner}{}", receiver.name)))
     }
 
     /// Removes all overrides, which may hold passwords, once nothing waits and nothing is dead.

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::alert::{Alert, AlertEntry};
 use crate::notification::Notification;
-use crate::receiver::{Format, Receiver, Transport};
+use crate::receiver::{Format, Receiver};
 
 /// The version of this format.
 const VERSION: u32 = 1;
@@ -45,29 +45,15 @@ pub struct AlertHeader {
     origin: String,
     host: String,
     created: i64,
-    route: RouteRecord,
+    route: Receiver,
     subject: Option<String>,
-    form: FormRecord,
-    /// A mail is a digest.
-    #[serde(default, skip_serializing_if = "is_false")]
+    form: Format,
+    /// The form is a digest; `form` says that it is a mail, for versions that know no other.
+    #[serde(default, skip_serializing_if = "is_default")]
     digest: bool,
     /// The ids of the other alerts of the same commit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     siblings: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct RouteRecord {
-    transport: Transport,
-    from: Option<String>,
-    to: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FormRecord {
-    Mail,
-    Sms { max_length: Option<usize> },
 }
 
 /// An entry, and the event that it was made of.
@@ -96,18 +82,13 @@ pub struct FailedAttempt {
     /// Why it failed.
     pub reason: String,
     /// For how long it had been tried by then, in seconds of a monotonic clock.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tried: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
+/// Whether a field need not be written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// An alert file, read.
@@ -174,28 +155,18 @@ pub enum RecordError {
 impl AlertHeader {
     /// The header of an alert.
     pub fn of(alert: &Alert, siblings: &[Alert]) -> Self {
-        let Alert { id, origin, host, created, receiver, subject, .. } = alert.clone();
-        let Receiver { transport, from, to, format } = receiver;
-        let form = match format {
-            Format::Mail | Format::Digest => FormRecord::Mail,
-            Format::Sms { max_length } => FormRecord::Sms { max_length },
-        };
-        let route = RouteRecord { transport, from, to };
+        let Alert { id, origin, host, created, receiver: route, subject, .. } = alert.clone();
+        let digest = route.format == Format::Digest;
+        let form = if digest { Format::Mail } else { route.format };
         let siblings = siblings.iter().map(|sibling| sibling.id.clone()).collect();
-        let digest = format == Format::Digest;
         Self { v: VERSION, id, origin, host, created, route, subject, form, digest, siblings }
     }
 
     /// The alert, without entries.
     pub fn into_alert(self) -> Alert {
-        let Self { id, origin, host, created, route: RouteRecord { transport, from, to }, subject, .. } =
-            self;
-        let format = match self.form {
-            FormRecord::Mail if self.digest => Format::Digest,
-            FormRecord::Mail => Format::Mail,
-            FormRecord::Sms { max_length } => Format::Sms { max_length },
-        };
-        let receiver = Receiver { transport, from, to, format };
+        let Self { id, origin, host, created, route, subject, form, digest, .. } = self;
+        let format = if digest { Format::Digest } else { form };
+        let receiver = Receiver { format, ..route };
         Alert { id, origin, host, created, receiver, subject, entries: Vec::new() }
     }
 }

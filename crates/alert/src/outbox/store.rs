@@ -63,9 +63,10 @@ impl Store for Outbox {
             Err(error) if error.is_gone() => return Ok(None),
             loaded => loaded?,
         };
-        if let Some(over) = self.transport_override(&stored.alert.origin) {
-            stored.alert.receiver.transport = over.transport;
-            stored.alert.receiver.from = stored.alert.receiver.from.or(over.from);
+        let receiver = &mut stored.alert.receiver;
+        if let Some(over) = self.transport_override(&stored.alert.origin, receiver) {
+            receiver.transport = over.transport;
+            receiver.from = receiver.from.take().or(over.from);
         }
         Ok(Some(stored))
     }

@@ -84,20 +84,36 @@ fn a_corrected_transport_holds_for_what_waits() {
     let (_dir, outbox) = outbox();
     let waiting = alert("a", "died");
     outbox.put(&waiting, None).unwrap();
-    let corrected = Transport::Sendmail { command: "corrected".into() };
-    outbox
-        .set_transport_override(
-            "a",
-            &TransportOverride { transport: corrected.clone(), from: Some("me@example.com".into()) },
-        )
-        .unwrap();
-    let receiver = Store::load(&outbox, &waiting.id).unwrap().unwrap().alert.receiver;
-    assert_eq!((receiver.transport, receiver.from.as_deref()), (corrected, Some("me@example.com")));
+    let transport = Transport::Sendmail { command: "corrected".into() };
+    let now = Receiver { transport, from: Some("me@example.com".into()), ..waiting.receiver.clone() };
+    outbox.set_transport_override("a", &now).unwrap();
+    let receiver = || Store::load(&outbox, &waiting.id).unwrap().unwrap().alert.receiver;
+    assert_eq!(receiver(), now);
     outbox.clear_overrides();
-    assert!(outbox.transport_override("a").is_some(), "kept while something waits");
+    assert_eq!(receiver(), now, "kept while something waits");
     outbox.remove_delivered(&waiting.id).unwrap();
     outbox.clear_overrides();
-    assert_eq!(outbox.transport_override("a"), None);
+    assert_eq!(outbox.transport_override("a", &now), None);
+}
+
+#[test]
+fn each_receiver_of_a_listener_has_a_transport_of_its_own() {
+    let (_dir, outbox) = outbox();
+    let to = |name: &str| {
+        let mut alert = alert("a", "died");
+        alert.receiver.name = name.into();
+        outbox.put(&alert, None).unwrap();
+        alert
+    };
+    let (ops, dev, only) = (to("ops"), to("dev"), to(""));
+    let transport = Transport::Sendmail { command: "corrected".into() };
+    let corrected = Receiver { transport, ..ops.receiver.clone() };
+    outbox.set_transport_override("a", &corrected).unwrap();
+    let receiver = |alert: &Alert| Store::load(&outbox, &alert.id).unwrap().unwrap().alert.receiver;
+    assert_eq!(
+        (receiver(&ops), receiver(&dev), receiver(&only)),
+        (corrected, dev.receiver.clone(), only.receiver.clone())
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::alert::{Alert, AlertEntry};
 use crate::log;
 use crate::notification::Notification;
 use crate::outbox::batch::Batch;
+use crate::outbox::record::StoredAlert;
 use crate::outbox::retention::{OutboxLimits, Retention};
 use crate::outbox::{Outbox, OutboxError, OutboxFolder, TransportOverride, new_id, unix_time};
 use crate::receiver::{Receiver, Transport};
@@ -84,21 +85,21 @@ impl Submitter {
 
     /// Sets our transport for alerts of ours that wait with another, and for those of an earlier override.
     fn override_transport(&self, outbox: &Outbox) {
-        let (origin, transport) = (&self.options.origin, &self.options.receiver.transport);
-        let over =
-            TransportOverride { transport: transport.clone(), from: self.options.receiver.from.clone() };
-        let left = outbox.transport_override(origin);
-        if left.as_ref() == Some(&over) {
+        let SubmitterOptions { origin, receiver, .. } = &self.options;
+        let left = outbox.transport_override(origin, receiver);
+        if left.as_ref() == Some(&TransportOverride::of(receiver)) {
             return;
         }
-        let other = |place, id: &String| {
-            outbox.load(place, id).is_ok_and(|stored| {
-                stored.alert.origin == *origin && stored.alert.receiver.transport != *transport
+        let has_other = |place, id: &String| {
+            outbox.load(place, id).is_ok_and(|StoredAlert { alert, .. }| {
+                let theirs = &alert.receiver;
+                let is_ours = alert.origin == *origin && theirs.name == receiver.name;
+                is_ours && theirs.transport != receiver.transport
             })
         };
-        let waits = |place| outbox.ids(place).unwrap_or_default().iter().any(|id| other(place, id));
+        let waits = |place| outbox.ids(place).unwrap_or_default().iter().any(|id| has_other(place, id));
         if (left.is_some() || waits(OutboxFolder::New) || waits(OutboxFolder::Dead))
-            && let Err(error) = outbox.set_transport_override(origin, &over)
+            && let Err(error) = outbox.set_transport_override(origin, receiver)
         {
             log(&error.to_string());
         }

@@ -82,7 +82,7 @@ pub(super) fn resolve(
         Transport::Sendmail { .. } | Transport::BodyOnly { .. } => vec![email.clone()],
     };
     Ok(MailDestination {
-        receiver: Some(Receiver { transport, from, to, format: Format::Mail }),
+        receiver: Some(Receiver { name: String::new(), transport, from, to, format: Format::Mail }),
         email: Some(email),
     })
 }
@@ -111,7 +111,7 @@ pub(super) fn resolve_batch(
         (None, Some((_, server))) => smtp(mail, server, environment)?,
         (None, None) => smtp(mail, &MailServer::localhost(), environment)?,
     };
-    let receiver = Receiver { transport, from: Some(from), to, format: Format::Digest };
+    let receiver = Receiver { name: String::new(), transport, from: Some(from), to, format: Format::Digest };
     Ok(MailDestination { receiver: Some(receiver), email: None })
 }
 
