@@ -8,6 +8,7 @@ pub mod channel;
 pub mod delivery;
 pub mod notification;
 pub mod outbox;
+mod readiness;
 pub mod receiver;
 pub mod render;
 pub mod secret;
@@ -20,7 +21,12 @@ pub use secret::Secret;
 pub use submit::{Submitter, SubmitterOptions};
 
 /// Writes a line to stderr, which supervisord logs. A failure is ignored: there is no other place to report it.
-pub(crate) fn log(line: &str) {
+fn log(line: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// The number in an environment variable, if it is one.
+fn number_of_env<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok()?.parse().ok()
 }

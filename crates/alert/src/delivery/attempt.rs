@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::machine::Input;
 use super::schedule::QueueKey;
 use super::worker::{AttemptResult, DeliveryWorker, Message, failed_attempt};
-use crate::channel::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt, Retry};
+use crate::channel::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt, RecipientRefusal, Retry};
 use crate::log;
 use crate::outbox::record::StoredAlert;
 use crate::outbox::unix_time;
@@ -104,13 +104,11 @@ pub(super) fn run_queue(
                 catch_unwind(attempt).unwrap_or_else(|_| {
                     open = None;
                     let reason = format!("internal error with {transport}");
-                    AttemptResult::Failed { undelivered: DeliveryError::Unreachable(reason), tried }
+                    worker.failed(&id, DeliveryError::Unreachable(reason), tried)
                 })
             },
         );
-        if let AttemptResult::Failed { undelivered, tried } = &result {
-            worker.store.record_attempt(&id, &failed_attempt(undelivered.reason(), *tried));
-        } else {
+        if !matches!(result, AttemptResult::Failed(_)) {
             state.since.remove(&id);
         }
         if tell.send(Message::Finished(queue.clone(), id, result)).is_err() {
@@ -144,11 +142,14 @@ impl DeliveryWorker {
                 Err(AttemptResult::Closed(None))
             }
             Err(error) if error.is_damage() => Err(self.dead_letter_alert(id, error.to_string(), 0)),
-            Err(error) => Err(AttemptResult::Failed {
-                undelivered: DeliveryError::Deferred(error.to_string()),
-                tried: 0,
-            }),
+            Err(error) => Err(self.failed(id, DeliveryError::Deferred(error.to_string()), 0)),
         }
+    }
+
+    /// Records an attempt that failed. `tried` is for how long the alert has been tried, in seconds.
+    fn failed(&self, id: &str, undelivered: DeliveryError, tried: u64) -> AttemptResult {
+        self.store.record_attempt(id, &failed_attempt(undelivered.reason(), tried));
+        AttemptResult::Failed(undelivered)
     }
 
     fn dead_letter_alert(&self, id: &str, reason: String, tried: u64) -> AttemptResult {
@@ -185,7 +186,7 @@ impl DeliveryWorker {
             Err(undelivered) if self.is_too_old(&stored, tried) => {
                 self.dead_letter_alert(id, format!("too old; last: {}", undelivered.reason()), tried)
             }
-            Err(undelivered) => AttemptResult::Failed { undelivered, tried },
+            Err(undelivered) => self.failed(id, undelivered, tried),
         }
     }
 
@@ -198,32 +199,30 @@ impl DeliveryWorker {
         tried: u64,
     ) -> AttemptResult {
         let id = &stored.alert.id;
-        let pick = |retry: Retry| {
-            let refused = receipt.refused.iter().filter(move |refusal| refusal.retry == retry);
-            refused.map(|refusal| refusal.recipient.clone()).collect::<Vec<_>>()
+        let refused = receipt.refused.iter();
+        let (later, never): (Vec<_>, Vec<_>) = refused.partition(|refusal| refusal.retry == Retry::Later);
+        let recipients = |refusals: &[&RecipientRefusal]| {
+            refusals.iter().map(|refusal| refusal.recipient.clone()).collect::<Vec<_>>()
         };
-        let (later, never) = (pick(Retry::Later), pick(Retry::Never));
-        if let Some(refusal) = receipt.refused.iter().find(|refusal| refusal.retry == Retry::Never) {
+        if let Some(refusal) = never.first() {
             let mut dead = stored.alert.clone();
             dead.id = format!("{id}.refused");
-            dead.receiver.to = never;
+            dead.receiver.to = recipients(&never);
             let told = self.store.dead_letter_part(&dead, &failed_attempt(&refusal.reason, tried));
             let told = told.err().map(|error| format!(" ({error})")).unwrap_or_default();
             log(&format!("Error sending email: to {}: given up: {}{told}", dead.receiver, refusal.reason));
         }
-        if later.is_empty() {
-            self.remove(id);
-        } else {
+        if !later.is_empty() {
             let mut rest = stored.clone();
-            rest.alert.receiver.to = later;
+            rest.alert.receiver.to = recipients(&later);
             if let Err(error) = self.store.set_recipients(&rest) {
                 log(&format!("{error}: who still has to get the alert is only known in memory"));
                 state.left.insert(id.clone(), rest.alert.receiver.to);
             }
-            let reasons = receipt.refused.iter().filter(|refusal| refusal.retry == Retry::Later);
-            let reason = reasons.map(|refusal| refusal.reason.clone()).collect::<Vec<_>>().join("; ");
-            return AttemptResult::Failed { undelivered: DeliveryError::Deferred(reason), tried };
+            let reasons: Vec<&str> = later.iter().map(|refusal| refusal.reason.as_str()).collect();
+            return self.failed(id, DeliveryError::Deferred(reasons.join("; ")), tried);
         }
+        self.remove(id);
         AttemptResult::Sent {
             subject: stored.alert.subject.clone().unwrap_or_else(|| "(no subject)".to_owned()),
             receiver: stored.alert.receiver.to_string(),

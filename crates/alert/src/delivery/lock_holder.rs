@@ -11,10 +11,9 @@
 //!    └─────────────────────────────────┘
 //! ```
 
-use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::outbox::Outbox;
+use crate::{log, number_of_env};
 
 /// A deliverer without a heartbeat for this time is stalled, unless `IRONLANCE_OUTBOX_STALLED` says otherwise (seconds).
 const STALLED: u64 = 180;
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// After how long without a heartbeat a deliverer is stalled, by the environment.
 pub fn stall_timeout() -> Duration {
-    let seconds = env::var("IRONLANCE_OUTBOX_STALLED").ok().and_then(|seconds| seconds.parse::<u64>().ok());
+    let seconds = number_of_env("IRONLANCE_OUTBOX_STALLED");
     Duration::from_secs(seconds.filter(|seconds| (1..86_400).contains(seconds)).unwrap_or(STALLED))
 }
 
@@ -53,7 +53,8 @@ pub(super) fn heartbeat_to_listener() {
 #[derive(Debug)]
 pub struct LockHolder {
     pid: Pid,
-    handle: OwnedFd,
+    /// A pidfd.
+    pub(super) handle: OwnedFd,
     heartbeat: u64,
 }
 
@@ -78,26 +79,17 @@ impl LockHolder {
         is_deliverer.then_some(Self { pid, handle, heartbeat: 0 })
     }
 
-    /// Sends a signal, unless the process has ended.
-    pub(super) fn signal(&self, signal: Signal) {
-        let _ = pidfd_send_signal(&self.handle, signal);
-    }
-
-    /// The pidfd, readable once the process has ended.
-    pub(super) const fn handle(&self) -> &OwnedFd {
-        &self.handle
-    }
-
     fn examine(id: i32, lock: (u64, u64)) -> Option<Self> {
         let has_lock = || {
-            let input = fs::metadata(format!("/proc/{id}/fd/0")).ok()?;
-            ((input.dev(), input.ino()) == lock).then_some(())
+            let input = fs::metadata(format!("/proc/{id}/fd/0"));
+            input.is_ok_and(|input| (input.dev(), input.ino()) == lock)
         };
-        has_lock()?;
+        if !has_lock() {
+            return None;
+        }
         let pid = Pid::from_raw(id)?;
         // The pidfd means this process and no later one with the same id.
-        let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-        has_lock()?;
+        let handle = pidfd_open(pid, PidfdFlags::empty()).ok().filter(|_| has_lock())?;
         let owner = fs::metadata(format!("/proc/{id}")).ok()?.uid();
         let own = rustix::process::geteuid().as_raw();
         let command = fs::read(format!("/proc/{id}/cmdline")).ok()?;
@@ -108,9 +100,9 @@ impl LockHolder {
         (owner == own && is_deliverer && holds(&info)).then(|| Self { pid, handle, heartbeat: offset(&info) })
     }
 
-    /// Carries out an action; gives the line to log.
-    pub fn apply(&self, judgement: StallAction) -> Option<String> {
-        judgement.apply(&self.handle, &format!("the deliverer (pid {})", self.pid.as_raw_nonzero()))
+    /// Carries out an action.
+    pub fn apply(&self, action: StallAction) {
+        action.apply(&self.handle, &format!("the deliverer (pid {})", self.pid.as_raw_nonzero()));
     }
 
     /// The process and its last heartbeat.
@@ -143,16 +135,16 @@ pub enum StallAction {
 }
 
 impl StallAction {
-    /// Carries it out on a process; gives the line to log, if any.
-    pub fn apply(self, process: &OwnedFd, name: &str) -> Option<String> {
+    /// Carries it out on a process, and logs it.
+    pub fn apply(self, process: &OwnedFd, name: &str) {
         let (signal, words) = match self {
-            Self::Wait => return None,
+            Self::Wait => return,
             Self::Terminate => (Signal::TERM, "does not get on; it was told to end"),
             Self::Kill => (Signal::KILL, "does not end; it was killed, and another is started"),
         };
         // The process may have ended just now.
-        let _ = pidfd_send_signal(process.as_fd(), signal);
-        Some(format!("{name} {words}"))
+        let _ = pidfd_send_signal(process, signal);
+        log(&format!("{name} {words}"));
     }
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use inotify::{Inotify, WatchMask};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -205,14 +205,6 @@ fn watch_listener(tell: Sender<Message>) {
     });
 }
 
-/// Waits in a thread that has nothing else to do.
-fn wait(time: Duration) {
-    let end = Instant::now() + time;
-    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-        thread::park_timeout(left);
-    }
-}
-
 /// Sends a message when something changes in the folders.
 fn watch_folders(outbox: &Outbox, tell: Sender<Message>) {
     let outbox = outbox.clone();
@@ -220,7 +212,7 @@ fn watch_folders(outbox: &Outbox, tell: Sender<Message>) {
         if watch(&outbox, &tell).is_err() {
             // Out of inotify watches: poll instead.
             while tell.send(Message::Changed(Vec::new())).is_ok() {
-                wait(POLL);
+                thread::park_timeout(POLL);
             }
         }
     });
@@ -242,15 +234,14 @@ fn watch(outbox: &Outbox, tell: &Sender<Message>) -> io::Result<()> {
                 _ => retry_all = true,
             }
         }
-        let news = (retry_all || !changed.is_empty()).then_some(if retry_all {
-            Input::RetryAll.into()
-        } else {
-            Message::Changed(changed)
-        });
-        for message in news.into_iter().chain(handover.then_some(Input::HandoverRequested.into())) {
-            if tell.send(message).is_err() {
-                return Ok(());
-            }
+        // They fail once the deliverer has ended, and this process ends as well.
+        if retry_all {
+            let _ = tell.send(Input::RetryAll.into());
+        } else if !changed.is_empty() {
+            let _ = tell.send(Message::Changed(changed));
+        }
+        if handover {
+            let _ = tell.send(Input::HandoverRequested.into());
         }
     }
 }

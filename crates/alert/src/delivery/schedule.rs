@@ -118,16 +118,9 @@ impl Schedule {
         begun
     }
 
-    /// Ends an attempt. Gives the pause that follows for the alert or the queue, if any, and its failures in a row.
-    pub fn finish(
-        &mut self,
-        key: &QueueKey,
-        id: &str,
-        outcome: ScheduleOutcome,
-        now: Instant,
-        jitter: f64,
-    ) -> Option<(Duration, u32)> {
-        let queue = self.queues.get_mut(key)?;
+    /// Ends an attempt.
+    pub fn finish(&mut self, key: &QueueKey, id: &str, outcome: ScheduleOutcome, now: Instant, jitter: f64) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
         queue.in_flight = None;
         match outcome {
             ScheduleOutcome::Done { reached } => {
@@ -141,23 +134,20 @@ impl Schedule {
                 if queue.jobs.is_empty() {
                     self.queues.remove(key);
                 }
-                None
             }
             ScheduleOutcome::Deferred => {
                 (queue.failures, queue.paused_until) = (0, None);
-                let failures = queue.remove(id)?.failures + 1;
-                let pause = pause(failures, jitter);
-                queue.insert(id, Job { failures, due: now + pause });
-                Some((pause, failures))
+                if let Some(job) = queue.remove(id) {
+                    let failures = job.failures + 1;
+                    queue.insert(id, Job { failures, due: now + pause(failures, jitter) });
+                }
             }
             ScheduleOutcome::Unreachable => {
                 queue.failures += 1;
                 if let Some(job) = queue.remove(id) {
                     queue.insert(id, Job { failures: job.failures + 1, ..job });
                 }
-                let pause = pause(queue.failures, jitter);
-                queue.paused_until = Some(now + pause);
-                Some((pause, queue.failures))
+                queue.paused_until = Some(now + pause(queue.failures, jitter));
             }
         }
     }
@@ -245,8 +235,8 @@ mod tests {
         let mut schedule = schedule(&ids.iter().map(String::as_str).collect::<Vec<_>>(), now);
         assert_eq!(schedule.start_due(now, every), [(key("mail"), "00000".to_owned())]);
         assert!(schedule.start_due(now, every).is_empty(), "one at a time");
-        let pause = schedule.finish(&key("mail"), "00000", ScheduleOutcome::Unreachable, now, 0.5);
-        assert_eq!(pause, Some((Duration::from_secs(1), 1)));
+        schedule.finish(&key("mail"), "00000", ScheduleOutcome::Unreachable, now, 0.5);
+        assert_eq!(schedule.failures(&key("mail")), 1);
         assert!(schedule.start_due(now, every).is_empty());
         assert_eq!(schedule.next_deadline(), Some(now + Duration::from_secs(1)));
     }

@@ -4,11 +4,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Signal;
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::lock_holder::LockHolder;
 use crate::outbox::Outbox;
+use crate::readiness::is_readable_within;
 
 /// The deliverers to stop.
 #[derive(Clone, Copy, Debug)]
@@ -30,30 +30,19 @@ pub struct Stopped {
 
 /// Sends SIGTERM to deliverers, and waits for their ends, at most for `wait`.
 pub fn stop_deliverers(scope: StopScope<'_>, wait: Duration) -> Stopped {
-    let mut deliverers = match scope {
+    let deliverers = match scope {
         StopScope::Outbox(outbox) => LockHolder::find(outbox).into_iter().collect(),
         StopScope::Service => in_own_cgroup(),
     };
-    let asked = deliverers.len();
-    deliverers.iter().for_each(|deliverer| deliverer.signal(Signal::TERM));
-    let until = Instant::now() + wait;
-    loop {
-        deliverers.retain(|deliverer| !has_ended(deliverer, Duration::ZERO));
-        let left = until.saturating_duration_since(Instant::now());
-        match deliverers.first() {
-            Some(deliverer) if !left.is_zero() => drop(has_ended(deliverer, left)),
-            _ => return Stopped { asked, remaining: deliverers.len() },
-        }
+    for deliverer in &deliverers {
+        // It may have ended just now.
+        let _ = pidfd_send_signal(&deliverer.handle, Signal::TERM);
     }
-}
-
-/// Whether a process has ended, or ends within the time.
-fn has_ended(deliverer: &LockHolder, time: Duration) -> bool {
-    let time = Timespec {
-        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: time.subsec_nanos().into(),
+    let until = Instant::now() + wait;
+    let lives = |deliverer: &&LockHolder| {
+        !is_readable_within(&deliverer.handle, until.saturating_duration_since(Instant::now()))
     };
-    poll(&mut [PollFd::new(deliverer.handle(), PollFlags::IN)], Some(&time)).is_ok_and(|ready| ready > 0)
+    Stopped { asked: deliverers.len(), remaining: deliverers.iter().filter(lives).count() }
 }
 
 fn in_own_cgroup() -> Vec<LockHolder> {

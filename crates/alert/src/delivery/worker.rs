@@ -7,12 +7,12 @@ use super::lock_holder;
 use super::machine::{DeliverySettings, Input};
 use super::schedule::{QueueKey, ScheduleOutcome};
 use crate::alert::Alert;
-use crate::channel::{self, DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
-use crate::log;
+use crate::channel::{self, DeliveryChannel, DeliveryError, DeliveryProgress};
 use crate::outbox::record::FailedAttempt;
 use crate::outbox::store::Store;
 use crate::outbox::unix_time;
 use crate::receiver::Transport;
+use crate::{log, number_of_env};
 
 /// How long an alert is tried, unless `IRONLANCE_OUTBOX_DAYS` says otherwise.
 const DAYS: i64 = 3;
@@ -57,12 +57,7 @@ pub enum AttemptResult {
     /// Not to be attempted any more; with a reason, which was logged, it is a dead letter.
     Closed(Option<String>),
     /// To be attempted again.
-    Failed {
-        /// Why.
-        undelivered: DeliveryError,
-        /// For how long it has been tried, in seconds.
-        tried: u64,
-    },
+    Failed(DeliveryError),
     /// Its transport was overridden: it belongs to another queue.
     Moved,
 }
@@ -91,27 +86,24 @@ pub struct DeliveryWorker {
 impl DeliveryWorker {
     /// A deliverer for a store, by the real channels.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let number = |name: &str| std::env::var(name).ok();
-        let days = number("IRONLANCE_OUTBOX_DAYS").and_then(|days| days.parse::<i64>().ok());
-        let linger = number("IRONLANCE_OUTBOX_LINGER").and_then(|seconds| seconds.parse::<u64>().ok());
+        let days = number_of_env("IRONLANCE_OUTBOX_DAYS").filter(|days| *days > 0);
+        let linger = number_of_env("IRONLANCE_OUTBOX_LINGER").unwrap_or(LINGER);
         Self {
             store,
             open: channel::open,
             progress: || Box::new(()),
             heartbeat: || (),
-            lifetime: days.filter(|days| *days > 0).unwrap_or(DAYS).saturating_mul(DAY),
+            lifetime: days.unwrap_or(DAYS).saturating_mul(DAY),
             idle: IDLE,
             settings: DeliverySettings {
                 // Bounded, so that no sum of times overflows.
-                linger: Duration::from_secs(linger.unwrap_or(LINGER).min(365 * DAY.unsigned_abs())),
+                linger: Duration::from_secs(linger.min(365 * DAY.unsigned_abs())),
                 heartbeat: lock_holder::stall_timeout() / 4,
                 is_from_memory: false,
             },
         }
     }
-}
 
-impl DeliveryWorker {
     /// Makes an alert a dead letter. `tried` is for how long it was tried, in seconds.
     pub(super) fn dead_letter(&self, id: &str, reason: &str, tried: u64) {
         let to = to_receiver(self.store.load(id).ok().flatten().map(|stored| stored.alert).as_ref());
@@ -135,19 +127,14 @@ pub(super) fn failed_attempt(reason: &str, tried: u64) -> FailedAttempt {
     FailedAttempt { at: unix_time(), reason: reason.to_owned(), tried }
 }
 
-/// Sends one alert now, without a store, and reports each step: to try a configuration out.
-pub fn send_once(alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
-    channel::open(&alert.receiver.transport).send(alert, progress)
-}
-
 impl AttemptResult {
     /// What it means for the schedule.
     pub(super) const fn outcome(&self) -> ScheduleOutcome {
         match self {
             Self::Sent { .. } => ScheduleOutcome::Done { reached: true },
             Self::Closed(_) | Self::Moved => ScheduleOutcome::Done { reached: false },
-            Self::Failed { undelivered: DeliveryError::Unreachable(_), .. } => ScheduleOutcome::Unreachable,
-            Self::Failed { undelivered: DeliveryError::Deferred(_) | DeliveryError::Rejected(_), .. } => {
+            Self::Failed(DeliveryError::Unreachable(_)) => ScheduleOutcome::Unreachable,
+            Self::Failed(DeliveryError::Deferred(_) | DeliveryError::Rejected(_)) => {
                 ScheduleOutcome::Deferred
             }
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::folder::{self, OutboxError};
 use super::{Outbox, OutboxFolder};
+use crate::number_of_env;
 
 /// The days for which dead letters are kept, unless `IRONLANCE_OUTBOX_DEAD_DAYS` says otherwise.
 const DEAD_DAYS: i64 = 30;
@@ -33,12 +34,10 @@ pub struct OutboxLimits {
 impl OutboxLimits {
     /// The limits by the environment.
     pub fn from_env() -> Self {
-        Self::by(|name| std::env::var(name).ok())
+        Self::of(number_of_env("IRONLANCE_OUTBOX_DEAD_DAYS"), number_of_env("IRONLANCE_OUTBOX_MB"))
     }
 
-    fn by(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let days = variable("IRONLANCE_OUTBOX_DEAD_DAYS").and_then(|days| days.parse().ok());
-        let megabytes = variable("IRONLANCE_OUTBOX_MB").and_then(|size| size.parse().ok());
+    fn of(days: Option<i64>, megabytes: Option<u64>) -> Self {
         Self {
             dead_age: days.filter(|days| *days > 0).unwrap_or(DEAD_DAYS).saturating_mul(DAY),
             bytes: megabytes.filter(|size| *size > 0).unwrap_or(MEGABYTES).saturating_mul(MIB),
@@ -150,10 +149,11 @@ mod tests {
 
     #[test]
     fn limits_come_from_the_environment_and_nonsense_is_ignored() {
-        let days = |days: &str| OutboxLimits::by(|name| name.contains("DAYS").then(|| days.to_owned()));
-        assert_eq!(days("2").dead_age, 2 * DAY);
-        assert_eq!(days("x"), OutboxLimits { dead_age: 30 * DAY, bytes: 512 * MIB });
-        assert_eq!(days("0"), days("-1"));
+        assert_eq!(OutboxLimits::of(Some(2), None).dead_age, 2 * DAY);
+        let by_default = OutboxLimits { dead_age: 30 * DAY, bytes: 512 * MIB };
+        for nonsense in [(None, None), (Some(0), Some(0)), (Some(-1), None)] {
+            assert_eq!(OutboxLimits::of(nonsense.0, nonsense.1), by_default);
+        }
     }
 
     #[test]

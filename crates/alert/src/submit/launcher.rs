@@ -191,8 +191,7 @@ impl DelivererLauncher {
             }
             match LockHolder::find(outbox) {
                 Some(holder) => {
-                    let judgement = patience.judge(holder.heartbeat_sample(), Instant::now());
-                    holder.apply(judgement).iter().for_each(|line| log(line));
+                    holder.apply(patience.judge(holder.heartbeat_sample(), Instant::now()));
                 }
                 None => patience.forget(),
             }

@@ -24,6 +24,7 @@ use crate::alert::Alert;
 use crate::delivery::lock_holder::{StallDetector, stall_timeout};
 use crate::log;
 use crate::outbox::{Outbox, record};
+use crate::readiness::is_readable_within;
 
 /// How long the listener waits until an alert is in the pipe.
 const HAND_OVER: Duration = Duration::from_secs(2);
@@ -45,10 +46,6 @@ struct Shared {
     size: usize,
     /// The process has closed its standard output.
     has_ended: bool,
-    /// The number of the process, counted from the first.
-    run: u64,
-    /// The number of its heartbeats.
-    heartbeats: u64,
 }
 
 /// Hands alerts to a process that delivers from memory.
@@ -146,23 +143,16 @@ impl MemoryHandover {
 
     /// Runs one process until it ends, or nothing is left for a moment.
     fn run(&self) -> io::Result<()> {
-        let run = {
-            let mut shared = self.shared();
-            shared.has_ended = false;
-            shared.run += 1;
-            shared.run
-        };
+        self.shared().has_ended = false;
         let mut command = self.deliverer.command();
         command.arg("--memory").arg(&self.state_dir).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
-        if let Ok(handle) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
-            let own = self.clone();
-            // Without this thread a stalled process is not ended.
-            start("memory watchdog", move || own.watch_for_stall(run, &handle));
-        }
+        // Without this handle a stalled process is not ended.
+        let handle = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).ok();
         let output = child.stdout.take();
         let own = self.clone();
-        let reads = output.is_some_and(|output| start("memory answers", move || own.read_reports(output)));
+        let reads = output
+            .is_some_and(|output| start("memory answers", move || own.read_reports(output, handle.as_ref())));
         let fed = match child.stdin.take() {
             Some(mut input) if reads => self.feed(&mut input),
             _ => Err(io::Error::other("cannot talk to it")),
@@ -206,28 +196,24 @@ impl MemoryHandover {
         }
     }
 
-    /// While the process of this number lives: ends it when it stalls.
-    fn watch_for_stall(&self, run: u64, process: &OwnedFd) {
+    /// Reads the reports of the process, of which each is a heartbeat, and ends it when it stalls.
+    fn read_reports(&self, output: ChildStdout, process: Option<&OwnedFd>) {
+        let mut output = BufReader::new(output);
         let mut patience = StallDetector::new(stall_timeout());
+        let mut heartbeats = 0_u64;
         loop {
-            let alive = |shared: &mut Shared| !shared.has_ended && shared.run == run;
-            let waited = self.changed.wait_timeout_while(self.shared(), stall_timeout() / 4, alive);
-            let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if !alive(&mut shared) {
-                return;
+            if output.buffer().is_empty() && !is_readable_within(output.get_ref(), stall_timeout() / 4) {
+                let action = patience.judge(heartbeats, Instant::now());
+                process.iter().for_each(|process| action.apply(process, "the deliverer from memory"));
+                continue;
             }
-            let judgement = patience.judge(shared.heartbeats, Instant::now());
-            drop(shared);
-            judgement.apply(process, "the deliverer from memory").iter().for_each(|line| log(line));
-        }
-    }
-
-    /// Reads the reports of the process.
-    fn read_reports(&self, output: ChildStdout) {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let (what, id) = line.split_once(' ').unwrap_or((&line, ""));
+            let mut line = String::new();
+            if !output.read_line(&mut line).is_ok_and(|length| length > 0) {
+                break;
+            }
+            heartbeats = heartbeats.wrapping_add(1);
+            let (what, id) = line.trim_end().split_once(' ').unwrap_or_default();
             let mut shared = self.shared();
-            shared.heartbeats = shared.heartbeats.wrapping_add(1);
             if let Some(alert) = shared.in_flight.remove(id) {
                 let size = alert.size();
                 shared.size = shared.size.saturating_sub(size);

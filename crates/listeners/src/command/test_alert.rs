@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ironlance_alert::channel::DeliveryProgress;
-use ironlance_alert::delivery::worker::send_once;
+use ironlance_alert::channel::{self, DeliveryProgress};
 use ironlance_alert::notification::Cause;
 use ironlance_alert::outbox::{new_id, unix_time};
 use ironlance_alert::render::wording;
@@ -58,7 +57,7 @@ pub(super) fn run(command: &str, receiver: &Receiver, ignored: &[String]) -> Exi
         subject: Some(wording::subject(&notification)),
         entries: vec![notification.into()],
     };
-    match send_once(&alert, &mut aloud) {
+    match channel::open(&receiver.transport).send(&alert, &mut aloud) {
         Ok(receipt) if receipt.refused.is_empty() => {
             aloud.step("the test alert was sent");
             ExitCode::SUCCESS

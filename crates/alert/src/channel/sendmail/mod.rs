@@ -5,21 +5,19 @@ mod output_relay;
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ironlance_core::redact::{Secrets, program_only};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::MemfdFlags;
-use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::{DeliveryChannel, DeliveryError, DeliveryProgress, Receipt};
 use crate::alert::Alert;
+use crate::readiness::is_readable_within;
 use crate::render::mime;
 use input_format::InputFormat;
 use output_relay::OutputRelay;
@@ -62,7 +60,7 @@ impl Sendmail {
         let (printed, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (complained, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let relay = |pipe| OutputRelay::start(File::from(pipe), Arc::clone(&self.secrets));
-        let said = MailerOutput { stdout: relay(printed)?, stderr: relay(complained)? };
+        let said = [relay(complained)?, relay(printed)?];
         let child = Command::new("/bin/sh")
             .args(["-c", &self.command])
             .stdin(input)
@@ -75,54 +73,28 @@ impl Sendmail {
 
     /// Waits for the command; kills its process group when its time is up.
     fn outcome(&self, mut child: Child) -> Result<ExitStatus, String> {
-        let fault = |error: &dyn std::fmt::Display| format!("cannot wait for the mailer: {error}");
         let group = Pid::from_child(&child);
-        let watch = pidfd_open(group, PidfdFlags::empty()).map_err(|error| fault(&error));
-        let in_time = watch.map(|watch| (ends_within(&watch, self.timeout), watch));
-        if let Ok((false, watch)) = &in_time {
-            // It is not reaped yet, so its process group is still its own. A child may outlive the shell.
-            let _ = kill_process_group(group, Signal::TERM);
-            ends_within(watch, GRACE);
-            let _ = kill_process_group(group, Signal::KILL);
+        let watch = pidfd_open(group, PidfdFlags::empty());
+        let is_late = watch.is_ok_and(|watch| {
+            let is_late = !is_readable_within(&watch, self.timeout);
+            if is_late {
+                // It is not reaped yet, so its process group is still its own. A child may outlive the shell.
+                let _ = kill_process_group(group, Signal::TERM);
+                is_readable_within(&watch, GRACE);
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            is_late
+        });
+        let status = child.wait().map_err(|error| format!("cannot wait for the mailer: {error}"))?;
+        if is_late {
+            return Err(format!("the mailer did not end within {} s", self.timeout.as_secs()));
         }
-        let status = child.wait().map_err(|error| fault(&error))?;
-        match in_time {
-            Ok((true, _)) | Err(_) => Ok(status),
-            Ok((false, _)) => Err(format!("the mailer did not end within {} s", self.timeout.as_secs())),
-        }
+        Ok(status)
     }
 }
 
-/// Whether a process ends before the time is up.
-fn ends_within(process: &OwnedFd, time: Duration) -> bool {
-    let end = Instant::now() + time;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let left = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&left)) {
-            Ok(0) => return false,
-            Err(Errno::INTR) => {}
-            Ok(_) | Err(_) => return true,
-        }
-    }
-}
-
-/// The output of a mailer.
-struct MailerOutput {
-    stdout: OutputRelay,
-    stderr: OutputRelay,
-}
-
-impl MailerOutput {
-    /// Its last line, of stderr where there is one.
-    fn last_line(self) -> String {
-        let (complaint, printed) = (self.stderr.finish(), self.stdout.finish());
-        if complaint.is_empty() { printed } else { complaint }
-    }
-}
+/// The outputs of a mailer: stderr, stdout.
+type MailerOutput = [OutputRelay; 2];
 
 impl DeliveryChannel for Sendmail {
     fn send(&mut self, alert: &Alert, progress: &mut dyn DeliveryProgress) -> Result<Receipt, DeliveryError> {
@@ -135,7 +107,9 @@ impl DeliveryChannel for Sendmail {
         })?;
         progress.step(&format!("started {}", program_only(&self.command)));
         let status = self.outcome(child);
-        let said = said.last_line();
+        // Its last line, of stderr where there is one.
+        let said =
+            said.map(OutputRelay::finish).into_iter().find(|line| !line.is_empty()).unwrap_or_default();
         let trouble = match status.map(|status| (status.code(), status.signal())) {
             Ok((Some(0), _)) => {
                 progress.step("the mailer ended with status 0: it has taken the mail");
@@ -155,8 +129,11 @@ impl DeliveryChannel for Sendmail {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::fs;
+    use std::time::Instant;
+
+    use super::*;
+
     fn send(command: &str, timeout: Duration) -> Result<Receipt, DeliveryError> {
         let mut alert = Alert::sample(command, &"line\n".repeat(50_000));
         alert.subject = Some("hello".into());

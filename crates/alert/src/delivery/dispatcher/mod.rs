@@ -189,7 +189,7 @@ impl Dispatcher<'_> {
             // Without a thread the queue is tried again as if its server could not be reached.
             self.workers.remove(queue);
             let reason = "cannot start a thread to deliver".to_owned();
-            let result = AttemptResult::Failed { undelivered: DeliveryError::Unreachable(reason), tried: 0 };
+            let result = AttemptResult::Failed(DeliveryError::Unreachable(reason));
             let _ = self.tell.send(Message::Finished(queue.clone(), unsent.0, result));
         }
     }
@@ -213,7 +213,7 @@ impl Dispatcher<'_> {
                 let found = self.scan();
                 self.step(found);
             }
-            AttemptResult::Failed { undelivered, .. } => self.log_failure(queue, id, &undelivered),
+            AttemptResult::Failed(undelivered) => self.log_failure(queue, id, &undelivered),
         }
     }
 
