@@ -54,7 +54,7 @@ pub(super) fn heartbeat_to_listener() {
 pub struct LockHolder {
     pid: Pid,
     /// A pidfd.
-    pub(super) handle: OwnedFd,
+    pub(crate) handle: OwnedFd,
     heartbeat: u64,
 }
 

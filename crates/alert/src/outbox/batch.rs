@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, at};
-use super::record::{self, AlertHeader, OutboxRecord, StoredAlert};
+use super::record::{self, OutboxRecord, StoredAlert};
 use super::repair;
 use super::{Outbox, OutboxError, OutboxFolder, origin_file};
 use crate::alert::{Alert, AlertEntry};
@@ -49,23 +49,19 @@ impl Batch {
     /// Adds the entries of an earlier process before our own. Its file is not changed before. Of a damaged file the good
     /// lines are taken, and the file is kept as a dead letter; one that is too large for one mail is sent at once, in parts.
     fn adopt(&mut self, outbox: &Outbox) -> Result<(), OutboxError> {
+        let empty = Alert { entries: Vec::new(), ..self.alert.clone() };
         match folder::read_own(&self.path) {
             Err(error) if error.is_gone() => {}
             Err(OutboxError::TooLong { .. }) => {
-                let empty = Alert { entries: Vec::new(), ..self.alert.clone() };
                 let split = outbox.split_file(&self.path, Some(&empty))?;
-                log(&format!(
-                    "the batch of {} is too large for one mail: sent in {}",
-                    empty.origin,
-                    split.ids.len()
-                ));
+                let (origin, parts) = (&empty.origin, split.ids.len());
+                log(&format!("the batch of {origin} is too large for one mail: sent in {parts}"));
                 if self.alert.entries.is_empty() {
                     self.unacked = split.unacked;
                 }
             }
             Err(error) => return Err(error.into()),
             Ok(content) => {
-                let empty = Alert { entries: Vec::new(), ..self.alert.clone() };
                 let mut stored =
                     record::read_with(&content, Some(&empty)).unwrap_or_else(|_| StoredAlert::new(empty));
                 if stored.damaged > 0 {
@@ -184,17 +180,7 @@ impl Batch {
         if !self.has_adopted {
             self.adopt(outbox)?;
         }
-        let mut content = record::line(&OutboxRecord::Header(Box::new(AlertHeader::of(&self.alert, &[]))));
-        let last = self.alert.entries.len().saturating_sub(1);
-        for (index, entry) in self.alert.entries.iter().enumerate() {
-            content.push_str(&record::entry_line(
-                entry,
-                self.alert.receiver.format,
-                event.filter(|_| index == last),
-                None,
-            ));
-        }
-        outbox.replace_file(&self.path, content.as_bytes())?;
+        outbox.replace_file(&self.path, record::file(&self.alert, event).as_bytes())?;
         folder::sync(&outbox.dir().join("batch"))?;
         let file =
             OpenOptions::new().append(true).mode(0o600).open(&self.path).map_err(at("open", &self.path))?;

@@ -198,7 +198,7 @@ pub fn entry_line(entry: &AlertEntry, format: Format, event: Option<&str>, at: O
     line(&OutboxRecord::Entry(Box::new(EntryRecord { text, details, notification, event, at })))
 }
 
-/// A whole alert as a file; `event` is the one it was made of.
+/// A whole alert as a file; `event` is the one that its last entry was made of.
 pub fn file(alert: &Alert, event: Option<&str>) -> String {
     file_with_siblings(alert, event, &[])
 }
@@ -207,7 +207,10 @@ pub fn file(alert: &Alert, event: Option<&str>) -> String {
 pub(super) fn file_with_siblings(alert: &Alert, event: Option<&str>, siblings: &[Alert]) -> String {
     let header = line(&OutboxRecord::Header(Box::new(AlertHeader::of(alert, siblings))));
     let format = alert.receiver.format;
-    let entries = alert.entries.iter().map(|entry| entry_line(entry, format, event, None));
+    let last = alert.entries.len().saturating_sub(1);
+    let event_of = |index| event.filter(|_| index == last);
+    let entries = alert.entries.iter().enumerate();
+    let entries = entries.map(|(index, entry)| entry_line(entry, format, event_of(index), None));
     std::iter::once(header).chain(entries).collect()
 }
 

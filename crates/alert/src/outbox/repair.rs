@@ -1,7 +1,7 @@
 //! Alert files that cannot be sent as they are: a damaged one is replaced by its good lines, one that is too large is split.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::folder::{self, at};
@@ -47,11 +47,10 @@ impl Outbox {
         stored.alert.entries.push(notice(stored.damaged, &kept));
         stored.damaged = 0;
         let (new, dead) = (self.path(OutboxFolder::New, &id), self.path(OutboxFolder::Dead, &kept));
-        match fs::hard_link(&new, &dead) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(at("link", &dead)(error));
-            }
-            _ => {}
+        if let Err(error) = fs::hard_link(&new, &dead)
+            && error.kind() != ErrorKind::AlreadyExists
+        {
+            return Err(at("link", &dead)(error));
         }
         self.replace(stored)
     }
@@ -90,8 +89,15 @@ impl Outbox {
             (Some(_), Some(alert)) => (alert.id.clone(), alert.clone(), 1),
             (_, _) => return Err(bad(RecordError::NoHeader)),
         };
-        let mut pieces = Pieces { outbox: self, id: &id, names: Vec::new() };
-        let mut piece = StoredAlert::new(alert.clone());
+        let mut ids = Vec::new();
+        let mut write = |piece: &mut StoredAlert| {
+            piece.alert.id = format!("{id}.{}", ids.len() + 1);
+            ids.push(piece.alert.id.clone());
+            let tmp = self.tmp(&piece.alert.id);
+            folder::remove(&tmp)?;
+            folder::write_new(&tmp, record::file(&piece.alert, None).as_bytes())
+        };
+        let mut piece = StoredAlert::new(alert);
         let mut length = 0;
         while let Some(line) = lines.next_line().map_err(at("read", path))? {
             match record::parse(&line) {
@@ -101,7 +107,7 @@ impl Outbox {
             }
             length += line.len();
             if length >= MAX_MAIL_BYTES && !piece.alert.entries.is_empty() {
-                pieces.write(&mut piece)?;
+                write(&mut piece)?;
                 (piece.alert.entries, length) = (Vec::new(), 0);
             }
         }
@@ -111,39 +117,12 @@ impl Outbox {
             piece.alert.entries.push(notice(damaged, &kept));
         }
         if !piece.alert.entries.is_empty() {
-            pieces.write(&mut piece)?;
+            write(&mut piece)?;
         }
-        let ids = pieces.commit()?;
+        ids.iter().try_for_each(|id| self.release(id))?;
+        folder::sync(&self.new_dir())?;
         folder::remove(path)?;
         Ok(SplitReport { ids, damaged, unacked: piece.unacked })
-    }
-}
-
-/// The parts of a large alert, in `tmp` until all are written.
-struct Pieces<'a> {
-    outbox: &'a Outbox,
-    id: &'a str,
-    names: Vec<String>,
-}
-
-impl Pieces<'_> {
-    fn write(&mut self, piece: &mut StoredAlert) -> Result<(), OutboxError> {
-        let name = format!("{}.{}", self.id, self.names.len() + 1);
-        piece.alert.id.clone_from(&name);
-        let tmp = self.outbox.dir().join("tmp").join(&name);
-        folder::remove(&tmp)?;
-        folder::write_new(&tmp, record::file(&piece.alert, None).as_bytes())?;
-        self.names.push(name);
-        Ok(())
-    }
-
-    fn commit(self) -> Result<Vec<String>, OutboxError> {
-        for name in &self.names {
-            let tmp = self.outbox.dir().join("tmp").join(name);
-            fs::rename(&tmp, self.outbox.path(OutboxFolder::New, name)).map_err(at("rename", &tmp))?;
-        }
-        folder::sync(&self.outbox.new_dir())?;
-        Ok(self.names)
     }
 }
 

@@ -1,43 +1,44 @@
 //! Keeps a deliverer of the outbox running: [`DelivererLauncher`] starts the process, waits for it, and ends a stalled one.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::delivery::lock_holder::{LockHolder, StallDetector, stall_timeout};
 use crate::delivery::schedule::pause;
 use crate::log;
 use crate::outbox::Outbox;
+use crate::readiness::is_readable_within;
 
 /// The stack of our threads, in bytes: they start processes and wait.
 pub(super) const STACK: usize = 256 * 1024;
 
+/// How long to wait for the lock while its holder is not known: it has just started, or runs in another container.
+const UNKNOWN_HOLDER: Duration = Duration::from_secs(1);
 /// How long to wait for a thread that is being started.
 const START: Duration = Duration::from_secs(1);
 
-/// What the threads share with the listener.
+/// What the thread shares with the listener.
 #[derive(Debug, Default)]
 struct Shared {
-    /// The thread that runs deliverers exists.
+    /// The thread exists.
     has_thread: bool,
     /// It has waited for an order once.
     is_idle: bool,
     /// The outbox to deliver next.
     order: Option<(Outbox, StartReason)>,
     is_busy: bool,
-    /// The thread that watches the deliverer exists.
-    has_watchdog: bool,
     /// Something was stored since the deliverer was started.
     again: bool,
-    /// The first thread waits for the lock, which another process holds.
-    wants_lock: bool,
 }
 
 /// Why a deliverer is started.
@@ -113,11 +114,6 @@ impl DelivererLauncher {
             let mut shared = waited.unwrap_or_else(PoisonError::into_inner);
             let Some((outbox, reason)) = shared.order.take() else { continue };
             shared.is_busy = true;
-            if !shared.has_watchdog {
-                let (own, watched) = (self.clone(), outbox.clone());
-                // Without this thread a stalled deliverer is not ended; the alerts are safe all the same.
-                shared.has_watchdog = start("watchdog", move || own.watch_for_stall(&watched));
-            }
             drop(shared);
             self.deliver_until_empty(&outbox, reason);
         }
@@ -151,26 +147,26 @@ impl DelivererLauncher {
     }
 
     fn run_on(&self, outbox: &Outbox, reason: StartReason) -> io::Result<ExitStatus> {
-        let lock = loop {
-            let lock = outbox.lock_file().map_err(io::Error::other)?;
-            if lock.try_lock().is_err() {
-                self.shared().wants_lock = true;
-                self.changed.notify_all();
-                let locked = lock.lock();
-                self.shared().wants_lock = false;
-                locked?;
-            }
-            // The folder may have been removed meanwhile, with its lock.
-            if outbox.is_locked_by(&lock) {
-                break lock;
-            }
-        };
+        let lock = take_lock(outbox)?;
         if outbox.is_empty() && reason == StartReason::Stored {
             return Ok(ExitStatus::default());
         }
+        // Its standard output is a pipe that breaks when the listener dies.
+        let (alive, leash): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut command = self.command();
-        command.arg(outbox.dir()).stdin(lock);
-        run(command)
+        command.arg(outbox.dir()).stdin(lock).stdout(leash);
+        let mut child = command.spawn()?;
+        // The command holds our copies of the child's descriptors, the lock among them.
+        drop(command);
+        if let Ok(process) = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
+            let mut patience = StallDetector::new(stall_timeout());
+            while !is_readable_within(&process, stall_timeout() / 4) {
+                watch(LockHolder::find(outbox).as_ref(), &mut patience);
+            }
+        }
+        let status = child.wait();
+        drop(alive);
+        status
     }
 
     /// The command of a deliverer, without its last arguments.
@@ -179,31 +175,35 @@ impl DelivererLauncher {
         command.arg0("ironlance").arg("deliver");
         command
     }
+}
 
-    /// While a deliverer is needed: ends the holder of the lock when it stalls, and asks one without a listener for a
-    /// handover.
-    fn watch_for_stall(&self, outbox: &Outbox) {
-        let every = stall_timeout() / 4;
-        let mut patience = StallDetector::new(stall_timeout());
-        loop {
-            if self.shared().wants_lock {
-                outbox.request_handover();
+/// Waits for the lock of an outbox. A holder without a listener is asked for it; one that stalls is ended.
+fn take_lock(outbox: &Outbox) -> io::Result<File> {
+    let mut patience = StallDetector::new(stall_timeout());
+    loop {
+        let lock = outbox.lock_file().map_err(io::Error::other)?;
+        if lock.try_lock().is_ok() {
+            // The folder may have been removed meanwhile, with its lock.
+            if outbox.is_locked_by(&lock) {
+                return Ok(lock);
             }
-            match LockHolder::find(outbox) {
-                Some(holder) => {
-                    holder.apply(patience.judge(holder.heartbeat_sample(), Instant::now()));
-                }
-                None => patience.forget(),
-            }
-            let wanted = self.shared().wants_lock;
-            let still = |shared: &mut Shared| shared.is_busy && (wanted || !shared.wants_lock);
-            let waited = self.changed.wait_timeout_while(self.shared(), every, still);
-            let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if !shared.is_busy {
-                shared.has_watchdog = false;
-                return;
-            }
+            continue;
         }
+        outbox.request_handover();
+        let holder = LockHolder::find(outbox);
+        watch(holder.as_ref(), &mut patience);
+        match holder {
+            Some(holder) => drop(is_readable_within(&holder.handle, stall_timeout() / 4)),
+            None => thread::park_timeout(UNKNOWN_HOLDER),
+        }
+    }
+}
+
+/// Looks at the heartbeat of the lock's holder, and ends a holder that stalls.
+fn watch(holder: Option<&LockHolder>, patience: &mut StallDetector<(Pid, u64)>) {
+    match holder {
+        Some(holder) => holder.apply(patience.judge(holder.heartbeat_sample(), Instant::now())),
+        None => patience.forget(),
     }
 }
 
@@ -216,15 +216,4 @@ pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
             false
         }
     }
-}
-
-/// Runs a deliverer to its end. Its standard output is a pipe that breaks when the listener dies.
-fn run(mut command: Command) -> io::Result<ExitStatus> {
-    let (alive, leash): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
-    let mut child = command.stdout(Stdio::from(leash)).spawn()?;
-    // The command holds our copies of the child's descriptors, the lock among them.
-    drop(command);
-    let status = child.wait();
-    drop(alive);
-    status
 }

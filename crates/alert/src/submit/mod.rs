@@ -44,7 +44,9 @@ pub struct SubmitterOptions {
 #[derive(Debug)]
 pub struct Submitter {
     options: SubmitterOptions,
-    outbox: Option<Outbox>,
+    outbox: Outbox,
+    /// The outbox can be used.
+    is_open: bool,
     batch: Option<Batch>,
     deliverer: DelivererLauncher,
     memory: MemoryHandover,
@@ -58,33 +60,55 @@ impl Submitter {
     /// Opens the outbox, finishes what an earlier process was killed in, and starts delivering what waits.
     pub fn open(mut options: SubmitterOptions) -> Self {
         embed_password(&mut options.receiver.transport);
-        let outbox = Outbox::open(&options.state_dir);
-        let outbox = outbox.inspect_err(|error| log_outbox_error(&options.state_dir, error)).ok();
         let deliverer = DelivererLauncher::new(options.program.clone());
-        let memory = MemoryHandover::new(deliverer.clone(), options.state_dir.clone());
         let mut submitter = Self {
-            options,
-            outbox,
+            outbox: Outbox::at(&options.state_dir),
+            is_open: false,
             batch: None,
+            memory: MemoryHandover::new(deliverer.clone(), options.state_dir.clone()),
             deliverer,
-            memory,
             retention: Retention::new(OutboxLimits::from_env()),
             last_kick: Instant::now(),
             has_stored: true,
+            options,
         };
-        submitter.expire();
-        if let Some(outbox) = &submitter.outbox {
-            outbox.finish_commits();
-            submitter.override_transport(outbox);
-            if !outbox.is_empty() {
-                submitter.deliverer.deliver(outbox);
-            }
+        if submitter.is_open() {
+            submitter.expire();
+            submitter.override_transport();
+            submitter.deliver_waiting();
         }
         submitter
     }
 
+    /// Whether the outbox can be used; opens it, if it could not be used before.
+    fn is_open(&mut self) -> bool {
+        if !self.is_open {
+            match self.outbox.prepare() {
+                Ok(()) => self.outbox.finish_commits(),
+                Err(error) => {
+                    self.log_outbox_error(&error);
+                    return false;
+                }
+            }
+            self.is_open = true;
+        }
+        true
+    }
+
+    fn log_outbox_error(&self, error: &OutboxError) {
+        let outbox = self.outbox.dir().display();
+        log(&format!("cannot use the outbox {outbox}: {error}; delivering from memory"));
+    }
+
+    fn deliver_waiting(&self) {
+        if self.is_open && !self.outbox.is_empty() {
+            self.deliverer.deliver(&self.outbox);
+        }
+    }
+
     /// Sets our transport for alerts of ours that wait with another, and for those of an earlier override.
-    fn override_transport(&self, outbox: &Outbox) {
+    fn override_transport(&self) {
+        let outbox = &self.outbox;
         let SubmitterOptions { origin, receiver, .. } = &self.options;
         let left = outbox.transport_override(origin, receiver);
         if left.as_ref() == Some(&TransportOverride::of(receiver)) {
@@ -109,13 +133,13 @@ impl Submitter {
     /// answered.
     pub fn is_duplicate(&self, event: &str) -> bool {
         let of_batch = self.batch.as_ref().and_then(Batch::unacked);
-        of_batch == Some(event) || self.outbox.as_ref().is_some_and(|outbox| outbox.is_unacked(event))
+        of_batch == Some(event) || (self.is_open && self.outbox.is_unacked(event))
     }
 
     /// Starts the deliverer early, while a notification is still being made.
     pub fn prewarm(&self) {
-        if let Some(outbox) = &self.outbox {
-            self.deliverer.start(outbox, StartReason::Prewarm);
+        if self.is_open {
+            self.deliverer.start(&self.outbox, StartReason::Prewarm);
         }
     }
 
@@ -128,19 +152,21 @@ impl Submitter {
     }
 
     fn store(&mut self, alert: &Alert, event: Option<&str>) {
-        let Some(outbox) = self.outbox() else { return self.memory.deliver(alert) };
-        match self.make_room(&outbox, alert.size()).and_then(|()| outbox.put(alert, event)) {
-            Ok(()) => self.deliverer.deliver(&outbox),
+        if !self.is_open() {
+            return self.memory.deliver(alert);
+        }
+        match self.make_room(alert.size()).and_then(|()| self.outbox.put(alert, event)) {
+            Ok(()) => self.deliverer.deliver(&self.outbox),
             Err(error) => {
-                log_outbox_error(&self.options.state_dir, &error);
+                self.log_outbox_error(&error);
                 self.memory.deliver(alert);
             }
         }
     }
 
     /// Makes room in the outbox; logs what was removed.
-    fn make_room(&mut self, outbox: &Outbox, size: usize) -> Result<(), OutboxError> {
-        let removed = self.retention.make_room(outbox, size, Instant::now())?;
+    fn make_room(&mut self, size: usize) -> Result<(), OutboxError> {
+        let removed = self.retention.make_room(&self.outbox, size, Instant::now())?;
         if removed > 0 {
             let limit = self.retention.limits().bytes;
             log(&format!(
@@ -152,23 +178,13 @@ impl Submitter {
 
     /// Removes dead letters that are too old, and logs it.
     fn expire(&mut self) {
-        let Some(outbox) = &self.outbox else { return };
-        let removed = self.retention.expire(outbox, unix_time(), Instant::now());
+        let removed = self.retention.expire(&self.outbox, unix_time(), Instant::now());
         if removed > 0 {
             let days = self.retention.limits().dead_age / 86_400;
             log(&format!(
                 "{removed} dead letter(s) older than {days} days (IRONLANCE_OUTBOX_DEAD_DAYS) were removed"
             ));
         }
-    }
-
-    /// The outbox, opened again if it could not be before.
-    fn outbox(&mut self) -> Option<Outbox> {
-        if self.outbox.is_none() {
-            let opened = Outbox::open(&self.options.state_dir);
-            self.outbox = opened.inspect_err(|error| log_outbox_error(&self.options.state_dir, error)).ok();
-        }
-        self.outbox.clone()
     }
 
     fn alert(&self, subject: Option<String>, entries: Vec<AlertEntry>) -> Alert {
@@ -186,18 +202,16 @@ impl Submitter {
     /// Begins a batch, with what an earlier process has collected and not sent.
     pub fn open_batch(&mut self, subject: Option<String>) {
         let empty = self.alert(subject, Vec::new());
-        let in_memory = Batch::in_memory(&Outbox::at(&self.options.state_dir), empty.clone());
-        let Some(outbox) = self.outbox() else {
-            self.batch = Some(in_memory);
-            return;
-        };
-        let opened =
-            Batch::open(&outbox, empty).inspect_err(|error| log_outbox_error(&self.options.state_dir, error));
-        self.batch = Some(opened.unwrap_or(in_memory));
-        // A batch that was too large for one mail is among the alerts by now.
-        if !outbox.is_empty() {
-            self.deliverer.deliver(&outbox);
+        let mut batch = Batch::in_memory(&self.outbox, empty.clone());
+        if self.is_open() {
+            match Batch::open(&self.outbox, empty) {
+                Ok(opened) => batch = opened,
+                Err(error) => self.log_outbox_error(&error),
+            }
         }
+        self.batch = Some(batch);
+        // A batch that was too large for one mail is among the alerts by now.
+        self.deliver_waiting();
     }
 
     fn batch(&self) -> &[AlertEntry] {
@@ -212,7 +226,6 @@ impl Submitter {
     /// Adds to the batch; it is safe when this returns.
     pub fn add_to_batch(&mut self, event: &str, notification: Notification) {
         self.has_stored = true;
-        let outbox = self.outbox();
         let entry = AlertEntry::from(notification);
         // All its events have been answered, so the event at hand is in one mail only.
         if self.batch.as_ref().is_some_and(Batch::is_large) {
@@ -220,27 +233,28 @@ impl Submitter {
             self.send_batch();
         }
         let size = entry.size(self.options.receiver.format);
-        let room = outbox.as_ref().map_or(Ok(()), |outbox| self.make_room(outbox, size));
+        let room = if self.is_open() { self.make_room(size) } else { Ok(()) };
         let Some(batch) = &mut self.batch else { return };
-        if let Err(error) = room {
-            log(&format!("{error}; keeping the batch in memory"));
-            return batch.add_in_memory(entry);
-        }
-        let fallback = || Outbox::at(&self.options.state_dir);
-        if let Err(error) = batch.add(&outbox.unwrap_or_else(fallback), entry, event) {
+        let added = match room {
+            Ok(()) => batch.add(&self.outbox, entry, event),
+            Err(error) => {
+                batch.add_in_memory(entry);
+                Err(error)
+            }
+        };
+        if let Err(error) = added {
             log(&format!("{error}; keeping the batch in memory"));
         }
     }
 
     /// Sends what has been collected; gives its lines, without details, unless there are none.
     pub fn send_batch(&mut self) -> Option<String> {
-        let outbox = self.outbox().unwrap_or_else(|| Outbox::at(&self.options.state_dir));
         let batch = self.batch.as_mut().filter(|batch| !batch.entries().is_empty())?;
         let format = self.options.receiver.format;
         let lines: Vec<_> = batch.entries().iter().map(|entry| entry.render(format)).collect();
         let lines = lines.join("\n");
-        match batch.send(&outbox) {
-            None => self.deliverer.deliver(&outbox),
+        match batch.send(&self.outbox) {
+            None => self.deliverer.deliver(&self.outbox),
             Some(alert) => {
                 self.store(&alert, None);
                 self.batch.iter().for_each(Batch::discard);
@@ -256,8 +270,8 @@ impl Submitter {
         }
         if let Some(batch) = &mut self.batch {
             batch.ack();
-        } else if let Some(outbox) = &self.outbox {
-            outbox.ack(&self.options.origin);
+        } else if self.is_open {
+            self.outbox.ack(&self.options.origin);
         }
     }
 
@@ -274,11 +288,11 @@ impl Submitter {
             return;
         }
         self.last_kick = Instant::now();
-        self.expire();
-        self.memory.kick_stale();
-        if let Some(outbox) = self.outbox.as_ref().filter(|outbox| !outbox.is_empty()) {
-            self.deliverer.deliver(outbox);
+        if self.is_open {
+            self.expire();
         }
+        self.memory.kick_stale();
+        self.deliver_waiting();
     }
 }
 
@@ -292,11 +306,6 @@ fn embed_password(transport: &mut Transport) {
             Err(error) => log(&error.to_string()),
         }
     }
-}
-
-fn log_outbox_error(state_dir: &std::path::Path, error: &dyn std::error::Error) {
-    let outbox = state_dir.join("outbox");
-    log(&format!("cannot use the outbox {}: {error}; delivering from memory", outbox.display()));
 }
 
 #[cfg(test)]

@@ -153,7 +153,8 @@ impl Outbox {
         Some(needed)
     }
 
-    fn release(&self, id: &str) -> Result<(), OutboxError> {
+    /// Moves a whole file of `tmp` to the alerts that wait.
+    pub(super) fn release(&self, id: &str) -> Result<(), OutboxError> {
         let tmp = self.tmp(id);
         fs::rename(&tmp, self.path(OutboxFolder::New, id)).map_err(at("rename", &tmp))
     }
@@ -162,7 +163,7 @@ impl Outbox {
         self.dir().join("pending").join(origin_file(origin))
     }
 
-    fn tmp(&self, id: &str) -> PathBuf {
+    pub(super) fn tmp(&self, id: &str) -> PathBuf {
         self.dir().join("tmp").join(id)
     }
 }
