@@ -111,11 +111,8 @@ pub(super) fn write_unsynced(path: &Path, content: &[u8]) -> Result<(), OutboxEr
 }
 
 fn write(path: &Path, content: &[u8], sync: impl Fn(&File) -> io::Result<()>) -> Result<(), OutboxError> {
-    let written =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-            file.write_all(content)?;
-            sync(&file)
-        });
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let written = written.and_then(|mut file| file.write_all(content).and_then(|()| sync(&file)));
     written.map_err(|error| {
         // Half a file is useless, and its blocks are needed on a full disk.
         let _ = fs::remove_file(path);
@@ -133,8 +130,7 @@ pub(super) fn open_own(path: &Path, how: &mut OpenOptions) -> Result<File, Outbo
 
 /// The same, of any size.
 pub(super) fn open_any_length(path: &Path, how: &mut OpenOptions) -> Result<File, OutboxError> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).expect("open flags are small");
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = how.custom_flags(flags).mode(0o600).open(path).map_err(at("open", path))?;
     let meta = file.metadata().map_err(at("look at", path))?;
     if !meta.is_file() {
@@ -168,9 +164,8 @@ pub(super) fn remove(path: &Path) -> Result<(), OutboxError> {
 /// The names in a folder, sorted; none if it does not exist.
 pub(super) fn names(path: &Path) -> Result<Vec<String>, OutboxError> {
     let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(at("list", path)(error)),
+        entries => entries.map_err(at("list", path))?,
     };
     let mut names: Vec<String> =
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
@@ -180,10 +175,8 @@ pub(super) fn names(path: &Path) -> Result<Vec<String>, OutboxError> {
 
 fn check_owner(path: &Path, meta: &fs::Metadata) -> Result<(), OutboxError> {
     let own = rustix::process::geteuid().as_raw();
-    if meta.uid() == own {
-        return Ok(());
-    }
-    Err(foreign(path, format!("it belongs to uid {}, and we are uid {own}", meta.uid())))
+    let reason = || format!("it belongs to uid {}, and we are uid {own}", meta.uid());
+    if meta.uid() == own { Ok(()) } else { Err(foreign(path, reason())) }
 }
 
 fn foreign(path: &Path, reason: String) -> OutboxError {

@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_file_of_version_0_1_is_read_and_means_what_it_meant() {
-        let stored = read(include_bytes!("tests/sample-alert-0.1.txt")).unwrap();
+        let stored = read(include_bytes!("../../testdata/alert-0.1.txt")).unwrap();
         let alert = &stored.alert;
         assert_eq!(
             alert.text(),

@@ -48,7 +48,8 @@ impl OutboxLimits {
 /// Keeps an outbox within its limits, without measuring it for each alert.
 #[derive(Debug)]
 pub struct Retention {
-    limits: OutboxLimits,
+    /// The limits.
+    pub limits: OutboxLimits,
     /// The measured size, and when it was measured.
     measured: Option<(u64, Instant)>,
     added: u64,
@@ -60,11 +61,6 @@ impl Retention {
     /// Has measured nothing yet.
     pub const fn new(limits: OutboxLimits) -> Self {
         Self { limits, measured: None, added: 0, too_old: None }
-    }
-
-    /// The limits.
-    pub const fn limits(&self) -> OutboxLimits {
-        self.limits
     }
 
     /// Makes room for `bytes`: removes the oldest dead letters first, and no alert that waits. Gives the number of those that
@@ -100,7 +96,9 @@ impl Retention {
 
     /// Removes dead letters that have been too old for a while; gives their number. `at` in seconds since 1970.
     pub fn expire(&mut self, outbox: &Outbox, at: i64, now: Instant) -> usize {
-        let old = outbox.dead_before(at.saturating_sub(self.limits.dead_age));
+        let oldest = at.saturating_sub(self.limits.dead_age);
+        let mut old = metadata(&outbox.dir().join("dead"));
+        old.retain(|(_, meta)| meta.mtime() < oldest);
         if old.is_empty() {
             self.too_old = None;
             return 0;
@@ -108,7 +106,7 @@ impl Retention {
         if now < *self.too_old.get_or_insert(now) + EXPIRE_AFTER {
             return 0;
         }
-        old.iter().filter(|id| outbox.discard(OutboxFolder::Dead, id).is_ok()).count()
+        old.iter().filter(|(id, _)| outbox.discard(OutboxFolder::Dead, id).is_ok()).count()
     }
 }
 
@@ -119,22 +117,11 @@ impl Outbox {
         let sizes = folders.iter().flat_map(|folder| metadata(folder));
         sizes.map(|(_, meta)| meta.len()).sum()
     }
-
-    /// The dead letters last changed before `then`, oldest first; seconds since 1970.
-    fn dead_before(&self, then: i64) -> Vec<String> {
-        let dead = metadata(&self.dir().join("dead"));
-        dead.into_iter().filter(|(_, meta)| meta.mtime() < then).map(|(name, _)| name).collect()
-    }
 }
 
 fn metadata(folder: &Path) -> Vec<(String, fs::Metadata)> {
     let names = folder::names(folder).unwrap_or_default().into_iter();
-    names
-        .filter_map(|name| {
-            let meta = fs::symlink_metadata(folder.join(&name)).ok()?;
-            Some((name, meta))
-        })
-        .collect()
+    names.filter_map(|name| fs::symlink_metadata(folder.join(&name)).ok().map(|meta| (name, meta))).collect()
 }
 
 #[cfg(test)]

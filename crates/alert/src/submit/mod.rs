@@ -168,7 +168,7 @@ impl Submitter {
     fn make_room(&mut self, size: usize) -> Result<(), OutboxError> {
         let removed = self.retention.make_room(&self.outbox, size, Instant::now())?;
         if removed > 0 {
-            let limit = self.retention.limits().bytes;
+            let limit = self.retention.limits.bytes;
             log(&format!(
                 "the outbox has reached {limit} bytes (IRONLANCE_OUTBOX_MB): {removed} dead letter(s) were removed, the oldest first"
             ));
@@ -180,7 +180,7 @@ impl Submitter {
     fn expire(&mut self) {
         let removed = self.retention.expire(&self.outbox, unix_time(), Instant::now());
         if removed > 0 {
-            let days = self.retention.limits().dead_age / 86_400;
+            let days = self.retention.limits.dead_age / 86_400;
             log(&format!(
                 "{removed} dead letter(s) older than {days} days (IRONLANCE_OUTBOX_DEAD_DAYS) were removed"
             ));

@@ -21,12 +21,24 @@ type TurningWords = &'static [&'static str];
 /// The known commands, what they take, and the words that turn it into the other. A word of one letter must stand alone.
 const KNOWN: &[(&[&str], InputFormat, TurningWords)] = &[
     (
-        &["sendmail", "msmtp", "ssmtp", "esmtp", "exim", "exim4", "dma", "qmail-inject", "nullmailer-inject"],
-        InputFormat::Mail,
-        &[],
-    ),
-    (
-        &["mini_sendmail", "smtp-cli", "procmail", "maildrop", "formail", "newinject", "datemail"],
+        &[
+            "sendmail",
+            "msmtp",
+            "ssmtp",
+            "esmtp",
+            "exim",
+            "exim4",
+            "dma",
+            "qmail-inject",
+            "nullmailer-inject",
+            "mini_sendmail",
+            "smtp-cli",
+            "procmail",
+            "maildrop",
+            "formail",
+            "newinject",
+            "datemail",
+        ],
         InputFormat::Mail,
         &[],
     ),
@@ -39,15 +51,14 @@ const KNOWN: &[(&[&str], InputFormat, TurningWords)] = &[
     (&["mutt", "neomutt"], InputFormat::Body, &["-H"]),
     (&["curl"], InputFormat::Body, &["smtp://", "smtps://", "--mail-rcpt"]),
     (
-        &["wget", "http", "https", "xh", "apprise", "ntfy", "telegram-send", "slackcat"],
+        &["wget", "http", "https", "xh", "apprise", "ntfy", "telegram-send", "slackcat", "logger", "wall"],
         InputFormat::Body,
         &[],
     ),
     (&["swaks"], InputFormat::Mail, &["--body"]),
-    (&["logger", "wall"], InputFormat::Body, &[]),
 ];
 
-/// Commands that run the command behind them, and those of their options that have a value.
+/// Commands that run the command behind them and have options with a value, and these options.
 const WRAPPERS: &[(&str, &[&str])] = &[
     ("env", &["-u", "-C", "-S"]),
     ("sudo", &["-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T", "-U"]),
@@ -57,20 +68,12 @@ const WRAPPERS: &[(&str, &[&str])] = &[
     ("ionice", &["-c", "-n", "-p"]),
     ("timeout", &["-s", "-k"]),
     ("stdbuf", &["-i", "-o", "-e"]),
-    ("nohup", &[]),
-    ("setsid", &[]),
-    ("chronic", &[]),
-    ("busybox", &[]),
     ("exec", &["-a"]),
-    ("command", &[]),
-    ("time", &[]),
-    ("if", &[]),
-    ("then", &[]),
-    ("else", &[]),
-    ("do", &[]),
-    ("while", &[]),
-    ("!", &[]),
 ];
+
+/// Other words in front of a command.
+const PREFIXES: [&str; 12] =
+    ["nohup", "setsid", "chronic", "busybox", "command", "time", "if", "then", "else", "do", "while", "!"];
 
 /// Shells, which have a command line of their own behind `-c`.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
@@ -99,6 +102,8 @@ fn of_words(words: &[String], depth: usize) -> Option<InputFormat> {
         let name = first.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
         if first.contains('=') && !first.starts_with(['-', '/', '=']) {
             rest = arguments;
+        } else if PREFIXES.contains(&name.as_str()) {
+            rest = behind_options(arguments, &[]);
         } else if let Some((_, valued)) = WRAPPERS.iter().find(|(wrapper, _)| *wrapper == name) {
             rest = behind_options(arguments, valued);
             if name == "timeout" {
@@ -127,10 +132,8 @@ fn of_program(name: &str, arguments: &[String]) -> Option<InputFormat> {
     let has = |word: &String| {
         turning.iter().any(|turn| if turn.len() == 2 { word == turn } else { word.contains(turn) })
     };
-    match (input, arguments.iter().any(has)) {
-        (InputFormat::Mail, false) | (InputFormat::Body, true) => Some(InputFormat::Mail),
-        (InputFormat::Body, false) | (InputFormat::Mail, true) => Some(InputFormat::Body),
-    }
+    let is_turned = arguments.iter().any(has);
+    Some(if (*input == InputFormat::Mail) == is_turned { InputFormat::Body } else { InputFormat::Mail })
 }
 
 /// A command line at its operators: pipes, lists and groups. What stands in quotation marks is no operator.
