@@ -21,24 +21,12 @@ type TurningWords = &'static [&'static str];
 /// The known commands, what they take, and the words that turn it into the other. A word of one letter must stand alone.
 const KNOWN: &[(&[&str], InputFormat, TurningWords)] = &[
     (
-        &[
-            "sendmail",
-            "msmtp",
-            "ssmtp",
-            "esmtp",
-            "exim",
-            "exim4",
-            "dma",
-            "qmail-inject",
-            "nullmailer-inject",
-            "mini_sendmail",
-            "smtp-cli",
-            "procmail",
-            "maildrop",
-            "formail",
-            "newinject",
-            "datemail",
-        ],
+        &["sendmail", "msmtp", "ssmtp", "esmtp", "exim", "exim4", "dma", "qmail-inject", "nullmailer-inject"],
+        InputFormat::Mail,
+        &[],
+    ),
+    (
+        &["mini_sendmail", "smtp-cli", "procmail", "maildrop", "formail", "newinject", "datemail"],
         InputFormat::Mail,
         &[],
     ),
