@@ -60,7 +60,7 @@ impl Batch {
                     self.unacked = split.unacked;
                 }
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
             Ok(content) => {
                 let mut stored =
                     record::read_with(&content, Some(&empty)).unwrap_or_else(|_| StoredAlert::new(empty));
@@ -116,7 +116,7 @@ impl Batch {
         appended.map_err(|error| {
             // The file may end in half a line; the next entry writes a new one.
             self.file = None;
-            at("write", &self.path)(error).into()
+            at("write", &self.path)(error)
         })
     }
 
