@@ -50,6 +50,43 @@ pub struct MethodSpec {
     pub handler: MethodHandler,
 }
 
+/// The first columns of the table.
+struct Signature {
+    name: &'static str,
+    returns: &'static str,
+    params: &'static [MethodParam],
+    needs: Access,
+}
+
+/// A method that changes nothing.
+const fn query(name: &'static str, returns: &'static str, params: &'static [MethodParam]) -> Signature {
+    Signature { name, returns, params, needs: Access::ReadOnly }
+}
+
+/// A method that changes something.
+const fn change(name: &'static str, returns: &'static str, params: &'static [MethodParam]) -> Signature {
+    Signature { name, returns, params, needs: Access::Full }
+}
+
+impl Signature {
+    const fn owner(
+        self,
+        help: &'static str,
+        read: fn(&mut Params) -> Result<RpcRequest, Fault>,
+    ) -> MethodSpec {
+        self.handled(help, MethodHandler::Owner(read))
+    }
+
+    const fn log(self, help: &'static str, read: fn(&mut Params) -> Result<LogRequest, Fault>) -> MethodSpec {
+        self.handled(help, MethodHandler::Log(read))
+    }
+
+    const fn handled(self, help: &'static str, handler: MethodHandler) -> MethodSpec {
+        let Self { name, returns, params, needs } = self;
+        MethodSpec { name, returns, params, needs, help, handler }
+    }
+}
+
 /// What answers a method, and how its parameters are read.
 #[derive(Clone, Copy)]
 pub enum MethodHandler {

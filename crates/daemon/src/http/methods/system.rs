@@ -4,51 +4,27 @@ use std::fmt::Write;
 
 use ironlance_rpc::{Fault, FaultKind, Value};
 
-use super::{Interfaces, MethodHandler, MethodParam, MethodSpec, Params};
+use super::MethodHandler::{Multicall, Table};
+use super::{Interfaces, MethodParam, MethodSpec, Params, query};
 
-use crate::http::access::Access;
 const METHOD: MethodParam =
     MethodParam::required("string", "name", "A method with its namespace, such as supervisor.getState.");
 
+const CALLS: MethodParam =
+    MethodParam::required("array", "calls", "Structs with methodName (a string) and params (an array).");
+
 /// The methods of this namespace.
 pub(super) const METHODS: &[MethodSpec] = &[
-    MethodSpec {
-        name: "listMethods",
-        returns: "array",
-        params: &[],
-        needs: Access::ReadOnly,
-        help: "The names of all methods, sorted.",
-        handler: MethodHandler::Table(list_methods),
-    },
-    MethodSpec {
-        name: "methodHelp",
-        returns: "string",
-        params: &[METHOD],
-        needs: Access::ReadOnly,
-        help: "What a method does, takes and gives.",
-        handler: MethodHandler::Table(method_help),
-    },
-    MethodSpec {
-        name: "methodSignature",
-        returns: "array",
-        params: &[METHOD],
-        needs: Access::ReadOnly,
-        help: "The type of a method's result, and of each of its parameters.",
-        handler: MethodHandler::Table(method_signature),
-    },
-    MethodSpec {
-        name: "multicall",
-        returns: "array",
-        params: &[MethodParam::required(
-            "array",
-            "calls",
-            "Structs with methodName (a string) and params (an array).",
-        )],
-        needs: Access::ReadOnly,
-        help: "Answers several calls one after the other, each when the one before it is done. The result has, for \
+    query("listMethods", "array", &[]).handled("The names of all methods, sorted.", Table(list_methods)),
+    query("methodHelp", "string", &[METHOD])
+        .handled("What a method does, takes and gives.", Table(method_help)),
+    query("methodSignature", "array", &[METHOD])
+        .handled("The type of a method's result, and of each of its parameters.", Table(method_signature)),
+    query("multicall", "array", &[CALLS]).handled(
+        "Answers several calls one after the other, each when the one before it is done. The result has, for \
             each, its result, or a struct of faultCode and faultString.",
-        handler: MethodHandler::Multicall,
-    },
+        Multicall,
+    ),
 ];
 
 fn list_methods(interfaces: &Interfaces, _: &mut Params) -> Result<Value, Fault> {
